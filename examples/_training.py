@@ -1,0 +1,193 @@
+"""What the examples share: Adam, clipping by global norm, a progress line, arguments, a plot of the loss.
+
+Reads parameters and gradients as mappings from names to arrays of one floating type; returns nothing but the same
+arrays, changed in place. Leaves out: everything recurrent (that is generated) and every loss (each example has its own).
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import math
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+PLOT_FORMATS = (".pdf", ".png", ".svg")
+
+
+def clip_by_global_norm(gradients: Mapping[str, Array], limit: float) -> float:
+    """Scale all gradients together, in place, so that their common Euclidean norm is at most ``limit``.
+
+    This is the remedy for exploding gradients: the step keeps its direction and loses its length.
+
+    Args:
+        gradients: arrays of any shapes.
+        limit: the largest norm allowed, above zero.
+
+    Returns:
+        The norm before clipping.
+
+    Raises:
+        FloatingPointError: the norm is not a finite number, so no scale can help.
+    """
+    norm = math.sqrt(sum(float(np.vdot(gradient, gradient)) for gradient in gradients.values()))
+    if not math.isfinite(norm):
+        raise FloatingPointError(f"the gradient's norm is {norm}: training has diverged; try a lower --rate")
+    if norm > limit:
+        for gradient in gradients.values():
+            gradient *= limit / norm
+    return norm
+
+
+class Adam:
+    """Adam (Kingma and Ba 2015, algorithm 1): steps of a size of their own for each number, from two moving averages."""
+
+    def __init__(
+        self, params: Mapping[str, Array], rate: float, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
+    ) -> None:
+        self.params = params
+        self.rate = rate
+        self.betas = betas
+        self.eps = eps
+        self.steps = 0
+        self.mean = {name: np.zeros_like(array) for name, array in params.items()}
+        self.square = {name: np.zeros_like(array) for name, array in params.items()}
+
+    def update(self, gradients: Mapping[str, Array]) -> None:
+        """Change every parameter in place; ``gradients`` has a gradient of the same shape under each one's name."""
+        self.steps += 1
+        beta_mean, beta_square = self.betas
+        # Both averages start at zero; dividing by these takes the pull towards zero out.
+        rate = self.rate / (1 - beta_mean**self.steps)
+        square_scale = 1 / math.sqrt(1 - beta_square**self.steps)
+        for name, param in self.params.items():
+            gradient, mean, square = gradients[name], self.mean[name], self.square[name]
+            mean += (1 - beta_mean) * (gradient - mean)
+            square += (1 - beta_square) * (gradient * gradient - square)
+            param -= rate * mean / (np.sqrt(square) * square_scale + self.eps)
+
+
+class Progress:
+    """One line that rewrites itself on a terminal; nothing at all where the stream is not a terminal."""
+
+    WIDTH = 30
+    INTERVAL = 0.1
+
+    def __init__(self, label: str, stream: TextIO = sys.stderr) -> None:
+        self.label = label
+        self.stream = stream
+        self.shown_at = -math.inf
+
+    def show(self, fraction: float, text: str) -> None:
+        """Draw ``fraction`` (0 to 1) as a bar with ``text`` behind it, at most ten times a second."""
+        now = time.monotonic()
+        if not self.stream.isatty() or now - self.shown_at < self.INTERVAL:
+            return
+        self.shown_at = now
+        full = round(min(max(fraction, 0.0), 1.0) * self.WIDTH)
+        bar = "#" * full + "." * (self.WIDTH - full)
+        self.stream.write(f"\r\x1b[K{self.label} [{bar}] {text}")
+        self.stream.flush()
+
+    def clear(self) -> None:
+        """Remove the line, so that what is printed next starts on a clean one."""
+        if self.stream.isatty():
+            self.stream.write("\r\x1b[K")
+            self.stream.flush()
+
+
+def add_layer_arguments(parser: argparse.ArgumentParser, *, hidden: int, batch: int, rate: float) -> None:
+    """Add the arguments that both examples take, with these defaults."""
+    parser.add_argument("--backend", choices=("c", "numpy"), default="c", help="which kernels to build (default: c)")
+    parser.add_argument("--hidden", type=positive, default=hidden, help="units of the layer (default: %(default)s)")
+    parser.add_argument("--batch", type=positive, default=batch, help="sequences at once (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=rate, help="Adam's step size (default: %(default)s)")
+    parser.add_argument("--clip", type=float, default=1.0, help="largest norm of the gradient (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of parameters and data (default: %(default)s)")
+    parser.add_argument(
+        "--size", type=named_integer, action="append", default=[], metavar="NAME=N", help="a size of the cell's own"
+    )
+    parser.add_argument(
+        "--set", type=named_number, action="append", default=[], metavar="NAME=NUMBER",
+        help="start a parameter of the cell at this number instead",
+    )  # fmt: skip
+    parser.add_argument("--plot", type=plot_path, metavar="FILE", help="draw the loss (.png, .svg or .pdf)")
+
+
+def positive(text: str) -> int:
+    """An integer above zero, as an argparse type."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above zero")
+    return value
+
+
+def named_number(text: str) -> tuple[str, float]:
+    """``NAME=NUMBER``, as an argparse type."""
+    name, equals, number = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=NUMBER")
+    return name, float(number)
+
+
+def named_integer(text: str) -> tuple[str, int]:
+    """``NAME=N``, N above zero, as an argparse type."""
+    name, equals, number = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=N")
+    return name, positive(number)
+
+
+def plot_path(text: str) -> Path:
+    """A file that a plot can be written to, as an argparse type: what is wrong is said before the training, not after."""
+    path = Path(text)
+    if path.suffix not in PLOT_FORMATS:
+        raise argparse.ArgumentTypeError(f"{text!r} must end in one of {', '.join(PLOT_FORMATS)}")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no directory {str(path.parent)!r} to write {path.name!r} to")
+    if importlib.util.find_spec("matplotlib") is None:
+        raise argparse.ArgumentTypeError("a plot needs matplotlib; install it with: python -m pip install matplotlib")
+    return path
+
+
+def start_at(params: Mapping[str, Array], settings: Sequence[tuple[str, float]]) -> None:
+    """Fill the named parameters with the given numbers, in place.
+
+    Raises:
+        ValueError: a name is no parameter of this cell.
+    """
+    for name, number in settings:
+        if name not in params:
+            raise ValueError(f"--set {name}={number:g}: the cell has no parameter {name!r}; it has {', '.join(params)}")
+        params[name][...] = number
+
+
+def draw(
+    path: Path,
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    levels: Mapping[str, float],
+    *,
+    title: str,
+    axes: tuple[str, str],
+) -> None:
+    """Write a line plot: a curve ``(abscissae, ordinates)`` for each name, a dashed level for each number."""
+    # By name and here alone: training needs no matplotlib.
+    figure = importlib.import_module("matplotlib.figure").Figure(figsize=(7.5, 4.5), dpi=150, layout="constrained")
+    plot = figure.add_subplot(title=title, xlabel=axes[0], ylabel=axes[1])
+    for name, (abscissae, ordinates) in curves.items():
+        plot.plot(abscissae, ordinates, label=name, linewidth=1.4)
+    for (name, level), style in zip(levels.items(), ("--", ":", "-.") * len(levels), strict=False):
+        plot.axhline(level, label=name, color="0.35", linewidth=1, linestyle=style)
+    plot.set_xlim(left=0)
+    plot.set_ylim(bottom=0)
+    plot.grid(alpha=0.25)
+    plot.legend()
+    figure.savefig(path)

@@ -1,0 +1,103 @@
+"""Recurrent cells as equations: gradients derived and proven, kernels generated in NumPy and C.
+
+Reads nothing by itself; offers the public names below. SymPy and NumPy take a while to load, so each name is looked up
+where it lives when it is first used: this is the one place where that happens. Leaves out: everything that the stages
+do (`symrnn.pipeline` is their map).
+
+    cell = symrnn.load("lstm")                  # a bundled name, or the path of a cell file
+    derivation = symrnn.derive(cell)            # every gradient, with its LaTeX
+    files = symrnn.generate(cell, out="generated")
+    kernels = symrnn.build(cell, backend="c")   # or "numpy"
+    report = symrnn.check(cell)                 # the oracles
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from symrnn import errors
+
+if TYPE_CHECKING:
+    from symrnn.derive.record import Derivation
+    from symrnn.language.cell import Cell
+    from symrnn.language.cellfile import cells, load
+    from symrnn.pipeline import build, check, derive, generate
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Cell",
+    "Derivation",
+    "__version__",
+    "build",
+    "cells",
+    "check",
+    "derive",
+    "errors",
+    "generate",
+    "load",
+]
+
+_HOMES = {
+    "Cell": "symrnn.language.cell",
+    "Derivation": "symrnn.derive.record",
+    "build": "symrnn.pipeline",
+    "cells": "symrnn.language.cellfile",
+    "check": "symrnn.pipeline",
+    "derive": "symrnn.pipeline",
+    "generate": "symrnn.pipeline",
+    "load": "symrnn.language.cellfile",
+}
+
+
+def _resolve(name: str) -> Any:
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = _resolve(name)
+    # Finding the function may have imported the stage of its name, which then stands here (see `_Stage`).
+    return globals().setdefault(name, value)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Stage(ModuleType):
+    """A subpackage that is the public function of its name as well.
+
+    A stage and its function share one name: ``symrnn.derive.adjoint`` is a module, ``symrnn.derive(cell)`` a call, and
+    importing the first must not break the second.
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._function(*args, **kwargs)
+
+    @property
+    def _function(self) -> Callable[..., Any]:
+        function: Callable[..., Any] = _resolve(self.__name__.rpartition(".")[2])
+        return function
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self._function)
+
+
+class _Package(ModuleType):
+    """This package; the import system sets each imported subpackage as an attribute, and is met here."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in _HOMES and isinstance(value, ModuleType):
+            value.__class__ = _Stage
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,44 @@
+"""A generated module imported from its text: what `build` returns, and a debugger can step through.
+
+Reads the text of a generated Python module and the place where it would stand; returns the module. Leaves out: the
+text (`symrnn.emit`), and the library that a C module loads from beside itself (`symrnn.build.library`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import linecache
+import sys
+from pathlib import Path
+from types import ModuleType
+
+_PREFIX = "symrnn_generated_"
+
+
+def import_text(text: str, name: str, directory: Path | None = None) -> ModuleType:
+    """The module of ``text``; the same module for the same arguments.
+
+    Args:
+        text: of a generated Python file.
+        name: the module's name, without ``.py``.
+        directory: where the module finds its library, as if its file stood there; none for NumPy.
+
+    Raises:
+        ImportError: the module refuses its library.
+    """
+    file = str(directory / f"{name}.py") if directory is not None else f"<generated {name}.py>"
+    digest = hashlib.sha256(f"{file}\n{text}".encode()).hexdigest()[:16]
+    full_name = f"{_PREFIX}{name}_{digest}"
+    if full_name in sys.modules:
+        return sys.modules[full_name]
+    module = ModuleType(full_name)
+    module.__file__ = file
+    # The second entry is the time of change: with None, linecache never looks for a file.
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    sys.modules[full_name] = module  # dataclasses look their module up while it runs
+    try:
+        exec(compile(text, file, "exec"), module.__dict__)
+    except BaseException:
+        del sys.modules[full_name]
+        raise
+    return module

@@ -1,0 +1,151 @@
+"""The cases that kernels are checked on: shapes, lengths, direction, and the random numbers for each.
+
+Reads a cell; returns `Case` and `Problem` records. Numbers are drawn at the precision of float32 and held in float64,
+so that every precision sees the same point. Weights are dense and uniform in ±1/√fan_in and gradients arrive at every
+step: with larger weights a recurrence is chaotic, and the order of a sum alone would change everything after 200
+steps. Leaves out: what is computed from them (`symrnn.check.oracles`).
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from symrnn.check.measure import ADJOINT, CENTRAL, COMPLEX_STEP, INTERPRETER, Array
+from symrnn.language.cell import Cell
+from symrnn.language.system import HIDDEN, INPUT, ONE
+from symrnn.language.tree import PRIME
+
+EVERY = (INTERPRETER, COMPLEX_STEP, CENTRAL, ADJOINT)
+SINGLE_STEPS = 50
+"""The longest sequence on which float32 is held to its bound."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One set of shapes.
+
+    Attributes:
+        steps: T, from 0.
+        batch: B, from 0.
+        input: units of ``x``; a cell that forces ``input = hidden`` takes ``hidden``.
+        hidden: units of a state.
+        oracles: which of the oracles run besides C against NumPy and float32 against float64.
+        ragged: whether rows have lengths of their own, 0 and T among them.
+        reverse: whether rows run backwards.
+        at_rest: whether initial states and gradients into the final states are left out (which means zeros).
+        every_entry: whether derivatives are taken by every entry instead of along one random direction per array.
+    """
+
+    steps: int
+    batch: int
+    input: int
+    hidden: int
+    oracles: tuple[str, ...] = ()
+    ragged: bool = False
+    reverse: bool = False
+    at_rest: bool = False
+    every_entry: bool = False
+
+    @property
+    def single(self) -> bool:
+        """Whether float32 is run too."""
+        return self.steps <= SINGLE_STEPS
+
+    @property
+    def title(self) -> str:
+        """The case in one line: ``T=20 B=3 I=5 H=7 ragged reverse``."""
+        words = (("ragged", self.ragged), ("reverse", self.reverse), ("at rest", self.at_rest))
+        shape = f"T={self.steps} B={self.batch} I={self.input} H={self.hidden}"
+        return " ".join((shape, *(word for word, holds in words if holds)))
+
+    def sizes(self, cell: Cell) -> dict[str, int]:
+        """A number for each of ``cell.sizes``; new sizes differ from the others wherever they can."""
+        numbers = {INPUT: self.hidden if cell.input_is_hidden else self.input, HIDDEN: self.hidden}
+        extra = [name for name in cell.sizes if name not in numbers]
+        for place, name in enumerate(extra):
+            numbers[name] = self.hidden // 2 + 1 + place
+        return {name: numbers[name] for name in cell.sizes}
+
+
+CASES = (
+    Case(2, 1, 1, 1, EVERY, every_entry=True),
+    Case(3, 2, 2, 3, EVERY, every_entry=True),
+    Case(0, 3, 3, 5, (INTERPRETER, COMPLEX_STEP, ADJOINT)),
+    Case(2, 0, 3, 5, (INTERPRETER, COMPLEX_STEP, ADJOINT)),
+    Case(1, 1, 5, 7, EVERY),
+    Case(9, 2, 5, 7, EVERY, at_rest=True),
+    Case(20, 3, 5, 7, EVERY, ragged=True),
+    Case(20, 3, 5, 7, EVERY, ragged=True, reverse=True),
+    Case(20, 3, 9, 7, EVERY, reverse=True),
+    Case(2, 3, 37, 67, (INTERPRETER, COMPLEX_STEP, ADJOINT), ragged=True, reverse=True),
+    Case(20, 3, 37, 67, EVERY),
+    Case(20, 3, 67, 37, (COMPLEX_STEP,), ragged=True, reverse=True),
+    Case(50, 3, 17, 33),
+    Case(3, 70, 5, 19, (COMPLEX_STEP,), ragged=True),
+    Case(200, 1, 3, 5, EVERY),
+    Case(200, 3, 37, 67, ragged=True),
+)
+"""Cases that cover T in 0, 1, 2, 20, 50, 200, B in 0, 1, 3, 70, sizes 1, odd and beyond a tile, lengths and reverse."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A case with numbers: a point, and the loss ``Σ dy · y + Σ dstate · state``.
+
+    Attributes:
+        case: where it comes from.
+        sizes: a number for each size name.
+        params: parameters by name.
+        x: inputs, ``(T, B, input)``.
+        state: initial states, or None.
+        lengths: steps of each row, or None.
+        dy: gradient of the loss by the outputs, ``(T, B, size)``.
+        dstate: gradient of the loss by the final states, or None.
+        widths: units of each state.
+    """
+
+    case: Case
+    sizes: Mapping[str, int]
+    params: Mapping[str, Array]
+    x: Array
+    state: Mapping[str, Array] | None
+    lengths: Array | None
+    dy: Array
+    dstate: Mapping[str, Array] | None
+    widths: Mapping[str, int]
+
+
+def draw(cell: Cell, case: Case) -> Problem:
+    """The problem of ``case`` for ``cell``; the same on every machine and in every process."""
+    rng = np.random.default_rng(zlib.crc32(case.title.encode()))
+    sizes = case.sizes(cell)
+    numbers = sizes | {ONE: 1}
+    shapes = {variable.name: tuple(numbers[size] for size in variable.shape) for variable in cell.parameters}
+    fan_in = {name: shape[1] if len(shape) == 2 else numbers[HIDDEN] for name, shape in shapes.items()}
+    params = {name: uniform(rng, shape, 1 / math.sqrt(fan_in[name])) for name, shape in shapes.items()}
+    width = {name: numbers[cell.by_name[name + PRIME].shape[0]] for name in cell.states}
+    x = uniform(rng, (case.steps, case.batch, numbers[INPUT]))
+    state = {name: uniform(rng, (case.batch, width[name])) for name in cell.states}
+    dy = uniform(rng, (case.steps, case.batch, width[cell.output]))
+    dstate = {name: uniform(rng, (case.batch, width[name])) for name in cell.states}
+    lengths = ragged(rng, case.steps, case.batch) if case.ragged else None
+    if case.at_rest:
+        return Problem(case, sizes, params, x, None, lengths, dy, None, width)
+    return Problem(case, sizes, params, x, state, lengths, dy, dstate, width)
+
+
+def uniform(rng: np.random.Generator, shape: tuple[int, ...], radius: float = 1.0) -> Array:
+    """Numbers uniform in ±``radius``, rounded to float32 and held in float64."""
+    return rng.uniform(-radius, radius, shape).astype(np.float32).astype(np.float64)
+
+
+def ragged(rng: np.random.Generator, steps: int, batch: int) -> Array:
+    """Lengths for ``batch`` rows, 0 to ``steps``: the first is full, the second empty, the others random."""
+    lengths = rng.integers(0, steps, size=batch, endpoint=True)
+    lengths[:2] = [steps, 0][:batch]
+    return lengths

@@ -1,0 +1,196 @@
+"""The forward oracle: a plain interpreter of a cell's equations, one scalar after another in Python floats.
+
+Reads the author's parsed trees (`Cell.equations`) and arrays; returns outputs and states. It shares nothing with
+derivation, planning or printing: every function is defined here once more, sums are correctly rounded by `math.fsum`,
+and no step is reordered. Leaves out: speed, gradients, complex numbers and every precision but double.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import mul, truediv
+
+import numpy as np
+
+from symrnn.check.measure import Array
+from symrnn.errors import CheckError
+from symrnn.language.cell import Cell
+from symrnn.language.system import ONE, Role
+from symrnn.language.tree import PRIME, Binary, Call, Constant, Expression, MatVec, Name, Negate, Number, Power, Reduce
+
+Vector = list[float]
+
+
+def _sigmoid(a: float) -> float:
+    if a >= 0:
+        return 1 / (1 + math.exp(-a))
+    return math.exp(a) / (1 + math.exp(a))
+
+
+def _gelu(a: float) -> float:
+    return a * (1 + math.tanh(math.sqrt(2 / math.pi) * (a + 0.044715 * a**3))) / 2
+
+
+FUNCTIONS: Mapping[str, Callable[..., float]] = {
+    "sigmoid": _sigmoid,
+    "tanh": math.tanh,
+    "relu": lambda a: a if a > 0 else 0.0,
+    "leaky_relu": lambda a: a if a > 0 else a / 100,
+    "elu": lambda a: a if a > 0 else math.expm1(a),
+    "softplus": lambda a: max(a, 0.0) + math.log1p(math.exp(-abs(a))),
+    "softsign": lambda a: a / (1 + abs(a)),
+    "silu": lambda a: a * _sigmoid(a),
+    "gelu": _gelu,
+    "hard_sigmoid": lambda a: min(max(a / 6 + 0.5, 0.0), 1.0),
+    "hard_tanh": lambda a: min(max(a, -1.0), 1.0),
+    "exp": math.exp,
+    "log": math.log,
+    "sqrt": math.sqrt,
+    "abs": abs,
+    "sin": math.sin,
+    "cos": math.cos,
+    "minimum": min,
+    "maximum": max,
+}
+"""The meaning of every function of the equation language on one number."""
+
+OPERATORS: Mapping[str, Callable[[float, float], float]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": mul,
+    "/": truediv,
+}
+
+
+@dataclass(frozen=True)
+class Forward:
+    """What a layer returns.
+
+    Attributes:
+        y: the output state at every step, ``(T, B, size)``; zero beyond a row's length.
+        state: every state after the last step, ``(B, size)``.
+        states: every state before the first step and after each, in the order in which steps are *taken*,
+            ``(T + 1, B, size)``.
+    """
+
+    y: Array
+    state: Mapping[str, Array]
+    states: Mapping[str, Array]
+
+
+def interpret(
+    cell: Cell,
+    sizes: Mapping[str, int],
+    params: Mapping[str, Array],
+    x: Array,
+    state: Mapping[str, Array] | None = None,
+    lengths: Sequence[int] | Array | None = None,
+    reverse: bool = False,
+) -> Forward:
+    """The layer's outputs and states by the author's equations.
+
+    Args:
+        cell: the cell, as parsed.
+        sizes: a number for each of ``cell.sizes``.
+        params: parameters by name, vectors ``(size,)`` and matrices ``(rows, columns)``.
+        x: inputs, ``(T, B, input)``.
+        state: initial states by name, ``(B, size)``; missing ones are zeros.
+        lengths: steps of each row, 0 to T; beyond them its states stand still and its outputs are zero.
+        reverse: whether each row runs from its last valid step to its first.
+
+    Raises:
+        CheckError: an equation leaves the domain of a function (a logarithm of a negative number, an overflow).
+    """
+    steps, batch = x.shape[0], x.shape[1]
+    numbers = dict(sizes) | {ONE: 1}
+    width = {name: numbers[cell.by_name[name + PRIME].shape[0]] for name in cell.states}
+    y = np.zeros((steps, batch, width[cell.output]))
+    states = {name: np.zeros((steps + 1, batch, width[name])) for name in cell.states}
+    step = _Step(cell, numbers, params)
+    for row in range(batch):
+        length = steps if lengths is None else int(lengths[row])
+        now = {name: _initial(state, name, row, width[name]) for name in cell.states}
+        for name in cell.states:
+            states[name][:, row] = now[name]
+        for taken in range(length):
+            t = length - 1 - taken if reverse else taken
+            now = step(_numbers(x[t, row]), now)
+            y[t, row] = now[cell.output]
+            for name in cell.states:
+                states[name][taken + 1 :, row] = now[name]
+    return Forward(y, {name: states[name][-1].copy() for name in cell.states}, states)
+
+
+def _initial(state: Mapping[str, Array] | None, name: str, row: int, width: int) -> Vector:
+    if state is None or name not in state:
+        return [0.0] * width
+    return _numbers(state[name][row])
+
+
+class _Step:
+    """One step of one row: calls take the input and the states, and return the next states."""
+
+    def __init__(self, cell: Cell, sizes: Mapping[str, int], params: Mapping[str, Array]) -> None:
+        self._cell = cell
+        self._sizes = sizes
+        self._vectors = {name: _numbers(array) for name, array in params.items() if array.ndim == 1}
+        # Every matrix by rows, under its name and whether it is transposed.
+        self._rows = {
+            (name, transposed): [_numbers(row) for row in (array.T if transposed else array)]
+            for name, array in params.items()
+            if array.ndim == 2
+            for transposed in (False, True)
+        }
+        self._values: dict[str, Vector] = {}
+
+    def __call__(self, x: Vector, state: Mapping[str, Vector]) -> dict[str, Vector]:
+        (given,) = self._cell.of_role(Role.INPUT)
+        self._values = {given.name: x, **state, **self._vectors}
+        for equation in self._cell.equations:
+            try:
+                value = self._value(equation.expression)
+            except (ValueError, OverflowError, ZeroDivisionError) as error:
+                raise CheckError(
+                    f"cell {self._cell.name!r}: equation {equation.label} ({equation.target} = …) cannot be evaluated "
+                    f"at the random point that was drawn ({error}); keep the arguments of log, sqrt, / and ** in range"
+                ) from error
+            size = self._sizes[self._cell.by_name[equation.target].shape[0]]
+            self._values[equation.target] = value * size if len(value) == 1 else value
+        return {name: self._values[name + PRIME] for name in state}
+
+    def _value(self, node: Expression) -> Vector:
+        """The value of ``node``: one number per unit, or a single one that broadcasts."""
+        match node:
+            case Number(value, _) | Constant(_, value, _):
+                return [float(value)]
+            case Name(name):
+                return self._values[name]
+            case Negate(operand):
+                return [-a for a in self._value(operand)]
+            case Binary(op, left, right):
+                return _each(OPERATORS[op], self._value(left), self._value(right))
+            case Power(base, exponent):
+                return [math.pow(a, float(exponent)) for a in self._value(base)]
+            case Call(function, arguments):
+                return _each(FUNCTIONS[function], *(self._value(argument) for argument in arguments))
+            case MatVec(matrix, transposed, operand):
+                rows, vector = self._rows[matrix, transposed], self._value(operand)
+                return [math.fsum(a * b for a, b in zip(row, vector, strict=True)) for row in rows]
+            case Reduce(kind, operand):
+                vector = self._value(operand)
+                return [math.fsum(vector) / (len(vector) if kind == "mean" else 1)]
+            case _:
+                raise CheckError(f"the interpreter meets {type(node).__name__}, which no author can write")
+
+
+def _each(function: Callable[..., float], *operands: Vector) -> Vector:
+    """``function`` unit by unit, single numbers repeated."""
+    units = max(len(operand) for operand in operands)
+    whole = [operand * units if len(operand) == 1 else operand for operand in operands]
+    return [function(*scalars) for scalars in zip(*whole, strict=True)]
+
+
+def _numbers(array: Array) -> Vector:
+    return [float(value) for value in array]

@@ -1,0 +1,72 @@
+"""The measure of error, and the bounds that it is held to.
+
+An error is ``max|a - b| / max(max|b|, floor)`` per array: relative to the array, and no finer than the floor, which
+comes from the scale of what was computed (some gradients are exactly zero, and no relative error makes sense there).
+Leaves out: what is compared with what (`symrnn.check.oracles`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+INTERPRETER = "interpreter"
+COMPLEX_STEP = "complex step"
+CENTRAL = "central differences"
+ADJOINT = "adjoint identity"
+EXPANSION = "scalar expansion"
+BACKENDS = "C against NumPy"
+PRECISIONS = "float32 against float64"
+
+ORACLES = (INTERPRETER, COMPLEX_STEP, CENTRAL, ADJOINT, EXPANSION, BACKENDS, PRECISIONS)
+"""Every oracle, in the order of reports."""
+
+BOUNDS: Mapping[str, float] = {"float64": 1e-12, "float32": 2e-5, "exact": 1e-40}
+"""The largest error allowed, by precision; float32 is held to it up to 50 steps."""
+
+CENTRAL_BOUND = 1e-7
+"""The largest error of central differences, whose own truncation and rounding is of the order of 1e-9."""
+
+
+def bound(oracle: str, dtype: str) -> float:
+    """The largest error that ``oracle`` allows in ``dtype``."""
+    return max(BOUNDS[dtype], CENTRAL_BOUND) if oracle == CENTRAL else BOUNDS[dtype]
+
+
+def error(actual: Array, expected: Array, floor: float) -> float:
+    """``max|actual - expected| / max(max|expected|, floor)``.
+
+    >>> error(np.array([1.0, 2.5]), np.array([1.0, 2.0]), floor=1.0)
+    0.25
+
+    Args:
+        actual: any shape.
+        expected: the same shape, finite.
+        floor: the least scale, above zero.
+
+    Returns:
+        A number from 0; infinity where shapes differ or a number is not finite; 0 for empty arrays.
+    """
+    if actual.shape != expected.shape:
+        return math.inf
+    if expected.size == 0:
+        return 0.0
+    wide = np.result_type(actual.dtype, expected.dtype, np.float64)
+    difference = float(np.max(np.abs(actual.astype(wide) - expected.astype(wide))))
+    if not math.isfinite(difference):
+        return math.inf
+    return difference / max(float(np.max(np.abs(expected))), floor)
+
+
+def loss_scale(outputs: Mapping[str, Array], weights: Mapping[str, Array]) -> float:
+    """The scale of the loss ``Σ weights · outputs``: the root of the sum of its squared terms, and at least 1e-3.
+
+    With weights of random signs it is the size that the loss is expected to have.
+    """
+    squares = sum(float(np.sum(np.abs(outputs[name] * weight) ** 2)) for name, weight in weights.items())
+    return max(math.sqrt(squares), 1e-3)

@@ -1,0 +1,240 @@
+"""The oracles: what outputs and gradients must be, each by a way of its own, and the comparison with what they are.
+
+Reads a `Problem`, and for derivatives the *forward* kernel of NumPy in double precision, which the interpreter holds
+to the author's equations; returns `Reference` records. A reference serves every backend and precision, since the
+problem's numbers are exact in float32. Leaves out: the scalar expansion (`symrnn.derive.proof`), which is symbolic.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from symrnn.check import measure
+from symrnn.check.cases import Problem, uniform
+from symrnn.check.interpreter import interpret
+from symrnn.check.kernels import (
+    Arrays,
+    Kernels,
+    Result,
+    TangentKernels,
+    X,
+    labelled,
+    of_state,
+    of_tape,
+)
+from symrnn.check.measure import Array
+from symrnn.language.cell import Cell
+
+COMPLEX_SIZE = 1e-30
+"""The complex step: so small that its square vanishes, which costs no precision since nothing is subtracted."""
+
+CENTRAL_SIZE = 1e-5
+"""The step of central differences along directions of length one."""
+
+OUTPUT_FLOOR = 0.1
+"""The floor of errors in outputs: initial states are drawn from ±1."""
+
+
+@dataclass(frozen=True)
+class Slope:
+    """Directional derivatives of the loss by one array.
+
+    Attributes:
+        directions: ``(n, *shape of the array)``.
+        values: ``(n,)``.
+    """
+
+    directions: Array
+    values: Array
+
+    def of(self, gradient: Array) -> Array:
+        """The same derivatives by a gradient: its inner product with every direction."""
+        if gradient.shape != self.directions.shape[1:]:
+            return gradient
+        rows = self.directions.reshape(len(self.directions), -1)
+        product: Array = rows @ gradient.astype(np.float64).ravel()
+        return product.astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What one oracle says about a problem.
+
+    Attributes:
+        oracle: its name.
+        outputs: outputs by label.
+        gradients: gradients by label, in full.
+        slopes: directional derivatives of the loss by label.
+    """
+
+    oracle: str
+    outputs: Arrays
+    gradients: Arrays
+    slopes: Mapping[str, Slope]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One comparison: the array, what it was taken from (``infer``, ``backward``) and the error."""
+
+    array: str
+    source: str
+    error: float
+
+
+def by_interpreter(cell: Cell, problem: Problem) -> Reference:
+    """The forward oracle."""
+    reverse = problem.case.reverse
+    forward = interpret(cell, problem.sizes, problem.params, problem.x, problem.state, problem.lengths, reverse)
+    outputs = labelled(forward.y, forward.state)
+    if not reverse:
+        outputs |= {of_tape(name): array for name, array in forward.states.items()}
+    return Reference(measure.INTERPRETER, outputs, {}, {})
+
+
+def by_complex_step(kernels: Kernels, problem: Problem, directions: Arrays) -> Reference:
+    """Derivatives of the loss as its imaginary part after a tiny imaginary step."""
+
+    def slope(label: str, direction: Array) -> float:
+        return float(np.imag(_loss(kernels, problem, {label: 1j * COMPLEX_SIZE * direction}))) / COMPLEX_SIZE
+
+    return Reference(measure.COMPLEX_STEP, {}, {}, _slopes(slope, directions))
+
+
+def by_central_differences(kernels: Kernels, problem: Problem, directions: Arrays) -> Reference:
+    """Derivatives of the loss as its difference over a step to either side."""
+
+    def slope(label: str, direction: Array) -> float:
+        after = _loss(kernels, problem, {label: CENTRAL_SIZE * direction})
+        before = _loss(kernels, problem, {label: -CENTRAL_SIZE * direction})
+        return float((after - before).real) / (2 * CENTRAL_SIZE)
+
+    return Reference(measure.CENTRAL, {}, {}, _slopes(slope, directions))
+
+
+def by_tangent(kernels: TangentKernels, problem: Problem, directions: Arrays) -> Reference:
+    """Derivatives of the loss as ⟨J u, v⟩ with J u from the tangent kernel; backward claims ⟨u, Jᵀ v⟩.
+
+    The tangent kernel takes neither lengths nor reverse: the problem must have none.
+    """
+
+    def slope(label: str, direction: Array) -> float:
+        tangent = _tangent(kernels, problem, {label: direction})
+        return math.fsum(float(np.sum(weight * tangent[name])) for name, weight in weights(problem).items())
+
+    return Reference(measure.ADJOINT, {}, {}, _slopes(slope, directions))
+
+
+def tangent_findings(kernels: TangentKernels, problem: Problem, directions: Arrays) -> Iterator[Finding]:
+    """The tangent kernel against the complex step, in full: J u along a direction in all arrays at once."""
+    along = {label: rows[0] for label, rows in directions.items()}
+    outputs = _outputs(kernels, problem, {label: 1j * COMPLEX_SIZE * row for label, row in along.items()})
+    for label, tangent in _tangent(kernels, problem, along).items():
+        expected = np.imag(outputs[label]) / COMPLEX_SIZE
+        yield Finding(f"tangent {label}", "jvp", measure.error(tangent, expected, OUTPUT_FLOOR))
+
+
+def by_result(oracle: str, result: Result) -> Reference:
+    """Other kernels' outputs and gradients, to be matched in full."""
+    return Reference(oracle, result.outputs["forward"], result.gradients, {})
+
+
+def findings(result: Result, reference: Reference, scale: float, dtype: str) -> Iterator[Finding]:
+    """Every array of ``reference`` compared with what the kernels returned.
+
+    Args:
+        result: of the kernels under test.
+        reference: of one oracle.
+        scale: of the loss, the floor for gradients.
+        dtype: that the kernels' arrays must have; another counts as an infinite error, and so does a missing array.
+    """
+    for source, outputs in result.outputs.items():
+        for label, expected in reference.outputs.items():
+            if source == "forward" or label in outputs:
+                yield Finding(label, source, _error(outputs.get(label), expected, OUTPUT_FLOOR, dtype))
+    for label, expected in reference.gradients.items():
+        yield Finding(f"grad {label}", "backward", _error(result.gradients.get(label), expected, scale, dtype))
+    for label, slope in reference.slopes.items():
+        gradient = result.gradients.get(label)
+        if gradient is None or gradient.dtype != dtype:
+            yield Finding(f"grad {label}", "backward", math.inf)
+        else:
+            yield Finding(f"grad {label}", "backward", measure.error(slope.of(gradient), slope.values, scale))
+
+
+def draw_directions(problem: Problem) -> dict[str, Array]:
+    """For every array that a gradient belongs to, directions of length one, ``(n, *shape)``.
+
+    One random direction each, or with ``case.every_entry`` one per entry.
+    """
+    rng = np.random.default_rng(len(problem.params) + problem.x.size)
+    directions = {}
+    for label, array in _point(problem).items():
+        if problem.case.every_entry:
+            directions[label] = np.eye(array.size).reshape(array.size, *array.shape)
+        else:
+            direction = uniform(rng, array.shape)
+            directions[label] = direction[np.newaxis] / max(float(np.linalg.norm(direction.ravel())), 1e-3)
+    return directions
+
+
+def weights(problem: Problem) -> dict[str, Array]:
+    """The gradients that arrive, by the label of the output that they belong to."""
+    return labelled(problem.dy, problem.dstate or {})
+
+
+def scale_of_loss(result: Result, problem: Problem) -> float:
+    """The floor for gradients."""
+    return measure.loss_scale(result.outputs["forward"], weights(problem))
+
+
+def _error(actual: Array | None, expected: Array, floor: float, dtype: str) -> float:
+    if actual is None or actual.dtype != dtype:
+        return math.inf
+    return measure.error(actual, expected, floor)
+
+
+def _slopes(slope: Callable[[str, Array], float], directions: Arrays) -> dict[str, Slope]:
+    return {
+        label: Slope(rows, np.array([slope(label, direction) for direction in rows]))
+        for label, rows in directions.items()
+    }
+
+
+def _point(problem: Problem) -> dict[str, Array]:
+    """Everything that a gradient belongs to, by label; states that were not given are zeros."""
+    batch = problem.x.shape[1]
+    states = problem.state or {name: np.zeros((batch, width)) for name, width in problem.widths.items()}
+    return {**problem.params, X: problem.x} | {of_state(name): array for name, array in states.items()}
+
+
+def _outputs(kernels: Kernels, problem: Problem, shift: Arrays) -> dict[str, Array]:
+    """Outputs by label at the problem's point plus ``shift``."""
+    point = _point(problem)
+    for label, change in shift.items():
+        point[label] = point[label] + change
+    kind = np.result_type(*point.values())
+    point = {label: array.astype(kind) for label, array in point.items()}
+    params = {name: point[name] for name in problem.params}
+    state = {name: point[of_state(name)] for name in problem.widths}
+    y, final, _ = kernels.forward(params, point[X], state, lengths=problem.lengths, reverse=problem.case.reverse)
+    return labelled(y, final)
+
+
+def _loss(kernels: Kernels, problem: Problem, shift: Arrays) -> complex:
+    outputs = _outputs(kernels, problem, shift)
+    return complex(sum(np.sum(outputs[name] * weight) for name, weight in weights(problem).items()))
+
+
+def _tangent(kernels: TangentKernels, problem: Problem, along: Arrays) -> dict[str, Array]:
+    """J u for the direction u that is ``along`` and zero elsewhere."""
+    zero = {label: np.zeros_like(array) for label, array in _point(problem).items()}
+    u = {**zero, **along}
+    dparams = {name: u[name] for name in problem.params}
+    dstate = {name: u[of_state(name)] for name in problem.widths}
+    dy, dfinal = kernels.jvp(problem.params, problem.x, problem.state, dparams, u[X], dstate)
+    return labelled(dy, dfinal)

@@ -1,0 +1,178 @@
+"""`Report`: the largest error of every oracle for every array, as records, as a table and as JSON-ready values.
+
+Reads the rows that `symrnn.check.run` measured; returns text. Leaves out: measuring.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+from symrnn.check.measure import ADJOINT, BACKENDS, CENTRAL, COMPLEX_STEP, EXPANSION, INTERPRETER, PRECISIONS
+
+TITLES = {"numpy": "NumPy", "c": "C"}
+DTYPES = ("float64", "float32")
+HEADINGS = {
+    INTERPRETER: "interpreter",
+    COMPLEX_STEP: "complex",
+    CENTRAL: "central",
+    ADJOINT: "adjoint",
+    BACKENDS: "to NumPy",
+    PRECISIONS: "to float64",
+}
+"""The oracles in the heading of a table, short enough for a terminal."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """The largest error of one oracle for one array.
+
+    Attributes:
+        cell: name of the cell.
+        backend: ``numpy`` or ``c``; ``sympy`` for the scalar expansion.
+        dtype: ``float64`` or ``float32``; ``exact`` for the scalar expansion.
+        oracle: one of `symrnn.check.measure.ORACLES`.
+        array: ``y``, ``state c``, ``tape c``, ``grad W_xi``, ``tangent y``, …
+        error: the largest, from 0; infinite where shapes or types were wrong or a number was not finite.
+        bound: the largest allowed.
+        case: the shapes and the entry point where it occurred.
+    """
+
+    cell: str
+    backend: str
+    dtype: str
+    oracle: str
+    array: str
+    error: float
+    bound: float
+    case: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether the error is within its bound."""
+        return self.error <= self.bound
+
+    @property
+    def key(self) -> tuple[str, str, str, str, str]:
+        """What the row is about."""
+        return (self.cell, self.backend, self.dtype, self.oracle, self.array)
+
+
+@dataclass(frozen=True)
+class NotRun:
+    """Something that was asked for and could not be checked here, and why."""
+
+    cell: str
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check found.
+
+    Attributes:
+        rows: one per cell, backend, dtype, oracle and array, in order of first appearance.
+        not_run: what could not be checked here (without a compiler, the C kernels).
+    """
+
+    rows: tuple[Row, ...]
+    not_run: tuple[NotRun, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether something was measured and every error is within its bound."""
+        return bool(self.rows) and not self.failures
+
+    @property
+    def failures(self) -> tuple[Row, ...]:
+        """The rows that miss their bounds."""
+        return tuple(row for row in self.rows if not row.passed)
+
+    def table(self) -> str:
+        """One aligned table per cell and precision: a line per array, a column per oracle and backend."""
+        blocks = []
+        for cell in dict.fromkeys(row.cell for row in self.rows):
+            rows = [row for row in self.rows if row.cell == cell]
+            blocks += [_block(cell, dtype, [row for row in rows if row.dtype == dtype]) for dtype in DTYPES]
+            blocks += [_expansion(cell, [row for row in rows if row.oracle == EXPANSION])]
+        blocks += [f"{each.cell}: {each.what} not run: {each.reason}" for each in self.not_run]
+        blocks += [_failure(row) for row in self.failures]
+        return "\n".join([*(block for block in blocks if block), self._summary()])
+
+    def to_json(self) -> dict[str, object]:
+        """The report in values that `json.dumps` takes; an infinite error is None."""
+        rows = [asdict(row) | {"error": _finite(row.error), "passed": row.passed} for row in self.rows]
+        return {"passed": self.passed, "rows": rows, "not_run": [asdict(each) for each in self.not_run]}
+
+    def _summary(self) -> str:
+        if not self.rows:
+            return "nothing was checked"
+        if self.failures:
+            return f"{len(self.failures)} of {len(self.rows)} errors miss their bounds (marked !)"
+        return f"all {len(self.rows)} errors are within their bounds"
+
+
+def worst(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """For each thing that rows are about, the row with the largest error; in order of first appearance."""
+    largest: dict[tuple[str, str, str, str, str], Row] = {}
+    for row in rows:
+        if row.key not in largest or row.error > largest[row.key].error:
+            largest[row.key] = row
+    return tuple(largest.values())
+
+
+def _block(cell: str, dtype: str, rows: Sequence[Row]) -> str:
+    """The table of a cell in one precision."""
+    if not rows:
+        return ""
+    found = {(row.array, row.oracle, row.backend): row for row in rows}
+    # C against NumPy has one side only: its column needs no backend in the heading.
+    columns = [
+        (oracle, backend) for oracle in HEADINGS for backend in TITLES if any(k[1:] == (oracle, backend) for k in found)
+    ]
+    arrays = tuple(dict.fromkeys(row.array for row in rows))
+    head = [[f"{cell} {dtype}", *(HEADINGS[oracle] for oracle, _ in columns)]]
+    head += [["", *("" if oracle == BACKENDS else TITLES[backend] for oracle, backend in columns)]]
+    body = [[array, *(_entry(found.get((array, *column))) for column in columns)] for array in arrays]
+    bounds = {row.oracle: row.bound for row in rows}
+    foot = [["bound", *(_number(bounds[oracle]) for oracle, _ in columns)]]
+    return _aligned([*head, *body, *foot]) + "\n"
+
+
+def _expansion(cell: str, rows: Sequence[Row]) -> str:
+    if not rows:
+        return ""
+    equal = sum(row.passed for row in rows)
+    cases = ", ".join(dict.fromkeys(row.case for row in rows))
+    return f"{cell} {EXPANSION}: {equal} of {len(rows)} Jacobian blocks equal, {cases}\n"
+
+
+def _failure(row: Row) -> str:
+    kernels = f"{TITLES.get(row.backend, row.backend)} {row.dtype}"
+    sizes = f"error {_number(row.error)}, bound {_number(row.bound)}"
+    return f"{row.cell}: {row.array} misses its bound: {row.oracle}, {kernels}, {sizes}, at {row.case}"
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Columns padded to their widest entry, the first to the left and the others to the right."""
+    widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
+    return "\n".join("  ".join(_padded(line, widths)) for line in lines)
+
+
+def _padded(line: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+    for place, (text, width) in enumerate(zip(line, widths, strict=True)):
+        yield text.rjust(width) if place else text.ljust(width)
+
+
+def _entry(row: Row | None) -> str:
+    return "-" if row is None else _number(row.error) + ("" if row.passed else " !")
+
+
+def _number(value: float) -> str:
+    return "0" if value == 0 else f"{value:.1e}"
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

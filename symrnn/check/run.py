@@ -1,0 +1,87 @@
+"""`check`: cells in, a `Report` out: kernels built for each backend, all cases and oracles run, the algebra proven.
+
+Reads `Cell` records; builds their kernels in memory; returns the report. Leaves out: printing it, and exit codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from symrnn.build.kernels import build
+from symrnn.build.toolchain import find_compiler
+from symrnn.check.cases import CASES, Case
+from symrnn.check.kernels import Kernels, TangentKernels
+from symrnn.check.measure import CENTRAL, EXPANSION
+from symrnn.check.report import NotRun, Report, Row
+from symrnn.check.suite import Progress, not_smooth, run_suite
+from symrnn.errors import BuildError, CheckError
+from symrnn.language.cell import Cell
+
+BACKENDS = ("numpy", "c")
+PROOF_SIZES = (1, 2, 3)
+
+
+def check(
+    cells: Sequence[Cell],
+    *,
+    backends: Sequence[str] = BACKENDS,
+    cases: Sequence[Case] = CASES,
+    progress: Progress | None = None,
+) -> Report:
+    """Hold the kernels of ``cells`` to every oracle.
+
+    Args:
+        cells: what to check.
+        backends: ``numpy``, ``c`` or both; C is left out, and the report says why, where no compiler is found.
+        cases: shapes to run; the default covers all that kernels are sensitive to.
+        progress: called with a line of text before each piece of work.
+
+    Raises:
+        CheckError: a backend has another name, or a cell cannot be evaluated at random points.
+        BuildError: the compiler that was found refuses the generated file.
+    """
+    unknown = [backend for backend in backends if backend not in BACKENDS]
+    if unknown:
+        raise CheckError(f"backend {unknown[0]!r} is not known; choose from {', '.join(BACKENDS)}")
+    lacking = _lacking_compiler() if "c" in backends else ""
+    rows: list[Row] = []
+    not_run: list[NotRun] = []
+    for cell in cells:
+        say = progress or _silent
+        say(f"{cell.name}: building kernels")
+        numpy = cast(TangentKernels, build(cell, backend="numpy"))
+        tested: dict[str, Kernels] = {"numpy": numpy} if "numpy" in backends else {}
+        if "c" in backends and not lacking:
+            tested["c"] = cast(Kernels, build(cell, backend="c"))
+        rows += run_suite(cell, numpy, tested, cases, progress)
+        say(f"{cell.name}: {EXPANSION}")
+        rows += _proof_rows(cell)
+        not_run += _left_out(cell, lacking)
+    return Report(tuple(rows), tuple(not_run))
+
+
+def _silent(_: str) -> None:
+    """Say nothing."""
+
+
+def _lacking_compiler() -> str:
+    """Why C kernels cannot be built here; empty where they can."""
+    try:
+        find_compiler()
+    except BuildError as error:
+        return str(error)
+    return ""
+
+
+def _left_out(cell: Cell, lacking: str) -> Iterator[NotRun]:
+    if lacking:
+        yield NotRun(cell.name, "C kernels", lacking)
+    if kinked := not_smooth(cell):
+        yield NotRun(
+            cell.name, CENTRAL, f"not smooth across the kinks of {', '.join(kinked)}; the complex step holds it"
+        )
+
+
+def _proof_rows(cell: Cell) -> Iterator[Row]:
+    raise NotImplementedError

@@ -1,0 +1,189 @@
+"""The adjoint of a step: the vector-Jacobian product, again as a system of equations of the same three kinds.
+
+Reads a normal `System`; returns the `System` that takes the adjoints of its outputs (``dh'`` for ``h'``) to those of
+its states, inputs and parameters. Every derivative is SymPy's, of one scalar expression for a representative unit; a
+linear form ``W v`` has the adjoint rule ``dv += Wᵀ δ``, ``dW += δ vᵀ``, a reduction's is a broadcast.
+
+A parameter's adjoint here is what one row and one step contribute; rows and steps are summed by who runs it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import sympy
+
+from symrnn.language.functions import Algebra
+from symrnn.language.names import Allocator
+from symrnn.language.normalise import expression_size
+from symrnn.language.symbolic import Restorer, atoms_of, symbol, to_sympy
+from symrnn.language.system import ONE, Equation, Role, System, Variable
+from symrnn.language.tree import (
+    PRIME,
+    Binary,
+    Call,
+    Expression,
+    MatVec,
+    Name,
+    Number,
+    Outer,
+    Reduce,
+    SizeOf,
+    is_next,
+)
+
+
+def derivative(equation: Equation, atom: Expression) -> Algebra:
+    """∂(right side)/∂atom for one unit, in SymPy, with the function at the root written as the saved output.
+
+    Linear forms and reductions count as independent of the names inside them.
+    """
+    whole = to_sympy(equation.expression)
+    slope = sympy.diff(whole, symbol(atom))
+    if isinstance(equation.expression, Call):
+        slope = slope.subs(whole, sympy.Symbol(equation.target))
+    return slope
+
+
+def adjoint(system: System) -> System:
+    """The adjoint system of ``system``; equations in reverse order, labelled ``b1``, ``b2``, …
+
+    Its inputs are the values of the step and the adjoints of its outputs, its outputs the adjoints of its inputs.
+    """
+    return _Adjoint(system).run()
+
+
+@dataclass
+class _Contribution:
+    """Terms of one adjoint: elementwise ones, and linear forms, in the order found."""
+
+    terms: list[Expression] = field(default_factory=list)
+    origin: str = ""
+
+
+class _Adjoint:
+    """Walks the equations backwards and collects, for each name, what its consumers contribute."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._shape = {variable.name: variable.shape for variable in system.variables}
+        self._allocator = Allocator(name.removesuffix(PRIME) for name in self._shape)
+        self._variables = list(system.variables)
+        self._equations: list[Equation] = []
+        self._received: dict[str, _Contribution] = {}
+        self._name: dict[str, str] = {}
+        for variable in system.variables:
+            base = self._allocator.fresh("d" + variable.name.removesuffix(PRIME) + ("_out" if is_next(variable.name) else ""))
+            self._name[variable.name] = base
+
+    def run(self) -> System:
+        system = self._system
+        for output in system.outputs:
+            self._declare(self._name[output], system.by_name[output].shape, output)
+        for equation in reversed(system.equations):
+            if equation.target in self._received or equation.target in system.outputs:
+                self._pull(equation)
+        outputs = []
+        for name in system.inputs:
+            if name in self._received:
+                self._assign(name)
+                outputs.append(self._name[name])
+        assigned = {equation.target for equation in self._equations}
+        used = tuple(v.name for v in self._variables if v.name not in assigned)
+        return System(used, tuple(outputs), tuple(self._equations), tuple(self._variables))
+
+    def _declare(self, name: str, shape: tuple[str, ...], of: str) -> None:
+        self._variables.append(Variable(name, Role.ADJOINT, shape, of))
+        self._shape[name] = shape
+
+    def _emit(self, target: str, expression: Expression, origin: str) -> None:
+        self._equations.append(Equation(f"b{len(self._equations) + 1}", target, expression, origin))
+
+    def _assign(self, name: str) -> Name:
+        """The equation ``dname = sum of what consumers contribute``; returns ``dname``."""
+        received = self._received[name]
+        total = received.terms[0]
+        for term in received.terms[1:]:
+            total = Binary("+", total, term)
+        self._declare(self._name[name], self._system.by_name[name].shape, name)
+        self._emit(self._name[name], total, received.origin)
+        return Name(self._name[name])
+
+    def _pull(self, equation: Equation) -> None:
+        """Distribute the adjoint of ``equation.target`` over the atoms of its right side."""
+        target = equation.target
+        incoming = Name(self._name[target])
+        if target in self._received:
+            if target in self._system.outputs:
+                # A next state that the step itself reads: what comes from outside is one more term.
+                self._received[target].terms.insert(0, incoming)
+                inner = self._allocator.fresh(f"d{target.removesuffix(PRIME)}_all")
+                self._name[target] = inner
+            incoming = self._assign(target)
+        match equation.expression:
+            case Reduce(kind, Name(operand)):
+                term: Expression = incoming
+                if kind == "mean":
+                    term = Binary("/", incoming, SizeOf(self._shape[operand][0]))
+                self._give(operand, term, equation)
+            case _:
+                self._pull_elementwise(equation, incoming)
+
+    def _pull_elementwise(self, equation: Equation, incoming: Name) -> None:
+        atoms = [atom for atom in atoms_of(equation.expression) if isinstance(atom, Name | MatVec)]
+        order = (incoming, *atoms_of(equation.expression), Name(equation.target))
+        restore = Restorer(order)
+        seed = symbol(incoming)
+        shared: dict[Algebra, Expression] = {}
+        slopes = {atom: seed * derivative(equation, atom) for atom in atoms}
+        for coefficient in dict.fromkeys(slopes.values()):
+            users = [atom for atom in atoms if slopes[atom] == coefficient]
+            shared[coefficient] = self._shared(restore(coefficient), users, equation)
+        for atom in atoms:
+            factor = shared[slopes[atom]]
+            if isinstance(factor, Number) and factor.value == 0:
+                continue
+            if isinstance(atom, Name):
+                self._give(atom.name, factor, equation)
+            else:
+                assert isinstance(factor, Name)
+                self._give_form(atom, factor, equation)
+
+    def _shared(self, factor: Expression, users: list[Expression], equation: Equation) -> Expression:
+        """``factor`` by a name where a linear form or several atoms use it, else as it is."""
+        if isinstance(factor, Name | Number) or (len(users) == 1 and not isinstance(users[0], MatVec)):
+            if not (isinstance(factor, Number) and any(isinstance(user, MatVec) for user in users)):
+                return factor
+        name = self._allocator.fresh(f"delta_{equation.target.removesuffix(PRIME)}")
+        size = self._shape[equation.target][0]
+        if size == ONE:
+            size = expression_size(factor, self._shape)
+        self._declare(name, (size,), "")
+        self._emit(name, factor, equation.label)
+        return Name(name)
+
+    def _give(self, name: str, term: Expression, equation: Equation) -> None:
+        """Add ``term`` to the adjoint of ``name``, summed over units where ``name`` was broadcast."""
+        if self._shape[name] == (ONE,) and expression_size(term, self._shape) != ONE:
+            if not isinstance(term, Name):
+                part = self._allocator.fresh(f"d{name}_terms")
+                self._declare(part, (expression_size(term, self._shape),), "")
+                self._emit(part, term, equation.label)
+                term = Name(part)
+            total = self._allocator.fresh(f"d{name}_sum")
+            self._declare(total, (ONE,), "")
+            self._emit(total, Reduce("sum", term), equation.label)
+            term = Name(total)
+        self._receive(name, term, equation)
+
+    def _give_form(self, form: MatVec, delta: Name, equation: Equation) -> None:
+        """``y = W v``: dv += Wᵀ δ and dW += δ vᵀ; transposed: dv += W δ and dW += v δᵀ."""
+        assert isinstance(form.operand, Name)
+        outer = Outer(form.operand, delta) if form.transposed else Outer(delta, form.operand)
+        self._receive(form.matrix, outer, equation)
+        self._receive(form.operand.name, MatVec(form.matrix, not form.transposed, delta), equation)
+
+    def _receive(self, name: str, term: Expression, equation: Equation) -> None:
+        received = self._received.setdefault(name, _Contribution())
+        received.terms.append(term)
+        received.origin = received.origin or equation.label

@@ -1,0 +1,122 @@
+"""What a compiled library says about itself, and what the module beside it asks before it calls anything else.
+
+Reads the name of a cell and the texts that its interface depends on; returns their digest and the contexts of
+`templates/c/abi.c.jinja` (the library's side) and `templates/c/loader.py.jinja` (the module's). Leaves out: the surface
+of either.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from symrnn.emit.flags import ARITHMETIC, HOW_TO_GET_ONE, LIBRARY, LINK, NATIVE, OPTIMISE, OTHER_SUFFIX, STANDARD, SUFFIXES
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One extension of x86 that a compiler may use by itself.
+
+    Attributes:
+        macro: defined by the compiler, as 1, when it uses the extension.
+        word: local of the emitted C that holds the word of ``cpuid``: leaf 1 ``c1``, leaf 7 ``b7 c7 d7``, leaf 7.1
+            ``a71``, leaf 0x80000001 ``cx``.
+        bit: in that word.
+    """
+
+    macro: str
+    word: str
+    bit: int
+
+
+FEATURES = (
+    Feature("__SSE3__", "c1", 0),
+    Feature("__SSSE3__", "c1", 9),
+    Feature("__FMA__", "c1", 12),
+    Feature("__SSE4_1__", "c1", 19),
+    Feature("__SSE4_2__", "c1", 20),
+    Feature("__MOVBE__", "c1", 22),
+    Feature("__POPCNT__", "c1", 23),
+    Feature("__AVX__", "c1", 28),
+    Feature("__F16C__", "c1", 29),
+    Feature("__LZCNT__", "cx", 5),
+    Feature("__SSE4A__", "cx", 6),
+    Feature("__XOP__", "cx", 11),
+    Feature("__FMA4__", "cx", 16),
+    Feature("__TBM__", "cx", 21),
+    Feature("__BMI__", "b7", 3),
+    Feature("__AVX2__", "b7", 5),
+    Feature("__BMI2__", "b7", 8),
+    Feature("__AVX512F__", "b7", 16),
+    Feature("__AVX512DQ__", "b7", 17),
+    Feature("__ADX__", "b7", 19),
+    Feature("__AVX512IFMA__", "b7", 21),
+    Feature("__AVX512CD__", "b7", 28),
+    Feature("__AVX512BW__", "b7", 30),
+    Feature("__AVX512VL__", "b7", 31),
+    Feature("__AVX512VBMI__", "c7", 1),
+    Feature("__AVX512VBMI2__", "c7", 6),
+    Feature("__GFNI__", "c7", 8),
+    Feature("__AVX512VNNI__", "c7", 11),
+    Feature("__AVX512BITALG__", "c7", 12),
+    Feature("__AVX512VPOPCNTDQ__", "c7", 14),
+    Feature("__AVX512FP16__", "d7", 23),
+    Feature("__AVXVNNI__", "a71", 4),
+    Feature("__AVX512BF16__", "a71", 5),
+    Feature("__AVXIFMA__", "a71", 23),
+)
+"""Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, CPUID; AMD64 Architecture
+Programmer's Manual, volume 3, appendix E. Only what a compiler may choose for plain C is listed."""
+
+
+def digest(*texts: str) -> str:
+    """32 hexadecimal digits that change with any of ``texts`` or with how they are divided.
+
+    >>> digest("ab", "c") == digest("a", "bc")
+    False
+    """
+    state = hashlib.sha256()
+    for text in texts:
+        data = text.encode()
+        state.update(f"{len(data)}:".encode() + data)
+    return state.hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class AbiContext:
+    """What the C side is given.
+
+    Attributes:
+        name: prefix of the file's functions.
+        digest: what ``name_abi()`` returns.
+        features: what ``name_cpu_supported()`` looks for, where the file was compiled to use it.
+    """
+
+    name: str
+    digest: str
+    features: tuple[Feature, ...] = FEATURES
+
+
+@dataclass(frozen=True)
+class LoaderContext:
+    """What the Python side is given.
+
+    Attributes:
+        name: stem of the library, and prefix of its functions.
+        digest: what ``name_abi()`` must return.
+        suffixes: ``sys.platform`` and the ending of a library there.
+        other_suffix: the ending anywhere else.
+        flags: of the compiler, as a person types them.
+        library: those that make a shared library.
+        link: what follows the source.
+        remedy: where a compiler comes from.
+    """
+
+    name: str
+    digest: str
+    suffixes: tuple[tuple[str, str], ...] = tuple(SUFFIXES.items())
+    other_suffix: str = OTHER_SUFFIX
+    flags: str = " ".join((*STANDARD, OPTIMISE, NATIVE, *ARITHMETIC))
+    library: str = " ".join(LIBRARY)
+    link: str = " ".join(LINK)
+    remedy: str = HOW_TO_GET_ONE

@@ -1,0 +1,274 @@
+"""The coefficients and limits of the vector mathematics, fitted when C is generated.
+
+Reads a precision (``f32`` or ``f64``) and returns `Constants`: C literals that read back to the intended values. Each
+fit interpolates its function at Chebyshev nodes in 50 digits, which comes within a small factor of the best
+polynomial or rational function of its degree; the degrees leave the error of approximation below an eighth of a unit
+in the last place, which `approximation_error` shows. Leaves out: how the functions are put together from these, which
+the template `templates/c/vector.c.jinja` says.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from mpmath.ctx_mp import MPContext
+
+# mpmath carries no static types; the context is our own, so that nobody else's precision is changed.
+Real = Any
+_mp: Any = MPContext()
+_mp.dps = 50
+
+MANTISSA = {"f32": 24, "f64": 53}
+"""Bits of the significand, the leading one included."""
+
+EXPONENT = {"f32": 8, "f64": 11}
+"""Bits of the exponent."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One approximation ``p(t) / q(t)`` on ``[0, high]`` or ``[low, high]``; ``q`` is 1 where ``below`` is 0.
+
+    Attributes:
+        function: what is approximated, a function of ``t``.
+        low: left end of the interval.
+        high: right end of the interval.
+        above: degree of ``p``, by precision.
+        below: degree of ``q``, by precision.
+        share: the largest factor that ``f(t)`` has in the result, relative to the result: it tells errors in its units.
+    """
+
+    function: Callable[[Real], Real]
+    low: float
+    high: float
+    above: dict[str, int]
+    below: dict[str, int]
+    share: float
+
+
+def _exp_tail(r: Real) -> Real:
+    """``(exp(r) - 1 - r) / r**2``."""
+    return _mp.hyp1f1(1, 3, r) / 2
+
+
+def _log_tail(z: Real) -> Real:
+    """``(2 atanh(s) - 2 s) / s`` over ``z = s**2``, divided by ``z``: 2/3 + 2 z/5 + 2 z**2/7 + …."""
+    s = _mp.sqrt(z)
+    return 2 * (_mp.atanh(s) / s - 1) / z
+
+
+def _tanh_tail(z: Real) -> Real:
+    """``(tanh(x) / x - 1) / z`` over ``z = x**2``: -1/3 + 2 z/15 - …."""
+    x = _mp.sqrt(z)
+    return (_mp.tanh(x) / x - 1) / z
+
+
+TANH_SPLIT = 0.55
+"""Below this |x|, tanh is a rational function; above, where it exceeds a half, it comes from the exponential."""
+
+# Half of log 2, and a little more: the argument's multiple of log 2 is found in rounded arithmetic.
+_EXP_REACH = 0.3469
+# s = f / (2 + f) for 1 + f in [sqrt(1/2), sqrt(2)].
+_LOG_REACH = 0.17158
+
+FITS: dict[str, Fit] = {
+    "exp": Fit(_exp_tail, -_EXP_REACH, _EXP_REACH, {"f32": 5, "f64": 10}, {"f32": 0, "f64": 0}, 0.17),
+    "log": Fit(_log_tail, 0.0, _LOG_REACH**2, {"f32": 2, "f64": 6}, {"f32": 0, "f64": 0}, 0.015),
+    "tanh": Fit(_tanh_tail, 0.0, TANH_SPLIT**2, {"f32": 1, "f64": 2}, {"f32": 1, "f64": 3}, 0.34),
+}
+"""What is fitted: tails of series, so that leading terms can be added exactly."""
+
+
+@dataclass(frozen=True)
+class Constants:
+    """The constants of one precision as C literals; coefficients stand highest power first.
+
+    Attributes:
+        exp: coefficients of (exp(r) - 1 - r) / r^2.
+        log: coefficients of (2 atanh(s) / s - 2) / s^2, in s^2.
+        tanh_above: numerator of (tanh(x) / x - 1) / x^2, in x^2.
+        tanh_below: its denominator.
+        tanh_split: below this |x| the rational function is tanh.
+        tanh_one: from here on tanh rounds to 1.
+        log2_e: 1 / log 2.
+        ln2_high: log 2 with so many trailing zeros that its product with any exponent is exact.
+        ln2_low: log 2 less `ln2_high`.
+        root_half: the square root of one half.
+        exp_zero: exp is zero here and below.
+        exp_subnormal: below this, exp is subnormal.
+        exp_infinite: exp is infinite here and above.
+        expm1_one: exp - 1 rounds to -1 here and below.
+        expm1_infinite: exp - 1 is infinite here and above, and maybe somewhat below.
+        linear: below this |x|, exp(x) - 1 and log(1 + x) round to x.
+        tanh_linear: below this |x|, x is within a third of a unit in the last place of tanh(x).
+        exp_nudge: an addend that exp(x) does not see.
+        linear_nudge: an addend that leaves every x from `linear` on as it is.
+        tanh_nudge: an addend that leaves every x from `tanh_linear` on as it is.
+        round_magic: added to a small number, it leaves the nearest whole number in the low bits.
+        integer_magic: the first power of two whose last place is worth one.
+        lift: bits that multiply by a power of two which takes any subnormal number far into the normal ones.
+        grid: a number whose last place is worth the smallest subnormal number times that power.
+        normal_bias: `integer_magic` and the bias of the exponent.
+        subnormal_bias: the same for a subnormal number that is told by its bits as a whole number.
+        smallest_normal: the first number that is not subnormal.
+        mantissa_bits: stored bits of the significand.
+        mantissa_mask: these bits set.
+        magnitude_mask: all bits but the sign.
+    """
+
+    exp: tuple[str, ...]
+    log: tuple[str, ...]
+    tanh_above: tuple[str, ...]
+    tanh_below: tuple[str, ...]
+    tanh_split: str
+    tanh_one: str
+    log2_e: str
+    ln2_high: str
+    ln2_low: str
+    root_half: str
+    exp_zero: str
+    exp_subnormal: str
+    exp_infinite: str
+    expm1_one: str
+    expm1_infinite: str
+    linear: str
+    tanh_linear: str
+    exp_nudge: str
+    linear_nudge: str
+    tanh_nudge: str
+    round_magic: str
+    integer_magic: str
+    lift: str
+    grid: str
+    normal_bias: str
+    subnormal_bias: str
+    smallest_normal: str
+    mantissa_bits: int
+    mantissa_mask: str
+    magnitude_mask: str
+    zero: str
+    half: str
+    one: str
+    two: str
+
+
+def _nodes(fit: Fit, count: int) -> list[Real]:
+    """Chebyshev nodes of the fit's interval, ``count`` of them."""
+    middle = (_mp.mpf(fit.low) + fit.high) / 2
+    radius = (_mp.mpf(fit.high) - fit.low) / 2
+    return [middle + radius * _mp.cos(_mp.pi * (2 * i + 1) / (2 * count)) for i in range(count)]
+
+
+def _interpolate(name: str, precision: str) -> tuple[list[Real], list[Real]]:
+    """The coefficients of ``p`` and ``q`` (``q[0]`` is 1) with ``p(t) = f(t) q(t)`` at the Chebyshev nodes."""
+    fit = FITS[name]
+    above, below = fit.above[precision], fit.below[precision]
+    rows, right = [], []
+    for t in _nodes(fit, above + below + 1):
+        value = fit.function(t)
+        rows.append([t**k for k in range(above + 1)] + [-value * t**k for k in range(1, below + 1)])
+        right.append(value)
+    solved = list(_mp.lu_solve(_mp.matrix(rows), _mp.matrix(right)))
+    return solved[: above + 1], [_mp.mpf(1), *solved[above + 1 :]]
+
+
+def c_literal(value: float, precision: str) -> str:
+    """The shortest C literal of ``precision`` that reads back to ``value``, rounded to it.
+
+    >>> c_literal(2, "f32"), c_literal(0.1, "f32"), c_literal(0.1, "f64"), c_literal(1e-40, "f64")
+    ('2.0f', '0.1f', '0.1', '1e-40')
+    """
+    if precision == "f64":
+        return repr(float(value))
+    single = _as_float32(value)
+    text = next(text for digits in range(1, 10) if _as_float32(float(text := f"{value:.{digits}g}")) == single)
+    # Where that is a whole number, 10.0 rather than 1e+01.
+    return repr(float(text)) + "f"
+
+
+def _as_float32(value: float) -> bytes:
+    return struct.pack("<f", value)
+
+
+def _rounded(value: Real, bits: int, direction: str = "n") -> float:
+    """``value`` in ``bits`` significant bits: the nearest, or with ``c`` the next above."""
+    return float(_mp.fadd(value, 0, prec=bits, rounding=direction))
+
+
+def _polynomial(coefficients: list[Real], at: Real) -> Real:
+    return _mp.polyval(coefficients[::-1], at)
+
+
+def approximation_error(name: str, precision: str) -> float:
+    """The largest error of a fit over its interval, in units in the last place of the function it serves.
+
+    Args:
+        name: a key of `FITS`.
+        precision: ``f32`` or ``f64``.
+    """
+    fit = FITS[name]
+    above, below = _interpolate(name, precision)
+    points = [t for t in _nodes(fit, 61) if t != 0]
+    worst = max(abs(_polynomial(above, t) / _polynomial(below, t) - fit.function(t)) for t in points)
+    return float(worst * fit.share * 2 ** MANTISSA[precision])
+
+
+@cache
+def constants(precision: str) -> Constants:
+    """Every constant that the vector mathematics of ``precision`` (``f32`` or ``f64``) reads."""
+    p, e = MANTISSA[precision], EXPONENT[precision]
+    smallest_exponent = 2 - 2 ** (e - 1)
+    subnormal_exponent = smallest_exponent - (p - 1)
+    bias = 2 ** (e - 1) - 1
+    integer_magic = 2 ** (p - 1)
+    lift = 2 ** (e - 2)
+    largest = _mp.ldexp(2**p - 1, bias + 1 - p)
+    ln2_high = _rounded(_mp.ln2, p - e - 1)
+
+    def texts(values: list[Real]) -> tuple[str, ...]:
+        return tuple(number(value) for value in reversed(values))
+
+    def number(value: Real, direction: str = "n") -> str:
+        return c_literal(_rounded(value, p, direction), precision)
+
+    def pattern(value: int) -> str:
+        return f"UINT{p + e}_C({value:#x})"
+
+    above, below = _interpolate("tanh", precision)
+    return Constants(
+        exp=texts(_interpolate("exp", precision)[0]),
+        log=texts(_interpolate("log", precision)[0]),
+        tanh_above=texts(above),
+        tanh_below=texts(below),
+        tanh_split=number(TANH_SPLIT),
+        tanh_one=number(_mp.ceil((p + 2) * _mp.ln2 / 2)),
+        log2_e=number(1 / _mp.ln2),
+        ln2_high=number(ln2_high),
+        ln2_low=number(_mp.ln2 - ln2_high),
+        root_half=number(_mp.sqrt(0.5)),
+        exp_zero=number(_mp.floor((subnormal_exponent - 1) * _mp.ln2)),
+        exp_subnormal=number(smallest_exponent * _mp.ln2, "c"),
+        exp_infinite=number(_mp.log(largest), "c"),
+        expm1_one=number(_mp.floor(-(p + 1) * _mp.ln2)),
+        expm1_infinite=number(_mp.ceil(_mp.log(largest))),
+        linear=number(_mp.ldexp(1, -p - 1)),
+        tanh_linear=number(_mp.ldexp(1, -((p + 1) // 2))),
+        exp_nudge=number(_mp.ldexp(1, -p - 16)),
+        linear_nudge=number(_mp.ldexp(1, -2 * p - 6)),
+        tanh_nudge=number(_mp.ldexp(1, -(3 * p + 1) // 2 - 4)),
+        round_magic=number(3 * integer_magic // 2),
+        integer_magic=number(integer_magic),
+        lift=pattern(lift << (p - 1)),
+        grid=number(_mp.ldexp(1, lift + smallest_exponent)),
+        normal_bias=number(integer_magic + bias),
+        subnormal_bias=number(integer_magic + bias - subnormal_exponent),
+        smallest_normal=number(_mp.ldexp(1, smallest_exponent)),
+        mantissa_bits=p - 1,
+        mantissa_mask=pattern(integer_magic - 1),
+        magnitude_mask=pattern(2 ** (p + e - 1) - 1),
+        **{name: number(value) for name, value in (("zero", 0), ("half", 0.5), ("one", 1), ("two", 2))},
+    )

@@ -1,0 +1,178 @@
+"""What the vector template needs to know: which primitives to emit, in which precision, with which constants.
+
+Reads a precision and the names that a C file calls, primitives (``load``, ``v_tanh``) and functions of the table
+(``softsign``) alike; returns a `VectorContext`, the context of `templates/c/vector.c.jinja`. Everything emitted ends
+in the precision (``v_tanh_f32``), so one file can hold both. Leaves out: rendering, and the fits of
+`symrnn.emit.polynomials`.
+
+A file that includes the text needs ``<stdint.h>``, ``<stddef.h>``, ``<string.h>`` and ``<math.h>`` above it. It is
+compiled for the widest registers that the compiler's target has; ``-DSYMRNN_PLAIN`` takes the path of one lane.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from symrnn.emit.polynomials import Constants, c_literal, constants
+from symrnn.errors import GenerateError
+from symrnn.language.functions import FUNCTIONS, Function
+
+_EXP = ("whole_powers", "exp_remainder", "exp_tail")
+
+PRIMITIVES: dict[str, tuple[str, ...]] = {
+    "bits_type": (),
+    "loadu": (),
+    "storeu": (),
+    "load": ("loadu",),
+    "store": ("storeu",),
+    "K": (),
+    "splat": ("K",),
+    "hsum": ("storeu",),
+    "to_bits": ("bits_type",),
+    "from_bits": ("bits_type",),
+    "v_less": ("bits_type",),
+    "v_select": ("bits_type",),
+    "v_abs": ("to_bits", "from_bits"),
+    "copy_sign": ("to_bits", "from_bits"),
+    "v_clip": ("v_less", "v_select"),
+    "v_sqrt": ("loadu", "storeu"),
+    "v_sin": ("loadu", "storeu"),
+    "v_cos": ("loadu", "storeu"),
+    "v_pow": ("loadu", "storeu"),
+    "whole_powers": (),
+    "power_of_two": ("K", "to_bits", "from_bits"),
+    "exp_remainder": (),
+    "exp_tail": ("K",),
+    "exp_finite": ("K", "v_less", "v_select", "to_bits", "from_bits", *_EXP),
+    "v_exp": ("K", "v_less", "v_select", "exp_finite"),
+    "v_expm1": ("K", "v_less", "v_select", "v_abs", "power_of_two", *_EXP),
+    "v_sigmoid": ("K", "v_less", "v_select", "v_abs", "exp_finite"),
+    "v_tanh": ("K", "v_less", "v_select", "v_abs", "copy_sign", "power_of_two", *_EXP),
+    "log_near": ("K", "v_less", "v_select", "to_bits", "from_bits"),
+    "v_log": ("K", "log_near"),
+    "v_log1p": ("K", "v_less", "v_select", "v_abs", "log_near"),
+}
+"""Every primitive with those it calls, callees first: the order of the template."""
+
+PRECISIONS = ("f32", "f64")
+"""The precisions that a C file holds, in the order it holds them."""
+
+# Calls in the table's C bodies: v_name(…), and K(literal).
+_CALL = re.compile(r"\b(v_[a-z0-9_]+|K)\(")
+_LITERAL = re.compile(r"\bK\((-?[0-9.]+)\)")
+
+
+@dataclass(frozen=True)
+class VectorFunction:
+    """One row of the function table as a C function: its name, its parameters and the expression it returns."""
+
+    name: str
+    parameters: str
+    body: str
+
+
+@dataclass(frozen=True)
+class VectorContext:
+    """The context of the vector template, for one precision.
+
+    Attributes:
+        real: ``float`` or ``double``.
+        s: suffix of every identifier, ``_f32``.
+        libm: suffix of a function of libm, ``f`` or nothing.
+        u: bits of a number.
+        lanes: numbers in registers of 64, 32 and 16 bytes.
+        k: the constants, as literals.
+        needed: the primitives to emit, those they call included.
+        functions: the table's functions to emit.
+        lane_calls: primitives that call libm lane by lane, each with what it calls.
+    """
+
+    real: str
+    s: str
+    libm: str
+    u: int
+    lanes: tuple[int, int, int]
+    k: Constants
+    needed: tuple[str, ...]
+    functions: tuple[VectorFunction, ...]
+    lane_calls: tuple[tuple[str, str], ...]
+
+
+def c_text(body: str, precision: str) -> str:
+    """``body`` of a row of the function table in one precision.
+
+    >>> c_text("a / (K(1) + v_abs(a))", "f32")
+    'a / (K_f32(1.0f) + v_abs_f32(a))'
+
+    Args:
+        body: a C expression in vectors, ``v_name(…)`` and ``K(literal)``.
+        precision: ``f32`` or ``f64``.
+    """
+    body = _LITERAL.sub(lambda match: f"K({c_literal(float(match[1]), precision)})", body)
+    return _CALL.sub(lambda match: f"{match[1]}_{precision}(", body)
+
+
+def called(body: str) -> tuple[str, ...]:
+    """The primitives that ``body``, a C expression of the function table, calls, in order of appearance."""
+    return tuple(dict.fromkeys(_CALL.findall(body)))
+
+
+def reserved() -> tuple[str, ...]:
+    """Every identifier that the vector text can define in either precision: names that nothing else may take."""
+    stems = ("vec", "bits", "LANES", *PRIMITIVES, *(f"f_{name}" for name in FUNCTIONS))
+    return ("SYMRNN_VECTOR_BYTES", "SYMRNN_PLAIN", *(f"{stem}_{p}" for p in PRECISIONS for stem in stems))
+
+
+def vector_context(precision: str, needed: Iterable[str]) -> VectorContext:
+    """The context that emits what ``needed`` calls, and nothing besides.
+
+    Args:
+        precision: ``f32`` or ``f64``.
+        needed: names of primitives and of functions of the table, unsuffixed, in any order.
+
+    Raises:
+        GenerateError: a name is neither.
+    """
+    wanted = dict.fromkeys(needed)
+    for name in wanted:
+        if name not in PRIMITIVES and name not in FUNCTIONS:
+            raise GenerateError(
+                f"vector text: {name!r} is neither a primitive of the template nor a function of the table; "
+                "add it to symrnn.emit.vector.PRIMITIVES and templates/c/vector.c.jinja, or correct the name"
+            )
+    rows = [row for name, row in FUNCTIONS.items() if name in wanted]
+    roots = [name for name in wanted if name in PRIMITIVES]
+    roots += [name for row in rows for name in called(row.c)]
+    single = precision == "f32"
+    width = 32 if single else 64
+    libm = "f" if single else ""
+    return VectorContext(
+        real="float" if single else "double",
+        s=f"_{precision}",
+        libm=libm,
+        u=width,
+        lanes=(512 // width, 256 // width, 128 // width),
+        k=constants(precision),
+        needed=_closure(roots),
+        functions=tuple(_function(row, precision) for row in rows),
+        lane_calls=tuple((f"v_{call}", call + libm) for call in ("sqrt", "sin", "cos")),
+    )
+
+
+def _closure(roots: Iterable[str]) -> tuple[str, ...]:
+    """``roots`` and every primitive that they call, directly or not, in the order of the table."""
+    found: set[str] = set()
+    pending = list(roots)
+    while pending:
+        name = pending.pop()
+        if name not in found:
+            found.add(name)
+            pending += PRIMITIVES[name]
+    return tuple(name for name in PRIMITIVES if name in found)
+
+
+def _function(row: Function, precision: str) -> VectorFunction:
+    parameters = ", ".join(f"vec_{precision} {letter}" for letter in "ab"[: row.arity])
+    return VectorFunction(f"f_{row.name}_{precision}", parameters, c_text(row.c, precision))

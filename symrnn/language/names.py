@@ -1,0 +1,49 @@
+"""Names: the words that no variable may be, and an allocator of fresh names that avoids the author's.
+
+Reads strings; knows nothing of cells. Every name that symrnn invents, in derived systems and in emitted files alike,
+comes from an `Allocator`.
+"""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterable
+
+C_WORDS = frozenset(
+    """
+    auto break case char const continue default do double else enum extern float for goto if inline int long register
+    restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
+    alignas alignof atomic bool complex imaginary noreturn static_assert thread_local constexpr nullptr true false
+    typeof typeof_unqual asm NULL INFINITY NAN EOF
+    and and_eq bitand bitor catch class compl const_cast delete dynamic_cast explicit export friend mutable namespace
+    new not not_eq operator or or_eq private protected public reinterpret_cast static_cast template this throw try
+    typeid typename using virtual wchar_t xor xor_eq
+    """.split()
+)
+"""Keywords and reserved identifiers of C11 and C23, and of C++ (headers are read by C++ too)."""
+
+PYTHON_WORDS = frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)
+"""Keywords of Python, soft ones included."""
+
+
+class Allocator:
+    """Hands out names, each once.
+
+    >>> names = Allocator(["tanh_c"])
+    >>> names.fresh("tanh_c"), names.fresh("tanh_c"), names.fresh("r_h")
+    ('tanh_c_2', 'tanh_c_3', 'r_h')
+
+    Args:
+        taken: names that must not be handed out; words of C and Python never are.
+    """
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = set(taken) | C_WORDS | PYTHON_WORDS
+
+    def fresh(self, hint: str) -> str:
+        """``hint`` where it is free, else ``hint`` with the first free number; taken from now on."""
+        name, number = hint, 2
+        while name in self._taken:
+            name, number = f"{hint}_{number}", number + 1
+        self._taken.add(name)
+        return name

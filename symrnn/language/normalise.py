@@ -1,0 +1,196 @@
+"""Normalisation: the same step with its parts named, so that later stages ask questions about a graph of names.
+
+Reads the author's equations and variables; returns a `System` in which
+
+* a linear form applies to a name that is no parameter, and a reduction to a name, and is then a whole right side;
+* a function call is a whole right side, so every derivative can be written in saved outputs;
+* a linear form stands in a sum, possibly scaled by constants: a factor that contains one has a name of its own;
+* the argument of a function whose derivative reads it (`silu`) has a name if it contains a linear form;
+* equal right sides that normalisation names are computed once.
+
+Leaves out: anything about time, order of evaluation beyond the author's, or storage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from string import ascii_lowercase
+
+from symrnn.language.functions import FUNCTIONS
+from symrnn.language.names import Allocator
+from symrnn.language.system import ONE, Equation, Role, System, Variable
+from symrnn.language.tree import (
+    PRIME,
+    Binary,
+    Call,
+    Constant,
+    Expression,
+    MatVec,
+    Name,
+    Number,
+    Power,
+    Reduce,
+    SizeOf,
+    children,
+    is_next,
+    names,
+    rebuild,
+    walk,
+)
+
+
+def normalise(equations: tuple[Equation, ...], variables: tuple[Variable, ...]) -> System:
+    """The normal form of a step.
+
+    Args:
+        equations: the author's, each with sizes that agree.
+        variables: every variable that they read or assign, with its shape.
+    """
+    return _Normaliser(variables).run(equations)
+
+
+def expression_size(node: Expression, shape: dict[str, tuple[str, ...]]) -> str:
+    """The size name of ``node``: that of its first operand that is not of size 1, else ``1``."""
+    match node:
+        case Number() | Constant() | SizeOf() | Reduce():
+            return ONE
+        case Name(name):
+            return shape[name][0]
+        case MatVec(matrix, transposed, _):
+            return shape[matrix][1 if transposed else 0]
+        case _:
+            sizes = [expression_size(part, shape) for part in children(node)]
+            return next((size for size in sizes if size != ONE), ONE)
+
+
+def has_form(node: Expression) -> bool:
+    """Whether ``node`` contains a linear form."""
+    return any(isinstance(part, MatVec) for part in walk(node))
+
+
+class _Normaliser:
+    """Walks the author's equations in order and collects the equations of the normal form."""
+
+    def __init__(self, variables: Sequence[Variable]) -> None:
+        self._variables = list(variables)
+        self._shape = {variable.name: variable.shape for variable in variables}
+        self._parameters = {variable.name for variable in variables if variable.role is Role.PARAMETER}
+        self._allocator = Allocator(variable.name.removesuffix(PRIME) for variable in variables)
+        self._equations: list[Equation] = []
+        self._known: dict[Expression, Name] = {}
+        self._parts: list[Equation] = []
+        self._target = ""
+
+    def run(self, equations: tuple[Equation, ...]) -> System:
+        """All equations in order; parts of an equation come before it."""
+        for equation in equations:
+            self._parts = []
+            self._target = equation.target
+            whole = self._root(equation.expression)
+            for letter, part in zip(_letters(len(self._parts)), self._parts, strict=True):
+                label = equation.label + letter
+                self._equations.append(Equation(label, part.target, part.expression, equation.label))
+            self._equations.append(Equation(equation.label, equation.target, whole, equation.label))
+            if whole not in self._known and not isinstance(whole, Name | Number | Constant):
+                self._known[whole] = Name(equation.target)
+        assigned = {equation.target for equation in self._equations}
+        inputs = tuple(v.name for v in self._variables if v.name not in assigned)
+        outputs = tuple(v.name for v in self._variables if is_next(v.name))
+        return System(inputs, outputs, tuple(self._equations), tuple(self._variables))
+
+    def _named(self, node: Expression, hint: str) -> Name:
+        """A name for ``node``, which is already normal as a whole right side."""
+        if isinstance(node, Name):
+            return node
+        if node in self._known:
+            return self._known[node]
+        name = self._allocator.fresh(hint)
+        size = expression_size(node, self._shape)
+        self._variables.append(Variable(name, Role.INTERMEDIATE, (size,)))
+        self._shape[name] = (size,)
+        self._parts.append(Equation("", name, node))
+        self._known[node] = Name(name)
+        return Name(name)
+
+    def _root(self, node: Expression) -> Expression:
+        """``node`` as a whole right side: calls and reductions may stay."""
+        match node:
+            case Call(function, arguments):
+                return Call(function, tuple(self._argument(function, argument) for argument in arguments))
+            case Reduce(kind, operand):
+                inner = self._inside(operand)
+                return Reduce(kind, self._named(inner, _hint(inner, self._target)))
+            case _:
+                return self._inside(node)
+
+    def _argument(self, function: str, node: Expression) -> Expression:
+        inner = self._inside(node)
+        if FUNCTIONS[function].needs_argument and has_form(inner):
+            return self._named(inner, _plain(self._target) + "_pre")
+        return inner
+
+    def _inside(self, node: Expression) -> Expression:
+        """``node`` within an expression: calls, reductions and forms' operands get names, forms stay in sums."""
+        match node:
+            case Call() | Reduce():
+                whole = self._root(node)
+                return self._named(whole, _hint(whole, self._target))
+            case MatVec(matrix, transposed, operand):
+                return MatVec(matrix, transposed, self._operand(operand))
+            case Binary("*" | "/", left, right):
+                parts = (self._inside(left), self._inside(right))
+                scalars = [not names(part) for part in parts]
+                if not any(scalars) or (node.op == "/" and not scalars[1]):
+                    parts = tuple(self._factor(part) for part in parts)  # type: ignore[assignment]
+                return rebuild(node, parts)
+            case Power(base, exponent):
+                inner = self._inside(base)
+                return Power(inner if exponent == 1 else self._factor(inner), exponent)
+            case _:
+                old = children(node)
+                return rebuild(node, tuple(self._inside(part) for part in old)) if old else node
+
+    def _factor(self, node: Expression) -> Expression:
+        """A factor that contains a linear form, by name: its cotangent must be one value per form."""
+        return self._named(node, _hint(node, self._target)) if has_form(node) else node
+
+    def _operand(self, node: Expression) -> Name:
+        """The operand of a linear form, by a name that is computed for each row."""
+        inner = self._inside(node)
+        if isinstance(inner, Name) and inner.name in self._parameters:
+            # `W @ p`: the copy is a value of the step, so that one rule makes its gradient and its panel.
+            name = self._allocator.fresh(inner.name + "_row")
+            self._variables.append(Variable(name, Role.INTERMEDIATE, self._shape[inner.name]))
+            self._shape[name] = self._shape[inner.name]
+            self._parts.append(Equation("", name, inner))
+            return Name(name)
+        return self._named(inner, _hint(inner, self._target))
+
+
+def _letters(count: int) -> tuple[str, ...]:
+    """``a``, ``b``, … ``z``, ``aa``, ``ab``, …"""
+    single = tuple(ascii_lowercase)
+    double = tuple(first + second for first in ascii_lowercase for second in ascii_lowercase)
+    return (*single, *double)[:count]
+
+
+def _plain(name: str) -> str:
+    """A name without its prime, as an identifier."""
+    return name.removesuffix(PRIME)
+
+
+def _hint(node: Expression, target: str) -> str:
+    """A name by role: the function or the operands of ``node``, else a part of its target."""
+    match node:
+        case Call(function, (Name(name),)) | Reduce(function, Name(name)):
+            return f"{function}_{_plain(name)}"
+        case Call(function, _):
+            return f"{function}_{_plain(target)}"
+        case MatVec(matrix, transposed, Name(name)):
+            return f"{matrix}{'_T' if transposed else ''}_{_plain(name)}"
+        case Binary("*", Name(left), Name(right)):
+            return f"{_plain(left)}_{_plain(right)}"
+        case _:
+            return f"{_plain(target)}_part"
+
+

@@ -1,0 +1,246 @@
+"""Equations to statements: the checks that need no syntax tree, so that Python's own parser meets only harmless text.
+
+Reads the text of the equations; returns one `Statement` per equation, with comments blanked out and primes replaced by
+U+02B9 (one character for one, so columns stay right). Refuses what is too long or nested too deeply, characters and
+words that are no part of the language, and operands or operators in the wrong place. Leaves out: all meaning.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from symrnn.language.names import C_WORDS, PYTHON_WORDS
+from symrnn.language.source import Place, Source, shown
+
+MAX_TEXT = 64 * 1024
+"""Most characters of a cell's equations."""
+
+MAX_DEPTH = 100
+"""Deepest nesting of parentheses, and of an expression's tree."""
+
+MAX_DIGITS = 40
+"""Longest literal number, in characters."""
+
+MAX_NAME = 63
+"""Longest name, prime not counted."""
+
+PRIME_LETTER = "ʹ"
+"""U+02B9, a letter to Python: what ``'`` becomes before `ast.parse`."""
+
+_TOKEN = re.compile(
+    r"(?P<space>[ \t]+)"
+    r"|(?P<comment>#.*)"
+    r"|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*'?)"
+    r"|(?P<operator>\*\*|//|==|[-+*/@=(),.])",
+    re.ASCII,
+)
+
+_REMEDIES = {
+    "'": "a prime stands directly after the name of a state, as in `c'`; quotation marks have no other use",
+    '"': "equations hold no strings",
+    "\\": "a right side goes on in the next line inside parentheses",
+    ";": "each equation has a line of its own",
+    "^": "a power is written `**`",
+    "[": "there is no indexing: an equation holds for every unit",
+    "]": "there is no indexing: an equation holds for every unit",
+    "×": "write `*`",
+    "·": "write `*`",
+    "⊙": "write `*`",
+    "∘": "write `*`",
+    "÷": "write `/`",
+    "−": "write `-`",
+    "–": "write `-`",
+    "’": "write `'`",
+    "′": "write `'`",
+    "ʹ": "write `'`",
+    "σ": "write `sigmoid`",
+    "ᵀ": "write `.T`",
+    "⊤": "write `.T`",
+}
+_BINARY = frozenset({"+", "-", "*", "/", "//", "@", "**", "=", "==", ",", "."})
+
+
+class Token(NamedTuple):
+    """A name, a number or an operator, with its place in the equations."""
+
+    kind: str
+    text: str
+    place: Place
+
+
+@dataclass(frozen=True)
+class Statement:
+    """The text of one equation, ready for `ast.parse`.
+
+    Attributes:
+        text: without indentation, comments and primes.
+        line: its first line in the equations, from 1.
+        indent: characters cut off in front of the first line.
+    """
+
+    text: str
+    line: int
+    indent: int
+
+    def place(self, line: int, offset: int) -> Place:
+        """The place in the equations of ``line`` and byte ``offset`` as a syntax tree gives them."""
+        before = self.text.split("\n")[line - 1].encode()[:offset].decode(errors="ignore")
+        return self.line + line - 1, len(before) + 1 + (self.indent if line == 1 else 0)
+
+
+def scan(text: str, source: Source) -> tuple[Statement, ...]:
+    """The equations of ``text``, one statement each.
+
+    Raises:
+        CellError: the text is too long, or holds something that is no part of the language.
+    """
+    if len(text) > MAX_TEXT:
+        raise source.error(f"the equations have {len(text)} characters; the most is {MAX_TEXT}", (1, 1))
+    lines = text.replace("\r\n", "\n").split("\n")
+    statements: list[Statement] = []
+    pending: list[Token] = []
+    clean: list[str] = []
+    depth = 0
+    for number, line in enumerate(lines, 1):
+        tokens = [token for token in _tokens(line, number, source) if token.kind != "comment"]
+        if not tokens and not pending:
+            continue
+        depth = _depth(tokens, depth, source)
+        pending += tokens
+        clean.append(_clean(line, tokens))
+        if depth == 0:
+            statements.append(_statement(pending, clean, source))
+            pending, clean = [], []
+    if pending:
+        raise source.error("this parenthesis is never closed", _never_closed(pending))
+    return tuple(statements)
+
+
+def _statement(tokens: list[Token], lines: list[str], source: Source) -> Statement:
+    _check_order(tokens, source)
+    line, column = tokens[0].place
+    return Statement("\n".join([lines[0][column - 1 :], *lines[1:]]), line, column - 1)
+
+
+def _clean(line: str, tokens: list[Token]) -> str:
+    """``line`` up to the end of its last token: all that follows is blank or comment."""
+    end = tokens[-1].place[1] - 1 + len(tokens[-1].text) if tokens else 0
+    return line[:end].replace("'", PRIME_LETTER)
+
+
+def _tokens(line: str, number: int, source: Source) -> Iterator[Token]:
+    """The tokens of one line, each checked by itself and against the character behind it."""
+    start = 0
+    while start < len(line):
+        place = (number, start + 1)
+        found = _TOKEN.match(line, start)
+        if found is None:
+            raise source.error(_strange(line[start]), place)
+        kind, text = found.lastgroup or "", found.group()
+        start = found.end()
+        if kind == "comment":
+            _check_comment(text, place, source)
+        if kind == "name":
+            _check_name(text, place, source)
+            if text.endswith("'") and line[start : start + 1].isalnum():
+                raise source.error(f"expected an operator after `{text}`; a name ends with its prime", (number, start + 1))
+        if kind == "number":
+            _check_number(text, line[start : start + 1], place, source)
+        if kind != "space":
+            yield Token(kind, text, place)
+
+
+def _strange(character: str) -> str:
+    """Why ``character`` cannot stand in an equation, and what to write."""
+    if character in _REMEDIES:
+        return f"unexpected `{character}`: {_REMEDIES[character]}"
+    alike = unicodedata.normalize("NFKC", character)
+    name = unicodedata.name(character, f"U+{ord(character):04X}")
+    if not character.isprintable():
+        return f"unexpected character {name}: equations are plain text"
+    if character.isascii():
+        return f"unexpected `{character}`: expected names, numbers, parentheses, functions and + - * / ** @"
+    remedy = f"write `{alike}`" if alike.isascii() and alike.isprintable() else "names are of a-z, A-Z, 0-9 and _"
+    return f"unexpected `{character}` ({name}): {remedy}"
+
+
+def _check_comment(text: str, place: Place, source: Source) -> None:
+    for offset, character in enumerate(text):
+        if not character.isprintable() and character != "\t":
+            raise source.error(_strange(character), (place[0], place[1] + offset))
+
+
+def _check_name(text: str, place: Place, source: Source) -> None:
+    if fault := name_fault(text.removesuffix("'")):
+        raise source.error(fault, place)
+
+
+def name_fault(name: str) -> str:
+    """Why ``name`` cannot name anything (words of the function table aside), or an empty string."""
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) is None:
+        return f"`{shown(name)}` is no name: a name begins with a letter, then letters, digits and _ follow"
+    if len(name) > MAX_NAME:
+        return f"the name `{shown(name)}` has {len(name)} characters; the most is {MAX_NAME}"
+    for language, words in (("Python", PYTHON_WORDS), ("C", C_WORDS)):
+        if name in words:
+            return f"`{name}` is a word of {language} and cannot be a name; write `{name}_` or another name"
+    return ""
+
+
+def _check_number(text: str, behind: str, place: Place, source: Source) -> None:
+    if len(text) > MAX_DIGITS:
+        raise source.error(f"the number {shown(text, 20)} has {len(text)} characters; the most is {MAX_DIGITS}", place)
+    if behind.isalnum() or behind in {"_", "."} or re.match(r"0\d", text):
+        raise source.error(f"`{text}{behind}` begins no number: numbers are decimal, as in 2, 0.5 or 1e-5", place)
+    if behind == "'":
+        raise source.error(f"unexpected `'`: {_REMEDIES[behind]}", (place[0], place[1] + len(text)))
+
+
+def _depth(tokens: list[Token], depth: int, source: Source) -> int:
+    """The number of open parentheses after ``tokens``, with ``depth`` open before them."""
+    for token in tokens:
+        if token.text == "(":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise source.error(f"parentheses are nested more than {MAX_DEPTH} deep", token.place)
+        elif token.text == ")":
+            depth -= 1
+            if depth < 0:
+                raise source.error("this parenthesis closes nothing", token.place)
+    return depth
+
+
+def _never_closed(tokens: list[Token]) -> Place:
+    stack: list[Place] = []
+    for token in tokens:
+        if token.text == "(":
+            stack.append(token.place)
+        elif token.text == ")":
+            stack.pop()
+    return stack[-1]
+
+
+def _check_order(tokens: list[Token], source: Source) -> None:
+    """Operands and operators alternate: what Python would only call invalid syntax is named here."""
+    before: Token | None = None
+    complete = False  # whether an operand has just ended
+    for token in tokens:
+        opens_call = token.text == "(" and before is not None and before.kind == "name"
+        if complete and (token.kind in ("name", "number") or token.text == "(") and not opens_call:
+            assert before is not None
+            raise source.error(f"expected an operator between `{before.text}` and `{token.text}`", token.place)
+        empty = token.text == ")" and before is not None and before.text in ("(", ",")
+        if not complete and not empty and (token.text == ")" or token.text in _BINARY - {"+", "-"}):
+            after = f" after `{before.text}`" if before else ""
+            raise source.error(f"expected an operand{after}, found `{token.text}`", token.place)
+        complete = token.kind in ("name", "number") or token.text == ")"
+        before = token
+    if not complete and before is not None:
+        line, column = before.place
+        message = f"expected an operand after `{before.text}`; a right side goes on in the next line inside parentheses"
+        raise source.error(message, (line, column + len(before.text)))

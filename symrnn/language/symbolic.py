@@ -1,0 +1,153 @@
+"""Trees to SymPy and back: the one crossing between the author's order and SymPy's algebra.
+
+`to_sympy` turns linear forms, reductions and sizes into opaque symbols named by their text, so that SymPy sees one
+scalar expression for a representative unit. `Restorer` turns SymPy's result back into a tree whose terms and factors
+stand in an order of ours (SymPy's own order would change with its version).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+import sympy
+
+from symrnn.language.functions import FUNCTIONS, Algebra
+from symrnn.language.text import to_text
+from symrnn.language.tree import Binary, Call, Expression, Negate, Number, Power, children, integer
+
+
+def symbol(node: Expression) -> Algebra:
+    """The SymPy symbol that stands for a name, a constant, a linear form, a reduction or a size."""
+    return sympy.Symbol(to_text(node))
+
+
+def to_sympy(node: Expression) -> Algebra:
+    """The scalar SymPy expression of ``node`` for one representative unit; nothing is evaluated but numbers."""
+    match node:
+        case Number(value, _):
+            return sympy.Rational(value.numerator, value.denominator)
+        case Negate(operand):
+            return -to_sympy(operand)
+        case Binary("+", left, right):
+            return to_sympy(left) + to_sympy(right)
+        case Binary("-", left, right):
+            return to_sympy(left) - to_sympy(right)
+        case Binary("*", left, right):
+            return to_sympy(left) * to_sympy(right)
+        case Binary(_, left, right):
+            return to_sympy(left) / to_sympy(right)
+        case Power(base, exponent):
+            return to_sympy(base) ** sympy.Rational(exponent.numerator, exponent.denominator)
+        case Call(function, arguments):
+            return FUNCTIONS[function].symbol(*(to_sympy(argument) for argument in arguments))
+        case _:
+            return symbol(node)
+
+
+def equation_form(target: str, expression: Expression) -> Algebra:
+    """``target = expression`` as a SymPy ``Eq``, with linear forms and reductions as opaque symbols."""
+    return sympy.Eq(sympy.Symbol(target), to_sympy(expression), evaluate=False)
+
+
+def literal(value: Fraction) -> Expression:
+    """A tree for a rational number: a short decimal where there is one, else a quotient of whole numbers."""
+    if value.denominator == 1:
+        return Number(value, str(value.numerator))
+    decimal = f"{float(value):.15g}"
+    if Fraction(decimal) == value and "e" not in decimal and len(decimal) <= 8:
+        return Number(value, decimal)
+    if max(abs(value.numerator), value.denominator) < 10**6:
+        return Binary("/", integer(value.numerator), integer(value.denominator))
+    return Number(value, f"{float(value):.17g}")
+
+
+class Restorer:
+    """SymPy expressions back to trees.
+
+    Args:
+        atoms: names, constants, linear forms, reductions and sizes that may occur, in the order in which factors and
+            terms that contain them are to be written.
+    """
+
+    def __init__(self, atoms: Iterable[Expression]) -> None:
+        self._nodes: dict[str, Expression] = {}
+        for atom in atoms:
+            self._nodes.setdefault(to_text(atom), atom)
+        self._rank = {text: rank for rank, text in enumerate(self._nodes)}
+
+    def __call__(self, expression: Algebra) -> Expression:
+        """The tree of ``expression``.
+
+        Raises:
+            KeyError: it contains a symbol that was not among the atoms.
+        """
+        if expression.is_Symbol:
+            return self._nodes[expression.name]
+        if expression.is_Number:
+            return literal(Fraction(int(expression.p), int(expression.q)))
+        if expression.is_Add:
+            return self._sum(expression)
+        if expression.is_Mul or (expression.is_Pow and expression.exp.is_negative):
+            return self._product(expression)
+        if expression.is_Pow:
+            return Power(self(expression.base), Fraction(int(expression.exp.p), int(expression.exp.q)))
+        return Call(type(expression).__name__, tuple(self(argument) for argument in expression.args))
+
+    def _key(self, expression: Algebra) -> tuple[bool, tuple[int, ...], str]:
+        """Numbers first, then by the ranks of the atoms inside, simple before compound; text breaks ties."""
+        ranks = sorted(self._rank[atom.name] for atom in expression.free_symbols)
+        return (bool(ranks), tuple(ranks), sympy.srepr(expression))
+
+    def _factor_key(self, factor: Algebra) -> tuple[bool, tuple[bool, tuple[int, ...], str]]:
+        return (factor.is_Add, self._key(factor))
+
+    def _sum(self, expression: Algebra) -> Expression:
+        positive, negative = [], []
+        for term in sorted(expression.args, key=self._key):
+            (negative if term.could_extract_minus_sign() and not term.is_Add else positive).append(term)
+        if not positive:
+            positive = [negative.pop(0)]
+        result = self(positive[0])
+        for term in positive[1:]:
+            result = Binary("+", result, self(term))
+        for term in negative:
+            result = Binary("-", result, self(-term))
+        return result
+
+    def _product(self, expression: Algebra) -> Expression:
+        coefficient, rest = expression.as_coeff_Mul()
+        above: list[Expression] = []
+        below: list[Expression] = []
+        for factor in sorted(sympy.Mul.make_args(rest), key=self._factor_key):
+            if factor.is_Pow and factor.exp.is_negative:
+                below.append(self(1 / factor))
+            elif factor != 1:
+                above.append(self(factor))
+        number = Fraction(int(coefficient.p), int(coefficient.q))
+        magnitude = literal(abs(number))
+        if isinstance(magnitude, Binary):
+            below.insert(0, magnitude.right)
+            magnitude = magnitude.left
+        if not above or magnitude != integer(1):
+            above.insert(0, magnitude)
+        result = _chain("*", above)
+        if below:
+            result = Binary("/", result, _chain("*", below))
+        return Negate(result) if number < 0 else result
+
+
+def _chain(op: str, nodes: list[Expression]) -> Expression:
+    result = nodes[0]
+    for node in nodes[1:]:
+        result = Binary(op, result, node)
+    return result
+
+
+def atoms_of(node: Expression) -> tuple[Expression, ...]:
+    """The opaque atoms of ``node`` (all but numbers and arithmetic), each once, in order of appearance."""
+    if isinstance(node, Number):
+        return ()
+    if isinstance(node, Negate | Binary | Power | Call):
+        return tuple(dict.fromkeys(atom for part in children(node) for atom in atoms_of(part)))
+    return (node,)

@@ -1,0 +1,106 @@
+"""`System`: equations of the three kinds, with the shapes of their variables.
+
+A step, its adjoint and its tangent are all systems: one planner, one set of printers and templates serves them.
+Reads expression trees; holds no algorithm beyond look-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from symrnn.language.functions import Algebra
+from symrnn.language.symbolic import equation_form
+from symrnn.language.tree import Expression
+
+INPUT, HIDDEN, ONE = "input", "hidden", "1"
+"""The size names that every cell knows: units of ``x``, units of a state, and a scalar that broadcasts."""
+
+
+class Role(StrEnum):
+    """What a variable is to the step."""
+
+    INPUT = "input"
+    STATE = "state"
+    NEXT = "next state"
+    INTERMEDIATE = "intermediate"
+    PARAMETER = "parameter"
+    ADJOINT = "adjoint"
+    TANGENT = "tangent"
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A named value.
+
+    Attributes:
+        name: unique in its system; the next value of state ``c`` is named ``c'``.
+        role: what it is to the step.
+        shape: size names, ``("hidden",)`` for a vector, ``("hidden", "input")`` for a matrix, ``("1",)`` for a scalar.
+        of: for an adjoint or a tangent, the variable that it belongs to; for a named part of an equation
+            (``c_t`` before its tanh), empty.
+    """
+
+    name: str
+    role: Role
+    shape: tuple[str, ...]
+    of: str = ""
+
+
+@dataclass(frozen=True)
+class Equation:
+    """``target = expression``.
+
+    Attributes:
+        label: ``"3"``, or ``"6a"`` for a part that normalisation named; unique in its system.
+        target: the variable assigned; exactly one equation assigns it.
+        expression: the right side.
+        origin: label of the author's equation this one comes from (its own, where the author wrote it).
+    """
+
+    label: str
+    target: str
+    expression: Expression
+    origin: str = ""
+
+    @cached_property
+    def sympy(self) -> Algebra:
+        """The SymPy form: an ``Eq`` whose linear forms and reductions are opaque symbols such as ``W_xi @ x``."""
+        return equation_form(self.target, self.expression)
+
+
+@dataclass(frozen=True)
+class System:
+    """Equations in the order of evaluation, and every variable they read or assign.
+
+    Attributes:
+        inputs: names read and never assigned, parameters included.
+        outputs: names that the step returns.
+        equations: in an order in which each reads only inputs and earlier targets.
+        variables: one per name, in order of first appearance.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    equations: tuple[Equation, ...]
+    variables: tuple[Variable, ...]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Variable]:
+        """Variables by name."""
+        return {variable.name: variable for variable in self.variables}
+
+    @cached_property
+    def definition(self) -> Mapping[str, Equation]:
+        """Equations by the variable that they assign."""
+        return {equation.target: equation for equation in self.equations}
+
+    def of_role(self, role: Role) -> tuple[Variable, ...]:
+        """The variables of a role, in order."""
+        return tuple(variable for variable in self.variables if variable.role is role)
+
+    def size(self, name: str) -> str:
+        """The size name of a vector variable."""
+        return self.by_name[name].shape[0]

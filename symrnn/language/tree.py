@@ -1,0 +1,183 @@
+"""Expression trees: what a parsed right side is made of, before and after normalisation, given or derived.
+
+Three things happen to a vector over units: elementwise arithmetic (`Number` to `Call`), linear forms (`MatVec`)
+and reductions over the units (`Reduce`). Derived systems add two: `Outer`, the gradient of a matrix,
+and `SizeOf`, the number of units behind a mean. There is nothing else: no indexing, no branching, no assignment.
+
+    Expression = Number | Constant | Name | Negate | Binary | Power | Call | MatVec | Reduce | Outer | SizeOf
+
+Nodes are frozen and compare by value, so equal subtrees are equal keys. Source positions are not part of a tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+
+@dataclass(frozen=True)
+class Number:
+    """A literal. ``text`` is kept as the author wrote it; ``value`` is exact."""
+
+    value: Fraction
+    text: str
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A scalar hyper-parameter from ``[constants]``, emitted as a literal."""
+
+    name: str
+    value: Fraction
+    text: str
+
+
+@dataclass(frozen=True)
+class Name:
+    """A variable: an input, a state (``c``), its next value (``c'``), an intermediate or a parameter."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Negate:
+    """Unary minus."""
+
+    operand: Expression
+
+
+@dataclass(frozen=True)
+class Binary:
+    """``left op right`` with ``op`` one of ``+ - * /``."""
+
+    op: str
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True)
+class Power:
+    """``base ** exponent`` with a numeric exponent, ``|exponent| <= 64``."""
+
+    base: Expression
+    exponent: Fraction
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function of the table applied to one or two operands, unit by unit."""
+
+    function: str
+    arguments: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class MatVec:
+    """A linear form: parameter ``matrix`` (or its transpose) times ``operand``; normalised: times a `Name`."""
+
+    matrix: str
+    transposed: bool
+    operand: Expression
+
+
+@dataclass(frozen=True)
+class Reduce:
+    """``mean`` or ``sum`` of ``operand`` over its units; has size 1. Normalised: of a `Name`."""
+
+    kind: str
+    operand: Expression
+
+
+@dataclass(frozen=True)
+class Outer:
+    """``left rightᵀ``: what one step and one batch row add to the gradient of a matrix."""
+
+    left: Name
+    right: Name
+
+
+@dataclass(frozen=True)
+class SizeOf:
+    """The number of units of a size (``hidden``), as a scalar."""
+
+    size: str
+
+
+Expression = Number | Constant | Name | Negate | Binary | Power | Call | MatVec | Reduce | Outer | SizeOf
+
+PRIME = "'"
+
+
+def is_next(name: str) -> bool:
+    """Whether ``name`` is the value of a state at the end of the step (``c'``)."""
+    return name.endswith(PRIME)
+
+
+def children(node: Expression) -> tuple[Expression, ...]:
+    """The direct subexpressions of ``node``, left to right."""
+    match node:
+        case Negate(operand) | MatVec(operand=operand) | Reduce(operand=operand):
+            return (operand,)
+        case Binary(_, left, right) | Outer(left, right):
+            return (left, right)
+        case Power(base, _):
+            return (base,)
+        case Call(_, arguments):
+            return arguments
+        case _:
+            return ()
+
+
+def rebuild(node: Expression, parts: tuple[Expression, ...]) -> Expression:
+    """``node`` with its direct subexpressions replaced by ``parts`` (as many, same order)."""
+    match node:
+        case Negate():
+            return Negate(parts[0])
+        case MatVec(matrix, transposed, _):
+            return MatVec(matrix, transposed, parts[0])
+        case Reduce(kind, _):
+            return Reduce(kind, parts[0])
+        case Binary(op, _, _):
+            return Binary(op, parts[0], parts[1])
+        case Outer():
+            left, right = parts
+            assert isinstance(left, Name)
+            assert isinstance(right, Name)
+            return Outer(left, right)
+        case Power(_, exponent):
+            return Power(parts[0], exponent)
+        case Call(function, _):
+            return Call(function, parts)
+        case _:
+            return node
+
+
+def transform(node: Expression, change: Callable[[Expression], Expression]) -> Expression:
+    """``change`` applied to every node from the leaves up; unchanged subtrees are shared with the original."""
+    old = children(node)
+    new = tuple(transform(part, change) for part in old)
+    return change(node if new == old else rebuild(node, new))
+
+
+def walk(node: Expression) -> Iterator[Expression]:
+    """Every node of the tree, parents before children, left to right."""
+    yield node
+    for part in children(node):
+        yield from walk(part)
+
+
+def names(node: Expression) -> tuple[str, ...]:
+    """The variables that ``node`` reads, matrices of linear forms included, each once, in order of appearance."""
+    found: dict[str, None] = {}
+    for part in walk(node):
+        if isinstance(part, Name):
+            found[part.name] = None
+        elif isinstance(part, MatVec):
+            found[part.matrix] = None
+    return tuple(found)
+
+
+def integer(value: int) -> Number:
+    """The literal of a small whole number."""
+    return Number(Fraction(value), str(value))
