@@ -8,13 +8,12 @@ do (`symrnn.pipeline` is their map).
     derivation = symrnn.derive(cell)            # every gradient, with its LaTeX
     files = symrnn.generate(cell, out="generated")
     kernels = symrnn.build(cell, backend="c")   # or "numpy"
-    report = symrnn.check(cell)                 # the oracles
+    report = symrnn.check([cell])               # the oracles
 """
 
 from __future__ import annotations
 
 import importlib
-import inspect
 import sys
 from collections.abc import Callable
 from types import ModuleType
@@ -23,10 +22,12 @@ from typing import TYPE_CHECKING, Any
 from symrnn import errors
 
 if TYPE_CHECKING:
-    from symrnn.derive.record import Derivation
+    from symrnn.check.run import check
+    from symrnn.cli.commands import run_command as run_command
+    from symrnn.derive.record import Derivation, derive
     from symrnn.language.cell import Cell
     from symrnn.language.cellfile import cells, load
-    from symrnn.pipeline import build, check, derive, generate
+    from symrnn.pipeline import build, generate, program, render
 
 __version__ = "0.1.0"
 
@@ -41,6 +42,8 @@ __all__ = [
     "errors",
     "generate",
     "load",
+    "program",
+    "render",
 ]
 
 _HOMES = {
@@ -48,10 +51,13 @@ _HOMES = {
     "Derivation": "symrnn.derive.record",
     "build": "symrnn.pipeline",
     "cells": "symrnn.language.cellfile",
-    "check": "symrnn.pipeline",
-    "derive": "symrnn.pipeline",
+    "check": "symrnn.check.run",
+    "derive": "symrnn.derive.record",
     "generate": "symrnn.pipeline",
     "load": "symrnn.language.cellfile",
+    "program": "symrnn.pipeline",
+    "render": "symrnn.pipeline",
+    "run_command": "symrnn.cli.commands",  # for the command line alone, whose help answers before this is loaded
 }
 
 
@@ -79,16 +85,13 @@ class _Stage(ModuleType):
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._function(*args, **kwargs)
+        return self.__wrapped__(*args, **kwargs)
 
     @property
-    def _function(self) -> Callable[..., Any]:
+    def __wrapped__(self) -> Callable[..., Any]:
+        """The function; by this name `inspect` finds its signature."""
         function: Callable[..., Any] = _resolve(self.__name__.rpartition(".")[2])
         return function
-
-    @property
-    def __signature__(self) -> inspect.Signature:
-        return inspect.signature(self._function)
 
 
 class _Package(ModuleType):

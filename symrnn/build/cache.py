@@ -24,6 +24,7 @@ from pathlib import Path
 import filelock
 import platformdirs
 
+from symrnn.emit.files import write_atomically
 from symrnn.errors import BuildError
 
 VARIABLE = "SYMRNN_CACHE_DIR"
@@ -143,43 +144,6 @@ def _is_whole(library: Path) -> bool:
     if not (library.is_file() and digest.is_file()):
         return False
     return hashlib.sha256(library.read_bytes()).hexdigest().encode() == digest.read_bytes()
-
-
-def write_atomically(path: Path, data: bytes, *, mode: int = 0o600) -> None:
-    """Replace ``path`` by ``data`` in one step: whoever looks, sees the old file or the new one, whole.
-
-    Args:
-        path: of the file; its folder must exist.
-        data: what it shall hold.
-        mode: its permissions.
-
-    Raises:
-        OSError: the file cannot be written; nothing is left behind.
-    """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".tmp")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(mode)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_directory(path.parent)
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make a replacement in ``directory`` last, where directories can be opened."""
-    if sys.platform == "win32":
-        return
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @cache

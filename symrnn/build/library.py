@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from symrnn.build.cache import entry_key, library_in_cache, write_atomically
+from symrnn.build.cache import entry_key, library_in_cache
 from symrnn.build.toolchain import Compiler, Options, find_compiler, flags, library_suffix
+from symrnn.emit.files import write_atomically
 from symrnn.emit.flags import LINK
 from symrnn.errors import BuildError
 

@@ -79,10 +79,9 @@ def find_compiler() -> Compiler:
     Raises:
         BuildError: there is none; or a variable names something that cannot be used; or carries a banned flag.
     """
-    for variable in VARIABLES:
-        text = os.environ.get(variable, "").strip()
-        if text:
-            return _named(variable, text)
+    variable = naming_variable()
+    if variable:
+        return _named(variable, os.environ[variable].strip())
     unusable: list[str] = []
     for command in _candidates():
         compiler = _identify(command)
@@ -94,6 +93,11 @@ def find_compiler() -> Compiler:
         f"C kernels need a C compiler, and neither {', '.join(NAMES)} nor the package ziglang is there{found}; "
         f"get one with {HOW_TO_GET_ONE}, or name one in the environment variable {VARIABLES[0]}"
     )
+
+
+def naming_variable() -> str:
+    """The environment variable that names the compiler; empty where none does."""
+    return next((variable for variable in VARIABLES if os.environ.get(variable, "").strip()), "")
 
 
 def library_suffix() -> str:

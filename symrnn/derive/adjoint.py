@@ -9,11 +9,12 @@ A parameter's adjoint here is what one row and one step contribute; rows and ste
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import sympy
 
-from symrnn.language.functions import Algebra
+from symrnn.language.functions import FUNCTIONS, Algebra
 from symrnn.language.names import Allocator
 from symrnn.language.normalise import expression_size
 from symrnn.language.symbolic import Restorer, atoms_of, symbol, to_sympy
@@ -45,6 +46,16 @@ def derivative(equation: Equation, atom: Expression) -> Algebra:
     return slope
 
 
+def root_derivative(equation: Equation) -> Algebra:
+    """The derivative of the one-argument function at the root, by its argument, written in the saved output."""
+    assert isinstance(equation.expression, Call)
+    (argument,) = equation.expression.arguments
+    inside = sympy.Dummy()
+    applied = FUNCTIONS[equation.expression.function].symbol(inside)
+    slope = sympy.diff(applied, inside).subs(applied, sympy.Symbol(equation.target))
+    return slope.subs(inside, to_sympy(argument))
+
+
 def adjoint(system: System) -> System:
     """The adjoint system of ``system``; equations in reverse order, labelled ``b1``, ``b2``, …
 
@@ -73,8 +84,8 @@ class _Adjoint:
         self._received: dict[str, _Contribution] = {}
         self._name: dict[str, str] = {}
         for variable in system.variables:
-            base = self._allocator.fresh("d" + variable.name.removesuffix(PRIME) + ("_out" if is_next(variable.name) else ""))
-            self._name[variable.name] = base
+            suffix = "_out" if is_next(variable.name) else ""
+            self._name[variable.name] = self._allocator.fresh(f"d{variable.name.removesuffix(PRIME)}{suffix}")
 
     def run(self) -> System:
         system = self._system
@@ -102,12 +113,22 @@ class _Adjoint:
     def _assign(self, name: str) -> Name:
         """The equation ``dname = sum of what consumers contribute``; returns ``dname``."""
         received = self._received[name]
-        total = received.terms[0]
-        for term in received.terms[1:]:
+        # Forms and outer products in the order of the step, as a reader expects them; stacks then read memory in order.
+        linear = [term for term in received.terms if isinstance(term, MatVec | Outer)]
+        terms = [term for term in received.terms if not isinstance(term, MatVec | Outer)] + linear[::-1]
+        total = terms[0]
+        for term in terms[1:]:
             total = Binary("+", total, term)
         self._declare(self._name[name], self._system.by_name[name].shape, name)
         self._emit(self._name[name], total, received.origin)
         return Name(self._name[name])
+
+    def _total(self, name: str) -> Name:
+        """The adjoint of an intermediate: the one contribution that has a name and the right size, else an equation."""
+        terms = self._received[name].terms
+        if len(terms) == 1 and isinstance(terms[0], Name) and self._shape[terms[0].name] == self._shape[name]:
+            return terms[0]
+        return self._assign(name)
 
     def _pull(self, equation: Equation) -> None:
         """Distribute the adjoint of ``equation.target`` over the atoms of its right side."""
@@ -119,7 +140,9 @@ class _Adjoint:
                 self._received[target].terms.insert(0, incoming)
                 inner = self._allocator.fresh(f"d{target.removesuffix(PRIME)}_all")
                 self._name[target] = inner
-            incoming = self._assign(target)
+                incoming = self._assign(target)
+            else:
+                incoming = self._total(target)
         match equation.expression:
             case Reduce(kind, Name(operand)):
                 term: Expression = incoming
@@ -130,12 +153,17 @@ class _Adjoint:
                 self._pull_elementwise(equation, incoming)
 
     def _pull_elementwise(self, equation: Equation, incoming: Name) -> None:
-        atoms = [atom for atom in atoms_of(equation.expression) if isinstance(atom, Name | MatVec)]
-        order = (incoming, *atoms_of(equation.expression), Name(equation.target))
-        restore = Restorer(order)
+        inner = equation
+        match equation.expression:
+            case Call(_, (argument,)) if not isinstance(argument, Name):
+                # The function's own derivative is a factor of every term: it gets a name, and its argument is pulled.
+                incoming = self._through_call(equation, incoming)
+                inner = Equation(equation.label, equation.target, argument)
+        atoms = [atom for atom in atoms_of(inner.expression) if isinstance(atom, Name | MatVec)]
+        restore = Restorer((incoming, *atoms_of(inner.expression), Name(equation.target)))
         seed = symbol(incoming)
         shared: dict[Algebra, Expression] = {}
-        slopes = {atom: seed * derivative(equation, atom) for atom in atoms}
+        slopes = {atom: seed * derivative(inner, atom) for atom in atoms}
         for coefficient in dict.fromkeys(slopes.values()):
             users = [atom for atom in atoms if slopes[atom] == coefficient]
             shared[coefficient] = self._shared(restore(coefficient), users, equation)
@@ -149,11 +177,21 @@ class _Adjoint:
                 assert isinstance(factor, Name)
                 self._give_form(atom, factor, equation)
 
-    def _shared(self, factor: Expression, users: list[Expression], equation: Equation) -> Expression:
+    def _through_call(self, equation: Equation, incoming: Name) -> Name:
+        """The name of the incoming adjoint times the derivative of the function at the root of ``equation``."""
+        restore = Restorer((incoming, *atoms_of(equation.expression), Name(equation.target)))
+        factor = restore(symbol(incoming) * root_derivative(equation))
+        return self._delta(factor, equation) if not isinstance(factor, Name) else factor
+
+    def _shared(self, factor: Expression, users: Sequence[Expression], equation: Equation) -> Expression:
         """``factor`` by a name where a linear form or several atoms use it, else as it is."""
-        if isinstance(factor, Name | Number) or (len(users) == 1 and not isinstance(users[0], MatVec)):
-            if not (isinstance(factor, Number) and any(isinstance(user, MatVec) for user in users)):
-                return factor
+        plain = isinstance(factor, Name) or not any(isinstance(user, MatVec) for user in users)
+        if plain and (isinstance(factor, Name | Number) or len(users) == 1):
+            return factor
+        return self._delta(factor, equation)
+
+    def _delta(self, factor: Expression, equation: Equation) -> Name:
+        """A name for ``factor``: an adjoint inside ``equation``."""
         name = self._allocator.fresh(f"delta_{equation.target.removesuffix(PRIME)}")
         size = self._shape[equation.target][0]
         if size == ONE:

@@ -10,7 +10,17 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from symrnn.emit.flags import ARITHMETIC, HOW_TO_GET_ONE, LIBRARY, LINK, NATIVE, OPTIMISE, OTHER_SUFFIX, STANDARD, SUFFIXES
+from symrnn.emit.flags import (
+    ARITHMETIC,
+    HOW_TO_GET_ONE,
+    LIBRARY,
+    LINK,
+    NATIVE,
+    OPTIMISE,
+    OTHER_SUFFIX,
+    STANDARD,
+    SUFFIXES,
+)
 
 
 @dataclass(frozen=True)

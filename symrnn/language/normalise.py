@@ -5,6 +5,7 @@ Reads the author's equations and variables; returns a `System` in which
 * a linear form applies to a name that is no parameter, and a reduction to a name, and is then a whole right side;
 * a function call is a whole right side, so every derivative can be written in saved outputs;
 * a linear form stands in a sum, possibly scaled by constants: a factor that contains one has a name of its own;
+* a linear form or a reduction of size 1 in an equation of another size has a name;
 * the argument of a function whose derivative reads it (`silu`) has a name if it contains a linear form;
 * equal right sides that normalisation names are computed once.
 
@@ -87,6 +88,9 @@ class _Normaliser:
             self._parts = []
             self._target = equation.target
             whole = self._root(equation.expression)
+            if isinstance(whole, Reduce) and self._shape[self._target] != (ONE,):
+                # A scalar that its target broadcasts: its cotangent is one number, so it has a name.
+                whole = self._named(whole, _hint(whole, self._target))
             for letter, part in zip(_letters(len(self._parts)), self._parts, strict=True):
                 label = equation.label + letter
                 self._equations.append(Equation(label, part.target, part.expression, equation.label))
@@ -136,7 +140,9 @@ class _Normaliser:
                 whole = self._root(node)
                 return self._named(whole, _hint(whole, self._target))
             case MatVec(matrix, transposed, operand):
-                return MatVec(matrix, transposed, self._operand(operand))
+                form = MatVec(matrix, transposed, self._operand(operand))
+                scalar = expression_size(form, self._shape) == ONE != self._shape[self._target][0]
+                return self._named(form, _hint(form, self._target)) if scalar else form
             case Binary("*" | "/", left, right):
                 parts = (self._inside(left), self._inside(right))
                 scalars = [not names(part) for part in parts]

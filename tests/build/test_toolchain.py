@@ -58,12 +58,12 @@ def test_variables_come_before_the_search_path(
     script(compiler_text(real_compiler, "on the path"), "cc")
     second = script(compiler_text(real_compiler, "second"), "second")
     first = script(compiler_text(real_compiler, "first"), "first")
-    monkeypatch.setenv("CC", f"{second} -m64")
-    assert find_compiler().command == (str(second), "-m64")
+    monkeypatch.setenv("CC", f"{second} -g")
+    assert find_compiler().command == (str(second), "-g")
     monkeypatch.setenv("SYMRNN_CC", "first")
     assert find_compiler() == Compiler((str(first),), "first", "cc")
     monkeypatch.setenv("SYMRNN_CC", " ")
-    assert find_compiler().version == "second"
+    assert find_compiler().command == (str(second), "-g")
 
 
 def test_a_relative_compiler_works_from_other_folders(
@@ -98,13 +98,13 @@ def test_an_unusable_variable_is_an_error_though_the_search_path_has_a_compiler(
 
 def test_quotes_that_do_not_close_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", 'gcc "-I')
-    with pytest.raises(BuildError, match="variable CC .*No closing quotation"):
+    with pytest.raises(BuildError, match=r"variable CC .*No closing quotation"):
         find_compiler()
 
 
 def test_a_broken_program_on_the_search_path_is_passed_over(script: Script, real_compiler: str) -> None:
     script("echo 'no developer tools' >&2; exit 1", "cc")
-    with pytest.raises(BuildError, match="no developer tools.*apt install gcc"):
+    with pytest.raises(BuildError, match=r"no developer tools.*apt install gcc"):
         find_compiler()
     good = script(compiler_text(real_compiler, "gcc, good"), "gcc")
     assert find_compiler().command == (str(good),)
@@ -165,8 +165,8 @@ def test_flags(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_processor_is_asked_for_in_the_spelling_that_the_compiler_takes(
     refused: str, expected: tuple[str, ...], script: Script
 ) -> None:
-    body = f'for word in "$@"; do case "$word" in {refused}) exit 1;; esac; done; [ "$1" = --version ] || echo x > probe.o'
-    script(body, "cc")
+    refuse = f'for word in "$@"; do case "$word" in {refused}) exit 1;; esac; done'
+    script(f'{refuse}; [ "$1" = --version ] || echo x > probe.o', "cc")
     chosen = flags(find_compiler(), Options())
     assert tuple(flag for flag in chosen if flag.startswith(("-march", "-mcpu"))) == expected
 

@@ -1,0 +1,88 @@
+"""What the commands do: list, show and check; and which module does `generate` (`symrnn.cli.generate`).
+
+Reads parsed arguments; returns an exit code and the text to print. On a terminal, long work says on standard error what
+it is at. Leaves out: arguments, printing and errors (`symrnn.cli`).
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import replace
+
+from symrnn.build.toolchain import find_compiler
+from symrnn.check.report import DTYPES
+from symrnn.check.run import check
+from symrnn.cli.generate import generate
+from symrnn.cli.shared import DIFFERS, DONE, Outcome, chosen_backends, chosen_cells, chosen_dtypes, progress, to_json
+from symrnn.derive.record import derive
+from symrnn.language.cell import Cell
+from symrnn.language.cellfile import cells, load
+from symrnn.parts import ALL, DERIVED, PLAN
+from symrnn.pipeline import program
+
+
+def run_command(arguments: Namespace) -> Outcome:
+    """Run the command that ``arguments.command`` names.
+
+    Returns:
+        The exit code, and the text for standard output.
+
+    Raises:
+        SymrnnError: a cell, directory or compiler is not as it must be.
+    """
+    commands = {"list": _list, "show": _show, "generate": generate, "check": _check}
+    return commands[arguments.command](arguments)
+
+
+def _list(arguments: Namespace) -> Outcome:
+    bundled = [load(name) for name in cells()]
+    if arguments.json:
+        return DONE, to_json([_described(cell) for cell in bundled])
+    width = max(len(cell.name) for cell in bundled)
+    lines = [f"{cell.name:{width}}  {cell.title} ({cell.reference})" for cell in bundled]
+    return DONE, "\n".join(lines) + "\n"
+
+
+def _described(cell: Cell) -> dict[str, object]:
+    """A cell in values that JSON takes; shapes are size names."""
+    return {
+        "name": cell.name,
+        "title": cell.title,
+        "reference": cell.reference,
+        "equations": cell.text.strip().splitlines(),
+        "sizes": cell.sizes,
+        "states": {state: cell.by_name[state].shape for state in cell.states},
+        "output": cell.output,
+        "parameters": {parameter.name: parameter.shape for parameter in cell.parameters},
+    }
+
+
+def _show(arguments: Namespace) -> Outcome:
+    cell = load(arguments.cell)
+    derivation = derive(cell)
+    if arguments.document:
+        return DONE, derivation.document()
+    parts = (*DERIVED, PLAN) if arguments.part == ALL else (arguments.part,)
+    derived = [part for part in parts if part != PLAN]
+    if arguments.format == "latex" and not arguments.json:
+        return DONE, "\n\n".join(derivation.latex(part).rstrip() for part in derived) + "\n"
+    texts = {part: derivation.text(part) for part in derived}
+    if PLAN in parts:
+        texts[PLAN] = str(program(cell))
+    if arguments.json:
+        latex = {part: derivation.latex(part) for part in derived}
+        return DONE, to_json(_described(cell) | {"text": texts, "latex": latex})
+    return DONE, "\n\n".join(text.rstrip() for text in texts.values()) + "\n"
+
+
+def _check(arguments: Namespace) -> Outcome:
+    backends, dtypes = chosen_backends(arguments), chosen_dtypes(arguments)
+    if arguments.backend == "c":
+        find_compiler()  # asked for alone, so its lack is an error and not a note
+    with progress() as say:
+        report = check(chosen_cells(arguments), backends=backends, progress=say)
+    # Rows that belong to no precision, such as the proof, stay.
+    left_out = [dtype for dtype in DTYPES if dtype not in dtypes]
+    report = replace(report, rows=tuple(row for row in report.rows if row.dtype not in left_out))
+    text = to_json(report.to_json()) if arguments.json else report.table() + "\n"
+    return (DONE if report.passed else DIFFERS), text

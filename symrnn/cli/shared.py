@@ -1,0 +1,74 @@
+"""What several commands need: the cells, backends and precisions that were asked for, JSON, and a line of progress.
+
+Reads parsed arguments; returns values and text. Leaves out: the commands (`symrnn.cli.commands`).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from symrnn.build.kernels import BACKENDS
+from symrnn.check.report import DTYPES
+from symrnn.errors import GenerateError
+from symrnn.language.cell import Cell
+from symrnn.language.cellfile import cells, load
+from symrnn.parts import ALL
+
+DONE, DIFFERS = 0, 1
+"""Exit codes; trouble raises."""
+
+Outcome = tuple[int, str]
+"""An exit code, and the text for standard output."""
+
+
+def chosen_cells(arguments: Namespace) -> tuple[Cell, ...]:
+    """The cells that were named, each once; all bundled ones where none was.
+
+    Raises:
+        CellError: a cell cannot be loaded.
+        GenerateError: two cells have one name, so that their files would be the same.
+    """
+    found: dict[str, Cell] = {}
+    for name in dict.fromkeys(arguments.cells or cells()):
+        cell = load(name)
+        if cell.name in found:
+            other = found[cell.name].source
+            raise GenerateError(f"{cell.source} and {other} are both named {cell.name!r}; rename one of them")
+        found[cell.name] = cell
+    return tuple(found.values())
+
+
+def chosen_backends(arguments: Namespace) -> tuple[str, ...]:
+    """The backends that were asked for."""
+    return BACKENDS if arguments.backend == ALL else (arguments.backend,)
+
+
+def chosen_dtypes(arguments: Namespace) -> tuple[str, ...]:
+    """The precisions that were asked for."""
+    return DTYPES if arguments.dtype == ALL else (arguments.dtype,)
+
+
+def to_json(value: object) -> str:
+    """``value`` as a program reads it and a person can."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """A function that says what work is at, in one line on standard error; silent where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda line: None
+        return
+
+    def say(line: str) -> None:
+        print(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}", end="", file=sys.stderr, flush=True)
+
+    try:
+        yield say
+    finally:
+        say("")

@@ -1,0 +1,143 @@
+"""Expressions and equations on arrays: in floating point, or over any scalars that an `Arithmetic` brings.
+
+Reads trees and values by name; returns values. One walk serves NumPy arrays of floats, SymPy expressions and numbers
+of many digits alike, since arrays of objects add and multiply like any other. Leaves out: batches, time and speed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from symrnn.errors import DerivationError
+from symrnn.language.functions import FUNCTIONS
+from symrnn.language.system import ONE, Equation, Variable
+from symrnn.language.tree import (
+    Binary,
+    Call,
+    Constant,
+    Expression,
+    MatVec,
+    Name,
+    Negate,
+    Number,
+    Outer,
+    Power,
+    Reduce,
+    SizeOf,
+)
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Values = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """What scalars are.
+
+    Attributes:
+        functions: the function table on arrays of such scalars.
+        number: an exact number as such a scalar.
+    """
+
+    functions: Mapping[str, Callable[..., Array]]
+    number: Callable[[Fraction], Any]
+
+
+@cache
+def floats() -> Arithmetic:
+    """Floating point, real or complex, with the functions that generated NumPy modules have."""
+    namespace: dict[str, Any] = {"np": np}
+    for row in FUNCTIONS.values():
+        # The table's own text, which is written into generated modules as it stands.
+        exec(row.numpy_source, namespace)
+    known = {name: namespace.get(row.numpy) or getattr(np, row.numpy[3:]) for name, row in FUNCTIONS.items()}
+    return Arithmetic(known, float)
+
+
+def evaluate(node: Expression, values: Values, sizes: Mapping[str, int], arithmetic: Arithmetic) -> Array:
+    """The value of ``node``: ``(size,)``, ``(1,)`` where it broadcasts, or a matrix.
+
+    Args:
+        node: any expression.
+        values: vectors ``(size,)`` and matrices ``(rows, columns)`` by name.
+        sizes: the number behind each size name.
+        arithmetic: the scalars that the values are made of.
+    """
+
+    def value(part: Expression) -> Array:
+        return evaluate(part, values, sizes, arithmetic)
+
+    match node:
+        case Number(exact, _) | Constant(_, exact, _):
+            return np.array([arithmetic.number(exact)])
+        case SizeOf(size):
+            return np.array([arithmetic.number(Fraction(sizes[size]))])
+        case Name(name):
+            return values[name]
+        case Negate(operand):
+            return -value(operand)
+        case Binary(op, left, right):
+            return _OPERATORS[op](value(left), value(right))
+        case Power(base, exponent):
+            return value(base) ** (int(exponent) if exponent.denominator == 1 else arithmetic.number(exponent))
+        case Call(function, arguments):
+            return arithmetic.functions[function](*(value(argument) for argument in arguments))
+        case MatVec(matrix, transposed, operand):
+            return (values[matrix].T if transposed else values[matrix]) @ value(operand)
+        case Reduce(kind, operand):
+            vector = value(operand)
+            total = vector.sum(keepdims=True)
+            return total / arithmetic.number(Fraction(len(vector))) if kind == "mean" else total
+        case Outer(left, right):
+            return np.outer(values[left.name], values[right.name])
+
+
+_OPERATORS: Mapping[str, Callable[[Array, Array], Array]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+}
+
+
+def run(
+    equations: Iterable[Equation],
+    variables: Mapping[str, Variable],
+    given: Values,
+    sizes: Mapping[str, int],
+    arithmetic: Arithmetic,
+) -> dict[str, Array]:
+    """``given`` and the target of every equation, in order; a right side of size 1 broadcasts to its target."""
+    values = dict(given)
+    for equation in equations:
+        value = evaluate(equation.expression, values, sizes, arithmetic)
+        shape = tuple(sizes[size] for size in variables[equation.target].shape)
+        values[equation.target] = np.broadcast_to(value, shape)
+    return values
+
+
+def sizes_of(variables: Iterable[Variable], values: Values) -> dict[str, int]:
+    """The number behind each size name, from the shapes of the values that are there.
+
+    Raises:
+        DerivationError: an array has the wrong number of axes, or two disagree about a size.
+    """
+    sizes = {ONE: 1}
+    for variable in variables:
+        if variable.name not in values:
+            continue
+        shape = np.shape(values[variable.name])
+        expected = tuple(sizes.get(size, size) for size in variable.shape)
+        if len(shape) != len(expected) or any(isinstance(b, int) and a != b for a, b in zip(shape, expected, strict=True)):
+            raise DerivationError(
+                f"{variable.name!r} has shape {shape} where the cell has ({', '.join(map(str, expected))}); "
+                "give vectors as (size,) and matrices as (rows, columns), one row of the batch at a time"
+            )
+        sizes |= dict(zip(variable.shape, shape, strict=True))
+    return sizes

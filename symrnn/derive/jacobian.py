@@ -1,0 +1,332 @@
+"""Step Jacobians in matrix form: sums over paths, each a product of diagonals, parameter matrices and reductions.
+
+Reads a normal `System` and two of its names; returns a `Jacobian`. An output's Jacobian is the sum over the atoms of
+its equation of diag(∂output/∂atom) · [matrix] · (the Jacobian of the atom's name), so every term is one path from the
+input to the output. A value that several paths share keeps a name of its own, so nothing grows exponentially.
+Leaves out: time, which `symrnn.derive.record` adds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from symrnn.derive.adjoint import derivative
+from symrnn.derive.evaluate import Arithmetic, Array, Values, floats, run, sizes_of
+from symrnn.derive.factors import (
+    Diag,
+    Factor,
+    Identity,
+    Kron,
+    Matrix,
+    Ones,
+    Ref,
+    Row,
+    Term,
+    partial,
+    product,
+    read_by,
+    to_latex,
+    to_line,
+)
+from symrnn.derive.layout import broken
+from symrnn.errors import DerivationError
+from symrnn.language.latex import Notation
+from symrnn.language.normalise import expression_size
+from symrnn.language.symbolic import Restorer, atoms_of
+from symrnn.language.system import ONE, Equation, System
+from symrnn.language.tree import Binary, Expression, MatVec, Name, Negate, Number, Reduce, integer, names
+
+
+@dataclass(frozen=True)
+class Jacobian:
+    """∂output/∂input over one step, in matrix form.
+
+    Attributes:
+        output: a next state (``c'``) or an intermediate.
+        input: a state, an input, a parameter, or an earlier value held fixed.
+        rows: the size name of the output.
+        columns: the shape of the input in size names; a matrix counts row by row.
+        terms: the paths; none where the output does not depend on the input.
+        parts: the Jacobians that `Ref` factors name, each before those that use it.
+        system: the normal step.
+        notation: how names are written in LaTeX.
+    """
+
+    output: str
+    input: str
+    rows: str
+    columns: tuple[str, ...]
+    terms: tuple[Term, ...]
+    parts: tuple[Jacobian, ...] = ()
+    system: System = field(default=System((), (), (), ()), repr=False)
+    notation: Notation = field(default=Notation({}, {}), repr=False)
+
+    @property
+    def direct(self) -> tuple[Term, ...]:
+        """The paths that no matrix and no reduction crosses: each unit of the input reaches its own unit only."""
+        return tuple(term for term in self.terms if all(isinstance(factor, Diag | Identity) for factor in term))
+
+    def left(self) -> str:
+        """The LaTeX of what this is: a quotient of differentials; a matrix parameter is a vector of its rows."""
+        return partial(self.notation.name(self.output), self._column())
+
+    def right(self) -> str:
+        """The LaTeX of the sum of paths."""
+        return to_latex(self.terms, self._column(), self.notation)
+
+    def latex(self) -> str:
+        """An ``aligned`` environment: the Jacobian, and below it those that it names."""
+        rows = [line for each in (self, *reversed(self.parts)) for line in broken(each.left(), each.right())]
+        if len(rows) == 1:
+            return rows[0].replace("&", "", 1)
+        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
+    def text(self) -> str:
+        """The Jacobian and those that it names, a line each, in plain text."""
+        lines = [each.line() for each in (self, *reversed(self.parts))]
+        return "\n".join(lines)
+
+    def line(self) -> str:
+        """The Jacobian alone in one line of plain text."""
+        return f"J[{self.output}, {self.input}] = {to_line(self.terms, self.input, self.notation.shapes)}"
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex()}$"
+
+    def evaluate(self, values: Values) -> Array:
+        """The dense matrix at a point, for one row of a batch.
+
+        Args:
+            values: parameters, states at the start of the step and inputs by name, as vectors ``(size,)`` and
+                matrices ``(rows, columns)``; intermediates and next states are computed where they are not given.
+
+        Returns:
+            ``(rows, columns)``; a matrix input counts row by row.
+
+        Raises:
+            DerivationError: a value is missing or has another shape than the cell says.
+        """
+        given = {name: np.asarray(value) for name, value in values.items()}
+        sizes = sizes_of(self.system.variables, given)
+        needed = self._needed(given)
+        missing = [name for name in self.system.inputs if name in needed and name not in given]
+        if missing:
+            raise DerivationError(
+                f"the Jacobian of {self.output!r} by {self.input!r} reads {', '.join(missing)}, which "
+                f"{'is' if len(missing) == 1 else 'are'} not among the values; add an array for each"
+            )
+        unknown = [size for size in (self.rows, *self.columns) if size not in sizes]
+        if unknown:
+            raise DerivationError(
+                f"nothing among the values says how large {unknown[0]!r} is; add the array of {self.input!r} as well"
+            )
+        equations = [e for e in self.system.equations if e.target in needed and e.target not in given]
+        point = run(equations, self.system.by_name, given, sizes, floats())
+        # Whole numbers become floating point; half precision is the narrowest, and widens nothing else.
+        kind = np.result_type(np.float16, *(value.dtype for value in given.values()))
+        return self.over(point, sizes, floats()).astype(kind)
+
+    def over(self, values: Values, sizes: Mapping[str, int], arithmetic: Arithmetic) -> Array:
+        """The dense matrix over any scalars; ``values`` holds every name that the paths read."""
+        columns = 1
+        for size in self.columns:
+            columns *= sizes[size]
+        known: dict[str, Array] = {}
+        for each in (*self.parts, self):
+            known[each.output] = np.zeros((sizes[each.rows], columns), dtype=int)
+            for term in each.terms:
+                paths = product(term, columns, values, sizes, arithmetic, known)
+                known[each.output] = known[each.output] + paths
+        return known[self.output]
+
+    def _column(self) -> str:
+        name = self.notation.name(self.input)
+        return rf"\operatorname{{vec}}({name})" if len(self.columns) == 2 else name
+
+    def _needed(self, given: Values) -> set[str]:
+        """The names that evaluation reads, directly or to compute what is not given."""
+        needed = {name for each in (self, *self.parts) for term in each.terms for name in read_by(term)}
+        for equation in reversed(self.system.equations):
+            if equation.target in needed and equation.target not in given:
+                needed.update(names(equation.expression))
+        return needed
+
+
+@dataclass(frozen=True)
+class BlockJacobian:
+    """The Jacobian of a whole step: every next state by every state.
+
+    Attributes:
+        blocks: rows of blocks, in the order of the states.
+    """
+
+    blocks: tuple[tuple[Jacobian, ...], ...]
+
+    def latex(self) -> str:
+        """An ``aligned`` environment: the matrix of named blocks, and below it each block."""
+        rows = [f"{self.left()} &= {self.matrix()}"] if len(self.blocks) > 1 else []
+        seen: dict[str, Jacobian] = {}
+        for block in (block for row in self.blocks for block in row):
+            for each in (block, *reversed(block.parts)):
+                seen.setdefault(each.left(), each)
+        rows += [line for each in seen.values() for line in broken(each.left(), each.right())]
+        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
+    def left(self) -> str:
+        """The LaTeX of what this is: the derivative of all next states together by all states together."""
+        notation = self.blocks[0][0].notation
+        after = ", ".join(notation.name(row[0].output) for row in self.blocks)
+        before = ", ".join(notation.name(block.input) for block in self.blocks[0])
+        if len(self.blocks) == 1:
+            return rf"\frac{{\partial {after}}}{{\partial {before}}}"
+        return rf"\frac{{\partial ({after})}}{{\partial ({before})}}"
+
+    def matrix(self) -> str:
+        """The LaTeX of the matrix of named blocks; a block that no path reaches is zero."""
+        rows = [" & ".join(block.left() if block.terms else "0" for block in row) for row in self.blocks]
+        # A row of fractions needs air.
+        return "\\begin{pmatrix} " + " \\\\[1ex] ".join(rows) + " \\end{pmatrix}"
+
+    def text(self) -> str:
+        """Every block, a line each, in plain text."""
+        return "\n".join(dict.fromkeys(line for row in self.blocks for block in row for line in block.text().split("\n")))
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex()}$"
+
+    def evaluate(self, values: Values) -> Array:
+        """The dense matrix at a point; see `Jacobian.evaluate`."""
+        return np.block([[block.evaluate(values) for block in row] for row in self.blocks])
+
+
+def jacobian(system: System, output: str, given: str, notation: Notation) -> Jacobian:
+    """The Jacobian of ``output`` by ``given`` over one step of a normal system.
+
+    Args:
+        system: normal.
+        output: a name that the system assigns.
+        given: any other name; one that the system assigns is held fixed.
+        notation: for LaTeX.
+    """
+    paths = _Paths(system, given)
+    for equation in system.equations:
+        if equation.target != given:
+            paths.collect(equation)
+    used = _referenced(paths.terms, output)
+    made: list[Jacobian] = []
+    for name in [equation.target for equation in system.equations if equation.target in used]:
+        below = _referenced(paths.terms, name)
+        parts = tuple(each for each in made if each.output in below)
+        shape = system.by_name[given].shape
+        made.append(Jacobian(name, given, system.size(name), shape, paths.terms[name], parts, system, notation))
+    final = tuple(each for each in made if each.output != output)
+    return Jacobian(
+        output, given, system.size(output), system.by_name[given].shape, paths.terms.get(output, ()), final, system, notation
+    )
+
+
+def _referenced(terms: Mapping[str, tuple[Term, ...]], output: str) -> set[str]:
+    """The values whose Jacobians the paths to ``output`` name, directly or through others."""
+    found: set[str] = set()
+    waiting = [output]
+    while waiting:
+        for term in terms.get(waiting.pop(), ()):
+            fresh = [factor.output for factor in term if isinstance(factor, Ref) and factor.output not in found]
+            found.update(fresh)
+            waiting.extend(fresh)
+    return found
+
+
+class _Paths:
+    """The paths from one name to every value that depends on it, collected equation by equation."""
+
+    def __init__(self, system: System, given: str) -> None:
+        self._system = system
+        self._shapes = {variable.name: variable.shape for variable in system.variables}
+        self._given = given
+        self.terms: dict[str, tuple[Term, ...]] = {}
+
+    def collect(self, equation: Equation) -> None:
+        """The paths that end in the target of ``equation``, in the order of its atoms."""
+        found: list[Term] = []
+        for head, name in self._steps(equation):
+            tail = self._tail(name) if name else ()
+            if tail is not None:
+                found.append(_joined((*head, *tail), self._system.size(equation.target)))
+        if found:
+            self.terms[equation.target] = tuple(found)
+
+    def _tail(self, name: str) -> Term | None:
+        """What is left of a path from ``name`` on: its only path written out, its Jacobian's name, or None."""
+        if name == self._given:
+            return ()
+        paths = self.terms.get(name)
+        if paths is None:
+            return None
+        return paths[0] if len(paths) == 1 else (Ref(name),)
+
+    def _steps(self, equation: Equation) -> Iterator[tuple[Term, str]]:
+        """The factors of each way into an equation, and the name it starts from; no name where it ends there."""
+        size = self._system.size(equation.target)
+        if isinstance(equation.expression, Reduce):
+            assert isinstance(equation.expression.operand, Name)
+            operand = equation.expression.operand.name
+            yield (*self._spread(size, ONE), Row(equation.expression.kind, self._system.size(operand))), operand
+            return
+        restore = Restorer((*atoms_of(equation.expression), Name(equation.target)))
+        for atom in atoms_of(equation.expression):
+            if not isinstance(atom, Name | MatVec):
+                continue
+            slope = restore(derivative(equation, atom))
+            if isinstance(slope, Number) and slope.value == 0:
+                continue
+            head = (Diag(slope), *self._spread(size, expression_size(atom, self._shapes)))
+            if isinstance(atom, Name):
+                yield head, atom.name
+                continue
+            assert isinstance(atom.operand, Name)
+            if atom.matrix == self._given:
+                rows = expression_size(atom, self._shapes)
+                yield (*head, Kron(atom.operand, atom.transposed, rows)), ""
+            yield (*head, Matrix(atom.matrix, atom.transposed)), atom.operand.name
+
+    def _spread(self, size: str, atom: str) -> Term:
+        """The broadcast of an atom to the size of its equation, where there is one."""
+        return (Ones(size),) if atom == ONE != size else ()
+
+
+def _joined(factors: Term, size: str) -> Term:
+    """A path with neighbouring diagonals multiplied out, and nothing in it that changes nothing."""
+    joined: list[Factor] = []
+    for factor in factors:
+        if isinstance(factor, Identity):
+            continue
+        if isinstance(factor, Diag):
+            before = joined.pop() if joined and isinstance(joined[-1], Diag) else Diag(integer(1))
+            assert isinstance(before, Diag)
+            factor = Diag(_times(before.expression, factor.expression))
+            if factor.expression == integer(1):
+                continue
+        joined.append(factor)
+    if not joined or joined == [Diag(Negate(integer(1)))]:
+        joined.append(Identity(size))
+    return tuple(joined)
+
+
+def _times(left: Expression, right: Expression) -> Expression:
+    """The product, with one sign in front and no factor of one."""
+    minus = False
+    parts = []
+    for part in (left, right):
+        match part:
+            case Negate(operand):
+                minus, part = not minus, operand
+            case Number(value, _) if value < 0:
+                minus, part = not minus, Number(-value, part.text.removeprefix("-"))
+        if part != integer(1):
+            parts.append(part)
+    whole = integer(1) if not parts else parts[0] if len(parts) == 1 else Binary("*", *parts)
+    return Negate(whole) if minus else whole

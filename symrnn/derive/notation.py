@@ -1,0 +1,95 @@
+r"""How the names of a derivation are written: ``h_{t-1}`` and ``h_t``, ``\overline{c}_t``, ``\delta_{i,t}``.
+
+Reads a cell and the adjoint of its normal form; returns a `Notation`. Short parts that normalisation named
+(``tanh(c')``, ``r * h``) are written out as the author wrote them. Leaves out: how expressions are put together
+(`symrnn.language.latex`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from symrnn.language.cell import Cell
+from symrnn.language.latex import Notation, raised, spell
+from symrnn.language.system import Role, System, Variable
+from symrnn.language.tree import PRIME, Expression, Name, is_next, names, transform, walk
+
+NOW, BEFORE = "t", "t-1"
+"""The index of the step, and of the step before it."""
+
+SHORT = 4
+"""Most nodes of an expression that is written out wherever its name stands."""
+
+
+def notation_of(cell: Cell, adjoint: System) -> Notation:
+    """The notation of a cell's step and of its adjoint."""
+    parts = written_out(cell)
+    texts = {name: spell(name) for name in cell.constants}
+    fixed = _timeless(cell.normal)
+    for variable in (*cell.variables, *cell.normal.variables):
+        texts[variable.name] = _step_name(variable, fixed)
+    step = Notation(texts, {}, parts)
+    totals = [variable.of for variable in adjoint.variables if variable.name in adjoint.definition]
+    for variable in adjoint.of_role(Role.ADJOINT):
+        arrives = variable.name not in adjoint.definition and variable.of in totals
+        texts[variable.name] = _adjoint_name(variable, cell.normal, step, fixed, arrives)
+    shapes = {v.name: v.shape for v in (*cell.variables, *cell.normal.variables, *adjoint.variables)}
+    return Notation(_distinct(texts, parts), shapes, parts)
+
+
+def written_out(cell: Cell) -> dict[str, Expression]:
+    """The names that normalisation gave and that are as short written out, and what they stand for."""
+    parts: dict[str, Expression] = {}
+    for equation in cell.normal.equations:
+        if equation.target in cell.by_name:
+            continue
+        whole = transform(equation.expression, lambda node: parts.get(node.name, node) if isinstance(node, Name) else node)
+        if sum(1 for _ in walk(whole)) <= SHORT:
+            parts[equation.target] = whole
+    return parts
+
+
+def _timeless(system: System) -> frozenset[str]:
+    """The names that depend on parameters alone: they have no index of a step."""
+    fixed = {variable.name for variable in system.of_role(Role.PARAMETER)}
+    for equation in system.equations:
+        read = names(equation.expression)
+        if read and not is_next(equation.target) and fixed.issuperset(read):
+            fixed.add(equation.target)
+    return frozenset(fixed)
+
+
+def _step_name(variable: Variable, fixed: frozenset[str]) -> str:
+    if variable.name in fixed:
+        return spell(variable.name)
+    return spell(variable.name.removesuffix(PRIME), BEFORE if variable.role is Role.STATE else NOW)
+
+
+def _adjoint_name(variable: Variable, step: System, notation: Notation, fixed: frozenset[str], arrives: bool) -> str:
+    """A bar marks an adjoint; an arrow what a step hands back to the step before it; "in" what it is handed itself."""
+    if not variable.of:
+        return spell(variable.name, NOW)
+    of = step.by_name[variable.of]
+    if of.name in notation.parts:
+        return rf"\overline{{{notation.name(of.name)}}}"
+    match of.role:
+        case Role.STATE:
+            return spell(of.name, BEFORE, r"\overleftarrow")
+        case Role.PARAMETER:
+            # What this step contributes; the gradient is the sum over steps.
+            return raised(spell(of.name, "", r"\overline"), "(t)")
+        case _:
+            text = spell(of.name.removesuffix(PRIME), "" if of.name in fixed else NOW, r"\overline")
+            return raised(text, r"\mathrm{in}") if arrives else text
+
+
+def _distinct(texts: Mapping[str, str], parts: Mapping[str, Expression]) -> dict[str, str]:
+    """``texts``, with names that would look alike (``h_1`` and ``h1``) written as they are typed."""
+    taken: dict[str, str] = {}
+    result = {}
+    for name, text in texts.items():
+        if name not in parts and taken.setdefault(text, name) != name:
+            plain = name.replace("_", r"\_").replace(PRIME, "'")
+            text = rf"\mathtt{{{plain}}}"
+        result[name] = text
+    return result

@@ -1,0 +1,112 @@
+"""The tangent of a step: the Jacobian-vector product, computed beside the step itself.
+
+Reads a normal `System`; returns the `System` that has every equation of the step followed by that of its tangent.
+A tangent variable has the role and shape of the variable that it belongs to (``of``), so a planner schedules the pair
+as it would any step. Every derivative is SymPy's; the tangent of ``W v`` is ``dW v + W dv``, a reduction's is linear.
+"""
+
+from __future__ import annotations
+
+from symrnn.derive.adjoint import derivative
+from symrnn.language.functions import Algebra
+from symrnn.language.names import Allocator
+from symrnn.language.normalise import expression_size, has_form
+from symrnn.language.symbolic import Restorer, atoms_of
+from symrnn.language.system import ONE, Equation, Role, System, Variable
+from symrnn.language.tree import PRIME, Binary, Expression, MatVec, Name, Number, Reduce, integer, is_next
+
+
+def tangent(system: System) -> System:
+    """The combined system of ``system`` and its tangent; the tangents' equations are labelled ``j1``, ``j2``, …
+
+    Its inputs are those of the step and their tangents, its outputs the next states and their tangents.
+    """
+    return _Tangent(system).run()
+
+
+class _Tangent:
+    """Walks the equations forwards; every name has a tangent of its own."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._allocator = Allocator(variable.name.removesuffix(PRIME) for variable in system.variables)
+        self._shape = {variable.name: variable.shape for variable in system.variables}
+        self._variables: list[Variable] = []
+        self._equations: list[Equation] = []
+        self._count = 0
+        self._name: dict[str, str] = {}
+        stems: dict[str, str] = {}
+        for variable in system.variables:
+            stem = variable.name.removesuffix(PRIME)
+            if stem not in stems:
+                stems[stem] = self._allocator.fresh(f"{stem}_dot")
+            self._name[variable.name] = stems[stem] + (PRIME if is_next(variable.name) else "")
+            self._variables.append(variable)
+            self._declare(self._name[variable.name], variable.role, variable.shape, variable.name)
+
+    def run(self) -> System:
+        for equation in self._system.equations:
+            self._equations.append(equation)
+            self._push(equation)
+        paired = [(name, self._name[name]) for name in self._system.inputs]
+        inputs = (*(a for a, _ in paired), *(b for _, b in paired))
+        outputs = (*self._system.outputs, *(self._name[name] for name in self._system.outputs))
+        return System(inputs, outputs, tuple(self._equations), tuple(self._variables))
+
+    def _declare(self, name: str, role: Role, shape: tuple[str, ...], of: str) -> None:
+        self._variables.append(Variable(name, role, shape, of))
+        self._shape[name] = shape
+
+    def _emit(self, target: str, expression: Expression, origin: str) -> None:
+        self._count += 1
+        self._equations.append(Equation(f"j{self._count}", target, expression, origin))
+
+    def _push(self, equation: Equation) -> None:
+        """The tangent of ``equation``: for each slope, the slope times the sum of the tangents it multiplies."""
+        target = self._name[equation.target]
+        if isinstance(equation.expression, Reduce):
+            assert isinstance(equation.expression.operand, Name)
+            inner = Name(self._name[equation.expression.operand.name])
+            self._emit(target, Reduce(equation.expression.kind, inner), equation.label)
+            return
+        atoms = [atom for atom in atoms_of(equation.expression) if isinstance(atom, Name | MatVec)]
+        restore = Restorer((*atoms_of(equation.expression), Name(equation.target)))
+        groups: dict[Algebra, list[Expression]] = {}
+        for atom in atoms:
+            groups.setdefault(derivative(equation, atom), []).append(self._of_atom(atom))
+        terms: list[Expression] = []
+        for slope, inner_terms in groups.items():
+            factor, inner = restore(slope), _sum(inner_terms)
+            if isinstance(factor, Number) and factor.value == 0:
+                continue
+            if factor == integer(1):
+                terms.append(inner)
+                continue
+            if has_form(inner):
+                inner = self._named(inner, equation)
+            terms.append(Binary("*", factor, inner))
+        self._emit(target, _sum(terms) if terms else integer(0), equation.label)
+
+    def _of_atom(self, atom: Expression) -> Expression:
+        if isinstance(atom, Name):
+            return Name(self._name[atom.name])
+        assert isinstance(atom, MatVec)
+        assert isinstance(atom.operand, Name)
+        inner = Name(self._name[atom.operand.name])
+        return Binary(
+            "+", MatVec(self._name[atom.matrix], atom.transposed, atom.operand), MatVec(atom.matrix, atom.transposed, inner)
+        )
+
+    def _named(self, node: Expression, equation: Equation) -> Name:
+        name = self._allocator.fresh(f"{equation.target.removesuffix(PRIME)}_dot_in")
+        size = expression_size(node, self._shape)
+        self._declare(name, Role.INTERMEDIATE, (size or ONE,), "")
+        self._emit(name, node, equation.label)
+        return Name(name)
+
+
+def _sum(terms: list[Expression]) -> Expression:
+    total = terms[0]
+    for term in terms[1:]:
+        total = Binary("+", total, term)
+    return total

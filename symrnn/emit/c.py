@@ -1,0 +1,370 @@
+"""The C kernels of a cell: one header and one source, float and double from the same templates.
+
+Reads a `Program`; returns the texts of ``<cell>.h`` and ``<cell>.c``. The texts of one stage come from
+`symrnn.emit.c_stages`, addresses from `symrnn.emit.c_arrays`, prototypes from `symrnn.emit.c_interface`. Leaves out:
+compiling, and the Python module over the library (`symrnn.emit.c_module`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from symrnn.emit.abi import AbiContext
+from symrnn.emit.c_arrays import Array, Arrays, total
+from symrnn.emit.c_expression import primitives, whole_powers
+from symrnn.emit.c_interface import Prototype, prototypes, signatures
+from symrnn.emit.c_names import CNames, c_names
+from symrnn.emit.c_stages import PRECISIONS, CSegment, CStage, c_stages
+from symrnn.emit.flags import ARITHMETIC, NATIVE, OPTIMISE, STANDARD
+from symrnn.emit.render import render
+from symrnn.emit.vector import vector_context
+from symrnn.language.system import ONE, Role
+from symrnn.plan.program import Buffer, Extent, Function, Kind, Place, Program
+
+TILE_ROWS, TILE_ROWS_NARROW, TILE_COLUMNS = 6, 3, 4
+"""Register tiles: 6 × 4 sums leave 8 of 32 registers for operands, 3 × 4 leave 4 of 16."""
+
+
+@dataclass(frozen=True)
+class CPrecision:
+    """One precision: its C type, the suffix of its identifiers, the heads of its entry points."""
+
+    name: str
+    real: str
+    s: str
+    dims: str
+    signature: dict[str, str]
+
+
+@dataclass(frozen=True)
+class CBlock:
+    """A block of memory: its field in a layout, three factors of its size by precision, and where it lies."""
+
+    field: str
+    size: dict[str, str]
+    taped: bool = False
+
+
+@dataclass(frozen=True)
+class CPanel:
+    """A packed panel and the forms added to it."""
+
+    field: str
+    units: str
+    depth: str
+    columns: int
+    vectors: int
+    forms: tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class CState:
+    """A state: its name, its size, and the numbers per row before it in a block of all states."""
+
+    field: str
+    width: str
+    start: str
+
+
+@dataclass(frozen=True)
+class CEntry:
+    """One matrix of a deferred product."""
+
+    parameter: str
+    left: str
+    left_stride: str
+    height: str
+    row_stride: str
+    column_stride: str
+
+
+@dataclass(frozen=True)
+class CProduct:
+    """A deferred product: the packed right side, and what is multiplied with it."""
+
+    panel: str
+    right: str
+    right_stride: str
+    width: str
+    entries: tuple[CEntry, ...]
+
+
+@dataclass(frozen=True)
+class CSum:
+    """A deferred sum."""
+
+    parameter: str
+    value: str
+    stride: str
+    width: str
+
+
+@dataclass(frozen=True)
+class CFunction:
+    """A function: its arrays, the lines that bind them, its stages and the order in which they run."""
+
+    name: str
+    arrays: tuple[Array, ...]
+    later: tuple[Array, ...]
+    bind: tuple[str, ...]
+    blocks: tuple[CBlock, ...]
+    stages: tuple[CStage, ...]
+    once: tuple[str, ...]
+    before: tuple[str, ...]
+    loop: tuple[str, ...]
+    last: tuple[str, ...]
+    after: tuple[str, ...]
+    products: tuple[CProduct, ...] = ()
+    sums: tuple[CSum, ...] = ()
+    has_dx: bool = False
+
+
+@dataclass(frozen=True)
+class CVector:
+    """A parameter vector in packed memory."""
+
+    field: str
+    parameter: str
+    size: str
+
+
+@dataclass(frozen=True)
+class CFile:
+    """What the templates of a cell's C files are given."""
+
+    name: str
+    upper: str
+    guard: str
+    title: str
+    equations: tuple[str, ...]
+    dims: str
+    size_fields: tuple[str, ...]
+    input_is_hidden: bool
+    input_width: str
+    output_size: str
+    state_order: str
+    parameters: tuple[tuple[str, str], ...]
+    states: tuple[CState, ...]
+    precisions: tuple[CPrecision, ...]
+    prototypes: tuple[Prototype, ...]
+    abi: AbiContext
+    flags: str
+    vectors: tuple[CVector, ...]
+    panels: tuple[CPanel, ...]
+    packed: tuple[CBlock, ...]
+    powers: tuple[int, ...]
+    forward: CFunction
+    backward: CFunction | None
+    tile_rows: int = TILE_ROWS
+    tile_rows_narrow: int = TILE_ROWS_NARROW
+    tile_columns: int = TILE_COLUMNS
+    heights: tuple[int, ...] = tuple(range(1, TILE_ROWS + 1))
+    widths: tuple[int, ...] = tuple(range(1, TILE_COLUMNS + 1))
+
+
+def c_files(program: Program, digest: str) -> dict[str, str]:
+    """The texts of ``<cell>.h`` and ``<cell>.c``.
+
+    Args:
+        program: the cell's plan.
+        digest: of the interface, which the library repeats when it is loaded.
+    """
+    context = _Writer(program, digest).file()
+    nodes = [s.expression for f in (program.forward, program.backward) if f for stage in f.stages for s in stage.statements]
+    needed = ("loadu", "storeu", "load", "store", "K", "hsum", *primitives(nodes))
+    values = {"c": context, "vector": tuple(vector_context(precision, needed) for precision in PRECISIONS)}
+    name = program.cell.name
+    return {f"{name}.h": render("c/cell.h.jinja", values), f"{name}.c": render("c/cell.c.jinja", values)}
+
+
+class _Writer:
+    """Collects the context of one cell."""
+
+    def __init__(self, program: Program, digest: str) -> None:
+        self._program, self._digest, self._cell = program, digest, program.cell
+        self._names: CNames = c_names(program)
+
+    def file(self) -> CFile:
+        cell, names = self._cell, self._names
+        forward = self._function(self._program.forward)
+        backward = self._function(self._program.backward) if self._program.backward else None
+        stages = [*forward.stages, *(backward.stages if backward else ())]
+        segments = [(stage, segment) for stage in stages for segment in stage.segments]
+        functions = [f for f in (self._program.forward, self._program.backward) if f]
+        nodes = [s.expression for f in functions for stage in f.stages for s in stage.statements]
+        dims = f"{cell.name}_dims"
+        heads = signatures(cell.name, dims, backward is not None)
+        vectors = tuple(
+            CVector(names.values[v.name], v.name, names.sizes[v.shape[0]]) for v in cell.parameters if len(v.shape) == 1
+        )
+        return CFile(
+            name=cell.name,
+            upper=cell.name.upper(),
+            guard=f"{cell.name.upper()}_H",
+            title=cell.title or cell.name,
+            equations=tuple(cell.text.strip().splitlines()),
+            dims=dims,
+            size_fields=tuple(names.fields.values()),
+            input_is_hidden=cell.input_is_hidden,
+            input_width=names.sizes[cell.size("x")],
+            output_size=cell.size(cell.output),
+            state_order=", ".join(cell.states),
+            parameters=tuple((v.name, " × ".join(v.shape)) for v in cell.parameters),
+            states=self._states(),
+            precisions=tuple(
+                CPrecision(p, real, f"_{p}", dims, {key: text[p] for key, text in heads.items()})
+                for p, real in PRECISIONS.items()
+            ),
+            prototypes=prototypes(cell.name, dims, backward is not None),
+            abi=AbiContext(cell.name, self._digest),
+            flags=" ".join((*STANDARD, OPTIMISE, NATIVE, *ARITHMETIC)),
+            vectors=vectors,
+            panels=tuple(
+                CPanel(s.panel, stage.units, s.depth, s.columns, stage.vectors, s.forms) for stage, s in segments
+            ),
+            packed=self._packed(vectors, segments),
+            powers=whole_powers(nodes),
+            forward=forward,
+            backward=backward,
+        )
+
+    def _states(self) -> tuple[CState, ...]:
+        cell, names = self._cell, self._names
+        sizes = [cell.size(state) for state in cell.states]
+        return tuple(
+            CState(state, names.sizes[sizes[i]], total(sizes[:i], names) or "0") for i, state in enumerate(cell.states)
+        )
+
+    def _packed(self, vectors: tuple[CVector, ...], segments: list[tuple[CStage, CSegment]]) -> tuple[CBlock, ...]:
+        blocks = [CBlock(v.field, _same(f"{v.size}, 1, 1")) for v in vectors]
+        for buffer in self._program.forward.buffers:
+            if buffer.extent is Extent.ONCE:
+                width = total([column.size for column in buffer.columns], self._names)
+                blocks.append(CBlock(buffer.name, _same(f"{width}, 1, 1")))
+        for stage, segment in segments:
+            size = {
+                p: f"({stage.units} - 1) / ({stage.vectors} * LANES_{p}) + 1, {segment.depth}, {segment.columns} * LANES_{p}"
+                for p in PRECISIONS
+            }
+            blocks.append(CBlock(segment.panel, size))
+        return tuple(blocks)
+
+    def _function(self, function: Function) -> CFunction:
+        arrays = Arrays(self._program, function, self._names)
+        stages = c_stages(self._program, function, self._names, self._optional(function))
+        later = {
+            arrays.array(function.places[form.operand]).field: arrays.array(function.places[form.operand])
+            for stage in function.stages
+            for accumulator in stage.accumulators
+            for form in accumulator.forms
+            if form.later
+        }
+        all_arrays = tuple(arrays.all())
+        products, product_blocks = self._products(function, arrays)
+        order = {phase: tuple(stage.name for stage in part) for phase, part in function.phases}
+        return CFunction(
+            name=function.name,
+            arrays=all_arrays,
+            later=tuple(later.values()),
+            bind=tuple(self._bind(function, all_arrays)),
+            blocks=(*self._blocks(function), *product_blocks),
+            stages=stages,
+            products=products,
+            sums=tuple(self._sum(item.parameter, item.value, function, arrays) for item in function.sums),
+            has_dx=any(array.field == "gradient_x" for array in all_arrays),
+            **order,
+        )
+
+    def _optional(self, function: Function) -> frozenset[str]:
+        """Values that nothing but the tape reads: inference does not store them."""
+        taped = {c.value for b in function.buffers if b.taped and not b.spans for c in b.columns}
+        home = {s.target: stage.name for stage in function.stages for s in stage.statements}
+        read = {n for stage in function.stages for n in (*stage.reads, *stage.operands) if home.get(n) != stage.name}
+        return frozenset(taped - read)
+
+    def _blocks(self, function: Function) -> list[CBlock]:
+        """Blocks of the tape and the workspace; ``taped`` blocks of the forward function lie in the tape if there is one."""
+        names, blocks = self._names, []
+        if function.name == "forward":
+            for state in self._states():
+                blocks.append(CBlock(f"states_{state.field}", _same(f"taped ? dims->steps + 1 : 2, dims->rows, {state.width}"), True))
+        else:
+            blocks += [CBlock(f"carry_{s.field}", _same(f"1, dims->rows, {s.width}")) for s in self._states()]
+        for buffer in function.buffers:
+            if buffer.extent is not Extent.ONCE:
+                width = total([column.size for column in buffer.columns], names)
+                blocks.append(CBlock(buffer.name, _same(f"{_steps(buffer)}, dims->rows, {width}"), buffer.taped))
+        return blocks
+
+    def _bind(self, function: Function, arrays: tuple[Array, ...]) -> list[str]:
+        """Lines that point each array of ``base`` at its block or the caller's memory."""
+        once = {b.name for b in self._program.forward.buffers if b.extent is Extent.ONCE}
+        mine = {b.name: b for b in function.buffers}
+        taped = {b.name for b in self._program.forward.buffers if b.taped}
+        callers = {"x": "x", "seed": "dy", "output": "y", "gradient_x": "dx"}
+        lines = []
+        for array in arrays:
+            field = array.field
+            state = field.removesuffix("_now").removesuffix("_next")
+            if field in callers:
+                source = callers[field]
+            elif field in once:
+                # Packing wrote it; the cast lets one structure serve both.
+                source = "({real} *)packed + base.layout.once"
+            elif field in mine:
+                source = ("block" if mine[field].taped else "workspace") + f" + layout.{field}"
+            elif field in taped:
+                source = f"tape + forward.{field}"
+            elif field.startswith("carry_"):
+                source = f"workspace + layout.{field}"
+            elif field.startswith("gradient_"):
+                continue
+            elif function.name == "forward":
+                source = f"block + layout.states_{state}"
+            else:
+                source = f"tape + forward.states_{state}"
+            lines.append(f"base.{field} = {source};")
+        return lines
+
+    def _products(self, function: Function, arrays: Arrays) -> tuple[tuple[CProduct, ...], list[CBlock]]:
+        groups: dict[str, list[CEntry]] = {}
+        for product in function.products:
+            for parameter, left in product.entries:
+                right, columns = product.right, self._cell.by_name[parameter].shape[1]
+                strides = (self._names.sizes[columns], "1")
+                if function.places[left].kind is Kind.INPUT:
+                    # The packed side is the one whose rows beyond their length may hold anything.
+                    left, right, strides = right, left, strides[::-1]
+                address, stride = self._row(left, function, arrays)
+                height = self._names.sizes[function.sizes[left]]
+                groups.setdefault(right, []).append(CEntry(parameter, address, stride, height, *strides))
+        products, blocks = [], []
+        for number, (right, entries) in enumerate(groups.items(), 1):
+            width = self._names.sizes[function.sizes[right]]
+            address, stride = self._row(right, function, arrays)
+            products.append(CProduct(f"panel_{number}", address, stride, width, tuple(entries)))
+            size = {
+                p: f"({width} - 1) / (TILE_COLUMNS * LANES_{p}) + 1, CHUNK, TILE_COLUMNS * LANES_{p}" for p in PRECISIONS
+            }
+            blocks.append(CBlock(f"panel_{number}", size))
+        return tuple(products), blocks
+
+    def _sum(self, parameter: str, value: str, function: Function, arrays: Arrays) -> CSum:
+        address, stride = self._row(value, function, arrays)
+        return CSum(parameter, address, stride, self._names.sizes[function.sizes[value]])
+
+    def _row(self, value: str, function: Function, arrays: Arrays) -> tuple[str, str]:
+        """The address of ``value`` in row ``row``, and the numbers from one row to the next."""
+        place: Place = function.places[value]
+        return arrays.address(value, place, "row").replace("at->", "at."), arrays.array(place).width
+
+
+def _same(size: str) -> dict[str, str]:
+    return dict.fromkeys(PRECISIONS, size)
+
+
+def _steps(buffer: Buffer) -> str:
+    """How many steps' rows ``buffer`` holds."""
+    if buffer.extent is Extent.STEP:
+        return "1"
+    return "dims->steps" if buffer.spans else "taped ? dims->steps : 1"

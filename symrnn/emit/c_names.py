@@ -1,0 +1,78 @@
+"""The identifiers of one generated C file: one allocator, so that a value of a cell never meets a word of C.
+
+Reads a program; returns the C names of its values, row pointers, sizes and parameters. Leaves out: layout in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from symrnn.emit.vector import reserved
+from symrnn.language.names import Allocator
+from symrnn.language.tree import PRIME
+from symrnn.plan.program import Function, Kind, Place, Program
+
+_LOCALS = """
+at base line vector dims grads params packed layout row row0 height idle unit unit0 count tile sums units later first taped step t
+status end depth tile_base x y dx dy state state_out tape workspace dstate dstate_in panel
+float double size_t uint32_t uint64_t memcpy memset math pow sin cos sqrt exp tanh log main SIZE_MAX
+""".split()
+"""What the templates call their own variables, and what C calls its own."""
+
+_FIELDS = ("steps", "rows", "lengths", "reverse")
+"""The fields of a dims structure that are no size of the cell."""
+
+
+@dataclass(frozen=True)
+class CNames:
+    """C identifiers.
+
+    Attributes:
+        values: of every vector value of the program.
+        pointers: of a row of an array, by `pointer_key`.
+        parameters: fields of the structures of parameters and gradients: the parameters' own names.
+        sizes: expressions ``dims->hidden``, by size name.
+        fields: fields of the dims structure, by size name.
+    """
+
+    values: Mapping[str, str]
+    pointers: Mapping[str, str]
+    parameters: Mapping[str, str]
+    sizes: Mapping[str, str]
+    fields: Mapping[str, str]
+
+
+def pointer_key(value: str, place: Place) -> str:
+    """What tells one row pointer from another: the value where arrays hold several, else the array."""
+    return value if place.kind is Kind.BUFFER else f"{place.kind} {place.array}"
+
+
+def c_names(program: Program) -> CNames:
+    """The identifiers of ``program``: the cell's own names wherever C allows them."""
+    taken = Allocator(_FIELDS)
+    fields = {size: taken.fresh(size) for size in program.cell.sizes}
+    sizes = {size: f"dims->{field}" for size, field in fields.items()} | {"1": "1"}
+    allocator = Allocator((*_LOCALS, *reserved()))
+    values: dict[str, str] = {}
+    functions = [function for function in (program.forward, program.backward) if function is not None]
+    for function in functions:
+        for name in (*function.sizes, *(local for stage in function.stages for local in stage.local)):
+            if name not in values:
+                stem = name.removesuffix(PRIME)
+                values[name] = allocator.fresh(f"{stem}_next" if name != stem else stem)
+    pointers: dict[str, str] = {}
+    for function in functions:
+        for key, hint in _pointers(function, values):
+            if key not in pointers:
+                pointers[key] = allocator.fresh(f"{hint}_row")
+    parameters = {variable.name: variable.name for variable in program.cell.parameters}
+    return CNames(values, pointers, parameters, sizes, fields)
+
+
+def _pointers(function: Function, values: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Every row pointer that the stages of ``function`` may need: its key, and what it points to."""
+    found = [(pointer_key(value, place), values[value]) for value, place in function.places.items() if value in values]
+    for stage in function.stages:
+        found += [(pointer_key(write.value, write.place), f"{write.place.kind}_{write.place.array}") for write in stage.writes]
+    return found

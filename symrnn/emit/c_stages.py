@@ -1,0 +1,258 @@
+"""Stages as C: their segments of linear forms, the rows they touch, their statements as text.
+
+Reads a function of a program; returns one `CStage` per stage for `templates/c/stage.c.jinja`. A segment is a run of
+operands that lie side by side in memory and feed the same accumulators: one pass of the register tile. Leaves out: where
+arrays and panels begin (`symrnn.emit.c_arrays`, `symrnn.emit.c_layout`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from symrnn.emit.c_arrays import Arrays, total
+from symrnn.emit.c_expression import CPrinter
+from symrnn.emit.c_names import CNames, pointer_key
+from symrnn.language.system import ONE
+from symrnn.language.text import to_text
+from symrnn.language.tree import Reduce
+from symrnn.plan.program import Form, Function, Kind, Place, Program, Stage, Statement, Write, reductions
+
+PRECISIONS = {"f32": "float", "f64": "double"}
+
+
+@dataclass(frozen=True)
+class CForm:
+    """How one matrix enters a panel.
+
+    Attributes:
+        parameter: field of the structure of parameters.
+        row_stride: C expression: from one unit to the next in the matrix.
+        depth_stride: C expression: from one element of the operand to the next.
+        start: C expression: where the operand begins within the segment's depth.
+        depth: C expression: elements of the operand.
+        column: first vector column within the segment.
+    """
+
+    parameter: str
+    row_stride: str
+    depth_stride: str
+    start: str
+    depth: str
+    column: int
+
+
+@dataclass(frozen=True)
+class CSegment:
+    """Operands side by side, and the accumulators that they feed.
+
+    Attributes:
+        panel: field of the layout of packed weights.
+        source: C expression of the operand's row ``row0``.
+        stride: C expression: numbers from one row to the next.
+        depth: C expression: elements of the operands together.
+        first: first vector column of the stage that it feeds.
+        columns: how many vector columns.
+        guard: pointer that is null when the segment is to be skipped; empty where it never is.
+        forms: what is packed.
+        text: for the comment.
+    """
+
+    panel: str
+    source: str
+    stride: str
+    depth: str
+    first: int
+    columns: int
+    guard: str
+    forms: tuple[CForm, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class CStage:
+    """A stage.
+
+    Attributes:
+        name: of its C function, without precision.
+        units: C expression.
+        vectors: of units per tile and accumulator.
+        columns: accumulators times vectors.
+        pointers: declarations of row pointers, without their types: ``(constant, name, expression)``.
+        body: lines of C for one vector of units of one row, by precision.
+        equations: for the comment above it.
+        masked: whether rows beyond their length are told apart.
+    """
+
+    name: str
+    units: str
+    vectors: int
+    columns: int
+    segments: tuple[CSegment, ...]
+    pointers: tuple[tuple[bool, str, str], ...]
+    body: dict[str, tuple[str, ...]]
+    equations: tuple[str, ...]
+    masked: bool
+
+
+def c_stages(program: Program, function: Function, names: CNames, optional: frozenset[str]) -> tuple[CStage, ...]:
+    """The stages of ``function`` in the order in which they run.
+
+    Args:
+        program: the cell's program.
+        function: its forward or backward function.
+        names: C identifiers.
+        optional: values that are stored only where there is a tape.
+    """
+    return tuple(_StageWriter(program, function, names, optional, stage).write() for stage in function.stages)
+
+
+class _StageWriter:
+    def __init__(
+        self, program: Program, function: Function, names: CNames, optional: frozenset[str], stage: Stage
+    ) -> None:
+        self._function, self._names, self._optional, self._stage = function, names, optional, stage
+        self._by_name = program.cell.by_name
+        self._arrays = Arrays(program, function, names)
+        # One accumulator needs several vectors of units to fill the pipeline; four fill it by themselves.
+        count = len(stage.accumulators)
+        unmasked = (*function.once, *function.last)
+        self._masked = stage not in unmasked
+        self._vectors = 1 if stage.size == ONE or count == 0 else max(1, 4 // count)
+
+    def write(self) -> CStage:
+        stage = self._stage
+        equations = tuple(
+            f"({s.label}) {s.target} = {to_text(s.expression)}" for s in stage.statements if s.label
+        )
+        return CStage(
+            stage.name,
+            self._names.sizes[stage.size],
+            self._vectors,
+            len(stage.accumulators) * self._vectors,
+            self._segments(),
+            self._pointers(),
+            {precision: tuple(self._body(precision)) for precision in PRECISIONS},
+            equations,
+            self._masked,
+        )
+
+    def _segments(self) -> tuple[CSegment, ...]:
+        """Operands in order of appearance, each with the runs of accumulators it feeds; neighbours joined."""
+        feeds: dict[tuple[str, bool], dict[int, list[Form]]] = {}
+        for index, accumulator in enumerate(self._stage.accumulators):
+            for form in accumulator.forms:
+                feeds.setdefault((form.operand, form.later), {}).setdefault(index, []).append(form)
+        pieces: list[tuple[list[str], bool, int, list[list[Form]]]] = []
+        for (operand, later), fed in feeds.items():
+            for run in _runs(sorted(fed)):
+                forms = [fed[index] for index in run]
+                last = pieces[-1] if pieces else None
+                same = last is not None and last[1] == later and last[2] == run[0] and len(last[3]) == len(run)
+                if last is not None and same and self._adjacent(last[0][-1], operand):
+                    last[0].append(operand)
+                    last[3][:] = [a + b for a, b in zip(last[3], forms, strict=True)]
+                else:
+                    pieces.append(([operand], later, run[0], forms))
+        return tuple(self._segment(number, *piece) for number, piece in enumerate(pieces, 1))
+
+    def _adjacent(self, left: str, right: str) -> bool:
+        places = self._function.places
+        if places[left].kind is not Kind.BUFFER or places[left] != places[right]:
+            return False
+        columns = [c.value for b in self._function.buffers if b.name == places[left].array for c in b.columns]
+        return left in columns and columns[columns.index(left) + 1 : columns.index(left) + 2] == [right]
+
+    def _segment(
+        self, number: int, operands: list[str], later: bool, first: int, forms: list[list[Form]]
+    ) -> CSegment:
+        place = self._function.places[operands[0]]
+        array = self._arrays.array(place)
+        sizes = [self._function.sizes[operand] for operand in operands]
+        packed = []
+        for offset, column_forms in enumerate(forms):
+            for form in column_forms:
+                start = total(sizes[: operands.index(form.operand)], self._names) or "0"
+                packed.append(self._form(form, start, offset * self._vectors))
+        return CSegment(
+            f"panel_{self._stage.name}_{number}",
+            self._arrays.address(operands[0], place, "row0", later=later),
+            array.width,
+            total(sizes, self._names),
+            first * self._vectors,
+            len(forms) * self._vectors,
+            f"at->{array.field}_later" if later else "",
+            tuple(packed),
+            ", ".join(operands) + (" of the step before in this loop" if later else ""),
+        )
+
+    def _form(self, form: Form, start: str, column: int) -> CForm:
+        columns = self._names.sizes[self._by_name[form.matrix].shape[1]]
+        strides = ("1", columns) if form.transposed else (columns, "1")
+        depth = self._names.sizes[self._function.sizes[form.operand]]
+        return CForm(self._names.parameters[form.matrix], *strides, start, depth, column)
+
+    def _pointers(self) -> tuple[tuple[bool, str, str], ...]:
+        found: dict[str, tuple[bool, str, str]] = {}
+        for name in (*self._stage.reads, *reductions(self._stage)):
+            if name not in self._stage.local:
+                self._point(found, name, self._function.places[name], constant=True)
+        for write in self._stage.writes:
+            self._point(found, write.value, write.place, constant=False)
+        return tuple(found.values())
+
+    def _point(self, found: dict[str, tuple[bool, str, str]], value: str, place: Place, *, constant: bool) -> None:
+        key = pointer_key(value, place)
+        constant = constant and (found[key][0] if key in found else True)
+        found[key] = (constant, self._names.pointers[key], self._arrays.address(value, place, "row"))
+
+    def _body(self, p: str) -> list[str]:
+        printer = CPrinter(p, self._names.values, self._names.sizes)
+        lines = []
+        for index, accumulator in enumerate(self._stage.accumulators):
+            column = f"line * {len(self._stage.accumulators) * self._vectors} + {index * self._vectors} + vector"
+            lines.append(f"const vec_{p} {self._names.values[accumulator.name]} = loadu_{p}(sums + ({column}) * LANES_{p});")
+        reduced = reductions(self._stage)
+        for name in self._stage.reads:
+            if name not in reduced:
+                lines.append(self._load(name, p))
+        lines += [self._statement(statement, printer, p) for statement in self._stage.statements]
+        for write in self._stage.writes:
+            lines += self._store(write, p)
+        return lines
+
+    def _load(self, name: str, p: str) -> str:
+        pointer = self._names.pointers[pointer_key(name, self._function.places[name])]
+        scalar = self._function.sizes[name] == ONE and self._stage.size != ONE
+        value = f"K_{p}(*{pointer})" if scalar else f"load_{p}({pointer} + unit, count)"
+        return f"const vec_{p} {self._names.values[name]} = {value};"
+
+    def _statement(self, statement: Statement, printer: CPrinter, p: str) -> str:
+        expression = statement.expression
+        if isinstance(expression, Reduce):
+            (name,) = (operand.name for operand in [expression.operand] if hasattr(operand, "name"))
+            pointer = self._names.pointers[pointer_key(name, self._function.places[name])]
+            text = printer.reduction(expression, pointer, self._names.sizes[self._function.sizes[name]])
+        else:
+            text = printer(expression)
+        label = f" /* ({statement.label}) */" if statement.label else ""
+        return f"const vec_{p} {self._names.values[statement.target]} = {text};{label}"
+
+    def _store(self, write: Write, p: str) -> list[str]:
+        pointer = self._names.pointers[pointer_key(write.value, write.place)]
+        value, idle = self._names.values[write.value], f"K_{p}({'0.0f' if p == 'f32' else '0.0'})"
+        if write.idle:
+            idle = self._names.values[write.idle]
+        text = f"idle ? {idle} : {value}" if self._masked else value
+        line = f"store_{p}({pointer} + unit, {text}, count);"
+        return ["if (at->taped)", f"    {line}"] if write.value in self._optional and write.place.kind is Kind.BUFFER else [line]
+
+
+def _runs(indices: list[int]) -> list[list[int]]:
+    """Ascending ``indices`` as runs of neighbours."""
+    runs: list[list[int]] = []
+    for index in indices:
+        if runs and runs[-1][-1] == index - 1:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    return runs

@@ -1,0 +1,163 @@
+"""Generated files on disk: written so that nobody sees half of one, and compared with what they should be.
+
+Reads the texts of one cell's files and the directory that they belong in; writes them there with ``manifest.json``,
+which holds the SHA-256 digest of every file by cell, or returns how the directory differs. The manifest is written
+last: where a run is cut short, it names what was there before, so that files of two runs do not pass for one set.
+Leaves out: the texts, and compiled libraries, which belong to one machine (`symrnn.build.library`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import filelock
+
+from symrnn.emit.files import SUFFIX, write_atomically
+from symrnn.errors import GenerateError
+
+NAME = "manifest.json"
+"""The manifest's file name."""
+
+_LOCK = ".symrnn.lock"
+_WAIT_SECONDS = 60
+_MODE = 0o644
+
+Digests = dict[str, dict[str, str]]
+
+
+class Fault(StrEnum):
+    """What is wrong with a file."""
+
+    MISSING = "is missing"
+    STALE = "is out of date"
+    MIXED = "is newer than manifest.json says: a run was cut short"
+    EDITED = "is not what symrnn wrote: it was edited, or a run was cut short"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One file that is not what it should be.
+
+    Attributes:
+        file: its name.
+        fault: what is wrong.
+        diff: unified, from what is there to what should be; empty where the text is right.
+    """
+
+    file: str
+    fault: Fault
+    diff: str
+
+
+def write(out: Path, files: Mapping[str, str], *, cell: str) -> tuple[Path, ...]:
+    """Write the files of a cell that differ, and record them all.
+
+    Args:
+        out: directory; made if need be.
+        files: file name to text. What the manifest says of the cell's other files stays, as long as they are there.
+        cell: whose files they are.
+
+    Returns:
+        The path of each file, in the order of ``files``.
+
+    Raises:
+        GenerateError: a file cannot be written; the manifest is not symrnn's; or another process holds the directory.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(out / _LOCK, timeout=_WAIT_SECONDS):
+            recorded = _recorded(out)
+            others = {name: digest for name, digest in recorded.get(cell, {}).items() if (out / name).is_file()}
+            for name, text in files.items():
+                _replace(out / name, text)
+            recorded[cell] = others | {name: _digest(text.encode()) for name, text in files.items()}
+            _replace(out / NAME, json.dumps(recorded, indent=2, sort_keys=True) + "\n")
+    except filelock.Timeout as error:
+        raise GenerateError(
+            f"{out}: another process has held {error.lock_file} for {_WAIT_SECONDS} s; end it, and try again"
+        ) from error
+    except OSError as error:
+        raise GenerateError(f"{out} cannot be written to: {error}; choose another directory with --out") from error
+    return tuple(out / name for name in files)
+
+
+def compare(out: Path, files: Mapping[str, str], *, cell: str) -> tuple[Difference, ...]:
+    """How the files of a cell in ``out`` differ from ``files``; empty where `write` would change nothing.
+
+    Args:
+        out: directory.
+        files: file name to text.
+        cell: whose files they are.
+
+    Raises:
+        GenerateError: a file cannot be read, or the manifest is not symrnn's.
+    """
+    try:
+        if out.exists():
+            next(out.iterdir(), None)  # which says so where it is no directory, or not for us
+        recorded = _recorded(out).get(cell, {})
+        found = (_difference(out / name, text, recorded.get(name)) for name, text in files.items())
+        return tuple(difference for difference in found if difference is not None)
+    except OSError as error:
+        raise GenerateError(f"{out} cannot be read: {error}; choose another directory with --out") from error
+
+
+def _difference(path: Path, text: str, recorded: str | None) -> Difference | None:
+    if not path.exists():
+        return Difference(path.name, Fault.MISSING, _unified("", text, path))
+    data = path.read_bytes()
+    digest = _digest(data)
+    if data == text.encode():
+        return None if digest == recorded else Difference(path.name, Fault.MIXED, "")
+    fault = Fault.STALE if digest == recorded else Fault.EDITED
+    return Difference(path.name, fault, _unified(data.decode(errors="backslashreplace"), text, path))
+
+
+def _unified(old: str, new: str, path: Path) -> str:
+    lines = difflib.unified_diff(
+        old.splitlines(keepends=True), new.splitlines(keepends=True), str(path), f"{path.name} as generated now"
+    )
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write ``text`` where it is not there already; its directory's lock is ours."""
+    for left in sorted(path.parent.glob(f".{path.name}-*{SUFFIX}")):  # by a process that was killed
+        left.unlink()
+    data = text.encode()
+    if not (path.is_file() and path.read_bytes() == data):
+        write_atomically(path, data, mode=_MODE)
+
+
+def _recorded(out: Path) -> Digests:
+    """What the manifest in ``out`` says; empty where there is none."""
+    path = out / NAME
+    if not path.exists():
+        return {}
+    try:
+        recorded = json.loads(path.read_bytes())
+    except ValueError:
+        recorded = None
+    if not _is_manifest(recorded):
+        raise GenerateError(
+            f"{path} is not a manifest of symrnn, or was damaged; delete it if you do not need it, "
+            "or choose another directory with --out"
+        )
+    return {cell: dict(digests) for cell, digests in recorded.items()}
+
+
+def _is_manifest(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(digests, dict) and all(isinstance(digest, str) for digest in digests.values())
+        for digests in value.values()
+    )
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

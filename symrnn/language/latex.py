@@ -1,0 +1,239 @@
+r"""Expression trees as LaTeX, in the author's order and the notation of a lecture.
+
+Reads trees and a `Notation`, which says how each name is written; returns LaTeX for mathematics mode: products of
+vectors with ``\odot``, quotients and powers unit by unit, function texts from the table. Leaves out: which symbols a
+derivation uses (`symrnn.derive.notation`) and where lines are broken (`symrnn.derive.layout`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from symrnn.language.functions import FUNCTIONS
+from symrnn.language.normalise import expression_size
+from symrnn.language.system import ONE
+from symrnn.language.text import ATOM, FORM, PRODUCT, SUM, UNARY, strength
+from symrnn.language.tree import (
+    Binary,
+    Call,
+    Constant,
+    Expression,
+    MatVec,
+    Name,
+    Negate,
+    Number,
+    Outer,
+    Power,
+    Reduce,
+    SizeOf,
+    transform,
+)
+
+_LOWER = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi"
+_UPPER = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+
+GREEK = frozenset(f"{_LOWER} omega {_UPPER}".split())
+"""Names that are LaTeX commands as they stand."""
+
+ACCENTS = {"tilde": r"\tilde", "hat": r"\hat", "bar": r"\bar", "dot": r"\dot"}
+"""Last parts of names that are accents: ``h_tilde``."""
+
+TRANSPOSE = r"\top"
+
+WIDE = 24
+"""Characters of a numerator or denominator beyond which a quotient is written on one line, where it can be broken."""
+
+
+def spell(name: str, time: str = "", over: str = "") -> str:
+    r"""The LaTeX of a name: letters, Greek names, accents and subscripts by its underscores.
+
+    >>> spell("W_xi"), spell("h_tilde", "t"), spell("h", "t-1"), spell("delta_i", "t")
+    ('W_{xi}', '\\tilde{h}_t', 'h_{t-1}', '\\delta_{i,t}')
+    >>> spell("gamma_c"), spell("rh", "t"), spell("W1"), spell("c", "t", r"\overline")
+    ('\\gamma_c', '\\mathit{rh}_t', 'W_1', '\\overline{c}_t')
+
+    Args:
+        name: an identifier, without prime.
+        time: index of the step; the last subscript.
+        over: command that spans the stem, such as ``\overline``.
+    """
+    first, *rest = [part for part in re.split(r"_+", name) if part]
+    letters = re.match("[A-Za-z]+", first)
+    assert letters
+    stem, digits = letters.group(), first[letters.end() :]
+    if stem in GREEK:
+        stem = "\\" + stem
+    elif len(stem) > 1:
+        stem = rf"\mathit{{{stem}}}"
+    parts = [stem]
+    if digits:
+        parts.append(digits)
+    for part in rest:
+        if part in ACCENTS:
+            parts[-1] = f"{ACCENTS[part]}{{{parts[-1]}}}"
+        else:
+            parts.append(_subscript(part))
+    stem, *below = parts
+    return (f"{over}{{{stem}}}" if over else stem) + _under([*below, *([time] if time else [])])
+
+
+def _subscript(part: str) -> str:
+    """A part of a subscript: two letters are two indices (``W_xi`` leads from x to i), three or more are a word."""
+    if len(part) < 3 or part.isdigit():
+        return part
+    return "\\" + part if part in GREEK else rf"\mathrm{{{part}}}"
+
+
+def _under(parts: list[str]) -> str:
+    if not parts:
+        return ""
+    text = ",".join(parts)
+    return f"_{text}" if len(text) == 1 else f"_{{{text}}}"
+
+
+def raised(base: str, exponent: str) -> str:
+    """``base`` with a superscript; LaTeX refuses a second one, so a base that has one becomes a group."""
+    return f"{{{base}}}^{{{exponent}}}" if "^" in base else f"{base}^{{{exponent}}}"
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How names are written, and the printer that writes expressions with them.
+
+    Attributes:
+        names: LaTeX by name, constants included; others are spelt by `spell`.
+        shapes: shape by name: a product of two vectors gets its own sign.
+        parts: names that are written out as what they stand for (``tanh(c')`` where the author nested it).
+    """
+
+    names: Mapping[str, str]
+    shapes: Mapping[str, tuple[str, ...]]
+    parts: Mapping[str, Expression] = field(default_factory=dict)
+
+    def name(self, name: str) -> str:
+        """The LaTeX of a variable, parts written out."""
+        return self(Name(name))
+
+    def equation(self, target: str, node: Expression) -> str:
+        """``target = node``; the target is written by its name."""
+        return f"{self.names.get(target, spell(target))} = {self(node)}"
+
+    def shown(self, node: Expression) -> Expression:
+        """``node`` with parts written out, as far as that is possible (an outer product is of names)."""
+        if isinstance(node, Outer):
+            return node
+        return transform(node, lambda part: self._resolved(part) if isinstance(part, Name) else part)
+
+    def wrapped(self, node: Expression, least: int) -> str:
+        """The LaTeX of ``node``, in parentheses where it binds more loosely than ``least``."""
+        node = self._resolved(node)
+        return self(node) if strength(node) >= least else f"({self(node)})"
+
+    def __call__(self, node: Expression) -> str:
+        """The LaTeX of ``node``, for mathematics mode."""
+        node = self._resolved(node)
+        match node:
+            case Number(value, text):
+                return _number(value, text)
+            case Constant(name, _, _) | Name(name):
+                return self.names.get(name) or spell(name)
+            case Negate(operand):
+                return "-" + self.wrapped(operand, PRODUCT)
+            case Binary("+" | "-" as op, left, right):
+                # `a + (-b)`: two signs never meet.
+                least = UNARY if self._is_negative(right) else SUM + (op == "-")
+                second = f"({self(right)})" if self._is_negative(right) else self.wrapped(right, least)
+                return f"{self.wrapped(left, SUM)} {op} {second}"
+            case Binary("*", left, right):
+                return self._product(left, right)
+            case Binary(_, left, right):
+                return self._quotient(left, right)
+            case Power(base, exponent):
+                return self._power(base, exponent)
+            case Call(function, arguments):
+                return FUNCTIONS[function].latex.format(*(self(argument) for argument in arguments))
+            case MatVec(matrix, transposed, operand):
+                return f"{self.matrix(matrix, transposed)} {self.wrapped(operand, FORM)}"
+            case Reduce(kind, operand):
+                return rf"\operatorname{{{kind}}}({self(operand)})"
+            case Outer(left, right):
+                return f"{self.wrapped(left, ATOM)} {raised(self.wrapped(right, ATOM), TRANSPOSE)}"
+            case SizeOf(size):
+                return size_latex(size)
+
+    def matrix(self, name: str, transposed: bool) -> str:
+        """A parameter, or its transpose."""
+        text = self.names.get(name) or spell(name)
+        return raised(text, TRANSPOSE) if transposed else text
+
+    def _resolved(self, node: Expression) -> Expression:
+        while isinstance(node, Name) and node.name in self.parts:
+            node = self.parts[node.name]
+        return node
+
+    def _is_negative(self, node: Expression) -> bool:
+        node = self._resolved(node)
+        return isinstance(node, Negate) or (isinstance(node, Number) and node.value < 0)
+
+    def _is_vector(self, node: Expression) -> bool:
+        return expression_size(node, dict(self.shapes)) != ONE
+
+    def _product(self, left: Expression, right: Expression) -> str:
+        if not (self._is_vector(left) and self._is_vector(right)):
+            first, second = self.wrapped(left, PRODUCT), self._factor(right, PRODUCT)
+            # Digits that touch would read as one number.
+            return f"{first} \\cdot {second}" if second[0].isdigit() else f"{first}\\, {second}"
+        return rf"{self._factor(left, PRODUCT)} \odot {self._factor(right, PRODUCT)}"
+
+    def _factor(self, node: Expression, least: int) -> str:
+        """A factor; a linear form and a quotient on one line get parentheses: `(W h) ⊙ r`, not `W h ⊙ r`."""
+        node = self._resolved(node)
+        sloped = isinstance(node, Binary) and node.op == "/" and not self(node).startswith((r"\frac", r"\tfrac"))
+        if sloped or isinstance(node, MatVec) or self._is_negative(node):
+            return f"({self(node)})"
+        return self.wrapped(node, least)
+
+    def _quotient(self, left: Expression, right: Expression) -> str:
+        above, below = self(left), self(right)
+        if isinstance(left, Number) and isinstance(right, Number):
+            return rf"\tfrac{{{above}}}{{{below}}}"
+        if max(glyphs(above), glyphs(below)) <= WIDE:
+            return rf"\frac{{{above}}}{{{below}}}"
+        return f"{self._factor(left, PRODUCT)} / {self._factor(right, FORM)}"
+
+    def _power(self, base: Expression, exponent: Fraction) -> str:
+        if exponent == Fraction(1, 2):
+            return rf"\sqrt{{{self(base)}}}"
+        return raised(self.wrapped(base, ATOM), _exponent(exponent))
+
+
+def size_latex(size: str) -> str:
+    """The LaTeX of a number of units, ``n`` with the size's name below."""
+    word = size.replace("_", r"\_")
+    return ONE if size == ONE else rf"n_{{\mathrm{{{word}}}}}"
+
+
+_WEIGHTLESS = "operatorname|mathit|mathrm|mathbf|overline|overleftarrow|tilde|hat|bar|dot|t?frac|sqrt"
+
+
+def glyphs(latex: str) -> int:
+    """About how many characters of full width ``latex`` fills on the page."""
+    bare = re.sub(rf"\\(?:{_WEIGHTLESS})\b", "", latex)
+    bare = re.sub(r"\\[A-Za-z]+", "m", bare)
+    return len(re.sub(r"[{}_^\\ ,]", "", bare))
+
+
+def _number(value: Fraction, text: str) -> str:
+    """A literal as the author wrote it, powers of ten set as such."""
+    mantissa, mark, power = text.lower().partition("e")
+    if not mark:
+        return text
+    ten = f"10^{{{int(power)}}}"
+    return ten if Fraction(mantissa) == 1 else rf"{mantissa} \cdot {ten}"
+
+
+def _exponent(exponent: Fraction) -> str:
+    return str(exponent.numerator) if exponent.denominator == 1 else f"{exponent.numerator}/{exponent.denominator}"

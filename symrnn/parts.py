@@ -1,0 +1,16 @@
+"""The parts of a derivation, by the names that people type.
+
+Reads nothing and imports nothing, so that the command line knows them before SymPy is loaded. Leaves out: what is in
+them (`symrnn.derive.record`, `symrnn.plan`).
+"""
+
+from __future__ import annotations
+
+DERIVED = ("equations", "jacobian", "adjoint", "bptt", "tape")
+"""What `Derivation.text` and `Derivation.latex` take, in the order in which a reader wants them."""
+PLAN = "plan"
+"""How the kernels run; plain text only."""
+ALL = "all"
+"""Everything, one after the other."""
+PARTS = (*DERIVED, PLAN, ALL)
+"""What ``show --part`` takes."""

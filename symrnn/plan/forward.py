@@ -1,0 +1,118 @@
+"""The forward function of a step: what leaves the loop, what stays, in which stages.
+
+Reads a normal `System` (a step, or a step beside its tangent); returns the statements of each phase. Nothing here
+knows which values the tape wants: storage is decided by `symrnn.plan.planner` once all phases are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from symrnn.language.names import Allocator
+from symrnn.language.system import Role, System
+from symrnn.language.tree import (
+    PRIME,
+    Binary,
+    Expression,
+    MatVec,
+    Name,
+    children,
+    is_next,
+    names,
+    rebuild,
+    walk,
+)
+from symrnn.plan.lower import Term, sum_of, terms_of
+from symrnn.plan.program import Statement
+
+
+class Phase(IntEnum):
+    """How often a value changes: with the parameters, with ``x``, or with the states."""
+
+    ONCE = 0
+    BEFORE = 1
+    LOOP = 2
+
+
+@dataclass(frozen=True)
+class Phases:
+    """The statements of a forward function by phase, and the phase of every value of the system."""
+
+    once: tuple[Statement, ...]
+    before: tuple[Statement, ...]
+    loop: tuple[Statement, ...]
+    phase_of: dict[str, Phase]
+
+
+def classify(system: System) -> dict[str, Phase]:
+    """The phase in which each variable of ``system`` is known.
+
+    A value of parameters alone that a linear form reads counts as hoisted, not as once: its rows then make the
+    deferred gradient of the matrix like those of any other operand.
+    """
+    phase: dict[str, Phase] = {}
+    for variable in system.variables:
+        phase[variable.name] = {Role.PARAMETER: Phase.ONCE, Role.INPUT: Phase.BEFORE}.get(variable.role, Phase.LOOP)
+    operands = {
+        node.operand.name
+        for equation in system.equations
+        for node in walk(equation.expression)
+        if isinstance(node, MatVec) and isinstance(node.operand, Name)
+    }
+    for equation in system.equations:
+        if is_next(equation.target):
+            continue
+        least = Phase.BEFORE if equation.target in operands else Phase.ONCE
+        phase[equation.target] = max([least, *(phase[name] for name in names(equation.expression))])
+    return phase
+
+
+def split(system: System, sizes: MutableMapping[str, str], allocator: Allocator) -> Phases:
+    """The equations of ``system`` by phase, with the hoistable part of each sum of the loop taken out of it."""
+    phase = classify(system)
+    statements: dict[Phase, list[Statement]] = {kind: [] for kind in Phase}
+    for equation in system.equations:
+        kind = phase[equation.target]
+        expression = equation.expression
+        if kind is Phase.LOOP:
+            hoister = _Hoister(equation.target, equation.label, phase, sizes, allocator)
+            expression = hoister.visit(expression)
+            statements[Phase.BEFORE] += hoister.hoisted
+        statements[kind].append(Statement(equation.target, expression, equation.label))
+    once, before, loop = (tuple(statements[kind]) for kind in Phase)
+    return Phases(once, before, loop, phase)
+
+
+class _Hoister:
+    """Takes the terms of ``x`` and parameters out of the sums of one equation, where they contain a linear form."""
+
+    def __init__(
+        self, target: str, label: str, phase: dict[str, Phase], sizes: MutableMapping[str, str], allocator: Allocator
+    ) -> None:
+        self._target, self._label, self._phase, self._sizes, self._allocator = target, label, phase, sizes, allocator
+        self.hoisted: list[Statement] = []
+
+    def visit(self, node: Expression) -> Expression:
+        """``node`` with the hoistable part of each of its sums replaced by a name."""
+        if isinstance(node, MatVec) or (isinstance(node, Binary) and node.op in "+-"):
+            terms = terms_of(node)
+            early = [term for term in terms if self._early(term[1])]
+            if any(isinstance(part, MatVec) for _, term in early for part in walk(term)):
+                rest: list[Term] = [(sign, self.visit(term)) for sign, term in terms if not self._early(term)]
+                return sum_of([(True, self._hoist(sum_of(early))), *rest])
+            if isinstance(node, MatVec):
+                return node
+        parts = children(node)
+        return rebuild(node, tuple(self.visit(part) for part in parts)) if parts else node
+
+    def _early(self, node: Expression) -> bool:
+        return all(self._phase[name] < Phase.LOOP for name in names(node))
+
+    def _hoist(self, node: Expression) -> Name:
+        name = self._allocator.fresh(f"{self._target.removesuffix(PRIME)}_x")
+        self._sizes[name] = self._sizes[self._target]
+        self._phase[name] = Phase.BEFORE
+        self.hoisted.append(Statement(name, node, self._label))
+        return Name(name)

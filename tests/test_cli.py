@@ -1,0 +1,321 @@
+"""The command line: what each command prints and writes, its exit codes, and what a user's mistake looks like."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import symrnn
+from symrnn.check.report import Report, Row
+from symrnn.cli import main
+from symrnn.parts import DERIVED, PARTS
+
+ROOT = Path(__file__).parents[1]
+CELL = "rnn"
+"""The smallest bundled cell."""
+CELL_FILE = """
+name = "mine"
+title = "A cell of the test"
+equations = "h' = tanh(W @ x + u * h)"
+"""
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs one command in an empty folder and returns its exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        try:
+            code: Any = main(arguments)
+        except SystemExit as stop:
+            code = stop.code
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def cell_file(tmp_path: Path) -> str:
+    """A cell file that is not bundled."""
+    path = tmp_path / "mine.toml"
+    path.write_text(CELL_FILE, encoding="utf-8")
+    return path.name
+
+
+@pytest.fixture
+def no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The search path is one empty folder, and the package ziglang is not installed."""
+    for variable in ("SYMRNN_CC", "CC"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+
+
+def test_version(run: Run) -> None:
+    assert run("--version") == (0, f"symrnn {symrnn.__version__}\n", "")
+
+
+def test_list(run: Run) -> None:
+    code, out, err = run("list")
+    assert (code, err) == (0, "")
+    assert tuple(line.split()[0] for line in out.splitlines()) == symrnn.cells()
+    described = json.loads(run("list", "--json")[1])
+    assert [cell["name"] for cell in described] == list(symrnn.cells())
+    (rnn,) = (cell for cell in described if cell["name"] == CELL)
+    assert rnn["parameters"] == {"W_xh": ["hidden", "input"], "W_hh": ["hidden", "hidden"], "b_h": ["hidden"]}
+    assert (rnn["states"], rnn["output"]) == ({"h": ["hidden"]}, "h")
+
+
+def test_show_prints_each_part_and_all_of_them(run: Run) -> None:
+    shown = {part: run("show", CELL, "--part", part) for part in PARTS}
+    assert all((code, err) == (0, "") and out.strip() for code, out, err in shown.values())
+    derivation = symrnn.derive(symrnn.load(CELL))
+    for part in DERIVED:
+        assert shown[part][1] == derivation.text(part).rstrip() + "\n"
+        assert shown[part][1] in shown["all"][1]
+        assert run("show", CELL, "--part", part, "--format", "latex")[1] == derivation.latex(part).rstrip() + "\n"
+    assert shown["plan"][1] in shown["all"][1]
+    assert run("show", CELL, "--plan") == shown["plan"]
+    assert run("show", CELL) == shown["all"]
+
+
+def test_show_document_is_the_whole_file(run: Run) -> None:
+    code, out, _ = run("show", CELL, "--document")
+    assert code == 0
+    assert out == symrnn.derive(symrnn.load(CELL)).document()
+    assert run("show", CELL, "--document", "--format", "latex")[1] == out
+    assert "\\documentclass" in out
+
+
+def test_show_json_holds_text_and_latex(run: Run) -> None:
+    shown = json.loads(run("show", CELL, "--json")[1])
+    assert tuple(shown["latex"]) == DERIVED
+    assert tuple(shown["text"]) == (*DERIVED, "plan")
+    assert shown["equations"] == symrnn.load(CELL).text.strip().splitlines()
+    assert tuple(json.loads(run("show", CELL, "--json", "--part", "tape")[1])["text"]) == ("tape",)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "required: COMMAND"),
+        (["bake"], "invalid choice: 'bake'"),
+        (["show"], "required: CELL"),
+        (["show", CELL, "--part", "wings"], "invalid choice: 'wings'"),
+        (["show", CELL, "--plan", "--format", "latex"], "the plan is text"),
+        (["show", CELL, "--document", "--part", "tape"], "--document holds every derivation"),
+        (["show", CELL, "--document", "--json"], "--document is LaTeX"),
+        (["generate", "--check", "--dry-run"], "not allowed with argument"),
+        (["generate", "--backend", "fortran"], "invalid choice: 'fortran'"),
+    ],
+)
+def test_wrong_arguments_exit_2_with_usage(run: Run, arguments: list[str], words: str) -> None:
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("usage: ")
+    assert words in err
+
+
+@pytest.mark.parametrize("command", ["show", "generate", "check"])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("lstn", "lstm"), ("missing/cell.toml", "missing/cell.toml"), (".", "."), ("broken.toml", "broken.toml:2")],
+)
+def test_a_cell_that_cannot_be_loaded_exits_2_without_traceback(run: Run, command: str, name: str, words: str) -> None:
+    Path("broken.toml").write_text('name = "broken"\nequations = "h = x"\n', encoding="utf-8")
+    code, out, err = run(command, name)
+    assert (code, out) == (2, "")
+    assert err.startswith("symrnn: error: ")
+    assert words in err
+    assert "Traceback" not in err
+    assert [path.name for path in Path().iterdir()] == ["broken.toml"]
+
+
+def test_generate_writes_compares_and_repairs(run: Run, cell_file: str) -> None:
+    generate = ("generate", cell_file, CELL, "--out", "out", "--no-build")
+    files = [f"{name}{end}" for name in ("mine", CELL) for end in ("_numpy.py", "_c.py", ".c", ".h", ".tex")]
+    code, out, err = run(*generate)
+    assert (code, err) == (0, "")
+    assert all(file in out for file in files)
+    assert {path.name for path in Path("out").iterdir()} >= {*files, "manifest.json"}
+    before = {path.name: path.stat().st_mtime_ns for path in Path("out").iterdir() if path.suffix != ".lock"}
+    assert "up to date" in run(*generate)[1]
+    assert run(*generate, "--check")[0] == 0
+
+    Path("out", "mine.c").write_text("int mine;\n")
+    Path("out", "rnn.h").unlink()
+    code, out, err = run(*generate, "--check")
+    assert (code, err) == (1, "")
+    assert "-int mine;\n" in out
+    assert "mine.c is not what symrnn wrote" in out
+    assert "rnn.h is missing" in out
+    described = json.loads(run(*generate, "--check", "--json")[1])
+    assert [(each["cell"], each["file"]) for each in described["differences"]] == [("mine", "mine.c"), (CELL, "rnn.h")]
+    code, out, _ = run(*generate, "--dry-run")
+    assert code == 0
+    assert "mine: would write mine.c\nrnn: would write rnn.h\n" in out
+    assert not Path("out", "rnn.h").exists()
+
+    assert "mine: wrote mine.c\nrnn: wrote rnn.h\n" in run(*generate)[1]
+    assert run(*generate, "--check")[0] == 0
+    after = {path.name: path.stat().st_mtime_ns for path in Path("out").iterdir() if path.suffix != ".lock"}
+    assert {name for name in before if before[name] != after[name]} == {"mine.c", "rnn.h"}
+
+
+def test_generate_without_names_means_every_bundled_cell(run: Run) -> None:
+    summary = json.loads(run("generate", "--dry-run", "--json", "--backend", "numpy")[1])
+    assert tuple(summary["written"]) == symrnn.cells()
+    assert summary["libraries"] == {}
+    assert list(Path().iterdir()) == []
+
+
+def test_generate_for_one_backend_writes_its_files_alone(run: Run) -> None:
+    assert run("generate", CELL, "--backend", "numpy", "--out", "out")[0] == 0
+    assert sorted(path.suffix for path in Path("out").glob("rnn*")) == [".py", ".tex"]
+    assert run("generate", CELL, "--backend", "numpy", "--out", "out", "--check")[0] == 0
+    assert run("generate", CELL, "--out", "out", "--check")[0] == 1
+
+
+def test_generate_for_inference_alone_has_no_backward(run: Run) -> None:
+    assert run("generate", CELL, "--no-backward", "--no-build")[0] == 0
+    for file in ("rnn_numpy.py", "rnn_c.py"):
+        text = Path("generated", file).read_text(encoding="utf-8")
+        assert "def infer(" in text
+        assert "def backward(" not in text
+
+
+def test_generate_builds_the_library_and_runs_it(run: Run) -> None:
+    code, out, err = run("generate", CELL, "--json", "--dtype", "float32")
+    assert (code, err) == (0, "")
+    summary = json.loads(out)
+    if summary["not_built"]:
+        pytest.skip(summary["not_built"])
+    assert Path(summary["libraries"][CELL]).is_file()
+    assert summary["compiler"]
+    assert f"C libraries: {Path(summary['libraries'][CELL]).name} built" in run("generate", CELL)[1]
+
+
+@pytest.mark.usefixtures("no_compiler")
+def test_generate_without_a_compiler_says_in_one_sentence_what_is_missing(run: Run) -> None:
+    code, out, err = run("generate", CELL)
+    assert (code, err) == (0, "")
+    assert Path("generated", "rnn.c").is_file()
+    (sentence,) = (line for line in out.splitlines() if line.startswith("C libraries"))
+    assert "need a C compiler" in sentence
+    assert "apt install gcc" in sentence
+
+
+@pytest.mark.usefixtures("no_compiler")
+def test_a_compiler_that_is_named_and_unusable_is_trouble(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYMRNN_CC", "no-such-compiler")
+    code, _, err = run("generate", CELL)
+    assert code == 2
+    assert "SYMRNN_CC names 'no-such-compiler'" in err
+    assert Path("generated", "rnn.c").is_file()
+
+
+@pytest.mark.usefixtures("no_compiler")
+def test_checking_c_alone_without_a_compiler_is_trouble(run: Run) -> None:
+    code, _, err = run("check", CELL, "--backend", "c")
+    assert code == 2
+    assert "need a C compiler" in err
+
+
+def test_two_cells_of_one_name_are_refused(run: Run, tmp_path: Path) -> None:
+    tmp_path.joinpath("other.toml").write_text(CELL_FILE.replace("mine", CELL), encoding="utf-8")
+    code, _, err = run("generate", CELL, "other.toml")
+    assert code == 2
+    assert "both named 'rnn'" in err
+    assert run("generate", CELL, CELL, "--dry-run", "--no-build")[0] == 0
+
+
+def test_a_directory_that_cannot_be_written_to_is_told(run: Run, tmp_path: Path) -> None:
+    tmp_path.joinpath("file").write_text("")
+    for out in ("file", "file/deeper"):
+        code, _, err = run("generate", CELL, "--out", out)
+        assert code == 2
+        assert err.startswith("symrnn: error: file")
+        assert "--out" in err
+
+
+def report(*errors: float) -> Report:
+    dtypes = ("float64", "float32", "exact")
+    return Report(
+        tuple(
+            Row(CELL, "numpy", dtype, "oracle", "y", error, 1e-3, "case")
+            for dtype, error in zip(dtypes, errors, strict=False)
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("dtype", "errors", "code"),
+    [("all", (0, 1, 0), 1), ("float64", (0, 1, 0), 0), ("float32", (0, 1, 0), 1), ("float64", (0, 0, 1), 1)],
+)
+def test_check_exits_1_where_a_reported_error_misses_its_bound(
+    run: Run, monkeypatch: pytest.MonkeyPatch, dtype: str, errors: tuple[float, ...], code: int
+) -> None:
+    monkeypatch.setattr("symrnn.cli.commands.check", lambda cells, **_: report(*errors))
+    found = run("check", CELL, "--dtype", dtype, "--json")
+    assert found[0] == code
+    assert json.loads(found[1])["passed"] == (code == 0)
+    assert run("check", CELL, "--dtype", dtype)[0] == code
+
+
+def test_check_runs_the_oracles(run: Run, cell_file: str) -> None:
+    code, out, err = run("check", cell_file, "--backend", "numpy", "--json")
+    assert (code, err) == (0, "")
+    assert {row["cell"] for row in json.loads(out)["rows"]} == {"mine"}
+
+
+def test_an_interrupt_ends_without_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("symrnn.cli.commands.derive", interrupt)
+    assert run("show", CELL) == (130, "", "symrnn: interrupted\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+@pytest.mark.parametrize("arguments", [["show", CELL], ["--help"]])
+def test_a_reader_that_leaves_is_no_trouble(arguments: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "symrnn", *arguments]
+    done = subprocess.run(command, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert done.stderr == b""
+    assert done.returncode in (141, 0)  # argparse keeps silent about a help that nobody read
+
+
+def test_a_terminal_without_the_letters_gets_their_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    assert main(["show", CELL]) == 0
+    assert raw.getvalue().isascii()
+
+
+def test_progress_is_one_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    assert run("generate", CELL, "--dry-run", "--backend", "numpy")[0] == 0
+    assert terminal.getvalue().startswith("\r\x1b[Krnn: ")
+    assert terminal.getvalue().endswith("\r\x1b[K")
+    assert "\n" not in terminal.getvalue()

@@ -1,0 +1,144 @@
+"""One direction of imports, SymPy and NumPy loaded late in one place, and public names that are stages too."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "symrnn"
+STAGES = ("language", "derive", "plan", "emit", "build", "check", "pipeline", "cli")
+ANYWHERE = ("errors", "parts")
+"""Modules that import nothing of symrnn: every stage may."""
+LATE = ("import_module", "__import__")
+
+MODULES = sorted(path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.py"))
+
+
+def level(module: str) -> int:
+    """The place of a module of symrnn in the order of stages; the package itself, and who runs it, come last."""
+    stage = module.split(".")[1] if "." in module else ""
+    if stage in ANYWHERE:
+        return -1
+    return STAGES.index(stage) if stage in STAGES else len(STAGES)
+
+
+def imported(file: str, tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """The line and dotted name of every import, those inside functions too."""
+    package = file.removesuffix(".py").removesuffix("/__init__").split("/")
+    package = package if file.endswith("__init__.py") else package[:-1]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            names = [f"{base}.{alias.name}" for alias in node.names]
+            yield from ((node.lineno, name if base == "symrnn" else base) for name in names)
+
+
+def faults(file: str, text: str) -> list[str]:
+    """Imports in ``file`` that go up, come late, or belong to another module."""
+    tree = ast.parse(text)
+    module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    found = []
+    for line, name in imported(file, tree):
+        # The command line's light half reaches its heavy half through the package, which loads late.
+        given = name == "symrnn.__version__" or (name == "symrnn" and module.startswith("symrnn.cli"))
+        if name.split(".")[0] == "symrnn" and not given and level(name) > level(module):
+            found.append(f"{file}:{line} imports {name}, a later stage")
+        if name.split(".")[0] == "jinja2" and file != "symrnn/emit/render.py":
+            found.append(f"{file}:{line} imports jinja2, which symrnn/emit/render.py alone does")
+    for node in ast.walk(tree):
+        called = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+        if called in LATE and isinstance(node, ast.expr) and file != "symrnn/__init__.py":
+            found.append(f"{file}:{node.lineno} imports late, which symrnn/__init__.py alone does")
+    return found
+
+
+@pytest.mark.parametrize("file", MODULES)
+def test_no_stage_imports_a_later_one(file: str) -> None:
+    assert faults(file, (ROOT / file).read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "words"),
+    [
+        ("symrnn/language/cell.py", "from symrnn.derive import adjoint", "a later stage"),
+        ("symrnn/language/cell.py", "def f():\n    import symrnn.cli.arguments", "a later stage"),
+        ("symrnn/language/cell.py", "from symrnn import load", "a later stage"),
+        ("symrnn/language/cell.py", "import symrnn", "a later stage"),
+        ("symrnn/plan/planner.py", "from ..emit import render", "a later stage"),
+        ("symrnn/plan/__init__.py", "from . import planner\nfrom .. import pipeline", ":2 imports symrnn.pipeline"),
+        ("symrnn/check/run.py", "from symrnn.pipeline import build", "a later stage"),
+        ("symrnn/emit/numpy.py", "import jinja2", "render.py alone"),
+        ("symrnn/emit/numpy.py", "from jinja2 import Template", "render.py alone"),
+        ("symrnn/emit/numpy.py", "import importlib\nimportlib.import_module('symrnn.cli')", "__init__.py alone"),
+        ("symrnn/emit/numpy.py", "__import__('symrnn.cli')", "__init__.py alone"),
+    ],
+)
+def test_a_wrong_import_is_found(file: str, text: str, words: str) -> None:
+    (fault,) = faults(file, text)
+    assert words in fault
+
+
+def test_every_module_belongs_to_a_stage() -> None:
+    found = {path.split("/")[1].removesuffix(".py") for path in MODULES}
+    assert found - {*STAGES, *ANYWHERE} == {"__init__", "__main__"}
+
+
+def run(code: str) -> str:
+    """What ``code`` prints in a Python of its own."""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_importing_symrnn_loads_neither_sympy_nor_numpy() -> None:
+    heavy = "[name for name in ('sympy', 'numpy', 'jinja2', 'filelock') if name in sys.modules]"
+    assert run(f"import sys, symrnn; print(symrnn.__version__, symrnn.errors.CellError, {heavy})").endswith(" []\n")
+    assert run(f"import sys, symrnn.cli; print({heavy})") == "[]\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["generate", "--help"], ["--version"]])
+def test_help_answers_at_once(arguments: list[str]) -> None:
+    def seconds() -> float:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "symrnn", *arguments], cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(5)) < 0.15
+
+
+@pytest.mark.parametrize("first", ["", "import symrnn.build.cache, symrnn.derive.adjoint, symrnn.check.measure"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        "import symrnn; from symrnn import Cell, Derivation, build, cells, check, derive, generate, load",
+        "import symrnn; derive, build, check = symrnn.derive, symrnn.build, symrnn.check; from symrnn import load",
+    ],
+)
+def test_a_stage_is_the_public_function_of_its_name_too(first: str, names: str) -> None:
+    code = f"""
+{first}
+{names}
+import inspect, symrnn.build.cache
+print(derive(load("rnn")).__class__.__name__, build(load("rnn")).__name__.startswith("symrnn_generated_rnn_numpy"))
+print(symrnn.derive is derive, symrnn.build is build, symrnn.build.cache.cache_directory.__name__)
+print(list(inspect.signature(build).parameters)[:2], list(inspect.signature(check).parameters)[:1])
+"""
+    assert run(code) == ("Derivation True\nTrue True cache_directory\n['cell', 'backend'] ['cells']\n")
+
+
+def test_every_public_name_is_there_and_no_other() -> None:
+    assert (
+        run("from symrnn import *; import symrnn; print(all(name in globals() for name in symrnn.__all__))") == "True\n"
+    )
+    with pytest.raises(AssertionError, match="module 'symrnn' has no attribute 'no_such_name'"):
+        run("import symrnn; symrnn.no_such_name")
