@@ -45,13 +45,13 @@ class Libraries:
 def generate(arguments: Namespace) -> Outcome:
     """Write, or compare, the files of the cells that were named."""
     out = Path(arguments.out)
-    cells, backends, backward = chosen_cells(arguments), chosen_backends(arguments), not arguments.no_backward
+    cells, backends = chosen_cells(arguments), chosen_backends(arguments)
     # Everything is rendered before anything is written: an error in the last cell leaves the directory as it was.
     with progress() as say:
         files: dict[str, dict[str, str]] = {}
         for cell in cells:
             say(f"{cell.name}: deriving and printing")
-            files[cell.name] = render(cell, backends=backends, backward=backward)
+            files[cell.name] = render(cell, backends=backends, backward=not arguments.no_backward)
         differences = {name: manifest.compare(out, texts, cell=name) for name, texts in files.items()}
         if arguments.check:
             return _compared(arguments, differences)
@@ -60,13 +60,8 @@ def generate(arguments: Namespace) -> Outcome:
                 manifest.write(out, texts, cell=name)
         libraries = _libraries(arguments, cells)
         if libraries.names and not arguments.dry_run:
-            say(f"compiling {', '.join(libraries.names.values())}")
-            _build(cells, files, out)
-            for cell in cells:
-                say(f"{cell.name}: running the library")
-                kernels = load_kernels(files[cell.name], cell.name, "c")
-                for dtype in chosen_dtypes(arguments):
-                    try_out(kernels, cell.sizes, dtype, backward=backward)
+            say(f"compiling and running {', '.join(libraries.names.values())}")
+            _build(arguments, cells, files)
     return _written(arguments, differences, libraries)
 
 
@@ -90,14 +85,18 @@ def _libraries(arguments: Namespace, cells: Sequence[Cell]) -> Libraries:
     return Libraries({cell.name: cell.name + library_suffix() for cell in cells}, " ".join(compiler.command), "")
 
 
-def _build(cells: Sequence[Cell], files: Files, out: Path) -> None:
-    """Compile every cell's library, as many at once as there are processors."""
+def _build(arguments: Namespace, cells: Sequence[Cell], files: Files) -> None:
+    """Compile every cell's library, as many at once as there are processors, and run it."""
 
-    def install(cell: Cell) -> Path:
-        return install_library(c_sources(files[cell.name], cell.name), cell.name, out)
+    def install(cell: Cell) -> None:
+        install_library(c_sources(files[cell.name], cell.name), cell.name, Path(arguments.out))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         tuple(pool.map(install, cells))
+    for cell in cells:
+        kernels = load_kernels(files[cell.name], cell.name, "c")
+        for dtype in chosen_dtypes(arguments):
+            try_out(kernels, cell.sizes, dtype, backward=not arguments.no_backward)
 
 
 def _compared(arguments: Namespace, differences: Differences) -> Outcome:

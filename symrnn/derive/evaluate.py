@@ -133,8 +133,9 @@ def sizes_of(variables: Iterable[Variable], values: Values) -> dict[str, int]:
         if variable.name not in values:
             continue
         shape = np.shape(values[variable.name])
-        expected = tuple(sizes.get(size, size) for size in variable.shape)
-        if len(shape) != len(expected) or any(isinstance(b, int) and a != b for a, b in zip(shape, expected, strict=True)):
+        expected = [sizes.get(size, size) for size in variable.shape]
+        pairs = list(zip(shape, expected, strict=False))
+        if len(shape) != len(expected) or any(isinstance(known, int) and found != known for found, known in pairs):
             raise DerivationError(
                 f"{variable.name!r} has shape {shape} where the cell has ({', '.join(map(str, expected))}); "
                 "give vectors as (size,) and matrices as (rows, columns), one row of the batch at a time"

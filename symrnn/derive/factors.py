@@ -7,6 +7,7 @@ Reads values by name to build a factor's matrix. Leaves out: where factors come 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,7 +15,7 @@ from fractions import Fraction
 import numpy as np
 
 from symrnn.derive.evaluate import Arithmetic, Array, Values, evaluate
-from symrnn.language.latex import TRANSPOSE, Notation, raised, size_latex
+from symrnn.language.latex import TRANSPOSE, Notation, parentheses, raised, size_latex
 from symrnn.language.normalise import expression_size
 from symrnn.language.system import ONE
 from symrnn.language.text import ATOM, POWER, PRODUCT, strength, to_text
@@ -99,6 +100,11 @@ def read_by(term: Term) -> Iterator[str]:
                 pass
 
 
+def is_direct(term: Term) -> bool:
+    """Whether no matrix and no reduction crosses the path: each unit of the input reaches its own unit only."""
+    return all(isinstance(factor, Diag | Identity) for factor in term)
+
+
 def product(
     term: Term,
     columns: int,
@@ -152,14 +158,14 @@ def to_latex(terms: tuple[Term, ...], column: str, notation: Notation) -> str:
     return _sum(terms, r" \, ", lambda factor: _factor_latex(factor, column, notation))
 
 
-def to_line(terms: tuple[Term, ...], column: str, shapes: Mapping[str, tuple[str, ...]]) -> str:
+def to_line(terms: tuple[Term, ...], column: str, shapes: dict[str, tuple[str, ...]]) -> str:
     """The sum of paths in one line of plain text; ``column`` is the name of the input that they lead to."""
     return _sum(terms, " @ ", lambda factor: _factor_text(factor, column, shapes))
 
 
 def partial(output: str, column: str) -> str:
     r"""``\frac{\partial output}{\partial column}`` of two LaTeX texts."""
-    above = f"({output})" if " " in output else output
+    above = f"({output})" if re.search(" [+-] | .odot ", output) else output
     return rf"\frac{{\partial {above}}}{{\partial {column}}}"
 
 
@@ -186,9 +192,9 @@ def _unsigned(term: Term) -> Term:
 def _factor_latex(factor: Factor, column: str, notation: Notation) -> str:
     match factor:
         case Diag(expression):
-            if expression_size(expression, dict(notation.shapes)) == ONE:
+            if expression_size(expression, notation.shapes) == ONE:
                 return notation.wrapped(expression, PRODUCT)
-            return rf"\operatorname{{diag}}({notation(expression)})"
+            return rf"\operatorname{{diag}}{parentheses(notation(expression))}"
         case Matrix(name, transposed):
             return notation.matrix(name, transposed)
         case Kron(vector, transposed, _):
@@ -205,10 +211,10 @@ def _factor_latex(factor: Factor, column: str, notation: Notation) -> str:
             return partial(notation.name(output), column)
 
 
-def _factor_text(factor: Factor, column: str, shapes: Mapping[str, tuple[str, ...]]) -> str:
+def _factor_text(factor: Factor, column: str, shapes: dict[str, tuple[str, ...]]) -> str:
     match factor:
         case Diag(expression):
-            if expression_size(expression, dict(shapes)) == ONE:
+            if expression_size(expression, shapes) == ONE:
                 return to_text(expression) if strength(expression) >= POWER else f"({to_text(expression)})"
             return f"diag({to_text(expression)})"
         case Matrix(name, transposed):

@@ -25,13 +25,15 @@ from symrnn.derive.factors import (
     Ref,
     Row,
     Term,
+    is_direct,
     partial,
     product,
     read_by,
     to_latex,
     to_line,
 )
-from symrnn.derive.layout import broken
+from symrnn.derive.layout import Row as Line
+from symrnn.derive.layout import align
 from symrnn.errors import DerivationError
 from symrnn.language.latex import Notation
 from symrnn.language.normalise import expression_size
@@ -67,31 +69,29 @@ class Jacobian:
     @property
     def direct(self) -> tuple[Term, ...]:
         """The paths that no matrix and no reduction crosses: each unit of the input reaches its own unit only."""
-        return tuple(term for term in self.terms if all(isinstance(factor, Diag | Identity) for factor in term))
+        return tuple(term for term in self.terms if is_direct(term))
 
     def left(self) -> str:
         """The LaTeX of what this is: a quotient of differentials; a matrix parameter is a vector of its rows."""
         return partial(self.notation.name(self.output), self._column())
 
-    def right(self) -> str:
-        """The LaTeX of the sum of paths."""
-        return to_latex(self.terms, self._column(), self.notation)
+    def line(self) -> Line:
+        """The Jacobian alone, as a line of an alignment."""
+        return Line(self.left(), to_latex(self.terms, self._column(), self.notation))
+
+    def lines(self) -> tuple[Line, ...]:
+        """The Jacobian and, after it, those that it names."""
+        return tuple(each.line() for each in (self, *reversed(self.parts)))
 
     def latex(self) -> str:
         """An ``aligned`` environment: the Jacobian, and below it those that it names."""
-        rows = [line for each in (self, *reversed(self.parts)) for line in broken(each.left(), each.right())]
-        if len(rows) == 1:
-            return rows[0].replace("&", "", 1)
-        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+        return align(self.lines(), "aligned")
 
     def text(self) -> str:
         """The Jacobian and those that it names, a line each, in plain text."""
-        lines = [each.line() for each in (self, *reversed(self.parts))]
-        return "\n".join(lines)
-
-    def line(self) -> str:
-        """The Jacobian alone in one line of plain text."""
-        return f"J[{self.output}, {self.input}] = {to_line(self.terms, self.input, self.notation.shapes)}"
+        shapes = self.notation.shapes
+        parts = (self, *reversed(self.parts))
+        return "\n".join(f"J[{e.output}, {e.input}] = {to_line(e.terms, e.input, shapes)}" for e in parts)
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex()}$"
@@ -165,15 +165,15 @@ class BlockJacobian:
 
     blocks: tuple[tuple[Jacobian, ...], ...]
 
+    def lines(self) -> tuple[Line, ...]:
+        """The matrix of named blocks where there are several, then each block and those that it names."""
+        found = [Line(self.left(), self.matrix())] if len(self.blocks) > 1 else []
+        found += [line for row in self.blocks for block in row for line in block.lines()]
+        return tuple(dict.fromkeys(found))
+
     def latex(self) -> str:
         """An ``aligned`` environment: the matrix of named blocks, and below it each block."""
-        rows = [f"{self.left()} &= {self.matrix()}"] if len(self.blocks) > 1 else []
-        seen: dict[str, Jacobian] = {}
-        for block in (block for row in self.blocks for block in row):
-            for each in (block, *reversed(block.parts)):
-                seen.setdefault(each.left(), each)
-        rows += [line for each in seen.values() for line in broken(each.left(), each.right())]
-        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+        return align(self.lines(), "aligned")
 
     def left(self) -> str:
         """The LaTeX of what this is: the derivative of all next states together by all states together."""
@@ -192,7 +192,8 @@ class BlockJacobian:
 
     def text(self) -> str:
         """Every block, a line each, in plain text."""
-        return "\n".join(dict.fromkeys(line for row in self.blocks for block in row for line in block.text().split("\n")))
+        texts = (block.text() for row in self.blocks for block in row)
+        return "\n".join(dict.fromkeys(line for text in texts for line in text.splitlines()))
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex()}$"
@@ -202,16 +203,36 @@ class BlockJacobian:
         return np.block([[block.evaluate(values) for block in row] for row in self.blocks])
 
 
-def jacobian(system: System, output: str, given: str, notation: Notation) -> Jacobian:
+Slopes = Mapping[str, tuple[tuple[Expression, Expression], ...]]
+"""For each target, the atoms of its equation and the derivative by each, zeros left out."""
+
+
+def slopes_of(system: System) -> Slopes:
+    """The derivatives of every equation, which all Jacobians share."""
+    found: dict[str, tuple[tuple[Expression, Expression], ...]] = {}
+    for equation in system.equations:
+        atoms = atoms_of(equation.expression)
+        restore = Restorer((*atoms, Name(equation.target)))
+        by_atom = [(atom, restore(derivative(equation, atom))) for atom in atoms if isinstance(atom, Name | MatVec)]
+        found[equation.target] = tuple((atom, slope) for atom, slope in by_atom if not _is_zero(slope))
+    return found
+
+
+def _is_zero(node: Expression) -> bool:
+    return isinstance(node, Number) and node.value == 0
+
+
+def jacobian(system: System, slopes: Slopes, output: str, given: str, notation: Notation) -> Jacobian:
     """The Jacobian of ``output`` by ``given`` over one step of a normal system.
 
     Args:
         system: normal.
+        slopes: its derivatives.
         output: a name that the system assigns.
         given: any other name; one that the system assigns is held fixed.
         notation: for LaTeX.
     """
-    paths = _Paths(system, given)
+    paths = _Paths(system, slopes, given)
     for equation in system.equations:
         if equation.target != given:
             paths.collect(equation)
@@ -223,9 +244,8 @@ def jacobian(system: System, output: str, given: str, notation: Notation) -> Jac
         shape = system.by_name[given].shape
         made.append(Jacobian(name, given, system.size(name), shape, paths.terms[name], parts, system, notation))
     final = tuple(each for each in made if each.output != output)
-    return Jacobian(
-        output, given, system.size(output), system.by_name[given].shape, paths.terms.get(output, ()), final, system, notation
-    )
+    terms, shape = paths.terms.get(output, ()), system.by_name[given].shape
+    return Jacobian(output, given, system.size(output), shape, terms, final, system, notation)
 
 
 def _referenced(terms: Mapping[str, tuple[Term, ...]], output: str) -> set[str]:
@@ -243,8 +263,9 @@ def _referenced(terms: Mapping[str, tuple[Term, ...]], output: str) -> set[str]:
 class _Paths:
     """The paths from one name to every value that depends on it, collected equation by equation."""
 
-    def __init__(self, system: System, given: str) -> None:
+    def __init__(self, system: System, slopes: Slopes, given: str) -> None:
         self._system = system
+        self._slopes = slopes
         self._shapes = {variable.name: variable.shape for variable in system.variables}
         self._given = given
         self.terms: dict[str, tuple[Term, ...]] = {}
@@ -255,9 +276,10 @@ class _Paths:
         for head, name in self._steps(equation):
             tail = self._tail(name) if name else ()
             if tail is not None:
-                found.append(_joined((*head, *tail), self._system.size(equation.target)))
+                found.append(self._joined((*head, *tail), self._system.size(equation.target)))
         if found:
-            self.terms[equation.target] = tuple(found)
+            # Direct paths first: they are what a reader looks for.
+            self.terms[equation.target] = tuple(sorted(found, key=lambda term: not is_direct(term)))
 
     def _tail(self, name: str) -> Term | None:
         """What is left of a path from ``name`` on: its only path written out, its Jacobian's name, or None."""
@@ -276,17 +298,12 @@ class _Paths:
             operand = equation.expression.operand.name
             yield (*self._spread(size, ONE), Row(equation.expression.kind, self._system.size(operand))), operand
             return
-        restore = Restorer((*atoms_of(equation.expression), Name(equation.target)))
-        for atom in atoms_of(equation.expression):
-            if not isinstance(atom, Name | MatVec):
-                continue
-            slope = restore(derivative(equation, atom))
-            if isinstance(slope, Number) and slope.value == 0:
-                continue
+        for atom, slope in self._slopes[equation.target]:
             head = (Diag(slope), *self._spread(size, expression_size(atom, self._shapes)))
             if isinstance(atom, Name):
                 yield head, atom.name
                 continue
+            assert isinstance(atom, MatVec)
             assert isinstance(atom.operand, Name)
             if atom.matrix == self._given:
                 rows = expression_size(atom, self._shapes)
@@ -297,23 +314,22 @@ class _Paths:
         """The broadcast of an atom to the size of its equation, where there is one."""
         return (Ones(size),) if atom == ONE != size else ()
 
-
-def _joined(factors: Term, size: str) -> Term:
-    """A path with neighbouring diagonals multiplied out, and nothing in it that changes nothing."""
-    joined: list[Factor] = []
-    for factor in factors:
-        if isinstance(factor, Identity):
-            continue
-        if isinstance(factor, Diag):
-            before = joined.pop() if joined and isinstance(joined[-1], Diag) else Diag(integer(1))
-            assert isinstance(before, Diag)
-            factor = Diag(_times(before.expression, factor.expression))
-            if factor.expression == integer(1):
+    def _joined(self, factors: Term, size: str) -> Term:
+        """A path with neighbouring diagonals multiplied out, and nothing in it that changes nothing."""
+        joined: list[Factor] = []
+        for factor in factors:
+            if isinstance(factor, Identity):
                 continue
-        joined.append(factor)
-    if not joined or joined == [Diag(Negate(integer(1)))]:
-        joined.append(Identity(size))
-    return tuple(joined)
+            if isinstance(factor, Diag):
+                before = joined.pop() if joined and isinstance(joined[-1], Diag) else Diag(integer(1))
+                assert isinstance(before, Diag)
+                factor = Diag(_times(before.expression, factor.expression))
+                if factor.expression == integer(1):
+                    continue
+            joined.append(factor)
+        if all(isinstance(f, Diag) and expression_size(f.expression, self._shapes) == ONE != size for f in joined):
+            joined.append(Identity(size))
+        return tuple(joined)
 
 
 def _times(left: Expression, right: Expression) -> Expression:

@@ -7,19 +7,22 @@ broken before an operator that stands in no braces, the outermost first. Leaves 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 TEXT_WIDTH = 74.0
 """What fits on a line beside an equation's number, in characters of average width."""
 
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|.", re.DOTALL)
-_SILENT = {
-    "\\left", "\\right", "\\operatorname", "\\mathrm", "\\mathit", "\\mathbf", "\\mathtt", "\\overline", "\\tilde", "\\hat",
-    "\\bar", "\\dot", "\\overleftarrow", "{", "}", " ", "&", "^", "_", "\\mathbb", "\\displaystyle",
-}  # fmt: skip
-_WIDE = {"+": 2.2, "-": 2.2, "=": 2.4, "\\odot": 2.4, "\\otimes": 2.4, "\\cdot": 1.4, "\\sum": 2.5, "\\quad": 2.0}
-_WORDS = {"\\tanh": 4.0, "\\exp": 3.2, "\\log": 3.0, "\\sin": 2.6, "\\cos": 3.0, "\\min": 3.2, "\\max": 3.6, "\\sqrt": 1.6}
-_NARROW = {"(": 0.7, ")": 0.7, ",": 0.8, "\\,": 0.3, "|": 0.5, ".": 0.5, "i": 0.7, "l": 0.6, "t": 0.7, "j": 0.8, "[": 0.6, "]": 0.6}
+_FONTS = "operatorname mathrm mathit mathbf mathtt mathbb overline overleftarrow tilde hat bar dot left right Bigl Bigr"
+_WIDTHS = {
+    **{f"\\{font}": 0.0 for font in _FONTS.split()},
+    **dict.fromkeys(" &{}", 0.0),
+    **{"+": 2.2, "-": 2.2, "=": 2.4, r"\odot": 2.4, r"\otimes": 2.4, r"\cdot": 1.4, r"\sum": 2.5, r"\quad": 2.0},
+    **{r"\tanh": 4.0, r"\exp": 3.2, r"\log": 3.0, r"\sin": 2.6, r"\cos": 3.0, r"\min": 3.2, r"\max": 3.6},
+    **{"(": 0.7, ")": 0.7, "[": 0.6, "]": 0.6, ",": 0.8, ".": 0.5, "|": 0.5, r"\,": 0.3, r"\sqrt": 1.6},
+    **{"i": 0.7, "l": 0.6, "t": 0.7, "j": 0.8},
+}
 _SCRIPT = 0.72
 _BREAKS = (" + ", " - ", r" \odot ", r" \, ")
 
@@ -30,7 +33,7 @@ def width(latex: str) -> float:
 
 
 class _Measure:
-    """Adds up the widths of tokens; groups after ``_`` and ``^`` are small, those of a fraction stand above each other."""
+    """Adds up widths; groups after ``_`` and ``^`` are small, those of a fraction stand above each other."""
 
     def __init__(self, latex: str) -> None:
         self._tokens: list[str] = _TOKEN.findall(latex)
@@ -58,26 +61,48 @@ class _Measure:
         if token in ("\\frac", "\\tfrac"):
             scale = 1.0 if token == "\\frac" else _SCRIPT
             return scale * max(self._next(), self._next()) + 0.4
-        if token in _SILENT:
-            return 0.0
-        return _WIDE.get(token) or _WORDS.get(token) or _NARROW.get(token) or 1.0
+        return _WIDTHS.get(token, 1.0)
 
 
-def broken(left: str, right: str, limit: float = TEXT_WIDTH) -> list[str]:
-    """``left = right`` as lines of an alignment at the sign; later lines begin with the operator they break before.
+@dataclass(frozen=True)
+class Row:
+    """One formula of an alignment, ``left = right``, with the number that it is shown under (or none)."""
 
-    >>> broken("a", "b + c", limit=100)
-    ['a &= b + c']
-    >>> broken("a", "b + (c + d) + e", limit=9)
-    ['a &= b', '&\\\\quad + (c + d)', '&\\\\quad + e']
+    left: str
+    right: str
+    tag: str = ""
+
+
+def align(rows: Sequence[Row], environment: str = "align*", limit: float = TEXT_WIDTH) -> str:
+    r"""The formulas below each other, aligned at their signs, each broken where it is too long.
+
+    >>> print(align([Row("a", "b + c", "1")]))
+    \begin{align*}
+    a &= b + c \tag{1}
+    \end{align*}
     """
-    room = limit - width(left) - _WIDE["="]
-    first, *rest = lines(right, room, room - _WIDE["\\quad"])
-    return [f"{left} &= {first}", *(rf"&\quad {line}" for line in rest)]
+    body = " \\\\\n".join(line for line in aligned_lines(rows, limit))
+    return f"\\begin{{{environment}}}\n{body}\n\\end{{{environment}}}"
+
+
+def aligned_lines(rows: Sequence[Row], limit: float = TEXT_WIDTH) -> list[str]:
+    r"""The lines of an alignment; later lines of a formula begin with the operator that they are broken before.
+
+    >>> aligned_lines([Row("a", "b + c + (d + e) + f")], limit=14)
+    ['a &= b + c', '&\\quad + (d + e)', '&\\quad + f']
+    """
+    room = limit - max(width(row.left) for row in rows) - _WIDTHS["="]
+    result = []
+    for row in rows:
+        first, *rest = lines(row.right, room, room - _WIDTHS[r"\quad"])
+        formula = [f"{row.left} &= {first}", *(rf"&\quad {line}" for line in rest)]
+        formula[-1] += rf" \tag{{{row.tag}}}" if row.tag else ""
+        result += formula
+    return result
 
 
 def lines(latex: str, room: float, later: float) -> list[str]:
-    """``latex`` cut into pieces that fit into ``room`` (the first) and ``later`` (the others), as far as it can be cut."""
+    """``latex`` in pieces that fit into ``room`` (the first) and ``later`` (the others), as far as it can be cut."""
     result = []
     while width(latex) > room:
         cut = _best_cut(latex, room)
@@ -105,11 +130,11 @@ def _places(latex: str) -> Iterator[tuple[tuple[int, int], int]]:
     braces = depth = 0
     at = 0
     while at < len(latex):
-        if latex.startswith((r"\left", r"\right"), at) and not latex.startswith(r"\leftarrow", at):
-            braces += 1 if latex.startswith(r"\left", at) else -1
-            at += len(r"\left") if latex.startswith(r"\left", at) else len(r"\right")
-            # The delimiter itself is part of the pair.
-            at += 1
+        pair = next((word for word in (r"\left", r"\right") if latex.startswith(word, at)), "")
+        if pair:
+            braces += 1 if pair == r"\left" else -1
+            # The delimiter is part of the pair.
+            at += len(pair) + 1
             continue
         character = latex[at]
         braces += (character == "{") - (character == "}")

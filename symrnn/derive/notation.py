@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from symrnn.language.cell import Cell
 from symrnn.language.latex import Notation, raised, spell
 from symrnn.language.system import Role, System, Variable
-from symrnn.language.tree import PRIME, Expression, Name, is_next, names, transform, walk
+from symrnn.language.tree import PRIME, Expression, is_next, names, walk
 
 NOW, BEFORE = "t", "t-1"
 """The index of the step, and of the step before it."""
 
-SHORT = 4
+SHORT = 5
 """Most nodes of an expression that is written out wherever its name stands."""
 
 
@@ -25,15 +25,15 @@ def notation_of(cell: Cell, adjoint: System) -> Notation:
     """The notation of a cell's step and of its adjoint."""
     parts = written_out(cell)
     texts = {name: spell(name) for name in cell.constants}
-    fixed = _timeless(cell.normal)
+    fixed = timeless(cell.normal)
     for variable in (*cell.variables, *cell.normal.variables):
         texts[variable.name] = _step_name(variable, fixed)
-    step = Notation(texts, {}, parts)
+    shapes = {v.name: v.shape for v in (*cell.variables, *cell.normal.variables, *adjoint.variables)}
+    step = Notation(texts, shapes, parts)
     totals = [variable.of for variable in adjoint.variables if variable.name in adjoint.definition]
     for variable in adjoint.of_role(Role.ADJOINT):
         arrives = variable.name not in adjoint.definition and variable.of in totals
         texts[variable.name] = _adjoint_name(variable, cell.normal, step, fixed, arrives)
-    shapes = {v.name: v.shape for v in (*cell.variables, *cell.normal.variables, *adjoint.variables)}
     return Notation(_distinct(texts, parts), shapes, parts)
 
 
@@ -43,13 +43,13 @@ def written_out(cell: Cell) -> dict[str, Expression]:
     for equation in cell.normal.equations:
         if equation.target in cell.by_name:
             continue
-        whole = transform(equation.expression, lambda node: parts.get(node.name, node) if isinstance(node, Name) else node)
+        whole = Notation({}, {}, parts).shown(equation.expression)
         if sum(1 for _ in walk(whole)) <= SHORT:
             parts[equation.target] = whole
     return parts
 
 
-def _timeless(system: System) -> frozenset[str]:
+def timeless(system: System) -> frozenset[str]:
     """The names that depend on parameters alone: they have no index of a step."""
     fixed = {variable.name for variable in system.of_role(Role.PARAMETER)}
     for equation in system.equations:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 
+from symrnn.language.compose import Composition, Declarations, compose
+from symrnn.language.scanner import name_fault
+from symrnn.language.source import Source
 from symrnn.language.system import HIDDEN, INPUT, Role, System, Variable
 from symrnn.language.tree import is_next
 
@@ -39,6 +42,46 @@ class Cell(System):
     input_is_hidden: bool = False
     source: str = "<equations>"
     normal: System = System((), (), (), ())
+
+    @classmethod
+    def from_equations(
+        cls,
+        text: str,
+        *,
+        name: str = "cell",
+        title: str = "",
+        reference: str = "",
+        sizes: Mapping[str, str | int | Sequence[str | int]] | None = None,
+        constants: Mapping[str, int | float] | None = None,
+        init: Mapping[str, str | int | float] | None = None,
+        output: str | None = None,
+        source: str | Source = "<equations>",
+    ) -> Cell:
+        """The cell that ``text`` writes down, one equation per line; never evaluated.
+
+        >>> Cell.from_equations("h' = tanh(W @ x + U @ h + b)").states
+        ('h',)
+
+        Args:
+            text: equations in the language of cell files.
+            name: an identifier, the stem of generated files.
+            title: one line for people.
+            reference: where the equations were published.
+            sizes: for any name: ``input``, ``hidden``, a new size name or 1; for a matrix a pair.
+            constants: scalar hyper-parameters.
+            init: for any parameter: ``uniform zeros ones identity orthogonal`` or a number.
+            output: the state that is the layer's output; ``h`` where there is one, else the first.
+            source: what errors call the text.
+
+        Raises:
+            CellError: with line and column, what was found, what was expected, and the nearest right name.
+        """
+        place = source if isinstance(source, Source) else Source(source)
+        if fault := name_fault(name):
+            raise place.entry_error(f"name: {fault}", "name")
+        parts: Composition = compose(text, Declarations(sizes or {}, constants or {}, init or {}, output), place)
+        values = {entry.name: getattr(parts, entry.name) for entry in fields(parts)}
+        return cls(name=name, title=title, reference=reference, text=text, source=place.name, **values)
 
     @property
     def parameters(self) -> tuple[Variable, ...]:

@@ -94,6 +94,17 @@ def _under(parts: list[str]) -> str:
     return f"_{text}" if len(text) == 1 else f"_{{{text}}}"
 
 
+def parentheses(text: str) -> str:
+    r"""``text`` in parentheses as tall as it is; of a fixed size, so that a line may be broken between them."""
+    return rf"\Bigl({text}\Bigr)" if r"\frac" in text else f"({text})"
+
+
+def _call(form: str, arguments: list[str]) -> str:
+    if any(r"\frac" in argument for argument in arguments):
+        form = form.replace("(", r"\Bigl(").replace(")", r"\Bigr)")
+    return form.format(*arguments)
+
+
 def raised(base: str, exponent: str) -> str:
     """``base`` with a superscript; LaTeX refuses a second one, so a base that has one becomes a group."""
     return f"{{{base}}}^{{{exponent}}}" if "^" in base else f"{base}^{{{exponent}}}"
@@ -110,7 +121,7 @@ class Notation:
     """
 
     names: Mapping[str, str]
-    shapes: Mapping[str, tuple[str, ...]]
+    shapes: dict[str, tuple[str, ...]]
     parts: Mapping[str, Expression] = field(default_factory=dict)
 
     def name(self, name: str) -> str:
@@ -130,7 +141,7 @@ class Notation:
     def wrapped(self, node: Expression, least: int) -> str:
         """The LaTeX of ``node``, in parentheses where it binds more loosely than ``least``."""
         node = self._resolved(node)
-        return self(node) if strength(node) >= least else f"({self(node)})"
+        return self(node) if strength(node) >= least else parentheses(self(node))
 
     def __call__(self, node: Expression) -> str:
         """The LaTeX of ``node``, for mathematics mode."""
@@ -145,7 +156,7 @@ class Notation:
             case Binary("+" | "-" as op, left, right):
                 # `a + (-b)`: two signs never meet.
                 least = UNARY if self._is_negative(right) else SUM + (op == "-")
-                second = f"({self(right)})" if self._is_negative(right) else self.wrapped(right, least)
+                second = parentheses(self(right)) if self._is_negative(right) else self.wrapped(right, least)
                 return f"{self.wrapped(left, SUM)} {op} {second}"
             case Binary("*", left, right):
                 return self._product(left, right)
@@ -154,11 +165,11 @@ class Notation:
             case Power(base, exponent):
                 return self._power(base, exponent)
             case Call(function, arguments):
-                return FUNCTIONS[function].latex.format(*(self(argument) for argument in arguments))
+                return _call(FUNCTIONS[function].latex, [self(argument) for argument in arguments])
             case MatVec(matrix, transposed, operand):
                 return f"{self.matrix(matrix, transposed)} {self.wrapped(operand, FORM)}"
             case Reduce(kind, operand):
-                return rf"\operatorname{{{kind}}}({self(operand)})"
+                return rf"\operatorname{{{kind}}}{parentheses(self(operand))}"
             case Outer(left, right):
                 return f"{self.wrapped(left, ATOM)} {raised(self.wrapped(right, ATOM), TRANSPOSE)}"
             case SizeOf(size):
@@ -179,7 +190,7 @@ class Notation:
         return isinstance(node, Negate) or (isinstance(node, Number) and node.value < 0)
 
     def _is_vector(self, node: Expression) -> bool:
-        return expression_size(node, dict(self.shapes)) != ONE
+        return expression_size(node, self.shapes) != ONE
 
     def _product(self, left: Expression, right: Expression) -> str:
         if not (self._is_vector(left) and self._is_vector(right)):
@@ -193,7 +204,7 @@ class Notation:
         node = self._resolved(node)
         sloped = isinstance(node, Binary) and node.op == "/" and not self(node).startswith((r"\frac", r"\tfrac"))
         if sloped or isinstance(node, MatVec) or self._is_negative(node):
-            return f"({self(node)})"
+            return parentheses(self(node))
         return self.wrapped(node, least)
 
     def _quotient(self, left: Expression, right: Expression) -> str:

@@ -1,0 +1,189 @@
+"""`derive`: a cell in, a `Derivation` out: every derivative of its step, in matrix form, as systems and as LaTeX.
+
+Reads a `Cell`; returns one frozen record. Nothing in it depends on sizes or numbers. Leaves out: how kernels run it
+(`symrnn.plan`) and the proof that it is right (`symrnn.derive.proof`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from symrnn.derive.adjoint import adjoint
+from symrnn.derive.bptt import Recurrences, recurrences
+from symrnn.derive.document import Lecture, document
+from symrnn.derive.jacobian import BlockJacobian, Jacobian, Slopes, jacobian, slopes_of
+from symrnn.derive.layout import align
+from symrnn.derive.notation import notation_of, timeless
+from symrnn.derive.sections import (
+    adjoint_rows,
+    adjoint_text,
+    equations_rows,
+    equations_text,
+    parts_rows,
+    tape_latex,
+    tape_of,
+    tape_text,
+)
+from symrnn.derive.tangent import tangent
+from symrnn.errors import DerivationError
+from symrnn.language.cell import Cell
+from symrnn.language.latex import Notation
+from symrnn.language.source import nearest
+from symrnn.language.system import Role, System
+from symrnn.language.tree import PRIME, is_next
+from symrnn.parts import DERIVED
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """Everything that follows from a cell's equations by differentiation.
+
+    Attributes:
+        cell: what was derived.
+        adjoint: the vector-Jacobian product of one step, as a system; equations ``b1``, ``b2``, …
+        tangent: the step together with its Jacobian-vector product, as a system; equations ``j1``, ``j2``, …
+        recurrences: how adjoints of steps are chained, and what is summed over steps.
+        tape: the values of a step that its adjoint reads, in the order of the step; parameters are there anyway.
+        notation: how names are written in LaTeX.
+    """
+
+    cell: Cell
+    adjoint: System
+    tangent: System
+    recurrences: Recurrences
+    tape: tuple[str, ...]
+    notation: Notation = field(repr=False)
+
+    def jacobian(self, output: str, given: str) -> Jacobian:
+        """∂output/∂given over one step.
+
+        Args:
+            output: a state, with or without prime (its next value is meant), or an intermediate.
+            given: a state (its value when the step starts), the input or a parameter; an intermediate or a next value
+                counts as held fixed.
+
+        Raises:
+            DerivationError: a name is not of this cell, or the step does not compute ``output``.
+        """
+        system = self.cell.normal
+        target = output + PRIME if output + PRIME in system.definition else output
+        if target not in system.definition:
+            known = [name.removesuffix(PRIME) for name in system.definition]
+            raise DerivationError(
+                f"cell {self.cell.name!r} computes no {output!r}{nearest(output, known)} "
+                f"(its states and intermediates are {', '.join(known)})"
+            )
+        if given not in system.by_name:
+            known = [name for name in system.by_name if not is_next(name)]
+            raise DerivationError(
+                f"cell {self.cell.name!r} has no {given!r} to differentiate by{nearest(given, known)} "
+                f"(it has {', '.join(known)})"
+            )
+        return jacobian(system, self._slopes, target, given, self.notation)
+
+    def step_jacobian(self) -> BlockJacobian:
+        """The Jacobian of all next states by all states, in blocks."""
+        states = self.cell.states
+        return BlockJacobian(tuple(tuple(self.jacobian(after, before) for before in states) for after in states))
+
+    def jacobians(self, role: Role) -> tuple[Jacobian, ...]:
+        """The Jacobians of every next state by every input or parameter, those that are zero left out."""
+        given = [variable.name for variable in self.cell.of_role(role)]
+        pairs = [(state, name) for state in self.cell.states for name in given]
+        found = (self.jacobian(state, name) for state, name in pairs)
+        return tuple(each for each in found if each.terms)
+
+    def text(self, part: str) -> str:
+        """A part in plain text, under a heading; ``part`` is one of `symrnn.parts.DERIVED`.
+
+        Raises:
+            DerivationError: there is no such part.
+        """
+        match _known(part):
+            case "equations":
+                return equations_text(self.cell)
+            case "jacobian":
+                lines = [self.step_jacobian().text(), *(each.text() for each in self._others())]
+                return _headed("Step Jacobians, J[output, input]", "\n".join(lines))
+            case "adjoint":
+                return adjoint_text(self.adjoint)
+            case "bptt":
+                return _headed("Backpropagation through time", self.recurrences.text())
+            case _:
+                return tape_text(self.tape, self.adjoint)
+
+    def latex(self, part: str) -> str:
+        """A part as LaTeX displays (amsmath), every equation under its label; ``part`` as in `text`.
+
+        Raises:
+            DerivationError: there is no such part.
+        """
+        match _known(part):
+            case "equations":
+                return align(equations_rows(self.cell, self.notation) + parts_rows(self.cell, self.notation))
+            case "jacobian":
+                others = tuple(line for each in self._others() for line in each.lines())
+                return align(tuple(dict.fromkeys(self.step_jacobian().lines() + others)))
+            case "adjoint":
+                return align(adjoint_rows(self.adjoint, self.notation))
+            case "bptt":
+                return align(self.recurrences.chain(self.notation) + self.recurrences.sums(self.notation))
+            case _:
+                return tape_latex(self.tape, self.adjoint, self.notation)
+
+    def document(self) -> str:
+        """A file that ``pdflatex`` takes: the derivation as a lecture would present it."""
+        inputs, parameters = self.jacobians(Role.INPUT), self.jacobians(Role.PARAMETER)
+        return document(
+            Lecture(
+                cell=self.cell,
+                notation=self.notation,
+                adjoint=self.adjoint,
+                recurrences=self.recurrences,
+                tape=self.tape,
+                step=self.step_jacobian(),
+                inputs=inputs,
+                parameters=parameters,
+            )
+        )
+
+    def _repr_latex_(self) -> str:
+        return "\n".join(self.latex(part) for part in DERIVED)
+
+    def _others(self) -> tuple[Jacobian, ...]:
+        """The Jacobians by inputs and parameters."""
+        return self.jacobians(Role.INPUT) + self.jacobians(Role.PARAMETER)
+
+    @cached_property
+    def _slopes(self) -> Slopes:
+        return slopes_of(self.cell.normal)
+
+
+def derive(cell: Cell) -> Derivation:
+    """Every derivative of the step of ``cell``.
+
+    Args:
+        cell: from `symrnn.load` or `symrnn.Cell.from_equations`.
+    """
+    backward = adjoint(cell.normal)
+    return Derivation(
+        cell=cell,
+        adjoint=backward,
+        tangent=tangent(cell.normal),
+        recurrences=recurrences(cell, backward),
+        tape=tape_of(cell, backward, timeless(cell.normal)),
+        notation=notation_of(cell, backward),
+    )
+
+
+def _known(part: str) -> str:
+    if part not in DERIVED:
+        raise DerivationError(
+            f"a derivation has no part {part!r}{nearest(part, DERIVED)} (its parts are {', '.join(DERIVED)})"
+        )
+    return part
+
+
+def _headed(heading: str, text: str) -> str:
+    return "\n".join([heading, *(f"  {line}" for line in text.splitlines())]) + "\n"

@@ -1,0 +1,104 @@
+"""The parts of a derivation as rows of LaTeX and as plain text: equations, adjoint, tape.
+
+Reads a cell, the adjoint of its normal form and a notation; returns `Row` records or text. Leaves out: prose
+(`symrnn.derive.document`), Jacobians and recurrences, which print themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from symrnn.derive.layout import Row
+from symrnn.language.cell import Cell
+from symrnn.language.latex import Notation
+from symrnn.language.system import Equation, Role, System
+from symrnn.language.text import to_text
+from symrnn.language.tree import names
+
+
+def equations_rows(cell: Cell, notation: Notation) -> tuple[Row, ...]:
+    """The author's equations."""
+    return tuple(_row(equation, notation) for equation in cell.equations)
+
+
+def parts_rows(cell: Cell, notation: Notation) -> tuple[Row, ...]:
+    """The parts of equations that the derivation names, and that are too long to be written out."""
+    return tuple(_row(equation, notation) for equation in _parts(cell) if equation.target not in notation.parts)
+
+
+def equations_text(cell: Cell) -> str:
+    """The author's equations, and the parts of them that the derivation names."""
+    lines = ["Equations", *labelled(cell.equations)]
+    if parts := _parts(cell):
+        lines += ["Parts with names of their own", *labelled(parts)]
+    return "\n".join(lines) + "\n"
+
+
+def adjoint_rows(adjoint: System, notation: Notation, parameters: bool = True) -> tuple[Row, ...]:
+    """The adjoint of a step; ``parameters`` says whether what it contributes to their gradients belongs to it."""
+    left_out = () if parameters else _gradients(adjoint)
+    return tuple(_row(equation, notation) for equation in adjoint.equations if equation.target not in left_out)
+
+
+def adjoint_text(adjoint: System) -> str:
+    """The adjoint of a step, each equation with the one that it comes from."""
+    lines = labelled(adjoint.equations)
+    wide = max(len(line) for line in lines)
+    origins = [f"{line:{wide}}   from ({e.origin})" for line, e in zip(lines, adjoint.equations, strict=True)]
+    return "\n".join(["Adjoint of a step", *origins]) + "\n"
+
+
+def tape_of(cell: Cell, adjoint: System, fixed: frozenset[str]) -> tuple[str, ...]:
+    """The values of a step that its adjoint reads, in the order of the step; ``fixed`` depend on parameters alone."""
+    read = {name for equation in adjoint.equations for name in names(equation.expression)}
+    step = (*cell.normal.inputs, *(equation.target for equation in cell.normal.equations))
+    return tuple(name for name in step if name in read and name not in fixed)
+
+
+def tape_rows(tape: Iterable[str], adjoint: System) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Each value of the tape and the labels of the equations that read it."""
+    return tuple((name, tuple(e.label for e in adjoint.equations if name in names(e.expression))) for name in tape)
+
+
+def tape_text(tape: tuple[str, ...], adjoint: System) -> str:
+    """The tape, each value with the equations that read it."""
+    wide = max((len(name) for name in tape), default=0)
+    rows = [f"  {name:{wide}}  read by {_marked(labels)}" for name, labels in tape_rows(tape, adjoint)]
+    return "\n".join(["Tape", *(rows or ["  nothing: the adjoint reads no value of the step"])]) + "\n"
+
+
+def tape_latex(tape: tuple[str, ...], adjoint: System, notation: Notation) -> str:
+    """The tape as an array: a value and the equations that read it on each line."""
+    rows = [rf"{notation.name(name)} & {_folded(labels)}" for name, labels in tape_rows(tape, adjoint)]
+    body = " \\\\\n".join([r"\text{value} & \text{read by}", *rows])
+    return f"\\[\n\\begin{{array}}{{@{{}}ll@{{}}}}\n{body}\n\\end{{array}}\n\\]"
+
+
+def labelled(equations: Iterable[Equation]) -> list[str]:
+    """Equations in plain text under their labels, one a line."""
+    listed = tuple(equations)
+    wide = max(len(equation.label) for equation in listed) + 2
+    return [f"  {f'({e.label})':{wide}}  {e.target} = {to_text(e.expression)}" for e in listed]
+
+
+def _row(equation: Equation, notation: Notation) -> Row:
+    return Row(notation.names[equation.target], notation(equation.expression), equation.label)
+
+
+def _parts(cell: Cell) -> tuple[Equation, ...]:
+    return tuple(equation for equation in cell.normal.equations if equation.target not in cell.by_name)
+
+
+def _gradients(adjoint: System) -> tuple[str, ...]:
+    """The adjoint's outputs that belong to parameters."""
+    return tuple(name for name in adjoint.outputs if adjoint.by_name[adjoint.by_name[name].of].role is Role.PARAMETER)
+
+
+def _marked(labels: Iterable[str]) -> str:
+    return ", ".join(f"({label})" for label in labels)
+
+
+def _folded(labels: tuple[str, ...], width: int = 10) -> str:
+    """Labels in lines of ``width``: a value that everything reads must not run off the page."""
+    lines = [_marked(labels[at : at + width]) for at in range(0, len(labels), width)]
+    return r",\\ & ".join(lines)

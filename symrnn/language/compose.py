@@ -1,0 +1,293 @@
+"""Parsed equations and declarations to the parts of a cell: who is a state, a parameter, an intermediate, and of what size.
+
+Reads equations and the tables of a cell file as plain values; returns a `Composition`, everything of a `Cell` but its
+name. Every rule of the language that concerns more than one equation is held here. Leaves out: TOML
+(`symrnn.language.cellfile`), grammar (`symrnn.language.parser`), unification (`symrnn.language.sizes`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from symrnn.language.functions import PUBLIC
+from symrnn.language.normalise import normalise
+from symrnn.language.parser import LARGEST, Assignment, Located, located, parse
+from symrnn.language.scanner import name_fault
+from symrnn.language.sizes import Shape, Sizes, infer
+from symrnn.language.source import Source, nearest
+from symrnn.language.system import HIDDEN, INPUT, ONE, Equation, Role, System, Variable
+from symrnn.language.tree import PRIME, MatVec, Name, is_next
+
+INITS = ("uniform", "zeros", "ones", "identity", "orthogonal")
+"""The words of ``[init]``; a number is the other possibility."""
+
+_MATRIX_INITS = ("identity", "orthogonal")
+
+Number = int | float
+SizeEntry = str | int | Sequence[str | int]
+
+
+@dataclass(frozen=True)
+class Declarations:
+    """The tables of a cell file, as plain values."""
+
+    sizes: Mapping[str, SizeEntry] = field(default_factory=dict)
+    constants: Mapping[str, Number] = field(default_factory=dict)
+    init: Mapping[str, str | Number] = field(default_factory=dict)
+    output: str | None = None
+
+
+@dataclass(frozen=True)
+class Composition:
+    """Everything of a cell but its name, title and reference; the fields are those of `Cell`."""
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    equations: tuple[Equation, ...]
+    variables: tuple[Variable, ...]
+    constants: Mapping[str, str]
+    init: Mapping[str, str]
+    output: str
+    sizes: tuple[str, ...]
+    input_is_hidden: bool
+    normal: System
+
+
+def compose(text: str, declarations: Declarations, source: Source) -> Composition:
+    """The cell that ``text`` and ``declarations`` describe.
+
+    Raises:
+        CellError: a rule of the language is broken; with the place, and the nearest right name where there is one.
+    """
+    return _Composer(text, declarations, source).compose()
+
+
+class _Composer:
+    def __init__(self, text: str, declarations: Declarations, source: Source) -> None:
+        self._declarations, self._source = declarations, source
+        self._constants = self._read_constants()
+        self._assignments = parse(text, source, self._constants)
+        self._targets: dict[str, Assignment] = {}
+        self._states: list[str] = []
+        self._matrices: list[str] = []
+        self._parameters: list[str] = []
+
+    def compose(self) -> Composition:
+        self._collect_targets()
+        self._check_reads()
+        sizes = self._infer()
+        equations = tuple(
+            Equation(str(number), a.target, a.expression.node, str(number)) for number, a in enumerate(self._assignments, 1)
+        )
+        variables = self._variables(sizes)
+        outputs = tuple(state + PRIME for state in self._states)
+        return Composition(
+            inputs=("x", *self._states, *self._parameters),
+            outputs=outputs,
+            equations=equations,
+            variables=variables,
+            constants={name: text for name, (_, text) in self._constants.items()},
+            init=self._read_init(),
+            output=self._read_output(),
+            sizes=self._size_names(),
+            input_is_hidden=sizes.input_is_hidden,
+            normal=normalise(equations, variables),
+        )
+
+    def _read_constants(self) -> dict[str, tuple[Fraction, str]]:
+        constants: dict[str, tuple[Fraction, str]] = {}
+        for name, value in self._declarations.constants.items():
+            if fault := name_fault(name) or ("`x` is the input" if name == "x" else _function_fault(name)):
+                raise self._source.entry_error(f"[constants]: {fault}", "constants", name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise self._source.entry_error(
+                    f"[constants] {name} = {value!r}: expected a finite number", "constants", name
+                )
+            if abs(value) > LARGEST:
+                raise self._source.entry_error(f"[constants] {name}: {value!r} is more than 3.4e38", "constants", name)
+            constants[name] = (Fraction(repr(value)), repr(value))
+        return constants
+
+    def _collect_targets(self) -> None:
+        for assignment in self._assignments:
+            target, place = assignment.target, assignment.place
+            stem = target.removesuffix(PRIME)
+            if stem == "x":
+                raise self._source.error("`x` is the input of the step and is never assigned; use another name", place)
+            if fault := _function_fault(stem):
+                raise self._source.error(f"{fault}; use another name", place)
+            if stem in self._constants:
+                raise self._source.error(f"`{stem}` is a constant from [constants] and is never assigned", place)
+            if target in self._targets:
+                line = self._source.at(self._targets[target].place)[0]
+                raise self._source.error(f"`{target}` is assigned a second time, after line {line}; use another name", place)
+            other = stem if is_next(target) else stem + PRIME
+            if other in self._targets:
+                raise self._source.error(
+                    f"`{stem}` is a state, because `{stem}'` is assigned: its value at the start of the step is given; "
+                    f"use another name for the intermediate",
+                    place if not is_next(target) else self._targets[other].place,
+                )
+            self._targets[target] = assignment
+            if is_next(target):
+                self._states.append(stem)
+        if not self._states:
+            raise self._source.error(
+                "there is no state: the value of a state at the end of the step is assigned as in `h' = …`", (1, 1)
+            )
+
+    def _check_reads(self) -> None:
+        """Every name that is read: below its assignment, in one role; every intermediate: read."""
+        done: set[str] = set()
+        read: set[str] = set()
+        vectors: dict[str, Located] = {}
+        matrices: dict[str, Located] = {}
+        for assignment in self._assignments:
+            for node in located(assignment.expression):
+                if isinstance(node.node, Name):
+                    self._check_name(node.node.name, node, done)
+                    read.add(node.node.name)
+                    vectors.setdefault(node.node.name, node)
+                    self._see(node.node.name)
+                elif isinstance(node.node, MatVec):
+                    matrices.setdefault(node.node.matrix, node)
+                    self._check_matrix(node.node.matrix, node)
+                    self._see(node.node.matrix)
+            done.add(assignment.target)
+        for name, node in matrices.items():
+            if name in vectors:
+                later = max(node, vectors[name], key=lambda item: item.place)
+                raise self._source.error(
+                    f"`{name}` is a matrix, left of `@`, and a vector, in elementwise arithmetic; they need two names",
+                    later.place,
+                )
+        self._matrices = [name for name in self._parameters if name in matrices]
+        for name, assignment in self._targets.items():
+            if not is_next(name) and name not in read:
+                raise self._source.error(f"`{name}` is assigned and never used; use it or remove it", assignment.place)
+        for name in self._constants:
+            if name not in {n.node.name for a in self._assignments for n in located(a.expression) if hasattr(n.node, "name")}:
+                raise self._source.entry_error(f"[constants] {name}: the equations never use it", "constants", name)
+
+    def _see(self, name: str) -> None:
+        known = name == "x" or name in self._targets or name.removesuffix(PRIME) in self._states
+        if not known and name not in self._parameters:
+            self._parameters.append(name)
+
+    def _check_name(self, name: str, node: Located, done: set[str]) -> None:
+        if name in done or name == "x":
+            return
+        if name in self._targets:
+            line = self._source.at(self._targets[name].place)[0]
+            kind = "next value of a state" if is_next(name) else "name"
+            raise self._source.error(
+                f"`{name}` is read before it is assigned in line {line}; a {kind} is readable only below its assignment",
+                node.place,
+            )
+        if is_next(name):
+            hint = nearest(name, (target for target in self._targets if is_next(target)))
+            raise self._source.error(
+                f"`{name}` is never assigned; a name with a prime is the value of a state at the end of the step{hint}",
+                node.place,
+            )
+
+    def _check_matrix(self, name: str, node: Located) -> None:
+        stem = name.removesuffix(PRIME)
+        if stem == "x" or name in self._targets or stem in self._states or is_next(name):
+            raise self._source.error(
+                f"left of `@` stands a parameter, or its transpose as in `P.T`; `{name}` is a vector of the step; "
+                "for elementwise products write `*`",
+                node.place,
+            )
+        if fault := _function_fault(name):
+            raise self._source.error(fault, node.place)
+
+    def _infer(self) -> Sizes:
+        declared = self._read_sizes()
+        vectors = ("x", *(name for name in self._parameters if name not in self._matrices))
+        return infer(self._assignments, declared, tuple(self._matrices), vectors, self._source)
+
+    def _read_sizes(self) -> dict[str, Shape]:
+        declared: dict[str, Shape] = {}
+        known = ("x", *self._targets, *self._states, *self._parameters)
+        for name, entry in self._declarations.sizes.items():
+            if name not in known:
+                hint = nearest(name, known) or "; it lists names of the equations"
+                raise self._source.entry_error(f"[sizes] {name}: the equations have no such name{hint}", "sizes", name)
+            stem = name.removesuffix(PRIME) if name.removesuffix(PRIME) in self._states else name
+            if stem == "x" and entry != INPUT:
+                raise self._source.entry_error("[sizes] x: the input has size `input`", "sizes", name)
+            parts = tuple(entry) if isinstance(entry, list | tuple) else (entry,)
+            wanted = 2 if name in self._matrices else 1
+            if len(parts) != wanted:
+                form = '`["rows", "columns"]`' if wanted == 2 else "one size"
+                kind = "a matrix" if wanted == 2 else "a vector"
+                raise self._source.entry_error(f"[sizes] {name}: {kind} takes {form}, found {entry!r}", "sizes", name)
+            declared[stem] = tuple(self._read_size(part, name) for part in parts)
+        return declared
+
+    def _read_size(self, entry: str | int, name: str) -> str:
+        if not isinstance(entry, bool) and entry in (1, ONE):
+            return ONE
+        if not isinstance(entry, str):
+            raise self._source.entry_error(
+                f"[sizes] {name} = {entry!r}: expected `input`, `hidden`, the name of another size, or 1", "sizes", name
+            )
+        fault = name_fault(entry) or _function_fault(entry)
+        taken = ("x", *self._targets, *self._states, *self._parameters, *self._constants, *_ARGUMENTS)
+        if not fault and entry not in (INPUT, HIDDEN) and entry in taken:
+            fault = f"`{entry}` is taken; a size has a name of its own"
+        if fault:
+            raise self._source.entry_error(f"[sizes] {name}: {fault}", "sizes", name)
+        return entry
+
+    def _size_names(self) -> tuple[str, ...]:
+        names = {INPUT: None, HIDDEN: None}
+        for name, entry in self._declarations.sizes.items():
+            parts = entry if isinstance(entry, list | tuple) else (entry,)
+            names.update((size, None) for part in parts if (size := self._read_size(part, name)) != ONE)
+        return tuple(names)
+
+    def _variables(self, sizes: Sizes) -> tuple[Variable, ...]:
+        roles: dict[str, Role] = {"x": Role.INPUT}
+        roles |= dict.fromkeys(self._states, Role.STATE)
+        roles |= dict.fromkeys(self._parameters, Role.PARAMETER)
+        roles |= {target: Role.NEXT if is_next(target) else Role.INTERMEDIATE for target in self._targets}
+        return tuple(Variable(name, role, sizes.shapes[name]) for name, role in roles.items())
+
+    def _read_init(self) -> dict[str, str]:
+        init: dict[str, str] = {}
+        for name, value in self._declarations.init.items():
+            if name not in self._parameters:
+                hint = nearest(name, self._parameters) or f"; the parameters are {', '.join(self._parameters)}"
+                raise self._source.entry_error(f"[init] {name}: there is no such parameter{hint}", "init", name)
+            is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+            if not is_number and value not in INITS:
+                raise self._source.entry_error(
+                    f"[init] {name} = {value!r}: expected {', '.join(INITS)} or a number", "init", name
+                )
+            if value in _MATRIX_INITS and name not in self._matrices:
+                raise self._source.entry_error(f"[init] {name}: only a matrix can be {value}", "init", name)
+            init[name] = value if isinstance(value, str) else repr(value)
+        return init
+
+    def _read_output(self) -> str:
+        output = self._declarations.output
+        if output is None:
+            return "h" if "h" in self._states else self._states[0]
+        if output not in self._states:
+            raise self._source.entry_error(
+                f"output = {output!r}: the layer's output is a state, one of {', '.join(self._states)}", "output"
+            )
+        return output
+
+
+_ARGUMENTS = ("params", "seed", "dtype", "input_size", "hidden_size")
+"""Keyword arguments of generated functions, beside which sizes stand."""
+
+
+def _function_fault(name: str) -> str:
+    return f"`{name}` is a function of the language" if name in PUBLIC else ""

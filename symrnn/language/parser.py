@@ -1,0 +1,285 @@
+"""Equations to trees, through Python's own parser and an allow-list of its nodes; nothing is ever evaluated.
+
+Reads the text of the equations; returns one `Assignment` per equation, whose tree knows the place of each node. A linear
+form is re-associated on the way: ``A @ e`` is one factor, tighter than ``*`` and unary minus, and chains to the right,
+where Python reads ``A @ B @ x`` and ``r * W @ h`` from the left. Leaves out: sizes and roles (`symrnn.language.compose`).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from symrnn.language.functions import FUNCTIONS, PUBLIC, REDUCTIONS
+from symrnn.language.scanner import MAX_DEPTH, PRIME_LETTER, Statement, scan
+from symrnn.language.source import Place, Source, nearest, shown
+from symrnn.language.tree import PRIME, Binary, Call, Constant, Expression, MatVec, Name, Negate, Number, Power, Reduce
+
+MAX_NODES = 5000
+"""Most nodes of one equation's syntax tree."""
+
+MAX_EXPONENT = 64
+"""Largest magnitude of an exponent."""
+
+LARGEST = Fraction("3.4e38")
+"""Largest magnitude of a number: what a float can hold."""
+
+_OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+_REFUSED = {
+    ast.Attribute: "there are no attributes but `.T`, which stands left of `@`, as in `W.T @ v`",
+    ast.Compare: "an equation has one `=`, and nothing is compared",
+    ast.Tuple: "an equation has one value on its right side",
+    ast.Starred: "`*` and `**` stand between two operands",
+    ast.FloorDiv: "division is written `/`",
+}
+
+
+@dataclass(frozen=True)
+class Located:
+    """A node of an expression with its place in the equations, and its parts with theirs."""
+
+    node: Expression
+    place: Place
+    parts: tuple[Located, ...] = ()
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One equation: ``target = expression``."""
+
+    target: str
+    place: Place
+    expression: Located
+
+
+def parse(text: str, source: Source, constants: Mapping[str, tuple[Fraction, str]]) -> tuple[Assignment, ...]:
+    """The equations of ``text`` in order.
+
+    Args:
+        text: equations, one per line.
+        source: where they came from, for errors.
+        constants: the value and text of each scalar hyper-parameter.
+
+    Raises:
+        CellError: with line and column, what was found and what was expected.
+    """
+    return tuple(_Parser(statement, source, constants).assignment() for statement in scan(text, source))
+
+
+class _Parser:
+    """Turns the syntax tree of one statement into a tree of the language."""
+
+    def __init__(self, statement: Statement, source: Source, constants: Mapping[str, tuple[Fraction, str]]) -> None:
+        self._statement, self._source, self._constants = statement, source, constants
+        self._lines = [line.encode() for line in statement.text.split("\n")]
+
+    def assignment(self) -> Assignment:
+        start = self._statement.place(1, 0)
+        try:
+            module = ast.parse(self._statement.text)
+        except (SyntaxError, ValueError) as error:
+            line, column = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
+            line = min(line, len(self._lines))
+            place = self._statement.place(line, len(self._statement.text.split("\n")[line - 1][: column - 1].encode()))
+            raise self._source.error(f"this is no equation; expected `name = expression` ({error.args[0]})", place) from error
+        except (RecursionError, MemoryError) as error:
+            raise self._source.error(f"the equation is nested more than {MAX_DEPTH} deep", start) from error
+        (body,) = module.body
+        if not isinstance(body, ast.Assign) or len(body.targets) != 1:
+            raise self._source.error("expected one equation, `name = expression`", start)
+        (target,) = body.targets
+        if not isinstance(target, ast.Name):
+            raise self._error(target, "the left side of an equation is one name")
+        self._check_extent(body.value)
+        return Assignment(self._spelled(target.id), self._place(target), self._expression(body.value))
+
+    def _check_extent(self, root: ast.expr) -> None:
+        """Refuse what is too deep or too large, without recursion."""
+        pending: list[tuple[ast.AST, int]] = [(root, 1)]
+        count = 0
+        while pending:
+            node, depth = pending.pop()
+            count += 1
+            if depth > MAX_DEPTH:
+                raise self._error(root, f"the equation is nested more than {MAX_DEPTH} deep; name a part of it")
+            if count > MAX_NODES:
+                raise self._error(root, f"the equation has more than {MAX_NODES} parts; name some of them")
+            pending += [(child, depth + 1) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+
+    def _expression(self, node: ast.expr) -> Located:
+        place = self._place(node)
+        match node:
+            case ast.Name(id=name):
+                return self._name(self._spelled(name), node)
+            case ast.Constant():
+                return self._number(node)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                inner = self._expression(operand)
+                return Located(Negate(inner.node), place, (inner,))
+            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+                return self._expression(operand)
+            case ast.BinOp(op=ast.Mult() | ast.Div() | ast.MatMult()):
+                return self._product(node)
+            case ast.BinOp(op=ast.Pow(), left=base, right=exponent):
+                inner = self._expression(base)
+                return Located(Power(inner.node, self._exponent(exponent)), place, (inner,))
+            case ast.BinOp(op=ast.Add() | ast.Sub() as op, left=left, right=right):
+                return self._binary(_OPERATORS[type(op)], self._expression(left), self._expression(right), place)
+            case ast.Call():
+                return self._call(node)
+            case _:
+                kind = type(node.op) if isinstance(node, ast.BinOp) else type(node)
+                reason = _REFUSED.get(kind, "expected names, numbers, functions and + - * / ** @")
+                raise self._error(node, f"`{shown(self._segment(node), 30)}` is not part of the language: {reason}")
+
+    def _binary(self, op: str, left: Located, right: Located, place: Place) -> Located:
+        return Located(Binary(op, left.node, right.node), place, (left, right))
+
+    def _product(self, node: ast.BinOp) -> Located:
+        """A chain of ``*``, ``/`` and ``@``, re-associated: runs joined by ``@`` are factors."""
+        operands, operators = self._chain(node)
+        runs: list[list[ast.expr]] = [[operands[0]]]
+        between: list[str] = []
+        for operator, operand in zip(operators, operands[1:], strict=True):
+            if isinstance(operator, ast.MatMult):
+                runs[-1].append(operand)
+            else:
+                between.append(_OPERATORS[type(operator)])
+                runs.append([operand])
+        result = self._factor(runs[0])
+        for op, run in zip(between, runs[1:], strict=True):
+            result = self._binary(op, result, self._factor(run), result.place)
+        return result
+
+    def _chain(self, node: ast.BinOp) -> tuple[list[ast.expr], list[ast.operator]]:
+        operands, operators = [], []
+        current: ast.expr = node
+        while isinstance(current, ast.BinOp) and isinstance(current.op, ast.Mult | ast.Div | ast.MatMult):
+            operands.append(current.right)
+            operators.append(current.op)
+            inside = current.left
+            if (inside.lineno, inside.col_offset) != (current.lineno, current.col_offset):
+                current = inside
+                break  # parentheses around the left operand: it is one operand
+            current = inside
+        operands.append(current)
+        return operands[::-1], operators[::-1]
+
+    def _factor(self, run: list[ast.expr]) -> Located:
+        """``A @ B @ e`` from the right; a minus in front of a matrix applies to its whole form."""
+        result = self._expression(run[-1])
+        for left in reversed(run[:-1]):
+            minus, matrix = self._signs(left)
+            name, transposed = self._matrix(matrix, result)
+            place = self._place(matrix)
+            result = Located(MatVec(name, transposed, result.node), place, (result,))
+            if minus:
+                result = Located(Negate(result.node), self._place(left), (result,))
+        return result
+
+    def _signs(self, node: ast.expr) -> tuple[bool, ast.expr]:
+        minus = False
+        while isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+            minus ^= isinstance(node.op, ast.USub)
+            node = node.operand
+        return minus, node
+
+    def _matrix(self, node: ast.expr, operand: Located) -> tuple[str, bool]:
+        """The parameter left of ``@`` and whether it is transposed."""
+        match node:
+            case ast.Name(id=name):
+                name, transposed = self._spelled(name), False
+            case ast.Attribute(value=ast.Name(id=name), attr="T"):
+                name, transposed = self._spelled(name), True
+            case _:
+                raise self._error(node, self._no_matrix(node, operand))
+        if name in self._constants:
+            raise self._error(node, f"`{name}` is a constant; left of `@` stands a matrix")
+        return name, transposed
+
+    def _no_matrix(self, node: ast.expr, operand: Located) -> str:
+        text = shown(self._segment(node), 40)
+        message = f"left of `@` stands a parameter, or its transpose as in `P.T`; found `{text}`"
+        right = "…"
+        if isinstance(operand.node, Name):
+            right = operand.node.name
+        match node:
+            case ast.BinOp(op=ast.Add() | ast.Sub() as op, left=left, right=second):
+                first, last = shown(self._segment(left), 30), shown(self._segment(second), 30)
+                return f"{message}; write `{first} @ {right} {_OPERATORS[type(op)]} {last} @ {right}`"
+            case ast.BinOp(op=ast.Mult(), left=left, right=second):
+                first, last = shown(self._segment(left), 30), shown(self._segment(second), 30)
+                return f"{message}; write `{first} * ({last} @ {right})` to scale the product"
+            case _:
+                return message
+
+    def _name(self, name: str, node: ast.expr) -> Located:
+        if name in PUBLIC:
+            raise self._error(node, f"`{name}` is a function: its argument follows in parentheses, as in `{name}(a)`")
+        if name in self._constants:
+            value, text = self._constants[name]
+            return Located(Constant(name, value, text), self._place(node))
+        return Located(Name(name), self._place(node))
+
+    def _number(self, node: ast.Constant) -> Located:
+        if isinstance(node.value, bool) or not isinstance(node.value, int | float):
+            raise self._error(node, f"`{shown(self._segment(node), 30)}` is no number: expected one as in 2, 0.5 or 1e-5")
+        text = self._segment(node)
+        value = self._exact(text, node)
+        return Located(Number(value, text), self._place(node))
+
+    def _exact(self, text: str, node: ast.expr) -> Fraction:
+        # Rounded first: a text such as 1e999999999 must not become a number of as many digits.
+        rounded = float(text)
+        if rounded > LARGEST or (rounded == 0 and any(digit in "123456789" for digit in text.lower().split("e")[0])):
+            raise self._error(node, f"the number {shown(text, 30)} is beyond what a float holds (at most 3.4e38)")
+        return Fraction(text)
+
+    def _exponent(self, node: ast.expr) -> Fraction:
+        minus, inner = self._signs(node)
+        if not isinstance(inner, ast.Constant) or isinstance(inner.value, bool):
+            raise self._error(node, "an exponent is a number, as in `a**2` or `a**-0.5`; otherwise write exp(b * log(a))")
+        number = self._number(inner).node
+        assert isinstance(number, Number)
+        if number.value > MAX_EXPONENT:
+            raise self._error(node, f"the exponent {shown(number.text, 20)} is too large: at most {MAX_EXPONENT}")
+        return -number.value if minus else number.value
+
+    def _call(self, node: ast.Call) -> Located:
+        if not isinstance(node.func, ast.Name):
+            raise self._error(node.func, "a function is called by its name alone")
+        name = self._spelled(node.func.id)
+        if name not in PUBLIC:
+            hint = nearest(name, PUBLIC) or f"; the functions are {', '.join(PUBLIC)}"
+            raise self._error(node.func, f"there is no function `{shown(name)}`{hint}")
+        if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
+            raise self._error(node, f"`{name}` takes plain arguments, as in `{name}(a)`")
+        arity = 1 if name in REDUCTIONS else FUNCTIONS[name].arity
+        if len(node.args) != arity:
+            raise self._error(node, f"`{name}` takes {arity} argument{'s'[: arity > 1]}, found {len(node.args)}")
+        parts = tuple(self._expression(argument) for argument in node.args)
+        if name in REDUCTIONS:
+            return Located(Reduce(name, parts[0].node), self._place(node), parts)
+        return Located(Call(name, tuple(part.node for part in parts)), self._place(node), parts)
+
+    def _spelled(self, name: str) -> str:
+        return name.replace(PRIME_LETTER, PRIME)
+
+    def _segment(self, node: ast.expr) -> str:
+        text = ast.get_source_segment(self._statement.text, node) or ""
+        return self._spelled(text)
+
+    def _place(self, node: ast.expr) -> Place:
+        return self._statement.place(node.lineno, node.col_offset)
+
+    def _error(self, node: ast.expr, message: str) -> Exception:
+        return self._source.error(message, self._place(node))
+
+
+def located(root: Located) -> Iterator[Located]:
+    """Every node with its place, parents before children, left to right."""
+    yield root
+    for part in root.parts:
+        yield from located(part)

@@ -1,0 +1,185 @@
+"""Sizes by unification: how many units each name has, from ``x``, the states, ``[sizes]`` and the equations.
+
+Reads parsed equations; returns the shape of every name. Operands of elementwise arithmetic agree, a matrix takes the
+size of its operand and gives that of its result, size 1 broadcasts, and a size that nothing ties is ``hidden``. Leaves
+out: what role a name has (`symrnn.language.compose`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from symrnn.language.parser import Assignment, Located
+from symrnn.language.source import Source
+from symrnn.language.system import HIDDEN, INPUT, ONE
+from symrnn.language.text import to_text
+from symrnn.language.tree import Constant, MatVec, Name, Number, Reduce, is_next
+
+Shape = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The shape of every name, and whether the equations force ``input`` and ``hidden`` to be one number."""
+
+    shapes: Mapping[str, Shape]
+    input_is_hidden: bool
+
+
+def infer(
+    assignments: tuple[Assignment, ...],
+    declared: Mapping[str, Shape],
+    matrices: tuple[str, ...],
+    vectors: tuple[str, ...],
+    source: Source,
+) -> Sizes:
+    """The shapes of ``x``, of every state and next state, intermediate and parameter.
+
+    Args:
+        assignments: the equations.
+        declared: sizes of names, from ``[sizes]``.
+        matrices: parameters that stand left of ``@``.
+        vectors: ``x`` and the other parameters.
+        source: for errors.
+
+    Raises:
+        CellError: two sizes disagree, at the place where they meet.
+    """
+    unifier = _Unifier(assignments, declared, matrices, vectors, source)
+    for assignment in assignments:
+        unifier.assign(assignment)
+    return unifier.result()
+
+
+class _Unifier:
+    """Classes of equal sizes; a size is a node of a forest, labelled once its name is known."""
+
+    def __init__(
+        self,
+        assignments: tuple[Assignment, ...],
+        declared: Mapping[str, Shape],
+        matrices: tuple[str, ...],
+        vectors: tuple[str, ...],
+        source: Source,
+    ) -> None:
+        self._source, self._declared = source, declared
+        self._parent: list[int] = []
+        self._label: dict[int, str] = {}
+        self._tied = False
+        self._one = self._fresh(ONE)
+        self._vector: dict[str, int] = {}
+        self._matrix: dict[str, tuple[int, int]] = {}
+        for name in matrices:
+            rows, columns = declared.get(name, ("", ""))
+            self._matrix[name] = (self._fresh(rows), self._fresh(columns))
+        for name in vectors:
+            self._vector[name] = self._fresh(declared.get(name, (INPUT if name == "x" else "",))[0])
+        for assignment in assignments:
+            if is_next(assignment.target):
+                state = assignment.target[:-1]
+                self._vector[state] = self._fresh(declared.get(state, (HIDDEN,))[0])
+                self._vector[assignment.target] = self._vector[state]
+
+    def _fresh(self, label: str = "") -> int:
+        self._parent.append(len(self._parent))
+        if label:
+            self._label[len(self._parent) - 1] = label
+        return len(self._parent) - 1
+
+    def _root(self, size: int) -> int:
+        while self._parent[size] != size:
+            size = self._parent[size]
+        return size
+
+    def _named(self, size: int) -> str:
+        return self._label.get(self._root(size), "")
+
+    def _is_one(self, size: int) -> bool:
+        return self._named(size) == ONE
+
+    def _unify(self, first: int, second: int) -> bool:
+        """Make two sizes one; False where their names disagree."""
+        a, b = self._root(first), self._root(second)
+        if a == b:
+            return True
+        names = {self._label[size] for size in (a, b) if size in self._label}
+        if names == {INPUT, HIDDEN}:
+            self._tied = True
+            names = {HIDDEN}
+        if len(names) > 1:
+            return False
+        self._parent[b] = a
+        self._label.pop(b, None)
+        for name in names:
+            self._label[a] = name
+        return True
+
+    def assign(self, assignment: Assignment) -> None:
+        """Take in one equation."""
+        found = self.size(assignment.expression)
+        target = assignment.target
+        if target not in self._vector:
+            if target not in self._declared:
+                self._vector[target] = found
+                return
+            self._vector[target] = self._fresh(self._declared[target][0])
+        if self._is_one(found) or self._unify(self._vector[target], found):
+            return
+        raise self._source.error(
+            f"`{target}` has size {self._named(self._vector[target])}, but its right side has size {self._named(found)}; "
+            "a matrix between them, or an entry under [sizes], makes them agree",
+            assignment.place,
+        )
+
+    def size(self, at: Located) -> int:
+        """The size of an expression."""
+        match at.node:
+            case Number() | Constant():
+                return self._one
+            case Name(name):
+                return self._vector[name]
+            case Reduce():
+                self.size(at.parts[0])
+                return self._one
+            case MatVec(matrix, transposed, _):
+                rows, columns = self._matrix[matrix]
+                if transposed:
+                    rows, columns = columns, rows
+                inner = self.size(at.parts[0])
+                if not self._unify(columns, inner):
+                    raise self._source.error(
+                        f"`{matrix}{'.T' if transposed else ''}` takes {self._named(columns)} units, but "
+                        f"`{to_text(at.parts[0].node)}` has {self._named(inner)}; name another matrix",
+                        at.place,
+                    )
+                return rows
+            case _:
+                return self._agree(at)
+
+    def _agree(self, at: Located) -> int:
+        """The size on which the operands of elementwise arithmetic agree."""
+        result, first = self._one, at
+        for part in at.parts:
+            size = self.size(part)
+            if self._is_one(size):
+                continue
+            if self._is_one(result):
+                result, first = size, part
+            elif not self._unify(result, size):
+                raise self._source.error(
+                    f"`{to_text(first.node)}` has size {self._named(result)}, `{to_text(part.node)}` has size "
+                    f"{self._named(size)}; operands of elementwise arithmetic have one size",
+                    part.place,
+                )
+        return result
+
+    def result(self) -> Sizes:
+        """The shapes; a size without a name is ``hidden``."""
+        shapes: dict[str, Shape] = {name: (self._final(size),) for name, size in self._vector.items()}
+        shapes |= {name: (self._final(rows), self._final(columns)) for name, (rows, columns) in self._matrix.items()}
+        return Sizes(shapes, self._tied)
+
+    def _final(self, size: int) -> str:
+        name = self._named(size) or HIDDEN
+        return HIDDEN if self._tied and name == INPUT else name

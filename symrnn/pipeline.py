@@ -1,0 +1,120 @@
+"""The whole way, from a cell file to kernels that run, on one screen.
+
+    language   cell file           → `Cell`         equations parsed, sizes inferred, normalised   (`load`)
+    derive     `Cell`              → `Derivation`   Jacobians, adjoint, tangent, LaTeX             (`derive`)
+    plan       `Derivation`        → `Program`      phases, fused stages, tape, storage            (`plan`)
+    emit       `Program`           → texts          NumPy module, C source and header, document    (`render`)
+    build      texts               → module         compiled where they are C, and imported        (`build`)
+    check      modules             → `Report`       the oracles (`symrnn.check.run`)
+
+Each function below reads one stage's value and returns the next one's. Leaves out: everything that a stage does.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from symrnn.build.library import compile_library
+from symrnn.build.loading import import_text
+from symrnn.derive.record import derive
+from symrnn.emit.abi import digest
+from symrnn.emit.c import c_files
+from symrnn.emit.c_module import c_module
+from symrnn.emit.manifest import write
+from symrnn.emit.numpy import numpy_module
+from symrnn.errors import GenerateError
+from symrnn.language.cell import Cell
+from symrnn.plan.planner import plan
+from symrnn.plan.program import Program
+
+BACKENDS = ("numpy", "c")
+"""What `render` and `build` can emit."""
+
+_UNKNOWN = "0" * 32
+
+
+def program(cell: Cell, *, backward: bool = True) -> Program:
+    """The plan of ``cell``: what its kernels do, phase by phase; its text is what ``show --part plan`` prints.
+
+    Args:
+        cell: from `symrnn.load` or `symrnn.Cell.from_equations`.
+        backward: False for inference alone: nothing is taped.
+    """
+    return plan(derive(cell), with_backward=backward)
+
+
+def render(cell: Cell, *, backends: Sequence[str] = BACKENDS, backward: bool = True) -> dict[str, str]:
+    """The generated files of ``cell``: file name to text.
+
+    Args:
+        cell: from `symrnn.load` or `symrnn.Cell.from_equations`.
+        backends: ``numpy`` gives ``<cell>_numpy.py``; ``c`` gives ``<cell>.h``, ``<cell>.c`` and ``<cell>_c.py``. Both
+            come with the derivation, ``<cell>.tex``.
+        backward: False for inference alone.
+
+    Raises:
+        GenerateError: a backend is not one of `BACKENDS`.
+    """
+    for backend in backends:
+        if backend not in BACKENDS:
+            raise GenerateError(f"backend {backend!r}: there is none of that name; expected {' or '.join(BACKENDS)}")
+    derivation = derive(cell)
+    planned = plan(derivation, with_backward=backward)
+    files = {}
+    if "numpy" in backends:
+        files[f"{cell.name}_numpy.py"] = numpy_module(planned)
+    if "c" in backends:
+        texts = c_files(planned, _UNKNOWN)
+        # The digest covers the sources themselves, so it takes its place after they are written.
+        found = digest(*texts.values())
+        files |= {name: text.replace(_UNKNOWN, found) for name, text in texts.items()}
+        files[f"{cell.name}_c.py"] = c_module(planned, found)
+    files[f"{cell.name}.tex"] = derivation.document()
+    return files
+
+
+def generate(
+    cell: Cell,
+    out: str | os.PathLike[str] = "generated",
+    *,
+    backends: Sequence[str] = BACKENDS,
+    backward: bool = True,
+) -> tuple[Path, ...]:
+    """Write the generated files of ``cell`` to the directory ``out``, each replaced in one step; returns their paths.
+
+    Args:
+        cell: from `symrnn.load` or `symrnn.Cell.from_equations`.
+        out: made if it does not exist.
+        backends: as in `render`.
+        backward: as in `render`.
+
+    Raises:
+        GenerateError: ``out`` cannot be written to, or a backend is unknown.
+    """
+    return write(Path(out), render(cell, backends=backends, backward=backward), cell=cell.name)
+
+
+def build(cell: Cell, backend: str = "numpy", dtype: str = "float32", *, backward: bool = True) -> ModuleType:
+    """The kernels of ``cell``, from the files that `generate` writes: compiled if need be, and imported.
+
+    Args:
+        cell: from `symrnn.load` or `symrnn.Cell.from_equations`.
+        backend: ``numpy`` or ``c``.
+        dtype: what ``init_params`` makes unless told otherwise. Every module computes in the precision of its input.
+        backward: False for inference alone.
+
+    Raises:
+        BuildError: there is no C compiler, or it refuses the source.
+        GenerateError: ``backend`` is unknown.
+    """
+    files = render(cell, backends=(backend,), backward=backward)
+    name = f"{cell.name}_{backend}"
+    folder = None
+    if backend == "c":
+        sources = {file: files[file] for file in (f"{cell.name}.h", f"{cell.name}.c")}
+        folder = compile_library(sources, cell.name).parent
+    module = import_text(files[f"{name}.py"], name, folder)
+    return module
