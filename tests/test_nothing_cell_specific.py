@@ -27,6 +27,8 @@ HELP = ("help", "description", "epilog")
 """Arguments of argparse that a person reads."""
 LONG = 3
 """Letters from which a name is more than a letter of mathematics."""
+ORDINARY = {"back", "eps", "scale"}
+"""Words of plain English and of numerics by which the tests' cells name a value, and other code other things."""
 
 
 def files(folders: tuple[str, ...]) -> list[str]:
@@ -42,7 +44,7 @@ def names_of_cells() -> set[str]:
         equations = re.sub(r"#.*", "", cell["equations"])
         words = set(re.findall(r"[A-Za-z][A-Za-z0-9_]*", equations))
         names |= {cell["name"]} | {word for word in words if "_" in word or len(word) >= LONG}
-    return names - {*FUNCTIONS, *REDUCTIONS}
+    return names - {*FUNCTIONS, *REDUCTIONS, *ORDINARY}
 
 
 def exempt(tree: ast.AST) -> Iterator[range]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from symrnn.derive.layout import Row
+from symrnn.derive.notation import ARROW
 from symrnn.language.cell import Cell
 from symrnn.language.latex import Notation, spell
 from symrnn.language.system import Role, System
@@ -63,8 +64,8 @@ class Recurrences:
         """The gradients of the parameters in LaTeX."""
         return tuple(
             Row(
-                rf"\frac{{\partial L}}{{\partial {notation.name(each.parameter)}}}",
-                rf"\sum_{{t=1}}^{{T}} {_bracketed(notation(each.contribution), each.contribution)}",
+                rf"\partial L / \partial {notation.name(each.parameter)}",
+                rf"\textstyle\sum_{{t=1}}^{{T}} {_bracketed(notation(each.contribution), each.contribution)}",
                 f"{each.label}",
             )
             for each in self.gradients
@@ -90,7 +91,7 @@ class Recurrences:
 
 def arrow(state: str, time: str) -> str:
     """The LaTeX of what the step after ``time`` hands back to a state."""
-    return spell(state, time, r"\overleftarrow")
+    return spell(state, time, ARROW)
 
 
 def _later(each: Carried) -> str:

@@ -187,8 +187,9 @@ class BlockJacobian:
     def matrix(self) -> str:
         """The LaTeX of the matrix of named blocks; a block that no path reaches is zero."""
         rows = [" & ".join(block.left() if block.terms else "0" for block in row) for row in self.blocks]
-        # A row of fractions needs air.
-        return "\\begin{pmatrix} " + " \\\\[1ex] ".join(rows) + " \\end{pmatrix}"
+        # Fractions of full size need air between their rows.
+        whole = " \\\\[2ex] ".join(rows).replace(r"\frac", r"\dfrac")
+        return rf"\begin{{pmatrix}} {whole} \end{{pmatrix}}"
 
     def text(self) -> str:
         """Every block, a line each, in plain text."""

@@ -14,7 +14,8 @@ TEXT_WIDTH = 74.0
 """What fits on a line beside an equation's number, in characters of average width."""
 
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|.", re.DOTALL)
-_FONTS = "operatorname mathrm mathit mathbf mathtt mathbb overline overleftarrow tilde hat bar dot left right Bigl Bigr"
+_FONTS = """operatorname mathrm mathit mathbf mathtt mathbb overline overset scriptscriptstyle tilde hat bar dot left right
+Bigl Bigr"""
 _WIDTHS = {
     **{f"\\{font}": 0.0 for font in _FONTS.split()},
     **dict.fromkeys(" &{}", 0.0),
@@ -58,8 +59,8 @@ class _Measure:
             return self._until("}")
         if token in ("_", "^"):
             return _SCRIPT * self._next()
-        if token in ("\\frac", "\\tfrac"):
-            scale = 1.0 if token == "\\frac" else _SCRIPT
+        if token in ("\\frac", "\\dfrac", "\\tfrac"):
+            scale = _SCRIPT if token == "\\tfrac" else 1.0
             return scale * max(self._next(), self._next()) + 0.4
         return _WIDTHS.get(token, 1.0)
 

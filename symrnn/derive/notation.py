@@ -17,6 +17,12 @@ from symrnn.language.tree import PRIME, Expression, is_next, names, walk
 NOW, BEFORE = "t", "t-1"
 """The index of the step, and of the step before it."""
 
+ARROW = r"\overset{\scriptscriptstyle\leftarrow}"
+"""The mark of what a step hands back to the step before it."""
+
+ARRIVES = r"\mathrm{in}"
+"""The mark of what a step is handed of an adjoint to which it adds itself."""
+
 SHORT = 5
 """Most nodes of an expression that is written out wherever its name stands."""
 
@@ -74,13 +80,13 @@ def _adjoint_name(variable: Variable, step: System, notation: Notation, fixed: f
         return rf"\overline{{{notation.name(of.name)}}}"
     match of.role:
         case Role.STATE:
-            return spell(of.name, BEFORE, r"\overleftarrow")
+            return spell(of.name, BEFORE, ARROW)
         case Role.PARAMETER:
             # What this step contributes; the gradient is the sum over steps.
             return raised(spell(of.name, "", r"\overline"), "(t)")
         case _:
             text = spell(of.name.removesuffix(PRIME), "" if of.name in fixed else NOW, r"\overline")
-            return raised(text, r"\mathrm{in}") if arrives else text
+            return raised(text, ARRIVES) if arrives else text
 
 
 def _distinct(texts: Mapping[str, str], parts: Mapping[str, Expression]) -> dict[str, str]:

@@ -70,7 +70,7 @@ def tape_text(tape: tuple[str, ...], adjoint: System) -> str:
 def tape_latex(tape: tuple[str, ...], adjoint: System, notation: Notation) -> str:
     """The tape as an array: a value and the equations that read it on each line."""
     rows = [rf"{notation.name(name)} & {_folded(labels)}" for name, labels in tape_rows(tape, adjoint)]
-    body = " \\\\\n".join([r"\text{value} & \text{read by}", *rows])
+    body = " \\\\\n".join([r"\textbf{value} & \textbf{read by}", *rows])
     return f"\\[\n\\begin{{array}}{{@{{}}ll@{{}}}}\n{body}\n\\end{{array}}\n\\]"
 
 
@@ -101,4 +101,4 @@ def _marked(labels: Iterable[str]) -> str:
 def _folded(labels: tuple[str, ...], width: int = 10) -> str:
     """Labels in lines of ``width``: a value that everything reads must not run off the page."""
     lines = [_marked(labels[at : at + width]) for at in range(0, len(labels), width)]
-    return r",\\ & ".join(lines)
+    return r" \\ & ".join(rf"\text{{{line}}}" for line in lines)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
-from symrnn.language.compose import Composition, Declarations, compose
-from symrnn.language.scanner import name_fault
+from symrnn.language.compose import Composition, Declarations, Number, SizeEntry, compose
+from symrnn.language.scanner import COMMENT_MARKS, name_fault
 from symrnn.language.source import Source
 from symrnn.language.system import HIDDEN, INPUT, Role, System, Variable
 from symrnn.language.tree import is_next
@@ -51,9 +51,9 @@ class Cell(System):
         name: str = "cell",
         title: str = "",
         reference: str = "",
-        sizes: Mapping[str, str | int | Sequence[str | int]] | None = None,
-        constants: Mapping[str, int | float] | None = None,
-        init: Mapping[str, str | int | float] | None = None,
+        sizes: Mapping[str, SizeEntry] | None = None,
+        constants: Mapping[str, Number] | None = None,
+        init: Mapping[str, Number] | None = None,
         output: str | None = None,
         source: str | Source = "<equations>",
     ) -> Cell:
@@ -68,10 +68,10 @@ class Cell(System):
             title: one line for people.
             reference: where the equations were published.
             sizes: for any name: ``input``, ``hidden``, a new size name or 1; for a matrix a pair.
-            constants: scalar hyper-parameters.
+            constants: scalar hyper-parameters: numbers, or decimal texts (``"0.1"`` is then a tenth exactly).
             init: for any parameter: ``uniform zeros ones identity orthogonal`` or a number.
             output: the state that is the layer's output; ``h`` where there is one, else the first.
-            source: what errors call the text.
+            source: what errors call the text, or where in a file it stands.
 
         Raises:
             CellError: with line and column, what was found, what was expected, and the nearest right name.
@@ -79,6 +79,10 @@ class Cell(System):
         place = source if isinstance(source, Source) else Source(source)
         if fault := name_fault(name):
             raise place.entry_error(f"name: {fault}", "name")
+        for key, value in (("title", title), ("reference", reference)):
+            if not value.isprintable() or any(mark in value for mark in COMMENT_MARKS):
+                message = f"{key}: expected one line of plain text without {' '.join(COMMENT_MARKS)}"
+                raise place.entry_error(message, key)
         parts: Composition = compose(text, Declarations(sizes or {}, constants or {}, init or {}, output), place)
         values = {entry.name: getattr(parts, entry.name) for entry in fields(parts)}
         return cls(name=name, title=title, reference=reference, text=text, source=place.name, **values)

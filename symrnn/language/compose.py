@@ -1,4 +1,4 @@
-"""Parsed equations and declarations to the parts of a cell: who is a state, a parameter, an intermediate, and of what size.
+"""Parsed equations and declarations to the parts of a cell: who is a state, who a parameter, and of what size.
 
 Reads equations and the tables of a cell file as plain values; returns a `Composition`, everything of a `Cell` but its
 name. Every rule of the language that concerns more than one equation is held here. Leaves out: TOML
@@ -7,26 +7,27 @@ name. Every rule of the language that concerns more than one equation is held he
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from symrnn.language.functions import PUBLIC
 from symrnn.language.normalise import normalise
-from symrnn.language.parser import LARGEST, Assignment, Located, located, parse
-from symrnn.language.scanner import name_fault
+from symrnn.language.parser import LARGEST, Assignment, Located, function_fault, located, number_fault, parse
+from symrnn.language.scanner import MAX_DIGITS, name_fault
 from symrnn.language.sizes import Shape, Sizes, infer
-from symrnn.language.source import Source, nearest
+from symrnn.language.source import Source, nearest, shown
 from symrnn.language.system import HIDDEN, INPUT, ONE, Equation, Role, System, Variable
-from symrnn.language.tree import PRIME, MatVec, Name, is_next
+from symrnn.language.tree import PRIME, Constant, MatVec, Name, is_next
 
 INITS = ("uniform", "zeros", "ones", "identity", "orthogonal")
 """The words of ``[init]``; a number is the other possibility."""
 
 _MATRIX_INITS = ("identity", "orthogonal")
 
-Number = int | float
+Number = int | float | str
+"""A number as Python or TOML has it, or its decimal text, which keeps it exact."""
+
 SizeEntry = str | int | Sequence[str | int]
 
 
@@ -80,7 +81,8 @@ class _Composer:
         self._check_reads()
         sizes = self._infer()
         equations = tuple(
-            Equation(str(number), a.target, a.expression.node, str(number)) for number, a in enumerate(self._assignments, 1)
+            Equation(str(number), assignment.target, assignment.expression.node, str(number))
+            for number, assignment in enumerate(self._assignments, 1)
         )
         variables = self._variables(sizes)
         outputs = tuple(state + PRIME for state in self._states)
@@ -100,15 +102,12 @@ class _Composer:
     def _read_constants(self) -> dict[str, tuple[Fraction, str]]:
         constants: dict[str, tuple[Fraction, str]] = {}
         for name, value in self._declarations.constants.items():
-            if fault := name_fault(name) or ("`x` is the input" if name == "x" else _function_fault(name)):
+            if fault := name_fault(name) or ("`x` is the input" if name == "x" else function_fault(name)):
                 raise self._source.entry_error(f"[constants]: {fault}", "constants", name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                raise self._source.entry_error(
-                    f"[constants] {name} = {value!r}: expected a finite number", "constants", name
-                )
-            if abs(value) > LARGEST:
-                raise self._source.entry_error(f"[constants] {name}: {value!r} is more than 3.4e38", "constants", name)
-            constants[name] = (Fraction(repr(value)), repr(value))
+            text, fault = _decimal(value)
+            if fault:
+                raise self._source.entry_error(f"[constants] {name}: {fault}", "constants", name)
+            constants[name] = (Fraction(text), text)
         return constants
 
     def _collect_targets(self) -> None:
@@ -117,13 +116,14 @@ class _Composer:
             stem = target.removesuffix(PRIME)
             if stem == "x":
                 raise self._source.error("`x` is the input of the step and is never assigned; use another name", place)
-            if fault := _function_fault(stem):
-                raise self._source.error(f"{fault}; use another name", place)
+            if fault := function_fault(stem):
+                raise self._source.error(fault, place)
             if stem in self._constants:
                 raise self._source.error(f"`{stem}` is a constant from [constants] and is never assigned", place)
             if target in self._targets:
                 line = self._source.at(self._targets[target].place)[0]
-                raise self._source.error(f"`{target}` is assigned a second time, after line {line}; use another name", place)
+                message = f"`{target}` is assigned a second time, after line {line}; use another name"
+                raise self._source.error(message, place)
             other = stem if is_next(target) else stem + PRIME
             if other in self._targets:
                 raise self._source.error(
@@ -168,8 +168,10 @@ class _Composer:
         for name, assignment in self._targets.items():
             if not is_next(name) and name not in read:
                 raise self._source.error(f"`{name}` is assigned and never used; use it or remove it", assignment.place)
+        nodes = [node.node for assignment in self._assignments for node in located(assignment.expression)]
+        used = {node.name for node in nodes if isinstance(node, Constant)}
         for name in self._constants:
-            if name not in {n.node.name for a in self._assignments for n in located(a.expression) if hasattr(n.node, "name")}:
+            if name not in used:
                 raise self._source.entry_error(f"[constants] {name}: the equations never use it", "constants", name)
 
     def _see(self, name: str) -> None:
@@ -182,9 +184,8 @@ class _Composer:
             return
         if name in self._targets:
             line = self._source.at(self._targets[name].place)[0]
-            kind = "next value of a state" if is_next(name) else "name"
             raise self._source.error(
-                f"`{name}` is read before it is assigned in line {line}; a {kind} is readable only below its assignment",
+                f"`{name}` is read before it is assigned in line {line}; it is readable only below its assignment",
                 node.place,
             )
         if is_next(name):
@@ -202,8 +203,6 @@ class _Composer:
                 "for elementwise products write `*`",
                 node.place,
             )
-        if fault := _function_fault(name):
-            raise self._source.error(fault, node.place)
 
     def _infer(self) -> Sizes:
         declared = self._read_sizes()
@@ -216,17 +215,22 @@ class _Composer:
         for name, entry in self._declarations.sizes.items():
             if name not in known:
                 hint = nearest(name, known) or "; it lists names of the equations"
-                raise self._source.entry_error(f"[sizes] {name}: the equations have no such name{hint}", "sizes", name)
-            stem = name.removesuffix(PRIME) if name.removesuffix(PRIME) in self._states else name
-            if stem == "x" and entry != INPUT:
-                raise self._source.entry_error("[sizes] x: the input has size `input`", "sizes", name)
+                message = f"[sizes] {shown(name)}: the equations have no such name{hint}"
+                raise self._source.entry_error(message, "sizes", name)
+            if is_next(name):
+                message = f"[sizes] {name}: a state has one size, given without the prime; write {name[:-1]}"
+                raise self._source.entry_error(message, "sizes", name)
+            if name == "x" and entry not in (INPUT, HIDDEN):
+                message = "[sizes] x: the input has size `input`, or `hidden` where the two are one number"
+                raise self._source.entry_error(message, "sizes", name)
             parts = tuple(entry) if isinstance(entry, list | tuple) else (entry,)
             wanted = 2 if name in self._matrices else 1
             if len(parts) != wanted:
                 form = '`["rows", "columns"]`' if wanted == 2 else "one size"
                 kind = "a matrix" if wanted == 2 else "a vector"
-                raise self._source.entry_error(f"[sizes] {name}: {kind} takes {form}, found {entry!r}", "sizes", name)
-            declared[stem] = tuple(self._read_size(part, name) for part in parts)
+                message = f"[sizes] {name}: {kind} takes {form}, found {shown(repr(entry), 30)}"
+                raise self._source.entry_error(message, "sizes", name)
+            declared[name] = tuple(self._read_size(part, name) for part in parts)
         return declared
 
     def _read_size(self, entry: str | int, name: str) -> str:
@@ -234,9 +238,12 @@ class _Composer:
             return ONE
         if not isinstance(entry, str):
             raise self._source.entry_error(
-                f"[sizes] {name} = {entry!r}: expected `input`, `hidden`, the name of another size, or 1", "sizes", name
+                f"[sizes] {name}: expected `input`, `hidden`, the name of another size, or 1, "
+                f"found {shown(repr(entry), 30)}",
+                "sizes",
+                name,
             )
-        fault = name_fault(entry) or _function_fault(entry)
+        fault = name_fault(entry) or function_fault(entry)
         taken = ("x", *self._targets, *self._states, *self._parameters, *self._constants, *_ARGUMENTS)
         if not fault and entry not in (INPUT, HIDDEN) and entry in taken:
             fault = f"`{entry}` is taken; a size has a name of its own"
@@ -263,15 +270,15 @@ class _Composer:
         for name, value in self._declarations.init.items():
             if name not in self._parameters:
                 hint = nearest(name, self._parameters) or f"; the parameters are {', '.join(self._parameters)}"
-                raise self._source.entry_error(f"[init] {name}: there is no such parameter{hint}", "init", name)
-            is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-            if not is_number and value not in INITS:
-                raise self._source.entry_error(
-                    f"[init] {name} = {value!r}: expected {', '.join(INITS)} or a number", "init", name
-                )
-            if value in _MATRIX_INITS and name not in self._matrices:
-                raise self._source.entry_error(f"[init] {name}: only a matrix can be {value}", "init", name)
-            init[name] = value if isinstance(value, str) else repr(value)
+                raise self._source.entry_error(f"[init] {shown(name)}: there is no such parameter{hint}", "init", name)
+            text, fault = (value, "") if isinstance(value, str) and value in INITS else _decimal(value)
+            if fault:
+                hint = nearest(value, INITS) if isinstance(value, str) else ""
+                expected = f"expected {', '.join(INITS)} or a number{hint}"
+                raise self._source.entry_error(f"[init] {name}: {fault}; {expected}", "init", name)
+            if text in _MATRIX_INITS and name not in self._matrices:
+                raise self._source.entry_error(f"[init] {name}: only a matrix can be {text}", "init", name)
+            init[name] = text
         return init
 
     def _read_output(self) -> str:
@@ -279,15 +286,25 @@ class _Composer:
         if output is None:
             return "h" if "h" in self._states else self._states[0]
         if output not in self._states:
-            raise self._source.entry_error(
-                f"output = {output!r}: the layer's output is a state, one of {', '.join(self._states)}", "output"
-            )
+            hint = nearest(output, self._states) or f"; the states are {', '.join(self._states)}"
+            message = f"output: `{shown(output, 30)}` is no state, which the layer's output is{hint}"
+            raise self._source.entry_error(message, "output")
         return output
 
+
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 _ARGUMENTS = ("params", "seed", "dtype", "input_size", "hidden_size")
 """Keyword arguments of generated functions, beside which sizes stand."""
 
 
-def _function_fault(name: str) -> str:
-    return f"`{name}` is a function of the language" if name in PUBLIC else ""
+def _decimal(value: object) -> tuple[str, str]:
+    """The decimal text of a number, and why it is none or an empty string."""
+    if isinstance(value, int) and abs(value) > LARGEST:
+        return "", "the number is beyond what a float holds (at most 3.4e38)"
+    text = str(value) if isinstance(value, str) else repr(value)
+    if isinstance(value, bool) or not isinstance(value, int | float | str) or not _DECIMAL.fullmatch(text):
+        return "", f"expected a finite number, found {shown(repr(value), 30)}"
+    if len(text) > MAX_DIGITS:
+        return "", f"the number {shown(text, 20)} has {len(text)} characters; the most is {MAX_DIGITS}"
+    return text.removeprefix("+"), number_fault(text)

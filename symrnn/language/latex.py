@@ -227,7 +227,7 @@ def size_latex(size: str) -> str:
     return ONE if size == ONE else rf"n_{{\mathrm{{{word}}}}}"
 
 
-_WEIGHTLESS = "operatorname|mathit|mathrm|mathbf|overline|overleftarrow|tilde|hat|bar|dot|t?frac|sqrt"
+_WEIGHTLESS = "operatorname|mathit|mathrm|mathbf|overline|overset|tilde|hat|bar|dot|[dt]?frac|sqrt"
 
 
 def glyphs(latex: str) -> int:

@@ -14,7 +14,8 @@ Leaves out: anything about time, order of evaluation beyond the author's, or sto
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count, product
 from string import ascii_lowercase
 
 from symrnn.language.functions import FUNCTIONS
@@ -91,7 +92,7 @@ class _Normaliser:
             if isinstance(whole, Reduce) and self._shape[self._target] != (ONE,):
                 # A scalar that its target broadcasts: its cotangent is one number, so it has a name.
                 whole = self._named(whole, _hint(whole, self._target))
-            for letter, part in zip(_letters(len(self._parts)), self._parts, strict=True):
+            for letter, part in zip(_letters(), self._parts, strict=False):
                 label = equation.label + letter
                 self._equations.append(Equation(label, part.target, part.expression, equation.label))
             self._equations.append(Equation(equation.label, equation.target, whole, equation.label))
@@ -173,11 +174,10 @@ class _Normaliser:
         return self._named(inner, _hint(inner, self._target))
 
 
-def _letters(count: int) -> tuple[str, ...]:
-    """``a``, ``b``, … ``z``, ``aa``, ``ab``, …"""
-    single = tuple(ascii_lowercase)
-    double = tuple(first + second for first in ascii_lowercase for second in ascii_lowercase)
-    return (*single, *double)[:count]
+def _letters() -> Iterator[str]:
+    """``a``, ``b``, … ``z``, ``aa``, ``ab``, …, without end."""
+    for length in count(1):
+        yield from map("".join, product(ascii_lowercase, repeat=length))
 
 
 def _plain(name: str) -> str:

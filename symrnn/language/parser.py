@@ -1,8 +1,9 @@
 """Equations to trees, through Python's own parser and an allow-list of its nodes; nothing is ever evaluated.
 
-Reads the text of the equations; returns one `Assignment` per equation, whose tree knows the place of each node. A linear
-form is re-associated on the way: ``A @ e`` is one factor, tighter than ``*`` and unary minus, and chains to the right,
-where Python reads ``A @ B @ x`` and ``r * W @ h`` from the left. Leaves out: sizes and roles (`symrnn.language.compose`).
+Reads the text of the equations; returns one `Assignment` per equation, whose tree knows the place of each node. A
+linear form is re-associated on the way: ``A @ e`` is one factor, tighter than ``*`` and unary minus, and chains to the
+right, where Python reads ``A @ B @ x`` and ``r * W @ h`` from the left. Leaves out: sizes and the roles of names
+(`symrnn.language.compose`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 from symrnn.language.functions import FUNCTIONS, PUBLIC, REDUCTIONS
 from symrnn.language.scanner import MAX_DEPTH, PRIME_LETTER, Statement, scan
@@ -34,6 +36,13 @@ _REFUSED = {
     ast.Starred: "`*` and `**` stand between two operands",
     ast.FloorDiv: "division is written `/`",
 }
+
+
+class _Operand(NamedTuple):
+    """An operand of a chain of ``*``, ``/`` and ``@``, and whether parentheses make it one."""
+
+    node: ast.expr
+    whole: bool
 
 
 @dataclass(frozen=True)
@@ -73,25 +82,23 @@ class _Parser:
 
     def __init__(self, statement: Statement, source: Source, constants: Mapping[str, tuple[Fraction, str]]) -> None:
         self._statement, self._source, self._constants = statement, source, constants
-        self._lines = [line.encode() for line in statement.text.split("\n")]
 
     def assignment(self) -> Assignment:
         start = self._statement.place(1, 0)
         try:
             module = ast.parse(self._statement.text)
         except (SyntaxError, ValueError) as error:
-            line, column = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
-            line = min(line, len(self._lines))
-            place = self._statement.place(line, len(self._statement.text.split("\n")[line - 1][: column - 1].encode()))
-            raise self._source.error(f"this is no equation; expected `name = expression` ({error.args[0]})", place) from error
+            # The scanner has named the usual faults; what is left has no better place than its equation.
+            message = f"this is no equation; expected `name = expression` ({error.args[0]})"
+            raise self._source.error(message, start) from error
         except (RecursionError, MemoryError) as error:
             raise self._source.error(f"the equation is nested more than {MAX_DEPTH} deep", start) from error
         (body,) = module.body
-        if not isinstance(body, ast.Assign) or len(body.targets) != 1:
+        if not isinstance(body, ast.Assign) or not isinstance(body.targets[0], ast.Name):
             raise self._source.error("expected one equation, `name = expression`", start)
-        (target,) = body.targets
-        if not isinstance(target, ast.Name):
-            raise self._error(target, "the left side of an equation is one name")
+        if len(body.targets) != 1:
+            raise self._error(body.targets[1], "an equation has one `=`, and assigns one name")
+        target = body.targets[0]
         self._check_extent(body.value)
         return Assignment(self._spelled(target.id), self._place(target), self._expression(body.value))
 
@@ -124,7 +131,7 @@ class _Parser:
                 return self._product(node)
             case ast.BinOp(op=ast.Pow(), left=base, right=exponent):
                 inner = self._expression(base)
-                return Located(Power(inner.node, self._exponent(exponent)), place, (inner,))
+                return Located(Power(inner.node, self._power(exponent)), place, (inner,))
             case ast.BinOp(op=ast.Add() | ast.Sub() as op, left=left, right=right):
                 return self._binary(_OPERATORS[type(op)], self._expression(left), self._expression(right), place)
             case ast.Call():
@@ -140,7 +147,7 @@ class _Parser:
     def _product(self, node: ast.BinOp) -> Located:
         """A chain of ``*``, ``/`` and ``@``, re-associated: runs joined by ``@`` are factors."""
         operands, operators = self._chain(node)
-        runs: list[list[ast.expr]] = [[operands[0]]]
+        runs: list[list[_Operand]] = [[operands[0]]]
         between: list[str] = []
         for operator, operand in zip(operators, operands[1:], strict=True):
             if isinstance(operator, ast.MatMult):
@@ -153,38 +160,39 @@ class _Parser:
             result = self._binary(op, result, self._factor(run), result.place)
         return result
 
-    def _chain(self, node: ast.BinOp) -> tuple[list[ast.expr], list[ast.operator]]:
-        operands, operators = [], []
+    def _chain(self, node: ast.BinOp) -> tuple[list[_Operand], list[ast.operator]]:
+        """The operands and operators of ``node`` that no parentheses hold together, from the left."""
+        operands: list[_Operand] = []
+        operators: list[ast.operator] = []
         current: ast.expr = node
-        while isinstance(current, ast.BinOp) and isinstance(current.op, ast.Mult | ast.Div | ast.MatMult):
-            operands.append(current.right)
+        whole = False
+        while not whole and isinstance(current, ast.BinOp) and isinstance(current.op, ast.Mult | ast.Div | ast.MatMult):
+            right, left = current.right, current.left
+            # A syntax tree has no parentheses, but places of its nodes: an operation begins and ends where its
+            # operands do, unless these stand in parentheses.
+            ends = (right.end_lineno, right.end_col_offset) != (current.end_lineno, current.end_col_offset)
+            operands.append(_Operand(right, ends))
             operators.append(current.op)
-            inside = current.left
-            if (inside.lineno, inside.col_offset) != (current.lineno, current.col_offset):
-                current = inside
-                break  # parentheses around the left operand: it is one operand
-            current = inside
-        operands.append(current)
+            whole = (left.lineno, left.col_offset) != (current.lineno, current.col_offset)
+            current = left
+        operands.append(_Operand(current, whole))
         return operands[::-1], operators[::-1]
 
-    def _factor(self, run: list[ast.expr]) -> Located:
+    def _factor(self, run: list[_Operand]) -> Located:
         """``A @ B @ e`` from the right; a minus in front of a matrix applies to its whole form."""
-        result = self._expression(run[-1])
+        result = self._expression(run[-1].node)
         for left in reversed(run[:-1]):
-            minus, matrix = self._signs(left)
+            minuses: list[Place] = []
+            matrix = left.node
+            while isinstance(matrix, ast.UnaryOp) and not left.whole:
+                if isinstance(matrix.op, ast.USub):
+                    minuses.append(self._place(matrix))
+                matrix = matrix.operand
             name, transposed = self._matrix(matrix, result)
-            place = self._place(matrix)
-            result = Located(MatVec(name, transposed, result.node), place, (result,))
-            if minus:
-                result = Located(Negate(result.node), self._place(left), (result,))
+            result = Located(MatVec(name, transposed, result.node), self._place(matrix), (result,))
+            for place in reversed(minuses):
+                result = Located(Negate(result.node), place, (result,))
         return result
-
-    def _signs(self, node: ast.expr) -> tuple[bool, ast.expr]:
-        minus = False
-        while isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-            minus ^= isinstance(node.op, ast.USub)
-            node = node.operand
-        return minus, node
 
     def _matrix(self, node: ast.expr, operand: Located) -> tuple[str, bool]:
         """The parameter left of ``@`` and whether it is transposed."""
@@ -197,62 +205,75 @@ class _Parser:
                 raise self._error(node, self._no_matrix(node, operand))
         if name in self._constants:
             raise self._error(node, f"`{name}` is a constant; left of `@` stands a matrix")
+        if fault := function_fault(name):
+            raise self._error(node, f"{fault}; left of `@` stands a matrix")
         return name, transposed
 
     def _no_matrix(self, node: ast.expr, operand: Located) -> str:
         text = shown(self._segment(node), 40)
         message = f"left of `@` stands a parameter, or its transpose as in `P.T`; found `{text}`"
-        right = "…"
-        if isinstance(operand.node, Name):
-            right = operand.node.name
+        right = operand.node.name if isinstance(operand.node, Name) else "…"
         match node:
             case ast.BinOp(op=ast.Add() | ast.Sub() as op, left=left, right=second):
                 first, last = shown(self._segment(left), 30), shown(self._segment(second), 30)
                 return f"{message}; write `{first} @ {right} {_OPERATORS[type(op)]} {last} @ {right}`"
-            case ast.BinOp(op=ast.Mult(), left=left, right=second):
+            case ast.BinOp(op=ast.Mult() | ast.MatMult() as op, left=left, right=second):
                 first, last = shown(self._segment(left), 30), shown(self._segment(second), 30)
-                return f"{message}; write `{first} * ({last} @ {right})` to scale the product"
+                return f"{message}; write `{first} {'*' if isinstance(op, ast.Mult) else '@'} ({last} @ {right})`"
+            case ast.UnaryOp(operand=inner):
+                return f"{message}; write `-({shown(self._segment(inner), 30)} @ {right})`"
             case _:
                 return message
 
     def _name(self, name: str, node: ast.expr) -> Located:
         if name in PUBLIC:
             raise self._error(node, f"`{name}` is a function: its argument follows in parentheses, as in `{name}(a)`")
+        if fault := function_fault(name.removesuffix(PRIME)):
+            raise self._error(node, fault)
         if name in self._constants:
             value, text = self._constants[name]
             return Located(Constant(name, value, text), self._place(node))
         return Located(Name(name), self._place(node))
 
     def _number(self, node: ast.Constant) -> Located:
-        if isinstance(node.value, bool) or not isinstance(node.value, int | float):
-            raise self._error(node, f"`{shown(self._segment(node), 30)}` is no number: expected one as in 2, 0.5 or 1e-5")
         text = self._segment(node)
-        value = self._exact(text, node)
-        return Located(Number(value, text), self._place(node))
+        return Located(Number(self._exact(text, node), text), self._place(node))
 
-    def _exact(self, text: str, node: ast.expr) -> Fraction:
-        # Rounded first: a text such as 1e999999999 must not become a number of as many digits.
-        rounded = float(text)
-        if rounded > LARGEST or (rounded == 0 and any(digit in "123456789" for digit in text.lower().split("e")[0])):
-            raise self._error(node, f"the number {shown(text, 30)} is beyond what a float holds (at most 3.4e38)")
+    def _exact(self, text: str, node: ast.Constant) -> Fraction:
+        if isinstance(node.value, bool) or not isinstance(node.value, int | float):
+            raise self._error(node, f"`{shown(text, 30)}` is no number: expected one as in 2, 0.5 or 1e-5")
+        if fault := number_fault(text):
+            raise self._error(node, fault)
         return Fraction(text)
 
+    def _power(self, node: ast.expr) -> Fraction:
+        value = self._exponent(node)
+        if abs(value) > MAX_EXPONENT:
+            text = shown(self._segment(node), 20)
+            raise self._error(node, f"the exponent {text} is too large: at most {MAX_EXPONENT}")
+        return value
+
     def _exponent(self, node: ast.expr) -> Fraction:
-        minus, inner = self._signs(node)
-        if not isinstance(inner, ast.Constant) or isinstance(inner.value, bool):
-            raise self._error(node, "an exponent is a number, as in `a**2` or `a**-0.5`; otherwise write exp(b * log(a))")
-        number = self._number(inner).node
-        assert isinstance(number, Number)
-        if number.value > MAX_EXPONENT:
-            raise self._error(node, f"the exponent {shown(number.text, 20)} is too large: at most {MAX_EXPONENT}")
-        return -number.value if minus else number.value
+        """A number, perhaps with a sign, or a quotient of such numbers."""
+        match node:
+            case ast.Constant():
+                return self._exact(self._segment(node), node)
+            case ast.UnaryOp(op=ast.USub(), operand=inner):
+                return -self._exponent(inner)
+            case ast.UnaryOp(op=ast.UAdd(), operand=inner):
+                return self._exponent(inner)
+            case ast.BinOp(op=ast.Div(), left=above, right=below) if divisor := self._exponent(below):
+                return self._exponent(above) / divisor
+            case _:
+                message = "an exponent is a number, as in `a**2` or `a**-0.5`; otherwise write exp(b * log(a))"
+                raise self._error(node, message)
 
     def _call(self, node: ast.Call) -> Located:
         if not isinstance(node.func, ast.Name):
             raise self._error(node.func, "a function is called by its name alone")
         name = self._spelled(node.func.id)
         if name not in PUBLIC:
-            hint = nearest(name, PUBLIC) or f"; the functions are {', '.join(PUBLIC)}"
+            hint = nearest(name, PUBLIC) or f"; to multiply write `{name} * (…)`; the functions are {', '.join(PUBLIC)}"
             raise self._error(node.func, f"there is no function `{shown(name)}`{hint}")
         if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
             raise self._error(node, f"`{name}` takes plain arguments, as in `{name}(a)`")
@@ -276,6 +297,22 @@ class _Parser:
 
     def _error(self, node: ast.expr, message: str) -> Exception:
         return self._source.error(message, self._place(node))
+
+
+def number_fault(text: str) -> str:
+    """Why the decimal number ``text`` cannot stand in kernels, or an empty string."""
+    # Rounded first: a text such as 1e999999999 must not become a number of as many digits.
+    rounded = abs(float(text))
+    vanished = rounded == 0 and any(digit in "123456789" for digit in text.lower().split("e")[0])
+    if rounded > LARGEST or vanished:
+        return f"the number {shown(text, 30)} is beyond what a float holds (at most 3.4e38)"
+    return ""
+
+
+def function_fault(name: str) -> str:
+    """Why ``name``, as a word of the function table, names nothing else, or an empty string."""
+    taken = name in FUNCTIONS or name in REDUCTIONS
+    return f"`{name}` is a function of the language and names nothing else; use another name" if taken else ""
 
 
 def located(root: Located) -> Iterator[Located]:

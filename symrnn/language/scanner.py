@@ -28,6 +28,9 @@ MAX_DIGITS = 40
 MAX_NAME = 63
 """Longest name, prime not counted."""
 
+COMMENT_MARKS = ("*/", "/*", '"""')
+"""What would end a comment of a generated file, or look as if it began one."""
+
 PRIME_LETTER = "ʹ"
 """U+02B9, a letter to Python: what ``'`` becomes before `ast.parse`."""
 
@@ -122,6 +125,7 @@ def scan(text: str, source: Source) -> tuple[Statement, ...]:
 
 
 def _statement(tokens: list[Token], lines: list[str], source: Source) -> Statement:
+    _check_start(tokens, source)
     _check_order(tokens, source)
     line, column = tokens[0].place
     return Statement("\n".join([lines[0][column - 1 :], *lines[1:]]), line, column - 1)
@@ -148,7 +152,8 @@ def _tokens(line: str, number: int, source: Source) -> Iterator[Token]:
         if kind == "name":
             _check_name(text, place, source)
             if text.endswith("'") and line[start : start + 1].isalnum():
-                raise source.error(f"expected an operator after `{text}`; a name ends with its prime", (number, start + 1))
+                message = f"expected an operator after `{text}`; a name ends with its prime"
+                raise source.error(message, (number, start + 1))
         if kind == "number":
             _check_number(text, line[start : start + 1], place, source)
         if kind != "space":
@@ -173,6 +178,12 @@ def _check_comment(text: str, place: Place, source: Source) -> None:
     for offset, character in enumerate(text):
         if not character.isprintable() and character != "\t":
             raise source.error(_strange(character), (place[0], place[1] + offset))
+    for mark in COMMENT_MARKS:
+        if (offset := text.find(mark)) >= 0:
+            raise source.error(
+                f"unexpected `{mark}` in a comment: generated files quote the equations in comments of their own",
+                (place[0], place[1] + offset),
+            )
 
 
 def _check_name(text: str, place: Place, source: Source) -> None:
@@ -223,6 +234,19 @@ def _never_closed(tokens: list[Token]) -> Place:
         elif token.text == ")":
             stack.pop()
     return stack[-1]
+
+
+def _check_start(tokens: list[Token], source: Source) -> None:
+    """An equation begins with the name that it assigns and ``=``."""
+    first, second = tokens[0], tokens[1] if len(tokens) > 1 else None
+    if first.kind != "name":
+        raise source.error(f"expected a name in front of `=`, found `{shown(first.text)}`", first.place)
+    if second is None or second.text != "=":
+        line, column = first.place
+        place = second.place if second else (line, column + len(first.text))
+        found = f"found `{shown(second.text)}`" if second else "the line ends"
+        message = f"expected `=` after `{shown(first.text)}`, {found}: an equation is `name = expression`"
+        raise source.error(message, place)
 
 
 def _check_order(tokens: list[Token], source: Source) -> None:

@@ -14,7 +14,7 @@ from symrnn.language.parser import Assignment, Located
 from symrnn.language.source import Source
 from symrnn.language.system import HIDDEN, INPUT, ONE
 from symrnn.language.text import to_text
-from symrnn.language.tree import Constant, MatVec, Name, Number, Reduce, is_next
+from symrnn.language.tree import Constant, MatVec, Name, Number, Reduce, is_next, names
 
 Shape = tuple[str, ...]
 
@@ -74,7 +74,8 @@ class _Unifier:
             rows, columns = declared.get(name, ("", ""))
             self._matrix[name] = (self._fresh(rows), self._fresh(columns))
         for name in vectors:
-            self._vector[name] = self._fresh(declared.get(name, (INPUT if name == "x" else "",))[0])
+            self._vector[name] = self._fresh(declared.get(name, ("",))[0])
+        self._unify(self._vector["x"], self._fresh(INPUT))
         for assignment in assignments:
             if is_next(assignment.target):
                 state = assignment.target[:-1]
@@ -126,8 +127,9 @@ class _Unifier:
             self._vector[target] = self._fresh(self._declared[target][0])
         if self._is_one(found) or self._unify(self._vector[target], found):
             return
+        size, right = self._named(self._vector[target]), self._named(found)
         raise self._source.error(
-            f"`{target}` has size {self._named(self._vector[target])}, but its right side has size {self._named(found)}; "
+            f"`{target}` has size {size}, but its right side has size {right}; "
             "a matrix between them, or an entry under [sizes], makes them agree",
             assignment.place,
         )
@@ -139,23 +141,29 @@ class _Unifier:
                 return self._one
             case Name(name):
                 return self._vector[name]
-            case Reduce():
+            case Reduce(kind, _):
+                self._check_operand(at.parts[0], f"`{kind}` runs over the units of a vector")
                 self.size(at.parts[0])
                 return self._one
             case MatVec(matrix, transposed, _):
                 rows, columns = self._matrix[matrix]
                 if transposed:
                     rows, columns = columns, rows
+                self._check_operand(at.parts[0], "a matrix takes a vector")
                 inner = self.size(at.parts[0])
                 if not self._unify(columns, inner):
                     raise self._source.error(
-                        f"`{matrix}{'.T' if transposed else ''}` takes {self._named(columns)} units, but "
-                        f"`{to_text(at.parts[0].node)}` has {self._named(inner)}; name another matrix",
+                        f"`{matrix}{'.T' if transposed else ''}` takes a vector of size {self._named(columns)}, but "
+                        f"`{to_text(at.parts[0].node)}` has size {self._named(inner)}; use another matrix",
                         at.place,
                     )
                 return rows
             case _:
                 return self._agree(at)
+
+    def _check_operand(self, at: Located, rule: str) -> None:
+        if not names(at.node):
+            raise self._source.error(f"{rule}; `{to_text(at.node)}` is a number", at.place)
 
     def _agree(self, at: Located) -> int:
         """The size on which the operands of elementwise arithmetic agree."""

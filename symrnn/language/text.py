@@ -54,8 +54,8 @@ def to_text(node: Expression) -> str:
             return "-" + _wrapped(operand, UNARY)
         case Binary(op, left, right):
             level = strength(node)
-            # `a - (b + c)` and `a / (b * c)` need their parentheses: the right side binds one step tighter.
-            return f"{_wrapped(left, level)} {op} {_wrapped(right, level + (op in '-/'))}"
+            # `a - (b + c)` and `a * (b / c)` need their parentheses: the right side binds one step tighter.
+            return f"{_wrapped(left, level)} {op} {_wrapped(right, level + 1)}"
         case Power(base, exponent):
             power = str(exponent) if exponent.denominator == 1 and exponent >= 0 else f"({exponent})"
             return f"{_wrapped(base, ATOM)}**{power}"

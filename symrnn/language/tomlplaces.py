@@ -1,71 +1,140 @@
 """Where the keys of a TOML file stand, which `tomllib` does not tell: for errors that point at a line.
 
-Reads the text of a file that `tomllib` has accepted; returns the place of each key of the top level and of its tables,
-and where each character of the equations stands. Knows of TOML only what a cell file holds: bare keys, tables of one
-level, strings of one or several lines. A key written in another way has no place, and its errors name the table.
+Reads the text of a file that `tomllib` has accepted; returns the place of each key, of each element of an inline table
+too, and where each character of the equations stands. Leaves out: values, and every check that `tomllib` makes.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections.abc import Iterator
 
 from symrnn.language.source import Place, Source
 
-_TABLE = re.compile(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]")
-_KEY = re.compile(r"\s*(?:\"([^\"]*)\"|'([^']*)'|([A-Za-z0-9_-]+))\s*=\s*")
+_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_BETWEEN = re.compile(r"(?:[ \t\r\n,]|#[^\n]*)*")
+_DOT = re.compile(r"[ \t]*\.[ \t]*")
+_EQUALS = re.compile(r"[ \t]*=[ \t]*")
+_SPACE = re.compile(r"[ \t]*")
+_CLOSING = re.compile(r"\]+")
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_STRING = re.compile(
+    r'"""(?:\\.|[^\\])*?"{3,5}'
+    r"|'''.*?'{3,5}"
+    r'|"(?:\\.|[^"\\\n])*"'
+    r"|'[^'\n]*'",
+    re.DOTALL,
+)
+_SCALAR = re.compile(r"[^,\]}#\n]+")
+_ESCAPE = re.compile(r"\\(?:[ \t]*\n[ \t\n]*|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|.)")
+_NEWLINE = re.compile(r"\n|\\n|\\(?:u00|U000000|x)0[aA]")
+
+Path = tuple[str, ...]
+EQUATIONS: Path = ("equations",)
 
 
-def places(text: str, name: str, equations: str) -> Source:
-    """The `Source` of the cell file ``name``.
-
-    Args:
-        text: of the file.
-        name: the file as it was asked for.
-        equations: the value of its key ``equations``.
-    """
-    entries: dict[tuple[str, ...], Place] = {}
-    characters: tuple[tuple[Place, ...], ...] = ()
-    lines = text.split("\n")
-    table: tuple[str, ...] = ()
-    number = 0
-    while number < len(lines):
-        line = lines[number]
-        if found := _TABLE.match(line):
-            table = (found[1],)
-            entries.setdefault(table, (number + 1, line.index("[") + 1))
-        elif found := _KEY.match(line):
-            key = next(group for group in found.groups() if group is not None)
-            entries.setdefault((*table, key), (number + 1, len(line) - len(line.lstrip()) + 1))
-            start = (number, found.end())
-            if (*table, key) == ("equations",):
-                characters = _characters(lines, start, equations)
-            number = _end_of_value(lines, start)
-        number += 1
-    return Source(name, characters, entries)
+def places(text: str, name: str) -> Source:
+    """The `Source` of the cell file ``name`` with the content ``text``, in which no carriage returns end lines."""
+    walker = _Walker(text)
+    walker.walk()
+    return Source(name, walker.characters, walker.entries)
 
 
-def _end_of_value(lines: list[str], start: tuple[int, int]) -> int:
-    """The line in which the value at ``start`` ends: another one only for strings of several lines."""
-    number, column = start
-    quotes = lines[number][column : column + 3]
-    if quotes not in ('"""', "'''"):
-        return number
-    rest = lines[number][column + 3 :]
-    while quotes not in rest and number + 1 < len(lines):
-        number += 1
-        rest = lines[number]
-    return number
+class _Walker:
+    """Goes through a valid document once; ``at`` is the offset reached."""
 
+    def __init__(self, text: str) -> None:
+        self._text, self._at = text, 0
+        self._lines = [0, *(found.end() for found in re.finditer("\n", text))]
+        self.entries: dict[Path, Place] = {}
+        self.characters: tuple[tuple[Place, ...], ...] = ()
 
-def _characters(lines: list[str], start: tuple[int, int], equations: str) -> tuple[tuple[Place, ...], ...]:
-    """The place of each character of ``equations``; exact where the string has no escapes."""
-    number, column = start
-    column += 3 if lines[number][column : column + 3] in ('"""', "'''") else 1
-    if column >= len(lines[number].rstrip("\r")) and number + 1 < len(lines) and column - start[1] == 3:
-        number, column = number + 1, 0  # a line break right behind the quotes is no part of the string
-    rows = []
-    for offset, row in enumerate(equations.split("\n")):
-        line = min(number + offset, len(lines) - 1)
-        first = column if offset == 0 else 0
-        rows.append(tuple((line + 1, first + index + 1) for index in range(len(row) + 1)))
-    return tuple(rows)
+    def walk(self) -> None:
+        """Every statement of the document."""
+        table: Path = ()
+        self._skip(_BLANK)
+        while self._at < len(self._text):
+            if self._text[self._at] == "[":
+                start = self._at
+                self._at += 2 if self._text.startswith("[[", start) else 1
+                table = self._key(())
+                self.entries[table] = self._place(start)
+                self._at = self._text.index("]", self._at)
+                self._skip(_CLOSING)
+            else:
+                self._pair(table)
+            self._skip(_BLANK)
+
+    def _skip(self, pattern: re.Pattern[str]) -> str:
+        found = pattern.match(self._text, self._at)
+        self._at = found.end() if found else self._at
+        return found.group() if found else ""
+
+    def _place(self, offset: int) -> Place:
+        line = bisect_right(self._lines, offset)
+        return line, offset - self._lines[line - 1] + 1
+
+    def _key(self, table: Path) -> Path:
+        """A key within ``table``, dotted perhaps; each of its parts has a place."""
+        path = table
+        dot = " "
+        while dot:
+            self._skip(_SPACE)
+            start = self._at
+            quoted = self._text[start] in "\"'"
+            part = self._skip(_STRING)[1:-1] if quoted else self._skip(_BARE)
+            path = (*path, part)
+            self.entries.setdefault(path, self._place(start))
+            dot = self._skip(_DOT)
+        return path
+
+    def _pair(self, table: Path) -> None:
+        path = self._key(table)
+        self._skip(_EQUALS)
+        self._value(path)
+
+    def _value(self, path: Path) -> None:
+        start = self._at
+        opening = self._text[start]
+        if opening in "\"'":
+            self._skip(_STRING)
+            if path == EQUATIONS:
+                self.characters = self._rows(start)
+        elif opening in "[{":
+            self._at += 1
+            self._skip(_BETWEEN)
+            while self._text[self._at] not in "]}":
+                if opening == "{":
+                    self._pair(path)
+                else:
+                    self._value(path)
+                self._skip(_BETWEEN)
+            self._at += 1
+        else:
+            self._skip(_SCALAR)
+
+    def _rows(self, start: int) -> tuple[tuple[Place, ...], ...]:
+        """For each line of the string from ``start`` to here, the places of its characters and of its end."""
+        quote = self._text[start]
+        width = 3 if self._text.startswith(quote * 3, start) and self._at - start >= 6 else 1
+        first, last = start + width, self._at - width
+        if width == 3 and self._text.startswith("\n", first):
+            first += 1  # a line break right behind the quotes is no part of the string
+        rows: list[list[Place]] = [[]]
+        for offset, raw in self._decoded(first, last, escapes=quote == '"'):
+            rows[-1].append(self._place(offset))
+            if _NEWLINE.fullmatch(raw):
+                rows.append([])
+        rows[-1].append(self._place(last))
+        return tuple(tuple(row) for row in rows)
+
+    def _decoded(self, at: int, end: int, *, escapes: bool) -> Iterator[tuple[int, str]]:
+        """The offset and the spelling of each character of a string's value."""
+        while at < end:
+            found = _ESCAPE.match(self._text, at, end) if escapes else None
+            raw = found.group() if found else self._text[at]
+            # A backslash at the end of a line joins it with the next one: it stands for nothing.
+            if not (found and raw[1] in " \t\n"):
+                yield at, raw
+            at += len(raw)

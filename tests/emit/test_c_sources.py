@@ -1,0 +1,64 @@
+"""The generated C: free of warnings, clean under the sanitizers, within its buffers, on every path of registers."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from symrnn import load, render
+from tests.emit.c_harness import harness
+
+CELLS = Path(__file__).resolve().parents[1] / "cells"
+NAMES = ("rnn", "lstm", "gru", "gru_reset_after", *sorted(str(path) for path in CELLS.glob("*.toml")))
+WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wpedantic", "-Werror")
+ARITHMETIC = ("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
+SANITIZERS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+
+def _sources(name: str, folder: Path) -> str:
+    cell = load(name)
+    for file, text in render(cell, backends=("c",)).items():
+        if file.endswith((".c", ".h")):
+            (folder / file).write_text(text)
+    return cell.name
+
+
+def _run(*command: str, folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
+
+
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: Path(name).stem)
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_compiles_without_a_warning(compiler: str, name: str, tmp_path: Path) -> None:
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    stem = _sources(name, tmp_path)
+    _run(compiler, *WARNINGS, *ARITHMETIC, "-O1", "-march=native", "-c", f"{stem}.c", folder=tmp_path)
+
+
+@pytest.mark.parametrize("path", [(), ("-DSYMRNN_PLAIN",)], ids=["vectors", "plain"])
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: Path(name).stem)
+def test_stays_within_its_buffers(name: str, path: tuple[str, ...], tmp_path: Path) -> None:
+    if shutil.which("gcc") is None:
+        pytest.skip("gcc is not installed")
+    cell = load(name)
+    sizes = {"input": 3, "hidden": 19, **dict.fromkeys(cell.sizes[2:], 5)}
+    if cell.input_is_hidden:
+        sizes["input"] = sizes["hidden"]
+    stem = _sources(name, tmp_path)
+    (tmp_path / "main.c").write_text(harness(cell, sizes))
+    flags = ("-std=c11", *ARITHMETIC, *SANITIZERS, *path)
+    _run("gcc", *flags, f"{stem}.c", "main.c", "-o", "main", "-lm", folder=tmp_path)
+    _run("./main", folder=tmp_path)
+
+
+def test_header_is_cplusplus(tmp_path: Path) -> None:
+    if shutil.which("g++") is None:
+        pytest.skip("g++ is not installed")
+    stem = _sources("lstm", tmp_path)
+    (tmp_path / "use.cpp").write_text(f'#include "{stem}.h"\nint main() {{ return {stem}_abi() == nullptr; }}\n')
+    _run("g++", "-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-c", "use.cpp", folder=tmp_path)
