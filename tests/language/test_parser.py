@@ -1,0 +1,219 @@
+"""Grammar: precedence as papers mean it, places, limits, and text that reads back to the tree it came from."""
+
+from __future__ import annotations
+
+import ast
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from symrnn.errors import CellError
+from symrnn.language.functions import FUNCTIONS, PUBLIC, REDUCTIONS
+from symrnn.language.parser import located, parse
+from symrnn.language.source import Source
+from symrnn.language.text import to_text
+from symrnn.language.tree import (
+    Binary,
+    Call,
+    Constant,
+    Expression,
+    MatVec,
+    Name,
+    Negate,
+    Number,
+    Power,
+    Reduce,
+    integer,
+)
+
+CONSTANTS = {"k": (Fraction(1, 4), "0.25")}
+A, B, C, X, R, H = (Name(name) for name in "abcxrh")
+
+
+def tree(right: str) -> Expression:
+    (assignment,) = parse(f"y = {right}", Source(), CONSTANTS)
+    return assignment.expression.node
+
+
+def number(text: str) -> Number:
+    return Number(Fraction(text), text)
+
+
+def form(matrix: str, operand: Expression, *, transposed: bool = False) -> MatVec:
+    return MatVec(matrix, transposed, operand)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("-W @ x", Negate(form("W", X))),
+        ("--W @ x", Negate(Negate(form("W", X)))),
+        ("+W @ x", form("W", X)),
+        ("r * W @ h", Binary("*", R, form("W", H))),
+        ("r / W @ h", Binary("/", R, form("W", H))),
+        ("-r * W @ h", Binary("*", Negate(R), form("W", H))),
+        ("r * -W @ h", Binary("*", R, Negate(form("W", H)))),
+        ("W @ x * r", Binary("*", form("W", X), R)),
+        ("-W @ x * r", Binary("*", Negate(form("W", X)), R)),
+        ("W @ x / r * a", Binary("*", Binary("/", form("W", X), R), A)),
+        ("r * W @ h * a", Binary("*", Binary("*", R, form("W", H)), A)),
+        ("W @ x * V @ h", Binary("*", form("W", X), form("V", H))),
+        ("r * (W @ h * a)", Binary("*", R, Binary("*", form("W", H), A))),
+        ("W @ V @ x", form("W", form("V", X))),
+        ("W @ (V @ x)", form("W", form("V", X))),
+        ("W @ -V @ x", form("W", Negate(form("V", X)))),
+        ("W @ -x", form("W", Negate(X))),
+        ("W @ x ** 2", form("W", Power(X, Fraction(2)))),
+        ("(W @ x) ** 2", Power(form("W", X), Fraction(2))),
+        ("W @ (r * h)", form("W", Binary("*", R, H))),
+        ("W @ tanh(x)", form("W", Call("tanh", (X,)))),
+        ("W.T @ x", form("W", X, transposed=True)),
+        ("-W.T @ V.T @ x", Negate(form("W", form("V", X, transposed=True), transposed=True))),
+        ("(W) @ x", form("W", X)),
+        ("(W.T) @ x", form("W", X, transposed=True)),
+        ("W @ x + V @ h", Binary("+", form("W", X), form("V", H))),
+        ("a - b - c", Binary("-", Binary("-", A, B), C)),
+        ("a - (b - c)", Binary("-", A, Binary("-", B, C))),
+        ("a / b * c", Binary("*", Binary("/", A, B), C)),
+        ("a / (b * c)", Binary("/", A, Binary("*", B, C))),
+        ("-a ** 2", Negate(Power(A, Fraction(2)))),
+        ("(-a) ** 2", Power(Negate(A), Fraction(2))),
+        ("a ** -2", Power(A, Fraction(-2))),
+        ("a ** +0.5", Power(A, Fraction(1, 2))),
+        ("a ** (1/3)", Power(A, Fraction(1, 3))),
+        ("a ** (-1/3)", Power(A, Fraction(-1, 3))),
+        ("2 * a", Binary("*", integer(2), A)),
+        ("1e-3 + .5 + 2.", Binary("+", Binary("+", number("1e-3"), number(".5")), number("2."))),
+        ("k * a", Binary("*", Constant("k", Fraction(1, 4), "0.25"), A)),
+        ("maximum(a, tanh(b))", Call("maximum", (A, Call("tanh", (B,))))),
+        ("mean(a) + sum(b)", Binary("+", Reduce("mean", A), Reduce("sum", B))),
+    ],
+)
+def test_precedence(text: str, expected: Expression) -> None:
+    assert tree(text) == expected
+
+
+NUMBERS = ("2", "0.50", "1e-5", ".25", "3.", "12E+3")
+EXPONENTS = (Fraction(2), Fraction(-1), Fraction(1, 2), Fraction(-1, 3), Fraction(64), Fraction(1, 10), Fraction(0))
+LEAVES = st.one_of(
+    st.sampled_from([A, B, C, X, R, H, Name("h'")]),
+    st.sampled_from([Constant("k", Fraction(1, 4), "0.25"), *map(number, NUMBERS)]),
+)
+
+
+def larger(parts: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
+    unary = tuple(name for name in PUBLIC if name not in REDUCTIONS and FUNCTIONS[name].arity == 1)
+    return st.one_of(
+        st.builds(Negate, parts),
+        st.builds(Binary, st.sampled_from("+-*/"), parts, parts),
+        st.builds(Power, parts, st.sampled_from(EXPONENTS)),
+        st.builds(Call, st.sampled_from(unary), st.tuples(parts)),
+        st.builds(Call, st.sampled_from(("minimum", "maximum")), st.tuples(parts, parts)),
+        st.builds(MatVec, st.sampled_from(("W", "V")), st.booleans(), parts),
+        st.builds(Reduce, st.sampled_from(REDUCTIONS), parts),
+    )
+
+
+@given(st.recursive(LEAVES, larger, max_leaves=12))
+def test_text_reads_back_to_the_same_tree(expression: Expression) -> None:
+    assert tree(to_text(expression)) == expression
+
+
+def test_every_node_has_its_place() -> None:
+    text = "# first\n  m = r * (W @ x)  # µ\n\nh' = (tanh(m)\n  - V.T @ h\n  + k)\n"
+    first, second = parse(text, Source(), CONSTANTS)
+    assert (first.target, first.place) == ("m", (2, 3))
+    assert [(to_text(node.node), node.place) for node in located(first.expression)] == [
+        ("r * W @ x", (2, 7)),
+        ("r", (2, 7)),
+        ("W @ x", (2, 12)),
+        ("x", (2, 16)),
+    ]
+    assert second.place == (4, 1)
+    places = {to_text(node.node): node.place for node in located(second.expression)}
+    assert places["tanh(m)"] == (4, 7)
+    assert places["V.T @ h"] == (5, 5)
+    assert places["k"] == (6, 5)
+
+
+def error(text: str) -> CellError:
+    with pytest.raises(CellError) as raised:
+        parse(text, Source(), CONSTANTS)
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    ("left", "remedy"),
+    [
+        ("(U - U.T)", "write `U @ h - U.T @ h`"),
+        ("(U + V)", "write `U @ h + V @ h`"),
+        ("(r * W)", "write `r * (W @ h)`"),
+        ("(W @ V)", "write `W @ (V @ h)`"),
+        ("(-W)", "write `-(W @ h)`"),
+        ("2", "found `2`"),
+        ("W.t", "found `W.t`"),
+        ("W.T.T", "found `W.T.T`"),
+        ("tanh(W)", "found `tanh(W)`"),
+        ("tanh", "is a function"),
+        ("k", "`k` is a constant"),
+        ("a * (U - V)", "write `U @ h - V @ h`"),
+    ],
+)
+def test_left_of_a_product_stands_a_parameter(left: str, remedy: str) -> None:
+    fault = error(f"y = {left} @ h")
+    assert remedy in fault.message
+    assert fault.line == 1
+    inner = left.rpartition("(")[2] if left.endswith(")") and "tanh" not in left else left
+    assert fault.column == len("y = ") + left.index(inner) + 1
+
+
+@pytest.mark.parametrize("text", ["65", "-64.5", "1e30", "(65/1)", "(1/0)", "b", "k", "(2 + 1)", "2 ** 3"])
+def test_an_exponent_is_a_small_number(text: str) -> None:
+    assert "exponent" in error(f"y = a ** {text}").message
+
+
+@pytest.mark.parametrize("text", ["64", "-64", "(128/2)"])
+def test_an_exponent_may_be_64(text: str) -> None:
+    assert abs(getattr(tree(f"a ** {text}"), "exponent")) == 64  # noqa: B009 - a union without the attribute
+
+
+@pytest.mark.parametrize("text", ["1e39", "1e999", "1e999999999", "1e-999999999", "9" * 40])
+def test_a_number_fits_a_float(text: str) -> None:
+    assert "beyond what a float holds" in error(f"y = {text} * a").message
+
+
+def test_zero_is_a_number_however_it_is_written() -> None:
+    assert tree("0.0e-999") == Number(Fraction(0), "0.0e-999")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 101 + "a" + ")" * 101,
+        "-" * 60_000 + "a",
+        "tanh(" * 101 + "a" + ")" * 101,
+        " + ".join(["a"] * 102),
+        "a" + "**2" * 9000,
+    ],
+    ids=["parentheses", "signs", "calls", "terms", "powers"],
+)
+def test_depth_is_limited(text: str) -> None:
+    assert "deep" in error(f"y = {text}").message
+
+
+def test_a_hundred_terms_are_not_too_deep() -> None:
+    assert to_text(tree(" + ".join(["a"] * 100))) == " + ".join(["a"] * 100)
+
+
+def test_the_number_of_nodes_is_limited() -> None:
+    text = "a"
+    for _ in range(12):
+        text = f"({text} + {text})"
+    assert "more than 5000 parts" in error(f"y = {text}").message
+
+
+def test_length_is_limited_before_anything_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ast, "parse", None)
+    assert "10000008 characters; the most is 65536" in error("h' = x #" + " " * 10_000_000).message

@@ -1,0 +1,110 @@
+"""Sizes by unification: what is inferred, what is declared, what broadcasts, and what cannot agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from symrnn.errors import CellError
+from symrnn.language.cell import Cell
+from symrnn.language.compose import SizeEntry
+
+Shapes = dict[str, tuple[str, ...]]
+
+
+def shapes(text: str, sizes: Mapping[str, SizeEntry] | None = None) -> Shapes:
+    return {variable.name: variable.shape for variable in Cell.from_equations(text, sizes=sizes).variables}
+
+
+INPUT, HIDDEN, ONE, INNER = "input", "hidden", "1", "inner"
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes", "expected"),
+    [
+        ("h' = W @ x + U @ h + b", {}, {"W": (HIDDEN, INPUT), "U": (HIDDEN, HIDDEN), "b": (HIDDEN,), "x": (INPUT,)}),
+        ("h' = h * p", {}, {"x": (INPUT,), "p": (HIDDEN,)}),
+        ("m = p * x\nh' = W @ m", {}, {"p": (INPUT,), "m": (INPUT,), "W": (HIDDEN, INPUT)}),
+        ("m = V @ W @ x\nh' = m", {}, {"W": (HIDDEN, INPUT), "V": (HIDDEN, HIDDEN)}),
+        ("h' = W.T @ x", {}, {"W": (INPUT, HIDDEN)}),
+        ("m = W.T @ h\nh' = W @ (m - x)", {}, {"W": (HIDDEN, INPUT), "m": (INPUT,)}),
+        ("m = p\nh' = U @ m + U @ q", {}, {"m": (HIDDEN,), "p": (HIDDEN,), "q": (HIDDEN,)}),
+        ("m = W @ x\nn = V @ m\nh' = n", {"m": INNER}, {"W": (INNER, INPUT), "V": (HIDDEN, INNER), "m": (INNER,)}),
+        ("h' = V @ (W @ x)", {"W": [INNER, INPUT]}, {"W": (INNER, INPUT), "V": (HIDDEN, INNER)}),
+        ("h' = V.T @ W @ x", {"V": [INNER, HIDDEN]}, {"W": (INNER, INPUT), "V": (INNER, HIDDEN)}),
+        ("c' = W @ x\nh' = R @ c'", {"h": INNER}, {"c": (HIDDEN,), "h'": (INNER,), "h": (INNER,), "R": (INNER, HIDDEN)}),
+        ("h' = s * h + mean(x)", {"s": 1}, {"s": (ONE,)}),
+        ("h' = s * h + mean(x)", {"s": "1"}, {"s": (ONE,)}),
+        ("s = mean(x) + 2\nh' = s * h", {}, {"s": (ONE,)}),
+        ("s = mean(x) * p\nh' = s * h", {}, {"s": (HIDDEN,), "p": (HIDDEN,)}),
+        ("s = mean(x) * p\nh' = s * h", {"p": 1}, {"s": (ONE,), "p": (ONE,)}),
+        ("s = w @ x\nh' = s * h", {"s": 1}, {"w": (ONE, INPUT), "s": (ONE,)}),
+        ("h' = (w @ x) * h", {"w": [1, INPUT]}, {"w": (ONE, INPUT)}),
+        ("h' = V @ mean(x)", {}, {"V": (HIDDEN, ONE)}),
+        ("h' = mean(x)", {}, {"h'": (HIDDEN,)}),
+        ("h' = 1", {}, {"h'": (HIDDEN,), "x": (INPUT,)}),
+        ("m = mean(x)\nh' = m", {"m": HIDDEN}, {"m": (HIDDEN,)}),
+        ("n' = mean(x) + n\nh' = n' * h", {"n": 1}, {"n": (ONE,), "n'": (ONE,), "h": (HIDDEN,)}),
+        ("h' = mean(b) * h", {}, {"b": (HIDDEN,)}),
+        ("h' = mean(b) * h", {"b": INNER}, {"b": (INNER,)}),
+    ],
+)
+def test_shapes(text: str, sizes: Mapping[str, SizeEntry], expected: Shapes) -> None:
+    found = shapes(text, sizes)
+    assert {name: found[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes"),
+    [
+        ("h' = tanh(x + h)", {}),
+        ("h' = U @ h + U @ x", {}),
+        ("h' = U @ h + U.T @ h + U @ x", {}),
+        ("m = p * x\nn = p * h\nh' = m + W @ n", {}),
+        ("h' = W @ x", {"x": HIDDEN}),
+        ("h' = W @ x + b", {"b": INPUT}),
+        ("h' = V @ (b * x)", {"b": HIDDEN}),
+    ],
+)
+def test_input_may_be_forced_to_be_hidden(text: str, sizes: Mapping[str, SizeEntry]) -> None:
+    cell = Cell.from_equations(text, sizes=sizes)
+    assert cell.input_is_hidden
+    assert {size for variable in cell.variables for size in variable.shape} == {HIDDEN}
+    assert cell.sizes == (INPUT, HIDDEN)
+
+
+def test_input_is_not_hidden_where_nothing_forces_it() -> None:
+    assert not Cell.from_equations("m = W.T @ h + x\nh' = W @ m").input_is_hidden
+
+
+def test_new_sizes_come_in_the_order_of_declaration() -> None:
+    text = "m = W @ x\nn = V @ m\nh' = U @ n"
+    cell = Cell.from_equations(text, sizes={"n": "rank", "V": ["rank", INNER]})
+    assert cell.sizes == (INPUT, HIDDEN, "rank", INNER)
+    assert cell.by_name["m"].shape == (INNER,)
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes", "place", "message"),
+    [
+        ("c' = W @ x\nh' = c' + h", {"h": INNER}, (2, 11), "`c'` has size hidden, `h` has size inner"),
+        ("h' = W @ x\nc' = (V @ c\n  + p)", {"c": INNER, "p": "rank"}, (3, 5), "size inner, `p` has size rank"),
+        ("c' = c\nh' = c", {"h": INNER}, (2, 1), "`h'` has size inner, but its right side has size hidden"),
+        ("m = x\nh' = W @ m", {"m": INNER}, (1, 1), "`m` has size inner, but its right side has size input"),
+        ("c' = W @ x\nh' = W @ h", {"c": INNER}, (2, 1), "`h'` has size hidden, but its right side has size inner"),
+        ("h' = W @ h\nc' = W @ c", {"c": INNER}, (2, 6), "`W` takes a vector of size hidden, but `c` has size inner"),
+        ("c' = W.T @ h\nh' = W.T @ c", {"c": INNER}, (2, 6), "`W.T` takes a vector of size hidden"),
+        ("h' = W @ x + W @ mean(x)", {}, (1, 14), "`W` takes a vector of size input, but `mean(x)` has size 1"),
+        ("h' = x + W @ h", {"x": INPUT, "h": INNER}, (1, 1), "`h'` has size inner, but its right side has size input"),
+        ("s = h\nh' = s * h", {"s": 1}, (1, 1), "`s` has size 1, but its right side has size hidden"),
+        ("h' = W @ k", {}, (1, 10), "a matrix takes a vector; `k` is a number"),
+        ("h' = h * mean(k + 1)", {}, (1, 15), "`mean` runs over the units of a vector; `k + 1` is a number"),
+    ],
+)
+def test_sizes_that_disagree(text: str, sizes: Mapping[str, SizeEntry], place: tuple[int, int], message: str) -> None:
+    constants = {"k": 2} if "k" in text else {}
+    with pytest.raises(CellError) as raised:
+        Cell.from_equations(text, sizes=sizes, constants=constants)
+    assert message in raised.value.message
+    assert (raised.value.line, raised.value.column) == place
