@@ -135,7 +135,12 @@ class _Writer:
         self._buffers: dict[str, Buffer] = {} if function is program.tangent else {b.name: b for b in program.forward.buffers}
         self._buffers |= {b.name: b for b in function.buffers}
         sizes = {size: f'p["size {size}"]' for size in program.cell.sizes}
-        allocator = Allocator((*_LOCALS, *(f"{b}_{suffix}" for b in self._buffers for suffix in ("t", "rows"))))
+        stems = [*self._buffers, *(v.name for v in function.system.variables if v.role is Role.INPUT)]
+        arrays = [f"{stem}{suffix}" for stem in stems for suffix in ("", "_t", "_rows")]
+        for state, _ in function.states:
+            arrays += [f"{state}{suffix}" for suffix in ("_states", "_now_t", "_next_t", "_now_rows", "_next_rows")]
+            arrays += [f"carry_{state}", f"gradient_{state}"]
+        allocator = Allocator((*_LOCALS, *arrays))
         values: dict[str, str] = {}
         for name in (*function.sizes, *(local for stage in function.stages for local in stage.local)):
             if name not in values:

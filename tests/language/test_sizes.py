@@ -33,7 +33,7 @@ INPUT, HIDDEN, ONE, INNER = "input", "hidden", "1", "inner"
         ("m = W @ x\nn = V @ m\nh' = n", {"m": INNER}, {"W": (INNER, INPUT), "V": (HIDDEN, INNER), "m": (INNER,)}),
         ("h' = V @ (W @ x)", {"W": [INNER, INPUT]}, {"W": (INNER, INPUT), "V": (HIDDEN, INNER)}),
         ("h' = V.T @ W @ x", {"V": [INNER, HIDDEN]}, {"W": (INNER, INPUT), "V": (INNER, HIDDEN)}),
-        ("c' = W @ x\nh' = R @ c'", {"h": INNER}, {"c": (HIDDEN,), "h'": (INNER,), "h": (INNER,), "R": (INNER, HIDDEN)}),
+        ("c' = W @ x\nh' = R @ c'", {"h": INNER}, {"c": (HIDDEN,), "h'": (INNER,), "R": (INNER, HIDDEN)}),
         ("h' = s * h + mean(x)", {"s": 1}, {"s": (ONE,)}),
         ("h' = s * h + mean(x)", {"s": "1"}, {"s": (ONE,)}),
         ("s = mean(x) + 2\nh' = s * h", {}, {"s": (ONE,)}),
@@ -89,7 +89,7 @@ def test_new_sizes_come_in_the_order_of_declaration() -> None:
     ("text", "sizes", "place", "message"),
     [
         ("c' = W @ x\nh' = c' + h", {"h": INNER}, (2, 11), "`c'` has size hidden, `h` has size inner"),
-        ("h' = W @ x\nc' = (V @ c\n  + p)", {"c": INNER, "p": "rank"}, (3, 5), "size inner, `p` has size rank"),
+        ("h' = W @ x\nc' = (c\n  + p)", {"c": INNER, "p": "rank"}, (3, 5), "`c` has size inner, `p` has size rank"),
         ("c' = c\nh' = c", {"h": INNER}, (2, 1), "`h'` has size inner, but its right side has size hidden"),
         ("m = x\nh' = W @ m", {"m": INNER}, (1, 1), "`m` has size inner, but its right side has size input"),
         ("c' = W @ x\nh' = W @ h", {"c": INNER}, (2, 1), "`h'` has size hidden, but its right side has size inner"),
