@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import cast
 
-from symrnn.build.kernels import build
 from symrnn.build.toolchain import find_compiler
 from symrnn.check.cases import CASES, Case
 from symrnn.check.kernels import Kernels, TangentKernels
 from symrnn.check.measure import CENTRAL, EXPANSION
 from symrnn.check.report import NotRun, Report, Row
 from symrnn.check.suite import Progress, not_smooth, run_suite
+from symrnn.derive.proof import DIGITS, prove
 from symrnn.errors import BuildError, CheckError
 from symrnn.language.cell import Cell
+from symrnn.pipeline import build
 
 BACKENDS = ("numpy", "c")
 PROOF_SIZES = (1, 2, 3)
@@ -84,4 +85,11 @@ def _left_out(cell: Cell, lacking: str) -> Iterator[NotRun]:
 
 
 def _proof_rows(cell: Cell) -> Iterator[Row]:
-    raise NotImplementedError
+    """The worst size of the scalar expansion for each gradient."""
+    worst: dict[str, Row] = {}
+    for item in prove(cell, PROOF_SIZES).compared:
+        case = f"{item.units} unit{'s'[: item.units > 1]}"
+        row = Row(cell.name, "sympy", "exact", EXPANSION, f"grad {item.array}", item.difference, 10.0**-DIGITS, case)
+        if item.array not in worst or row.error > worst[item.array].error:
+            worst[item.array] = row
+    yield from worst.values()

@@ -73,7 +73,9 @@ def _symbol_class(name: str, partials: tuple[Callable[..., Algebra], ...]) -> Al
     return type(name, (sympy.Function,), {"fdiff": fdiff, "nargs": (len(partials),), "is_commutative": True})
 
 
-def _row(name: str, partials: tuple[Callable[..., Algebra], ...], meaning: Callable[..., Algebra], **texts: Any) -> Function:
+def _row(
+    name: str, partials: tuple[Callable[..., Algebra], ...], meaning: Callable[..., Algebra], **texts: Any
+) -> Function:
     return Function(name, len(partials), _symbol_class(name, partials), partials, meaning, **texts)
 
 
@@ -185,7 +187,7 @@ _sin = _row(
     c_needs=("v_sin",),
     latex=r"\sin({0})",
 )
-_cos = _row(
+_cos: Function = _row(
     "cos",
     (lambda y, a: -_sin.symbol(a),),
     sympy.cos,

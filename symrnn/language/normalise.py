@@ -198,5 +198,3 @@ def _hint(node: Expression, target: str) -> str:
             return f"{_plain(left)}_{_plain(right)}"
         case _:
             return f"{_plain(target)}_part"
-
-

@@ -103,7 +103,8 @@ class Restorer:
         return (factor.is_Add, self._key(factor))
 
     def _sum(self, expression: Algebra) -> Expression:
-        positive, negative = [], []
+        positive: list[Algebra] = []
+        negative: list[Algebra] = []
         for term in sorted(expression.args, key=self._key):
             (negative if term.could_extract_minus_sign() and not term.is_Add else positive).append(term)
         if not positive:

@@ -10,6 +10,7 @@ import pytest
 
 from symrnn.errors import CellError
 from symrnn.language.cell import Cell
+from symrnn.language.compose import Number
 from symrnn.language.system import Role
 from symrnn.language.text import to_text
 from symrnn.language.tree import Constant, walk
@@ -102,7 +103,7 @@ def test_constants_are_exact(value: Any, text: str, exact: Fraction) -> None:
 
 
 def test_initial_values() -> None:
-    init = {"W": "orthogonal", "U": "identity", "b": "zeros", "p": 0.5, "q": "-1e-2", "r": 3, "s": "uniform"}
+    init: dict[str, Number] = {"W": "orthogonal", "U": "identity", "b": "zeros", "p": 0.5, "q": "-1e-2", "r": 3, "s": "uniform"}
     cell = Cell.from_equations("h' = W @ x + U @ h + b + p + q + r + s", init=init)
     assert cell.init == init | {"p": "0.5", "r": "3"}
 

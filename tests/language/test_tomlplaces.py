@@ -60,7 +60,7 @@ def test_keys_stand_where_they_are_written() -> None:
         ("a = '''\n[x]\nh = 1\n'''\n[sizes]\n\n\th = 1", (7, 2)),
         ('a = """\\"""\nh = 1"""\n[sizes]\nh = 1', (4, 1)),
         ('a = """b""""\nsizes = {h = 1}', (2, 10)),
-        ('[[a]]\n[[a]]\nh = 1\n[sizes]\nh = 2', (5, 1)),
+        ("[[a]]\n[[a]]\nh = 1\n[sizes]\nh = 2", (5, 1)),
     ],
 )
 def test_tables_have_many_forms(text: str, place: tuple[int, int]) -> None:
@@ -71,7 +71,7 @@ def test_tables_have_many_forms(text: str, place: tuple[int, int]) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        "\"h' = x\"",
+        '"h\' = x"',
         "'h = x'",
         "'''h' = x\n  c' = h'''",
         "'''\nh' = x\n\n  c' = h\n'''",

@@ -1,0 +1,260 @@
+"""Wrong cell files: each is refused with its line, its column, what was expected and the nearest right name.
+
+Nothing is run on the way, nothing imported and nothing written.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from symrnn.errors import CellError
+from symrnn.language.cellfile import load
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A wrong cell file.
+
+    Attributes:
+        text: the equations, from line 3 on; or the whole file.
+        place: line and column in the file.
+        message: part of what is said.
+        tail: tables behind the equations.
+    """
+
+    label: str
+    text: str
+    place: tuple[int, int]
+    message: str
+    tail: str = ""
+    whole: bool = field(default=False, kw_only=True)
+
+    @property
+    def file(self) -> str:
+        return self.text if self.whole else f'name = "bad"\nequations = """\n{self.text}\n"""\n{self.tail}'
+
+
+GOOD = "h' = tanh(W @ x + U @ h + b)"  # with a tail, which then begins in line 5
+
+WRONG = (
+    Wrong("unknown function", "h' = sigmod(W @ x)", (3, 6), "there is no function `sigmod`; did you mean `sigmoid`?"),
+    Wrong("unknown function, none near", "h' = 2 * zzz(x)", (3, 10), "the functions are sigmoid, tanh,"),
+    Wrong("a state called", "h' = h(x)", (3, 6), "to multiply write `h * (…)`"),
+    Wrong("a function of derivatives", "h' = prefer(x, h)", (3, 6), "there is no function `prefer`"),
+    Wrong("function without argument", "h' = tanh * x", (3, 6), "`tanh` is a function: its argument follows"),
+    Wrong("too few arguments", "h' = maximum(x)", (3, 6), "`maximum` takes 2 arguments, found 1"),
+    Wrong("too many arguments", "h' = mean(x, h)", (3, 6), "`mean` takes 1 argument, found 2"),
+    Wrong("keyword argument", "h' = tanh(a=x)", (3, 6), "`tanh` takes plain arguments"),
+    Wrong(
+        "next value above its assignment", "h' = c' + x\nc' = h", (3, 6), "`c'` is read before it is assigned in line 4"
+    ),
+    Wrong("intermediate above its assignment", "h' = m\nm = x", (3, 6), "`m` is read before it is assigned in line 4"),
+    Wrong("intermediate of itself", "m = m + x\nh' = m", (3, 5), "`m` is read before it is assigned in line 3"),
+    Wrong("next value never assigned", "cell' = x\nh' = cel'", (4, 6), "`cel'` is never assigned"),
+    Wrong("next value misspelt", "cell' = x\nh' = cel'", (4, 6), "did you mean `cell'`?"),
+    Wrong("assigned twice", "h' = x\n\nh' = h", (5, 1), "`h'` is assigned a second time, after line 3"),
+    Wrong("state assigned as intermediate", "h' = x\nh = x", (4, 1), "`h` is a state, because `h'` is assigned"),
+    Wrong("intermediate that becomes a state", "h = x\nh' = h", (3, 1), "`h` is a state, because `h'` is assigned"),
+    Wrong("input assigned", "x = h\nh' = x", (3, 1), "`x` is the input of the step and is never assigned"),
+    Wrong("next value of the input", "x' = h\nh' = h", (3, 1), "`x` is the input of the step and is never assigned"),
+    Wrong("function assigned", "exp = x\nh' = h", (3, 1), "`exp` is a function of the language"),
+    Wrong("hidden function as a name", "sign = x\nh' = sign", (4, 6), "`sign` is a function of the language"),
+    Wrong("constant assigned", "k = x\nh' = k", (3, 1), "`k` is a constant from [constants]", "[constants]\nk = 1\n"),
+    Wrong("unused intermediate", "h' = x\n  m = x", (4, 3), "`m` is assigned and never used"),
+    Wrong("no state", "m = x", (3, 1), "there is no state"),
+    Wrong(
+        "size conflict",
+        "c' = c\nh' = c + h",
+        (4, 10),
+        "`c` has size inner, `h` has size hidden",
+        '[sizes]\nc = "inner"\n',
+    ),
+    Wrong("matrix used elementwise", "h' = W * h + W @ x", (3, 14), "`W` is a matrix, left of `@`, and a vector"),
+    Wrong(
+        "matrix between sizes", "h' = U @ h\nc' = U @ c", (4, 6), "takes a vector of size hidden", '[sizes]\nc = "p"\n'
+    ),
+    Wrong("sum of matrices", "h' = (U - U.T) @ h", (3, 7), "write `U @ h - U.T @ h`"),
+    Wrong("scaled matrix", "r = x\nh' = (r * W) @ h", (4, 7), "write `r * (W @ h)`"),
+    Wrong(
+        "vector as a matrix",
+        "r = x\nh' = r @ h",
+        (4, 6),
+        "`r` is a vector of the step; for elementwise products write `*`",
+    ),
+    Wrong("input as a matrix", "h' = x.T @ h", (3, 6), "`x` is a vector of the step"),
+    Wrong("transposed vector", "h' = h * b.T", (3, 10), "`.T`, which stands left of `@`"),
+    Wrong("word of C", "h' = W @ x + register", (3, 14), "`register` is a word of C and cannot be a name"),
+    Wrong("word of Python", "h' = W @ x + is", (3, 14), "`is` is a word of Python and cannot be a name"),
+    Wrong("name too long", f"h' = {'a' * 64}", (3, 6), "has 64 characters; the most is 63"),
+    Wrong("name with an underscore in front", "h' = _b", (3, 6), "`_b` is no name"),
+    Wrong("Greek letter", "h' = α * x", (3, 6), "unexpected `α` (GREEK SMALL LETTER ALPHA): names are of a-z"),
+    Wrong("minus of a word processor", "h' = x − h", (3, 8), "unexpected `−`: write `-`"),
+    Wrong("unbalanced quote", "h' = W @ 'x", (3, 10), "quotation marks have no other use"),
+    Wrong("string", 'h\' = x + \\"a\\"', (3, 10), "equations hold no strings"),
+    Wrong("huge exponent", "h' = x ** 1e9", (3, 11), "the exponent 1e9 is too large: at most 64"),
+    Wrong("variable exponent", "h' = x ** h", (3, 11), "an exponent is a number"),
+    Wrong("huge number", "h' = x * 1e999999999", (3, 10), "beyond what a float holds"),
+    Wrong("hexadecimal number", "h' = x * 0x1f", (3, 10), "numbers are decimal"),
+    Wrong("imaginary number", "h' = x * 2j", (3, 10), "numbers are decimal"),
+    Wrong("import", "h' = __import__('os').getpid() * x", (3, 6), "`__import__` is no name"),
+    Wrong("import statement", "import os\nh' = x", (3, 1), "`import` is a word of Python"),
+    Wrong("attribute", "h' = x.real", (3, 6), "there are no attributes but `.T`"),
+    Wrong("call of an attribute", "h' = x.mean(h)", (3, 6), "a function is called by its name alone"),
+    Wrong("lambda", "h' = lambda: x", (3, 6), "`lambda` is a word of Python"),
+    Wrong("comparison", "h' = x < h", (3, 8), "unexpected `<`"),
+    Wrong("equality", "h' = x == h", (3, 6), "nothing is compared"),
+    Wrong("subscript", "h' = x[0]", (3, 7), "there is no indexing"),
+    Wrong("condition", "h' = x if h else b", (3, 8), "`if` is a word of Python"),
+    Wrong("walrus", "h' = (a := x)", (3, 9), "unexpected `:`"),
+    Wrong("tuple", "h' = x, h", (3, 6), "one value on its right side"),
+    Wrong("two statements", "h' = x; c' = x", (3, 7), "each equation has a line of its own"),
+    Wrong("two assignments", "h' = c' = x", (3, 6), "an equation has one `=`"),
+    Wrong("augmented assignment", "h' += x", (3, 4), "expected `=` after `h'`, found `+`"),
+    Wrong("no assignment", "h' = x\ntanh(h)", (4, 5), "expected `=` after `tanh`, found `(`"),
+    Wrong("left side an expression", "2 * h' = x", (3, 1), "expected a name in front of `=`, found `2`"),
+    Wrong("floor division", "h' = x // h", (3, 6), "division is written `/`"),
+    Wrong("power of a spreadsheet", "h' = x^2", (3, 7), "a power is written `**`"),
+    Wrong("missing operator", "h' = 2 x", (3, 8), "expected an operator between `2` and `x`"),
+    Wrong("missing operand", "h' = x * / h", (3, 10), "expected an operand after `*`, found `/`"),
+    Wrong("unfinished line", "h' = x +\nc' = h", (3, 9), "goes on in the next line inside parentheses"),
+    Wrong("open parenthesis", "h' = tanh(x\nc' = (h", (4, 6), "this parenthesis is never closed"),
+    Wrong("closed parenthesis", "h' = tanh(x))", (3, 13), "this parenthesis closes nothing"),
+    Wrong("deep nesting", "h' = " + "(" * 150 + "x" + ")" * 150, (3, 106), "nested more than 100 deep"),
+    Wrong("deep signs", "h' = " + "-" * 50_000 + "x", (3, 1), "nested more than 100 deep"),
+    Wrong("long equations", "h' = x #" + "a" * 70_000, (3, 1), "the most is 65536"),
+    Wrong("end of a comment", "h' = x  # */", (3, 11), "unexpected `*/` in a comment"),
+    Wrong("prime apart", "h ' = x", (3, 3), "a prime stands directly after the name"),
+    Wrong("two primes", "h'' = x", (3, 3), "a prime stands directly after the name"),
+    Wrong("reduction of a number", "h' = mean(2) * x", (3, 11), "`2` is a number"),
+    Wrong("unknown key", GOOD, (5, 1), "`tilte` is no key of a cell file; did you mean `title`?", "tilte = 'a'\n"),
+    Wrong("unknown table", GOOD, (5, 1), "`sises` is no key of a cell file; did you mean `sizes`?", "[sises]\nh = 1\n"),
+    Wrong("number as a title", GOOD, (6, 1), "title: expected a string, found 3", "\ntitle = 3\n"),
+    Wrong("float as a title", GOOD, (5, 1), "title: expected a string, found '3.5'", "title = 3.5\n"),
+    Wrong("string as a table", GOOD, (5, 1), "sizes: expected a table, `[sizes]`, found 'h'", "sizes = 'h'\n"),
+    Wrong("list as a table", GOOD, (5, 1), "init: expected a table", "init = ['ones']\n"),
+    Wrong("title of two lines", GOOD, (5, 1), "title: expected one line", 'title = "a\\nb"\n'),
+    Wrong("init of an unknown name", GOOD, (6, 1), "[init] b_f: there is no such parameter", '[init]\nb_f = "ones"\n'),
+    Wrong("init of a state", GOOD, (6, 3), "the parameters are W, U, b", '[init]\n  h = "ones"\n'),
+    Wrong("init misspelt", GOOD, (7, 1), "did you mean `zeros`?", '[init]\nW = "ones"\nb = "zeroes"\n'),
+    Wrong("init of the wrong kind", GOOD, (6, 1), "only a matrix can be orthogonal", '[init]\nb = "orthogonal"\n'),
+    Wrong("init a number in quotes", GOOD, (6, 1), "a number stands without quotation marks", "[init]\nb = '0.5'\n"),
+    Wrong("size of an unknown name", GOOD, (6, 1), "[sizes] V: the equations have no such name", "[sizes]\nV = 'p'\n"),
+    Wrong("one size for a matrix", GOOD, (6, 1), '`["rows", "columns"]`', "[sizes]\nW = 'hidden'\n"),
+    Wrong("size a number", GOOD, (6, 1), "the name of another size, or 1, found 8", "[sizes]\nb = 8\n"),
+    Wrong("size in an inline table", GOOD, (5, 11), "the name of another size, or 1, found 8", "sizes = { b = 8 }\n"),
+    Wrong(
+        "constant in quotes",
+        GOOD,
+        (6, 1),
+        "[constants] k: expected a number, found the string '1'",
+        "[constants]\nk = '1'\n",
+    ),
+    Wrong(
+        "constant infinite",
+        GOOD,
+        (6, 1),
+        "[constants] k: expected a finite number, found 'inf'",
+        "[constants]\nk = inf\n",
+    ),
+    Wrong("constant a list", GOOD, (6, 1), "[constants] k: expected a finite number", "[constants]\nk = [1]\n"),
+    Wrong("constant unused", GOOD, (6, 1), "[constants] k: the equations never use it", "[constants]\nk = 1\n"),
+    Wrong("constant huge", GOOD, (5, 11), "beyond what a float holds", f"constants.k = 0x{'f' * 9000}\n"),
+    Wrong("output no state", GOOD, (5, 1), "output: `c` is no state", "output = 'c'\n"),
+    Wrong("no name", 'equations = "h\' = x"\n', (1, 1), "`name` is missing", whole=True),
+    Wrong("no equations", 'name = "a"\n', (1, 1), "`equations` is missing", whole=True),
+    Wrong("name of two words", 'name = "a b"\nequations = "h\' = x"\n', (1, 1), "name: `a b` is no name", whole=True),
+    Wrong("equations in one line", "name = 'a'\nequations = \"z = x\\nh' = y\"\n", (2, 14), "never used", whole=True),
+    Wrong(
+        "equations with an escape",
+        'name = "a"\nequations = "h\\u0027 = x; h"\n',
+        (2, 25),
+        "line of its own",
+        whole=True,
+    ),
+    Wrong("no TOML", "name = 'a'\nequations = \n", (2, 13), "this is no TOML: Invalid value", whole=True),
+    Wrong("TOML string not closed", 'name = "a"\nequations = """\nh\' = x\n', (4, 1), "this is no TOML", whole=True),
+    Wrong("key twice", "name = 'a'\nname = 'b'\n", (2, 11), "this is no TOML: Cannot overwrite a value", whole=True),
+    Wrong("deep TOML", f"name = {'[' * 100_000}\n", (1, 0), "nested too deeply", whole=True),
+    Wrong("long TOML number", f"name = {'1' * 9000}\n", (1, 1), "this is no TOML", whole=True),
+    Wrong("nothing", "", (1, 1), "`name` is missing", whole=True),
+)
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.label)
+def test_a_wrong_file_is_refused_with_its_place(wrong: Wrong, tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(wrong.file, encoding="utf-8")
+    began = time.perf_counter()
+    with pytest.raises(CellError) as raised:
+        load(path)
+    assert wrong.message in raised.value.message
+    assert (raised.value.line, raised.value.column) == wrong.place
+    assert str(raised.value).startswith(f"{path}:{wrong.place[0]}:")
+    assert len(raised.value.message) < 400
+    assert time.perf_counter() - began < 5
+
+
+HOSTILE = (
+    "h' = __import__('os').system('touch gone')",
+    "h' = exec('1')",
+    "h' = (lambda: open('gone', 'w'))()",
+    "h' = x.__class__.__mro__",
+    "h' = tanh(x)\nimport os",
+    "h' = [open('gone', 'w') for a in x]",
+)
+
+Event = tuple[str, tuple[Any, ...]]
+
+
+class Listener:
+    """Collects what the interpreter reports of itself (`sys.audit`), while it is asked to.
+
+    An audit hook stays until the process ends, so there is one, and it is deaf outside `hear`.
+    """
+
+    def __init__(self) -> None:
+        self.events: list[Event] | None = None
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.events is not None:
+            self.events.append((event, arguments))
+
+    @contextmanager
+    def hear(self) -> Iterator[list[Event]]:
+        self.events = []
+        try:
+            yield self.events
+        finally:
+            self.events = None
+
+
+@pytest.fixture(scope="session")
+def listener() -> Listener:
+    hook = Listener()
+    sys.addaudithook(hook)
+    return hook
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "h' = tanh(W @ x + U @ h)"])
+def test_nothing_is_run_and_nothing_is_written(text: str, tmp_path: Path, listener: Listener) -> None:
+    file = tmp_path / "cell.toml"
+    file.write_text(f'name = "hostile"\nequations = """\n{text}\n"""\n')
+    with listener.hear() as events:
+        if text in HOSTILE:
+            with pytest.raises(CellError):
+                load(file)
+        else:
+            load(file)
+    kinds = {event for event, _ in events}
+    assert "open" in kinds
+    assert not kinds & {"exec", "import", "os.system", "os.exec", "os.posix_spawn", "subprocess.Popen", "os.remove"}
+    assert {mode for event, arguments in events if event == "open" for mode in arguments[1:2]} <= {"r", "rb"}
+    assert [path.name for path in tmp_path.iterdir()] == ["cell.toml"]
