@@ -104,7 +104,9 @@ def train(name: str, arguments: argparse.Namespace) -> Result:
     """Train one cell until its error on unseen sequences is below the tolerance, or the iterations are spent."""
     cell = symrnn.load(name)
     if cell.input_is_hidden:
-        raise ValueError(f"the cell {name!r} needs an input as large as its state; this problem's input has size {INPUTS}")
+        raise ValueError(
+            f"the cell {name!r} needs an input as large as its state; this problem's input has size {INPUTS}"
+        )
     kernels = symrnn.build(cell, backend=arguments.backend)
     layer = kernels.init_params(INPUTS, arguments.hidden, seed=arguments.seed, **dict(arguments.size))
     start_at(layer, [setting for setting in arguments.set if setting[0] in layer])

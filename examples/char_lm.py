@@ -298,7 +298,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.plot:
         levels = {f"ln({size}): every character alike": math.log(size), "held out, at the end": held_out}
         title = f"{model.kernels.CELL}, {arguments.hidden} units, {arguments.backend}"
-        draw(arguments.plot, {"training": (seconds, losses)}, levels, title=title, axes=("seconds", "nats per character"))
+        draw(
+            arguments.plot, {"training": (seconds, losses)}, levels, title=title, axes=("seconds", "nats per character")
+        )
         print(f"plot: {arguments.plot}")
     print("sample:")
     print(sample(model, text, arguments.prompt, arguments.sample, arguments.temperature, arguments.seed))

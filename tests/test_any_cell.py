@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from symrnn.build.toolchain import find_compiler
 
 import symrnn
+from symrnn.build.toolchain import find_compiler
 from symrnn.check.cases import CASES, Case, Problem, draw
 from symrnn.check.kernels import Result, run_kernels
 from symrnn.check.run import check

@@ -86,7 +86,9 @@ class Recurrences:
             yield f"  dL/d{each.parameter} = sum over t of {_bracketed(to_text(each.contribution), each.contribution)}"
 
     def _start(self, each: Carried) -> Row:
-        return Row(arrow(each.state, "T"), rf"\frac{{\partial \ell_{{\mathrm{{end}}}}}}{{\partial {spell(each.state, 'T')}}}")
+        return Row(
+            arrow(each.state, "T"), rf"\frac{{\partial \ell_{{\mathrm{{end}}}}}}{{\partial {spell(each.state, 'T')}}}"
+        )
 
 
 def arrow(state: str, time: str) -> str:
@@ -95,7 +97,11 @@ def arrow(state: str, time: str) -> str:
 
 
 def _later(each: Carried) -> str:
-    return f"{each.returned} of step t + 1 (at t = T: dL/d{each.state}_T)" if each.returned else f"0 (at t = T: dL/d{each.state}_T)"
+    return (
+        f"{each.returned} of step t + 1 (at t = T: dL/d{each.state}_T)"
+        if each.returned
+        else f"0 (at t = T: dL/d{each.state}_T)"
+    )
 
 
 def _handed(each: Carried, notation: Notation) -> Row:

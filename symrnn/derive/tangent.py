@@ -94,7 +94,9 @@ class _Tangent:
         assert isinstance(atom.operand, Name)
         inner = Name(self._name[atom.operand.name])
         return Binary(
-            "+", MatVec(self._name[atom.matrix], atom.transposed, atom.operand), MatVec(atom.matrix, atom.transposed, inner)
+            "+",
+            MatVec(self._name[atom.matrix], atom.transposed, atom.operand),
+            MatVec(atom.matrix, atom.transposed, inner),
         )
 
     def _named(self, node: Expression, equation: Equation) -> Name:

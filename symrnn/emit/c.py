@@ -18,7 +18,6 @@ from symrnn.emit.c_stages import PRECISIONS, CSegment, CStage, c_stages
 from symrnn.emit.flags import ARITHMETIC, NATIVE, OPTIMISE, STANDARD
 from symrnn.emit.render import render
 from symrnn.emit.vector import vector_context
-from symrnn.language.system import ONE, Role
 from symrnn.plan.program import Buffer, Extent, Function, Kind, Place, Program
 
 TILE_ROWS, TILE_ROWS_NARROW, TILE_COLUMNS = 6, 3, 4
@@ -170,7 +169,9 @@ def c_files(program: Program, digest: str) -> dict[str, str]:
         digest: of the interface, which the library repeats when it is loaded.
     """
     context = _Writer(program, digest).file()
-    nodes = [s.expression for f in (program.forward, program.backward) if f for stage in f.stages for s in stage.statements]
+    nodes = [
+        s.expression for f in (program.forward, program.backward) if f for stage in f.stages for s in stage.statements
+    ]
     needed = ("loadu", "storeu", "load", "store", "K", "hsum", *primitives(nodes))
     values = {"c": context, "vector": tuple(vector_context(precision, needed) for precision in PRECISIONS)}
     name = program.cell.name
@@ -287,7 +288,11 @@ class _Writer:
         names, blocks = self._names, []
         if function.name == "forward":
             for state in self._states():
-                blocks.append(CBlock(f"states_{state.field}", _same(f"taped ? dims->steps + 1 : 2, dims->rows, {state.width}"), True))
+                blocks.append(
+                    CBlock(
+                        f"states_{state.field}", _same(f"taped ? dims->steps + 1 : 2, dims->rows, {state.width}"), True
+                    )
+                )
         else:
             blocks += [CBlock(f"carry_{s.field}", _same(f"1, dims->rows, {s.width}")) for s in self._states()]
         for buffer in function.buffers:
@@ -344,7 +349,8 @@ class _Writer:
             address, stride = self._row(right, function, arrays)
             products.append(CProduct(f"panel_{number}", address, stride, width, tuple(entries)))
             size = {
-                p: f"({width} - 1) / (TILE_COLUMNS * LANES_{p}) + 1, CHUNK, TILE_COLUMNS * LANES_{p}" for p in PRECISIONS
+                p: f"({width} - 1) / (TILE_COLUMNS * LANES_{p}) + 1, CHUNK, TILE_COLUMNS * LANES_{p}"
+                for p in PRECISIONS
             }
             blocks.append(CBlock(f"panel_{number}", size))
         return tuple(products), blocks

@@ -94,7 +94,9 @@ def primitives(nodes: Iterable[Expression]) -> tuple[str, ...]:
         for part in walk(node):
             if isinstance(part, Call):
                 found[part.function] = None
-            elif isinstance(part, Power) and not (part.exponent.denominator == 1 and 1 <= abs(part.exponent) <= REPEATED):
+            elif isinstance(part, Power) and not (
+                part.exponent.denominator == 1 and 1 <= abs(part.exponent) <= REPEATED
+            ):
                 found["v_pow"] = None
     return tuple(found)
 

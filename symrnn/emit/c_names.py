@@ -13,11 +13,64 @@ from symrnn.language.names import Allocator
 from symrnn.language.tree import PRIME
 from symrnn.plan.program import Function, Kind, Place, Program
 
-_LOCALS = """
-at base line vector dims grads params packed layout row row0 height idle unit unit0 count tile sums units later first taped step t
-status end depth tile_base x y dx dy state state_out tape workspace dstate dstate_in panel
-float double size_t uint32_t uint64_t memcpy memset math pow sin cos sqrt exp tanh log main SIZE_MAX
-""".split()
+_LOCALS = [
+    "at",
+    "base",
+    "line",
+    "vector",
+    "dims",
+    "grads",
+    "params",
+    "packed",
+    "layout",
+    "row",
+    "row0",
+    "height",
+    "idle",
+    "unit",
+    "unit0",
+    "count",
+    "tile",
+    "sums",
+    "units",
+    "later",
+    "first",
+    "taped",
+    "step",
+    "t",
+    "status",
+    "end",
+    "depth",
+    "tile_base",
+    "x",
+    "y",
+    "dx",
+    "dy",
+    "state",
+    "state_out",
+    "tape",
+    "workspace",
+    "dstate",
+    "dstate_in",
+    "panel",
+    "float",
+    "double",
+    "size_t",
+    "uint32_t",
+    "uint64_t",
+    "memcpy",
+    "memset",
+    "math",
+    "pow",
+    "sin",
+    "cos",
+    "sqrt",
+    "exp",
+    "tanh",
+    "log",
+    "main",
+    "SIZE_MAX",
+]
 """What the templates call their own variables, and what C calls its own."""
 
 _FIELDS = ("steps", "rows", "lengths", "reverse")
@@ -74,5 +127,7 @@ def _pointers(function: Function, values: Mapping[str, str]) -> list[tuple[str, 
     """Every row pointer that the stages of ``function`` may need: its key, and what it points to."""
     found = [(pointer_key(value, place), values[value]) for value, place in function.places.items() if value in values]
     for stage in function.stages:
-        found += [(pointer_key(write.value, write.place), f"{write.place.kind}_{write.place.array}") for write in stage.writes]
+        found += [
+            (pointer_key(write.value, write.place), f"{write.place.kind}_{write.place.array}") for write in stage.writes
+        ]
     return found

@@ -121,9 +121,7 @@ class _StageWriter:
 
     def write(self) -> CStage:
         stage = self._stage
-        equations = tuple(
-            f"({s.label}) {s.target} = {to_text(s.expression)}" for s in stage.statements if s.label
-        )
+        equations = tuple(f"({s.label}) {s.target} = {to_text(s.expression)}" for s in stage.statements if s.label)
         return CStage(
             stage.name,
             self._names.sizes[stage.size],
@@ -162,9 +160,7 @@ class _StageWriter:
         columns = [c.value for b in self._function.buffers if b.name == places[left].array for c in b.columns]
         return left in columns and columns[columns.index(left) + 1 : columns.index(left) + 2] == [right]
 
-    def _segment(
-        self, number: int, operands: list[str], later: bool, first: int, forms: list[list[Form]]
-    ) -> CSegment:
+    def _segment(self, number: int, operands: list[str], later: bool, first: int, forms: list[list[Form]]) -> CSegment:
         place = self._function.places[operands[0]]
         array = self._arrays.array(place)
         sizes = [self._function.sizes[operand] for operand in operands]
@@ -210,7 +206,9 @@ class _StageWriter:
         lines = []
         for index, accumulator in enumerate(self._stage.accumulators):
             column = f"line * {len(self._stage.accumulators) * self._vectors} + {index * self._vectors} + vector"
-            lines.append(f"const vec_{p} {self._names.values[accumulator.name]} = loadu_{p}(sums + ({column}) * LANES_{p});")
+            lines.append(
+                f"const vec_{p} {self._names.values[accumulator.name]} = loadu_{p}(sums + ({column}) * LANES_{p});"
+            )
         reduced = reductions(self._stage)
         for name in self._stage.reads:
             if name not in reduced:
@@ -244,7 +242,11 @@ class _StageWriter:
             idle = self._names.values[write.idle]
         text = f"idle ? {idle} : {value}" if self._masked else value
         line = f"store_{p}({pointer} + unit, {text}, count);"
-        return ["if (at->taped)", f"    {line}"] if write.value in self._optional and write.place.kind is Kind.BUFFER else [line]
+        return (
+            ["if (at->taped)", f"    {line}"]
+            if write.value in self._optional and write.place.kind is Kind.BUFFER
+            else [line]
+        )
 
 
 def _runs(indices: list[int]) -> list[list[int]]:

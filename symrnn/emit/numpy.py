@@ -17,10 +17,53 @@ from symrnn.language.system import Role
 from symrnn.language.tree import PRIME, Call, walk
 from symrnn.plan.program import Buffer, Extent, Function, Kind, Place, Program
 
-_LOCALS = """
-np p v x y T B t rows idle later sums dtype state states tape taped first last reverse dy order step now after
-G grads params lengths final abs sum len range zip enumerate dict tuple list isinstance float int bool max min
-""".split()
+_LOCALS = [
+    "np",
+    "p",
+    "v",
+    "x",
+    "y",
+    "T",
+    "B",
+    "t",
+    "rows",
+    "idle",
+    "later",
+    "sums",
+    "dtype",
+    "state",
+    "states",
+    "tape",
+    "taped",
+    "first",
+    "last",
+    "reverse",
+    "dy",
+    "order",
+    "step",
+    "now",
+    "after",
+    "G",
+    "grads",
+    "params",
+    "lengths",
+    "final",
+    "abs",
+    "sum",
+    "len",
+    "range",
+    "zip",
+    "enumerate",
+    "dict",
+    "tuple",
+    "list",
+    "isinstance",
+    "float",
+    "int",
+    "bool",
+    "max",
+    "min",
+]
 
 
 @dataclass(frozen=True)
@@ -132,7 +175,9 @@ def numpy_module(program: Program) -> str:
 class _Writer:
     def __init__(self, program: Program, function: Function) -> None:
         self._program, self._function = program, function
-        self._buffers: dict[str, Buffer] = {} if function is program.tangent else {b.name: b for b in program.forward.buffers}
+        self._buffers: dict[str, Buffer] = (
+            {} if function is program.tangent else {b.name: b for b in program.forward.buffers}
+        )
         self._buffers |= {b.name: b for b in function.buffers}
         sizes = {size: f'p["size {size}"]' for size in program.cell.sizes}
         stems = [*self._buffers, *(v.name for v in function.system.variables if v.role is Role.INPUT)]
@@ -155,7 +200,9 @@ class _Writer:
         inputs = tuple(v.name for v in function.system.variables if v.role is Role.INPUT)
         size = self._program.cell.by_name
         states = tuple(
-            StateArray(state, self._names.sizes[function.sizes[state] if state in function.sizes else size[state].shape[0]])
+            StateArray(
+                state, self._names.sizes[function.sizes[state] if state in function.sizes else size[state].shape[0]]
+            )
             for state, _ in function.states
         )
         once = printer.phase(function.once, "", masked=False)

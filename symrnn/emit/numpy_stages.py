@@ -95,7 +95,9 @@ class StagePrinter:
             for value in (*stage.reads, *reductions(stage)):
                 if value not in assigned and value not in bound and value not in stage.local:
                     bound.add(value)
-                    lines.append(f"{self._names.values[value]} = {self.view(value, self._function.places[value], suffix)}")
+                    lines.append(
+                        f"{self._names.values[value]} = {self.view(value, self._function.places[value], suffix)}"
+                    )
         for stage in stages:
             lines += self._stage(stage, suffix, masked)
         return tuple(lines)
@@ -174,8 +176,10 @@ class StagePrinter:
             place.kind is Kind.PARAMETER
             or (place.kind is Kind.BUFFER and self._buffers[place.array].extent is Extent.ONCE)
         )
-        return not flat and (name in stage.local or self._function.sizes[name] != ONE) and (
-            self._function.sizes[name] == stage.size
+        return (
+            not flat
+            and (name in stage.local or self._function.sizes[name] != ONE)
+            and (self._function.sizes[name] == stage.size)
         )
 
     def _idle(self, stage: Stage, suffix: str) -> list[str]:

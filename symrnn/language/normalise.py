@@ -37,6 +37,7 @@ from symrnn.language.tree import (
     is_next,
     names,
     rebuild,
+    transform,
     walk,
 )
 
@@ -48,7 +49,7 @@ def normalise(equations: tuple[Equation, ...], variables: tuple[Variable, ...]) 
         equations: the author's, each with sizes that agree.
         variables: every variable that they read or assign, with its shape.
     """
-    return _Normaliser(variables).run(equations)
+    return _Normaliser(equations, variables).run()
 
 
 def expression_size(node: Expression, shape: dict[str, tuple[str, ...]]) -> str:
@@ -73,19 +74,23 @@ def has_form(node: Expression) -> bool:
 class _Normaliser:
     """Walks the author's equations in order and collects the equations of the normal form."""
 
-    def __init__(self, variables: Sequence[Variable]) -> None:
+    def __init__(self, equations: Sequence[Equation], variables: Sequence[Variable]) -> None:
+        self._given = equations
         self._variables = list(variables)
         self._shape = {variable.name: variable.shape for variable in variables}
         self._parameters = {variable.name for variable in variables if variable.role is Role.PARAMETER}
-        self._allocator = Allocator(variable.name.removesuffix(PRIME) for variable in variables)
+        nodes = (node for equation in equations for node in walk(equation.expression))
+        constants = [node.name for node in nodes if isinstance(node, Constant)]
+        self._allocator = Allocator([*(variable.name.removesuffix(PRIME) for variable in variables), *constants])
         self._equations: list[Equation] = []
         self._known: dict[Expression, Name] = {}
+        self._copies: dict[str, Name] = {}
         self._parts: list[Equation] = []
         self._target = ""
 
-    def run(self, equations: tuple[Equation, ...]) -> System:
+    def run(self) -> System:
         """All equations in order; parts of an equation come before it."""
-        for equation in equations:
+        for equation in self._given:
             self._parts = []
             self._target = equation.target
             whole = self._root(equation.expression)
@@ -96,7 +101,9 @@ class _Normaliser:
                 label = equation.label + letter
                 self._equations.append(Equation(label, part.target, part.expression, equation.label))
             self._equations.append(Equation(equation.label, equation.target, whole, equation.label))
-            if whole not in self._known and not isinstance(whole, Name | Number | Constant):
+            # A target that broadcasts a scalar is no name for the scalar.
+            same = self._shape[equation.target] == (expression_size(whole, self._shape),)
+            if same and whole not in self._known and not isinstance(whole, Name | Number | Constant):
                 self._known[whole] = Name(equation.target)
         assigned = {equation.target for equation in self._equations}
         inputs = tuple(v.name for v in self._variables if v.name not in assigned)
@@ -109,13 +116,24 @@ class _Normaliser:
             return node
         if node in self._known:
             return self._known[node]
-        name = self._allocator.fresh(hint)
         size = expression_size(node, self._shape)
-        self._variables.append(Variable(name, Role.INTERMEDIATE, (size,)))
-        self._shape[name] = (size,)
-        self._parts.append(Equation("", name, node))
-        self._known[node] = Name(name)
+        whole = node if size == ONE else transform(node, self._scalar_form)
+        self._known[node] = self._assign(hint, (size,), whole)
+        return self._known[node]
+
+    def _assign(self, hint: str, shape: tuple[str, ...], expression: Expression) -> Name:
+        """A new variable, assigned in front of the equation at hand."""
+        name = self._allocator.fresh(hint)
+        self._variables.append(Variable(name, Role.INTERMEDIATE, shape))
+        self._shape[name] = shape
+        self._parts.append(Equation("", name, expression))
         return Name(name)
+
+    def _scalar_form(self, node: Expression) -> Expression:
+        """A linear form of size 1 by name, for an expression of another size."""
+        if isinstance(node, MatVec) and expression_size(node, self._shape) == ONE:
+            return self._named(node, _hint(node, self._target))
+        return node
 
     def _root(self, node: Expression) -> Expression:
         """``node`` as a whole right side: calls and reductions may stay."""
@@ -142,8 +160,7 @@ class _Normaliser:
                 return self._named(whole, _hint(whole, self._target))
             case MatVec(matrix, transposed, operand):
                 form = MatVec(matrix, transposed, self._operand(operand))
-                scalar = expression_size(form, self._shape) == ONE != self._shape[self._target][0]
-                return self._named(form, _hint(form, self._target)) if scalar else form
+                return form if self._shape[self._target] == (ONE,) else self._scalar_form(form)
             case Binary("*" | "/", left, right):
                 parts = (self._inside(left), self._inside(right))
                 scalars = [not names(part) for part in parts]
@@ -166,11 +183,9 @@ class _Normaliser:
         inner = self._inside(node)
         if isinstance(inner, Name) and inner.name in self._parameters:
             # `W @ p`: the copy is a value of the step, so that one rule makes its gradient and its panel.
-            name = self._allocator.fresh(inner.name + "_row")
-            self._variables.append(Variable(name, Role.INTERMEDIATE, self._shape[inner.name]))
-            self._shape[name] = self._shape[inner.name]
-            self._parts.append(Equation("", name, inner))
-            return Name(name)
+            if inner.name not in self._copies:
+                self._copies[inner.name] = self._assign(inner.name + "_row", self._shape[inner.name], inner)
+            return self._copies[inner.name]
         return self._named(inner, _hint(inner, self._target))
 
 

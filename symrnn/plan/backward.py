@@ -153,7 +153,9 @@ class _Backward:
         self._system, self._adjoint, self._output = system, adjoint, output
         self._sizes, self._allocator = sizes, allocator
         self._recomputed = {name for name, _ in saved.recomputed}
-        self._incoming = {v.of: v.name for v in adjoint.variables if v.name in adjoint.inputs and v.role is Role.ADJOINT}
+        self._incoming = {
+            v.of: v.name for v in adjoint.variables if v.name in adjoint.inputs and v.role is Role.ADJOINT
+        }
         self._outgoing = {adjoint.by_name[name].of: name for name in adjoint.outputs}
         self._rotated: list[str] = []
 
@@ -173,9 +175,7 @@ class _Backward:
         loop = [*heads, *self._again([*heads, *body, *tails]), *body, *tails]
         after, products, sums, inputs = self._deferred(inside)
         after = [*self._again(after), *after]
-        return Backward(
-            tuple(loop), tuple(last), tuple(after), products, sums, tuple(carried), seed, inputs
-        )
+        return Backward(tuple(loop), tuple(last), tuple(after), products, sums, tuple(carried), seed, inputs)
 
     def _fresh(self, hint: str, size: str) -> str:
         name = self._allocator.fresh(hint)
@@ -257,14 +257,14 @@ class _Backward:
                 if rest:
                     sums.append(self._sum(of, rest, equation, after))
         groups = tuple(
-            Product(right, tuple((p, left) for p, left, _ in items), tuple(dict.fromkeys(label for _, _, label in items)))
+            Product(
+                right, tuple((p, left) for p, left, _ in items), tuple(dict.fromkeys(label for _, _, label in items))
+            )
             for right, items in products.items()
         )
         return after, groups, tuple(sums), tuple(inputs)
 
-    def _products(
-        self, equation: Equation, of: str, products: dict[str, list[tuple[str, str, str]]]
-    ) -> list[Term]:
+    def _products(self, equation: Equation, of: str, products: dict[str, list[tuple[str, str, str]]]) -> list[Term]:
         """Collect the outer products of a parameter's gradient; returns its other terms."""
         rest: list[Term] = []
         for sign, term in terms_of(equation.expression):

@@ -1,11 +1,11 @@
 """The planner: from a derivation to a `Program`, pass by pass, each result verified.
 
-    split     what leaves the loop (`symrnn.plan.forward`)
-    tape      what the backward function will read, stored or computed again (`symrnn.plan.backward`)
-    rotate    the adjoint as a loop, products and sums deferred (`symrnn.plan.backward`)
-    stages    statements grouped into fused stages (`symrnn.plan.lower`)
-    storage   a place for every value that crosses stages (here)
-    verify    that each value is written before it is read, in one place, at one size (`symrnn.plan.verify`)
+split     what leaves the loop (`symrnn.plan.forward`)
+tape      what the backward function will read, stored or computed again (`symrnn.plan.backward`)
+rotate    the adjoint as a loop, products and sums deferred (`symrnn.plan.backward`)
+stages    statements grouped into fused stages (`symrnn.plan.lower`)
+storage   a place for every value that crosses stages (here)
+verify    that each value is written before it is read, in one place, at one size (`symrnn.plan.verify`)
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from symrnn.plan.program import (
     Place,
     Program,
     Stage,
-    Statement,
     Write,
     reductions,
 )
@@ -87,7 +86,9 @@ def _forward(
     idle = {next_: state for state, next_ in states}
 
     def store(stage: Stage) -> Stage:
-        writes = [Write(s.target, places[s.target], idle.get(s.target, "")) for s in stage.statements if s.target in places]
+        writes = [
+            Write(s.target, places[s.target], idle.get(s.target, "")) for s in stage.statements if s.target in places
+        ]
         writes += [Write(s.target, Place(Kind.OUTPUT, OUTPUT)) for s in stage.statements if s.target == output]
         return replace(stage, writes=tuple(writes))
 
@@ -135,7 +136,11 @@ def _forward_buffers(
         ("saved", Extent.SEQUENCE, [n for n in late if n in taped], True, False),
         ("work", Extent.STEP, [n for n in late if n in crossing and n not in taped], False, False),
     )
-    return tuple(_buffer(name, extent, values, sizes, taped=kept, spans=spans) for name, extent, values, kept, spans in table if values)
+    return tuple(
+        _buffer(name, extent, values, sizes, taped=kept, spans=spans)
+        for name, extent, values, kept, spans in table
+        if values
+    )
 
 
 _NOTES = {
@@ -150,7 +155,13 @@ _NOTES = {
 
 
 def _buffer(
-    name: str, extent: Extent, values: Iterable[str], sizes: Mapping[str, str], *, taped: bool = False, spans: bool = False
+    name: str,
+    extent: Extent,
+    values: Iterable[str],
+    sizes: Mapping[str, str],
+    *,
+    taped: bool = False,
+    spans: bool = False,
 ) -> Buffer:
     columns = tuple(Column(value, sizes[value]) for value in values)
     return Buffer(name, extent, columns, taped, spans, _NOTES[name])
@@ -180,9 +191,23 @@ def _backward(derivation: Derivation, forward: Function, saved: Saved, allocator
     deferred = {entry for product in parts.products for _, left in product.entries for entry in (left, product.right)}
     deferred |= {item.value for item in parts.sums}
     after = live(parts.after, [*deferred, *(gradient for _, gradient in parts.input_gradients)])
-    later = {form.operand for s in stages(parts.loop, "any", dict(sizes), Allocator()) for a in s.accumulators for form in a.forms if form.later}
+    later = {
+        form.operand
+        for s in stages(parts.loop, "any", dict(sizes), Allocator())
+        for a in s.accumulators
+        for form in a.forms
+        if form.later
+    }
     roots = [item.update for item in parts.carried] + [item.total for item in parts.carried]
-    outside = later | deferred | {name for s in stages(after, "any", dict(sizes), Allocator()) for name in (*s.reads, *s.operands, *reductions(s))}
+    outside = (
+        later
+        | deferred
+        | {
+            name
+            for s in stages(after, "any", dict(sizes), Allocator())
+            for name in (*s.reads, *s.operands, *reductions(s))
+        }
+    )
     loop = live(parts.loop, [*roots, *outside])
     loop_stages = stages(loop, "back", sizes, allocator)
     last_stages = stages(parts.last, "initial", sizes, allocator)

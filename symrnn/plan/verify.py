@@ -92,7 +92,9 @@ def _verify_deferred(function: Function, name: str, readable: set[str]) -> None:
     place = function.places.get(name, Place(Kind.CARRY, ""))
     spans = {b.name for b in function.buffers if b.extent is Extent.SEQUENCE}
     foreign = place.kind is Kind.BUFFER and place.array not in {b.name for b in function.buffers}
-    if name not in readable or place.kind is Kind.CARRY or (
-        place.kind is Kind.BUFFER and place.array not in spans and not foreign
+    if (
+        name not in readable
+        or place.kind is Kind.CARRY
+        or (place.kind is Kind.BUFFER and place.array not in spans and not foreign)
     ):
         raise PlanError(f"{function.name}: a deferred gradient reads {name}, which is not stored for every step")

@@ -146,7 +146,13 @@ def harness(cell: Cell, sizes: dict[str, int]) -> str:
     runs = [
         f"    if (run_{p}({steps}, {rows}, {lengths}, {reverse}))\n        return 1;\n    used = 0;"
         for p in REALS
-        for steps, rows, lengths, reverse in ((5, 7, "ragged", 0), (5, 7, "ragged", 1), (3, 2, "NULL", 0), (0, 3, "NULL", 0), (2, 0, "NULL", 0))
+        for steps, rows, lengths, reverse in (
+            (5, 7, "ragged", 0),
+            (5, 7, "ragged", 1),
+            (3, 2, "NULL", 0),
+            (0, 3, "NULL", 0),
+            (2, 0, "NULL", 0),
+        )
     ]
     parts.append(_MAIN.format(runs="\n".join(runs)))
     return "".join(parts)

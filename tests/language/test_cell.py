@@ -103,7 +103,8 @@ def test_constants_are_exact(value: Any, text: str, exact: Fraction) -> None:
 
 
 def test_initial_values() -> None:
-    init: dict[str, Number] = {"W": "orthogonal", "U": "identity", "b": "zeros", "p": 0.5, "q": "-1e-2", "r": 3, "s": "uniform"}
+    words: dict[str, Number] = {"W": "orthogonal", "U": "identity", "b": "zeros", "s": "uniform"}
+    init = words | {"p": 0.5, "q": "-1e-2", "r": 3}
     cell = Cell.from_equations("h' = W @ x + U @ h + b + p + q + r + s", init=init)
     assert cell.init == init | {"p": "0.5", "r": "3"}
 
