@@ -116,5 +116,4 @@ def build(cell: Cell, backend: str = "numpy", dtype: str = "float32", *, backwar
     if backend == "c":
         sources = {file: files[file] for file in (f"{cell.name}.h", f"{cell.name}.c")}
         folder = compile_library(sources, cell.name).parent
-    module = import_text(files[f"{name}.py"], name, folder)
-    return module
+    return import_text(files[f"{name}.py"], name, folder)

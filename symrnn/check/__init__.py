@@ -1,0 +1,1 @@
+"""The oracles: kernels are held to what shares no code with them."""

@@ -1,0 +1,1 @@
+"""Cells become derivations: Jacobians, adjoint, tangent, recurrences, proof."""

@@ -57,7 +57,7 @@ def root_derivative(equation: Equation) -> Algebra:
 
 
 def adjoint(system: System) -> System:
-    """The adjoint system of ``system``; equations in reverse order, labelled ``b1``, ``b2``, …
+    """The adjoint system of ``system``; equations in reverse order, labelled ``b1``, ``b2`` and so on.
 
     Its inputs are the values of the step and the adjoints of its outputs, its outputs the adjoints of its inputs.
     """

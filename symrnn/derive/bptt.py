@@ -82,8 +82,8 @@ class Recurrences:
             yield f"  {each.arrives} = {direct}{_later(each)}"
         yield "  (b1), (b2), ... of the step t"
         yield "gradients:"
-        for each in self.gradients:
-            yield f"  dL/d{each.parameter} = sum over t of {_bracketed(to_text(each.contribution), each.contribution)}"
+        for item in self.gradients:
+            yield f"  dL/d{item.parameter} = sum over t of {_bracketed(to_text(item.contribution), item.contribution)}"
 
     def _start(self, each: Carried) -> Row:
         return Row(

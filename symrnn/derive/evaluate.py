@@ -92,8 +92,9 @@ def evaluate(node: Expression, values: Values, sizes: Mapping[str, int], arithme
             return (values[matrix].T if transposed else values[matrix]) @ value(operand)
         case Reduce(kind, operand):
             vector = value(operand)
-            total = vector.sum(keepdims=True)
-            return total / arithmetic.number(Fraction(len(vector))) if kind == "mean" else total
+            total: Array = vector.sum(keepdims=True)
+            mean: Array = total / arithmetic.number(Fraction(len(vector)))
+            return mean if kind == "mean" else total
         case Outer(left, right):
             return np.outer(values[left.name], values[right.name])
 

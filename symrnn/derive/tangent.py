@@ -17,7 +17,7 @@ from symrnn.language.tree import PRIME, Binary, Expression, MatVec, Name, Number
 
 
 def tangent(system: System) -> System:
-    """The combined system of ``system`` and its tangent; the tangents' equations are labelled ``j1``, ``j2``, …
+    """The combined system of ``system`` and its tangent, whose equations are labelled ``j1``, ``j2`` and so on.
 
     Its inputs are those of the step and their tangents, its outputs the next states and their tangents.
     """
@@ -66,8 +66,8 @@ class _Tangent:
         target = self._name[equation.target]
         if isinstance(equation.expression, Reduce):
             assert isinstance(equation.expression.operand, Name)
-            inner = Name(self._name[equation.expression.operand.name])
-            self._emit(target, Reduce(equation.expression.kind, inner), equation.label)
+            operand = Name(self._name[equation.expression.operand.name])
+            self._emit(target, Reduce(equation.expression.kind, operand), equation.label)
             return
         atoms = [atom for atom in atoms_of(equation.expression) if isinstance(atom, Name | MatVec)]
         restore = Restorer((*atoms_of(equation.expression), Name(equation.target)))

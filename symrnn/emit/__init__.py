@@ -1,0 +1,1 @@
+"""Programs become text: NumPy modules, C sources, and how they are laid out."""

@@ -1,7 +1,7 @@
 """The entry points of a generated library: one table, from which come C prototypes and Python's argument types.
 
-Reads a cell's name; returns prototypes, function heads, and the table itself for the Python module. Leaves out: what the
-functions do.
+Reads a cell's name; returns prototypes, function heads, and the table itself for the Python module. Leaves out: what
+they do.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The Python module over a compiled cell: the public surface, with ctypes in place of array code.
 
-Reads a `Program` and the digest of its interface; returns the text of ``<cell>_c.py``, which needs NumPy and the library
-beside it. Argument types come from the table that gave the C prototypes (`symrnn.emit.c_interface`).
+Reads a `Program` and the digest of its interface; returns the text of ``<cell>_c.py``, which needs NumPy and the
+library beside it. Argument types come from the table that gave the C prototypes (`symrnn.emit.c_interface`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Stages as C: their segments of linear forms, the rows they touch, their statements as text.
 
 Reads a function of a program; returns one `CStage` per stage for `templates/c/stage.c.jinja`. A segment is a run of
-operands that lie side by side in memory and feed the same accumulators: one pass of the register tile. Leaves out: where
-arrays and panels begin (`symrnn.emit.c_arrays`, `symrnn.emit.c_layout`).
+operands that lie side by side in memory and feed the same accumulators: one pass of the register tile. Leaves out:
+where arrays and panels begin (`symrnn.emit.c_arrays`, `symrnn.emit.c_layout`).
 """
 
 from __future__ import annotations

@@ -233,7 +233,8 @@ class _Writer:
 
     def _gradients(self) -> tuple[str, ...]:
         """Lines that fill ``grads`` from what the loop stored: one matrix product per stacked group."""
-        lines, seen = [], set()
+        lines: list[str] = []
+        seen: set[str] = set()
         for product in self._function.products:
             right = self._printer.view(product.right, self._function.places[product.right], "_rows")
             for run in self._adjacent(product.entries):

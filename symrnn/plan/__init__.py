@@ -1,0 +1,1 @@
+"""Derivations become programs: phases, fused stages, tape and storage."""

@@ -1,4 +1,4 @@
-"""The backward function: the adjoint of a step, rotated into a loop, with everything deferred that the loop can do without.
+"""The backward function: the adjoint of a step, rotated into a loop; what the loop can do without is deferred.
 
 Reads the normal system of a step and its adjoint system; returns statements by phase, deferred products and sums, and
 what the tape stores. The rotation: the adjoint of a state at the end of step ``t`` is the forms ``Σ Wᵀ δ`` of step
