@@ -153,7 +153,7 @@ class CFile:
     packed: tuple[CBlock, ...]
     powers: tuple[int, ...]
     forward: CFunction
-    backward: CFunction | None
+    backward: CFunction | bool
     tile_rows: int = TILE_ROWS
     tile_rows_narrow: int = TILE_ROWS_NARROW
     tile_columns: int = TILE_COLUMNS
@@ -188,13 +188,13 @@ class _Writer:
     def file(self) -> CFile:
         cell, names = self._cell, self._names
         forward = self._function(self._program.forward)
-        backward = self._function(self._program.backward) if self._program.backward else None
-        stages = [*forward.stages, *(backward.stages if backward else ())]
+        backward = self._function(self._program.backward) if self._program.backward else False
+        stages = [*forward.stages, *(backward.stages if isinstance(backward, CFunction) else ())]
         segments = [(stage, segment) for stage in stages for segment in stage.segments]
         functions = [f for f in (self._program.forward, self._program.backward) if f]
         nodes = [s.expression for f in functions for stage in f.stages for s in stage.statements]
         dims = f"{cell.name}_dims"
-        heads = signatures(cell.name, dims, backward is not None)
+        heads = signatures(cell.name, dims, isinstance(backward, CFunction))
         vectors = tuple(
             CVector(names.values[v.name], v.name, names.sizes[v.shape[0]]) for v in cell.parameters if len(v.shape) == 1
         )
@@ -216,7 +216,7 @@ class _Writer:
                 CPrecision(p, real, f"_{p}", dims, {key: text[p] for key, text in heads.items()})
                 for p, real in PRECISIONS.items()
             ),
-            prototypes=prototypes(cell.name, dims, backward is not None),
+            prototypes=prototypes(cell.name, dims, isinstance(backward, CFunction)),
             abi=AbiContext(cell.name, self._digest),
             flags=" ".join((*STANDARD, OPTIMISE, NATIVE, *ARITHMETIC)),
             vectors=vectors,
