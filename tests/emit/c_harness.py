@@ -17,7 +17,7 @@ _HEAD = """
 
 #define GUARD 64
 enum {{ MOST = 256 }};
-static unsigned char *blocks[MOST];
+static unsigned char *blocks[MOST], *whole[MOST];
 static size_t sizes[MOST], used;
 
 static void *guarded(size_t bytes, size_t alignment)
@@ -28,6 +28,7 @@ static void *guarded(size_t bytes, size_t alignment)
     if (!block)
         exit(2);
     memset(block, 0xa5, bytes + 2 * GUARD + alignment);
+    whole[used] = block;
     blocks[used] = block + alignment;
     sizes[used++] = bytes;
     return block + alignment + GUARD;
@@ -41,6 +42,9 @@ static int check_guards(void)
                 printf("guard bytes of buffer %zu were overwritten\\n", i);
                 return 1;
             }}
+    for (size_t i = 0; i < used; ++i)
+        free(whole[i]);
+    used = 0;
     return 0;
 }}
 
@@ -144,7 +148,7 @@ def harness(cell: Cell, sizes: dict[str, int]) -> str:
             )
         )
     runs = [
-        f"    if (run_{p}({steps}, {rows}, {lengths}, {reverse}))\n        return 1;\n    used = 0;"
+        f"    if (run_{p}({steps}, {rows}, {lengths}, {reverse}))\n        return 1;"
         for p in REALS
         for steps, rows, lengths, reverse in (
             (5, 7, "ragged", 0),
