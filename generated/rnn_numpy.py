@@ -24,7 +24,7 @@ _SHAPES = {
 _STATE_SIZES = {"h": "hidden"}
 _INIT = {"W_xh": "uniform", "W_hh": "uniform", "b_h": "uniform"}
 
-DTYPES = ("float32", "float64", "longdouble", "complex64", "complex128")
+DTYPES = ("float32", "float64", "longdouble", "complex64", "complex128")  # comparisons look at real parts
 
 
 def param_shapes(input_size, hidden_size):
@@ -210,8 +210,6 @@ def _prepare(params, x, state, lengths, *others):
     for array in (*packed.values(), *state.values(), *others):
         if array is not None and array.dtype.kind == "c":
             dtype = np.result_type(dtype, np.complex64)
-    if dtype.kind == "c" and not ANALYTIC:
-        raise TypeError(f"x: {dtype} is complex, but the cell has a function that is not analytic; expected real numbers")
     x = np.ascontiguousarray(x, dtype)
     if lengths is not None:
         # Whatever stands beyond a row's length, NaN included, takes no part.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -136,13 +137,23 @@ def test_a_folder_is_no_cell(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-def test_ten_megabytes_are_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "big.toml"
-    path.write_text('name = "big"\nequations = """\n' + "h' = x\n" * 1_500_000 + '"""\n')
-    assert path.stat().st_size > 10_000_000
+class Unread(io.BytesIO):
+    """A file that can be asked, after it was closed, how much of it was read."""
+
+    position = 0
+
+    def close(self) -> None:
+        self.position = self.tell()
+        super().close()
+
+
+def test_ten_megabytes_are_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = Unread(b'name = "big"\nequations = """\n' + b"h' = x\n" * 1_500_000 + b'"""\n')
+    monkeypatch.setattr(Path, "open", lambda path, mode: file)
     monkeypatch.setattr("tomllib.loads", None)
     with pytest.raises(CellError, match=f"more than {MAX_BYTES // 1024} KiB"):
-        load(path)
+        load("big.toml")
+    assert file.position == MAX_BYTES + 1
 
 
 def test_text_that_is_not_utf8_has_a_place(tmp_path: Path) -> None:

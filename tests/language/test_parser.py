@@ -122,7 +122,7 @@ def test_text_reads_back_to_the_same_tree(expression: Expression) -> None:
 
 
 def test_every_node_has_its_place() -> None:
-    text = "# first\n  m = r * (W @ x)  # µ\n\nh' = (tanh(m)\n  - V.T @ h\n  + k)\n"
+    text = "# first\n  m = r * (W @ x)  # µ\n\n   h' = (tanh(m)\n  - V.T @ h\n  + k)\n"
     first, second = parse(text, Source(), CONSTANTS)
     assert (first.target, first.place) == ("m", (2, 3))
     assert [(to_text(node.node), node.place) for node in located(first.expression)] == [
@@ -131,9 +131,9 @@ def test_every_node_has_its_place() -> None:
         ("W @ x", (2, 12)),
         ("x", (2, 16)),
     ]
-    assert second.place == (4, 1)
+    assert second.place == (4, 4)
     places = {to_text(node.node): node.place for node in located(second.expression)}
-    assert places["tanh(m)"] == (4, 7)
+    assert places["tanh(m)"] == (4, 10)
     assert places["V.T @ h"] == (5, 5)
     assert places["k"] == (6, 5)
 
@@ -167,6 +167,12 @@ def test_left_of_a_product_stands_a_parameter(left: str, remedy: str) -> None:
     assert fault.line == 1
     inner = left.rpartition("(")[2] if left.endswith(")") and "tanh" not in left else left
     assert fault.column == len("y = ") + left.index(inner) + 1
+
+
+def test_a_sign_in_parentheses_is_no_matrix_within_a_chain_either() -> None:
+    fault = error("y = W @ (-V) @ h")
+    assert "write `-(V @ h)`" in fault.message
+    assert fault.column == 10
 
 
 @pytest.mark.parametrize("text", ["65", "-64.5", "1e30", "(65/1)", "(1/0)", "b", "k", "(2 + 1)", "2 ** 3"])

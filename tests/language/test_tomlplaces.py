@@ -75,6 +75,7 @@ def test_tables_have_many_forms(text: str, place: tuple[int, int]) -> None:
         "'h = x'",
         "'''h' = x\n  c' = h'''",
         "'''\nh' = x\n\n  c' = h\n'''",
+        "'''h' = x  # \\n \\u0041 \\\n c' = h'''",
         '"""\nh\' = x\nc\' = h\n"""',
         '"""h\' = x"""',
         '"a = x\\nh\' = a"',
