@@ -13,6 +13,7 @@ import pytest
 from symrnn.check.interpreter import interpret
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import cells, load
+from symrnn.language.compose import SizeEntry
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.normalise import expression_size, has_form, normalise
 from symrnn.language.system import ONE, Role
@@ -76,7 +77,7 @@ def test_labels_go_on_after_z() -> None:
     assert {equation.origin for equation in cell.normal.equations} == {"1"}
 
 
-ODD = {
+ODD: dict[str, tuple[str, dict[str, SizeEntry]]] = {
     "nested": ("h' = tanh(U @ tanh(U @ (h * (V @ x)) + mean(U @ h) * b))", {}),
     "division": ("h' = (U @ h) / (2 + (V @ x)**2) - 1 / (3 + exp(b)) / 2", {}),
     "scalar": ("s = w @ (h * mean(x)) + mean(x)**2\nh' = s * tanh(h) + q * w @ h", {"s": 1, "q": 1}),
