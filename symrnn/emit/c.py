@@ -7,18 +7,18 @@ compiling, and the Python module over the library (`symrnn.emit.c_module`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from symrnn.emit.abi import AbiContext
 from symrnn.emit.c_arrays import Array, Arrays, total
 from symrnn.emit.c_expression import primitives, whole_powers
 from symrnn.emit.c_interface import Prototype, prototypes, signatures
 from symrnn.emit.c_names import CNames, c_names
-from symrnn.emit.c_stages import PRECISIONS, CSegment, CStage, c_stages
+from symrnn.emit.c_stages import PRECISIONS, CForm, CSegment, CStage, c_stages
 from symrnn.emit.flags import ARITHMETIC, NATIVE, OPTIMISE, STANDARD
 from symrnn.emit.render import render
 from symrnn.emit.vector import vector_context
-from symrnn.plan.program import Buffer, Extent, Function, Kind, Place, Program
+from symrnn.plan.program import FUSED_ROWS, Buffer, Extent, Function, Kind, Place, Program, Stage
 
 TILE_ROWS, TILE_ROWS_NARROW, TILE_COLUMNS = 6, 3, 4
 """Register tiles: 6 × 4 sums leave 8 of 32 registers for operands, 3 × 4 leave 4 of 16."""
@@ -46,14 +46,14 @@ class CBlock:
 
 @dataclass(frozen=True)
 class CPanel:
-    """A packed panel and the forms added to it."""
+    """A packed panel, and the forms that are laid out or added there."""
 
     field: str
     units: str
     depth: str
-    columns: int
+    count: int
     vectors: int
-    forms: tuple[object, ...]
+    forms: tuple[CForm, ...]
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,10 @@ class CSum:
 
 @dataclass(frozen=True)
 class CFunction:
-    """A function: its arrays, the lines that bind them, its stages and the order in which they run."""
+    """A function: its arrays, the lines that bind them, its stages and the order in which they run.
+
+    ``variants`` are the ways of running a chunk of steps: a condition, stages before the loop, stages of the loop.
+    """
 
     name: str
     arrays: tuple[Array, ...]
@@ -113,6 +116,7 @@ class CFunction:
     loop: tuple[str, ...]
     last: tuple[str, ...]
     after: tuple[str, ...]
+    variants: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = ()
     products: tuple[CProduct, ...] = ()
     sums: tuple[CSum, ...] = ()
     has_dx: bool = False
@@ -152,6 +156,10 @@ class CFile:
     panels: tuple[CPanel, ...]
     packed: tuple[CBlock, ...]
     powers: tuple[int, ...]
+    fused: bool
+    fused_rows: int
+    hoisted_width: str
+    loop_work: str
     forward: CFunction
     backward: CFunction | bool
     tile_rows: int = TILE_ROWS
@@ -184,13 +192,14 @@ class _Writer:
     def __init__(self, program: Program, digest: str) -> None:
         self._program, self._digest, self._cell = program, digest, program.cell
         self._names: CNames = c_names(program)
+        self._panels: dict[CPanel, str] = {}
 
     def file(self) -> CFile:
         cell, names = self._cell, self._names
         forward = self._function(self._program.forward)
         backward = self._function(self._program.backward) if self._program.backward else False
         stages = [*forward.stages, *(backward.stages if isinstance(backward, CFunction) else ())]
-        segments = [(stage, segment) for stage in stages for segment in stage.segments]
+        panels = tuple({s.panel: _panel(stage, s) for stage in stages for s in stage.segments}.values())
         functions = [f for f in (self._program.forward, self._program.backward) if f]
         nodes = [s.expression for f in functions for stage in f.stages for s in stage.statements]
         dims = f"{cell.name}_dims"
@@ -220,11 +229,13 @@ class _Writer:
             abi=AbiContext(cell.name, self._digest),
             flags=" ".join((*STANDARD, OPTIMISE, NATIVE, *ARITHMETIC)),
             vectors=vectors,
-            panels=tuple(
-                CPanel(s.panel, stage.units, s.depth, s.columns, stage.vectors, s.forms) for stage, s in segments
-            ),
-            packed=self._packed(vectors, segments),
+            panels=panels,
+            packed=self._packed(vectors, panels),
             powers=whole_powers(nodes),
+            fused=self._program.forward.fused is not None,
+            fused_rows=FUSED_ROWS,
+            hoisted_width=self._hoisted_width(),
+            loop_work=_work(forward),
             forward=forward,
             backward=backward,
         )
@@ -236,23 +247,29 @@ class _Writer:
             CState(state, names.sizes[sizes[i]], total(sizes[:i], names) or "0") for i, state in enumerate(cell.states)
         )
 
-    def _packed(self, vectors: tuple[CVector, ...], segments: list[tuple[CStage, CSegment]]) -> tuple[CBlock, ...]:
+    def _hoisted_width(self) -> str:
+        """Numbers per row of what is hoisted."""
+        spanning = [b for b in self._program.forward.buffers if b.spans and b.extent is not Extent.ONCE]
+        return total([column.size for buffer in spanning for column in buffer.columns], self._names) or "0"
+
+    def _packed(self, vectors: tuple[CVector, ...], panels: tuple[CPanel, ...]) -> tuple[CBlock, ...]:
         blocks = [CBlock(v.field, _same(f"{v.size}, 1, 1")) for v in vectors]
         for buffer in self._program.forward.buffers:
             if buffer.extent is Extent.ONCE:
                 width = total([column.size for column in buffer.columns], self._names)
                 blocks.append(CBlock(buffer.name, _same(f"{width}, 1, 1")))
-        for stage, segment in segments:
+        for panel in panels:
+            # Rounded up to whole tiles: each has the same number of vectors.
             size = {
-                p: f"({stage.units} - 1) / ({stage.vectors} * LANES_{p}) + 1, {segment.depth}, {segment.columns} * LANES_{p}"
+                p: f"({panel.units} - 1) / LANES_{p} + {panel.vectors}, {panel.depth}, {panel.count} * LANES_{p}"
                 for p in PRECISIONS
             }
-            blocks.append(CBlock(segment.panel, size))
+            blocks.append(CBlock(panel.field, size))
         return tuple(blocks)
 
     def _function(self, function: Function) -> CFunction:
         arrays = Arrays(self._program, function, self._names)
-        stages = c_stages(self._program, function, self._names, self._optional(function))
+        stages = self._shared(c_stages(self._program, function, self._names, self._optional(function)))
         later = {
             arrays.array(function.places[form.operand]).field: arrays.array(function.places[form.operand])
             for stage in function.stages
@@ -273,8 +290,20 @@ class _Writer:
             products=products,
             sums=tuple(self._sum(item.parameter, item.value, function, arrays) for item in function.sums),
             has_dx=any(array.field == "gradient_x" for array in all_arrays),
+            variants=_variants(function),
             **order,
         )
+
+    def _shared(self, stages: tuple[CStage, ...]) -> tuple[CStage, ...]:
+        """``stages`` with panels of the same content under one name."""
+        return tuple(
+            replace(stage, segments=tuple(replace(s, panel=self._panel_name(stage, s)) for s in stage.segments))
+            for stage in stages
+        )
+
+    def _panel_name(self, stage: CStage, segment: CSegment) -> str:
+        content = replace(_panel(stage, segment), field="")
+        return self._panels.setdefault(content, segment.panel)
 
     def _optional(self, function: Function) -> frozenset[str]:
         """Values that nothing but the tape reads: inference does not store them."""
@@ -298,7 +327,7 @@ class _Writer:
         for buffer in function.buffers:
             if buffer.extent is not Extent.ONCE:
                 width = total([column.size for column in buffer.columns], names)
-                blocks.append(CBlock(buffer.name, _same(f"{_steps(buffer)}, dims->rows, {width}"), buffer.taped))
+                blocks.append(CBlock(buffer.name, _same(f"{_steps(function, buffer)}, dims->rows, {width}"), buffer.taped))
         return blocks
 
     def _bind(self, function: Function, arrays: tuple[Array, ...]) -> list[str]:
@@ -348,11 +377,11 @@ class _Writer:
             width = self._names.sizes[function.sizes[right]]
             address, stride = self._row(right, function, arrays)
             products.append(CProduct(f"panel_{number}", address, stride, width, tuple(entries)))
-            size = {
-                p: f"({width} - 1) / (TILE_COLUMNS * LANES_{p}) + 1, CHUNK, TILE_COLUMNS * LANES_{p}"
-                for p in PRECISIONS
-            }
-            blocks.append(CBlock(f"panel_{number}", size))
+            blocks.append(
+                CBlock(f"panel_{number}", {p: f"parts, panel_numbers({width}, LANES_{p}), 1" for p in PRECISIONS})
+            )
+        if products:
+            blocks.append(CBlock("left", _same("parts, CHUNK, LEFT_TILES * TILE_ROWS")))
         return tuple(products), blocks
 
     def _sum(self, parameter: str, value: str, function: Function, arrays: Arrays) -> CSum:
@@ -369,8 +398,33 @@ def _same(size: str) -> dict[str, str]:
     return dict.fromkeys(PRECISIONS, size)
 
 
-def _steps(buffer: Buffer) -> str:
+def _panel(stage: CStage, segment: CSegment) -> CPanel:
+    """What a segment of a stage reads."""
+    return CPanel(segment.panel, stage.units, segment.depth, segment.count, stage.vectors, segment.forms)
+
+
+def _work(function: CFunction) -> str:
+    """The multiply-adds of one row in the loop, as a C expression."""
+    stages = [stage for stage in function.stages if stage.name in function.loop]
+    terms = [f"{s.count} * {stage.units} * ({s.depth})" for stage in stages for s in stage.segments]
+    return " + ".join(terms) or "0"
+
+
+def _variants(function: Function) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
+    def names(stages: tuple[Stage, ...]) -> tuple[str, ...]:
+        return tuple(stage.name for stage in stages)
+
+    plain = (names(function.before), names(function.loop))
+    if function.fused is None:
+        return (("", *plain),)
+    return (("if (is_fused(dims))", names(function.fused.before), names(function.fused.loop)), ("else", *plain))
+
+
+def _steps(function: Function, buffer: Buffer) -> str:
     """How many steps' rows ``buffer`` holds."""
     if buffer.extent is Extent.STEP:
         return "1"
-    return "dims->steps" if buffer.spans else "taped ? dims->steps : 1"
+    if function.name != "forward":
+        return "dims->steps"
+    now = "chunk" if buffer.spans else "1"
+    return f"taped ? dims->steps : {now}" if buffer.taped else now

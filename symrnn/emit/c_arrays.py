@@ -103,8 +103,11 @@ class Arrays:
             return Array(buffer.name, width, own, "", one_row=True)
         if buffer.extent is Extent.STEP:
             return Array(buffer.name, width, own, "")
-        shrinks = own and buffer.taped and not buffer.spans
-        return Array(buffer.name, width, own, "(at->taped ? t : 0)" if shrinks else "t")
+        if not own or self._function.name != "forward":
+            return Array(buffer.name, width, own, "t")
+        # Without a tape, what is hoisted lives for a chunk of steps, what a step computes for that step.
+        now = "(t - at->origin)" if buffer.spans else "0"
+        return Array(buffer.name, width, own, f"(at->taped ? t : {now})" if buffer.taped else now)
 
     def address(self, value: str, place: Place, row: str, *, later: bool = False) -> str:
         """The C expression of the address of ``value`` in ``row`` of the current step."""

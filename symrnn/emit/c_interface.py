@@ -18,7 +18,7 @@ class Argument:
     """An argument: its name and its kind.
 
     Kinds: ``dims`` (const structure), ``params``, ``grads`` (structures of pointers), ``in``, ``out`` (arrays of the
-    precision), ``size`` (a ``size_t`` that a query writes).
+    precision), ``size`` (a ``size_t`` that a query writes), ``number`` (a ``size_t``), ``barrier`` (where parts meet).
     """
 
     name: str
@@ -38,27 +38,33 @@ class Entry:
 _DIMS, _PACKED, _X = Argument("dims", "dims"), Argument("packed", "in"), Argument("x", "in")
 _STATE, _Y, _WORK = Argument("state", "in"), Argument("y", "out"), Argument("workspace", "out")
 _SIZE, _STATE_OUT = Argument("size", "size"), Argument("state_out", "out")
+_PART, _PARTS, _BARRIER = Argument("part", "number"), Argument("parts", "number"), Argument("barrier", "barrier")
 
 ENTRIES = (
     Entry("packed_size", (_DIMS, _SIZE), "Numbers in packed weights."),
     Entry("tape_size", (_DIMS, _SIZE), "Numbers in a tape.", training=True),
-    Entry("forward_workspace_size", (_DIMS, _SIZE), "Numbers in the workspace of forward.", training=True),
-    Entry("infer_workspace_size", (_DIMS, _SIZE), "Numbers in the workspace of infer; with steps = 1, of step."),
-    Entry("backward_workspace_size", (_DIMS, _SIZE), "Numbers in the workspace of backward.", training=True),
+    Entry("forward_workspace_size", (_DIMS, _PARTS, _SIZE), "Numbers in the workspace of forward.", training=True),
+    Entry("infer_workspace_size", (_DIMS, _PARTS, _SIZE), "Numbers in the workspace of infer; with steps = 1, of step."),
+    Entry("backward_workspace_size", (_DIMS, _PARTS, _SIZE), "Numbers in the workspace of backward.", training=True),
+    Entry(
+        "useful_parts",
+        (_DIMS, Argument("most", "number"), _SIZE),
+        "In how many parts, from 1 to most, a call is worth running.",
+    ),
     Entry(
         "pack",
-        (_DIMS, Argument("params", "params"), Argument("packed", "out")),
-        "Lay the weights out for the other functions; steps, rows and lengths do not matter.",
+        (_DIMS, Argument("params", "params"), Argument("packed", "out"), _PART, _PARTS),
+        "Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier.",
     ),
     Entry(
         "forward",
-        (_DIMS, _PACKED, _X, _STATE, _Y, _STATE_OUT, Argument("tape", "out"), _WORK),
+        (_DIMS, _PACKED, _X, _STATE, _Y, _STATE_OUT, Argument("tape", "out"), _WORK, _PART, _PARTS, _BARRIER),
         "All steps, with a tape for backward. A null state means zeros; state_out may be null.",
         training=True,
     ),
     Entry(
         "infer",
-        (_DIMS, _PACKED, _X, _STATE, _Y, _STATE_OUT, _WORK),
+        (_DIMS, _PACKED, _X, _STATE, _Y, _STATE_OUT, _WORK, _PART, _PARTS, _BARRIER),
         "All steps, without a tape. A null state means zeros; state_out may be null.",
     ),
     Entry(
@@ -71,6 +77,7 @@ ENTRIES = (
         (
             _DIMS, _PACKED, _X, Argument("tape", "in"), Argument("dy", "in"), Argument("dstate", "in"),
             Argument("grads", "grads"), Argument("dx", "out"), Argument("dstate_in", "out"), _WORK,
+            _PART, _PARTS, _BARRIER,
         ),
         "Gradients: added to grads, written to dx and dstate_in. A null dstate means zeros; dstate_in may be null.",
         training=True,
@@ -123,5 +130,7 @@ def _argument(argument: Argument, name: str, dims: str, precision: str) -> str:
         "in": f"const {real} *",
         "out": f"{real} *",
         "size": "size_t *",
+        "number": "size_t ",
+        "barrier": f"{name}_barrier *",
     }
     return types[argument.kind] + argument.name

@@ -30,7 +30,8 @@ class CForm:
         depth_stride: C expression: from one element of the operand to the next.
         start: C expression: where the operand begins within the segment's depth.
         depth: C expression: elements of the operand.
-        column: first vector column within the segment.
+        column: the accumulator that it feeds, counted within the segment.
+        add: whether another matrix was laid out there before.
     """
 
     parameter: str
@@ -39,6 +40,7 @@ class CForm:
     start: str
     depth: str
     column: int
+    add: bool
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,8 @@ class CSegment:
         source: C expression of the operand's row ``row0``.
         stride: C expression: numbers from one row to the next.
         depth: C expression: elements of the operands together.
-        first: first vector column of the stage that it feeds.
-        columns: how many vector columns.
+        first: first accumulator of the stage that it feeds.
+        count: how many accumulators.
         guard: pointer that is null when the segment is to be skipped; empty where it never is.
         forms: what is packed.
         text: for the comment.
@@ -62,7 +64,7 @@ class CSegment:
     stride: str
     depth: str
     first: int
-    columns: int
+    count: int
     guard: str
     forms: tuple[CForm, ...]
     text: str
@@ -75,8 +77,9 @@ class CStage:
     Attributes:
         name: of its C function, without precision.
         units: C expression.
-        vectors: of units per tile and accumulator.
-        columns: accumulators times vectors.
+        vectors: of units per tile and accumulator, at most.
+        count: accumulators.
+        depth: C expression: elements of all operands together.
         pointers: declarations of row pointers, without their types: ``(constant, name, expression)``.
         body: lines of C for one vector of units of one row, by precision.
         equations: for the comment above it.
@@ -86,7 +89,8 @@ class CStage:
     name: str
     units: str
     vectors: int
-    columns: int
+    count: int
+    depth: str
     segments: tuple[CSegment, ...]
     pointers: tuple[tuple[bool, str, str], ...]
     body: dict[str, tuple[str, ...]]
@@ -122,12 +126,14 @@ class _StageWriter:
     def write(self) -> CStage:
         stage = self._stage
         equations = tuple(f"({s.label}) {s.target} = {to_text(s.expression)}" for s in stage.statements if s.label)
+        segments = self._segments()
         return CStage(
             stage.name,
             self._names.sizes[stage.size],
             self._vectors,
-            len(stage.accumulators) * self._vectors,
-            self._segments(),
+            len(stage.accumulators),
+            " + ".join(segment.depth for segment in segments),
+            segments,
             self._pointers(),
             {precision: tuple(self._body(precision)) for precision in PRECISIONS},
             equations,
@@ -165,27 +171,29 @@ class _StageWriter:
         array = self._arrays.array(place)
         sizes = [self._function.sizes[operand] for operand in operands]
         packed = []
-        for offset, column_forms in enumerate(forms):
+        for column, column_forms in enumerate(forms):
+            seen: set[str] = set()
             for form in column_forms:
                 start = total(sizes[: operands.index(form.operand)], self._names) or "0"
-                packed.append(self._form(form, start, offset * self._vectors))
+                packed.append(self._form(form, start, column, add=form.operand in seen))
+                seen.add(form.operand)
         return CSegment(
             f"panel_{self._stage.name}_{number}",
             self._arrays.address(operands[0], place, "row0", later=later),
             array.width,
             total(sizes, self._names),
-            first * self._vectors,
-            len(forms) * self._vectors,
+            first,
+            len(forms),
             f"at->{array.field}_later" if later else "",
             tuple(packed),
             ", ".join(operands) + (" of the step before in this loop" if later else ""),
         )
 
-    def _form(self, form: Form, start: str, column: int) -> CForm:
+    def _form(self, form: Form, start: str, column: int, *, add: bool) -> CForm:
         columns = self._names.sizes[self._by_name[form.matrix].shape[1]]
         strides = ("1", columns) if form.transposed else (columns, "1")
         depth = self._names.sizes[self._function.sizes[form.operand]]
-        return CForm(self._names.parameters[form.matrix], *strides, start, depth, column)
+        return CForm(self._names.parameters[form.matrix], *strides, start, depth, column, add)
 
     def _pointers(self) -> tuple[tuple[bool, str, str], ...]:
         found: dict[str, tuple[bool, str, str]] = {}
@@ -205,7 +213,7 @@ class _StageWriter:
         printer = CPrinter(p, self._names.values, self._names.sizes)
         lines = []
         for index, accumulator in enumerate(self._stage.accumulators):
-            column = f"line * {len(self._stage.accumulators) * self._vectors} + {index * self._vectors} + vector"
+            column = "line * columns + " + (f"{index} * vectors + vector" if index else "vector")
             lines.append(
                 f"const vec_{p} {self._names.values[accumulator.name]} = loadu_{p}(sums + ({column}) * LANES_{p});"
             )

@@ -69,14 +69,23 @@ def classify(system: System) -> dict[str, Phase]:
     return phase
 
 
-def split(system: System, sizes: MutableMapping[str, str], allocator: Allocator) -> Phases:
-    """The equations of ``system`` by phase, with the hoistable part of each sum of the loop taken out of it."""
+def split(
+    system: System, sizes: MutableMapping[str, str], allocator: Allocator, *, whole_sums: bool = False
+) -> Phases:
+    """The equations of ``system`` by phase, with the hoistable part of each sum of the loop taken out of it.
+
+    Args:
+        system: normal.
+        sizes: the size of every value; new names join it.
+        allocator: of new names.
+        whole_sums: True leaves the sums of the loop as they are.
+    """
     phase = classify(system)
     statements: dict[Phase, list[Statement]] = {kind: [] for kind in Phase}
     for equation in system.equations:
         kind = phase[equation.target]
         expression = equation.expression
-        if kind is Phase.LOOP:
+        if kind is Phase.LOOP and not whole_sums:
             hoister = _Hoister(equation.target, equation.label, phase, sizes, allocator)
             expression = hoister.visit(expression)
             statements[Phase.BEFORE] += hoister.hoisted

@@ -10,7 +10,7 @@ verify    that each value is written before it is read, in one place, at one siz
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import replace
 
 from symrnn.derive.record import Derivation
@@ -25,6 +25,7 @@ from symrnn.plan.program import (
     Column,
     Extent,
     Function,
+    Fused,
     Kind,
     Place,
     Program,
@@ -79,8 +80,12 @@ def _forward(
     once = stages(phases.once, f"{prefix}once", sizes, allocator)
     before = stages(phases.before, f"{prefix}hoist", sizes, allocator)
     loop = stages(phases.loop, f"{prefix}step", sizes, allocator)
+    fused = _fused(system, phases, prefix, sizes, allocator)
     places = _given_places(system)
-    buffers = _forward_buffers(phases, once, before, loop, taped, once_read, sizes)
+    crossing = _crossing((*once, *before, *loop))
+    if fused is not None:
+        crossing |= _crossing((*once, *fused.before, *fused.loop))
+    buffers = _forward_buffers(phases, crossing, taped, once_read, sizes)
     places |= {column.value: Place(Kind.BUFFER, b.name) for b in buffers for column in b.columns}
     states = tuple((next_.removesuffix(PRIME), next_) for next_ in system.outputs)
     idle = {next_: state for state, next_ in states}
@@ -93,9 +98,26 @@ def _forward(
         return replace(stage, writes=tuple(writes))
 
     once, before, loop = (tuple(store(stage) for stage in part) for part in (once, before, loop))
-    function = Function(name, system, states, once, before, loop, (), (), (), (), buffers, places, sizes)
+    if fused is not None:
+        fused = Fused(*(tuple(store(stage) for stage in part) for part in (fused.before, fused.loop)))
+    function = Function(name, system, states, once, before, loop, (), (), (), (), buffers, places, sizes, fused)
     verify(function)
+    if fused is not None:
+        verify(replace(function, before=fused.before, loop=fused.loop, fused=None))
     return function
+
+
+def _fused(
+    system: System, phases: Phases, prefix: str, sizes: MutableMapping[str, str], allocator: Allocator
+) -> Fused | None:
+    """The phases before and in the loop with whole sums in the loop; None where that is what they are anyway."""
+    whole = split(system, sizes, allocator, whole_sums=True)
+    if len(whole.before) == len(phases.before):
+        return None
+    return Fused(
+        stages(whole.before, f"{prefix}fused_hoist", sizes, allocator),
+        stages(whole.loop, f"{prefix}fused_step", sizes, allocator),
+    )
 
 
 def _given(system: System) -> set[str]:
@@ -118,15 +140,8 @@ def _given_places(system: System) -> dict[str, Place]:
 
 
 def _forward_buffers(
-    phases: Phases,
-    once: tuple[Stage, ...],
-    before: tuple[Stage, ...],
-    loop: tuple[Stage, ...],
-    taped: tuple[str, ...],
-    once_read: bool,
-    sizes: Mapping[str, str],
+    phases: Phases, crossing: set[str], taped: tuple[str, ...], once_read: bool, sizes: Mapping[str, str]
 ) -> tuple[Buffer, ...]:
-    crossing = _crossing((*once, *before, *loop))
     early = [s.target for s in phases.before]
     late = [s.target for s in phases.loop if not is_next(s.target)]
     table = (

@@ -5,6 +5,8 @@ A `Program` holds up to three functions (forward, backward, tangent). A `Functio
     once      what depends on parameters alone: one row, computed when parameters are packed
     before    hoisted: what depends on ``x`` and parameters, for all T·B rows at a time
     loop      the stages of one step, in order; forward runs them from the first step to the last, backward in reverse
+    fused     before and loop once more, with the linear forms of ``x`` left in the sums of the loop: where a step has rows
+              enough to use weights several times, this saves the way of hoisted values through memory
     last      after the loop, B rows: what the loop's rotation left over (gradients of initial states)
     after     for all T·B rows at a time, of values that the loop stored
     products  deferred matrix gradients: one matrix product over T·B rows for each stacked group
@@ -211,6 +213,14 @@ class Sum:
 
 
 @dataclass(frozen=True)
+class Fused:
+    """A function's ``before`` and ``loop`` with nothing taken out of the sums of the loop; the results are the same."""
+
+    before: tuple[Stage, ...]
+    loop: tuple[Stage, ...]
+
+
+@dataclass(frozen=True)
 class Function:
     """One kernel: its phases, its storage, and where each value that crosses stages lives.
 
@@ -221,6 +231,7 @@ class Function:
             is the carry, which starts as the gradient of the final state.
         places: where each value that is not local to a stage is read.
         sizes: the size name of every value, parameters' shapes left out.
+        fused: what may run in place of ``before`` and ``loop``; None where nothing of a sum is hoisted.
     """
 
     name: str
@@ -236,6 +247,7 @@ class Function:
     buffers: tuple[Buffer, ...]
     places: Mapping[str, Place]
     sizes: Mapping[str, str]
+    fused: Fused | None = None
 
     @property
     def phases(self) -> tuple[tuple[str, tuple[Stage, ...]], ...]:
@@ -250,9 +262,11 @@ class Function:
 
     @property
     def stages(self) -> Iterator[Stage]:
-        """Every stage, in the order in which they run."""
+        """Every stage, in the order in which they run; those of the fused loop last."""
         for _, stages in self.phases:
             yield from stages
+        if self.fused is not None:
+            yield from (*self.fused.before, *self.fused.loop)
 
     def buffer(self, name: str) -> Buffer:
         """The buffer called ``name``."""
@@ -297,6 +311,13 @@ class Program:
         return "\n".join(lines) + "\n"
 
 
+FUSED_ROWS = 16
+"""Rows of a step from which on its weights are used often enough to leave the linear forms of ``x`` in the loop.
+
+Fused, a step reads the panels of ``x`` once for every register tile of rows, and nothing is written; hoisted, a step writes
+and reads one row of sums for each of its rows. Weights in the second-level cache pay for three tiles of rows.
+"""
+
 _PHASES = {
     "once": "once per parameter set",
     "before": "hoisted out of the loop, all T*B rows at a time",
@@ -314,6 +335,10 @@ def _function_lines(function: Function) -> list[str]:
         order = " t = T-1 … 0" if function.name == "backward" else " t = 0 … T-1"
         lines += [f"  {_PHASES[phase]}{order if phase == 'loop' else ''}"]
         for stage in stages:
+            lines += _stage_lines(stage)
+    if function.fused is not None:
+        lines += [f"  instead of hoisting and the loop, where a step has {FUSED_ROWS} rows or more (C kernels)"]
+        for stage in (*function.fused.before, *function.fused.loop):
             lines += _stage_lines(stage)
     if function.products:
         lines += ["  deferred matrix gradients, one product over T*B rows each"]
