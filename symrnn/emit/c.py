@@ -16,6 +16,7 @@ from symrnn.emit.c_interface import Prototype, prototypes, signatures
 from symrnn.emit.c_names import CNames, c_names
 from symrnn.emit.c_stages import PRECISIONS, CForm, CSegment, CStage, c_stages
 from symrnn.emit.flags import ARITHMETIC, NATIVE, OPTIMISE, STANDARD
+from symrnn.emit.legend import adjoint_lines, buffer_lines, step_lines
 from symrnn.emit.render import render
 from symrnn.emit.vector import vector_context
 from symrnn.plan.program import FUSED_ROWS, Buffer, Extent, Function, Kind, Place, Program, Stage
@@ -139,7 +140,9 @@ class CFile:
     upper: str
     guard: str
     title: str
-    equations: tuple[str, ...]
+    step: tuple[str, ...]
+    adjoint: tuple[str, ...]
+    legend: tuple[str, ...]
     dims: str
     size_fields: tuple[str, ...]
     input_is_hidden: bool
@@ -212,7 +215,9 @@ class _Writer:
             upper=cell.name.upper(),
             guard=f"{cell.name.upper()}_H",
             title=cell.title or cell.name,
-            equations=tuple(cell.text.strip().splitlines()),
+            step=step_lines(self._program),
+            adjoint=adjoint_lines(self._program),
+            legend=buffer_lines(self._program),
             dims=dims,
             size_fields=tuple(names.fields.values()),
             input_is_hidden=cell.input_is_hidden,

@@ -116,6 +116,7 @@ class _StageWriter:
     ) -> None:
         self._function, self._names, self._optional, self._stage = function, names, optional, stage
         self._by_name = program.cell.by_name
+        self._taped = {buffer.name for buffer in function.buffers if buffer.taped}
         self._arrays = Arrays(program, function, names)
         # One accumulator needs several vectors of units to fill the pipeline; four fill it by themselves.
         count = len(stage.accumulators)
@@ -249,12 +250,11 @@ class _StageWriter:
         if write.idle:
             idle = self._names.values[write.idle]
         text = f"idle ? {idle} : {value}" if self._masked else value
-        line = f"store_{p}({pointer} + unit, {text}, count);"
-        return (
-            ["if (at->taped)", f"    {line}"]
-            if write.value in self._optional and write.place.kind is Kind.BUFFER
-            else [line]
-        )
+        taped = write.place.kind is Kind.BUFFER and write.place.array in self._taped
+        line = f"store_{p}({pointer} + unit, {text}, count);{' /* saved for the backward pass */' if taped else ''}"
+        if write.value in self._optional and write.place.kind is Kind.BUFFER:
+            return ["if (at->taped)", f"    {line}"]
+        return [line]
 
 
 def _runs(indices: list[int]) -> list[list[int]]:

@@ -74,6 +74,39 @@ class VectorFunction:
 
 
 @dataclass(frozen=True)
+class X86:
+    """What x86 calls things in one precision, for loads and stores of a few lanes only.
+
+    Attributes:
+        kind: the ending of its operations.
+        mask: the type of a mask of 512 bits' lanes.
+        wide: the type of 512 bits.
+        half: the type of 256 bits.
+        integer: a signed integer of a lane's width.
+        every_lane: the operation that fills 256 bits with one integer.
+        lane_numbers: 256 bits that count their lanes.
+    """
+
+    kind: str
+    mask: str
+    wide: str
+    half: str
+    integer: str
+    every_lane: str
+    lane_numbers: str
+
+
+_X86 = {
+    "f32": X86(
+        "ps", "__mmask16", "__m512", "__m256", "int", "_mm256_set1_epi32", "_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)"
+    ),
+    "f64": X86(
+        "pd", "__mmask8", "__m512d", "__m256d", "long long", "_mm256_set1_epi64x", "_mm256_setr_epi64x(0, 1, 2, 3)"
+    ),
+}
+
+
+@dataclass(frozen=True)
 class VectorContext:
     """The context of the vector template, for one precision.
 
@@ -87,6 +120,7 @@ class VectorContext:
         needed: the primitives to emit, those they call included.
         functions: the table's functions to emit.
         lane_calls: primitives that call libm lane by lane, each with what it calls.
+        x86: names for loads and stores of a few lanes.
     """
 
     real: str
@@ -98,6 +132,7 @@ class VectorContext:
     needed: tuple[str, ...]
     functions: tuple[VectorFunction, ...]
     lane_calls: tuple[tuple[str, str], ...]
+    x86: X86
 
 
 def c_text(body: str, precision: str) -> str:
@@ -158,6 +193,7 @@ def vector_context(precision: str, needed: Iterable[str]) -> VectorContext:
         needed=_closure(roots),
         functions=tuple(_function(row, precision) for row in rows),
         lane_calls=tuple((f"v_{call}", call + libm) for call in ("sqrt", "sin", "cos")),
+        x86=_X86[precision],
     )
 
 

@@ -1,0 +1,61 @@
+"""What a generated file says of a cell before its code: numbered equations, and the arrays that its functions share.
+
+Reads a `Program`; returns lines of plain text without comment marks. Leaves out: how a language writes a comment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from symrnn.derive.sections import labelled
+from symrnn.language.system import ONE
+from symrnn.plan.program import Buffer, Extent, Program
+
+
+def step_lines(program: Program) -> tuple[str, ...]:
+    """The author's equations under their numbers, then the parts of them that have names of their own."""
+    cell = program.cell
+    parts = [equation for equation in cell.normal.equations if equation.target not in cell.by_name]
+    return tuple(line.strip() for line in labelled([*cell.equations, *parts]))
+
+
+def adjoint_lines(program: Program) -> tuple[str, ...]:
+    """The derived adjoint of a step under its numbers; nothing for kernels of inference alone."""
+    if program.backward is None:
+        return ()
+    return tuple(line.strip() for line in labelled(program.backward.system.equations))
+
+
+def buffer_lines(program: Program) -> tuple[str, ...]:
+    """Each buffer with its rows, its columns and what it is for; the tape's first, in the order of the functions."""
+    functions = [function for function in (program.forward, program.backward) if function is not None]
+    buffers = [buffer for function in functions for buffer in function.buffers]
+    rows = [(buffer.name, _shape(buffer), _meaning(buffer)) for buffer in buffers]
+    widths = [max((len(row[i]) for row in rows), default=0) for i in range(2)]
+    return tuple(line for row in rows for line in _wrapped(row, widths))
+
+
+def _shape(buffer: Buffer) -> str:
+    rows = {Extent.ONCE: "1", Extent.STEP: "B", Extent.SEQUENCE: "T*B"}[buffer.extent]
+    counts: dict[str, int] = {}
+    for column in buffer.columns:
+        counts[column.size] = counts.get(column.size, 0) + 1
+    terms = [str(n) if size == ONE else size if n == 1 else f"{n} {size}" for size, n in counts.items()]
+    return f"{rows} x ({' + '.join(terms)})"
+
+
+def _meaning(buffer: Buffer) -> str:
+    columns = " | ".join(column.value for column in buffer.columns)
+    return f"{columns}: {buffer.note}{', on the tape' if buffer.taped else ''}"
+
+
+def _wrapped(row: tuple[str, str, str], widths: list[int], most: int = 104) -> Iterator[str]:
+    """A row of a table; what is longer than a line goes on under its own beginning."""
+    head = f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  "
+    line = ""
+    for word in row[2].split():
+        if line and len(head) + len(line) + len(word) + 1 > most:
+            yield head + line
+            head, line = " " * len(head), ""
+        line = f"{line} {word}" if line else word
+    yield head + line
