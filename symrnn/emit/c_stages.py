@@ -214,10 +214,8 @@ class _StageWriter:
         printer = CPrinter(p, self._names.values, self._names.sizes)
         lines = []
         for index, accumulator in enumerate(self._stage.accumulators):
-            column = "line * columns + " + (f"{index} * vectors + vector" if index else "vector")
-            lines.append(
-                f"const vec_{p} {self._names.values[accumulator.name]} = loadu_{p}(sums + ({column}) * LANES_{p});"
-            )
+            address = f"sum + {index} * wide" if index else "sum"
+            lines.append(f"const vec_{p} {self._names.values[accumulator.name]} = loadu_{p}({address});")
         reduced = reductions(self._stage)
         for name in self._stage.reads:
             if name not in reduced:
