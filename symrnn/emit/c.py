@@ -332,7 +332,9 @@ class _Writer:
         for buffer in function.buffers:
             if buffer.extent is not Extent.ONCE:
                 width = total([column.size for column in buffer.columns], names)
-                blocks.append(CBlock(buffer.name, _same(f"{_steps(function, buffer)}, dims->rows, {width}"), buffer.taped))
+                blocks.append(
+                    CBlock(buffer.name, _same(f"{_steps(function, buffer)}, dims->rows, {width}"), buffer.taped)
+                )
         return blocks
 
     def _bind(self, function: Function, arrays: tuple[Array, ...]) -> list[str]:

@@ -69,9 +69,7 @@ def classify(system: System) -> dict[str, Phase]:
     return phase
 
 
-def split(
-    system: System, sizes: MutableMapping[str, str], allocator: Allocator, *, whole_sums: bool = False
-) -> Phases:
+def split(system: System, sizes: MutableMapping[str, str], allocator: Allocator, *, whole_sums: bool = False) -> Phases:
     """The equations of ``system`` by phase, with the hoistable part of each sum of the loop taken out of it.
 
     Args:

@@ -1,7 +1,8 @@
 """A C program that calls every entry point of a generated library with guarded buffers, for the sanitizers.
 
 Reads a cell and its sizes; returns C text. Each buffer has exactly the size that the queries give, guard bytes on both
-sides that are compared afterwards, and begins at an address that is aligned for one number only.
+sides that are compared afterwards, and begins at an address that is aligned for one number only. Every case runs in one
+part and in several, each in a thread of its own; the results are compared bit by bit.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from symrnn.emit.c_interface import REALS
 from symrnn.language.cell import Cell
 
 _HEAD = """
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,12 +50,23 @@ static int check_guards(void)
     return 0;
 }}
 
+static unsigned long next_seed;
+
 static double next_number(void)
 {{
-    static unsigned long state = 12345;
-    state = (state * 1103515245ul + 12345ul) & 0x7ffffffful;
-    return (double)state / 2147483648.0 - 0.5;
+    next_seed = (next_seed * 1103515245ul + 12345ul) & 0x7ffffffful;
+    return (double)next_seed / 2147483648.0 - 0.5;
 }}
+
+static unsigned long sum_bits(const void *from, size_t bytes)
+{{
+    unsigned long sum = 0;
+    for (size_t i = 0; i < bytes; ++i)
+        sum = sum * 31 + ((const unsigned char *)from)[i];
+    return sum;
+}}
+
+#define ADD(bits, array, count) (*(bits) = *(bits) * 31 + sum_bits(array, (count) * sizeof *(array)))
 
 #define CALL(call)                                    \\
     do {{                                              \\
@@ -75,7 +88,54 @@ static {real} *numbers_{p}(size_t count, int random)
     return p;
 }}
 
-static int run_{p}(size_t steps, size_t rows, const size_t *lengths, int reverse)
+struct call_{p} {{
+    const {name}_dims *dims;
+    const {real} *packed, *x, *state, *dy;
+    {real} *y, *last, *tape, *dx, *dstate, *workspace;
+    const {name}_{p}_grads *grads;
+    {name}_barrier *barrier;
+    size_t part, parts;
+    int entry, status;
+}};
+
+static void *part_{p}(void *argument)
+{{
+    struct call_{p} *c = argument;
+    if (c->entry == 0)
+        c->status = {name}_{p}_forward(c->dims, c->packed, c->x, c->state, c->y, c->last, c->tape, c->workspace, c->part,
+                                       c->parts, c->barrier);
+    else if (c->entry == 1)
+        c->status = {name}_{p}_infer(c->dims, c->packed, c->x, c->state, c->y, c->last, c->workspace, c->part, c->parts,
+                                     c->barrier);
+    else
+        c->status = {name}_{p}_backward(c->dims, c->packed, c->x, c->tape, c->dy, c->last, c->grads, c->dx, c->dstate,
+                                        c->workspace, c->part, c->parts, c->barrier);
+    return NULL;
+}}
+
+/* Every part of a call in a thread of its own. */
+static int all_parts_{p}(struct call_{p} call, int entry)
+{{
+    struct call_{p} calls[8];
+    pthread_t threads[8];
+    call.entry = entry;
+    for (size_t part = 0; part < call.parts; ++part) {{
+        calls[part] = call;
+        calls[part].part = part;
+        if (part && pthread_create(&threads[part], NULL, part_{p}, &calls[part]))
+            exit(2);
+    }}
+    part_{p}(&calls[0]);
+    int status = calls[0].status;
+    for (size_t part = 1; part < call.parts; ++part) {{
+        pthread_join(threads[part], NULL);
+        status |= calls[part].status;
+    }}
+    return status;
+}}
+
+/* The sum of the bits of all results, which must not depend on the number of parts. */
+static int run_{p}(size_t steps, size_t rows, const size_t *lengths, int reverse, size_t parts, unsigned long *bits)
 {{
     {name}_dims dims = {{0}};
     dims.steps = steps;
@@ -84,29 +144,44 @@ static int run_{p}(size_t steps, size_t rows, const size_t *lengths, int reverse
     dims.reverse = reverse;
 {sizes}
     size_t n;
+    next_seed = 12345;
     CALL({name}_{p}_packed_size(&dims, &n));
     {real} *packed = numbers_{p}(n, 0);
     {name}_{p}_params params;
     {name}_{p}_grads grads;
 {parameters}
-    CALL({name}_{p}_pack(&dims, &params, packed));
-    {real} *x = numbers_{p}(steps * rows * {input}, 1), *y = numbers_{p}(steps * rows * {output}, 0);
-    {real} *state = numbers_{p}(rows * ({states}), 1), *last = numbers_{p}(rows * ({states}), 0);
+    for (size_t part = 0; part < parts; ++part)
+        CALL({name}_{p}_pack(&dims, &params, packed, part, parts));
+    const size_t outputs = steps * rows * {output}, inputs = steps * rows * {input}, states = rows * ({states});
+    {name}_barrier barrier = {{0}};
+    struct call_{p} c = {{0}};
+    c.dims = &dims, c.packed = packed, c.grads = &grads, c.barrier = parts > 1 ? &barrier : NULL, c.parts = parts;
+    c.x = numbers_{p}(inputs, 1), c.state = numbers_{p}(states, 1), c.dy = numbers_{p}(outputs, 1);
+    c.y = numbers_{p}(outputs, 0), c.last = numbers_{p}(states, 0);
+    c.dx = numbers_{p}(inputs, 0), c.dstate = numbers_{p}(states, 0);
     CALL({name}_{p}_tape_size(&dims, &n));
-    {real} *tape = numbers_{p}(n, 0);
-    CALL({name}_{p}_forward_workspace_size(&dims, &n));
-    CALL({name}_{p}_forward(&dims, packed, x, state, y, last, tape, numbers_{p}(n, 0)));
-    CALL({name}_{p}_infer_workspace_size(&dims, &n));
-    CALL({name}_{p}_infer(&dims, packed, x, NULL, y, NULL, numbers_{p}(n, 0)));
+    c.tape = numbers_{p}(n, 0);
+    CALL({name}_{p}_forward_workspace_size(&dims, parts, &n));
+    c.workspace = numbers_{p}(n, 0);
+    CALL(all_parts_{p}(c, 0));
+    ADD(bits, c.y, outputs);
+    CALL({name}_{p}_infer_workspace_size(&dims, parts, &n));
+    c.workspace = numbers_{p}(n, 0);
+    CALL(all_parts_{p}(c, 1));
+    ADD(bits, c.y, outputs);
+    ADD(bits, c.last, states);
+    CALL({name}_{p}_backward_workspace_size(&dims, parts, &n));
+    c.workspace = numbers_{p}(n, 0);
+    CALL(all_parts_{p}(c, 2));
+    ADD(bits, c.dx, inputs);
+    ADD(bits, c.dstate, states);
+{sums}
     {name}_dims one = dims;
     one.steps = 1;
     one.lengths = NULL;
-    CALL({name}_{p}_infer_workspace_size(&one, &n));
+    CALL({name}_{p}_infer_workspace_size(&one, 1, &n));
     if (steps)
-        CALL({name}_{p}_step(&one, packed, x, last, y, numbers_{p}(n, 0)));
-    CALL({name}_{p}_backward_workspace_size(&dims, &n));
-    {real} *dx = numbers_{p}(steps * rows * {input}, 0), *dstate = numbers_{p}(rows * ({states}), 0);
-    CALL({name}_{p}_backward(&dims, packed, x, tape, y, state, &grads, dx, dstate, numbers_{p}(n, 0)));
+        CALL({name}_{p}_step(&one, packed, c.x, c.last, c.y, numbers_{p}(n, 0)));
     return check_guards();
 }}
 """
@@ -115,6 +190,7 @@ _MAIN = """
 int main(void)
 {{
     const size_t ragged[] = {{0, 5, 2, 4, 1, 3, 5}};
+    unsigned long one, more;
 {runs}
     return 0;
 }}
@@ -144,18 +220,23 @@ def harness(cell: Cell, sizes: dict[str, int]) -> str:
                 ),
                 input=numbers[cell.size("x")],
                 output=numbers[cell.size(cell.output)],
+                sums="\n".join(f"    ADD(bits, grads.{n}, {count});" for n, count in counts.items()),
                 states=" + ".join(str(numbers[cell.size(state)]) for state in cell.states),
             )
         )
     runs = [
-        f"    if (run_{p}({steps}, {rows}, {lengths}, {reverse}))\n        return 1;"
+        f"    one = more = 0;\n"
+        f"    if (run_{p}({steps}, {rows}, {lengths}, {reverse}, 1, &one)"
+        f" || run_{p}({steps}, {rows}, {lengths}, {reverse}, {several}, &more))\n        return 1;\n"
+        f'    if (one != more) {{\n        printf("{p}: {several} parts differ from one\\n");\n        return 1;\n    }}'
         for p in REALS
-        for steps, rows, lengths, reverse in (
-            (5, 7, "ragged", 0),
-            (5, 7, "ragged", 1),
-            (3, 2, "NULL", 0),
-            (0, 3, "NULL", 0),
-            (2, 0, "NULL", 0),
+        for steps, rows, lengths, reverse, several in (
+            (5, 7, "ragged", 0, 3),
+            (5, 7, "ragged", 1, 2),
+            (3, 2, "NULL", 0, 2),
+            (2, 19, "NULL", 0, 3),
+            (0, 3, "NULL", 0, 2),
+            (2, 0, "NULL", 0, 2),
         )
     ]
     parts.append(_MAIN.format(runs="\n".join(runs)))

@@ -16,6 +16,7 @@ NAMES = ("rnn", "lstm", "gru", "gru_reset_after", *sorted(str(path) for path in 
 WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wpedantic", "-Werror")
 ARITHMETIC = ("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
 SANITIZERS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+THREAD_SANITIZER = ("-O1", "-g", "-fsanitize=thread")
 
 
 def _sources(name: str, folder: Path) -> str:
@@ -46,6 +47,15 @@ def test_compiles_without_a_warning(compiler: str, name: str, tmp_path: Path) ->
     ids=lambda value: Path(value).stem if isinstance(value, str) else "".join(value) or "vectors",
 )
 def test_stays_within_its_buffers(name: str, path: tuple[str, ...], tmp_path: Path) -> None:
+    _run_harness(name, (*SANITIZERS, *path), tmp_path)
+
+
+@pytest.mark.parametrize("name", NAMES[1:4], ids=lambda name: Path(name).stem)
+def test_parts_do_not_race(name: str, tmp_path: Path) -> None:
+    _run_harness(name, THREAD_SANITIZER, tmp_path)
+
+
+def _run_harness(name: str, options: tuple[str, ...], tmp_path: Path) -> None:
     if shutil.which("gcc") is None:
         pytest.skip("gcc is not installed")
     cell = load(name)
@@ -54,8 +64,8 @@ def test_stays_within_its_buffers(name: str, path: tuple[str, ...], tmp_path: Pa
         sizes["input"] = sizes["hidden"]
     stem = _sources(name, tmp_path)
     (tmp_path / "main.c").write_text(harness(cell, sizes))
-    flags = ("-std=c11", *ARITHMETIC, *SANITIZERS, *path)
-    _run("gcc", *flags, f"{stem}.c", "main.c", "-o", "main", "-lm", folder=tmp_path)
+    flags = ("-std=c11", *ARITHMETIC, *options)
+    _run("gcc", *flags, f"{stem}.c", "main.c", "-o", "main", "-lm", "-pthread", folder=tmp_path)
     _run("./main", folder=tmp_path)
 
 
