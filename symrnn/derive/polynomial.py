@@ -172,6 +172,24 @@ class Ring:
                 _add(waiting, other, coefficient * factor)
         return Polynomial(self, found)
 
+    def vanishes(self, value: Polynomial) -> bool:
+        """Whether ``value`` is known to be zero, named sums written out where it is not as it stands."""
+        value = self.normal(value)
+        while value.terms and any(atom in self._sums for monomial in value.terms for atom, _ in monomial):
+            value = self.normal(self._written_out(value))
+        return value.is_zero
+
+    def _written_out(self, value: Polynomial) -> Polynomial:
+        """``value`` with every named sum in place of its name."""
+        total = self.number(_ZERO)
+        for monomial, coefficient in (value.terms or {}).items():
+            term = Polynomial(self, {tuple(each for each in monomial if each[0] not in self._sums): coefficient})
+            for atom, power in monomial:
+                if atom in self._sums:
+                    term *= self.power(self._sums[atom], Fraction(power))
+            total += term
+        return total
+
     def _place(self, key: Hashable) -> int:
         return self._atoms.setdefault(key, len(self._atoms))
 
@@ -185,6 +203,9 @@ class Ring:
             return self.power(self.read(node.base, known), Fraction(int(node.exp.p), int(node.exp.q)))
         if isinstance(node, sympy.Piecewise):
             return self._pieces(node, known)
+        if not node.args:
+            # Infinities: a quotient whose denominator is zero at this size.
+            return self.unknown
         (argument,) = (self.read(part, known) for part in node.args)
         if isinstance(node, sympy.exp):
             return self._by_cases(argument, self._exponential)

@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import mpmath
@@ -210,7 +210,7 @@ class _Comparison:
         }
         expected = self._chained(lambda slope: ring.normal(ring.read(slope, known)), ring.number(Fraction(0)))
         found = self._derived(self._values(self._cell.normal, point, scalars, ring), scalars)
-        same = np.vectorize(lambda a, b: ring.normal(a - b).is_zero, otypes=[bool])
+        same = np.vectorize(lambda a, b: ring.vanishes(a - b), otypes=[bool])
         return {name: same(found[name], expected[name]) for name in found}
 
     def _values(self, system: System, point: Mapping[str, Array], scalars: Arithmetic, ring: Ring) -> dict[str, Array]:
@@ -230,17 +230,27 @@ class _Comparison:
                 name: self._filled(name, lambda _: mpmath.mpf(draw.randint(-_DENOMINATOR, _DENOMINATOR)) / _DENOMINATOR)
                 for name in self._cell.inputs
             }
-            author = run(self._cell.equations, self._cell.by_name, point, self._sizes, _many_digits())
-            expected = self._chained(self._numbers(author).__getitem__, mpmath.mpf(0))
-            normal = self._cell.normal
-            found = self._derived(
-                run(normal.equations, normal.by_name, point, self._sizes, _many_digits()), _many_digits()
-            )
-            apart = {name: abs(found[name] - expected[name]) / (1 + abs(expected[name])) for name in found}
+            try:
+                apart = self._apart(point)
+            except ZeroDivisionError as error:
+                raise self._not_finite("a quotient") from error
         for name, differences in apart.items():
             if not all(mpmath.isfinite(value) for value in differences.ravel()):
-                raise DerivationError(f"{self._cell.name}: the gradient by {name} is not finite at a random point")
+                raise self._not_finite(f"the gradient by {name!r}")
         return apart
+
+    def _apart(self, point: Mapping[str, Array]) -> Jacobian:
+        numbers, normal = _many_digits(), self._cell.normal
+        author = run(self._cell.equations, self._cell.by_name, point, self._sizes, numbers)
+        expected = self._chained(self._numbers(author).__getitem__, mpmath.mpf(0))
+        found = self._derived(run(normal.equations, normal.by_name, point, self._sizes, numbers), numbers)
+        return {name: abs(found[name] - expected[name]) / (1 + abs(expected[name])) for name in found}
+
+    def _not_finite(self, what: str) -> DerivationError:
+        return DerivationError(
+            f"cell {self._cell.name!r}: {what} is not finite at a random point with {self._units} to each size, so "
+            "nothing can be compared there; keep denominators and the arguments of log away from zero"
+        )
 
     def _numbers(self, values: Mapping[str, Array]) -> dict[Algebra, Any]:
         """Every derivative of the expansion at a point."""
@@ -267,6 +277,7 @@ def _over(ring: Ring, name: str) -> Callable[..., Array]:
     return np.vectorize(scalar, otypes=[object])
 
 
+@cache
 def _many_digits() -> Arithmetic:
     """Numbers of as many digits as mpmath works in, and the function table on arrays of them."""
     functions = {}
