@@ -124,3 +124,12 @@ def test_a_scalar_parameter_gets_the_sum_over_units() -> None:
     point = {"s": np.array([2.0]), "h": np.array([1.0, 2.0]), "x": np.array([3.0, 5.0])}
     found = gradients(derive(cell), point, {"h'": np.array([1.0, 10.0])})
     np.testing.assert_array_equal(found["s"], [4.0 + 70.0])
+
+
+def test_what_a_broadcast_state_of_one_unit_receives_is_summed_under_a_name_that_python_and_c_take() -> None:
+    cell = symrnn.Cell.from_equations("s' = tanh(mean(x) + s)\nh' = tanh(W @ x + s' * h)", sizes={"s": 1})
+    backward = derive(cell).adjoint
+    assert all(equation.target.isidentifier() for equation in backward.equations)
+    lines = {equation.target: to_text(equation.expression) for equation in backward.equations}
+    assert lines["delta_s_sum"] == "sum(delta_s_terms)"
+    assert lines["ds_all"] == "ds_out + delta_s_sum"

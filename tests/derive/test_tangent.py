@@ -21,7 +21,7 @@ def test_tangents_are_the_derivatives_along_a_direction(
     cell: Cell, derivation: Derivation, point: dict[str, Array], sizes: dict[str, int], step: Step
 ) -> None:
     draw = np.random.default_rng(11)
-    direction: dict[str, Array] = {name: draw.uniform(-1, 1, value.shape) for name, value in point.items()}
+    direction: dict[str, Array] = {name: np.asarray(draw.uniform(-1, 1, value.shape)) for name, value in point.items()}
     tangent = derivation.tangent
     dot = {variable.of: variable.name for variable in tangent.variables if variable.of}
     given: dict[str, Array] = {**point, **{dot[name]: value for name, value in direction.items()}}
