@@ -113,7 +113,7 @@ class Ring:
         self._atoms: dict[Hashable, int] = {}
         self._sums: dict[int, Polynomial] = {}
         self._rules: dict[int, _Rule] = {}
-        self._indicators: set[int] = set()
+        self._indicators: dict[int, None] = {}
         self._work = 0
         self.unknown = Polynomial(self, None)
 
@@ -245,7 +245,7 @@ class Ring:
         if value.terms is not None and not any(value.terms):
             return self.number(Fraction(lead > 0))
         indicator = self.atom("positive", value.key)
-        self._indicators.add(self._place(("positive", value.key)))
+        self._indicators[self._place(("positive", value.key))] = None
         return indicator if lead > 0 else self.number(_ONE) - indicator
 
     def _opened(self, value: Polynomial) -> Polynomial:

@@ -9,6 +9,7 @@ import pytest
 import symrnn
 from symrnn.derive.record import Derivation, derive
 from symrnn.errors import DerivationError
+from symrnn.language.system import Role
 from symrnn.language.tree import names
 from symrnn.parts import DERIVED
 
@@ -75,3 +76,10 @@ def test_unknown_parts_are_answered_with_the_known_ones() -> None:
             DerivationError, match=r"no part 'jacobians'; did you mean `jacobian`\? \(its parts are equations, jac"
         ):
             ask("jacobians")
+
+
+def test_jacobians_that_are_zero_are_left_out() -> None:
+    found = derive(symrnn.load("lstm")).jacobians(Role.PARAMETER)
+    by_cell_state = {each.input for each in found if each.output == "c'"}
+    assert by_cell_state == {"W_xi", "W_hi", "b_i", "W_xf", "W_hf", "b_f", "W_xg", "W_hg", "b_g"}
+    assert {each.input for each in found if each.output == "h'"} == by_cell_state | {"W_xo", "W_ho", "b_o"}
