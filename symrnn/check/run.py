@@ -12,7 +12,7 @@ from symrnn.build.toolchain import find_compiler
 from symrnn.check.cases import CASES, Case
 from symrnn.check.kernels import Kernels, TangentKernels
 from symrnn.check.measure import CENTRAL, EXPANSION
-from symrnn.check.report import NotRun, Report, Row
+from symrnn.check.report import NotRun, Report, Row, worst
 from symrnn.check.suite import Progress, not_smooth, run_suite
 from symrnn.derive.proof import DIGITS, prove
 from symrnn.errors import BuildError, CheckError
@@ -84,12 +84,12 @@ def _left_out(cell: Cell, lacking: str) -> Iterator[NotRun]:
         )
 
 
-def _proof_rows(cell: Cell) -> Iterator[Row]:
-    """The worst size of the scalar expansion for each gradient."""
-    worst: dict[str, Row] = {}
-    for item in prove(cell, PROOF_SIZES).compared:
-        case = f"{item.units} unit{'s'[: item.units > 1]}"
-        row = Row(cell.name, "sympy", "exact", EXPANSION, f"grad {item.array}", item.difference, 10.0**-DIGITS, case)
-        if item.array not in worst or row.error > worst[item.array].error:
-            worst[item.array] = row
-    yield from worst.values()
+def _proof_rows(cell: Cell) -> tuple[Row, ...]:
+    """The scalar expansion: the worst size for each gradient, and how entries were decided over all of them."""
+    proof = prove(cell, PROOF_SIZES)
+    decided = f"{proof.symbolic} entries by algebra and {proof.numeric} in {DIGITS} digits"
+    case = f"{PROOF_SIZES[0]} to {PROOF_SIZES[-1]} units: {decided}"
+    return worst(
+        Row(cell.name, "sympy", "exact", EXPANSION, f"grad {item.array}", item.difference, 10.0**-DIGITS, case)
+        for item in proof.compared
+    )

@@ -203,12 +203,13 @@ class _Adjoint:
     def _give(self, name: str, term: Expression, equation: Equation) -> None:
         """Add ``term`` to the adjoint of ``name``, summed over units where ``name`` was broadcast."""
         if self._shape[name] == (ONE,) and expression_size(term, self._shape) != ONE:
+            stem = f"delta_{name.removesuffix(PRIME)}"
             if not isinstance(term, Name):
-                part = self._allocator.fresh(f"d{name}_terms")
+                part = self._allocator.fresh(f"{stem}_terms")
                 self._declare(part, (expression_size(term, self._shape),), "")
                 self._emit(part, term, equation.label)
                 term = Name(part)
-            total = self._allocator.fresh(f"d{name}_sum")
+            total = self._allocator.fresh(f"{stem}_sum")
             self._declare(total, (ONE,), "")
             self._emit(total, Reduce("sum", term), equation.label)
             term = Name(total)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 from symrnn.derive.bptt import Recurrences, arrow
 from symrnn.derive.factors import to_latex
@@ -17,7 +18,7 @@ from symrnn.derive.layout import Row, align
 from symrnn.derive.notation import ARRIVES
 from symrnn.derive.sections import adjoint_rows, equations_rows, parts_rows, tape_latex
 from symrnn.language.cell import Cell
-from symrnn.language.latex import Notation, size_latex, spell
+from symrnn.language.latex import Notation, number_latex, size_latex, spell
 from symrnn.language.system import Role, System, Variable
 from symrnn.language.tree import Call, Reduce, walk
 
@@ -90,7 +91,9 @@ def _forward(lecture: Lecture) -> Iterator[str]:
         align([Row(names, shape) for names, shape in _shapes(cell, notation)]).replace("&=", r"&\in"),
     )
     if cell.constants:
-        values = _listed(f"${notation.names[name]} = {text}$" for name, text in cell.constants.items())
+        values = _listed(
+            f"${notation.names[name]} = {number_latex(Fraction(text), text)}$" for name, text in cell.constants.items()
+        )
         yield f"The constant{_s(cell.constants)}: {values}."
     if parts := parts_rows(cell, notation):
         yield _shown("Below, these parts have names of their own:", align(parts))
@@ -167,7 +170,7 @@ def _adjoint(lecture: Lecture) -> Iterator[str]:
     )
     adjoints = lecture.adjoint.of_role(Role.ADJOINT)
     if any(not variable.of for variable in adjoints):
-        text += r" A $\delta$ is an adjoint inside an equation, once its function has been passed."
+        text += r" A $\delta$ is an adjoint on its way through an equation, past its function or its broadcast."
     if any(ARRIVES in lecture.notation.names[variable.name] for variable in adjoints):
         text += " The part of an adjoint that reaches the step from outside is marked ``in''."
     yield text
@@ -197,8 +200,22 @@ def _through_time(lecture: Lecture) -> Iterator[str]:
         "step in between,",
         align([Row(_step(cell, "T", "k"), _product(cell))]),
     )
+    yield from _direct_products(lecture)
     if sums := lecture.recurrences.sums(notation):
         yield _shown("The same parameters serve every step, so their gradients are sums over time:", align(sums))
+
+
+def _direct_products(lecture: Lecture) -> Iterator[str]:
+    """What remains of the product of Jacobians where a state has one direct path."""
+    rows = []
+    for state, blocks in zip(lecture.cell.states, lecture.step.blocks, strict=True):
+        direct = next(each for each in blocks if each.input == state).direct
+        if len(direct) == 1:
+            path = to_latex(direct, "", lecture.notation)
+            left = rf"\left. \frac{{\partial {spell(state, 'T')}}}{{\partial {spell(state, 'k')}}} \right|_{{\text{{direct}}}}"
+            rows.append(Row(left, rf"\textstyle\prod_{{t=k+1}}^{{T}} {path}"))
+    if rows:
+        yield _shown("Of this, the direct path alone contributes", align(rows))
 
 
 def _tape(lecture: Lecture) -> Iterator[str]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import sympy
 
 from symrnn.derive.adjoint import derivative
 from symrnn.derive.evaluate import Arithmetic, Array, Values, floats, run, sizes_of
@@ -35,9 +36,10 @@ from symrnn.derive.factors import (
 from symrnn.derive.layout import Row as Line
 from symrnn.derive.layout import align
 from symrnn.errors import DerivationError
+from symrnn.language.functions import Algebra
 from symrnn.language.latex import Notation
 from symrnn.language.normalise import expression_size
-from symrnn.language.symbolic import Restorer, atoms_of
+from symrnn.language.symbolic import Restorer, atoms_of, to_sympy
 from symrnn.language.system import ONE, Equation, System
 from symrnn.language.tree import Binary, Expression, MatVec, Name, Negate, Number, Reduce, integer, names
 
@@ -328,9 +330,31 @@ class _Paths:
                 if factor.expression == integer(1):
                     continue
             joined.append(factor)
+        if any(isinstance(factor, Row) for factor in joined):
+            joined = self._gathered(joined)
         if all(isinstance(f, Diag) and expression_size(f.expression, self._shapes) == ONE != size for f in joined):
             joined.append(Identity(size))
         return tuple(joined)
+
+    def _gathered(self, factors: list[Factor]) -> list[Factor]:
+        """A path through a reduction with all its numbers and scalars in front, where they are one factor."""
+        scalar: Algebra = sympy.Integer(1)
+        kept: list[Factor] = []
+        atoms: list[Expression] = []
+        for factor in factors:
+            if isinstance(factor, Diag):
+                atoms += atoms_of(factor.expression)
+                number, rest = to_sympy(factor.expression).as_coeff_Mul()
+                if expression_size(factor.expression, self._shapes) == ONE:
+                    number, rest = number * rest, sympy.Integer(1)
+                scalar *= number
+                factor = Diag(Restorer(atoms)(rest))
+            if factor != Diag(integer(1)):
+                kept.append(factor)
+        if kept and isinstance(first := kept[0], Diag):
+            scalar *= to_sympy(first.expression)
+            kept = kept[1:]
+        return kept if scalar == 1 else [Diag(_times(integer(1), Restorer(atoms)(scalar))), *kept]
 
 
 def _times(left: Expression, right: Expression) -> Expression:

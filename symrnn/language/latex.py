@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from symrnn.language.functions import FUNCTIONS
+from symrnn.language.functions import FUNCTIONS, PUBLIC
 from symrnn.language.normalise import expression_size
 from symrnn.language.system import ONE
 from symrnn.language.text import ATOM, FORM, PRODUCT, SUM, UNARY, strength
@@ -37,6 +37,9 @@ _UPPER = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
 
 GREEK = frozenset(f"{_LOWER} omega {_UPPER}".split())
 """Names that are LaTeX commands as they stand."""
+
+ALIASES = {"eps": r"\varepsilon"}
+"""Names that mathematics has a letter for, though not under that name."""
 
 ACCENTS = {"tilde": r"\tilde", "hat": r"\hat", "bar": r"\bar", "dot": r"\dot"}
 """Last parts of names that are accents: ``h_tilde``."""
@@ -66,8 +69,11 @@ def spell(name: str, time: str = "", over: str = "") -> str:
     stem, digits = letters.group(), first[letters.end() :]
     if stem in GREEK:
         stem = "\\" + stem
+    elif stem in PUBLIC:
+        # A part of an equation that is named by its function.
+        stem = rf"\mathrm{{{stem}}}"
     elif len(stem) > 1:
-        stem = rf"\mathit{{{stem}}}"
+        stem = ALIASES.get(stem, rf"\mathit{{{stem}}}")
     parts = [stem]
     if digits:
         parts.append(digits)
@@ -148,7 +154,7 @@ class Notation:
         node = self._resolved(node)
         match node:
             case Number(value, text):
-                return _number(value, text)
+                return number_latex(value, text)
             case Constant(name, _, _) | Name(name):
                 return self.names.get(name) or spell(name)
             case Negate(operand):
@@ -218,6 +224,10 @@ class Notation:
     def _power(self, base: Expression, exponent: Fraction) -> str:
         if exponent == Fraction(1, 2):
             return rf"\sqrt{{{self(base)}}}"
+        base = self._resolved(base)
+        if isinstance(base, Call) and exponent > 0 and (command := re.match(r"\\[a-z]+(?=\()", self(base))):
+            # As it is said: the square of tanh(a) is tanh²(a).
+            return rf"{command.group()}^{{{_exponent(exponent)}}}{self(base)[command.end() :]}"
         return raised(self.wrapped(base, ATOM), _exponent(exponent))
 
 
@@ -237,7 +247,7 @@ def glyphs(latex: str) -> int:
     return len(re.sub(r"[{}_^\\ ,]", "", bare))
 
 
-def _number(value: Fraction, text: str) -> str:
+def number_latex(value: Fraction, text: str) -> str:
     """A literal as the author wrote it, powers of ten set as such."""
     mantissa, mark, power = text.lower().partition("e")
     if not mark:

@@ -1,0 +1,169 @@
+"""The proof: every cell is proven, mostly by algebra, and a derivation that is wrong anywhere is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import sympy
+
+import symrnn
+from symrnn.derive import proof
+from symrnn.derive.adjoint import adjoint
+from symrnn.derive.proof import DIGITS, Proof, prove
+from symrnn.errors import DerivationError
+from symrnn.language.cell import Cell
+from symrnn.language.functions import FUNCTIONS
+from symrnn.language.system import Equation, System
+from symrnn.language.tree import Binary, MatVec, Name, Negate, Number, Outer, Power, integer, rebuild, transform, walk
+
+
+def test_every_cell_is_proven_at_sizes_1_to_3(cell: Cell) -> None:
+    found = prove(cell)
+    assert found.ok
+    assert {item.array for item in found.compared} == set(cell.inputs)
+    assert {item.units for item in found.compared} == {1, 2, 3}
+    # Signs of a quotient of its own argument are beyond the algebra.
+    assert (found.numeric == 0) == (cell.name != "coupled")
+    for item in found.compared:
+        sizes = {**dict.fromkeys(cell.sizes, item.units), "1": 1}
+        width = sum(sizes[cell.size(output)] for output in cell.outputs)
+        for size in cell.by_name[item.array].shape:
+            width *= sizes[size]
+        assert item.entries == width
+        assert 0 <= item.symbolic <= item.entries
+
+
+def mutated(cell: Cell, monkeypatch: pytest.MonkeyPatch, change: Any, units: int = 2) -> Proof:
+    """The proof of a derivation whose adjoint went through ``change``."""
+    monkeypatch.setattr(proof, "adjoint", lambda system: change(adjoint(system)))
+    return prove(cell, (units,))
+
+
+def wrong_at(place: int, change: Any) -> Any:
+    def changed(system: System) -> System:
+        equations = list(system.equations)
+        equation = equations[place]
+        equations[place] = Equation(equation.label, equation.target, change(equation.expression), equation.origin)
+        return replace(system, equations=tuple(equations))
+
+    return changed
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "gru_reset_after"])
+def test_a_wrong_sign_in_any_adjoint_equation_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = symrnn.load(name)
+    for place, equation in enumerate(adjoint(cell.normal).equations):
+        if isinstance(equation.expression, Outer):
+            continue
+        assert not mutated(cell, monkeypatch, wrong_at(place, Negate), 1).ok, equation
+
+
+def test_subtle_faults_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = symrnn.load("gru")
+
+    def squares_gone(node: Any) -> Any:
+        return transform(node, lambda part: part.base if isinstance(part, Power) else part)
+
+    def transposed(node: Any) -> Any:
+        return transform(node, lambda p: replace(p, transposed=False) if isinstance(p, MatVec) else p)
+
+    def swapped(node: Any) -> Any:
+        return Outer(node.right, node.left) if isinstance(node, Outer) else node
+
+    def first_term_only(node: Any) -> Any:
+        return node.left if isinstance(node, Binary) and node.op == "+" else node
+
+    for fault in (squares_gone, transposed, swapped, first_term_only):
+        equations = adjoint(cell.normal).equations
+        places = [place for place, e in enumerate(equations) if fault(e.expression) != e.expression]
+        assert places
+        for place in places:
+            # At one unit a matrix would be its own transpose.
+            assert not mutated(cell, monkeypatch, wrong_at(place, fault)).ok, (fault, equations[place])
+
+
+@pytest.mark.parametrize(
+    ("function", "partial"),
+    [
+        ("sigmoid", lambda s, a: s * (1 + s)),
+        ("tanh", lambda t, a: 1 - t),
+        ("relu", lambda y, a: sympy.Integer(1)),
+        ("softsign", lambda y, a: (1 - y) ** 2),
+    ],
+)
+def test_a_wrong_row_of_the_function_table_is_caught(
+    function: str, partial: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = symrnn.Cell.from_equations(f"h' = {function}(W @ x + U @ h) + b")
+    assert prove(cell, (2,)).ok
+    monkeypatch.setattr(FUNCTIONS[function].symbol, "fdiff", lambda self, argindex=1: partial(self, *self.args))
+    sympy.core.cache.clear_cache()
+    try:
+        found = prove(cell, (2,))
+    finally:
+        monkeypatch.undo()
+        sympy.core.cache.clear_cache()
+    assert not found.ok
+    assert max(item.difference for item in found.compared) > 1e-3
+
+
+def test_an_error_beyond_double_precision_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slightly(node: Any) -> Any:
+        return Binary("*", Binary("+", integer(1), Power(integer(10), -40)), node)  # type: ignore[arg-type]
+
+    cell = symrnn.load("rnn")
+    worst = max(item.difference for item in mutated(cell, monkeypatch, wrong_at(0, slightly)).compared)
+    assert 10.0**-DIGITS < worst < 1e-35
+
+
+def test_a_value_that_the_normal_form_gets_wrong_is_caught() -> None:
+    cell = symrnn.load("gru")
+
+    def wrong(equation: Equation) -> Equation:
+        if equation.target != "r_h":
+            return equation
+        return replace(equation, expression=rebuild(equation.expression, (Name("z"), Name("h"))))
+
+    faulty = replace(cell, normal=replace(cell.normal, equations=tuple(map(wrong, cell.normal.equations))))
+    assert any(a != b for a, b in zip(faulty.normal.equations, cell.normal.equations, strict=True))
+    assert not prove(faulty, (2,)).ok
+
+
+def test_what_algebra_cannot_decide_is_compared_in_numbers() -> None:
+    cell = symrnn.Cell.from_equations("h' = softsign(W @ x + U @ h)")
+    found = prove(cell, (2,))
+    assert found.ok
+    assert found.numeric > 0
+    assert 0 < max(item.difference for item in found.compared) < 1e-55
+
+
+def test_a_long_chain_is_proven_without_growing() -> None:
+    lines = [f"y{k + 1} = y{k} * y{k} + 0.1 * y{k}" for k in range(30)]
+    cell = symrnn.Cell.from_equations("\n".join(["y0 = x + h", *lines, "h' = tanh(y30)"]))
+    assert prove(cell, (1, 2)).ok
+
+
+def test_the_result_depends_on_nothing_but_the_cell() -> None:
+    cell = symrnn.Cell.from_equations("h' = softsign(W @ x + U @ h)")
+    assert prove(cell, (2,)) == prove(cell, (2,))
+    assert prove(cell, (2,)) != prove(cell, (2,), seed=1)
+
+
+def test_a_gradient_that_is_not_finite_is_an_error() -> None:
+    cell = symrnn.Cell.from_equations("h' = tanh(h) + x / (h - mean(h))", name="centred")
+    with pytest.raises(DerivationError, match=r"cell 'centred': .* is not finite at a random point with 1 to .*; keep"):
+        prove(cell, (1,))
+    assert prove(cell, (2,)).ok
+
+
+def test_a_proof_of_nothing_is_none() -> None:
+    assert not Proof("cell", ()).ok
+
+
+def test_numbers_stand_in_equations_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth is 1/10 on both sides: 50 digits would show a rounded one."""
+    cell = symrnn.Cell.from_equations("h' = 0.1 * h + x * tau", constants={"tau": "0.3"})
+    assert prove(cell, (1,)).ok
+    assert any(isinstance(n, Number) for e in cell.equations for n in walk(e.expression))
