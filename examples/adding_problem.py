@@ -24,6 +24,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
+import _one_blas_thread  # noqa: F401 - before NumPy, whose BLAS reads it when it loads
 import numpy as np
 from _training import Adam, Array, Progress, add_layer_arguments, clip_by_global_norm, draw, positive, start_at
 

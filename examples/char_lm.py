@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+import _one_blas_thread  # noqa: F401 - before NumPy, whose BLAS reads it when it loads
 import numpy as np
 from _training import Adam, Array, Progress, add_layer_arguments, clip_by_global_norm, draw, positive, start_at
 
@@ -264,7 +265,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--prompt", default="    def ", help="what the sample begins with (default: '%(default)s')")
     parser.add_argument("--sample", type=int, default=500, help="characters to write (default: %(default)s)")
     parser.add_argument("--temperature", type=float, default=0.7, help="below 1: less daring (default: %(default)s)")
-    add_layer_arguments(parser, hidden=128, batch=32, rate=2e-3)
+    add_layer_arguments(parser, hidden=128, batch=16, rate=2e-3)
     arguments = parser.parse_args(argv)
     if arguments.text is None:
         spec = importlib.util.find_spec("sympy")
