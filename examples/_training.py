@@ -12,11 +12,14 @@ import importlib.util
 import math
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TextIO
 
 import numpy as np
+
+from symrnn.errors import SymrnnError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -36,15 +39,19 @@ def clip_by_global_norm(gradients: Mapping[str, Array], limit: float) -> float:
         The norm before clipping.
 
     Raises:
-        FloatingPointError: the norm is not a finite number, so no scale can help.
+        ExampleError: the norm is not a finite number, so no scale can help.
     """
     norm = math.sqrt(sum(float(np.vdot(gradient, gradient)) for gradient in gradients.values()))
     if not math.isfinite(norm):
-        raise FloatingPointError(f"the gradient's norm is {norm}: training has diverged; try a lower --rate")
+        raise ExampleError(f"the gradient's norm is {norm}: training has diverged; try a lower --rate")
     if norm > limit:
         for gradient in gradients.values():
             gradient *= limit / norm
     return norm
+
+
+class ExampleError(Exception):
+    """Something that a user of an example can put right."""
 
 
 class Adam:
@@ -104,13 +111,27 @@ class Progress:
             self.stream.flush()
 
 
+def run(main: Callable[[], int]) -> int:
+    """The exit code of ``main``; what a user can put right is told in a line on standard error, with code 2."""
+    try:
+        return main()
+    except (SymrnnError, ExampleError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+
+
 def add_layer_arguments(parser: argparse.ArgumentParser, *, hidden: int, batch: int, rate: float) -> None:
     """Add the arguments that both examples take, with these defaults."""
     parser.add_argument("--backend", choices=("c", "numpy"), default="c", help="which kernels to build (default: c)")
     parser.add_argument("--hidden", type=positive, default=hidden, help="units of the layer (default: %(default)s)")
     parser.add_argument("--batch", type=positive, default=batch, help="sequences at once (default: %(default)s)")
-    parser.add_argument("--rate", type=float, default=rate, help="Adam's step size (default: %(default)s)")
-    parser.add_argument("--clip", type=float, default=1.0, help="largest norm of the gradient (default: %(default)s)")
+    parser.add_argument("--rate", type=above_zero, default=rate, help="Adam's step size (default: %(default)s)")
+    parser.add_argument(
+        "--clip", type=above_zero, default=1.0, help="largest norm of the gradient (default: %(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of parameters and data (default: %(default)s)")
     parser.add_argument(
         "--size", type=named_integer, action="append", default=[], metavar="NAME=N", help="a size of the cell's own"
@@ -126,6 +147,14 @@ def positive(text: str) -> int:
     """An integer above zero, as an argparse type."""
     value = int(text)
     if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above zero")
+    return value
+
+
+def above_zero(text: str) -> float:
+    """A number above zero, as an argparse type."""
+    value = float(text)
+    if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not above zero")
     return value
 
@@ -158,15 +187,29 @@ def plot_path(text: str) -> Path:
     return path
 
 
+def start_layer(kernels: ModuleType, input_size: int, arguments: argparse.Namespace) -> dict[str, Array]:
+    """The layer's parameters at the start, with what ``--size`` says.
+
+    Raises:
+        ExampleError: ``--size`` names a size that the cell has not, or lacks one that it has.
+    """
+    try:
+        return kernels.init_params(input_size, arguments.hidden, seed=arguments.seed, **dict(arguments.size))
+    except (TypeError, ValueError) as error:
+        raise ExampleError(f"{error}; sizes of the cell's own are given as --size NAME=N") from error
+
+
 def start_at(params: Mapping[str, Array], settings: Sequence[tuple[str, float]]) -> None:
     """Fill the named parameters with the given numbers, in place.
 
     Raises:
-        ValueError: a name is no parameter of this cell.
+        ExampleError: a name is no parameter of this cell.
     """
     for name, number in settings:
         if name not in params:
-            raise ValueError(f"--set {name}={number:g}: the cell has no parameter {name!r}; it has {', '.join(params)}")
+            raise ExampleError(
+                f"--set {name}={number:g}: the cell has no parameter {name!r}; it has {', '.join(params)}"
+            )
         params[name][...] = number
 
 

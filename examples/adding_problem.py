@@ -24,8 +24,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
+import _one_blas_thread  # noqa: F401 - before NumPy, whose BLAS reads it when it loads
 import numpy as np
-from _training import Adam, Array, Progress, add_layer_arguments, clip_by_global_norm, draw, positive, start_at
+from _training import (
+    Adam,
+    Array,
+    ExampleError,
+    Progress,
+    above_zero,
+    add_layer_arguments,
+    clip_by_global_norm,
+    draw,
+    positive,
+    run,
+    start_at,
+    start_layer,
+)
 
 import symrnn
 
@@ -104,11 +118,11 @@ def train(name: str, arguments: argparse.Namespace) -> Result:
     """Train one cell until its error on unseen sequences is below the tolerance, or the iterations are spent."""
     cell = symrnn.load(name)
     if cell.input_is_hidden:
-        raise ValueError(
+        raise ExampleError(
             f"the cell {name!r} needs an input as large as its state; this problem's input has size {INPUTS}"
         )
     kernels = symrnn.build(cell, backend=arguments.backend)
-    layer = kernels.init_params(INPUTS, arguments.hidden, seed=arguments.seed, **dict(arguments.size))
+    layer = start_layer(kernels, INPUTS, arguments)
     start_at(layer, [setting for setting in arguments.set if setting[0] in layer])
 
     rng = np.random.default_rng([arguments.seed, 1])
@@ -137,6 +151,18 @@ def train(name: str, arguments: argparse.Namespace) -> Result:
         progress.show(iteration / arguments.iterations, f"iteration {iteration}{latest}")
     progress.clear()
     return Result(kernels.CELL, iteration, time.monotonic() - began, tuple(tested_at), tuple(errors))
+
+
+def check_cells(arguments: argparse.Namespace) -> None:
+    """Hold, before anything is trained, that every cell can be loaded and is what ``--set`` means.
+
+    Raises:
+        ExampleError: ``--set`` names a parameter that no cell has.
+    """
+    names = {parameter.name for cell in arguments.cells for parameter in symrnn.load(cell).parameters}
+    for name, number in arguments.set:
+        if name not in names:
+            raise ExampleError(f"--set {name}={number:g}: no cell has a parameter {name!r}")
 
 
 def verdict(error: float, tolerance: float) -> str:
@@ -169,7 +195,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--steps", type=positive, default=150, help="length of a sequence (default: %(default)s)")
     parser.add_argument("--iterations", type=positive, default=6000, help="at most so many (default: %(default)s)")
-    parser.add_argument("--tolerance", type=float, default=0.01, help="solved below this error (default: %(default)s)")
+    parser.add_argument(
+        "--tolerance", type=above_zero, default=0.01, help="solved below this error (default: %(default)s)"
+    )
     add_layer_arguments(parser, hidden=64, batch=64, rate=2e-3)
     arguments = parser.parse_args(argv)
     if arguments.steps < 2:
@@ -180,6 +208,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Train each cell and print the table; returns 0."""
     arguments = parse(argv)
+    check_cells(arguments)
     results = []
     for name in arguments.cells:
         results.append(train(name, arguments))
@@ -199,4 +228,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

@@ -28,8 +28,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+import _one_blas_thread  # noqa: F401 - before NumPy, whose BLAS reads it when it loads
 import numpy as np
-from _training import Adam, Array, Progress, add_layer_arguments, clip_by_global_norm, draw, positive, start_at
+from _training import (
+    Adam,
+    Array,
+    ExampleError,
+    Progress,
+    above_zero,
+    add_layer_arguments,
+    clip_by_global_norm,
+    draw,
+    positive,
+    run,
+    start_at,
+    start_layer,
+)
 
 import symrnn
 
@@ -181,8 +195,11 @@ def loss_and_gradients(
     return loss, gradients, state_out
 
 
-def mean_loss(model: Model, columns: Array, steps: int) -> float:
-    """The loss in nats per character over columns of text, the state carried from chunk to chunk."""
+def held_out_loss(model: Model, text: Text, arguments: argparse.Namespace) -> float:
+    """The loss in nats per character over text that was held out, the state carried from chunk to chunk."""
+    steps = arguments.steps_per_sequence
+    codes = text.held_out[:HELD_OUT_CHARACTERS]
+    columns = side_by_side(codes, min(arguments.batch, len(codes) // (steps + 1)))
     packed = model.kernels.pack(model.layer)
     state = None
     losses = []
@@ -193,11 +210,32 @@ def mean_loss(model: Model, columns: Array, steps: int) -> float:
     return float(np.mean(losses))
 
 
+def check_text(text: Text, arguments: argparse.Namespace) -> None:
+    """Hold, before anything is trained, what training and the sample need of the text.
+
+    Raises:
+        ExampleError: the text is too short, or has none of the prompt's characters.
+    """
+    piece = arguments.steps_per_sequence + 1
+    if len(text.train) < arguments.batch * piece or len(text.held_out) < piece:
+        raise ExampleError(
+            f"--text {arguments.text}: {len(text.train)} characters to train on and {len(text.held_out)} held out are "
+            f"too few: {arguments.batch * piece} and {piece} are needed; lower --batch or --steps-per-sequence"
+        )
+    if not encoded(arguments.prompt, text):
+        raise ExampleError(f"--prompt {arguments.prompt!r}: the text has none of these characters often enough")
+
+
+def encoded(prompt: str, text: Text) -> list[int]:
+    """The codes of the characters that the vocabulary has."""
+    return [code for code in map(text.characters.find, prompt) if code >= 0]
+
+
 def sample(model: Model, text: Text, prompt: str, length: int, temperature: float, seed: int) -> str:
     """Write ``length`` characters after ``prompt``, one step of the layer for each."""
     rng = np.random.default_rng(seed)
     stream = model.kernels.stream(model.kernels.pack(model.layer), batch=1)
-    written = [code for code in map(text.characters.find, prompt) if code >= 0]
+    written = encoded(prompt, text)
     for code in written[:-1]:
         stream(model.table[code : code + 1])
     for _ in range(length):
@@ -213,7 +251,7 @@ def make_model(arguments: argparse.Namespace, size: int) -> Model:
     cell = symrnn.load(arguments.cell)
     embedding = arguments.hidden if cell.input_is_hidden else arguments.embedding
     kernels = symrnn.build(cell, backend=arguments.backend)
-    layer = kernels.init_params(embedding, arguments.hidden, seed=arguments.seed, **dict(arguments.size))
+    layer = start_layer(kernels, embedding, arguments)
     start_at(layer, arguments.set)
     rng = np.random.default_rng(arguments.seed)
     table = rng.standard_normal((size, embedding), np.float32)
@@ -257,14 +295,16 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train a character model on real text with a generated layer.")
     parser.add_argument("--cell", default="lstm", help="a bundled cell's name or a cell file's path (default: lstm)")
     parser.add_argument("--text", type=Path, help="a file, or a directory of .py files (default: the installed SymPy)")
-    parser.add_argument("--seconds", type=float, default=60.0, help="time to train (default: %(default)s)")
+    parser.add_argument("--seconds", type=above_zero, default=60.0, help="time to train (default: %(default)s)")
     parser.add_argument("--iterations", type=positive, default=math.inf, help="stop after so many (default: no limit)")
     parser.add_argument("--steps-per-sequence", type=positive, default=64, help="chunk length (default: %(default)s)")
     parser.add_argument("--embedding", type=positive, default=64, help="input size (default: %(default)s)")
     parser.add_argument("--prompt", default="    def ", help="what the sample begins with (default: '%(default)s')")
     parser.add_argument("--sample", type=int, default=500, help="characters to write (default: %(default)s)")
-    parser.add_argument("--temperature", type=float, default=0.7, help="below 1: less daring (default: %(default)s)")
-    add_layer_arguments(parser, hidden=128, batch=32, rate=2e-3)
+    parser.add_argument(
+        "--temperature", type=above_zero, default=0.7, help="below 1: less daring (default: %(default)s)"
+    )
+    add_layer_arguments(parser, hidden=128, batch=16, rate=2e-3)
     arguments = parser.parse_args(argv)
     if arguments.text is None:
         spec = importlib.util.find_spec("sympy")
@@ -280,6 +320,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Read, train, report, sample; returns 0."""
     arguments = parse(argv)
     text = read_text(arguments.text)
+    check_text(text, arguments)
     size = len(text.characters)
     print(
         f"text: {len(text.train):,} characters to train on, {len(text.held_out):,} held out; vocabulary of {size}, "
@@ -291,9 +332,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     seconds, losses = train(model, text, arguments)
 
     recent = float(np.mean(losses[-AVERAGED_OVER:]))
-    held_out = mean_loss(
-        model, side_by_side(text.held_out[:HELD_OUT_CHARACTERS], arguments.batch), arguments.steps_per_sequence
-    )
+    held_out = held_out_loss(model, text, arguments)
     print(f"loss after {seconds[-1]:.1f} s: {recent:.3f} nats per character in training, {held_out:.3f} held out")
     if arguments.plot:
         levels = {f"ln({size}): every character alike": math.log(size), "held out, at the end": held_out}
@@ -308,4 +347,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

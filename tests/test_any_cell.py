@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,9 @@ class Twin:
 
     cell: str
     layer: str
-    blocks: dict[str, tuple[str, ...]]
+    blocks: Mapping[str, tuple[str, ...]]
     states: tuple[str, ...]
-    extra: dict[str, str] = field(default_factory=dict)
+    extra: Mapping[str, str] = field(default_factory=dict)
 
     def load(self) -> Cell:
         return symrnn.load(next((path for path in FILES if path.stem == self.cell), self.cell))

@@ -120,6 +120,7 @@ def test_show_json_holds_text_and_latex(run: Run) -> None:
         (["show", CELL, "--document", "--json"], "--document is LaTeX"),
         (["generate", "--check", "--dry-run"], "not allowed with argument"),
         (["generate", "--backend", "fortran"], "invalid choice: 'fortran'"),
+        (["generate", "--out", ""], "for this one write ."),
     ],
 )
 def test_wrong_arguments_exit_2_with_usage(run: Run, arguments: list[str], words: str) -> None:
@@ -132,7 +133,14 @@ def test_wrong_arguments_exit_2_with_usage(run: Run, arguments: list[str], words
 @pytest.mark.parametrize("command", ["show", "generate", "check"])
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("lstn", "lstm"), ("missing/cell.toml", "missing/cell.toml"), (".", "."), ("broken.toml", "broken.toml:2")],
+    [
+        ("lstn", "did you mean `lstm`?"),
+        ("LSTM", "did you mean `lstm`?"),
+        ("missing/cell.toml", "missing/cell.toml"),
+        (".", "."),
+        ("", "bundled cells are rnn"),
+        ("broken.toml", "broken.toml:2"),
+    ],
 )
 def test_a_cell_that_cannot_be_loaded_exits_2_without_traceback(run: Run, command: str, name: str, words: str) -> None:
     Path("broken.toml").write_text('name = "broken"\nequations = "h = x"\n', encoding="utf-8")
@@ -287,6 +295,30 @@ def test_an_interrupt_ends_without_traceback(run: Run, monkeypatch: pytest.Monke
 
     monkeypatch.setattr("symrnn.cli.commands.derive", interrupt)
     assert run("show", CELL) == (130, "", "symrnn: interrupted\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize(
+    ("redirection", "words"),
+    [(">/dev/full", "the output cannot be written: No space left on device"), (">&-", "no standard output")],
+)
+def test_output_that_goes_nowhere_is_trouble(redirection: str, words: str) -> None:
+    command = f'exec "$0" -m symrnn list {redirection}'
+    done = subprocess.run(["sh", "-c", command, sys.executable], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("symrnn: error: ")
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows closes streams by other means")
+@pytest.mark.parametrize(("arguments", "code"), [("show nope", 2), ("generate rnn --dry-run --backend numpy", 0)])
+def test_without_standard_error_nothing_else_changes(arguments: str, code: int) -> None:
+    command = f'exec "$0" -m symrnn {arguments} 2>&-'
+    done = subprocess.run(["sh", "-c", command, sys.executable], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert "error" not in done.stdout
+    assert "Traceback" not in done.stdout
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")

@@ -33,20 +33,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without ∂ gets its number
     try:
-        try:
-            arguments = parse(argv)
-            code, text = symrnn.run_command(arguments)
-            sys.stdout.write(text)
-        finally:
-            sys.stdout.flush()
+        arguments = parse(argv)
+        code, text = symrnn.run_command(arguments)
     except SymrnnError as error:
-        print(f"symrnn: error: {error}", file=sys.stderr)
-        return _TROUBLE
+        return _trouble(f"error: {error}")
     except KeyboardInterrupt:
-        print("symrnn: interrupted", file=sys.stderr)
-        return _INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read, as `head` does, has left; nothing may be flushed to it when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _trouble("interrupted", _INTERRUPTED)
+    return _print(text) or code
+
+
+def _print(text: str) -> int:
+    """Print what a command returned; an exit code where that fails, else 0."""
+    if sys.stdout is None:  # closed before we began
+        return _trouble("error: there is no standard output to write to")
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read, as `head` does, has left
+        _discard_output()
         return _BROKEN_PIPE
+    except OSError as error:
+        _discard_output()
+        return _trouble(f"error: the output cannot be written: {error.strerror}; make room, or send it elsewhere")
+    return 0
+
+
+def _discard_output() -> None:
+    """Python flushes once more when it ends; nothing may come of that."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _trouble(message: str, code: int = _TROUBLE) -> int:
+    if sys.stderr is not None:  # else `print` would take standard output
+        print(f"symrnn: {message}", file=sys.stderr)
     return code

@@ -93,7 +93,9 @@ def _add_generate(commands: Commands) -> None:
   symrnn generate --check                        exit 1, with a diff, where files are out of date""",
     )
     _add_cells(parser)
-    parser.add_argument("--out", default="generated", help="directory for the files (default: %(default)s)")
+    parser.add_argument(
+        "--out", type=_directory, default="generated", help="directory for the files (default: %(default)s)"
+    )
     _add_backend(parser)
     _add_dtype(parser, "precisions in which built C kernels are run once before they are called done")
     parser.add_argument("--no-backward", action="store_true", help="inference alone: no gradients, no tape")
@@ -120,6 +122,13 @@ def _add_check(commands: Commands) -> None:
     _add_backend(parser)
     _add_dtype(parser, "precisions to report")
     _add_json(parser)
+
+
+def _directory(text: str) -> str:
+    """A path, as an argparse type; an empty one is a variable that a script forgot to set, not this directory."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("expected a directory, found nothing; for this one write .")
+    return text
 
 
 def _add_cells(parser: argparse.ArgumentParser) -> None:

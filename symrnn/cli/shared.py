@@ -61,7 +61,7 @@ def to_json(value: object) -> str:
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
     """A function that says what work is at, in one line on standard error; silent where that is no terminal."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield lambda line: None
         return
 

@@ -57,6 +57,11 @@ def load(name_or_path: str | os.PathLike[str]) -> Cell:
             and column, what was expected, and the nearest right name.
     """
     asked = os.fspath(name_or_path)
+    if not asked:
+        raise CellError(
+            f"expected a cell's name or the path of a cell file; the bundled cells are {', '.join(cells())}",
+            source="''",
+        )
     if isinstance(name_or_path, str) and asked in {path.stem for path in _BUNDLED.glob(f"*{SUFFIX}")}:
         file = f"{asked}{SUFFIX}"
         return read_cell(_read(_BUNDLED / file, file), file)
@@ -101,7 +106,7 @@ def _read(path: Path, name: str) -> str:
     if len(data) > MAX_BYTES:
         raise CellError(f"the file has more than {MAX_BYTES // 1024} KiB; no cell is that long", source=name)
     try:
-        return data.decode().replace("\r\n", "\n")
+        return data.decode("utf-8-sig").replace("\r\n", "\n")  # some editors put a mark of three bytes in front
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         column = len(data[data.rfind(b"\n", 0, error.start) + 1 : error.start].decode()) + 1

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from symrnn.language.finite import check_finite
 from symrnn.language.normalise import normalise
 from symrnn.language.parser import LARGEST, Assignment, Located, function_fault, located, number_fault, parse
 from symrnn.language.scanner import MAX_DIGITS, name_fault
@@ -80,6 +81,8 @@ class _Composer:
         self._collect_targets()
         self._check_reads()
         sizes = self._infer()
+        for assignment in self._assignments:
+            check_finite(assignment.expression, self._source)
         equations = tuple(
             Equation(str(number), assignment.target, assignment.expression.node, str(number))
             for number, assignment in enumerate(self._assignments, 1)

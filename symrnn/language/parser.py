@@ -210,20 +210,33 @@ class _Parser:
         return name, transposed
 
     def _no_matrix(self, node: ast.expr, operand: Located) -> str:
-        text = shown(self._segment(node), 40)
-        message = f"left of `@` stands a parameter, or its transpose as in `P.T`; found `{text}`"
-        right = operand.node.name if isinstance(operand.node, Name) else "…"
+        found = shown(self._segment(node), 40)
+        message = f"left of `@` stands a parameter, or its transpose as in `P.T`; found `{found}`"
+        form = self._distributed(node, operand.node.name if isinstance(operand.node, Name) else "…")
+        return f"{message}; write `{shown(form, 80)}`" if form else message
+
+    def _distributed(self, node: ast.expr, operand: str) -> str:
+        """``node @ operand`` with a parameter alone left of each ``@``; empty where ``node`` is no sum of matrices."""
         match node:
-            case ast.BinOp(op=ast.Add() | ast.Sub() as op, left=left, right=second):
-                first, last = shown(self._segment(left), 30), shown(self._segment(second), 30)
-                return f"{message}; write `{first} @ {right} {_OPERATORS[type(op)]} {last} @ {right}`"
-            case ast.BinOp(op=ast.Mult() | ast.MatMult() as op, left=left, right=second):
-                first, last = shown(self._segment(left), 30), shown(self._segment(second), 30)
-                return f"{message}; write `{first} {'*' if isinstance(op, ast.Mult) else '@'} ({last} @ {right})`"
-            case ast.UnaryOp(operand=inner):
-                return f"{message}; write `-({shown(self._segment(inner), 30)} @ {right})`"
+            case ast.Name() | ast.Attribute(value=ast.Name(), attr="T"):
+                return f"{self._segment(node)} @ {operand}"
+            case ast.UnaryOp(op=ast.USub(), operand=inner):
+                form = self._distributed(inner, operand)
+                return f"-({form})" if form else ""
+            case ast.BinOp(op=ast.Add() | ast.Sub() as kind, left=left, right=right):
+                first, second = self._distributed(left, operand), self._distributed(right, operand)
+                op, grouped = _OPERATORS[type(kind)], isinstance(right, ast.BinOp)
+            case ast.BinOp(op=ast.Mult() | ast.Div() as kind, left=left, right=ast.Constant() as number):
+                first, second = self._distributed(left, operand), self._segment(number)
+                op, grouped = _OPERATORS[type(kind)], False
+            case ast.BinOp(op=ast.Mult() | ast.MatMult() as kind, left=left, right=right):
+                first, second = self._segment(left), self._distributed(right, operand)
+                op, grouped = "*" if isinstance(kind, ast.Mult) else "@", True
             case _:
-                return message
+                return ""
+        if not (first and second):
+            return ""
+        return f"{first} {op} ({second})" if grouped else f"{first} {op} {second}"
 
     def _name(self, name: str, node: ast.expr) -> Located:
         if name in PUBLIC:

@@ -57,10 +57,13 @@ def nearest(word: str, options: Iterable[str]) -> str:
 
     >>> nearest("sigmod", ["tanh", "sigmoid"])
     '; did you mean `sigmoid`?'
+    >>> nearest("TANH", ["tanh", "sigmoid"])
+    '; did you mean `tanh`?'
     """
+    small = {option.lower(): option for option in options}
     # Comparison is quadratic in length, and no name has more than 63 characters.
-    found = difflib.get_close_matches(word[:80], tuple(options), n=1)
-    return f"; did you mean `{found[0]}`?" if found else ""
+    found = difflib.get_close_matches(word[:80].lower(), tuple(small), n=1)
+    return f"; did you mean `{small[found[0]]}`?" if found else ""
 
 
 def shown(text: str, most: int = 60) -> str:

@@ -162,3 +162,9 @@ def test_text_that_is_not_utf8_has_a_place(tmp_path: Path) -> None:
     with pytest.raises(CellError, match="no UTF-8") as raised:
         load(path)
     assert (raised.value.line, raised.value.column) == (2, 11)
+
+
+def test_the_mark_that_some_editors_put_in_front_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "marked.toml"
+    path.write_bytes(b'\xef\xbb\xbfname = "marked"\nequations = "h\' = x"\n')
+    assert load(path).name == "marked"

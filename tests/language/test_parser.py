@@ -152,6 +152,12 @@ def error(text: str) -> CellError:
         ("(r * W)", "write `r * (W @ h)`"),
         ("(W @ V)", "write `W @ (V @ h)`"),
         ("(-W)", "write `-(W @ h)`"),
+        ("(U - U.T - V)", "write `U @ h - U.T @ h - V @ h`"),
+        ("(U - (V + W))", "write `U @ h - (V @ h + W @ h)`"),
+        ("(-U + V)", "write `-(U @ h) + V @ h`"),
+        ("(2 * (U + V))", "write `2 * (U @ h + V @ h)`"),
+        ("(U * 2 - V / 3)", "write `U @ h * 2 - (V @ h / 3)`"),
+        ("(U + 1)", "found `U + 1`"),
         ("2", "found `2`"),
         ("W.t", "found `W.t`"),
         ("W.T.T", "found `W.T.T`"),
@@ -165,8 +171,8 @@ def test_left_of_a_product_stands_a_parameter(left: str, remedy: str) -> None:
     fault = error(f"y = {left} @ h")
     assert remedy in fault.message
     assert fault.line == 1
-    inner = left.rpartition("(")[2] if left.endswith(")") and "tanh" not in left else left
-    assert fault.column == len("y = ") + left.index(inner) + 1
+    inner = left.find("(") + 1 if left.endswith(")") and "tanh" not in left else 0
+    assert fault.column == len("y = ") + inner + 1
 
 
 def test_a_sign_in_parentheses_is_no_matrix_within_a_chain_either() -> None:

@@ -1,0 +1,72 @@
+"""Refuses equations that no input can give a value: a division by zero, the logarithm of 0, a number beyond a float.
+
+Reads a parsed right side with its places; returns nothing. Left in, such a part would go through every stage and come
+out as text that is no program. Leaves out: what depends on the input (`log(h)` at ``h = 0`` is the caller's business).
+"""
+
+from __future__ import annotations
+
+import sympy
+
+from symrnn.language.functions import FUNCTIONS, Algebra
+from symrnn.language.parser import LARGEST, Located, located
+from symrnn.language.source import Source, shown
+from symrnn.language.symbolic import to_sympy
+from symrnn.language.text import to_text
+from symrnn.language.tree import Binary, Call, Constant, MatVec, Negate, Number, Power, Reduce
+
+_DIGITS = 30
+
+
+def check_finite(expression: Located, source: Source) -> None:
+    """Refuse ``expression`` where a part of it is infinite or undefined whatever the names stand for.
+
+    Raises:
+        CellError: at the smallest such part.
+    """
+    _value(expression, source)
+    # What only algebra finds, `x / (h - h)`. Operands of forms and reductions are opaque to it, so they go separately.
+    operands = [at.parts[0] for at in located(expression) if isinstance(at.node, MatVec | Reduce)]
+    for at in (*reversed(operands), expression):
+        algebra = to_sympy(at.node)
+        if algebra.has(sympy.zoo, sympy.nan) or any(abs(number) > LARGEST for number in algebra.atoms(sympy.Rational)):
+            raise source.error(_complaint(at, "a division by zero, or a number beyond what a float holds"), at.place)
+
+
+def _value(at: Located, source: Source) -> Algebra | None:
+    """The number that ``at`` is, or None where it depends on a name."""
+    parts = [_value(part, source) for part in at.parts]
+    match at.node:
+        case Number(value, _) | Constant(_, value, _):
+            return sympy.Rational(value.numerator, value.denominator)
+        case Binary("/") if parts[1] is not None and parts[1] == 0:
+            raise source.error(_complaint(at, "a division by zero"), at.place)
+        case Negate() | Binary() | Power() | Call() if None not in parts:
+            number = _apply(at, parts)
+        case _:
+            return None
+    if not (number.is_real and number.is_finite):
+        raise source.error(_complaint(at, "it has no real, finite value"), at.place)
+    if abs(number) > LARGEST:
+        raise source.error(_complaint(at, "it is beyond what a float holds (at most 3.4e38)"), at.place)
+    return number
+
+
+def _apply(at: Located, parts: list[Algebra]) -> Algebra:
+    """The operation of ``at`` on numbers, each at most `LARGEST`: so that no result takes long to find."""
+    match at.node:
+        case Negate():
+            result = -parts[0]
+        case Binary(op, _, _):
+            left, right = parts
+            result = {"+": left + right, "-": left - right, "*": left * right}.get(op)
+            result = left / right if result is None else result
+        case Power(_, exponent):
+            result = parts[0] ** sympy.Rational(exponent.numerator, exponent.denominator)
+        case Call(function, _):
+            result = FUNCTIONS[function].meaning(*parts)
+    return sympy.N(result, _DIGITS)
+
+
+def _complaint(at: Located, reason: str) -> str:
+    return f"`{shown(to_text(at.node), 40)}` gives no number, whatever the input: {reason}"

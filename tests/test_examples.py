@@ -1,0 +1,119 @@
+"""The examples: a few iterations of each, with any cell and either backend, and what their user's mistakes look like.
+
+What they reach in full runs, the README says; here the loss need only fall.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from symrnn.build.toolchain import find_compiler
+from symrnn.errors import BuildError
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+CELL_FILE = """
+name = "mine"
+equations = \"\"\"
+u = sigmoid(W_u @ x + U_u @ h + b_u)
+p' = W @ x + U @ h
+h' = u * h + (1 - u) * tanh(P @ p')
+\"\"\"
+[sizes]
+p = "inner"
+"""
+TEXT = "def add(a, b):\n    return a + b\n\n\n" * 60
+TINY = ("--text", "text.py", "--steps-per-sequence", "16", "--batch", "4", "--hidden", "16", "--sample", "20")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a short text and a cell file."""
+    tmp_path.joinpath("text.py").write_text(TEXT, encoding="utf-8")
+    tmp_path.joinpath("mine.toml").write_text(CELL_FILE, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture(params=["numpy", "c"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """Each backend, the C kernels where there is a compiler."""
+    if request.param == "c":
+        try:
+            find_compiler()
+        except BuildError as error:
+            pytest.skip(str(error))
+    return str(request.param)
+
+
+def example(name: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run an example in ``folder``."""
+    command = [sys.executable, str(EXAMPLES / f"{name}.py"), *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=100)
+
+
+def test_a_character_model_learns_and_writes(backend: str, folder: Path) -> None:
+    arguments = (*TINY, "--cell", "lstm", "--backend", backend, "--iterations", "100", "--rate", "0.02")
+    done = example("char_lm", *arguments, folder=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    losses = [float(loss) for loss in re.findall(r"iterations +([\d.]+) nats", done.stdout)]
+    size, start = re.findall(r"ln\((\d+)\) = ([\d.]+)", done.stdout)[0]
+    assert int(size) == len(set(TEXT))
+    assert losses[0] == pytest.approx(float(start), abs=2e-3)
+    assert losses[-1] < 0.5 * losses[0]
+    assert len(done.stdout.partition("sample:\n")[2]) >= len("    def ") + 20
+
+
+def test_any_cell_with_sizes_of_its_own(folder: Path) -> None:
+    size = ("--size", "inner=8", "--backend", "numpy", "--iterations", "3")
+    done = example("char_lm", *TINY, "--cell", "mine.toml", "--set", "b_u=1", *size, folder=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "model: mine, numpy" in done.stdout
+    steps = ("--steps", "12", "--batch", "4", "--hidden", "8")
+    done = example("adding_problem", "--cells", "mine.toml", *steps, *size, folder=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"^mine +3 +\d", done.stdout, re.MULTILINE)
+
+
+def test_a_short_adding_problem_is_solved(backend: str, folder: Path) -> None:
+    easy = ("--steps", "6", "--hidden", "32", "--rate", "0.01", "--tolerance", "0.02", "--iterations", "1500")
+    done = example("adding_problem", "--cells", "gru", "--backend", backend, *easy, folder=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"^gru +\d+ +0\.0\d+ +[\d.]+  solved$", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["char_lm.png", "adding_problem.svg"])
+def test_plots(name: str, folder: Path) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed: nothing to draw with")
+    arguments = TINY if name.startswith("char_lm") else ("--cells", "rnn", "gru", "--steps", "4", "--batch", "4")
+    few = ("--backend", "numpy", "--iterations", "3", "--plot", name)
+    done = example(Path(name).stem, *arguments, *few, folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert folder.joinpath(name).read_bytes()[:6] in (b"\x89PNG\r\n", b"<?xml ")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("char_lm", ("--cell", "lstn"), "did you mean `lstm`?"),
+        ("char_lm", ("--cell", "mine.toml", "--backend", "numpy"), "--size NAME=N"),
+        ("char_lm", ("--set", "q=1", "--backend", "numpy"), "the cell has no parameter 'q'"),
+        ("char_lm", ("--text", "nowhere"), "there is no such file or directory"),
+        ("char_lm", ("--batch", "1000"), "lower --batch"),
+        ("char_lm", ("--prompt", "가"), "none of these characters"),
+        ("char_lm", ("--rate", "1e30", "--backend", "numpy"), "training has diverged"),
+        ("char_lm", ("--seconds", "nan"), "nan is not above zero"),
+        ("char_lm", ("--plot", "loss.bmp"), "must end in one of"),
+        ("adding_problem", ("--cells", "gru", "lstn"), "did you mean `lstm`?"),
+        ("adding_problem", ("--set", "q=1"), "no cell has a parameter 'q'"),
+        ("adding_problem", ("--steps", "1"), "at least 2 steps"),
+    ],
+)
+def test_a_mistake_is_told_in_a_line(name: str, arguments: tuple[str, ...], words: str, folder: Path) -> None:
+    done = example(name, *(TINY if name == "char_lm" else ()), *arguments, folder=folder)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
