@@ -12,7 +12,10 @@ runs double, any other runs float. This file needs NumPy and the library alone.
 """
 
 import ctypes
+import os
+import queue
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,7 +41,7 @@ _INIT = {"W_xz": "uniform", "W_hz": "uniform", "b_z": "uniform", "W_xr": "unifor
 
 DTYPES = ("float32", "float64")
 
-_ABI = b"f7e022ade2db6a261fabb545d02cd936"
+_ABI = b"5f02ffc024b3608a1ae6def4711af440"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("gru" + _SUFFIX)
 _REMEDY = (
@@ -90,8 +93,17 @@ _KINDS = {
     "in": ctypes.c_void_p,
     "out": ctypes.c_void_p,
     "size": ctypes.POINTER(ctypes.c_size_t),
+    "number": ctypes.c_size_t,
+    "barrier": ctypes.c_void_p,
 }
-_STATUS = {1: "a pointer is null", 2: "a size is zero, or larger than memory can hold", 3: "a length exceeds the steps"}
+_STATUS = {
+    1: "a pointer is null",
+    2: "a size is zero, or larger than memory can hold",
+    3: "a length exceeds the steps",
+    4: "this library cannot run in so many parts",
+}
+_MOST_PARTS = 1024
+_BARRIER_BYTES = 128
 
 
 def _bind():
@@ -102,14 +114,15 @@ def _bind():
         for name, kinds in (
             ("packed_size", ("dims", "size", )),
             ("tape_size", ("dims", "size", )),
-            ("forward_workspace_size", ("dims", "size", )),
-            ("infer_workspace_size", ("dims", "size", )),
-            ("backward_workspace_size", ("dims", "size", )),
-            ("pack", ("dims", "params", "out", )),
-            ("forward", ("dims", "in", "in", "in", "out", "out", "out", "out", )),
-            ("infer", ("dims", "in", "in", "in", "out", "out", "out", )),
+            ("forward_workspace_size", ("dims", "number", "size", )),
+            ("infer_workspace_size", ("dims", "number", "size", )),
+            ("backward_workspace_size", ("dims", "number", "size", )),
+            ("useful_parts", ("dims", "number", "size", )),
+            ("pack", ("dims", "params", "out", "number", "number", )),
+            ("forward", ("dims", "in", "in", "in", "out", "out", "out", "out", "number", "number", "barrier", )),
+            ("infer", ("dims", "in", "in", "in", "out", "out", "out", "number", "number", "barrier", )),
             ("step", ("dims", "in", "in", "out", "out", "out", )),
-            ("backward", ("dims", "in", "in", "in", "in", "in", "grads", "out", "out", "out", )),
+            ("backward", ("dims", "in", "in", "in", "in", "in", "grads", "out", "out", "out", "number", "number", "barrier", )),
         ):
             function = library[f"{CELL}_{precision}_{name}"]
             function.argtypes, function.restype = [_KINDS[kind] for kind in kinds], ctypes.c_int
@@ -120,15 +133,18 @@ def _bind():
 _ENTRIES = _bind()
 
 
-def _call(dtype, name, *arguments):
-    status = _ENTRIES[dtype.name, name](*arguments)
+def _check(name, status):
     if status:
         raise ValueError(f"{CELL} {name}: {_STATUS.get(status, f'status {status}')}")
 
 
-def _query(dtype, name, dims):
+def _call(dtype, name, *arguments):
+    _check(name, _ENTRIES[dtype.name, name](*arguments))
+
+
+def _query(dtype, name, dims, *numbers):
     size = ctypes.c_size_t()
-    _call(dtype, name, ctypes.byref(dims), ctypes.byref(size))
+    _call(dtype, name, ctypes.byref(dims), *numbers, ctypes.byref(size))
     return size.value
 
 
@@ -137,6 +153,65 @@ def _empty(count, dtype):
     block = np.empty(count + 64 // dtype.itemsize, dtype)
     start = -block.ctypes.data % 64 // dtype.itemsize
     return block[start : start + count]
+
+
+class _Team:
+    """Threads that run the parts of a call beside the caller; started when first needed, and again in a forked child."""
+
+    def __init__(self):
+        self.forget()
+
+    def forget(self):
+        """Start anew: a forked child has this object but none of its threads."""
+        self._lock, self._jobs = threading.Lock(), []
+
+    def run(self, function, arguments, parts, *, meet):
+        """Call ``function(*arguments, part, parts[, barrier])`` for each part at once; returns the worst status.
+
+        Where the team is busy with another thread's call, one part does it all: the results are the same.
+        """
+        team = parts > 1 and self._lock.acquire(blocking=False)
+        if not team:
+            return function(*arguments, 0, 1, *((None,) if meet else ()))
+        try:
+            self._grow(parts - 1)
+            barrier = ctypes.create_string_buffer(_BARRIER_BYTES) if meet else None
+            last = (parts, ctypes.addressof(barrier)) if meet else (parts,)
+            done = queue.SimpleQueue()
+            for part in range(1, parts):
+                self._jobs[part - 1].put((function, (*arguments, part, *last), done))
+            statuses = [function(*arguments, 0, *last)]
+            statuses += [done.get() for _ in range(1, parts)]
+            return max(statuses)
+        finally:
+            self._lock.release()
+
+    def _grow(self, threads):
+        while len(self._jobs) < threads:
+            jobs = queue.SimpleQueue()
+            threading.Thread(target=_work, args=(jobs,), name=f"{CELL}-{len(self._jobs) + 1}", daemon=True).start()
+            self._jobs.append(jobs)
+
+
+def _work(jobs):
+    while True:
+        function, arguments, done = jobs.get()
+        done.put(function(*arguments))
+
+
+_TEAM = _Team()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_TEAM.forget)
+
+
+def _cores():
+    """Processors that this process may run on, or SYMRNN_NUM_THREADS where that is set."""
+    text = os.environ.get("SYMRNN_NUM_THREADS", "")
+    if not text:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"SYMRNN_NUM_THREADS: expected a whole number of at least 1, found {text!r}")
+    return int(text)
 
 
 def param_shapes(input_size, hidden_size):
@@ -305,40 +380,97 @@ def _pointers(arrays):
     return (ctypes.c_void_p * len(arrays))(*[array.ctypes.data for array in arrays])
 
 
-def _weights(packed, sizes, dtype):
+def _weights(packed, sizes, dtype, parts):
     """The packed weights in one precision."""
-    key = (dtype.name, tuple(sorted(sizes.items())))
+    key = (dtype.name, tuple(sizes.items()))
     if key not in packed._panels:
+        for name, array in packed.items():
+            if array.dtype.kind == "c":
+                raise TypeError(f"params[{name!r}]: complex numbers run in the NumPy module alone; expected real numbers")
         arrays = [np.ascontiguousarray(array, dtype) for array in packed.values()]
         dims = _dims(sizes, 0, 0, None, False)
         weights = _empty(_query(dtype, "packed_size", dims), dtype)
-        _call(dtype, "pack", ctypes.byref(dims), _pointers(arrays), weights.ctypes.data)
+        arguments = (ctypes.byref(dims), _pointers(arrays), weights.ctypes.data)
+        _check("pack", _TEAM.run(_ENTRIES[dtype.name, "pack"], arguments, parts, meet=False))
         packed._panels[key] = weights
     return packed._panels[key]
 
 
-def _prepare(params, x, state, lengths):
-    """Arguments of a run, all in one precision and dense."""
+class _Run:
+    """What the shapes of a call decide: its sizes, its dims structure, in how many parts it runs, its weights."""
+
+    __slots__ = ("dims", "dtype", "lengths", "parts", "sizes", "weights", "workspaces")
+
+    def __init__(self, packed, sizes, dtype, steps, batch, lengths, reverse, threads):
+        self.sizes, self.dtype, self.lengths = sizes, dtype, lengths
+        self.dims = _dims(sizes, steps, batch, lengths, reverse)
+        self.parts = self.choose(threads)
+        self.weights = _weights(packed, sizes, dtype, self.parts)
+        self.workspaces = {}
+
+    def choose(self, threads):
+        """``threads``, or as many as pay for the work."""
+        if threads is None:
+            return _query(self.dtype, "useful_parts", self.dims, _cores())
+        if isinstance(threads, bool) or not hasattr(threads, "__index__") or not 1 <= threads <= _MOST_PARTS:
+            raise ValueError(f"threads: expected a whole number from 1 to {_MOST_PARTS}, or None, found {threads!r}")
+        return int(threads)
+
+    def workspace(self, name):
+        """Room for the entry ``name``."""
+        if name not in self.workspaces:
+            self.workspaces[name] = _query(self.dtype, f"{name}_workspace_size", self.dims, self.parts)
+        return _empty(self.workspaces[name], self.dtype)
+
+    def call(self, name, *arguments):
+        """Call an entry with arrays (None for null pointers) between its dims and its parts."""
+        pointers = [None if array is None else array.ctypes.data for array in arguments]
+        function = _ENTRIES[self.dtype.name, name]
+        _check(name, _TEAM.run(function, (ctypes.byref(self.dims), *pointers), self.parts, meet=True))
+
+
+def _run(packed, sizes, dtype, steps, batch, lengths, reverse, threads):
+    """The run of these shapes; one without lengths is kept with the weights."""
+    if lengths is not None:
+        return _Run(packed, sizes, dtype, steps, batch, lengths, reverse, threads)
+    key = (dtype, steps, batch, bool(reverse), threads, *sizes.values())
+    run = packed._panels.get(key)
+    if run is None:
+        run = packed._panels[key] = _Run(packed, sizes, dtype, steps, batch, lengths, reverse, threads)
+    return run
+
+
+_SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
+
+
+def _prepare(params, x, state, lengths, reverse, threads):
+    """A run, and its arrays in one precision and dense."""
     packed = pack(params)
     x, sizes = _read_x(x, packed.sizes)
-    for name, array in (("x", x), *packed.items()):
-        if array.dtype.kind == "c":
-            raise TypeError(f"{name}: complex numbers run in the NumPy module alone; expected real numbers")
-    dtype = np.dtype(np.float64 if x.dtype == np.float64 else np.float32)
+    if x.dtype.kind == "c":
+        raise TypeError("x: complex numbers run in the NumPy module alone; expected real numbers")
+    dtype = _DOUBLE if x.dtype == _DOUBLE else _SINGLE
     T, B = x.shape[:2]
     state = _read_state("state", state, B, sizes)
     lengths = _read_lengths(lengths, T, B)
     lengths = None if lengths is None else lengths.astype(np.uintp)
-    return _weights(packed, sizes, dtype), np.ascontiguousarray(x, dtype), _block(state, B, sizes, dtype), lengths, sizes
+    run = _run(packed, sizes, dtype, T, B, lengths, reverse, threads)
+    return run, np.ascontiguousarray(x, dtype), _block(state, B, sizes, dtype)
 
 
 def _block(state, batch, sizes, dtype):
-    """All states one after the other, as C takes them."""
+    """All states one after the other, as C takes them; None where all are zero."""
+    if all(array is None for array in state.values()):
+        return None
     parts = [
         np.zeros(batch * sizes[_STATE_SIZES[name]], dtype) if array is None else array.astype(dtype).ravel()
         for name, array in state.items()
     ]
     return np.ascontiguousarray(np.concatenate(parts))
+
+
+def _new_block(batch, sizes, dtype):
+    return np.empty(sum(batch * sizes[size] for size in _STATE_SIZES.values()), dtype)
 
 
 def _unblock(block, batch, sizes):
@@ -361,19 +493,14 @@ def _output(out, shape, dtype):
     return out
 
 
-def infer(params, x, state=None, lengths=None, reverse=False, out=None):
-    """All steps, without a tape: returns ``(y, state)``."""
-    weights, x, block, lengths, sizes = _prepare(params, x, state, lengths)
+def infer(params, x, state=None, lengths=None, reverse=False, threads=None, out=None):
+    """All steps, without a tape: returns ``(y, state)``. None for ``threads`` means as many as pay for the work."""
+    run, x, block = _prepare(params, x, state, lengths, reverse, threads)
     T, B = x.shape[:2]
-    dtype = x.dtype
-    dims = _dims(sizes, T, B, lengths, reverse)
-    y, final = _output(out, (T, B, sizes["hidden"]), dtype), np.empty_like(block)
-    workspace = _empty(_query(dtype, "infer_workspace_size", dims), dtype)
-    _call(
-        dtype, "infer", ctypes.byref(dims), weights.ctypes.data, x.ctypes.data, block.ctypes.data, y.ctypes.data,
-        final.ctypes.data, workspace.ctypes.data,
-    )
-    return y, _unblock(final, B, sizes)
+    y = _output(out, (T, B, run.sizes["hidden"]), run.dtype)
+    final = _new_block(B, run.sizes, run.dtype)
+    run.call("infer", run.weights, x, block, y, final, run.workspace("infer"))
+    return y, _unblock(final, B, run.sizes)
 
 
 def step(params, x_t, state=None):
@@ -381,7 +508,7 @@ def step(params, x_t, state=None):
     x_t = _array("x_t", x_t)
     if x_t.ndim != 2:
         raise ValueError(f"x_t: expected (B, input), found shape {x_t.shape}")
-    y, state = infer(params, x_t[None], state)
+    y, state = infer(params, x_t[None], state, threads=1)
     return y[0], state
 
 
@@ -394,13 +521,13 @@ class _Stream:
             raise ValueError("packed: a size of the cell is not told by its parameters, so it cannot be streamed")
         dtype = np.result_type(*packed.values())
         self._dtype = np.dtype(np.float64 if dtype == np.float64 else np.float32)
-        self._weights = _weights(packed, packed.sizes, self._dtype)
+        self._weights = _weights(packed, packed.sizes, self._dtype, 1)
         self._dims = _dims(packed.sizes, 1, batch, None, False)
         self._sizes, self._batch = packed.sizes, batch
         self._x = np.zeros((batch, packed.sizes["input"]), self._dtype)
         self._y = np.zeros((batch, packed.sizes["hidden"]), self._dtype)
         self._block = np.zeros(sum(batch * packed.sizes[size] for size in _STATE_SIZES.values()), self._dtype)
-        self._workspace = _empty(_query(self._dtype, "infer_workspace_size", self._dims), self._dtype)
+        self._workspace = _empty(_query(self._dtype, "infer_workspace_size", self._dims, 1), self._dtype)
         arrays = (self._weights, self._x, self._block, self._y, self._workspace)
         self._function = _ENTRIES[self._dtype.name, "step"]
         self._arguments = (ctypes.byref(self._dims), *(ctypes.c_void_p(array.ctypes.data) for array in arrays))
@@ -430,20 +557,16 @@ def stream(packed, batch=1):
     return _Stream(packed, batch)
 
 
-def forward(params, x, state=None, lengths=None, reverse=False, out=None):
-    """All steps, with a tape for `backward`: returns ``(y, state, tape)``."""
-    weights, x, block, lengths, sizes = _prepare(params, x, state, lengths)
+def forward(params, x, state=None, lengths=None, reverse=False, threads=None, out=None):
+    """All steps, with a tape for `backward`: returns ``(y, state, tape)``. None for ``threads`` means as many as pay."""
+    run, x, block = _prepare(params, x, state, lengths, reverse, threads)
     T, B = x.shape[:2]
-    dtype = x.dtype
-    dims = _dims(sizes, T, B, lengths, reverse)
-    y, final = _output(out, (T, B, sizes["hidden"]), dtype), np.empty_like(block)
-    tape = _empty(_query(dtype, "tape_size", dims), dtype)
-    workspace = _empty(_query(dtype, "forward_workspace_size", dims), dtype)
-    _call(
-        dtype, "forward", ctypes.byref(dims), weights.ctypes.data, x.ctypes.data, block.ctypes.data, y.ctypes.data,
-        final.ctypes.data, tape.ctypes.data, workspace.ctypes.data,
-    )
-    return y, _unblock(final, B, sizes), Tape(_tape_states(tape, T, B, sizes), (tape, x), (sizes, lengths, bool(reverse)))
+    y = _output(out, (T, B, run.sizes["hidden"]), run.dtype)
+    final = _new_block(B, run.sizes, run.dtype)
+    tape = _empty(_query(run.dtype, "tape_size", run.dims), run.dtype)
+    run.call("forward", run.weights, x, block, y, final, tape, run.workspace("forward"))
+    dims = (run.sizes, run.lengths, bool(reverse))
+    return y, _unblock(final, B, run.sizes), Tape(_tape_states(tape, T, B, run.sizes), (tape, x), dims)
 
 
 def _tape_states(tape, steps, batch, sizes):
@@ -457,7 +580,7 @@ def _tape_states(tape, steps, batch, sizes):
     return states
 
 
-def backward(params, tape, dy, dstate=None, out=None, accumulate=False):
+def backward(params, tape, dy, dstate=None, threads=None, out=None, accumulate=False):
     """Gradients of ``sum(y * dy) + sum(state * dstate)``: returns `Grads`."""
     packed = pack(params)
     if not isinstance(tape, Tape):
@@ -465,18 +588,13 @@ def backward(params, tape, dy, dstate=None, out=None, accumulate=False):
     sizes, lengths, reverse = tape.dims
     block, x = tape.data
     T, B = x.shape[:2]
-    dtype = x.dtype
-    dims = _dims(sizes, T, B, lengths, reverse)
-    dy = np.ascontiguousarray(_expect("dy", dy, (T, B, sizes["hidden"])), dtype)
-    dlast = _block(_read_state("dstate", dstate, B, dict(sizes)), B, sizes, dtype)
-    grads = {name: np.zeros(array.shape, dtype) for name, array in packed.items()}
-    dx, dfirst = np.empty_like(x), np.empty_like(dlast)
-    workspace = _empty(_query(dtype, "backward_workspace_size", dims), dtype)
-    weights = _weights(packed, sizes, dtype)
-    _call(
-        dtype, "backward", ctypes.byref(dims), weights.ctypes.data, x.ctypes.data, block.ctypes.data, dy.ctypes.data,
-        dlast.ctypes.data, _pointers(list(grads.values())), dx.ctypes.data, dfirst.ctypes.data, workspace.ctypes.data,
-    )
+    run = _run(packed, sizes, x.dtype, T, B, lengths, reverse, threads)
+    dy = np.ascontiguousarray(_expect("dy", dy, (T, B, sizes["hidden"])), run.dtype)
+    dlast = _block(_read_state("dstate", dstate, B, dict(sizes)), B, sizes, run.dtype)
+    grads = {name: np.zeros(array.shape, run.dtype) for name, array in packed.items()}
+    dx, dfirst = np.empty_like(x), _new_block(B, sizes, run.dtype)
+    pointers = np.array([array.ctypes.data for array in grads.values()], np.uintp)
+    run.call("backward", run.weights, x, block, dy, dlast, pointers, dx, dfirst, run.workspace("backward"))
     result = Grads(grads, dx, _unblock(dfirst, B, sizes))
     return result if out is None else _into(out, result, accumulate)
 

@@ -419,16 +419,16 @@ def _tangent(p, x, x_dot, state, lengths, reverse, taped, y):
         sums = h_now_t @ p["tangent_step_1_4"]
         sums[:, 1 * p["size hidden"]:2 * p["size hidden"]] += h_dot_now_t @ p["tangent_step_1_5"]
         sums[:, 3 * p["size hidden"]:4 * p["size hidden"]] += h_dot_now_t @ p["tangent_step_1_6"]
-        z_sum_2 = sums[:, 0 * p["size hidden"]:1 * p["size hidden"]]
+        z_sum_3 = sums[:, 0 * p["size hidden"]:1 * p["size hidden"]]
         z_dot_in_sum = sums[:, 1 * p["size hidden"]:2 * p["size hidden"]]
-        r_sum_2 = sums[:, 2 * p["size hidden"]:3 * p["size hidden"]]
+        r_sum_3 = sums[:, 2 * p["size hidden"]:3 * p["size hidden"]]
         r_dot_in_sum = sums[:, 3 * p["size hidden"]:4 * p["size hidden"]]
         z = work_t[:, 0:p["size hidden"]]
-        z[...] = _sigmoid(z_x_2 + z_sum_2)  # (1)
+        z[...] = _sigmoid(z_x_2 + z_sum_3)  # (1)
         z_dot_in = z_dot_in_x + z_dot_in_sum  # (j1)
         z_dot = work_t[:, p["size hidden"]:2 * p["size hidden"]]
         z_dot[...] = z * (1 - z) * z_dot_in  # (j2)
-        r = _sigmoid(r_x_2 + r_sum_2)  # (2)
+        r = _sigmoid(r_x_2 + r_sum_3)  # (2)
         r_dot_in = r_dot_in_x + r_dot_in_sum  # (j3)
         r_dot = r * (1 - r) * r_dot_in  # (j4)
         r_h = work_t[:, 2 * p["size hidden"]:3 * p["size hidden"]]
@@ -444,9 +444,9 @@ def _tangent(p, x, x_dot, state, lengths, reverse, taped, y):
         # tangent_step_2
         sums = work_t[:, 2 * p["size hidden"]:3 * p["size hidden"]] @ p["tangent_step_2_7"]
         sums[:, 1 * p["size hidden"]:2 * p["size hidden"]] += work_t[:, 3 * p["size hidden"]:4 * p["size hidden"]] @ p["tangent_step_2_8"]
-        h_tilde_sum_2 = sums[:, 0 * p["size hidden"]:1 * p["size hidden"]]
+        h_tilde_sum_3 = sums[:, 0 * p["size hidden"]:1 * p["size hidden"]]
         h_tilde_dot_in_sum = sums[:, 1 * p["size hidden"]:2 * p["size hidden"]]
-        h_tilde = np.tanh(h_tilde_x_2 + h_tilde_sum_2)  # (3)
+        h_tilde = np.tanh(h_tilde_x_2 + h_tilde_sum_3)  # (3)
         h_tilde_dot_in = h_tilde_dot_in_x + h_tilde_dot_in_sum  # (j6)
         h_tilde_dot = (1 - np.square(h_tilde)) * h_tilde_dot_in  # (j7)
         h_next = h_next_t

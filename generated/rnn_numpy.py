@@ -337,10 +337,10 @@ def _tangent(p, x, x_dot, state, lengths, reverse, taped, y):
         # tangent_step_1
         sums = h_now_t @ p["tangent_step_1_2"]
         sums[:, 1 * p["size hidden"]:2 * p["size hidden"]] += h_dot_now_t @ p["tangent_step_1_3"]
-        h_sum_2 = sums[:, 0 * p["size hidden"]:1 * p["size hidden"]]
+        h_sum_3 = sums[:, 0 * p["size hidden"]:1 * p["size hidden"]]
         h_dot_in_sum = sums[:, 1 * p["size hidden"]:2 * p["size hidden"]]
         h_next = h_next_t
-        h_next[...] = np.tanh(h_x_2 + h_sum_2)  # (1)
+        h_next[...] = np.tanh(h_x_2 + h_sum_3)  # (1)
         h_dot_in = h_dot_in_x + h_dot_in_sum  # (j1)
         h_dot_next = h_dot_next_t
         h_dot_next[...] = (1 - np.square(h_next)) * h_dot_in  # (j2)
