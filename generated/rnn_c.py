@@ -150,9 +150,9 @@ class _Team:
     """Threads that run the parts of a call beside the caller; started when first needed, and again in a forked child."""
 
     def __init__(self):
-        self.forget()
+        self.restart()
 
-    def forget(self):
+    def restart(self):
         """Start anew: a forked child has this object but none of its threads."""
         self._lock, self._jobs = threading.Lock(), []
 
@@ -192,7 +192,7 @@ def _work(jobs):
 
 _TEAM = _Team()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_TEAM.forget)
+    os.register_at_fork(after_in_child=_TEAM.restart)
 
 
 def _cores():
