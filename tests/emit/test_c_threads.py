@@ -1,0 +1,115 @@
+"""Threads of the C modules: any number of parts gives the same bits, from any thread and after a fork."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import symrnn
+from symrnn.build.toolchain import find_compiler
+from symrnn.errors import BuildError
+
+CELLS = Path(__file__).resolve().parents[1] / "cells"
+SHAPES = ((5, 1, 33, 70), (7, 9, 5, 17), (4, 40, 6, 33), (0, 4, 3, 3), (4, 0, 3, 3))
+
+
+@pytest.fixture(scope="module")
+def kernels() -> ModuleType:
+    return build("gru")
+
+
+def build(name: str | Path) -> ModuleType:
+    try:
+        find_compiler()
+    except BuildError as error:
+        pytest.skip(str(error))
+    return symrnn.build(symrnn.load(name), backend="c")
+
+
+def results(
+    k: ModuleType, params: Any, x: Any, threads: int | None, lengths: Any = None, reverse: bool = False
+) -> list[Any]:
+    """Every array that a forward, an inference and a backward pass return."""
+    y, state, tape = k.forward(params, x, lengths=lengths, reverse=reverse, threads=threads)
+    grads = k.backward(params, tape, np.ones_like(y), threads=threads)
+    again, final = k.infer(params, x, lengths=lengths, reverse=reverse, threads=threads)
+    return [y, *state.values(), again, *final.values(), grads.x, *grads.params.values(), *grads.state.values()]
+
+
+@pytest.mark.parametrize(
+    "name", ["lstm", "gru", CELLS / "layernorm_lstm.toml", CELLS / "shared_transpose.toml"], ids=str
+)
+def test_the_number_of_threads_changes_no_bit(name: str | Path) -> None:
+    k = build(name)
+    for steps, batch, inputs, hidden in SHAPES:
+        params = k.init_params(hidden if symrnn.load(name).input_is_hidden else inputs, hidden)
+        rng = np.random.default_rng(hidden)
+        width = hidden if symrnn.load(name).input_is_hidden else inputs
+        x = rng.standard_normal((steps, batch, width), np.float32)
+        for lengths in (None, rng.integers(0, steps, size=batch, endpoint=True)):
+            one = results(k, params, x, 1, lengths, reverse=lengths is not None)
+            for threads in (2, 3, 7):
+                several = results(k, params, x, threads, lengths, reverse=lengths is not None)
+                assert all(np.array_equal(a, b) for a, b in zip(one, several, strict=True)), (steps, batch, threads)
+
+
+def test_several_python_threads_may_call_at_once(kernels: ModuleType) -> None:
+    params = kernels.pack(kernels.init_params(8, 24))
+    x = np.random.default_rng(0).standard_normal((30, 12, 8), np.float32)
+    expected = results(kernels, params, x, 1)
+    found: list[list[Any]] = []
+    callers = [threading.Thread(target=lambda: found.append(results(kernels, params, x, 2))) for _ in range(6)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(timeout=60)
+    assert len(found) == len(callers)
+    assert all(np.array_equal(a, b) for each in found for a, b in zip(expected, each, strict=True))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_starts_its_own_threads(kernels: ModuleType, tmp_path: Path) -> None:
+    script = tmp_path / "fork.py"
+    script.write_text(
+        "import os, sys, numpy as np\n"
+        f"sys.path.insert(0, {str(Path(str(kernels.__file__)).parent)!r})\n"
+        "import symrnn\n"
+        "k = symrnn.build(symrnn.load('gru'), backend='c')\n"
+        "p = k.init_params(4, 20); x = np.ones((6, 9, 4), 'float32')\n"
+        "before = k.infer(p, x, threads=3)[0]\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    os._exit(0 if np.array_equal(before, k.infer(p, x, threads=3)[0]) else 1)\n"
+        "sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_environment_bounds_the_choice(kernels: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    params = kernels.init_params(64, 256)
+    x = np.zeros((50, 64, 64), np.float32)
+    monkeypatch.setenv("SYMRNN_NUM_THREADS", "2")
+    packed = kernels.pack(params)
+    kernels.infer(packed, x)
+    (run,) = [value for value in packed._panels.values() if hasattr(value, "parts")]
+    assert run.parts == 2
+    kernels.infer(packed, x[:1, :1])
+    assert sorted(value.parts for value in packed._panels.values() if hasattr(value, "parts")) == [1, 2]
+    monkeypatch.setenv("SYMRNN_NUM_THREADS", "many")
+    with pytest.raises(ValueError, match="SYMRNN_NUM_THREADS: expected a whole number of at least 1, found 'many'"):
+        kernels.infer(params, x)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 2.5, True, 5000, "2"])
+def test_a_wrong_number_of_threads_is_refused(kernels: ModuleType, threads: Any) -> None:
+    with pytest.raises(ValueError, match=r"threads: expected a whole number from 1 to 1024, or None"):
+        kernels.infer(kernels.init_params(2, 3), np.zeros((1, 1, 2), np.float32), threads=threads)
