@@ -65,7 +65,7 @@
 
 const char *lstm_abi(void)
 {
-    return "c43256087514c80851d62445364ea149";
+    return "e62db1ac592a09178639aa6b803d0ef4";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -195,15 +195,22 @@ int lstm_cpu_supported(void)
 /* Blocks of memory begin at multiples of this many numbers. */
 #define ALIGNMENT 16
 
-/* Reserve a × b × c numbers at the end of a block; returns whether they can be counted. */
-static int take(size_t *end, size_t *offset, size_t a, size_t b, size_t c)
+/* a × b in *product; returns whether it can be counted. */
+static inline int multiply(size_t a, size_t b, size_t *product)
 {
-    if (b && a > SIZE_MAX / b)
+#if defined(__GNUC__)
+    return !__builtin_mul_overflow(a, b, product);
+#else
+    *product = a * b;
+    return !b || a <= SIZE_MAX / b;
+#endif
+}
+
+/* Reserve a × b × c numbers at the end of a block; returns whether they can be counted. */
+static inline int take(size_t *end, size_t *offset, size_t a, size_t b, size_t c)
+{
+    if (!multiply(a, b, &a) || !multiply(a, c, &a))
         return 0;
-    a *= b;
-    if (c && a > SIZE_MAX / c)
-        return 0;
-    a *= c;
     /* The caller multiplies by the size of a number: leave room for that and for rounding up. */
     if (a > SIZE_MAX / 32 || *end > SIZE_MAX / 32)
         return 0;
@@ -219,7 +226,8 @@ static int check_dims(const lstm_dims *dims)
     if (dims->input == 0 || dims->input > SIZE_MAX / 4096 || dims->hidden == 0 || dims->hidden > SIZE_MAX / 4096 || 
         dims->steps > SIZE_MAX / 4096 || dims->rows > SIZE_MAX / 4096)
         return LSTM_SIZE;
-    if (dims->rows && dims->steps > SIZE_MAX / 32 / dims->rows)
+    size_t all_rows;
+    if (!multiply(dims->rows, dims->steps, &all_rows) || all_rows > SIZE_MAX / 32)
         return LSTM_SIZE;
     if (dims->lengths)
         for (size_t row = 0; row < dims->rows; ++row)
@@ -325,7 +333,7 @@ static inline size_t slot_next(const lstm_dims *dims, int taped, size_t t)
    Multiplying subnormal numbers takes many processors a hundred times as long; adding does not. So each function first
    adds a nudge, too small to change any number that matters to it, and tiny numbers get their result by selection. */
 
-/* Numbers in lanes, the same lanes as unsigned bit patterns, and the outcome of a comparison: all ones or zero. */
+/* Numbers in lanes, the same lanes as unsigned bit patterns, and the outcome of a comparison. */
 #if SYMRNN_VECTOR_BYTES == 64
 #define LANES_f32 16
 #elif SYMRNN_VECTOR_BYTES == 32
@@ -338,9 +346,15 @@ static inline size_t slot_next(const lstm_dims *dims, int taped, size_t t)
 #if SYMRNN_VECTOR_BYTES
 typedef float vec_f32 __attribute__((vector_size(SYMRNN_VECTOR_BYTES)));
 typedef uint32_t bits_f32 __attribute__((vector_size(SYMRNN_VECTOR_BYTES)));
+#if SYMRNN_VECTOR_BYTES == 64
+typedef __mmask16 mask_f32;
+#else
+typedef bits_f32 mask_f32;
+#endif
 #else
 typedef float vec_f32;
 typedef uint32_t bits_f32;
+typedef int mask_f32;
 #endif
 
 /* A whole vector from memory of any alignment. */
@@ -412,17 +426,6 @@ static inline vec_f32 K_f32(float x)
 #endif
 }
 
-/* The sum of the lanes: halves are added until one lane is left, always in this order. */
-static inline float hsum_f32(vec_f32 v)
-{
-    float lane[LANES_f32];
-    storeu_f32(lane, v);
-    for (size_t width = LANES_f32 / 2; width > 0; width /= 2)
-        for (size_t i = 0; i < width; ++i)
-            lane[i] += lane[i + width];
-    return lane[0];
-}
-
 static inline bits_f32 to_bits_f32(vec_f32 v)
 {
     bits_f32 b;
@@ -437,20 +440,24 @@ static inline vec_f32 from_bits_f32(bits_f32 b)
     return v;
 }
 
-/* All ones where a < b; zero elsewhere, for NaN too. */
-static inline bits_f32 v_less_f32(vec_f32 a, vec_f32 b)
+/* Set where a < b; not elsewhere, for NaN neither. */
+static inline mask_f32 v_less_f32(vec_f32 a, vec_f32 b)
 {
-#if SYMRNN_VECTOR_BYTES
+#if SYMRNN_VECTOR_BYTES == 64
+    return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_LT_OQ);
+#elif SYMRNN_VECTOR_BYTES
     return (bits_f32)(a < b);
 #else
-    return a < b ? ~(bits_f32)0 : 0;
+    return a < b;
 #endif
 }
 
 /* a where the mask is set, else b. */
-static inline vec_f32 v_select_f32(bits_f32 mask, vec_f32 a, vec_f32 b)
+static inline vec_f32 v_select_f32(mask_f32 mask, vec_f32 a, vec_f32 b)
 {
-#if SYMRNN_VECTOR_BYTES
+#if SYMRNN_VECTOR_BYTES == 64
+    return (vec_f32)_mm512_mask_blend_ps(mask, (__m512)b, (__m512)a);
+#elif SYMRNN_VECTOR_BYTES
     return (vec_f32)((mask & (bits_f32)a) | (~mask & (bits_f32)b));
 #else
     return mask ? a : b;
@@ -507,6 +514,9 @@ static inline vec_f32 exp_finite_f32(vec_f32 x)
     vec_f32 t = whole_powers_f32(x);
     vec_f32 r = exp_remainder_f32(x, t);
     vec_f32 e = 1.0f + (r + exp_tail_f32(r));
+#if SYMRNN_VECTOR_BYTES == 64
+    return (vec_f32)_mm512_scalef_ps((__m512)e, (__m512)(t - 12582912.0f));
+#else
     /* n goes straight into the exponent's bits, which wrap around below the normal numbers. */
     bits_f32 b = to_bits_f32(e) + (to_bits_f32(t) << 23);
     /* There, the number times a large power of two is added to the grid, which rounds it to the spacing of subnormal
@@ -514,8 +524,9 @@ static inline vec_f32 exp_finite_f32(vec_f32 x)
     vec_f32 grid = K_f32(2.1684043e-19f);
     vec_f32 shifted = from_bits_f32(b + UINT32_C(0x20000000));
     bits_f32 subnormal = to_bits_f32(shifted + grid) - to_bits_f32(grid);
-    bits_f32 is_subnormal = v_less_f32(x, K_f32(-87.33654f));
+    mask_f32 is_subnormal = v_less_f32(x, K_f32(-87.33654f));
     return v_select_f32(is_subnormal, from_bits_f32(subnormal), from_bits_f32(b));
+#endif
 }
 
 /* With e = exp(-|x|), which cannot overflow, the result tends to t = 1 (x > 0) or t = e (x < 0) as e falls to 0, and is
@@ -527,7 +538,7 @@ static inline vec_f32 v_sigmoid_f32(vec_f32 x)
     vec_f32 minus = -v_abs_f32(x);
     vec_f32 tiny_or_e = exp_finite_f32(minus);
     vec_f32 e = v_select_f32(v_less_f32(tiny_or_e, K_f32(2.9802322e-08f)), zero, tiny_or_e);
-    bits_f32 negative = v_less_f32(x, zero);
+    mask_f32 negative = v_less_f32(x, zero);
     vec_f32 q = v_select_f32(negative, e, one) / (1.0f + e);
     vec_f32 y = v_select_f32(negative, tiny_or_e, one) - e * q;
     y = v_select_f32(v_less_f32(e, K_f32(0.5f)), y, q);
@@ -550,7 +561,7 @@ static inline vec_f32 v_tanh_f32(vec_f32 x)
     vec_f32 t = whole_powers_f32(twice);
     vec_f32 r = exp_remainder_f32(twice, t);
     vec_f32 e = (1.0f + (r + exp_tail_f32(r))) * power_of_two_f32(t, 1.0f);
-    bits_f32 small = v_less_f32(m, K_f32(0.55f));
+    mask_f32 small = v_less_f32(m, K_f32(0.55f));
     vec_f32 above = v_select_f32(small, m * z * p, K_f32(-2.0f));
     vec_f32 below = v_select_f32(small, q, e + 1.0f);
     vec_f32 y = v_select_f32(small, m, one) + above / below;
@@ -614,10 +625,11 @@ static inline size_t count_blocks(size_t rows, size_t depth)
     return (rows + block - 1) / block;
 }
 
-/* Whether the linear forms of the input stay in the loop: worth it where a step has rows enough to share their weights. */
+/* Whether the linear forms of the input stay in the loop: worth it where a step has rows enough to share their weights, and
+   where there is one step only. */
 static inline int is_fused(const lstm_dims *dims)
 {
-    return dims->rows >= 16;
+    return dims->rows >= 16 || dims->steps == 1;
 }
 
 /* Steps whose hoisted values are computed together. */
@@ -1755,31 +1767,20 @@ static void pack_form_f32(float *panel, size_t panel_depth, size_t columns, size
         float *to = panel + ((tile * panel_depth + start) * columns + column * vectors + vector) * LANES_f32;
         const float *from = matrix + (count ? unit * row_stride : 0);
         for (size_t k = 0; k < depth; ++k) {
-            float lane[LANES_f32];
-            if (count >= LANES_f32)
+            if (count >= LANES_f32 && !add && row_stride == 1)
+                storeu_f32(to, loadu_f32(from));
+            else if (count >= LANES_f32 && !add)
                 for (size_t i = 0; i < LANES_f32; ++i)
-                    lane[i] = from[i * row_stride];
+                    to[i] = from[i * row_stride];
             else
                 for (size_t i = 0; i < LANES_f32; ++i)
-                    lane[i] = i < count ? from[i * row_stride] : 0;
-            vec_f32 packed = loadu_f32(lane);
-            if (add)
-                packed += loadu_f32(to);
-            storeu_f32(to, packed);
+                    to[i] = (i < count ? from[i * row_stride] : 0) + (add ? to[i] : 0);
             to += columns * LANES_f32;
             from += depth_stride;
         }
     }
 }
 
-/* The sum of n numbers: lane by lane, then over the lanes. */
-static inline float sum_f32(const float *p, size_t n)
-{
-    vec_f32 total = load_f32(p, n);
-    for (size_t i = LANES_f32; i < n; i += LANES_f32)
-        total += load_f32(p + i, n - i);
-    return hsum_f32(total);
-}
 
 /* ---- packed weights ---- */
 
@@ -2919,7 +2920,7 @@ int lstm_f32_backward(const lstm_dims *dims, const float *packed, const float *x
    Multiplying subnormal numbers takes many processors a hundred times as long; adding does not. So each function first
    adds a nudge, too small to change any number that matters to it, and tiny numbers get their result by selection. */
 
-/* Numbers in lanes, the same lanes as unsigned bit patterns, and the outcome of a comparison: all ones or zero. */
+/* Numbers in lanes, the same lanes as unsigned bit patterns, and the outcome of a comparison. */
 #if SYMRNN_VECTOR_BYTES == 64
 #define LANES_f64 8
 #elif SYMRNN_VECTOR_BYTES == 32
@@ -2932,9 +2933,15 @@ int lstm_f32_backward(const lstm_dims *dims, const float *packed, const float *x
 #if SYMRNN_VECTOR_BYTES
 typedef double vec_f64 __attribute__((vector_size(SYMRNN_VECTOR_BYTES)));
 typedef uint64_t bits_f64 __attribute__((vector_size(SYMRNN_VECTOR_BYTES)));
+#if SYMRNN_VECTOR_BYTES == 64
+typedef __mmask8 mask_f64;
+#else
+typedef bits_f64 mask_f64;
+#endif
 #else
 typedef double vec_f64;
 typedef uint64_t bits_f64;
+typedef int mask_f64;
 #endif
 
 /* A whole vector from memory of any alignment. */
@@ -3006,17 +3013,6 @@ static inline vec_f64 K_f64(double x)
 #endif
 }
 
-/* The sum of the lanes: halves are added until one lane is left, always in this order. */
-static inline double hsum_f64(vec_f64 v)
-{
-    double lane[LANES_f64];
-    storeu_f64(lane, v);
-    for (size_t width = LANES_f64 / 2; width > 0; width /= 2)
-        for (size_t i = 0; i < width; ++i)
-            lane[i] += lane[i + width];
-    return lane[0];
-}
-
 static inline bits_f64 to_bits_f64(vec_f64 v)
 {
     bits_f64 b;
@@ -3031,20 +3027,24 @@ static inline vec_f64 from_bits_f64(bits_f64 b)
     return v;
 }
 
-/* All ones where a < b; zero elsewhere, for NaN too. */
-static inline bits_f64 v_less_f64(vec_f64 a, vec_f64 b)
+/* Set where a < b; not elsewhere, for NaN neither. */
+static inline mask_f64 v_less_f64(vec_f64 a, vec_f64 b)
 {
-#if SYMRNN_VECTOR_BYTES
+#if SYMRNN_VECTOR_BYTES == 64
+    return _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_LT_OQ);
+#elif SYMRNN_VECTOR_BYTES
     return (bits_f64)(a < b);
 #else
-    return a < b ? ~(bits_f64)0 : 0;
+    return a < b;
 #endif
 }
 
 /* a where the mask is set, else b. */
-static inline vec_f64 v_select_f64(bits_f64 mask, vec_f64 a, vec_f64 b)
+static inline vec_f64 v_select_f64(mask_f64 mask, vec_f64 a, vec_f64 b)
 {
-#if SYMRNN_VECTOR_BYTES
+#if SYMRNN_VECTOR_BYTES == 64
+    return (vec_f64)_mm512_mask_blend_pd(mask, (__m512d)b, (__m512d)a);
+#elif SYMRNN_VECTOR_BYTES
     return (vec_f64)((mask & (bits_f64)a) | (~mask & (bits_f64)b));
 #else
     return mask ? a : b;
@@ -3106,6 +3106,9 @@ static inline vec_f64 exp_finite_f64(vec_f64 x)
     vec_f64 t = whole_powers_f64(x);
     vec_f64 r = exp_remainder_f64(x, t);
     vec_f64 e = 1.0 + (r + exp_tail_f64(r));
+#if SYMRNN_VECTOR_BYTES == 64
+    return (vec_f64)_mm512_scalef_pd((__m512d)e, (__m512d)(t - 6755399441055744.0));
+#else
     /* n goes straight into the exponent's bits, which wrap around below the normal numbers. */
     bits_f64 b = to_bits_f64(e) + (to_bits_f64(t) << 52);
     /* There, the number times a large power of two is added to the grid, which rounds it to the spacing of subnormal
@@ -3113,8 +3116,9 @@ static inline vec_f64 exp_finite_f64(vec_f64 x)
     vec_f64 grid = K_f64(2.983336292480083e-154);
     vec_f64 shifted = from_bits_f64(b + UINT64_C(0x2000000000000000));
     bits_f64 subnormal = to_bits_f64(shifted + grid) - to_bits_f64(grid);
-    bits_f64 is_subnormal = v_less_f64(x, K_f64(-708.3964185322641));
+    mask_f64 is_subnormal = v_less_f64(x, K_f64(-708.3964185322641));
     return v_select_f64(is_subnormal, from_bits_f64(subnormal), from_bits_f64(b));
+#endif
 }
 
 /* With e = exp(-|x|), which cannot overflow, the result tends to t = 1 (x > 0) or t = e (x < 0) as e falls to 0, and is
@@ -3126,7 +3130,7 @@ static inline vec_f64 v_sigmoid_f64(vec_f64 x)
     vec_f64 minus = -v_abs_f64(x);
     vec_f64 tiny_or_e = exp_finite_f64(minus);
     vec_f64 e = v_select_f64(v_less_f64(tiny_or_e, K_f64(5.551115123125783e-17)), zero, tiny_or_e);
-    bits_f64 negative = v_less_f64(x, zero);
+    mask_f64 negative = v_less_f64(x, zero);
     vec_f64 q = v_select_f64(negative, e, one) / (1.0 + e);
     vec_f64 y = v_select_f64(negative, tiny_or_e, one) - e * q;
     y = v_select_f64(v_less_f64(e, K_f64(0.5)), y, q);
@@ -3152,7 +3156,7 @@ static inline vec_f64 v_tanh_f64(vec_f64 x)
     vec_f64 t = whole_powers_f64(twice);
     vec_f64 r = exp_remainder_f64(twice, t);
     vec_f64 e = (1.0 + (r + exp_tail_f64(r))) * power_of_two_f64(t, 1.0);
-    bits_f64 small = v_less_f64(m, K_f64(0.55));
+    mask_f64 small = v_less_f64(m, K_f64(0.55));
     vec_f64 above = v_select_f64(small, m * z * p, K_f64(-2.0));
     vec_f64 below = v_select_f64(small, q, e + 1.0);
     vec_f64 y = v_select_f64(small, m, one) + above / below;
@@ -4291,31 +4295,20 @@ static void pack_form_f64(double *panel, size_t panel_depth, size_t columns, siz
         double *to = panel + ((tile * panel_depth + start) * columns + column * vectors + vector) * LANES_f64;
         const double *from = matrix + (count ? unit * row_stride : 0);
         for (size_t k = 0; k < depth; ++k) {
-            double lane[LANES_f64];
-            if (count >= LANES_f64)
+            if (count >= LANES_f64 && !add && row_stride == 1)
+                storeu_f64(to, loadu_f64(from));
+            else if (count >= LANES_f64 && !add)
                 for (size_t i = 0; i < LANES_f64; ++i)
-                    lane[i] = from[i * row_stride];
+                    to[i] = from[i * row_stride];
             else
                 for (size_t i = 0; i < LANES_f64; ++i)
-                    lane[i] = i < count ? from[i * row_stride] : 0;
-            vec_f64 packed = loadu_f64(lane);
-            if (add)
-                packed += loadu_f64(to);
-            storeu_f64(to, packed);
+                    to[i] = (i < count ? from[i * row_stride] : 0) + (add ? to[i] : 0);
             to += columns * LANES_f64;
             from += depth_stride;
         }
     }
 }
 
-/* The sum of n numbers: lane by lane, then over the lanes. */
-static inline double sum_f64(const double *p, size_t n)
-{
-    vec_f64 total = load_f64(p, n);
-    for (size_t i = LANES_f64; i < n; i += LANES_f64)
-        total += load_f64(p + i, n - i);
-    return hsum_f64(total);
-}
 
 /* ---- packed weights ---- */
 

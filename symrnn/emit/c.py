@@ -19,7 +19,7 @@ from symrnn.emit.flags import ARITHMETIC, NATIVE, OPTIMISE, STANDARD
 from symrnn.emit.legend import adjoint_lines, buffer_lines, step_lines
 from symrnn.emit.render import render
 from symrnn.emit.vector import vector_context
-from symrnn.plan.program import FUSED_ROWS, Buffer, Extent, Function, Kind, Place, Program, Stage
+from symrnn.plan.program import FUSED_ROWS, Buffer, Extent, Function, Kind, Place, Program, Stage, reductions
 
 TILE_ROWS, TILE_ROWS_NARROW, TILE_COLUMNS = 6, 3, 4
 """Register tiles: 6 × 4 sums leave 8 of 32 registers for operands, 3 × 4 leave 4 of 16."""
@@ -163,6 +163,7 @@ class CFile:
     fused_rows: int
     hoisted_width: str
     loop_work: str
+    reduces: bool
     forward: CFunction
     backward: CFunction | bool
     tile_rows: int = TILE_ROWS
@@ -183,7 +184,7 @@ def c_files(program: Program, digest: str) -> dict[str, str]:
     nodes = [
         s.expression for f in (program.forward, program.backward) if f for stage in f.stages for s in stage.statements
     ]
-    needed = ("loadu", "storeu", "load", "store", "K", "hsum", *primitives(nodes))
+    needed = ["loadu", "storeu", "load", "store", "K", *primitives(nodes), *(["hsum"] if context.reduces else [])]
     values = {"c": context, "vector": tuple(vector_context(precision, needed) for precision in PRECISIONS)}
     name = program.cell.name
     return {f"{name}.h": render("c/cell.h.jinja", values), f"{name}.c": render("c/cell.c.jinja", values)}
@@ -241,6 +242,7 @@ class _Writer:
             fused_rows=FUSED_ROWS,
             hoisted_width=self._hoisted_width(),
             loop_work=_work(forward),
+            reduces=any(reductions(stage) for f in functions for stage in f.stages),
             forward=forward,
             backward=backward,
         )
