@@ -6,7 +6,6 @@ import importlib.util
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,7 +22,6 @@ from symrnn.parts import DERIVED, PARTS
 ROOT = Path(__file__).parents[1]
 CELL = "rnn"
 """The smallest bundled cell."""
-CELL_FILES = tuple(str(path) for path in sorted((ROOT / "tests" / "cells").glob("*.toml")))
 CELL_FILE = """
 name = "mine"
 title = "A cell of the test"
@@ -100,18 +98,6 @@ def test_show_document_is_the_whole_file(run: Run) -> None:
     assert out == symrnn.derive(symrnn.load(CELL)).document()
     assert run("show", CELL, "--document", "--format", "latex")[1] == out
     assert "\\documentclass" in out
-
-
-@pytest.mark.parametrize("cell", [*symrnn.cells(), *CELL_FILES], ids=lambda cell: Path(cell).stem)
-def test_the_document_compiles(run: Run, cell: str) -> None:
-    if shutil.which("pdflatex") is None:
-        pytest.skip("pdflatex is not installed")
-    Path("page.tex").write_text(run("show", cell, "--format", "latex", "--document")[1], encoding="utf-8")
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert Path("page.pdf").is_file()
-    assert "Overfull" not in done.stdout, done.stdout[-2000:]
 
 
 def test_show_json_holds_text_and_latex(run: Run) -> None:
