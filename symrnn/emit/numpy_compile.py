@@ -1,0 +1,247 @@
+"""The functions of a program as nodes: lowered, their columns arranged, stacked, stored.
+
+Reads a `Program`; returns a `Compiled` for each of its functions: nodes by phase, and where every value lies. Columns
+of the buffers that one function writes and another reads are arranged for both. Leaves out: Python text
+(`symrnn.emit.numpy_function`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from symrnn.emit.numpy_ir import Node, Stage
+from symrnn.emit.numpy_lower import Lowered, Lowerer
+from symrnn.emit.numpy_products import products
+from symrnn.emit.numpy_stack import Stacker, Storage, arrange
+from symrnn.emit.numpy_storage import Position, Scratch, Storer
+from symrnn.language.names import Allocator
+from symrnn.plan.program import Buffer, Extent, Function, Kind, Place, Program
+from symrnn.plan.program import Stage as PlannedStage
+
+PHASES = ("before", "loop", "last", "after")
+"""The phases that run per sequence, in order."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase of a function.
+
+    Attributes:
+        stages: their nodes in order.
+        positions: array and column of every value.
+        scratch: arrays of temporaries.
+        alias: values that are another value under a second name.
+    """
+
+    stages: tuple[Stage, ...]
+    positions: Mapping[str, Position]
+    scratch: Mapping[str, Scratch]
+    alias: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A function as nodes.
+
+    Attributes:
+        function: of the plan.
+        buffers: those of its own and those that it reads, columns arranged.
+        phases: by name.
+        columns: of every array that is no scratch: the values side by side.
+        vectors: values of one row: parameters, and what is computed from them alone.
+        sizes: of every value.
+    """
+
+    function: Function
+    buffers: Mapping[str, Buffer]
+    phases: Mapping[str, Phase]
+    columns: Mapping[str, tuple[str, ...]]
+    vectors: frozenset[str]
+    sizes: Mapping[str, str]
+
+
+def compiled(program: Program) -> tuple[Compiled, Compiled | None, Compiled]:
+    """The forward, backward and tangent functions of ``program``."""
+    forward = _Compiler(program.forward, {})
+    tangent = _Compiler(program.tangent, {})
+    outer = {buffer.name: buffer for buffer in program.forward.buffers}
+    backward = _Compiler(program.backward, outer) if program.backward else None
+    sets = [*(backward.sets() if backward else ()), *forward.sets()]
+    shared = {name: _arranged(buffer, sets) for name, buffer in outer.items()}
+    return (
+        forward.run(shared),
+        backward.run(shared, sets) if backward else None,
+        tangent.run({}, tangent.sets()),
+    )
+
+
+def _arranged(buffer: Buffer, sets: Sequence[frozenset[str]]) -> Buffer:
+    column = {each.value: each for each in buffer.columns}
+    return replace(buffer, columns=tuple(column[value] for value in arrange(list(column), sets)))
+
+
+def _feeds(lowered: Lowered) -> list[frozenset[str]]:
+    """The accumulators that each operand feeds."""
+    fed: dict[tuple[str, bool], list[str]] = {}
+    for accumulator in lowered.accumulators:
+        for form in accumulator.forms:
+            fed.setdefault((form.operand, form.later), []).append(accumulator.name)
+    return [frozenset(names) for names in fed.values()]
+
+
+def _column_fed(accumulator: str, lowered: Lowered, stored: Mapping[str, Position]) -> Position:
+    """Where the value lies that is computed from an accumulator; last where it is not stored."""
+    fed = [operation.target for operation in lowered.operations if accumulator in operation.arguments]
+    return stored.get(fed[0], ("~", 0)) if fed else ("~", 0)
+
+
+class _Compiler:
+    """Compiles one function; ``outer`` are the buffers of another that it reads."""
+
+    def __init__(self, function: Function, outer: Mapping[str, Buffer]) -> None:
+        allocator = Allocator((*function.sizes, *(v.name for v in function.system.variables)))
+        self._function, self._sizes = function, dict(function.sizes)
+        self._buffers = {**outer, **{buffer.name: buffer for buffer in function.buffers}}
+        self._writes = self._written()
+        self._vectors = frozenset(name for name, place in function.places.items() if self._is_vector(place))
+        self._lowered: dict[str, list[Lowered]] = {}
+        self._stackers: dict[str, list[Stacker]] = {}
+        self._lowerers: dict[str, Lowerer] = {}
+        for phase, stages in function.phases:
+            if phase in PHASES:
+                lowerer = Lowerer(self._sizes, self._writes, self._vectors, allocator)
+                self._lowerers[phase] = lowerer
+                self._lowered[phase] = [lowerer.stage(stage) for stage in stages]
+        self._places = self._placed()
+        for phase, lowered in self._lowered.items():
+            makers: dict[str, str] = {}
+            self._stackers[phase] = [
+                Stacker(each.operations, self._storage(each), self._sizes, makers) for each in lowered
+            ]
+
+    def sets(self) -> list[frozenset[str]]:
+        """The values that had better be neighbours, the most important first."""
+        found = [frozenset(left for _, left in product.entries) for product in self._function.products]
+        for lowered in self._lowered.values():
+            forms = [a.forms for each in lowered for a in each.accumulators]
+            found += [frozenset(form.operand for form in group) for group in forms]
+        for phase, stackers in self._stackers.items():
+            for lowered, stacker in zip(self._lowered[phase], stackers, strict=True):
+                found += stacker.sets(_feeds(lowered))
+        return found
+
+    def run(self, shared: Mapping[str, Buffer], sets: Sequence[frozenset[str]] = ()) -> Compiled:
+        """The function with the columns of ``shared`` as they are, and its other buffers arranged by ``sets``."""
+        self._buffers = {
+            name: shared[name] if name in shared else _arranged(buffer, sets) for name, buffer in self._buffers.items()
+        }
+        columns = self._columns()
+        stored = {value: (array, i) for array, values in columns.items() for i, value in enumerate(values)}
+        phases = {phase: self._phase(phase, stored) for phase in self._lowered}
+        return Compiled(self._function, self._buffers, phases, columns, self._vectors, self._sizes)
+
+    def _written(self) -> dict[str, tuple[Place, ...]]:
+        """The places that each value is written to, those apart that are scratch or filled after the loop."""
+        found: dict[str, tuple[Place, ...]] = {}
+        for phase, stages in self._function.phases:
+            for write in (write for stage in stages for write in stage.writes if phase in PHASES):
+                step = write.place.kind is Kind.BUFFER and self._extent(write.place) is Extent.STEP
+                if not step and write.place.kind is not Kind.OUTPUT:
+                    found[write.value] = (*found.get(write.value, ()), write.place)
+        return found
+
+    def _extent(self, place: Place) -> Extent:
+        return self._buffers[place.array].extent
+
+    def _is_vector(self, place: Place) -> bool:
+        once = place.kind is Kind.BUFFER and self._extent(place) is Extent.ONCE
+        return once or place.kind is Kind.PARAMETER
+
+    def _placed(self) -> dict[str, Place]:
+        """The place of every stored value, vectors apart: where it is read, or where it is written first."""
+        places = {name: places[0] for name, places in self._writes.items()}
+        for lowerer in self._lowerers.values():
+            places |= lowerer.second
+        for name, place in self._function.places.items():
+            step = place.kind is Kind.BUFFER and self._extent(place) is Extent.STEP
+            if not step and not self._is_vector(place):
+                places[name] = place
+        return places
+
+    def _array(self, value: str) -> str:
+        """The key of the array in which a stored value lies; a carry that is written is another than the one read."""
+        place = self._places[value]
+        if place.kind is Kind.BUFFER:
+            return place.array
+        read = value in self._function.places
+        return f"{place.kind} {place.array}" if read or place.kind is not Kind.CARRY else f"new carry {place.array}"
+
+    def _storage(self, lowered: Lowered) -> dict[str, Storage]:
+        found = {value: Storage(self._array(value), self._is_buffer(value)) for value in self._places}
+        found |= {value: Storage("vectors", True) for value in self._vectors}
+        sums = Storage(f"sums {lowered.stage.name}", True)
+        found |= {a.name: sums for a in lowered.accumulators if a.name not in found}
+        return found
+
+    def _is_buffer(self, value: str) -> bool:
+        return self._places[value].kind is Kind.BUFFER
+
+    def _columns(self) -> dict[str, tuple[str, ...]]:
+        found = {
+            name: tuple(column.value for column in buffer.columns)
+            for name, buffer in self._buffers.items()
+            if buffer.extent is Extent.SEQUENCE
+        }
+        return found | {self._array(v): (v,) for v in self._places if not self._is_buffer(v)}
+
+    def _phase(self, phase: str, stored: Mapping[str, Position]) -> Phase:
+        order: dict[str, Position] = dict(stored)
+        labels = self._lowerers[phase].labels
+        nodes: list[list[Node]] = []
+        for lowered, stacker in zip(self._lowered[phase], self._stackers[phase], strict=True):
+            part: list[Node] = []
+            accumulators = {a.name: a for a in lowered.accumulators}
+            sets = [*_feeds(lowered), *stacker.sets(_feeds(lowered))]
+            first = sorted(accumulators, key=lambda name: _column_fed(name, lowered, stored))
+            loose = [name for name in arrange(first, sets) if name not in stored]
+            fixed = [name for name in accumulators if name in stored]
+            for group in self._together(fixed, loose, stored):
+                if group:
+                    forms = [accumulators[name] for name in group]
+                    of = [labels[name] for name in group]
+                    part.append(products(forms, lowered.stage.size, of, order.get))
+                    order.update((n, (f"sums {lowered.stage.name}", i)) for i, n in enumerate(group) if n in loose)
+            part += stacker.stacked(order, self._vectors)
+            nodes.append(part)
+        kept = self._kept(phase)
+        named = {s.target for lowered in self._lowered[phase] for s in lowered.stage.statements}
+        storer = Storer([node for part in nodes for node in part], stored, order, self._sizes, kept, named)
+        stages = tuple(
+            Stage(lowered.stage.name, tuple(part), *self._flow(lowered.stage))
+            for lowered, part in zip(self._lowered[phase], nodes, strict=True)
+        )
+        return Phase(stages, {**stored, **storer.spots}, storer.scratch, self._lowerers[phase].alias)
+
+    @staticmethod
+    def _together(fixed: list[str], loose: list[str], stored: Mapping[str, Position]) -> list[list[str]]:
+        """Accumulators in runs that lie side by side: those that are stored as they are, the others in one."""
+        runs: list[list[str]] = []
+        for name in sorted(fixed, key=stored.__getitem__):
+            array, column = stored[name]
+            if runs and stored[runs[-1][-1]] == (array, column - 1):
+                runs[-1].append(name)
+            else:
+                runs.append([name])
+        return [*runs, loose]
+
+    def _kept(self, phase: str) -> set[str]:
+        """What is read at the end of a step: the values that a finished row keeps."""
+        resolve = self._lowerers[phase].resolve
+        stages = dict(self._function.phases)[phase]
+        return {resolve(write.idle) for stage in stages for write in stage.writes if write.idle}
+
+    def _flow(self, stage: PlannedStage) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What comes into a stage of the plan, and what goes out."""
+        reads = tuple(dict.fromkeys((*stage.operands, *stage.reads)))
+        return reads, tuple(dict.fromkeys(write.value for write in stage.writes))
