@@ -46,6 +46,7 @@ Legend:
     h        state, (B, H); h' is its value after the step
     y        outputs, (T, B, H): h' of every step
     W_h      weights, (2 H, H): W_hz, W_hr
+    W_h_T    weights, (H, 2 H): W_hz, W_hr
     W_x      weights, (3 H, I): W_xz, W_xr, W_xh
     b        weights, (3 H,): b_z, b_r, b_h
     hoisted  what the loop reads of x, (T, B, 3 H): z_x, r_x, h_tilde_x
@@ -298,7 +299,9 @@ class _Weights:
 
     def __init__(self, p, sizes):
         self.W_h = np.concatenate([p["W_hz"], p["W_hr"]])  # (2 H, H)
+        self.W_h_T = np.ascontiguousarray(self.W_h.T)  # (H, 2 H)
         self.W_hh = p["W_hh"]  # (H, H)
+        self.W_hh_T = np.ascontiguousarray(self.W_hh.T)  # (H, H)
         self.W_x = np.concatenate([p["W_xz"], p["W_xr"], p["W_xh"]])  # (3 H, I)
         self.b = np.concatenate([p["b_z"], p["b_r"], p["b_h"]])  # (3 H,)
 
@@ -334,8 +337,8 @@ def _forward(weights, sizes, x, state, idle, taped, y):
     T, B = x.shape[:2]
     dtype = x.dtype
     H = sizes["hidden"]
-    W_h = weights.W_h  # (2 H, H)
-    W_hh = weights.W_hh  # (H, H)
+    W_h_T = weights.W_h_T  # (H, 2 H)
+    W_hh_T = weights.W_hh_T  # (H, H)
     W_x = weights.W_x  # (3 H, I)
     b = weights.b  # (3 H,)
     hoisted = np.empty((T, B, 3 * H), dtype)  # z_x | r_x | h_tilde_x
@@ -364,13 +367,13 @@ def _forward(weights, sizes, x, state, idle, taped, y):
         h, h_next, zr, zr_x, r_h, r = h_at[t], h_at[t + 1], zr_at[t], zr_x_at[t], r_h_at[t], r_at[t]
         h_tilde, h_tilde_x, z = h_tilde_at[t], h_tilde_x_at[t], z_at[t]
         # step_1: reads h, z_x, r_x; gives z, r, r_h
-        np.matmul(h, W_h.T, out=zr)  # (1) (2): (B, 2 H), saved for the backward pass
+        np.matmul(h, W_h_T, out=zr)  # (1) (2): (B, 2 H), saved for the backward pass
         zr += zr_x  # (1) (2): (B, 2 H), saved for the backward pass
         _sigmoid(zr, out=zr)  # (1) (2): (B, 2 H), saved for the backward pass
         np.multiply(r, h, out=r_h)  # (3a): (B, H), saved for the backward pass
 
         # step_2: reads r_h, h_tilde_x, z, h; gives h_tilde, h_next
-        np.matmul(r_h, W_hh.T, out=h_tilde)  # (3): (B, H), saved for the backward pass
+        np.matmul(r_h, W_hh_T, out=h_tilde)  # (3): (B, H), saved for the backward pass
         h_tilde += h_tilde_x  # (3): (B, H), saved for the backward pass
         np.tanh(h_tilde, out=h_tilde)  # (3): (B, H), saved for the backward pass
         np.multiply(z, h, out=h_next)  # (4): (B, H)
@@ -504,9 +507,13 @@ class _Directions:
 
     def __init__(self, p, sizes):
         self.W_h = np.concatenate([p["W_hz"], p["W_hr"], p["W_hz_dot"], p["W_hr_dot"]])  # (4 H, H)
+        self.W_h_T = np.ascontiguousarray(self.W_h.T)  # (H, 4 H)
         self.W_h_2 = np.concatenate([p["W_hz"], p["W_hr"]])  # (2 H, H)
+        self.W_h_2_T = np.ascontiguousarray(self.W_h_2.T)  # (H, 2 H)
         self.W_hh_2 = np.concatenate([p["W_hh"], p["W_hh_dot"]])  # (2 H, H)
+        self.W_hh_2_T = np.ascontiguousarray(self.W_hh_2.T)  # (H, 2 H)
         self.W_hh = p["W_hh"]  # (H, H)
+        self.W_hh_T = np.ascontiguousarray(self.W_hh.T)  # (H, H)
         # (6 H, I)
         self.W_x = np.concatenate([p["W_xz"], p["W_xr"], p["W_xz_dot"], p["W_xr_dot"], p["W_xh_dot"], p["W_xh"]])
         self.W_x_2 = np.concatenate([p["W_xz"], p["W_xr"], p["W_xh"]])  # (3 H, I)
@@ -521,10 +528,10 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
     T, B = x.shape[:2]
     dtype = x.dtype
     H = sizes["hidden"]
-    W_h = weights.W_h  # (4 H, H)
-    W_h_2 = weights.W_h_2  # (2 H, H)
-    W_hh_2 = weights.W_hh_2  # (2 H, H)
-    W_hh = weights.W_hh  # (H, H)
+    W_h_T = weights.W_h_T  # (H, 4 H)
+    W_h_2_T = weights.W_h_2_T  # (H, 2 H)
+    W_hh_2_T = weights.W_hh_2_T  # (H, 2 H)
+    W_hh_T = weights.W_hh_T  # (H, H)
     W_x = weights.W_x  # (6 H, I)
     W_x_2 = weights.W_x_2  # (3 H, I)
     b = weights.b  # (4 H,)
@@ -589,8 +596,8 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
         z_to_r_dot_in_x = z_to_r_dot_in_x_at[t]
         h_tilde_x_to_h_tilde_dot_in_x = h_tilde_x_to_h_tilde_dot_in_x_at[t]
         # tangent_step_1: reads h, h_dot, z_x, z_dot_in_x, r_x, r_dot_in_x; gives z, z_dot, r_h, r_h_dot
-        np.dot(h, W_h.T, out=z_x_2_plus_z_sum_to_r_dot_in)  # (1) (2) (j1) (j3): (B, 4 H)
-        np.dot(h_dot, W_h_2.T, out=product)  # (1) (2) (j1) (j3): (B, 2 H)
+        np.dot(h, W_h_T, out=z_x_2_plus_z_sum_to_r_dot_in)  # (1) (2) (j1) (j3): (B, 4 H)
+        np.dot(h_dot, W_h_2_T, out=product)  # (1) (2) (j1) (j3): (B, 2 H)
         zr_dot_in += product  # (1) (2) (j1) (j3): (B, 2 H)
         z_x_2_plus_z_sum_to_r_dot_in += z_to_r_dot_in_x  # (1) (2) (j1) (j3): (B, 4 H)
         _sigmoid(z_x_2_plus_z_to_r_x_2_plus_r_sum, out=zr)  # (1) (2): (B, 2 H)
@@ -603,8 +610,8 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
         r_h_dot += r_times_h_dot  # (j5): (B, H)
 
         # tangent_step_2: reads r_h, r_h_dot, h_tilde_x, h_tilde_dot_in_x, z, h, z_dot, h_dot; gives h_next, h_dot_next
-        np.dot(r_h, W_hh_2.T, out=h_tilde_term_dot_in)  # (3) (j6): (B, 2 H)
-        np.dot(r_h_dot, W_hh.T, out=product_2)  # (3) (j6): (B, H)
+        np.dot(r_h, W_hh_2_T, out=h_tilde_term_dot_in)  # (3) (j6): (B, 2 H)
+        np.dot(r_h_dot, W_hh_T, out=product_2)  # (3) (j6): (B, H)
         h_tilde_dot_in += product_2  # (3) (j6): (B, H)
         h_tilde_term_dot_in += h_tilde_x_to_h_tilde_dot_in_x  # (3) (j6): (B, 2 H)
         np.tanh(h_tilde_term, out=h_tilde)  # (3): (B, H)

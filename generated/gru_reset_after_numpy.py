@@ -47,7 +47,8 @@ Legend:
     x        inputs, (T, B, I)
     h        state, (B, H); h' is its value after the step
     y        outputs, (T, B, H): h' of every step
-    W_h      weights, (3 H, H): W_hh, W_hz, W_hr
+    W_h      weights, (3 H, H): W_hz, W_hr, W_hh
+    W_h_T    weights, (H, 3 H): W_hz, W_hr, W_hh
     W_x      weights, (3 H, I): W_xz, W_xr, W_xh
     b        weights, (3 H,): b_z, b_r, b_h
     W_h_2    weights, (2 H, H): W_hz, W_hr
@@ -302,7 +303,8 @@ class _Weights:
     """The parameters in one dtype, stacked as the kernels multiply by them."""
 
     def __init__(self, p, sizes):
-        self.W_h = np.concatenate([p["W_hh"], p["W_hz"], p["W_hr"]])  # (3 H, H)
+        self.W_h = np.concatenate([p["W_hz"], p["W_hr"], p["W_hh"]])  # (3 H, H)
+        self.W_h_T = np.ascontiguousarray(self.W_h.T)  # (H, 3 H)
         self.b_hh = p["b_hh"]  # (H,)
         self.W_x = np.concatenate([p["W_xz"], p["W_xr"], p["W_xh"]])  # (3 H, I)
         self.b = np.concatenate([p["b_z"], p["b_r"], p["b_h"]])  # (3 H,)
@@ -341,7 +343,7 @@ def _forward(weights, sizes, x, state, idle, taped, y):
     T, B = x.shape[:2]
     dtype = x.dtype
     H = sizes["hidden"]
-    W_h = weights.W_h  # (3 H, H)
+    W_h_T = weights.W_h_T  # (H, 3 H)
     b_hh = weights.b_hh  # (H,)
     W_x = weights.W_x  # (3 H, I)
     b = weights.b  # (3 H,)
@@ -359,10 +361,10 @@ def _forward(weights, sizes, x, state, idle, taped, y):
     hoisted_rows += b  # (1) (2) (3): (T B, 3 H)
 
     # Every step: reads h, z_x, r_x, b_hh, h_tilde_x; gives z, r, h_tilde_part, h_tilde, h_next.
-    h_tilde_part_z_r_sum = np.empty((B, 3 * H), dtype)
+    z_r_h_tilde_part_sum = np.empty((B, 3 * H), dtype)
     one_minus_z = np.empty((B, H), dtype)
-    zr_sum = h_tilde_part_z_r_sum[:, H : 3 * H]
-    h_tilde_part_sum = h_tilde_part_z_r_sum[:, 0:H]
+    zr_sum = z_r_h_tilde_part_sum[:, 0 : 2 * H]
+    h_tilde_part_sum = z_r_h_tilde_part_sum[:, 2 * H : 3 * H]
     zr_at = _steps(saved[:, :, 0 : 2 * H], T)
     zr_x_at = _steps(hoisted[:, :, 0 : 2 * H], T)
     h_tilde_part_at = _steps(saved[:, :, 2 * H : 3 * H], T)
@@ -374,7 +376,7 @@ def _forward(weights, sizes, x, state, idle, taped, y):
         h, h_next, zr, zr_x = h_at[t], h_at[t + 1], zr_at[t], zr_x_at[t]
         h_tilde_part, h_tilde, r = h_tilde_part_at[t], h_tilde_at[t], r_at[t]
         h_tilde_x, z = h_tilde_x_at[t], z_at[t]
-        np.dot(h, W_h.T, out=h_tilde_part_z_r_sum)  # (3a) (1) (2): (B, 3 H)
+        np.dot(h, W_h_T, out=z_r_h_tilde_part_sum)  # (1) (2) (3a): (B, 3 H)
         np.add(zr_x, zr_sum, out=zr)  # (1) (2): (B, 2 H), saved for the backward pass
         _sigmoid(zr, out=zr)  # (1) (2): (B, 2 H), saved for the backward pass
         np.add(h_tilde_part_sum, b_hh, out=h_tilde_part)  # (3a): (B, H), saved for the backward pass
@@ -521,8 +523,11 @@ class _Directions:
     def __init__(self, p, sizes):
         # (6 H, H)
         self.W_h = np.concatenate([p["W_hz"], p["W_hr"], p["W_hz_dot"], p["W_hr_dot"], p["W_hh"], p["W_hh_dot"]])
+        self.W_h_T = np.ascontiguousarray(self.W_h.T)  # (H, 6 H)
         self.W_h_2 = np.concatenate([p["W_hz"], p["W_hr"]])  # (2 H, H)
+        self.W_h_2_T = np.ascontiguousarray(self.W_h_2.T)  # (H, 2 H)
         self.W_hh = p["W_hh"]  # (H, H)
+        self.W_hh_T = np.ascontiguousarray(self.W_hh.T)  # (H, H)
         self.b_hh_2 = np.concatenate([p["b_hh"], p["b_hh_dot"]])  # (2 H,)
         # (6 H, I)
         self.W_x = np.concatenate([p["W_xz"], p["W_xr"], p["W_xz_dot"], p["W_xr_dot"], p["W_xh_dot"], p["W_xh"]])
@@ -538,9 +543,9 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
     T, B = x.shape[:2]
     dtype = x.dtype
     H = sizes["hidden"]
-    W_h = weights.W_h  # (6 H, H)
-    W_h_2 = weights.W_h_2  # (2 H, H)
-    W_hh = weights.W_hh  # (H, H)
+    W_h_T = weights.W_h_T  # (H, 6 H)
+    W_h_2_T = weights.W_h_2_T  # (H, 2 H)
+    W_hh_T = weights.W_hh_T  # (H, H)
     b_hh_2 = weights.b_hh_2  # (2 H,)
     W_x = weights.W_x  # (6 H, I)
     W_x_2 = weights.W_x_2  # (3 H, I)
@@ -617,10 +622,10 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
         h, h_next, h_dot, h_dot_next = h_at[t], h_at[t + 1], h_dot_at[t], h_dot_at[t + 1]
         z_to_r_dot_in_x, h_tilde_x = z_to_r_dot_in_x_at[t], h_tilde_x_at[t]
         h_tilde_dot_in = h_tilde_dot_in_at[t]
-        np.dot(h, W_h.T, out=z_to_h_tilde_part_dot_sum)  # (1) (2) (j1) (j3) (3a) (j5): (B, 6 H)
-        np.dot(h_dot, W_h_2.T, out=product)  # (1) (2) (j1) (j3) (3a) (j5): (B, 2 H)
+        np.dot(h, W_h_T, out=z_to_h_tilde_part_dot_sum)  # (1) (2) (j1) (j3) (3a) (j5): (B, 6 H)
+        np.dot(h_dot, W_h_2_T, out=product)  # (1) (2) (j1) (j3) (3a) (j5): (B, 2 H)
         zr_dot_in_sum += product  # (1) (2) (j1) (j3) (3a) (j5): (B, 2 H)
-        np.dot(h_dot, W_hh.T, out=product_2)  # (1) (2) (j1) (j3) (3a) (j5): (B, H)
+        np.dot(h_dot, W_hh_T, out=product_2)  # (1) (2) (j1) (j3) (3a) (j5): (B, H)
         h_tilde_part_dot_sum += product_2  # (1) (2) (j1) (j3) (3a) (j5): (B, H)
         np.add(z_to_r_dot_in_x, z_to_r_dot_in_sum, out=z_x_2_plus_z_sum_to_r_dot_in)  # (1) (2) (j1) (j3): (B, 4 H)
         _sigmoid(z_x_2_plus_z_to_r_x_2_plus_r_sum, out=zr)  # (1) (2): (B, 2 H)

@@ -56,6 +56,7 @@ Legend:
     h        state, (B, H); h' is its value after the step
     y        outputs, (T, B, H): h' of every step
     W_h      weights, (4 H, H): W_hi, W_hf, W_ho, W_hg
+    W_h_T    weights, (H, 4 H): W_hi, W_hf, W_ho, W_hg
     W_x      weights, (4 H, I): W_xi, W_xf, W_xo, W_xg
     b        weights, (4 H,): b_i, b_f, b_o, b_g
     hoisted  what the loop reads of x, (T, B, 4 H): i_x, f_x, o_x, g_x
@@ -314,6 +315,7 @@ class _Weights:
 
     def __init__(self, p, sizes):
         self.W_h = np.concatenate([p["W_hi"], p["W_hf"], p["W_ho"], p["W_hg"]])  # (4 H, H)
+        self.W_h_T = np.ascontiguousarray(self.W_h.T)  # (H, 4 H)
         self.W_x = np.concatenate([p["W_xi"], p["W_xf"], p["W_xo"], p["W_xg"]])  # (4 H, I)
         self.b = np.concatenate([p["b_i"], p["b_f"], p["b_o"], p["b_g"]])  # (4 H,)
 
@@ -349,7 +351,7 @@ def _forward(weights, sizes, x, state, idle, taped, y):
     T, B = x.shape[:2]
     dtype = x.dtype
     H = sizes["hidden"]
-    W_h = weights.W_h  # (4 H, H)
+    W_h_T = weights.W_h_T  # (H, 4 H)
     W_x = weights.W_x  # (4 H, I)
     b = weights.b  # (4 H,)
     hoisted = np.empty((T, B, 4 * H), dtype)  # i_x | f_x | o_x | g_x
@@ -381,7 +383,7 @@ def _forward(weights, sizes, x, state, idle, taped, y):
     for t in range(T):
         c, c_next, h, h_next, ifog_x = c_at[t], c_at[t + 1], h_at[t], h_at[t + 1], hoisted_at[t]
         ifo, g, f, i, tanh_c, o = ifo_at[t], g_at[t], f_at[t], i_at[t], tanh_c_at[t], o_at[t]
-        np.dot(h, W_h.T, out=ifog_sum)  # (1) (2) (3) (4): (B, 4 H)
+        np.dot(h, W_h_T, out=ifog_sum)  # (1) (2) (3) (4): (B, 4 H)
         ifog_sum += ifog_x  # (1) (2) (3) (4): (B, 4 H)
         _sigmoid(ifo_sum, out=ifo)  # (1) (2) (3): (B, 3 H), saved for the backward pass
         np.tanh(g_sum, out=g)  # (4): (B, H), saved for the backward pass
@@ -526,7 +528,9 @@ class _Directions:
         self.W_h = np.concatenate(
             [p["W_hi"], p["W_ho"], p["W_hf"], p["W_hi_dot"], p["W_ho_dot"], p["W_hf_dot"], p["W_hg_dot"], p["W_hg"]]
         )  # (8 H, H)
+        self.W_h_T = np.ascontiguousarray(self.W_h.T)  # (H, 8 H)
         self.W_h_2 = np.concatenate([p["W_hi"], p["W_ho"], p["W_hf"], p["W_hg"]])  # (4 H, H)
+        self.W_h_2_T = np.ascontiguousarray(self.W_h_2.T)  # (H, 4 H)
         self.W_x = np.concatenate(
             [p["W_xi"], p["W_xo"], p["W_xf"], p["W_xi_dot"], p["W_xo_dot"], p["W_xf_dot"], p["W_xg_dot"], p["W_xg"]]
         )  # (8 H, I)
@@ -542,8 +546,8 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
     T, B = x.shape[:2]
     dtype = x.dtype
     H = sizes["hidden"]
-    W_h = weights.W_h  # (8 H, H)
-    W_h_2 = weights.W_h_2  # (4 H, H)
+    W_h_T = weights.W_h_T  # (H, 8 H)
+    W_h_2_T = weights.W_h_2_T  # (H, 4 H)
     W_x = weights.W_x  # (8 H, I)
     W_x_2 = weights.W_x_2  # (4 H, I)
     b = weights.b  # (8 H,)
@@ -604,8 +608,8 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
         c, c_next, h, h_next, c_dot = c_at[t], c_at[t + 1], h_at[t], h_at[t + 1], c_dot_at[t]
         c_dot_next, h_dot, h_dot_next = c_dot_at[t + 1], h_dot_at[t], h_dot_at[t + 1]
         i_to_g_x = hoisted_at[t]
-        np.dot(h, W_h.T, out=i_x_2_plus_i_sum_to_g_x_2_plus_g_sum)  # (1) (3) (2) (j1) (j5) (j3) (j7) (4): (B, 8 H)
-        np.dot(h_dot, W_h_2.T, out=product)  # (1) (3) (2) (j1) (j5) (j3) (j7) (4): (B, 4 H)
+        np.dot(h, W_h_T, out=i_x_2_plus_i_sum_to_g_x_2_plus_g_sum)  # (1) (3) (2) (j1) (j5) (j3) (j7) (4): (B, 8 H)
+        np.dot(h_dot, W_h_2_T, out=product)  # (1) (3) (2) (j1) (j5) (j3) (j7) (4): (B, 4 H)
         iofg_dot_in += product  # (1) (3) (2) (j1) (j5) (j3) (j7) (4): (B, 4 H)
         i_x_2_plus_i_sum_to_g_x_2_plus_g_sum += i_to_g_x  # (1) (3) (2) (j1) (j5) (j3) (j7) (4): (B, 8 H)
         _sigmoid(i_x_2_plus_i_to_f_x_2_plus_f_sum, out=iof)  # (1) (3) (2): (B, 3 H)

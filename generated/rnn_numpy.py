@@ -243,6 +243,7 @@ class _Weights:
 
     def __init__(self, p, sizes):
         self.W_hh = p["W_hh"]  # (H, H)
+        self.W_hh_T = np.ascontiguousarray(self.W_hh.T)  # (H, H)
         self.W_xh = p["W_xh"]  # (H, I)
         self.b_h = p["b_h"]  # (H,)
 
@@ -278,7 +279,7 @@ def _forward(weights, sizes, x, state, idle, taped, y):
     T, B = x.shape[:2]
     dtype = x.dtype
     H = sizes["hidden"]
-    W_hh = weights.W_hh  # (H, H)
+    W_hh_T = weights.W_hh_T  # (H, H)
     W_xh = weights.W_xh  # (H, I)
     b_h = weights.b_h  # (H,)
     hoisted = np.empty((T, B, H), dtype)  # h_x
@@ -297,7 +298,7 @@ def _forward(weights, sizes, x, state, idle, taped, y):
     hoisted_at = _steps(hoisted, T)
     for t in range(T):
         h, h_next, h_x = h_at[t], h_at[t + 1], hoisted_at[t]
-        np.matmul(h, W_hh.T, out=h_next)  # (1): (B, H)
+        np.matmul(h, W_hh_T, out=h_next)  # (1): (B, H)
         h_next += h_x  # (1): (B, H)
         np.tanh(h_next, out=h_next)  # (1): (B, H)
         if idle is not None:
@@ -376,7 +377,9 @@ class _Directions:
 
     def __init__(self, p, sizes):
         self.W_hh_2 = np.concatenate([p["W_hh"], p["W_hh_dot"]])  # (2 H, H)
+        self.W_hh_2_T = np.ascontiguousarray(self.W_hh_2.T)  # (H, 2 H)
         self.W_hh = p["W_hh"]  # (H, H)
+        self.W_hh_T = np.ascontiguousarray(self.W_hh.T)  # (H, H)
         self.W_xh_2 = np.concatenate([p["W_xh"], p["W_xh_dot"]])  # (2 H, I)
         self.W_xh = p["W_xh"]  # (H, I)
         self.b_h_2 = np.concatenate([p["b_h"], p["b_h_dot"]])  # (2 H,)
@@ -388,8 +391,8 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
     T, B = x.shape[:2]
     dtype = x.dtype
     H = sizes["hidden"]
-    W_hh_2 = weights.W_hh_2  # (2 H, H)
-    W_hh = weights.W_hh  # (H, H)
+    W_hh_2_T = weights.W_hh_2_T  # (H, 2 H)
+    W_hh_T = weights.W_hh_T  # (H, H)
     W_xh_2 = weights.W_xh_2  # (2 H, I)
     W_xh = weights.W_xh  # (H, I)
     b_h_2 = weights.b_h_2  # (2 H,)
@@ -420,8 +423,8 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
     for t in range(T):
         h, h_next, h_dot, h_dot_next = h_at[t], h_at[t + 1], h_dot_at[t], h_dot_at[t + 1]
         h_x_to_h_dot_in_x = hoisted_at[t]
-        np.dot(h, W_hh_2.T, out=h_x_2_plus_h_sum_to_dot_in)  # (1) (j1): (B, 2 H)
-        np.dot(h_dot, W_hh.T, out=product)  # (1) (j1): (B, H)
+        np.dot(h, W_hh_2_T, out=h_x_2_plus_h_sum_to_dot_in)  # (1) (j1): (B, 2 H)
+        np.dot(h_dot, W_hh_T, out=product)  # (1) (j1): (B, H)
         h_dot_in += product  # (1) (j1): (B, H)
         h_x_2_plus_h_sum_to_dot_in += h_x_to_h_dot_in_x  # (1) (j1): (B, 2 H)
         np.tanh(h_x_2_plus_h_sum, out=h_next)  # (1): (B, H)

@@ -90,10 +90,12 @@ def _feeds(lowered: Lowered) -> list[frozenset[str]]:
     return [frozenset(names) for names in fed.values()]
 
 
-def _column_fed(accumulator: str, lowered: Lowered, stored: Mapping[str, Position]) -> Position:
-    """Where the value lies that is computed from an accumulator; last where it is not stored."""
-    fed = [operation.target for operation in lowered.operations if accumulator in operation.arguments]
-    return stored.get(fed[0], ("~", 0)) if fed else ("~", 0)
+def _as_fed(accumulators: list[str], lowered: Lowered, stored: Mapping[str, Position]) -> list[str]:
+    """Accumulators in the order of the columns of what is computed from them, where all of that is stored."""
+    fed = {a: [o.target for o in lowered.operations if a in o.arguments] for a in accumulators}
+    if not all(targets and targets[0] in stored for targets in fed.values()):
+        return accumulators
+    return sorted(accumulators, key=lambda name: stored[fed[name][0]])
 
 
 class _Compiler:
@@ -203,7 +205,7 @@ class _Compiler:
             part: list[Node] = []
             accumulators = {a.name: a for a in lowered.accumulators}
             sets = [*_feeds(lowered), *stacker.sets(_feeds(lowered))]
-            first = sorted(accumulators, key=lambda name: _column_fed(name, lowered, stored))
+            first = _as_fed(list(accumulators), lowered, stored)
             loose = [name for name in arrange(first, sets) if name not in stored]
             fixed = [name for name in accumulators if name in stored]
             for group in self._together(fixed, loose, stored):

@@ -58,7 +58,7 @@ class Printer:
 
     def _panel(self, panel: Panel, labels: tuple[str, ...]) -> list[str]:
         operand = self._scope.view(self.spot(panel.operands), later=panel.later)
-        matrix = self._weights.matrix(panel.blocks)
+        matrix = self._weights.matrix(panel.blocks, repeated=self._scope.is_loop)
         spot = self.spot(panel.targets)
         target = self._scope.view(spot)
         if not panel.adds:

@@ -59,16 +59,17 @@ class Scope:
     Attributes:
         before: lines that stand before the phase.
         step: (name, expression) pairs that each step binds.
+        is_loop: whether it runs for each step.
 
     Args:
         names: of the function.
         phase: whose values they are.
         rows: ``B`` for the rows of a step, ``T * B`` for those of all steps.
-        depth: of the lines.
+        loop: as `is_loop`.
     """
 
     def __init__(self, names: Locals, phase: Phase, rows: str, *, loop: bool) -> None:
-        self._names, self._phase, self.rows, self._loop = names, phase, rows, loop
+        self._names, self._phase, self.rows, self.is_loop = names, phase, rows, loop
         self._bound: dict[tuple[str, int, int, bool], str] = {}
         self.before: list[str] = []
         self.step: list[tuple[str, str]] = []
@@ -153,7 +154,7 @@ class Scope:
 
     def _bind_buffer(self, spot: Spot) -> str:
         array, columns, hint = self._names.buffers[spot.array], self._slice(spot), self._hint(spot)
-        if self._loop:
+        if self.is_loop:
             name = self.fresh(hint)
             self.step.append((name, f"{self._over_steps(spot)}[t]"))
             return name
@@ -179,7 +180,7 @@ class Scope:
         return self._bound[key]
 
     def _bind_later(self, spot: Spot) -> str:
-        if self._loop:
+        if self.is_loop:
             name = self.fresh(f"{self._hint(spot)}_later")
             self.step.append((name, f"{self._over_steps(spot)}[t + 1]"))
             return name
@@ -191,8 +192,8 @@ class Scope:
 
     def _bind_state(self, spot: Spot, state: str, after: bool) -> str:
         states, at = self._names.states[state]
-        name = self.fresh(self._hint(spot) + ("" if self._loop else "_rows"))
-        if self._loop:
+        name = self.fresh(self._hint(spot) + ("" if self.is_loop else "_rows"))
+        if self.is_loop:
             self.step.append((name, f"{at}[t + 1]" if after else f"{at}[t]"))
         else:
             width = self._names.widths(self.columns(spot.array))
@@ -203,8 +204,8 @@ class Scope:
         """The input, or the gradient of the output, under the names by which the function is given them."""
         array = self.given(spot.array)
         stem = array.removesuffix("_")
-        name = self.fresh(f"{stem}_t" if self._loop else f"{stem}_rows")
-        if self._loop:
+        name = self.fresh(f"{stem}_t" if self.is_loop else f"{stem}_rows")
+        if self.is_loop:
             self.step.append((name, f"{array}[t]"))
         else:
             width = self._names.widths(self.columns(spot.array))
