@@ -39,19 +39,21 @@ Its adjoint, derived:
 
 Legend:
 
-    T, B     steps, rows of the batch
-    I        inputs
-    H        units
-    x        inputs, (T, B, I)
-    h        state, (B, H); h' is its value after the step
-    y        outputs, (T, B, H): h' of every step
-    W_h      weights, (2 H, H): W_hz, W_hr
-    W_h_T    weights, (H, 2 H): W_hz, W_hr
-    W_x      weights, (3 H, I): W_xz, W_xr, W_xh
-    b        weights, (3 H,): b_z, b_r, b_h
-    hoisted  what the loop reads of x, (T, B, 3 H): z_x, r_x, h_tilde_x
-    saved    values of each step that the backward pass reads, (T, B, 4 H): z, r, r_h, h_tilde
-    delta    values of each step that deferred work reads, (T, B, 3 H): delta_z, delta_r, delta_h_tilde
+    T, B                   steps, rows of the batch
+    I                      inputs
+    H                      units
+    x                      inputs, (T, B, I)
+    h                      state, (B, H); h' is its value after the step
+    y                      outputs, (T, B, H): h' of every step
+    W_h                    weights, (2 H, H): W_hz, W_hr
+    W_h_T                  weights, (H, 2 H): W_hz, W_hr
+    W_x                    weights, (3 H, I): W_xz, W_xr, W_xh
+    b                      weights, (3 H,): b_z, b_r, b_h
+    z_r_h_tilde_x_all      what the loop reads of x, (T, B, 3 H): z_x, r_x, h_tilde_x
+    zr_all                 values of each step that the backward pass reads, (T, B, 2 H): z, r
+    r_h_all                values of each step that the backward pass reads, (T, B, H): r_h
+    h_tilde_all            values of each step that the backward pass reads, (T, B, H): h_tilde
+    delta_z_r_h_tilde_all  values of each step that deferred work reads, (T, B, 3 H): delta_z, delta_r, delta_h_tilde
 """
 
 from collections.abc import Mapping
@@ -294,14 +296,25 @@ def _read_out(name, out, shape, dtype):
     return out
 
 
+def _aligned(array):
+    """A copy, row by row, that begins at a multiple of 64 bytes: what steps multiply by, since BLAS is faster so."""
+    block = np.empty(array.nbytes + 64, np.uint8)
+    start = -block.ctypes.data % 64
+    copy = block[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
 class _Weights:
     """The parameters in one dtype, stacked as the kernels multiply by them."""
 
     def __init__(self, p, sizes):
         self.W_h = np.concatenate([p["W_hz"], p["W_hr"]])  # (2 H, H)
-        self.W_h_T = np.ascontiguousarray(self.W_h.T)  # (H, 2 H)
+        self.W_h = _aligned(self.W_h)
+        self.W_h_T = _aligned(self.W_h.T)  # (H, 2 H)
         self.W_hh = p["W_hh"]  # (H, H)
-        self.W_hh_T = np.ascontiguousarray(self.W_hh.T)  # (H, H)
+        self.W_hh = _aligned(self.W_hh)
+        self.W_hh_T = _aligned(self.W_hh.T)  # (H, H)
         self.W_x = np.concatenate([p["W_xz"], p["W_xr"], p["W_xh"]])  # (3 H, I)
         self.b = np.concatenate([p["b_z"], p["b_r"], p["b_h"]])  # (3 H,)
 
@@ -341,8 +354,10 @@ def _forward(weights, sizes, x, state, idle, taped, y):
     W_hh_T = weights.W_hh_T  # (H, H)
     W_x = weights.W_x  # (3 H, I)
     b = weights.b  # (3 H,)
-    hoisted = np.empty((T, B, 3 * H), dtype)  # z_x | r_x | h_tilde_x
-    saved = np.empty((T if taped else 1, B, 4 * H), dtype)  # z | r | r_h | h_tilde
+    z_r_h_tilde_x_all = np.empty((T, B, 3 * H), dtype)  # z_x | r_x | h_tilde_x
+    zr_all = np.empty((T if taped else 1, B, 2 * H), dtype)  # z | r
+    r_h_all = np.empty((T if taped else 1, B, H), dtype)  # r_h
+    h_tilde_all = np.empty((T if taped else 1, B, H), dtype)  # h_tilde
     if taped or idle is not None:
         h_states, h_at = _states(state["h"], T, taped or idle is not None)
     else:  # the output itself holds the state
@@ -350,30 +365,30 @@ def _forward(weights, sizes, x, state, idle, taped, y):
 
     # Hoisted out of the loop, all steps at a time: reads x, b_z, b_r, b_h; gives z_x, r_x, h_tilde_x.
     x_rows = x.reshape(T * B, x.shape[2])
-    hoisted_rows = hoisted.reshape(T * B, 3 * H)
-    np.dot(x_rows, W_x.T, out=hoisted_rows)  # (1) (2) (3): (T B, 3 H)
-    hoisted_rows += b  # (1) (2) (3): (T B, 3 H)
+    z_r_h_tilde_x_rows = z_r_h_tilde_x_all.reshape(T * B, 3 * H)
+    np.dot(x_rows, W_x.T, out=z_r_h_tilde_x_rows)  # (1) (2) (3): (T B, 3 H)
+    z_r_h_tilde_x_rows += b  # (1) (2) (3): (T B, 3 H)
 
     # Every step: reads h, z_x, r_x, h_tilde_x; gives z, r, r_h, h_tilde, h_next.
     one_minus_z = np.empty((B, H), dtype)
-    zr_at = _steps(saved[:, :, 0 : 2 * H], T)
-    zr_x_at = _steps(hoisted[:, :, 0 : 2 * H], T)
-    r_h_at = _steps(saved[:, :, 2 * H : 3 * H], T)
-    r_at = _steps(saved[:, :, H : 2 * H], T)
-    h_tilde_at = _steps(saved[:, :, 3 * H : 4 * H], T)
-    h_tilde_x_at = _steps(hoisted[:, :, 2 * H : 3 * H], T)
-    z_at = _steps(saved[:, :, 0:H], T)
+    zr_at = _steps(zr_all, T)
+    zr_x_at = _steps(z_r_h_tilde_x_all[:, :, 0 : 2 * H], T)
+    r_h_at = _steps(r_h_all, T)
+    r_at = _steps(zr_all[:, :, H : 2 * H], T)
+    h_tilde_at = _steps(h_tilde_all, T)
+    h_tilde_x_at = _steps(z_r_h_tilde_x_all[:, :, 2 * H : 3 * H], T)
+    z_at = _steps(zr_all[:, :, 0:H], T)
     for t in range(T):
         h, h_next, zr, zr_x, r_h, r = h_at[t], h_at[t + 1], zr_at[t], zr_x_at[t], r_h_at[t], r_at[t]
         h_tilde, h_tilde_x, z = h_tilde_at[t], h_tilde_x_at[t], z_at[t]
         # step_1: reads h, z_x, r_x; gives z, r, r_h
-        np.matmul(h, W_h_T, out=zr)  # (1) (2): (B, 2 H), saved for the backward pass
+        np.dot(h, W_h_T, out=zr)  # (1) (2): (B, 2 H), saved for the backward pass
         zr += zr_x  # (1) (2): (B, 2 H), saved for the backward pass
         _sigmoid(zr, out=zr)  # (1) (2): (B, 2 H), saved for the backward pass
         np.multiply(r, h, out=r_h)  # (3a): (B, H), saved for the backward pass
 
         # step_2: reads r_h, h_tilde_x, z, h; gives h_tilde, h_next
-        np.matmul(r_h, W_hh_T, out=h_tilde)  # (3): (B, H), saved for the backward pass
+        np.dot(r_h, W_hh_T, out=h_tilde)  # (3): (B, H), saved for the backward pass
         h_tilde += h_tilde_x  # (3): (B, H), saved for the backward pass
         np.tanh(h_tilde, out=h_tilde)  # (3): (B, H), saved for the backward pass
         np.multiply(z, h, out=h_next)  # (4): (B, H)
@@ -383,7 +398,9 @@ def _forward(weights, sizes, x, state, idle, taped, y):
         if idle is not None:
             gone = idle[t]
             h_next[gone] = h[gone]
-            saved[t if taped else 0][gone] = 0
+            zr_all[t if taped else 0][gone] = 0
+            r_h_all[t if taped else 0][gone] = 0
+            h_tilde_all[t if taped else 0][gone] = 0
 
     if h_states is not None:
         y[...] = h_states[1:]
@@ -391,7 +408,7 @@ def _forward(weights, sizes, x, state, idle, taped, y):
         y[idle] = 0
     final = {"h": h_at[T]}
     states = {"h": h_states}
-    data = {"saved": saved}
+    data = {"zr": zr_all, "r_h": r_h_all, "h_tilde": h_tilde_all}
     return final, states, data
 
 
@@ -404,9 +421,11 @@ def _backward(weights, sizes, x, tape, idle, dy, dstate):
     W_h = weights.W_h  # (2 H, H)
     W_hh = weights.W_hh  # (H, H)
     W_x = weights.W_x  # (3 H, I)
-    saved = tape["saved"]
-    delta = np.empty((T + 1, B, 3 * H), dtype)  # delta_z | delta_r | delta_h_tilde
-    delta[T] = 0  # no step follows the last
+    zr_all = tape["zr"]
+    r_h_all = tape["r_h"]
+    h_tilde_all = tape["h_tilde"]
+    delta_z_r_h_tilde_all = np.empty((T + 1, B, 3 * H), dtype)  # delta_z | delta_r | delta_h_tilde
+    delta_z_r_h_tilde_all[T] = 0  # no step follows the last
     h_states = tape["h states"]
     h_at = list(h_states)
     carry_h, carry_h_next = dstate["h"], np.empty_like(dstate["h"])
@@ -422,13 +441,13 @@ def _backward(weights, sizes, x, tape, idle, dy, dstate):
     dr = np.empty((B, H), dtype)
     one_minus_r = np.empty((B, H), dtype)
     dr_h_times_r = np.empty((B, H), dtype)
-    delta_zr_at = _steps(delta[:, :, 0 : 2 * H], T + 1)
-    z_at = _steps(saved[:, :, 0:H], T)
-    delta_h_tilde_at = _steps(delta[:, :, 2 * H : 3 * H], T + 1)
-    h_tilde_at = _steps(saved[:, :, 3 * H : 4 * H], T)
-    delta_z_at = _steps(delta[:, :, 0:H], T + 1)
-    delta_r_at = _steps(delta[:, :, H : 2 * H], T + 1)
-    r_at = _steps(saved[:, :, H : 2 * H], T)
+    delta_zr_at = _steps(delta_z_r_h_tilde_all[:, :, 0 : 2 * H], T + 1)
+    z_at = _steps(zr_all[:, :, 0:H], T)
+    delta_h_tilde_at = _steps(delta_z_r_h_tilde_all[:, :, 2 * H : 3 * H], T + 1)
+    h_tilde_at = _steps(h_tilde_all, T)
+    delta_z_at = _steps(delta_z_r_h_tilde_all[:, :, 0:H], T + 1)
+    delta_r_at = _steps(delta_z_r_h_tilde_all[:, :, H : 2 * H], T + 1)
+    r_at = _steps(zr_all[:, :, H : 2 * H], T)
     for t in range(T - 1, -1, -1):
         delta_zr_later, dy_t, z = delta_zr_at[t + 1], dy[t], z_at[t]
         delta_h_tilde, h_tilde, h = delta_h_tilde_at[t], h_tilde_at[t], h_at[t]
@@ -459,33 +478,32 @@ def _backward(weights, sizes, x, tape, idle, dy, dstate):
         if idle is not None:
             gone = idle[t]
             carry_h_next[gone] = held_h[gone]
-            delta[t][gone] = 0
+            delta_z_r_h_tilde_all[t][gone] = 0
         carry_h, carry_h_next = carry_h_next, carry_h
 
     # The first step: initial states: reads delta_z of the step after, delta_r of the step after, carry_h; gives
     # dh_initial.
-    delta_zr_first = delta[0, :, 0 : 2 * H]
+    delta_zr_first = delta_z_r_h_tilde_all[0, :, 0 : 2 * H]
     dh_initial = np.empty((B, H), dtype)
     np.dot(delta_zr_first, W_h, out=dh_initial)  # (b9): (B, H)
     dh_initial += carry_h  # (b9): (B, H)
 
     # Deferred: all steps at a time: reads delta_z, delta_r, delta_h_tilde; gives dx.
-    delta_rows = delta[:T].reshape(T * B, 3 * H)
+    delta_z_r_h_tilde_rows = delta_z_r_h_tilde_all[:T].reshape(T * B, 3 * H)
     dx = np.empty((T * B, x.shape[2]), dtype)
     x_rows = x.reshape(T * B, x.shape[2])
     h_rows = h_states[:T].reshape(T * B, H)
-    delta_zr_rows = delta_rows[:, 0 : 2 * H]
-    saved_rows = saved.reshape(T * B, 4 * H)
-    r_h_rows = saved_rows[:, 2 * H : 3 * H]
-    delta_h_tilde_rows = delta_rows[:, 2 * H : 3 * H]
-    np.dot(delta_rows, W_x, out=dx)  # (b8): (T B, I)
+    delta_zr_rows = delta_z_r_h_tilde_rows[:, 0 : 2 * H]
+    r_h_rows = r_h_all.reshape(T * B, H)
+    delta_h_tilde_rows = delta_z_r_h_tilde_rows[:, 2 * H : 3 * H]
+    np.dot(delta_z_r_h_tilde_rows, W_x, out=dx)  # (b8): (T B, I)
     if idle is not None:
         dx[idle.ravel()] = 0
 
-    dW_x = np.dot(delta_rows.T, x_rows)  # (b10) (b13) (b16) (3 H, I)
+    dW_x = np.dot(delta_z_r_h_tilde_rows.T, x_rows)  # (b10) (b13) (b16) (3 H, I)
     dW_h = np.dot(delta_zr_rows.T, h_rows)  # (b11) (b14) (2 H, H)
     dW_hh = np.dot(delta_h_tilde_rows.T, r_h_rows)  # (b17) (H, H)
-    db = np.add.reduce(delta_rows, axis=0)  # (b12) (b15) (b18) (3 H,)
+    db = np.add.reduce(delta_z_r_h_tilde_rows, axis=0)  # (b12) (b15) (b18) (3 H,)
     grads = {
         "W_xz": dW_x[0:H],
         "W_hz": dW_h[0:H],
@@ -507,13 +525,13 @@ class _Directions:
 
     def __init__(self, p, sizes):
         self.W_h = np.concatenate([p["W_hz"], p["W_hr"], p["W_hz_dot"], p["W_hr_dot"]])  # (4 H, H)
-        self.W_h_T = np.ascontiguousarray(self.W_h.T)  # (H, 4 H)
+        self.W_h_T = _aligned(self.W_h.T)  # (H, 4 H)
         self.W_h_2 = np.concatenate([p["W_hz"], p["W_hr"]])  # (2 H, H)
-        self.W_h_2_T = np.ascontiguousarray(self.W_h_2.T)  # (H, 2 H)
+        self.W_h_2_T = _aligned(self.W_h_2.T)  # (H, 2 H)
         self.W_hh_2 = np.concatenate([p["W_hh"], p["W_hh_dot"]])  # (2 H, H)
-        self.W_hh_2_T = np.ascontiguousarray(self.W_hh_2.T)  # (H, 2 H)
+        self.W_hh_2_T = _aligned(self.W_hh_2.T)  # (H, 2 H)
         self.W_hh = p["W_hh"]  # (H, H)
-        self.W_hh_T = np.ascontiguousarray(self.W_hh.T)  # (H, H)
+        self.W_hh_T = _aligned(self.W_hh.T)  # (H, H)
         # (6 H, I)
         self.W_x = np.concatenate([p["W_xz"], p["W_xr"], p["W_xz_dot"], p["W_xr_dot"], p["W_xh_dot"], p["W_xh"]])
         self.W_x_2 = np.concatenate([p["W_xz"], p["W_xr"], p["W_xh"]])  # (3 H, I)
@@ -537,7 +555,8 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
     b = weights.b  # (4 H,)
     b_h_dot = weights.b_h_dot  # (H,)
     b_h = weights.b_h  # (H,)
-    hoisted = np.empty((T, B, 6 * H), dtype)  # z_x | r_x | z_dot_in_x | r_dot_in_x | h_tilde_x | h_tilde_dot_in_x
+    # z_x | r_x | z_dot_in_x | r_dot_in_x | h_tilde_x | h_tilde_dot_in_x
+    z_x_2_to_h_tilde_dot_in_x_all = np.empty((T, B, 6 * H), dtype)
     h_states, h_at = _states(state["h"], T, taped)
     if taped or idle is not None:
         h_dot_states, h_dot_at = _states(state["h_dot"], T, taped or idle is not None)
@@ -551,12 +570,12 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
     x_dot_rows = x_dot.reshape(T * B, x.shape[2])
     z_r_h_tilde_dot_in_x_sum = z_x_2_to_h_tilde_x_2_sum[:, 2 * H : 5 * H]
     product_3 = np.empty((T * B, 3 * H), dtype)
-    hoisted_rows = hoisted.reshape(T * B, 6 * H)
-    z_to_r_dot_in_x_rows = hoisted_rows[:, 0 : 4 * H]
+    z_to_h_tilde_dot_in_x_rows = z_x_2_to_h_tilde_dot_in_x_all.reshape(T * B, 6 * H)
+    z_to_r_dot_in_x_rows = z_to_h_tilde_dot_in_x_rows[:, 0 : 4 * H]
     z_x_2_to_r_dot_in_x_sum = z_x_2_to_h_tilde_x_2_sum[:, 0 : 4 * H]
-    h_tilde_dot_in_x_rows = hoisted_rows[:, 5 * H : 6 * H]
+    h_tilde_dot_in_x_rows = z_to_h_tilde_dot_in_x_rows[:, 5 * H : 6 * H]
     h_tilde_dot_in_x_sum = z_x_2_to_h_tilde_x_2_sum[:, 4 * H : 5 * H]
-    h_tilde_x_rows = hoisted_rows[:, 4 * H : 5 * H]
+    h_tilde_x_rows = z_to_h_tilde_dot_in_x_rows[:, 4 * H : 5 * H]
     h_tilde_x_2_sum = z_x_2_to_h_tilde_x_2_sum[:, 5 * H : 6 * H]
     np.dot(x_rows, W_x.T, out=z_x_2_to_h_tilde_x_2_sum)  # (1) (2) (j1) (j3) (j6) (3): (T B, 6 H)
     np.dot(x_dot_rows, W_x_2.T, out=product_3)  # (1) (2) (j1) (j3) (j6) (3): (T B, 3 H)
@@ -589,8 +608,8 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
     h_tilde_term = h_tilde_term_dot_in[:, 0:H]
     z = zr[:, 0:H]
     z_dot = zr_dot[:, 0:H]
-    z_to_r_dot_in_x_at = _steps(hoisted[:, :, 0 : 4 * H], T)
-    h_tilde_x_to_h_tilde_dot_in_x_at = _steps(hoisted[:, :, 4 * H : 6 * H], T)
+    z_to_r_dot_in_x_at = _steps(z_x_2_to_h_tilde_dot_in_x_all[:, :, 0 : 4 * H], T)
+    h_tilde_x_to_h_tilde_dot_in_x_at = _steps(z_x_2_to_h_tilde_dot_in_x_all[:, :, 4 * H : 6 * H], T)
     for t in range(T):
         h, h_next, h_dot, h_dot_next = h_at[t], h_at[t + 1], h_dot_at[t], h_dot_at[t + 1]
         z_to_r_dot_in_x = z_to_r_dot_in_x_at[t]

@@ -48,20 +48,21 @@ Its adjoint, derived:
 
 Legend:
 
-    T, B     steps, rows of the batch
-    I        inputs
-    H        units
-    x        inputs, (T, B, I)
-    c        state, (B, H); c' is its value after the step
-    h        state, (B, H); h' is its value after the step
-    y        outputs, (T, B, H): h' of every step
-    W_h      weights, (4 H, H): W_hi, W_hf, W_ho, W_hg
-    W_h_T    weights, (H, 4 H): W_hi, W_hf, W_ho, W_hg
-    W_x      weights, (4 H, I): W_xi, W_xf, W_xo, W_xg
-    b        weights, (4 H,): b_i, b_f, b_o, b_g
-    hoisted  what the loop reads of x, (T, B, 4 H): i_x, f_x, o_x, g_x
-    saved    values of each step that the backward pass reads, (T, B, 5 H): i, f, o, g, tanh_c
-    delta    values of each step that deferred work reads, (T, B, 4 H): delta_i, delta_f, delta_o, delta_g
+    T, B            steps, rows of the batch
+    I               inputs
+    H               units
+    x               inputs, (T, B, I)
+    c               state, (B, H); c' is its value after the step
+    h               state, (B, H); h' is its value after the step
+    y               outputs, (T, B, H): h' of every step
+    W_h             weights, (4 H, H): W_hi, W_hf, W_ho, W_hg
+    W_h_T           weights, (H, 4 H): W_hi, W_hf, W_ho, W_hg
+    W_x             weights, (4 H, I): W_xi, W_xf, W_xo, W_xg
+    b               weights, (4 H,): b_i, b_f, b_o, b_g
+    ifog_x_all      what the loop reads of x, (T, B, 4 H): i_x, f_x, o_x, g_x
+    ifo_all         values of each step that the backward pass reads, (T, B, 3 H): i, f, o
+    g_tanh_c_all    values of each step that the backward pass reads, (T, B, 2 H): g, tanh_c
+    delta_ifog_all  values of each step that deferred work reads, (T, B, 4 H): delta_i, delta_f, delta_o, delta_g
 """
 
 from collections.abc import Mapping
@@ -310,12 +311,22 @@ def _read_out(name, out, shape, dtype):
     return out
 
 
+def _aligned(array):
+    """A copy, row by row, that begins at a multiple of 64 bytes: what steps multiply by, since BLAS is faster so."""
+    block = np.empty(array.nbytes + 64, np.uint8)
+    start = -block.ctypes.data % 64
+    copy = block[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
 class _Weights:
     """The parameters in one dtype, stacked as the kernels multiply by them."""
 
     def __init__(self, p, sizes):
         self.W_h = np.concatenate([p["W_hi"], p["W_hf"], p["W_ho"], p["W_hg"]])  # (4 H, H)
-        self.W_h_T = np.ascontiguousarray(self.W_h.T)  # (H, 4 H)
+        self.W_h = _aligned(self.W_h)
+        self.W_h_T = _aligned(self.W_h.T)  # (H, 4 H)
         self.W_x = np.concatenate([p["W_xi"], p["W_xf"], p["W_xo"], p["W_xg"]])  # (4 H, I)
         self.b = np.concatenate([p["b_i"], p["b_f"], p["b_o"], p["b_g"]])  # (4 H,)
 
@@ -354,8 +365,9 @@ def _forward(weights, sizes, x, state, idle, taped, y):
     W_h_T = weights.W_h_T  # (H, 4 H)
     W_x = weights.W_x  # (4 H, I)
     b = weights.b  # (4 H,)
-    hoisted = np.empty((T, B, 4 * H), dtype)  # i_x | f_x | o_x | g_x
-    saved = np.empty((T if taped else 1, B, 5 * H), dtype)  # i | f | o | g | tanh_c
+    ifog_x_all = np.empty((T, B, 4 * H), dtype)  # i_x | f_x | o_x | g_x
+    ifo_all = np.empty((T if taped else 1, B, 3 * H), dtype)  # i | f | o
+    g_tanh_c_all = np.empty((T if taped else 1, B, 2 * H), dtype)  # g | tanh_c
     c_states, c_at = _states(state["c"], T, taped)
     if taped or idle is not None:
         h_states, h_at = _states(state["h"], T, taped or idle is not None)
@@ -364,24 +376,24 @@ def _forward(weights, sizes, x, state, idle, taped, y):
 
     # Hoisted out of the loop, all steps at a time: reads x, b_i, b_f, b_o, b_g; gives i_x, f_x, o_x, g_x.
     x_rows = x.reshape(T * B, x.shape[2])
-    hoisted_rows = hoisted.reshape(T * B, 4 * H)
-    np.dot(x_rows, W_x.T, out=hoisted_rows)  # (1) (2) (3) (4): (T B, 4 H)
-    hoisted_rows += b  # (1) (2) (3) (4): (T B, 4 H)
+    ifog_x_rows = ifog_x_all.reshape(T * B, 4 * H)
+    np.dot(x_rows, W_x.T, out=ifog_x_rows)  # (1) (2) (3) (4): (T B, 4 H)
+    ifog_x_rows += b  # (1) (2) (3) (4): (T B, 4 H)
 
     # Every step: reads h, i_x, f_x, o_x, g_x, c; gives i, f, o, g, c_next, tanh_c, h_next.
     ifog_sum = np.empty((B, 4 * H), dtype)
     i_times_g = np.empty((B, H), dtype)
     ifo_sum = ifog_sum[:, 0 : 3 * H]
     g_sum = ifog_sum[:, 3 * H : 4 * H]
-    hoisted_at = _steps(hoisted, T)
-    ifo_at = _steps(saved[:, :, 0 : 3 * H], T)
-    g_at = _steps(saved[:, :, 3 * H : 4 * H], T)
-    f_at = _steps(saved[:, :, H : 2 * H], T)
-    i_at = _steps(saved[:, :, 0:H], T)
-    tanh_c_at = _steps(saved[:, :, 4 * H : 5 * H], T)
-    o_at = _steps(saved[:, :, 2 * H : 3 * H], T)
+    ifog_x_at = _steps(ifog_x_all, T)
+    ifo_at = _steps(ifo_all, T)
+    g_at = _steps(g_tanh_c_all[:, :, 0:H], T)
+    f_at = _steps(ifo_all[:, :, H : 2 * H], T)
+    i_at = _steps(ifo_all[:, :, 0:H], T)
+    tanh_c_at = _steps(g_tanh_c_all[:, :, H : 2 * H], T)
+    o_at = _steps(ifo_all[:, :, 2 * H : 3 * H], T)
     for t in range(T):
-        c, c_next, h, h_next, ifog_x = c_at[t], c_at[t + 1], h_at[t], h_at[t + 1], hoisted_at[t]
+        c, c_next, h, h_next, ifog_x = c_at[t], c_at[t + 1], h_at[t], h_at[t + 1], ifog_x_at[t]
         ifo, g, f, i, tanh_c, o = ifo_at[t], g_at[t], f_at[t], i_at[t], tanh_c_at[t], o_at[t]
         np.dot(h, W_h_T, out=ifog_sum)  # (1) (2) (3) (4): (B, 4 H)
         ifog_sum += ifog_x  # (1) (2) (3) (4): (B, 4 H)
@@ -396,7 +408,8 @@ def _forward(weights, sizes, x, state, idle, taped, y):
             gone = idle[t]
             c_next[gone] = c[gone]
             h_next[gone] = h[gone]
-            saved[t if taped else 0][gone] = 0
+            ifo_all[t if taped else 0][gone] = 0
+            g_tanh_c_all[t if taped else 0][gone] = 0
 
     if h_states is not None:
         y[...] = h_states[1:]
@@ -404,7 +417,7 @@ def _forward(weights, sizes, x, state, idle, taped, y):
         y[idle] = 0
     final = {"c": c_at[T], "h": h_at[T]}
     states = {"c": c_states, "h": h_states}
-    data = {"saved": saved}
+    data = {"ifo": ifo_all, "g_tanh_c": g_tanh_c_all}
     return final, states, data
 
 
@@ -416,9 +429,10 @@ def _backward(weights, sizes, x, tape, idle, dy, dstate):
     H = sizes["hidden"]
     W_h = weights.W_h  # (4 H, H)
     W_x = weights.W_x  # (4 H, I)
-    saved = tape["saved"]
-    delta = np.empty((T + 1, B, 4 * H), dtype)  # delta_i | delta_f | delta_o | delta_g
-    delta[T] = 0  # no step follows the last
+    ifo_all = tape["ifo"]
+    g_tanh_c_all = tape["g_tanh_c"]
+    delta_ifog_all = np.empty((T + 1, B, 4 * H), dtype)  # delta_i | delta_f | delta_o | delta_g
+    delta_ifog_all[T] = 0  # no step follows the last
     c_states = tape["c states"]
     c_at = list(c_states)
     h_states = tape["h states"]
@@ -441,18 +455,18 @@ def _backward(weights, sizes, x, tape, idle, dy, dstate):
     df = di_df_do_2[:, H : 2 * H]
     di = di_df_do_2[:, 0:H]
     g_squared = g_tanh_c_squared[:, 0:H]
-    delta_at = _steps(delta, T + 1)
-    o_at = _steps(saved[:, :, 2 * H : 3 * H], T)
-    g_tanh_c_at = _steps(saved[:, :, 3 * H : 5 * H], T)
-    i_at = _steps(saved[:, :, 0:H], T)
-    tanh_c_at = _steps(saved[:, :, 4 * H : 5 * H], T)
-    ifo_at = _steps(saved[:, :, 0 : 3 * H], T)
-    g_at = _steps(saved[:, :, 3 * H : 4 * H], T)
-    delta_ifo_at = _steps(delta[:, :, 0 : 3 * H], T + 1)
-    delta_g_at = _steps(delta[:, :, 3 * H : 4 * H], T + 1)
-    f_at = _steps(saved[:, :, H : 2 * H], T)
+    delta_ifog_at = _steps(delta_ifog_all, T + 1)
+    o_at = _steps(ifo_all[:, :, 2 * H : 3 * H], T)
+    g_tanh_c_at = _steps(g_tanh_c_all, T)
+    i_at = _steps(ifo_all[:, :, 0:H], T)
+    tanh_c_at = _steps(g_tanh_c_all[:, :, H : 2 * H], T)
+    ifo_at = _steps(ifo_all, T)
+    g_at = _steps(g_tanh_c_all[:, :, 0:H], T)
+    delta_ifo_at = _steps(delta_ifog_all[:, :, 0 : 3 * H], T + 1)
+    delta_g_at = _steps(delta_ifog_all[:, :, 3 * H : 4 * H], T + 1)
+    f_at = _steps(ifo_all[:, :, H : 2 * H], T)
     for t in range(T - 1, -1, -1):
-        delta_ifog_later, dy_t, o, g_tanh_c = delta_at[t + 1], dy[t], o_at[t], g_tanh_c_at[t]
+        delta_ifog_later, dy_t, o, g_tanh_c = delta_ifog_at[t + 1], dy[t], o_at[t], g_tanh_c_at[t]
         i, tanh_c, ifo, c, g = i_at[t], tanh_c_at[t], ifo_at[t], c_at[t], g_at[t]
         delta_ifo, delta_g, f = delta_ifo_at[t], delta_g_at[t], f_at[t]
         np.dot(delta_ifog_later, W_h, out=held_h)  # (b13): (B, H)
@@ -477,13 +491,13 @@ def _backward(weights, sizes, x, tape, idle, dy, dstate):
             gone = idle[t]
             carry_c_next[gone] = carry_c[gone]
             carry_h_next[gone] = held_h[gone]
-            delta[t][gone] = 0
+            delta_ifog_all[t][gone] = 0
         carry_c, carry_c_next = carry_c_next, carry_c
         carry_h, carry_h_next = carry_h_next, carry_h
 
     # The first step: initial states: reads delta_i of the step after, delta_f of the step after, delta_o of the step
     # after, delta_g of the step after, carry_c, carry_h; gives dc_initial, dh_initial.
-    delta_ifog_first = delta[0]
+    delta_ifog_first = delta_ifog_all[0]
     dh_initial = np.empty((B, H), dtype)
     dc_initial = np.empty((B, H), dtype)
     np.dot(delta_ifog_first, W_h, out=dh_initial)  # (b13): (B, H)
@@ -491,17 +505,17 @@ def _backward(weights, sizes, x, tape, idle, dy, dstate):
     dh_initial += carry_h  # (b13): (B, H)
 
     # Deferred: all steps at a time: reads delta_i, delta_f, delta_o, delta_g; gives dx.
-    delta_rows = delta[:T].reshape(T * B, 4 * H)
+    delta_ifog_rows = delta_ifog_all[:T].reshape(T * B, 4 * H)
     dx = np.empty((T * B, x.shape[2]), dtype)
     x_rows = x.reshape(T * B, x.shape[2])
     h_rows = h_states[:T].reshape(T * B, H)
-    np.dot(delta_rows, W_x, out=dx)  # (b11): (T B, I)
+    np.dot(delta_ifog_rows, W_x, out=dx)  # (b11): (T B, I)
     if idle is not None:
         dx[idle.ravel()] = 0
 
-    dW_x = np.dot(delta_rows.T, x_rows)  # (b14) (b17) (b20) (b23) (4 H, I)
-    dW_h = np.dot(delta_rows.T, h_rows)  # (b15) (b18) (b21) (b24) (4 H, H)
-    db = np.add.reduce(delta_rows, axis=0)  # (b16) (b19) (b22) (b25) (4 H,)
+    dW_x = np.dot(delta_ifog_rows.T, x_rows)  # (b14) (b17) (b20) (b23) (4 H, I)
+    dW_h = np.dot(delta_ifog_rows.T, h_rows)  # (b15) (b18) (b21) (b24) (4 H, H)
+    db = np.add.reduce(delta_ifog_rows, axis=0)  # (b16) (b19) (b22) (b25) (4 H,)
     grads = {
         "W_xi": dW_x[0:H],
         "W_hi": dW_h[0:H],
@@ -528,9 +542,9 @@ class _Directions:
         self.W_h = np.concatenate(
             [p["W_hi"], p["W_ho"], p["W_hf"], p["W_hi_dot"], p["W_ho_dot"], p["W_hf_dot"], p["W_hg_dot"], p["W_hg"]]
         )  # (8 H, H)
-        self.W_h_T = np.ascontiguousarray(self.W_h.T)  # (H, 8 H)
+        self.W_h_T = _aligned(self.W_h.T)  # (H, 8 H)
         self.W_h_2 = np.concatenate([p["W_hi"], p["W_ho"], p["W_hf"], p["W_hg"]])  # (4 H, H)
-        self.W_h_2_T = np.ascontiguousarray(self.W_h_2.T)  # (H, 4 H)
+        self.W_h_2_T = _aligned(self.W_h_2.T)  # (H, 4 H)
         self.W_x = np.concatenate(
             [p["W_xi"], p["W_xo"], p["W_xf"], p["W_xi_dot"], p["W_xo_dot"], p["W_xf_dot"], p["W_xg_dot"], p["W_xg"]]
         )  # (8 H, I)
@@ -552,7 +566,7 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
     W_x_2 = weights.W_x_2  # (4 H, I)
     b = weights.b  # (8 H,)
     # i_x | o_x | f_x | i_dot_in_x | o_dot_in_x | f_dot_in_x | g_dot_in_x | g_x
-    hoisted = np.empty((T, B, 8 * H), dtype)
+    i_x_2_to_g_x_2_all = np.empty((T, B, 8 * H), dtype)
     c_states, c_at = _states(state["c"], T, taped)
     h_states, h_at = _states(state["h"], T, taped)
     c_dot_states, c_dot_at = _states(state["c_dot"], T, taped)
@@ -564,14 +578,14 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
     # Hoisted out of the loop, all steps at a time: reads x, x_dot, b_i, b_i_dot, b_f, b_f_dot, b_o, b_o_dot, b_g,
     # b_g_dot; gives i_x, i_dot_in_x, f_x, f_dot_in_x, o_x, o_dot_in_x, g_x, g_dot_in_x.
     x_rows = x.reshape(T * B, x.shape[2])
-    hoisted_rows = hoisted.reshape(T * B, 8 * H)
+    i_to_g_x_rows = i_x_2_to_g_x_2_all.reshape(T * B, 8 * H)
     x_dot_rows = x_dot.reshape(T * B, x.shape[2])
-    iofg_dot_in_x_rows = hoisted_rows[:, 3 * H : 7 * H]
+    iofg_dot_in_x_rows = i_to_g_x_rows[:, 3 * H : 7 * H]
     product_2 = np.empty((T * B, 4 * H), dtype)
-    np.dot(x_rows, W_x.T, out=hoisted_rows)  # (1) (3) (2) (j1) (j5) (j3) (j7) (4): (T B, 8 H)
+    np.dot(x_rows, W_x.T, out=i_to_g_x_rows)  # (1) (3) (2) (j1) (j5) (j3) (j7) (4): (T B, 8 H)
     np.dot(x_dot_rows, W_x_2.T, out=product_2)  # (1) (3) (2) (j1) (j5) (j3) (j7) (4): (T B, 4 H)
     iofg_dot_in_x_rows += product_2  # (1) (3) (2) (j1) (j5) (j3) (j7) (4): (T B, 4 H)
-    hoisted_rows += b  # (1) (3) (2) (j1) (j5) (j3) (j7) (4): (T B, 8 H)
+    i_to_g_x_rows += b  # (1) (3) (2) (j1) (j5) (j3) (j7) (4): (T B, 8 H)
 
     # Every step: reads h, h_dot, i_x, i_dot_in_x, f_x, f_dot_in_x, o_x, o_dot_in_x, g_x, g_dot_in_x, c, c_dot; gives
     # c_next, c_dot_next, h_next, h_dot_next.
@@ -603,11 +617,11 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
     tanh_c_squared = g_tanh_c_squared[:, H : 2 * H]
     o = iof[:, H : 2 * H]
     tanh_c_times_o_dot = g_times_i_to_tanh_c_times_o_dot[:, H : 2 * H]
-    hoisted_at = _steps(hoisted, T)
+    i_to_g_x_at = _steps(i_x_2_to_g_x_2_all, T)
     for t in range(T):
         c, c_next, h, h_next, c_dot = c_at[t], c_at[t + 1], h_at[t], h_at[t + 1], c_dot_at[t]
         c_dot_next, h_dot, h_dot_next = c_dot_at[t + 1], h_dot_at[t], h_dot_at[t + 1]
-        i_to_g_x = hoisted_at[t]
+        i_to_g_x = i_to_g_x_at[t]
         np.dot(h, W_h_T, out=i_x_2_plus_i_sum_to_g_x_2_plus_g_sum)  # (1) (3) (2) (j1) (j5) (j3) (j7) (4): (B, 8 H)
         np.dot(h_dot, W_h_2_T, out=product)  # (1) (3) (2) (j1) (j5) (j3) (j7) (4): (B, 4 H)
         iofg_dot_in += product  # (1) (3) (2) (j1) (j5) (j3) (j7) (4): (B, 4 H)

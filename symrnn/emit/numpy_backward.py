@@ -37,7 +37,7 @@ class BackwardPrinter(FunctionPrinter):
 
     def _storage(self, body: list[str]) -> list[str]:
         """The arrays that ``body`` uses: those of the tape, and its own."""
-        own = {buffer.name for buffer in self.function.buffers}
+        own = self.compiled.own
         lines = []
         for name, local in self.names.buffers.items():
             if name not in own and uses(body, local):
@@ -67,13 +67,12 @@ class BackwardPrinter(FunctionPrinter):
                 if write.place.kind is Kind.CARRY:
                     held = scope.view(printer.spot([write.idle]))
                     lines.append(f"{self.names.carries[write.place.array][1]}[gone] = {held}[gone]")
-        own = [b for b in self.function.buffers if b.name in self.names.buffers]
-        return [*lines, *(f"{self.names.buffers[b.name]}[t][gone] = 0" for b in own)]
+        return [*lines, *(f"{self.names.buffers[name]}[t][gone] = 0" for name in self.compiled.own)]
 
     def _after_idle(self, scope: Scope) -> list[str]:
-        arrays = [w.place for stage in self.function.after for w in stage.writes]
-        names = {p.array: scope.whole(p.array) for p in arrays if p.kind is Kind.BUFFER}
-        names |= {p.array: scope.whole(f"{p.kind} {p.array}") for p in arrays if p.kind is Kind.GRADIENT}
+        writes = [write for stage in self.function.after for write in stage.writes]
+        positions = self.compiled.phases["after"].positions
+        names = {array: scope.whole(array) for array in sorted({positions[w.value][0] for w in writes})}
         if not names:
             return []
         return [f"{INDENT}if idle is not None:", *(f"{INDENT * 2}{n}[idle.ravel()] = 0" for n in names.values())]

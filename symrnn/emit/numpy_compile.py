@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 
 from symrnn.emit.numpy_ir import Node, Stage
 from symrnn.emit.numpy_lower import Lowered, Lowerer
+from symrnn.emit.numpy_names import joint, unnumbered
 from symrnn.emit.numpy_products import products
-from symrnn.emit.numpy_stack import Stacker, Storage, arrange
+from symrnn.emit.numpy_stack import Stacker, Storage, arrange, blocks
 from symrnn.emit.numpy_storage import Position, Scratch, Storer
 from symrnn.language.names import Allocator
 from symrnn.plan.program import Buffer, Extent, Function, Kind, Place, Program
@@ -46,7 +47,8 @@ class Compiled:
 
     Attributes:
         function: of the plan.
-        buffers: those of its own and those that it reads, columns arranged.
+        buffers: those of all steps by name, its own and those that it reads: each array a block of columns.
+        own: the names of its own.
         phases: by name.
         columns: of every array that is no scratch: the values side by side.
         vectors: values of one row: parameters, and what is computed from them alone.
@@ -55,10 +57,16 @@ class Compiled:
 
     function: Function
     buffers: Mapping[str, Buffer]
+    own: tuple[str, ...]
     phases: Mapping[str, Phase]
     columns: Mapping[str, tuple[str, ...]]
     vectors: frozenset[str]
     sizes: Mapping[str, str]
+
+    @property
+    def own_buffers(self) -> tuple[Buffer, ...]:
+        """The buffers that it fills."""
+        return tuple(self.buffers[name] for name in self.own)
 
 
 def compiled(program: Program) -> tuple[Compiled, Compiled | None, Compiled]:
@@ -68,17 +76,22 @@ def compiled(program: Program) -> tuple[Compiled, Compiled | None, Compiled]:
     outer = {buffer.name: buffer for buffer in program.forward.buffers}
     backward = _Compiler(program.backward, outer) if program.backward else None
     sets = [*(backward.sets() if backward else ()), *forward.sets()]
-    shared = {name: _arranged(buffer, sets) for name, buffer in outer.items()}
-    return (
-        forward.run(shared),
-        backward.run(shared, sets) if backward else None,
-        tangent.run({}, tangent.sets()),
-    )
+    allocator = Allocator()
+    shared = _divided(program.forward.buffers, sets, allocator)
+    own = _divided(program.backward.buffers, sets, allocator) if program.backward else ()
+    alone = _divided(program.tangent.buffers, tangent.sets(), Allocator())
+    return forward.run((), shared), backward.run(shared, own) if backward else None, tangent.run((), alone)
 
 
-def _arranged(buffer: Buffer, sets: Sequence[frozenset[str]]) -> Buffer:
-    column = {each.value: each for each in buffer.columns}
-    return replace(buffer, columns=tuple(column[value] for value in arrange(list(column), sets)))
+def _divided(buffers: Sequence[Buffer], sets: Sequence[frozenset[str]], allocator: Allocator) -> tuple[Buffer, ...]:
+    """Buffers of all steps divided into arrays that no call spans, so that most calls have all of an array."""
+    found = []
+    for buffer in buffers:
+        column = {each.value: each for each in buffer.columns}
+        for block in blocks(list(column), sets) if buffer.extent is Extent.SEQUENCE else ():
+            name = allocator.fresh(joint([unnumbered(value, column) for value in block]))
+            found.append(replace(buffer, name=name, columns=tuple(column[value] for value in block)))
+    return tuple(found)
 
 
 def _feeds(lowered: Lowered) -> list[frozenset[str]]:
@@ -133,15 +146,14 @@ class _Compiler:
                 found += stacker.sets(_feeds(lowered))
         return found
 
-    def run(self, shared: Mapping[str, Buffer], sets: Sequence[frozenset[str]] = ()) -> Compiled:
-        """The function with the columns of ``shared`` as they are, and its other buffers arranged by ``sets``."""
-        self._buffers = {
-            name: shared[name] if name in shared else _arranged(buffer, sets) for name, buffer in self._buffers.items()
-        }
-        columns = self._columns()
+    def run(self, outer: Sequence[Buffer], own: Sequence[Buffer]) -> Compiled:
+        """The function on the buffers ``outer`` that another has filled, and ``own``."""
+        columns = self._columns([*outer, *own])
         stored = {value: (array, i) for array, values in columns.items() for i, value in enumerate(values)}
         phases = {phase: self._phase(phase, stored) for phase in self._lowered}
-        return Compiled(self._function, self._buffers, phases, columns, self._vectors, self._sizes)
+        buffers = {buffer.name: buffer for buffer in (*outer, *own)}
+        names = tuple(buffer.name for buffer in own)
+        return Compiled(self._function, buffers, names, phases, columns, self._vectors, self._sizes)
 
     def _written(self) -> dict[str, tuple[Place, ...]]:
         """The places that each value is written to, those apart that are scratch or filled after the loop."""
@@ -189,12 +201,8 @@ class _Compiler:
     def _is_buffer(self, value: str) -> bool:
         return self._places[value].kind is Kind.BUFFER
 
-    def _columns(self) -> dict[str, tuple[str, ...]]:
-        found = {
-            name: tuple(column.value for column in buffer.columns)
-            for name, buffer in self._buffers.items()
-            if buffer.extent is Extent.SEQUENCE
-        }
+    def _columns(self, buffers: Sequence[Buffer]) -> dict[str, tuple[str, ...]]:
+        found = {buffer.name: tuple(column.value for column in buffer.columns) for buffer in buffers}
         return found | {self._array(v): (v,) for v in self._places if not self._is_buffer(v)}
 
     def _phase(self, phase: str, stored: Mapping[str, Position]) -> Phase:

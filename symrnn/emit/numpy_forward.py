@@ -32,7 +32,7 @@ class ForwardPrinter(FunctionPrinter):
             return []
         scope = self.scope("before", "T * B")
         lines = self.printer("before", scope).stages(self.stages("before"))
-        kept = [scope.whole(b.name) for b in self.function.buffers if b.spans and b.taped]
+        kept = [scope.whole(b.name) for b in self.compiled.own_buffers if b.spans and b.taped]
         idle = [f"{INDENT}if idle is not None:"] if kept else []
         idle += [f"{INDENT * 2}{name}[idle.ravel()] = 0" for name in kept]
         banner = self.banner("Hoisted out of the loop, all steps at a time", self.function.before)
@@ -65,7 +65,7 @@ class ForwardPrinter(FunctionPrinter):
         for state, _ in self.function.states:
             now, after = (scope.view(Spot(f"{kind} {state}", 0, 0)) for kind in (Kind.STATE, Kind.NEXT))
             lines.append(f"{after}[gone] = {now}[gone]")
-        kept = [b for b in self.function.buffers if b.taped and not b.spans]
+        kept = [b for b in self.compiled.own_buffers if b.taped and not b.spans]
         return [*lines, *(f"{self.names.buffers[b.name]}[t if taped else 0][gone] = 0" for b in kept)]
 
     def _filled(self, output: str) -> list[str]:
@@ -82,7 +82,7 @@ class ForwardPrinter(FunctionPrinter):
         states = self.names.states.items()
         final = collection("final = {", [f'"{s}": {at}[T]' for s, (_, at) in states], "}", DEPTH)
         kept = [f'"{s}": {array}' for s, (array, _) in states]
-        taped = [f'"{b.name}": {self.names.buffers[b.name]}' for b in self.function.buffers if b.taped]
+        taped = [f'"{b.name}": {self.names.buffers[b.name]}' for b in self.compiled.own_buffers if b.taped]
         return [
             *final,
             *collection("states = {", kept, "}", DEPTH),

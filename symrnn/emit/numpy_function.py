@@ -19,7 +19,7 @@ from symrnn.emit.numpy_text import INDENT, bare, remark
 from symrnn.emit.numpy_weights import Weights
 from symrnn.language.names import Allocator
 from symrnn.language.system import INPUT, ONE
-from symrnn.plan.program import Extent, Kind, Place
+from symrnn.plan.program import Kind, Write
 from symrnn.plan.program import Stage as PlannedStage
 
 DEPTH = 1
@@ -27,10 +27,9 @@ DEPTH = 1
 
 def locals_of(compiled: Compiled, sizes: Sequence[str], taken: Sequence[str] = ()) -> Locals:
     """The names of a function; ``taken`` are those that others have."""
-    function = compiled.function
     allocator = Allocator((*RESERVED, *taken))
     letters = {**size_names(sizes, allocator), ONE: ONE}
-    steps = {b.name: "T + 1" for b in function.buffers if b.extent is Extent.SEQUENCE and _is_later(compiled, b.name)}
+    steps = {name: "T + 1" for name in compiled.own if _is_later(compiled, name)}
     return Locals(compiled, letters, allocator, steps)
 
 
@@ -68,12 +67,13 @@ class FunctionPrinter:
         later = {form.operand for stage in stages for a in stage.accumulators for form in a.forms if form.later}
         operands = [f"{self.names.hint(v)} of the step after" if v in later else v for s in stages for v in s.operands]
         reads = [v for v in (*operands, *(v for s in stages for v in s.reads)) if v not in made]
-        writes = [write.value for stage in stages for write in stage.writes if self.is_stored(write.place)]
+        writes = [write.value for stage in stages for write in stage.writes if self.is_stored(write)]
         return ["", *remark(f"{what}: reads {self.listed(reads)}; gives {self.listed(writes)}.", DEPTH)]
 
-    def is_stored(self, place: Place) -> bool:
-        """Whether what is written there outlives its step."""
-        return place.kind is not Kind.BUFFER or place.array in self.names.buffers
+    def is_stored(self, write: Write) -> bool:
+        """Whether what is written outlives its step."""
+        stored = {value for name in self.compiled.own for value in self.compiled.columns[name]}
+        return write.place.kind is not Kind.BUFFER or write.value in stored
 
     def listed(self, values: Sequence[str]) -> str:
         """Values as a banner names them."""

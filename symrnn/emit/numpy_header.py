@@ -20,7 +20,7 @@ from symrnn.language.cell import Cell
 from symrnn.language.cellfile import cells, load
 from symrnn.language.system import HIDDEN, INPUT, Equation
 from symrnn.language.text import to_text
-from symrnn.plan.program import Extent, Program
+from symrnn.plan.program import Program
 
 WIDTH = 120
 SIZES = {INPUT: "inputs", HIDDEN: "units"}
@@ -106,18 +106,14 @@ def _legend(cell: Cell, names: Sequence[Locals], weights: Sequence[Weights]) -> 
     rows.append(("y", f"outputs, (T, B, {letters[cell.size(cell.output)]}): {cell.output}' of every step"))
     for found in weights:
         rows += [(w.name, f"weights, {w.shape}: {', '.join(w.holds)}") for w in found.found if len(w.holds) > 1]
-    seen: set[str] = set()
     for each in names:
-        rows += _buffers(each, each.compiled, seen)
+        rows += _buffers(each, each.compiled)
     return rows
 
 
-def _buffers(names: Locals, compiled: Compiled, seen: set[str]) -> list[tuple[str, str]]:
+def _buffers(names: Locals, compiled: Compiled) -> list[tuple[str, str]]:
     rows = []
-    for buffer in compiled.function.buffers:
-        if buffer.extent is not Extent.SEQUENCE or buffer.name in seen:
-            continue
-        seen.add(buffer.name)
+    for buffer in compiled.own_buffers:
         values = compiled.columns[buffer.name]
         width = shape("T, B", [compiled.sizes[value] for value in values], names.sizes)
         columns = ", ".join(names.hint(value) for value in values)

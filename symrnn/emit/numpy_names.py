@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from symrnn.language.names import Allocator
 from symrnn.language.system import HIDDEN, INPUT
@@ -38,6 +38,15 @@ def identifier(name: str) -> str:
     ('c_next', 'h_tilde')
     """
     return f"{name.removesuffix(PRIME)}_next" if name.endswith(PRIME) else name
+
+
+def unnumbered(name: str, known: Collection[str]) -> str:
+    """An identifier without the number that another function's names have made needful; ``known`` names keep theirs.
+
+    >>> unnumbered("i_x_2", ()), unnumbered("x_2", ("x_2",))
+    ('i_x', 'x_2')
+    """
+    return identifier(name if name in known else re.sub(r"_\d+$", "", name))
 
 
 def joint(names: Sequence[str]) -> str:

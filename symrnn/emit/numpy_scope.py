@@ -6,17 +6,14 @@ what is computed (`symrnn.emit.numpy_printer`).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from symrnn.emit.numpy_compile import Compiled, Phase
 from symrnn.emit.numpy_ir import Spot
-from symrnn.emit.numpy_names import identifier, in_code, joint, shape, total
+from symrnn.emit.numpy_names import identifier, in_code, joint, shape, total, unnumbered
 from symrnn.emit.numpy_text import span
 from symrnn.language.names import Allocator
 from symrnn.plan.program import Kind
-
-_NUMBERED = re.compile(r"_\d+$")
 
 
 class Locals:
@@ -33,7 +30,7 @@ class Locals:
         self, compiled: Compiled, sizes: dict[str, str], allocator: Allocator, steps: Mapping[str, str]
     ) -> None:
         self.compiled, self.sizes, self.allocator, self.steps = compiled, sizes, allocator, steps
-        self.buffers = {name: allocator.fresh(name) for name in compiled.columns if name in compiled.buffers}
+        self.buffers = {name: allocator.fresh(f"{name}_all") for name in compiled.buffers}
         self.states: dict[str, tuple[str, str]] = {}
         for state, _ in compiled.function.states:
             stem = identifier(state)
@@ -46,7 +43,7 @@ class Locals:
 
     def hint(self, value: str) -> str:
         """What ``value`` should be called; a number that another function's names have made needful goes."""
-        return identifier(_NUMBERED.sub("", value) if value not in self.compiled.function.system.by_name else value)
+        return unnumbered(value, self.compiled.function.system.by_name)
 
     def widths(self, values: Sequence[str]) -> str:
         """The columns of ``values`` together."""
@@ -162,7 +159,7 @@ class Scope:
             whole, name = self.whole(spot.array), self.fresh(f"{hint}_rows")
             self.before += [f"{name} = {whole}[:, {columns}]"]
             return name
-        name = self.fresh(f"{array}_rows")
+        name = self.fresh(f"{hint}_rows")
         steps = "[:T]" if spot.array in self._names.steps else ""
         width = self._names.widths(self.columns(spot.array))
         self.before += [f"{name} = {array}{steps}.reshape(T * B, {width})"]
@@ -174,8 +171,7 @@ class Scope:
         if key not in self._bound:
             array, columns = self._names.buffers[spot.array], self._slice(spot)
             steps = self._names.steps.get(spot.array, "T")
-            stem = array if not columns else self._hint(spot)
-            name = self._bound[key] = self.fresh(f"{stem}_at")
+            name = self._bound[key] = self.fresh(f"{self._hint(spot)}_at")
             self.before += [f"{name} = _steps({array}{f'[:, :, {columns}]' if columns else ''}, {steps})"]
         return self._bound[key]
 

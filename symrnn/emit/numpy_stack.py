@@ -26,6 +26,15 @@ def arrange(items: Sequence[str], sets: Iterable[Collection[str]]) -> list[str]:
     >>> arrange(["i", "f", "g", "o", "tanh_c"], [{"i", "f", "o"}, {"g", "tanh_c"}])
     ['i', 'f', 'o', 'g', 'tanh_c']
     """
+    return [item for block in blocks(items, sets) for item in block]
+
+
+def blocks(items: Sequence[str], sets: Iterable[Collection[str]]) -> list[list[str]]:
+    """``items`` as `arrange` orders them, in blocks that no set connects.
+
+    >>> blocks(["i", "f", "g", "o", "tanh_c"], [{"i", "f", "o"}, {"g", "tanh_c"}])
+    [['i', 'f', 'o'], ['g', 'tanh_c']]
+    """
     wanted = [found for each in sets if len(found := frozenset(each) & frozenset(items)) > 1]
     taken: list[frozenset[str]] = []
     for each in sorted(wanted, key=len, reverse=True):
@@ -33,14 +42,13 @@ def arrange(items: Sequence[str], sets: Iterable[Collection[str]]) -> list[str]:
             taken.append(each)
     place = {item: index for index, item in enumerate(items)}
 
-    def ordered(members: frozenset[str], inner: Sequence[frozenset[str]]) -> list[str]:
+    def divided(members: frozenset[str], inner: Sequence[frozenset[str]]) -> list[list[str]]:
         top = [each for i, each in enumerate(inner) if not any(each <= other for other in inner[:i])]
-        loose = members.difference(*top)
-        blocks = [ordered(each, [s for s in inner if s < each]) for each in top] + [[item] for item in loose]
-        blocks.sort(key=lambda block: min(place[item] for item in block))
-        return [item for block in blocks for item in block]
+        found = [[item for part in divided(each, [s for s in inner if s < each]) for item in part] for each in top]
+        found += [[item] for item in members.difference(*top)]
+        return sorted(found, key=lambda block: min(place[item] for item in block))
 
-    return ordered(frozenset(items), list(dict.fromkeys(taken)))
+    return divided(frozenset(items), list(dict.fromkeys(taken)))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ they are built (`templates/python/numpy.py.jinja`).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from symrnn.emit.numpy_names import common, identifier
 from symrnn.emit.numpy_text import collection, commented
@@ -76,8 +76,8 @@ class Weights:
 
         Args:
             blocks: for each target, for each operand, the matrices that are added.
-            repeated: whether it is read in every step; a transpose is then stored row by row, which BLAS multiplies a
-                few rows by in three quarters of the time.
+            repeated: whether it is read in every step. It is then laid out row by row, from an aligned address: BLAS
+                multiplies few rows by it in two thirds of the time.
         """
         mirrored = all(transposed for row in blocks for entry in row for _, transposed in entry)
         grid = tuple(zip(*blocks, strict=True)) if mirrored else blocks
@@ -86,14 +86,22 @@ class Weights:
             self._build(key)
         if not mirrored and repeated:
             return self._transpose(self._found[key])
+        if repeated:
+            self._align(key)
         return self._found[key].name + ("" if mirrored else ".T")
+
+    def _align(self, key: object) -> None:
+        weight = self._found[key]
+        line = f"        self.{weight.name} = _aligned(self.{weight.name})"
+        if line not in weight.lines:
+            self._found[key] = replace(weight, lines=(*weight.lines, line))
 
     def _transpose(self, weight: Weight) -> str:
         key = ("transpose", weight.name)
         if key not in self._found:
             name = self._fresh(f"{weight.name}_T", False)
             rows, _, columns = weight.shape.strip("()").partition(", ")
-            line = f"        self.{name} = np.ascontiguousarray(self.{weight.name}.T)"
+            line = f"        self.{name} = _aligned(self.{weight.name}.T)"
             shape = f"({columns}, {rows})"
             self._found[key] = Weight(name, tuple(commented(line, shape)), shape, weight.holds)
         return self._found[key].name
