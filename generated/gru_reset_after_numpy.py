@@ -764,10 +764,11 @@ def infer(params, x, state=None, lengths=None, reverse=False, threads=None, out=
 
 def step(params, x_t, state=None, out=None):
     """One step: returns ``(y_t, state)`` for ``x_t`` (B, input)."""
-    x_t = _array("x_t", x_t)
-    if x_t.ndim != 2:
-        raise ValueError(f"x_t: expected (B, input), found shape {x_t.shape}")
-    y, state = infer(params, x_t[np.newaxis], state, out=None if out is None else out[np.newaxis])
+    packed = pack(params)
+    x_t, _ = _read_x(x_t, packed.sizes, "x_t", 2)
+    if out is not None and not isinstance(out, np.ndarray):
+        raise ValueError(f"out: expected a writable array, found {type(out).__name__}")
+    y, state = infer(packed, x_t[np.newaxis], state, out=None if out is None else out[np.newaxis])
     return y[0], state
 
 

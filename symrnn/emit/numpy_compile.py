@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from symrnn.emit.numpy_ir import Node, Stage
+from symrnn.emit.numpy_ir import PRODUCT, Node, Stage
 from symrnn.emit.numpy_lower import Lowered, Lowerer
 from symrnn.emit.numpy_names import joint, unnumbered
 from symrnn.emit.numpy_products import products
@@ -130,7 +130,7 @@ class _Compiler:
                 self._lowered[phase] = [lowerer.stage(stage) for stage in stages]
         self._places = self._placed()
         for phase, lowered in self._lowered.items():
-            makers: dict[str, str] = {}
+            makers = {a.name: PRODUCT for each in lowered for a in each.accumulators}
             self._stackers[phase] = [
                 Stacker(each.operations, self._storage(each), self._sizes, makers) for each in lowered
             ]
@@ -138,8 +138,8 @@ class _Compiler:
     def sets(self) -> list[frozenset[str]]:
         """The values that had better be neighbours, the most important first."""
         found = [frozenset(left for _, left in product.entries) for product in self._function.products]
-        for lowered in self._lowered.values():
-            forms = [a.forms for each in lowered for a in each.accumulators]
+        for stages in self._lowered.values():
+            forms = [a.forms for each in stages for a in each.accumulators]
             found += [frozenset(form.operand for form in group) for group in forms]
         for phase, stackers in self._stackers.items():
             for lowered, stacker in zip(self._lowered[phase], stackers, strict=True):

@@ -26,8 +26,8 @@ class Literal:
 Operand = str | Literal
 """The name of a value, or a number."""
 
-FILL, COPY, SUM = "fill", "copy", "sum"
-"""Operations that are no function: all units set to a number, to another value, and the sum over the units."""
+FILL, COPY, SUM, PRODUCT = "fill", "copy", "sum", "product"
+"""What is no function: all units set to a number, to another value, the sum over the units, a sum of linear forms."""
 
 ARITHMETIC = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide"}
 """Operators of the language and the ufuncs of their names."""

@@ -161,12 +161,14 @@ class Lowerer:
         match node:
             case Negate(operand):
                 value = self._operand(operand)
-                return Literal(-value.value) if _is_number(value) else ("negative", (value,))
+                if isinstance(value, Literal) and not value.size:
+                    return Literal(-value.value)
+                return "negative", (self._array(value),)
             case Binary(op, left, right):
                 first, second = self._operand(left), self._operand(right)
-                if _is_number(first) and _is_number(second) and not (op == "/" and second.value == 0):
-                    return Literal(_folded(op, first.value, second.value))
                 if isinstance(first, Literal) and isinstance(second, Literal):
+                    if not first.size and not second.size and not (op == "/" and second.value == 0):
+                        return Literal(_folded(op, first.value, second.value))
                     first = self._temporary(FILL, (first,))
                 return ARITHMETIC[op], (first, second)
             case Power(base, exponent):
@@ -174,7 +176,7 @@ class Lowerer:
             case Call(function, arguments):
                 found = tuple(self._operand(argument) for argument in arguments)
                 if all(isinstance(argument, Literal) for argument in found):
-                    found = tuple(self._temporary(FILL, (argument,)) for argument in found)
+                    found = tuple(self._array(argument) for argument in found)
                 return function, found
             case Number() | Constant() | SizeOf() | Name():
                 return self._operand(node)
@@ -182,22 +184,28 @@ class Lowerer:
                 raise GenerateError(f"NumPy: {type(node).__name__} is not elementwise, so no operation computes it")
 
     def _power(self, base: Operand, exponent: Fraction) -> Operand | tuple[str, tuple[Operand, ...]]:
-        if isinstance(base, Literal):
-            base = self._temporary(FILL, (base,))
+        base = self._array(base)
+        if exponent == 1:
+            return base
         if exponent == Fraction(1, 2):
             return "sqrt", (base,)
         if exponent.denominator != 1 or abs(exponent) > UNROLLED or exponent == 0:
             return "power", (base, Literal(exponent))
         if exponent < 0:
-            positive = self._power(base, -exponent)
-            return "reciprocal", (positive if isinstance(positive, str) else self._temporary(*positive),)
-        if exponent == 1:
-            return base
-        half = self._power(base, Fraction(int(exponent) // 2))
-        root = half if isinstance(half, str) else self._temporary(*half)
+            return "reciprocal", (self._raised(base, -exponent),)
+        half = self._raised(base, Fraction(int(exponent) // 2))
         if exponent % 2 == 0:
-            return "square", (root,)
-        return "multiply", (self._temporary("square", (root,)), base)
+            return "square", (half,)
+        return "multiply", (self._temporary("square", (half,)), base)
+
+    def _raised(self, base: str, exponent: Fraction) -> str:
+        """The value that holds a power."""
+        root = self._power(base, exponent)
+        return self._array(root) if isinstance(root, str | Literal) else self._temporary(*root)
+
+    def _array(self, operand: Operand) -> str:
+        """A value; that of a number is filled with it."""
+        return operand if isinstance(operand, str) else self._temporary(FILL, (operand,))
 
     def _reduce(self, node: Reduce, target: str) -> None:
         assert isinstance(node.operand, Name)
@@ -251,10 +259,6 @@ _WORDS = {Fraction(1): "one", Fraction(2): "two", Fraction(1, 2): "half"}
 
 def _word(number: Literal) -> str:
     return number.size or _WORDS.get(number.value, "")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, Literal) and not value.size
 
 
 def _folded(op: str, first: Fraction, second: Fraction) -> Fraction:

@@ -203,7 +203,8 @@ class Stacker:
     def _lanes(self, group: list[Operation], order: Mapping[str, Position]) -> list[Operation]:
         """The operations in the order of the columns that they read, else write, else as they came."""
         places = [[o.arguments[place] for o in group] for place in range(len(group[0].arguments))]
-        for values in (*places, [o.target for o in group]):
+        targets: list[str | Literal] = [operation.target for operation in group]
+        for values in (*places, targets):
             known = [order[value] for value in values if isinstance(value, str) and value in order]
             if len(set(known)) == len(group) and len({array for array, _ in known}) == 1:
                 return [o for _, o in sorted(zip(known, group, strict=True), key=lambda pair: pair[0])]
