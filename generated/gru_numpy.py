@@ -382,14 +382,14 @@ def _forward(weights, sizes, x, state, idle, taped, y):
         h, h_next, zr, zr_x, r_h, r = h_at[t], h_at[t + 1], zr_at[t], zr_x_at[t], r_h_at[t], r_at[t]
         h_tilde, h_tilde_x, z = h_tilde_at[t], h_tilde_x_at[t], z_at[t]
         # step_1: reads h, z_x, r_x; gives z, r, r_h
-        np.dot(h, W_h_T, out=zr)  # (1) (2): (B, 2 H), saved for the backward pass
-        zr += zr_x  # (1) (2): (B, 2 H), saved for the backward pass
+        np.dot(h, W_h_T, out=zr)  # (1) (2): (B, 2 H)
+        zr += zr_x  # (1) (2): (B, 2 H)
         _sigmoid(zr, out=zr)  # (1) (2): (B, 2 H), saved for the backward pass
         np.multiply(r, h, out=r_h)  # (3a): (B, H), saved for the backward pass
 
         # step_2: reads r_h, h_tilde_x, z, h; gives h_tilde, h_next
-        np.dot(r_h, W_hh_T, out=h_tilde)  # (3): (B, H), saved for the backward pass
-        h_tilde += h_tilde_x  # (3): (B, H), saved for the backward pass
+        np.dot(r_h, W_hh_T, out=h_tilde)  # (3): (B, H)
+        h_tilde += h_tilde_x  # (3): (B, H)
         np.tanh(h_tilde, out=h_tilde)  # (3): (B, H), saved for the backward pass
         np.multiply(z, h, out=h_next)  # (4): (B, H)
         np.subtract(1, z, out=one_minus_z)  # (4): (B, H)

@@ -393,11 +393,11 @@ def _forward(weights, sizes, x, state, idle, taped, y):
         h_tilde_part, h_tilde, r = h_tilde_part_at[t], h_tilde_at[t], r_at[t]
         h_tilde_x, z = h_tilde_x_at[t], z_at[t]
         np.dot(h, W_h_T, out=z_r_h_tilde_part_sum)  # (1) (2) (3a): (B, 3 H)
-        np.add(zr_x, zr_sum, out=zr)  # (1) (2): (B, 2 H), saved for the backward pass
+        np.add(zr_x, zr_sum, out=zr)  # (1) (2): (B, 2 H)
         _sigmoid(zr, out=zr)  # (1) (2): (B, 2 H), saved for the backward pass
         np.add(h_tilde_part_sum, b_hh, out=h_tilde_part)  # (3a): (B, H), saved for the backward pass
-        np.multiply(r, h_tilde_part, out=h_tilde)  # (3): (B, H), saved for the backward pass
-        h_tilde += h_tilde_x  # (3): (B, H), saved for the backward pass
+        np.multiply(r, h_tilde_part, out=h_tilde)  # (3): (B, H)
+        h_tilde += h_tilde_x  # (3): (B, H)
         np.tanh(h_tilde, out=h_tilde)  # (3): (B, H), saved for the backward pass
         np.multiply(z, h, out=h_next)  # (4): (B, H)
         np.subtract(1, z, out=one_minus_z)  # (4): (B, H)

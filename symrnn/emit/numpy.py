@@ -30,7 +30,7 @@ from symrnn.emit.render import render
 from symrnn.emit.surface import Surface, surface
 from symrnn.language.names import Allocator
 from symrnn.language.system import ONE, Role
-from symrnn.language.tree import PRIME
+from symrnn.language.tree import PRIME, Reduce, names
 from symrnn.plan.program import Function, Program, Stage
 
 __all__ = ["Surface", "numpy_module", "surface"]
@@ -55,17 +55,17 @@ def numpy_module(program: Program) -> str:
     forward, backward, tangent = compiled(program)
     weights = _weights(program, program.forward, "")
     directions = _weights(program, program.tangent, "")
-    names = [_locals(program, forward, weights)]
+    found = [_locals(program, forward, weights)]
     output = program.cell.output
-    printed = _forward(names[0], weights, output)
+    printed = _forward(found[0], weights, output)
     if backward is not None:
-        names.append(_locals(program, backward, weights))
-        body = BackwardPrinter(names[1], weights).body(program.cell.parameters)
+        found.append(_locals(program, backward, weights))
+        body = BackwardPrinter(found[1], weights).body(program.cell.parameters)
     tangents = {v.name: v.of for v in program.tangent.system.variables if v.of and not v.name.endswith(PRIME)}
     pair = next(v.name for v in program.tangent.system.variables if v.of == output + PRIME).removesuffix(PRIME)
     context = {
         "s": surface(program),
-        "header": header(program, names, [weights]),
+        "header": header(program, found, [weights]),
         "helpers": helpers(nodes),
         "weights": _weight_lines(program, program.forward, weights),
         "forward": printed,
@@ -92,9 +92,9 @@ def _kept(program: Program, tangents: Mapping[str, str]) -> list[tuple[str, str]
 
 def _locals(program: Program, function: Compiled, weights: Weights) -> Locals:
     taken = [*weights.once.values(), *(weight.name for weight in weights.found), *_inputs(function.function)]
-    names = locals_of(function, program.cell.sizes, taken)
-    weights.share(names.allocator)
-    return names
+    found = locals_of(function, program.cell.sizes, taken)
+    weights.share(found.allocator)
+    return found
 
 
 def _inputs(function: Function) -> list[str]:
@@ -106,9 +106,9 @@ def _is_input_tangent(function: Function, of: str) -> bool:
     return variable is not None and variable.role is Role.INPUT and function.name == "tangent"
 
 
-def _forward(names: Locals, weights: Weights, output: str) -> Code:
-    body = ForwardPrinter(names, weights).body(output)
-    return Code(tuple(_inputs(names.compiled.function)), tuple(body))
+def _forward(given: Locals, weights: Weights, output: str) -> Code:
+    body = ForwardPrinter(given, weights).body(output)
+    return Code(tuple(_inputs(given.compiled.function)), tuple(body))
 
 
 def _weights(program: Program, function: Function, prefix: str) -> Weights:
@@ -144,5 +144,9 @@ def _once(stage: Stage, function: Function, weights: Weights, sizes: Sequence[st
     lines: list[str] = []
     for statement in stage.statements:
         name, label = weights.once[statement.target], f"({statement.label})" if statement.label else ""
-        lines += commented(f"{INDENT * 2}{name} = self.{name} = {printer(statement.expression)}", label)
+        text, size = printer(statement.expression), function.sizes[statement.target]
+        read = [function.sizes.get(value) for value in names(statement.expression)]
+        if size not in read and not isinstance(statement.expression, Reduce):
+            text = f"np.full({letters.get(size, 1)}, {text}, np.result_type(*p.values()))"
+        lines += commented(f"{INDENT * 2}{name} = self.{name} = {text}", label)
     return lines

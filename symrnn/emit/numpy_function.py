@@ -82,7 +82,7 @@ class FunctionPrinter:
     def complete(self, lines: list[str]) -> list[str]:
         """``lines`` after the sizes and weights that they use."""
         weights = [f"{w.name} = weights.{w.name}  # {w.shape}" for w in self.weights.found]
-        weights += [f"{name} = weights.{name}" for name in self.weights.once]
+        weights += [f"{name} = weights.{name}" for name in self.weights.once.values()]
         head = [line for line in weights if uses([*lines], line.split(" = ")[0])]
         sizes = [(s, n) for s, n in self.names.sizes.items() if s not in (ONE, INPUT) and uses(lines, n)]
         if sizes:

@@ -63,33 +63,33 @@ class Printer:
         target = self._scope.view(spot)
         if not panel.adds:
             function = "np.dot" if self._scope.is_whole(spot) else "np.matmul"
-            return self._line(f"{function}(", [operand, matrix, f"out={target}"], spot, labels)
+            return self._line(f"{function}(", [operand, matrix, f"out={target}"], panel.targets, labels)
         width = self._names.widths(panel.targets)
         if width not in self._products:
             self._products[width] = self._scope.fresh("product")
             self._scope.empty(self._products[width], panel.targets)
         product = self._products[width]
-        first = self._line("np.dot(", [operand, matrix, f"out={product}"], spot, labels)
-        return [*first, *self._commented(f"{target} += {product}", spot, labels)]
+        first = self._line("np.dot(", [operand, matrix, f"out={product}"], panel.targets, labels)
+        return [*first, *self._commented(f"{target} += {product}", panel.targets, labels)]
 
     def _stacked(self, node: Stacked) -> list[str]:
         spot = self.spot(node.targets)
         target = self._scope.view(spot)
         arguments = [self._argument(argument) for argument in node.arguments]
         if node.function in (FILL, COPY):
-            return self._commented(f"{target}[...] = {arguments[0]}", spot, node.labels)
+            return self._commented(f"{target}[...] = {arguments[0]}", node.targets, node.labels)
         if node.function == SUM:
             options = ["axis=-1", "keepdims=True", f"out={target}"]
-            return self._line("np.add.reduce(", [*arguments, *options], spot, node.labels)
+            return self._line("np.add.reduce(", [*arguments, *options], node.targets, node.labels)
         if node.function in IN_PLACE:
             first, second = arguments
             if second == target and first != target and node.function in COMMUTATIVE:
                 first, second = second, first
             if first == target:
-                return self._commented(f"{target} {IN_PLACE[node.function]}= {second}", spot, node.labels)
+                return self._commented(f"{target} {IN_PLACE[node.function]}= {second}", node.targets, node.labels)
         row = FUNCTIONS.get(node.function)
         callee = f"np.{node.function}" if node.function in UFUNCS or row is None else row.numpy
-        return self._line(f"{callee}(", [*arguments, f"out={target}"], spot, node.labels)
+        return self._line(f"{callee}(", [*arguments, f"out={target}"], node.targets, node.labels)
 
     def _argument(self, argument: tuple[str, ...] | Literal) -> str:
         if isinstance(argument, Literal):
@@ -98,13 +98,14 @@ class Printer:
             return self._weights.vector(argument)
         return self._scope.view(self.spot(argument))
 
-    def _line(self, head: str, arguments: list[str], spot: Spot, labels: Sequence[str]) -> list[str]:
+    def _line(self, head: str, arguments: list[str], values: Sequence[str], labels: Sequence[str]) -> list[str]:
         lines = call(head, arguments, ")", self._depth)
-        return self._commented(lines[0].strip(), spot, labels) if len(lines) == 1 else lines
+        return self._commented(lines[0].strip(), values, labels) if len(lines) == 1 else lines
 
-    def _commented(self, text: str, spot: Spot, labels: Sequence[str]) -> list[str]:
+    def _commented(self, text: str, values: Sequence[str], labels: Sequence[str]) -> list[str]:
+        spot = self.spot(values)
         marks = " ".join(f"({label})" for label in labels)
         note = f"{marks}: {self._scope.shape(spot)}" if marks else self._scope.shape(spot)
-        if self._scope.is_taped(spot):
+        if self._scope.is_taped(spot, values):
             note = f"{note}, {MARK}"
         return commented(INDENT * self._depth + text, note)

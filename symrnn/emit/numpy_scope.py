@@ -82,10 +82,10 @@ class Scope:
         kind = spot.array.split()[0]
         return len(self.columns(spot.array)) == spot.last + 1 - spot.first and kind != Kind.NEXT
 
-    def is_taped(self, spot: Spot) -> bool:
-        """Whether the backward pass reads what lies there."""
+    def is_taped(self, spot: Spot, values: Sequence[str]) -> bool:
+        """Whether the backward pass reads ``values``, which are not temporaries on the way to what lies there."""
         buffer = self._names.compiled.buffers.get(spot.array)
-        return buffer is not None and buffer.taped
+        return buffer is not None and buffer.taped and set(values) <= set(self.columns(spot.array))
 
     def view(self, spot: Spot, *, later: bool = False) -> str:
         """The local that holds ``spot``; ``later`` for that of the loop's previous iteration."""
