@@ -67,7 +67,9 @@ class BackwardPrinter(FunctionPrinter):
                 if write.place.kind is Kind.CARRY:
                     held = scope.view(printer.spot([write.idle]))
                     lines.append(f"{self.names.carries[write.place.array][1]}[gone] = {held}[gone]")
-        return [*lines, *(f"{self.names.buffers[name]}[t][gone] = 0" for name in self.compiled.own)]
+        written = {write.value for stage in self.function.loop for write in stage.writes}
+        own = [name for name in self.compiled.own if written & set(self.compiled.columns[name])]
+        return [*lines, *(f"{self.names.buffers[name]}[t][gone] = 0" for name in own)]
 
     def _after_idle(self, scope: Scope) -> list[str]:
         writes = [write for stage in self.function.after for write in stage.writes]

@@ -80,7 +80,8 @@ def compiled(program: Program) -> tuple[Compiled, Compiled | None, Compiled]:
     shared = _divided(program.forward.buffers, sets, allocator)
     own = _divided(program.backward.buffers, sets, allocator) if program.backward else ()
     alone = _divided(program.tangent.buffers, tangent.sets(), Allocator())
-    return forward.run((), shared), backward.run(shared, own) if backward else None, tangent.run((), alone)
+    taped = tuple(buffer for buffer in shared if buffer.taped)
+    return forward.run((), shared), backward.run(taped, own) if backward else None, tangent.run((), alone)
 
 
 def _divided(buffers: Sequence[Buffer], sets: Sequence[frozenset[str]], allocator: Allocator) -> tuple[Buffer, ...]:

@@ -12,7 +12,7 @@ from symrnn.emit.numpy_ir import Spot
 from symrnn.emit.numpy_names import common, identifier, in_code, total
 from symrnn.emit.numpy_scope import Locals, Scope
 from symrnn.emit.numpy_text import INDENT, collection, commented, span
-from symrnn.language.system import Variable
+from symrnn.language.system import ONE, Variable
 
 Pair = tuple[str, str]
 """A parameter, and the value whose rows make its gradient."""
@@ -34,6 +34,7 @@ class GradientPrinter:
         self._names, self._scope, self._spot, self._parameters = names, scope, spot, parameters
         self._function = names.compiled.function
         self._terms: dict[str, list[str]] = {}
+        self._units = {variable.name: variable.shape[0] for variable in parameters}
 
     def lines(self) -> list[str]:
         """The lines."""
@@ -62,7 +63,11 @@ class GradientPrinter:
         sizes = [self._names.compiled.sizes[value] for _, value in run]
         for index, parameter in enumerate(parameters):
             part = span(*(in_code(total(sizes[: index + i], self._names.sizes)) for i in (0, 1)))
-            self._terms.setdefault(parameter, []).append(name if len(run) == 1 else f"{name}[{part}]")
+            share = name if len(run) == 1 else f"{name}[{part}]"
+            if sizes[index] == ONE != self._units[parameter]:
+                # Every unit has the same gradient: what the parameter goes through is a sum over the units.
+                share = f"np.repeat({share}, {in_code(self._names.sizes[self._units[parameter]])})"
+            self._terms.setdefault(parameter, []).append(share)
         shape = total(sizes, self._names.sizes) + (f", {total([columns], self._names.sizes)}" if columns else ",")
         note = " ".join(f"({label})" for label in labels)
         return commented(f"{INDENT}{name} = {text}", f"{note} ({shape.replace(' * ', ' ')})".strip())

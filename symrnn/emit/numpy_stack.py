@@ -229,23 +229,21 @@ class Stacker:
     def _joins(
         self, run: list[Operation], after: Operation, order: dict[str, Position], vectors: Collection[str]
     ) -> bool:
-        before = run[-1]
-        claims: list[tuple[str, Position]] = []
+        before, trial = run[-1], dict(order)
         for one, other in (*zip(before.arguments, after.arguments, strict=True), (before.target, after.target)):
             if isinstance(one, Literal) or isinstance(other, Literal) or self._sizes[one] != before.size:
                 continue
-            fresh = one == before.target and one not in order and other not in order
+            fresh = one == before.target and one not in trial and other not in trial
             if fresh or (one in vectors and other in vectors):
                 continue
-            here, there = order.get(one), order.get(other)
+            here, there = trial.get(one), trial.get(other)
             if here is None or there is None:
                 return False
-            if (here[0], here[1] + 1) == there:
-                continue
-            if not self._is_loose(other, order) or not self._is_last(one, order):
-                return False
-            claims.append((other, (here[0], here[1] + 1)))
-        order.update(claims)
+            if (here[0], here[1] + 1) != there:
+                if not self._is_loose(other, trial) or not self._is_last(one, trial):
+                    return False
+                trial[other] = (here[0], here[1] + 1)
+        order.update(trial)
         return True
 
     def _is_loose(self, value: str, order: Mapping[str, Position]) -> bool:

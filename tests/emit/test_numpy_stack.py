@@ -87,6 +87,22 @@ def call(target: str, function: str, *arguments: str) -> Stacked:
     return Stacked(function, tuple((a,) for a in arguments), (target,), ("hidden",), ())
 
 
+def test_temporaries_that_one_call_reads_are_made_neighbours() -> None:
+    operations = [operation("u", "tanh", "a"), operation("v", "tanh", "c")]
+    operations += [operation("p", "exp", "u"), operation("q", "exp", "v")]
+    order = dict(ORDER)
+    assert [each.targets for each in stacked(operations, KEPT, order)] == [("u",), ("v",), ("p", "q")]
+    assert order["v"] == (order["u"][0], order["u"][1] + 1)
+
+
+def test_temporaries_that_are_read_in_two_orders_stay_apart() -> None:
+    operations = [operation("u", "tanh", "a"), operation("v", "tanh", "c")]
+    operations += [operation("p", "maximum", "u", "v"), operation("q", "maximum", "v", "u")]
+    order = dict(ORDER)
+    assert [each.targets for each in stacked(operations, KEPT, order)] == [("u",), ("v",), ("p",), ("q",)]
+    assert order["u"][0] != order["v"][0]
+
+
 def test_a_sum_builds_up_in_the_place_of_its_result() -> None:
     nodes = [call("u", "multiply", "a", "b"), call("v", "multiply", "c", "d"), call("p", "add", "u", "v")]
     beside = {"u": ("u", 0), "v": ("v", 0)}
@@ -112,6 +128,6 @@ def test_what_is_read_again_is_not_written_over() -> None:
 
 def test_a_temporary_takes_the_place_of_one_that_dies() -> None:
     sums = Products((), ("u",), "hidden", ())
-    nodes = [sums, call("v", "add", "u", "a"), call("p", "exp", "v"), call("q", "tanh", "v")]
+    nodes: list[Stacked | Products] = [sums, call("v", "add", "u", "a"), call("p", "exp", "v"), call("q", "tanh", "v")]
     storer = Storer(nodes, ORDER, {"u": ("u", 0), "v": ("v", 0)}, SIZES, ("v",), ())
     assert storer.at("u") == storer.at("v") == ("scratch 0", 0)
