@@ -23,23 +23,36 @@ from pathlib import Path
 import numpy as np
 
 CELL = "gru_reset_after"
-STATES = ("h", )
+STATES = ("h",)
 OUTPUT = "h"
-ANALYTIC = True
 _SHAPES = {
-    "W_xz": ("hidden", "input", ),
-    "W_hz": ("hidden", "hidden", ),
-    "b_z": ("hidden", ),
-    "W_xr": ("hidden", "input", ),
-    "W_hr": ("hidden", "hidden", ),
-    "b_r": ("hidden", ),
-    "W_xh": ("hidden", "input", ),
-    "b_h": ("hidden", ),
-    "W_hh": ("hidden", "hidden", ),
-    "b_hh": ("hidden", ),
+    "W_xz": ("hidden", "input"),
+    "W_hz": ("hidden", "hidden"),
+    "b_z": ("hidden",),
+    "W_xr": ("hidden", "input"),
+    "W_hr": ("hidden", "hidden"),
+    "b_r": ("hidden",),
+    "W_xh": ("hidden", "input"),
+    "b_h": ("hidden",),
+    "W_hh": ("hidden", "hidden"),
+    "b_hh": ("hidden",),
 }
 _STATE_SIZES = {"h": "hidden"}
-_INIT = {"W_xz": "uniform", "W_hz": "uniform", "b_z": "uniform", "W_xr": "uniform", "W_hr": "uniform", "b_r": "uniform", "W_xh": "uniform", "b_h": "uniform", "W_hh": "uniform", "b_hh": "uniform"}
+_INIT = {
+    "W_xz": "uniform",
+    "W_hz": "uniform",
+    "b_z": "uniform",
+    "W_xr": "uniform",
+    "W_hr": "uniform",
+    "b_r": "uniform",
+    "W_xh": "uniform",
+    "b_h": "uniform",
+    "W_hh": "uniform",
+    "b_hh": "uniform",
+}
+ANALYTIC = True
+DTYPE = "float32"
+"""What `init_params` makes unless told otherwise."""
 
 DTYPES = ("float32", "float64")
 
@@ -245,8 +258,9 @@ def param_shapes(input_size, hidden_size):
     return {name: tuple(int(sizes[size]) for size in shape) for name, shape in _SHAPES.items()}
 
 
-def init_params(input_size, hidden_size, seed=0, dtype="float32"):
-    """Initial parameters: uniform in ±1/√columns (vectors: ±1/√hidden) unless the cell says otherwise."""
+def init_params(input_size, hidden_size, seed=0, dtype=None):
+    """Initial parameters: uniform, up to 1/sqrt(columns) (vectors: 1/sqrt(hidden)), unless the cell says otherwise."""
+    dtype = _read_dtype(DTYPE if dtype is None else dtype)
     random = np.random.default_rng(seed)
     params = {}
     for name, shape in param_shapes(input_size, hidden_size).items():
@@ -266,12 +280,23 @@ def init_params(input_size, hidden_size, seed=0, dtype="float32"):
     return params
 
 
+def _read_dtype(dtype):
+    """A dtype that the kernels run in."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
+    if found not in [np.dtype(name) for name in DTYPES]:
+        raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, found {dtype!r}")
+    return found
+
+
 class Packed(Mapping):
     """A snapshot of the parameters, laid out for the kernels; taken wherever parameters are."""
 
     def __init__(self, params):
         self._arrays, self.sizes = _read_params(params)
-        self._panels = {}
+        self.panels = self._panels = {}
 
     def __getitem__(self, name):
         return self._arrays[name]
@@ -307,6 +332,7 @@ class Grads:
 
 
 def _array(name, value):
+    """Numbers as an array of a float or complex dtype."""
     array = np.asarray(value)
     if array.dtype.kind not in "biufc":
         raise TypeError(f"{name}: expected numbers, found an array of {array.dtype}")
@@ -314,6 +340,7 @@ def _array(name, value):
 
 
 def _names(name, given, expected):
+    """Refuse what is no mapping, and unknown names."""
     if not isinstance(given, Mapping):
         raise TypeError(f"{name}: expected a mapping of {', '.join(expected)}, found {type(given).__name__}")
     unknown = [key for key in given if key not in expected]
@@ -331,10 +358,11 @@ def _read_params(params):
         array = _array(f"params[{name!r}]", params[name])
         if array.ndim != len(shape):
             raise ValueError(f"params[{name!r}]: expected ({', '.join(shape)}), found shape {array.shape}")
-        for size, found in zip(shape, array.shape):
+        for size, found in zip(shape, array.shape, strict=True):
             if sizes.setdefault(size, found) != found:
                 expected = tuple(sizes.get(other, other) for other in shape)
-                raise ValueError(f"params[{name!r}]: expected ({', '.join(shape)}) = {expected}, found shape {array.shape}")
+                names = ", ".join(shape)
+                raise ValueError(f"params[{name!r}]: expected ({names}) = {expected}, found shape {array.shape}")
         arrays[name] = array.copy()
         arrays[name].flags.writeable = False
     return arrays, sizes
@@ -344,10 +372,11 @@ def _read_x(x, sizes, name="x", ndim=3):
     """The input, and the sizes completed by it."""
     array = _array(name, x)
     if array.ndim != ndim:
-        raise ValueError(f"{name}: expected {'(T, B, input)' if ndim == 3 else '(B, input)'}, found shape {array.shape}")
+        expected = "(T, B, input)" if ndim == 3 else "(B, input)"
+        raise ValueError(f"{name}: expected {expected}, found shape {array.shape}")
     width = sizes.get("input", array.shape[-1])
     if array.shape[-1] != width:
-        raise ValueError(f"{name}: expected {width} numbers in each row, as the parameters say, found shape {array.shape}")
+        raise ValueError(f"{name}: expected {width} numbers in each row, by the parameters; found shape {array.shape}")
     return array, {**sizes, "input": width}
 
 
@@ -379,12 +408,22 @@ def _read_lengths(lengths, steps, batch):
         raise TypeError(f"lengths: expected whole numbers, found an array of {array.dtype}")
     if array.shape != (batch,):
         raise ValueError(f"lengths: expected shape {(batch,)}, found {array.shape}")
-    if batch and not (0 <= array.min() and array.max() <= steps):
+    if batch and (array.min() < 0 or array.max() > steps):
         raise ValueError(f"lengths: expected numbers from 0 to {steps}, found {array.min()} to {array.max()}")
     return array.astype(np.int64)
 
 
+def _read_threads(threads):
+    """The number of threads, or None."""
+    if threads is None:
+        return None
+    if isinstance(threads, bool) or not hasattr(threads, "__index__") or threads < 1:
+        raise ValueError(f"threads: expected None or a whole number of at least 1, found {threads!r}")
+    return int(threads)
+
+
 def _expect(name, value, shape):
+    """An array of one shape."""
     array = _array(name, value)
     if array.shape != shape:
         raise ValueError(f"{name}: expected shape {shape}, found {array.shape}")

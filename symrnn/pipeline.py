@@ -103,12 +103,13 @@ def build(cell: Cell, backend: str = "numpy", dtype: str = "float32", *, backwar
     Args:
         cell: from `symrnn.load` or `symrnn.Cell.from_equations`.
         backend: ``numpy`` or ``c``.
-        dtype: what ``init_params`` makes unless told otherwise. Every module computes in the precision of its input.
+        dtype: what ``init_params`` makes unless told otherwise: the module's ``DTYPE``, one of its ``DTYPES``. Every
+            module computes in the precision of its input.
         backward: False for inference alone.
 
     Raises:
         BuildError: there is no C compiler, or it refuses the source.
-        GenerateError: ``backend`` is unknown.
+        GenerateError: ``backend`` is unknown, or the kernels do not run in ``dtype``.
     """
     files = render(cell, backends=(backend,), backward=backward)
     name = f"{cell.name}_{backend}"
@@ -116,4 +117,9 @@ def build(cell: Cell, backend: str = "numpy", dtype: str = "float32", *, backwar
     if backend == "c":
         sources = {file: files[file] for file in (f"{cell.name}.h", f"{cell.name}.c")}
         folder = compile_library(sources, cell.name).parent
-    return import_text(files[f"{name}.py"], name, folder)
+    module = import_text(files[f"{name}.py"], name, folder)
+    if dtype not in module.DTYPES:
+        expected = ", ".join(module.DTYPES)
+        raise GenerateError(f"dtype {dtype!r}: the {backend} kernels do not run in it; expected one of {expected}")
+    vars(module)["DTYPE"] = dtype
+    return module

@@ -46,7 +46,7 @@ class NumpyPrinter:
         """
         match node:
             case Number(value, _) | Constant(_, value, _):
-                return _number(value)
+                return number(value)
             case Name(name):
                 return self._names[name]
             case Negate(operand):
@@ -73,12 +73,13 @@ class NumpyPrinter:
         return self(node) if called or strength(node) >= least else f"({self(node)})"
 
 
-def _number(value: Fraction) -> str:
+def number(value: Fraction) -> str:
+    """An exact number as a Python literal."""
     return str(value.numerator) if value.denominator == 1 and abs(value) < 10**6 else repr(float(value))
 
 
 def _exponent(exponent: Fraction) -> str:
-    text = _number(exponent)
+    text = number(exponent)
     return f"({text})" if exponent < 0 else text
 
 
