@@ -102,7 +102,9 @@ _LOCALS = [
 ]
 """What the templates call their own variables, and what C calls its own."""
 
-_FUNCTIONS = tuple(f"{name}_{p}" for p in PRECISIONS for name in ("accumulate", "sum", *(f"power_{n}" for n in range(9))))
+_FUNCTIONS = tuple(
+    f"{name}_{p}" for p in PRECISIONS for name in ("accumulate", "sum", *(f"power_{n}" for n in range(9)))
+)
 """Functions that the statements of a stage may call, beside those of vectors."""
 
 _FIELDS = ("steps", "rows", "lengths", "reverse")
