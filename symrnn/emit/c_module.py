@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from symrnn.emit.abi import LoaderContext
 from symrnn.emit.c_interface import entries
-from symrnn.emit.numpy import surface
 from symrnn.emit.render import render
+from symrnn.emit.surface import DTYPE, surface
 from symrnn.plan.program import Program
 
 
@@ -23,16 +23,17 @@ class Entry:
     kinds: tuple[str, ...]
 
 
-def c_module(program: Program, digest: str) -> str:
+def c_module(program: Program, digest: str, dtype: str = DTYPE) -> str:
     """The text of ``<cell>_c.py``.
 
     Args:
         program: the cell's plan.
         digest: of the interface; the library must repeat it.
+        dtype: what ``init_params`` makes unless told otherwise.
     """
     training = program.backward is not None
     context = {
-        "s": surface(program),
+        "s": surface(program, dtype),
         "loader": LoaderContext(program.cell.name, digest),
         "entries": tuple(Entry(e.name, tuple(a.kind for a in e.arguments)) for e in entries(training)),
         "sizes": program.cell.sizes,
