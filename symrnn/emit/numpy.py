@@ -24,6 +24,7 @@ from symrnn.emit.numpy_function import locals_of
 from symrnn.emit.numpy_header import header
 from symrnn.emit.numpy_names import RESERVED, identifier, size_names, total
 from symrnn.emit.numpy_scope import Locals
+from symrnn.emit.numpy_stream import StreamPrinter
 from symrnn.emit.numpy_text import INDENT, collection, commented
 from symrnn.emit.numpy_weights import Weights
 from symrnn.emit.render import render
@@ -58,6 +59,7 @@ def numpy_module(program: Program, dtype: str = DTYPE) -> str:
     found = [_locals(program, forward, weights)]
     output = program.cell.output
     printed = _forward(found[0], weights, output)
+    stream = StreamPrinter(_locals(program, forward, weights), weights).body()
     if backward is not None:
         found.append(_locals(program, backward, weights))
         body = BackwardPrinter(found[1], weights).body(program.cell.parameters)
@@ -70,6 +72,7 @@ def numpy_module(program: Program, dtype: str = DTYPE) -> str:
         "helpers": helpers(nodes),
         "weights": _weight_lines(program, program.forward, weights),
         "forward": printed,
+        "stream": tuple(stream),
         "backward": Code((), tuple(body)) if backward is not None else False,
         "directions": (),
         "tangent": _forward(_locals(program, tangent, directions), directions, pair),
