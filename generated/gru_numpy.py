@@ -412,6 +412,48 @@ def _forward(weights, sizes, x, state, idle, taped, y):
     return final, states, data
 
 
+def _steps_of_stream(weights, sizes, x, state):
+    """One step whenever it is resumed, as `_forward` runs it: reads ``x``, keeps ``state`` in place."""
+    B = x.shape[1]
+    dtype = x.dtype
+    H = sizes["hidden"]
+    W_h_T = weights.W_h_T  # (H, 2 H)
+    W_hh_T = weights.W_hh_T  # (H, H)
+    W_x = weights.W_x  # (3 H, I)
+    b = weights.b  # (3 H,)
+    x_t = x[0]
+    z_r_h_tilde_x = np.empty((B, 3 * H), dtype)
+    h = state["h"]
+    zr = np.empty((B, 2 * H), dtype)
+    zr_x = z_r_h_tilde_x[:, 0 : 2 * H]
+    r_h = np.empty((B, H), dtype)
+    r = zr[:, H : 2 * H]
+    h_tilde = np.empty((B, H), dtype)
+    h_tilde_x = z_r_h_tilde_x[:, 2 * H : 3 * H]
+    h_next = np.empty_like(state["h"])
+    z = zr[:, 0:H]
+    one_minus_z = np.empty((B, H), dtype)
+    while True:
+        np.dot(x_t, W_x.T, out=z_r_h_tilde_x)  # (1) (2) (3): (B, 3 H)
+        z_r_h_tilde_x += b  # (1) (2) (3): (B, 3 H)
+        # step_1: reads h, z_x, r_x; gives z, r, r_h
+        np.dot(h, W_h_T, out=zr)  # (1) (2): (B, 2 H)
+        zr += zr_x  # (1) (2): (B, 2 H)
+        _sigmoid(zr, out=zr)  # (1) (2): (B, 2 H)
+        np.multiply(r, h, out=r_h)  # (3a): (B, H)
+
+        # step_2: reads r_h, h_tilde_x, z, h; gives h_tilde, h_next
+        np.dot(r_h, W_hh_T, out=h_tilde)  # (3): (B, H)
+        h_tilde += h_tilde_x  # (3): (B, H)
+        np.tanh(h_tilde, out=h_tilde)  # (3): (B, H)
+        np.multiply(z, h, out=h_next)  # (4): (B, H)
+        np.subtract(1, z, out=one_minus_z)  # (4): (B, H)
+        one_minus_z *= h_tilde  # (4): (B, H)
+        h_next += one_minus_z  # (4): (B, H)
+        h[...] = h_next
+        yield
+
+
 @np.errstate(over="ignore", divide="ignore", invalid="ignore")
 def _backward(weights, sizes, x, tape, idle, dy, dstate):
     """Every step, the last one first: returns gradients of parameters, inputs and initial states."""
@@ -745,17 +787,16 @@ class _Stream:
 
     def __init__(self, packed, batch):
         packed = pack(packed)
-        self._sizes = packed.sizes
-        missing = [size for size in ("input", *_STATE_SIZES.values()) if size not in self._sizes]
+        sizes = packed.sizes
+        missing = [size for size in ("input", *_STATE_SIZES.values()) if size not in sizes]
         if missing:
             raise ValueError(f"packed: no parameter tells the size {missing[0]}, so the layer cannot be streamed")
         if isinstance(batch, bool) or not hasattr(batch, "__index__") or batch < 0:
             raise ValueError(f"batch: {batch!r} is no number of rows; expected a whole number")
         dtype = np.result_type(*packed.values())
-        self._weights = _Weights.of(packed, self._sizes, dtype)
-        self._x = np.zeros((1, batch, self._sizes["input"]), dtype)
-        self._y = np.zeros((1, batch, self._sizes["hidden"]), dtype)
-        self.state = {name: np.zeros((batch, self._sizes[size]), dtype) for name, size in _STATE_SIZES.items()}
+        self._x = np.zeros((1, batch, sizes["input"]), dtype)
+        self.state = {name: np.zeros((batch, sizes[size]), dtype) for name, size in _STATE_SIZES.items()}
+        self._steps = _steps_of_stream(_Weights.of(packed, sizes, dtype), sizes, self._x, self.state.copy())
 
     def reset(self):
         """Back to a state of zeros."""
@@ -767,10 +808,9 @@ class _Stream:
         if x_t.shape != self._x.shape[1:]:
             raise ValueError(f"x_t: expected shape {self._x.shape[1:]}, found {x_t.shape}")
         self._x[0] = x_t
-        final, _, _ = _forward(self._weights, self._sizes, self._x, self.state, None, False, self._y)
-        for name, array in final.items():
-            self.state[name][...] = array
-        return self._y[0].copy()
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            next(self._steps)
+        return self.state[OUTPUT].copy()
 
 
 def stream(packed, batch=1):

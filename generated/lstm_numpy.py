@@ -421,6 +421,48 @@ def _forward(weights, sizes, x, state, idle, taped, y):
     return final, states, data
 
 
+def _steps_of_stream(weights, sizes, x, state):
+    """One step whenever it is resumed, as `_forward` runs it: reads ``x``, keeps ``state`` in place."""
+    B = x.shape[1]
+    dtype = x.dtype
+    H = sizes["hidden"]
+    W_h_T = weights.W_h_T  # (H, 4 H)
+    W_x = weights.W_x  # (4 H, I)
+    b = weights.b  # (4 H,)
+    x_t = x[0]
+    ifog_x = np.empty((B, 4 * H), dtype)
+    h = state["h"]
+    ifog_sum = np.empty((B, 4 * H), dtype)
+    ifo = np.empty((B, 3 * H), dtype)
+    ifo_sum = ifog_sum[:, 0 : 3 * H]
+    g_tanh_c = np.empty((B, 2 * H), dtype)
+    g = g_tanh_c[:, 0:H]
+    g_sum = ifog_sum[:, 3 * H : 4 * H]
+    c_next = np.empty_like(state["c"])
+    f = ifo[:, H : 2 * H]
+    c = state["c"]
+    i_times_g = np.empty((B, H), dtype)
+    i = ifo[:, 0:H]
+    tanh_c = g_tanh_c[:, H : 2 * H]
+    h_next = np.empty_like(state["h"])
+    o = ifo[:, 2 * H : 3 * H]
+    while True:
+        np.dot(x_t, W_x.T, out=ifog_x)  # (1) (2) (3) (4): (B, 4 H)
+        ifog_x += b  # (1) (2) (3) (4): (B, 4 H)
+        np.dot(h, W_h_T, out=ifog_sum)  # (1) (2) (3) (4): (B, 4 H)
+        ifog_sum += ifog_x  # (1) (2) (3) (4): (B, 4 H)
+        _sigmoid(ifo_sum, out=ifo)  # (1) (2) (3): (B, 3 H)
+        np.tanh(g_sum, out=g)  # (4): (B, H)
+        np.multiply(f, c, out=c_next)  # (5): (B, H)
+        np.multiply(i, g, out=i_times_g)  # (5): (B, H)
+        c_next += i_times_g  # (5): (B, H)
+        np.tanh(c_next, out=tanh_c)  # (6a): (B, H)
+        np.multiply(o, tanh_c, out=h_next)  # (6): (B, H)
+        c[...] = c_next
+        h[...] = h_next
+        yield
+
+
 @np.errstate(over="ignore", divide="ignore", invalid="ignore")
 def _backward(weights, sizes, x, tape, idle, dy, dstate):
     """Every step, the last one first: returns gradients of parameters, inputs and initial states."""
@@ -749,17 +791,16 @@ class _Stream:
 
     def __init__(self, packed, batch):
         packed = pack(packed)
-        self._sizes = packed.sizes
-        missing = [size for size in ("input", *_STATE_SIZES.values()) if size not in self._sizes]
+        sizes = packed.sizes
+        missing = [size for size in ("input", *_STATE_SIZES.values()) if size not in sizes]
         if missing:
             raise ValueError(f"packed: no parameter tells the size {missing[0]}, so the layer cannot be streamed")
         if isinstance(batch, bool) or not hasattr(batch, "__index__") or batch < 0:
             raise ValueError(f"batch: {batch!r} is no number of rows; expected a whole number")
         dtype = np.result_type(*packed.values())
-        self._weights = _Weights.of(packed, self._sizes, dtype)
-        self._x = np.zeros((1, batch, self._sizes["input"]), dtype)
-        self._y = np.zeros((1, batch, self._sizes["hidden"]), dtype)
-        self.state = {name: np.zeros((batch, self._sizes[size]), dtype) for name, size in _STATE_SIZES.items()}
+        self._x = np.zeros((1, batch, sizes["input"]), dtype)
+        self.state = {name: np.zeros((batch, sizes[size]), dtype) for name, size in _STATE_SIZES.items()}
+        self._steps = _steps_of_stream(_Weights.of(packed, sizes, dtype), sizes, self._x, self.state.copy())
 
     def reset(self):
         """Back to a state of zeros."""
@@ -771,10 +812,9 @@ class _Stream:
         if x_t.shape != self._x.shape[1:]:
             raise ValueError(f"x_t: expected shape {self._x.shape[1:]}, found {x_t.shape}")
         self._x[0] = x_t
-        final, _, _ = _forward(self._weights, self._sizes, self._x, self.state, None, False, self._y)
-        for name, array in final.items():
-            self.state[name][...] = array
-        return self._y[0].copy()
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            next(self._steps)
+        return self.state[OUTPUT].copy()
 
 
 def stream(packed, batch=1):

@@ -325,6 +325,28 @@ def _forward(weights, sizes, x, state, idle, taped, y):
     return final, states, data
 
 
+def _steps_of_stream(weights, sizes, x, state):
+    """One step whenever it is resumed, as `_forward` runs it: reads ``x``, keeps ``state`` in place."""
+    B = x.shape[1]
+    dtype = x.dtype
+    H = sizes["hidden"]
+    W_hh_T = weights.W_hh_T  # (H, H)
+    W_xh = weights.W_xh  # (H, I)
+    b_h = weights.b_h  # (H,)
+    x_t = x[0]
+    h_x = np.empty((B, H), dtype)
+    h = state["h"]
+    h_next = np.empty_like(state["h"])
+    while True:
+        np.dot(x_t, W_xh.T, out=h_x)  # (1): (B, H)
+        h_x += b_h  # (1): (B, H)
+        np.matmul(h, W_hh_T, out=h_next)  # (1): (B, H)
+        h_next += h_x  # (1): (B, H)
+        np.tanh(h_next, out=h_next)  # (1): (B, H)
+        h[...] = h_next
+        yield
+
+
 @np.errstate(over="ignore", divide="ignore", invalid="ignore")
 def _backward(weights, sizes, x, tape, idle, dy, dstate):
     """Every step, the last one first: returns gradients of parameters, inputs and initial states."""
@@ -539,17 +561,16 @@ class _Stream:
 
     def __init__(self, packed, batch):
         packed = pack(packed)
-        self._sizes = packed.sizes
-        missing = [size for size in ("input", *_STATE_SIZES.values()) if size not in self._sizes]
+        sizes = packed.sizes
+        missing = [size for size in ("input", *_STATE_SIZES.values()) if size not in sizes]
         if missing:
             raise ValueError(f"packed: no parameter tells the size {missing[0]}, so the layer cannot be streamed")
         if isinstance(batch, bool) or not hasattr(batch, "__index__") or batch < 0:
             raise ValueError(f"batch: {batch!r} is no number of rows; expected a whole number")
         dtype = np.result_type(*packed.values())
-        self._weights = _Weights.of(packed, self._sizes, dtype)
-        self._x = np.zeros((1, batch, self._sizes["input"]), dtype)
-        self._y = np.zeros((1, batch, self._sizes["hidden"]), dtype)
-        self.state = {name: np.zeros((batch, self._sizes[size]), dtype) for name, size in _STATE_SIZES.items()}
+        self._x = np.zeros((1, batch, sizes["input"]), dtype)
+        self.state = {name: np.zeros((batch, sizes[size]), dtype) for name, size in _STATE_SIZES.items()}
+        self._steps = _steps_of_stream(_Weights.of(packed, sizes, dtype), sizes, self._x, self.state.copy())
 
     def reset(self):
         """Back to a state of zeros."""
@@ -561,10 +582,9 @@ class _Stream:
         if x_t.shape != self._x.shape[1:]:
             raise ValueError(f"x_t: expected shape {self._x.shape[1:]}, found {x_t.shape}")
         self._x[0] = x_t
-        final, _, _ = _forward(self._weights, self._sizes, self._x, self.state, None, False, self._y)
-        for name, array in final.items():
-            self.state[name][...] = array
-        return self._y[0].copy()
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            next(self._steps)
+        return self.state[OUTPUT].copy()
 
 
 def stream(packed, batch=1):

@@ -14,19 +14,20 @@ from symrnn.emit.legend import step_lines
 from symrnn.emit.numpy_text import WIDTH, collection
 from symrnn.emit.provenance import provenance
 from symrnn.emit.render import render
-from symrnn.emit.surface import surface
+from symrnn.emit.surface import DTYPE, surface
 from symrnn.plan.program import Program
 
 
-def c_module(program: Program, digest: str) -> str:
+def c_module(program: Program, digest: str, dtype: str = DTYPE) -> str:
     """The text of ``<cell>_c.py``.
 
     Args:
         program: the cell's plan.
         digest: of the interface; the library must repeat it.
+        dtype: what ``init_params`` makes unless told otherwise.
     """
     training = program.backward is not None
-    shown = surface(program)
+    shown = surface(program, dtype)
     sizes = program.cell.sizes
     streamed = dict.fromkeys((shown.input_size, *(size for _, size in shown.states)))
     context = {

@@ -24,10 +24,11 @@ from symrnn.emit.numpy_function import locals_of
 from symrnn.emit.numpy_header import header
 from symrnn.emit.numpy_names import RESERVED, identifier, size_names, total
 from symrnn.emit.numpy_scope import Locals
+from symrnn.emit.numpy_stream import StreamPrinter
 from symrnn.emit.numpy_text import INDENT, collection, commented
 from symrnn.emit.numpy_weights import Weights
 from symrnn.emit.render import render
-from symrnn.emit.surface import Surface, surface
+from symrnn.emit.surface import DTYPE, DTYPES, Surface, surface
 from symrnn.language.names import Allocator
 from symrnn.language.system import ONE, Role
 from symrnn.language.tree import PRIME, Reduce, names
@@ -49,8 +50,8 @@ class Code:
     body: tuple[str, ...]
 
 
-def numpy_module(program: Program) -> str:
-    """The text of ``<cell>_numpy.py``."""
+def numpy_module(program: Program, dtype: str = DTYPE) -> str:
+    """The text of ``<cell>_numpy.py``; ``dtype`` is what its ``init_params`` makes unless told otherwise."""
     nodes = [s.expression for f in program.functions for stage in f.stages for s in stage.statements]
     forward, backward, tangent = compiled(program)
     weights = _weights(program, program.forward, "")
@@ -58,17 +59,20 @@ def numpy_module(program: Program) -> str:
     found = [_locals(program, forward, weights)]
     output = program.cell.output
     printed = _forward(found[0], weights, output)
+    stream = StreamPrinter(_locals(program, forward, weights), weights).body()
     if backward is not None:
         found.append(_locals(program, backward, weights))
         body = BackwardPrinter(found[1], weights).body(program.cell.parameters)
     tangents = {v.name: v.of for v in program.tangent.system.variables if v.of and not v.name.endswith(PRIME)}
     pair = next(v.name for v in program.tangent.system.variables if v.of == output + PRIME).removesuffix(PRIME)
     context = {
-        "s": surface(program),
+        "s": surface(program, dtype),
+        "dtypes": tuple(collection("DTYPES = (", [f'"{each}"' for each in DTYPES["numpy"]], ")")),
         "header": header(program, found, [weights]),
         "helpers": helpers(nodes),
         "weights": _weight_lines(program, program.forward, weights),
         "forward": printed,
+        "stream": tuple(stream),
         "backward": Code((), tuple(body)) if backward is not None else False,
         "directions": (),
         "tangent": _forward(_locals(program, tangent, directions), directions, pair),
@@ -132,7 +136,7 @@ def _weight_lines(program: Program, function: Function, weights: Weights) -> tup
     """The body of the initialiser of the weights."""
     lines = [line for stage in function.once for line in _once(stage, function, weights, program.cell.sizes)]
     lines += [line for weight in weights.found for line in weight.lines]
-    return tuple(lines)
+    return tuple(lines or [f"{INDENT * 2}pass"])
 
 
 def _once(stage: Stage, function: Function, weights: Weights, sizes: Sequence[str]) -> list[str]:

@@ -13,6 +13,15 @@ from symrnn.language.functions import FUNCTIONS
 from symrnn.language.tree import Call, walk
 from symrnn.plan.program import Program
 
+DTYPE = "float32"
+"""What ``init_params`` makes where nobody says otherwise."""
+
+DTYPES = {
+    "numpy": ("float16", "float32", "float64", "longdouble", "complex64", "complex128", "clongdouble"),
+    "c": ("float32", "float64"),
+}
+"""What the kernels of each backend run in."""
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -41,6 +50,7 @@ class Surface:
         analytic: whether the complex step is valid everywhere.
         input_size: the size name of ``x``.
         constants: the lines of the module's constants.
+        dtype: what ``init_params`` makes unless told otherwise.
         sizes_given: the line of `param_shapes` that gathers sizes.
     """
 
@@ -57,10 +67,11 @@ class Surface:
     analytic: bool
     input_size: str
     constants: tuple[str, ...]
+    dtype: str
     sizes_given: tuple[str, ...]
 
 
-def surface(program: Program) -> Surface:
+def surface(program: Program, dtype: str = DTYPE) -> Surface:
     """The cell as its generated modules describe it."""
     cell = program.cell
     nodes = [part for equation in cell.equations for part in walk(equation.expression)]
@@ -81,6 +92,7 @@ def surface(program: Program) -> Surface:
         analytic=all(FUNCTIONS[node.function].analytic for node in nodes if isinstance(node, Call)),
         input_size=cell.size("x"),
         constants=_constants(program, parameters),
+        dtype=dtype,
         sizes_given=tuple(collection("sizes = {", given, "}", 1)),
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import symrnn
-from symrnn.emit.numpy_header import source_digest
+from symrnn.emit.provenance import source_digest
 from tests.emit.numpy_cells import CELLS, load, text
 
 ROOT = Path(__file__).parents[2]
