@@ -818,17 +818,21 @@ class _Stream:
     """A layer run step by step, its state kept in place; call it with ``x_t`` (B, input)."""
 
     def __init__(self, packed, batch):
-        packed = pack(packed)
-        sizes = packed.sizes
-        missing = [size for size in ("input", *_STATE_SIZES.values()) if size not in sizes]
+        self._packed = pack(packed)
+        sizes = self._packed.sizes
+        missing = [size for size in _STATE_SIZES.values() if size not in sizes]
         if missing:
             raise ValueError(f"packed: no parameter tells the size {missing[0]}, so the layer cannot be streamed")
         if isinstance(batch, bool) or not hasattr(batch, "__index__") or batch < 0:
             raise ValueError(f"batch: {batch!r} is no number of rows; expected a whole number")
-        dtype = np.result_type(*packed.values())
-        self._x = np.zeros((1, batch, sizes["input"]), dtype)
+        dtype = np.result_type(*self._packed.values())
         self.state = {name: np.zeros((batch, sizes[size]), dtype) for name, size in _STATE_SIZES.items()}
-        self._steps = _steps_of_stream(_Weights.of(packed, sizes, dtype), sizes, self._x, self.state.copy())
+        self._x = np.zeros((1, batch, sizes.get("input", 0)), dtype)
+        self._steps = self._begin()
+
+    def _begin(self):
+        weights = _Weights.of(self._packed, self._packed.sizes, self._x.dtype)
+        return _steps_of_stream(weights, self._packed.sizes, self._x, self.state.copy())
 
     def reset(self):
         """Back to a state of zeros."""
@@ -838,7 +842,10 @@ class _Stream:
     def __call__(self, x_t):
         x_t = np.asarray(x_t)
         if x_t.shape != self._x.shape[1:]:
-            raise ValueError(f"x_t: expected shape {self._x.shape[1:]}, found {x_t.shape}")
+            if "input" in self._packed.sizes or x_t.ndim != 2 or len(x_t) != self._x.shape[1]:
+                raise ValueError(f"x_t: expected shape {self._x.shape[1:]}, found {x_t.shape}")
+            self._x = np.zeros((1, *x_t.shape), self._x.dtype)  # no parameter tells the number of inputs
+            self._steps = self._begin()
         self._x[0] = x_t
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             next(self._steps)

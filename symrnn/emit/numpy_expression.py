@@ -58,6 +58,10 @@ class NumpyPrinter:
                 if exponent == 2:
                     return f"np.square({self(base)})"
                 return f"{self._wrapped(base, POWER + 1)} ** {_exponent(exponent)}"
+            case Call(function, arguments) if all(isinstance(a, Number | Constant) for a in arguments):
+                # Helpers take arrays; as a plain number again, the value widens no array.
+                values = ", ".join(f"np.full(1, {self(argument)}, float)" for argument in arguments)
+                return f"{FUNCTIONS[function].numpy}({values}).item()"
             case Call(function, arguments):
                 return f"{FUNCTIONS[function].numpy}({', '.join(self(argument) for argument in arguments)})"
             case Reduce(kind, Name(name)):

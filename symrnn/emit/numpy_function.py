@@ -89,9 +89,10 @@ class FunctionPrinter:
             head.insert(0, ", ".join(n for _, n in sizes) + " = " + ", ".join(f'sizes["{s}"]' for s, _ in sizes))
         dims = [name for name in ("T", "B") if uses(lines, name)]
         shapes = {("T", "B"): "T, B = x.shape[:2]", ("T",): "T = len(x)", ("B",): "B = x.shape[1]"}
-        head.insert(0, shapes[tuple(dims)])
         if uses(lines, "dtype"):
-            head.insert(1, "dtype = x.dtype")
+            head.insert(0, "dtype = x.dtype")
+        if dims:
+            head.insert(0, shapes[tuple(dims)])
         return tidy([*indented(head), *lines])
 
     def loop(self, scope: Scope, idle: list[str]) -> list[str]:
