@@ -237,16 +237,16 @@ class Function:
     name: str
     system: System
     states: tuple[tuple[str, str], ...]
-    once: tuple[Stage, ...]
-    before: tuple[Stage, ...]
-    loop: tuple[Stage, ...]
-    last: tuple[Stage, ...]
-    after: tuple[Stage, ...]
-    products: tuple[Product, ...]
-    sums: tuple[Sum, ...]
-    buffers: tuple[Buffer, ...]
     places: Mapping[str, Place]
     sizes: Mapping[str, str]
+    buffers: tuple[Buffer, ...] = ()
+    once: tuple[Stage, ...] = ()
+    before: tuple[Stage, ...] = ()
+    loop: tuple[Stage, ...] = ()
+    last: tuple[Stage, ...] = ()
+    after: tuple[Stage, ...] = ()
+    products: tuple[Product, ...] = ()
+    sums: tuple[Sum, ...] = ()
     fused: Fused | None = None
 
     @property
