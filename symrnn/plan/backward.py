@@ -30,7 +30,7 @@ from symrnn.language.tree import (
 )
 from symrnn.plan.forward import Phase
 from symrnn.plan.lower import LATER, Term, live, sum_of, terms_of
-from symrnn.plan.program import Product, Statement, Sum
+from symrnn.plan.vocabulary import Product, Statement, Sum
 
 SEED = "dy"
 """The caller's gradient of the output, one row per step."""

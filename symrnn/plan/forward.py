@@ -25,7 +25,7 @@ from symrnn.language.tree import (
     walk,
 )
 from symrnn.plan.lower import Term, sum_of, terms_of
-from symrnn.plan.program import Statement
+from symrnn.plan.vocabulary import Statement
 
 
 class Phase(IntEnum):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequenc
 
 from symrnn.language.names import Allocator
 from symrnn.language.tree import PRIME, Binary, Expression, MatVec, Name, Negate, Reduce, children, names, rebuild, walk
-from symrnn.plan.program import Accumulator, Form, Stage, Statement
+from symrnn.plan.vocabulary import Accumulator, Form, Stage, Statement
 
 LATER = "[t+1]"
 """Suffix of an operand's name that is read from the loop's previous iteration."""

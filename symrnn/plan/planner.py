@@ -19,7 +19,7 @@ from symrnn.language.tree import PRIME
 from symrnn.plan.backward import Saved, backward, tape
 from symrnn.plan.forward import Phases, classify, split
 from symrnn.plan.lower import stages
-from symrnn.plan.program import Function, Fused, Program
+from symrnn.plan.program import Program
 from symrnn.plan.storage import (
     backward_buffers,
     backward_places,
@@ -33,6 +33,7 @@ from symrnn.plan.storage import (
     vector_sizes,
 )
 from symrnn.plan.verify import verify, verify_phases, verify_rotation
+from symrnn.plan.vocabulary import Function, Fused
 
 
 def plan(derivation: Derivation, *, with_backward: bool = True) -> Program:

@@ -14,7 +14,7 @@ from symrnn.language.system import Role, System
 from symrnn.language.tree import PRIME, is_next
 from symrnn.plan.backward import Backward
 from symrnn.plan.forward import Phases
-from symrnn.plan.program import Buffer, Column, Extent, Kind, Place, Stage, Write, reductions
+from symrnn.plan.vocabulary import Buffer, Column, Extent, Kind, Place, Stage, Write, reductions
 
 OUTPUT = "y"
 """The caller's array of outputs, one row per step."""

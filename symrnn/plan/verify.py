@@ -1,7 +1,7 @@
 """The verifier: a plan in which something is read before it is written, or at another size, never reaches an emitter.
 
 Reads the statements of a pass or a whole `Function`; returns nothing, or raises `PlanError` naming stage and value. It
-shares no rule with the passes: what it knows is the vocabulary (`symrnn.plan.program`) alone.
+shares no rule with the passes: what it knows is the vocabulary (`symrnn.plan.vocabulary`) alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from symrnn.language.tree import names
 from symrnn.plan.backward import Backward
 from symrnn.plan.forward import Phases
 from symrnn.plan.lower import LATER
-from symrnn.plan.program import Buffer, Extent, Form, Function, Kind, Place, Stage, Statement, Write, reductions
+from symrnn.plan.vocabulary import Buffer, Extent, Form, Function, Kind, Place, Stage, Statement, Write, reductions
 
 _READS: dict[str, tuple[Kind, ...]] = {
     "once": (Kind.PARAMETER,),
