@@ -1,35 +1,30 @@
 """The backward function: the adjoint of a step, rotated into a loop; what the loop can do without is deferred.
 
-Reads the normal system of a step and its adjoint system; returns statements by phase, deferred products and sums, and
-what the tape stores. The rotation: the adjoint of a state at the end of step ``t`` is the forms ``Σ Wᵀ δ`` of step
+Reads the normal system of a step, its adjoint system and what the tape holds; returns statements by phase, deferred
+products and sums. The rotation: the adjoint of a state at the end of step ``t`` is the forms ``Σ Wᵀ δ`` of step
 ``t + 1`` plus an elementwise carry of step ``t + 1`` plus, for the output, the caller's gradient of step ``t``; so the
 forms of one step and the elementwise adjoint of the step before it share a stage.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, MutableMapping, Sequence
+from collections.abc import Collection, MutableMapping, Sequence
 from dataclasses import dataclass
 
-from symrnn.language.functions import FUNCTIONS
 from symrnn.language.names import Allocator
-from symrnn.language.normalise import has_form
-from symrnn.language.system import ONE, Equation, Role, System
+from symrnn.language.system import Equation, Role, System
 from symrnn.language.tree import (
     PRIME,
     Binary,
-    Call,
     Expression,
     MatVec,
     Name,
     Outer,
-    Reduce,
     integer,
     names,
-    walk,
 )
-from symrnn.plan.forward import Phase
 from symrnn.plan.lower import LATER, Term, live, sum_of, terms_of
+from symrnn.plan.tape import Saved
 from symrnn.plan.vocabulary import Product, Statement, Sum
 
 SEED = "dy"
@@ -57,14 +52,6 @@ class Carried:
 
 
 @dataclass(frozen=True)
-class Saved:
-    """What the backward function has of the forward function's values: name and reason for each."""
-
-    stored: tuple[tuple[str, str], ...]
-    recomputed: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
 class Backward:
     """The statements of the backward function by phase, and what is deferred.
 
@@ -89,56 +76,6 @@ class Backward:
     seed: str
     input_gradients: tuple[tuple[str, str], ...]
     outside: tuple[str, ...]
-
-
-def tape(system: System, adjoint: System, phase: Mapping[str, Phase]) -> Saved:
-    """Which values of the step its adjoint reads, and whether each is stored or computed again.
-
-    States and inputs are there anyway, values of parameters alone are packed. Of the rest, a value is computed again
-    where that takes arithmetic alone on values that are there, and no deferred product reads it.
-    """
-    read: dict[str, None] = {}
-    operands: dict[str, None] = {}
-    for equation in adjoint.equations:
-        read.update(dict.fromkeys(names(equation.expression)))
-        for node in walk(equation.expression):
-            if isinstance(node, Outer):
-                operands.update({node.left.name: None, node.right.name: None})
-    there = {v.name for v in system.variables if v.role in (Role.INPUT, Role.STATE, Role.NEXT, Role.PARAMETER)}
-    stored: list[tuple[str, str]] = []
-    recomputed: list[tuple[str, str]] = []
-    for equation in system.equations:
-        name = equation.target
-        if name in there or name not in read:
-            continue
-        if phase[name] is Phase.ONCE:
-            there.add(name)
-            continue
-        reason = _reason_to_store(equation, name in operands, there, system)
-        there.add(name)
-        if reason:
-            stored.append((name, reason))
-        else:
-            recomputed.append((name, "arithmetic on " + ", ".join(names(equation.expression))))
-    return Saved(tuple(stored), tuple(recomputed))
-
-
-def _reason_to_store(equation: Equation, operand: bool, there: set[str], system: System) -> str:
-    """Why the value of ``equation`` is stored; empty where it is cheaper to compute it again."""
-    if operand:
-        return "operand of a deferred product"
-    if has_form(equation.expression):
-        return "needs a matrix product"
-    if isinstance(equation.expression, Reduce) or system.size(equation.target) == ONE:
-        return "a scalar per row"
-    calls = [node.function for node in walk(equation.expression) if isinstance(node, Call)]
-    costly = [function for function in calls if FUNCTIONS[function].expensive]
-    if costly:
-        return f"{costly[0]} costs more than a load"
-    missing = [name for name in names(equation.expression) if name not in there]
-    if missing:
-        return f"{missing[0]} is not stored"
-    return ""
 
 
 def backward(

@@ -62,7 +62,8 @@ def plan_text(
         recomputed: values that the backward function computes again, with the reason for each.
     """
     lines = [f"{cell.name}: the plan", ""]
-    lines.append(f"T steps of B rows, one row for each sequence; a value has {' or '.join((*cell.sizes, '1'))} units.")
+    sizes = f"{', '.join(cell.sizes)} or 1"
+    lines.append(f"T steps of B rows, one row for each sequence; a value is a vector over units, of size {sizes}.")
     lines += [*_table(_LEGEND), ""]
     lines += [*_function_lines(forward), ""]
     if backward is not None:

@@ -1,7 +1,7 @@
 """The planner: from a derivation to a `Program`, pass by pass, each result verified.
 
 split     what leaves the loop (`symrnn.plan.forward`)
-tape      what the backward function will read, stored or computed again (`symrnn.plan.backward`)
+tape      what the backward function will read, stored or computed again (`symrnn.plan.tape`)
 rotate    the adjoint as a loop, products and sums deferred (`symrnn.plan.backward`)
 stages    statements grouped into fused stages (`symrnn.plan.lower`)
 storage   a place for every value that crosses stages (`symrnn.plan.storage`)
@@ -16,7 +16,7 @@ from symrnn.derive.record import Derivation
 from symrnn.language.names import Allocator
 from symrnn.language.system import System
 from symrnn.language.tree import PRIME
-from symrnn.plan.backward import Saved, backward, tape
+from symrnn.plan.backward import backward
 from symrnn.plan.forward import Phases, classify, split
 from symrnn.plan.lower import stages
 from symrnn.plan.program import Program
@@ -32,6 +32,7 @@ from symrnn.plan.storage import (
     stored,
     vector_sizes,
 )
+from symrnn.plan.tape import Saved, tape
 from symrnn.plan.verify import verify, verify_phases, verify_rotation
 from symrnn.plan.vocabulary import Function, Fused
 
