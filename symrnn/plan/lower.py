@@ -7,6 +7,7 @@ that). A stage ends where a form or a reduction reads something computed in it, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from types import MappingProxyType
 
 from symrnn.language.names import Allocator
 from symrnn.language.tree import PRIME, Binary, Expression, MatVec, Name, Negate, Reduce, children, names, rebuild, walk
@@ -57,6 +58,7 @@ def stages(
     prefix: str,
     sizes: MutableMapping[str, str],
     allocator: Allocator,
+    keeps: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Stage, ...]:
     """Group ``statements`` into stages.
 
@@ -65,10 +67,11 @@ def stages(
         prefix: of the stages' names: ``<prefix>_1``, ``<prefix>_2``, ….
         sizes: of every value; those of the accumulators join it.
         allocator: of the accumulators' names.
+        keeps: for a target, the value that is stored in its place in a row beyond its length: it must be there.
     """
     lowered = {statement.target: _Lowering(statement, sizes, allocator) for statement in statements}
     groups: dict[tuple[int, str], list[_Lowering]] = {}
-    for target, level in _levels(statements, sizes).items():
+    for target, level in _levels(statements, sizes, keeps).items():
         groups.setdefault((level, sizes[target]), []).append(lowered[target])
     result = []
     for number, ((_, size), parts) in enumerate(sorted(groups.items(), key=lambda item: item[0][0]), 1):
@@ -77,13 +80,36 @@ def stages(
     return tuple(result)
 
 
-def _levels(statements: Sequence[Statement], sizes: Mapping[str, str]) -> dict[str, int]:
-    """For each target the number of stages that must end before it can be computed."""
+def _levels(statements: Sequence[Statement], sizes: Mapping[str, str], keeps: Mapping[str, str]) -> dict[str, int]:
+    """For each target the number of stages that end before it is computed."""
+    waits: dict[str, list[tuple[str, int]]] = {}
     level: dict[str, int] = {}
     for statement in statements:
-        waits = _waits(statement.expression, sizes[statement.target], sizes)
-        level[statement.target] = max((level[name] + wait for name, wait in waits if name in level), default=0)
+        target = statement.target
+        waits[target] = [wait for wait in _waits(statement.expression, sizes[target], sizes) if wait[0] in level]
+        if target in keeps:
+            waits[target].append((keeps[target], 0))
+        level[target] = max((level[name] + wait for name, wait in waits[target]), default=0)
+    _sink(statements, waits, level)
     return level
+
+
+def _sink(statements: Sequence[Statement], waits: Mapping[str, list[tuple[str, int]]], level: dict[str, int]) -> None:
+    """Move arithmetic on what a step is given into the first stage that reads it: then it need not be stored for it.
+
+    Forms and reductions stay as early as they can be, where other work hides them.
+    """
+    given: set[str] = set()
+    for statement in statements:
+        plain = not any(isinstance(node, MatVec | Reduce) for node in walk(statement.expression))
+        if plain and all(name in given for name, _ in waits[statement.target]):
+            given.add(statement.target)
+    for target in reversed(level):
+        readers = [
+            (level[reader] - wait, wait) for reader, read in waits.items() for name, wait in read if name == target
+        ]
+        if target in given and readers and min(readers)[1] == 0:
+            level[target] = min(readers)[0]
 
 
 def _waits(node: Expression, size: str, sizes: Mapping[str, str]) -> Iterator[tuple[str, int]]:

@@ -112,7 +112,8 @@ def _backward(derivation: Derivation, forward: Function, saved: Saved, allocator
     sizes = {**forward.sizes, **vector_sizes(derivation.adjoint)}
     parts = backward(derivation.cell.normal, derivation.adjoint, derivation.cell.output, saved, sizes, allocator)
     verify_rotation(parts, forward)
-    loop = stages(parts.loop, "back", sizes, allocator)
+    keeps = {item.update: item.total for item in parts.carried}
+    loop = stages(parts.loop, "back", sizes, allocator, keeps)
     last = stages(parts.last, "initial", sizes, allocator)
     after = stages(parts.after, "deferred", sizes, allocator)
     buffers = backward_buffers(parts, loop, after, sizes)
