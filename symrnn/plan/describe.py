@@ -98,7 +98,8 @@ def _stage_lines(stage: Stage, function: Function) -> Iterator[str]:
         yield f"      accumulate {accumulator.name} = " + " + ".join(form.text for form in accumulator.forms)
     width = max((len(s.label) for s in stage.statements), default=0) + 2
     for statement in stage.statements:
-        yield f"      {f'({statement.label})':>{width}} {statement.target} = {to_text(statement.expression)}"
+        label = f"({statement.label})" if statement.label else ""
+        yield f"      {label:>{width}} {statement.target} = {to_text(statement.expression)}"
     stores: dict[str, list[str]] = {}
     for write in stage.writes:
         idle = f"; a finished row keeps {write.idle}" if write.idle else ""

@@ -15,7 +15,19 @@ from symrnn.language.tree import names
 from symrnn.plan.backward import Backward
 from symrnn.plan.forward import Phases
 from symrnn.plan.lower import LATER
-from symrnn.plan.vocabulary import Buffer, Extent, Form, Function, Kind, Place, Stage, Statement, Write, reductions
+from symrnn.plan.vocabulary import (
+    Buffer,
+    Extent,
+    Form,
+    Function,
+    Kind,
+    Place,
+    Stage,
+    Statement,
+    Write,
+    reduced,
+    reductions,
+)
 
 _READS: dict[str, tuple[Kind, ...]] = {
     "once": (Kind.PARAMETER,),
@@ -199,12 +211,12 @@ class _Verifier:
     def _statements(self, stage: Stage) -> None:
         sizes = self._function.sizes
         local = {accumulator.name for accumulator in stage.accumulators} | set(stage.reads)
-        reduced = reductions(stage)
         for statement in stage.statements:
+            whole = reduced(statement.expression)
             for name in names(statement.expression):
                 if name not in local:
                     raise self._fail(stage, f"{statement.target} reads {name} before it is computed")
-                if sizes[name] not in (stage.size, ONE) and name not in reduced:
+                if sizes[name] not in (stage.size, ONE) and name != whole:
                     raise self._fail(stage, f"{name} has {sizes[name]} units in a stage of {stage.size}")
             if sizes[statement.target] != stage.size:
                 raise self._fail(stage, f"{statement.target} is computed in a stage of {stage.size} units")
