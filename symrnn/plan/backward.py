@@ -249,7 +249,7 @@ class _Backward:
                 rest = self._products(equation, of, products)
                 if rest:
                     sums.append(self._sum(of, rest, equation, after))
-            elif role is not Role.STATE:
+            else:
                 after.append(_statement(equation))
             if role is Role.INPUT:
                 inputs.append((of, equation.target))

@@ -51,15 +51,10 @@ def buffer_places(buffers: Iterable[Buffer]) -> dict[str, Place]:
     return {column.value: Place(Kind.BUFFER, buffer.name) for buffer in buffers for column in buffer.columns}
 
 
-def crossing(parts: Iterable[Stage]) -> set[str]:
+def crossing(parts: Collection[Stage]) -> set[str]:
     """The values that a stage other than their own reads."""
-    parts = tuple(parts)
-    home = {s.target: stage.name for stage in parts for s in stage.statements}
-    found: set[str] = set()
-    for stage in parts:
-        reads = (*stage.reads, *stage.operands, *reductions(stage))
-        found.update(name for name in reads if name in home and home[name] != stage.name)
-    return found
+    computed = {statement.target for stage in parts for statement in stage.statements}
+    return {name for stage in parts for name in (*stage.reads, *stage.operands, *reductions(stage)) if name in computed}
 
 
 def forward_buffers(

@@ -98,6 +98,22 @@ def test_the_loop_holds_nothing_that_it_can_do_without(program: Program) -> None
     assert {s.target for stage in function.loop for s in stage.statements} <= stored | read
 
 
+def test_adjoints_that_lead_nowhere_are_left_out(written: Written) -> None:
+    program = written("h' = W @ x + tanh(0 * h)")
+    function = backward_of(program)
+    adjoint = {e.target for e in function.system.equations}
+    kept = {s.target for stage in function.stages for s in stage.statements}
+    assert {"dtanh_h", "delta_tanh_h"} & adjoint
+    assert not {"dtanh_h", "delta_tanh_h"} & kept
+
+
+def test_an_output_whose_adjoint_nothing_reads_only_carries_it(written: Written) -> None:
+    function = backward_of(written("h' = 0.5 + 0 * h\nc' = tanh(W @ x + U @ c)"))
+    targets = [s.target for stage in function.loop for s in stage.statements]
+    assert "held_h" in targets
+    assert "dh_out" not in targets
+
+
 def test_inputs_have_gradients_after_the_loop_and_a_cell_without_x_has_none(written: Written) -> None:
     place = Place(Kind.GRADIENT, "x")
     function = backward_of(written("h' = tanh(W @ x + U @ h)"))

@@ -104,6 +104,17 @@ def test_a_stage_of_scalars_and_one_row_are_called_so(written: Written) -> None:
     assert re.search(r"\n    once +1 row +m: 1\n", text)
 
 
+def test_places_are_named_as_a_reader_knows_them(planned: Planned) -> None:
+    text = str(planned("lstm"))
+    assert "store h' -> next h; a finished row keeps h\n" in text
+    assert "store h' -> y\n" in text
+    assert "store i, f, o, g, tanh_c -> saved (tape)\n" in text
+    assert "store carry_c_next -> carry of c; a finished row keeps dc_out\n" in text
+    assert "store dc_initial -> gradient of the initial c\n" in text
+    assert "store dx -> gradient of x\n" in text
+    assert "\n    saved    T*B rows (tape)  i, f, o, g, tanh_c: hidden\n" in text
+
+
 def test_inference_alone_has_no_backward_function_and_no_tape(written: Written) -> None:
     text = str(written("h' = tanh(U @ h + W @ x)", with_backward=False))
     assert "\nforward\n" in text

@@ -123,6 +123,8 @@ def test_arithmetic_on_what_is_given_waits_for_the_stage_that_reads_it() -> None
 
 def test_forms_and_what_a_form_reads_stay_where_they_are() -> None:
     assert targets(staged("q = 1 - h\nr = tanh(U @ h)\nh' = V @ r + W @ q")) == [["q", "r"], ["h'"]]
+    text = "q = 1 - h\nr = tanh(U @ h)\ns = tanh(V @ r)\nh' = W @ q + R @ s"
+    assert targets(staged(text)) == [["q", "r"], ["s"], ["h'"]]
     assert targets(staged("q = U @ h\nr = tanh(U @ h)\nh' = q + V @ r")) == [["q", "r"], ["h'"]]
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 import symrnn
+from symrnn.errors import PlanError
 from symrnn.language.text import to_text
+from symrnn.plan import planner
 from symrnn.plan.program import Kind, Program, Stage
 
 Planned = Callable[[str], Program]
@@ -31,6 +35,7 @@ UNUSUAL = {
     "one matrix twice": "h' = tanh(U @ h + U @ h + W @ x - W @ x)",
     "a matrix and its transpose": "h' = tanh(W @ x + U @ h + U.T @ tanh(U @ h))",
     "a reduction of x": "n = x / sqrt(mean(x**2) + 0.1)\nh' = tanh(U @ h + W @ n)",
+    "arithmetic inside a hoisted sum": "v = x * w\nh' = tanh(v + W @ x + U @ h)",
     "nothing but forms": "h' = U @ h - W @ x",
 }
 
@@ -41,6 +46,34 @@ def test_unusual_cells_have_plans_that_pass_the_verifier(written: Written, text:
     program = written(text, with_backward=with_backward)
     assert (program.backward is not None) is with_backward
     assert str(program)
+
+
+def reversed_loop(passed: Callable[..., Any]) -> Callable[..., Any]:
+    """The pass with its loop in the wrong order."""
+
+    def broken(*arguments: Any, **named: Any) -> Any:
+        result = passed(*arguments, **named)
+        return replace(result, loop=result.loop[::-1])
+
+    return broken
+
+
+@pytest.mark.parametrize(
+    ("name", "fault", "message"),
+    [
+        ("split", reversed_loop, "statement of h': reads"),
+        ("backward", reversed_loop, "statement of carry_c_next: reads"),
+        ("forward_writes", lambda _: lambda *_: {}, "forward, stage step_1: i_x is read"),
+        ("backward_writes", lambda _: lambda *_: {}, "backward, stage deferred_1: delta_i is read"),
+    ],
+)
+def test_a_pass_that_errs_is_stopped(
+    monkeypatch: pytest.MonkeyPatch, name: str, fault: Callable[..., Any], message: str
+) -> None:
+    derivation = symrnn.derive(symrnn.load("lstm"))
+    monkeypatch.setattr(planner, name, fault(getattr(planner, name)))
+    with pytest.raises(PlanError, match=f"^{message}"):
+        planner.plan(derivation)
 
 
 def test_sizes_other_than_hidden_reach_the_stages(planned: Planned) -> None:

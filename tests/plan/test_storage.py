@@ -57,6 +57,19 @@ def test_a_value_of_x_that_the_backward_function_reads_is_kept_once(written: Wri
     assert (kept.taped, kept.spans, kept.extent) == (True, True, Extent.SEQUENCE)
 
 
+def test_what_hoisting_alone_reads_is_not_stored(written: Written) -> None:
+    program = written("n = tanh(W @ x)\nm = n * n\nh' = m * h", with_backward=False)
+    assert buffers_of(program.forward)["hoisted"] == ["m"]
+
+
+def test_what_is_computed_again_is_not_looked_for_in_a_buffer_of_the_forward_function(written: Written) -> None:
+    program = written("z = sigmoid(W @ x + U @ h)\nq = 1 - z\nm = mean(q)\nh' = z * h + q * m")
+    assert "q" in dict(program.recomputed)
+    assert program.forward.places["q"] == Place(Kind.BUFFER, "work")
+    assert program.backward is not None
+    assert program.backward.places.get("q") != Place(Kind.BUFFER, "work")
+
+
 def test_what_crosses_the_stages_of_a_step_and_no_more_is_in_the_workspace(planned: Planned) -> None:
     program = planned("layernorm_lstm")
     work = buffers_of(program.forward)["work"]
