@@ -1,36 +1,31 @@
 """The backward function: the adjoint of a step, rotated into a loop; what the loop can do without is deferred.
 
-Reads the normal system of a step and its adjoint system; returns statements by phase, deferred products and sums, and
-what the tape stores. The rotation: the adjoint of a state at the end of step ``t`` is the forms ``Σ Wᵀ δ`` of step
+Reads the normal system of a step, its adjoint system and what the tape holds; returns statements by phase, deferred
+products and sums. The rotation: the adjoint of a state at the end of step ``t`` is the forms ``Σ Wᵀ δ`` of step
 ``t + 1`` plus an elementwise carry of step ``t + 1`` plus, for the output, the caller's gradient of step ``t``; so the
 forms of one step and the elementwise adjoint of the step before it share a stage.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Collection, MutableMapping, Sequence
 from dataclasses import dataclass
 
-from symrnn.language.functions import FUNCTIONS
 from symrnn.language.names import Allocator
-from symrnn.language.normalise import has_form
-from symrnn.language.system import ONE, Equation, Role, System
+from symrnn.language.system import Equation, Role, System
 from symrnn.language.tree import (
     PRIME,
     Binary,
-    Call,
     Expression,
     MatVec,
     Name,
     Outer,
-    Reduce,
     integer,
     names,
-    walk,
 )
-from symrnn.plan.forward import Phase
-from symrnn.plan.lower import LATER, Term, sum_of, terms_of
-from symrnn.plan.program import Product, Statement, Sum
+from symrnn.plan.lower import LATER, Term, live, sum_of, terms_of
+from symrnn.plan.tape import Saved
+from symrnn.plan.vocabulary import Product, Statement, Sum
 
 SEED = "dy"
 """The caller's gradient of the output, one row per step."""
@@ -57,16 +52,20 @@ class Carried:
 
 
 @dataclass(frozen=True)
-class Saved:
-    """What the backward function has of the forward function's values: name and reason for each."""
-
-    stored: tuple[tuple[str, str], ...]
-    recomputed: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
 class Backward:
-    """The statements of the backward function by phase, and what is deferred."""
+    """The statements of the backward function by phase, and what is deferred.
+
+    Attributes:
+        loop: one step; names that end in ``[t+1]`` are values of the loop's previous iteration.
+        last: the gradients of the initial states.
+        after: what deferred products, sums and the input's gradient need, row by row.
+        products: gradients of matrices.
+        sums: gradients of vectors.
+        carried: the states.
+        seed: the name of the caller's gradient of the output.
+        input_gradients: (input, value) pairs.
+        outside: the values of the loop that are stored for every step: later iterations or deferred work read them.
+    """
 
     loop: tuple[Statement, ...]
     last: tuple[Statement, ...]
@@ -76,56 +75,7 @@ class Backward:
     carried: tuple[Carried, ...]
     seed: str
     input_gradients: tuple[tuple[str, str], ...]
-
-
-def tape(system: System, adjoint: System, phase: Mapping[str, Phase]) -> Saved:
-    """Which values of the step its adjoint reads, and whether each is stored or computed again.
-
-    States and inputs are there anyway, values of parameters alone are packed. Of the rest, a value is computed again
-    where that takes arithmetic alone on values that are there, and no deferred product reads it.
-    """
-    read: dict[str, None] = {}
-    operands: dict[str, None] = {}
-    for equation in adjoint.equations:
-        read.update(dict.fromkeys(names(equation.expression)))
-        for node in walk(equation.expression):
-            if isinstance(node, Outer):
-                operands.update({node.left.name: None, node.right.name: None})
-    there = {v.name for v in system.variables if v.role in (Role.INPUT, Role.STATE, Role.NEXT, Role.PARAMETER)}
-    stored: list[tuple[str, str]] = []
-    recomputed: list[tuple[str, str]] = []
-    for equation in system.equations:
-        name = equation.target
-        if name in there or name not in read:
-            continue
-        if phase[name] is Phase.ONCE:
-            there.add(name)
-            continue
-        reason = _reason_to_store(equation, name in operands, there, system)
-        there.add(name)
-        if reason:
-            stored.append((name, reason))
-        else:
-            recomputed.append((name, "arithmetic on " + ", ".join(names(equation.expression))))
-    return Saved(tuple(stored), tuple(recomputed))
-
-
-def _reason_to_store(equation: Equation, operand: bool, there: set[str], system: System) -> str:
-    """Why the value of ``equation`` is stored; empty where it is cheaper to compute it again."""
-    if operand:
-        return "operand of a deferred product"
-    if has_form(equation.expression):
-        return "needs a matrix product"
-    if isinstance(equation.expression, Reduce) or system.size(equation.target) == ONE:
-        return "a scalar per row"
-    calls = [node.function for node in walk(equation.expression) if isinstance(node, Call)]
-    costly = [function for function in calls if FUNCTIONS[function].expensive]
-    if costly:
-        return f"{costly[0]} costs more than a load"
-    missing = [name for name in names(equation.expression) if name not in there]
-    if missing:
-        return f"{missing[0]} is not stored"
-    return ""
+    outside: tuple[str, ...]
 
 
 def backward(
@@ -138,6 +88,47 @@ def backward(
 ) -> Backward:
     """The phases of the backward function; new names join ``sizes``."""
     return _Backward(system, adjoint, output, saved, sizes, allocator).run()
+
+
+@dataclass(frozen=True)
+class _Chain:
+    """The adjoint of a state at the start of a step: linear forms, and terms that are taken unit by unit."""
+
+    state: str
+    label: str
+    forms: tuple[tuple[bool, MatVec, str], ...]
+    rest: tuple[Term, ...]
+
+
+@dataclass(frozen=True)
+class _Rotated:
+    """The statements of one state: its total at the head of a step, its carry at the tail, its initial gradient."""
+
+    carried: Carried
+    heads: tuple[Statement, ...]
+    tail: Statement
+    end: Statement
+
+
+@dataclass(frozen=True)
+class _Deferred:
+    """Everything outside the loop: statements over all rows, products, sums, gradients of inputs."""
+
+    after: tuple[Statement, ...]
+    products: tuple[Product, ...]
+    sums: tuple[Sum, ...]
+    inputs: tuple[tuple[str, str], ...]
+
+    @property
+    def reads(self) -> dict[str, None]:
+        """Every name that deferred work reads, in order."""
+        found: dict[str, None] = {}
+        for product in self.products:
+            found.update((name, None) for _, left in product.entries for name in (left, product.right))
+        found.update((item.value, None) for item in self.sums)
+        for statement in self.after:
+            found.update(dict.fromkeys(names(statement.expression)))
+        return found
 
 
 class _Backward:
@@ -157,87 +148,94 @@ class _Backward:
             v.of: v.name for v in adjoint.variables if v.name in adjoint.inputs and v.role is Role.ADJOINT
         }
         self._outgoing = {adjoint.by_name[name].of: name for name in adjoint.outputs}
-        self._rotated: list[str] = []
 
     def run(self) -> Backward:
+        chains = [self._chain(name.removesuffix(PRIME)) for name in self._system.outputs]
+        later = [operand for chain in chains for _, _, operand in chain.forms]
+        inside = self._ancestors({*later, *(name for c in chains for _, term in c.rest for name in names(term))})
+        deferred = self._deferred(inside)
+        outside = dict.fromkeys(later) | deferred.reads
         seed = self._fresh(SEED, self._system.size(self._output + PRIME))
-        carried, heads, tails, last = [], [], [], []
-        for name in self._system.outputs:
-            state = name.removesuffix(PRIME)
-            item, head, tail, end = self._rotate(state, seed)
-            carried.append(item)
-            heads += head
-            tails.append(tail)
-            last.append(end)
-        wanted = set(self._rotated) | {name for tail in tails for name in names(tail.expression)}
-        inside = self._ancestors(wanted)
-        body = [Statement(e.target, e.expression, e.label) for e in self._adjoint.equations if e.target in inside]
+        rotated = [self._rotate(chain, seed, outside) for chain in chains]
+        heads = [statement for item in rotated for statement in item.heads]
+        tails = [item.tail for item in rotated]
+        body = [_statement(equation) for equation in self._adjoint.equations if equation.target in inside]
         loop = [*heads, *self._again([*heads, *body, *tails]), *body, *tails]
-        after, products, sums, inputs = self._deferred(inside)
-        after = [*self._again(after), *after]
-        return Backward(tuple(loop), tuple(last), tuple(after), products, sums, tuple(carried), seed, inputs)
+        carried = tuple(item.carried for item in rotated)
+        roots = [name for item in carried for name in (item.update, item.total)]
+        loop = live(loop, [*roots, *outside])
+        targets = {statement.target for statement in loop}
+        return Backward(
+            loop=tuple(loop),
+            last=tuple(item.end for item in rotated),
+            after=deferred.after,
+            products=deferred.products,
+            sums=deferred.sums,
+            carried=carried,
+            seed=seed,
+            input_gradients=deferred.inputs,
+            outside=tuple(name for name in outside if name in targets),
+        )
 
     def _fresh(self, hint: str, size: str) -> str:
         name = self._allocator.fresh(hint)
         self._sizes[name] = size
         return name
 
-    def _rotate(self, state: str, seed: str) -> tuple[Carried, list[Statement], Statement, Statement]:
-        """The state's total adjoint (two statements for the output), its carry's update, its initial gradient."""
-        size = self._system.size(state + PRIME)
-        carry = self._fresh(f"carry_{state}", size)
+    def _chain(self, state: str) -> _Chain:
+        """What the adjoint system returns for ``state``; nothing where no equation reads it."""
         equation = self._adjoint.definition.get(self._outgoing.get(state, ""))
-        terms = terms_of(equation.expression) if equation else []
-        forms: list[Term] = []
+        if equation is None:
+            return _Chain(state, "", (), ())
+        forms: list[tuple[bool, MatVec, str]] = []
         rest: list[Term] = []
-        for sign, term in terms:
+        for sign, term in terms_of(equation.expression):
             if isinstance(term, MatVec) and isinstance(term.operand, Name):
-                self._rotated.append(term.operand.name)
-                forms.append((sign, MatVec(term.matrix, term.transposed, Name(term.operand.name + LATER))))
+                forms.append((sign, term, term.operand.name))
             else:
                 rest.append((sign, term))
-        label = equation.label if equation else ""
-        total = sum_of([*forms, (True, Name(carry))])
+        return _Chain(state, equation.label, tuple(forms), tuple(rest))
+
+    def _rotate(self, chain: _Chain, seed: str, outside: Collection[str]) -> _Rotated:
+        """The total adjoint of a state from the forms of step t + 1 and its carry; the carry's next value.
+
+        A row beyond its length holds its total until its last step comes, and contributes nothing to what is summed
+        over steps. So where the total is also an operand of forms or of deferred work, the two have separate names.
+        """
+        state = chain.state
+        size = self._system.size(state + PRIME)
+        carry = self._fresh(f"carry_{state}", size)
         incoming = self._incoming[state + PRIME]
         self._sizes[incoming] = size
-        if state == self._output:
+        forms: list[Term] = [
+            (sign, MatVec(form.matrix, form.transposed, Name(operand + LATER))) for sign, form, operand in chain.forms
+        ]
+        total = sum_of([*forms, (True, Name(carry))])
+        held, heads = incoming, []
+        if state == self._output or incoming in outside:
             held = self._fresh(f"held_{state}", size)
-            heads = [
-                Statement(held, total, label),
-                Statement(incoming, Binary("+", Name(held), Name(seed)), label),
-            ]
-        else:
-            held = incoming
-            heads = [Statement(held, total, label)]
+            whole = Binary("+", Name(held), Name(seed)) if state == self._output else Name(held)
+            heads = [Statement(incoming, whole, chain.label)]
         update = self._fresh(f"carry_{state}_next", size)
-        tail = Statement(update, sum_of(rest) if rest else integer(0), label)
         initial = self._fresh(f"d{state}_initial", size)
-        end = Statement(initial, total, label)
-        return Carried(state, carry, held, update, initial), heads, tail, end
+        return _Rotated(
+            Carried(state, carry, held, update, initial),
+            (Statement(held, total, chain.label), *heads),
+            Statement(update, sum_of(chain.rest) if chain.rest else integer(0), chain.label),
+            Statement(initial, total, chain.label),
+        )
 
     def _ancestors(self, wanted: set[str]) -> set[str]:
         """The targets of the adjoint that ``wanted`` depend on, themselves included."""
-        found: set[str] = set()
-        for equation in reversed(self._adjoint.equations):
-            if equation.target in wanted:
-                found.add(equation.target)
-                wanted = wanted | set(names(equation.expression))
-        return found
+        statements = [_statement(equation) for equation in self._adjoint.equations]
+        return {statement.target for statement in live(statements, wanted)}
 
     def _again(self, statements: Sequence[Statement]) -> list[Statement]:
         """The recomputed values that ``statements`` need, in the order of the forward step."""
-        wanted = {name for statement in statements for name in names(statement.expression)}
-        result: list[Statement] = []
-        for equation in reversed(self._system.equations):
-            if equation.target in self._recomputed and equation.target in wanted:
-                result.append(Statement(equation.target, equation.expression, equation.label))
-                wanted.update(names(equation.expression))
-        return result[::-1]
+        known = [_statement(e) for e in self._system.equations if e.target in self._recomputed]
+        return live(known, {name for statement in statements for name in names(statement.expression)})
 
-    def _deferred(
-        self, inside: set[str]
-    ) -> tuple[list[Statement], tuple[Product, ...], tuple[Sum, ...], tuple[tuple[str, str], ...]]:
-        """Everything outside the loop: statements over all rows, products, sums, gradients of inputs."""
+    def _deferred(self, inside: set[str]) -> _Deferred:
         after: list[Statement] = []
         products: dict[str, list[tuple[str, str, str]]] = {}
         sums: list[Sum] = []
@@ -246,23 +244,19 @@ class _Backward:
             if equation.target in inside:
                 continue
             of = self._adjoint.by_name[equation.target].of
-            role = self._system.by_name[of].role if of in self._system.by_name else None
-            if equation.target not in self._adjoint.outputs or role not in (Role.PARAMETER, Role.INPUT, Role.STATE):
-                after.append(Statement(equation.target, equation.expression, equation.label))
-            elif role is Role.INPUT:
-                after.append(Statement(equation.target, equation.expression, equation.label))
-                inputs.append((of, equation.target))
-            elif role is Role.PARAMETER:
+            role = self._system.by_name[of].role if equation.target in self._adjoint.outputs else None
+            if role is Role.PARAMETER:
                 rest = self._products(equation, of, products)
                 if rest:
                     sums.append(self._sum(of, rest, equation, after))
-        groups = tuple(
-            Product(
-                right, tuple((p, left) for p, left, _ in items), tuple(dict.fromkeys(label for _, _, label in items))
-            )
-            for right, items in products.items()
-        )
-        return after, groups, tuple(sums), tuple(inputs)
+            else:
+                after.append(_statement(equation))
+            if role is Role.INPUT:
+                inputs.append((of, equation.target))
+        stacked = tuple(_stack(right, items) for right, items in products.items())
+        wanted = [name for product in stacked for _, left in product.entries for name in (left, product.right)]
+        wanted += [*(item.value for item in sums), *(value for _, value in inputs)]
+        return _Deferred(tuple(live([*self._again(after), *after], wanted)), stacked, tuple(sums), tuple(inputs))
 
     def _products(self, equation: Equation, of: str, products: dict[str, list[tuple[str, str, str]]]) -> list[Term]:
         """Collect the outer products of a parameter's gradient; returns its other terms."""
@@ -283,3 +277,13 @@ class _Backward:
             after.append(Statement(name, expression, equation.label))
             expression = Name(name)
         return Sum(of, expression.name, equation.label)
+
+
+def _statement(equation: Equation) -> Statement:
+    return Statement(equation.target, equation.expression, equation.label)
+
+
+def _stack(right: str, items: Sequence[tuple[str, str, str]]) -> Product:
+    """The products of one right side as one; ``items`` are (parameter, left, label)."""
+    entries = tuple((parameter, left) for parameter, left, _ in items)
+    return Product(right, entries, tuple(dict.fromkeys(label for _, _, label in items)))

@@ -1,7 +1,7 @@
 """The forward function of a step: what leaves the loop, what stays, in which stages.
 
 Reads a normal `System` (a step, or a step beside its tangent); returns the statements of each phase. Nothing here
-knows which values the tape wants: storage is decided by `symrnn.plan.planner` once all phases are known.
+knows which values the tape wants: `symrnn.plan.storage` decides on places once all phases are known.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from symrnn.language.tree import (
     walk,
 )
 from symrnn.plan.lower import Term, sum_of, terms_of
-from symrnn.plan.program import Statement
+from symrnn.plan.vocabulary import Statement
 
 
 class Phase(IntEnum):
@@ -38,12 +38,11 @@ class Phase(IntEnum):
 
 @dataclass(frozen=True)
 class Phases:
-    """The statements of a forward function by phase, and the phase of every value of the system."""
+    """The statements of a forward function by phase, each in order of evaluation."""
 
     once: tuple[Statement, ...]
     before: tuple[Statement, ...]
     loop: tuple[Statement, ...]
-    phase_of: dict[str, Phase]
 
 
 def classify(system: System) -> dict[str, Phase]:
@@ -88,8 +87,7 @@ def split(system: System, sizes: MutableMapping[str, str], allocator: Allocator,
             expression = hoister.visit(expression)
             statements[Phase.BEFORE] += hoister.hoisted
         statements[kind].append(Statement(equation.target, expression, equation.label))
-    once, before, loop = (tuple(statements[kind]) for kind in Phase)
-    return Phases(once, before, loop, phase)
+    return Phases(*(tuple(statements[kind]) for kind in Phase))
 
 
 class _Hoister:

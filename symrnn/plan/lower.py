@@ -1,16 +1,17 @@
 """From equations to stages: linear forms become accumulators, statements are grouped by what they must wait for.
 
-Reads statements in order of evaluation; returns stages that do not yet write anything (`symrnn.plan.storage`). A stage
-ends where a form or a reduction reads something computed in it, or where the number of units changes.
+Reads statements in order of evaluation; returns stages that do not yet write anything (`symrnn.plan.storage` adds
+that). A stage ends where a form or a reduction reads something computed in it, or where the number of units changes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from types import MappingProxyType
 
 from symrnn.language.names import Allocator
 from symrnn.language.tree import PRIME, Binary, Expression, MatVec, Name, Negate, Reduce, children, names, rebuild, walk
-from symrnn.plan.program import Accumulator, Form, Stage, Statement
+from symrnn.plan.vocabulary import Accumulator, Form, Stage, Statement
 
 LATER = "[t+1]"
 """Suffix of an operand's name that is read from the loop's previous iteration."""
@@ -53,85 +54,119 @@ def live(statements: Sequence[Statement], roots: Iterable[str]) -> list[Statemen
 
 
 def stages(
-    statements: Sequence[Statement], prefix: str, sizes: MutableMapping[str, str], allocator: Allocator
+    statements: Sequence[Statement],
+    prefix: str,
+    sizes: MutableMapping[str, str],
+    allocator: Allocator,
+    keeps: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Stage, ...]:
-    """Group ``statements`` into stages named ``<prefix>_1``, ``<prefix>_2``, …; accumulators' sizes join ``sizes``."""
-    lowered = {statement.target: _lower(statement, sizes, allocator) for statement in statements}
-    level: dict[str, int] = {}
-    for statement in statements:
-        level[statement.target] = _level(statement, level, sizes)
-    groups: dict[tuple[int, str], list[str]] = {}
-    for statement in statements:
-        groups.setdefault((level[statement.target], sizes[statement.target]), []).append(statement.target)
+    """Group ``statements`` into stages.
+
+    Args:
+        statements: in order of evaluation.
+        prefix: of the stages' names: ``<prefix>_1``, ``<prefix>_2``, ….
+        sizes: of every value; those of the accumulators join it.
+        allocator: of the accumulators' names.
+        keeps: for a target, the value that is stored in its place in a row beyond its length: it must be there.
+    """
+    lowered = {statement.target: _Lowering(statement, sizes, allocator) for statement in statements}
+    groups: dict[tuple[int, str], list[_Lowering]] = {}
+    for target, level in _levels(statements, sizes, keeps).items():
+        groups.setdefault((level, sizes[target]), []).append(lowered[target])
     result = []
-    for number, key in enumerate(sorted(groups, key=lambda key: key[0]), 1):
-        parts = [lowered[target] for target in groups[key]]
-        accumulators = tuple(accumulator for _, found in parts for accumulator in found)
-        result.append(Stage(f"{prefix}_{number}", key[1], accumulators, tuple(s for s, _ in parts), ()))
+    for number, ((_, size), parts) in enumerate(sorted(groups.items(), key=lambda item: item[0][0]), 1):
+        accumulators = tuple(accumulator for part in parts for accumulator in part.accumulators)
+        result.append(Stage(f"{prefix}_{number}", size, accumulators, tuple(part.statement for part in parts), ()))
     return tuple(result)
 
 
-def _level(statement: Statement, level: Mapping[str, int], sizes: Mapping[str, str]) -> int:
-    """The earliest level at which everything that ``statement`` reads is there."""
-    waits = {0}
-    elementwise: dict[str, None] = {}
-    for node in walk(statement.expression):
-        if isinstance(node, MatVec | Reduce):
-            waits.update(level[name] + 1 for name in names(node.operand) if name in level)
-    _elementwise(statement.expression, elementwise)
-    for name in elementwise:
-        if name in level:
-            waits.add(level[name] + (sizes[name] != sizes[statement.target]))
-    return max(waits)
+def _levels(statements: Sequence[Statement], sizes: Mapping[str, str], keeps: Mapping[str, str]) -> dict[str, int]:
+    """For each target the number of stages that end before it is computed."""
+    waits: dict[str, list[tuple[str, int]]] = {}
+    level: dict[str, int] = {}
+    for statement in statements:
+        target = statement.target
+        waits[target] = [wait for wait in _waits(statement.expression, sizes[target], sizes) if wait[0] in level]
+        if target in keeps:
+            waits[target].append((keeps[target], 0))
+        level[target] = max((level[name] + wait for name, wait in waits[target]), default=0)
+    _sink(statements, waits, level)
+    return level
 
 
-def _elementwise(node: Expression, found: dict[str, None]) -> None:
-    """Collect the names that are read unit by unit, outside forms and reductions."""
-    if isinstance(node, Name):
-        found[node.name] = None
-    elif not isinstance(node, MatVec | Reduce):
-        for part in children(node):
-            _elementwise(part, found)
+def _sink(statements: Sequence[Statement], waits: Mapping[str, list[tuple[str, int]]], level: dict[str, int]) -> None:
+    """Move arithmetic on what a step is given into the first stage that reads it: then it need not be stored for it.
+
+    Forms and reductions stay as early as they can be, where other work hides them.
+    """
+    given: set[str] = set()
+    for statement in statements:
+        plain = not any(isinstance(node, MatVec | Reduce) for node in walk(statement.expression))
+        if plain and all(name in given for name, _ in waits[statement.target]):
+            given.add(statement.target)
+    for target in reversed(level):
+        readers = [
+            (level[reader] - wait, wait) for reader, read in waits.items() for name, wait in read if name == target
+        ]
+        if target in given and readers and min(readers)[1] == 0:
+            level[target] = min(readers)[0]
 
 
-def _lower(
-    statement: Statement, sizes: MutableMapping[str, str], allocator: Allocator
-) -> tuple[Statement, list[Accumulator]]:
-    """``statement`` with its linear forms replaced by accumulators; forms that only occur as a sum share one."""
-    found: list[Accumulator] = []
-    stem = statement.target.removesuffix(PRIME)
+def _waits(node: Expression, size: str, sizes: Mapping[str, str]) -> Iterator[tuple[str, int]]:
+    """What ``node`` reads in a stage of ``size``: each name with 1 where its stage must have ended, else 0."""
+    match node:
+        case MatVec(operand=operand) | Reduce(operand=operand):
+            yield from ((name, 1) for name in names(operand))
+        case Name(name):
+            yield name, int(sizes.get(name, size) != size)
+        case _:
+            for part in children(node):
+                yield from _waits(part, size, sizes)
 
-    def accumulate(forms: list[MatVec]) -> Name:
-        name = allocator.fresh(f"{stem}_sum")
-        sizes[name] = sizes[statement.target]
-        found.append(Accumulator(name, tuple(_form(form) for form in forms)))
-        return Name(name)
 
-    def visit(node: Expression) -> Expression:
+class _Lowering:
+    """A statement with its linear forms replaced by accumulators; forms that only occur as a sum share one.
+
+    Attributes:
+        accumulators: in order of appearance.
+        statement: what is left.
+    """
+
+    def __init__(self, statement: Statement, sizes: MutableMapping[str, str], allocator: Allocator) -> None:
+        self._size, self._stem = sizes[statement.target], statement.target.removesuffix(PRIME)
+        self._sizes, self._allocator = sizes, allocator
+        self.accumulators: list[Accumulator] = []
+        expression = statement.expression
+        if any(isinstance(node, MatVec) for node in walk(expression)):
+            expression = self._visit(expression)
+        self.statement = Statement(statement.target, expression, statement.label)
+
+    def _visit(self, node: Expression) -> Expression:
         if isinstance(node, MatVec):
-            return accumulate([node])
+            return self._accumulate([node])
         if isinstance(node, Binary) and node.op in "+-":
-            result: list[Term] = []
-            groups: dict[bool, list[MatVec]] = {True: [], False: []}
-            terms = terms_of(node)
-            for sign, term in terms:
-                if isinstance(term, MatVec):
-                    groups[sign].append(term)
-            done: set[bool] = set()
-            for sign, term in terms:
-                if not isinstance(term, MatVec):
-                    result.append((sign, visit(term)))
-                elif sign not in done:
-                    done.add(sign)
-                    result.append((sign, accumulate(groups[sign])))
-            return sum_of(result)
+            return self._sum(terms_of(node))
         parts = children(node)
-        return rebuild(node, tuple(visit(part) for part in parts)) if parts else node
+        return rebuild(node, tuple(self._visit(part) for part in parts)) if parts else node
 
-    expression = statement.expression
-    if any(isinstance(node, MatVec) for node in walk(expression)):
-        expression = visit(expression)
-    return Statement(statement.target, expression, statement.label), found
+    def _sum(self, terms: Sequence[Term]) -> Expression:
+        """One accumulator for the forms that are added and one for those subtracted, each where its first form stood."""
+        result: list[Term] = []
+        done: set[bool] = set()
+        for sign, term in terms:
+            if not isinstance(term, MatVec):
+                result.append((sign, self._visit(term)))
+            elif sign not in done:
+                done.add(sign)
+                alike = [other for its, other in terms if its == sign and isinstance(other, MatVec)]
+                result.append((sign, self._accumulate(alike)))
+        return sum_of(result)
+
+    def _accumulate(self, forms: Iterable[MatVec]) -> Name:
+        name = self._allocator.fresh(f"{self._stem}_sum")
+        self._sizes[name] = self._size
+        self.accumulators.append(Accumulator(name, tuple(_form(form) for form in forms)))
+        return Name(name)
 
 
 def _form(node: MatVec) -> Form:

@@ -1,16 +1,60 @@
 """The verifier: a plan in which something is read before it is written, or at another size, never reaches an emitter.
 
-Reads statements or a `Function`; returns what is known afterwards, or raises `PlanError` naming stage and value.
+Reads the statements of a pass or a whole `Function`; returns nothing, or raises `PlanError` naming stage and value. It
+shares no rule with the passes: what it knows is the vocabulary (`symrnn.plan.vocabulary`) alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from symrnn.errors import PlanError
 from symrnn.language.system import ONE
 from symrnn.language.tree import names
-from symrnn.plan.program import Extent, Function, Kind, Place, Stage, Statement, reductions
+from symrnn.plan.backward import Backward
+from symrnn.plan.forward import Phases
+from symrnn.plan.lower import LATER
+from symrnn.plan.vocabulary import (
+    Buffer,
+    Extent,
+    Form,
+    Function,
+    Kind,
+    Place,
+    Stage,
+    Statement,
+    Write,
+    reduced,
+    reductions,
+)
+
+_READS: dict[str, tuple[Kind, ...]] = {
+    "once": (Kind.PARAMETER,),
+    "before": (Kind.PARAMETER, Kind.INPUT),
+    "loop": (Kind.PARAMETER, Kind.INPUT, Kind.STATE, Kind.NEXT, Kind.SEED, Kind.CARRY),
+    "last": (Kind.PARAMETER, Kind.CARRY),
+    "after": (Kind.PARAMETER, Kind.INPUT, Kind.STATE, Kind.NEXT, Kind.SEED),
+}
+"""What each phase may read besides buffers."""
+
+_EXTENTS: dict[str, tuple[Extent, ...]] = {
+    "once": (Extent.ONCE,),
+    "before": (Extent.ONCE, Extent.SEQUENCE),
+    "loop": (Extent.ONCE, Extent.STEP, Extent.SEQUENCE),
+    "last": (Extent.ONCE,),
+    "after": (Extent.ONCE, Extent.SEQUENCE),
+}
+"""The buffers that have a row for each row of the phase."""
+
+_WRITES: dict[str, tuple[Kind | Extent, ...]] = {
+    "once": (Extent.ONCE,),
+    "before": (Extent.SEQUENCE,),
+    "loop": (Extent.STEP, Extent.SEQUENCE, Kind.NEXT, Kind.OUTPUT, Kind.CARRY),
+    "last": (Kind.GRADIENT,),
+    "after": (Extent.SEQUENCE, Kind.GRADIENT),
+}
+"""Where each phase may write."""
 
 
 def verify_order(statements: Iterable[Statement], known: set[str]) -> set[str]:
@@ -30,8 +74,36 @@ def verify_order(statements: Iterable[Statement], known: set[str]) -> set[str]:
     return known
 
 
+def verify_phases(phases: Phases, given: Iterable[str]) -> None:
+    """Check that a forward function's statements are in order, phase by phase, from the ``given`` names on.
+
+    Raises:
+        PlanError: a statement reads what a later one, or a later phase, assigns.
+    """
+    known = set(given)
+    for statements in (phases.once, phases.before, phases.loop):
+        known = verify_order(statements, known)
+
+
+def verify_rotation(parts: Backward, forward: Function) -> None:
+    """Check that a backward function's statements are in order, given what ``forward`` leaves behind.
+
+    Raises:
+        PlanError: a statement reads what nothing before it assigns and the tape does not hold.
+    """
+    again = {statement.target for statement in (*parts.loop, *parts.after)}
+    left = {name for name in _left_by(forward) if name not in again}
+    later = {name + LATER for name in parts.outside}
+    carried = {item.carry for item in parts.carried}
+    verify_order(parts.loop, left | later | carried | {parts.seed})
+    verify_order(parts.last, left | later | carried)
+    # What is computed again may be so twice: in the loop, and from the same values for the rows of deferred work.
+    outer = {statement.target for statement in parts.after}
+    verify_order(parts.after, left | {name for name in parts.outside if name not in outer})
+
+
 def verify(function: Function, source: Function | None = None) -> None:
-    """Check the stages of ``function``, phase by phase, against its places and buffers.
+    """Check the stages of ``function``, its fused loop too, phase by phase, against its places and buffers.
 
     Args:
         function: what to check.
@@ -40,61 +112,156 @@ def verify(function: Function, source: Function | None = None) -> None:
     Raises:
         PlanError: with the stage and the value.
     """
-    readable = {name for name, place in function.places.items() if place.kind not in (Kind.BUFFER, Kind.NEXT)}
-    if source is not None:
-        taped = {b.name for b in source.buffers if b.taped or b.extent is Extent.ONCE}
-        readable |= {n for n, p in function.places.items() if p.kind is Kind.BUFFER and p.array in taped}
-        readable |= {n for n, p in function.places.items() if p.kind is Kind.NEXT}
-    for phase, stages in function.phases:
-        for stage in stages:
-            _verify_stage(function, stage, readable, phase)
-            readable |= {write.value for write in stage.writes}
-    for product in function.products:
-        for name in (product.right, *(left for _, left in product.entries)):
-            _verify_deferred(function, name, readable)
-    for item in function.sums:
-        _verify_deferred(function, item.value, readable)
-    columns = [column.value for buffer in function.buffers for column in buffer.columns]
-    if len(columns) != len(set(columns)):
-        raise PlanError(f"{function.name}: a value has two columns")
+    found = [stage.name for stage in function.stages]
+    if twice := [name for name in found if found.count(name) > 1]:
+        raise PlanError(f"{function.name}: two stages are named {twice[0]}")
+    _Verifier(function, source).run()
+    if function.fused is not None:
+        variant = replace(function, before=function.fused.before, loop=function.fused.loop, fused=None)
+        _Verifier(variant, source).run()
 
 
-def _verify_stage(function: Function, stage: Stage, readable: set[str], phase: str) -> None:
-    def fail(text: str) -> PlanError:
-        return PlanError(f"{function.name}, stage {stage.name}: {text}")
-
-    written = {write.value for write in stage.writes}
-    for name in (*stage.reads, *reductions(stage)):
-        if name not in readable:
-            raise fail(f"{name} is read before it is stored")
-    for accumulator in stage.accumulators:
-        for form in accumulator.forms:
-            if form.operand in written and not form.later:
-                raise fail(f"{form.operand} is computed in the stage whose form reads it")
-            if not form.later and form.operand not in readable:
-                raise fail(f"the operand {form.operand} is read before it is stored")
-            if form.later and phase not in ("loop", "last"):
-                raise fail(f"{form.operand} of another step is read outside the loop")
-    local = {accumulator.name for accumulator in stage.accumulators} | set(stage.reads)
-    for statement in stage.statements:
-        for name in names(statement.expression):
-            if name not in local:
-                raise fail(f"{statement.target} reads {name} before it is computed")
-            if stage.size != ONE and function.sizes.get(name, stage.size) not in (stage.size, ONE):
-                raise fail(f"{name} has {function.sizes[name]} units in a stage of {stage.size}")
-        local.add(statement.target)
-    for write in stage.writes:
-        if write.value not in local:
-            raise fail(f"{write.value} is stored but not computed")
+def _left_by(forward: Function) -> Iterator[str]:
+    """The names whose values are there when a forward function has run."""
+    yield from (name for name, place in forward.places.items() if place.kind is not Kind.BUFFER)
+    for buffer in forward.buffers:
+        if buffer.taped or buffer.extent is Extent.ONCE:
+            yield from (column.value for column in buffer.columns)
 
 
-def _verify_deferred(function: Function, name: str, readable: set[str]) -> None:
-    place = function.places.get(name, Place(Kind.CARRY, ""))
-    spans = {b.name for b in function.buffers if b.extent is Extent.SEQUENCE}
-    foreign = place.kind is Kind.BUFFER and place.array not in {b.name for b in function.buffers}
-    if (
-        name not in readable
-        or place.kind is Kind.CARRY
-        or (place.kind is Kind.BUFFER and place.array not in spans and not foreign)
-    ):
-        raise PlanError(f"{function.name}: a deferred gradient reads {name}, which is not stored for every step")
+class _Verifier:
+    """Walks the phases of one function and keeps account of what can be read."""
+
+    def __init__(self, function: Function, source: Function | None) -> None:
+        self._function, self._source = function, source
+        self._own = {buffer.name: buffer for buffer in function.buffers}
+        self._buffers: dict[str, Buffer] = {buffer.name: buffer for buffer in source.buffers} if source else {}
+        self._buffers |= self._own
+        left = set(_left_by(source)) if source else set()
+        # A step of a forward function writes its next states before it reads them.
+        early = [n for n, p in function.places.items() if p.kind not in (Kind.BUFFER, Kind.NEXT)]
+        self._known = left | set(early)
+        self._gone: set[Place] = set()
+
+    def run(self) -> None:
+        self._columns()
+        for phase, stages in self._function.phases:
+            self._gone.clear()
+            for stage in stages:
+                self._stage(stage, phase)
+                self._known |= {write.value for write in stage.writes}
+                self._gone |= {write.place for write in stage.writes if write.place.kind is Kind.CARRY}
+        self._complete()
+        for product in self._function.products:
+            for name in (product.right, *(left for _, left in product.entries)):
+                self._deferred(name)
+        for item in self._function.sums:
+            self._deferred(item.value)
+
+    def _fail(self, stage: Stage | None, text: str) -> PlanError:
+        place = self._function.name + (f", stage {stage.name}" if stage else "")
+        return PlanError(f"{place}: {text}")
+
+    def _columns(self) -> None:
+        columns = [column for buffer in self._function.buffers for column in buffer.columns]
+        values = [column.value for column in columns]
+        if twice := [value for value in values if values.count(value) > 1]:
+            raise self._fail(None, f"{twice[0]} has two columns")
+        for column in columns:
+            if self._function.sizes[column.value] != column.size:
+                raise self._fail(None, f"the column of {column.value} has {column.size} units")
+
+    def _stage(self, stage: Stage, phase: str) -> None:
+        for name in (*stage.reads, *reductions(stage)):
+            self._read(stage, phase, name)
+        for accumulator in stage.accumulators:
+            for form in accumulator.forms:
+                self._form(stage, phase, form)
+        self._statements(stage)
+        for write in stage.writes:
+            self._write(stage, phase, write)
+
+    def _read(self, stage: Stage, phase: str, name: str) -> None:
+        if name not in self._known:
+            raise self._fail(stage, f"{name} is read before it is stored")
+        place = self._function.places[name]
+        if place in self._gone:
+            raise self._fail(stage, f"{name} is read after an earlier stage has replaced it")
+        if place.kind is Kind.BUFFER:
+            fits = self._buffers[place.array].extent in _EXTENTS[phase]
+        else:
+            fits = place.kind in _READS[phase]
+        if not fits:
+            raise self._fail(stage, f"{name} in {place.kind} {place.array} has no row for each row of phase {phase}")
+
+    def _form(self, stage: Stage, phase: str, form: Form) -> None:
+        shape = self._function.system.by_name[form.matrix].shape
+        expected = (self._function.sizes[form.operand], stage.size)
+        if (shape if form.transposed else shape[::-1]) != expected:
+            raise self._fail(stage, f"{form.text} does not give {stage.size} units")
+        if not form.later:
+            if form.operand in stage.local:
+                raise self._fail(stage, f"{form.operand} is computed in the stage whose form reads it")
+            self._read(stage, phase, form.operand)
+        elif phase not in ("loop", "last"):
+            raise self._fail(stage, f"{form.operand} of another step is read outside the loop")
+        elif not self._every_step(form.operand):
+            raise self._fail(stage, f"{form.operand} of another step is read but not stored for every step")
+
+    def _statements(self, stage: Stage) -> None:
+        sizes = self._function.sizes
+        local = {accumulator.name for accumulator in stage.accumulators} | set(stage.reads)
+        for statement in stage.statements:
+            whole = reduced(statement.expression)
+            for name in names(statement.expression):
+                if name not in local:
+                    raise self._fail(stage, f"{statement.target} reads {name} before it is computed")
+                if sizes[name] not in (stage.size, ONE) and name != whole:
+                    raise self._fail(stage, f"{name} has {sizes[name]} units in a stage of {stage.size}")
+            if sizes[statement.target] != stage.size:
+                raise self._fail(stage, f"{statement.target} is computed in a stage of {stage.size} units")
+            local.add(statement.target)
+
+    def _write(self, stage: Stage, phase: str, write: Write) -> None:
+        kind = write.place.kind
+        if write.value not in stage.local:
+            raise self._fail(stage, f"{write.value} is stored but not computed")
+        if kind is Kind.BUFFER and self._function.places[write.value] != write.place:
+            raise self._fail(stage, f"{write.value} is stored in {write.place.array}, where nothing reads it")
+        to = self._buffers[write.place.array].extent if kind is Kind.BUFFER else kind
+        if to not in _WRITES[phase]:
+            raise self._fail(stage, f"phase {phase} stores {write.value} in {kind} {write.place.array}")
+        if kind in (Kind.NEXT, Kind.CARRY) and not write.idle:
+            raise self._fail(stage, f"{write.value} of a row beyond its length must stand still")
+        if to in (Extent.SEQUENCE, Kind.OUTPUT) and write.idle:
+            raise self._fail(stage, f"{write.value} of a row beyond its length must be zero")
+
+    def _complete(self) -> None:
+        """Each state moves once in a step, and the caller's arrays are written once."""
+        function, forward = self._function, self._source is None
+        moved = [write.place for stage in function.loop for write in stage.writes]
+        for state, _ in function.states:
+            if moved.count(Place(Kind.NEXT if forward else Kind.CARRY, state)) != 1:
+                raise self._fail(None, f"a step does not store {state} exactly once")
+        if forward and sum(place.kind is Kind.OUTPUT for place in moved) != 1:
+            raise self._fail(None, "a step does not store its output exactly once")
+        initial = [write.place for stage in function.last for write in stage.writes]
+        for state, _ in function.states:
+            if not forward and initial.count(Place(Kind.GRADIENT, state)) != 1:
+                raise self._fail(None, f"the gradient of the initial {state} is not stored exactly once")
+
+    def _deferred(self, name: str) -> None:
+        place = self._function.places.get(name)
+        fits = place is not None and place.kind in (Kind.INPUT, Kind.STATE, Kind.NEXT, Kind.SEED)
+        if name not in self._known or not (fits or self._every_step(name)):
+            raise self._fail(None, f"a deferred gradient reads {name}, which is not stored for every step")
+
+    def _every_step(self, name: str) -> bool:
+        """Whether a buffer has ``name`` for all T·B rows."""
+        place = self._function.places.get(name)
+        return (
+            place is not None
+            and place.kind is Kind.BUFFER
+            and self._buffers[place.array].extent is Extent.SEQUENCE
+            and (place.array in self._own or self._buffers[place.array].taped)
+        )

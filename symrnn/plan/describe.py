@@ -1,0 +1,158 @@
+"""The text of a plan, in which a person follows what the kernels do.
+
+Reads the functions of a program and what the tape holds; returns lines. Leaves out: the derivation behind the equations,
+whose numbers the statements carry (`symrnn.derive.sections`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+from symrnn.language.cell import Cell
+from symrnn.language.system import ONE
+from symrnn.language.text import to_text
+from symrnn.plan.cost import Count, function_cost, product_cost, stage_cost, state_cost, tape_cost
+from symrnn.plan.vocabulary import FUSED_ROWS, Buffer, Extent, Function, Kind, Place, Stage
+
+_LEGEND = (
+    ("hoisted", "taken out of the loop, because no state enters: computed for all steps at once"),
+    ("stage", "one pass over rows and units: accumulate, compute, store; all else stays in registers"),
+    ("accumulate", "a sum of linear forms; those of one operand in one stage are one stacked matrix product"),
+    ("tape", "what the forward function stores for the backward function, besides x and the states"),
+    ("[t+1]", "stored by the iteration before in the backward loop, which is the later step; zero in the first"),
+    ("carry", "what one iteration of the backward loop hands to the next"),
+    ("deferred", "computed from what the loop stored, for all steps at once"),
+    ("finished row", "one whose sequence has ended: it stores zero, or the value that is named"),
+    ("cost", "multiply-adds of matrix products, for one row"),
+)
+
+_PHASES = {
+    "once": "once per parameter set: one row",
+    "before": "hoisted, before the loop: T*B rows at a time",
+    "loop": "loop, for each step: B rows at a time",
+    "last": "after the loop: B rows at a time",
+    "after": "deferred, after the loop: T*B rows at a time",
+}
+
+_ORDER = {"forward": "t = 0 … T-1", "backward": "t = T-1 … 0"}
+
+_PLACES = {
+    Kind.NEXT: "next {}",
+    Kind.OUTPUT: "{}",
+    Kind.CARRY: "carry of {}",
+    Kind.BUFFER: "{}",
+}
+
+
+def plan_text(
+    cell: Cell,
+    forward: Function,
+    backward: Function | None,
+    saved: Sequence[tuple[str, str]],
+    recomputed: Sequence[tuple[str, str]],
+) -> str:
+    """The plan of a cell.
+
+    Args:
+        cell: for its name and sizes.
+        forward: its forward function.
+        backward: its backward function, where there is one.
+        saved: values that the tape stores, with the reason for each.
+        recomputed: values that the backward function computes again, with the reason for each.
+    """
+    lines = [f"{cell.name}: the plan", ""]
+    sizes = f"{', '.join(cell.sizes)} or 1"
+    lines.append(f"T steps of B rows, one row for each sequence; a value is a vector over units, of size {sizes}.")
+    lines += [*_table(_LEGEND), ""]
+    lines += [*_function_lines(forward), ""]
+    if backward is not None:
+        lines += [*_function_lines(backward), ""]
+        lines += _tape_lines(forward, saved, recomputed)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _function_lines(function: Function) -> Iterator[str]:
+    yield function.name
+    yield f"  cost: T*B*({function_cost(function)})"
+    for phase, stages in function.phases:
+        if stages:
+            yield f"  {_PHASES[phase]}" + (f", {_ORDER[function.name]}" if phase == "loop" else "")
+            yield from (line for stage in stages for line in _stage_lines(stage, function))
+    if function.fused is not None:
+        yield (
+            f"  fused: instead of hoisting and the loop, where a step has {FUSED_ROWS} rows or more, "
+            "or there is one step only (C kernels)"
+        )
+        stages = (*function.fused.before, *function.fused.loop)
+        yield from (line for stage in stages for line in _stage_lines(stage, function))
+    yield from _gradient_lines(function)
+    yield "  buffers"
+    yield from _table([_buffer_row(buffer) for buffer in function.buffers], indent=4)
+
+
+def _stage_lines(stage: Stage, function: Function) -> Iterator[str]:
+    units = "one scalar per row" if stage.size == ONE else f"{stage.size} units"
+    yield f"    stage {stage.name}: {units}{_cost(stage_cost(stage, function))}"
+    for accumulator in stage.accumulators:
+        yield f"      accumulate {accumulator.name} = " + " + ".join(form.text for form in accumulator.forms)
+    width = max((len(s.label) for s in stage.statements), default=0) + 2
+    for statement in stage.statements:
+        label = f"({statement.label})" if statement.label else ""
+        yield f"      {label:>{width}} {statement.target} = {to_text(statement.expression)}"
+    stores: dict[str, list[str]] = {}
+    for write in stage.writes:
+        idle = f"; a finished row keeps {write.idle}" if write.idle else ""
+        stores.setdefault(_place(write.place, function) + idle, []).append(write.value)
+    yield from (f"      store {', '.join(values)} -> {to}" for to, values in stores.items())
+
+
+def _place(place: Place, function: Function) -> str:
+    if place.kind is Kind.GRADIENT:
+        initial = any(state == place.array for state, _ in function.states)
+        return f"gradient of {'the initial ' if initial else ''}{place.array}"
+    taped = place.kind is Kind.BUFFER and function.buffer(place.array).taped
+    return _PLACES[place.kind].format(place.array) + (" (tape)" if taped else "")
+
+
+def _gradient_lines(function: Function) -> Iterator[str]:
+    if function.products:
+        yield "  deferred matrix gradients: each one stacked product, a sum over T*B rows"
+    for product in function.products:
+        left = ", ".join(value for _, value in product.entries)
+        parameters = ", ".join(f"d{parameter}" for parameter, _ in product.entries)
+        labels = " ".join(f"({label})" for label in product.labels)
+        yield f"    [{left}] outer {product.right} -> {parameters}{_cost(product_cost(product, function))}  {labels}"
+    if function.sums:
+        yield "  deferred vector gradients: sums over T*B rows"
+    yield from _table([(f"sum {i.value}", f"-> d{i.parameter}", f"({i.label})") for i in function.sums], indent=4)
+
+
+def _tape_lines(
+    forward: Function, saved: Sequence[tuple[str, str]], recomputed: Sequence[tuple[str, str]]
+) -> Iterator[str]:
+    yield "tape"
+    yield f"  numbers: T*B*({tape_cost(forward)}) stored, and the states, (T + 1)*B*({state_cost(forward)})"
+    rows = [(name, "stored", why) for name, why in saved]
+    rows += [(name, "computed again", why) for name, why in recomputed]
+    yield from _table(rows)
+
+
+def _buffer_row(buffer: Buffer) -> tuple[str, str, str]:
+    rows = "1 row" if buffer.extent is Extent.ONCE else f"{buffer.extent} rows"
+    groups = groupby(buffer.columns, key=lambda column: column.size)
+    columns = " | ".join(f"{', '.join(c.value for c in group)}: {size}" for size, group in groups)
+    return buffer.name, rows + (" (tape)" if buffer.taped else ""), columns
+
+
+def _cost(count: Count) -> str:
+    return f", cost {count}" if count else ""
+
+
+def _table(rows: Iterable[tuple[str, ...]], indent: int = 2) -> Iterator[str]:
+    """Rows in aligned columns; the last is as long as it is."""
+    rows = tuple(rows)
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)] if rows else []
+    for row in rows:
+        cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)]
+        yield " " * indent + "  ".join([*cells, row[-1]]).rstrip()

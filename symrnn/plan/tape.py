@@ -1,0 +1,74 @@
+"""The tape: what the backward function has of the forward function's values, and whether it is stored or computed again.
+
+Reads the normal system of a step and its adjoint system; returns `Saved`. Leaves out: where it is stored
+(`symrnn.plan.storage`), and states and inputs, which are there anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from symrnn.language.functions import FUNCTIONS
+from symrnn.language.normalise import has_form
+from symrnn.language.system import ONE, Equation, Role, System
+from symrnn.language.tree import Call, Outer, Reduce, names, walk
+from symrnn.plan.forward import Phase
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What the backward function has of the forward function's values: name and reason for each."""
+
+    stored: tuple[tuple[str, str], ...]
+    recomputed: tuple[tuple[str, str], ...]
+
+
+def tape(system: System, adjoint: System, phase: Mapping[str, Phase]) -> Saved:
+    """Which values of the step its adjoint reads, and whether each is stored or computed again.
+
+    States and inputs are there anyway, values of parameters alone are packed. Of the rest, a value is computed again
+    where that takes arithmetic alone on values that are there, and no deferred product reads it.
+    """
+    read: dict[str, None] = {}
+    operands: dict[str, None] = {}
+    for equation in adjoint.equations:
+        read.update(dict.fromkeys(names(equation.expression)))
+        for node in walk(equation.expression):
+            if isinstance(node, Outer):
+                operands.update({node.left.name: None, node.right.name: None})
+    there = {v.name for v in system.variables if v.role in (Role.INPUT, Role.STATE, Role.NEXT, Role.PARAMETER)}
+    stored: list[tuple[str, str]] = []
+    recomputed: list[tuple[str, str]] = []
+    for equation in system.equations:
+        name = equation.target
+        if name in there or name not in read:
+            continue
+        if phase[name] is Phase.ONCE:
+            there.add(name)
+            continue
+        reason = _reason_to_store(equation, name in operands, there, system)
+        there.add(name)
+        if reason:
+            stored.append((name, reason))
+        else:
+            recomputed.append((name, "arithmetic on " + ", ".join(names(equation.expression))))
+    return Saved(tuple(stored), tuple(recomputed))
+
+
+def _reason_to_store(equation: Equation, operand: bool, there: set[str], system: System) -> str:
+    """Why the value of ``equation`` is stored; empty where it is cheaper to compute it again."""
+    if operand:
+        return "operand of a deferred product"
+    if has_form(equation.expression):
+        return "needs a matrix product"
+    if isinstance(equation.expression, Reduce) or system.size(equation.target) == ONE:
+        return "a scalar per row"
+    calls = [node.function for node in walk(equation.expression) if isinstance(node, Call)]
+    costly = [function for function in calls if FUNCTIONS[function].expensive]
+    if costly:
+        return f"{costly[0]} costs more than a load"
+    missing = [name for name in names(equation.expression) if name not in there]
+    if missing:
+        return f"{missing[0]} is not stored"
+    return ""

@@ -1,0 +1,290 @@
+"""The kernel vocabulary: what a planned step is made of.
+
+A `Function` (forward, backward or tangent) runs in phases over time-major rows:
+
+    once      what depends on parameters alone: one row, computed when parameters are packed
+    before    hoisted: what depends on ``x`` and parameters, for all T·B rows at a time
+    loop      the stages of one step, in order; forward runs them from the first step to the last, backward in reverse
+    fused     before and loop once more, with the linear forms of ``x`` left in the sums of the loop: where a step has rows
+              enough to use weights several times, this saves the way of hoisted values through memory
+    last      after the loop, B rows: what the loop's rotation left over (gradients of initial states)
+    after     for all T·B rows at a time, of values that the loop stored
+    products  deferred matrix gradients: one matrix product over T·B rows for each stacked group
+    sums      deferred vector gradients: sums of stored values over T·B rows
+
+A `Stage` is the one kind of work: for a tile of rows and units, accumulate linear forms, run elementwise statements on
+them, write what others read. Holds no pass (`symrnn.plan.planner`), no text (`symrnn.plan.describe`) and nothing of any
+target language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from symrnn.language.system import System
+from symrnn.language.tree import Expression, Name, Reduce, names, walk
+
+
+class Extent(StrEnum):
+    """How many rows a buffer has."""
+
+    ONCE = "1"
+    STEP = "B"
+    SEQUENCE = "T*B"
+
+
+class Kind(StrEnum):
+    """Where a value lives while a phase runs."""
+
+    INPUT = "input"  # (T, B, size), the caller's: the layer's input
+    SEED = "seed"  # (T, B, size), the caller's: gradient of the output
+    OUTPUT = "output"  # (T, B, size), the caller's: what the function returns for each step
+    GRADIENT = "gradient"  # the caller's: gradient of the input (T, B, size), or of an initial state (B, size)
+    STATE = "state"  # (T + 1, B, size): a state when the step starts
+    NEXT = "next"  # the same array, a state when the step ends
+    PARAMETER = "parameter"  # the caller's; a vector is one row that every row reads
+    CARRY = "carry"  # (B, size): handed from one iteration of the loop to the next
+    BUFFER = "buffer"  # a column range of a `Buffer`
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value is read or written.
+
+    Attributes:
+        kind: which array.
+        array: the buffer's name, or the name of the caller's array: ``x``, a parameter, a state without prime.
+    """
+
+    kind: Kind
+    array: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """A range of a buffer's columns: one value."""
+
+    value: str
+    size: str
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """Values side by side, row by row: ``rows × (sum of the columns' sizes)``.
+
+    Attributes:
+        name: unique in its function.
+        extent: its rows.
+        columns: in order.
+        taped: whether the backward function reads it; it then belongs to the tape. A taped buffer of a step's values
+            shrinks to B rows when nothing is taped.
+        spans: whether all T·B rows are needed even when nothing is taped.
+        note: what it is for, in a few words.
+    """
+
+    name: str
+    extent: Extent
+    columns: tuple[Column, ...]
+    taped: bool = False
+    spans: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Form:
+    """``matrix @ operand``, or with its transpose.
+
+    Attributes:
+        later: the operand's row is that of the loop's previous iteration (backward: step t + 1). In the first
+            iteration there is none, and the form is zero.
+    """
+
+    matrix: str
+    transposed: bool
+    operand: str
+    later: bool = False
+
+    @property
+    def text(self) -> str:
+        """In the notation of cell files; a later operand carries ``[t+1]``."""
+        return f"{self.matrix}{'.T' if self.transposed else ''} @ {self.operand}{'[t+1]' if self.later else ''}"
+
+
+@dataclass(frozen=True)
+class Accumulator:
+    """A sum of linear forms that a stage keeps in registers; ``name`` is read by its statements."""
+
+    name: str
+    forms: tuple[Form, ...]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """``target = expression`` for each unit, over names of values and accumulators; a `Reduce` may be the whole of it.
+
+    Attributes:
+        label: of the equation it comes from; empty for bookkeeping of the plan.
+    """
+
+    target: str
+    expression: Expression
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Write:
+    """A value that leaves the stage.
+
+    Attributes:
+        place: where it goes.
+        idle: the value that a row beyond its length writes instead; empty for zero.
+    """
+
+    value: str
+    place: Place
+    idle: str = ""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Work on every row and unit at once: ``writes ← statements ← accumulators``.
+
+    Attributes:
+        name: an identifier, unique in the program.
+        size: units; ``1`` for a stage of scalars (reductions and what is computed from them).
+        accumulators: their sums of forms, in the order of their panels.
+        statements: in order.
+        writes: in order.
+    """
+
+    name: str
+    size: str
+    accumulators: tuple[Accumulator, ...]
+    statements: tuple[Statement, ...]
+    writes: tuple[Write, ...]
+
+    @cached_property
+    def local(self) -> tuple[str, ...]:
+        """Names that exist inside the stage alone: accumulators and targets."""
+        return (*(a.name for a in self.accumulators), *(s.target for s in self.statements))
+
+    @cached_property
+    def reads(self) -> tuple[str, ...]:
+        """Values loaded unit by unit (or broadcast), each once, in order; reduced vectors and idle values included."""
+        found: dict[str, None] = {}
+        for statement in self.statements:
+            found.update(dict.fromkeys(names(statement.expression)))
+        found.update((write.idle, None) for write in self.writes if write.idle)
+        found.update((write.value, None) for write in self.writes)
+        return tuple(name for name in found if name not in self.local)
+
+    @cached_property
+    def operands(self) -> tuple[str, ...]:
+        """Vectors that linear forms read, each once, in order."""
+        return tuple(dict.fromkeys(form.operand for a in self.accumulators for form in a.forms))
+
+
+@dataclass(frozen=True)
+class Product:
+    """A deferred product ``Σ over rows: left ⊗ right``, stacked: all entries share ``right``.
+
+    Attributes:
+        right: the value that gives the columns.
+        entries: (parameter, left value) pairs; the product of an entry is added to the parameter's gradient.
+        labels: of the equations they come from.
+    """
+
+    right: str
+    entries: tuple[tuple[str, str], ...]
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A deferred sum over rows: a parameter vector's gradient is the column sum of a stored value."""
+
+    parameter: str
+    value: str
+    label: str
+
+
+FUSED_ROWS = 16
+"""Rows of a step from which on its weights are used often enough to leave the linear forms of ``x`` in the loop.
+
+Fused, a step reads the panels of ``x`` once for every register tile of rows, and nothing is written; hoisted, a step writes
+and reads one row of sums for each of its rows. Weights in the second-level cache pay for three tiles of rows.
+"""
+
+
+@dataclass(frozen=True)
+class Fused:
+    """A function's ``before`` and ``loop`` with nothing taken out of the sums of the loop; the results are the same."""
+
+    before: tuple[Stage, ...]
+    loop: tuple[Stage, ...]
+
+
+@dataclass(frozen=True)
+class Function:
+    """One kernel: its phases, its storage, and where each value that crosses stages lives.
+
+    Attributes:
+        name: ``forward``, ``backward`` or ``tangent``.
+        system: the equations it runs, whose variables give every size.
+        states: (state without prime, value) pairs: forward, the value is the state's next one (``c'``); backward, it
+            is the carry, which starts as the gradient of the final state.
+        places: where each value that is not local to a stage is read.
+        sizes: the size name of every value, parameters' shapes left out.
+        fused: what may run in place of ``before`` and ``loop``; None where nothing of a sum is hoisted.
+    """
+
+    name: str
+    system: System
+    states: tuple[tuple[str, str], ...]
+    places: Mapping[str, Place]
+    sizes: Mapping[str, str]
+    buffers: tuple[Buffer, ...] = ()
+    once: tuple[Stage, ...] = ()
+    before: tuple[Stage, ...] = ()
+    loop: tuple[Stage, ...] = ()
+    last: tuple[Stage, ...] = ()
+    after: tuple[Stage, ...] = ()
+    products: tuple[Product, ...] = ()
+    sums: tuple[Sum, ...] = ()
+    fused: Fused | None = None
+
+    @property
+    def phases(self) -> tuple[tuple[str, tuple[Stage, ...]], ...]:
+        """The phases that are made of stages, in the order in which they run."""
+        return (
+            ("once", self.once),
+            ("before", self.before),
+            ("loop", self.loop),
+            ("last", self.last),
+            ("after", self.after),
+        )
+
+    @property
+    def stages(self) -> Iterator[Stage]:
+        """Every stage, in the order in which they run; those of the fused loop last."""
+        for _, stages in self.phases:
+            yield from stages
+        if self.fused is not None:
+            yield from (*self.fused.before, *self.fused.loop)
+
+    def buffer(self, name: str) -> Buffer:
+        """The buffer called ``name``."""
+        return next(buffer for buffer in self.buffers if buffer.name == name)
+
+
+def reduced(expression: Expression) -> str:
+    """The vector that a statement reduces, empty where it reduces none."""
+    return expression.operand.name if isinstance(expression, Reduce) and isinstance(expression.operand, Name) else ""
+
+
+def reductions(stage: Stage) -> tuple[str, ...]:
+    """The vectors that a stage of scalars reduces."""
+    return tuple(name for s in stage.statements for node in walk(s.expression) if (name := reduced(node)))

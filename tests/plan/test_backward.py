@@ -1,0 +1,174 @@
+"""The rotated loop, and what it leaves to be done for all steps at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import symrnn
+from symrnn.language.text import to_text
+from symrnn.language.tree import Outer, names, walk
+from symrnn.plan.program import Extent, Function, Kind, Place, Program, Stage
+
+Planned = Callable[[str], Program]
+Written = Callable[..., Program]
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def backward_of(program: Program) -> Function:
+    assert program.backward is not None
+    return program.backward
+
+
+def text_of(stages: tuple[Stage, ...], target: str) -> str:
+    return next(to_text(s.expression) for stage in stages for s in stage.statements if s.target == target)
+
+
+def forms_of(stages: tuple[Stage, ...]) -> list[str]:
+    return [form.text for stage in stages for a in stage.accumulators for form in a.forms]
+
+
+def test_the_carried_adjoint_is_forms_of_the_later_step_and_a_stored_carry(planned: Planned) -> None:
+    function = backward_of(planned("lstm"))
+    assert forms_of(function.loop) == [f"W_h{gate}.T @ delta_{gate}[t+1]" for gate in "ifog"]
+    assert text_of(function.loop, "held_h") == "held_h_sum + carry_h"
+    assert text_of(function.loop, "dh_out") == "held_h + dy"
+    assert text_of(function.loop, "dc_out") == "carry_c"
+    assert text_of(function.loop, "carry_c_next") == "dc_all * f"
+    assert text_of(function.loop, "carry_h_next") == "0"
+
+
+def test_a_form_inside_a_step_is_not_rotated(planned: Planned) -> None:
+    first, second = backward_of(planned("gru")).loop
+    assert forms_of((first,)) == ["W_hz.T @ delta_z[t+1]", "W_hr.T @ delta_r[t+1]"]
+    assert forms_of((second,)) == ["W_hh.T @ delta_h_tilde"]
+    assert text_of((second,), "carry_h_next") == "dh_out * z + dr_h * r"
+
+
+def test_what_rotation_leaves_over_is_the_gradient_of_the_initial_state(program: Program) -> None:
+    function = backward_of(program)
+    rotated = [text for text in forms_of(function.loop) if text.endswith("[t+1]")]
+    assert sorted(forms_of(function.last)) == sorted(rotated)
+    places = [write.place for stage in function.last for write in stage.writes]
+    assert places == [Place(Kind.GRADIENT, state) for state, _ in function.states]
+
+
+def test_a_state_that_no_equation_reads_carries_nothing(written: Written) -> None:
+    function = backward_of(written("h' = tanh(W @ x)\nc' = tanh(V @ x + U @ h)"))
+    assert text_of(function.loop, "carry_c_next") == "0"
+    assert text_of(function.last, "dc_initial") == "carry_c"
+
+
+def test_no_outer_product_is_left_and_every_matrix_has_its_own(program: Program) -> None:
+    function = backward_of(program)
+    for stage in function.stages:
+        assert not [s for s in stage.statements for node in walk(s.expression) if isinstance(node, Outer)]
+    given = [
+        (function.system.by_name[e.target].of, node.left.name, node.right.name)
+        for e in function.system.equations
+        for node in walk(e.expression)
+        if isinstance(node, Outer)
+    ]
+    planned = [(parameter, left, p.right) for p in function.products for parameter, left in p.entries]
+    assert sorted(planned) == sorted(given)
+
+
+def test_products_of_one_right_side_are_one(program: Program) -> None:
+    rights = [product.right for product in backward_of(program).products]
+    assert len(rights) == len(set(rights))
+
+
+def test_every_parameter_that_reaches_a_state_has_a_gradient_and_it_is_deferred(program: Program) -> None:
+    function = backward_of(program)
+    adjoint = function.system
+    expected = {adjoint.by_name[name].of for name in adjoint.outputs} & {v.name for v in program.cell.parameters}
+    found = {parameter for p in function.products for parameter, _ in p.entries} | {s.parameter for s in function.sums}
+    assert found == expected
+
+
+def test_the_loop_holds_nothing_that_it_can_do_without(program: Program) -> None:
+    function = backward_of(program)
+    stored = {write.value for stage in function.loop for write in stage.writes}
+    stored |= {write.idle for stage in function.loop for write in stage.writes}
+    read = {name for stage in function.loop for s in stage.statements for name in names(s.expression)}
+    read |= {name for stage in function.loop for name in stage.operands}
+    assert {s.target for stage in function.loop for s in stage.statements} <= stored | read
+
+
+def test_adjoints_that_lead_nowhere_are_left_out(written: Written) -> None:
+    program = written("h' = W @ x + tanh(0 * h)")
+    function = backward_of(program)
+    adjoint = {e.target for e in function.system.equations}
+    kept = {s.target for stage in function.stages for s in stage.statements}
+    assert {"dtanh_h", "delta_tanh_h"} & adjoint
+    assert not {"dtanh_h", "delta_tanh_h"} & kept
+
+
+def test_an_output_whose_adjoint_nothing_reads_only_carries_it(written: Written) -> None:
+    function = backward_of(written("h' = 0.5 + 0 * h\nc' = tanh(W @ x + U @ c)"))
+    targets = [s.target for stage in function.loop for s in stage.statements]
+    assert "held_h" in targets
+    assert "dh_out" not in targets
+
+
+def test_inputs_have_gradients_after_the_loop_and_a_cell_without_x_has_none(written: Written) -> None:
+    place = Place(Kind.GRADIENT, "x")
+    function = backward_of(written("h' = tanh(W @ x + U @ h)"))
+    assert place in [write.place for stage in function.after for write in stage.writes]
+    function = backward_of(written("h' = tanh(U @ h + b)"))
+    assert function.after == ()
+    assert forms_of(function.loop) == ["U.T @ delta_h[t+1]"]
+
+
+def test_a_shared_matrix_collects_all_its_products(written: Written) -> None:
+    function = backward_of(written("r = tanh(U @ h)\nh' = tanh(W @ x + U.T @ r)"))
+    entries = [(left, p.right) for p in function.products for parameter, left in p.entries if parameter == "U"]
+    assert sorted(entries) == [("delta_r", "h"), ("r", "delta_h")]
+
+
+def test_a_parameter_that_gates_is_summed_over_rows_of_a_value_with_a_name(written: Written) -> None:
+    function = backward_of(written("h' = tanh(W @ x + w * h)"))
+    (item,) = function.sums
+    assert (item.parameter, text_of(function.after, item.value)) == ("w", "delta_h * h")
+
+
+LINEAR = {
+    "the held total is an operand of the loop": "c' = U @ c + W @ x\nh' = tanh(c)",
+    "the held total is summed": "c' = 0.5 * c + W @ x + b\nh' = tanh(U @ c + V @ h)",
+    "each total is an operand of the other's": "h' = U @ c + 0.5 * h\nc' = V @ h + W @ x",
+    "the held total is kept across stages": "c' = 0.5 * c * tanh(V @ tanh(U @ h)) + W @ x\nh' = tanh(c + R @ x)",
+}
+
+
+@pytest.mark.parametrize("text", LINEAR.values(), ids=LINEAR)
+def test_what_a_finished_row_holds_is_counted_in_no_gradient(written: Written, text: str) -> None:
+    function = backward_of(written(text))
+    (delta,) = (b for b in function.buffers if b.extent is Extent.SEQUENCE)
+    kept = [w.idle for stage in function.loop for w in stage.writes if w.place.array == delta.name]
+    assert kept
+    assert not any(kept)
+
+
+@pytest.mark.parametrize("text", LINEAR.values(), ids=LINEAR)
+def test_a_shorter_row_has_the_gradients_that_it_has_alone(text: str) -> None:
+    cell = symrnn.Cell.from_equations(text, name="linear")
+    k = symrnn.build(cell, backend="numpy", dtype="float64")
+    rng = np.random.default_rng(5)
+    params = k.init_params(3, 4, seed=1, dtype="float64")
+    x, dy = rng.normal(size=(5, 1, 3)), rng.normal(size=(5, 1, 4))
+    dstate = {state: rng.normal(size=(1, 4)) for state in cell.states}
+
+    def gradients(x: Array, dy: Array, lengths: Array | None) -> Any:
+        _, _, tape = k.forward(params, x, lengths=lengths)
+        return k.backward(params, tape, dy, dstate)
+
+    ragged, alone = gradients(x, dy, np.array([2])), gradients(x[:2], dy[:2], None)
+    for name in params:
+        np.testing.assert_allclose(ragged.params[name], alone.params[name], rtol=1e-12, atol=1e-14)
+    for state in cell.states:
+        np.testing.assert_allclose(ragged.state[state], alone.state[state], rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(ragged.x[:2], alone.x, rtol=1e-12, atol=1e-14)
+    assert not ragged.x[2:].any()

@@ -1,0 +1,87 @@
+"""Costs: polynomials in the sizes, against counts that are made by hand or by numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from symrnn.plan.cost import Count, function_cost, product_cost, stage_cost, state_cost, tape_cost
+from symrnn.plan.program import Program
+
+Planned = Callable[[str], Program]
+SIZES = {"input": 3, "hidden": 5, "projection": 7, "1": 1}
+
+
+@pytest.mark.parametrize(
+    ("products", "text"),
+    [
+        ((), "0"),
+        ((("1",),), "1"),
+        ((("hidden", "1"), ("hidden",)), "2*hidden"),
+        ((("hidden", "hidden"), ("hidden", "input"), ("input", "hidden")), "2*input*hidden + hidden**2"),
+        ((("1",), ("other",), ("hidden",), ("input",)), "input + hidden + other + 1"),
+    ],
+)
+def test_a_count_collects_equal_products(products: tuple[tuple[str, ...], ...], text: str) -> None:
+    assert str(Count.of(*products)) == text
+
+
+def test_counts_add_and_have_values() -> None:
+    total = Count.of(("input", "hidden")) + Count.of(("hidden", "input"), ("hidden", "hidden"), ("1",))
+    assert str(total) == "2*input*hidden + hidden**2 + 1"
+    assert total.value(SIZES) == 2 * 3 * 5 + 5 * 5 + 1
+    assert not Count()
+    assert Count.of(("1",))
+
+
+@pytest.mark.parametrize(
+    ("name", "forward", "backward", "stored", "states"),
+    [
+        ("rnn", "input*hidden + hidden**2", "2*input*hidden + 2*hidden**2", "0", "hidden"),
+        ("lstm", "4*input*hidden + 4*hidden**2", "8*input*hidden + 8*hidden**2", "5*hidden", "2*hidden"),
+        ("gru", "3*input*hidden + 3*hidden**2", "6*input*hidden + 6*hidden**2", "4*hidden", "hidden"),
+        (
+            "projection_lstm",
+            "4*input*hidden + 5*hidden*projection",
+            "8*input*hidden + 10*hidden*projection",
+            "6*hidden",
+            "hidden + projection",
+        ),
+    ],
+)
+def test_costs_of_known_cells(
+    planned: Planned, name: str, forward: str, backward: str, stored: str, states: str
+) -> None:
+    program = planned(name)
+    assert program.backward is not None
+    assert str(function_cost(program.forward)) == forward
+    assert str(function_cost(program.backward)) == backward
+    assert str(tape_cost(program.forward)) == stored
+    assert str(state_cost(program.forward)) == states
+
+
+def test_a_backward_pass_takes_twice_its_forward_pass(program: Program) -> None:
+    """Each matrix is multiplied once more with an adjoint, and once to make its gradient."""
+    assert program.backward is not None
+    forward, backward = function_cost(program.forward), function_cost(program.backward)
+    assert str(forward + forward) == str(backward)
+
+
+def test_the_fused_loop_costs_the_same(program: Program) -> None:
+    fused = program.forward.fused
+    assert fused is not None
+    total = Count()
+    for stage in (*fused.before, *fused.loop):
+        total += stage_cost(stage, program.forward)
+    assert total == function_cost(program.forward)
+
+
+def test_a_product_costs_its_outer_products(planned: Planned) -> None:
+    function = planned("gru").backward
+    assert function is not None
+    assert {p.right: str(product_cost(p, function)) for p in function.products} == {
+        "x": "3*input*hidden",
+        "h": "2*hidden**2",
+        "r_h": "hidden**2",
+    }
