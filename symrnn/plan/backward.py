@@ -22,6 +22,7 @@ from symrnn.language.tree import (
     Outer,
     integer,
     names,
+    transform,
 )
 from symrnn.plan.lower import LATER, Term, live, sum_of, terms_of
 from symrnn.plan.tape import Saved
@@ -154,7 +155,8 @@ class _Backward:
         later = [operand for chain in chains for _, _, operand in chain.forms]
         inside = self._ancestors({*later, *(name for c in chains for _, term in c.rest for name in names(term))})
         deferred = self._deferred(inside)
-        outside = dict.fromkeys(later) | deferred.reads
+        again = {statement.target for statement in deferred.after}
+        outside = dict.fromkeys([*later, *(name for name in deferred.reads if name not in again)])
         seed = self._fresh(SEED, self._system.size(self._output + PRIME))
         rotated = [self._rotate(chain, seed, outside) for chain in chains]
         heads = [statement for item in rotated for statement in item.heads]
@@ -168,13 +170,24 @@ class _Backward:
         return Backward(
             loop=tuple(loop),
             last=tuple(item.end for item in rotated),
-            after=deferred.after,
+            after=self._renamed(deferred.after, targets),
             products=deferred.products,
             sums=deferred.sums,
             carried=carried,
             seed=seed,
             input_gradients=deferred.inputs,
             outside=tuple(name for name in outside if name in targets),
+        )
+
+    def _renamed(self, after: Sequence[Statement], loop: Collection[str]) -> tuple[Statement, ...]:
+        """``after`` with other names for the values that the loop computes again too: each has a place of its own."""
+        names_of = {s.target: self._fresh(s.target, self._sizes[s.target]) for s in after if s.target in loop}
+
+        def rename(node: Expression) -> Expression:
+            return Name(names_of.get(node.name, node.name)) if isinstance(node, Name) else node
+
+        return tuple(
+            Statement(names_of.get(s.target, s.target), transform(s.expression, rename), s.label) for s in after
         )
 
     def _fresh(self, hint: str, size: str) -> str:

@@ -190,3 +190,21 @@ def test_that_gradient_is_the_same_in_every_unit() -> None:
         gradient = k.backward(params, tape, np.ones_like(y)).params["b"]
         assert gradient[0] != 0
         assert np.ptp(gradient) == 0
+
+
+def test_what_loop_and_deferred_work_both_compute_again_has_two_names() -> None:
+    text = "c' = softsign(c)\nh' = sigmoid(c') * h + (1 - sigmoid(c')) * hard_tanh(leaky_relu(1 / (1.5 + (W @ x)**2)))"
+    cell = symrnn.Cell.from_equations(text, name="again")
+    function = backward_of(symrnn.program(cell))
+    targets = [s.target for stage in (*function.loop, *function.after) for s in stage.statements]
+    assert len(targets) == len(set(targets))
+    stored = [write.value for stage in function.stages for write in stage.writes if write.place.kind is Kind.BUFFER]
+    assert len(stored) == len(set(stored))
+    x = np.ones((3, 2, 2), np.float32)
+    gradients = []
+    for backend in ("numpy", "c"):
+        k = symrnn.build(cell, backend)
+        params = k.init_params(2, 5, seed=1)
+        y, _, tape = k.forward(params, x)
+        gradients.append(k.backward(params, tape, np.ones_like(y)).params["W"])
+    np.testing.assert_allclose(*gradients, rtol=1e-5, atol=1e-7)
