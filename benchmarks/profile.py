@@ -1,0 +1,3 @@
+from __future__ import annotations
+def table(x): return ""
+def profile(*a): return None
