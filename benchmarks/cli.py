@@ -14,7 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import plot, profile, report
-from benchmarks.grid import CELLS, FULL, GRID, OWN_CELLS, QUICK, Mode, Point, load_cell, parse_point, parse_threads
+from benchmarks.grid import (
+    CELLS,
+    FULL,
+    GRID,
+    OWN_CELLS,
+    QUICK,
+    Mode,
+    Point,
+    available_cores,
+    load_cell,
+    parse_point,
+    parse_threads,
+    pin,
+)
 from benchmarks.machine import steering
 from benchmarks.participants import OPTIONAL, PEERS
 from benchmarks.peers import Plan, measure
@@ -53,17 +66,25 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_peers(peers: argparse.ArgumentParser) -> None:
     peers.add_argument(
-        "--cells", type=_several(_cell), default=CELLS, help=f"names or cell files, with commas (default: {','.join(CELLS)})"
+        "--cells",
+        type=_several(_cell),
+        default=CELLS,
+        help=f"names or cell files, with commas (default: {','.join(CELLS)})",
     )
     points = ",".join(point.text for point in GRID if not point.ragged)
     peers.add_argument(
-        "--points", type=_several(_reported(parse_point)), default=GRID, help=f"TxBxH, or ragged (default: {points},ragged)"
+        "--points",
+        type=_several(_reported(parse_point)),
+        default=GRID,
+        help=f"TxBxH, or ragged (default: {points},ragged)",
     )
     peers.add_argument(
         "--threads", type=_several(_reported(parse_threads)), default=None, help="numbers, or all (default: 1,all)"
     )
     peers.add_argument("--modes", type=_several(_mode), default=tuple(Mode), help="default: inference,training")
-    peers.add_argument("--peers", type=_several(_peer), default=PEERS, help=f"none, or some of {','.join(PEERS)} (default)")
+    peers.add_argument(
+        "--peers", type=_several(_peer), default=PEERS, help=f"none, or some of {','.join(PEERS)} (default)"
+    )
     peers.add_argument("--also", type=_several(_peer), default=(), help=f"slow ones: {','.join(OPTIONAL)}")
     peers.add_argument("--quick", action="store_true", help="three calls of each: whether it runs, not how fast")
     peers.add_argument("--json", type=Path, metavar="FILE", help="write the results for programs")
@@ -102,6 +123,7 @@ def _peers(arguments: argparse.Namespace) -> int:
 
 def _profile(arguments: argparse.Namespace) -> int:
     point = Point(arguments.T, arguments.B, arguments.H, input=arguments.I)
+    pin(available_cores()[:1])
     for mode in Mode:
         print(profile.table(profile.profile(arguments.cell, point, mode)))
     return 0
@@ -164,5 +186,7 @@ def _figure(text: str) -> Path:
     if path.suffix not in plot.FORMATS:
         raise argparse.ArgumentTypeError(f"{text!r} must end in one of {' '.join(plot.FORMATS)}")
     if importlib.util.find_spec("matplotlib") is None:
-        raise argparse.ArgumentTypeError('a plot needs matplotlib; install it with: python -m pip install -e ".[bench]"')
+        raise argparse.ArgumentTypeError(
+            'a plot needs matplotlib; install it with: python -m pip install -e ".[bench]"'
+        )
     return path

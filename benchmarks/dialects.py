@@ -112,7 +112,10 @@ def _indented(lines: Sequence[str]) -> list[str]:
 
 
 JAX = Dialect(
-    header="import jax as _jax\nimport jax.numpy as _np\nfrom jax import lax as _lax\nfrom functools import partial as _partial",
+    header=(
+        "from functools import partial as _partial\n\n"
+        "import jax as _jax\nimport jax.numpy as _np\nfrom jax import lax as _lax\n"
+    ),
     functions={
         "sigmoid": "_jax.nn.sigmoid",
         "tanh": "_np.tanh",

@@ -95,7 +95,9 @@ def instrument(text: str, precision: str) -> Instrumented:
     """
     functions = {f.name: f for f in _functions(text) if f.name.endswith(f"_{precision}") or f"_{precision}_" in f.name}
     entries = {f.name: _reached(f, functions) for f in functions.values() if f.exported}
-    phases = tuple(name for name, f in functions.items() if f.silent and any(name in called for called in entries.values()))
+    phases = tuple(
+        name for name, f in functions.items() if f.silent and any(name in called for called in entries.values())
+    )
     if not phases:
         raise CheckError(f"profile: no function of the generated file returns nothing in {precision}, so none is timed")
     callers = {name: tuple(entry for entry, called in entries.items() if name in called) for name in phases}

@@ -57,6 +57,8 @@ def _caches() -> dict[str, str]:
     """Size of each cache of a core, by its level and kind."""
     found = {}
     for entry in sorted(_CACHES.glob("index*")) if _CACHES.is_dir() else ():
-        level, kind, size = (entry.joinpath(name).read_text(encoding="ascii").strip() for name in ("level", "type", "size"))
+        level, kind, size = (
+            entry.joinpath(name).read_text(encoding="ascii").strip() for name in ("level", "type", "size")
+        )
         found[f"L{level} {kind.lower()}"] = size
     return found

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.grid import Mode, Point, Settings, available_cores
 from benchmarks.machine import describe
+from benchmarks.messages import Failed, Forget, Prepare, Ready
 from benchmarks.participants import (
     BANDWIDTH,
     ELEMENTWISE,
@@ -31,7 +32,6 @@ from benchmarks.race import Contestant, Worker, WorkerDied, race
 from benchmarks.record import Measured, Measurement, Record
 from benchmarks.statistics import Limit, limit, median
 from benchmarks.structure import flops, sizes_of, weight_traffic
-from benchmarks.messages import Failed, Forget, Prepare, Ready
 from symrnn.check.measure import error
 from symrnn.errors import CheckError
 
@@ -134,9 +134,7 @@ def _team(peers: Sequence[str], threads: int) -> Iterator[_Team]:
             worker.close()
 
 
-def _point(
-    plan: Plan, team: _Team, cell: str, point: Point, threads: int, progress: Progress
-) -> Iterator[Measurement]:
+def _point(plan: Plan, team: _Team, cell: str, point: Point, threads: int, progress: Progress) -> Iterator[Measurement]:
     """The measurements of one cell and point, all modes in one race: they share the limits."""
     title = f"{cell_of(cell).name} {point.text}, {threads} thread{'s' if threads > 1 else ''}"
     entries: dict[Mode, _Entry] = {}
@@ -205,7 +203,9 @@ def _compare(
     wrong = {name: found for name, found in entry.errors.items() if not found <= BOUND}
     if len(wrong) == len(entry.errors):
         found = ", ".join(f"{value:.2g} against {name}" for name, value in wrong.items())
-        raise CheckError(f"{_title(task)}: our result has errors of {found}; at most {BOUND:g} is right: nothing was timed")
+        raise CheckError(
+            f"{_title(task)}: our result has errors of {found}; at most {BOUND:g} is right: nothing was timed"
+        )
     for name, found in wrong.items():
         entry.left_out[name] = f"its result differs from ours and the others' by {found:.2g}"
         entry.contestants = [contestant for contestant in entry.contestants if contestant.name != name]

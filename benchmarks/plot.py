@@ -49,7 +49,8 @@ def _ratios(axes: Any, chosen: Sequence[Measurement], cells: Sequence[str], titl
         pairs = [(points.index(m.point.text), m.ratio) for m in chosen if m.cell == cell and m.ratio is not None]
         axes.plot([x for x, _ in pairs], [ratio for _, ratio in pairs], **_style(cells, cell))
     axes.axhline(1, color="0.3", linewidth=1)
-    axes.set_yscale("log")
+    axes.set_yscale("log", base=2)
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.set_xticks(range(len(points)), points, rotation=45, ha="right")
     axes.set_title(title)
     axes.grid(alpha=0.25, which="both")
@@ -71,7 +72,7 @@ def _roofs(axes: Any, chosen: Sequence[Measurement], cells: Sequence[str], *, fi
         axes.axhline(peak, color="0.2", linewidth=1, label="peak")
         bandwidths = sorted({min(f.bandwidth for f in limits), max(f.bandwidth for f in limits)})
         for bandwidth, line in zip(bandwidths, ("--", ":"), strict=False):
-            ends = [low, min(high, peak * _GIGA / bandwidth)]
+            ends = [min(low, peak * _GIGA / bandwidth / 2), min(high, peak * _GIGA / bandwidth)]
             label = f"{'least' if line == '--' else 'largest'} bandwidth"
             axes.plot(ends, [end * bandwidth / _GIGA for end in ends], color="0.4", linestyle=line, label=label)
     axes.set_xscale("log")

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import TypeVar
 
 import symrnn
 from benchmarks import roofline
@@ -27,11 +26,10 @@ from symrnn.build.loading import import_text
 from symrnn.pipeline import program, render
 from symrnn.plan.program import Function, Program, Stage
 
-T = TypeVar("T")
-
 PRECISION = "f32"
 SECONDS = 0.5
 RUNS = 5
+TURN = 0.05
 
 HOISTED, STEP, LAST, DEFERRED, PRODUCTS = "hoisted", "stage", "after the loop", "deferred", "deferred products and sums"
 PACKING, MOVING, PYTHON = "packing", "moving", "Python"
@@ -96,14 +94,16 @@ def profile(name: str, point: Point, mode: Mode) -> Profile:
     problem = draw(task)
     module, library, instrumented = _timed(problem)
     timed = with_kernels(module, task, problem)
-    plain, _ = _median(with_kernels(symrnn.build(problem.cell, backend="c"), task, problem), dict)
-    instrumented.read(library)
-    seconds, phases = _median(timed, lambda: instrumented.read(library))
-    peak, bandwidth = _rate(roofline.peak(1)), _rate(roofline.reading(1, _weight_bytes(problem)))
+    plain = with_kernels(symrnn.build(problem.cell, backend="c"), task, problem)
+    top, read = roofline.peak(1), roofline.reading(1, _weight_bytes(problem))
+    (seconds, phases), (without, _), (peak_time, _), (read_time, _) = _in_turn(
+        [timed, plain, top, read], lambda: instrumented.read(library)
+    )
+    peak, bandwidth = top.work / peak_time, read.work / read_time
     rows = tuple(_rows(instrumented, phases, problem, point, mode, peak, bandwidth))
     rest = Row(PYTHON, "checks, arrays, calls", seconds - sum(row.seconds for row in rows), Work(), 0.0)
     sizes = f"T={point.steps} B={point.batch} I={point.input_size} H={point.hidden}"
-    return Profile(f"{problem.cell.name}, {sizes}, {mode}, 1 thread", (*rows, rest), seconds, plain, peak, bandwidth)
+    return Profile(f"{problem.cell.name}, {sizes}, {mode}, 1 thread", (*rows, rest), seconds, without, peak, bandwidth)
 
 
 def _timed(problem: Problem) -> tuple[ModuleType, ctypes.CDLL, Instrumented]:
@@ -115,20 +115,25 @@ def _timed(problem: Problem) -> tuple[ModuleType, ctypes.CDLL, Instrumented]:
     return import_text(files[f"{name}_c.py"], f"{name}_c", path.parent), ctypes.CDLL(str(path)), instrumented
 
 
-def _median(prepared: Prepared, read: Callable[[], T]) -> tuple[float, T]:
-    """The call of median time, and what was read after it."""
-    prepared.call()
-    read()
-    found: list[tuple[float, T]] = []
-    while len(found) < RUNS or sum(seconds for seconds, _ in found) < SECONDS:
-        start = time.perf_counter()
-        prepared.call()
-        found.append((time.perf_counter() - start, read()))
-    return sorted(found, key=lambda pair: pair[0])[len(found) // 2]
+Phases = Mapping[str, tuple[float, int]]
+"""Seconds and calls of each phase."""
 
 
-def _rate(prepared: Prepared) -> float:
-    return prepared.work / _median(prepared, lambda: None)[0]
+def _in_turn(calls: Sequence[Prepared], read: Callable[[], Phases]) -> list[tuple[float, Phases]]:
+    """For each call, the one of median time: its seconds, and what was read after it. Short turns, so that all drift alike."""
+    found: list[list[tuple[float, Phases]]] = [[] for _ in calls]
+    while any(len(times) < RUNS or sum(seconds for seconds, _ in times) < SECONDS for times in found):
+        for prepared, times in zip(calls, found, strict=True):
+            prepared.call()
+            read()
+            end = time.perf_counter() + TURN
+            while True:
+                start = time.perf_counter()
+                prepared.call()
+                times.append((time.perf_counter() - start, read()))
+                if time.perf_counter() >= end:
+                    break
+    return [sorted(times, key=lambda pair: pair[0])[len(times) // 2] for times in found]
 
 
 def _weight_bytes(problem: Problem) -> int:
@@ -137,7 +142,7 @@ def _weight_bytes(problem: Problem) -> int:
 
 def _rows(
     instrumented: Instrumented,
-    phases: Mapping[str, tuple[float, int]],
+    phases: Phases,
     problem: Problem,
     point: Point,
     mode: Mode,
@@ -220,5 +225,7 @@ def table(found: Profile) -> str:
         rate = f"{row.work.bytes / row.seconds / 1e9:.1f}" if row.work.bytes and row.seconds > 0 else ""
         limit = f"{100 * row.limit / row.seconds:.0f} %" if row.limit and row.seconds > 0 else ""
         share = f"{100 * row.seconds / found.seconds:.1f} %"
-        lines.append(f"{row.kind:<27} {row.seconds * 1e3:9.4f} {share:>6} {flops:>8} {rate:>7} {limit:>8}  {row.functions}")
+        lines.append(
+            f"{row.kind:<27} {row.seconds * 1e3:9.4f} {share:>6} {flops:>8} {rate:>7} {limit:>8}  {row.functions}"
+        )
     return "\n".join(lines) + "\n"

@@ -53,11 +53,10 @@ def _table(measurements: Sequence[Measurement]) -> str:
 def _ragged_table(measurements: Sequence[Measurement]) -> str:
     peers = _peers(measurements)
     header = ["T, B, I=H", "mode", OURS, "padded", "padded/ragged", *peers, "ratio"]
-    rows = [
-        [_sizes(m), m.mode, _time(m, OURS), _time(m, PADDED), _number(m.padded_ratio)]
-        + [*(_time(m, name) for name in peers), _number(m.ratio)]
-        for m in measurements
-    ]
+    rows = []
+    for m in measurements:
+        ours = [_time(m, OURS), _time(m, PADDED), _number(m.padded_ratio)]
+        rows.append([_sizes(m), m.mode, *ours, *(_time(m, name) for name in peers), _number(m.ratio)])
     return f"### {_title(measurements[0])}, lengths uniform in 1..T\n\n{_aligned(header, rows)}"
 
 

@@ -9,21 +9,20 @@ Names that the text adds begin with an underscore, which no name of a cell does.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import reduce
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from benchmarks.dialects import JAX, Dialect
+from benchmarks.hoisting import Hoisting, hoist, terms, width
 from benchmarks.problem import Array
-from benchmarks.structure import Depends, dependences, depends
+from benchmarks.structure import Depends, dependences
 from symrnn.errors import GenerateError
 from symrnn.language.cell import Cell
 from symrnn.language.system import ONE, Role
-from symrnn.language.text import ATOM, POWER, UNARY, strength
+from symrnn.language.text import ATOM, POWER, strength
 from symrnn.language.tree import (
     PRIME,
     Binary,
@@ -36,15 +35,10 @@ from symrnn.language.tree import (
     Number,
     Power,
     Reduce,
-    children,
     names,
-    rebuild,
     transform,
     walk,
 )
-
-Term = tuple[str, Expression]
-"""A sign, ``+`` or ``-``, and what it stands before."""
 
 
 @dataclass(frozen=True)
@@ -81,23 +75,9 @@ class ArrayProgram:
         return found
 
 
-@dataclass
-class _Plan:
-    """What is computed where.
-
-    Attributes:
-        before: statements ahead of the loop: what depends on parameters and input.
-        loop: statements of a step.
-        hoisted: names of values over all steps that a step reads.
-        sums: a hoisted value and a form whose sum shares an accumulator, by the accumulator's name.
-    """
-
-    before: list[tuple[str, Expression]] = field(default_factory=list)
-    loop: list[tuple[str, Expression]] = field(default_factory=list)
-    sums: dict[str, tuple[str, MatVec]] = field(default_factory=dict)
-
-
-def array_program(cell: Cell, sizes: Mapping[str, int], dialect: Dialect = JAX, *, shared_sums: bool = True) -> ArrayProgram:
+def array_program(
+    cell: Cell, sizes: Mapping[str, int], dialect: Dialect = JAX, *, shared_sums: bool = True
+) -> ArrayProgram:
     """The program of ``cell``.
 
     Args:
@@ -107,265 +87,150 @@ def array_program(cell: Cell, sizes: Mapping[str, int], dialect: Dialect = JAX, 
         shared_sums: whether hoisted values are stacked as the products they are added to, and added at once; else every
             hoisted value is an array of its own.
     """
-    plan = _Planner(cell, sizes, shared_sums).plan()
-    return _Writer(cell, sizes, dialect, plan).program()
+    return _Writer(cell, sizes, dialect, hoist(cell, sizes, shared_sums=shared_sums)).program()
 
 
-class _Planner:
-    """Splits the normalised step into what can be computed for all steps at once, and the rest."""
-
-    def __init__(self, cell: Cell, sizes: Mapping[str, int], shared_sums: bool) -> None:
-        self._cell, self._sizes, self._shared = cell, sizes, shared_sums
-        self._known = dependences(cell)
-        self._plan = _Plan()
-
-    def plan(self) -> _Plan:
-        for equation in self._cell.normal.equations:
-            if self._known[equation.target] is Depends.STATE or equation.target.endswith(PRIME):
-                self._plan.loop.append((equation.target, self._lifted(equation.expression)))
-            else:
-                self._plan.before.append((equation.target, equation.expression))
-        if self._shared:
-            self._share()
-        return self._plan
-
-    def _lifted(self, node: Expression) -> Expression:
-        """``node`` with what depends on the input alone named and computed before the loop."""
-        if isinstance(node, Name) or not children(node):
-            return node
-        kind = depends(node, self._known)
-        if kind is Depends.INPUT:
-            return self._hoist(node)
-        if _is_sum(node):
-            return self._lifted_sum(list(_terms(node)))
-        return rebuild(node, tuple(self._lifted(part) for part in children(node)))
-
-    def _lifted_sum(self, terms: list[Term]) -> Expression:
-        apart = [depends(term, self._known) is not Depends.STATE for _, term in terms]
-        early = [term for term, is_early in zip(terms, apart, strict=True) if is_early]
-        late = [(s, self._lifted(t)) for (s, t), is_early in zip(terms, apart, strict=True) if not is_early]
-        if all(depends(term, self._known) is Depends.PARAMETERS for _, term in early):
-            return _joined([*late, *early])
-        return _joined([("+", self._hoist(_joined(early))), *late])
-
-    def _hoist(self, node: Expression) -> Name:
-        if isinstance(node, Name):
-            return node
-        name = f"_hoisted_{sum(target.startswith('_hoisted') for target, _ in self._plan.before) + 1}"
-        self._plan.before.append((name, node))
-        self._known[name] = Depends.INPUT
-        return Name(name)
-
-    def _share(self) -> None:
-        """Pair each hoisted value with a form that it is added to."""
-        counts = Counter(n for _, e in self._plan.loop for n in walk(e) if isinstance(n, MatVec))
-        widths = {target: self._width(e) for target, e in self._plan.before if target.startswith("_hoisted")}
-        for index, (target, expression) in enumerate(self._plan.loop):
-            for node in [n for n in walk(expression) if _is_sum(n)]:
-                terms = list(_terms(node))
-                hoisted = next((t for s, t in terms if s == "+" and isinstance(t, Name) and t.name in widths), None)
-                form = next((t for s, t in terms if s == "+" and isinstance(t, MatVec) and counts[t] == 1), None)
-                if hoisted is None or form is None or widths[hoisted.name] != self._width(form):
-                    continue
-                name = f"_sum_{len(self._plan.sums) + 1}"
-                self._plan.sums[name] = (hoisted.name, form)
-                rest = [("+", Name(name)), *((s, t) for s, t in terms if t not in (hoisted, form))]
-                expression = _replaced(expression, node, _joined(rest))
-                counts[form] = 0
-            self._plan.loop[index] = (target, expression)
-
-    def _width(self, node: Expression) -> int:
-        normal = self._cell.normal
-        found = 1
-        match node:
-            case MatVec(matrix, transposed, _):
-                return self._sizes[normal.by_name[matrix].shape[1 if transposed else 0]]
-            case Reduce():
-                return 1
-            case Name(name):
-                return self._sizes[normal.size(name)] if name in normal.by_name else 1
-            case _:
-                return max((self._width(part) for part in children(node)), default=found)
+Paired = Mapping[str, list[tuple[str, str, MatVec]]]
+"""By operand: the name of a sum, the hoisted value, and the form of the operand that is added to it."""
 
 
 class _Writer:
-    """Prints a plan."""
+    """Prints what was split."""
 
-    def __init__(self, cell: Cell, sizes: Mapping[str, int], dialect: Dialect, plan: _Plan) -> None:
-        self._cell, self._sizes, self._dialect, self._plan = cell, sizes, dialect, plan
-        self._normal = cell.normal
-        self._stacks: dict[str, tuple[tuple[str, bool], ...]] = {}
+    def __init__(self, cell: Cell, sizes: Mapping[str, int], dialect: Dialect, hoisting: Hoisting) -> None:
+        self._cell, self._sizes, self._dialect, self._hoisting = cell, sizes, dialect, hoisting
+        self._early = dict(hoisting.before)
+        self._known = dependences(cell) | dict.fromkeys(hoisting.names, Depends.INPUT)
+        self._vectors = tuple(v.name for v in cell.normal.of_role(Role.PARAMETER) if len(v.shape) == 1)
+        (given,) = cell.normal.of_role(Role.INPUT)
+        self._given = given.name
+        self._stacks: dict[str, tuple[MatVec, ...]] = {}
         self._forms: dict[MatVec, str] = {}
 
     def program(self) -> ArrayProgram:
-        before = list(self._before())
-        paired = self._paired_groups()
-        grouped = list(self._grouped(paired))
-        loop = list(self._loop(paired))
-        over_time = self._over_time(paired)
-        constant = self._constant()
-        vectors = tuple(v.name for v in self._normal.of_role(Role.PARAMETER) if len(v.shape) == 1)
-        states = tuple(self._cell.states)
-        (given,) = self._normal.of_role(Role.INPUT)
+        paired: dict[str, list[tuple[str, str, MatVec]]] = {}
+        for name, (hoisted, form) in self._hoisting.sums.items():
+            paired.setdefault(_operand(form), []).append((name, hoisted, form))
+        before = [*self._before(), *self._side_by_side(paired)]
+        over_time = self._read_by_steps(Depends.INPUT)
+        loop = list(self._loop(paired, over_time))
         text = self._dialect.module(
-            vectors=vectors,
-            constant=constant,
-            before=[*before, *grouped],
-            over_time=over_time or (given.name,),
+            vectors=self._vectors,
+            constant=[_word(name) for name in self._read_by_steps(Depends.PARAMETERS)],
+            before=before,
+            over_time=[*map(_group, paired), *map(_word, over_time)] or [self._given],
             loop=loop,
-            states=states,
-            following=tuple(_word(state + PRIME) for state in states),
+            states=self._cell.states,
+            following=[_word(state + PRIME) for state in self._cell.states],
             output=_word(self._cell.output + PRIME),
-            given=given.name,
+            given=self._given,
         )
-        return ArrayProgram(text, self._stacks, vectors)
+        stacks = {name: tuple((f.matrix, f.transposed) for f in members) for name, members in self._stacks.items()}
+        return ArrayProgram(text, stacks, self._vectors)
 
     def _before(self) -> Iterator[str]:
-        (given,) = self._normal.of_role(Role.INPUT)
-        sources = [(name, e) for name, e in self._plan.before]
-        parameters = [v.name for v in self._normal.of_role(Role.PARAMETER) if len(v.shape) == 1]
-        for name in (given.name, *parameters):
-            yield from self._products(name, [e for _, e in sources])
-        for name, expression in sources:
-            if not self._is_grouped(name):
+        """Statements ahead of the loop, but for values that are put side by side."""
+        expressions = list(self._early.values())
+        grouped = {hoisted for hoisted, _ in self._hoisting.sums.values()}
+        for name in (self._given, *self._vectors):
+            yield from self._products(name, expressions)
+        for name, expression in self._early.items():
+            if name not in grouped:
                 yield f"{_word(name)} = {self._text(expression)}"
-                yield from self._products(name, [e for _, e in sources])
+                yield from self._products(name, expressions)
 
-    def _is_grouped(self, name: str) -> bool:
-        return any(hoisted == name for hoisted, _ in self._plan.sums.values())
-
-    def _products(self, operand: str, expressions: list[Expression], first: tuple[MatVec, ...] = ()) -> Iterator[str]:
-        """The stacked product of everything that multiplies ``operand``, and its parts by name; ``first`` stand first."""
-        found = dict.fromkeys(n for e in expressions for n in walk(e) if isinstance(n, MatVec) and n.operand == Name(operand))
-        members = [*first, *(form for form in found if form not in first and form not in self._forms)]
-        if not members:
-            return
-        stack = f"_of_{_word(operand)}" + ("_early" if f"_of_{_word(operand)}" in self._stacks else "")
-        self._stacks[stack] = tuple((form.matrix, form.transposed) for form in members)
-        yield f'{stack} = {_word(operand)} @ _p["{stack}"]'
-        start = 0
-        for form in members:
-            stop = start + self._rows(form)
-            if form not in first:
-                name = f"_{form.matrix}{'_transposed' if form.transposed else ''}_{_word(operand)}"
-                self._forms[form] = name
-                yield f"{name} = {stack}[..., {start}:{stop}]"
-            start = stop
-
-    def _rows(self, form: MatVec) -> int:
-        return self._sizes[self._normal.by_name[form.matrix].shape[1 if form.transposed else 0]]
-
-    def _paired_groups(self) -> dict[str, list[tuple[str, str, MatVec]]]:
-        """Accumulators by the operand of their forms: accumulator, hoisted value, form."""
-        found: dict[str, list[tuple[str, str, MatVec]]] = {}
-        for name, (hoisted, form) in self._plan.sums.items():
-            assert isinstance(form.operand, Name)
-            found.setdefault(form.operand.name, []).append((name, hoisted, form))
-        return found
-
-    def _grouped(self, paired: Mapping[str, list[tuple[str, str, MatVec]]]) -> Iterator[str]:
-        """Hoisted values side by side, as the products they are added to; a plain product plus biases where it is one."""
-        expressions = dict(self._plan.before)
+    def _side_by_side(self, paired: Paired) -> Iterator[str]:
+        """Hoisted values that are added to products of one operand, as one array."""
         for operand, group in paired.items():
-            parts = [expressions[hoisted] for _, hoisted, _ in group]
-            plain = self._plain(parts)
-            if plain is None:
-                text = self._dialect.concatenate([self._text(part) for part in parts])
-            else:
-                text = plain
-            yield f"_early_{_word(operand)} = {text}"
+            parts = [self._early[hoisted] for _, hoisted, _ in group]
+            text = self._plain(parts) or self._dialect.concatenate([self._text(part) for part in parts])
+            yield f"{_group(operand)} = {text}"
 
-    def _plain(self, parts: list[Expression]) -> str | None:
-        """``stack[a:b] + biases`` where the parts are neighbours in one stack, each plus a bias; else None."""
-        biases, at, stacks = [], [], set()
-        for part in parts:
-            terms = list(_terms(part))
-            forms = [t for s, t in terms if s == "+" and isinstance(t, MatVec)]
-            rest = [(s, t) for s, t in terms if not isinstance(t, MatVec)]
-            if len(forms) != 1 or len(rest) != len(terms) - 1 or any(not self._is_bias(t) for _, t in rest):
-                return None
-            stack, start = self._position(forms[0])
-            stacks.add(stack)
-            at.append((start, start + self._rows(forms[0])))
-            biases.append(self._text(_joined(rest)) if rest else "")
-        if len(stacks) != 1 or any(left[1] != right[0] for left, right in pairwise(at)):
-            return None
-        (stack,) = stacks
-        product = f"{stack}[..., {at[0][0]}:{at[-1][1]}]"
-        if not all(biases):
-            return product if not any(biases) else None
-        return f"{product} + {self._dialect.concatenate(biases)}"
-
-    def _is_bias(self, term: Expression) -> bool:
-        variable = self._normal.by_name.get(term.name) if isinstance(term, Name) else None
-        return variable is not None and variable.role is Role.PARAMETER and variable.shape != (ONE,)
-
-    def _position(self, form: MatVec) -> tuple[str, int]:
+    def _plain(self, parts: Sequence[Expression]) -> str:
+        """``stack[a:b] + biases`` where the parts are neighbours in one stack, all with a bias or none; else empty."""
+        split = [self._form_and_bias(part) for part in parts]
+        if any(form is None for form, _ in split) or len({bool(bias) for _, bias in split}) != 1:
+            return ""
+        forms = tuple(form for form, _ in split if form is not None)
         for stack, members in self._stacks.items():
-            if (form.matrix, form.transposed) in members and self._forms.get(form):
-                before = members[: members.index((form.matrix, form.transposed))]
-                return stack, sum(self._rows(MatVec(m, t, form.operand)) for m, t in before)
-        raise GenerateError(f"array program: {form.matrix} stands in no stack (a fault of the benchmarks)")
+            if forms[0] in members and members[members.index(forms[0]) :][: len(forms)] == forms:
+                start = self._total(members[: members.index(forms[0])])
+                product = f"{stack}[..., {start}:{start + self._total(forms)}]"
+                biases = [bias for _, bias in split if bias]
+                return f"{product} + {self._dialect.concatenate(biases)}" if biases else product
+        return ""
 
-    def _over_time(self, paired: Mapping[str, object]) -> tuple[str, ...]:
-        """Arrays over all steps that a step reads."""
-        known = {name for name, _ in self._plan.before}
-        read = [n for _, e in self._plan.loop for n in names(e)]
-        given = [v.name for v in self._normal.of_role(Role.INPUT)]
-        early = [n for n in dict.fromkeys(read) if (n in known and self._varies(n)) or n in given]
-        return (*(f"_early_{_word(operand)}" for operand in paired), *(_word(name) for name in early))
+    def _form_and_bias(self, part: Expression) -> tuple[MatVec | None, str]:
+        """A sum of one form and at most one bias; None where it is something else."""
+        normal = self._cell.normal
+        forms = [t for sign, t in terms(part) if sign == "+" and isinstance(t, MatVec)]
+        biases = [t for sign, t in terms(part) if sign == "+" and isinstance(t, Name) and t.name in self._vectors]
+        plain = len(forms) == 1 and len(biases) <= 1 and len(forms) + len(biases) == len(list(terms(part)))
+        if not plain or any(normal.by_name[bias.name].shape == (ONE,) for bias in biases):
+            return None, ""
+        return forms[0], biases[0].name if biases else ""
 
-    def _varies(self, name: str) -> bool:
-        return name.startswith("_hoisted") or dependences(self._cell)[name] is Depends.INPUT
+    def _read_by_steps(self, kind: Depends) -> list[str]:
+        """Values of a kind that are computed or given before the loop, and that steps read."""
+        read = dict.fromkeys(name for _, expression in self._hoisting.loop for name in names(expression))
+        return [n for n in read if (n in self._early or n == self._given) and self._known[n] is kind]
 
-    def _constant(self) -> tuple[str, ...]:
-        """Values of parameters alone that a step reads."""
-        known = {name for name, _ in self._plan.before}
-        read = dict.fromkeys(n for _, e in self._plan.loop for n in names(e))
-        return tuple(_word(name) for name in read if name in known and not self._varies(name))
-
-    def _loop(self, paired: Mapping[str, list[tuple[str, str, MatVec]]]) -> Iterator[str]:
-        expressions = [e for _, e in self._plan.loop]
-        for state in self._cell.states:
-            yield from self._step_products(state, expressions, paired)
-        for name in self._over_time({}):
+    def _loop(self, paired: Paired, over_time: Sequence[str]) -> Iterator[str]:
+        """The statements of a step: each product as soon as there is its operand."""
+        expressions = [expression for _, expression in self._hoisting.loop]
+        for name in (*self._cell.states, *over_time):
             yield from self._step_products(name, expressions, paired)
-        for target, expression in self._plan.loop:
+        for target, expression in self._hoisting.loop:
             text = self._text(expression)
-            if target.endswith(PRIME) and self._sizes[self._normal.size(target)] != self._width_of(expression):
+            if target.endswith(PRIME) and self._is_narrow(target, expression):
                 text = self._dialect.broadcast(text, _word(target[:-1]))
             yield f"{_word(target)} = {text}"
             yield from self._step_products(target, expressions, paired)
 
-    def _width_of(self, expression: Expression) -> int:
-        """Units of a right side; sums of the plan count as what they are."""
-        plain = transform(
-            expression,
-            lambda n: self._plan.sums[n.name][1] if isinstance(n, Name) and n.name in self._plan.sums else n,
-        )
-        sizes = {name: self._sizes[self._normal.size(name)] for name in names(plain) if len(self._shape(name)) == 1}
-        return _width(plain, sizes, self._rows)
+    def _is_narrow(self, target: str, expression: Expression) -> bool:
+        """Whether a right side of size 1 stands for every unit of a state."""
+        inside = {**self._early, **{name: form for name, (_, form) in self._hoisting.sums.items()}}
+        whole = transform(expression, lambda n: inside[n.name] if isinstance(n, Name) and n.name in inside else n)
+        return width(whole, self._cell, self._sizes) < self._sizes[self._cell.normal.size(target)]
 
-    def _shape(self, name: str) -> tuple[str, ...]:
-        return self._normal.by_name[name].shape if name in self._normal.by_name else ("hidden", "hidden")
-
-    def _step_products(
-        self, operand: str, expressions: list[Expression], paired: Mapping[str, list[tuple[str, str, MatVec]]]
-    ) -> Iterator[str]:
+    def _step_products(self, operand: str, expressions: Sequence[Expression], paired: Paired) -> Iterator[str]:
+        """The product of an operand, and the sums that begin with it."""
         group = paired.get(operand, [])
         first = tuple(form for _, _, form in group)
         yield from self._products(operand, expressions, first)
         if not group:
             return
-        width = sum(self._rows(form) for form in first)
-        stack = next(s for s, members in self._stacks.items() if members[: len(first)] == tuple((f.matrix, f.transposed) for f in first) and s.startswith(f"_of_{_word(operand)}"))
-        all_of_it = width == sum(self._rows(MatVec(m, t, Name(operand))) for m, t in self._stacks[stack])
-        yield f"_sums_{_word(operand)} = _early_{_word(operand)} + {stack}{'' if all_of_it else f'[..., :{width}]'}"
-        start = 0
+        (stack, members), total = list(self._stacks.items())[-1], self._total(first)
+        part = "" if len(members) == len(first) else f"[..., :{total}]"
+        sums, start = f"_sums_{_word(operand)}", 0
+        yield f"{sums} = {_group(operand)} + {stack}{part}"
         for name, _, form in group:
-            stop = start + self._rows(form)
-            yield f"{name} = _sums_{_word(operand)}[..., {start}:{stop}]"
-            start = stop
+            yield f"{name} = {sums}[..., {start}:{start + self._total([form])}]"
+            start += self._total([form])
+
+    def _products(
+        self, operand: str, expressions: Sequence[Expression], first: tuple[MatVec, ...] = ()
+    ) -> Iterator[str]:
+        """The product of ``operand`` with all its matrices side by side, and its parts; ``first`` stand first, unnamed."""
+        forms = dict.fromkeys(
+            n for e in expressions for n in walk(e) if isinstance(n, MatVec) and _operand(n) == operand
+        )
+        members = (*first, *(form for form in forms if form not in first and form not in self._forms))
+        if not members:
+            return
+        stack = f"_of_{_word(operand)}"
+        stack += "_too" if stack in self._stacks else ""
+        self._stacks[stack] = members
+        yield f'{stack} = {_word(operand)} @ _p["{stack}"]'
+        start = self._total(first)
+        for form in members[len(first) :]:
+            name = f"_{form.matrix}{'_transposed' if form.transposed else ''}_{_word(operand)}"
+            self._forms[form] = name
+            yield f"{name} = {stack}[..., {start}:{start + self._total([form])}]"
+            start += self._total([form])
+
+    def _total(self, forms: Sequence[MatVec]) -> int:
+        return sum(width(form, self._cell, self._sizes) for form in forms)
 
     def _text(self, node: Expression) -> str:
         match node:
@@ -395,53 +260,17 @@ class _Writer:
         return self._text(node) if atomic or strength(node) >= least else f"({self._text(node)})"
 
 
-def _width(node: Expression, sizes: Mapping[str, int], rows: Callable[[MatVec], int]) -> int:
-    match node:
-        case MatVec():
-            return rows(node)
-        case Reduce():
-            return 1
-        case Name(name):
-            return sizes.get(name, 0) or max(sizes.values(), default=1)
-        case _:
-            return max((_width(part, sizes, rows) for part in children(node)), default=1)
+def _operand(form: MatVec) -> str:
+    """The name that a form of the normalised step multiplies."""
+    assert isinstance(form.operand, Name)
+    return form.operand.name
+
+
+def _group(operand: str) -> str:
+    """The array of hoisted values that are added to products of ``operand``."""
+    return f"_early_{_word(operand)}"
 
 
 def _word(name: str) -> str:
     """The identifier of a value; a primed name gets an ending that no name of a cell has with this beginning."""
     return f"_{name[:-1]}_next" if name.endswith(PRIME) else name
-
-
-def _is_sum(node: Expression) -> bool:
-    return isinstance(node, Binary) and node.op in "+-"
-
-
-def _terms(node: Expression, sign: str = "+") -> Iterator[Term]:
-    """The terms of a sum, with their signs."""
-    flipped = {"+": "-", "-": "+"}
-    match node:
-        case Binary("+", left, right):
-            yield from _terms(left, sign)
-            yield from _terms(right, sign)
-        case Binary("-", left, right):
-            yield from _terms(left, sign)
-            yield from _terms(right, flipped[sign])
-        case Negate(operand):
-            yield from _terms(operand, flipped[sign])
-        case _:
-            yield sign, node
-
-
-def _joined(terms: list[Term]) -> Expression:
-    """The sum of terms, one with a plus first where there is one."""
-    ordered = sorted(terms, key=lambda term: term[0] == "-")
-    (sign, first), *others = ordered
-    start = first if sign == "+" else Negate(first)
-    return reduce(lambda total, term: Binary(term[0], total, term[1]), others, start)
-
-
-def _replaced(node: Expression, old: Expression, new: Expression) -> Expression:
-    return transform(node, lambda part: new if part == old else part)
-
-
-assert UNARY < ATOM

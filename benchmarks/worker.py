@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import gc
 import importlib
-import os
 import sys
 import time
 import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
+from benchmarks.grid import pin
 from benchmarks.messages import Failed, Forget, Hello, Prepare, Ready, Run
 from benchmarks.participants import FUNCTIONS, Prepared, Unsupported
 from benchmarks.problem import Task
@@ -104,8 +104,7 @@ def _answered(worker: _Worker, message: object) -> object:
 def main(arguments: list[str]) -> None:
     """``descriptor core,core,…``: serve the pipe on these cores."""
     descriptor, cores = arguments
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {int(core) for core in cores.split(",")})
+    pin(map(int, cores.split(",")))
     serve(Connection(int(descriptor)))
 
 

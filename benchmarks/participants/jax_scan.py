@@ -40,13 +40,13 @@ def prepare(task: Task) -> Prepared:
         infer = jax.jit(layer)
         return Prepared(lambda: jax.block_until_ready(infer(packed, x, state)), _outputs)
 
-    @jax.jit
     def train(packed: Any, x: Any, state: Any, dy: Any) -> Any:
         (y, last), pull = jax.vjp(layer, packed, x, state)
         return y, last, pull((dy, jax.tree.map(jnp.zeros_like, last)))
 
+    compiled = jax.jit(train)
     return Prepared(
-        lambda: jax.block_until_ready(train(packed, x, state, dy)),
+        lambda: jax.block_until_ready(compiled(packed, x, state, dy)),
         lambda returned: _gradients(program, problem, returned),
     )
 

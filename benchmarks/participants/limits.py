@@ -36,7 +36,9 @@ def peak(task: Task) -> Prepared:
 def bandwidth(task: Task) -> Prepared:
     """Reading a block of the size of the weights that every step reads; ``work`` is in bytes."""
     cell = cell_of(task.cell)
-    return roofline.reading(task.threads, recurrent_bytes(cell, sizes_of(cell, task.point.input_size, task.point.hidden)))
+    return roofline.reading(
+        task.threads, recurrent_bytes(cell, sizes_of(cell, task.point.input_size, task.point.hidden))
+    )
 
 
 def elementwise(task: Task) -> Prepared:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -80,7 +80,7 @@ def _training(run: Callable[[Any, Any], Any], layer: Any, found: Layout, problem
     return Prepared(train, labelled)
 
 
-def _outputs(found: Layout, returned: Any) -> Mapping[str, Array]:
+def _outputs(found: Layout, returned: Any) -> dict[str, Array]:
     y, last = returned
     arrays = last if isinstance(last, tuple) else (last,)
     states = {f"state {n}": a.detach().numpy()[0] for n, a in zip(found.states, arrays, strict=True)}

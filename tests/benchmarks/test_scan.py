@@ -7,16 +7,10 @@ from pathlib import Path
 
 import pytest
 
-import symrnn
-from benchmarks.dialects import JAX, TORCH
 from benchmarks.grid import CELLS, Mode, Point, load_cell
 from benchmarks.participants import FUNCTIONS, NUMPY, Prepared
 from benchmarks.peers import difference
 from benchmarks.problem import Task
-from benchmarks.scan import array_program
-from benchmarks.structure import sizes_of
-from symrnn.language.cell import Cell
-from symrnn.language.functions import PUBLIC, REDUCTIONS
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "tests/cells").glob("*.toml"))
