@@ -200,14 +200,14 @@ def _compare(
         if isinstance(answer, Failed):
             raise CheckError(f"{_title(task)}: our NumPy kernels fail: {answer.reason}\n{answer.trace}")
         entry.errors[NUMPY] = difference(ours, answer.result)
-    wrong = {name: found for name, found in entry.errors.items() if not found <= BOUND}
+    wrong = {name: value for name, value in entry.errors.items() if not value <= BOUND}
     if len(wrong) == len(entry.errors):
         found = ", ".join(f"{value:.2g} against {name}" for name, value in wrong.items())
         raise CheckError(
             f"{_title(task)}: our result has errors of {found}; at most {BOUND:g} is right: nothing was timed"
         )
-    for name, found in wrong.items():
-        entry.left_out[name] = f"its result differs from ours and the others' by {found:.2g}"
+    for name, value in wrong.items():
+        entry.left_out[name] = f"its result differs from ours and the others' by {value:.2g}"
         entry.contestants = [contestant for contestant in entry.contestants if contestant.name != name]
 
 
@@ -276,13 +276,15 @@ def _measurement(task: Task, entry: _Entry, limits: Sequence[Contestant]) -> Mea
 
 def _limit(mode: Mode, operations: int, traffic: int, limits: Sequence[Contestant]) -> Limit:
     times = {c.name: median(c.times) for c in limits}
+    least = {c.name: min(c.times) for c in limits}
     work = {c.name: c.ready.work for c in limits}
     return limit(
         flops=operations,
-        peak=work[PEAK] / times[PEAK],
+        # A peak is the best that was seen; what others' work on the machine took away is no part of it.
+        peak=work[PEAK] / least[PEAK],
         elementwise=times[f"{ELEMENTWISE} {mode}"] - times[f"{IDLE} {mode}"],
         traffic=traffic,
-        bandwidth=work[BANDWIDTH] / times[BANDWIDTH],
+        bandwidth=work[BANDWIDTH] / least[BANDWIDTH],
     )
 
 

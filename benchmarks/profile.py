@@ -96,14 +96,15 @@ def profile(name: str, point: Point, mode: Mode) -> Profile:
     timed = with_kernels(module, task, problem)
     plain = with_kernels(symrnn.build(problem.cell, backend="c"), task, problem)
     top, read = roofline.peak(1), roofline.reading(1, _weight_bytes(problem))
-    (seconds, phases), (without, _), (peak_time, _), (read_time, _) = _in_turn(
-        [timed, plain, top, read], lambda: instrumented.read(library)
-    )
-    peak, bandwidth = top.work / peak_time, read.work / read_time
+    whole, without, at_peak, reading = _in_turn([timed, plain, top, read], lambda: instrumented.read(library))
+    (seconds, phases), (plain_seconds, _) = _median(whole), _median(without)
+    peak, bandwidth = top.work / min(map(_seconds, at_peak)), read.work / min(map(_seconds, reading))
     rows = tuple(_rows(instrumented, phases, problem, point, mode, peak, bandwidth))
     rest = Row(PYTHON, "checks, arrays, calls", seconds - sum(row.seconds for row in rows), Work(), 0.0)
     sizes = f"T={point.steps} B={point.batch} I={point.input_size} H={point.hidden}"
-    return Profile(f"{problem.cell.name}, {sizes}, {mode}, 1 thread", (*rows, rest), seconds, without, peak, bandwidth)
+    return Profile(
+        f"{problem.cell.name}, {sizes}, {mode}, 1 thread", (*rows, rest), seconds, plain_seconds, peak, bandwidth
+    )
 
 
 def _timed(problem: Problem) -> tuple[ModuleType, ctypes.CDLL, Instrumented]:
@@ -119,8 +120,8 @@ Phases = Mapping[str, tuple[float, int]]
 """Seconds and calls of each phase."""
 
 
-def _in_turn(calls: Sequence[Prepared], read: Callable[[], Phases]) -> list[tuple[float, Phases]]:
-    """For each call, the one of median time: its seconds, and what was read after it. Short turns, so that all drift alike."""
+def _in_turn(calls: Sequence[Prepared], read: Callable[[], Phases]) -> list[list[tuple[float, Phases]]]:
+    """For each call, seconds and what was read after it, many times: in short turns, so that a drift hits all alike."""
     found: list[list[tuple[float, Phases]]] = [[] for _ in calls]
     while any(len(times) < RUNS or sum(seconds for seconds, _ in times) < SECONDS for times in found):
         for prepared, times in zip(calls, found, strict=True):
@@ -133,7 +134,16 @@ def _in_turn(calls: Sequence[Prepared], read: Callable[[], Phases]) -> list[tupl
                 times.append((time.perf_counter() - start, read()))
                 if time.perf_counter() >= end:
                     break
-    return [sorted(times, key=lambda pair: pair[0])[len(times) // 2] for times in found]
+    return found
+
+
+def _median(times: Sequence[tuple[float, Phases]]) -> tuple[float, Phases]:
+    """The one of median time: its phases add up to it, as medians of each would not."""
+    return sorted(times, key=_seconds)[len(times) // 2]
+
+
+def _seconds(timed: tuple[float, Phases]) -> float:
+    return timed[0]
 
 
 def _weight_bytes(problem: Problem) -> int:

@@ -19,6 +19,9 @@ from pathlib import Path
 from benchmarks.grid import Settings
 from benchmarks.messages import Failed, Forget, Hello, Prepare, Ready, Run
 
+_STANDARD_ERROR = 2
+"""What a library prints goes there: standard output is for results."""
+
 ROOT = Path(__file__).parents[1]
 
 SETTLE_SECONDS = 0.005
@@ -45,7 +48,7 @@ class Worker:
         descriptor = theirs.fileno()
         command = [sys.executable, "-m", "benchmarks.worker", str(descriptor), ",".join(map(str, cores))]
         self._process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, pass_fds=[descriptor], stdin=subprocess.DEVNULL, stdout=sys.stderr
+            command, cwd=ROOT, env=environment, pass_fds=[descriptor], stdin=subprocess.DEVNULL, stdout=_STANDARD_ERROR
         )
         theirs.close()
         self._connection: Connection = ours

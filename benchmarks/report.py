@@ -32,7 +32,8 @@ def cell_table(measurements: Sequence[Measurement]) -> str:
     ragged = [m for m in measurements if m.point.ragged]
     parts = [_table(whole)] if whole else []
     parts += [_ragged_table(ragged)] if ragged else []
-    return "\n".join(parts + _notes(measurements))
+    notes = _notes(measurements)
+    return "\n".join([*parts, *notes, *([""] if notes else [])])
 
 
 def _title(measurement: Measurement) -> str:

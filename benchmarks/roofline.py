@@ -18,8 +18,8 @@ from benchmarks.participants import Prepared
 from benchmarks.problem import Array
 from symrnn.build.library import compile_library
 
-SECONDS = 0.01
-"""How long a call is made to take: long beside the waking of threads, short beside a drift of the clock."""
+SECONDS, SECONDS_TOGETHER = 0.002, 0.01
+"""How long a call takes on one thread, and on several: short beside a turn of the scheduler, long beside waking threads."""
 
 _FLOPS_PER_LANE = 24
 _GRAIN = 128  # numbers: eight vectors of the widest
@@ -45,7 +45,7 @@ def library() -> ctypes.CDLL:
 def peak(threads: int) -> Prepared:
     """Multiply-adds on every thread; ``work`` is in FLOPs."""
     function = library().roofline_peak
-    iterations = _calibrated(lambda n: function(n), 1000)
+    iterations = _calibrated(lambda n: function(n), 1000, threads)
     flops = iterations * _FLOPS_PER_LANE * library().roofline_lanes() * threads
     return Prepared(_at_once([lambda: function(iterations)] * threads), work=float(flops))
 
@@ -55,7 +55,7 @@ def reading(threads: int, size: int) -> Prepared:
     function = library().roofline_read
     count = max(size // 4 // threads // _GRAIN, 1) * _GRAIN
     blocks = [_aligned(count) for _ in range(threads)]
-    repeats = _calibrated(lambda n: function(blocks[0].ctypes.data, count, n), 1)
+    repeats = _calibrated(lambda n: function(blocks[0].ctypes.data, count, n), 1, threads)
 
     def read(block: Array) -> Callable[[], float]:
         return lambda: float(function(block.ctypes.data, count, repeats))
@@ -63,15 +63,16 @@ def reading(threads: int, size: int) -> Prepared:
     return Prepared(_at_once([read(block) for block in blocks]), work=float(4 * count * repeats * threads))
 
 
-def _calibrated(call: Callable[[int], object], start: int) -> int:
-    """How many repeats take `SECONDS`."""
+def _calibrated(call: Callable[[int], object], start: int, threads: int) -> int:
+    """How many repeats take as long as a call should."""
+    wanted = SECONDS if threads == 1 else SECONDS_TOGETHER
     repeats = start
     while True:
         began = time.perf_counter()
         call(repeats)
         taken = time.perf_counter() - began
-        if taken > SECONDS / 2:
-            return max(round(repeats * SECONDS / taken), 1)
+        if taken > wanted / 2:
+            return max(round(repeats * wanted / taken), 1)
         repeats *= 2
 
 
