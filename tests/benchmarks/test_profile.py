@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from benchmarks.grid import Mode, Point, load_cell
 from benchmarks.instrument import instrument
 from benchmarks.profile import LAST, PACKING, PRODUCTS, PYTHON, STEP
 from benchmarks.structure import flops, sizes_of
+from symrnn.build.library import compile_library
 from symrnn.errors import CheckError
 
 TEXT = """#include <string.h>
@@ -46,6 +48,16 @@ def test_what_an_entry_point_calls_is_timed_where_it_returns_nothing() -> None:
     definition = found.text.index("static void leaf_f32(int a)")
     assert found.text.index("#define leaf_f32(...)") > definition
     assert "static double symrnn_seconds[2];" in found.text
+
+
+def test_a_phase_that_another_calls_is_part_of_it() -> None:
+    found = instrument(TEXT, "f32")
+    library = ctypes.CDLL(str(compile_library({"cell.c": found.text}, "cell")))
+    library.cell_f32_infer(0)
+    read = found.read(library)
+    assert {name: calls for name, (_, calls) in read.items()} == {"leaf_f32": 1, "other_f32": 1}
+    assert all(0 <= seconds < 1 for seconds, _ in read.values())
+    assert found.read(library) == {"leaf_f32": (0.0, 0), "other_f32": (0.0, 0)}
 
 
 def test_a_file_without_phases_is_refused() -> None:
