@@ -25,7 +25,7 @@ _STANDARD_ERROR = 2
 ROOT = Path(__file__).parents[1]
 
 SETTLE_SECONDS = 0.005
-"""Between turns: threads of the last one that still spin, waiting for work, go to sleep."""
+"""Between turns on several cores: threads of the last one that still spin, waiting for work, go to sleep."""
 
 
 class WorkerDied(Exception):
@@ -37,11 +37,12 @@ class Worker:
 
     Attributes:
         name: for messages.
+        cores: how many it may use.
         versions: package to version, once `hello` was answered.
     """
 
     def __init__(self, name: str, who: Sequence[str], cores: Sequence[int]) -> None:
-        self.name = name
+        self.name, self.cores = name, len(cores)
         self.versions: Mapping[str, str] = {}
         ours, theirs = multiprocessing.Pipe()
         environment = {**os.environ, "OMP_NUM_THREADS": str(len(cores)), "JAX_PLATFORMS": "cpu"}
@@ -133,7 +134,8 @@ def race(contestants: Sequence[Contestant], settings: Settings, progress: Callab
         if not waiting:
             return
         for contestant in waiting:
-            time.sleep(SETTLE_SECONDS)
+            if contestant.worker.cores > 1:
+                time.sleep(SETTLE_SECONDS)
             answer = contestant.worker.ask(Run(contestant.ready.handle, settings.turn, 1_000_000))
             if isinstance(answer, Failed):
                 raise RuntimeError(f"{contestant.name}: {answer.reason}\n{answer.trace}")

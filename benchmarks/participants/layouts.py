@@ -57,7 +57,7 @@ def layout(cell: str, library: str) -> Layout:
     """
     table = _table().get(cell, {}).get(library)
     if table is None:
-        raise Unsupported(f"{library} has no fused layer of these equations")
+        raise Unsupported("there is no fused layer of these equations")
     stacks: dict[str, Sequence[str]] = {key: value for key, value in table.items() if key not in _OTHER_KEYS}
     return Layout(
         layer=table.get("layer") or table["operator"],

@@ -26,6 +26,7 @@ class Scripted:
     name: str
     seconds: float
     log: list[str] = field(default_factory=list)
+    cores: int = 1
 
     def ask(self, message: object) -> object:
         assert isinstance(message, Run)
@@ -39,8 +40,7 @@ def contestant(name: str, seconds: float, log: list[str]) -> Contestant:
     return Contestant(name, worker, Ready(1, {}, 0.0), SETTINGS.runs, SETTINGS.seconds)
 
 
-def test_turns_alternate_until_everybody_has_runs_and_seconds_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(race, "SETTLE_SECONDS", 0.0)
+def test_turns_alternate_until_everybody_has_runs_and_seconds_enough() -> None:
     log: list[str] = []
     quick, slow = contestant("quick", 0.1, log), contestant("slow", 1.0, log)
     turns: list[None] = []
@@ -49,8 +49,16 @@ def test_turns_alternate_until_everybody_has_runs_and_seconds_enough(monkeypatch
     assert (len(quick.times), len(slow.times), len(turns)) == (6, 3, 6)
 
 
+def test_threads_settle_between_turns_on_several_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    one, two = contestant("one", 1.0, []), contestant("two", 1.0, [])
+    two.worker.cores = 2
+    race.race([one, two], SETTINGS, lambda: None)
+    assert slept == [race.SETTLE_SECONDS] * 3
+
+
 def test_a_call_that_fails_while_it_is_timed_is_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(race, "SETTLE_SECONDS", 0.0)
     one = contestant("one", 0.1, [])
     monkeypatch.setattr(one.worker, "ask", lambda message: Failed("it broke", expected=False))
     with pytest.raises(RuntimeError, match="one: it broke"):
