@@ -171,6 +171,8 @@ def _prepared(plan: Plan, team: _Team, task: Task) -> _Entry:
     entry.contestants.append(_contestant(plan.settings, team, OURS, ours))
     theirs: dict[str, Mapping[str, Array]] = {}
     for peer in plan.peers:
+        if team.worker(peer) is None:  # the record says so once
+            continue
         answer = _ask(team, peer, task)
         if isinstance(answer, Failed):
             entry.left_out[peer] = answer.reason
@@ -232,10 +234,9 @@ def _limits(settings: Settings, team: _Team, task: Task, *, first: bool) -> list
 
 
 def _ask(team: _Team, who: str, task: Task) -> Ready | Failed:
-    """Prepare a call; a library whose process dies is left out from then on."""
+    """Prepare a call of somebody who has a worker; a library whose process dies is left out from then on."""
     worker = team.worker(who)
-    if worker is None:
-        return Failed(next((team.left_out[n] for n in team.left_out if who in PROCESSES[n]), "left out"), expected=True)
+    assert worker is not None
     try:
         answer = worker.ask(Prepare(who, task))
     except WorkerDied as died:

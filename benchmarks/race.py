@@ -18,6 +18,7 @@ from pathlib import Path
 
 from benchmarks.grid import Settings
 from benchmarks.messages import Failed, Forget, Hello, Prepare, Ready, Run
+from symrnn.errors import CheckError, SymrnnError
 
 _STANDARD_ERROR = 2
 """What a library prints goes there: standard output is for results."""
@@ -28,7 +29,7 @@ SETTLE_SECONDS = 0.005
 """Between turns on several cores: threads of the last one that still spin, waiting for work, go to sleep."""
 
 
-class WorkerDied(Exception):
+class WorkerDied(SymrnnError):
     """A worker's process ended; the message says whose and how."""
 
 
@@ -127,7 +128,7 @@ def race(contestants: Sequence[Contestant], settings: Settings, progress: Callab
 
     Raises:
         WorkerDied: one of them has died.
-        RuntimeError: a call that had worked fails.
+        CheckError: a call that had worked fails.
     """
     while True:
         waiting = [contestant for contestant in contestants if not contestant.done]
@@ -138,7 +139,7 @@ def race(contestants: Sequence[Contestant], settings: Settings, progress: Callab
                 time.sleep(SETTLE_SECONDS)
             answer = contestant.worker.ask(Run(contestant.ready.handle, settings.turn, 1_000_000))
             if isinstance(answer, Failed):
-                raise RuntimeError(f"{contestant.name}: {answer.reason}\n{answer.trace}")
+                raise CheckError(f"{contestant.name}: {answer.reason}\n{answer.trace}")
             assert isinstance(answer, list)
             contestant.times += answer
             progress()

@@ -95,10 +95,13 @@ def serve(connection: Connection) -> None:
 def _answered(worker: _Worker, message: object) -> object:
     try:
         return worker.answer(message)
+    except ModuleNotFoundError as error:
+        return Failed(f"{error.name} is not installed", expected=False, trace=traceback.format_exc())
+    except Unsupported as error:
+        return Failed(str(error), expected=True)
     except Exception as error:  # whatever a library raises is the parent's to report
-        lines = str(error).strip().splitlines() or [""]
-        reason = lines[0] if isinstance(error, Unsupported) else f"{type(error).__name__}: {lines[0]}"
-        return Failed(reason, isinstance(error, Unsupported), traceback.format_exc())
+        first = (str(error).strip().splitlines() or [""])[0]
+        return Failed(f"{type(error).__name__}: {first}", expected=False, trace=traceback.format_exc())
 
 
 def main(arguments: list[str]) -> None:

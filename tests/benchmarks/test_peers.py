@@ -20,7 +20,7 @@ from benchmarks.participants.layouts import layout
 from benchmarks.participants.limits import without_matrices
 from benchmarks.peers import BOUND, Plan, difference
 from benchmarks.problem import Array, Task, draw
-from benchmarks.race import Contestant, Worker
+from benchmarks.race import Contestant, Worker, WorkerDied
 from symrnn.errors import CheckError
 from symrnn.language.tree import MatVec, walk
 
@@ -107,6 +107,24 @@ def test_a_result_that_no_library_computes_is_held_to_our_numpy_kernels() -> Non
 def test_a_result_that_is_not_finite_is_never_right() -> None:
     with pytest.raises(CheckError, match=r"inf against torch"):
         prepared({"symrnn": float("nan"), "torch": float("nan"), "numpy": float("nan")})
+
+
+def test_a_library_whose_process_dies_is_left_out_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    dead = Answers({})
+    dead.name = "jax"
+    ours = cast(Worker, Answers({"symrnn": {"y": np.ones(1)}, "torch": {"y": np.ones(1)}}))
+    team = peers._Team({"symrnn": ours, "torch": ours, "jax": cast(Worker, dead)})
+
+    def die(message: object) -> None:
+        raise WorkerDied("the process of jax ended with status -9")
+
+    monkeypatch.setattr(dead, "ask", die)
+    plan = Plan(("rnn",), (TASK.point,), (TASK.mode,), (1,), ("torch", "jax"), QUICK)
+    entry = peers._prepared(plan, team, TASK)
+    assert names(entry.contestants) == ["symrnn", "torch"]
+    assert team.left_out == {"jax": "the process of jax ended with status -9 at rnn 3x2x4, inference, 1 threads"}
+    assert "jax" not in team.workers
+    assert names(peers._prepared(plan, team, TASK).contestants) == ["symrnn", "torch"]
 
 
 def test_results_with_other_labels_differ() -> None:

@@ -14,6 +14,7 @@ from benchmarks.messages import Failed, Forget, Prepare, Ready, Run
 from benchmarks.participants import NUMPY, OURS
 from benchmarks.problem import Task
 from benchmarks.race import Contestant, Worker, WorkerDied
+from symrnn.errors import CheckError
 
 SETTINGS = Settings(runs=3, seconds=0.5, limit_seconds=0.1, turn=0.2)
 TASK = Task("rnn", Point(3, 2, 4), Mode.INFERENCE, 1)
@@ -61,7 +62,7 @@ def test_threads_settle_between_turns_on_several_cores(monkeypatch: pytest.Monke
 def test_a_call_that_fails_while_it_is_timed_is_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
     one = contestant("one", 0.1, [])
     monkeypatch.setattr(one.worker, "ask", lambda message: Failed("it broke", expected=False))
-    with pytest.raises(RuntimeError, match="one: it broke"):
+    with pytest.raises(CheckError, match="one: it broke"):
         race.race([one], SETTINGS, lambda: None)
 
 
