@@ -1,0 +1,192 @@
+"""The command line: ``peers`` and ``profile``.
+
+Reads arguments; prints results on standard output, progress and errors on standard error. Exit codes: 0 done, 1 a result was
+wrong, 2 trouble.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import plot, profile, report
+from benchmarks.grid import (
+    CELLS,
+    FULL,
+    GRID,
+    OWN_CELLS,
+    QUICK,
+    Mode,
+    Point,
+    available_cores,
+    load_cell,
+    parse_point,
+    parse_threads,
+    pin,
+)
+from benchmarks.machine import steering
+from benchmarks.participants import OPTIONAL, PEERS
+from benchmarks.peers import Plan, measure
+from benchmarks.progress import Progress
+from benchmarks.record import Measurement
+from symrnn.errors import CheckError, SymrnnError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    run: Callable[[argparse.Namespace], int] = arguments.run
+    try:
+        return run(arguments)
+    except CheckError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except (SymrnnError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the generated C kernels.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    peers = commands.add_parser("peers", help="against other libraries, and against what the machine allows")
+    _add_peers(peers)
+    peers.set_defaults(run=_peers)
+    split = commands.add_parser("profile", help="split the time of one point into the phases of the kernels")
+    split.add_argument("cell", type=_cell, help=f"a name ({', '.join(CELLS)}, …) or a cell file")
+    for name, meaning in (("T", "steps"), ("B", "rows"), ("I", "inputs"), ("H", "units")):
+        split.add_argument(name, type=_positive, help=meaning)
+    split.set_defaults(run=_profile)
+    return parser
+
+
+def _add_peers(peers: argparse.ArgumentParser) -> None:
+    peers.add_argument(
+        "--cells",
+        type=_several(_cell),
+        default=CELLS,
+        help=f"names or cell files, with commas (default: {','.join(CELLS)})",
+    )
+    points = ",".join(point.text for point in GRID if not point.ragged)
+    peers.add_argument(
+        "--points",
+        type=_several(_reported(parse_point)),
+        default=GRID,
+        help=f"TxBxH, or ragged (default: {points},ragged)",
+    )
+    peers.add_argument(
+        "--threads", type=_several(_reported(parse_threads)), default=None, help="numbers, or all (default: 1,all)"
+    )
+    peers.add_argument("--modes", type=_several(_mode), default=tuple(Mode), help="default: inference,training")
+    peers.add_argument(
+        "--peers", type=_several(_peer), default=PEERS, help=f"none, or some of {','.join(PEERS)} (default)"
+    )
+    peers.add_argument("--also", type=_several(_peer), default=(), help=f"slow ones: {','.join(OPTIONAL)}")
+    peers.add_argument("--quick", action="store_true", help="three calls of each: whether it runs, not how fast")
+    peers.add_argument("--json", type=Path, metavar="FILE", help="write the results for programs")
+    peers.add_argument("--plot", type=_figure, metavar="FILE", help=f"draw them ({' '.join(plot.FORMATS)})")
+
+
+def _peers(arguments: argparse.Namespace) -> int:
+    threads: tuple[int, ...] = arguments.threads or (1, parse_threads("all"))
+    points: tuple[Point, ...] = arguments.points
+    plan = Plan(
+        cells=arguments.cells,
+        points=points,
+        modes=arguments.modes,
+        threads=tuple(dict.fromkeys(threads)),
+        peers=tuple(peer for peer in (*arguments.peers, *arguments.also) if peer),
+        settings=QUICK if arguments.quick else FULL,
+    )
+    for name, value in steering().items():
+        print(f"note: {name}={value} may change what libraries do; env -u {name} runs without it", file=sys.stderr)
+    progress = Progress(len(plan.cells) * len(points) * len(plan.modes) * len(plan.threads))
+
+    def finished(measurements: Sequence[Measurement]) -> None:
+        progress.clear()
+        print(report.cell_table(measurements), flush=True)
+
+    record = measure(plan, finished, progress)
+    progress.clear()
+    print(report.summary(record))
+    print(report.head(record), end="")
+    if arguments.json:
+        arguments.json.write_text(record.to_json(), encoding="utf-8")
+    if arguments.plot:
+        plot.draw(record, arguments.plot)
+    return 0
+
+
+def _profile(arguments: argparse.Namespace) -> int:
+    point = Point(arguments.T, arguments.B, arguments.H, input=arguments.I)
+    pin(available_cores()[:1])
+    for mode in Mode:
+        print(profile.table(profile.profile(arguments.cell, point, mode)))
+    return 0
+
+
+def _several(one: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
+    """Values with commas between them, as an argparse type."""
+
+    def parse(text: str) -> tuple[Any, ...]:
+        return tuple(one(part.strip()) for part in text.split(",") if part.strip())
+
+    return parse
+
+
+def _reported(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """``parse`` with its ValueErrors shown to the user."""
+
+    def parsed(text: str) -> Any:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return parsed
+
+
+def _cell(text: str) -> str:
+    """A name, or the absolute path of a cell file: workers run in the repository."""
+    try:
+        load_cell(text)
+    except SymrnnError as error:
+        own = ", ".join(path.stem for path in sorted(OWN_CELLS.glob("*.toml")))
+        raise argparse.ArgumentTypeError(f"{error} (the benchmarks' own cells: {own})") from error
+    return str(Path(text).absolute()) if Path(text).is_file() else text
+
+
+def _mode(text: str) -> Mode:
+    try:
+        return Mode(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no mode; expected {' or '.join(Mode)}") from error
+
+
+def _peer(text: str) -> str:
+    if text == "none":
+        return ""
+    if text not in (*PEERS, *OPTIONAL):
+        raise argparse.ArgumentTypeError(f"{text!r} is no peer; expected {', '.join((*PEERS, *OPTIONAL))} or none")
+    return text
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)
+
+
+def _figure(text: str) -> Path:
+    path = Path(text)
+    if path.suffix not in plot.FORMATS:
+        raise argparse.ArgumentTypeError(f"{text!r} must end in one of {' '.join(plot.FORMATS)}")
+    if importlib.util.find_spec("matplotlib") is None:
+        raise argparse.ArgumentTypeError(
+            'a plot needs matplotlib; install it with: python -m pip install -e ".[bench]"'
+        )
+    return path

@@ -1,0 +1,67 @@
+"""What the parent and a worker say to each other: frozen records, sent over a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from benchmarks.problem import Array, Task
+
+
+@dataclass(frozen=True)
+class Hello:
+    """Which participants there will be; answered by versions of packages, or by `Failed`."""
+
+    who: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Prepare a call, make it once, and return its result; answered by `Ready` or `Failed`."""
+
+    who: str
+    task: Task
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A call is prepared.
+
+    Attributes:
+        handle: names it in `Run`.
+        result: what the call computed, by label; empty where there is nothing to compare.
+        work: as `Prepared.work`.
+    """
+
+    handle: int
+    result: Mapping[str, Array]
+    work: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """Time a call for about ``seconds``, once at least and ``runs`` times at most; answered by a list of seconds."""
+
+    handle: int
+    seconds: float
+    runs: int
+
+
+@dataclass(frozen=True)
+class Forget:
+    """Drop every prepared call; answered by None."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Why there is no answer.
+
+    Attributes:
+        reason: one line.
+        expected: whether the participant merely does not compute this.
+        trace: where it happened.
+    """
+
+    reason: str
+    expected: bool
+    trace: str = ""

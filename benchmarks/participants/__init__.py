@@ -1,0 +1,60 @@
+"""What is timed: modules of participants, each with ``versions()`` and functions that prepare a call.
+
+A module imports its library at the top, so one that is not installed is found out when its worker starts. Such a function
+reads a `Task` and returns a `Prepared`, or raises `Unsupported` with a reason where the participant does not compute it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.problem import Array
+
+
+class Unsupported(Exception):
+    """A participant does not compute this cell, mode or point; the message says why."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A call, ready to be timed.
+
+    Attributes:
+        call: does the whole of it, waits until it is done, and returns what it returns.
+        labelled: what a call returned, as arrays: ``y``, ``state c``, ``gradient W_xi``, ``gradient x``; None for what
+            has no result.
+        work: FLOPs or bytes of a call, where they are the point of it.
+    """
+
+    call: Callable[[], Any]
+    labelled: Callable[[Any], Mapping[str, Array]] | None = None
+    work: float = 0.0
+
+
+OURS, NUMPY, PADDED = "symrnn", "numpy", "symrnn padded"
+PEAK, BANDWIDTH, ELEMENTWISE, IDLE = "peak", "bandwidth", "elementwise", "idle"
+TORCH, TORCH_EAGER, TORCH_COMPILE = "torch", "torch eager", "torch compile"
+ONNX, JAX = "onnxruntime", "jax"
+
+FUNCTIONS = {
+    OURS: ("ours", "in_c"),
+    NUMPY: ("ours", "in_numpy"),
+    PADDED: ("ours", "padded"),
+    PEAK: ("limits", "peak"),
+    BANDWIDTH: ("limits", "bandwidth"),
+    ELEMENTWISE: ("limits", "elementwise"),
+    IDLE: ("limits", "idle"),
+    TORCH: ("torch_layer", "prepare"),
+    TORCH_EAGER: ("torch_loop", "eager"),
+    TORCH_COMPILE: ("torch_loop", "compiled"),
+    ONNX: ("onnx_node", "prepare"),
+    JAX: ("jax_scan", "prepare"),
+}
+"""The module and function of every participant: ``function(task)`` prepares it."""
+
+PEERS = (TORCH, ONNX, JAX)
+"""Other libraries, timed wherever they compute what is asked."""
+OPTIONAL = (TORCH_EAGER, TORCH_COMPILE)
+"""Other ways of a library, on request: they are slow."""

@@ -1,0 +1,241 @@
+"""Where the time of one point goes: phase by phase, timed inside the generated C file on one thread.
+
+Reads a cell and a point; returns a `Profile`. A phase is a function of the C file that an entry point calls
+(`benchmarks.instrument`); its FLOPs come from the plan, its limit from the measured peak and bandwidth. Leaves out:
+elementwise work, which has no limit but itself.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+
+import symrnn
+from benchmarks import roofline
+from benchmarks.grid import Mode, Point
+from benchmarks.instrument import Instrumented, instrument
+from benchmarks.participants import Prepared
+from benchmarks.participants.ours import with_kernels
+from benchmarks.problem import Problem, Task, draw
+from benchmarks.structure import BYTES
+from symrnn.build.library import compile_library
+from symrnn.build.loading import import_text
+from symrnn.pipeline import program, render
+from symrnn.plan.program import Function, Program, Stage
+
+PRECISION = "f32"
+SECONDS = 0.5
+RUNS = 5
+TURN = 0.05
+
+HOISTED, STEP, LAST, DEFERRED, PRODUCTS = "hoisted", "stage", "after the loop", "deferred", "deferred products and sums"
+PACKING, MOVING, PYTHON = "packing", "moving", "Python"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a phase has to do in a call: FLOPs of products, bytes of weights that it must read at least."""
+
+    flops: float = 0.0
+    bytes: float = 0.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """A phase.
+
+    Attributes:
+        kind: hoisted, stage, …, Python.
+        functions: of the C file, with their calls.
+        seconds: in one call of the whole.
+        work: what it has to do.
+        limit: seconds that this takes at the least; 0 where nothing bounds it.
+    """
+
+    kind: str
+    functions: str
+    seconds: float
+    work: Work
+    limit: float
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One mode of a point.
+
+    Attributes:
+        title: cell, sizes and mode.
+        rows: the phases in order; their seconds add up to those of the call.
+        seconds: of the call that is split: the one of median time.
+        plain: the median time of the same call without timers.
+        peak: FLOP/s.
+        bandwidth: B/s at the size of all weights.
+    """
+
+    title: str
+    rows: tuple[Row, ...]
+    seconds: float
+    plain: float
+    peak: float
+    bandwidth: float
+
+
+def profile(name: str, point: Point, mode: Mode) -> Profile:
+    """The phases of a call on one thread.
+
+    Raises:
+        BuildError: there is no compiler.
+        CheckError: the generated file holds nothing that can be timed.
+    """
+    task = Task(name, point, mode, threads=1)
+    problem = draw(task)
+    module, library, instrumented = _timed(problem)
+    timed = with_kernels(module, task, problem)
+    plain = with_kernels(symrnn.build(problem.cell, backend="c"), task, problem)
+    top, read = roofline.peak(1), roofline.reading(1, _weight_bytes(problem))
+    whole, without, at_peak, reading = _in_turn([timed, plain, top, read], lambda: instrumented.read(library))
+    (seconds, phases), (plain_seconds, _) = _median(whole), _median(without)
+    peak, bandwidth = top.work / min(map(_seconds, at_peak)), read.work / min(map(_seconds, reading))
+    rows = tuple(_rows(instrumented, phases, problem, point, mode, peak, bandwidth))
+    rest = Row(PYTHON, "checks, arrays, calls", seconds - sum(row.seconds for row in rows), Work(), 0.0)
+    sizes = f"T={point.steps} B={point.batch} I={point.input_size} H={point.hidden}"
+    return Profile(
+        f"{problem.cell.name}, {sizes}, {mode}, 1 thread", (*rows, rest), seconds, plain_seconds, peak, bandwidth
+    )
+
+
+def _timed(problem: Problem) -> tuple[ModuleType, ctypes.CDLL, Instrumented]:
+    """The module over a library with timers, the library, and its timers."""
+    name = problem.cell.name
+    files = render(problem.cell, backends=("c",))
+    instrumented = instrument(files[f"{name}.c"], PRECISION)
+    path = compile_library({f"{name}.h": files[f"{name}.h"], f"{name}.c": instrumented.text}, name)
+    return import_text(files[f"{name}_c.py"], f"{name}_c", path.parent), ctypes.CDLL(str(path)), instrumented
+
+
+Phases = Mapping[str, tuple[float, int]]
+"""Seconds and calls of each phase."""
+
+
+def _in_turn(calls: Sequence[Prepared], read: Callable[[], Phases]) -> list[list[tuple[float, Phases]]]:
+    """For each call, seconds and what was read after it, many times: in short turns, so that a drift hits all alike."""
+    found: list[list[tuple[float, Phases]]] = [[] for _ in calls]
+    while any(len(times) < RUNS or sum(seconds for seconds, _ in times) < SECONDS for times in found):
+        for prepared, times in zip(calls, found, strict=True):
+            prepared.call()
+            read()
+            end = time.perf_counter() + TURN
+            while True:
+                start = time.perf_counter()
+                prepared.call()
+                times.append((time.perf_counter() - start, read()))
+                if time.perf_counter() >= end:
+                    break
+    return found
+
+
+def _median(times: Sequence[tuple[float, Phases]]) -> tuple[float, Phases]:
+    """The one of median time: its phases add up to it, as medians of each would not."""
+    return sorted(times, key=_seconds)[len(times) // 2]
+
+
+def _seconds(timed: tuple[float, Phases]) -> float:
+    return timed[0]
+
+
+def _weight_bytes(problem: Problem) -> int:
+    return BYTES * sum(array.size for array in problem.params.values())
+
+
+def _rows(
+    instrumented: Instrumented,
+    phases: Phases,
+    problem: Problem,
+    point: Point,
+    mode: Mode,
+    peak: float,
+    bandwidth: float,
+) -> Iterator[Row]:
+    """Stages one by one; what is no stage, together by what it belongs to."""
+    planned = program(problem.cell)
+    stages = dict(_stages(planned, problem, point))
+    groups: dict[str, list[tuple[str, float, int]]] = {}
+    for name, (seconds, calls) in phases.items():
+        if not calls:
+            continue
+        short = name.replace(f"_{PRECISION}", "")
+        if short in stages:
+            kind, work = stages[short]
+            limit = max(work.flops / peak, work.bytes / bandwidth)
+            yield Row(kind, f"{short} × {calls}", seconds, work, limit)
+        else:
+            groups.setdefault(_group(instrumented.entries[name]), []).append((short, seconds, calls))
+    products = Work(flops=_product_flops(planned, problem, point) if mode is Mode.TRAINING else 0.0)
+    moved = Work(bytes=2.0 * _weight_bytes(problem))
+    for kind, members in groups.items():
+        work = {PRODUCTS: products, PACKING: moved}.get(kind, Work())
+        limit = max(work.flops / peak, work.bytes / bandwidth)
+        shown = ", ".join(f"{short} × {calls} {seconds * 1e3:.3g} ms" for short, seconds, calls in members)
+        yield Row(kind, shown, sum(seconds for _, seconds, _ in members), work, limit)
+
+
+def _group(entries: tuple[str, ...]) -> str:
+    """What a function that is no stage belongs to, by the entry points that call it."""
+    ends = {entry.rpartition("_")[2] for entry in entries}
+    if ends == {"pack"}:
+        return PACKING
+    return PRODUCTS if ends == {"backward"} else MOVING
+
+
+def _stages(planned: Program, problem: Problem, point: Point) -> Iterator[tuple[str, tuple[str, Work]]]:
+    """Every stage of the plan by name: its kind, and its work in a call."""
+    every, batch = point.steps * point.batch, point.batch
+    for function in _functions(planned):
+        loops = [(function.before, HOISTED, every), (function.loop, STEP, every), (function.last, LAST, batch)]
+        loops += [(function.after, DEFERRED, every)]
+        if function.fused is not None:
+            loops += [(function.fused.before, HOISTED, every), (function.fused.loop, STEP, every)]
+        for stages, kind, rows in loops:
+            for stage in stages:
+                numbers = _numbers(stage, problem)
+                reads = point.steps if kind == STEP else 1
+                yield stage.name, (kind, Work(2.0 * rows * numbers, float(BYTES * reads * numbers)))
+
+
+def _functions(planned: Program) -> tuple[Function, ...]:
+    return (planned.forward,) if planned.backward is None else (planned.forward, planned.backward)
+
+
+def _numbers(stage: Stage, problem: Problem) -> int:
+    """Numbers in the matrices of a stage's forms."""
+    return sum(problem.params[form.matrix].size for a in stage.accumulators for form in a.forms)
+
+
+def _product_flops(planned: Program, problem: Problem, point: Point) -> float:
+    """FLOPs of the deferred products."""
+    assert planned.backward is not None
+    entries = [parameter for product in planned.backward.products for parameter, _ in product.entries]
+    return 2.0 * point.steps * point.batch * sum(problem.params[parameter].size for parameter in entries)
+
+
+def table(found: Profile) -> str:
+    """The profile as a table."""
+    lines = [
+        found.title,
+        f"{found.seconds * 1e3:.4g} ms with timers, {found.plain * 1e3:.4g} ms without; "
+        f"peak {found.peak / 1e9:.0f} GFLOP/s, reading {found.bandwidth / 1e9:.0f} GB/s at the weights' size",
+        "",
+        f"{'phase':<27} {'ms':>9} {'share':>6} {'GFLOP/s':>8} {'GB/s':>7} {'of limit':>8}  functions",
+    ]
+    for row in found.rows:
+        flops = f"{row.work.flops / row.seconds / 1e9:.1f}" if row.work.flops and row.seconds > 0 else ""
+        rate = f"{row.work.bytes / row.seconds / 1e9:.1f}" if row.work.bytes and row.seconds > 0 else ""
+        limit = f"{100 * row.limit / row.seconds:.0f} %" if row.limit and row.seconds > 0 else ""
+        share = f"{100 * row.seconds / found.seconds:.1f} %"
+        lines.append(
+            f"{row.kind:<27} {row.seconds * 1e3:9.4f} {share:>6} {flops:>8} {rate:>7} {limit:>8}  {row.functions}"
+        )
+    return "\n".join(lines) + "\n"

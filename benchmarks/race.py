@@ -1,0 +1,145 @@
+"""Workers in turn: one call runs at a time, everybody for a short turn, round after round, until all are measured.
+
+Reads contestants and how long to measure; returns times. So a drift of the machine hits all of them alike. Leaves out: what
+is measured (`benchmarks.peers`) and the clock (`benchmarks.worker`).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from benchmarks.grid import Settings
+from benchmarks.messages import Failed, Forget, Hello, Prepare, Ready, Run
+from symrnn.errors import CheckError, SymrnnError
+
+_STANDARD_ERROR = 2
+"""What a library prints goes there: standard output is for results."""
+
+ROOT = Path(__file__).parents[1]
+
+SETTLE_SECONDS = 0.005
+"""Between turns on several cores: threads of the last one that still spin, waiting for work, go to sleep."""
+
+
+class WorkerDied(SymrnnError):
+    """A worker's process ended; the message says whose and how."""
+
+
+class Worker:
+    """The parent's end of a `benchmarks.worker`.
+
+    Attributes:
+        name: for messages.
+        cores: how many it may use.
+        versions: package to version, once `hello` was answered.
+    """
+
+    def __init__(self, name: str, who: Sequence[str], cores: Sequence[int]) -> None:
+        self.name, self.cores = name, len(cores)
+        self.versions: Mapping[str, str] = {}
+        ours, theirs = multiprocessing.Pipe()
+        environment = {**os.environ, "OMP_NUM_THREADS": str(len(cores)), "JAX_PLATFORMS": "cpu"}
+        descriptor = theirs.fileno()
+        command = [sys.executable, "-m", "benchmarks.worker", str(descriptor), ",".join(map(str, cores))]
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, pass_fds=[descriptor], stdin=subprocess.DEVNULL, stdout=_STANDARD_ERROR
+        )
+        theirs.close()
+        self._connection: Connection = ours
+        self._connection.send(Hello(tuple(who)))
+
+    def hello(self) -> Failed | None:
+        """Wait until its libraries are loaded; why they cannot be, or None."""
+        answer = self._receive()
+        if isinstance(answer, Failed):
+            return answer
+        assert isinstance(answer, dict)
+        self.versions = answer
+        return None
+
+    def ask(self, message: Prepare | Run | Forget) -> object:
+        """Send a message and wait for its answer.
+
+        Raises:
+            WorkerDied: there will be none.
+        """
+        try:
+            self._connection.send(message)
+        except OSError as error:
+            raise self._died() from error
+        return self._receive()
+
+    def _receive(self) -> object:
+        try:
+            return self._connection.recv()
+        except (EOFError, OSError) as error:
+            raise self._died() from error
+
+    def _died(self) -> WorkerDied:
+        return WorkerDied(f"the process of {self.name} ended with status {self._process.wait()}")
+
+    def close(self) -> None:
+        """End the process."""
+        self._connection.close()
+        self._process.wait()
+
+
+@dataclass
+class Contestant:
+    """A prepared call.
+
+    Attributes:
+        name: unique in its race.
+        worker: who makes the call.
+        ready: what the worker answered.
+        runs: how many calls at least.
+        seconds: how long at least.
+        times: seconds of each call so far.
+    """
+
+    name: str
+    worker: Worker
+    ready: Ready
+    runs: int
+    seconds: float
+    times: list[float] = field(default_factory=list)
+
+    @property
+    def done(self) -> bool:
+        """Whether it was measured long enough."""
+        return len(self.times) >= self.runs and sum(self.times) >= self.seconds
+
+
+def race(contestants: Sequence[Contestant], settings: Settings, progress: Callable[[], None]) -> None:
+    """Fill in the times of ``contestants``.
+
+    Args:
+        contestants: at least one.
+        settings: length of a turn.
+        progress: called after every turn.
+
+    Raises:
+        WorkerDied: one of them has died.
+        CheckError: a call that had worked fails.
+    """
+    while True:
+        waiting = [contestant for contestant in contestants if not contestant.done]
+        if not waiting:
+            return
+        for contestant in waiting:
+            if contestant.worker.cores > 1:
+                time.sleep(SETTLE_SECONDS)
+            answer = contestant.worker.ask(Run(contestant.ready.handle, settings.turn, 1_000_000))
+            if isinstance(answer, Failed):
+                raise CheckError(f"{contestant.name}: {answer.reason}\n{answer.trace}")
+            assert isinstance(answer, list)
+            contestant.times += answer
+            progress()

@@ -1,0 +1,105 @@
+"""Turns, and the processes that take them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+import pytest
+
+from benchmarks import race
+from benchmarks.grid import QUICK, Mode, Point, Settings, available_cores
+from benchmarks.messages import Failed, Forget, Prepare, Ready, Run
+from benchmarks.participants import NUMPY, OURS
+from benchmarks.problem import Task
+from benchmarks.race import Contestant, Worker, WorkerDied
+from symrnn.errors import CheckError
+
+SETTINGS = Settings(runs=3, seconds=0.5, limit_seconds=0.1, turn=0.2)
+TASK = Task("rnn", Point(3, 2, 4), Mode.INFERENCE, 1)
+
+
+@dataclass
+class Scripted:
+    """A worker whose calls take a given time; notes in a common list that it was asked."""
+
+    name: str
+    seconds: float
+    log: list[str] = field(default_factory=list)
+    cores: int = 1
+
+    def ask(self, message: object) -> object:
+        assert isinstance(message, Run)
+        assert message.seconds == SETTINGS.turn
+        self.log.append(self.name)
+        return [self.seconds] * max(1, round(message.seconds / self.seconds))
+
+
+def contestant(name: str, seconds: float, log: list[str]) -> Contestant:
+    worker = cast(Worker, Scripted(name, seconds, log))
+    return Contestant(name, worker, Ready(1, {}, 0.0), SETTINGS.runs, SETTINGS.seconds)
+
+
+def test_turns_alternate_until_everybody_has_runs_and_seconds_enough() -> None:
+    log: list[str] = []
+    quick, slow = contestant("quick", 0.1, log), contestant("slow", 1.0, log)
+    turns: list[None] = []
+    race.race([quick, slow], SETTINGS, lambda: turns.append(None))
+    assert log == ["quick", "slow"] * 3
+    assert (len(quick.times), len(slow.times), len(turns)) == (6, 3, 6)
+
+
+def test_threads_settle_between_turns_on_several_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    one, two = contestant("one", 1.0, []), contestant("two", 1.0, [])
+    two.worker.cores = 2
+    race.race([one, two], SETTINGS, lambda: None)
+    assert slept == [race.SETTLE_SECONDS] * 3
+
+
+def test_a_call_that_fails_while_it_is_timed_is_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = contestant("one", 0.1, [])
+    monkeypatch.setattr(one.worker, "ask", lambda message: Failed("it broke", expected=False))
+    with pytest.raises(CheckError, match="one: it broke"):
+        race.race([one], SETTINGS, lambda: None)
+
+
+@pytest.fixture
+def worker() -> Worker:
+    return Worker("ours", (OURS, NUMPY), available_cores()[:1])
+
+
+def test_a_worker_prepares_calls_and_times_them(worker: Worker) -> None:
+    assert worker.hello() is None
+    assert worker.versions["numpy"] == np.__version__
+    ready = worker.ask(Prepare(NUMPY, TASK))
+    assert isinstance(ready, Ready)
+    assert ready.result["y"].shape == (3, 2, 4)
+    times = worker.ask(Run(ready.handle, seconds=10.0, runs=4))
+    assert isinstance(times, list)
+    assert len(times) == 4
+    assert all(0 < seconds < 1 for seconds in times)
+    assert worker.ask(Forget()) is None
+    failed = worker.ask(Run(ready.handle, QUICK.turn, 1))
+    assert isinstance(failed, Failed)
+    assert "KeyError" in failed.reason
+    worker.close()
+
+
+def test_a_library_that_is_not_there_is_named() -> None:
+    worker = Worker("nobody", ("nobody",), available_cores()[:1])
+    failed = worker.hello()
+    worker.close()
+    assert isinstance(failed, Failed)
+    assert "nobody" in failed.reason
+    assert not failed.expected
+
+
+def test_a_process_that_dies_is_noticed(worker: Worker) -> None:
+    assert worker.hello() is None
+    worker._process.kill()
+    with pytest.raises(WorkerDied, match="the process of ours ended with status -9"):
+        worker.ask(Prepare(NUMPY, TASK))
+    worker.close()
