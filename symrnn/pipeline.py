@@ -25,6 +25,7 @@ from symrnn.emit.c import c_files
 from symrnn.emit.c_module import c_module
 from symrnn.emit.manifest import write
 from symrnn.emit.numpy import numpy_module
+from symrnn.emit.surface import DTYPE, DTYPES
 from symrnn.errors import GenerateError
 from symrnn.language.cell import Cell
 from symrnn.plan.planner import plan
@@ -46,7 +47,9 @@ def program(cell: Cell, *, backward: bool = True) -> Program:
     return plan(derive(cell), with_backward=backward)
 
 
-def render(cell: Cell, *, backends: Sequence[str] = BACKENDS, backward: bool = True) -> dict[str, str]:
+def render(
+    cell: Cell, *, backends: Sequence[str] = BACKENDS, backward: bool = True, dtype: str = DTYPE
+) -> dict[str, str]:
     """The generated files of ``cell``: file name to text.
 
     Args:
@@ -54,24 +57,28 @@ def render(cell: Cell, *, backends: Sequence[str] = BACKENDS, backward: bool = T
         backends: ``numpy`` gives ``<cell>_numpy.py``; ``c`` gives ``<cell>.h``, ``<cell>.c`` and ``<cell>_c.py``. Both
             come with the derivation, ``<cell>.tex``.
         backward: False for inference alone.
+        dtype: what ``init_params`` of the modules makes unless told otherwise.
 
     Raises:
-        GenerateError: a backend is not one of `BACKENDS`.
+        GenerateError: a backend is not one of `BACKENDS`, or its kernels do not run in ``dtype``.
     """
     for backend in backends:
         if backend not in BACKENDS:
             raise GenerateError(f"backend {backend!r}: there is none of that name; expected {' or '.join(BACKENDS)}")
+        if dtype not in DTYPES[backend]:
+            known = ", ".join(DTYPES[backend])
+            raise GenerateError(f"dtype {dtype!r}: the kernels of backend {backend} run in {known}; name one of them")
     derivation = derive(cell)
     planned = plan(derivation, with_backward=backward)
     files = {}
     if "numpy" in backends:
-        files[f"{cell.name}_numpy.py"] = numpy_module(planned)
+        files[f"{cell.name}_numpy.py"] = numpy_module(planned, dtype)
     if "c" in backends:
         texts = c_files(planned, _UNKNOWN)
         # The digest covers the sources themselves, so it takes its place after they are written.
         found = digest(*texts.values())
         files |= {name: text.replace(_UNKNOWN, found) for name, text in texts.items()}
-        files[f"{cell.name}_c.py"] = c_module(planned, found)
+        files[f"{cell.name}_c.py"] = c_module(planned, found, dtype)
     files[f"{cell.name}.tex"] = derivation.document()
     return files
 
@@ -97,20 +104,21 @@ def generate(
     return write(Path(out), render(cell, backends=backends, backward=backward), cell=cell.name)
 
 
-def build(cell: Cell, backend: str = "numpy", dtype: str = "float32", *, backward: bool = True) -> ModuleType:
+def build(cell: Cell, backend: str = "numpy", dtype: str = DTYPE, *, backward: bool = True) -> ModuleType:
     """The kernels of ``cell``, from the files that `generate` writes: compiled if need be, and imported.
 
     Args:
         cell: from `symrnn.load` or `symrnn.Cell.from_equations`.
         backend: ``numpy`` or ``c``.
-        dtype: what ``init_params`` makes unless told otherwise. Every module computes in the precision of its input.
+        dtype: what ``init_params`` makes unless told otherwise: the module's ``DTYPE``, one of its ``DTYPES``. Every
+            module computes in the precision of its input.
         backward: False for inference alone.
 
     Raises:
         BuildError: there is no C compiler, or it refuses the source.
-        GenerateError: ``backend`` is unknown.
+        GenerateError: ``backend`` is unknown, or the kernels do not run in ``dtype``.
     """
-    files = render(cell, backends=(backend,), backward=backward)
+    files = render(cell, backends=(backend,), backward=backward, dtype=dtype)
     name = f"{cell.name}_{backend}"
     folder = None
     if backend == "c":

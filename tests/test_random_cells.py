@@ -34,7 +34,7 @@ CASES = (Case(3, 2, 2, 3, ORACLES), Case(4, 3, 5, 4, (INTERPRETER, COMPLEX_STEP)
 PROFILE = settings(
     derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=False
 )
-NUMPY_EXAMPLES, C_EXAMPLES = 160, 40
+NUMPY_EXAMPLES, C_EXAMPLES = 200, 40
 
 WORDS = (
     *("T", "B", "I", "H", "y", "t", "b", "k", "row", "np", "tape", "params", "state", "out", "dy", "dx", "d_h", "x_t"),

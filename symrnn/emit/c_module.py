@@ -6,36 +6,70 @@ library beside it. Argument types come from the table that gave the C prototypes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import textwrap
 
 from symrnn.emit.abi import LoaderContext
 from symrnn.emit.c_interface import entries
-from symrnn.emit.numpy import surface
+from symrnn.emit.legend import step_lines
+from symrnn.emit.numpy_text import WIDTH, collection
+from symrnn.emit.provenance import provenance
 from symrnn.emit.render import render
+from symrnn.emit.surface import DTYPE, surface
 from symrnn.plan.program import Program
 
 
-@dataclass(frozen=True)
-class Entry:
-    """An entry point and the kinds of its arguments, in order."""
-
-    name: str
-    kinds: tuple[str, ...]
-
-
-def c_module(program: Program, digest: str) -> str:
+def c_module(program: Program, digest: str, dtype: str = DTYPE) -> str:
     """The text of ``<cell>_c.py``.
 
     Args:
         program: the cell's plan.
         digest: of the interface; the library must repeat it.
+        dtype: what ``init_params`` makes unless told otherwise.
     """
     training = program.backward is not None
+    shown = surface(program, dtype)
+    sizes = program.cell.sizes
+    streamed = dict.fromkeys((shown.input_size, *(size for _, size in shown.states)))
     context = {
-        "s": surface(program),
+        "s": shown,
+        "header": _header(program),
         "loader": LoaderContext(program.cell.name, digest),
-        "entries": tuple(Entry(e.name, tuple(a.kind for a in e.arguments)) for e in entries(training)),
-        "sizes": program.cell.sizes,
+        "entries": _entries(training),
+        "sizes": sizes,
+        "names": _tuple(sizes),
+        "streamed": _tuple(tuple(streamed)),
         "backward": training,
     }
     return render("python/c.py.jinja", context)
+
+
+def _header(program: Program) -> tuple[str, ...]:
+    """The docstring's lines after the first."""
+    cell, training = program.cell, program.backward is not None
+    origin = provenance(cell, backward=training) + f" Needs NumPy and the library that is compiled from {cell.name}.c."
+    lines = ["", *_wrapped(origin)]
+    if cell.reference:
+        lines += ["", *_wrapped(cell.reference)]
+    lines += ["", "The step:", "", *(f"    {line}" for line in step_lines(program)), ""]
+    lines += _wrapped(
+        f"Arrays are time-major: x is (T, B, input), y is (T, B, {cell.size(cell.output)}), a state (B, size), a matrix "
+        "(rows, columns)."
+    )
+    text = "\n".join(lines).replace("\\", "\\\\").replace('"""', "'''")
+    return tuple(line.rstrip() for line in text.splitlines())
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, break_on_hyphens=False, break_long_words=False)
+
+
+def _entries(training: bool) -> tuple[str, ...]:
+    """The entry points and the kinds of their arguments, in order."""
+    found = entries(training)
+    kinds = {entry.name: ", ".join(f'"{argument.kind}"' for argument in entry.arguments) for entry in found}
+    return tuple(collection("_ENTRIES = {", [f'"{name}": ({text})' for name, text in kinds.items()], "}"))
+
+
+def _tuple(names: tuple[str, ...]) -> str:
+    """The items of a tuple of names, as Python writes them."""
+    return ", ".join(f'"{name}"' for name in names) + ("," if len(names) == 1 else "")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from symrnn.emit.vector import reserved
+from symrnn.emit.vector import PRECISIONS, reserved
 from symrnn.language.names import Allocator
 from symrnn.language.tree import PRIME
 from symrnn.plan.program import Function, Kind, Place, Program
@@ -102,6 +102,11 @@ _LOCALS = [
 ]
 """What the templates call their own variables, and what C calls its own."""
 
+_FUNCTIONS = tuple(
+    f"{name}_{p}" for p in PRECISIONS for name in ("accumulate", "sum", *(f"power_{n}" for n in range(9)))
+)
+"""Functions that the statements of a stage may call, beside those of vectors."""
+
 _FIELDS = ("steps", "rows", "lengths", "reverse")
 """The fields of a dims structure that are no size of the cell."""
 
@@ -135,7 +140,7 @@ def c_names(program: Program) -> CNames:
     taken = Allocator(_FIELDS)
     fields = {size: taken.fresh(size) for size in program.cell.sizes}
     sizes = {size: f"dims->{field}" for size, field in fields.items()} | {"1": "1"}
-    allocator = Allocator((*_LOCALS, *reserved()))
+    allocator = Allocator((*_LOCALS, *_FUNCTIONS, *reserved()))
     values: dict[str, str] = {}
     functions = [function for function in (program.forward, program.backward) if function is not None]
     for function in functions:

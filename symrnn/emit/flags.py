@@ -22,9 +22,7 @@ SUFFIXES = {"darwin": ".dylib", "win32": ".dll"}
 """Endings of a shared library by ``sys.platform``."""
 OTHER_SUFFIX = ".so"
 
-HOW_TO_GET_ONE = (
-    '`apt install gcc` (Debian), `xcode-select --install` (macOS) or `pip install "symrnn[zig]"` (anywhere)'
-)
+HOW_TO_GET_ONE = "`apt install gcc` (Debian), `xcode-select --install` (macOS) or `pip install ziglang` (anywhere)"
 """Where a C compiler comes from, for messages."""
 
 

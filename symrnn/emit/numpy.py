@@ -1,282 +1,156 @@
-"""The NumPy module of a cell: the public surface over plain array code, stage by stage.
+"""The NumPy module of a cell: the public surface over plain array code.
 
-Reads a `Program`; returns the text of ``<cell>_numpy.py``, which needs NumPy and nothing else. Leaves out: expressions
-(`symrnn.emit.numpy_expression`) and the lines of a stage (`symrnn.emit.numpy_stages`).
+Reads a `Program`; returns the text of ``<cell>_numpy.py``, which needs NumPy and nothing else. The way there:
+
+    lower     statements of the plan as array calls                  (`symrnn.emit.numpy_lower`)
+    arrange   columns in an order that lets calls be stacked         (`symrnn.emit.numpy_stack`)
+    stack     calls on neighbours become one, forms few products     (`symrnn.emit.numpy_stack`, `numpy_products`)
+    store     a place for every temporary, in place where it can be  (`symrnn.emit.numpy_storage`)
+    print     names, lines, functions                                (`symrnn.emit.numpy_scope`, `numpy_printer`, …)
+
+`symrnn.emit.numpy_compile` runs the first four, the record between them is that of `symrnn.emit.numpy_ir`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from symrnn.emit.numpy_expression import helpers
-from symrnn.emit.numpy_stages import NumpyNames, Panel, StagePrinter
+from symrnn.emit.numpy_backward import BackwardPrinter
+from symrnn.emit.numpy_compile import Compiled, compiled
+from symrnn.emit.numpy_expression import NumpyPrinter, helpers
+from symrnn.emit.numpy_forward import ForwardPrinter
+from symrnn.emit.numpy_function import locals_of
+from symrnn.emit.numpy_header import header
+from symrnn.emit.numpy_names import RESERVED, identifier, size_names, total
+from symrnn.emit.numpy_scope import Locals
+from symrnn.emit.numpy_stream import StreamPrinter
+from symrnn.emit.numpy_text import INDENT, collection, commented
+from symrnn.emit.numpy_weights import Weights
 from symrnn.emit.render import render
-from symrnn.language.functions import FUNCTIONS
+from symrnn.emit.surface import DTYPE, DTYPES, Surface, surface
 from symrnn.language.names import Allocator
-from symrnn.language.system import Role
-from symrnn.language.tree import PRIME, Call, walk
-from symrnn.plan.program import Buffer, Extent, Function, Kind, Place, Program
+from symrnn.language.system import ONE, Role
+from symrnn.language.tree import PRIME, Reduce, names
+from symrnn.plan.program import Function, Program, Stage
 
-_LOCALS = [
-    "np",
-    "p",
-    "v",
-    "x",
-    "y",
-    "T",
-    "B",
-    "t",
-    "rows",
-    "idle",
-    "later",
-    "sums",
-    "dtype",
-    "state",
-    "states",
-    "tape",
-    "taped",
-    "first",
-    "last",
-    "reverse",
-    "dy",
-    "order",
-    "step",
-    "now",
-    "after",
-    "G",
-    "grads",
-    "params",
-    "lengths",
-    "final",
-    "abs",
-    "sum",
-    "len",
-    "range",
-    "zip",
-    "enumerate",
-    "dict",
-    "tuple",
-    "list",
-    "isinstance",
-    "float",
-    "int",
-    "bool",
-    "max",
-    "min",
-]
-
-
-@dataclass(frozen=True)
-class Part:
-    """A buffer as an array: its name, the Python expression of its width, whether it shrinks without a tape."""
-
-    name: str
-    width: str
-    shrinks: bool
-    step: bool
-    taped: bool
-
-
-@dataclass(frozen=True)
-class StateArray:
-    """A state: its name, the Python expression of its size, and its part in a tangent."""
-
-    name: str
-    size: str
-
-
-@dataclass(frozen=True)
-class Gradient:
-    """A line that adds to a parameter's gradient."""
-
-    parameter: str
-    text: str
+__all__ = ["Surface", "numpy_module", "surface"]
 
 
 @dataclass(frozen=True)
 class Code:
-    """One function: the bodies of its phases and the arrays it works on."""
+    """One function of the module.
 
-    inputs: tuple[str, ...]
-    states: tuple[StateArray, ...]
-    parts: tuple[Part, ...]
-    once: tuple[str, ...]
-    before: tuple[str, ...]
-    loop: tuple[str, ...]
-    last: tuple[str, ...]
-    after: tuple[str, ...]
-    panels: tuple[Panel, ...]
-    output_size: str
-    gradients: tuple[str, ...] = ()
-    has_dx: bool = False
+    Attributes:
+        arguments: its inputs.
+        body: its lines.
+    """
+
+    arguments: tuple[str, ...]
+    body: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter: its shape in size names, and how it is initialised."""
-
-    name: str
-    shape: tuple[str, ...]
-    init: str
-
-
-@dataclass(frozen=True)
-class Surface:
-    """What both generated modules of a cell say about it."""
-
-    name: str
-    title: str
-    reference: str
-    equations: tuple[str, ...]
-    parameters: tuple[Parameter, ...]
-    states: tuple[tuple[str, str], ...]
-    output: str
-    output_size: str
-    extra_sizes: tuple[str, ...]
-    input_is_hidden: bool
-    analytic: bool
-    input_size: str
-
-
-def surface(program: Program) -> Surface:
-    """The cell as its generated modules describe it."""
-    cell = program.cell
-    nodes = [part for equation in cell.equations for part in walk(equation.expression)]
-    return Surface(
-        name=cell.name,
-        title=cell.title or cell.name,
-        reference=cell.reference,
-        equations=tuple(line for line in cell.text.strip().splitlines()),
-        parameters=tuple(Parameter(v.name, v.shape, cell.init.get(v.name, "uniform")) for v in cell.parameters),
-        states=tuple((state, cell.size(state)) for state in cell.states),
-        output=cell.output,
-        output_size=cell.size(cell.output),
-        extra_sizes=cell.sizes[2:],
-        input_is_hidden=cell.input_is_hidden,
-        analytic=all(FUNCTIONS[node.function].analytic for node in nodes if isinstance(node, Call)),
-        input_size=cell.size("x"),
-    )
-
-
-def numpy_module(program: Program) -> str:
-    """The text of ``<cell>_numpy.py``."""
+def numpy_module(program: Program, dtype: str = DTYPE) -> str:
+    """The text of ``<cell>_numpy.py``; ``dtype`` is what its ``init_params`` makes unless told otherwise."""
     nodes = [s.expression for f in program.functions for stage in f.stages for s in stage.statements]
+    forward, backward, tangent = compiled(program)
+    weights = _weights(program, program.forward, "")
+    directions = _weights(program, program.tangent, "")
+    found = [_locals(program, forward, weights)]
+    output = program.cell.output
+    printed = _forward(found[0], weights, output)
+    stream = StreamPrinter(_locals(program, forward, weights), weights).body()
+    if backward is not None:
+        found.append(_locals(program, backward, weights))
+        body = BackwardPrinter(found[1], weights).body(program.cell.parameters)
+    tangents = {v.name: v.of for v in program.tangent.system.variables if v.of and not v.name.endswith(PRIME)}
+    pair = next(v.name for v in program.tangent.system.variables if v.of == output + PRIME).removesuffix(PRIME)
     context = {
-        "s": surface(program),
+        "s": surface(program, dtype),
+        "dtypes": tuple(collection("DTYPES = (", [f'"{each}"' for each in DTYPES["numpy"]], ")")),
+        "header": header(program, found, [weights]),
         "helpers": helpers(nodes),
-        "forward": _Writer(program, program.forward).code(),
-        "tangent": _Writer(program, program.tangent).code(),
-        "tangent_of": {v.name: v.of for v in program.tangent.system.variables if v.of},
-        "backward": _Writer(program, program.backward).code() if program.backward else False,
+        "weights": _weight_lines(program, program.forward, weights),
+        "forward": printed,
+        "stream": tuple(stream),
+        "backward": Code((), tuple(body)) if backward is not None else False,
+        "directions": (),
+        "tangent": _forward(_locals(program, tangent, directions), directions, pair),
+        "tangents": tuple(collection("tangents = {", [f'"{n}": "{of}"' for n, of in _kept(program, tangents)], "}", 1)),
+        "tangent_inputs": tuple((n, of) for n, of in tangents.items() if _role(program, of) is Role.INPUT),
     }
+    context["directions"] = _weight_lines(program, program.tangent, directions)
     return render("python/numpy.py.jinja", context)
 
 
-class _Writer:
-    def __init__(self, program: Program, function: Function) -> None:
-        self._program, self._function = program, function
-        self._buffers: dict[str, Buffer] = (
-            {} if function is program.tangent else {b.name: b for b in program.forward.buffers}
-        )
-        self._buffers |= {b.name: b for b in function.buffers}
-        sizes = {size: f'p["size {size}"]' for size in program.cell.sizes}
-        stems = [*self._buffers, *(v.name for v in function.system.variables if v.role is Role.INPUT)]
-        arrays = [f"{stem}{suffix}" for stem in stems for suffix in ("", "_t", "_rows")]
-        for state, _ in function.states:
-            arrays += [f"{state}{suffix}" for suffix in ("_states", "_now_t", "_next_t", "_now_rows", "_next_rows")]
-            arrays += [f"carry_{state}", f"gradient_{state}"]
-        allocator = Allocator((*_LOCALS, *arrays))
-        values: dict[str, str] = {}
-        for name in (*function.sizes, *(local for stage in function.stages for local in stage.local)):
-            if name not in values:
-                stem = name.removesuffix(PRIME)
-                values[name] = allocator.fresh(f"{stem}_next" if stem != name else stem)
-        self._names = NumpyNames(values, {**sizes, "1": "1"})
-        self._printer = StagePrinter(function, self._buffers, self._names)
+def _role(program: Program, name: str) -> Role:
+    return program.cell.normal.by_name[name].role
 
-    def code(self) -> Code:
-        function, printer = self._function, self._printer
-        by_name = function.system.by_name
-        inputs = tuple(v.name for v in function.system.variables if v.role is Role.INPUT)
-        size = self._program.cell.by_name
-        states = tuple(
-            StateArray(
-                state, self._names.sizes[function.sizes[state] if state in function.sizes else size[state].shape[0]]
-            )
-            for state, _ in function.states
-        )
-        once = printer.phase(function.once, "", masked=False)
-        before = printer.phase(function.before, "_rows")
-        loop = printer.phase(function.loop, "_t")
-        last = printer.phase(function.last, "_t", masked=False)
-        after = printer.phase(function.after, "_rows")
-        has_dx = any(w.place == Place(Kind.GRADIENT, "x") for stage in function.after for w in stage.writes)
-        assert not by_name or inputs or function.name == "backward"
-        return Code(
-            inputs, states, self._parts(), once, before, loop, last, after, tuple(printer.panels),
-            self._names.sizes[self._program.cell.size(self._program.cell.output)],
-            self._gradients(), has_dx,
-        )  # fmt: skip
 
-    def _parts(self) -> tuple[Part, ...]:
-        return tuple(
-            Part(
-                buffer.name,
-                self._printer.total([column.size for column in buffer.columns]),
-                buffer.taped and not buffer.spans,
-                buffer.extent is Extent.STEP,
-                buffer.taped,
-            )
-            for buffer in self._function.buffers
-            if buffer.extent is not Extent.ONCE
-        )
+def _kept(program: Program, tangents: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The tangents of parameters and states with what they belong to."""
+    known = program.cell.normal.by_name
+    wanted = (Role.PARAMETER, Role.STATE)
+    return [(name, of) for name, of in tangents.items() if of in known and known[of].role in wanted]
 
-    def _gradients(self) -> tuple[str, ...]:
-        """Lines that fill ``grads`` from what the loop stored: one matrix product per stacked group."""
-        lines: list[str] = []
-        seen: set[str] = set()
-        for product in self._function.products:
-            right = self._printer.view(product.right, self._function.places[product.right], "_rows")
-            for run in self._adjacent(product.entries):
-                lefts = [left for _, left in run]
-                lines.append(f"G = {self._stack(lefts)}.T @ {right}")
-                sizes: list[str] = []
-                for parameter, left in run:
-                    size = self._function.sizes[left]
-                    part = f"G[{self._printer.total(sizes)}:{self._printer.total([*sizes, size])}]"
-                    sizes.append(size)
-                    lines.append(self._add(parameter, part, seen))
-        for item in self._function.sums:
-            view = self._printer.view(item.value, self._function.places[item.value], "_rows")
-            lines.append(self._add(item.parameter, f"{view}.sum(axis=0)", seen))
-        return tuple(lines)
 
-    def _add(self, parameter: str, text: str, seen: set[str]) -> str:
-        known = parameter in seen
-        seen.add(parameter)
-        return f'grads["{parameter}"] = ' + (f'grads["{parameter}"] + {text}' if known else text)
+def _locals(program: Program, function: Compiled, weights: Weights) -> Locals:
+    taken = [*weights.once.values(), *(weight.name for weight in weights.found), *_inputs(function.function)]
+    found = locals_of(function, program.cell.sizes, taken)
+    weights.share(found.allocator)
+    return found
 
-    def _adjacent(self, entries: tuple[tuple[str, str], ...]) -> list[list[tuple[str, str]]]:
-        """Entries as runs whose left values are neighbouring columns of one buffer."""
-        runs: list[list[tuple[str, str]]] = []
-        for entry in entries:
-            if runs and self._follows(runs[-1][-1][1], entry[1]):
-                runs[-1].append(entry)
-            else:
-                runs.append([entry])
-        return runs
 
-    def _follows(self, left: str, right: str) -> bool:
-        places = self._function.places
-        if places[left].kind is not Kind.BUFFER or places[left] != places[right]:
-            return False
-        columns = [column.value for column in self._buffers[places[left].array].columns]
-        return columns[columns.index(left) + 1 : columns.index(left) + 2] == [right]
+def _inputs(function: Function) -> list[str]:
+    return [v.name for v in function.system.variables if v.role is Role.INPUT or _is_input_tangent(function, v.of)]
 
-    def _stack(self, lefts: list[str]) -> str:
-        place = self._function.places[lefts[0]]
-        if len(lefts) == 1:
-            return self._printer.view(lefts[0], place, "_rows")
-        start = self._printer.columns(lefts[0], place.array).split(":")[0]
-        end = self._printer.columns(lefts[-1], place.array).split(":")[1]
-        return f"{place.array}_rows[:, {start}:{end}]"
+
+def _is_input_tangent(function: Function, of: str) -> bool:
+    variable = function.system.by_name.get(of)
+    return variable is not None and variable.role is Role.INPUT and function.name == "tangent"
+
+
+def _forward(given: Locals, weights: Weights, output: str) -> Code:
+    body = ForwardPrinter(given, weights).body(output)
+    return Code(tuple(_inputs(given.compiled.function)), tuple(body))
+
+
+def _weights(program: Program, function: Function, prefix: str) -> Weights:
+    """The stacks of a function and of those that share its parameters."""
+    allocator = Allocator((*RESERVED, *function.sizes, *(v.name for v in function.system.variables)))
+    letters = {**size_names(program.cell.sizes, allocator), ONE: ONE}
+    once = {
+        statement.target: allocator.fresh(f"{prefix}{identifier(statement.target)}_value")
+        for stage in function.once
+        for statement in stage.statements
+    }
+
+    def shape(name: str) -> tuple[str, ...]:
+        variable = function.system.by_name.get(name)
+        return variable.shape if variable is not None else (function.sizes[name],)
+
+    return Weights([v.name for v in function.system.variables], shape, lambda sizes: total(sizes, letters), once)
+
+
+def _weight_lines(program: Program, function: Function, weights: Weights) -> tuple[str, ...]:
+    """The body of the initialiser of the weights."""
+    lines = [line for stage in function.once for line in _once(stage, function, weights, program.cell.sizes)]
+    lines += [line for weight in weights.found for line in weight.lines]
+    return tuple(lines or [f"{INDENT * 2}pass"])
+
+
+def _once(stage: Stage, function: Function, weights: Weights, sizes: Sequence[str]) -> list[str]:
+    """Statements on parameters alone: locals, kept as attributes where stages read them."""
+    letters = {size: f'sizes["{size}"]' for size in sizes}
+    values = {v.name: f'p["{v.name}"]' for v in function.system.variables if v.role is Role.PARAMETER}
+    values |= {v.name: f'p["{v.name}"]' for v in function.system.variables if v.of in values}
+    printer = NumpyPrinter({**values, **weights.once}, letters)
+    lines: list[str] = []
+    for statement in stage.statements:
+        name, label = weights.once[statement.target], f"({statement.label})" if statement.label else ""
+        text, size = printer(statement.expression), function.sizes[statement.target]
+        read = [function.sizes.get(value) for value in names(statement.expression)]
+        if size not in read and not isinstance(statement.expression, Reduce):
+            text = f"np.full({letters.get(size, 1)}, {text}, np.result_type(*p.values()))"
+        lines += commented(f"{INDENT * 2}{name} = self.{name} = {text}", label)
+    return lines

@@ -46,7 +46,7 @@ class NumpyPrinter:
         """
         match node:
             case Number(value, _) | Constant(_, value, _):
-                return _number(value)
+                return number(value)
             case Name(name):
                 return self._names[name]
             case Negate(operand):
@@ -58,6 +58,10 @@ class NumpyPrinter:
                 if exponent == 2:
                     return f"np.square({self(base)})"
                 return f"{self._wrapped(base, POWER + 1)} ** {_exponent(exponent)}"
+            case Call(function, arguments) if all(isinstance(a, Number | Constant) for a in arguments):
+                # Helpers take arrays; as a plain number again, the value widens no array.
+                values = ", ".join(f"np.full(1, {self(argument)}, float)" for argument in arguments)
+                return f"{FUNCTIONS[function].numpy}({values}).item()"
             case Call(function, arguments):
                 return f"{FUNCTIONS[function].numpy}({', '.join(self(argument) for argument in arguments)})"
             case Reduce(kind, Name(name)):
@@ -73,12 +77,13 @@ class NumpyPrinter:
         return self(node) if called or strength(node) >= least else f"({self(node)})"
 
 
-def _number(value: Fraction) -> str:
+def number(value: Fraction) -> str:
+    """An exact number as a Python literal."""
     return str(value.numerator) if value.denominator == 1 and abs(value) < 10**6 else repr(float(value))
 
 
 def _exponent(exponent: Fraction) -> str:
-    text = _number(exponent)
+    text = number(exponent)
     return f"({text})" if exponent < 0 else text
 
 

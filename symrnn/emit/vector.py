@@ -156,7 +156,7 @@ def called(body: str) -> tuple[str, ...]:
 
 def reserved() -> tuple[str, ...]:
     """Every identifier that the vector text can define in either precision: names that nothing else may take."""
-    stems = ("vec", "bits", "LANES", *PRIMITIVES, *(f"f_{name}" for name in FUNCTIONS))
+    stems = ("vec", "bits", "mask", "LANES", "first_lanes", *PRIMITIVES, *(f"f_{name}" for name in FUNCTIONS))
     return ("SYMRNN_VECTOR_BYTES", "SYMRNN_PLAIN", *(f"{stem}_{p}" for p in PRECISIONS for stem in stems))
 
 

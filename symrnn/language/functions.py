@@ -29,9 +29,10 @@ class Function:
         symbol: the SymPy class; ``symbol(a)`` stays unevaluated and differentiates by `partials`.
         partials: per argument, ``(output, *arguments) -> derivative``.
         meaning: the same function in SymPy's own terms, with the project's values at kinks.
-        numpy: the callee in generated Python, a ufunc (``np.tanh``) or a helper that `numpy_source` defines.
+        numpy: the callee in generated Python, a ufunc (``np.tanh``) or a helper that `numpy_source` defines; either
+            takes ``out=``, which may be one of the arguments.
         numpy_source: source of the helper, empty for a ufunc. Comparisons look at the real part, so that a complex
-            step passes through.
+            step passes through; real numbers take the shortest way.
         c: a C expression in vectors ``a`` and ``b``; ``K(1)`` is a literal in every lane.
         c_needs: vector primitives and other rows that ``c`` calls.
         latex: LaTeX text with ``{0}`` and ``{1}`` for the arguments.
@@ -101,7 +102,11 @@ _positive = _row(
     (_zero,),
     lambda a: sympy.Piecewise((1, a > 0), (0, True)),
     numpy="_positive",
-    numpy_source='def _positive(a):\n    """1 where a > 0, else 0."""\n    return (a.real > 0).astype(a.real.dtype)\n',
+    numpy_source=(
+        "def _positive(a, out=None):\n"
+        '    """Return 1 where a > 0, else 0."""\n'
+        "    return np.positive(np.heaviside(a.real, 0), out=out)\n"
+    ),
     c="v_select(v_less(K(0), a), K(1), K(0))",
     c_needs=("v_select", "v_less"),
     latex=r"[{0} > 0]",
@@ -115,7 +120,11 @@ _sign = _row(
     (_zero,),
     lambda a: sympy.Piecewise((1, a > 0), (-1, a < 0), (0, True)),
     numpy="_sign",
-    numpy_source='def _sign(a):\n    """1, 0 or -1 by the sign of a."""\n    return np.sign(a.real)\n',
+    numpy_source=(
+        "def _sign(a, out=None):\n"
+        '    """Return 1, 0 or -1 by the sign of a."""\n'
+        "    return np.positive(np.sign(a.real), out=out)\n"
+    ),
     c="v_select(v_less(K(0), a), K(1), v_select(v_less(a, K(0)), K(-1), K(0)))",
     c_needs=("v_select", "v_less"),
     latex=r"\operatorname{{sgn}}({0})",
@@ -130,8 +139,9 @@ _prefer = _row(
     lambda a, b: sympy.Piecewise((1, a > b), (0, a < b), (Rational(1, 2), True)),
     numpy="_prefer",
     numpy_source=(
-        'def _prefer(a, b):\n    """1 where a > b, 0 where a < b, a half on ties."""\n'
-        "    return 0.5 * (1 + np.sign((a - b).real))\n"
+        "def _prefer(a, b, out=None):\n"
+        '    """Return 1 where a > b, 0 where a < b, a half on ties."""\n'
+        "    return np.positive(np.heaviside(np.subtract(a, b).real, 0.5), out=out)\n"
     ),
     c="v_select(v_less(b, a), K(1), v_select(v_less(a, b), K(0), K(0.5)))",
     c_needs=("v_select", "v_less"),
@@ -147,10 +157,16 @@ _sigmoid_row = _row(
     _sigmoid,
     numpy="_sigmoid",
     numpy_source=(
-        'def _sigmoid(a):\n    """1 / (1 + exp(-a)), taking exp only of real parts that are not positive."""\n'
-        "    negative = a.real < 0\n"
-        "    e = np.exp(np.where(negative, a, -a))\n"
-        "    return np.where(negative, e, 1) / (1 + e)\n"
+        "def _sigmoid(a, out=None):\n"
+        '    """Return 1 / (1 + exp(-a)); for complex numbers, exp only where it cannot overflow."""\n'
+        '    if a.dtype.kind == "c":\n'
+        "        negative = a.real < 0\n"
+        "        e = np.exp(np.where(negative, a, -a))\n"
+        "        return np.divide(np.where(negative, e, 1), 1 + e, out=out)\n"
+        "    out = np.negative(a, out=out)\n"
+        "    np.exp(out, out=out)\n"
+        "    out += 1\n"
+        "    return np.reciprocal(out, out=out)\n"
     ),
     c="v_sigmoid(a)",
     c_needs=("v_sigmoid",),
@@ -202,8 +218,11 @@ _minimum = _row(
     lambda a, b: sympy.Piecewise((a, a < b), (b, True)),
     numpy="_minimum",
     numpy_source=(
-        'def _minimum(a, b):\n    """The smaller of a and b, by their real parts."""\n'
-        "    return np.where((a - b).real < 0, a, b)\n"
+        "def _minimum(a, b, out=None):\n"
+        '    """Return the smaller of a and b, by their real parts."""\n'
+        "    if np.iscomplexobj(a) or np.iscomplexobj(b):\n"
+        "        return np.positive(np.where(np.subtract(a, b).real < 0, a, b), out=out)\n"
+        "    return np.minimum(a, b, out=out)\n"
     ),
     c="v_select(v_less(a, b), a, b)",
     c_needs=("v_select", "v_less"),
@@ -218,8 +237,11 @@ _maximum = _row(
     lambda a, b: sympy.Piecewise((a, a > b), (b, True)),
     numpy="_maximum",
     numpy_source=(
-        'def _maximum(a, b):\n    """The larger of a and b, by their real parts."""\n'
-        "    return np.where((a - b).real > 0, a, b)\n"
+        "def _maximum(a, b, out=None):\n"
+        '    """Return the larger of a and b, by their real parts."""\n'
+        "    if np.iscomplexobj(a) or np.iscomplexobj(b):\n"
+        "        return np.positive(np.where(np.subtract(a, b).real > 0, a, b), out=out)\n"
+        "    return np.maximum(a, b, out=out)\n"
     ),
     c="v_select(v_less(b, a), a, b)",
     c_needs=("v_select", "v_less"),
@@ -234,7 +256,13 @@ _abs = _row(
     (lambda y, a: _sign.symbol(a),),
     lambda a: sympy.Piecewise((a, a > 0), (-a, True)),
     numpy="_abs",
-    numpy_source='def _abs(a):\n    """-a where a < 0, else a."""\n    return np.where(a.real < 0, -a, a)\n',
+    numpy_source=(
+        "def _abs(a, out=None):\n"
+        '    """Return -a where a < 0, else a."""\n'
+        '    if a.dtype.kind == "c":\n'
+        "        return np.positive(np.where(a.real < 0, -a, a), out=out)\n"
+        "    return np.absolute(a, out=out)\n"
+    ),
     c="v_abs(a)",
     c_needs=("v_abs",),
     latex=r"\left|{0}\right|",
@@ -251,7 +279,13 @@ _ROWS = (
         (lambda y, a: _positive.symbol(y),),
         lambda a: sympy.Piecewise((a, a > 0), (0, True)),
         numpy="_relu",
-        numpy_source='def _relu(a):\n    """a where a > 0, else 0."""\n    return np.where(a.real > 0, a, 0)\n',
+        numpy_source=(
+            "def _relu(a, out=None):\n"
+            '    """Return a where a > 0, else 0."""\n'
+            '    if a.dtype.kind == "c":\n'
+            "        return np.positive(np.where(a.real > 0, a, 0), out=out)\n"
+            "    return np.maximum(a, 0, out=out)\n"
+        ),
         c="v_select(v_less(K(0), a), a, K(0))",
         c_needs=("v_select", "v_less"),
         latex=r"\operatorname{{relu}}({0})",
@@ -265,8 +299,9 @@ _ROWS = (
         lambda a: sympy.Piecewise((a, a > 0), (a / 100, True)),
         numpy="_leaky_relu",
         numpy_source=(
-            'def _leaky_relu(a):\n    """a where a > 0, else a / 100."""\n'
-            "    return np.where(a.real > 0, a, 0.01 * a)\n"
+            "def _leaky_relu(a, out=None):\n"
+            '    """Return a where a > 0, else a / 100."""\n'
+            "    return np.positive(np.where(a.real > 0, a, 0.01 * a), out=out)\n"
         ),
         c="v_select(v_less(K(0), a), a, K(0.01) * a)",
         c_needs=("v_select", "v_less"),
@@ -281,8 +316,9 @@ _ROWS = (
         lambda a: sympy.Piecewise((a, a > 0), (sympy.exp(a) - 1, True)),
         numpy="_elu",
         numpy_source=(
-            'def _elu(a):\n    """a where a > 0, else exp(a) - 1."""\n'
-            "    return np.where(a.real > 0, a, np.expm1(np.where(a.real > 0, 0, a)))\n"
+            "def _elu(a, out=None):\n"
+            '    """Return a where a > 0, else exp(a) - 1."""\n'
+            "    return np.positive(np.where(a.real > 0, a, np.expm1(np.where(a.real > 0, 0, a))), out=out)\n"
         ),
         c="v_select(v_less(K(0), a), a, v_expm1(v_select(v_less(K(0), a), K(0), a)))",
         c_needs=("v_select", "v_less", "v_expm1"),
@@ -296,9 +332,10 @@ _ROWS = (
         lambda a: sympy.log(1 + sympy.exp(a)),
         numpy="_softplus",
         numpy_source=(
-            'def _softplus(a):\n    """log(1 + exp(a)), taking exp only of real parts that are not positive."""\n'
+            "def _softplus(a, out=None):\n"
+            '    """Return log(1 + exp(a)), taking exp only of real parts that are not positive."""\n'
             "    positive = a.real > 0\n"
-            "    return np.where(positive, a, 0) + np.log1p(np.exp(np.where(positive, -a, a)))\n"
+            "    return np.add(np.where(positive, a, 0), np.log1p(np.exp(np.where(positive, -a, a))), out=out)\n"
         ),
         c="v_select(v_less(K(0), a), a, K(0)) + v_log1p(v_exp(-v_abs(a)))",
         c_needs=("v_select", "v_less", "v_abs", "v_exp", "v_log1p"),
@@ -310,7 +347,9 @@ _ROWS = (
         lambda a: sympy.Piecewise((a / (1 + a), a > 0), (a / (1 - a), True)),
         numpy="_softsign",
         numpy_source=(
-            'def _softsign(a):\n    """a / (1 + |a|)."""\n    return a / (1 + np.where(a.real < 0, -a, a))\n'
+            "def _softsign(a, out=None):\n"
+            '    """Return a / (1 + |a|)."""\n'
+            "    return np.divide(a, 1 + np.where(a.real < 0, -a, a), out=out)\n"
         ),
         c="a / (K(1) + v_abs(a))",
         c_needs=("v_abs",),
@@ -324,7 +363,9 @@ _ROWS = (
         (_silu_slope,),
         lambda a: a * _sigmoid(a),
         numpy="_silu",
-        numpy_source='def _silu(a):\n    """a sigmoid(a)."""\n    return a * _sigmoid(a)\n',
+        numpy_source=(
+            'def _silu(a, out=None):\n    """Return a sigmoid(a)."""\n    return np.multiply(a, _sigmoid(a), out=out)\n'
+        ),
         c="a * v_sigmoid(a)",
         c_needs=("v_sigmoid",),
         latex=r"\operatorname{{silu}}({0})",
@@ -335,8 +376,9 @@ _ROWS = (
         lambda a: a * (1 + sympy.tanh(_GELU_SCALE * (a + _GELU_CUBE * a**3))) / 2,
         numpy="_gelu",
         numpy_source=(
-            'def _gelu(a):\n    """The tanh form of gelu."""\n'
-            "    return 0.5 * a * (1 + np.tanh(0.7978845608028654 * (a + 0.044715 * a**3)))\n"
+            "def _gelu(a, out=None):\n"
+            '    """Return the tanh form of gelu."""\n'
+            "    return np.multiply(0.5 * a, 1 + np.tanh(0.7978845608028654 * (a + 0.044715 * a * a * a)), out=out)\n"
         ),
         c="K(0.5) * a * (K(1) + v_tanh(K(0.7978845608028654) * (a + K(0.044715) * a * a * a)))",
         c_needs=("v_tanh",),
@@ -348,9 +390,10 @@ _ROWS = (
         lambda a: _clip(a / 6 + Rational(1, 2), sympy.Integer(0), sympy.Integer(1)),
         numpy="_hard_sigmoid",
         numpy_source=(
-            'def _hard_sigmoid(a):\n    """a / 6 + 1/2, clipped to [0, 1]."""\n'
+            "def _hard_sigmoid(a, out=None):\n"
+            '    """Return a / 6 + 1/2, clipped to [0, 1]."""\n'
             "    y = a / 6 + 0.5\n"
-            "    return np.where(y.real <= 0, 0, np.where(y.real >= 1, 1, y))\n"
+            "    return np.positive(np.where(y.real <= 0, 0, np.where(y.real >= 1, 1, y)), out=out)\n"
         ),
         c="v_clip(a / K(6) + K(0.5), K(0), K(1))",
         c_needs=("v_clip",),
@@ -365,8 +408,9 @@ _ROWS = (
         lambda a: _clip(a, sympy.Integer(-1), sympy.Integer(1)),
         numpy="_hard_tanh",
         numpy_source=(
-            'def _hard_tanh(a):\n    """a, clipped to [-1, 1]."""\n'
-            "    return np.where(a.real <= -1, -1, np.where(a.real >= 1, 1, a))\n"
+            "def _hard_tanh(a, out=None):\n"
+            '    """Return a, clipped to [-1, 1]."""\n'
+            "    return np.positive(np.where(a.real <= -1, -1, np.where(a.real >= 1, 1, a)), out=out)\n"
         ),
         c="v_clip(a, K(-1), K(1))",
         c_needs=("v_clip",),

@@ -47,3 +47,7 @@ class Allocator:
             name, number = f"{hint}_{number}", number + 1
         self._taken.add(name)
         return name
+
+    def is_taken(self, name: str) -> bool:
+        """Whether `fresh` would not hand out ``name`` as it is."""
+        return name in self._taken

@@ -270,9 +270,10 @@ class _Backward:
         return rest
 
     def _sum(self, of: str, rest: list[Term], equation: Equation, after: list[Statement]) -> Sum:
-        """The deferred sum of a parameter's gradient, over a value that has a name."""
+        """The deferred sum of a parameter's gradient, over a value that has a name and the parameter's size."""
         expression: Expression = sum_of(rest)
-        if not isinstance(expression, Name):
+        # A parameter that is read through a sum over its units receives one number, which all its units get.
+        if not isinstance(expression, Name) or self._sizes[expression.name] != self._sizes[equation.target]:
             name = self._fresh(f"{equation.target}_row", self._sizes[equation.target])
             after.append(Statement(name, expression, equation.label))
             expression = Name(name)

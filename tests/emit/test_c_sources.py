@@ -15,8 +15,8 @@ CELLS = Path(__file__).resolve().parents[1] / "cells"
 NAMES = ("rnn", "lstm", "gru", "gru_reset_after", *sorted(str(path) for path in CELLS.glob("*.toml")))
 WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wpedantic", "-Werror")
 ARITHMETIC = ("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
-SANITIZERS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-THREAD_SANITIZER = ("-O1", "-g", "-fsanitize=thread")
+SANITIZERS = ("-Og", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+THREAD_SANITIZER = ("-Og", "-g", "-fsanitize=thread")
 
 
 def _sources(name: str, folder: Path) -> str:

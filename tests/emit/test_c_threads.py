@@ -111,5 +111,7 @@ def test_the_environment_bounds_the_choice(kernels: ModuleType, monkeypatch: pyt
 
 @pytest.mark.parametrize("threads", [0, -1, 2.5, True, 5000, "2"])
 def test_a_wrong_number_of_threads_is_refused(kernels: ModuleType, threads: Any) -> None:
-    with pytest.raises(ValueError, match=r"threads: expected a whole number from 1 to 1024, or None"):
+    with pytest.raises(
+        ValueError, match=r"threads: expected (None or a whole number of at least 1|at most 1024), found"
+    ):
         kernels.infer(kernels.init_params(2, 3), np.zeros((1, 1, 2), np.float32), threads=threads)

@@ -172,3 +172,21 @@ def test_a_shorter_row_has_the_gradients_that_it_has_alone(text: str) -> None:
         np.testing.assert_allclose(ragged.state[state], alone.state[state], rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(ragged.x[:2], alone.x, rtol=1e-12, atol=1e-14)
     assert not ragged.x[2:].any()
+
+
+def test_a_parameter_that_is_read_through_a_sum_of_its_own_units_gets_a_gradient_of_its_size(written: Written) -> None:
+    function = backward_of(written("h' = tanh(W @ x + U @ h) * sum(b)"))
+    (item,) = function.sums
+    assert item.parameter == "b"
+    assert function.sizes[item.value] == "hidden"
+
+
+def test_that_gradient_is_the_same_in_every_unit() -> None:
+    cell = symrnn.Cell.from_equations("h' = tanh(W @ x + U @ h) * sum(b)", name="scaled")
+    for backend in ("numpy", "c"):
+        k = symrnn.build(cell, backend)
+        params = k.init_params(2, 5, seed=1)
+        y, _, tape = k.forward(params, np.ones((3, 2, 2), np.float32))
+        gradient = k.backward(params, tape, np.ones_like(y)).params["b"]
+        assert gradient[0] != 0
+        assert np.ptp(gradient) == 0

@@ -1,0 +1,165 @@
+"""What the templates of a cell's C files are given: plain records of texts, one for each thing that a template lays out.
+
+Holds no algorithm; `symrnn.emit.c` fills the records, `templates/c/` reads them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from symrnn.emit.abi import AbiContext
+from symrnn.emit.c_arrays import Array
+from symrnn.emit.c_interface import Prototype
+from symrnn.emit.c_stages import CForm, CStage
+
+TILE_ROWS, TILE_ROWS_NARROW, TILE_COLUMNS = 6, 3, 4
+"""Register tiles: 6 × 4 sums leave 8 of 32 registers for operands, 3 × 4 leave 4 of 16."""
+
+
+@dataclass(frozen=True)
+class CPrecision:
+    """One precision: its C type, the suffix of its identifiers, the heads of its entry points."""
+
+    name: str
+    real: str
+    s: str
+    dims: str
+    signature: dict[str, str]
+
+
+@dataclass(frozen=True)
+class CBlock:
+    """A block of memory: its field in a layout, three factors of its size by precision, and where it lies."""
+
+    field: str
+    size: dict[str, str]
+    taped: bool = False
+
+
+@dataclass(frozen=True)
+class CPanel:
+    """A packed panel, and the forms that are laid out or added there."""
+
+    field: str
+    units: str
+    depth: str
+    count: int
+    vectors: int
+    forms: tuple[CForm, ...]
+
+
+@dataclass(frozen=True)
+class CState:
+    """A state: its name, its size, and the numbers per row before it in a block of all states."""
+
+    field: str
+    width: str
+    start: str
+
+
+@dataclass(frozen=True)
+class CEntry:
+    """One matrix of a deferred product."""
+
+    parameter: str
+    left: str
+    left_stride: str
+    height: str
+    row_stride: str
+    column_stride: str
+
+
+@dataclass(frozen=True)
+class CProduct:
+    """A deferred product: the packed right side, and what is multiplied with it."""
+
+    panel: str
+    right: str
+    right_stride: str
+    width: str
+    entries: tuple[CEntry, ...]
+
+
+@dataclass(frozen=True)
+class CSum:
+    """A deferred sum."""
+
+    parameter: str
+    value: str
+    stride: str
+    width: str
+
+
+@dataclass(frozen=True)
+class CFunction:
+    """A function: its arrays, the lines that bind them, its stages and the order in which they run.
+
+    ``variants`` are the ways of running a chunk of steps: a condition, stages before the loop, stages of the loop.
+    """
+
+    name: str
+    arrays: tuple[Array, ...]
+    later: tuple[Array, ...]
+    bind: tuple[str, ...]
+    blocks: tuple[CBlock, ...]
+    stages: tuple[CStage, ...]
+    once: tuple[str, ...]
+    before: tuple[str, ...]
+    loop: tuple[str, ...]
+    last: tuple[str, ...]
+    after: tuple[str, ...]
+    variants: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = ()
+    products: tuple[CProduct, ...] = ()
+    sums: tuple[CSum, ...] = ()
+    has_dx: bool = False
+
+
+@dataclass(frozen=True)
+class CVector:
+    """A parameter vector in packed memory."""
+
+    field: str
+    parameter: str
+    size: str
+
+
+@dataclass(frozen=True)
+class CFile:
+    """What the templates of a cell's C files are given."""
+
+    name: str
+    upper: str
+    guard: str
+    title: str
+    provenance: tuple[str, ...]
+    step: tuple[str, ...]
+    adjoint: tuple[str, ...]
+    legend: tuple[str, ...]
+    dims: str
+    size_fields: tuple[str, ...]
+    input_is_hidden: bool
+    input_width: str
+    output_size: str
+    state_order: str
+    parameters: tuple[tuple[str, str], ...]
+    states: tuple[CState, ...]
+    precisions: tuple[CPrecision, ...]
+    prototypes: tuple[Prototype, ...]
+    abi: AbiContext
+    flags: str
+    vectors: tuple[CVector, ...]
+    panels: tuple[CPanel, ...]
+    packed: tuple[CBlock, ...]
+    powers: tuple[int, ...]
+    fused: bool
+    fused_rows: int
+    hoisted_width: str
+    loop_work: str
+    reduces: bool
+    forward: CFunction
+    backward: CFunction | bool
+    tile_rows: int = TILE_ROWS
+    tile_rows_narrow: int = TILE_ROWS_NARROW
+    tile_columns: int = TILE_COLUMNS
+    heights: tuple[int, ...] = tuple(range(1, TILE_ROWS + 1))
+    widths: tuple[int, ...] = tuple(range(1, TILE_COLUMNS + 1))
