@@ -153,10 +153,10 @@ class _Verifier:
                 self._gone |= {write.place for write in stage.writes if write.place.kind is Kind.CARRY}
         self._complete()
         for product in self._function.products:
-            for name in (product.right, *(left for _, left in product.entries)):
-                self._deferred(name)
+            for parameter, left in product.entries:
+                self._gradient(parameter, left, product.right)
         for item in self._function.sums:
-            self._deferred(item.value)
+            self._gradient(item.parameter, item.value)
 
     def _fail(self, stage: Stage | None, text: str) -> PlanError:
         place = self._function.name + (f", stage {stage.name}" if stage else "")
@@ -249,6 +249,15 @@ class _Verifier:
         for state, _ in function.states:
             if not forward and initial.count(Place(Kind.GRADIENT, state)) != 1:
                 raise self._fail(None, f"the gradient of the initial {state} is not stored exactly once")
+
+    def _gradient(self, parameter: str, *factors: str) -> None:
+        """A deferred gradient reads what is there, and has its parameter's shape."""
+        for name in factors:
+            self._deferred(name)
+        shape = tuple(self._function.sizes[name] for name in factors)
+        expected = self._function.system.by_name[parameter].shape
+        if shape != expected:
+            raise self._fail(None, f"the gradient of {parameter} has shape {shape}, not {expected}")
 
     def _deferred(self, name: str) -> None:
         place = self._function.places.get(name)
