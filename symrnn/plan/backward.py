@@ -22,6 +22,7 @@ from symrnn.language.tree import (
     Outer,
     integer,
     names,
+    transform,
 )
 from symrnn.plan.lower import LATER, Term, live, sum_of, terms_of
 from symrnn.plan.tape import Saved
@@ -121,14 +122,15 @@ class _Deferred:
 
     @property
     def reads(self) -> dict[str, None]:
-        """Every name that deferred work reads, in order."""
+        """Every name that deferred work reads and does not compute itself, in order."""
         found: dict[str, None] = {}
         for product in self.products:
             found.update((name, None) for _, left in product.entries for name in (left, product.right))
         found.update((item.value, None) for item in self.sums)
         for statement in self.after:
             found.update(dict.fromkeys(names(statement.expression)))
-        return found
+        own = {statement.target for statement in self.after}
+        return {name: None for name in found if name not in own}
 
 
 class _Backward:
@@ -168,7 +170,7 @@ class _Backward:
         return Backward(
             loop=tuple(loop),
             last=tuple(item.end for item in rotated),
-            after=deferred.after,
+            after=self._apart(deferred.after, targets),
             products=deferred.products,
             sums=deferred.sums,
             carried=carried,
@@ -257,6 +259,19 @@ class _Backward:
         wanted = [name for product in stacked for _, left in product.entries for name in (left, product.right)]
         wanted += [*(item.value for item in sums), *(value for _, value in inputs)]
         return _Deferred(tuple(live([*self._again(after), *after], wanted)), stacked, tuple(sums), tuple(inputs))
+
+    def _apart(self, after: Sequence[Statement], inside: Collection[str]) -> tuple[Statement, ...]:
+        """``after`` with new names for what the loop computes again too: a name has one place."""
+        twice = [statement.target for statement in after if statement.target in inside]
+        new = {name: Name(self._fresh(name, self._sizes[name])) for name in twice}
+
+        def rename(node: Expression) -> Expression:
+            return new.get(node.name, node) if isinstance(node, Name) else node
+
+        return tuple(
+            Statement(new[s.target].name if s.target in new else s.target, transform(s.expression, rename), s.label)
+            for s in after
+        )
 
     def _products(self, equation: Equation, of: str, products: dict[str, list[tuple[str, str, str]]]) -> list[Term]:
         """Collect the outer products of a parameter's gradient; returns its other terms."""

@@ -97,9 +97,7 @@ def verify_rotation(parts: Backward, forward: Function) -> None:
     carried = {item.carry for item in parts.carried}
     verify_order(parts.loop, left | later | carried | {parts.seed})
     verify_order(parts.last, left | later | carried)
-    # What is computed again may be so twice: in the loop, and from the same values for the rows of deferred work.
-    outer = {statement.target for statement in parts.after}
-    verify_order(parts.after, left | {name for name in parts.outside if name not in outer})
+    verify_order(parts.after, left | set(parts.outside))
 
 
 def verify(function: Function, source: Function | None = None) -> None:
@@ -237,8 +235,11 @@ class _Verifier:
             raise self._fail(stage, f"{write.value} of a row beyond its length must be zero")
 
     def _complete(self) -> None:
-        """Each state moves once in a step, and the caller's arrays are written once."""
+        """A value is stored once, each state moves once in a step, and the caller's arrays are written once."""
         function, forward = self._function, self._source is None
+        stored = [w.value for _, part in function.phases for s in part for w in s.writes if w.place.kind is Kind.BUFFER]
+        if twice := [value for value in stored if stored.count(value) > 1]:
+            raise self._fail(None, f"{twice[0]} is stored twice")
         moved = [write.place for stage in function.loop for write in stage.writes]
         for state, _ in function.states:
             if moved.count(Place(Kind.NEXT if forward else Kind.CARRY, state)) != 1:

@@ -207,6 +207,12 @@ def test_deferred_work_reads_what_every_step_has_stored(gru: Program, name: str)
         verify(replace(function, products=(Product("h", (("W_hz", name),), ()),)), gru.forward)
 
 
+def test_a_value_is_stored_once(gru: Program) -> None:
+    again = replace(gru.forward.loop[0], name="again")
+    with pytest.raises(PlanError, match="forward: z is stored twice"):
+        verify(replace(gru.forward, loop=(*gru.forward.loop, again)))
+
+
 def test_a_gradient_has_the_shape_of_its_parameter(planned: Planned) -> None:
     program = planned("projection_lstm")
     function = program.backward
