@@ -122,14 +122,15 @@ class _Deferred:
 
     @property
     def reads(self) -> dict[str, None]:
-        """Every name that deferred work reads, in order."""
+        """Every name that deferred work reads and does not compute itself, in order."""
         found: dict[str, None] = {}
         for product in self.products:
             found.update((name, None) for _, left in product.entries for name in (left, product.right))
         found.update((item.value, None) for item in self.sums)
         for statement in self.after:
             found.update(dict.fromkeys(names(statement.expression)))
-        return found
+        own = {statement.target for statement in self.after}
+        return {name: None for name in found if name not in own}
 
 
 class _Backward:
@@ -155,8 +156,7 @@ class _Backward:
         later = [operand for chain in chains for _, _, operand in chain.forms]
         inside = self._ancestors({*later, *(name for c in chains for _, term in c.rest for name in names(term))})
         deferred = self._deferred(inside)
-        again = {statement.target for statement in deferred.after}
-        outside = dict.fromkeys([*later, *(name for name in deferred.reads if name not in again)])
+        outside = dict.fromkeys(later) | deferred.reads
         seed = self._fresh(SEED, self._system.size(self._output + PRIME))
         rotated = [self._rotate(chain, seed, outside) for chain in chains]
         heads = [statement for item in rotated for statement in item.heads]
@@ -170,24 +170,13 @@ class _Backward:
         return Backward(
             loop=tuple(loop),
             last=tuple(item.end for item in rotated),
-            after=self._renamed(deferred.after, targets),
+            after=self._apart(deferred.after, targets),
             products=deferred.products,
             sums=deferred.sums,
             carried=carried,
             seed=seed,
             input_gradients=deferred.inputs,
             outside=tuple(name for name in outside if name in targets),
-        )
-
-    def _renamed(self, after: Sequence[Statement], loop: Collection[str]) -> tuple[Statement, ...]:
-        """``after`` with other names for the values that the loop computes again too: each has a place of its own."""
-        names_of = {s.target: self._fresh(s.target, self._sizes[s.target]) for s in after if s.target in loop}
-
-        def rename(node: Expression) -> Expression:
-            return Name(names_of.get(node.name, node.name)) if isinstance(node, Name) else node
-
-        return tuple(
-            Statement(names_of.get(s.target, s.target), transform(s.expression, rename), s.label) for s in after
         )
 
     def _fresh(self, hint: str, size: str) -> str:
@@ -270,6 +259,19 @@ class _Backward:
         wanted = [name for product in stacked for _, left in product.entries for name in (left, product.right)]
         wanted += [*(item.value for item in sums), *(value for _, value in inputs)]
         return _Deferred(tuple(live([*self._again(after), *after], wanted)), stacked, tuple(sums), tuple(inputs))
+
+    def _apart(self, after: Sequence[Statement], inside: Collection[str]) -> tuple[Statement, ...]:
+        """``after`` with new names for what the loop computes again too: a name has one place."""
+        twice = [statement.target for statement in after if statement.target in inside]
+        new = {name: Name(self._fresh(name, self._sizes[name])) for name in twice}
+
+        def rename(node: Expression) -> Expression:
+            return new.get(node.name, node) if isinstance(node, Name) else node
+
+        return tuple(
+            Statement(new[s.target].name if s.target in new else s.target, transform(s.expression, rename), s.label)
+            for s in after
+        )
 
     def _products(self, equation: Equation, of: str, products: dict[str, list[tuple[str, str, str]]]) -> list[Term]:
         """Collect the outer products of a parameter's gradient; returns its other terms."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from symrnn.language.system import Role, System
 from symrnn.language.tree import PRIME, is_next
-from symrnn.plan.backward import Backward
+from symrnn.plan.backward import SEED, Backward
 from symrnn.plan.forward import Phases
 from symrnn.plan.vocabulary import Buffer, Column, Extent, Kind, Place, Stage, Write, reductions
 
@@ -139,7 +139,7 @@ def backward_places(parts: Backward, forward: Mapping[str, Place], buffers: Iter
     again = {s.target for s in (*parts.loop, *parts.after)}
     places = {name: place for name, place in forward.items() if name not in again} | buffer_places(buffers)
     places |= {item.carry: Place(Kind.CARRY, item.state) for item in parts.carried}
-    places[parts.seed] = Place(Kind.SEED, parts.seed)
+    places[parts.seed] = Place(Kind.SEED, SEED)
     return places
 
 

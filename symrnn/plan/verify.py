@@ -97,9 +97,7 @@ def verify_rotation(parts: Backward, forward: Function) -> None:
     carried = {item.carry for item in parts.carried}
     verify_order(parts.loop, left | later | carried | {parts.seed})
     verify_order(parts.last, left | later | carried)
-    # What is computed again may be so twice: in the loop, and from the same values for the rows of deferred work.
-    outer = {statement.target for statement in parts.after}
-    verify_order(parts.after, left | {name for name in parts.outside if name not in outer})
+    verify_order(parts.after, left | set(parts.outside))
 
 
 def verify(function: Function, source: Function | None = None) -> None:
@@ -153,10 +151,10 @@ class _Verifier:
                 self._gone |= {write.place for write in stage.writes if write.place.kind is Kind.CARRY}
         self._complete()
         for product in self._function.products:
-            for name in (product.right, *(left for _, left in product.entries)):
-                self._deferred(name)
+            for parameter, left in product.entries:
+                self._gradient(parameter, left, product.right)
         for item in self._function.sums:
-            self._deferred(item.value)
+            self._gradient(item.parameter, item.value)
 
     def _fail(self, stage: Stage | None, text: str) -> PlanError:
         place = self._function.name + (f", stage {stage.name}" if stage else "")
@@ -237,8 +235,11 @@ class _Verifier:
             raise self._fail(stage, f"{write.value} of a row beyond its length must be zero")
 
     def _complete(self) -> None:
-        """Each state moves once in a step, and the caller's arrays are written once."""
+        """A value is stored once, each state moves once in a step, and the caller's arrays are written once."""
         function, forward = self._function, self._source is None
+        stored = [w.value for _, part in function.phases for s in part for w in s.writes if w.place.kind is Kind.BUFFER]
+        if twice := [value for value in stored if stored.count(value) > 1]:
+            raise self._fail(None, f"{twice[0]} is stored twice")
         moved = [write.place for stage in function.loop for write in stage.writes]
         for state, _ in function.states:
             if moved.count(Place(Kind.NEXT if forward else Kind.CARRY, state)) != 1:
@@ -249,6 +250,15 @@ class _Verifier:
         for state, _ in function.states:
             if not forward and initial.count(Place(Kind.GRADIENT, state)) != 1:
                 raise self._fail(None, f"the gradient of the initial {state} is not stored exactly once")
+
+    def _gradient(self, parameter: str, *factors: str) -> None:
+        """A deferred gradient reads what is there, and has its parameter's shape."""
+        for name in factors:
+            self._deferred(name)
+        shape = tuple(self._function.sizes[name] for name in factors)
+        expected = self._function.system.by_name[parameter].shape
+        if shape != expected:
+            raise self._fail(None, f"the gradient of {parameter} has shape {shape}, not {expected}")
 
     def _deferred(self, name: str) -> None:
         place = self._function.places.get(name)

@@ -113,6 +113,13 @@ def test_a_held_total_crosses_where_another_stage_updates_the_carry(planned: Pla
     assert (held.place, held.idle) == (Place(Kind.BUFFER, "back"), "held_h")
 
 
+def test_the_caller_s_gradient_is_called_dy_whatever_the_cell_s_values_are(written: Written) -> None:
+    function = written("dy' = tanh(W @ x + U @ dy)").backward
+    assert function is not None
+    assert [place.array for place in function.places.values() if place.kind is Kind.SEED] == ["dy"]
+    assert function.places["dy"] == Place(Kind.STATE, "dy")
+
+
 def test_the_output_is_written_beside_the_state(program: Program) -> None:
     name = program.cell.output + "'"
     writes = [w.place.kind for stage in program.forward.loop for w in stage.writes if w.value == name]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from symrnn.language.functions import FUNCTIONS
+from symrnn.language.text import to_text
 from symrnn.language.tree import Call, MatVec, Reduce, names, walk
 from symrnn.plan.program import Program, reductions
 
@@ -81,6 +82,17 @@ def test_cheap_arithmetic_is_done_again_in_the_loop_and_after_it(written: Writte
     after = [s.target for stage in program.backward.after for s in stage.statements]
     assert "q" in after
     assert "q" not in [c.value for b in program.backward.buffers for c in b.columns]
+
+
+def test_what_is_computed_again_in_and_after_the_loop_has_two_names_and_no_place(written: Written) -> None:
+    program = written("h' = tanh(W @ x) * hard_sigmoid(h)")
+    function = program.backward
+    assert function is not None
+    loop = {s.target: to_text(s.expression) for stage in function.loop for s in stage.statements}
+    after = {s.target: to_text(s.expression) for stage in function.after for s in stage.statements}
+    assert loop["hard_sigmoid_h"] == after["hard_sigmoid_h_2"] == "hard_sigmoid(h)"
+    assert after["dtanh_h"] == "dh_out * hard_sigmoid_h_2"
+    assert [c.value for b in function.buffers for c in b.columns] == ["delta_tanh_h", "dh_out"]
 
 
 def test_values_of_parameters_alone_are_packed_not_taped(written: Written) -> None:

@@ -207,6 +207,24 @@ def test_deferred_work_reads_what_every_step_has_stored(gru: Program, name: str)
         verify(replace(function, products=(Product("h", (("W_hz", name),), ()),)), gru.forward)
 
 
+def test_a_value_is_stored_once(gru: Program) -> None:
+    again = replace(gru.forward.loop[0], name="again")
+    with pytest.raises(PlanError, match="forward: z is stored twice"):
+        verify(replace(gru.forward, loop=(*gru.forward.loop, again)))
+
+
+def test_a_gradient_has_the_shape_of_its_parameter(planned: Planned) -> None:
+    program = planned("projection_lstm")
+    function = program.backward
+    assert function is not None
+    with pytest.raises(PlanError, match=r"gradient of b_i has shape \('projection',\), not \('hidden',\)"):
+        verify(replace(function, sums=(Sum("b_i", "dh_out", ""),)), program.forward)
+    with pytest.raises(
+        PlanError, match=r"gradient of W_xi has shape \('projection', 'input'\), not \('hidden', 'input'"
+    ):
+        verify(replace(function, products=(Product("x", (("W_xi", "dh_out"),), ()),)), program.forward)
+
+
 def test_a_value_has_one_column_of_its_size(gru: Program) -> None:
     twice = Buffer("more", Extent.STEP, (Column("z", "hidden"),))
     with pytest.raises(PlanError, match="forward: z has two columns"):
