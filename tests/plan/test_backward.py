@@ -207,4 +207,4 @@ def test_what_loop_and_deferred_work_both_compute_again_has_two_names() -> None:
         params = k.init_params(2, 5, seed=1)
         y, _, tape = k.forward(params, x)
         gradients.append(k.backward(params, tape, np.ones_like(y)).params["W"])
-    np.testing.assert_allclose(*gradients, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(gradients[0], gradients[1], rtol=1e-5, atol=1e-7)
