@@ -44,6 +44,10 @@
 
    Weights are packed as panels, [tile][depth][accumulator][vector][lane]: what a register tile reads, in its order.
 
+   To read: the step is step_1, step_2 (with the input's products in it, fused_step_1, fused_step_2); its adjoint, back_1, back_2.
+   Each is there twice, for float (_f32) and for double (_f64). What comes before is the same for every cell: threads,
+   vectors and their functions, register tiles. The entry points follow their stages.
+
    Compile with optimisation for this processor, for instance
 
        cc -std=c11 -O3 -march=native -fno-math-errno -fno-trapping-math -ffp-contract=fast -c gru.c
@@ -60,7 +64,7 @@
 
 const char *gru_abi(void)
 {
-    return "f8b7d66503542e8aa18479878e6754b6";
+    return "1ce9c614001b2f724f1da3b96420ec5f";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)

@@ -207,7 +207,7 @@ def _names(name, given, expected):
 def _read_params(params):
     """Copies of the parameters, and the sizes that their shapes tell."""
     _names("params", params, tuple(_SHAPES))
-    arrays, sizes = {}, {"1": 1}
+    arrays, told = {}, {"1": ("1", 1)}
     for name, shape in _SHAPES.items():
         if name not in params:
             raise ValueError(f"params: {name!r} is missing; expected {', '.join(_SHAPES)}")
@@ -215,13 +215,13 @@ def _read_params(params):
         if array.ndim != len(shape):
             raise ValueError(f"params[{name!r}]: expected ({', '.join(shape)}), found shape {array.shape}")
         for size, found in zip(shape, array.shape, strict=True):
-            if sizes.setdefault(size, found) != found:
-                expected = tuple(sizes.get(other, other) for other in shape)
-                names = ", ".join(shape)
-                raise ValueError(f"params[{name!r}]: expected ({names}) = {expected}, found shape {array.shape}")
+            first, known = told.setdefault(size, (name, found))
+            if known != found:
+                by = "" if first == "1" else f" by params[{first!r}]"
+                raise ValueError(f"params[{name!r}]: {size} is {known}{by}, but {found} by its shape {array.shape}")
         arrays[name] = array.copy()
         arrays[name].flags.writeable = False
-    return arrays, sizes
+    return arrays, {size: number for size, (_, number) in told.items()}
 
 
 def _read_x(x, sizes, name="x", ndim=3):
@@ -864,7 +864,7 @@ def jvp(params, x, state, dparams, dx, dstate, lengths=None, reverse=False, thre
     return run.y, {of: final[name].copy() for name, of in tangents.items() if of in tangent}
 
 
-def backward(params, tape, dy, dstate=None, out=None, accumulate=False, threads=None):
+def backward(params, tape, dy, dstate=None, threads=None, out=None, accumulate=False):
     """Gradients of ``sum(y * dy) + sum(state * dstate)``: returns `Grads`.
 
     Args:
@@ -872,9 +872,9 @@ def backward(params, tape, dy, dstate=None, out=None, accumulate=False, threads=
         tape: what `forward` returned.
         dy: (T, B, hidden).
         dstate: gradients of the final states by name; zeros where None or left out.
+        threads: as in `forward`.
         out: `Grads` to write to.
         accumulate: add to ``out`` instead.
-        threads: as in `forward`.
     """
     _read_threads(threads)
     packed = pack(params)

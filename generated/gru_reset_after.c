@@ -44,6 +44,10 @@
 
    Weights are packed as panels, [tile][depth][accumulator][vector][lane]: what a register tile reads, in its order.
 
+   To read: the step is step_1 (with the input's products in it, fused_step_1); its adjoint, back_1.
+   Each is there twice, for float (_f32) and for double (_f64). What comes before is the same for every cell: threads,
+   vectors and their functions, register tiles. The entry points follow their stages.
+
    Compile with optimisation for this processor, for instance
 
        cc -std=c11 -O3 -march=native -fno-math-errno -fno-trapping-math -ffp-contract=fast -c gru_reset_after.c
@@ -60,7 +64,7 @@
 
 const char *gru_reset_after_abi(void)
 {
-    return "75cf86647ebed4e12fa7c8ec6eec39e1";
+    return "934539f4a444469f37468dcb758a2671";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)

@@ -52,6 +52,10 @@
 
    Weights are packed as panels, [tile][depth][accumulator][vector][lane]: what a register tile reads, in its order.
 
+   To read: the step is step_1 (with the input's products in it, fused_step_1); its adjoint, back_1.
+   Each is there twice, for float (_f32) and for double (_f64). What comes before is the same for every cell: threads,
+   vectors and their functions, register tiles. The entry points follow their stages.
+
    Compile with optimisation for this processor, for instance
 
        cc -std=c11 -O3 -march=native -fno-math-errno -fno-trapping-math -ffp-contract=fast -c lstm.c
@@ -68,7 +72,7 @@
 
 const char *lstm_abi(void)
 {
-    return "ed631a6ab1005923a8f42858255db81e";
+    return "edb5797e0b028eeb77d7dcbc40e312c0";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)

@@ -70,7 +70,7 @@ DTYPE = "float32"
 DTYPES = ("float32", "float64")
 """What `init_params` may make: float64 input runs double, any other runs float."""
 
-_ABI = b"ed631a6ab1005923a8f42858255db81e"
+_ABI = b"edb5797e0b028eeb77d7dcbc40e312c0"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("lstm" + _SUFFIX)
 _REMEDY = (
@@ -372,7 +372,7 @@ def _names(name, given, expected):
 def _read_params(params):
     """Copies of the parameters, and the sizes that their shapes tell."""
     _names("params", params, tuple(_SHAPES))
-    arrays, sizes = {}, {"1": 1}
+    arrays, told = {}, {"1": ("1", 1)}
     for name, shape in _SHAPES.items():
         if name not in params:
             raise ValueError(f"params: {name!r} is missing; expected {', '.join(_SHAPES)}")
@@ -380,13 +380,13 @@ def _read_params(params):
         if array.ndim != len(shape):
             raise ValueError(f"params[{name!r}]: expected ({', '.join(shape)}), found shape {array.shape}")
         for size, found in zip(shape, array.shape, strict=True):
-            if sizes.setdefault(size, found) != found:
-                expected = tuple(sizes.get(other, other) for other in shape)
-                names = ", ".join(shape)
-                raise ValueError(f"params[{name!r}]: expected ({names}) = {expected}, found shape {array.shape}")
+            first, known = told.setdefault(size, (name, found))
+            if known != found:
+                by = "" if first == "1" else f" by params[{first!r}]"
+                raise ValueError(f"params[{name!r}]: {size} is {known}{by}, but {found} by its shape {array.shape}")
         arrays[name] = array.copy()
         arrays[name].flags.writeable = False
-    return arrays, sizes
+    return arrays, {size: number for size, (_, number) in told.items()}
 
 
 def _read_x(x, sizes, name="x", ndim=3):

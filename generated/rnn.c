@@ -24,6 +24,10 @@
 
    Weights are packed as panels, [tile][depth][accumulator][vector][lane]: what a register tile reads, in its order.
 
+   To read: the step is step_1 (with the input's products in it, fused_step_1); its adjoint, back_1.
+   Each is there twice, for float (_f32) and for double (_f64). What comes before is the same for every cell: threads,
+   vectors and their functions, register tiles. The entry points follow their stages.
+
    Compile with optimisation for this processor, for instance
 
        cc -std=c11 -O3 -march=native -fno-math-errno -fno-trapping-math -ffp-contract=fast -c rnn.c
@@ -40,7 +44,7 @@
 
 const char *rnn_abi(void)
 {
-    return "4282e4bba26eba9fbe9681c888f26cb1";
+    return "fe89357ad833202590e3f64bc4f5a6a5";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)

@@ -27,7 +27,7 @@ from symrnn.emit.manifest import write
 from symrnn.emit.numpy import numpy_module
 from symrnn.emit.surface import DTYPE, DTYPES
 from symrnn.errors import GenerateError
-from symrnn.language.cell import Cell
+from symrnn.language.cellfile import CellLike, load
 from symrnn.plan.planner import plan
 from symrnn.plan.program import Program
 
@@ -37,23 +37,23 @@ BACKENDS = ("numpy", "c")
 _UNKNOWN = "0" * 32
 
 
-def program(cell: Cell, *, backward: bool = True) -> Program:
+def program(cell: CellLike, *, backward: bool = True) -> Program:
     """The plan of ``cell``: what its kernels do, phase by phase; its text is what ``show --part plan`` prints.
 
     Args:
-        cell: from `symrnn.load` or `symrnn.Cell.from_equations`.
+        cell: a `Cell`, the name of a bundled one, or the path of a cell file.
         backward: False for inference alone: nothing is taped.
     """
     return plan(derive(cell), with_backward=backward)
 
 
 def render(
-    cell: Cell, *, backends: Sequence[str] = BACKENDS, backward: bool = True, dtype: str = DTYPE
+    cell: CellLike, *, backends: Sequence[str] = BACKENDS, backward: bool = True, dtype: str = DTYPE
 ) -> dict[str, str]:
     """The generated files of ``cell``: file name to text.
 
     Args:
-        cell: from `symrnn.load` or `symrnn.Cell.from_equations`.
+        cell: a `Cell`, the name of a bundled one, or the path of a cell file.
         backends: ``numpy`` gives ``<cell>_numpy.py``; ``c`` gives ``<cell>.h``, ``<cell>.c`` and ``<cell>_c.py``. Both
             come with the derivation, ``<cell>.tex``.
         backward: False for inference alone.
@@ -69,6 +69,7 @@ def render(
             known = ", ".join(DTYPES[backend])
             raise GenerateError(f"dtype {dtype!r}: the kernels of backend {backend} run in {known}; name one of them")
     derivation = derive(cell)
+    cell = derivation.cell
     planned = plan(derivation, with_backward=backward)
     files = {}
     if "numpy" in backends:
@@ -84,7 +85,7 @@ def render(
 
 
 def generate(
-    cell: Cell,
+    cell: CellLike,
     out: str | os.PathLike[str] = "generated",
     *,
     backends: Sequence[str] = BACKENDS,
@@ -93,7 +94,7 @@ def generate(
     """Write the generated files of ``cell`` to the directory ``out``, each replaced in one step; returns their paths.
 
     Args:
-        cell: from `symrnn.load` or `symrnn.Cell.from_equations`.
+        cell: a `Cell`, the name of a bundled one, or the path of a cell file.
         out: made if it does not exist.
         backends: as in `render`.
         backward: as in `render`.
@@ -101,14 +102,15 @@ def generate(
     Raises:
         GenerateError: ``out`` cannot be written to, or a backend is unknown.
     """
+    cell = load(cell)
     return write(Path(out), render(cell, backends=backends, backward=backward), cell=cell.name)
 
 
-def build(cell: Cell, backend: str = "numpy", dtype: str = DTYPE, *, backward: bool = True) -> ModuleType:
+def build(cell: CellLike, backend: str = "numpy", dtype: str = DTYPE, *, backward: bool = True) -> ModuleType:
     """The kernels of ``cell``, from the files that `generate` writes: compiled if need be, and imported.
 
     Args:
-        cell: from `symrnn.load` or `symrnn.Cell.from_equations`.
+        cell: a `Cell`, the name of a bundled one, or the path of a cell file.
         backend: ``numpy`` or ``c``.
         dtype: what ``init_params`` makes unless told otherwise: the module's ``DTYPE``, one of its ``DTYPES``. Every
             module computes in the precision of its input.
@@ -118,6 +120,7 @@ def build(cell: Cell, backend: str = "numpy", dtype: str = DTYPE, *, backward: b
         BuildError: there is no C compiler, or it refuses the source.
         GenerateError: ``backend`` is unknown, or the kernels do not run in ``dtype``.
     """
+    cell = load(cell)
     files = render(cell, backends=(backend,), backward=backward, dtype=dtype)
     name = f"{cell.name}_{backend}"
     folder = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 import sys
@@ -110,3 +111,21 @@ def test_a_c_module_without_its_library_says_how_to_get_it(tmp_path: Path) -> No
     tmp_path.joinpath(f"{name}_c.py").write_bytes(GENERATED.joinpath(f"{name}_c.py").read_bytes())
     with pytest.raises(AssertionError, match=r"is missing, so there are no C kernels yet: run `python -m symrnn gen"):
         run_alone(f"{name}_c", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "entry", ["pack", "forward", "infer", "step", "stream", "backward", "param_shapes", "init_params"]
+)
+def test_both_modules_take_the_same_arguments(entry: str) -> None:
+    numpy, compiled = (symrnn.build("gru", backend) for backend in ("numpy", "c"))
+    assert inspect.signature(getattr(numpy, entry)) == inspect.signature(getattr(compiled, entry))
+
+
+def test_public_functions_take_a_name_a_path_or_a_cell(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('name = "mine"\nequations = "h\' = tanh(W @ x + U @ h)"\n')
+    for given in ("rnn", str(path), path, symrnn.load(path)):
+        assert symrnn.derive(given).cell.states == ("h",)
+        assert symrnn.build(given, "numpy").STATES == ("h",)
+        assert symrnn.render(given, backends=("numpy",))
+    assert [file.suffix for file in symrnn.generate(path, tmp_path / "out", backends=("numpy",))] == [".py", ".tex"]

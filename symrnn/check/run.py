@@ -5,6 +5,7 @@ Reads `Cell` records; builds their kernels in memory; returns the report. Leaves
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import cast
 
@@ -17,6 +18,7 @@ from symrnn.check.suite import Progress, not_smooth, run_suite
 from symrnn.derive.proof import DIGITS, prove
 from symrnn.errors import BuildError, CheckError
 from symrnn.language.cell import Cell
+from symrnn.language.cellfile import CellLike, load
 from symrnn.pipeline import build
 
 BACKENDS = ("numpy", "c")
@@ -24,7 +26,7 @@ PROOF_SIZES = (1, 2, 3)
 
 
 def check(
-    cells: Sequence[Cell],
+    cells: CellLike | Sequence[CellLike],
     *,
     backends: Sequence[str] = BACKENDS,
     cases: Sequence[Case] = CASES,
@@ -33,7 +35,7 @@ def check(
     """Hold the kernels of ``cells`` to every oracle.
 
     Args:
-        cells: what to check.
+        cells: what to check, one or several: a `Cell`, the name of a bundled one, or the path of a cell file.
         backends: ``numpy``, ``c`` or both; C is left out, and the report says why, where no compiler is found.
         cases: shapes to run; the default covers all that kernels are sensitive to.
         progress: called with a line of text before each piece of work.
@@ -48,7 +50,8 @@ def check(
     lacking = _lacking_compiler() if "c" in backends else ""
     rows: list[Row] = []
     not_run: list[NotRun] = []
-    for cell in cells:
+    several = [cells] if isinstance(cells, Cell | str | os.PathLike) else cells
+    for cell in map(load, several):
         say = progress or _silent
         say(f"{cell.name}: building kernels")
         numpy = cast(TangentKernels, build(cell, backend="numpy"))

@@ -28,6 +28,7 @@ from symrnn.derive.sections import (
 from symrnn.derive.tangent import tangent
 from symrnn.errors import DerivationError
 from symrnn.language.cell import Cell
+from symrnn.language.cellfile import CellLike, load
 from symrnn.language.latex import Notation
 from symrnn.language.source import nearest
 from symrnn.language.system import Role, System
@@ -104,7 +105,8 @@ class Derivation:
             case "equations":
                 return equations_text(self.cell)
             case "jacobian":
-                lines = [self.step_jacobian().text(), *(each.text() for each in self._others())]
+                texts = [self.step_jacobian().text(), *(each.text() for each in self._others())]
+                lines = dict.fromkeys(line for text in texts for line in text.splitlines())
                 return _headed("Step Jacobians, J[output, input]", "\n".join(lines))
             case "adjoint":
                 return adjoint_text(self.adjoint)
@@ -160,12 +162,13 @@ class Derivation:
         return slopes_of(self.cell.normal)
 
 
-def derive(cell: Cell) -> Derivation:
+def derive(cell: CellLike) -> Derivation:
     """Every derivative of the step of ``cell``.
 
     Args:
-        cell: from `symrnn.load` or `symrnn.Cell.from_equations`.
+        cell: a `Cell`, the name of a bundled one, or the path of a cell file.
     """
+    cell = load(cell)
     backward = adjoint(cell.normal)
     return Derivation(
         cell=cell,

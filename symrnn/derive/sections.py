@@ -64,7 +64,12 @@ def tape_text(tape: tuple[str, ...], adjoint: System) -> str:
     """The tape, each value with the equations that read it."""
     wide = max((len(name) for name in tape), default=0)
     rows = [f"  {name:{wide}}  read by {_marked(labels)}" for name, labels in tape_rows(tape, adjoint)]
-    return "\n".join(["Tape", *(rows or ["  nothing: the adjoint reads no value of the step"])]) + "\n"
+    return (
+        "\n".join(
+            ["What the adjoint reads of the step", *(rows or ["  nothing: the adjoint reads no value of the step"])]
+        )
+        + "\n"
+    )
 
 
 def tape_latex(tape: tuple[str, ...], adjoint: System, notation: Notation) -> str:

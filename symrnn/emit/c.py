@@ -150,6 +150,7 @@ class _Writer:
             products=products,
             sums=tuple(self._sum(item.parameter, item.value, function, arrays) for item in function.sums),
             has_dx=any(array.field == "gradient_x" for array in all_arrays),
+            fused=tuple(stage.name for stage in function.fused.loop) if function.fused else (),
             variants=_variants(function),
             **order,
         )

@@ -108,6 +108,7 @@ class CFunction:
     loop: tuple[str, ...]
     last: tuple[str, ...]
     after: tuple[str, ...]
+    fused: tuple[str, ...] = ()
     variants: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = ()
     products: tuple[CProduct, ...] = ()
     sums: tuple[CSum, ...] = ()

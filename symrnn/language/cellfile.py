@@ -23,6 +23,9 @@ MAX_BYTES = 256 * 1024
 
 SUFFIX = ".toml"
 
+CellLike = Cell | str | os.PathLike[str]
+"""A cell, the name of a bundled one, or the path of a cell file: what every public function takes."""
+
 _BUNDLED = Path(__file__).resolve().parents[1] / "cells"
 _STRINGS = ("name", "title", "reference", "equations", "output")
 _TABLES = ("sizes", "constants", "init")
@@ -46,16 +49,19 @@ def cells() -> tuple[str, ...]:
     return tuple(path.stem for path in sorted(_BUNDLED.glob(f"*{SUFFIX}"), key=published))
 
 
-def load(name_or_path: str | os.PathLike[str]) -> Cell:
+def load(name_or_path: CellLike) -> Cell:
     """A bundled cell by its name, or the cell of a file by its path.
 
     Args:
-        name_or_path: ``lstm``, or the path of a cell file. A string that is a bundled name means the bundled cell.
+        name_or_path: ``lstm``, or the path of a cell file. A string that is a bundled name means the bundled cell. A
+            `Cell` is returned as it is.
 
     Raises:
         CellError: there is no such cell or file; the file is too large, no UTF-8, no TOML, or no cell. With the line
             and column, what was expected, and the nearest right name.
     """
+    if isinstance(name_or_path, Cell):
+        return name_or_path
     asked = os.fspath(name_or_path)
     if not asked:
         raise CellError(

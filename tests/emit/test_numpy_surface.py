@@ -156,7 +156,7 @@ def test_a_tape_is_independent_of_what_follows(k: Any) -> None:
         (TypeError, "params: expected a mapping of .*, found list", lambda k, p, x: k.infer([], x)),
         (ValueError, "params: 'b_z' is missing", lambda k, p, x: k.pack({n: p[n] for n in p if n != "b_z"})),
         (ValueError, "params: there is no 'V'; expected W_xz", lambda k, p, x: k.pack({**p, "V": x})),
-        (ValueError, r"params\['b_z'\]: expected \(hidden\) = \(6,\), found shape \(5,\)",
+        (ValueError, r"params\['b_z'\]: hidden is 6 by params\['W_xz'\], but 5 by its shape \(5,\)",
          lambda k, p, x: k.pack({**p, "b_z": p["b_z"][1:]})),
         (ValueError, r"state\['h'\]: expected shape \(3, 6\), found \(6,\)", lambda k, p, x: k.infer(p, x, {"h": np.ones(6)})),
         (ValueError, "state: there is no 'c'; expected h", lambda k, p, x: k.infer(p, x, {"c": np.ones(6)})),
