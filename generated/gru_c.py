@@ -599,25 +599,32 @@ class _Stream:
     """A layer run step by step, its state kept in place, pointers bound once; call it with ``x_t`` (B, input)."""
 
     def __init__(self, packed, batch):
-        packed = pack(packed)
-        sizes = packed.sizes
-        missing = [size for size in ("input", "hidden") if size not in sizes]
+        self._packed, self._batch = pack(packed), batch
+        sizes = self._packed.sizes
+        missing = [size for size in ("hidden",) if size not in sizes]
         if missing:
             raise ValueError(f"packed: no parameter tells the size {missing[0]}, so the layer cannot be streamed")
         if isinstance(batch, bool) or not hasattr(batch, "__index__") or batch < 0:
             raise ValueError(f"batch: {batch!r} is no number of rows; expected a whole number")
-        dtype = _DOUBLE if np.result_type(*packed.values()) == _DOUBLE else _SINGLE
-        dims = _dims(sizes, 1, batch)
+        self._dtype = _DOUBLE if self._packed and np.result_type(*self._packed.values()) == _DOUBLE else _SINGLE
         shapes = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
-        self._x = np.zeros((batch, sizes["input"]), dtype)
-        self._y = np.zeros((batch, sizes["hidden"]), dtype)
-        self._block = np.zeros(sum(math.prod(shape) for shape in shapes.values()), dtype)
+        self._block = np.zeros(sum(math.prod(shape) for shape in shapes.values()), self._dtype)
         self.state = _parts(self._block, shapes)
-        weights = _weights(packed, sizes, dtype, 1)
-        workspace = _empty(_query(dtype, "infer_workspace_size", dims, 1), dtype)
+        self._x = None
+        if "input" in sizes:
+            self._bind(sizes["input"])
+
+    def _bind(self, width):
+        """Make the arrays for rows of ``width`` inputs, and point at them."""
+        sizes = {**self._packed.sizes, "input": width}
+        dims = _dims(sizes, 1, self._batch)
+        self._x = np.zeros((self._batch, width), self._dtype)
+        self._y = np.zeros((self._batch, sizes["hidden"]), self._dtype)
+        weights = _weights(self._packed, sizes, self._dtype, 1)
+        workspace = _empty(_query(self._dtype, "infer_workspace_size", dims, 1), self._dtype)
         self._kept = (dims, weights, workspace)
         arrays = (weights, self._x, self._block, self._y, workspace)
-        self._function = _BOUND[dtype, "step"]
+        self._function = _BOUND[self._dtype, "step"]
         self._arguments = (ctypes.byref(dims), *(ctypes.c_void_p(array.ctypes.data) for array in arrays))
 
     def reset(self):
@@ -626,8 +633,11 @@ class _Stream:
 
     def __call__(self, x_t):
         x_t = np.asarray(x_t)
-        if x_t.shape != self._x.shape:
-            raise ValueError(f"x_t: expected shape {self._x.shape}, found {x_t.shape}")
+        if self._x is None and x_t.ndim == 2:  # no parameter tells how many inputs there are: the first call does
+            self._bind(x_t.shape[1])
+        if self._x is None or x_t.shape != self._x.shape:
+            expected = (self._batch, "input") if self._x is None else self._x.shape
+            raise ValueError(f"x_t: expected shape {expected}, found {x_t.shape}")
         self._x[...] = x_t
         status = self._function(*self._arguments)
         if status:

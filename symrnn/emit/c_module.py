@@ -29,7 +29,7 @@ def c_module(program: Program, digest: str, dtype: str = DTYPE) -> str:
     training = program.backward is not None
     shown = surface(program, dtype)
     sizes = program.cell.sizes
-    streamed = dict.fromkeys((shown.input_size, *(size for _, size in shown.states)))
+    streamed = dict.fromkeys(size for _, size in shown.states)
     context = {
         "s": shown,
         "header": _header(program),
