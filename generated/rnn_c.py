@@ -14,8 +14,10 @@ Arrays are time-major: x is (T, B, input), y is (T, B, hidden), a state (B, size
 """
 
 import ctypes
+import functools
 import itertools
 import math
+import operator
 import os
 import queue
 import sys
@@ -189,38 +191,57 @@ class _Team:
         """Start anew: a forked child has this object but none of its threads."""
         self._lock, self._jobs = threading.Lock(), []
 
-    def run(self, function, arguments, parts, *, meet):
+    def run(self, function, arguments, parts, *, meet, kept):
         """Call ``function(*arguments, part, parts[, barrier])`` for each part at once; returns the worst status.
 
-        Where the team is busy with another thread's call, one part does it all: the results are the same.
+        Where the team is busy with another thread's call, one part does it all: the results are the same. A signal's
+        handler may raise here at any time: ``kept`` holds the memory behind ``arguments`` until every part is through.
         """
-        if parts == 1 or not self._lock.acquire(blocking=False):
+        if parts == 1:
             return function(*arguments, 0, 1, None) if meet else function(*arguments, 0, 1)
+        lock, jobs, held, statuses = self._lock, self._jobs, [], []
         try:
-            self._grow(parts - 1)
-            barrier = ctypes.create_string_buffer(_BARRIER_BYTES)
+            # A loop in C: no handler comes between taking the lock and noting it, nor between the start of the parts,
+            # which wait for one another.
+            held.extend(map(lock.acquire, (False,)))
+            if not held[0]:
+                return function(*arguments, 0, 1, None) if meet else function(*arguments, 0, 1)
+            self._grow(jobs, parts - 1)
+            barrier, done = ctypes.create_string_buffer(_BARRIER_BYTES), queue.SimpleQueue()
             last = (parts, ctypes.addressof(barrier)) if meet else (parts,)
-            done = queue.SimpleQueue()
-            for part in range(1, parts):
-                self._jobs[part - 1].put((function, (*arguments, part, *last), done))
-            statuses = [function(*arguments, 0, *last)]
-            statuses += [done.get() for _ in range(1, parts)]
-            return max(statuses)
+            calls = [
+                functools.partial(jobs[part - 1].put, (function, (*arguments, part, *last), done, (kept, barrier)))
+                for part in range(1, parts)
+            ]
+            statuses.extend(map(operator.call, [*calls, functools.partial(function, *arguments, 0, *last)]))
+            return max(statuses[-1], *(done.get() for _ in calls))
+        except BaseException:
+            if held == [True]:
+                self._part_with(jobs)
+            raise
         finally:
-            self._lock.release()
+            if held == [True]:
+                lock.release()
 
-    def _grow(self, threads):
-        while len(self._jobs) < threads:
-            jobs = queue.SimpleQueue()
-            threading.Thread(target=_work, args=(jobs,), name=f"{CELL}-{len(self._jobs) + 1}", daemon=True).start()
-            self._jobs.append(jobs)
+    def _part_with(self, jobs):
+        """Let the threads end once they are through; the next call starts others."""
+        self.restart()
+        for waiting in jobs:
+            waiting.put(None)
+
+    def _grow(self, jobs, threads):
+        while len(jobs) < threads:
+            waiting = queue.SimpleQueue()
+            threading.Thread(target=_work, args=(waiting,), name=f"{CELL}-{len(jobs) + 1}", daemon=True).start()
+            jobs.append(waiting)
 
 
 def _work(jobs):
-    """Run jobs as they come, for ever."""
-    while True:
-        function, arguments, done = jobs.get()
+    """Run jobs as they come, until there is None."""
+    while job := jobs.get():
+        function, arguments, done, _ = job
         done.put(function(*arguments))
+        del job, _  # not to hold the memory of a call while waiting for the next
 
 
 _TEAM = _Team()
@@ -449,7 +470,7 @@ def _weights(packed, sizes, dtype, parts):
         dims = _dims(sizes, 0, 0)
         weights = _empty(_query(dtype, "packed_size", dims), dtype)
         arguments = (ctypes.byref(dims), pointers, weights.ctypes.data)
-        _check("pack", _TEAM.run(_BOUND[dtype, "pack"], arguments, parts, meet=False))
+        _check("pack", _TEAM.run(_BOUND[dtype, "pack"], arguments, parts, meet=False, kept=(arrays, weights)))
         packed.panels[key] = weights
     return packed.panels[key]
 
@@ -469,15 +490,18 @@ class _Run:
         self.starts = [0, *itertools.accumulate(math.prod(shape) for shape in self.shapes.values())]
         self.spare = {}
 
-    def call(self, name, *arrays):
-        """Call an entry with arrays (None for a null pointer) between its dims and its workspace."""
+    def call(self, name, *arrays, kept=None):
+        """Call an entry with arrays (None for a null pointer) between its dims and its workspace.
+
+        ``kept`` is what must live as long as the call besides the arrays.
+        """
         spare = self.spare.setdefault(name, [])
         try:
             workspace = spare.pop()
         except IndexError:  # the first call, or another thread has it
             workspace = _empty(_query(self.dtype, f"{name}_workspace_size", self.dims, self.parts), self.dtype)
         pointers = [None if array is None else _address(array) for array in (*arrays, workspace)]
-        status = _TEAM.run(_BOUND[self.dtype, name], (self.byref, *pointers), self.parts, meet=True)
+        status = _TEAM.run(_BOUND[self.dtype, name], (self.byref, *pointers), self.parts, meet=True, kept=(self, arrays, workspace, kept))
         spare.append(workspace)
         _check(name, status)
 
@@ -663,7 +687,7 @@ def backward(params, tape, dy, dstate=None, threads=None, out=None, accumulate=F
     numbers[...] = 0
     pointers = np.array(run.starts[:-1], np.uintp) * run.dtype.itemsize + numbers.ctypes.data
     dx, dfirst = np.empty_like(x), run.new_block()
-    run.call("backward", run.weights, x, block, dy, dlast, pointers, dx, dfirst)
+    run.call("backward", run.weights, x, block, dy, dlast, pointers, dx, dfirst, kept=numbers)
     result = Grads(_parts(numbers, run.shapes), dx, _parts(dfirst, run.states))
     return result if out is None else _into(out, result, accumulate)
 
