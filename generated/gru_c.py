@@ -330,7 +330,7 @@ class Packed(Mapping):
 
     def __init__(self, params):
         self._arrays, self.sizes = _read_params(params)
-        self.panels = self._panels = {}
+        self.panels = {}
 
     def __getitem__(self, name):
         return self._arrays[name]
@@ -482,13 +482,19 @@ def _dims(sizes, steps, rows, lengths=None, reverse=False):
     return dims
 
 
+def _real(name, array):
+    """Refuse complex numbers: a cast would drop their imaginary parts."""
+    if array.dtype.kind == "c":
+        raise TypeError(f"{name}: complex numbers run in the NumPy module alone; expected real numbers")
+    return array
+
+
 def _weights(packed, sizes, dtype, parts):
     """The packed weights in one precision."""
     key = (dtype, *sizes.values())
     if key not in packed.panels:
         for name, array in packed.items():
-            if array.dtype.kind == "c":
-                raise TypeError(f"params[{name!r}]: complex numbers run in the NumPy module alone; expected real ones")
+            _real(f"params[{name!r}]", array)
         arrays = [np.ascontiguousarray(array, dtype) for array in packed.values()]
         pointers = (ctypes.c_void_p * len(arrays))(*[array.ctypes.data for array in arrays])
         dims = _dims(sizes, 0, 0)
@@ -497,6 +503,10 @@ def _weights(packed, sizes, dtype, parts):
         _check("pack", _TEAM.run(_BOUND[dtype, "pack"], arguments, parts, meet=False, kept=(arrays, weights)))
         packed.panels[key] = weights
     return packed.panels[key]
+
+
+_KEPT = 16
+"""How many runs stay with the weights, workspaces and all: the newest, each for one shape of a call."""
 
 
 class _Run:
@@ -525,18 +535,19 @@ class _Run:
         except IndexError:  # the first call, or another thread has it
             workspace = _empty(_query(self.dtype, f"{name}_workspace_size", self.dims, self.parts), self.dtype)
         pointers = [None if array is None else _address(array) for array in (*arrays, workspace)]
-        status = _TEAM.run(_BOUND[self.dtype, name], (self.byref, *pointers), self.parts, meet=True, kept=(self, arrays, workspace, kept))
+        used = (self, arrays, workspace, kept)
+        status = _TEAM.run(_BOUND[self.dtype, name], (self.byref, *pointers), self.parts, meet=True, kept=used)
         spare.append(workspace)
         _check(name, status)
 
-    def block(self, state):
+    def block(self, given, state):
         """All states one after the other, as C takes them; None where all are zero."""
         if all(array is None for array in state.values()):
             return None
         block = np.zeros(self.numbers, self.dtype)
         for name, part in _parts(block, self.states).items():
             if state[name] is not None:
-                part[...] = state[name]
+                part[...] = _real(f"{given}[{name!r}]", state[name])
         return block
 
     def new_block(self):
@@ -545,16 +556,21 @@ class _Run:
 
 
 def _run(packed, sizes, dtype, steps, batch, lengths, reverse, threads):
-    """The run of these shapes; one without lengths is kept with the weights."""
+    """The run of these shapes; one without lengths is kept with the weights, while it is among the newest."""
     threads = _read_threads(threads)
     if threads is not None and threads > _MOST_PARTS:
         raise ValueError(f"threads: expected at most {_MOST_PARTS}, found {threads}")
     if lengths is not None:
         return _Run(packed, sizes, dtype, steps, batch, lengths, reverse, threads)
-    key = (dtype, steps, batch, bool(reverse), threads, *sizes.values())
-    run = packed.panels.get(key)
+    bound = os.environ.get("SYMRNN_NUM_THREADS") if threads is None else threads
+    key = (dtype, steps, batch, bool(reverse), bound, *sizes.values())
+    runs = packed.panels.setdefault("runs", {})
+    run = runs.get(key)
     if run is None:
-        run = packed.panels[key] = _Run(packed, sizes, dtype, steps, batch, lengths, reverse, threads)
+        run = _Run(packed, sizes, dtype, steps, batch, lengths, reverse, threads)
+        for oldest in list(runs)[: 1 - _KEPT]:
+            runs.pop(oldest, None)
+        runs[key] = run
     return run
 
 
@@ -562,15 +578,14 @@ def _prepare(params, x, state, lengths, reverse, threads):
     """A run, its input in one precision and dense, and its initial states."""
     packed = pack(params)
     x, sizes = _read_x(x, packed.sizes)
-    if x.dtype.kind == "c":
-        raise TypeError("x: complex numbers run in the NumPy module alone; expected real numbers")
+    _real("x", x)
     dtype = _DOUBLE if x.dtype == _DOUBLE else _SINGLE
     T, B = x.shape[:2]
     state = _read_state("state", state, B, sizes)
     lengths = _read_lengths(lengths, T, B)
     lengths = None if lengths is None else lengths.astype(np.uintp)
     run = _run(packed, sizes, dtype, T, B, lengths, reverse, threads)
-    return run, np.ascontiguousarray(x, dtype), run.block(state)
+    return run, np.ascontiguousarray(x, dtype), run.block("state", state)
 
 
 def _output(out, shape, x):
@@ -579,7 +594,7 @@ def _output(out, shape, x):
         return np.empty(shape, x.dtype), x
     _read_out("out", out, shape, x.dtype)
     y = out if out.flags.c_contiguous else np.empty(shape, x.dtype)
-    return y, x.copy() if np.may_share_memory(y, x) else x
+    return y, x.copy() if np.may_share_memory(out, x) else x
 
 
 def infer(params, x, state=None, lengths=None, reverse=False, threads=None, out=None):
@@ -649,7 +664,7 @@ class _Stream:
         self._block[...] = 0
 
     def __call__(self, x_t):
-        x_t = np.asarray(x_t)
+        x_t = _real("x_t", np.asarray(x_t))
         if x_t.shape != self._x.shape:
             raise ValueError(f"x_t: expected shape {self._x.shape}, found {x_t.shape}")
         self._x[...] = x_t
@@ -705,8 +720,8 @@ def backward(params, tape, dy, dstate=None, threads=None, out=None, accumulate=F
     block, x = tape.data
     T, B = x.shape[:2]
     run = _run(packed, sizes, x.dtype, T, B, lengths, reverse, threads)
-    dy = np.ascontiguousarray(_expect("dy", dy, (T, B, sizes["hidden"])), run.dtype)
-    dlast = run.block(_read_state("dstate", dstate, B, dict(sizes)))
+    dy = np.ascontiguousarray(_real("dy", _expect("dy", dy, (T, B, sizes["hidden"]))), run.dtype)
+    dlast = run.block("dstate", _read_state("dstate", dstate, B, dict(sizes)))
     numbers = _empty(run.starts[-1], run.dtype)
     numbers[...] = 0
     pointers = np.array(run.starts[:-1], np.uintp) * run.dtype.itemsize + numbers.ctypes.data

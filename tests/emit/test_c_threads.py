@@ -140,13 +140,16 @@ def test_the_environment_bounds_the_choice(kernels: ModuleType, monkeypatch: pyt
     monkeypatch.setenv("SYMRNN_NUM_THREADS", "2")
     packed = kernels.pack(params)
     kernels.infer(packed, x)
-    (run,) = [value for value in packed._panels.values() if hasattr(value, "parts")]
+    (run,) = packed.panels["runs"].values()
     assert run.parts == 2
     kernels.infer(packed, x[:1, :1])
-    assert sorted(value.parts for value in packed._panels.values() if hasattr(value, "parts")) == [1, 2]
+    assert [run.parts for run in packed.panels["runs"].values()] == [2, 1]
+    monkeypatch.setenv("SYMRNN_NUM_THREADS", "1")
+    kernels.infer(packed, x)
+    assert [run.parts for run in packed.panels["runs"].values()] == [2, 1, 1]
     monkeypatch.setenv("SYMRNN_NUM_THREADS", "many")
     with pytest.raises(ValueError, match="SYMRNN_NUM_THREADS: expected a whole number of at least 1, found 'many'"):
-        kernels.infer(params, x)
+        kernels.infer(packed, x)
 
 
 @pytest.mark.parametrize("threads", [0, -1, 2.5, True, 5000, "2"])
