@@ -167,7 +167,7 @@ class Packed(Mapping):
 
     def __init__(self, params):
         self._arrays, self.sizes = _read_params(params)
-        self.panels = self._panels = {}
+        self.panels = {}
 
     def __getitem__(self, name):
         return self._arrays[name]

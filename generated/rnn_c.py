@@ -14,8 +14,10 @@ Arrays are time-major: x is (T, B, input), y is (T, B, hidden), a state (B, size
 """
 
 import ctypes
+import functools
 import itertools
 import math
+import operator
 import os
 import queue
 import sys
@@ -189,38 +191,57 @@ class _Team:
         """Start anew: a forked child has this object but none of its threads."""
         self._lock, self._jobs = threading.Lock(), []
 
-    def run(self, function, arguments, parts, *, meet):
+    def run(self, function, arguments, parts, *, meet, kept):
         """Call ``function(*arguments, part, parts[, barrier])`` for each part at once; returns the worst status.
 
-        Where the team is busy with another thread's call, one part does it all: the results are the same.
+        Where the team is busy with another thread's call, one part does it all: the results are the same. A signal's
+        handler may raise here at any time: ``kept`` holds the memory behind ``arguments`` until every part is through.
         """
-        if parts == 1 or not self._lock.acquire(blocking=False):
+        if parts == 1:
             return function(*arguments, 0, 1, None) if meet else function(*arguments, 0, 1)
+        lock, jobs, held, statuses = self._lock, self._jobs, [], []
         try:
-            self._grow(parts - 1)
-            barrier = ctypes.create_string_buffer(_BARRIER_BYTES)
+            # A loop in C: no handler comes between taking the lock and noting it, nor between the start of the parts,
+            # which wait for one another.
+            held.extend(map(lock.acquire, (False,)))
+            if not held[0]:
+                return function(*arguments, 0, 1, None) if meet else function(*arguments, 0, 1)
+            self._grow(jobs, parts - 1)
+            barrier, done = ctypes.create_string_buffer(_BARRIER_BYTES), queue.SimpleQueue()
             last = (parts, ctypes.addressof(barrier)) if meet else (parts,)
-            done = queue.SimpleQueue()
-            for part in range(1, parts):
-                self._jobs[part - 1].put((function, (*arguments, part, *last), done))
-            statuses = [function(*arguments, 0, *last)]
-            statuses += [done.get() for _ in range(1, parts)]
-            return max(statuses)
+            calls = [
+                functools.partial(jobs[part - 1].put, (function, (*arguments, part, *last), done, (kept, barrier)))
+                for part in range(1, parts)
+            ]
+            statuses.extend(map(operator.call, [*calls, functools.partial(function, *arguments, 0, *last)]))
+            return max(statuses[-1], *(done.get() for _ in calls))
+        except BaseException:
+            if held == [True]:
+                self._part_with(jobs)
+            raise
         finally:
-            self._lock.release()
+            if held == [True]:
+                lock.release()
 
-    def _grow(self, threads):
-        while len(self._jobs) < threads:
-            jobs = queue.SimpleQueue()
-            threading.Thread(target=_work, args=(jobs,), name=f"{CELL}-{len(self._jobs) + 1}", daemon=True).start()
-            self._jobs.append(jobs)
+    def _part_with(self, jobs):
+        """Let the threads end once they are through; the next call starts others."""
+        self.restart()
+        for waiting in jobs:
+            waiting.put(None)
+
+    def _grow(self, jobs, threads):
+        while len(jobs) < threads:
+            waiting = queue.SimpleQueue()
+            threading.Thread(target=_work, args=(waiting,), name=f"{CELL}-{len(jobs) + 1}", daemon=True).start()
+            jobs.append(waiting)
 
 
 def _work(jobs):
-    """Run jobs as they come, for ever."""
-    while True:
-        function, arguments, done = jobs.get()
+    """Run jobs as they come, until there is None."""
+    while job := jobs.get():
+        function, arguments, done, _ = job
         done.put(function(*arguments))
+        del job, _  # not to hold the memory of a call while waiting for the next
 
 
 _TEAM = _Team()
@@ -285,7 +306,7 @@ class Packed(Mapping):
 
     def __init__(self, params):
         self._arrays, self.sizes = _read_params(params)
-        self.panels = self._panels = {}
+        self.panels = {}
 
     def __getitem__(self, name):
         return self._arrays[name]
@@ -437,21 +458,31 @@ def _dims(sizes, steps, rows, lengths=None, reverse=False):
     return dims
 
 
+def _real(name, array):
+    """Refuse complex numbers: a cast would drop their imaginary parts."""
+    if array.dtype.kind == "c":
+        raise TypeError(f"{name}: complex numbers run in the NumPy module alone; expected real numbers")
+    return array
+
+
 def _weights(packed, sizes, dtype, parts):
     """The packed weights in one precision."""
     key = (dtype, *sizes.values())
     if key not in packed.panels:
         for name, array in packed.items():
-            if array.dtype.kind == "c":
-                raise TypeError(f"params[{name!r}]: complex numbers run in the NumPy module alone; expected real ones")
+            _real(f"params[{name!r}]", array)
         arrays = [np.ascontiguousarray(array, dtype) for array in packed.values()]
         pointers = (ctypes.c_void_p * len(arrays))(*[array.ctypes.data for array in arrays])
         dims = _dims(sizes, 0, 0)
         weights = _empty(_query(dtype, "packed_size", dims), dtype)
         arguments = (ctypes.byref(dims), pointers, weights.ctypes.data)
-        _check("pack", _TEAM.run(_BOUND[dtype, "pack"], arguments, parts, meet=False))
+        _check("pack", _TEAM.run(_BOUND[dtype, "pack"], arguments, parts, meet=False, kept=(arrays, weights)))
         packed.panels[key] = weights
     return packed.panels[key]
+
+
+_KEPT = 16
+"""How many runs stay with the weights, workspaces and all: the newest, each for one shape of a call."""
 
 
 class _Run:
@@ -469,26 +500,30 @@ class _Run:
         self.starts = [0, *itertools.accumulate(math.prod(shape) for shape in self.shapes.values())]
         self.spare = {}
 
-    def call(self, name, *arrays):
-        """Call an entry with arrays (None for a null pointer) between its dims and its workspace."""
+    def call(self, name, *arrays, kept=None):
+        """Call an entry with arrays (None for a null pointer) between its dims and its workspace.
+
+        ``kept`` is what must live as long as the call besides the arrays.
+        """
         spare = self.spare.setdefault(name, [])
         try:
             workspace = spare.pop()
         except IndexError:  # the first call, or another thread has it
             workspace = _empty(_query(self.dtype, f"{name}_workspace_size", self.dims, self.parts), self.dtype)
         pointers = [None if array is None else _address(array) for array in (*arrays, workspace)]
-        status = _TEAM.run(_BOUND[self.dtype, name], (self.byref, *pointers), self.parts, meet=True)
+        used = (self, arrays, workspace, kept)
+        status = _TEAM.run(_BOUND[self.dtype, name], (self.byref, *pointers), self.parts, meet=True, kept=used)
         spare.append(workspace)
         _check(name, status)
 
-    def block(self, state):
+    def block(self, given, state):
         """All states one after the other, as C takes them; None where all are zero."""
         if all(array is None for array in state.values()):
             return None
         block = np.zeros(self.numbers, self.dtype)
         for name, part in _parts(block, self.states).items():
             if state[name] is not None:
-                part[...] = state[name]
+                part[...] = _real(f"{given}[{name!r}]", state[name])
         return block
 
     def new_block(self):
@@ -497,16 +532,21 @@ class _Run:
 
 
 def _run(packed, sizes, dtype, steps, batch, lengths, reverse, threads):
-    """The run of these shapes; one without lengths is kept with the weights."""
+    """The run of these shapes; one without lengths is kept with the weights, while it is among the newest."""
     threads = _read_threads(threads)
     if threads is not None and threads > _MOST_PARTS:
         raise ValueError(f"threads: expected at most {_MOST_PARTS}, found {threads}")
     if lengths is not None:
         return _Run(packed, sizes, dtype, steps, batch, lengths, reverse, threads)
-    key = (dtype, steps, batch, bool(reverse), threads, *sizes.values())
-    run = packed.panels.get(key)
+    bound = os.environ.get("SYMRNN_NUM_THREADS") if threads is None else threads
+    key = (dtype, steps, batch, bool(reverse), bound, *sizes.values())
+    runs = packed.panels.setdefault("runs", {})
+    run = runs.get(key)
     if run is None:
-        run = packed.panels[key] = _Run(packed, sizes, dtype, steps, batch, lengths, reverse, threads)
+        run = _Run(packed, sizes, dtype, steps, batch, lengths, reverse, threads)
+        for oldest in list(runs)[: 1 - _KEPT]:
+            runs.pop(oldest, None)
+        runs[key] = run
     return run
 
 
@@ -514,15 +554,14 @@ def _prepare(params, x, state, lengths, reverse, threads):
     """A run, its input in one precision and dense, and its initial states."""
     packed = pack(params)
     x, sizes = _read_x(x, packed.sizes)
-    if x.dtype.kind == "c":
-        raise TypeError("x: complex numbers run in the NumPy module alone; expected real numbers")
+    _real("x", x)
     dtype = _DOUBLE if x.dtype == _DOUBLE else _SINGLE
     T, B = x.shape[:2]
     state = _read_state("state", state, B, sizes)
     lengths = _read_lengths(lengths, T, B)
     lengths = None if lengths is None else lengths.astype(np.uintp)
     run = _run(packed, sizes, dtype, T, B, lengths, reverse, threads)
-    return run, np.ascontiguousarray(x, dtype), run.block(state)
+    return run, np.ascontiguousarray(x, dtype), run.block("state", state)
 
 
 def _output(out, shape, x):
@@ -531,7 +570,7 @@ def _output(out, shape, x):
         return np.empty(shape, x.dtype), x
     _read_out("out", out, shape, x.dtype)
     y = out if out.flags.c_contiguous else np.empty(shape, x.dtype)
-    return y, x.copy() if np.may_share_memory(y, x) else x
+    return y, x.copy() if np.may_share_memory(out, x) else x
 
 
 def infer(params, x, state=None, lengths=None, reverse=False, threads=None, out=None):
@@ -608,7 +647,7 @@ class _Stream:
         self._block[...] = 0
 
     def __call__(self, x_t):
-        x_t = np.asarray(x_t)
+        x_t = _real("x_t", np.asarray(x_t))
         if self._x is None and x_t.ndim == 2:  # no parameter tells how many inputs there are: the first call does
             self._bind(x_t.shape[1])
         if self._x is None or x_t.shape != self._x.shape:
@@ -667,13 +706,13 @@ def backward(params, tape, dy, dstate=None, threads=None, out=None, accumulate=F
     block, x = tape.data
     T, B = x.shape[:2]
     run = _run(packed, sizes, x.dtype, T, B, lengths, reverse, threads)
-    dy = np.ascontiguousarray(_expect("dy", dy, (T, B, sizes["hidden"])), run.dtype)
-    dlast = run.block(_read_state("dstate", dstate, B, dict(sizes)))
+    dy = np.ascontiguousarray(_real("dy", _expect("dy", dy, (T, B, sizes["hidden"]))), run.dtype)
+    dlast = run.block("dstate", _read_state("dstate", dstate, B, dict(sizes)))
     numbers = _empty(run.starts[-1], run.dtype)
     numbers[...] = 0
     pointers = np.array(run.starts[:-1], np.uintp) * run.dtype.itemsize + numbers.ctypes.data
     dx, dfirst = np.empty_like(x), run.new_block()
-    run.call("backward", run.weights, x, block, dy, dlast, pointers, dx, dfirst)
+    run.call("backward", run.weights, x, block, dy, dlast, pointers, dx, dfirst, kept=numbers)
     result = Grads(_parts(numbers, run.shapes), dx, _parts(dfirst, run.states))
     return result if out is None else _into(out, result, accumulate)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -94,19 +95,61 @@ def test_a_forked_child_starts_its_own_threads(kernels: ModuleType, tmp_path: Pa
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no interval timer")
+def test_a_signal_handler_may_raise_at_any_time(kernels: ModuleType, tmp_path: Path) -> None:
+    script = tmp_path / "interrupted.py"
+    script.write_text(INTERRUPTED)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+INTERRUPTED = """
+import faulthandler, random, signal, threading, time
+import numpy as np, symrnn
+
+class Interrupt(Exception):
+    pass
+
+def handler(*_):
+    raise Interrupt
+
+k = symrnn.build(symrnn.load("gru"), backend="c")
+packed, x = k.pack(k.init_params(4, 64)), np.ones((1, 2, 4), "float32")
+expected, interrupts = k.infer(packed, x, threads=2)[0], 0
+signal.signal(signal.SIGALRM, handler)
+faulthandler.dump_traceback_later(60, exit=True)  # a part that waits for one that never comes
+end = time.monotonic() + 4
+while time.monotonic() < end:
+    try:
+        signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 2e-4))
+        while True:
+            k.infer(packed, x, threads=2)
+    except Interrupt:
+        interrupts += 1
+    assert np.array_equal(k.infer(packed, x, threads=2)[0], expected)
+    assert not k._TEAM._lock.locked()
+assert interrupts > 100, interrupts
+time.sleep(0.5)
+assert threading.active_count() <= 8, threading.enumerate()
+"""
+
+
 def test_the_environment_bounds_the_choice(kernels: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     params = kernels.init_params(64, 256)
     x = np.zeros((50, 64, 64), np.float32)
     monkeypatch.setenv("SYMRNN_NUM_THREADS", "2")
     packed = kernels.pack(params)
     kernels.infer(packed, x)
-    (run,) = [value for value in packed._panels.values() if hasattr(value, "parts")]
+    (run,) = packed.panels["runs"].values()
     assert run.parts == 2
     kernels.infer(packed, x[:1, :1])
-    assert sorted(value.parts for value in packed._panels.values() if hasattr(value, "parts")) == [1, 2]
+    assert [run.parts for run in packed.panels["runs"].values()] == [2, 1]
+    monkeypatch.setenv("SYMRNN_NUM_THREADS", "1")
+    kernels.infer(packed, x)
+    assert [run.parts for run in packed.panels["runs"].values()] == [2, 1, 1]
     monkeypatch.setenv("SYMRNN_NUM_THREADS", "many")
     with pytest.raises(ValueError, match="SYMRNN_NUM_THREADS: expected a whole number of at least 1, found 'many'"):
-        kernels.infer(params, x)
+        kernels.infer(packed, x)
 
 
 @pytest.mark.parametrize("threads", [0, -1, 2.5, True, 5000, "2"])
