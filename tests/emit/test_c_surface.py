@@ -48,7 +48,7 @@ def test_complex_numbers_are_refused_everywhere(kernels: ModuleType) -> None:
     }
     for name, call in calls.items():
         with pytest.raises(TypeError, match=f"^{name}: complex numbers run in the NumPy module alone"):
-            call()
+            call()  # type: ignore[no-untyped-call]
 
 
 def test_a_few_runs_are_kept_with_the_weights_however_many_shapes_there_are(kernels: ModuleType) -> None:
