@@ -60,7 +60,7 @@
 
 const char *gru_abi(void)
 {
-    return "9e0e75969dc3ad165636e3dc965d2101";
+    return "c494e6d9cfb201ed050effc0334cf613";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -214,15 +214,26 @@ static inline int take(size_t *end, size_t *offset, size_t a, size_t b, size_t c
     return 1;
 }
 
-static int check_dims(const gru_dims *dims)
+/* What weights depend on. */
+static int check_sizes(const gru_dims *dims)
 {
     if (!dims)
         return GRU_NULL;
-    if (dims->input == 0 || dims->input > SIZE_MAX / 4096 || dims->hidden == 0 || dims->hidden > SIZE_MAX / 4096 || 
-        dims->steps > SIZE_MAX / 4096 || dims->rows > SIZE_MAX / 4096)
+    if (dims->input == 0 || dims->input > SIZE_MAX / 4096)
         return GRU_SIZE;
+    if (dims->hidden == 0 || dims->hidden > SIZE_MAX / 4096)
+        return GRU_SIZE;
+    return GRU_OK;
+}
+
+static int check_dims(const gru_dims *dims)
+{
+    const int status = check_sizes(dims);
+    if (status)
+        return status;
     size_t all_rows;
-    if (!multiply(dims->rows, dims->steps, &all_rows) || all_rows > SIZE_MAX / 32)
+    if (dims->steps > SIZE_MAX / 4096 || dims->rows > SIZE_MAX / 4096
+        || !multiply(dims->rows, dims->steps, &all_rows) || all_rows > SIZE_MAX / 32)
         return GRU_SIZE;
     if (dims->lengths)
         for (size_t row = 0; row < dims->rows; ++row)
@@ -2173,7 +2184,7 @@ static void fused_step_2_f32(const forward_at_f32 *at, size_t row_begin, size_t 
 int gru_f32_packed_size(const gru_dims *dims, size_t *size)
 {
     packed_layout_f32 layout;
-    const int status = check_dims(dims);
+    const int status = check_sizes(dims);
     if (status)
         return status;
     if (!size)
@@ -2204,7 +2215,7 @@ int gru_f32_useful_parts(const gru_dims *dims, size_t most, size_t *size)
 int gru_f32_pack(const gru_dims *dims, const gru_f32_params *params, float *packed, size_t part, size_t parts)
 {
     packed_layout_f32 layout;
-    const int status = check_dims(dims);
+    const int status = check_sizes(dims);
     if (status)
         return status;
     if (part >= parts || parts > GRU_MOST_PARTS)
@@ -4805,7 +4816,7 @@ static void fused_step_2_f64(const forward_at_f64 *at, size_t row_begin, size_t 
 int gru_f64_packed_size(const gru_dims *dims, size_t *size)
 {
     packed_layout_f64 layout;
-    const int status = check_dims(dims);
+    const int status = check_sizes(dims);
     if (status)
         return status;
     if (!size)
@@ -4836,7 +4847,7 @@ int gru_f64_useful_parts(const gru_dims *dims, size_t most, size_t *size)
 int gru_f64_pack(const gru_dims *dims, const gru_f64_params *params, double *packed, size_t part, size_t parts)
 {
     packed_layout_f64 layout;
-    const int status = check_dims(dims);
+    const int status = check_sizes(dims);
     if (status)
         return status;
     if (part >= parts || parts > GRU_MOST_PARTS)

@@ -72,7 +72,7 @@ DTYPE = "float32"
 DTYPES = ("float32", "float64")
 """What `init_params` may make: float64 input runs double, any other runs float."""
 
-_ABI = b"d1f7c8c887a46bf441660be13c760661"
+_ABI = b"a9850753b17b388632c2bd8a4ed286e4"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("lstm" + _SUFFIX)
 _REMEDY = (

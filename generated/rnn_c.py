@@ -40,7 +40,7 @@ DTYPE = "float32"
 DTYPES = ("float32", "float64")
 """What `init_params` may make: float64 input runs double, any other runs float."""
 
-_ABI = b"5ed18aece0710fe3fe2b9fbed6c77770"
+_ABI = b"908e147d308eb9ef811e2e8f620b7a8c"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("rnn" + _SUFFIX)
 _REMEDY = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -41,7 +43,7 @@ def test_complex_numbers_are_refused_everywhere(kernels: Any) -> None:
     params, x = kernels.init_params(2, 3), np.ones((1, 1, 2), np.float32)
     y, _, tape = kernels.forward(params, x)
     state: dict[str, Any] = {"h": np.full((1, 3), 1j)}
-    calls = {
+    calls: dict[str, Callable[[], Any]] = {
         r"params\['b_z'\]": lambda: kernels.infer(params | {"b_z": np.full(3, 1j)}, x),
         "x": lambda: kernels.infer(params, x + 1j),
         r"state\['h'\]": lambda: kernels.infer(params, x, state),
@@ -73,3 +75,20 @@ def test_a_tape_is_refused_with_parameters_of_other_sizes(backend: str, hidden: 
     message = f"params: hidden is {hidden}, but the tape is of a forward pass where it is 20"
     with pytest.raises(ValueError, match=message):
         k.backward(k.init_params(2, hidden), tape, np.ones_like(y))
+
+
+def test_weights_depend_on_no_steps_rows_or_lengths(kernels: Any) -> None:
+    """What the header says of the two entries: dims that no other entry would take are good enough for them."""
+    lengths, size = np.array([5], np.uintp), ctypes.c_size_t()
+    arrays = kernels.init_params(4, 8)
+    params = np.array([array.ctypes.data for array in arrays.values()], np.uintp)
+    found = []
+    for steps, pointer in ((0, None), (0, lengths.ctypes.data), (2**60, None)):
+        dims = kernels._Dims(steps, 1, 4, 8, pointer, 0)
+        assert kernels._BOUND[np.dtype("f4"), "packed_size"](ctypes.byref(dims), ctypes.byref(size)) == 0
+        packed = np.zeros(size.value, np.float32)
+        call = kernels._BOUND[np.dtype("f4"), "pack"]
+        assert call(ctypes.byref(dims), params.ctypes.data, packed.ctypes.data, 0, 1) == 0
+        found.append(packed)
+    assert found[0].any()
+    assert all(np.array_equal(found[0], other) for other in found[1:])
