@@ -83,7 +83,7 @@ typedef struct gru_f32_grads {
     float *b_h; /* hidden */
 } gru_f32_grads;
 
-/* Numbers in packed weights. */
+/* Numbers in packed weights; steps, rows and lengths do not matter. */
 int gru_f32_packed_size(const gru_dims *dims, size_t *size);
 
 /* Numbers in a tape. */
@@ -146,7 +146,7 @@ typedef struct gru_f64_grads {
     double *b_h; /* hidden */
 } gru_f64_grads;
 
-/* Numbers in packed weights. */
+/* Numbers in packed weights; steps, rows and lengths do not matter. */
 int gru_f64_packed_size(const gru_dims *dims, size_t *size);
 
 /* Numbers in a tape. */

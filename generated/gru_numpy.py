@@ -881,6 +881,7 @@ def backward(params, tape, dy, dstate=None, threads=None, out=None, accumulate=F
     if not isinstance(tape, Tape):
         raise TypeError(f"tape: expected what forward returned, found {type(tape).__name__}")
     run = tape.dims
+    _fit(packed, run.sizes)
     batch = run.x.shape[1]
     weights = _Weights.of(packed, run.sizes, run.dtype)
     dy = run.steps(_expect("dy", dy, run.y.shape))
@@ -888,6 +889,13 @@ def backward(params, tape, dy, dstate=None, threads=None, out=None, accumulate=F
     grads, dx, dfirst = _backward(weights, run.sizes, run.x, tape.data, run.idle, dy, dstate)
     result = Grads(grads, _turned(dx, run.reverse), dfirst)
     return result if out is None else _into(out, result, accumulate)
+
+
+def _fit(packed, sizes):
+    """Refuse parameters of other sizes than those of the forward pass that made the tape."""
+    for size, found in packed.sizes.items():
+        if found != sizes[size]:
+            raise ValueError(f"params: {size} is {found}, but the tape is of a forward pass where it is {sizes[size]}")
 
 
 def _into(out, grads, accumulate):

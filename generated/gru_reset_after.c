@@ -64,7 +64,7 @@
 
 const char *gru_reset_after_abi(void)
 {
-    return "934539f4a444469f37468dcb758a2671";
+    return "f92bd2a6fce653b9b98637e695702747";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -218,15 +218,26 @@ static inline int take(size_t *end, size_t *offset, size_t a, size_t b, size_t c
     return 1;
 }
 
-static int check_dims(const gru_reset_after_dims *dims)
+/* What weights depend on. */
+static int check_sizes(const gru_reset_after_dims *dims)
 {
     if (!dims)
         return GRU_RESET_AFTER_NULL;
-    if (dims->input == 0 || dims->input > SIZE_MAX / 4096 || dims->hidden == 0 || dims->hidden > SIZE_MAX / 4096 || 
-        dims->steps > SIZE_MAX / 4096 || dims->rows > SIZE_MAX / 4096)
+    if (dims->input == 0 || dims->input > SIZE_MAX / 4096)
         return GRU_RESET_AFTER_SIZE;
+    if (dims->hidden == 0 || dims->hidden > SIZE_MAX / 4096)
+        return GRU_RESET_AFTER_SIZE;
+    return GRU_RESET_AFTER_OK;
+}
+
+static int check_dims(const gru_reset_after_dims *dims)
+{
+    const int status = check_sizes(dims);
+    if (status)
+        return status;
     size_t all_rows;
-    if (!multiply(dims->rows, dims->steps, &all_rows) || all_rows > SIZE_MAX / 32)
+    if (dims->steps > SIZE_MAX / 4096 || dims->rows > SIZE_MAX / 4096
+        || !multiply(dims->rows, dims->steps, &all_rows) || all_rows > SIZE_MAX / 32)
         return GRU_RESET_AFTER_SIZE;
     if (dims->lengths)
         for (size_t row = 0; row < dims->rows; ++row)
@@ -257,7 +268,7 @@ static int check_dims(const gru_reset_after_dims *dims)
 /* Where part `part` of `parts` begins among n things. */
 static inline size_t share(size_t n, size_t part, size_t parts)
 {
-    return parts == 1 ? n * part : n / parts * part + n % parts * part / parts;
+    return n / parts * part + (part < n % parts ? part : n % parts);
 }
 
 /* Return once every part has come here. */
@@ -2088,7 +2099,7 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
 int gru_reset_after_f32_packed_size(const gru_reset_after_dims *dims, size_t *size)
 {
     packed_layout_f32 layout;
-    const int status = check_dims(dims);
+    const int status = check_sizes(dims);
     if (status)
         return status;
     if (!size)
@@ -2120,7 +2131,7 @@ int gru_reset_after_f32_pack(const gru_reset_after_dims *dims, const gru_reset_a
     float *packed, size_t part, size_t parts)
 {
     packed_layout_f32 layout;
-    const int status = check_dims(dims);
+    const int status = check_sizes(dims);
     if (status)
         return status;
     if (part >= parts || parts > GRU_RESET_AFTER_MOST_PARTS)
@@ -4571,7 +4582,7 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
 int gru_reset_after_f64_packed_size(const gru_reset_after_dims *dims, size_t *size)
 {
     packed_layout_f64 layout;
-    const int status = check_dims(dims);
+    const int status = check_sizes(dims);
     if (status)
         return status;
     if (!size)
@@ -4603,7 +4614,7 @@ int gru_reset_after_f64_pack(const gru_reset_after_dims *dims, const gru_reset_a
     double *packed, size_t part, size_t parts)
 {
     packed_layout_f64 layout;
-    const int status = check_dims(dims);
+    const int status = check_sizes(dims);
     if (status)
         return status;
     if (part >= parts || parts > GRU_RESET_AFTER_MOST_PARTS)

@@ -85,7 +85,7 @@ typedef struct gru_reset_after_f32_grads {
     float *b_hh; /* hidden */
 } gru_reset_after_f32_grads;
 
-/* Numbers in packed weights. */
+/* Numbers in packed weights; steps, rows and lengths do not matter. */
 int gru_reset_after_f32_packed_size(const gru_reset_after_dims *dims, size_t *size);
 
 /* Numbers in a tape. */
@@ -154,7 +154,7 @@ typedef struct gru_reset_after_f64_grads {
     double *b_hh; /* hidden */
 } gru_reset_after_f64_grads;
 
-/* Numbers in packed weights. */
+/* Numbers in packed weights; steps, rows and lengths do not matter. */
 int gru_reset_after_f64_packed_size(const gru_reset_after_dims *dims, size_t *size);
 
 /* Numbers in a tape. */

@@ -72,7 +72,7 @@
 
 const char *lstm_abi(void)
 {
-    return "edb5797e0b028eeb77d7dcbc40e312c0";
+    return "f740355d3bcc1844196a96b89771a4c5";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -226,15 +226,26 @@ static inline int take(size_t *end, size_t *offset, size_t a, size_t b, size_t c
     return 1;
 }
 
-static int check_dims(const lstm_dims *dims)
+/* What weights depend on. */
+static int check_sizes(const lstm_dims *dims)
 {
     if (!dims)
         return LSTM_NULL;
-    if (dims->input == 0 || dims->input > SIZE_MAX / 4096 || dims->hidden == 0 || dims->hidden > SIZE_MAX / 4096 || 
-        dims->steps > SIZE_MAX / 4096 || dims->rows > SIZE_MAX / 4096)
+    if (dims->input == 0 || dims->input > SIZE_MAX / 4096)
         return LSTM_SIZE;
+    if (dims->hidden == 0 || dims->hidden > SIZE_MAX / 4096)
+        return LSTM_SIZE;
+    return LSTM_OK;
+}
+
+static int check_dims(const lstm_dims *dims)
+{
+    const int status = check_sizes(dims);
+    if (status)
+        return status;
     size_t all_rows;
-    if (!multiply(dims->rows, dims->steps, &all_rows) || all_rows > SIZE_MAX / 32)
+    if (dims->steps > SIZE_MAX / 4096 || dims->rows > SIZE_MAX / 4096
+        || !multiply(dims->rows, dims->steps, &all_rows) || all_rows > SIZE_MAX / 32)
         return LSTM_SIZE;
     if (dims->lengths)
         for (size_t row = 0; row < dims->rows; ++row)
@@ -265,7 +276,7 @@ static int check_dims(const lstm_dims *dims)
 /* Where part `part` of `parts` begins among n things. */
 static inline size_t share(size_t n, size_t part, size_t parts)
 {
-    return parts == 1 ? n * part : n / parts * part + n % parts * part / parts;
+    return n / parts * part + (part < n % parts ? part : n % parts);
 }
 
 /* Return once every part has come here. */
@@ -2118,7 +2129,7 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
 int lstm_f32_packed_size(const lstm_dims *dims, size_t *size)
 {
     packed_layout_f32 layout;
-    const int status = check_dims(dims);
+    const int status = check_sizes(dims);
     if (status)
         return status;
     if (!size)
@@ -2149,7 +2160,7 @@ int lstm_f32_useful_parts(const lstm_dims *dims, size_t most, size_t *size)
 int lstm_f32_pack(const lstm_dims *dims, const lstm_f32_params *params, float *packed, size_t part, size_t parts)
 {
     packed_layout_f32 layout;
-    const int status = check_dims(dims);
+    const int status = check_sizes(dims);
     if (status)
         return status;
     if (part >= parts || parts > LSTM_MOST_PARTS)
@@ -4646,7 +4657,7 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
 int lstm_f64_packed_size(const lstm_dims *dims, size_t *size)
 {
     packed_layout_f64 layout;
-    const int status = check_dims(dims);
+    const int status = check_sizes(dims);
     if (status)
         return status;
     if (!size)
@@ -4677,7 +4688,7 @@ int lstm_f64_useful_parts(const lstm_dims *dims, size_t most, size_t *size)
 int lstm_f64_pack(const lstm_dims *dims, const lstm_f64_params *params, double *packed, size_t part, size_t parts)
 {
     packed_layout_f64 layout;
-    const int status = check_dims(dims);
+    const int status = check_sizes(dims);
     if (status)
         return status;
     if (part >= parts || parts > LSTM_MOST_PARTS)

@@ -91,7 +91,7 @@ typedef struct lstm_f32_grads {
     float *b_g; /* hidden */
 } lstm_f32_grads;
 
-/* Numbers in packed weights. */
+/* Numbers in packed weights; steps, rows and lengths do not matter. */
 int lstm_f32_packed_size(const lstm_dims *dims, size_t *size);
 
 /* Numbers in a tape. */
@@ -161,7 +161,7 @@ typedef struct lstm_f64_grads {
     double *b_g; /* hidden */
 } lstm_f64_grads;
 
-/* Numbers in packed weights. */
+/* Numbers in packed weights; steps, rows and lengths do not matter. */
 int lstm_f64_packed_size(const lstm_dims *dims, size_t *size);
 
 /* Numbers in a tape. */

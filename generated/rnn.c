@@ -44,7 +44,7 @@
 
 const char *rnn_abi(void)
 {
-    return "fe89357ad833202590e3f64bc4f5a6a5";
+    return "bdd3263301060240afe11b5b7526126c";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -198,15 +198,26 @@ static inline int take(size_t *end, size_t *offset, size_t a, size_t b, size_t c
     return 1;
 }
 
-static int check_dims(const rnn_dims *dims)
+/* What weights depend on. */
+static int check_sizes(const rnn_dims *dims)
 {
     if (!dims)
         return RNN_NULL;
-    if (dims->input == 0 || dims->input > SIZE_MAX / 4096 || dims->hidden == 0 || dims->hidden > SIZE_MAX / 4096 || 
-        dims->steps > SIZE_MAX / 4096 || dims->rows > SIZE_MAX / 4096)
+    if (dims->input == 0 || dims->input > SIZE_MAX / 4096)
         return RNN_SIZE;
+    if (dims->hidden == 0 || dims->hidden > SIZE_MAX / 4096)
+        return RNN_SIZE;
+    return RNN_OK;
+}
+
+static int check_dims(const rnn_dims *dims)
+{
+    const int status = check_sizes(dims);
+    if (status)
+        return status;
     size_t all_rows;
-    if (!multiply(dims->rows, dims->steps, &all_rows) || all_rows > SIZE_MAX / 32)
+    if (dims->steps > SIZE_MAX / 4096 || dims->rows > SIZE_MAX / 4096
+        || !multiply(dims->rows, dims->steps, &all_rows) || all_rows > SIZE_MAX / 32)
         return RNN_SIZE;
     if (dims->lengths)
         for (size_t row = 0; row < dims->rows; ++row)
@@ -237,7 +248,7 @@ static int check_dims(const rnn_dims *dims)
 /* Where part `part` of `parts` begins among n things. */
 static inline size_t share(size_t n, size_t part, size_t parts)
 {
-    return parts == 1 ? n * part : n / parts * part + n % parts * part / parts;
+    return n / parts * part + (part < n % parts ? part : n % parts);
 }
 
 /* Return once every part has come here. */
@@ -1936,7 +1947,7 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
 int rnn_f32_packed_size(const rnn_dims *dims, size_t *size)
 {
     packed_layout_f32 layout;
-    const int status = check_dims(dims);
+    const int status = check_sizes(dims);
     if (status)
         return status;
     if (!size)
@@ -1967,7 +1978,7 @@ int rnn_f32_useful_parts(const rnn_dims *dims, size_t most, size_t *size)
 int rnn_f32_pack(const rnn_dims *dims, const rnn_f32_params *params, float *packed, size_t part, size_t parts)
 {
     packed_layout_f32 layout;
-    const int status = check_dims(dims);
+    const int status = check_sizes(dims);
     if (status)
         return status;
     if (part >= parts || parts > RNN_MOST_PARTS)
@@ -4195,7 +4206,7 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
 int rnn_f64_packed_size(const rnn_dims *dims, size_t *size)
 {
     packed_layout_f64 layout;
-    const int status = check_dims(dims);
+    const int status = check_sizes(dims);
     if (status)
         return status;
     if (!size)
@@ -4226,7 +4237,7 @@ int rnn_f64_useful_parts(const rnn_dims *dims, size_t most, size_t *size)
 int rnn_f64_pack(const rnn_dims *dims, const rnn_f64_params *params, double *packed, size_t part, size_t parts)
 {
     packed_layout_f64 layout;
-    const int status = check_dims(dims);
+    const int status = check_sizes(dims);
     if (status)
         return status;
     if (part >= parts || parts > RNN_MOST_PARTS)

@@ -67,7 +67,7 @@ typedef struct rnn_f32_grads {
     float *b_h; /* hidden */
 } rnn_f32_grads;
 
-/* Numbers in packed weights. */
+/* Numbers in packed weights; steps, rows and lengths do not matter. */
 int rnn_f32_packed_size(const rnn_dims *dims, size_t *size);
 
 /* Numbers in a tape. */
@@ -118,7 +118,7 @@ typedef struct rnn_f64_grads {
     double *b_h; /* hidden */
 } rnn_f64_grads;
 
-/* Numbers in packed weights. */
+/* Numbers in packed weights; steps, rows and lengths do not matter. */
 int rnn_f64_packed_size(const rnn_dims *dims, size_t *size);
 
 /* Numbers in a tape. */

@@ -40,7 +40,7 @@ DTYPE = "float32"
 DTYPES = ("float32", "float64")
 """What `init_params` may make: float64 input runs double, any other runs float."""
 
-_ABI = b"fe89357ad833202590e3f64bc4f5a6a5"
+_ABI = b"bdd3263301060240afe11b5b7526126c"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("rnn" + _SUFFIX)
 _REMEDY = (
@@ -703,6 +703,7 @@ def backward(params, tape, dy, dstate=None, threads=None, out=None, accumulate=F
     if not isinstance(tape, Tape):
         raise TypeError(f"tape: expected what forward returned, found {type(tape).__name__}")
     sizes, lengths, reverse = tape.dims
+    _fit(packed, sizes)
     block, x = tape.data
     T, B = x.shape[:2]
     run = _run(packed, sizes, x.dtype, T, B, lengths, reverse, threads)
@@ -715,6 +716,13 @@ def backward(params, tape, dy, dstate=None, threads=None, out=None, accumulate=F
     run.call("backward", run.weights, x, block, dy, dlast, pointers, dx, dfirst, kept=numbers)
     result = Grads(_parts(numbers, run.shapes), dx, _parts(dfirst, run.states))
     return result if out is None else _into(out, result, accumulate)
+
+
+def _fit(packed, sizes):
+    """Refuse parameters of other sizes than those of the forward pass that made the tape."""
+    for size, found in packed.sizes.items():
+        if found != sizes[size]:
+            raise ValueError(f"params: {size} is {found}, but the tape is of a forward pass where it is {sizes[size]}")
 
 
 def _into(out, grads, accumulate):

@@ -61,7 +61,9 @@ class _Writer:
         dims = f"{cell.name}_dims"
         heads = signatures(cell.name, dims, isinstance(backward, CFunction))
         vectors = tuple(
-            CVector(names.values[v.name], v.name, names.sizes[v.shape[0]]) for v in cell.parameters if len(v.shape) == 1
+            CVector(names.values[v.name], names.parameters[v.name], names.sizes[v.shape[0]])
+            for v in cell.parameters
+            if len(v.shape) == 1
         )
         return CFile(
             name=cell.name,
@@ -78,7 +80,7 @@ class _Writer:
             input_width=names.sizes[cell.size("x")],
             output_size=cell.size(cell.output),
             state_order=", ".join(cell.states),
-            parameters=tuple((v.name, " × ".join(v.shape)) for v in cell.parameters),
+            parameters=tuple((names.parameters[v.name], " × ".join(v.shape)) for v in cell.parameters),
             states=self._states(),
             precisions=tuple(
                 CPrecision(p, real, f"_{p}", dims, {key: text[p] for key, text in heads.items()})
@@ -228,13 +230,13 @@ class _Writer:
         for product in function.products:
             for parameter, left in product.entries:
                 right, columns = product.right, self._cell.by_name[parameter].shape[1]
-                strides = (self._names.sizes[columns], "1")
+                field, strides = self._names.parameters[parameter], (self._names.sizes[columns], "1")
                 if function.places[left].kind is Kind.INPUT:
                     # The packed side is the one whose rows beyond their length may hold anything.
                     left, right, strides = right, left, strides[::-1]
                 address, stride = self._row(left, function, arrays)
                 height = self._names.sizes[function.sizes[left]]
-                groups.setdefault(right, []).append(CEntry(parameter, address, stride, height, *strides))
+                groups.setdefault(right, []).append(CEntry(field, address, stride, height, *strides))
         products, blocks = [], []
         for number, (right, entries) in enumerate(groups.items(), 1):
             width = self._names.sizes[function.sizes[right]]
@@ -249,7 +251,7 @@ class _Writer:
 
     def _sum(self, parameter: str, value: str, function: Function, arrays: Arrays) -> CSum:
         address, stride = self._row(value, function, arrays)
-        return CSum(parameter, address, stride, self._names.sizes[function.sizes[value]])
+        return CSum(self._names.parameters[parameter], address, stride, self._names.sizes[function.sizes[value]])
 
     def _row(self, value: str, function: Function, arrays: Arrays) -> tuple[str, str]:
         """The address of ``value`` in row ``row``, and the numbers from one row to the next."""

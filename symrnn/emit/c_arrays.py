@@ -2,7 +2,7 @@
 
 Reads a function of a program; returns `Array` records, and the address of any value's row. A field of a function's
 ``at`` structure points at the rows of the current step; stages add a row and a column to it. Leaves out: sizes of whole
-blocks (`symrnn.emit.c_layout`).
+blocks (`symrnn.emit.c`).
 """
 
 from __future__ import annotations

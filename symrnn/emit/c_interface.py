@@ -41,7 +41,7 @@ _SIZE, _STATE_OUT = Argument("size", "size"), Argument("state_out", "out")
 _PART, _PARTS, _BARRIER = Argument("part", "number"), Argument("parts", "number"), Argument("barrier", "barrier")
 
 ENTRIES = (
-    Entry("packed_size", (_DIMS, _SIZE), "Numbers in packed weights."),
+    Entry("packed_size", (_DIMS, _SIZE), "Numbers in packed weights; steps, rows and lengths do not matter."),
     Entry("tape_size", (_DIMS, _SIZE), "Numbers in a tape.", training=True),
     Entry("forward_workspace_size", (_DIMS, _PARTS, _SIZE), "Numbers in the workspace of forward.", training=True),
     Entry("infer_workspace_size", (_DIMS, _PARTS, _SIZE), "Numbers in the workspace of infer; with steps = 1, of step."),

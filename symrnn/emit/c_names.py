@@ -98,14 +98,46 @@ _LOCALS = [
     "tanh",
     "log",
     "main",
-    "SIZE_MAX",
 ]
 """What the templates call their own variables, and what C calls its own."""
 
-_FUNCTIONS = tuple(
-    f"{name}_{p}" for p in PRECISIONS for name in ("accumulate", "sum", *(f"power_{n}" for n in range(9)))
+MACROS = (
+    "SYMRNN_CPUID",
+    "SYMRNN_HAS_PARTS",
+    "SYMRNN_PAUSE",
+    "SYMRNN_YIELD",
+    "SYMRNN_VECTOR_BYTES",
+    "SYMRNN_PLAIN",
+    "ALIGNMENT",
+    "BLOCK_NUMBERS",
+    "CHUNK",
+    "DEFINED",
+    "DEFINED_",
+    "DEFINED_AS",
+    "HOISTED_NUMBERS",
+    "HUGE_VAL",
+    "LACKS",
+    "LEFT_TILES",
+    "PART_ROWS",
+    "PART_WORK",
+    "PROBE_1",
+    "SECOND",
+    "SIZE_MAX",
+    "SPINS",
+    "STAGE_WORK",
+    "SUM_ROWS",
+    "TILE_COLUMNS",
+    "TILE_ROWS",
+    *(f"LANES_{p}" for p in PRECISIONS),
 )
-"""Functions that the statements of a stage may call, beside those of vectors."""
+"""What is defined where kernels stand: replaced in every place, so that not even a field may be called so."""
+
+_FUNCTIONS = tuple(
+    f"{name}_{p}"
+    for p in PRECISIONS
+    for name in ("accumulate", "sum", "packed_layout", "forward_at", "backward_at", *(f"power_{n}" for n in range(9)))
+)
+"""Functions and types that a stage may use, beside those of vectors."""
 
 _FIELDS = ("steps", "rows", "lengths", "reverse")
 """The fields of a dims structure that are no size of the cell."""
@@ -118,7 +150,7 @@ class CNames:
     Attributes:
         values: of every vector value of the program.
         pointers: of a row of an array, by `pointer_key`.
-        parameters: fields of the structures of parameters and gradients: the parameters' own names.
+        parameters: fields of the structures of parameters and gradients: the parameters' own names, macros apart.
         sizes: expressions ``dims->hidden``, by size name.
         fields: fields of the dims structure, by size name.
     """
@@ -137,10 +169,11 @@ def pointer_key(value: str, place: Place) -> str:
 
 def c_names(program: Program) -> CNames:
     """The identifiers of ``program``: the cell's own names wherever C allows them."""
-    taken = Allocator(_FIELDS)
+    taken = Allocator((*_FIELDS, *MACROS))
     fields = {size: taken.fresh(size) for size in program.cell.sizes}
     sizes = {size: f"dims->{field}" for size, field in fields.items()} | {"1": "1"}
-    allocator = Allocator((*_LOCALS, *_FUNCTIONS, *reserved()))
+    blocks = [buffer.name for buffer in program.forward.buffers]
+    allocator = Allocator((*_LOCALS, *MACROS, *_FUNCTIONS, *blocks, *reserved()))
     values: dict[str, str] = {}
     functions = [function for function in (program.forward, program.backward) if function is not None]
     for function in functions:
@@ -153,7 +186,8 @@ def c_names(program: Program) -> CNames:
         for key, hint in _pointers(function, values):
             if key not in pointers:
                 pointers[key] = allocator.fresh(f"{hint}_row")
-    parameters = {variable.name: variable.name for variable in program.cell.parameters}
+    given = Allocator(MACROS)
+    parameters = {variable.name: given.fresh(variable.name) for variable in program.cell.parameters}
     return CNames(values, pointers, parameters, sizes, fields)
 
 

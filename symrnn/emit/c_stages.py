@@ -2,7 +2,7 @@
 
 Reads a function of a program; returns one `CStage` per stage for `templates/c/stage.c.jinja`. A segment is a run of
 operands that lie side by side in memory and feed the same accumulators: one pass of the register tile. Leaves out:
-where arrays and panels begin (`symrnn.emit.c_arrays`, `symrnn.emit.c_layout`).
+where arrays and panels begin (`symrnn.emit.c_arrays`, `symrnn.emit.c`).
 """
 
 from __future__ import annotations
@@ -84,6 +84,7 @@ class CStage:
         body: lines of C for one vector of units of one row, by precision.
         equations: for the comment above it.
         masked: whether rows beyond their length are told apart.
+        by_row: whether one row differs from another; values of parameters alone have one.
     """
 
     name: str
@@ -96,6 +97,7 @@ class CStage:
     body: dict[str, tuple[str, ...]]
     equations: tuple[str, ...]
     masked: bool
+    by_row: bool
 
 
 def c_stages(program: Program, function: Function, names: CNames, optional: frozenset[str]) -> tuple[CStage, ...]:
@@ -139,6 +141,7 @@ class _StageWriter:
             {precision: tuple(self._body(precision)) for precision in PRECISIONS},
             equations,
             self._masked,
+            stage not in self._function.once,
         )
 
     def _segments(self) -> tuple[CSegment, ...]:

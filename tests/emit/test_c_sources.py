@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from symrnn import load, render
+from symrnn import Cell, load, render
+from symrnn.emit.c_names import MACROS
 from tests.emit.c_harness import harness
 
 CELLS = Path(__file__).resolve().parents[1] / "cells"
@@ -67,6 +69,29 @@ def _run_harness(name: str, options: tuple[str, ...], tmp_path: Path) -> None:
     flags = ("-std=c11", *ARITHMETIC, *options)
     _run("gcc", *flags, f"{stem}.c", "main.c", "-o", "main", "-lm", "-pthread", folder=tmp_path)
     _run("./main", folder=tmp_path)
+
+
+def test_names_of_the_templates_are_free_for_the_author(tmp_path: Path) -> None:
+    """Bias ``once`` and matrix ``SPINS`` meet a field and a macro; `c` depends on parameters alone."""
+    if shutil.which("gcc") is None:
+        pytest.skip("gcc is not installed")
+    biases = ("once", "CHUNK", "TILE_ROWS", "SIZE_MAX", "HUGE_VAL", "forward_at_f32", "row", "origin", "i")
+    text = f"""
+        c = exp({" + ".join(biases)})
+        a = sigmoid(SPINS @ x + PART_ROWS @ h)
+        h' = tanh(a * h + W @ x) * c
+    """
+    for file, source in render(Cell.from_equations(text, name="names"), backends=("c",)).items():
+        (tmp_path / file).write_text(source)
+    _run("gcc", *WARNINGS, *ARITHMETIC, "-O1", "-march=native", "-c", "names.c", folder=tmp_path)
+
+
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: Path(name).stem)
+def test_every_macro_is_known_to_the_allocator_of_names(name: str) -> None:
+    cell = load(name)
+    source = render(cell, backends=("c",))[f"{cell.name}.c"]
+    defined = set(re.findall(r"^ *# *define (\w+)", source, re.MULTILINE))
+    assert defined <= set(MACROS), defined
 
 
 def test_header_is_cplusplus(tmp_path: Path) -> None:
