@@ -19,7 +19,9 @@ from typing import Any, TextIO
 
 import numpy as np
 
+import symrnn
 from symrnn.errors import SymrnnError
+from symrnn.language.system import HIDDEN, INPUT
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -187,14 +189,21 @@ def plot_path(text: str) -> Path:
     return path
 
 
-def start_layer(kernels: ModuleType, input_size: int, arguments: argparse.Namespace) -> dict[str, Array]:
-    """The layer's parameters at the start, with what ``--size`` says.
+def own_sizes(cell: symrnn.Cell) -> tuple[str, ...]:
+    """The sizes of the cell's own: those that ``--size`` is for."""
+    return tuple(size for size in cell.sizes if size not in (INPUT, HIDDEN))
+
+
+def start_layer(
+    kernels: ModuleType, input_size: int, arguments: argparse.Namespace, sizes: Sequence[tuple[str, int]]
+) -> dict[str, Array]:
+    """The layer's parameters at the start, with ``sizes`` of the cell's own.
 
     Raises:
-        ExampleError: ``--size`` names a size that the cell has not, or lacks one that it has.
+        ExampleError: ``sizes`` has a size that the cell has not, or lacks one that it has.
     """
     try:
-        return kernels.init_params(input_size, arguments.hidden, seed=arguments.seed, **dict(arguments.size))
+        return kernels.init_params(input_size, arguments.hidden, seed=arguments.seed, **dict(sizes))
     except (TypeError, ValueError) as error:
         raise ExampleError(f"{error}; sizes of the cell's own are given as --size NAME=N") from error
 

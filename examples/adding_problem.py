@@ -35,6 +35,7 @@ from _training import (
     add_layer_arguments,
     clip_by_global_norm,
     draw,
+    own_sizes,
     positive,
     run,
     start_at,
@@ -122,7 +123,8 @@ def train(name: str, arguments: argparse.Namespace) -> Result:
             f"the cell {name!r} needs an input as large as its state; this problem's input has size {INPUTS}"
         )
     kernels = symrnn.build(cell, backend=arguments.backend)
-    layer = start_layer(kernels, INPUTS, arguments)
+    own = own_sizes(cell)
+    layer = start_layer(kernels, INPUTS, arguments, [size for size in arguments.size if size[0] in own])
     start_at(layer, [setting for setting in arguments.set if setting[0] in layer])
 
     rng = np.random.default_rng([arguments.seed, 1])
@@ -154,15 +156,21 @@ def train(name: str, arguments: argparse.Namespace) -> Result:
 
 
 def check_cells(arguments: argparse.Namespace) -> None:
-    """Hold, before anything is trained, that every cell can be loaded and is what ``--set`` means.
+    """Hold, before anything is trained, that every cell can be loaded and some cell is what ``--set`` and ``--size`` mean.
 
     Raises:
-        ExampleError: ``--set`` names a parameter that no cell has.
+        ExampleError: ``--set`` names a parameter, or ``--size`` a size of its own, that no cell has.
     """
-    names = {parameter.name for cell in arguments.cells for parameter in symrnn.load(cell).parameters}
+    cells = [symrnn.load(name) for name in arguments.cells]
+    names = {parameter.name for cell in cells for parameter in cell.parameters}
     for name, number in arguments.set:
         if name not in names:
             raise ExampleError(f"--set {name}={number:g}: no cell has a parameter {name!r}")
+    own = list(dict.fromkeys(size for cell in cells for size in own_sizes(cell)))
+    for name, number in arguments.size:
+        if name not in own:
+            known = f"; there are {', '.join(own)}" if own else ""
+            raise ExampleError(f"--size {name}={number}: no cell has a size of its own {name!r}{known}")
 
 
 def verdict(error: float, tolerance: float) -> str:

@@ -251,7 +251,7 @@ def make_model(arguments: argparse.Namespace, size: int) -> Model:
     cell = symrnn.load(arguments.cell)
     embedding = arguments.hidden if cell.input_is_hidden else arguments.embedding
     kernels = symrnn.build(cell, backend=arguments.backend)
-    layer = start_layer(kernels, embedding, arguments)
+    layer = start_layer(kernels, embedding, arguments, arguments.size)
     start_at(layer, arguments.set)
     rng = np.random.default_rng(arguments.seed)
     table = rng.standard_normal((size, embedding), np.float32)

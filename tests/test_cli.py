@@ -229,10 +229,19 @@ def test_generate_without_a_compiler_says_in_one_sentence_what_is_missing(run: R
 @pytest.mark.usefixtures("no_compiler")
 def test_a_compiler_that_is_named_and_unusable_is_trouble(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SYMRNN_CC", "no-such-compiler")
-    code, _, err = run("generate", CELL)
-    assert code == 2
-    assert "SYMRNN_CC names 'no-such-compiler'" in err
-    assert Path("generated", "rnn.c").is_file()
+    for command in (("generate", CELL, "--out", "out"), ("check", CELL)):
+        code, out, err = run(*command)
+        assert (code, out) == (2, "")
+        assert "SYMRNN_CC names 'no-such-compiler'" in err
+    assert not Path("out").exists()  # it is looked for before anything is written
+
+
+@pytest.mark.usefixtures("no_compiler")
+def test_check_without_a_compiler_says_that_c_was_left_out(run: Run) -> None:
+    code, out, _ = run("check", CELL)
+    assert code == 0
+    assert "rnn: C kernels not run: C kernels need a C compiler" in out
+    assert out.endswith("errors are within their bounds; C not checked\n")
 
 
 @pytest.mark.usefixtures("no_compiler")
@@ -252,11 +261,34 @@ def test_two_cells_of_one_name_are_refused(run: Run, tmp_path: Path) -> None:
 
 def test_a_directory_that_cannot_be_written_to_is_told(run: Run, tmp_path: Path) -> None:
     tmp_path.joinpath("file").write_text("")
-    for out in ("file", "file/deeper"):
-        code, _, err = run("generate", CELL, "--out", out)
-        assert code == 2
-        assert err.startswith("symrnn: error: file")
-        assert "--out" in err
+    told = "symrnn: error: file is a file; --out takes a directory\n"
+    assert run("generate", CELL, "--out", "file") == (2, "", told)
+    assert run("generate", CELL, "--out", "file", "--check") == (2, "", told)
+    code, _, err = run("generate", CELL, "--out", "file/deeper")
+    assert code == 2
+    assert err.startswith("symrnn: error: file/deeper")
+    assert "--out" in err
+
+
+@pytest.mark.parametrize(
+    ("asked", "suggested"),
+    [
+        ("mine", "mine.toml"),
+        ("./mine", "mine.toml"),
+        ("mien.toml", "mine.toml"),
+        ("folder/oher", "folder/other.toml"),
+        ("lstm.tml", "lstm"),
+    ],
+)
+def test_a_cell_file_that_is_not_there_suggests_one_beside_it(
+    run: Run, cell_file: str, asked: str, suggested: str
+) -> None:
+    Path("folder").mkdir()
+    for path in (Path("folder", "other.toml"), Path("lstm.toml")):
+        path.write_text(CELL_FILE, encoding="utf-8")
+    code, _, err = run("show", asked)
+    assert (code, Path(cell_file).is_file()) == (2, True)
+    assert err.endswith(f"; did you mean `{suggested}`?\n")
 
 
 def report(*errors: float) -> Report:

@@ -85,6 +85,13 @@ def test_a_short_adding_problem_is_solved(backend: str, folder: Path) -> None:
     assert re.search(r"^gru +\d+ +0\.0\d+ +[\d.]+  solved$", done.stdout, re.MULTILINE)
 
 
+def test_cells_are_given_only_the_sizes_that_they_have(folder: Path) -> None:
+    arguments = ("--cells", "rnn", "mine.toml", "--size", "inner=8", "--steps", "4", "--batch", "4", "--hidden", "8")
+    done = example("adding_problem", *arguments, "--backend", "numpy", "--iterations", "2", folder=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.findall(r"^(rnn|mine) +2 +\d", done.stdout, re.MULTILINE) == ["rnn", "mine"]
+
+
 @pytest.mark.parametrize("name", ["char_lm.png", "adding_problem.svg"])
 def test_plots(name: str, folder: Path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed: nothing to draw with")
@@ -109,6 +116,9 @@ def test_plots(name: str, folder: Path) -> None:
         ("char_lm", ("--plot", "loss.bmp"), "must end in one of"),
         ("adding_problem", ("--cells", "gru", "lstn"), "did you mean `lstm`?"),
         ("adding_problem", ("--set", "q=1"), "no cell has a parameter 'q'"),
+        ("adding_problem", ("--cells", "rnn", "--size", "inner=8"), "no cell has a size of its own 'inner'"),
+        ("adding_problem", ("--cells", "mine.toml", "--size", "hidden=8"), "'hidden'; there are inner"),
+        ("adding_problem", ("--cells", "rnn", "mine.toml", "--backend", "numpy"), "--size NAME=N"),
         ("adding_problem", ("--steps", "1"), "at least 2 steps"),
     ],
 )

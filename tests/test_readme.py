@@ -27,6 +27,7 @@ from symrnn.language.functions import PUBLIC
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 LANGUAGE = ROOT / "docs" / "language.md"
+PAGES = (README, LANGUAGE, ROOT / "docs" / "c.md")
 SET_UP = (
     "    python -m pip install -e . && python -m symrnn generate\n",
     '    python -m pip install -e ".[test]" && python -m pytest\n',
@@ -130,7 +131,7 @@ class Reader:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the pages speak to a Unix shell")
-@pytest.mark.parametrize("page", [README, LANGUAGE], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns("__pycache__"))
     reader = Reader(page, tmp_path)
@@ -154,7 +155,7 @@ def test_two_lines_do_all_the_set_up() -> None:
     assert all(f"\n\n{line}\n" in text for line in SET_UP)
 
 
-@pytest.mark.parametrize("page", [README, LANGUAGE], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_what_a_page_points_to_is_there(page: Path) -> None:
     targets = [found["target"] for found in _LINK.finditer(page.read_text(encoding="utf-8"))]
     assert [target for target in targets if not page.parent.joinpath(target).exists()] == []

@@ -95,6 +95,20 @@ def find_compiler() -> Compiler:
     )
 
 
+def compiler_or_reason() -> Compiler | str:
+    """The compiler, or why there is none, for whoever can do without one.
+
+    Raises:
+        BuildError: a variable names a compiler that cannot be used: what was asked for is never left out in silence.
+    """
+    try:
+        return find_compiler()
+    except BuildError as error:
+        if naming_variable():
+            raise
+        return str(error)
+
+
 def naming_variable() -> str:
     """The environment variable that names the compiler; empty where none does."""
     return next((variable for variable in VARIABLES if os.environ.get(variable, "").strip()), "")
@@ -190,7 +204,8 @@ def _probe(command: tuple[str, ...]) -> Compiler | str:
     try:
         asked = _run((*command, "--version"))
         if asked.returncode:
-            return f"{shown} --version fails: {_first_lines(asked.stderr, 1)}"
+            said = _first_lines(asked.stderr or asked.stdout, 1) or "it printed nothing"
+            return f"{shown} --version fails with exit status {asked.returncode}: {said}"
         complaint = _complaint(command)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{shown} cannot be run: {error}"

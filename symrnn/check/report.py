@@ -10,7 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from symrnn.check.measure import ADJOINT, BACKENDS, CENTRAL, COMPLEX_STEP, EXPANSION, INTERPRETER, PRECISIONS
+from symrnn.derive.proof import DIGITS
 
+C_KERNELS = "C kernels"
+"""What `NotRun` calls them."""
 TITLES = {"numpy": "NumPy", "c": "C"}
 DTYPES = ("float64", "float32")
 HEADINGS = {
@@ -22,6 +25,15 @@ HEADINGS = {
     PRECISIONS: "to float64",
 }
 """The oracles in the heading of a table, short enough for a terminal."""
+_LEGEND = (
+    ("error", "max|a - b| / max(max|b|, floor): a by the kernels, b by the oracle, floor a scale of the data"),
+    ("interpreter", "b by the author's equations, evaluated step by step in float64"),
+    ("complex, central", "gradients along directions; b by differentiating the forward pass in numbers"),
+    ("adjoint", "<Jᵀ v, u> of the backward pass, b = <v, J u> by the tangent kernel (Jacobian times direction)"),
+    ("to NumPy, to float64", "b by the NumPy kernels in the same precision, or in float64"),
+    ("tape S, tangent S", "state S at every step as the tape holds it; J u in S, b by the complex step"),
+    (EXPANSION, f"derived Jacobian equal to SymPy's of the cell in scalars: by algebra, or in {DIGITS} digits"),
+)
 
 
 @dataclass(frozen=True)
@@ -91,12 +103,13 @@ class Report:
         return tuple(row for row in self.rows if not row.passed)
 
     def table(self) -> str:
-        """One aligned table per cell and precision: a line per array, a column per oracle and backend."""
+        """One aligned table per cell and precision: a line per array, a column per oracle and backend; then a legend."""
         blocks = []
         for cell in dict.fromkeys(row.cell for row in self.rows):
             rows = [row for row in self.rows if row.cell == cell]
             blocks += [_block(cell, dtype, [row for row in rows if row.dtype == dtype]) for dtype in DTYPES]
             blocks += [_expansion(cell, [row for row in rows if row.oracle == EXPANSION])]
+        blocks += [_legend()] if blocks else []
         blocks += [f"{each.cell}: {each.what} not run: {each.reason}" for each in self.not_run]
         blocks += [_failure(row) for row in self.failures]
         return "\n".join([*(block for block in blocks if block), self._summary()])
@@ -109,9 +122,10 @@ class Report:
     def _summary(self) -> str:
         if not self.rows:
             return "nothing was checked"
+        without_c = "; C not checked" if any(each.what == C_KERNELS for each in self.not_run) else ""
         if self.failures:
-            return f"{len(self.failures)} of {len(self.rows)} errors miss their bounds (marked !)"
-        return f"all {len(self.rows)} errors are within their bounds"
+            return f"{len(self.failures)} of {len(self.rows)} errors miss their bounds (marked !){without_c}"
+        return f"all {len(self.rows)} errors are within their bounds{without_c}"
 
 
 def worst(rows: Iterable[Row]) -> tuple[Row, ...]:
@@ -149,6 +163,11 @@ def _expansion(cell: str, rows: Sequence[Row]) -> str:
     return f"{cell} {EXPANSION}: {equal} of {len(rows)} Jacobian blocks equal, {cases}\n"
 
 
+def _legend() -> str:
+    width = max(len(term) for term, _ in _LEGEND)
+    return "\n".join(f"{term:{width}}  {meaning}" for term, meaning in _LEGEND) + "\n"
+
+
 def _failure(row: Row) -> str:
     kernels = f"{TITLES.get(row.backend, row.backend)} {row.dtype}"
     sizes = f"error {_number(row.error)}, bound {_number(row.bound)}"
@@ -158,7 +177,7 @@ def _failure(row: Row) -> str:
 def _aligned(lines: Sequence[Sequence[str]]) -> str:
     """Columns padded to their widest entry, the first to the left and the others to the right."""
     widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
-    return "\n".join("  ".join(_padded(line, widths)) for line in lines)
+    return "\n".join("  ".join(_padded(line, widths)).rstrip() for line in lines)
 
 
 def _padded(line: Sequence[str], widths: Sequence[int]) -> Iterator[str]:

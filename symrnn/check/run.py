@@ -9,14 +9,14 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import cast
 
-from symrnn.build.toolchain import find_compiler
+from symrnn.build.toolchain import compiler_or_reason
 from symrnn.check.cases import CASES, Case
 from symrnn.check.kernels import Kernels, TangentKernels
 from symrnn.check.measure import CENTRAL, EXPANSION
-from symrnn.check.report import NotRun, Report, Row, worst
+from symrnn.check.report import C_KERNELS, NotRun, Report, Row, worst
 from symrnn.check.suite import Progress, not_smooth, run_suite
 from symrnn.derive.proof import DIGITS, prove
-from symrnn.errors import BuildError, CheckError
+from symrnn.errors import CheckError
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import CellLike, load
 from symrnn.pipeline import build
@@ -42,12 +42,13 @@ def check(
 
     Raises:
         CheckError: a backend has another name, or a cell cannot be evaluated at random points.
-        BuildError: the compiler that was found refuses the generated file.
+        BuildError: the compiler that was found refuses the generated file, or that which a variable names is unusable.
     """
     unknown = [backend for backend in backends if backend not in BACKENDS]
     if unknown:
         raise CheckError(f"backend {unknown[0]!r} is not known; choose from {', '.join(BACKENDS)}")
-    lacking = _lacking_compiler() if "c" in backends else ""
+    compiler = compiler_or_reason() if "c" in backends else ""
+    lacking = compiler if isinstance(compiler, str) else ""
     rows: list[Row] = []
     not_run: list[NotRun] = []
     several = [cells] if isinstance(cells, Cell | str | os.PathLike) else cells
@@ -69,18 +70,9 @@ def _silent(_: str) -> None:
     """Say nothing."""
 
 
-def _lacking_compiler() -> str:
-    """Why C kernels cannot be built here; empty where they can."""
-    try:
-        find_compiler()
-    except BuildError as error:
-        return str(error)
-    return ""
-
-
 def _left_out(cell: Cell, lacking: str) -> Iterator[NotRun]:
     if lacking:
-        yield NotRun(cell.name, "C kernels", lacking)
+        yield NotRun(cell.name, C_KERNELS, lacking)
     if kinked := not_smooth(cell):
         yield NotRun(
             cell.name, CENTRAL, f"not smooth across the kinks of {', '.join(kinked)}; the complex step holds it"

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from symrnn.build.kernels import c_sources, load_kernels, try_out
 from symrnn.build.library import install_library
-from symrnn.build.toolchain import find_compiler, library_suffix, naming_variable
+from symrnn.build.toolchain import compiler_or_reason, library_suffix
 from symrnn.cli.shared import DIFFERS, DONE, Outcome, chosen_backends, chosen_cells, chosen_dtypes, progress, to_json
 from symrnn.emit import manifest
 from symrnn.emit.manifest import Difference
-from symrnn.errors import BuildError
+from symrnn.errors import GenerateError
 from symrnn.language.cell import Cell
 from symrnn.pipeline import render
 
@@ -43,8 +43,14 @@ class Libraries:
 
 
 def generate(arguments: Namespace) -> Outcome:
-    """Write, or compare, the files of the cells that were named."""
+    """Write, or compare, the files of the cells that were named.
+
+    Raises:
+        SymrnnError: a cell, the directory or the compiler is not as it must be; then nothing was written.
+    """
     out = Path(arguments.out)
+    if out.is_file():
+        raise GenerateError(f"{out} is a file; --out takes a directory")
     cells, backends = chosen_cells(arguments), chosen_backends(arguments)
     # Everything is rendered before anything is written: an error in the last cell leaves the directory as it was.
     with progress() as say:
@@ -55,10 +61,10 @@ def generate(arguments: Namespace) -> Outcome:
         differences = {name: manifest.compare(out, texts, cell=name) for name, texts in files.items()}
         if arguments.check:
             return _compared(arguments, differences)
+        libraries = _libraries(arguments, cells)  # before anything is written: it may refuse the compiler
         if not arguments.dry_run:
             for name, texts in files.items():
                 manifest.write(out, texts, cell=name)
-        libraries = _libraries(arguments, cells)
         if libraries.names and not arguments.dry_run:
             say(f"compiling and running {', '.join(libraries.names.values())}")
             _build(arguments, cells, files)
@@ -76,12 +82,9 @@ def _libraries(arguments: Namespace, cells: Sequence[Cell]) -> Libraries:
         return Libraries({}, "", "for NumPy alone there is nothing to build")
     if arguments.no_build:
         return Libraries({}, "", "--no-build leaves that to you")
-    try:
-        compiler = find_compiler()
-    except BuildError as error:
-        if naming_variable():
-            raise
-        return Libraries({}, "", str(error))
+    compiler = compiler_or_reason()
+    if isinstance(compiler, str):
+        return Libraries({}, "", compiler)
     return Libraries({cell.name: cell.name + library_suffix() for cell in cells}, " ".join(compiler.command), "")
 
 

@@ -103,7 +103,9 @@ def _read(path: Path, name: str) -> str:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         known = cells()
-        hint = nearest(name.removesuffix(SUFFIX), known) or f"; the bundled cells are {', '.join(known)}"
+        beside = {file.stem: shown(str(file)) for file in sorted(path.parent.glob(f"*{SUFFIX}"))}
+        hint = nearest(path.stem, beside | {bundled: bundled for bundled in known})
+        hint = hint or f"; the bundled cells are {', '.join(known)}"
         message = f"there is no such file, and no bundled cell of this name{hint}"
         raise CellError(message, source=shown(name)) from error
     except (OSError, ValueError) as error:

@@ -52,15 +52,18 @@ class Source:
         return CellError(message, source=self.name, line=line, column=column)
 
 
-def nearest(word: str, options: Iterable[str]) -> str:
+def nearest(word: str, options: Iterable[str] | Mapping[str, str]) -> str:
     """``; did you mean `…`?`` with the option nearest to ``word``, or nothing where none is near.
+
+    A mapping says what to write in place of each option.
 
     >>> nearest("sigmod", ["tanh", "sigmoid"])
     '; did you mean `sigmoid`?'
     >>> nearest("TANH", ["tanh", "sigmoid"])
     '; did you mean `tanh`?'
     """
-    small = {option.lower(): option for option in options}
+    texts = options if isinstance(options, Mapping) else {option: option for option in options}
+    small = {option.lower(): text for option, text in texts.items()}
     # Comparison is quadratic in length, and no name has more than 63 characters.
     found = difflib.get_close_matches(word[:80].lower(), tuple(small), n=1)
     return f"; did you mean `{small[found[0]]}`?" if found else ""

@@ -80,7 +80,8 @@ def test_a_relative_compiler_works_from_other_folders(
     ("body", "cause"),
     [
         (None, "there is no program"),
-        ("echo broken >&2; exit 3", "--version fails: broken"),
+        ("echo broken >&2; exit 3", "--version fails with exit status 3: broken"),
+        ("exit 1", "--version fails with exit status 1: it printed nothing; set it"),
         ("exit 0", "no object file"),
         ('[ "$1" = --version ] && echo gcc && exit 0; echo "no headers" >&2; exit 1', "no headers"),
     ],

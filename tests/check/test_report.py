@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 from symrnn.check.measure import ADJOINT, BACKENDS, EXPANSION, INTERPRETER
-from symrnn.check.report import NotRun, Report, Row, worst
+from symrnn.check.report import HEADINGS, NotRun, Report, Row, worst
 
 Y = Row("tiny", "numpy", "float64", INTERPRETER, "y", 3e-16, 1e-12, "T=2 B=1 I=1 H=1, forward")
 WORSE = Row("tiny", "numpy", "float64", INTERPRETER, "y", 4e-15, 1e-12, "T=20 B=3 I=5 H=7, infer")
@@ -36,15 +37,32 @@ def test_passed_needs_every_row_and_at_least_one() -> None:
 
 def test_the_table_is_aligned_with_a_column_per_oracle_and_backend() -> None:
     table = Report((WORSE, GRAD)).table()
-    assert table.splitlines() == [
+    lines = table.splitlines()
+    assert lines[:6] + lines[-2:] == [
         "tiny float64  interpreter  adjoint",
         "                    NumPy    NumPy",
         "y                 4.0e-15        -",
         "grad W_hh               -        0",
         "bound             1.0e-12  1.0e-12",
         "",
+        "",
         "all 2 errors are within their bounds",
     ]
+
+
+def test_a_legend_says_what_headings_and_rows_mean() -> None:
+    legend = Report((WORSE, GRAD)).table().split("\n\n")[1]
+    terms = [re.split(" {2,}", line)[0] for line in legend.splitlines()]
+    for heading in (*HEADINGS.values(), EXPANSION, "error", "tape S", "tangent S"):
+        assert heading in ", ".join(terms).split(", ")
+    assert "max|a - b| / max(max|b|, floor)" in legend
+    assert all(len(line) <= 120 for line in legend.splitlines())
+
+
+def test_no_line_ends_in_blanks() -> None:
+    table = Report((WORSE, C_GRAD, SINGLE, PROOF)).table()
+    assert "to NumPy" in table
+    assert [line for line in table.splitlines() if line != line.rstrip()] == []
 
 
 def test_precisions_have_tables_of_their_own_and_the_proof_a_line() -> None:
