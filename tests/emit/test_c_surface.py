@@ -53,7 +53,7 @@ def test_complex_numbers_are_refused_everywhere(kernels: Any) -> None:
     }
     for name, call in calls.items():
         with pytest.raises(TypeError, match=f"^{name}: complex numbers run in the NumPy module alone"):
-            call()  # type: ignore[no-untyped-call]
+            call()
 
 
 def test_a_few_runs_are_kept_with_the_weights_however_many_shapes_there_are(kernels: Any) -> None:
