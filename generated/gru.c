@@ -64,7 +64,7 @@
 
 const char *gru_abi(void)
 {
-    return "030d0a0091db406f632a2bbdfb31f287";
+    return "cf997388ceb666c5bdcc319ac16c2b6d";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -2206,8 +2206,8 @@ int gru_f32_useful_parts(const gru_dims *dims, size_t most, size_t *size)
         return status;
     if (!size)
         return GRU_NULL;
-    /* Multiply-adds of a row in the loop; waking another thread costs about as much as PART_WORK of them, meeting it after
-       a stage as much as STAGE_WORK. */
+    /* Multiply-adds of a row in the loop. A part is worth its thread from PART_WORK of them on, and from STAGE_WORK in
+       each stage where parts meet after it: estimates, which no measurement has settled yet. */
     const double step = (double)dims->rows * (double)(2 * dims->hidden * (dims->hidden) + 1 * dims->hidden * (dims->hidden));
     const double limit = dims->rows >= most * PART_ROWS ? step * (double)dims->steps / PART_WORK
                                                         : step / (STAGE_WORK * 2.0);
@@ -4838,8 +4838,8 @@ int gru_f64_useful_parts(const gru_dims *dims, size_t most, size_t *size)
         return status;
     if (!size)
         return GRU_NULL;
-    /* Multiply-adds of a row in the loop; waking another thread costs about as much as PART_WORK of them, meeting it after
-       a stage as much as STAGE_WORK. */
+    /* Multiply-adds of a row in the loop. A part is worth its thread from PART_WORK of them on, and from STAGE_WORK in
+       each stage where parts meet after it: estimates, which no measurement has settled yet. */
     const double step = (double)dims->rows * (double)(2 * dims->hidden * (dims->hidden) + 1 * dims->hidden * (dims->hidden));
     const double limit = dims->rows >= most * PART_ROWS ? step * (double)dims->steps / PART_WORK
                                                         : step / (STAGE_WORK * 2.0);

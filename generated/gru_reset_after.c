@@ -64,7 +64,7 @@
 
 const char *gru_reset_after_abi(void)
 {
-    return "f92bd2a6fce653b9b98637e695702747";
+    return "f51ffdba4c60b9a3bb052ac58e5004ae";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -2117,8 +2117,8 @@ int gru_reset_after_f32_useful_parts(const gru_reset_after_dims *dims, size_t mo
         return status;
     if (!size)
         return GRU_RESET_AFTER_NULL;
-    /* Multiply-adds of a row in the loop; waking another thread costs about as much as PART_WORK of them, meeting it after
-       a stage as much as STAGE_WORK. */
+    /* Multiply-adds of a row in the loop. A part is worth its thread from PART_WORK of them on, and from STAGE_WORK in
+       each stage where parts meet after it: estimates, which no measurement has settled yet. */
     const double step = (double)dims->rows * (double)(3 * dims->hidden * (dims->hidden));
     const double limit = dims->rows >= most * PART_ROWS ? step * (double)dims->steps / PART_WORK
                                                         : step / (STAGE_WORK * 1.0);
@@ -4600,8 +4600,8 @@ int gru_reset_after_f64_useful_parts(const gru_reset_after_dims *dims, size_t mo
         return status;
     if (!size)
         return GRU_RESET_AFTER_NULL;
-    /* Multiply-adds of a row in the loop; waking another thread costs about as much as PART_WORK of them, meeting it after
-       a stage as much as STAGE_WORK. */
+    /* Multiply-adds of a row in the loop. A part is worth its thread from PART_WORK of them on, and from STAGE_WORK in
+       each stage where parts meet after it: estimates, which no measurement has settled yet. */
     const double step = (double)dims->rows * (double)(3 * dims->hidden * (dims->hidden));
     const double limit = dims->rows >= most * PART_ROWS ? step * (double)dims->steps / PART_WORK
                                                         : step / (STAGE_WORK * 1.0);

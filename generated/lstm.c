@@ -72,7 +72,7 @@
 
 const char *lstm_abi(void)
 {
-    return "f740355d3bcc1844196a96b89771a4c5";
+    return "99cacfa5035bdb8f452d77b6d2d20543";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -2147,8 +2147,8 @@ int lstm_f32_useful_parts(const lstm_dims *dims, size_t most, size_t *size)
         return status;
     if (!size)
         return LSTM_NULL;
-    /* Multiply-adds of a row in the loop; waking another thread costs about as much as PART_WORK of them, meeting it after
-       a stage as much as STAGE_WORK. */
+    /* Multiply-adds of a row in the loop. A part is worth its thread from PART_WORK of them on, and from STAGE_WORK in
+       each stage where parts meet after it: estimates, which no measurement has settled yet. */
     const double step = (double)dims->rows * (double)(4 * dims->hidden * (dims->hidden));
     const double limit = dims->rows >= most * PART_ROWS ? step * (double)dims->steps / PART_WORK
                                                         : step / (STAGE_WORK * 1.0);
@@ -4675,8 +4675,8 @@ int lstm_f64_useful_parts(const lstm_dims *dims, size_t most, size_t *size)
         return status;
     if (!size)
         return LSTM_NULL;
-    /* Multiply-adds of a row in the loop; waking another thread costs about as much as PART_WORK of them, meeting it after
-       a stage as much as STAGE_WORK. */
+    /* Multiply-adds of a row in the loop. A part is worth its thread from PART_WORK of them on, and from STAGE_WORK in
+       each stage where parts meet after it: estimates, which no measurement has settled yet. */
     const double step = (double)dims->rows * (double)(4 * dims->hidden * (dims->hidden));
     const double limit = dims->rows >= most * PART_ROWS ? step * (double)dims->steps / PART_WORK
                                                         : step / (STAGE_WORK * 1.0);

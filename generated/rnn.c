@@ -44,7 +44,7 @@
 
 const char *rnn_abi(void)
 {
-    return "bdd3263301060240afe11b5b7526126c";
+    return "d055e2484cdb41971f98181d3c9c62f0";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -1965,8 +1965,8 @@ int rnn_f32_useful_parts(const rnn_dims *dims, size_t most, size_t *size)
         return status;
     if (!size)
         return RNN_NULL;
-    /* Multiply-adds of a row in the loop; waking another thread costs about as much as PART_WORK of them, meeting it after
-       a stage as much as STAGE_WORK. */
+    /* Multiply-adds of a row in the loop. A part is worth its thread from PART_WORK of them on, and from STAGE_WORK in
+       each stage where parts meet after it: estimates, which no measurement has settled yet. */
     const double step = (double)dims->rows * (double)(1 * dims->hidden * (dims->hidden));
     const double limit = dims->rows >= most * PART_ROWS ? step * (double)dims->steps / PART_WORK
                                                         : step / (STAGE_WORK * 1.0);
@@ -4224,8 +4224,8 @@ int rnn_f64_useful_parts(const rnn_dims *dims, size_t most, size_t *size)
         return status;
     if (!size)
         return RNN_NULL;
-    /* Multiply-adds of a row in the loop; waking another thread costs about as much as PART_WORK of them, meeting it after
-       a stage as much as STAGE_WORK. */
+    /* Multiply-adds of a row in the loop. A part is worth its thread from PART_WORK of them on, and from STAGE_WORK in
+       each stage where parts meet after it: estimates, which no measurement has settled yet. */
     const double step = (double)dims->rows * (double)(1 * dims->hidden * (dims->hidden));
     const double limit = dims->rows >= most * PART_ROWS ? step * (double)dims->steps / PART_WORK
                                                         : step / (STAGE_WORK * 1.0);

@@ -215,7 +215,7 @@ FUSED_ROWS = 16
 """Rows of a step from which on its weights are used often enough to leave the linear forms of ``x`` in the loop.
 
 Fused, a step reads the panels of ``x`` once for every register tile of rows, and nothing is written; hoisted, a step writes
-and reads one row of sums for each of its rows. Weights in the second-level cache pay for three tiles of rows.
+and reads one row of sums for each of its rows. Three tiles of rows are an estimate of where the first is cheaper.
 """
 
 
