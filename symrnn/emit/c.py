@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from symrnn.emit.abi import AbiContext
 from symrnn.emit.c_arrays import Array, Arrays, total
-from symrnn.emit.c_context import CBlock, CEntry, CFile, CFunction, CPanel, CPrecision, CProduct, CState, CSum, CVector
+from symrnn.emit.c_context import CBlock, CFile, CFunction, CLeft, COuter, CPanel, CPrecision, CRight, CState, CSum, CVector
 from symrnn.emit.c_expression import primitives, whole_powers
 from symrnn.emit.c_interface import prototypes, signatures
 from symrnn.emit.c_names import CNames, c_names
@@ -140,16 +140,17 @@ class _Writer:
             if form.later
         }
         all_arrays = tuple(arrays.all())
-        products, product_blocks = self._products(function, arrays)
+        rights, lefts = self._products(function, arrays)
         order = {phase: tuple(stage.name for stage in part) for phase, part in function.phases}
         return CFunction(
             name=function.name,
             arrays=all_arrays,
             later=tuple(later.values()),
             bind=tuple(self._bind(function, all_arrays)),
-            blocks=(*self._blocks(function), *product_blocks),
+            blocks=(*self._blocks(function), *_product_blocks(rights)),
             stages=stages,
-            products=products,
+            rights=rights,
+            lefts=lefts,
             sums=tuple(self._sum(item.parameter, item.value, function, arrays) for item in function.sums),
             has_dx=any(array.field == "gradient_x" for array in all_arrays),
             fused=tuple(stage.name for stage in function.fused.loop) if function.fused else (),
@@ -225,8 +226,9 @@ class _Writer:
             lines.append(f"base.{field} = {source};")
         return lines
 
-    def _products(self, function: Function, arrays: Arrays) -> tuple[tuple[CProduct, ...], list[CBlock]]:
-        groups: dict[str, list[CEntry]] = {}
+    def _products(self, function: Function, arrays: Arrays) -> tuple[tuple[CRight, ...], tuple[CLeft, ...]]:
+        rights: dict[str, CRight] = {}
+        lefts: dict[tuple[str, str, str], list[COuter]] = {}
         for product in function.products:
             for parameter, left in product.entries:
                 right, columns = product.right, self._cell.by_name[parameter].shape[1]
@@ -234,20 +236,13 @@ class _Writer:
                 if function.places[left].kind is Kind.INPUT:
                     # The packed side is the one whose rows beyond their length may hold anything.
                     left, right, strides = right, left, strides[::-1]
-                address, stride = self._row(left, function, arrays)
-                height = self._names.sizes[function.sizes[left]]
-                groups.setdefault(right, []).append(CEntry(field, address, stride, height, *strides))
-        products, blocks = [], []
-        for number, (right, entries) in enumerate(groups.items(), 1):
-            width = self._names.sizes[function.sizes[right]]
-            address, stride = self._row(right, function, arrays)
-            products.append(CProduct(f"panel_{number}", address, stride, width, tuple(entries)))
-            blocks.append(
-                CBlock(f"panel_{number}", {p: f"parts, panel_numbers({width}, LANES_{p}), 1" for p in PRECISIONS})
-            )
-        if products:
-            blocks.append(CBlock("left", _same("parts, CHUNK, LEFT_TILES * TILE_ROWS")))
-        return tuple(products), blocks
+                width = self._names.sizes[function.sizes[right]]
+                panel = rights.setdefault(
+                    right, CRight(f"panel_{len(rights) + 1}", *self._row(right, function, arrays), width)
+                ).panel
+                key = (*self._row(left, function, arrays), self._names.sizes[function.sizes[left]])
+                lefts.setdefault(key, []).append(COuter(field, panel, width, *strides))
+        return tuple(rights.values()), tuple(CLeft(*key, tuple(outers)) for key, outers in lefts.items())
 
     def _sum(self, parameter: str, value: str, function: Function, arrays: Arrays) -> CSum:
         address, stride = self._row(value, function, arrays)
@@ -257,6 +252,15 @@ class _Writer:
         """The address of ``value`` in row ``row``, and the numbers from one row to the next."""
         place: Place = function.places[value]
         return arrays.address(value, place, "row").replace("at->", "at."), arrays.array(place).width
+
+
+def _product_blocks(rights: tuple[CRight, ...]) -> list[CBlock]:
+    """Room for the packed sides of the deferred products."""
+    blocks = [
+        CBlock(right.panel, {p: f"parts, panel_numbers({right.width}, LANES_{p}), 1" for p in PRECISIONS})
+        for right in rights
+    ]
+    return [*blocks, CBlock("left", _same("parts, CHUNK, LEFT_TILES * TILE_ROWS"))] if blocks else []
 
 
 def _same(size: str) -> dict[str, str]:
