@@ -64,7 +64,7 @@
 
 const char *gru_abi(void)
 {
-    return "cf997388ceb666c5bdcc319ac16c2b6d";
+    return "ef3da8ac915ddd15430e1ba8514968f3";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -1842,6 +1842,7 @@ typedef struct forward_at_f32 {
     const float *packed;
     packed_layout_f32 layout;
     int taped;
+    int turned;    /* whether tiles run from last to first */
     size_t first;  /* the row of all steps' rows at which the current step begins */
     size_t origin; /* the first step of the chunk that is hoisted at a time */
     const float *x;
@@ -1871,14 +1872,18 @@ static void hoist_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_e
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 float sums[SUM_ROWS * 3 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
                     /* x */
                     accumulate_f32(height, 3 * vectors, dims->input, at->x + row0 * dims->input, dims->input, 1,
@@ -1937,14 +1942,18 @@ static void step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_en
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
                     /* h */
                     accumulate_f32(height, 2 * vectors, dims->hidden, at->h_now + row0 * dims->hidden, dims->hidden, 1,
@@ -2002,14 +2011,18 @@ static void step_2_f32(const forward_at_f32 *at, size_t row_begin, size_t row_en
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
                     /* r_h */
                     accumulate_f32(height, 1 * vectors, dims->hidden, at->saved + row0 * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, 1,
@@ -2066,14 +2079,18 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
                     /* x */
                     accumulate_f32(height, 2 * vectors, dims->input, at->x + row0 * dims->input, dims->input, 1,
@@ -2135,14 +2152,18 @@ static void fused_step_2_f32(const forward_at_f32 *at, size_t row_begin, size_t 
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
                     /* x */
                     accumulate_f32(height, 1 * vectors, dims->input, at->x + row0 * dims->input, dims->input, 1,
@@ -2303,6 +2324,7 @@ static void forward_seek_f32(forward_at_f32 *at, const forward_at_f32 *base, siz
 {
     const gru_dims *const dims = at->dims;
     at->first = t * dims->rows;
+    at->turned = t & 1;
     at->x = base->x + t * dims->rows * (dims->input);
     at->hoisted = base->hoisted + (t - at->origin) * dims->rows * (3 * dims->hidden);
     at->h_now = base->h_now + slot_now(dims, at->taped, t) * dims->rows * (dims->hidden);
@@ -2530,46 +2552,59 @@ static void pack_left_f32(size_t rows, const float *from, size_t stride, const s
             float *const to = block + (tile * rows + row) * TILE_ROWS;
             const size_t count = begin[tile + 1] - begin[tile];
             if (count == TILE_ROWS)
-                for (size_t i = 0; i < TILE_ROWS; ++i)
-                    to[i] = source[i];
+                for (size_t i = 0; i < TILE_ROWS; i += LANES_f32)
+                    store_f32(to + i, load_f32(source + i, TILE_ROWS - i), TILE_ROWS - i);
             else
                 for (size_t i = 0; i < count; ++i)
                     to[i] = source[i];
         }
 }
 
-/* gradient[i][j] += sum over rows of left[row][i] * right[row][j], right as a panel; this part's rows of the gradient. */
-static void add_outer_f32(size_t rows, const float *left, size_t left_stride, size_t height, const float *panel,
-                      size_t width, float *block, float *gradient, size_t row_stride, size_t column_stride,
-                      size_t part, size_t parts)
+/* A matrix whose gradient is a left side times a right side: the latter as a panel, and how many columns it has. */
+typedef struct outer_f32 {
+    const float *panel;
+    size_t width;
+    float *gradient;
+    size_t row_stride, column_stride;
+} outer_f32;
+
+/* gradient[i][j] += sum over rows of left[row][i] * panel[row][j], for the rows begin[0] to begin[tiles] of the gradient. A part
+   of the panel meets all tiles before the next part does: it comes but once from a far cache. */
+static void add_outer_f32(size_t rows, const float *block, const size_t *begin, size_t tiles, const outer_f32 *to)
 {
-    const size_t wide = TILE_COLUMNS * LANES_f32, tiles = (height + TILE_ROWS - 1) / TILE_ROWS;
-    const size_t stop = share(tiles, part + 1, parts);
+    const size_t wide = TILE_COLUMNS * LANES_f32;
+    for (size_t unit = 0; unit < to->width; unit += wide) {
+        const size_t count = to->width - unit < wide ? to->width - unit : wide;
+        for (size_t tile = 0; tile < tiles; ++tile) {
+            const size_t high = begin[tile + 1] - begin[tile];
+            const float *const left = block + tile * rows * TILE_ROWS, *const panel = to->panel + unit * rows;
+            float *const into = to->gradient + begin[tile] * to->row_stride + unit * to->column_stride;
+            if (count == wide && to->column_stride == 1) {
+                accumulate_f32(high, TILE_COLUMNS, rows, left, 1, TILE_ROWS, panel, wide, into, to->row_stride);
+                continue;
+            }
+            float sums[TILE_ROWS * TILE_COLUMNS * LANES_f32] = {0};
+            accumulate_f32(high, (count + LANES_f32 - 1) / LANES_f32, rows, left, 1, TILE_ROWS, panel, wide, sums, wide);
+            for (size_t i = 0; i < high; ++i)
+                for (size_t j = 0; j < count; ++j)
+                    into[i * to->row_stride + j * to->column_stride] += sums[i * wide + j];
+        }
+    }
+}
+
+/* The gradients of matrices with one left side; this part's rows of them. */
+static void add_outers_f32(size_t rows, const float *left, size_t left_stride, size_t height, const outer_f32 *outers,
+                       size_t count, float *block, size_t part, size_t parts)
+{
+    const size_t tiles = (height + TILE_ROWS - 1) / TILE_ROWS, stop = share(tiles, part + 1, parts);
     for (size_t tile = share(tiles, part, parts); tile < stop; tile += LEFT_TILES) {
         const size_t count_tiles = stop - tile < LEFT_TILES ? stop - tile : LEFT_TILES;
         size_t begin[LEFT_TILES + 1];
         for (size_t i = 0; i <= count_tiles; ++i)
             begin[i] = share(height, tile + i, tiles);
         pack_left_f32(rows, left, left_stride, begin, count_tiles, block);
-        for (size_t at = 0; at < count_tiles; ++at) {
-            const size_t high = begin[at + 1] - begin[at];
-            for (size_t unit = 0; unit < width; unit += wide) {
-                const size_t count = width - unit < wide ? width - unit : wide;
-                float sums[TILE_ROWS * TILE_COLUMNS * LANES_f32] = {0};
-                accumulate_f32(high, (count + LANES_f32 - 1) / LANES_f32, rows, block + at * rows * TILE_ROWS, 1,
-                               TILE_ROWS, panel + unit * rows, wide, sums, wide);
-                for (size_t i = 0; i < high; ++i) {
-                    float *const into = gradient + (begin[at] + i) * row_stride + unit * column_stride;
-                    const float *const sum = sums + i * wide;
-                    if (column_stride == 1)
-                        for (size_t j = 0; j < count; j += LANES_f32)
-                            store_f32(into + j, load_f32(into + j, count - j) + loadu_f32(sum + j), count - j);
-                    else
-                        for (size_t j = 0; j < count; ++j)
-                            into[j * column_stride] += sum[j];
-                }
-            }
-        }
+        for (size_t i = 0; i < count; ++i)
+            add_outer_f32(rows, block, begin, count_tiles, &outers[i]);
     }
 }
 
@@ -2598,6 +2633,7 @@ typedef struct backward_at_f32 {
     const float *packed;
     packed_layout_f32 layout;
     int taped;
+    int turned;    /* whether tiles run from last to first */
     size_t first;  /* the row of all steps' rows at which the current step begins */
     size_t origin; /* the first step of the chunk that is hoisted at a time */
     float *carry_h;
@@ -2634,14 +2670,18 @@ static void back_1_f32(const backward_at_f32 *at, size_t row_begin, size_t row_e
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
                     /* delta_z, delta_r of the step before in this loop */
                     if (at->delta_later)
@@ -2709,14 +2749,18 @@ static void back_2_f32(const backward_at_f32 *at, size_t row_begin, size_t row_e
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
                     /* delta_h_tilde */
                     accumulate_f32(height, 1 * vectors, dims->hidden, at->delta + row0 * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, 1,
@@ -2774,14 +2818,18 @@ static void initial_1_f32(const backward_at_f32 *at, size_t row_begin, size_t ro
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
                     /* delta_z, delta_r of the step before in this loop */
                     if (at->delta_later)
@@ -2826,14 +2874,18 @@ static void deferred_1_f32(const backward_at_f32 *at, size_t row_begin, size_t r
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
                     /* delta_z, delta_r, delta_h_tilde */
                     accumulate_f32(height, 1 * vectors, 3 * dims->hidden, at->delta + row0 * (3 * dims->hidden), 3 * dims->hidden, 1,
@@ -2865,6 +2917,7 @@ static void backward_seek_f32(backward_at_f32 *at, const backward_at_f32 *base, 
 {
     const gru_dims *const dims = at->dims;
     at->first = t * dims->rows;
+    at->turned = t & 1;
     at->seed = base->seed + t * dims->rows * (dims->hidden);
     at->saved = base->saved + t * dims->rows * (4 * dims->hidden);
     at->h_now = base->h_now + slot_now(dims, at->taped, t) * dims->rows * (dims->hidden);
@@ -2990,20 +3043,29 @@ int gru_f32_backward(const gru_dims *dims, const float *packed, const float *x, 
     for (size_t row = 0; row < rows; row += CHUNK) {
         const size_t count = rows - row < CHUNK ? rows - row : CHUNK;
         pack_right_f32(dims, row, count, at.x + row * dims->input, dims->input, dims->input, panel_1);
-        add_outer_f32(count, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xz, dims->input, 1, part, parts);
-        add_outer_f32(count, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xr, dims->input, 1, part, parts);
-        add_outer_f32(count, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xh, dims->input, 1, part, parts);
         pack_right_f32(dims, row, count, at.h_now + row * dims->hidden, dims->hidden, dims->hidden, panel_2);
-        add_outer_f32(count, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, panel_2, dims->hidden, left,
-                  grads->W_hz, dims->hidden, 1, part, parts);
-        add_outer_f32(count, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, panel_2, dims->hidden, left,
-                  grads->W_hr, dims->hidden, 1, part, parts);
         pack_right_f32(dims, row, count, at.saved + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, panel_3);
-        add_outer_f32(count, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, panel_3, dims->hidden, left,
-                  grads->W_hh, dims->hidden, 1, part, parts);
+        {
+            const outer_f32 outers[] = {
+                {panel_1, dims->input, grads->W_xz, dims->input, 1},
+                {panel_2, dims->hidden, grads->W_hz, dims->hidden, 1},
+            };
+            add_outers_f32(count, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
+        }
+        {
+            const outer_f32 outers[] = {
+                {panel_1, dims->input, grads->W_xr, dims->input, 1},
+                {panel_2, dims->hidden, grads->W_hr, dims->hidden, 1},
+            };
+            add_outers_f32(count, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
+        }
+        {
+            const outer_f32 outers[] = {
+                {panel_1, dims->input, grads->W_xh, dims->input, 1},
+                {panel_3, dims->hidden, grads->W_hh, dims->hidden, 1},
+            };
+            add_outers_f32(count, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
+        }
         add_rows_f32(count, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, grads->b_z, part, parts);
         add_rows_f32(count, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, grads->b_r, part, parts);
         add_rows_f32(count, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, grads->b_h, part, parts);
@@ -4474,6 +4536,7 @@ typedef struct forward_at_f64 {
     const double *packed;
     packed_layout_f64 layout;
     int taped;
+    int turned;    /* whether tiles run from last to first */
     size_t first;  /* the row of all steps' rows at which the current step begins */
     size_t origin; /* the first step of the chunk that is hoisted at a time */
     const double *x;
@@ -4503,14 +4566,18 @@ static void hoist_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_e
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 double sums[SUM_ROWS * 3 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
                     /* x */
                     accumulate_f64(height, 3 * vectors, dims->input, at->x + row0 * dims->input, dims->input, 1,
@@ -4569,14 +4636,18 @@ static void step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_en
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
                     /* h */
                     accumulate_f64(height, 2 * vectors, dims->hidden, at->h_now + row0 * dims->hidden, dims->hidden, 1,
@@ -4634,14 +4705,18 @@ static void step_2_f64(const forward_at_f64 *at, size_t row_begin, size_t row_en
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
                     /* r_h */
                     accumulate_f64(height, 1 * vectors, dims->hidden, at->saved + row0 * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, 1,
@@ -4698,14 +4773,18 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
                     /* x */
                     accumulate_f64(height, 2 * vectors, dims->input, at->x + row0 * dims->input, dims->input, 1,
@@ -4767,14 +4846,18 @@ static void fused_step_2_f64(const forward_at_f64 *at, size_t row_begin, size_t 
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
                     /* x */
                     accumulate_f64(height, 1 * vectors, dims->input, at->x + row0 * dims->input, dims->input, 1,
@@ -4935,6 +5018,7 @@ static void forward_seek_f64(forward_at_f64 *at, const forward_at_f64 *base, siz
 {
     const gru_dims *const dims = at->dims;
     at->first = t * dims->rows;
+    at->turned = t & 1;
     at->x = base->x + t * dims->rows * (dims->input);
     at->hoisted = base->hoisted + (t - at->origin) * dims->rows * (3 * dims->hidden);
     at->h_now = base->h_now + slot_now(dims, at->taped, t) * dims->rows * (dims->hidden);
@@ -5163,46 +5247,59 @@ static void pack_left_f64(size_t rows, const double *from, size_t stride, const 
             double *const to = block + (tile * rows + row) * TILE_ROWS;
             const size_t count = begin[tile + 1] - begin[tile];
             if (count == TILE_ROWS)
-                for (size_t i = 0; i < TILE_ROWS; ++i)
-                    to[i] = source[i];
+                for (size_t i = 0; i < TILE_ROWS; i += LANES_f64)
+                    store_f64(to + i, load_f64(source + i, TILE_ROWS - i), TILE_ROWS - i);
             else
                 for (size_t i = 0; i < count; ++i)
                     to[i] = source[i];
         }
 }
 
-/* gradient[i][j] += sum over rows of left[row][i] * right[row][j], right as a panel; this part's rows of the gradient. */
-static void add_outer_f64(size_t rows, const double *left, size_t left_stride, size_t height, const double *panel,
-                      size_t width, double *block, double *gradient, size_t row_stride, size_t column_stride,
-                      size_t part, size_t parts)
+/* A matrix whose gradient is a left side times a right side: the latter as a panel, and how many columns it has. */
+typedef struct outer_f64 {
+    const double *panel;
+    size_t width;
+    double *gradient;
+    size_t row_stride, column_stride;
+} outer_f64;
+
+/* gradient[i][j] += sum over rows of left[row][i] * panel[row][j], for the rows begin[0] to begin[tiles] of the gradient. A part
+   of the panel meets all tiles before the next part does: it comes but once from a far cache. */
+static void add_outer_f64(size_t rows, const double *block, const size_t *begin, size_t tiles, const outer_f64 *to)
 {
-    const size_t wide = TILE_COLUMNS * LANES_f64, tiles = (height + TILE_ROWS - 1) / TILE_ROWS;
-    const size_t stop = share(tiles, part + 1, parts);
+    const size_t wide = TILE_COLUMNS * LANES_f64;
+    for (size_t unit = 0; unit < to->width; unit += wide) {
+        const size_t count = to->width - unit < wide ? to->width - unit : wide;
+        for (size_t tile = 0; tile < tiles; ++tile) {
+            const size_t high = begin[tile + 1] - begin[tile];
+            const double *const left = block + tile * rows * TILE_ROWS, *const panel = to->panel + unit * rows;
+            double *const into = to->gradient + begin[tile] * to->row_stride + unit * to->column_stride;
+            if (count == wide && to->column_stride == 1) {
+                accumulate_f64(high, TILE_COLUMNS, rows, left, 1, TILE_ROWS, panel, wide, into, to->row_stride);
+                continue;
+            }
+            double sums[TILE_ROWS * TILE_COLUMNS * LANES_f64] = {0};
+            accumulate_f64(high, (count + LANES_f64 - 1) / LANES_f64, rows, left, 1, TILE_ROWS, panel, wide, sums, wide);
+            for (size_t i = 0; i < high; ++i)
+                for (size_t j = 0; j < count; ++j)
+                    into[i * to->row_stride + j * to->column_stride] += sums[i * wide + j];
+        }
+    }
+}
+
+/* The gradients of matrices with one left side; this part's rows of them. */
+static void add_outers_f64(size_t rows, const double *left, size_t left_stride, size_t height, const outer_f64 *outers,
+                       size_t count, double *block, size_t part, size_t parts)
+{
+    const size_t tiles = (height + TILE_ROWS - 1) / TILE_ROWS, stop = share(tiles, part + 1, parts);
     for (size_t tile = share(tiles, part, parts); tile < stop; tile += LEFT_TILES) {
         const size_t count_tiles = stop - tile < LEFT_TILES ? stop - tile : LEFT_TILES;
         size_t begin[LEFT_TILES + 1];
         for (size_t i = 0; i <= count_tiles; ++i)
             begin[i] = share(height, tile + i, tiles);
         pack_left_f64(rows, left, left_stride, begin, count_tiles, block);
-        for (size_t at = 0; at < count_tiles; ++at) {
-            const size_t high = begin[at + 1] - begin[at];
-            for (size_t unit = 0; unit < width; unit += wide) {
-                const size_t count = width - unit < wide ? width - unit : wide;
-                double sums[TILE_ROWS * TILE_COLUMNS * LANES_f64] = {0};
-                accumulate_f64(high, (count + LANES_f64 - 1) / LANES_f64, rows, block + at * rows * TILE_ROWS, 1,
-                               TILE_ROWS, panel + unit * rows, wide, sums, wide);
-                for (size_t i = 0; i < high; ++i) {
-                    double *const into = gradient + (begin[at] + i) * row_stride + unit * column_stride;
-                    const double *const sum = sums + i * wide;
-                    if (column_stride == 1)
-                        for (size_t j = 0; j < count; j += LANES_f64)
-                            store_f64(into + j, load_f64(into + j, count - j) + loadu_f64(sum + j), count - j);
-                    else
-                        for (size_t j = 0; j < count; ++j)
-                            into[j * column_stride] += sum[j];
-                }
-            }
-        }
+        for (size_t i = 0; i < count; ++i)
+            add_outer_f64(rows, block, begin, count_tiles, &outers[i]);
     }
 }
 
@@ -5231,6 +5328,7 @@ typedef struct backward_at_f64 {
     const double *packed;
     packed_layout_f64 layout;
     int taped;
+    int turned;    /* whether tiles run from last to first */
     size_t first;  /* the row of all steps' rows at which the current step begins */
     size_t origin; /* the first step of the chunk that is hoisted at a time */
     double *carry_h;
@@ -5267,14 +5365,18 @@ static void back_1_f64(const backward_at_f64 *at, size_t row_begin, size_t row_e
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
                     /* delta_z, delta_r of the step before in this loop */
                     if (at->delta_later)
@@ -5342,14 +5444,18 @@ static void back_2_f64(const backward_at_f64 *at, size_t row_begin, size_t row_e
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
                     /* delta_h_tilde */
                     accumulate_f64(height, 1 * vectors, dims->hidden, at->delta + row0 * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, 1,
@@ -5407,14 +5513,18 @@ static void initial_1_f64(const backward_at_f64 *at, size_t row_begin, size_t ro
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
                     /* delta_z, delta_r of the step before in this loop */
                     if (at->delta_later)
@@ -5459,14 +5569,18 @@ static void deferred_1_f64(const backward_at_f64 *at, size_t row_begin, size_t r
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
                     /* delta_z, delta_r, delta_h_tilde */
                     accumulate_f64(height, 1 * vectors, 3 * dims->hidden, at->delta + row0 * (3 * dims->hidden), 3 * dims->hidden, 1,
@@ -5498,6 +5612,7 @@ static void backward_seek_f64(backward_at_f64 *at, const backward_at_f64 *base, 
 {
     const gru_dims *const dims = at->dims;
     at->first = t * dims->rows;
+    at->turned = t & 1;
     at->seed = base->seed + t * dims->rows * (dims->hidden);
     at->saved = base->saved + t * dims->rows * (4 * dims->hidden);
     at->h_now = base->h_now + slot_now(dims, at->taped, t) * dims->rows * (dims->hidden);
@@ -5623,20 +5738,29 @@ int gru_f64_backward(const gru_dims *dims, const double *packed, const double *x
     for (size_t row = 0; row < rows; row += CHUNK) {
         const size_t count = rows - row < CHUNK ? rows - row : CHUNK;
         pack_right_f64(dims, row, count, at.x + row * dims->input, dims->input, dims->input, panel_1);
-        add_outer_f64(count, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xz, dims->input, 1, part, parts);
-        add_outer_f64(count, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xr, dims->input, 1, part, parts);
-        add_outer_f64(count, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xh, dims->input, 1, part, parts);
         pack_right_f64(dims, row, count, at.h_now + row * dims->hidden, dims->hidden, dims->hidden, panel_2);
-        add_outer_f64(count, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, panel_2, dims->hidden, left,
-                  grads->W_hz, dims->hidden, 1, part, parts);
-        add_outer_f64(count, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, panel_2, dims->hidden, left,
-                  grads->W_hr, dims->hidden, 1, part, parts);
         pack_right_f64(dims, row, count, at.saved + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, panel_3);
-        add_outer_f64(count, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, panel_3, dims->hidden, left,
-                  grads->W_hh, dims->hidden, 1, part, parts);
+        {
+            const outer_f64 outers[] = {
+                {panel_1, dims->input, grads->W_xz, dims->input, 1},
+                {panel_2, dims->hidden, grads->W_hz, dims->hidden, 1},
+            };
+            add_outers_f64(count, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
+        }
+        {
+            const outer_f64 outers[] = {
+                {panel_1, dims->input, grads->W_xr, dims->input, 1},
+                {panel_2, dims->hidden, grads->W_hr, dims->hidden, 1},
+            };
+            add_outers_f64(count, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
+        }
+        {
+            const outer_f64 outers[] = {
+                {panel_1, dims->input, grads->W_xh, dims->input, 1},
+                {panel_3, dims->hidden, grads->W_hh, dims->hidden, 1},
+            };
+            add_outers_f64(count, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
+        }
         add_rows_f64(count, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, grads->b_z, part, parts);
         add_rows_f64(count, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, grads->b_r, part, parts);
         add_rows_f64(count, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, grads->b_h, part, parts);

@@ -44,7 +44,7 @@
 
 const char *rnn_abi(void)
 {
-    return "d055e2484cdb41971f98181d3c9c62f0";
+    return "77bf2fb49e7747711771146327d03a55";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -1766,6 +1766,7 @@ typedef struct forward_at_f32 {
     const float *packed;
     packed_layout_f32 layout;
     int taped;
+    int turned;    /* whether tiles run from last to first */
     size_t first;  /* the row of all steps' rows at which the current step begins */
     size_t origin; /* the first step of the chunk that is hoisted at a time */
     const float *x;
@@ -1792,14 +1793,18 @@ static void hoist_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_e
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
                     /* x */
                     accumulate_f32(height, 1 * vectors, dims->input, at->x + row0 * dims->input, dims->input, 1,
@@ -1844,14 +1849,18 @@ static void step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_en
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
                     /* h */
                     accumulate_f32(height, 1 * vectors, dims->hidden, at->h_now + row0 * dims->hidden, dims->hidden, 1,
@@ -1900,14 +1909,18 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
                     /* x */
                     accumulate_f32(height, 1 * vectors, dims->input, at->x + row0 * dims->input, dims->input, 1,
@@ -2022,6 +2035,7 @@ static void forward_seek_f32(forward_at_f32 *at, const forward_at_f32 *base, siz
 {
     const rnn_dims *const dims = at->dims;
     at->first = t * dims->rows;
+    at->turned = t & 1;
     at->x = base->x + t * dims->rows * (dims->input);
     at->hoisted = base->hoisted + (t - at->origin) * dims->rows * (dims->hidden);
     at->h_now = base->h_now + slot_now(dims, at->taped, t) * dims->rows * (dims->hidden);
@@ -2239,46 +2253,59 @@ static void pack_left_f32(size_t rows, const float *from, size_t stride, const s
             float *const to = block + (tile * rows + row) * TILE_ROWS;
             const size_t count = begin[tile + 1] - begin[tile];
             if (count == TILE_ROWS)
-                for (size_t i = 0; i < TILE_ROWS; ++i)
-                    to[i] = source[i];
+                for (size_t i = 0; i < TILE_ROWS; i += LANES_f32)
+                    store_f32(to + i, load_f32(source + i, TILE_ROWS - i), TILE_ROWS - i);
             else
                 for (size_t i = 0; i < count; ++i)
                     to[i] = source[i];
         }
 }
 
-/* gradient[i][j] += sum over rows of left[row][i] * right[row][j], right as a panel; this part's rows of the gradient. */
-static void add_outer_f32(size_t rows, const float *left, size_t left_stride, size_t height, const float *panel,
-                      size_t width, float *block, float *gradient, size_t row_stride, size_t column_stride,
-                      size_t part, size_t parts)
+/* A matrix whose gradient is a left side times a right side: the latter as a panel, and how many columns it has. */
+typedef struct outer_f32 {
+    const float *panel;
+    size_t width;
+    float *gradient;
+    size_t row_stride, column_stride;
+} outer_f32;
+
+/* gradient[i][j] += sum over rows of left[row][i] * panel[row][j], for the rows begin[0] to begin[tiles] of the gradient. A part
+   of the panel meets all tiles before the next part does: it comes but once from a far cache. */
+static void add_outer_f32(size_t rows, const float *block, const size_t *begin, size_t tiles, const outer_f32 *to)
 {
-    const size_t wide = TILE_COLUMNS * LANES_f32, tiles = (height + TILE_ROWS - 1) / TILE_ROWS;
-    const size_t stop = share(tiles, part + 1, parts);
+    const size_t wide = TILE_COLUMNS * LANES_f32;
+    for (size_t unit = 0; unit < to->width; unit += wide) {
+        const size_t count = to->width - unit < wide ? to->width - unit : wide;
+        for (size_t tile = 0; tile < tiles; ++tile) {
+            const size_t high = begin[tile + 1] - begin[tile];
+            const float *const left = block + tile * rows * TILE_ROWS, *const panel = to->panel + unit * rows;
+            float *const into = to->gradient + begin[tile] * to->row_stride + unit * to->column_stride;
+            if (count == wide && to->column_stride == 1) {
+                accumulate_f32(high, TILE_COLUMNS, rows, left, 1, TILE_ROWS, panel, wide, into, to->row_stride);
+                continue;
+            }
+            float sums[TILE_ROWS * TILE_COLUMNS * LANES_f32] = {0};
+            accumulate_f32(high, (count + LANES_f32 - 1) / LANES_f32, rows, left, 1, TILE_ROWS, panel, wide, sums, wide);
+            for (size_t i = 0; i < high; ++i)
+                for (size_t j = 0; j < count; ++j)
+                    into[i * to->row_stride + j * to->column_stride] += sums[i * wide + j];
+        }
+    }
+}
+
+/* The gradients of matrices with one left side; this part's rows of them. */
+static void add_outers_f32(size_t rows, const float *left, size_t left_stride, size_t height, const outer_f32 *outers,
+                       size_t count, float *block, size_t part, size_t parts)
+{
+    const size_t tiles = (height + TILE_ROWS - 1) / TILE_ROWS, stop = share(tiles, part + 1, parts);
     for (size_t tile = share(tiles, part, parts); tile < stop; tile += LEFT_TILES) {
         const size_t count_tiles = stop - tile < LEFT_TILES ? stop - tile : LEFT_TILES;
         size_t begin[LEFT_TILES + 1];
         for (size_t i = 0; i <= count_tiles; ++i)
             begin[i] = share(height, tile + i, tiles);
         pack_left_f32(rows, left, left_stride, begin, count_tiles, block);
-        for (size_t at = 0; at < count_tiles; ++at) {
-            const size_t high = begin[at + 1] - begin[at];
-            for (size_t unit = 0; unit < width; unit += wide) {
-                const size_t count = width - unit < wide ? width - unit : wide;
-                float sums[TILE_ROWS * TILE_COLUMNS * LANES_f32] = {0};
-                accumulate_f32(high, (count + LANES_f32 - 1) / LANES_f32, rows, block + at * rows * TILE_ROWS, 1,
-                               TILE_ROWS, panel + unit * rows, wide, sums, wide);
-                for (size_t i = 0; i < high; ++i) {
-                    float *const into = gradient + (begin[at] + i) * row_stride + unit * column_stride;
-                    const float *const sum = sums + i * wide;
-                    if (column_stride == 1)
-                        for (size_t j = 0; j < count; j += LANES_f32)
-                            store_f32(into + j, load_f32(into + j, count - j) + loadu_f32(sum + j), count - j);
-                    else
-                        for (size_t j = 0; j < count; ++j)
-                            into[j * column_stride] += sum[j];
-                }
-            }
-        }
+        for (size_t i = 0; i < count; ++i)
+            add_outer_f32(rows, block, begin, count_tiles, &outers[i]);
     }
 }
 
@@ -2307,6 +2334,7 @@ typedef struct backward_at_f32 {
     const float *packed;
     packed_layout_f32 layout;
     int taped;
+    int turned;    /* whether tiles run from last to first */
     size_t first;  /* the row of all steps' rows at which the current step begins */
     size_t origin; /* the first step of the chunk that is hoisted at a time */
     float *carry_h;
@@ -2340,14 +2368,18 @@ static void back_1_f32(const backward_at_f32 *at, size_t row_begin, size_t row_e
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
                     /* delta_h of the step before in this loop */
                     if (at->delta_later)
@@ -2401,14 +2433,18 @@ static void initial_1_f32(const backward_at_f32 *at, size_t row_begin, size_t ro
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
                     /* delta_h of the step before in this loop */
                     if (at->delta_later)
@@ -2453,14 +2489,18 @@ static void deferred_1_f32(const backward_at_f32 *at, size_t row_begin, size_t r
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
                     /* delta_h */
                     accumulate_f32(height, 1 * vectors, dims->hidden, at->delta + row0 * dims->hidden, dims->hidden, 1,
@@ -2492,6 +2532,7 @@ static void backward_seek_f32(backward_at_f32 *at, const backward_at_f32 *base, 
 {
     const rnn_dims *const dims = at->dims;
     at->first = t * dims->rows;
+    at->turned = t & 1;
     at->seed = base->seed + t * dims->rows * (dims->hidden);
     at->h_next = base->h_next + slot_next(dims, at->taped, t) * dims->rows * (dims->hidden);
     at->delta = base->delta + t * dims->rows * (dims->hidden);
@@ -2608,11 +2649,14 @@ int rnn_f32_backward(const rnn_dims *dims, const float *packed, const float *x, 
     for (size_t row = 0; row < rows; row += CHUNK) {
         const size_t count = rows - row < CHUNK ? rows - row : CHUNK;
         pack_right_f32(dims, row, count, at.x + row * dims->input, dims->input, dims->input, panel_1);
-        add_outer_f32(count, at.delta + row * dims->hidden, dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xh, dims->input, 1, part, parts);
         pack_right_f32(dims, row, count, at.h_now + row * dims->hidden, dims->hidden, dims->hidden, panel_2);
-        add_outer_f32(count, at.delta + row * dims->hidden, dims->hidden, dims->hidden, panel_2, dims->hidden, left,
-                  grads->W_hh, dims->hidden, 1, part, parts);
+        {
+            const outer_f32 outers[] = {
+                {panel_1, dims->input, grads->W_xh, dims->input, 1},
+                {panel_2, dims->hidden, grads->W_hh, dims->hidden, 1},
+            };
+            add_outers_f32(count, at.delta + row * dims->hidden, dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
+        }
         add_rows_f32(count, at.delta + row * dims->hidden, dims->hidden, dims->hidden, grads->b_h, part, parts);
     }
     return RNN_OK;
@@ -4025,6 +4069,7 @@ typedef struct forward_at_f64 {
     const double *packed;
     packed_layout_f64 layout;
     int taped;
+    int turned;    /* whether tiles run from last to first */
     size_t first;  /* the row of all steps' rows at which the current step begins */
     size_t origin; /* the first step of the chunk that is hoisted at a time */
     const double *x;
@@ -4051,14 +4096,18 @@ static void hoist_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_e
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
                     /* x */
                     accumulate_f64(height, 1 * vectors, dims->input, at->x + row0 * dims->input, dims->input, 1,
@@ -4103,14 +4152,18 @@ static void step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_en
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
                     /* h */
                     accumulate_f64(height, 1 * vectors, dims->hidden, at->h_now + row0 * dims->hidden, dims->hidden, 1,
@@ -4159,14 +4212,18 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
                     /* x */
                     accumulate_f64(height, 1 * vectors, dims->input, at->x + row0 * dims->input, dims->input, 1,
@@ -4281,6 +4338,7 @@ static void forward_seek_f64(forward_at_f64 *at, const forward_at_f64 *base, siz
 {
     const rnn_dims *const dims = at->dims;
     at->first = t * dims->rows;
+    at->turned = t & 1;
     at->x = base->x + t * dims->rows * (dims->input);
     at->hoisted = base->hoisted + (t - at->origin) * dims->rows * (dims->hidden);
     at->h_now = base->h_now + slot_now(dims, at->taped, t) * dims->rows * (dims->hidden);
@@ -4499,46 +4557,59 @@ static void pack_left_f64(size_t rows, const double *from, size_t stride, const 
             double *const to = block + (tile * rows + row) * TILE_ROWS;
             const size_t count = begin[tile + 1] - begin[tile];
             if (count == TILE_ROWS)
-                for (size_t i = 0; i < TILE_ROWS; ++i)
-                    to[i] = source[i];
+                for (size_t i = 0; i < TILE_ROWS; i += LANES_f64)
+                    store_f64(to + i, load_f64(source + i, TILE_ROWS - i), TILE_ROWS - i);
             else
                 for (size_t i = 0; i < count; ++i)
                     to[i] = source[i];
         }
 }
 
-/* gradient[i][j] += sum over rows of left[row][i] * right[row][j], right as a panel; this part's rows of the gradient. */
-static void add_outer_f64(size_t rows, const double *left, size_t left_stride, size_t height, const double *panel,
-                      size_t width, double *block, double *gradient, size_t row_stride, size_t column_stride,
-                      size_t part, size_t parts)
+/* A matrix whose gradient is a left side times a right side: the latter as a panel, and how many columns it has. */
+typedef struct outer_f64 {
+    const double *panel;
+    size_t width;
+    double *gradient;
+    size_t row_stride, column_stride;
+} outer_f64;
+
+/* gradient[i][j] += sum over rows of left[row][i] * panel[row][j], for the rows begin[0] to begin[tiles] of the gradient. A part
+   of the panel meets all tiles before the next part does: it comes but once from a far cache. */
+static void add_outer_f64(size_t rows, const double *block, const size_t *begin, size_t tiles, const outer_f64 *to)
 {
-    const size_t wide = TILE_COLUMNS * LANES_f64, tiles = (height + TILE_ROWS - 1) / TILE_ROWS;
-    const size_t stop = share(tiles, part + 1, parts);
+    const size_t wide = TILE_COLUMNS * LANES_f64;
+    for (size_t unit = 0; unit < to->width; unit += wide) {
+        const size_t count = to->width - unit < wide ? to->width - unit : wide;
+        for (size_t tile = 0; tile < tiles; ++tile) {
+            const size_t high = begin[tile + 1] - begin[tile];
+            const double *const left = block + tile * rows * TILE_ROWS, *const panel = to->panel + unit * rows;
+            double *const into = to->gradient + begin[tile] * to->row_stride + unit * to->column_stride;
+            if (count == wide && to->column_stride == 1) {
+                accumulate_f64(high, TILE_COLUMNS, rows, left, 1, TILE_ROWS, panel, wide, into, to->row_stride);
+                continue;
+            }
+            double sums[TILE_ROWS * TILE_COLUMNS * LANES_f64] = {0};
+            accumulate_f64(high, (count + LANES_f64 - 1) / LANES_f64, rows, left, 1, TILE_ROWS, panel, wide, sums, wide);
+            for (size_t i = 0; i < high; ++i)
+                for (size_t j = 0; j < count; ++j)
+                    into[i * to->row_stride + j * to->column_stride] += sums[i * wide + j];
+        }
+    }
+}
+
+/* The gradients of matrices with one left side; this part's rows of them. */
+static void add_outers_f64(size_t rows, const double *left, size_t left_stride, size_t height, const outer_f64 *outers,
+                       size_t count, double *block, size_t part, size_t parts)
+{
+    const size_t tiles = (height + TILE_ROWS - 1) / TILE_ROWS, stop = share(tiles, part + 1, parts);
     for (size_t tile = share(tiles, part, parts); tile < stop; tile += LEFT_TILES) {
         const size_t count_tiles = stop - tile < LEFT_TILES ? stop - tile : LEFT_TILES;
         size_t begin[LEFT_TILES + 1];
         for (size_t i = 0; i <= count_tiles; ++i)
             begin[i] = share(height, tile + i, tiles);
         pack_left_f64(rows, left, left_stride, begin, count_tiles, block);
-        for (size_t at = 0; at < count_tiles; ++at) {
-            const size_t high = begin[at + 1] - begin[at];
-            for (size_t unit = 0; unit < width; unit += wide) {
-                const size_t count = width - unit < wide ? width - unit : wide;
-                double sums[TILE_ROWS * TILE_COLUMNS * LANES_f64] = {0};
-                accumulate_f64(high, (count + LANES_f64 - 1) / LANES_f64, rows, block + at * rows * TILE_ROWS, 1,
-                               TILE_ROWS, panel + unit * rows, wide, sums, wide);
-                for (size_t i = 0; i < high; ++i) {
-                    double *const into = gradient + (begin[at] + i) * row_stride + unit * column_stride;
-                    const double *const sum = sums + i * wide;
-                    if (column_stride == 1)
-                        for (size_t j = 0; j < count; j += LANES_f64)
-                            store_f64(into + j, load_f64(into + j, count - j) + loadu_f64(sum + j), count - j);
-                    else
-                        for (size_t j = 0; j < count; ++j)
-                            into[j * column_stride] += sum[j];
-                }
-            }
-        }
+        for (size_t i = 0; i < count; ++i)
+            add_outer_f64(rows, block, begin, count_tiles, &outers[i]);
     }
 }
 
@@ -4567,6 +4638,7 @@ typedef struct backward_at_f64 {
     const double *packed;
     packed_layout_f64 layout;
     int taped;
+    int turned;    /* whether tiles run from last to first */
     size_t first;  /* the row of all steps' rows at which the current step begins */
     size_t origin; /* the first step of the chunk that is hoisted at a time */
     double *carry_h;
@@ -4600,14 +4672,18 @@ static void back_1_f64(const backward_at_f64 *at, size_t row_begin, size_t row_e
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
                     /* delta_h of the step before in this loop */
                     if (at->delta_later)
@@ -4661,14 +4737,18 @@ static void initial_1_f64(const backward_at_f64 *at, size_t row_begin, size_t ro
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
                     /* delta_h of the step before in this loop */
                     if (at->delta_later)
@@ -4713,14 +4793,18 @@ static void deferred_1_f64(const backward_at_f64 *at, size_t row_begin, size_t r
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
                     /* delta_h */
                     accumulate_f64(height, 1 * vectors, dims->hidden, at->delta + row0 * dims->hidden, dims->hidden, 1,
@@ -4752,6 +4836,7 @@ static void backward_seek_f64(backward_at_f64 *at, const backward_at_f64 *base, 
 {
     const rnn_dims *const dims = at->dims;
     at->first = t * dims->rows;
+    at->turned = t & 1;
     at->seed = base->seed + t * dims->rows * (dims->hidden);
     at->h_next = base->h_next + slot_next(dims, at->taped, t) * dims->rows * (dims->hidden);
     at->delta = base->delta + t * dims->rows * (dims->hidden);
@@ -4868,11 +4953,14 @@ int rnn_f64_backward(const rnn_dims *dims, const double *packed, const double *x
     for (size_t row = 0; row < rows; row += CHUNK) {
         const size_t count = rows - row < CHUNK ? rows - row : CHUNK;
         pack_right_f64(dims, row, count, at.x + row * dims->input, dims->input, dims->input, panel_1);
-        add_outer_f64(count, at.delta + row * dims->hidden, dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xh, dims->input, 1, part, parts);
         pack_right_f64(dims, row, count, at.h_now + row * dims->hidden, dims->hidden, dims->hidden, panel_2);
-        add_outer_f64(count, at.delta + row * dims->hidden, dims->hidden, dims->hidden, panel_2, dims->hidden, left,
-                  grads->W_hh, dims->hidden, 1, part, parts);
+        {
+            const outer_f64 outers[] = {
+                {panel_1, dims->input, grads->W_xh, dims->input, 1},
+                {panel_2, dims->hidden, grads->W_hh, dims->hidden, 1},
+            };
+            add_outers_f64(count, at.delta + row * dims->hidden, dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
+        }
         add_rows_f64(count, at.delta + row * dims->hidden, dims->hidden, dims->hidden, grads->b_h, part, parts);
     }
     return RNN_OK;
