@@ -197,7 +197,7 @@ _ALONE = _references(collections.deque([(np.empty(0), 0)]))[-1]
 
 
 def _recycled(size, blocks):
-    """One of ``blocks`` to which no array refers, and where its first multiple of 64 bytes is; a new one where there is none."""
+    """One of ``blocks`` to which no array refers, and its first multiple of 64 bytes; a new one where there is none."""
     for _ in range(len(blocks)):
         try:
             block, start, references = _references(blocks)

@@ -12,7 +12,19 @@ from dataclasses import replace
 
 from symrnn.emit.abi import AbiContext
 from symrnn.emit.c_arrays import Array, Arrays, total
-from symrnn.emit.c_context import CBlock, CFile, CFunction, CLeft, COuter, CPanel, CPrecision, CRight, CState, CSum, CVector
+from symrnn.emit.c_context import (
+    CBlock,
+    CFile,
+    CFunction,
+    CLeft,
+    COuter,
+    CPanel,
+    CPrecision,
+    CRight,
+    CState,
+    CSum,
+    CVector,
+)
 from symrnn.emit.c_expression import primitives, whole_powers
 from symrnn.emit.c_interface import prototypes, signatures
 from symrnn.emit.c_names import CNames, c_names
