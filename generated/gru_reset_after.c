@@ -64,7 +64,7 @@
 
 const char *gru_reset_after_abi(void)
 {
-    return "1a70c80247f5f0f02a544975e13f0c05";
+    return "f35231bc8d333cce158de377882897db";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -245,6 +245,12 @@ static int check_dims(const gru_reset_after_dims *dims)
                 return GRU_RESET_AFTER_LENGTH;
     return GRU_RESET_AFTER_OK;
 }
+
+#if defined(__GNUC__)
+#define SYMRNN_PREFETCH(address) __builtin_prefetch(address)
+#else
+#define SYMRNN_PREFETCH(address) ((void)(address))
+#endif
 
 #if defined(__GNUC__)
 #define SYMRNN_HAS_PARTS 1
@@ -474,6 +480,68 @@ static inline vec_f32 v_select_f32(mask_f32 mask, vec_f32 a, vec_f32 b)
 #endif
 }
 
+#if SYMRNN_VECTOR_BYTES == 64
+/* Lanes by number: those of a, then those of b. */
+static inline vec_f32 v_pick_f32(vec_f32 a, bits_f32 lane, vec_f32 b)
+{
+    return (vec_f32)_mm512_permutex2var_ps((__m512)a, (__m512i)lane, (__m512)b);
+}
+
+/* A square of LANES × LANES numbers, its rows to columns: blocks on either side of the diagonal change places, the smallest
+   first. */
+static inline void transpose_f32(float *to, size_t to_row, const float *from, size_t from_row)
+{
+    vec_f32 row[LANES_f32];
+    bits_f32 lane;
+    for (uint32_t i = 0; i < LANES_f32; ++i) {
+        row[i] = loadu_f32(from + i * from_row);
+        lane[i] = i;
+    }
+    {
+        const bits_f32 second = (bits_f32)((lane & 1) != 0);
+        const bits_f32 left = lane + (second & (LANES_f32 - 1)), right = left + 1;
+        for (size_t i = 0; i < LANES_f32; ++i)
+            if (!(i & 1)) {
+                const vec_f32 upper = row[i], lower = row[i + 1];
+                row[i] = v_pick_f32(upper, left, lower);
+                row[i + 1] = v_pick_f32(upper, right, lower);
+            }
+    }
+    {
+        const bits_f32 second = (bits_f32)((lane & 2) != 0);
+        const bits_f32 left = lane + (second & (LANES_f32 - 2)), right = left + 2;
+        for (size_t i = 0; i < LANES_f32; ++i)
+            if (!(i & 2)) {
+                const vec_f32 upper = row[i], lower = row[i + 2];
+                row[i] = v_pick_f32(upper, left, lower);
+                row[i + 2] = v_pick_f32(upper, right, lower);
+            }
+    }
+    {
+        const bits_f32 second = (bits_f32)((lane & 4) != 0);
+        const bits_f32 left = lane + (second & (LANES_f32 - 4)), right = left + 4;
+        for (size_t i = 0; i < LANES_f32; ++i)
+            if (!(i & 4)) {
+                const vec_f32 upper = row[i], lower = row[i + 4];
+                row[i] = v_pick_f32(upper, left, lower);
+                row[i + 4] = v_pick_f32(upper, right, lower);
+            }
+    }
+    {
+        const bits_f32 second = (bits_f32)((lane & 8) != 0);
+        const bits_f32 left = lane + (second & (LANES_f32 - 8)), right = left + 8;
+        for (size_t i = 0; i < LANES_f32; ++i)
+            if (!(i & 8)) {
+                const vec_f32 upper = row[i], lower = row[i + 8];
+                row[i] = v_pick_f32(upper, left, lower);
+                row[i + 8] = v_pick_f32(upper, right, lower);
+            }
+    }
+    for (size_t i = 0; i < LANES_f32; ++i)
+        storeu_f32(to + i * to_row, row[i]);
+}
+#endif
+
 static inline vec_f32 v_abs_f32(vec_f32 a)
 {
     return from_bits_f32(to_bits_f32(a) & UINT32_C(0x7fffffff));
@@ -635,11 +703,12 @@ static inline size_t count_blocks(size_t rows, size_t depth)
     return (rows + block - 1) / block;
 }
 
-/* Whether the linear forms of the input stay in the loop: worth it where a step has rows enough to share their weights, and
-   where there is one step only. */
+/* Whether the linear forms of the input stay in the loop: worth it where a step's rows fill 3/4 of the rows of register
+   tiles, so that tiles do not wait for their panels, and where there is one step only. */
 static inline int is_fused(const gru_reset_after_dims *dims)
 {
-    return dims->rows >= 16 || dims->steps == 1;
+    const size_t tiles = (dims->rows + TILE_ROWS - 1) / TILE_ROWS;
+    return dims->steps == 1 || 4 * dims->rows >= 3 * TILE_ROWS * tiles;
 }
 
 /* Steps whose hoisted values are computed together. */
@@ -1776,7 +1845,16 @@ static void pack_form_f32(float *panel, size_t panel_depth, size_t columns, size
         const size_t tile = group / vectors, vector = group % vectors;
         float *to = panel + ((tile * panel_depth + start) * columns + column * vectors + vector) * LANES_f32;
         const float *from = matrix + (count ? unit * row_stride : 0);
-        for (size_t k = 0; k < depth; ++k) {
+        size_t k = 0;
+#if SYMRNN_VECTOR_BYTES == 64
+        if (count >= LANES_f32 && !add && depth_stride == 1)
+            for (; k + LANES_f32 <= depth; k += LANES_f32) {
+                transpose_f32(to, columns * LANES_f32, from, row_stride);
+                to += columns * LANES_f32 * LANES_f32;
+                from += LANES_f32;
+            }
+#endif
+        for (; k < depth; ++k) {
             if (count >= LANES_f32 && !add && row_stride == 1)
                 storeu_f32(to, loadu_f32(from));
             else if (count >= LANES_f32 && !add)
@@ -2449,6 +2527,7 @@ static void pack_left_f32(size_t rows, const float *from, size_t stride, const s
             const float *const source = from + row * stride + begin[tile];
             float *const to = block + (tile * rows + row) * TILE_ROWS;
             const size_t count = begin[tile + 1] - begin[tile];
+            SYMRNN_PREFETCH(source + (row + 8 < rows ? 8 * stride : 0));
             if (count == TILE_ROWS)
                 for (size_t i = 0; i < TILE_ROWS; i += LANES_f32)
                     store_f32(to + i, load_f32(source + i, TILE_ROWS - i), TILE_ROWS - i);
@@ -2478,6 +2557,9 @@ static void add_outer_f32(size_t rows, const float *block, const size_t *begin, 
             const float *const left = block + tile * rows * TILE_ROWS, *const panel = to->panel + unit * rows;
             float *const into = to->gradient + begin[tile] * to->row_stride + unit * to->column_stride;
             if (count == wide && to->column_stride == 1) {
+                for (size_t i = 0; i < (tile + 1 < tiles ? TILE_ROWS : 0); ++i)
+                    for (size_t j = 0; j < wide; j += LANES_f32)
+                        SYMRNN_PREFETCH(into + (high + i) * to->row_stride + j);
                 accumulate_f32(high, TILE_COLUMNS, rows, left, 1, TILE_ROWS, panel, wide, into, to->row_stride);
                 continue;
             }
@@ -3070,6 +3152,58 @@ static inline vec_f64 v_select_f64(mask_f64 mask, vec_f64 a, vec_f64 b)
     return mask ? a : b;
 #endif
 }
+
+#if SYMRNN_VECTOR_BYTES == 64
+/* Lanes by number: those of a, then those of b. */
+static inline vec_f64 v_pick_f64(vec_f64 a, bits_f64 lane, vec_f64 b)
+{
+    return (vec_f64)_mm512_permutex2var_pd((__m512d)a, (__m512i)lane, (__m512d)b);
+}
+
+/* A square of LANES × LANES numbers, its rows to columns: blocks on either side of the diagonal change places, the smallest
+   first. */
+static inline void transpose_f64(double *to, size_t to_row, const double *from, size_t from_row)
+{
+    vec_f64 row[LANES_f64];
+    bits_f64 lane;
+    for (uint64_t i = 0; i < LANES_f64; ++i) {
+        row[i] = loadu_f64(from + i * from_row);
+        lane[i] = i;
+    }
+    {
+        const bits_f64 second = (bits_f64)((lane & 1) != 0);
+        const bits_f64 left = lane + (second & (LANES_f64 - 1)), right = left + 1;
+        for (size_t i = 0; i < LANES_f64; ++i)
+            if (!(i & 1)) {
+                const vec_f64 upper = row[i], lower = row[i + 1];
+                row[i] = v_pick_f64(upper, left, lower);
+                row[i + 1] = v_pick_f64(upper, right, lower);
+            }
+    }
+    {
+        const bits_f64 second = (bits_f64)((lane & 2) != 0);
+        const bits_f64 left = lane + (second & (LANES_f64 - 2)), right = left + 2;
+        for (size_t i = 0; i < LANES_f64; ++i)
+            if (!(i & 2)) {
+                const vec_f64 upper = row[i], lower = row[i + 2];
+                row[i] = v_pick_f64(upper, left, lower);
+                row[i + 2] = v_pick_f64(upper, right, lower);
+            }
+    }
+    {
+        const bits_f64 second = (bits_f64)((lane & 4) != 0);
+        const bits_f64 left = lane + (second & (LANES_f64 - 4)), right = left + 4;
+        for (size_t i = 0; i < LANES_f64; ++i)
+            if (!(i & 4)) {
+                const vec_f64 upper = row[i], lower = row[i + 4];
+                row[i] = v_pick_f64(upper, left, lower);
+                row[i + 4] = v_pick_f64(upper, right, lower);
+            }
+    }
+    for (size_t i = 0; i < LANES_f64; ++i)
+        storeu_f64(to + i * to_row, row[i]);
+}
+#endif
 
 static inline vec_f64 v_abs_f64(vec_f64 a)
 {
@@ -4314,7 +4448,16 @@ static void pack_form_f64(double *panel, size_t panel_depth, size_t columns, siz
         const size_t tile = group / vectors, vector = group % vectors;
         double *to = panel + ((tile * panel_depth + start) * columns + column * vectors + vector) * LANES_f64;
         const double *from = matrix + (count ? unit * row_stride : 0);
-        for (size_t k = 0; k < depth; ++k) {
+        size_t k = 0;
+#if SYMRNN_VECTOR_BYTES == 64
+        if (count >= LANES_f64 && !add && depth_stride == 1)
+            for (; k + LANES_f64 <= depth; k += LANES_f64) {
+                transpose_f64(to, columns * LANES_f64, from, row_stride);
+                to += columns * LANES_f64 * LANES_f64;
+                from += LANES_f64;
+            }
+#endif
+        for (; k < depth; ++k) {
             if (count >= LANES_f64 && !add && row_stride == 1)
                 storeu_f64(to, loadu_f64(from));
             else if (count >= LANES_f64 && !add)
@@ -4987,6 +5130,7 @@ static void pack_left_f64(size_t rows, const double *from, size_t stride, const 
             const double *const source = from + row * stride + begin[tile];
             double *const to = block + (tile * rows + row) * TILE_ROWS;
             const size_t count = begin[tile + 1] - begin[tile];
+            SYMRNN_PREFETCH(source + (row + 8 < rows ? 8 * stride : 0));
             if (count == TILE_ROWS)
                 for (size_t i = 0; i < TILE_ROWS; i += LANES_f64)
                     store_f64(to + i, load_f64(source + i, TILE_ROWS - i), TILE_ROWS - i);
@@ -5016,6 +5160,9 @@ static void add_outer_f64(size_t rows, const double *block, const size_t *begin,
             const double *const left = block + tile * rows * TILE_ROWS, *const panel = to->panel + unit * rows;
             double *const into = to->gradient + begin[tile] * to->row_stride + unit * to->column_stride;
             if (count == wide && to->column_stride == 1) {
+                for (size_t i = 0; i < (tile + 1 < tiles ? TILE_ROWS : 0); ++i)
+                    for (size_t j = 0; j < wide; j += LANES_f64)
+                        SYMRNN_PREFETCH(into + (high + i) * to->row_stride + j);
                 accumulate_f64(high, TILE_COLUMNS, rows, left, 1, TILE_ROWS, panel, wide, into, to->row_stride);
                 continue;
             }

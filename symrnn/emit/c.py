@@ -34,7 +34,7 @@ from symrnn.emit.legend import adjoint_lines, buffer_lines, step_lines
 from symrnn.emit.provenance import provenance
 from symrnn.emit.render import render
 from symrnn.emit.vector import vector_context
-from symrnn.plan.program import FUSED_ROWS, Buffer, Extent, Function, Kind, Place, Program, Stage, reductions
+from symrnn.plan.program import FUSED_FILL, Buffer, Extent, Function, Kind, Place, Program, Stage, reductions
 
 
 def c_files(program: Program, digest: str) -> dict[str, str]:
@@ -48,7 +48,16 @@ def c_files(program: Program, digest: str) -> dict[str, str]:
     nodes = [
         s.expression for f in (program.forward, program.backward) if f for stage in f.stages for s in stage.statements
     ]
-    needed = ["loadu", "storeu", "load", "store", "K", *primitives(nodes), *(["hsum"] if context.reduces else [])]
+    needed = [
+        "loadu",
+        "storeu",
+        "load",
+        "store",
+        "K",
+        "transpose",
+        *primitives(nodes),
+        *(["hsum"] if context.reduces else []),
+    ]
     values = {"c": context, "vector": tuple(vector_context(precision, needed) for precision in PRECISIONS)}
     name = program.cell.name
     return {f"{name}.h": render("c/cell.h.jinja", values), f"{name}.c": render("c/cell.c.jinja", values)}
@@ -106,7 +115,7 @@ class _Writer:
             packed=self._packed(vectors, panels),
             powers=whole_powers(nodes),
             fused=self._program.forward.fused is not None,
-            fused_rows=FUSED_ROWS,
+            fused_fill=FUSED_FILL,
             hoisted_width=self._hoisted_width(),
             loop_work=_work(forward),
             reduces=any(reductions(stage) for f in functions for stage in f.stages),
