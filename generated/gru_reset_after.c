@@ -64,7 +64,7 @@
 
 const char *gru_reset_after_abi(void)
 {
-    return "f35231bc8d333cce158de377882897db";
+    return "11ac0bde921ed8b031843c1181325eba";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -675,8 +675,6 @@ static inline vec_f32 power_2_f32(vec_f32 a)
 /* Rows of a deferred product that are packed at a time, and tiles of its left side. */
 #define CHUNK 256
 #define LEFT_TILES 8
-/* Fewest rows of a step for each part; with fewer, parts share the units and meet after every stage. */
-#define PART_ROWS 4
 /* Numbers of a left side that are run over all units before the next rows are: about half of a second-level cache. */
 #define BLOCK_NUMBERS 131072
 #define PART_WORK 2000000
@@ -703,12 +701,23 @@ static inline size_t count_blocks(size_t rows, size_t depth)
     return (rows + block - 1) / block;
 }
 
-/* Whether the linear forms of the input stay in the loop: worth it where a step's rows fill 3/4 of the rows of register
-   tiles, so that tiles do not wait for their panels, and where there is one step only. */
+/* Whether so many rows fill register tiles to 3/4 on average: a lower tile waits for its panels. */
+static inline int fill_tiles(size_t rows)
+{
+    return 4 * rows >= 3 * TILE_ROWS * ((rows + TILE_ROWS - 1) / TILE_ROWS);
+}
+
+/* Whether each part takes rows of every step; else parts share the units and meet after every stage. */
+static inline int split_rows(const gru_reset_after_dims *dims, size_t parts)
+{
+    return parts == 1 || (dims->rows >= parts && fill_tiles(dims->rows / parts));
+}
+
+/* Whether the linear forms of the input stay in the loop: worth it where a step's rows fill register tiles, and where there
+   is one step only. */
 static inline int is_fused(const gru_reset_after_dims *dims)
 {
-    const size_t tiles = (dims->rows + TILE_ROWS - 1) / TILE_ROWS;
-    return dims->steps == 1 || 4 * dims->rows >= 3 * TILE_ROWS * tiles;
+    return dims->steps == 1 || fill_tiles(dims->rows);
 }
 
 /* Steps whose hoisted values are computed together. */
@@ -2211,7 +2220,7 @@ int gru_reset_after_f32_useful_parts(const gru_reset_after_dims *dims, size_t mo
     /* Multiply-adds of a row in the loop. A part is worth its thread from PART_WORK of them on, and from STAGE_WORK in
        each stage where parts meet after it: estimates, which no measurement has settled yet. */
     const double step = (double)dims->rows * (double)(3 * dims->hidden * (dims->hidden));
-    const double limit = dims->rows >= most * PART_ROWS ? step * (double)dims->steps / PART_WORK
+    const double limit = split_rows(dims, most) ? step * (double)dims->steps / PART_WORK
                                                         : step / (STAGE_WORK * 1.0);
     const size_t useful = limit < (double)most ? (size_t)limit : most;
     *size = !SYMRNN_HAS_PARTS || useful < 1 ? 1 : useful < GRU_RESET_AFTER_MOST_PARTS ? useful : GRU_RESET_AFTER_MOST_PARTS;
@@ -2404,7 +2413,7 @@ static int run_forward_f32(const gru_reset_after_dims *dims, const float *packed
     base.saved = block + layout.saved;
     base.h_next = block + layout.states_h;
     base.output = y;
-    const int by_rows = dims->rows >= parts * PART_ROWS;
+    const int by_rows = split_rows(dims, parts);
     const size_t row0 = by_rows ? share(dims->rows, part, parts) : 0;
     const size_t row1 = by_rows ? share(dims->rows, part + 1, parts) : dims->rows;
     const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;
@@ -2930,7 +2939,7 @@ int gru_reset_after_f32_backward(const gru_reset_after_dims *dims, const float *
     base.delta = workspace + layout.delta;
     base.gradient_x = dx;
     base.x = x;
-    const int by_rows = dims->rows >= parts * PART_ROWS;
+    const int by_rows = split_rows(dims, parts);
     const size_t row0 = by_rows ? share(dims->rows, part, parts) : 0;
     const size_t row1 = by_rows ? share(dims->rows, part + 1, parts) : dims->rows;
     const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;
@@ -4814,7 +4823,7 @@ int gru_reset_after_f64_useful_parts(const gru_reset_after_dims *dims, size_t mo
     /* Multiply-adds of a row in the loop. A part is worth its thread from PART_WORK of them on, and from STAGE_WORK in
        each stage where parts meet after it: estimates, which no measurement has settled yet. */
     const double step = (double)dims->rows * (double)(3 * dims->hidden * (dims->hidden));
-    const double limit = dims->rows >= most * PART_ROWS ? step * (double)dims->steps / PART_WORK
+    const double limit = split_rows(dims, most) ? step * (double)dims->steps / PART_WORK
                                                         : step / (STAGE_WORK * 1.0);
     const size_t useful = limit < (double)most ? (size_t)limit : most;
     *size = !SYMRNN_HAS_PARTS || useful < 1 ? 1 : useful < GRU_RESET_AFTER_MOST_PARTS ? useful : GRU_RESET_AFTER_MOST_PARTS;
@@ -5007,7 +5016,7 @@ static int run_forward_f64(const gru_reset_after_dims *dims, const double *packe
     base.saved = block + layout.saved;
     base.h_next = block + layout.states_h;
     base.output = y;
-    const int by_rows = dims->rows >= parts * PART_ROWS;
+    const int by_rows = split_rows(dims, parts);
     const size_t row0 = by_rows ? share(dims->rows, part, parts) : 0;
     const size_t row1 = by_rows ? share(dims->rows, part + 1, parts) : dims->rows;
     const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;
@@ -5533,7 +5542,7 @@ int gru_reset_after_f64_backward(const gru_reset_after_dims *dims, const double 
     base.delta = workspace + layout.delta;
     base.gradient_x = dx;
     base.x = x;
-    const int by_rows = dims->rows >= parts * PART_ROWS;
+    const int by_rows = split_rows(dims, parts);
     const size_t row0 = by_rows ? share(dims->rows, part, parts) : 0;
     const size_t row1 = by_rows ? share(dims->rows, part + 1, parts) : dims->rows;
     const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;

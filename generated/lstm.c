@@ -72,7 +72,7 @@
 
 const char *lstm_abi(void)
 {
-    return "7c93e99c39310ead5c54d34b2e29edb2";
+    return "02c5fa95aaf78d926cb2ffceac3a3527";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -683,8 +683,6 @@ static inline vec_f32 power_2_f32(vec_f32 a)
 /* Rows of a deferred product that are packed at a time, and tiles of its left side. */
 #define CHUNK 256
 #define LEFT_TILES 8
-/* Fewest rows of a step for each part; with fewer, parts share the units and meet after every stage. */
-#define PART_ROWS 4
 /* Numbers of a left side that are run over all units before the next rows are: about half of a second-level cache. */
 #define BLOCK_NUMBERS 131072
 #define PART_WORK 2000000
@@ -711,12 +709,23 @@ static inline size_t count_blocks(size_t rows, size_t depth)
     return (rows + block - 1) / block;
 }
 
-/* Whether the linear forms of the input stay in the loop: worth it where a step's rows fill 3/4 of the rows of register
-   tiles, so that tiles do not wait for their panels, and where there is one step only. */
+/* Whether so many rows fill register tiles to 3/4 on average: a lower tile waits for its panels. */
+static inline int fill_tiles(size_t rows)
+{
+    return 4 * rows >= 3 * TILE_ROWS * ((rows + TILE_ROWS - 1) / TILE_ROWS);
+}
+
+/* Whether each part takes rows of every step; else parts share the units and meet after every stage. */
+static inline int split_rows(const lstm_dims *dims, size_t parts)
+{
+    return parts == 1 || (dims->rows >= parts && fill_tiles(dims->rows / parts));
+}
+
+/* Whether the linear forms of the input stay in the loop: worth it where a step's rows fill register tiles, and where there
+   is one step only. */
 static inline int is_fused(const lstm_dims *dims)
 {
-    const size_t tiles = (dims->rows + TILE_ROWS - 1) / TILE_ROWS;
-    return dims->steps == 1 || 4 * dims->rows >= 3 * TILE_ROWS * tiles;
+    return dims->steps == 1 || fill_tiles(dims->rows);
 }
 
 /* Steps whose hoisted values are computed together. */
@@ -2241,7 +2250,7 @@ int lstm_f32_useful_parts(const lstm_dims *dims, size_t most, size_t *size)
     /* Multiply-adds of a row in the loop. A part is worth its thread from PART_WORK of them on, and from STAGE_WORK in
        each stage where parts meet after it: estimates, which no measurement has settled yet. */
     const double step = (double)dims->rows * (double)(4 * dims->hidden * (dims->hidden));
-    const double limit = dims->rows >= most * PART_ROWS ? step * (double)dims->steps / PART_WORK
+    const double limit = split_rows(dims, most) ? step * (double)dims->steps / PART_WORK
                                                         : step / (STAGE_WORK * 1.0);
     const size_t useful = limit < (double)most ? (size_t)limit : most;
     *size = !SYMRNN_HAS_PARTS || useful < 1 ? 1 : useful < LSTM_MOST_PARTS ? useful : LSTM_MOST_PARTS;
@@ -2429,7 +2438,7 @@ static int run_forward_f32(const lstm_dims *dims, const float *packed, const flo
     base.c_next = block + layout.states_c;
     base.h_next = block + layout.states_h;
     base.output = y;
-    const int by_rows = dims->rows >= parts * PART_ROWS;
+    const int by_rows = split_rows(dims, parts);
     const size_t row0 = by_rows ? share(dims->rows, part, parts) : 0;
     const size_t row1 = by_rows ? share(dims->rows, part + 1, parts) : dims->rows;
     const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;
@@ -2977,7 +2986,7 @@ int lstm_f32_backward(const lstm_dims *dims, const float *packed, const float *x
     base.gradient_x = dx;
     base.x = x;
     base.h_now = tape + forward.states_h;
-    const int by_rows = dims->rows >= parts * PART_ROWS;
+    const int by_rows = split_rows(dims, parts);
     const size_t row0 = by_rows ? share(dims->rows, part, parts) : 0;
     const size_t row1 = by_rows ? share(dims->rows, part + 1, parts) : dims->rows;
     const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;
@@ -4887,7 +4896,7 @@ int lstm_f64_useful_parts(const lstm_dims *dims, size_t most, size_t *size)
     /* Multiply-adds of a row in the loop. A part is worth its thread from PART_WORK of them on, and from STAGE_WORK in
        each stage where parts meet after it: estimates, which no measurement has settled yet. */
     const double step = (double)dims->rows * (double)(4 * dims->hidden * (dims->hidden));
-    const double limit = dims->rows >= most * PART_ROWS ? step * (double)dims->steps / PART_WORK
+    const double limit = split_rows(dims, most) ? step * (double)dims->steps / PART_WORK
                                                         : step / (STAGE_WORK * 1.0);
     const size_t useful = limit < (double)most ? (size_t)limit : most;
     *size = !SYMRNN_HAS_PARTS || useful < 1 ? 1 : useful < LSTM_MOST_PARTS ? useful : LSTM_MOST_PARTS;
@@ -5075,7 +5084,7 @@ static int run_forward_f64(const lstm_dims *dims, const double *packed, const do
     base.c_next = block + layout.states_c;
     base.h_next = block + layout.states_h;
     base.output = y;
-    const int by_rows = dims->rows >= parts * PART_ROWS;
+    const int by_rows = split_rows(dims, parts);
     const size_t row0 = by_rows ? share(dims->rows, part, parts) : 0;
     const size_t row1 = by_rows ? share(dims->rows, part + 1, parts) : dims->rows;
     const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;
@@ -5623,7 +5632,7 @@ int lstm_f64_backward(const lstm_dims *dims, const double *packed, const double 
     base.gradient_x = dx;
     base.x = x;
     base.h_now = tape + forward.states_h;
-    const int by_rows = dims->rows >= parts * PART_ROWS;
+    const int by_rows = split_rows(dims, parts);
     const size_t row0 = by_rows ? share(dims->rows, part, parts) : 0;
     const size_t row1 = by_rows ? share(dims->rows, part + 1, parts) : dims->rows;
     const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;

@@ -44,7 +44,7 @@
 
 const char *rnn_abi(void)
 {
-    return "4e471ba77ec1b0937d466a848055ff11";
+    return "83efbb708079b410f3a822f2392fbc6d";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -611,8 +611,6 @@ static inline vec_f32 power_2_f32(vec_f32 a)
 /* Rows of a deferred product that are packed at a time, and tiles of its left side. */
 #define CHUNK 256
 #define LEFT_TILES 8
-/* Fewest rows of a step for each part; with fewer, parts share the units and meet after every stage. */
-#define PART_ROWS 4
 /* Numbers of a left side that are run over all units before the next rows are: about half of a second-level cache. */
 #define BLOCK_NUMBERS 131072
 #define PART_WORK 2000000
@@ -639,12 +637,23 @@ static inline size_t count_blocks(size_t rows, size_t depth)
     return (rows + block - 1) / block;
 }
 
-/* Whether the linear forms of the input stay in the loop: worth it where a step's rows fill 3/4 of the rows of register
-   tiles, so that tiles do not wait for their panels, and where there is one step only. */
+/* Whether so many rows fill register tiles to 3/4 on average: a lower tile waits for its panels. */
+static inline int fill_tiles(size_t rows)
+{
+    return 4 * rows >= 3 * TILE_ROWS * ((rows + TILE_ROWS - 1) / TILE_ROWS);
+}
+
+/* Whether each part takes rows of every step; else parts share the units and meet after every stage. */
+static inline int split_rows(const rnn_dims *dims, size_t parts)
+{
+    return parts == 1 || (dims->rows >= parts && fill_tiles(dims->rows / parts));
+}
+
+/* Whether the linear forms of the input stay in the loop: worth it where a step's rows fill register tiles, and where there
+   is one step only. */
 static inline int is_fused(const rnn_dims *dims)
 {
-    const size_t tiles = (dims->rows + TILE_ROWS - 1) / TILE_ROWS;
-    return dims->steps == 1 || 4 * dims->rows >= 3 * TILE_ROWS * tiles;
+    return dims->steps == 1 || fill_tiles(dims->rows);
 }
 
 /* Steps whose hoisted values are computed together. */
@@ -2059,7 +2068,7 @@ int rnn_f32_useful_parts(const rnn_dims *dims, size_t most, size_t *size)
     /* Multiply-adds of a row in the loop. A part is worth its thread from PART_WORK of them on, and from STAGE_WORK in
        each stage where parts meet after it: estimates, which no measurement has settled yet. */
     const double step = (double)dims->rows * (double)(1 * dims->hidden * (dims->hidden));
-    const double limit = dims->rows >= most * PART_ROWS ? step * (double)dims->steps / PART_WORK
+    const double limit = split_rows(dims, most) ? step * (double)dims->steps / PART_WORK
                                                         : step / (STAGE_WORK * 1.0);
     const size_t useful = limit < (double)most ? (size_t)limit : most;
     *size = !SYMRNN_HAS_PARTS || useful < 1 ? 1 : useful < RNN_MOST_PARTS ? useful : RNN_MOST_PARTS;
@@ -2210,7 +2219,7 @@ static int run_forward_f32(const rnn_dims *dims, const float *packed, const floa
     base.h_now = block + layout.states_h;
     base.h_next = block + layout.states_h;
     base.output = y;
-    const int by_rows = dims->rows >= parts * PART_ROWS;
+    const int by_rows = split_rows(dims, parts);
     const size_t row0 = by_rows ? share(dims->rows, part, parts) : 0;
     const size_t row1 = by_rows ? share(dims->rows, part + 1, parts) : dims->rows;
     const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;
@@ -2697,7 +2706,7 @@ int rnn_f32_backward(const rnn_dims *dims, const float *packed, const float *x, 
     base.gradient_x = dx;
     base.x = x;
     base.h_now = tape + forward.states_h;
-    const int by_rows = dims->rows >= parts * PART_ROWS;
+    const int by_rows = split_rows(dims, parts);
     const size_t row0 = by_rows ? share(dims->rows, part, parts) : 0;
     const size_t row1 = by_rows ? share(dims->rows, part + 1, parts) : dims->rows;
     const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;
@@ -4427,7 +4436,7 @@ int rnn_f64_useful_parts(const rnn_dims *dims, size_t most, size_t *size)
     /* Multiply-adds of a row in the loop. A part is worth its thread from PART_WORK of them on, and from STAGE_WORK in
        each stage where parts meet after it: estimates, which no measurement has settled yet. */
     const double step = (double)dims->rows * (double)(1 * dims->hidden * (dims->hidden));
-    const double limit = dims->rows >= most * PART_ROWS ? step * (double)dims->steps / PART_WORK
+    const double limit = split_rows(dims, most) ? step * (double)dims->steps / PART_WORK
                                                         : step / (STAGE_WORK * 1.0);
     const size_t useful = limit < (double)most ? (size_t)limit : most;
     *size = !SYMRNN_HAS_PARTS || useful < 1 ? 1 : useful < RNN_MOST_PARTS ? useful : RNN_MOST_PARTS;
@@ -4578,7 +4587,7 @@ static int run_forward_f64(const rnn_dims *dims, const double *packed, const dou
     base.h_now = block + layout.states_h;
     base.h_next = block + layout.states_h;
     base.output = y;
-    const int by_rows = dims->rows >= parts * PART_ROWS;
+    const int by_rows = split_rows(dims, parts);
     const size_t row0 = by_rows ? share(dims->rows, part, parts) : 0;
     const size_t row1 = by_rows ? share(dims->rows, part + 1, parts) : dims->rows;
     const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;
@@ -5066,7 +5075,7 @@ int rnn_f64_backward(const rnn_dims *dims, const double *packed, const double *x
     base.gradient_x = dx;
     base.x = x;
     base.h_now = tape + forward.states_h;
-    const int by_rows = dims->rows >= parts * PART_ROWS;
+    const int by_rows = split_rows(dims, parts);
     const size_t row0 = by_rows ? share(dims->rows, part, parts) : 0;
     const size_t row1 = by_rows ? share(dims->rows, part + 1, parts) : dims->rows;
     const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;

@@ -41,7 +41,7 @@ DTYPE = "float32"
 DTYPES = ("float32", "float64")
 """What `init_params` may make: float64 input runs double, any other runs float."""
 
-_ABI = b"4e471ba77ec1b0937d466a848055ff11"
+_ABI = b"83efbb708079b410f3a822f2392fbc6d"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("rnn" + _SUFFIX)
 _REMEDY = (

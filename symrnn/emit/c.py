@@ -34,7 +34,7 @@ from symrnn.emit.legend import adjoint_lines, buffer_lines, step_lines
 from symrnn.emit.provenance import provenance
 from symrnn.emit.render import render
 from symrnn.emit.vector import vector_context
-from symrnn.plan.program import FUSED_FILL, Buffer, Extent, Function, Kind, Place, Program, Stage, reductions
+from symrnn.plan.program import TILE_FILL, Buffer, Extent, Function, Kind, Place, Program, Stage, reductions
 
 
 def c_files(program: Program, digest: str) -> dict[str, str]:
@@ -115,7 +115,7 @@ class _Writer:
             packed=self._packed(vectors, panels),
             powers=whole_powers(nodes),
             fused=self._program.forward.fused is not None,
-            fused_fill=FUSED_FILL,
+            tile_fill=TILE_FILL,
             hoisted_width=self._hoisted_width(),
             loop_work=_work(forward),
             reduces=any(reductions(stage) for f in functions for stage in f.stages),

@@ -162,7 +162,7 @@ class CFile:
     packed: tuple[CBlock, ...]
     powers: tuple[int, ...]
     fused: bool
-    fused_fill: tuple[int, int]
+    tile_fill: tuple[int, int]
     hoisted_width: str
     loop_work: str
     reduces: bool

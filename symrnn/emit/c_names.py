@@ -119,7 +119,6 @@ MACROS = (
     "HUGE_VAL",
     "LACKS",
     "LEFT_TILES",
-    "PART_ROWS",
     "PART_WORK",
     "PROBE_1",
     "SECOND",

@@ -211,7 +211,7 @@ class Sum:
     label: str
 
 
-FUSED_FILL = (3, 4)
+TILE_FILL = (3, 4)
 """How far a step's rows must fill the register tiles, on average, for the linear forms of ``x`` to stay in the loop.
 
 A tile reads its panels once for all its rows: with few rows it waits for them. Hoisted, the rows of all steps fill every
