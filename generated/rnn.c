@@ -44,7 +44,7 @@
 
 const char *rnn_abi(void)
 {
-    return "83efbb708079b410f3a822f2392fbc6d";
+    return "14ac49d882b1e8adc91bb6c3e59eca60";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -608,11 +608,12 @@ static inline vec_f32 power_2_f32(vec_f32 a)
 #ifndef SUM_ROWS
 #define SUM_ROWS (4 * TILE_ROWS)
 #endif
-/* Rows of a deferred product that are packed at a time, and tiles of its left side. */
+/* Rows of a deferred product that are packed at a time, at most BLOCK_ROWS, and tiles of its left side. */
 #define CHUNK 256
 #define LEFT_TILES 8
-/* Numbers of a left side that are run over all units before the next rows are: about half of a second-level cache. */
+/* Numbers of a left side that are run over all units before the next rows are: about half of a second-level cache; and rows. */
 #define BLOCK_NUMBERS 131072
+#define BLOCK_ROWS 256
 #define PART_WORK 2000000
 #define STAGE_WORK 60000
 /* Numbers that are hoisted at a time. */
@@ -634,7 +635,25 @@ static inline size_t count_blocks(size_t rows, size_t depth)
     if (rows <= least)
         return rows > 0;
     const size_t most = BLOCK_NUMBERS / depth / TILE_ROWS * TILE_ROWS, block = most < least ? least : most;
-    return (rows + block - 1) / block;
+    const size_t size = block < BLOCK_ROWS ? block : BLOCK_ROWS;
+    return (rows + size - 1) / size;
+}
+
+#define NOT_MASKED SIZE_MAX
+
+/* The rows of a block, those that have not ended first; returns how many these are. `first` is what to add to a row for its
+   number among all steps' rows, or NOT_MASKED. */
+static inline size_t order_rows(const rnn_dims *dims, size_t first, size_t from, size_t rows, size_t *order)
+{
+    size_t active = 0, idle = 0, ended[BLOCK_ROWS];
+    for (size_t row = from; row < from + rows; ++row)
+        if (first != NOT_MASKED && dims->lengths && idle_row(dims, first + row))
+            ended[idle++] = row;
+        else
+            order[active++] = row;
+    for (size_t i = 0; i < idle; ++i)
+        order[active + i] = ended[i];
+    return active;
 }
 
 /* Whether so many rows fill register tiles to 3/4 on average: a lower tile waits for its panels. */
@@ -675,53 +694,53 @@ static inline size_t panel_numbers(size_t width, size_t lanes)
 }
 
 #if TILE_ROWS >= 1
-static void tile_1x1_f32(size_t depth, const float *restrict a, size_t a_row, size_t a_depth,
+static void tile_1x1_f32(size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
     vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    for (size_t k = 0; k < depth; ++k) {
+    const float *restrict a0 = a[0];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
-        const vec_f32 a0 = K_f32(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        a += a_depth;
+        const vec_f32 v0 = K_f32(a0[k]);
+        s0_0 += v0 * w0;
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
 }
 
-static void tile_1x2_f32(size_t depth, const float *restrict a, size_t a_row, size_t a_depth,
+static void tile_1x2_f32(size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
     vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
     vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    for (size_t k = 0; k < depth; ++k) {
+    const float *restrict a0 = a[0];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
-        const vec_f32 a0 = K_f32(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        a += a_depth;
+        const vec_f32 v0 = K_f32(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
     storeu_f32(sums + 0 * sums_row + 1 * LANES_f32, s0_1);
 }
 
-static void tile_1x3_f32(size_t depth, const float *restrict a, size_t a_row, size_t a_depth,
+static void tile_1x3_f32(size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
     vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
     vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
     vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    for (size_t k = 0; k < depth; ++k) {
+    const float *restrict a0 = a[0];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
-        const vec_f32 a0 = K_f32(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        s0_2 += a0 * w2;
-        a += a_depth;
+        const vec_f32 v0 = K_f32(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        s0_2 += v0 * w2;
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -729,24 +748,24 @@ static void tile_1x3_f32(size_t depth, const float *restrict a, size_t a_row, si
     storeu_f32(sums + 0 * sums_row + 2 * LANES_f32, s0_2);
 }
 
-static void tile_1x4_f32(size_t depth, const float *restrict a, size_t a_row, size_t a_depth,
+static void tile_1x4_f32(size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
     vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
     vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
     vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
     vec_f32 s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
-    for (size_t k = 0; k < depth; ++k) {
+    const float *restrict a0 = a[0];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 w3 = loadu_f32(panel + 3 * LANES_f32);
-        const vec_f32 a0 = K_f32(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        s0_2 += a0 * w2;
-        s0_3 += a0 * w3;
-        a += a_depth;
+        const vec_f32 v0 = K_f32(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        s0_2 += v0 * w2;
+        s0_3 += v0 * w3;
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -757,41 +776,43 @@ static void tile_1x4_f32(size_t depth, const float *restrict a, size_t a_row, si
 
 #endif
 #if TILE_ROWS >= 2
-static void tile_2x1_f32(size_t depth, const float *restrict a, size_t a_row, size_t a_depth,
+static void tile_2x1_f32(size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
     vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
     vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    for (size_t k = 0; k < depth; ++k) {
+    const float *restrict a0 = a[0];
+    const float *restrict a1 = a[1];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
-        const vec_f32 a0 = K_f32(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        const vec_f32 a1 = K_f32(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        a += a_depth;
+        const vec_f32 v0 = K_f32(a0[k]);
+        s0_0 += v0 * w0;
+        const vec_f32 v1 = K_f32(a1[k]);
+        s1_0 += v1 * w0;
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
     storeu_f32(sums + 1 * sums_row + 0 * LANES_f32, s1_0);
 }
 
-static void tile_2x2_f32(size_t depth, const float *restrict a, size_t a_row, size_t a_depth,
+static void tile_2x2_f32(size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
     vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
     vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
     vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
     vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    for (size_t k = 0; k < depth; ++k) {
+    const float *restrict a0 = a[0];
+    const float *restrict a1 = a[1];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
-        const vec_f32 a0 = K_f32(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        const vec_f32 a1 = K_f32(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        a += a_depth;
+        const vec_f32 v0 = K_f32(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        const vec_f32 v1 = K_f32(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -800,7 +821,7 @@ static void tile_2x2_f32(size_t depth, const float *restrict a, size_t a_row, si
     storeu_f32(sums + 1 * sums_row + 1 * LANES_f32, s1_1);
 }
 
-static void tile_2x3_f32(size_t depth, const float *restrict a, size_t a_row, size_t a_depth,
+static void tile_2x3_f32(size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
     vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
@@ -809,19 +830,20 @@ static void tile_2x3_f32(size_t depth, const float *restrict a, size_t a_row, si
     vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
     vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
     vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    for (size_t k = 0; k < depth; ++k) {
+    const float *restrict a0 = a[0];
+    const float *restrict a1 = a[1];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
-        const vec_f32 a0 = K_f32(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        s0_2 += a0 * w2;
-        const vec_f32 a1 = K_f32(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        s1_2 += a1 * w2;
-        a += a_depth;
+        const vec_f32 v0 = K_f32(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        s0_2 += v0 * w2;
+        const vec_f32 v1 = K_f32(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        s1_2 += v1 * w2;
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -832,7 +854,7 @@ static void tile_2x3_f32(size_t depth, const float *restrict a, size_t a_row, si
     storeu_f32(sums + 1 * sums_row + 2 * LANES_f32, s1_2);
 }
 
-static void tile_2x4_f32(size_t depth, const float *restrict a, size_t a_row, size_t a_depth,
+static void tile_2x4_f32(size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
     vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
@@ -843,22 +865,23 @@ static void tile_2x4_f32(size_t depth, const float *restrict a, size_t a_row, si
     vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
     vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
     vec_f32 s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
-    for (size_t k = 0; k < depth; ++k) {
+    const float *restrict a0 = a[0];
+    const float *restrict a1 = a[1];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 w3 = loadu_f32(panel + 3 * LANES_f32);
-        const vec_f32 a0 = K_f32(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        s0_2 += a0 * w2;
-        s0_3 += a0 * w3;
-        const vec_f32 a1 = K_f32(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        s1_2 += a1 * w2;
-        s1_3 += a1 * w3;
-        a += a_depth;
+        const vec_f32 v0 = K_f32(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        s0_2 += v0 * w2;
+        s0_3 += v0 * w3;
+        const vec_f32 v1 = K_f32(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        s1_2 += v1 * w2;
+        s1_3 += v1 * w3;
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -873,21 +896,23 @@ static void tile_2x4_f32(size_t depth, const float *restrict a, size_t a_row, si
 
 #endif
 #if TILE_ROWS >= 3
-static void tile_3x1_f32(size_t depth, const float *restrict a, size_t a_row, size_t a_depth,
+static void tile_3x1_f32(size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
     vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
     vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
     vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    for (size_t k = 0; k < depth; ++k) {
+    const float *restrict a0 = a[0];
+    const float *restrict a1 = a[1];
+    const float *restrict a2 = a[2];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
-        const vec_f32 a0 = K_f32(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        const vec_f32 a1 = K_f32(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        const vec_f32 a2 = K_f32(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        a += a_depth;
+        const vec_f32 v0 = K_f32(a0[k]);
+        s0_0 += v0 * w0;
+        const vec_f32 v1 = K_f32(a1[k]);
+        s1_0 += v1 * w0;
+        const vec_f32 v2 = K_f32(a2[k]);
+        s2_0 += v2 * w0;
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -895,7 +920,7 @@ static void tile_3x1_f32(size_t depth, const float *restrict a, size_t a_row, si
     storeu_f32(sums + 2 * sums_row + 0 * LANES_f32, s2_0);
 }
 
-static void tile_3x2_f32(size_t depth, const float *restrict a, size_t a_row, size_t a_depth,
+static void tile_3x2_f32(size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
     vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
@@ -904,19 +929,21 @@ static void tile_3x2_f32(size_t depth, const float *restrict a, size_t a_row, si
     vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
     vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
     vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    for (size_t k = 0; k < depth; ++k) {
+    const float *restrict a0 = a[0];
+    const float *restrict a1 = a[1];
+    const float *restrict a2 = a[2];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
-        const vec_f32 a0 = K_f32(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        const vec_f32 a1 = K_f32(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        const vec_f32 a2 = K_f32(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        s2_1 += a2 * w1;
-        a += a_depth;
+        const vec_f32 v0 = K_f32(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        const vec_f32 v1 = K_f32(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        const vec_f32 v2 = K_f32(a2[k]);
+        s2_0 += v2 * w0;
+        s2_1 += v2 * w1;
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -927,7 +954,7 @@ static void tile_3x2_f32(size_t depth, const float *restrict a, size_t a_row, si
     storeu_f32(sums + 2 * sums_row + 1 * LANES_f32, s2_1);
 }
 
-static void tile_3x3_f32(size_t depth, const float *restrict a, size_t a_row, size_t a_depth,
+static void tile_3x3_f32(size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
     vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
@@ -939,23 +966,25 @@ static void tile_3x3_f32(size_t depth, const float *restrict a, size_t a_row, si
     vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
     vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
     vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
-    for (size_t k = 0; k < depth; ++k) {
+    const float *restrict a0 = a[0];
+    const float *restrict a1 = a[1];
+    const float *restrict a2 = a[2];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
-        const vec_f32 a0 = K_f32(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        s0_2 += a0 * w2;
-        const vec_f32 a1 = K_f32(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        s1_2 += a1 * w2;
-        const vec_f32 a2 = K_f32(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        s2_1 += a2 * w1;
-        s2_2 += a2 * w2;
-        a += a_depth;
+        const vec_f32 v0 = K_f32(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        s0_2 += v0 * w2;
+        const vec_f32 v1 = K_f32(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        s1_2 += v1 * w2;
+        const vec_f32 v2 = K_f32(a2[k]);
+        s2_0 += v2 * w0;
+        s2_1 += v2 * w1;
+        s2_2 += v2 * w2;
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -969,7 +998,7 @@ static void tile_3x3_f32(size_t depth, const float *restrict a, size_t a_row, si
     storeu_f32(sums + 2 * sums_row + 2 * LANES_f32, s2_2);
 }
 
-static void tile_3x4_f32(size_t depth, const float *restrict a, size_t a_row, size_t a_depth,
+static void tile_3x4_f32(size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
     vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
@@ -984,27 +1013,29 @@ static void tile_3x4_f32(size_t depth, const float *restrict a, size_t a_row, si
     vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
     vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
     vec_f32 s2_3 = loadu_f32(sums + 2 * sums_row + 3 * LANES_f32);
-    for (size_t k = 0; k < depth; ++k) {
+    const float *restrict a0 = a[0];
+    const float *restrict a1 = a[1];
+    const float *restrict a2 = a[2];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 w3 = loadu_f32(panel + 3 * LANES_f32);
-        const vec_f32 a0 = K_f32(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        s0_2 += a0 * w2;
-        s0_3 += a0 * w3;
-        const vec_f32 a1 = K_f32(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        s1_2 += a1 * w2;
-        s1_3 += a1 * w3;
-        const vec_f32 a2 = K_f32(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        s2_1 += a2 * w1;
-        s2_2 += a2 * w2;
-        s2_3 += a2 * w3;
-        a += a_depth;
+        const vec_f32 v0 = K_f32(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        s0_2 += v0 * w2;
+        s0_3 += v0 * w3;
+        const vec_f32 v1 = K_f32(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        s1_2 += v1 * w2;
+        s1_3 += v1 * w3;
+        const vec_f32 v2 = K_f32(a2[k]);
+        s2_0 += v2 * w0;
+        s2_1 += v2 * w1;
+        s2_2 += v2 * w2;
+        s2_3 += v2 * w3;
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1023,24 +1054,27 @@ static void tile_3x4_f32(size_t depth, const float *restrict a, size_t a_row, si
 
 #endif
 #if TILE_ROWS >= 4
-static void tile_4x1_f32(size_t depth, const float *restrict a, size_t a_row, size_t a_depth,
+static void tile_4x1_f32(size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
     vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
     vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
     vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
     vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    for (size_t k = 0; k < depth; ++k) {
+    const float *restrict a0 = a[0];
+    const float *restrict a1 = a[1];
+    const float *restrict a2 = a[2];
+    const float *restrict a3 = a[3];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
-        const vec_f32 a0 = K_f32(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        const vec_f32 a1 = K_f32(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        const vec_f32 a2 = K_f32(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        const vec_f32 a3 = K_f32(a[3 * a_row]);
-        s3_0 += a3 * w0;
-        a += a_depth;
+        const vec_f32 v0 = K_f32(a0[k]);
+        s0_0 += v0 * w0;
+        const vec_f32 v1 = K_f32(a1[k]);
+        s1_0 += v1 * w0;
+        const vec_f32 v2 = K_f32(a2[k]);
+        s2_0 += v2 * w0;
+        const vec_f32 v3 = K_f32(a3[k]);
+        s3_0 += v3 * w0;
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1049,7 +1083,7 @@ static void tile_4x1_f32(size_t depth, const float *restrict a, size_t a_row, si
     storeu_f32(sums + 3 * sums_row + 0 * LANES_f32, s3_0);
 }
 
-static void tile_4x2_f32(size_t depth, const float *restrict a, size_t a_row, size_t a_depth,
+static void tile_4x2_f32(size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
     vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
@@ -1060,22 +1094,25 @@ static void tile_4x2_f32(size_t depth, const float *restrict a, size_t a_row, si
     vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
     vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
     vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
-    for (size_t k = 0; k < depth; ++k) {
+    const float *restrict a0 = a[0];
+    const float *restrict a1 = a[1];
+    const float *restrict a2 = a[2];
+    const float *restrict a3 = a[3];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
-        const vec_f32 a0 = K_f32(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        const vec_f32 a1 = K_f32(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        const vec_f32 a2 = K_f32(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        s2_1 += a2 * w1;
-        const vec_f32 a3 = K_f32(a[3 * a_row]);
-        s3_0 += a3 * w0;
-        s3_1 += a3 * w1;
-        a += a_depth;
+        const vec_f32 v0 = K_f32(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        const vec_f32 v1 = K_f32(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        const vec_f32 v2 = K_f32(a2[k]);
+        s2_0 += v2 * w0;
+        s2_1 += v2 * w1;
+        const vec_f32 v3 = K_f32(a3[k]);
+        s3_0 += v3 * w0;
+        s3_1 += v3 * w1;
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1088,7 +1125,7 @@ static void tile_4x2_f32(size_t depth, const float *restrict a, size_t a_row, si
     storeu_f32(sums + 3 * sums_row + 1 * LANES_f32, s3_1);
 }
 
-static void tile_4x3_f32(size_t depth, const float *restrict a, size_t a_row, size_t a_depth,
+static void tile_4x3_f32(size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
     vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
@@ -1103,27 +1140,30 @@ static void tile_4x3_f32(size_t depth, const float *restrict a, size_t a_row, si
     vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
     vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
     vec_f32 s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
-    for (size_t k = 0; k < depth; ++k) {
+    const float *restrict a0 = a[0];
+    const float *restrict a1 = a[1];
+    const float *restrict a2 = a[2];
+    const float *restrict a3 = a[3];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
-        const vec_f32 a0 = K_f32(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        s0_2 += a0 * w2;
-        const vec_f32 a1 = K_f32(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        s1_2 += a1 * w2;
-        const vec_f32 a2 = K_f32(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        s2_1 += a2 * w1;
-        s2_2 += a2 * w2;
-        const vec_f32 a3 = K_f32(a[3 * a_row]);
-        s3_0 += a3 * w0;
-        s3_1 += a3 * w1;
-        s3_2 += a3 * w2;
-        a += a_depth;
+        const vec_f32 v0 = K_f32(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        s0_2 += v0 * w2;
+        const vec_f32 v1 = K_f32(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        s1_2 += v1 * w2;
+        const vec_f32 v2 = K_f32(a2[k]);
+        s2_0 += v2 * w0;
+        s2_1 += v2 * w1;
+        s2_2 += v2 * w2;
+        const vec_f32 v3 = K_f32(a3[k]);
+        s3_0 += v3 * w0;
+        s3_1 += v3 * w1;
+        s3_2 += v3 * w2;
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1140,7 +1180,7 @@ static void tile_4x3_f32(size_t depth, const float *restrict a, size_t a_row, si
     storeu_f32(sums + 3 * sums_row + 2 * LANES_f32, s3_2);
 }
 
-static void tile_4x4_f32(size_t depth, const float *restrict a, size_t a_row, size_t a_depth,
+static void tile_4x4_f32(size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
     vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
@@ -1159,32 +1199,35 @@ static void tile_4x4_f32(size_t depth, const float *restrict a, size_t a_row, si
     vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
     vec_f32 s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
     vec_f32 s3_3 = loadu_f32(sums + 3 * sums_row + 3 * LANES_f32);
-    for (size_t k = 0; k < depth; ++k) {
+    const float *restrict a0 = a[0];
+    const float *restrict a1 = a[1];
+    const float *restrict a2 = a[2];
+    const float *restrict a3 = a[3];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 w3 = loadu_f32(panel + 3 * LANES_f32);
-        const vec_f32 a0 = K_f32(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        s0_2 += a0 * w2;
-        s0_3 += a0 * w3;
-        const vec_f32 a1 = K_f32(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        s1_2 += a1 * w2;
-        s1_3 += a1 * w3;
-        const vec_f32 a2 = K_f32(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        s2_1 += a2 * w1;
-        s2_2 += a2 * w2;
-        s2_3 += a2 * w3;
-        const vec_f32 a3 = K_f32(a[3 * a_row]);
-        s3_0 += a3 * w0;
-        s3_1 += a3 * w1;
-        s3_2 += a3 * w2;
-        s3_3 += a3 * w3;
-        a += a_depth;
+        const vec_f32 v0 = K_f32(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        s0_2 += v0 * w2;
+        s0_3 += v0 * w3;
+        const vec_f32 v1 = K_f32(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        s1_2 += v1 * w2;
+        s1_3 += v1 * w3;
+        const vec_f32 v2 = K_f32(a2[k]);
+        s2_0 += v2 * w0;
+        s2_1 += v2 * w1;
+        s2_2 += v2 * w2;
+        s2_3 += v2 * w3;
+        const vec_f32 v3 = K_f32(a3[k]);
+        s3_0 += v3 * w0;
+        s3_1 += v3 * w1;
+        s3_2 += v3 * w2;
+        s3_3 += v3 * w3;
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1207,7 +1250,7 @@ static void tile_4x4_f32(size_t depth, const float *restrict a, size_t a_row, si
 
 #endif
 #if TILE_ROWS >= 5
-static void tile_5x1_f32(size_t depth, const float *restrict a, size_t a_row, size_t a_depth,
+static void tile_5x1_f32(size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
     vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
@@ -1215,19 +1258,23 @@ static void tile_5x1_f32(size_t depth, const float *restrict a, size_t a_row, si
     vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
     vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
     vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
-    for (size_t k = 0; k < depth; ++k) {
+    const float *restrict a0 = a[0];
+    const float *restrict a1 = a[1];
+    const float *restrict a2 = a[2];
+    const float *restrict a3 = a[3];
+    const float *restrict a4 = a[4];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
-        const vec_f32 a0 = K_f32(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        const vec_f32 a1 = K_f32(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        const vec_f32 a2 = K_f32(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        const vec_f32 a3 = K_f32(a[3 * a_row]);
-        s3_0 += a3 * w0;
-        const vec_f32 a4 = K_f32(a[4 * a_row]);
-        s4_0 += a4 * w0;
-        a += a_depth;
+        const vec_f32 v0 = K_f32(a0[k]);
+        s0_0 += v0 * w0;
+        const vec_f32 v1 = K_f32(a1[k]);
+        s1_0 += v1 * w0;
+        const vec_f32 v2 = K_f32(a2[k]);
+        s2_0 += v2 * w0;
+        const vec_f32 v3 = K_f32(a3[k]);
+        s3_0 += v3 * w0;
+        const vec_f32 v4 = K_f32(a4[k]);
+        s4_0 += v4 * w0;
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1237,7 +1284,7 @@ static void tile_5x1_f32(size_t depth, const float *restrict a, size_t a_row, si
     storeu_f32(sums + 4 * sums_row + 0 * LANES_f32, s4_0);
 }
 
-static void tile_5x2_f32(size_t depth, const float *restrict a, size_t a_row, size_t a_depth,
+static void tile_5x2_f32(size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
     vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
@@ -1250,25 +1297,29 @@ static void tile_5x2_f32(size_t depth, const float *restrict a, size_t a_row, si
     vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
     vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
     vec_f32 s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
-    for (size_t k = 0; k < depth; ++k) {
+    const float *restrict a0 = a[0];
+    const float *restrict a1 = a[1];
+    const float *restrict a2 = a[2];
+    const float *restrict a3 = a[3];
+    const float *restrict a4 = a[4];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
-        const vec_f32 a0 = K_f32(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        const vec_f32 a1 = K_f32(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        const vec_f32 a2 = K_f32(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        s2_1 += a2 * w1;
-        const vec_f32 a3 = K_f32(a[3 * a_row]);
-        s3_0 += a3 * w0;
-        s3_1 += a3 * w1;
-        const vec_f32 a4 = K_f32(a[4 * a_row]);
-        s4_0 += a4 * w0;
-        s4_1 += a4 * w1;
-        a += a_depth;
+        const vec_f32 v0 = K_f32(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        const vec_f32 v1 = K_f32(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        const vec_f32 v2 = K_f32(a2[k]);
+        s2_0 += v2 * w0;
+        s2_1 += v2 * w1;
+        const vec_f32 v3 = K_f32(a3[k]);
+        s3_0 += v3 * w0;
+        s3_1 += v3 * w1;
+        const vec_f32 v4 = K_f32(a4[k]);
+        s4_0 += v4 * w0;
+        s4_1 += v4 * w1;
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1283,7 +1334,7 @@ static void tile_5x2_f32(size_t depth, const float *restrict a, size_t a_row, si
     storeu_f32(sums + 4 * sums_row + 1 * LANES_f32, s4_1);
 }
 
-static void tile_5x3_f32(size_t depth, const float *restrict a, size_t a_row, size_t a_depth,
+static void tile_5x3_f32(size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
     vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
@@ -1301,31 +1352,35 @@ static void tile_5x3_f32(size_t depth, const float *restrict a, size_t a_row, si
     vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
     vec_f32 s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
     vec_f32 s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
-    for (size_t k = 0; k < depth; ++k) {
+    const float *restrict a0 = a[0];
+    const float *restrict a1 = a[1];
+    const float *restrict a2 = a[2];
+    const float *restrict a3 = a[3];
+    const float *restrict a4 = a[4];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
-        const vec_f32 a0 = K_f32(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        s0_2 += a0 * w2;
-        const vec_f32 a1 = K_f32(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        s1_2 += a1 * w2;
-        const vec_f32 a2 = K_f32(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        s2_1 += a2 * w1;
-        s2_2 += a2 * w2;
-        const vec_f32 a3 = K_f32(a[3 * a_row]);
-        s3_0 += a3 * w0;
-        s3_1 += a3 * w1;
-        s3_2 += a3 * w2;
-        const vec_f32 a4 = K_f32(a[4 * a_row]);
-        s4_0 += a4 * w0;
-        s4_1 += a4 * w1;
-        s4_2 += a4 * w2;
-        a += a_depth;
+        const vec_f32 v0 = K_f32(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        s0_2 += v0 * w2;
+        const vec_f32 v1 = K_f32(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        s1_2 += v1 * w2;
+        const vec_f32 v2 = K_f32(a2[k]);
+        s2_0 += v2 * w0;
+        s2_1 += v2 * w1;
+        s2_2 += v2 * w2;
+        const vec_f32 v3 = K_f32(a3[k]);
+        s3_0 += v3 * w0;
+        s3_1 += v3 * w1;
+        s3_2 += v3 * w2;
+        const vec_f32 v4 = K_f32(a4[k]);
+        s4_0 += v4 * w0;
+        s4_1 += v4 * w1;
+        s4_2 += v4 * w2;
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1345,7 +1400,7 @@ static void tile_5x3_f32(size_t depth, const float *restrict a, size_t a_row, si
     storeu_f32(sums + 4 * sums_row + 2 * LANES_f32, s4_2);
 }
 
-static void tile_5x4_f32(size_t depth, const float *restrict a, size_t a_row, size_t a_depth,
+static void tile_5x4_f32(size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
     vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
@@ -1368,37 +1423,41 @@ static void tile_5x4_f32(size_t depth, const float *restrict a, size_t a_row, si
     vec_f32 s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
     vec_f32 s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
     vec_f32 s4_3 = loadu_f32(sums + 4 * sums_row + 3 * LANES_f32);
-    for (size_t k = 0; k < depth; ++k) {
+    const float *restrict a0 = a[0];
+    const float *restrict a1 = a[1];
+    const float *restrict a2 = a[2];
+    const float *restrict a3 = a[3];
+    const float *restrict a4 = a[4];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 w3 = loadu_f32(panel + 3 * LANES_f32);
-        const vec_f32 a0 = K_f32(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        s0_2 += a0 * w2;
-        s0_3 += a0 * w3;
-        const vec_f32 a1 = K_f32(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        s1_2 += a1 * w2;
-        s1_3 += a1 * w3;
-        const vec_f32 a2 = K_f32(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        s2_1 += a2 * w1;
-        s2_2 += a2 * w2;
-        s2_3 += a2 * w3;
-        const vec_f32 a3 = K_f32(a[3 * a_row]);
-        s3_0 += a3 * w0;
-        s3_1 += a3 * w1;
-        s3_2 += a3 * w2;
-        s3_3 += a3 * w3;
-        const vec_f32 a4 = K_f32(a[4 * a_row]);
-        s4_0 += a4 * w0;
-        s4_1 += a4 * w1;
-        s4_2 += a4 * w2;
-        s4_3 += a4 * w3;
-        a += a_depth;
+        const vec_f32 v0 = K_f32(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        s0_2 += v0 * w2;
+        s0_3 += v0 * w3;
+        const vec_f32 v1 = K_f32(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        s1_2 += v1 * w2;
+        s1_3 += v1 * w3;
+        const vec_f32 v2 = K_f32(a2[k]);
+        s2_0 += v2 * w0;
+        s2_1 += v2 * w1;
+        s2_2 += v2 * w2;
+        s2_3 += v2 * w3;
+        const vec_f32 v3 = K_f32(a3[k]);
+        s3_0 += v3 * w0;
+        s3_1 += v3 * w1;
+        s3_2 += v3 * w2;
+        s3_3 += v3 * w3;
+        const vec_f32 v4 = K_f32(a4[k]);
+        s4_0 += v4 * w0;
+        s4_1 += v4 * w1;
+        s4_2 += v4 * w2;
+        s4_3 += v4 * w3;
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1425,7 +1484,7 @@ static void tile_5x4_f32(size_t depth, const float *restrict a, size_t a_row, si
 
 #endif
 #if TILE_ROWS >= 6
-static void tile_6x1_f32(size_t depth, const float *restrict a, size_t a_row, size_t a_depth,
+static void tile_6x1_f32(size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
     vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
@@ -1434,21 +1493,26 @@ static void tile_6x1_f32(size_t depth, const float *restrict a, size_t a_row, si
     vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
     vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
     vec_f32 s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
-    for (size_t k = 0; k < depth; ++k) {
+    const float *restrict a0 = a[0];
+    const float *restrict a1 = a[1];
+    const float *restrict a2 = a[2];
+    const float *restrict a3 = a[3];
+    const float *restrict a4 = a[4];
+    const float *restrict a5 = a[5];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
-        const vec_f32 a0 = K_f32(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        const vec_f32 a1 = K_f32(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        const vec_f32 a2 = K_f32(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        const vec_f32 a3 = K_f32(a[3 * a_row]);
-        s3_0 += a3 * w0;
-        const vec_f32 a4 = K_f32(a[4 * a_row]);
-        s4_0 += a4 * w0;
-        const vec_f32 a5 = K_f32(a[5 * a_row]);
-        s5_0 += a5 * w0;
-        a += a_depth;
+        const vec_f32 v0 = K_f32(a0[k]);
+        s0_0 += v0 * w0;
+        const vec_f32 v1 = K_f32(a1[k]);
+        s1_0 += v1 * w0;
+        const vec_f32 v2 = K_f32(a2[k]);
+        s2_0 += v2 * w0;
+        const vec_f32 v3 = K_f32(a3[k]);
+        s3_0 += v3 * w0;
+        const vec_f32 v4 = K_f32(a4[k]);
+        s4_0 += v4 * w0;
+        const vec_f32 v5 = K_f32(a5[k]);
+        s5_0 += v5 * w0;
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1459,7 +1523,7 @@ static void tile_6x1_f32(size_t depth, const float *restrict a, size_t a_row, si
     storeu_f32(sums + 5 * sums_row + 0 * LANES_f32, s5_0);
 }
 
-static void tile_6x2_f32(size_t depth, const float *restrict a, size_t a_row, size_t a_depth,
+static void tile_6x2_f32(size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
     vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
@@ -1474,28 +1538,33 @@ static void tile_6x2_f32(size_t depth, const float *restrict a, size_t a_row, si
     vec_f32 s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
     vec_f32 s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
     vec_f32 s5_1 = loadu_f32(sums + 5 * sums_row + 1 * LANES_f32);
-    for (size_t k = 0; k < depth; ++k) {
+    const float *restrict a0 = a[0];
+    const float *restrict a1 = a[1];
+    const float *restrict a2 = a[2];
+    const float *restrict a3 = a[3];
+    const float *restrict a4 = a[4];
+    const float *restrict a5 = a[5];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
-        const vec_f32 a0 = K_f32(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        const vec_f32 a1 = K_f32(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        const vec_f32 a2 = K_f32(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        s2_1 += a2 * w1;
-        const vec_f32 a3 = K_f32(a[3 * a_row]);
-        s3_0 += a3 * w0;
-        s3_1 += a3 * w1;
-        const vec_f32 a4 = K_f32(a[4 * a_row]);
-        s4_0 += a4 * w0;
-        s4_1 += a4 * w1;
-        const vec_f32 a5 = K_f32(a[5 * a_row]);
-        s5_0 += a5 * w0;
-        s5_1 += a5 * w1;
-        a += a_depth;
+        const vec_f32 v0 = K_f32(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        const vec_f32 v1 = K_f32(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        const vec_f32 v2 = K_f32(a2[k]);
+        s2_0 += v2 * w0;
+        s2_1 += v2 * w1;
+        const vec_f32 v3 = K_f32(a3[k]);
+        s3_0 += v3 * w0;
+        s3_1 += v3 * w1;
+        const vec_f32 v4 = K_f32(a4[k]);
+        s4_0 += v4 * w0;
+        s4_1 += v4 * w1;
+        const vec_f32 v5 = K_f32(a5[k]);
+        s5_0 += v5 * w0;
+        s5_1 += v5 * w1;
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1512,7 +1581,7 @@ static void tile_6x2_f32(size_t depth, const float *restrict a, size_t a_row, si
     storeu_f32(sums + 5 * sums_row + 1 * LANES_f32, s5_1);
 }
 
-static void tile_6x3_f32(size_t depth, const float *restrict a, size_t a_row, size_t a_depth,
+static void tile_6x3_f32(size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
     vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
@@ -1533,35 +1602,40 @@ static void tile_6x3_f32(size_t depth, const float *restrict a, size_t a_row, si
     vec_f32 s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
     vec_f32 s5_1 = loadu_f32(sums + 5 * sums_row + 1 * LANES_f32);
     vec_f32 s5_2 = loadu_f32(sums + 5 * sums_row + 2 * LANES_f32);
-    for (size_t k = 0; k < depth; ++k) {
+    const float *restrict a0 = a[0];
+    const float *restrict a1 = a[1];
+    const float *restrict a2 = a[2];
+    const float *restrict a3 = a[3];
+    const float *restrict a4 = a[4];
+    const float *restrict a5 = a[5];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
-        const vec_f32 a0 = K_f32(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        s0_2 += a0 * w2;
-        const vec_f32 a1 = K_f32(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        s1_2 += a1 * w2;
-        const vec_f32 a2 = K_f32(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        s2_1 += a2 * w1;
-        s2_2 += a2 * w2;
-        const vec_f32 a3 = K_f32(a[3 * a_row]);
-        s3_0 += a3 * w0;
-        s3_1 += a3 * w1;
-        s3_2 += a3 * w2;
-        const vec_f32 a4 = K_f32(a[4 * a_row]);
-        s4_0 += a4 * w0;
-        s4_1 += a4 * w1;
-        s4_2 += a4 * w2;
-        const vec_f32 a5 = K_f32(a[5 * a_row]);
-        s5_0 += a5 * w0;
-        s5_1 += a5 * w1;
-        s5_2 += a5 * w2;
-        a += a_depth;
+        const vec_f32 v0 = K_f32(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        s0_2 += v0 * w2;
+        const vec_f32 v1 = K_f32(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        s1_2 += v1 * w2;
+        const vec_f32 v2 = K_f32(a2[k]);
+        s2_0 += v2 * w0;
+        s2_1 += v2 * w1;
+        s2_2 += v2 * w2;
+        const vec_f32 v3 = K_f32(a3[k]);
+        s3_0 += v3 * w0;
+        s3_1 += v3 * w1;
+        s3_2 += v3 * w2;
+        const vec_f32 v4 = K_f32(a4[k]);
+        s4_0 += v4 * w0;
+        s4_1 += v4 * w1;
+        s4_2 += v4 * w2;
+        const vec_f32 v5 = K_f32(a5[k]);
+        s5_0 += v5 * w0;
+        s5_1 += v5 * w1;
+        s5_2 += v5 * w2;
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1584,7 +1658,7 @@ static void tile_6x3_f32(size_t depth, const float *restrict a, size_t a_row, si
     storeu_f32(sums + 5 * sums_row + 2 * LANES_f32, s5_2);
 }
 
-static void tile_6x4_f32(size_t depth, const float *restrict a, size_t a_row, size_t a_depth,
+static void tile_6x4_f32(size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
     vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
@@ -1611,42 +1685,47 @@ static void tile_6x4_f32(size_t depth, const float *restrict a, size_t a_row, si
     vec_f32 s5_1 = loadu_f32(sums + 5 * sums_row + 1 * LANES_f32);
     vec_f32 s5_2 = loadu_f32(sums + 5 * sums_row + 2 * LANES_f32);
     vec_f32 s5_3 = loadu_f32(sums + 5 * sums_row + 3 * LANES_f32);
-    for (size_t k = 0; k < depth; ++k) {
+    const float *restrict a0 = a[0];
+    const float *restrict a1 = a[1];
+    const float *restrict a2 = a[2];
+    const float *restrict a3 = a[3];
+    const float *restrict a4 = a[4];
+    const float *restrict a5 = a[5];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 w3 = loadu_f32(panel + 3 * LANES_f32);
-        const vec_f32 a0 = K_f32(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        s0_2 += a0 * w2;
-        s0_3 += a0 * w3;
-        const vec_f32 a1 = K_f32(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        s1_2 += a1 * w2;
-        s1_3 += a1 * w3;
-        const vec_f32 a2 = K_f32(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        s2_1 += a2 * w1;
-        s2_2 += a2 * w2;
-        s2_3 += a2 * w3;
-        const vec_f32 a3 = K_f32(a[3 * a_row]);
-        s3_0 += a3 * w0;
-        s3_1 += a3 * w1;
-        s3_2 += a3 * w2;
-        s3_3 += a3 * w3;
-        const vec_f32 a4 = K_f32(a[4 * a_row]);
-        s4_0 += a4 * w0;
-        s4_1 += a4 * w1;
-        s4_2 += a4 * w2;
-        s4_3 += a4 * w3;
-        const vec_f32 a5 = K_f32(a[5 * a_row]);
-        s5_0 += a5 * w0;
-        s5_1 += a5 * w1;
-        s5_2 += a5 * w2;
-        s5_3 += a5 * w3;
-        a += a_depth;
+        const vec_f32 v0 = K_f32(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        s0_2 += v0 * w2;
+        s0_3 += v0 * w3;
+        const vec_f32 v1 = K_f32(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        s1_2 += v1 * w2;
+        s1_3 += v1 * w3;
+        const vec_f32 v2 = K_f32(a2[k]);
+        s2_0 += v2 * w0;
+        s2_1 += v2 * w1;
+        s2_2 += v2 * w2;
+        s2_3 += v2 * w3;
+        const vec_f32 v3 = K_f32(a3[k]);
+        s3_0 += v3 * w0;
+        s3_1 += v3 * w1;
+        s3_2 += v3 * w2;
+        s3_3 += v3 * w3;
+        const vec_f32 v4 = K_f32(a4[k]);
+        s4_0 += v4 * w0;
+        s4_1 += v4 * w1;
+        s4_2 += v4 * w2;
+        s4_3 += v4 * w3;
+        const vec_f32 v5 = K_f32(a5[k]);
+        s5_0 += v5 * w0;
+        s5_1 += v5 * w1;
+        s5_2 += v5 * w2;
+        s5_3 += v5 * w3;
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1677,7 +1756,7 @@ static void tile_6x4_f32(size_t depth, const float *restrict a, size_t a_row, si
 
 #endif
 /* sums[i][j] += a[i][k] * panel[k][j] for height rows, depth products, and columns vectors of units. */
-static void accumulate_f32(size_t height, size_t columns, size_t depth, const float *a, size_t a_row, size_t a_depth,
+static void accumulate_f32(size_t height, size_t columns, size_t depth, const float *const *a, size_t a_depth,
                        const float *panel, size_t panel_row, float *sums, size_t sums_row)
 {
     size_t width;
@@ -1690,86 +1769,86 @@ static void accumulate_f32(size_t height, size_t columns, size_t depth, const fl
         switch (height * 8 + width) {
 #if TILE_ROWS >= 1
         case 1 * 8 + 1:
-            tile_1x1_f32(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_1x1_f32(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 1 * 8 + 2:
-            tile_1x2_f32(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_1x2_f32(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 1 * 8 + 3:
-            tile_1x3_f32(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_1x3_f32(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 1 * 8 + 4:
-            tile_1x4_f32(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_1x4_f32(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 2
         case 2 * 8 + 1:
-            tile_2x1_f32(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_2x1_f32(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 2 * 8 + 2:
-            tile_2x2_f32(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_2x2_f32(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 2 * 8 + 3:
-            tile_2x3_f32(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_2x3_f32(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 2 * 8 + 4:
-            tile_2x4_f32(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_2x4_f32(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 3
         case 3 * 8 + 1:
-            tile_3x1_f32(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_3x1_f32(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 3 * 8 + 2:
-            tile_3x2_f32(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_3x2_f32(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 3 * 8 + 3:
-            tile_3x3_f32(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_3x3_f32(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 3 * 8 + 4:
-            tile_3x4_f32(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_3x4_f32(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 4
         case 4 * 8 + 1:
-            tile_4x1_f32(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_4x1_f32(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 4 * 8 + 2:
-            tile_4x2_f32(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_4x2_f32(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 4 * 8 + 3:
-            tile_4x3_f32(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_4x3_f32(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 4 * 8 + 4:
-            tile_4x4_f32(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_4x4_f32(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 5
         case 5 * 8 + 1:
-            tile_5x1_f32(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_5x1_f32(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 5 * 8 + 2:
-            tile_5x2_f32(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_5x2_f32(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 5 * 8 + 3:
-            tile_5x3_f32(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_5x3_f32(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 5 * 8 + 4:
-            tile_5x4_f32(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_5x4_f32(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 6
         case 6 * 8 + 1:
-            tile_6x1_f32(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_6x1_f32(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 6 * 8 + 2:
-            tile_6x2_f32(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_6x2_f32(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 6 * 8 + 3:
-            tile_6x3_f32(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_6x3_f32(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 6 * 8 + 4:
-            tile_6x4_f32(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_6x4_f32(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
         default:
@@ -1876,8 +1955,11 @@ static void hoist_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_e
     for (size_t block = 0; block < blocks; ++block) {
         const size_t from = row_begin + share(row_end - row_begin, block, blocks);
         const size_t rows = row_begin + share(row_end - row_begin, block + 1, blocks) - from;
-        /* Tiles of about one height each; none is low. */
-        const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
+        size_t order[BLOCK_ROWS];
+        const size_t active = order_rows(dims, at->first, from, rows, order);
+        /* Tiles of about one height each, none is low; those of rows that have ended need no sums. */
+        const size_t runs = (active + TILE_ROWS - 1) / TILE_ROWS, idle_runs = (rows - active + TILE_ROWS - 1) / TILE_ROWS;
+        const size_t least = runs ? active / runs : 0, more = active - least * runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
         const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
@@ -1885,22 +1967,30 @@ static void hoist_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_e
             /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
             const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
-            for (size_t row0 = from, run = 0; run < runs; ++run) {
-                const size_t height = least + (run < more);
+            for (size_t row0 = 0, run = 0; run < runs + idle_runs; ++run) {
+                const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
+                const size_t height = run < runs ? least + (run < more) : lower;
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t i = tile0; i < tile1; ++i) {
+                for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
+                    const float *lines[TILE_ROWS];
                     /* x */
-                    accumulate_f32(height, 1 * vectors, dims->input, at->x + row0 * dims->input, dims->input, 1,
-                                   at->packed + at->layout.panel_hoist_1_1 + tile * (dims->input) * 1 * wide,
-                                   1 * wide, tile_sums, columns * LANES_f32);
+                    {
+                        for (size_t line = 0; line < height; ++line) {
+                            const size_t row = order[row0 + line];
+                            lines[line] = at->x + row * dims->input;
+                        }
+                        accumulate_f32(height, 1 * vectors, dims->input, lines, 1,
+                                       at->packed + at->layout.panel_hoist_1_1 + tile * (dims->input) * 1 * wide,
+                                       1 * wide, tile_sums, columns * LANES_f32);
+                    }
                 }
                 for (size_t line = 0; line < height; ++line) {
-                    const size_t row = row0 + line;
-                    const int idle = dims->lengths && idle_row(dims, at->first + row);
+                    const size_t row = order[row0 + line];
+                    const int idle = row0 + line >= active;
                     const float *const b_h_row = at->packed + at->layout.b_h;
                     float *const h_x_row = at->hoisted + row * dims->hidden;
                     for (size_t group = tile0 * vectors; group < tile1 * vectors && group * LANES_f32 < units; ++group) {
@@ -1932,8 +2022,11 @@ static void step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_en
     for (size_t block = 0; block < blocks; ++block) {
         const size_t from = row_begin + share(row_end - row_begin, block, blocks);
         const size_t rows = row_begin + share(row_end - row_begin, block + 1, blocks) - from;
-        /* Tiles of about one height each; none is low. */
-        const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
+        size_t order[BLOCK_ROWS];
+        const size_t active = order_rows(dims, at->first, from, rows, order);
+        /* Tiles of about one height each, none is low; those of rows that have ended need no sums. */
+        const size_t runs = (active + TILE_ROWS - 1) / TILE_ROWS, idle_runs = (rows - active + TILE_ROWS - 1) / TILE_ROWS;
+        const size_t least = runs ? active / runs : 0, more = active - least * runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
         const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
@@ -1941,22 +2034,30 @@ static void step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_en
             /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
             const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
-            for (size_t row0 = from, run = 0; run < runs; ++run) {
-                const size_t height = least + (run < more);
+            for (size_t row0 = 0, run = 0; run < runs + idle_runs; ++run) {
+                const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
+                const size_t height = run < runs ? least + (run < more) : lower;
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t i = tile0; i < tile1; ++i) {
+                for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
+                    const float *lines[TILE_ROWS];
                     /* h */
-                    accumulate_f32(height, 1 * vectors, dims->hidden, at->h_now + row0 * dims->hidden, dims->hidden, 1,
-                                   at->packed + at->layout.panel_step_1_1 + tile * (dims->hidden) * 1 * wide,
-                                   1 * wide, tile_sums, columns * LANES_f32);
+                    {
+                        for (size_t line = 0; line < height; ++line) {
+                            const size_t row = order[row0 + line];
+                            lines[line] = at->h_now + row * dims->hidden;
+                        }
+                        accumulate_f32(height, 1 * vectors, dims->hidden, lines, 1,
+                                       at->packed + at->layout.panel_step_1_1 + tile * (dims->hidden) * 1 * wide,
+                                       1 * wide, tile_sums, columns * LANES_f32);
+                    }
                 }
                 for (size_t line = 0; line < height; ++line) {
-                    const size_t row = row0 + line;
-                    const int idle = dims->lengths && idle_row(dims, at->first + row);
+                    const size_t row = order[row0 + line];
+                    const int idle = row0 + line >= active;
                     const float *const h_x_row = at->hoisted + row * dims->hidden;
                     const float *const h_row = at->h_now + row * dims->hidden;
                     float *const h_next_row = at->h_next + row * dims->hidden;
@@ -1992,8 +2093,11 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
     for (size_t block = 0; block < blocks; ++block) {
         const size_t from = row_begin + share(row_end - row_begin, block, blocks);
         const size_t rows = row_begin + share(row_end - row_begin, block + 1, blocks) - from;
-        /* Tiles of about one height each; none is low. */
-        const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
+        size_t order[BLOCK_ROWS];
+        const size_t active = order_rows(dims, at->first, from, rows, order);
+        /* Tiles of about one height each, none is low; those of rows that have ended need no sums. */
+        const size_t runs = (active + TILE_ROWS - 1) / TILE_ROWS, idle_runs = (rows - active + TILE_ROWS - 1) / TILE_ROWS;
+        const size_t least = runs ? active / runs : 0, more = active - least * runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
         const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
@@ -2001,26 +2105,40 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
             /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
             const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
-            for (size_t row0 = from, run = 0; run < runs; ++run) {
-                const size_t height = least + (run < more);
+            for (size_t row0 = 0, run = 0; run < runs + idle_runs; ++run) {
+                const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
+                const size_t height = run < runs ? least + (run < more) : lower;
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t i = tile0; i < tile1; ++i) {
+                for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
+                    const float *lines[TILE_ROWS];
                     /* x */
-                    accumulate_f32(height, 1 * vectors, dims->input, at->x + row0 * dims->input, dims->input, 1,
-                                   at->packed + at->layout.panel_hoist_1_1 + tile * (dims->input) * 1 * wide,
-                                   1 * wide, tile_sums, columns * LANES_f32);
+                    {
+                        for (size_t line = 0; line < height; ++line) {
+                            const size_t row = order[row0 + line];
+                            lines[line] = at->x + row * dims->input;
+                        }
+                        accumulate_f32(height, 1 * vectors, dims->input, lines, 1,
+                                       at->packed + at->layout.panel_hoist_1_1 + tile * (dims->input) * 1 * wide,
+                                       1 * wide, tile_sums, columns * LANES_f32);
+                    }
                     /* h */
-                    accumulate_f32(height, 1 * vectors, dims->hidden, at->h_now + row0 * dims->hidden, dims->hidden, 1,
-                                   at->packed + at->layout.panel_step_1_1 + tile * (dims->hidden) * 1 * wide,
-                                   1 * wide, tile_sums, columns * LANES_f32);
+                    {
+                        for (size_t line = 0; line < height; ++line) {
+                            const size_t row = order[row0 + line];
+                            lines[line] = at->h_now + row * dims->hidden;
+                        }
+                        accumulate_f32(height, 1 * vectors, dims->hidden, lines, 1,
+                                       at->packed + at->layout.panel_step_1_1 + tile * (dims->hidden) * 1 * wide,
+                                       1 * wide, tile_sums, columns * LANES_f32);
+                    }
                 }
                 for (size_t line = 0; line < height; ++line) {
-                    const size_t row = row0 + line;
-                    const int idle = dims->lengths && idle_row(dims, at->first + row);
+                    const size_t row = order[row0 + line];
+                    const int idle = row0 + line >= active;
                     const float *const b_h_row = at->packed + at->layout.b_h;
                     const float *const h_row = at->h_now + row * dims->hidden;
                     float *const h_next_row = at->h_next + row * dims->hidden;
@@ -2312,18 +2430,17 @@ int rnn_f32_step(const rnn_dims *dims, const float *packed, const float *x, floa
     return rnn_f32_infer(&one, packed, x, state, y, state, workspace, 0, 1, NULL);
 }
 
-/* Rows of the right side as a panel, [tile][row][TILE_COLUMNS][lane]; rows beyond their length are zero. */
-static void pack_right_f32(const rnn_dims *dims, size_t first, size_t rows, const float *from, size_t stride,
-                       size_t width, float *panel)
+/* The rows of the right side in an order, as a panel: [tile][row][TILE_COLUMNS][lane]. */
+static void pack_right_f32(size_t rows, const size_t *order, const float *from, size_t stride, size_t width,
+                       float *panel)
 {
     const size_t wide = TILE_COLUMNS * LANES_f32;
     for (size_t unit = 0; unit < width; unit += wide) {
         for (size_t row = 0; row < rows; ++row) {
-            const int idle = dims->lengths && idle_row(dims, first + row);
-            const float *const source = from + row * stride + unit;
+            const float *const source = from + order[row] * stride + unit;
             for (size_t i = 0; i < wide; i += LANES_f32) {
                 const size_t count = unit + i < width ? width - unit - i : 0;
-                storeu_f32(panel + i, idle || !count ? K_f32(0) : load_f32(source + (count ? i : 0), count));
+                storeu_f32(panel + i, count ? load_f32(source + i, count) : K_f32(0));
             }
             panel += wide;
         }
@@ -2332,14 +2449,15 @@ static void pack_right_f32(const rnn_dims *dims, size_t first, size_t rows, cons
 
 /* Columns of the left side, between begin[0], begin[1], …: [tile][row][TILE_ROWS]. A row is read once for all these tiles,
    so that each of its cache lines is fetched once. */
-static void pack_left_f32(size_t rows, const float *from, size_t stride, const size_t *begin, size_t tiles, float *block)
+static void pack_left_f32(size_t rows, const size_t *order, const float *from, size_t stride, const size_t *begin,
+                      size_t tiles, float *block)
 {
     for (size_t row = 0; row < rows; ++row)
         for (size_t tile = 0; tile < tiles; ++tile) {
-            const float *const source = from + row * stride + begin[tile];
+            const float *const source = from + order[row] * stride + begin[tile];
             float *const to = block + (tile * rows + row) * TILE_ROWS;
             const size_t count = begin[tile + 1] - begin[tile];
-            SYMRNN_PREFETCH(source + (row + 8 < rows ? 8 * stride : 0));
+            SYMRNN_PREFETCH(from + order[row + 8 < rows ? row + 8 : row] * stride + begin[tile]);
             if (count == TILE_ROWS)
                 for (size_t i = 0; i < TILE_ROWS; i += LANES_f32)
                     store_f32(to + i, load_f32(source + i, TILE_ROWS - i), TILE_ROWS - i);
@@ -2366,17 +2484,19 @@ static void add_outer_f32(size_t rows, const float *block, const size_t *begin, 
         const size_t count = to->width - unit < wide ? to->width - unit : wide;
         for (size_t tile = 0; tile < tiles; ++tile) {
             const size_t high = begin[tile + 1] - begin[tile];
-            const float *const left = block + tile * rows * TILE_ROWS, *const panel = to->panel + unit * rows;
+            const float *const panel = to->panel + unit * rows, *columns[TILE_ROWS];
+            for (size_t i = 0; i < high; ++i)
+                columns[i] = block + tile * rows * TILE_ROWS + i;
             float *const into = to->gradient + begin[tile] * to->row_stride + unit * to->column_stride;
             if (count == wide && to->column_stride == 1) {
                 for (size_t i = 0; i < (tile + 1 < tiles ? TILE_ROWS : 0); ++i)
                     for (size_t j = 0; j < wide; j += LANES_f32)
                         SYMRNN_PREFETCH(into + (high + i) * to->row_stride + j);
-                accumulate_f32(high, TILE_COLUMNS, rows, left, 1, TILE_ROWS, panel, wide, into, to->row_stride);
+                accumulate_f32(high, TILE_COLUMNS, rows, columns, TILE_ROWS, panel, wide, into, to->row_stride);
                 continue;
             }
             float sums[TILE_ROWS * TILE_COLUMNS * LANES_f32] = {0};
-            accumulate_f32(high, (count + LANES_f32 - 1) / LANES_f32, rows, left, 1, TILE_ROWS, panel, wide, sums, wide);
+            accumulate_f32(high, (count + LANES_f32 - 1) / LANES_f32, rows, columns, TILE_ROWS, panel, wide, sums, wide);
             for (size_t i = 0; i < high; ++i)
                 for (size_t j = 0; j < count; ++j)
                     into[i * to->row_stride + j * to->column_stride] += sums[i * wide + j];
@@ -2385,8 +2505,8 @@ static void add_outer_f32(size_t rows, const float *block, const size_t *begin, 
 }
 
 /* The gradients of matrices with one left side; this part's rows of them. */
-static void add_outers_f32(size_t rows, const float *left, size_t left_stride, size_t height, const outer_f32 *outers,
-                       size_t count, float *block, size_t part, size_t parts)
+static void add_outers_f32(size_t rows, const size_t *order, const float *left, size_t left_stride, size_t height,
+                       const outer_f32 *outers, size_t count, float *block, size_t part, size_t parts)
 {
     const size_t tiles = (height + TILE_ROWS - 1) / TILE_ROWS, stop = share(tiles, part + 1, parts);
     for (size_t tile = share(tiles, part, parts); tile < stop; tile += LEFT_TILES) {
@@ -2394,15 +2514,15 @@ static void add_outers_f32(size_t rows, const float *left, size_t left_stride, s
         size_t begin[LEFT_TILES + 1];
         for (size_t i = 0; i <= count_tiles; ++i)
             begin[i] = share(height, tile + i, tiles);
-        pack_left_f32(rows, left, left_stride, begin, count_tiles, block);
+        pack_left_f32(rows, order, left, left_stride, begin, count_tiles, block);
         for (size_t i = 0; i < count; ++i)
             add_outer_f32(rows, block, begin, count_tiles, &outers[i]);
     }
 }
 
 /* gradient[j] += sum over rows of value[row][j]; this part's vectors of units. */
-static void add_rows_f32(size_t rows, const float *value, size_t stride, size_t width, float *gradient, size_t part,
-                     size_t parts)
+static void add_rows_f32(size_t rows, const size_t *order, const float *value, size_t stride, size_t width,
+                     float *gradient, size_t part, size_t parts)
 {
     const size_t groups = (width + LANES_f32 - 1) / LANES_f32, stop = share(groups, part + 1, parts);
     for (size_t group = share(groups, part, parts); group < stop; group += TILE_COLUMNS) {
@@ -2411,7 +2531,7 @@ static void add_rows_f32(size_t rows, const float *value, size_t stride, size_t 
         vec_f32 total[TILE_COLUMNS] = {0};
         for (size_t row = 0; row < rows; ++row)
             for (size_t i = 0; i < wide; ++i)
-                total[i] += load_f32(from + row * stride + i * LANES_f32, width - (group + i) * LANES_f32);
+                total[i] += load_f32(from + order[row] * stride + i * LANES_f32, width - (group + i) * LANES_f32);
         for (size_t i = 0; i < wide; ++i) {
             const size_t unit = (group + i) * LANES_f32;
             store_f32(gradient + unit, load_f32(gradient + unit, width - unit) + total[i], width - unit);
@@ -2455,8 +2575,11 @@ static void back_1_f32(const backward_at_f32 *at, size_t row_begin, size_t row_e
     for (size_t block = 0; block < blocks; ++block) {
         const size_t from = row_begin + share(row_end - row_begin, block, blocks);
         const size_t rows = row_begin + share(row_end - row_begin, block + 1, blocks) - from;
-        /* Tiles of about one height each; none is low. */
-        const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
+        size_t order[BLOCK_ROWS];
+        const size_t active = order_rows(dims, at->first, from, rows, order);
+        /* Tiles of about one height each, none is low; those of rows that have ended need no sums. */
+        const size_t runs = (active + TILE_ROWS - 1) / TILE_ROWS, idle_runs = (rows - active + TILE_ROWS - 1) / TILE_ROWS;
+        const size_t least = runs ? active / runs : 0, more = active - least * runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
         const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
@@ -2464,23 +2587,30 @@ static void back_1_f32(const backward_at_f32 *at, size_t row_begin, size_t row_e
             /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
             const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
-            for (size_t row0 = from, run = 0; run < runs; ++run) {
-                const size_t height = least + (run < more);
+            for (size_t row0 = 0, run = 0; run < runs + idle_runs; ++run) {
+                const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
+                const size_t height = run < runs ? least + (run < more) : lower;
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t i = tile0; i < tile1; ++i) {
+                for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
+                    const float *lines[TILE_ROWS];
                     /* delta_h of the step before in this loop */
-                    if (at->delta_later)
-                    accumulate_f32(height, 1 * vectors, dims->hidden, at->delta_later + row0 * dims->hidden, dims->hidden, 1,
-                                   at->packed + at->layout.panel_back_1_1 + tile * (dims->hidden) * 1 * wide,
-                                   1 * wide, tile_sums, columns * LANES_f32);
+                    if (at->delta_later) {
+                        for (size_t line = 0; line < height; ++line) {
+                            const size_t row = order[row0 + line];
+                            lines[line] = at->delta_later + row * dims->hidden;
+                        }
+                        accumulate_f32(height, 1 * vectors, dims->hidden, lines, 1,
+                                       at->packed + at->layout.panel_back_1_1 + tile * (dims->hidden) * 1 * wide,
+                                       1 * wide, tile_sums, columns * LANES_f32);
+                    }
                 }
                 for (size_t line = 0; line < height; ++line) {
-                    const size_t row = row0 + line;
-                    const int idle = dims->lengths && idle_row(dims, at->first + row);
+                    const size_t row = order[row0 + line];
+                    const int idle = row0 + line >= active;
                     float *const carry_h_row = at->carry_h + row * dims->hidden;
                     const float *const dy_2_row = at->seed + row * dims->hidden;
                     const float *const h_next_row = at->h_next + row * dims->hidden;
@@ -2520,8 +2650,11 @@ static void initial_1_f32(const backward_at_f32 *at, size_t row_begin, size_t ro
     for (size_t block = 0; block < blocks; ++block) {
         const size_t from = row_begin + share(row_end - row_begin, block, blocks);
         const size_t rows = row_begin + share(row_end - row_begin, block + 1, blocks) - from;
-        /* Tiles of about one height each; none is low. */
-        const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
+        size_t order[BLOCK_ROWS];
+        const size_t active = order_rows(dims, NOT_MASKED, from, rows, order);
+        /* Tiles of about one height each, none is low; those of rows that have ended need no sums. */
+        const size_t runs = (active + TILE_ROWS - 1) / TILE_ROWS, idle_runs = (rows - active + TILE_ROWS - 1) / TILE_ROWS;
+        const size_t least = runs ? active / runs : 0, more = active - least * runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
         const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
@@ -2529,22 +2662,29 @@ static void initial_1_f32(const backward_at_f32 *at, size_t row_begin, size_t ro
             /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
             const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
-            for (size_t row0 = from, run = 0; run < runs; ++run) {
-                const size_t height = least + (run < more);
+            for (size_t row0 = 0, run = 0; run < runs + idle_runs; ++run) {
+                const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
+                const size_t height = run < runs ? least + (run < more) : lower;
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t i = tile0; i < tile1; ++i) {
+                for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
+                    const float *lines[TILE_ROWS];
                     /* delta_h of the step before in this loop */
-                    if (at->delta_later)
-                    accumulate_f32(height, 1 * vectors, dims->hidden, at->delta_later + row0 * dims->hidden, dims->hidden, 1,
-                                   at->packed + at->layout.panel_back_1_1 + tile * (dims->hidden) * 1 * wide,
-                                   1 * wide, tile_sums, columns * LANES_f32);
+                    if (at->delta_later) {
+                        for (size_t line = 0; line < height; ++line) {
+                            const size_t row = order[row0 + line];
+                            lines[line] = at->delta_later + row * dims->hidden;
+                        }
+                        accumulate_f32(height, 1 * vectors, dims->hidden, lines, 1,
+                                       at->packed + at->layout.panel_back_1_1 + tile * (dims->hidden) * 1 * wide,
+                                       1 * wide, tile_sums, columns * LANES_f32);
+                    }
                 }
                 for (size_t line = 0; line < height; ++line) {
-                    const size_t row = row0 + line;
+                    const size_t row = order[row0 + line];
                     const float *const carry_h_row = at->carry_h + row * dims->hidden;
                     float *const gradient_h_row = at->gradient_h + row * dims->hidden;
                     for (size_t group = tile0 * vectors; group < tile1 * vectors && group * LANES_f32 < units; ++group) {
@@ -2576,8 +2716,11 @@ static void deferred_1_f32(const backward_at_f32 *at, size_t row_begin, size_t r
     for (size_t block = 0; block < blocks; ++block) {
         const size_t from = row_begin + share(row_end - row_begin, block, blocks);
         const size_t rows = row_begin + share(row_end - row_begin, block + 1, blocks) - from;
-        /* Tiles of about one height each; none is low. */
-        const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
+        size_t order[BLOCK_ROWS];
+        const size_t active = order_rows(dims, at->first, from, rows, order);
+        /* Tiles of about one height each, none is low; those of rows that have ended need no sums. */
+        const size_t runs = (active + TILE_ROWS - 1) / TILE_ROWS, idle_runs = (rows - active + TILE_ROWS - 1) / TILE_ROWS;
+        const size_t least = runs ? active / runs : 0, more = active - least * runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
         const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
@@ -2585,22 +2728,30 @@ static void deferred_1_f32(const backward_at_f32 *at, size_t row_begin, size_t r
             /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
             const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
-            for (size_t row0 = from, run = 0; run < runs; ++run) {
-                const size_t height = least + (run < more);
+            for (size_t row0 = 0, run = 0; run < runs + idle_runs; ++run) {
+                const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
+                const size_t height = run < runs ? least + (run < more) : lower;
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t i = tile0; i < tile1; ++i) {
+                for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
+                    const float *lines[TILE_ROWS];
                     /* delta_h */
-                    accumulate_f32(height, 1 * vectors, dims->hidden, at->delta + row0 * dims->hidden, dims->hidden, 1,
-                                   at->packed + at->layout.panel_deferred_1_1 + tile * (dims->hidden) * 1 * wide,
-                                   1 * wide, tile_sums, columns * LANES_f32);
+                    {
+                        for (size_t line = 0; line < height; ++line) {
+                            const size_t row = order[row0 + line];
+                            lines[line] = at->delta + row * dims->hidden;
+                        }
+                        accumulate_f32(height, 1 * vectors, dims->hidden, lines, 1,
+                                       at->packed + at->layout.panel_deferred_1_1 + tile * (dims->hidden) * 1 * wide,
+                                       1 * wide, tile_sums, columns * LANES_f32);
+                    }
                 }
                 for (size_t line = 0; line < height; ++line) {
-                    const size_t row = row0 + line;
-                    const int idle = dims->lengths && idle_row(dims, at->first + row);
+                    const size_t row = order[row0 + line];
+                    const int idle = row0 + line >= active;
                     float *const gradient_x_row = at->gradient_x + row * dims->input;
                     for (size_t group = tile0 * vectors; group < tile1 * vectors && group * LANES_f32 < units; ++group) {
                         const size_t unit = group * LANES_f32, count = units - unit;
@@ -2738,17 +2889,18 @@ int rnn_f32_backward(const rnn_dims *dims, const float *packed, const float *x, 
     float *const panel_1 = workspace + layout.panel_1 + part * panel_numbers(dims->input, LANES_f32);
     float *const panel_2 = workspace + layout.panel_2 + part * panel_numbers(dims->hidden, LANES_f32);
     for (size_t row = 0; row < rows; row += CHUNK) {
-        const size_t count = rows - row < CHUNK ? rows - row : CHUNK;
-        pack_right_f32(dims, row, count, at.x + row * dims->input, dims->input, dims->input, panel_1);
-        pack_right_f32(dims, row, count, at.h_now + row * dims->hidden, dims->hidden, dims->hidden, panel_2);
+        size_t order[CHUNK];
+        const size_t count = order_rows(dims, row, 0, rows - row < CHUNK ? rows - row : CHUNK, order);
+        pack_right_f32(count, order, at.x + row * dims->input, dims->input, dims->input, panel_1);
+        pack_right_f32(count, order, at.h_now + row * dims->hidden, dims->hidden, dims->hidden, panel_2);
         {
             const outer_f32 outers[] = {
                 {panel_1, dims->input, grads->W_xh, dims->input, 1},
                 {panel_2, dims->hidden, grads->W_hh, dims->hidden, 1},
             };
-            add_outers_f32(count, at.delta + row * dims->hidden, dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
+            add_outers_f32(count, order, at.delta + row * dims->hidden, dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
-        add_rows_f32(count, at.delta + row * dims->hidden, dims->hidden, dims->hidden, grads->b_h, part, parts);
+        add_rows_f32(count, order, at.delta + row * dims->hidden, dims->hidden, dims->hidden, grads->b_h, part, parts);
     }
     return RNN_OK;
 }
@@ -3043,53 +3195,53 @@ static inline vec_f64 power_2_f64(vec_f64 a)
 }
 
 #if TILE_ROWS >= 1
-static void tile_1x1_f64(size_t depth, const double *restrict a, size_t a_row, size_t a_depth,
+static void tile_1x1_f64(size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
     vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    for (size_t k = 0; k < depth; ++k) {
+    const double *restrict a0 = a[0];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
-        const vec_f64 a0 = K_f64(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        a += a_depth;
+        const vec_f64 v0 = K_f64(a0[k]);
+        s0_0 += v0 * w0;
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
 }
 
-static void tile_1x2_f64(size_t depth, const double *restrict a, size_t a_row, size_t a_depth,
+static void tile_1x2_f64(size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
     vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
     vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    for (size_t k = 0; k < depth; ++k) {
+    const double *restrict a0 = a[0];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
-        const vec_f64 a0 = K_f64(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        a += a_depth;
+        const vec_f64 v0 = K_f64(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
     storeu_f64(sums + 0 * sums_row + 1 * LANES_f64, s0_1);
 }
 
-static void tile_1x3_f64(size_t depth, const double *restrict a, size_t a_row, size_t a_depth,
+static void tile_1x3_f64(size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
     vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
     vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
     vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    for (size_t k = 0; k < depth; ++k) {
+    const double *restrict a0 = a[0];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
-        const vec_f64 a0 = K_f64(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        s0_2 += a0 * w2;
-        a += a_depth;
+        const vec_f64 v0 = K_f64(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        s0_2 += v0 * w2;
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -3097,24 +3249,24 @@ static void tile_1x3_f64(size_t depth, const double *restrict a, size_t a_row, s
     storeu_f64(sums + 0 * sums_row + 2 * LANES_f64, s0_2);
 }
 
-static void tile_1x4_f64(size_t depth, const double *restrict a, size_t a_row, size_t a_depth,
+static void tile_1x4_f64(size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
     vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
     vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
     vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
     vec_f64 s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
-    for (size_t k = 0; k < depth; ++k) {
+    const double *restrict a0 = a[0];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 w3 = loadu_f64(panel + 3 * LANES_f64);
-        const vec_f64 a0 = K_f64(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        s0_2 += a0 * w2;
-        s0_3 += a0 * w3;
-        a += a_depth;
+        const vec_f64 v0 = K_f64(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        s0_2 += v0 * w2;
+        s0_3 += v0 * w3;
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -3125,41 +3277,43 @@ static void tile_1x4_f64(size_t depth, const double *restrict a, size_t a_row, s
 
 #endif
 #if TILE_ROWS >= 2
-static void tile_2x1_f64(size_t depth, const double *restrict a, size_t a_row, size_t a_depth,
+static void tile_2x1_f64(size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
     vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
     vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    for (size_t k = 0; k < depth; ++k) {
+    const double *restrict a0 = a[0];
+    const double *restrict a1 = a[1];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
-        const vec_f64 a0 = K_f64(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        const vec_f64 a1 = K_f64(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        a += a_depth;
+        const vec_f64 v0 = K_f64(a0[k]);
+        s0_0 += v0 * w0;
+        const vec_f64 v1 = K_f64(a1[k]);
+        s1_0 += v1 * w0;
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
     storeu_f64(sums + 1 * sums_row + 0 * LANES_f64, s1_0);
 }
 
-static void tile_2x2_f64(size_t depth, const double *restrict a, size_t a_row, size_t a_depth,
+static void tile_2x2_f64(size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
     vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
     vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
     vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
     vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    for (size_t k = 0; k < depth; ++k) {
+    const double *restrict a0 = a[0];
+    const double *restrict a1 = a[1];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
-        const vec_f64 a0 = K_f64(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        const vec_f64 a1 = K_f64(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        a += a_depth;
+        const vec_f64 v0 = K_f64(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        const vec_f64 v1 = K_f64(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -3168,7 +3322,7 @@ static void tile_2x2_f64(size_t depth, const double *restrict a, size_t a_row, s
     storeu_f64(sums + 1 * sums_row + 1 * LANES_f64, s1_1);
 }
 
-static void tile_2x3_f64(size_t depth, const double *restrict a, size_t a_row, size_t a_depth,
+static void tile_2x3_f64(size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
     vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
@@ -3177,19 +3331,20 @@ static void tile_2x3_f64(size_t depth, const double *restrict a, size_t a_row, s
     vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
     vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
     vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    for (size_t k = 0; k < depth; ++k) {
+    const double *restrict a0 = a[0];
+    const double *restrict a1 = a[1];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
-        const vec_f64 a0 = K_f64(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        s0_2 += a0 * w2;
-        const vec_f64 a1 = K_f64(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        s1_2 += a1 * w2;
-        a += a_depth;
+        const vec_f64 v0 = K_f64(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        s0_2 += v0 * w2;
+        const vec_f64 v1 = K_f64(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        s1_2 += v1 * w2;
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -3200,7 +3355,7 @@ static void tile_2x3_f64(size_t depth, const double *restrict a, size_t a_row, s
     storeu_f64(sums + 1 * sums_row + 2 * LANES_f64, s1_2);
 }
 
-static void tile_2x4_f64(size_t depth, const double *restrict a, size_t a_row, size_t a_depth,
+static void tile_2x4_f64(size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
     vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
@@ -3211,22 +3366,23 @@ static void tile_2x4_f64(size_t depth, const double *restrict a, size_t a_row, s
     vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
     vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
     vec_f64 s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
-    for (size_t k = 0; k < depth; ++k) {
+    const double *restrict a0 = a[0];
+    const double *restrict a1 = a[1];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 w3 = loadu_f64(panel + 3 * LANES_f64);
-        const vec_f64 a0 = K_f64(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        s0_2 += a0 * w2;
-        s0_3 += a0 * w3;
-        const vec_f64 a1 = K_f64(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        s1_2 += a1 * w2;
-        s1_3 += a1 * w3;
-        a += a_depth;
+        const vec_f64 v0 = K_f64(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        s0_2 += v0 * w2;
+        s0_3 += v0 * w3;
+        const vec_f64 v1 = K_f64(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        s1_2 += v1 * w2;
+        s1_3 += v1 * w3;
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -3241,21 +3397,23 @@ static void tile_2x4_f64(size_t depth, const double *restrict a, size_t a_row, s
 
 #endif
 #if TILE_ROWS >= 3
-static void tile_3x1_f64(size_t depth, const double *restrict a, size_t a_row, size_t a_depth,
+static void tile_3x1_f64(size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
     vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
     vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
     vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    for (size_t k = 0; k < depth; ++k) {
+    const double *restrict a0 = a[0];
+    const double *restrict a1 = a[1];
+    const double *restrict a2 = a[2];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
-        const vec_f64 a0 = K_f64(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        const vec_f64 a1 = K_f64(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        const vec_f64 a2 = K_f64(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        a += a_depth;
+        const vec_f64 v0 = K_f64(a0[k]);
+        s0_0 += v0 * w0;
+        const vec_f64 v1 = K_f64(a1[k]);
+        s1_0 += v1 * w0;
+        const vec_f64 v2 = K_f64(a2[k]);
+        s2_0 += v2 * w0;
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -3263,7 +3421,7 @@ static void tile_3x1_f64(size_t depth, const double *restrict a, size_t a_row, s
     storeu_f64(sums + 2 * sums_row + 0 * LANES_f64, s2_0);
 }
 
-static void tile_3x2_f64(size_t depth, const double *restrict a, size_t a_row, size_t a_depth,
+static void tile_3x2_f64(size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
     vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
@@ -3272,19 +3430,21 @@ static void tile_3x2_f64(size_t depth, const double *restrict a, size_t a_row, s
     vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
     vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
     vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    for (size_t k = 0; k < depth; ++k) {
+    const double *restrict a0 = a[0];
+    const double *restrict a1 = a[1];
+    const double *restrict a2 = a[2];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
-        const vec_f64 a0 = K_f64(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        const vec_f64 a1 = K_f64(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        const vec_f64 a2 = K_f64(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        s2_1 += a2 * w1;
-        a += a_depth;
+        const vec_f64 v0 = K_f64(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        const vec_f64 v1 = K_f64(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        const vec_f64 v2 = K_f64(a2[k]);
+        s2_0 += v2 * w0;
+        s2_1 += v2 * w1;
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -3295,7 +3455,7 @@ static void tile_3x2_f64(size_t depth, const double *restrict a, size_t a_row, s
     storeu_f64(sums + 2 * sums_row + 1 * LANES_f64, s2_1);
 }
 
-static void tile_3x3_f64(size_t depth, const double *restrict a, size_t a_row, size_t a_depth,
+static void tile_3x3_f64(size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
     vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
@@ -3307,23 +3467,25 @@ static void tile_3x3_f64(size_t depth, const double *restrict a, size_t a_row, s
     vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
     vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
     vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
-    for (size_t k = 0; k < depth; ++k) {
+    const double *restrict a0 = a[0];
+    const double *restrict a1 = a[1];
+    const double *restrict a2 = a[2];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
-        const vec_f64 a0 = K_f64(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        s0_2 += a0 * w2;
-        const vec_f64 a1 = K_f64(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        s1_2 += a1 * w2;
-        const vec_f64 a2 = K_f64(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        s2_1 += a2 * w1;
-        s2_2 += a2 * w2;
-        a += a_depth;
+        const vec_f64 v0 = K_f64(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        s0_2 += v0 * w2;
+        const vec_f64 v1 = K_f64(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        s1_2 += v1 * w2;
+        const vec_f64 v2 = K_f64(a2[k]);
+        s2_0 += v2 * w0;
+        s2_1 += v2 * w1;
+        s2_2 += v2 * w2;
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -3337,7 +3499,7 @@ static void tile_3x3_f64(size_t depth, const double *restrict a, size_t a_row, s
     storeu_f64(sums + 2 * sums_row + 2 * LANES_f64, s2_2);
 }
 
-static void tile_3x4_f64(size_t depth, const double *restrict a, size_t a_row, size_t a_depth,
+static void tile_3x4_f64(size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
     vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
@@ -3352,27 +3514,29 @@ static void tile_3x4_f64(size_t depth, const double *restrict a, size_t a_row, s
     vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
     vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
     vec_f64 s2_3 = loadu_f64(sums + 2 * sums_row + 3 * LANES_f64);
-    for (size_t k = 0; k < depth; ++k) {
+    const double *restrict a0 = a[0];
+    const double *restrict a1 = a[1];
+    const double *restrict a2 = a[2];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 w3 = loadu_f64(panel + 3 * LANES_f64);
-        const vec_f64 a0 = K_f64(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        s0_2 += a0 * w2;
-        s0_3 += a0 * w3;
-        const vec_f64 a1 = K_f64(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        s1_2 += a1 * w2;
-        s1_3 += a1 * w3;
-        const vec_f64 a2 = K_f64(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        s2_1 += a2 * w1;
-        s2_2 += a2 * w2;
-        s2_3 += a2 * w3;
-        a += a_depth;
+        const vec_f64 v0 = K_f64(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        s0_2 += v0 * w2;
+        s0_3 += v0 * w3;
+        const vec_f64 v1 = K_f64(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        s1_2 += v1 * w2;
+        s1_3 += v1 * w3;
+        const vec_f64 v2 = K_f64(a2[k]);
+        s2_0 += v2 * w0;
+        s2_1 += v2 * w1;
+        s2_2 += v2 * w2;
+        s2_3 += v2 * w3;
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -3391,24 +3555,27 @@ static void tile_3x4_f64(size_t depth, const double *restrict a, size_t a_row, s
 
 #endif
 #if TILE_ROWS >= 4
-static void tile_4x1_f64(size_t depth, const double *restrict a, size_t a_row, size_t a_depth,
+static void tile_4x1_f64(size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
     vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
     vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
     vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
     vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    for (size_t k = 0; k < depth; ++k) {
+    const double *restrict a0 = a[0];
+    const double *restrict a1 = a[1];
+    const double *restrict a2 = a[2];
+    const double *restrict a3 = a[3];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
-        const vec_f64 a0 = K_f64(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        const vec_f64 a1 = K_f64(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        const vec_f64 a2 = K_f64(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        const vec_f64 a3 = K_f64(a[3 * a_row]);
-        s3_0 += a3 * w0;
-        a += a_depth;
+        const vec_f64 v0 = K_f64(a0[k]);
+        s0_0 += v0 * w0;
+        const vec_f64 v1 = K_f64(a1[k]);
+        s1_0 += v1 * w0;
+        const vec_f64 v2 = K_f64(a2[k]);
+        s2_0 += v2 * w0;
+        const vec_f64 v3 = K_f64(a3[k]);
+        s3_0 += v3 * w0;
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -3417,7 +3584,7 @@ static void tile_4x1_f64(size_t depth, const double *restrict a, size_t a_row, s
     storeu_f64(sums + 3 * sums_row + 0 * LANES_f64, s3_0);
 }
 
-static void tile_4x2_f64(size_t depth, const double *restrict a, size_t a_row, size_t a_depth,
+static void tile_4x2_f64(size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
     vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
@@ -3428,22 +3595,25 @@ static void tile_4x2_f64(size_t depth, const double *restrict a, size_t a_row, s
     vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
     vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
     vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
-    for (size_t k = 0; k < depth; ++k) {
+    const double *restrict a0 = a[0];
+    const double *restrict a1 = a[1];
+    const double *restrict a2 = a[2];
+    const double *restrict a3 = a[3];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
-        const vec_f64 a0 = K_f64(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        const vec_f64 a1 = K_f64(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        const vec_f64 a2 = K_f64(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        s2_1 += a2 * w1;
-        const vec_f64 a3 = K_f64(a[3 * a_row]);
-        s3_0 += a3 * w0;
-        s3_1 += a3 * w1;
-        a += a_depth;
+        const vec_f64 v0 = K_f64(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        const vec_f64 v1 = K_f64(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        const vec_f64 v2 = K_f64(a2[k]);
+        s2_0 += v2 * w0;
+        s2_1 += v2 * w1;
+        const vec_f64 v3 = K_f64(a3[k]);
+        s3_0 += v3 * w0;
+        s3_1 += v3 * w1;
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -3456,7 +3626,7 @@ static void tile_4x2_f64(size_t depth, const double *restrict a, size_t a_row, s
     storeu_f64(sums + 3 * sums_row + 1 * LANES_f64, s3_1);
 }
 
-static void tile_4x3_f64(size_t depth, const double *restrict a, size_t a_row, size_t a_depth,
+static void tile_4x3_f64(size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
     vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
@@ -3471,27 +3641,30 @@ static void tile_4x3_f64(size_t depth, const double *restrict a, size_t a_row, s
     vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
     vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
     vec_f64 s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
-    for (size_t k = 0; k < depth; ++k) {
+    const double *restrict a0 = a[0];
+    const double *restrict a1 = a[1];
+    const double *restrict a2 = a[2];
+    const double *restrict a3 = a[3];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
-        const vec_f64 a0 = K_f64(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        s0_2 += a0 * w2;
-        const vec_f64 a1 = K_f64(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        s1_2 += a1 * w2;
-        const vec_f64 a2 = K_f64(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        s2_1 += a2 * w1;
-        s2_2 += a2 * w2;
-        const vec_f64 a3 = K_f64(a[3 * a_row]);
-        s3_0 += a3 * w0;
-        s3_1 += a3 * w1;
-        s3_2 += a3 * w2;
-        a += a_depth;
+        const vec_f64 v0 = K_f64(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        s0_2 += v0 * w2;
+        const vec_f64 v1 = K_f64(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        s1_2 += v1 * w2;
+        const vec_f64 v2 = K_f64(a2[k]);
+        s2_0 += v2 * w0;
+        s2_1 += v2 * w1;
+        s2_2 += v2 * w2;
+        const vec_f64 v3 = K_f64(a3[k]);
+        s3_0 += v3 * w0;
+        s3_1 += v3 * w1;
+        s3_2 += v3 * w2;
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -3508,7 +3681,7 @@ static void tile_4x3_f64(size_t depth, const double *restrict a, size_t a_row, s
     storeu_f64(sums + 3 * sums_row + 2 * LANES_f64, s3_2);
 }
 
-static void tile_4x4_f64(size_t depth, const double *restrict a, size_t a_row, size_t a_depth,
+static void tile_4x4_f64(size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
     vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
@@ -3527,32 +3700,35 @@ static void tile_4x4_f64(size_t depth, const double *restrict a, size_t a_row, s
     vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
     vec_f64 s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
     vec_f64 s3_3 = loadu_f64(sums + 3 * sums_row + 3 * LANES_f64);
-    for (size_t k = 0; k < depth; ++k) {
+    const double *restrict a0 = a[0];
+    const double *restrict a1 = a[1];
+    const double *restrict a2 = a[2];
+    const double *restrict a3 = a[3];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 w3 = loadu_f64(panel + 3 * LANES_f64);
-        const vec_f64 a0 = K_f64(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        s0_2 += a0 * w2;
-        s0_3 += a0 * w3;
-        const vec_f64 a1 = K_f64(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        s1_2 += a1 * w2;
-        s1_3 += a1 * w3;
-        const vec_f64 a2 = K_f64(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        s2_1 += a2 * w1;
-        s2_2 += a2 * w2;
-        s2_3 += a2 * w3;
-        const vec_f64 a3 = K_f64(a[3 * a_row]);
-        s3_0 += a3 * w0;
-        s3_1 += a3 * w1;
-        s3_2 += a3 * w2;
-        s3_3 += a3 * w3;
-        a += a_depth;
+        const vec_f64 v0 = K_f64(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        s0_2 += v0 * w2;
+        s0_3 += v0 * w3;
+        const vec_f64 v1 = K_f64(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        s1_2 += v1 * w2;
+        s1_3 += v1 * w3;
+        const vec_f64 v2 = K_f64(a2[k]);
+        s2_0 += v2 * w0;
+        s2_1 += v2 * w1;
+        s2_2 += v2 * w2;
+        s2_3 += v2 * w3;
+        const vec_f64 v3 = K_f64(a3[k]);
+        s3_0 += v3 * w0;
+        s3_1 += v3 * w1;
+        s3_2 += v3 * w2;
+        s3_3 += v3 * w3;
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -3575,7 +3751,7 @@ static void tile_4x4_f64(size_t depth, const double *restrict a, size_t a_row, s
 
 #endif
 #if TILE_ROWS >= 5
-static void tile_5x1_f64(size_t depth, const double *restrict a, size_t a_row, size_t a_depth,
+static void tile_5x1_f64(size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
     vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
@@ -3583,19 +3759,23 @@ static void tile_5x1_f64(size_t depth, const double *restrict a, size_t a_row, s
     vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
     vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
     vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
-    for (size_t k = 0; k < depth; ++k) {
+    const double *restrict a0 = a[0];
+    const double *restrict a1 = a[1];
+    const double *restrict a2 = a[2];
+    const double *restrict a3 = a[3];
+    const double *restrict a4 = a[4];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
-        const vec_f64 a0 = K_f64(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        const vec_f64 a1 = K_f64(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        const vec_f64 a2 = K_f64(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        const vec_f64 a3 = K_f64(a[3 * a_row]);
-        s3_0 += a3 * w0;
-        const vec_f64 a4 = K_f64(a[4 * a_row]);
-        s4_0 += a4 * w0;
-        a += a_depth;
+        const vec_f64 v0 = K_f64(a0[k]);
+        s0_0 += v0 * w0;
+        const vec_f64 v1 = K_f64(a1[k]);
+        s1_0 += v1 * w0;
+        const vec_f64 v2 = K_f64(a2[k]);
+        s2_0 += v2 * w0;
+        const vec_f64 v3 = K_f64(a3[k]);
+        s3_0 += v3 * w0;
+        const vec_f64 v4 = K_f64(a4[k]);
+        s4_0 += v4 * w0;
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -3605,7 +3785,7 @@ static void tile_5x1_f64(size_t depth, const double *restrict a, size_t a_row, s
     storeu_f64(sums + 4 * sums_row + 0 * LANES_f64, s4_0);
 }
 
-static void tile_5x2_f64(size_t depth, const double *restrict a, size_t a_row, size_t a_depth,
+static void tile_5x2_f64(size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
     vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
@@ -3618,25 +3798,29 @@ static void tile_5x2_f64(size_t depth, const double *restrict a, size_t a_row, s
     vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
     vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
     vec_f64 s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
-    for (size_t k = 0; k < depth; ++k) {
+    const double *restrict a0 = a[0];
+    const double *restrict a1 = a[1];
+    const double *restrict a2 = a[2];
+    const double *restrict a3 = a[3];
+    const double *restrict a4 = a[4];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
-        const vec_f64 a0 = K_f64(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        const vec_f64 a1 = K_f64(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        const vec_f64 a2 = K_f64(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        s2_1 += a2 * w1;
-        const vec_f64 a3 = K_f64(a[3 * a_row]);
-        s3_0 += a3 * w0;
-        s3_1 += a3 * w1;
-        const vec_f64 a4 = K_f64(a[4 * a_row]);
-        s4_0 += a4 * w0;
-        s4_1 += a4 * w1;
-        a += a_depth;
+        const vec_f64 v0 = K_f64(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        const vec_f64 v1 = K_f64(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        const vec_f64 v2 = K_f64(a2[k]);
+        s2_0 += v2 * w0;
+        s2_1 += v2 * w1;
+        const vec_f64 v3 = K_f64(a3[k]);
+        s3_0 += v3 * w0;
+        s3_1 += v3 * w1;
+        const vec_f64 v4 = K_f64(a4[k]);
+        s4_0 += v4 * w0;
+        s4_1 += v4 * w1;
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -3651,7 +3835,7 @@ static void tile_5x2_f64(size_t depth, const double *restrict a, size_t a_row, s
     storeu_f64(sums + 4 * sums_row + 1 * LANES_f64, s4_1);
 }
 
-static void tile_5x3_f64(size_t depth, const double *restrict a, size_t a_row, size_t a_depth,
+static void tile_5x3_f64(size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
     vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
@@ -3669,31 +3853,35 @@ static void tile_5x3_f64(size_t depth, const double *restrict a, size_t a_row, s
     vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
     vec_f64 s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
     vec_f64 s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
-    for (size_t k = 0; k < depth; ++k) {
+    const double *restrict a0 = a[0];
+    const double *restrict a1 = a[1];
+    const double *restrict a2 = a[2];
+    const double *restrict a3 = a[3];
+    const double *restrict a4 = a[4];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
-        const vec_f64 a0 = K_f64(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        s0_2 += a0 * w2;
-        const vec_f64 a1 = K_f64(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        s1_2 += a1 * w2;
-        const vec_f64 a2 = K_f64(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        s2_1 += a2 * w1;
-        s2_2 += a2 * w2;
-        const vec_f64 a3 = K_f64(a[3 * a_row]);
-        s3_0 += a3 * w0;
-        s3_1 += a3 * w1;
-        s3_2 += a3 * w2;
-        const vec_f64 a4 = K_f64(a[4 * a_row]);
-        s4_0 += a4 * w0;
-        s4_1 += a4 * w1;
-        s4_2 += a4 * w2;
-        a += a_depth;
+        const vec_f64 v0 = K_f64(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        s0_2 += v0 * w2;
+        const vec_f64 v1 = K_f64(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        s1_2 += v1 * w2;
+        const vec_f64 v2 = K_f64(a2[k]);
+        s2_0 += v2 * w0;
+        s2_1 += v2 * w1;
+        s2_2 += v2 * w2;
+        const vec_f64 v3 = K_f64(a3[k]);
+        s3_0 += v3 * w0;
+        s3_1 += v3 * w1;
+        s3_2 += v3 * w2;
+        const vec_f64 v4 = K_f64(a4[k]);
+        s4_0 += v4 * w0;
+        s4_1 += v4 * w1;
+        s4_2 += v4 * w2;
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -3713,7 +3901,7 @@ static void tile_5x3_f64(size_t depth, const double *restrict a, size_t a_row, s
     storeu_f64(sums + 4 * sums_row + 2 * LANES_f64, s4_2);
 }
 
-static void tile_5x4_f64(size_t depth, const double *restrict a, size_t a_row, size_t a_depth,
+static void tile_5x4_f64(size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
     vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
@@ -3736,37 +3924,41 @@ static void tile_5x4_f64(size_t depth, const double *restrict a, size_t a_row, s
     vec_f64 s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
     vec_f64 s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
     vec_f64 s4_3 = loadu_f64(sums + 4 * sums_row + 3 * LANES_f64);
-    for (size_t k = 0; k < depth; ++k) {
+    const double *restrict a0 = a[0];
+    const double *restrict a1 = a[1];
+    const double *restrict a2 = a[2];
+    const double *restrict a3 = a[3];
+    const double *restrict a4 = a[4];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 w3 = loadu_f64(panel + 3 * LANES_f64);
-        const vec_f64 a0 = K_f64(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        s0_2 += a0 * w2;
-        s0_3 += a0 * w3;
-        const vec_f64 a1 = K_f64(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        s1_2 += a1 * w2;
-        s1_3 += a1 * w3;
-        const vec_f64 a2 = K_f64(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        s2_1 += a2 * w1;
-        s2_2 += a2 * w2;
-        s2_3 += a2 * w3;
-        const vec_f64 a3 = K_f64(a[3 * a_row]);
-        s3_0 += a3 * w0;
-        s3_1 += a3 * w1;
-        s3_2 += a3 * w2;
-        s3_3 += a3 * w3;
-        const vec_f64 a4 = K_f64(a[4 * a_row]);
-        s4_0 += a4 * w0;
-        s4_1 += a4 * w1;
-        s4_2 += a4 * w2;
-        s4_3 += a4 * w3;
-        a += a_depth;
+        const vec_f64 v0 = K_f64(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        s0_2 += v0 * w2;
+        s0_3 += v0 * w3;
+        const vec_f64 v1 = K_f64(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        s1_2 += v1 * w2;
+        s1_3 += v1 * w3;
+        const vec_f64 v2 = K_f64(a2[k]);
+        s2_0 += v2 * w0;
+        s2_1 += v2 * w1;
+        s2_2 += v2 * w2;
+        s2_3 += v2 * w3;
+        const vec_f64 v3 = K_f64(a3[k]);
+        s3_0 += v3 * w0;
+        s3_1 += v3 * w1;
+        s3_2 += v3 * w2;
+        s3_3 += v3 * w3;
+        const vec_f64 v4 = K_f64(a4[k]);
+        s4_0 += v4 * w0;
+        s4_1 += v4 * w1;
+        s4_2 += v4 * w2;
+        s4_3 += v4 * w3;
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -3793,7 +3985,7 @@ static void tile_5x4_f64(size_t depth, const double *restrict a, size_t a_row, s
 
 #endif
 #if TILE_ROWS >= 6
-static void tile_6x1_f64(size_t depth, const double *restrict a, size_t a_row, size_t a_depth,
+static void tile_6x1_f64(size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
     vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
@@ -3802,21 +3994,26 @@ static void tile_6x1_f64(size_t depth, const double *restrict a, size_t a_row, s
     vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
     vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
     vec_f64 s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
-    for (size_t k = 0; k < depth; ++k) {
+    const double *restrict a0 = a[0];
+    const double *restrict a1 = a[1];
+    const double *restrict a2 = a[2];
+    const double *restrict a3 = a[3];
+    const double *restrict a4 = a[4];
+    const double *restrict a5 = a[5];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
-        const vec_f64 a0 = K_f64(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        const vec_f64 a1 = K_f64(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        const vec_f64 a2 = K_f64(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        const vec_f64 a3 = K_f64(a[3 * a_row]);
-        s3_0 += a3 * w0;
-        const vec_f64 a4 = K_f64(a[4 * a_row]);
-        s4_0 += a4 * w0;
-        const vec_f64 a5 = K_f64(a[5 * a_row]);
-        s5_0 += a5 * w0;
-        a += a_depth;
+        const vec_f64 v0 = K_f64(a0[k]);
+        s0_0 += v0 * w0;
+        const vec_f64 v1 = K_f64(a1[k]);
+        s1_0 += v1 * w0;
+        const vec_f64 v2 = K_f64(a2[k]);
+        s2_0 += v2 * w0;
+        const vec_f64 v3 = K_f64(a3[k]);
+        s3_0 += v3 * w0;
+        const vec_f64 v4 = K_f64(a4[k]);
+        s4_0 += v4 * w0;
+        const vec_f64 v5 = K_f64(a5[k]);
+        s5_0 += v5 * w0;
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -3827,7 +4024,7 @@ static void tile_6x1_f64(size_t depth, const double *restrict a, size_t a_row, s
     storeu_f64(sums + 5 * sums_row + 0 * LANES_f64, s5_0);
 }
 
-static void tile_6x2_f64(size_t depth, const double *restrict a, size_t a_row, size_t a_depth,
+static void tile_6x2_f64(size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
     vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
@@ -3842,28 +4039,33 @@ static void tile_6x2_f64(size_t depth, const double *restrict a, size_t a_row, s
     vec_f64 s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
     vec_f64 s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
     vec_f64 s5_1 = loadu_f64(sums + 5 * sums_row + 1 * LANES_f64);
-    for (size_t k = 0; k < depth; ++k) {
+    const double *restrict a0 = a[0];
+    const double *restrict a1 = a[1];
+    const double *restrict a2 = a[2];
+    const double *restrict a3 = a[3];
+    const double *restrict a4 = a[4];
+    const double *restrict a5 = a[5];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
-        const vec_f64 a0 = K_f64(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        const vec_f64 a1 = K_f64(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        const vec_f64 a2 = K_f64(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        s2_1 += a2 * w1;
-        const vec_f64 a3 = K_f64(a[3 * a_row]);
-        s3_0 += a3 * w0;
-        s3_1 += a3 * w1;
-        const vec_f64 a4 = K_f64(a[4 * a_row]);
-        s4_0 += a4 * w0;
-        s4_1 += a4 * w1;
-        const vec_f64 a5 = K_f64(a[5 * a_row]);
-        s5_0 += a5 * w0;
-        s5_1 += a5 * w1;
-        a += a_depth;
+        const vec_f64 v0 = K_f64(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        const vec_f64 v1 = K_f64(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        const vec_f64 v2 = K_f64(a2[k]);
+        s2_0 += v2 * w0;
+        s2_1 += v2 * w1;
+        const vec_f64 v3 = K_f64(a3[k]);
+        s3_0 += v3 * w0;
+        s3_1 += v3 * w1;
+        const vec_f64 v4 = K_f64(a4[k]);
+        s4_0 += v4 * w0;
+        s4_1 += v4 * w1;
+        const vec_f64 v5 = K_f64(a5[k]);
+        s5_0 += v5 * w0;
+        s5_1 += v5 * w1;
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -3880,7 +4082,7 @@ static void tile_6x2_f64(size_t depth, const double *restrict a, size_t a_row, s
     storeu_f64(sums + 5 * sums_row + 1 * LANES_f64, s5_1);
 }
 
-static void tile_6x3_f64(size_t depth, const double *restrict a, size_t a_row, size_t a_depth,
+static void tile_6x3_f64(size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
     vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
@@ -3901,35 +4103,40 @@ static void tile_6x3_f64(size_t depth, const double *restrict a, size_t a_row, s
     vec_f64 s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
     vec_f64 s5_1 = loadu_f64(sums + 5 * sums_row + 1 * LANES_f64);
     vec_f64 s5_2 = loadu_f64(sums + 5 * sums_row + 2 * LANES_f64);
-    for (size_t k = 0; k < depth; ++k) {
+    const double *restrict a0 = a[0];
+    const double *restrict a1 = a[1];
+    const double *restrict a2 = a[2];
+    const double *restrict a3 = a[3];
+    const double *restrict a4 = a[4];
+    const double *restrict a5 = a[5];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
-        const vec_f64 a0 = K_f64(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        s0_2 += a0 * w2;
-        const vec_f64 a1 = K_f64(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        s1_2 += a1 * w2;
-        const vec_f64 a2 = K_f64(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        s2_1 += a2 * w1;
-        s2_2 += a2 * w2;
-        const vec_f64 a3 = K_f64(a[3 * a_row]);
-        s3_0 += a3 * w0;
-        s3_1 += a3 * w1;
-        s3_2 += a3 * w2;
-        const vec_f64 a4 = K_f64(a[4 * a_row]);
-        s4_0 += a4 * w0;
-        s4_1 += a4 * w1;
-        s4_2 += a4 * w2;
-        const vec_f64 a5 = K_f64(a[5 * a_row]);
-        s5_0 += a5 * w0;
-        s5_1 += a5 * w1;
-        s5_2 += a5 * w2;
-        a += a_depth;
+        const vec_f64 v0 = K_f64(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        s0_2 += v0 * w2;
+        const vec_f64 v1 = K_f64(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        s1_2 += v1 * w2;
+        const vec_f64 v2 = K_f64(a2[k]);
+        s2_0 += v2 * w0;
+        s2_1 += v2 * w1;
+        s2_2 += v2 * w2;
+        const vec_f64 v3 = K_f64(a3[k]);
+        s3_0 += v3 * w0;
+        s3_1 += v3 * w1;
+        s3_2 += v3 * w2;
+        const vec_f64 v4 = K_f64(a4[k]);
+        s4_0 += v4 * w0;
+        s4_1 += v4 * w1;
+        s4_2 += v4 * w2;
+        const vec_f64 v5 = K_f64(a5[k]);
+        s5_0 += v5 * w0;
+        s5_1 += v5 * w1;
+        s5_2 += v5 * w2;
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -3952,7 +4159,7 @@ static void tile_6x3_f64(size_t depth, const double *restrict a, size_t a_row, s
     storeu_f64(sums + 5 * sums_row + 2 * LANES_f64, s5_2);
 }
 
-static void tile_6x4_f64(size_t depth, const double *restrict a, size_t a_row, size_t a_depth,
+static void tile_6x4_f64(size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
     vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
@@ -3979,42 +4186,47 @@ static void tile_6x4_f64(size_t depth, const double *restrict a, size_t a_row, s
     vec_f64 s5_1 = loadu_f64(sums + 5 * sums_row + 1 * LANES_f64);
     vec_f64 s5_2 = loadu_f64(sums + 5 * sums_row + 2 * LANES_f64);
     vec_f64 s5_3 = loadu_f64(sums + 5 * sums_row + 3 * LANES_f64);
-    for (size_t k = 0; k < depth; ++k) {
+    const double *restrict a0 = a[0];
+    const double *restrict a1 = a[1];
+    const double *restrict a2 = a[2];
+    const double *restrict a3 = a[3];
+    const double *restrict a4 = a[4];
+    const double *restrict a5 = a[5];
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 w3 = loadu_f64(panel + 3 * LANES_f64);
-        const vec_f64 a0 = K_f64(a[0 * a_row]);
-        s0_0 += a0 * w0;
-        s0_1 += a0 * w1;
-        s0_2 += a0 * w2;
-        s0_3 += a0 * w3;
-        const vec_f64 a1 = K_f64(a[1 * a_row]);
-        s1_0 += a1 * w0;
-        s1_1 += a1 * w1;
-        s1_2 += a1 * w2;
-        s1_3 += a1 * w3;
-        const vec_f64 a2 = K_f64(a[2 * a_row]);
-        s2_0 += a2 * w0;
-        s2_1 += a2 * w1;
-        s2_2 += a2 * w2;
-        s2_3 += a2 * w3;
-        const vec_f64 a3 = K_f64(a[3 * a_row]);
-        s3_0 += a3 * w0;
-        s3_1 += a3 * w1;
-        s3_2 += a3 * w2;
-        s3_3 += a3 * w3;
-        const vec_f64 a4 = K_f64(a[4 * a_row]);
-        s4_0 += a4 * w0;
-        s4_1 += a4 * w1;
-        s4_2 += a4 * w2;
-        s4_3 += a4 * w3;
-        const vec_f64 a5 = K_f64(a[5 * a_row]);
-        s5_0 += a5 * w0;
-        s5_1 += a5 * w1;
-        s5_2 += a5 * w2;
-        s5_3 += a5 * w3;
-        a += a_depth;
+        const vec_f64 v0 = K_f64(a0[k]);
+        s0_0 += v0 * w0;
+        s0_1 += v0 * w1;
+        s0_2 += v0 * w2;
+        s0_3 += v0 * w3;
+        const vec_f64 v1 = K_f64(a1[k]);
+        s1_0 += v1 * w0;
+        s1_1 += v1 * w1;
+        s1_2 += v1 * w2;
+        s1_3 += v1 * w3;
+        const vec_f64 v2 = K_f64(a2[k]);
+        s2_0 += v2 * w0;
+        s2_1 += v2 * w1;
+        s2_2 += v2 * w2;
+        s2_3 += v2 * w3;
+        const vec_f64 v3 = K_f64(a3[k]);
+        s3_0 += v3 * w0;
+        s3_1 += v3 * w1;
+        s3_2 += v3 * w2;
+        s3_3 += v3 * w3;
+        const vec_f64 v4 = K_f64(a4[k]);
+        s4_0 += v4 * w0;
+        s4_1 += v4 * w1;
+        s4_2 += v4 * w2;
+        s4_3 += v4 * w3;
+        const vec_f64 v5 = K_f64(a5[k]);
+        s5_0 += v5 * w0;
+        s5_1 += v5 * w1;
+        s5_2 += v5 * w2;
+        s5_3 += v5 * w3;
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -4045,7 +4257,7 @@ static void tile_6x4_f64(size_t depth, const double *restrict a, size_t a_row, s
 
 #endif
 /* sums[i][j] += a[i][k] * panel[k][j] for height rows, depth products, and columns vectors of units. */
-static void accumulate_f64(size_t height, size_t columns, size_t depth, const double *a, size_t a_row, size_t a_depth,
+static void accumulate_f64(size_t height, size_t columns, size_t depth, const double *const *a, size_t a_depth,
                        const double *panel, size_t panel_row, double *sums, size_t sums_row)
 {
     size_t width;
@@ -4058,86 +4270,86 @@ static void accumulate_f64(size_t height, size_t columns, size_t depth, const do
         switch (height * 8 + width) {
 #if TILE_ROWS >= 1
         case 1 * 8 + 1:
-            tile_1x1_f64(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_1x1_f64(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 1 * 8 + 2:
-            tile_1x2_f64(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_1x2_f64(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 1 * 8 + 3:
-            tile_1x3_f64(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_1x3_f64(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 1 * 8 + 4:
-            tile_1x4_f64(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_1x4_f64(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 2
         case 2 * 8 + 1:
-            tile_2x1_f64(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_2x1_f64(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 2 * 8 + 2:
-            tile_2x2_f64(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_2x2_f64(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 2 * 8 + 3:
-            tile_2x3_f64(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_2x3_f64(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 2 * 8 + 4:
-            tile_2x4_f64(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_2x4_f64(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 3
         case 3 * 8 + 1:
-            tile_3x1_f64(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_3x1_f64(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 3 * 8 + 2:
-            tile_3x2_f64(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_3x2_f64(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 3 * 8 + 3:
-            tile_3x3_f64(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_3x3_f64(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 3 * 8 + 4:
-            tile_3x4_f64(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_3x4_f64(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 4
         case 4 * 8 + 1:
-            tile_4x1_f64(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_4x1_f64(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 4 * 8 + 2:
-            tile_4x2_f64(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_4x2_f64(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 4 * 8 + 3:
-            tile_4x3_f64(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_4x3_f64(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 4 * 8 + 4:
-            tile_4x4_f64(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_4x4_f64(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 5
         case 5 * 8 + 1:
-            tile_5x1_f64(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_5x1_f64(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 5 * 8 + 2:
-            tile_5x2_f64(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_5x2_f64(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 5 * 8 + 3:
-            tile_5x3_f64(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_5x3_f64(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 5 * 8 + 4:
-            tile_5x4_f64(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_5x4_f64(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 6
         case 6 * 8 + 1:
-            tile_6x1_f64(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_6x1_f64(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 6 * 8 + 2:
-            tile_6x2_f64(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_6x2_f64(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 6 * 8 + 3:
-            tile_6x3_f64(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_6x3_f64(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 6 * 8 + 4:
-            tile_6x4_f64(depth, a, a_row, a_depth, from, panel_row, into, sums_row);
+            tile_6x4_f64(depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
         default:
@@ -4244,8 +4456,11 @@ static void hoist_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_e
     for (size_t block = 0; block < blocks; ++block) {
         const size_t from = row_begin + share(row_end - row_begin, block, blocks);
         const size_t rows = row_begin + share(row_end - row_begin, block + 1, blocks) - from;
-        /* Tiles of about one height each; none is low. */
-        const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
+        size_t order[BLOCK_ROWS];
+        const size_t active = order_rows(dims, at->first, from, rows, order);
+        /* Tiles of about one height each, none is low; those of rows that have ended need no sums. */
+        const size_t runs = (active + TILE_ROWS - 1) / TILE_ROWS, idle_runs = (rows - active + TILE_ROWS - 1) / TILE_ROWS;
+        const size_t least = runs ? active / runs : 0, more = active - least * runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
         const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
@@ -4253,22 +4468,30 @@ static void hoist_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_e
             /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
             const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
-            for (size_t row0 = from, run = 0; run < runs; ++run) {
-                const size_t height = least + (run < more);
+            for (size_t row0 = 0, run = 0; run < runs + idle_runs; ++run) {
+                const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
+                const size_t height = run < runs ? least + (run < more) : lower;
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t i = tile0; i < tile1; ++i) {
+                for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
+                    const double *lines[TILE_ROWS];
                     /* x */
-                    accumulate_f64(height, 1 * vectors, dims->input, at->x + row0 * dims->input, dims->input, 1,
-                                   at->packed + at->layout.panel_hoist_1_1 + tile * (dims->input) * 1 * wide,
-                                   1 * wide, tile_sums, columns * LANES_f64);
+                    {
+                        for (size_t line = 0; line < height; ++line) {
+                            const size_t row = order[row0 + line];
+                            lines[line] = at->x + row * dims->input;
+                        }
+                        accumulate_f64(height, 1 * vectors, dims->input, lines, 1,
+                                       at->packed + at->layout.panel_hoist_1_1 + tile * (dims->input) * 1 * wide,
+                                       1 * wide, tile_sums, columns * LANES_f64);
+                    }
                 }
                 for (size_t line = 0; line < height; ++line) {
-                    const size_t row = row0 + line;
-                    const int idle = dims->lengths && idle_row(dims, at->first + row);
+                    const size_t row = order[row0 + line];
+                    const int idle = row0 + line >= active;
                     const double *const b_h_row = at->packed + at->layout.b_h;
                     double *const h_x_row = at->hoisted + row * dims->hidden;
                     for (size_t group = tile0 * vectors; group < tile1 * vectors && group * LANES_f64 < units; ++group) {
@@ -4300,8 +4523,11 @@ static void step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_en
     for (size_t block = 0; block < blocks; ++block) {
         const size_t from = row_begin + share(row_end - row_begin, block, blocks);
         const size_t rows = row_begin + share(row_end - row_begin, block + 1, blocks) - from;
-        /* Tiles of about one height each; none is low. */
-        const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
+        size_t order[BLOCK_ROWS];
+        const size_t active = order_rows(dims, at->first, from, rows, order);
+        /* Tiles of about one height each, none is low; those of rows that have ended need no sums. */
+        const size_t runs = (active + TILE_ROWS - 1) / TILE_ROWS, idle_runs = (rows - active + TILE_ROWS - 1) / TILE_ROWS;
+        const size_t least = runs ? active / runs : 0, more = active - least * runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
         const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
@@ -4309,22 +4535,30 @@ static void step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_en
             /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
             const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
-            for (size_t row0 = from, run = 0; run < runs; ++run) {
-                const size_t height = least + (run < more);
+            for (size_t row0 = 0, run = 0; run < runs + idle_runs; ++run) {
+                const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
+                const size_t height = run < runs ? least + (run < more) : lower;
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t i = tile0; i < tile1; ++i) {
+                for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
+                    const double *lines[TILE_ROWS];
                     /* h */
-                    accumulate_f64(height, 1 * vectors, dims->hidden, at->h_now + row0 * dims->hidden, dims->hidden, 1,
-                                   at->packed + at->layout.panel_step_1_1 + tile * (dims->hidden) * 1 * wide,
-                                   1 * wide, tile_sums, columns * LANES_f64);
+                    {
+                        for (size_t line = 0; line < height; ++line) {
+                            const size_t row = order[row0 + line];
+                            lines[line] = at->h_now + row * dims->hidden;
+                        }
+                        accumulate_f64(height, 1 * vectors, dims->hidden, lines, 1,
+                                       at->packed + at->layout.panel_step_1_1 + tile * (dims->hidden) * 1 * wide,
+                                       1 * wide, tile_sums, columns * LANES_f64);
+                    }
                 }
                 for (size_t line = 0; line < height; ++line) {
-                    const size_t row = row0 + line;
-                    const int idle = dims->lengths && idle_row(dims, at->first + row);
+                    const size_t row = order[row0 + line];
+                    const int idle = row0 + line >= active;
                     const double *const h_x_row = at->hoisted + row * dims->hidden;
                     const double *const h_row = at->h_now + row * dims->hidden;
                     double *const h_next_row = at->h_next + row * dims->hidden;
@@ -4360,8 +4594,11 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
     for (size_t block = 0; block < blocks; ++block) {
         const size_t from = row_begin + share(row_end - row_begin, block, blocks);
         const size_t rows = row_begin + share(row_end - row_begin, block + 1, blocks) - from;
-        /* Tiles of about one height each; none is low. */
-        const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
+        size_t order[BLOCK_ROWS];
+        const size_t active = order_rows(dims, at->first, from, rows, order);
+        /* Tiles of about one height each, none is low; those of rows that have ended need no sums. */
+        const size_t runs = (active + TILE_ROWS - 1) / TILE_ROWS, idle_runs = (rows - active + TILE_ROWS - 1) / TILE_ROWS;
+        const size_t least = runs ? active / runs : 0, more = active - least * runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
         const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
@@ -4369,26 +4606,40 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
             /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
             const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
-            for (size_t row0 = from, run = 0; run < runs; ++run) {
-                const size_t height = least + (run < more);
+            for (size_t row0 = 0, run = 0; run < runs + idle_runs; ++run) {
+                const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
+                const size_t height = run < runs ? least + (run < more) : lower;
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t i = tile0; i < tile1; ++i) {
+                for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
+                    const double *lines[TILE_ROWS];
                     /* x */
-                    accumulate_f64(height, 1 * vectors, dims->input, at->x + row0 * dims->input, dims->input, 1,
-                                   at->packed + at->layout.panel_hoist_1_1 + tile * (dims->input) * 1 * wide,
-                                   1 * wide, tile_sums, columns * LANES_f64);
+                    {
+                        for (size_t line = 0; line < height; ++line) {
+                            const size_t row = order[row0 + line];
+                            lines[line] = at->x + row * dims->input;
+                        }
+                        accumulate_f64(height, 1 * vectors, dims->input, lines, 1,
+                                       at->packed + at->layout.panel_hoist_1_1 + tile * (dims->input) * 1 * wide,
+                                       1 * wide, tile_sums, columns * LANES_f64);
+                    }
                     /* h */
-                    accumulate_f64(height, 1 * vectors, dims->hidden, at->h_now + row0 * dims->hidden, dims->hidden, 1,
-                                   at->packed + at->layout.panel_step_1_1 + tile * (dims->hidden) * 1 * wide,
-                                   1 * wide, tile_sums, columns * LANES_f64);
+                    {
+                        for (size_t line = 0; line < height; ++line) {
+                            const size_t row = order[row0 + line];
+                            lines[line] = at->h_now + row * dims->hidden;
+                        }
+                        accumulate_f64(height, 1 * vectors, dims->hidden, lines, 1,
+                                       at->packed + at->layout.panel_step_1_1 + tile * (dims->hidden) * 1 * wide,
+                                       1 * wide, tile_sums, columns * LANES_f64);
+                    }
                 }
                 for (size_t line = 0; line < height; ++line) {
-                    const size_t row = row0 + line;
-                    const int idle = dims->lengths && idle_row(dims, at->first + row);
+                    const size_t row = order[row0 + line];
+                    const int idle = row0 + line >= active;
                     const double *const b_h_row = at->packed + at->layout.b_h;
                     const double *const h_row = at->h_now + row * dims->hidden;
                     double *const h_next_row = at->h_next + row * dims->hidden;
@@ -4681,18 +4932,17 @@ int rnn_f64_step(const rnn_dims *dims, const double *packed, const double *x, do
     return rnn_f64_infer(&one, packed, x, state, y, state, workspace, 0, 1, NULL);
 }
 
-/* Rows of the right side as a panel, [tile][row][TILE_COLUMNS][lane]; rows beyond their length are zero. */
-static void pack_right_f64(const rnn_dims *dims, size_t first, size_t rows, const double *from, size_t stride,
-                       size_t width, double *panel)
+/* The rows of the right side in an order, as a panel: [tile][row][TILE_COLUMNS][lane]. */
+static void pack_right_f64(size_t rows, const size_t *order, const double *from, size_t stride, size_t width,
+                       double *panel)
 {
     const size_t wide = TILE_COLUMNS * LANES_f64;
     for (size_t unit = 0; unit < width; unit += wide) {
         for (size_t row = 0; row < rows; ++row) {
-            const int idle = dims->lengths && idle_row(dims, first + row);
-            const double *const source = from + row * stride + unit;
+            const double *const source = from + order[row] * stride + unit;
             for (size_t i = 0; i < wide; i += LANES_f64) {
                 const size_t count = unit + i < width ? width - unit - i : 0;
-                storeu_f64(panel + i, idle || !count ? K_f64(0) : load_f64(source + (count ? i : 0), count));
+                storeu_f64(panel + i, count ? load_f64(source + i, count) : K_f64(0));
             }
             panel += wide;
         }
@@ -4701,14 +4951,15 @@ static void pack_right_f64(const rnn_dims *dims, size_t first, size_t rows, cons
 
 /* Columns of the left side, between begin[0], begin[1], …: [tile][row][TILE_ROWS]. A row is read once for all these tiles,
    so that each of its cache lines is fetched once. */
-static void pack_left_f64(size_t rows, const double *from, size_t stride, const size_t *begin, size_t tiles, double *block)
+static void pack_left_f64(size_t rows, const size_t *order, const double *from, size_t stride, const size_t *begin,
+                      size_t tiles, double *block)
 {
     for (size_t row = 0; row < rows; ++row)
         for (size_t tile = 0; tile < tiles; ++tile) {
-            const double *const source = from + row * stride + begin[tile];
+            const double *const source = from + order[row] * stride + begin[tile];
             double *const to = block + (tile * rows + row) * TILE_ROWS;
             const size_t count = begin[tile + 1] - begin[tile];
-            SYMRNN_PREFETCH(source + (row + 8 < rows ? 8 * stride : 0));
+            SYMRNN_PREFETCH(from + order[row + 8 < rows ? row + 8 : row] * stride + begin[tile]);
             if (count == TILE_ROWS)
                 for (size_t i = 0; i < TILE_ROWS; i += LANES_f64)
                     store_f64(to + i, load_f64(source + i, TILE_ROWS - i), TILE_ROWS - i);
@@ -4735,17 +4986,19 @@ static void add_outer_f64(size_t rows, const double *block, const size_t *begin,
         const size_t count = to->width - unit < wide ? to->width - unit : wide;
         for (size_t tile = 0; tile < tiles; ++tile) {
             const size_t high = begin[tile + 1] - begin[tile];
-            const double *const left = block + tile * rows * TILE_ROWS, *const panel = to->panel + unit * rows;
+            const double *const panel = to->panel + unit * rows, *columns[TILE_ROWS];
+            for (size_t i = 0; i < high; ++i)
+                columns[i] = block + tile * rows * TILE_ROWS + i;
             double *const into = to->gradient + begin[tile] * to->row_stride + unit * to->column_stride;
             if (count == wide && to->column_stride == 1) {
                 for (size_t i = 0; i < (tile + 1 < tiles ? TILE_ROWS : 0); ++i)
                     for (size_t j = 0; j < wide; j += LANES_f64)
                         SYMRNN_PREFETCH(into + (high + i) * to->row_stride + j);
-                accumulate_f64(high, TILE_COLUMNS, rows, left, 1, TILE_ROWS, panel, wide, into, to->row_stride);
+                accumulate_f64(high, TILE_COLUMNS, rows, columns, TILE_ROWS, panel, wide, into, to->row_stride);
                 continue;
             }
             double sums[TILE_ROWS * TILE_COLUMNS * LANES_f64] = {0};
-            accumulate_f64(high, (count + LANES_f64 - 1) / LANES_f64, rows, left, 1, TILE_ROWS, panel, wide, sums, wide);
+            accumulate_f64(high, (count + LANES_f64 - 1) / LANES_f64, rows, columns, TILE_ROWS, panel, wide, sums, wide);
             for (size_t i = 0; i < high; ++i)
                 for (size_t j = 0; j < count; ++j)
                     into[i * to->row_stride + j * to->column_stride] += sums[i * wide + j];
@@ -4754,8 +5007,8 @@ static void add_outer_f64(size_t rows, const double *block, const size_t *begin,
 }
 
 /* The gradients of matrices with one left side; this part's rows of them. */
-static void add_outers_f64(size_t rows, const double *left, size_t left_stride, size_t height, const outer_f64 *outers,
-                       size_t count, double *block, size_t part, size_t parts)
+static void add_outers_f64(size_t rows, const size_t *order, const double *left, size_t left_stride, size_t height,
+                       const outer_f64 *outers, size_t count, double *block, size_t part, size_t parts)
 {
     const size_t tiles = (height + TILE_ROWS - 1) / TILE_ROWS, stop = share(tiles, part + 1, parts);
     for (size_t tile = share(tiles, part, parts); tile < stop; tile += LEFT_TILES) {
@@ -4763,15 +5016,15 @@ static void add_outers_f64(size_t rows, const double *left, size_t left_stride, 
         size_t begin[LEFT_TILES + 1];
         for (size_t i = 0; i <= count_tiles; ++i)
             begin[i] = share(height, tile + i, tiles);
-        pack_left_f64(rows, left, left_stride, begin, count_tiles, block);
+        pack_left_f64(rows, order, left, left_stride, begin, count_tiles, block);
         for (size_t i = 0; i < count; ++i)
             add_outer_f64(rows, block, begin, count_tiles, &outers[i]);
     }
 }
 
 /* gradient[j] += sum over rows of value[row][j]; this part's vectors of units. */
-static void add_rows_f64(size_t rows, const double *value, size_t stride, size_t width, double *gradient, size_t part,
-                     size_t parts)
+static void add_rows_f64(size_t rows, const size_t *order, const double *value, size_t stride, size_t width,
+                     double *gradient, size_t part, size_t parts)
 {
     const size_t groups = (width + LANES_f64 - 1) / LANES_f64, stop = share(groups, part + 1, parts);
     for (size_t group = share(groups, part, parts); group < stop; group += TILE_COLUMNS) {
@@ -4780,7 +5033,7 @@ static void add_rows_f64(size_t rows, const double *value, size_t stride, size_t
         vec_f64 total[TILE_COLUMNS] = {0};
         for (size_t row = 0; row < rows; ++row)
             for (size_t i = 0; i < wide; ++i)
-                total[i] += load_f64(from + row * stride + i * LANES_f64, width - (group + i) * LANES_f64);
+                total[i] += load_f64(from + order[row] * stride + i * LANES_f64, width - (group + i) * LANES_f64);
         for (size_t i = 0; i < wide; ++i) {
             const size_t unit = (group + i) * LANES_f64;
             store_f64(gradient + unit, load_f64(gradient + unit, width - unit) + total[i], width - unit);
@@ -4824,8 +5077,11 @@ static void back_1_f64(const backward_at_f64 *at, size_t row_begin, size_t row_e
     for (size_t block = 0; block < blocks; ++block) {
         const size_t from = row_begin + share(row_end - row_begin, block, blocks);
         const size_t rows = row_begin + share(row_end - row_begin, block + 1, blocks) - from;
-        /* Tiles of about one height each; none is low. */
-        const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
+        size_t order[BLOCK_ROWS];
+        const size_t active = order_rows(dims, at->first, from, rows, order);
+        /* Tiles of about one height each, none is low; those of rows that have ended need no sums. */
+        const size_t runs = (active + TILE_ROWS - 1) / TILE_ROWS, idle_runs = (rows - active + TILE_ROWS - 1) / TILE_ROWS;
+        const size_t least = runs ? active / runs : 0, more = active - least * runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
         const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
@@ -4833,23 +5089,30 @@ static void back_1_f64(const backward_at_f64 *at, size_t row_begin, size_t row_e
             /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
             const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
-            for (size_t row0 = from, run = 0; run < runs; ++run) {
-                const size_t height = least + (run < more);
+            for (size_t row0 = 0, run = 0; run < runs + idle_runs; ++run) {
+                const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
+                const size_t height = run < runs ? least + (run < more) : lower;
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t i = tile0; i < tile1; ++i) {
+                for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
+                    const double *lines[TILE_ROWS];
                     /* delta_h of the step before in this loop */
-                    if (at->delta_later)
-                    accumulate_f64(height, 1 * vectors, dims->hidden, at->delta_later + row0 * dims->hidden, dims->hidden, 1,
-                                   at->packed + at->layout.panel_back_1_1 + tile * (dims->hidden) * 1 * wide,
-                                   1 * wide, tile_sums, columns * LANES_f64);
+                    if (at->delta_later) {
+                        for (size_t line = 0; line < height; ++line) {
+                            const size_t row = order[row0 + line];
+                            lines[line] = at->delta_later + row * dims->hidden;
+                        }
+                        accumulate_f64(height, 1 * vectors, dims->hidden, lines, 1,
+                                       at->packed + at->layout.panel_back_1_1 + tile * (dims->hidden) * 1 * wide,
+                                       1 * wide, tile_sums, columns * LANES_f64);
+                    }
                 }
                 for (size_t line = 0; line < height; ++line) {
-                    const size_t row = row0 + line;
-                    const int idle = dims->lengths && idle_row(dims, at->first + row);
+                    const size_t row = order[row0 + line];
+                    const int idle = row0 + line >= active;
                     double *const carry_h_row = at->carry_h + row * dims->hidden;
                     const double *const dy_2_row = at->seed + row * dims->hidden;
                     const double *const h_next_row = at->h_next + row * dims->hidden;
@@ -4889,8 +5152,11 @@ static void initial_1_f64(const backward_at_f64 *at, size_t row_begin, size_t ro
     for (size_t block = 0; block < blocks; ++block) {
         const size_t from = row_begin + share(row_end - row_begin, block, blocks);
         const size_t rows = row_begin + share(row_end - row_begin, block + 1, blocks) - from;
-        /* Tiles of about one height each; none is low. */
-        const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
+        size_t order[BLOCK_ROWS];
+        const size_t active = order_rows(dims, NOT_MASKED, from, rows, order);
+        /* Tiles of about one height each, none is low; those of rows that have ended need no sums. */
+        const size_t runs = (active + TILE_ROWS - 1) / TILE_ROWS, idle_runs = (rows - active + TILE_ROWS - 1) / TILE_ROWS;
+        const size_t least = runs ? active / runs : 0, more = active - least * runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
         const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
@@ -4898,22 +5164,29 @@ static void initial_1_f64(const backward_at_f64 *at, size_t row_begin, size_t ro
             /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
             const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
-            for (size_t row0 = from, run = 0; run < runs; ++run) {
-                const size_t height = least + (run < more);
+            for (size_t row0 = 0, run = 0; run < runs + idle_runs; ++run) {
+                const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
+                const size_t height = run < runs ? least + (run < more) : lower;
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t i = tile0; i < tile1; ++i) {
+                for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
+                    const double *lines[TILE_ROWS];
                     /* delta_h of the step before in this loop */
-                    if (at->delta_later)
-                    accumulate_f64(height, 1 * vectors, dims->hidden, at->delta_later + row0 * dims->hidden, dims->hidden, 1,
-                                   at->packed + at->layout.panel_back_1_1 + tile * (dims->hidden) * 1 * wide,
-                                   1 * wide, tile_sums, columns * LANES_f64);
+                    if (at->delta_later) {
+                        for (size_t line = 0; line < height; ++line) {
+                            const size_t row = order[row0 + line];
+                            lines[line] = at->delta_later + row * dims->hidden;
+                        }
+                        accumulate_f64(height, 1 * vectors, dims->hidden, lines, 1,
+                                       at->packed + at->layout.panel_back_1_1 + tile * (dims->hidden) * 1 * wide,
+                                       1 * wide, tile_sums, columns * LANES_f64);
+                    }
                 }
                 for (size_t line = 0; line < height; ++line) {
-                    const size_t row = row0 + line;
+                    const size_t row = order[row0 + line];
                     const double *const carry_h_row = at->carry_h + row * dims->hidden;
                     double *const gradient_h_row = at->gradient_h + row * dims->hidden;
                     for (size_t group = tile0 * vectors; group < tile1 * vectors && group * LANES_f64 < units; ++group) {
@@ -4945,8 +5218,11 @@ static void deferred_1_f64(const backward_at_f64 *at, size_t row_begin, size_t r
     for (size_t block = 0; block < blocks; ++block) {
         const size_t from = row_begin + share(row_end - row_begin, block, blocks);
         const size_t rows = row_begin + share(row_end - row_begin, block + 1, blocks) - from;
-        /* Tiles of about one height each; none is low. */
-        const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
+        size_t order[BLOCK_ROWS];
+        const size_t active = order_rows(dims, at->first, from, rows, order);
+        /* Tiles of about one height each, none is low; those of rows that have ended need no sums. */
+        const size_t runs = (active + TILE_ROWS - 1) / TILE_ROWS, idle_runs = (rows - active + TILE_ROWS - 1) / TILE_ROWS;
+        const size_t least = runs ? active / runs : 0, more = active - least * runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
         const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
@@ -4954,22 +5230,30 @@ static void deferred_1_f64(const backward_at_f64 *at, size_t row_begin, size_t r
             /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
             const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
-            for (size_t row0 = from, run = 0; run < runs; ++run) {
-                const size_t height = least + (run < more);
+            for (size_t row0 = 0, run = 0; run < runs + idle_runs; ++run) {
+                const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
+                const size_t height = run < runs ? least + (run < more) : lower;
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t i = tile0; i < tile1; ++i) {
+                for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
+                    const double *lines[TILE_ROWS];
                     /* delta_h */
-                    accumulate_f64(height, 1 * vectors, dims->hidden, at->delta + row0 * dims->hidden, dims->hidden, 1,
-                                   at->packed + at->layout.panel_deferred_1_1 + tile * (dims->hidden) * 1 * wide,
-                                   1 * wide, tile_sums, columns * LANES_f64);
+                    {
+                        for (size_t line = 0; line < height; ++line) {
+                            const size_t row = order[row0 + line];
+                            lines[line] = at->delta + row * dims->hidden;
+                        }
+                        accumulate_f64(height, 1 * vectors, dims->hidden, lines, 1,
+                                       at->packed + at->layout.panel_deferred_1_1 + tile * (dims->hidden) * 1 * wide,
+                                       1 * wide, tile_sums, columns * LANES_f64);
+                    }
                 }
                 for (size_t line = 0; line < height; ++line) {
-                    const size_t row = row0 + line;
-                    const int idle = dims->lengths && idle_row(dims, at->first + row);
+                    const size_t row = order[row0 + line];
+                    const int idle = row0 + line >= active;
                     double *const gradient_x_row = at->gradient_x + row * dims->input;
                     for (size_t group = tile0 * vectors; group < tile1 * vectors && group * LANES_f64 < units; ++group) {
                         const size_t unit = group * LANES_f64, count = units - unit;
@@ -5107,17 +5391,18 @@ int rnn_f64_backward(const rnn_dims *dims, const double *packed, const double *x
     double *const panel_1 = workspace + layout.panel_1 + part * panel_numbers(dims->input, LANES_f64);
     double *const panel_2 = workspace + layout.panel_2 + part * panel_numbers(dims->hidden, LANES_f64);
     for (size_t row = 0; row < rows; row += CHUNK) {
-        const size_t count = rows - row < CHUNK ? rows - row : CHUNK;
-        pack_right_f64(dims, row, count, at.x + row * dims->input, dims->input, dims->input, panel_1);
-        pack_right_f64(dims, row, count, at.h_now + row * dims->hidden, dims->hidden, dims->hidden, panel_2);
+        size_t order[CHUNK];
+        const size_t count = order_rows(dims, row, 0, rows - row < CHUNK ? rows - row : CHUNK, order);
+        pack_right_f64(count, order, at.x + row * dims->input, dims->input, dims->input, panel_1);
+        pack_right_f64(count, order, at.h_now + row * dims->hidden, dims->hidden, dims->hidden, panel_2);
         {
             const outer_f64 outers[] = {
                 {panel_1, dims->input, grads->W_xh, dims->input, 1},
                 {panel_2, dims->hidden, grads->W_hh, dims->hidden, 1},
             };
-            add_outers_f64(count, at.delta + row * dims->hidden, dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
+            add_outers_f64(count, order, at.delta + row * dims->hidden, dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
-        add_rows_f64(count, at.delta + row * dims->hidden, dims->hidden, dims->hidden, grads->b_h, part, parts);
+        add_rows_f64(count, order, at.delta + row * dims->hidden, dims->hidden, dims->hidden, grads->b_h, part, parts);
     }
     return RNN_OK;
 }

@@ -49,8 +49,7 @@ class CSegment:
 
     Attributes:
         panel: field of the layout of packed weights.
-        source: C expression of the operand's row ``row0``.
-        stride: C expression: numbers from one row to the next.
+        source: C expression of the operand's row ``row``.
         depth: C expression: elements of the operands together.
         first: first accumulator of the stage that it feeds.
         count: how many accumulators.
@@ -61,7 +60,6 @@ class CSegment:
 
     panel: str
     source: str
-    stride: str
     depth: str
     first: int
     count: int
@@ -183,8 +181,7 @@ class _StageWriter:
                 seen.add(form.operand)
         return CSegment(
             f"panel_{self._stage.name}_{number}",
-            self._arrays.address(operands[0], place, "row0", later=later),
-            array.width,
+            self._arrays.address(operands[0], place, "row", later=later),
             total(sizes, self._names),
             first,
             len(forms),
