@@ -64,7 +64,7 @@
 
 const char *gru_abi(void)
 {
-    return "4bbbe4094a854b80bb0f6100ad59294a";
+    return "f222f76ef7536bf6f593c4ebb9050286";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -678,8 +678,11 @@ static inline vec_f32 power_2_f32(vec_f32 a)
 /* Numbers of a left side that are run over all units before the next rows are: about half of a second-level cache; and rows. */
 #define BLOCK_NUMBERS 131072
 #define BLOCK_ROWS 256
-#define PART_WORK 2000000
-#define STAGE_WORK 60000
+/* Nanoseconds, as measured on one machine: to have other threads take part in a call, for them to meet after a stage and to
+   fetch what others wrote there, and for a multiply-add, by the bytes of a number; twice that where tiles are not full. */
+#define START_NS 80000.0
+#define MEET_NS 500.0
+#define MULTIPLY_NS 0.005
 /* Numbers that are hoisted at a time. */
 #define HOISTED_NUMBERS 262144
 
@@ -2460,13 +2463,18 @@ int gru_f32_useful_parts(const gru_dims *dims, size_t most, size_t *size)
         return status;
     if (!size)
         return GRU_NULL;
-    /* Multiply-adds of a row in the loop. A part is worth its thread from PART_WORK of them on, and from STAGE_WORK in
-       each stage where parts meet after it: estimates, which no measurement has settled yet. */
-    const double step = (double)dims->rows * (double)(2 * dims->hidden * (dims->hidden) + 1 * dims->hidden * (dims->hidden));
-    const double limit = split_rows(dims, most) ? step * (double)dims->steps / PART_WORK
-                                                        : step / (STAGE_WORK * 2.0);
-    const size_t useful = limit < (double)most ? (size_t)limit : most;
-    *size = !SYMRNN_HAS_PARTS || useful < 1 ? 1 : useful < GRU_MOST_PARTS ? useful : GRU_MOST_PARTS;
+    const double step = (double)dims->rows * (double)(2 * dims->hidden * (dims->hidden) + 1 * dims->hidden * (dims->hidden)) * MULTIPLY_NS * sizeof(float)
+                        * (fill_tiles(dims->rows) ? 1 : 2);
+    double least = step * (double)dims->steps;
+    *size = 1;
+    for (size_t parts = 2; SYMRNN_HAS_PARTS && parts <= most && parts <= GRU_MOST_PARTS; ++parts) {
+        const double meetings = split_rows(dims, parts) ? 0 : 2 * MEET_NS;
+        const double time = START_NS + (step / (double)parts + meetings) * (double)dims->steps;
+        if (time < least) {
+            least = time;
+            *size = parts;
+        }
+    }
     return GRU_OK;
 }
 
@@ -5391,13 +5399,18 @@ int gru_f64_useful_parts(const gru_dims *dims, size_t most, size_t *size)
         return status;
     if (!size)
         return GRU_NULL;
-    /* Multiply-adds of a row in the loop. A part is worth its thread from PART_WORK of them on, and from STAGE_WORK in
-       each stage where parts meet after it: estimates, which no measurement has settled yet. */
-    const double step = (double)dims->rows * (double)(2 * dims->hidden * (dims->hidden) + 1 * dims->hidden * (dims->hidden));
-    const double limit = split_rows(dims, most) ? step * (double)dims->steps / PART_WORK
-                                                        : step / (STAGE_WORK * 2.0);
-    const size_t useful = limit < (double)most ? (size_t)limit : most;
-    *size = !SYMRNN_HAS_PARTS || useful < 1 ? 1 : useful < GRU_MOST_PARTS ? useful : GRU_MOST_PARTS;
+    const double step = (double)dims->rows * (double)(2 * dims->hidden * (dims->hidden) + 1 * dims->hidden * (dims->hidden)) * MULTIPLY_NS * sizeof(double)
+                        * (fill_tiles(dims->rows) ? 1 : 2);
+    double least = step * (double)dims->steps;
+    *size = 1;
+    for (size_t parts = 2; SYMRNN_HAS_PARTS && parts <= most && parts <= GRU_MOST_PARTS; ++parts) {
+        const double meetings = split_rows(dims, parts) ? 0 : 2 * MEET_NS;
+        const double time = START_NS + (step / (double)parts + meetings) * (double)dims->steps;
+        if (time < least) {
+            least = time;
+            *size = parts;
+        }
+    }
     return GRU_OK;
 }
 

@@ -41,7 +41,7 @@ DTYPE = "float32"
 DTYPES = ("float32", "float64")
 """What `init_params` may make: float64 input runs double, any other runs float."""
 
-_ABI = b"14ac49d882b1e8adc91bb6c3e59eca60"
+_ABI = b"e28920af828380042d7d606b01cf8bf5"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("rnn" + _SUFFIX)
 _REMEDY = (
