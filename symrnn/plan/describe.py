@@ -25,6 +25,14 @@ _LEGEND = (
     ("deferred", "computed from what the loop stored, for all steps at once"),
     ("finished row", "one whose sequence has ended: it stores zero, or the value that is named"),
     ("cost", "multiply-adds of matrix products, for one row"),
+    (
+        "full tiles",
+        f"a step's rows fill {TILE_FILL[0]}/{TILE_FILL[1]} of the rows of the register tiles that hold them (C kernels)",
+    ),
+    (
+        "threads",
+        "with full tiles for each, they share the rows of a step; else the units, meeting after each stage of the loop",
+    ),
 )
 
 _PHASES = {
@@ -80,10 +88,7 @@ def _function_lines(function: Function) -> Iterator[str]:
             yield f"  {_PHASES[phase]}" + (f", {_ORDER[function.name]}" if phase == "loop" else "")
             yield from (line for stage in stages for line in _stage_lines(stage, function))
     if function.fused is not None:
-        yield (
-            f"  fused: instead of hoisting and the loop, where a step's rows fill {TILE_FILL[0]}/{TILE_FILL[1]} of the "
-            "register tiles' rows, or there is one step only (C kernels)"
-        )
+        yield ("  fused: instead of hoisting and the loop, with full tiles or one step only (C kernels)")
         stages = (*function.fused.before, *function.fused.loop)
         yield from (line for stage in stages for line in _stage_lines(stage, function))
     yield from _gradient_lines(function)
