@@ -83,6 +83,7 @@ def plan_text(
 def _function_lines(function: Function) -> Iterator[str]:
     yield function.name
     yield f"  cost: T*B*({function_cost(function)})"
+    yield f"  threads: {len(function.loop)} meetings a step where they share units"
     for phase, stages in function.phases:
         if stages:
             yield f"  {_PHASES[phase]}" + (f", {_ORDER[function.name]}" if phase == "loop" else "")
