@@ -83,7 +83,8 @@ def plan_text(
 def _function_lines(function: Function) -> Iterator[str]:
     yield function.name
     yield f"  cost: T*B*({function_cost(function)})"
-    yield f"  threads: {len(function.loop)} meetings a step where they share units"
+    meetings = "1 meeting" if len(function.loop) == 1 else f"{len(function.loop)} meetings"
+    yield f"  threads: {meetings} a step where they share units"
     for phase, stages in function.phases:
         if stages:
             yield f"  {_PHASES[phase]}" + (f", {_ORDER[function.name]}" if phase == "loop" else "")
