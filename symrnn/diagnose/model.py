@@ -200,6 +200,7 @@ class _Pass:
         inputs: dict[str, dict[int, Array]] = {variable.name: {} for variable in model.cell.of_role(Role.INPUT)}
         carried = self.start()
         arriving: dict[str, Array] = {}
+        values: dict[str, Array] = {}
         for t in self.order():
             arriving = self.arriving(t, carried)
             values = {**problem.frames[t], **arriving}
@@ -210,8 +211,7 @@ class _Pass:
             self._add_up(totals, values)
         result = {parameter.name: self._summed(parameter.name, totals) for parameter in model.cell.parameters}
         for state in model.cell.states:
-            first = model.choice(Aspect.INITIAL, state) == "arrives" and bool(arriving)
-            result[state] = arriving[model.arrives[state]] if first else carried[state]
+            result[state] = self._initial(state, carried, values, arriving)
         return self._named(result | {name: self._over_time(name, found) for name, found in inputs.items()})
 
     def step(self, equations: Iterable[Equation], values: dict[str, Array]) -> None:
@@ -255,10 +255,22 @@ class _Pass:
         match self._model.choice(Aspect.CARRY, state):
             case "none":
                 return np.zeros_like(self._problem.dstate[state])
+            case "stale" | "unchanged":
+                return self.start()[state]
             case "accumulated":
                 return self._value(state, values) + arriving[self._model.arrives[state]]
             case _:
                 return self._value(state, values)
+
+    def _initial(
+        self, state: str, carried: Mapping[str, Array], values: Mapping[str, Array], arriving: Mapping[str, Array]
+    ) -> Array:
+        """What is returned as the gradient of a state before the first step."""
+        if self._model.choice(Aspect.INITIAL, state) == "arrives" and arriving:
+            return arriving[self._model.arrives[state]]
+        if self._model.choice(Aspect.CARRY, state) in ("none", "stale") and values:
+            return self._value(state, values)
+        return carried[state]
 
     def _value(self, name: str, values: Mapping[str, Array]) -> Array:
         """The adjoint of a state or an input; zero where nothing reaches it."""
@@ -286,6 +298,9 @@ class _Pass:
                 return self._rows.total(node, shape, values)
             case "mean":
                 return self._rows.total(node, shape, values) / self._rows.count
+            case "units":
+                units: Array = self._rows.contribution(node, shape, values).sum(axis=-1)
+                return units
             case "axis":
                 return self._rows.total(node, shape, values)[np.newaxis]
             case "first" | "last" as choice:

@@ -41,8 +41,11 @@ class Shape:
         return {name: (given | numbers)[name] for name in cell.sizes} | {ONE: 1}
 
 
-EARLIER, WRAPPED, LATER = "[t-1]", "[t-1, and the last at t = 0]", "[t+1]"
-"""What follows a name where the value of a neighbouring step is read; brackets occur in no name of a cell."""
+EARLIER, WRAPPED, LATER = "[t-1, 0 at t = 0]", "[t-1]", "[t+1]"
+"""What follows a name where the value of a neighbouring step is read; brackets occur in no name of a cell.
+
+Python's index -1 is the last: `WRAPPED` is what ``caches[t - 1]`` gives; `EARLIER` and `LATER` are zero beyond the ends.
+"""
 
 SHAPES = (Shape(4, 3, 5, 7), Shape(3, 2, 9, 5), Shape(5, 4, 3, 6))
 """The first is what is searched; an explanation must hold on all of them."""

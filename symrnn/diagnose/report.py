@@ -156,13 +156,9 @@ class Diagnosis:
             yield ""
             of = f" ({number} of {len(self.explanation)})" if len(self.explanation) > 1 else ""
             yield f"Why{of}: {found.mistake.kind}"
-            yield from self._mistake_lines(found, found.mistake, "  ")
+            yield from self._mistake_lines(found, found.mistake)
             yield from self._legend(found)
-            for other in found.equals[:_MOST_EQUAL]:
-                yield f"  The same numbers come from: {other.kind}"
-                yield from self._mistake_lines(found, other, "    ")
-            if len(found.equals) > _MOST_EQUAL:
-                yield f"  and from {len(found.equals) - _MOST_EQUAL} other changes (--json lists them)"
+            yield from self._equals(found)
         count = sum(not verdict.missing for verdict in self.verdicts)
         yield ""
         both = "this" if len(self.explanation) == 1 else "these"
@@ -170,7 +166,8 @@ class Diagnosis:
             f"With {both}, the derived equations give all {count} of your gradients, on {self.batches} random batches."
         )
 
-    def _mistake_lines(self, found: Found, mistake: Mistake, indent: str) -> Iterator[str]:
+    def _mistake_lines(self, found: Found, mistake: Mistake) -> Iterator[str]:
+        indent = "  "
         yield f"{indent}{mistake.detail}"
         changes = self.changes(found, mistake)
         wide = max(len(change.label) for change in changes) + 2
@@ -178,6 +175,20 @@ class Diagnosis:
             label = f"({change.label})" if change.label else ""
             yield f"{indent}{'derived':8} {label:{wide}}  {change.derived}"
             yield f"{indent}{'yours':8} {'':{wide}}  {change.yours}"
+
+    def _equals(self, found: Found) -> Iterator[str]:
+        """Other changes that give the same numbers: the first line of each, the simplest first."""
+        lines = dict.fromkeys([self.changes(found, each) for each in (found.mistake, *found.equals)])
+        others = list(lines)[1:]
+        if not others:
+            return
+        yield "  The same numbers come from"
+        for first, *rest in others[:_MOST_EQUAL]:
+            more = f" (and {len(rest)} more lines likewise)" if rest else ""
+            label = f"({first.label}) " if first.label else ""
+            yield f"    {label}{first.yours}{more}"
+        if len(others) > _MOST_EQUAL:
+            yield f"    and {len(others) - _MOST_EQUAL} other changes, which --json lists"
 
     def _edited(self, found: Found, mistake: Mistake) -> Iterator[Change]:
         equations = {equation.label: equation for equation in found.model.adjoint.equations}
@@ -201,8 +212,8 @@ class Diagnosis:
                     (line,) = (line for line in lines if line.startswith(f"{self.model.arrives[state]} = "))
                     yield Change("", line, _CHAIN[setting.aspect, setting.choice].format(state=state))
                 case Aspect.RENAMED:
-                    name = _gradient(setting.name)
-                    yield Change("", f"{name} returned as {name}", f"{_gradient(setting.choice)} returned as {name}")
+                    equation, other = (self._returned(name) for name in (setting.name, setting.choice))
+                    yield Change(equation.label, _line(equation), f"{equation.target} = {to_text(other.expression)}")
                 case _:
                     right, wrong = _PASS[setting.aspect]
                     yield Change(
@@ -210,7 +221,7 @@ class Diagnosis:
                     )
 
     def _sum(self, name: str, aspect: Aspect, choice: str) -> Change:
-        equation = self.model.adjoint.definition[self.model.returned[name]]
+        equation = self._returned(name)
         over = "rows" if aspect is Aspect.ROWS else "steps"
         text = to_text(equation.expression)
         return Change(
@@ -218,6 +229,10 @@ class Diagnosis:
             f"{_gradient(name)} = the sum over the {over} of {text}",
             f"{_gradient(name)} = {_SUMS[choice].format(over=over)} {text}",
         )
+
+    def _returned(self, name: str) -> Equation:
+        """The equation that computes the gradient of ``name``."""
+        return self.model.adjoint.definition[self.model.returned[name]]
 
     def _legend(self, found: Found) -> Iterator[str]:
         """What the derivation's own names in an explanation stand for, and the author's equations behind it."""
@@ -266,7 +281,8 @@ class Diagnosis:
             return
         if self.suspects.right:
             labels = [f"({equation.label})" for equation in self.suspects.right]
-            yield from _filled("Right, since right gradients follow from them: ", labels)
+            yield "Right, since right gradients follow from them:"
+            yield from _filled("  ", labels)
         if self.suspects.alone:
             yield "If it is one mistake, it is in one of these; the first is where to look first:"
             yield from self._equations(self.suspects.alone)
@@ -297,6 +313,7 @@ class Diagnosis:
 
 _SUMS = {
     "mean": "the mean over the {over} of",
+    "units": "the sum over the units of",
     "kept": "for each row,",
     "axis": "with an axis of length 1 in front, the sum over the {over} of",
     "first": "of the first row alone,",
@@ -306,6 +323,8 @@ _SUMS = {
 }
 _CHAIN = {
     (Aspect.CARRY, "none"): "what step t + 1 hands back to {state} is not in it (at t = T: dL/d{state}_T)",
+    (Aspect.CARRY, "stale"): "dL/d{state}_T stands in it at every t for what step t + 1 hands back",
+    (Aspect.CARRY, "unchanged"): "dL/d{state}_T stands in it at every t for what step t + 1 hands back",
     (Aspect.CARRY, "accumulated"): "what step t + 1 was handed stays in it beside what it hands back to {state}",
     (Aspect.FINAL, "none"): "dL/d{state}_T is not in it at t = T",
     (Aspect.LOSS, "none"): "dloss_t/d{state}_t is not in it",

@@ -27,6 +27,7 @@ from symrnn.language.tree import (
     Reduce,
     SizeOf,
     children,
+    integer,
     rebuild,
     transform,
 )
@@ -75,6 +76,7 @@ class Rewrite:
         after: what stands there instead.
         detail: the same in a sentence's words.
         keys: what the same slip has in common wherever it is made, each a way to see it.
+        doubt: how much less likely than another slip of its kind.
     """
 
     kind: Kind
@@ -82,6 +84,7 @@ class Rewrite:
     after: Expression
     detail: str
     keys: tuple[tuple[str, ...], ...]
+    doubt: int = 0
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,8 @@ class Scope:
         moments: the same value at another time, by name.
         matrices: the other matrices of the shape of a matrix or, where the second is true, of its transpose.
         square: whether a matrix has as many rows as columns.
+        wrongly: a value computed anew and wrongly, each with what is wrong, by name.
+        is_parameter: whether a name is a parameter.
         extra: values by which a whole term may have been multiplied, or that may have been added.
     """
 
@@ -100,6 +105,8 @@ class Scope:
     moments: Callable[[str], Sequence[str]]
     matrices: Callable[[str], Sequence[str]]
     square: Callable[[str], bool]
+    wrongly: Callable[[str], Sequence[tuple[Expression, str]]]
+    is_parameter: Callable[[str], bool]
     extra: Sequence[str]
 
 
@@ -169,9 +176,9 @@ def _everywhere(node: Expression, path: Path, parent: Expression | None, scope: 
 
 def _here(node: Expression, path: Path, parent: Expression | None, scope: Scope) -> Iterator[Rewrite]:
     if is_sum(node) and not (parent is not None and (is_sum(parent) or isinstance(parent, Negate))):
-        yield from _sum(node, path)
+        yield from sum_rewrites(node, path)
     if is_product(node) and not (parent is not None and is_product(parent)):
-        yield from _product(node, path)
+        yield from _product(node, path, scope)
     match node:
         case Power(base, exponent):
             text = to_text(node)
@@ -180,6 +187,9 @@ def _here(node: Expression, path: Path, parent: Expression | None, scope: Scope)
             yield _plain(Kind.INVERSE, path, node, turned, f"`{to_text(turned)}` stands where `{text}` belongs")
         case Name(name):
             yield from _name(name, path, scope)
+            if parent is not None and is_product(parent):
+                rest = Binary("-", integer(1), node)
+                yield _literal(Kind.VALUE, path, node, rest, f"`{to_text(rest)}` stands where `{name}` belongs")
         case MatVec():
             yield from _form(node, path, scope)
         case Outer(left, right):
@@ -202,7 +212,8 @@ def _root(node: Expression, scope: Scope) -> Iterator[Rewrite]:
     """What is done to a whole right side."""
     parts = terms(node)
     turned = added([(not minus, term) for minus, term in parts])
-    yield _plain(Kind.SIGN, (), node, turned, "everything has the opposite sign")
+    detail = "everything has the opposite sign"
+    yield Rewrite(Kind.SIGN, (), turned, detail, ((Kind.SIGN, skeleton(node, turned)),), doubt=1)
     for scale, text in ((Fraction(2), "2"), (Fraction(1, 2), "0.5")):
         scaled = Binary("*", Number(scale, text), node)
         yield _plain(Kind.EXTRA, (), node, scaled, f"everything is multiplied by {text}")
@@ -220,7 +231,8 @@ def _root(node: Expression, scope: Scope) -> Iterator[Rewrite]:
             yield _literal(Kind.EXTRA, (), term, whole, f"the factor `{name}` does not belong here")
 
 
-def _sum(node: Expression, path: Path) -> Iterator[Rewrite]:
+def sum_rewrites(node: Expression, path: Path) -> Iterator[Rewrite]:
+    """Slips in a sum: terms left out, signs, and a power of the whole in place of that of a term."""
     parts = terms(node)
     for gone in subsets(len(parts)):
         kept = added([part for place, part in enumerate(parts) if place not in gone])
@@ -230,18 +242,32 @@ def _sum(node: Expression, path: Path) -> Iterator[Rewrite]:
     for place, (minus, term) in enumerate(parts):
         turned = added([*parts[:place], (not minus, term), *parts[place + 1 :]])
         yield _plain(Kind.SIGN, path, node, turned, f"the term {listed([term])} has the wrong sign")
+        if isinstance(term, Power):
+            inside = added([*parts[:place], (minus, term.base), *parts[place + 1 :]])
+            detail = f"`{to_text(Power(inside, term.exponent))}` stands where {listed([node])} belongs"
+            yield _plain(Kind.POWER, path, node, Power(inside, term.exponent), detail)
     if path:
-        turned = added([(not minus, term) for minus, term in parts])
-        yield _plain(Kind.SIGN, path, node, turned, f"{listed([node])} has the wrong sign")
+        turned = added(sorted(((not minus, term) for minus, term in parts), key=lambda part: part[0]))
+        detail = f"`{to_text(turned)}` stands where {listed([node])} belongs"
+        yield _plain(Kind.SIGN, path, node, turned, detail)
+    match parts:
+        case [(False, Number(value, _)), (True, Name() as rest)] if value == 1:
+            yield _literal(Kind.VALUE, path, node, rest, f"{listed([rest])} stands where {listed([node])} belongs")
+        case _:
+            pass
 
 
-def _product(node: Expression, path: Path) -> Iterator[Rewrite]:
+def _product(node: Expression, path: Path, scope: Scope) -> Iterator[Rewrite]:
     parts = factors(node)
     for gone in subsets(len(parts)):
         kept = multiplied([part for place, part in enumerate(parts) if place not in gone])
         missing = [parts[place][1] for place in gone]
         word = "the factor" if len(gone) == 1 else "the factors"
-        yield _plain(Kind.FACTOR, path, node, kept, f"{word} {listed(missing)} {_is(missing)} missing")
+        detail = f"{word} {listed(missing)} {_is(missing)} missing"
+        keys: list[tuple[str, ...]] = [(Kind.FACTOR, skeleton(node, kept)), (Kind.FACTOR, listed(missing))]
+        if all(isinstance(factor, Name) and scope.is_parameter(factor.name) for factor in missing):
+            keys.append((Kind.FACTOR, "a parameter"))
+        yield Rewrite(Kind.FACTOR, path, kept, detail, tuple(keys))
     for place, (inverse, factor) in enumerate(parts):
         if isinstance(factor, Number | SizeOf):
             continue
@@ -254,6 +280,8 @@ def _product(node: Expression, path: Path) -> Iterator[Rewrite]:
 
 
 def _name(name: str, path: Path, scope: Scope) -> Iterator[Rewrite]:
+    for wrong, detail in scope.wrongly(name):
+        yield _literal(Kind.VALUE, path, Name(name), wrong, detail)
     for other in scope.moments(name):
         detail = f"`{other}` stands where `{name}` belongs"
         yield _literal(Kind.TIME, path, Name(name), Name(other), detail)

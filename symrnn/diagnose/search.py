@@ -83,10 +83,17 @@ def explain(model: Model, trials: Sequence[Trial], most: int = MOST_MISTAKES) ->
 
 @dataclass
 class _Level:
-    """What one more mistake in a model can do: explain all, or put something right."""
+    """What one more mistake in a model can do: explain all, put something right, or hide every other one.
+
+    Attributes:
+        complete: mistakes that explain all.
+        partial: mistakes that put something right and break nothing, with how much is left.
+        outside: mistakes in what arrives at a single step, which nothing of the step comes out right with.
+    """
 
     complete: list[Mistake] = field(default_factory=list)
     partial: list[tuple[int, Mistake]] = field(default_factory=list)
+    outside: list[Mistake] = field(default_factory=list)
 
 
 class _Search:
@@ -114,19 +121,29 @@ class _Search:
 
     def _searched(self, model: Model) -> _Level:
         level = _Level()
-        problem = self._first.problem
         wrong = self._first.differing(model)
+        names, returned = frozenset(name for name, _ in wrong), frozenset(self._first.observed.arrays)
         attempt = _Attempt(model, self._first)
-        whole = problem.dy is not None
-        for mistake in (*_renamed(model, self._first, wrong), *mistakes(model, problem.rows.sizes, whole)):
-            left = attempt.left(mistake, wrong)
-            if left is None or not left < wrong:
-                continue
-            if left:
-                level.partial.append((len(left), mistake))
-            elif self._confirmed(model, mistake):
-                level.complete.append(mistake)
+        later = []
+        for mistake in (*_renamed(model, self._first, wrong), *mistakes(model, self._first.problem, names, returned)):
+            if mistake.edits and attempt.reach(mistake) != names:
+                later.append(mistake)  # it leaves something wrong
+            else:
+                self._try(attempt, mistake, wrong, level)
+        for mistake in later if not level.complete else ():
+            self._try(attempt, mistake, wrong, level)
         return level
+
+    def _try(self, attempt: _Attempt, mistake: Mistake, wrong: frozenset[Key], level: _Level) -> None:
+        left = attempt.left(mistake, wrong)
+        if left is None or not left < wrong:
+            if attempt.steps == 1 and any(each.aspect in (Aspect.FINAL, Aspect.LOSS) for each in mistake.settings):
+                level.outside.append(mistake)
+            return
+        if left:
+            level.partial.append((len(left), mistake))
+        elif self._confirmed(attempt.model, mistake):
+            level.complete.append(mistake)
 
     def _confirmed(self, model: Model, mistake: Mistake) -> bool:
         after = model.with_changes(mistake.edits, mistake.settings)
@@ -134,7 +151,7 @@ class _Search:
 
     def _promising(self, model: Model, level: _Level) -> Iterator[Found]:
         """Mistakes that put something right, the most first; those that give the same numbers together."""
-        groups: dict[bytes, list[tuple[int, Mistake]]] = {}
+        groups: dict[tuple[str, ...], list[tuple[int, Mistake]]] = {}
         for left, mistake in level.partial:
             after = model.with_changes(mistake.edits, mistake.settings)
             groups.setdefault(_digest(gradients(after, self._first.problem)), []).append((left, mistake))
@@ -142,36 +159,40 @@ class _Search:
         for group in ordered[:_TRIED_FURTHER]:
             best, *rest = sorted((mistake for _, mistake in group), key=lambda mistake: mistake.cost)
             yield Found(model, best, _distinct(best, rest))
+        for mistake in level.outside if not model.settings else ():
+            yield Found(model, mistake)
 
 
 class _Attempt:
     """Tries mistakes of one model on one problem, computing no more than must be."""
 
     def __init__(self, model: Model, trial: Trial) -> None:
-        self._model, self._trial = model, trial
-        self._steps = len(trial.problem.steps)
+        self.model, self._trial = model, trial
+        self.steps = len(trial.problem.steps)
         self._whole = trial.problem.dy is not None
         self._first = FirstStep.of(model, trial.problem)
         self._after: dict[tuple[str, ...], tuple[frozenset[str], tuple[Equation, ...]]] = {}
+
+    def reach(self, mistake: Mistake) -> frozenset[str]:
+        """Whose gradients, of those that were returned, the mistake changes."""
+        return self._follows(mistake.labels)[0] & set(self._trial.observed.arrays)
 
     def left(self, mistake: Mistake, wrong: frozenset[Key]) -> frozenset[Key] | None:
         """What is still wrong with the mistake made; None where it cannot be the one."""
         if mistake.edits:
             reach, after = self._follows(mistake.labels)
-            if not reach & set(self._trial.observed.arrays) <= {name for name, _ in wrong}:
-                return None
             new = {edit.label: edit.expression for edit in mistake.edits}
             changed = self._first.again(
                 replace(each, expression=new[each.label]) if each.label in new else each for each in after
             )
-            if self._steps == 1 and not any(setting.aspect is not Aspect.ROWS for setting in self._model.settings):
+            if self.steps == 1 and not any(setting.aspect is not Aspect.ROWS for setting in self.model.settings):
                 stepped = self._trial.observed.stepped
                 found = {name: value[np.newaxis] if name in stepped else value for name, value in changed.items()}
                 kept = frozenset(key for key in wrong if key[0] not in reach)
                 return kept | self._trial.observed.differing(found)
             if self._first_step_differs(changed):
                 return None
-        model = self._model.with_changes(mistake.edits, mistake.settings)
+        model = self.model.with_changes(mistake.edits, mistake.settings)
         return self._trial.differing(model)
 
     def _first_step_differs(self, changed: Mapping[str, Array]) -> bool:
@@ -186,7 +207,7 @@ class _Attempt:
     def _follows(self, labels: tuple[str, ...]) -> tuple[frozenset[str], tuple[Equation, ...]]:
         """Whose gradients follow from the equations of ``labels``, and the equations of the step that do."""
         if labels not in self._after:
-            self._after[labels] = (self._model.reach(labels, self._steps > 1), self._model.downstream(labels))
+            self._after[labels] = (self.model.reach(labels, self.steps > 1), self.model.downstream(labels))
         return self._after[labels]
 
 
@@ -205,9 +226,9 @@ def _renamed(model: Model, trial: Trial, wrong: frozenset[Key]) -> Iterator[Mist
         yield Mistake(Kind.ORDER, f"gradients are returned under other names: {pairs}", settings=settings)
 
 
-def _digest(computed: Mapping[str, Array]) -> bytes:
-    """What models that compute the same have in common, but for rounding."""
-    return b"".join(np.char.mod("%.7e", value).tobytes() for value in computed.values())
+def _digest(computed: Mapping[str, Array]) -> tuple[str, ...]:
+    """What models that compute the same have in common: of each gradient a weighted sum, but for rounding."""
+    return tuple(f"{float(value.ravel() @ np.cos(np.arange(value.size))):.6e}" for value in computed.values())
 
 
 def _distinct(best: Mistake, rest: Sequence[Mistake]) -> tuple[Mistake, ...]:

@@ -7,8 +7,9 @@ arguments, whose derivatives choose.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import sympy
 
@@ -19,7 +20,7 @@ from symrnn.language.functions import FUNCTIONS
 from symrnn.language.symbolic import Restorer, atoms_of
 from symrnn.language.system import Equation, System
 from symrnn.language.text import to_text
-from symrnn.language.tree import Call, Expression, Name, Number, children, names, transform
+from symrnn.language.tree import Call, Expression, Name, Number, children, names, transform, walk
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,18 @@ class Slope:
     others: tuple[tuple[str, Expression], ...]
 
 
+@cache
 def slopes_of(system: System) -> tuple[Slope, ...]:
     """The derivatives of the one-argument functions of a step; constant ones excepted."""
     found = []
+    nodes = (node for equation in system.equations for node in walk(equation.expression))
+    used = {node.function for node in nodes if isinstance(node, Call)}
     for equation in system.equations:
         match equation.expression:
             case Call(function, (argument,)):
                 tree = _derivative(equation, function)
                 if not isinstance(tree, Number):
-                    others = tuple(_others(equation, function, tree))
+                    others = tuple(_others(equation, function, tree, used))
                     found.append(Slope(function, equation.target, argument, tuple(factors(tree)), others))
             case _:
                 pass
@@ -69,12 +73,21 @@ def _derivative(equation: Equation, function: str) -> Expression:
     return restore(sympy.sympify(root_derivative(swapped)))
 
 
-def _others(equation: Equation, function: str, right: Expression) -> Iterator[tuple[str, Expression]]:
+def _others(
+    equation: Equation, function: str, right: Expression, used: Collection[str]
+) -> Iterator[tuple[str, Expression]]:
+    """The derivatives of the other functions of the step, and of those whose derivative is written in their output."""
     for row in FUNCTIONS.values():
-        if row.public and row.arity == 1 and row.name != function:
+        if row.arity == 1 and row.name != function and (row.name in used or _is_plain(row.name)):
             tree = _derivative(equation, row.name)
             if tree != right:
                 yield row.name, tree
+
+
+@cache
+def _is_plain(function: str) -> bool:
+    row = FUNCTIONS[function]
+    return row.public and row.smooth and not row.needs_argument
 
 
 def _search(node: Expression, path: Path, slopes: Sequence[Slope], in_product: bool = False) -> Iterator[Rewrite]:
