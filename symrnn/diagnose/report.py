@@ -287,7 +287,7 @@ class Diagnosis:
             yield "If it is one mistake, it is in one of these; the first is where to look first:"
             yield from self._equations(self.suspects.alone)
         elif self.suspects.first:
-            yield "There is more than one mistake. These are the first equations that may be wrong:"
+            yield "No one equation makes wrong just what is wrong. The first equations that may be wrong:"
             yield from self._equations(self.suspects.first)
 
     def _equations(self, equations: Sequence[Equation]) -> Iterator[str]:

@@ -128,8 +128,8 @@ def replaced(node: Expression, path: Path, after: Expression) -> Expression:
 
 def rewrites(node: Expression, scope: Scope) -> Iterator[Rewrite]:
     """Every slip at every place of a right side."""
-    yield from _root(node, scope)
     yield from _everywhere(node, (), None, scope)
+    yield from _root(node, scope)
 
 
 def skeleton(*nodes: Expression) -> str:
@@ -236,6 +236,8 @@ def sum_rewrites(node: Expression, path: Path) -> Iterator[Rewrite]:
     parts = terms(node)
     for gone in subsets(len(parts)):
         kept = added([part for place, part in enumerate(parts) if place not in gone])
+        if path and kept == integer(1):
+            continue  # a factor that is left out
         missing = [added([parts[place]]) for place in gone]
         word = "the term" if len(gone) == 1 else "the terms"
         yield _plain(Kind.TERM, path, node, kept, f"{word} {listed(missing)} {_is(missing)} missing")

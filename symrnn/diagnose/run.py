@@ -110,7 +110,13 @@ class _Diagnosing:
                 stops = stops or str(error)
                 continue
             return shapes, circumstance, stops
-        raise DiagnoseError(stops)
+        raise DiagnoseError(f"{stops}\n{self._given(self._drawn(SHAPES[0]))}")
+
+    def _given(self, problem: Problem) -> str:
+        """The shapes of what the function is given, in a sentence."""
+        arrays = {**self._layout.stack(problem.params), **problem.steps[0]}
+        text = ", ".join(f"{name} {value.shape}" for name, value in arrays.items())
+        return f"It stops on all sizes that were tried. These shapes it was given first: {text}"
 
     def _drawn(self, shape: Shape) -> Problem:
         return draw(self._model.cell, shape, self._seed, self._subject.whole)

@@ -38,7 +38,7 @@ def backward(params, caches, dy, dstate):
     total = {name: np.zeros_like(value) for name, value in params.items()}
     dxs = []
     dh = dstate["h"]
-    for cache, dy_t in zip(caches[::-1], dy[::-1]):
+    for cache, dy_t in zip(caches[::-1], dy[::-1], strict=True):
         grads, before, dx = backward_step(params, cache, {"h": dh + dy_t})
         for name in total:
             total[name] += grads[name]
