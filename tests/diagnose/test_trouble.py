@@ -191,7 +191,7 @@ def test_code_that_stops_on_all_sizes_is_shown_with_the_shapes_that_it_was_given
     function = person("lstm_stacked", "backward_step", ("da @ Wh.T", "da @ Wh"))
     with pytest.raises(DiagnoseError, match=r"dprev_h = da @ Wh") as caught:
         symrnn.diagnose(function, "lstm", layout=STACKED)
-    assert "Wx (5, 28), Wh (7, 28), b (28,), x (3, 5), h (3, 7)" in str(caught.value)
+    assert "Wx (5, 28), Wh (7, 28), b (28,), x (3, 5), c (3, 7), h (3, 7)" in str(caught.value)
 
 
 def test_a_cell_that_leaves_its_domain_is_trouble() -> None:
