@@ -307,3 +307,11 @@ def test_what_is_between_steps_and_nothing_explains_is_said_to_be_there(person: 
     assert found.explanation == ()
     assert found.between
     assert "A sequence of one step comes out right" in str(found)
+
+
+def test_what_a_right_gradient_follows_from_is_right(person: Person) -> None:
+    found = symrnn.diagnose(person("gru", STEP, ("dr = drh * h", "dr = drh * h**3 + 0.1")), "gru")
+    assert found.suspects is not None
+    right = ("b1", "b2", "b6", "b7", "b10", "b11", "b12", "b16", "b17", "b18")
+    assert tuple(equation.label for equation in found.suspects.right) == right
+    assert tuple(equation.label for equation in found.suspects.alone) == ("b4", "b5")
