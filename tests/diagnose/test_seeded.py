@@ -314,4 +314,4 @@ def test_what_a_right_gradient_follows_from_is_right(person: Person) -> None:
     assert found.suspects is not None
     right = ("b1", "b2", "b6", "b7", "b10", "b11", "b12", "b16", "b17", "b18")
     assert tuple(equation.label for equation in found.suspects.right) == right
-    assert tuple(equation.label for equation in found.suspects.alone) == ("b4", "b5")
+    assert tuple(equation.label for equation in found.suspects.alone) == ("b3", "b4", "b5")
