@@ -9,6 +9,7 @@ do (`symrnn.pipeline` is their map).
     files = symrnn.generate(cell, out="generated")
     kernels = symrnn.build(cell, backend="c")   # or "numpy"
     report = symrnn.check([cell])               # the oracles
+    print(symrnn.diagnose(my_backward, cell))   # a backward pass of your own, and what is wrong with it
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from symrnn.check.run import check
     from symrnn.cli.commands import run_command as run_command
     from symrnn.derive.record import Derivation, derive
+    from symrnn.diagnose.run import diagnose
     from symrnn.language.cell import Cell
     from symrnn.language.cellfile import cells, load
     from symrnn.pipeline import build, generate, program, render
@@ -39,6 +41,7 @@ __all__ = [
     "cells",
     "check",
     "derive",
+    "diagnose",
     "errors",
     "generate",
     "load",
@@ -53,6 +56,7 @@ _HOMES = {
     "cells": "symrnn.language.cellfile",
     "check": "symrnn.check.run",
     "derive": "symrnn.derive.record",
+    "diagnose": "symrnn.diagnose.run",
     "generate": "symrnn.pipeline",
     "load": "symrnn.language.cellfile",
     "program": "symrnn.pipeline",

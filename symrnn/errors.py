@@ -48,3 +48,7 @@ class BuildError(SymrnnError):
 
 class CheckError(SymrnnError):
     """An oracle cannot be run as it was asked for."""
+
+
+class DiagnoseError(SymrnnError):
+    """A person's backward pass cannot be loaded, called or compared."""

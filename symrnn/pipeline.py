@@ -6,6 +6,7 @@
     emit       `Program`           → texts          NumPy module, C source and header, document    (`render`)
     build      texts               → module         compiled where they are C, and imported        (`build`)
     check      modules             → `Report`       the oracles (`symrnn.check.run`)
+    diagnose   a person's function → `Diagnosis`    its mistakes, in the derived equations (`symrnn.diagnose.run`)
 
 Each function below reads one stage's value and returns the next one's. Leaves out: everything that a stage does.
 """

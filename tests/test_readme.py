@@ -1,8 +1,9 @@
 """The README and the pages of docs/ do what they say: their blocks are run in a folder of their own, in their order.
 
 A block that follows "`file`:" is written to that file. Shell blocks are run line by line, and a ``text`` block behind
-one holds lines of its output in order; "…" stands for lines left out. Python blocks are run, and those with prompts are
-held to their output. Left out: lines that install something or run the tests, and most iterations of the examples.
+one, or behind a Python block, holds lines of its output in order; "…" stands for lines left out. Python blocks are run,
+and those with prompts are held to their output. Left out: lines that install something or run the tests, and most
+iterations of the examples.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from symrnn.language.functions import PUBLIC
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 LANGUAGE = ROOT / "docs" / "language.md"
-PAGES = (README, LANGUAGE, ROOT / "docs" / "c.md")
+PAGES = (README, LANGUAGE, ROOT / "docs" / "c.md", ROOT / "docs" / "diagnose.md")
 SET_UP = (
     "    python -m pip install -e . && python -m symrnn generate\n",
     '    python -m pip install -e ".[test]" && python -m pytest\n',
@@ -89,7 +90,7 @@ class Reader:
             case "text":
                 self.compare(block)
             case "python":
-                self.run([sys.executable, "-c", block.text], block)
+                self.output = self.run([sys.executable, "-c", block.text], block)
             case "pycon":
                 self.session(block)
             case "toml":

@@ -32,7 +32,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {symrnn.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_add_list, _add_show, _add_generate, _add_check):
+    for add in (_add_list, _add_show, _add_generate, _add_check, _add_diagnose):
         add(commands)
     arguments = parser.parse_args(argv)
     if arguments.command == "show":
@@ -122,6 +122,67 @@ def _add_check(commands: Commands) -> None:
     _add_backend(parser)
     _add_dtype(parser, "precisions to report")
     _add_json(parser)
+
+
+def _add_diagnose(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "diagnose",
+        help="find what is wrong with a backward pass of your own",
+        description="Run a backward pass that you wrote in NumPy beside the derived one, on random numbers, and say which\n"
+        "gradients are right; for wrong ones, which mistake in which derived equation gives your numbers.\n"
+        "FILE.py is run, and FUNCTION with it, as Python runs any program: name no file that you would not run.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="""FUNCTION is one of these, told apart by the number of its arguments:
+  def backward_step(params, cache, dstate): …    one step
+  def backward(params, caches, dy, dstate): …    a whole sequence
+and returns (dparams, dstate, dx).
+  params   the parameters by the cell's names, matrices (rows, columns) as the equations read them
+  cache    the values of a step by name, each (B, size): x, states before (h) and after (h'), intermediates, and the
+           parts that `symrnn show CELL --part equations` names; caches is a list of them, one for each step
+  dy       gradient of the loss by the output of every step, (T, B, size)
+  dstate   given: gradient of the loss by the states after the (last) step, by name, each (B, size)
+  dparams  gradients of the parameters by name, summed over the batch and over the steps
+  dstate   returned: gradients of the states before the (first) step, by name
+  dx       gradient of the input, (B, input) or (T, B, input)
+A gradient that is left out, or None, counts as missing; the others are looked at.
+
+examples:
+  symrnn diagnose my_backward.py:backward_step --cell lstm
+  symrnn diagnose my_backward.py:backward --cell my_cell.toml --seed 1
+  symrnn diagnose torch_like.py:backward_step --cell lstm --layout W_ih=W_xi/W_xf/W_xg/W_xo \\
+      --layout W_hh=W_hi/W_hf/W_hg/W_ho --layout b=b_i/b_f/b_g/b_o
+  symrnn diagnose cs231n.py:backward_step --cell lstm --layout Wx=W_xi.T,W_xf.T,W_xo.T,W_xg.T \\
+      --layout Wh=W_hi.T,W_hf.T,W_ho.T,W_hg.T --layout b=b_i,b_f,b_o,b_g
+
+Exit codes: 0 all gradients are right, 1 some are wrong or missing, 2 trouble.""",
+    )
+    parser.add_argument("function", metavar="FILE.py:FUNCTION", help="your backward pass")
+    parser.add_argument("--cell", metavar="CELL", required=True, help="name of a bundled cell, or path of a cell file")
+    parser.add_argument(
+        "--layout",
+        metavar="NAME=BLOCKS",
+        type=_stack,
+        action="append",
+        default=[],
+        help="a parameter that you keep stacked: blocks one above the other with /, side by side with ,; .T transposes",
+    )
+    parser.add_argument("--seed", type=_seed, default=0, help="of the random numbers (default: %(default)s)")
+    _add_json(parser)
+
+
+def _stack(text: str) -> tuple[str, str]:
+    """A stacked parameter, as an argparse type."""
+    name, equals, blocks = text.partition("=")
+    if not equals or not name.strip() or not blocks.strip():
+        raise argparse.ArgumentTypeError(f"expected NAME=BLOCKS, as in W=W_a/W_b, found {text!r}")
+    return name.strip(), blocks
+
+
+def _seed(text: str) -> int:
+    """A seed, as an argparse type."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0, found {text!r}")
+    return int(text)
 
 
 def _directory(text: str) -> str:

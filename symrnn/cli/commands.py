@@ -1,4 +1,4 @@
-"""What the commands do: list, show and check; and which module does `generate` (`symrnn.cli.generate`).
+"""What the commands do: list, show, check and diagnose; and which module does `generate` (`symrnn.cli.generate`).
 
 Reads parsed arguments; returns an exit code and the text to print. On a terminal, long work says on standard error what
 it is at. Leaves out: arguments, printing and errors (`symrnn.cli`).
@@ -15,6 +15,8 @@ from symrnn.check.run import check
 from symrnn.cli.generate import generate
 from symrnn.cli.shared import DIFFERS, DONE, Outcome, chosen_backends, chosen_cells, chosen_dtypes, progress, to_json
 from symrnn.derive.record import derive
+from symrnn.diagnose.run import diagnose
+from symrnn.errors import DiagnoseError
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import cells, load
 from symrnn.parts import ALL, DERIVED, PLAN
@@ -30,7 +32,7 @@ def run_command(arguments: Namespace) -> Outcome:
     Raises:
         SymrnnError: a cell, directory or compiler is not as it must be.
     """
-    commands = {"list": _list, "show": _show, "generate": generate, "check": _check}
+    commands = {"list": _list, "show": _show, "generate": generate, "check": _check, "diagnose": _diagnose}
     return commands[arguments.command](arguments)
 
 
@@ -86,3 +88,13 @@ def _check(arguments: Namespace) -> Outcome:
     report = replace(report, rows=tuple(row for row in report.rows if row.dtype not in left_out))
     text = to_json(report.to_json()) if arguments.json else report.table() + "\n"
     return (DONE if report.passed else DIFFERS), text
+
+
+def _diagnose(arguments: Namespace) -> Outcome:
+    layout = dict(arguments.layout)
+    if len(layout) < len(arguments.layout):
+        raise DiagnoseError("--layout: a name is given twice; write all blocks of a stack in one")
+    with progress() as say:
+        say(f"{arguments.function}: looking for what is wrong")
+        found = diagnose(arguments.function, arguments.cell, layout=layout, seed=arguments.seed)
+    return (DONE if found.right else DIFFERS), to_json(found.to_json()) if arguments.json else str(found)

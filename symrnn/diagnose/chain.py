@@ -1,0 +1,103 @@
+"""Slips around the equations of a step: how rows and steps are summed, and what one step hands to the one before it.
+
+Reads a `Model`; returns settings with their kind and a sentence. Leaves out: how a model runs with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from symrnn.diagnose.model import Aspect, Model, Setting
+from symrnn.diagnose.rules import Kind
+from symrnn.language.system import Role
+
+Slip = tuple[Kind, str, tuple[Setting, ...]]
+
+ROWS: Mapping[str, str] = {
+    "kept": "one gradient for each row of the batch is returned; the sum over the rows is missing",
+    "mean": "the mean over the rows of the batch is taken where their sum belongs",
+    "last": "the last row of the batch alone is used; the sum over the rows is missing",
+    "first": "the first row of the batch alone is used; the sum over the rows is missing",
+    "units": "the sum is taken over the units (`axis=1`) where it belongs over the rows (`axis=0`)",
+    "axis": "the axis of the batch is kept in the sum, so that the gradient has one axis too many",
+}
+_VECTORS = ("units", "axis")
+"""Slips in a sum that only a vector has."""
+STEPS: Mapping[str, str] = {
+    "last taken": "the gradient of the step that is taken last, t = 0, alone is left: overwritten at every step (`=`) "
+    "where it should be added (`+=`)",
+    "first taken": "the gradient of the step that is taken first, t = T - 1, alone is returned",
+    "mean": "the mean over the steps is taken where their sum belongs",
+}
+CARRY: Mapping[str, str] = {
+    "none": "what a step hands to the one before it is not passed on",
+    "stale": "every step is handed the `dstate` that is given, and not what the step after it hands back",
+    "unchanged": "the `dstate` that is given is never replaced by what a step hands back, and is returned",
+    "accumulated": "what a step hands to the one before it is added to what it was handed itself, and should replace it",
+}
+LOSS: Mapping[str, str] = {
+    "none": "`dy` is not added",
+    "last alone": "`dy` is added at the last step alone; the loss reads the output of every step",
+    "earlier": "`dy[t - 1]` is added at step t where `dy[t]` belongs",
+    "later": "`dy[t + 1]` is added at step t where `dy[t]` belongs",
+    "mirrored": "`dy` is read from the other end: `dy[T - 1 - t]` is added at step t",
+}
+
+
+def chain_slips(model: Model, whole: bool, wrong: frozenset[str]) -> Iterator[Slip]:
+    """Every slip in the chain that changes no gradient but those of ``wrong``; of a single step unless ``whole``."""
+    for group in _groups(model, wrong):
+        for choice, detail in ROWS.items():
+            if choice not in _VECTORS or all(len(model.cell.by_name[name].shape) == 1 for name in group):
+                yield Kind.ROWS, detail, _settings(Aspect.ROWS, group, choice)
+        for choice, detail in STEPS.items() if whole else ():
+            yield Kind.OVERWRITTEN, detail, _settings(Aspect.STEPS, group, choice)
+    if whole and wrong:
+        every = [each.name for each in model.cell.parameters if each.name in wrong]
+        both = _settings(Aspect.ROWS, every, "mean") + _settings(Aspect.STEPS, every, "mean")
+        yield Kind.ROWS, "the mean over rows and steps is taken where their sum belongs", both
+        yield from _of_states(model)
+        yield from _of_pass(model)
+
+
+def _groups(model: Model, wrong: frozenset[str]) -> Iterator[tuple[str, ...]]:
+    """Parameters whose gradients are wrong: all, the vectors, the matrices, those of one shape, and each by itself."""
+    parameters = [each for each in model.cell.parameters if each.name in wrong and each.name in model.returned]
+    by_shape: dict[tuple[str, ...], list[str]] = {}
+    for each in parameters:
+        by_shape.setdefault(each.shape, []).append(each.name)
+    vectors = tuple(each.name for each in parameters if len(each.shape) == 1)
+    matrices = tuple(each.name for each in parameters if len(each.shape) == 2)
+    every = tuple(each.name for each in parameters)
+    groups = (every, vectors, matrices, *map(tuple, by_shape.values()), *((name,) for name in every))
+    yield from dict.fromkeys(group for group in groups if group)
+
+
+def _of_states(model: Model) -> Iterator[Slip]:
+    states = model.cell.states
+    for group in dict.fromkeys((*((state,) for state in states), states)):
+        names = " and ".join(f"`{name}`" for name in group)
+        for choice, detail in CARRY.items():
+            yield Kind.CARRY, f"of {names}: {detail}", _settings(Aspect.CARRY, group, choice)
+        detail = f"the gradient that arrives at the last {names}, `dstate`, is not used"
+        yield Kind.CARRY, detail, _settings(Aspect.FINAL, group, "none")
+        both = _settings(Aspect.CARRY, group, "none") + _settings(Aspect.FINAL, group, "none")
+        detail = f"of {names}: neither what a step hands to the one before it nor the `dstate` that is given is used"
+        yield Kind.CARRY, detail, both
+        detail = f"of {names}, what arrives at the first step is returned, and not what that step hands back"
+        yield Kind.CARRY, detail, _settings(Aspect.INITIAL, group, "arrives")
+
+
+def _of_pass(model: Model) -> Iterator[Slip]:
+    for choice, detail in LOSS.items():
+        yield Kind.CARRY, detail, (Setting(Aspect.LOSS, "", choice),)
+    yield Kind.CARRY, "the steps are taken from the first to the last", (Setting(Aspect.ORDER, "", "forwards"),)
+    for choice in ("first", "last"):
+        yield Kind.CARRY, f"the {choice} step is left out", (Setting(Aspect.SKIPPED, "", choice),)
+    for variable in model.cell.of_role(Role.INPUT):
+        detail = f"the gradients of `{variable.name}` stand in the order in which steps are taken, the last one first"
+        yield Kind.ORDER, detail, (Setting(Aspect.INPUTS, variable.name, "mirrored"),)
+
+
+def _settings(aspect: Aspect, names: Sequence[str], choice: str) -> tuple[Setting, ...]:
+    return tuple(Setting(aspect, name, choice) for name in names)

@@ -1,0 +1,54 @@
+"""Where a mistake must be that nothing explains: equations that are right, since a right gradient follows from them.
+
+Reads a `Model` and which gradients are wrong; returns `Suspects`. On dense random numbers a gradient is right only if
+all that it follows from is right. Leaves out: what the mistake is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from symrnn.diagnose.model import Model
+from symrnn.language.system import Equation
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """What can be known from which gradients are wrong.
+
+    Attributes:
+        right: equations from which a right gradient follows, in order.
+        alone: equations of which each, wrong by itself, would make wrong what is wrong and nothing else; none where
+            more than one must be wrong.
+        first: equations that may be wrong and follow from none that may be.
+    """
+
+    right: tuple[Equation, ...]
+    alone: tuple[Equation, ...]
+    first: tuple[Equation, ...]
+
+
+def locate(model: Model, returned: Iterable[str], wrong: Iterable[str], several_steps: bool) -> Suspects:
+    """The suspects of a model.
+
+    Args:
+        model: the derived backward pass.
+        returned: the names whose gradients were returned.
+        wrong: those that are wrong.
+        several_steps: whether what a step hands back reaches another step.
+    """
+    given, bad = frozenset(returned), frozenset(wrong)
+    reach = {e.label: model.reach((e.label,), several_steps) & given for e in model.adjoint.equations}
+    right, suspects, alone = [], [], []
+    for equation in model.adjoint.equations:
+        follows = reach[equation.label]
+        if follows - bad:
+            right.append(equation)
+        elif follows:
+            suspects.append(equation)
+            if follows == bad:
+                alone.append(equation)
+    later = {each.label for e in suspects for each in model.downstream((e.label,)) if each is not e}
+    first = tuple(equation for equation in suspects if equation.label not in later)
+    return Suspects(tuple(right), tuple(alone), first)

@@ -1,0 +1,258 @@
+"""Every mistake that is tried: a slip in one equation, the same slip in several, or a slip in the chain around them.
+
+Reads a `Model`, which may have a mistake in it already, and the sizes of a problem; returns `Mistake` records. Leaves
+out: whether one explains anything (`symrnn.diagnose.search`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations, permutations
+
+from symrnn.diagnose.chain import chain_slips
+from symrnn.diagnose.model import Edit, Model, Setting
+from symrnn.diagnose.problem import EARLIER, LATER, WRAPPED, Problem
+from symrnn.diagnose.rules import RANK, Kind, Rewrite, Scope, replaced, rewrites, sum_rewrites
+from symrnn.diagnose.slopes import Slope, slope_rewrites, slopes_of
+from symrnn.diagnose.terms import is_sum
+from symrnn.language.system import Equation, Role
+from symrnn.language.tree import PRIME, Expression, MatVec, Name, names, transform, walk
+
+_MOST_PERMUTED = 4
+"""Values of which every order is tried; of more, every pair and every three."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing that a person may have done.
+
+    Attributes:
+        kind: what went wrong.
+        detail: the same in a sentence.
+        edits: right sides replaced.
+        settings: choices in the chain.
+        places: in how many places the slip was made.
+        doubt: how much less likely than another of its kind.
+    """
+
+    kind: Kind
+    detail: str
+    edits: tuple[Edit, ...] = ()
+    settings: tuple[Setting, ...] = ()
+    places: int = 1
+    doubt: int = 0
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The equations that it is in."""
+        return tuple(edit.label for edit in self.edits)
+
+    @property
+    def cost(self) -> tuple[bool, int, int, int, int]:
+        """How much of a stretch it is: the less, the sooner it is believed among those that do equally."""
+        changed = len(self.edits) + len(self.settings)
+        return (
+            self.places > 1,
+            RANK[self.kind],
+            self.doubt,
+            changed,
+            sum(len(str(edit.expression)) for edit in self.edits),
+        )
+
+
+def mistakes(model: Model, problem: Problem, wrong: frozenset[str], returned: frozenset[str]) -> tuple[Mistake, ...]:
+    """Every mistake in ``model`` that changes some gradient of ``wrong`` and no other that was returned, each once."""
+    return tuple(_Catalogue(model, problem, wrong, returned).run())
+
+
+class _Catalogue:
+    def __init__(self, model: Model, problem: Problem, wrong: frozenset[str], returned: frozenset[str]) -> None:
+        self._model, self._sizes, self._whole = model, problem.rows.sizes, problem.dy is not None
+        self._neighbours, self._wrong = len(problem.steps) > 1, wrong
+        labels = [equation.label for equation in model.adjoint.equations]
+        reach = {label: model.reach((label,), self._neighbours) & returned for label in labels}
+        self._possible = frozenset(label for label, reached in reach.items() if reached and reached <= wrong)
+        self._slopes: tuple[Slope, ...] = slopes_of(model.cell.normal)
+        self._shapes = {variable.name: variable.shape for variable in model.adjoint.variables}
+        self._values = [
+            name
+            for name in (*model.cell.normal.inputs, *(each.target for each in model.cell.normal.equations))
+            if model.cell.normal.by_name[name].role is not Role.PARAMETER
+        ]
+
+    def run(self) -> Iterator[Mistake]:
+        seen: set[tuple[tuple[Edit, ...], tuple[Setting, ...]]] = set()
+        for mistake in self._all():
+            key = (mistake.edits, mistake.settings)
+            if key not in seen:
+                seen.add(key)
+                yield mistake
+
+    def _all(self) -> Iterator[Mistake]:
+        found: list[tuple[Equation, Rewrite]] = []
+        at_hand = [*self._values, *self._model.arrives.values()]
+        for equation in self._model.adjoint.equations:
+            for rewrite in self._slips(equation, tuple(at_hand)) if equation.label in self._possible else ():
+                found.append((equation, rewrite))
+                edit = Edit(equation.label, replaced(equation.expression, rewrite.path, rewrite.after))
+                yield Mistake(rewrite.kind, rewrite.detail, (edit,), doubt=rewrite.doubt)
+            if equation.target not in self._model.adjoint.outputs:
+                at_hand.append(equation.target)
+        yield from self._groups(found)
+        yield from self._orders()
+        for kind, detail, settings in chain_slips(self._model, self._whole, self._wrong):
+            yield Mistake(kind, detail, settings=settings, places=1 if len(settings) == 1 else 2)
+
+    def _slips(self, equation: Equation, at_hand: Sequence[str]) -> Iterator[Rewrite]:
+        yield from slope_rewrites(equation.expression, self._slopes)
+        yield from rewrites(equation.expression, self._scope(equation, at_hand))
+
+    def _scope(self, equation: Equation, at_hand: Sequence[str]) -> Scope:
+        parameters = [each.name for each in self._model.cell.parameters]
+        shape = self._numbers(equation.target)
+
+        def alike(name: str) -> list[str]:
+            pool = parameters if name in parameters else at_hand
+            moments = self._moments(name)
+            return [each for each in pool if self._alike(each, name) and each != name and each not in moments]
+
+        return Scope(
+            alike=alike,
+            moments=self._moments,
+            matrices=lambda name: [each for each in parameters if self._alike(each, name) and each != name],
+            square=lambda name: len({self._sizes[size] for size in self._shapes[name]}) == 1,
+            wrongly=self._wrongly,
+            is_parameter=lambda name: name in parameters,
+            extra=[name for name in at_hand if self._numbers(name) == shape],
+        )
+
+    def _alike(self, one: str, other: str) -> bool:
+        return self._numbers(one) == self._numbers(other)
+
+    def _numbers(self, name: str) -> tuple[int, ...]:
+        """The shape of a name in numbers; nothing for a value of another step, which is confused with nothing more."""
+        return tuple(self._sizes[size] for size in self._shapes.get(name, ()))
+
+    def _wrongly(self, name: str) -> list[tuple[Expression, str]]:
+        """A value that was computed anew by its equation, with a slip in the sum that it is."""
+        equation = self._model.cell.normal.definition.get(name)
+        if equation is None or not is_sum(equation.expression):
+            return []
+        text = f"`{name}` was computed anew, and wrongly"
+        return [(each.after, f"{text}: {each.detail}") for each in sum_rewrites(equation.expression, ())]
+
+    def _moments(self, name: str) -> list[str]:
+        if name not in self._values:
+            return []
+        role = self._model.cell.normal.by_name[name].role
+        if role is Role.STATE:
+            return [name + PRIME, *([name + EARLIER, name + WRAPPED] if self._neighbours else [])]
+        if role is Role.NEXT:
+            return [name.removesuffix(PRIME), *([name + WRAPPED, name + LATER] if self._neighbours else [])]
+        return [name + EARLIER, name + WRAPPED, name + LATER] if self._neighbours else []
+
+    def _groups(self, found: Sequence[tuple[Equation, Rewrite]]) -> Iterator[Mistake]:
+        """The same slip wherever it can be made: in all equations, in those of one sort, in all terms of one."""
+        by_key: dict[tuple[str, ...], list[tuple[Equation, Rewrite]]] = {}
+        for equation, rewrite in found:
+            sort = "gradient" if equation.target in self._model.of_parameters else "step"
+            for key in rewrite.keys:
+                for where in ("", sort, equation.label):
+                    by_key.setdefault((where, *key), []).append((equation, rewrite))
+        for members in by_key.values():
+            edits = _joined(members)
+            if len(members) > 1 and edits:
+                details = dict.fromkeys(rewrite.detail for _, rewrite in members)
+                kind = members[0][1].kind
+                more = f"; likewise in {len(members) - 1} more places" if len(details) > 1 else ""
+                detail = next(iter(details)) + more
+                yield Mistake(kind, detail, edits, places=len(members), doubt=members[0][1].doubt)
+
+    def _orders(self) -> Iterator[Mistake]:
+        """Values that have changed places: what matrices and outer products are given, and what is read of the step."""
+        possible = [each for each in self._model.adjoint.equations if each.label in self._possible]
+        outputs = [each for each in possible if each.target in self._model.adjoint.outputs]
+        gradients = [each for each in outputs if each.target in self._model.of_parameters]
+        others = [each for each in outputs if each.target not in self._model.of_parameters]
+        for equations in (*([each] for each in others), others, outputs, gradients):
+            for group in self._same_size(dict.fromkeys(name for each in equations for name in self._given(each))):
+                for mapping in _mappings(group):
+                    yield from self._reordered(equations, mapping, everywhere=False)
+        steps = [name for name in self._values if self._model.cell.normal.by_name[name].role is Role.INTERMEDIATE]
+        for equation in possible:
+            for group in self._same_size(names(equation.expression)):
+                for one, other in combinations(group, 2):
+                    yield from self._reordered([equation], {one: other, other: one}, everywhere=True)
+        for group in self._same_size(steps):
+            for one, other in combinations(group, 2):
+                yield from self._reordered(possible, {one: other, other: one}, everywhere=True)
+
+    def _given(self, equation: Equation) -> Iterator[str]:
+        """The adjoints that the linear forms and outer products of ``equation`` read, or all that a gradient reads."""
+        for node in walk(equation.expression):
+            match node:
+                case MatVec(_, _, Name(name)):
+                    yield name
+                case Name(name) if equation.target in self._model.of_parameters and name in self._adjoints:
+                    yield name
+                case _:
+                    pass
+
+    @cached_property
+    def _adjoints(self) -> frozenset[str]:
+        return frozenset(variable.name for variable in self._model.adjoint.of_role(Role.ADJOINT))
+
+    def _same_size(self, chosen: Iterable[str]) -> list[list[str]]:
+        by_shape: dict[tuple[int, ...], list[str]] = {}
+        for name in chosen:
+            if name in self._shapes:
+                by_shape.setdefault(self._numbers(name), []).append(name)
+        return [group for group in by_shape.values() if len(group) > 1]
+
+    def _reordered(
+        self, equations: Iterable[Equation], mapping: Mapping[str, str], everywhere: bool
+    ) -> Iterator[Mistake]:
+        def change(node: Expression) -> Expression:
+            match node:
+                case MatVec(matrix, transposed, Name(name)):
+                    return MatVec(matrix, transposed, Name(mapping.get(name, name)))
+                case _:
+                    return node
+
+        def rename(node: Expression) -> Expression:
+            return Name(mapping.get(node.name, node.name)) if isinstance(node, Name) else node
+
+        edits = []
+        for equation in equations:
+            freely = everywhere or equation.target in self._model.of_parameters
+            new = transform(equation.expression, rename if freely else change)
+            if new != equation.expression:
+                edits.append(Edit(equation.label, new))
+        if edits:
+            pairs = ", ".join(f"`{new}` for `{old}`" for old, new in mapping.items())
+            yield Mistake(Kind.ORDER, f"the order is another: {pairs}", tuple(edits), places=len(edits))
+
+
+def _joined(members: Sequence[tuple[Equation, Rewrite]]) -> tuple[Edit, ...]:
+    """All rewrites at once, an edit for each equation; nothing where two concern one place."""
+    by_label: dict[str, tuple[Expression, list[tuple[int, ...]]]] = {}
+    for equation, rewrite in members:
+        expression, paths = by_label.get(equation.label, (equation.expression, []))
+        for path in paths:
+            shorter = min(len(path), len(rewrite.path))
+            if path[:shorter] == rewrite.path[:shorter]:
+                return ()
+        by_label[equation.label] = (replaced(expression, rewrite.path, rewrite.after), [*paths, rewrite.path])
+    return tuple(Edit(label, expression) for label, (expression, _) in by_label.items())
+
+
+def _mappings(group: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Every change of places; of many names, that of two or three of them."""
+    sizes = range(2, len(group) + 1) if len(group) <= _MOST_PERMUTED else (2, 3)
+    for size in sizes:
+        for chosen in combinations(group, size):
+            for order in permutations(chosen):
+                if all(old != new for old, new in zip(chosen, order, strict=True)):
+                    yield dict(zip(chosen, order, strict=True))

@@ -1,0 +1,229 @@
+"""The person's function: found in a file, called with copies of a problem, and what it returned, or why it did not.
+
+Reads ``FILE.py:FUNCTION`` or a callable; returns a `Subject`, and from a call `Returned`. The file is run, and so is
+the function: whoever names them chose to run them. Leaves out: whether what was returned is right.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from symrnn.check.measure import Array
+from symrnn.diagnose.layout import Layout
+from symrnn.diagnose.problem import Problem
+from symrnn.errors import DiagnoseError
+from symrnn.language.source import nearest, shown
+from symrnn.language.system import Role
+
+STEP = ("params", "cache", "dstate")
+WHOLE = ("params", "caches", "dy", "dstate")
+"""What a function is given: the backward pass of one step, or that of a whole sequence."""
+
+SIGNATURES = (
+    f"  def backward_step({', '.join(STEP)}): …   # one step\n"
+    f"  def backward({', '.join(WHOLE)}): …   # a whole sequence\n"
+    "and return (dparams, dstate, dx)"
+)
+_PREFIX = "symrnn_diagnosed_"
+_SINGLE = (np.dtype("float32"), np.dtype("float16"))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A person's backward pass.
+
+    Attributes:
+        title: what reports call it.
+        function: called with the arguments of `STEP` or `WHOLE`, by position.
+        whole: whether it goes back over a whole sequence.
+        file: where it is written, as it was given.
+        path: the same as tracebacks have it.
+    """
+
+    title: str
+    function: Callable[..., Any]
+    whole: bool
+    file: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What a call returned.
+
+    Attributes:
+        arrays: gradients by the cell's names, in float64; a name that was left out, or given as None, is missing.
+        single: whether some of it was computed in single precision or less.
+        faults: gradients of stacks that have no place in the cell's shapes, each with what is wrong, by its own name.
+        transposed: the person's names of stacked gradients that were transposed.
+    """
+
+    arrays: Mapping[str, Array]
+    single: bool
+    faults: Mapping[str, str]
+    transposed: tuple[str, ...]
+
+
+class StopsError(DiagnoseError):
+    """The person's function raised an error; the message shows where."""
+
+
+def load_subject(text: str) -> Subject:
+    """The function that ``FILE.py:FUNCTION`` names; runs the file.
+
+    Raises:
+        DiagnoseError: there is no such file or function, the file stops with an error, or the function takes other
+            arguments.
+    """
+    file, colon, name = text.rpartition(":")
+    if not colon or not file or not name.isidentifier():
+        raise DiagnoseError(f"{shown(text)!r}: expected FILE.py:FUNCTION, as in my_backward.py:backward_step")
+    path = Path(file)
+    try:
+        source = path.read_bytes()
+    except OSError as error:
+        beside = [str(each) for each in sorted(path.parent.glob("*.py"))] if path.parent.is_dir() else []
+        raise DiagnoseError(f"{file}: cannot be read: {error.strerror}{nearest(file, beside)}") from error
+    module = ModuleType(_PREFIX + path.stem)
+    module.__file__ = str(path.resolve())
+    sys.modules[module.__name__] = module  # dataclasses look their module up while it runs
+    with _at_home(module.__file__):
+        try:
+            exec(compile(source, module.__file__, "exec"), module.__dict__)
+        except (Exception, SystemExit) as error:
+            raise StopsError(f"{file} stops while it is loaded:\n{_shown(error, file, module.__file__)}") from error
+    functions = {key: value for key, value in vars(module).items() if callable(value)}
+    if name not in functions:
+        own = [key for key, value in functions.items() if getattr(value, "__module__", "") == module.__name__]
+        known = f" (it has {', '.join(own)})" if own else " (it defines none)"
+        raise DiagnoseError(f"{file}: there is no function {name!r}{nearest(name, own)}{known}")
+    return as_subject(functions[name], text, file)
+
+
+def as_subject(function: Callable[..., Any], title: str = "", file: str = "") -> Subject:
+    """The function with its kind, told by how many arguments it must be given.
+
+    Raises:
+        DiagnoseError: it takes neither three arguments nor four.
+    """
+    title = title or getattr(function, "__qualname__", type(function).__name__)
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError) as error:
+        raise DiagnoseError(f"{title}: its arguments cannot be told: {error}; write\n{SIGNATURES}") from error
+    fixed = [each.name for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    needed = [each.name for each in parameters if each.name in fixed and each.default is each.empty]
+    only_named = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY and each.default is each.empty]
+    if len(needed) not in (len(STEP), len(WHOLE)) or only_named:
+        taken = ", ".join([*needed, *(f"*, {each}" for each in only_named)])
+        raise DiagnoseError(f"{title} takes ({taken}); expected one of\n{SIGNATURES}")
+    path = getattr(inspect.unwrap(function), "__code__", None)
+    path = path.co_filename if path is not None else ""
+    return Subject(title, function, len(needed) == len(WHOLE), file or path, path)
+
+
+def call(subject: Subject, problem: Problem, layout: Layout) -> Returned:
+    """The gradients that the function returns for ``problem``, which it is given in copies.
+
+    Raises:
+        StopsError: the function raises an error.
+        DiagnoseError: what it returns is not a triple of gradients by name.
+    """
+    params = layout.stack(problem.params)
+    caches = [{name: np.array(value) for name, value in values.items()} for values in problem.steps]
+    dstate = {name: value.copy() for name, value in problem.dstate.items()}
+    arguments = (params, caches, np.array(problem.dy), dstate) if subject.whole else (params, caches[0], dstate)
+    with _at_home(subject.path):
+        try:
+            result = subject.function(*arguments)
+        except (Exception, SystemExit) as error:
+            raise StopsError(f"{subject.title} stops:\n{_shown(error, subject.file, subject.path)}") from error
+    return _read(subject, result, problem, layout)
+
+
+@contextmanager
+def _at_home(path: str) -> Iterator[None]:
+    """The file's neighbours can be imported, and what it prints goes to standard error: output is the report's."""
+    folder = str(Path(path).parent)
+    sys.path.insert(0, folder)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        if folder in sys.path:
+            sys.path.remove(folder)
+
+
+def _shown(error: BaseException, file: str, path: str) -> str:
+    """The lines of the person's file that led to ``error``, and the error itself; none of ours."""
+    if isinstance(error, SyntaxError) and error.filename == path:
+        return f"  {file}:{error.lineno}\n    {(error.text or '').strip()}\n{type(error).__name__}: {error.msg}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+    lines = [f"  {file}:{frame.lineno}, in {frame.name}\n    {frame.line}" for frame in frames]
+    return "\n".join([*lines, f"{type(error).__name__}: {error}"])
+
+
+def _read(subject: Subject, result: object, problem: Problem, layout: Layout) -> Returned:
+    """What was returned, by the cell's names."""
+    if not isinstance(result, tuple | list) or len(result) != 3:
+        found = f"{len(result)} values" if isinstance(result, tuple | list) else _kind(result)
+        raise DiagnoseError(f"{subject.title} returned {found}; expected three: (dparams, dstate, dx)")
+    dparams, dstate, dx = result
+    (given,) = (variable.name for variable in layout.cell.of_role(Role.INPUT))
+    by_name = _mapping(subject, "dparams", dparams, layout.names)
+    states = _mapping(subject, "dstate", dstate, layout.cell.states)
+    dtypes: list[np.dtype[Any]] = []
+    arrays: dict[str, Array] = {}
+    faults: dict[str, str] = {}
+    transposed: list[str] = []
+    for name, value in by_name.items():
+        array = _array(subject, f"dparams[{name!r}]", value, dtypes)
+        shape = layout.shape(name, problem.params)
+        if name in layout.stacks and array.shape[-len(shape) :] != shape:
+            if array.shape != shape[::-1]:
+                faults[name] = f"has shape {array.shape}, expected {shape}"
+                continue
+            transposed.append(name)
+            array = array.T
+        arrays |= layout.split(name, array, problem.params)
+    for name, value in states.items():
+        arrays[name] = _array(subject, f"dstate[{name!r}]", value, dtypes)
+    if dx is not None:
+        arrays[given] = _array(subject, "dx", dx, dtypes)
+    return Returned(arrays, any(dtype in _SINGLE for dtype in dtypes), faults, tuple(transposed))
+
+
+def _mapping(subject: Subject, what: str, value: object, known: tuple[str, ...]) -> dict[str, object]:
+    if not isinstance(value, Mapping):
+        raise DiagnoseError(f"{subject.title} returned {_kind(value)} as {what}; expected a dictionary by name")
+    for name in value:
+        if name not in known:
+            raise DiagnoseError(
+                f"{subject.title} returned {what}[{name!r}]{nearest(str(name), known)} (expected {', '.join(known)})"
+            )
+    return {name: value[name] for name in known if value.get(name) is not None}
+
+
+def _array(subject: Subject, what: str, value: object, dtypes: list[np.dtype[Any]]) -> Array:
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # rows of different lengths
+        raise DiagnoseError(f"{subject.title} returned {what} that is no array: {error}") from error
+    if array.dtype.kind not in "fiub":
+        raise DiagnoseError(f"{subject.title} returned {what} of type {array.dtype}; expected an array of real numbers")
+    dtypes.append(array.dtype)
+    return array.astype(np.float64)
+
+
+def _kind(value: object) -> str:
+    return "nothing (None)" if value is None else f"a {type(value).__name__}"

@@ -1,0 +1,50 @@
+"""Passes that are right, and the model that they are held against."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import symrnn
+from symrnn.diagnose.model import Model, gradients
+from symrnn.diagnose.problem import SHAPES, draw
+
+from .conftest import PASSES, ROOT, Person, cell_of, layout_of
+
+CELLS = (*symrnn.cells(), *map(str, sorted((ROOT / "tests" / "cells").glob("*.toml"))))
+FUNCTIONS = [
+    (path.stem, function)
+    for path in sorted(PASSES.glob("*.py"))
+    for function in ("backward_step", "backward")
+    if f"def {function}(" in path.read_text(encoding="utf-8")
+]
+
+
+@pytest.mark.parametrize(("name", "function"), FUNCTIONS)
+@pytest.mark.parametrize("seed", [0, 7])
+def test_a_right_pass_is_found_right(person: Person, name: str, function: str, seed: int) -> None:
+    found = symrnn.diagnose(person(name, function), cell_of(name), layout=layout_of(name), seed=seed)
+    assert found.right, str(found)
+    assert max(verdict.error for verdict in found.verdicts) < 1e-13
+    assert "Why" not in str(found)
+
+
+def test_single_precision_is_right_too(person: Person) -> None:
+    function = person("rnn", "backward_step", ("da.T @ x", "np.float32(da.T) @ np.float32(x)"))
+    assert symrnn.diagnose(function, "rnn").right
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: Path(cell).stem)
+def test_the_model_without_a_mistake_computes_what_the_kernels_do(cell: str) -> None:
+    derivation = symrnn.derive(cell)
+    kernels = symrnn.build(derivation.cell, backend="numpy", dtype="float64")
+    problem = draw(derivation.cell, SHAPES[0], 3, whole=True)
+    x = np.stack([values["x"] for values in problem.steps])
+    state = {name: problem.steps[0][name] for name in derivation.cell.states}
+    _, _, tape = kernels.forward(problem.params, x, state)
+    expected = kernels.backward(problem.params, tape, problem.dy, problem.dstate)
+    found = gradients(Model(derivation.cell, derivation.adjoint), problem)
+    for name, value in {**expected.params, **expected.state, "x": expected.x}.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-11, atol=1e-12)
