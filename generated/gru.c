@@ -64,7 +64,7 @@
 
 const char *gru_abi(void)
 {
-    return "f222f76ef7536bf6f593c4ebb9050286";
+    return "a3d5524b152963ef3324d192407c5140";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -2072,7 +2072,7 @@ static void hoist_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_e
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const float *const b_z_row = at->packed + at->layout.b_z;
                     const float *const b_r_row = at->packed + at->layout.b_r;
                     const float *const b_h_row = at->packed + at->layout.b_h;
@@ -2153,7 +2153,7 @@ static void step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_en
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const float *const z_x_row = at->hoisted + row * (3 * dims->hidden);
                     const float *const r_x_row = at->hoisted + row * (3 * dims->hidden) + dims->hidden;
                     const float *const h_row = at->h_now + row * dims->hidden;
@@ -2233,7 +2233,7 @@ static void step_2_f32(const forward_at_f32 *at, size_t row_begin, size_t row_en
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const float *const h_tilde_x_row = at->hoisted + row * (3 * dims->hidden) + 2 * dims->hidden;
                     const float *const z_row = at->saved + row * (4 * dims->hidden);
                     const float *const h_row = at->h_now + row * dims->hidden;
@@ -2322,7 +2322,7 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const float *const b_z_row = at->packed + at->layout.b_z;
                     const float *const b_r_row = at->packed + at->layout.b_r;
                     const float *const h_row = at->h_now + row * dims->hidden;
@@ -2412,7 +2412,7 @@ static void fused_step_2_f32(const forward_at_f32 *at, size_t row_begin, size_t 
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const float *const b_h_row = at->packed + at->layout.b_h;
                     const float *const z_row = at->saved + row * (4 * dims->hidden);
                     const float *const h_row = at->h_now + row * dims->hidden;
@@ -2914,7 +2914,8 @@ static void back_1_f32(const backward_at_f32 *at, size_t row_begin, size_t row_e
         const size_t from = row_begin + share(row_end - row_begin, block, blocks);
         const size_t rows = row_begin + share(row_end - row_begin, block + 1, blocks) - from;
         size_t order[BLOCK_ROWS];
-        const size_t active = order_rows(dims, at->first, from, rows, order);
+        /* A row that ends here still needs the sums over the step before in this loop, where it had not ended. */
+        const size_t active = order_rows(dims, at->first - (dims->reverse && at->first ? dims->rows : 0), from, rows, order);
         /* Tiles of about one height each, none is low; those of rows that have ended need no sums. */
         const size_t runs = (active + TILE_ROWS - 1) / TILE_ROWS, idle_runs = (rows - active + TILE_ROWS - 1) / TILE_ROWS;
         const size_t least = runs ? active / runs : 0, more = active - least * runs;
@@ -2948,7 +2949,7 @@ static void back_1_f32(const backward_at_f32 *at, size_t row_begin, size_t row_e
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const float *const carry_h_row = at->carry_h + row * dims->hidden;
                     const float *const dy_2_row = at->seed + row * dims->hidden;
                     const float *const z_row = at->saved + row * (4 * dims->hidden);
@@ -3037,7 +3038,7 @@ static void back_2_f32(const backward_at_f32 *at, size_t row_begin, size_t row_e
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const float *const h_row = at->h_now + row * dims->hidden;
                     const float *const r_row = at->saved + row * (4 * dims->hidden) + dims->hidden;
                     const float *const dh_out_row = at->back + row * (2 * dims->hidden) + dims->hidden;
@@ -3183,7 +3184,7 @@ static void deferred_1_f32(const backward_at_f32 *at, size_t row_begin, size_t r
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     float *const gradient_x_row = at->gradient_x + row * dims->input;
                     for (size_t group = tile0 * vectors; group < tile1 * vectors && group * LANES_f32 < units; ++group) {
                         const size_t unit = group * LANES_f32, count = units - unit;
@@ -5008,7 +5009,7 @@ static void hoist_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_e
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const double *const b_z_row = at->packed + at->layout.b_z;
                     const double *const b_r_row = at->packed + at->layout.b_r;
                     const double *const b_h_row = at->packed + at->layout.b_h;
@@ -5089,7 +5090,7 @@ static void step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_en
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const double *const z_x_row = at->hoisted + row * (3 * dims->hidden);
                     const double *const r_x_row = at->hoisted + row * (3 * dims->hidden) + dims->hidden;
                     const double *const h_row = at->h_now + row * dims->hidden;
@@ -5169,7 +5170,7 @@ static void step_2_f64(const forward_at_f64 *at, size_t row_begin, size_t row_en
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const double *const h_tilde_x_row = at->hoisted + row * (3 * dims->hidden) + 2 * dims->hidden;
                     const double *const z_row = at->saved + row * (4 * dims->hidden);
                     const double *const h_row = at->h_now + row * dims->hidden;
@@ -5258,7 +5259,7 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const double *const b_z_row = at->packed + at->layout.b_z;
                     const double *const b_r_row = at->packed + at->layout.b_r;
                     const double *const h_row = at->h_now + row * dims->hidden;
@@ -5348,7 +5349,7 @@ static void fused_step_2_f64(const forward_at_f64 *at, size_t row_begin, size_t 
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const double *const b_h_row = at->packed + at->layout.b_h;
                     const double *const z_row = at->saved + row * (4 * dims->hidden);
                     const double *const h_row = at->h_now + row * dims->hidden;
@@ -5851,7 +5852,8 @@ static void back_1_f64(const backward_at_f64 *at, size_t row_begin, size_t row_e
         const size_t from = row_begin + share(row_end - row_begin, block, blocks);
         const size_t rows = row_begin + share(row_end - row_begin, block + 1, blocks) - from;
         size_t order[BLOCK_ROWS];
-        const size_t active = order_rows(dims, at->first, from, rows, order);
+        /* A row that ends here still needs the sums over the step before in this loop, where it had not ended. */
+        const size_t active = order_rows(dims, at->first - (dims->reverse && at->first ? dims->rows : 0), from, rows, order);
         /* Tiles of about one height each, none is low; those of rows that have ended need no sums. */
         const size_t runs = (active + TILE_ROWS - 1) / TILE_ROWS, idle_runs = (rows - active + TILE_ROWS - 1) / TILE_ROWS;
         const size_t least = runs ? active / runs : 0, more = active - least * runs;
@@ -5885,7 +5887,7 @@ static void back_1_f64(const backward_at_f64 *at, size_t row_begin, size_t row_e
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const double *const carry_h_row = at->carry_h + row * dims->hidden;
                     const double *const dy_2_row = at->seed + row * dims->hidden;
                     const double *const z_row = at->saved + row * (4 * dims->hidden);
@@ -5974,7 +5976,7 @@ static void back_2_f64(const backward_at_f64 *at, size_t row_begin, size_t row_e
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const double *const h_row = at->h_now + row * dims->hidden;
                     const double *const r_row = at->saved + row * (4 * dims->hidden) + dims->hidden;
                     const double *const dh_out_row = at->back + row * (2 * dims->hidden) + dims->hidden;
@@ -6120,7 +6122,7 @@ static void deferred_1_f64(const backward_at_f64 *at, size_t row_begin, size_t r
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     double *const gradient_x_row = at->gradient_x + row * dims->input;
                     for (size_t group = tile0 * vectors; group < tile1 * vectors && group * LANES_f64 < units; ++group) {
                         const size_t unit = group * LANES_f64, count = units - unit;

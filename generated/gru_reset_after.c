@@ -64,7 +64,7 @@
 
 const char *gru_reset_after_abi(void)
 {
-    return "aa8a6ffd03821ac206ac4398e58ebe1a";
+    return "4e3e8edb43d4700a33119100003c58f0";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -2072,7 +2072,7 @@ static void hoist_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_e
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const float *const b_z_row = at->packed + at->layout.b_z;
                     const float *const b_r_row = at->packed + at->layout.b_r;
                     const float *const b_h_row = at->packed + at->layout.b_h;
@@ -2155,7 +2155,7 @@ static void step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_en
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const float *const z_x_row = at->hoisted + row * (3 * dims->hidden);
                     const float *const r_x_row = at->hoisted + row * (3 * dims->hidden) + dims->hidden;
                     const float *const b_hh_row = at->packed + at->layout.b_hh;
@@ -2274,7 +2274,7 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const float *const b_z_row = at->packed + at->layout.b_z;
                     const float *const b_r_row = at->packed + at->layout.b_r;
                     const float *const b_hh_row = at->packed + at->layout.b_hh;
@@ -2793,7 +2793,8 @@ static void back_1_f32(const backward_at_f32 *at, size_t row_begin, size_t row_e
         const size_t from = row_begin + share(row_end - row_begin, block, blocks);
         const size_t rows = row_begin + share(row_end - row_begin, block + 1, blocks) - from;
         size_t order[BLOCK_ROWS];
-        const size_t active = order_rows(dims, at->first, from, rows, order);
+        /* A row that ends here still needs the sums over the step before in this loop, where it had not ended. */
+        const size_t active = order_rows(dims, at->first - (dims->reverse && at->first ? dims->rows : 0), from, rows, order);
         /* Tiles of about one height each, none is low; those of rows that have ended need no sums. */
         const size_t runs = (active + TILE_ROWS - 1) / TILE_ROWS, idle_runs = (rows - active + TILE_ROWS - 1) / TILE_ROWS;
         const size_t least = runs ? active / runs : 0, more = active - least * runs;
@@ -2837,7 +2838,7 @@ static void back_1_f32(const backward_at_f32 *at, size_t row_begin, size_t row_e
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     float *const carry_h_row = at->carry_h + row * dims->hidden;
                     const float *const dy_2_row = at->seed + row * dims->hidden;
                     const float *const z_row = at->saved + row * (4 * dims->hidden);
@@ -3008,7 +3009,7 @@ static void deferred_1_f32(const backward_at_f32 *at, size_t row_begin, size_t r
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     float *const gradient_x_row = at->gradient_x + row * dims->input;
                     for (size_t group = tile0 * vectors; group < tile1 * vectors && group * LANES_f32 < units; ++group) {
                         const size_t unit = group * LANES_f32, count = units - unit;
@@ -4829,7 +4830,7 @@ static void hoist_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_e
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const double *const b_z_row = at->packed + at->layout.b_z;
                     const double *const b_r_row = at->packed + at->layout.b_r;
                     const double *const b_h_row = at->packed + at->layout.b_h;
@@ -4912,7 +4913,7 @@ static void step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_en
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const double *const z_x_row = at->hoisted + row * (3 * dims->hidden);
                     const double *const r_x_row = at->hoisted + row * (3 * dims->hidden) + dims->hidden;
                     const double *const b_hh_row = at->packed + at->layout.b_hh;
@@ -5031,7 +5032,7 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const double *const b_z_row = at->packed + at->layout.b_z;
                     const double *const b_r_row = at->packed + at->layout.b_r;
                     const double *const b_hh_row = at->packed + at->layout.b_hh;
@@ -5550,7 +5551,8 @@ static void back_1_f64(const backward_at_f64 *at, size_t row_begin, size_t row_e
         const size_t from = row_begin + share(row_end - row_begin, block, blocks);
         const size_t rows = row_begin + share(row_end - row_begin, block + 1, blocks) - from;
         size_t order[BLOCK_ROWS];
-        const size_t active = order_rows(dims, at->first, from, rows, order);
+        /* A row that ends here still needs the sums over the step before in this loop, where it had not ended. */
+        const size_t active = order_rows(dims, at->first - (dims->reverse && at->first ? dims->rows : 0), from, rows, order);
         /* Tiles of about one height each, none is low; those of rows that have ended need no sums. */
         const size_t runs = (active + TILE_ROWS - 1) / TILE_ROWS, idle_runs = (rows - active + TILE_ROWS - 1) / TILE_ROWS;
         const size_t least = runs ? active / runs : 0, more = active - least * runs;
@@ -5594,7 +5596,7 @@ static void back_1_f64(const backward_at_f64 *at, size_t row_begin, size_t row_e
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     double *const carry_h_row = at->carry_h + row * dims->hidden;
                     const double *const dy_2_row = at->seed + row * dims->hidden;
                     const double *const z_row = at->saved + row * (4 * dims->hidden);
@@ -5765,7 +5767,7 @@ static void deferred_1_f64(const backward_at_f64 *at, size_t row_begin, size_t r
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     double *const gradient_x_row = at->gradient_x + row * dims->input;
                     for (size_t group = tile0 * vectors; group < tile1 * vectors && group * LANES_f64 < units; ++group) {
                         const size_t unit = group * LANES_f64, count = units - unit;

@@ -72,7 +72,7 @@
 
 const char *lstm_abi(void)
 {
-    return "4da43575e5dd53d298f211c5cc4764b3";
+    return "59e144f990d226967014064a67df15af";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -2077,7 +2077,7 @@ static void hoist_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_e
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const float *const b_i_row = at->packed + at->layout.b_i;
                     const float *const b_f_row = at->packed + at->layout.b_f;
                     const float *const b_o_row = at->packed + at->layout.b_o;
@@ -2168,7 +2168,7 @@ static void step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_en
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const float *const i_x_row = at->hoisted + row * (4 * dims->hidden);
                     const float *const f_x_row = at->hoisted + row * (4 * dims->hidden) + dims->hidden;
                     const float *const o_x_row = at->hoisted + row * (4 * dims->hidden) + 2 * dims->hidden;
@@ -2289,7 +2289,7 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const float *const b_i_row = at->packed + at->layout.b_i;
                     const float *const b_f_row = at->packed + at->layout.b_f;
                     const float *const b_o_row = at->packed + at->layout.b_o;
@@ -2823,7 +2823,8 @@ static void back_1_f32(const backward_at_f32 *at, size_t row_begin, size_t row_e
         const size_t from = row_begin + share(row_end - row_begin, block, blocks);
         const size_t rows = row_begin + share(row_end - row_begin, block + 1, blocks) - from;
         size_t order[BLOCK_ROWS];
-        const size_t active = order_rows(dims, at->first, from, rows, order);
+        /* A row that ends here still needs the sums over the step before in this loop, where it had not ended. */
+        const size_t active = order_rows(dims, at->first - (dims->reverse && at->first ? dims->rows : 0), from, rows, order);
         /* Tiles of about one height each, none is low; those of rows that have ended need no sums. */
         const size_t runs = (active + TILE_ROWS - 1) / TILE_ROWS, idle_runs = (rows - active + TILE_ROWS - 1) / TILE_ROWS;
         const size_t least = runs ? active / runs : 0, more = active - least * runs;
@@ -2857,7 +2858,7 @@ static void back_1_f32(const backward_at_f32 *at, size_t row_begin, size_t row_e
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     float *const carry_c_row = at->carry_c + row * dims->hidden;
                     float *const carry_h_row = at->carry_h + row * dims->hidden;
                     const float *const dy_2_row = at->seed + row * dims->hidden;
@@ -3034,7 +3035,7 @@ static void deferred_1_f32(const backward_at_f32 *at, size_t row_begin, size_t r
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     float *const gradient_x_row = at->gradient_x + row * dims->input;
                     for (size_t group = tile0 * vectors; group < tile1 * vectors && group * LANES_f32 < units; ++group) {
                         const size_t unit = group * LANES_f32, count = units - unit;
@@ -4861,7 +4862,7 @@ static void hoist_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_e
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const double *const b_i_row = at->packed + at->layout.b_i;
                     const double *const b_f_row = at->packed + at->layout.b_f;
                     const double *const b_o_row = at->packed + at->layout.b_o;
@@ -4952,7 +4953,7 @@ static void step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_en
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const double *const i_x_row = at->hoisted + row * (4 * dims->hidden);
                     const double *const f_x_row = at->hoisted + row * (4 * dims->hidden) + dims->hidden;
                     const double *const o_x_row = at->hoisted + row * (4 * dims->hidden) + 2 * dims->hidden;
@@ -5073,7 +5074,7 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const double *const b_i_row = at->packed + at->layout.b_i;
                     const double *const b_f_row = at->packed + at->layout.b_f;
                     const double *const b_o_row = at->packed + at->layout.b_o;
@@ -5607,7 +5608,8 @@ static void back_1_f64(const backward_at_f64 *at, size_t row_begin, size_t row_e
         const size_t from = row_begin + share(row_end - row_begin, block, blocks);
         const size_t rows = row_begin + share(row_end - row_begin, block + 1, blocks) - from;
         size_t order[BLOCK_ROWS];
-        const size_t active = order_rows(dims, at->first, from, rows, order);
+        /* A row that ends here still needs the sums over the step before in this loop, where it had not ended. */
+        const size_t active = order_rows(dims, at->first - (dims->reverse && at->first ? dims->rows : 0), from, rows, order);
         /* Tiles of about one height each, none is low; those of rows that have ended need no sums. */
         const size_t runs = (active + TILE_ROWS - 1) / TILE_ROWS, idle_runs = (rows - active + TILE_ROWS - 1) / TILE_ROWS;
         const size_t least = runs ? active / runs : 0, more = active - least * runs;
@@ -5641,7 +5643,7 @@ static void back_1_f64(const backward_at_f64 *at, size_t row_begin, size_t row_e
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     double *const carry_c_row = at->carry_c + row * dims->hidden;
                     double *const carry_h_row = at->carry_h + row * dims->hidden;
                     const double *const dy_2_row = at->seed + row * dims->hidden;
@@ -5818,7 +5820,7 @@ static void deferred_1_f64(const backward_at_f64 *at, size_t row_begin, size_t r
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     double *const gradient_x_row = at->gradient_x + row * dims->input;
                     for (size_t group = tile0 * vectors; group < tile1 * vectors && group * LANES_f64 < units; ++group) {
                         const size_t unit = group * LANES_f64, count = units - unit;

@@ -44,7 +44,7 @@
 
 const char *rnn_abi(void)
 {
-    return "e28920af828380042d7d606b01cf8bf5";
+    return "11946985cdcb4c9b7dd4d340cf96fb05";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -1993,7 +1993,7 @@ static void hoist_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_e
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const float *const b_h_row = at->packed + at->layout.b_h;
                     float *const h_x_row = at->hoisted + row * dims->hidden;
                     for (size_t group = tile0 * vectors; group < tile1 * vectors && group * LANES_f32 < units; ++group) {
@@ -2060,7 +2060,7 @@ static void step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_en
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const float *const h_x_row = at->hoisted + row * dims->hidden;
                     const float *const h_row = at->h_now + row * dims->hidden;
                     float *const h_next_row = at->h_next + row * dims->hidden;
@@ -2141,7 +2141,7 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const float *const b_h_row = at->packed + at->layout.b_h;
                     const float *const h_row = at->h_now + row * dims->hidden;
                     float *const h_next_row = at->h_next + row * dims->hidden;
@@ -2584,7 +2584,8 @@ static void back_1_f32(const backward_at_f32 *at, size_t row_begin, size_t row_e
         const size_t from = row_begin + share(row_end - row_begin, block, blocks);
         const size_t rows = row_begin + share(row_end - row_begin, block + 1, blocks) - from;
         size_t order[BLOCK_ROWS];
-        const size_t active = order_rows(dims, at->first, from, rows, order);
+        /* A row that ends here still needs the sums over the step before in this loop, where it had not ended. */
+        const size_t active = order_rows(dims, at->first - (dims->reverse && at->first ? dims->rows : 0), from, rows, order);
         /* Tiles of about one height each, none is low; those of rows that have ended need no sums. */
         const size_t runs = (active + TILE_ROWS - 1) / TILE_ROWS, idle_runs = (rows - active + TILE_ROWS - 1) / TILE_ROWS;
         const size_t least = runs ? active / runs : 0, more = active - least * runs;
@@ -2618,7 +2619,7 @@ static void back_1_f32(const backward_at_f32 *at, size_t row_begin, size_t row_e
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     float *const carry_h_row = at->carry_h + row * dims->hidden;
                     const float *const dy_2_row = at->seed + row * dims->hidden;
                     const float *const h_next_row = at->h_next + row * dims->hidden;
@@ -2759,7 +2760,7 @@ static void deferred_1_f32(const backward_at_f32 *at, size_t row_begin, size_t r
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     float *const gradient_x_row = at->gradient_x + row * dims->input;
                     for (size_t group = tile0 * vectors; group < tile1 * vectors && group * LANES_f32 < units; ++group) {
                         const size_t unit = group * LANES_f32, count = units - unit;
@@ -4499,7 +4500,7 @@ static void hoist_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_e
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const double *const b_h_row = at->packed + at->layout.b_h;
                     double *const h_x_row = at->hoisted + row * dims->hidden;
                     for (size_t group = tile0 * vectors; group < tile1 * vectors && group * LANES_f64 < units; ++group) {
@@ -4566,7 +4567,7 @@ static void step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_en
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const double *const h_x_row = at->hoisted + row * dims->hidden;
                     const double *const h_row = at->h_now + row * dims->hidden;
                     double *const h_next_row = at->h_next + row * dims->hidden;
@@ -4647,7 +4648,7 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const double *const b_h_row = at->packed + at->layout.b_h;
                     const double *const h_row = at->h_now + row * dims->hidden;
                     double *const h_next_row = at->h_next + row * dims->hidden;
@@ -5091,7 +5092,8 @@ static void back_1_f64(const backward_at_f64 *at, size_t row_begin, size_t row_e
         const size_t from = row_begin + share(row_end - row_begin, block, blocks);
         const size_t rows = row_begin + share(row_end - row_begin, block + 1, blocks) - from;
         size_t order[BLOCK_ROWS];
-        const size_t active = order_rows(dims, at->first, from, rows, order);
+        /* A row that ends here still needs the sums over the step before in this loop, where it had not ended. */
+        const size_t active = order_rows(dims, at->first - (dims->reverse && at->first ? dims->rows : 0), from, rows, order);
         /* Tiles of about one height each, none is low; those of rows that have ended need no sums. */
         const size_t runs = (active + TILE_ROWS - 1) / TILE_ROWS, idle_runs = (rows - active + TILE_ROWS - 1) / TILE_ROWS;
         const size_t least = runs ? active / runs : 0, more = active - least * runs;
@@ -5125,7 +5127,7 @@ static void back_1_f64(const backward_at_f64 *at, size_t row_begin, size_t row_e
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     double *const carry_h_row = at->carry_h + row * dims->hidden;
                     const double *const dy_2_row = at->seed + row * dims->hidden;
                     const double *const h_next_row = at->h_next + row * dims->hidden;
@@ -5266,7 +5268,7 @@ static void deferred_1_f64(const backward_at_f64 *at, size_t row_begin, size_t r
                 }
                 for (size_t line = 0; line < height; ++line) {
                     const size_t row = order[row0 + line];
-                    const int idle = row0 + line >= active;
+                    const int idle = dims->lengths && idle_row(dims, at->first + row);
                     double *const gradient_x_row = at->gradient_x + row * dims->input;
                     for (size_t group = tile0 * vectors; group < tile1 * vectors && group * LANES_f64 < units; ++group) {
                         const size_t unit = group * LANES_f64, count = units - unit;

@@ -82,6 +82,7 @@ class CStage:
         body: lines of C for one vector of units of one row, by precision.
         equations: for the comment above it.
         masked: whether rows beyond their length are told apart.
+        later: whether it sums over what the step before in its loop stored.
         by_row: whether one row differs from another; values of parameters alone have one.
     """
 
@@ -95,6 +96,7 @@ class CStage:
     body: dict[str, tuple[str, ...]]
     equations: tuple[str, ...]
     masked: bool
+    later: bool
     by_row: bool
 
 
@@ -139,6 +141,7 @@ class _StageWriter:
             {precision: tuple(self._body(precision)) for precision in PRECISIONS},
             equations,
             self._masked,
+            any(form.later for accumulator in stage.accumulators for form in accumulator.forms),
             stage not in self._function.once,
         )
 
