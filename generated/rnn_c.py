@@ -40,7 +40,7 @@ DTYPE = "float32"
 DTYPES = ("float32", "float64")
 """What `init_params` may make: float64 input runs double, any other runs float."""
 
-_ABI = b"d055e2484cdb41971f98181d3c9c62f0"
+_ABI = b"de3ffb5e0da7097b9176ad19ff56a56a"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("rnn" + _SUFFIX)
 _REMEDY = (
