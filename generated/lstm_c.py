@@ -174,13 +174,17 @@ _BARRIER_BYTES = 128
 _SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 
 
+_C = _load()
+LIBRARY = Path(_C._name).name
+"""The file name of the library that was loaded: of several, the best that fits this processor."""
+
+
 def _bind():
     """The entry points by precision and name, with their argument types."""
-    library = _load()
     bound = {}
     for dtype, precision in ((_SINGLE, "f32"), (_DOUBLE, "f64")):
         for name, kinds in _ENTRIES.items():
-            function = library[f"{CELL}_{precision}_{name}"]
+            function = _C[f"{CELL}_{precision}_{name}"]
             function.argtypes, function.restype = [_KINDS[kind] for kind in kinds], ctypes.c_int
             bound[dtype, name] = function
     return bound
