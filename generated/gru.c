@@ -64,7 +64,7 @@
 
 const char *gru_abi(void)
 {
-    return "8e45d8d0a64b01d599c952fd5f27b1d7";
+    return "ef643ef00d9ceabb97d83ab5fbfd1796";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -245,6 +245,12 @@ static int check_dims(const gru_dims *dims)
                 return GRU_LENGTH;
     return GRU_OK;
 }
+
+#if defined(__GNUC__)
+#define SYMRNN_PREFETCH(address) __builtin_prefetch(address)
+#else
+#define SYMRNN_PREFETCH(address) ((void)(address))
+#endif
 
 #if defined(__GNUC__)
 #define SYMRNN_HAS_PARTS 1
@@ -474,6 +480,68 @@ static inline vec_f32 v_select_f32(mask_f32 mask, vec_f32 a, vec_f32 b)
 #endif
 }
 
+#if SYMRNN_VECTOR_BYTES == 64
+/* Lanes by number: those of a, then those of b. */
+static inline vec_f32 v_pick_f32(vec_f32 a, bits_f32 lane, vec_f32 b)
+{
+    return (vec_f32)_mm512_permutex2var_ps((__m512)a, (__m512i)lane, (__m512)b);
+}
+
+/* A square of LANES × LANES numbers, its rows to columns: blocks on either side of the diagonal change places, the smallest
+   first. */
+static inline void transpose_f32(float *to, size_t to_row, const float *from, size_t from_row)
+{
+    vec_f32 row[LANES_f32];
+    bits_f32 lane;
+    for (uint32_t i = 0; i < LANES_f32; ++i) {
+        row[i] = loadu_f32(from + i * from_row);
+        lane[i] = i;
+    }
+    {
+        const bits_f32 second = (bits_f32)((lane & 1) != 0);
+        const bits_f32 left = lane + (second & (LANES_f32 - 1)), right = left + 1;
+        for (size_t i = 0; i < LANES_f32; ++i)
+            if (!(i & 1)) {
+                const vec_f32 upper = row[i], lower = row[i + 1];
+                row[i] = v_pick_f32(upper, left, lower);
+                row[i + 1] = v_pick_f32(upper, right, lower);
+            }
+    }
+    {
+        const bits_f32 second = (bits_f32)((lane & 2) != 0);
+        const bits_f32 left = lane + (second & (LANES_f32 - 2)), right = left + 2;
+        for (size_t i = 0; i < LANES_f32; ++i)
+            if (!(i & 2)) {
+                const vec_f32 upper = row[i], lower = row[i + 2];
+                row[i] = v_pick_f32(upper, left, lower);
+                row[i + 2] = v_pick_f32(upper, right, lower);
+            }
+    }
+    {
+        const bits_f32 second = (bits_f32)((lane & 4) != 0);
+        const bits_f32 left = lane + (second & (LANES_f32 - 4)), right = left + 4;
+        for (size_t i = 0; i < LANES_f32; ++i)
+            if (!(i & 4)) {
+                const vec_f32 upper = row[i], lower = row[i + 4];
+                row[i] = v_pick_f32(upper, left, lower);
+                row[i + 4] = v_pick_f32(upper, right, lower);
+            }
+    }
+    {
+        const bits_f32 second = (bits_f32)((lane & 8) != 0);
+        const bits_f32 left = lane + (second & (LANES_f32 - 8)), right = left + 8;
+        for (size_t i = 0; i < LANES_f32; ++i)
+            if (!(i & 8)) {
+                const vec_f32 upper = row[i], lower = row[i + 8];
+                row[i] = v_pick_f32(upper, left, lower);
+                row[i + 8] = v_pick_f32(upper, right, lower);
+            }
+    }
+    for (size_t i = 0; i < LANES_f32; ++i)
+        storeu_f32(to + i * to_row, row[i]);
+}
+#endif
+
 static inline vec_f32 v_abs_f32(vec_f32 a)
 {
     return from_bits_f32(to_bits_f32(a) & UINT32_C(0x7fffffff));
@@ -610,8 +678,6 @@ static inline vec_f32 power_2_f32(vec_f32 a)
 /* Rows of a deferred product that are packed at a time, and tiles of its left side. */
 #define CHUNK 256
 #define LEFT_TILES 8
-/* Fewest rows of a step for each part; with fewer, parts share the units and meet after every stage. */
-#define PART_ROWS 4
 /* Numbers of a left side that are run over all units before the next rows are: about half of a second-level cache. */
 #define BLOCK_NUMBERS 131072
 #define PART_WORK 2000000
@@ -638,11 +704,23 @@ static inline size_t count_blocks(size_t rows, size_t depth)
     return (rows + block - 1) / block;
 }
 
-/* Whether the linear forms of the input stay in the loop: worth it where a step has rows enough to share their weights, and
-   where there is one step only. */
+/* Whether so many rows fill register tiles to 3/4 on average: a lower tile waits for its panels. */
+static inline int fill_tiles(size_t rows)
+{
+    return 4 * rows >= 3 * TILE_ROWS * ((rows + TILE_ROWS - 1) / TILE_ROWS);
+}
+
+/* Whether each part takes rows of every step; else parts share the units and meet after every stage. */
+static inline int split_rows(const gru_dims *dims, size_t parts)
+{
+    return parts == 1 || (dims->rows >= parts && fill_tiles(dims->rows / parts));
+}
+
+/* Whether the linear forms of the input stay in the loop: worth it where a step's rows fill register tiles, and where there
+   is one step only. */
 static inline int is_fused(const gru_dims *dims)
 {
-    return dims->rows >= 16 || dims->steps == 1;
+    return dims->steps == 1 || fill_tiles(dims->rows);
 }
 
 /* Steps whose hoisted values are computed together. */
@@ -1779,7 +1857,16 @@ static void pack_form_f32(float *panel, size_t panel_depth, size_t columns, size
         const size_t tile = group / vectors, vector = group % vectors;
         float *to = panel + ((tile * panel_depth + start) * columns + column * vectors + vector) * LANES_f32;
         const float *from = matrix + (count ? unit * row_stride : 0);
-        for (size_t k = 0; k < depth; ++k) {
+        size_t k = 0;
+#if SYMRNN_VECTOR_BYTES == 64
+        if (count >= LANES_f32 && !add && depth_stride == 1)
+            for (; k + LANES_f32 <= depth; k += LANES_f32) {
+                transpose_f32(to, columns * LANES_f32, from, row_stride);
+                to += columns * LANES_f32 * LANES_f32;
+                from += LANES_f32;
+            }
+#endif
+        for (; k < depth; ++k) {
             if (count >= LANES_f32 && !add && row_stride == 1)
                 storeu_f32(to, loadu_f32(from));
             else if (count >= LANES_f32 && !add)
@@ -1845,6 +1932,7 @@ typedef struct forward_at_f32 {
     const float *packed;
     packed_layout_f32 layout;
     int taped;
+    int turned;    /* whether tiles run from last to first */
     size_t first;  /* the row of all steps' rows at which the current step begins */
     size_t origin; /* the first step of the chunk that is hoisted at a time */
     const float *x;
@@ -1874,14 +1962,18 @@ static void hoist_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_e
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 float sums[SUM_ROWS * 3 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
                     /* x */
                     accumulate_f32(height, 3 * vectors, dims->input, at->x + row0 * dims->input, dims->input, 1,
@@ -1940,14 +2032,18 @@ static void step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_en
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
                     /* h */
                     accumulate_f32(height, 2 * vectors, dims->hidden, at->h_now + row0 * dims->hidden, dims->hidden, 1,
@@ -2005,14 +2101,18 @@ static void step_2_f32(const forward_at_f32 *at, size_t row_begin, size_t row_en
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
                     /* r_h */
                     accumulate_f32(height, 1 * vectors, dims->hidden, at->saved + row0 * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, 1,
@@ -2069,14 +2169,18 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
                     /* x */
                     accumulate_f32(height, 2 * vectors, dims->input, at->x + row0 * dims->input, dims->input, 1,
@@ -2138,14 +2242,18 @@ static void fused_step_2_f32(const forward_at_f32 *at, size_t row_begin, size_t 
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
                     /* x */
                     accumulate_f32(height, 1 * vectors, dims->input, at->x + row0 * dims->input, dims->input, 1,
@@ -2212,7 +2320,7 @@ int gru_f32_useful_parts(const gru_dims *dims, size_t most, size_t *size)
     /* Multiply-adds of a row in the loop. A part is worth its thread from PART_WORK of them on, and from STAGE_WORK in
        each stage where parts meet after it: estimates, which no measurement has settled yet. */
     const double step = (double)dims->rows * (double)(2 * dims->hidden * (dims->hidden) + 1 * dims->hidden * (dims->hidden));
-    const double limit = dims->rows >= most * PART_ROWS ? step * (double)dims->steps / PART_WORK
+    const double limit = split_rows(dims, most) ? step * (double)dims->steps / PART_WORK
                                                         : step / (STAGE_WORK * 2.0);
     const size_t useful = limit < (double)most ? (size_t)limit : most;
     *size = !SYMRNN_HAS_PARTS || useful < 1 ? 1 : useful < GRU_MOST_PARTS ? useful : GRU_MOST_PARTS;
@@ -2306,6 +2414,7 @@ static void forward_seek_f32(forward_at_f32 *at, const forward_at_f32 *base, siz
 {
     const gru_dims *const dims = at->dims;
     at->first = t * dims->rows;
+    at->turned = t & 1;
     at->x = base->x + t * dims->rows * (dims->input);
     at->hoisted = base->hoisted + (t - at->origin) * dims->rows * (3 * dims->hidden);
     at->h_now = base->h_now + slot_now(dims, at->taped, t) * dims->rows * (dims->hidden);
@@ -2406,7 +2515,7 @@ static int run_forward_f32(const gru_dims *dims, const float *packed, const floa
     base.saved = block + layout.saved;
     base.h_next = block + layout.states_h;
     base.output = y;
-    const int by_rows = dims->rows >= parts * PART_ROWS;
+    const int by_rows = split_rows(dims, parts);
     const size_t row0 = by_rows ? share(dims->rows, part, parts) : 0;
     const size_t row1 = by_rows ? share(dims->rows, part + 1, parts) : dims->rows;
     const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;
@@ -2532,47 +2641,64 @@ static void pack_left_f32(size_t rows, const float *from, size_t stride, const s
             const float *const source = from + row * stride + begin[tile];
             float *const to = block + (tile * rows + row) * TILE_ROWS;
             const size_t count = begin[tile + 1] - begin[tile];
+            SYMRNN_PREFETCH(source + (row + 8 < rows ? 8 * stride : 0));
             if (count == TILE_ROWS)
-                for (size_t i = 0; i < TILE_ROWS; ++i)
-                    to[i] = source[i];
+                for (size_t i = 0; i < TILE_ROWS; i += LANES_f32)
+                    store_f32(to + i, load_f32(source + i, TILE_ROWS - i), TILE_ROWS - i);
             else
                 for (size_t i = 0; i < count; ++i)
                     to[i] = source[i];
         }
 }
 
-/* gradient[i][j] += sum over rows of left[row][i] * right[row][j], right as a panel; this part's rows of the gradient. */
-static void add_outer_f32(size_t rows, const float *left, size_t left_stride, size_t height, const float *panel,
-                      size_t width, float *block, float *gradient, size_t row_stride, size_t column_stride,
-                      size_t part, size_t parts)
+/* A matrix whose gradient is a left side times a right side: the latter as a panel, and how many columns it has. */
+typedef struct outer_f32 {
+    const float *panel;
+    size_t width;
+    float *gradient;
+    size_t row_stride, column_stride;
+} outer_f32;
+
+/* gradient[i][j] += sum over rows of left[row][i] * panel[row][j], for the rows begin[0] to begin[tiles] of the gradient. A part
+   of the panel meets all tiles before the next part does: it comes but once from a far cache. */
+static void add_outer_f32(size_t rows, const float *block, const size_t *begin, size_t tiles, const outer_f32 *to)
 {
-    const size_t wide = TILE_COLUMNS * LANES_f32, tiles = (height + TILE_ROWS - 1) / TILE_ROWS;
-    const size_t stop = share(tiles, part + 1, parts);
+    const size_t wide = TILE_COLUMNS * LANES_f32;
+    for (size_t unit = 0; unit < to->width; unit += wide) {
+        const size_t count = to->width - unit < wide ? to->width - unit : wide;
+        for (size_t tile = 0; tile < tiles; ++tile) {
+            const size_t high = begin[tile + 1] - begin[tile];
+            const float *const left = block + tile * rows * TILE_ROWS, *const panel = to->panel + unit * rows;
+            float *const into = to->gradient + begin[tile] * to->row_stride + unit * to->column_stride;
+            if (count == wide && to->column_stride == 1) {
+                for (size_t i = 0; i < (tile + 1 < tiles ? TILE_ROWS : 0); ++i)
+                    for (size_t j = 0; j < wide; j += LANES_f32)
+                        SYMRNN_PREFETCH(into + (high + i) * to->row_stride + j);
+                accumulate_f32(high, TILE_COLUMNS, rows, left, 1, TILE_ROWS, panel, wide, into, to->row_stride);
+                continue;
+            }
+            float sums[TILE_ROWS * TILE_COLUMNS * LANES_f32] = {0};
+            accumulate_f32(high, (count + LANES_f32 - 1) / LANES_f32, rows, left, 1, TILE_ROWS, panel, wide, sums, wide);
+            for (size_t i = 0; i < high; ++i)
+                for (size_t j = 0; j < count; ++j)
+                    into[i * to->row_stride + j * to->column_stride] += sums[i * wide + j];
+        }
+    }
+}
+
+/* The gradients of matrices with one left side; this part's rows of them. */
+static void add_outers_f32(size_t rows, const float *left, size_t left_stride, size_t height, const outer_f32 *outers,
+                       size_t count, float *block, size_t part, size_t parts)
+{
+    const size_t tiles = (height + TILE_ROWS - 1) / TILE_ROWS, stop = share(tiles, part + 1, parts);
     for (size_t tile = share(tiles, part, parts); tile < stop; tile += LEFT_TILES) {
         const size_t count_tiles = stop - tile < LEFT_TILES ? stop - tile : LEFT_TILES;
         size_t begin[LEFT_TILES + 1];
         for (size_t i = 0; i <= count_tiles; ++i)
             begin[i] = share(height, tile + i, tiles);
         pack_left_f32(rows, left, left_stride, begin, count_tiles, block);
-        for (size_t at = 0; at < count_tiles; ++at) {
-            const size_t high = begin[at + 1] - begin[at];
-            for (size_t unit = 0; unit < width; unit += wide) {
-                const size_t count = width - unit < wide ? width - unit : wide;
-                float sums[TILE_ROWS * TILE_COLUMNS * LANES_f32] = {0};
-                accumulate_f32(high, (count + LANES_f32 - 1) / LANES_f32, rows, block + at * rows * TILE_ROWS, 1,
-                               TILE_ROWS, panel + unit * rows, wide, sums, wide);
-                for (size_t i = 0; i < high; ++i) {
-                    float *const into = gradient + (begin[at] + i) * row_stride + unit * column_stride;
-                    const float *const sum = sums + i * wide;
-                    if (column_stride == 1)
-                        for (size_t j = 0; j < count; j += LANES_f32)
-                            store_f32(into + j, load_f32(into + j, count - j) + loadu_f32(sum + j), count - j);
-                    else
-                        for (size_t j = 0; j < count; ++j)
-                            into[j * column_stride] += sum[j];
-                }
-            }
-        }
+        for (size_t i = 0; i < count; ++i)
+            add_outer_f32(rows, block, begin, count_tiles, &outers[i]);
     }
 }
 
@@ -2601,6 +2727,7 @@ typedef struct backward_at_f32 {
     const float *packed;
     packed_layout_f32 layout;
     int taped;
+    int turned;    /* whether tiles run from last to first */
     size_t first;  /* the row of all steps' rows at which the current step begins */
     size_t origin; /* the first step of the chunk that is hoisted at a time */
     float *carry_h;
@@ -2637,14 +2764,18 @@ static void back_1_f32(const backward_at_f32 *at, size_t row_begin, size_t row_e
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
                     /* delta_z, delta_r of the step before in this loop */
                     if (at->delta_later)
@@ -2712,14 +2843,18 @@ static void back_2_f32(const backward_at_f32 *at, size_t row_begin, size_t row_e
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
                     /* delta_h_tilde */
                     accumulate_f32(height, 1 * vectors, dims->hidden, at->delta + row0 * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, 1,
@@ -2777,14 +2912,18 @@ static void initial_1_f32(const backward_at_f32 *at, size_t row_begin, size_t ro
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
                     /* delta_z, delta_r of the step before in this loop */
                     if (at->delta_later)
@@ -2829,14 +2968,18 @@ static void deferred_1_f32(const backward_at_f32 *at, size_t row_begin, size_t r
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 float sums[SUM_ROWS * 4 * LANES_f32];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     float *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f32;
                     /* delta_z, delta_r, delta_h_tilde */
                     accumulate_f32(height, 1 * vectors, 3 * dims->hidden, at->delta + row0 * (3 * dims->hidden), 3 * dims->hidden, 1,
@@ -2868,6 +3011,7 @@ static void backward_seek_f32(backward_at_f32 *at, const backward_at_f32 *base, 
 {
     const gru_dims *const dims = at->dims;
     at->first = t * dims->rows;
+    at->turned = t & 1;
     at->seed = base->seed + t * dims->rows * (dims->hidden);
     at->saved = base->saved + t * dims->rows * (4 * dims->hidden);
     at->h_now = base->h_now + slot_now(dims, at->taped, t) * dims->rows * (dims->hidden);
@@ -2955,7 +3099,7 @@ int gru_f32_backward(const gru_dims *dims, const float *packed, const float *x, 
     base.back = workspace + layout.back;
     base.gradient_x = dx;
     base.x = x;
-    const int by_rows = dims->rows >= parts * PART_ROWS;
+    const int by_rows = split_rows(dims, parts);
     const size_t row0 = by_rows ? share(dims->rows, part, parts) : 0;
     const size_t row1 = by_rows ? share(dims->rows, part + 1, parts) : dims->rows;
     const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;
@@ -2993,20 +3137,29 @@ int gru_f32_backward(const gru_dims *dims, const float *packed, const float *x, 
     for (size_t row = 0; row < rows; row += CHUNK) {
         const size_t count = rows - row < CHUNK ? rows - row : CHUNK;
         pack_right_f32(dims, row, count, at.x + row * dims->input, dims->input, dims->input, panel_1);
-        add_outer_f32(count, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xz, dims->input, 1, part, parts);
-        add_outer_f32(count, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xr, dims->input, 1, part, parts);
-        add_outer_f32(count, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xh, dims->input, 1, part, parts);
         pack_right_f32(dims, row, count, at.h_now + row * dims->hidden, dims->hidden, dims->hidden, panel_2);
-        add_outer_f32(count, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, panel_2, dims->hidden, left,
-                  grads->W_hz, dims->hidden, 1, part, parts);
-        add_outer_f32(count, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, panel_2, dims->hidden, left,
-                  grads->W_hr, dims->hidden, 1, part, parts);
         pack_right_f32(dims, row, count, at.saved + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, panel_3);
-        add_outer_f32(count, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, panel_3, dims->hidden, left,
-                  grads->W_hh, dims->hidden, 1, part, parts);
+        {
+            const outer_f32 outers[] = {
+                {panel_1, dims->input, grads->W_xz, dims->input, 1},
+                {panel_2, dims->hidden, grads->W_hz, dims->hidden, 1},
+            };
+            add_outers_f32(count, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
+        }
+        {
+            const outer_f32 outers[] = {
+                {panel_1, dims->input, grads->W_xr, dims->input, 1},
+                {panel_2, dims->hidden, grads->W_hr, dims->hidden, 1},
+            };
+            add_outers_f32(count, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
+        }
+        {
+            const outer_f32 outers[] = {
+                {panel_1, dims->input, grads->W_xh, dims->input, 1},
+                {panel_3, dims->hidden, grads->W_hh, dims->hidden, 1},
+            };
+            add_outers_f32(count, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
+        }
         add_rows_f32(count, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, grads->b_z, part, parts);
         add_rows_f32(count, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, grads->b_r, part, parts);
         add_rows_f32(count, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, grads->b_h, part, parts);
@@ -3167,6 +3320,58 @@ static inline vec_f64 v_select_f64(mask_f64 mask, vec_f64 a, vec_f64 b)
     return mask ? a : b;
 #endif
 }
+
+#if SYMRNN_VECTOR_BYTES == 64
+/* Lanes by number: those of a, then those of b. */
+static inline vec_f64 v_pick_f64(vec_f64 a, bits_f64 lane, vec_f64 b)
+{
+    return (vec_f64)_mm512_permutex2var_pd((__m512d)a, (__m512i)lane, (__m512d)b);
+}
+
+/* A square of LANES × LANES numbers, its rows to columns: blocks on either side of the diagonal change places, the smallest
+   first. */
+static inline void transpose_f64(double *to, size_t to_row, const double *from, size_t from_row)
+{
+    vec_f64 row[LANES_f64];
+    bits_f64 lane;
+    for (uint64_t i = 0; i < LANES_f64; ++i) {
+        row[i] = loadu_f64(from + i * from_row);
+        lane[i] = i;
+    }
+    {
+        const bits_f64 second = (bits_f64)((lane & 1) != 0);
+        const bits_f64 left = lane + (second & (LANES_f64 - 1)), right = left + 1;
+        for (size_t i = 0; i < LANES_f64; ++i)
+            if (!(i & 1)) {
+                const vec_f64 upper = row[i], lower = row[i + 1];
+                row[i] = v_pick_f64(upper, left, lower);
+                row[i + 1] = v_pick_f64(upper, right, lower);
+            }
+    }
+    {
+        const bits_f64 second = (bits_f64)((lane & 2) != 0);
+        const bits_f64 left = lane + (second & (LANES_f64 - 2)), right = left + 2;
+        for (size_t i = 0; i < LANES_f64; ++i)
+            if (!(i & 2)) {
+                const vec_f64 upper = row[i], lower = row[i + 2];
+                row[i] = v_pick_f64(upper, left, lower);
+                row[i + 2] = v_pick_f64(upper, right, lower);
+            }
+    }
+    {
+        const bits_f64 second = (bits_f64)((lane & 4) != 0);
+        const bits_f64 left = lane + (second & (LANES_f64 - 4)), right = left + 4;
+        for (size_t i = 0; i < LANES_f64; ++i)
+            if (!(i & 4)) {
+                const vec_f64 upper = row[i], lower = row[i + 4];
+                row[i] = v_pick_f64(upper, left, lower);
+                row[i + 4] = v_pick_f64(upper, right, lower);
+            }
+    }
+    for (size_t i = 0; i < LANES_f64; ++i)
+        storeu_f64(to + i * to_row, row[i]);
+}
+#endif
 
 static inline vec_f64 v_abs_f64(vec_f64 a)
 {
@@ -4411,7 +4616,16 @@ static void pack_form_f64(double *panel, size_t panel_depth, size_t columns, siz
         const size_t tile = group / vectors, vector = group % vectors;
         double *to = panel + ((tile * panel_depth + start) * columns + column * vectors + vector) * LANES_f64;
         const double *from = matrix + (count ? unit * row_stride : 0);
-        for (size_t k = 0; k < depth; ++k) {
+        size_t k = 0;
+#if SYMRNN_VECTOR_BYTES == 64
+        if (count >= LANES_f64 && !add && depth_stride == 1)
+            for (; k + LANES_f64 <= depth; k += LANES_f64) {
+                transpose_f64(to, columns * LANES_f64, from, row_stride);
+                to += columns * LANES_f64 * LANES_f64;
+                from += LANES_f64;
+            }
+#endif
+        for (; k < depth; ++k) {
             if (count >= LANES_f64 && !add && row_stride == 1)
                 storeu_f64(to, loadu_f64(from));
             else if (count >= LANES_f64 && !add)
@@ -4477,6 +4691,7 @@ typedef struct forward_at_f64 {
     const double *packed;
     packed_layout_f64 layout;
     int taped;
+    int turned;    /* whether tiles run from last to first */
     size_t first;  /* the row of all steps' rows at which the current step begins */
     size_t origin; /* the first step of the chunk that is hoisted at a time */
     const double *x;
@@ -4506,14 +4721,18 @@ static void hoist_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_e
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 double sums[SUM_ROWS * 3 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
                     /* x */
                     accumulate_f64(height, 3 * vectors, dims->input, at->x + row0 * dims->input, dims->input, 1,
@@ -4572,14 +4791,18 @@ static void step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_en
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
                     /* h */
                     accumulate_f64(height, 2 * vectors, dims->hidden, at->h_now + row0 * dims->hidden, dims->hidden, 1,
@@ -4637,14 +4860,18 @@ static void step_2_f64(const forward_at_f64 *at, size_t row_begin, size_t row_en
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
                     /* r_h */
                     accumulate_f64(height, 1 * vectors, dims->hidden, at->saved + row0 * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, 1,
@@ -4701,14 +4928,18 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
                     /* x */
                     accumulate_f64(height, 2 * vectors, dims->input, at->x + row0 * dims->input, dims->input, 1,
@@ -4770,14 +5001,18 @@ static void fused_step_2_f64(const forward_at_f64 *at, size_t row_begin, size_t 
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
                     /* x */
                     accumulate_f64(height, 1 * vectors, dims->input, at->x + row0 * dims->input, dims->input, 1,
@@ -4844,7 +5079,7 @@ int gru_f64_useful_parts(const gru_dims *dims, size_t most, size_t *size)
     /* Multiply-adds of a row in the loop. A part is worth its thread from PART_WORK of them on, and from STAGE_WORK in
        each stage where parts meet after it: estimates, which no measurement has settled yet. */
     const double step = (double)dims->rows * (double)(2 * dims->hidden * (dims->hidden) + 1 * dims->hidden * (dims->hidden));
-    const double limit = dims->rows >= most * PART_ROWS ? step * (double)dims->steps / PART_WORK
+    const double limit = split_rows(dims, most) ? step * (double)dims->steps / PART_WORK
                                                         : step / (STAGE_WORK * 2.0);
     const size_t useful = limit < (double)most ? (size_t)limit : most;
     *size = !SYMRNN_HAS_PARTS || useful < 1 ? 1 : useful < GRU_MOST_PARTS ? useful : GRU_MOST_PARTS;
@@ -4938,6 +5173,7 @@ static void forward_seek_f64(forward_at_f64 *at, const forward_at_f64 *base, siz
 {
     const gru_dims *const dims = at->dims;
     at->first = t * dims->rows;
+    at->turned = t & 1;
     at->x = base->x + t * dims->rows * (dims->input);
     at->hoisted = base->hoisted + (t - at->origin) * dims->rows * (3 * dims->hidden);
     at->h_now = base->h_now + slot_now(dims, at->taped, t) * dims->rows * (dims->hidden);
@@ -5038,7 +5274,7 @@ static int run_forward_f64(const gru_dims *dims, const double *packed, const dou
     base.saved = block + layout.saved;
     base.h_next = block + layout.states_h;
     base.output = y;
-    const int by_rows = dims->rows >= parts * PART_ROWS;
+    const int by_rows = split_rows(dims, parts);
     const size_t row0 = by_rows ? share(dims->rows, part, parts) : 0;
     const size_t row1 = by_rows ? share(dims->rows, part + 1, parts) : dims->rows;
     const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;
@@ -5165,47 +5401,64 @@ static void pack_left_f64(size_t rows, const double *from, size_t stride, const 
             const double *const source = from + row * stride + begin[tile];
             double *const to = block + (tile * rows + row) * TILE_ROWS;
             const size_t count = begin[tile + 1] - begin[tile];
+            SYMRNN_PREFETCH(source + (row + 8 < rows ? 8 * stride : 0));
             if (count == TILE_ROWS)
-                for (size_t i = 0; i < TILE_ROWS; ++i)
-                    to[i] = source[i];
+                for (size_t i = 0; i < TILE_ROWS; i += LANES_f64)
+                    store_f64(to + i, load_f64(source + i, TILE_ROWS - i), TILE_ROWS - i);
             else
                 for (size_t i = 0; i < count; ++i)
                     to[i] = source[i];
         }
 }
 
-/* gradient[i][j] += sum over rows of left[row][i] * right[row][j], right as a panel; this part's rows of the gradient. */
-static void add_outer_f64(size_t rows, const double *left, size_t left_stride, size_t height, const double *panel,
-                      size_t width, double *block, double *gradient, size_t row_stride, size_t column_stride,
-                      size_t part, size_t parts)
+/* A matrix whose gradient is a left side times a right side: the latter as a panel, and how many columns it has. */
+typedef struct outer_f64 {
+    const double *panel;
+    size_t width;
+    double *gradient;
+    size_t row_stride, column_stride;
+} outer_f64;
+
+/* gradient[i][j] += sum over rows of left[row][i] * panel[row][j], for the rows begin[0] to begin[tiles] of the gradient. A part
+   of the panel meets all tiles before the next part does: it comes but once from a far cache. */
+static void add_outer_f64(size_t rows, const double *block, const size_t *begin, size_t tiles, const outer_f64 *to)
 {
-    const size_t wide = TILE_COLUMNS * LANES_f64, tiles = (height + TILE_ROWS - 1) / TILE_ROWS;
-    const size_t stop = share(tiles, part + 1, parts);
+    const size_t wide = TILE_COLUMNS * LANES_f64;
+    for (size_t unit = 0; unit < to->width; unit += wide) {
+        const size_t count = to->width - unit < wide ? to->width - unit : wide;
+        for (size_t tile = 0; tile < tiles; ++tile) {
+            const size_t high = begin[tile + 1] - begin[tile];
+            const double *const left = block + tile * rows * TILE_ROWS, *const panel = to->panel + unit * rows;
+            double *const into = to->gradient + begin[tile] * to->row_stride + unit * to->column_stride;
+            if (count == wide && to->column_stride == 1) {
+                for (size_t i = 0; i < (tile + 1 < tiles ? TILE_ROWS : 0); ++i)
+                    for (size_t j = 0; j < wide; j += LANES_f64)
+                        SYMRNN_PREFETCH(into + (high + i) * to->row_stride + j);
+                accumulate_f64(high, TILE_COLUMNS, rows, left, 1, TILE_ROWS, panel, wide, into, to->row_stride);
+                continue;
+            }
+            double sums[TILE_ROWS * TILE_COLUMNS * LANES_f64] = {0};
+            accumulate_f64(high, (count + LANES_f64 - 1) / LANES_f64, rows, left, 1, TILE_ROWS, panel, wide, sums, wide);
+            for (size_t i = 0; i < high; ++i)
+                for (size_t j = 0; j < count; ++j)
+                    into[i * to->row_stride + j * to->column_stride] += sums[i * wide + j];
+        }
+    }
+}
+
+/* The gradients of matrices with one left side; this part's rows of them. */
+static void add_outers_f64(size_t rows, const double *left, size_t left_stride, size_t height, const outer_f64 *outers,
+                       size_t count, double *block, size_t part, size_t parts)
+{
+    const size_t tiles = (height + TILE_ROWS - 1) / TILE_ROWS, stop = share(tiles, part + 1, parts);
     for (size_t tile = share(tiles, part, parts); tile < stop; tile += LEFT_TILES) {
         const size_t count_tiles = stop - tile < LEFT_TILES ? stop - tile : LEFT_TILES;
         size_t begin[LEFT_TILES + 1];
         for (size_t i = 0; i <= count_tiles; ++i)
             begin[i] = share(height, tile + i, tiles);
         pack_left_f64(rows, left, left_stride, begin, count_tiles, block);
-        for (size_t at = 0; at < count_tiles; ++at) {
-            const size_t high = begin[at + 1] - begin[at];
-            for (size_t unit = 0; unit < width; unit += wide) {
-                const size_t count = width - unit < wide ? width - unit : wide;
-                double sums[TILE_ROWS * TILE_COLUMNS * LANES_f64] = {0};
-                accumulate_f64(high, (count + LANES_f64 - 1) / LANES_f64, rows, block + at * rows * TILE_ROWS, 1,
-                               TILE_ROWS, panel + unit * rows, wide, sums, wide);
-                for (size_t i = 0; i < high; ++i) {
-                    double *const into = gradient + (begin[at] + i) * row_stride + unit * column_stride;
-                    const double *const sum = sums + i * wide;
-                    if (column_stride == 1)
-                        for (size_t j = 0; j < count; j += LANES_f64)
-                            store_f64(into + j, load_f64(into + j, count - j) + loadu_f64(sum + j), count - j);
-                    else
-                        for (size_t j = 0; j < count; ++j)
-                            into[j * column_stride] += sum[j];
-                }
-            }
-        }
+        for (size_t i = 0; i < count; ++i)
+            add_outer_f64(rows, block, begin, count_tiles, &outers[i]);
     }
 }
 
@@ -5234,6 +5487,7 @@ typedef struct backward_at_f64 {
     const double *packed;
     packed_layout_f64 layout;
     int taped;
+    int turned;    /* whether tiles run from last to first */
     size_t first;  /* the row of all steps' rows at which the current step begins */
     size_t origin; /* the first step of the chunk that is hoisted at a time */
     double *carry_h;
@@ -5270,14 +5524,18 @@ static void back_1_f64(const backward_at_f64 *at, size_t row_begin, size_t row_e
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
                     /* delta_z, delta_r of the step before in this loop */
                     if (at->delta_later)
@@ -5345,14 +5603,18 @@ static void back_2_f64(const backward_at_f64 *at, size_t row_begin, size_t row_e
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
                     /* delta_h_tilde */
                     accumulate_f64(height, 1 * vectors, dims->hidden, at->delta + row0 * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, 1,
@@ -5410,14 +5672,18 @@ static void initial_1_f64(const backward_at_f64 *at, size_t row_begin, size_t ro
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
                     /* delta_z, delta_r of the step before in this loop */
                     if (at->delta_later)
@@ -5462,14 +5728,18 @@ static void deferred_1_f64(const backward_at_f64 *at, size_t row_begin, size_t r
         const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows % runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
-        for (size_t tile0 = share(tiles, part, parts); tile0 < tile_end; tile0 += together) {
+        const size_t tile_begin = share(tiles, part, parts), passes = (tile_end - tile_begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
             for (size_t row0 = from, run = 0; run < runs; ++run) {
                 const size_t height = least + (run < more);
                 double sums[SUM_ROWS * 4 * LANES_f64];
                 for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
-                for (size_t tile = tile0; tile < tile1; ++tile) {
+                for (size_t i = tile0; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     double *const tile_sums = sums + (tile - tile0) * height * columns * LANES_f64;
                     /* delta_z, delta_r, delta_h_tilde */
                     accumulate_f64(height, 1 * vectors, 3 * dims->hidden, at->delta + row0 * (3 * dims->hidden), 3 * dims->hidden, 1,
@@ -5501,6 +5771,7 @@ static void backward_seek_f64(backward_at_f64 *at, const backward_at_f64 *base, 
 {
     const gru_dims *const dims = at->dims;
     at->first = t * dims->rows;
+    at->turned = t & 1;
     at->seed = base->seed + t * dims->rows * (dims->hidden);
     at->saved = base->saved + t * dims->rows * (4 * dims->hidden);
     at->h_now = base->h_now + slot_now(dims, at->taped, t) * dims->rows * (dims->hidden);
@@ -5588,7 +5859,7 @@ int gru_f64_backward(const gru_dims *dims, const double *packed, const double *x
     base.back = workspace + layout.back;
     base.gradient_x = dx;
     base.x = x;
-    const int by_rows = dims->rows >= parts * PART_ROWS;
+    const int by_rows = split_rows(dims, parts);
     const size_t row0 = by_rows ? share(dims->rows, part, parts) : 0;
     const size_t row1 = by_rows ? share(dims->rows, part + 1, parts) : dims->rows;
     const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;
@@ -5626,20 +5897,29 @@ int gru_f64_backward(const gru_dims *dims, const double *packed, const double *x
     for (size_t row = 0; row < rows; row += CHUNK) {
         const size_t count = rows - row < CHUNK ? rows - row : CHUNK;
         pack_right_f64(dims, row, count, at.x + row * dims->input, dims->input, dims->input, panel_1);
-        add_outer_f64(count, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xz, dims->input, 1, part, parts);
-        add_outer_f64(count, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xr, dims->input, 1, part, parts);
-        add_outer_f64(count, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xh, dims->input, 1, part, parts);
         pack_right_f64(dims, row, count, at.h_now + row * dims->hidden, dims->hidden, dims->hidden, panel_2);
-        add_outer_f64(count, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, panel_2, dims->hidden, left,
-                  grads->W_hz, dims->hidden, 1, part, parts);
-        add_outer_f64(count, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, panel_2, dims->hidden, left,
-                  grads->W_hr, dims->hidden, 1, part, parts);
         pack_right_f64(dims, row, count, at.saved + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, panel_3);
-        add_outer_f64(count, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, panel_3, dims->hidden, left,
-                  grads->W_hh, dims->hidden, 1, part, parts);
+        {
+            const outer_f64 outers[] = {
+                {panel_1, dims->input, grads->W_xz, dims->input, 1},
+                {panel_2, dims->hidden, grads->W_hz, dims->hidden, 1},
+            };
+            add_outers_f64(count, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
+        }
+        {
+            const outer_f64 outers[] = {
+                {panel_1, dims->input, grads->W_xr, dims->input, 1},
+                {panel_2, dims->hidden, grads->W_hr, dims->hidden, 1},
+            };
+            add_outers_f64(count, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
+        }
+        {
+            const outer_f64 outers[] = {
+                {panel_1, dims->input, grads->W_xh, dims->input, 1},
+                {panel_3, dims->hidden, grads->W_hh, dims->hidden, 1},
+            };
+            add_outers_f64(count, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
+        }
         add_rows_f64(count, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, grads->b_z, part, parts);
         add_rows_f64(count, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, grads->b_r, part, parts);
         add_rows_f64(count, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, grads->b_h, part, parts);

@@ -13,6 +13,7 @@ The step:
 Arrays are time-major: x is (T, B, input), y is (T, B, hidden), a state (B, size), a matrix (rows, columns).
 """
 
+import collections
 import ctypes
 import functools
 import itertools
@@ -40,7 +41,7 @@ DTYPE = "float32"
 DTYPES = ("float32", "float64")
 """What `init_params` may make: float64 input runs double, any other runs float."""
 
-_ABI = b"de3ffb5e0da7097b9176ad19ff56a56a"
+_ABI = b"53f14991cb41ebdf90d6cb359639d154"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("rnn" + _SUFFIX)
 _LIBRARIES = {"native": "", "v4": ".v4", "v3": ".v3", "v2": ".v2", "baseline": ".baseline"}  # best first
@@ -181,19 +182,49 @@ def _address(array):
     return array.ctypes.data
 
 
-_LARGE, _HUGE = 1 << 19, 1 << 22
+_PAGE, _SMALL, _KEPT_BYTES = 1 << 12, 1 << 14, 1 << 26
+_BLOCKS = {}
+"""Memory of arrays by size, the size used last at the end. What no array refers to any more is used again: a fresh page costs
+more than filling it."""
+
+
+def _references(blocks):
+    """The first of ``blocks``, taken out of them so that no other thread has it, and how many references there are to it."""
+    block, start = blocks.popleft()
+    return block, start, sys.getrefcount(block)
+
+
+_ALONE = _references(collections.deque([(np.empty(0), 0)]))[-1]
+
+
+def _recycled(size, blocks):
+    """One of ``blocks`` to which no array refers, and its first multiple of 64 bytes; a new one where there is none."""
+    for _ in range(len(blocks)):
+        try:
+            block, start, references = _references(blocks)
+        except IndexError:  # other threads have them all
+            break
+        if references == _ALONE:
+            return block, start
+        blocks.append((block, start))
+    while _BLOCKS and size + sum(each * len(kept) for each, kept in list(_BLOCKS.items())) > _KEPT_BYTES:
+        _BLOCKS.pop(next(iter(list(_BLOCKS))), None)
+    block = np.empty(size, np.uint8)
+    return block, -_address(block) % 64
 
 
 def _empty(count, dtype):
-    """Uninitialised numbers at a multiple of 64 bytes, the width of a register and of a cache line.
-
-    From 4 MiB on NumPy asks the system for huge pages, which are many times quicker to come by; memory that is asked for
-    and never touched costs nothing.
-    """
-    least = _HUGE // dtype.itemsize if count * dtype.itemsize >= _LARGE else 0
-    block = np.empty(max(count + 64 // dtype.itemsize, least), dtype)
-    start = -block.ctypes.data % 64 // dtype.itemsize
-    return block[start : start + count]
+    """Uninitialised numbers at a multiple of 64 bytes, the width of a register and of a cache line."""
+    used = count * dtype.itemsize
+    size = -(-(used + 64) // _PAGE) * _PAGE
+    if not _SMALL <= size <= _KEPT_BYTES // 2:
+        block = np.empty(used + 64, np.uint8)
+        start = -_address(block) % 64
+    else:
+        blocks = _BLOCKS[size] = _BLOCKS.pop(size, None) or collections.deque()
+        block, start = _recycled(size, blocks)
+        blocks.append((block, start))
+    return block[start : start + used].view(dtype)
 
 
 def _parts(block, shapes):
@@ -204,6 +235,27 @@ def _parts(block, shapes):
         arrays[name] = block[start:end].reshape(shape)
         start = end
     return arrays
+
+
+def _new(shape, dtype):
+    """An uninitialised array."""
+    count = math.prod(shape)
+    return np.empty(shape, dtype) if count * dtype.itemsize < _SMALL else _empty(count, dtype).reshape(shape)
+
+
+def _snapshot(arrays):
+    """Copies that nobody writes to, and the block where they lie side by side; it is None where their dtypes differ."""
+    dtypes = [array.dtype for array in arrays.values()]
+    if not arrays or dtypes != dtypes[:1] * len(dtypes):
+        copies = {name: array.copy() for name, array in arrays.items()}
+        for copy in copies.values():
+            copy.flags.writeable = False
+        return copies, None
+    block = _empty(sum(array.size for array in arrays.values()), dtypes[0])
+    np.concatenate([array.ravel() for array in arrays.values()], out=block)
+    closed = block[:]
+    closed.flags.writeable = False
+    return _parts(closed, {name: array.shape for name, array in arrays.items()}), block
 
 
 class _Team:
@@ -330,7 +382,8 @@ class Packed(Mapping):
     """A snapshot of the parameters, laid out for the kernels; taken wherever parameters are."""
 
     def __init__(self, params):
-        self._arrays, self.sizes = _read_params(params)
+        arrays, self.sizes = _read_params(params)
+        self._arrays, self.block = _snapshot(arrays)
         self.panels = {}
 
     def __getitem__(self, name):
@@ -384,7 +437,7 @@ def _names(name, given, expected):
 
 
 def _read_params(params):
-    """Copies of the parameters, and the sizes that their shapes tell."""
+    """The parameters as arrays, and the sizes that their shapes tell."""
     _names("params", params, tuple(_SHAPES))
     arrays, told = {}, {"1": ("1", 1)}
     for name, shape in _SHAPES.items():
@@ -398,8 +451,7 @@ def _read_params(params):
             if known != found:
                 by = "" if first == "1" else f" by params[{first!r}]"
                 raise ValueError(f"params[{name!r}]: {size} is {known}{by}, but {found} by its shape {array.shape}")
-        arrays[name] = array.copy()
-        arrays[name].flags.writeable = False
+        arrays[name] = array
     return arrays, {size: number for size, (_, number) in told.items()}
 
 
@@ -490,40 +542,27 @@ def _real(name, array):
     return array
 
 
-def _weights(packed, sizes, dtype, parts):
-    """The packed weights in one precision."""
-    key = (dtype, *sizes.values())
-    if key not in packed.panels:
-        for name, array in packed.items():
-            _real(f"params[{name!r}]", array)
-        arrays = [np.ascontiguousarray(array, dtype) for array in packed.values()]
-        pointers = (ctypes.c_void_p * len(arrays))(*[array.ctypes.data for array in arrays])
-        dims = _dims(sizes, 0, 0)
-        weights = _empty(_query(dtype, "packed_size", dims), dtype)
-        arguments = (ctypes.byref(dims), pointers, weights.ctypes.data)
-        _check("pack", _TEAM.run(_BOUND[dtype, "pack"], arguments, parts, meet=False, kept=(arrays, weights)))
-        packed.panels[key] = weights
-    return packed.panels[key]
-
-
 _KEPT = 16
-"""How many runs stay with the weights, workspaces and all: the newest, each for one shape of a call."""
+"""How many runs are kept: the newest, each for one shape of a call."""
+_KEPT_NUMBERS = 1 << 18
+"""Numbers of a workspace up to which it stays with its run; a larger one goes back to the blocks."""
+_RUNS = {}
 
 
 class _Run:
-    """What the shapes of a call decide: its dims structure, in how many parts it runs, its weights, its workspaces."""
+    """What the shapes of a call decide: its dims structure, in how many parts it runs, how large its blocks are."""
 
-    def __init__(self, packed, sizes, dtype, steps, batch, lengths, reverse, threads):
+    def __init__(self, sizes, dtype, steps, batch, lengths, reverse, threads):
         self.sizes, self.dtype, self.lengths, self.batch = sizes, dtype, lengths, batch
         self.dims = _dims(sizes, steps, batch, lengths, reverse)
         self.byref = ctypes.byref(self.dims)
         self.parts = _query(dtype, "useful_parts", self.dims, _cores()) if threads is None else threads
-        self.weights = _weights(packed, sizes, dtype, self.parts)
         self.states = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
         self.numbers = sum(math.prod(shape) for shape in self.states.values())
-        self.shapes = {name: array.shape for name, array in packed.items()}
-        self.starts = [0, *itertools.accumulate(math.prod(shape) for shape in self.shapes.values())]
-        self.spare = {}
+        self.shapes = {name: tuple(sizes[size] for size in shape) for name, shape in _SHAPES.items()}
+        *starts, self.params = 0, *itertools.accumulate(math.prod(shape) for shape in self.shapes.values())
+        self.starts = np.array(starts, np.uintp) * dtype.itemsize
+        self.spare, self.sizes_of = {}, {}
 
     def call(self, name, *arrays, kept=None):
         """Call an entry with arrays (None for a null pointer) between its dims and its workspace.
@@ -534,12 +573,36 @@ class _Run:
         try:
             workspace = spare.pop()
         except IndexError:  # the first call, or another thread has it
-            workspace = _empty(_query(self.dtype, f"{name}_workspace_size", self.dims, self.parts), self.dtype)
+            workspace = _empty(self.size(f"{name}_workspace_size", self.parts), self.dtype)
         pointers = [None if array is None else _address(array) for array in (*arrays, workspace)]
         used = (self, arrays, workspace, kept)
         status = _TEAM.run(_BOUND[self.dtype, name], (self.byref, *pointers), self.parts, meet=True, kept=used)
-        spare.append(workspace)
+        if workspace.size <= _KEPT_NUMBERS:
+            spare.append(workspace)
         _check(name, status)
+
+    def size(self, query, *numbers):
+        """The size that a query answers, asked but once."""
+        if query not in self.sizes_of:
+            self.sizes_of[query] = _query(self.dtype, query, self.dims, *numbers)
+        return self.sizes_of[query]
+
+    def weights(self, packed):
+        """The packed weights in the precision of this run, made when they are first asked for."""
+        key = (self.dtype, *self.sizes.values())
+        if key not in packed.panels:
+            for name, array in packed.items():
+                _real(f"params[{name!r}]", array)
+            block = packed.block
+            if block is None or block.dtype != self.dtype:
+                arrays = [array.ravel().astype(self.dtype) for array in packed.values()]
+                block = np.concatenate([*arrays, np.empty(0, self.dtype)])
+            pointers, weights = self.starts + _address(block), _empty(self.size("packed_size"), self.dtype)
+            arguments, kept = (self.byref, _address(pointers), _address(weights)), (block, pointers, weights)
+            pack = _BOUND[self.dtype, "pack"]
+            _check("pack", _TEAM.run(pack, arguments, self.parts, meet=False, kept=kept))
+            packed.panels[key] = weights
+        return packed.panels[key]
 
     def block(self, given, state):
         """All states one after the other, as C takes them; None where all are zero."""
@@ -556,27 +619,26 @@ class _Run:
         return np.empty(self.numbers, self.dtype)
 
 
-def _run(packed, sizes, dtype, steps, batch, lengths, reverse, threads):
-    """The run of these shapes; one without lengths is kept with the weights, while it is among the newest."""
+def _run(sizes, dtype, steps, batch, lengths, reverse, threads):
+    """The run of these shapes; one without lengths is kept while it is among the newest."""
     threads = _read_threads(threads)
     if threads is not None and threads > _MOST_PARTS:
         raise ValueError(f"threads: expected at most {_MOST_PARTS}, found {threads}")
     if lengths is not None:
-        return _Run(packed, sizes, dtype, steps, batch, lengths, reverse, threads)
+        return _Run(sizes, dtype, steps, batch, lengths, reverse, threads)
     bound = os.environ.get("SYMRNN_NUM_THREADS") if threads is None else threads
     key = (dtype, steps, batch, bool(reverse), bound, *sizes.values())
-    runs = packed.panels.setdefault("runs", {})
-    run = runs.get(key)
+    run = _RUNS.get(key)
     if run is None:
-        run = _Run(packed, sizes, dtype, steps, batch, lengths, reverse, threads)
-        for oldest in list(runs)[: 1 - _KEPT]:
-            runs.pop(oldest, None)
-        runs[key] = run
+        run = _Run(sizes, dtype, steps, batch, lengths, reverse, threads)
+        for oldest in list(_RUNS)[: 1 - _KEPT]:
+            _RUNS.pop(oldest, None)
+        _RUNS[key] = run
     return run
 
 
 def _prepare(params, x, state, lengths, reverse, threads):
-    """A run, its input in one precision and dense, and its initial states."""
+    """A run, its weights, its input in one precision and dense, and its initial states."""
     packed = pack(params)
     x, sizes = _read_x(x, packed.sizes)
     _real("x", x)
@@ -585,14 +647,14 @@ def _prepare(params, x, state, lengths, reverse, threads):
     state = _read_state("state", state, B, sizes)
     lengths = _read_lengths(lengths, T, B)
     lengths = None if lengths is None else lengths.astype(np.uintp)
-    run = _run(packed, sizes, dtype, T, B, lengths, reverse, threads)
-    return run, np.ascontiguousarray(x, dtype), run.block("state", state)
+    run = _run(sizes, dtype, T, B, lengths, reverse, threads)
+    return run, run.weights(packed), np.ascontiguousarray(x, dtype), run.block("state", state)
 
 
 def _output(out, shape, x):
     """The array that the outputs go to, dense; and the input, copied where both are one memory."""
     if out is None:
-        return np.empty(shape, x.dtype), x
+        return _new(shape, x.dtype), x
     _read_out("out", out, shape, x.dtype)
     y = out if out.flags.c_contiguous else np.empty(shape, x.dtype)
     return y, x.copy() if np.may_share_memory(out, x) else x
@@ -610,10 +672,10 @@ def infer(params, x, state=None, lengths=None, reverse=False, threads=None, out=
         threads: a number, or None for as many as pay for the work, SYMRNN_NUM_THREADS at most; it changes no result.
         out: an array for ``y``.
     """
-    run, x, block = _prepare(params, x, state, lengths, reverse, threads)
+    run, weights, x, block = _prepare(params, x, state, lengths, reverse, threads)
     y, x = _output(out, (*x.shape[:2], run.sizes["hidden"]), x)
     final = run.new_block()
-    run.call("infer", run.weights, x, block, y, final)
+    run.call("infer", weights, x, block, y, final)
     return _returned(y, out), _parts(final, run.states)
 
 
@@ -657,15 +719,14 @@ class _Stream:
     def _bind(self, width):
         """Make the arrays for rows of ``width`` inputs, and point at them."""
         sizes = {**self._packed.sizes, "input": width}
-        dims = _dims(sizes, 1, self._batch)
+        run = _run(sizes, self._dtype, 1, self._batch, None, False, 1)
         self._x = np.zeros((self._batch, width), self._dtype)
         self._y = np.zeros((self._batch, sizes["hidden"]), self._dtype)
-        weights = _weights(self._packed, sizes, self._dtype, 1)
-        workspace = _empty(_query(self._dtype, "infer_workspace_size", dims, 1), self._dtype)
-        self._kept = (dims, weights, workspace)
+        weights, workspace = run.weights(self._packed), _empty(run.size("infer_workspace_size", 1), self._dtype)
+        self._kept = (run, weights, workspace)
         arrays = (weights, self._x, self._block, self._y, workspace)
         self._function = _BOUND[self._dtype, "step"]
-        self._arguments = (ctypes.byref(dims), *(ctypes.c_void_p(array.ctypes.data) for array in arrays))
+        self._arguments = (run.byref, *(ctypes.c_void_p(array.ctypes.data) for array in arrays))
 
     def reset(self):
         """Back to a state of zeros."""
@@ -692,11 +753,11 @@ def stream(packed, batch=1):
 
 def forward(params, x, state=None, lengths=None, reverse=False, threads=None, out=None):
     """All steps, with a tape for `backward`: returns ``(y, state, tape)``; arguments as those of `infer`."""
-    run, x, block = _prepare(params, x, state, lengths, reverse, threads)
+    run, weights, x, block = _prepare(params, x, state, lengths, reverse, threads)
     y, x = _output(out, (*x.shape[:2], run.sizes["hidden"]), x)
     final = run.new_block()
-    tape = _empty(_query(run.dtype, "tape_size", run.dims), run.dtype)
-    run.call("forward", run.weights, x, block, y, final, tape)
+    tape = _empty(run.size("tape_size"), run.dtype)
+    run.call("forward", weights, x, block, y, final, tape)
     states = _tape_states(tape, x.shape[0], run.states)
     dims = (run.sizes, run.lengths, bool(reverse))
     return _returned(y, out), _parts(final, run.states), Tape(states, (tape, x), dims)
@@ -731,14 +792,14 @@ def backward(params, tape, dy, dstate=None, threads=None, out=None, accumulate=F
     _fit(packed, sizes)
     block, x = tape.data
     T, B = x.shape[:2]
-    run = _run(packed, sizes, x.dtype, T, B, lengths, reverse, threads)
+    run = _run(sizes, x.dtype, T, B, lengths, reverse, threads)
     dy = np.ascontiguousarray(_real("dy", _expect("dy", dy, (T, B, sizes["hidden"]))), run.dtype)
     dlast = run.block("dstate", _read_state("dstate", dstate, B, dict(sizes)))
-    numbers = _empty(run.starts[-1], run.dtype)
+    numbers = _empty(run.params, run.dtype)
     numbers[...] = 0
-    pointers = np.array(run.starts[:-1], np.uintp) * run.dtype.itemsize + numbers.ctypes.data
-    dx, dfirst = np.empty_like(x), run.new_block()
-    run.call("backward", run.weights, x, block, dy, dlast, pointers, dx, dfirst, kept=numbers)
+    pointers = run.starts + _address(numbers)
+    dx, dfirst = _new(x.shape, x.dtype), run.new_block()
+    run.call("backward", run.weights(packed), x, block, dy, dlast, pointers, dx, dfirst, kept=numbers)
     result = Grads(_parts(numbers, run.shapes), dx, _parts(dfirst, run.states))
     return result if out is None else _into(out, result, accumulate)
 

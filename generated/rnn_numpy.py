@@ -93,7 +93,8 @@ class Packed(Mapping):
     """A snapshot of the parameters, laid out for the kernels; taken wherever parameters are."""
 
     def __init__(self, params):
-        self._arrays, self.sizes = _read_params(params)
+        arrays, self.sizes = _read_params(params)
+        self._arrays, self.block = _snapshot(arrays)
         self.panels = {}
 
     def __getitem__(self, name):
@@ -147,7 +148,7 @@ def _names(name, given, expected):
 
 
 def _read_params(params):
-    """Copies of the parameters, and the sizes that their shapes tell."""
+    """The parameters as arrays, and the sizes that their shapes tell."""
     _names("params", params, tuple(_SHAPES))
     arrays, told = {}, {"1": ("1", 1)}
     for name, shape in _SHAPES.items():
@@ -161,8 +162,7 @@ def _read_params(params):
             if known != found:
                 by = "" if first == "1" else f" by params[{first!r}]"
                 raise ValueError(f"params[{name!r}]: {size} is {known}{by}, but {found} by its shape {array.shape}")
-        arrays[name] = array.copy()
-        arrays[name].flags.writeable = False
+        arrays[name] = array
     return arrays, {size: number for size, (_, number) in told.items()}
 
 
@@ -245,6 +245,14 @@ def _aligned(array):
     copy = block[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
     copy[...] = array
     return copy
+
+
+def _snapshot(arrays):
+    """Copies that nobody writes to; no block holds them all."""
+    copies = {name: array.copy() for name, array in arrays.items()}
+    for copy in copies.values():
+        copy.flags.writeable = False
+    return copies, None
 
 
 class _Weights:

@@ -12,7 +12,19 @@ from dataclasses import replace
 
 from symrnn.emit.abi import AbiContext
 from symrnn.emit.c_arrays import Array, Arrays, total
-from symrnn.emit.c_context import CBlock, CEntry, CFile, CFunction, CPanel, CPrecision, CProduct, CState, CSum, CVector
+from symrnn.emit.c_context import (
+    CBlock,
+    CFile,
+    CFunction,
+    CLeft,
+    COuter,
+    CPanel,
+    CPrecision,
+    CRight,
+    CState,
+    CSum,
+    CVector,
+)
 from symrnn.emit.c_expression import primitives, whole_powers
 from symrnn.emit.c_interface import prototypes, signatures
 from symrnn.emit.c_names import CNames, c_names
@@ -22,7 +34,7 @@ from symrnn.emit.legend import adjoint_lines, buffer_lines, step_lines
 from symrnn.emit.provenance import provenance
 from symrnn.emit.render import render
 from symrnn.emit.vector import vector_context
-from symrnn.plan.program import FUSED_ROWS, Buffer, Extent, Function, Kind, Place, Program, Stage, reductions
+from symrnn.plan.program import TILE_FILL, Buffer, Extent, Function, Kind, Place, Program, Stage, reductions
 
 
 def c_files(program: Program, digest: str) -> dict[str, str]:
@@ -36,7 +48,16 @@ def c_files(program: Program, digest: str) -> dict[str, str]:
     nodes = [
         s.expression for f in (program.forward, program.backward) if f for stage in f.stages for s in stage.statements
     ]
-    needed = ["loadu", "storeu", "load", "store", "K", *primitives(nodes), *(["hsum"] if context.reduces else [])]
+    needed = [
+        "loadu",
+        "storeu",
+        "load",
+        "store",
+        "K",
+        "transpose",
+        *primitives(nodes),
+        *(["hsum"] if context.reduces else []),
+    ]
     values = {"c": context, "vector": tuple(vector_context(precision, needed) for precision in PRECISIONS)}
     name = program.cell.name
     return {f"{name}.h": render("c/cell.h.jinja", values), f"{name}.c": render("c/cell.c.jinja", values)}
@@ -94,7 +115,7 @@ class _Writer:
             packed=self._packed(vectors, panels),
             powers=whole_powers(nodes),
             fused=self._program.forward.fused is not None,
-            fused_rows=FUSED_ROWS,
+            tile_fill=TILE_FILL,
             hoisted_width=self._hoisted_width(),
             loop_work=_work(forward),
             reduces=any(reductions(stage) for f in functions for stage in f.stages),
@@ -140,16 +161,17 @@ class _Writer:
             if form.later
         }
         all_arrays = tuple(arrays.all())
-        products, product_blocks = self._products(function, arrays)
+        rights, lefts = self._products(function, arrays)
         order = {phase: tuple(stage.name for stage in part) for phase, part in function.phases}
         return CFunction(
             name=function.name,
             arrays=all_arrays,
             later=tuple(later.values()),
             bind=tuple(self._bind(function, all_arrays)),
-            blocks=(*self._blocks(function), *product_blocks),
+            blocks=(*self._blocks(function), *_product_blocks(rights)),
             stages=stages,
-            products=products,
+            rights=rights,
+            lefts=lefts,
             sums=tuple(self._sum(item.parameter, item.value, function, arrays) for item in function.sums),
             has_dx=any(array.field == "gradient_x" for array in all_arrays),
             fused=tuple(stage.name for stage in function.fused.loop) if function.fused else (),
@@ -225,8 +247,9 @@ class _Writer:
             lines.append(f"base.{field} = {source};")
         return lines
 
-    def _products(self, function: Function, arrays: Arrays) -> tuple[tuple[CProduct, ...], list[CBlock]]:
-        groups: dict[str, list[CEntry]] = {}
+    def _products(self, function: Function, arrays: Arrays) -> tuple[tuple[CRight, ...], tuple[CLeft, ...]]:
+        rights: dict[str, CRight] = {}
+        lefts: dict[tuple[str, str, str], list[COuter]] = {}
         for product in function.products:
             for parameter, left in product.entries:
                 right, columns = product.right, self._cell.by_name[parameter].shape[1]
@@ -234,20 +257,13 @@ class _Writer:
                 if function.places[left].kind is Kind.INPUT:
                     # The packed side is the one whose rows beyond their length may hold anything.
                     left, right, strides = right, left, strides[::-1]
-                address, stride = self._row(left, function, arrays)
-                height = self._names.sizes[function.sizes[left]]
-                groups.setdefault(right, []).append(CEntry(field, address, stride, height, *strides))
-        products, blocks = [], []
-        for number, (right, entries) in enumerate(groups.items(), 1):
-            width = self._names.sizes[function.sizes[right]]
-            address, stride = self._row(right, function, arrays)
-            products.append(CProduct(f"panel_{number}", address, stride, width, tuple(entries)))
-            blocks.append(
-                CBlock(f"panel_{number}", {p: f"parts, panel_numbers({width}, LANES_{p}), 1" for p in PRECISIONS})
-            )
-        if products:
-            blocks.append(CBlock("left", _same("parts, CHUNK, LEFT_TILES * TILE_ROWS")))
-        return tuple(products), blocks
+                width = self._names.sizes[function.sizes[right]]
+                panel = rights.setdefault(
+                    right, CRight(f"panel_{len(rights) + 1}", *self._row(right, function, arrays), width)
+                ).panel
+                key = (*self._row(left, function, arrays), self._names.sizes[function.sizes[left]])
+                lefts.setdefault(key, []).append(COuter(field, panel, width, *strides))
+        return tuple(rights.values()), tuple(CLeft(*key, tuple(outers)) for key, outers in lefts.items())
 
     def _sum(self, parameter: str, value: str, function: Function, arrays: Arrays) -> CSum:
         address, stride = self._row(value, function, arrays)
@@ -257,6 +273,15 @@ class _Writer:
         """The address of ``value`` in row ``row``, and the numbers from one row to the next."""
         place: Place = function.places[value]
         return arrays.address(value, place, "row").replace("at->", "at."), arrays.array(place).width
+
+
+def _product_blocks(rights: tuple[CRight, ...]) -> list[CBlock]:
+    """Room for the packed sides of the deferred products."""
+    blocks = [
+        CBlock(right.panel, {p: f"parts, panel_numbers({right.width}, LANES_{p}), 1" for p in PRECISIONS})
+        for right in rights
+    ]
+    return [*blocks, CBlock("left", _same("parts, CHUNK, LEFT_TILES * TILE_ROWS"))] if blocks else []
 
 
 def _same(size: str) -> dict[str, str]:

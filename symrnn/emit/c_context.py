@@ -60,26 +60,34 @@ class CState:
 
 
 @dataclass(frozen=True)
-class CEntry:
-    """One matrix of a deferred product."""
+class CRight:
+    """The right side of deferred products, packed into a panel once for all of them."""
+
+    panel: str
+    value: str
+    stride: str
+    width: str
+
+
+@dataclass(frozen=True)
+class COuter:
+    """The gradient of a matrix: a left side times the right side in ``panel``."""
 
     parameter: str
-    left: str
-    left_stride: str
-    height: str
+    panel: str
+    width: str
     row_stride: str
     column_stride: str
 
 
 @dataclass(frozen=True)
-class CProduct:
-    """A deferred product: the packed right side, and what is multiplied with it."""
+class CLeft:
+    """A left side of deferred products, packed once for all gradients that it takes part in."""
 
-    panel: str
-    right: str
-    right_stride: str
-    width: str
-    entries: tuple[CEntry, ...]
+    value: str
+    stride: str
+    height: str
+    outers: tuple[COuter, ...]
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,8 @@ class CFunction:
     after: tuple[str, ...]
     fused: tuple[str, ...] = ()
     variants: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = ()
-    products: tuple[CProduct, ...] = ()
+    rights: tuple[CRight, ...] = ()
+    lefts: tuple[CLeft, ...] = ()
     sums: tuple[CSum, ...] = ()
     has_dx: bool = False
 
@@ -155,7 +164,7 @@ class CFile:
     packed: tuple[CBlock, ...]
     powers: tuple[int, ...]
     fused: bool
-    fused_rows: int
+    tile_fill: tuple[int, int]
     hoisted_width: str
     loop_work: str
     reduces: bool

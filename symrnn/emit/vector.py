@@ -34,6 +34,7 @@ PRIMITIVES: dict[str, tuple[str, ...]] = {
     "from_bits": ("bits_type",),
     "v_less": ("bits_type",),
     "v_select": ("bits_type",),
+    "transpose": ("bits_type", "loadu", "storeu"),
     "v_abs": ("to_bits", "from_bits"),
     "copy_sign": ("to_bits", "from_bits"),
     "v_clip": ("v_less", "v_select"),
@@ -121,6 +122,7 @@ class VectorContext:
         functions: the table's functions to emit.
         lane_calls: primitives that call libm lane by lane, each with what it calls.
         x86: names for loads and stores of a few lanes.
+        blocks: edges of the blocks that a transposition of the most lanes exchanges.
     """
 
     real: str
@@ -133,6 +135,7 @@ class VectorContext:
     functions: tuple[VectorFunction, ...]
     lane_calls: tuple[tuple[str, str], ...]
     x86: X86
+    blocks: tuple[int, ...]
 
 
 def c_text(body: str, precision: str) -> str:
@@ -156,7 +159,7 @@ def called(body: str) -> tuple[str, ...]:
 
 def reserved() -> tuple[str, ...]:
     """Every identifier that the vector text can define in either precision: names that nothing else may take."""
-    stems = ("vec", "bits", "mask", "LANES", "first_lanes", *PRIMITIVES, *(f"f_{name}" for name in FUNCTIONS))
+    stems = ("vec", "bits", "mask", "LANES", "first_lanes", "v_pick", *PRIMITIVES, *(f"f_{name}" for name in FUNCTIONS))
     return ("SYMRNN_VECTOR_BYTES", "SYMRNN_PLAIN", *(f"{stem}_{p}" for p in PRECISIONS for stem in stems))
 
 
@@ -194,6 +197,7 @@ def vector_context(precision: str, needed: Iterable[str]) -> VectorContext:
         functions=tuple(_function(row, precision) for row in rows),
         lane_calls=tuple((f"v_{call}", call + libm) for call in ("sqrt", "sin", "cos")),
         x86=_X86[precision],
+        blocks=tuple(1 << power for power in range((512 // width).bit_length() - 1)),
     )
 
 

@@ -13,7 +13,7 @@ from symrnn.language.cell import Cell
 from symrnn.language.system import ONE
 from symrnn.language.text import to_text
 from symrnn.plan.cost import Count, function_cost, product_cost, stage_cost, state_cost, tape_cost
-from symrnn.plan.vocabulary import FUSED_ROWS, Buffer, Extent, Function, Kind, Place, Stage
+from symrnn.plan.vocabulary import TILE_FILL, Buffer, Extent, Function, Kind, Place, Stage
 
 _LEGEND = (
     ("hoisted", "taken out of the loop, because no state enters: computed for all steps at once"),
@@ -81,8 +81,8 @@ def _function_lines(function: Function) -> Iterator[str]:
             yield from (line for stage in stages for line in _stage_lines(stage, function))
     if function.fused is not None:
         yield (
-            f"  fused: instead of hoisting and the loop, where a step has {FUSED_ROWS} rows or more, "
-            "or there is one step only (C kernels)"
+            f"  fused: instead of hoisting and the loop, where a step's rows fill {TILE_FILL[0]}/{TILE_FILL[1]} of the "
+            "register tiles' rows, or there is one step only (C kernels)"
         )
         stages = (*function.fused.before, *function.fused.loop)
         yield from (line for stage in stages for line in _stage_lines(stage, function))

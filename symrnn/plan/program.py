@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from symrnn.language.cell import Cell
 from symrnn.plan.describe import plan_text
 from symrnn.plan.vocabulary import (
-    FUSED_ROWS,
+    TILE_FILL,
     Accumulator,
     Buffer,
     Column,
@@ -31,7 +31,7 @@ from symrnn.plan.vocabulary import (
 )
 
 __all__ = [
-    "FUSED_ROWS",
+    "TILE_FILL",
     "Accumulator",
     "Buffer",
     "Column",

@@ -79,7 +79,7 @@ def test_names_of_the_templates_are_free_for_the_author(tmp_path: Path) -> None:
     biases = ("once", "CHUNK", "TILE_ROWS", "SIZE_MAX", "HUGE_VAL", "forward_at_f32", "row", "origin", "i")
     text = f"""
         c = exp({" + ".join(biases)})
-        a = sigmoid(SPINS @ x + PART_ROWS @ h)
+        a = sigmoid(SPINS @ x + PART_WORK @ h)
         h' = tanh(a * h + W @ x) * c
     """
     for file, source in render(Cell.from_equations(text, name="names"), backends=("c",)).items():

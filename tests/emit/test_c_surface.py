@@ -56,15 +56,57 @@ def test_complex_numbers_are_refused_everywhere(kernels: Any) -> None:
             call()
 
 
-def test_a_few_runs_are_kept_with_the_weights_however_many_shapes_there_are(kernels: Any) -> None:
+def test_a_few_runs_are_kept_however_many_shapes_there_are(kernels: Any) -> None:
     packed = kernels.pack(kernels.init_params(2, 3))
     for steps in range(1, 50):
         kernels.infer(packed, np.zeros((steps, 1, 2), np.float32))
-    runs = packed.panels["runs"]
-    assert len(runs) == kernels._KEPT
-    newest = list(runs.values())[-1]
-    kernels.infer(packed, np.zeros((49, 1, 2), np.float32))
-    assert list(runs.values())[-1] is newest
+    assert len(kernels._RUNS) == kernels._KEPT
+    newest = list(kernels._RUNS.values())[-1]
+    kernels.infer(kernels.pack(kernels.init_params(2, 3, seed=1)), np.zeros((49, 1, 2), np.float32))
+    assert list(kernels._RUNS.values())[-1] is newest
+
+
+def test_memory_is_used_again_only_where_no_array_refers_to_it(kernels: Any) -> None:
+    count, dtype = 10_000, np.dtype(np.float32)
+    first = kernels._empty(count, dtype)
+    second = kernels._empty(count, dtype)
+    assert not np.may_share_memory(first, second)
+    first[...], second[...] = 1, 2
+    part, address = first[17:19].reshape(2, 1), second.ctypes.data
+    del first, second
+    third = kernels._empty(count, dtype)
+    assert third.ctypes.data == address
+    third[...] = 3
+    fourth = kernels._empty(count, dtype)
+    fourth[...] = 4
+    np.testing.assert_array_equal(part, np.ones((2, 1)))
+    assert third.ctypes.data % 64 == fourth.ctypes.data % 64 == 0
+
+
+def test_results_stand_while_later_calls_use_memory_again(kernels: Any) -> None:
+    random = np.random.default_rng(0)
+    params, x = kernels.init_params(40, 40), random.normal(size=(30, 20, 40)).astype(np.float32)
+    dy = random.normal(size=(30, 20, 40)).astype(np.float32)
+    kept, copies = [], []
+    for factor in range(1, 6):
+        packed = kernels.pack(params)
+        y, state, tape = kernels.forward(packed, x * factor)
+        grads = kernels.backward(packed, tape, dy)
+        arrays = [y, *state.values(), *tape.states.values(), grads.x, *grads.params.values(), *packed.values()]
+        kept.append(arrays)
+        copies.append([array.copy() for array in arrays])
+    for arrays, copied in zip(kept, copies, strict=True):
+        for array, copy in zip(arrays, copied, strict=True):
+            np.testing.assert_array_equal(array, copy)
+
+
+def test_memory_that_is_kept_is_bounded(kernels: Any) -> None:
+    for number in range(1, 40):
+        kernels._empty(1_000_000 + 5000 * number, np.dtype(np.float32))
+    held = sum(size * len(blocks) for size, blocks in kernels._BLOCKS.items())
+    assert held <= kernels._KEPT_BYTES
+    kernels._empty(kernels._KEPT_BYTES, np.dtype(np.float32))
+    assert max(kernels._BLOCKS) <= kernels._KEPT_BYTES // 2
 
 
 @pytest.mark.parametrize("backend", ["c", "numpy"])

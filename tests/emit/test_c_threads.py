@@ -138,15 +138,16 @@ def test_the_environment_bounds_the_choice(kernels: ModuleType, monkeypatch: pyt
     params = kernels.init_params(64, 256)
     x = np.zeros((50, 64, 64), np.float32)
     monkeypatch.setenv("SYMRNN_NUM_THREADS", "2")
+    monkeypatch.setattr(kernels, "_RUNS", {})
     packed = kernels.pack(params)
     kernels.infer(packed, x)
-    (run,) = packed.panels["runs"].values()
+    (run,) = kernels._RUNS.values()
     assert run.parts == 2
     kernels.infer(packed, x[:1, :1])
-    assert [run.parts for run in packed.panels["runs"].values()] == [2, 1]
+    assert [run.parts for run in kernels._RUNS.values()] == [2, 1]
     monkeypatch.setenv("SYMRNN_NUM_THREADS", "1")
     kernels.infer(packed, x)
-    assert [run.parts for run in packed.panels["runs"].values()] == [2, 1, 1]
+    assert [run.parts for run in kernels._RUNS.values()] == [2, 1, 1]
     monkeypatch.setenv("SYMRNN_NUM_THREADS", "many")
     with pytest.raises(ValueError, match="SYMRNN_NUM_THREADS: expected a whole number of at least 1, found 'many'"):
         kernels.infer(packed, x)
