@@ -73,9 +73,10 @@ DTYPE = "float32"
 DTYPES = ("float32", "float64")
 """What `init_params` may make: float64 input runs double, any other runs float."""
 
-_ABI = b"59e144f990d226967014064a67df15af"
+_ABI = b"c7d04dac41369d26b8c67be9aee2ff39"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("lstm" + _SUFFIX)
+_LIBRARIES = {"native": "", "v4": ".v4", "v3": ".v3", "v2": ".v2", "baseline": ".baseline"}  # best first
 _REMEDY = (
     "run `python -m symrnn generate`, which finds a compiler, or compile it yourself: "
     "cc -std=c11 -O3 -march=native -fno-math-errno -fno-trapping-math -ffp-contract=fast "
@@ -84,27 +85,47 @@ _REMEDY = (
 )
 
 
-def _load() -> ctypes.CDLL:
-    """The compiled library, once its digest and this processor's features are known to fit.
+def _candidates() -> list[Path]:
+    """The libraries beside this file, best first, or the one that the environment variable SYMRNN_MARCH names.
 
     Raises:
-        ImportError: it is missing, cannot be loaded, was compiled from another source, or for another processor.
+        ImportError: there is none.
     """
-    if not _LIBRARY.is_file():
+    named = os.environ.get("SYMRNN_MARCH", "")
+    if named and named not in _LIBRARIES:
+        raise ImportError(f"SYMRNN_MARCH: expected one of {', '.join(_LIBRARIES)}, found {named!r}")
+    endings = [_LIBRARIES[named]] if named else _LIBRARIES.values()
+    paths = [_LIBRARY.with_name(_LIBRARY.stem + ending + _SUFFIX) for ending in endings]
+    found = [path for path in paths if path.is_file()]
+    if not found and named:
+        raise ImportError(f"{paths[0]} is missing, which SYMRNN_MARCH={named} asks for: build it, or unset that")
+    if not found:
         raise ImportError(f"{_LIBRARY} is missing, so there are no C kernels yet: {_REMEDY}")
-    try:
-        library = ctypes.CDLL(str(_LIBRARY))
-        abi = library[f"{_LIBRARY.stem}_abi"]
-        cpu_supported = library[f"{_LIBRARY.stem}_cpu_supported"]
-    except (OSError, AttributeError) as error:
-        raise ImportError(f"{_LIBRARY} cannot be loaded ({error}), so compile it anew: {_REMEDY}") from error
-    abi.argtypes, abi.restype = (), ctypes.c_char_p
-    cpu_supported.argtypes, cpu_supported.restype = (), ctypes.c_int
-    if abi() != _ABI:
-        raise ImportError(f"{_LIBRARY} is not from this version of {_LIBRARY.stem}.c, so compile it anew: {_REMEDY}")
-    if not cpu_supported():
-        raise ImportError(f"{_LIBRARY} was compiled for a processor with more features, so compile it here: {_REMEDY}")
-    return library
+    return found
+
+
+def _load() -> ctypes.CDLL:
+    """The first of the compiled libraries that fits this processor, its digest checked.
+
+    Neither question that a library is asked runs a vector instruction.
+
+    Raises:
+        ImportError: there is none, one cannot be loaded or was compiled from another source, or none fits.
+    """
+    for path in _candidates():
+        try:
+            library = ctypes.CDLL(str(path))
+            abi = library[f"{_LIBRARY.stem}_abi"]
+            cpu_supported = library[f"{_LIBRARY.stem}_cpu_supported"]
+        except (OSError, AttributeError) as error:
+            raise ImportError(f"{path} cannot be loaded ({error}), so compile it anew: {_REMEDY}") from error
+        abi.argtypes, abi.restype = (), ctypes.c_char_p
+        cpu_supported.argtypes, cpu_supported.restype = (), ctypes.c_int
+        if abi() != _ABI:
+            raise ImportError(f"{path} is not from this version of {_LIBRARY.stem}.c, so compile it anew: {_REMEDY}")
+        if cpu_supported():
+            return library
+    raise ImportError(f"{path} was compiled for a processor with more features, so compile it here: {_REMEDY}")
 
 
 class _Dims(ctypes.Structure):
@@ -154,13 +175,17 @@ _BARRIER_BYTES = 128
 _SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 
 
+_C = _load()
+LIBRARY = Path(_C._name).name
+"""The file name of the library that was loaded: of several, the best that fits this processor."""
+
+
 def _bind():
     """The entry points by precision and name, with their argument types."""
-    library = _load()
     bound = {}
     for dtype, precision in ((_SINGLE, "f32"), (_DOUBLE, "f64")):
         for name, kinds in _ENTRIES.items():
-            function = library[f"{CELL}_{precision}_{name}"]
+            function = _C[f"{CELL}_{precision}_{name}"]
             function.argtypes, function.restype = [_KINDS[kind] for kind in kinds], ctypes.c_int
             bound[dtype, name] = function
     return bound

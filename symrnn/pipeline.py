@@ -18,8 +18,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from symrnn.build.library import compile_library
-from symrnn.build.loading import import_text
+from symrnn.build.kernels import load_kernels
+from symrnn.build.march import chosen_march
+from symrnn.build.toolchain import Options
 from symrnn.derive.record import derive
 from symrnn.emit.abi import digest
 from symrnn.emit.c import c_files
@@ -27,7 +28,7 @@ from symrnn.emit.c_module import c_module
 from symrnn.emit.manifest import write
 from symrnn.emit.numpy import numpy_module
 from symrnn.emit.surface import DTYPE, DTYPES
-from symrnn.errors import GenerateError
+from symrnn.errors import BuildError, GenerateError
 from symrnn.language.cellfile import CellLike, load
 from symrnn.plan.planner import plan
 from symrnn.plan.program import Program
@@ -107,7 +108,9 @@ def generate(
     return write(Path(out), render(cell, backends=backends, backward=backward), cell=cell.name)
 
 
-def build(cell: CellLike, backend: str = "numpy", dtype: str = DTYPE, *, backward: bool = True) -> ModuleType:
+def build(
+    cell: CellLike, backend: str = "numpy", dtype: str = DTYPE, *, backward: bool = True, march: str | None = None
+) -> ModuleType:
     """The kernels of ``cell``, from the files that `generate` writes: compiled if need be, and imported.
 
     Args:
@@ -116,16 +119,17 @@ def build(cell: CellLike, backend: str = "numpy", dtype: str = DTYPE, *, backwar
         dtype: what ``init_params`` makes unless told otherwise: the module's ``DTYPE``, one of its ``DTYPES``. Every
             module computes in the precision of its input.
         backward: False for inference alone.
+        march: the processor that C is compiled for: ``native``, ``baseline``, on x86-64 also ``v2``, ``v3`` or ``v4``.
+            Unless given, what the environment variable ``SYMRNN_MARCH`` names, else ``native``.
 
     Raises:
-        BuildError: there is no C compiler, or it refuses the source.
+        BuildError: there is no C compiler, or it refuses the source; or there is no such processor, or this one lacks
+            what it has; or ``march`` is given for NumPy.
         GenerateError: ``backend`` is unknown, or the kernels do not run in ``dtype``.
     """
     cell = load(cell)
+    if march and backend == "numpy":
+        raise BuildError(f"march {march!r}: NumPy kernels are not compiled; leave it out, or ask for backend 'c'")
+    options = Options(march=chosen_march(march)) if backend == "c" else None
     files = render(cell, backends=(backend,), backward=backward, dtype=dtype)
-    name = f"{cell.name}_{backend}"
-    folder = None
-    if backend == "c":
-        sources = {file: files[file] for file in (f"{cell.name}.h", f"{cell.name}.c")}
-        folder = compile_library(sources, cell.name).parent
-    return import_text(files[f"{name}.py"], name, folder)
+    return load_kernels(files, cell.name, backend, options=options)

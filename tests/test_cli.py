@@ -121,6 +121,11 @@ def test_show_json_holds_text_and_latex(run: Run) -> None:
         (["generate", "--check", "--dry-run"], "not allowed with argument"),
         (["generate", "--backend", "fortran"], "invalid choice: 'fortran'"),
         (["generate", "--out", ""], "for this one write ."),
+        (["generate", "--march", "baseline,v5"], "separated by commas, found 'v5'"),
+        (["generate", "--march", "v3", "--no-build"], "leave out --no-build"),
+        (["generate", "--march", "v3", "--backend", "numpy"], "leave out --backend numpy"),
+        (["check", "--march", "v3", "--backend", "numpy"], "leave out --backend numpy"),
+        (["check", "--march", "v3,v4"], "invalid choice: 'v3,v4'"),
     ],
 )
 def test_wrong_arguments_exit_2_with_usage(run: Run, arguments: list[str], words: str) -> None:
@@ -211,9 +216,10 @@ def test_generate_builds_the_library_and_runs_it(run: Run) -> None:
     summary = json.loads(out)
     if summary["not_built"]:
         pytest.skip(summary["not_built"])
-    assert Path(summary["libraries"][CELL]).is_file()
+    assert list(summary["libraries"]) == [CELL]
+    assert Path(summary["libraries"][CELL]["native"]).is_file()
     assert summary["compiler"]
-    assert f"C libraries: {Path(summary['libraries'][CELL]).name} built" in run("generate", CELL)[1]
+    assert f"C libraries: {Path(summary['libraries'][CELL]['native']).name} built" in run("generate", CELL)[1]
 
 
 @pytest.mark.usefixtures("no_compiler")

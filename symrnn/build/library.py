@@ -6,20 +6,26 @@ compiler (`symrnn.build.toolchain`), and being one of many processes (`symrnn.bu
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shlex
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
 from symrnn.build.cache import entry_key, library_in_cache
 from symrnn.build.toolchain import Compiler, Options, find_compiler, flags, library_suffix
 from symrnn.emit.files import write_atomically
-from symrnn.emit.flags import LINK
+from symrnn.emit.flags import LINK, MARCHES, library_stem
 from symrnn.errors import BuildError
 
 _SHOWN_LINES = 20
+
+
+def library_name(name: str, march: str) -> str:
+    """What the file of a library for a processor is called: the name alone where that is this machine's."""
+    return library_stem(name, march) + library_suffix()
 
 
 def compile_library(
@@ -29,7 +35,7 @@ def compile_library(
 
     Args:
         sources: file name to text; every ``.c`` file is compiled, the others may be included.
-        name: stem of the library's file.
+        name: what the library's file is called, but for its processor and its ending (`library_name`).
         compiler: from `find_compiler` unless given.
         options: how to compile; the defaults unless given.
 
@@ -37,8 +43,9 @@ def compile_library(
         BuildError: no compiler; a banned flag; the compiler refuses the text; or the cache cannot be used.
     """
     compiler = compiler or find_compiler()
-    chosen = flags(compiler, options or Options())
-    file = name + library_suffix()
+    options = options or Options()
+    chosen = flags(compiler, options)
+    file = library_name(name, options.march)
     key = entry_key(sources, chosen, compiler.command, compiler.version)
     return library_in_cache(key, file, partial(_compile, sources, file, (*compiler.command, *chosen)))
 
@@ -55,7 +62,7 @@ def install_library(
 
     Args:
         sources: as in `compile_library`.
-        name: stem of the library's file.
+        name: as in `compile_library`.
         directory: where to put it; must exist.
         compiler: as in `compile_library`.
         options: as in `compile_library`.
@@ -72,6 +79,52 @@ def install_library(
     except OSError as error:
         raise BuildError(f"{target} cannot be written: {error}; choose another directory with --out") from error
     return target
+
+
+def other_libraries(name: str, directory: Path, marches: Iterable[str]) -> tuple[Path, ...]:
+    """Libraries of ``name`` in ``directory`` for other processors than ``marches``: left from another run."""
+    kept = tuple(marches)
+    paths = (directory / library_name(name, march) for march in MARCHES if march not in kept)
+    return tuple(path for path in paths if path.is_file())
+
+
+def remove_libraries(paths: Iterable[Path]) -> None:
+    """Remove files that `other_libraries` found.
+
+    Raises:
+        BuildError: one cannot be removed.
+    """
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise BuildError(f"{path}, of another run, cannot be removed: {error}; remove it by hand") from error
+
+
+def is_from(library: Path, digest: str) -> bool:
+    """Whether the file ``library`` was compiled from the source whose digest is given.
+
+    Raises:
+        BuildError: it cannot be read.
+    """
+    try:
+        return digest.encode() in library.read_bytes()
+    except OSError as error:
+        raise BuildError(f"{library} cannot be read: {error}; build it anew") from error
+
+
+def runs_here(library: Path, name: str) -> bool:
+    """Whether this processor has what ``library`` was compiled for; it says so itself, with no vector instruction.
+
+    Raises:
+        BuildError: it cannot be loaded.
+    """
+    try:
+        supported = ctypes.CDLL(str(library))[f"{name}_cpu_supported"]
+    except (OSError, AttributeError) as error:
+        raise BuildError(f"{library} cannot be loaded: {error}; was it compiled for another system?") from error
+    supported.argtypes, supported.restype = (), ctypes.c_int
+    return bool(supported())
 
 
 def _compile(sources: Mapping[str, str], file: str, command: tuple[str, ...], folder: Path) -> Path:

@@ -19,10 +19,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from symrnn.build.march import refuse_unknown, spellings
 from symrnn.emit.flags import (
     ARITHMETIC,
     HOW_TO_GET_ONE,
     LIBRARY,
+    MARCH_NATIVE,
     NATIVE,
     OPTIMISE,
     OTHER_SUFFIX,
@@ -62,13 +64,13 @@ class Options:
 
     Attributes:
         optimise: level of optimisation.
-        native: whether to use every extension of this machine's processor.
+        march: the processor to compile for, of `symrnn.emit.flags.MARCHES`; empty for the compiler's own choice.
         sanitizers: names for ``-fsanitize=``.
         extra: more flags, after all others.
     """
 
     optimise: str = OPTIMISE
-    native: bool = True
+    march: str = MARCH_NATIVE
     sanitizers: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
 
@@ -125,7 +127,8 @@ def flags(compiler: Compiler, options: Options) -> tuple[str, ...]:
     Flags of the environment variable ``CFLAGS`` come first, so that ours prevail where the two differ.
 
     Raises:
-        BuildError: a flag is banned, or ``CFLAGS`` cannot be split into words.
+        BuildError: a flag is banned, ``CFLAGS`` cannot be split into words, or this architecture has no such
+            processor, or the compiler does not know it.
     """
     given = _words("CFLAGS", os.environ.get("CFLAGS", ""))
     refuse_banned(given, "the environment variable CFLAGS")
@@ -135,9 +138,9 @@ def flags(compiler: Compiler, options: Options) -> tuple[str, ...]:
         instrumented = (f"-fsanitize={','.join(options.sanitizers)}", "-fno-sanitize-recover=all", "-g")
     elif compiler.kind == "zig":
         instrumented = ("-fno-sanitize=all",)  # zig instruments C by itself at lower levels of optimisation
-    native = _native(compiler) if options.native else ()
+    march = _native(compiler) if options.march == MARCH_NATIVE else _march(compiler, options.march)
     position = tuple(flag for flag in LIBRARY if flag != "-fPIC" or sys.platform != "win32")
-    return (*given, *STANDARD, options.optimise, *native, *ARITHMETIC, *instrumented, *position, *options.extra)
+    return (*given, *STANDARD, options.optimise, *march, *ARITHMETIC, *instrumented, *position, *options.extra)
 
 
 def refuse_banned(words: Iterable[str], place: str) -> None:
@@ -228,12 +231,28 @@ def _native(compiler: Compiler) -> tuple[str, ...]:
     """The flag for this machine's processor, in the spelling that this compiler takes; none if it takes neither."""
     if compiler.kind in ("gcc", "clang") and platform.machine().lower() in ("x86_64", "amd64"):
         return (NATIVE,)
-    return _accepted(compiler.command)
+    return _accepted(compiler.command, (NATIVE, "-mcpu=native"))
+
+
+def _march(compiler: Compiler, march: str) -> tuple[str, ...]:
+    """The flag for another processor than this machine's."""
+    if not march:
+        return ()
+    refuse_unknown(march)
+    known = spellings(march)
+    found = _accepted(compiler.command, known)
+    if known and not found:
+        raise BuildError(
+            f"march {march!r}: {shlex.join(compiler.command)} takes neither {' nor '.join(known)}; GCC does from 11 on, "
+            "Clang from 12; name another compiler in the environment variable SYMRNN_CC"
+        )
+    return found
 
 
 @cache
-def _accepted(command: tuple[str, ...]) -> tuple[str, ...]:
-    for flag in (NATIVE, "-mcpu=native"):
+def _accepted(command: tuple[str, ...], spellings: tuple[str, ...]) -> tuple[str, ...]:
+    """The first flag that ``command`` takes; none if it takes none."""
+    for flag in spellings:
         if not _complaint((*command, flag)):
             return (flag,)
     return ()

@@ -31,6 +31,7 @@ def check(
     backends: Sequence[str] = BACKENDS,
     cases: Sequence[Case] = CASES,
     progress: Progress | None = None,
+    march: str | None = None,
 ) -> Report:
     """Hold the kernels of ``cells`` to every oracle.
 
@@ -39,10 +40,12 @@ def check(
         backends: ``numpy``, ``c`` or both; C is left out, and the report says why, where no compiler is found.
         cases: shapes to run; the default covers all that kernels are sensitive to.
         progress: called with a line of text before each piece of work.
+        march: the processor that C is compiled for, as in `build`.
 
     Raises:
         CheckError: a backend has another name, or a cell cannot be evaluated at random points.
-        BuildError: the compiler that was found refuses the generated file, or that which a variable names is unusable.
+        BuildError: the compiler that was found refuses the generated file, or that which a variable names is unusable;
+            or this processor lacks what ``march`` has.
     """
     unknown = [backend for backend in backends if backend not in BACKENDS]
     if unknown:
@@ -58,7 +61,7 @@ def check(
         numpy = cast(TangentKernels, build(cell, backend="numpy"))
         tested: dict[str, Kernels] = {"numpy": numpy} if "numpy" in backends else {}
         if "c" in backends and not lacking:
-            tested["c"] = cast(Kernels, build(cell, backend="c"))
+            tested["c"] = cast(Kernels, build(cell, backend="c", march=march))
         rows += run_suite(cell, numpy, tested, cases, progress)
         say(f"{cell.name}: {EXPANSION}")
         rows += _proof_rows(cell)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 import symrnn
+from symrnn.emit.flags import MARCHES
 from symrnn.parts import ALL, PARTS, PLAN
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -37,7 +38,16 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     if arguments.command == "show":
         _refuse_contradictions(arguments)
+    elif arguments.command in ("generate", "check") and arguments.march:
+        _refuse_march_of_nothing(arguments)
     return arguments
+
+
+def _refuse_march_of_nothing(arguments: argparse.Namespace) -> None:
+    if arguments.backend == "numpy":
+        arguments.refuse("--march says what C is compiled for; leave out --backend numpy")
+    if arguments.command == "generate" and arguments.no_build:
+        arguments.refuse("--march says what to build; leave out --no-build")
 
 
 def _refuse_contradictions(show: argparse.Namespace) -> None:
@@ -90,6 +100,7 @@ def _add_generate(commands: Commands) -> None:
   symrnn generate lstm my_cell.toml --out kernels
   symrnn generate gru --backend numpy            one file that needs NumPy alone
   symrnn generate lstm --no-backward             inference alone
+  symrnn generate lstm --march baseline,v3,v4    libraries to ship; the module takes the best that the processor fits
   symrnn generate --check                        exit 1, with a diff, where files are out of date""",
     )
     _add_cells(parser)
@@ -99,11 +110,18 @@ def _add_generate(commands: Commands) -> None:
     _add_backend(parser)
     _add_dtype(parser, "precisions in which built C kernels are run once before they are called done")
     parser.add_argument("--no-backward", action="store_true", help="inference alone: no gradients, no tape")
+    parser.add_argument(
+        "--march",
+        type=_marches,
+        metavar="NAME,…",
+        help=f"processors to compile C for, a library each: {', '.join(MARCHES)} (default: {MARCHES[0]}, this machine's)",
+    )
     parser.add_argument("--no-build", action="store_true", help="write sources only")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--check", action="store_true", help="write nothing; print a diff of files that are out of date")
     mode.add_argument("--dry-run", action="store_true", help="write nothing; print what would be written")
     _add_json(parser)
+    parser.set_defaults(refuse=parser.error)
 
 
 def _add_check(commands: Commands) -> None:
@@ -121,7 +139,11 @@ def _add_check(commands: Commands) -> None:
     _add_cells(parser)
     _add_backend(parser)
     _add_dtype(parser, "precisions to report")
+    parser.add_argument(
+        "--march", choices=MARCHES, help=f"the processor to compile C for (default: {MARCHES[0]}, this machine's)"
+    )
     _add_json(parser)
+    parser.set_defaults(refuse=parser.error)
 
 
 def _add_diagnose(commands: Commands) -> None:
@@ -190,6 +212,16 @@ def _directory(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("expected a directory, found nothing; for this one write .")
     return text
+
+
+def _marches(text: str) -> tuple[str, ...]:
+    """Names of processors, as an argparse type; each once."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    for name in names:
+        if name not in MARCHES:
+            known = ", ".join(MARCHES)
+            raise argparse.ArgumentTypeError(f"expected some of {known}, separated by commas, found {name!r}")
+    return names
 
 
 def _add_cells(parser: argparse.ArgumentParser) -> None:

@@ -79,10 +79,10 @@ def _show(arguments: Namespace) -> Outcome:
 
 def _check(arguments: Namespace) -> Outcome:
     backends, dtypes = chosen_backends(arguments), chosen_dtypes(arguments)
-    if arguments.backend == "c":
-        find_compiler()  # asked for alone, so its lack is an error and not a note
+    if arguments.backend == "c" or arguments.march:
+        find_compiler()  # asked for by name, so its lack is an error and not a note
     with progress() as say:
-        report = check(chosen_cells(arguments), backends=backends, progress=say)
+        report = check(chosen_cells(arguments), backends=backends, progress=say, march=arguments.march)
     # Rows that belong to no precision, such as the proof, stay.
     left_out = [dtype for dtype in DTYPES if dtype not in dtypes]
     report = replace(report, rows=tuple(row for row in report.rows if row.dtype not in left_out))

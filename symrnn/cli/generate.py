@@ -1,6 +1,7 @@
-"""The command `generate`: a cell's files written, or compared with those that are there; its C library built.
+"""The command `generate`: a cell's files written, or compared with those that are there; its C libraries built.
 
-Reads parsed arguments; writes into one directory; returns an exit code and the text to print. Leaves out: the texts
+Reads parsed arguments; writes into one directory; returns an exit code and the text to print. A run leaves a cell's
+libraries for the processors that it was asked for, and no others: those would be of another source. Leaves out: the texts
 (`symrnn.pipeline`), how files are replaced (`symrnn.emit.manifest`), and the compiler (`symrnn.build`).
 """
 
@@ -14,11 +15,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from symrnn.build.kernels import c_sources, load_kernels, try_out
-from symrnn.build.library import install_library
-from symrnn.build.toolchain import compiler_or_reason, library_suffix
+from symrnn.build.library import install_library, is_from, library_name, other_libraries, remove_libraries, runs_here
+from symrnn.build.march import chosen_march
+from symrnn.build.toolchain import Options, compiler_or_reason, find_compiler, flags
 from symrnn.cli.shared import DIFFERS, DONE, Outcome, chosen_backends, chosen_cells, chosen_dtypes, progress, to_json
 from symrnn.emit import manifest
-from symrnn.emit.manifest import Difference
+from symrnn.emit.abi import expected_digest
+from symrnn.emit.flags import MARCH_NATIVE
+from symrnn.emit.manifest import Difference, Fault
 from symrnn.errors import GenerateError
 from symrnn.language.cell import Cell
 from symrnn.pipeline import render
@@ -32,12 +36,14 @@ class Libraries:
     """What becomes of the C libraries.
 
     Attributes:
-        names: file names, by cell.
+        names: file names, by cell and processor.
+        others: those in the directory for other processors, which go.
         compiler: what builds them.
         reason: why there are none; empty where there are.
     """
 
-    names: Mapping[str, str]
+    names: Mapping[str, Mapping[str, str]]
+    others: Sequence[Path]
     compiler: str
     reason: str
 
@@ -60,15 +66,17 @@ def generate(arguments: Namespace) -> Outcome:
             files[cell.name] = render(cell, backends=backends, backward=not arguments.no_backward)
         differences = {name: manifest.compare(out, texts, cell=name) for name, texts in files.items()}
         if arguments.check:
-            return _compared(arguments, differences)
+            faults = {cell.name: _faults_of_libraries(arguments, cell, files[cell.name]) for cell in cells}
+            return _compared(arguments, {name: (*found, *faults[name]) for name, found in differences.items()})
         libraries = _libraries(arguments, cells)  # before anything is written: it may refuse the compiler
+        idle: tuple[str, ...] = ()
         if not arguments.dry_run:
             for name, texts in files.items():
                 manifest.write(out, texts, cell=name)
-        if libraries.names and not arguments.dry_run:
-            say(f"compiling and running {', '.join(libraries.names.values())}")
-            _build(arguments, cells, files)
-    return _written(arguments, differences, libraries)
+            if libraries.names:
+                say(f"compiling and running {', '.join(_listed(libraries))}")
+                idle = _build(arguments, cells, files, libraries)
+    return _written(arguments, differences, libraries, idle)
 
 
 def _libraries(arguments: Namespace, cells: Sequence[Cell]) -> Libraries:
@@ -79,27 +87,70 @@ def _libraries(arguments: Namespace, cells: Sequence[Cell]) -> Libraries:
             no error: everything but the C kernels works without.
     """
     if "c" not in chosen_backends(arguments):
-        return Libraries({}, "", "for NumPy alone there is nothing to build")
+        return Libraries({}, (), "", "for NumPy alone there is nothing to build")
     if arguments.no_build:
-        return Libraries({}, "", "--no-build leaves that to you")
-    compiler = compiler_or_reason()
+        return Libraries({}, (), "", "--no-build leaves that to you")
+    marches = _marches(arguments)
+    compiler = find_compiler() if arguments.march else compiler_or_reason()
     if isinstance(compiler, str):
-        return Libraries({}, "", compiler)
-    return Libraries({cell.name: cell.name + library_suffix() for cell in cells}, " ".join(compiler.command), "")
+        return Libraries({}, (), "", compiler)
+    for march in marches:
+        flags(compiler, Options(march=march))  # which refuses what the compiler cannot do
+    names = {cell.name: {march: library_name(cell.name, march) for march in marches} for cell in cells}
+    others = [path for cell in cells for path in other_libraries(cell.name, Path(arguments.out), marches)]
+    return Libraries(names, others, " ".join(compiler.command), "")
 
 
-def _build(arguments: Namespace, cells: Sequence[Cell], files: Files) -> None:
-    """Compile every cell's library, as many at once as there are processors, and run it."""
+def _marches(arguments: Namespace) -> tuple[str, ...]:
+    """The processors to build for."""
+    return tuple(map(chosen_march, arguments.march or (None,)))
 
-    def install(cell: Cell) -> None:
-        install_library(c_sources(files[cell.name], cell.name), cell.name, Path(arguments.out))
 
+def _listed(libraries: Libraries) -> list[str]:
+    return [file for names in libraries.names.values() for file in names.values()]
+
+
+def _build(arguments: Namespace, cells: Sequence[Cell], files: Files, libraries: Libraries) -> tuple[str, ...]:
+    """Compile every library, as many at once as there are processors, and run those that fit this one.
+
+    Returns:
+        The file names of those that could not be run here.
+    """
+    out = Path(arguments.out)
+
+    def install(cell: Cell, march: str) -> Path:
+        options = Options(march=march)
+        return install_library(c_sources(files[cell.name], cell.name), cell.name, out, options=options)
+
+    wanted = [(cell, march) for cell in cells for march in libraries.names[cell.name]]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        tuple(pool.map(install, cells))
-    for cell in cells:
-        kernels = load_kernels(files[cell.name], cell.name, "c")
+        built = tuple(pool.map(install, *zip(*wanted, strict=True)))
+    remove_libraries(libraries.others)
+    idle = []
+    for (cell, march), library in zip(wanted, built, strict=True):
+        if march != MARCH_NATIVE and not runs_here(library, cell.name):
+            idle.append(library.name)
+            continue
+        kernels = load_kernels(files[cell.name], cell.name, "c", options=Options(march=march))
         for dtype in chosen_dtypes(arguments):
             try_out(kernels, cell.sizes, dtype, backward=not arguments.no_backward)
+    return tuple(idle)
+
+
+def _faults_of_libraries(arguments: Namespace, cell: Cell, files: Mapping[str, str]) -> tuple[Difference, ...]:
+    """Libraries that --march asks for and that are missing or of another source; without it, they are not looked at.
+
+    Raises:
+        BuildError: one cannot be read.
+    """
+    found = []
+    for march in _marches(arguments) if arguments.march else ():
+        library = Path(arguments.out, library_name(cell.name, march))
+        if not library.is_file():
+            found.append(Difference(library.name, Fault.MISSING, ""))
+        elif not is_from(library, expected_digest(files[f"{cell.name}_c.py"])):
+            found.append(Difference(library.name, Fault.STALE, ""))
+    return tuple(found)
 
 
 def _compared(arguments: Namespace, differences: Differences) -> Outcome:
@@ -116,18 +167,36 @@ def _compared(arguments: Namespace, differences: Differences) -> Outcome:
     return code, diffs + "\n".join([*faults, "the same command without --check brings them up to date"]) + "\n"
 
 
-def _written(arguments: Namespace, differences: Differences, libraries: Libraries) -> Outcome:
+def _written(arguments: Namespace, differences: Differences, libraries: Libraries, idle: Sequence[str]) -> Outcome:
     dry = arguments.dry_run
     changed = {name: [each.file for each in several] for name, several in differences.items()}
     if arguments.json:
-        built = {name: str(Path(arguments.out, file)) for name, file in libraries.names.items()}
+        built = {
+            name: {march: str(Path(arguments.out, file)) for march, file in names.items()}
+            for name, names in libraries.names.items()
+        }
         summary = {"out": arguments.out, "dry_run": dry, "written": changed, "libraries": built}
-        return DONE, to_json(summary | {"compiler": libraries.compiler, "not_built": libraries.reason})
+        removed = {"removed": [str(path) for path in libraries.others], "not_run": list(idle)}
+        return DONE, to_json(summary | removed | {"compiler": libraries.compiler, "not_built": libraries.reason})
     verb = "would write" if dry else "wrote"
     lines = [f"{name}: {f'{verb} ' + ', '.join(names) if names else 'up to date'}" for name, names in changed.items()]
     if libraries.reason:
         lines.append(f"C libraries not built: {libraries.reason}")
     else:
-        how = "would be built with" if dry else "built, and run, with"
-        lines.append(f"C libraries: {', '.join(libraries.names.values())} {how} {libraries.compiler}")
+        lines += _told(libraries, idle, dry=dry)
     return DONE, "\n".join([*lines, f"directory: {arguments.out}"]) + "\n"
+
+
+def _told(libraries: Libraries, idle: Sequence[str], *, dry: bool) -> list[str]:
+    """What became, or would become, of the libraries."""
+    run = [file for file in _listed(libraries) if file not in idle]
+    lines = []
+    if run:
+        how = "would be built with" if dry else "built, and run, with"
+        lines.append(f"C libraries: {', '.join(run)} {how} {libraries.compiler}")
+    if idle:
+        lines.append(f"C libraries built, but not run, for this processor lacks what they need: {', '.join(idle)}")
+    if libraries.others:
+        names = ", ".join(path.name for path in libraries.others)
+        lines.append(f"C libraries of another run {'would be ' if dry else ''}removed: {names}")
+    return lines

@@ -8,6 +8,7 @@ of either.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 from symrnn.emit.flags import (
@@ -15,11 +16,14 @@ from symrnn.emit.flags import (
     HOW_TO_GET_ONE,
     LIBRARY,
     LINK,
+    MARCH_VARIABLE,
+    MARCHES,
     NATIVE,
     OPTIMISE,
     OTHER_SUFFIX,
     STANDARD,
     SUFFIXES,
+    library_stem,
 )
 
 
@@ -79,6 +83,9 @@ FEATURES = (
 Programmer's Manual, volume 3, appendix E. Only what a compiler may choose for plain C is listed."""
 
 
+_EXPECTED: re.Pattern[str] = re.compile(r'^_ABI = b"([0-9a-f]+)"$', re.MULTILINE)
+
+
 def digest(*texts: str) -> str:
     """32 hexadecimal digits that change with any of ``texts`` or with how they are divided.
 
@@ -90,6 +97,16 @@ def digest(*texts: str) -> str:
         data = text.encode()
         state.update(f"{len(data)}:".encode() + data)
     return state.hexdigest()[:32]
+
+
+def expected_digest(module: str) -> str:
+    """The digest that a library must repeat to the generated module whose text is given.
+
+    >>> expected_digest('_ABI = b"00ff"')
+    '00ff'
+    """
+    (found,) = _EXPECTED.findall(module)
+    return str(found)
 
 
 @dataclass(frozen=True)
@@ -116,6 +133,8 @@ class LoaderContext:
         digest: what ``name_abi()`` must return.
         suffixes: ``sys.platform`` and the ending of a library there.
         other_suffix: the ending anywhere else.
+        marches: processors, best first, and what their library has between the stem and the ending.
+        variable: of the environment, that names one of them.
         flags: of the compiler, as a person types them.
         library: those that make a shared library.
         link: what follows the source.
@@ -126,6 +145,8 @@ class LoaderContext:
     digest: str
     suffixes: tuple[tuple[str, str], ...] = tuple(SUFFIXES.items())
     other_suffix: str = OTHER_SUFFIX
+    marches: tuple[tuple[str, str], ...] = tuple((march, library_stem("", march)) for march in MARCHES)
+    variable: str = MARCH_VARIABLE
     flags: str = " ".join((*STANDARD, OPTIMISE, NATIVE, *ARITHMETIC))
     library: str = " ".join(LIBRARY)
     link: str = " ".join(LINK)

@@ -12,8 +12,10 @@ from symrnn.emit.c_arrays import Array
 from symrnn.emit.c_interface import Prototype
 from symrnn.emit.c_stages import CForm, CStage
 
-TILE_ROWS, TILE_ROWS_NARROW, TILE_COLUMNS = 6, 3, 4
-"""Register tiles: 6 × 4 sums leave 8 of 32 registers for operands, 3 × 4 leave 4 of 16."""
+TILE_ROWS, TILE_ROWS_NEON, TILE_ROWS_NARROW, TILE_COLUMNS = 6, 5, 3, 4
+"""Register tiles: 6 × 4 sums leave 8 of AVX-512's 32 registers for operands, 3 × 4 leave 4 of the 16 of AVX and SSE. For
+the 32 of AArch64 compilers read every operand of a step ahead: 5 × 4 sums leave room for that, with 6 × 4 some move to
+memory and back at every step."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,7 @@ class CFile:
     forward: CFunction
     backward: CFunction | bool
     tile_rows: int = TILE_ROWS
+    tile_rows_neon: int = TILE_ROWS_NEON
     tile_rows_narrow: int = TILE_ROWS_NARROW
     tile_columns: int = TILE_COLUMNS
     heights: tuple[int, ...] = tuple(range(1, TILE_ROWS + 1))

@@ -27,7 +27,7 @@ FILES = {
     "cell.h": "double twice(double a);\n",
     "cell.tex": "",
 }
-QUICK = Options(optimise="-O0", native=False)
+QUICK = Options(optimise="-O0", march="")
 
 
 @pytest.mark.parametrize("backend", ["numpy", "c"])

@@ -22,7 +22,7 @@ SOURCES = {
     "cell.c": '#include <math.h>\n#include "cell.h"\ndouble twice(double a) { return sqrt(4.0 * a * a); }\n',
     "cell.h": "double twice(double a);\n",
 }
-QUICK = Options(optimise="-O0", native=False)
+QUICK = Options(optimise="-O0", march="")
 
 needs_compiler = pytest.mark.usefixtures("real_compiler")
 
@@ -97,7 +97,7 @@ def test_a_compiler_that_writes_nothing_is_found_out(script: Script, monkeypatch
 
 @needs_compiler
 def test_sanitizers_are_linked_in() -> None:
-    options = Options(optimise="-O1", native=False, sanitizers=("undefined",))
+    options = Options(optimise="-O1", march="", sanitizers=("undefined",))
     library = compile_library({"cell.c": "int f(int a); int f(int a) { return a + 1; }"}, "cell", options=options)
     assert b"__ubsan" in library.read_bytes()
 
