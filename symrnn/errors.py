@@ -48,3 +48,7 @@ class BuildError(SymrnnError):
 
 class CheckError(SymrnnError):
     """An oracle cannot be run as it was asked for."""
+
+
+class FlowError(SymrnnError):
+    """Gradient flow was asked for at a point that the cell does not have, or cannot be drawn."""

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "symrnn"
-STAGES = ("language", "derive", "plan", "emit", "build", "pipeline", "check", "cli")
+STAGES = ("language", "derive", "plan", "emit", "build", "pipeline", "flow", "check", "cli")
 ANYWHERE = ("errors", "parts")
 """Modules that import nothing of symrnn: every stage may."""
 LATE = ("import_module", "__import__")
