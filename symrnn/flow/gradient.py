@@ -131,5 +131,5 @@ def _summed(
         result: Array = left.reshape(-1, left.shape[-1]).T @ right.reshape(-1, right.shape[-1])
         return result
     value = evaluate(node, values, sizes, floats())
-    result = value.reshape(-1, value.shape[-1]).sum(axis=0)
-    return result
+    total: Array = value.reshape(-1, value.shape[-1]).sum(axis=0)
+    return total
