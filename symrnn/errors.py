@@ -51,4 +51,8 @@ class CheckError(SymrnnError):
 
 
 class FlowError(SymrnnError):
-    """Gradient flow was asked for at a point that the cell does not have, or cannot be drawn."""
+    """Gradient flow was asked for at a point that the cell does not have."""
+
+
+class MissingPackageError(SymrnnError):
+    """A package that is not installed is needed for what was asked; the message names the extra that installs it."""

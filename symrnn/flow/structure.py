@@ -38,8 +38,9 @@ def recurrent_matrices(cell: Cell) -> tuple[str, ...]:
 
 
 def held_by(cell: Cell, state: str) -> Algebra:
-    """What ``state`` is multiplied by on its way to its own next value, functions and linear forms taken as given; 0 for
-    a state that no such way leads through.
+    """What ``state`` is multiplied by on its way to its own next value; 0 where there is no such way.
+
+    Functions and linear forms are taken as given.
     """
     return _Held(cell.normal, state).factor(state + PRIME)
 
