@@ -111,4 +111,6 @@ def write_figure(figure: Any, path: Path) -> None:
             creation = {"Software": None} if path.suffix.lower() == ".png" else {"CreationDate": None}
             figure.savefig(path, dpi=200, facecolor="white", metadata=creation)
     except OSError as error:
-        raise FlowError(f"{path} cannot be written: {error.strerror}; name a file in a directory that exists") from error
+        raise FlowError(
+            f"{path} cannot be written: {error.strerror}; name a file in a directory that exists"
+        ) from error

@@ -1,8 +1,9 @@
-"""Figures of gradient flow: one cell at one point, or several cells at several points side by side.
+"""The figure of one cell's gradient flow, and the panels that other figures are made of.
 
-Reads a `Flow` or a `Sweep`; returns a matplotlib figure. The abscissa is the distance from the end of the run, in steps;
-lengths are drawn in powers of ten, and are means of logarithms over the rows of the batch. Colours are those that
-colour-blind people tell apart (Okabe and Ito), and lines carry their names. Leaves out: files (`symrnn.flow.drawing`).
+Reads a `Flow`; returns a matplotlib figure. The abscissa is the distance from the end of the run, in steps; lengths are
+drawn in powers of ten, and are means of logarithms over the rows of the batch. Colours are such as colour-blind people
+tell apart, on white and on black, and lines carry their names. Leaves out: files (`symrnn.flow.drawing`), and several
+runs side by side (`symrnn.flow.panorama`).
 """
 
 from __future__ import annotations
@@ -10,51 +11,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from symrnn.derive.evaluate import Array
 from symrnn.flow.drawing import INK, drawing
-from symrnn.flow.record import Flow, PathFlow
-from symrnn.flow.sweep import Entry, Sweep
 
-BLUE, GREEN, RED, PURPLE, ORANGE, SKY = "#0072B2", "#009E73", "#D55E00", "#CC79A7", "#E69F00", "#56B4E9"
+if TYPE_CHECKING:
+    from symrnn.flow.record import Flow, PathFlow
+
+BLUE, RED, GREEN = "#0072B2", "#D55E00", "#008F68"
 _LN10 = math.log(10)
 _GREYS = (0.42, 0.30, 0.20, 0.13)
-_MOST_PATHS = 4
+_MOST_PATHS, _LONGEST = 4, 26
 _LOWEST, _HIGHEST = -10.0, 6.0
 """Powers of ten beyond which a line leaves its panel, with its last value beside it."""
-
-
-def draw_sweep(sweep: Sweep) -> Any:
-    """Gradients of every cell at every point, above; which path carries them at one point, below.
-
-    A cell that no bias holds has a line for each recurrent scale. Any other has a band for each bias, from the lowest to
-    the highest of its recurrent scales, with a line for each of these.
-
-    Raises:
-        MissingPackageError: matplotlib is not installed.
-    """
-    count = len(sweep.cells)
-    with drawing() as module:
-        figure = module.Figure(figsize=(3.1 * count + 0.4, 5.2), layout="constrained")
-        axes = figure.subplots(2, count, sharex=True, sharey="row", squeeze=False, height_ratios=(2.1, 1))
-        lines = [_lines(sweep, name) for name in sweep.cells]
-        limits = _limits([line.values for panel in lines for line in panel])
-        for place, name in enumerate(sweep.cells):
-            upper, lower = axes[0][place], axes[1][place]
-            upper.set_title(name, fontweight="bold", fontsize=11)
-            _draw_bands(upper, lines[place])
-            _draw_lines(upper, lines[place], limits)
-            chosen = _typical(sweep.of(name))
-            _draw_shares(lower, chosen.flow)
-            lower.set_title(f"paths at {_point(chosen)}", fontsize=9, pad=3)
-            lower.set_xlabel("steps back from the end")
-        axes[0][0].set_ylabel("length of ∂L/∂state, against the end")
-        axes[1][0].set_ylabel("share")
-        _frame_lengths(axes[0], limits, sweep.shape.steps)
-    return figure
 
 
 def draw_flow(flow: Flow) -> Any:
@@ -67,11 +39,11 @@ def draw_flow(flow: Flow) -> Any:
         figure = module.Figure(figsize=(8.4, 3.2), layout="constrained")
         left, right = figure.subplots(1, 2)
         lines = _lines_of_one(flow)
-        limits = _limits([line.values for line in lines])
-        _draw_lines(left, lines, limits)
-        _frame_lengths([left], limits, flow.steps)
-        left.set_ylabel("length, against the end")
-        _draw_shares(right, flow)
+        limits = limits_of([line.values for line in lines])
+        draw_lines(left, lines, limits)
+        frame_lengths([left], limits, flow.steps)
+        left.set_ylabel("length  (1 at the end)")
+        draw_shares(right, flow)
         right.set_ylabel("share of each path")
         for axis in (left, right):
             axis.set_xlabel("steps back from the end")
@@ -79,12 +51,12 @@ def draw_flow(flow: Flow) -> Any:
 
 
 @dataclass(frozen=True)
-class _Line:
+class Line:
     """One line of a panel.
 
     Attributes:
         values: powers of ten by distance.
-        name: what stands beside it; lines of one name are one band.
+        name: what stands beside it; of several lines of one name the middle one is drawn.
         colour: of line and name.
         style: of the line.
         distances: where the values are; every one from 0 unless given.
@@ -102,58 +74,28 @@ class _Line:
         return np.arange(len(self.values)) if self.distances is None else self.distances
 
 
-def _by_distance(logs: Array) -> Array:
+def by_distance(logs: Array) -> Array:
     """Natural logarithms by time and row as powers of ten by distance; what is zero is left out of a line."""
     mean = logs.mean(axis=1)[::-1] / _LN10
     return np.where(np.isfinite(mean), mean, np.nan)
 
 
-def _lines(sweep: Sweep, name: str) -> list[_Line]:
-    """The gradient of every entry of a cell, against its length at the end."""
-    entries = sweep.of(name)
-    held = any(entry.bias is not None for entry in entries)
-    biases = list(dict.fromkeys(entry.bias for entry in entries))
-    lines = []
-    for entry in entries:
-        values = _by_distance(entry.flow.log_gradient - entry.flow.log_gradient[-1])
-        if held:
-            colours = (RED, PURPLE, GREEN) if len(biases) == 3 else (GREEN, PURPLE, RED, BLUE, ORANGE, SKY)
-            lines.append(_Line(values, f"bias {entry.bias:g}", colours[biases.index(entry.bias) % len(colours)]))
-        else:
-            label = "as started" if entry.scale is None else f"scale {entry.scale:g}"
-            lines.append(_Line(values, label, _by_scale(entry.scale)))
-    return lines
+def against_end(logs: Array) -> Array:
+    """Logarithms of lengths by time and row, against that at the end; as they are where it is zero there."""
+    return logs - np.where(np.isfinite(logs[-1]), logs[-1], 0.0)
 
 
-def _by_scale(scale: float | None) -> str:
-    """Blue below one, red above it, ink at it."""
-    if scale is None or scale == 1:
-        return INK
-    return BLUE if scale < 1 else RED
-
-
-def _typical(entries: Sequence[Entry]) -> Entry:
-    """The entry with the largest bias and, among these, the scale nearest to one."""
-    return min(entries, key=lambda each: (-(each.bias or 0.0), abs(math.log(each.scale)) if each.scale else 0.0))
-
-
-def _point(entry: Entry) -> str:
-    words = [f"scale {entry.scale:g}"] if entry.scale is not None else []
-    words += [f"bias {entry.bias:g}"] if entry.bias is not None else []
-    return ", ".join(words) or "the start"
-
-
-def _lines_of_one(flow: Flow) -> list[_Line]:
-    end = flow.log_gradient[-1]
-    lines = [_Line(_by_distance(flow.log_gradient - end), "∂L/∂state", GREEN)]
+def _lines_of_one(flow: Flow) -> list[Line]:
+    lines = [Line(by_distance(against_end(flow.log_gradient)), "∂L/∂state", GREEN)]
     worst = flow.log_sigma_product.mean(axis=1) / _LN10
-    lines.append(_Line(worst, "largest of any", RED, "--", flow.distances))
+    lines.append(Line(worst, "worst case", RED, "--", flow.distances))
     for direct, style in zip(flow.direct, (":", "-.") * len(flow.direct), strict=False):
-        lines.append(_Line(_by_distance(direct.log), f"direct path of {direct.state}", BLUE, style))
+        name = f"∏ {direct.text}" if len(direct.text) <= 5 else f"direct, {direct.state}"
+        lines.append(Line(by_distance(direct.log), name, BLUE, style))
     return lines
 
 
-def _limits(values: Sequence[Array]) -> tuple[float, float]:
+def limits_of(values: Sequence[Array]) -> tuple[float, float]:
     """The range of powers of ten that a panel shows: all of it, unless that is too much."""
     found = np.concatenate([each[np.isfinite(each)] for each in values] or [np.zeros(1)])
     low = max(_LOWEST, min(-1.0, math.floor(found.min(initial=0.0))))
@@ -161,42 +103,38 @@ def _limits(values: Sequence[Array]) -> tuple[float, float]:
     return low, high
 
 
-def _draw_bands(axis: Any, lines: Sequence[_Line]) -> None:
+def draw_lines(axis: Any, lines: Sequence[Line], limits: tuple[float, float]) -> None:
+    """A line for each name, of several the middle one, with its name where it ends or leaves the panel."""
     for name in dict.fromkeys(line.name for line in lines):
         same = [line for line in lines if line.name == name]
-        if len(same) > 1:
-            low, high = (edge([line.values for line in same], axis=0) for edge in (np.nanmin, np.nanmax))
-            axis.fill_between(same[0].at, low, high, color=same[0].colour, alpha=0.16, linewidth=0)
+        line = same[len(same) // 2]
+        axis.plot(line.at, line.values, color=line.colour, linestyle=line.style, linewidth=1.9)
+        _label(axis, line, limits)
 
 
-def _draw_lines(axis: Any, lines: Sequence[_Line], limits: tuple[float, float]) -> None:
-    """The lines, and each name once: at the end of its lines, or where they leave the panel."""
-    for line in lines:
-        width = 1.0 if sum(other.name == line.name for other in lines) > 1 else 1.9
-        axis.plot(line.at, line.values, color=line.colour, linestyle=line.style, linewidth=width)
-    for name in dict.fromkeys(line.name for line in lines):
-        _label(axis, [line for line in lines if line.name == name], limits)
-
-
-def _label(axis: Any, lines: Sequence[_Line], limits: tuple[float, float]) -> None:
+def _label(axis: Any, line: Line, limits: tuple[float, float]) -> None:
     low, high = limits
-    line = lines[len(lines) // 2]
     known = np.flatnonzero(np.isfinite(line.values))
     if not known.size:
         return
     inside = known[(line.values[known] > low) & (line.values[known] < high)]
     last = inside[-1] if inside.size else known[0]
-    text, y = line.name, float(np.clip(line.values[last], low, high))
-    gone = last != known[-1]
-    if gone:
-        text += f"\n→ 10$^{{{round(line.values[known[-1]])}}}$"
+    leaves = last != known[-1]
+    text = f"{line.name}\n→ 10$^{{{round(line.values[known[-1]])}}}$" if leaves else line.name
+    below = leaves and line.values[last] < 0
     axis.annotate(
-        text, (line.at[last], y), xytext=(5, 4 if gone else 0), textcoords="offset points", color=line.colour,
-        fontsize=9, va="bottom" if gone and y < 0 else "center", annotation_clip=False,
+        text,
+        (line.at[last], float(np.clip(line.values[last], low, high))),
+        xytext=(6, 4 if below else 0),
+        textcoords="offset points",
+        color=line.colour,
+        va="bottom" if below else "center",
+        annotation_clip=False,
     )
 
 
-def _frame_lengths(axes: Sequence[Any], limits: tuple[float, float], steps: int) -> None:
+def frame_lengths(axes: Sequence[Any], limits: tuple[float, float], steps: int) -> None:
+    """Axes for lengths by distance, all of one range, with a line where nothing is lost or won."""
     low, high = limits
     for axis in axes:
         axis.set_ylim(low, high)
@@ -208,18 +146,19 @@ def _frame_lengths(axes: Sequence[Any], limits: tuple[float, float], steps: int)
         axis.set_yticks(ticks, [f"10$^{{{tick}}}$" if tick else "1" for tick in ticks])
 
 
-def _draw_shares(axis: Any, flow: Flow) -> None:
+def draw_shares(axis: Any, flow: Flow) -> None:
     """Shares by distance, stacked: paths that no matrix crosses in green, the others in greys, small ones together."""
     direct = [path for path in flow.paths if path.direct]
     others = sorted((path for path in flow.paths if not path.direct), key=lambda path: -_mean(path))
     shown = [*sorted(direct, key=lambda path: -_mean(path)), *others]
-    base = np.zeros(flow.steps)
-    distances = np.arange(1, flow.steps + 1)
+    base = np.zeros(flow.steps + 1)
+    edges = np.arange(flow.steps + 1)
     for place, path in enumerate(shown):
         share = np.nan_to_num(path.share).mean(axis=1)[::-1]
+        share = np.concatenate([share[:1], share])  # a step stands between two distances
         grey = _GREYS[min(max(place - len(direct), 0), len(_GREYS) - 1)]
         colour, alpha = (GREEN, 0.75 if place == 0 else 0.45) if path.direct else (INK, grey)
-        axis.fill_between(distances, base, base + share, color=colour, alpha=alpha, linewidth=0)
+        axis.fill_between(edges, base, base + share, step="pre", color=colour, alpha=alpha, linewidth=0)
         middle = base[flow.steps // 2] + share[flow.steps // 2] / 2
         if share[flow.steps // 2] > 0.11 and place < _MOST_PATHS:
             axis.text(flow.steps / 2, middle, _named(path), ha="center", va="center", fontsize=8.5)
@@ -235,4 +174,5 @@ def _mean(path: PathFlow) -> float:
 
 def _named(path: PathFlow) -> str:
     """A path in a few letters: the two ends and, where it is short, the term."""
-    return f"{path.output} ← {path.input}: {path.text}" if len(path.text) <= 24 else f"{path.output} ← {path.input}"
+    text = path.text.replace("**2", "²").replace(" @ ", " ").replace(" * ", "·")
+    return f"{path.output} ← {path.input}: {text}" if len(text) <= _LONGEST else f"{path.output} ← {path.input}"

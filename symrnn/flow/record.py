@@ -1,14 +1,16 @@
 """`flow`: a cell and a point in, a `Flow` out: how a gradient fares on its way back through the steps of a run.
 
 Reads a cell (or its `Derivation`), parameters and inputs; returns one frozen record of arrays, all of them logarithms,
-all of them from the derived Jacobians. Leaves out: drawing (`symrnn.flow.figure`), and runs over many settings
-(`symrnn.flow.sweep`).
+all of them from the derived Jacobians. Leaves out: drawing (`symrnn.flow.figure`), and
+several cells at several points (`symrnn.flow.sweep`).
 """
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,8 +20,10 @@ from symrnn.derive.factors import is_direct
 from symrnn.derive.factors import to_latex as terms_latex
 from symrnn.derive.factors import to_line as terms_line
 from symrnn.derive.record import Derivation, derive
-from symrnn.errors import FlowError
+from symrnn.errors import FlowError, MissingPackageError
 from symrnn.flow.bounds import Bound, Direct, bound_of_step, bounds_of, direct_of
+from symrnn.flow.drawing import to_svg
+from symrnn.flow.figure import draw_flow
 from symrnn.flow.gradient import backward, by_parameter, by_path, normalised
 from symrnn.flow.paths import StepPaths, step_paths
 from symrnn.flow.run import Given, run_steps
@@ -30,6 +34,7 @@ from symrnn.flow.singular import (
     spectrum_of_products,
     spectrum_of_steps,
 )
+from symrnn.flow.table import flow_text
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import CellLike
 
@@ -102,6 +107,32 @@ class Flow:
     direct: tuple[Direct, ...] = field(repr=False)
     spectrum: Array | None = field(default=None, repr=False)
     spectrum_product: Array | None = field(default=None, repr=False)
+
+    def text(self) -> str:
+        """What a person wants to know first, in plain text: lengths, exponents, bounds, and what carries the gradient."""
+        return flow_text(self)
+
+    def figure(self) -> Any:
+        """The gradient and the shares of its paths by distance, as a ``matplotlib.figure.Figure``.
+
+        Raises:
+            MissingPackageError: matplotlib is not installed.
+        """
+        return draw_flow(self)
+
+    def svg(self, prefix: str = "") -> str:
+        """The figure as an SVG element for a page of HTML, in the page's own colour; ``prefix`` begins every id.
+
+        Raises:
+            MissingPackageError: matplotlib is not installed.
+        """
+        return to_svg(self.figure(), prefix=prefix)
+
+    def _repr_html_(self) -> str:
+        try:
+            return self.svg(prefix=f"flow-{self.cell.name}")
+        except MissingPackageError:
+            return f"<pre>{html.escape(self.text())}</pre>"
 
 
 def flow(

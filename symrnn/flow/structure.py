@@ -8,7 +8,7 @@ and a bias holds it where it is added to what such a factor is a function of. Le
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 import sympy

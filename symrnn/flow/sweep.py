@@ -17,7 +17,6 @@ import numpy as np
 
 from symrnn.derive.evaluate import Array
 from symrnn.derive.record import Derivation, derive
-from symrnn.errors import FlowError
 from symrnn.flow.record import Flow, flow
 from symrnn.flow.run import run_steps
 from symrnn.flow.structure import holding_biases, holding_signs, recurrent_matrices
@@ -46,7 +45,7 @@ class Shape:
     input: int = 16
     hidden: int = 64
     sizes: Mapping[str, int] | None = None
-    drive: float = 0.1
+    drive: float = 0.2
     seed: int = 0
     spectra: bool = False
 
@@ -99,7 +98,7 @@ def sweep(
     *,
     scales: Sequence[float] = (),
     biases: Sequence[float] = (),
-    shape: Shape = Shape(),  # noqa: B008 - frozen
+    shape: Shape = Shape(),
     progress: Callable[[str], None] = lambda line: None,
 ) -> Sweep:
     """Gradient flow of every cell at every combination of ``scales`` and ``biases``; none means as the cell starts."""
