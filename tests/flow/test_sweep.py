@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -178,3 +179,12 @@ def test_a_run_that_explodes_is_told_from_a_gradient_that_does() -> None:
     params = {"U": 4.0 * np.eye(2), "W": np.ones((2, 1))}
     with pytest.raises(FlowError, match=r"h is not finite after 51\d steps: the run itself explodes"):
         flow(cell, params, np.ones((600, 1, 1)))
+
+
+@pytest.mark.slow
+def test_a_thousand_steps_of_256_units_take_seconds() -> None:
+    params = symrnn.build("lstm").init_params(256, 256, dtype="float64")
+    x = np.random.default_rng(0).normal(size=(1000, 1, 256))
+    began = time.process_time()
+    flow("lstm", params, x)
+    assert time.process_time() - began < 10 * 2  # of processors: BLAS may use two
