@@ -52,3 +52,11 @@ class CheckError(SymrnnError):
 
 class DiagnoseError(SymrnnError):
     """A person's backward pass cannot be loaded, called or compared."""
+
+
+class FlowError(SymrnnError):
+    """Gradient flow was asked for at a point that the cell does not have."""
+
+
+class MissingPackageError(SymrnnError):
+    """A package that is not installed is needed for what was asked; the message names the extra that installs it."""
