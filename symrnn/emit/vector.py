@@ -33,6 +33,7 @@ PRIMITIVES: dict[str, tuple[str, ...]] = {
     "to_bits": ("bits_type",),
     "from_bits": ("bits_type",),
     "v_less": ("bits_type",),
+    "v_is_nan": ("bits_type",),
     "v_select": ("bits_type",),
     "v_abs": ("to_bits", "from_bits"),
     "copy_sign": ("to_bits", "from_bits"),
