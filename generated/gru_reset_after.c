@@ -64,7 +64,7 @@
 
 const char *gru_reset_after_abi(void)
 {
-    return "c50f70fa329bed7cc3db0d925cde81b2";
+    return "ff77a89317cb3115c6972eca069f5266";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -540,15 +540,14 @@ static inline vec_f32 exp_remainder_f32(vec_f32 x, vec_f32 t)
     return (x - n * 0.69314575f) - n * 1.4286068e-06f;
 }
 
-/* exp(r) - 1 - r. */
+/* exp(r) - 1 - r, by pairs of coefficients: half as many operations that wait for one another. */
 static inline vec_f32 exp_tail_f32(vec_f32 r)
 {
+    vec_f32 z = r * r;
     vec_f32 q = K_f32(0.0013931872f);
-    q = q * r + 0.008367732f;
-    q = q * r + 0.041666497f;
-    q = q * r + 0.16666532f;
-    q = q * r + 0.5f;
-    return r * r * q;
+    q = q * z + (r * 0.008367732f + 0.041666497f);
+    q = q * z + (r * 0.16666532f + 0.5f);
+    return z * q;
 }
 
 #if SYMRNN_VECTOR_BYTES != 64
@@ -3101,20 +3100,16 @@ static inline vec_f64 exp_remainder_f64(vec_f64 x, vec_f64 t)
     return (x - n * 0.6931471805601177) - n * -1.7239444525614835e-13;
 }
 
-/* exp(r) - 1 - r. */
+/* exp(r) - 1 - r, by pairs of coefficients: half as many operations that wait for one another. */
 static inline vec_f64 exp_tail_f64(vec_f64 r)
 {
-    vec_f64 q = K_f64(2.5108789646893533e-08);
-    q = q * r + 2.76310168797524e-07;
-    q = q * r + 2.755724548410937e-06;
-    q = q * r + 2.480149141905622e-05;
-    q = q * r + 0.00019841269884025446;
-    q = q * r + 0.0013888888944484546;
-    q = q * r + 0.008333333333322987;
-    q = q * r + 0.041666666666532126;
-    q = q * r + 0.16666666666666674;
-    q = q * r + 0.5000000000000009;
-    return r * r * q;
+    vec_f64 z = r * r;
+    vec_f64 q = r * 2.5108789646893533e-08 + 2.76310168797524e-07;
+    q = q * z + (r * 2.755724548410937e-06 + 2.480149141905622e-05);
+    q = q * z + (r * 0.00019841269884025446 + 0.0013888888944484546);
+    q = q * z + (r * 0.008333333333322987 + 0.041666666666532126);
+    q = q * z + (r * 0.16666666666666674 + 0.5000000000000009);
+    return z * q;
 }
 
 #if SYMRNN_VECTOR_BYTES != 64

@@ -71,9 +71,7 @@ _EXP_REACH = 0.3469
 _LOG_REACH = 0.17158
 
 FITS: dict[str, Fit] = {
-    "exp": Fit(
-        _exp_tail, -_EXP_REACH, _EXP_REACH, {"f32": 4, "f64": 9}, lambda r: r * r / _mp.exp(r), crowding=0.65
-    ),
+    "exp": Fit(_exp_tail, -_EXP_REACH, _EXP_REACH, {"f32": 4, "f64": 9}, lambda r: r * r / _mp.exp(r), crowding=0.65),
     "log": Fit(_log_tail, 0.0, _LOG_REACH**2, {"f32": 2, "f64": 6}, lambda z: 0.015),
 }
 """What is fitted: tails of series, so that leading terms can be added exactly."""
@@ -116,7 +114,8 @@ class Constants:
         magnitude_mask: all bits but the sign.
     """
 
-    exp: tuple[str, ...]
+    exp_first: str
+    exp_pairs: tuple[tuple[str, str], ...]
     log: tuple[str, ...]
     tanh_split: str
     tanh_one: str
@@ -230,8 +229,10 @@ def constants(precision: str) -> Constants:
     def pattern(value: int) -> str:
         return f"UINT{p + e}_C({value:#x})"
 
+    exp = texts(_interpolate("exp", precision))
     return Constants(
-        exp=texts(_interpolate("exp", precision)),
+        exp_first=f"K_{precision}({exp[0]})" if len(exp) % 2 else f"r * {exp[0]} + {exp[1]}",
+        exp_pairs=tuple(zip(exp[2 - len(exp) % 2 :: 2], exp[3 - len(exp) % 2 :: 2], strict=True)),
         log=texts(_interpolate("log", precision)),
         tanh_split=number(TANH_SPLIT),
         tanh_one=number(_mp.ceil((p + 2) * _mp.ln2 / 2)),

@@ -85,7 +85,7 @@ def points(name: str, share: int = 1) -> Array:
     for place in _PLACES.get(_ALIKE.get(name, name), ()):
         apart = np.ldexp(random.uniform(-1, 1, n // 8), random.integers(-40, -2, n // 8).astype(np.int32))
         parts.append(place * (1 + apart) if place else apart)
-    x = np.concatenate([part[::share] for part in parts])
+    x: Array = np.concatenate([part[::share] for part in parts])
     x = x[np.isfinite(x)]
     if name in ("log", "sqrt"):
         x = np.abs(x)

@@ -62,24 +62,19 @@ typedef struct {
     uint32_t at, wrong_at;
 } finding;
 
+typedef union {
+    double number;
+    uint64_t bits;
+} word;
+
 static uint64_t bits(double x)
 {
-    uint64_t b;
-    memcpy(&b, &x, sizeof b);
-    return b;
+    return (word){.number = x}.bits;
 }
 
 static double from_bits(uint64_t b)
 {
-    double x;
-    memcpy(&x, &b, sizeof x);
-    return x;
-}
-
-/* Infinity counts as 2^128, one unit beyond the largest float: so does everything above it. */
-static double bounded(double x)
-{
-    return clip(x, -0x1p128, 0x1p128);
+    return (word){.bits = b}.number;
 }
 
 /* 1 / (the spacing of floats in the binade of x, no less than that of subnormal ones, no more than the largest). */
@@ -92,49 +87,46 @@ static double per_unit(double x)
     return from_bits(((uint64_t)(2 * 1023 + 23) << 52) - exponent);
 }
 
-/* |got - exact| in units in the last place of exact, as bits; 0 where one of them is NaN. */
-static uint64_t error_bits(double exact, float got)
+/* Infinity counts as 2^128, one unit beyond the largest float: so does everything above it. */
+static double bounded(double x)
 {
-    const double value = bounded(exact), error = fabs(bounded((double)got) - value) * per_unit(value);
-    return error >= 0 ? bits(error) : 0;
-}
-
-/* 1 where one of got and exact is NaN and the other is not, or their signs differ; else 0. */
-static uint64_t is_wrong(double exact, float got)
-{
-    const double y = (double)got;
-    const uint64_t nan = y != y, exact_nan = exact != exact, signs = (bits(y) ^ bits(exact)) >> 63;
-    return (nan ^ exact_nan) | (signs & ~nan & 1);
+    x = x < -0x1p128 ? -0x1p128 : x;
+    return x > 0x1p128 ? 0x1p128 : x;
 }
 
 enum { BLOCK = 4096 };
 typedef void function(const float *a, float *y, size_t n);
 
-/* The largest error of n numbers, as the bits of a double, which order as the doubles do; and the marks of wrong ones
-   all together. Nothing is written on the way, so that a compiler can do it in lanes. */
-static uint64_t largest(const double *exact, const float *got, size_t n, uint64_t *wrong)
+/* The bits of |got - exact| in units in the last place of exact, which order as the numbers do, and 1 where one of got
+   and exact is NaN and the other is not, or their signs differ; there, and for NaN, the first means nothing. */
+static void compare(const double *restrict exact, const float *restrict got, uint64_t *restrict error,
+                    uint64_t *restrict wrong)
+{
+    const uint64_t magnitude = UINT64_MAX >> 1, infinity = (uint64_t)0x7ff << 52;
+    for (size_t i = 0; i < BLOCK; ++i) {
+        const double value = bounded(exact[i]), y = bounded((double)got[i]);
+        error[i] = bits(fabs(y - value) * per_unit(value));
+        /* All ones for NaN: the difference is negative. */
+        const uint64_t nan = 0 - ((infinity - (bits(y) & magnitude)) >> 63);
+        const uint64_t exact_nan = 0 - ((infinity - (bits(value) & magnitude)) >> 63);
+        error[i] &= ~(nan | exact_nan);
+        wrong[i] = ((nan ^ exact_nan) | ((bits(y) ^ bits(value)) & ~nan)) >> 63;
+    }
+}
+
+static void note(finding *f, const uint32_t *pattern, const uint64_t *error, const uint64_t *wrong, size_t n)
 {
     uint64_t most = 0, marks = 0;
     for (size_t i = 0; i < n; ++i) {
-        const uint64_t error = error_bits(exact[i], got[i]);
-        most = error > most ? error : most;
-        marks |= is_wrong(exact[i], got[i]);
+        most = error[i] > most ? error[i] : most;
+        marks |= wrong[i];
     }
-    *wrong = marks;
-    return most;
-}
-
-static void note(finding *f, const uint32_t *pattern, const double *exact, const float *got, size_t n)
-{
-    uint64_t wrong;
-    if (largest(exact, got, n, &wrong) <= bits(f->ulp) && !wrong)
-        return;
-    for (size_t i = 0; i < n; ++i) {
-        if (error_bits(exact[i], got[i]) > bits(f->ulp)) {
-            f->ulp = from_bits(error_bits(exact[i], got[i]));
+    for (size_t i = 0; i < n && (marks || most > bits(f->ulp)); ++i) {
+        if (error[i] > bits(f->ulp)) {
+            f->ulp = from_bits(error[i]);
             f->at = pattern[i];
         }
-        if (is_wrong(exact[i], got[i])) {
+        if (wrong[i]) {
             ++f->wrong;
             f->wrong_at = pattern[i];
         }
@@ -152,6 +144,7 @@ void scan(exact_values *exact, function *const *functions, size_t several, uint6
     static _Thread_local uint32_t pattern[BLOCK];
     static _Thread_local float x[BLOCK], got[BLOCK];
     static _Thread_local double wide[BLOCK], value[BLOCK];
+    static _Thread_local uint64_t error[BLOCK], wrong[BLOCK];
     for (uint64_t done = 0; done < count; done += BLOCK) {
         const size_t n = count - done < BLOCK ? (size_t)(count - done) : BLOCK;
         for (size_t i = 0; i < n; ++i)
@@ -162,7 +155,8 @@ void scan(exact_values *exact, function *const *functions, size_t several, uint6
         exact(wide, value, n);
         for (size_t f = 0; f < several; ++f) {
             functions[f](x, got, n);
-            note(&found[f], pattern, value, got, n);
+            compare(value, got, error, wrong);
+            note(&found[f], pattern, error, wrong, n);
         }
     }
 }

@@ -63,7 +63,13 @@ def exact_values(reference: ctypes.CDLL, name: str, x: Array) -> Array:
 
 
 def scan(
-    reference: ctypes.CDLL, libraries: Sequence[ctypes.CDLL], name: str, stride: int = 1, start: int = 0, stop: int = PATTERNS
+    reference: ctypes.CDLL,
+    libraries: Sequence[ctypes.CDLL],
+    name: str,
+    stride: int = 1,
+    start: int = 0,
+    stop: int = PATTERNS,
+    against: str = "",
 ) -> list[Finding]:
     """``name`` in each library at every ``stride``-th bit pattern from ``start`` to ``stop``.
 
@@ -74,9 +80,10 @@ def scan(
         stride: 1 for every number there is.
         start: the first pattern.
         stop: the end of the patterns.
+        against: what it is compared with, where not itself.
     """
     functions = [ctypes.cast(library[f"run_{name}_f32"], ctypes.c_void_p).value for library in libraries]
-    exact = ctypes.cast(reference[f"exact_{name[2:]}"], ctypes.c_void_p)
+    exact = ctypes.cast(reference[f"exact_{against or name[2:]}"], ctypes.c_void_p)
     array = (ctypes.c_void_p * len(functions))(*functions)
 
     def chunk(first: int) -> list[_Found]:

@@ -71,7 +71,10 @@ def write(precision: str, name: str, measured: Sequence[float]) -> None:
         text = DOCUMENT.read_text(encoding="utf-8")
         section = _section(text, precision)
         old = next(line for line in section.splitlines() if line.startswith(f"| `{name}` |"))
-        DOCUMENT.write_text(text.replace(section, section.replace(old, line(name, read(precision)[name].bound, measured))))
+        DOCUMENT.write_text(
+            text.replace(section, section.replace(old, line(name, read(precision)[name].bound, measured))),
+            encoding="utf-8",
+        )
 
 
 def line(name: str, bound: float, measured: Sequence[float]) -> str:

@@ -10,7 +10,6 @@ import ctypes
 import math
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import mpmath
 import numpy as np

@@ -115,4 +115,6 @@ def test_kernels(kernels: ModuleType, rows: int, units: int, dtype: str) -> None
         given = ordinary | {name: tiny(ordinary[name]) for name in changed}
         for call in (infer, train):
             found = ratio(lambda call=call: call(ordinary), lambda call=call, given=given: call(given), 11)  # type: ignore[misc]
-            assert found <= MOST, f"{call.__name__} with subnormal {' and '.join(changed)} takes {found:.2f} times as long"
+            assert found <= MOST, (
+                f"{call.__name__} with subnormal {' and '.join(changed)} takes {found:.2f} times as long"
+            )
