@@ -1,9 +1,9 @@
 """The coefficients and limits of the vector mathematics, fitted when C is generated.
 
 Reads a precision (``f32`` or ``f64``) and returns `Constants`: C literals that read back to the intended values. Each
-fit interpolates its function at Chebyshev nodes in 50 digits, which comes within a small factor of the best
-polynomial or rational function of its degree; the degrees leave the error of approximation below an eighth of a unit
-in the last place, which `approximation_error` shows. Leaves out: how the functions are put together from these, which
+fit interpolates its function in 50 digits, at Chebyshev nodes or somewhat outwards of them, which comes within a small
+factor of the best polynomial of its degree; the degrees leave the error of approximation below an eighth of a unit in
+the last place, which `approximation_error` shows. Leaves out: how the functions are put together from these, which
 the template `templates/c/vector.c.jinja` says.
 """
 
@@ -31,23 +31,24 @@ EXPONENT = {"f32": 8, "f64": 11}
 
 @dataclass(frozen=True)
 class Fit:
-    """One approximation ``p(t) / q(t)`` on ``[0, high]`` or ``[low, high]``; ``q`` is 1 where ``below`` is 0.
+    """One approximation by a polynomial on ``[low, high]``.
 
     Attributes:
         function: what is approximated, a function of ``t``.
         low: left end of the interval.
         high: right end of the interval.
-        above: degree of ``p``, by precision.
-        below: degree of ``q``, by precision.
-        share: the largest factor that ``f(t)`` has in the result, relative to the result: it tells errors in its units.
+        degree: by precision.
+        share: the factor that ``f(t)`` has in the result, relative to the result: it tells errors in its units.
+        crowding: the power that takes a Chebyshev node's distance from the middle; less than one crowds nodes to the
+            ends, where ``share`` is large.
     """
 
     function: Callable[[Real], Real]
     low: float
     high: float
-    above: dict[str, int]
-    below: dict[str, int]
-    share: float
+    degree: dict[str, int]
+    share: Callable[[Real], Real]
+    crowding: float = 1.0
 
 
 def _exp_tail(r: Real) -> Real:
@@ -61,14 +62,8 @@ def _log_tail(z: Real) -> Real:
     return 2 * (_mp.atanh(s) / s - 1) / z
 
 
-def _tanh_tail(z: Real) -> Real:
-    """``(tanh(x) / x - 1) / z`` over ``z = x**2``: -1/3 + 2 z/15 - …."""
-    x = _mp.sqrt(z)
-    return (_mp.tanh(x) / x - 1) / z
-
-
-TANH_SPLIT = 0.55
-"""Below this |x|, tanh is a rational function; above, where it exceeds a half, it comes from the exponential."""
+TANH_SPLIT = 0.35
+"""Below this |x|, tanh is put together in the way that is more precise where it is small."""
 
 # Half of log 2, and a little more: the argument's multiple of log 2 is found in rounded arithmetic.
 _EXP_REACH = 0.3469
@@ -76,9 +71,8 @@ _EXP_REACH = 0.3469
 _LOG_REACH = 0.17158
 
 FITS: dict[str, Fit] = {
-    "exp": Fit(_exp_tail, -_EXP_REACH, _EXP_REACH, {"f32": 5, "f64": 10}, {"f32": 0, "f64": 0}, 0.17),
-    "log": Fit(_log_tail, 0.0, _LOG_REACH**2, {"f32": 2, "f64": 6}, {"f32": 0, "f64": 0}, 0.015),
-    "tanh": Fit(_tanh_tail, 0.0, TANH_SPLIT**2, {"f32": 1, "f64": 2}, {"f32": 1, "f64": 3}, 0.34),
+    "exp": Fit(_exp_tail, -_EXP_REACH, _EXP_REACH, {"f32": 4, "f64": 9}, lambda r: r * r / _mp.exp(r), crowding=0.65),
+    "log": Fit(_log_tail, 0.0, _LOG_REACH**2, {"f32": 2, "f64": 6}, lambda z: 0.015),
 }
 """What is fitted: tails of series, so that leading terms can be added exactly."""
 
@@ -90,9 +84,7 @@ class Constants:
     Attributes:
         exp: coefficients of (exp(r) - 1 - r) / r^2.
         log: coefficients of (2 atanh(s) / s - 2) / s^2, in s^2.
-        tanh_above: numerator of (tanh(x) / x - 1) / x^2, in x^2.
-        tanh_below: its denominator.
-        tanh_split: below this |x| the rational function is tanh.
+        tanh_split: below this |x|, tanh is h - h tanh(x) rather than h / (h + 1).
         tanh_one: from here on tanh rounds to 1.
         log2_e: 1 / log 2.
         ln2_high: log 2 with so many trailing zeros that its product with any exponent is exact.
@@ -105,6 +97,8 @@ class Constants:
         expm1_infinite: exp - 1 is infinite here and above, and maybe somewhat below.
         linear: below this |x|, exp(x) - 1 and log(1 + x) round to x.
         tanh_linear: below this |x|, x is within a third of a unit in the last place of tanh(x).
+        exp_end: a number beyond that.
+        sigmoid_one: from here on the sigmoid rounds to 1.
         exp_nudge: an addend that exp(x) does not see.
         linear_nudge: an addend that leaves every x from `linear` on as it is.
         tanh_nudge: an addend that leaves every x from `tanh_linear` on as it is.
@@ -120,10 +114,9 @@ class Constants:
         magnitude_mask: all bits but the sign.
     """
 
-    exp: tuple[str, ...]
+    exp_first: str
+    exp_pairs: tuple[tuple[str, str], ...]
     log: tuple[str, ...]
-    tanh_above: tuple[str, ...]
-    tanh_below: tuple[str, ...]
     tanh_split: str
     tanh_one: str
     log2_e: str
@@ -137,6 +130,8 @@ class Constants:
     expm1_infinite: str
     linear: str
     tanh_linear: str
+    exp_end: str
+    sigmoid_one: str
     exp_nudge: str
     linear_nudge: str
     tanh_nudge: str
@@ -156,24 +151,20 @@ class Constants:
     two: str
 
 
-def _nodes(fit: Fit, count: int) -> list[Real]:
-    """Chebyshev nodes of the fit's interval, ``count`` of them."""
+def _nodes(fit: Fit, count: int, crowding: float = 1.0) -> list[Real]:
+    """Chebyshev nodes of the fit's interval, ``count`` of them, crowded to its ends."""
     middle = (_mp.mpf(fit.low) + fit.high) / 2
     radius = (_mp.mpf(fit.high) - fit.low) / 2
-    return [middle + radius * _mp.cos(_mp.pi * (2 * i + 1) / (2 * count)) for i in range(count)]
+    nodes = [_mp.sinpi(_mp.mpf(2 * i + 1 - count) / (2 * count)) for i in range(count)]
+    return [middle + radius * _mp.sign(node) * abs(node) ** crowding for node in nodes]
 
 
-def _interpolate(name: str, precision: str) -> tuple[list[Real], list[Real]]:
-    """The coefficients of ``p`` and ``q`` (``q[0]`` is 1) with ``p(t) = f(t) q(t)`` at the Chebyshev nodes."""
+def _interpolate(name: str, precision: str) -> list[Real]:
+    """The coefficients of the polynomial that meets the function at the nodes, lowest power first."""
     fit = FITS[name]
-    above, below = fit.above[precision], fit.below[precision]
-    rows, right = [], []
-    for t in _nodes(fit, above + below + 1):
-        value = fit.function(t)
-        rows.append([t**k for k in range(above + 1)] + [-value * t**k for k in range(1, below + 1)])
-        right.append(value)
-    solved = list(_mp.lu_solve(_mp.matrix(rows), _mp.matrix(right)))
-    return solved[: above + 1], [_mp.mpf(1), *solved[above + 1 :]]
+    nodes = _nodes(fit, fit.degree[precision] + 1, fit.crowding)
+    rows = [[t**k for k in range(len(nodes))] for t in nodes]
+    return list(_mp.lu_solve(_mp.matrix(rows), _mp.matrix([fit.function(t) for t in nodes])))
 
 
 def c_literal(value: float, precision: str) -> str:
@@ -211,10 +202,10 @@ def approximation_error(name: str, precision: str) -> float:
         precision: ``f32`` or ``f64``.
     """
     fit = FITS[name]
-    above, below = _interpolate(name, precision)
+    coefficients = _interpolate(name, precision)
     points = [t for t in _nodes(fit, 61) if t != 0]
-    worst = max(abs(_polynomial(above, t) / _polynomial(below, t) - fit.function(t)) for t in points)
-    return float(worst * fit.share * 2 ** MANTISSA[precision])
+    worst = max(abs(_polynomial(coefficients, t) - fit.function(t)) * fit.share(t) for t in points)
+    return float(worst * 2 ** MANTISSA[precision])
 
 
 @cache
@@ -238,12 +229,11 @@ def constants(precision: str) -> Constants:
     def pattern(value: int) -> str:
         return f"UINT{p + e}_C({value:#x})"
 
-    above, below = _interpolate("tanh", precision)
+    exp = texts(_interpolate("exp", precision))
     return Constants(
-        exp=texts(_interpolate("exp", precision)[0]),
-        log=texts(_interpolate("log", precision)[0]),
-        tanh_above=texts(above),
-        tanh_below=texts(below),
+        exp_first=f"K_{precision}({exp[0]})" if len(exp) % 2 else f"r * {exp[0]} + {exp[1]}",
+        exp_pairs=tuple(zip(exp[2 - len(exp) % 2 :: 2], exp[3 - len(exp) % 2 :: 2], strict=True)),
+        log=texts(_interpolate("log", precision)),
         tanh_split=number(TANH_SPLIT),
         tanh_one=number(_mp.ceil((p + 2) * _mp.ln2 / 2)),
         log2_e=number(1 / _mp.ln2),
@@ -253,10 +243,12 @@ def constants(precision: str) -> Constants:
         exp_zero=number(_mp.floor((subnormal_exponent - 1) * _mp.ln2)),
         exp_subnormal=number(smallest_exponent * _mp.ln2, "c"),
         exp_infinite=number(_mp.log(largest), "c"),
+        exp_end=number(_mp.ceil(_mp.log(largest))),
         expm1_one=number(_mp.floor(-(p + 1) * _mp.ln2)),
         expm1_infinite=number(_mp.ceil(_mp.log(largest))),
         linear=number(_mp.ldexp(1, -p - 1)),
         tanh_linear=number(_mp.ldexp(1, -((p + 1) // 2))),
+        sigmoid_one=number(_mp.ceil((p + 4) * _mp.ln2)),
         exp_nudge=number(_mp.ldexp(1, -p - 16)),
         linear_nudge=number(_mp.ldexp(1, -2 * p - 6)),
         tanh_nudge=number(_mp.ldexp(1, -(3 * p + 1) // 2 - 4)),

@@ -33,11 +33,14 @@ PRIMITIVES: dict[str, tuple[str, ...]] = {
     "to_bits": ("bits_type",),
     "from_bits": ("bits_type",),
     "v_less": ("bits_type",),
+    "v_is_nan": ("bits_type",),
     "v_select": ("bits_type",),
     "transpose": ("bits_type", "loadu", "storeu"),
     "v_abs": ("to_bits", "from_bits"),
     "copy_sign": ("to_bits", "from_bits"),
-    "v_clip": ("v_less", "v_select"),
+    "at_least": ("v_less", "v_select"),
+    "at_most": ("v_less", "v_select"),
+    "v_clip": ("at_least", "at_most"),
     "v_sqrt": ("loadu", "storeu"),
     "v_sin": ("loadu", "storeu"),
     "v_cos": ("loadu", "storeu"),
@@ -46,11 +49,11 @@ PRIMITIVES: dict[str, tuple[str, ...]] = {
     "power_of_two": ("K", "to_bits", "from_bits"),
     "exp_remainder": (),
     "exp_tail": ("K",),
-    "exp_finite": ("K", "v_less", "v_select", "to_bits", "from_bits", *_EXP),
-    "v_exp": ("K", "v_less", "v_select", "exp_finite"),
+    "subnormal": ("K", "to_bits", "from_bits"),
+    "v_exp": ("K", "v_less", "v_select", "at_least", "at_most", "to_bits", "from_bits", "subnormal", *_EXP),
     "v_expm1": ("K", "v_less", "v_select", "v_abs", "power_of_two", *_EXP),
-    "v_sigmoid": ("K", "v_less", "v_select", "v_abs", "exp_finite"),
-    "v_tanh": ("K", "v_less", "v_select", "v_abs", "copy_sign", "power_of_two", *_EXP),
+    "v_sigmoid": ("K", "v_less", "v_select", "v_clip", "power_of_two", "subnormal", *_EXP),
+    "v_tanh": ("K", "v_less", "v_select", "v_abs", "at_most", "copy_sign", "power_of_two", *_EXP),
     "log_near": ("K", "v_less", "v_select", "to_bits", "from_bits"),
     "v_log": ("K", "log_near"),
     "v_log1p": ("K", "v_less", "v_select", "v_abs", "log_near"),
@@ -83,6 +86,7 @@ class X86:
         mask: the type of a mask of 512 bits' lanes.
         wide: the type of 512 bits.
         half: the type of 256 bits.
+        quarter: the type of 128 bits.
         integer: a signed integer of a lane's width.
         every_lane: the operation that fills 256 bits with one integer.
         lane_numbers: 256 bits that count their lanes.
@@ -92,6 +96,7 @@ class X86:
     mask: str
     wide: str
     half: str
+    quarter: str
     integer: str
     every_lane: str
     lane_numbers: str
@@ -99,12 +104,49 @@ class X86:
 
 _X86 = {
     "f32": X86(
-        "ps", "__mmask16", "__m512", "__m256", "int", "_mm256_set1_epi32", "_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)"
+        "ps",
+        "__mmask16",
+        "__m512",
+        "__m256",
+        "__m128",
+        "int",
+        "_mm256_set1_epi32",
+        "_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)",
     ),
     "f64": X86(
-        "pd", "__mmask8", "__m512d", "__m256d", "long long", "_mm256_set1_epi64x", "_mm256_setr_epi64x(0, 1, 2, 3)"
+        "pd",
+        "__mmask8",
+        "__m512d",
+        "__m256d",
+        "__m128d",
+        "long long",
+        "_mm256_set1_epi64x",
+        "_mm256_setr_epi64x(0, 1, 2, 3)",
     ),
 }
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A primitive that ends a range at one side.
+
+    Attributes:
+        name: unsuffixed.
+        instruction: what x86 calls it; where one operand is NaN, its result is the second.
+        says: what it returns.
+        condition: the arguments of ``v_less`` where ``bound`` is the result.
+    """
+
+    name: str
+    instruction: str
+    says: str
+    condition: str
+
+
+_BOUNDS = (
+    Bound("at_least", "max", "a, or bound where a is less", "a, bound"),
+    Bound("at_most", "min", "a, or bound where a is more", "bound, a"),
+)
 
 
 @dataclass(frozen=True)
@@ -121,6 +163,7 @@ class VectorContext:
         needed: the primitives to emit, those they call included.
         functions: the table's functions to emit.
         lane_calls: primitives that call libm lane by lane, each with what it calls.
+        bounds: the two primitives that end a range.
         x86: names for loads and stores of a few lanes.
         blocks: edges of the blocks that a transposition of the most lanes exchanges.
     """
@@ -134,6 +177,7 @@ class VectorContext:
     needed: tuple[str, ...]
     functions: tuple[VectorFunction, ...]
     lane_calls: tuple[tuple[str, str], ...]
+    bounds: tuple[Bound, ...]
     x86: X86
     blocks: tuple[int, ...]
 
@@ -195,6 +239,7 @@ def vector_context(precision: str, needed: Iterable[str]) -> VectorContext:
         k=constants(precision),
         needed=_closure(roots),
         functions=tuple(_function(row, precision) for row in rows),
+        bounds=_BOUNDS,
         lane_calls=tuple((f"v_{call}", call + libm) for call in ("sqrt", "sin", "cos")),
         x86=_X86[precision],
         blocks=tuple(1 << power for power in range((512 // width).bit_length() - 1)),

@@ -224,8 +224,8 @@ _minimum = _row(
         "        return np.positive(np.where(np.subtract(a, b).real < 0, a, b), out=out)\n"
         "    return np.minimum(a, b, out=out)\n"
     ),
-    c="v_select(v_less(a, b), a, b)",
-    c_needs=("v_select", "v_less"),
+    c="v_select(v_is_nan(a), a, v_select(v_less(a, b), a, b))",
+    c_needs=("v_select", "v_is_nan", "v_less"),
     latex=r"\min({0}, {1})",
     analytic=False,
     smooth=False,
@@ -243,8 +243,8 @@ _maximum = _row(
         "        return np.positive(np.where(np.subtract(a, b).real > 0, a, b), out=out)\n"
         "    return np.maximum(a, b, out=out)\n"
     ),
-    c="v_select(v_less(b, a), a, b)",
-    c_needs=("v_select", "v_less"),
+    c="v_select(v_is_nan(a), a, v_select(v_less(b, a), a, b))",
+    c_needs=("v_select", "v_is_nan", "v_less"),
     latex=r"\max({0}, {1})",
     analytic=False,
     smooth=False,
@@ -286,7 +286,7 @@ _ROWS = (
             "        return np.positive(np.where(a.real > 0, a, 0), out=out)\n"
             "    return np.maximum(a, 0, out=out)\n"
         ),
-        c="v_select(v_less(K(0), a), a, K(0))",
+        c="v_select(v_less(a, K(0)), K(0), a)",
         c_needs=("v_select", "v_less"),
         latex=r"\operatorname{{relu}}({0})",
         analytic=False,
@@ -380,8 +380,8 @@ _ROWS = (
             '    """Return the tanh form of gelu."""\n'
             "    return np.multiply(0.5 * a, 1 + np.tanh(0.7978845608028654 * (a + 0.044715 * a * a * a)), out=out)\n"
         ),
-        c="K(0.5) * a * (K(1) + v_tanh(K(0.7978845608028654) * (a + K(0.044715) * a * a * a)))",
-        c_needs=("v_tanh",),
+        c="a * v_sigmoid(K(1.5957691216057308) * (a + K(0.044715) * a * a * a))",
+        c_needs=("v_sigmoid",),
         latex=r"\operatorname{{gelu}}({0})",
     ),
     _row(
@@ -392,10 +392,10 @@ _ROWS = (
         numpy_source=(
             "def _hard_sigmoid(a, out=None):\n"
             '    """Return a / 6 + 1/2, clipped to [0, 1]."""\n'
-            "    y = a / 6 + 0.5\n"
+            "    y = (a + 3) / 6\n"
             "    return np.positive(np.where(y.real <= 0, 0, np.where(y.real >= 1, 1, y)), out=out)\n"
         ),
-        c="v_clip(a / K(6) + K(0.5), K(0), K(1))",
+        c="v_clip((a + K(3)) / K(6), K(0), K(1))",
         c_needs=("v_clip",),
         latex=r"\operatorname{{hsig}}({0})",
         analytic=False,
