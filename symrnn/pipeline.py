@@ -19,7 +19,9 @@ from types import ModuleType
 
 from symrnn.build.library import compile_library
 from symrnn.build.loading import import_text
-from symrnn.derive.record import derive
+from symrnn.derive.document import document
+from symrnn.derive.lecture import Section
+from symrnn.derive.record import Derivation, derive
 from symrnn.emit.abi import digest
 from symrnn.emit.c import c_files
 from symrnn.emit.c_module import c_module
@@ -45,6 +47,12 @@ def program(cell: CellLike, *, backward: bool = True) -> Program:
         backward: False for inference alone: nothing is taped.
     """
     return plan(derive(cell), with_backward=backward)
+
+
+def lecture(derivation: Derivation, planned: Program) -> tuple[Section, ...]:
+    """The derivation as a lecture, and after it what running it costs."""
+    *sections, last = derivation.lecture()
+    return (*sections, last)
 
 
 def render(
@@ -80,7 +88,7 @@ def render(
         found = digest(*texts.values())
         files |= {name: text.replace(_UNKNOWN, found) for name, text in texts.items()}
         files[f"{cell.name}_c.py"] = c_module(planned, found, dtype)
-    files[f"{cell.name}.tex"] = derivation.document()
+    files[f"{cell.name}.tex"] = document(cell, lecture(derivation, planned))
     return files
 
 

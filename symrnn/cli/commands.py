@@ -1,4 +1,4 @@
-"""What the commands do: list, show and check; and which module does `generate` (`symrnn.cli.generate`).
+"""What the commands do: list, show and check; `generate` and `report` have modules of their own.
 
 Reads parsed arguments; returns an exit code and the text to print. On a terminal, long work says on standard error what
 it is at. Leaves out: arguments, printing and errors (`symrnn.cli`).
@@ -13,12 +13,14 @@ from symrnn.build.toolchain import find_compiler
 from symrnn.check.report import DTYPES
 from symrnn.check.run import check
 from symrnn.cli.generate import generate
+from symrnn.cli.report import report
 from symrnn.cli.shared import DIFFERS, DONE, Outcome, chosen_backends, chosen_cells, chosen_dtypes, progress, to_json
+from symrnn.derive.document import document
 from symrnn.derive.record import derive
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import cells, load
 from symrnn.parts import ALL, DERIVED, PLAN
-from symrnn.pipeline import program
+from symrnn.pipeline import lecture, program
 
 
 def run_command(arguments: Namespace) -> Outcome:
@@ -30,7 +32,7 @@ def run_command(arguments: Namespace) -> Outcome:
     Raises:
         SymrnnError: a cell, directory or compiler is not as it must be.
     """
-    commands = {"list": _list, "show": _show, "generate": generate, "check": _check}
+    commands = {"list": _list, "show": _show, "generate": generate, "report": report, "check": _check}
     return commands[arguments.command](arguments)
 
 
@@ -61,7 +63,7 @@ def _show(arguments: Namespace) -> Outcome:
     cell = load(arguments.cell)
     derivation = derive(cell)
     if arguments.document:
-        return DONE, derivation.document()
+        return DONE, document(cell, lecture(derivation, program(cell)))
     parts = (*DERIVED, PLAN) if arguments.part == ALL else (arguments.part,)
     derived = [part for part in parts if part != PLAN]
     if arguments.format == "latex" and not arguments.json:
@@ -80,9 +82,9 @@ def _check(arguments: Namespace) -> Outcome:
     if arguments.backend == "c":
         find_compiler()  # asked for alone, so its lack is an error and not a note
     with progress() as say:
-        report = check(chosen_cells(arguments), backends=backends, progress=say)
+        found = check(chosen_cells(arguments), backends=backends, progress=say)
     # Rows that belong to no precision, such as the proof, stay.
     left_out = [dtype for dtype in DTYPES if dtype not in dtypes]
-    report = replace(report, rows=tuple(row for row in report.rows if row.dtype not in left_out))
-    text = to_json(report.to_json()) if arguments.json else report.table() + "\n"
-    return (DONE if report.passed else DIFFERS), text
+    found = replace(found, rows=tuple(row for row in found.rows if row.dtype not in left_out))
+    text = to_json(found.to_json()) if arguments.json else found.table() + "\n"
+    return (DONE if found.passed else DIFFERS), text

@@ -27,19 +27,19 @@ SHORT = 5
 """Most nodes of an expression that is written out wherever its name stands."""
 
 
-def notation_of(cell: Cell, adjoint: System) -> Notation:
-    """The notation of a cell's step and of its adjoint."""
+def notation_of(cell: Cell, adjoint: System, now: str = NOW, before: str = BEFORE) -> Notation:
+    """The notation of a cell's step and of its adjoint; ``now`` and ``before`` are the indices of the two steps."""
     parts = written_out(cell)
     texts = {name: spell(name) for name in cell.constants}
     fixed = timeless(cell.normal)
     for variable in (*cell.variables, *cell.normal.variables):
-        texts[variable.name] = _step_name(variable, fixed)
+        texts[variable.name] = _step_name(variable, fixed, now, before)
     shapes = {v.name: v.shape for v in (*cell.variables, *cell.normal.variables, *adjoint.variables)}
     step = Notation(texts, shapes, parts)
     totals = [variable.of for variable in adjoint.variables if variable.name in adjoint.definition]
     for variable in adjoint.of_role(Role.ADJOINT):
         arrives = variable.name not in adjoint.definition and variable.of in totals
-        texts[variable.name] = _adjoint_name(variable, cell.normal, step, fixed, arrives)
+        texts[variable.name] = _adjoint_name(variable, cell.normal, step, fixed, arrives, (now, before))
     return Notation(_distinct(texts, parts), shapes, parts)
 
 
@@ -65,27 +65,30 @@ def timeless(system: System) -> frozenset[str]:
     return frozenset(fixed)
 
 
-def _step_name(variable: Variable, fixed: frozenset[str]) -> str:
+def _step_name(variable: Variable, fixed: frozenset[str], now: str, before: str) -> str:
     if variable.name in fixed:
         return spell(variable.name)
-    return spell(variable.name.removesuffix(PRIME), BEFORE if variable.role is Role.STATE else NOW)
+    return spell(variable.name.removesuffix(PRIME), before if variable.role is Role.STATE else now)
 
 
-def _adjoint_name(variable: Variable, step: System, notation: Notation, fixed: frozenset[str], arrives: bool) -> str:
+def _adjoint_name(
+    variable: Variable, step: System, notation: Notation, fixed: frozenset[str], arrives: bool, times: tuple[str, str]
+) -> str:
     """A bar marks an adjoint; an arrow what a step hands back to the step before it; "in" what it is handed itself."""
+    now, before = times
     if not variable.of:
-        return spell(variable.name, NOW)
+        return spell(variable.name, now)
     of = step.by_name[variable.of]
     if of.name in notation.parts:
         return rf"\overline{{{notation.name(of.name)}}}"
     match of.role:
         case Role.STATE:
-            return spell(of.name, BEFORE, ARROW)
+            return spell(of.name, before, ARROW)
         case Role.PARAMETER:
             # What this step contributes; the gradient is the sum over steps.
-            return raised(spell(of.name, "", r"\overline"), "(t)")
+            return raised(spell(of.name, "", r"\overline"), f"({now})")
         case _:
-            text = spell(of.name.removesuffix(PRIME), "" if of.name in fixed else NOW, r"\overline")
+            text = spell(of.name.removesuffix(PRIME), "" if of.name in fixed else now, r"\overline")
             return raised(text, ARRIVES) if arrives else text
 
 

@@ -1,0 +1,244 @@
+"""The computation graph as a drawing: shapes, texts and curves for an SVG.
+
+Reads a `Graph`; returns a `Drawing` whose numbers are written out, for a template that places them. The same graph is
+drawn across, for wide pages, and down, for narrow ones. Leaves out: colours, which belong to the page.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from symrnn.derive.graph import Graph, Kind, Node
+from symrnn.report.mathml import runs
+from symrnn.report.placement import Placement, place
+
+_FONT = 15.0
+_SMALL = 0.72
+_MARGIN = 14.0
+_WIDE = {
+    "W": 0.95,
+    "m": 0.85,
+    "M": 0.95,
+    "i": 0.33,
+    "l": 0.33,
+    "j": 0.36,
+    "t": 0.38,
+    "f": 0.38,
+    ",": 0.28,
+    "\u2009": 0.2,
+}
+_USUAL = 0.56
+_ROUND = (Kind.PRODUCT, Kind.SUM)
+_CORNERS = {
+    Kind.SOURCE: 15.0,
+    Kind.SINK: 15.0,
+    Kind.MATRIX: 3.0,
+    Kind.FUNCTION: 7.0,
+    Kind.OTHER: 11.0,
+    Kind.REDUCTION: 3.0,
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A piece of text in one font; ``shift`` is how far it stands below the piece before it."""
+
+    text: str
+    size: str
+    shift: str
+    slanted: bool
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A node: a box with round corners, its text, and the number and name beside it."""
+
+    kind: str
+    labels: str
+    title: str
+    x: str
+    y: str
+    width: str
+    height: str
+    corner: str
+    text_x: str
+    text_y: str
+    runs: tuple[Run, ...]
+    note_x: str
+    note_y: str
+    note: tuple[Run, ...]
+    direct: bool
+
+
+@dataclass(frozen=True)
+class Curve:
+    """An edge: an SVG path; ``minus`` says where its sign stands, if it has one."""
+
+    path: str
+    direct: bool
+    minus: bool
+    minus_x: str
+    minus_y: str
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """An SVG's contents.
+
+    Attributes:
+        name: unique on its page.
+        width: in units of the drawing, about pixels.
+        height: the same.
+        says: one sentence for whoever cannot see it.
+        shapes: nodes.
+        curves: edges, those of direct paths last, on top.
+    """
+
+    name: str
+    width: str
+    height: str
+    says: str
+    shapes: tuple[Shape, ...]
+    curves: tuple[Curve, ...]
+
+
+def draw(
+    graph: Graph, name: str, says: str, *, down: bool = False, backward: bool = False, notes: bool = True
+) -> Drawing:
+    """The drawing of ``graph``.
+
+    Args:
+        graph: what is drawn.
+        name: unique on its page.
+        says: one sentence for whoever cannot see it.
+        down: whether computation runs from top to bottom, else from side to side.
+        backward: whether it runs against the direction of reading, as gradients do.
+        notes: whether names of values stand beside the nodes that hold them.
+    """
+    sizes = {node.name: _extent(node) for node in graph.nodes}
+    turned = {key: (high, wide) if down else (wide, high) for key, (wide, high) in sizes.items()}
+    placed = place(graph, turned, between=26.0 if down else 30.0, beside=16.0 if down else 20.0)
+    pen = _Pen(graph, placed, sizes, down, backward)
+    direct = {name for edge in graph.edges if edge.direct for name in (edge.start, edge.end)}
+    shapes = tuple(pen.shape(node, direct=node.name in direct, notes=notes) for node in graph.nodes)
+    curves = [pen.curve(edge.start, edge.end, direct=edge.direct, minus=edge.minus) for edge in graph.edges]
+    curves.sort(key=lambda curve: curve.direct)
+    return Drawing(name, _number(pen.width), _number(pen.height), says, shapes, tuple(curves))
+
+
+class _Pen:
+    """Turns places into the numbers of an SVG."""
+
+    def __init__(
+        self, graph: Graph, placed: Placement, sizes: dict[str, tuple[float, float]], down: bool, backward: bool
+    ) -> None:
+        self._placed, self._sizes, self._down, self._backward = placed, sizes, down, backward
+        self._kinds = {node.name: node.kind for node in graph.nodes}
+        along, across = placed.length + 2 * _MARGIN, placed.breadth + 2 * _MARGIN + 12
+        self.width, self.height = (across, along) if down else (along, across)
+
+    def _at(self, point: tuple[float, float]) -> tuple[float, float]:
+        along, across = point
+        if self._backward:
+            along = self._placed.length - along
+        along, across = along + _MARGIN, across + _MARGIN + 6
+        return (across, along) if self._down else (along, across)
+
+    def shape(self, node: Node, *, direct: bool, notes: bool) -> Shape:
+        x, y = self._at(self._placed.points[node.name])
+        wide, high = self._sizes[node.name]
+        inside = _runs(node.latex)
+        note = _runs(node.note) if notes and node.note else ()
+        return Shape(
+            kind=node.kind.value,
+            labels=" ".join(node.labels),
+            title=_plain(node.says),
+            x=_number(x - wide / 2),
+            y=_number(y - high / 2),
+            width=_number(wide),
+            height=_number(high),
+            corner=_number(high / 2 if node.kind in _ROUND else _CORNERS[node.kind]),
+            text_x=_number(x),
+            text_y=_number(y + 5),
+            runs=inside,
+            note_x=_number(x),
+            note_y=_number(y - high / 2 - 4),
+            note=note,
+            direct=direct,
+        )
+
+    def curve(self, start: str, end: str, *, direct: bool, minus: bool) -> Curve:
+        points = [self._port(start, leaving=True)]
+        points += [self._at(point) for point in self._placed.ways[(start, end)]]
+        points.append(self._port(end, leaving=False))
+        path = f"M {_number(points[0][0])} {_number(points[0][1])}"
+        for (x0, y0), (x1, y1) in itertools.pairwise(points):
+            path += self._bend(x0, y0, x1, y1)
+        (x0, y0), (x1, y1) = points[-2:]
+        away = 14.0
+        at = (x1 + away * (x0 < x1) - away * (x0 > x1), y1 - away) if not self._down else (x1 - away, y1 - 8)
+        return Curve(path, direct, minus, _number(at[0]), _number(at[1]))
+
+    def _bend(self, x0: float, y0: float, x1: float, y1: float) -> str:
+        """A curve that leaves and arrives along the way of computation."""
+        if self._down:
+            middle = (y0 + y1) / 2
+            points = (x0, middle, x1, middle, x1, y1)
+        else:
+            middle = (x0 + x1) / 2
+            points = (middle, y0, middle, y1, x1, y1)
+        return " C " + " ".join(_number(each) for each in points)
+
+    def _port(self, name: str, *, leaving: bool) -> tuple[float, float]:
+        """Where an edge leaves a node, or arrives at it, short of its arrow's head."""
+        x, y = self._at(self._placed.points[name])
+        wide, high = self._sizes[name]
+        forward = leaving != self._backward
+        if self._down:
+            half = high / 2 + (0 if leaving else 5)
+            return x, y + half if forward else y - half
+        half = wide / 2 + (0 if leaving else 5)
+        return x + half if forward else x - half, y
+
+
+def _extent(node: Node) -> tuple[float, float]:
+    wide = sum(_width(text) * (_SMALL if level else 1.0) for text, level, _ in runs(node.latex)) * _FONT
+    if node.kind in _ROUND and wide < 20:
+        return 26.0, 26.0
+    return max(wide + 18.0, 34.0), 30.0
+
+
+def _width(text: str) -> float:
+    """About how wide a text is, in its size."""
+    return sum(
+        0.0 if "\u0300" <= each <= "\u20ff" and each not in "\u2009" else _WIDE.get(each, _USUAL) for each in text
+    )
+
+
+def _runs(latex: str) -> tuple[Run, ...]:
+    found = []
+    level = 0
+    for text, now, slanted in runs(latex):
+        shift = {-1: 4.0, 0: 0.0, 1: -5.0}
+        size = _FONT * (_SMALL if now else 1.0)
+        found.append(Run(escape(text, quote=False), _number(size), _number(shift[now] - shift[level]), slanted))
+        level = now
+    return tuple(found)
+
+
+def _plain(latex: str) -> str:
+    """A formula in a line of plain text, for whoever hears it."""
+    signs = {-1: "_", 0: "", 1: "^"}
+    return escape("".join(signs[level] + text for text, level, _ in runs(latex)).replace("\u2009", " "))
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def total_labels(drawings: Sequence[Drawing]) -> frozenset[str]:
+    """The numbers of all equations that have a node."""
+    return frozenset(label for drawing in drawings for shape in drawing.shapes for label in shape.labels.split())

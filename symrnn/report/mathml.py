@@ -1,0 +1,155 @@
+r"""Formulas for pages: LaTeX as MathML, which browsers set themselves.
+
+Reads LaTeX that `symrnn.language.latex` and `symrnn.derive` wrote; returns elements for HTML. The conversion is
+latex2mathml's; what browsers leave out of MathML (slanted and typewriter letters, bars that stretch) is mended here.
+Leaves out: where a formula may be broken (`symrnn.derive.layout`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from html import escape
+from xml.etree import ElementTree
+
+from latex2mathml.converter import convert
+
+Element = ElementTree.Element
+
+_NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
+_STYLES = {"italic": "font-style: italic", "monospace": "font-family: var(--mono); font-size: 0.92em", "normal": ""}
+_ACCENTS = {"\u2015": "\u00af", "~": "\u02dc"}
+_INFIX = ("+", "\u2212", "\u2299", "\u22c5")
+_SUMMED = re.compile(r"\\\\\[[0-9.]+ex\]")
+
+
+@cache
+def mathml(latex: str, *, display: bool = False) -> str:
+    """The ``math`` element of a formula.
+
+    Args:
+        latex: for mathematics mode.
+        display: whether fractions and sums stand at full size.
+    """
+    root = ElementTree.fromstring(convert(_SUMMED.sub(r"\\\\", latex), display="block" if display else "inline"))
+    _plain(root)
+    _mend(root)
+    _lead(root)
+    if display:
+        root.set("display", "inline")
+        root.set("displaystyle", "true")
+    else:
+        root.attrib.pop("display", None)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def prose(latex: str) -> str:
+    """A paragraph of LaTeX text as HTML: formulas between dollar signs, quotation marks, nothing else."""
+    parts = latex.split("$")
+    return "".join(mathml(part) if index % 2 else _text(part) for index, part in enumerate(parts))
+
+
+def runs(latex: str) -> tuple[tuple[str, int, bool], ...]:
+    """A short formula in runs of text for a drawing: (text, -1 below, 0 or +1 above the line, whether slanted)."""
+    root = ElementTree.fromstring(mathml(latex))
+    return tuple(_joined(_runs(root, 0)))
+
+
+def _text(latex: str) -> str:
+    return escape(latex.replace("``", "\u201c").replace("''", "\u201d").replace("~", "\u00a0"), quote=False)
+
+
+def _plain(element: Element) -> None:
+    """Elements without their namespace, which HTML implies."""
+    for each in element.iter():
+        each.tag = each.tag.removeprefix(_NAMESPACE)
+
+
+def _mend(element: Element) -> None:
+    for child in element:
+        _mend(child)
+    _join_letters(element)
+    for index, child in enumerate(element):
+        if child.tag == "mrow" and len(child) == 1 and not child.attrib:
+            element[index] = child[0]
+    if element.tag == "mover" and len(element) == 2 and element[1].tag == "mo":
+        mark = element[1]
+        mark.text = _ACCENTS.get(mark.text or "", mark.text)
+        element.set("accent", "true")
+        mark.attrib.pop("accent", None)
+        mark.set("stretchy", "true" if mark.text == "\u00af" else "false")
+
+
+def _join_letters(element: Element) -> None:
+    """Letters that spell a word in one font are one identifier."""
+    letters = list(element)
+    if not letters or any(each.tag != "mi" or "mathvariant" not in each.attrib for each in letters):
+        return
+    variant = letters[0].attrib["mathvariant"]
+    if variant not in _STYLES or any(each.attrib["mathvariant"] != variant for each in letters):
+        return
+    word = letters[0]
+    word.text = "".join(each.text or "" for each in letters)
+    word.attrib.clear()
+    if len(word.text) == 1 and variant == "normal":
+        word.set("mathvariant", "normal")
+    if _STYLES[variant]:
+        word.set("style", _STYLES[variant])
+    for each in letters[1:]:
+        element.remove(each)
+
+
+def _lead(root: Element) -> None:
+    """A formula that goes on in a second piece begins with an operator, which has space on both sides."""
+    first = next((each for each in root.iter() if each.tag not in ("math", "mrow", "mstyle")), None)
+    if first is not None and first.tag == "mo" and first.text in _INFIX and first.text != "\u2212":
+        first.set("form", "infix")
+
+
+def _runs(element: Element, level: int) -> Iterator[tuple[str, int, bool]]:
+    children = list(element)
+    match element.tag:
+        case "msub" | "msup" | "msubsup":
+            yield from _runs(children[0], level)
+            below = element.tag != "msup"
+            for index, child in enumerate(children[1:]):
+                yield from _runs(child, -1 if below and index == 0 else 1)
+        case "mover":
+            base = list(_runs(children[0], level))
+            mark = {"\u00af": "\u0305", "\u02dc": "\u0303", "^": "\u0302", "\u2190": "\u20d6"}.get(
+                children[1].text or ""
+            )
+            mark = mark or "\u0305"
+            yield from (("".join(letter + mark for letter in text), at, slanted) for text, at, slanted in base)
+        case "mfrac":
+            yield from _runs(children[0], level)
+            yield "/", level, False
+            yield from _runs(children[1], level)
+        case "msqrt":
+            yield "\u221a", level, False
+            yield from (run for child in children for run in _runs(child, level))
+        case "mspace":
+            yield "\u2009", level, False
+        case "mi" | "mn" | "mo" | "mtext":
+            text = element.text or ""
+            slanted = element.tag == "mi" and (len(text) == 1 or "italic" in element.get("style", ""))
+            if element.tag == "mo" and text in ("=", "+", "\u2212", "\u2299", "\u22c5", "/") and level == 0:
+                text = f"\u2009{text}\u2009"
+            yield text, level, slanted
+        case _:
+            yield from (run for child in children for run in _runs(child, level))
+
+
+def _joined(found: Iterator[tuple[str, int, bool]]) -> Iterator[tuple[str, int, bool]]:
+    """Neighbouring runs of one kind, in one."""
+    held: tuple[str, int, bool] | None = None
+    for text, level, slanted in found:
+        if held and held[1:] == (level, slanted):
+            held = (held[0] + text, level, slanted)
+            continue
+        if held:
+            yield held
+        held = (text, level, slanted)
+    if held:
+        yield held
