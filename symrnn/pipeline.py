@@ -32,6 +32,7 @@ from symrnn.errors import GenerateError
 from symrnn.language.cellfile import CellLike, load
 from symrnn.plan.planner import plan
 from symrnn.plan.program import Program
+from symrnn.plan.section import cost_section
 
 BACKENDS = ("numpy", "c")
 """What `render` and `build` can emit."""
@@ -51,8 +52,9 @@ def program(cell: CellLike, *, backward: bool = True) -> Program:
 
 def lecture(derivation: Derivation, planned: Program) -> tuple[Section, ...]:
     """The derivation as a lecture, and after it what running it costs."""
-    *sections, last = derivation.lecture()
-    return (*sections, last)
+    sections = derivation.lecture()
+    body = [section for section in sections if not section.appendix]
+    return (*body, cost_section(planned, derivation.notation), *sections[len(body) :])
 
 
 def render(

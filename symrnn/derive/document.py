@@ -1,4 +1,4 @@
-r"""The lecture as a document: a LaTeX file that needs amsmath, amssymb, array and geometry.
+r"""The lecture as a document: a LaTeX file that needs amsmath, amssymb, array, longtable and geometry.
 
 Reads `Section` records (`symrnn.derive.lecture`) and what stands above them; returns the text of the file. Leaves out:
 what the sections say, figures and dates.
@@ -21,7 +21,7 @@ def document(cell: Cell, sections: Iterable[Section]) -> str:
 
 _PREAMBLE = r"""\documentclass[11pt,fleqn]{article}
 \usepackage[a4paper,margin=22mm]{geometry}
-\usepackage{amsmath,amssymb,array}
+\usepackage{amsmath,amssymb,array,longtable}
 \setlength{\mathindent}{1.5em}
 \setlength{\parindent}{0pt}
 \setlength{\parskip}{0.6ex}
@@ -60,12 +60,15 @@ def _block(block: Block) -> str:
 
 
 def _table(head: tuple[str, ...], rows: tuple[tuple[str, ...], ...], wide: tuple[int, ...]) -> str:
-    share = 0.8 / max(len(wide), 1)
-    width = share if len(wide) > 1 else share * (1.0 if len(head) < 3 else 0.62)
-    columns = "".join(rf">{{\raggedright}}p{{{width:.2f}\linewidth}}" if i in wide else "l" for i in range(len(head)))
+    """A table whose wide columns share what the others leave of the line."""
+    share = (0.88 - 0.16 * (len(head) - len(wide))) / max(len(wide), 1)
+    columns = "".join(
+        rf">{{\raggedright\arraybackslash}}p{{{share:.2f}\linewidth}}" if index in wide else "l"
+        for index in range(len(head))
+    )
     lines = [" & ".join(rf"\textbf{{{name}}}" for name in head), *(" & ".join(row) for row in rows)]
-    body = " \\tabularnewline\n".join(lines)
-    return f"\n\\smallskip\n{{\\small\\begin{{tabular}}{{@{{}}{columns}@{{}}}}\n{body}\n\\end{{tabular}}}}"
+    body = " \\\\\n".join(lines)
+    return f"\n{{\\small\\begin{{longtable}}[l]{{@{{}}{columns}@{{}}}}\n{body}\n\\end{{longtable}}}}"
 
 
 _ESCAPES = {

@@ -177,10 +177,10 @@ def _shapes(cell: Cell, notation: Notation) -> Iterator[tuple[str, str]]:
 
 def _slopes(material: Material) -> Iterator[Block]:
     yield Prose(
-        "Differentiation needs one equation at a time. Each is differentiated unit by unit by everything that it reads, and "
-        r"the derivative of a function is written in its own value, which the step has computed anyway: "
-        r"$\sigma' = \sigma (1 - \sigma)$, $\tanh' = 1 - \tanh^{2}$. A linear form $W v$ counts as one thing that is read. "
-        "At the end of each line stands the number of the equation that was differentiated.",
+        "Differentiation takes one equation at a time, unit by unit, by everything that it reads. A linear form $W v$ counts "
+        "as one thing that is read, and so does a sum that enters as a whole. The derivative of a function is written in its "
+        "own value where that is possible, since the step has computed that anyway. At the end of each line stands the "
+        "number of the equation that was differentiated.",
         leads=True,
     )
     yield Display(slope_rows(material.cell, material.slopes, material.notation))

@@ -236,7 +236,8 @@ class _Writer:
                     left, right, strides = right, left, strides[::-1]
                 address, stride = self._row(left, function, arrays)
                 height = self._names.sizes[function.sizes[left]]
-                groups.setdefault(right, []).append(CEntry(field, address, stride, height, *strides))
+                label = _gradient_label(function, parameter)
+                groups.setdefault(right, []).append(CEntry(field, label, address, stride, height, *strides))
         products, blocks = [], []
         for number, (right, entries) in enumerate(groups.items(), 1):
             width = self._names.sizes[function.sizes[right]]
@@ -251,12 +252,19 @@ class _Writer:
 
     def _sum(self, parameter: str, value: str, function: Function, arrays: Arrays) -> CSum:
         address, stride = self._row(value, function, arrays)
-        return CSum(self._names.parameters[parameter], address, stride, self._names.sizes[function.sizes[value]])
+        field, label = self._names.parameters[parameter], _gradient_label(function, parameter)
+        return CSum(field, label, address, stride, self._names.sizes[function.sizes[value]])
 
     def _row(self, value: str, function: Function, arrays: Arrays) -> tuple[str, str]:
         """The address of ``value`` in row ``row``, and the numbers from one row to the next."""
         place: Place = function.places[value]
         return arrays.address(value, place, "row").replace("at->", "at."), arrays.array(place).width
+
+
+def _gradient_label(function: Function, parameter: str) -> str:
+    """The number of the equation that gives the gradient of ``parameter``."""
+    system = function.system
+    return next(system.definition[name].label for name in system.outputs if system.by_name[name].of == parameter)
 
 
 def _same(size: str) -> dict[str, str]:

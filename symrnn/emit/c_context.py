@@ -59,9 +59,10 @@ class CState:
 
 @dataclass(frozen=True)
 class CEntry:
-    """One matrix of a deferred product."""
+    """One matrix of a deferred product; ``label`` is the number of the equation that it comes from."""
 
     parameter: str
+    label: str
     left: str
     left_stride: str
     height: str
@@ -82,9 +83,10 @@ class CProduct:
 
 @dataclass(frozen=True)
 class CSum:
-    """A deferred sum."""
+    """A deferred sum; ``label`` is the number of the equation that it comes from."""
 
     parameter: str
+    label: str
     value: str
     stride: str
     width: str

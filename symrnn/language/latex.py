@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from symrnn.language.functions import FUNCTIONS, PUBLIC
 from symrnn.language.normalise import expression_size
-from symrnn.language.system import ONE
+from symrnn.language.system import HIDDEN, INPUT, ONE
 from symrnn.language.text import ATOM, FORM, PRODUCT, SUM, UNARY, strength
 from symrnn.language.tree import (
     Binary,
@@ -231,10 +231,13 @@ class Notation:
         return raised(self.wrapped(base, ATOM), _exponent(exponent))
 
 
+_LETTERS = {INPUT: r"\mathrm{I}", HIDDEN: r"\mathrm{H}", ONE: ONE}
+
+
 def size_latex(size: str) -> str:
-    """The LaTeX of a number of units, ``n`` with the size's name below."""
+    """The LaTeX of a number of units: an upright letter, as no variable is written, or the size's name."""
     word = size.replace("_", r"\_")
-    return ONE if size == ONE else rf"n_{{\mathrm{{{word}}}}}"
+    return _LETTERS.get(size, rf"\mathrm{{{word}}}")
 
 
 _WEIGHTLESS = "operatorname|mathit|mathrm|mathbf|overline|overset|tilde|hat|bar|dot|[dt]?frac|sqrt"

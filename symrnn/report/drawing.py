@@ -7,7 +7,6 @@ drawn across, for wide pages, and down, for narrow ones. Leaves out: colours, wh
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -120,7 +119,7 @@ def draw(
     """
     sizes = {node.name: _extent(node) for node in graph.nodes}
     turned = {key: (high, wide) if down else (wide, high) for key, (wide, high) in sizes.items()}
-    placed = place(graph, turned, between=26.0 if down else 30.0, beside=16.0 if down else 20.0)
+    placed = place(graph, turned, between=28.0 if down else 32.0, beside=16.0 if down else 26.0)
     pen = _Pen(graph, placed, sizes, down, backward)
     direct = {name for edge in graph.edges if edge.direct for name in (edge.start, edge.end)}
     shapes = tuple(pen.shape(node, direct=node.name in direct, notes=notes) for node in graph.nodes)
@@ -237,8 +236,3 @@ def _plain(latex: str) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
-
-
-def total_labels(drawings: Sequence[Drawing]) -> frozenset[str]:
-    """The numbers of all equations that have a node."""
-    return frozenset(label for drawing in drawings for shape in drawing.shapes for label in shape.labels.split())

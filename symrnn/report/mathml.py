@@ -20,22 +20,23 @@ Element = ElementTree.Element
 _NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
 _STYLES = {"italic": "font-style: italic", "monospace": "font-family: var(--mono); font-size: 0.92em", "normal": ""}
 _ACCENTS = {"\u2015": "\u00af", "~": "\u02dc"}
-_INFIX = ("+", "\u2212", "\u2299", "\u22c5")
-_SUMMED = re.compile(r"\\\\\[[0-9.]+ex\]")
+_ROW_SPACE = re.compile(r"\\\\\[[0-9.]+ex\]")
 
 
 @cache
-def mathml(latex: str, *, display: bool = False) -> str:
+def mathml(latex: str, *, display: bool = False, goes_on: bool = False) -> str:
     """The ``math`` element of a formula.
 
     Args:
         latex: for mathematics mode.
         display: whether fractions and sums stand at full size.
+        goes_on: whether it is a later piece of a formula: an operator at its beginning has an operand before it.
     """
-    root = ElementTree.fromstring(convert(_SUMMED.sub(r"\\\\", latex), display="block" if display else "inline"))
+    root = ElementTree.fromstring(convert(_ROW_SPACE.sub(r"\\\\", latex), display="block" if display else "inline"))
     _plain(root)
     _mend(root)
-    _lead(root)
+    if goes_on:
+        _go_on(root)
     if display:
         root.set("display", "inline")
         root.set("displaystyle", "true")
@@ -57,7 +58,8 @@ def runs(latex: str) -> tuple[tuple[str, int, bool], ...]:
 
 
 def _text(latex: str) -> str:
-    return escape(latex.replace("``", "\u201c").replace("''", "\u201d").replace("~", "\u00a0"), quote=False)
+    plain = latex.replace("``", "\u201c").replace("''", "\u201d").replace("~", "\u00a0").replace(r"\_", "_")
+    return re.sub(r"\\texttt\{(\w+)\}", r"<code>\1</code>", escape(plain, quote=False))
 
 
 def _plain(element: Element) -> None:
@@ -73,6 +75,8 @@ def _mend(element: Element) -> None:
     for index, child in enumerate(element):
         if child.tag == "mrow" and len(child) == 1 and not child.attrib:
             element[index] = child[0]
+    if element.tag == "mo" and (element.text or "").isalpha():
+        element.tag = "mi"  # an operator's name has no space before its parenthesis
     if element.tag == "mover" and len(element) == 2 and element[1].tag == "mo":
         mark = element[1]
         mark.text = _ACCENTS.get(mark.text or "", mark.text)
@@ -100,10 +104,9 @@ def _join_letters(element: Element) -> None:
         element.remove(each)
 
 
-def _lead(root: Element) -> None:
-    """A formula that goes on in a second piece begins with an operator, which has space on both sides."""
+def _go_on(root: Element) -> None:
     first = next((each for each in root.iter() if each.tag not in ("math", "mrow", "mstyle")), None)
-    if first is not None and first.tag == "mo" and first.text in _INFIX and first.text != "\u2212":
+    if first is not None and first.tag == "mo":
         first.set("form", "infix")
 
 

@@ -157,9 +157,13 @@ def _part(block: Block) -> Part:
 def formula(row: Row) -> Formula:
     """A row of a display."""
     labels = " ".join(label for label in (row.tag, "" if row.tag else row.origin) if label)
-    right = tuple(tuple(mathml(piece) for piece in summand) for summand in pieces(row.right))
+    right = tuple(_summand(index, summand) for index, summand in enumerate(pieces(row.right)))
     plain = escape(f"{row.left} {row.relation} {row.right}")
-    return Formula(labels, row.tag, row.origin, mathml(row.left), mathml(row.relation), right, plain)
+    return Formula(labels, row.tag, row.origin, mathml(row.left, display=True), mathml(row.relation), right, plain)
+
+
+def _summand(index: int, parts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(mathml(part, display=True, goes_on=index + at > 0) for at, part in enumerate(parts))
 
 
 def _source(cell: Cell) -> str:
