@@ -253,7 +253,7 @@ class _Build:
         if forms:
             whole = _summed([*forms, *fixed])
             linear = [term for _, term in forms if isinstance(term, MatVec)]
-            matrices = ", ".join(dict.fromkeys(self._notation.matrix(term.matrix, term.transposed) for term in linear))
+            matrices = _shortened([self._notation.matrix(term.matrix, term.transposed) for term in linear])
             starts = [self._value(term.operand) for term in linear]
             self._says, held = self._notation(whole), self._says
             values.append((False, self._node(Kind.MATRIX, matrices, list(dict.fromkeys(starts)))))
@@ -297,6 +297,12 @@ class _Build:
         if self._is_fixed(above):
             return self._node(Kind.OTHER, self._holed(Binary("/", above, _HOLE)), [self._value(below)])
         return self._node(Kind.OTHER, "/", [self._value(above), self._value(below)])
+
+
+def _shortened(matrices: Sequence[str]) -> str:
+    """The matrices of a sum of linear forms; of many, the first and the last."""
+    each = [*dict.fromkeys(matrices)]
+    return ", ".join(each if len(each) < 3 else [each[0], r"\dots", each[-1]])
 
 
 def _summands(node: Expression, minus: bool = False) -> Iterator[tuple[bool, Expression]]:

@@ -6,7 +6,7 @@ drawn across, for wide pages, and down, for narrow ones. Leaves out: colours, wh
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -16,6 +16,7 @@ from symrnn.report.placement import Placement, place
 
 _FONT = 15.0
 _SMALL = 0.72
+_NOTE = 0.92
 _MARGIN = 14.0
 _WIDE = {
     "W": 0.95,
@@ -68,6 +69,7 @@ class Shape:
     runs: tuple[Run, ...]
     note_x: str
     note_y: str
+    note_beside: bool
     note: tuple[Run, ...]
     direct: bool
 
@@ -104,9 +106,7 @@ class Drawing:
     curves: tuple[Curve, ...]
 
 
-def draw(
-    graph: Graph, name: str, says: str, *, down: bool = False, backward: bool = False, notes: bool = True
-) -> Drawing:
+def draw(graph: Graph, name: str, says: str, *, down: bool = False, backward: bool = False) -> Drawing:
     """The drawing of ``graph``.
 
     Args:
@@ -115,14 +115,18 @@ def draw(
         says: one sentence for whoever cannot see it.
         down: whether computation runs from top to bottom, else from side to side.
         backward: whether it runs against the direction of reading, as gradients do.
-        notes: whether names of values stand beside the nodes that hold them.
     """
     sizes = {node.name: _extent(node) for node in graph.nodes}
-    turned = {key: (high, wide) if down else (wide, high) for key, (wide, high) in sizes.items()}
+    beside = {node.name: _text_width(node.note) * _NOTE + 6.0 for node in graph.nodes if node.note and down}
+    outer = graph.lanes[0] if graph.lanes else ()
+    # A name takes room on one side, but on both where its node may not move out of the middle.
+    room = {name: width * (2 if name in outer else 1) for name, width in beside.items()}
+    turned = {key: (high, wide + room.get(key, 0.0)) if down else (wide, high) for key, (wide, high) in sizes.items()}
     placed = place(graph, turned, between=28.0 if down else 32.0, beside=16.0 if down else 26.0)
-    pen = _Pen(graph, placed, sizes, down, backward)
+    shifts = {name: -width / 2 for name, width in beside.items() if name not in outer}
+    pen = _Pen(placed, sizes, shifts, down, backward)
     direct = {name for edge in graph.edges if edge.direct for name in (edge.start, edge.end)}
-    shapes = tuple(pen.shape(node, direct=node.name in direct, notes=notes) for node in graph.nodes)
+    shapes = tuple(pen.shape(node, direct=node.name in direct) for node in graph.nodes)
     curves = [pen.curve(edge.start, edge.end, direct=edge.direct, minus=edge.minus) for edge in graph.edges]
     curves.sort(key=lambda curve: curve.direct)
     return Drawing(name, _number(pen.width), _number(pen.height), says, shapes, tuple(curves))
@@ -132,10 +136,15 @@ class _Pen:
     """Turns places into the numbers of an SVG."""
 
     def __init__(
-        self, graph: Graph, placed: Placement, sizes: dict[str, tuple[float, float]], down: bool, backward: bool
+        self,
+        placed: Placement,
+        sizes: Mapping[str, tuple[float, float]],
+        shifts: Mapping[str, float],
+        down: bool,
+        backward: bool,
     ) -> None:
-        self._placed, self._sizes, self._down, self._backward = placed, sizes, down, backward
-        self._kinds = {node.name: node.kind for node in graph.nodes}
+        self._placed, self._sizes, self._shifts = placed, sizes, shifts
+        self._down, self._backward = down, backward
         along, across = placed.length + 2 * _MARGIN, placed.breadth + 2 * _MARGIN + 12
         self.width, self.height = (across, along) if down else (along, across)
 
@@ -146,11 +155,16 @@ class _Pen:
         along, across = along + _MARGIN, across + _MARGIN + 6
         return (across, along) if self._down else (along, across)
 
-    def shape(self, node: Node, *, direct: bool, notes: bool) -> Shape:
-        x, y = self._at(self._placed.points[node.name])
+    def _middle(self, name: str) -> tuple[float, float]:
+        x, y = self._at(self._placed.points[name])
+        return x + self._shifts.get(name, 0.0), y
+
+    def shape(self, node: Node, *, direct: bool) -> Shape:
+        """The shape of a node."""
+        x, y = self._middle(node.name)
         wide, high = self._sizes[node.name]
         inside = _runs(node.latex)
-        note = _runs(node.note) if notes and node.note else ()
+        note = _runs(node.note, _NOTE) if node.note else ()
         return Shape(
             kind=node.kind.value,
             labels=" ".join(node.labels),
@@ -163,8 +177,9 @@ class _Pen:
             text_x=_number(x),
             text_y=_number(y + 5),
             runs=inside,
-            note_x=_number(x),
-            note_y=_number(y - high / 2 - 4),
+            note_x=_number(x + wide / 2 + 4 if self._down else x),
+            note_y=_number(y + 4 if self._down else y - high / 2 - 5),
+            note_beside=self._down,
             note=note,
             direct=direct,
         )
@@ -173,27 +188,34 @@ class _Pen:
         points = [self._port(start, leaving=True)]
         points += [self._at(point) for point in self._placed.ways[(start, end)]]
         points.append(self._port(end, leaving=False))
-        path = f"M {_number(points[0][0])} {_number(points[0][1])}"
-        for (x0, y0), (x1, y1) in itertools.pairwise(points):
-            path += self._bend(x0, y0, x1, y1)
-        (x0, y0), (x1, y1) = points[-2:]
+        (x0, _), (x1, y1) = points[-2:]
         away = 14.0
         at = (x1 + away * (x0 < x1) - away * (x0 > x1), y1 - away) if not self._down else (x1 - away, y1 - 8)
-        return Curve(path, direct, minus, _number(at[0]), _number(at[1]))
+        return Curve(self._path(points), direct, minus, _number(at[0]), _number(at[1]))
 
-    def _bend(self, x0: float, y0: float, x1: float, y1: float) -> str:
-        """A curve that leaves and arrives along the way of computation."""
+    def _path(self, points: Sequence[tuple[float, float]]) -> str:
+        """A smooth way through ``points`` that leaves and arrives along the way of computation."""
+        found = f"M {_number(points[0][0])} {_number(points[0][1])}"
+        slopes = [0.0, *(self._slope(one, other) for one, other in zip(points, points[2:], strict=False)), 0.0]
+        for start, end, first, last in zip(points, points[1:], slopes, slopes[1:], strict=False):
+            along = (end[1] - start[1] if self._down else end[0] - start[0]) * (0.5 if len(points) == 2 else 0.4)
+            one = self._moved(start, along, first * along)
+            other = self._moved(end, -along, -last * along)
+            found += " C " + " ".join(_number(each) for point in (one, other, end) for each in point)
+        return found
+
+    def _slope(self, one: tuple[float, float], other: tuple[float, float]) -> float:
+        along, across = other[0] - one[0], other[1] - one[1]
         if self._down:
-            middle = (y0 + y1) / 2
-            points = (x0, middle, x1, middle, x1, y1)
-        else:
-            middle = (x0 + x1) / 2
-            points = (middle, y0, middle, y1, x1, y1)
-        return " C " + " ".join(_number(each) for each in points)
+            along, across = across, along
+        return across / along if along else 0.0
+
+    def _moved(self, point: tuple[float, float], along: float, across: float) -> tuple[float, float]:
+        return (point[0] + across, point[1] + along) if self._down else (point[0] + along, point[1] + across)
 
     def _port(self, name: str, *, leaving: bool) -> tuple[float, float]:
         """Where an edge leaves a node, or arrives at it, short of its arrow's head."""
-        x, y = self._at(self._placed.points[name])
+        x, y = self._middle(name)
         wide, high = self._sizes[name]
         forward = leaving != self._backward
         if self._down:
@@ -204,10 +226,14 @@ class _Pen:
 
 
 def _extent(node: Node) -> tuple[float, float]:
-    wide = sum(_width(text) * (_SMALL if level else 1.0) for text, level, _ in runs(node.latex)) * _FONT
+    wide = _text_width(node.latex)
     if node.kind in _ROUND and wide < 20:
         return 26.0, 26.0
     return max(wide + 18.0, 34.0), 30.0
+
+
+def _text_width(latex: str) -> float:
+    return sum(_width(text) * (_SMALL if level else 1.0) for text, level, _ in runs(latex)) * _FONT
 
 
 def _width(text: str) -> float:
@@ -217,12 +243,12 @@ def _width(text: str) -> float:
     )
 
 
-def _runs(latex: str) -> tuple[Run, ...]:
+def _runs(latex: str, scale: float = 1.0) -> tuple[Run, ...]:
     found = []
     level = 0
     for text, now, slanted in runs(latex):
         shift = {-1: 4.0, 0: 0.0, 1: -5.0}
-        size = _FONT * (_SMALL if now else 1.0)
+        size = _FONT * scale * (_SMALL if now else 1.0)
         found.append(Run(escape(text, quote=False), _number(size), _number(shift[now] - shift[level]), slanted))
         level = now
     return tuple(found)

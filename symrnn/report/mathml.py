@@ -8,7 +8,7 @@ Leaves out: where a formula may be broken (`symrnn.derive.layout`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from html import escape
 from xml.etree import ElementTree
@@ -19,7 +19,11 @@ Element = ElementTree.Element
 
 _NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
 _STYLES = {"italic": "font-style: italic", "monospace": "font-family: var(--mono); font-size: 0.92em", "normal": ""}
-_ACCENTS = {"\u2015": "\u00af", "~": "\u02dc"}
+_ACCENTS = {"~": "\u02dc"}
+_BAR, _PARTIAL = "\u2015", "\u2202"
+_OVER = "\u0305"
+_MARKS = {"\u02dc": "\u0303", "^": "\u0302", "\u2190": "\u20d6"}
+_UPRIGHT = re.compile(r"\\mathrm\{([A-Za-z])\}")  # of one letter, which the conversion would slant
 _ROW_SPACE = re.compile(r"\\\\\[[0-9.]+ex\]")
 
 
@@ -32,7 +36,8 @@ def mathml(latex: str, *, display: bool = False, goes_on: bool = False) -> str:
         display: whether fractions and sums stand at full size.
         goes_on: whether it is a later piece of a formula: an operator at its beginning has an operand before it.
     """
-    root = ElementTree.fromstring(convert(_ROW_SPACE.sub(r"\\\\", latex), display="block" if display else "inline"))
+    known = _UPRIGHT.sub(r"\\text{\1}", _ROW_SPACE.sub(r"\\\\", latex))
+    root = ElementTree.fromstring(convert(known, display="block" if display else "inline"))
     _plain(root)
     _mend(root)
     if goes_on:
@@ -75,14 +80,33 @@ def _mend(element: Element) -> None:
     for index, child in enumerate(element):
         if child.tag == "mrow" and len(child) == 1 and not child.attrib:
             element[index] = child[0]
-    if element.tag == "mo" and (element.text or "").isalpha():
-        element.tag = "mi"  # an operator's name has no space before its parenthesis
+    if element.tag == "mo":
+        _mend_operator(element)
     if element.tag == "mover" and len(element) == 2 and element[1].tag == "mo":
-        mark = element[1]
+        _mend_accent(element)
+
+
+def _mend_operator(element: Element) -> None:
+    text = element.text or ""
+    if text.isalpha() or text == _PARTIAL:
+        element.tag = "mi"  # a name has no space before its parenthesis
+        if text == _PARTIAL:
+            element.set("mathvariant", "normal")
+    elif text == "/":
+        element.attrib |= {"lspace": "0.1em", "rspace": "0.1em"}
+
+
+def _mend_accent(element: Element) -> None:
+    """A tilde is an accent; a bar is a border, since few fonts have one that stretches."""
+    mark = element[1]
+    if mark.text == _BAR:
+        element.tag = "mrow"
+        element.remove(mark)
+        element.set("class", "bar")
+    else:
         mark.text = _ACCENTS.get(mark.text or "", mark.text)
+        mark.set("stretchy", "false")
         element.set("accent", "true")
-        mark.attrib.pop("accent", None)
-        mark.set("stretchy", "true" if mark.text == "\u00af" else "false")
 
 
 def _join_letters(element: Element) -> None:
@@ -107,7 +131,7 @@ def _join_letters(element: Element) -> None:
 def _go_on(root: Element) -> None:
     first = next((each for each in root.iter() if each.tag not in ("math", "mrow", "mstyle")), None)
     if first is not None and first.tag == "mo":
-        first.set("form", "infix")
+        first.attrib |= {"form": "infix", "lspace": "0", "rspace": "0.25em"}
 
 
 def _runs(element: Element, level: int) -> Iterator[tuple[str, int, bool]]:
@@ -119,12 +143,10 @@ def _runs(element: Element, level: int) -> Iterator[tuple[str, int, bool]]:
             for index, child in enumerate(children[1:]):
                 yield from _runs(child, -1 if below and index == 0 else 1)
         case "mover":
-            base = list(_runs(children[0], level))
-            mark = {"\u00af": "\u0305", "\u02dc": "\u0303", "^": "\u0302", "\u2190": "\u20d6"}.get(
-                children[1].text or ""
-            )
-            mark = mark or "\u0305"
-            yield from (("".join(letter + mark for letter in text), at, slanted) for text, at, slanted in base)
+            marks = [text for text, _, _ in _runs(children[1], level)]
+            yield from _marked(_runs(children[0], level), _MARKS.get("".join(marks), _OVER))
+        case "mrow" if element.get("class") == "bar":
+            yield from _marked((run for child in children for run in _runs(child, level)), _OVER)
         case "mfrac":
             yield from _runs(children[0], level)
             yield "/", level, False
@@ -137,11 +159,18 @@ def _runs(element: Element, level: int) -> Iterator[tuple[str, int, bool]]:
         case "mi" | "mn" | "mo" | "mtext":
             text = element.text or ""
             slanted = element.tag == "mi" and (len(text) == 1 or "italic" in element.get("style", ""))
+            if text == "," and level == 0:
+                text = "\u200a,\u2009"  # a slanted letter leans over
             if element.tag == "mo" and text in ("=", "+", "\u2212", "\u2299", "\u22c5", "/") and level == 0:
                 text = f"\u2009{text}\u2009"
             yield text, level, slanted
         case _:
             yield from (run for child in children for run in _runs(child, level))
+
+
+def _marked(found: Iterable[tuple[str, int, bool]], mark: str) -> Iterator[tuple[str, int, bool]]:
+    """Text with a mark over every letter."""
+    yield from (("".join(letter + mark for letter in text), level, slanted) for text, level, slanted in found)
 
 
 def _joined(found: Iterator[tuple[str, int, bool]]) -> Iterator[tuple[str, int, bool]]:

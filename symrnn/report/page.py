@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from symrnn.derive.graph import Graph
 from symrnn.derive.layout import Row, pieces
 from symrnn.derive.lecture import Block, Display, Prose, Section, Table
 from symrnn.derive.record import Derivation
@@ -67,11 +68,20 @@ class Chapter:
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing for wide pages and for narrow ones, with what stands below it."""
+    """A drawing for wide pages and for narrow ones, with what stands below it.
+
+    Attributes:
+        key: ``forward`` or ``backward``.
+        across: from side to side.
+        down: from top to bottom.
+        upright: whether wide pages show the latter too, because the former would be too small to read.
+        caption: HTML.
+    """
 
     key: str
     across: Drawing
     down: Drawing
+    upright: bool
     caption: str
 
 
@@ -111,31 +121,30 @@ def page(derivation: Derivation, program: Program, files: Mapping[str, str], sec
     return Page(cell.name, escape(cell.title or cell.name), escape(cell.reference), chapters, listings, _source(cell))
 
 
-def forward_figure(derivation: Derivation, *, prefix: str = "") -> Figure:
-    """The graph of the step."""
-    graph, cell = derivation.graph(), derivation.cell
-    says = f"The computation graph of one step of {cell.name}."
-    marked = " The path without a matrix is marked." if graph.lanes else ""
-    caption = f"One step, drawn from its equations.{marked}"
-    return Figure(
-        key="forward",
-        across=draw(graph, f"{prefix}forward-across", says + marked),
-        down=draw(graph, f"{prefix}forward-down", says + marked, down=True),
-        caption=caption,
-    )
+WIDE = 820
+"""Units of a drawing that a column of a wide page shows large enough to read."""
 
 
-def backward_figure(derivation: Derivation) -> Figure:
+def forward_figure(derivation: Derivation, prefix: str = "") -> Figure:
+    """The graph of the step; ``prefix`` sets its names apart on a page with several."""
+    says = f"The computation graph of one step of {derivation.cell.name}."
+    caption = "One step, drawn from its equations."
+    return _figure(derivation.graph(), "forward", prefix, says, caption)
+
+
+def backward_figure(derivation: Derivation, prefix: str = "") -> Figure:
     """The graph of the adjoint of the step."""
-    graph, cell = derivation.adjoint_graph(), derivation.cell
-    says = f"The computation graph of the adjoint of one step of {cell.name}: gradients flow from right to left."
-    marked = " The path without a matrix is marked." if graph.lanes else ""
-    return Figure(
-        key="backward",
-        across=draw(graph, "backward-across", says + marked, backward=True),
-        down=draw(graph, "backward-down", says + marked, down=True, backward=True),
-        caption=f"The same step backwards, drawn from the derived adjoint.{marked}",
-    )
+    says = f"The computation graph of the adjoint of one step of {derivation.cell.name}."
+    caption = "The same step backwards, drawn from the derived adjoint: gradients enter where the step ends."
+    return _figure(derivation.adjoint_graph(), "backward", prefix, says, caption)
+
+
+def _figure(graph: Graph, key: str, prefix: str, says: str, caption: str) -> Figure:
+    backward = key == "backward"
+    marked = " The way that no matrix crosses is marked." if graph.lanes else ""
+    across = draw(graph, f"{prefix}{key}-across", says + marked, backward=backward)
+    down = draw(graph, f"{prefix}{key}-down", says + marked, down=True)
+    return Figure(key, across, down, float(across.width) > WIDE, caption + marked)
 
 
 def _chapter(section: Section, figures: Mapping[str, Figure]) -> Chapter:
@@ -163,7 +172,9 @@ def formula(row: Row) -> Formula:
 
 
 def _summand(index: int, parts: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(mathml(part, display=True, goes_on=index + at > 0) for at, part in enumerate(parts))
+    return tuple(
+        mathml(part.removeprefix(r"\, "), display=True, goes_on=index + at > 0) for at, part in enumerate(parts)
+    )
 
 
 def _source(cell: Cell) -> str:

@@ -15,6 +15,8 @@ from symrnn.derive.graph import Graph, Kind
 
 SWEEPS = 24
 _LANE_WEIGHT = 1e4
+_LANE_GAP = 12.0
+"""Room between the outer lane and what stands beside it."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,7 @@ def _across(
         for name in row:
             places[name] = at
             at += sizes[name][1] + beside
+    outer = lanes[0] if lanes else ()
     lane_of = {name: index for index, lane in enumerate(lanes) for name in reversed(lane)}
     for sweep in range(SWEEPS):
         level = [sum(places[name] for name in lane) / len(lane) for lane in lanes]
@@ -183,7 +186,9 @@ def _across(
                 wanted.append(_mean(around, places[name]) if lane is None else level[lane])
                 weights.append(1.0 if lane is None else _LANE_WEIGHT)
             gaps = [
-                (sizes[one][1] + sizes[other][1]) / 2 + (beside if _is_node(one) and _is_node(other) else beside / 2)
+                (sizes[one][1] + sizes[other][1]) / 2
+                + (beside if _is_node(one) and _is_node(other) else beside / 2)
+                + (_LANE_GAP if one in outer else 0.0)
                 for one, other in itertools.pairwise(row)
             ]
             places |= dict(zip(row, _apart(wanted, weights, gaps), strict=True))
