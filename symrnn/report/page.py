@@ -109,16 +109,22 @@ class Page:
 def page(derivation: Derivation, program: Program, files: Mapping[str, str], sections: Sequence[Section]) -> Page:
     """The page of a cell; ``files`` are its generated texts by name, ``sections`` its lecture."""
     cell = derivation.cell
-    known = {equation.label for equation in (*cell.equations, *cell.normal.equations, *derivation.adjoint.equations)}
-    fused = [function.fused for function in (program.forward, program.backward) if function and function.fused]
-    left_out = [stage.name for each in fused for stage in (*each.before, *each.loop)]
-    listings = (
-        numpy_listing(f"{cell.name}_numpy.py", files[f"{cell.name}_numpy.py"], known),
-        c_listing(f"{cell.name}.c", files[f"{cell.name}.c"], known, left_out),
-    )
+    listings = listings_of(derivation, program, files)
     figures = {"step": forward_figure(derivation), "adjoint": backward_figure(derivation)}
     chapters = tuple(_chapter(section, figures) for section in sections)
     return Page(cell.name, escape(cell.title or cell.name), escape(cell.reference), chapters, listings, _source(cell))
+
+
+def listings_of(derivation: Derivation, program: Program, files: Mapping[str, str]) -> tuple[Listing, ...]:
+    """The code of a cell, each line with the numbers of the equations that it came from."""
+    cell = derivation.cell
+    known = {equation.label for equation in (*cell.equations, *cell.normal.equations, *derivation.adjoint.equations)}
+    fused = [function.fused for function in (program.forward, program.backward) if function and function.fused]
+    left_out = [stage.name for each in fused for stage in (*each.before, *each.loop)]
+    return (
+        numpy_listing(f"{cell.name}_numpy.py", files[f"{cell.name}_numpy.py"], known),
+        c_listing(f"{cell.name}.c", files[f"{cell.name}.c"], known, left_out),
+    )
 
 
 WIDE = 820
