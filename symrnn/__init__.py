@@ -28,12 +28,14 @@ if TYPE_CHECKING:
     from symrnn.language.cell import Cell
     from symrnn.language.cellfile import cells, load
     from symrnn.pipeline import build, generate, program, render
+    from symrnn.report.picture import Picture, picture
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Cell",
     "Derivation",
+    "Picture",
     "__version__",
     "build",
     "cells",
@@ -42,6 +44,7 @@ __all__ = [
     "errors",
     "generate",
     "load",
+    "picture",
     "program",
     "render",
 ]
@@ -49,12 +52,14 @@ __all__ = [
 _HOMES = {
     "Cell": "symrnn.language.cell",
     "Derivation": "symrnn.derive.record",
+    "Picture": "symrnn.report.picture",
     "build": "symrnn.pipeline",
     "cells": "symrnn.language.cellfile",
     "check": "symrnn.check.run",
     "derive": "symrnn.derive.record",
     "generate": "symrnn.pipeline",
     "load": "symrnn.language.cellfile",
+    "picture": "symrnn.report.picture",
     "program": "symrnn.pipeline",
     "render": "symrnn.pipeline",
     "run_command": "symrnn.cli.commands",  # for the command line alone, whose help answers before this is loaded

@@ -19,6 +19,7 @@ from symrnn.derive.notation import ARRIVES
 from symrnn.derive.sections import adjoint_rows, equations_rows, named_parts, parts_rows, slope_rows, tape_rows
 from symrnn.language.cell import Cell
 from symrnn.language.latex import Notation, number_latex, size_latex, spell
+from symrnn.language.mathml import prose, rows_html
 from symrnn.language.system import Role, System, Variable
 from symrnn.language.tree import Call, Reduce, walk
 
@@ -113,6 +114,21 @@ def lecture(material: Material) -> tuple[Section, ...]:
         title = "Appendix: the Jacobians by the parameters"
         sections.append(Section("parameters", title, tuple(_parameters(material)), appendix=True))
     return tuple(sections)
+
+
+def section_html(section: Section) -> str:
+    """A section for a notebook: its prose and formulas as HTML and MathML."""
+    parts = [f"<h4>{prose(section.title)}</h4>"]
+    for block in section.blocks:
+        match block:
+            case Prose(text):
+                parts.append(f"<p>{prose(text)}</p>")
+            case Display(rows):
+                parts.append(rows_html((row.left, row.right, row.tag or row.origin, row.relation) for row in rows))
+            case Table(head, rows):
+                lines = "".join(f"<tr>{''.join(f'<td>{prose(cell)}</td>' for cell in row)}</tr>" for row in rows)
+                parts.append(f"<table><tr>{''.join(f'<th>{prose(name)}</th>' for name in head)}</tr>{lines}</table>")
+    return "".join(parts)
 
 
 def _forward(material: Material) -> Iterator[Block]:

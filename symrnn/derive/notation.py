@@ -10,12 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from symrnn.language.cell import Cell
-from symrnn.language.latex import Notation, raised, spell
+from symrnn.language.latex import BEFORE, NOW, Notation, raised, spell, step_name, timeless
 from symrnn.language.system import Role, System, Variable
-from symrnn.language.tree import PRIME, Expression, is_next, names, walk
-
-NOW, BEFORE = "t", "t-1"
-"""The index of the step, and of the step before it."""
+from symrnn.language.tree import PRIME, Expression, walk
 
 ARROW = r"\overset{\scriptscriptstyle\leftarrow}"
 """The mark of what a step hands back to the step before it."""
@@ -33,7 +30,7 @@ def notation_of(cell: Cell, adjoint: System, now: str = NOW, before: str = BEFOR
     texts = {name: spell(name) for name in cell.constants}
     fixed = timeless(cell.normal)
     for variable in (*cell.variables, *cell.normal.variables):
-        texts[variable.name] = _step_name(variable, fixed, now, before)
+        texts[variable.name] = step_name(variable, fixed, now, before)
     shapes = {v.name: v.shape for v in (*cell.variables, *cell.normal.variables, *adjoint.variables)}
     step = Notation(texts, shapes, parts)
     totals = [variable.of for variable in adjoint.variables if variable.name in adjoint.definition]
@@ -53,22 +50,6 @@ def written_out(cell: Cell) -> dict[str, Expression]:
         if sum(1 for _ in walk(whole)) <= SHORT:
             parts[equation.target] = whole
     return parts
-
-
-def timeless(system: System) -> frozenset[str]:
-    """The names that depend on parameters alone: they have no index of a step."""
-    fixed = {variable.name for variable in system.of_role(Role.PARAMETER)}
-    for equation in system.equations:
-        read = names(equation.expression)
-        if read and not is_next(equation.target) and fixed.issuperset(read):
-            fixed.add(equation.target)
-    return frozenset(fixed)
-
-
-def _step_name(variable: Variable, fixed: frozenset[str], now: str, before: str) -> str:
-    if variable.name in fixed:
-        return spell(variable.name)
-    return spell(variable.name.removesuffix(PRIME), before if variable.role is Role.STATE else now)
 
 
 def _adjoint_name(

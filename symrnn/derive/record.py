@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 
 from symrnn.derive.adjoint import adjoint
 from symrnn.derive.bptt import Recurrences, recurrences
@@ -15,8 +16,8 @@ from symrnn.derive.document import document
 from symrnn.derive.graph import Graph, graph
 from symrnn.derive.jacobian import BlockJacobian, Jacobian, Slopes, jacobian, slopes_of
 from symrnn.derive.layout import align
-from symrnn.derive.lecture import Material, Section, lecture
-from symrnn.derive.notation import notation_of, timeless
+from symrnn.derive.lecture import Material, Section, lecture, section_html
+from symrnn.derive.notation import notation_of
 from symrnn.derive.sections import (
     adjoint_rows,
     adjoint_text,
@@ -31,7 +32,7 @@ from symrnn.derive.tangent import tangent
 from symrnn.errors import DerivationError
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import CellLike, load
-from symrnn.language.latex import Notation
+from symrnn.language.latex import Notation, timeless
 from symrnn.language.source import nearest
 from symrnn.language.system import Role, System
 from symrnn.language.tree import PRIME, is_next
@@ -182,6 +183,11 @@ class Derivation:
 
     def _repr_latex_(self) -> str:
         return "\n".join(self.latex(part) for part in DERIVED)
+
+    def _repr_html_(self) -> str:
+        """The lecture without its appendix."""
+        parts = [section_html(section) for section in self.lecture() if not section.appendix]
+        return f"<h3>{escape(self.cell.title or self.cell.name)}</h3>{''.join(parts)}"
 
     def _others(self) -> tuple[Jacobian, ...]:
         """The Jacobians by inputs and parameters."""

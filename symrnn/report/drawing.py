@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 
 from symrnn.derive.graph import Graph, Kind, Node
-from symrnn.report.mathml import runs
+from symrnn.language.mathml import runs
 from symrnn.report.placement import Placement, place
 
 _FONT = 15.0
@@ -31,6 +31,8 @@ _WIDE = {
     "\u2009": 0.2,
 }
 _USUAL = 0.56
+_READABLE = 0.66
+"""How much a drawing may be shrunk."""
 _ROUND = (Kind.PRODUCT, Kind.SUM)
 _CORNERS = {
     Kind.SOURCE: 15.0,
@@ -93,6 +95,7 @@ class Drawing:
         name: unique on its page.
         width: in units of the drawing, about pixels.
         height: the same.
+        least: pixels of width below which its text could not be read.
         says: one sentence for whoever cannot see it.
         shapes: nodes.
         curves: edges, those of direct paths last, on top.
@@ -101,6 +104,7 @@ class Drawing:
     name: str
     width: str
     height: str
+    least: str
     says: str
     shapes: tuple[Shape, ...]
     curves: tuple[Curve, ...]
@@ -129,7 +133,8 @@ def draw(graph: Graph, name: str, says: str, *, down: bool = False, backward: bo
     shapes = tuple(pen.shape(node, direct=node.name in direct) for node in graph.nodes)
     curves = [pen.curve(edge.start, edge.end, direct=edge.direct, minus=edge.minus) for edge in graph.edges]
     curves.sort(key=lambda curve: curve.direct)
-    return Drawing(name, _number(pen.width), _number(pen.height), says, shapes, tuple(curves))
+    least = _number(round(pen.width * _READABLE))
+    return Drawing(name, _number(pen.width), _number(pen.height), least, says, shapes, tuple(curves))
 
 
 class _Pen:

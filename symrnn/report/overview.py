@@ -13,8 +13,8 @@ from symrnn.derive.factors import to_latex
 from symrnn.derive.record import Derivation
 from symrnn.derive.sections import equations_rows
 from symrnn.language.latex import spell
+from symrnn.language.mathml import mathml
 from symrnn.plan.cost import Count
-from symrnn.report.mathml import mathml
 from symrnn.report.page import Figure, Formula, formula, forward_figure
 
 

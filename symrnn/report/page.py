@@ -15,10 +15,10 @@ from symrnn.derive.layout import Row, pieces
 from symrnn.derive.lecture import Block, Display, Prose, Section, Table
 from symrnn.derive.record import Derivation
 from symrnn.language.cell import Cell
+from symrnn.language.mathml import mathml, prose
 from symrnn.plan.program import Program
 from symrnn.report.code import Listing, c_listing, numpy_listing
 from symrnn.report.drawing import Drawing, draw
-from symrnn.report.mathml import mathml, prose
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 
 from symrnn.derive.lecture import Display, Prose, Table
 from symrnn.derive.record import Derivation
-from symrnn.report.mathml import mathml, prose, runs
+from symrnn.language.mathml import mathml, prose, runs
 
 KNOWN = {
     "math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "mstyle", "msub", "msup", "msubsup", "mover", "munder",
@@ -40,7 +40,10 @@ def test_every_formula_of_a_lecture_is_core_mathml(derivation: Derivation) -> No
 @pytest.mark.parametrize(
     ("latex", "expected"),
     [
-        (r"\overline{c}_t", '<mrow class="bar"><mi>c</mi></mrow>'),
+        (
+            r"\overline{c}_t",
+            '<mrow class="bar" style="border-top: 0.055em solid; padding-top: 0.1em"><mi>c</mi></mrow>',
+        ),
         (r"\tilde{h}_t", '<mo stretchy="false">\u02dc</mo>'),
         (r"\mathrm{in}", "<mi>in</mi>"),
         (r"\mathrm{H}", "<mtext>H</mtext>"),

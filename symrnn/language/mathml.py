@@ -1,8 +1,8 @@
 r"""Formulas for pages: LaTeX as MathML, which browsers set themselves.
 
-Reads LaTeX that `symrnn.language.latex` and `symrnn.derive` wrote; returns elements for HTML. The conversion is
+Reads LaTeX that `symrnn.language.latex` and later stages wrote; returns elements for HTML. The conversion is
 latex2mathml's; what browsers leave out of MathML (slanted and typewriter letters, bars that stretch) is mended here.
-Leaves out: where a formula may be broken (`symrnn.derive.layout`).
+Leaves out: where a formula may be broken, and pages.
 """
 
 from __future__ import annotations
@@ -56,6 +56,16 @@ def prose(latex: str) -> str:
     return "".join(mathml(part) if index % 2 else _text(part) for index, part in enumerate(parts))
 
 
+def rows_html(rows: Iterable[tuple[str, str, str, str]]) -> str:
+    """Formulas below each other, for a notebook: left side, right side, number and the sign between, of each."""
+    lines = [
+        f'<tr><td style="text-align: right">{mathml(left)}</td><td style="text-align: left">{mathml(relation)} '
+        f'{mathml(right)}</td><td style="text-align: right">{f"({escape(tag)})" if tag else ""}</td></tr>'
+        for left, right, tag, relation in rows
+    ]
+    return f"<table>{''.join(lines)}</table>"
+
+
 def runs(latex: str) -> tuple[tuple[str, int, bool], ...]:
     """A short formula in runs of text for a drawing: (text, -1 below, 0 or +1 above the line, whether slanted)."""
     root = ElementTree.fromstring(mathml(latex))
@@ -102,7 +112,7 @@ def _mend_accent(element: Element) -> None:
     if mark.text == _BAR:
         element.tag = "mrow"
         element.remove(mark)
-        element.set("class", "bar")
+        element.attrib |= {"class": "bar", "style": "border-top: 0.055em solid; padding-top: 0.1em"}
     else:
         mark.text = _ACCENTS.get(mark.text or "", mark.text)
         mark.set("stretchy", "false")
