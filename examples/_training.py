@@ -1,4 +1,4 @@
-"""What the examples share: Adam, clipping by global norm, a progress line, arguments, a plot of the loss.
+"""What the examples share: Adam, clipped gradients, a progress line, arguments, a plot of the loss.
 
 Reads parameters and gradients as mappings from names to arrays of one floating type; returns nothing but the same
 arrays, changed in place. Leaves out: everything recurrent (that is generated) and every loss (each example has its own).
@@ -20,7 +20,7 @@ from typing import Any, TextIO
 import numpy as np
 
 import symrnn
-from symrnn.errors import SymrnnError
+from symrnn.errors import FlowError, SymrnnError
 from symrnn.language.system import HIDDEN, INPUT
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -28,28 +28,16 @@ Array = np.ndarray[Any, np.dtype[Any]]
 PLOT_FORMATS = (".pdf", ".png", ".svg")
 
 
-def clip_by_global_norm(gradients: Mapping[str, Array], limit: float) -> float:
-    """Scale all gradients together, in place, so that their common Euclidean norm is at most ``limit``.
-
-    This is the remedy for exploding gradients: the step keeps its direction and loses its length.
-
-    Args:
-        gradients: arrays of any shapes.
-        limit: the largest norm allowed, above zero.
-
-    Returns:
-        The norm before clipping.
+def clipped(gradients: Mapping[str, Array], limit: float) -> dict[str, Array]:
+    """The gradients, scaled together so that their common Euclidean norm is at most ``limit``.
 
     Raises:
         ExampleError: the norm is not a finite number, so no scale can help.
     """
-    norm = math.sqrt(sum(float(np.vdot(gradient, gradient)) for gradient in gradients.values()))
-    if not math.isfinite(norm):
-        raise ExampleError(f"the gradient's norm is {norm}: training has diverged; try a lower --rate")
-    if norm > limit:
-        for gradient in gradients.values():
-            gradient *= limit / norm
-    return norm
+    try:
+        return symrnn.clip_by_global_norm(gradients, limit)[0]
+    except FlowError as error:
+        raise ExampleError(f"{error}; try a lower --rate") from error
 
 
 class ExampleError(Exception):

@@ -33,7 +33,7 @@ from _training import (
     Progress,
     above_zero,
     add_layer_arguments,
-    clip_by_global_norm,
+    clipped,
     draw,
     own_sizes,
     positive,
@@ -141,7 +141,7 @@ def train(name: str, arguments: argparse.Namespace) -> Result:
     for iteration in range(1, arguments.iterations + 1):
         x, sums = sequences(rng, arguments.steps, arguments.batch)
         _, gradients = loss_and_gradients(kernels, layer, weight, bias, x, sums)
-        clip_by_global_norm(gradients, arguments.clip)
+        gradients = clipped(gradients, arguments.clip)
         adam.update(gradients)
         if iteration % TEST_EVERY == 0 or iteration == arguments.iterations:
             prediction = kernels.infer(layer, test_x)[0][-1] @ weight + bias

@@ -37,7 +37,7 @@ from _training import (
     Progress,
     above_zero,
     add_layer_arguments,
-    clip_by_global_norm,
+    clipped,
     draw,
     positive,
     run,
@@ -273,7 +273,7 @@ def train(model: Model, text: Text, arguments: argparse.Namespace) -> tuple[list
         state = None
         for inputs, targets in chunks(columns, arguments.steps_per_sequence):
             loss, gradients, state = loss_and_gradients(model, inputs, targets, state)
-            clip_by_global_norm(gradients, arguments.clip)
+            gradients = clipped(gradients, arguments.clip)
             adam.update(gradients)
             losses.append(loss)
             seconds.append(time.monotonic() - began)

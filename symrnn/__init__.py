@@ -9,6 +9,7 @@ do (`symrnn.pipeline` is their map).
     files = symrnn.generate(cell, out="generated")
     kernels = symrnn.build(cell, backend="c")   # or "numpy"
     report = symrnn.check([cell])               # the oracles
+    flow = symrnn.flow(cell, params, x)         # how a gradient fares on its way back through time
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from symrnn.check.run import check
     from symrnn.cli.commands import run_command as run_command
     from symrnn.derive.record import Derivation, derive
+    from symrnn.flow.clip import clip_by_global_norm, clip_by_value
+    from symrnn.flow.record import Flow, flow
     from symrnn.language.cell import Cell
     from symrnn.language.cellfile import cells, load
     from symrnn.pipeline import build, generate, program, render
@@ -35,13 +38,17 @@ __version__ = "0.1.0"
 __all__ = [
     "Cell",
     "Derivation",
+    "Flow",
     "Picture",
     "__version__",
     "build",
     "cells",
     "check",
+    "clip_by_global_norm",
+    "clip_by_value",
     "derive",
     "errors",
+    "flow",
     "generate",
     "load",
     "picture",
@@ -52,11 +59,15 @@ __all__ = [
 _HOMES = {
     "Cell": "symrnn.language.cell",
     "Derivation": "symrnn.derive.record",
+    "Flow": "symrnn.flow.record",
     "Picture": "symrnn.report.picture",
     "build": "symrnn.pipeline",
     "cells": "symrnn.language.cellfile",
     "check": "symrnn.check.run",
+    "clip_by_global_norm": "symrnn.flow.clip",
+    "clip_by_value": "symrnn.flow.clip",
     "derive": "symrnn.derive.record",
+    "flow": "symrnn.flow.record",
     "generate": "symrnn.pipeline",
     "load": "symrnn.language.cellfile",
     "picture": "symrnn.report.picture",

@@ -48,3 +48,11 @@ class BuildError(SymrnnError):
 
 class CheckError(SymrnnError):
     """An oracle cannot be run as it was asked for."""
+
+
+class FlowError(SymrnnError):
+    """Gradient flow was asked for at a point that the cell does not have."""
+
+
+class MissingPackageError(SymrnnError):
+    """A package that is not installed is needed for what was asked; the message names the extra that installs it."""

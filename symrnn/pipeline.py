@@ -5,6 +5,7 @@
     plan       `Derivation`        → `Program`      phases, fused stages, tape, storage            (`plan`)
     emit       `Program`           → texts          NumPy module, C source and header, document    (`render`)
     build      texts               → module         compiled where they are C, and imported        (`build`)
+    flow       `Derivation`, point → `Flow`         what becomes of gradients through time (`symrnn.flow.record`)
     check      modules             → `Report`       the oracles (`symrnn.check.run`)
 
 Each function below reads one stage's value and returns the next one's. Leaves out: everything that a stage does.

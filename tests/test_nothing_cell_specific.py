@@ -1,7 +1,7 @@
 """No template, printer or planner knows a cell: none of their names stands in the code, comments included.
 
-Docstrings, help texts and errors may show examples of use. What is looked for comes from the cell files, bundled ones
-and those of the tests.
+Docstrings, help texts and errors may show examples of use, and options may be called as people know them. What is looked
+for comes from the cell files, bundled ones and those of the tests.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ WORDS = ("lstm", "gru", "gate", "forget")
 """Whose names are cells, and what a person would say of their equations."""
 HELP = ("help", "description", "epilog")
 """Arguments of argparse that a person reads."""
+OPTION = re.compile(r"--[a-z-]+")
 LONG = 3
 """Letters from which a name is more than a letter of mathematics."""
 ORDINARY = {"back", "eps", "scale"}
@@ -48,8 +49,10 @@ def names_of_cells() -> set[str]:
 
 
 def exempt(tree: ast.AST) -> Iterator[range]:
-    """The lines of docstrings, help texts and errors."""
+    """The lines of docstrings, help texts and errors, and of options, which are words that a person types."""
     for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and OPTION.fullmatch(node.value):
+            yield range(node.lineno, node.lineno + 1)
         documents = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         helps = isinstance(node, ast.keyword) and node.arg in HELP
         if (documents or helps or isinstance(node, ast.Raise)) and isinstance(node, ast.Expr | ast.keyword | ast.Raise):
@@ -107,10 +110,12 @@ def f():
     """An lstm, W_xi."""
     add(help="lstm", epilog="""examples:
   lstm""")
+    add("--forget-bias", dest="biases")
     raise ValueError("write lstm"
                      "or W_xi")
 NAME = 1
 """What lstm is."""
 '''
     assert occurrences("a.py", text, {"lstm", "W_xi"}) == []
+    assert occurrences("a.py", text, set(WORDS)) == []
     assert occurrences("a.py", text.replace("NAME", "W_xi"), {"lstm", "W_xi"}) == ["a.py:9: W_xi = 1"]

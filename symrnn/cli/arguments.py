@@ -7,12 +7,14 @@ Reads them; returns them parsed. Imports nothing that takes a while. Leaves out:
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from typing import TypeAlias
+import math
+from collections.abc import Callable, Sequence
+from typing import TypeAlias, TypeVar
 
 import symrnn
 from symrnn.parts import ALL, PARTS, PLAN
 
+Value = TypeVar("Value", int, float)
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
@@ -32,7 +34,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {symrnn.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_add_list, _add_show, _add_generate, _add_report, _add_check):
+    for add in (_add_list, _add_show, _add_generate, _add_report, _add_check, _add_flow):
         add(commands)
     arguments = parser.parse_args(argv)
     if arguments.command == "show":
@@ -141,6 +143,111 @@ def _add_check(commands: Commands) -> None:
     _add_backend(parser)
     _add_dtype(parser, "precisions to report")
     _add_json(parser)
+
+
+def _add_flow(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "flow",
+        help="how gradients vanish, explode or hold",
+        description="Run cells on random inputs and follow a gradient back through time, by the derived Jacobians: its\n"
+        "length, the worst case, Lyapunov exponents, and which path carries it.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="""examples:
+  symrnn flow rnn lstm gru --recurrent-scale 0.5,1.0,1.5 --forget-bias 0,1,3 --plot flow.svg
+  symrnn flow my_cell.toml --steps 1000 --hidden 256 --batch 1
+  symrnn flow rnn --recurrent-scale 1.5 --clip-norm 1 --clip-value 0.01
+  symrnn flow lstm --steps 50 --hidden 16 --spectra --json > flow.json""",
+    )
+    _add_cells(parser)
+    for name, default, what in (
+        ("--steps", 100, "steps of the run"),
+        ("--hidden", 64, "units of a state"),
+        ("--input", 16, "units of the input"),
+        ("--batch", 2, "rows"),
+    ):
+        parser.add_argument(name, type=_positive, default=default, help=f"{what} (default: %(default)s)")
+    parser.add_argument(
+        "--size",
+        type=_size,
+        action="append",
+        default=[],
+        metavar="NAME=N",
+        help="a size of the cell's own (default: hidden)",
+    )
+    parser.add_argument(
+        "--recurrent-scale",
+        dest="scales",
+        type=_numbers,
+        default=(),
+        metavar="G,G",
+        help="make every recurrent matrix G times a random orthogonal one: all its singular values, and the moduli of "
+        "all its eigenvalues, are G (default: as the cell starts)",
+    )
+    parser.add_argument(
+        "--forget-bias",
+        dest="biases",
+        type=_numbers,
+        default=(),
+        metavar="B,B",
+        help="fill with B the biases of what a state is multiplied by on its way to its own next value, such as the "
+        "forget gate's, with the sign that holds more; cells without such a bias ignore it (default: as the cell starts)",
+    )
+    parser.add_argument(
+        "--input-scale",
+        dest="drive",
+        type=_not_negative,
+        default=0.2,
+        metavar="S",
+        help="standard deviation of the inputs, which are normal (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=_not_negative_whole, default=0, help="of all that is drawn (default: %(default)s)"
+    )
+    parser.add_argument("--spectra", action="store_true", help="compute every singular value, for --json")
+    parser.add_argument("--clip-norm", type=_above_zero, metavar="L", help="show what clipping by global norm does")
+    parser.add_argument("--clip-value", type=_above_zero, metavar="L", help="show what clipping by value does")
+    parser.add_argument("--plot", metavar="FILE", help="write a figure: .svg, .png or .pdf (needs matplotlib)")
+    _add_json(parser)
+
+
+def _positive(text: str) -> int:
+    return _checked(text, int, lambda value: value > 0, "a whole number above zero")
+
+
+def _not_negative_whole(text: str) -> int:
+    return _checked(text, int, lambda value: value >= 0, "a whole number, 0 or above")
+
+
+def _above_zero(text: str) -> float:
+    return _checked(text, float, lambda value: 0 < value < math.inf, "a number above zero")
+
+
+def _not_negative(text: str) -> float:
+    return _checked(text, float, lambda value: 0 <= value < math.inf, "a number, 0 or above")
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    """Numbers between commas, each once."""
+    found = [_checked(part, float, math.isfinite, "numbers, with commas between them") for part in text.split(",")]
+    return tuple(dict.fromkeys(found))
+
+
+def _size(text: str) -> tuple[str, int]:
+    name, equals, number = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"expected NAME=N, as in projection=8; found {text!r}")
+    return name, _positive(number)
+
+
+def _checked(text: str, kind: Callable[[str], Value], holds: Callable[[Value], bool], expected: str) -> Value:
+    """``text`` as a number that is as expected."""
+    try:
+        value = kind(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected {expected}; found {text!r}") from None
+    if not holds(value):
+        raise argparse.ArgumentTypeError(f"expected {expected}; found {text!r}")
+    return value
 
 
 def _directory(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What the commands do: list, show and check; `generate` and `report` have modules of their own.
+"""What the commands do: list, show and check; the others have modules of their own.
 
 Reads parsed arguments; returns an exit code and the text to print. On a terminal, long work says on standard error what
 it is at. Leaves out: arguments, printing and errors (`symrnn.cli`).
@@ -12,6 +12,7 @@ from dataclasses import replace
 from symrnn.build.toolchain import find_compiler
 from symrnn.check.report import DTYPES
 from symrnn.check.run import check
+from symrnn.cli.flow import flow
 from symrnn.cli.generate import generate
 from symrnn.cli.report import report
 from symrnn.cli.shared import DIFFERS, DONE, Outcome, chosen_backends, chosen_cells, chosen_dtypes, progress, to_json
@@ -32,7 +33,14 @@ def run_command(arguments: Namespace) -> Outcome:
     Raises:
         SymrnnError: a cell, directory or compiler is not as it must be.
     """
-    commands = {"list": _list, "show": _show, "generate": generate, "report": report, "check": _check}
+    commands = {
+        "list": _list,
+        "show": _show,
+        "generate": generate,
+        "report": report,
+        "check": _check,
+        "flow": flow,
+    }
     return commands[arguments.command](arguments)
 
 

@@ -1,7 +1,8 @@
 """Expressions and equations on arrays: in floating point, or over any scalars that an `Arithmetic` brings.
 
 Reads trees and values by name; returns values. One walk serves NumPy arrays of floats, SymPy expressions and numbers
-of many digits alike, since arrays of objects add and multiply like any other. Leaves out: batches, time and speed.
+of many digits alike, since arrays of objects add and multiply like any other. A vector's units are its last axis: axes
+before it, of rows or of steps, are carried along. Leaves out: the order of steps, and speed.
 """
 
 from __future__ import annotations
@@ -61,11 +62,11 @@ def floats() -> Arithmetic:
 
 
 def evaluate(node: Expression, values: Values, sizes: Mapping[str, int], arithmetic: Arithmetic) -> Array:
-    """The value of ``node``: ``(size,)``, ``(1,)`` where it broadcasts, or a matrix.
+    """The value of ``node``: ``(…, size)``, ``(…, 1)`` where it broadcasts, or a matrix.
 
     Args:
-        node: any expression.
-        values: vectors ``(size,)`` and matrices ``(rows, columns)`` by name.
+        node: any expression; an outer product is of two vectors without further axes.
+        values: vectors ``(…, size)`` and matrices ``(rows, columns)`` by name.
         sizes: the number behind each size name.
         arithmetic: the scalars that the values are made of.
     """
@@ -89,11 +90,11 @@ def evaluate(node: Expression, values: Values, sizes: Mapping[str, int], arithme
         case Call(function, arguments):
             return arithmetic.functions[function](*(value(argument) for argument in arguments))
         case MatVec(matrix, transposed, operand):
-            return (values[matrix].T if transposed else values[matrix]) @ value(operand)
+            return value(operand) @ (values[matrix] if transposed else values[matrix].T)
         case Reduce(kind, operand):
             vector = value(operand)
-            total: Array = vector.sum(keepdims=True)
-            mean: Array = total / arithmetic.number(Fraction(len(vector)))
+            total: Array = vector.sum(axis=-1, keepdims=True)
+            mean: Array = total / arithmetic.number(Fraction(vector.shape[-1]))
             return mean if kind == "mean" else total
         case Outer(left, right):
             return np.outer(values[left.name], values[right.name])
@@ -119,7 +120,7 @@ def run(
     for equation in equations:
         value = evaluate(equation.expression, values, sizes, arithmetic)
         shape = tuple(sizes[size] for size in variables[equation.target].shape)
-        values[equation.target] = np.broadcast_to(value, shape)
+        values[equation.target] = np.broadcast_to(value, np.broadcast_shapes(value.shape, shape))
     return values
 
 

@@ -1,0 +1,135 @@
+"""The gradient of a loss by every state, back through time: its length, which path carries it, what it does to weights.
+
+Reads the paths of a run and the loss's gradient by the outputs; returns `Backward`. A gradient is kept as a unit vector
+and the logarithm of its length, row by row, so that after any number of steps it has neither vanished nor overflowed.
+Leaves out: which loss it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from symrnn.derive.evaluate import Array, evaluate, floats, run
+from symrnn.derive.record import Derivation
+from symrnn.flow.paths import StepPaths
+from symrnn.language.system import Role, System
+from symrnn.language.tree import Binary, Expression, Outer
+
+
+@dataclass(frozen=True)
+class Backward:
+    """∂L/∂s_t, row by row, of all states together.
+
+    Attributes:
+        unit: its direction, ``(T + 1, B, n)``: entry t belongs to the states after step t; zero where it is zero.
+        log: ln of its length, ``(T + 1, B)``; -inf where it is zero.
+    """
+
+    unit: Array
+    log: Array
+
+
+def normalised(vector: Array) -> tuple[Array, Array]:
+    """Directions, and ln of lengths, along the last axis; a zero vector stays one, with -inf."""
+    # Twice, since the square of what is about to underflow is zero already.
+    largest = np.abs(vector).max(axis=-1, keepdims=True, initial=0.0)
+    scaled = np.divide(vector, largest, out=np.zeros_like(vector), where=largest > 0)
+    length = np.sqrt(np.einsum("...i,...i->...", scaled, scaled))[..., np.newaxis]
+    unit = np.divide(scaled, length, out=scaled, where=length > 0)
+    return unit, (log(largest) + log(length))[..., 0]
+
+
+def log(value: Array) -> Array:
+    """The logarithm; of zero, -inf without a warning."""
+    return np.log(value, out=np.full(np.shape(value), -np.inf), where=np.asarray(value) > 0)
+
+
+def backward(paths: StepPaths, given: Array) -> Backward:
+    """Backpropagation through time by the vector-Jacobian products of the steps.
+
+    Args:
+        paths: of the run.
+        given: what the loss adds to the gradient by the states after each step, ``(T, B, n)``.
+    """
+    steps = paths.run.steps
+    unit = np.zeros((steps + 1, *given.shape[1:]))
+    length = np.full((steps + 1, given.shape[1]), -np.inf)
+    directions, lengths = normalised(given)
+    unit[steps], length[steps] = directions[-1], lengths[-1]
+    for t in range(steps - 1, -1, -1):
+        carried, change = normalised(paths.pull(unit[t + 1], t))
+        arriving = length[t + 1] + change
+        if t == 0 or not np.isfinite(lengths[t - 1]).any():
+            unit[t], length[t] = carried, arriving
+            continue
+        unit[t], length[t] = _sum(carried, arriving, directions[t - 1], lengths[t - 1])
+    return Backward(unit, length)
+
+
+def _sum(left: Array, log_left: Array, right: Array, log_right: Array) -> tuple[Array, Array]:
+    """The sum of two gradients, each a direction and ln of a length."""
+    shared = np.maximum(log_left, log_right)
+    shared = np.where(np.isfinite(shared), shared, 0.0)
+    total = left * np.exp(log_left - shared)[:, np.newaxis] + right * np.exp(log_right - shared)[:, np.newaxis]
+    unit, length = normalised(total)
+    return unit, length + shared
+
+
+def by_path(paths: StepPaths, gradient: Backward) -> dict[tuple[str, str, int], Array]:
+    """For every term of every block of the step Jacobian, ln of the length of what it alone brings back.
+
+    Returns:
+        By next state, state and the term's place: ``(T, B)``, entry t for the step from t to t + 1.
+    """
+    found = {}
+    for (state, given), jacobian in paths.jacobians.items():
+        arriving = gradient.unit[1:, :, paths.blocks[state]]
+        for place in range(len(jacobian.terms)):
+            back = paths.pull_path(state, given, place, arriving)
+            found[state, given, place] = gradient.log[1:] + normalised(back)[1]
+    return found
+
+
+def by_parameter(derivation: Derivation, paths: StepPaths, gradient: Backward) -> dict[str, Array]:
+    """The gradient of the loss by every parameter, by the derived adjoint of the step, all steps at once.
+
+    As in any backward pass in double precision, what is beyond its range is zero or infinite.
+    """
+    system, there = derivation.adjoint, gradient.log[1:]
+    finite = there[np.isfinite(there)]
+    shared = float(finite.max()) if finite.size else 0.0
+    weight = np.exp(there - shared)[..., np.newaxis]
+    values = paths.run.known
+    for each in derivation.recurrences.carried:
+        values[each.arrives] = gradient.unit[1:, :, paths.blocks[each.state]] * weight
+    inner = [equation for equation in system.equations if equation.target not in system.outputs]
+    values = run(inner, system.by_name, values, paths.run.sizes, floats())
+    with np.errstate(over="ignore"):
+        scale = np.exp(shared)
+    reached = {system.by_name[name].of: name for name in system.outputs}
+    result = {}
+    for parameter in derivation.cell.of_role(Role.PARAMETER):
+        total = np.zeros(paths.run.params[parameter.name].shape)
+        if parameter.name in reached:
+            node = system.definition[reached[parameter.name]].expression
+            total = _summed(node, system, values, paths.run.sizes, total)
+        result[parameter.name] = np.multiply(total, scale, out=np.zeros_like(total), where=total != 0)
+    return result
+
+
+def _summed(
+    node: Expression, system: System, values: Mapping[str, Array], sizes: Mapping[str, int], like: Array
+) -> Array:
+    """A parameter's adjoint, summed over steps and rows; outer products are summed by one product of matrices."""
+    if isinstance(node, Binary) and node.op == "+":
+        return _summed(node.left, system, values, sizes, like) + _summed(node.right, system, values, sizes, like)
+    if isinstance(node, Outer):
+        left, right = values[node.left.name], values[node.right.name]
+        result: Array = left.reshape(-1, left.shape[-1]).T @ right.reshape(-1, right.shape[-1])
+        return result
+    value = evaluate(node, values, sizes, floats())
+    total: Array = value.reshape(-1, value.shape[-1]).sum(axis=0)
+    return total

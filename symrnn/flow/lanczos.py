@@ -1,0 +1,155 @@
+"""The largest singular value of operators that are known by their products with vectors alone.
+
+Reads an `Operators`; returns logarithms. This is the power iteration on the operator and its transpose, whose iterates
+are kept and combined (Golub, Kahan and Lanczos): the best that any polynomial in these two products gives. Lengths are
+logarithms throughout, so that the product of a thousand steps is as good an operator as one step. Leaves out: singular
+vectors, and smaller singular values (`symrnn.flow.singular` has whole spectra).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, Self
+
+import numpy as np
+
+from symrnn.derive.evaluate import Array
+from symrnn.flow.gradient import log, normalised
+
+TOLERANCE = 1e-5
+"""The residual, relative to the singular value, at which an iteration ends. The error of the value is never above it,
+and, where the next value is some way below, about its square."""
+MOST = 150
+"""Iterations after which an estimate is taken as it is: a lower bound, as every estimate."""
+USUAL = 24
+"""Iterations that are usually enough: how many vectors to make room for."""
+
+_CHECKED = (4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 28, 32, 40, 48, 56, 64, 80, 100, 120)
+"""Iterations after which convergence is looked at: a look costs as much as an iteration."""
+_ROUNDING = 1e-13
+"""What is left of a vector, relative to what it was, when nothing but rounding is left."""
+_CANCELLED = 0.1
+"""What is left of a vector, relative to what it was, when rounding begins to tell."""
+
+
+class Operators(Protocol):
+    """Several matrices, one for each leading index but the last axis of a vector."""
+
+    def push(self, vector: Array) -> tuple[Array, Array]:
+        """Each matrix times its unit vector: directions, and ln of lengths."""
+
+    def pull(self, vector: Array) -> tuple[Array, Array]:
+        """Each transposed matrix times its unit vector."""
+
+    def only(self, kept: Array) -> Self:
+        """Those of the first axis that ``kept`` marks."""
+
+
+def largest(operators: Operators, start: Array) -> Array:
+    """Ln of the largest singular value of each matrix.
+
+    Args:
+        operators: the matrices.
+        start: a vector for each, not orthogonal to what is looked for.
+    """
+    result = np.empty(start.shape[:-1])
+    waiting = np.arange(len(start))
+    state = _Bidiagonal.begin(operators, start)
+    most = min(MOST, start.shape[-1])
+    while len(waiting):
+        while state.count < most and state.count not in _CHECKED:
+            state.extend()
+        values, done = state.estimate()
+        done |= state.count >= most
+        result[waiting[done]] = values[done]
+        waiting = waiting[~done]
+        if len(waiting):
+            state = state.only(~done)
+            state.extend()
+    return result
+
+
+class _Bidiagonal:
+    """Matrices reduced to bidiagonal ones, on the vectors that products lead to.
+
+    The matrices are divided by the length of their first product, whose logarithm is ``reference``: what is left are
+    numbers of ordinary size. Right vectors are kept orthogonal to all before; left ones then are so too.
+    """
+
+    def __init__(self, operators: Operators, reference: Array, right: list[Array], left: Array) -> None:
+        self._operators, self._reference = operators, reference
+        self._right = right
+        self._left = left
+        self._diagonal: list[Array] = []
+        self._beside: list[Array] = []
+        self._residual = (np.zeros(()), np.zeros(()))
+
+    @classmethod
+    def begin(cls, operators: Operators, start: Array) -> Self:
+        """The first product, with the transposed matrix applied to ``start``."""
+        right, _ = operators.pull(normalised(start)[0])
+        left, scale = operators.push(right)
+        reference = np.where(np.isfinite(scale), scale, 0.0)
+        state = cls(operators, reference, [right], left)
+        state._diagonal = [np.exp(scale - reference)]
+        state._residual = state._ahead()
+        return state
+
+    @property
+    def count(self) -> int:
+        """Vectors so far."""
+        return len(self._diagonal)
+
+    def extend(self) -> None:
+        """One more product with the matrix and its transpose each."""
+        beside, right = self._residual
+        left, length = self._operators.push(right)
+        ahead = left * np.exp(length - self._reference)[..., np.newaxis] - beside[..., np.newaxis] * self._left
+        self._right.append(right)
+        self._beside.append(beside)
+        self._left, length = normalised(ahead)
+        self._diagonal.append(np.exp(length))
+        self._residual = self._ahead()
+
+    def only(self, kept: Array) -> Self:
+        """The same for those of the first axis that ``kept`` marks."""
+        right = [each[kept] for each in self._right]
+        state = type(self)(self._operators.only(kept), self._reference[kept], right, self._left[kept])
+        state._diagonal = [each[kept] for each in self._diagonal]
+        state._beside = [each[kept] for each in self._beside]
+        state._residual = (self._residual[0][kept], self._residual[1][kept])
+        return state
+
+    def estimate(self) -> tuple[Array, Array]:
+        """Ln of the largest singular values, and for which of the first axis they are good enough."""
+        count = self.count
+        matrix = np.zeros((*self._reference.shape, count, count))
+        for place in range(count):
+            matrix[..., place, place] = self._diagonal[place]
+            if place:
+                matrix[..., place - 1, place] = self._beside[place - 1]
+        # The squares are as exact as is needed, and take a quarter of the time.
+        squares, left = np.linalg.eigh(matrix @ np.swapaxes(matrix, -1, -2))
+        values = np.sqrt(np.maximum(squares[..., -1], 0.0))
+        residual = self._residual[0] * np.abs(left[..., -1, -1])
+        done = residual <= TOLERANCE * values
+        return log(values) + self._reference, done.reshape(len(done), -1).all(axis=-1)
+
+    def _ahead(self) -> tuple[Array, Array]:
+        """The length and direction of what the transposed matrix adds to the right vectors."""
+        back, length = self._operators.pull(self._left)
+        before = length - self._reference
+        direction, found = self._apart(back * np.exp(before)[..., np.newaxis])
+        kept = found > before + np.log(_ROUNDING)
+        if (kept & (found < before + np.log(_CANCELLED))).any():
+            # What rounding left of the earlier vectors is now a part of the little that remains: take it away as well.
+            direction, change = self._apart(direction)
+            kept &= change > np.log(_CANCELLED)
+            found = found + change
+        return np.where(kept, np.exp(found), 0.0), direction * kept[..., np.newaxis]
+
+    def _apart(self, vector: Array) -> tuple[Array, Array]:
+        """What of ``vector`` is orthogonal to all right vectors: its direction, and ln of its length."""
+        vector = vector.copy()
+        for right in self._right:
+            vector -= np.einsum("...i,...i->...", vector, right)[..., np.newaxis] * right
+        return normalised(vector)

@@ -1,0 +1,151 @@
+"""A run: every value of every step, in double precision, for what is asked of its Jacobians afterwards.
+
+Reads a cell, parameters, inputs and initial states; returns a `Run`. Leaves out: lengths (every row takes all steps),
+and speed beyond whole batches: `symrnn.build` makes the kernels that run fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from symrnn.derive.evaluate import Array, Values, floats, run
+from symrnn.errors import FlowError
+from symrnn.language.cell import Cell
+from symrnn.language.source import nearest
+from symrnn.language.system import HIDDEN, INPUT, ONE
+from symrnn.language.tree import PRIME
+
+Given = Mapping[str, ArrayLike]
+"""Arrays by name, as a caller has them."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """The values of T steps of B rows.
+
+    Attributes:
+        cell: whose step it is.
+        sizes: the number behind each size name.
+        steps: T.
+        batch: B.
+        params: parameters by name.
+        values: all others by name, ``(T, B, size)``: a state at the start of each step, its next value at the end.
+    """
+
+    cell: Cell
+    sizes: Mapping[str, int]
+    steps: int
+    batch: int
+    params: Values
+    values: Values
+
+    @property
+    def known(self) -> dict[str, Array]:
+        """Every value by name, parameters too."""
+        return {**self.params, **self.values}
+
+    def width(self, state: str) -> int:
+        """The units of a state."""
+        return self.sizes[size_of(self.cell, state)]
+
+
+def size_of(cell: Cell, state: str) -> str:
+    """The size name of a state, whether or not the step reads its old value."""
+    return cell.by_name[state + PRIME].shape[0]
+
+
+def run_steps(cell: Cell, params: Given, x: ArrayLike, state: Given | None = None) -> Run:
+    """Run every step of ``cell``.
+
+    Args:
+        cell: any.
+        params: every parameter by name.
+        x: inputs, ``(T, B, input)``.
+        state: initial states by name, ``(B, size)``; one that is not there is zero.
+
+    Raises:
+        FlowError: an array is missing or misshapen, or a value is not finite.
+    """
+    inputs = _numbers("x", x)
+    if inputs.ndim != 3 or 0 in inputs.shape[:2]:
+        raise FlowError(f"x: expected (T, B, input) with at least one step and one row, found shape {inputs.shape}")
+    weights = _named("params", params, [variable.name for variable in cell.parameters], complete=True)
+    begin = _named("state", state or {}, cell.states, complete=False)
+    sizes = _sizes(cell, weights, inputs, begin)
+    steps, batch = inputs.shape[:2]
+    for name in cell.states:
+        shape = (batch, sizes[size_of(cell, name)])
+        begin.setdefault(name, np.zeros(shape))
+        if begin[name].shape != shape:
+            raise FlowError(f"state[{name!r}]: expected shape {shape}, found {begin[name].shape}")
+    values = _over_time(cell, sizes, weights, inputs, begin)
+    return Run(cell, sizes, steps, batch, weights, values)
+
+
+def _over_time(
+    cell: Cell, sizes: Mapping[str, int], params: Values, x: Array, begin: dict[str, Array]
+) -> dict[str, Array]:
+    """Every value but the parameters, over all steps."""
+    system, states = cell.normal, dict(begin)
+    steps, batch = x.shape[:2]
+    names = [variable.name for variable in system.variables if variable.name not in params]
+    values = {name: np.empty((steps, batch, sizes[system.by_name[name].shape[0]])) for name in names}
+    for t in range(steps):
+        with np.errstate(all="ignore"):  # what is not finite is found below, and named
+            now = run(system.equations, system.by_name, {**params, **states, "x": x[t]}, sizes, floats())
+        for name in names:
+            values[name][t] = now[name]
+        states = {name: values[name + PRIME][t] for name in states}
+        broken = [name for name, value in states.items() if not np.isfinite(value).all()]
+        if broken:
+            raise FlowError(
+                f"cell {cell.name!r}: {broken[0]} is not finite after {t + 1} steps: the run itself explodes; "
+                "take fewer steps, or smaller parameters, inputs or initial states"
+            )
+    return values
+
+
+def _numbers(name: str, value: ArrayLike) -> Array:
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise FlowError(f"{name}: expected real numbers, found an array of {array.dtype}")
+    return array.astype(np.float64)
+
+
+def _named(what: str, given: Given, expected: list[str] | tuple[str, ...], *, complete: bool) -> dict[str, Array]:
+    """The arrays of a mapping, in the order of ``expected``; neither unknown names nor, where asked, missing ones."""
+    for name in given:
+        if name not in expected:
+            close = nearest(name, list(expected))
+            raise FlowError(f"{what}: there is no {name!r}{close}; expected {', '.join(expected)}")
+    missing = [name for name in expected if name not in given]
+    if complete and missing:
+        raise FlowError(f"{what}: {missing[0]!r} is missing; expected {', '.join(expected)}")
+    return {name: _numbers(f"{what}[{name!r}]", given[name]) for name in expected if name in given}
+
+
+def _sizes(cell: Cell, params: Values, x: Array, state: Values) -> dict[str, int]:
+    """The number behind each size name, from the shapes of all that is given.
+
+    Raises:
+        FlowError: two arrays disagree, or none tells a size.
+    """
+    told: dict[str, tuple[str, int]] = {ONE: ("1", 1)}
+    arrays = [(f"params[{name!r}]", cell.by_name[name].shape, array.shape) for name, array in params.items()]
+    arrays.append(("x", (HIDDEN if cell.input_is_hidden else INPUT,), x.shape[2:]))
+    arrays += [(f"state[{name!r}]", (size_of(cell, name),), array.shape[1:]) for name, array in state.items()]
+    for name, shape, found in arrays:
+        if len(shape) != len(found):
+            raise FlowError(f"{name}: expected ({', '.join(shape)}), found shape {found}")
+        for size, number in zip(shape, found, strict=True):
+            first, known = told.setdefault(size, (name, number))
+            if known != number:
+                raise FlowError(f"{name}: {size} is {known} by {first}, but {number} by shape {found}")
+    unknown = [size for size in cell.sizes if size not in told and not (size == INPUT and cell.input_is_hidden)]
+    if unknown:
+        raise FlowError(f"nothing tells how large {unknown[0]!r} is: give an initial state of that size")
+    return {size: number for size, (_, number) in told.items()}

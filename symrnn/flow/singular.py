@@ -1,0 +1,208 @@
+"""Singular values of the step Jacobians and of their products, and Lyapunov exponents, by products with vectors alone.
+
+Reads the paths of a run; returns logarithms. The largest singular values are those of `symrnn.flow.lanczos`; whole
+spectra and exponents come from the power iteration on many vectors at once, kept apart by QR, whose diagonals are added
+up as logarithms: nothing underflows. Leaves out: singular vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from symrnn.derive.evaluate import Array
+from symrnn.flow.gradient import log, normalised
+from symrnn.flow.lanczos import USUAL, largest
+from symrnn.flow.paths import StepPaths, Steps
+
+SWEEPS = 60
+"""Sweeps over a product after which its spectrum is taken as it is."""
+CONVERGED = 1e-6
+"""The change of a logarithm from one sweep to the next at which a spectrum is done."""
+RESOLVED = 1e-8
+"""How small a singular value, relative to the largest, a matrix of double precision still tells well."""
+MEMORY = 1 << 24
+"""Bytes of vectors that are worked on at one time: what a cache holds."""
+
+
+def largest_of_steps(paths: StepPaths, seed: int = 0) -> Array:
+    """Ln of the largest singular value of every step Jacobian, ``(T, B)``."""
+    run, size = paths.run, paths.size
+    chunk = max(1, MEMORY // (run.batch * size * USUAL * 8))
+    found = []
+    for begin in range(0, run.steps, chunk):
+        at = np.arange(begin, min(begin + chunk, run.steps))
+        found.append(largest(_Each(paths, at), _random((len(at), run.batch, size), seed)))
+    return np.concatenate(found)
+
+
+def largest_of_products(paths: StepPaths, distances: Array, seed: int = 0) -> Array:
+    """Ln of the largest singular value of the product of the last ``d`` step Jacobians, for each distance ``d``.
+
+    Args:
+        paths: of the run.
+        distances: from 0 (the identity) to T, ``(D,)``.
+        seed: of the random start.
+
+    Returns:
+        ``(D, B)``.
+    """
+    order = np.argsort(-distances, kind="stable")
+    start = _random((len(order), paths.run.batch, paths.size), seed)
+    result = np.empty((len(order), paths.run.batch))
+    result[order] = largest(_Products(paths, distances[order]), start)
+    return result
+
+
+def spectrum_of_steps(paths: StepPaths) -> Array:
+    """Ln of all singular values of every step Jacobian, the largest first, ``(T, B, n)``."""
+    run, size = paths.run, paths.size
+    chunk = max(1, MEMORY // (run.batch * size * size * 8))
+    found = []
+    for begin in range(0, run.steps, chunk):
+        at = slice(begin, min(begin + chunk, run.steps))
+        found.append(log(np.linalg.svd(dense(paths, at), compute_uv=False)))
+    return np.concatenate(found)
+
+
+def dense(paths: StepPaths, at: slice) -> Array:
+    """The step Jacobians as matrices, ``(steps, B, n, n)``."""
+    shape = (paths.size, at.stop - at.start, paths.run.batch, paths.size)
+    units = np.broadcast_to(np.eye(paths.size)[:, np.newaxis, np.newaxis, :], shape)
+    return np.moveaxis(paths.push(units, at), 0, -1)
+
+
+def spectrum_of_products(paths: StepPaths, distances: Array) -> Array:
+    """Ln of all singular values of the product of the last ``d`` step Jacobians, the largest first, ``(D, B, n)``."""
+    found = np.zeros((len(distances), paths.run.batch, paths.size))
+    for place, distance in enumerate(distances):
+        found[place] = _spectrum(paths, int(distance))
+    return found
+
+
+def lyapunov(paths: StepPaths, count: int, seed: int = 0) -> Array:
+    """The largest Lyapunov exponents of the run, the largest first: growth per step of ``count`` tangents, ``(B, count)``.
+
+    These are exponents of finite time, of the step as it is driven by its inputs. The first tenth of the steps only
+    turns the tangents into their directions.
+    """
+    run = paths.run
+    basis = np.linalg.qr(_random((run.batch, paths.size, count), seed))[0]
+    settled = run.steps // 10
+    total = np.zeros((run.batch, count))
+    for t in range(run.steps):
+        basis, growth = _stretched(paths.push, basis, t)
+        if t >= settled:
+            total += growth
+    return -np.sort(-total / (run.steps - settled), axis=-1)
+
+
+def _stretched(product: Callable[[Array, int], Array], basis: Array, at: int) -> tuple[Array, Array]:
+    """One step applied to the columns of ``basis`` ``(B, n, k)``: an orthonormal basis, and ln of what QR took out."""
+    pushed = np.moveaxis(product(np.ascontiguousarray(np.moveaxis(basis, -1, 0)), at), 0, -1)
+    fresh, upper = np.linalg.qr(pushed)
+    return fresh, log(np.abs(np.diagonal(upper, axis1=-2, axis2=-1)))
+
+
+def _spectrum(paths: StepPaths, distance: int) -> Array:
+    """All singular values of one product, ``(B, n)``: those that its matrix has to full precision, the others by QR."""
+    values = _of_matrix(paths, distance)
+    small = ~(values > values[:, :1] + np.log(RESOLVED))
+    return np.where(small, _by_sweeps(paths, distance), values) if small.any() else values
+
+
+def _of_matrix(paths: StepPaths, distance: int) -> Array:
+    """The singular values of the product written out, exact but for rounding relative to the largest of them."""
+    run = paths.run
+    columns = np.broadcast_to(np.eye(paths.size)[:, np.newaxis], (paths.size, run.batch, paths.size))
+    length = np.zeros(run.batch)
+    for t in range(run.steps - distance, run.steps):
+        columns = paths.push(columns, t)
+        largest = np.abs(columns).max(axis=(0, 2))
+        scale = np.where(largest > 0, largest, 1.0)
+        columns, length = columns / scale[:, np.newaxis], length + np.log(scale)
+    return log(np.linalg.svd(np.moveaxis(columns, 0, -1), compute_uv=False)) + length[:, np.newaxis]
+
+
+def _by_sweeps(paths: StepPaths, distance: int) -> Array:
+    """The singular values by power iteration on all units at once: tiny ones too, the faster the further apart."""
+    run = paths.run
+    basis = np.broadcast_to(np.eye(paths.size), (run.batch, paths.size, paths.size))
+    found = np.full((run.batch, paths.size), np.inf)
+    there = range(run.steps - distance, run.steps)
+    for _ in range(SWEEPS):
+        before = found
+        for product, order in ((paths.pull, reversed(there)), (paths.push, there)):
+            found = np.zeros((run.batch, paths.size))
+            for t in order:
+                basis, growth = _stretched(product, basis, t)
+                found += growth
+        found = -np.sort(-found, axis=-1)
+        known = np.isfinite(found)
+        if np.allclose(found[known], before[known], rtol=0, atol=CONVERGED):
+            break
+    return found
+
+
+@dataclass(frozen=True)
+class _Each:
+    """The Jacobians of the steps ``at``, each by itself."""
+
+    paths: StepPaths
+    at: Array
+
+    def push(self, vector: Array) -> tuple[Array, Array]:
+        """Each Jacobian times its vector."""
+        return normalised(self.paths.push(vector, self._steps))
+
+    def pull(self, vector: Array) -> tuple[Array, Array]:
+        """Each transposed Jacobian times its vector."""
+        return normalised(self.paths.pull(vector, self._steps))
+
+    def only(self, kept: Array) -> _Each:
+        """Those that ``kept`` marks."""
+        return _Each(self.paths, self.at[kept])
+
+    @property
+    def _steps(self) -> Steps:
+        """The steps, as a slice where they follow one another: that is read without a copy."""
+        first, last = int(self.at[0]), int(self.at[-1])
+        return slice(first, last + 1) if last - first + 1 == len(self.at) else self.at
+
+
+@dataclass(frozen=True)
+class _Products:
+    """The products of the last steps, one for each distance, the longest first; a vector is ``(D, B, n)``."""
+
+    paths: StepPaths
+    distances: Array
+
+    def push(self, vector: Array) -> tuple[Array, Array]:
+        """Each product times its vector, from its first step to the last of all."""
+        steps = self.paths.run.steps
+        return self._through(vector, range(steps - int(self.distances.max(initial=0)), steps), self.paths.push)
+
+    def pull(self, vector: Array) -> tuple[Array, Array]:
+        """Each transposed product times its vector."""
+        steps = self.paths.run.steps
+        return self._through(
+            vector, range(steps - 1, steps - int(self.distances.max(initial=0)) - 1, -1), self.paths.pull
+        )
+
+    def only(self, kept: Array) -> _Products:
+        """Those that ``kept`` marks."""
+        return _Products(self.paths, self.distances[kept])
+
+    def _through(self, vector: Array, order: range, product: Callable[[Array, int], Array]) -> tuple[Array, Array]:
+        vector, length = normalised(vector)
+        for t in order:
+            active = int(np.count_nonzero(self.distances >= self.paths.run.steps - t))
+            vector[:active], change = normalised(product(vector[:active], t))
+            length[:active] += change
+        return vector, length
+
+
+def _random(shape: tuple[int, ...], seed: int) -> Array:
+    return np.random.default_rng(seed).standard_normal(shape)

@@ -1,0 +1,123 @@
+"""Several cells at several points, as a table for a person and as values for a program.
+
+Reads a `Sweep`, and limits to clip by; returns text, or what JSON takes. Leaves out: one run in full
+(`symrnn.flow.table`), and the figure (`symrnn.flow.panorama`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from symrnn.flow.clip import Clipping, clipping
+from symrnn.flow.sweep import Entry, Sweep
+from symrnn.flow.table import direct_share, flow_values, mean, power_of_ten
+
+Limits = Mapping[str, float]
+"""``norm`` and ``value`` to what gradients are clipped by."""
+
+_HEAD = ("cell", "scale", "bias", "gradient", "worst case", "sigma", "bound", "exponent", "direct", "share")
+_WORDS = 3
+_MEANING = """
+scale, bias   every recurrent matrix is that scale times an orthogonal one, so that all its singular values and the moduli
+              of all its eigenvalues are the scale; every bias that holds a state is that number (- as the cell starts)
+gradient      length of dL/ds, all states together, {steps} steps before the end, against that at the end
+worst case    largest singular value of the product of all {steps} step Jacobians
+sigma, bound  largest singular value of one step Jacobian, and what the norms of its factors allow; means over the run
+exponent      largest Lyapunov exponent, per step
+direct        largest entry of the product of the path straight through time, that of the state which keeps most of it
+share         of the gradient that such paths carry, mean over the run
+"""
+
+
+def sweep_text(sweep: Sweep, limits: Limits) -> str:
+    """A row for each cell and point, what the columns mean, what was found by structure, and what clipping does."""
+    lines = [*_table([_HEAD, *(_row(entry) for entry in sweep.entries)])]
+    lines += [_MEANING.format(steps=sweep.shape.steps), *_found(sweep), *_clipped(sweep, limits)]
+    return "\n".join(lines) + "\n"
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """The rows, their words to the left and their numbers to the right."""
+    widths = [max(len(row[place]) for row in rows) for place in range(len(_HEAD))]
+    for row in rows:
+        cells = zip(row, widths, strict=True)
+        aligned = [f"{cell:{w}}" if place < _WORDS else f"{cell:>{w}}" for place, (cell, w) in enumerate(cells)]
+        yield "  ".join(aligned).rstrip()
+
+
+def sweep_values(sweep: Sweep, limits: Limits) -> dict[str, object]:
+    """The whole sweep in values that JSON takes."""
+    return {
+        "recurrent": {name: list(matrices) for name, matrices in sweep.recurrent.items()},
+        "holding": {name: {state: list(b) for state, b in held.items()} for name, held in sweep.holding.items()},
+        "runs": [
+            {
+                "scale": entry.scale,
+                "bias": entry.bias,
+                **flow_values(entry.flow),
+                "clipping": _clip_values(entry, limits),
+            }
+            for entry in sweep.entries
+        ],
+    }
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
+    flow = entry.flow
+    direct = max((mean(each.log[0]) for each in flow.direct), default=None)
+    return (
+        entry.cell,
+        "-" if entry.scale is None else f"{entry.scale:g}",
+        "-" if entry.bias is None else f"{entry.bias:g}",
+        power_of_ten(mean(flow.log_gradient[0] - flow.log_gradient[-1])),
+        power_of_ten(mean(flow.log_sigma_product[-1])),
+        f"{math.exp(mean(flow.log_sigma)):.3f}",
+        f"{math.exp(mean(flow.log_bound)):.3f}",
+        f"{flow.lyapunov[:, 0].mean():+.3f}",
+        "none" if direct is None else power_of_ten(direct),
+        f"{100 * direct_share(flow):.0f} %",
+    )
+
+
+def _found(sweep: Sweep) -> list[str]:
+    """For each cell: its recurrent matrices, and the biases that hold its states."""
+    lines = []
+    for name in sweep.cells:
+        biases = [f"{', '.join(found)} holds {state}" for state, found in sweep.holding[name].items()]
+        held = "; ".join(biases) or "no bias holds a state, so biases are left as they are"
+        lines.append(f"{name}: recurrent matrices {', '.join(sweep.recurrent[name]) or 'none'}; {held}")
+    return lines
+
+
+def _clipped(sweep: Sweep, limits: Limits) -> list[str]:
+    if not limits:
+        return []
+    lines = ["", "gradient of the parameters, clipped: norm before, norm after, cosine of the angle between the two"]
+    for entry in sweep.entries:
+        words = [entry.cell]
+        words += [f"scale {entry.scale:g}"] if entry.scale is not None else []
+        words += [f"bias {entry.bias:g}"] if entry.bias is not None else []
+        for each in _clippings(entry, limits):
+            lines.append(
+                f"  {' '.join(words):28}  by {each.how} {each.limit:g}:  {each.before:.3g}  {each.after:.3g}  {each.cosine:.3f}"
+            )
+    return lines
+
+
+def _clippings(entry: Entry, limits: Limits) -> Sequence[Clipping]:
+    return [clipping(entry.flow.gradients, how, limit) for how, limit in limits.items()]
+
+
+def _clip_values(entry: Entry, limits: Limits) -> list[dict[str, object]]:
+    found = _clippings(entry, limits)
+    return [
+        {
+            "how": each.how,
+            "limit": each.limit,
+            "before": each.before,
+            "after": each.after,
+            "cosine": each.cosine if math.isfinite(each.cosine) else None,
+        }
+        for each in found
+    ]

@@ -1,0 +1,170 @@
+"""Gradient flow of several cells at several starting points: how large recurrent matrices are, and how much is held.
+
+Reads cells and numbers; draws parameters and inputs, and returns a `Sweep` of `Flow` records. A *recurrent scale* ``g``
+makes every recurrent matrix ``g`` times an orthogonal one, so that all its singular values and the moduli of all its
+eigenvalues are ``g``: there is no question which of the two is meant. A *holding bias* fills the biases that hold a state
+(`symrnn.flow.structure`), with the sign that holds more. A cell without such matrices or biases has one point for all.
+Leaves out: drawing (`symrnn.flow.figure`), and tables (`symrnn.flow.table`).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from symrnn.derive.evaluate import Array
+from symrnn.derive.record import Derivation, derive
+from symrnn.flow.record import Flow, flow
+from symrnn.flow.run import run_steps
+from symrnn.flow.structure import holding_biases, holding_signs, recurrent_matrices
+from symrnn.language.cell import Cell
+from symrnn.language.system import HIDDEN, INPUT
+from symrnn.pipeline import build
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What all runs of a sweep have in common.
+
+    Attributes:
+        steps: T.
+        batch: B.
+        input: units of ``x``; a cell that forces ``input = hidden`` takes ``hidden``.
+        hidden: units of a state.
+        sizes: numbers for sizes of the cells' own; ``hidden`` where there is none.
+        drive: standard deviation of the inputs, which are drawn from a normal distribution.
+        seed: of parameters, inputs and the gradient at the end.
+        spectra: as in `flow`.
+    """
+
+    steps: int = 100
+    batch: int = 2
+    input: int = 16
+    hidden: int = 64
+    sizes: Mapping[str, int] | None = None
+    drive: float = 0.2
+    seed: int = 0
+    spectra: bool = False
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cell at one point.
+
+    Attributes:
+        cell: its name.
+        scale: of the recurrent matrices; None where they are as the cell starts them.
+        bias: what the holding biases are filled with; None where they are as the cell starts them.
+        flow: the gradient flow.
+    """
+
+    cell: str
+    scale: float | None
+    bias: float | None
+    flow: Flow
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Gradient flow of several cells at several points.
+
+    Attributes:
+        shape: what all have in common.
+        entries: by cell, then by bias, then by scale, in the order in which they were asked for.
+        recurrent: the recurrent matrices of each cell.
+        holding: the biases that hold the states of each cell, state by state; empty where no bias does.
+    """
+
+    shape: Shape
+    entries: tuple[Entry, ...]
+    recurrent: Mapping[str, tuple[str, ...]]
+    holding: Mapping[str, Mapping[str, tuple[str, ...]]]
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The names of the cells, in order."""
+        return tuple(self.recurrent)
+
+    def of(self, cell: str) -> tuple[Entry, ...]:
+        """The entries of one cell."""
+        return tuple(entry for entry in self.entries if entry.cell == cell)
+
+
+def sweep(
+    cells: Sequence[Cell],
+    *,
+    scales: Sequence[float] = (),
+    biases: Sequence[float] = (),
+    shape: Shape = Shape(),
+    progress: Callable[[str], None] = lambda line: None,
+) -> Sweep:
+    """Gradient flow of every cell at every combination of ``scales`` and ``biases``; none means as the cell starts."""
+    entries: list[Entry] = []
+    recurrent, holding = {}, {}
+    for cell in cells:
+        derivation = derive(cell)
+        recurrent[cell.name], holding[cell.name] = recurrent_matrices(cell), holding_biases(cell)
+        params = _start(cell, shape)
+        x = shape.drive * _normal(shape, "x", (shape.steps, shape.batch, _input(cell, shape)))
+        for bias in (tuple(biases) or (None,)) if holding[cell.name] else (None,):
+            for scale in (tuple(scales) or (None,)) if recurrent[cell.name] else (None,):
+                progress(f"{cell.name}: scale {scale}, bias {bias}")
+                point = _point(derivation, params, x, scale, bias, shape)
+                found = flow(derivation, point, x, spectra=shape.spectra, seed=shape.seed)
+                entries.append(Entry(cell.name, scale, bias, found))
+    return Sweep(shape, tuple(entries), recurrent, holding)
+
+
+def _input(cell: Cell, shape: Shape) -> int:
+    return shape.hidden if cell.input_is_hidden else shape.input
+
+
+def _start(cell: Cell, shape: Shape) -> dict[str, Array]:
+    """The parameters as the cell starts them.
+
+    Raises:
+        FlowError: a size was given that the cell does not have.
+    """
+    own = [size for size in cell.sizes if size not in (INPUT, HIDDEN)]
+    given = shape.sizes or {}
+    sizes = {size: given.get(size, shape.hidden) for size in own}
+    kernels = build(cell, "numpy", "float64", backward=False)
+    started: dict[str, Array] = kernels.init_params(_input(cell, shape), shape.hidden, seed=shape.seed, **sizes)
+    return started
+
+
+def _point(
+    derivation: Derivation,
+    params: Mapping[str, Array],
+    x: Array,
+    scale: float | None,
+    bias: float | None,
+    shape: Shape,
+) -> dict[str, Array]:
+    """The parameters with recurrent matrices of one scale, and holding biases of one number."""
+    cell, point = derivation.cell, dict(params)
+    if scale is not None:
+        for name in recurrent_matrices(cell):
+            point[name] = scale * _orthogonal(shape, name, point[name].shape)
+    if bias is not None:
+        run = run_steps(cell, point, x[:1])
+        for state in holding_biases(cell):
+            for name, sign in holding_signs(run, state).items():
+                point[name] = np.full(point[name].shape, sign * bias)
+    return point
+
+
+def _orthogonal(shape: Shape, name: str, size: tuple[int, ...]) -> Array:
+    """A matrix whose singular values are all 1: orthogonal columns, or rows where it is wider than high."""
+    tall = _normal(shape, name, (max(size), min(size)))
+    q, r = np.linalg.qr(tall)
+    q = q * np.where(np.diag(r) < 0, -1.0, 1.0)  # unique, and uniform over all orthogonal matrices
+    return q if size[0] >= size[1] else q.T
+
+
+def _normal(shape: Shape, name: str, size: tuple[int, ...]) -> Array:
+    """Numbers of the normal distribution: the same for a name and a seed, whatever else is drawn."""
+    return np.random.default_rng([shape.seed, zlib.crc32(name.encode())]).standard_normal(size)
