@@ -5,16 +5,20 @@ Reads derivations; returns an `Overview` of plain data. Leaves out: layout and c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
 from symrnn.derive.factors import to_latex
+from symrnn.derive.layout import pieces
 from symrnn.derive.record import Derivation
 from symrnn.derive.sections import equations_rows
 from symrnn.language.latex import spell
 from symrnn.language.mathml import mathml
-from symrnn.plan.cost import Count
+from symrnn.plan.cost import Count, function_cost, state_cost, tape_cost
+from symrnn.plan.program import Program
+from symrnn.plan.section import latex as count_latex
+from symrnn.report.charts import Chart, comparison_chart
 from symrnn.report.page import Figure, Formula, formula, forward_figure
 
 
@@ -36,29 +40,54 @@ class Overview:
 
     columns: tuple[Column, ...]
     facts: tuple[str, ...]
+    chart: Chart
 
 
-FACTS = ("State", "Without a matrix, one step back multiplies a gradient by", "Weights", "Kept for the backward pass")
+FACTS = (
+    "state",
+    "one step back without a matrix multiplies a gradient by",
+    "weights",
+    "multiply-adds of a step, forward",
+    "multiply-adds of a step, backward",
+    "numbers on the tape, each step",
+    "values on the tape, beside input and states",
+)
+"""What the table says of each cell; counts are for one row of the batch."""
 
 
-def overview(derivations: Sequence[Derivation]) -> Overview:
-    """The comparison of cells."""
-    return Overview(tuple(_column(derivation) for derivation in derivations), FACTS)
+def overview(derivations: Sequence[Derivation], programs: Sequence[Program]) -> Overview:
+    """The comparison of cells, each with its plan."""
+    columns = tuple(_column(each, program) for each, program in zip(derivations, programs, strict=True))
+    return Overview(columns, FACTS, comparison_chart([derivation.cell for derivation in derivations]))
 
 
-def _column(derivation: Derivation) -> Column:
+def _column(derivation: Derivation, program: Program) -> Column:
     cell = derivation.cell
-    weights = Count.of(*(parameter.shape for parameter in cell.parameters))
-    states = ", ".join(mathml(spell(state, "t")) for state in cell.states)
-    tape = ", ".join(mathml(derivation.notation.name(name)) for name in derivation.tape)
     return Column(
         name=cell.name,
         title=escape(cell.title or cell.name),
         file=f"{cell.name}.html",
         figure=forward_figure(derivation, prefix=f"{cell.name}-"),
         equations=tuple(formula(row) for row in equations_rows(cell, derivation.notation)),
-        facts=(states, _direct(derivation), escape(str(weights)), tape),
+        facts=tuple(_facts(derivation, program)),
     )
+
+
+def _facts(derivation: Derivation, program: Program) -> Iterator[str]:
+    """What the table says, in the order of `FACTS`."""
+    cell, notation = derivation.cell, derivation.notation
+    yield ", ".join(mathml(spell(state, "t")) for state in cell.states)
+    yield _direct(derivation)
+    yield _counted(Count.of(*(parameter.shape for parameter in cell.parameters)))
+    yield _counted(function_cost(program.forward))
+    yield _counted(function_cost(program.backward)) if program.backward else ""
+    yield _counted(tape_cost(program.forward) + state_cost(program.forward))
+    yield ", ".join(mathml(notation.name(name)) for name, _ in program.saved) or "none"
+
+
+def _counted(count: Count) -> str:
+    """A count, with a line's end wherever it fits."""
+    return " ".join(mathml(piece, goes_on=at > 0) for at, (piece,) in enumerate(pieces(count_latex(count))))
 
 
 def _direct(derivation: Derivation) -> str:
@@ -66,5 +95,8 @@ def _direct(derivation: Derivation) -> str:
     found = []
     for state in derivation.cell.states:
         if direct := derivation.jacobian(state, state).direct:
-            found.append(mathml(rf"{spell(state, 't')} : \; {to_latex(direct, '', derivation.notation)}"))
-    return ", ".join(found) or "nothing: every path crosses a matrix"
+            summands = pieces(to_latex(direct, "", derivation.notation))
+            parts = [part for summand in summands for part in summand]
+            terms = " ".join(mathml(part, goes_on=at > 0) for at, part in enumerate(parts))
+            found.append(f"{mathml(spell(state, 't'))}: {terms}")
+    return "; ".join(found) or "nothing: every way crosses a matrix"

@@ -17,6 +17,7 @@ from symrnn.derive.record import Derivation
 from symrnn.language.cell import Cell
 from symrnn.language.mathml import mathml, prose
 from symrnn.plan.program import Program
+from symrnn.report.charts import Chart, flow_chart
 from symrnn.report.code import Listing, c_listing, numpy_listing
 from symrnn.report.drawing import Drawing, draw
 
@@ -57,12 +58,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Chapter:
-    """A section of the page; ``drawings`` stand before its parts: pairs for wide and for narrow pages."""
+    """A section of the page: ``figures`` stand before its parts, ``charts`` after them."""
 
     key: str
     title: str
     parts: tuple[Part, ...]
     figures: tuple[Figure, ...] = ()
+    charts: tuple[Chart, ...] = ()
     appendix: bool = False
 
 
@@ -111,7 +113,8 @@ def page(derivation: Derivation, program: Program, files: Mapping[str, str], sec
     cell = derivation.cell
     listings = listings_of(derivation, program, files)
     figures = {"step": forward_figure(derivation), "adjoint": backward_figure(derivation)}
-    chapters = tuple(_chapter(section, figures) for section in sections)
+    charts = {"time": flow_chart(cell)}
+    chapters = tuple(_chapter(section, figures, charts) for section in sections)
     return Page(cell.name, escape(cell.title or cell.name), escape(cell.reference), chapters, listings, _source(cell))
 
 
@@ -153,10 +156,15 @@ def _figure(graph: Graph, key: str, prefix: str, says: str, caption: str) -> Fig
     return Figure(key, across, down, float(across.width) > WIDE, caption + marked)
 
 
-def _chapter(section: Section, figures: Mapping[str, Figure]) -> Chapter:
-    shown = (figures[section.key],) if section.key in figures else ()
-    parts = tuple(_part(block) for block in section.blocks)
-    return Chapter(section.key, section.title, parts, shown, section.appendix)
+def _chapter(section: Section, figures: Mapping[str, Figure], charts: Mapping[str, Chart]) -> Chapter:
+    return Chapter(
+        key=section.key,
+        title=section.title,
+        parts=tuple(_part(block) for block in section.blocks),
+        figures=(figures[section.key],) if section.key in figures else (),
+        charts=(charts[section.key],) if section.key in charts else (),
+        appendix=section.appendix,
+    )
 
 
 def _part(block: Block) -> Part:

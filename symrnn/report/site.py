@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from symrnn.derive.record import Derivation, derive
+from symrnn.derive.record import derive
 from symrnn.emit.render import render as rendered
 from symrnn.errors import GenerateError
 from symrnn.language.cell import Cell
@@ -48,21 +48,20 @@ def site(cells: Sequence[Cell], progress: Callable[[str], None] = lambda line: N
                 f"{cell.source}: the page of a cell named {cell.name!r} would replace the overview; rename it"
             )
     derivations = [derive(cell) for cell in cells]
-    files = {INDEX: _overview_text(overview(derivations), _links(cells, ""))}
-    for derivation in derivations:
-        progress(f"{derivation.cell.name}: its page")
-        files[file_name(derivation.cell)] = _page_text(_page(derivation), _links(cells, derivation.cell.name))
+    programs = [plan(derivation) for derivation in derivations]
+    progress("the overview")
+    files = {INDEX: _overview_text(overview(derivations, programs), _links(cells, ""))}
+    for derivation, program in zip(derivations, programs, strict=True):
+        cell = derivation.cell
+        progress(f"{cell.name}: its page")
+        content = page(derivation, program, render(cell), lecture(derivation, program))
+        files[file_name(cell)] = _page_text(content, _links(cells, cell.name))
     return files
 
 
 def file_name(cell: Cell) -> str:
     """The file of a cell's page."""
     return f"{cell.name}.html"
-
-
-def _page(derivation: Derivation) -> Page:
-    program = plan(derivation)
-    return page(derivation, program, render(derivation.cell), lecture(derivation, program))
 
 
 def _links(cells: Sequence[Cell], here: str) -> tuple[Link, ...]:
