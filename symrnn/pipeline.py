@@ -6,6 +6,7 @@
     emit       `Program`           → texts          NumPy module, C source and header, document    (`render`)
     build      texts               → module         compiled where they are C, and imported        (`build`)
     flow       `Derivation`, point → `Flow`         what becomes of gradients through time (`symrnn.flow.record`)
+    report     all of these        → pages          for a browser, one for each cell (`symrnn.report.site`)
     check      modules             → `Report`       the oracles (`symrnn.check.run`)
 
 Each function below reads one stage's value and returns the next one's. Leaves out: everything that a stage does.
