@@ -64,7 +64,7 @@
 
 const char *gru_abi(void)
 {
-    return "cf997388ceb666c5bdcc319ac16c2b6d";
+    return "79b09a2983181ef80d14d4c90df84ad4";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -2991,22 +2991,22 @@ int gru_f32_backward(const gru_dims *dims, const float *packed, const float *x, 
         const size_t count = rows - row < CHUNK ? rows - row : CHUNK;
         pack_right_f32(dims, row, count, at.x + row * dims->input, dims->input, dims->input, panel_1);
         add_outer_f32(count, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xz, dims->input, 1, part, parts);
+                  grads->W_xz, dims->input, 1, part, parts); /* (b10) */
         add_outer_f32(count, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xr, dims->input, 1, part, parts);
+                  grads->W_xr, dims->input, 1, part, parts); /* (b13) */
         add_outer_f32(count, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xh, dims->input, 1, part, parts);
+                  grads->W_xh, dims->input, 1, part, parts); /* (b16) */
         pack_right_f32(dims, row, count, at.h_now + row * dims->hidden, dims->hidden, dims->hidden, panel_2);
         add_outer_f32(count, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, panel_2, dims->hidden, left,
-                  grads->W_hz, dims->hidden, 1, part, parts);
+                  grads->W_hz, dims->hidden, 1, part, parts); /* (b11) */
         add_outer_f32(count, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, panel_2, dims->hidden, left,
-                  grads->W_hr, dims->hidden, 1, part, parts);
+                  grads->W_hr, dims->hidden, 1, part, parts); /* (b14) */
         pack_right_f32(dims, row, count, at.saved + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, panel_3);
         add_outer_f32(count, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, panel_3, dims->hidden, left,
-                  grads->W_hh, dims->hidden, 1, part, parts);
-        add_rows_f32(count, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, grads->b_z, part, parts);
-        add_rows_f32(count, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, grads->b_r, part, parts);
-        add_rows_f32(count, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, grads->b_h, part, parts);
+                  grads->W_hh, dims->hidden, 1, part, parts); /* (b17) */
+        add_rows_f32(count, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, grads->b_z, part, parts); /* (b12) */
+        add_rows_f32(count, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, grads->b_r, part, parts); /* (b15) */
+        add_rows_f32(count, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, grads->b_h, part, parts); /* (b18) */
     }
     return GRU_OK;
 }
@@ -5624,22 +5624,22 @@ int gru_f64_backward(const gru_dims *dims, const double *packed, const double *x
         const size_t count = rows - row < CHUNK ? rows - row : CHUNK;
         pack_right_f64(dims, row, count, at.x + row * dims->input, dims->input, dims->input, panel_1);
         add_outer_f64(count, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xz, dims->input, 1, part, parts);
+                  grads->W_xz, dims->input, 1, part, parts); /* (b10) */
         add_outer_f64(count, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xr, dims->input, 1, part, parts);
+                  grads->W_xr, dims->input, 1, part, parts); /* (b13) */
         add_outer_f64(count, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xh, dims->input, 1, part, parts);
+                  grads->W_xh, dims->input, 1, part, parts); /* (b16) */
         pack_right_f64(dims, row, count, at.h_now + row * dims->hidden, dims->hidden, dims->hidden, panel_2);
         add_outer_f64(count, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, panel_2, dims->hidden, left,
-                  grads->W_hz, dims->hidden, 1, part, parts);
+                  grads->W_hz, dims->hidden, 1, part, parts); /* (b11) */
         add_outer_f64(count, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, panel_2, dims->hidden, left,
-                  grads->W_hr, dims->hidden, 1, part, parts);
+                  grads->W_hr, dims->hidden, 1, part, parts); /* (b14) */
         pack_right_f64(dims, row, count, at.saved + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, panel_3);
         add_outer_f64(count, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, panel_3, dims->hidden, left,
-                  grads->W_hh, dims->hidden, 1, part, parts);
-        add_rows_f64(count, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, grads->b_z, part, parts);
-        add_rows_f64(count, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, grads->b_r, part, parts);
-        add_rows_f64(count, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, grads->b_h, part, parts);
+                  grads->W_hh, dims->hidden, 1, part, parts); /* (b17) */
+        add_rows_f64(count, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, grads->b_z, part, parts); /* (b12) */
+        add_rows_f64(count, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, grads->b_r, part, parts); /* (b15) */
+        add_rows_f64(count, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, grads->b_h, part, parts); /* (b18) */
     }
     return GRU_OK;
 }

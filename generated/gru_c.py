@@ -64,7 +64,7 @@ DTYPE = "float32"
 DTYPES = ("float32", "float64")
 """What `init_params` may make: float64 input runs double, any other runs float."""
 
-_ABI = b"cf997388ceb666c5bdcc319ac16c2b6d"
+_ABI = b"79b09a2983181ef80d14d4c90df84ad4"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("gru" + _SUFFIX)
 _REMEDY = (

@@ -72,7 +72,7 @@
 
 const char *lstm_abi(void)
 {
-    return "99cacfa5035bdb8f452d77b6d2d20543";
+    return "b989502d52d07444bb74fa9365d27223";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -2891,26 +2891,26 @@ int lstm_f32_backward(const lstm_dims *dims, const float *packed, const float *x
         const size_t count = rows - row < CHUNK ? rows - row : CHUNK;
         pack_right_f32(dims, row, count, at.x + row * dims->input, dims->input, dims->input, panel_1);
         add_outer_f32(count, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xi, dims->input, 1, part, parts);
+                  grads->W_xi, dims->input, 1, part, parts); /* (b14) */
         add_outer_f32(count, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xf, dims->input, 1, part, parts);
+                  grads->W_xf, dims->input, 1, part, parts); /* (b17) */
         add_outer_f32(count, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xo, dims->input, 1, part, parts);
+                  grads->W_xo, dims->input, 1, part, parts); /* (b20) */
         add_outer_f32(count, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xg, dims->input, 1, part, parts);
+                  grads->W_xg, dims->input, 1, part, parts); /* (b23) */
         pack_right_f32(dims, row, count, at.h_now + row * dims->hidden, dims->hidden, dims->hidden, panel_2);
         add_outer_f32(count, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, panel_2, dims->hidden, left,
-                  grads->W_hi, dims->hidden, 1, part, parts);
+                  grads->W_hi, dims->hidden, 1, part, parts); /* (b15) */
         add_outer_f32(count, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, panel_2, dims->hidden, left,
-                  grads->W_hf, dims->hidden, 1, part, parts);
+                  grads->W_hf, dims->hidden, 1, part, parts); /* (b18) */
         add_outer_f32(count, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, panel_2, dims->hidden, left,
-                  grads->W_ho, dims->hidden, 1, part, parts);
+                  grads->W_ho, dims->hidden, 1, part, parts); /* (b21) */
         add_outer_f32(count, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, panel_2, dims->hidden, left,
-                  grads->W_hg, dims->hidden, 1, part, parts);
-        add_rows_f32(count, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, grads->b_i, part, parts);
-        add_rows_f32(count, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_f, part, parts);
-        add_rows_f32(count, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_o, part, parts);
-        add_rows_f32(count, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_g, part, parts);
+                  grads->W_hg, dims->hidden, 1, part, parts); /* (b24) */
+        add_rows_f32(count, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, grads->b_i, part, parts); /* (b16) */
+        add_rows_f32(count, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_f, part, parts); /* (b19) */
+        add_rows_f32(count, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_o, part, parts); /* (b22) */
+        add_rows_f32(count, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_g, part, parts); /* (b25) */
     }
     return LSTM_OK;
 }
@@ -5419,26 +5419,26 @@ int lstm_f64_backward(const lstm_dims *dims, const double *packed, const double 
         const size_t count = rows - row < CHUNK ? rows - row : CHUNK;
         pack_right_f64(dims, row, count, at.x + row * dims->input, dims->input, dims->input, panel_1);
         add_outer_f64(count, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xi, dims->input, 1, part, parts);
+                  grads->W_xi, dims->input, 1, part, parts); /* (b14) */
         add_outer_f64(count, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xf, dims->input, 1, part, parts);
+                  grads->W_xf, dims->input, 1, part, parts); /* (b17) */
         add_outer_f64(count, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xo, dims->input, 1, part, parts);
+                  grads->W_xo, dims->input, 1, part, parts); /* (b20) */
         add_outer_f64(count, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xg, dims->input, 1, part, parts);
+                  grads->W_xg, dims->input, 1, part, parts); /* (b23) */
         pack_right_f64(dims, row, count, at.h_now + row * dims->hidden, dims->hidden, dims->hidden, panel_2);
         add_outer_f64(count, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, panel_2, dims->hidden, left,
-                  grads->W_hi, dims->hidden, 1, part, parts);
+                  grads->W_hi, dims->hidden, 1, part, parts); /* (b15) */
         add_outer_f64(count, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, panel_2, dims->hidden, left,
-                  grads->W_hf, dims->hidden, 1, part, parts);
+                  grads->W_hf, dims->hidden, 1, part, parts); /* (b18) */
         add_outer_f64(count, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, panel_2, dims->hidden, left,
-                  grads->W_ho, dims->hidden, 1, part, parts);
+                  grads->W_ho, dims->hidden, 1, part, parts); /* (b21) */
         add_outer_f64(count, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, panel_2, dims->hidden, left,
-                  grads->W_hg, dims->hidden, 1, part, parts);
-        add_rows_f64(count, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, grads->b_i, part, parts);
-        add_rows_f64(count, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_f, part, parts);
-        add_rows_f64(count, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_o, part, parts);
-        add_rows_f64(count, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_g, part, parts);
+                  grads->W_hg, dims->hidden, 1, part, parts); /* (b24) */
+        add_rows_f64(count, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, grads->b_i, part, parts); /* (b16) */
+        add_rows_f64(count, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_f, part, parts); /* (b19) */
+        add_rows_f64(count, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_o, part, parts); /* (b22) */
+        add_rows_f64(count, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_g, part, parts); /* (b25) */
     }
     return LSTM_OK;
 }

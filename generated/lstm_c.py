@@ -72,7 +72,7 @@ DTYPE = "float32"
 DTYPES = ("float32", "float64")
 """What `init_params` may make: float64 input runs double, any other runs float."""
 
-_ABI = b"99cacfa5035bdb8f452d77b6d2d20543"
+_ABI = b"b989502d52d07444bb74fa9365d27223"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("lstm" + _SUFFIX)
 _REMEDY = (

@@ -44,7 +44,7 @@
 
 const char *rnn_abi(void)
 {
-    return "d055e2484cdb41971f98181d3c9c62f0";
+    return "95456bf5b46abdd6b69174127f6272c9";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -2609,11 +2609,11 @@ int rnn_f32_backward(const rnn_dims *dims, const float *packed, const float *x, 
         const size_t count = rows - row < CHUNK ? rows - row : CHUNK;
         pack_right_f32(dims, row, count, at.x + row * dims->input, dims->input, dims->input, panel_1);
         add_outer_f32(count, at.delta + row * dims->hidden, dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xh, dims->input, 1, part, parts);
+                  grads->W_xh, dims->input, 1, part, parts); /* (b4) */
         pack_right_f32(dims, row, count, at.h_now + row * dims->hidden, dims->hidden, dims->hidden, panel_2);
         add_outer_f32(count, at.delta + row * dims->hidden, dims->hidden, dims->hidden, panel_2, dims->hidden, left,
-                  grads->W_hh, dims->hidden, 1, part, parts);
-        add_rows_f32(count, at.delta + row * dims->hidden, dims->hidden, dims->hidden, grads->b_h, part, parts);
+                  grads->W_hh, dims->hidden, 1, part, parts); /* (b5) */
+        add_rows_f32(count, at.delta + row * dims->hidden, dims->hidden, dims->hidden, grads->b_h, part, parts); /* (b6) */
     }
     return RNN_OK;
 }
@@ -4869,11 +4869,11 @@ int rnn_f64_backward(const rnn_dims *dims, const double *packed, const double *x
         const size_t count = rows - row < CHUNK ? rows - row : CHUNK;
         pack_right_f64(dims, row, count, at.x + row * dims->input, dims->input, dims->input, panel_1);
         add_outer_f64(count, at.delta + row * dims->hidden, dims->hidden, dims->hidden, panel_1, dims->input, left,
-                  grads->W_xh, dims->input, 1, part, parts);
+                  grads->W_xh, dims->input, 1, part, parts); /* (b4) */
         pack_right_f64(dims, row, count, at.h_now + row * dims->hidden, dims->hidden, dims->hidden, panel_2);
         add_outer_f64(count, at.delta + row * dims->hidden, dims->hidden, dims->hidden, panel_2, dims->hidden, left,
-                  grads->W_hh, dims->hidden, 1, part, parts);
-        add_rows_f64(count, at.delta + row * dims->hidden, dims->hidden, dims->hidden, grads->b_h, part, parts);
+                  grads->W_hh, dims->hidden, 1, part, parts); /* (b5) */
+        add_rows_f64(count, at.delta + row * dims->hidden, dims->hidden, dims->hidden, grads->b_h, part, parts); /* (b6) */
     }
     return RNN_OK;
 }

@@ -40,7 +40,7 @@ DTYPE = "float32"
 DTYPES = ("float32", "float64")
 """What `init_params` may make: float64 input runs double, any other runs float."""
 
-_ABI = b"d055e2484cdb41971f98181d3c9c62f0"
+_ABI = b"95456bf5b46abdd6b69174127f6272c9"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("rnn" + _SUFFIX)
 _REMEDY = (

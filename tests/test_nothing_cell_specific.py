@@ -118,4 +118,4 @@ NAME = 1
 '''
     assert occurrences("a.py", text, {"lstm", "W_xi"}) == []
     assert occurrences("a.py", text, set(WORDS)) == []
-    assert occurrences("a.py", text.replace("NAME", "W_xi"), {"lstm", "W_xi"}) == ["a.py:9: W_xi = 1"]
+    assert occurrences("a.py", text.replace("NAME", "W_xi"), {"lstm", "W_xi"}) == ["a.py:10: W_xi = 1"]

@@ -151,14 +151,15 @@ def draw_shares(axis: Any, flow: Flow) -> None:
     direct = [path for path in flow.paths if path.direct]
     others = sorted((path for path in flow.paths if not path.direct), key=lambda path: -_mean(path))
     shown = [*sorted(direct, key=lambda path: -_mean(path)), *others]
-    base = np.zeros(flow.steps + 1)
-    edges = np.arange(flow.steps + 1)
+    base = np.zeros(flow.steps + 2)
+    # A step stands between two distances; half a step at either end is as the first and the last.
+    at = np.array([0, *(np.arange(flow.steps) + 0.5), flow.steps])
     for place, path in enumerate(shown):
         share = np.nan_to_num(path.share).mean(axis=1)[::-1]
-        share = np.concatenate([share[:1], share])  # a step stands between two distances
+        share = np.concatenate([share[:1], share, share[-1:]])
         grey = _GREYS[min(max(place - len(direct), 0), len(_GREYS) - 1)]
         colour, alpha = (GREEN, 0.75 if place == 0 else 0.45) if path.direct else (INK, grey)
-        axis.fill_between(edges, base, base + share, step="pre", color=colour, alpha=alpha, linewidth=0)
+        axis.fill_between(at, base, base + share, color=colour, alpha=alpha, linewidth=0)
         middle = base[flow.steps // 2] + share[flow.steps // 2] / 2
         if share[flow.steps // 2] > 0.11 and place < _MOST_PATHS:
             axis.text(flow.steps / 2, middle, _named(path), ha="center", va="center", fontsize=8.5)

@@ -201,11 +201,12 @@ def _shares(paths: StepPaths, logs: Mapping[tuple[str, str, int], Array]) -> tup
     if not logs:
         return ()
     together = np.logaddexp.reduce(list(logs.values()), axis=0)
+    some = np.isfinite(together)
     found = []
     for (after, before, place), length in logs.items():
         jacobian = paths.jacobians[after, before]
         term = jacobian.terms[place]
-        share = np.exp(length - together, out=np.full(length.shape, np.nan), where=np.isfinite(together))
+        share = np.where(some, np.exp(length - np.where(some, together, 0.0)), np.nan)
         text = terms_line((term,), before, jacobian.notation.shapes)
         latex = terms_latex((term,), jacobian.notation.name(before), jacobian.notation)
         found.append(PathFlow(after, before, text, latex, is_direct(term), length, share))

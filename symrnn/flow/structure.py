@@ -89,10 +89,10 @@ def holding_signs(run: Run, state: str) -> dict[str, int]:
 def _ways(cell: Cell, state: str) -> Iterator[tuple[Expression, str, int]]:
     """Each way from a bias to what holds ``state``: the slope of the factor by the bias but for a sign, and that."""
     system, factor = cell.normal, held_by(cell, state)
-    by_symbol = {symbol(Name(variable.name)): variable.name for variable in system.of_role(Role.INTERMEDIATE)}
-    gates = [by_symbol[each] for each in sorted(factor.free_symbols, key=str) if each in by_symbol]
-    for name in gates:
-        equation = system.definition[name]
+    for equation in system.equations:
+        name = equation.target
+        if system.by_name[name].role is not Role.INTERMEDIATE or symbol(Name(name)) not in factor.free_symbols:
+            continue
         slope = sympy.diff(factor, symbol(Name(name)))
         if isinstance(equation.expression, Call):
             slope *= _root(equation)

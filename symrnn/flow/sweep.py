@@ -17,10 +17,12 @@ import numpy as np
 
 from symrnn.derive.evaluate import Array
 from symrnn.derive.record import Derivation, derive
+from symrnn.errors import FlowError
 from symrnn.flow.record import Flow, flow
 from symrnn.flow.run import run_steps
 from symrnn.flow.structure import holding_biases, holding_signs, recurrent_matrices
 from symrnn.language.cell import Cell
+from symrnn.language.source import nearest
 from symrnn.language.system import HIDDEN, INPUT
 from symrnn.pipeline import build
 
@@ -101,7 +103,15 @@ def sweep(
     shape: Shape = Shape(),
     progress: Callable[[str], None] = lambda line: None,
 ) -> Sweep:
-    """Gradient flow of every cell at every combination of ``scales`` and ``biases``; none means as the cell starts."""
+    """Gradient flow of every cell at every combination of ``scales`` and ``biases``; none means as the cell starts.
+
+    Raises:
+        FlowError: a size was given that no cell has, or a run is not finite.
+    """
+    known = list(dict.fromkeys(size for cell in cells for size in _own(cell)))
+    for name in shape.sizes or {}:
+        if name not in known:
+            raise FlowError(f"no cell has a size {name!r} of its own{nearest(name, known)}; leave it out")
     entries: list[Entry] = []
     recurrent, holding = {}, {}
     for cell in cells:
@@ -122,15 +132,15 @@ def _input(cell: Cell, shape: Shape) -> int:
     return shape.hidden if cell.input_is_hidden else shape.input
 
 
-def _start(cell: Cell, shape: Shape) -> dict[str, Array]:
-    """The parameters as the cell starts them.
+def _own(cell: Cell) -> tuple[str, ...]:
+    """The sizes of the cell's own."""
+    return tuple(size for size in cell.sizes if size not in (INPUT, HIDDEN))
 
-    Raises:
-        FlowError: a size was given that the cell does not have.
-    """
-    own = [size for size in cell.sizes if size not in (INPUT, HIDDEN)]
+
+def _start(cell: Cell, shape: Shape) -> dict[str, Array]:
+    """The parameters as the cell starts them."""
     given = shape.sizes or {}
-    sizes = {size: given.get(size, shape.hidden) for size in own}
+    sizes = {size: given.get(size, shape.hidden) for size in _own(cell)}
     kernels = build(cell, "numpy", "float64", backward=False)
     started: dict[str, Array] = kernels.init_params(_input(cell, shape), shape.hidden, seed=shape.seed, **sizes)
     return started
