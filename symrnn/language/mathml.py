@@ -90,6 +90,9 @@ def _mend(element: Element) -> None:
     for index, child in enumerate(element):
         if child.tag == "mrow" and len(child) == 1 and not child.attrib:
             element[index] = child[0]
+    if element.tag == "mtext" and len(element.text or "") == 1:
+        element.tag = "mi"  # text counts as space, and would stick to the operator before it
+        element.set("mathvariant", "normal")
     if element.tag == "mo":
         _mend_operator(element)
     if element.tag == "mover" and len(element) == 2 and element[1].tag == "mo":
@@ -168,7 +171,8 @@ def _runs(element: Element, level: int) -> Iterator[tuple[str, int, bool]]:
             yield "\u2009", level, False
         case "mi" | "mn" | "mo" | "mtext":
             text = element.text or ""
-            slanted = element.tag == "mi" and (len(text) == 1 or "italic" in element.get("style", ""))
+            upright = element.get("mathvariant") == "normal"
+            slanted = element.tag == "mi" and not upright and (len(text) == 1 or "italic" in element.get("style", ""))
             if text == "," and level == 0:
                 text = "\u200a,\u2009"  # a slanted letter leans over
             if element.tag == "mo" and text in ("=", "+", "\u2212", "\u2299", "\u22c5", "/") and level == 0:

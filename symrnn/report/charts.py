@@ -60,8 +60,8 @@ def comparison_chart(cells: Sequence[Cell]) -> Chart:
     scales, biases = (", ".join(f"{value:g}" for value in values) for values in (SCALES, BIASES))
     caption = (
         f"The gradient of a loss at the last of {SHAPE.steps} steps, on its way back, with {SHAPE.hidden} units. Recurrent "
-        f"matrices are orthogonal, times {scales}; biases that hold a state are {biases}. Below, which terms of the step "
-        "Jacobian carry the gradient: where a way crosses no matrix, it takes that one in the end."
+        f"matrices are orthogonal, times {scales}; biases that hold a state are {biases}. Below, how much of the "
+        "gradient each term of the step Jacobian carries; green are those that cross no matrix."
     )
     names = ", ".join(cell.name for cell in cells)
 

@@ -234,7 +234,7 @@ def _extent(node: Node) -> tuple[float, float]:
     wide = _text_width(node.latex)
     if node.kind in _ROUND and wide < 20:
         return 26.0, 26.0
-    return max(wide + 18.0, 34.0), 30.0
+    return max(wide + 22.0, 34.0), 30.0
 
 
 def _text_width(latex: str) -> float:

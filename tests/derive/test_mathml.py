@@ -46,7 +46,7 @@ def test_every_formula_of_a_lecture_is_core_mathml(derivation: Derivation) -> No
         ),
         (r"\tilde{h}_t", '<mo stretchy="false">\u02dc</mo>'),
         (r"\mathrm{in}", "<mi>in</mi>"),
-        (r"\mathrm{H}", "<mtext>H</mtext>"),
+        (r"\mathrm{H}", '<mi mathvariant="normal">H</mi>'),
         (r"\operatorname{diag}(v)", "<mi>diag</mi>"),
         (r"\mathit{scale}", '<mi style="font-style: italic">scale</mi>'),
         (r"\mathtt{tanh\_c}", ">tanh_c</mi>"),
@@ -70,5 +70,6 @@ def test_prose_is_escaped_and_its_formulas_are_set() -> None:
 
 def test_runs_tell_what_stands_below_and_above() -> None:
     assert runs(r"W_{xi}^{\top}") == (("W", 0, True), ("xi", -1, True), ("⊤", 1, False))
+    assert runs(r"\mathrm{H}") == (("H", 0, False),)
     assert runs(r"\tilde{h}_{t-1}")[0] == ("h\u0303", 0, True)
     assert "".join(text for text, level, _ in runs(r"\tilde{h}_{t-1}") if level == -1) == "t\u22121"
