@@ -64,7 +64,7 @@
 
 const char *gru_abi(void)
 {
-    return "f629758de9afded100d1f2ff3dac418d";
+    return "f5705386b863c85858d27971846a7fc6";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -3359,28 +3359,28 @@ int gru_f32_backward(const gru_dims *dims, const float *packed, const float *x, 
         pack_right_f32(count, order, at.saved + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, panel_3);
         {
             const outer_f32 outers[] = {
-                {panel_1, dims->input, grads->W_xz, dims->input, 1},
-                {panel_2, dims->hidden, grads->W_hz, dims->hidden, 1},
+                {panel_1, dims->input, grads->W_xz, dims->input, 1}, /* (b10) */
+                {panel_2, dims->hidden, grads->W_hz, dims->hidden, 1}, /* (b11) */
             };
             add_outers_f32(count, order, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
         {
             const outer_f32 outers[] = {
-                {panel_1, dims->input, grads->W_xr, dims->input, 1},
-                {panel_2, dims->hidden, grads->W_hr, dims->hidden, 1},
+                {panel_1, dims->input, grads->W_xr, dims->input, 1}, /* (b13) */
+                {panel_2, dims->hidden, grads->W_hr, dims->hidden, 1}, /* (b14) */
             };
             add_outers_f32(count, order, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
         {
             const outer_f32 outers[] = {
-                {panel_1, dims->input, grads->W_xh, dims->input, 1},
-                {panel_3, dims->hidden, grads->W_hh, dims->hidden, 1},
+                {panel_1, dims->input, grads->W_xh, dims->input, 1}, /* (b16) */
+                {panel_3, dims->hidden, grads->W_hh, dims->hidden, 1}, /* (b17) */
             };
             add_outers_f32(count, order, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
-        add_rows_f32(count, order, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, grads->b_z, part, parts);
-        add_rows_f32(count, order, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, grads->b_r, part, parts);
-        add_rows_f32(count, order, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, grads->b_h, part, parts);
+        add_rows_f32(count, order, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, grads->b_z, part, parts); /* (b12) */
+        add_rows_f32(count, order, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, grads->b_r, part, parts); /* (b15) */
+        add_rows_f32(count, order, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, grads->b_h, part, parts); /* (b18) */
     }
     return GRU_OK;
 }
@@ -6309,28 +6309,28 @@ int gru_f64_backward(const gru_dims *dims, const double *packed, const double *x
         pack_right_f64(count, order, at.saved + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, panel_3);
         {
             const outer_f64 outers[] = {
-                {panel_1, dims->input, grads->W_xz, dims->input, 1},
-                {panel_2, dims->hidden, grads->W_hz, dims->hidden, 1},
+                {panel_1, dims->input, grads->W_xz, dims->input, 1}, /* (b10) */
+                {panel_2, dims->hidden, grads->W_hz, dims->hidden, 1}, /* (b11) */
             };
             add_outers_f64(count, order, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
         {
             const outer_f64 outers[] = {
-                {panel_1, dims->input, grads->W_xr, dims->input, 1},
-                {panel_2, dims->hidden, grads->W_hr, dims->hidden, 1},
+                {panel_1, dims->input, grads->W_xr, dims->input, 1}, /* (b13) */
+                {panel_2, dims->hidden, grads->W_hr, dims->hidden, 1}, /* (b14) */
             };
             add_outers_f64(count, order, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
         {
             const outer_f64 outers[] = {
-                {panel_1, dims->input, grads->W_xh, dims->input, 1},
-                {panel_3, dims->hidden, grads->W_hh, dims->hidden, 1},
+                {panel_1, dims->input, grads->W_xh, dims->input, 1}, /* (b16) */
+                {panel_3, dims->hidden, grads->W_hh, dims->hidden, 1}, /* (b17) */
             };
             add_outers_f64(count, order, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
-        add_rows_f64(count, order, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, grads->b_z, part, parts);
-        add_rows_f64(count, order, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, grads->b_r, part, parts);
-        add_rows_f64(count, order, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, grads->b_h, part, parts);
+        add_rows_f64(count, order, at.delta + row * (3 * dims->hidden), 3 * dims->hidden, dims->hidden, grads->b_z, part, parts); /* (b12) */
+        add_rows_f64(count, order, at.delta + row * (3 * dims->hidden) + dims->hidden, 3 * dims->hidden, dims->hidden, grads->b_r, part, parts); /* (b15) */
+        add_rows_f64(count, order, at.delta + row * (3 * dims->hidden) + 2 * dims->hidden, 3 * dims->hidden, dims->hidden, grads->b_h, part, parts); /* (b18) */
     }
     return GRU_OK;
 }

@@ -64,7 +64,7 @@
 
 const char *gru_reset_after_abi(void)
 {
-    return "d3c2f72f0df00623b9e0929dfe5a9602";
+    return "550875e09ff416a36c38b66bf54ce4d3";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -3174,34 +3174,34 @@ int gru_reset_after_f32_backward(const gru_reset_after_dims *dims, const float *
         pack_right_f32(count, order, at.h_now + row * dims->hidden, dims->hidden, dims->hidden, panel_2);
         {
             const outer_f32 outers[] = {
-                {panel_1, dims->input, grads->W_xz, dims->input, 1},
-                {panel_2, dims->hidden, grads->W_hz, dims->hidden, 1},
+                {panel_1, dims->input, grads->W_xz, dims->input, 1}, /* (b10) */
+                {panel_2, dims->hidden, grads->W_hz, dims->hidden, 1}, /* (b11) */
             };
             add_outers_f32(count, order, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
         {
             const outer_f32 outers[] = {
-                {panel_1, dims->input, grads->W_xr, dims->input, 1},
-                {panel_2, dims->hidden, grads->W_hr, dims->hidden, 1},
+                {panel_1, dims->input, grads->W_xr, dims->input, 1}, /* (b13) */
+                {panel_2, dims->hidden, grads->W_hr, dims->hidden, 1}, /* (b14) */
             };
             add_outers_f32(count, order, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
         {
             const outer_f32 outers[] = {
-                {panel_1, dims->input, grads->W_xh, dims->input, 1},
+                {panel_1, dims->input, grads->W_xh, dims->input, 1}, /* (b16) */
             };
             add_outers_f32(count, order, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
         {
             const outer_f32 outers[] = {
-                {panel_2, dims->hidden, grads->W_hh, dims->hidden, 1},
+                {panel_2, dims->hidden, grads->W_hh, dims->hidden, 1}, /* (b18) */
             };
             add_outers_f32(count, order, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
-        add_rows_f32(count, order, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, grads->b_z, part, parts);
-        add_rows_f32(count, order, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_r, part, parts);
-        add_rows_f32(count, order, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_h, part, parts);
-        add_rows_f32(count, order, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_hh, part, parts);
+        add_rows_f32(count, order, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, grads->b_z, part, parts); /* (b12) */
+        add_rows_f32(count, order, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_r, part, parts); /* (b15) */
+        add_rows_f32(count, order, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_h, part, parts); /* (b17) */
+        add_rows_f32(count, order, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_hh, part, parts); /* (b19) */
     }
     return GRU_RESET_AFTER_OK;
 }
@@ -5944,34 +5944,34 @@ int gru_reset_after_f64_backward(const gru_reset_after_dims *dims, const double 
         pack_right_f64(count, order, at.h_now + row * dims->hidden, dims->hidden, dims->hidden, panel_2);
         {
             const outer_f64 outers[] = {
-                {panel_1, dims->input, grads->W_xz, dims->input, 1},
-                {panel_2, dims->hidden, grads->W_hz, dims->hidden, 1},
+                {panel_1, dims->input, grads->W_xz, dims->input, 1}, /* (b10) */
+                {panel_2, dims->hidden, grads->W_hz, dims->hidden, 1}, /* (b11) */
             };
             add_outers_f64(count, order, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
         {
             const outer_f64 outers[] = {
-                {panel_1, dims->input, grads->W_xr, dims->input, 1},
-                {panel_2, dims->hidden, grads->W_hr, dims->hidden, 1},
+                {panel_1, dims->input, grads->W_xr, dims->input, 1}, /* (b13) */
+                {panel_2, dims->hidden, grads->W_hr, dims->hidden, 1}, /* (b14) */
             };
             add_outers_f64(count, order, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
         {
             const outer_f64 outers[] = {
-                {panel_1, dims->input, grads->W_xh, dims->input, 1},
+                {panel_1, dims->input, grads->W_xh, dims->input, 1}, /* (b16) */
             };
             add_outers_f64(count, order, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
         {
             const outer_f64 outers[] = {
-                {panel_2, dims->hidden, grads->W_hh, dims->hidden, 1},
+                {panel_2, dims->hidden, grads->W_hh, dims->hidden, 1}, /* (b18) */
             };
             add_outers_f64(count, order, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
-        add_rows_f64(count, order, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, grads->b_z, part, parts);
-        add_rows_f64(count, order, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_r, part, parts);
-        add_rows_f64(count, order, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_h, part, parts);
-        add_rows_f64(count, order, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_hh, part, parts);
+        add_rows_f64(count, order, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, grads->b_z, part, parts); /* (b12) */
+        add_rows_f64(count, order, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_r, part, parts); /* (b15) */
+        add_rows_f64(count, order, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_h, part, parts); /* (b17) */
+        add_rows_f64(count, order, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_hh, part, parts); /* (b19) */
     }
     return GRU_RESET_AFTER_OK;
 }

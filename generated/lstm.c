@@ -72,7 +72,7 @@
 
 const char *lstm_abi(void)
 {
-    return "991b95fe363107c6c09855f7961d8e09";
+    return "e33c0d3b882c6c0c8975285572ae4bdc";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -3207,36 +3207,36 @@ int lstm_f32_backward(const lstm_dims *dims, const float *packed, const float *x
         pack_right_f32(count, order, at.h_now + row * dims->hidden, dims->hidden, dims->hidden, panel_2);
         {
             const outer_f32 outers[] = {
-                {panel_1, dims->input, grads->W_xi, dims->input, 1},
-                {panel_2, dims->hidden, grads->W_hi, dims->hidden, 1},
+                {panel_1, dims->input, grads->W_xi, dims->input, 1}, /* (b14) */
+                {panel_2, dims->hidden, grads->W_hi, dims->hidden, 1}, /* (b15) */
             };
             add_outers_f32(count, order, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
         {
             const outer_f32 outers[] = {
-                {panel_1, dims->input, grads->W_xf, dims->input, 1},
-                {panel_2, dims->hidden, grads->W_hf, dims->hidden, 1},
+                {panel_1, dims->input, grads->W_xf, dims->input, 1}, /* (b17) */
+                {panel_2, dims->hidden, grads->W_hf, dims->hidden, 1}, /* (b18) */
             };
             add_outers_f32(count, order, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
         {
             const outer_f32 outers[] = {
-                {panel_1, dims->input, grads->W_xo, dims->input, 1},
-                {panel_2, dims->hidden, grads->W_ho, dims->hidden, 1},
+                {panel_1, dims->input, grads->W_xo, dims->input, 1}, /* (b20) */
+                {panel_2, dims->hidden, grads->W_ho, dims->hidden, 1}, /* (b21) */
             };
             add_outers_f32(count, order, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
         {
             const outer_f32 outers[] = {
-                {panel_1, dims->input, grads->W_xg, dims->input, 1},
-                {panel_2, dims->hidden, grads->W_hg, dims->hidden, 1},
+                {panel_1, dims->input, grads->W_xg, dims->input, 1}, /* (b23) */
+                {panel_2, dims->hidden, grads->W_hg, dims->hidden, 1}, /* (b24) */
             };
             add_outers_f32(count, order, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
-        add_rows_f32(count, order, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, grads->b_i, part, parts);
-        add_rows_f32(count, order, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_f, part, parts);
-        add_rows_f32(count, order, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_o, part, parts);
-        add_rows_f32(count, order, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_g, part, parts);
+        add_rows_f32(count, order, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, grads->b_i, part, parts); /* (b16) */
+        add_rows_f32(count, order, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_f, part, parts); /* (b19) */
+        add_rows_f32(count, order, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_o, part, parts); /* (b22) */
+        add_rows_f32(count, order, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_g, part, parts); /* (b25) */
     }
     return LSTM_OK;
 }
@@ -6004,36 +6004,36 @@ int lstm_f64_backward(const lstm_dims *dims, const double *packed, const double 
         pack_right_f64(count, order, at.h_now + row * dims->hidden, dims->hidden, dims->hidden, panel_2);
         {
             const outer_f64 outers[] = {
-                {panel_1, dims->input, grads->W_xi, dims->input, 1},
-                {panel_2, dims->hidden, grads->W_hi, dims->hidden, 1},
+                {panel_1, dims->input, grads->W_xi, dims->input, 1}, /* (b14) */
+                {panel_2, dims->hidden, grads->W_hi, dims->hidden, 1}, /* (b15) */
             };
             add_outers_f64(count, order, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
         {
             const outer_f64 outers[] = {
-                {panel_1, dims->input, grads->W_xf, dims->input, 1},
-                {panel_2, dims->hidden, grads->W_hf, dims->hidden, 1},
+                {panel_1, dims->input, grads->W_xf, dims->input, 1}, /* (b17) */
+                {panel_2, dims->hidden, grads->W_hf, dims->hidden, 1}, /* (b18) */
             };
             add_outers_f64(count, order, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
         {
             const outer_f64 outers[] = {
-                {panel_1, dims->input, grads->W_xo, dims->input, 1},
-                {panel_2, dims->hidden, grads->W_ho, dims->hidden, 1},
+                {panel_1, dims->input, grads->W_xo, dims->input, 1}, /* (b20) */
+                {panel_2, dims->hidden, grads->W_ho, dims->hidden, 1}, /* (b21) */
             };
             add_outers_f64(count, order, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
         {
             const outer_f64 outers[] = {
-                {panel_1, dims->input, grads->W_xg, dims->input, 1},
-                {panel_2, dims->hidden, grads->W_hg, dims->hidden, 1},
+                {panel_1, dims->input, grads->W_xg, dims->input, 1}, /* (b23) */
+                {panel_2, dims->hidden, grads->W_hg, dims->hidden, 1}, /* (b24) */
             };
             add_outers_f64(count, order, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
-        add_rows_f64(count, order, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, grads->b_i, part, parts);
-        add_rows_f64(count, order, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_f, part, parts);
-        add_rows_f64(count, order, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_o, part, parts);
-        add_rows_f64(count, order, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_g, part, parts);
+        add_rows_f64(count, order, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, grads->b_i, part, parts); /* (b16) */
+        add_rows_f64(count, order, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_f, part, parts); /* (b19) */
+        add_rows_f64(count, order, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_o, part, parts); /* (b22) */
+        add_rows_f64(count, order, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_g, part, parts); /* (b25) */
     }
     return LSTM_OK;
 }

@@ -44,7 +44,7 @@
 
 const char *rnn_abi(void)
 {
-    return "7171a47b82296d632bf862b0bc1e0027";
+    return "0ad3b547f71653a4b8a706149a65a888";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -2914,12 +2914,12 @@ int rnn_f32_backward(const rnn_dims *dims, const float *packed, const float *x, 
         pack_right_f32(count, order, at.h_now + row * dims->hidden, dims->hidden, dims->hidden, panel_2);
         {
             const outer_f32 outers[] = {
-                {panel_1, dims->input, grads->W_xh, dims->input, 1},
-                {panel_2, dims->hidden, grads->W_hh, dims->hidden, 1},
+                {panel_1, dims->input, grads->W_xh, dims->input, 1}, /* (b4) */
+                {panel_2, dims->hidden, grads->W_hh, dims->hidden, 1}, /* (b5) */
             };
             add_outers_f32(count, order, at.delta + row * dims->hidden, dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
-        add_rows_f32(count, order, at.delta + row * dims->hidden, dims->hidden, dims->hidden, grads->b_h, part, parts);
+        add_rows_f32(count, order, at.delta + row * dims->hidden, dims->hidden, dims->hidden, grads->b_h, part, parts); /* (b6) */
     }
     return RNN_OK;
 }
@@ -5423,12 +5423,12 @@ int rnn_f64_backward(const rnn_dims *dims, const double *packed, const double *x
         pack_right_f64(count, order, at.h_now + row * dims->hidden, dims->hidden, dims->hidden, panel_2);
         {
             const outer_f64 outers[] = {
-                {panel_1, dims->input, grads->W_xh, dims->input, 1},
-                {panel_2, dims->hidden, grads->W_hh, dims->hidden, 1},
+                {panel_1, dims->input, grads->W_xh, dims->input, 1}, /* (b4) */
+                {panel_2, dims->hidden, grads->W_hh, dims->hidden, 1}, /* (b5) */
             };
             add_outers_f64(count, order, at.delta + row * dims->hidden, dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
-        add_rows_f64(count, order, at.delta + row * dims->hidden, dims->hidden, dims->hidden, grads->b_h, part, parts);
+        add_rows_f64(count, order, at.delta + row * dims->hidden, dims->hidden, dims->hidden, grads->b_h, part, parts); /* (b6) */
     }
     return RNN_OK;
 }

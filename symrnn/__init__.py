@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from symrnn.language.cell import Cell
     from symrnn.language.cellfile import cells, load
     from symrnn.pipeline import build, generate, program, render
+    from symrnn.report.picture import Picture, picture
 
 __version__ = "0.1.0"
 
@@ -40,6 +41,7 @@ __all__ = [
     "Cell",
     "Derivation",
     "Flow",
+    "Picture",
     "__version__",
     "build",
     "cells",
@@ -52,6 +54,7 @@ __all__ = [
     "flow",
     "generate",
     "load",
+    "picture",
     "program",
     "render",
 ]
@@ -60,6 +63,7 @@ _HOMES = {
     "Cell": "symrnn.language.cell",
     "Derivation": "symrnn.derive.record",
     "Flow": "symrnn.flow.record",
+    "Picture": "symrnn.report.picture",
     "build": "symrnn.pipeline",
     "cells": "symrnn.language.cellfile",
     "check": "symrnn.check.run",
@@ -70,6 +74,7 @@ _HOMES = {
     "flow": "symrnn.flow.record",
     "generate": "symrnn.pipeline",
     "load": "symrnn.language.cellfile",
+    "picture": "symrnn.report.picture",
     "program": "symrnn.pipeline",
     "render": "symrnn.pipeline",
     "run_command": "symrnn.cli.commands",  # for the command line alone, whose help answers before this is loaded

@@ -6,6 +6,7 @@
     emit       `Program`           → texts          NumPy module, C source and header, document    (`render`)
     build      texts               → module         compiled where they are C, and imported        (`build`)
     flow       `Derivation`, point → `Flow`         what becomes of gradients through time (`symrnn.flow.record`)
+    report     all of these        → pages          for a browser, one for each cell (`symrnn.report.site`)
     check      modules             → `Report`       the oracles (`symrnn.check.run`)
     diagnose   a person's function → `Diagnosis`    its mistakes, in the derived equations (`symrnn.diagnose.run`)
 
@@ -22,7 +23,9 @@ from types import ModuleType
 from symrnn.build.kernels import load_kernels
 from symrnn.build.march import chosen_march
 from symrnn.build.toolchain import Options
-from symrnn.derive.record import derive
+from symrnn.derive.document import document
+from symrnn.derive.lecture import Section
+from symrnn.derive.record import Derivation, derive
 from symrnn.emit.abi import digest
 from symrnn.emit.c import c_files
 from symrnn.emit.c_module import c_module
@@ -33,6 +36,7 @@ from symrnn.errors import BuildError, GenerateError
 from symrnn.language.cellfile import CellLike, load
 from symrnn.plan.planner import plan
 from symrnn.plan.program import Program
+from symrnn.plan.section import cost_section
 
 BACKENDS = ("numpy", "c")
 """What `render` and `build` can emit."""
@@ -48,6 +52,13 @@ def program(cell: CellLike, *, backward: bool = True) -> Program:
         backward: False for inference alone: nothing is taped.
     """
     return plan(derive(cell), with_backward=backward)
+
+
+def lecture(derivation: Derivation, planned: Program) -> tuple[Section, ...]:
+    """The derivation as a lecture, and after it what running it costs."""
+    sections = derivation.lecture()
+    body = [section for section in sections if not section.appendix]
+    return (*body, cost_section(planned, derivation.notation), *sections[len(body) :])
 
 
 def render(
@@ -83,7 +94,7 @@ def render(
         found = digest(*texts.values())
         files |= {name: text.replace(_UNKNOWN, found) for name, text in texts.items()}
         files[f"{cell.name}_c.py"] = c_module(planned, found, dtype)
-    files[f"{cell.name}.tex"] = derivation.document()
+    files[f"{cell.name}.tex"] = document(cell, lecture(derivation, planned))
     return files
 
 

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "symrnn"
-STAGES = ("language", "derive", "plan", "emit", "build", "pipeline", "flow", "check", "diagnose", "cli")
+STAGES = ("language", "derive", "plan", "emit", "build", "pipeline", "flow", "report", "check", "diagnose", "cli")
 ANYWHERE = ("errors", "optional", "parts")
 """Modules that import nothing of symrnn but one another: every stage may import them."""
 LATE = ("import_module", "__import__")
@@ -103,7 +103,9 @@ def run(code: str) -> str:
 
 
 def test_importing_symrnn_loads_neither_sympy_nor_numpy() -> None:
-    heavy = "[name for name in ('sympy', 'numpy', 'jinja2', 'filelock') if name in sys.modules]"
+    heavy = (
+        "[name for name in ('sympy', 'numpy', 'jinja2', 'filelock', 'latex2mathml', 'pygments') if name in sys.modules]"
+    )
     assert run(f"import sys, symrnn; print(symrnn.__version__, symrnn.errors.CellError, {heavy})").endswith(" []\n")
     assert run(f"import sys, symrnn.cli; print({heavy})") == "[]\n"
 

@@ -18,7 +18,7 @@ from symrnn.language.functions import FUNCTIONS, REDUCTIONS
 
 ROOT = Path(__file__).parents[1]
 CELL_FILES = sorted([*(ROOT / "symrnn/cells").glob("*.toml"), *(ROOT / "tests/cells").glob("*.toml")])
-STAGES = ("templates", "symrnn/derive", "symrnn/plan", "symrnn/emit")
+STAGES = ("templates", "symrnn/derive", "symrnn/plan", "symrnn/emit", "symrnn/report")
 """Where no name of any cell file may stand."""
 EVERYWHERE = ("templates", "symrnn")
 WORDS = ("lstm", "gru", "gate", "forget")

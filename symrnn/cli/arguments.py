@@ -35,7 +35,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {symrnn.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_add_list, _add_show, _add_generate, _add_check, _add_flow, _add_diagnose):
+    for add in (_add_list, _add_show, _add_generate, _add_report, _add_check, _add_flow, _add_diagnose):
         add(commands)
     arguments = parser.parse_args(argv)
     if arguments.command == "show":
@@ -124,6 +124,25 @@ def _add_generate(commands: Commands) -> None:
     mode.add_argument("--dry-run", action="store_true", help="write nothing; print what would be written")
     _add_json(parser)
     parser.set_defaults(refuse=parser.error)
+
+
+def _add_report(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "report",
+        help="pages about cells: equations, gradients, graphs and code",
+        description="Write a small site: a page for each cell, with its derivation beside the code that came from it and\n"
+        "its computation graph forward and backward, and a page that compares them. Each page is one file that needs\n"
+        "nothing else: no network, no other file.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="""examples:
+  symrnn report                                  every bundled cell, into report/
+  symrnn report lstm my_cell.toml --out pages""",
+    )
+    _add_cells(parser)
+    parser.add_argument(
+        "--out", type=_directory, default="report", help="directory for the pages (default: %(default)s)"
+    )
+    _add_json(parser)
 
 
 def _add_check(commands: Commands) -> None:

@@ -14,14 +14,16 @@ from symrnn.check.report import DTYPES
 from symrnn.check.run import check
 from symrnn.cli.flow import flow
 from symrnn.cli.generate import generate
+from symrnn.cli.report import report
 from symrnn.cli.shared import DIFFERS, DONE, Outcome, chosen_backends, chosen_cells, chosen_dtypes, progress, to_json
+from symrnn.derive.document import document
 from symrnn.derive.record import derive
 from symrnn.diagnose.run import diagnose
 from symrnn.errors import DiagnoseError
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import cells, load
 from symrnn.parts import ALL, DERIVED, PLAN
-from symrnn.pipeline import program
+from symrnn.pipeline import lecture, program
 
 
 def run_command(arguments: Namespace) -> Outcome:
@@ -37,6 +39,7 @@ def run_command(arguments: Namespace) -> Outcome:
         "list": _list,
         "show": _show,
         "generate": generate,
+        "report": report,
         "check": _check,
         "flow": flow,
         "diagnose": _diagnose,
@@ -71,7 +74,7 @@ def _show(arguments: Namespace) -> Outcome:
     cell = load(arguments.cell)
     derivation = derive(cell)
     if arguments.document:
-        return DONE, derivation.document()
+        return DONE, document(cell, lecture(derivation, program(cell)))
     parts = (*DERIVED, PLAN) if arguments.part == ALL else (arguments.part,)
     derived = [part for part in parts if part != PLAN]
     if arguments.format == "latex" and not arguments.json:
@@ -90,12 +93,12 @@ def _check(arguments: Namespace) -> Outcome:
     if arguments.backend == "c" or arguments.march:
         find_compiler()  # asked for by name, so its lack is an error and not a note
     with progress() as say:
-        report = check(chosen_cells(arguments), backends=backends, progress=say, march=arguments.march)
+        found = check(chosen_cells(arguments), backends=backends, progress=say, march=arguments.march)
     # Rows that belong to no precision, such as the proof, stay.
     left_out = [dtype for dtype in DTYPES if dtype not in dtypes]
-    report = replace(report, rows=tuple(row for row in report.rows if row.dtype not in left_out))
-    text = to_json(report.to_json()) if arguments.json else report.table() + "\n"
-    return (DONE if report.passed else DIFFERS), text
+    found = replace(found, rows=tuple(row for row in found.rows if row.dtype not in left_out))
+    text = to_json(found.to_json()) if arguments.json else found.table() + "\n"
+    return (DONE if found.passed else DIFFERS), text
 
 
 def _diagnose(arguments: Namespace) -> Outcome:

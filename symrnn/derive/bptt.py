@@ -27,12 +27,16 @@ class Carried:
         arrives: the adjoint system's input, the adjoint of the state's next value from outside the step.
         returned: the adjoint system's output for the state, what the step before gets; empty where it gets nothing.
         is_output: whether the loss reads the state at every step.
+        contribution: the right side of the equation that gives ``returned``; None where there is none.
+        label: of that equation.
     """
 
     state: str
     arrives: str
     returned: str
     is_output: bool
+    contribution: Expression | None = None
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,18 @@ class Recurrences:
     carried: tuple[Carried, ...]
     gradients: tuple[Accumulated, ...]
 
-    def chain(self, notation: Notation) -> tuple[Row, ...]:
-        """The recurrences in LaTeX: what the last step is handed, and what every step is handed."""
-        return (*(self._start(each) for each in self.carried), *(_handed(each, notation) for each in self.carried))
+    def starts(self, final: Notation) -> tuple[Row, ...]:
+        """What the last step is handed, in LaTeX; ``final`` is the notation of step T."""
+        return tuple(_start(each, final) for each in self.carried)
+
+    def chain(self, notation: Notation, later: Notation) -> tuple[Row, ...]:
+        """The recurrences in LaTeX: what every step is handed by the step after it.
+
+        Args:
+            notation: of step t.
+            later: of step t + 1, whose adjoint is read.
+        """
+        return tuple(_handed(each, notation, later) for each in self.carried)
 
     def sums(self, notation: Notation) -> tuple[Row, ...]:
         """The gradients of the parameters in LaTeX."""
@@ -85,10 +98,12 @@ class Recurrences:
         for item in self.gradients:
             yield f"  dL/d{item.parameter} = sum over t of {_bracketed(to_text(item.contribution), item.contribution)}"
 
-    def _start(self, each: Carried) -> Row:
-        return Row(
-            arrow(each.state, "T"), rf"\frac{{\partial \ell_{{\mathrm{{end}}}}}}{{\partial {spell(each.state, 'T')}}}"
-        )
+
+def _start(each: Carried, final: Notation) -> Row:
+    """The adjoint of a state at the last step."""
+    end = rf"\frac{{\partial \ell_{{\mathrm{{end}}}}}}{{\partial {spell(each.state, 'T')}}}"
+    direct = rf"\frac{{\partial \ell_T}}{{\partial {spell(each.state, 'T')}}} + " if each.is_output else ""
+    return Row(final.name(each.arrives), direct + end)
 
 
 def arrow(state: str, time: str) -> str:
@@ -104,9 +119,14 @@ def _later(each: Carried) -> str:
     )
 
 
-def _handed(each: Carried, notation: Notation) -> Row:
-    direct = rf"\frac{{\partial \ell_t}}{{\partial {spell(each.state, 't')}}} + " if each.is_output else ""
-    return Row(notation.name(each.arrives), f"{direct}{arrow(each.state, 't')}")
+def _handed(each: Carried, notation: Notation, later: Notation) -> Row:
+    direct = rf"\frac{{\partial \ell_t}}{{\partial {spell(each.state, 't')}}}" if each.is_output else ""
+    if each.contribution is None:
+        return Row(notation.name(each.arrives), direct or "0")
+    back = later(each.contribution)
+    if direct:
+        back = f"{direct} - {back[1:]}" if back.startswith("-") else f"{direct} + {back}"
+    return Row(notation.name(each.arrives), back, each.label)
 
 
 def _bracketed(text: str, node: Expression) -> str:
@@ -119,7 +139,9 @@ def recurrences(cell: Cell, adjoint: System) -> Recurrences:
     given = {v.of: v.name for v in adjoint.of_role(Role.ADJOINT) if v.name in adjoint.inputs and v.of}
     returned = {adjoint.by_name[name].of: name for name in adjoint.outputs}
     carried = tuple(
-        Carried(state, given[state + PRIME], returned.get(state, ""), state == cell.output) for state in cell.states
+        Carried(state, given[state + PRIME], name, state == cell.output, *_right_side(adjoint, name))
+        for state in cell.states
+        for name in [returned.get(state, "")]
     )
     gradients = tuple(
         Accumulated(parameter.name, equation.expression, equation.label)
@@ -128,3 +150,9 @@ def recurrences(cell: Cell, adjoint: System) -> Recurrences:
         for equation in [adjoint.definition[returned[parameter.name]]]
     )
     return Recurrences(carried, gradients)
+
+
+def _right_side(adjoint: System, name: str) -> tuple[Expression | None, str]:
+    """The right side of the equation for ``name``, and its label."""
+    equation = adjoint.definition.get(name)
+    return (None, "") if equation is None else (equation.expression, equation.label)

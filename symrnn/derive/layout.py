@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 TEXT_WIDTH = 74.0
 """What fits on a line beside an equation's number, in characters of average width."""
 
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|.", re.DOTALL)
-_FONTS = """operatorname mathrm mathit mathbf mathtt mathbb overline overset scriptscriptstyle tilde hat bar dot left right
+_FONTS = """operatorname text mathrm mathit mathbf mathtt mathbb overline overset scriptscriptstyle tilde hat bar dot left right
 Bigl Bigr"""
 _WIDTHS = {
     **{f"\\{font}": 0.0 for font in _FONTS.split()},
@@ -67,11 +68,26 @@ class _Measure:
 
 @dataclass(frozen=True)
 class Row:
-    """One formula of an alignment, ``left = right``, with the number that it is shown under (or none)."""
+    """One formula of an alignment, ``left = right``.
+
+    Attributes:
+        left: LaTeX.
+        right: LaTeX.
+        tag: the number that it is shown under, or nothing.
+        relation: the sign between the two, at which formulas are aligned.
+        origin: label of the equation that it was derived from, or nothing; shown beside the number.
+    """
 
     left: str
     right: str
     tag: str = ""
+    relation: str = "="
+    origin: str = ""
+
+    @property
+    def mark(self) -> str:
+        """What stands at the end of the line: the number, and the equation that the formula comes from."""
+        return rf"{self.tag} $\leftarrow$ {self.origin}" if self.tag and self.origin else self.tag or self.origin
 
 
 def align(rows: Sequence[Row], environment: str = "align*", limit: float = TEXT_WIDTH) -> str:
@@ -96,8 +112,8 @@ def aligned_lines(rows: Sequence[Row], limit: float = TEXT_WIDTH) -> list[str]:
     result = []
     for row in rows:
         first, *rest = lines(row.right, room, room - _WIDTHS[r"\quad"])
-        formula = [f"{row.left} &= {first}", *(rf"&\quad {line}" for line in rest)]
-        formula[-1] += rf" \tag{{{row.tag}}}" if row.tag else ""
+        formula = [f"{row.left} &{row.relation} {first}", *(rf"&\quad {line}" for line in rest)]
+        formula[-1] += rf" \tag{{{row.mark}}}" if row.mark else ""
         result += formula
     return result
 
@@ -145,3 +161,19 @@ def _places(latex: str) -> Iterator[tuple[tuple[int, int], int]]:
                 if latex.startswith(operator, at):
                     yield (depth, order // 2), at
         at += 1
+
+
+def pieces(latex: str) -> tuple[tuple[str, ...], ...]:
+    r"""``latex`` cut wherever it may be broken: into summands, and each of them into its factors and parts.
+
+    >>> pieces(r"(a + b) \odot c - d")
+    (('(a', '+ b)', '\\odot c'), ('- d',))
+    """
+    places = list(_places(latex))
+    summands = _cut(latex, [at for (depth, order), at in places if depth == 0 and order == 0])
+    return tuple(tuple(_cut(summand, [at for _, at in _places(summand)])) for summand in summands)
+
+
+def _cut(latex: str, places: Sequence[int]) -> list[str]:
+    edges = [0, *dict.fromkeys(places), len(latex)]
+    return [latex[start:end].strip() for start, end in pairwise(edges)]

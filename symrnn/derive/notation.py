@@ -10,12 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from symrnn.language.cell import Cell
-from symrnn.language.latex import Notation, raised, spell
+from symrnn.language.latex import BEFORE, NOW, Notation, raised, spell, step_name, timeless
 from symrnn.language.system import Role, System, Variable
-from symrnn.language.tree import PRIME, Expression, is_next, names, walk
-
-NOW, BEFORE = "t", "t-1"
-"""The index of the step, and of the step before it."""
+from symrnn.language.tree import PRIME, Expression, walk
 
 ARROW = r"\overset{\scriptscriptstyle\leftarrow}"
 """The mark of what a step hands back to the step before it."""
@@ -27,19 +24,19 @@ SHORT = 5
 """Most nodes of an expression that is written out wherever its name stands."""
 
 
-def notation_of(cell: Cell, adjoint: System) -> Notation:
-    """The notation of a cell's step and of its adjoint."""
+def notation_of(cell: Cell, adjoint: System, now: str = NOW, before: str = BEFORE) -> Notation:
+    """The notation of a cell's step and of its adjoint; ``now`` and ``before`` are the indices of the two steps."""
     parts = written_out(cell)
     texts = {name: spell(name) for name in cell.constants}
     fixed = timeless(cell.normal)
     for variable in (*cell.variables, *cell.normal.variables):
-        texts[variable.name] = _step_name(variable, fixed)
+        texts[variable.name] = step_name(variable, fixed, now, before)
     shapes = {v.name: v.shape for v in (*cell.variables, *cell.normal.variables, *adjoint.variables)}
     step = Notation(texts, shapes, parts)
     totals = [variable.of for variable in adjoint.variables if variable.name in adjoint.definition]
     for variable in adjoint.of_role(Role.ADJOINT):
         arrives = variable.name not in adjoint.definition and variable.of in totals
-        texts[variable.name] = _adjoint_name(variable, cell.normal, step, fixed, arrives)
+        texts[variable.name] = _adjoint_name(variable, cell.normal, step, fixed, arrives, (now, before))
     return Notation(_distinct(texts, parts), shapes, parts)
 
 
@@ -55,37 +52,24 @@ def written_out(cell: Cell) -> dict[str, Expression]:
     return parts
 
 
-def timeless(system: System) -> frozenset[str]:
-    """The names that depend on parameters alone: they have no index of a step."""
-    fixed = {variable.name for variable in system.of_role(Role.PARAMETER)}
-    for equation in system.equations:
-        read = names(equation.expression)
-        if read and not is_next(equation.target) and fixed.issuperset(read):
-            fixed.add(equation.target)
-    return frozenset(fixed)
-
-
-def _step_name(variable: Variable, fixed: frozenset[str]) -> str:
-    if variable.name in fixed:
-        return spell(variable.name)
-    return spell(variable.name.removesuffix(PRIME), BEFORE if variable.role is Role.STATE else NOW)
-
-
-def _adjoint_name(variable: Variable, step: System, notation: Notation, fixed: frozenset[str], arrives: bool) -> str:
+def _adjoint_name(
+    variable: Variable, step: System, notation: Notation, fixed: frozenset[str], arrives: bool, times: tuple[str, str]
+) -> str:
     """A bar marks an adjoint; an arrow what a step hands back to the step before it; "in" what it is handed itself."""
+    now, before = times
     if not variable.of:
-        return spell(variable.name, NOW)
+        return spell(variable.name, now)
     of = step.by_name[variable.of]
     if of.name in notation.parts:
         return rf"\overline{{{notation.name(of.name)}}}"
     match of.role:
         case Role.STATE:
-            return spell(of.name, BEFORE, ARROW)
+            return spell(of.name, before, ARROW)
         case Role.PARAMETER:
             # What this step contributes; the gradient is the sum over steps.
-            return raised(spell(of.name, "", r"\overline"), "(t)")
+            return raised(spell(of.name, "", r"\overline"), f"({now})")
         case _:
-            text = spell(of.name.removesuffix(PRIME), "" if of.name in fixed else NOW, r"\overline")
+            text = spell(of.name.removesuffix(PRIME), "" if of.name in fixed else now, r"\overline")
             return raised(text, ARRIVES) if arrives else text
 
 

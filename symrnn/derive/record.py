@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 
 from symrnn.derive.adjoint import adjoint
 from symrnn.derive.bptt import Recurrences, recurrences
-from symrnn.derive.document import Lecture, document
+from symrnn.derive.document import document
+from symrnn.derive.graph import Graph, graph
 from symrnn.derive.jacobian import BlockJacobian, Jacobian, Slopes, jacobian, slopes_of
 from symrnn.derive.layout import align
-from symrnn.derive.notation import notation_of, timeless
+from symrnn.derive.lecture import Material, Section, lecture, section_html
+from symrnn.derive.notation import notation_of
 from symrnn.derive.sections import (
     adjoint_rows,
     adjoint_text,
@@ -29,7 +32,7 @@ from symrnn.derive.tangent import tangent
 from symrnn.errors import DerivationError
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import CellLike, load
-from symrnn.language.latex import Notation
+from symrnn.language.latex import Notation, timeless
 from symrnn.language.source import nearest
 from symrnn.language.system import Role, System
 from symrnn.language.tree import PRIME, is_next
@@ -130,28 +133,61 @@ class Derivation:
             case "adjoint":
                 return align(adjoint_rows(self.adjoint, self.notation))
             case "bptt":
-                return align(self.recurrences.chain(self.notation) + self.recurrences.sums(self.notation))
+                return align(self.recurrences.chain(self.notation, self.later) + self.recurrences.sums(self.notation))
             case _:
                 return tape_latex(self.tape, self.adjoint, self.notation)
 
+    def lecture(self) -> tuple[Section, ...]:
+        """The derivation in the order of a lecture: prose and formulas, section by section."""
+        return lecture(self.material)
+
     def document(self) -> str:
         """A file that ``pdflatex`` takes: the derivation as a lecture would present it."""
-        inputs, parameters = self.jacobians(Role.INPUT), self.jacobians(Role.PARAMETER)
-        return document(
-            Lecture(
-                cell=self.cell,
-                notation=self.notation,
-                adjoint=self.adjoint,
-                recurrences=self.recurrences,
-                tape=self.tape,
-                step=self.step_jacobian(),
-                inputs=inputs,
-                parameters=parameters,
-            )
+        return document(self.cell, self.lecture())
+
+    def graph(self) -> Graph:
+        """The computation graph of the step."""
+        given = timeless(self.cell.normal)
+        carried = tuple((state, state + PRIME) for state in self.cell.states)
+        return graph(self.cell.normal, given, carried, self.notation, self.cell.normal.outputs)
+
+    def adjoint_graph(self) -> Graph:
+        """The computation graph of the adjoint of the step, from what arrives at its end to its input and its start."""
+        given = (*self.tape, *timeless(self.cell.normal))
+        carried = tuple((each.arrives, each.returned) for each in self.recurrences.carried if each.returned)
+        weights = {item.label for item in self.recurrences.gradients}
+        outputs = [name for name in self.adjoint.outputs if self.adjoint.definition[name].label not in weights]
+        return graph(self.adjoint, given, carried, self.notation, outputs)
+
+    @cached_property
+    def material(self) -> Material:
+        """What the lecture is made of."""
+        return Material(
+            cell=self.cell,
+            notation=self.notation,
+            later=self.later,
+            final=notation_of(self.cell, self.adjoint, "T", "T-1"),
+            adjoint=self.adjoint,
+            recurrences=self.recurrences,
+            tape=self.tape,
+            slopes=self._slopes,
+            step=self.step_jacobian(),
+            inputs=self.jacobians(Role.INPUT),
+            parameters=self.jacobians(Role.PARAMETER),
         )
+
+    @cached_property
+    def later(self) -> Notation:
+        """How names of the next step, t + 1, are written."""
+        return notation_of(self.cell, self.adjoint, "t+1", "t")
 
     def _repr_latex_(self) -> str:
         return "\n".join(self.latex(part) for part in DERIVED)
+
+    def _repr_html_(self) -> str:
+        """The lecture without its appendix."""
+        parts = [section_html(section) for section in self.lecture() if not section.appendix]
+        return f"<h3>{escape(self.cell.title or self.cell.name)}</h3>{''.join(parts)}"
 
     def _others(self) -> tuple[Jacobian, ...]:
         """The Jacobians by inputs and parameters."""

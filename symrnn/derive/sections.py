@@ -1,19 +1,21 @@
 """The parts of a derivation as rows of LaTeX and as plain text: equations, adjoint, tape.
 
 Reads a cell, the adjoint of its normal form and a notation; returns `Row` records or text. Leaves out: prose
-(`symrnn.derive.document`), Jacobians and recurrences, which print themselves.
+(`symrnn.derive.lecture`), Jacobians and recurrences, which print themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from symrnn.derive.factors import partial
+from symrnn.derive.jacobian import Slopes
 from symrnn.derive.layout import Row
 from symrnn.language.cell import Cell
-from symrnn.language.latex import Notation
+from symrnn.language.latex import Notation, parentheses
 from symrnn.language.system import Equation, Role, System
 from symrnn.language.text import to_text
-from symrnn.language.tree import names
+from symrnn.language.tree import Binary, Expression, MatVec, Name, names
 
 
 def equations_rows(cell: Cell, notation: Notation) -> tuple[Row, ...]:
@@ -24,6 +26,50 @@ def equations_rows(cell: Cell, notation: Notation) -> tuple[Row, ...]:
 def parts_rows(cell: Cell, notation: Notation) -> tuple[Row, ...]:
     """The parts of equations that the derivation names, and that are too long to be written out."""
     return tuple(_row(equation, notation) for equation in _parts(cell) if equation.target not in notation.parts)
+
+
+def named_parts(cell: Cell, notation: Notation) -> tuple[Row, ...]:
+    """The parts that are written out wherever they stand: how code calls them, and what they are."""
+    return tuple(
+        Row(code_name(equation.target), notation.name(equation.target), equation.label)
+        for equation in _parts(cell)
+        if equation.target in notation.parts
+    )
+
+
+def code_name(name: str) -> str:
+    """A name in LaTeX as it stands in code."""
+    plain = name.replace("_", r"\_")
+    return rf"\mathtt{{{plain}}}"
+
+
+def slope_rows(cell: Cell, slopes: Slopes, notation: Notation) -> tuple[Row, ...]:
+    """The derivatives of every equation by the values and linear forms that it reads, in the order of the step.
+
+    What enters an equation only as a sum has one derivative, that by the sum.
+    """
+    rows = []
+    for equation in cell.normal.equations:
+        sums: dict[Expression, list[Expression]] = {}
+        for atom, slope in slopes[equation.target]:
+            sums.setdefault(slope, []).append(atom)
+        for slope, atoms in sums.items():
+            if any(isinstance(atom, MatVec) or _is_value(cell, atom) for atom in atoms):
+                left = partial(notation.name(equation.target), _read(atoms, notation))
+                rows.append(Row(left, notation(slope), origin=equation.label))
+    return tuple(rows)
+
+
+def _is_value(cell: Cell, atom: Expression) -> bool:
+    return isinstance(atom, Name) and cell.normal.by_name[atom.name].role is not Role.PARAMETER
+
+
+def _read(atoms: list[Expression], notation: Notation) -> str:
+    """What an equation is differentiated by."""
+    whole = atoms[0]
+    for atom in atoms[1:]:
+        whole = Binary("+", whole, atom)
+    return notation(whole) if isinstance(whole, Name) else parentheses(notation(whole))
 
 
 def equations_text(cell: Cell) -> str:
@@ -87,7 +133,8 @@ def labelled(equations: Iterable[Equation]) -> list[str]:
 
 
 def _row(equation: Equation, notation: Notation) -> Row:
-    return Row(notation.names[equation.target], notation(equation.expression), equation.label)
+    origin = equation.origin if equation.origin != equation.label else ""
+    return Row(notation.names[equation.target], notation(equation.expression), equation.label, origin=origin)
 
 
 def _parts(cell: Cell) -> tuple[Equation, ...]:

@@ -262,12 +262,15 @@ class _Writer:
                     right, CRight(f"panel_{len(rights) + 1}", *self._row(right, function, arrays), width)
                 ).panel
                 key = (*self._row(left, function, arrays), self._names.sizes[function.sizes[left]])
-                lefts.setdefault(key, []).append(COuter(field, panel, width, *strides))
+                lefts.setdefault(key, []).append(
+                    COuter(field, _gradient_label(function, parameter), panel, width, *strides)
+                )
         return tuple(rights.values()), tuple(CLeft(*key, tuple(outers)) for key, outers in lefts.items())
 
     def _sum(self, parameter: str, value: str, function: Function, arrays: Arrays) -> CSum:
         address, stride = self._row(value, function, arrays)
-        return CSum(self._names.parameters[parameter], address, stride, self._names.sizes[function.sizes[value]])
+        field, label = self._names.parameters[parameter], _gradient_label(function, parameter)
+        return CSum(field, label, address, stride, self._names.sizes[function.sizes[value]])
 
     def _row(self, value: str, function: Function, arrays: Arrays) -> tuple[str, str]:
         """The address of ``value`` in row ``row``, and the numbers from one row to the next."""
@@ -282,6 +285,12 @@ def _product_blocks(rights: tuple[CRight, ...]) -> list[CBlock]:
         for right in rights
     ]
     return [*blocks, CBlock("left", _same("parts, CHUNK, LEFT_TILES * TILE_ROWS"))] if blocks else []
+
+
+def _gradient_label(function: Function, parameter: str) -> str:
+    """The number of the equation that gives the gradient of ``parameter``."""
+    system = function.system
+    return next(system.definition[name].label for name in system.outputs if system.by_name[name].of == parameter)
 
 
 def _same(size: str) -> dict[str, str]:

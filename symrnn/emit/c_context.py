@@ -71,9 +71,10 @@ class CRight:
 
 @dataclass(frozen=True)
 class COuter:
-    """The gradient of a matrix: a left side times the right side in ``panel``."""
+    """The gradient of a matrix: a left side times the right side in ``panel``; ``label`` numbers its equation."""
 
     parameter: str
+    label: str
     panel: str
     width: str
     row_stride: str
@@ -92,9 +93,10 @@ class CLeft:
 
 @dataclass(frozen=True)
 class CSum:
-    """A deferred sum."""
+    """A deferred sum; ``label`` is the number of the equation that it comes from."""
 
     parameter: str
+    label: str
     value: str
     stride: str
     width: str

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from html import escape
 
 from symrnn.language.compose import Composition, Declarations, Number, SizeEntry, compose
+from symrnn.language.latex import step_notation
+from symrnn.language.mathml import rows_html
 from symrnn.language.scanner import COMMENT_MARKS, name_fault
 from symrnn.language.source import Source
 from symrnn.language.system import HIDDEN, INPUT, Role, System, Variable
@@ -96,3 +99,23 @@ class Cell(System):
     def states(self) -> tuple[str, ...]:
         """The states, without primes, in the order in which they are assigned."""
         return tuple(equation.target[:-1] for equation in self.equations if is_next(equation.target))
+
+    def latex(self) -> str:
+        """The author's equations in LaTeX (amsmath), each under its number."""
+        rows = [rf"{left} &= {right} \tag{{{tag}}}" for left, right, tag in self._formulas()]
+        return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
+
+    def _formulas(self) -> list[tuple[str, str, str]]:
+        """Left side, right side and number of every equation."""
+        notation = step_notation(self)
+        return [(notation.names[e.target], notation(e.expression), e.label) for e in self.equations]
+
+    def _repr_latex_(self) -> str:
+        return self.latex()
+
+    def _repr_html_(self) -> str:
+        heading = escape(self.title or self.name)
+        reference = f"<br><em>{escape(self.reference)}</em>" if self.reference else ""
+        return (
+            f"<p><strong>{heading}</strong>{reference}</p>{rows_html((*formula, '=') for formula in self._formulas())}"
+        )

@@ -14,9 +14,10 @@ from fractions import Fraction
 
 from symrnn.language.functions import FUNCTIONS, PUBLIC
 from symrnn.language.normalise import expression_size
-from symrnn.language.system import ONE
+from symrnn.language.system import HIDDEN, INPUT, ONE, Role, System, Variable
 from symrnn.language.text import ATOM, FORM, PRODUCT, SUM, UNARY, strength
 from symrnn.language.tree import (
+    PRIME,
     Binary,
     Call,
     Constant,
@@ -29,6 +30,8 @@ from symrnn.language.tree import (
     Power,
     Reduce,
     SizeOf,
+    is_next,
+    names,
     transform,
 )
 
@@ -231,10 +234,41 @@ class Notation:
         return raised(self.wrapped(base, ATOM), _exponent(exponent))
 
 
+NOW, BEFORE = "t", "t-1"
+"""The index of the step, and of the step before it."""
+
+
+def step_notation(system: System) -> Notation:
+    """How the names of a step are written."""
+    fixed = timeless(system)
+    names = {variable.name: step_name(variable, fixed) for variable in system.variables}
+    return Notation(names, {variable.name: variable.shape for variable in system.variables})
+
+
+def timeless(system: System) -> frozenset[str]:
+    """The names that depend on parameters alone: they have no index of a step."""
+    fixed = {variable.name for variable in system.of_role(Role.PARAMETER)}
+    for equation in system.equations:
+        read = names(equation.expression)
+        if read and not is_next(equation.target) and fixed.issuperset(read):
+            fixed.add(equation.target)
+    return frozenset(fixed)
+
+
+def step_name(variable: Variable, fixed: frozenset[str], now: str = NOW, before: str = BEFORE) -> str:
+    """The LaTeX of a variable of a step; what is ``fixed`` has no index."""
+    if variable.name in fixed:
+        return spell(variable.name)
+    return spell(variable.name.removesuffix(PRIME), before if variable.role is Role.STATE else now)
+
+
+_LETTERS = {INPUT: r"\mathrm{I}", HIDDEN: r"\mathrm{H}", ONE: ONE}
+
+
 def size_latex(size: str) -> str:
-    """The LaTeX of a number of units, ``n`` with the size's name below."""
+    """The LaTeX of a number of units: an upright letter, as no variable is written, or the size's name."""
     word = size.replace("_", r"\_")
-    return ONE if size == ONE else rf"n_{{\mathrm{{{word}}}}}"
+    return _LETTERS.get(size, rf"\mathrm{{{word}}}")
 
 
 _WEIGHTLESS = "operatorname|mathit|mathrm|mathbf|overline|overset|tilde|hat|bar|dot|[dt]?frac|sqrt"

@@ -1,0 +1,36 @@
+"""The command `report`: pages about cells, written into one directory.
+
+Reads parsed arguments; writes files; returns an exit code and the text to print. Leaves out: the pages
+(`symrnn.report`), and how files are replaced (`symrnn.emit.manifest`).
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from symrnn.cli.shared import DONE, Outcome, chosen_cells, progress, to_json
+from symrnn.emit import manifest
+from symrnn.errors import GenerateError
+from symrnn.report.site import INDEX, site
+
+_SITE = "report"
+"""What the manifest calls the site."""
+
+
+def report(arguments: Namespace) -> Outcome:
+    """Write the pages of the cells that were named, and the one that compares them.
+
+    Raises:
+        SymrnnError: a cell or the directory is not as it must be; then nothing was written.
+    """
+    out = Path(arguments.out)
+    if out.is_file():
+        raise GenerateError(f"{out} is a file; --out takes a directory")
+    cells = chosen_cells(arguments)
+    with progress() as say:
+        files = site(cells, progress=say)
+    paths = manifest.write(out, files, cell=_SITE)
+    if arguments.json:
+        return DONE, to_json({"out": arguments.out, "written": [path.name for path in paths]})
+    return DONE, f"wrote {', '.join(files)}\nto read: {out / INDEX}\n"

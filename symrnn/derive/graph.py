@@ -1,0 +1,394 @@
+r"""The computation graph of a step, or of its adjoint: what a lecturer draws, from the equations.
+
+Reads a normal `System` and the names that count as given (parameters; for an adjoint, the tape too); returns a `Graph`.
+A sum of linear forms is one node, as in the figures of papers, and what is given stands inside the node that it enters.
+Leaves out: where nodes stand and how they look (`symrnn.report`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from symrnn.language.functions import FUNCTIONS
+from symrnn.language.latex import Notation
+from symrnn.language.system import HIDDEN, Equation, System
+from symrnn.language.tree import (
+    Binary,
+    Call,
+    Constant,
+    Expression,
+    MatVec,
+    Name,
+    Negate,
+    Number,
+    Outer,
+    Power,
+    Reduce,
+    SizeOf,
+    names,
+)
+
+
+class Kind(StrEnum):
+    """What a node does."""
+
+    SOURCE = "source"  # a value that the step is given
+    SINK = "sink"  # a value that the step hands on
+    MATRIX = "matrix"  # a sum of linear forms
+    FUNCTION = "function"  # a function of the table
+    PRODUCT = "product"  # of two values or more
+    SUM = "sum"  # of two values or more
+    OTHER = "other"  # arithmetic of one value with what is given; a quotient
+    REDUCTION = "reduction"  # over the units
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node.
+
+    Attributes:
+        name: unique; its place among the nodes in text.
+        kind: what it does.
+        latex: what stands in it.
+        labels: of the equations that it belongs to.
+        says: the equation or value in LaTeX, for whoever points at it.
+        value: the name that the system gives to it, where it has one.
+        note: that name in LaTeX, where it is not in the node itself.
+    """
+
+    name: str
+    kind: Kind
+    latex: str
+    labels: tuple[str, ...]
+    says: str
+    value: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """From one node to another; ``minus`` where the value is subtracted, ``direct`` on a path that no matrix crosses."""
+
+    start: str
+    end: str
+    minus: bool = False
+    direct: bool = False
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes in the order of computation, and edges.
+
+    Attributes:
+        nodes: sources first, sinks last.
+        edges: each pair of nodes once.
+        lanes: for each value that is carried through directly, the nodes of its shortest direct path.
+    """
+
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    lanes: tuple[tuple[str, ...], ...]
+
+
+def graph(
+    system: System,
+    given: Collection[str],
+    carried: Sequence[tuple[str, str]],
+    notation: Notation,
+    outputs: Sequence[str],
+) -> Graph:
+    """The graph of ``system``.
+
+    Args:
+        system: normal.
+        given: names that are no nodes: parameters, and what an adjoint reads of the step.
+        carried: (value before, value after) of every state, in the order in which the step runs.
+        notation: how names are written.
+        outputs: what the step hands on; equations that lead to none of them are left out.
+    """
+    wanted = _needed(system, outputs, given)
+    build = _Build(notation, given)
+    for name in (name for name in system.inputs if name in wanted and name not in given):
+        build.source(name)
+    for equation in system.equations:
+        if equation.target in wanted and not isinstance(equation.expression, Outer):
+            build.equation(equation)
+    for name in outputs:
+        build.sink(name, system.definition.get(name))
+    return _marked(build, carried)
+
+
+def _needed(system: System, outputs: Sequence[str], given: Collection[str]) -> set[str]:
+    found = {name for name in outputs if name not in given}
+    for equation in reversed(system.equations):
+        if equation.target in found:
+            found.update(name for name in names(equation.expression) if name not in given)
+    return found
+
+
+_HOLE = Name("·")
+"""Stands for a node's one value where its text is written."""
+
+
+class _Build:
+    """Nodes and edges, equation by equation."""
+
+    def __init__(self, notation: Notation, given: Collection[str]) -> None:
+        self.nodes: list[Node] = []
+        self.edges: dict[tuple[str, str], Edge] = {}
+        self.of: dict[str, str] = {}
+        self._given = set(given)
+        self._notation = notation
+        self._holed = Notation(
+            {**notation.names, _HOLE.name: r"\cdot"}, {**notation.shapes, _HOLE.name: (HIDDEN,)}, notation.parts
+        )
+        self._label: tuple[str, ...] = ()
+        self._says = ""
+
+    def source(self, name: str) -> None:
+        """A value that the system is given."""
+        text = self._notation.name(name)
+        self.of[name] = self._add(Kind.SOURCE, text, (), says=text, value=name)
+
+    def equation(self, equation: Equation) -> None:
+        """The nodes of one equation; the last of them holds its value."""
+        self._label = (equation.label,)
+        self._says = self._notation.equation(equation.target, equation.expression)
+        if not self._reads(equation.expression):
+            self._given.add(equation.target)
+            return
+        found = self._value(equation.expression)
+        self.of[equation.target] = found
+        index = int(found)
+        if not self.nodes[index].value:
+            note = "" if equation.target in self._notation.parts else self._notation.names[equation.target]
+            self.nodes[index] = replace(self.nodes[index], value=equation.target, note=note)
+
+    def sink(self, name: str, equation: Equation | None) -> None:
+        """A value that the system hands on."""
+        if name not in self.of:
+            return
+        text = self._notation.names[name]
+        labels = (equation.label,) if equation else ()
+        self._join([self.of[name]], self._add(Kind.SINK, text, labels, says=text, value=name))
+
+    def _add(self, kind: Kind, latex: str, labels: tuple[str, ...], *, says: str, value: str = "") -> str:
+        name = str(len(self.nodes))
+        self.nodes.append(Node(name, kind, latex, labels, says, value))
+        return name
+
+    def _node(self, kind: Kind, latex: str, starts: Sequence[str], minus: Collection[int] = ()) -> str:
+        name = self._add(kind, latex, self._label, says=self._says)
+        self._join(starts, name, minus)
+        return name
+
+    def _join(self, starts: Sequence[str], end: str, minus: Collection[int] = ()) -> None:
+        for index, start in enumerate(starts):
+            self.edges.setdefault((start, end), Edge(start, end, index in minus))
+
+    def _reads(self, node: Expression) -> bool:
+        """Whether anything that is not given enters ``node``."""
+        return not self._given.issuperset(names(node))
+
+    def _is_fixed(self, node: Expression) -> bool:
+        match node:
+            case Number() | Constant() | SizeOf():
+                return True
+            case Name(name):
+                return name in self._given
+            case MatVec(_, _, operand):
+                return self._is_fixed(operand)
+            case Negate(operand) | Reduce(_, operand) | Power(operand, _):
+                return self._is_fixed(operand)
+            case Binary(_, left, right):
+                return self._is_fixed(left) and self._is_fixed(right)
+            case Call(_, arguments):
+                return all(self._is_fixed(argument) for argument in arguments)
+            case _:
+                return False
+
+    def _value(self, node: Expression) -> str:
+        """The node that holds the value of an expression which reads something."""
+        match node:
+            case Name(name):
+                return self.of[name]
+            case Negate(operand):
+                return self._node(Kind.OTHER, "-", [self._value(operand)])
+            case Binary("+" | "-", _, _) | MatVec():
+                return self._sum(node)
+            case Binary("*", _, _):
+                return self._product(node)
+            case Binary(_, left, right):
+                return self._quotient(left, right)
+            case Power(base, exponent):
+                return self._node(Kind.OTHER, self._holed(Power(_HOLE, exponent)), [self._value(base)])
+            case Call(function, arguments):
+                return self._call(function, arguments)
+            case Reduce(kind, operand):
+                return self._node(Kind.REDUCTION, rf"\operatorname{{{kind}}}", [self._value(operand)])
+            case _:
+                raise AssertionError(f"{type(node).__name__} is no part of a step")
+
+    def _call(self, function: str, arguments: tuple[Expression, ...]) -> str:
+        moving = [argument for argument in arguments if not self._is_fixed(argument)]
+        if len(arguments) == 1:
+            text = FUNCTIONS[function].latex.format("")
+            text = text if text.endswith("|") else text.replace("()", "").replace("[ > 0]", r"[\,\cdot > 0]")
+            text = self._holed(Call(function, (_HOLE,))) if "{}" in text or "|" in text or "[" in text else text
+        elif len(moving) == 1:
+            text = self._holed(Call(function, tuple(a if self._is_fixed(a) else _HOLE for a in arguments)))
+        else:
+            text = self._holed(Call(function, (_HOLE,) * len(arguments)))
+        return self._node(Kind.FUNCTION, text, [self._value(argument) for argument in moving])
+
+    def _sum(self, node: Expression) -> str:
+        """A sum: its linear forms, with what is given, in one node; that node and the other summands in another."""
+        terms = list(_summands(node))
+        forms = [(minus, term) for minus, term in terms if isinstance(term, MatVec) and not self._is_fixed(term)]
+        fixed = [(minus, term) for minus, term in terms if self._is_fixed(term)]
+        moving = [(minus, term) for minus, term in terms if not isinstance(term, MatVec) and not self._is_fixed(term)]
+        values = []
+        if forms:
+            whole = _summed([*forms, *fixed])
+            linear = [term for _, term in forms if isinstance(term, MatVec)]
+            matrices = _shortened([self._notation.matrix(term.matrix, term.transposed) for term in linear])
+            starts = [self._value(term.operand) for term in linear]
+            self._says, held = self._notation(whole), self._says
+            values.append((False, self._node(Kind.MATRIX, matrices, list(dict.fromkeys(starts)))))
+            self._says = held
+            fixed = []
+        values += [(minus, self._value(term)) for minus, term in moving]
+        if fixed and len(values) == 1:
+            sign = Negate(_HOLE) if values[0][0] else _HOLE
+            text = self._holed(
+                _summed([*fixed, (values[0][0], _HOLE)]) if values[0][0] else _summed([(False, sign), *fixed])
+            )
+            return self._node(Kind.OTHER, text.removeprefix(r"\cdot "), [values[0][1]])
+        if len(values) == 1:
+            return values[0][1] if not values[0][0] else self._node(Kind.OTHER, "-", [values[0][1]])
+        text = "+" if not fixed else "+" + self._notation(_summed(fixed))
+        minus = {index for index, (negative, _) in enumerate(values) if negative}
+        if minus and len(values) == 2 and minus == {1} and not fixed:
+            text = "-"
+        return self._node(Kind.SUM, text, [value for _, value in values], minus)
+
+    def _product(self, node: Expression) -> str:
+        factors = list(_factors(node))
+        fixed = [factor for factor in factors if self._is_fixed(factor)]
+        moving = [self._value(factor) for factor in factors if not self._is_fixed(factor)]
+        given = _multiplied(fixed) if fixed else None
+        if len(moving) == 1:
+            assert given is not None
+            return self._node(Kind.OTHER, self._scaled(given), moving)
+        text = r"\odot" if given is None else self._scaled(given) + r" \, \odot"
+        return self._node(Kind.PRODUCT, text, moving)
+
+    def _scaled(self, given: Expression) -> str:
+        """A factor that is given, behind the sign of the product."""
+        text = self._holed(Binary("*", _HOLE, given))
+        return text.removeprefix(r"\cdot ").removeprefix(r"\cdot\, ") if text.startswith(r"\cdot") else text
+
+    def _quotient(self, above: Expression, below: Expression) -> str:
+        if self._is_fixed(below):
+            text = self._holed(Binary("/", _HOLE, below))
+            return self._node(Kind.OTHER, text, [self._value(above)])
+        if self._is_fixed(above):
+            return self._node(Kind.OTHER, self._holed(Binary("/", above, _HOLE)), [self._value(below)])
+        return self._node(Kind.OTHER, "/", [self._value(above), self._value(below)])
+
+
+def _shortened(matrices: Sequence[str]) -> str:
+    """The matrices of a sum of linear forms; of many, the first and the last."""
+    each = [*dict.fromkeys(matrices)]
+    return ", ".join(each if len(each) < 3 else [each[0], r"\dots", each[-1]])
+
+
+def _summands(node: Expression, minus: bool = False) -> Iterator[tuple[bool, Expression]]:
+    match node:
+        case Binary("+", left, right):
+            yield from _summands(left, minus)
+            yield from _summands(right, minus)
+        case Binary("-", left, right):
+            yield from _summands(left, minus)
+            yield from _summands(right, not minus)
+        case Negate(operand):
+            yield from _summands(operand, not minus)
+        case _:
+            yield minus, node
+
+
+def _summed(terms: Sequence[tuple[bool, Expression]]) -> Expression:
+    (minus, first), *rest = terms
+    whole: Expression = Negate(first) if minus else first
+    for negative, term in rest:
+        whole = Binary("-" if negative else "+", whole, term)
+    return whole
+
+
+def _factors(node: Expression) -> Iterator[Expression]:
+    if isinstance(node, Binary) and node.op == "*":
+        yield from _factors(node.left)
+        yield from _factors(node.right)
+    else:
+        yield node
+
+
+def _multiplied(factors: Sequence[Expression]) -> Expression:
+    whole, *rest = factors
+    for factor in rest:
+        whole = Binary("*", whole, factor)
+    return whole
+
+
+_CROSSED = (Kind.MATRIX, Kind.REDUCTION)
+
+
+def _marked(build: _Build, carried: Sequence[tuple[str, str]]) -> Graph:
+    """The graph, with the edges of direct paths marked."""
+    open_ways = _Ways(build)
+    direct: set[tuple[str, str]] = set()
+    lanes = []
+    for before, behind in carried:
+        if before in build.of and behind in open_ways.sinks:
+            start, end = build.of[before], open_ways.sinks[behind]
+            between = open_ways.from_(start) & open_ways.to(end) if end in open_ways.from_(start) else set()
+            direct.update(key for key in build.edges if between.issuperset(key))
+            if between:
+                lanes.append(open_ways.shortest(start, end))
+    edges = tuple(replace(edge, direct=key in direct) for key, edge in build.edges.items())
+    return Graph(tuple(build.nodes), edges, tuple(lanes))
+
+
+class _Ways:
+    """Ways through a graph that no matrix and no reduction crosses."""
+
+    def __init__(self, build: _Build) -> None:
+        self.sinks = {node.value: node.name for node in build.nodes if node.kind is Kind.SINK}
+        crossed = {node.name for node in build.nodes if node.kind in (Kind.MATRIX, Kind.REDUCTION)}
+        self._edges = [key for key in build.edges if crossed.isdisjoint(key)]
+
+    def from_(self, start: str) -> set[str]:
+        """What can be reached from ``start``."""
+        found = {start}
+        for before, after in self._edges:  # nodes are made in the order of computation, and edges with their ends
+            if before in found:
+                found.add(after)
+        return found
+
+    def to(self, end: str) -> set[str]:
+        """What ``end`` can be reached from; nothing where nothing leads there."""
+        found = {end}
+        for before, after in reversed(self._edges):
+            if after in found:
+                found.add(before)
+        return found
+
+    def shortest(self, start: str, end: str) -> tuple[str, ...]:
+        """The nodes of a way with the fewest of them, the first such one."""
+        best: dict[str, tuple[str, ...]] = {start: (start,)}
+        for before, after in self._edges:
+            if before in best and (after not in best or len(best[before]) + 1 < len(best[after])):
+                best[after] = (*best[before], after)
+        return best[end]

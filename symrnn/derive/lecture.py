@@ -1,0 +1,355 @@
+r"""The derivation as a lecture: what a teacher would write on the board, in that order, as a record of sections.
+
+Reads a `Material`; returns `Section` records whose prose and formulas are LaTeX. Every formula comes from the record that
+is given; the prose depends on what those formulas are (several states or one, direct paths or none). Leaves out: the file
+that ``pdflatex`` takes (`symrnn.derive.document`), pages (`symrnn.report`), dates, and anything about kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from symrnn.derive.bptt import Recurrences, arrow
+from symrnn.derive.factors import to_latex
+from symrnn.derive.jacobian import BlockJacobian, Jacobian, Slopes
+from symrnn.derive.layout import Row
+from symrnn.derive.notation import ARRIVES
+from symrnn.derive.sections import adjoint_rows, equations_rows, named_parts, parts_rows, slope_rows, tape_rows
+from symrnn.language.cell import Cell
+from symrnn.language.latex import Notation, number_latex, size_latex, spell
+from symrnn.language.mathml import prose, rows_html
+from symrnn.language.system import Role, System, Variable
+from symrnn.language.tree import Call, Reduce, walk
+
+
+@dataclass(frozen=True)
+class Prose:
+    """A paragraph: LaTeX text with formulas between dollar signs. ``leads`` says that a display belongs to it."""
+
+    text: str
+    leads: bool = False
+
+
+@dataclass(frozen=True)
+class Display:
+    """Formulas below each other."""
+
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of LaTeX text; ``wide`` marks the columns that hold sentences."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    wide: tuple[int, ...] = ()
+
+
+Block = Prose | Display | Table
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the lecture.
+
+    Attributes:
+        key: a word that names it, the same for every cell.
+        title: LaTeX text.
+        blocks: what it says and shows.
+        appendix: whether it stands after the lecture, without a number.
+    """
+
+    key: str
+    title: str
+    blocks: tuple[Block, ...]
+    appendix: bool = False
+
+
+@dataclass(frozen=True)
+class Material:
+    """What the lecture is made of.
+
+    Attributes:
+        cell: the cell.
+        notation: how names are written at step t.
+        later: how they are written at step t + 1.
+        final: how they are written at step T.
+        adjoint: of one step.
+        recurrences: of backpropagation through time.
+        tape: names of the values that the adjoint reads.
+        slopes: the derivatives of every equation.
+        step: the Jacobian of the step by its states.
+        inputs: the Jacobians by inputs that are not zero.
+        parameters: the Jacobians by parameters that are not zero.
+    """
+
+    cell: Cell
+    notation: Notation
+    later: Notation
+    final: Notation
+    adjoint: System
+    recurrences: Recurrences
+    tape: tuple[str, ...]
+    slopes: Slopes = field(repr=False)
+    step: BlockJacobian
+    inputs: tuple[Jacobian, ...]
+    parameters: tuple[Jacobian, ...]
+
+
+def lecture(material: Material) -> tuple[Section, ...]:
+    """The sections, in the order of a lecture; an appendix where there are parameters."""
+    parts = (
+        ("step", "The step", _forward),
+        ("slopes", "The derivative of each equation", _slopes),
+        ("jacobian", "The Jacobian of one step", _jacobians),
+        ("adjoint", "The adjoint of one step", _adjoint),
+        ("time", "Backpropagation through time", _through_time),
+        ("tape", "What the backward pass needs", _tape),
+    )
+    sections = [Section(key, title, tuple(blocks(material))) for key, title, blocks in parts]
+    if material.parameters:
+        title = "Appendix: the Jacobians by the parameters"
+        sections.append(Section("parameters", title, tuple(_parameters(material)), appendix=True))
+    return tuple(sections)
+
+
+def section_html(section: Section) -> str:
+    """A section for a notebook: its prose and formulas as HTML and MathML."""
+    parts = [f"<h4>{prose(section.title)}</h4>"]
+    for block in section.blocks:
+        match block:
+            case Prose(text):
+                parts.append(f"<p>{prose(text)}</p>")
+            case Display(rows):
+                parts.append(rows_html((row.left, row.right, row.tag or row.origin, row.relation) for row in rows))
+            case Table(head, rows):
+                lines = "".join(f"<tr>{''.join(f'<td>{prose(cell)}</td>' for cell in row)}</tr>" for row in rows)
+                parts.append(f"<table><tr>{''.join(f'<th>{prose(name)}</th>' for name in head)}</tr>{lines}</table>")
+    return "".join(parts)
+
+
+def _forward(material: Material) -> Iterator[Block]:
+    cell, notation = material.cell, material.notation
+    states = listed(rf"${spell(state, 't-1')} \to {spell(state, 't')}$" for state in cell.states)
+    given = listed(f"${notation.name(variable.name)}$" for variable in cell.of_role(Role.INPUT))
+    yield Prose(
+        rf"At every step $t = 1, \dots, T$ the cell reads the input {given} and takes its state{_s(cell.states)} one step "
+        rf"on, {states}. The layer's output is ${spell(cell.output, 't')}$.",
+        leads=True,
+    )
+    yield Display(equations_rows(cell, notation))
+    yield Prose(
+        r"Products $\odot$, quotients, powers and functions act unit by unit, and $\operatorname{diag}(v)$ is the "
+        rf"diagonal matrix of $v$.{_words(material)} The sizes are",
+        leads=True,
+    )
+    yield Display(tuple(Row(names, shape, relation=r"\in") for names, shape in _shapes(cell, notation)))
+    if cell.constants:
+        values = listed(
+            f"${notation.names[name]} = {number_latex(Fraction(text), text)}$" for name, text in cell.constants.items()
+        )
+        yield Prose(f"The constant{_s(cell.constants)}: {values}.")
+    if parts := parts_rows(cell, notation):
+        yield Prose("Below, these parts have names of their own:", leads=True)
+        yield Display(parts)
+    if parts := named_parts(cell, notation):
+        yield Prose(
+            "The kernels give these parts names and numbers of their own; below, they stand written out:", leads=True
+        )
+        yield Display(parts)
+
+
+def _words(material: Material) -> str:
+    """What signs mean that only some cells need."""
+    nodes = [
+        node for e in (*material.cell.normal.equations, *material.adjoint.equations) for node in walk(e.expression)
+    ]
+    called = {node.function for node in nodes if isinstance(node, Call)}
+    text = ""
+    if "sigmoid" in called:
+        text += r" $\sigma(a) = 1 / (1 + e^{-a})$."
+    if any(isinstance(node, Reduce) for node in nodes):
+        text += r" Reductions run over the units, and their results broadcast."
+    if called & {"positive", "prefer"}:
+        text += r" $[P]$ is 1 where $P$ holds and 0 where it does not; on a tie of two arguments it is $\tfrac{1}{2}$."
+    return text
+
+
+def _shapes(cell: Cell, notation: Notation) -> Iterator[tuple[str, str]]:
+    """Names that have a shape in common, inputs and states first."""
+    groups: dict[tuple[str, ...], list[Variable]] = {}
+    wanted = (*cell.of_role(Role.INPUT), *cell.of_role(Role.NEXT), *cell.parameters)
+    for variable in wanted:
+        groups.setdefault(variable.shape, []).append(variable)
+    for shape, variables in groups.items():
+        texts = [notation.name(variable.name) for variable in variables]
+        space = r"\mathbb{R}^{" + r" \times ".join(size_latex(size) for size in shape) + "}"
+        for at in range(0, len(texts), 12):
+            yield ",\\, ".join(texts[at : at + 12]), space
+
+
+def _slopes(material: Material) -> Iterator[Block]:
+    yield Prose(
+        "Differentiation takes one equation at a time, unit by unit, by everything that it reads. A linear form $W v$ counts "
+        "as one thing that is read, and so does a sum that enters as a whole. The derivative of a function is written in its "
+        "own value where that is possible, since the step has computed that anyway. At the end of each line stands the "
+        "number of the equation that was differentiated.",
+        leads=True,
+    )
+    yield Display(slope_rows(material.cell, material.slopes, material.notation))
+
+
+def _jacobians(material: Material) -> Iterator[Block]:
+    yield Prose(
+        "Now the chain rule: a term is one path from the state before the step to the state after it, the product of the "
+        "derivatives on its way: a diagonal matrix for functions and products, and a parameter matrix for each linear form. "
+        "What several paths share keeps its name.",
+        leads=True,
+    )
+    yield Display(_unique(material.step.lines()))
+    yield from (Prose(text) for text in direct_paths(material))
+    if material.inputs:
+        yield Prose("By the input:", leads=True)
+        yield Display(_unique(line for each in material.inputs for line in each.lines()))
+
+
+def direct_paths(material: Material) -> Iterator[str]:
+    """What happens to gradients over many steps, a paragraph for each state."""
+    for state, row in zip(material.cell.states, material.step.blocks, strict=True):
+        block = next(each for each in row if each.input == state)
+        way = rf"from ${spell(state, 't-1')}$ to ${spell(state, 't')}$"
+        if direct := block.direct:
+            path = to_latex(direct, "", material.notation)
+            found = "One path" if len(direct) == 1 else "Some paths"
+            yield (
+                rf"{found} {way} cross{'es' * (len(direct) == 1)} no matrix. A gradient that takes it is multiplied by "
+                rf"${path}$, unit by unit, and survives many steps where that stays near the identity."
+            )
+        elif block.terms:
+            yield (
+                rf"Every path {way} crosses a matrix or a sum over units. Over many steps a gradient is multiplied by as "
+                r"many such products: it explodes where their norms stay above 1, which clipping its norm cures, and vanishes "
+                r"where they stay below, which only another cell cures."
+            )
+
+
+def _adjoint(material: Material) -> Iterator[Block]:
+    state = material.cell.output
+    text = (
+        rf"Let $L$ be the loss. A bar marks an adjoint, $\overline{{v}} = \partial L / \partial v$, and an arrow what the "
+        rf"step hands back to the one before it: ${arrow(state, 't-1')}$ is all of the adjoint of ${spell(state, 't-1')}$ "
+        rf"that flows through step $t$."
+    )
+    adjoints = material.adjoint.of_role(Role.ADJOINT)
+    if any(not variable.of for variable in adjoints):
+        text += r" A $\delta$ is an adjoint on its way through an equation, past its function or its broadcast."
+    if any(ARRIVES in material.notation.names[variable.name] for variable in adjoints):
+        text += " The part of an adjoint that reaches the step from outside is marked ``in''."
+    yield Prose(text)
+    yield Prose(
+        r"The equations of the step are walked backwards. The adjoint of a value is the sum of what its readers contribute, "
+        r"each the derivative above times the reader's adjoint; a linear form $W v$ with adjoint $\delta$ contributes "
+        r"$W^{\top} \delta$ to $v$ and $\delta v^{\top}$ to $W$. Together this is the transposed Jacobian times the adjoint, "
+        r"and no Jacobian is ever formed. Beside its own number, each line names the equation of the step that it comes from:",
+        leads=True,
+    )
+    yield Display(adjoint_rows(material.adjoint, material.notation, parameters=False))
+
+
+def _through_time(material: Material) -> Iterator[Block]:
+    cell, notation = material.cell, material.notation
+    last = listed(f"${spell(state, 'T')}$" for state in cell.states)
+    yield Prose(
+        rf"Let $L = \sum_t \ell_t({spell(cell.output, 't')}) + \ell_{{\mathrm{{end}}}}$, where $\ell_{{\mathrm{{end}}}}$ "
+        rf"reads the final state{_s(cell.states)} {last}. The last step is handed",
+        leads=True,
+    )
+    yield Display(material.recurrences.starts(material.final))
+    yield Prose(
+        "and every step before it, for $t = T-1, \\dots, 1$, what the loss reads of it directly and what step $t+1$ hands "
+        "back to it,",
+        leads=True,
+    )
+    yield Display(material.recurrences.chain(notation, material.later))
+    handed = listed(f"${arrow(each.state, 't-1')}$" for each in material.recurrences.carried if each.returned)
+    rows = adjoint_rows(material.adjoint, notation, parameters=False)
+    if rows and handed:
+        yield Prose(f"Equations ({rows[0].tag}) to ({rows[-1].tag}) then give {handed} for the step before.")
+    yield Prose(
+        "In one formula: a gradient that reaches back from step $T$ to step $k$ is multiplied by one Jacobian for every "
+        "step in between,",
+        leads=True,
+    )
+    yield Display((Row(_step(cell, "T", "k"), _product(cell)),))
+    if rows := _direct_products(material):
+        yield Prose("Of this, the direct path alone contributes", leads=True)
+        yield Display(rows)
+    if sums := material.recurrences.sums(notation):
+        yield Prose("The same parameters serve every step, so their gradients are sums over time:", leads=True)
+        yield Display(sums)
+
+
+def _direct_products(material: Material) -> tuple[Row, ...]:
+    """What remains of the product of Jacobians where a state has one direct path."""
+    rows = []
+    for state, blocks in zip(material.cell.states, material.step.blocks, strict=True):
+        direct = next(each for each in blocks if each.input == state).direct
+        if len(direct) == 1:
+            path = to_latex(direct, "", material.notation)
+            left = rf"\left. \frac{{\partial {spell(state, 'T')}}}{{\partial {spell(state, 'k')}}} \right|_{{\text{{direct}}}}"
+            rows.append(Row(left, rf"\textstyle\prod_{{t=k+1}}^{{T}} {path}"))
+    return tuple(rows)
+
+
+def _tape(material: Material) -> Iterator[Block]:
+    yield Prose(
+        "These values of a step occur in its adjoint. They are kept for every step, or computed again where that is cheaper; "
+        "whatever else the step computes can be forgotten at once.",
+        leads=True,
+    )
+    rows = tape_rows(material.tape, material.adjoint)
+    cells = tuple(
+        (f"${material.notation.name(name)}$", ", ".join(f"({label})" for label in labels)) for name, labels in rows
+    )
+    yield Table(("value", "read by"), cells, wide=(1,))
+
+
+def _parameters(material: Material) -> Iterator[Block]:
+    yield Prose(
+        r"A matrix is read row by row as one vector $\operatorname{vec}(W)$, so that "
+        r"$\partial (W v) / \partial \operatorname{vec}(W) = I \otimes v^{\top}$.",
+        leads=True,
+    )
+    yield Display(_unique(line for each in material.parameters for line in each.lines()))
+
+
+def _together(cell: Cell, time: str) -> str:
+    """All states at a time, as one vector."""
+    texts = [spell(state, time) for state in cell.states]
+    return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
+
+
+def _product(cell: Cell) -> str:
+    """The Jacobians of the steps from ``k`` to ``T``, the last first."""
+    return rf"{_step(cell, 'T', 'T-1')} \, \cdots \, {_step(cell, 'k+1', 'k')}"
+
+
+def _step(cell: Cell, after: str, before: str) -> str:
+    return rf"\frac{{\partial {_together(cell, after)}}}{{\partial {_together(cell, before)}}}"
+
+
+def _unique(rows: Iterable[Row]) -> tuple[Row, ...]:
+    return tuple(dict.fromkeys(rows))
+
+
+def listed(items: Iterable[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    *most, last = [*items] or [""]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _s(things: Iterable[object]) -> str:
+    return "s" if len(tuple(things)) > 1 else ""

@@ -1,0 +1,170 @@
+r"""What running a cell costs, as a section of its lecture: what is kept and why, operations, memory.
+
+Reads a `Program` and the notation of its derivation; returns a `Section`. Counts are those of the plan, symbolic in the
+steps T, the rows B and the sizes. Leaves out: time, which is the machine's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
+from symrnn.derive.layout import Row
+from symrnn.derive.lecture import Block, Display, Prose, Section, Table
+from symrnn.language.latex import Notation, size_latex
+from symrnn.language.system import HIDDEN, INPUT
+from symrnn.language.tree import Binary, Call, Negate, Power, walk
+from symrnn.plan.cost import Count, function_cost, state_cost, tape_cost
+from symrnn.plan.program import Column, Extent, Function, Program, Stage
+
+BYTES = 4
+"""Of a number in single precision."""
+
+_STEPS, _ROWS = r"\mathrm{T}", r"\mathrm{B}"
+_EXTENTS = {Extent.ONCE: "", Extent.STEP: _ROWS, Extent.SEQUENCE: rf"{_STEPS} {_ROWS}"}
+
+
+def cost_section(program: Program, notation: Notation) -> Section:
+    """The section; for kernels of inference alone it says nothing of a backward pass."""
+    return Section("cost", "What running it costs", tuple(_blocks(program, notation)))
+
+
+def _blocks(program: Program, notation: Notation) -> Iterator[Block]:
+    sizes = [size for size in program.cell.sizes if size != INPUT or not program.cell.input_is_hidden]
+    yield Prose(
+        rf"There are ${_STEPS}$ steps of ${_ROWS}$ rows, {_meaning(sizes)}. Counts are of numbers; in single precision each "
+        rf"takes {BYTES} bytes, in double precision {2 * BYTES}."
+    )
+    if program.saved or program.recomputed:
+        yield from _kept(program, notation)
+    yield Prose(
+        "Operations: multiply-adds of matrix products, arithmetic unit by unit, and calls of functions, "
+        "over a whole sequence:",
+        leads=True,
+    )
+    yield Display(tuple(row for function in _functions(program) for row in _operations(function)))
+    yield Prose("Memory:", leads=True)
+    yield Display(tuple(_memory(program)))
+    workspace = [buffer for function in _functions(program) for buffer in function.buffers if not buffer.taped]
+    if workspace:
+        yield Prose(
+            "The workspace holds, at most: what is hoisted or deferred is run some steps at a time where memory is dear.",
+            leads=True,
+        )
+        yield Table(
+            ("numbers", "of", "what for"),
+            tuple(
+                (
+                    f"${_times(_EXTENTS[b.extent], Count.of(*((c.size,) for c in b.columns)))}$",
+                    _names(b.columns),
+                    b.note,
+                )
+                for b in workspace
+            ),
+            wide=(1, 2),
+        )
+
+
+def _functions(program: Program) -> tuple[Function, ...]:
+    return (program.forward,) if program.backward is None else (program.forward, program.backward)
+
+
+def _meaning(sizes: Iterable[str]) -> str:
+    words = {INPUT: "inputs", HIDDEN: "units"}
+    return ", ".join(f"${size_latex(size)}$ {words.get(size, f'numbers of the size {_plain(size)}')}" for size in sizes)
+
+
+def _kept(program: Program, notation: Notation) -> Iterator[Block]:
+    yield Prose(
+        "Of each step, the tape keeps these values beside the input and the states; what is cheap to have again is "
+        "computed again:",
+        leads=True,
+    )
+    rows = [(name, "kept", why) for name, why in program.saved]
+    rows += [(name, "computed again", why) for name, why in program.recomputed]
+    sizes = program.forward.sizes
+    cells = []
+    for name, how, why in rows:
+        count = f"${_times(_ROWS, Count.of((sizes[name],)))}$" if how == "kept" else "0"
+        cells.append((f"${notation.name(name)}$", how, count, _plain(why)))
+    yield Table(("value", "", "numbers per step", "because"), tuple(cells), wide=(3,))
+
+
+def _plain(text: str) -> str:
+    return text.replace("_", r"\_")
+
+
+def _names(columns: Iterable[Column]) -> str:
+    return ", ".join(rf"\texttt{{{_plain(column.value)}}}" for column in columns)
+
+
+def _operations(function: Function) -> Iterator[Row]:
+    stages = (*function.before, *function.loop, *function.after)
+    arithmetic, calls = _elementwise(stages, (Binary, Negate, Power)), _elementwise(stages, (Call,))
+    rows = f"{_STEPS} {_ROWS}"
+    for what, count in (("products", function_cost(function)), ("arithmetic", arithmetic), ("functions", calls)):
+        if count:
+            yield Row(rf"\text{{{function.name}, {what}}}", _times(rows, count))
+
+
+def _elementwise(stages: Iterable[Stage], kinds: tuple[type, ...]) -> Count:
+    """Nodes of ``kinds`` in the statements of ``stages``, for one row."""
+    return Count.of(
+        *(
+            (stage.size,)
+            for stage in stages
+            for statement in stage.statements
+            for node in walk(statement.expression)
+            if isinstance(node, kinds)
+        )
+    )
+
+
+def _memory(program: Program) -> Iterator[Row]:
+    weights = Count.of(*(parameter.shape for parameter in program.cell.parameters))
+    states, tape = state_cost(program.forward), tape_cost(program.forward)
+    yield from _both("weights", "", weights)
+    if program.backward is not None:
+        yield from _both("tape, one step", _ROWS, tape + states)
+        whole = [_times(f"{_STEPS} {_ROWS}", tape)] if tape else []
+        yield Row(r"\text{tape, all steps}", " + ".join([*whole, _times(rf"({_STEPS} + 1) {_ROWS}", states)]))
+
+
+def _both(what: str, rows: str, count: Count) -> Iterator[Row]:
+    """``count`` in numbers, and in bytes of single precision."""
+    total = Count()
+    for _ in range(BYTES):
+        total += count
+    yield Row(rf"\text{{{what}}}", _times(rows, count))
+    yield Row(r"\text{in bytes}", _times(rows, total))
+
+
+def _times(rows: str, count: Count) -> str:
+    """A count for each of ``rows``."""
+    text = latex(count)
+    if not rows:
+        return text
+    if len(count.terms) == 1:
+        number, rest = _split(text)
+        return r"\, ".join(part for part in (number, f"{rows} {rest}".strip()) if part)
+    return rf"{rows} ({text})"
+
+
+def _split(text: str) -> tuple[str, str]:
+    """The number in front of a term, and the rest of it."""
+    number, _, rest = text.partition(r"\, ")
+    return (number, rest) if number.isdigit() else ("", text)
+
+
+def latex(count: Count) -> str:
+    """A polynomial in sizes, in LaTeX."""
+    return " + ".join(_term(sizes, factor) for sizes, factor in count.terms) or "0"
+
+
+def _term(sizes: tuple[str, ...], factor: int) -> str:
+    powers: dict[str, int] = {}
+    for size in sizes:
+        powers[size] = powers.get(size, 0) + 1
+    letters = [size_latex(size) + (f"^{{{power}}}" if power > 1 else "") for size, power in powers.items()]
+    number = [str(Fraction(factor))] if factor != 1 or not letters else []
+    return r"\, ".join([*number, " ".join(letters)]) if letters else number[0]

@@ -1,0 +1,84 @@
+"""Figures of gradient flow for pages: how a gradient fares on its way back through a run, drawn by `symrnn.flow`.
+
+Reads cells; returns `Chart` records with an SVG element that takes its colours from the page. Runs are short and narrow,
+so that a site is made in seconds; the command `flow` runs longer ones. Leaves out: what the figures show
+(`symrnn.flow.figure`, `symrnn.flow.panorama`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from symrnn.errors import MissingPackageError
+from symrnn.flow.drawing import to_svg
+from symrnn.flow.figure import draw_flow
+from symrnn.flow.panorama import draw_sweep
+from symrnn.flow.sweep import Shape, sweep
+from symrnn.language.cell import Cell
+
+SHAPE = Shape(steps=60, batch=1, input=8, hidden=24)
+SCALES, BIASES = (0.5, 1.0, 1.5), (0.0, 3.0)
+"""Of recurrent matrices, and of the biases that hold a state, in the comparison."""
+
+_METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
+_NAMESPACES = re.compile(r' xmlns(?::\w+)?="[^"]*"| version="[^"]*"')
+_SIZE = re.compile(r' width="[0-9.]+pt" height="[0-9.]+pt" viewBox="0 0 (?P<wide>[0-9.]+) ')
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure, or why there is none.
+
+    Attributes:
+        svg: an element; empty where it could not be drawn.
+        least: pixels of width below which it could not be read.
+        caption: HTML.
+    """
+
+    svg: str
+    least: str
+    caption: str
+
+
+def flow_chart(cell: Cell) -> Chart:
+    """The gradient flow of one cell, with the parameters that it starts with."""
+    caption = (
+        f"A run of {SHAPE.steps} steps with {SHAPE.hidden} units, with the parameters that the cell starts with, and a loss "
+        "that reads the last output alone. Left: the length of the gradient by the states, with what bounds it; right: how "
+        "much of it each term of the step Jacobian carries."
+    )
+    says = f"Gradient flow of {cell.name} over {SHAPE.steps} steps"
+    return _chart(lambda: draw_flow(sweep([cell], shape=SHAPE).entries[0].flow), "flow", says, caption)
+
+
+def comparison_chart(cells: Sequence[Cell]) -> Chart:
+    """The gradient flow of several cells beside each other."""
+    scales, biases = (", ".join(f"{value:g}" for value in values) for values in (SCALES, BIASES))
+    caption = (
+        f"The gradient of a loss at the last of {SHAPE.steps} steps, on its way back, with {SHAPE.hidden} units. Recurrent "
+        f"matrices are orthogonal, times {scales}; biases that hold a state are {biases}. Below, how much of the "
+        "gradient each term of the step Jacobian carries; green are those that cross no matrix."
+    )
+    names = ", ".join(cell.name for cell in cells)
+
+    def draw() -> Any:
+        return draw_sweep(sweep(cells, scales=SCALES, biases=BIASES, shape=SHAPE))
+
+    return _chart(draw, "flow", f"Gradient flow of {names}", caption)
+
+
+def _chart(draw: Callable[[], Any], prefix: str, says: str, caption: str) -> Chart:
+    """What ``draw`` makes, as an element; without matplotlib, the reason why there is nothing to see."""
+    try:
+        svg = to_svg(draw(), prefix=prefix)
+    except MissingPackageError as error:
+        return Chart("", "0", f"Not drawn: {escape(str(error))}.")
+    found = _SIZE.search(svg)
+    assert found is not None
+    svg = _NAMESPACES.sub("", _METADATA.sub("", svg))
+    labelled = f'<svg class="chart" role="img" aria-label="{escape(says)}"'
+    return Chart(svg.replace("<svg", labelled, 1).rstrip(), f"{float(found['wide']) * 0.85:.0f}", escape(caption))

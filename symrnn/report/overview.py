@@ -1,0 +1,102 @@
+"""The page that compares cells: their graphs beside each other, and what differs in a table.
+
+Reads derivations; returns an `Overview` of plain data. Leaves out: layout and colours (`templates/report/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from symrnn.derive.factors import to_latex
+from symrnn.derive.layout import pieces
+from symrnn.derive.record import Derivation
+from symrnn.derive.sections import equations_rows
+from symrnn.language.latex import spell
+from symrnn.language.mathml import mathml
+from symrnn.plan.cost import Count, function_cost, state_cost, tape_cost
+from symrnn.plan.program import Program
+from symrnn.plan.section import latex as count_latex
+from symrnn.report.charts import Chart, comparison_chart
+from symrnn.report.page import Figure, Formula, formula, forward_figure
+
+
+@dataclass(frozen=True)
+class Column:
+    """A cell in the comparison."""
+
+    name: str
+    title: str
+    file: str
+    figure: Figure
+    equations: tuple[Formula, ...]
+    facts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The comparison: cells, and the names of the facts that each has one of."""
+
+    columns: tuple[Column, ...]
+    facts: tuple[str, ...]
+    chart: Chart
+
+
+FACTS = (
+    "state",
+    "one step back without a matrix multiplies a gradient by",
+    "weights",
+    "multiply-adds of a step, forward",
+    "multiply-adds of a step, backward",
+    "numbers on the tape, each step",
+    "values on the tape, beside input and states",
+)
+"""What the table says of each cell; counts are for one row of the batch."""
+
+
+def overview(derivations: Sequence[Derivation], programs: Sequence[Program]) -> Overview:
+    """The comparison of cells, each with its plan."""
+    columns = tuple(_column(each, program) for each, program in zip(derivations, programs, strict=True))
+    return Overview(columns, FACTS, comparison_chart([derivation.cell for derivation in derivations]))
+
+
+def _column(derivation: Derivation, program: Program) -> Column:
+    cell = derivation.cell
+    return Column(
+        name=cell.name,
+        title=escape(cell.title or cell.name),
+        file=f"{cell.name}.html",
+        figure=forward_figure(derivation, prefix=f"{cell.name}-"),
+        equations=tuple(formula(row) for row in equations_rows(cell, derivation.notation)),
+        facts=tuple(_facts(derivation, program)),
+    )
+
+
+def _facts(derivation: Derivation, program: Program) -> Iterator[str]:
+    """What the table says, in the order of `FACTS`."""
+    cell, notation = derivation.cell, derivation.notation
+    yield ", ".join(mathml(spell(state, "t")) for state in cell.states)
+    yield _direct(derivation)
+    yield _counted(Count.of(*(parameter.shape for parameter in cell.parameters)))
+    yield _counted(function_cost(program.forward))
+    yield _counted(function_cost(program.backward)) if program.backward else ""
+    yield _counted(tape_cost(program.forward) + state_cost(program.forward))
+    yield ", ".join(mathml(notation.name(name)) for name, _ in program.saved) or "none"
+
+
+def _counted(count: Count) -> str:
+    """A count, with a line's end wherever it fits."""
+    return " ".join(mathml(piece, goes_on=at > 0) for at, (piece,) in enumerate(pieces(count_latex(count))))
+
+
+def _direct(derivation: Derivation) -> str:
+    """The direct paths of every state that has one."""
+    found = []
+    for state in derivation.cell.states:
+        if direct := derivation.jacobian(state, state).direct:
+            summands = pieces(to_latex(direct, "", derivation.notation))
+            parts = [part for summand in summands for part in summand]
+            terms = " ".join(mathml(part, goes_on=at > 0) for at, part in enumerate(parts))
+            found.append(f"{mathml(spell(state, 't'))}: {terms}")
+    return "; ".join(found) or "nothing: every way crosses a matrix"

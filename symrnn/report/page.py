@@ -1,0 +1,195 @@
+"""The page of a cell, as a record for its template: the lecture, the graphs, the code and what it costs.
+
+Reads a `Derivation`, its `Program` and the generated texts; returns a `Page` of plain data. Leaves out: layout and
+colours (`templates/report/`), and what the lecture says (`symrnn.derive.lecture`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from symrnn.derive.graph import Graph
+from symrnn.derive.layout import Row, pieces
+from symrnn.derive.lecture import Block, Display, Prose, Section, Table
+from symrnn.derive.record import Derivation
+from symrnn.language.cell import Cell
+from symrnn.language.mathml import mathml, prose
+from symrnn.plan.program import Program
+from symrnn.report.charts import Chart, flow_chart
+from symrnn.report.code import Listing, c_listing, numpy_listing
+from symrnn.report.drawing import Drawing, draw
+
+
+@dataclass(frozen=True)
+class Formula:
+    """One line of a display: MathML of the left side and the sign, and of the right side in pieces that may be wrapped.
+
+    Attributes:
+        labels: numbers of the equations that pointing at it lights up.
+        tag: the number that it is shown under.
+        origin: the number of the equation that it comes from.
+        left: MathML.
+        relation: MathML.
+        right: summands, each in pieces of MathML.
+        plain: LaTeX, for whoever hears or copies it.
+    """
+
+    labels: str
+    tag: str
+    origin: str
+    left: str
+    relation: str
+    right: tuple[tuple[str, ...], ...]
+    plain: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """A block of a section: a paragraph, formulas, or a table; the two that it is not are empty."""
+
+    kind: str
+    html: str = ""
+    formulas: tuple[Formula, ...] = ()
+    head: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A section of the page: ``figures`` stand before its parts, ``charts`` after them."""
+
+    key: str
+    title: str
+    parts: tuple[Part, ...]
+    figures: tuple[Figure, ...] = ()
+    charts: tuple[Chart, ...] = ()
+    appendix: bool = False
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing for wide pages and for narrow ones, with what stands below it.
+
+    Attributes:
+        key: ``forward`` or ``backward``.
+        across: from side to side.
+        down: from top to bottom.
+        upright: whether wide pages show the latter too, because the former would be too small to read.
+        caption: HTML.
+    """
+
+    key: str
+    across: Drawing
+    down: Drawing
+    upright: bool
+    caption: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """The page of a cell.
+
+    Attributes:
+        name: of the cell.
+        title: of the cell, for people.
+        reference: where it was published.
+        chapters: in order.
+        listings: code.
+        source: the cell's file, as its author wrote it.
+    """
+
+    name: str
+    title: str
+    reference: str
+    chapters: tuple[Chapter, ...]
+    listings: tuple[Listing, ...]
+    source: str
+
+
+def page(derivation: Derivation, program: Program, files: Mapping[str, str], sections: Sequence[Section]) -> Page:
+    """The page of a cell; ``files`` are its generated texts by name, ``sections`` its lecture."""
+    cell = derivation.cell
+    listings = listings_of(derivation, program, files)
+    figures = {"step": forward_figure(derivation), "adjoint": backward_figure(derivation)}
+    charts = {"time": flow_chart(cell)}
+    chapters = tuple(_chapter(section, figures, charts) for section in sections)
+    return Page(cell.name, escape(cell.title or cell.name), escape(cell.reference), chapters, listings, _source(cell))
+
+
+def listings_of(derivation: Derivation, program: Program, files: Mapping[str, str]) -> tuple[Listing, ...]:
+    """The code of a cell, each line with the numbers of the equations that it came from."""
+    cell = derivation.cell
+    known = {equation.label for equation in (*cell.equations, *cell.normal.equations, *derivation.adjoint.equations)}
+    fused = [function.fused for function in (program.forward, program.backward) if function and function.fused]
+    left_out = [stage.name for each in fused for stage in (*each.before, *each.loop)]
+    return (
+        numpy_listing(f"{cell.name}_numpy.py", files[f"{cell.name}_numpy.py"], known),
+        c_listing(f"{cell.name}.c", files[f"{cell.name}.c"], known, left_out),
+    )
+
+
+WIDE = 820
+"""Units of a drawing that a column of a wide page shows large enough to read."""
+
+
+def forward_figure(derivation: Derivation, prefix: str = "") -> Figure:
+    """The graph of the step; ``prefix`` sets its names apart on a page with several."""
+    says = f"The computation graph of one step of {derivation.cell.name}."
+    caption = "One step, drawn from its equations."
+    return _figure(derivation.graph(), "forward", prefix, says, caption)
+
+
+def backward_figure(derivation: Derivation, prefix: str = "") -> Figure:
+    """The graph of the adjoint of the step."""
+    says = f"The computation graph of the adjoint of one step of {derivation.cell.name}."
+    caption = "The same step backwards, drawn from the derived adjoint: gradients enter where the step ends."
+    return _figure(derivation.adjoint_graph(), "backward", prefix, says, caption)
+
+
+def _figure(graph: Graph, key: str, prefix: str, says: str, caption: str) -> Figure:
+    backward = key == "backward"
+    marked = " The way that no matrix crosses is marked." if graph.lanes else ""
+    across = draw(graph, f"{prefix}{key}-across", says + marked, backward=backward)
+    down = draw(graph, f"{prefix}{key}-down", says + marked, down=True)
+    return Figure(key, across, down, float(across.width) > WIDE, caption + marked)
+
+
+def _chapter(section: Section, figures: Mapping[str, Figure], charts: Mapping[str, Chart]) -> Chapter:
+    return Chapter(
+        key=section.key,
+        title=section.title,
+        parts=tuple(_part(block) for block in section.blocks),
+        figures=(figures[section.key],) if section.key in figures else (),
+        charts=(charts[section.key],) if section.key in charts else (),
+        appendix=section.appendix,
+    )
+
+
+def _part(block: Block) -> Part:
+    match block:
+        case Prose(text):
+            return Part("prose", html=prose(text))
+        case Display(rows):
+            return Part("formulas", formulas=tuple(formula(row) for row in rows))
+        case Table(head, rows):
+            return Part("table", head=head, rows=tuple(tuple(prose(cell) for cell in row) for row in rows))
+
+
+def formula(row: Row) -> Formula:
+    """A row of a display."""
+    labels = " ".join(label for label in (row.tag, "" if row.tag else row.origin) if label)
+    right = tuple(_summand(index, summand) for index, summand in enumerate(pieces(row.right)))
+    plain = escape(f"{row.left} {row.relation} {row.right}")
+    return Formula(labels, row.tag, row.origin, mathml(row.left, display=True), mathml(row.relation), right, plain)
+
+
+def _summand(index: int, parts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(
+        mathml(part.removeprefix(r"\, "), display=True, goes_on=index + at > 0) for at, part in enumerate(parts)
+    )
+
+
+def _source(cell: Cell) -> str:
+    return escape(cell.text.strip("\n"), quote=False)

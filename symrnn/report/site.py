@@ -1,0 +1,77 @@
+"""The site: a page for every cell and one that compares them, each a single file that needs nothing else.
+
+Reads cells; returns texts by file name. Leaves out: writing them (`symrnn.emit.manifest`), what pages hold
+(`symrnn.report.page`, `symrnn.report.overview`) and how they look (`templates/report/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from symrnn.derive.record import derive
+from symrnn.emit.render import render as rendered
+from symrnn.errors import GenerateError
+from symrnn.language.cell import Cell
+from symrnn.pipeline import lecture, render
+from symrnn.plan.planner import plan
+from symrnn.report.overview import Overview, overview
+from symrnn.report.page import Page, page
+
+INDEX = "index.html"
+"""The overview's file name."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A page of the site."""
+
+    file: str
+    name: str
+    title: str
+    here: bool
+
+
+def site(cells: Sequence[Cell], progress: Callable[[str], None] = lambda line: None) -> dict[str, str]:
+    """The pages of ``cells`` and the overview: file name to text.
+
+    Args:
+        cells: of different names.
+        progress: told what is being worked at.
+
+    Raises:
+        GenerateError: a cell's page would have the name of the overview.
+    """
+    for cell in cells:
+        if file_name(cell) == INDEX:
+            raise GenerateError(
+                f"{cell.source}: the page of a cell named {cell.name!r} would replace the overview; rename it"
+            )
+    derivations = [derive(cell) for cell in cells]
+    programs = [plan(derivation) for derivation in derivations]
+    progress("the overview")
+    files = {INDEX: _overview_text(overview(derivations, programs), _links(cells, ""))}
+    for derivation, program in zip(derivations, programs, strict=True):
+        cell = derivation.cell
+        progress(f"{cell.name}: its page")
+        content = page(derivation, program, render(cell), lecture(derivation, program))
+        files[file_name(cell)] = _page_text(content, _links(cells, cell.name))
+    return files
+
+
+def file_name(cell: Cell) -> str:
+    """The file of a cell's page."""
+    return f"{cell.name}.html"
+
+
+def _links(cells: Sequence[Cell], here: str) -> tuple[Link, ...]:
+    first = Link(INDEX, "Overview", "Overview", here == "")
+    return (first, *(Link(file_name(cell), cell.name, cell.title or cell.name, cell.name == here) for cell in cells))
+
+
+def _page_text(content: Page, links: tuple[Link, ...]) -> str:
+    return rendered("report/page.html.jinja", {"page": content, "links": links})
+
+
+def _overview_text(content: Overview, links: tuple[Link, ...]) -> str:
+    return rendered("report/overview.html.jinja", {"page": content, "links": links})

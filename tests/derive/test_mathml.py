@@ -1,0 +1,75 @@
+"""Formulas: every one of every lecture is MathML that browsers set, in upright, slanted and barred letters."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import pytest
+
+from symrnn.derive.lecture import Display, Prose, Table
+from symrnn.derive.record import Derivation
+from symrnn.language.mathml import mathml, prose, runs
+
+KNOWN = {
+    "math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "mstyle", "msub", "msup", "msubsup", "mover", "munder",
+    "munderover", "mfrac", "msqrt", "mtable", "mtr", "mtd",
+}  # fmt: skip
+"""Elements of MathML Core."""
+
+
+def test_every_formula_of_a_lecture_is_core_mathml(derivation: Derivation) -> None:
+    formulas = []
+    for section in derivation.lecture():
+        for block in section.blocks:
+            match block:
+                case Display(rows):
+                    formulas += [text for row in rows for text in (row.left, row.right)]
+                case Prose(text):
+                    formulas += text.split("$")[1::2]
+                case Table(_, rows):
+                    formulas += [part for row in rows for cell in row for part in cell.split("$")[1::2]]
+    for latex in dict.fromkeys(formulas):
+        root = ElementTree.fromstring(mathml(latex))
+        assert {each.tag for each in root.iter()} <= KNOWN, latex
+        text = "".join(root.itertext())
+        assert "\\" not in text, latex
+        assert text.strip(), latex
+        assert all(each.get("mathvariant") in (None, "normal", "bold") for each in root.iter()), latex
+
+
+@pytest.mark.parametrize(
+    ("latex", "expected"),
+    [
+        (
+            r"\overline{c}_t",
+            '<mrow class="bar" style="border-top: 0.055em solid; padding-top: 0.1em"><mi>c</mi></mrow>',
+        ),
+        (r"\tilde{h}_t", '<mo stretchy="false">\u02dc</mo>'),
+        (r"\mathrm{in}", "<mi>in</mi>"),
+        (r"\mathrm{H}", '<mi mathvariant="normal">H</mi>'),
+        (r"\operatorname{diag}(v)", "<mi>diag</mi>"),
+        (r"\mathit{scale}", '<mi style="font-style: italic">scale</mi>'),
+        (r"\mathtt{tanh\_c}", ">tanh_c</mi>"),
+        (r"\partial L", '<mi mathvariant="normal">∂</mi>'),
+    ],
+)
+def test_what_browsers_leave_out_is_mended(latex: str, expected: str) -> None:
+    assert expected in mathml(latex)
+
+
+def test_a_later_piece_begins_with_an_infix_operator() -> None:
+    assert 'form="infix"' in mathml("+ b", goes_on=True)
+    assert 'form="infix"' not in mathml("- b")
+
+
+def test_prose_is_escaped_and_its_formulas_are_set() -> None:
+    html = prose(r"``a'' < $b_t$ and \texttt{d\_x}")
+    assert html.startswith("“a” &lt; <math>")
+    assert html.endswith("and <code>d_x</code>")
+
+
+def test_runs_tell_what_stands_below_and_above() -> None:
+    assert runs(r"W_{xi}^{\top}") == (("W", 0, True), ("xi", -1, True), ("⊤", 1, False))
+    assert runs(r"\mathrm{H}") == (("H", 0, False),)
+    assert runs(r"\tilde{h}_{t-1}")[0] == ("h\u0303", 0, True)
+    assert "".join(text for text, level, _ in runs(r"\tilde{h}_{t-1}") if level == -1) == "t\u22121"
