@@ -128,7 +128,7 @@ MACROS = (
     "SUM_ROWS",
     "TILE_COLUMNS",
     "TILE_ROWS",
-    *(f"LANES_{p}" for p in PRECISIONS),
+    *(f"{name}_{p}" for name in ("LANES", "BYTES", "MASKS") for p in PRECISIONS),
 )
 """What is defined where kernels stand: replaced in every place, so that not even a field may be called so."""
 

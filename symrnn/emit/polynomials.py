@@ -94,7 +94,9 @@ class Constants:
         tanh_below: its denominator.
         tanh_split: below this |x| the rational function is tanh.
         tanh_one: from here on tanh rounds to 1.
+        sigmoid_one: from here on the sigmoid rounds to 1.
         log2_e: 1 / log 2.
+        two_log2_e: twice that.
         ln2_high: log 2 with so many trailing zeros that its product with any exponent is exact.
         ln2_low: log 2 less `ln2_high`.
         root_half: the square root of one half.
@@ -109,6 +111,7 @@ class Constants:
         linear_nudge: an addend that leaves every x from `linear` on as it is.
         tanh_nudge: an addend that leaves every x from `tanh_linear` on as it is.
         round_magic: added to a small number, it leaves the nearest whole number in the low bits.
+        least_power: `round_magic` and the exponent of the smallest normal number.
         integer_magic: the first power of two whose last place is worth one.
         lift: bits that multiply by a power of two which takes any subnormal number far into the normal ones.
         grid: a number whose last place is worth the smallest subnormal number times that power.
@@ -126,7 +129,9 @@ class Constants:
     tanh_below: tuple[str, ...]
     tanh_split: str
     tanh_one: str
+    sigmoid_one: str
     log2_e: str
+    two_log2_e: str
     ln2_high: str
     ln2_low: str
     root_half: str
@@ -141,6 +146,7 @@ class Constants:
     linear_nudge: str
     tanh_nudge: str
     round_magic: str
+    least_power: str
     integer_magic: str
     lift: str
     grid: str
@@ -246,7 +252,9 @@ def constants(precision: str) -> Constants:
         tanh_below=texts(below),
         tanh_split=number(TANH_SPLIT),
         tanh_one=number(_mp.ceil((p + 2) * _mp.ln2 / 2)),
+        sigmoid_one=number(_mp.ceil((p + 2) * _mp.ln2)),
         log2_e=number(1 / _mp.ln2),
+        two_log2_e=number(2 / _mp.ln2),
         ln2_high=number(ln2_high),
         ln2_low=number(_mp.ln2 - ln2_high),
         root_half=number(_mp.sqrt(0.5)),
@@ -261,6 +269,7 @@ def constants(precision: str) -> Constants:
         linear_nudge=number(_mp.ldexp(1, -2 * p - 6)),
         tanh_nudge=number(_mp.ldexp(1, -(3 * p + 1) // 2 - 4)),
         round_magic=number(3 * integer_magic // 2),
+        least_power=number(3 * integer_magic // 2 + smallest_exponent),
         integer_magic=number(integer_magic),
         lift=pattern(lift << (p - 1)),
         grid=number(_mp.ldexp(1, lift + smallest_exponent)),

@@ -34,9 +34,11 @@ PRIMITIVES: dict[str, tuple[str, ...]] = {
     "from_bits": ("bits_type",),
     "v_less": ("bits_type",),
     "v_select": ("bits_type",),
+    "v_at_least": ("v_less", "v_select"),
+    "v_at_most": ("v_less", "v_select"),
     "v_abs": ("to_bits", "from_bits"),
     "copy_sign": ("to_bits", "from_bits"),
-    "v_clip": ("v_less", "v_select"),
+    "v_clip": ("v_at_least", "v_at_most"),
     "v_sqrt": ("loadu", "storeu"),
     "v_sin": ("loadu", "storeu"),
     "v_cos": ("loadu", "storeu"),
@@ -45,11 +47,12 @@ PRIMITIVES: dict[str, tuple[str, ...]] = {
     "power_of_two": ("K", "to_bits", "from_bits"),
     "exp_remainder": (),
     "exp_tail": ("K",),
-    "exp_finite": ("K", "v_less", "v_select", "to_bits", "from_bits", *_EXP),
+    "scale": ("K", "v_less", "v_select", "to_bits", "from_bits"),
+    "exp_finite": ("K", "v_at_least", "scale", *_EXP),
     "v_exp": ("K", "v_less", "v_select", "exp_finite"),
-    "v_expm1": ("K", "v_less", "v_select", "v_abs", "power_of_two", *_EXP),
-    "v_sigmoid": ("K", "v_less", "v_select", "v_abs", "exp_finite"),
-    "v_tanh": ("K", "v_less", "v_select", "v_abs", "copy_sign", "power_of_two", *_EXP),
+    "v_expm1": ("K", "v_less", "v_select", "v_at_least", "v_abs", "power_of_two", *_EXP),
+    "v_sigmoid": ("K", "v_at_least", "v_at_most", "power_of_two", "whole_powers", "exp_tail", "scale"),
+    "v_tanh": ("K", "v_less", "v_select", "v_at_most", "v_abs", "copy_sign", "power_of_two", "exp_remainder", "exp_tail"),
     "log_near": ("K", "v_less", "v_select", "to_bits", "from_bits"),
     "v_log": ("K", "log_near"),
     "v_log1p": ("K", "v_less", "v_select", "v_abs", "log_near"),
@@ -117,10 +120,13 @@ class VectorContext:
         u: bits of a number.
         lanes: numbers in registers of 64, 32 and 16 bytes.
         k: the constants, as literals.
+        exp_first: the first pair of terms of `Constants.exp`, the term alone where they are odd in number.
+        exp_pairs: the pairs that follow.
         needed: the primitives to emit, those they call included.
         functions: the table's functions to emit.
         lane_calls: primitives that call libm lane by lane, each with what it calls.
         x86: names for loads and stores of a few lanes.
+        narrow: whether half of the widest register holds all units.
     """
 
     real: str
@@ -129,10 +135,13 @@ class VectorContext:
     u: int
     lanes: tuple[int, int, int]
     k: Constants
+    exp_first: str
+    exp_pairs: tuple[tuple[str, str], ...]
     needed: tuple[str, ...]
     functions: tuple[VectorFunction, ...]
     lane_calls: tuple[tuple[str, str], ...]
     x86: X86
+    narrow: bool = False
 
 
 def c_text(body: str, precision: str) -> str:
@@ -156,16 +165,17 @@ def called(body: str) -> tuple[str, ...]:
 
 def reserved() -> tuple[str, ...]:
     """Every identifier that the vector text can define in either precision: names that nothing else may take."""
-    stems = ("vec", "bits", "mask", "LANES", "first_lanes", *PRIMITIVES, *(f"f_{name}" for name in FUNCTIONS))
+    stems = ("vec", "bits", "mask", "LANES", "BYTES", "MASKS", "first_lanes", *PRIMITIVES, *(f"f_{name}" for name in FUNCTIONS))
     return ("SYMRNN_VECTOR_BYTES", "SYMRNN_PLAIN", *(f"{stem}_{p}" for p in PRECISIONS for stem in stems))
 
 
-def vector_context(precision: str, needed: Iterable[str]) -> VectorContext:
+def vector_context(precision: str, needed: Iterable[str], units: int | None = None) -> VectorContext:
     """The context that emits what ``needed`` calls, and nothing besides.
 
     Args:
         precision: ``f32`` or ``f64``.
         needed: names of primitives and of functions of the table, unsuffixed, in any order.
+        units: the most that a vector ever needs to hold, if that is known.
 
     Raises:
         GenerateError: a name is neither.
@@ -183,18 +193,31 @@ def vector_context(precision: str, needed: Iterable[str]) -> VectorContext:
     single = precision == "f32"
     width = 32 if single else 64
     libm = "f" if single else ""
+    k = constants(precision)
+    first, pairs = _paired(k.exp, precision)
     return VectorContext(
         real="float" if single else "double",
         s=f"_{precision}",
         libm=libm,
         u=width,
         lanes=(512 // width, 256 // width, 128 // width),
-        k=constants(precision),
+        k=k,
+        exp_first=first,
+        exp_pairs=pairs,
         needed=_closure(roots),
         functions=tuple(_function(row, precision) for row in rows),
         lane_calls=tuple((f"v_{call}", call + libm) for call in ("sqrt", "sin", "cos")),
         x86=_X86[precision],
+        narrow=units is not None and units <= 256 // width,
     )
+
+
+def _paired(coefficients: tuple[str, ...], precision: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """A polynomial in pairs of terms: C for the first, in ``r``, and the literals of the others."""
+    odd = len(coefficients) % 2
+    first = f"K_{precision}({coefficients[0]})" + ("" if odd else f" * r + {coefficients[1]}")
+    rest = coefficients[1 if odd else 2 :]
+    return first, tuple(zip(rest[::2], rest[1::2], strict=True))
 
 
 def _closure(roots: Iterable[str]) -> tuple[str, ...]:
