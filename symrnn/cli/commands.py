@@ -13,7 +13,17 @@ from symrnn.build.toolchain import find_compiler
 from symrnn.check.report import DTYPES
 from symrnn.check.run import check
 from symrnn.cli.generate import generate
-from symrnn.cli.shared import DIFFERS, DONE, Outcome, chosen_backends, chosen_cells, chosen_dtypes, progress, to_json
+from symrnn.cli.shared import (
+    DIFFERS,
+    DONE,
+    Outcome,
+    chosen_backends,
+    chosen_cells,
+    chosen_dtypes,
+    chosen_sizes,
+    progress,
+    to_json,
+)
 from symrnn.derive.record import derive
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import cells, load
@@ -80,7 +90,7 @@ def _check(arguments: Namespace) -> Outcome:
     if arguments.backend == "c":
         find_compiler()  # asked for alone, so its lack is an error and not a note
     with progress() as say:
-        report = check(chosen_cells(arguments), backends=backends, progress=say)
+        report = check(chosen_cells(arguments), backends=backends, progress=say, sizes=chosen_sizes(arguments))
     # Rows that belong to no precision, such as the proof, stay.
     left_out = [dtype for dtype in DTYPES if dtype not in dtypes]
     report = replace(report, rows=tuple(row for row in report.rows if row.dtype not in left_out))

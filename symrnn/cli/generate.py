@@ -13,11 +13,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from symrnn.build.kernels import c_sources, load_kernels, try_out
+from symrnn.build.kernels import FEW_UNITS, c_sources, load_kernels, try_out
 from symrnn.build.library import install_library
 from symrnn.build.toolchain import compiler_or_reason, library_suffix
-from symrnn.cli.shared import DIFFERS, DONE, Outcome, chosen_backends, chosen_cells, chosen_dtypes, progress, to_json
+from symrnn.cli.shared import (
+    DIFFERS,
+    DONE,
+    Outcome,
+    chosen_backends,
+    chosen_cells,
+    chosen_dtypes,
+    chosen_sizes,
+    progress,
+    to_json,
+)
 from symrnn.emit import manifest
+from symrnn.emit.fixed import fixed_sizes, options
 from symrnn.emit.manifest import Difference
 from symrnn.errors import GenerateError
 from symrnn.language.cell import Cell
@@ -55,19 +66,25 @@ def generate(arguments: Namespace) -> Outcome:
     # Everything is rendered before anything is written: an error in the last cell leaves the directory as it was.
     with progress() as say:
         files: dict[str, dict[str, str]] = {}
+        sizes: dict[str, dict[str, int]] = {}
         for cell in cells:
             say(f"{cell.name}: deriving and printing")
-            files[cell.name] = render(cell, backends=backends, backward=not arguments.no_backward)
-        differences = {name: manifest.compare(out, texts, cell=name) for name, texts in files.items()}
+            sizes[cell.name] = fixed_sizes(cell, chosen_sizes(arguments))
+            files[cell.name] = render(
+                cell, backends=backends, backward=not arguments.no_backward, sizes=sizes[cell.name]
+            )
+        differences = {
+            name: manifest.compare(out, texts, cell=name, options=options(sizes[name])) for name, texts in files.items()
+        }
         if arguments.check:
             return _compared(arguments, differences)
         libraries = _libraries(arguments, cells)  # before anything is written: it may refuse the compiler
         if not arguments.dry_run:
             for name, texts in files.items():
-                manifest.write(out, texts, cell=name)
+                manifest.write(out, texts, cell=name, options=options(sizes[name]))
         if libraries.names and not arguments.dry_run:
             say(f"compiling and running {', '.join(libraries.names.values())}")
-            _build(arguments, cells, files)
+            _build(arguments, cells, files, sizes)
     return _written(arguments, differences, libraries)
 
 
@@ -88,7 +105,9 @@ def _libraries(arguments: Namespace, cells: Sequence[Cell]) -> Libraries:
     return Libraries({cell.name: cell.name + library_suffix() for cell in cells}, " ".join(compiler.command), "")
 
 
-def _build(arguments: Namespace, cells: Sequence[Cell], files: Files) -> None:
+def _build(
+    arguments: Namespace, cells: Sequence[Cell], files: Files, sizes: Mapping[str, Mapping[str, int]]
+) -> None:
     """Compile every cell's library, as many at once as there are processors, and run it."""
 
     def install(cell: Cell) -> None:
@@ -99,7 +118,8 @@ def _build(arguments: Namespace, cells: Sequence[Cell], files: Files) -> None:
     for cell in cells:
         kernels = load_kernels(files[cell.name], cell.name, "c")
         for dtype in chosen_dtypes(arguments):
-            try_out(kernels, cell.sizes, dtype, backward=not arguments.no_backward)
+            given = {size: sizes[cell.name].get(size, FEW_UNITS) for size in cell.sizes}
+            try_out(kernels, given, dtype, backward=not arguments.no_backward)
 
 
 def _compared(arguments: Namespace, differences: Differences) -> Outcome:

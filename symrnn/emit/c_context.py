@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from symrnn.emit.abi import AbiContext
 from symrnn.emit.c_arrays import Array
 from symrnn.emit.c_interface import Prototype
+from symrnn.emit.c_row import CRow, CState
 from symrnn.emit.c_stages import CForm, CStage
 
 TILE_ROWS, TILE_ROWS_NARROW, TILE_COLUMNS = 6, 3, 4
@@ -46,15 +47,6 @@ class CPanel:
     count: int
     vectors: int
     forms: tuple[CForm, ...]
-
-
-@dataclass(frozen=True)
-class CState:
-    """A state: its name, its size, and the numbers per row before it in a block of all states."""
-
-    field: str
-    width: str
-    start: str
 
 
 @dataclass(frozen=True)
@@ -116,12 +108,30 @@ class CFunction:
 
 
 @dataclass(frozen=True)
+class CFixed:
+    """A size that is fixed: its field, its macro, its number."""
+
+    field: str
+    macro: str
+    number: int
+
+
+@dataclass(frozen=True)
 class CVector:
     """A parameter vector in packed memory."""
 
     field: str
     parameter: str
     size: str
+
+
+@dataclass(frozen=True)
+class CRoom:
+    """How many numbers are enough on every processor, where all sizes are fixed: a macro, what it is for, its terms."""
+
+    macro: str
+    note: str
+    terms: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -158,7 +168,10 @@ class CFile:
     loop_work: str
     reduces: bool
     forward: CFunction
+    row: CRow
     backward: CFunction | bool
+    fixed: tuple[CFixed, ...]
+    room: tuple[CRoom, ...]
     tile_rows: int = TILE_ROWS
     tile_rows_narrow: int = TILE_ROWS_NARROW
     tile_columns: int = TILE_COLUMNS

@@ -18,6 +18,8 @@ from symrnn.language.tree import Reduce
 from symrnn.plan.program import Form, Function, Kind, Place, Program, Stage, Statement, Write, reductions
 
 PRECISIONS = {"f32": "float", "f64": "double"}
+UNDER_WAY = 4
+"""Multiply-adds that must not wait for one another: as many as fit into the latency of one."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,9 @@ class CStage:
         pointers: declarations of row pointers, without their types: ``(constant, name, expression)``.
         body: lines of C for one vector of units of one row, by precision.
         equations: for the comment above it.
+        row_tiles: register tiles of one row: vectors of units, and in how many sums the depth is split so that enough
+            multiply-adds are under way.
+        row_sums: vectors of sums in the largest of them.
         masked: whether rows beyond their length are told apart.
         by_row: whether one row differs from another; values of parameters alone have one.
     """
@@ -96,6 +101,8 @@ class CStage:
     pointers: tuple[tuple[bool, str, str], ...]
     body: dict[str, tuple[str, ...]]
     equations: tuple[str, ...]
+    row_tiles: tuple[tuple[int, int], ...]
+    row_sums: int
     masked: bool
     by_row: bool
 
@@ -120,11 +127,9 @@ class _StageWriter:
         self._by_name = program.cell.by_name
         self._taped = {buffer.name for buffer in function.buffers if buffer.taped}
         self._arrays = Arrays(program, function, names)
-        # One accumulator needs several vectors of units to fill the pipeline; four fill it by themselves.
-        count = len(stage.accumulators)
         unmasked = (*function.once, *function.last)
         self._masked = stage not in unmasked
-        self._vectors = 1 if stage.size == ONE or count == 0 else max(1, 4 // count)
+        self._vectors = vectors_of(stage)
 
     def write(self) -> CStage:
         stage = self._stage
@@ -140,9 +145,16 @@ class _StageWriter:
             self._pointers(),
             {precision: tuple(self._body(precision)) for precision in PRECISIONS},
             equations,
+            *self._row_tiles(),
             self._masked,
             stage not in self._function.once,
         )
+
+    def _row_tiles(self) -> tuple[tuple[tuple[int, int], ...], int]:
+        """The tiles of one row, and the most sums in one."""
+        count = max(1, len(self._stage.accumulators))
+        tiles = tuple((n, max(1, UNDER_WAY // (n * count))) for n in range(1, self._vectors + 1))
+        return tiles, max(n * splits * count for n, splits in tiles)
 
     def _segments(self) -> tuple[CSegment, ...]:
         """Operands in order of appearance, each with the runs of accumulators it feeds; neighbours joined."""
@@ -256,6 +268,12 @@ class _StageWriter:
         if write.value in self._optional and write.place.kind is Kind.BUFFER:
             return ["if (at->taped)", f"    {line}"]
         return [line]
+
+
+def vectors_of(stage: Stage) -> int:
+    """Vectors of units in a tile, at most: one accumulator needs several to fill the pipeline, four fill it alone."""
+    count = len(stage.accumulators)
+    return 1 if stage.size == ONE or count == 0 else max(1, UNDER_WAY // count)
 
 
 def _runs(indices: list[int]) -> list[list[int]]:

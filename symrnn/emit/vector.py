@@ -62,6 +62,9 @@ PRIMITIVES: dict[str, tuple[str, ...]] = {
 PRECISIONS = ("f32", "f64")
 """The precisions that a C file holds, in the order it holds them."""
 
+MOST_LANES = {"f32": 16, "f64": 8}
+"""Numbers in the widest register that there is."""
+
 # Calls in the table's C bodies: v_name(…), and K(literal).
 _CALL = re.compile(r"\b(v_[a-z0-9_]+|K)\(")
 _LITERAL = re.compile(r"\bK\((-?[0-9.]+)\)")
