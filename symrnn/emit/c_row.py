@@ -16,7 +16,7 @@ from symrnn.emit.c_stages import vectors_of
 from symrnn.plan.program import Buffer, Extent, Function, Kind, Stage, reductions
 
 PRECISION, SUFFIX = "{real}", "{s}"
-"""What a template replaces in a line."""
+"""What a template replaces in a line: the type, and the ending of identifiers."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,8 @@ def _state_lines(state: CState, condition: str, fields: dict[str, Array]) -> lis
     lines = [f"at.{now} = {source};"] if now in fields else []
     if condition == "1":
         return [*lines, f"at.{following} = {source};"]
-    lines.append(f"at.{following} = {condition} ? {source} : free_memory;" if condition != "0" else f"at.{following} = free_memory;")
+    chosen = "free_memory" if condition == "0" else f"{condition} ? {source} : free_memory"
+    lines.append(f"at.{following} = {chosen};")
     return [*lines, f"free_memory += {_whole(state.width)};"]
 
 
