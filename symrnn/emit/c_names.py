@@ -29,7 +29,10 @@ _LOCALS = [
     "idle",
     "unit",
     "unit0",
+    "unit_2",
     "count",
+    "count_2",
+    "sum_2",
     "tile",
     "tiles",
     "tile0",
@@ -71,8 +74,6 @@ _LOCALS = [
     "end",
     "depth",
     "tile_base",
-    "partial",
-    "splits",
     "x",
     "y",
     "dx",
@@ -110,6 +111,7 @@ MACROS = (
     "SYMRNN_YIELD",
     "SYMRNN_VECTOR_BYTES",
     "SYMRNN_PLAIN",
+    "SYMRNN_INLINE",
     "ALIGNMENT",
     "BLOCK_NUMBERS",
     "CHUNK",
@@ -153,6 +155,7 @@ class CNames:
 
     Attributes:
         values: of every vector value of the program.
+        partners: of the same values for a second vector of units.
         pointers: of a row of an array, by `pointer_key`.
         parameters: fields of the structures of parameters and gradients: the parameters' own names, macros apart.
         sizes: expressions ``dims->hidden``, or a macro where it is fixed, by size name.
@@ -160,6 +163,7 @@ class CNames:
     """
 
     values: Mapping[str, str]
+    partners: Mapping[str, str]
     pointers: Mapping[str, str]
     parameters: Mapping[str, str]
     sizes: Mapping[str, str]
@@ -191,9 +195,10 @@ def c_names(program: Program, fixed: Mapping[str, int]) -> CNames:
         for key, hint in _pointers(function, values):
             if key not in pointers:
                 pointers[key] = allocator.fresh(f"{hint}_row")
+    partners = {name: allocator.fresh(f"{identifier}_2") for name, identifier in values.items()}
     given = Allocator(MACROS)
     parameters = {variable.name: given.fresh(variable.name) for variable in program.cell.parameters}
-    return CNames(values, pointers, parameters, sizes, fields)
+    return CNames(values, partners, pointers, parameters, sizes, fields)
 
 
 def fixed_macro(cell: str, field: str) -> str:

@@ -75,9 +75,9 @@ def c_row(function: Function, arrays: Arrays, names: CNames, states: Sequence[CS
 def in_place(state: str, stages: Sequence[Stage], names: CNames) -> str:
     """The C condition under which the stages may write the next value of ``state`` over its value; ``0`` for never.
 
-    A stage reads units of a vector before it writes them, and its forms before anything of the same tile is written. So
-    what forbids it is a later stage that reads the old value, a reduction over it in the same stage, and forms of
-    another tile.
+    A stage reads units of a vector before it writes them, and the forms of a tile, or of the only two, before anything of
+    them is written. So what forbids it is a later stage that reads the old value, a reduction over it in the same
+    stage, and forms of another tile.
     """
     writing = next(i for i, stage in enumerate(stages) if _writes(stage, state))
     stage = stages[writing]
@@ -86,7 +86,7 @@ def in_place(state: str, stages: Sequence[Stage], names: CNames) -> str:
         return "0"
     if state not in stage.operands:
         return "1"
-    return f"{names.sizes[stage.size]} <= {vectors_of(stage)} * LANES{SUFFIX}"
+    return f"{names.sizes[stage.size]} <= {2 * vectors_of(stage)} * LANES{SUFFIX}"
 
 
 def _writes(stage: Stage, state: str) -> bool:
