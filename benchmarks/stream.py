@@ -102,13 +102,15 @@ def table(measured: Sequence[Streamed]) -> str:
         "units  any size  this size  RTNeural  of it   stream, beyond C   step, beyond C",
     ]
     for m in measured:
-        stated, share = ("", "") if m.reference is None else (f"{m.reference * 1e9:.0f}", f"{m.fixed / m.reference:.2f}")
+        reference = "" if m.reference is None else f"{m.reference * 1e9:10.0f}{m.fixed / m.reference:7.2f}"
         lines.append(
-            f"{m.units:5}{m.general * 1e9:10.0f}{m.fixed * 1e9:11.0f}{stated:>10}{share:>7}"
+            f"{m.units:5}{m.general * 1e9:10.0f}{m.fixed * 1e9:11.0f}{reference:17}"
             f"{m.stream * 1e6:9.2f}{m.stream_overhead * 1e6:10.2f}{m.step * 1e6:7.2f}{m.step_overhead * 1e6:10.2f}"
         )
     if any(m.reference is not None for m in measured):
-        lines.append("RTNeural: as stated for this kind of machine (Eigen, GCC 12, -O3 -march=native), not measured here")
+        lines.append(
+            "RTNeural: as stated for this kind of machine (Eigen, GCC 12, -O3 -march=native), not measured here"
+        )
     return "\n".join(lines) + "\n"
 
 

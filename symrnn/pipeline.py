@@ -137,7 +137,9 @@ def build(
     """
     cell = load(cell)
     if sizes and backend != "c":
-        raise GenerateError(f"{next(iter(sizes))}: sizes are fixed for backend c; kernels of backend {backend} take any")
+        raise GenerateError(
+            f"{next(iter(sizes))}: sizes are fixed for backend c; kernels of backend {backend} take any"
+        )
     files = render(cell, backends=(backend,), backward=backward, dtype=dtype, sizes=sizes)
     name = f"{cell.name}_{backend}"
     folder = None

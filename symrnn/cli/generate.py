@@ -105,9 +105,7 @@ def _libraries(arguments: Namespace, cells: Sequence[Cell]) -> Libraries:
     return Libraries({cell.name: cell.name + library_suffix() for cell in cells}, " ".join(compiler.command), "")
 
 
-def _build(
-    arguments: Namespace, cells: Sequence[Cell], files: Files, sizes: Mapping[str, Mapping[str, int]]
-) -> None:
+def _build(arguments: Namespace, cells: Sequence[Cell], files: Files, sizes: Mapping[str, Mapping[str, int]]) -> None:
     """Compile every cell's library, as many at once as there are processors, and run it."""
 
     def install(cell: Cell) -> None:

@@ -68,7 +68,9 @@ def chosen_sizes(arguments: Namespace) -> dict[str, int]:
         twice = next(name for name, _ in given if [other for other, _ in given].count(name) > 1)
         raise GenerateError(f"{twice}: given twice; leave one of them out")
     if found and arguments.backend == NUMPY:
-        raise GenerateError(f"{given[0][0]}: sizes are fixed for kernels in C; those of NumPy take any, so leave it out")
+        raise GenerateError(
+            f"{given[0][0]}: sizes are fixed for kernels in C; those of NumPy take any, so leave it out"
+        )
     return found
 
 

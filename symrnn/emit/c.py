@@ -120,7 +120,9 @@ class _Writer:
             forward=forward,
             row=self._row_of(),
             backward=backward,
-            fixed=tuple(CFixed(names.fields[s], fixed_macro(cell.name, names.fields[s]), n) for s, n in self._fixed.items()),
+            fixed=tuple(
+                CFixed(names.fields[s], fixed_macro(cell.name, names.fields[s]), n) for s, n in self._fixed.items()
+            ),
             room=self._room(vectors, panels),
         )
 
@@ -136,7 +138,9 @@ class _Writer:
         for p, lanes in MOST_LANES.items():
             packed = [block.size[p].replace(f"LANES_{p}", str(lanes)) for block in self._packed(vectors, panels)]
             width = {block.field: block.size[p].rpartition(", ")[2] for block in self._blocks(self._program.forward)}
-            work = [f"2, 1, {width}" if field.startswith("states_") else f"1, 1, {width}" for field, width in width.items()]
+            work = [
+                f"2, 1, {width}" if field.startswith("states_") else f"1, 1, {width}" for field, width in width.items()
+            ]
             stem = f"{self._cell.name.upper()}_{p.upper()}"
             found.append(CRoom(f"{stem}_PACKED", "packed weights", tuple(packed)))
             found.append(CRoom(f"{stem}_WORKSPACE", "the workspace of step with one row", tuple(work)))

@@ -19,9 +19,7 @@ from symrnn.emit.surface import DTYPE, surface
 from symrnn.plan.program import Program
 
 
-def c_module(
-    program: Program, digest: str, dtype: str = DTYPE, fixed: Mapping[str, int] | None = None
-) -> str:
+def c_module(program: Program, digest: str, dtype: str = DTYPE, fixed: Mapping[str, int] | None = None) -> str:
     """The text of ``<cell>_c.py``.
 
     Args:
@@ -50,7 +48,8 @@ def c_module(
 def _header(program: Program, fixed: Mapping[str, int]) -> tuple[str, ...]:
     """The docstring's lines after the first."""
     cell, training = program.cell, program.backward is not None
-    origin = provenance(cell, backward=training, fixed=fixed) + f" Needs NumPy and the library that is compiled from {cell.name}.c."
+    origin = provenance(cell, backward=training, fixed=fixed)
+    origin += f" Needs NumPy and the library that is compiled from {cell.name}.c."
     lines = ["", *_wrapped(origin)]
     if cell.reference:
         lines += ["", *_wrapped(cell.reference)]

@@ -26,7 +26,9 @@ def fixed_sizes(cell: Cell, given: Mapping[str, int]) -> dict[str, int]:
     """
     for name, number in given.items():
         if name not in cell.sizes:
-            raise GenerateError(f"{name}: the cell {cell.name} has no size of that name; it has {', '.join(cell.sizes)}")
+            raise GenerateError(
+                f"{name}: the cell {cell.name} has no size of that name; it has {', '.join(cell.sizes)}"
+            )
         if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MOST:
             raise GenerateError(f"{name}: {number!r} cannot be fixed; expected a whole number from 1 to {MOST}")
     found = dict(given)

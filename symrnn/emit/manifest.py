@@ -2,8 +2,9 @@
 
 Reads the texts of one cell's files and the directory that they belong in; writes them there with ``manifest.json``,
 which holds the SHA-256 digest of every file by cell, and the sizes that are fixed, or returns how the directory
-differs. The manifest is written last: where a run is cut short, it names what was there before, so that files of two runs do not pass for one set.
-Leaves out: the texts, and compiled libraries, which belong to one machine (`symrnn.build.library`).
+differs. The manifest is written last: where a run is cut short, it names what was there before, so that files of two
+runs do not pass for one set. Leaves out: the texts, and compiled libraries, which belong to one machine
+(`symrnn.build.library`).
 """
 
 from __future__ import annotations

@@ -52,7 +52,17 @@ PRIMITIVES: dict[str, tuple[str, ...]] = {
     "v_exp": ("K", "v_less", "v_select", "exp_finite"),
     "v_expm1": ("K", "v_less", "v_select", "v_at_least", "v_abs", "power_of_two", *_EXP),
     "v_sigmoid": ("K", "v_at_least", "v_at_most", "power_of_two", "whole_powers", "exp_tail", "scale"),
-    "v_tanh": ("K", "v_less", "v_select", "v_at_most", "v_abs", "copy_sign", "power_of_two", "exp_remainder", "exp_tail"),
+    "v_tanh": (
+        "K",
+        "v_less",
+        "v_select",
+        "v_at_most",
+        "v_abs",
+        "copy_sign",
+        "power_of_two",
+        "exp_remainder",
+        "exp_tail",
+    ),
     "log_near": ("K", "v_less", "v_select", "to_bits", "from_bits"),
     "v_log": ("K", "log_near"),
     "v_log1p": ("K", "v_less", "v_select", "v_abs", "log_near"),
@@ -168,7 +178,17 @@ def called(body: str) -> tuple[str, ...]:
 
 def reserved() -> tuple[str, ...]:
     """Every identifier that the vector text can define in either precision: names that nothing else may take."""
-    stems = ("vec", "bits", "mask", "LANES", "BYTES", "MASKS", "first_lanes", *PRIMITIVES, *(f"f_{name}" for name in FUNCTIONS))
+    stems = (
+        "vec",
+        "bits",
+        "mask",
+        "LANES",
+        "BYTES",
+        "MASKS",
+        "first_lanes",
+        *PRIMITIVES,
+        *(f"f_{name}" for name in FUNCTIONS),
+    )
     return ("SYMRNN_VECTOR_BYTES", "SYMRNN_PLAIN", *(f"{stem}_{p}" for p in PRECISIONS for stem in stems))
 
 
