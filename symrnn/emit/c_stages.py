@@ -170,9 +170,11 @@ class _StageWriter:
     def _row_tiles(self) -> tuple[tuple[tuple[int, int, int], ...], int]:
         """The tiles of one row, and the most sums in one or two."""
         count = max(1, len(self._stage.accumulators))
-        ways = [
-            (n, *(max(1, UNDER_WAY // (n * count * tiles)) for tiles in (1, 2))) for n in range(1, self._vectors + 1)
-        ]
+
+        def splits(sums: int) -> int:
+            return max(1, UNDER_WAY // sums)
+
+        ways = [(n, splits(n * count), splits(2 * n * count)) for n in range(1, self._vectors + 1)]
         return tuple(ways), max(n * count * sums for n, one, two in ways for sums in (one, 2 * two))
 
     def _segments(self) -> tuple[CSegment, ...]:
