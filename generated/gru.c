@@ -64,7 +64,7 @@
 
 const char *gru_abi(void)
 {
-    return "4a05ff263279a9aeb12ea2de86e2e993";
+    return "7bbfbf9efdaf0014bc6628e2fe17c84f";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -2704,7 +2704,7 @@ static inline void fused_step_1_row_f32(const forward_at_f32 *at, const gru_dims
     if (units > wide && units <= 2 * wide) {
         const float *const other = sums + 2 * wide;
         if (vectors == 1)
-            fused_step_1_row_sums_f32(at, dims, 0, 2, 1, 1, sums);
+            fused_step_1_row_sums_f32(at, dims, 0, 2, 1, 2, sums);
         else if (vectors == 2)
             fused_step_1_row_sums_f32(at, dims, 0, 2, 2, 1, sums);
         for (size_t unit = 0; unit < wide; unit += LANES_f32) {
@@ -2718,9 +2718,9 @@ static inline void fused_step_1_row_f32(const forward_at_f32 *at, const gru_dims
     for (size_t tile = 0; tile * wide < units; ++tile) {
         const size_t unit = tile * wide;
         if (vectors == 1)
-            fused_step_1_row_sums_f32(at, dims, tile, 1, 1, 2, sums);
+            fused_step_1_row_sums_f32(at, dims, tile, 1, 1, 4, sums);
         else if (vectors == 2)
-            fused_step_1_row_sums_f32(at, dims, tile, 1, 2, 1, sums);
+            fused_step_1_row_sums_f32(at, dims, tile, 1, 2, 2, sums);
         for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f32) {
             const size_t next = at_unit + LANES_f32;
             if (next < wide && unit + next < units)
@@ -2853,9 +2853,9 @@ static inline void fused_step_2_row_f32(const forward_at_f32 *at, const gru_dims
     if (units > wide && units <= 2 * wide) {
         const float *const other = sums + 1 * wide;
         if (vectors == 1)
-            fused_step_2_row_sums_f32(at, dims, 0, 2, 1, 2, sums);
+            fused_step_2_row_sums_f32(at, dims, 0, 2, 1, 4, sums);
         else if (vectors == 2)
-            fused_step_2_row_sums_f32(at, dims, 0, 2, 2, 1, sums);
+            fused_step_2_row_sums_f32(at, dims, 0, 2, 2, 2, sums);
         else if (vectors == 3)
             fused_step_2_row_sums_f32(at, dims, 0, 2, 3, 1, sums);
         else if (vectors == 4)
@@ -2871,13 +2871,13 @@ static inline void fused_step_2_row_f32(const forward_at_f32 *at, const gru_dims
     for (size_t tile = 0; tile * wide < units; ++tile) {
         const size_t unit = tile * wide;
         if (vectors == 1)
-            fused_step_2_row_sums_f32(at, dims, tile, 1, 1, 4, sums);
+            fused_step_2_row_sums_f32(at, dims, tile, 1, 1, 8, sums);
         else if (vectors == 2)
-            fused_step_2_row_sums_f32(at, dims, tile, 1, 2, 2, sums);
+            fused_step_2_row_sums_f32(at, dims, tile, 1, 2, 4, sums);
         else if (vectors == 3)
-            fused_step_2_row_sums_f32(at, dims, tile, 1, 3, 1, sums);
+            fused_step_2_row_sums_f32(at, dims, tile, 1, 3, 2, sums);
         else if (vectors == 4)
-            fused_step_2_row_sums_f32(at, dims, tile, 1, 4, 1, sums);
+            fused_step_2_row_sums_f32(at, dims, tile, 1, 4, 2, sums);
         for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f32) {
             const size_t next = at_unit + LANES_f32;
             if (next < wide && unit + next < units)
@@ -5756,7 +5756,7 @@ static inline void fused_step_1_row_f64(const forward_at_f64 *at, const gru_dims
     if (units > wide && units <= 2 * wide) {
         const double *const other = sums + 2 * wide;
         if (vectors == 1)
-            fused_step_1_row_sums_f64(at, dims, 0, 2, 1, 1, sums);
+            fused_step_1_row_sums_f64(at, dims, 0, 2, 1, 2, sums);
         else if (vectors == 2)
             fused_step_1_row_sums_f64(at, dims, 0, 2, 2, 1, sums);
         for (size_t unit = 0; unit < wide; unit += LANES_f64) {
@@ -5770,9 +5770,9 @@ static inline void fused_step_1_row_f64(const forward_at_f64 *at, const gru_dims
     for (size_t tile = 0; tile * wide < units; ++tile) {
         const size_t unit = tile * wide;
         if (vectors == 1)
-            fused_step_1_row_sums_f64(at, dims, tile, 1, 1, 2, sums);
+            fused_step_1_row_sums_f64(at, dims, tile, 1, 1, 4, sums);
         else if (vectors == 2)
-            fused_step_1_row_sums_f64(at, dims, tile, 1, 2, 1, sums);
+            fused_step_1_row_sums_f64(at, dims, tile, 1, 2, 2, sums);
         for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f64) {
             const size_t next = at_unit + LANES_f64;
             if (next < wide && unit + next < units)
@@ -5905,9 +5905,9 @@ static inline void fused_step_2_row_f64(const forward_at_f64 *at, const gru_dims
     if (units > wide && units <= 2 * wide) {
         const double *const other = sums + 1 * wide;
         if (vectors == 1)
-            fused_step_2_row_sums_f64(at, dims, 0, 2, 1, 2, sums);
+            fused_step_2_row_sums_f64(at, dims, 0, 2, 1, 4, sums);
         else if (vectors == 2)
-            fused_step_2_row_sums_f64(at, dims, 0, 2, 2, 1, sums);
+            fused_step_2_row_sums_f64(at, dims, 0, 2, 2, 2, sums);
         else if (vectors == 3)
             fused_step_2_row_sums_f64(at, dims, 0, 2, 3, 1, sums);
         else if (vectors == 4)
@@ -5923,13 +5923,13 @@ static inline void fused_step_2_row_f64(const forward_at_f64 *at, const gru_dims
     for (size_t tile = 0; tile * wide < units; ++tile) {
         const size_t unit = tile * wide;
         if (vectors == 1)
-            fused_step_2_row_sums_f64(at, dims, tile, 1, 1, 4, sums);
+            fused_step_2_row_sums_f64(at, dims, tile, 1, 1, 8, sums);
         else if (vectors == 2)
-            fused_step_2_row_sums_f64(at, dims, tile, 1, 2, 2, sums);
+            fused_step_2_row_sums_f64(at, dims, tile, 1, 2, 4, sums);
         else if (vectors == 3)
-            fused_step_2_row_sums_f64(at, dims, tile, 1, 3, 1, sums);
+            fused_step_2_row_sums_f64(at, dims, tile, 1, 3, 2, sums);
         else if (vectors == 4)
-            fused_step_2_row_sums_f64(at, dims, tile, 1, 4, 1, sums);
+            fused_step_2_row_sums_f64(at, dims, tile, 1, 4, 2, sums);
         for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f64) {
             const size_t next = at_unit + LANES_f64;
             if (next < wide && unit + next < units)

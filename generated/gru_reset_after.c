@@ -64,7 +64,7 @@
 
 const char *gru_reset_after_abi(void)
 {
-    return "f78dc9e77c5f49d40a1a0cf89b6795bc";
+    return "3abab3b8a046cd4ba76ecc6f5670147a";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -2681,7 +2681,7 @@ static inline void fused_step_1_row_f32(const forward_at_f32 *at, const gru_rese
     for (size_t tile = 0; tile * wide < units; ++tile) {
         const size_t unit = tile * wide;
         if (vectors == 1)
-            fused_step_1_row_sums_f32(at, dims, tile, 1, 1, 1, sums);
+            fused_step_1_row_sums_f32(at, dims, tile, 1, 1, 2, sums);
         for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f32) {
             const size_t next = at_unit + LANES_f32;
             if (next < wide && unit + next < units)
@@ -5484,7 +5484,7 @@ static inline void fused_step_1_row_f64(const forward_at_f64 *at, const gru_rese
     for (size_t tile = 0; tile * wide < units; ++tile) {
         const size_t unit = tile * wide;
         if (vectors == 1)
-            fused_step_1_row_sums_f64(at, dims, tile, 1, 1, 1, sums);
+            fused_step_1_row_sums_f64(at, dims, tile, 1, 1, 2, sums);
         for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f64) {
             const size_t next = at_unit + LANES_f64;
             if (next < wide && unit + next < units)

@@ -72,7 +72,7 @@
 
 const char *lstm_abi(void)
 {
-    return "9a6ce420b38ae641652dfd03adff49fb";
+    return "d423fcac30795ff60a539a98ed903f14";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -2711,7 +2711,7 @@ static inline void fused_step_1_row_f32(const forward_at_f32 *at, const lstm_dim
     for (size_t tile = 0; tile * wide < units; ++tile) {
         const size_t unit = tile * wide;
         if (vectors == 1)
-            fused_step_1_row_sums_f32(at, dims, tile, 1, 1, 1, sums);
+            fused_step_1_row_sums_f32(at, dims, tile, 1, 1, 2, sums);
         for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f32) {
             const size_t next = at_unit + LANES_f32;
             if (next < wide && unit + next < units)
@@ -5563,7 +5563,7 @@ static inline void fused_step_1_row_f64(const forward_at_f64 *at, const lstm_dim
     for (size_t tile = 0; tile * wide < units; ++tile) {
         const size_t unit = tile * wide;
         if (vectors == 1)
-            fused_step_1_row_sums_f64(at, dims, tile, 1, 1, 1, sums);
+            fused_step_1_row_sums_f64(at, dims, tile, 1, 1, 2, sums);
         for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f64) {
             const size_t next = at_unit + LANES_f64;
             if (next < wide && unit + next < units)

@@ -266,9 +266,9 @@ def _read_state(name, state, batch, sizes):
         size = sizes.setdefault(_STATE_SIZES[key], array.shape[-1] if array.ndim else 0)
         if array.shape != (batch, size):
             raise ValueError(f"{name}[{key!r}]: expected shape {(batch, size)}, found {array.shape}")
-    for key in STATES:
-        if _STATE_SIZES[key] not in sizes:
-            raise ValueError(f"{name}: {key!r} must be given: no parameter tells its size, {_STATE_SIZES[key]}")
+    for key, size in _STATE_SIZES.items():
+        if size not in sizes:
+            raise ValueError(f"{name}: {key!r} must be given: no parameter tells its size, {size}")
     return arrays
 
 

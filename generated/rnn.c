@@ -44,7 +44,7 @@
 
 const char *rnn_abi(void)
 {
-    return "69a51255b24cca5cbe4c77a31f87b010";
+    return "dccd14fda0ba6b35acee7b3e41393ab9";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -2357,9 +2357,9 @@ static inline void fused_step_1_row_f32(const forward_at_f32 *at, const rnn_dims
     if (units > wide && units <= 2 * wide) {
         const float *const other = sums + 1 * wide;
         if (vectors == 1)
-            fused_step_1_row_sums_f32(at, dims, 0, 2, 1, 2, sums);
+            fused_step_1_row_sums_f32(at, dims, 0, 2, 1, 4, sums);
         else if (vectors == 2)
-            fused_step_1_row_sums_f32(at, dims, 0, 2, 2, 1, sums);
+            fused_step_1_row_sums_f32(at, dims, 0, 2, 2, 2, sums);
         else if (vectors == 3)
             fused_step_1_row_sums_f32(at, dims, 0, 2, 3, 1, sums);
         else if (vectors == 4)
@@ -2375,13 +2375,13 @@ static inline void fused_step_1_row_f32(const forward_at_f32 *at, const rnn_dims
     for (size_t tile = 0; tile * wide < units; ++tile) {
         const size_t unit = tile * wide;
         if (vectors == 1)
-            fused_step_1_row_sums_f32(at, dims, tile, 1, 1, 4, sums);
+            fused_step_1_row_sums_f32(at, dims, tile, 1, 1, 8, sums);
         else if (vectors == 2)
-            fused_step_1_row_sums_f32(at, dims, tile, 1, 2, 2, sums);
+            fused_step_1_row_sums_f32(at, dims, tile, 1, 2, 4, sums);
         else if (vectors == 3)
-            fused_step_1_row_sums_f32(at, dims, tile, 1, 3, 1, sums);
+            fused_step_1_row_sums_f32(at, dims, tile, 1, 3, 2, sums);
         else if (vectors == 4)
-            fused_step_1_row_sums_f32(at, dims, tile, 1, 4, 1, sums);
+            fused_step_1_row_sums_f32(at, dims, tile, 1, 4, 2, sums);
         for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f32) {
             const size_t next = at_unit + LANES_f32;
             if (next < wide && unit + next < units)
@@ -4830,9 +4830,9 @@ static inline void fused_step_1_row_f64(const forward_at_f64 *at, const rnn_dims
     if (units > wide && units <= 2 * wide) {
         const double *const other = sums + 1 * wide;
         if (vectors == 1)
-            fused_step_1_row_sums_f64(at, dims, 0, 2, 1, 2, sums);
+            fused_step_1_row_sums_f64(at, dims, 0, 2, 1, 4, sums);
         else if (vectors == 2)
-            fused_step_1_row_sums_f64(at, dims, 0, 2, 2, 1, sums);
+            fused_step_1_row_sums_f64(at, dims, 0, 2, 2, 2, sums);
         else if (vectors == 3)
             fused_step_1_row_sums_f64(at, dims, 0, 2, 3, 1, sums);
         else if (vectors == 4)
@@ -4848,13 +4848,13 @@ static inline void fused_step_1_row_f64(const forward_at_f64 *at, const rnn_dims
     for (size_t tile = 0; tile * wide < units; ++tile) {
         const size_t unit = tile * wide;
         if (vectors == 1)
-            fused_step_1_row_sums_f64(at, dims, tile, 1, 1, 4, sums);
+            fused_step_1_row_sums_f64(at, dims, tile, 1, 1, 8, sums);
         else if (vectors == 2)
-            fused_step_1_row_sums_f64(at, dims, tile, 1, 2, 2, sums);
+            fused_step_1_row_sums_f64(at, dims, tile, 1, 2, 4, sums);
         else if (vectors == 3)
-            fused_step_1_row_sums_f64(at, dims, tile, 1, 3, 1, sums);
+            fused_step_1_row_sums_f64(at, dims, tile, 1, 3, 2, sums);
         else if (vectors == 4)
-            fused_step_1_row_sums_f64(at, dims, tile, 1, 4, 1, sums);
+            fused_step_1_row_sums_f64(at, dims, tile, 1, 4, 2, sums);
         for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f64) {
             const size_t next = at_unit + LANES_f64;
             if (next < wide && unit + next < units)

@@ -40,7 +40,7 @@ DTYPE = "float32"
 DTYPES = ("float32", "float64")
 """What `init_params` may make: float64 input runs double, any other runs float."""
 
-_ABI = b"69a51255b24cca5cbe4c77a31f87b010"
+_ABI = b"dccd14fda0ba6b35acee7b3e41393ab9"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("rnn" + _SUFFIX)
 _REMEDY = (
@@ -405,9 +405,9 @@ def _read_state(name, state, batch, sizes):
         size = sizes.setdefault(_STATE_SIZES[key], array.shape[-1] if array.ndim else 0)
         if array.shape != (batch, size):
             raise ValueError(f"{name}[{key!r}]: expected shape {(batch, size)}, found {array.shape}")
-    for key in STATES:
-        if _STATE_SIZES[key] not in sizes:
-            raise ValueError(f"{name}: {key!r} must be given: no parameter tells its size, {_STATE_SIZES[key]}")
+    for key, size in _STATE_SIZES.items():
+        if size not in sizes:
+            raise ValueError(f"{name}: {key!r} must be given: no parameter tells its size, {size}")
     return arrays
 
 
@@ -500,6 +500,7 @@ class _Run:
         self.numbers = sum(math.prod(shape) for shape in self.states.values())
         self.shapes = {name: array.shape for name, array in packed.items()}
         self.starts = [0, *itertools.accumulate(math.prod(shape) for shape in self.shapes.values())]
+        self.output_shape = (batch, sizes["hidden"])
         ends = list(itertools.accumulate(math.prod(shape) for shape in self.states.values()))
         self.places = [*zip(self.states, [0, *ends], ends, self.states.values(), strict=False)]
         self.spare, self.spare_steps, self.weights_address = {}, [], self.weights.ctypes.data
@@ -521,14 +522,15 @@ class _Run:
         _check(name, status)
 
     def step(self, x, block, y):
-        """One step of every row; ``block`` holds the states, and takes the next ones."""
+        """One step of every row; ``block`` holds the states, takes the next ones, and the output where ``y`` is None."""
         try:
             spare = self.spare_steps.pop()
         except IndexError:  # the first call, or another thread has it
             workspace = _empty(_query(self.dtype, "infer_workspace_size", self.dims, 1), self.dtype)
             spare = (workspace, _address(workspace))
-        pointers = (self.weights_address, _address(x), _address(block), _address(y), spare[1])
-        status = _BOUND[self.dtype, "step"](self.byref, *pointers)
+        states = _address(block)
+        output = states + self.numbers * self.dtype.itemsize if y is None else _address(y)
+        status = _BOUND[self.dtype, "step"](self.byref, self.weights_address, _address(x), states, output, spare[1])
         self.spare_steps.append(spare)
         if status:
             _check("step", status)
@@ -625,15 +627,19 @@ def step(params, x_t, state=None, out=None):
     dtype = _DOUBLE if x_t.dtype == _DOUBLE else _SINGLE
     given = _read_state("state", state, x_t.shape[0], sizes)
     run = _run(packed, sizes, dtype, 1, x_t.shape[0], None, False, 1)
-    y, x = _output(out, (x_t.shape[0], sizes["hidden"]), np.ascontiguousarray(x_t, dtype))
-    block = np.zeros(run.numbers, dtype)
+    x, shape = np.ascontiguousarray(x_t, dtype), run.output_shape
+    block = np.zeros(run.numbers + math.prod(shape), dtype)  # states and output in one: one address to ask for
+    if out is None:
+        y = block[run.numbers :].reshape(shape)
+    else:
+        y, x = _output(out, shape, x)
     state = {name: block[start:end].reshape(shape) for name, start, end, shape in run.places}
     for name, array in given.items():
         if array is not None:
             if array.dtype.kind == "c":
                 _real(f"state[{name!r}]", array)
             state[name][...] = array
-    run.step(x, block, y)
+    run.step(x, block, None if out is None else y)
     return (y if out is None else _returned(y, out)), state
 
 

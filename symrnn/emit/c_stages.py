@@ -22,6 +22,8 @@ from symrnn.plan.program import Form, Function, Kind, Place, Program, Stage, Sta
 PRECISIONS = {"f32": "float", "f64": "double"}
 UNDER_WAY = 4
 """Multiply-adds that must not wait for one another: as many as fit into the latency of one."""
+ROW_UNDER_WAY = 8
+"""The same for a single row, where vectors may be of half a register, of which two are added at a time."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,7 @@ class _StageWriter:
         count = max(1, len(self._stage.accumulators))
 
         def splits(sums: int) -> int:
-            return max(1, UNDER_WAY // sums)
+            return max(1, ROW_UNDER_WAY // sums)
 
         ways = [(n, splits(n * count), splits(2 * n * count)) for n in range(1, self._vectors + 1)]
         return tuple(ways), max(n * count * sums for n, one, two in ways for sums in (one, 2 * two))
