@@ -64,7 +64,7 @@ DTYPE = "float32"
 DTYPES = ("float32", "float64")
 """What `init_params` may make: float64 input runs double, any other runs float."""
 
-_ABI = b"7bbfbf9efdaf0014bc6628e2fe17c84f"
+_ABI = b"684bfdae1ac62adb598dc34adbd19fa7"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("gru" + _SUFFIX)
 _REMEDY = (

@@ -72,7 +72,7 @@
 
 const char *lstm_abi(void)
 {
-    return "d423fcac30795ff60a539a98ed903f14";
+    return "76f15744187f2f94d88508b8ab0ff6be";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -2501,6 +2501,10 @@ int lstm_f32_infer(const lstm_dims *dims, const float *packed, const float *x, c
     return run_forward_f32(dims, packed, x, state, y, state_out, NULL, workspace, part, parts, barrier);
 }
 
+/* Into how many sums the depth of each form is split, where there are so many sums besides: enough multiply-adds must be
+   under way, of which vectors of 64 bytes run one at a time, narrower ones two. */
+#define UNDER_WAY_f32 (BYTES_f32 == 64 ? 4 : 8)
+#define SPLITS_f32(sums) ((sums) < UNDER_WAY_f32 ? UNDER_WAY_f32 / (sums) : 1)
 
 /* The sums of one tile, or of two that share what is broadcast, for a row; each is kept several times, for a share of the
    depth, where a few would wait for themselves. */
@@ -2699,7 +2703,7 @@ static inline void fused_step_1_row_f32(const forward_at_f32 *at, const lstm_dim
     if (units > wide && units <= 2 * wide) {
         const float *const other = sums + 4 * wide;
         if (vectors == 1)
-            fused_step_1_row_sums_f32(at, dims, 0, 2, 1, 1, sums);
+            fused_step_1_row_sums_f32(at, dims, 0, 2, 1, SPLITS_f32(8), sums);
         for (size_t unit = 0; unit < wide; unit += LANES_f32) {
             if (wide + unit < units)
                 fused_step_1_row_two_f32(at, dims, unit, sums + unit, wide + unit, other + unit, wide);
@@ -2711,7 +2715,7 @@ static inline void fused_step_1_row_f32(const forward_at_f32 *at, const lstm_dim
     for (size_t tile = 0; tile * wide < units; ++tile) {
         const size_t unit = tile * wide;
         if (vectors == 1)
-            fused_step_1_row_sums_f32(at, dims, tile, 1, 1, 2, sums);
+            fused_step_1_row_sums_f32(at, dims, tile, 1, 1, SPLITS_f32(4), sums);
         for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f32) {
             const size_t next = at_unit + LANES_f32;
             if (next < wide && unit + next < units)
@@ -5353,6 +5357,10 @@ int lstm_f64_infer(const lstm_dims *dims, const double *packed, const double *x,
     return run_forward_f64(dims, packed, x, state, y, state_out, NULL, workspace, part, parts, barrier);
 }
 
+/* Into how many sums the depth of each form is split, where there are so many sums besides: enough multiply-adds must be
+   under way, of which vectors of 64 bytes run one at a time, narrower ones two. */
+#define UNDER_WAY_f64 (BYTES_f64 == 64 ? 4 : 8)
+#define SPLITS_f64(sums) ((sums) < UNDER_WAY_f64 ? UNDER_WAY_f64 / (sums) : 1)
 
 /* The sums of one tile, or of two that share what is broadcast, for a row; each is kept several times, for a share of the
    depth, where a few would wait for themselves. */
@@ -5551,7 +5559,7 @@ static inline void fused_step_1_row_f64(const forward_at_f64 *at, const lstm_dim
     if (units > wide && units <= 2 * wide) {
         const double *const other = sums + 4 * wide;
         if (vectors == 1)
-            fused_step_1_row_sums_f64(at, dims, 0, 2, 1, 1, sums);
+            fused_step_1_row_sums_f64(at, dims, 0, 2, 1, SPLITS_f64(8), sums);
         for (size_t unit = 0; unit < wide; unit += LANES_f64) {
             if (wide + unit < units)
                 fused_step_1_row_two_f64(at, dims, unit, sums + unit, wide + unit, other + unit, wide);
@@ -5563,7 +5571,7 @@ static inline void fused_step_1_row_f64(const forward_at_f64 *at, const lstm_dim
     for (size_t tile = 0; tile * wide < units; ++tile) {
         const size_t unit = tile * wide;
         if (vectors == 1)
-            fused_step_1_row_sums_f64(at, dims, tile, 1, 1, 2, sums);
+            fused_step_1_row_sums_f64(at, dims, tile, 1, 1, SPLITS_f64(4), sums);
         for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f64) {
             const size_t next = at_unit + LANES_f64;
             if (next < wide && unit + next < units)

@@ -72,7 +72,7 @@ DTYPE = "float32"
 DTYPES = ("float32", "float64")
 """What `init_params` may make: float64 input runs double, any other runs float."""
 
-_ABI = b"d423fcac30795ff60a539a98ed903f14"
+_ABI = b"76f15744187f2f94d88508b8ab0ff6be"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("lstm" + _SUFFIX)
 _REMEDY = (

@@ -44,7 +44,7 @@
 
 const char *rnn_abi(void)
 {
-    return "dccd14fda0ba6b35acee7b3e41393ab9";
+    return "5bb61e0e1ef3d610b29b3cec4ade12d7";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -2251,6 +2251,10 @@ int rnn_f32_infer(const rnn_dims *dims, const float *packed, const float *x, con
     return run_forward_f32(dims, packed, x, state, y, state_out, NULL, workspace, part, parts, barrier);
 }
 
+/* Into how many sums the depth of each form is split, where there are so many sums besides: enough multiply-adds must be
+   under way, of which vectors of 64 bytes run one at a time, narrower ones two. */
+#define UNDER_WAY_f32 (BYTES_f32 == 64 ? 4 : 8)
+#define SPLITS_f32(sums) ((sums) < UNDER_WAY_f32 ? UNDER_WAY_f32 / (sums) : 1)
 
 /* The sums of one tile, or of two that share what is broadcast, for a row; each is kept several times, for a share of the
    depth, where a few would wait for themselves. */
@@ -2357,13 +2361,13 @@ static inline void fused_step_1_row_f32(const forward_at_f32 *at, const rnn_dims
     if (units > wide && units <= 2 * wide) {
         const float *const other = sums + 1 * wide;
         if (vectors == 1)
-            fused_step_1_row_sums_f32(at, dims, 0, 2, 1, 4, sums);
+            fused_step_1_row_sums_f32(at, dims, 0, 2, 1, SPLITS_f32(2), sums);
         else if (vectors == 2)
-            fused_step_1_row_sums_f32(at, dims, 0, 2, 2, 2, sums);
+            fused_step_1_row_sums_f32(at, dims, 0, 2, 2, SPLITS_f32(4), sums);
         else if (vectors == 3)
-            fused_step_1_row_sums_f32(at, dims, 0, 2, 3, 1, sums);
+            fused_step_1_row_sums_f32(at, dims, 0, 2, 3, SPLITS_f32(6), sums);
         else if (vectors == 4)
-            fused_step_1_row_sums_f32(at, dims, 0, 2, 4, 1, sums);
+            fused_step_1_row_sums_f32(at, dims, 0, 2, 4, SPLITS_f32(8), sums);
         for (size_t unit = 0; unit < wide; unit += LANES_f32) {
             if (wide + unit < units)
                 fused_step_1_row_two_f32(at, dims, unit, sums + unit, wide + unit, other + unit, wide);
@@ -2375,13 +2379,13 @@ static inline void fused_step_1_row_f32(const forward_at_f32 *at, const rnn_dims
     for (size_t tile = 0; tile * wide < units; ++tile) {
         const size_t unit = tile * wide;
         if (vectors == 1)
-            fused_step_1_row_sums_f32(at, dims, tile, 1, 1, 8, sums);
+            fused_step_1_row_sums_f32(at, dims, tile, 1, 1, SPLITS_f32(1), sums);
         else if (vectors == 2)
-            fused_step_1_row_sums_f32(at, dims, tile, 1, 2, 4, sums);
+            fused_step_1_row_sums_f32(at, dims, tile, 1, 2, SPLITS_f32(2), sums);
         else if (vectors == 3)
-            fused_step_1_row_sums_f32(at, dims, tile, 1, 3, 2, sums);
+            fused_step_1_row_sums_f32(at, dims, tile, 1, 3, SPLITS_f32(3), sums);
         else if (vectors == 4)
-            fused_step_1_row_sums_f32(at, dims, tile, 1, 4, 2, sums);
+            fused_step_1_row_sums_f32(at, dims, tile, 1, 4, SPLITS_f32(4), sums);
         for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f32) {
             const size_t next = at_unit + LANES_f32;
             if (next < wide && unit + next < units)
@@ -4724,6 +4728,10 @@ int rnn_f64_infer(const rnn_dims *dims, const double *packed, const double *x, c
     return run_forward_f64(dims, packed, x, state, y, state_out, NULL, workspace, part, parts, barrier);
 }
 
+/* Into how many sums the depth of each form is split, where there are so many sums besides: enough multiply-adds must be
+   under way, of which vectors of 64 bytes run one at a time, narrower ones two. */
+#define UNDER_WAY_f64 (BYTES_f64 == 64 ? 4 : 8)
+#define SPLITS_f64(sums) ((sums) < UNDER_WAY_f64 ? UNDER_WAY_f64 / (sums) : 1)
 
 /* The sums of one tile, or of two that share what is broadcast, for a row; each is kept several times, for a share of the
    depth, where a few would wait for themselves. */
@@ -4830,13 +4838,13 @@ static inline void fused_step_1_row_f64(const forward_at_f64 *at, const rnn_dims
     if (units > wide && units <= 2 * wide) {
         const double *const other = sums + 1 * wide;
         if (vectors == 1)
-            fused_step_1_row_sums_f64(at, dims, 0, 2, 1, 4, sums);
+            fused_step_1_row_sums_f64(at, dims, 0, 2, 1, SPLITS_f64(2), sums);
         else if (vectors == 2)
-            fused_step_1_row_sums_f64(at, dims, 0, 2, 2, 2, sums);
+            fused_step_1_row_sums_f64(at, dims, 0, 2, 2, SPLITS_f64(4), sums);
         else if (vectors == 3)
-            fused_step_1_row_sums_f64(at, dims, 0, 2, 3, 1, sums);
+            fused_step_1_row_sums_f64(at, dims, 0, 2, 3, SPLITS_f64(6), sums);
         else if (vectors == 4)
-            fused_step_1_row_sums_f64(at, dims, 0, 2, 4, 1, sums);
+            fused_step_1_row_sums_f64(at, dims, 0, 2, 4, SPLITS_f64(8), sums);
         for (size_t unit = 0; unit < wide; unit += LANES_f64) {
             if (wide + unit < units)
                 fused_step_1_row_two_f64(at, dims, unit, sums + unit, wide + unit, other + unit, wide);
@@ -4848,13 +4856,13 @@ static inline void fused_step_1_row_f64(const forward_at_f64 *at, const rnn_dims
     for (size_t tile = 0; tile * wide < units; ++tile) {
         const size_t unit = tile * wide;
         if (vectors == 1)
-            fused_step_1_row_sums_f64(at, dims, tile, 1, 1, 8, sums);
+            fused_step_1_row_sums_f64(at, dims, tile, 1, 1, SPLITS_f64(1), sums);
         else if (vectors == 2)
-            fused_step_1_row_sums_f64(at, dims, tile, 1, 2, 4, sums);
+            fused_step_1_row_sums_f64(at, dims, tile, 1, 2, SPLITS_f64(2), sums);
         else if (vectors == 3)
-            fused_step_1_row_sums_f64(at, dims, tile, 1, 3, 2, sums);
+            fused_step_1_row_sums_f64(at, dims, tile, 1, 3, SPLITS_f64(3), sums);
         else if (vectors == 4)
-            fused_step_1_row_sums_f64(at, dims, tile, 1, 4, 2, sums);
+            fused_step_1_row_sums_f64(at, dims, tile, 1, 4, SPLITS_f64(4), sums);
         for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f64) {
             const size_t next = at_unit + LANES_f64;
             if (next < wide && unit + next < units)

@@ -11,7 +11,7 @@ from symrnn.emit.abi import AbiContext
 from symrnn.emit.c_arrays import Array
 from symrnn.emit.c_interface import Prototype
 from symrnn.emit.c_row import CRow, CState
-from symrnn.emit.c_stages import CForm, CStage
+from symrnn.emit.c_stages import UNDER_WAY, UNDER_WAY_NARROW, CForm, CStage
 
 TILE_ROWS, TILE_ROWS_NARROW, TILE_COLUMNS = 6, 3, 4
 """Register tiles: 6 × 4 sums leave 8 of 32 registers for operands, 3 × 4 leave 4 of 16."""
@@ -172,6 +172,8 @@ class CFile:
     backward: CFunction | bool
     fixed: tuple[CFixed, ...]
     room: tuple[CRoom, ...]
+    under_way: int = UNDER_WAY
+    under_way_narrow: int = UNDER_WAY_NARROW
     tile_rows: int = TILE_ROWS
     tile_rows_narrow: int = TILE_ROWS_NARROW
     tile_columns: int = TILE_COLUMNS

@@ -134,7 +134,7 @@ MACROS = (
     "TILE_ROWS",
     "WHOLE",
     "PRODUCT",
-    *(f"{name}_{p}" for name in ("LANES", "BYTES", "MASKS") for p in PRECISIONS),
+    *(f"{name}_{p}" for name in ("LANES", "BYTES", "MASKS", "UNDER_WAY", "SPLITS") for p in PRECISIONS),
 )
 """What is defined where kernels stand: replaced in every place, so that not even a field may be called so."""
 

@@ -22,8 +22,8 @@ from symrnn.plan.program import Form, Function, Kind, Place, Program, Stage, Sta
 PRECISIONS = {"f32": "float", "f64": "double"}
 UNDER_WAY = 4
 """Multiply-adds that must not wait for one another: as many as fit into the latency of one."""
-ROW_UNDER_WAY = 8
-"""The same for a single row, where vectors may be of half a register, of which two are added at a time."""
+UNDER_WAY_NARROW = 8
+"""The same for vectors of less than 64 bytes, of which two are multiplied at a time."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,8 @@ class CStage:
         body: lines of C for one vector of units of one row, by precision.
         equations: for the comment above it.
         pair: lines for two vectors of units side by side; empty where there are no accumulators.
-        row_tiles: register tiles of one row: vectors of units, and in how many sums the depth is split so that enough
-            multiply-adds are under way, for one tile and for two.
-        row_sums: vectors of sums in the largest of them.
+        row_tiles: register tiles of one row: vectors of units, sums in one tile and in two.
+        row_sums: vectors of sums that the largest keeps: several of each, where there are few.
         masked: whether rows beyond their length are told apart.
         by_row: whether one row differs from another; values of parameters alone have one.
     """
@@ -170,14 +169,10 @@ class _StageWriter:
         )
 
     def _row_tiles(self) -> tuple[tuple[tuple[int, int, int], ...], int]:
-        """The tiles of one row, and the most sums in one or two."""
-        count = max(1, len(self._stage.accumulators))
-
-        def splits(sums: int) -> int:
-            return max(1, ROW_UNDER_WAY // sums)
-
-        ways = [(n, splits(n * count), splits(2 * n * count)) for n in range(1, self._vectors + 1)]
-        return tuple(ways), max(n * count * sums for n, one, two in ways for sums in (one, 2 * two))
+        """The tiles of one row, and the most sums that they keep."""
+        count = len(self._stage.accumulators)
+        ways = tuple((n, n * count, 2 * n * count) for n in range(1, self._vectors + 1))
+        return ways, max(max(UNDER_WAY_NARROW, sums) for way in ways for sums in way[1:])
 
     def _segments(self) -> tuple[CSegment, ...]:
         """Operands in order of appearance, each with the runs of accumulators it feeds; neighbours joined."""
