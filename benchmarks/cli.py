@@ -1,4 +1,4 @@
-"""The command line: ``peers`` and ``profile``.
+"""The command line: ``peers``, ``profile`` and ``stream``.
 
 Reads arguments; prints results on standard output, progress and errors on standard error. Exit codes: 0 done, 1 a result was
 wrong, 2 trouble.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks import plot, profile, report
+from benchmarks import plot, profile, report, stream
 from benchmarks.grid import (
     CELLS,
     FULL,
@@ -61,6 +63,12 @@ def _parser() -> argparse.ArgumentParser:
     for name, meaning in (("T", "steps"), ("B", "rows"), ("I", "inputs"), ("H", "units")):
         split.add_argument(name, type=_positive, help=meaning)
     split.set_defaults(run=_profile)
+    steps = commands.add_parser("stream", help="one step at a time: in C, with sizes open and fixed, and from Python")
+    steps.add_argument("--cell", type=_cell, default=stream.REFERENCE_CELL, help="default: %(default)s")
+    units = ",".join(map(str, stream.UNITS))
+    steps.add_argument("--units", type=_several(_positive), default=stream.UNITS, help=f"default: {units}")
+    steps.add_argument("--json", type=Path, metavar="FILE", help="write the results for programs")
+    steps.set_defaults(run=_stream)
     return parser
 
 
@@ -126,6 +134,21 @@ def _profile(arguments: argparse.Namespace) -> int:
     pin(available_cores()[:1])
     for mode in Mode:
         print(profile.table(profile.profile(arguments.cell, point, mode)))
+    return 0
+
+
+def _stream(arguments: argparse.Namespace) -> int:
+    pin(available_cores()[-1:])  # the first one serves the system's interrupts
+    cell, progress = load_cell(arguments.cell), Progress(len(arguments.units))
+    measured = []
+    for units in arguments.units:
+        progress.show(f"{cell.name}, {units} units")
+        measured.append(stream.measure(cell, units))
+        progress.step("")
+    progress.clear()
+    print(stream.table(measured), end="")
+    if arguments.json:
+        arguments.json.write_text(json.dumps([asdict(one) for one in measured], indent=2) + "\n", encoding="utf-8")
     return 0
 
 

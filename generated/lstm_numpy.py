@@ -213,7 +213,7 @@ def _array(name, value):
 
 def _names(name, given, expected):
     """Refuse what is no mapping, and unknown names."""
-    if not isinstance(given, Mapping):
+    if not isinstance(given, (dict, Mapping)):  # a dict is told from others in a tenth of the time
         raise TypeError(f"{name}: expected a mapping of {', '.join(expected)}, found {type(given).__name__}")
     unknown = [key for key in given if key not in expected]
     if unknown:
@@ -236,7 +236,8 @@ def _read_params(params):
                 by = "" if first == "1" else f" by params[{first!r}]"
                 raise ValueError(f"params[{name!r}]: {size} is {known}{by}, but {found} by its shape {array.shape}")
         arrays[name] = array
-    return arrays, {size: number for size, (_, number) in told.items()}
+    sizes = {size: number for size, (_, number) in told.items()}
+    return arrays, sizes
 
 
 def _read_x(x, sizes, name="x", ndim=3):
@@ -257,16 +258,17 @@ def _read_state(name, state, batch, sizes):
     _names(name, given, STATES)
     arrays = {}
     for key in STATES:
-        value = given.get(key)
-        arrays[key] = None if value is None else _array(f"{name}[{key!r}]", value)
-        if arrays[key] is None:
+        array = arrays[key] = given.get(key)
+        if array is None:
             continue
-        size = sizes.setdefault(_STATE_SIZES[key], arrays[key].shape[-1] if arrays[key].ndim else 0)
-        if arrays[key].shape != (batch, size):
-            raise ValueError(f"{name}[{key!r}]: expected shape {(batch, size)}, found {arrays[key].shape}")
-    for key in STATES:
-        if _STATE_SIZES[key] not in sizes:
-            raise ValueError(f"{name}: {key!r} must be given: no parameter tells its size, {_STATE_SIZES[key]}")
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fc":
+            array = arrays[key] = _array(f"{name}[{key!r}]", array)
+        size = sizes.setdefault(_STATE_SIZES[key], array.shape[-1] if array.ndim else 0)
+        if array.shape != (batch, size):
+            raise ValueError(f"{name}[{key!r}]: expected shape {(batch, size)}, found {array.shape}")
+    for key, size in _STATE_SIZES.items():
+        if size not in sizes:
+            raise ValueError(f"{name}: {key!r} must be given: no parameter tells its size, {size}")
     return arrays
 
 

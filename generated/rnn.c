@@ -44,7 +44,7 @@
 
 const char *rnn_abi(void)
 {
-    return "0ad3b547f71653a4b8a706149a65a888";
+    return "40b2a838757a07b41201264ef1867c5d";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -171,8 +171,17 @@ int rnn_cpu_supported(void)
 }
 #endif
 
+/* For functions whose arguments are constants at most of their calls: loops over these are unrolled. */
+#if defined(__GNUC__)
+#define SYMRNN_INLINE static inline __attribute__((always_inline))
+#else
+#define SYMRNN_INLINE static inline
+#endif
+
 /* Blocks of memory begin at multiples of this many numbers. */
 #define ALIGNMENT 16
+#define WHOLE(numbers) (((numbers) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT)
+#define PRODUCT(a, b, c) ((size_t)(a) * (b) * (c))
 
 /* a × b in *product; returns whether it can be counted. */
 static inline int multiply(size_t a, size_t b, size_t *product)
@@ -331,21 +340,30 @@ static inline size_t slot_next(const rnn_dims *dims, int taped, size_t t)
    Multiplying subnormal numbers takes many processors a hundred times as long; adding does not. So each function first
    adds a nudge, too small to change any number that matters to it, and tiny numbers get their result by selection. */
 
+/* Bytes in a vector, and whether comparisons give masks of one bit a lane. */
+#define BYTES_f32 SYMRNN_VECTOR_BYTES
+#if BYTES_f32 == 64 || (BYTES_f32 == 32 && defined(__AVX512VL__))
+#define MASKS_f32 1
+#else
+#define MASKS_f32 0
+#endif
 /* Numbers in lanes, the same lanes as unsigned bit patterns, and the outcome of a comparison. */
-#if SYMRNN_VECTOR_BYTES == 64
+#if BYTES_f32 == 64
 #define LANES_f32 16
-#elif SYMRNN_VECTOR_BYTES == 32
+#elif BYTES_f32 == 32
 #define LANES_f32 8
-#elif SYMRNN_VECTOR_BYTES == 16
+#elif BYTES_f32 == 16
 #define LANES_f32 4
 #else
 #define LANES_f32 1
 #endif
-#if SYMRNN_VECTOR_BYTES
-typedef float vec_f32 __attribute__((vector_size(SYMRNN_VECTOR_BYTES)));
-typedef uint32_t bits_f32 __attribute__((vector_size(SYMRNN_VECTOR_BYTES)));
-#if SYMRNN_VECTOR_BYTES == 64
+#if BYTES_f32
+typedef float vec_f32 __attribute__((vector_size(BYTES_f32)));
+typedef uint32_t bits_f32 __attribute__((vector_size(BYTES_f32)));
+#if BYTES_f32 == 64
 typedef __mmask16 mask_f32;
+#elif MASKS_f32
+typedef __mmask8 mask_f32;
 #else
 typedef bits_f32 mask_f32;
 #endif
@@ -369,7 +387,7 @@ static inline void storeu_f32(float *p, vec_f32 v)
     memcpy(p, &v, sizeof v);
 }
 
-#if defined(__AVX2__) && SYMRNN_VECTOR_BYTES == 32
+#if defined(__AVX2__) && BYTES_f32 == 32 && !MASKS_f32
 /* The mask of the first n lanes. */
 static inline __m256i first_lanes_f32(size_t n)
 {
@@ -383,9 +401,11 @@ static inline vec_f32 load_f32(const float *p, size_t n)
 {
     if (n >= LANES_f32)
         return loadu_f32(p);
-#if SYMRNN_VECTOR_BYTES == 64
+#if BYTES_f32 == 64
     return (vec_f32)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1u), p);
-#elif defined(__AVX2__) && SYMRNN_VECTOR_BYTES == 32
+#elif MASKS_f32
+    return (vec_f32)_mm256_maskz_loadu_ps((__mmask8)((1u << n) - 1u), p);
+#elif defined(__AVX2__) && BYTES_f32 == 32
     return (vec_f32)_mm256_maskload_ps(p, first_lanes_f32(n));
 #else
     float lane[LANES_f32] = {0};
@@ -402,9 +422,11 @@ static inline void store_f32(float *p, vec_f32 v, size_t n)
         storeu_f32(p, v);
         return;
     }
-#if SYMRNN_VECTOR_BYTES == 64
+#if BYTES_f32 == 64
     _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1u), (__m512)v);
-#elif defined(__AVX2__) && SYMRNN_VECTOR_BYTES == 32
+#elif MASKS_f32
+    _mm256_mask_storeu_ps(p, (__mmask8)((1u << n) - 1u), (__m256)v);
+#elif defined(__AVX2__) && BYTES_f32 == 32
     _mm256_maskstore_ps(p, first_lanes_f32(n), (__m256)v);
 #else
     float lane[LANES_f32];
@@ -417,7 +439,7 @@ static inline void store_f32(float *p, vec_f32 v, size_t n)
 /* x in every lane. */
 static inline vec_f32 K_f32(float x)
 {
-#if SYMRNN_VECTOR_BYTES
+#if BYTES_f32
     return x - (vec_f32){0};
 #else
     return x;
@@ -441,9 +463,11 @@ static inline vec_f32 from_bits_f32(bits_f32 b)
 /* Set where a < b; not elsewhere, for NaN neither. */
 static inline mask_f32 v_less_f32(vec_f32 a, vec_f32 b)
 {
-#if SYMRNN_VECTOR_BYTES == 64
+#if BYTES_f32 == 64
     return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_LT_OQ);
-#elif SYMRNN_VECTOR_BYTES
+#elif MASKS_f32
+    return _mm256_cmp_ps_mask((__m256)a, (__m256)b, _CMP_LT_OQ);
+#elif BYTES_f32
     return (bits_f32)(a < b);
 #else
     return a < b;
@@ -453,16 +477,18 @@ static inline mask_f32 v_less_f32(vec_f32 a, vec_f32 b)
 /* a where the mask is set, else b. */
 static inline vec_f32 v_select_f32(mask_f32 mask, vec_f32 a, vec_f32 b)
 {
-#if SYMRNN_VECTOR_BYTES == 64
+#if BYTES_f32 == 64
     return (vec_f32)_mm512_mask_blend_ps(mask, (__m512)b, (__m512)a);
-#elif SYMRNN_VECTOR_BYTES
+#elif MASKS_f32
+    return (vec_f32)_mm256_mask_blend_ps(mask, (__m256)b, (__m256)a);
+#elif BYTES_f32
     return (vec_f32)((mask & (bits_f32)a) | (~mask & (bits_f32)b));
 #else
     return mask ? a : b;
 #endif
 }
 
-#if SYMRNN_VECTOR_BYTES == 64
+#if BYTES_f32 == 64
 /* Lanes by number: those of a, then those of b. */
 static inline vec_f32 v_pick_f32(vec_f32 a, bits_f32 lane, vec_f32 b)
 {
@@ -538,11 +564,11 @@ static inline vec_f32 copy_sign_f32(vec_f32 a, vec_f32 b)
 /* a, or bound where a is more; NaN stays NaN, the second operand of x86's instruction. */
 static inline vec_f32 at_most_f32(vec_f32 a, vec_f32 bound)
 {
-#if SYMRNN_VECTOR_BYTES == 64
+#if BYTES_f32 == 64
     return (vec_f32)_mm512_min_ps((__m512)bound, (__m512)a);
-#elif SYMRNN_VECTOR_BYTES == 32
+#elif BYTES_f32 == 32
     return (vec_f32)_mm256_min_ps((__m256)bound, (__m256)a);
-#elif SYMRNN_VECTOR_BYTES && defined(__SSE2__)
+#elif BYTES_f32 && defined(__SSE2__)
     return (vec_f32)_mm_min_ps((__m128)bound, (__m128)a);
 #else
     return v_select_f32(v_less_f32(bound, a), bound, a);
@@ -1883,7 +1909,7 @@ static void pack_form_f32(float *panel, size_t panel_depth, size_t columns, size
         float *to = panel + ((tile * panel_depth + start) * columns + column * vectors + vector) * LANES_f32;
         const float *from = matrix + (count ? unit * row_stride : 0);
         size_t k = 0;
-#if SYMRNN_VECTOR_BYTES == 64
+#if BYTES_f32 == 64
         if (count >= LANES_f32 && !add && depth_stride == 1)
             for (; k + LANES_f32 <= depth; k += LANES_f32) {
                 transpose_f32(to, columns * LANES_f32, from, row_stride);
@@ -1920,6 +1946,7 @@ typedef struct packed_layout_f32 {
 
 static int lay_out_packed_f32(const rnn_dims *dims, packed_layout_f32 *layout)
 {
+    (void)dims;
     layout->end = 0;
     return 1
            && take(&layout->end, &layout->b_h, dims->hidden, 1, 1)
@@ -1928,6 +1955,26 @@ static int lay_out_packed_f32(const rnn_dims *dims, packed_layout_f32 *layout)
            && take(&layout->end, &layout->panel_back_1_1, (dims->hidden - 1) / LANES_f32 + 4, dims->hidden, 1 * LANES_f32)
            && take(&layout->end, &layout->panel_deferred_1_1, (dims->input - 1) / LANES_f32 + 4, dims->hidden, 1 * LANES_f32)
         ;
+}
+
+/* The same once it is known to succeed, as it is where weights were packed. */
+static inline packed_layout_f32 place_packed_f32(const rnn_dims *dims)
+{
+    packed_layout_f32 layout;
+    size_t end = 0;
+    (void)dims;
+    layout.b_h = end;
+    end += WHOLE(PRODUCT(dims->hidden, 1, 1));
+    layout.panel_hoist_1_1 = end;
+    end += WHOLE(PRODUCT((dims->hidden - 1) / LANES_f32 + 4, dims->input, 1 * LANES_f32));
+    layout.panel_step_1_1 = end;
+    end += WHOLE(PRODUCT((dims->hidden - 1) / LANES_f32 + 4, dims->hidden, 1 * LANES_f32));
+    layout.panel_back_1_1 = end;
+    end += WHOLE(PRODUCT((dims->hidden - 1) / LANES_f32 + 4, dims->hidden, 1 * LANES_f32));
+    layout.panel_deferred_1_1 = end;
+    end += WHOLE(PRODUCT((dims->input - 1) / LANES_f32 + 4, dims->hidden, 1 * LANES_f32));
+    layout.end = end;
+    return layout;
 }
 
 /* Numbers from `first` on, `count` of them; zeros where there is nothing to copy from. */
@@ -1962,6 +2009,7 @@ typedef struct forward_at_f32 {
 static void hoist_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_end, size_t part, size_t parts)
 {
     const rnn_dims *const dims = at->dims;
+    (void)dims;
     const size_t units = dims->hidden, vectors = fit_vectors(units, LANES_f32, 4), wide = vectors * LANES_f32;
     const size_t tiles = (units + wide - 1) / wide, tile_end = share(tiles, part + 1, parts);
     const size_t columns = 1 * vectors, blocks = count_blocks(row_end - row_begin, dims->input);
@@ -2029,6 +2077,7 @@ static void hoist_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_e
 static void step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_end, size_t part, size_t parts)
 {
     const rnn_dims *const dims = at->dims;
+    (void)dims;
     const size_t units = dims->hidden, vectors = fit_vectors(units, LANES_f32, 4), wide = vectors * LANES_f32;
     const size_t tiles = (units + wide - 1) / wide, tile_end = share(tiles, part + 1, parts);
     const size_t columns = 1 * vectors, blocks = count_blocks(row_end - row_begin, dims->hidden);
@@ -2100,6 +2149,7 @@ static void step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_en
 static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_end, size_t part, size_t parts)
 {
     const rnn_dims *const dims = at->dims;
+    (void)dims;
     const size_t units = dims->hidden, vectors = fit_vectors(units, LANES_f32, 4), wide = vectors * LANES_f32;
     const size_t tiles = (units + wide - 1) / wide, tile_end = share(tiles, part + 1, parts);
     const size_t columns = 1 * vectors, blocks = count_blocks(row_end - row_begin, dims->input + dims->hidden);
@@ -2436,11 +2486,185 @@ int rnn_f32_infer(const rnn_dims *dims, const float *packed, const float *x, con
     return run_forward_f32(dims, packed, x, state, y, state_out, NULL, workspace, part, parts, barrier);
 }
 
+/* Into how many sums the depth of each form is split, where there are so many sums besides: enough multiply-adds must be
+   under way, of which vectors of 64 bytes run one at a time, narrower ones two. */
+#define UNDER_WAY_f32 (BYTES_f32 == 64 ? 4 : 8)
+#define SPLITS_f32(sums) ((sums) < UNDER_WAY_f32 ? UNDER_WAY_f32 / (sums) : 1)
+
+/* The sums of one tile, or of two that share what is broadcast, for a row; each is kept several times, for a share of the
+   depth, where a few would wait for themselves. */
+SYMRNN_INLINE void fused_step_1_row_sums_f32(const forward_at_f32 *at, const rnn_dims *dims, size_t tile, size_t tiles, size_t vectors,
+                            size_t splits, float *sums)
+{
+    const size_t wide = vectors * LANES_f32, row = 0, all = tiles * 1 * vectors;
+    vec_f32 partial[8];
+    (void)dims;
+    (void)row;
+    for (size_t j = 0; j < splits * all; ++j)
+        partial[j] = K_f32(0);
+    /* x */
+    {
+        const size_t depth = dims->input, columns = 1 * wide, first = 0 * vectors;
+        const float *const a = at->x + row * dims->input;
+        const float *panel = at->packed + at->layout.panel_hoist_1_1 + tile * depth * columns;
+        size_t k = 0;
+        for (; k + splits <= depth; k += splits)
+            for (size_t split = 0; split < splits; ++split, panel += columns)
+                for (size_t i = 0; i < tiles; ++i)
+                    for (size_t j = 0; j < 1 * vectors; ++j)
+                        partial[split * all + i * 1 * vectors + first + j] += K_f32(a[k + split]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+        for (; k < depth; ++k, panel += columns)
+            for (size_t i = 0; i < tiles; ++i)
+                for (size_t j = 0; j < 1 * vectors; ++j)
+                    partial[i * 1 * vectors + first + j] += K_f32(a[k]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+    }
+    /* h */
+    {
+        const size_t depth = dims->hidden, columns = 1 * wide, first = 0 * vectors;
+        const float *const a = at->h_now + row * dims->hidden;
+        const float *panel = at->packed + at->layout.panel_step_1_1 + tile * depth * columns;
+        size_t k = 0;
+        for (; k + splits <= depth; k += splits)
+            for (size_t split = 0; split < splits; ++split, panel += columns)
+                for (size_t i = 0; i < tiles; ++i)
+                    for (size_t j = 0; j < 1 * vectors; ++j)
+                        partial[split * all + i * 1 * vectors + first + j] += K_f32(a[k + split]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+        for (; k < depth; ++k, panel += columns)
+            for (size_t i = 0; i < tiles; ++i)
+                for (size_t j = 0; j < 1 * vectors; ++j)
+                    partial[i * 1 * vectors + first + j] += K_f32(a[k]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+    }
+    for (size_t split = splits - 1; split > 0; --split)
+        for (size_t j = 0; j < all; ++j)
+            partial[(split - 1) * all + j] += partial[split * all + j];
+    for (size_t j = 0; j < all; ++j)
+        storeu_f32(sums + j * LANES_f32, partial[j]);
+}
+
+/* The statements for one vector of units. */
+SYMRNN_INLINE void fused_step_1_row_one_f32(const forward_at_f32 *at, const rnn_dims *dims, size_t unit, const float *sum, size_t wide)
+{
+    const size_t count = dims->hidden - unit;
+    const size_t row = 0;
+    const int idle = 0;
+    (void)dims;
+    (void)wide;
+    const float *const b_h_row = at->packed + at->layout.b_h;
+    const float *const h_row = at->h_now + row * dims->hidden;
+    float *const h_next_row = at->h_next + row * dims->hidden;
+    float *const output_y_row = at->output + row * dims->hidden;
+    const vec_f32 h_sum_2 = loadu_f32(sum);
+    const vec_f32 b_h = load_f32(b_h_row + unit, count);
+    const vec_f32 h = load_f32(h_row + unit, count);
+    const vec_f32 h_next = f_tanh_f32(h_sum_2 + b_h); /* (1) */
+    store_f32(h_next_row + unit, idle ? h : h_next, count);
+    store_f32(output_y_row + unit, idle ? K_f32(0.0f) : h_next, count);
+}
+
+/* The statements for two vectors of units side by side: those of one need not wait for those of the other. */
+SYMRNN_INLINE void fused_step_1_row_two_f32(const forward_at_f32 *at, const rnn_dims *dims, size_t unit, const float *sum,
+                           size_t unit_2, const float *sum_2, size_t wide)
+{
+    const size_t count = dims->hidden - unit, count_2 = dims->hidden - unit_2;
+    const size_t row = 0;
+    const int idle = 0;
+    (void)dims;
+    (void)wide;
+    const float *const b_h_row = at->packed + at->layout.b_h;
+    const float *const h_row = at->h_now + row * dims->hidden;
+    float *const h_next_row = at->h_next + row * dims->hidden;
+    float *const output_y_row = at->output + row * dims->hidden;
+    const vec_f32 h_sum_2 = loadu_f32(sum);
+    const vec_f32 h_sum_2_2_2 = loadu_f32(sum_2);
+    const vec_f32 b_h = load_f32(b_h_row + unit, count);
+    const vec_f32 b_h_2 = load_f32(b_h_row + unit_2, count_2);
+    const vec_f32 h = load_f32(h_row + unit, count);
+    const vec_f32 h_2 = load_f32(h_row + unit_2, count_2);
+    const vec_f32 h_next = f_tanh_f32(h_sum_2 + b_h); /* (1) */
+    const vec_f32 h_next_2 = f_tanh_f32(h_sum_2_2_2 + b_h_2); /* (1) */
+    store_f32(h_next_row + unit, idle ? h : h_next, count);
+    store_f32(h_next_row + unit_2, idle ? h_2 : h_next_2, count_2);
+    store_f32(output_y_row + unit, idle ? K_f32(0.0f) : h_next, count);
+    store_f32(output_y_row + unit_2, idle ? K_f32(0.0f) : h_next_2, count_2);
+}
+
+static inline void fused_step_1_row_f32(const forward_at_f32 *at, const rnn_dims *dims)
+{
+    const size_t units = dims->hidden;
+    const size_t vectors = fit_vectors(units, LANES_f32, 4), wide = vectors * LANES_f32;
+    _Alignas(64) float sums[8 * LANES_f32];
+    if (units > wide && units <= 2 * wide) {
+        const float *const other = sums + 1 * wide;
+        if (vectors == 1)
+            fused_step_1_row_sums_f32(at, dims, 0, 2, 1, SPLITS_f32(2), sums);
+        else if (vectors == 2)
+            fused_step_1_row_sums_f32(at, dims, 0, 2, 2, SPLITS_f32(4), sums);
+        else if (vectors == 3)
+            fused_step_1_row_sums_f32(at, dims, 0, 2, 3, SPLITS_f32(6), sums);
+        else if (vectors == 4)
+            fused_step_1_row_sums_f32(at, dims, 0, 2, 4, SPLITS_f32(8), sums);
+        for (size_t unit = 0; unit < wide; unit += LANES_f32) {
+            if (wide + unit < units)
+                fused_step_1_row_two_f32(at, dims, unit, sums + unit, wide + unit, other + unit, wide);
+            else
+                fused_step_1_row_one_f32(at, dims, unit, sums + unit, wide);
+        }
+        return;
+    }
+    for (size_t tile = 0; tile * wide < units; ++tile) {
+        const size_t unit = tile * wide;
+        if (vectors == 1)
+            fused_step_1_row_sums_f32(at, dims, tile, 1, 1, SPLITS_f32(1), sums);
+        else if (vectors == 2)
+            fused_step_1_row_sums_f32(at, dims, tile, 1, 2, SPLITS_f32(2), sums);
+        else if (vectors == 3)
+            fused_step_1_row_sums_f32(at, dims, tile, 1, 3, SPLITS_f32(3), sums);
+        else if (vectors == 4)
+            fused_step_1_row_sums_f32(at, dims, tile, 1, 4, SPLITS_f32(4), sums);
+        for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f32) {
+            const size_t next = at_unit + LANES_f32;
+            if (next < wide && unit + next < units)
+                fused_step_1_row_two_f32(at, dims, unit + at_unit, sums + at_unit, unit + next, sums + next, wide);
+            else
+                fused_step_1_row_one_f32(at, dims, unit + at_unit, sums + at_unit, wide);
+        }
+    }
+}
+
+
+static int step_row_f32(const rnn_dims *dims, const float *packed, const float *x, float *state, float *y,
+                    float *workspace)
+{
+    float *free_memory = workspace;
+    forward_at_f32 at = {0};
+    at.dims = dims;
+    at.packed = packed;
+    at.layout = place_packed_f32(dims);
+    at.x = x;
+    at.output = y;
+    at.h_now = state + (0);
+    at.h_next = dims->hidden <= 8 * LANES_f32 ? state + (0) : free_memory;
+    free_memory += WHOLE(dims->hidden);
+    at.hoisted = free_memory;
+    free_memory += WHOLE(dims->hidden);
+    (void)x;
+    (void)free_memory;
+    fused_step_1_row_f32(&at, dims);
+    if (!(dims->hidden <= 8 * LANES_f32))
+        memcpy(state + (0), at.h_next, dims->hidden * sizeof *state);
+    return RNN_OK;
+}
+
 int rnn_f32_step(const rnn_dims *dims, const float *packed, const float *x, float *state, float *y, float *workspace)
 {
     rnn_dims one;
-    if (!dims)
+    const int status = check_sizes(dims);
+    if (status)
+        return status;
+    if (!packed || !x || !state || !y || !workspace)
         return RNN_NULL;
+    if (dims->rows == 1)
+        return step_row_f32(dims, packed, x, state, y, workspace);
     one = *dims;
     one.steps = 1;
     one.lengths = NULL;
@@ -2587,6 +2811,7 @@ typedef struct backward_at_f32 {
 static void back_1_f32(const backward_at_f32 *at, size_t row_begin, size_t row_end, size_t part, size_t parts)
 {
     const rnn_dims *const dims = at->dims;
+    (void)dims;
     const size_t units = dims->hidden, vectors = fit_vectors(units, LANES_f32, 4), wide = vectors * LANES_f32;
     const size_t tiles = (units + wide - 1) / wide, tile_end = share(tiles, part + 1, parts);
     const size_t columns = 1 * vectors, blocks = count_blocks(row_end - row_begin, dims->hidden);
@@ -2663,6 +2888,7 @@ static void back_1_f32(const backward_at_f32 *at, size_t row_begin, size_t row_e
 static void initial_1_f32(const backward_at_f32 *at, size_t row_begin, size_t row_end, size_t part, size_t parts)
 {
     const rnn_dims *const dims = at->dims;
+    (void)dims;
     const size_t units = dims->hidden, vectors = fit_vectors(units, LANES_f32, 4), wide = vectors * LANES_f32;
     const size_t tiles = (units + wide - 1) / wide, tile_end = share(tiles, part + 1, parts);
     const size_t columns = 1 * vectors, blocks = count_blocks(row_end - row_begin, dims->hidden);
@@ -2729,6 +2955,7 @@ static void initial_1_f32(const backward_at_f32 *at, size_t row_begin, size_t ro
 static void deferred_1_f32(const backward_at_f32 *at, size_t row_begin, size_t row_end, size_t part, size_t parts)
 {
     const rnn_dims *const dims = at->dims;
+    (void)dims;
     const size_t units = dims->input, vectors = fit_vectors(units, LANES_f32, 4), wide = vectors * LANES_f32;
     const size_t tiles = (units + wide - 1) / wide, tile_end = share(tiles, part + 1, parts);
     const size_t columns = 1 * vectors, blocks = count_blocks(row_end - row_begin, dims->hidden);
@@ -2949,20 +3176,29 @@ int rnn_f32_backward(const rnn_dims *dims, const float *packed, const float *x, 
    Multiplying subnormal numbers takes many processors a hundred times as long; adding does not. So each function first
    adds a nudge, too small to change any number that matters to it, and tiny numbers get their result by selection. */
 
+/* Bytes in a vector, and whether comparisons give masks of one bit a lane. */
+#define BYTES_f64 SYMRNN_VECTOR_BYTES
+#if BYTES_f64 == 64 || (BYTES_f64 == 32 && defined(__AVX512VL__))
+#define MASKS_f64 1
+#else
+#define MASKS_f64 0
+#endif
 /* Numbers in lanes, the same lanes as unsigned bit patterns, and the outcome of a comparison. */
-#if SYMRNN_VECTOR_BYTES == 64
+#if BYTES_f64 == 64
 #define LANES_f64 8
-#elif SYMRNN_VECTOR_BYTES == 32
+#elif BYTES_f64 == 32
 #define LANES_f64 4
-#elif SYMRNN_VECTOR_BYTES == 16
+#elif BYTES_f64 == 16
 #define LANES_f64 2
 #else
 #define LANES_f64 1
 #endif
-#if SYMRNN_VECTOR_BYTES
-typedef double vec_f64 __attribute__((vector_size(SYMRNN_VECTOR_BYTES)));
-typedef uint64_t bits_f64 __attribute__((vector_size(SYMRNN_VECTOR_BYTES)));
-#if SYMRNN_VECTOR_BYTES == 64
+#if BYTES_f64
+typedef double vec_f64 __attribute__((vector_size(BYTES_f64)));
+typedef uint64_t bits_f64 __attribute__((vector_size(BYTES_f64)));
+#if BYTES_f64 == 64
+typedef __mmask8 mask_f64;
+#elif MASKS_f64
 typedef __mmask8 mask_f64;
 #else
 typedef bits_f64 mask_f64;
@@ -2987,7 +3223,7 @@ static inline void storeu_f64(double *p, vec_f64 v)
     memcpy(p, &v, sizeof v);
 }
 
-#if defined(__AVX2__) && SYMRNN_VECTOR_BYTES == 32
+#if defined(__AVX2__) && BYTES_f64 == 32 && !MASKS_f64
 /* The mask of the first n lanes. */
 static inline __m256i first_lanes_f64(size_t n)
 {
@@ -3001,9 +3237,11 @@ static inline vec_f64 load_f64(const double *p, size_t n)
 {
     if (n >= LANES_f64)
         return loadu_f64(p);
-#if SYMRNN_VECTOR_BYTES == 64
+#if BYTES_f64 == 64
     return (vec_f64)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1u), p);
-#elif defined(__AVX2__) && SYMRNN_VECTOR_BYTES == 32
+#elif MASKS_f64
+    return (vec_f64)_mm256_maskz_loadu_pd((__mmask8)((1u << n) - 1u), p);
+#elif defined(__AVX2__) && BYTES_f64 == 32
     return (vec_f64)_mm256_maskload_pd(p, first_lanes_f64(n));
 #else
     double lane[LANES_f64] = {0};
@@ -3020,9 +3258,11 @@ static inline void store_f64(double *p, vec_f64 v, size_t n)
         storeu_f64(p, v);
         return;
     }
-#if SYMRNN_VECTOR_BYTES == 64
+#if BYTES_f64 == 64
     _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1u), (__m512d)v);
-#elif defined(__AVX2__) && SYMRNN_VECTOR_BYTES == 32
+#elif MASKS_f64
+    _mm256_mask_storeu_pd(p, (__mmask8)((1u << n) - 1u), (__m256d)v);
+#elif defined(__AVX2__) && BYTES_f64 == 32
     _mm256_maskstore_pd(p, first_lanes_f64(n), (__m256d)v);
 #else
     double lane[LANES_f64];
@@ -3035,7 +3275,7 @@ static inline void store_f64(double *p, vec_f64 v, size_t n)
 /* x in every lane. */
 static inline vec_f64 K_f64(double x)
 {
-#if SYMRNN_VECTOR_BYTES
+#if BYTES_f64
     return x - (vec_f64){0};
 #else
     return x;
@@ -3059,9 +3299,11 @@ static inline vec_f64 from_bits_f64(bits_f64 b)
 /* Set where a < b; not elsewhere, for NaN neither. */
 static inline mask_f64 v_less_f64(vec_f64 a, vec_f64 b)
 {
-#if SYMRNN_VECTOR_BYTES == 64
+#if BYTES_f64 == 64
     return _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_LT_OQ);
-#elif SYMRNN_VECTOR_BYTES
+#elif MASKS_f64
+    return _mm256_cmp_pd_mask((__m256d)a, (__m256d)b, _CMP_LT_OQ);
+#elif BYTES_f64
     return (bits_f64)(a < b);
 #else
     return a < b;
@@ -3071,16 +3313,18 @@ static inline mask_f64 v_less_f64(vec_f64 a, vec_f64 b)
 /* a where the mask is set, else b. */
 static inline vec_f64 v_select_f64(mask_f64 mask, vec_f64 a, vec_f64 b)
 {
-#if SYMRNN_VECTOR_BYTES == 64
+#if BYTES_f64 == 64
     return (vec_f64)_mm512_mask_blend_pd(mask, (__m512d)b, (__m512d)a);
-#elif SYMRNN_VECTOR_BYTES
+#elif MASKS_f64
+    return (vec_f64)_mm256_mask_blend_pd(mask, (__m256d)b, (__m256d)a);
+#elif BYTES_f64
     return (vec_f64)((mask & (bits_f64)a) | (~mask & (bits_f64)b));
 #else
     return mask ? a : b;
 #endif
 }
 
-#if SYMRNN_VECTOR_BYTES == 64
+#if BYTES_f64 == 64
 /* Lanes by number: those of a, then those of b. */
 static inline vec_f64 v_pick_f64(vec_f64 a, bits_f64 lane, vec_f64 b)
 {
@@ -3146,11 +3390,11 @@ static inline vec_f64 copy_sign_f64(vec_f64 a, vec_f64 b)
 /* a, or bound where a is more; NaN stays NaN, the second operand of x86's instruction. */
 static inline vec_f64 at_most_f64(vec_f64 a, vec_f64 bound)
 {
-#if SYMRNN_VECTOR_BYTES == 64
+#if BYTES_f64 == 64
     return (vec_f64)_mm512_min_pd((__m512d)bound, (__m512d)a);
-#elif SYMRNN_VECTOR_BYTES == 32
+#elif BYTES_f64 == 32
     return (vec_f64)_mm256_min_pd((__m256d)bound, (__m256d)a);
-#elif SYMRNN_VECTOR_BYTES && defined(__SSE2__)
+#elif BYTES_f64 && defined(__SSE2__)
     return (vec_f64)_mm_min_pd((__m128d)bound, (__m128d)a);
 #else
     return v_select_f64(v_less_f64(bound, a), bound, a);
@@ -4391,7 +4635,7 @@ static void pack_form_f64(double *panel, size_t panel_depth, size_t columns, siz
         double *to = panel + ((tile * panel_depth + start) * columns + column * vectors + vector) * LANES_f64;
         const double *from = matrix + (count ? unit * row_stride : 0);
         size_t k = 0;
-#if SYMRNN_VECTOR_BYTES == 64
+#if BYTES_f64 == 64
         if (count >= LANES_f64 && !add && depth_stride == 1)
             for (; k + LANES_f64 <= depth; k += LANES_f64) {
                 transpose_f64(to, columns * LANES_f64, from, row_stride);
@@ -4428,6 +4672,7 @@ typedef struct packed_layout_f64 {
 
 static int lay_out_packed_f64(const rnn_dims *dims, packed_layout_f64 *layout)
 {
+    (void)dims;
     layout->end = 0;
     return 1
            && take(&layout->end, &layout->b_h, dims->hidden, 1, 1)
@@ -4436,6 +4681,26 @@ static int lay_out_packed_f64(const rnn_dims *dims, packed_layout_f64 *layout)
            && take(&layout->end, &layout->panel_back_1_1, (dims->hidden - 1) / LANES_f64 + 4, dims->hidden, 1 * LANES_f64)
            && take(&layout->end, &layout->panel_deferred_1_1, (dims->input - 1) / LANES_f64 + 4, dims->hidden, 1 * LANES_f64)
         ;
+}
+
+/* The same once it is known to succeed, as it is where weights were packed. */
+static inline packed_layout_f64 place_packed_f64(const rnn_dims *dims)
+{
+    packed_layout_f64 layout;
+    size_t end = 0;
+    (void)dims;
+    layout.b_h = end;
+    end += WHOLE(PRODUCT(dims->hidden, 1, 1));
+    layout.panel_hoist_1_1 = end;
+    end += WHOLE(PRODUCT((dims->hidden - 1) / LANES_f64 + 4, dims->input, 1 * LANES_f64));
+    layout.panel_step_1_1 = end;
+    end += WHOLE(PRODUCT((dims->hidden - 1) / LANES_f64 + 4, dims->hidden, 1 * LANES_f64));
+    layout.panel_back_1_1 = end;
+    end += WHOLE(PRODUCT((dims->hidden - 1) / LANES_f64 + 4, dims->hidden, 1 * LANES_f64));
+    layout.panel_deferred_1_1 = end;
+    end += WHOLE(PRODUCT((dims->input - 1) / LANES_f64 + 4, dims->hidden, 1 * LANES_f64));
+    layout.end = end;
+    return layout;
 }
 
 /* Numbers from `first` on, `count` of them; zeros where there is nothing to copy from. */
@@ -4470,6 +4735,7 @@ typedef struct forward_at_f64 {
 static void hoist_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_end, size_t part, size_t parts)
 {
     const rnn_dims *const dims = at->dims;
+    (void)dims;
     const size_t units = dims->hidden, vectors = fit_vectors(units, LANES_f64, 4), wide = vectors * LANES_f64;
     const size_t tiles = (units + wide - 1) / wide, tile_end = share(tiles, part + 1, parts);
     const size_t columns = 1 * vectors, blocks = count_blocks(row_end - row_begin, dims->input);
@@ -4537,6 +4803,7 @@ static void hoist_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_e
 static void step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_end, size_t part, size_t parts)
 {
     const rnn_dims *const dims = at->dims;
+    (void)dims;
     const size_t units = dims->hidden, vectors = fit_vectors(units, LANES_f64, 4), wide = vectors * LANES_f64;
     const size_t tiles = (units + wide - 1) / wide, tile_end = share(tiles, part + 1, parts);
     const size_t columns = 1 * vectors, blocks = count_blocks(row_end - row_begin, dims->hidden);
@@ -4608,6 +4875,7 @@ static void step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_en
 static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_end, size_t part, size_t parts)
 {
     const rnn_dims *const dims = at->dims;
+    (void)dims;
     const size_t units = dims->hidden, vectors = fit_vectors(units, LANES_f64, 4), wide = vectors * LANES_f64;
     const size_t tiles = (units + wide - 1) / wide, tile_end = share(tiles, part + 1, parts);
     const size_t columns = 1 * vectors, blocks = count_blocks(row_end - row_begin, dims->input + dims->hidden);
@@ -4944,12 +5212,186 @@ int rnn_f64_infer(const rnn_dims *dims, const double *packed, const double *x, c
     return run_forward_f64(dims, packed, x, state, y, state_out, NULL, workspace, part, parts, barrier);
 }
 
+/* Into how many sums the depth of each form is split, where there are so many sums besides: enough multiply-adds must be
+   under way, of which vectors of 64 bytes run one at a time, narrower ones two. */
+#define UNDER_WAY_f64 (BYTES_f64 == 64 ? 4 : 8)
+#define SPLITS_f64(sums) ((sums) < UNDER_WAY_f64 ? UNDER_WAY_f64 / (sums) : 1)
+
+/* The sums of one tile, or of two that share what is broadcast, for a row; each is kept several times, for a share of the
+   depth, where a few would wait for themselves. */
+SYMRNN_INLINE void fused_step_1_row_sums_f64(const forward_at_f64 *at, const rnn_dims *dims, size_t tile, size_t tiles, size_t vectors,
+                            size_t splits, double *sums)
+{
+    const size_t wide = vectors * LANES_f64, row = 0, all = tiles * 1 * vectors;
+    vec_f64 partial[8];
+    (void)dims;
+    (void)row;
+    for (size_t j = 0; j < splits * all; ++j)
+        partial[j] = K_f64(0);
+    /* x */
+    {
+        const size_t depth = dims->input, columns = 1 * wide, first = 0 * vectors;
+        const double *const a = at->x + row * dims->input;
+        const double *panel = at->packed + at->layout.panel_hoist_1_1 + tile * depth * columns;
+        size_t k = 0;
+        for (; k + splits <= depth; k += splits)
+            for (size_t split = 0; split < splits; ++split, panel += columns)
+                for (size_t i = 0; i < tiles; ++i)
+                    for (size_t j = 0; j < 1 * vectors; ++j)
+                        partial[split * all + i * 1 * vectors + first + j] += K_f64(a[k + split]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+        for (; k < depth; ++k, panel += columns)
+            for (size_t i = 0; i < tiles; ++i)
+                for (size_t j = 0; j < 1 * vectors; ++j)
+                    partial[i * 1 * vectors + first + j] += K_f64(a[k]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+    }
+    /* h */
+    {
+        const size_t depth = dims->hidden, columns = 1 * wide, first = 0 * vectors;
+        const double *const a = at->h_now + row * dims->hidden;
+        const double *panel = at->packed + at->layout.panel_step_1_1 + tile * depth * columns;
+        size_t k = 0;
+        for (; k + splits <= depth; k += splits)
+            for (size_t split = 0; split < splits; ++split, panel += columns)
+                for (size_t i = 0; i < tiles; ++i)
+                    for (size_t j = 0; j < 1 * vectors; ++j)
+                        partial[split * all + i * 1 * vectors + first + j] += K_f64(a[k + split]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+        for (; k < depth; ++k, panel += columns)
+            for (size_t i = 0; i < tiles; ++i)
+                for (size_t j = 0; j < 1 * vectors; ++j)
+                    partial[i * 1 * vectors + first + j] += K_f64(a[k]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+    }
+    for (size_t split = splits - 1; split > 0; --split)
+        for (size_t j = 0; j < all; ++j)
+            partial[(split - 1) * all + j] += partial[split * all + j];
+    for (size_t j = 0; j < all; ++j)
+        storeu_f64(sums + j * LANES_f64, partial[j]);
+}
+
+/* The statements for one vector of units. */
+SYMRNN_INLINE void fused_step_1_row_one_f64(const forward_at_f64 *at, const rnn_dims *dims, size_t unit, const double *sum, size_t wide)
+{
+    const size_t count = dims->hidden - unit;
+    const size_t row = 0;
+    const int idle = 0;
+    (void)dims;
+    (void)wide;
+    const double *const b_h_row = at->packed + at->layout.b_h;
+    const double *const h_row = at->h_now + row * dims->hidden;
+    double *const h_next_row = at->h_next + row * dims->hidden;
+    double *const output_y_row = at->output + row * dims->hidden;
+    const vec_f64 h_sum_2 = loadu_f64(sum);
+    const vec_f64 b_h = load_f64(b_h_row + unit, count);
+    const vec_f64 h = load_f64(h_row + unit, count);
+    const vec_f64 h_next = f_tanh_f64(h_sum_2 + b_h); /* (1) */
+    store_f64(h_next_row + unit, idle ? h : h_next, count);
+    store_f64(output_y_row + unit, idle ? K_f64(0.0) : h_next, count);
+}
+
+/* The statements for two vectors of units side by side: those of one need not wait for those of the other. */
+SYMRNN_INLINE void fused_step_1_row_two_f64(const forward_at_f64 *at, const rnn_dims *dims, size_t unit, const double *sum,
+                           size_t unit_2, const double *sum_2, size_t wide)
+{
+    const size_t count = dims->hidden - unit, count_2 = dims->hidden - unit_2;
+    const size_t row = 0;
+    const int idle = 0;
+    (void)dims;
+    (void)wide;
+    const double *const b_h_row = at->packed + at->layout.b_h;
+    const double *const h_row = at->h_now + row * dims->hidden;
+    double *const h_next_row = at->h_next + row * dims->hidden;
+    double *const output_y_row = at->output + row * dims->hidden;
+    const vec_f64 h_sum_2 = loadu_f64(sum);
+    const vec_f64 h_sum_2_2_2 = loadu_f64(sum_2);
+    const vec_f64 b_h = load_f64(b_h_row + unit, count);
+    const vec_f64 b_h_2 = load_f64(b_h_row + unit_2, count_2);
+    const vec_f64 h = load_f64(h_row + unit, count);
+    const vec_f64 h_2 = load_f64(h_row + unit_2, count_2);
+    const vec_f64 h_next = f_tanh_f64(h_sum_2 + b_h); /* (1) */
+    const vec_f64 h_next_2 = f_tanh_f64(h_sum_2_2_2 + b_h_2); /* (1) */
+    store_f64(h_next_row + unit, idle ? h : h_next, count);
+    store_f64(h_next_row + unit_2, idle ? h_2 : h_next_2, count_2);
+    store_f64(output_y_row + unit, idle ? K_f64(0.0) : h_next, count);
+    store_f64(output_y_row + unit_2, idle ? K_f64(0.0) : h_next_2, count_2);
+}
+
+static inline void fused_step_1_row_f64(const forward_at_f64 *at, const rnn_dims *dims)
+{
+    const size_t units = dims->hidden;
+    const size_t vectors = fit_vectors(units, LANES_f64, 4), wide = vectors * LANES_f64;
+    _Alignas(64) double sums[8 * LANES_f64];
+    if (units > wide && units <= 2 * wide) {
+        const double *const other = sums + 1 * wide;
+        if (vectors == 1)
+            fused_step_1_row_sums_f64(at, dims, 0, 2, 1, SPLITS_f64(2), sums);
+        else if (vectors == 2)
+            fused_step_1_row_sums_f64(at, dims, 0, 2, 2, SPLITS_f64(4), sums);
+        else if (vectors == 3)
+            fused_step_1_row_sums_f64(at, dims, 0, 2, 3, SPLITS_f64(6), sums);
+        else if (vectors == 4)
+            fused_step_1_row_sums_f64(at, dims, 0, 2, 4, SPLITS_f64(8), sums);
+        for (size_t unit = 0; unit < wide; unit += LANES_f64) {
+            if (wide + unit < units)
+                fused_step_1_row_two_f64(at, dims, unit, sums + unit, wide + unit, other + unit, wide);
+            else
+                fused_step_1_row_one_f64(at, dims, unit, sums + unit, wide);
+        }
+        return;
+    }
+    for (size_t tile = 0; tile * wide < units; ++tile) {
+        const size_t unit = tile * wide;
+        if (vectors == 1)
+            fused_step_1_row_sums_f64(at, dims, tile, 1, 1, SPLITS_f64(1), sums);
+        else if (vectors == 2)
+            fused_step_1_row_sums_f64(at, dims, tile, 1, 2, SPLITS_f64(2), sums);
+        else if (vectors == 3)
+            fused_step_1_row_sums_f64(at, dims, tile, 1, 3, SPLITS_f64(3), sums);
+        else if (vectors == 4)
+            fused_step_1_row_sums_f64(at, dims, tile, 1, 4, SPLITS_f64(4), sums);
+        for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f64) {
+            const size_t next = at_unit + LANES_f64;
+            if (next < wide && unit + next < units)
+                fused_step_1_row_two_f64(at, dims, unit + at_unit, sums + at_unit, unit + next, sums + next, wide);
+            else
+                fused_step_1_row_one_f64(at, dims, unit + at_unit, sums + at_unit, wide);
+        }
+    }
+}
+
+
+static int step_row_f64(const rnn_dims *dims, const double *packed, const double *x, double *state, double *y,
+                    double *workspace)
+{
+    double *free_memory = workspace;
+    forward_at_f64 at = {0};
+    at.dims = dims;
+    at.packed = packed;
+    at.layout = place_packed_f64(dims);
+    at.x = x;
+    at.output = y;
+    at.h_now = state + (0);
+    at.h_next = dims->hidden <= 8 * LANES_f64 ? state + (0) : free_memory;
+    free_memory += WHOLE(dims->hidden);
+    at.hoisted = free_memory;
+    free_memory += WHOLE(dims->hidden);
+    (void)x;
+    (void)free_memory;
+    fused_step_1_row_f64(&at, dims);
+    if (!(dims->hidden <= 8 * LANES_f64))
+        memcpy(state + (0), at.h_next, dims->hidden * sizeof *state);
+    return RNN_OK;
+}
+
 int rnn_f64_step(const rnn_dims *dims, const double *packed, const double *x, double *state, double *y,
     double *workspace)
 {
     rnn_dims one;
-    if (!dims)
+    const int status = check_sizes(dims);
+    if (status)
+        return status;
+    if (!packed || !x || !state || !y || !workspace)
         return RNN_NULL;
+    if (dims->rows == 1)
+        return step_row_f64(dims, packed, x, state, y, workspace);
     one = *dims;
     one.steps = 1;
     one.lengths = NULL;
@@ -5096,6 +5538,7 @@ typedef struct backward_at_f64 {
 static void back_1_f64(const backward_at_f64 *at, size_t row_begin, size_t row_end, size_t part, size_t parts)
 {
     const rnn_dims *const dims = at->dims;
+    (void)dims;
     const size_t units = dims->hidden, vectors = fit_vectors(units, LANES_f64, 4), wide = vectors * LANES_f64;
     const size_t tiles = (units + wide - 1) / wide, tile_end = share(tiles, part + 1, parts);
     const size_t columns = 1 * vectors, blocks = count_blocks(row_end - row_begin, dims->hidden);
@@ -5172,6 +5615,7 @@ static void back_1_f64(const backward_at_f64 *at, size_t row_begin, size_t row_e
 static void initial_1_f64(const backward_at_f64 *at, size_t row_begin, size_t row_end, size_t part, size_t parts)
 {
     const rnn_dims *const dims = at->dims;
+    (void)dims;
     const size_t units = dims->hidden, vectors = fit_vectors(units, LANES_f64, 4), wide = vectors * LANES_f64;
     const size_t tiles = (units + wide - 1) / wide, tile_end = share(tiles, part + 1, parts);
     const size_t columns = 1 * vectors, blocks = count_blocks(row_end - row_begin, dims->hidden);
@@ -5238,6 +5682,7 @@ static void initial_1_f64(const backward_at_f64 *at, size_t row_begin, size_t ro
 static void deferred_1_f64(const backward_at_f64 *at, size_t row_begin, size_t row_end, size_t part, size_t parts)
 {
     const rnn_dims *const dims = at->dims;
+    (void)dims;
     const size_t units = dims->input, vectors = fit_vectors(units, LANES_f64, 4), wide = vectors * LANES_f64;
     const size_t tiles = (units + wide - 1) / wide, tile_end = share(tiles, part + 1, parts);
     const size_t columns = 1 * vectors, blocks = count_blocks(row_end - row_begin, dims->hidden);

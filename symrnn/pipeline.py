@@ -16,7 +16,7 @@ Each function below reads one stage's value and returns the next one's. Leaves o
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -29,6 +29,7 @@ from symrnn.derive.record import Derivation, derive
 from symrnn.emit.abi import digest
 from symrnn.emit.c import c_files
 from symrnn.emit.c_module import c_module
+from symrnn.emit.fixed import fixed_sizes, options
 from symrnn.emit.manifest import write
 from symrnn.emit.numpy import numpy_module
 from symrnn.emit.surface import DTYPE, DTYPES
@@ -62,7 +63,12 @@ def lecture(derivation: Derivation, planned: Program) -> tuple[Section, ...]:
 
 
 def render(
-    cell: CellLike, *, backends: Sequence[str] = BACKENDS, backward: bool = True, dtype: str = DTYPE
+    cell: CellLike,
+    *,
+    backends: Sequence[str] = BACKENDS,
+    backward: bool = True,
+    dtype: str = DTYPE,
+    sizes: Mapping[str, int] | None = None,
 ) -> dict[str, str]:
     """The generated files of ``cell``: file name to text.
 
@@ -72,9 +78,11 @@ def render(
             come with the derivation, ``<cell>.tex``.
         backward: False for inference alone.
         dtype: what ``init_params`` of the modules makes unless told otherwise.
+        sizes: numbers for size names of the cell, ``input`` and ``hidden`` among them: kernels in C for these alone,
+            which the compiler then knows. Other sizes stay open; NumPy modules take any.
 
     Raises:
-        GenerateError: a backend is not one of `BACKENDS`, or its kernels do not run in ``dtype``.
+        GenerateError: a backend is not one of `BACKENDS`, its kernels do not run in ``dtype``, or the cell has no such size.
     """
     for backend in backends:
         if backend not in BACKENDS:
@@ -84,16 +92,17 @@ def render(
             raise GenerateError(f"dtype {dtype!r}: the kernels of backend {backend} run in {known}; name one of them")
     derivation = derive(cell)
     cell = derivation.cell
+    fixed = fixed_sizes(cell, sizes or {})
     planned = plan(derivation, with_backward=backward)
     files = {}
     if "numpy" in backends:
         files[f"{cell.name}_numpy.py"] = numpy_module(planned, dtype)
     if "c" in backends:
-        texts = c_files(planned, _UNKNOWN)
+        texts = c_files(planned, _UNKNOWN, fixed)
         # The digest covers the sources themselves, so it takes its place after they are written.
         found = digest(*texts.values())
         files |= {name: text.replace(_UNKNOWN, found) for name, text in texts.items()}
-        files[f"{cell.name}_c.py"] = c_module(planned, found, dtype)
+        files[f"{cell.name}_c.py"] = c_module(planned, found, dtype, fixed)
     files[f"{cell.name}.tex"] = document(cell, lecture(derivation, planned))
     return files
 
@@ -104,6 +113,7 @@ def generate(
     *,
     backends: Sequence[str] = BACKENDS,
     backward: bool = True,
+    **sizes: int,
 ) -> tuple[Path, ...]:
     """Write the generated files of ``cell`` to the directory ``out``, each replaced in one step; returns their paths.
 
@@ -112,16 +122,24 @@ def generate(
         out: made if it does not exist.
         backends: as in `render`.
         backward: as in `render`.
+        sizes: as in `render`: ``hidden=32, input=1``.
 
     Raises:
-        GenerateError: ``out`` cannot be written to, or a backend is unknown.
+        GenerateError: ``out`` cannot be written to, a backend is unknown, or the cell has no such size.
     """
     cell = load(cell)
-    return write(Path(out), render(cell, backends=backends, backward=backward), cell=cell.name)
+    files = render(cell, backends=backends, backward=backward, sizes=sizes)
+    return write(Path(out), files, cell=cell.name, options=options(fixed_sizes(cell, sizes)))
 
 
 def build(
-    cell: CellLike, backend: str = "numpy", dtype: str = DTYPE, *, backward: bool = True, march: str | None = None
+    cell: CellLike,
+    backend: str = "numpy",
+    dtype: str = DTYPE,
+    *,
+    backward: bool = True,
+    march: str | None = None,
+    **sizes: int,
 ) -> ModuleType:
     """The kernels of ``cell``, from the files that `generate` writes: compiled if need be, and imported.
 
@@ -133,15 +151,20 @@ def build(
         backward: False for inference alone.
         march: the processor that C is compiled for: ``native``, ``baseline``, on x86-64 also ``v2``, ``v3`` or ``v4``.
             Unless given, what the environment variable ``SYMRNN_MARCH`` names, else ``native``.
+        sizes: for ``c``, sizes that the kernels are for alone, as in `render`: ``hidden=32, input=1``.
 
     Raises:
         BuildError: there is no C compiler, or it refuses the source; or there is no such processor, or this one lacks
             what it has; or ``march`` is given for NumPy.
-        GenerateError: ``backend`` is unknown, or the kernels do not run in ``dtype``.
+        GenerateError: ``backend`` is unknown, the kernels do not run in ``dtype``, or the sizes cannot be fixed.
     """
     cell = load(cell)
     if march and backend == "numpy":
         raise BuildError(f"march {march!r}: NumPy kernels are not compiled; leave it out, or ask for backend 'c'")
+    if sizes and backend != "c":
+        raise GenerateError(
+            f"{next(iter(sizes))}: sizes are fixed for backend c; kernels of backend {backend} take any"
+        )
     options = Options(march=chosen_march(march)) if backend == "c" else None
-    files = render(cell, backends=(backend,), backward=backward, dtype=dtype)
+    files = render(cell, backends=(backend,), backward=backward, dtype=dtype, sizes=sizes)
     return load_kernels(files, cell.name, backend, options=options)

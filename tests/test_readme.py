@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import symrnn
@@ -138,6 +139,36 @@ def test_the_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
     reader = Reader(page, tmp_path)
     for block in blocks(page):
         reader.follow(block)
+
+
+def _stated(source: str) -> dict[str, np.ndarray[Any, Any]]:
+    """The arrays of numbers that a C program writes down."""
+    found = re.findall(r"(\w+)\[\] = \{([^}]*)\}", source)
+    return {name: np.array([float(n.rstrip("f")) for n in numbers.split(", ")], np.float32) for name, numbers in found}
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler called cc")
+def test_the_program_in_c_is_free_of_warnings_and_computes_what_numpy_does(tmp_path: Path) -> None:
+    found = list(blocks(README))
+    (program,) = (block for block in found if block.file == "main.c")
+    (cell_file,) = (block for block in found if block.file == "my_cell.toml")
+    (command,) = (line for block in found for line in block.text.splitlines() if line.startswith("cc "))
+    (generate,) = (line for block in found for line in block.text.splitlines() if "--out stream" in line)
+    assert "malloc" not in program.text
+    for block in (program, cell_file):
+        (tmp_path / block.file).write_text(block.text)
+    reader = Reader(README, tmp_path)
+    for line in (generate, command.replace("cc ", "cc -Wall -Wextra -Werror ", 1)):
+        reader.shell(line, program)
+    printed = re.findall(r"x = (\S+) +h = \((\S+), (\S+)\)", reader.shell("./main", program))
+
+    cell = read_cell(cell_file.text, "my_cell.toml")
+    k = symrnn.build(cell)
+    shapes = k.param_shapes(1, 2)
+    stream = k.stream(k.pack({name: array.reshape(shapes[name]) for name, array in _stated(program.text).items()}))
+    outputs = [stream(np.array([[float(x)]], np.float32))[0].copy() for x, _, _ in printed]
+    assert len(printed) == 3
+    np.testing.assert_allclose(outputs, [[float(n) for n in units] for _, *units in printed], atol=6e-5)
 
 
 def test_an_output_that_differs_is_found(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ Reads the texts that `generate` would write; returns the imported module. Leaves
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import ModuleType
 
 import numpy as np
@@ -19,7 +19,8 @@ from symrnn.language.system import HIDDEN, INPUT
 BACKENDS = ("numpy", "c")
 """What kernels are generated for."""
 
-_UNITS = 2
+FEW_UNITS = 2
+"""A number for every size that is free, where a module is only to be run."""
 
 
 def module_name(cell: str, backend: str) -> str:
@@ -61,21 +62,22 @@ def load_kernels(files: Mapping[str, str], cell: str, backend: str, *, options: 
         raise BuildError(str(error)) from error
 
 
-def try_out(kernels: ModuleType, sizes: Iterable[str], dtype: str, *, backward: bool = True) -> None:
+def try_out(kernels: ModuleType, sizes: Mapping[str, int], dtype: str, *, backward: bool = True) -> None:
     """Run two steps of a few units, so that a module is not called done before its functions ran on this machine.
 
     Args:
         kernels: a generated module.
-        sizes: `Cell.sizes`.
+        sizes: a number for each of `Cell.sizes`.
         dtype: of parameters and input.
         backward: whether the module has a backward pass.
 
     Raises:
         BuildError: the output has another type.
     """
-    given = dict.fromkeys(sizes, _UNITS)
-    params = kernels.init_params(given.pop(INPUT), given.pop(HIDDEN), dtype=dtype, **given)
-    x = np.full((_UNITS, _UNITS, _UNITS), 0.5, dtype)
+    given = dict(sizes)
+    width = given.pop(INPUT)
+    params = kernels.init_params(width, given.pop(HIDDEN), dtype=dtype, **given)
+    x = np.full((FEW_UNITS, FEW_UNITS, width), 0.5, dtype)
     y, _ = kernels.infer(params, x)
     if y.dtype != x.dtype:
         raise BuildError(f"{kernels.__name__}: {dtype} input gives {y.dtype} output (a fault of symrnn)")

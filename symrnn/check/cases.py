@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from symrnn.language.system import HIDDEN, INPUT, ONE
 from symrnn.language.tree import PRIME
 
 EVERY = (INTERPRETER, COMPLEX_STEP, CENTRAL, ADJOINT)
+FEW_UNITS = 4
 SINGLE_STEPS = 50
 """The longest sequence on which float32 is held to its bound."""
 
@@ -39,6 +40,7 @@ class Case:
         reverse: whether rows run backwards.
         at_rest: whether initial states and gradients into the final states are left out (which means zeros).
         every_entry: whether derivatives are taken by every entry instead of along one random direction per array.
+        fixed: sizes that kernels are generated for.
     """
 
     steps: int
@@ -50,6 +52,15 @@ class Case:
     reverse: bool = False
     at_rest: bool = False
     every_entry: bool = False
+    fixed: tuple[tuple[str, int], ...] = ()
+
+    def with_sizes(self, fixed: Mapping[str, int]) -> Case:
+        """The same with these sizes in place of its own; derivatives by every entry for few units alone."""
+        if not fixed:
+            return self
+        input_size, hidden = fixed.get(INPUT, self.input), fixed.get(HIDDEN, self.hidden)
+        every = self.every_entry and max(input_size, hidden) <= FEW_UNITS
+        return replace(self, input=input_size, hidden=hidden, every_entry=every, fixed=tuple(fixed.items()))
 
     @property
     def single(self) -> bool:
@@ -69,6 +80,7 @@ class Case:
         extra = [name for name in cell.sizes if name not in numbers]
         for place, name in enumerate(extra):
             numbers[name] = self.hidden // 2 + 1 + place
+        numbers |= dict(self.fixed)
         return {name: numbers[name] for name in cell.sizes}
 
 
@@ -91,6 +103,11 @@ CASES = (
     Case(200, 3, 37, 67, ragged=True),
 )
 """Cases that cover T in 0, 1, 2, 20, 50, 200, B in 0, 1, 3, 70, sizes 1, odd and beyond a tile, lengths and reverse."""
+
+
+def distinct(cases: Iterable[Case]) -> tuple[Case, ...]:
+    """Each case once: several become one where sizes are fixed."""
+    return tuple(dict.fromkeys(cases))
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,17 @@ Reads `Cell` records; builds their kernels in memory; returns the report. Leaves
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from symrnn.build.toolchain import compiler_or_reason
-from symrnn.check.cases import CASES, Case
+from symrnn.check.cases import CASES, Case, distinct
 from symrnn.check.kernels import Kernels, TangentKernels
 from symrnn.check.measure import CENTRAL, EXPANSION
 from symrnn.check.report import C_KERNELS, NotRun, Report, Row, worst
 from symrnn.check.suite import Progress, not_smooth, run_suite
 from symrnn.derive.proof import DIGITS, prove
+from symrnn.emit.fixed import fixed_sizes
 from symrnn.errors import CheckError
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import CellLike, load
@@ -32,6 +33,7 @@ def check(
     cases: Sequence[Case] = CASES,
     progress: Progress | None = None,
     march: str | None = None,
+    sizes: Mapping[str, int] | None = None,
 ) -> Report:
     """Hold the kernels of ``cells`` to every oracle.
 
@@ -41,6 +43,7 @@ def check(
         cases: shapes to run; the default covers all that kernels are sensitive to.
         progress: called with a line of text before each piece of work.
         march: the processor that C is compiled for, as in `build`.
+        sizes: checks kernels in C that are generated for these sizes alone; every case runs with them.
 
     Raises:
         CheckError: a backend has another name, or a cell cannot be evaluated at random points.
@@ -57,12 +60,13 @@ def check(
     several = [cells] if isinstance(cells, Cell | str | os.PathLike) else cells
     for cell in map(load, several):
         say = progress or _silent
+        fixed = fixed_sizes(cell, sizes or {})
         say(f"{cell.name}: building kernels")
         numpy = cast(TangentKernels, build(cell, backend="numpy"))
         tested: dict[str, Kernels] = {"numpy": numpy} if "numpy" in backends else {}
         if "c" in backends and not lacking:
-            tested["c"] = cast(Kernels, build(cell, backend="c", march=march))
-        rows += run_suite(cell, numpy, tested, cases, progress)
+            tested["c"] = cast(Kernels, build(cell, backend="c", march=march, **fixed))
+        rows += run_suite(cell, numpy, tested, distinct(case.with_sizes(fixed) for case in cases), progress)
         say(f"{cell.name}: {EXPANSION}")
         rows += _proof_rows(cell)
         not_run += _left_out(cell, lacking)

@@ -103,6 +103,7 @@ def _add_generate(commands: Commands) -> None:
   symrnn generate gru --backend numpy            one file that needs NumPy alone
   symrnn generate lstm --no-backward             inference alone
   symrnn generate lstm --march baseline,v3,v4    libraries to ship; the module takes the best that the processor fits
+  symrnn generate lstm --hidden 32 --input 1     kernels in C for these sizes alone, quicker for a stream of few units
   symrnn generate --check                        exit 1, with a diff, where files are out of date""",
     )
     _add_cells(parser)
@@ -118,6 +119,7 @@ def _add_generate(commands: Commands) -> None:
         metavar="NAME,…",
         help=f"processors to compile C for, a library each: {', '.join(MARCHES)} (default: {MARCHES[0]}, this machine's)",
     )
+    _add_sizes(parser, "kernels in C for this {} alone")
     parser.add_argument("--no-build", action="store_true", help="write sources only")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--check", action="store_true", help="write nothing; print a diff of files that are out of date")
@@ -155,6 +157,7 @@ def _add_check(commands: Commands) -> None:
         epilog="""examples:
   symrnn check                                   every bundled cell
   symrnn check lstm my_cell.toml --backend c --dtype float32
+  symrnn check lstm --hidden 32 --input 1        kernels for these sizes alone
   symrnn check gru --json > report.json""",
     )
     _add_cells(parser)
@@ -163,6 +166,7 @@ def _add_check(commands: Commands) -> None:
     parser.add_argument(
         "--march", choices=MARCHES, help=f"the processor to compile C for (default: {MARCHES[0]}, this machine's)"
     )
+    _add_sizes(parser, "check kernels in C that are generated for this {} alone, with it")
     _add_json(parser)
     parser.set_defaults(refuse=parser.error)
 
@@ -325,6 +329,22 @@ def _checked(text: str, kind: Callable[[str], Value], holds: Callable[[Value], b
     if not holds(value):
         raise argparse.ArgumentTypeError(f"expected {expected}; found {text!r}")
     return value
+
+
+def _add_sizes(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--hidden", type=int, metavar="N", help=what.format("number of units"))
+    parser.add_argument("--input", type=int, metavar="N", help=what.format("number of inputs"))
+    parser.add_argument(
+        "--size", type=_size, action="append", default=[], metavar="NAME=N", help="the same for any size of the cell"
+    )
+
+
+def _size(text: str) -> tuple[str, int]:
+    """A size name and its number, as an argparse type."""
+    name, _, number = text.partition("=")
+    if not number.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected NAME=N, as in projection=8, found {text!r}")
+    return name, int(number)
 
 
 def _directory(text: str) -> str:

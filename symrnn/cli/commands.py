@@ -15,7 +15,17 @@ from symrnn.check.run import check
 from symrnn.cli.flow import flow
 from symrnn.cli.generate import generate
 from symrnn.cli.report import report
-from symrnn.cli.shared import DIFFERS, DONE, Outcome, chosen_backends, chosen_cells, chosen_dtypes, progress, to_json
+from symrnn.cli.shared import (
+    DIFFERS,
+    DONE,
+    Outcome,
+    chosen_backends,
+    chosen_cells,
+    chosen_dtypes,
+    chosen_sizes,
+    progress,
+    to_json,
+)
 from symrnn.derive.document import document
 from symrnn.derive.record import derive
 from symrnn.diagnose.run import diagnose
@@ -93,7 +103,13 @@ def _check(arguments: Namespace) -> Outcome:
     if arguments.backend == "c" or arguments.march:
         find_compiler()  # asked for by name, so its lack is an error and not a note
     with progress() as say:
-        found = check(chosen_cells(arguments), backends=backends, progress=say, march=arguments.march)
+        found = check(
+            chosen_cells(arguments),
+            backends=backends,
+            progress=say,
+            march=arguments.march,
+            sizes=chosen_sizes(arguments),
+        )
     # Rows that belong to no precision, such as the proof, stay.
     left_out = [dtype for dtype in DTYPES if dtype not in dtypes]
     found = replace(found, rows=tuple(row for row in found.rows if row.dtype not in left_out))

@@ -14,13 +14,24 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from symrnn.build.kernels import c_sources, load_kernels, try_out
+from symrnn.build.kernels import FEW_UNITS, c_sources, load_kernels, try_out
 from symrnn.build.library import install_library, is_from, library_name, other_libraries, remove_libraries, runs_here
 from symrnn.build.march import chosen_march
 from symrnn.build.toolchain import Options, compiler_or_reason, find_compiler, flags
-from symrnn.cli.shared import DIFFERS, DONE, Outcome, chosen_backends, chosen_cells, chosen_dtypes, progress, to_json
+from symrnn.cli.shared import (
+    DIFFERS,
+    DONE,
+    Outcome,
+    chosen_backends,
+    chosen_cells,
+    chosen_dtypes,
+    chosen_sizes,
+    progress,
+    to_json,
+)
 from symrnn.emit import manifest
 from symrnn.emit.abi import expected_digest
+from symrnn.emit.fixed import fixed_sizes, options
 from symrnn.emit.flags import MARCH_NATIVE
 from symrnn.emit.manifest import Difference, Fault
 from symrnn.errors import GenerateError
@@ -61,10 +72,16 @@ def generate(arguments: Namespace) -> Outcome:
     # Everything is rendered before anything is written: an error in the last cell leaves the directory as it was.
     with progress() as say:
         files: dict[str, dict[str, str]] = {}
+        sizes: dict[str, dict[str, int]] = {}
         for cell in cells:
             say(f"{cell.name}: deriving and printing")
-            files[cell.name] = render(cell, backends=backends, backward=not arguments.no_backward)
-        differences = {name: manifest.compare(out, texts, cell=name) for name, texts in files.items()}
+            sizes[cell.name] = fixed_sizes(cell, chosen_sizes(arguments))
+            files[cell.name] = render(
+                cell, backends=backends, backward=not arguments.no_backward, sizes=sizes[cell.name]
+            )
+        differences = {
+            name: manifest.compare(out, texts, cell=name, options=options(sizes[name])) for name, texts in files.items()
+        }
         if arguments.check:
             faults = {cell.name: _faults_of_libraries(arguments, cell, files[cell.name]) for cell in cells}
             return _compared(arguments, {name: (*found, *faults[name]) for name, found in differences.items()})
@@ -72,10 +89,10 @@ def generate(arguments: Namespace) -> Outcome:
         idle: tuple[str, ...] = ()
         if not arguments.dry_run:
             for name, texts in files.items():
-                manifest.write(out, texts, cell=name)
+                manifest.write(out, texts, cell=name, options=options(sizes[name]))
             if libraries.names:
                 say(f"compiling and running {', '.join(_listed(libraries))}")
-                idle = _build(arguments, cells, files, libraries)
+                idle = _build(arguments, cells, files, libraries, sizes)
     return _written(arguments, differences, libraries, idle)
 
 
@@ -110,7 +127,13 @@ def _listed(libraries: Libraries) -> list[str]:
     return [file for names in libraries.names.values() for file in names.values()]
 
 
-def _build(arguments: Namespace, cells: Sequence[Cell], files: Files, libraries: Libraries) -> tuple[str, ...]:
+def _build(
+    arguments: Namespace,
+    cells: Sequence[Cell],
+    files: Files,
+    libraries: Libraries,
+    sizes: Mapping[str, Mapping[str, int]],
+) -> tuple[str, ...]:
     """Compile every library, as many at once as there are processors, and run those that fit this one.
 
     Returns:
@@ -133,7 +156,8 @@ def _build(arguments: Namespace, cells: Sequence[Cell], files: Files, libraries:
             continue
         kernels = load_kernels(files[cell.name], cell.name, "c", options=Options(march=march))
         for dtype in chosen_dtypes(arguments):
-            try_out(kernels, cell.sizes, dtype, backward=not arguments.no_backward)
+            given = {size: sizes[cell.name].get(size, FEW_UNITS) for size in cell.sizes}
+            try_out(kernels, given, dtype, backward=not arguments.no_backward)
     return tuple(idle)
 
 

@@ -17,8 +17,10 @@ from symrnn.check.report import DTYPES
 from symrnn.errors import GenerateError
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import cells, load
+from symrnn.language.system import HIDDEN, INPUT
 from symrnn.parts import ALL
 
+NUMPY = "numpy"
 DONE, DIFFERS = 0, 1
 """Exit codes; trouble raises."""
 
@@ -51,6 +53,25 @@ def chosen_backends(arguments: Namespace) -> tuple[str, ...]:
 def chosen_dtypes(arguments: Namespace) -> tuple[str, ...]:
     """The precisions that were asked for."""
     return DTYPES if arguments.dtype == ALL else (arguments.dtype,)
+
+
+def chosen_sizes(arguments: Namespace) -> dict[str, int]:
+    """The sizes that were given, by name; none for NumPy alone, whose kernels take any.
+
+    Raises:
+        GenerateError: a size is given twice, or for NumPy alone.
+    """
+    named = [(INPUT, arguments.input), (HIDDEN, arguments.hidden), *arguments.size]
+    given = [(name, number) for name, number in named if number is not None]
+    found = dict(given)
+    if len(found) < len(given):
+        twice = next(name for name, _ in given if [other for other, _ in given].count(name) > 1)
+        raise GenerateError(f"{twice}: given twice; leave one of them out")
+    if found and arguments.backend == NUMPY:
+        raise GenerateError(
+            f"{given[0][0]}: sizes are fixed for kernels in C; those of NumPy take any, so leave it out"
+        )
+    return found
 
 
 def to_json(value: object) -> str:

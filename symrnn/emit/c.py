@@ -8,6 +8,7 @@ compiling, and the Python module over the library (`symrnn.emit.c_module`).
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from dataclasses import replace
 
 from symrnn.emit.abi import AbiContext
@@ -15,36 +16,41 @@ from symrnn.emit.c_arrays import Array, Arrays, total
 from symrnn.emit.c_context import (
     CBlock,
     CFile,
+    CFixed,
     CFunction,
     CLeft,
     COuter,
     CPanel,
     CPrecision,
     CRight,
-    CState,
+    CRoom,
     CSum,
     CVector,
 )
 from symrnn.emit.c_expression import primitives, whole_powers
 from symrnn.emit.c_interface import prototypes, signatures
-from symrnn.emit.c_names import CNames, c_names
+from symrnn.emit.c_names import CNames, c_names, fixed_macro
+from symrnn.emit.c_row import CRow, CState, c_row
 from symrnn.emit.c_stages import PRECISIONS, CSegment, CStage, c_stages
 from symrnn.emit.flags import ARITHMETIC, NATIVE, OPTIMISE, STANDARD
 from symrnn.emit.legend import adjoint_lines, buffer_lines, step_lines
 from symrnn.emit.provenance import provenance
 from symrnn.emit.render import render
-from symrnn.emit.vector import vector_context
+from symrnn.emit.vector import MOST_LANES, vector_context
+from symrnn.language.system import ONE
 from symrnn.plan.program import TILE_FILL, Buffer, Extent, Function, Kind, Place, Program, Stage, reductions
 
 
-def c_files(program: Program, digest: str) -> dict[str, str]:
+def c_files(program: Program, digest: str, fixed: Mapping[str, int] | None = None) -> dict[str, str]:
     """The texts of ``<cell>.h`` and ``<cell>.c``.
 
     Args:
         program: the cell's plan.
         digest: of the interface, which the library repeats when it is loaded.
+        fixed: sizes that the kernels are for, from `symrnn.emit.fixed.fixed_sizes`; any, where there are none.
     """
-    context = _Writer(program, digest).file()
+    fixed = fixed or {}
+    context = _Writer(program, digest, fixed).file()
     nodes = [
         s.expression for f in (program.forward, program.backward) if f for stage in f.stages for s in stage.statements
     ]
@@ -58,7 +64,9 @@ def c_files(program: Program, digest: str) -> dict[str, str]:
         *primitives(nodes),
         *(["hsum"] if context.reduces else []),
     ]
-    values = {"c": context, "vector": tuple(vector_context(precision, needed) for precision in PRECISIONS)}
+    units = {size for function in program.functions for stage in function.stages for size in [stage.size]} - {ONE}
+    most = max(fixed[size] for size in units) if units <= set(fixed) else None
+    values = {"c": context, "vector": tuple(vector_context(precision, needed, most) for precision in PRECISIONS)}
     name = program.cell.name
     return {f"{name}.h": render("c/cell.h.jinja", values), f"{name}.c": render("c/cell.c.jinja", values)}
 
@@ -66,9 +74,9 @@ def c_files(program: Program, digest: str) -> dict[str, str]:
 class _Writer:
     """Collects the context of one cell."""
 
-    def __init__(self, program: Program, digest: str) -> None:
-        self._program, self._digest, self._cell = program, digest, program.cell
-        self._names: CNames = c_names(program)
+    def __init__(self, program: Program, digest: str, fixed: Mapping[str, int]) -> None:
+        self._program, self._digest, self._cell, self._fixed = program, digest, program.cell, fixed
+        self._names: CNames = c_names(program, fixed)
         self._panels: dict[CPanel, str] = {}
 
     def file(self) -> CFile:
@@ -91,7 +99,7 @@ class _Writer:
             upper=cell.name.upper(),
             guard=f"{cell.name.upper()}_H",
             title=cell.title or cell.name,
-            provenance=tuple(textwrap.wrap(provenance(cell, backward=backward is not False), 115)),
+            provenance=tuple(textwrap.wrap(provenance(cell, backward=backward is not False, fixed=self._fixed), 115)),
             step=step_lines(self._program),
             adjoint=adjoint_lines(self._program),
             legend=buffer_lines(self._program),
@@ -120,8 +128,33 @@ class _Writer:
             loop_work=_work(forward),
             reduces=any(reductions(stage) for f in functions for stage in f.stages),
             forward=forward,
+            row=self._row_of(),
             backward=backward,
+            fixed=tuple(
+                CFixed(names.fields[s], fixed_macro(cell.name, names.fields[s]), n) for s, n in self._fixed.items()
+            ),
+            room=self._room(vectors, panels),
         )
+
+    def _row_of(self) -> CRow:
+        function = self._program.forward
+        return c_row(function, Arrays(self._program, function, self._names), self._names, self._states())
+
+    def _room(self, vectors: tuple[CVector, ...], panels: tuple[CPanel, ...]) -> tuple[CRoom, ...]:
+        """Where all sizes are fixed, the memory of a stream, so that it can be an array: vectors are as wide as any."""
+        if set(self._fixed) != set(self._cell.sizes):
+            return ()
+        found = []
+        for p, lanes in MOST_LANES.items():
+            packed = [block.size[p].replace(f"LANES_{p}", str(lanes)) for block in self._packed(vectors, panels)]
+            width = {block.field: block.size[p].rpartition(", ")[2] for block in self._blocks(self._program.forward)}
+            work = [
+                f"2, 1, {width}" if field.startswith("states_") else f"1, 1, {width}" for field, width in width.items()
+            ]
+            stem = f"{self._cell.name.upper()}_{p.upper()}"
+            found.append(CRoom(f"{stem}_PACKED", "packed weights", tuple(packed)))
+            found.append(CRoom(f"{stem}_WORKSPACE", "the workspace of step with one row", tuple(work)))
+        return tuple(found)
 
     def _states(self) -> tuple[CState, ...]:
         cell, names = self._cell, self._names

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from symrnn.emit.abi import AbiContext
 from symrnn.emit.c_arrays import Array
 from symrnn.emit.c_interface import Prototype
-from symrnn.emit.c_stages import CForm, CStage
+from symrnn.emit.c_row import CRow, CState
+from symrnn.emit.c_stages import UNDER_WAY, UNDER_WAY_NARROW, CForm, CStage
 
 TILE_ROWS, TILE_ROWS_NEON, TILE_ROWS_NARROW, TILE_COLUMNS = 6, 5, 3, 4
 """Register tiles: 6 × 4 sums leave 8 of AVX-512's 32 registers for operands, 3 × 4 leave 4 of the 16 of AVX and SSE. For
@@ -48,15 +49,6 @@ class CPanel:
     count: int
     vectors: int
     forms: tuple[CForm, ...]
-
-
-@dataclass(frozen=True)
-class CState:
-    """A state: its name, its size, and the numbers per row before it in a block of all states."""
-
-    field: str
-    width: str
-    start: str
 
 
 @dataclass(frozen=True)
@@ -129,12 +121,30 @@ class CFunction:
 
 
 @dataclass(frozen=True)
+class CFixed:
+    """A size that is fixed: its field, its macro, its number."""
+
+    field: str
+    macro: str
+    number: int
+
+
+@dataclass(frozen=True)
 class CVector:
     """A parameter vector in packed memory."""
 
     field: str
     parameter: str
     size: str
+
+
+@dataclass(frozen=True)
+class CRoom:
+    """How many numbers are enough on every processor, where all sizes are fixed: a macro, what it is for, its terms."""
+
+    macro: str
+    note: str
+    terms: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -171,7 +181,12 @@ class CFile:
     loop_work: str
     reduces: bool
     forward: CFunction
+    row: CRow
     backward: CFunction | bool
+    fixed: tuple[CFixed, ...]
+    room: tuple[CRoom, ...]
+    under_way: int = UNDER_WAY
+    under_way_narrow: int = UNDER_WAY_NARROW
     tile_rows: int = TILE_ROWS
     tile_rows_neon: int = TILE_ROWS_NEON
     tile_rows_narrow: int = TILE_ROWS_NARROW

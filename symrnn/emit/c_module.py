@@ -7,6 +7,7 @@ library beside it. Argument types come from the table that gave the C prototypes
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 
 from symrnn.emit.abi import LoaderContext
 from symrnn.emit.c_interface import entries
@@ -18,21 +19,22 @@ from symrnn.emit.surface import DTYPE, surface
 from symrnn.plan.program import Program
 
 
-def c_module(program: Program, digest: str, dtype: str = DTYPE) -> str:
+def c_module(program: Program, digest: str, dtype: str = DTYPE, fixed: Mapping[str, int] | None = None) -> str:
     """The text of ``<cell>_c.py``.
 
     Args:
         program: the cell's plan.
         digest: of the interface; the library must repeat it.
         dtype: what ``init_params`` makes unless told otherwise.
+        fixed: sizes that the library is for, from `symrnn.emit.fixed.fixed_sizes`; any, where there are none.
     """
-    training = program.backward is not None
-    shown = surface(program, dtype)
+    training, fixed = program.backward is not None, fixed or {}
+    shown = surface(program, dtype, fixed)
     sizes = program.cell.sizes
     streamed = dict.fromkeys(size for _, size in shown.states)
     context = {
         "s": shown,
-        "header": _header(program),
+        "header": _header(program, fixed),
         "loader": LoaderContext(program.cell.name, digest),
         "entries": _entries(training),
         "sizes": sizes,
@@ -43,10 +45,11 @@ def c_module(program: Program, digest: str, dtype: str = DTYPE) -> str:
     return render("python/c.py.jinja", context)
 
 
-def _header(program: Program) -> tuple[str, ...]:
+def _header(program: Program, fixed: Mapping[str, int]) -> tuple[str, ...]:
     """The docstring's lines after the first."""
     cell, training = program.cell, program.backward is not None
-    origin = provenance(cell, backward=training) + f" Needs NumPy and the library that is compiled from {cell.name}.c."
+    origin = provenance(cell, backward=training, fixed=fixed)
+    origin += f" Needs NumPy and the library that is compiled from {cell.name}.c."
     lines = ["", *_wrapped(origin)]
     if cell.reference:
         lines += ["", *_wrapped(cell.reference)]

@@ -29,7 +29,10 @@ _LOCALS = [
     "idle",
     "unit",
     "unit0",
+    "unit_2",
     "count",
+    "count_2",
+    "sum_2",
     "tile",
     "tiles",
     "tile0",
@@ -118,6 +121,7 @@ MACROS = (
     "SYMRNN_YIELD",
     "SYMRNN_VECTOR_BYTES",
     "SYMRNN_PLAIN",
+    "SYMRNN_INLINE",
     "ALIGNMENT",
     "BLOCK_NUMBERS",
     "BLOCK_ROWS",
@@ -140,7 +144,9 @@ MACROS = (
     "SUM_ROWS",
     "TILE_COLUMNS",
     "TILE_ROWS",
-    *(f"LANES_{p}" for p in PRECISIONS),
+    "WHOLE",
+    "PRODUCT",
+    *(f"{name}_{p}" for name in ("LANES", "BYTES", "MASKS", "UNDER_WAY", "SPLITS") for p in PRECISIONS),
 )
 """What is defined where kernels stand: replaced in every place, so that not even a field may be called so."""
 
@@ -161,13 +167,15 @@ class CNames:
 
     Attributes:
         values: of every vector value of the program.
+        partners: of the same values for a second vector of units.
         pointers: of a row of an array, by `pointer_key`.
         parameters: fields of the structures of parameters and gradients: the parameters' own names, macros apart.
-        sizes: expressions ``dims->hidden``, by size name.
+        sizes: expressions ``dims->hidden``, or a macro where it is fixed, by size name.
         fields: fields of the dims structure, by size name.
     """
 
     values: Mapping[str, str]
+    partners: Mapping[str, str]
     pointers: Mapping[str, str]
     parameters: Mapping[str, str]
     sizes: Mapping[str, str]
@@ -179,11 +187,12 @@ def pointer_key(value: str, place: Place) -> str:
     return value if place.kind is Kind.BUFFER else f"{place.kind} {place.array}"
 
 
-def c_names(program: Program) -> CNames:
-    """The identifiers of ``program``: the cell's own names wherever C allows them."""
+def c_names(program: Program, fixed: Mapping[str, int]) -> CNames:
+    """The identifiers of ``program``: the cell's own names wherever C allows them; macros for sizes that are ``fixed``."""
     taken = Allocator((*_FIELDS, *MACROS))
     fields = {size: taken.fresh(size) for size in program.cell.sizes}
     sizes = {size: f"dims->{field}" for size, field in fields.items()} | {"1": "1"}
+    sizes |= {size: fixed_macro(program.cell.name, fields[size]) for size in fixed}
     blocks = [buffer.name for buffer in program.forward.buffers]
     allocator = Allocator((*_LOCALS, *MACROS, *_FUNCTIONS, *blocks, *reserved()))
     values: dict[str, str] = {}
@@ -198,9 +207,15 @@ def c_names(program: Program) -> CNames:
         for key, hint in _pointers(function, values):
             if key not in pointers:
                 pointers[key] = allocator.fresh(f"{hint}_row")
+    partners = {name: allocator.fresh(f"{identifier}_2") for name, identifier in values.items()}
     given = Allocator(MACROS)
     parameters = {variable.name: given.fresh(variable.name) for variable in program.cell.parameters}
-    return CNames(values, pointers, parameters, sizes, fields)
+    return CNames(values, partners, pointers, parameters, sizes, fields)
+
+
+def fixed_macro(cell: str, field: str) -> str:
+    """The macro of a size that is fixed; the field keeps its case, which may be all that tells it from another."""
+    return f"{cell.upper()}_FIXED_{field}"
 
 
 def _pointers(function: Function, values: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -7,7 +7,9 @@ where arrays and panels begin (`symrnn.emit.c_arrays`, `symrnn.emit.c`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from symrnn.emit.c_arrays import Arrays, total
 from symrnn.emit.c_expression import CPrinter
@@ -18,6 +20,10 @@ from symrnn.language.tree import Reduce
 from symrnn.plan.program import Form, Function, Kind, Place, Program, Stage, Statement, Write, reductions
 
 PRECISIONS = {"f32": "float", "f64": "double"}
+UNDER_WAY = 4
+"""Multiply-adds that must not wait for one another: as many as fit into the latency of one."""
+UNDER_WAY_NARROW = 8
+"""The same for vectors of less than 64 bytes, of which two are multiplied at a time."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,9 @@ class CStage:
         pointers: declarations of row pointers, without their types: ``(constant, name, expression)``.
         body: lines of C for one vector of units of one row, by precision.
         equations: for the comment above it.
+        pair: lines for two vectors of units side by side; empty where there are no accumulators.
+        row_tiles: register tiles of one row: vectors of units, sums in one tile and in two.
+        row_sums: vectors of sums that the largest keeps: several of each, where there are few.
         masked: whether rows beyond their length are told apart.
         later: whether it sums over what the step before in its loop stored.
         by_row: whether one row differs from another; values of parameters alone have one.
@@ -95,6 +104,9 @@ class CStage:
     pointers: tuple[tuple[bool, str, str], ...]
     body: dict[str, tuple[str, ...]]
     equations: tuple[str, ...]
+    pair: dict[str, tuple[str, ...]]
+    row_tiles: tuple[tuple[int, int, int], ...]
+    row_sums: int
     masked: bool
     later: bool
     by_row: bool
@@ -112,6 +124,16 @@ def c_stages(program: Program, function: Function, names: CNames, optional: froz
     return tuple(_StageWriter(program, function, names, optional, stage).write() for stage in function.stages)
 
 
+@dataclass(frozen=True)
+class _Lanes:
+    """What one vector of units is called: its values, its first unit, the units from there on, its sums."""
+
+    values: Mapping[str, str]
+    unit: str
+    count: str
+    sum: str
+
+
 class _StageWriter:
     def __init__(
         self, program: Program, function: Function, names: CNames, optional: frozenset[str], stage: Stage
@@ -120,11 +142,11 @@ class _StageWriter:
         self._by_name = program.cell.by_name
         self._taped = {buffer.name for buffer in function.buffers if buffer.taped}
         self._arrays = Arrays(program, function, names)
-        # One accumulator needs several vectors of units to fill the pipeline; four fill it by themselves.
-        count = len(stage.accumulators)
         unmasked = (*function.once, *function.last)
         self._masked = stage not in unmasked
-        self._vectors = 1 if stage.size == ONE or count == 0 else max(1, 4 // count)
+        self._vectors = vectors_of(stage)
+        self._first = _Lanes(names.values, "unit", "count", "sum")
+        self._second = _Lanes(names.partners, "unit_2", "count_2", "sum_2")
 
     def write(self) -> CStage:
         stage = self._stage
@@ -138,12 +160,20 @@ class _StageWriter:
             " + ".join(segment.depth for segment in segments),
             segments,
             self._pointers(),
-            {precision: tuple(self._body(precision)) for precision in PRECISIONS},
+            {precision: tuple(chain(*self._body(precision, self._first))) for precision in PRECISIONS},
             equations,
+            {precision: tuple(self._pair(precision)) for precision in PRECISIONS} if stage.accumulators else {},
+            *self._row_tiles(),
             self._masked,
             any(form.later for accumulator in stage.accumulators for form in accumulator.forms),
             stage not in self._function.once,
         )
+
+    def _row_tiles(self) -> tuple[tuple[tuple[int, int, int], ...], int]:
+        """The tiles of one row, and the most sums that they keep."""
+        count = len(self._stage.accumulators)
+        ways = tuple((n, n * count, 2 * n * count) for n in range(1, self._vectors + 1))
+        return ways, max(max(UNDER_WAY_NARROW, sums) for way in ways for sums in way[1:])
 
     def _segments(self) -> tuple[CSegment, ...]:
         """Operands in order of appearance, each with the runs of accumulators it feeds; neighbours joined."""
@@ -213,28 +243,33 @@ class _StageWriter:
         constant = constant and (found[key][0] if key in found else True)
         found[key] = (constant, self._names.pointers[key], self._arrays.address(value, place, "row"))
 
-    def _body(self, p: str) -> list[str]:
-        printer = CPrinter(p, self._names.values, self._names.sizes)
-        lines = []
+    def _pair(self, p: str) -> Iterator[str]:
+        """The lines of two vectors, statement by statement."""
+        for one, other in zip(self._body(p, self._first), self._body(p, self._second), strict=True):
+            yield from (*one, *other)
+
+    def _body(self, p: str, lanes: _Lanes) -> Iterator[tuple[str, ...]]:
+        """Statements for a vector, each the lines of one."""
+        printer = CPrinter(p, lanes.values, self._names.sizes)
         for index, accumulator in enumerate(self._stage.accumulators):
-            address = f"sum + {index} * wide" if index else "sum"
-            lines.append(f"const vec_{p} {self._names.values[accumulator.name]} = loadu_{p}({address});")
+            address = f"{lanes.sum} + {index} * wide" if index else lanes.sum
+            yield (f"const vec_{p} {lanes.values[accumulator.name]} = loadu_{p}({address});",)
         reduced = reductions(self._stage)
         for name in self._stage.reads:
             if name not in reduced:
-                lines.append(self._load(name, p))
-        lines += [self._statement(statement, printer, p) for statement in self._stage.statements]
+                yield (self._load(name, p, lanes),)
+        for statement in self._stage.statements:
+            yield (self._statement(statement, printer, p, lanes),)
         for write in self._stage.writes:
-            lines += self._store(write, p)
-        return lines
+            yield self._store(write, p, lanes)
 
-    def _load(self, name: str, p: str) -> str:
+    def _load(self, name: str, p: str, lanes: _Lanes) -> str:
         pointer = self._names.pointers[pointer_key(name, self._function.places[name])]
         scalar = self._function.sizes[name] == ONE and self._stage.size != ONE
-        value = f"K_{p}(*{pointer})" if scalar else f"load_{p}({pointer} + unit, count)"
-        return f"const vec_{p} {self._names.values[name]} = {value};"
+        value = f"K_{p}(*{pointer})" if scalar else f"load_{p}({pointer} + {lanes.unit}, {lanes.count})"
+        return f"const vec_{p} {lanes.values[name]} = {value};"
 
-    def _statement(self, statement: Statement, printer: CPrinter, p: str) -> str:
+    def _statement(self, statement: Statement, printer: CPrinter, p: str, lanes: _Lanes) -> str:
         expression = statement.expression
         if isinstance(expression, Reduce):
             (name,) = (operand.name for operand in [expression.operand] if hasattr(operand, "name"))
@@ -243,19 +278,26 @@ class _StageWriter:
         else:
             text = printer(expression)
         label = f" /* ({statement.label}) */" if statement.label else ""
-        return f"const vec_{p} {self._names.values[statement.target]} = {text};{label}"
+        return f"const vec_{p} {lanes.values[statement.target]} = {text};{label}"
 
-    def _store(self, write: Write, p: str) -> list[str]:
+    def _store(self, write: Write, p: str, lanes: _Lanes) -> tuple[str, ...]:
         pointer = self._names.pointers[pointer_key(write.value, write.place)]
-        value, idle = self._names.values[write.value], f"K_{p}({'0.0f' if p == 'f32' else '0.0'})"
+        value, idle = lanes.values[write.value], f"K_{p}({'0.0f' if p == 'f32' else '0.0'})"
         if write.idle:
-            idle = self._names.values[write.idle]
+            idle = lanes.values[write.idle]
         text = f"idle ? {idle} : {value}" if self._masked else value
         taped = write.place.kind is Kind.BUFFER and write.place.array in self._taped
-        line = f"store_{p}({pointer} + unit, {text}, count);{' /* saved for the backward pass */' if taped else ''}"
+        note = " /* saved for the backward pass */" if taped else ""
+        line = f"store_{p}({pointer} + {lanes.unit}, {text}, {lanes.count});{note}"
         if write.value in self._optional and write.place.kind is Kind.BUFFER:
-            return ["if (at->taped)", f"    {line}"]
-        return [line]
+            return ("if (at->taped)", f"    {line}")
+        return (line,)
+
+
+def vectors_of(stage: Stage) -> int:
+    """Vectors of units in a tile, at most: one accumulator needs several to fill the pipeline, four fill it alone."""
+    count = len(stage.accumulators)
+    return 1 if stage.size == ONE or count == 0 else max(1, UNDER_WAY // count)
 
 
 def _runs(indices: list[int]) -> list[list[int]]:

@@ -1,9 +1,10 @@
 """Generated files on disk: written so that nobody sees half of one, and compared with what they should be.
 
 Reads the texts of one cell's files and the directory that they belong in; writes them there with ``manifest.json``,
-which holds the SHA-256 digest of every file by cell, or returns how the directory differs. The manifest is written
-last: where a run is cut short, it names what was there before, so that files of two runs do not pass for one set.
-Leaves out: the texts, and compiled libraries, which belong to one machine (`symrnn.build.library`).
+which holds the SHA-256 digest of every file by cell, and the sizes that are fixed, or returns how the directory
+differs. The manifest is written last: where a run is cut short, it names what was there before, so that files of two
+runs do not pass for one set. Leaves out: the texts, and compiled libraries, which belong to one machine
+(`symrnn.build.library`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from symrnn.errors import GenerateError
 NAME = "manifest.json"
 """The manifest's file name."""
 
+_OPTIONS = "options"  # no name of a file, which has a dot
 _LOCK = ".symrnn.lock"
 _WAIT_SECONDS = 60
 _MODE = 0o644
@@ -37,6 +39,7 @@ class Fault(StrEnum):
     MISSING = "is missing"
     STALE = "is out of date"
     MIXED = "is newer than manifest.json says: a run was cut short"
+    SIZES = "was generated for other sizes, which manifest.json names"
     EDITED = "is not what symrnn wrote: it was edited, or a run was cut short"
 
 
@@ -55,13 +58,14 @@ class Difference:
     diff: str
 
 
-def write(out: Path, files: Mapping[str, str], *, cell: str) -> tuple[Path, ...]:
+def write(out: Path, files: Mapping[str, str], *, cell: str, options: str = "") -> tuple[Path, ...]:
     """Write the files of a cell that differ, and record them all.
 
     Args:
         out: directory; made if need be.
         files: file name to text. What the manifest says of the cell's other files stays, as long as they are there.
         cell: whose files they are.
+        options: the arguments that fix sizes, where some are fixed.
 
     Returns:
         The path of each file, in the order of ``files``.
@@ -77,6 +81,8 @@ def write(out: Path, files: Mapping[str, str], *, cell: str) -> tuple[Path, ...]
             for name, text in files.items():
                 _replace(out / name, text)
             recorded[cell] = others | {name: _digest(text.encode()) for name, text in files.items()}
+            if options:
+                recorded[cell][_OPTIONS] = options.strip()
             _replace(out / NAME, json.dumps(recorded, indent=2, sort_keys=True) + "\n")
     except filelock.Timeout as error:
         raise GenerateError(
@@ -87,13 +93,14 @@ def write(out: Path, files: Mapping[str, str], *, cell: str) -> tuple[Path, ...]
     return tuple(out / name for name in files)
 
 
-def compare(out: Path, files: Mapping[str, str], *, cell: str) -> tuple[Difference, ...]:
+def compare(out: Path, files: Mapping[str, str], *, cell: str, options: str = "") -> tuple[Difference, ...]:
     """How the files of a cell in ``out`` differ from ``files``; empty where `write` would change nothing.
 
     Args:
         out: directory.
         files: file name to text.
         cell: whose files they are.
+        options: as in `write`.
 
     Raises:
         GenerateError: a file cannot be read, or the manifest is not symrnn's.
@@ -102,20 +109,21 @@ def compare(out: Path, files: Mapping[str, str], *, cell: str) -> tuple[Differen
         if out.exists():
             next(out.iterdir(), None)  # which says so where it is no directory, or not for us
         recorded = _recorded(out).get(cell, {})
-        found = (_difference(out / name, text, recorded.get(name)) for name, text in files.items())
+        stale = Fault.STALE if recorded.get(_OPTIONS, "") == options.strip() else Fault.SIZES
+        found = (_difference(out / name, text, recorded.get(name), stale) for name, text in files.items())
         return tuple(difference for difference in found if difference is not None)
     except OSError as error:
         raise GenerateError(f"{out} cannot be read: {error}; choose another directory with --out") from error
 
 
-def _difference(path: Path, text: str, recorded: str | None) -> Difference | None:
+def _difference(path: Path, text: str, recorded: str | None, stale: Fault) -> Difference | None:
     if not path.exists():
         return Difference(path.name, Fault.MISSING, _unified("", text, path))
     data = path.read_bytes()
     digest = _digest(data)
     if data == text.encode():
         return None if digest == recorded else Difference(path.name, Fault.MIXED, "")
-    fault = Fault.STALE if digest == recorded else Fault.EDITED
+    fault = stale if digest == recorded else Fault.EDITED
     return Difference(path.name, fault, _unified(data.decode(errors="backslashreplace"), text, path))
 
 

@@ -6,6 +6,7 @@ formatter would break are broken here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from symrnn.emit.numpy_text import collection
@@ -52,6 +53,7 @@ class Surface:
         constants: the lines of the module's constants.
         dtype: what ``init_params`` makes unless told otherwise.
         sizes_given: the line of `param_shapes` that gathers sizes.
+        fixed: the lines of the constant of sizes that the kernels are for; none where they take any.
     """
 
     name: str
@@ -69,10 +71,11 @@ class Surface:
     constants: tuple[str, ...]
     dtype: str
     sizes_given: tuple[str, ...]
+    fixed: tuple[str, ...] = ()
 
 
-def surface(program: Program, dtype: str = DTYPE) -> Surface:
-    """The cell as its generated modules describe it."""
+def surface(program: Program, dtype: str = DTYPE, fixed: Mapping[str, int] | None = None) -> Surface:
+    """The cell as its generated modules describe it; ``fixed`` are sizes that the kernels are for."""
     cell = program.cell
     nodes = [part for equation in cell.equations for part in walk(equation.expression)]
     parameters = tuple(Parameter(v.name, v.shape, cell.init.get(v.name, "uniform")) for v in cell.parameters)
@@ -94,6 +97,7 @@ def surface(program: Program, dtype: str = DTYPE) -> Surface:
         constants=_constants(program, parameters),
         dtype=dtype,
         sizes_given=tuple(collection("sizes = {", given, "}", 1)),
+        fixed=tuple(collection("FIXED = {", [f'"{name}": {n}' for name, n in fixed.items()], "}")) if fixed else (),
     )
 
 

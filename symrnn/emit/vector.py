@@ -50,9 +50,10 @@ PRIMITIVES: dict[str, tuple[str, ...]] = {
     "exp_remainder": (),
     "exp_tail": ("K",),
     "subnormal": ("K", "to_bits", "from_bits"),
-    "v_exp": ("K", "v_less", "v_select", "at_least", "at_most", "to_bits", "from_bits", "subnormal", *_EXP),
-    "v_expm1": ("K", "v_less", "v_select", "v_abs", "power_of_two", *_EXP),
-    "v_sigmoid": ("K", "v_less", "v_select", "v_clip", "power_of_two", "subnormal", *_EXP),
+    "scale": (),
+    "v_exp": ("K", "v_less", "v_select", "at_least", "at_most", "to_bits", "from_bits", "subnormal", "scale", *_EXP),
+    "v_expm1": ("K", "v_less", "v_select", "at_least", "v_abs", "power_of_two", *_EXP),
+    "v_sigmoid": ("K", "v_less", "v_select", "v_clip", "power_of_two", "subnormal", "scale", *_EXP),
     "v_tanh": ("K", "v_less", "v_select", "v_abs", "at_most", "copy_sign", "power_of_two", *_EXP),
     "log_near": ("K", "v_less", "v_select", "to_bits", "from_bits"),
     "v_log": ("K", "log_near"),
@@ -62,6 +63,9 @@ PRIMITIVES: dict[str, tuple[str, ...]] = {
 
 PRECISIONS = ("f32", "f64")
 """The precisions that a C file holds, in the order it holds them."""
+
+MOST_LANES = {"f32": 16, "f64": 8}
+"""Numbers in the widest register that there is."""
 
 # Calls in the table's C bodies: v_name(…), and K(literal).
 _CALL = re.compile(r"\b(v_[a-z0-9_]+|K)\(")
@@ -166,6 +170,7 @@ class VectorContext:
         bounds: the two primitives that end a range.
         x86: names for loads and stores of a few lanes.
         blocks: edges of the blocks that a transposition of the most lanes exchanges.
+        narrow: whether half of the widest register holds all units.
     """
 
     real: str
@@ -180,6 +185,7 @@ class VectorContext:
     bounds: tuple[Bound, ...]
     x86: X86
     blocks: tuple[int, ...]
+    narrow: bool = False
 
 
 def c_text(body: str, precision: str) -> str:
@@ -203,16 +209,28 @@ def called(body: str) -> tuple[str, ...]:
 
 def reserved() -> tuple[str, ...]:
     """Every identifier that the vector text can define in either precision: names that nothing else may take."""
-    stems = ("vec", "bits", "mask", "LANES", "first_lanes", "v_pick", *PRIMITIVES, *(f"f_{name}" for name in FUNCTIONS))
+    stems = (
+        "vec",
+        "bits",
+        "mask",
+        "LANES",
+        "BYTES",
+        "MASKS",
+        "first_lanes",
+        "v_pick",
+        *PRIMITIVES,
+        *(f"f_{name}" for name in FUNCTIONS),
+    )
     return ("SYMRNN_VECTOR_BYTES", "SYMRNN_PLAIN", *(f"{stem}_{p}" for p in PRECISIONS for stem in stems))
 
 
-def vector_context(precision: str, needed: Iterable[str]) -> VectorContext:
+def vector_context(precision: str, needed: Iterable[str], units: int | None = None) -> VectorContext:
     """The context that emits what ``needed`` calls, and nothing besides.
 
     Args:
         precision: ``f32`` or ``f64``.
         needed: names of primitives and of functions of the table, unsuffixed, in any order.
+        units: the most that a vector ever needs to hold, if that is known.
 
     Raises:
         GenerateError: a name is neither.
@@ -243,6 +261,7 @@ def vector_context(precision: str, needed: Iterable[str]) -> VectorContext:
         lane_calls=tuple((f"v_{call}", call + libm) for call in ("sqrt", "sin", "cos")),
         x86=_X86[precision],
         blocks=tuple(1 << power for power in range((512 // width).bit_length() - 1)),
+        narrow=units is not None and units <= 256 // width,
     )
 
 

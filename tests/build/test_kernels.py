@@ -82,10 +82,13 @@ def kernels_in(dtype: str, calls: list[str]) -> ModuleType:
     return module
 
 
+SIZES = {"input": 2, "hidden": 3, "projection": 4}
+
+
 def test_kernels_are_tried_with_every_size_in_the_precision_asked_for() -> None:
     calls: list[str] = []
-    try_out(kernels_in("float64", calls), ("input", "hidden", "projection"), "float64")
-    try_out(kernels_in("float64", calls), ("input", "hidden", "projection"), "float64", backward=False)
+    try_out(kernels_in("float64", calls), SIZES, "float64")
+    try_out(kernels_in("float64", calls), SIZES, "float64", backward=False)
     assert calls == ["infer", "backward", "infer"]
     with pytest.raises(BuildError, match="float32 input gives float64 output"):
-        try_out(kernels_in("float64", calls), ("input", "hidden", "projection"), "float32")
+        try_out(kernels_in("float64", calls), SIZES, "float32")

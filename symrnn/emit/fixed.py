@@ -1,0 +1,51 @@
+"""Sizes that are fixed when a file is generated: numbers that the compiler knows, for kernels of one shape.
+
+Reads a cell and the sizes that somebody gave; returns them checked and in the order of the cell's surface. Leaves out:
+what the emitted C does with them (`symrnn.emit.c`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from symrnn.errors import GenerateError
+from symrnn.language.cell import Cell
+from symrnn.language.system import HIDDEN, INPUT
+
+MOST = 65536
+"""The largest size that can be fixed; beyond, nothing is gained by it."""
+
+
+def fixed_sizes(cell: Cell, given: Mapping[str, int]) -> dict[str, int]:
+    """``given`` as a number for each size name of ``cell`` that is fixed.
+
+    Where the equations force ``input`` and ``hidden`` to be one number, one of them is enough.
+
+    Raises:
+        GenerateError: the cell has no such size, or a number is none.
+    """
+    for name, number in given.items():
+        if name not in cell.sizes:
+            raise GenerateError(
+                f"{name}: the cell {cell.name} has no size of that name; it has {', '.join(cell.sizes)}"
+            )
+        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MOST:
+            raise GenerateError(f"{name}: {number!r} cannot be fixed; expected a whole number from 1 to {MOST}")
+    found = dict(given)
+    if cell.input_is_hidden and found:
+        for name, other in ((INPUT, HIDDEN), (HIDDEN, INPUT)):
+            if other in found and found.setdefault(name, found[other]) != found[other]:
+                raise GenerateError(
+                    f"{INPUT}: {found[INPUT]}; the equations of {cell.name} force it to equal {HIDDEN}, {found[HIDDEN]}"
+                )
+    return {name: found[name] for name in cell.sizes if name in found}
+
+
+def options(fixed: Mapping[str, int]) -> str:
+    """The arguments of the command line that fix these sizes, each behind a blank.
+
+    >>> options({"input": 1, "hidden": 32, "projection": 8})
+    ' --input 1 --hidden 32 --size projection=8'
+    """
+    known = (INPUT, HIDDEN)
+    return "".join(f" --{name} {n}" if name in known else f" --size {name}={n}" for name, n in fixed.items())
