@@ -332,19 +332,11 @@ def _checked(text: str, kind: Callable[[str], Value], holds: Callable[[Value], b
 
 
 def _add_sizes(parser: argparse.ArgumentParser, what: str) -> None:
-    parser.add_argument("--hidden", type=int, metavar="N", help=what.format("number of units"))
-    parser.add_argument("--input", type=int, metavar="N", help=what.format("number of inputs"))
+    parser.add_argument("--hidden", type=_positive, metavar="N", help=what.format("number of units"))
+    parser.add_argument("--input", type=_positive, metavar="N", help=what.format("number of inputs"))
     parser.add_argument(
         "--size", type=_size, action="append", default=[], metavar="NAME=N", help="the same for any size of the cell"
     )
-
-
-def _size(text: str) -> tuple[str, int]:
-    """A size name and its number, as an argparse type."""
-    name, _, number = text.partition("=")
-    if not number.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected NAME=N, as in projection=8, found {text!r}")
-    return name, int(number)
 
 
 def _directory(text: str) -> str:

@@ -70,7 +70,7 @@ def test_every_cell_passes_with_sizes_below_a_vector_and_beyond(name: str, units
 
 
 @pytest.mark.parametrize(
-    "native", [Options(), Options(native=False, extra=("-DSYMRNN_PLAIN",))], ids=["native", "plain"]
+    "native", [Options(), Options(march="", extra=("-DSYMRNN_PLAIN",))], ids=["native", "plain"]
 )
 @pytest.mark.parametrize("name", ["rnn", "lstm", "gru"])
 def test_a_step_of_one_row_is_that_of_a_batch(name: str, native: Options) -> None:
