@@ -72,7 +72,7 @@ DTYPE = "float32"
 DTYPES = ("float32", "float64")
 """What `init_params` may make: float64 input runs double, any other runs float."""
 
-_ABI = b"3ccbe1a8301dc9e496935d1436829b08"
+_ABI = b"c2a869688ea96ed74783adb15ba0373b"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("lstm" + _SUFFIX)
 _REMEDY = (
