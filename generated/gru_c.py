@@ -65,7 +65,7 @@ DTYPE = "float32"
 DTYPES = ("float32", "float64")
 """What `init_params` may make: float64 input runs double, any other runs float."""
 
-_ABI = b"78b2fc99a6e911a9f9738517110e2af0"
+_ABI = b"cf48f9e83e9a091a09d32f0e8e6f57b0"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("gru" + _SUFFIX)
 _LIBRARIES = {"native": "", "v4": ".v4", "v3": ".v3", "v2": ".v2", "baseline": ".baseline"}  # best first
@@ -206,7 +206,7 @@ def _address(array):
     return array.ctypes.data
 
 
-_PAGE, _SMALL, _KEPT_BYTES = 1 << 12, 1 << 14, 1 << 26
+_PAGE, _SMALL, _KEPT_BYTES = 1 << 12, 1 << 14, 1 << 28
 _BLOCKS = {}
 """Memory of arrays by size, the size used last at the end. What no array refers to any more is used again: a fresh page costs
 more than filling it."""

@@ -67,7 +67,7 @@ DTYPE = "float32"
 DTYPES = ("float32", "float64")
 """What `init_params` may make: float64 input runs double, any other runs float."""
 
-_ABI = b"0cf0db5985e59ef9ce4459726aa6c916"
+_ABI = b"5f5c57bb53fbfdebae678b75650ca121"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("gru_reset_after" + _SUFFIX)
 _LIBRARIES = {"native": "", "v4": ".v4", "v3": ".v3", "v2": ".v2", "baseline": ".baseline"}  # best first
@@ -208,7 +208,7 @@ def _address(array):
     return array.ctypes.data
 
 
-_PAGE, _SMALL, _KEPT_BYTES = 1 << 12, 1 << 14, 1 << 26
+_PAGE, _SMALL, _KEPT_BYTES = 1 << 12, 1 << 14, 1 << 28
 _BLOCKS = {}
 """Memory of arrays by size, the size used last at the end. What no array refers to any more is used again: a fresh page costs
 more than filling it."""

@@ -73,7 +73,7 @@ DTYPE = "float32"
 DTYPES = ("float32", "float64")
 """What `init_params` may make: float64 input runs double, any other runs float."""
 
-_ABI = b"b31411d1a168360b3a64ddf29acef294"
+_ABI = b"f46932b9b173463799f1219b0e86e36b"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("lstm" + _SUFFIX)
 _LIBRARIES = {"native": "", "v4": ".v4", "v3": ".v3", "v2": ".v2", "baseline": ".baseline"}  # best first
@@ -214,7 +214,7 @@ def _address(array):
     return array.ctypes.data
 
 
-_PAGE, _SMALL, _KEPT_BYTES = 1 << 12, 1 << 14, 1 << 26
+_PAGE, _SMALL, _KEPT_BYTES = 1 << 12, 1 << 14, 1 << 28
 _BLOCKS = {}
 """Memory of arrays by size, the size used last at the end. What no array refers to any more is used again: a fresh page costs
 more than filling it."""

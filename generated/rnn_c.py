@@ -41,7 +41,7 @@ DTYPE = "float32"
 DTYPES = ("float32", "float64")
 """What `init_params` may make: float64 input runs double, any other runs float."""
 
-_ABI = b"40b2a838757a07b41201264ef1867c5d"
+_ABI = b"7453641b71de50b736d5660d5e01991b"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("rnn" + _SUFFIX)
 _LIBRARIES = {"native": "", "v4": ".v4", "v3": ".v3", "v2": ".v2", "baseline": ".baseline"}  # best first
@@ -182,7 +182,7 @@ def _address(array):
     return array.ctypes.data
 
 
-_PAGE, _SMALL, _KEPT_BYTES = 1 << 12, 1 << 14, 1 << 26
+_PAGE, _SMALL, _KEPT_BYTES = 1 << 12, 1 << 14, 1 << 28
 _BLOCKS = {}
 """Memory of arrays by size, the size used last at the end. What no array refers to any more is used again: a fresh page costs
 more than filling it."""

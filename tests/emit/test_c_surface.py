@@ -100,7 +100,9 @@ def test_results_stand_while_later_calls_use_memory_again(kernels: Any) -> None:
             np.testing.assert_array_equal(array, copy)
 
 
-def test_memory_that_is_kept_is_bounded(kernels: Any) -> None:
+def test_memory_that_is_kept_is_bounded(kernels: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "_KEPT_BYTES", 1 << 24)
+    monkeypatch.setattr(kernels, "_BLOCKS", {})
     for number in range(1, 40):
         kernels._empty(1_000_000 + 5000 * number, np.dtype(np.float32))
     held = sum(size * len(blocks) for size, blocks in kernels._BLOCKS.items())
