@@ -64,7 +64,7 @@
 
 const char *gru_abi(void)
 {
-    return "cf48f9e83e9a091a09d32f0e8e6f57b0";
+    return "69731c030b5a579835f00319cf269b34";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -739,10 +739,12 @@ static inline vec_f32 power_2_f32(vec_f32 a)
 /* Numbers of a left side that are run over all units before the next rows are: about half of a second-level cache; and rows. */
 #define BLOCK_NUMBERS 131072
 #define BLOCK_ROWS 256
-/* Nanoseconds, as measured on one machine: to have other threads take part in a call, for them to meet after a stage and to
-   fetch what others wrote there, and for a multiply-add, by the bytes of a number; twice that where tiles are not full. */
-#define START_NS 80000.0
-#define MEET_NS 500.0
+/* Nanoseconds, as measured on one machine: to have other threads take part in a call; for them to meet after a stage; by the
+   bytes of a number, to fetch what others wrote, and for a multiply-add, of which those of low tiles take longer. */
+#define START_NS 60000.0
+#define MEET_NS 200.0
+#define FETCH_NS 0.2
+#define LOW_TILES 1.6
 #define MULTIPLY_NS 0.005
 /* Numbers that are hoisted at a time. */
 #define HOISTED_NUMBERS 262144
@@ -2555,6 +2557,26 @@ int gru_f32_packed_size(const gru_dims *dims, size_t *size)
     return GRU_OK;
 }
 
+/* The share of a step that falls to the part with most tiles of units. */
+static double largest_share_f32(const gru_dims *dims, size_t parts)
+{
+    double largest = 0;
+    {
+        const size_t units = dims->hidden, wide = fit_vectors(units, LANES_f32, 2) * LANES_f32;
+        const size_t tiles = (units + wide - 1) / wide;
+        const double of_stage = (double)((tiles + parts - 1) / parts) / (double)tiles;
+        largest = of_stage > largest ? of_stage : largest;
+    }
+    {
+        const size_t units = dims->hidden, wide = fit_vectors(units, LANES_f32, 4) * LANES_f32;
+        const size_t tiles = (units + wide - 1) / wide;
+        const double of_stage = (double)((tiles + parts - 1) / parts) / (double)tiles;
+        largest = of_stage > largest ? of_stage : largest;
+    }
+    (void)dims;
+    return largest;
+}
+
 int gru_f32_useful_parts(const gru_dims *dims, size_t most, size_t *size)
 {
     const int status = check_dims(dims);
@@ -2562,13 +2584,17 @@ int gru_f32_useful_parts(const gru_dims *dims, size_t most, size_t *size)
         return status;
     if (!size)
         return GRU_NULL;
-    const double step = (double)dims->rows * (double)(2 * dims->hidden * (dims->hidden) + 1 * dims->hidden * (dims->hidden)) * MULTIPLY_NS * sizeof(float)
-                        * (fill_tiles(dims->rows) ? 1 : 2);
+    const double step = (double)dims->rows * (double)(3 * dims->hidden * (dims->input) + 2 * dims->hidden * (dims->hidden) + 1 * dims->hidden * (dims->hidden)) * MULTIPLY_NS * sizeof(float)
+                        * (fill_tiles(dims->rows) ? 1.0 : LOW_TILES);
+    const double fetch = (double)dims->rows * (double)(dims->hidden) * FETCH_NS * sizeof(float);
     double least = step * (double)dims->steps;
     *size = 1;
     for (size_t parts = 2; SYMRNN_HAS_PARTS && parts <= most && parts <= GRU_MOST_PARTS; ++parts) {
-        const double meetings = split_rows(dims, parts) ? 0 : 2 * MEET_NS;
-        const double time = START_NS + (step / (double)parts + meetings) * (double)dims->steps;
+        double one = step / (double)parts;
+        if (!split_rows(dims, parts)) {
+            one = step * largest_share_f32(dims, parts) + 2 * MEET_NS + fetch;
+        }
+        const double time = START_NS + one * (double)dims->steps;
         if (time < least) {
             least = time;
             *size = parts;
@@ -5924,6 +5950,26 @@ int gru_f64_packed_size(const gru_dims *dims, size_t *size)
     return GRU_OK;
 }
 
+/* The share of a step that falls to the part with most tiles of units. */
+static double largest_share_f64(const gru_dims *dims, size_t parts)
+{
+    double largest = 0;
+    {
+        const size_t units = dims->hidden, wide = fit_vectors(units, LANES_f64, 2) * LANES_f64;
+        const size_t tiles = (units + wide - 1) / wide;
+        const double of_stage = (double)((tiles + parts - 1) / parts) / (double)tiles;
+        largest = of_stage > largest ? of_stage : largest;
+    }
+    {
+        const size_t units = dims->hidden, wide = fit_vectors(units, LANES_f64, 4) * LANES_f64;
+        const size_t tiles = (units + wide - 1) / wide;
+        const double of_stage = (double)((tiles + parts - 1) / parts) / (double)tiles;
+        largest = of_stage > largest ? of_stage : largest;
+    }
+    (void)dims;
+    return largest;
+}
+
 int gru_f64_useful_parts(const gru_dims *dims, size_t most, size_t *size)
 {
     const int status = check_dims(dims);
@@ -5931,13 +5977,17 @@ int gru_f64_useful_parts(const gru_dims *dims, size_t most, size_t *size)
         return status;
     if (!size)
         return GRU_NULL;
-    const double step = (double)dims->rows * (double)(2 * dims->hidden * (dims->hidden) + 1 * dims->hidden * (dims->hidden)) * MULTIPLY_NS * sizeof(double)
-                        * (fill_tiles(dims->rows) ? 1 : 2);
+    const double step = (double)dims->rows * (double)(3 * dims->hidden * (dims->input) + 2 * dims->hidden * (dims->hidden) + 1 * dims->hidden * (dims->hidden)) * MULTIPLY_NS * sizeof(double)
+                        * (fill_tiles(dims->rows) ? 1.0 : LOW_TILES);
+    const double fetch = (double)dims->rows * (double)(dims->hidden) * FETCH_NS * sizeof(double);
     double least = step * (double)dims->steps;
     *size = 1;
     for (size_t parts = 2; SYMRNN_HAS_PARTS && parts <= most && parts <= GRU_MOST_PARTS; ++parts) {
-        const double meetings = split_rows(dims, parts) ? 0 : 2 * MEET_NS;
-        const double time = START_NS + (step / (double)parts + meetings) * (double)dims->steps;
+        double one = step / (double)parts;
+        if (!split_rows(dims, parts)) {
+            one = step * largest_share_f64(dims, parts) + 2 * MEET_NS + fetch;
+        }
+        const double time = START_NS + one * (double)dims->steps;
         if (time < least) {
             least = time;
             *size = parts;

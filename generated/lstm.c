@@ -72,7 +72,7 @@
 
 const char *lstm_abi(void)
 {
-    return "f46932b9b173463799f1219b0e86e36b";
+    return "3e0d3c3319ff667b498a428a16f8ef3c";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -747,10 +747,12 @@ static inline vec_f32 power_2_f32(vec_f32 a)
 /* Numbers of a left side that are run over all units before the next rows are: about half of a second-level cache; and rows. */
 #define BLOCK_NUMBERS 131072
 #define BLOCK_ROWS 256
-/* Nanoseconds, as measured on one machine: to have other threads take part in a call, for them to meet after a stage and to
-   fetch what others wrote there, and for a multiply-add, by the bytes of a number; twice that where tiles are not full. */
-#define START_NS 80000.0
-#define MEET_NS 500.0
+/* Nanoseconds, as measured on one machine: to have other threads take part in a call; for them to meet after a stage; by the
+   bytes of a number, to fetch what others wrote, and for a multiply-add, of which those of low tiles take longer. */
+#define START_NS 60000.0
+#define MEET_NS 200.0
+#define FETCH_NS 0.2
+#define LOW_TILES 1.6
 #define MULTIPLY_NS 0.005
 /* Numbers that are hoisted at a time. */
 #define HOISTED_NUMBERS 262144
@@ -2452,6 +2454,20 @@ int lstm_f32_packed_size(const lstm_dims *dims, size_t *size)
     return LSTM_OK;
 }
 
+/* The share of a step that falls to the part with most tiles of units. */
+static double largest_share_f32(const lstm_dims *dims, size_t parts)
+{
+    double largest = 0;
+    {
+        const size_t units = dims->hidden, wide = fit_vectors(units, LANES_f32, 1) * LANES_f32;
+        const size_t tiles = (units + wide - 1) / wide;
+        const double of_stage = (double)((tiles + parts - 1) / parts) / (double)tiles;
+        largest = of_stage > largest ? of_stage : largest;
+    }
+    (void)dims;
+    return largest;
+}
+
 int lstm_f32_useful_parts(const lstm_dims *dims, size_t most, size_t *size)
 {
     const int status = check_dims(dims);
@@ -2459,13 +2475,17 @@ int lstm_f32_useful_parts(const lstm_dims *dims, size_t most, size_t *size)
         return status;
     if (!size)
         return LSTM_NULL;
-    const double step = (double)dims->rows * (double)(4 * dims->hidden * (dims->hidden)) * MULTIPLY_NS * sizeof(float)
-                        * (fill_tiles(dims->rows) ? 1 : 2);
+    const double step = (double)dims->rows * (double)(4 * dims->hidden * (dims->input) + 4 * dims->hidden * (dims->hidden)) * MULTIPLY_NS * sizeof(float)
+                        * (fill_tiles(dims->rows) ? 1.0 : LOW_TILES);
+    const double fetch = (double)dims->rows * (double)(dims->hidden + dims->hidden) * FETCH_NS * sizeof(float);
     double least = step * (double)dims->steps;
     *size = 1;
     for (size_t parts = 2; SYMRNN_HAS_PARTS && parts <= most && parts <= LSTM_MOST_PARTS; ++parts) {
-        const double meetings = split_rows(dims, parts) ? 0 : 1 * MEET_NS;
-        const double time = START_NS + (step / (double)parts + meetings) * (double)dims->steps;
+        double one = step / (double)parts;
+        if (!split_rows(dims, parts)) {
+            one = step * largest_share_f32(dims, parts) + 1 * MEET_NS + fetch;
+        }
+        const double time = START_NS + one * (double)dims->steps;
         if (time < least) {
             least = time;
             *size = parts;
@@ -5573,6 +5593,20 @@ int lstm_f64_packed_size(const lstm_dims *dims, size_t *size)
     return LSTM_OK;
 }
 
+/* The share of a step that falls to the part with most tiles of units. */
+static double largest_share_f64(const lstm_dims *dims, size_t parts)
+{
+    double largest = 0;
+    {
+        const size_t units = dims->hidden, wide = fit_vectors(units, LANES_f64, 1) * LANES_f64;
+        const size_t tiles = (units + wide - 1) / wide;
+        const double of_stage = (double)((tiles + parts - 1) / parts) / (double)tiles;
+        largest = of_stage > largest ? of_stage : largest;
+    }
+    (void)dims;
+    return largest;
+}
+
 int lstm_f64_useful_parts(const lstm_dims *dims, size_t most, size_t *size)
 {
     const int status = check_dims(dims);
@@ -5580,13 +5614,17 @@ int lstm_f64_useful_parts(const lstm_dims *dims, size_t most, size_t *size)
         return status;
     if (!size)
         return LSTM_NULL;
-    const double step = (double)dims->rows * (double)(4 * dims->hidden * (dims->hidden)) * MULTIPLY_NS * sizeof(double)
-                        * (fill_tiles(dims->rows) ? 1 : 2);
+    const double step = (double)dims->rows * (double)(4 * dims->hidden * (dims->input) + 4 * dims->hidden * (dims->hidden)) * MULTIPLY_NS * sizeof(double)
+                        * (fill_tiles(dims->rows) ? 1.0 : LOW_TILES);
+    const double fetch = (double)dims->rows * (double)(dims->hidden + dims->hidden) * FETCH_NS * sizeof(double);
     double least = step * (double)dims->steps;
     *size = 1;
     for (size_t parts = 2; SYMRNN_HAS_PARTS && parts <= most && parts <= LSTM_MOST_PARTS; ++parts) {
-        const double meetings = split_rows(dims, parts) ? 0 : 1 * MEET_NS;
-        const double time = START_NS + (step / (double)parts + meetings) * (double)dims->steps;
+        double one = step / (double)parts;
+        if (!split_rows(dims, parts)) {
+            one = step * largest_share_f64(dims, parts) + 1 * MEET_NS + fetch;
+        }
+        const double time = START_NS + one * (double)dims->steps;
         if (time < least) {
             least = time;
             *size = parts;

@@ -125,7 +125,7 @@ class _Writer:
             fused=self._program.forward.fused is not None,
             tile_fill=TILE_FILL,
             hoisted_width=self._hoisted_width(),
-            loop_work=_work(forward),
+            step_work=_work(forward),
             reduces=any(reductions(stage) for f in functions for stage in f.stages),
             forward=forward,
             row=self._row_of(),
@@ -336,8 +336,8 @@ def _panel(stage: CStage, segment: CSegment) -> CPanel:
 
 
 def _work(function: CFunction) -> str:
-    """The multiply-adds of one row in the loop, as a C expression."""
-    stages = [stage for stage in function.stages if stage.name in function.loop]
+    """The multiply-adds of one row in a step, as a C expression."""
+    stages = [stage for stage in function.stages if stage.name in (*function.before, *function.loop)]
     terms = [f"{s.count} * {stage.units} * ({s.depth})" for stage in stages for s in stage.segments]
     return " + ".join(terms) or "0"
 

@@ -178,7 +178,7 @@ class CFile:
     fused: bool
     tile_fill: tuple[int, int]
     hoisted_width: str
-    loop_work: str
+    step_work: str
     reduces: bool
     forward: CFunction
     row: CRow

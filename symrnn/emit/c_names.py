@@ -133,6 +133,8 @@ MACROS = (
     "HUGE_VAL",
     "LACKS",
     "LEFT_TILES",
+    "FETCH_NS",
+    "LOW_TILES",
     "MEET_NS",
     "MULTIPLY_NS",
     "NOT_MASKED",

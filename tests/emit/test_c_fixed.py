@@ -69,9 +69,7 @@ def test_every_cell_passes_with_sizes_below_a_vector_and_beyond(name: str, units
     assert report.passed, report.table()
 
 
-@pytest.mark.parametrize(
-    "native", [Options(), Options(march="", extra=("-DSYMRNN_PLAIN",))], ids=["native", "plain"]
-)
+@pytest.mark.parametrize("native", [Options(), Options(march="", extra=("-DSYMRNN_PLAIN",))], ids=["native", "plain"])
 @pytest.mark.parametrize("name", ["rnn", "lstm", "gru"])
 def test_a_step_of_one_row_is_that_of_a_batch(name: str, native: Options) -> None:
     """One row goes another way than two; every tail, one tile, two, and several."""
