@@ -4,6 +4,7 @@
     python -m benchmarks peers --cells lstm,my_cell.toml --points 100x1x32,ragged --threads 1 --quick
     python -m benchmarks peers --json results.json --plot results.png
     python -m benchmarks profile lstm 100 32 256 256  # where the time of one point goes
+    python -m benchmarks stream                       # one step at a time, in C and from Python
 
 Run from the root of the repository, after ``python -m pip install -e ".[bench]"``; a library that is not installed is left
 out and named. Environment variables that steer a BLAS or OpenMP change what libraries do; they are named in the output, and
@@ -24,6 +25,7 @@ arrays, in the layout that each library has of its own, which is in its favour.
     peers         grid                → `Record`             correctness first, then the race; ratios and limits
     report, plot  `Record`            → tables, a figure
     profile       one point           → a table              phases of the generated C file, timed in place
+    stream        units               → `Streamed`           a step of one row, sizes open and fixed
 
 Nothing here knows a cell; what other libraries call its parameters is data (``participants/layouts.toml``).
 """

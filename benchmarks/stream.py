@@ -29,7 +29,8 @@ REFERENCE = {8: 57.0, 16: 113.0, 32: 167.0, 64: 732.0}
 input, a dense layer of one output, Eigen, GCC 12, ``-O3 -march=native``), and not measured here."""
 REFERENCE_CELL = "lstm"
 
-_RUN_SECONDS = 0.002
+RUNS, _RUN_SECONDS, _CALLS = 301, 0.0002, 30
+"""Many short runs: most lie within a turn of the scheduler, so that the median is that of a machine left alone."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Streamed:
         return self.step - self.general
 
 
-def measure(cell: Cell, units: int, *, runs: int = 41) -> Streamed:
+def measure(cell: Cell, units: int, *, runs: int = RUNS) -> Streamed:
     """Time a step of ``cell`` with one input and so many units; the median of ``runs``.
 
     Raises:
@@ -130,7 +131,7 @@ def harness(cell: Cell, sizes: Mapping[str, int], fixed: Mapping[str, int]) -> d
 def _step_in_c(
     cell: Cell, sizes: Mapping[str, int], params: Mapping[str, Array], fixed: Mapping[str, int]
 ) -> Callable[[], float]:
-    """A function that runs steps for about two milliseconds, and returns the seconds of one."""
+    """A function that runs steps for a fifth of a millisecond, and returns the seconds of one."""
     library = ctypes.CDLL(str(compile_library(harness(cell, sizes, fixed), "stream")))
     arrays = [np.ascontiguousarray(params[variable.name], np.float32) for variable in cell.parameters]
     pointers = (ctypes.c_void_p * len(arrays))(*[array.ctypes.data for array in arrays])
@@ -151,11 +152,11 @@ def _step_in_c(
 
 
 def _call(function: Callable[[], object], runs: int) -> float:
-    """The median time of a call, each run some hundred of them."""
+    """The median time of a call."""
     times = []
     for _ in range(runs):
         began = time.perf_counter()
-        for _ in range(300):
+        for _ in range(_CALLS):
             function()
-        times.append((time.perf_counter() - began) / 300)
+        times.append((time.perf_counter() - began) / _CALLS)
     return median(times)

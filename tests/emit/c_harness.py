@@ -235,6 +235,7 @@ def harness(cell: Cell, sizes: dict[str, int]) -> str:
             (5, 7, "ragged", 1, 2),
             (3, 2, "NULL", 0, 2),
             (2, 19, "NULL", 0, 3),
+            (3, 1, "NULL", 0, 2),
             (0, 3, "NULL", 0, 2),
             (2, 0, "NULL", 0, 2),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,9 @@ SANITIZERS = ("-Og", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recove
 THREAD_SANITIZER = ("-Og", "-g", "-fsanitize=thread")
 
 
-def _sources(name: str, folder: Path) -> str:
+def _sources(name: str, folder: Path, sizes: Mapping[str, int] | None = None) -> str:
     cell = load(name)
-    for file, text in render(cell, backends=("c",)).items():
+    for file, text in render(cell, backends=("c",), sizes=sizes).items():
         if file.endswith((".c", ".h")):
             (folder / file).write_text(text)
     return cell.name
@@ -52,20 +53,30 @@ def test_stays_within_its_buffers(name: str, path: tuple[str, ...], tmp_path: Pa
     _run_harness(name, (*SANITIZERS, *path), tmp_path)
 
 
+<<<<<<< HEAD
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: Path(name).stem)
+=======
+@pytest.mark.parametrize("units", [5, 19])
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: Path(name).stem)
+def test_stays_within_its_buffers_with_fixed_sizes(name: str, units: int, tmp_path: Path) -> None:
+    _run_harness(name, SANITIZERS, tmp_path, units, fixed=True)
+
+
+@pytest.mark.parametrize("name", NAMES[1:4], ids=lambda name: Path(name).stem)
+>>>>>>> 48baf1b9cd5e9e3e75f0cfdc54033056204095dd
 def test_parts_do_not_race(name: str, tmp_path: Path) -> None:
     """The harness has few rows, so that parts share the units, and many, so that they share the rows."""
     _run_harness(name, THREAD_SANITIZER, tmp_path)
 
 
-def _run_harness(name: str, options: tuple[str, ...], tmp_path: Path) -> None:
+def _run_harness(name: str, options: tuple[str, ...], tmp_path: Path, units: int = 19, *, fixed: bool = False) -> None:
     if shutil.which("gcc") is None:
         pytest.skip("gcc is not installed")
     cell = load(name)
-    sizes = {"input": 3, "hidden": 19, **dict.fromkeys(cell.sizes[2:], 5)}
+    sizes = {"input": 3, "hidden": units, **dict.fromkeys(cell.sizes[2:], 5)}
     if cell.input_is_hidden:
         sizes["input"] = sizes["hidden"]
-    stem = _sources(name, tmp_path)
+    stem = _sources(name, tmp_path, sizes if fixed else {})
     (tmp_path / "main.c").write_text(harness(cell, sizes))
     flags = ("-std=c11", *ARITHMETIC, *options)
     _run("gcc", *flags, f"{stem}.c", "main.c", "-o", "main", "-lm", "-pthread", folder=tmp_path)
