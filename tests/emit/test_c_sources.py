@@ -53,17 +53,13 @@ def test_stays_within_its_buffers(name: str, path: tuple[str, ...], tmp_path: Pa
     _run_harness(name, (*SANITIZERS, *path), tmp_path)
 
 
-<<<<<<< HEAD
-@pytest.mark.parametrize("name", NAMES, ids=lambda name: Path(name).stem)
-=======
 @pytest.mark.parametrize("units", [5, 19])
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: Path(name).stem)
 def test_stays_within_its_buffers_with_fixed_sizes(name: str, units: int, tmp_path: Path) -> None:
     _run_harness(name, SANITIZERS, tmp_path, units, fixed=True)
 
 
-@pytest.mark.parametrize("name", NAMES[1:4], ids=lambda name: Path(name).stem)
->>>>>>> 48baf1b9cd5e9e3e75f0cfdc54033056204095dd
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: Path(name).stem)
 def test_parts_do_not_race(name: str, tmp_path: Path) -> None:
     """The harness has few rows, so that parts share the units, and many, so that they share the rows."""
     _run_harness(name, THREAD_SANITIZER, tmp_path)
