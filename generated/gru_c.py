@@ -592,6 +592,8 @@ class _Run:
         ends = list(itertools.accumulate(math.prod(shape) for shape in self.states.values()))
         self.places = [*zip(self.states, [0, *ends], ends, self.states.values(), strict=False)]
         self.spare, self.spare_steps, self.sizes_of = {}, [], {}
+        self.key, self.step_numbers = (dtype, *sizes.values()), self.numbers + math.prod(self.output_shape)
+        self.step_entry = _BOUND[dtype, "step"]
 
     def call(self, name, *arrays, kept=None):
         """Call an entry with arrays (None for a null pointer) between its dims and its workspace.
@@ -618,20 +620,22 @@ class _Run:
 
     def weights(self, packed):
         """The packed weights in the precision of this run, made when they are first asked for."""
-        key = (self.dtype, *self.sizes.values())
-        if key not in packed.panels:
-            for name, array in packed.items():
-                _real(f"params[{name!r}]", array)
-            block = packed.block
-            if block is None or block.dtype != self.dtype:
-                arrays = [array.ravel().astype(self.dtype) for array in packed.values()]
-                block = np.concatenate([*arrays, np.empty(0, self.dtype)])
-            pointers, weights = self.starts + _address(block), _empty(self.size("packed_size"), self.dtype)
-            arguments, kept = (self.byref, _address(pointers), _address(weights)), (block, pointers, weights)
-            pack = _BOUND[self.dtype, "pack"]
-            _check("pack", _TEAM.run(pack, arguments, self.parts, meet=False, kept=kept))
-            packed.panels[key] = weights
-        return packed.panels[key]
+        weights = packed.panels.get(self.key)
+        return self._pack(packed) if weights is None else weights
+
+    def _pack(self, packed):
+        for name, array in packed.items():
+            _real(f"params[{name!r}]", array)
+        block = packed.block
+        if block is None or block.dtype != self.dtype:
+            arrays = [array.ravel().astype(self.dtype) for array in packed.values()]
+            block = np.concatenate([*arrays, np.empty(0, self.dtype)])
+        pointers, weights = self.starts + _address(block), _empty(self.size("packed_size"), self.dtype)
+        arguments, kept = (self.byref, _address(pointers), _address(weights)), (block, pointers, weights)
+        status = _TEAM.run(_BOUND[self.dtype, "pack"], arguments, self.parts, meet=False, kept=kept)
+        _check("pack", status)
+        packed.panels[self.key] = weights
+        return weights
 
     def step(self, weights, x, block, y):
         """One step of every row; ``block`` holds the states, takes the next ones, and the output where ``y`` is None."""
@@ -642,7 +646,7 @@ class _Run:
             spare = (workspace, _address(workspace))
         states = _address(block)
         output = states + self.numbers * self.dtype.itemsize if y is None else _address(y)
-        status = _BOUND[self.dtype, "step"](self.byref, _address(weights), _address(x), states, output, spare[1])
+        status = self.step_entry(self.byref, _address(weights), _address(x), states, output, spare[1])
         self.spare_steps.append(spare)
         if status:
             _check("step", status)
@@ -737,9 +741,10 @@ def step(params, x_t, state=None, out=None):
     _real("x_t", x_t)
     dtype = _DOUBLE if x_t.dtype == _DOUBLE else _SINGLE
     given = _read_state("state", state, x_t.shape[0], sizes)
-    run = _run(sizes, dtype, 1, x_t.shape[0], None, False, 1)
+    key = (dtype, 1, x_t.shape[0], False, 1, *sizes.values())  # of `_run`, which is slow for so small a thing
+    run = _RUNS.get(key) or _run(sizes, dtype, 1, x_t.shape[0], None, False, 1)
     x, shape = np.ascontiguousarray(x_t, dtype), run.output_shape
-    block = np.zeros(run.numbers + math.prod(shape), dtype)  # states and output in one: one address to ask for
+    block = np.zeros(run.step_numbers, dtype)  # states and output in one: one address to ask for
     if out is None:
         y = block[run.numbers :].reshape(shape)
     else:
