@@ -18,7 +18,7 @@ from pygments.lexers.python import PythonLexer
 from pygments.token import STANDARD_TYPES
 
 _NUMBERS = re.compile(r"\(([a-z]?\d+[a-z]*)\)")
-_C_COMMENT = re.compile(r";\s*/\*((?: ?\([a-z]?\d+[a-z]*\))+)")
+_C_COMMENT = re.compile(r"[;,]\s*/\*((?: ?\([a-z]?\d+[a-z]*\))+)")
 _NUMPY_COMMENT = re.compile(r"  #((?: \([a-z]?\d+[a-z]*\))+)")
 _C_HEAD = re.compile(r"(?:static )?(?:int|void) \w*?(\w+)_f32\b.*\(|(?:static )?(?:int|void) \w+_f32_(\w+)\(")
 _NUMPY_HEAD = re.compile(r"(?:def (_forward|_backward)\(|class (_Weights))")

@@ -44,7 +44,7 @@ FACTORS: tuple[tuple[Factor, object, str, str], ...] = (
         Row("mean", "hidden"),
         [[0.5, 0.5]],
         "(ones.T / size(hidden))",
-        r"\tfrac{1}{n_{\mathrm{hidden}}} \mathbf{1}^{\top}",
+        r"\tfrac{1}{\mathrm{H}} \mathbf{1}^{\top}",
     ),
     (Row("sum", "input"), [[1, 1, 1]], "ones.T", r"\mathbf{1}^{\top}"),
     (Ones("input"), [[1], [1], [1]], "ones", r"\mathbf{1}"),
