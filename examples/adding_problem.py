@@ -159,7 +159,8 @@ def check_cells(arguments: argparse.Namespace) -> None:
     """Hold, before anything is trained, that every cell can be loaded and some cell is what ``--set`` and ``--size`` mean.
 
     Raises:
-        ExampleError: ``--set`` names a parameter, or ``--size`` a size of its own, that no cell has.
+        ExampleError: ``--set`` names a parameter, or ``--size`` a size of its own, that no cell has; or a cell's lacks its
+            number.
     """
     cells = [symrnn.load(name) for name in arguments.cells]
     names = {parameter.name for cell in cells for parameter in cell.parameters}
@@ -171,6 +172,11 @@ def check_cells(arguments: argparse.Namespace) -> None:
         if name not in own:
             known = f"; there are {', '.join(own)}" if own else ""
             raise ExampleError(f"--size {name}={number}: no cell has a size of its own {name!r}{known}")
+    given = [name for name, _ in arguments.size]
+    for cell in cells:
+        for name in own_sizes(cell):
+            if name not in given:
+                raise ExampleError(f"{cell.name}: its size {name!r} has no number; one is given as --size NAME=N")
 
 
 def verdict(error: float, tolerance: float) -> str:
