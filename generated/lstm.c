@@ -72,7 +72,7 @@
 
 const char *lstm_abi(void)
 {
-    return "aca4ce76d0d8837aa5e9e4842f056b5b";
+    return "89b734cc65144cfed472c741783959d5";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -2454,14 +2454,15 @@ int lstm_f32_packed_size(const lstm_dims *dims, size_t *size)
     return LSTM_OK;
 }
 
-/* The share of a step that falls to the part with most tiles of units. */
+/* The share of a step that falls to the part with most tiles of units; two tiles of a single row are for one part. */
 static double largest_share_f32(const lstm_dims *dims, size_t parts)
 {
     double largest = 0;
     {
         const size_t units = dims->hidden, wide = fit_vectors(units, LANES_f32, 1) * LANES_f32;
         const size_t tiles = (units + wide - 1) / wide;
-        const double of_stage = (double)((tiles + parts - 1) / parts) / (double)tiles;
+        const size_t most = dims->rows == 1 && tiles == 2 ? tiles : (tiles + parts - 1) / parts;
+        const double of_stage = (double)most / (double)tiles;
         largest = of_stage > largest ? of_stage : largest;
     }
     (void)dims;
@@ -2579,192 +2580,220 @@ static void forward_seek_f32(forward_at_f32 *at, const forward_at_f32 *base, siz
     at->output = base->output + t * dims->rows * (dims->hidden);
 }
 
-typedef struct forward_layout_f32 {
-    size_t states_c;
-    size_t states_h;
-    size_t hoisted;
-    size_t saved;
-    size_t tape_end, workspace_end;
-} forward_layout_f32;
-
-static int lay_out_forward_f32(const lstm_dims *dims, int taped, size_t parts, forward_layout_f32 *layout)
-{
-    const size_t chunk = chunk_steps(dims);
-    layout->tape_end = layout->workspace_end = 0;
-    size_t *const tape_end = taped ? &layout->tape_end : &layout->workspace_end;
-    size_t *const workspace_end = &layout->workspace_end;
-    (void)tape_end;
-    (void)workspace_end;
-    (void)taped;
-    (void)parts;
-    (void)chunk;
-    return 1
-           && take(tape_end, &layout->states_c, taped ? dims->steps + 1 : 2, dims->rows, dims->hidden)
-           && take(tape_end, &layout->states_h, taped ? dims->steps + 1 : 2, dims->rows, dims->hidden)
-           && take(workspace_end, &layout->hoisted, chunk, dims->rows, 4 * dims->hidden)
-           && take(tape_end, &layout->saved, taped ? dims->steps : 1, dims->rows, 5 * dims->hidden)
-        ;
-}
-
-int lstm_f32_tape_size(const lstm_dims *dims, size_t *size)
-{
-    forward_layout_f32 layout;
-    const int status = check_dims(dims);
-    if (status)
-        return status;
-    if (!size)
-        return LSTM_NULL;
-    if (!lay_out_forward_f32(dims, 1, 1, &layout))
-        return LSTM_SIZE;
-    *size = layout.tape_end;
-    return LSTM_OK;
-}
-
-int lstm_f32_forward_workspace_size(const lstm_dims *dims, size_t parts, size_t *size)
-{
-    forward_layout_f32 layout;
-    const int status = check_dims(dims);
-    if (status)
-        return status;
-    if (!size)
-        return LSTM_NULL;
-    if (parts < 1 || parts > LSTM_MOST_PARTS)
-        return LSTM_PARTS;
-    if (!lay_out_forward_f32(dims, 1, parts, &layout))
-        return LSTM_SIZE;
-    *size = layout.workspace_end;
-    return LSTM_OK;
-}
-
-int lstm_f32_infer_workspace_size(const lstm_dims *dims, size_t parts, size_t *size)
-{
-    forward_layout_f32 layout;
-    const int status = check_dims(dims);
-    if (status)
-        return status;
-    if (!size)
-        return LSTM_NULL;
-    if (parts < 1 || parts > LSTM_MOST_PARTS)
-        return LSTM_PARTS;
-    if (!lay_out_forward_f32(dims, 0, parts, &layout))
-        return LSTM_SIZE;
-    *size = layout.workspace_end;
-    return LSTM_OK;
-}
-
-/* This part's share of all steps; tape may be null. */
-static int run_forward_f32(const lstm_dims *dims, const float *packed, const float *x, const float *state,
-                       float *y, float *state_out, float *tape, float *workspace, size_t part,
-                       size_t parts, lstm_barrier *barrier)
-{
-    forward_layout_f32 layout;
-    forward_at_f32 base = {0};
-    const int taped = tape != NULL;
-    if (!lay_out_packed_f32(dims, &base.layout) || !lay_out_forward_f32(dims, taped, parts, &layout))
-        return LSTM_SIZE;
-    float *const block = taped ? tape : workspace;
-    (void)x;
-    base.dims = dims;
-    base.packed = packed;
-    base.taped = taped;
-    base.x = x;
-    base.hoisted = workspace + layout.hoisted;
-    base.c_now = block + layout.states_c;
-    base.h_now = block + layout.states_h;
-    base.saved = block + layout.saved;
-    base.c_next = block + layout.states_c;
-    base.h_next = block + layout.states_h;
-    base.output = y;
-    const int by_rows = split_rows(dims, parts);
-    const size_t row0 = by_rows ? share(dims->rows, part, parts) : 0;
-    const size_t row1 = by_rows ? share(dims->rows, part + 1, parts) : dims->rows;
-    const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;
-    /* Rows of states, which are copied in and out by rows whatever the split. */
-    const size_t own0 = share(dims->rows, part, parts), own = share(dims->rows, part + 1, parts) - own0;
-
-    const size_t steps = dims->steps, last = taped ? steps : steps & 1;
-    const size_t initial = dims->reverse ? last : 0, final = dims->reverse ? 0 : last;
-    float *const states_c = block + layout.states_c;
-    copy_rows_f32(states_c + initial * dims->rows * dims->hidden, state ? state + dims->rows * (0) : NULL,
-              own0 * dims->hidden, own * dims->hidden);
-    float *const states_h = block + layout.states_h;
-    copy_rows_f32(states_h + initial * dims->rows * dims->hidden, state ? state + dims->rows * (dims->hidden) : NULL,
-              own0 * dims->hidden, own * dims->hidden);
-    if (!by_rows)
-        meet(barrier, parts);
-    forward_at_f32 at = base;
-    const size_t chunk = chunk_steps(dims);
-    for (size_t done = 0; done < steps; done += chunk) {
-        const size_t count = steps - done < chunk ? steps - done : chunk;
-        const size_t origin = dims->reverse ? steps - done - count : done;
-        base.origin = at.origin = origin;
-        if (is_fused(dims)) {
-            for (size_t step = 0; step < count; ++step) {
-                forward_seek_f32(&at, &base, dims->reverse ? origin + count - 1 - step : origin + step);
-                fused_step_1_f32(&at, row0, row1, unit_part, unit_parts);
-                if (!by_rows)
-                    meet(barrier, parts);
-            }
-        }
-        else {
-            if (by_rows && parts > 1) {
-                for (size_t t = origin; t < origin + count; ++t) {
-                    forward_seek_f32(&at, &base, t);
-                    hoist_1_f32(&at, row0, row1, 0, 1);
-                }
-            } else {
-                const size_t rows = count * dims->rows;
-                forward_seek_f32(&at, &base, origin);
-                hoist_1_f32(&at, share(rows, part, parts), share(rows, part + 1, parts), 0, 1);
-                meet(barrier, parts);
-            }
-            for (size_t step = 0; step < count; ++step) {
-                forward_seek_f32(&at, &base, dims->reverse ? origin + count - 1 - step : origin + step);
-                step_1_f32(&at, row0, row1, unit_part, unit_parts);
-                if (!by_rows)
-                    meet(barrier, parts);
-            }
-        }
-    }
-    if (state_out) {
-        copy_rows_f32(state_out + dims->rows * (0), states_c + final * dims->rows * dims->hidden, own0 * dims->hidden,
-                  own * dims->hidden);
-        copy_rows_f32(state_out + dims->rows * (dims->hidden), states_h + final * dims->rows * dims->hidden, own0 * dims->hidden,
-                  own * dims->hidden);
-    }
-    return LSTM_OK;
-}
-
-int lstm_f32_forward(const lstm_dims *dims, const float *packed, const float *x, const float *state, float *y,
-    float *state_out, float *tape, float *workspace, size_t part, size_t parts, lstm_barrier *barrier)
-{
-    int status = check_dims(dims);
-    if (!status)
-        status = check_parts(part, parts, barrier);
-    if (status)
-        return status;
-    if (!packed || !x || !y || !tape || !workspace)
-        return LSTM_NULL;
-    return run_forward_f32(dims, packed, x, state, y, state_out, tape, workspace, part, parts, barrier);
-}
-
-int lstm_f32_infer(const lstm_dims *dims, const float *packed, const float *x, const float *state, float *y,
-    float *state_out, float *workspace, size_t part, size_t parts, lstm_barrier *barrier)
-{
-    int status = check_dims(dims);
-    if (!status)
-        status = check_parts(part, parts, barrier);
-    if (status)
-        return status;
-    if (!packed || !x || !y || !workspace)
-        return LSTM_NULL;
-    return run_forward_f32(dims, packed, x, state, y, state_out, NULL, workspace, part, parts, barrier);
-}
-
 /* Into how many sums the depth of each form is split, where there are so many sums besides: enough multiply-adds must be
    under way, of which vectors of 64 bytes run one at a time, narrower ones two. */
 #define UNDER_WAY_f32 (BYTES_f32 == 64 ? 4 : 8)
 #define SPLITS_f32(sums) ((sums) < UNDER_WAY_f32 ? UNDER_WAY_f32 / (sums) : 1)
+
+/* The sums of one tile, or of two that share what is broadcast, for a row; each is kept several times, for a share of the
+   depth, where a few would wait for themselves. */
+SYMRNN_INLINE void step_1_row_sums_f32(const forward_at_f32 *at, const lstm_dims *dims, size_t tile, size_t tiles, size_t vectors,
+                            size_t splits, float *sums)
+{
+    const size_t wide = vectors * LANES_f32, row = 0, all = tiles * 4 * vectors;
+    vec_f32 partial[8];
+    (void)dims;
+    (void)row;
+    for (size_t j = 0; j < splits * all; ++j)
+        partial[j] = K_f32(0);
+    /* h */
+    {
+        const size_t depth = dims->hidden, columns = 4 * wide, first = 0 * vectors;
+        const float *const a = at->h_now + row * dims->hidden;
+        const float *panel = at->packed + at->layout.panel_step_1_1 + tile * depth * columns;
+        size_t k = 0;
+        for (; k + splits <= depth; k += splits)
+            for (size_t split = 0; split < splits; ++split, panel += columns)
+                for (size_t i = 0; i < tiles; ++i)
+                    for (size_t j = 0; j < 4 * vectors; ++j)
+                        partial[split * all + i * 4 * vectors + first + j] += K_f32(a[k + split]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+        for (; k < depth; ++k, panel += columns)
+            for (size_t i = 0; i < tiles; ++i)
+                for (size_t j = 0; j < 4 * vectors; ++j)
+                    partial[i * 4 * vectors + first + j] += K_f32(a[k]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+    }
+    for (size_t split = splits - 1; split > 0; --split)
+        for (size_t j = 0; j < all; ++j)
+            partial[(split - 1) * all + j] += partial[split * all + j];
+    for (size_t j = 0; j < all; ++j)
+        storeu_f32(sums + j * LANES_f32, partial[j]);
+}
+
+/* The statements for one vector of units. */
+SYMRNN_INLINE void step_1_row_one_f32(const forward_at_f32 *at, const lstm_dims *dims, size_t unit, const float *sum, size_t wide)
+{
+    const size_t count = dims->hidden - unit;
+    const size_t row = 0;
+    const int idle = 0;
+    (void)dims;
+    (void)wide;
+    const float *const i_x_row = at->hoisted + row * (4 * dims->hidden);
+    const float *const f_x_row = at->hoisted + row * (4 * dims->hidden) + dims->hidden;
+    const float *const o_x_row = at->hoisted + row * (4 * dims->hidden) + 2 * dims->hidden;
+    const float *const g_x_row = at->hoisted + row * (4 * dims->hidden) + 3 * dims->hidden;
+    const float *const c_row = at->c_now + row * dims->hidden;
+    const float *const h_row = at->h_now + row * dims->hidden;
+    float *const i_row = at->saved + row * (5 * dims->hidden);
+    float *const f_row = at->saved + row * (5 * dims->hidden) + dims->hidden;
+    float *const o_row = at->saved + row * (5 * dims->hidden) + 2 * dims->hidden;
+    float *const g_row = at->saved + row * (5 * dims->hidden) + 3 * dims->hidden;
+    float *const c_next_row = at->c_next + row * dims->hidden;
+    float *const tanh_c_row = at->saved + row * (5 * dims->hidden) + 4 * dims->hidden;
+    float *const h_next_row = at->h_next + row * dims->hidden;
+    float *const output_y_row = at->output + row * dims->hidden;
+    const vec_f32 i_sum = loadu_f32(sum);
+    const vec_f32 f_sum = loadu_f32(sum + 1 * wide);
+    const vec_f32 o_sum = loadu_f32(sum + 2 * wide);
+    const vec_f32 g_sum = loadu_f32(sum + 3 * wide);
+    const vec_f32 i_x = load_f32(i_x_row + unit, count);
+    const vec_f32 f_x = load_f32(f_x_row + unit, count);
+    const vec_f32 o_x = load_f32(o_x_row + unit, count);
+    const vec_f32 g_x = load_f32(g_x_row + unit, count);
+    const vec_f32 c = load_f32(c_row + unit, count);
+    const vec_f32 h = load_f32(h_row + unit, count);
+    const vec_f32 i = f_sigmoid_f32(i_x + i_sum); /* (1) */
+    const vec_f32 f = f_sigmoid_f32(f_x + f_sum); /* (2) */
+    const vec_f32 o = f_sigmoid_f32(o_x + o_sum); /* (3) */
+    const vec_f32 g = f_tanh_f32(g_x + g_sum); /* (4) */
+    const vec_f32 c_next = f * c + i * g; /* (5) */
+    const vec_f32 tanh_c = f_tanh_f32(c_next); /* (6a) */
+    const vec_f32 h_next = o * tanh_c; /* (6) */
+    if (at->taped)
+        store_f32(i_row + unit, idle ? K_f32(0.0f) : i, count); /* saved for the backward pass */
+    if (at->taped)
+        store_f32(f_row + unit, idle ? K_f32(0.0f) : f, count); /* saved for the backward pass */
+    if (at->taped)
+        store_f32(o_row + unit, idle ? K_f32(0.0f) : o, count); /* saved for the backward pass */
+    if (at->taped)
+        store_f32(g_row + unit, idle ? K_f32(0.0f) : g, count); /* saved for the backward pass */
+    store_f32(c_next_row + unit, idle ? c : c_next, count);
+    if (at->taped)
+        store_f32(tanh_c_row + unit, idle ? K_f32(0.0f) : tanh_c, count); /* saved for the backward pass */
+    store_f32(h_next_row + unit, idle ? h : h_next, count);
+    store_f32(output_y_row + unit, idle ? K_f32(0.0f) : h_next, count);
+}
+
+/* The statements for two vectors of units side by side: those of one need not wait for those of the other. */
+SYMRNN_INLINE void step_1_row_two_f32(const forward_at_f32 *at, const lstm_dims *dims, size_t unit, const float *sum,
+                           size_t unit_2, const float *sum_2, size_t wide)
+{
+    const size_t count = dims->hidden - unit, count_2 = dims->hidden - unit_2;
+    const size_t row = 0;
+    const int idle = 0;
+    (void)dims;
+    (void)wide;
+    const float *const i_x_row = at->hoisted + row * (4 * dims->hidden);
+    const float *const f_x_row = at->hoisted + row * (4 * dims->hidden) + dims->hidden;
+    const float *const o_x_row = at->hoisted + row * (4 * dims->hidden) + 2 * dims->hidden;
+    const float *const g_x_row = at->hoisted + row * (4 * dims->hidden) + 3 * dims->hidden;
+    const float *const c_row = at->c_now + row * dims->hidden;
+    const float *const h_row = at->h_now + row * dims->hidden;
+    float *const i_row = at->saved + row * (5 * dims->hidden);
+    float *const f_row = at->saved + row * (5 * dims->hidden) + dims->hidden;
+    float *const o_row = at->saved + row * (5 * dims->hidden) + 2 * dims->hidden;
+    float *const g_row = at->saved + row * (5 * dims->hidden) + 3 * dims->hidden;
+    float *const c_next_row = at->c_next + row * dims->hidden;
+    float *const tanh_c_row = at->saved + row * (5 * dims->hidden) + 4 * dims->hidden;
+    float *const h_next_row = at->h_next + row * dims->hidden;
+    float *const output_y_row = at->output + row * dims->hidden;
+    const vec_f32 i_sum = loadu_f32(sum);
+    const vec_f32 i_sum_2_2 = loadu_f32(sum_2);
+    const vec_f32 f_sum = loadu_f32(sum + 1 * wide);
+    const vec_f32 f_sum_2_2 = loadu_f32(sum_2 + 1 * wide);
+    const vec_f32 o_sum = loadu_f32(sum + 2 * wide);
+    const vec_f32 o_sum_2_2 = loadu_f32(sum_2 + 2 * wide);
+    const vec_f32 g_sum = loadu_f32(sum + 3 * wide);
+    const vec_f32 g_sum_2_2 = loadu_f32(sum_2 + 3 * wide);
+    const vec_f32 i_x = load_f32(i_x_row + unit, count);
+    const vec_f32 i_x_2 = load_f32(i_x_row + unit_2, count_2);
+    const vec_f32 f_x = load_f32(f_x_row + unit, count);
+    const vec_f32 f_x_2 = load_f32(f_x_row + unit_2, count_2);
+    const vec_f32 o_x = load_f32(o_x_row + unit, count);
+    const vec_f32 o_x_2 = load_f32(o_x_row + unit_2, count_2);
+    const vec_f32 g_x = load_f32(g_x_row + unit, count);
+    const vec_f32 g_x_2 = load_f32(g_x_row + unit_2, count_2);
+    const vec_f32 c = load_f32(c_row + unit, count);
+    const vec_f32 c_2 = load_f32(c_row + unit_2, count_2);
+    const vec_f32 h = load_f32(h_row + unit, count);
+    const vec_f32 h_2 = load_f32(h_row + unit_2, count_2);
+    const vec_f32 i = f_sigmoid_f32(i_x + i_sum); /* (1) */
+    const vec_f32 i_2 = f_sigmoid_f32(i_x_2 + i_sum_2_2); /* (1) */
+    const vec_f32 f = f_sigmoid_f32(f_x + f_sum); /* (2) */
+    const vec_f32 f_2 = f_sigmoid_f32(f_x_2 + f_sum_2_2); /* (2) */
+    const vec_f32 o = f_sigmoid_f32(o_x + o_sum); /* (3) */
+    const vec_f32 o_2 = f_sigmoid_f32(o_x_2 + o_sum_2_2); /* (3) */
+    const vec_f32 g = f_tanh_f32(g_x + g_sum); /* (4) */
+    const vec_f32 g_2 = f_tanh_f32(g_x_2 + g_sum_2_2); /* (4) */
+    const vec_f32 c_next = f * c + i * g; /* (5) */
+    const vec_f32 c_next_2 = f_2 * c_2 + i_2 * g_2; /* (5) */
+    const vec_f32 tanh_c = f_tanh_f32(c_next); /* (6a) */
+    const vec_f32 tanh_c_2 = f_tanh_f32(c_next_2); /* (6a) */
+    const vec_f32 h_next = o * tanh_c; /* (6) */
+    const vec_f32 h_next_2 = o_2 * tanh_c_2; /* (6) */
+    if (at->taped)
+        store_f32(i_row + unit, idle ? K_f32(0.0f) : i, count); /* saved for the backward pass */
+    if (at->taped)
+        store_f32(i_row + unit_2, idle ? K_f32(0.0f) : i_2, count_2); /* saved for the backward pass */
+    if (at->taped)
+        store_f32(f_row + unit, idle ? K_f32(0.0f) : f, count); /* saved for the backward pass */
+    if (at->taped)
+        store_f32(f_row + unit_2, idle ? K_f32(0.0f) : f_2, count_2); /* saved for the backward pass */
+    if (at->taped)
+        store_f32(o_row + unit, idle ? K_f32(0.0f) : o, count); /* saved for the backward pass */
+    if (at->taped)
+        store_f32(o_row + unit_2, idle ? K_f32(0.0f) : o_2, count_2); /* saved for the backward pass */
+    if (at->taped)
+        store_f32(g_row + unit, idle ? K_f32(0.0f) : g, count); /* saved for the backward pass */
+    if (at->taped)
+        store_f32(g_row + unit_2, idle ? K_f32(0.0f) : g_2, count_2); /* saved for the backward pass */
+    store_f32(c_next_row + unit, idle ? c : c_next, count);
+    store_f32(c_next_row + unit_2, idle ? c_2 : c_next_2, count_2);
+    if (at->taped)
+        store_f32(tanh_c_row + unit, idle ? K_f32(0.0f) : tanh_c, count); /* saved for the backward pass */
+    if (at->taped)
+        store_f32(tanh_c_row + unit_2, idle ? K_f32(0.0f) : tanh_c_2, count_2); /* saved for the backward pass */
+    store_f32(h_next_row + unit, idle ? h : h_next, count);
+    store_f32(h_next_row + unit_2, idle ? h_2 : h_next_2, count_2);
+    store_f32(output_y_row + unit, idle ? K_f32(0.0f) : h_next, count);
+    store_f32(output_y_row + unit_2, idle ? K_f32(0.0f) : h_next_2, count_2);
+}
+
+/* This part's tiles, or vectors where nothing is summed up. Where there are two tiles in all, one part runs both. */
+static void step_1_row_f32(const forward_at_f32 *at, const lstm_dims *dims, size_t part, size_t parts)
+{
+    const size_t units = dims->hidden;
+    const size_t vectors = fit_vectors(units, LANES_f32, 1), wide = vectors * LANES_f32;
+    const size_t tiles = (units + wide - 1) / wide, begin = share(tiles, part, parts), end = share(tiles, part + 1, parts);
+    _Alignas(64) float sums[8 * LANES_f32];
+    if (tiles == 2) {
+        const float *const other = sums + 4 * wide;
+        if (part)
+            return;
+        if (vectors == 1)
+            step_1_row_sums_f32(at, dims, 0, 2, 1, SPLITS_f32(8), sums);
+        for (size_t unit = 0; unit < wide; unit += LANES_f32) {
+            if (wide + unit < units)
+                step_1_row_two_f32(at, dims, unit, sums + unit, wide + unit, other + unit, wide);
+            else
+                step_1_row_one_f32(at, dims, unit, sums + unit, wide);
+        }
+        return;
+    }
+    for (size_t pass = begin; pass < end; ++pass) {
+        /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+        const size_t tile = at->turned ? begin + end - 1 - pass : pass, unit = tile * wide;
+        if (vectors == 1)
+            step_1_row_sums_f32(at, dims, tile, 1, 1, SPLITS_f32(4), sums);
+        for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f32) {
+            const size_t next = at_unit + LANES_f32;
+            if (next < wide && unit + next < units)
+                step_1_row_two_f32(at, dims, unit + at_unit, sums + at_unit, unit + next, sums + next, wide);
+            else
+                step_1_row_one_f32(at, dims, unit + at_unit, sums + at_unit, wide);
+        }
+    }
+}
+
 
 /* The sums of one tile, or of two that share what is broadcast, for a row; each is kept several times, for a share of the
    depth, where a few would wait for themselves. */
@@ -2955,13 +2984,17 @@ SYMRNN_INLINE void fused_step_1_row_two_f32(const forward_at_f32 *at, const lstm
     store_f32(output_y_row + unit_2, idle ? K_f32(0.0f) : h_next_2, count_2);
 }
 
-static inline void fused_step_1_row_f32(const forward_at_f32 *at, const lstm_dims *dims)
+/* This part's tiles, or vectors where nothing is summed up. Where there are two tiles in all, one part runs both. */
+static void fused_step_1_row_f32(const forward_at_f32 *at, const lstm_dims *dims, size_t part, size_t parts)
 {
     const size_t units = dims->hidden;
     const size_t vectors = fit_vectors(units, LANES_f32, 1), wide = vectors * LANES_f32;
+    const size_t tiles = (units + wide - 1) / wide, begin = share(tiles, part, parts), end = share(tiles, part + 1, parts);
     _Alignas(64) float sums[8 * LANES_f32];
-    if (units > wide && units <= 2 * wide) {
+    if (tiles == 2) {
         const float *const other = sums + 4 * wide;
+        if (part)
+            return;
         if (vectors == 1)
             fused_step_1_row_sums_f32(at, dims, 0, 2, 1, SPLITS_f32(8), sums);
         for (size_t unit = 0; unit < wide; unit += LANES_f32) {
@@ -2972,8 +3005,9 @@ static inline void fused_step_1_row_f32(const forward_at_f32 *at, const lstm_dim
         }
         return;
     }
-    for (size_t tile = 0; tile * wide < units; ++tile) {
-        const size_t unit = tile * wide;
+    for (size_t pass = begin; pass < end; ++pass) {
+        /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+        const size_t tile = at->turned ? begin + end - 1 - pass : pass, unit = tile * wide;
         if (vectors == 1)
             fused_step_1_row_sums_f32(at, dims, tile, 1, 1, SPLITS_f32(4), sums);
         for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f32) {
@@ -2986,6 +3020,195 @@ static inline void fused_step_1_row_f32(const forward_at_f32 *at, const lstm_dim
     }
 }
 
+
+typedef struct forward_layout_f32 {
+    size_t states_c;
+    size_t states_h;
+    size_t hoisted;
+    size_t saved;
+    size_t tape_end, workspace_end;
+} forward_layout_f32;
+
+static int lay_out_forward_f32(const lstm_dims *dims, int taped, size_t parts, forward_layout_f32 *layout)
+{
+    const size_t chunk = chunk_steps(dims);
+    layout->tape_end = layout->workspace_end = 0;
+    size_t *const tape_end = taped ? &layout->tape_end : &layout->workspace_end;
+    size_t *const workspace_end = &layout->workspace_end;
+    (void)tape_end;
+    (void)workspace_end;
+    (void)taped;
+    (void)parts;
+    (void)chunk;
+    return 1
+           && take(tape_end, &layout->states_c, taped ? dims->steps + 1 : 2, dims->rows, dims->hidden)
+           && take(tape_end, &layout->states_h, taped ? dims->steps + 1 : 2, dims->rows, dims->hidden)
+           && take(workspace_end, &layout->hoisted, chunk, dims->rows, 4 * dims->hidden)
+           && take(tape_end, &layout->saved, taped ? dims->steps : 1, dims->rows, 5 * dims->hidden)
+        ;
+}
+
+int lstm_f32_tape_size(const lstm_dims *dims, size_t *size)
+{
+    forward_layout_f32 layout;
+    const int status = check_dims(dims);
+    if (status)
+        return status;
+    if (!size)
+        return LSTM_NULL;
+    if (!lay_out_forward_f32(dims, 1, 1, &layout))
+        return LSTM_SIZE;
+    *size = layout.tape_end;
+    return LSTM_OK;
+}
+
+int lstm_f32_forward_workspace_size(const lstm_dims *dims, size_t parts, size_t *size)
+{
+    forward_layout_f32 layout;
+    const int status = check_dims(dims);
+    if (status)
+        return status;
+    if (!size)
+        return LSTM_NULL;
+    if (parts < 1 || parts > LSTM_MOST_PARTS)
+        return LSTM_PARTS;
+    if (!lay_out_forward_f32(dims, 1, parts, &layout))
+        return LSTM_SIZE;
+    *size = layout.workspace_end;
+    return LSTM_OK;
+}
+
+int lstm_f32_infer_workspace_size(const lstm_dims *dims, size_t parts, size_t *size)
+{
+    forward_layout_f32 layout;
+    const int status = check_dims(dims);
+    if (status)
+        return status;
+    if (!size)
+        return LSTM_NULL;
+    if (parts < 1 || parts > LSTM_MOST_PARTS)
+        return LSTM_PARTS;
+    if (!lay_out_forward_f32(dims, 0, parts, &layout))
+        return LSTM_SIZE;
+    *size = layout.workspace_end;
+    return LSTM_OK;
+}
+
+/* This part's share of all steps; tape may be null. */
+static int run_forward_f32(const lstm_dims *dims, const float *packed, const float *x, const float *state,
+                       float *y, float *state_out, float *tape, float *workspace, size_t part,
+                       size_t parts, lstm_barrier *barrier)
+{
+    forward_layout_f32 layout;
+    forward_at_f32 base = {0};
+    const int taped = tape != NULL;
+    if (!lay_out_packed_f32(dims, &base.layout) || !lay_out_forward_f32(dims, taped, parts, &layout))
+        return LSTM_SIZE;
+    float *const block = taped ? tape : workspace;
+    (void)x;
+    base.dims = dims;
+    base.packed = packed;
+    base.taped = taped;
+    base.x = x;
+    base.hoisted = workspace + layout.hoisted;
+    base.c_now = block + layout.states_c;
+    base.h_now = block + layout.states_h;
+    base.saved = block + layout.saved;
+    base.c_next = block + layout.states_c;
+    base.h_next = block + layout.states_h;
+    base.output = y;
+    const int by_rows = split_rows(dims, parts);
+    const size_t row0 = by_rows ? share(dims->rows, part, parts) : 0;
+    const size_t row1 = by_rows ? share(dims->rows, part + 1, parts) : dims->rows;
+    const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;
+    /* Rows of states, which are copied in and out by rows whatever the split. */
+    const size_t own0 = share(dims->rows, part, parts), own = share(dims->rows, part + 1, parts) - own0;
+    const int single = dims->rows == 1 && !dims->lengths;
+
+    const size_t steps = dims->steps, last = taped ? steps : steps & 1;
+    const size_t initial = dims->reverse ? last : 0, final = dims->reverse ? 0 : last;
+    float *const states_c = block + layout.states_c;
+    copy_rows_f32(states_c + initial * dims->rows * dims->hidden, state ? state + dims->rows * (0) : NULL,
+              own0 * dims->hidden, own * dims->hidden);
+    float *const states_h = block + layout.states_h;
+    copy_rows_f32(states_h + initial * dims->rows * dims->hidden, state ? state + dims->rows * (dims->hidden) : NULL,
+              own0 * dims->hidden, own * dims->hidden);
+    if (!by_rows)
+        meet(barrier, parts);
+    forward_at_f32 at = base;
+    const size_t chunk = chunk_steps(dims);
+    for (size_t done = 0; done < steps; done += chunk) {
+        const size_t count = steps - done < chunk ? steps - done : chunk;
+        const size_t origin = dims->reverse ? steps - done - count : done;
+        base.origin = at.origin = origin;
+        if (is_fused(dims)) {
+            for (size_t step = 0; step < count; ++step) {
+                forward_seek_f32(&at, &base, dims->reverse ? origin + count - 1 - step : origin + step);
+                if (single)
+                    fused_step_1_row_f32(&at, dims, unit_part, unit_parts);
+                else
+                    fused_step_1_f32(&at, row0, row1, unit_part, unit_parts);
+                if (!by_rows)
+                    meet(barrier, parts);
+            }
+        }
+        else {
+            if (by_rows && parts > 1) {
+                for (size_t t = origin; t < origin + count; ++t) {
+                    forward_seek_f32(&at, &base, t);
+                    hoist_1_f32(&at, row0, row1, 0, 1);
+                }
+            } else {
+                const size_t rows = count * dims->rows;
+                forward_seek_f32(&at, &base, origin);
+                hoist_1_f32(&at, share(rows, part, parts), share(rows, part + 1, parts), 0, 1);
+                meet(barrier, parts);
+            }
+            for (size_t step = 0; step < count; ++step) {
+                forward_seek_f32(&at, &base, dims->reverse ? origin + count - 1 - step : origin + step);
+                if (single)
+                    step_1_row_f32(&at, dims, unit_part, unit_parts);
+                else
+                    step_1_f32(&at, row0, row1, unit_part, unit_parts);
+                if (!by_rows)
+                    meet(barrier, parts);
+            }
+        }
+    }
+    if (state_out) {
+        copy_rows_f32(state_out + dims->rows * (0), states_c + final * dims->rows * dims->hidden, own0 * dims->hidden,
+                  own * dims->hidden);
+        copy_rows_f32(state_out + dims->rows * (dims->hidden), states_h + final * dims->rows * dims->hidden, own0 * dims->hidden,
+                  own * dims->hidden);
+    }
+    return LSTM_OK;
+}
+
+int lstm_f32_forward(const lstm_dims *dims, const float *packed, const float *x, const float *state, float *y,
+    float *state_out, float *tape, float *workspace, size_t part, size_t parts, lstm_barrier *barrier)
+{
+    int status = check_dims(dims);
+    if (!status)
+        status = check_parts(part, parts, barrier);
+    if (status)
+        return status;
+    if (!packed || !x || !y || !tape || !workspace)
+        return LSTM_NULL;
+    return run_forward_f32(dims, packed, x, state, y, state_out, tape, workspace, part, parts, barrier);
+}
+
+int lstm_f32_infer(const lstm_dims *dims, const float *packed, const float *x, const float *state, float *y,
+    float *state_out, float *workspace, size_t part, size_t parts, lstm_barrier *barrier)
+{
+    int status = check_dims(dims);
+    if (!status)
+        status = check_parts(part, parts, barrier);
+    if (status)
+        return status;
+    if (!packed || !x || !y || !workspace)
+        return LSTM_NULL;
+    return run_forward_f32(dims, packed, x, state, y, state_out, NULL, workspace, part, parts, barrier);
+}
 
 static int step_row_f32(const lstm_dims *dims, const float *packed, const float *x, float *state, float *y,
                     float *workspace)
@@ -3008,7 +3231,7 @@ static int step_row_f32(const lstm_dims *dims, const float *packed, const float 
     free_memory += WHOLE(5 * dims->hidden);
     (void)x;
     (void)free_memory;
-    fused_step_1_row_f32(&at, dims);
+    fused_step_1_row_f32(&at, dims, 0, 1);
     if (!(dims->hidden <= 2 * LANES_f32))
         memcpy(state + (dims->hidden), at.h_next, dims->hidden * sizeof *state);
     return LSTM_OK;
@@ -3425,6 +3648,229 @@ static void deferred_1_f32(const backward_at_f32 *at, size_t row_begin, size_t r
 }
 
 
+/* The sums of one tile, or of two that share what is broadcast, for a row; each is kept several times, for a share of the
+   depth, where a few would wait for themselves. */
+SYMRNN_INLINE void back_1_row_sums_f32(const backward_at_f32 *at, const lstm_dims *dims, size_t tile, size_t tiles, size_t vectors,
+                            size_t splits, float *sums)
+{
+    const size_t wide = vectors * LANES_f32, row = 0, all = tiles * 1 * vectors;
+    vec_f32 partial[8];
+    (void)dims;
+    (void)row;
+    for (size_t j = 0; j < splits * all; ++j)
+        partial[j] = K_f32(0);
+    /* delta_i, delta_f, delta_o, delta_g of the step before in this loop */
+    if (at->delta_later) {
+        const size_t depth = 4 * dims->hidden, columns = 1 * wide, first = 0 * vectors;
+        const float *const a = at->delta_later + row * (4 * dims->hidden);
+        const float *panel = at->packed + at->layout.panel_back_1_1 + tile * depth * columns;
+        size_t k = 0;
+        for (; k + splits <= depth; k += splits)
+            for (size_t split = 0; split < splits; ++split, panel += columns)
+                for (size_t i = 0; i < tiles; ++i)
+                    for (size_t j = 0; j < 1 * vectors; ++j)
+                        partial[split * all + i * 1 * vectors + first + j] += K_f32(a[k + split]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+        for (; k < depth; ++k, panel += columns)
+            for (size_t i = 0; i < tiles; ++i)
+                for (size_t j = 0; j < 1 * vectors; ++j)
+                    partial[i * 1 * vectors + first + j] += K_f32(a[k]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+    }
+    for (size_t split = splits - 1; split > 0; --split)
+        for (size_t j = 0; j < all; ++j)
+            partial[(split - 1) * all + j] += partial[split * all + j];
+    for (size_t j = 0; j < all; ++j)
+        storeu_f32(sums + j * LANES_f32, partial[j]);
+}
+
+/* The statements for one vector of units. */
+SYMRNN_INLINE void back_1_row_one_f32(const backward_at_f32 *at, const lstm_dims *dims, size_t unit, const float *sum, size_t wide)
+{
+    const size_t count = dims->hidden - unit;
+    const size_t row = 0;
+    const int idle = 0;
+    (void)dims;
+    (void)wide;
+    float *const carry_c_row = at->carry_c + row * dims->hidden;
+    float *const carry_h_row = at->carry_h + row * dims->hidden;
+    const float *const dy_2_row = at->seed + row * dims->hidden;
+    const float *const o_row = at->saved + row * (5 * dims->hidden) + 2 * dims->hidden;
+    const float *const tanh_c_row = at->saved + row * (5 * dims->hidden) + 4 * dims->hidden;
+    const float *const i_row = at->saved + row * (5 * dims->hidden);
+    const float *const g_row = at->saved + row * (5 * dims->hidden) + 3 * dims->hidden;
+    const float *const c_row = at->c_now + row * dims->hidden;
+    const float *const f_row = at->saved + row * (5 * dims->hidden) + dims->hidden;
+    float *const delta_g_row = at->delta + row * (4 * dims->hidden) + 3 * dims->hidden;
+    float *const delta_o_row = at->delta + row * (4 * dims->hidden) + 2 * dims->hidden;
+    float *const delta_f_row = at->delta + row * (4 * dims->hidden) + dims->hidden;
+    float *const delta_i_row = at->delta + row * (4 * dims->hidden);
+    const vec_f32 held_h_sum = loadu_f32(sum);
+    const vec_f32 carry_c = load_f32(carry_c_row + unit, count);
+    const vec_f32 carry_h = load_f32(carry_h_row + unit, count);
+    const vec_f32 dy_2 = load_f32(dy_2_row + unit, count);
+    const vec_f32 o = load_f32(o_row + unit, count);
+    const vec_f32 tanh_c = load_f32(tanh_c_row + unit, count);
+    const vec_f32 i = load_f32(i_row + unit, count);
+    const vec_f32 g = load_f32(g_row + unit, count);
+    const vec_f32 c = load_f32(c_row + unit, count);
+    const vec_f32 f = load_f32(f_row + unit, count);
+    const vec_f32 dc_out = carry_c; /* (b12) */
+    const vec_f32 held_h = held_h_sum + carry_h; /* (b13) */
+    const vec_f32 dh_out = held_h + dy_2; /* (b13) */
+    const vec_f32 dtanh_c = dh_out * o; /* (b1) */
+    const vec_f32 dc_all = dc_out + dtanh_c * (K_f32(1.0f) - power_2_f32(tanh_c)); /* (b2) */
+    const vec_f32 dg = dc_all * i; /* (b3) */
+    const vec_f32 delta_g = dg * (K_f32(1.0f) - power_2_f32(g)); /* (b4) */
+    const vec_f32 do_2 = dh_out * tanh_c; /* (b5) */
+    const vec_f32 delta_o = do_2 * o * (K_f32(1.0f) - o); /* (b6) */
+    const vec_f32 df = dc_all * c; /* (b7) */
+    const vec_f32 delta_f = df * f * (K_f32(1.0f) - f); /* (b8) */
+    const vec_f32 di = dc_all * g; /* (b9) */
+    const vec_f32 delta_i = di * i * (K_f32(1.0f) - i); /* (b10) */
+    const vec_f32 carry_c_next = dc_all * f; /* (b12) */
+    const vec_f32 carry_h_next = K_f32(0.0f); /* (b13) */
+    store_f32(delta_g_row + unit, idle ? K_f32(0.0f) : delta_g, count);
+    store_f32(delta_o_row + unit, idle ? K_f32(0.0f) : delta_o, count);
+    store_f32(delta_f_row + unit, idle ? K_f32(0.0f) : delta_f, count);
+    store_f32(delta_i_row + unit, idle ? K_f32(0.0f) : delta_i, count);
+    store_f32(carry_c_row + unit, idle ? dc_out : carry_c_next, count);
+    store_f32(carry_h_row + unit, idle ? held_h : carry_h_next, count);
+}
+
+/* The statements for two vectors of units side by side: those of one need not wait for those of the other. */
+SYMRNN_INLINE void back_1_row_two_f32(const backward_at_f32 *at, const lstm_dims *dims, size_t unit, const float *sum,
+                           size_t unit_2, const float *sum_2, size_t wide)
+{
+    const size_t count = dims->hidden - unit, count_2 = dims->hidden - unit_2;
+    const size_t row = 0;
+    const int idle = 0;
+    (void)dims;
+    (void)wide;
+    float *const carry_c_row = at->carry_c + row * dims->hidden;
+    float *const carry_h_row = at->carry_h + row * dims->hidden;
+    const float *const dy_2_row = at->seed + row * dims->hidden;
+    const float *const o_row = at->saved + row * (5 * dims->hidden) + 2 * dims->hidden;
+    const float *const tanh_c_row = at->saved + row * (5 * dims->hidden) + 4 * dims->hidden;
+    const float *const i_row = at->saved + row * (5 * dims->hidden);
+    const float *const g_row = at->saved + row * (5 * dims->hidden) + 3 * dims->hidden;
+    const float *const c_row = at->c_now + row * dims->hidden;
+    const float *const f_row = at->saved + row * (5 * dims->hidden) + dims->hidden;
+    float *const delta_g_row = at->delta + row * (4 * dims->hidden) + 3 * dims->hidden;
+    float *const delta_o_row = at->delta + row * (4 * dims->hidden) + 2 * dims->hidden;
+    float *const delta_f_row = at->delta + row * (4 * dims->hidden) + dims->hidden;
+    float *const delta_i_row = at->delta + row * (4 * dims->hidden);
+    const vec_f32 held_h_sum = loadu_f32(sum);
+    const vec_f32 held_h_sum_2 = loadu_f32(sum_2);
+    const vec_f32 carry_c = load_f32(carry_c_row + unit, count);
+    const vec_f32 carry_c_2 = load_f32(carry_c_row + unit_2, count_2);
+    const vec_f32 carry_h = load_f32(carry_h_row + unit, count);
+    const vec_f32 carry_h_2 = load_f32(carry_h_row + unit_2, count_2);
+    const vec_f32 dy_2 = load_f32(dy_2_row + unit, count);
+    const vec_f32 dy_2_2 = load_f32(dy_2_row + unit_2, count_2);
+    const vec_f32 o = load_f32(o_row + unit, count);
+    const vec_f32 o_2 = load_f32(o_row + unit_2, count_2);
+    const vec_f32 tanh_c = load_f32(tanh_c_row + unit, count);
+    const vec_f32 tanh_c_2 = load_f32(tanh_c_row + unit_2, count_2);
+    const vec_f32 i = load_f32(i_row + unit, count);
+    const vec_f32 i_2 = load_f32(i_row + unit_2, count_2);
+    const vec_f32 g = load_f32(g_row + unit, count);
+    const vec_f32 g_2 = load_f32(g_row + unit_2, count_2);
+    const vec_f32 c = load_f32(c_row + unit, count);
+    const vec_f32 c_2 = load_f32(c_row + unit_2, count_2);
+    const vec_f32 f = load_f32(f_row + unit, count);
+    const vec_f32 f_2 = load_f32(f_row + unit_2, count_2);
+    const vec_f32 dc_out = carry_c; /* (b12) */
+    const vec_f32 dc_out_2 = carry_c_2; /* (b12) */
+    const vec_f32 held_h = held_h_sum + carry_h; /* (b13) */
+    const vec_f32 held_h_2 = held_h_sum_2 + carry_h_2; /* (b13) */
+    const vec_f32 dh_out = held_h + dy_2; /* (b13) */
+    const vec_f32 dh_out_2 = held_h_2 + dy_2_2; /* (b13) */
+    const vec_f32 dtanh_c = dh_out * o; /* (b1) */
+    const vec_f32 dtanh_c_2 = dh_out_2 * o_2; /* (b1) */
+    const vec_f32 dc_all = dc_out + dtanh_c * (K_f32(1.0f) - power_2_f32(tanh_c)); /* (b2) */
+    const vec_f32 dc_all_2 = dc_out_2 + dtanh_c_2 * (K_f32(1.0f) - power_2_f32(tanh_c_2)); /* (b2) */
+    const vec_f32 dg = dc_all * i; /* (b3) */
+    const vec_f32 dg_2 = dc_all_2 * i_2; /* (b3) */
+    const vec_f32 delta_g = dg * (K_f32(1.0f) - power_2_f32(g)); /* (b4) */
+    const vec_f32 delta_g_2 = dg_2 * (K_f32(1.0f) - power_2_f32(g_2)); /* (b4) */
+    const vec_f32 do_2 = dh_out * tanh_c; /* (b5) */
+    const vec_f32 do_2_2 = dh_out_2 * tanh_c_2; /* (b5) */
+    const vec_f32 delta_o = do_2 * o * (K_f32(1.0f) - o); /* (b6) */
+    const vec_f32 delta_o_2 = do_2_2 * o_2 * (K_f32(1.0f) - o_2); /* (b6) */
+    const vec_f32 df = dc_all * c; /* (b7) */
+    const vec_f32 df_2 = dc_all_2 * c_2; /* (b7) */
+    const vec_f32 delta_f = df * f * (K_f32(1.0f) - f); /* (b8) */
+    const vec_f32 delta_f_2 = df_2 * f_2 * (K_f32(1.0f) - f_2); /* (b8) */
+    const vec_f32 di = dc_all * g; /* (b9) */
+    const vec_f32 di_2 = dc_all_2 * g_2; /* (b9) */
+    const vec_f32 delta_i = di * i * (K_f32(1.0f) - i); /* (b10) */
+    const vec_f32 delta_i_2 = di_2 * i_2 * (K_f32(1.0f) - i_2); /* (b10) */
+    const vec_f32 carry_c_next = dc_all * f; /* (b12) */
+    const vec_f32 carry_c_next_2 = dc_all_2 * f_2; /* (b12) */
+    const vec_f32 carry_h_next = K_f32(0.0f); /* (b13) */
+    const vec_f32 carry_h_next_2 = K_f32(0.0f); /* (b13) */
+    store_f32(delta_g_row + unit, idle ? K_f32(0.0f) : delta_g, count);
+    store_f32(delta_g_row + unit_2, idle ? K_f32(0.0f) : delta_g_2, count_2);
+    store_f32(delta_o_row + unit, idle ? K_f32(0.0f) : delta_o, count);
+    store_f32(delta_o_row + unit_2, idle ? K_f32(0.0f) : delta_o_2, count_2);
+    store_f32(delta_f_row + unit, idle ? K_f32(0.0f) : delta_f, count);
+    store_f32(delta_f_row + unit_2, idle ? K_f32(0.0f) : delta_f_2, count_2);
+    store_f32(delta_i_row + unit, idle ? K_f32(0.0f) : delta_i, count);
+    store_f32(delta_i_row + unit_2, idle ? K_f32(0.0f) : delta_i_2, count_2);
+    store_f32(carry_c_row + unit, idle ? dc_out : carry_c_next, count);
+    store_f32(carry_c_row + unit_2, idle ? dc_out_2 : carry_c_next_2, count_2);
+    store_f32(carry_h_row + unit, idle ? held_h : carry_h_next, count);
+    store_f32(carry_h_row + unit_2, idle ? held_h_2 : carry_h_next_2, count_2);
+}
+
+/* This part's tiles, or vectors where nothing is summed up. Where there are two tiles in all, one part runs both. */
+static void back_1_row_f32(const backward_at_f32 *at, const lstm_dims *dims, size_t part, size_t parts)
+{
+    const size_t units = dims->hidden;
+    const size_t vectors = fit_vectors(units, LANES_f32, 4), wide = vectors * LANES_f32;
+    const size_t tiles = (units + wide - 1) / wide, begin = share(tiles, part, parts), end = share(tiles, part + 1, parts);
+    _Alignas(64) float sums[8 * LANES_f32];
+    if (tiles == 2) {
+        const float *const other = sums + 1 * wide;
+        if (part)
+            return;
+        if (vectors == 1)
+            back_1_row_sums_f32(at, dims, 0, 2, 1, SPLITS_f32(2), sums);
+        else if (vectors == 2)
+            back_1_row_sums_f32(at, dims, 0, 2, 2, SPLITS_f32(4), sums);
+        else if (vectors == 3)
+            back_1_row_sums_f32(at, dims, 0, 2, 3, SPLITS_f32(6), sums);
+        else if (vectors == 4)
+            back_1_row_sums_f32(at, dims, 0, 2, 4, SPLITS_f32(8), sums);
+        for (size_t unit = 0; unit < wide; unit += LANES_f32) {
+            if (wide + unit < units)
+                back_1_row_two_f32(at, dims, unit, sums + unit, wide + unit, other + unit, wide);
+            else
+                back_1_row_one_f32(at, dims, unit, sums + unit, wide);
+        }
+        return;
+    }
+    for (size_t pass = begin; pass < end; ++pass) {
+        /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+        const size_t tile = at->turned ? begin + end - 1 - pass : pass, unit = tile * wide;
+        if (vectors == 1)
+            back_1_row_sums_f32(at, dims, tile, 1, 1, SPLITS_f32(1), sums);
+        else if (vectors == 2)
+            back_1_row_sums_f32(at, dims, tile, 1, 2, SPLITS_f32(2), sums);
+        else if (vectors == 3)
+            back_1_row_sums_f32(at, dims, tile, 1, 3, SPLITS_f32(3), sums);
+        else if (vectors == 4)
+            back_1_row_sums_f32(at, dims, tile, 1, 4, SPLITS_f32(4), sums);
+        for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f32) {
+            const size_t next = at_unit + LANES_f32;
+            if (next < wide && unit + next < units)
+                back_1_row_two_f32(at, dims, unit + at_unit, sums + at_unit, unit + next, sums + next, wide);
+            else
+                back_1_row_one_f32(at, dims, unit + at_unit, sums + at_unit, wide);
+        }
+    }
+}
+
+
 /* Point every array at step t. */
 static void backward_seek_f32(backward_at_f32 *at, const backward_at_f32 *base, size_t t)
 {
@@ -3524,6 +3970,7 @@ int lstm_f32_backward(const lstm_dims *dims, const float *packed, const float *x
     const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;
     /* Rows of states, which are copied in and out by rows whatever the split. */
     const size_t own0 = share(dims->rows, part, parts), own = share(dims->rows, part + 1, parts) - own0;
+    const int single = dims->rows == 1 && !dims->lengths;
 
     const size_t steps = dims->steps;
     copy_rows_f32(base.carry_c, dstate ? dstate + dims->rows * (0) : NULL, own0 * dims->hidden, own * dims->hidden);
@@ -3533,7 +3980,10 @@ int lstm_f32_backward(const lstm_dims *dims, const float *packed, const float *x
     backward_at_f32 at = base;
     for (size_t step = 0; step < steps; ++step) {
         backward_seek_f32(&at, &base, dims->reverse ? step : steps - 1 - step);
-        back_1_f32(&at, row0, row1, unit_part, unit_parts);
+        if (single)
+            back_1_row_f32(&at, dims, unit_part, unit_parts);
+        else
+            back_1_f32(&at, row0, row1, unit_part, unit_parts);
         if (!by_rows)
             meet(barrier, parts);
         at.delta_later = at.delta;
@@ -5593,14 +6043,15 @@ int lstm_f64_packed_size(const lstm_dims *dims, size_t *size)
     return LSTM_OK;
 }
 
-/* The share of a step that falls to the part with most tiles of units. */
+/* The share of a step that falls to the part with most tiles of units; two tiles of a single row are for one part. */
 static double largest_share_f64(const lstm_dims *dims, size_t parts)
 {
     double largest = 0;
     {
         const size_t units = dims->hidden, wide = fit_vectors(units, LANES_f64, 1) * LANES_f64;
         const size_t tiles = (units + wide - 1) / wide;
-        const double of_stage = (double)((tiles + parts - 1) / parts) / (double)tiles;
+        const size_t most = dims->rows == 1 && tiles == 2 ? tiles : (tiles + parts - 1) / parts;
+        const double of_stage = (double)most / (double)tiles;
         largest = of_stage > largest ? of_stage : largest;
     }
     (void)dims;
@@ -5718,192 +6169,220 @@ static void forward_seek_f64(forward_at_f64 *at, const forward_at_f64 *base, siz
     at->output = base->output + t * dims->rows * (dims->hidden);
 }
 
-typedef struct forward_layout_f64 {
-    size_t states_c;
-    size_t states_h;
-    size_t hoisted;
-    size_t saved;
-    size_t tape_end, workspace_end;
-} forward_layout_f64;
-
-static int lay_out_forward_f64(const lstm_dims *dims, int taped, size_t parts, forward_layout_f64 *layout)
-{
-    const size_t chunk = chunk_steps(dims);
-    layout->tape_end = layout->workspace_end = 0;
-    size_t *const tape_end = taped ? &layout->tape_end : &layout->workspace_end;
-    size_t *const workspace_end = &layout->workspace_end;
-    (void)tape_end;
-    (void)workspace_end;
-    (void)taped;
-    (void)parts;
-    (void)chunk;
-    return 1
-           && take(tape_end, &layout->states_c, taped ? dims->steps + 1 : 2, dims->rows, dims->hidden)
-           && take(tape_end, &layout->states_h, taped ? dims->steps + 1 : 2, dims->rows, dims->hidden)
-           && take(workspace_end, &layout->hoisted, chunk, dims->rows, 4 * dims->hidden)
-           && take(tape_end, &layout->saved, taped ? dims->steps : 1, dims->rows, 5 * dims->hidden)
-        ;
-}
-
-int lstm_f64_tape_size(const lstm_dims *dims, size_t *size)
-{
-    forward_layout_f64 layout;
-    const int status = check_dims(dims);
-    if (status)
-        return status;
-    if (!size)
-        return LSTM_NULL;
-    if (!lay_out_forward_f64(dims, 1, 1, &layout))
-        return LSTM_SIZE;
-    *size = layout.tape_end;
-    return LSTM_OK;
-}
-
-int lstm_f64_forward_workspace_size(const lstm_dims *dims, size_t parts, size_t *size)
-{
-    forward_layout_f64 layout;
-    const int status = check_dims(dims);
-    if (status)
-        return status;
-    if (!size)
-        return LSTM_NULL;
-    if (parts < 1 || parts > LSTM_MOST_PARTS)
-        return LSTM_PARTS;
-    if (!lay_out_forward_f64(dims, 1, parts, &layout))
-        return LSTM_SIZE;
-    *size = layout.workspace_end;
-    return LSTM_OK;
-}
-
-int lstm_f64_infer_workspace_size(const lstm_dims *dims, size_t parts, size_t *size)
-{
-    forward_layout_f64 layout;
-    const int status = check_dims(dims);
-    if (status)
-        return status;
-    if (!size)
-        return LSTM_NULL;
-    if (parts < 1 || parts > LSTM_MOST_PARTS)
-        return LSTM_PARTS;
-    if (!lay_out_forward_f64(dims, 0, parts, &layout))
-        return LSTM_SIZE;
-    *size = layout.workspace_end;
-    return LSTM_OK;
-}
-
-/* This part's share of all steps; tape may be null. */
-static int run_forward_f64(const lstm_dims *dims, const double *packed, const double *x, const double *state,
-                       double *y, double *state_out, double *tape, double *workspace, size_t part,
-                       size_t parts, lstm_barrier *barrier)
-{
-    forward_layout_f64 layout;
-    forward_at_f64 base = {0};
-    const int taped = tape != NULL;
-    if (!lay_out_packed_f64(dims, &base.layout) || !lay_out_forward_f64(dims, taped, parts, &layout))
-        return LSTM_SIZE;
-    double *const block = taped ? tape : workspace;
-    (void)x;
-    base.dims = dims;
-    base.packed = packed;
-    base.taped = taped;
-    base.x = x;
-    base.hoisted = workspace + layout.hoisted;
-    base.c_now = block + layout.states_c;
-    base.h_now = block + layout.states_h;
-    base.saved = block + layout.saved;
-    base.c_next = block + layout.states_c;
-    base.h_next = block + layout.states_h;
-    base.output = y;
-    const int by_rows = split_rows(dims, parts);
-    const size_t row0 = by_rows ? share(dims->rows, part, parts) : 0;
-    const size_t row1 = by_rows ? share(dims->rows, part + 1, parts) : dims->rows;
-    const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;
-    /* Rows of states, which are copied in and out by rows whatever the split. */
-    const size_t own0 = share(dims->rows, part, parts), own = share(dims->rows, part + 1, parts) - own0;
-
-    const size_t steps = dims->steps, last = taped ? steps : steps & 1;
-    const size_t initial = dims->reverse ? last : 0, final = dims->reverse ? 0 : last;
-    double *const states_c = block + layout.states_c;
-    copy_rows_f64(states_c + initial * dims->rows * dims->hidden, state ? state + dims->rows * (0) : NULL,
-              own0 * dims->hidden, own * dims->hidden);
-    double *const states_h = block + layout.states_h;
-    copy_rows_f64(states_h + initial * dims->rows * dims->hidden, state ? state + dims->rows * (dims->hidden) : NULL,
-              own0 * dims->hidden, own * dims->hidden);
-    if (!by_rows)
-        meet(barrier, parts);
-    forward_at_f64 at = base;
-    const size_t chunk = chunk_steps(dims);
-    for (size_t done = 0; done < steps; done += chunk) {
-        const size_t count = steps - done < chunk ? steps - done : chunk;
-        const size_t origin = dims->reverse ? steps - done - count : done;
-        base.origin = at.origin = origin;
-        if (is_fused(dims)) {
-            for (size_t step = 0; step < count; ++step) {
-                forward_seek_f64(&at, &base, dims->reverse ? origin + count - 1 - step : origin + step);
-                fused_step_1_f64(&at, row0, row1, unit_part, unit_parts);
-                if (!by_rows)
-                    meet(barrier, parts);
-            }
-        }
-        else {
-            if (by_rows && parts > 1) {
-                for (size_t t = origin; t < origin + count; ++t) {
-                    forward_seek_f64(&at, &base, t);
-                    hoist_1_f64(&at, row0, row1, 0, 1);
-                }
-            } else {
-                const size_t rows = count * dims->rows;
-                forward_seek_f64(&at, &base, origin);
-                hoist_1_f64(&at, share(rows, part, parts), share(rows, part + 1, parts), 0, 1);
-                meet(barrier, parts);
-            }
-            for (size_t step = 0; step < count; ++step) {
-                forward_seek_f64(&at, &base, dims->reverse ? origin + count - 1 - step : origin + step);
-                step_1_f64(&at, row0, row1, unit_part, unit_parts);
-                if (!by_rows)
-                    meet(barrier, parts);
-            }
-        }
-    }
-    if (state_out) {
-        copy_rows_f64(state_out + dims->rows * (0), states_c + final * dims->rows * dims->hidden, own0 * dims->hidden,
-                  own * dims->hidden);
-        copy_rows_f64(state_out + dims->rows * (dims->hidden), states_h + final * dims->rows * dims->hidden, own0 * dims->hidden,
-                  own * dims->hidden);
-    }
-    return LSTM_OK;
-}
-
-int lstm_f64_forward(const lstm_dims *dims, const double *packed, const double *x, const double *state, double *y,
-    double *state_out, double *tape, double *workspace, size_t part, size_t parts, lstm_barrier *barrier)
-{
-    int status = check_dims(dims);
-    if (!status)
-        status = check_parts(part, parts, barrier);
-    if (status)
-        return status;
-    if (!packed || !x || !y || !tape || !workspace)
-        return LSTM_NULL;
-    return run_forward_f64(dims, packed, x, state, y, state_out, tape, workspace, part, parts, barrier);
-}
-
-int lstm_f64_infer(const lstm_dims *dims, const double *packed, const double *x, const double *state, double *y,
-    double *state_out, double *workspace, size_t part, size_t parts, lstm_barrier *barrier)
-{
-    int status = check_dims(dims);
-    if (!status)
-        status = check_parts(part, parts, barrier);
-    if (status)
-        return status;
-    if (!packed || !x || !y || !workspace)
-        return LSTM_NULL;
-    return run_forward_f64(dims, packed, x, state, y, state_out, NULL, workspace, part, parts, barrier);
-}
-
 /* Into how many sums the depth of each form is split, where there are so many sums besides: enough multiply-adds must be
    under way, of which vectors of 64 bytes run one at a time, narrower ones two. */
 #define UNDER_WAY_f64 (BYTES_f64 == 64 ? 4 : 8)
 #define SPLITS_f64(sums) ((sums) < UNDER_WAY_f64 ? UNDER_WAY_f64 / (sums) : 1)
+
+/* The sums of one tile, or of two that share what is broadcast, for a row; each is kept several times, for a share of the
+   depth, where a few would wait for themselves. */
+SYMRNN_INLINE void step_1_row_sums_f64(const forward_at_f64 *at, const lstm_dims *dims, size_t tile, size_t tiles, size_t vectors,
+                            size_t splits, double *sums)
+{
+    const size_t wide = vectors * LANES_f64, row = 0, all = tiles * 4 * vectors;
+    vec_f64 partial[8];
+    (void)dims;
+    (void)row;
+    for (size_t j = 0; j < splits * all; ++j)
+        partial[j] = K_f64(0);
+    /* h */
+    {
+        const size_t depth = dims->hidden, columns = 4 * wide, first = 0 * vectors;
+        const double *const a = at->h_now + row * dims->hidden;
+        const double *panel = at->packed + at->layout.panel_step_1_1 + tile * depth * columns;
+        size_t k = 0;
+        for (; k + splits <= depth; k += splits)
+            for (size_t split = 0; split < splits; ++split, panel += columns)
+                for (size_t i = 0; i < tiles; ++i)
+                    for (size_t j = 0; j < 4 * vectors; ++j)
+                        partial[split * all + i * 4 * vectors + first + j] += K_f64(a[k + split]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+        for (; k < depth; ++k, panel += columns)
+            for (size_t i = 0; i < tiles; ++i)
+                for (size_t j = 0; j < 4 * vectors; ++j)
+                    partial[i * 4 * vectors + first + j] += K_f64(a[k]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+    }
+    for (size_t split = splits - 1; split > 0; --split)
+        for (size_t j = 0; j < all; ++j)
+            partial[(split - 1) * all + j] += partial[split * all + j];
+    for (size_t j = 0; j < all; ++j)
+        storeu_f64(sums + j * LANES_f64, partial[j]);
+}
+
+/* The statements for one vector of units. */
+SYMRNN_INLINE void step_1_row_one_f64(const forward_at_f64 *at, const lstm_dims *dims, size_t unit, const double *sum, size_t wide)
+{
+    const size_t count = dims->hidden - unit;
+    const size_t row = 0;
+    const int idle = 0;
+    (void)dims;
+    (void)wide;
+    const double *const i_x_row = at->hoisted + row * (4 * dims->hidden);
+    const double *const f_x_row = at->hoisted + row * (4 * dims->hidden) + dims->hidden;
+    const double *const o_x_row = at->hoisted + row * (4 * dims->hidden) + 2 * dims->hidden;
+    const double *const g_x_row = at->hoisted + row * (4 * dims->hidden) + 3 * dims->hidden;
+    const double *const c_row = at->c_now + row * dims->hidden;
+    const double *const h_row = at->h_now + row * dims->hidden;
+    double *const i_row = at->saved + row * (5 * dims->hidden);
+    double *const f_row = at->saved + row * (5 * dims->hidden) + dims->hidden;
+    double *const o_row = at->saved + row * (5 * dims->hidden) + 2 * dims->hidden;
+    double *const g_row = at->saved + row * (5 * dims->hidden) + 3 * dims->hidden;
+    double *const c_next_row = at->c_next + row * dims->hidden;
+    double *const tanh_c_row = at->saved + row * (5 * dims->hidden) + 4 * dims->hidden;
+    double *const h_next_row = at->h_next + row * dims->hidden;
+    double *const output_y_row = at->output + row * dims->hidden;
+    const vec_f64 i_sum = loadu_f64(sum);
+    const vec_f64 f_sum = loadu_f64(sum + 1 * wide);
+    const vec_f64 o_sum = loadu_f64(sum + 2 * wide);
+    const vec_f64 g_sum = loadu_f64(sum + 3 * wide);
+    const vec_f64 i_x = load_f64(i_x_row + unit, count);
+    const vec_f64 f_x = load_f64(f_x_row + unit, count);
+    const vec_f64 o_x = load_f64(o_x_row + unit, count);
+    const vec_f64 g_x = load_f64(g_x_row + unit, count);
+    const vec_f64 c = load_f64(c_row + unit, count);
+    const vec_f64 h = load_f64(h_row + unit, count);
+    const vec_f64 i = f_sigmoid_f64(i_x + i_sum); /* (1) */
+    const vec_f64 f = f_sigmoid_f64(f_x + f_sum); /* (2) */
+    const vec_f64 o = f_sigmoid_f64(o_x + o_sum); /* (3) */
+    const vec_f64 g = f_tanh_f64(g_x + g_sum); /* (4) */
+    const vec_f64 c_next = f * c + i * g; /* (5) */
+    const vec_f64 tanh_c = f_tanh_f64(c_next); /* (6a) */
+    const vec_f64 h_next = o * tanh_c; /* (6) */
+    if (at->taped)
+        store_f64(i_row + unit, idle ? K_f64(0.0) : i, count); /* saved for the backward pass */
+    if (at->taped)
+        store_f64(f_row + unit, idle ? K_f64(0.0) : f, count); /* saved for the backward pass */
+    if (at->taped)
+        store_f64(o_row + unit, idle ? K_f64(0.0) : o, count); /* saved for the backward pass */
+    if (at->taped)
+        store_f64(g_row + unit, idle ? K_f64(0.0) : g, count); /* saved for the backward pass */
+    store_f64(c_next_row + unit, idle ? c : c_next, count);
+    if (at->taped)
+        store_f64(tanh_c_row + unit, idle ? K_f64(0.0) : tanh_c, count); /* saved for the backward pass */
+    store_f64(h_next_row + unit, idle ? h : h_next, count);
+    store_f64(output_y_row + unit, idle ? K_f64(0.0) : h_next, count);
+}
+
+/* The statements for two vectors of units side by side: those of one need not wait for those of the other. */
+SYMRNN_INLINE void step_1_row_two_f64(const forward_at_f64 *at, const lstm_dims *dims, size_t unit, const double *sum,
+                           size_t unit_2, const double *sum_2, size_t wide)
+{
+    const size_t count = dims->hidden - unit, count_2 = dims->hidden - unit_2;
+    const size_t row = 0;
+    const int idle = 0;
+    (void)dims;
+    (void)wide;
+    const double *const i_x_row = at->hoisted + row * (4 * dims->hidden);
+    const double *const f_x_row = at->hoisted + row * (4 * dims->hidden) + dims->hidden;
+    const double *const o_x_row = at->hoisted + row * (4 * dims->hidden) + 2 * dims->hidden;
+    const double *const g_x_row = at->hoisted + row * (4 * dims->hidden) + 3 * dims->hidden;
+    const double *const c_row = at->c_now + row * dims->hidden;
+    const double *const h_row = at->h_now + row * dims->hidden;
+    double *const i_row = at->saved + row * (5 * dims->hidden);
+    double *const f_row = at->saved + row * (5 * dims->hidden) + dims->hidden;
+    double *const o_row = at->saved + row * (5 * dims->hidden) + 2 * dims->hidden;
+    double *const g_row = at->saved + row * (5 * dims->hidden) + 3 * dims->hidden;
+    double *const c_next_row = at->c_next + row * dims->hidden;
+    double *const tanh_c_row = at->saved + row * (5 * dims->hidden) + 4 * dims->hidden;
+    double *const h_next_row = at->h_next + row * dims->hidden;
+    double *const output_y_row = at->output + row * dims->hidden;
+    const vec_f64 i_sum = loadu_f64(sum);
+    const vec_f64 i_sum_2_2 = loadu_f64(sum_2);
+    const vec_f64 f_sum = loadu_f64(sum + 1 * wide);
+    const vec_f64 f_sum_2_2 = loadu_f64(sum_2 + 1 * wide);
+    const vec_f64 o_sum = loadu_f64(sum + 2 * wide);
+    const vec_f64 o_sum_2_2 = loadu_f64(sum_2 + 2 * wide);
+    const vec_f64 g_sum = loadu_f64(sum + 3 * wide);
+    const vec_f64 g_sum_2_2 = loadu_f64(sum_2 + 3 * wide);
+    const vec_f64 i_x = load_f64(i_x_row + unit, count);
+    const vec_f64 i_x_2 = load_f64(i_x_row + unit_2, count_2);
+    const vec_f64 f_x = load_f64(f_x_row + unit, count);
+    const vec_f64 f_x_2 = load_f64(f_x_row + unit_2, count_2);
+    const vec_f64 o_x = load_f64(o_x_row + unit, count);
+    const vec_f64 o_x_2 = load_f64(o_x_row + unit_2, count_2);
+    const vec_f64 g_x = load_f64(g_x_row + unit, count);
+    const vec_f64 g_x_2 = load_f64(g_x_row + unit_2, count_2);
+    const vec_f64 c = load_f64(c_row + unit, count);
+    const vec_f64 c_2 = load_f64(c_row + unit_2, count_2);
+    const vec_f64 h = load_f64(h_row + unit, count);
+    const vec_f64 h_2 = load_f64(h_row + unit_2, count_2);
+    const vec_f64 i = f_sigmoid_f64(i_x + i_sum); /* (1) */
+    const vec_f64 i_2 = f_sigmoid_f64(i_x_2 + i_sum_2_2); /* (1) */
+    const vec_f64 f = f_sigmoid_f64(f_x + f_sum); /* (2) */
+    const vec_f64 f_2 = f_sigmoid_f64(f_x_2 + f_sum_2_2); /* (2) */
+    const vec_f64 o = f_sigmoid_f64(o_x + o_sum); /* (3) */
+    const vec_f64 o_2 = f_sigmoid_f64(o_x_2 + o_sum_2_2); /* (3) */
+    const vec_f64 g = f_tanh_f64(g_x + g_sum); /* (4) */
+    const vec_f64 g_2 = f_tanh_f64(g_x_2 + g_sum_2_2); /* (4) */
+    const vec_f64 c_next = f * c + i * g; /* (5) */
+    const vec_f64 c_next_2 = f_2 * c_2 + i_2 * g_2; /* (5) */
+    const vec_f64 tanh_c = f_tanh_f64(c_next); /* (6a) */
+    const vec_f64 tanh_c_2 = f_tanh_f64(c_next_2); /* (6a) */
+    const vec_f64 h_next = o * tanh_c; /* (6) */
+    const vec_f64 h_next_2 = o_2 * tanh_c_2; /* (6) */
+    if (at->taped)
+        store_f64(i_row + unit, idle ? K_f64(0.0) : i, count); /* saved for the backward pass */
+    if (at->taped)
+        store_f64(i_row + unit_2, idle ? K_f64(0.0) : i_2, count_2); /* saved for the backward pass */
+    if (at->taped)
+        store_f64(f_row + unit, idle ? K_f64(0.0) : f, count); /* saved for the backward pass */
+    if (at->taped)
+        store_f64(f_row + unit_2, idle ? K_f64(0.0) : f_2, count_2); /* saved for the backward pass */
+    if (at->taped)
+        store_f64(o_row + unit, idle ? K_f64(0.0) : o, count); /* saved for the backward pass */
+    if (at->taped)
+        store_f64(o_row + unit_2, idle ? K_f64(0.0) : o_2, count_2); /* saved for the backward pass */
+    if (at->taped)
+        store_f64(g_row + unit, idle ? K_f64(0.0) : g, count); /* saved for the backward pass */
+    if (at->taped)
+        store_f64(g_row + unit_2, idle ? K_f64(0.0) : g_2, count_2); /* saved for the backward pass */
+    store_f64(c_next_row + unit, idle ? c : c_next, count);
+    store_f64(c_next_row + unit_2, idle ? c_2 : c_next_2, count_2);
+    if (at->taped)
+        store_f64(tanh_c_row + unit, idle ? K_f64(0.0) : tanh_c, count); /* saved for the backward pass */
+    if (at->taped)
+        store_f64(tanh_c_row + unit_2, idle ? K_f64(0.0) : tanh_c_2, count_2); /* saved for the backward pass */
+    store_f64(h_next_row + unit, idle ? h : h_next, count);
+    store_f64(h_next_row + unit_2, idle ? h_2 : h_next_2, count_2);
+    store_f64(output_y_row + unit, idle ? K_f64(0.0) : h_next, count);
+    store_f64(output_y_row + unit_2, idle ? K_f64(0.0) : h_next_2, count_2);
+}
+
+/* This part's tiles, or vectors where nothing is summed up. Where there are two tiles in all, one part runs both. */
+static void step_1_row_f64(const forward_at_f64 *at, const lstm_dims *dims, size_t part, size_t parts)
+{
+    const size_t units = dims->hidden;
+    const size_t vectors = fit_vectors(units, LANES_f64, 1), wide = vectors * LANES_f64;
+    const size_t tiles = (units + wide - 1) / wide, begin = share(tiles, part, parts), end = share(tiles, part + 1, parts);
+    _Alignas(64) double sums[8 * LANES_f64];
+    if (tiles == 2) {
+        const double *const other = sums + 4 * wide;
+        if (part)
+            return;
+        if (vectors == 1)
+            step_1_row_sums_f64(at, dims, 0, 2, 1, SPLITS_f64(8), sums);
+        for (size_t unit = 0; unit < wide; unit += LANES_f64) {
+            if (wide + unit < units)
+                step_1_row_two_f64(at, dims, unit, sums + unit, wide + unit, other + unit, wide);
+            else
+                step_1_row_one_f64(at, dims, unit, sums + unit, wide);
+        }
+        return;
+    }
+    for (size_t pass = begin; pass < end; ++pass) {
+        /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+        const size_t tile = at->turned ? begin + end - 1 - pass : pass, unit = tile * wide;
+        if (vectors == 1)
+            step_1_row_sums_f64(at, dims, tile, 1, 1, SPLITS_f64(4), sums);
+        for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f64) {
+            const size_t next = at_unit + LANES_f64;
+            if (next < wide && unit + next < units)
+                step_1_row_two_f64(at, dims, unit + at_unit, sums + at_unit, unit + next, sums + next, wide);
+            else
+                step_1_row_one_f64(at, dims, unit + at_unit, sums + at_unit, wide);
+        }
+    }
+}
+
 
 /* The sums of one tile, or of two that share what is broadcast, for a row; each is kept several times, for a share of the
    depth, where a few would wait for themselves. */
@@ -6094,13 +6573,17 @@ SYMRNN_INLINE void fused_step_1_row_two_f64(const forward_at_f64 *at, const lstm
     store_f64(output_y_row + unit_2, idle ? K_f64(0.0) : h_next_2, count_2);
 }
 
-static inline void fused_step_1_row_f64(const forward_at_f64 *at, const lstm_dims *dims)
+/* This part's tiles, or vectors where nothing is summed up. Where there are two tiles in all, one part runs both. */
+static void fused_step_1_row_f64(const forward_at_f64 *at, const lstm_dims *dims, size_t part, size_t parts)
 {
     const size_t units = dims->hidden;
     const size_t vectors = fit_vectors(units, LANES_f64, 1), wide = vectors * LANES_f64;
+    const size_t tiles = (units + wide - 1) / wide, begin = share(tiles, part, parts), end = share(tiles, part + 1, parts);
     _Alignas(64) double sums[8 * LANES_f64];
-    if (units > wide && units <= 2 * wide) {
+    if (tiles == 2) {
         const double *const other = sums + 4 * wide;
+        if (part)
+            return;
         if (vectors == 1)
             fused_step_1_row_sums_f64(at, dims, 0, 2, 1, SPLITS_f64(8), sums);
         for (size_t unit = 0; unit < wide; unit += LANES_f64) {
@@ -6111,8 +6594,9 @@ static inline void fused_step_1_row_f64(const forward_at_f64 *at, const lstm_dim
         }
         return;
     }
-    for (size_t tile = 0; tile * wide < units; ++tile) {
-        const size_t unit = tile * wide;
+    for (size_t pass = begin; pass < end; ++pass) {
+        /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+        const size_t tile = at->turned ? begin + end - 1 - pass : pass, unit = tile * wide;
         if (vectors == 1)
             fused_step_1_row_sums_f64(at, dims, tile, 1, 1, SPLITS_f64(4), sums);
         for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f64) {
@@ -6125,6 +6609,195 @@ static inline void fused_step_1_row_f64(const forward_at_f64 *at, const lstm_dim
     }
 }
 
+
+typedef struct forward_layout_f64 {
+    size_t states_c;
+    size_t states_h;
+    size_t hoisted;
+    size_t saved;
+    size_t tape_end, workspace_end;
+} forward_layout_f64;
+
+static int lay_out_forward_f64(const lstm_dims *dims, int taped, size_t parts, forward_layout_f64 *layout)
+{
+    const size_t chunk = chunk_steps(dims);
+    layout->tape_end = layout->workspace_end = 0;
+    size_t *const tape_end = taped ? &layout->tape_end : &layout->workspace_end;
+    size_t *const workspace_end = &layout->workspace_end;
+    (void)tape_end;
+    (void)workspace_end;
+    (void)taped;
+    (void)parts;
+    (void)chunk;
+    return 1
+           && take(tape_end, &layout->states_c, taped ? dims->steps + 1 : 2, dims->rows, dims->hidden)
+           && take(tape_end, &layout->states_h, taped ? dims->steps + 1 : 2, dims->rows, dims->hidden)
+           && take(workspace_end, &layout->hoisted, chunk, dims->rows, 4 * dims->hidden)
+           && take(tape_end, &layout->saved, taped ? dims->steps : 1, dims->rows, 5 * dims->hidden)
+        ;
+}
+
+int lstm_f64_tape_size(const lstm_dims *dims, size_t *size)
+{
+    forward_layout_f64 layout;
+    const int status = check_dims(dims);
+    if (status)
+        return status;
+    if (!size)
+        return LSTM_NULL;
+    if (!lay_out_forward_f64(dims, 1, 1, &layout))
+        return LSTM_SIZE;
+    *size = layout.tape_end;
+    return LSTM_OK;
+}
+
+int lstm_f64_forward_workspace_size(const lstm_dims *dims, size_t parts, size_t *size)
+{
+    forward_layout_f64 layout;
+    const int status = check_dims(dims);
+    if (status)
+        return status;
+    if (!size)
+        return LSTM_NULL;
+    if (parts < 1 || parts > LSTM_MOST_PARTS)
+        return LSTM_PARTS;
+    if (!lay_out_forward_f64(dims, 1, parts, &layout))
+        return LSTM_SIZE;
+    *size = layout.workspace_end;
+    return LSTM_OK;
+}
+
+int lstm_f64_infer_workspace_size(const lstm_dims *dims, size_t parts, size_t *size)
+{
+    forward_layout_f64 layout;
+    const int status = check_dims(dims);
+    if (status)
+        return status;
+    if (!size)
+        return LSTM_NULL;
+    if (parts < 1 || parts > LSTM_MOST_PARTS)
+        return LSTM_PARTS;
+    if (!lay_out_forward_f64(dims, 0, parts, &layout))
+        return LSTM_SIZE;
+    *size = layout.workspace_end;
+    return LSTM_OK;
+}
+
+/* This part's share of all steps; tape may be null. */
+static int run_forward_f64(const lstm_dims *dims, const double *packed, const double *x, const double *state,
+                       double *y, double *state_out, double *tape, double *workspace, size_t part,
+                       size_t parts, lstm_barrier *barrier)
+{
+    forward_layout_f64 layout;
+    forward_at_f64 base = {0};
+    const int taped = tape != NULL;
+    if (!lay_out_packed_f64(dims, &base.layout) || !lay_out_forward_f64(dims, taped, parts, &layout))
+        return LSTM_SIZE;
+    double *const block = taped ? tape : workspace;
+    (void)x;
+    base.dims = dims;
+    base.packed = packed;
+    base.taped = taped;
+    base.x = x;
+    base.hoisted = workspace + layout.hoisted;
+    base.c_now = block + layout.states_c;
+    base.h_now = block + layout.states_h;
+    base.saved = block + layout.saved;
+    base.c_next = block + layout.states_c;
+    base.h_next = block + layout.states_h;
+    base.output = y;
+    const int by_rows = split_rows(dims, parts);
+    const size_t row0 = by_rows ? share(dims->rows, part, parts) : 0;
+    const size_t row1 = by_rows ? share(dims->rows, part + 1, parts) : dims->rows;
+    const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;
+    /* Rows of states, which are copied in and out by rows whatever the split. */
+    const size_t own0 = share(dims->rows, part, parts), own = share(dims->rows, part + 1, parts) - own0;
+    const int single = dims->rows == 1 && !dims->lengths;
+
+    const size_t steps = dims->steps, last = taped ? steps : steps & 1;
+    const size_t initial = dims->reverse ? last : 0, final = dims->reverse ? 0 : last;
+    double *const states_c = block + layout.states_c;
+    copy_rows_f64(states_c + initial * dims->rows * dims->hidden, state ? state + dims->rows * (0) : NULL,
+              own0 * dims->hidden, own * dims->hidden);
+    double *const states_h = block + layout.states_h;
+    copy_rows_f64(states_h + initial * dims->rows * dims->hidden, state ? state + dims->rows * (dims->hidden) : NULL,
+              own0 * dims->hidden, own * dims->hidden);
+    if (!by_rows)
+        meet(barrier, parts);
+    forward_at_f64 at = base;
+    const size_t chunk = chunk_steps(dims);
+    for (size_t done = 0; done < steps; done += chunk) {
+        const size_t count = steps - done < chunk ? steps - done : chunk;
+        const size_t origin = dims->reverse ? steps - done - count : done;
+        base.origin = at.origin = origin;
+        if (is_fused(dims)) {
+            for (size_t step = 0; step < count; ++step) {
+                forward_seek_f64(&at, &base, dims->reverse ? origin + count - 1 - step : origin + step);
+                if (single)
+                    fused_step_1_row_f64(&at, dims, unit_part, unit_parts);
+                else
+                    fused_step_1_f64(&at, row0, row1, unit_part, unit_parts);
+                if (!by_rows)
+                    meet(barrier, parts);
+            }
+        }
+        else {
+            if (by_rows && parts > 1) {
+                for (size_t t = origin; t < origin + count; ++t) {
+                    forward_seek_f64(&at, &base, t);
+                    hoist_1_f64(&at, row0, row1, 0, 1);
+                }
+            } else {
+                const size_t rows = count * dims->rows;
+                forward_seek_f64(&at, &base, origin);
+                hoist_1_f64(&at, share(rows, part, parts), share(rows, part + 1, parts), 0, 1);
+                meet(barrier, parts);
+            }
+            for (size_t step = 0; step < count; ++step) {
+                forward_seek_f64(&at, &base, dims->reverse ? origin + count - 1 - step : origin + step);
+                if (single)
+                    step_1_row_f64(&at, dims, unit_part, unit_parts);
+                else
+                    step_1_f64(&at, row0, row1, unit_part, unit_parts);
+                if (!by_rows)
+                    meet(barrier, parts);
+            }
+        }
+    }
+    if (state_out) {
+        copy_rows_f64(state_out + dims->rows * (0), states_c + final * dims->rows * dims->hidden, own0 * dims->hidden,
+                  own * dims->hidden);
+        copy_rows_f64(state_out + dims->rows * (dims->hidden), states_h + final * dims->rows * dims->hidden, own0 * dims->hidden,
+                  own * dims->hidden);
+    }
+    return LSTM_OK;
+}
+
+int lstm_f64_forward(const lstm_dims *dims, const double *packed, const double *x, const double *state, double *y,
+    double *state_out, double *tape, double *workspace, size_t part, size_t parts, lstm_barrier *barrier)
+{
+    int status = check_dims(dims);
+    if (!status)
+        status = check_parts(part, parts, barrier);
+    if (status)
+        return status;
+    if (!packed || !x || !y || !tape || !workspace)
+        return LSTM_NULL;
+    return run_forward_f64(dims, packed, x, state, y, state_out, tape, workspace, part, parts, barrier);
+}
+
+int lstm_f64_infer(const lstm_dims *dims, const double *packed, const double *x, const double *state, double *y,
+    double *state_out, double *workspace, size_t part, size_t parts, lstm_barrier *barrier)
+{
+    int status = check_dims(dims);
+    if (!status)
+        status = check_parts(part, parts, barrier);
+    if (status)
+        return status;
+    if (!packed || !x || !y || !workspace)
+        return LSTM_NULL;
+    return run_forward_f64(dims, packed, x, state, y, state_out, NULL, workspace, part, parts, barrier);
+}
 
 static int step_row_f64(const lstm_dims *dims, const double *packed, const double *x, double *state, double *y,
                     double *workspace)
@@ -6147,7 +6820,7 @@ static int step_row_f64(const lstm_dims *dims, const double *packed, const doubl
     free_memory += WHOLE(5 * dims->hidden);
     (void)x;
     (void)free_memory;
-    fused_step_1_row_f64(&at, dims);
+    fused_step_1_row_f64(&at, dims, 0, 1);
     if (!(dims->hidden <= 2 * LANES_f64))
         memcpy(state + (dims->hidden), at.h_next, dims->hidden * sizeof *state);
     return LSTM_OK;
@@ -6564,6 +7237,229 @@ static void deferred_1_f64(const backward_at_f64 *at, size_t row_begin, size_t r
 }
 
 
+/* The sums of one tile, or of two that share what is broadcast, for a row; each is kept several times, for a share of the
+   depth, where a few would wait for themselves. */
+SYMRNN_INLINE void back_1_row_sums_f64(const backward_at_f64 *at, const lstm_dims *dims, size_t tile, size_t tiles, size_t vectors,
+                            size_t splits, double *sums)
+{
+    const size_t wide = vectors * LANES_f64, row = 0, all = tiles * 1 * vectors;
+    vec_f64 partial[8];
+    (void)dims;
+    (void)row;
+    for (size_t j = 0; j < splits * all; ++j)
+        partial[j] = K_f64(0);
+    /* delta_i, delta_f, delta_o, delta_g of the step before in this loop */
+    if (at->delta_later) {
+        const size_t depth = 4 * dims->hidden, columns = 1 * wide, first = 0 * vectors;
+        const double *const a = at->delta_later + row * (4 * dims->hidden);
+        const double *panel = at->packed + at->layout.panel_back_1_1 + tile * depth * columns;
+        size_t k = 0;
+        for (; k + splits <= depth; k += splits)
+            for (size_t split = 0; split < splits; ++split, panel += columns)
+                for (size_t i = 0; i < tiles; ++i)
+                    for (size_t j = 0; j < 1 * vectors; ++j)
+                        partial[split * all + i * 1 * vectors + first + j] += K_f64(a[k + split]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+        for (; k < depth; ++k, panel += columns)
+            for (size_t i = 0; i < tiles; ++i)
+                for (size_t j = 0; j < 1 * vectors; ++j)
+                    partial[i * 1 * vectors + first + j] += K_f64(a[k]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+    }
+    for (size_t split = splits - 1; split > 0; --split)
+        for (size_t j = 0; j < all; ++j)
+            partial[(split - 1) * all + j] += partial[split * all + j];
+    for (size_t j = 0; j < all; ++j)
+        storeu_f64(sums + j * LANES_f64, partial[j]);
+}
+
+/* The statements for one vector of units. */
+SYMRNN_INLINE void back_1_row_one_f64(const backward_at_f64 *at, const lstm_dims *dims, size_t unit, const double *sum, size_t wide)
+{
+    const size_t count = dims->hidden - unit;
+    const size_t row = 0;
+    const int idle = 0;
+    (void)dims;
+    (void)wide;
+    double *const carry_c_row = at->carry_c + row * dims->hidden;
+    double *const carry_h_row = at->carry_h + row * dims->hidden;
+    const double *const dy_2_row = at->seed + row * dims->hidden;
+    const double *const o_row = at->saved + row * (5 * dims->hidden) + 2 * dims->hidden;
+    const double *const tanh_c_row = at->saved + row * (5 * dims->hidden) + 4 * dims->hidden;
+    const double *const i_row = at->saved + row * (5 * dims->hidden);
+    const double *const g_row = at->saved + row * (5 * dims->hidden) + 3 * dims->hidden;
+    const double *const c_row = at->c_now + row * dims->hidden;
+    const double *const f_row = at->saved + row * (5 * dims->hidden) + dims->hidden;
+    double *const delta_g_row = at->delta + row * (4 * dims->hidden) + 3 * dims->hidden;
+    double *const delta_o_row = at->delta + row * (4 * dims->hidden) + 2 * dims->hidden;
+    double *const delta_f_row = at->delta + row * (4 * dims->hidden) + dims->hidden;
+    double *const delta_i_row = at->delta + row * (4 * dims->hidden);
+    const vec_f64 held_h_sum = loadu_f64(sum);
+    const vec_f64 carry_c = load_f64(carry_c_row + unit, count);
+    const vec_f64 carry_h = load_f64(carry_h_row + unit, count);
+    const vec_f64 dy_2 = load_f64(dy_2_row + unit, count);
+    const vec_f64 o = load_f64(o_row + unit, count);
+    const vec_f64 tanh_c = load_f64(tanh_c_row + unit, count);
+    const vec_f64 i = load_f64(i_row + unit, count);
+    const vec_f64 g = load_f64(g_row + unit, count);
+    const vec_f64 c = load_f64(c_row + unit, count);
+    const vec_f64 f = load_f64(f_row + unit, count);
+    const vec_f64 dc_out = carry_c; /* (b12) */
+    const vec_f64 held_h = held_h_sum + carry_h; /* (b13) */
+    const vec_f64 dh_out = held_h + dy_2; /* (b13) */
+    const vec_f64 dtanh_c = dh_out * o; /* (b1) */
+    const vec_f64 dc_all = dc_out + dtanh_c * (K_f64(1.0) - power_2_f64(tanh_c)); /* (b2) */
+    const vec_f64 dg = dc_all * i; /* (b3) */
+    const vec_f64 delta_g = dg * (K_f64(1.0) - power_2_f64(g)); /* (b4) */
+    const vec_f64 do_2 = dh_out * tanh_c; /* (b5) */
+    const vec_f64 delta_o = do_2 * o * (K_f64(1.0) - o); /* (b6) */
+    const vec_f64 df = dc_all * c; /* (b7) */
+    const vec_f64 delta_f = df * f * (K_f64(1.0) - f); /* (b8) */
+    const vec_f64 di = dc_all * g; /* (b9) */
+    const vec_f64 delta_i = di * i * (K_f64(1.0) - i); /* (b10) */
+    const vec_f64 carry_c_next = dc_all * f; /* (b12) */
+    const vec_f64 carry_h_next = K_f64(0.0); /* (b13) */
+    store_f64(delta_g_row + unit, idle ? K_f64(0.0) : delta_g, count);
+    store_f64(delta_o_row + unit, idle ? K_f64(0.0) : delta_o, count);
+    store_f64(delta_f_row + unit, idle ? K_f64(0.0) : delta_f, count);
+    store_f64(delta_i_row + unit, idle ? K_f64(0.0) : delta_i, count);
+    store_f64(carry_c_row + unit, idle ? dc_out : carry_c_next, count);
+    store_f64(carry_h_row + unit, idle ? held_h : carry_h_next, count);
+}
+
+/* The statements for two vectors of units side by side: those of one need not wait for those of the other. */
+SYMRNN_INLINE void back_1_row_two_f64(const backward_at_f64 *at, const lstm_dims *dims, size_t unit, const double *sum,
+                           size_t unit_2, const double *sum_2, size_t wide)
+{
+    const size_t count = dims->hidden - unit, count_2 = dims->hidden - unit_2;
+    const size_t row = 0;
+    const int idle = 0;
+    (void)dims;
+    (void)wide;
+    double *const carry_c_row = at->carry_c + row * dims->hidden;
+    double *const carry_h_row = at->carry_h + row * dims->hidden;
+    const double *const dy_2_row = at->seed + row * dims->hidden;
+    const double *const o_row = at->saved + row * (5 * dims->hidden) + 2 * dims->hidden;
+    const double *const tanh_c_row = at->saved + row * (5 * dims->hidden) + 4 * dims->hidden;
+    const double *const i_row = at->saved + row * (5 * dims->hidden);
+    const double *const g_row = at->saved + row * (5 * dims->hidden) + 3 * dims->hidden;
+    const double *const c_row = at->c_now + row * dims->hidden;
+    const double *const f_row = at->saved + row * (5 * dims->hidden) + dims->hidden;
+    double *const delta_g_row = at->delta + row * (4 * dims->hidden) + 3 * dims->hidden;
+    double *const delta_o_row = at->delta + row * (4 * dims->hidden) + 2 * dims->hidden;
+    double *const delta_f_row = at->delta + row * (4 * dims->hidden) + dims->hidden;
+    double *const delta_i_row = at->delta + row * (4 * dims->hidden);
+    const vec_f64 held_h_sum = loadu_f64(sum);
+    const vec_f64 held_h_sum_2 = loadu_f64(sum_2);
+    const vec_f64 carry_c = load_f64(carry_c_row + unit, count);
+    const vec_f64 carry_c_2 = load_f64(carry_c_row + unit_2, count_2);
+    const vec_f64 carry_h = load_f64(carry_h_row + unit, count);
+    const vec_f64 carry_h_2 = load_f64(carry_h_row + unit_2, count_2);
+    const vec_f64 dy_2 = load_f64(dy_2_row + unit, count);
+    const vec_f64 dy_2_2 = load_f64(dy_2_row + unit_2, count_2);
+    const vec_f64 o = load_f64(o_row + unit, count);
+    const vec_f64 o_2 = load_f64(o_row + unit_2, count_2);
+    const vec_f64 tanh_c = load_f64(tanh_c_row + unit, count);
+    const vec_f64 tanh_c_2 = load_f64(tanh_c_row + unit_2, count_2);
+    const vec_f64 i = load_f64(i_row + unit, count);
+    const vec_f64 i_2 = load_f64(i_row + unit_2, count_2);
+    const vec_f64 g = load_f64(g_row + unit, count);
+    const vec_f64 g_2 = load_f64(g_row + unit_2, count_2);
+    const vec_f64 c = load_f64(c_row + unit, count);
+    const vec_f64 c_2 = load_f64(c_row + unit_2, count_2);
+    const vec_f64 f = load_f64(f_row + unit, count);
+    const vec_f64 f_2 = load_f64(f_row + unit_2, count_2);
+    const vec_f64 dc_out = carry_c; /* (b12) */
+    const vec_f64 dc_out_2 = carry_c_2; /* (b12) */
+    const vec_f64 held_h = held_h_sum + carry_h; /* (b13) */
+    const vec_f64 held_h_2 = held_h_sum_2 + carry_h_2; /* (b13) */
+    const vec_f64 dh_out = held_h + dy_2; /* (b13) */
+    const vec_f64 dh_out_2 = held_h_2 + dy_2_2; /* (b13) */
+    const vec_f64 dtanh_c = dh_out * o; /* (b1) */
+    const vec_f64 dtanh_c_2 = dh_out_2 * o_2; /* (b1) */
+    const vec_f64 dc_all = dc_out + dtanh_c * (K_f64(1.0) - power_2_f64(tanh_c)); /* (b2) */
+    const vec_f64 dc_all_2 = dc_out_2 + dtanh_c_2 * (K_f64(1.0) - power_2_f64(tanh_c_2)); /* (b2) */
+    const vec_f64 dg = dc_all * i; /* (b3) */
+    const vec_f64 dg_2 = dc_all_2 * i_2; /* (b3) */
+    const vec_f64 delta_g = dg * (K_f64(1.0) - power_2_f64(g)); /* (b4) */
+    const vec_f64 delta_g_2 = dg_2 * (K_f64(1.0) - power_2_f64(g_2)); /* (b4) */
+    const vec_f64 do_2 = dh_out * tanh_c; /* (b5) */
+    const vec_f64 do_2_2 = dh_out_2 * tanh_c_2; /* (b5) */
+    const vec_f64 delta_o = do_2 * o * (K_f64(1.0) - o); /* (b6) */
+    const vec_f64 delta_o_2 = do_2_2 * o_2 * (K_f64(1.0) - o_2); /* (b6) */
+    const vec_f64 df = dc_all * c; /* (b7) */
+    const vec_f64 df_2 = dc_all_2 * c_2; /* (b7) */
+    const vec_f64 delta_f = df * f * (K_f64(1.0) - f); /* (b8) */
+    const vec_f64 delta_f_2 = df_2 * f_2 * (K_f64(1.0) - f_2); /* (b8) */
+    const vec_f64 di = dc_all * g; /* (b9) */
+    const vec_f64 di_2 = dc_all_2 * g_2; /* (b9) */
+    const vec_f64 delta_i = di * i * (K_f64(1.0) - i); /* (b10) */
+    const vec_f64 delta_i_2 = di_2 * i_2 * (K_f64(1.0) - i_2); /* (b10) */
+    const vec_f64 carry_c_next = dc_all * f; /* (b12) */
+    const vec_f64 carry_c_next_2 = dc_all_2 * f_2; /* (b12) */
+    const vec_f64 carry_h_next = K_f64(0.0); /* (b13) */
+    const vec_f64 carry_h_next_2 = K_f64(0.0); /* (b13) */
+    store_f64(delta_g_row + unit, idle ? K_f64(0.0) : delta_g, count);
+    store_f64(delta_g_row + unit_2, idle ? K_f64(0.0) : delta_g_2, count_2);
+    store_f64(delta_o_row + unit, idle ? K_f64(0.0) : delta_o, count);
+    store_f64(delta_o_row + unit_2, idle ? K_f64(0.0) : delta_o_2, count_2);
+    store_f64(delta_f_row + unit, idle ? K_f64(0.0) : delta_f, count);
+    store_f64(delta_f_row + unit_2, idle ? K_f64(0.0) : delta_f_2, count_2);
+    store_f64(delta_i_row + unit, idle ? K_f64(0.0) : delta_i, count);
+    store_f64(delta_i_row + unit_2, idle ? K_f64(0.0) : delta_i_2, count_2);
+    store_f64(carry_c_row + unit, idle ? dc_out : carry_c_next, count);
+    store_f64(carry_c_row + unit_2, idle ? dc_out_2 : carry_c_next_2, count_2);
+    store_f64(carry_h_row + unit, idle ? held_h : carry_h_next, count);
+    store_f64(carry_h_row + unit_2, idle ? held_h_2 : carry_h_next_2, count_2);
+}
+
+/* This part's tiles, or vectors where nothing is summed up. Where there are two tiles in all, one part runs both. */
+static void back_1_row_f64(const backward_at_f64 *at, const lstm_dims *dims, size_t part, size_t parts)
+{
+    const size_t units = dims->hidden;
+    const size_t vectors = fit_vectors(units, LANES_f64, 4), wide = vectors * LANES_f64;
+    const size_t tiles = (units + wide - 1) / wide, begin = share(tiles, part, parts), end = share(tiles, part + 1, parts);
+    _Alignas(64) double sums[8 * LANES_f64];
+    if (tiles == 2) {
+        const double *const other = sums + 1 * wide;
+        if (part)
+            return;
+        if (vectors == 1)
+            back_1_row_sums_f64(at, dims, 0, 2, 1, SPLITS_f64(2), sums);
+        else if (vectors == 2)
+            back_1_row_sums_f64(at, dims, 0, 2, 2, SPLITS_f64(4), sums);
+        else if (vectors == 3)
+            back_1_row_sums_f64(at, dims, 0, 2, 3, SPLITS_f64(6), sums);
+        else if (vectors == 4)
+            back_1_row_sums_f64(at, dims, 0, 2, 4, SPLITS_f64(8), sums);
+        for (size_t unit = 0; unit < wide; unit += LANES_f64) {
+            if (wide + unit < units)
+                back_1_row_two_f64(at, dims, unit, sums + unit, wide + unit, other + unit, wide);
+            else
+                back_1_row_one_f64(at, dims, unit, sums + unit, wide);
+        }
+        return;
+    }
+    for (size_t pass = begin; pass < end; ++pass) {
+        /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+        const size_t tile = at->turned ? begin + end - 1 - pass : pass, unit = tile * wide;
+        if (vectors == 1)
+            back_1_row_sums_f64(at, dims, tile, 1, 1, SPLITS_f64(1), sums);
+        else if (vectors == 2)
+            back_1_row_sums_f64(at, dims, tile, 1, 2, SPLITS_f64(2), sums);
+        else if (vectors == 3)
+            back_1_row_sums_f64(at, dims, tile, 1, 3, SPLITS_f64(3), sums);
+        else if (vectors == 4)
+            back_1_row_sums_f64(at, dims, tile, 1, 4, SPLITS_f64(4), sums);
+        for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f64) {
+            const size_t next = at_unit + LANES_f64;
+            if (next < wide && unit + next < units)
+                back_1_row_two_f64(at, dims, unit + at_unit, sums + at_unit, unit + next, sums + next, wide);
+            else
+                back_1_row_one_f64(at, dims, unit + at_unit, sums + at_unit, wide);
+        }
+    }
+}
+
+
 /* Point every array at step t. */
 static void backward_seek_f64(backward_at_f64 *at, const backward_at_f64 *base, size_t t)
 {
@@ -6663,6 +7559,7 @@ int lstm_f64_backward(const lstm_dims *dims, const double *packed, const double 
     const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;
     /* Rows of states, which are copied in and out by rows whatever the split. */
     const size_t own0 = share(dims->rows, part, parts), own = share(dims->rows, part + 1, parts) - own0;
+    const int single = dims->rows == 1 && !dims->lengths;
 
     const size_t steps = dims->steps;
     copy_rows_f64(base.carry_c, dstate ? dstate + dims->rows * (0) : NULL, own0 * dims->hidden, own * dims->hidden);
@@ -6672,7 +7569,10 @@ int lstm_f64_backward(const lstm_dims *dims, const double *packed, const double 
     backward_at_f64 at = base;
     for (size_t step = 0; step < steps; ++step) {
         backward_seek_f64(&at, &base, dims->reverse ? step : steps - 1 - step);
-        back_1_f64(&at, row0, row1, unit_part, unit_parts);
+        if (single)
+            back_1_row_f64(&at, dims, unit_part, unit_parts);
+        else
+            back_1_f64(&at, row0, row1, unit_part, unit_parts);
         if (!by_rows)
             meet(barrier, parts);
         at.delta_later = at.delta;

@@ -44,7 +44,7 @@
 
 const char *rnn_abi(void)
 {
-    return "ee608beb4b4a0e49044328ed475f8847";
+    return "7cd4ee63f49177ed2303c29f6fe825fb";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -2242,14 +2242,15 @@ int rnn_f32_packed_size(const rnn_dims *dims, size_t *size)
     return RNN_OK;
 }
 
-/* The share of a step that falls to the part with most tiles of units. */
+/* The share of a step that falls to the part with most tiles of units; two tiles of a single row are for one part. */
 static double largest_share_f32(const rnn_dims *dims, size_t parts)
 {
     double largest = 0;
     {
         const size_t units = dims->hidden, wide = fit_vectors(units, LANES_f32, 4) * LANES_f32;
         const size_t tiles = (units + wide - 1) / wide;
-        const double of_stage = (double)((tiles + parts - 1) / parts) / (double)tiles;
+        const size_t most = dims->rows == 1 && tiles == 2 ? tiles : (tiles + parts - 1) / parts;
+        const double of_stage = (double)most / (double)tiles;
         largest = of_stage > largest ? of_stage : largest;
     }
     (void)dims;
@@ -2337,180 +2338,140 @@ static void forward_seek_f32(forward_at_f32 *at, const forward_at_f32 *base, siz
     at->output = base->output + t * dims->rows * (dims->hidden);
 }
 
-typedef struct forward_layout_f32 {
-    size_t states_h;
-    size_t hoisted;
-    size_t tape_end, workspace_end;
-} forward_layout_f32;
-
-static int lay_out_forward_f32(const rnn_dims *dims, int taped, size_t parts, forward_layout_f32 *layout)
-{
-    const size_t chunk = chunk_steps(dims);
-    layout->tape_end = layout->workspace_end = 0;
-    size_t *const tape_end = taped ? &layout->tape_end : &layout->workspace_end;
-    size_t *const workspace_end = &layout->workspace_end;
-    (void)tape_end;
-    (void)workspace_end;
-    (void)taped;
-    (void)parts;
-    (void)chunk;
-    return 1
-           && take(tape_end, &layout->states_h, taped ? dims->steps + 1 : 2, dims->rows, dims->hidden)
-           && take(workspace_end, &layout->hoisted, chunk, dims->rows, dims->hidden)
-        ;
-}
-
-int rnn_f32_tape_size(const rnn_dims *dims, size_t *size)
-{
-    forward_layout_f32 layout;
-    const int status = check_dims(dims);
-    if (status)
-        return status;
-    if (!size)
-        return RNN_NULL;
-    if (!lay_out_forward_f32(dims, 1, 1, &layout))
-        return RNN_SIZE;
-    *size = layout.tape_end;
-    return RNN_OK;
-}
-
-int rnn_f32_forward_workspace_size(const rnn_dims *dims, size_t parts, size_t *size)
-{
-    forward_layout_f32 layout;
-    const int status = check_dims(dims);
-    if (status)
-        return status;
-    if (!size)
-        return RNN_NULL;
-    if (parts < 1 || parts > RNN_MOST_PARTS)
-        return RNN_PARTS;
-    if (!lay_out_forward_f32(dims, 1, parts, &layout))
-        return RNN_SIZE;
-    *size = layout.workspace_end;
-    return RNN_OK;
-}
-
-int rnn_f32_infer_workspace_size(const rnn_dims *dims, size_t parts, size_t *size)
-{
-    forward_layout_f32 layout;
-    const int status = check_dims(dims);
-    if (status)
-        return status;
-    if (!size)
-        return RNN_NULL;
-    if (parts < 1 || parts > RNN_MOST_PARTS)
-        return RNN_PARTS;
-    if (!lay_out_forward_f32(dims, 0, parts, &layout))
-        return RNN_SIZE;
-    *size = layout.workspace_end;
-    return RNN_OK;
-}
-
-/* This part's share of all steps; tape may be null. */
-static int run_forward_f32(const rnn_dims *dims, const float *packed, const float *x, const float *state,
-                       float *y, float *state_out, float *tape, float *workspace, size_t part,
-                       size_t parts, rnn_barrier *barrier)
-{
-    forward_layout_f32 layout;
-    forward_at_f32 base = {0};
-    const int taped = tape != NULL;
-    if (!lay_out_packed_f32(dims, &base.layout) || !lay_out_forward_f32(dims, taped, parts, &layout))
-        return RNN_SIZE;
-    float *const block = taped ? tape : workspace;
-    (void)x;
-    base.dims = dims;
-    base.packed = packed;
-    base.taped = taped;
-    base.x = x;
-    base.hoisted = workspace + layout.hoisted;
-    base.h_now = block + layout.states_h;
-    base.h_next = block + layout.states_h;
-    base.output = y;
-    const int by_rows = split_rows(dims, parts);
-    const size_t row0 = by_rows ? share(dims->rows, part, parts) : 0;
-    const size_t row1 = by_rows ? share(dims->rows, part + 1, parts) : dims->rows;
-    const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;
-    /* Rows of states, which are copied in and out by rows whatever the split. */
-    const size_t own0 = share(dims->rows, part, parts), own = share(dims->rows, part + 1, parts) - own0;
-
-    const size_t steps = dims->steps, last = taped ? steps : steps & 1;
-    const size_t initial = dims->reverse ? last : 0, final = dims->reverse ? 0 : last;
-    float *const states_h = block + layout.states_h;
-    copy_rows_f32(states_h + initial * dims->rows * dims->hidden, state ? state + dims->rows * (0) : NULL,
-              own0 * dims->hidden, own * dims->hidden);
-    if (!by_rows)
-        meet(barrier, parts);
-    forward_at_f32 at = base;
-    const size_t chunk = chunk_steps(dims);
-    for (size_t done = 0; done < steps; done += chunk) {
-        const size_t count = steps - done < chunk ? steps - done : chunk;
-        const size_t origin = dims->reverse ? steps - done - count : done;
-        base.origin = at.origin = origin;
-        if (is_fused(dims)) {
-            for (size_t step = 0; step < count; ++step) {
-                forward_seek_f32(&at, &base, dims->reverse ? origin + count - 1 - step : origin + step);
-                fused_step_1_f32(&at, row0, row1, unit_part, unit_parts);
-                if (!by_rows)
-                    meet(barrier, parts);
-            }
-        }
-        else {
-            if (by_rows && parts > 1) {
-                for (size_t t = origin; t < origin + count; ++t) {
-                    forward_seek_f32(&at, &base, t);
-                    hoist_1_f32(&at, row0, row1, 0, 1);
-                }
-            } else {
-                const size_t rows = count * dims->rows;
-                forward_seek_f32(&at, &base, origin);
-                hoist_1_f32(&at, share(rows, part, parts), share(rows, part + 1, parts), 0, 1);
-                meet(barrier, parts);
-            }
-            for (size_t step = 0; step < count; ++step) {
-                forward_seek_f32(&at, &base, dims->reverse ? origin + count - 1 - step : origin + step);
-                step_1_f32(&at, row0, row1, unit_part, unit_parts);
-                if (!by_rows)
-                    meet(barrier, parts);
-            }
-        }
-    }
-    if (state_out) {
-        copy_rows_f32(state_out + dims->rows * (0), states_h + final * dims->rows * dims->hidden, own0 * dims->hidden,
-                  own * dims->hidden);
-    }
-    return RNN_OK;
-}
-
-int rnn_f32_forward(const rnn_dims *dims, const float *packed, const float *x, const float *state, float *y,
-    float *state_out, float *tape, float *workspace, size_t part, size_t parts, rnn_barrier *barrier)
-{
-    int status = check_dims(dims);
-    if (!status)
-        status = check_parts(part, parts, barrier);
-    if (status)
-        return status;
-    if (!packed || !x || !y || !tape || !workspace)
-        return RNN_NULL;
-    return run_forward_f32(dims, packed, x, state, y, state_out, tape, workspace, part, parts, barrier);
-}
-
-int rnn_f32_infer(const rnn_dims *dims, const float *packed, const float *x, const float *state, float *y,
-    float *state_out, float *workspace, size_t part, size_t parts, rnn_barrier *barrier)
-{
-    int status = check_dims(dims);
-    if (!status)
-        status = check_parts(part, parts, barrier);
-    if (status)
-        return status;
-    if (!packed || !x || !y || !workspace)
-        return RNN_NULL;
-    return run_forward_f32(dims, packed, x, state, y, state_out, NULL, workspace, part, parts, barrier);
-}
-
 /* Into how many sums the depth of each form is split, where there are so many sums besides: enough multiply-adds must be
    under way, of which vectors of 64 bytes run one at a time, narrower ones two. */
 #define UNDER_WAY_f32 (BYTES_f32 == 64 ? 4 : 8)
 #define SPLITS_f32(sums) ((sums) < UNDER_WAY_f32 ? UNDER_WAY_f32 / (sums) : 1)
+
+/* The sums of one tile, or of two that share what is broadcast, for a row; each is kept several times, for a share of the
+   depth, where a few would wait for themselves. */
+SYMRNN_INLINE void step_1_row_sums_f32(const forward_at_f32 *at, const rnn_dims *dims, size_t tile, size_t tiles, size_t vectors,
+                            size_t splits, float *sums)
+{
+    const size_t wide = vectors * LANES_f32, row = 0, all = tiles * 1 * vectors;
+    vec_f32 partial[8];
+    (void)dims;
+    (void)row;
+    for (size_t j = 0; j < splits * all; ++j)
+        partial[j] = K_f32(0);
+    /* h */
+    {
+        const size_t depth = dims->hidden, columns = 1 * wide, first = 0 * vectors;
+        const float *const a = at->h_now + row * dims->hidden;
+        const float *panel = at->packed + at->layout.panel_step_1_1 + tile * depth * columns;
+        size_t k = 0;
+        for (; k + splits <= depth; k += splits)
+            for (size_t split = 0; split < splits; ++split, panel += columns)
+                for (size_t i = 0; i < tiles; ++i)
+                    for (size_t j = 0; j < 1 * vectors; ++j)
+                        partial[split * all + i * 1 * vectors + first + j] += K_f32(a[k + split]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+        for (; k < depth; ++k, panel += columns)
+            for (size_t i = 0; i < tiles; ++i)
+                for (size_t j = 0; j < 1 * vectors; ++j)
+                    partial[i * 1 * vectors + first + j] += K_f32(a[k]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+    }
+    for (size_t split = splits - 1; split > 0; --split)
+        for (size_t j = 0; j < all; ++j)
+            partial[(split - 1) * all + j] += partial[split * all + j];
+    for (size_t j = 0; j < all; ++j)
+        storeu_f32(sums + j * LANES_f32, partial[j]);
+}
+
+/* The statements for one vector of units. */
+SYMRNN_INLINE void step_1_row_one_f32(const forward_at_f32 *at, const rnn_dims *dims, size_t unit, const float *sum, size_t wide)
+{
+    const size_t count = dims->hidden - unit;
+    const size_t row = 0;
+    const int idle = 0;
+    (void)dims;
+    (void)wide;
+    const float *const h_x_row = at->hoisted + row * dims->hidden;
+    const float *const h_row = at->h_now + row * dims->hidden;
+    float *const h_next_row = at->h_next + row * dims->hidden;
+    float *const output_y_row = at->output + row * dims->hidden;
+    const vec_f32 h_sum = loadu_f32(sum);
+    const vec_f32 h_x = load_f32(h_x_row + unit, count);
+    const vec_f32 h = load_f32(h_row + unit, count);
+    const vec_f32 h_next = f_tanh_f32(h_x + h_sum); /* (1) */
+    store_f32(h_next_row + unit, idle ? h : h_next, count);
+    store_f32(output_y_row + unit, idle ? K_f32(0.0f) : h_next, count);
+}
+
+/* The statements for two vectors of units side by side: those of one need not wait for those of the other. */
+SYMRNN_INLINE void step_1_row_two_f32(const forward_at_f32 *at, const rnn_dims *dims, size_t unit, const float *sum,
+                           size_t unit_2, const float *sum_2, size_t wide)
+{
+    const size_t count = dims->hidden - unit, count_2 = dims->hidden - unit_2;
+    const size_t row = 0;
+    const int idle = 0;
+    (void)dims;
+    (void)wide;
+    const float *const h_x_row = at->hoisted + row * dims->hidden;
+    const float *const h_row = at->h_now + row * dims->hidden;
+    float *const h_next_row = at->h_next + row * dims->hidden;
+    float *const output_y_row = at->output + row * dims->hidden;
+    const vec_f32 h_sum = loadu_f32(sum);
+    const vec_f32 h_sum_2_2 = loadu_f32(sum_2);
+    const vec_f32 h_x = load_f32(h_x_row + unit, count);
+    const vec_f32 h_x_2 = load_f32(h_x_row + unit_2, count_2);
+    const vec_f32 h = load_f32(h_row + unit, count);
+    const vec_f32 h_2 = load_f32(h_row + unit_2, count_2);
+    const vec_f32 h_next = f_tanh_f32(h_x + h_sum); /* (1) */
+    const vec_f32 h_next_2 = f_tanh_f32(h_x_2 + h_sum_2_2); /* (1) */
+    store_f32(h_next_row + unit, idle ? h : h_next, count);
+    store_f32(h_next_row + unit_2, idle ? h_2 : h_next_2, count_2);
+    store_f32(output_y_row + unit, idle ? K_f32(0.0f) : h_next, count);
+    store_f32(output_y_row + unit_2, idle ? K_f32(0.0f) : h_next_2, count_2);
+}
+
+/* This part's tiles, or vectors where nothing is summed up. Where there are two tiles in all, one part runs both. */
+static void step_1_row_f32(const forward_at_f32 *at, const rnn_dims *dims, size_t part, size_t parts)
+{
+    const size_t units = dims->hidden;
+    const size_t vectors = fit_vectors(units, LANES_f32, 4), wide = vectors * LANES_f32;
+    const size_t tiles = (units + wide - 1) / wide, begin = share(tiles, part, parts), end = share(tiles, part + 1, parts);
+    _Alignas(64) float sums[8 * LANES_f32];
+    if (tiles == 2) {
+        const float *const other = sums + 1 * wide;
+        if (part)
+            return;
+        if (vectors == 1)
+            step_1_row_sums_f32(at, dims, 0, 2, 1, SPLITS_f32(2), sums);
+        else if (vectors == 2)
+            step_1_row_sums_f32(at, dims, 0, 2, 2, SPLITS_f32(4), sums);
+        else if (vectors == 3)
+            step_1_row_sums_f32(at, dims, 0, 2, 3, SPLITS_f32(6), sums);
+        else if (vectors == 4)
+            step_1_row_sums_f32(at, dims, 0, 2, 4, SPLITS_f32(8), sums);
+        for (size_t unit = 0; unit < wide; unit += LANES_f32) {
+            if (wide + unit < units)
+                step_1_row_two_f32(at, dims, unit, sums + unit, wide + unit, other + unit, wide);
+            else
+                step_1_row_one_f32(at, dims, unit, sums + unit, wide);
+        }
+        return;
+    }
+    for (size_t pass = begin; pass < end; ++pass) {
+        /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+        const size_t tile = at->turned ? begin + end - 1 - pass : pass, unit = tile * wide;
+        if (vectors == 1)
+            step_1_row_sums_f32(at, dims, tile, 1, 1, SPLITS_f32(1), sums);
+        else if (vectors == 2)
+            step_1_row_sums_f32(at, dims, tile, 1, 2, SPLITS_f32(2), sums);
+        else if (vectors == 3)
+            step_1_row_sums_f32(at, dims, tile, 1, 3, SPLITS_f32(3), sums);
+        else if (vectors == 4)
+            step_1_row_sums_f32(at, dims, tile, 1, 4, SPLITS_f32(4), sums);
+        for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f32) {
+            const size_t next = at_unit + LANES_f32;
+            if (next < wide && unit + next < units)
+                step_1_row_two_f32(at, dims, unit + at_unit, sums + at_unit, unit + next, sums + next, wide);
+            else
+                step_1_row_one_f32(at, dims, unit + at_unit, sums + at_unit, wide);
+        }
+    }
+}
+
 
 /* The sums of one tile, or of two that share what is broadcast, for a row; each is kept several times, for a share of the
    depth, where a few would wait for themselves. */
@@ -2609,13 +2570,17 @@ SYMRNN_INLINE void fused_step_1_row_two_f32(const forward_at_f32 *at, const rnn_
     store_f32(output_y_row + unit_2, idle ? K_f32(0.0f) : h_next_2, count_2);
 }
 
-static inline void fused_step_1_row_f32(const forward_at_f32 *at, const rnn_dims *dims)
+/* This part's tiles, or vectors where nothing is summed up. Where there are two tiles in all, one part runs both. */
+static void fused_step_1_row_f32(const forward_at_f32 *at, const rnn_dims *dims, size_t part, size_t parts)
 {
     const size_t units = dims->hidden;
     const size_t vectors = fit_vectors(units, LANES_f32, 4), wide = vectors * LANES_f32;
+    const size_t tiles = (units + wide - 1) / wide, begin = share(tiles, part, parts), end = share(tiles, part + 1, parts);
     _Alignas(64) float sums[8 * LANES_f32];
-    if (units > wide && units <= 2 * wide) {
+    if (tiles == 2) {
         const float *const other = sums + 1 * wide;
+        if (part)
+            return;
         if (vectors == 1)
             fused_step_1_row_sums_f32(at, dims, 0, 2, 1, SPLITS_f32(2), sums);
         else if (vectors == 2)
@@ -2632,8 +2597,9 @@ static inline void fused_step_1_row_f32(const forward_at_f32 *at, const rnn_dims
         }
         return;
     }
-    for (size_t tile = 0; tile * wide < units; ++tile) {
-        const size_t unit = tile * wide;
+    for (size_t pass = begin; pass < end; ++pass) {
+        /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+        const size_t tile = at->turned ? begin + end - 1 - pass : pass, unit = tile * wide;
         if (vectors == 1)
             fused_step_1_row_sums_f32(at, dims, tile, 1, 1, SPLITS_f32(1), sums);
         else if (vectors == 2)
@@ -2653,6 +2619,183 @@ static inline void fused_step_1_row_f32(const forward_at_f32 *at, const rnn_dims
 }
 
 
+typedef struct forward_layout_f32 {
+    size_t states_h;
+    size_t hoisted;
+    size_t tape_end, workspace_end;
+} forward_layout_f32;
+
+static int lay_out_forward_f32(const rnn_dims *dims, int taped, size_t parts, forward_layout_f32 *layout)
+{
+    const size_t chunk = chunk_steps(dims);
+    layout->tape_end = layout->workspace_end = 0;
+    size_t *const tape_end = taped ? &layout->tape_end : &layout->workspace_end;
+    size_t *const workspace_end = &layout->workspace_end;
+    (void)tape_end;
+    (void)workspace_end;
+    (void)taped;
+    (void)parts;
+    (void)chunk;
+    return 1
+           && take(tape_end, &layout->states_h, taped ? dims->steps + 1 : 2, dims->rows, dims->hidden)
+           && take(workspace_end, &layout->hoisted, chunk, dims->rows, dims->hidden)
+        ;
+}
+
+int rnn_f32_tape_size(const rnn_dims *dims, size_t *size)
+{
+    forward_layout_f32 layout;
+    const int status = check_dims(dims);
+    if (status)
+        return status;
+    if (!size)
+        return RNN_NULL;
+    if (!lay_out_forward_f32(dims, 1, 1, &layout))
+        return RNN_SIZE;
+    *size = layout.tape_end;
+    return RNN_OK;
+}
+
+int rnn_f32_forward_workspace_size(const rnn_dims *dims, size_t parts, size_t *size)
+{
+    forward_layout_f32 layout;
+    const int status = check_dims(dims);
+    if (status)
+        return status;
+    if (!size)
+        return RNN_NULL;
+    if (parts < 1 || parts > RNN_MOST_PARTS)
+        return RNN_PARTS;
+    if (!lay_out_forward_f32(dims, 1, parts, &layout))
+        return RNN_SIZE;
+    *size = layout.workspace_end;
+    return RNN_OK;
+}
+
+int rnn_f32_infer_workspace_size(const rnn_dims *dims, size_t parts, size_t *size)
+{
+    forward_layout_f32 layout;
+    const int status = check_dims(dims);
+    if (status)
+        return status;
+    if (!size)
+        return RNN_NULL;
+    if (parts < 1 || parts > RNN_MOST_PARTS)
+        return RNN_PARTS;
+    if (!lay_out_forward_f32(dims, 0, parts, &layout))
+        return RNN_SIZE;
+    *size = layout.workspace_end;
+    return RNN_OK;
+}
+
+/* This part's share of all steps; tape may be null. */
+static int run_forward_f32(const rnn_dims *dims, const float *packed, const float *x, const float *state,
+                       float *y, float *state_out, float *tape, float *workspace, size_t part,
+                       size_t parts, rnn_barrier *barrier)
+{
+    forward_layout_f32 layout;
+    forward_at_f32 base = {0};
+    const int taped = tape != NULL;
+    if (!lay_out_packed_f32(dims, &base.layout) || !lay_out_forward_f32(dims, taped, parts, &layout))
+        return RNN_SIZE;
+    float *const block = taped ? tape : workspace;
+    (void)x;
+    base.dims = dims;
+    base.packed = packed;
+    base.taped = taped;
+    base.x = x;
+    base.hoisted = workspace + layout.hoisted;
+    base.h_now = block + layout.states_h;
+    base.h_next = block + layout.states_h;
+    base.output = y;
+    const int by_rows = split_rows(dims, parts);
+    const size_t row0 = by_rows ? share(dims->rows, part, parts) : 0;
+    const size_t row1 = by_rows ? share(dims->rows, part + 1, parts) : dims->rows;
+    const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;
+    /* Rows of states, which are copied in and out by rows whatever the split. */
+    const size_t own0 = share(dims->rows, part, parts), own = share(dims->rows, part + 1, parts) - own0;
+    const int single = dims->rows == 1 && !dims->lengths;
+
+    const size_t steps = dims->steps, last = taped ? steps : steps & 1;
+    const size_t initial = dims->reverse ? last : 0, final = dims->reverse ? 0 : last;
+    float *const states_h = block + layout.states_h;
+    copy_rows_f32(states_h + initial * dims->rows * dims->hidden, state ? state + dims->rows * (0) : NULL,
+              own0 * dims->hidden, own * dims->hidden);
+    if (!by_rows)
+        meet(barrier, parts);
+    forward_at_f32 at = base;
+    const size_t chunk = chunk_steps(dims);
+    for (size_t done = 0; done < steps; done += chunk) {
+        const size_t count = steps - done < chunk ? steps - done : chunk;
+        const size_t origin = dims->reverse ? steps - done - count : done;
+        base.origin = at.origin = origin;
+        if (is_fused(dims)) {
+            for (size_t step = 0; step < count; ++step) {
+                forward_seek_f32(&at, &base, dims->reverse ? origin + count - 1 - step : origin + step);
+                if (single)
+                    fused_step_1_row_f32(&at, dims, unit_part, unit_parts);
+                else
+                    fused_step_1_f32(&at, row0, row1, unit_part, unit_parts);
+                if (!by_rows)
+                    meet(barrier, parts);
+            }
+        }
+        else {
+            if (by_rows && parts > 1) {
+                for (size_t t = origin; t < origin + count; ++t) {
+                    forward_seek_f32(&at, &base, t);
+                    hoist_1_f32(&at, row0, row1, 0, 1);
+                }
+            } else {
+                const size_t rows = count * dims->rows;
+                forward_seek_f32(&at, &base, origin);
+                hoist_1_f32(&at, share(rows, part, parts), share(rows, part + 1, parts), 0, 1);
+                meet(barrier, parts);
+            }
+            for (size_t step = 0; step < count; ++step) {
+                forward_seek_f32(&at, &base, dims->reverse ? origin + count - 1 - step : origin + step);
+                if (single)
+                    step_1_row_f32(&at, dims, unit_part, unit_parts);
+                else
+                    step_1_f32(&at, row0, row1, unit_part, unit_parts);
+                if (!by_rows)
+                    meet(barrier, parts);
+            }
+        }
+    }
+    if (state_out) {
+        copy_rows_f32(state_out + dims->rows * (0), states_h + final * dims->rows * dims->hidden, own0 * dims->hidden,
+                  own * dims->hidden);
+    }
+    return RNN_OK;
+}
+
+int rnn_f32_forward(const rnn_dims *dims, const float *packed, const float *x, const float *state, float *y,
+    float *state_out, float *tape, float *workspace, size_t part, size_t parts, rnn_barrier *barrier)
+{
+    int status = check_dims(dims);
+    if (!status)
+        status = check_parts(part, parts, barrier);
+    if (status)
+        return status;
+    if (!packed || !x || !y || !tape || !workspace)
+        return RNN_NULL;
+    return run_forward_f32(dims, packed, x, state, y, state_out, tape, workspace, part, parts, barrier);
+}
+
+int rnn_f32_infer(const rnn_dims *dims, const float *packed, const float *x, const float *state, float *y,
+    float *state_out, float *workspace, size_t part, size_t parts, rnn_barrier *barrier)
+{
+    int status = check_dims(dims);
+    if (!status)
+        status = check_parts(part, parts, barrier);
+    if (status)
+        return status;
+    if (!packed || !x || !y || !workspace)
+        return RNN_NULL;
+    return run_forward_f32(dims, packed, x, state, y, state_out, NULL, workspace, part, parts, barrier);
+}
+
 static int step_row_f32(const rnn_dims *dims, const float *packed, const float *x, float *state, float *y,
                     float *workspace)
 {
@@ -2670,7 +2813,7 @@ static int step_row_f32(const rnn_dims *dims, const float *packed, const float *
     free_memory += WHOLE(dims->hidden);
     (void)x;
     (void)free_memory;
-    fused_step_1_row_f32(&at, dims);
+    fused_step_1_row_f32(&at, dims, 0, 1);
     if (!(dims->hidden <= 8 * LANES_f32))
         memcpy(state + (0), at.h_next, dims->hidden * sizeof *state);
     return RNN_OK;
@@ -3036,6 +3179,148 @@ static void deferred_1_f32(const backward_at_f32 *at, size_t row_begin, size_t r
 }
 
 
+/* The sums of one tile, or of two that share what is broadcast, for a row; each is kept several times, for a share of the
+   depth, where a few would wait for themselves. */
+SYMRNN_INLINE void back_1_row_sums_f32(const backward_at_f32 *at, const rnn_dims *dims, size_t tile, size_t tiles, size_t vectors,
+                            size_t splits, float *sums)
+{
+    const size_t wide = vectors * LANES_f32, row = 0, all = tiles * 1 * vectors;
+    vec_f32 partial[8];
+    (void)dims;
+    (void)row;
+    for (size_t j = 0; j < splits * all; ++j)
+        partial[j] = K_f32(0);
+    /* delta_h of the step before in this loop */
+    if (at->delta_later) {
+        const size_t depth = dims->hidden, columns = 1 * wide, first = 0 * vectors;
+        const float *const a = at->delta_later + row * dims->hidden;
+        const float *panel = at->packed + at->layout.panel_back_1_1 + tile * depth * columns;
+        size_t k = 0;
+        for (; k + splits <= depth; k += splits)
+            for (size_t split = 0; split < splits; ++split, panel += columns)
+                for (size_t i = 0; i < tiles; ++i)
+                    for (size_t j = 0; j < 1 * vectors; ++j)
+                        partial[split * all + i * 1 * vectors + first + j] += K_f32(a[k + split]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+        for (; k < depth; ++k, panel += columns)
+            for (size_t i = 0; i < tiles; ++i)
+                for (size_t j = 0; j < 1 * vectors; ++j)
+                    partial[i * 1 * vectors + first + j] += K_f32(a[k]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+    }
+    for (size_t split = splits - 1; split > 0; --split)
+        for (size_t j = 0; j < all; ++j)
+            partial[(split - 1) * all + j] += partial[split * all + j];
+    for (size_t j = 0; j < all; ++j)
+        storeu_f32(sums + j * LANES_f32, partial[j]);
+}
+
+/* The statements for one vector of units. */
+SYMRNN_INLINE void back_1_row_one_f32(const backward_at_f32 *at, const rnn_dims *dims, size_t unit, const float *sum, size_t wide)
+{
+    const size_t count = dims->hidden - unit;
+    const size_t row = 0;
+    const int idle = 0;
+    (void)dims;
+    (void)wide;
+    float *const carry_h_row = at->carry_h + row * dims->hidden;
+    const float *const dy_2_row = at->seed + row * dims->hidden;
+    const float *const h_next_row = at->h_next + row * dims->hidden;
+    float *const delta_h_row = at->delta + row * dims->hidden;
+    const vec_f32 held_h_sum = loadu_f32(sum);
+    const vec_f32 carry_h = load_f32(carry_h_row + unit, count);
+    const vec_f32 dy_2 = load_f32(dy_2_row + unit, count);
+    const vec_f32 h_next = load_f32(h_next_row + unit, count);
+    const vec_f32 held_h = held_h_sum + carry_h; /* (b3) */
+    const vec_f32 dh_out = held_h + dy_2; /* (b3) */
+    const vec_f32 delta_h = dh_out * (K_f32(1.0f) - power_2_f32(h_next)); /* (b1) */
+    const vec_f32 carry_h_next = K_f32(0.0f); /* (b3) */
+    store_f32(delta_h_row + unit, idle ? K_f32(0.0f) : delta_h, count);
+    store_f32(carry_h_row + unit, idle ? held_h : carry_h_next, count);
+}
+
+/* The statements for two vectors of units side by side: those of one need not wait for those of the other. */
+SYMRNN_INLINE void back_1_row_two_f32(const backward_at_f32 *at, const rnn_dims *dims, size_t unit, const float *sum,
+                           size_t unit_2, const float *sum_2, size_t wide)
+{
+    const size_t count = dims->hidden - unit, count_2 = dims->hidden - unit_2;
+    const size_t row = 0;
+    const int idle = 0;
+    (void)dims;
+    (void)wide;
+    float *const carry_h_row = at->carry_h + row * dims->hidden;
+    const float *const dy_2_row = at->seed + row * dims->hidden;
+    const float *const h_next_row = at->h_next + row * dims->hidden;
+    float *const delta_h_row = at->delta + row * dims->hidden;
+    const vec_f32 held_h_sum = loadu_f32(sum);
+    const vec_f32 held_h_sum_2 = loadu_f32(sum_2);
+    const vec_f32 carry_h = load_f32(carry_h_row + unit, count);
+    const vec_f32 carry_h_2 = load_f32(carry_h_row + unit_2, count_2);
+    const vec_f32 dy_2 = load_f32(dy_2_row + unit, count);
+    const vec_f32 dy_2_2 = load_f32(dy_2_row + unit_2, count_2);
+    const vec_f32 h_next = load_f32(h_next_row + unit, count);
+    const vec_f32 h_next_2 = load_f32(h_next_row + unit_2, count_2);
+    const vec_f32 held_h = held_h_sum + carry_h; /* (b3) */
+    const vec_f32 held_h_2 = held_h_sum_2 + carry_h_2; /* (b3) */
+    const vec_f32 dh_out = held_h + dy_2; /* (b3) */
+    const vec_f32 dh_out_2 = held_h_2 + dy_2_2; /* (b3) */
+    const vec_f32 delta_h = dh_out * (K_f32(1.0f) - power_2_f32(h_next)); /* (b1) */
+    const vec_f32 delta_h_2 = dh_out_2 * (K_f32(1.0f) - power_2_f32(h_next_2)); /* (b1) */
+    const vec_f32 carry_h_next = K_f32(0.0f); /* (b3) */
+    const vec_f32 carry_h_next_2 = K_f32(0.0f); /* (b3) */
+    store_f32(delta_h_row + unit, idle ? K_f32(0.0f) : delta_h, count);
+    store_f32(delta_h_row + unit_2, idle ? K_f32(0.0f) : delta_h_2, count_2);
+    store_f32(carry_h_row + unit, idle ? held_h : carry_h_next, count);
+    store_f32(carry_h_row + unit_2, idle ? held_h_2 : carry_h_next_2, count_2);
+}
+
+/* This part's tiles, or vectors where nothing is summed up. Where there are two tiles in all, one part runs both. */
+static void back_1_row_f32(const backward_at_f32 *at, const rnn_dims *dims, size_t part, size_t parts)
+{
+    const size_t units = dims->hidden;
+    const size_t vectors = fit_vectors(units, LANES_f32, 4), wide = vectors * LANES_f32;
+    const size_t tiles = (units + wide - 1) / wide, begin = share(tiles, part, parts), end = share(tiles, part + 1, parts);
+    _Alignas(64) float sums[8 * LANES_f32];
+    if (tiles == 2) {
+        const float *const other = sums + 1 * wide;
+        if (part)
+            return;
+        if (vectors == 1)
+            back_1_row_sums_f32(at, dims, 0, 2, 1, SPLITS_f32(2), sums);
+        else if (vectors == 2)
+            back_1_row_sums_f32(at, dims, 0, 2, 2, SPLITS_f32(4), sums);
+        else if (vectors == 3)
+            back_1_row_sums_f32(at, dims, 0, 2, 3, SPLITS_f32(6), sums);
+        else if (vectors == 4)
+            back_1_row_sums_f32(at, dims, 0, 2, 4, SPLITS_f32(8), sums);
+        for (size_t unit = 0; unit < wide; unit += LANES_f32) {
+            if (wide + unit < units)
+                back_1_row_two_f32(at, dims, unit, sums + unit, wide + unit, other + unit, wide);
+            else
+                back_1_row_one_f32(at, dims, unit, sums + unit, wide);
+        }
+        return;
+    }
+    for (size_t pass = begin; pass < end; ++pass) {
+        /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+        const size_t tile = at->turned ? begin + end - 1 - pass : pass, unit = tile * wide;
+        if (vectors == 1)
+            back_1_row_sums_f32(at, dims, tile, 1, 1, SPLITS_f32(1), sums);
+        else if (vectors == 2)
+            back_1_row_sums_f32(at, dims, tile, 1, 2, SPLITS_f32(2), sums);
+        else if (vectors == 3)
+            back_1_row_sums_f32(at, dims, tile, 1, 3, SPLITS_f32(3), sums);
+        else if (vectors == 4)
+            back_1_row_sums_f32(at, dims, tile, 1, 4, SPLITS_f32(4), sums);
+        for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f32) {
+            const size_t next = at_unit + LANES_f32;
+            if (next < wide && unit + next < units)
+                back_1_row_two_f32(at, dims, unit + at_unit, sums + at_unit, unit + next, sums + next, wide);
+            else
+                back_1_row_one_f32(at, dims, unit + at_unit, sums + at_unit, wide);
+        }
+    }
+}
+
+
 /* Point every array at step t. */
 static void backward_seek_f32(backward_at_f32 *at, const backward_at_f32 *base, size_t t)
 {
@@ -3130,6 +3415,7 @@ int rnn_f32_backward(const rnn_dims *dims, const float *packed, const float *x, 
     const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;
     /* Rows of states, which are copied in and out by rows whatever the split. */
     const size_t own0 = share(dims->rows, part, parts), own = share(dims->rows, part + 1, parts) - own0;
+    const int single = dims->rows == 1 && !dims->lengths;
 
     const size_t steps = dims->steps;
     copy_rows_f32(base.carry_h, dstate ? dstate + dims->rows * (0) : NULL, own0 * dims->hidden, own * dims->hidden);
@@ -3138,7 +3424,10 @@ int rnn_f32_backward(const rnn_dims *dims, const float *packed, const float *x, 
     backward_at_f32 at = base;
     for (size_t step = 0; step < steps; ++step) {
         backward_seek_f32(&at, &base, dims->reverse ? step : steps - 1 - step);
-        back_1_f32(&at, row0, row1, unit_part, unit_parts);
+        if (single)
+            back_1_row_f32(&at, dims, unit_part, unit_parts);
+        else
+            back_1_f32(&at, row0, row1, unit_part, unit_parts);
         if (!by_rows)
             meet(barrier, parts);
         at.delta_later = at.delta;
@@ -4989,14 +5278,15 @@ int rnn_f64_packed_size(const rnn_dims *dims, size_t *size)
     return RNN_OK;
 }
 
-/* The share of a step that falls to the part with most tiles of units. */
+/* The share of a step that falls to the part with most tiles of units; two tiles of a single row are for one part. */
 static double largest_share_f64(const rnn_dims *dims, size_t parts)
 {
     double largest = 0;
     {
         const size_t units = dims->hidden, wide = fit_vectors(units, LANES_f64, 4) * LANES_f64;
         const size_t tiles = (units + wide - 1) / wide;
-        const double of_stage = (double)((tiles + parts - 1) / parts) / (double)tiles;
+        const size_t most = dims->rows == 1 && tiles == 2 ? tiles : (tiles + parts - 1) / parts;
+        const double of_stage = (double)most / (double)tiles;
         largest = of_stage > largest ? of_stage : largest;
     }
     (void)dims;
@@ -5084,180 +5374,140 @@ static void forward_seek_f64(forward_at_f64 *at, const forward_at_f64 *base, siz
     at->output = base->output + t * dims->rows * (dims->hidden);
 }
 
-typedef struct forward_layout_f64 {
-    size_t states_h;
-    size_t hoisted;
-    size_t tape_end, workspace_end;
-} forward_layout_f64;
-
-static int lay_out_forward_f64(const rnn_dims *dims, int taped, size_t parts, forward_layout_f64 *layout)
-{
-    const size_t chunk = chunk_steps(dims);
-    layout->tape_end = layout->workspace_end = 0;
-    size_t *const tape_end = taped ? &layout->tape_end : &layout->workspace_end;
-    size_t *const workspace_end = &layout->workspace_end;
-    (void)tape_end;
-    (void)workspace_end;
-    (void)taped;
-    (void)parts;
-    (void)chunk;
-    return 1
-           && take(tape_end, &layout->states_h, taped ? dims->steps + 1 : 2, dims->rows, dims->hidden)
-           && take(workspace_end, &layout->hoisted, chunk, dims->rows, dims->hidden)
-        ;
-}
-
-int rnn_f64_tape_size(const rnn_dims *dims, size_t *size)
-{
-    forward_layout_f64 layout;
-    const int status = check_dims(dims);
-    if (status)
-        return status;
-    if (!size)
-        return RNN_NULL;
-    if (!lay_out_forward_f64(dims, 1, 1, &layout))
-        return RNN_SIZE;
-    *size = layout.tape_end;
-    return RNN_OK;
-}
-
-int rnn_f64_forward_workspace_size(const rnn_dims *dims, size_t parts, size_t *size)
-{
-    forward_layout_f64 layout;
-    const int status = check_dims(dims);
-    if (status)
-        return status;
-    if (!size)
-        return RNN_NULL;
-    if (parts < 1 || parts > RNN_MOST_PARTS)
-        return RNN_PARTS;
-    if (!lay_out_forward_f64(dims, 1, parts, &layout))
-        return RNN_SIZE;
-    *size = layout.workspace_end;
-    return RNN_OK;
-}
-
-int rnn_f64_infer_workspace_size(const rnn_dims *dims, size_t parts, size_t *size)
-{
-    forward_layout_f64 layout;
-    const int status = check_dims(dims);
-    if (status)
-        return status;
-    if (!size)
-        return RNN_NULL;
-    if (parts < 1 || parts > RNN_MOST_PARTS)
-        return RNN_PARTS;
-    if (!lay_out_forward_f64(dims, 0, parts, &layout))
-        return RNN_SIZE;
-    *size = layout.workspace_end;
-    return RNN_OK;
-}
-
-/* This part's share of all steps; tape may be null. */
-static int run_forward_f64(const rnn_dims *dims, const double *packed, const double *x, const double *state,
-                       double *y, double *state_out, double *tape, double *workspace, size_t part,
-                       size_t parts, rnn_barrier *barrier)
-{
-    forward_layout_f64 layout;
-    forward_at_f64 base = {0};
-    const int taped = tape != NULL;
-    if (!lay_out_packed_f64(dims, &base.layout) || !lay_out_forward_f64(dims, taped, parts, &layout))
-        return RNN_SIZE;
-    double *const block = taped ? tape : workspace;
-    (void)x;
-    base.dims = dims;
-    base.packed = packed;
-    base.taped = taped;
-    base.x = x;
-    base.hoisted = workspace + layout.hoisted;
-    base.h_now = block + layout.states_h;
-    base.h_next = block + layout.states_h;
-    base.output = y;
-    const int by_rows = split_rows(dims, parts);
-    const size_t row0 = by_rows ? share(dims->rows, part, parts) : 0;
-    const size_t row1 = by_rows ? share(dims->rows, part + 1, parts) : dims->rows;
-    const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;
-    /* Rows of states, which are copied in and out by rows whatever the split. */
-    const size_t own0 = share(dims->rows, part, parts), own = share(dims->rows, part + 1, parts) - own0;
-
-    const size_t steps = dims->steps, last = taped ? steps : steps & 1;
-    const size_t initial = dims->reverse ? last : 0, final = dims->reverse ? 0 : last;
-    double *const states_h = block + layout.states_h;
-    copy_rows_f64(states_h + initial * dims->rows * dims->hidden, state ? state + dims->rows * (0) : NULL,
-              own0 * dims->hidden, own * dims->hidden);
-    if (!by_rows)
-        meet(barrier, parts);
-    forward_at_f64 at = base;
-    const size_t chunk = chunk_steps(dims);
-    for (size_t done = 0; done < steps; done += chunk) {
-        const size_t count = steps - done < chunk ? steps - done : chunk;
-        const size_t origin = dims->reverse ? steps - done - count : done;
-        base.origin = at.origin = origin;
-        if (is_fused(dims)) {
-            for (size_t step = 0; step < count; ++step) {
-                forward_seek_f64(&at, &base, dims->reverse ? origin + count - 1 - step : origin + step);
-                fused_step_1_f64(&at, row0, row1, unit_part, unit_parts);
-                if (!by_rows)
-                    meet(barrier, parts);
-            }
-        }
-        else {
-            if (by_rows && parts > 1) {
-                for (size_t t = origin; t < origin + count; ++t) {
-                    forward_seek_f64(&at, &base, t);
-                    hoist_1_f64(&at, row0, row1, 0, 1);
-                }
-            } else {
-                const size_t rows = count * dims->rows;
-                forward_seek_f64(&at, &base, origin);
-                hoist_1_f64(&at, share(rows, part, parts), share(rows, part + 1, parts), 0, 1);
-                meet(barrier, parts);
-            }
-            for (size_t step = 0; step < count; ++step) {
-                forward_seek_f64(&at, &base, dims->reverse ? origin + count - 1 - step : origin + step);
-                step_1_f64(&at, row0, row1, unit_part, unit_parts);
-                if (!by_rows)
-                    meet(barrier, parts);
-            }
-        }
-    }
-    if (state_out) {
-        copy_rows_f64(state_out + dims->rows * (0), states_h + final * dims->rows * dims->hidden, own0 * dims->hidden,
-                  own * dims->hidden);
-    }
-    return RNN_OK;
-}
-
-int rnn_f64_forward(const rnn_dims *dims, const double *packed, const double *x, const double *state, double *y,
-    double *state_out, double *tape, double *workspace, size_t part, size_t parts, rnn_barrier *barrier)
-{
-    int status = check_dims(dims);
-    if (!status)
-        status = check_parts(part, parts, barrier);
-    if (status)
-        return status;
-    if (!packed || !x || !y || !tape || !workspace)
-        return RNN_NULL;
-    return run_forward_f64(dims, packed, x, state, y, state_out, tape, workspace, part, parts, barrier);
-}
-
-int rnn_f64_infer(const rnn_dims *dims, const double *packed, const double *x, const double *state, double *y,
-    double *state_out, double *workspace, size_t part, size_t parts, rnn_barrier *barrier)
-{
-    int status = check_dims(dims);
-    if (!status)
-        status = check_parts(part, parts, barrier);
-    if (status)
-        return status;
-    if (!packed || !x || !y || !workspace)
-        return RNN_NULL;
-    return run_forward_f64(dims, packed, x, state, y, state_out, NULL, workspace, part, parts, barrier);
-}
-
 /* Into how many sums the depth of each form is split, where there are so many sums besides: enough multiply-adds must be
    under way, of which vectors of 64 bytes run one at a time, narrower ones two. */
 #define UNDER_WAY_f64 (BYTES_f64 == 64 ? 4 : 8)
 #define SPLITS_f64(sums) ((sums) < UNDER_WAY_f64 ? UNDER_WAY_f64 / (sums) : 1)
+
+/* The sums of one tile, or of two that share what is broadcast, for a row; each is kept several times, for a share of the
+   depth, where a few would wait for themselves. */
+SYMRNN_INLINE void step_1_row_sums_f64(const forward_at_f64 *at, const rnn_dims *dims, size_t tile, size_t tiles, size_t vectors,
+                            size_t splits, double *sums)
+{
+    const size_t wide = vectors * LANES_f64, row = 0, all = tiles * 1 * vectors;
+    vec_f64 partial[8];
+    (void)dims;
+    (void)row;
+    for (size_t j = 0; j < splits * all; ++j)
+        partial[j] = K_f64(0);
+    /* h */
+    {
+        const size_t depth = dims->hidden, columns = 1 * wide, first = 0 * vectors;
+        const double *const a = at->h_now + row * dims->hidden;
+        const double *panel = at->packed + at->layout.panel_step_1_1 + tile * depth * columns;
+        size_t k = 0;
+        for (; k + splits <= depth; k += splits)
+            for (size_t split = 0; split < splits; ++split, panel += columns)
+                for (size_t i = 0; i < tiles; ++i)
+                    for (size_t j = 0; j < 1 * vectors; ++j)
+                        partial[split * all + i * 1 * vectors + first + j] += K_f64(a[k + split]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+        for (; k < depth; ++k, panel += columns)
+            for (size_t i = 0; i < tiles; ++i)
+                for (size_t j = 0; j < 1 * vectors; ++j)
+                    partial[i * 1 * vectors + first + j] += K_f64(a[k]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+    }
+    for (size_t split = splits - 1; split > 0; --split)
+        for (size_t j = 0; j < all; ++j)
+            partial[(split - 1) * all + j] += partial[split * all + j];
+    for (size_t j = 0; j < all; ++j)
+        storeu_f64(sums + j * LANES_f64, partial[j]);
+}
+
+/* The statements for one vector of units. */
+SYMRNN_INLINE void step_1_row_one_f64(const forward_at_f64 *at, const rnn_dims *dims, size_t unit, const double *sum, size_t wide)
+{
+    const size_t count = dims->hidden - unit;
+    const size_t row = 0;
+    const int idle = 0;
+    (void)dims;
+    (void)wide;
+    const double *const h_x_row = at->hoisted + row * dims->hidden;
+    const double *const h_row = at->h_now + row * dims->hidden;
+    double *const h_next_row = at->h_next + row * dims->hidden;
+    double *const output_y_row = at->output + row * dims->hidden;
+    const vec_f64 h_sum = loadu_f64(sum);
+    const vec_f64 h_x = load_f64(h_x_row + unit, count);
+    const vec_f64 h = load_f64(h_row + unit, count);
+    const vec_f64 h_next = f_tanh_f64(h_x + h_sum); /* (1) */
+    store_f64(h_next_row + unit, idle ? h : h_next, count);
+    store_f64(output_y_row + unit, idle ? K_f64(0.0) : h_next, count);
+}
+
+/* The statements for two vectors of units side by side: those of one need not wait for those of the other. */
+SYMRNN_INLINE void step_1_row_two_f64(const forward_at_f64 *at, const rnn_dims *dims, size_t unit, const double *sum,
+                           size_t unit_2, const double *sum_2, size_t wide)
+{
+    const size_t count = dims->hidden - unit, count_2 = dims->hidden - unit_2;
+    const size_t row = 0;
+    const int idle = 0;
+    (void)dims;
+    (void)wide;
+    const double *const h_x_row = at->hoisted + row * dims->hidden;
+    const double *const h_row = at->h_now + row * dims->hidden;
+    double *const h_next_row = at->h_next + row * dims->hidden;
+    double *const output_y_row = at->output + row * dims->hidden;
+    const vec_f64 h_sum = loadu_f64(sum);
+    const vec_f64 h_sum_2_2 = loadu_f64(sum_2);
+    const vec_f64 h_x = load_f64(h_x_row + unit, count);
+    const vec_f64 h_x_2 = load_f64(h_x_row + unit_2, count_2);
+    const vec_f64 h = load_f64(h_row + unit, count);
+    const vec_f64 h_2 = load_f64(h_row + unit_2, count_2);
+    const vec_f64 h_next = f_tanh_f64(h_x + h_sum); /* (1) */
+    const vec_f64 h_next_2 = f_tanh_f64(h_x_2 + h_sum_2_2); /* (1) */
+    store_f64(h_next_row + unit, idle ? h : h_next, count);
+    store_f64(h_next_row + unit_2, idle ? h_2 : h_next_2, count_2);
+    store_f64(output_y_row + unit, idle ? K_f64(0.0) : h_next, count);
+    store_f64(output_y_row + unit_2, idle ? K_f64(0.0) : h_next_2, count_2);
+}
+
+/* This part's tiles, or vectors where nothing is summed up. Where there are two tiles in all, one part runs both. */
+static void step_1_row_f64(const forward_at_f64 *at, const rnn_dims *dims, size_t part, size_t parts)
+{
+    const size_t units = dims->hidden;
+    const size_t vectors = fit_vectors(units, LANES_f64, 4), wide = vectors * LANES_f64;
+    const size_t tiles = (units + wide - 1) / wide, begin = share(tiles, part, parts), end = share(tiles, part + 1, parts);
+    _Alignas(64) double sums[8 * LANES_f64];
+    if (tiles == 2) {
+        const double *const other = sums + 1 * wide;
+        if (part)
+            return;
+        if (vectors == 1)
+            step_1_row_sums_f64(at, dims, 0, 2, 1, SPLITS_f64(2), sums);
+        else if (vectors == 2)
+            step_1_row_sums_f64(at, dims, 0, 2, 2, SPLITS_f64(4), sums);
+        else if (vectors == 3)
+            step_1_row_sums_f64(at, dims, 0, 2, 3, SPLITS_f64(6), sums);
+        else if (vectors == 4)
+            step_1_row_sums_f64(at, dims, 0, 2, 4, SPLITS_f64(8), sums);
+        for (size_t unit = 0; unit < wide; unit += LANES_f64) {
+            if (wide + unit < units)
+                step_1_row_two_f64(at, dims, unit, sums + unit, wide + unit, other + unit, wide);
+            else
+                step_1_row_one_f64(at, dims, unit, sums + unit, wide);
+        }
+        return;
+    }
+    for (size_t pass = begin; pass < end; ++pass) {
+        /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+        const size_t tile = at->turned ? begin + end - 1 - pass : pass, unit = tile * wide;
+        if (vectors == 1)
+            step_1_row_sums_f64(at, dims, tile, 1, 1, SPLITS_f64(1), sums);
+        else if (vectors == 2)
+            step_1_row_sums_f64(at, dims, tile, 1, 2, SPLITS_f64(2), sums);
+        else if (vectors == 3)
+            step_1_row_sums_f64(at, dims, tile, 1, 3, SPLITS_f64(3), sums);
+        else if (vectors == 4)
+            step_1_row_sums_f64(at, dims, tile, 1, 4, SPLITS_f64(4), sums);
+        for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f64) {
+            const size_t next = at_unit + LANES_f64;
+            if (next < wide && unit + next < units)
+                step_1_row_two_f64(at, dims, unit + at_unit, sums + at_unit, unit + next, sums + next, wide);
+            else
+                step_1_row_one_f64(at, dims, unit + at_unit, sums + at_unit, wide);
+        }
+    }
+}
+
 
 /* The sums of one tile, or of two that share what is broadcast, for a row; each is kept several times, for a share of the
    depth, where a few would wait for themselves. */
@@ -5356,13 +5606,17 @@ SYMRNN_INLINE void fused_step_1_row_two_f64(const forward_at_f64 *at, const rnn_
     store_f64(output_y_row + unit_2, idle ? K_f64(0.0) : h_next_2, count_2);
 }
 
-static inline void fused_step_1_row_f64(const forward_at_f64 *at, const rnn_dims *dims)
+/* This part's tiles, or vectors where nothing is summed up. Where there are two tiles in all, one part runs both. */
+static void fused_step_1_row_f64(const forward_at_f64 *at, const rnn_dims *dims, size_t part, size_t parts)
 {
     const size_t units = dims->hidden;
     const size_t vectors = fit_vectors(units, LANES_f64, 4), wide = vectors * LANES_f64;
+    const size_t tiles = (units + wide - 1) / wide, begin = share(tiles, part, parts), end = share(tiles, part + 1, parts);
     _Alignas(64) double sums[8 * LANES_f64];
-    if (units > wide && units <= 2 * wide) {
+    if (tiles == 2) {
         const double *const other = sums + 1 * wide;
+        if (part)
+            return;
         if (vectors == 1)
             fused_step_1_row_sums_f64(at, dims, 0, 2, 1, SPLITS_f64(2), sums);
         else if (vectors == 2)
@@ -5379,8 +5633,9 @@ static inline void fused_step_1_row_f64(const forward_at_f64 *at, const rnn_dims
         }
         return;
     }
-    for (size_t tile = 0; tile * wide < units; ++tile) {
-        const size_t unit = tile * wide;
+    for (size_t pass = begin; pass < end; ++pass) {
+        /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+        const size_t tile = at->turned ? begin + end - 1 - pass : pass, unit = tile * wide;
         if (vectors == 1)
             fused_step_1_row_sums_f64(at, dims, tile, 1, 1, SPLITS_f64(1), sums);
         else if (vectors == 2)
@@ -5400,6 +5655,183 @@ static inline void fused_step_1_row_f64(const forward_at_f64 *at, const rnn_dims
 }
 
 
+typedef struct forward_layout_f64 {
+    size_t states_h;
+    size_t hoisted;
+    size_t tape_end, workspace_end;
+} forward_layout_f64;
+
+static int lay_out_forward_f64(const rnn_dims *dims, int taped, size_t parts, forward_layout_f64 *layout)
+{
+    const size_t chunk = chunk_steps(dims);
+    layout->tape_end = layout->workspace_end = 0;
+    size_t *const tape_end = taped ? &layout->tape_end : &layout->workspace_end;
+    size_t *const workspace_end = &layout->workspace_end;
+    (void)tape_end;
+    (void)workspace_end;
+    (void)taped;
+    (void)parts;
+    (void)chunk;
+    return 1
+           && take(tape_end, &layout->states_h, taped ? dims->steps + 1 : 2, dims->rows, dims->hidden)
+           && take(workspace_end, &layout->hoisted, chunk, dims->rows, dims->hidden)
+        ;
+}
+
+int rnn_f64_tape_size(const rnn_dims *dims, size_t *size)
+{
+    forward_layout_f64 layout;
+    const int status = check_dims(dims);
+    if (status)
+        return status;
+    if (!size)
+        return RNN_NULL;
+    if (!lay_out_forward_f64(dims, 1, 1, &layout))
+        return RNN_SIZE;
+    *size = layout.tape_end;
+    return RNN_OK;
+}
+
+int rnn_f64_forward_workspace_size(const rnn_dims *dims, size_t parts, size_t *size)
+{
+    forward_layout_f64 layout;
+    const int status = check_dims(dims);
+    if (status)
+        return status;
+    if (!size)
+        return RNN_NULL;
+    if (parts < 1 || parts > RNN_MOST_PARTS)
+        return RNN_PARTS;
+    if (!lay_out_forward_f64(dims, 1, parts, &layout))
+        return RNN_SIZE;
+    *size = layout.workspace_end;
+    return RNN_OK;
+}
+
+int rnn_f64_infer_workspace_size(const rnn_dims *dims, size_t parts, size_t *size)
+{
+    forward_layout_f64 layout;
+    const int status = check_dims(dims);
+    if (status)
+        return status;
+    if (!size)
+        return RNN_NULL;
+    if (parts < 1 || parts > RNN_MOST_PARTS)
+        return RNN_PARTS;
+    if (!lay_out_forward_f64(dims, 0, parts, &layout))
+        return RNN_SIZE;
+    *size = layout.workspace_end;
+    return RNN_OK;
+}
+
+/* This part's share of all steps; tape may be null. */
+static int run_forward_f64(const rnn_dims *dims, const double *packed, const double *x, const double *state,
+                       double *y, double *state_out, double *tape, double *workspace, size_t part,
+                       size_t parts, rnn_barrier *barrier)
+{
+    forward_layout_f64 layout;
+    forward_at_f64 base = {0};
+    const int taped = tape != NULL;
+    if (!lay_out_packed_f64(dims, &base.layout) || !lay_out_forward_f64(dims, taped, parts, &layout))
+        return RNN_SIZE;
+    double *const block = taped ? tape : workspace;
+    (void)x;
+    base.dims = dims;
+    base.packed = packed;
+    base.taped = taped;
+    base.x = x;
+    base.hoisted = workspace + layout.hoisted;
+    base.h_now = block + layout.states_h;
+    base.h_next = block + layout.states_h;
+    base.output = y;
+    const int by_rows = split_rows(dims, parts);
+    const size_t row0 = by_rows ? share(dims->rows, part, parts) : 0;
+    const size_t row1 = by_rows ? share(dims->rows, part + 1, parts) : dims->rows;
+    const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;
+    /* Rows of states, which are copied in and out by rows whatever the split. */
+    const size_t own0 = share(dims->rows, part, parts), own = share(dims->rows, part + 1, parts) - own0;
+    const int single = dims->rows == 1 && !dims->lengths;
+
+    const size_t steps = dims->steps, last = taped ? steps : steps & 1;
+    const size_t initial = dims->reverse ? last : 0, final = dims->reverse ? 0 : last;
+    double *const states_h = block + layout.states_h;
+    copy_rows_f64(states_h + initial * dims->rows * dims->hidden, state ? state + dims->rows * (0) : NULL,
+              own0 * dims->hidden, own * dims->hidden);
+    if (!by_rows)
+        meet(barrier, parts);
+    forward_at_f64 at = base;
+    const size_t chunk = chunk_steps(dims);
+    for (size_t done = 0; done < steps; done += chunk) {
+        const size_t count = steps - done < chunk ? steps - done : chunk;
+        const size_t origin = dims->reverse ? steps - done - count : done;
+        base.origin = at.origin = origin;
+        if (is_fused(dims)) {
+            for (size_t step = 0; step < count; ++step) {
+                forward_seek_f64(&at, &base, dims->reverse ? origin + count - 1 - step : origin + step);
+                if (single)
+                    fused_step_1_row_f64(&at, dims, unit_part, unit_parts);
+                else
+                    fused_step_1_f64(&at, row0, row1, unit_part, unit_parts);
+                if (!by_rows)
+                    meet(barrier, parts);
+            }
+        }
+        else {
+            if (by_rows && parts > 1) {
+                for (size_t t = origin; t < origin + count; ++t) {
+                    forward_seek_f64(&at, &base, t);
+                    hoist_1_f64(&at, row0, row1, 0, 1);
+                }
+            } else {
+                const size_t rows = count * dims->rows;
+                forward_seek_f64(&at, &base, origin);
+                hoist_1_f64(&at, share(rows, part, parts), share(rows, part + 1, parts), 0, 1);
+                meet(barrier, parts);
+            }
+            for (size_t step = 0; step < count; ++step) {
+                forward_seek_f64(&at, &base, dims->reverse ? origin + count - 1 - step : origin + step);
+                if (single)
+                    step_1_row_f64(&at, dims, unit_part, unit_parts);
+                else
+                    step_1_f64(&at, row0, row1, unit_part, unit_parts);
+                if (!by_rows)
+                    meet(barrier, parts);
+            }
+        }
+    }
+    if (state_out) {
+        copy_rows_f64(state_out + dims->rows * (0), states_h + final * dims->rows * dims->hidden, own0 * dims->hidden,
+                  own * dims->hidden);
+    }
+    return RNN_OK;
+}
+
+int rnn_f64_forward(const rnn_dims *dims, const double *packed, const double *x, const double *state, double *y,
+    double *state_out, double *tape, double *workspace, size_t part, size_t parts, rnn_barrier *barrier)
+{
+    int status = check_dims(dims);
+    if (!status)
+        status = check_parts(part, parts, barrier);
+    if (status)
+        return status;
+    if (!packed || !x || !y || !tape || !workspace)
+        return RNN_NULL;
+    return run_forward_f64(dims, packed, x, state, y, state_out, tape, workspace, part, parts, barrier);
+}
+
+int rnn_f64_infer(const rnn_dims *dims, const double *packed, const double *x, const double *state, double *y,
+    double *state_out, double *workspace, size_t part, size_t parts, rnn_barrier *barrier)
+{
+    int status = check_dims(dims);
+    if (!status)
+        status = check_parts(part, parts, barrier);
+    if (status)
+        return status;
+    if (!packed || !x || !y || !workspace)
+        return RNN_NULL;
+    return run_forward_f64(dims, packed, x, state, y, state_out, NULL, workspace, part, parts, barrier);
+}
+
 static int step_row_f64(const rnn_dims *dims, const double *packed, const double *x, double *state, double *y,
                     double *workspace)
 {
@@ -5417,7 +5849,7 @@ static int step_row_f64(const rnn_dims *dims, const double *packed, const double
     free_memory += WHOLE(dims->hidden);
     (void)x;
     (void)free_memory;
-    fused_step_1_row_f64(&at, dims);
+    fused_step_1_row_f64(&at, dims, 0, 1);
     if (!(dims->hidden <= 8 * LANES_f64))
         memcpy(state + (0), at.h_next, dims->hidden * sizeof *state);
     return RNN_OK;
@@ -5784,6 +6216,148 @@ static void deferred_1_f64(const backward_at_f64 *at, size_t row_begin, size_t r
 }
 
 
+/* The sums of one tile, or of two that share what is broadcast, for a row; each is kept several times, for a share of the
+   depth, where a few would wait for themselves. */
+SYMRNN_INLINE void back_1_row_sums_f64(const backward_at_f64 *at, const rnn_dims *dims, size_t tile, size_t tiles, size_t vectors,
+                            size_t splits, double *sums)
+{
+    const size_t wide = vectors * LANES_f64, row = 0, all = tiles * 1 * vectors;
+    vec_f64 partial[8];
+    (void)dims;
+    (void)row;
+    for (size_t j = 0; j < splits * all; ++j)
+        partial[j] = K_f64(0);
+    /* delta_h of the step before in this loop */
+    if (at->delta_later) {
+        const size_t depth = dims->hidden, columns = 1 * wide, first = 0 * vectors;
+        const double *const a = at->delta_later + row * dims->hidden;
+        const double *panel = at->packed + at->layout.panel_back_1_1 + tile * depth * columns;
+        size_t k = 0;
+        for (; k + splits <= depth; k += splits)
+            for (size_t split = 0; split < splits; ++split, panel += columns)
+                for (size_t i = 0; i < tiles; ++i)
+                    for (size_t j = 0; j < 1 * vectors; ++j)
+                        partial[split * all + i * 1 * vectors + first + j] += K_f64(a[k + split]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+        for (; k < depth; ++k, panel += columns)
+            for (size_t i = 0; i < tiles; ++i)
+                for (size_t j = 0; j < 1 * vectors; ++j)
+                    partial[i * 1 * vectors + first + j] += K_f64(a[k]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+    }
+    for (size_t split = splits - 1; split > 0; --split)
+        for (size_t j = 0; j < all; ++j)
+            partial[(split - 1) * all + j] += partial[split * all + j];
+    for (size_t j = 0; j < all; ++j)
+        storeu_f64(sums + j * LANES_f64, partial[j]);
+}
+
+/* The statements for one vector of units. */
+SYMRNN_INLINE void back_1_row_one_f64(const backward_at_f64 *at, const rnn_dims *dims, size_t unit, const double *sum, size_t wide)
+{
+    const size_t count = dims->hidden - unit;
+    const size_t row = 0;
+    const int idle = 0;
+    (void)dims;
+    (void)wide;
+    double *const carry_h_row = at->carry_h + row * dims->hidden;
+    const double *const dy_2_row = at->seed + row * dims->hidden;
+    const double *const h_next_row = at->h_next + row * dims->hidden;
+    double *const delta_h_row = at->delta + row * dims->hidden;
+    const vec_f64 held_h_sum = loadu_f64(sum);
+    const vec_f64 carry_h = load_f64(carry_h_row + unit, count);
+    const vec_f64 dy_2 = load_f64(dy_2_row + unit, count);
+    const vec_f64 h_next = load_f64(h_next_row + unit, count);
+    const vec_f64 held_h = held_h_sum + carry_h; /* (b3) */
+    const vec_f64 dh_out = held_h + dy_2; /* (b3) */
+    const vec_f64 delta_h = dh_out * (K_f64(1.0) - power_2_f64(h_next)); /* (b1) */
+    const vec_f64 carry_h_next = K_f64(0.0); /* (b3) */
+    store_f64(delta_h_row + unit, idle ? K_f64(0.0) : delta_h, count);
+    store_f64(carry_h_row + unit, idle ? held_h : carry_h_next, count);
+}
+
+/* The statements for two vectors of units side by side: those of one need not wait for those of the other. */
+SYMRNN_INLINE void back_1_row_two_f64(const backward_at_f64 *at, const rnn_dims *dims, size_t unit, const double *sum,
+                           size_t unit_2, const double *sum_2, size_t wide)
+{
+    const size_t count = dims->hidden - unit, count_2 = dims->hidden - unit_2;
+    const size_t row = 0;
+    const int idle = 0;
+    (void)dims;
+    (void)wide;
+    double *const carry_h_row = at->carry_h + row * dims->hidden;
+    const double *const dy_2_row = at->seed + row * dims->hidden;
+    const double *const h_next_row = at->h_next + row * dims->hidden;
+    double *const delta_h_row = at->delta + row * dims->hidden;
+    const vec_f64 held_h_sum = loadu_f64(sum);
+    const vec_f64 held_h_sum_2 = loadu_f64(sum_2);
+    const vec_f64 carry_h = load_f64(carry_h_row + unit, count);
+    const vec_f64 carry_h_2 = load_f64(carry_h_row + unit_2, count_2);
+    const vec_f64 dy_2 = load_f64(dy_2_row + unit, count);
+    const vec_f64 dy_2_2 = load_f64(dy_2_row + unit_2, count_2);
+    const vec_f64 h_next = load_f64(h_next_row + unit, count);
+    const vec_f64 h_next_2 = load_f64(h_next_row + unit_2, count_2);
+    const vec_f64 held_h = held_h_sum + carry_h; /* (b3) */
+    const vec_f64 held_h_2 = held_h_sum_2 + carry_h_2; /* (b3) */
+    const vec_f64 dh_out = held_h + dy_2; /* (b3) */
+    const vec_f64 dh_out_2 = held_h_2 + dy_2_2; /* (b3) */
+    const vec_f64 delta_h = dh_out * (K_f64(1.0) - power_2_f64(h_next)); /* (b1) */
+    const vec_f64 delta_h_2 = dh_out_2 * (K_f64(1.0) - power_2_f64(h_next_2)); /* (b1) */
+    const vec_f64 carry_h_next = K_f64(0.0); /* (b3) */
+    const vec_f64 carry_h_next_2 = K_f64(0.0); /* (b3) */
+    store_f64(delta_h_row + unit, idle ? K_f64(0.0) : delta_h, count);
+    store_f64(delta_h_row + unit_2, idle ? K_f64(0.0) : delta_h_2, count_2);
+    store_f64(carry_h_row + unit, idle ? held_h : carry_h_next, count);
+    store_f64(carry_h_row + unit_2, idle ? held_h_2 : carry_h_next_2, count_2);
+}
+
+/* This part's tiles, or vectors where nothing is summed up. Where there are two tiles in all, one part runs both. */
+static void back_1_row_f64(const backward_at_f64 *at, const rnn_dims *dims, size_t part, size_t parts)
+{
+    const size_t units = dims->hidden;
+    const size_t vectors = fit_vectors(units, LANES_f64, 4), wide = vectors * LANES_f64;
+    const size_t tiles = (units + wide - 1) / wide, begin = share(tiles, part, parts), end = share(tiles, part + 1, parts);
+    _Alignas(64) double sums[8 * LANES_f64];
+    if (tiles == 2) {
+        const double *const other = sums + 1 * wide;
+        if (part)
+            return;
+        if (vectors == 1)
+            back_1_row_sums_f64(at, dims, 0, 2, 1, SPLITS_f64(2), sums);
+        else if (vectors == 2)
+            back_1_row_sums_f64(at, dims, 0, 2, 2, SPLITS_f64(4), sums);
+        else if (vectors == 3)
+            back_1_row_sums_f64(at, dims, 0, 2, 3, SPLITS_f64(6), sums);
+        else if (vectors == 4)
+            back_1_row_sums_f64(at, dims, 0, 2, 4, SPLITS_f64(8), sums);
+        for (size_t unit = 0; unit < wide; unit += LANES_f64) {
+            if (wide + unit < units)
+                back_1_row_two_f64(at, dims, unit, sums + unit, wide + unit, other + unit, wide);
+            else
+                back_1_row_one_f64(at, dims, unit, sums + unit, wide);
+        }
+        return;
+    }
+    for (size_t pass = begin; pass < end; ++pass) {
+        /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+        const size_t tile = at->turned ? begin + end - 1 - pass : pass, unit = tile * wide;
+        if (vectors == 1)
+            back_1_row_sums_f64(at, dims, tile, 1, 1, SPLITS_f64(1), sums);
+        else if (vectors == 2)
+            back_1_row_sums_f64(at, dims, tile, 1, 2, SPLITS_f64(2), sums);
+        else if (vectors == 3)
+            back_1_row_sums_f64(at, dims, tile, 1, 3, SPLITS_f64(3), sums);
+        else if (vectors == 4)
+            back_1_row_sums_f64(at, dims, tile, 1, 4, SPLITS_f64(4), sums);
+        for (size_t at_unit = 0; at_unit < wide && unit + at_unit < units; at_unit += 2 * LANES_f64) {
+            const size_t next = at_unit + LANES_f64;
+            if (next < wide && unit + next < units)
+                back_1_row_two_f64(at, dims, unit + at_unit, sums + at_unit, unit + next, sums + next, wide);
+            else
+                back_1_row_one_f64(at, dims, unit + at_unit, sums + at_unit, wide);
+        }
+    }
+}
+
+
 /* Point every array at step t. */
 static void backward_seek_f64(backward_at_f64 *at, const backward_at_f64 *base, size_t t)
 {
@@ -5878,6 +6452,7 @@ int rnn_f64_backward(const rnn_dims *dims, const double *packed, const double *x
     const size_t unit_part = by_rows ? 0 : part, unit_parts = by_rows ? 1 : parts;
     /* Rows of states, which are copied in and out by rows whatever the split. */
     const size_t own0 = share(dims->rows, part, parts), own = share(dims->rows, part + 1, parts) - own0;
+    const int single = dims->rows == 1 && !dims->lengths;
 
     const size_t steps = dims->steps;
     copy_rows_f64(base.carry_h, dstate ? dstate + dims->rows * (0) : NULL, own0 * dims->hidden, own * dims->hidden);
@@ -5886,7 +6461,10 @@ int rnn_f64_backward(const rnn_dims *dims, const double *packed, const double *x
     backward_at_f64 at = base;
     for (size_t step = 0; step < steps; ++step) {
         backward_seek_f64(&at, &base, dims->reverse ? step : steps - 1 - step);
-        back_1_f64(&at, row0, row1, unit_part, unit_parts);
+        if (single)
+            back_1_row_f64(&at, dims, unit_part, unit_parts);
+        else
+            back_1_f64(&at, row0, row1, unit_part, unit_parts);
         if (!by_rows)
             meet(barrier, parts);
         at.delta_later = at.delta;
