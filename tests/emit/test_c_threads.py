@@ -19,7 +19,7 @@ from symrnn.build.toolchain import find_compiler
 from symrnn.errors import BuildError
 
 CELLS = Path(__file__).resolve().parents[1] / "cells"
-SHAPES = ((5, 1, 33, 70), (7, 9, 5, 17), (4, 40, 6, 33), (0, 4, 3, 3), (4, 0, 3, 3))
+SHAPES = ((5, 1, 33, 70), (3, 1, 5, 24), (7, 9, 5, 17), (4, 40, 6, 33), (0, 4, 3, 3), (4, 0, 3, 3))
 
 
 @pytest.fixture(scope="module")
