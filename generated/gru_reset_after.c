@@ -64,7 +64,7 @@
 
 const char *gru_reset_after_abi(void)
 {
-    return "4f3e8667fb7d51c7dde88c61bb294ddf";
+    return "9779b2bf1b482e9ffadfac883779550c";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -739,6 +739,9 @@ static inline vec_f32 power_2_f32(vec_f32 a)
 /* Numbers of a left side that are run over all units before the next rows are: about half of a second-level cache; and rows. */
 #define BLOCK_NUMBERS 131072
 #define BLOCK_ROWS 256
+#if CHUNK > BLOCK_ROWS || SUM_ROWS < TILE_ROWS
+#error "rows are ordered in blocks of BLOCK_ROWS, and a stage keeps the sums of a register tile at least"
+#endif
 /* Nanoseconds, as measured on one machine: to have other threads take part in a call; for them to meet after a stage; by the
    bytes of a number, to fetch what others wrote, and for a multiply-add, of which those of low tiles take longer. */
 #define START_NS 60000.0
@@ -3239,12 +3242,14 @@ static void pack_left_f32(size_t rows, const size_t *order, const float *from, s
         }
 }
 
-/* A matrix whose gradient is a left side times a right side: the latter as a panel, and how many columns it has. */
+/* A matrix whose gradient is a left side times a right side: the latter as a panel, how many columns it has, and whether
+   nothing was written to the gradient yet. */
 typedef struct outer_f32 {
     const float *panel;
     size_t width;
     float *gradient;
-    size_t row_stride, column_stride;
+    size_t row_stride;
+    int fresh;
 } outer_f32;
 
 /* gradient[i][j] += sum over rows of left[row][i] * panel[row][j], for the rows begin[0] to begin[tiles] of the gradient. A part
@@ -3259,8 +3264,11 @@ static void add_outer_f32(size_t rows, const float *block, const size_t *begin, 
             const float *const panel = to->panel + unit * rows, *columns[TILE_ROWS];
             for (size_t i = 0; i < high; ++i)
                 columns[i] = block + tile * rows * TILE_ROWS + i;
-            float *const into = to->gradient + begin[tile] * to->row_stride + unit * to->column_stride;
-            if (count == wide && to->column_stride == 1) {
+            float *const into = to->gradient + begin[tile] * to->row_stride + unit;
+            if (count == wide) {
+                for (size_t i = 0; i < (to->fresh ? high : 0); ++i)
+                    for (size_t j = 0; j < wide; j += LANES_f32)
+                        storeu_f32(into + i * to->row_stride + j, K_f32(0));
                 for (size_t i = 0; i < (tile + 1 < tiles ? TILE_ROWS : 0); ++i)
                     for (size_t j = 0; j < wide; j += LANES_f32)
                         SYMRNN_PREFETCH(into + (high + i) * to->row_stride + j);
@@ -3271,7 +3279,7 @@ static void add_outer_f32(size_t rows, const float *block, const size_t *begin, 
             accumulate_f32(high, (count + LANES_f32 - 1) / LANES_f32, rows, columns, TILE_ROWS, panel, wide, sums, wide);
             for (size_t i = 0; i < high; ++i)
                 for (size_t j = 0; j < count; ++j)
-                    into[i * to->row_stride + j * to->column_stride] += sums[i * wide + j];
+                    into[i * to->row_stride + j] = (to->fresh ? 0 : into[i * to->row_stride + j]) + sums[i * wide + j];
         }
     }
 }
@@ -3292,9 +3300,9 @@ static void add_outers_f32(size_t rows, const size_t *order, const float *left, 
     }
 }
 
-/* gradient[j] += sum over rows of value[row][j]; this part's vectors of units. */
+/* gradient[j] += sum over rows of value[row][j], or = where it is fresh; this part's vectors of units. */
 static void add_rows_f32(size_t rows, const size_t *order, const float *value, size_t stride, size_t width,
-                     float *gradient, size_t part, size_t parts)
+                     float *gradient, int fresh, size_t part, size_t parts)
 {
     const size_t groups = (width + LANES_f32 - 1) / LANES_f32, stop = share(groups, part + 1, parts);
     for (size_t group = share(groups, part, parts); group < stop; group += TILE_COLUMNS) {
@@ -3306,7 +3314,8 @@ static void add_rows_f32(size_t rows, const size_t *order, const float *value, s
                 total[i] += load_f32(from + order[row] * stride + i * LANES_f32, width - (group + i) * LANES_f32);
         for (size_t i = 0; i < wide; ++i) {
             const size_t unit = (group + i) * LANES_f32;
-            store_f32(gradient + unit, load_f32(gradient + unit, width - unit) + total[i], width - unit);
+            const vec_f32 before = fresh ? K_f32(0) : load_f32(gradient + unit, width - unit);
+            store_f32(gradient + unit, before + total[i], width - unit);
         }
     }
 }
@@ -3863,7 +3872,8 @@ int gru_reset_after_f32_backward_workspace_size(const gru_reset_after_dims *dims
 
 int gru_reset_after_f32_backward(const gru_reset_after_dims *dims, const float *packed, const float *x,
     const float *tape, const float *dy, const float *dstate, const gru_reset_after_f32_grads *grads, float *dx,
-    float *dstate_in, float *workspace, size_t part, size_t parts, gru_reset_after_barrier *barrier)
+    float *dstate_in, float *workspace, size_t accumulate, size_t part, size_t parts,
+    gru_reset_after_barrier *barrier)
 {
     packed_layout_f32 packed_layout;
     forward_layout_f32 forward;
@@ -3917,6 +3927,7 @@ int gru_reset_after_f32_backward(const gru_reset_after_dims *dims, const float *
         at.gradient_h = dstate_in + dims->rows * (0);
         initial_1_f32(&at, row0, row1, unit_part, unit_parts);
     }
+    (void)accumulate;
     meet(barrier, parts);
     backward_seek_f32(&at, &base, 0);
     const size_t rows = steps * dims->rows, some0 = share(rows, part, parts), some1 = share(rows, part + 1, parts);
@@ -3925,41 +3936,43 @@ int gru_reset_after_f32_backward(const gru_reset_after_dims *dims, const float *
     float *const left = workspace + layout.left + part * (CHUNK * LEFT_TILES * TILE_ROWS);
     float *const panel_1 = workspace + layout.panel_1 + part * panel_numbers(dims->input, LANES_f32);
     float *const panel_2 = workspace + layout.panel_2 + part * panel_numbers(dims->hidden, LANES_f32);
-    for (size_t row = 0; row < rows; row += CHUNK) {
+    for (size_t row = 0; row == 0 || row < rows; row += CHUNK) {
+        const int fresh = !accumulate && row == 0;
         size_t order[CHUNK];
+        (void)fresh;
         const size_t count = order_rows(dims, row, 0, rows - row < CHUNK ? rows - row : CHUNK, order);
         pack_right_f32(count, order, at.x + row * dims->input, dims->input, dims->input, panel_1);
         pack_right_f32(count, order, at.h_now + row * dims->hidden, dims->hidden, dims->hidden, panel_2);
         {
             const outer_f32 outers[] = {
-                {panel_1, dims->input, grads->W_xz, dims->input, 1}, /* (b10) */
-                {panel_2, dims->hidden, grads->W_hz, dims->hidden, 1}, /* (b11) */
+                {panel_1, dims->input, grads->W_xz, dims->input, fresh}, /* (b10) */
+                {panel_2, dims->hidden, grads->W_hz, dims->hidden, fresh}, /* (b11) */
             };
             add_outers_f32(count, order, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
         {
             const outer_f32 outers[] = {
-                {panel_1, dims->input, grads->W_xr, dims->input, 1}, /* (b13) */
-                {panel_2, dims->hidden, grads->W_hr, dims->hidden, 1}, /* (b14) */
+                {panel_1, dims->input, grads->W_xr, dims->input, fresh}, /* (b13) */
+                {panel_2, dims->hidden, grads->W_hr, dims->hidden, fresh}, /* (b14) */
             };
             add_outers_f32(count, order, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
         {
             const outer_f32 outers[] = {
-                {panel_1, dims->input, grads->W_xh, dims->input, 1}, /* (b16) */
+                {panel_1, dims->input, grads->W_xh, dims->input, fresh}, /* (b16) */
             };
             add_outers_f32(count, order, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
         {
             const outer_f32 outers[] = {
-                {panel_2, dims->hidden, grads->W_hh, dims->hidden, 1}, /* (b18) */
+                {panel_2, dims->hidden, grads->W_hh, dims->hidden, fresh}, /* (b18) */
             };
             add_outers_f32(count, order, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
-        add_rows_f32(count, order, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, grads->b_z, part, parts); /* (b12) */
-        add_rows_f32(count, order, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_r, part, parts); /* (b15) */
-        add_rows_f32(count, order, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_h, part, parts); /* (b17) */
-        add_rows_f32(count, order, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_hh, part, parts); /* (b19) */
+        add_rows_f32(count, order, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, grads->b_z, fresh, part, parts); /* (b12) */
+        add_rows_f32(count, order, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_r, fresh, part, parts); /* (b15) */
+        add_rows_f32(count, order, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_h, fresh, part, parts); /* (b17) */
+        add_rows_f32(count, order, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_hh, fresh, part, parts); /* (b19) */
     }
     return GRU_RESET_AFTER_OK;
 }
@@ -6758,12 +6771,14 @@ static void pack_left_f64(size_t rows, const size_t *order, const double *from, 
         }
 }
 
-/* A matrix whose gradient is a left side times a right side: the latter as a panel, and how many columns it has. */
+/* A matrix whose gradient is a left side times a right side: the latter as a panel, how many columns it has, and whether
+   nothing was written to the gradient yet. */
 typedef struct outer_f64 {
     const double *panel;
     size_t width;
     double *gradient;
-    size_t row_stride, column_stride;
+    size_t row_stride;
+    int fresh;
 } outer_f64;
 
 /* gradient[i][j] += sum over rows of left[row][i] * panel[row][j], for the rows begin[0] to begin[tiles] of the gradient. A part
@@ -6778,8 +6793,11 @@ static void add_outer_f64(size_t rows, const double *block, const size_t *begin,
             const double *const panel = to->panel + unit * rows, *columns[TILE_ROWS];
             for (size_t i = 0; i < high; ++i)
                 columns[i] = block + tile * rows * TILE_ROWS + i;
-            double *const into = to->gradient + begin[tile] * to->row_stride + unit * to->column_stride;
-            if (count == wide && to->column_stride == 1) {
+            double *const into = to->gradient + begin[tile] * to->row_stride + unit;
+            if (count == wide) {
+                for (size_t i = 0; i < (to->fresh ? high : 0); ++i)
+                    for (size_t j = 0; j < wide; j += LANES_f64)
+                        storeu_f64(into + i * to->row_stride + j, K_f64(0));
                 for (size_t i = 0; i < (tile + 1 < tiles ? TILE_ROWS : 0); ++i)
                     for (size_t j = 0; j < wide; j += LANES_f64)
                         SYMRNN_PREFETCH(into + (high + i) * to->row_stride + j);
@@ -6790,7 +6808,7 @@ static void add_outer_f64(size_t rows, const double *block, const size_t *begin,
             accumulate_f64(high, (count + LANES_f64 - 1) / LANES_f64, rows, columns, TILE_ROWS, panel, wide, sums, wide);
             for (size_t i = 0; i < high; ++i)
                 for (size_t j = 0; j < count; ++j)
-                    into[i * to->row_stride + j * to->column_stride] += sums[i * wide + j];
+                    into[i * to->row_stride + j] = (to->fresh ? 0 : into[i * to->row_stride + j]) + sums[i * wide + j];
         }
     }
 }
@@ -6811,9 +6829,9 @@ static void add_outers_f64(size_t rows, const size_t *order, const double *left,
     }
 }
 
-/* gradient[j] += sum over rows of value[row][j]; this part's vectors of units. */
+/* gradient[j] += sum over rows of value[row][j], or = where it is fresh; this part's vectors of units. */
 static void add_rows_f64(size_t rows, const size_t *order, const double *value, size_t stride, size_t width,
-                     double *gradient, size_t part, size_t parts)
+                     double *gradient, int fresh, size_t part, size_t parts)
 {
     const size_t groups = (width + LANES_f64 - 1) / LANES_f64, stop = share(groups, part + 1, parts);
     for (size_t group = share(groups, part, parts); group < stop; group += TILE_COLUMNS) {
@@ -6825,7 +6843,8 @@ static void add_rows_f64(size_t rows, const size_t *order, const double *value, 
                 total[i] += load_f64(from + order[row] * stride + i * LANES_f64, width - (group + i) * LANES_f64);
         for (size_t i = 0; i < wide; ++i) {
             const size_t unit = (group + i) * LANES_f64;
-            store_f64(gradient + unit, load_f64(gradient + unit, width - unit) + total[i], width - unit);
+            const vec_f64 before = fresh ? K_f64(0) : load_f64(gradient + unit, width - unit);
+            store_f64(gradient + unit, before + total[i], width - unit);
         }
     }
 }
@@ -7382,7 +7401,8 @@ int gru_reset_after_f64_backward_workspace_size(const gru_reset_after_dims *dims
 
 int gru_reset_after_f64_backward(const gru_reset_after_dims *dims, const double *packed, const double *x,
     const double *tape, const double *dy, const double *dstate, const gru_reset_after_f64_grads *grads, double *dx,
-    double *dstate_in, double *workspace, size_t part, size_t parts, gru_reset_after_barrier *barrier)
+    double *dstate_in, double *workspace, size_t accumulate, size_t part, size_t parts,
+    gru_reset_after_barrier *barrier)
 {
     packed_layout_f64 packed_layout;
     forward_layout_f64 forward;
@@ -7436,6 +7456,7 @@ int gru_reset_after_f64_backward(const gru_reset_after_dims *dims, const double 
         at.gradient_h = dstate_in + dims->rows * (0);
         initial_1_f64(&at, row0, row1, unit_part, unit_parts);
     }
+    (void)accumulate;
     meet(barrier, parts);
     backward_seek_f64(&at, &base, 0);
     const size_t rows = steps * dims->rows, some0 = share(rows, part, parts), some1 = share(rows, part + 1, parts);
@@ -7444,41 +7465,43 @@ int gru_reset_after_f64_backward(const gru_reset_after_dims *dims, const double 
     double *const left = workspace + layout.left + part * (CHUNK * LEFT_TILES * TILE_ROWS);
     double *const panel_1 = workspace + layout.panel_1 + part * panel_numbers(dims->input, LANES_f64);
     double *const panel_2 = workspace + layout.panel_2 + part * panel_numbers(dims->hidden, LANES_f64);
-    for (size_t row = 0; row < rows; row += CHUNK) {
+    for (size_t row = 0; row == 0 || row < rows; row += CHUNK) {
+        const int fresh = !accumulate && row == 0;
         size_t order[CHUNK];
+        (void)fresh;
         const size_t count = order_rows(dims, row, 0, rows - row < CHUNK ? rows - row : CHUNK, order);
         pack_right_f64(count, order, at.x + row * dims->input, dims->input, dims->input, panel_1);
         pack_right_f64(count, order, at.h_now + row * dims->hidden, dims->hidden, dims->hidden, panel_2);
         {
             const outer_f64 outers[] = {
-                {panel_1, dims->input, grads->W_xz, dims->input, 1}, /* (b10) */
-                {panel_2, dims->hidden, grads->W_hz, dims->hidden, 1}, /* (b11) */
+                {panel_1, dims->input, grads->W_xz, dims->input, fresh}, /* (b10) */
+                {panel_2, dims->hidden, grads->W_hz, dims->hidden, fresh}, /* (b11) */
             };
             add_outers_f64(count, order, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
         {
             const outer_f64 outers[] = {
-                {panel_1, dims->input, grads->W_xr, dims->input, 1}, /* (b13) */
-                {panel_2, dims->hidden, grads->W_hr, dims->hidden, 1}, /* (b14) */
+                {panel_1, dims->input, grads->W_xr, dims->input, fresh}, /* (b13) */
+                {panel_2, dims->hidden, grads->W_hr, dims->hidden, fresh}, /* (b14) */
             };
             add_outers_f64(count, order, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
         {
             const outer_f64 outers[] = {
-                {panel_1, dims->input, grads->W_xh, dims->input, 1}, /* (b16) */
+                {panel_1, dims->input, grads->W_xh, dims->input, fresh}, /* (b16) */
             };
             add_outers_f64(count, order, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
         {
             const outer_f64 outers[] = {
-                {panel_2, dims->hidden, grads->W_hh, dims->hidden, 1}, /* (b18) */
+                {panel_2, dims->hidden, grads->W_hh, dims->hidden, fresh}, /* (b18) */
             };
             add_outers_f64(count, order, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, outers, sizeof outers / sizeof *outers, left, part, parts);
         }
-        add_rows_f64(count, order, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, grads->b_z, part, parts); /* (b12) */
-        add_rows_f64(count, order, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_r, part, parts); /* (b15) */
-        add_rows_f64(count, order, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_h, part, parts); /* (b17) */
-        add_rows_f64(count, order, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_hh, part, parts); /* (b19) */
+        add_rows_f64(count, order, at.delta + row * (4 * dims->hidden), 4 * dims->hidden, dims->hidden, grads->b_z, fresh, part, parts); /* (b12) */
+        add_rows_f64(count, order, at.delta + row * (4 * dims->hidden) + dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_r, fresh, part, parts); /* (b15) */
+        add_rows_f64(count, order, at.delta + row * (4 * dims->hidden) + 2 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_h, fresh, part, parts); /* (b17) */
+        add_rows_f64(count, order, at.delta + row * (4 * dims->hidden) + 3 * dims->hidden, 4 * dims->hidden, dims->hidden, grads->b_hh, fresh, part, parts); /* (b19) */
     }
     return GRU_RESET_AFTER_OK;
 }

@@ -158,17 +158,16 @@ class Packed(Mapping):
 
     def __init__(self, params):
         arrays, self.sizes = _read_params(params)
-        self._arrays, self.block = _snapshot(arrays)
-        self.panels = {}
+        self.snapshot, self.panels = _Snapshot(arrays, self.sizes), {}
 
     def __getitem__(self, name):
-        return self._arrays[name]
+        return self.snapshot.arrays[name]
 
     def __iter__(self):
-        return iter(self._arrays)
+        return iter(_SHAPES)
 
     def __len__(self):
-        return len(self._arrays)
+        return len(_SHAPES)
 
 
 def pack(params):
@@ -196,6 +195,8 @@ class Grads:
 
 def _array(name, value):
     """Numbers as an array of a float or complex dtype."""
+    if type(value) is np.ndarray and value.dtype.kind in "fc":
+        return value
     array = np.asarray(value)
     if array.dtype.kind not in "biufc":
         raise TypeError(f"{name}: expected numbers, found an array of {array.dtype}")
@@ -211,8 +212,27 @@ def _names(name, given, expected):
         raise ValueError(f"{name}: there is no {unknown[0]!r}; expected {', '.join(expected)}")
 
 
+_KNOWN, _KNOWN_MOST = {}, 64
+"""Sizes by the shapes of all parameters that were read before: a training step hands over the same shapes each time."""
+
+
 def _read_params(params):
     """The parameters as arrays, and the sizes that their shapes tell."""
+    if type(params) is dict and params.keys() == _SHAPES.keys():
+        arrays = {name: params[name] for name in _SHAPES}
+        if all([type(array) is np.ndarray and array.dtype.kind in "fc" for array in arrays.values()]):
+            sizes = _KNOWN.get(tuple([array.shape for array in arrays.values()]))
+            if sizes is not None:
+                return arrays, sizes
+    arrays, sizes = _check_params(params)
+    if len(_KNOWN) >= _KNOWN_MOST:
+        _KNOWN.clear()
+    _KNOWN[tuple(array.shape for array in arrays.values())] = sizes
+    return arrays, sizes
+
+
+def _check_params(params):
+    """The same, each array by itself."""
     _names("params", params, tuple(_SHAPES))
     arrays, told = {}, {"1": ("1", 1)}
     for name, shape in _SHAPES.items():
@@ -240,27 +260,25 @@ def _read_x(x, sizes, name="x", ndim=3):
     width = sizes.get("input", array.shape[-1])
     if array.shape[-1] != width:
         raise ValueError(f"{name}: expected {width} numbers in each row, by the parameters; found shape {array.shape}")
-    return array, {**sizes, "input": width}
+    return array, sizes if "input" in sizes else {**sizes, "input": width}
 
 
 def _read_state(name, state, batch, sizes):
     """Every state as an array or None, and the sizes completed by them."""
-    given = {} if state is None else state
-    _names(name, given, STATES)
-    arrays = {}
-    for key in STATES:
-        array = arrays[key] = given.get(key)
-        if array is None:
-            continue
-        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fc":
-            array = arrays[key] = _array(f"{name}[{key!r}]", array)
-        size = sizes.setdefault(_STATE_SIZES[key], array.shape[-1] if array.ndim else 0)
-        if array.shape != (batch, size):
-            raise ValueError(f"{name}[{key!r}]: expected shape {(batch, size)}, found {array.shape}")
+    arrays = dict.fromkeys(STATES)
+    if state is not None:
+        _names(name, state, STATES)
+        sizes = dict(sizes)
+        for key, given in state.items():
+            if given is not None:
+                arrays[key] = array = _array(f"{name}[{key!r}]", given)
+                size = sizes.setdefault(_STATE_SIZES[key], array.shape[-1] if array.ndim else 0)
+                if array.shape != (batch, size):
+                    raise ValueError(f"{name}[{key!r}]: expected shape {(batch, size)}, found {array.shape}")
     for key, size in _STATE_SIZES.items():
         if size not in sizes:
             raise ValueError(f"{name}: {key!r} must be given: no parameter tells its size, {size}")
-    return arrays
+    return arrays, sizes
 
 
 def _read_lengths(lengths, steps, batch):
@@ -313,12 +331,13 @@ def _aligned(array):
     return copy
 
 
-def _snapshot(arrays):
-    """Copies that nobody writes to; no block holds them all."""
-    copies = {name: array.copy() for name, array in arrays.items()}
-    for copy in copies.values():
-        copy.flags.writeable = False
-    return copies, None
+class _Snapshot:
+    """Copies that nobody writes to."""
+
+    def __init__(self, arrays, _):
+        self.arrays = {name: array.copy() for name, array in arrays.items()}
+        for copy in self.arrays.values():
+            copy.flags.writeable = False
 
 
 class _Weights:
@@ -753,7 +772,7 @@ class _Run:
         packed = pack(params)
         x, self.sizes = _read_x(x, packed.sizes)
         steps, batch = x.shape[:2]
-        state = _read_state("state", state, batch, self.sizes)
+        state, self.sizes = _read_state("state", state, batch, self.sizes)
         lengths = _read_lengths(lengths, steps, batch)
         self.dtype = x.dtype
         for array in (*packed.values(), *state.values(), *others):
@@ -879,7 +898,7 @@ def jvp(params, x, state, dparams, dx, dstate, lengths=None, reverse=False, thre
     dstate = {} if dstate is None else dstate
     others = [array for array in (*along.values(), dx) if array is not None]
     run = _Run(packed, x, state, lengths, reverse, out, others)
-    tangent = run.states(_read_state("dstate", dstate, batch, run.sizes), batch)
+    tangent = run.states(_read_state("dstate", dstate, batch, run.sizes)[0], batch)
     tangents = {
         "h_dot": "h",
         "W_xz_dot": "W_xz",
@@ -928,7 +947,7 @@ def backward(params, tape, dy, dstate=None, threads=None, out=None, accumulate=F
     batch = run.x.shape[1]
     weights = _Weights.of(packed, run.sizes, run.dtype)
     dy = run.steps(_expect("dy", dy, run.y.shape))
-    dstate = run.states(_read_state("dstate", dstate, batch, dict(run.sizes)), batch)
+    dstate = run.states(_read_state("dstate", dstate, batch, run.sizes)[0], batch)
     grads, dx, dfirst = _backward(weights, run.sizes, run.x, tape.data, run.idle, dy, dstate)
     result = Grads(grads, _turned(dx, run.reverse), dfirst)
     return result if out is None else _into(out, result, accumulate)

@@ -73,7 +73,7 @@ DTYPE = "float32"
 DTYPES = ("float32", "float64")
 """What `init_params` may make: float64 input runs double, any other runs float."""
 
-_ABI = b"89b734cc65144cfed472c741783959d5"
+_ABI = b"4afb786709362e31e50ed809018f1189"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("lstm" + _SUFFIX)
 _LIBRARIES = {"native": "", "v4": ".v4", "v3": ".v3", "v2": ".v2", "baseline": ".baseline"}  # best first
@@ -162,7 +162,7 @@ _ENTRIES = {
     "forward": ("dims", "in", "in", "in", "out", "out", "out", "out", "number", "number", "barrier"),
     "infer": ("dims", "in", "in", "in", "out", "out", "out", "number", "number", "barrier"),
     "step": ("dims", "in", "in", "out", "out", "out"),
-    "backward": ("dims", "in", "in", "in", "in", "in", "grads", "out", "out", "out", "number", "number", "barrier"),
+    "backward": ("dims", "in", "in", "in", "in", "in", "grads", "out", "out", "out", "number", "number", "number", "barrier"),
 }
 _STATUS = {
     1: "a pointer is null",
@@ -207,11 +207,15 @@ def _query(dtype, name, dims, *numbers):
     return size.value
 
 
+_addressof, _from_buffer = ctypes.addressof, ctypes.c_char.from_buffer
+
+
 def _address(array):
     """Where the numbers of a dense array begin."""
-    if array.size and array.flags.writeable:
-        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # a third of the time of the other way
-    return array.ctypes.data
+    try:
+        return _addressof(_from_buffer(array))  # a third of the time of the other way
+    except (TypeError, ValueError):  # one that must not be written to, or has no numbers
+        return array.ctypes.data
 
 
 _PAGE, _SMALL, _KEPT_BYTES = 1 << 12, 1 << 14, 1 << 28
@@ -259,14 +263,20 @@ def _empty(count, dtype):
     return block[start : start + used].view(dtype)
 
 
-def _parts(block, shapes):
-    """Arrays by name, side by side in one block."""
-    arrays, start = {}, 0
-    for name, shape in shapes.items():
-        end = start + math.prod(shape)
-        arrays[name] = block[start:end].reshape(shape)
-        start = end
-    return arrays
+def _shapes_of(sizes):
+    """The parameters' shapes."""
+    return {name: tuple(sizes[size] for size in shape) for name, shape in _SHAPES.items()}
+
+
+def _places(shapes):
+    """Name, start, end and shape of arrays side by side in one block."""
+    ends = list(itertools.accumulate(math.prod(shape) for shape in shapes.values()))
+    return [*zip(shapes, [0, *ends], ends, shapes.values(), strict=False)]
+
+
+def _views(block, places):
+    """The arrays at these places of a block, by name."""
+    return {name: block[start:end].reshape(shape) for name, start, end, shape in places}
 
 
 def _new(shape, dtype):
@@ -275,19 +285,24 @@ def _new(shape, dtype):
     return np.empty(shape, dtype) if count * dtype.itemsize < _SMALL else _empty(count, dtype).reshape(shape)
 
 
-def _snapshot(arrays):
-    """Copies that nobody writes to, and the block where they lie side by side; it is None where their dtypes differ."""
-    dtypes = [array.dtype for array in arrays.values()]
-    if not arrays or dtypes != dtypes[:1] * len(dtypes):
-        copies = {name: array.copy() for name, array in arrays.items()}
+class _Snapshot:
+    """Copies that nobody writes to: side by side in ``block`` where their dtypes agree, else apart, and it is None."""
+
+    def __init__(self, arrays, sizes):
+        self._sizes, values = sizes, list(arrays.values())
+        if values and all([array.dtype == values[0].dtype for array in values]):
+            self.block = _empty(sum([array.size for array in values]), values[0].dtype)
+            np.concatenate(values, axis=None, out=self.block)
+        else:
+            self.block, self._copies = None, {name: array.copy() for name, array in arrays.items()}
+
+    @functools.cached_property
+    def arrays(self):
+        """By name; made when they are asked for, since kernels read the block."""
+        copies = self._copies if self.block is None else _views(self.block, _places(_shapes_of(self._sizes)))
         for copy in copies.values():
             copy.flags.writeable = False
-        return copies, None
-    block = _empty(sum(array.size for array in arrays.values()), dtypes[0])
-    np.concatenate([array.ravel() for array in arrays.values()], out=block)
-    closed = block[:]
-    closed.flags.writeable = False
-    return _parts(closed, {name: array.shape for name, array in arrays.items()}), block
+        return copies
 
 
 class _Team:
@@ -415,17 +430,16 @@ class Packed(Mapping):
 
     def __init__(self, params):
         arrays, self.sizes = _read_params(params)
-        self._arrays, self.block = _snapshot(arrays)
-        self.panels = {}
+        self.snapshot, self.panels = _Snapshot(arrays, self.sizes), {}
 
     def __getitem__(self, name):
-        return self._arrays[name]
+        return self.snapshot.arrays[name]
 
     def __iter__(self):
-        return iter(self._arrays)
+        return iter(_SHAPES)
 
     def __len__(self):
-        return len(self._arrays)
+        return len(_SHAPES)
 
 
 def pack(params):
@@ -453,6 +467,8 @@ class Grads:
 
 def _array(name, value):
     """Numbers as an array of a float or complex dtype."""
+    if type(value) is np.ndarray and value.dtype.kind in "fc":
+        return value
     array = np.asarray(value)
     if array.dtype.kind not in "biufc":
         raise TypeError(f"{name}: expected numbers, found an array of {array.dtype}")
@@ -468,8 +484,27 @@ def _names(name, given, expected):
         raise ValueError(f"{name}: there is no {unknown[0]!r}; expected {', '.join(expected)}")
 
 
+_KNOWN, _KNOWN_MOST = {}, 64
+"""Sizes by the shapes of all parameters that were read before: a training step hands over the same shapes each time."""
+
+
 def _read_params(params):
     """The parameters as arrays, and the sizes that their shapes tell."""
+    if type(params) is dict and params.keys() == _SHAPES.keys():
+        arrays = {name: params[name] for name in _SHAPES}
+        if all([type(array) is np.ndarray and array.dtype.kind in "fc" for array in arrays.values()]):
+            sizes = _KNOWN.get(tuple([array.shape for array in arrays.values()]))
+            if sizes is not None:
+                return arrays, sizes
+    arrays, sizes = _check_params(params)
+    if len(_KNOWN) >= _KNOWN_MOST:
+        _KNOWN.clear()
+    _KNOWN[tuple(array.shape for array in arrays.values())] = sizes
+    return arrays, sizes
+
+
+def _check_params(params):
+    """The same, each array by itself."""
     _names("params", params, tuple(_SHAPES))
     arrays, told = {}, {"1": ("1", 1)}
     for name, shape in _SHAPES.items():
@@ -497,27 +532,25 @@ def _read_x(x, sizes, name="x", ndim=3):
     width = sizes.get("input", array.shape[-1])
     if array.shape[-1] != width:
         raise ValueError(f"{name}: expected {width} numbers in each row, by the parameters; found shape {array.shape}")
-    return array, {**sizes, "input": width}
+    return array, sizes if "input" in sizes else {**sizes, "input": width}
 
 
 def _read_state(name, state, batch, sizes):
     """Every state as an array or None, and the sizes completed by them."""
-    given = {} if state is None else state
-    _names(name, given, STATES)
-    arrays = {}
-    for key in STATES:
-        array = arrays[key] = given.get(key)
-        if array is None:
-            continue
-        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fc":
-            array = arrays[key] = _array(f"{name}[{key!r}]", array)
-        size = sizes.setdefault(_STATE_SIZES[key], array.shape[-1] if array.ndim else 0)
-        if array.shape != (batch, size):
-            raise ValueError(f"{name}[{key!r}]: expected shape {(batch, size)}, found {array.shape}")
+    arrays = dict.fromkeys(STATES)
+    if state is not None:
+        _names(name, state, STATES)
+        sizes = dict(sizes)
+        for key, given in state.items():
+            if given is not None:
+                arrays[key] = array = _array(f"{name}[{key!r}]", given)
+                size = sizes.setdefault(_STATE_SIZES[key], array.shape[-1] if array.ndim else 0)
+                if array.shape != (batch, size):
+                    raise ValueError(f"{name}[{key!r}]: expected shape {(batch, size)}, found {array.shape}")
     for key, size in _STATE_SIZES.items():
         if size not in sizes:
             raise ValueError(f"{name}: {key!r} must be given: no parameter tells its size, {size}")
-    return arrays
+    return arrays, sizes
 
 
 def _read_lengths(lengths, steps, batch):
@@ -583,6 +616,14 @@ _KEPT_NUMBERS = 1 << 18
 _RUNS = {}
 
 
+class _Weights:
+    """Packed weights, and where they begin: asked for but once."""
+
+    def __init__(self, numbers, dtype):
+        self.array = _empty(numbers, dtype)
+        self.address = _address(self.array)
+
+
 class _Run:
     """What the shapes of a call decide: its dims structure, in how many parts it runs, how large its blocks are."""
 
@@ -593,32 +634,32 @@ class _Run:
         self.parts = _query(dtype, "useful_parts", self.dims, _cores()) if threads is None else threads
         self.states = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
         self.numbers = sum(math.prod(shape) for shape in self.states.values())
-        self.shapes = {name: tuple(sizes[size] for size in shape) for name, shape in _SHAPES.items()}
-        *starts, self.params = 0, *itertools.accumulate(math.prod(shape) for shape in self.shapes.values())
-        self.starts = np.array(starts, np.uintp) * dtype.itemsize
+        self.state_places, self.param_places = _places(self.states), _places(_shapes_of(sizes))
+        self.params = max((end for _, _, end, _ in self.param_places), default=0)
+        self.starts = np.array([start for _, start, _, _ in self.param_places], np.uintp) * dtype.itemsize
         self.output_shape = (batch, sizes["hidden"])
-        ends = list(itertools.accumulate(math.prod(shape) for shape in self.states.values()))
-        self.places = [*zip(self.states, [0, *ends], ends, self.states.values(), strict=False)]
-        self.spare, self.spare_steps, self.sizes_of = {}, [], {}
+        self.spare, self.spare_steps, self.sizes_of = collections.defaultdict(list), [], {}
         self.key, self.step_numbers = (dtype, *sizes.values()), self.numbers + math.prod(self.output_shape)
         self.step_entry = _BOUND[dtype, "step"]
 
-    def call(self, name, *arrays, kept=None):
-        """Call an entry with arrays (None for a null pointer) between its dims and its workspace.
+    def call(self, name, weights, *arrays, numbers=(), kept=None):
+        """Call an entry: its dims, weights, arrays (None for a null pointer), workspace, numbers, and what a part is told.
 
         ``kept`` is what must live as long as the call besides the arrays.
         """
-        spare = self.spare.setdefault(name, [])
+        spare = self.spare[name]
         try:
-            workspace = spare.pop()
+            workspace, address = spare.pop()
         except IndexError:  # the first call, or another thread has it
             workspace = _empty(self.size(f"{name}_workspace_size", self.parts), self.dtype)
-        pointers = [None if array is None else _address(array) for array in (*arrays, workspace)]
-        used = (self, arrays, workspace, kept)
-        status = _TEAM.run(_BOUND[self.dtype, name], (self.byref, *pointers), self.parts, meet=True, kept=used)
+            address = _address(workspace)
+        pointers = [None if array is None else _address(array) for array in arrays]
+        arguments, used = (self.byref, weights.address, *pointers, address, *numbers), (self, weights, arrays, workspace, kept)
+        status = _TEAM.run(_BOUND[self.dtype, name], arguments, self.parts, meet=True, kept=used)
         if workspace.size <= _KEPT_NUMBERS:
-            spare.append(workspace)
-        _check(name, status)
+            spare.append((workspace, address))
+        if status:
+            _check(name, status)
 
     def size(self, query, *numbers):
         """The size that a query answers, asked but once."""
@@ -632,14 +673,14 @@ class _Run:
         return self._pack(packed) if weights is None else weights
 
     def _pack(self, packed):
-        for name, array in packed.items():
-            _real(f"params[{name!r}]", array)
-        block = packed.block
+        block = packed.snapshot.block
         if block is None or block.dtype != self.dtype:
+            for name, array in packed.items():
+                _real(f"params[{name!r}]", array)
             arrays = [array.ravel().astype(self.dtype) for array in packed.values()]
             block = np.concatenate([*arrays, np.empty(0, self.dtype)])
-        pointers, weights = self.starts + _address(block), _empty(self.size("packed_size"), self.dtype)
-        arguments, kept = (self.byref, _address(pointers), _address(weights)), (block, pointers, weights)
+        pointers, weights = self.starts + _address(block), _Weights(self.size("packed_size"), self.dtype)
+        arguments, kept = (self.byref, _address(pointers), weights.address), (block, pointers, weights)
         status = _TEAM.run(_BOUND[self.dtype, "pack"], arguments, self.parts, meet=False, kept=kept)
         _check("pack", status)
         packed.panels[self.key] = weights
@@ -654,17 +695,17 @@ class _Run:
             spare = (workspace, _address(workspace))
         states = _address(block)
         output = states + self.numbers * self.dtype.itemsize if y is None else _address(y)
-        status = self.step_entry(self.byref, _address(weights), _address(x), states, output, spare[1])
+        status = self.step_entry(self.byref, weights.address, _address(x), states, output, spare[1])
         self.spare_steps.append(spare)
         if status:
             _check("step", status)
 
     def block(self, given, state):
         """All states one after the other, as C takes them; None where all are zero."""
-        if all(array is None for array in state.values()):
+        if not any([array is not None for array in state.values()]):
             return None
         block = np.zeros(self.numbers, self.dtype)
-        for name, part in _parts(block, self.states).items():
+        for name, part in _views(block, self.state_places).items():
             if state[name] is not None:
                 part[...] = _real(f"{given}[{name!r}]", state[name])
         return block
@@ -699,7 +740,7 @@ def _prepare(params, x, state, lengths, reverse, threads):
     _real("x", x)
     dtype = _DOUBLE if x.dtype == _DOUBLE else _SINGLE
     T, B = x.shape[:2]
-    state = _read_state("state", state, B, sizes)
+    state, sizes = _read_state("state", state, B, sizes)
     lengths = _read_lengths(lengths, T, B)
     lengths = None if lengths is None else lengths.astype(np.uintp)
     run = _run(sizes, dtype, T, B, lengths, reverse, threads)
@@ -731,7 +772,7 @@ def infer(params, x, state=None, lengths=None, reverse=False, threads=None, out=
     y, x = _output(out, (*x.shape[:2], run.sizes["hidden"]), x)
     final = run.new_block()
     run.call("infer", weights, x, block, y, final)
-    return _returned(y, out), _parts(final, run.states)
+    return _returned(y, out), _views(final, run.state_places)
 
 
 def _returned(y, out):
@@ -748,7 +789,7 @@ def step(params, x_t, state=None, out=None):
     x_t, sizes = _read_x(x_t, packed.sizes, "x_t", 2)
     _real("x_t", x_t)
     dtype = _DOUBLE if x_t.dtype == _DOUBLE else _SINGLE
-    given = _read_state("state", state, x_t.shape[0], sizes)
+    given, sizes = _read_state("state", state, x_t.shape[0], sizes)
     key = (dtype, 1, x_t.shape[0], False, 1, *sizes.values())  # of `_run`, which is slow for so small a thing
     run = _RUNS.get(key) or _run(sizes, dtype, 1, x_t.shape[0], None, False, 1)
     x, shape = np.ascontiguousarray(x_t, dtype), run.output_shape
@@ -757,7 +798,7 @@ def step(params, x_t, state=None, out=None):
         y = block[run.numbers :].reshape(shape)
     else:
         y, x = _output(out, shape, x)
-    state = {name: block[start:end].reshape(shape) for name, start, end, shape in run.places}
+    state = _views(block, run.state_places)
     for name, array in given.items():
         if array is not None:
             if array.dtype.kind == "c":
@@ -781,7 +822,7 @@ class _Stream:
         self._dtype = _DOUBLE if self._packed and np.result_type(*self._packed.values()) == _DOUBLE else _SINGLE
         shapes = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
         self._block = np.zeros(sum(math.prod(shape) for shape in shapes.values()), self._dtype)
-        self.state = _parts(self._block, shapes)
+        self.state = _views(self._block, _places(shapes))
         self._x = None
         if "input" in sizes:
             self._bind(sizes["input"])
@@ -794,9 +835,10 @@ class _Stream:
         self._y = np.zeros((self._batch, sizes["hidden"]), self._dtype)
         weights, workspace = run.weights(self._packed), _empty(run.size("infer_workspace_size", 1), self._dtype)
         self._kept = (run, weights, workspace)
-        arrays = (weights, self._x, self._block, self._y, workspace)
+        arrays = (self._x, self._block, self._y, workspace)
         self._function = _BOUND[self._dtype, "step"]
-        self._arguments = (run.byref, *(ctypes.c_void_p(array.ctypes.data) for array in arrays))
+        pointers = (weights.address, *(array.ctypes.data for array in arrays))
+        self._arguments = (run.byref, *map(ctypes.c_void_p, pointers))
 
     def reset(self):
         """Back to a state of zeros."""
@@ -830,7 +872,7 @@ def forward(params, x, state=None, lengths=None, reverse=False, threads=None, ou
     run.call("forward", weights, x, block, y, final, tape)
     states = _tape_states(tape, x.shape[0], run.states)
     dims = (run.sizes, run.lengths, bool(reverse))
-    return _returned(y, out), _parts(final, run.states), Tape(states, (tape, x), dims)
+    return _returned(y, out), _views(final, run.state_places), Tape(states, (tape, x), dims)
 
 
 def _tape_states(tape, steps, shapes):
@@ -864,13 +906,12 @@ def backward(params, tape, dy, dstate=None, threads=None, out=None, accumulate=F
     T, B = x.shape[:2]
     run = _run(sizes, x.dtype, T, B, lengths, reverse, threads)
     dy = np.ascontiguousarray(_real("dy", _expect("dy", dy, (T, B, sizes["hidden"]))), run.dtype)
-    dlast = run.block("dstate", _read_state("dstate", dstate, B, dict(sizes)))
+    dlast = run.block("dstate", _read_state("dstate", dstate, B, sizes)[0])
     numbers = _empty(run.params, run.dtype)
-    numbers[...] = 0
     pointers = run.starts + _address(numbers)
     dx, dfirst = _new(x.shape, x.dtype), run.new_block()
-    run.call("backward", run.weights(packed), x, block, dy, dlast, pointers, dx, dfirst, kept=numbers)
-    result = Grads(_parts(numbers, run.shapes), dx, _parts(dfirst, run.states))
+    run.call("backward", run.weights(packed), x, block, dy, dlast, pointers, dx, dfirst, numbers=(0,), kept=numbers)
+    result = Grads(_views(numbers, run.param_places), dx, _views(dfirst, run.state_places))
     return result if out is None else _into(out, result, accumulate)
 
 

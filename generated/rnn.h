@@ -99,10 +99,10 @@ int rnn_f32_infer(const rnn_dims *dims, const float *packed, const float *x, con
 /* One step of every row; the state is updated in place. Steps, lengths and reverse do not matter. */
 int rnn_f32_step(const rnn_dims *dims, const float *packed, const float *x, float *state, float *y, float *workspace);
 
-/* Gradients: added to grads, written to dx and dstate_in. A null dstate means zeros; dstate_in may be null. */
+/* Gradients, written to grads, or added where accumulate is not 0, and written to dx and dstate_in. A null dstate means zeros; dstate_in may be null. */
 int rnn_f32_backward(const rnn_dims *dims, const float *packed, const float *x, const float *tape, const float *dy,
-    const float *dstate, const rnn_f32_grads *grads, float *dx, float *dstate_in, float *workspace, size_t part,
-    size_t parts, rnn_barrier *barrier);
+    const float *dstate, const rnn_f32_grads *grads, float *dx, float *dstate_in, float *workspace, size_t accumulate,
+    size_t part, size_t parts, rnn_barrier *barrier);
 
 /* ---- double ---- */
 
@@ -151,10 +151,10 @@ int rnn_f64_infer(const rnn_dims *dims, const double *packed, const double *x, c
 int rnn_f64_step(const rnn_dims *dims, const double *packed, const double *x, double *state, double *y,
     double *workspace);
 
-/* Gradients: added to grads, written to dx and dstate_in. A null dstate means zeros; dstate_in may be null. */
+/* Gradients, written to grads, or added where accumulate is not 0, and written to dx and dstate_in. A null dstate means zeros; dstate_in may be null. */
 int rnn_f64_backward(const rnn_dims *dims, const double *packed, const double *x, const double *tape,
     const double *dy, const double *dstate, const rnn_f64_grads *grads, double *dx, double *dstate_in,
-    double *workspace, size_t part, size_t parts, rnn_barrier *barrier);
+    double *workspace, size_t accumulate, size_t part, size_t parts, rnn_barrier *barrier);
 
 #ifdef __cplusplus
 }

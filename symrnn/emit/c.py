@@ -8,6 +8,7 @@ compiling, and the Python module over the library (`symrnn.emit.c_module`).
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -205,7 +206,8 @@ class _Writer:
             stages=stages,
             rights=rights,
             lefts=lefts,
-            sums=tuple(self._sum(item.parameter, item.value, function, arrays) for item in function.sums),
+            sums=self._sums(function, arrays),
+            zeroed=self._zeroed(function),
             has_dx=any(array.field == "gradient_x" for array in all_arrays),
             fused=tuple(stage.name for stage in function.fused.loop) if function.fused else (),
             variants=_variants(function),
@@ -283,27 +285,37 @@ class _Writer:
     def _products(self, function: Function, arrays: Arrays) -> tuple[tuple[CRight, ...], tuple[CLeft, ...]]:
         rights: dict[str, CRight] = {}
         lefts: dict[tuple[str, str, str], list[COuter]] = {}
+        adds = _additions(function)
         for product in function.products:
             for parameter, left in product.entries:
                 right, columns = product.right, self._cell.by_name[parameter].shape[1]
-                field, strides = self._names.parameters[parameter], (self._names.sizes[columns], "1")
-                if function.places[left].kind is Kind.INPUT:
-                    # The packed side is the one whose rows beyond their length may hold anything.
-                    left, right, strides = right, left, strides[::-1]
+                field, stride = self._names.parameters[parameter], self._names.sizes[columns]
                 width = self._names.sizes[function.sizes[right]]
                 panel = rights.setdefault(
                     right, CRight(f"panel_{len(rights) + 1}", *self._row(right, function, arrays), width)
                 ).panel
                 key = (*self._row(left, function, arrays), self._names.sizes[function.sizes[left]])
                 lefts.setdefault(key, []).append(
-                    COuter(field, _gradient_label(function, parameter), panel, width, *strides)
+                    COuter(field, _gradient_label(function, parameter), panel, width, stride, adds[parameter] == 1)
                 )
         return tuple(rights.values()), tuple(CLeft(*key, tuple(outers)) for key, outers in lefts.items())
 
-    def _sum(self, parameter: str, value: str, function: Function, arrays: Arrays) -> CSum:
-        address, stride = self._row(value, function, arrays)
-        field, label = self._names.parameters[parameter], _gradient_label(function, parameter)
-        return CSum(field, label, address, stride, self._names.sizes[function.sizes[value]])
+    def _sums(self, function: Function, arrays: Arrays) -> tuple[CSum, ...]:
+        found, adds = [], _additions(function)
+        for item in function.sums:
+            field, label = self._names.parameters[item.parameter], _gradient_label(function, item.parameter)
+            width, alone = self._names.sizes[function.sizes[item.value]], adds[item.parameter] == 1
+            found.append(CSum(field, label, *self._row(item.value, function, arrays), width, alone))
+        return tuple(found)
+
+    def _zeroed(self, function: Function) -> tuple[tuple[str, str], ...]:
+        """The gradients that no single product or sum can write: several add to them, or none does."""
+        adds = _additions(function)
+        return tuple(
+            (self._names.parameters[v.name], f"PRODUCT(1, {', '.join([*map(self._names.sizes.get, v.shape), '1'][:2])})")
+            for v in self._cell.parameters
+            if adds[v.name] != 1
+        )
 
     def _row(self, value: str, function: Function, arrays: Arrays) -> tuple[str, str]:
         """The address of ``value`` in row ``row``, and the numbers from one row to the next."""
@@ -318,6 +330,12 @@ def _product_blocks(rights: tuple[CRight, ...]) -> list[CBlock]:
         for right in rights
     ]
     return [*blocks, CBlock("left", _same("parts, CHUNK, LEFT_TILES * TILE_ROWS"))] if blocks else []
+
+
+def _additions(function: Function) -> Counter[str]:
+    """How many products and sums add to the gradient of each parameter."""
+    products = [parameter for product in function.products for parameter, _ in product.entries]
+    return Counter([*products, *(item.parameter for item in function.sums)])
 
 
 def _gradient_label(function: Function, parameter: str) -> str:

@@ -63,14 +63,17 @@ class CRight:
 
 @dataclass(frozen=True)
 class COuter:
-    """The gradient of a matrix: a left side times the right side in ``panel``; ``label`` numbers its equation."""
+    """The gradient of a matrix: a left side times the right side in ``panel``; ``label`` numbers its equation.
+
+    ``alone`` says that nothing else adds to it.
+    """
 
     parameter: str
     label: str
     panel: str
     width: str
     row_stride: str
-    column_stride: str
+    alone: bool
 
 
 @dataclass(frozen=True)
@@ -85,19 +88,21 @@ class CLeft:
 
 @dataclass(frozen=True)
 class CSum:
-    """A deferred sum; ``label`` is the number of the equation that it comes from."""
+    """A deferred sum; ``label`` is the number of the equation that it comes from, ``alone`` as in `COuter`."""
 
     parameter: str
     label: str
     value: str
     stride: str
     width: str
+    alone: bool
 
 
 @dataclass(frozen=True)
 class CFunction:
     """A function: its arrays, the lines that bind them, its stages and the order in which they run.
 
+    ``zeroed`` are the gradients (field, numbers) to which several products and sums add, or none.
     ``variants`` are the ways of running a chunk of steps: a condition, stages before the loop, stages of the loop.
     """
 
@@ -117,6 +122,7 @@ class CFunction:
     rights: tuple[CRight, ...] = ()
     lefts: tuple[CLeft, ...] = ()
     sums: tuple[CSum, ...] = ()
+    zeroed: tuple[tuple[str, str], ...] = ()
     has_dx: bool = False
 
 

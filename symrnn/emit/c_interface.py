@@ -77,9 +77,10 @@ ENTRIES = (
         (
             _DIMS, _PACKED, _X, Argument("tape", "in"), Argument("dy", "in"), Argument("dstate", "in"),
             Argument("grads", "grads"), Argument("dx", "out"), Argument("dstate_in", "out"), _WORK,
-            _PART, _PARTS, _BARRIER,
+            Argument("accumulate", "number"), _PART, _PARTS, _BARRIER,
         ),
-        "Gradients: added to grads, written to dx and dstate_in. A null dstate means zeros; dstate_in may be null.",
+        "Gradients, written to grads, or added where accumulate is not 0, and written to dx and dstate_in. A null dstate "
+        "means zeros; dstate_in may be null.",
         training=True,
     ),
 )  # fmt: skip

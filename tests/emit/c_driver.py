@@ -37,10 +37,10 @@ _HEAD = """
 
 static void *block(size_t count, size_t size)
 {{
-    void *p = calloc(count + 1, size);
+    void *p = malloc((count + 1) * size);
     if (!p)
         exit(2);
-    return p;
+    return memset(p, 0x40, (count + 1) * size); /* numbers that no result may contain */
 }}
 
 static void *taken(size_t count, size_t size)
@@ -59,6 +59,13 @@ static void give(const void *p, size_t count, size_t size)
 """
 
 _PRECISION = """
+static const {real} *halved_{p}({real} *numbers, size_t count)
+{{
+    for (size_t i = 0; i < count; ++i)
+        numbers[i] /= 2;
+    return numbers;
+}}
+
 static void run_{p}(const char *mode, {name}_dims dims, int with_state)
 {{
     const size_t outputs = dims.steps * dims.rows * {output}, inputs = dims.steps * dims.rows * {input};
@@ -101,7 +108,10 @@ static void run_{p}(const char *mode, {name}_dims dims, int with_state)
     const {real} *const tape = taken(numbers, size), *const dy = taken(outputs, size);
     {real} *const dx = block(inputs, size), *const first = block(states, size);
     CALL({name}_{p}_backward_workspace_size(&dims, 1, &n));
-    CALL({name}_{p}_backward(&dims, packed, x, tape, dy, given, &grads, dx, first, block(n, size), 0, 1, NULL));
+    /* Written the first time, added the second: twice the gradients. */
+    for (size_t accumulate = 0; accumulate < 2; ++accumulate)
+        CALL({name}_{p}_backward(&dims, packed, x, tape, dy, given, &grads, dx, first, block(n, size), accumulate, 0, 1,
+                                 NULL));
 {gradients}
     give(dx, inputs, size);
     give(first, states, size);
@@ -149,7 +159,7 @@ def driver(cell: Cell) -> str:
                 input=width[cell.size("x")],
                 states=" + ".join(width[cell.size(state)] for state in cell.states),
                 parameters="\n".join(read),
-                gradients="\n".join(f"    give(grads.{n}, {c}, size);" for n, c in counts.items()),
+                gradients="\n".join(f"    give(halved_{p}(grads.{n}, {c}), {c}, size);" for n, c in counts.items()),
             )
         )
     sizes = [f"    dims.{size} = strtoul(words[{place}], NULL, 10);" for place, size in enumerate(cell.sizes, 8)]

@@ -94,7 +94,7 @@ struct call_{p} {{
     {real} *y, *last, *tape, *dx, *dstate, *workspace;
     const {name}_{p}_grads *grads;
     {name}_barrier *barrier;
-    size_t part, parts;
+    size_t accumulate, part, parts;
     int entry, status;
 }};
 
@@ -109,7 +109,7 @@ static void *part_{p}(void *argument)
                                      c->barrier);
     else
         c->status = {name}_{p}_backward(c->dims, c->packed, c->x, c->tape, c->dy, c->last, c->grads, c->dx, c->dstate,
-                                        c->workspace, c->part, c->parts, c->barrier);
+                                        c->workspace, c->accumulate, c->part, c->parts, c->barrier);
     return NULL;
 }}
 
@@ -156,6 +156,7 @@ static int run_{p}(size_t steps, size_t rows, const size_t *lengths, int reverse
     {name}_barrier barrier = {{0}};
     struct call_{p} c = {{0}};
     c.dims = &dims, c.packed = packed, c.grads = &grads, c.barrier = parts > 1 ? &barrier : NULL, c.parts = parts;
+    c.accumulate = lengths != NULL;
     c.x = numbers_{p}(inputs, 1), c.state = numbers_{p}(states, 1), c.dy = numbers_{p}(outputs, 1);
     c.y = numbers_{p}(outputs, 0), c.last = numbers_{p}(states, 0);
     c.dx = numbers_{p}(inputs, 0), c.dstate = numbers_{p}(states, 0);

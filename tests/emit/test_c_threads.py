@@ -62,6 +62,16 @@ def test_the_number_of_threads_changes_no_bit(name: str | Path) -> None:
                 assert all(np.array_equal(a, b) for a, b in zip(one, several, strict=True)), (steps, batch, threads)
 
 
+def test_a_matrix_between_input_and_state_gets_its_gradient_from_one_part_at_a_time(tmp_path: Path) -> None:
+    (tmp_path / "both_sides.toml").write_text('name = "both_sides"\nequations = "h\' = tanh(W @ h + W.T @ x + b)"\n')
+    k = build(tmp_path / "both_sides.toml")
+    params, rng = k.init_params(160, 160), np.random.default_rng(0)
+    x = rng.standard_normal((40, 16, 160), np.float32)
+    for _ in range(5):
+        one, several = results(k, params, x, 1), results(k, params, x, 3)
+        assert all(np.array_equal(a, b) for a, b in zip(one, several, strict=True))
+
+
 def test_several_python_threads_may_call_at_once(kernels: ModuleType) -> None:
     params = kernels.pack(kernels.init_params(8, 24))
     x = np.random.default_rng(0).standard_normal((30, 12, 8), np.float32)
