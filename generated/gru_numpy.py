@@ -163,6 +163,10 @@ class Packed(Mapping):
     def __len__(self):
         return len(_SHAPES)
 
+    def __reduce__(self):
+        """A copy packs its own weights: how they are laid out depends on the library that is loaded there."""
+        return type(self), (dict(self),)
+
 
 def pack(params):
     """The parameters with everything that depends on them alone, computed once."""
@@ -189,12 +193,12 @@ class Grads:
 
 def _array(name, value):
     """Numbers as an array of a float or complex dtype."""
-    if type(value) is np.ndarray and value.dtype.kind in "fc":
+    if _is_ordinary(value):
         return value
     array = np.asarray(value)
     if array.dtype.kind not in "biufc":
         raise TypeError(f"{name}: expected numbers, found an array of {array.dtype}")
-    return array if array.dtype.kind in "fc" else array.astype(np.float64)
+    return array.astype(array.dtype.newbyteorder("=") if array.dtype.kind in "fc" else np.float64, copy=False)
 
 
 def _names(name, given, expected):
@@ -206,6 +210,11 @@ def _names(name, given, expected):
         raise ValueError(f"{name}: there is no {unknown[0]!r}; expected {', '.join(expected)}")
 
 
+def _is_ordinary(value):
+    """Whether this is an array that the kernels can read."""
+    return type(value) is np.ndarray and value.dtype.kind in "fc" and value.dtype.isnative
+
+
 _KNOWN, _KNOWN_MOST = {}, 64
 """Sizes by the shapes of all parameters that were read before: a training step hands over the same shapes each time."""
 
@@ -214,7 +223,7 @@ def _read_params(params):
     """The parameters as arrays, and the sizes that their shapes tell."""
     if type(params) is dict and params.keys() == _SHAPES.keys():
         arrays = {name: params[name] for name in _SHAPES}
-        if all([type(array) is np.ndarray and array.dtype.kind in "fc" for array in arrays.values()]):
+        if all(map(_is_ordinary, arrays.values())):
             sizes = _KNOWN.get(tuple([array.shape for array in arrays.values()]))
             if sizes is not None:
                 return arrays, sizes
@@ -932,6 +941,10 @@ def _into(out, grads, accumulate):
     if not isinstance(out, Grads):
         raise TypeError(f"out: expected Grads, found {type(out).__name__}")
     pairs = [(out.x, grads.x)]
+    missing = [name for name in grads.params if name not in out.params]
+    missing += [name for name in grads.state if name not in out.state]
+    if missing:
+        raise ValueError(f"out: there is no gradient of {missing[0]!r}; expected what backward of this module returned")
     pairs += [(out.params[name], grads.params[name]) for name in grads.params]
     pairs += [(out.state[name], grads.state[name]) for name in grads.state]
     for target, value in pairs:

@@ -130,7 +130,22 @@ _ENTRIES = {
     "forward": ("dims", "in", "in", "in", "out", "out", "out", "out", "number", "number", "barrier"),
     "infer": ("dims", "in", "in", "in", "out", "out", "out", "number", "number", "barrier"),
     "step": ("dims", "in", "in", "out", "out", "out"),
-    "backward": ("dims", "in", "in", "in", "in", "in", "grads", "out", "out", "out", "number", "number", "number", "barrier"),
+    "backward": (
+        "dims",
+        "in",
+        "in",
+        "in",
+        "in",
+        "in",
+        "grads",
+        "out",
+        "out",
+        "out",
+        "number",
+        "number",
+        "number",
+        "barrier",
+    ),
 }
 _STATUS = {
     1: "a pointer is null",
@@ -187,34 +202,34 @@ def _address(array):
 
 
 _PAGE, _SMALL, _KEPT_BYTES = 1 << 12, 1 << 14, 1 << 28
-_BLOCKS = {}
-"""Memory of arrays by size, the size used last at the end. What no array refers to any more is used again: a fresh page costs
-more than filling it."""
 
 
-def _references(blocks):
-    """The first of ``blocks``, taken out of them so that no other thread has it, and how many references there are to it."""
-    block, start = blocks.popleft()
-    return block, start, sys.getrefcount(block)
+_FREE = {}
+"""Memory that no array refers to any more, by size, and where its first multiple of 64 bytes is: a fresh page costs more
+than filling it."""
 
 
-_ALONE = _references(collections.deque([(np.empty(0), 0)]))[-1]
+class _Lease:
+    """The memory of an array, its base and that of every view: with the last of them it is free."""
+
+    __slots__ = ("__array_interface__", "block", "free")
+
+    def __del__(self):
+        self.free.append(self.block)
 
 
-def _recycled(size, blocks):
-    """One of ``blocks`` to which no array refers, and its first multiple of 64 bytes; a new one where there is none."""
-    for _ in range(len(blocks)):
-        try:
-            block, start, references = _references(blocks)
-        except IndexError:  # other threads have them all
+def _block(size):
+    """New memory; where too much is free, the sizes that were short longest ago are parted with."""
+    free = _FREE[size] = _FREE.pop(size, None) or collections.deque(maxlen=max(1, _KEPT_BYTES // 4 // size))
+    held = sum(other * len(blocks) for other, blocks in list(_FREE.items()))
+    for other, blocks in list(_FREE.items()):
+        if held <= _KEPT_BYTES or other == size:
             break
-        if references == _ALONE:
-            return block, start
-        blocks.append((block, start))
-    while _BLOCKS and size + sum(each * len(kept) for each, kept in list(_BLOCKS.items())) > _KEPT_BYTES:
-        _BLOCKS.pop(next(iter(list(_BLOCKS))), None)
-    block = np.empty(size, np.uint8)
-    return block, -_address(block) % 64
+        held -= other * len(blocks)
+        _FREE.pop(other, None)
+    array = np.empty(size, np.uint8)
+    start = -_address(array) % 64
+    return free, (array, _address(array) + start)
 
 
 def _empty(count, dtype):
@@ -224,11 +239,18 @@ def _empty(count, dtype):
     if not _SMALL <= size <= _KEPT_BYTES // 2:
         block = np.empty(used + 64, np.uint8)
         start = -_address(block) % 64
-    else:
-        blocks = _BLOCKS[size] = _BLOCKS.pop(size, None) or collections.deque()
-        block, start = _recycled(size, blocks)
-        blocks.append((block, start))
-    return block[start : start + used].view(dtype)
+        return block[start : start + used].view(dtype)
+    free = _FREE.get(size, ())
+    try:
+        block = free.pop() if free else None
+    except IndexError:  # another thread has it
+        block = None
+    if block is None:
+        free, block = _block(size)
+    lease = _Lease()
+    lease.free, lease.block = free, block
+    lease.__array_interface__ = {"version": 3, "data": (block[1], False), "shape": (count,), "typestr": dtype.str}
+    return np.asarray(lease)
 
 
 def _shapes_of(sizes):
@@ -258,8 +280,9 @@ class _Snapshot:
 
     def __init__(self, arrays, sizes):
         self._sizes, values = sizes, list(arrays.values())
-        if values and all([array.dtype == values[0].dtype for array in values]):
-            self.block = _empty(sum([array.size for array in values]), values[0].dtype)
+        dtypes = [array.dtype for array in values]
+        if values and dtypes == dtypes[:1] * len(dtypes):
+            self.block = _empty(sum([array.size for array in values]), dtypes[0])
             np.concatenate(values, axis=None, out=self.block)
         else:
             self.block, self._copies = None, {name: array.copy() for name, array in arrays.items()}
@@ -324,8 +347,9 @@ class _Team:
     def _grow(self, jobs, threads):
         while len(jobs) < threads:
             waiting = queue.SimpleQueue()
-            threading.Thread(target=_work, args=(waiting,), name=f"{CELL}-{len(jobs) + 1}", daemon=True).start()
-            jobs.append(waiting)
+            thread = threading.Thread(target=_work, args=(waiting,), name=f"{CELL}-{len(jobs) + 1}", daemon=True)
+            jobs.append(waiting)  # before it runs: were a handler to raise between them, nobody would tell it to end
+            thread.start()
 
 
 def _work(jobs):
@@ -409,6 +433,10 @@ class Packed(Mapping):
     def __len__(self):
         return len(_SHAPES)
 
+    def __reduce__(self):
+        """A copy packs its own weights: how they are laid out depends on the library that is loaded there."""
+        return type(self), (dict(self),)
+
 
 def pack(params):
     """The parameters with everything that depends on them alone, computed once."""
@@ -435,12 +463,12 @@ class Grads:
 
 def _array(name, value):
     """Numbers as an array of a float or complex dtype."""
-    if type(value) is np.ndarray and value.dtype.kind in "fc":
+    if _is_ordinary(value):
         return value
     array = np.asarray(value)
     if array.dtype.kind not in "biufc":
         raise TypeError(f"{name}: expected numbers, found an array of {array.dtype}")
-    return array if array.dtype.kind in "fc" else array.astype(np.float64)
+    return array.astype(array.dtype.newbyteorder("=") if array.dtype.kind in "fc" else np.float64, copy=False)
 
 
 def _names(name, given, expected):
@@ -452,6 +480,11 @@ def _names(name, given, expected):
         raise ValueError(f"{name}: there is no {unknown[0]!r}; expected {', '.join(expected)}")
 
 
+def _is_ordinary(value):
+    """Whether this is an array that the kernels can read."""
+    return type(value) is np.ndarray and value.dtype.kind in "fc" and value.dtype.isnative
+
+
 _KNOWN, _KNOWN_MOST = {}, 64
 """Sizes by the shapes of all parameters that were read before: a training step hands over the same shapes each time."""
 
@@ -460,7 +493,7 @@ def _read_params(params):
     """The parameters as arrays, and the sizes that their shapes tell."""
     if type(params) is dict and params.keys() == _SHAPES.keys():
         arrays = {name: params[name] for name in _SHAPES}
-        if all([type(array) is np.ndarray and array.dtype.kind in "fc" for array in arrays.values()]):
+        if all(map(_is_ordinary, arrays.values())):
             sizes = _KNOWN.get(tuple([array.shape for array in arrays.values()]))
             if sizes is not None:
                 return arrays, sizes
@@ -570,6 +603,12 @@ def _dims(sizes, steps, rows, lengths=None, reverse=False):
     return dims
 
 
+def _single_if_whole(x):
+    """Whole numbers as float: the precision follows ``x``, and these ask for none."""
+    array = np.asarray(x)
+    return array.astype(_SINGLE) if array.dtype.kind in "biu" else array
+
+
 def _real(name, array):
     """Refuse complex numbers: a cast would drop their imaginary parts."""
     if array.dtype.kind == "c":
@@ -622,7 +661,8 @@ class _Run:
             workspace = _empty(self.size(f"{name}_workspace_size", self.parts), self.dtype)
             address = _address(workspace)
         pointers = [None if array is None else _address(array) for array in arrays]
-        arguments, used = (self.byref, weights.address, *pointers, address, *numbers), (self, weights, arrays, workspace, kept)
+        arguments = (self.byref, weights.address, *pointers, address, *numbers)
+        used = (self, weights, arrays, workspace, kept)
         status = _TEAM.run(_BOUND[self.dtype, name], arguments, self.parts, meet=True, kept=used)
         if workspace.size <= _KEPT_NUMBERS:
             spare.append((workspace, address))
@@ -631,9 +671,10 @@ class _Run:
 
     def size(self, query, *numbers):
         """The size that a query answers, asked but once."""
-        if query not in self.sizes_of:
-            self.sizes_of[query] = _query(self.dtype, query, self.dims, *numbers)
-        return self.sizes_of[query]
+        key = (query, *numbers)
+        if key not in self.sizes_of:
+            self.sizes_of[key] = _query(self.dtype, query, self.dims, *numbers)
+        return self.sizes_of[key]
 
     def weights(self, packed):
         """The packed weights in the precision of this run, made when they are first asked for."""
@@ -670,7 +711,7 @@ class _Run:
 
     def block(self, given, state):
         """All states one after the other, as C takes them; None where all are zero."""
-        if not any([array is not None for array in state.values()]):
+        if all(array is None for array in state.values()):
             return None
         block = np.zeros(self.numbers, self.dtype)
         for name, part in _views(block, self.state_places).items():
@@ -690,7 +731,7 @@ def _run(sizes, dtype, steps, batch, lengths, reverse, threads):
         raise ValueError(f"threads: expected at most {_MOST_PARTS}, found {threads}")
     if lengths is not None:
         return _Run(sizes, dtype, steps, batch, lengths, reverse, threads)
-    bound = os.environ.get("SYMRNN_NUM_THREADS") if threads is None else threads
+    bound = _cores() if threads is None else threads
     key = (dtype, steps, batch, bool(reverse), bound, *sizes.values())
     run = _RUNS.get(key)
     if run is None:
@@ -704,7 +745,7 @@ def _run(sizes, dtype, steps, batch, lengths, reverse, threads):
 def _prepare(params, x, state, lengths, reverse, threads):
     """A run, its weights, its input in one precision and dense, and its initial states."""
     packed = pack(params)
-    x, sizes = _read_x(x, packed.sizes)
+    x, sizes = _read_x(_single_if_whole(x), packed.sizes)
     _real("x", x)
     dtype = _DOUBLE if x.dtype == _DOUBLE else _SINGLE
     T, B = x.shape[:2]
@@ -754,7 +795,7 @@ def _returned(y, out):
 def step(params, x_t, state=None, out=None):
     """One step: returns ``(y_t, state)`` for ``x_t`` (B, input)."""
     packed = pack(params)
-    x_t, sizes = _read_x(x_t, packed.sizes, "x_t", 2)
+    x_t, sizes = _read_x(_single_if_whole(x_t), packed.sizes, "x_t", 2)
     _real("x_t", x_t)
     dtype = _DOUBLE if x_t.dtype == _DOUBLE else _SINGLE
     given, sizes = _read_state("state", state, x_t.shape[0], sizes)
@@ -895,6 +936,10 @@ def _into(out, grads, accumulate):
     if not isinstance(out, Grads):
         raise TypeError(f"out: expected Grads, found {type(out).__name__}")
     pairs = [(out.x, grads.x)]
+    missing = [name for name in grads.params if name not in out.params]
+    missing += [name for name in grads.state if name not in out.state]
+    if missing:
+        raise ValueError(f"out: there is no gradient of {missing[0]!r}; expected what backward of this module returned")
     pairs += [(out.params[name], grads.params[name]) for name in grads.params]
     pairs += [(out.state[name], grads.state[name]) for name in grads.state]
     for target, value in pairs:

@@ -9,10 +9,13 @@ from __future__ import annotations
 import hashlib
 import linecache
 import sys
+import threading
 from pathlib import Path
 from types import ModuleType
 
 _PREFIX = "symrnn_generated_"
+_LOCK = threading.RLock()
+"""Held while a module runs: who asks for it meanwhile gets it whole."""
 
 
 def import_text(text: str, name: str, directory: Path | None = None) -> ModuleType:
@@ -29,16 +32,17 @@ def import_text(text: str, name: str, directory: Path | None = None) -> ModuleTy
     file = str(directory / f"{name}.py") if directory is not None else f"<generated {name}.py>"
     digest = hashlib.sha256(f"{file}\n{text}".encode()).hexdigest()[:16]
     full_name = f"{_PREFIX}{name}_{digest}"
-    if full_name in sys.modules:
-        return sys.modules[full_name]
-    module = ModuleType(full_name)
-    module.__file__ = file
-    # The second entry is the time of change: with None, linecache never looks for a file.
-    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-    sys.modules[full_name] = module  # dataclasses look their module up while it runs
-    try:
-        exec(compile(text, file, "exec"), module.__dict__)
-    except BaseException:
-        del sys.modules[full_name]
-        raise
-    return module
+    with _LOCK:
+        if full_name in sys.modules:
+            return sys.modules[full_name]
+        module = ModuleType(full_name)
+        module.__file__ = file
+        # The second entry is the time of change: with None, linecache never looks for a file.
+        linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+        sys.modules[full_name] = module  # dataclasses look their module up while it runs
+        try:
+            exec(compile(text, file, "exec"), module.__dict__)
+        except BaseException:
+            del sys.modules[full_name]
+            raise
+        return module

@@ -39,7 +39,7 @@ from symrnn.emit.provenance import provenance
 from symrnn.emit.render import render
 from symrnn.emit.vector import MOST_LANES, vector_context
 from symrnn.language.system import ONE
-from symrnn.plan.program import TILE_FILL, Buffer, Extent, Function, Kind, Place, Program, Stage, reductions
+from symrnn.plan.program import TILE_FILL, Buffer, Extent, Function, Place, Program, Stage, reductions
 
 
 def c_files(program: Program, digest: str, fixed: Mapping[str, int] | None = None) -> dict[str, str]:
@@ -312,7 +312,10 @@ class _Writer:
         """The gradients that no single product or sum can write: several add to them, or none does."""
         adds = _additions(function)
         return tuple(
-            (self._names.parameters[v.name], f"PRODUCT(1, {', '.join([*map(self._names.sizes.get, v.shape), '1'][:2])})")
+            (
+                self._names.parameters[v.name],
+                f"PRODUCT(1, {', '.join([*map(self._names.sizes.get, v.shape), '1'][:2])})",
+            )
             for v in self._cell.parameters
             if adds[v.name] != 1
         )

@@ -68,9 +68,11 @@ def _wrapped(text: str) -> list[str]:
 
 def _entries(training: bool) -> tuple[str, ...]:
     """The entry points and the kinds of their arguments, in order."""
-    found = entries(training)
-    kinds = {entry.name: ", ".join(f'"{argument.kind}"' for argument in entry.arguments) for entry in found}
-    return tuple(collection("_ENTRIES = {", [f'"{name}": ({text})' for name, text in kinds.items()], "}"))
+    lines = ["_ENTRIES = {"]
+    for entry in entries(training):
+        *before, last = collection(f'"{entry.name}": (', [f'"{argument.kind}"' for argument in entry.arguments], ")", 1)
+        lines += [*before, f"{last},"]
+    return (*lines, "}")
 
 
 def _tuple(names: tuple[str, ...]) -> str:

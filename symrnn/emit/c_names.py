@@ -5,6 +5,7 @@ Reads a program; returns the C names of its values, row pointers, sizes and para
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -152,6 +153,14 @@ MACROS = (
 )
 """What is defined where kernels stand: replaced in every place, so that not even a field may be called so."""
 
+_SYSTEM = re.compile(
+    r"U?INT(\d|_|MAX_|PTR_)\w*|(SIZE|PTRDIFF|SIG_ATOMIC|WCHAR|WINT|RAND|MB_CUR)_(MAX|MIN|WIDTH)|(FP|MATH|SCHED|CLONE|EXIT|CLOCK|ADJ"
+    r"|MOD|STA|TIMER)_[A-Z]\w*|(HUGE_VAL|SNAN|CLOCKS_PER_)\w*|(BIG|LITTLE|PDP)_ENDIAN|BYTE_ORDER|CPU_SETSIZE|FD_SETSIZE"
+    r"|M_(E|PI|LN|LOG|SQRT|1_PI|2_)\w*|W(CONTINUED|EXITED|NOHANG|NOWAIT|STOPPED|UNTRACED)|TIME_UTC|NFDBITS|CSIGNAL"
+    r"|DOMAIN|SING|OVERFLOW|UNDERFLOW|PLOSS|TLOSS|MAXFLOAT|HUGE|X_TLOSS|linux|unix|math_errhandling|sched_priority"
+)
+"""Macros of the headers that a C file includes, those of GNU's extensions too, seen with GCC and Clang."""
+
 _FUNCTIONS = tuple(
     f"{name}_{p}"
     for p in PRECISIONS
@@ -191,10 +200,11 @@ def pointer_key(value: str, place: Place) -> str:
 
 def c_names(program: Program, fixed: Mapping[str, int]) -> CNames:
     """The identifiers of ``program``: the cell's own names wherever C allows them; macros for sizes that are ``fixed``."""
+    cell = program.cell.name
     taken = Allocator((*_FIELDS, *MACROS))
-    fields = {size: taken.fresh(size) for size in program.cell.sizes}
+    fields = {size: taken.fresh(_apart(cell, size)) for size in program.cell.sizes}
     sizes = {size: f"dims->{field}" for size, field in fields.items()} | {"1": "1"}
-    sizes |= {size: fixed_macro(program.cell.name, fields[size]) for size in fixed}
+    sizes |= {size: fixed_macro(cell, fields[size]) for size in fixed}
     blocks = [buffer.name for buffer in program.forward.buffers]
     allocator = Allocator((*_LOCALS, *MACROS, *_FUNCTIONS, *blocks, *reserved()))
     values: dict[str, str] = {}
@@ -203,7 +213,7 @@ def c_names(program: Program, fixed: Mapping[str, int]) -> CNames:
         for name in (*function.sizes, *(local for stage in function.stages for local in stage.local)):
             if name not in values:
                 stem = name.removesuffix(PRIME)
-                values[name] = allocator.fresh(f"{stem}_next" if name != stem else stem)
+                values[name] = allocator.fresh(f"{stem}_next" if name != stem else _apart(cell, stem))
     pointers: dict[str, str] = {}
     for function in functions:
         for key, hint in _pointers(function, values):
@@ -211,8 +221,13 @@ def c_names(program: Program, fixed: Mapping[str, int]) -> CNames:
                 pointers[key] = allocator.fresh(f"{hint}_row")
     partners = {name: allocator.fresh(f"{identifier}_2") for name, identifier in values.items()}
     given = Allocator(MACROS)
-    parameters = {variable.name: given.fresh(variable.name) for variable in program.cell.parameters}
+    parameters = {v.name: given.fresh(_apart(cell, v.name)) for v in program.cell.parameters}
     return CNames(values, partners, pointers, parameters, sizes, fields)
+
+
+def _apart(cell: str, name: str) -> str:
+    """``name``, or one that no macro of the system or of the header of ``cell`` can have."""
+    return f"cell_{name}" if name.startswith(f"{cell.upper()}_") or _SYSTEM.fullmatch(name) else name
 
 
 def fixed_macro(cell: str, field: str) -> str:

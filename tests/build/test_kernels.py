@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import sys
+import threading
 from types import ModuleType
 
 import numpy as np
@@ -57,6 +58,16 @@ def test_a_module_can_be_stepped_through_and_a_failed_one_is_forgotten() -> None
     with pytest.raises(ZeroDivisionError):
         import_text("1 / 0", "m")
     assert set(sys.modules) == before
+
+
+def test_several_threads_get_a_whole_module() -> None:
+    text, found = "import time\ntime.sleep(0.05)\nlast = 1\n", []
+    threads = [threading.Thread(target=lambda: found.append(import_text(text, "slow").last)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [1] * 4
 
 
 def kernels_in(dtype: str, calls: list[str]) -> ModuleType:

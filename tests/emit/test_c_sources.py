@@ -99,6 +99,22 @@ def test_names_of_the_templates_are_free_for_the_author(tmp_path: Path) -> None:
     _run("gcc", *WARNINGS, *ARITHMETIC, "-O1", "-march=native", "-c", "names.c", folder=tmp_path)
 
 
+@pytest.mark.parametrize("fixed", [False, True])
+def test_names_of_macros_are_free_for_the_author(fixed: bool, tmp_path: Path) -> None:
+    """Those of the cell's own header, and those of the headers that it includes."""
+    if shutil.which("gcc") is None:
+        pytest.skip("gcc is not installed")
+    text = """
+        linux = W_FIXED_hidden @ x + W_H
+        INT8_MAX = FP_NAN @ h + W_BLOCK + SCHED_OTHER
+        h' = tanh(linux * INT8_MAX) + HUGE_VALF * M_PI
+    """
+    sizes = {"hidden": 20, "input": 3} if fixed else None
+    for file, source in render(Cell.from_equations(text, name="w"), backends=("c",), sizes=sizes).items():
+        (tmp_path / file).write_text(source)
+    _run("gcc", *WARNINGS[1:], "-std=gnu11", *ARITHMETIC, "-O1", "-march=native", "-c", "w.c", folder=tmp_path)
+
+
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: Path(name).stem)
 def test_every_macro_is_known_to_the_allocator_of_names(name: str) -> None:
     cell = load(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,25 @@ def test_complex_numbers_are_refused_everywhere(kernels: Any) -> None:
             call()
 
 
+@pytest.mark.parametrize(
+    "x", [np.ones((4, 2, 3), np.int64), [[[1, 0, 1]] * 2] * 4, np.ones((4, 2, 3), ">f8")], ids=repr
+)
+def test_whole_numbers_run_float_and_a_turned_byte_order_its_precision(kernels: Any, x: Any) -> None:
+    y, _ = kernels.infer(kernels.init_params(3, 5), x)
+    assert y.dtype == (np.float64 if getattr(x, "dtype", "") == ">f8" else np.float32)
+
+
+def test_a_copy_of_packed_parameters_is_packed_by_itself(kernels: Any) -> None:
+    packed = kernels.pack(kernels.init_params(3, 5))
+    x = np.ones((4, 2, 3), np.float32)
+    expected = kernels.infer(packed, x)[0]
+    other = deepcopy(packed)
+    assert packed.panels
+    assert not other.panels
+    assert not any(array.flags.writeable for array in other.values())
+    np.testing.assert_array_equal(kernels.infer(other, x)[0], expected)
+
+
 def test_a_few_runs_are_kept_however_many_shapes_there_are(kernels: Any) -> None:
     packed = kernels.pack(kernels.init_params(2, 3))
     for steps in range(1, 50):
@@ -102,13 +122,22 @@ def test_results_stand_while_later_calls_use_memory_again(kernels: Any) -> None:
 
 def test_memory_that_is_kept_is_bounded(kernels: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels, "_KEPT_BYTES", 1 << 24)
-    monkeypatch.setattr(kernels, "_BLOCKS", {})
+    monkeypatch.setattr(kernels, "_FREE", {})
+    single = np.dtype(np.float32)
     for number in range(1, 40):
-        kernels._empty(1_000_000 + 5000 * number, np.dtype(np.float32))
-    held = sum(size * len(blocks) for size, blocks in kernels._BLOCKS.items())
-    assert held <= kernels._KEPT_BYTES
-    kernels._empty(kernels._KEPT_BYTES, np.dtype(np.float32))
-    assert max(kernels._BLOCKS) <= kernels._KEPT_BYTES // 2
+        kernels._empty(1_000_000 + 5000 * number, single)
+    assert held(kernels) <= kernels._KEPT_BYTES + 5_000_000
+    kernels._empty(kernels._KEPT_BYTES, single)
+    assert max(kernels._FREE) <= kernels._KEPT_BYTES // 2
+    arrays = [kernels._empty(100_000, single) for _ in range(100)]
+    before = held(kernels)
+    del arrays
+    assert before < held(kernels) <= before + kernels._KEPT_BYTES // 4
+
+
+def held(kernels: Any) -> int:
+    """Bytes of memory that no array refers to."""
+    return sum(size * len(blocks) for size, blocks in kernels._FREE.items())
 
 
 @pytest.mark.parametrize("backend", ["c", "numpy"])

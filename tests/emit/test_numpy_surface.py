@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,25 @@ def test_strided_and_read_only_and_integer_arrays_are_taken(k: Any) -> None:
         np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-14)
     y, _ = k.infer(params, np.ones((T, B, I), dtype=np.int32))
     assert y.dtype == np.float64
+
+
+def test_numbers_of_another_byte_order_are_taken(k: Any) -> None:
+    params, x = problem(k)
+    turned = {name: array.astype(array.dtype.newbyteorder()) for name, array in params.items()}
+    for found, expected in zip(
+        everything(k, turned, x.astype(x.dtype.newbyteorder())), everything(k, params, x), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_copy_of_packed_parameters_is_packed_by_itself(k: Any) -> None:
+    params, x = problem(k)
+    packed = k.pack(params)
+    expected = k.infer(packed, x)[0]
+    for other in (copy.deepcopy(packed), copy.copy(packed)):
+        assert not other.panels
+        assert not any(array.flags.writeable for array in other.values())
+        np.testing.assert_array_equal(k.infer(other, x)[0], expected)
 
 
 def test_parameters_packed_once_give_the_same_and_are_a_snapshot(k: Any) -> None:
