@@ -244,7 +244,7 @@ class _Lease:
 
 def _block(size):
     """New memory; where too much is free, the sizes that were short longest ago are parted with."""
-    free = _FREE[size] = _FREE.pop(size, None) or collections.deque(maxlen=max(1, _KEPT_BYTES // 4 // size))
+    free = _FREE[size] = _FREE.pop(size, collections.deque(maxlen=max(1, _KEPT_BYTES // 4 // size)))
     held = sum(other * len(blocks) for other, blocks in list(_FREE.items()))
     for other, blocks in list(_FREE.items()):
         if held <= _KEPT_BYTES or other == size:
@@ -516,11 +516,12 @@ _KNOWN, _KNOWN_MOST = {}, 64
 def _read_params(params):
     """The parameters as arrays, and the sizes that their shapes tell."""
     if type(params) is dict and params.keys() == _SHAPES.keys():
-        arrays = {name: params[name] for name in _SHAPES}
-        if all(map(_is_ordinary, arrays.values())):
-            sizes = _KNOWN.get(tuple([array.shape for array in arrays.values()]))
-            if sizes is not None:
-                return arrays, sizes
+        values = [params[name] for name in _SHAPES]
+        if [*map(type, values)] == [np.ndarray] * len(values):
+            dtypes = [array.dtype for array in values]
+            sizes = _KNOWN.get(tuple([array.shape for array in values]))
+            if sizes is not None and dtypes == dtypes[:1] * len(dtypes) and _is_ordinary(values[0]):
+                return dict(zip(_SHAPES, values, strict=True)), sizes
     arrays, sizes = _check_params(params)
     if len(_KNOWN) >= _KNOWN_MOST:
         _KNOWN.clear()

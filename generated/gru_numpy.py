@@ -222,11 +222,12 @@ _KNOWN, _KNOWN_MOST = {}, 64
 def _read_params(params):
     """The parameters as arrays, and the sizes that their shapes tell."""
     if type(params) is dict and params.keys() == _SHAPES.keys():
-        arrays = {name: params[name] for name in _SHAPES}
-        if all(map(_is_ordinary, arrays.values())):
-            sizes = _KNOWN.get(tuple([array.shape for array in arrays.values()]))
-            if sizes is not None:
-                return arrays, sizes
+        values = [params[name] for name in _SHAPES]
+        if [*map(type, values)] == [np.ndarray] * len(values):
+            dtypes = [array.dtype for array in values]
+            sizes = _KNOWN.get(tuple([array.shape for array in values]))
+            if sizes is not None and dtypes == dtypes[:1] * len(dtypes) and _is_ordinary(values[0]):
+                return dict(zip(_SHAPES, values, strict=True)), sizes
     arrays, sizes = _check_params(params)
     if len(_KNOWN) >= _KNOWN_MOST:
         _KNOWN.clear()

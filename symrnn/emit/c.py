@@ -314,7 +314,7 @@ class _Writer:
         return tuple(
             (
                 self._names.parameters[v.name],
-                f"PRODUCT(1, {', '.join([*map(self._names.sizes.get, v.shape), '1'][:2])})",
+                f"PRODUCT(1, {', '.join([*(self._names.sizes[size] for size in v.shape), '1'][:2])})",
             )
             for v in self._cell.parameters
             if adds[v.name] != 1

@@ -101,6 +101,10 @@ def test_memory_is_used_again_only_where_no_array_refers_to_it(kernels: Any) -> 
     fourth[...] = 4
     np.testing.assert_array_equal(part, np.ones((2, 1)))
     assert third.ctypes.data % 64 == fourth.ctypes.data % 64 == 0
+    addresses = sorted([third.ctypes.data, fourth.ctypes.data])
+    del third, fourth
+    again = [kernels._empty(count, dtype) for _ in range(2)]
+    assert sorted(array.ctypes.data for array in again) == addresses
 
 
 def test_results_stand_while_later_calls_use_memory_again(kernels: Any) -> None:
