@@ -167,8 +167,8 @@ def _rows(
         if not calls:
             continue
         short = name.replace(f"_{PRECISION}", "")
-        if short in stages:
-            kind, work = stages[short]
+        if short.removesuffix("_row") in stages:  # a stage, or the way that it runs on a single row
+            kind, work = stages[short.removesuffix("_row")]
             limit = max(work.flops / peak, work.bytes / bandwidth)
             yield Row(kind, f"{short} × {calls}", seconds, work, limit)
         else:

@@ -64,7 +64,7 @@
 
 const char *gru_reset_after_abi(void)
 {
-    return "9779b2bf1b482e9ffadfac883779550c";
+    return "bdd46b29f67632cfdae1310209070030";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -827,10 +827,13 @@ static inline size_t panel_numbers(size_t width, size_t lanes)
 }
 
 #if TILE_ROWS >= 1
-static void tile_1x1_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_1x1_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
@@ -841,11 +844,15 @@ static void tile_1x1_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
 }
 
-static void tile_1x2_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_1x2_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
@@ -859,12 +866,17 @@ static void tile_1x2_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 0 * sums_row + 1 * LANES_f32, s0_1);
 }
 
-static void tile_1x3_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_1x3_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
@@ -881,13 +893,19 @@ static void tile_1x3_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 0 * sums_row + 2 * LANES_f32, s0_2);
 }
 
-static void tile_1x4_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_1x4_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s0_3 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
@@ -909,11 +927,15 @@ static void tile_1x4_f32(size_t depth, const float *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 2
-static void tile_2x1_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_2x1_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
@@ -928,13 +950,19 @@ static void tile_2x1_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 1 * sums_row + 0 * LANES_f32, s1_0);
 }
 
-static void tile_2x2_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_2x2_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
@@ -954,15 +982,23 @@ static void tile_2x2_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 1 * sums_row + 1 * LANES_f32, s1_1);
 }
 
-static void tile_2x3_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_2x3_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
@@ -987,17 +1023,27 @@ static void tile_2x3_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 1 * sums_row + 2 * LANES_f32, s1_2);
 }
 
-static void tile_2x4_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_2x4_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s0_3 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s1_3 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
@@ -1029,12 +1075,17 @@ static void tile_2x4_f32(size_t depth, const float *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 3
-static void tile_3x1_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_3x1_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1053,15 +1104,23 @@ static void tile_3x1_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 2 * sums_row + 0 * LANES_f32, s2_0);
 }
 
-static void tile_3x2_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_3x2_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1087,18 +1146,29 @@ static void tile_3x2_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 2 * sums_row + 1 * LANES_f32, s2_1);
 }
 
-static void tile_3x3_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_3x3_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s2_2 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1131,21 +1201,35 @@ static void tile_3x3_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 2 * sums_row + 2 * LANES_f32, s2_2);
 }
 
-static void tile_3x4_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_3x4_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
-    vec_f32 s2_3 = loadu_f32(sums + 2 * sums_row + 3 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s0_3 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s1_3 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s2_2 = K_f32(0);
+    vec_f32 s2_3 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+        s2_3 = loadu_f32(sums + 2 * sums_row + 3 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1187,13 +1271,19 @@ static void tile_3x4_f32(size_t depth, const float *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 4
-static void tile_4x1_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_4x1_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1216,17 +1306,27 @@ static void tile_4x1_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 3 * sums_row + 0 * LANES_f32, s3_0);
 }
 
-static void tile_4x2_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_4x2_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1258,21 +1358,35 @@ static void tile_4x2_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 3 * sums_row + 1 * LANES_f32, s3_1);
 }
 
-static void tile_4x3_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_4x3_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s2_2 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    vec_f32 s3_2 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+        s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1313,25 +1427,43 @@ static void tile_4x3_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 3 * sums_row + 2 * LANES_f32, s3_2);
 }
 
-static void tile_4x4_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_4x4_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
-    vec_f32 s2_3 = loadu_f32(sums + 2 * sums_row + 3 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
-    vec_f32 s3_3 = loadu_f32(sums + 3 * sums_row + 3 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s0_3 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s1_3 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s2_2 = K_f32(0);
+    vec_f32 s2_3 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    vec_f32 s3_2 = K_f32(0);
+    vec_f32 s3_3 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+        s2_3 = loadu_f32(sums + 2 * sums_row + 3 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+        s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
+        s3_3 = loadu_f32(sums + 3 * sums_row + 3 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1383,14 +1515,21 @@ static void tile_4x4_f32(size_t depth, const float *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 5
-static void tile_5x1_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_5x1_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s4_0 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1417,19 +1556,31 @@ static void tile_5x1_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 4 * sums_row + 0 * LANES_f32, s4_0);
 }
 
-static void tile_5x2_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_5x2_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
-    vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
-    vec_f32 s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    vec_f32 s4_0 = K_f32(0);
+    vec_f32 s4_1 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+        s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+        s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1467,24 +1618,41 @@ static void tile_5x2_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 4 * sums_row + 1 * LANES_f32, s4_1);
 }
 
-static void tile_5x3_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_5x3_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
-    vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
-    vec_f32 s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
-    vec_f32 s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s2_2 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    vec_f32 s3_2 = K_f32(0);
+    vec_f32 s4_0 = K_f32(0);
+    vec_f32 s4_1 = K_f32(0);
+    vec_f32 s4_2 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+        s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
+        s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+        s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
+        s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1533,29 +1701,51 @@ static void tile_5x3_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 4 * sums_row + 2 * LANES_f32, s4_2);
 }
 
-static void tile_5x4_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_5x4_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
-    vec_f32 s2_3 = loadu_f32(sums + 2 * sums_row + 3 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
-    vec_f32 s3_3 = loadu_f32(sums + 3 * sums_row + 3 * LANES_f32);
-    vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
-    vec_f32 s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
-    vec_f32 s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
-    vec_f32 s4_3 = loadu_f32(sums + 4 * sums_row + 3 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s0_3 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s1_3 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s2_2 = K_f32(0);
+    vec_f32 s2_3 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    vec_f32 s3_2 = K_f32(0);
+    vec_f32 s3_3 = K_f32(0);
+    vec_f32 s4_0 = K_f32(0);
+    vec_f32 s4_1 = K_f32(0);
+    vec_f32 s4_2 = K_f32(0);
+    vec_f32 s4_3 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+        s2_3 = loadu_f32(sums + 2 * sums_row + 3 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+        s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
+        s3_3 = loadu_f32(sums + 3 * sums_row + 3 * LANES_f32);
+        s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+        s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
+        s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
+        s4_3 = loadu_f32(sums + 4 * sums_row + 3 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1617,15 +1807,23 @@ static void tile_5x4_f32(size_t depth, const float *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 6
-static void tile_6x1_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_6x1_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
-    vec_f32 s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s4_0 = K_f32(0);
+    vec_f32 s5_0 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+        s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1656,21 +1854,35 @@ static void tile_6x1_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 5 * sums_row + 0 * LANES_f32, s5_0);
 }
 
-static void tile_6x2_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_6x2_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
-    vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
-    vec_f32 s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
-    vec_f32 s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
-    vec_f32 s5_1 = loadu_f32(sums + 5 * sums_row + 1 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    vec_f32 s4_0 = K_f32(0);
+    vec_f32 s4_1 = K_f32(0);
+    vec_f32 s5_0 = K_f32(0);
+    vec_f32 s5_1 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+        s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+        s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
+        s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
+        s5_1 = loadu_f32(sums + 5 * sums_row + 1 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1714,27 +1926,47 @@ static void tile_6x2_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 5 * sums_row + 1 * LANES_f32, s5_1);
 }
 
-static void tile_6x3_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_6x3_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
-    vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
-    vec_f32 s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
-    vec_f32 s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
-    vec_f32 s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
-    vec_f32 s5_1 = loadu_f32(sums + 5 * sums_row + 1 * LANES_f32);
-    vec_f32 s5_2 = loadu_f32(sums + 5 * sums_row + 2 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s2_2 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    vec_f32 s3_2 = K_f32(0);
+    vec_f32 s4_0 = K_f32(0);
+    vec_f32 s4_1 = K_f32(0);
+    vec_f32 s4_2 = K_f32(0);
+    vec_f32 s5_0 = K_f32(0);
+    vec_f32 s5_1 = K_f32(0);
+    vec_f32 s5_2 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+        s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
+        s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+        s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
+        s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
+        s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
+        s5_1 = loadu_f32(sums + 5 * sums_row + 1 * LANES_f32);
+        s5_2 = loadu_f32(sums + 5 * sums_row + 2 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1791,33 +2023,59 @@ static void tile_6x3_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 5 * sums_row + 2 * LANES_f32, s5_2);
 }
 
-static void tile_6x4_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_6x4_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
-    vec_f32 s2_3 = loadu_f32(sums + 2 * sums_row + 3 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
-    vec_f32 s3_3 = loadu_f32(sums + 3 * sums_row + 3 * LANES_f32);
-    vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
-    vec_f32 s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
-    vec_f32 s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
-    vec_f32 s4_3 = loadu_f32(sums + 4 * sums_row + 3 * LANES_f32);
-    vec_f32 s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
-    vec_f32 s5_1 = loadu_f32(sums + 5 * sums_row + 1 * LANES_f32);
-    vec_f32 s5_2 = loadu_f32(sums + 5 * sums_row + 2 * LANES_f32);
-    vec_f32 s5_3 = loadu_f32(sums + 5 * sums_row + 3 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s0_3 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s1_3 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s2_2 = K_f32(0);
+    vec_f32 s2_3 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    vec_f32 s3_2 = K_f32(0);
+    vec_f32 s3_3 = K_f32(0);
+    vec_f32 s4_0 = K_f32(0);
+    vec_f32 s4_1 = K_f32(0);
+    vec_f32 s4_2 = K_f32(0);
+    vec_f32 s4_3 = K_f32(0);
+    vec_f32 s5_0 = K_f32(0);
+    vec_f32 s5_1 = K_f32(0);
+    vec_f32 s5_2 = K_f32(0);
+    vec_f32 s5_3 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+        s2_3 = loadu_f32(sums + 2 * sums_row + 3 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+        s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
+        s3_3 = loadu_f32(sums + 3 * sums_row + 3 * LANES_f32);
+        s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+        s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
+        s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
+        s4_3 = loadu_f32(sums + 4 * sums_row + 3 * LANES_f32);
+        s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
+        s5_1 = loadu_f32(sums + 5 * sums_row + 1 * LANES_f32);
+        s5_2 = loadu_f32(sums + 5 * sums_row + 2 * LANES_f32);
+        s5_3 = loadu_f32(sums + 5 * sums_row + 3 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1888,8 +2146,8 @@ static void tile_6x4_f32(size_t depth, const float *const *a, size_t a_depth,
 }
 
 #endif
-/* sums[i][j] += a[i][k] * panel[k][j] for height rows, depth products, and columns vectors of units. */
-static void accumulate_f32(size_t height, size_t columns, size_t depth, const float *const *a, size_t a_depth,
+/* sums[i][j] += a[i][k] * panel[k][j] for height rows, depth products, and columns vectors of units; = where they are fresh. */
+static void accumulate_f32(int fresh, size_t height, size_t columns, size_t depth, const float *const *a, size_t a_depth,
                        const float *panel, size_t panel_row, float *sums, size_t sums_row)
 {
     size_t width;
@@ -1902,86 +2160,86 @@ static void accumulate_f32(size_t height, size_t columns, size_t depth, const fl
         switch (height * 8 + width) {
 #if TILE_ROWS >= 1
         case 1 * 8 + 1:
-            tile_1x1_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_1x1_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 1 * 8 + 2:
-            tile_1x2_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_1x2_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 1 * 8 + 3:
-            tile_1x3_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_1x3_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 1 * 8 + 4:
-            tile_1x4_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_1x4_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 2
         case 2 * 8 + 1:
-            tile_2x1_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_2x1_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 2 * 8 + 2:
-            tile_2x2_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_2x2_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 2 * 8 + 3:
-            tile_2x3_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_2x3_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 2 * 8 + 4:
-            tile_2x4_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_2x4_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 3
         case 3 * 8 + 1:
-            tile_3x1_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_3x1_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 3 * 8 + 2:
-            tile_3x2_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_3x2_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 3 * 8 + 3:
-            tile_3x3_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_3x3_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 3 * 8 + 4:
-            tile_3x4_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_3x4_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 4
         case 4 * 8 + 1:
-            tile_4x1_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_4x1_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 4 * 8 + 2:
-            tile_4x2_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_4x2_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 4 * 8 + 3:
-            tile_4x3_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_4x3_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 4 * 8 + 4:
-            tile_4x4_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_4x4_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 5
         case 5 * 8 + 1:
-            tile_5x1_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_5x1_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 5 * 8 + 2:
-            tile_5x2_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_5x2_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 5 * 8 + 3:
-            tile_5x3_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_5x3_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 5 * 8 + 4:
-            tile_5x4_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_5x4_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 6
         case 6 * 8 + 1:
-            tile_6x1_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_6x1_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 6 * 8 + 2:
-            tile_6x2_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_6x2_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 6 * 8 + 3:
-            tile_6x3_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_6x3_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 6 * 8 + 4:
-            tile_6x4_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_6x4_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
         default:
@@ -2153,7 +2411,8 @@ static void hoist_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_e
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 float sums[SUM_ROWS * 3 * LANES_f32];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or none: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (0 || run >= runs); ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -2165,7 +2424,7 @@ static void hoist_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_e
                             const size_t row = order[row0 + line];
                             lines[line] = at->x + row * dims->input;
                         }
-                        accumulate_f32(height, 3 * vectors, dims->input, lines, 1,
+                        accumulate_f32(1, height, 3 * vectors, dims->input, lines, 1,
                                        at->packed + at->layout.panel_hoist_1_1 + tile * (dims->input) * 3 * wide,
                                        3 * wide, tile_sums, columns * LANES_f32);
                     }
@@ -2237,7 +2496,8 @@ static void step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_en
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 float sums[SUM_ROWS * 3 * LANES_f32];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or none: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (0 || run >= runs); ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -2249,7 +2509,7 @@ static void step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_en
                             const size_t row = order[row0 + line];
                             lines[line] = at->h_now + row * dims->hidden;
                         }
-                        accumulate_f32(height, 3 * vectors, dims->hidden, lines, 1,
+                        accumulate_f32(1, height, 3 * vectors, dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_step_1_1 + tile * (dims->hidden) * 3 * wide,
                                        3 * wide, tile_sums, columns * LANES_f32);
                     }
@@ -2337,7 +2597,8 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 float sums[SUM_ROWS * 4 * LANES_f32];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or that no first operand fills: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (1 || run >= runs); ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -2349,7 +2610,7 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
                             const size_t row = order[row0 + line];
                             lines[line] = at->x + row * dims->input;
                         }
-                        accumulate_f32(height, 2 * vectors, dims->input, lines, 1,
+                        accumulate_f32(1, height, 2 * vectors, dims->input, lines, 1,
                                        at->packed + at->layout.panel_fused_step_1_1 + tile * (dims->input) * 2 * wide,
                                        2 * wide, tile_sums, columns * LANES_f32);
                     }
@@ -2359,7 +2620,7 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
                             const size_t row = order[row0 + line];
                             lines[line] = at->x + row * dims->input;
                         }
-                        accumulate_f32(height, 1 * vectors, dims->input, lines, 1,
+                        accumulate_f32(1, height, 1 * vectors, dims->input, lines, 1,
                                        at->packed + at->layout.panel_fused_step_1_2 + tile * (dims->input) * 1 * wide,
                                        1 * wide, tile_sums + 3 * wide, columns * LANES_f32);
                     }
@@ -2369,7 +2630,7 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
                             const size_t row = order[row0 + line];
                             lines[line] = at->h_now + row * dims->hidden;
                         }
-                        accumulate_f32(height, 3 * vectors, dims->hidden, lines, 1,
+                        accumulate_f32(0, height, 3 * vectors, dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_step_1_1 + tile * (dims->hidden) * 3 * wide,
                                        3 * wide, tile_sums, columns * LANES_f32);
                     }
@@ -2439,19 +2700,19 @@ int gru_reset_after_f32_packed_size(const gru_reset_after_dims *dims, size_t *si
     return GRU_RESET_AFTER_OK;
 }
 
-/* The share of a step that falls to the part with most tiles of units; two tiles of a single row are for one part. */
-static double largest_share_f32(const gru_reset_after_dims *dims, size_t parts)
+/* The multiply-adds of one row of a step that fall to the part with most tiles of units; two tiles of a single row are for
+   one part. What is hoisted is shared by rows, and stages without linear forms take too little to count. */
+static double part_work_f32(const gru_reset_after_dims *dims, size_t parts)
 {
-    double largest = 0;
+    double work = (double)(3 * dims->hidden * (dims->input)) / (double)parts;
     {
         const size_t units = dims->hidden, wide = fit_vectors(units, LANES_f32, 1) * LANES_f32;
         const size_t tiles = (units + wide - 1) / wide;
         const size_t most = dims->rows == 1 && tiles == 2 ? tiles : (tiles + parts - 1) / parts;
-        const double of_stage = (double)most / (double)tiles;
-        largest = of_stage > largest ? of_stage : largest;
+        work += (double)(3 * dims->hidden * (dims->hidden)) * (double)most / (double)tiles;
     }
     (void)dims;
-    return largest;
+    return work;
 }
 
 int gru_reset_after_f32_useful_parts(const gru_reset_after_dims *dims, size_t most, size_t *size)
@@ -2461,15 +2722,15 @@ int gru_reset_after_f32_useful_parts(const gru_reset_after_dims *dims, size_t mo
         return status;
     if (!size)
         return GRU_RESET_AFTER_NULL;
-    const double step = (double)dims->rows * (double)(3 * dims->hidden * (dims->input) + 3 * dims->hidden * (dims->hidden)) * MULTIPLY_NS * sizeof(float)
-                        * (fill_tiles(dims->rows) ? 1.0 : LOW_TILES);
+    const double row = (double)dims->rows * MULTIPLY_NS * sizeof(float) * (fill_tiles(dims->rows) ? 1.0 : LOW_TILES);
+    const double step = row * part_work_f32(dims, 1);
     const double fetch = (double)dims->rows * (double)(dims->hidden) * FETCH_NS * sizeof(float);
     double least = step * (double)dims->steps;
     *size = 1;
     for (size_t parts = 2; SYMRNN_HAS_PARTS && parts <= most && parts <= GRU_RESET_AFTER_MOST_PARTS; ++parts) {
         double one = step / (double)parts;
         if (!split_rows(dims, parts)) {
-            one = step * largest_share_f32(dims, parts) + 1 * MEET_NS + fetch;
+            one = row * part_work_f32(dims, parts) + 1 * MEET_NS + fetch;
         }
         const double time = START_NS + one * (double)dims->steps;
         if (time < least) {
@@ -3266,17 +3527,14 @@ static void add_outer_f32(size_t rows, const float *block, const size_t *begin, 
                 columns[i] = block + tile * rows * TILE_ROWS + i;
             float *const into = to->gradient + begin[tile] * to->row_stride + unit;
             if (count == wide) {
-                for (size_t i = 0; i < (to->fresh ? high : 0); ++i)
-                    for (size_t j = 0; j < wide; j += LANES_f32)
-                        storeu_f32(into + i * to->row_stride + j, K_f32(0));
                 for (size_t i = 0; i < (tile + 1 < tiles ? TILE_ROWS : 0); ++i)
                     for (size_t j = 0; j < wide; j += LANES_f32)
                         SYMRNN_PREFETCH(into + (high + i) * to->row_stride + j);
-                accumulate_f32(high, TILE_COLUMNS, rows, columns, TILE_ROWS, panel, wide, into, to->row_stride);
+                accumulate_f32(to->fresh, high, TILE_COLUMNS, rows, columns, TILE_ROWS, panel, wide, into, to->row_stride);
                 continue;
             }
-            float sums[TILE_ROWS * TILE_COLUMNS * LANES_f32] = {0};
-            accumulate_f32(high, (count + LANES_f32 - 1) / LANES_f32, rows, columns, TILE_ROWS, panel, wide, sums, wide);
+            float sums[TILE_ROWS * TILE_COLUMNS * LANES_f32];
+            accumulate_f32(1, high, (count + LANES_f32 - 1) / LANES_f32, rows, columns, TILE_ROWS, panel, wide, sums, wide);
             for (size_t i = 0; i < high; ++i)
                 for (size_t j = 0; j < count; ++j)
                     into[i * to->row_stride + j] = (to->fresh ? 0 : into[i * to->row_stride + j]) + sums[i * wide + j];
@@ -3380,7 +3638,8 @@ static void back_1_f32(const backward_at_f32 *at, size_t row_begin, size_t row_e
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 float sums[SUM_ROWS * 4 * LANES_f32];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or that no first operand fills: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (1 || run >= runs); ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -3392,7 +3651,7 @@ static void back_1_f32(const backward_at_f32 *at, size_t row_begin, size_t row_e
                             const size_t row = order[row0 + line];
                             lines[line] = at->delta_later + row * (4 * dims->hidden);
                         }
-                        accumulate_f32(height, 1 * vectors, 2 * dims->hidden, lines, 1,
+                        accumulate_f32(0, height, 1 * vectors, 2 * dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_back_1_1 + tile * (2 * dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f32);
                     }
@@ -3402,7 +3661,7 @@ static void back_1_f32(const backward_at_f32 *at, size_t row_begin, size_t row_e
                             const size_t row = order[row0 + line];
                             lines[line] = at->delta_later + row * (4 * dims->hidden) + 3 * dims->hidden;
                         }
-                        accumulate_f32(height, 1 * vectors, dims->hidden, lines, 1,
+                        accumulate_f32(0, height, 1 * vectors, dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_back_1_2 + tile * (dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f32);
                     }
@@ -3486,7 +3745,8 @@ static void initial_1_f32(const backward_at_f32 *at, size_t row_begin, size_t ro
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 float sums[SUM_ROWS * 4 * LANES_f32];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or that no first operand fills: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (1 || run >= runs); ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -3498,7 +3758,7 @@ static void initial_1_f32(const backward_at_f32 *at, size_t row_begin, size_t ro
                             const size_t row = order[row0 + line];
                             lines[line] = at->delta_later + row * (4 * dims->hidden);
                         }
-                        accumulate_f32(height, 1 * vectors, 2 * dims->hidden, lines, 1,
+                        accumulate_f32(0, height, 1 * vectors, 2 * dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_back_1_1 + tile * (2 * dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f32);
                     }
@@ -3508,7 +3768,7 @@ static void initial_1_f32(const backward_at_f32 *at, size_t row_begin, size_t ro
                             const size_t row = order[row0 + line];
                             lines[line] = at->delta_later + row * (4 * dims->hidden) + 3 * dims->hidden;
                         }
-                        accumulate_f32(height, 1 * vectors, dims->hidden, lines, 1,
+                        accumulate_f32(0, height, 1 * vectors, dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_back_1_2 + tile * (dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f32);
                     }
@@ -3563,7 +3823,8 @@ static void deferred_1_f32(const backward_at_f32 *at, size_t row_begin, size_t r
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 float sums[SUM_ROWS * 4 * LANES_f32];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or none: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (0 || run >= runs); ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -3575,7 +3836,7 @@ static void deferred_1_f32(const backward_at_f32 *at, size_t row_begin, size_t r
                             const size_t row = order[row0 + line];
                             lines[line] = at->delta + row * (4 * dims->hidden);
                         }
-                        accumulate_f32(height, 1 * vectors, 3 * dims->hidden, lines, 1,
+                        accumulate_f32(1, height, 1 * vectors, 3 * dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_deferred_1_1 + tile * (3 * dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f32);
                     }
@@ -4356,10 +4617,13 @@ static inline vec_f64 power_2_f64(vec_f64 a)
 }
 
 #if TILE_ROWS >= 1
-static void tile_1x1_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_1x1_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
@@ -4370,11 +4634,15 @@ static void tile_1x1_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
 }
 
-static void tile_1x2_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_1x2_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
@@ -4388,12 +4656,17 @@ static void tile_1x2_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 0 * sums_row + 1 * LANES_f64, s0_1);
 }
 
-static void tile_1x3_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_1x3_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
@@ -4410,13 +4683,19 @@ static void tile_1x3_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 0 * sums_row + 2 * LANES_f64, s0_2);
 }
 
-static void tile_1x4_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_1x4_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s0_3 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
@@ -4438,11 +4717,15 @@ static void tile_1x4_f64(size_t depth, const double *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 2
-static void tile_2x1_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_2x1_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
@@ -4457,13 +4740,19 @@ static void tile_2x1_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 1 * sums_row + 0 * LANES_f64, s1_0);
 }
 
-static void tile_2x2_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_2x2_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
@@ -4483,15 +4772,23 @@ static void tile_2x2_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 1 * sums_row + 1 * LANES_f64, s1_1);
 }
 
-static void tile_2x3_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_2x3_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
@@ -4516,17 +4813,27 @@ static void tile_2x3_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 1 * sums_row + 2 * LANES_f64, s1_2);
 }
 
-static void tile_2x4_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_2x4_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s0_3 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s1_3 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
@@ -4558,12 +4865,17 @@ static void tile_2x4_f64(size_t depth, const double *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 3
-static void tile_3x1_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_3x1_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4582,15 +4894,23 @@ static void tile_3x1_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 2 * sums_row + 0 * LANES_f64, s2_0);
 }
 
-static void tile_3x2_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_3x2_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4616,18 +4936,29 @@ static void tile_3x2_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 2 * sums_row + 1 * LANES_f64, s2_1);
 }
 
-static void tile_3x3_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_3x3_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s2_2 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4660,21 +4991,35 @@ static void tile_3x3_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 2 * sums_row + 2 * LANES_f64, s2_2);
 }
 
-static void tile_3x4_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_3x4_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
-    vec_f64 s2_3 = loadu_f64(sums + 2 * sums_row + 3 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s0_3 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s1_3 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s2_2 = K_f64(0);
+    vec_f64 s2_3 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+        s2_3 = loadu_f64(sums + 2 * sums_row + 3 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4716,13 +5061,19 @@ static void tile_3x4_f64(size_t depth, const double *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 4
-static void tile_4x1_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_4x1_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4745,17 +5096,27 @@ static void tile_4x1_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 3 * sums_row + 0 * LANES_f64, s3_0);
 }
 
-static void tile_4x2_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_4x2_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4787,21 +5148,35 @@ static void tile_4x2_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 3 * sums_row + 1 * LANES_f64, s3_1);
 }
 
-static void tile_4x3_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_4x3_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s2_2 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    vec_f64 s3_2 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+        s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4842,25 +5217,43 @@ static void tile_4x3_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 3 * sums_row + 2 * LANES_f64, s3_2);
 }
 
-static void tile_4x4_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_4x4_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
-    vec_f64 s2_3 = loadu_f64(sums + 2 * sums_row + 3 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
-    vec_f64 s3_3 = loadu_f64(sums + 3 * sums_row + 3 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s0_3 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s1_3 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s2_2 = K_f64(0);
+    vec_f64 s2_3 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    vec_f64 s3_2 = K_f64(0);
+    vec_f64 s3_3 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+        s2_3 = loadu_f64(sums + 2 * sums_row + 3 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+        s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
+        s3_3 = loadu_f64(sums + 3 * sums_row + 3 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4912,14 +5305,21 @@ static void tile_4x4_f64(size_t depth, const double *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 5
-static void tile_5x1_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_5x1_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s4_0 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4946,19 +5346,31 @@ static void tile_5x1_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 4 * sums_row + 0 * LANES_f64, s4_0);
 }
 
-static void tile_5x2_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_5x2_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
-    vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
-    vec_f64 s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    vec_f64 s4_0 = K_f64(0);
+    vec_f64 s4_1 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+        s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+        s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4996,24 +5408,41 @@ static void tile_5x2_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 4 * sums_row + 1 * LANES_f64, s4_1);
 }
 
-static void tile_5x3_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_5x3_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
-    vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
-    vec_f64 s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
-    vec_f64 s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s2_2 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    vec_f64 s3_2 = K_f64(0);
+    vec_f64 s4_0 = K_f64(0);
+    vec_f64 s4_1 = K_f64(0);
+    vec_f64 s4_2 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+        s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
+        s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+        s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
+        s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -5062,29 +5491,51 @@ static void tile_5x3_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 4 * sums_row + 2 * LANES_f64, s4_2);
 }
 
-static void tile_5x4_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_5x4_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
-    vec_f64 s2_3 = loadu_f64(sums + 2 * sums_row + 3 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
-    vec_f64 s3_3 = loadu_f64(sums + 3 * sums_row + 3 * LANES_f64);
-    vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
-    vec_f64 s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
-    vec_f64 s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
-    vec_f64 s4_3 = loadu_f64(sums + 4 * sums_row + 3 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s0_3 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s1_3 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s2_2 = K_f64(0);
+    vec_f64 s2_3 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    vec_f64 s3_2 = K_f64(0);
+    vec_f64 s3_3 = K_f64(0);
+    vec_f64 s4_0 = K_f64(0);
+    vec_f64 s4_1 = K_f64(0);
+    vec_f64 s4_2 = K_f64(0);
+    vec_f64 s4_3 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+        s2_3 = loadu_f64(sums + 2 * sums_row + 3 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+        s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
+        s3_3 = loadu_f64(sums + 3 * sums_row + 3 * LANES_f64);
+        s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+        s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
+        s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
+        s4_3 = loadu_f64(sums + 4 * sums_row + 3 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -5146,15 +5597,23 @@ static void tile_5x4_f64(size_t depth, const double *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 6
-static void tile_6x1_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_6x1_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
-    vec_f64 s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s4_0 = K_f64(0);
+    vec_f64 s5_0 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+        s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -5185,21 +5644,35 @@ static void tile_6x1_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 5 * sums_row + 0 * LANES_f64, s5_0);
 }
 
-static void tile_6x2_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_6x2_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
-    vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
-    vec_f64 s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
-    vec_f64 s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
-    vec_f64 s5_1 = loadu_f64(sums + 5 * sums_row + 1 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    vec_f64 s4_0 = K_f64(0);
+    vec_f64 s4_1 = K_f64(0);
+    vec_f64 s5_0 = K_f64(0);
+    vec_f64 s5_1 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+        s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+        s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
+        s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
+        s5_1 = loadu_f64(sums + 5 * sums_row + 1 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -5243,27 +5716,47 @@ static void tile_6x2_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 5 * sums_row + 1 * LANES_f64, s5_1);
 }
 
-static void tile_6x3_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_6x3_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
-    vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
-    vec_f64 s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
-    vec_f64 s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
-    vec_f64 s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
-    vec_f64 s5_1 = loadu_f64(sums + 5 * sums_row + 1 * LANES_f64);
-    vec_f64 s5_2 = loadu_f64(sums + 5 * sums_row + 2 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s2_2 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    vec_f64 s3_2 = K_f64(0);
+    vec_f64 s4_0 = K_f64(0);
+    vec_f64 s4_1 = K_f64(0);
+    vec_f64 s4_2 = K_f64(0);
+    vec_f64 s5_0 = K_f64(0);
+    vec_f64 s5_1 = K_f64(0);
+    vec_f64 s5_2 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+        s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
+        s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+        s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
+        s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
+        s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
+        s5_1 = loadu_f64(sums + 5 * sums_row + 1 * LANES_f64);
+        s5_2 = loadu_f64(sums + 5 * sums_row + 2 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -5320,33 +5813,59 @@ static void tile_6x3_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 5 * sums_row + 2 * LANES_f64, s5_2);
 }
 
-static void tile_6x4_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_6x4_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
-    vec_f64 s2_3 = loadu_f64(sums + 2 * sums_row + 3 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
-    vec_f64 s3_3 = loadu_f64(sums + 3 * sums_row + 3 * LANES_f64);
-    vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
-    vec_f64 s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
-    vec_f64 s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
-    vec_f64 s4_3 = loadu_f64(sums + 4 * sums_row + 3 * LANES_f64);
-    vec_f64 s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
-    vec_f64 s5_1 = loadu_f64(sums + 5 * sums_row + 1 * LANES_f64);
-    vec_f64 s5_2 = loadu_f64(sums + 5 * sums_row + 2 * LANES_f64);
-    vec_f64 s5_3 = loadu_f64(sums + 5 * sums_row + 3 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s0_3 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s1_3 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s2_2 = K_f64(0);
+    vec_f64 s2_3 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    vec_f64 s3_2 = K_f64(0);
+    vec_f64 s3_3 = K_f64(0);
+    vec_f64 s4_0 = K_f64(0);
+    vec_f64 s4_1 = K_f64(0);
+    vec_f64 s4_2 = K_f64(0);
+    vec_f64 s4_3 = K_f64(0);
+    vec_f64 s5_0 = K_f64(0);
+    vec_f64 s5_1 = K_f64(0);
+    vec_f64 s5_2 = K_f64(0);
+    vec_f64 s5_3 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+        s2_3 = loadu_f64(sums + 2 * sums_row + 3 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+        s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
+        s3_3 = loadu_f64(sums + 3 * sums_row + 3 * LANES_f64);
+        s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+        s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
+        s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
+        s4_3 = loadu_f64(sums + 4 * sums_row + 3 * LANES_f64);
+        s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
+        s5_1 = loadu_f64(sums + 5 * sums_row + 1 * LANES_f64);
+        s5_2 = loadu_f64(sums + 5 * sums_row + 2 * LANES_f64);
+        s5_3 = loadu_f64(sums + 5 * sums_row + 3 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -5417,8 +5936,8 @@ static void tile_6x4_f64(size_t depth, const double *const *a, size_t a_depth,
 }
 
 #endif
-/* sums[i][j] += a[i][k] * panel[k][j] for height rows, depth products, and columns vectors of units. */
-static void accumulate_f64(size_t height, size_t columns, size_t depth, const double *const *a, size_t a_depth,
+/* sums[i][j] += a[i][k] * panel[k][j] for height rows, depth products, and columns vectors of units; = where they are fresh. */
+static void accumulate_f64(int fresh, size_t height, size_t columns, size_t depth, const double *const *a, size_t a_depth,
                        const double *panel, size_t panel_row, double *sums, size_t sums_row)
 {
     size_t width;
@@ -5431,86 +5950,86 @@ static void accumulate_f64(size_t height, size_t columns, size_t depth, const do
         switch (height * 8 + width) {
 #if TILE_ROWS >= 1
         case 1 * 8 + 1:
-            tile_1x1_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_1x1_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 1 * 8 + 2:
-            tile_1x2_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_1x2_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 1 * 8 + 3:
-            tile_1x3_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_1x3_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 1 * 8 + 4:
-            tile_1x4_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_1x4_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 2
         case 2 * 8 + 1:
-            tile_2x1_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_2x1_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 2 * 8 + 2:
-            tile_2x2_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_2x2_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 2 * 8 + 3:
-            tile_2x3_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_2x3_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 2 * 8 + 4:
-            tile_2x4_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_2x4_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 3
         case 3 * 8 + 1:
-            tile_3x1_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_3x1_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 3 * 8 + 2:
-            tile_3x2_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_3x2_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 3 * 8 + 3:
-            tile_3x3_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_3x3_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 3 * 8 + 4:
-            tile_3x4_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_3x4_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 4
         case 4 * 8 + 1:
-            tile_4x1_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_4x1_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 4 * 8 + 2:
-            tile_4x2_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_4x2_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 4 * 8 + 3:
-            tile_4x3_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_4x3_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 4 * 8 + 4:
-            tile_4x4_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_4x4_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 5
         case 5 * 8 + 1:
-            tile_5x1_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_5x1_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 5 * 8 + 2:
-            tile_5x2_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_5x2_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 5 * 8 + 3:
-            tile_5x3_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_5x3_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 5 * 8 + 4:
-            tile_5x4_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_5x4_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 6
         case 6 * 8 + 1:
-            tile_6x1_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_6x1_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 6 * 8 + 2:
-            tile_6x2_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_6x2_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 6 * 8 + 3:
-            tile_6x3_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_6x3_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 6 * 8 + 4:
-            tile_6x4_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_6x4_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
         default:
@@ -5682,7 +6201,8 @@ static void hoist_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_e
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 double sums[SUM_ROWS * 3 * LANES_f64];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or none: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (0 || run >= runs); ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -5694,7 +6214,7 @@ static void hoist_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_e
                             const size_t row = order[row0 + line];
                             lines[line] = at->x + row * dims->input;
                         }
-                        accumulate_f64(height, 3 * vectors, dims->input, lines, 1,
+                        accumulate_f64(1, height, 3 * vectors, dims->input, lines, 1,
                                        at->packed + at->layout.panel_hoist_1_1 + tile * (dims->input) * 3 * wide,
                                        3 * wide, tile_sums, columns * LANES_f64);
                     }
@@ -5766,7 +6286,8 @@ static void step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_en
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 double sums[SUM_ROWS * 3 * LANES_f64];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or none: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (0 || run >= runs); ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -5778,7 +6299,7 @@ static void step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_en
                             const size_t row = order[row0 + line];
                             lines[line] = at->h_now + row * dims->hidden;
                         }
-                        accumulate_f64(height, 3 * vectors, dims->hidden, lines, 1,
+                        accumulate_f64(1, height, 3 * vectors, dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_step_1_1 + tile * (dims->hidden) * 3 * wide,
                                        3 * wide, tile_sums, columns * LANES_f64);
                     }
@@ -5866,7 +6387,8 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 double sums[SUM_ROWS * 4 * LANES_f64];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or that no first operand fills: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (1 || run >= runs); ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -5878,7 +6400,7 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
                             const size_t row = order[row0 + line];
                             lines[line] = at->x + row * dims->input;
                         }
-                        accumulate_f64(height, 2 * vectors, dims->input, lines, 1,
+                        accumulate_f64(1, height, 2 * vectors, dims->input, lines, 1,
                                        at->packed + at->layout.panel_fused_step_1_1 + tile * (dims->input) * 2 * wide,
                                        2 * wide, tile_sums, columns * LANES_f64);
                     }
@@ -5888,7 +6410,7 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
                             const size_t row = order[row0 + line];
                             lines[line] = at->x + row * dims->input;
                         }
-                        accumulate_f64(height, 1 * vectors, dims->input, lines, 1,
+                        accumulate_f64(1, height, 1 * vectors, dims->input, lines, 1,
                                        at->packed + at->layout.panel_fused_step_1_2 + tile * (dims->input) * 1 * wide,
                                        1 * wide, tile_sums + 3 * wide, columns * LANES_f64);
                     }
@@ -5898,7 +6420,7 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
                             const size_t row = order[row0 + line];
                             lines[line] = at->h_now + row * dims->hidden;
                         }
-                        accumulate_f64(height, 3 * vectors, dims->hidden, lines, 1,
+                        accumulate_f64(0, height, 3 * vectors, dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_step_1_1 + tile * (dims->hidden) * 3 * wide,
                                        3 * wide, tile_sums, columns * LANES_f64);
                     }
@@ -5968,19 +6490,19 @@ int gru_reset_after_f64_packed_size(const gru_reset_after_dims *dims, size_t *si
     return GRU_RESET_AFTER_OK;
 }
 
-/* The share of a step that falls to the part with most tiles of units; two tiles of a single row are for one part. */
-static double largest_share_f64(const gru_reset_after_dims *dims, size_t parts)
+/* The multiply-adds of one row of a step that fall to the part with most tiles of units; two tiles of a single row are for
+   one part. What is hoisted is shared by rows, and stages without linear forms take too little to count. */
+static double part_work_f64(const gru_reset_after_dims *dims, size_t parts)
 {
-    double largest = 0;
+    double work = (double)(3 * dims->hidden * (dims->input)) / (double)parts;
     {
         const size_t units = dims->hidden, wide = fit_vectors(units, LANES_f64, 1) * LANES_f64;
         const size_t tiles = (units + wide - 1) / wide;
         const size_t most = dims->rows == 1 && tiles == 2 ? tiles : (tiles + parts - 1) / parts;
-        const double of_stage = (double)most / (double)tiles;
-        largest = of_stage > largest ? of_stage : largest;
+        work += (double)(3 * dims->hidden * (dims->hidden)) * (double)most / (double)tiles;
     }
     (void)dims;
-    return largest;
+    return work;
 }
 
 int gru_reset_after_f64_useful_parts(const gru_reset_after_dims *dims, size_t most, size_t *size)
@@ -5990,15 +6512,15 @@ int gru_reset_after_f64_useful_parts(const gru_reset_after_dims *dims, size_t mo
         return status;
     if (!size)
         return GRU_RESET_AFTER_NULL;
-    const double step = (double)dims->rows * (double)(3 * dims->hidden * (dims->input) + 3 * dims->hidden * (dims->hidden)) * MULTIPLY_NS * sizeof(double)
-                        * (fill_tiles(dims->rows) ? 1.0 : LOW_TILES);
+    const double row = (double)dims->rows * MULTIPLY_NS * sizeof(double) * (fill_tiles(dims->rows) ? 1.0 : LOW_TILES);
+    const double step = row * part_work_f64(dims, 1);
     const double fetch = (double)dims->rows * (double)(dims->hidden) * FETCH_NS * sizeof(double);
     double least = step * (double)dims->steps;
     *size = 1;
     for (size_t parts = 2; SYMRNN_HAS_PARTS && parts <= most && parts <= GRU_RESET_AFTER_MOST_PARTS; ++parts) {
         double one = step / (double)parts;
         if (!split_rows(dims, parts)) {
-            one = step * largest_share_f64(dims, parts) + 1 * MEET_NS + fetch;
+            one = row * part_work_f64(dims, parts) + 1 * MEET_NS + fetch;
         }
         const double time = START_NS + one * (double)dims->steps;
         if (time < least) {
@@ -6795,17 +7317,14 @@ static void add_outer_f64(size_t rows, const double *block, const size_t *begin,
                 columns[i] = block + tile * rows * TILE_ROWS + i;
             double *const into = to->gradient + begin[tile] * to->row_stride + unit;
             if (count == wide) {
-                for (size_t i = 0; i < (to->fresh ? high : 0); ++i)
-                    for (size_t j = 0; j < wide; j += LANES_f64)
-                        storeu_f64(into + i * to->row_stride + j, K_f64(0));
                 for (size_t i = 0; i < (tile + 1 < tiles ? TILE_ROWS : 0); ++i)
                     for (size_t j = 0; j < wide; j += LANES_f64)
                         SYMRNN_PREFETCH(into + (high + i) * to->row_stride + j);
-                accumulate_f64(high, TILE_COLUMNS, rows, columns, TILE_ROWS, panel, wide, into, to->row_stride);
+                accumulate_f64(to->fresh, high, TILE_COLUMNS, rows, columns, TILE_ROWS, panel, wide, into, to->row_stride);
                 continue;
             }
-            double sums[TILE_ROWS * TILE_COLUMNS * LANES_f64] = {0};
-            accumulate_f64(high, (count + LANES_f64 - 1) / LANES_f64, rows, columns, TILE_ROWS, panel, wide, sums, wide);
+            double sums[TILE_ROWS * TILE_COLUMNS * LANES_f64];
+            accumulate_f64(1, high, (count + LANES_f64 - 1) / LANES_f64, rows, columns, TILE_ROWS, panel, wide, sums, wide);
             for (size_t i = 0; i < high; ++i)
                 for (size_t j = 0; j < count; ++j)
                     into[i * to->row_stride + j] = (to->fresh ? 0 : into[i * to->row_stride + j]) + sums[i * wide + j];
@@ -6909,7 +7428,8 @@ static void back_1_f64(const backward_at_f64 *at, size_t row_begin, size_t row_e
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 double sums[SUM_ROWS * 4 * LANES_f64];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or that no first operand fills: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (1 || run >= runs); ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -6921,7 +7441,7 @@ static void back_1_f64(const backward_at_f64 *at, size_t row_begin, size_t row_e
                             const size_t row = order[row0 + line];
                             lines[line] = at->delta_later + row * (4 * dims->hidden);
                         }
-                        accumulate_f64(height, 1 * vectors, 2 * dims->hidden, lines, 1,
+                        accumulate_f64(0, height, 1 * vectors, 2 * dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_back_1_1 + tile * (2 * dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f64);
                     }
@@ -6931,7 +7451,7 @@ static void back_1_f64(const backward_at_f64 *at, size_t row_begin, size_t row_e
                             const size_t row = order[row0 + line];
                             lines[line] = at->delta_later + row * (4 * dims->hidden) + 3 * dims->hidden;
                         }
-                        accumulate_f64(height, 1 * vectors, dims->hidden, lines, 1,
+                        accumulate_f64(0, height, 1 * vectors, dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_back_1_2 + tile * (dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f64);
                     }
@@ -7015,7 +7535,8 @@ static void initial_1_f64(const backward_at_f64 *at, size_t row_begin, size_t ro
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 double sums[SUM_ROWS * 4 * LANES_f64];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or that no first operand fills: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (1 || run >= runs); ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -7027,7 +7548,7 @@ static void initial_1_f64(const backward_at_f64 *at, size_t row_begin, size_t ro
                             const size_t row = order[row0 + line];
                             lines[line] = at->delta_later + row * (4 * dims->hidden);
                         }
-                        accumulate_f64(height, 1 * vectors, 2 * dims->hidden, lines, 1,
+                        accumulate_f64(0, height, 1 * vectors, 2 * dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_back_1_1 + tile * (2 * dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f64);
                     }
@@ -7037,7 +7558,7 @@ static void initial_1_f64(const backward_at_f64 *at, size_t row_begin, size_t ro
                             const size_t row = order[row0 + line];
                             lines[line] = at->delta_later + row * (4 * dims->hidden) + 3 * dims->hidden;
                         }
-                        accumulate_f64(height, 1 * vectors, dims->hidden, lines, 1,
+                        accumulate_f64(0, height, 1 * vectors, dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_back_1_2 + tile * (dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f64);
                     }
@@ -7092,7 +7613,8 @@ static void deferred_1_f64(const backward_at_f64 *at, size_t row_begin, size_t r
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 double sums[SUM_ROWS * 4 * LANES_f64];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or none: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (0 || run >= runs); ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -7104,7 +7626,7 @@ static void deferred_1_f64(const backward_at_f64 *at, size_t row_begin, size_t r
                             const size_t row = order[row0 + line];
                             lines[line] = at->delta + row * (4 * dims->hidden);
                         }
-                        accumulate_f64(height, 1 * vectors, 3 * dims->hidden, lines, 1,
+                        accumulate_f64(1, height, 1 * vectors, 3 * dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_deferred_1_1 + tile * (3 * dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f64);
                     }

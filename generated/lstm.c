@@ -72,7 +72,7 @@
 
 const char *lstm_abi(void)
 {
-    return "4afb786709362e31e50ed809018f1189";
+    return "b2ff8befdf2e34a2c02c9491466ebe43";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -835,10 +835,13 @@ static inline size_t panel_numbers(size_t width, size_t lanes)
 }
 
 #if TILE_ROWS >= 1
-static void tile_1x1_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_1x1_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
@@ -849,11 +852,15 @@ static void tile_1x1_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
 }
 
-static void tile_1x2_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_1x2_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
@@ -867,12 +874,17 @@ static void tile_1x2_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 0 * sums_row + 1 * LANES_f32, s0_1);
 }
 
-static void tile_1x3_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_1x3_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
@@ -889,13 +901,19 @@ static void tile_1x3_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 0 * sums_row + 2 * LANES_f32, s0_2);
 }
 
-static void tile_1x4_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_1x4_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s0_3 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
@@ -917,11 +935,15 @@ static void tile_1x4_f32(size_t depth, const float *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 2
-static void tile_2x1_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_2x1_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
@@ -936,13 +958,19 @@ static void tile_2x1_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 1 * sums_row + 0 * LANES_f32, s1_0);
 }
 
-static void tile_2x2_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_2x2_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
@@ -962,15 +990,23 @@ static void tile_2x2_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 1 * sums_row + 1 * LANES_f32, s1_1);
 }
 
-static void tile_2x3_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_2x3_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
@@ -995,17 +1031,27 @@ static void tile_2x3_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 1 * sums_row + 2 * LANES_f32, s1_2);
 }
 
-static void tile_2x4_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_2x4_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s0_3 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s1_3 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
@@ -1037,12 +1083,17 @@ static void tile_2x4_f32(size_t depth, const float *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 3
-static void tile_3x1_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_3x1_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1061,15 +1112,23 @@ static void tile_3x1_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 2 * sums_row + 0 * LANES_f32, s2_0);
 }
 
-static void tile_3x2_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_3x2_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1095,18 +1154,29 @@ static void tile_3x2_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 2 * sums_row + 1 * LANES_f32, s2_1);
 }
 
-static void tile_3x3_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_3x3_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s2_2 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1139,21 +1209,35 @@ static void tile_3x3_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 2 * sums_row + 2 * LANES_f32, s2_2);
 }
 
-static void tile_3x4_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_3x4_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
-    vec_f32 s2_3 = loadu_f32(sums + 2 * sums_row + 3 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s0_3 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s1_3 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s2_2 = K_f32(0);
+    vec_f32 s2_3 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+        s2_3 = loadu_f32(sums + 2 * sums_row + 3 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1195,13 +1279,19 @@ static void tile_3x4_f32(size_t depth, const float *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 4
-static void tile_4x1_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_4x1_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1224,17 +1314,27 @@ static void tile_4x1_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 3 * sums_row + 0 * LANES_f32, s3_0);
 }
 
-static void tile_4x2_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_4x2_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1266,21 +1366,35 @@ static void tile_4x2_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 3 * sums_row + 1 * LANES_f32, s3_1);
 }
 
-static void tile_4x3_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_4x3_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s2_2 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    vec_f32 s3_2 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+        s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1321,25 +1435,43 @@ static void tile_4x3_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 3 * sums_row + 2 * LANES_f32, s3_2);
 }
 
-static void tile_4x4_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_4x4_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
-    vec_f32 s2_3 = loadu_f32(sums + 2 * sums_row + 3 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
-    vec_f32 s3_3 = loadu_f32(sums + 3 * sums_row + 3 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s0_3 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s1_3 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s2_2 = K_f32(0);
+    vec_f32 s2_3 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    vec_f32 s3_2 = K_f32(0);
+    vec_f32 s3_3 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+        s2_3 = loadu_f32(sums + 2 * sums_row + 3 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+        s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
+        s3_3 = loadu_f32(sums + 3 * sums_row + 3 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1391,14 +1523,21 @@ static void tile_4x4_f32(size_t depth, const float *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 5
-static void tile_5x1_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_5x1_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s4_0 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1425,19 +1564,31 @@ static void tile_5x1_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 4 * sums_row + 0 * LANES_f32, s4_0);
 }
 
-static void tile_5x2_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_5x2_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
-    vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
-    vec_f32 s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    vec_f32 s4_0 = K_f32(0);
+    vec_f32 s4_1 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+        s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+        s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1475,24 +1626,41 @@ static void tile_5x2_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 4 * sums_row + 1 * LANES_f32, s4_1);
 }
 
-static void tile_5x3_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_5x3_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
-    vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
-    vec_f32 s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
-    vec_f32 s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s2_2 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    vec_f32 s3_2 = K_f32(0);
+    vec_f32 s4_0 = K_f32(0);
+    vec_f32 s4_1 = K_f32(0);
+    vec_f32 s4_2 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+        s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
+        s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+        s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
+        s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1541,29 +1709,51 @@ static void tile_5x3_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 4 * sums_row + 2 * LANES_f32, s4_2);
 }
 
-static void tile_5x4_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_5x4_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
-    vec_f32 s2_3 = loadu_f32(sums + 2 * sums_row + 3 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
-    vec_f32 s3_3 = loadu_f32(sums + 3 * sums_row + 3 * LANES_f32);
-    vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
-    vec_f32 s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
-    vec_f32 s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
-    vec_f32 s4_3 = loadu_f32(sums + 4 * sums_row + 3 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s0_3 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s1_3 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s2_2 = K_f32(0);
+    vec_f32 s2_3 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    vec_f32 s3_2 = K_f32(0);
+    vec_f32 s3_3 = K_f32(0);
+    vec_f32 s4_0 = K_f32(0);
+    vec_f32 s4_1 = K_f32(0);
+    vec_f32 s4_2 = K_f32(0);
+    vec_f32 s4_3 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+        s2_3 = loadu_f32(sums + 2 * sums_row + 3 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+        s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
+        s3_3 = loadu_f32(sums + 3 * sums_row + 3 * LANES_f32);
+        s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+        s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
+        s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
+        s4_3 = loadu_f32(sums + 4 * sums_row + 3 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1625,15 +1815,23 @@ static void tile_5x4_f32(size_t depth, const float *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 6
-static void tile_6x1_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_6x1_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
-    vec_f32 s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s4_0 = K_f32(0);
+    vec_f32 s5_0 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+        s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1664,21 +1862,35 @@ static void tile_6x1_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 5 * sums_row + 0 * LANES_f32, s5_0);
 }
 
-static void tile_6x2_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_6x2_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
-    vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
-    vec_f32 s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
-    vec_f32 s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
-    vec_f32 s5_1 = loadu_f32(sums + 5 * sums_row + 1 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    vec_f32 s4_0 = K_f32(0);
+    vec_f32 s4_1 = K_f32(0);
+    vec_f32 s5_0 = K_f32(0);
+    vec_f32 s5_1 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+        s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+        s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
+        s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
+        s5_1 = loadu_f32(sums + 5 * sums_row + 1 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1722,27 +1934,47 @@ static void tile_6x2_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 5 * sums_row + 1 * LANES_f32, s5_1);
 }
 
-static void tile_6x3_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_6x3_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
-    vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
-    vec_f32 s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
-    vec_f32 s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
-    vec_f32 s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
-    vec_f32 s5_1 = loadu_f32(sums + 5 * sums_row + 1 * LANES_f32);
-    vec_f32 s5_2 = loadu_f32(sums + 5 * sums_row + 2 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s2_2 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    vec_f32 s3_2 = K_f32(0);
+    vec_f32 s4_0 = K_f32(0);
+    vec_f32 s4_1 = K_f32(0);
+    vec_f32 s4_2 = K_f32(0);
+    vec_f32 s5_0 = K_f32(0);
+    vec_f32 s5_1 = K_f32(0);
+    vec_f32 s5_2 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+        s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
+        s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+        s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
+        s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
+        s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
+        s5_1 = loadu_f32(sums + 5 * sums_row + 1 * LANES_f32);
+        s5_2 = loadu_f32(sums + 5 * sums_row + 2 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1799,33 +2031,59 @@ static void tile_6x3_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 5 * sums_row + 2 * LANES_f32, s5_2);
 }
 
-static void tile_6x4_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_6x4_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
-    vec_f32 s2_3 = loadu_f32(sums + 2 * sums_row + 3 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
-    vec_f32 s3_3 = loadu_f32(sums + 3 * sums_row + 3 * LANES_f32);
-    vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
-    vec_f32 s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
-    vec_f32 s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
-    vec_f32 s4_3 = loadu_f32(sums + 4 * sums_row + 3 * LANES_f32);
-    vec_f32 s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
-    vec_f32 s5_1 = loadu_f32(sums + 5 * sums_row + 1 * LANES_f32);
-    vec_f32 s5_2 = loadu_f32(sums + 5 * sums_row + 2 * LANES_f32);
-    vec_f32 s5_3 = loadu_f32(sums + 5 * sums_row + 3 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s0_3 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s1_3 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s2_2 = K_f32(0);
+    vec_f32 s2_3 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    vec_f32 s3_2 = K_f32(0);
+    vec_f32 s3_3 = K_f32(0);
+    vec_f32 s4_0 = K_f32(0);
+    vec_f32 s4_1 = K_f32(0);
+    vec_f32 s4_2 = K_f32(0);
+    vec_f32 s4_3 = K_f32(0);
+    vec_f32 s5_0 = K_f32(0);
+    vec_f32 s5_1 = K_f32(0);
+    vec_f32 s5_2 = K_f32(0);
+    vec_f32 s5_3 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+        s2_3 = loadu_f32(sums + 2 * sums_row + 3 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+        s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
+        s3_3 = loadu_f32(sums + 3 * sums_row + 3 * LANES_f32);
+        s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+        s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
+        s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
+        s4_3 = loadu_f32(sums + 4 * sums_row + 3 * LANES_f32);
+        s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
+        s5_1 = loadu_f32(sums + 5 * sums_row + 1 * LANES_f32);
+        s5_2 = loadu_f32(sums + 5 * sums_row + 2 * LANES_f32);
+        s5_3 = loadu_f32(sums + 5 * sums_row + 3 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1896,8 +2154,8 @@ static void tile_6x4_f32(size_t depth, const float *const *a, size_t a_depth,
 }
 
 #endif
-/* sums[i][j] += a[i][k] * panel[k][j] for height rows, depth products, and columns vectors of units. */
-static void accumulate_f32(size_t height, size_t columns, size_t depth, const float *const *a, size_t a_depth,
+/* sums[i][j] += a[i][k] * panel[k][j] for height rows, depth products, and columns vectors of units; = where they are fresh. */
+static void accumulate_f32(int fresh, size_t height, size_t columns, size_t depth, const float *const *a, size_t a_depth,
                        const float *panel, size_t panel_row, float *sums, size_t sums_row)
 {
     size_t width;
@@ -1910,86 +2168,86 @@ static void accumulate_f32(size_t height, size_t columns, size_t depth, const fl
         switch (height * 8 + width) {
 #if TILE_ROWS >= 1
         case 1 * 8 + 1:
-            tile_1x1_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_1x1_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 1 * 8 + 2:
-            tile_1x2_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_1x2_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 1 * 8 + 3:
-            tile_1x3_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_1x3_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 1 * 8 + 4:
-            tile_1x4_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_1x4_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 2
         case 2 * 8 + 1:
-            tile_2x1_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_2x1_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 2 * 8 + 2:
-            tile_2x2_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_2x2_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 2 * 8 + 3:
-            tile_2x3_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_2x3_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 2 * 8 + 4:
-            tile_2x4_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_2x4_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 3
         case 3 * 8 + 1:
-            tile_3x1_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_3x1_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 3 * 8 + 2:
-            tile_3x2_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_3x2_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 3 * 8 + 3:
-            tile_3x3_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_3x3_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 3 * 8 + 4:
-            tile_3x4_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_3x4_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 4
         case 4 * 8 + 1:
-            tile_4x1_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_4x1_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 4 * 8 + 2:
-            tile_4x2_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_4x2_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 4 * 8 + 3:
-            tile_4x3_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_4x3_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 4 * 8 + 4:
-            tile_4x4_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_4x4_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 5
         case 5 * 8 + 1:
-            tile_5x1_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_5x1_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 5 * 8 + 2:
-            tile_5x2_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_5x2_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 5 * 8 + 3:
-            tile_5x3_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_5x3_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 5 * 8 + 4:
-            tile_5x4_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_5x4_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 6
         case 6 * 8 + 1:
-            tile_6x1_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_6x1_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 6 * 8 + 2:
-            tile_6x2_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_6x2_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 6 * 8 + 3:
-            tile_6x3_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_6x3_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 6 * 8 + 4:
-            tile_6x4_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_6x4_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
         default:
@@ -2152,7 +2410,8 @@ static void hoist_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_e
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 float sums[SUM_ROWS * 4 * LANES_f32];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or none: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (0 || run >= runs); ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -2164,7 +2423,7 @@ static void hoist_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_e
                             const size_t row = order[row0 + line];
                             lines[line] = at->x + row * dims->input;
                         }
-                        accumulate_f32(height, 4 * vectors, dims->input, lines, 1,
+                        accumulate_f32(1, height, 4 * vectors, dims->input, lines, 1,
                                        at->packed + at->layout.panel_hoist_1_1 + tile * (dims->input) * 4 * wide,
                                        4 * wide, tile_sums, columns * LANES_f32);
                     }
@@ -2244,7 +2503,8 @@ static void step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_en
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 float sums[SUM_ROWS * 4 * LANES_f32];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or none: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (0 || run >= runs); ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -2256,7 +2516,7 @@ static void step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_en
                             const size_t row = order[row0 + line];
                             lines[line] = at->h_now + row * dims->hidden;
                         }
-                        accumulate_f32(height, 4 * vectors, dims->hidden, lines, 1,
+                        accumulate_f32(1, height, 4 * vectors, dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_step_1_1 + tile * (dims->hidden) * 4 * wide,
                                        4 * wide, tile_sums, columns * LANES_f32);
                     }
@@ -2356,7 +2616,8 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 float sums[SUM_ROWS * 4 * LANES_f32];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or none: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (0 || run >= runs); ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -2368,7 +2629,7 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
                             const size_t row = order[row0 + line];
                             lines[line] = at->x + row * dims->input;
                         }
-                        accumulate_f32(height, 4 * vectors, dims->input, lines, 1,
+                        accumulate_f32(1, height, 4 * vectors, dims->input, lines, 1,
                                        at->packed + at->layout.panel_hoist_1_1 + tile * (dims->input) * 4 * wide,
                                        4 * wide, tile_sums, columns * LANES_f32);
                     }
@@ -2378,7 +2639,7 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
                             const size_t row = order[row0 + line];
                             lines[line] = at->h_now + row * dims->hidden;
                         }
-                        accumulate_f32(height, 4 * vectors, dims->hidden, lines, 1,
+                        accumulate_f32(0, height, 4 * vectors, dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_step_1_1 + tile * (dims->hidden) * 4 * wide,
                                        4 * wide, tile_sums, columns * LANES_f32);
                     }
@@ -2457,19 +2718,19 @@ int lstm_f32_packed_size(const lstm_dims *dims, size_t *size)
     return LSTM_OK;
 }
 
-/* The share of a step that falls to the part with most tiles of units; two tiles of a single row are for one part. */
-static double largest_share_f32(const lstm_dims *dims, size_t parts)
+/* The multiply-adds of one row of a step that fall to the part with most tiles of units; two tiles of a single row are for
+   one part. What is hoisted is shared by rows, and stages without linear forms take too little to count. */
+static double part_work_f32(const lstm_dims *dims, size_t parts)
 {
-    double largest = 0;
+    double work = (double)(4 * dims->hidden * (dims->input)) / (double)parts;
     {
         const size_t units = dims->hidden, wide = fit_vectors(units, LANES_f32, 1) * LANES_f32;
         const size_t tiles = (units + wide - 1) / wide;
         const size_t most = dims->rows == 1 && tiles == 2 ? tiles : (tiles + parts - 1) / parts;
-        const double of_stage = (double)most / (double)tiles;
-        largest = of_stage > largest ? of_stage : largest;
+        work += (double)(4 * dims->hidden * (dims->hidden)) * (double)most / (double)tiles;
     }
     (void)dims;
-    return largest;
+    return work;
 }
 
 int lstm_f32_useful_parts(const lstm_dims *dims, size_t most, size_t *size)
@@ -2479,15 +2740,15 @@ int lstm_f32_useful_parts(const lstm_dims *dims, size_t most, size_t *size)
         return status;
     if (!size)
         return LSTM_NULL;
-    const double step = (double)dims->rows * (double)(4 * dims->hidden * (dims->input) + 4 * dims->hidden * (dims->hidden)) * MULTIPLY_NS * sizeof(float)
-                        * (fill_tiles(dims->rows) ? 1.0 : LOW_TILES);
+    const double row = (double)dims->rows * MULTIPLY_NS * sizeof(float) * (fill_tiles(dims->rows) ? 1.0 : LOW_TILES);
+    const double step = row * part_work_f32(dims, 1);
     const double fetch = (double)dims->rows * (double)(dims->hidden + dims->hidden) * FETCH_NS * sizeof(float);
     double least = step * (double)dims->steps;
     *size = 1;
     for (size_t parts = 2; SYMRNN_HAS_PARTS && parts <= most && parts <= LSTM_MOST_PARTS; ++parts) {
         double one = step / (double)parts;
         if (!split_rows(dims, parts)) {
-            one = step * largest_share_f32(dims, parts) + 1 * MEET_NS + fetch;
+            one = row * part_work_f32(dims, parts) + 1 * MEET_NS + fetch;
         }
         const double time = START_NS + one * (double)dims->steps;
         if (time < least) {
@@ -3319,17 +3580,14 @@ static void add_outer_f32(size_t rows, const float *block, const size_t *begin, 
                 columns[i] = block + tile * rows * TILE_ROWS + i;
             float *const into = to->gradient + begin[tile] * to->row_stride + unit;
             if (count == wide) {
-                for (size_t i = 0; i < (to->fresh ? high : 0); ++i)
-                    for (size_t j = 0; j < wide; j += LANES_f32)
-                        storeu_f32(into + i * to->row_stride + j, K_f32(0));
                 for (size_t i = 0; i < (tile + 1 < tiles ? TILE_ROWS : 0); ++i)
                     for (size_t j = 0; j < wide; j += LANES_f32)
                         SYMRNN_PREFETCH(into + (high + i) * to->row_stride + j);
-                accumulate_f32(high, TILE_COLUMNS, rows, columns, TILE_ROWS, panel, wide, into, to->row_stride);
+                accumulate_f32(to->fresh, high, TILE_COLUMNS, rows, columns, TILE_ROWS, panel, wide, into, to->row_stride);
                 continue;
             }
-            float sums[TILE_ROWS * TILE_COLUMNS * LANES_f32] = {0};
-            accumulate_f32(high, (count + LANES_f32 - 1) / LANES_f32, rows, columns, TILE_ROWS, panel, wide, sums, wide);
+            float sums[TILE_ROWS * TILE_COLUMNS * LANES_f32];
+            accumulate_f32(1, high, (count + LANES_f32 - 1) / LANES_f32, rows, columns, TILE_ROWS, panel, wide, sums, wide);
             for (size_t i = 0; i < high; ++i)
                 for (size_t j = 0; j < count; ++j)
                     into[i * to->row_stride + j] = (to->fresh ? 0 : into[i * to->row_stride + j]) + sums[i * wide + j];
@@ -3441,7 +3699,8 @@ static void back_1_f32(const backward_at_f32 *at, size_t row_begin, size_t row_e
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 float sums[SUM_ROWS * 4 * LANES_f32];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or that no first operand fills: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (1 || run >= runs); ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -3453,7 +3712,7 @@ static void back_1_f32(const backward_at_f32 *at, size_t row_begin, size_t row_e
                             const size_t row = order[row0 + line];
                             lines[line] = at->delta_later + row * (4 * dims->hidden);
                         }
-                        accumulate_f32(height, 1 * vectors, 4 * dims->hidden, lines, 1,
+                        accumulate_f32(0, height, 1 * vectors, 4 * dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_back_1_1 + tile * (4 * dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f32);
                     }
@@ -3548,7 +3807,8 @@ static void initial_1_f32(const backward_at_f32 *at, size_t row_begin, size_t ro
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 float sums[SUM_ROWS * 4 * LANES_f32];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or that no first operand fills: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (1 || run >= runs); ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -3560,7 +3820,7 @@ static void initial_1_f32(const backward_at_f32 *at, size_t row_begin, size_t ro
                             const size_t row = order[row0 + line];
                             lines[line] = at->delta_later + row * (4 * dims->hidden);
                         }
-                        accumulate_f32(height, 1 * vectors, 4 * dims->hidden, lines, 1,
+                        accumulate_f32(0, height, 1 * vectors, 4 * dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_back_1_1 + tile * (4 * dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f32);
                     }
@@ -3620,7 +3880,8 @@ static void deferred_1_f32(const backward_at_f32 *at, size_t row_begin, size_t r
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 float sums[SUM_ROWS * 4 * LANES_f32];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or none: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (0 || run >= runs); ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -3632,7 +3893,7 @@ static void deferred_1_f32(const backward_at_f32 *at, size_t row_begin, size_t r
                             const size_t row = order[row0 + line];
                             lines[line] = at->delta + row * (4 * dims->hidden);
                         }
-                        accumulate_f32(height, 1 * vectors, 4 * dims->hidden, lines, 1,
+                        accumulate_f32(1, height, 1 * vectors, 4 * dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_deferred_1_1 + tile * (4 * dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f32);
                     }
@@ -4433,10 +4694,13 @@ static inline vec_f64 power_2_f64(vec_f64 a)
 }
 
 #if TILE_ROWS >= 1
-static void tile_1x1_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_1x1_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
@@ -4447,11 +4711,15 @@ static void tile_1x1_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
 }
 
-static void tile_1x2_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_1x2_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
@@ -4465,12 +4733,17 @@ static void tile_1x2_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 0 * sums_row + 1 * LANES_f64, s0_1);
 }
 
-static void tile_1x3_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_1x3_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
@@ -4487,13 +4760,19 @@ static void tile_1x3_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 0 * sums_row + 2 * LANES_f64, s0_2);
 }
 
-static void tile_1x4_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_1x4_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s0_3 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
@@ -4515,11 +4794,15 @@ static void tile_1x4_f64(size_t depth, const double *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 2
-static void tile_2x1_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_2x1_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
@@ -4534,13 +4817,19 @@ static void tile_2x1_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 1 * sums_row + 0 * LANES_f64, s1_0);
 }
 
-static void tile_2x2_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_2x2_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
@@ -4560,15 +4849,23 @@ static void tile_2x2_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 1 * sums_row + 1 * LANES_f64, s1_1);
 }
 
-static void tile_2x3_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_2x3_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
@@ -4593,17 +4890,27 @@ static void tile_2x3_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 1 * sums_row + 2 * LANES_f64, s1_2);
 }
 
-static void tile_2x4_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_2x4_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s0_3 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s1_3 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
@@ -4635,12 +4942,17 @@ static void tile_2x4_f64(size_t depth, const double *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 3
-static void tile_3x1_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_3x1_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4659,15 +4971,23 @@ static void tile_3x1_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 2 * sums_row + 0 * LANES_f64, s2_0);
 }
 
-static void tile_3x2_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_3x2_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4693,18 +5013,29 @@ static void tile_3x2_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 2 * sums_row + 1 * LANES_f64, s2_1);
 }
 
-static void tile_3x3_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_3x3_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s2_2 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4737,21 +5068,35 @@ static void tile_3x3_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 2 * sums_row + 2 * LANES_f64, s2_2);
 }
 
-static void tile_3x4_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_3x4_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
-    vec_f64 s2_3 = loadu_f64(sums + 2 * sums_row + 3 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s0_3 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s1_3 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s2_2 = K_f64(0);
+    vec_f64 s2_3 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+        s2_3 = loadu_f64(sums + 2 * sums_row + 3 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4793,13 +5138,19 @@ static void tile_3x4_f64(size_t depth, const double *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 4
-static void tile_4x1_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_4x1_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4822,17 +5173,27 @@ static void tile_4x1_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 3 * sums_row + 0 * LANES_f64, s3_0);
 }
 
-static void tile_4x2_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_4x2_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4864,21 +5225,35 @@ static void tile_4x2_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 3 * sums_row + 1 * LANES_f64, s3_1);
 }
 
-static void tile_4x3_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_4x3_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s2_2 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    vec_f64 s3_2 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+        s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4919,25 +5294,43 @@ static void tile_4x3_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 3 * sums_row + 2 * LANES_f64, s3_2);
 }
 
-static void tile_4x4_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_4x4_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
-    vec_f64 s2_3 = loadu_f64(sums + 2 * sums_row + 3 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
-    vec_f64 s3_3 = loadu_f64(sums + 3 * sums_row + 3 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s0_3 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s1_3 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s2_2 = K_f64(0);
+    vec_f64 s2_3 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    vec_f64 s3_2 = K_f64(0);
+    vec_f64 s3_3 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+        s2_3 = loadu_f64(sums + 2 * sums_row + 3 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+        s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
+        s3_3 = loadu_f64(sums + 3 * sums_row + 3 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4989,14 +5382,21 @@ static void tile_4x4_f64(size_t depth, const double *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 5
-static void tile_5x1_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_5x1_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s4_0 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -5023,19 +5423,31 @@ static void tile_5x1_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 4 * sums_row + 0 * LANES_f64, s4_0);
 }
 
-static void tile_5x2_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_5x2_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
-    vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
-    vec_f64 s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    vec_f64 s4_0 = K_f64(0);
+    vec_f64 s4_1 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+        s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+        s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -5073,24 +5485,41 @@ static void tile_5x2_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 4 * sums_row + 1 * LANES_f64, s4_1);
 }
 
-static void tile_5x3_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_5x3_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
-    vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
-    vec_f64 s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
-    vec_f64 s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s2_2 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    vec_f64 s3_2 = K_f64(0);
+    vec_f64 s4_0 = K_f64(0);
+    vec_f64 s4_1 = K_f64(0);
+    vec_f64 s4_2 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+        s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
+        s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+        s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
+        s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -5139,29 +5568,51 @@ static void tile_5x3_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 4 * sums_row + 2 * LANES_f64, s4_2);
 }
 
-static void tile_5x4_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_5x4_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
-    vec_f64 s2_3 = loadu_f64(sums + 2 * sums_row + 3 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
-    vec_f64 s3_3 = loadu_f64(sums + 3 * sums_row + 3 * LANES_f64);
-    vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
-    vec_f64 s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
-    vec_f64 s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
-    vec_f64 s4_3 = loadu_f64(sums + 4 * sums_row + 3 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s0_3 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s1_3 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s2_2 = K_f64(0);
+    vec_f64 s2_3 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    vec_f64 s3_2 = K_f64(0);
+    vec_f64 s3_3 = K_f64(0);
+    vec_f64 s4_0 = K_f64(0);
+    vec_f64 s4_1 = K_f64(0);
+    vec_f64 s4_2 = K_f64(0);
+    vec_f64 s4_3 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+        s2_3 = loadu_f64(sums + 2 * sums_row + 3 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+        s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
+        s3_3 = loadu_f64(sums + 3 * sums_row + 3 * LANES_f64);
+        s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+        s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
+        s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
+        s4_3 = loadu_f64(sums + 4 * sums_row + 3 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -5223,15 +5674,23 @@ static void tile_5x4_f64(size_t depth, const double *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 6
-static void tile_6x1_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_6x1_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
-    vec_f64 s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s4_0 = K_f64(0);
+    vec_f64 s5_0 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+        s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -5262,21 +5721,35 @@ static void tile_6x1_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 5 * sums_row + 0 * LANES_f64, s5_0);
 }
 
-static void tile_6x2_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_6x2_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
-    vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
-    vec_f64 s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
-    vec_f64 s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
-    vec_f64 s5_1 = loadu_f64(sums + 5 * sums_row + 1 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    vec_f64 s4_0 = K_f64(0);
+    vec_f64 s4_1 = K_f64(0);
+    vec_f64 s5_0 = K_f64(0);
+    vec_f64 s5_1 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+        s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+        s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
+        s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
+        s5_1 = loadu_f64(sums + 5 * sums_row + 1 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -5320,27 +5793,47 @@ static void tile_6x2_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 5 * sums_row + 1 * LANES_f64, s5_1);
 }
 
-static void tile_6x3_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_6x3_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
-    vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
-    vec_f64 s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
-    vec_f64 s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
-    vec_f64 s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
-    vec_f64 s5_1 = loadu_f64(sums + 5 * sums_row + 1 * LANES_f64);
-    vec_f64 s5_2 = loadu_f64(sums + 5 * sums_row + 2 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s2_2 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    vec_f64 s3_2 = K_f64(0);
+    vec_f64 s4_0 = K_f64(0);
+    vec_f64 s4_1 = K_f64(0);
+    vec_f64 s4_2 = K_f64(0);
+    vec_f64 s5_0 = K_f64(0);
+    vec_f64 s5_1 = K_f64(0);
+    vec_f64 s5_2 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+        s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
+        s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+        s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
+        s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
+        s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
+        s5_1 = loadu_f64(sums + 5 * sums_row + 1 * LANES_f64);
+        s5_2 = loadu_f64(sums + 5 * sums_row + 2 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -5397,33 +5890,59 @@ static void tile_6x3_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 5 * sums_row + 2 * LANES_f64, s5_2);
 }
 
-static void tile_6x4_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_6x4_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
-    vec_f64 s2_3 = loadu_f64(sums + 2 * sums_row + 3 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
-    vec_f64 s3_3 = loadu_f64(sums + 3 * sums_row + 3 * LANES_f64);
-    vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
-    vec_f64 s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
-    vec_f64 s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
-    vec_f64 s4_3 = loadu_f64(sums + 4 * sums_row + 3 * LANES_f64);
-    vec_f64 s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
-    vec_f64 s5_1 = loadu_f64(sums + 5 * sums_row + 1 * LANES_f64);
-    vec_f64 s5_2 = loadu_f64(sums + 5 * sums_row + 2 * LANES_f64);
-    vec_f64 s5_3 = loadu_f64(sums + 5 * sums_row + 3 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s0_3 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s1_3 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s2_2 = K_f64(0);
+    vec_f64 s2_3 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    vec_f64 s3_2 = K_f64(0);
+    vec_f64 s3_3 = K_f64(0);
+    vec_f64 s4_0 = K_f64(0);
+    vec_f64 s4_1 = K_f64(0);
+    vec_f64 s4_2 = K_f64(0);
+    vec_f64 s4_3 = K_f64(0);
+    vec_f64 s5_0 = K_f64(0);
+    vec_f64 s5_1 = K_f64(0);
+    vec_f64 s5_2 = K_f64(0);
+    vec_f64 s5_3 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+        s2_3 = loadu_f64(sums + 2 * sums_row + 3 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+        s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
+        s3_3 = loadu_f64(sums + 3 * sums_row + 3 * LANES_f64);
+        s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+        s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
+        s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
+        s4_3 = loadu_f64(sums + 4 * sums_row + 3 * LANES_f64);
+        s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
+        s5_1 = loadu_f64(sums + 5 * sums_row + 1 * LANES_f64);
+        s5_2 = loadu_f64(sums + 5 * sums_row + 2 * LANES_f64);
+        s5_3 = loadu_f64(sums + 5 * sums_row + 3 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -5494,8 +6013,8 @@ static void tile_6x4_f64(size_t depth, const double *const *a, size_t a_depth,
 }
 
 #endif
-/* sums[i][j] += a[i][k] * panel[k][j] for height rows, depth products, and columns vectors of units. */
-static void accumulate_f64(size_t height, size_t columns, size_t depth, const double *const *a, size_t a_depth,
+/* sums[i][j] += a[i][k] * panel[k][j] for height rows, depth products, and columns vectors of units; = where they are fresh. */
+static void accumulate_f64(int fresh, size_t height, size_t columns, size_t depth, const double *const *a, size_t a_depth,
                        const double *panel, size_t panel_row, double *sums, size_t sums_row)
 {
     size_t width;
@@ -5508,86 +6027,86 @@ static void accumulate_f64(size_t height, size_t columns, size_t depth, const do
         switch (height * 8 + width) {
 #if TILE_ROWS >= 1
         case 1 * 8 + 1:
-            tile_1x1_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_1x1_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 1 * 8 + 2:
-            tile_1x2_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_1x2_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 1 * 8 + 3:
-            tile_1x3_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_1x3_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 1 * 8 + 4:
-            tile_1x4_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_1x4_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 2
         case 2 * 8 + 1:
-            tile_2x1_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_2x1_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 2 * 8 + 2:
-            tile_2x2_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_2x2_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 2 * 8 + 3:
-            tile_2x3_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_2x3_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 2 * 8 + 4:
-            tile_2x4_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_2x4_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 3
         case 3 * 8 + 1:
-            tile_3x1_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_3x1_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 3 * 8 + 2:
-            tile_3x2_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_3x2_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 3 * 8 + 3:
-            tile_3x3_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_3x3_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 3 * 8 + 4:
-            tile_3x4_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_3x4_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 4
         case 4 * 8 + 1:
-            tile_4x1_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_4x1_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 4 * 8 + 2:
-            tile_4x2_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_4x2_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 4 * 8 + 3:
-            tile_4x3_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_4x3_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 4 * 8 + 4:
-            tile_4x4_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_4x4_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 5
         case 5 * 8 + 1:
-            tile_5x1_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_5x1_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 5 * 8 + 2:
-            tile_5x2_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_5x2_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 5 * 8 + 3:
-            tile_5x3_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_5x3_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 5 * 8 + 4:
-            tile_5x4_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_5x4_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 6
         case 6 * 8 + 1:
-            tile_6x1_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_6x1_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 6 * 8 + 2:
-            tile_6x2_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_6x2_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 6 * 8 + 3:
-            tile_6x3_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_6x3_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 6 * 8 + 4:
-            tile_6x4_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_6x4_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
         default:
@@ -5750,7 +6269,8 @@ static void hoist_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_e
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 double sums[SUM_ROWS * 4 * LANES_f64];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or none: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (0 || run >= runs); ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -5762,7 +6282,7 @@ static void hoist_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_e
                             const size_t row = order[row0 + line];
                             lines[line] = at->x + row * dims->input;
                         }
-                        accumulate_f64(height, 4 * vectors, dims->input, lines, 1,
+                        accumulate_f64(1, height, 4 * vectors, dims->input, lines, 1,
                                        at->packed + at->layout.panel_hoist_1_1 + tile * (dims->input) * 4 * wide,
                                        4 * wide, tile_sums, columns * LANES_f64);
                     }
@@ -5842,7 +6362,8 @@ static void step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_en
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 double sums[SUM_ROWS * 4 * LANES_f64];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or none: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (0 || run >= runs); ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -5854,7 +6375,7 @@ static void step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_en
                             const size_t row = order[row0 + line];
                             lines[line] = at->h_now + row * dims->hidden;
                         }
-                        accumulate_f64(height, 4 * vectors, dims->hidden, lines, 1,
+                        accumulate_f64(1, height, 4 * vectors, dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_step_1_1 + tile * (dims->hidden) * 4 * wide,
                                        4 * wide, tile_sums, columns * LANES_f64);
                     }
@@ -5954,7 +6475,8 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 double sums[SUM_ROWS * 4 * LANES_f64];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or none: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (0 || run >= runs); ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -5966,7 +6488,7 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
                             const size_t row = order[row0 + line];
                             lines[line] = at->x + row * dims->input;
                         }
-                        accumulate_f64(height, 4 * vectors, dims->input, lines, 1,
+                        accumulate_f64(1, height, 4 * vectors, dims->input, lines, 1,
                                        at->packed + at->layout.panel_hoist_1_1 + tile * (dims->input) * 4 * wide,
                                        4 * wide, tile_sums, columns * LANES_f64);
                     }
@@ -5976,7 +6498,7 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
                             const size_t row = order[row0 + line];
                             lines[line] = at->h_now + row * dims->hidden;
                         }
-                        accumulate_f64(height, 4 * vectors, dims->hidden, lines, 1,
+                        accumulate_f64(0, height, 4 * vectors, dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_step_1_1 + tile * (dims->hidden) * 4 * wide,
                                        4 * wide, tile_sums, columns * LANES_f64);
                     }
@@ -6055,19 +6577,19 @@ int lstm_f64_packed_size(const lstm_dims *dims, size_t *size)
     return LSTM_OK;
 }
 
-/* The share of a step that falls to the part with most tiles of units; two tiles of a single row are for one part. */
-static double largest_share_f64(const lstm_dims *dims, size_t parts)
+/* The multiply-adds of one row of a step that fall to the part with most tiles of units; two tiles of a single row are for
+   one part. What is hoisted is shared by rows, and stages without linear forms take too little to count. */
+static double part_work_f64(const lstm_dims *dims, size_t parts)
 {
-    double largest = 0;
+    double work = (double)(4 * dims->hidden * (dims->input)) / (double)parts;
     {
         const size_t units = dims->hidden, wide = fit_vectors(units, LANES_f64, 1) * LANES_f64;
         const size_t tiles = (units + wide - 1) / wide;
         const size_t most = dims->rows == 1 && tiles == 2 ? tiles : (tiles + parts - 1) / parts;
-        const double of_stage = (double)most / (double)tiles;
-        largest = of_stage > largest ? of_stage : largest;
+        work += (double)(4 * dims->hidden * (dims->hidden)) * (double)most / (double)tiles;
     }
     (void)dims;
-    return largest;
+    return work;
 }
 
 int lstm_f64_useful_parts(const lstm_dims *dims, size_t most, size_t *size)
@@ -6077,15 +6599,15 @@ int lstm_f64_useful_parts(const lstm_dims *dims, size_t most, size_t *size)
         return status;
     if (!size)
         return LSTM_NULL;
-    const double step = (double)dims->rows * (double)(4 * dims->hidden * (dims->input) + 4 * dims->hidden * (dims->hidden)) * MULTIPLY_NS * sizeof(double)
-                        * (fill_tiles(dims->rows) ? 1.0 : LOW_TILES);
+    const double row = (double)dims->rows * MULTIPLY_NS * sizeof(double) * (fill_tiles(dims->rows) ? 1.0 : LOW_TILES);
+    const double step = row * part_work_f64(dims, 1);
     const double fetch = (double)dims->rows * (double)(dims->hidden + dims->hidden) * FETCH_NS * sizeof(double);
     double least = step * (double)dims->steps;
     *size = 1;
     for (size_t parts = 2; SYMRNN_HAS_PARTS && parts <= most && parts <= LSTM_MOST_PARTS; ++parts) {
         double one = step / (double)parts;
         if (!split_rows(dims, parts)) {
-            one = step * largest_share_f64(dims, parts) + 1 * MEET_NS + fetch;
+            one = row * part_work_f64(dims, parts) + 1 * MEET_NS + fetch;
         }
         const double time = START_NS + one * (double)dims->steps;
         if (time < least) {
@@ -6917,17 +7439,14 @@ static void add_outer_f64(size_t rows, const double *block, const size_t *begin,
                 columns[i] = block + tile * rows * TILE_ROWS + i;
             double *const into = to->gradient + begin[tile] * to->row_stride + unit;
             if (count == wide) {
-                for (size_t i = 0; i < (to->fresh ? high : 0); ++i)
-                    for (size_t j = 0; j < wide; j += LANES_f64)
-                        storeu_f64(into + i * to->row_stride + j, K_f64(0));
                 for (size_t i = 0; i < (tile + 1 < tiles ? TILE_ROWS : 0); ++i)
                     for (size_t j = 0; j < wide; j += LANES_f64)
                         SYMRNN_PREFETCH(into + (high + i) * to->row_stride + j);
-                accumulate_f64(high, TILE_COLUMNS, rows, columns, TILE_ROWS, panel, wide, into, to->row_stride);
+                accumulate_f64(to->fresh, high, TILE_COLUMNS, rows, columns, TILE_ROWS, panel, wide, into, to->row_stride);
                 continue;
             }
-            double sums[TILE_ROWS * TILE_COLUMNS * LANES_f64] = {0};
-            accumulate_f64(high, (count + LANES_f64 - 1) / LANES_f64, rows, columns, TILE_ROWS, panel, wide, sums, wide);
+            double sums[TILE_ROWS * TILE_COLUMNS * LANES_f64];
+            accumulate_f64(1, high, (count + LANES_f64 - 1) / LANES_f64, rows, columns, TILE_ROWS, panel, wide, sums, wide);
             for (size_t i = 0; i < high; ++i)
                 for (size_t j = 0; j < count; ++j)
                     into[i * to->row_stride + j] = (to->fresh ? 0 : into[i * to->row_stride + j]) + sums[i * wide + j];
@@ -7039,7 +7558,8 @@ static void back_1_f64(const backward_at_f64 *at, size_t row_begin, size_t row_e
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 double sums[SUM_ROWS * 4 * LANES_f64];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or that no first operand fills: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (1 || run >= runs); ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -7051,7 +7571,7 @@ static void back_1_f64(const backward_at_f64 *at, size_t row_begin, size_t row_e
                             const size_t row = order[row0 + line];
                             lines[line] = at->delta_later + row * (4 * dims->hidden);
                         }
-                        accumulate_f64(height, 1 * vectors, 4 * dims->hidden, lines, 1,
+                        accumulate_f64(0, height, 1 * vectors, 4 * dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_back_1_1 + tile * (4 * dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f64);
                     }
@@ -7146,7 +7666,8 @@ static void initial_1_f64(const backward_at_f64 *at, size_t row_begin, size_t ro
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 double sums[SUM_ROWS * 4 * LANES_f64];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or that no first operand fills: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (1 || run >= runs); ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -7158,7 +7679,7 @@ static void initial_1_f64(const backward_at_f64 *at, size_t row_begin, size_t ro
                             const size_t row = order[row0 + line];
                             lines[line] = at->delta_later + row * (4 * dims->hidden);
                         }
-                        accumulate_f64(height, 1 * vectors, 4 * dims->hidden, lines, 1,
+                        accumulate_f64(0, height, 1 * vectors, 4 * dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_back_1_1 + tile * (4 * dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f64);
                     }
@@ -7218,7 +7739,8 @@ static void deferred_1_f64(const backward_at_f64 *at, size_t row_begin, size_t r
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 double sums[SUM_ROWS * 4 * LANES_f64];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or none: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (0 || run >= runs); ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -7230,7 +7752,7 @@ static void deferred_1_f64(const backward_at_f64 *at, size_t row_begin, size_t r
                             const size_t row = order[row0 + line];
                             lines[line] = at->delta + row * (4 * dims->hidden);
                         }
-                        accumulate_f64(height, 1 * vectors, 4 * dims->hidden, lines, 1,
+                        accumulate_f64(1, height, 1 * vectors, 4 * dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_deferred_1_1 + tile * (4 * dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f64);
                     }

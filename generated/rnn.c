@@ -44,7 +44,7 @@
 
 const char *rnn_abi(void)
 {
-    return "895c7b89125144415399d396383845b1";
+    return "068529d5af578d527403d4ec4ecf47da";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -739,10 +739,13 @@ static inline size_t panel_numbers(size_t width, size_t lanes)
 }
 
 #if TILE_ROWS >= 1
-static void tile_1x1_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_1x1_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
@@ -753,11 +756,15 @@ static void tile_1x1_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
 }
 
-static void tile_1x2_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_1x2_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
@@ -771,12 +778,17 @@ static void tile_1x2_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 0 * sums_row + 1 * LANES_f32, s0_1);
 }
 
-static void tile_1x3_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_1x3_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
@@ -793,13 +805,19 @@ static void tile_1x3_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 0 * sums_row + 2 * LANES_f32, s0_2);
 }
 
-static void tile_1x4_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_1x4_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s0_3 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
@@ -821,11 +839,15 @@ static void tile_1x4_f32(size_t depth, const float *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 2
-static void tile_2x1_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_2x1_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
@@ -840,13 +862,19 @@ static void tile_2x1_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 1 * sums_row + 0 * LANES_f32, s1_0);
 }
 
-static void tile_2x2_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_2x2_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
@@ -866,15 +894,23 @@ static void tile_2x2_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 1 * sums_row + 1 * LANES_f32, s1_1);
 }
 
-static void tile_2x3_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_2x3_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
@@ -899,17 +935,27 @@ static void tile_2x3_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 1 * sums_row + 2 * LANES_f32, s1_2);
 }
 
-static void tile_2x4_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_2x4_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s0_3 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s1_3 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
@@ -941,12 +987,17 @@ static void tile_2x4_f32(size_t depth, const float *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 3
-static void tile_3x1_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_3x1_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -965,15 +1016,23 @@ static void tile_3x1_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 2 * sums_row + 0 * LANES_f32, s2_0);
 }
 
-static void tile_3x2_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_3x2_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -999,18 +1058,29 @@ static void tile_3x2_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 2 * sums_row + 1 * LANES_f32, s2_1);
 }
 
-static void tile_3x3_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_3x3_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s2_2 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1043,21 +1113,35 @@ static void tile_3x3_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 2 * sums_row + 2 * LANES_f32, s2_2);
 }
 
-static void tile_3x4_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_3x4_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
-    vec_f32 s2_3 = loadu_f32(sums + 2 * sums_row + 3 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s0_3 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s1_3 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s2_2 = K_f32(0);
+    vec_f32 s2_3 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+        s2_3 = loadu_f32(sums + 2 * sums_row + 3 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1099,13 +1183,19 @@ static void tile_3x4_f32(size_t depth, const float *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 4
-static void tile_4x1_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_4x1_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1128,17 +1218,27 @@ static void tile_4x1_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 3 * sums_row + 0 * LANES_f32, s3_0);
 }
 
-static void tile_4x2_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_4x2_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1170,21 +1270,35 @@ static void tile_4x2_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 3 * sums_row + 1 * LANES_f32, s3_1);
 }
 
-static void tile_4x3_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_4x3_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s2_2 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    vec_f32 s3_2 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+        s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1225,25 +1339,43 @@ static void tile_4x3_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 3 * sums_row + 2 * LANES_f32, s3_2);
 }
 
-static void tile_4x4_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_4x4_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
-    vec_f32 s2_3 = loadu_f32(sums + 2 * sums_row + 3 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
-    vec_f32 s3_3 = loadu_f32(sums + 3 * sums_row + 3 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s0_3 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s1_3 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s2_2 = K_f32(0);
+    vec_f32 s2_3 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    vec_f32 s3_2 = K_f32(0);
+    vec_f32 s3_3 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+        s2_3 = loadu_f32(sums + 2 * sums_row + 3 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+        s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
+        s3_3 = loadu_f32(sums + 3 * sums_row + 3 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1295,14 +1427,21 @@ static void tile_4x4_f32(size_t depth, const float *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 5
-static void tile_5x1_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_5x1_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s4_0 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1329,19 +1468,31 @@ static void tile_5x1_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 4 * sums_row + 0 * LANES_f32, s4_0);
 }
 
-static void tile_5x2_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_5x2_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
-    vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
-    vec_f32 s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    vec_f32 s4_0 = K_f32(0);
+    vec_f32 s4_1 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+        s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+        s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1379,24 +1530,41 @@ static void tile_5x2_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 4 * sums_row + 1 * LANES_f32, s4_1);
 }
 
-static void tile_5x3_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_5x3_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
-    vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
-    vec_f32 s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
-    vec_f32 s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s2_2 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    vec_f32 s3_2 = K_f32(0);
+    vec_f32 s4_0 = K_f32(0);
+    vec_f32 s4_1 = K_f32(0);
+    vec_f32 s4_2 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+        s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
+        s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+        s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
+        s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1445,29 +1613,51 @@ static void tile_5x3_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 4 * sums_row + 2 * LANES_f32, s4_2);
 }
 
-static void tile_5x4_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_5x4_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
-    vec_f32 s2_3 = loadu_f32(sums + 2 * sums_row + 3 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
-    vec_f32 s3_3 = loadu_f32(sums + 3 * sums_row + 3 * LANES_f32);
-    vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
-    vec_f32 s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
-    vec_f32 s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
-    vec_f32 s4_3 = loadu_f32(sums + 4 * sums_row + 3 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s0_3 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s1_3 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s2_2 = K_f32(0);
+    vec_f32 s2_3 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    vec_f32 s3_2 = K_f32(0);
+    vec_f32 s3_3 = K_f32(0);
+    vec_f32 s4_0 = K_f32(0);
+    vec_f32 s4_1 = K_f32(0);
+    vec_f32 s4_2 = K_f32(0);
+    vec_f32 s4_3 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+        s2_3 = loadu_f32(sums + 2 * sums_row + 3 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+        s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
+        s3_3 = loadu_f32(sums + 3 * sums_row + 3 * LANES_f32);
+        s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+        s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
+        s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
+        s4_3 = loadu_f32(sums + 4 * sums_row + 3 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1529,15 +1719,23 @@ static void tile_5x4_f32(size_t depth, const float *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 6
-static void tile_6x1_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_6x1_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
-    vec_f32 s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s4_0 = K_f32(0);
+    vec_f32 s5_0 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+        s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1568,21 +1766,35 @@ static void tile_6x1_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 5 * sums_row + 0 * LANES_f32, s5_0);
 }
 
-static void tile_6x2_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_6x2_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
-    vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
-    vec_f32 s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
-    vec_f32 s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
-    vec_f32 s5_1 = loadu_f32(sums + 5 * sums_row + 1 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    vec_f32 s4_0 = K_f32(0);
+    vec_f32 s4_1 = K_f32(0);
+    vec_f32 s5_0 = K_f32(0);
+    vec_f32 s5_1 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+        s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+        s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
+        s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
+        s5_1 = loadu_f32(sums + 5 * sums_row + 1 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1626,27 +1838,47 @@ static void tile_6x2_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 5 * sums_row + 1 * LANES_f32, s5_1);
 }
 
-static void tile_6x3_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_6x3_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
-    vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
-    vec_f32 s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
-    vec_f32 s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
-    vec_f32 s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
-    vec_f32 s5_1 = loadu_f32(sums + 5 * sums_row + 1 * LANES_f32);
-    vec_f32 s5_2 = loadu_f32(sums + 5 * sums_row + 2 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s2_2 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    vec_f32 s3_2 = K_f32(0);
+    vec_f32 s4_0 = K_f32(0);
+    vec_f32 s4_1 = K_f32(0);
+    vec_f32 s4_2 = K_f32(0);
+    vec_f32 s5_0 = K_f32(0);
+    vec_f32 s5_1 = K_f32(0);
+    vec_f32 s5_2 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+        s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
+        s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+        s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
+        s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
+        s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
+        s5_1 = loadu_f32(sums + 5 * sums_row + 1 * LANES_f32);
+        s5_2 = loadu_f32(sums + 5 * sums_row + 2 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1703,33 +1935,59 @@ static void tile_6x3_f32(size_t depth, const float *const *a, size_t a_depth,
     storeu_f32(sums + 5 * sums_row + 2 * LANES_f32, s5_2);
 }
 
-static void tile_6x4_f32(size_t depth, const float *const *a, size_t a_depth,
+static void tile_6x4_f32(int fresh, size_t depth, const float *const *a, size_t a_depth,
                           const float *restrict panel, size_t panel_row, float *restrict sums, size_t sums_row)
 {
-    vec_f32 s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
-    vec_f32 s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
-    vec_f32 s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
-    vec_f32 s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
-    vec_f32 s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
-    vec_f32 s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
-    vec_f32 s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
-    vec_f32 s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
-    vec_f32 s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
-    vec_f32 s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
-    vec_f32 s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
-    vec_f32 s2_3 = loadu_f32(sums + 2 * sums_row + 3 * LANES_f32);
-    vec_f32 s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
-    vec_f32 s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
-    vec_f32 s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
-    vec_f32 s3_3 = loadu_f32(sums + 3 * sums_row + 3 * LANES_f32);
-    vec_f32 s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
-    vec_f32 s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
-    vec_f32 s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
-    vec_f32 s4_3 = loadu_f32(sums + 4 * sums_row + 3 * LANES_f32);
-    vec_f32 s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
-    vec_f32 s5_1 = loadu_f32(sums + 5 * sums_row + 1 * LANES_f32);
-    vec_f32 s5_2 = loadu_f32(sums + 5 * sums_row + 2 * LANES_f32);
-    vec_f32 s5_3 = loadu_f32(sums + 5 * sums_row + 3 * LANES_f32);
+    vec_f32 s0_0 = K_f32(0);
+    vec_f32 s0_1 = K_f32(0);
+    vec_f32 s0_2 = K_f32(0);
+    vec_f32 s0_3 = K_f32(0);
+    vec_f32 s1_0 = K_f32(0);
+    vec_f32 s1_1 = K_f32(0);
+    vec_f32 s1_2 = K_f32(0);
+    vec_f32 s1_3 = K_f32(0);
+    vec_f32 s2_0 = K_f32(0);
+    vec_f32 s2_1 = K_f32(0);
+    vec_f32 s2_2 = K_f32(0);
+    vec_f32 s2_3 = K_f32(0);
+    vec_f32 s3_0 = K_f32(0);
+    vec_f32 s3_1 = K_f32(0);
+    vec_f32 s3_2 = K_f32(0);
+    vec_f32 s3_3 = K_f32(0);
+    vec_f32 s4_0 = K_f32(0);
+    vec_f32 s4_1 = K_f32(0);
+    vec_f32 s4_2 = K_f32(0);
+    vec_f32 s4_3 = K_f32(0);
+    vec_f32 s5_0 = K_f32(0);
+    vec_f32 s5_1 = K_f32(0);
+    vec_f32 s5_2 = K_f32(0);
+    vec_f32 s5_3 = K_f32(0);
+    if (!fresh) {
+        s0_0 = loadu_f32(sums + 0 * sums_row + 0 * LANES_f32);
+        s0_1 = loadu_f32(sums + 0 * sums_row + 1 * LANES_f32);
+        s0_2 = loadu_f32(sums + 0 * sums_row + 2 * LANES_f32);
+        s0_3 = loadu_f32(sums + 0 * sums_row + 3 * LANES_f32);
+        s1_0 = loadu_f32(sums + 1 * sums_row + 0 * LANES_f32);
+        s1_1 = loadu_f32(sums + 1 * sums_row + 1 * LANES_f32);
+        s1_2 = loadu_f32(sums + 1 * sums_row + 2 * LANES_f32);
+        s1_3 = loadu_f32(sums + 1 * sums_row + 3 * LANES_f32);
+        s2_0 = loadu_f32(sums + 2 * sums_row + 0 * LANES_f32);
+        s2_1 = loadu_f32(sums + 2 * sums_row + 1 * LANES_f32);
+        s2_2 = loadu_f32(sums + 2 * sums_row + 2 * LANES_f32);
+        s2_3 = loadu_f32(sums + 2 * sums_row + 3 * LANES_f32);
+        s3_0 = loadu_f32(sums + 3 * sums_row + 0 * LANES_f32);
+        s3_1 = loadu_f32(sums + 3 * sums_row + 1 * LANES_f32);
+        s3_2 = loadu_f32(sums + 3 * sums_row + 2 * LANES_f32);
+        s3_3 = loadu_f32(sums + 3 * sums_row + 3 * LANES_f32);
+        s4_0 = loadu_f32(sums + 4 * sums_row + 0 * LANES_f32);
+        s4_1 = loadu_f32(sums + 4 * sums_row + 1 * LANES_f32);
+        s4_2 = loadu_f32(sums + 4 * sums_row + 2 * LANES_f32);
+        s4_3 = loadu_f32(sums + 4 * sums_row + 3 * LANES_f32);
+        s5_0 = loadu_f32(sums + 5 * sums_row + 0 * LANES_f32);
+        s5_1 = loadu_f32(sums + 5 * sums_row + 1 * LANES_f32);
+        s5_2 = loadu_f32(sums + 5 * sums_row + 2 * LANES_f32);
+        s5_3 = loadu_f32(sums + 5 * sums_row + 3 * LANES_f32);
+    }
     const float *restrict a0 = a[0];
     const float *restrict a1 = a[1];
     const float *restrict a2 = a[2];
@@ -1800,8 +2058,8 @@ static void tile_6x4_f32(size_t depth, const float *const *a, size_t a_depth,
 }
 
 #endif
-/* sums[i][j] += a[i][k] * panel[k][j] for height rows, depth products, and columns vectors of units. */
-static void accumulate_f32(size_t height, size_t columns, size_t depth, const float *const *a, size_t a_depth,
+/* sums[i][j] += a[i][k] * panel[k][j] for height rows, depth products, and columns vectors of units; = where they are fresh. */
+static void accumulate_f32(int fresh, size_t height, size_t columns, size_t depth, const float *const *a, size_t a_depth,
                        const float *panel, size_t panel_row, float *sums, size_t sums_row)
 {
     size_t width;
@@ -1814,86 +2072,86 @@ static void accumulate_f32(size_t height, size_t columns, size_t depth, const fl
         switch (height * 8 + width) {
 #if TILE_ROWS >= 1
         case 1 * 8 + 1:
-            tile_1x1_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_1x1_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 1 * 8 + 2:
-            tile_1x2_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_1x2_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 1 * 8 + 3:
-            tile_1x3_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_1x3_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 1 * 8 + 4:
-            tile_1x4_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_1x4_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 2
         case 2 * 8 + 1:
-            tile_2x1_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_2x1_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 2 * 8 + 2:
-            tile_2x2_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_2x2_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 2 * 8 + 3:
-            tile_2x3_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_2x3_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 2 * 8 + 4:
-            tile_2x4_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_2x4_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 3
         case 3 * 8 + 1:
-            tile_3x1_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_3x1_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 3 * 8 + 2:
-            tile_3x2_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_3x2_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 3 * 8 + 3:
-            tile_3x3_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_3x3_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 3 * 8 + 4:
-            tile_3x4_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_3x4_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 4
         case 4 * 8 + 1:
-            tile_4x1_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_4x1_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 4 * 8 + 2:
-            tile_4x2_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_4x2_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 4 * 8 + 3:
-            tile_4x3_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_4x3_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 4 * 8 + 4:
-            tile_4x4_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_4x4_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 5
         case 5 * 8 + 1:
-            tile_5x1_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_5x1_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 5 * 8 + 2:
-            tile_5x2_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_5x2_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 5 * 8 + 3:
-            tile_5x3_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_5x3_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 5 * 8 + 4:
-            tile_5x4_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_5x4_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 6
         case 6 * 8 + 1:
-            tile_6x1_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_6x1_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 6 * 8 + 2:
-            tile_6x2_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_6x2_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 6 * 8 + 3:
-            tile_6x3_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_6x3_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 6 * 8 + 4:
-            tile_6x4_f32(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_6x4_f32(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
         default:
@@ -2038,7 +2296,8 @@ static void hoist_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_e
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 float sums[SUM_ROWS * 4 * LANES_f32];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or none: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (0 || run >= runs); ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -2050,7 +2309,7 @@ static void hoist_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_e
                             const size_t row = order[row0 + line];
                             lines[line] = at->x + row * dims->input;
                         }
-                        accumulate_f32(height, 1 * vectors, dims->input, lines, 1,
+                        accumulate_f32(1, height, 1 * vectors, dims->input, lines, 1,
                                        at->packed + at->layout.panel_hoist_1_1 + tile * (dims->input) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f32);
                     }
@@ -2106,7 +2365,8 @@ static void step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_en
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 float sums[SUM_ROWS * 4 * LANES_f32];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or none: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (0 || run >= runs); ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -2118,7 +2378,7 @@ static void step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_en
                             const size_t row = order[row0 + line];
                             lines[line] = at->h_now + row * dims->hidden;
                         }
-                        accumulate_f32(height, 1 * vectors, dims->hidden, lines, 1,
+                        accumulate_f32(1, height, 1 * vectors, dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_step_1_1 + tile * (dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f32);
                     }
@@ -2178,7 +2438,8 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 float sums[SUM_ROWS * 4 * LANES_f32];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or none: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (0 || run >= runs); ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -2190,7 +2451,7 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
                             const size_t row = order[row0 + line];
                             lines[line] = at->x + row * dims->input;
                         }
-                        accumulate_f32(height, 1 * vectors, dims->input, lines, 1,
+                        accumulate_f32(1, height, 1 * vectors, dims->input, lines, 1,
                                        at->packed + at->layout.panel_hoist_1_1 + tile * (dims->input) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f32);
                     }
@@ -2200,7 +2461,7 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
                             const size_t row = order[row0 + line];
                             lines[line] = at->h_now + row * dims->hidden;
                         }
-                        accumulate_f32(height, 1 * vectors, dims->hidden, lines, 1,
+                        accumulate_f32(0, height, 1 * vectors, dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_step_1_1 + tile * (dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f32);
                     }
@@ -2245,19 +2506,19 @@ int rnn_f32_packed_size(const rnn_dims *dims, size_t *size)
     return RNN_OK;
 }
 
-/* The share of a step that falls to the part with most tiles of units; two tiles of a single row are for one part. */
-static double largest_share_f32(const rnn_dims *dims, size_t parts)
+/* The multiply-adds of one row of a step that fall to the part with most tiles of units; two tiles of a single row are for
+   one part. What is hoisted is shared by rows, and stages without linear forms take too little to count. */
+static double part_work_f32(const rnn_dims *dims, size_t parts)
 {
-    double largest = 0;
+    double work = (double)(1 * dims->hidden * (dims->input)) / (double)parts;
     {
         const size_t units = dims->hidden, wide = fit_vectors(units, LANES_f32, 4) * LANES_f32;
         const size_t tiles = (units + wide - 1) / wide;
         const size_t most = dims->rows == 1 && tiles == 2 ? tiles : (tiles + parts - 1) / parts;
-        const double of_stage = (double)most / (double)tiles;
-        largest = of_stage > largest ? of_stage : largest;
+        work += (double)(1 * dims->hidden * (dims->hidden)) * (double)most / (double)tiles;
     }
     (void)dims;
-    return largest;
+    return work;
 }
 
 int rnn_f32_useful_parts(const rnn_dims *dims, size_t most, size_t *size)
@@ -2267,15 +2528,15 @@ int rnn_f32_useful_parts(const rnn_dims *dims, size_t most, size_t *size)
         return status;
     if (!size)
         return RNN_NULL;
-    const double step = (double)dims->rows * (double)(1 * dims->hidden * (dims->input) + 1 * dims->hidden * (dims->hidden)) * MULTIPLY_NS * sizeof(float)
-                        * (fill_tiles(dims->rows) ? 1.0 : LOW_TILES);
+    const double row = (double)dims->rows * MULTIPLY_NS * sizeof(float) * (fill_tiles(dims->rows) ? 1.0 : LOW_TILES);
+    const double step = row * part_work_f32(dims, 1);
     const double fetch = (double)dims->rows * (double)(dims->hidden) * FETCH_NS * sizeof(float);
     double least = step * (double)dims->steps;
     *size = 1;
     for (size_t parts = 2; SYMRNN_HAS_PARTS && parts <= most && parts <= RNN_MOST_PARTS; ++parts) {
         double one = step / (double)parts;
         if (!split_rows(dims, parts)) {
-            one = step * largest_share_f32(dims, parts) + 1 * MEET_NS + fetch;
+            one = row * part_work_f32(dims, parts) + 1 * MEET_NS + fetch;
         }
         const double time = START_NS + one * (double)dims->steps;
         if (time < least) {
@@ -2900,17 +3161,14 @@ static void add_outer_f32(size_t rows, const float *block, const size_t *begin, 
                 columns[i] = block + tile * rows * TILE_ROWS + i;
             float *const into = to->gradient + begin[tile] * to->row_stride + unit;
             if (count == wide) {
-                for (size_t i = 0; i < (to->fresh ? high : 0); ++i)
-                    for (size_t j = 0; j < wide; j += LANES_f32)
-                        storeu_f32(into + i * to->row_stride + j, K_f32(0));
                 for (size_t i = 0; i < (tile + 1 < tiles ? TILE_ROWS : 0); ++i)
                     for (size_t j = 0; j < wide; j += LANES_f32)
                         SYMRNN_PREFETCH(into + (high + i) * to->row_stride + j);
-                accumulate_f32(high, TILE_COLUMNS, rows, columns, TILE_ROWS, panel, wide, into, to->row_stride);
+                accumulate_f32(to->fresh, high, TILE_COLUMNS, rows, columns, TILE_ROWS, panel, wide, into, to->row_stride);
                 continue;
             }
-            float sums[TILE_ROWS * TILE_COLUMNS * LANES_f32] = {0};
-            accumulate_f32(high, (count + LANES_f32 - 1) / LANES_f32, rows, columns, TILE_ROWS, panel, wide, sums, wide);
+            float sums[TILE_ROWS * TILE_COLUMNS * LANES_f32];
+            accumulate_f32(1, high, (count + LANES_f32 - 1) / LANES_f32, rows, columns, TILE_ROWS, panel, wide, sums, wide);
             for (size_t i = 0; i < high; ++i)
                 for (size_t j = 0; j < count; ++j)
                     into[i * to->row_stride + j] = (to->fresh ? 0 : into[i * to->row_stride + j]) + sums[i * wide + j];
@@ -3008,7 +3266,8 @@ static void back_1_f32(const backward_at_f32 *at, size_t row_begin, size_t row_e
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 float sums[SUM_ROWS * 4 * LANES_f32];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or that no first operand fills: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (1 || run >= runs); ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -3020,7 +3279,7 @@ static void back_1_f32(const backward_at_f32 *at, size_t row_begin, size_t row_e
                             const size_t row = order[row0 + line];
                             lines[line] = at->delta_later + row * dims->hidden;
                         }
-                        accumulate_f32(height, 1 * vectors, dims->hidden, lines, 1,
+                        accumulate_f32(0, height, 1 * vectors, dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_back_1_1 + tile * (dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f32);
                     }
@@ -3084,7 +3343,8 @@ static void initial_1_f32(const backward_at_f32 *at, size_t row_begin, size_t ro
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 float sums[SUM_ROWS * 4 * LANES_f32];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or that no first operand fills: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (1 || run >= runs); ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -3096,7 +3356,7 @@ static void initial_1_f32(const backward_at_f32 *at, size_t row_begin, size_t ro
                             const size_t row = order[row0 + line];
                             lines[line] = at->delta_later + row * dims->hidden;
                         }
-                        accumulate_f32(height, 1 * vectors, dims->hidden, lines, 1,
+                        accumulate_f32(0, height, 1 * vectors, dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_back_1_1 + tile * (dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f32);
                     }
@@ -3151,7 +3411,8 @@ static void deferred_1_f32(const backward_at_f32 *at, size_t row_begin, size_t r
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 float sums[SUM_ROWS * 4 * LANES_f32];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or none: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (0 || run >= runs); ++i)
                     storeu_f32(sums + i * LANES_f32, K_f32(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -3163,7 +3424,7 @@ static void deferred_1_f32(const backward_at_f32 *at, size_t row_begin, size_t r
                             const size_t row = order[row0 + line];
                             lines[line] = at->delta + row * dims->hidden;
                         }
-                        accumulate_f32(height, 1 * vectors, dims->hidden, lines, 1,
+                        accumulate_f32(1, height, 1 * vectors, dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_deferred_1_1 + tile * (dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f32);
                     }
@@ -3784,10 +4045,13 @@ static inline vec_f64 power_2_f64(vec_f64 a)
 }
 
 #if TILE_ROWS >= 1
-static void tile_1x1_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_1x1_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
@@ -3798,11 +4062,15 @@ static void tile_1x1_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
 }
 
-static void tile_1x2_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_1x2_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
@@ -3816,12 +4084,17 @@ static void tile_1x2_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 0 * sums_row + 1 * LANES_f64, s0_1);
 }
 
-static void tile_1x3_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_1x3_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
@@ -3838,13 +4111,19 @@ static void tile_1x3_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 0 * sums_row + 2 * LANES_f64, s0_2);
 }
 
-static void tile_1x4_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_1x4_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s0_3 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
@@ -3866,11 +4145,15 @@ static void tile_1x4_f64(size_t depth, const double *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 2
-static void tile_2x1_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_2x1_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
@@ -3885,13 +4168,19 @@ static void tile_2x1_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 1 * sums_row + 0 * LANES_f64, s1_0);
 }
 
-static void tile_2x2_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_2x2_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
@@ -3911,15 +4200,23 @@ static void tile_2x2_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 1 * sums_row + 1 * LANES_f64, s1_1);
 }
 
-static void tile_2x3_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_2x3_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
@@ -3944,17 +4241,27 @@ static void tile_2x3_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 1 * sums_row + 2 * LANES_f64, s1_2);
 }
 
-static void tile_2x4_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_2x4_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s0_3 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s1_3 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
@@ -3986,12 +4293,17 @@ static void tile_2x4_f64(size_t depth, const double *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 3
-static void tile_3x1_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_3x1_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4010,15 +4322,23 @@ static void tile_3x1_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 2 * sums_row + 0 * LANES_f64, s2_0);
 }
 
-static void tile_3x2_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_3x2_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4044,18 +4364,29 @@ static void tile_3x2_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 2 * sums_row + 1 * LANES_f64, s2_1);
 }
 
-static void tile_3x3_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_3x3_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s2_2 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4088,21 +4419,35 @@ static void tile_3x3_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 2 * sums_row + 2 * LANES_f64, s2_2);
 }
 
-static void tile_3x4_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_3x4_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
-    vec_f64 s2_3 = loadu_f64(sums + 2 * sums_row + 3 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s0_3 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s1_3 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s2_2 = K_f64(0);
+    vec_f64 s2_3 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+        s2_3 = loadu_f64(sums + 2 * sums_row + 3 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4144,13 +4489,19 @@ static void tile_3x4_f64(size_t depth, const double *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 4
-static void tile_4x1_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_4x1_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4173,17 +4524,27 @@ static void tile_4x1_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 3 * sums_row + 0 * LANES_f64, s3_0);
 }
 
-static void tile_4x2_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_4x2_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4215,21 +4576,35 @@ static void tile_4x2_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 3 * sums_row + 1 * LANES_f64, s3_1);
 }
 
-static void tile_4x3_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_4x3_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s2_2 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    vec_f64 s3_2 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+        s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4270,25 +4645,43 @@ static void tile_4x3_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 3 * sums_row + 2 * LANES_f64, s3_2);
 }
 
-static void tile_4x4_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_4x4_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
-    vec_f64 s2_3 = loadu_f64(sums + 2 * sums_row + 3 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
-    vec_f64 s3_3 = loadu_f64(sums + 3 * sums_row + 3 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s0_3 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s1_3 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s2_2 = K_f64(0);
+    vec_f64 s2_3 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    vec_f64 s3_2 = K_f64(0);
+    vec_f64 s3_3 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+        s2_3 = loadu_f64(sums + 2 * sums_row + 3 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+        s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
+        s3_3 = loadu_f64(sums + 3 * sums_row + 3 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4340,14 +4733,21 @@ static void tile_4x4_f64(size_t depth, const double *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 5
-static void tile_5x1_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_5x1_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s4_0 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4374,19 +4774,31 @@ static void tile_5x1_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 4 * sums_row + 0 * LANES_f64, s4_0);
 }
 
-static void tile_5x2_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_5x2_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
-    vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
-    vec_f64 s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    vec_f64 s4_0 = K_f64(0);
+    vec_f64 s4_1 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+        s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+        s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4424,24 +4836,41 @@ static void tile_5x2_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 4 * sums_row + 1 * LANES_f64, s4_1);
 }
 
-static void tile_5x3_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_5x3_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
-    vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
-    vec_f64 s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
-    vec_f64 s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s2_2 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    vec_f64 s3_2 = K_f64(0);
+    vec_f64 s4_0 = K_f64(0);
+    vec_f64 s4_1 = K_f64(0);
+    vec_f64 s4_2 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+        s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
+        s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+        s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
+        s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4490,29 +4919,51 @@ static void tile_5x3_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 4 * sums_row + 2 * LANES_f64, s4_2);
 }
 
-static void tile_5x4_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_5x4_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
-    vec_f64 s2_3 = loadu_f64(sums + 2 * sums_row + 3 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
-    vec_f64 s3_3 = loadu_f64(sums + 3 * sums_row + 3 * LANES_f64);
-    vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
-    vec_f64 s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
-    vec_f64 s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
-    vec_f64 s4_3 = loadu_f64(sums + 4 * sums_row + 3 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s0_3 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s1_3 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s2_2 = K_f64(0);
+    vec_f64 s2_3 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    vec_f64 s3_2 = K_f64(0);
+    vec_f64 s3_3 = K_f64(0);
+    vec_f64 s4_0 = K_f64(0);
+    vec_f64 s4_1 = K_f64(0);
+    vec_f64 s4_2 = K_f64(0);
+    vec_f64 s4_3 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+        s2_3 = loadu_f64(sums + 2 * sums_row + 3 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+        s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
+        s3_3 = loadu_f64(sums + 3 * sums_row + 3 * LANES_f64);
+        s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+        s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
+        s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
+        s4_3 = loadu_f64(sums + 4 * sums_row + 3 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4574,15 +5025,23 @@ static void tile_5x4_f64(size_t depth, const double *const *a, size_t a_depth,
 
 #endif
 #if TILE_ROWS >= 6
-static void tile_6x1_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_6x1_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
-    vec_f64 s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s4_0 = K_f64(0);
+    vec_f64 s5_0 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+        s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4613,21 +5072,35 @@ static void tile_6x1_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 5 * sums_row + 0 * LANES_f64, s5_0);
 }
 
-static void tile_6x2_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_6x2_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
-    vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
-    vec_f64 s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
-    vec_f64 s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
-    vec_f64 s5_1 = loadu_f64(sums + 5 * sums_row + 1 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    vec_f64 s4_0 = K_f64(0);
+    vec_f64 s4_1 = K_f64(0);
+    vec_f64 s5_0 = K_f64(0);
+    vec_f64 s5_1 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+        s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+        s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
+        s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
+        s5_1 = loadu_f64(sums + 5 * sums_row + 1 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4671,27 +5144,47 @@ static void tile_6x2_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 5 * sums_row + 1 * LANES_f64, s5_1);
 }
 
-static void tile_6x3_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_6x3_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
-    vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
-    vec_f64 s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
-    vec_f64 s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
-    vec_f64 s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
-    vec_f64 s5_1 = loadu_f64(sums + 5 * sums_row + 1 * LANES_f64);
-    vec_f64 s5_2 = loadu_f64(sums + 5 * sums_row + 2 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s2_2 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    vec_f64 s3_2 = K_f64(0);
+    vec_f64 s4_0 = K_f64(0);
+    vec_f64 s4_1 = K_f64(0);
+    vec_f64 s4_2 = K_f64(0);
+    vec_f64 s5_0 = K_f64(0);
+    vec_f64 s5_1 = K_f64(0);
+    vec_f64 s5_2 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+        s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
+        s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+        s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
+        s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
+        s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
+        s5_1 = loadu_f64(sums + 5 * sums_row + 1 * LANES_f64);
+        s5_2 = loadu_f64(sums + 5 * sums_row + 2 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4748,33 +5241,59 @@ static void tile_6x3_f64(size_t depth, const double *const *a, size_t a_depth,
     storeu_f64(sums + 5 * sums_row + 2 * LANES_f64, s5_2);
 }
 
-static void tile_6x4_f64(size_t depth, const double *const *a, size_t a_depth,
+static void tile_6x4_f64(int fresh, size_t depth, const double *const *a, size_t a_depth,
                           const double *restrict panel, size_t panel_row, double *restrict sums, size_t sums_row)
 {
-    vec_f64 s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
-    vec_f64 s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
-    vec_f64 s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
-    vec_f64 s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
-    vec_f64 s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
-    vec_f64 s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
-    vec_f64 s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
-    vec_f64 s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
-    vec_f64 s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
-    vec_f64 s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
-    vec_f64 s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
-    vec_f64 s2_3 = loadu_f64(sums + 2 * sums_row + 3 * LANES_f64);
-    vec_f64 s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
-    vec_f64 s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
-    vec_f64 s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
-    vec_f64 s3_3 = loadu_f64(sums + 3 * sums_row + 3 * LANES_f64);
-    vec_f64 s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
-    vec_f64 s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
-    vec_f64 s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
-    vec_f64 s4_3 = loadu_f64(sums + 4 * sums_row + 3 * LANES_f64);
-    vec_f64 s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
-    vec_f64 s5_1 = loadu_f64(sums + 5 * sums_row + 1 * LANES_f64);
-    vec_f64 s5_2 = loadu_f64(sums + 5 * sums_row + 2 * LANES_f64);
-    vec_f64 s5_3 = loadu_f64(sums + 5 * sums_row + 3 * LANES_f64);
+    vec_f64 s0_0 = K_f64(0);
+    vec_f64 s0_1 = K_f64(0);
+    vec_f64 s0_2 = K_f64(0);
+    vec_f64 s0_3 = K_f64(0);
+    vec_f64 s1_0 = K_f64(0);
+    vec_f64 s1_1 = K_f64(0);
+    vec_f64 s1_2 = K_f64(0);
+    vec_f64 s1_3 = K_f64(0);
+    vec_f64 s2_0 = K_f64(0);
+    vec_f64 s2_1 = K_f64(0);
+    vec_f64 s2_2 = K_f64(0);
+    vec_f64 s2_3 = K_f64(0);
+    vec_f64 s3_0 = K_f64(0);
+    vec_f64 s3_1 = K_f64(0);
+    vec_f64 s3_2 = K_f64(0);
+    vec_f64 s3_3 = K_f64(0);
+    vec_f64 s4_0 = K_f64(0);
+    vec_f64 s4_1 = K_f64(0);
+    vec_f64 s4_2 = K_f64(0);
+    vec_f64 s4_3 = K_f64(0);
+    vec_f64 s5_0 = K_f64(0);
+    vec_f64 s5_1 = K_f64(0);
+    vec_f64 s5_2 = K_f64(0);
+    vec_f64 s5_3 = K_f64(0);
+    if (!fresh) {
+        s0_0 = loadu_f64(sums + 0 * sums_row + 0 * LANES_f64);
+        s0_1 = loadu_f64(sums + 0 * sums_row + 1 * LANES_f64);
+        s0_2 = loadu_f64(sums + 0 * sums_row + 2 * LANES_f64);
+        s0_3 = loadu_f64(sums + 0 * sums_row + 3 * LANES_f64);
+        s1_0 = loadu_f64(sums + 1 * sums_row + 0 * LANES_f64);
+        s1_1 = loadu_f64(sums + 1 * sums_row + 1 * LANES_f64);
+        s1_2 = loadu_f64(sums + 1 * sums_row + 2 * LANES_f64);
+        s1_3 = loadu_f64(sums + 1 * sums_row + 3 * LANES_f64);
+        s2_0 = loadu_f64(sums + 2 * sums_row + 0 * LANES_f64);
+        s2_1 = loadu_f64(sums + 2 * sums_row + 1 * LANES_f64);
+        s2_2 = loadu_f64(sums + 2 * sums_row + 2 * LANES_f64);
+        s2_3 = loadu_f64(sums + 2 * sums_row + 3 * LANES_f64);
+        s3_0 = loadu_f64(sums + 3 * sums_row + 0 * LANES_f64);
+        s3_1 = loadu_f64(sums + 3 * sums_row + 1 * LANES_f64);
+        s3_2 = loadu_f64(sums + 3 * sums_row + 2 * LANES_f64);
+        s3_3 = loadu_f64(sums + 3 * sums_row + 3 * LANES_f64);
+        s4_0 = loadu_f64(sums + 4 * sums_row + 0 * LANES_f64);
+        s4_1 = loadu_f64(sums + 4 * sums_row + 1 * LANES_f64);
+        s4_2 = loadu_f64(sums + 4 * sums_row + 2 * LANES_f64);
+        s4_3 = loadu_f64(sums + 4 * sums_row + 3 * LANES_f64);
+        s5_0 = loadu_f64(sums + 5 * sums_row + 0 * LANES_f64);
+        s5_1 = loadu_f64(sums + 5 * sums_row + 1 * LANES_f64);
+        s5_2 = loadu_f64(sums + 5 * sums_row + 2 * LANES_f64);
+        s5_3 = loadu_f64(sums + 5 * sums_row + 3 * LANES_f64);
+    }
     const double *restrict a0 = a[0];
     const double *restrict a1 = a[1];
     const double *restrict a2 = a[2];
@@ -4845,8 +5364,8 @@ static void tile_6x4_f64(size_t depth, const double *const *a, size_t a_depth,
 }
 
 #endif
-/* sums[i][j] += a[i][k] * panel[k][j] for height rows, depth products, and columns vectors of units. */
-static void accumulate_f64(size_t height, size_t columns, size_t depth, const double *const *a, size_t a_depth,
+/* sums[i][j] += a[i][k] * panel[k][j] for height rows, depth products, and columns vectors of units; = where they are fresh. */
+static void accumulate_f64(int fresh, size_t height, size_t columns, size_t depth, const double *const *a, size_t a_depth,
                        const double *panel, size_t panel_row, double *sums, size_t sums_row)
 {
     size_t width;
@@ -4859,86 +5378,86 @@ static void accumulate_f64(size_t height, size_t columns, size_t depth, const do
         switch (height * 8 + width) {
 #if TILE_ROWS >= 1
         case 1 * 8 + 1:
-            tile_1x1_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_1x1_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 1 * 8 + 2:
-            tile_1x2_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_1x2_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 1 * 8 + 3:
-            tile_1x3_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_1x3_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 1 * 8 + 4:
-            tile_1x4_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_1x4_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 2
         case 2 * 8 + 1:
-            tile_2x1_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_2x1_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 2 * 8 + 2:
-            tile_2x2_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_2x2_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 2 * 8 + 3:
-            tile_2x3_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_2x3_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 2 * 8 + 4:
-            tile_2x4_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_2x4_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 3
         case 3 * 8 + 1:
-            tile_3x1_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_3x1_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 3 * 8 + 2:
-            tile_3x2_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_3x2_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 3 * 8 + 3:
-            tile_3x3_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_3x3_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 3 * 8 + 4:
-            tile_3x4_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_3x4_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 4
         case 4 * 8 + 1:
-            tile_4x1_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_4x1_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 4 * 8 + 2:
-            tile_4x2_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_4x2_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 4 * 8 + 3:
-            tile_4x3_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_4x3_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 4 * 8 + 4:
-            tile_4x4_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_4x4_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 5
         case 5 * 8 + 1:
-            tile_5x1_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_5x1_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 5 * 8 + 2:
-            tile_5x2_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_5x2_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 5 * 8 + 3:
-            tile_5x3_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_5x3_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 5 * 8 + 4:
-            tile_5x4_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_5x4_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
 #if TILE_ROWS >= 6
         case 6 * 8 + 1:
-            tile_6x1_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_6x1_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 6 * 8 + 2:
-            tile_6x2_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_6x2_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 6 * 8 + 3:
-            tile_6x3_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_6x3_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
         case 6 * 8 + 4:
-            tile_6x4_f64(depth, a, a_depth, from, panel_row, into, sums_row);
+            tile_6x4_f64(fresh, depth, a, a_depth, from, panel_row, into, sums_row);
             break;
 #endif
         default:
@@ -5083,7 +5602,8 @@ static void hoist_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_e
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 double sums[SUM_ROWS * 4 * LANES_f64];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or none: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (0 || run >= runs); ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -5095,7 +5615,7 @@ static void hoist_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_e
                             const size_t row = order[row0 + line];
                             lines[line] = at->x + row * dims->input;
                         }
-                        accumulate_f64(height, 1 * vectors, dims->input, lines, 1,
+                        accumulate_f64(1, height, 1 * vectors, dims->input, lines, 1,
                                        at->packed + at->layout.panel_hoist_1_1 + tile * (dims->input) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f64);
                     }
@@ -5151,7 +5671,8 @@ static void step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_en
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 double sums[SUM_ROWS * 4 * LANES_f64];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or none: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (0 || run >= runs); ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -5163,7 +5684,7 @@ static void step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_en
                             const size_t row = order[row0 + line];
                             lines[line] = at->h_now + row * dims->hidden;
                         }
-                        accumulate_f64(height, 1 * vectors, dims->hidden, lines, 1,
+                        accumulate_f64(1, height, 1 * vectors, dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_step_1_1 + tile * (dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f64);
                     }
@@ -5223,7 +5744,8 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 double sums[SUM_ROWS * 4 * LANES_f64];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or none: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (0 || run >= runs); ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -5235,7 +5757,7 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
                             const size_t row = order[row0 + line];
                             lines[line] = at->x + row * dims->input;
                         }
-                        accumulate_f64(height, 1 * vectors, dims->input, lines, 1,
+                        accumulate_f64(1, height, 1 * vectors, dims->input, lines, 1,
                                        at->packed + at->layout.panel_hoist_1_1 + tile * (dims->input) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f64);
                     }
@@ -5245,7 +5767,7 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
                             const size_t row = order[row0 + line];
                             lines[line] = at->h_now + row * dims->hidden;
                         }
-                        accumulate_f64(height, 1 * vectors, dims->hidden, lines, 1,
+                        accumulate_f64(0, height, 1 * vectors, dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_step_1_1 + tile * (dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f64);
                     }
@@ -5290,19 +5812,19 @@ int rnn_f64_packed_size(const rnn_dims *dims, size_t *size)
     return RNN_OK;
 }
 
-/* The share of a step that falls to the part with most tiles of units; two tiles of a single row are for one part. */
-static double largest_share_f64(const rnn_dims *dims, size_t parts)
+/* The multiply-adds of one row of a step that fall to the part with most tiles of units; two tiles of a single row are for
+   one part. What is hoisted is shared by rows, and stages without linear forms take too little to count. */
+static double part_work_f64(const rnn_dims *dims, size_t parts)
 {
-    double largest = 0;
+    double work = (double)(1 * dims->hidden * (dims->input)) / (double)parts;
     {
         const size_t units = dims->hidden, wide = fit_vectors(units, LANES_f64, 4) * LANES_f64;
         const size_t tiles = (units + wide - 1) / wide;
         const size_t most = dims->rows == 1 && tiles == 2 ? tiles : (tiles + parts - 1) / parts;
-        const double of_stage = (double)most / (double)tiles;
-        largest = of_stage > largest ? of_stage : largest;
+        work += (double)(1 * dims->hidden * (dims->hidden)) * (double)most / (double)tiles;
     }
     (void)dims;
-    return largest;
+    return work;
 }
 
 int rnn_f64_useful_parts(const rnn_dims *dims, size_t most, size_t *size)
@@ -5312,15 +5834,15 @@ int rnn_f64_useful_parts(const rnn_dims *dims, size_t most, size_t *size)
         return status;
     if (!size)
         return RNN_NULL;
-    const double step = (double)dims->rows * (double)(1 * dims->hidden * (dims->input) + 1 * dims->hidden * (dims->hidden)) * MULTIPLY_NS * sizeof(double)
-                        * (fill_tiles(dims->rows) ? 1.0 : LOW_TILES);
+    const double row = (double)dims->rows * MULTIPLY_NS * sizeof(double) * (fill_tiles(dims->rows) ? 1.0 : LOW_TILES);
+    const double step = row * part_work_f64(dims, 1);
     const double fetch = (double)dims->rows * (double)(dims->hidden) * FETCH_NS * sizeof(double);
     double least = step * (double)dims->steps;
     *size = 1;
     for (size_t parts = 2; SYMRNN_HAS_PARTS && parts <= most && parts <= RNN_MOST_PARTS; ++parts) {
         double one = step / (double)parts;
         if (!split_rows(dims, parts)) {
-            one = step * largest_share_f64(dims, parts) + 1 * MEET_NS + fetch;
+            one = row * part_work_f64(dims, parts) + 1 * MEET_NS + fetch;
         }
         const double time = START_NS + one * (double)dims->steps;
         if (time < least) {
@@ -5946,17 +6468,14 @@ static void add_outer_f64(size_t rows, const double *block, const size_t *begin,
                 columns[i] = block + tile * rows * TILE_ROWS + i;
             double *const into = to->gradient + begin[tile] * to->row_stride + unit;
             if (count == wide) {
-                for (size_t i = 0; i < (to->fresh ? high : 0); ++i)
-                    for (size_t j = 0; j < wide; j += LANES_f64)
-                        storeu_f64(into + i * to->row_stride + j, K_f64(0));
                 for (size_t i = 0; i < (tile + 1 < tiles ? TILE_ROWS : 0); ++i)
                     for (size_t j = 0; j < wide; j += LANES_f64)
                         SYMRNN_PREFETCH(into + (high + i) * to->row_stride + j);
-                accumulate_f64(high, TILE_COLUMNS, rows, columns, TILE_ROWS, panel, wide, into, to->row_stride);
+                accumulate_f64(to->fresh, high, TILE_COLUMNS, rows, columns, TILE_ROWS, panel, wide, into, to->row_stride);
                 continue;
             }
-            double sums[TILE_ROWS * TILE_COLUMNS * LANES_f64] = {0};
-            accumulate_f64(high, (count + LANES_f64 - 1) / LANES_f64, rows, columns, TILE_ROWS, panel, wide, sums, wide);
+            double sums[TILE_ROWS * TILE_COLUMNS * LANES_f64];
+            accumulate_f64(1, high, (count + LANES_f64 - 1) / LANES_f64, rows, columns, TILE_ROWS, panel, wide, sums, wide);
             for (size_t i = 0; i < high; ++i)
                 for (size_t j = 0; j < count; ++j)
                     into[i * to->row_stride + j] = (to->fresh ? 0 : into[i * to->row_stride + j]) + sums[i * wide + j];
@@ -6054,7 +6573,8 @@ static void back_1_f64(const backward_at_f64 *at, size_t row_begin, size_t row_e
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 double sums[SUM_ROWS * 4 * LANES_f64];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or that no first operand fills: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (1 || run >= runs); ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -6066,7 +6586,7 @@ static void back_1_f64(const backward_at_f64 *at, size_t row_begin, size_t row_e
                             const size_t row = order[row0 + line];
                             lines[line] = at->delta_later + row * dims->hidden;
                         }
-                        accumulate_f64(height, 1 * vectors, dims->hidden, lines, 1,
+                        accumulate_f64(0, height, 1 * vectors, dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_back_1_1 + tile * (dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f64);
                     }
@@ -6130,7 +6650,8 @@ static void initial_1_f64(const backward_at_f64 *at, size_t row_begin, size_t ro
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 double sums[SUM_ROWS * 4 * LANES_f64];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or that no first operand fills: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (1 || run >= runs); ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -6142,7 +6663,7 @@ static void initial_1_f64(const backward_at_f64 *at, size_t row_begin, size_t ro
                             const size_t row = order[row0 + line];
                             lines[line] = at->delta_later + row * dims->hidden;
                         }
-                        accumulate_f64(height, 1 * vectors, dims->hidden, lines, 1,
+                        accumulate_f64(0, height, 1 * vectors, dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_back_1_1 + tile * (dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f64);
                     }
@@ -6197,7 +6718,8 @@ static void deferred_1_f64(const backward_at_f64 *at, size_t row_begin, size_t r
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower;
                 double sums[SUM_ROWS * 4 * LANES_f64];
-                for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                /* Sums of rows that have ended, or none: zero. */
+                for (size_t i = 0; i < (tile1 - tile0) * height * columns && (0 || run >= runs); ++i)
                     storeu_f64(sums + i * LANES_f64, K_f64(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
@@ -6209,7 +6731,7 @@ static void deferred_1_f64(const backward_at_f64 *at, size_t row_begin, size_t r
                             const size_t row = order[row0 + line];
                             lines[line] = at->delta + row * dims->hidden;
                         }
-                        accumulate_f64(height, 1 * vectors, dims->hidden, lines, 1,
+                        accumulate_f64(1, height, 1 * vectors, dims->hidden, lines, 1,
                                        at->packed + at->layout.panel_deferred_1_1 + tile * (dims->hidden) * 1 * wide,
                                        1 * wide, tile_sums, columns * LANES_f64);
                     }

@@ -126,7 +126,7 @@ class _Writer:
             fused=self._program.forward.fused is not None,
             tile_fill=TILE_FILL,
             hoisted_width=self._hoisted_width(),
-            step_work=_work(forward),
+            hoisted_work=" + ".join(stage.work for stage in forward.stages if stage.name in forward.before) or "0",
             reduces=any(reductions(stage) for f in functions for stage in f.stages),
             forward=forward,
             row=self._row_of(),
@@ -354,13 +354,6 @@ def _same(size: str) -> dict[str, str]:
 def _panel(stage: CStage, segment: CSegment) -> CPanel:
     """What a segment of a stage reads."""
     return CPanel(segment.panel, stage.units, segment.depth, segment.count, stage.vectors, segment.forms)
-
-
-def _work(function: CFunction) -> str:
-    """The multiply-adds of one row in a step, as a C expression."""
-    stages = [stage for stage in function.stages if stage.name in (*function.before, *function.loop)]
-    terms = [f"{s.count} * {stage.units} * ({s.depth})" for stage in stages for s in stage.segments]
-    return " + ".join(terms) or "0"
 
 
 def _variants(function: Function) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:

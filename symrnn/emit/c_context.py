@@ -184,7 +184,7 @@ class CFile:
     fused: bool
     tile_fill: tuple[int, int]
     hoisted_width: str
-    step_work: str
+    hoisted_work: str
     reduces: bool
     forward: CFunction
     row: CRow

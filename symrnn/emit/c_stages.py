@@ -60,6 +60,7 @@ class CSegment:
         first: first accumulator of the stage that it feeds.
         count: how many accumulators.
         guard: pointer that is null when the segment is to be skipped; empty where it never is.
+        fresh: whether its accumulators hold nothing before it.
         forms: what is packed.
         text: for the comment.
     """
@@ -70,6 +71,7 @@ class CSegment:
     first: int
     count: int
     guard: str
+    fresh: bool
     forms: tuple[CForm, ...]
     text: str
 
@@ -88,10 +90,12 @@ class CStage:
         body: lines of C for one vector of units of one row, by precision.
         equations: for the comment above it.
         pair: lines for two vectors of units side by side; empty where there are no accumulators.
+        work: C expression: multiply-adds of one row.
         row_tiles: register tiles of one row: vectors of units, sums in one tile and in two.
         row_sums: vectors of sums that the largest keeps: several of each, where there are few.
         masked: whether rows beyond their length are told apart.
         later: whether it sums over what the step before in its loop stored.
+        mixed: whether some accumulators must be zero before the first operand: not one segment begins them all.
         by_row: whether one row differs from another; values of parameters alone have one.
     """
 
@@ -105,10 +109,12 @@ class CStage:
     body: dict[str, tuple[str, ...]]
     equations: tuple[str, ...]
     pair: dict[str, tuple[str, ...]]
+    work: str
     row_tiles: tuple[tuple[int, int, int], ...]
     row_sums: int
     masked: bool
     later: bool
+    mixed: bool
     by_row: bool
 
 
@@ -163,9 +169,11 @@ class _StageWriter:
             {precision: tuple(chain(*self._body(precision, self._first))) for precision in PRECISIONS},
             equations,
             {precision: tuple(self._pair(precision)) for precision in PRECISIONS} if stage.accumulators else {},
+            " + ".join(f"{s.count} * {self._names.sizes[stage.size]} * ({s.depth})" for s in segments) or "0",
             *self._row_tiles(),
             self._masked,
             any(form.later for accumulator in stage.accumulators for form in accumulator.forms),
+            sum(segment.count for segment in segments if segment.fresh) < len(stage.accumulators),
             stage not in self._function.once,
         )
 
@@ -192,7 +200,13 @@ class _StageWriter:
                     last[3][:] = [a + b for a, b in zip(last[3], forms, strict=True)]
                 else:
                     pieces.append(([operand], later, run[0], forms))
-        return tuple(self._segment(number, *piece) for number, piece in enumerate(pieces, 1))
+        segments, begun = [], [False] * len(self._stage.accumulators)
+        for number, (operands, later, first, forms) in enumerate(pieces, 1):
+            fed_here = slice(first, first + len(forms))
+            fresh = not later and not any(begun[fed_here])
+            segments.append(self._segment(number, operands, later, first, forms, fresh=fresh))
+            begun[fed_here] = [True] * len(forms)
+        return tuple(segments)
 
     def _adjacent(self, left: str, right: str) -> bool:
         places = self._function.places
@@ -201,7 +215,9 @@ class _StageWriter:
         columns = [c.value for b in self._function.buffers if b.name == places[left].array for c in b.columns]
         return left in columns and columns[columns.index(left) + 1 : columns.index(left) + 2] == [right]
 
-    def _segment(self, number: int, operands: list[str], later: bool, first: int, forms: list[list[Form]]) -> CSegment:
+    def _segment(
+        self, number: int, operands: list[str], later: bool, first: int, forms: list[list[Form]], *, fresh: bool
+    ) -> CSegment:
         place = self._function.places[operands[0]]
         array = self._arrays.array(place)
         sizes = [self._function.sizes[operand] for operand in operands]
@@ -219,6 +235,7 @@ class _StageWriter:
             first,
             len(forms),
             f"at->{array.field}_later" if later else "",
+            fresh,
             tuple(packed),
             ", ".join(operands) + (" of the step before in this loop" if later else ""),
         )
