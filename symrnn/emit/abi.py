@@ -29,12 +29,12 @@ from symrnn.emit.flags import (
 
 @dataclass(frozen=True)
 class Feature:
-    """One extension of x86 that a compiler may use by itself.
+    """One extension of a processor that a compiler may use by itself.
 
     Attributes:
         macro: defined by the compiler, as 1, when it uses the extension.
-        word: local of the emitted C that holds the word of ``cpuid``: leaf 1 ``c1``, leaf 7 ``b7 c7 d7``, leaf 7.1
-            ``a71``, leaf 0x80000001 ``cx``.
+        word: local of the emitted C that holds the word of ``cpuid``, on x86: leaf 1 ``c1``, leaf 7 ``b7 c7 d7``, leaf
+            7.1 ``a71``, leaf 0x80000001 ``cx``; on AArch64 that of Linux's auxiliary vector, ``hwcap`` or ``hwcap2``.
         bit: in that word.
     """
 
@@ -83,6 +83,24 @@ FEATURES = (
 Programmer's Manual, volume 3, appendix E. Only what a compiler may choose for plain C is listed."""
 
 
+ARM_FEATURES = (
+    Feature("__ARM_FEATURE_CRC32", "hwcap", 7),
+    Feature("__ARM_FEATURE_ATOMICS", "hwcap", 8),
+    Feature("__ARM_FEATURE_FP16_VECTOR_ARITHMETIC", "hwcap", 10),
+    Feature("__ARM_FEATURE_QRDMX", "hwcap", 12),
+    Feature("__ARM_FEATURE_JCVT", "hwcap", 13),
+    Feature("__ARM_FEATURE_COMPLEX", "hwcap", 14),
+    Feature("__ARM_FEATURE_RCPC", "hwcap", 15),
+    Feature("__ARM_FEATURE_DOTPROD", "hwcap", 20),
+    Feature("__ARM_FEATURE_SVE", "hwcap", 22),
+    Feature("__ARM_FEATURE_FP16_FML", "hwcap", 23),
+    Feature("__ARM_FEATURE_SVE2", "hwcap2", 1),
+    Feature("__ARM_FEATURE_FRINT", "hwcap2", 8),
+    Feature("__ARM_FEATURE_MATMUL_INT8", "hwcap2", 13),
+    Feature("__ARM_FEATURE_BF16", "hwcap2", 14),
+)
+"""Source: Arm C Language Extensions; Linux, arch/arm64/include/uapi/asm/hwcap.h. Other systems tell nothing of the kind."""
+
 _EXPECTED: re.Pattern[str] = re.compile(r'^_ABI = b"([0-9a-f]+)"$', re.MULTILINE)
 
 
@@ -116,12 +134,14 @@ class AbiContext:
     Attributes:
         name: prefix of the file's functions.
         digest: what ``name_abi()`` returns.
-        features: what ``name_cpu_supported()`` looks for, where the file was compiled to use it.
+        features: what ``name_cpu_supported()`` looks for on x86, where the file was compiled to use it.
+        arm_features: the same on AArch64.
     """
 
     name: str
     digest: str
     features: tuple[Feature, ...] = FEATURES
+    arm_features: tuple[Feature, ...] = ARM_FEATURES
 
 
 @dataclass(frozen=True)

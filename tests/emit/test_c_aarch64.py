@@ -59,6 +59,17 @@ def test_every_oracle_holds(name: str, tmp_path: Path) -> None:
 
 
 @needs_tools
+def test_a_processor_without_an_extension_is_told(tmp_path: Path) -> None:
+    main = '#include "rnn.h"\nint main(void) { return rnn_cpu_supported(); }\n'
+    command = compiled("rnn", main, tmp_path, "-O1", "-march=armv8.2-a+sve")
+    answers = [
+        subprocess.run([EMULATOR, "-cpu", cpu, command[-1]], check=False, timeout=60).returncode
+        for cpu in ("cortex-a57", "max")
+    ]
+    assert answers == [0, 1]
+
+
+@needs_tools
 @pytest.mark.parametrize("name", ["gru", CELLS[-1]], ids=lambda name: Path(name).stem)
 def test_parts_stay_within_their_buffers_and_give_the_same_bits(name: str, tmp_path: Path) -> None:
     cell = load(name)
