@@ -135,9 +135,7 @@ class Arrays:
     def _width(self, place: Place) -> str:
         if place.kind is Kind.BUFFER:
             return total([column.size for column in self._buffers[place.array].columns], self._names)
-        if place.kind is Kind.OUTPUT:
-            return self._names.sizes[self._program.cell.size(self._program.cell.output)]
-        if place.kind is Kind.SEED:
+        if place.kind in (Kind.OUTPUT, Kind.SEED):
             return self._names.sizes[self._program.cell.size(self._program.cell.output)]
         return self._names.sizes[self._program.cell.size(place.array)]
 

@@ -28,7 +28,6 @@ PRIMITIVES: dict[str, tuple[str, ...]] = {
     "load": ("loadu",),
     "store": ("storeu",),
     "K": (),
-    "splat": ("K",),
     "hsum": ("storeu",),
     "to_bits": ("bits_type",),
     "from_bits": ("bits_type",),

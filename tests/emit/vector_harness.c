@@ -45,7 +45,7 @@ BINARY(RUN_BINARY)
     void run_clip_##p(const real *a, real low, real high, real *y, size_t n)                                           \
     {                                                                                                                  \
         for (size_t i = 0; i < n; i += LANES_##p)                                                                      \
-            store_##p(y + i, v_clip_##p(load_##p(a + i, n - i), splat_##p(low), splat_##p(high)), n - i);              \
+            store_##p(y + i, v_clip_##p(load_##p(a + i, n - i), K_##p(low), K_##p(high)), n - i);              \
     }                                                                                                                  \
     void run_pow_##p(const real *a, real exponent, real *y, size_t n);                                                 \
     void run_pow_##p(const real *a, real exponent, real *y, size_t n)                                                  \
