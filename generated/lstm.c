@@ -72,7 +72,7 @@
 
 const char *lstm_abi(void)
 {
-    return "b2ff8befdf2e34a2c02c9491466ebe43";
+    return "ca6cd1cecfd135879f835de21f085bd0";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -80,9 +80,12 @@ const char *lstm_abi(void)
 #include <cpuid.h>
 #define SYMRNN_CPUID
 #endif
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#define SYMRNN_HWCAP
 #endif
 
-#ifdef SYMRNN_CPUID
+#if defined(SYMRNN_CPUID) || defined(SYMRNN_HWCAP)
 /* 1 for a macro that is defined as 1, 0 for one that is not defined: PROBE_1 inserts an argument, so that the second
    is the 1. */
 #define PROBE_1 0, 1,
@@ -91,7 +94,9 @@ const char *lstm_abi(void)
 #define DEFINED_AS(value) DEFINED_(PROBE_##value)
 #define DEFINED(macro) DEFINED_AS(macro)
 #define LACKS(macro, word, bit) (DEFINED(macro) && !((word) >> (bit) & 1u))
+#endif
 
+#if defined(SYMRNN_CPUID)
 /* The compiler must not use here what is yet to be found. */
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
 __attribute__((target("general-regs-only")))
@@ -184,7 +189,49 @@ int lstm_cpu_supported(void)
         return 0;
     return 1;
 }
+#elif defined(SYMRNN_HWCAP)
+int lstm_cpu_supported(void)
+{
+    const unsigned long hwcap = getauxval(AT_HWCAP), hwcap2 = getauxval(AT_HWCAP2);
 
+    if (LACKS(__ARM_FEATURE_CRC32, hwcap, 7))
+        return 0;
+    if (LACKS(__ARM_FEATURE_ATOMICS, hwcap, 8))
+        return 0;
+    if (LACKS(__ARM_FEATURE_FP16_VECTOR_ARITHMETIC, hwcap, 10))
+        return 0;
+    if (LACKS(__ARM_FEATURE_QRDMX, hwcap, 12))
+        return 0;
+    if (LACKS(__ARM_FEATURE_JCVT, hwcap, 13))
+        return 0;
+    if (LACKS(__ARM_FEATURE_COMPLEX, hwcap, 14))
+        return 0;
+    if (LACKS(__ARM_FEATURE_RCPC, hwcap, 15))
+        return 0;
+    if (LACKS(__ARM_FEATURE_DOTPROD, hwcap, 20))
+        return 0;
+    if (LACKS(__ARM_FEATURE_SVE, hwcap, 22))
+        return 0;
+    if (LACKS(__ARM_FEATURE_FP16_FML, hwcap, 23))
+        return 0;
+    if (LACKS(__ARM_FEATURE_SVE2, hwcap2, 1))
+        return 0;
+    if (LACKS(__ARM_FEATURE_FRINT, hwcap2, 8))
+        return 0;
+    if (LACKS(__ARM_FEATURE_MATMUL_INT8, hwcap2, 13))
+        return 0;
+    if (LACKS(__ARM_FEATURE_BF16, hwcap2, 14))
+        return 0;
+    return 1;
+}
+#else
+int lstm_cpu_supported(void)
+{
+    return 1;
+}
+#endif
+
+#if defined(SYMRNN_CPUID) || defined(SYMRNN_HWCAP)
 #undef PROBE_1
 #undef SECOND
 #undef DEFINED_
@@ -192,11 +239,7 @@ int lstm_cpu_supported(void)
 #undef DEFINED
 #undef LACKS
 #undef SYMRNN_CPUID
-#else
-int lstm_cpu_supported(void)
-{
-    return 1;
-}
+#undef SYMRNN_HWCAP
 #endif
 
 /* For functions whose arguments are constants at most of their calls: loops over these are unrolled. */
