@@ -29,8 +29,9 @@ from symrnn.check.kernels import (
 from symrnn.check.measure import Array
 from symrnn.language.cell import Cell
 
-COMPLEX_SIZE = 1e-30
-"""The complex step: so small that its square vanishes, which costs no precision since nothing is subtracted."""
+COMPLEX_SIZE = 1e-100
+"""The complex step: so small that its square vanishes, though a run amplify it by 1e80, which costs no precision since
+nothing is subtracted."""
 
 CENTRAL_SIZE = 1e-5
 """The step of central differences along directions of length one."""
@@ -131,11 +132,20 @@ def by_tangent(kernels: TangentKernels, problem: Problem, directions: Arrays) ->
 
 def tangent_findings(kernels: TangentKernels, problem: Problem, directions: Arrays) -> Iterator[Finding]:
     """The tangent kernel against the complex step, in full: J u along a direction in all arrays at once."""
-    along = {label: rows[0] for label, rows in directions.items()}
-    outputs = _outputs(kernels, problem, {label: 1j * COMPLEX_SIZE * row for label, row in along.items()})
-    for label, tangent in _tangent(kernels, problem, along).items():
+    outputs = _outputs(kernels, problem, {label: 1j * COMPLEX_SIZE * rows[0] for label, rows in directions.items()})
+    for label, tangent in tangent_along(kernels, problem, directions).items():
         expected = np.imag(outputs[label]) / COMPLEX_SIZE
         yield Finding(f"tangent {label}", "jvp", measure.error(tangent, expected, OUTPUT_FLOOR))
+
+
+def tangent_along(kernels: TangentKernels, problem: Problem, directions: Arrays) -> dict[str, Array]:
+    """J u by the tangent kernel, along the first direction of every array at once; by the label of the output."""
+    return _tangent(kernels, problem, {label: rows[0] for label, rows in directions.items()})
+
+
+def has_tangent(problem: Problem) -> bool:
+    """Whether the case asks for the tangent kernel, and it applies: it knows neither lengths nor reverse."""
+    return measure.ADJOINT in problem.case.oracles and problem.lengths is None and not problem.case.reverse
 
 
 def by_result(oracle: str, result: Result) -> Reference:

@@ -9,6 +9,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
+import numpy as np
+
 from symrnn.check.measure import ADJOINT, BACKENDS, CENTRAL, COMPLEX_STEP, EXPANSION, INTERPRETER, PRECISIONS
 from symrnn.derive.proof import DIGITS
 
@@ -25,6 +27,13 @@ HEADINGS = {
     PRECISIONS: "to float64",
 }
 """The oracles in the heading of a table, short enough for a terminal."""
+ROUNDINGS = 100
+"""How many times what a last place of the numbers given does, the roundings of a whole run may do."""
+_REMEDY = """No kernels can keep to the bound there: such an error tells neither for them nor against them, and the check stays
+failed. What amplifies is the cell, at weights drawn from ±1/√fan_in: over many steps, a recurrence that is chaotic
+(`symrnn flow CELL --steps T --input I --hidden H` gives its largest Lyapunov exponent: above 0 it is); in one step, a
+division by a spread near 0, as normalising a few units does. If the cell is not meant to, bound its state, scale its
+recurrent matrices down, or give the spread a larger constant."""
 _LEGEND = (
     ("error", "max|a - b| / max(max|b|, floor): a by the kernels, b by the oracle, floor a scale of the data"),
     ("interpreter", "b by the author's equations, evaluated step by step in float64"),
@@ -49,6 +58,9 @@ class Row:
         error: the largest, from 0; infinite where shapes or types were wrong or a number was not finite.
         bound: the largest allowed.
         case: the shapes and the entry point where it occurred.
+        rounding: where the error misses its bound, the error that changing every number given in its last place makes
+            of the array (of central differences, the one that their step makes, if larger); infinite where it is as large
+            as the array.
     """
 
     cell: str
@@ -59,11 +71,17 @@ class Row:
     error: float
     bound: float
     case: str
+    rounding: float = 0.0
 
     @property
     def passed(self) -> bool:
         """Whether the error is within its bound."""
         return self.error <= self.bound
+
+    @property
+    def rounded(self) -> bool:
+        """Whether it misses its bound, and no more than rounding makes it."""
+        return not self.passed and math.isfinite(self.error) and self.error <= ROUNDINGS * self.rounding
 
     @property
     def key(self) -> tuple[str, str, str, str, str]:
@@ -111,12 +129,16 @@ class Report:
             blocks += [_expansion(cell, [row for row in rows if row.oracle == EXPANSION])]
         blocks += [_legend()] if blocks else []
         blocks += [f"{each.cell}: {each.what} not run: {each.reason}" for each in self.not_run]
-        blocks += [_failure(row) for row in self.failures]
+        blocks += [_failure(row) for row in self.failures if not row.rounded]
+        blocks += list(_rounded([row for row in self.failures if row.rounded]))
         return "\n".join([*(block for block in blocks if block), self._summary()])
 
     def to_json(self) -> dict[str, object]:
-        """The report in values that `json.dumps` takes; an infinite error is None."""
-        rows = [asdict(row) | {"error": _finite(row.error), "passed": row.passed} for row in self.rows]
+        """The report in values that `json.dumps` takes; an infinite number is None."""
+        rows = [
+            asdict(row) | {"error": _finite(row.error), "rounding": _finite(row.rounding), "passed": row.passed}
+            for row in self.rows
+        ]
         return {"passed": self.passed, "rows": rows, "not_run": [asdict(each) for each in self.not_run]}
 
     def _summary(self) -> str:
@@ -124,17 +146,28 @@ class Report:
             return "nothing was checked"
         without_c = "; C not checked" if any(each.what == C_KERNELS for each in self.not_run) else ""
         if self.failures:
-            return f"{len(self.failures)} of {len(self.rows)} errors miss their bounds (marked !){without_c}"
+            rounded = sum(row.rounded for row in self.failures)
+            share = {0: "", len(self.failures): ", as rounding makes them"}.get(
+                rounded, f", {rounded} as rounding makes them"
+            )
+            return f"{len(self.failures)} of {len(self.rows)} errors miss their bounds (marked !){share}{without_c}"
         return f"all {len(self.rows)} errors are within their bounds{without_c}"
 
 
 def worst(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """For each thing that rows are about, the row with the largest error; in order of first appearance."""
+    """For each thing that rows are about, the row with the largest error; in order of first appearance.
+
+    An error that misses its bound for no reason of rounding comes before any that rounding explains, however large.
+    """
     largest: dict[tuple[str, str, str, str, str], Row] = {}
     for row in rows:
-        if row.key not in largest or row.error > largest[row.key].error:
+        if row.key not in largest or _weight(row) > _weight(largest[row.key]):
             largest[row.key] = row
     return tuple(largest.values())
+
+
+def _weight(row: Row) -> tuple[bool, float]:
+    return (not row.passed and not row.rounded, row.error)
 
 
 def _block(cell: str, dtype: str, rows: Sequence[Row]) -> str:
@@ -172,6 +205,45 @@ def _failure(row: Row) -> str:
     kernels = f"{TITLES.get(row.backend, row.backend)} {row.dtype}"
     sizes = f"error {_number(row.error)}, bound {_number(row.bound)}"
     return f"{row.cell}: {row.array} misses its bound: {row.oracle}, {kernels}, {sizes}, at {row.case}"
+
+
+def _rounded(rows: Sequence[Row]) -> Iterator[str]:
+    """For each cell, case and precision, why errors of rounding miss the bound there, and where to look."""
+    cases = dict.fromkeys((row.cell, row.case.partition(",")[0], row.dtype) for row in rows)
+    for cell, case, dtype in cases:
+        here = [row for row in rows if (row.cell, row.case.partition(",")[0], row.dtype) == (cell, case, dtype)]
+        for by_step in (False, True):
+            some = [row for row in here if (row.oracle == CENTRAL) == by_step]
+            if some:
+                yield _by_step(cell, case, dtype, some) if by_step else _by_rounding(cell, case, dtype, some)
+    if rows:
+        yield _REMEDY
+
+
+def _by_rounding(cell: str, case: str, dtype: str, rows: Sequence[Row]) -> str:
+    worst_row = max(rows, key=lambda row: row.rounding)
+    return (
+        f"{cell}: {_missed(rows, f' in {dtype}')} at {case} by rounding alone: changing every number given\n"
+        f"  in its last place, {_number(float(np.finfo(dtype).eps))} of it at most, moves {worst_row.array} "
+        f"{_how_far(worst_row.rounding)} there; the largest error is {_number(max(row.error for row in rows))}"
+    )
+
+
+def _how_far(rounding: float) -> str:
+    return f"by {_number(rounding)}" if math.isfinite(rounding) else "by all of its size"
+
+
+def _missed(rows: Sequence[Row], which: str) -> str:
+    return f"{len(rows)} errors{which} miss their bounds" if len(rows) > 1 else f"1 error{which} misses its bound"
+
+
+def _by_step(cell: str, case: str, dtype: str, rows: Sequence[Row]) -> str:
+    worst_row = max(rows, key=lambda row: row.rounding)
+    return (
+        f"{cell}: {_missed(rows, f' of {CENTRAL} in {dtype}')} at {case} by their step or by rounding:\n"
+        f"  over that step {worst_row.array} changes so much that they err {_how_far(worst_row.rounding)};"
+        f" the largest error is {_number(max(row.error for row in rows))}"
+    )
 
 
 def _aligned(lines: Sequence[Sequence[str]]) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 
-from symrnn.check.measure import ADJOINT, BACKENDS, EXPANSION, INTERPRETER
+from symrnn.check.measure import ADJOINT, BACKENDS, CENTRAL, EXPANSION, INTERPRETER
 from symrnn.check.report import HEADINGS, NotRun, Report, Row, worst
 
 Y = Row("tiny", "numpy", "float64", INTERPRETER, "y", 3e-16, 1e-12, "T=2 B=1 I=1 H=1, forward")
@@ -84,6 +85,36 @@ def test_a_failed_proof_is_named() -> None:
     assert "tiny: h by h misses its bound: scalar expansion" in Report((Y, failed)).table()
 
 
+CHAOTIC = Row("wild", "numpy", "float64", INTERPRETER, "y", 3e-5, 1e-12, "T=200 B=1 I=3 H=5, forward", rounding=1e-5)
+STEPPED = Row("wild", "numpy", "float64", CENTRAL, "grad b", 2e3, 1e-7, "T=200 B=1 I=3 H=5, backward", rounding=1e4)
+
+
+def test_errors_that_rounding_makes_are_explained_once_and_still_fail() -> None:
+    report = Report((Y, CHAOTIC, STEPPED))
+    assert not report.passed
+    table = report.table()
+    assert "wild: 1 errors" not in table
+    assert "wild: 1 error in float64 misses its bound at T=200 B=1 I=3 H=5 by rounding alone" in table
+    assert "changing every number given\n  in its last place, 2.2e-16 of it at most, moves y by 1.0e-05 there" in table
+    assert "wild: 1 error of central differences in float64 misses its bound at T=200 B=1 I=3 H=5" in table
+    assert "symrnn flow" in table
+    assert "misses its bound: interpreter" not in table
+    assert table.endswith("2 of 3 errors miss their bounds (marked !), as rounding makes them")
+    assert [row["rounding"] for row in json.loads(json.dumps(report.to_json()))["rows"]] == [0.0, 1e-5, 1e4]
+
+
+def test_an_error_beyond_rounding_stands_apart() -> None:
+    mistaken = replace(CHAOTIC, array="state h", error=0.5)
+    table = Report((CHAOTIC, mistaken)).table()
+    assert "wild: state h misses its bound: interpreter, NumPy float64, error 5.0e-01, bound 1.0e-12, at T=200" in table
+    assert table.endswith("2 of 2 errors miss their bounds (marked !), 1 as rounding makes them")
+
+
+def test_a_mistake_is_kept_before_a_larger_error_of_rounding() -> None:
+    mistaken = replace(CHAOTIC, error=1e-9, case="T=2 B=1 I=1 H=1, forward", rounding=1e-16)
+    assert worst([CHAOTIC, mistaken]) == worst([mistaken, CHAOTIC]) == (mistaken,)
+
+
 def test_what_was_not_run_is_named_with_its_reason() -> None:
     table = Report((Y,), (NotRun("tiny", "C kernels", "no C compiler found; install gcc or clang"),)).table()
     assert "tiny: C kernels not run: no C compiler found; install gcc or clang" in table
@@ -101,5 +132,6 @@ def test_json_holds_every_row_and_reason() -> None:
     assert values["rows"][1] == {
         **{"cell": "tiny", "backend": "c", "dtype": "float64", "oracle": BACKENDS, "array": "grad W_hh"},
         **{"error": 0.5, "bound": 1e-12, "case": "T=2 B=1 I=1 H=1, backward", "passed": False},
+        "rounding": 0.0,
     }
     assert values["not_run"] == [{"cell": "tiny", "what": "C kernels", "reason": "no compiler"}]
