@@ -129,7 +129,7 @@ def generate(
     """
     cell = load(cell)
     files = render(cell, backends=backends, backward=backward, sizes=sizes)
-    return write(Path(out), files, cell=cell.name, options=options(fixed_sizes(cell, sizes)))
+    return write(Path(out), files, cell=cell.name, options=options(fixed_sizes(cell, sizes), backward=backward))
 
 
 def build(

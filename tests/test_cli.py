@@ -188,6 +188,42 @@ def test_generate_writes_compares_and_repairs(run: Run, cell_file: str) -> None:
     assert {name for name in before if before[name] != after[name]} == {"mine.c", "rnn.h"}
 
 
+def test_check_looks_at_the_libraries_that_the_command_would_build(run: Run) -> None:
+    generate = ("generate", CELL, "--out", "out")
+    built = json.loads(run(*generate, "--json")[1])
+    if built["not_built"]:
+        pytest.skip(built["not_built"])
+    library = Path(built["libraries"][CELL]["native"])
+    assert run(*generate, "--check") == (0, "out: rnn up to date\n", "")
+    library.write_bytes(b"of another source")
+    code, out, _ = run(*generate, "--check")
+    assert (code, out.splitlines()[0]) == (1, f"{library} is out of date")
+    library.unlink()
+    code, out, _ = run(*generate, "--check")
+    assert (code, out.splitlines()[0]) == (1, f"{library} is missing")
+    code, out, _ = run(*generate, "--check", "--no-build")
+    assert (code, out) == (0, "out: rnn up to date\nC libraries not looked at: --no-build leaves them to you\n")
+    assert run(*generate, "--check", "--backend", "numpy") == (0, "out: rnn up to date\n", "")
+
+
+@pytest.mark.usefixtures("no_compiler")
+def test_check_misses_no_library_where_none_could_be_built(run: Run) -> None:
+    generate = ("generate", CELL, "--out", "out")
+    assert run(*generate)[0] == run(*generate, "--check")[0] == 0
+
+
+def test_check_names_the_options_that_differ_and_missing_files_in_a_line_each(run: Run) -> None:
+    generate = ("generate", CELL, "--out", "out", "--no-build")
+    code, out, _ = run(*generate, "--check")
+    assert (code, len(out.splitlines())) == (1, 7), "five files, what to do, and what was left out"
+    assert run(*generate, "--no-backward")[0] == 0
+    assert run(*generate, "--no-backward", "--check")[0] == 0
+    code, out, _ = run(*generate, "--check")
+    assert code == 1
+    assert "rnn.c was generated with other options (--no-backward then, no options now)\n" in out
+    assert "@@" not in out
+
+
 def test_generate_without_names_means_every_bundled_cell(run: Run) -> None:
     summary = json.loads(run("generate", "--dry-run", "--json", "--backend", "numpy")[1])
     assert tuple(summary["written"]) == symrnn.cells()

@@ -76,8 +76,7 @@ def test_differences_are_named_with_their_diff(tmp_path: Path) -> None:
     assert stale == Difference("a.c", Fault.STALE, head + "@@ -1,2 +1,2 @@\n one\n-two\n+2\n")
     assert (edited.file, edited.fault) == ("a.h", Fault.EDITED)
     assert "-mine, without an end of line\n\\ No newline at end of file\n+new header\n" in edited.diff
-    assert (missing.file, missing.fault) == ("a.py", Fault.MISSING)
-    assert missing.diff.endswith("+new\n")
+    assert missing == Difference("a.py", Fault.MISSING, ""), "a line, and not the whole file"
 
 
 def test_a_file_that_is_no_text_is_shown_all_the_same(tmp_path: Path) -> None:

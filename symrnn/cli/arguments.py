@@ -104,7 +104,7 @@ def _add_generate(commands: Commands) -> None:
   symrnn generate lstm --no-backward             inference alone
   symrnn generate lstm --march baseline,v3,v4    libraries to ship; the module takes the best that the processor fits
   symrnn generate lstm --hidden 32 --input 1     kernels in C for these sizes alone, quicker for a stream of few units
-  symrnn generate --check                        exit 1, with a diff, where files are out of date""",
+  symrnn generate --check                        exit 1, with a diff, where texts or libraries are out of date""",
     )
     _add_cells(parser)
     parser.add_argument(
@@ -122,7 +122,11 @@ def _add_generate(commands: Commands) -> None:
     _add_sizes(parser, "kernels in C for this {} alone")
     parser.add_argument("--no-build", action="store_true", help="write sources only")
     mode = parser.add_mutually_exclusive_group()
-    mode.add_argument("--check", action="store_true", help="write nothing; print a diff of files that are out of date")
+    mode.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; print a diff of texts that are out of date, and name libraries that are",
+    )
     mode.add_argument("--dry-run", action="store_true", help="write nothing; print what would be written")
     _add_json(parser)
     parser.set_defaults(refuse=parser.error)

@@ -80,20 +80,26 @@ def generate(arguments: Namespace) -> Outcome:
                 cell, backends=backends, backward=not arguments.no_backward, sizes=sizes[cell.name]
             )
         differences = {
-            name: manifest.compare(out, texts, cell=name, options=options(sizes[name])) for name, texts in files.items()
+            name: manifest.compare(out, texts, cell=name, options=_options(arguments, sizes[name]))
+            for name, texts in files.items()
         }
         if arguments.check:
-            faults = {cell.name: _faults_of_libraries(arguments, cell, files[cell.name]) for cell in cells}
-            return _compared(arguments, {name: (*found, *faults[name]) for name, found in differences.items()})
+            reason = _why_not_looked_at(arguments)
+            faults = {cell.name: () if reason else _faults_of_libraries(arguments, cell, files) for cell in cells}
+            return _compared(arguments, {name: (*found, *faults[name]) for name, found in differences.items()}, reason)
         libraries = _libraries(arguments, cells)  # before anything is written: it may refuse the compiler
         idle: tuple[str, ...] = ()
         if not arguments.dry_run:
             for name, texts in files.items():
-                manifest.write(out, texts, cell=name, options=options(sizes[name]))
+                manifest.write(out, texts, cell=name, options=_options(arguments, sizes[name]))
             if libraries.names:
                 say(f"compiling and running {', '.join(_listed(libraries))}")
                 idle = _build(arguments, cells, files, libraries, sizes)
     return _written(arguments, differences, libraries, idle)
+
+
+def _options(arguments: Namespace, sizes: Mapping[str, int]) -> str:
+    return options(sizes, backward=not arguments.no_backward)
 
 
 def _libraries(arguments: Namespace, cells: Sequence[Cell]) -> Libraries:
@@ -161,34 +167,54 @@ def _build(
     return tuple(idle)
 
 
-def _faults_of_libraries(arguments: Namespace, cell: Cell, files: Mapping[str, str]) -> tuple[Difference, ...]:
-    """Libraries that --march asks for and that are missing or of another source; without it, they are not looked at.
+def _why_not_looked_at(arguments: Namespace) -> str:
+    """Why `--check` leaves libraries out; empty where it does not."""
+    if "c" not in chosen_backends(arguments):
+        return "for NumPy alone there are none"
+    return "--no-build leaves them to you" if arguments.no_build else ""
+
+
+def _faults_of_libraries(arguments: Namespace, cell: Cell, files: Files) -> tuple[Difference, ...]:
+    """Libraries that the command would build and that are missing or of another source.
+
+    Without --march, those in the directory are looked at, for whichever processors they are; there must be one where
+    there is a compiler.
 
     Raises:
         BuildError: one cannot be read.
     """
+    out = Path(arguments.out)
+    there = [path.name for path in other_libraries(cell.name, out, ())]
+    default = there or [library_name(cell.name, march) for march in _marches(arguments) if _has_compiler()]
+    wanted = [library_name(cell.name, march) for march in _marches(arguments)] if arguments.march else default
     found = []
-    for march in _marches(arguments) if arguments.march else ():
-        library = Path(arguments.out, library_name(cell.name, march))
-        if not library.is_file():
-            found.append(Difference(library.name, Fault.MISSING, ""))
-        elif not is_from(library, expected_digest(files[f"{cell.name}_c.py"])):
-            found.append(Difference(library.name, Fault.STALE, ""))
+    for name in wanted:
+        if not (out / name).is_file():
+            found.append(Difference(name, Fault.MISSING))
+        elif not is_from(out / name, expected_digest(files[cell.name][f"{cell.name}_c.py"])):
+            found.append(Difference(name, Fault.STALE))
     return tuple(found)
 
 
-def _compared(arguments: Namespace, differences: Differences) -> Outcome:
+def _has_compiler() -> bool:
+    return not isinstance(compiler_or_reason(), str)
+
+
+def _compared(arguments: Namespace, differences: Differences, left_out: str) -> Outcome:
+    """What `--check` found; ``left_out`` says why libraries were not looked at, where they were not."""
     found = [(name, each) for name, several in differences.items() for each in several]
     code = DIFFERS if found else DONE
     if arguments.json:
-        return code, to_json(
-            {"out": arguments.out, "differences": [{"cell": name} | asdict(each) for name, each in found]}
-        )
+        listed = [{"cell": name} | asdict(each) for name, each in found]
+        return code, to_json({"out": arguments.out, "differences": listed, "libraries_left_out": left_out})
+    note = f"C libraries not looked at: {left_out}\n" if left_out and arguments.no_build else ""
     if not found:
-        return code, f"{arguments.out}: {', '.join(differences)} up to date\n"
+        return code, f"{arguments.out}: {', '.join(differences)} up to date\n{note}"
     diffs = "".join(each.diff for _, each in found)
-    faults = [f"{Path(arguments.out, each.file)} {each.fault}" for _, each in found]
-    return code, diffs + "\n".join([*faults, "the same command without --check brings them up to date"]) + "\n"
+    faults = [
+        f"{Path(arguments.out, each.file)} {each.fault}{f' ({each.cause})' if each.cause else ''}" for _, each in found
+    ]
+    return code, diffs + "\n".join([*faults, "the same command without --check brings them up to date"]) + f"\n{note}"
 
 
 def _written(arguments: Namespace, differences: Differences, libraries: Libraries, idle: Sequence[str]) -> Outcome:

@@ -1,7 +1,7 @@
 """Generated files on disk: written so that nobody sees half of one, and compared with what they should be.
 
 Reads the texts of one cell's files and the directory that they belong in; writes them there with ``manifest.json``,
-which holds the SHA-256 digest of every file by cell, and the sizes that are fixed, or returns how the directory
+which holds the SHA-256 digest of every file by cell, and the options that it was generated with, or returns how the directory
 differs. The manifest is written last: where a run is cut short, it names what was there before, so that files of two
 runs do not pass for one set. Leaves out: the texts, and compiled libraries, which belong to one machine
 (`symrnn.build.library`).
@@ -39,7 +39,7 @@ class Fault(StrEnum):
     MISSING = "is missing"
     STALE = "is out of date"
     MIXED = "is newer than manifest.json says: a run was cut short"
-    SIZES = "was generated for other sizes, which manifest.json names"
+    OPTIONS = "was generated with other options"
     EDITED = "is not what symrnn wrote: it was edited, or a run was cut short"
 
 
@@ -50,12 +50,15 @@ class Difference:
     Attributes:
         file: its name.
         fault: what is wrong.
-        diff: unified, from what is there to what should be; empty where the text is right.
+        diff: unified, from what is there to what should be; empty where the text is right, where there is none, and
+            where other options explain it.
+        cause: more of why, where it is known.
     """
 
     file: str
     fault: Fault
-    diff: str
+    diff: str = ""
+    cause: str = ""
 
 
 def write(out: Path, files: Mapping[str, str], *, cell: str, options: str = "") -> tuple[Path, ...]:
@@ -65,7 +68,7 @@ def write(out: Path, files: Mapping[str, str], *, cell: str, options: str = "") 
         out: directory; made if need be.
         files: file name to text. What the manifest says of the cell's other files stays, as long as they are there.
         cell: whose files they are.
-        options: the arguments that fix sizes, where some are fixed.
+        options: the arguments that texts depend on, where some were given.
 
     Returns:
         The path of each file, in the order of ``files``.
@@ -109,21 +112,25 @@ def compare(out: Path, files: Mapping[str, str], *, cell: str, options: str = ""
         if out.exists():
             next(out.iterdir(), None)  # which says so where it is no directory, or not for us
         recorded = _recorded(out).get(cell, {})
-        stale = Fault.STALE if recorded.get(_OPTIONS, "") == options.strip() else Fault.SIZES
-        found = (_difference(out / name, text, recorded.get(name), stale) for name, text in files.items())
+        before, now = recorded.get(_OPTIONS, ""), options.strip()
+        cause = "" if before == now else f"{before or 'no options'} then, {now or 'no options'} now"
+        found = (_difference(out / name, text, recorded.get(name), cause) for name, text in files.items())
         return tuple(difference for difference in found if difference is not None)
     except OSError as error:
         raise GenerateError(f"{out} cannot be read: {error}; choose another directory with --out") from error
 
 
-def _difference(path: Path, text: str, recorded: str | None, stale: Fault) -> Difference | None:
+def _difference(path: Path, text: str, recorded: str | None, cause: str) -> Difference | None:
+    """What is wrong with a file; ``cause`` is how the options of the manifest differ, empty where they do not."""
     if not path.exists():
-        return Difference(path.name, Fault.MISSING, _unified("", text, path))
+        return Difference(path.name, Fault.MISSING)
     data = path.read_bytes()
     digest = _digest(data)
     if data == text.encode():
-        return None if digest == recorded else Difference(path.name, Fault.MIXED, "")
-    fault = stale if digest == recorded else Fault.EDITED
+        return None if digest == recorded else Difference(path.name, Fault.MIXED)
+    if digest == recorded and cause:
+        return Difference(path.name, Fault.OPTIONS, cause=cause)
+    fault = Fault.STALE if digest == recorded else Fault.EDITED
     return Difference(path.name, fault, _unified(data.decode(errors="backslashreplace"), text, path))
 
 

@@ -28,7 +28,7 @@ def source_digest(cell: Cell) -> str:
 def command(cell: Cell, *, backward: bool, fixed: Mapping[str, int] | None = None) -> str:
     """What writes the file again; a cell that is not bundled is called by a file of its name."""
     bundled = cell.name in cells() and source_digest(load(cell.name)) == source_digest(cell)
-    words = options(fixed or {}) + ("" if backward else " --no-backward")
+    words = options(fixed or {}, backward=backward)
     return f"python -m symrnn generate {cell.name}{'' if bundled else '.toml'}{words}"
 
 
