@@ -78,9 +78,11 @@ _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("lstm" + _SUFFIX)
 _LIBRARIES = {"native": "", "v4": ".v4", "v3": ".v3", "v2": ".v2", "baseline": ".baseline"}  # best first
 _REMEDY = (
-    "run `python -m symrnn generate`, which finds a compiler, or compile it yourself: "
+    f'run `python -m symrnn generate CELL --out "{_LIBRARY.parent}"`, CELL being the file of the cell {_LIBRARY.stem}, or that '
+    "name if it is a bundled cell's, with the options that the first lines of this module name: that finds a compiler. "
+    "Or compile it yourself: "
     "cc -std=c11 -O3 -march=native -fno-math-errno -fno-trapping-math -ffp-contract=fast "
-    f"-fPIC -shared {_LIBRARY.stem}.c -o {_LIBRARY.name} -lm "
+    f'-fPIC -shared "{_LIBRARY.with_suffix(".c")}" -o "{_LIBRARY}" -lm '
     "(a C compiler comes with `apt install gcc` (Debian), `xcode-select --install` (macOS) or `pip install ziglang` (anywhere))"
 )
 

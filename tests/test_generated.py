@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import symrnn
+from symrnn.build.toolchain import compiler_or_reason
 from symrnn.cli import main
 from symrnn.emit import manifest
 
@@ -111,6 +115,27 @@ def test_a_c_module_without_its_library_says_how_to_get_it(tmp_path: Path) -> No
     tmp_path.joinpath(f"{name}_c.py").write_bytes(GENERATED.joinpath(f"{name}_c.py").read_bytes())
     with pytest.raises(AssertionError, match=r"is missing, so there are no C kernels yet: run `python -m symrnn gen"):
         run_alone(f"{name}_c", tmp_path)
+
+
+@pytest.mark.parametrize("remedy", ["generate", "compile"])
+def test_what_a_c_module_without_its_library_says_helps_from_anywhere(
+    remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, folder = symrnn.cells()[0], tmp_path / "a folder"
+    assert main(["generate", name, "--out", str(folder), "--no-build"]) == 0
+    if isinstance(compiler_or_reason(), str) or not shutil.which("cc"):
+        pytest.skip("no C compiler called cc")
+    with pytest.raises(AssertionError) as failure:
+        run_alone(f"{name}_c", folder)
+    told = str(failure.value)
+    monkeypatch.chdir(tmp_path)
+    if remedy == "generate":
+        (command,) = re.findall(r"run `python -m symrnn (generate CELL .*?)`", told)
+        assert main(shlex.split(command.replace("CELL", name))) == 0
+    else:
+        (command,) = re.findall(r"compile it yourself: (cc .*?) \(", told)
+        subprocess.run(shlex.split(command), check=True)
+    assert run_alone(f"{name}_c", folder) == f"{name}\n"
 
 
 @pytest.mark.parametrize(
