@@ -16,6 +16,7 @@ do (`symrnn.pipeline` is their map).
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 from collections.abc import Callable
 from types import ModuleType
@@ -103,6 +104,12 @@ class _Stage(ModuleType):
     A stage and its function share one name: ``symrnn.derive.adjoint`` is a module, ``symrnn.derive(cell)`` a call, and
     importing the first must not break the second.
     """
+
+    @property
+    def __doc__(self) -> str:  # type: ignore[override]
+        """The function's, under its signature: what `help` shows."""
+        function = self.__wrapped__
+        return f"{function.__name__}{inspect.signature(function)}\n\n{inspect.getdoc(function)}"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.__wrapped__(*args, **kwargs)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
+import pydoc
 import subprocess
 import sys
 import time
@@ -10,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+import symrnn
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "symrnn"
@@ -146,3 +151,12 @@ def test_every_public_name_is_there_and_no_other() -> None:
     )
     with pytest.raises(AssertionError, match="module 'symrnn' has no attribute 'no_such_name'"):
         run("import symrnn; symrnn.no_such_name")
+
+
+@pytest.mark.parametrize("name", ["build", "check", "derive", "diagnose", "flow"])
+def test_help_of_a_stage_shows_its_function(name: str) -> None:
+    function = getattr(importlib.import_module(symrnn._HOMES[name]), name)
+    importlib.import_module(f"symrnn.{name}")
+    shown = pydoc.render_doc(getattr(symrnn, name), renderer=pydoc.plaintext)
+    assert f"symrnn.{name} - {name}{inspect.signature(function)}" in shown
+    assert str(inspect.getdoc(function)).splitlines()[0] in shown

@@ -23,6 +23,7 @@ from symrnn.cli.shared import (
     chosen_cells,
     chosen_dtypes,
     chosen_sizes,
+    note_lookalikes,
     progress,
     to_json,
 )
@@ -31,7 +32,8 @@ from symrnn.derive.record import derive
 from symrnn.diagnose.run import diagnose
 from symrnn.errors import DiagnoseError
 from symrnn.language.cell import Cell
-from symrnn.language.cellfile import cells, load
+from symrnn.language.cellfile import cells as bundled_names
+from symrnn.language.cellfile import load
 from symrnn.parts import ALL, DERIVED, PLAN
 from symrnn.pipeline import lecture, program
 
@@ -58,7 +60,7 @@ def run_command(arguments: Namespace) -> Outcome:
 
 
 def _list(arguments: Namespace) -> Outcome:
-    bundled = [load(name) for name in cells()]
+    bundled = [load(name) for name in bundled_names()]
     if arguments.json:
         return DONE, to_json([_described(cell) for cell in bundled])
     width = max(len(cell.name) for cell in bundled)
@@ -82,6 +84,7 @@ def _described(cell: Cell) -> dict[str, object]:
 
 def _show(arguments: Namespace) -> Outcome:
     cell = load(arguments.cell)
+    note_lookalikes([cell])
     derivation = derive(cell)
     if arguments.document:
         return DONE, document(cell, lecture(derivation, program(cell)))
@@ -102,9 +105,11 @@ def _check(arguments: Namespace) -> Outcome:
     backends, dtypes = chosen_backends(arguments), chosen_dtypes(arguments)
     if arguments.backend == "c" or arguments.march:
         find_compiler()  # asked for by name, so its lack is an error and not a note
+    cells = chosen_cells(arguments)
+    note_lookalikes(cells)
     with progress() as say:
         found = check(
-            chosen_cells(arguments),
+            cells,
             backends=backends,
             progress=say,
             march=arguments.march,

@@ -26,6 +26,7 @@ from symrnn.cli.shared import (
     chosen_cells,
     chosen_dtypes,
     chosen_sizes,
+    note_lookalikes,
     progress,
     to_json,
 )
@@ -69,6 +70,7 @@ def generate(arguments: Namespace) -> Outcome:
     if out.is_file():
         raise GenerateError(f"{out} is a file; --out takes a directory")
     cells, backends = chosen_cells(arguments), chosen_backends(arguments)
+    note_lookalikes(cells)
     # Everything is rendered before anything is written: an error in the last cell leaves the directory as it was.
     with progress() as say:
         files: dict[str, dict[str, str]] = {}

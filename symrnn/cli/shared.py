@@ -9,7 +9,7 @@ import json
 import shutil
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from symrnn.build.kernels import BACKENDS
@@ -17,6 +17,7 @@ from symrnn.check.report import DTYPES
 from symrnn.errors import GenerateError
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import cells, load
+from symrnn.language.similar import lookalikes
 from symrnn.language.system import HIDDEN, INPUT
 from symrnn.parts import ALL
 
@@ -43,6 +44,13 @@ def chosen_cells(arguments: Namespace) -> tuple[Cell, ...]:
             raise GenerateError(f"{cell.source} and {other} are both named {cell.name!r}; rename one of them")
         found[cell.name] = cell
     return tuple(found.values())
+
+
+def note_lookalikes(cells: Iterable[Cell]) -> None:
+    """Say on standard error which parameters may be misspelt names; output stays as it is."""
+    for cell in cells:
+        for sentence in lookalikes(cell) if sys.stderr is not None else ():
+            print(f"symrnn: note: {cell.source}: {sentence}", file=sys.stderr)
 
 
 def chosen_backends(arguments: Namespace) -> tuple[str, ...]:

@@ -73,8 +73,11 @@ def _read(atoms: list[Expression], notation: Notation) -> str:
 
 
 def equations_text(cell: Cell) -> str:
-    """The author's equations, and the parts of them that the derivation names."""
+    """The author's equations, the parameters in them, and the parts of them that the derivation names."""
     lines = ["Equations", *labelled(cell.equations)]
+    wide = max((len(parameter.name) for parameter in cell.parameters), default=0)
+    listed = [f"  {parameter.name:{wide}}  ({', '.join(parameter.shape)})" for parameter in cell.parameters]
+    lines += ["Parameters, every name that is never assigned", *listed] if listed else []
     if parts := _parts(cell):
         lines += ["Parts with names of their own", *labelled(parts)]
     return "\n".join(lines) + "\n"

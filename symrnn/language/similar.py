@@ -1,0 +1,77 @@
+"""Parameters whose names look like another name of the cell, misspelt: the language takes them for new parameters.
+
+Reads a cell; returns a sentence for each. Equations are full of names that differ in one letter by intention (``W_xi`` and
+``W_xf``, ``b_h`` and ``b_hh``), so a parameter is held against what would have been one vector or number, a constant, a
+state or an assigned name, and against other parameters of its shape only as far as case and underscores go. Leaves out:
+whether it was intended, which only the author knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from symrnn.language.cell import Cell
+from symrnn.language.system import Role, Variable
+from symrnn.language.tree import is_next
+
+_SHORTEST = 3
+"""Shorter names, and shorter parts of names, are all one edit apart."""
+
+
+def lookalikes(cell: Cell) -> tuple[str, ...]:
+    r"""A sentence for every parameter that may be a misspelt name; none where all names are apart.
+
+    >>> cell = Cell.from_equations("cand = tanh(W @ x)\nh' = cand * h + (1 - cnd) * cand")
+    >>> lookalikes(cell)
+    ('`cnd` is never assigned, so it is a new parameter, (hidden); if you mean `cand`, correct it',)
+    """
+    return tuple(
+        f"`{parameter.name}` is never assigned, so it is a new parameter, ({', '.join(parameter.shape)}); "
+        f"if you mean `{other}`, correct it"
+        for parameter in cell.parameters
+        for other in _similar(cell, parameter)
+    )
+
+
+def _similar(cell: Cell, parameter: Variable) -> Iterator[str]:
+    """The first name that ``parameter`` may be meant for, if any."""
+    assigned = (equation.target for equation in cell.equations if not is_next(equation.target))
+    values = () if len(parameter.shape) == 2 else (*cell.constants, *cell.states, *assigned)
+    near = [name for name in values if _one_edit(parameter.name, name)]
+    near += [
+        other.name
+        for other in cell.of_role(Role.PARAMETER)
+        if other.shape == parameter.shape and other.name < parameter.name and _bare(other.name) == _bare(parameter.name)
+    ]
+    yield from near[:1]
+
+
+def _bare(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _apart(one: str, other: str) -> tuple[str, str]:
+    """Both names without what they share of their parts between underscores: ``a_i`` and ``s_i`` are ``a`` and ``s``."""
+    ours, others = one.split("_"), other.split("_")
+    if len(ours) != len(others):
+        return one, other
+    differing = [pair for pair in zip(ours, others, strict=True) if pair[0] != pair[1]]
+    return ("_".join(a for a, _ in differing), "_".join(b for _, b in differing))
+
+
+def _one_edit(one: str, other: str) -> bool:
+    """Whether a letter left out, put in, replaced or swapped with its neighbour makes one name of the other."""
+    if _bare(one) == _bare(other) and len(one) > 1:
+        return True
+    short, long = sorted(_apart(one.lower(), other.lower()), key=len)
+    if len(short) < _SHORTEST or len(long) - len(short) > 1:
+        return False
+    if len(short) < len(long):
+        return any(long[:at] + long[at + 1 :] == short for at in range(len(long)))
+    apart = [at for at in range(len(short)) if short[at] != long[at]]
+    swapped = (
+        len(apart) == 2
+        and apart[1] == apart[0] + 1
+        and short[apart[0]] + short[apart[1]] == long[apart[1]] + long[apart[0]]
+    )
+    return len(apart) == 1 or swapped

@@ -1,0 +1,63 @@
+"""Misspelt names become parameters: which of them are noted, and that names which differ by intention are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import symrnn
+from symrnn.cli import main
+from symrnn.language.similar import lookalikes
+
+CELLS = sorted(Path(__file__).parents[1].joinpath("cells").glob("*.toml"))
+
+
+@pytest.mark.parametrize(
+    ("equations", "misspelt", "meant"),
+    [
+        ("gate = sigmoid(W @ x)\nh' = gate * h + (1 - gaet) * x", "gaet", "gate"),
+        ("gate = sigmoid(W @ x)\nh' = gate * h + (1 - gates) * x", "gates", "gate"),
+        ("gate = sigmoid(W @ x)\nh' = gate * h + (1 - gats) * x", "gats", "gate"),
+        ("gate = sigmoid(W @ x)\nh' = gate * h + (1 - Gate) * x", "Gate", "gate"),
+        ("h_new = tanh(W @ x)\nh' = h_new + hnew * h", "hnew", "h_new"),
+        ("mem' = mem + tanh(W @ x)\nh' = mem' + 0.5 * men", "men", "mem"),
+        ("h' = tanh(W_x @ x + Wx @ x + U @ h)", "Wx", "W_x"),
+    ],
+)
+def test_a_name_one_edit_from_another_is_noted(equations: str, misspelt: str, meant: str) -> None:
+    (sentence,) = lookalikes(symrnn.Cell.from_equations(equations))
+    assert sentence.startswith(f"`{misspelt}` is never assigned, so it is a new parameter")
+    assert sentence.endswith(f"if you mean `{meant}`, correct it")
+
+
+@pytest.mark.parametrize("cell", [*symrnn.cells(), *CELLS], ids=lambda cell: getattr(cell, "stem", cell))
+def test_names_that_differ_by_intention_are_not(cell: str) -> None:
+    assert lookalikes(symrnn.load(cell)) == ()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["generate", "--no-build", "--dry-run"], ["show"], ["check", "--backend", "numpy", "--dtype", "float64"]],
+)
+def test_commands_note_it_on_standard_error_and_go_on(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("typo.toml").write_text(
+        'name = "typo"\nequations = "gate = sigmoid(W @ x)\\nh\' = gate * h + (1 - gaet) * x"\n'
+    )
+    assert main([*command, "typo.toml"]) == 0
+    told = capsys.readouterr()
+    assert told.err.startswith("symrnn: note: typo.toml: `gaet` is never assigned, so it is a new parameter, (hidden)")
+    assert "note" not in told.out
+
+
+def test_show_lists_parameters_with_their_shapes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "rnn", "--part", "equations"]) == 0
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "Parameters, every name that is never assigned",
+        "  W_xh  (hidden, input)",
+        "  W_hh  (hidden, hidden)",
+        "  b_h   (hidden)",
+    ]
