@@ -66,10 +66,19 @@ def adjoint(system: System) -> System:
 
 @dataclass
 class _Contribution:
-    """Terms of one adjoint: elementwise ones, and linear forms, in the order found."""
+    """Terms of one adjoint: elementwise ones, and linear forms, in the order found, and the equations they come from."""
 
     terms: list[Expression] = field(default_factory=list)
-    origin: str = ""
+    origins: list[str] = field(default_factory=list)
+
+    def ordered(self) -> tuple[tuple[Expression, str], ...]:
+        """Terms with their origins; forms and outer products in the order of the step, as a reader expects them.
+
+        Stacks then read memory in order.
+        """
+        both = tuple(zip(self.terms, self.origins, strict=True))
+        linear = [each for each in both if isinstance(each[0], MatVec | Outer)]
+        return (*(each for each in both if each not in linear), *reversed(linear))
 
 
 class _Adjoint:
@@ -107,20 +116,18 @@ class _Adjoint:
         self._variables.append(Variable(name, Role.ADJOINT, shape, of))
         self._shape[name] = shape
 
-    def _emit(self, target: str, expression: Expression, origin: str) -> None:
-        self._equations.append(Equation(f"b{len(self._equations) + 1}", target, expression, origin))
+    def _emit(self, target: str, expression: Expression, origin: str, *further: str) -> None:
+        self._equations.append(Equation(f"b{len(self._equations) + 1}", target, expression, origin, further))
 
     def _assign(self, name: str) -> Name:
         """The equation ``dname = sum of what consumers contribute``; returns ``dname``."""
-        received = self._received[name]
-        # Forms and outer products in the order of the step, as a reader expects them; stacks then read memory in order.
-        linear = [term for term in received.terms if isinstance(term, MatVec | Outer)]
-        terms = [term for term in received.terms if not isinstance(term, MatVec | Outer)] + linear[::-1]
-        total = terms[0]
-        for term in terms[1:]:
+        ordered = self._received[name].ordered()
+        total = ordered[0][0]
+        for term, _ in ordered[1:]:
             total = Binary("+", total, term)
+        origins = dict.fromkeys(origin for _, origin in ordered if origin)
         self._declare(self._name[name], self._system.by_name[name].shape, name)
-        self._emit(self._name[name], total, received.origin)
+        self._emit(self._name[name], total, *origins)
         return Name(self._name[name])
 
     def _total(self, name: str) -> Name:
@@ -138,6 +145,7 @@ class _Adjoint:
             if target in self._system.outputs:
                 # A next state that the step itself reads: what comes from outside is one more term.
                 self._received[target].terms.insert(0, incoming)
+                self._received[target].origins.insert(0, "")
                 inner = self._allocator.fresh(f"d{target.removesuffix(PRIME)}_all")
                 self._name[target] = inner
                 incoming = self._assign(target)
@@ -225,4 +233,4 @@ class _Adjoint:
     def _receive(self, name: str, term: Expression, equation: Equation) -> None:
         received = self._received.setdefault(name, _Contribution())
         received.terms.append(term)
-        received.origin = received.origin or equation.label
+        received.origins.append(equation.label)

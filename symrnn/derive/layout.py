@@ -75,7 +75,7 @@ class Row:
         right: LaTeX.
         tag: the number that it is shown under, or nothing.
         relation: the sign between the two, at which formulas are aligned.
-        origin: label of the equation that it was derived from, or nothing; shown beside the number.
+        origin: labels of the equations that it was derived from, or nothing; shown beside the number.
     """
 
     left: str

@@ -90,10 +90,10 @@ def adjoint_rows(adjoint: System, notation: Notation, parameters: bool = True) -
 
 
 def adjoint_text(adjoint: System) -> str:
-    """The adjoint of a step, each equation with the one that it comes from."""
+    """The adjoint of a step, each equation with those that its terms come from, in their order."""
     lines = labelled(adjoint.equations)
     wide = max(len(line) for line in lines)
-    origins = [f"{line:{wide}}   from ({e.origin})" for line, e in zip(lines, adjoint.equations, strict=True)]
+    origins = [f"{line:{wide}}   from {_marked(e.origins)}" for line, e in zip(lines, adjoint.equations, strict=True)]
     return "\n".join(["Adjoint of a step", *origins]) + "\n"
 
 
@@ -136,7 +136,7 @@ def labelled(equations: Iterable[Equation]) -> list[str]:
 
 
 def _row(equation: Equation, notation: Notation) -> Row:
-    origin = equation.origin if equation.origin != equation.label else ""
+    origin = ", ".join(equation.origins) if equation.origin != equation.label else ""
     return Row(notation.names[equation.target], notation(equation.expression), equation.label, origin=origin)
 
 

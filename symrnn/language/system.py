@@ -58,12 +58,19 @@ class Equation:
         target: the variable assigned; exactly one equation assigns it.
         expression: the right side.
         origin: label of the author's equation this one comes from (its own, where the author wrote it).
+        further: where its terms come from several equations, the labels of the others, in the order of the terms.
     """
 
     label: str
     target: str
     expression: Expression
     origin: str = ""
+    further: tuple[str, ...] = ()
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The labels of all equations that it comes from."""
+        return (self.origin, *self.further) if self.origin else ()
 
     @cached_property
     def sympy(self) -> Algebra:

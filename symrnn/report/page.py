@@ -29,7 +29,7 @@ class Formula:
     Attributes:
         labels: numbers of the equations that pointing at it lights up.
         tag: the number that it is shown under.
-        origin: the number of the equation that it comes from.
+        origin: the numbers of the equations that it comes from.
         left: MathML.
         relation: MathML.
         right: summands, each in pieces of MathML.

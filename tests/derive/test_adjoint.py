@@ -63,6 +63,15 @@ def test_equations_are_labelled_in_order_and_say_where_they_come_from(derivation
     assert all(equation.origin in own for equation in derivation.adjoint.equations)
 
 
+def test_an_equation_names_all_that_its_terms_come_from_in_their_order() -> None:
+    text = symrnn.derive("gru").text("adjoint")
+    assert "dx = W_xz.T @ delta_z + W_xr.T @ delta_r + W_xh.T @ delta_h_tilde" in text
+    found = {line.split()[1]: line.rpartition("   from ")[2] for line in text.splitlines()[1:]}
+    assert found["dx"] == "(1), (2), (3)"
+    assert found["dh"] == "(4), (3a), (1), (2)"
+    assert found["db_z"] == "(1)"
+
+
 def test_every_equation_reads_only_what_is_there_before_it(derivation: Derivation) -> None:
     known = set(derivation.adjoint.inputs)
     for equation in derivation.adjoint.equations:
