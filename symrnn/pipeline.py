@@ -161,6 +161,7 @@ def build(
     cell = load(cell)
     if march and backend == "numpy":
         raise BuildError(f"march {march!r}: NumPy kernels are not compiled; leave it out, or ask for backend 'c'")
+    fixed_sizes(cell, sizes)  # which names the sizes that there are
     if sizes and backend != "c":
         raise GenerateError(
             f"{next(iter(sizes))}: sizes are fixed for backend c; kernels of backend {backend} take any"

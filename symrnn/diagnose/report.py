@@ -188,7 +188,8 @@ class Diagnosis:
             label = f"({first.label}) " if first.label else ""
             yield f"    {label}{first.yours}{more}"
         if len(others) > _MOST_EQUAL:
-            yield f"    and {len(others) - _MOST_EQUAL} other changes, which --json lists"
+            left = len(others) - _MOST_EQUAL
+            yield f"    and {left} other change{'s'[: left > 1]}, which --json lists"
 
     def _edited(self, found: Found, mistake: Mistake) -> Iterator[Change]:
         equations = {equation.label: equation for equation in found.model.adjoint.equations}

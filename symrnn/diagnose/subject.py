@@ -34,6 +34,7 @@ SIGNATURES = (
     f"  def backward({', '.join(WHOLE)}): …   # a whole sequence\n"
     "and return (dparams, dstate, dx)"
 )
+_TRIPLE = ("dparams", "dstate", "dx")
 _PREFIX = "symrnn_diagnosed_"
 _SINGLE = (np.dtype("float32"), np.dtype("float16"))
 
@@ -176,7 +177,7 @@ def _shown(error: BaseException, file: str, path: str) -> str:
 def _read(subject: Subject, result: object, problem: Problem, layout: Layout) -> Returned:
     """What was returned, by the cell's names."""
     if not isinstance(result, tuple | list) or len(result) != 3:
-        found = f"{len(result)} values" if isinstance(result, tuple | list) else _kind(result)
+        found = _count(len(result)) if isinstance(result, tuple | list) else _kind(result)
         raise DiagnoseError(f"{subject.title} returned {found}; expected three: (dparams, dstate, dx)")
     dparams, dstate, dx = result
     (given,) = (variable.name for variable in layout.cell.of_role(Role.INPUT))
@@ -208,8 +209,11 @@ def _mapping(subject: Subject, what: str, value: object, known: tuple[str, ...])
         raise DiagnoseError(f"{subject.title} returned {_kind(value)} as {what}; expected a dictionary by name")
     for name in value:
         if name not in known:
+            missing = [each for each in known if each not in value]
+            lacking = f"; {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing" if missing else ""
             raise DiagnoseError(
-                f"{subject.title} returned {what}[{name!r}]{nearest(str(name), known)} (expected {', '.join(known)})"
+                f"{subject.title} returned {what}[{name!r}], and the cell has no such name{nearest(str(name), known)} "
+                f"(expected {', '.join(known)}{lacking})"
             )
     return {name: value[name] for name in known if value.get(name) is not None}
 
@@ -223,6 +227,13 @@ def _array(subject: Subject, what: str, value: object, dtypes: list[np.dtype[Any
         raise DiagnoseError(f"{subject.title} returned {what} of type {array.dtype}; expected an array of real numbers")
     dtypes.append(array.dtype)
     return array.astype(np.float64)
+
+
+def _count(values: int) -> str:
+    missing = (
+        f", so that {', '.join(_TRIPLE[values:])} {'is' if values == 2 else 'are'} missing" if 0 < values < 3 else ""
+    )
+    return f"{values} value{'s'[: values != 1]}{missing}"
 
 
 def _kind(value: object) -> str:

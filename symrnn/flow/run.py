@@ -135,16 +135,17 @@ def _sizes(cell: Cell, params: Values, x: Array, state: Values) -> dict[str, int
         FlowError: two arrays disagree, or none tells a size.
     """
     told: dict[str, tuple[str, int]] = {ONE: ("1", 1)}
-    arrays = [(f"params[{name!r}]", cell.by_name[name].shape, array.shape) for name, array in params.items()]
-    arrays.append(("x", (HIDDEN if cell.input_is_hidden else INPUT,), x.shape[2:]))
-    arrays += [(f"state[{name!r}]", (size_of(cell, name),), array.shape[1:]) for name, array in state.items()]
-    for name, shape, found in arrays:
+    arrays = [(f"params[{name!r}]", cell.by_name[name].shape, array, 0) for name, array in params.items()]
+    arrays.append(("x", (HIDDEN if cell.input_is_hidden else INPUT,), x, 2))
+    arrays += [(f"state[{name!r}]", (size_of(cell, name),), array, 1) for name, array in state.items()]
+    for name, shape, array, outer in arrays:  # the first axes are steps and rows
+        found = array.shape[outer:]
         if len(shape) != len(found):
-            raise FlowError(f"{name}: expected ({', '.join(shape)}), found shape {found}")
+            raise FlowError(f"{name}: expected ({', '.join(shape)}), found shape {array.shape}")
         for size, number in zip(shape, found, strict=True):
             first, known = told.setdefault(size, (name, number))
             if known != number:
-                raise FlowError(f"{name}: {size} is {known} by {first}, but {number} by shape {found}")
+                raise FlowError(f"{name}: {size} is {known} by {first}, but {number} by shape {array.shape}")
     unknown = [size for size in cell.sizes if size not in told and not (size == INPUT and cell.input_is_hidden)]
     if unknown:
         raise FlowError(f"nothing tells how large {unknown[0]!r} is: give an initial state of that size")

@@ -84,7 +84,10 @@ def _found(sweep: Sweep) -> list[str]:
     """For each cell: its recurrent matrices, and the biases that hold its states."""
     lines = []
     for name in sweep.cells:
-        biases = [f"{', '.join(found)} holds {state}" for state, found in sweep.holding[name].items()]
+        biases = [
+            f"{', '.join(found)} {'holds' if len(found) == 1 else 'hold'} {state}"
+            for state, found in sweep.holding[name].items()
+        ]
         held = "; ".join(biases) or "no bias holds a state, so biases are left as they are"
         lines.append(f"{name}: recurrent matrices {', '.join(sweep.recurrent[name]) or 'none'}; {held}")
     return lines

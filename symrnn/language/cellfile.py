@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ _BUNDLED = Path(__file__).resolve().parents[1] / "cells"
 _STRINGS = ("name", "title", "reference", "equations", "output")
 _TABLES = ("sizes", "constants", "init")
 _TOML_PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
+_KEY = re.compile(r"""\s*([A-Za-z0-9_-]+|"[^"\\]+"|'[^']+')\s*=""")
+_HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]")
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 
 
@@ -133,8 +135,37 @@ def _parse(text: str, source: str) -> dict[str, Any]:
             message = message[: found.start()]
             lines = text.split("\n")
             line, column = (int(found[1]), int(found[2])) if found[1] else (len(lines), len(lines[-1]) + 1)
+        if twice := _twice(text, line, source):
+            raise twice from error
         hint = "quotation marks come in pairs, and equations stand between three of them"
         raise CellError(f"this is no TOML: {message}; {hint}", source=source, line=line, column=column) from error
+
+
+def _twice(text: str, line: int, source: str) -> CellError | None:
+    """The error of a key, or a table, that stands twice, where that is what `tomllib` met in ``line``."""
+    lines = text.split("\n")
+    start = next((end for end in range(line - 1, -1, -1) if _is_toml(lines[:end])), 0)
+    before, statement = "\n".join(lines[:start]) + "\n", lines[start]
+    known = places(before, source).entries
+    tables = {path: at for path, at in known.items() if lines[at[0] - 1][at[1] - 1 :].startswith("[")}
+    inside = max(tables, key=lambda path: tables[path], default=())
+    found = _HEADER.match(statement) or _KEY.match(statement)
+    if not found:
+        return None
+    path = (found[1],) if statement.lstrip().startswith("[") else (*inside, found[1].strip("\"'"))
+    if path not in known or (path in tables) != statement.lstrip().startswith("["):
+        return None
+    what = f"[{found[1]}]" if path in tables else f"`{path[-1]}`"
+    message = f"{what} stands twice, in line {known[path][0]} and in line {start + 1}; remove one of them"
+    return CellError(message, source=source, line=start + 1, column=len(statement) - len(statement.lstrip()) + 1)
+
+
+def _is_toml(lines: Sequence[str]) -> bool:
+    try:
+        tomllib.loads("\n".join(lines))
+    except ValueError:
+        return False
+    return True
 
 
 def _check_table(table: Mapping[str, Any], where: Source) -> None:

@@ -119,10 +119,10 @@ class _Composer:
             stem = target.removesuffix(PRIME)
             if stem == "x":
                 raise self._source.error("`x` is the input of the step and is never assigned; use another name", place)
-            if fault := function_fault(stem):
-                raise self._source.error(fault, place)
             if stem in self._constants:
-                raise self._source.error(f"`{stem}` is a constant from [constants] and is never assigned", place)
+                raise self._source.error(
+                    f"`{stem}` is a constant from [constants] and is never assigned; use another name", place
+                )
             if target in self._targets:
                 line = self._source.at(self._targets[target].place)[0]
                 message = f"`{target}` is assigned a second time, after line {line}; use another name"
@@ -175,7 +175,9 @@ class _Composer:
         used = {node.name for node in nodes if isinstance(node, Constant)}
         for name in self._constants:
             if name not in used:
-                raise self._source.entry_error(f"[constants] {name}: the equations never use it", "constants", name)
+                raise self._source.entry_error(
+                    f"[constants] {name}: the equations never use it; use it or remove it", "constants", name
+                )
 
     def _see(self, name: str) -> None:
         known = name == "x" or name in self._targets or name.removesuffix(PRIME) in self._states
@@ -216,6 +218,11 @@ class _Composer:
         declared: dict[str, Shape] = {}
         known = ("x", *self._targets, *self._states, *self._parameters)
         for name, entry in self._declarations.sizes.items():
+            if name in self._constants:
+                message = (
+                    f"[sizes] {name}: it is a constant, from [constants], which has no size; remove one of the two"
+                )
+                raise self._source.entry_error(message, "sizes", name)
             if name not in known:
                 hint = nearest(name, known) or "; it lists names of the equations"
                 message = f"[sizes] {shown(name)}: the equations have no such name{hint}"
@@ -271,6 +278,11 @@ class _Composer:
     def _read_init(self) -> dict[str, str]:
         init: dict[str, str] = {}
         for name, value in self._declarations.init.items():
+            if name in self._constants:
+                message = (
+                    f"[init] {name}: it is a constant, from [constants], which has no start; remove one of the two"
+                )
+                raise self._source.entry_error(message, "init", name)
             if name not in self._parameters:
                 hint = nearest(name, self._parameters) or f"; the parameters are {', '.join(self._parameters)}"
                 raise self._source.entry_error(f"[init] {shown(name)}: there is no such parameter{hint}", "init", name)

@@ -74,14 +74,28 @@ def parse(text: str, source: Source, constants: Mapping[str, tuple[Fraction, str
     Raises:
         CellError: with line and column, what was found and what was expected.
     """
-    return tuple(_Parser(statement, source, constants).assignment() for statement in scan(text, source))
+    statements = scan(text, source)
+    vectors = frozenset({"x", *(name for statement in statements for name in _assigned(statement))})
+    return tuple(_Parser(statement, source, constants, vectors).assignment() for statement in statements)
+
+
+def _assigned(statement: Statement) -> tuple[str, ...]:
+    """The name that an equation assigns, and the state whose next value it is."""
+    target = statement.text.partition("=")[0].strip().replace(PRIME_LETTER, PRIME)
+    return (target, target.removesuffix(PRIME))
 
 
 class _Parser:
     """Turns the syntax tree of one statement into a tree of the language."""
 
-    def __init__(self, statement: Statement, source: Source, constants: Mapping[str, tuple[Fraction, str]]) -> None:
-        self._statement, self._source, self._constants = statement, source, constants
+    def __init__(
+        self,
+        statement: Statement,
+        source: Source,
+        constants: Mapping[str, tuple[Fraction, str]],
+        vectors: frozenset[str],
+    ) -> None:
+        self._statement, self._source, self._constants, self._vectors = statement, source, constants, vectors
 
     def assignment(self) -> Assignment:
         start = self._statement.place(1, 0)
@@ -99,8 +113,11 @@ class _Parser:
         if len(body.targets) != 1:
             raise self._error(body.targets[1], "an equation has one `=`, and assigns one name")
         target = body.targets[0]
+        name = self._spelled(target.id)
+        if fault := function_fault(name.removesuffix(PRIME)):  # before any equation that reads it
+            raise self._error(target, fault)
         self._check_extent(body.value)
-        return Assignment(self._spelled(target.id), self._place(target), self._expression(body.value))
+        return Assignment(name, self._place(target), self._expression(body.value))
 
     def _check_extent(self, root: ast.expr) -> None:
         """Refuse what is too deep or too large, without recursion."""
@@ -204,7 +221,7 @@ class _Parser:
             case _:
                 raise self._error(node, self._no_matrix(node, operand))
         if name in self._constants:
-            raise self._error(node, f"`{name}` is a constant; left of `@` stands a matrix")
+            raise self._error(node, f"`{name}` is a constant; left of `@` stands a matrix; for a product write `*`")
         if fault := function_fault(name):
             raise self._error(node, f"{fault}; left of `@` stands a matrix")
         return name, transposed
@@ -213,11 +230,13 @@ class _Parser:
         found = shown(self._segment(node), 40)
         message = f"left of `@` stands a parameter, or its transpose as in `P.T`; found `{found}`"
         form = self._distributed(node, operand.node.name if isinstance(operand.node, Name) else "…")
-        return f"{message}; write `{shown(form, 80)}`" if form else message
+        return f"{message}; write `{shown(form, 80)}`" if form else f"{message}; for elementwise products write `*`"
 
     def _distributed(self, node: ast.expr, operand: str) -> str:
         """``node @ operand`` with a parameter alone left of each ``@``; empty where ``node`` is no sum of matrices."""
         match node:
+            case ast.Name(id=name) if self._spelled(name) in self._vectors or name in self._constants:
+                return ""
             case ast.Name() | ast.Attribute(value=ast.Name(), attr="T"):
                 return f"{self._segment(node)} @ {operand}"
             case ast.UnaryOp(op=ast.USub(), operand=inner):

@@ -120,7 +120,7 @@ def scan(text: str, source: Source) -> tuple[Statement, ...]:
             statements.append(_statement(pending, clean, source))
             pending, clean = [], []
     if pending:
-        raise source.error("this parenthesis is never closed", _never_closed(pending))
+        raise source.error("this parenthesis is never closed; close it with `)`", _never_closed(pending))
     return tuple(statements)
 
 
@@ -196,7 +196,7 @@ def name_fault(name: str) -> str:
     if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) is None:
         return f"`{shown(name)}` is no name: a name begins with a letter, then letters, digits and _ follow"
     if len(name) > MAX_NAME:
-        return f"the name `{shown(name)}` has {len(name)} characters; the most is {MAX_NAME}"
+        return f"the name `{shown(name)}` has {len(name)} characters; the most is {MAX_NAME}: shorten it"
     for language, words in (("Python", PYTHON_WORDS), ("C", C_WORDS)):
         if name in words:
             return f"`{name}` is a word of {language} and cannot be a name; write `{name}_` or another name"
@@ -222,7 +222,7 @@ def _depth(tokens: list[Token], depth: int, source: Source) -> int:
         elif token.text == ")":
             depth -= 1
             if depth < 0:
-                raise source.error("this parenthesis closes nothing", token.place)
+                raise source.error("this parenthesis closes nothing; remove it, or open one before it", token.place)
     return depth
 
 

@@ -92,8 +92,24 @@ def test_output_of_the_file_does_not_mix_with_the_report(run: Run) -> None:
         ("def f(a, b, c): ...\n", "mine.py:f", ["returned nothing (None)", "(dparams, dstate, dx)"]),
         ("def f(a, b, c): return 1, 2\n", "mine.py:f", ["returned 2 values"]),
         ("def f(a, b, c): return 1, {}, 2\n", "mine.py:f", ["a int as dparams"]),
-        ("def f(a, b, c): return {'W_hx': 1}, {}, 2\n", "mine.py:f", ["dparams['W_hx']; did you mean `W_xh`?"]),
-        ('def f(a, b, c): return {}, {"h\'": 1}, 2\n', "mine.py:f", ['dstate["h\'"]; did you mean `h`?']),
+        (
+            "def f(a, b, c): return {'W_hx': 1}, {}, 2\n",
+            "mine.py:f",
+            [
+                "dparams['W_hx'], and the cell has no such name; did you mean `W_xh`? (expected W_xh, W_hh, b_h; W"
+            ],
+        ),
+        (
+            "def f(a, b, c): return {}, {}\n",
+            "mine.py:f",
+            ["returned 2 values, so that dx is missing; expected three: (dp"],
+        ),
+        ("def f(a, b, c): return ({},)\n", "mine.py:f", ["returned 1 value, so that dstate, dx are missing; expected"]),
+        (
+            'def f(a, b, c): return {}, {"h\'": 1}, 2\n',
+            "mine.py:f",
+            ['returned dstate["h\'"], and the cell has no such name; did you mean `h`? (expected h; h is missing)'],
+        ),
         ("def f(a, b, c): return {'b_h': 'x'}, {}, 2\n", "mine.py:f", ["dparams['b_h'] of type <U1"]),
         ("def f(a, b, c): return {'b_h': [[1], [1, 2]]}, {}, 2\n", "mine.py:f", ["dparams['b_h'] that is no array"]),
         (RIGHT.replace('cache["h"]', 'cache["h_prev"]'), "mine.py:backward_step", ["mine.py:4", "KeyError: 'h_prev'"]),

@@ -136,6 +136,8 @@ def test_sizes_are_those_of_the_cell() -> None:
     assert fixed_sizes(tied, {"hidden": 8}) == fixed_sizes(tied, {"input": 8}) == {"input": 8, "hidden": 8}
     with pytest.raises(GenerateError, match="input: 3; the equations of tied force it to equal hidden, 8"):
         fixed_sizes(tied, {"input": 3, "hidden": 8})
+    with pytest.raises(GenerateError, match="units: the cell lstm has no size of that name; it has input, hidden"):
+        symrnn.build("lstm", units=8)
     with pytest.raises(GenerateError, match="hidden: sizes are fixed for backend c"):
         symrnn.build("lstm", "numpy", hidden=8)
 

@@ -8,6 +8,7 @@ import pytest
 
 import symrnn
 from symrnn.derive.factors import Diag
+from symrnn.errors import FlowError
 from symrnn.flow.record import Flow, flow
 from symrnn.flow.sweep import Shape, sweep
 
@@ -85,3 +86,15 @@ def test_a_vanished_gradient_starts_where_the_loss_reads() -> None:
     assert np.isneginf(found.log_gradient[4:]).all()
     assert np.exp(found.log_gradient[3, 0]) == pytest.approx(np.sqrt(3))
     assert all(np.isnan(path.share[3:]).all() and np.isfinite(path.share[:3]).all() for path in found.paths)
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((5, 2, 4), r"x: input is 3 by params\['W_xi'\], but 4 by shape \(5, 2, 4\)"),
+        ((5, 3), r"x: expected \(T, B, input\) .* found shape \(5, 3\)"),
+    ],
+)
+def test_an_input_of_another_shape_is_named_with_the_shape_that_was_given(shape: tuple[int, ...], words: str) -> None:
+    with pytest.raises(FlowError, match=words):
+        symrnn.flow("lstm", symrnn.build("lstm").init_params(3, 8), np.ones(shape))

@@ -115,6 +115,16 @@ def test_a_cell_file_that_is_not_bundled(run: Run, tmp_path: Path) -> None:
     assert "mine: recurrent matrices U_u; b_u holds h" in out
 
 
+def test_several_biases_hold(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "two.toml"
+    file.write_text(
+        'name = "two"\nequations = "z = sigmoid(W @ x + U @ h + b_z)\\ns = sigmoid(V @ x + b_s)\\n'
+        "h' = z * h + s * h + tanh(P @ x)\"\n"
+    )
+    assert main(["flow", str(file), "--steps", "3", "--hidden", "4", "--input", "2"]) == 0
+    assert "b_z, b_s hold h" in capsys.readouterr().out
+
+
 def test_a_plot_is_written(run: Run, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed: nothing to draw with")
     assert run("rnn", *SMALL, "--plot", "flow.svg")[0] == 0

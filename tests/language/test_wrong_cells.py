@@ -66,8 +66,23 @@ WRONG = (
     Wrong("input assigned", "x = h\nh' = x", (3, 1), "`x` is the input of the step and is never assigned"),
     Wrong("next value of the input", "x' = h\nh' = h", (3, 1), "`x` is the input of the step and is never assigned"),
     Wrong("function assigned", "exp = x\nh' = h", (3, 1), "`exp` is a function of the language"),
-    Wrong("hidden function as a name", "sign = x\nh' = sign", (4, 6), "`sign` is a function of the language"),
-    Wrong("constant assigned", "k = x\nh' = k", (3, 1), "`k` is a constant from [constants]", "[constants]\nk = 1\n"),
+    Wrong("hidden function as a name", "sign = x\nh' = sign", (3, 1), "`sign` is a function of the language"),
+    Wrong("function assigned and read", "tanh = x\nh' = tanh", (3, 1), "`tanh` is a function of the language"),
+    Wrong("constant assigned", "k = x\nh' = k", (3, 1), "never assigned; use another name", "[constants]\nk = 1\n"),
+    Wrong(
+        "size of a constant",
+        "h' = k * x",
+        (8, 1),
+        "[sizes] k: it is a constant, from [constants]",
+        "[constants]\nk = 1\n[sizes]\nk = 1\n",
+    ),
+    Wrong(
+        "start of a constant",
+        "h' = k * x",
+        (8, 1),
+        "[init] k: it is a constant, from [constants]",
+        "[constants]\nk = 1\n[init]\nk = 1\n",
+    ),
     Wrong("unused intermediate", "h' = x\n  m = x", (4, 3), "`m` is assigned and never used"),
     Wrong("no state", "m = x", (3, 1), "there is no state"),
     Wrong(
@@ -82,6 +97,9 @@ WRONG = (
         "matrix between sizes", "h' = U @ h\nc' = U @ c", (4, 6), "takes a vector of size hidden", '[sizes]\nc = "p"\n'
     ),
     Wrong("sum of matrices", "h' = (U - U.T) @ h", (3, 7), "write `U @ h - U.T @ h`"),
+    Wrong("product of vectors", "h' = tanh((W @ x) @ h)", (3, 12), "found `W @ x`; for elementwise products write `*`"),
+    Wrong("product of states", "c' = x\nh' = (W @ c) @ h", (4, 7), "found `W @ c`; for elementwise products write `*`"),
+    Wrong("product of matrices", "h' = (A @ B) @ h", (3, 7), "write `A @ (B @ h)`"),
     Wrong("scaled matrix", "r = x\nh' = (r * W) @ h", (4, 7), "write `r * (W @ h)`"),
     Wrong(
         "vector as a matrix",
@@ -190,7 +208,27 @@ WRONG = (
     ),
     Wrong("no TOML", "name = 'a'\nequations = \n", (2, 13), "this is no TOML: Invalid value", whole=True),
     Wrong("TOML string not closed", 'name = "a"\nequations = """\nh\' = x\n', (4, 1), "this is no TOML", whole=True),
-    Wrong("key twice", "name = 'a'\nname = 'b'\n", (2, 11), "this is no TOML: Cannot overwrite a value", whole=True),
+    Wrong("key twice", "name = 'a'\nname = 'b'\n", (2, 1), "`name` stands twice, in line 1 and in line 2", whole=True),
+    Wrong(
+        "constant twice",
+        "h' = k * x",
+        (7, 3),
+        "`k` stands twice, in line 6 and in line 7",
+        "[constants]\nk = 1\n  k = 2\n",
+    ),
+    Wrong(
+        "key twice in another table", GOOD, (8, 1), "`b` stands twice, in line 6", "[init]\nb = 1\nU = 'zeros'\nb = 2\n"
+    ),
+    Wrong(
+        "equations twice",
+        GOOD,
+        (5, 1),
+        "`equations` stands twice, in line 2 and in line 5; remove one of them",
+        'equations = """\nh\' = x\n"""\n',
+    ),
+    Wrong(
+        "table twice", GOOD, (7, 1), "[init] stands twice, in line 5 and in line 7", "[init]\nb = 1\n[init]\nW = 1\n"
+    ),
     Wrong("deep TOML", f"name = {'[' * 100_000}\n", (1, 0), "nested too deeply", whole=True),
     Wrong("long TOML number", f"name = {'1' * 9000}\n", (1, 1), "this is no TOML", whole=True),
     Wrong("nothing", "", (1, 1), "`name` is missing", whole=True),
