@@ -95,9 +95,7 @@ def test_output_of_the_file_does_not_mix_with_the_report(run: Run) -> None:
         (
             "def f(a, b, c): return {'W_hx': 1}, {}, 2\n",
             "mine.py:f",
-            [
-                "dparams['W_hx'], and the cell has no such name; did you mean `W_xh`? (expected W_xh, W_hh, b_h; W"
-            ],
+            ["dparams['W_hx'], and the cell has no such name; did you mean `W_xh`? (expected W_xh, W_hh, b_h; W"],
         ),
         (
             "def f(a, b, c): return {}, {}\n",
