@@ -285,11 +285,13 @@ class Diagnosis:
             yield "Right, since right gradients follow from them:"
             yield from _filled("  ", labels)
         if self.suspects.alone:
-            yield "If it is one mistake, it is in one of these; the first is where to look first:"
+            yield "If one equation alone is wrong, it is one of these; the first is where to look first:"
             yield from self._equations(self.suspects.alone)
         elif self.suspects.first:
             yield "No one equation makes wrong just what is wrong. The first equations that may be wrong:"
             yield from self._equations(self.suspects.first)
+        yield "Yet several equations at once may be wrong in the same way, by a value that they share; then it is any of"
+        yield "those that are not right by the above."
 
     def _equations(self, equations: Sequence[Equation]) -> Iterator[str]:
         wide = max(len(equation.label) for equation in equations) + 2

@@ -60,6 +60,7 @@ class Kind(StrEnum):
     INVERSE = "a factor is on the wrong side of a fraction"
     EXTRA = "there is too much in it"
     SHAPE = "a gradient has the wrong shape"
+    NUMBER = "a number is another"
 
 
 RANK: Mapping[Kind, int] = {kind: rank for rank, kind in enumerate(Kind)}

@@ -20,6 +20,7 @@ from symrnn.diagnose.mistakes import Mistake, mistakes
 from symrnn.diagnose.model import Aspect, FirstStep, Model, Setting, gradients
 from symrnn.diagnose.problem import Problem
 from symrnn.diagnose.rules import Kind
+from symrnn.diagnose.scales import scales
 from symrnn.language.symbolic import to_sympy
 from symrnn.language.system import Equation
 
@@ -132,6 +133,9 @@ class _Search:
                 self._try(attempt, mistake, wrong, level)
         for mistake in later if not level.complete else ():
             self._try(attempt, mistake, wrong, level)
+        if not level.complete:  # any number fits something: the mistakes that people make come first
+            for mistake in scales(model, self._first.problem, self._first.observed, names):
+                self._try(attempt, mistake, wrong, level)
         return level
 
     def _try(self, attempt: _Attempt, mistake: Mistake, wrong: frozenset[Key], level: _Level) -> None:
