@@ -116,7 +116,7 @@ def _peers(arguments: argparse.Namespace) -> int:
 
     def finished(measurements: Sequence[Measurement]) -> None:
         progress.clear()
-        print(report.cell_table(measurements), flush=True)
+        print(report.cell_table(measurements, quick=arguments.quick), flush=True)
 
     record = measure(plan, finished, progress)
     progress.clear()

@@ -7,32 +7,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmarks.grid import FULL
 from benchmarks.participants import OURS, PADDED
 from benchmarks.record import Measurement, Record
 
+QUICK_MARK = "Measured with --quick: it shows that all of it runs, and these times are not to be compared"
+
+
+def is_quick(record: Record) -> bool:
+    """Whether it was measured for so short that its times say only that everything runs."""
+    return float(record.settings["seconds"]) < FULL.seconds
+
 
 def head(record: Record) -> str:
-    """The machine, the versions, and who was left out."""
+    """The machine, the versions, and who was left out; first of all, whether the times are worth anything."""
     machine = record.machine
+    cores = f"{machine['cores']} core{'s'[: machine['cores'] > 1]}"
     caches = ", ".join(f"{name} {size}" for name, size in machine["caches"].items())
     lines = [
-        f"Machine: {machine['cpu']}, {machine['cores']} cores; {caches}; {machine['compiler']}, {machine['flags']}",
+        f"Machine: {machine['cpu']}, {cores}; {caches}; {machine['compiler']}, {machine['flags']}",
         "Versions: " + ", ".join(f"{name} {version}" for name, version in record.versions.items()),
         f"Each time is the median of at least {record.settings['runs']:.0f} calls and {record.settings['seconds']:g} s.",
     ]
+    if is_quick(record):
+        lines.insert(0, f"{QUICK_MARK}.")
     if machine["environment"]:
         lines.append("Environment: " + ", ".join(f"{name}={value}" for name, value in machine["environment"].items()))
     lines += [f"Left out: {name}: {why}" for name, why in record.left_out.items()]
     return "\n\n".join(lines) + "\n"
 
 
-def cell_table(measurements: Sequence[Measurement]) -> str:
-    """The measurements of one cell and number of threads; ragged ones in a table of their own."""
+def cell_table(measurements: Sequence[Measurement], *, quick: bool = False) -> str:
+    """The measurements of one cell and number of threads; ragged ones in a table of their own; marked where ``quick``."""
     whole = [m for m in measurements if not m.point.ragged]
     ragged = [m for m in measurements if m.point.ragged]
     parts = [_table(whole)] if whole else []
     parts += [_ragged_table(ragged)] if ragged else []
-    notes = _notes(measurements)
+    notes = [*([f"* {QUICK_MARK}."] if quick else []), *_notes(measurements)]
     return "\n".join([*parts, *notes, *([""] if notes else [])])
 
 

@@ -34,6 +34,7 @@ def test_a_run_without_peers_measures_us_and_the_limits(tmp_path: Path, capsys: 
     out = capsys.readouterr().out
     assert "### rnn, 1 thread\n" in out
     assert "lengths uniform in 1..T" in out
+    assert out.count("Measured with --quick") == 2, "by the table and by the head"
     data = json.loads(path.read_text(encoding="utf-8"))
     assert [(m["mode"], m["point"]["ragged"]) for m in data["measurements"]] == [
         ("inference", False),

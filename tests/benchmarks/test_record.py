@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks import plot, report
-from benchmarks.grid import Mode, Point
+from benchmarks.grid import QUICK, Mode, Point
 from benchmarks.progress import Progress
 from benchmarks.record import Measured, Measurement, Record
 from benchmarks.statistics import limit
@@ -83,6 +84,20 @@ def test_the_head_names_the_machine_and_who_is_left_out() -> None:
     text = report.head(record())
     for words in ("a processor, 2 cores", "L1 data 32K", "symrnn 1", "onnxruntime: not here", "OMP_PROC_BIND=true"):
         assert words in text
+
+
+def test_only_quick_times_are_marked() -> None:
+    full = record(measurement(symrnn=0.002))
+    quick = replace(full, settings={**full.settings, "seconds": QUICK.seconds})
+    assert "--quick" not in report.head(full) + report.cell_table(full.measurements)
+    assert report.head(quick).startswith("Measured with --quick: it shows that all of it runs")
+    assert "* Measured with --quick" in report.cell_table(quick.measurements, quick=True)
+
+
+def test_one_core_is_one() -> None:
+    found = record()
+    alone = replace(found, machine={**found.machine, "cores": 1})
+    assert "a processor, 1 core; " in report.head(alone)
 
 
 def test_json_holds_what_was_measured_and_what_follows() -> None:
