@@ -157,6 +157,6 @@ def test_every_public_name_is_there_and_no_other() -> None:
 def test_help_of_a_stage_shows_its_function(name: str) -> None:
     function = getattr(importlib.import_module(symrnn._HOMES[name]), name)
     importlib.import_module(f"symrnn.{name}")
-    shown = pydoc.render_doc(getattr(symrnn, name), renderer=pydoc.plaintext)
+    shown = pydoc.plain(pydoc.render_doc(getattr(symrnn, name)))
     assert f"symrnn.{name} - {name}{inspect.signature(function)}" in shown
     assert str(inspect.getdoc(function)).splitlines()[0] in shown
