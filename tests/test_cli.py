@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import symrnn
+from symrnn.build.loading import import_text
 from symrnn.check.report import Report, Row
 from symrnn.cli import main
 from symrnn.parts import DERIVED, PARTS
@@ -244,6 +245,11 @@ def test_generate_for_inference_alone_has_no_backward(run: Run) -> None:
         text = Path("generated", file).read_text(encoding="utf-8")
         assert "def infer(" in text
         assert "def backward(" not in text
+    module = import_text(Path("generated", "rnn_numpy.py").read_text(encoding="utf-8"), "rnn_numpy")
+    with pytest.raises(AttributeError, match=r"has no 'backward': it was generated with --no-backward"):
+        module.backward  # noqa: B018 - asking for it is the test
+    with pytest.raises(AttributeError, match="has no attribute 'backwards'"):
+        module.backwards  # noqa: B018
 
 
 def test_generate_builds_the_library_and_runs_it(run: Run) -> None:
