@@ -649,6 +649,8 @@ _KEPT = 16
 """How many runs are kept: the newest, each for one shape of a call."""
 _KEPT_NUMBERS = 1 << 18
 """Numbers of a workspace up to which it stays with its run; a larger one goes back to the blocks."""
+_PACKED_ALONE = 1 << 22
+"""Bytes of weights up to which one thread packs them: waking another takes longer."""
 _RUNS = {}
 
 
@@ -719,7 +721,8 @@ class _Run:
             block = np.concatenate([*arrays, np.empty(0, self.dtype)])
         pointers, weights = self.starts + _address(block), _Weights(self.size("packed_size"), self.dtype)
         arguments, kept = (self.byref, _address(pointers), weights.address), (block, pointers, weights)
-        status = _TEAM.run(_BOUND[self.dtype, "pack"], arguments, self.parts, meet=False, kept=kept)
+        parts = self.parts if weights.array.nbytes > _PACKED_ALONE else 1
+        status = _TEAM.run(_BOUND[self.dtype, "pack"], arguments, parts, meet=False, kept=kept)
         _check("pack", status)
         packed.panels[self.key] = weights
         return weights
