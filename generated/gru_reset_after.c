@@ -64,7 +64,7 @@
 
 const char *gru_reset_after_abi(void)
 {
-    return "80834b373e65aa818195d1c6012477ee";
+    return "0a6d5718235563375f974b90e65a65ca";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -239,6 +239,15 @@ int gru_reset_after_cpu_supported(void)
 #define SYMRNN_INLINE static inline __attribute__((always_inline))
 #else
 #define SYMRNN_INLINE static inline
+#endif
+
+/* For a function that is large and gains nothing by copies of its own at each call: they take time to compile. */
+#if defined(__clang__)
+#define SYMRNN_ONCE static __attribute__((noinline))
+#elif defined(__GNUC__)
+#define SYMRNN_ONCE static __attribute__((noinline, noclone))
+#else
+#define SYMRNN_ONCE static
 #endif
 
 /* Blocks of memory begin at multiples of this many numbers. */
@@ -788,7 +797,7 @@ static inline vec_f32 power_2_f32(vec_f32 a)
 /* Nanoseconds, as measured on one machine: to have other threads take part in a call; for them to meet after a stage; by the
    bytes of a number, to fetch what others wrote, and for a multiply-add, of which those of low tiles take longer. */
 #define START_NS 60000.0
-#define MEET_NS 300.0
+#define MEET_NS 500.0
 #define FETCH_NS 0.2
 #define LOW_TILES 1.6
 #define MULTIPLY_NS 0.005
@@ -2190,7 +2199,7 @@ static void tile_6x4_f32(int fresh, size_t depth, const float *const *a, size_t 
 
 #endif
 /* sums[i][j] += a[i][k] * panel[k][j] for height rows, depth products, and columns vectors of units; = where they are fresh. */
-static void accumulate_f32(int fresh, size_t height, size_t columns, size_t depth, const float *const *a, size_t a_depth,
+SYMRNN_ONCE void accumulate_f32(int fresh, size_t height, size_t columns, size_t depth, const float *const *a, size_t a_depth,
                        const float *panel, size_t panel_row, float *sums, size_t sums_row)
 {
     size_t width;
@@ -5980,7 +5989,7 @@ static void tile_6x4_f64(int fresh, size_t depth, const double *const *a, size_t
 
 #endif
 /* sums[i][j] += a[i][k] * panel[k][j] for height rows, depth products, and columns vectors of units; = where they are fresh. */
-static void accumulate_f64(int fresh, size_t height, size_t columns, size_t depth, const double *const *a, size_t a_depth,
+SYMRNN_ONCE void accumulate_f64(int fresh, size_t height, size_t columns, size_t depth, const double *const *a, size_t a_depth,
                        const double *panel, size_t panel_row, double *sums, size_t sums_row)
 {
     size_t width;

@@ -44,7 +44,7 @@
 
 const char *rnn_abi(void)
 {
-    return "2d76ef59df7030842f37b029addc0f67";
+    return "fe27c4442d0833319423d7d4db6cc1d8";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -219,6 +219,15 @@ int rnn_cpu_supported(void)
 #define SYMRNN_INLINE static inline __attribute__((always_inline))
 #else
 #define SYMRNN_INLINE static inline
+#endif
+
+/* For a function that is large and gains nothing by copies of its own at each call: they take time to compile. */
+#if defined(__clang__)
+#define SYMRNN_ONCE static __attribute__((noinline))
+#elif defined(__GNUC__)
+#define SYMRNN_ONCE static __attribute__((noinline, noclone))
+#else
+#define SYMRNN_ONCE static
 #endif
 
 /* Blocks of memory begin at multiples of this many numbers. */
@@ -700,7 +709,7 @@ static inline vec_f32 power_2_f32(vec_f32 a)
 /* Nanoseconds, as measured on one machine: to have other threads take part in a call; for them to meet after a stage; by the
    bytes of a number, to fetch what others wrote, and for a multiply-add, of which those of low tiles take longer. */
 #define START_NS 60000.0
-#define MEET_NS 300.0
+#define MEET_NS 500.0
 #define FETCH_NS 0.2
 #define LOW_TILES 1.6
 #define MULTIPLY_NS 0.005
@@ -2102,7 +2111,7 @@ static void tile_6x4_f32(int fresh, size_t depth, const float *const *a, size_t 
 
 #endif
 /* sums[i][j] += a[i][k] * panel[k][j] for height rows, depth products, and columns vectors of units; = where they are fresh. */
-static void accumulate_f32(int fresh, size_t height, size_t columns, size_t depth, const float *const *a, size_t a_depth,
+SYMRNN_ONCE void accumulate_f32(int fresh, size_t height, size_t columns, size_t depth, const float *const *a, size_t a_depth,
                        const float *panel, size_t panel_row, float *sums, size_t sums_row)
 {
     size_t width;
@@ -5408,7 +5417,7 @@ static void tile_6x4_f64(int fresh, size_t depth, const double *const *a, size_t
 
 #endif
 /* sums[i][j] += a[i][k] * panel[k][j] for height rows, depth products, and columns vectors of units; = where they are fresh. */
-static void accumulate_f64(int fresh, size_t height, size_t columns, size_t depth, const double *const *a, size_t a_depth,
+SYMRNN_ONCE void accumulate_f64(int fresh, size_t height, size_t columns, size_t depth, const double *const *a, size_t a_depth,
                        const double *panel, size_t panel_row, double *sums, size_t sums_row)
 {
     size_t width;
