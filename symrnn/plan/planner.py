@@ -11,7 +11,6 @@ verify    that each value is written before it is read, in one place, at one siz
 from __future__ import annotations
 
 from collections.abc import Collection, MutableMapping
-from dataclasses import replace
 
 from symrnn.derive.record import Derivation
 from symrnn.language.names import Allocator
@@ -35,7 +34,7 @@ from symrnn.plan.storage import (
 )
 from symrnn.plan.tape import Saved, tape
 from symrnn.plan.verify import verify, verify_phases, verify_rotation
-from symrnn.plan.vocabulary import Function, Fused, Stage
+from symrnn.plan.vocabulary import Function, Fused
 
 
 def plan(derivation: Derivation, *, with_backward: bool = True) -> Program:
@@ -79,20 +78,17 @@ def _forward(
     buffers = forward_buffers(phases, crosses, taped, sizes, once_read=once_read)
     places = given_places(system) | buffer_places(buffers)
     writes = forward_writes(system, places, output)
-    once, before, loop = stored(once, writes), stored(before, writes), stored(loop, writes)
-    if fused is not None:
-        fused = _shared(Fused(stored(fused.before, writes), stored(fused.loop, writes)), (*before, *loop))
     function = Function(
         name=name,
         system=system,
         states=tuple((next_.removesuffix(PRIME), next_) for next_ in system.outputs),
-        once=once,
-        before=before,
-        loop=loop,
+        once=stored(once, writes),
+        before=stored(before, writes),
+        loop=stored(loop, writes),
         buffers=buffers,
         places=places,
         sizes=sizes,
-        fused=fused,
+        fused=fused and Fused(stored(fused.before, writes), stored(fused.loop, writes)),
     )
     verify(function)
     return function
@@ -109,15 +105,6 @@ def _fused(
         stages(whole.before, f"{prefix}fused_hoist", sizes, allocator),
         stages(whole.loop, f"{prefix}fused_step", sizes, allocator),
     )
-
-
-def _shared(fused: Fused, plain: tuple[Stage, ...]) -> Fused:
-    """``fused`` with the ``plain`` stages that do the same in place of its own: there need not be two of them."""
-    known = {replace(stage, name=""): stage for stage in plain}
-    before, loop = (
-        [known.get(replace(stage, name=""), stage) for stage in part] for part in (fused.before, fused.loop)
-    )
-    return Fused(tuple(before), tuple(loop))
 
 
 def _backward(derivation: Derivation, forward: Function, saved: Saved, allocator: Allocator) -> Function:

@@ -271,11 +271,11 @@ class Function:
 
     @property
     def stages(self) -> Iterator[Stage]:
-        """Every stage once, in the order in which they run; what the fused loop has for itself comes last."""
-        plain = [stage for _, stages in self.phases for stage in stages]
-        yield from plain
+        """Every stage, in the order in which they run; those of the fused loop last."""
+        for _, stages in self.phases:
+            yield from stages
         if self.fused is not None:
-            yield from (stage for stage in (*self.fused.before, *self.fused.loop) if stage not in plain)
+            yield from (*self.fused.before, *self.fused.loop)
 
     def buffer(self, name: str) -> Buffer:
         """The buffer called ``name``."""
