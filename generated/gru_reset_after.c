@@ -64,7 +64,7 @@
 
 const char *gru_reset_after_abi(void)
 {
-    return "0a6d5718235563375f974b90e65a65ca";
+    return "7dfce7b973c46a90b2baecb18b9bb981";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -73,7 +73,8 @@ const char *gru_reset_after_abi(void)
 #define SYMRNN_CPUID
 #endif
 #elif defined(__aarch64__) && defined(__linux__)
-#include <sys/auxv.h>
+/* Of <sys/auxv.h>, whose thousands of macros might be names of a cell; 16 and 26 are AT_HWCAP and AT_HWCAP2. */
+unsigned long getauxval(unsigned long type);
 #define SYMRNN_HWCAP
 #endif
 
@@ -184,7 +185,7 @@ int gru_reset_after_cpu_supported(void)
 #elif defined(SYMRNN_HWCAP)
 int gru_reset_after_cpu_supported(void)
 {
-    const unsigned long hwcap = getauxval(AT_HWCAP), hwcap2 = getauxval(AT_HWCAP2);
+    const unsigned long hwcap = getauxval(16), hwcap2 = getauxval(26);
 
     if (LACKS(__ARM_FEATURE_CRC32, hwcap, 7))
         return 0;

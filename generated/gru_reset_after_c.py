@@ -67,7 +67,7 @@ DTYPE = "float32"
 DTYPES = ("float32", "float64")
 """What `init_params` may make: float64 input runs double, any other runs float."""
 
-_ABI = b"0a6d5718235563375f974b90e65a65ca"
+_ABI = b"7dfce7b973c46a90b2baecb18b9bb981"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("gru_reset_after" + _SUFFIX)
 _LIBRARIES = {"native": "", "v4": ".v4", "v3": ".v3", "v2": ".v2", "baseline": ".baseline"}  # best first
@@ -521,7 +521,7 @@ def _read_params(params):
     """The parameters as arrays, and the sizes that their shapes tell."""
     if type(params) is dict and params.keys() == _SHAPES.keys():
         values = [params[name] for name in _SHAPES]
-        if [*map(type, values)] == [np.ndarray] * len(values):
+        if values and [*map(type, values)] == [np.ndarray] * len(values):
             dtypes = [array.dtype for array in values]
             sizes = _KNOWN.get(tuple([array.shape for array in values]))
             if sizes is not None and dtypes == dtypes[:1] * len(dtypes) and _is_ordinary(values[0]):
@@ -571,9 +571,9 @@ def _read_state(name, state, batch, sizes):
     if state is not None:
         _names(name, state, STATES)
         sizes = dict(sizes)
-        for key, given in state.items():
-            if given is not None:
-                arrays[key] = array = _array(f"{name}[{key!r}]", given)
+        for key in STATES:
+            if state.get(key) is not None:
+                arrays[key] = array = _array(f"{name}[{key!r}]", state[key])
                 size = sizes.setdefault(_STATE_SIZES[key], array.shape[-1] if array.ndim else 0)
                 if array.shape != (batch, size):
                     raise ValueError(f"{name}[{key!r}]: expected shape {(batch, size)}, found {array.shape}")
@@ -763,7 +763,7 @@ def _run(sizes, dtype, steps, batch, lengths, reverse, threads):
         raise ValueError(f"threads: expected at most {_MOST_PARTS}, found {threads}")
     if lengths is not None:
         return _Run(sizes, dtype, steps, batch, lengths, reverse, threads)
-    bound = _cores() if threads is None else threads
+    bound = -_cores() if threads is None else threads  # a bound is not a choice
     key = (dtype, steps, batch, bool(reverse), bound, *sizes.values())
     run = _RUNS.get(key)
     if run is None:

@@ -72,7 +72,7 @@
 
 const char *lstm_abi(void)
 {
-    return "38f4bcd7950efa4e37043c97b417eee0";
+    return "7a5744db1ed4d7f0584b8c97d113eb56";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -81,7 +81,8 @@ const char *lstm_abi(void)
 #define SYMRNN_CPUID
 #endif
 #elif defined(__aarch64__) && defined(__linux__)
-#include <sys/auxv.h>
+/* Of <sys/auxv.h>, whose thousands of macros might be names of a cell; 16 and 26 are AT_HWCAP and AT_HWCAP2. */
+unsigned long getauxval(unsigned long type);
 #define SYMRNN_HWCAP
 #endif
 
@@ -192,7 +193,7 @@ int lstm_cpu_supported(void)
 #elif defined(SYMRNN_HWCAP)
 int lstm_cpu_supported(void)
 {
-    const unsigned long hwcap = getauxval(AT_HWCAP), hwcap2 = getauxval(AT_HWCAP2);
+    const unsigned long hwcap = getauxval(16), hwcap2 = getauxval(26);
 
     if (LACKS(__ARM_FEATURE_CRC32, hwcap, 7))
         return 0;

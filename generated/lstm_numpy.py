@@ -238,7 +238,7 @@ def _read_params(params):
     """The parameters as arrays, and the sizes that their shapes tell."""
     if type(params) is dict and params.keys() == _SHAPES.keys():
         values = [params[name] for name in _SHAPES]
-        if [*map(type, values)] == [np.ndarray] * len(values):
+        if values and [*map(type, values)] == [np.ndarray] * len(values):
             dtypes = [array.dtype for array in values]
             sizes = _KNOWN.get(tuple([array.shape for array in values]))
             if sizes is not None and dtypes == dtypes[:1] * len(dtypes) and _is_ordinary(values[0]):
@@ -288,9 +288,9 @@ def _read_state(name, state, batch, sizes):
     if state is not None:
         _names(name, state, STATES)
         sizes = dict(sizes)
-        for key, given in state.items():
-            if given is not None:
-                arrays[key] = array = _array(f"{name}[{key!r}]", given)
+        for key in STATES:
+            if state.get(key) is not None:
+                arrays[key] = array = _array(f"{name}[{key!r}]", state[key])
                 size = sizes.setdefault(_STATE_SIZES[key], array.shape[-1] if array.ndim else 0)
                 if array.shape != (batch, size):
                     raise ValueError(f"{name}[{key!r}]: expected shape {(batch, size)}, found {array.shape}")

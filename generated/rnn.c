@@ -44,7 +44,7 @@
 
 const char *rnn_abi(void)
 {
-    return "fe27c4442d0833319423d7d4db6cc1d8";
+    return "b70e4a21cfff581f9d96b769d0cdf297";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -53,7 +53,8 @@ const char *rnn_abi(void)
 #define SYMRNN_CPUID
 #endif
 #elif defined(__aarch64__) && defined(__linux__)
-#include <sys/auxv.h>
+/* Of <sys/auxv.h>, whose thousands of macros might be names of a cell; 16 and 26 are AT_HWCAP and AT_HWCAP2. */
+unsigned long getauxval(unsigned long type);
 #define SYMRNN_HWCAP
 #endif
 
@@ -164,7 +165,7 @@ int rnn_cpu_supported(void)
 #elif defined(SYMRNN_HWCAP)
 int rnn_cpu_supported(void)
 {
-    const unsigned long hwcap = getauxval(AT_HWCAP), hwcap2 = getauxval(AT_HWCAP2);
+    const unsigned long hwcap = getauxval(16), hwcap2 = getauxval(26);
 
     if (LACKS(__ARM_FEATURE_CRC32, hwcap, 7))
         return 0;

@@ -106,7 +106,7 @@ def test_names_of_macros_are_free_for_the_author(fixed: bool, tmp_path: Path) ->
         pytest.skip("gcc is not installed")
     text = """
         linux = W_FIXED_hidden @ x + W_H
-        INT8_MAX = FP_NAN @ h + W_BLOCK + SCHED_OTHER
+        INT8_MAX = FP_NAN @ h + bit_AVX + W_BLOCK + SCHED_OTHER
         h' = tanh(linux * INT8_MAX) + HUGE_VALF * M_PI
     """
     sizes = {"hidden": 20, "input": 3} if fixed else None

@@ -76,6 +76,13 @@ def test_a_copy_of_packed_parameters_is_packed_by_itself(kernels: Any) -> None:
     np.testing.assert_array_equal(kernels.infer(other, x)[0], expected)
 
 
+def test_a_number_of_threads_is_no_bound_of_the_choice(kernels: Any) -> None:
+    params, x = kernels.pack(kernels.init_params(2, 3)), np.zeros((3, 2, 2), np.float32)
+    kernels.infer(params, x, threads=kernels._cores())
+    kernels.infer(params, x)
+    assert [run.parts for run in list(kernels._RUNS.values())[-2:]] == [kernels._cores(), 1]
+
+
 def test_a_few_runs_are_kept_however_many_shapes_there_are(kernels: Any) -> None:
     packed = kernels.pack(kernels.init_params(2, 3))
     for steps in range(1, 50):
