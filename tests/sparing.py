@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+ONE = ("gru",)
+"""Where a run of the compiler is to be paid for each cell: two stages, so more than one of everything."""
 
-def sparing(names: Iterable[str]) -> list[Any]:
-    """Cells as parameters: the bundled ones by name as they are, cell files by path marked ``long``, for CI."""
-    return [pytest.param(name, marks=pytest.mark.long) if name.endswith(".toml") else name for name in names]
+
+def sparing(names: Iterable[str], always: Collection[str] = ()) -> list[Any]:
+    """Cells as parameters, by bundled name or by the path of a cell file: most of them marked ``long``, for CI.
+
+    Args:
+        names: of cells.
+        always: names, or stems of files, that every run takes; the bundled cells unless given.
+    """
+
+    def often(name: str) -> bool:
+        return Path(name).stem in always if always else not name.endswith(".toml")
+
+    return [name if often(name) else pytest.param(name, marks=pytest.mark.long) for name in names]

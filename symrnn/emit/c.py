@@ -61,6 +61,7 @@ def c_files(program: Program, digest: str, fixed: Mapping[str, int] | None = Non
         "load",
         "store",
         "K",
+        "v_fma",
         "transpose",
         *primitives(nodes),
         *(["hsum"] if context.reduces else []),

@@ -28,6 +28,7 @@ PRIMITIVES: dict[str, tuple[str, ...]] = {
     "load": ("loadu",),
     "store": ("storeu",),
     "K": (),
+    "v_fma": (),
     "hsum": ("storeu",),
     "to_bits": ("bits_type",),
     "from_bits": ("bits_type",),

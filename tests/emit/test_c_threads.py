@@ -17,9 +17,15 @@ import pytest
 import symrnn
 from symrnn.build.toolchain import find_compiler
 from symrnn.errors import BuildError
+from tests.processors import LEVELS, load_at
+from tests.sparing import ONE, sparing
 
 CELLS = Path(__file__).resolve().parents[1] / "cells"
-SHAPES = ((5, 1, 33, 70), (3, 1, 5, 24), (7, 9, 5, 17), (4, 40, 6, 33), (0, 4, 3, 3), (4, 0, 3, 3))
+NAMES = ("lstm", "gru", str(CELLS / "layernorm_lstm.toml"), str(CELLS / "shared_transpose.toml"))
+SHAPES = (
+    *((5, 1, 33, 70), (3, 1, 5, 24), (2, 2, 1, 8), (7, 9, 5, 17), (4, 40, 6, 33)),
+    *((0, 4, 3, 3), (4, 0, 3, 3), (1, 2, 1, 16)),
+)
 
 
 @pytest.fixture(scope="module")
@@ -45,21 +51,22 @@ def results(
     return [y, *state.values(), again, *final.values(), grads.x, *grads.params.values(), *grads.state.values()]
 
 
-@pytest.mark.parametrize(
-    "name", ["lstm", "gru", CELLS / "layernorm_lstm.toml", CELLS / "shared_transpose.toml"], ids=str
-)
-def test_the_number_of_threads_changes_no_bit(name: str | Path) -> None:
-    k = build(name)
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", sparing(NAMES, ONE), ids=lambda name: Path(name).stem)
+def test_the_number_of_threads_changes_no_bit(name: str, level: str) -> None:
+    cell = symrnn.load(name)
+    k = load_at(level, symrnn.render(cell, backends=("c",)), cell.name)
     for steps, batch, inputs, hidden in SHAPES:
-        params = k.init_params(hidden if symrnn.load(name).input_is_hidden else inputs, hidden)
+        width = hidden if cell.input_is_hidden else inputs
+        params = k.init_params(width, hidden)
         rng = np.random.default_rng(hidden)
-        width = hidden if symrnn.load(name).input_is_hidden else inputs
-        x = rng.standard_normal((steps, batch, width), np.float32)
-        for lengths in (None, rng.integers(0, steps, size=batch, endpoint=True)):
-            one = results(k, params, x, 1, lengths, reverse=lengths is not None)
-            for threads in (2, 3, 7):
-                several = results(k, params, x, threads, lengths, reverse=lengths is not None)
-                assert all(np.array_equal(a, b) for a, b in zip(one, several, strict=True)), (steps, batch, threads)
+        for dtype in (np.float32, np.float64):
+            x = rng.standard_normal((steps, batch, width)).astype(dtype)
+            for lengths in (None, rng.integers(0, steps, size=batch, endpoint=True)):
+                one = results(k, params, x, 1, lengths, reverse=lengths is not None)
+                for threads in (2, 3, 7):
+                    several = results(k, params, x, threads, lengths, reverse=lengths is not None)
+                    assert all(np.array_equal(a, b) for a, b in zip(one, several, strict=True)), (steps, batch, threads)
 
 
 def test_a_matrix_between_input_and_state_gets_its_gradient_from_one_part_at_a_time(tmp_path: Path) -> None:
@@ -81,7 +88,7 @@ def test_several_python_threads_may_call_at_once(kernels: ModuleType) -> None:
     for caller in callers:
         caller.start()
     for caller in callers:
-        caller.join(timeout=60)
+        caller.join()
     assert len(found) == len(callers)
     assert all(np.array_equal(a, b) for each in found for a, b in zip(expected, each, strict=True))
 
@@ -101,7 +108,7 @@ def test_a_forked_child_starts_its_own_threads(kernels: ModuleType, tmp_path: Pa
         "    os._exit(0 if np.array_equal(before, k.infer(p, x, threads=3)[0]) else 1)\n"
         "sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
     )
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -109,12 +116,12 @@ def test_a_forked_child_starts_its_own_threads(kernels: ModuleType, tmp_path: Pa
 def test_a_signal_handler_may_raise_at_any_time(kernels: ModuleType, tmp_path: Path) -> None:
     script = tmp_path / "interrupted.py"
     script.write_text(INTERRUPTED)
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
 INTERRUPTED = """
-import faulthandler, random, signal, threading, time
+import random, signal, threading, time
 import numpy as np, symrnn
 
 class Interrupt(Exception):
@@ -127,9 +134,7 @@ k = symrnn.build(symrnn.load("gru"), backend="c")
 packed, x = k.pack(k.init_params(4, 64)), np.ones((1, 2, 4), "float32")
 expected, interrupts = k.infer(packed, x, threads=2)[0], 0
 signal.signal(signal.SIGALRM, handler)
-faulthandler.dump_traceback_later(60, exit=True)  # a part that waits for one that never comes
-end = time.monotonic() + 4
-while time.monotonic() < end:
+while interrupts < 200:
     try:
         signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 2e-4))
         while True:
@@ -138,9 +143,8 @@ while time.monotonic() < end:
         interrupts += 1
     assert np.array_equal(k.infer(packed, x, threads=2)[0], expected)
     assert not k._TEAM._lock.locked()
-assert interrupts > 100, interrupts
-time.sleep(0.5)
-assert threading.active_count() <= 8, threading.enumerate()
+while threading.active_count() > 8:  # threads that leak never end
+    time.sleep(0.01)
 """
 
 

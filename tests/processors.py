@@ -1,0 +1,80 @@
+"""What a test may run on this machine: what was compiled for another processor ends a process that lacks its instructions.
+
+Reads a march of `symrnn.emit.flags.MARCHES` or flags of ``/proc/cpuinfo``; skips the test, with the reason, where the
+compiler does not know the processor, or this one lacks what the other has. Every test that runs code of another level
+asks here. Leaves out: what the tests hold about the code.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from symrnn.build.kernels import c_sources, load_kernels
+from symrnn.build.library import compile_library
+from symrnn.build.march import known_marches
+from symrnn.build.toolchain import Options, find_compiler, flags
+from symrnn.errors import BuildError
+
+LEVELS = {
+    "native": Options(),
+    "v4": Options("-O1", march="v4"),
+    "v3": Options("-O2", march="v3", extra=("-mtune=znver3",)),
+    "baseline": Options("-O1", march="baseline"),
+    "plain": Options("-O1", march="baseline", extra=("-DSYMRNN_PLAIN",)),
+}
+"""Every width of vectors, compiled once for all tests, as quickly as serves them.
+
+Native is what users run, at their level of optimisation. Tuned for a Zen, GCC keeps a product apart from the sum that it
+goes to where it sees a single chain of them, from ``-O2`` on.
+"""
+
+_V2 = ("cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3")
+_V3 = (*_V2, "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave")
+FEATURES = {"v2": _V2, "v3": _V3, "v4": (*_V3, "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")}
+"""What each level of x86-64 has, as ``/proc/cpuinfo`` names it."""
+
+
+@cache
+def _here() -> frozenset[str]:
+    """The flags of this machine's processors; none where the system does not tell, so that only the baseline runs."""
+    file = Path("/proc/cpuinfo")
+    if platform.machine().lower() not in ("x86_64", "amd64") or not file.is_file():
+        return frozenset()
+    return frozenset(file.read_text(encoding="utf-8", errors="replace").split())
+
+
+def missing(features: Iterable[str]) -> tuple[str, ...]:
+    """Those of ``features`` that this processor lacks."""
+    return tuple(feature for feature in features if feature not in _here())
+
+
+def require_compiler(options: Options) -> Options:
+    """``options``; the test is skipped where no compiler here compiles for them."""
+    if options.march and options.march not in known_marches():
+        pytest.skip(f"this architecture has no {options.march}")
+    try:
+        flags(find_compiler(), options)
+    except BuildError as error:
+        pytest.skip(str(error))
+    return options
+
+
+def require_processor(march: str) -> None:
+    """Skip the test where this processor does not run what is compiled for ``march``."""
+    lacks = missing(FEATURES.get(march, ()))
+    if lacks:
+        pytest.skip(f"compiled, and not run: this processor lacks what {march} has ({', '.join(lacks)})")
+
+
+def load_at(level: str, files: Mapping[str, str], cell: str) -> ModuleType:
+    """The C kernels of a cell at one of `LEVELS`: compiled on every machine, and loaded where the processor runs them."""
+    options = require_compiler(LEVELS[level])
+    compile_library(c_sources(files, cell), cell, options=options)
+    require_processor(options.march)
+    return load_kernels(files, cell, "c", options=options)
