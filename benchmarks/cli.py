@@ -1,4 +1,4 @@
-"""The command line: ``peers``, ``profile`` and ``stream``.
+"""The command line: ``peers``, ``profile``, ``stream``, ``compile`` and ``subnormal``.
 
 Reads arguments; prints results on standard output, progress and errors on standard error. Exit codes: 0 done, 1 a result was
 wrong, 2 trouble.
@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks import plot, profile, report, stream
+from benchmarks import compile, plot, profile, report, stream, subnormal
 from benchmarks.grid import (
     CELLS,
     FULL,
@@ -36,6 +36,7 @@ from benchmarks.peers import Plan, measure
 from benchmarks.progress import Progress
 from benchmarks.record import Measurement
 from symrnn.errors import CheckError, SymrnnError
+from symrnn.language.cell import Cell
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,16 +70,33 @@ def _parser() -> argparse.ArgumentParser:
     steps.add_argument("--units", type=_several(_positive), default=stream.UNITS, help=f"default: {units}")
     steps.add_argument("--json", type=Path, metavar="FILE", help="write the results for programs")
     steps.set_defaults(run=_stream)
+    made = commands.add_parser(
+        "compile", help="what kernels cost before they run: seconds to print and to compile them"
+    )
+    _add_cells(made)
+    made.add_argument(
+        "--march", type=_several(str), default=compile.MARCHES, help="processors, with commas (default: native)"
+    )
+    made.set_defaults(run=_compile)
+    tiny = commands.add_parser("subnormal", help="calls on subnormal numbers beside calls on ordinary ones")
+    _add_cells(tiny)
+    tiny.add_argument("--functions", action="store_true", help="each function of the language, in place of cells")
+    tiny.set_defaults(run=_subnormal)
     return parser
 
 
-def _add_peers(peers: argparse.ArgumentParser) -> None:
-    peers.add_argument(
+def _add_cells(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--cells",
         type=_several(_cell),
         default=CELLS,
         help=f"names or cell files, with commas (default: {','.join(CELLS)})",
     )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results for programs")
+
+
+def _add_peers(peers: argparse.ArgumentParser) -> None:
+    _add_cells(peers)
     points = ",".join(point.text for point in GRID if not point.ragged)
     peers.add_argument(
         "--points",
@@ -95,7 +113,6 @@ def _add_peers(peers: argparse.ArgumentParser) -> None:
     )
     peers.add_argument("--also", type=_several(_peer), default=(), help=f"slow ones: {','.join(OPTIONAL)}")
     peers.add_argument("--quick", action="store_true", help="three calls of each: whether it runs, not how fast")
-    peers.add_argument("--json", type=Path, metavar="FILE", help="write the results for programs")
     peers.add_argument("--plot", type=_figure, metavar="FILE", help=f"draw them ({' '.join(plot.FORMATS)})")
 
 
@@ -147,9 +164,42 @@ def _stream(arguments: argparse.Namespace) -> int:
         progress.step("")
     progress.clear()
     print(stream.table(measured), end="")
-    if arguments.json:
-        arguments.json.write_text(json.dumps([asdict(one) for one in measured], indent=2) + "\n", encoding="utf-8")
+    _write(arguments.json, measured)
     return 0
+
+
+def _compile(arguments: argparse.Namespace) -> int:
+    cells = [load_cell(name) for name in arguments.cells]
+    measured = _each(cells, lambda cell: compile.measure(cell, arguments.march))
+    print(compile.table(measured), end="")
+    _write(arguments.json, measured)
+    return 0
+
+
+def _subnormal(arguments: argparse.Namespace) -> int:
+    pin(available_cores()[-1:])
+    cells = list(subnormal.functions()) if arguments.functions else [load_cell(name) for name in arguments.cells]
+    measured = _each(cells, subnormal.measure)
+    print(subnormal.table(measured), end="")
+    _write(arguments.json, measured)
+    return 0
+
+
+def _each(cells: Sequence[Cell], measure: Callable[[Cell], Sequence[Any]]) -> list[Any]:
+    """What ``measure`` finds of every cell, with progress."""
+    progress, found = Progress(len(cells)), []
+    for cell in cells:
+        progress.show(cell.name)
+        found += measure(cell)
+        progress.step("")
+    progress.clear()
+    return found
+
+
+def _write(file: Path | None, measured: Sequence[Any]) -> None:
+    """Records for programs, where a file is named."""
+    if file:
+        file.write_text(json.dumps([asdict(one) for one in measured], indent=2) + "\n", encoding="utf-8")
 
 
 def _several(one: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:

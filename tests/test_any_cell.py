@@ -31,9 +31,17 @@ def test_there_are_nine_cell_files_and_none_is_bundled() -> None:
     assert not {path.stem for path in FILES} & set(symrnn.cells())
 
 
+@pytest.mark.parametrize("backend", ["numpy", pytest.param("c", marks=pytest.mark.long)])
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_every_oracle_holds(path: Path) -> None:
-    report = check((symrnn.load(path),), cases=CHOSEN)
+def test_every_oracle_holds(path: Path, backend: str) -> None:
+    report = check((symrnn.load(path),), backends=(backend,), cases=CHOSEN)
+    assert report.passed, report.table()
+
+
+@pytest.mark.parametrize("name", ["layernorm_lstm", "shared_transpose"])
+def test_both_backends_hold_every_oracle(name: str) -> None:
+    """Of two cells wherever tests run: reductions in nine stages, and a matrix that is used both ways."""
+    report = check((symrnn.load(FILES[0].with_stem(name)),), cases=CHOSEN)
     assert report.passed, report.table()
 
 

@@ -88,9 +88,7 @@ def use(folder: Path, *emulator: str, march: str = "") -> str:
         {"SYMRNN_MARCH": march} if march else {}
     )
     command = [*emulator, sys.executable, "-c", USE]
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120
-    )
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

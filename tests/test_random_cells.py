@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -34,7 +35,10 @@ CASES = (Case(3, 2, 2, 3, ORACLES), Case(4, 3, 5, 4, (INTERPRETER, COMPLEX_STEP)
 PROFILE = settings(
     derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=False
 )
-NUMPY_EXAMPLES, C_EXAMPLES = 200, 40
+NUMPY_EXAMPLES = (60, pytest.param(200, marks=pytest.mark.long))
+C_EXAMPLES = (5, pytest.param(40, marks=pytest.mark.long))
+DRAWN = 200
+"""Examples that must reach the whole language between them."""
 
 WORDS = (
     *("T", "B", "I", "H", "y", "t", "b", "k", "row", "np", "tape", "params", "state", "out", "dy", "dx", "d_h", "x_t"),
@@ -260,23 +264,31 @@ def c_report(draft: Draft) -> Report:
     """What the oracles say of the C kernels."""
     cell = draft.cell()
     numpy = symrnn.build(cell, backend="numpy")
-    c = load_kernels(symrnn.render(cell, backends=("c",)), cell.name, "c", options=Options(optimise="-O1"))
+    c = load_kernels(symrnn.render(cell, backends=("c",)), cell.name, "c", options=Options(optimise="-O0"))
     return Report(run_suite(cell, numpy, {"numpy": numpy, "c": c}, CASES))
 
 
-@settings(PROFILE, max_examples=NUMPY_EXAMPLES)
-@given(drafts())
-def test_numpy_kernels_of_random_cells_pass_every_oracle(draft: Draft) -> None:
-    report = numpy_report(draft)
-    assert report.passed, report.table()
+@pytest.mark.parametrize("examples", NUMPY_EXAMPLES)
+def test_numpy_kernels_of_random_cells_pass_every_oracle(examples: int) -> None:
+    @settings(PROFILE, max_examples=examples)
+    @given(drafts())
+    def hold(draft: Draft) -> None:
+        report = numpy_report(draft)
+        assert report.passed, report.table()
+
+    hold()
 
 
-# Each example is a run of the compiler: a failing one is shown as it was found, not shrunk.
-@settings(PROFILE, max_examples=C_EXAMPLES, phases=(Phase.generate,))
-@given(drafts())
-def test_c_kernels_of_random_cells_pass_every_oracle(draft: Draft) -> None:
-    report = c_report(draft)
-    assert report.passed, report.table()
+@pytest.mark.parametrize("examples", C_EXAMPLES)
+def test_c_kernels_of_random_cells_pass_every_oracle(examples: int) -> None:
+    # Each example is a run of the compiler: a failing one is shown as it was found, not shrunk.
+    @settings(PROFILE, max_examples=examples, phases=(Phase.generate,))
+    @given(drafts())
+    def hold(draft: Draft) -> None:
+        report = c_report(draft)
+        assert report.passed, report.table()
+
+    hold()
 
 
 def nodes(cell: Cell) -> list[Expression]:
@@ -286,7 +298,7 @@ def nodes(cell: Cell) -> list[Expression]:
 def test_the_strategy_reaches_the_whole_language() -> None:
     cells: list[Cell] = []
 
-    @settings(PROFILE, max_examples=NUMPY_EXAMPLES, phases=(Phase.generate,))
+    @settings(PROFILE, max_examples=DRAWN, phases=(Phase.generate,))
     @given(drafts())
     def collect(draft: Draft) -> None:
         cells.append(draft.cell())

@@ -108,7 +108,7 @@ class Reader:
 
     def run(self, command: list[str], block: Block) -> str:
         done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, timeout=120
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{self.page.name}:{block.line}: {command[-1]}\n{done.stdout}{done.stderr}"
         return done.stdout

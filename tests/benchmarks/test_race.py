@@ -80,7 +80,7 @@ def test_a_worker_prepares_calls_and_times_them(worker: Worker) -> None:
     times = worker.ask(Run(ready.handle, seconds=10.0, runs=4))
     assert isinstance(times, list)
     assert len(times) == 4
-    assert all(0 < seconds < 1 for seconds in times)
+    assert all(seconds > 0 for seconds in times)
     assert worker.ask(Forget()) is None
     failed = worker.ask(Run(ready.handle, QUICK.turn, 1))
     assert isinstance(failed, Failed)

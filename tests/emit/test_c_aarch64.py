@@ -15,10 +15,10 @@ from symrnn.check.cases import CASES
 from symrnn.check.kernels import Kernels, TangentKernels
 from symrnn.check.report import Report
 from symrnn.check.suite import run_suite
-from symrnn.emit.flags import ARITHMETIC, LINK, MARCH_BASELINE, OPTIMISE, STANDARD, TARGETS
+from symrnn.emit.flags import ARITHMETIC, LINK, MARCH_BASELINE, STANDARD, TARGETS
 from tests.emit.c_driver import DriverKernels, driver
 from tests.emit.c_harness import harness
-from tests.sparing import sparing
+from tests.sparing import ONE, sparing
 
 COMPILER, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64"
 FILES = Path(__file__).resolve().parents[1] / "cells"
@@ -47,10 +47,10 @@ def compiled(name: str, main: str, folder: Path, *options: str) -> tuple[str, ..
 
 
 @needs_tools
-@pytest.mark.parametrize("name", sparing(CELLS), ids=lambda name: Path(name).stem)
+@pytest.mark.parametrize("name", sparing(CELLS, ONE), ids=lambda name: Path(name).stem)
 def test_every_oracle_holds(name: str, tmp_path: Path) -> None:
     cell = load(name)
-    command = compiled(name, driver(cell), tmp_path, OPTIMISE)
+    command = compiled(name, driver(cell), tmp_path, "-O1")
     numpy = cast(TangentKernels, symrnn.build(cell, backend="numpy"))
     kernels = cast(Kernels, DriverKernels(cell, command))
     report = Report(run_suite(cell, numpy, {"c": kernels}, CHOSEN), ())
@@ -63,8 +63,7 @@ def test_a_processor_without_an_extension_is_told(tmp_path: Path) -> None:
     main = '#include "rnn.h"\nint main(void) { return rnn_cpu_supported(); }\n'
     command = compiled("rnn", main, tmp_path, "-O1", "-march=armv8.2-a+sve")
     answers = [
-        subprocess.run([EMULATOR, "-cpu", cpu, command[-1]], check=False, timeout=60).returncode
-        for cpu in ("cortex-a57", "max")
+        subprocess.run([EMULATOR, "-cpu", cpu, command[-1]], check=False).returncode for cpu in ("cortex-a57", "max")
     ]
     assert answers == [0, 1]
 
@@ -75,5 +74,5 @@ def test_parts_stay_within_their_buffers_and_give_the_same_bits(name: str, tmp_p
     cell = load(name)
     sizes = {"input": 3, "hidden": 19, **dict.fromkeys(cell.sizes[2:], 5)}
     command = compiled(name, harness(cell, sizes), tmp_path, "-O1", "-pthread")
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

@@ -13,7 +13,7 @@ import pytest
 from symrnn import Cell, load, render
 from symrnn.emit.c_names import MACROS
 from tests.emit.c_harness import harness
-from tests.sparing import sparing
+from tests.sparing import ONE, sparing
 
 CELLS = Path(__file__).resolve().parents[1] / "cells"
 NAMES = ("rnn", "lstm", "gru", "gru_reset_after", *sorted(str(path) for path in CELLS.glob("*.toml")))
@@ -36,7 +36,7 @@ def _run(*command: str, folder: Path) -> None:
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
 
 
-@pytest.mark.parametrize("name", sparing(NAMES), ids=lambda name: Path(name).stem)
+@pytest.mark.parametrize("name", sparing(NAMES, ONE), ids=lambda name: Path(name).stem)
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 def test_compiles_without_a_warning(compiler: str, name: str, tmp_path: Path) -> None:
     if shutil.which(compiler) is None:
@@ -48,8 +48,8 @@ def test_compiles_without_a_warning(compiler: str, name: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("name", "path"),
     [
-        *(pytest.param(name, (), marks=[pytest.mark.long] if name.endswith(".toml") else []) for name in NAMES),
-        ("lstm", ("-DSYMRNN_PLAIN",)),
+        *(pytest.param(name, (), marks=[] if name in ONE else [pytest.mark.long]) for name in NAMES),
+        pytest.param("lstm", ("-DSYMRNN_PLAIN",), marks=pytest.mark.long),
         ("gru", ("-DSYMRNN_PLAIN",)),
     ],
     ids=lambda value: Path(value).stem if isinstance(value, str) else "".join(value) or "vectors",
@@ -58,13 +58,13 @@ def test_stays_within_its_buffers(name: str, path: tuple[str, ...], tmp_path: Pa
     _run_harness(name, (*SANITIZERS, *path), tmp_path)
 
 
-@pytest.mark.parametrize("units", [5, 19])
-@pytest.mark.parametrize("name", sparing(NAMES), ids=lambda name: Path(name).stem)
+@pytest.mark.parametrize("units", [5, pytest.param(19, marks=pytest.mark.long)])
+@pytest.mark.parametrize("name", sparing(NAMES, ONE), ids=lambda name: Path(name).stem)
 def test_stays_within_its_buffers_with_fixed_sizes(name: str, units: int, tmp_path: Path) -> None:
     _run_harness(name, SANITIZERS, tmp_path, units, fixed=True)
 
 
-@pytest.mark.parametrize("name", sparing(NAMES), ids=lambda name: Path(name).stem)
+@pytest.mark.parametrize("name", sparing(NAMES, ONE), ids=lambda name: Path(name).stem)
 def test_parts_do_not_race(name: str, tmp_path: Path) -> None:
     """The harness has few rows, so that parts share the units, and many, so that they share the rows."""
     _run_harness(name, THREAD_SANITIZER, tmp_path)

@@ -217,7 +217,7 @@ def test_table_functions_mean_what_the_table_says(library: ctypes.CDLL, name: st
 
 
 @needs_compiler
-@pytest.mark.parametrize("mode", ["vector", "plain"])
+@pytest.mark.parametrize("mode", [pytest.param("vector", marks=pytest.mark.long), "plain"])
 def test_each_name_compiles_alone_without_a_warning(tmp_path: Path, mode: str) -> None:
     head = "".join(f"#include <{name}.h>\n" for name in ("math", "stddef", "stdint", "string"))
     files = []
@@ -230,7 +230,11 @@ def test_each_name_compiles_alone_without_a_warning(tmp_path: Path, mode: str) -
 
 
 @needs_compiler
-@pytest.mark.parametrize("flags", [("-march=native",), ("-DSYMRNN_PLAIN",)], ids=["vector", "plain"])
+@pytest.mark.parametrize(
+    "flags",
+    [("-march=native",), pytest.param(("-DSYMRNN_PLAIN",), marks=pytest.mark.long)],
+    ids=["vector", "plain"],
+)
 def test_sanitizers_find_nothing(sources: Path, tmp_path: Path, flags: tuple[str, ...]) -> None:
     program = tmp_path / "sanitized"
     sanitize = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DSANITIZED", "-O1")

@@ -6,7 +6,6 @@ Nothing is run on the way, nothing imported and nothing written.
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -239,14 +238,12 @@ WRONG = (
 def test_a_wrong_file_is_refused_with_its_place(wrong: Wrong, tmp_path: Path) -> None:
     path = tmp_path / "bad.toml"
     path.write_text(wrong.file, encoding="utf-8")
-    began = time.perf_counter()
     with pytest.raises(CellError) as raised:
         load(path)
     assert wrong.message in raised.value.message
     assert (raised.value.line, raised.value.column) == wrong.place
     assert str(raised.value).startswith(f"{path}:{wrong.place[0]}:")
     assert len(raised.value.message) < 400
-    assert time.perf_counter() - began < 5
 
 
 HOSTILE = (
