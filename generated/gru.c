@@ -64,7 +64,7 @@
 
 const char *gru_abi(void)
 {
-    return "e88057b64688a41e2d59355bd21209dd";
+    return "a1691f241be48d90e6731503a2235ce2";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -402,10 +402,12 @@ static inline size_t slot_next(const gru_dims *dims, int taped, size_t t)
 #else
 #define SYMRNN_VECTOR_BYTES 16
 #endif
-#if SYMRNN_VECTOR_BYTES >= 32
+#if SYMRNN_VECTOR_BYTES >= 32 || (SYMRNN_VECTOR_BYTES && defined(__FMA__))
 #include <immintrin.h>
 #elif SYMRNN_VECTOR_BYTES && defined(__SSE2__)
 #include <emmintrin.h>
+#elif SYMRNN_VECTOR_BYTES && defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 #endif
 
@@ -516,6 +518,25 @@ static inline vec_f32 K_f32(float x)
     return x - (vec_f32){0};
 #else
     return x;
+#endif
+}
+
+/* a b + c, rounded once where the processor can. Left to a compiler, `a * b + c` is that in one loop and not in another (GCC
+   parts single chains of them on some processors), and a row's result would depend on the rows beside it. */
+static inline vec_f32 v_fma_f32(vec_f32 a, vec_f32 b, vec_f32 c)
+{
+#if BYTES_f32 == 64
+    return (vec_f32)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif BYTES_f32 == 32 && defined(__FMA__)
+    return (vec_f32)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif BYTES_f32 == 16 && defined(__FMA__)
+    return (vec_f32)_mm_fmadd_ps((__m128)a, (__m128)b, (__m128)c);
+#elif BYTES_f32 == 16 && defined(__aarch64__)
+    return (vec_f32)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#elif !BYTES_f32 && defined(FP_FAST_FMAF)
+    return fmaf(a, b, c);
+#else
+    return a * b + c;
 #endif
 }
 
@@ -891,7 +912,7 @@ static void tile_1x1_f32(int fresh, size_t depth, const float *const *a, size_t 
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -911,8 +932,8 @@ static void tile_1x2_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -936,9 +957,9 @@ static void tile_1x3_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
+        s0_2 = v_fma_f32(v0, w2, s0_2);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -966,10 +987,10 @@ static void tile_1x4_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 w3 = loadu_f32(panel + 3 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
-        s0_3 += v0 * w3;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
+        s0_2 = v_fma_f32(v0, w2, s0_2);
+        s0_3 = v_fma_f32(v0, w3, s0_3);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -994,9 +1015,9 @@ static void tile_2x1_f32(int fresh, size_t depth, const float *const *a, size_t 
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1022,11 +1043,11 @@ static void tile_2x2_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1059,13 +1080,13 @@ static void tile_2x3_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
+        s0_2 = v_fma_f32(v0, w2, s0_2);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
+        s1_2 = v_fma_f32(v1, w2, s1_2);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1105,15 +1126,15 @@ static void tile_2x4_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 w3 = loadu_f32(panel + 3 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
-        s0_3 += v0 * w3;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
+        s0_2 = v_fma_f32(v0, w2, s0_2);
+        s0_3 = v_fma_f32(v0, w3, s0_3);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
-        s1_3 += v1 * w3;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
+        s1_2 = v_fma_f32(v1, w2, s1_2);
+        s1_3 = v_fma_f32(v1, w3, s1_3);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1145,11 +1166,11 @@ static void tile_3x1_f32(int fresh, size_t depth, const float *const *a, size_t 
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1181,14 +1202,14 @@ static void tile_3x2_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
+        s2_1 = v_fma_f32(v2, w1, s2_1);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1230,17 +1251,17 @@ static void tile_3x3_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
+        s0_2 = v_fma_f32(v0, w2, s0_2);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
+        s1_2 = v_fma_f32(v1, w2, s1_2);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
+        s2_1 = v_fma_f32(v2, w1, s2_1);
+        s2_2 = v_fma_f32(v2, w2, s2_2);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1292,20 +1313,20 @@ static void tile_3x4_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 w3 = loadu_f32(panel + 3 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
-        s0_3 += v0 * w3;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
+        s0_2 = v_fma_f32(v0, w2, s0_2);
+        s0_3 = v_fma_f32(v0, w3, s0_3);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
-        s1_3 += v1 * w3;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
+        s1_2 = v_fma_f32(v1, w2, s1_2);
+        s1_3 = v_fma_f32(v1, w3, s1_3);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
-        s2_3 += v2 * w3;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
+        s2_1 = v_fma_f32(v2, w1, s2_1);
+        s2_2 = v_fma_f32(v2, w2, s2_2);
+        s2_3 = v_fma_f32(v2, w3, s2_3);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1344,13 +1365,13 @@ static void tile_4x1_f32(int fresh, size_t depth, const float *const *a, size_t 
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
         const vec_f32 v3 = K_f32(a3[k]);
-        s3_0 += v3 * w0;
+        s3_0 = v_fma_f32(v3, w0, s3_0);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1388,17 +1409,17 @@ static void tile_4x2_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
+        s2_1 = v_fma_f32(v2, w1, s2_1);
         const vec_f32 v3 = K_f32(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
+        s3_0 = v_fma_f32(v3, w0, s3_0);
+        s3_1 = v_fma_f32(v3, w1, s3_1);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1449,21 +1470,21 @@ static void tile_4x3_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
+        s0_2 = v_fma_f32(v0, w2, s0_2);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
+        s1_2 = v_fma_f32(v1, w2, s1_2);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
+        s2_1 = v_fma_f32(v2, w1, s2_1);
+        s2_2 = v_fma_f32(v2, w2, s2_2);
         const vec_f32 v3 = K_f32(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
-        s3_2 += v3 * w2;
+        s3_0 = v_fma_f32(v3, w0, s3_0);
+        s3_1 = v_fma_f32(v3, w1, s3_1);
+        s3_2 = v_fma_f32(v3, w2, s3_2);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1527,25 +1548,25 @@ static void tile_4x4_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 w3 = loadu_f32(panel + 3 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
-        s0_3 += v0 * w3;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
+        s0_2 = v_fma_f32(v0, w2, s0_2);
+        s0_3 = v_fma_f32(v0, w3, s0_3);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
-        s1_3 += v1 * w3;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
+        s1_2 = v_fma_f32(v1, w2, s1_2);
+        s1_3 = v_fma_f32(v1, w3, s1_3);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
-        s2_3 += v2 * w3;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
+        s2_1 = v_fma_f32(v2, w1, s2_1);
+        s2_2 = v_fma_f32(v2, w2, s2_2);
+        s2_3 = v_fma_f32(v2, w3, s2_3);
         const vec_f32 v3 = K_f32(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
-        s3_2 += v3 * w2;
-        s3_3 += v3 * w3;
+        s3_0 = v_fma_f32(v3, w0, s3_0);
+        s3_1 = v_fma_f32(v3, w1, s3_1);
+        s3_2 = v_fma_f32(v3, w2, s3_2);
+        s3_3 = v_fma_f32(v3, w3, s3_3);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1591,15 +1612,15 @@ static void tile_5x1_f32(int fresh, size_t depth, const float *const *a, size_t 
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
         const vec_f32 v3 = K_f32(a3[k]);
-        s3_0 += v3 * w0;
+        s3_0 = v_fma_f32(v3, w0, s3_0);
         const vec_f32 v4 = K_f32(a4[k]);
-        s4_0 += v4 * w0;
+        s4_0 = v_fma_f32(v4, w0, s4_0);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1643,20 +1664,20 @@ static void tile_5x2_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
+        s2_1 = v_fma_f32(v2, w1, s2_1);
         const vec_f32 v3 = K_f32(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
+        s3_0 = v_fma_f32(v3, w0, s3_0);
+        s3_1 = v_fma_f32(v3, w1, s3_1);
         const vec_f32 v4 = K_f32(a4[k]);
-        s4_0 += v4 * w0;
-        s4_1 += v4 * w1;
+        s4_0 = v_fma_f32(v4, w0, s4_0);
+        s4_1 = v_fma_f32(v4, w1, s4_1);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1716,25 +1737,25 @@ static void tile_5x3_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
+        s0_2 = v_fma_f32(v0, w2, s0_2);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
+        s1_2 = v_fma_f32(v1, w2, s1_2);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
+        s2_1 = v_fma_f32(v2, w1, s2_1);
+        s2_2 = v_fma_f32(v2, w2, s2_2);
         const vec_f32 v3 = K_f32(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
-        s3_2 += v3 * w2;
+        s3_0 = v_fma_f32(v3, w0, s3_0);
+        s3_1 = v_fma_f32(v3, w1, s3_1);
+        s3_2 = v_fma_f32(v3, w2, s3_2);
         const vec_f32 v4 = K_f32(a4[k]);
-        s4_0 += v4 * w0;
-        s4_1 += v4 * w1;
-        s4_2 += v4 * w2;
+        s4_0 = v_fma_f32(v4, w0, s4_0);
+        s4_1 = v_fma_f32(v4, w1, s4_1);
+        s4_2 = v_fma_f32(v4, w2, s4_2);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1810,30 +1831,30 @@ static void tile_5x4_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 w3 = loadu_f32(panel + 3 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
-        s0_3 += v0 * w3;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
+        s0_2 = v_fma_f32(v0, w2, s0_2);
+        s0_3 = v_fma_f32(v0, w3, s0_3);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
-        s1_3 += v1 * w3;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
+        s1_2 = v_fma_f32(v1, w2, s1_2);
+        s1_3 = v_fma_f32(v1, w3, s1_3);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
-        s2_3 += v2 * w3;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
+        s2_1 = v_fma_f32(v2, w1, s2_1);
+        s2_2 = v_fma_f32(v2, w2, s2_2);
+        s2_3 = v_fma_f32(v2, w3, s2_3);
         const vec_f32 v3 = K_f32(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
-        s3_2 += v3 * w2;
-        s3_3 += v3 * w3;
+        s3_0 = v_fma_f32(v3, w0, s3_0);
+        s3_1 = v_fma_f32(v3, w1, s3_1);
+        s3_2 = v_fma_f32(v3, w2, s3_2);
+        s3_3 = v_fma_f32(v3, w3, s3_3);
         const vec_f32 v4 = K_f32(a4[k]);
-        s4_0 += v4 * w0;
-        s4_1 += v4 * w1;
-        s4_2 += v4 * w2;
-        s4_3 += v4 * w3;
+        s4_0 = v_fma_f32(v4, w0, s4_0);
+        s4_1 = v_fma_f32(v4, w1, s4_1);
+        s4_2 = v_fma_f32(v4, w2, s4_2);
+        s4_3 = v_fma_f32(v4, w3, s4_3);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1886,17 +1907,17 @@ static void tile_6x1_f32(int fresh, size_t depth, const float *const *a, size_t 
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
         const vec_f32 v3 = K_f32(a3[k]);
-        s3_0 += v3 * w0;
+        s3_0 = v_fma_f32(v3, w0, s3_0);
         const vec_f32 v4 = K_f32(a4[k]);
-        s4_0 += v4 * w0;
+        s4_0 = v_fma_f32(v4, w0, s4_0);
         const vec_f32 v5 = K_f32(a5[k]);
-        s5_0 += v5 * w0;
+        s5_0 = v_fma_f32(v5, w0, s5_0);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1946,23 +1967,23 @@ static void tile_6x2_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
+        s2_1 = v_fma_f32(v2, w1, s2_1);
         const vec_f32 v3 = K_f32(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
+        s3_0 = v_fma_f32(v3, w0, s3_0);
+        s3_1 = v_fma_f32(v3, w1, s3_1);
         const vec_f32 v4 = K_f32(a4[k]);
-        s4_0 += v4 * w0;
-        s4_1 += v4 * w1;
+        s4_0 = v_fma_f32(v4, w0, s4_0);
+        s4_1 = v_fma_f32(v4, w1, s4_1);
         const vec_f32 v5 = K_f32(a5[k]);
-        s5_0 += v5 * w0;
-        s5_1 += v5 * w1;
+        s5_0 = v_fma_f32(v5, w0, s5_0);
+        s5_1 = v_fma_f32(v5, w1, s5_1);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -2031,29 +2052,29 @@ static void tile_6x3_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
+        s0_2 = v_fma_f32(v0, w2, s0_2);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
+        s1_2 = v_fma_f32(v1, w2, s1_2);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
+        s2_1 = v_fma_f32(v2, w1, s2_1);
+        s2_2 = v_fma_f32(v2, w2, s2_2);
         const vec_f32 v3 = K_f32(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
-        s3_2 += v3 * w2;
+        s3_0 = v_fma_f32(v3, w0, s3_0);
+        s3_1 = v_fma_f32(v3, w1, s3_1);
+        s3_2 = v_fma_f32(v3, w2, s3_2);
         const vec_f32 v4 = K_f32(a4[k]);
-        s4_0 += v4 * w0;
-        s4_1 += v4 * w1;
-        s4_2 += v4 * w2;
+        s4_0 = v_fma_f32(v4, w0, s4_0);
+        s4_1 = v_fma_f32(v4, w1, s4_1);
+        s4_2 = v_fma_f32(v4, w2, s4_2);
         const vec_f32 v5 = K_f32(a5[k]);
-        s5_0 += v5 * w0;
-        s5_1 += v5 * w1;
-        s5_2 += v5 * w2;
+        s5_0 = v_fma_f32(v5, w0, s5_0);
+        s5_1 = v_fma_f32(v5, w1, s5_1);
+        s5_2 = v_fma_f32(v5, w2, s5_2);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -2141,35 +2162,35 @@ static void tile_6x4_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 w3 = loadu_f32(panel + 3 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
-        s0_3 += v0 * w3;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
+        s0_2 = v_fma_f32(v0, w2, s0_2);
+        s0_3 = v_fma_f32(v0, w3, s0_3);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
-        s1_3 += v1 * w3;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
+        s1_2 = v_fma_f32(v1, w2, s1_2);
+        s1_3 = v_fma_f32(v1, w3, s1_3);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
-        s2_3 += v2 * w3;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
+        s2_1 = v_fma_f32(v2, w1, s2_1);
+        s2_2 = v_fma_f32(v2, w2, s2_2);
+        s2_3 = v_fma_f32(v2, w3, s2_3);
         const vec_f32 v3 = K_f32(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
-        s3_2 += v3 * w2;
-        s3_3 += v3 * w3;
+        s3_0 = v_fma_f32(v3, w0, s3_0);
+        s3_1 = v_fma_f32(v3, w1, s3_1);
+        s3_2 = v_fma_f32(v3, w2, s3_2);
+        s3_3 = v_fma_f32(v3, w3, s3_3);
         const vec_f32 v4 = K_f32(a4[k]);
-        s4_0 += v4 * w0;
-        s4_1 += v4 * w1;
-        s4_2 += v4 * w2;
-        s4_3 += v4 * w3;
+        s4_0 = v_fma_f32(v4, w0, s4_0);
+        s4_1 = v_fma_f32(v4, w1, s4_1);
+        s4_2 = v_fma_f32(v4, w2, s4_2);
+        s4_3 = v_fma_f32(v4, w3, s4_3);
         const vec_f32 v5 = K_f32(a5[k]);
-        s5_0 += v5 * w0;
-        s5_1 += v5 * w1;
-        s5_2 += v5 * w2;
-        s5_3 += v5 * w3;
+        s5_0 = v_fma_f32(v5, w0, s5_0);
+        s5_1 = v_fma_f32(v5, w1, s5_1);
+        s5_2 = v_fma_f32(v5, w2, s5_2);
+        s5_3 = v_fma_f32(v5, w3, s5_3);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -3044,12 +3065,16 @@ SYMRNN_INLINE void step_1_row_sums_f32(const forward_at_f32 *at, const gru_dims 
         for (; k + splits <= depth; k += splits)
             for (size_t split = 0; split < splits; ++split, panel += columns)
                 for (size_t i = 0; i < tiles; ++i)
-                    for (size_t j = 0; j < 2 * vectors; ++j)
-                        partial[split * all + i * 2 * vectors + first + j] += K_f32(a[k + split]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+                    for (size_t j = 0; j < 2 * vectors; ++j) {
+                        vec_f32 *const total = &partial[split * all + i * 2 * vectors + first + j];
+                        *total = v_fma_f32(K_f32(a[k + split]), loadu_f32(panel + i * depth * columns + j * LANES_f32), *total);
+                    }
         for (; k < depth; ++k, panel += columns)
             for (size_t i = 0; i < tiles; ++i)
-                for (size_t j = 0; j < 2 * vectors; ++j)
-                    partial[i * 2 * vectors + first + j] += K_f32(a[k]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+                for (size_t j = 0; j < 2 * vectors; ++j) {
+                    vec_f32 *const total = &partial[i * 2 * vectors + first + j];
+                    *total = v_fma_f32(K_f32(a[k]), loadu_f32(panel + i * depth * columns + j * LANES_f32), *total);
+                }
     }
     for (size_t split = splits - 1; split > 0; --split)
         for (size_t j = 0; j < all; ++j)
@@ -3188,12 +3213,16 @@ SYMRNN_INLINE void step_2_row_sums_f32(const forward_at_f32 *at, const gru_dims 
         for (; k + splits <= depth; k += splits)
             for (size_t split = 0; split < splits; ++split, panel += columns)
                 for (size_t i = 0; i < tiles; ++i)
-                    for (size_t j = 0; j < 1 * vectors; ++j)
-                        partial[split * all + i * 1 * vectors + first + j] += K_f32(a[k + split]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+                    for (size_t j = 0; j < 1 * vectors; ++j) {
+                        vec_f32 *const total = &partial[split * all + i * 1 * vectors + first + j];
+                        *total = v_fma_f32(K_f32(a[k + split]), loadu_f32(panel + i * depth * columns + j * LANES_f32), *total);
+                    }
         for (; k < depth; ++k, panel += columns)
             for (size_t i = 0; i < tiles; ++i)
-                for (size_t j = 0; j < 1 * vectors; ++j)
-                    partial[i * 1 * vectors + first + j] += K_f32(a[k]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+                for (size_t j = 0; j < 1 * vectors; ++j) {
+                    vec_f32 *const total = &partial[i * 1 * vectors + first + j];
+                    *total = v_fma_f32(K_f32(a[k]), loadu_f32(panel + i * depth * columns + j * LANES_f32), *total);
+                }
     }
     for (size_t split = splits - 1; split > 0; --split)
         for (size_t j = 0; j < all; ++j)
@@ -3334,12 +3363,16 @@ SYMRNN_INLINE void fused_step_1_row_sums_f32(const forward_at_f32 *at, const gru
         for (; k + splits <= depth; k += splits)
             for (size_t split = 0; split < splits; ++split, panel += columns)
                 for (size_t i = 0; i < tiles; ++i)
-                    for (size_t j = 0; j < 2 * vectors; ++j)
-                        partial[split * all + i * 2 * vectors + first + j] += K_f32(a[k + split]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+                    for (size_t j = 0; j < 2 * vectors; ++j) {
+                        vec_f32 *const total = &partial[split * all + i * 2 * vectors + first + j];
+                        *total = v_fma_f32(K_f32(a[k + split]), loadu_f32(panel + i * depth * columns + j * LANES_f32), *total);
+                    }
         for (; k < depth; ++k, panel += columns)
             for (size_t i = 0; i < tiles; ++i)
-                for (size_t j = 0; j < 2 * vectors; ++j)
-                    partial[i * 2 * vectors + first + j] += K_f32(a[k]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+                for (size_t j = 0; j < 2 * vectors; ++j) {
+                    vec_f32 *const total = &partial[i * 2 * vectors + first + j];
+                    *total = v_fma_f32(K_f32(a[k]), loadu_f32(panel + i * depth * columns + j * LANES_f32), *total);
+                }
     }
     /* h */
     {
@@ -3350,12 +3383,16 @@ SYMRNN_INLINE void fused_step_1_row_sums_f32(const forward_at_f32 *at, const gru
         for (; k + splits <= depth; k += splits)
             for (size_t split = 0; split < splits; ++split, panel += columns)
                 for (size_t i = 0; i < tiles; ++i)
-                    for (size_t j = 0; j < 2 * vectors; ++j)
-                        partial[split * all + i * 2 * vectors + first + j] += K_f32(a[k + split]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+                    for (size_t j = 0; j < 2 * vectors; ++j) {
+                        vec_f32 *const total = &partial[split * all + i * 2 * vectors + first + j];
+                        *total = v_fma_f32(K_f32(a[k + split]), loadu_f32(panel + i * depth * columns + j * LANES_f32), *total);
+                    }
         for (; k < depth; ++k, panel += columns)
             for (size_t i = 0; i < tiles; ++i)
-                for (size_t j = 0; j < 2 * vectors; ++j)
-                    partial[i * 2 * vectors + first + j] += K_f32(a[k]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+                for (size_t j = 0; j < 2 * vectors; ++j) {
+                    vec_f32 *const total = &partial[i * 2 * vectors + first + j];
+                    *total = v_fma_f32(K_f32(a[k]), loadu_f32(panel + i * depth * columns + j * LANES_f32), *total);
+                }
     }
     for (size_t split = splits - 1; split > 0; --split)
         for (size_t j = 0; j < all; ++j)
@@ -3494,12 +3531,16 @@ SYMRNN_INLINE void fused_step_2_row_sums_f32(const forward_at_f32 *at, const gru
         for (; k + splits <= depth; k += splits)
             for (size_t split = 0; split < splits; ++split, panel += columns)
                 for (size_t i = 0; i < tiles; ++i)
-                    for (size_t j = 0; j < 1 * vectors; ++j)
-                        partial[split * all + i * 1 * vectors + first + j] += K_f32(a[k + split]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+                    for (size_t j = 0; j < 1 * vectors; ++j) {
+                        vec_f32 *const total = &partial[split * all + i * 1 * vectors + first + j];
+                        *total = v_fma_f32(K_f32(a[k + split]), loadu_f32(panel + i * depth * columns + j * LANES_f32), *total);
+                    }
         for (; k < depth; ++k, panel += columns)
             for (size_t i = 0; i < tiles; ++i)
-                for (size_t j = 0; j < 1 * vectors; ++j)
-                    partial[i * 1 * vectors + first + j] += K_f32(a[k]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+                for (size_t j = 0; j < 1 * vectors; ++j) {
+                    vec_f32 *const total = &partial[i * 1 * vectors + first + j];
+                    *total = v_fma_f32(K_f32(a[k]), loadu_f32(panel + i * depth * columns + j * LANES_f32), *total);
+                }
     }
     /* r_h */
     {
@@ -3510,12 +3551,16 @@ SYMRNN_INLINE void fused_step_2_row_sums_f32(const forward_at_f32 *at, const gru
         for (; k + splits <= depth; k += splits)
             for (size_t split = 0; split < splits; ++split, panel += columns)
                 for (size_t i = 0; i < tiles; ++i)
-                    for (size_t j = 0; j < 1 * vectors; ++j)
-                        partial[split * all + i * 1 * vectors + first + j] += K_f32(a[k + split]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+                    for (size_t j = 0; j < 1 * vectors; ++j) {
+                        vec_f32 *const total = &partial[split * all + i * 1 * vectors + first + j];
+                        *total = v_fma_f32(K_f32(a[k + split]), loadu_f32(panel + i * depth * columns + j * LANES_f32), *total);
+                    }
         for (; k < depth; ++k, panel += columns)
             for (size_t i = 0; i < tiles; ++i)
-                for (size_t j = 0; j < 1 * vectors; ++j)
-                    partial[i * 1 * vectors + first + j] += K_f32(a[k]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+                for (size_t j = 0; j < 1 * vectors; ++j) {
+                    vec_f32 *const total = &partial[i * 1 * vectors + first + j];
+                    *total = v_fma_f32(K_f32(a[k]), loadu_f32(panel + i * depth * columns + j * LANES_f32), *total);
+                }
     }
     for (size_t split = splits - 1; split > 0; --split)
         for (size_t j = 0; j < all; ++j)
@@ -4336,12 +4381,16 @@ SYMRNN_INLINE void back_1_row_sums_f32(const backward_at_f32 *at, const gru_dims
         for (; k + splits <= depth; k += splits)
             for (size_t split = 0; split < splits; ++split, panel += columns)
                 for (size_t i = 0; i < tiles; ++i)
-                    for (size_t j = 0; j < 1 * vectors; ++j)
-                        partial[split * all + i * 1 * vectors + first + j] += K_f32(a[k + split]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+                    for (size_t j = 0; j < 1 * vectors; ++j) {
+                        vec_f32 *const total = &partial[split * all + i * 1 * vectors + first + j];
+                        *total = v_fma_f32(K_f32(a[k + split]), loadu_f32(panel + i * depth * columns + j * LANES_f32), *total);
+                    }
         for (; k < depth; ++k, panel += columns)
             for (size_t i = 0; i < tiles; ++i)
-                for (size_t j = 0; j < 1 * vectors; ++j)
-                    partial[i * 1 * vectors + first + j] += K_f32(a[k]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+                for (size_t j = 0; j < 1 * vectors; ++j) {
+                    vec_f32 *const total = &partial[i * 1 * vectors + first + j];
+                    *total = v_fma_f32(K_f32(a[k]), loadu_f32(panel + i * depth * columns + j * LANES_f32), *total);
+                }
     }
     for (size_t split = splits - 1; split > 0; --split)
         for (size_t j = 0; j < all; ++j)
@@ -4506,12 +4555,16 @@ SYMRNN_INLINE void back_2_row_sums_f32(const backward_at_f32 *at, const gru_dims
         for (; k + splits <= depth; k += splits)
             for (size_t split = 0; split < splits; ++split, panel += columns)
                 for (size_t i = 0; i < tiles; ++i)
-                    for (size_t j = 0; j < 1 * vectors; ++j)
-                        partial[split * all + i * 1 * vectors + first + j] += K_f32(a[k + split]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+                    for (size_t j = 0; j < 1 * vectors; ++j) {
+                        vec_f32 *const total = &partial[split * all + i * 1 * vectors + first + j];
+                        *total = v_fma_f32(K_f32(a[k + split]), loadu_f32(panel + i * depth * columns + j * LANES_f32), *total);
+                    }
         for (; k < depth; ++k, panel += columns)
             for (size_t i = 0; i < tiles; ++i)
-                for (size_t j = 0; j < 1 * vectors; ++j)
-                    partial[i * 1 * vectors + first + j] += K_f32(a[k]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+                for (size_t j = 0; j < 1 * vectors; ++j) {
+                    vec_f32 *const total = &partial[i * 1 * vectors + first + j];
+                    *total = v_fma_f32(K_f32(a[k]), loadu_f32(panel + i * depth * columns + j * LANES_f32), *total);
+                }
     }
     for (size_t split = splits - 1; split > 0; --split)
         for (size_t j = 0; j < all; ++j)
@@ -4826,10 +4879,12 @@ int gru_f32_backward(const gru_dims *dims, const float *packed, const float *x, 
 #else
 #define SYMRNN_VECTOR_BYTES 16
 #endif
-#if SYMRNN_VECTOR_BYTES >= 32
+#if SYMRNN_VECTOR_BYTES >= 32 || (SYMRNN_VECTOR_BYTES && defined(__FMA__))
 #include <immintrin.h>
 #elif SYMRNN_VECTOR_BYTES && defined(__SSE2__)
 #include <emmintrin.h>
+#elif SYMRNN_VECTOR_BYTES && defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 #endif
 
@@ -4940,6 +4995,25 @@ static inline vec_f64 K_f64(double x)
     return x - (vec_f64){0};
 #else
     return x;
+#endif
+}
+
+/* a b + c, rounded once where the processor can. Left to a compiler, `a * b + c` is that in one loop and not in another (GCC
+   parts single chains of them on some processors), and a row's result would depend on the rows beside it. */
+static inline vec_f64 v_fma_f64(vec_f64 a, vec_f64 b, vec_f64 c)
+{
+#if BYTES_f64 == 64
+    return (vec_f64)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif BYTES_f64 == 32 && defined(__FMA__)
+    return (vec_f64)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif BYTES_f64 == 16 && defined(__FMA__)
+    return (vec_f64)_mm_fmadd_pd((__m128d)a, (__m128d)b, (__m128d)c);
+#elif BYTES_f64 == 16 && defined(__aarch64__)
+    return (vec_f64)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#elif !BYTES_f64 && defined(FP_FAST_FMA)
+    return fma(a, b, c);
+#else
+    return a * b + c;
 #endif
 }
 
@@ -5202,7 +5276,7 @@ static void tile_1x1_f64(int fresh, size_t depth, const double *const *a, size_t
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5222,8 +5296,8 @@ static void tile_1x2_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5247,9 +5321,9 @@ static void tile_1x3_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
+        s0_2 = v_fma_f64(v0, w2, s0_2);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5277,10 +5351,10 @@ static void tile_1x4_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 w3 = loadu_f64(panel + 3 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
-        s0_3 += v0 * w3;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
+        s0_2 = v_fma_f64(v0, w2, s0_2);
+        s0_3 = v_fma_f64(v0, w3, s0_3);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5305,9 +5379,9 @@ static void tile_2x1_f64(int fresh, size_t depth, const double *const *a, size_t
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5333,11 +5407,11 @@ static void tile_2x2_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5370,13 +5444,13 @@ static void tile_2x3_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
+        s0_2 = v_fma_f64(v0, w2, s0_2);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
+        s1_2 = v_fma_f64(v1, w2, s1_2);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5416,15 +5490,15 @@ static void tile_2x4_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 w3 = loadu_f64(panel + 3 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
-        s0_3 += v0 * w3;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
+        s0_2 = v_fma_f64(v0, w2, s0_2);
+        s0_3 = v_fma_f64(v0, w3, s0_3);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
-        s1_3 += v1 * w3;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
+        s1_2 = v_fma_f64(v1, w2, s1_2);
+        s1_3 = v_fma_f64(v1, w3, s1_3);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5456,11 +5530,11 @@ static void tile_3x1_f64(int fresh, size_t depth, const double *const *a, size_t
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5492,14 +5566,14 @@ static void tile_3x2_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
+        s2_1 = v_fma_f64(v2, w1, s2_1);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5541,17 +5615,17 @@ static void tile_3x3_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
+        s0_2 = v_fma_f64(v0, w2, s0_2);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
+        s1_2 = v_fma_f64(v1, w2, s1_2);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
+        s2_1 = v_fma_f64(v2, w1, s2_1);
+        s2_2 = v_fma_f64(v2, w2, s2_2);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5603,20 +5677,20 @@ static void tile_3x4_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 w3 = loadu_f64(panel + 3 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
-        s0_3 += v0 * w3;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
+        s0_2 = v_fma_f64(v0, w2, s0_2);
+        s0_3 = v_fma_f64(v0, w3, s0_3);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
-        s1_3 += v1 * w3;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
+        s1_2 = v_fma_f64(v1, w2, s1_2);
+        s1_3 = v_fma_f64(v1, w3, s1_3);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
-        s2_3 += v2 * w3;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
+        s2_1 = v_fma_f64(v2, w1, s2_1);
+        s2_2 = v_fma_f64(v2, w2, s2_2);
+        s2_3 = v_fma_f64(v2, w3, s2_3);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5655,13 +5729,13 @@ static void tile_4x1_f64(int fresh, size_t depth, const double *const *a, size_t
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
         const vec_f64 v3 = K_f64(a3[k]);
-        s3_0 += v3 * w0;
+        s3_0 = v_fma_f64(v3, w0, s3_0);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5699,17 +5773,17 @@ static void tile_4x2_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
+        s2_1 = v_fma_f64(v2, w1, s2_1);
         const vec_f64 v3 = K_f64(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
+        s3_0 = v_fma_f64(v3, w0, s3_0);
+        s3_1 = v_fma_f64(v3, w1, s3_1);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5760,21 +5834,21 @@ static void tile_4x3_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
+        s0_2 = v_fma_f64(v0, w2, s0_2);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
+        s1_2 = v_fma_f64(v1, w2, s1_2);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
+        s2_1 = v_fma_f64(v2, w1, s2_1);
+        s2_2 = v_fma_f64(v2, w2, s2_2);
         const vec_f64 v3 = K_f64(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
-        s3_2 += v3 * w2;
+        s3_0 = v_fma_f64(v3, w0, s3_0);
+        s3_1 = v_fma_f64(v3, w1, s3_1);
+        s3_2 = v_fma_f64(v3, w2, s3_2);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5838,25 +5912,25 @@ static void tile_4x4_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 w3 = loadu_f64(panel + 3 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
-        s0_3 += v0 * w3;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
+        s0_2 = v_fma_f64(v0, w2, s0_2);
+        s0_3 = v_fma_f64(v0, w3, s0_3);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
-        s1_3 += v1 * w3;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
+        s1_2 = v_fma_f64(v1, w2, s1_2);
+        s1_3 = v_fma_f64(v1, w3, s1_3);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
-        s2_3 += v2 * w3;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
+        s2_1 = v_fma_f64(v2, w1, s2_1);
+        s2_2 = v_fma_f64(v2, w2, s2_2);
+        s2_3 = v_fma_f64(v2, w3, s2_3);
         const vec_f64 v3 = K_f64(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
-        s3_2 += v3 * w2;
-        s3_3 += v3 * w3;
+        s3_0 = v_fma_f64(v3, w0, s3_0);
+        s3_1 = v_fma_f64(v3, w1, s3_1);
+        s3_2 = v_fma_f64(v3, w2, s3_2);
+        s3_3 = v_fma_f64(v3, w3, s3_3);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5902,15 +5976,15 @@ static void tile_5x1_f64(int fresh, size_t depth, const double *const *a, size_t
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
         const vec_f64 v3 = K_f64(a3[k]);
-        s3_0 += v3 * w0;
+        s3_0 = v_fma_f64(v3, w0, s3_0);
         const vec_f64 v4 = K_f64(a4[k]);
-        s4_0 += v4 * w0;
+        s4_0 = v_fma_f64(v4, w0, s4_0);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5954,20 +6028,20 @@ static void tile_5x2_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
+        s2_1 = v_fma_f64(v2, w1, s2_1);
         const vec_f64 v3 = K_f64(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
+        s3_0 = v_fma_f64(v3, w0, s3_0);
+        s3_1 = v_fma_f64(v3, w1, s3_1);
         const vec_f64 v4 = K_f64(a4[k]);
-        s4_0 += v4 * w0;
-        s4_1 += v4 * w1;
+        s4_0 = v_fma_f64(v4, w0, s4_0);
+        s4_1 = v_fma_f64(v4, w1, s4_1);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -6027,25 +6101,25 @@ static void tile_5x3_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
+        s0_2 = v_fma_f64(v0, w2, s0_2);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
+        s1_2 = v_fma_f64(v1, w2, s1_2);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
+        s2_1 = v_fma_f64(v2, w1, s2_1);
+        s2_2 = v_fma_f64(v2, w2, s2_2);
         const vec_f64 v3 = K_f64(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
-        s3_2 += v3 * w2;
+        s3_0 = v_fma_f64(v3, w0, s3_0);
+        s3_1 = v_fma_f64(v3, w1, s3_1);
+        s3_2 = v_fma_f64(v3, w2, s3_2);
         const vec_f64 v4 = K_f64(a4[k]);
-        s4_0 += v4 * w0;
-        s4_1 += v4 * w1;
-        s4_2 += v4 * w2;
+        s4_0 = v_fma_f64(v4, w0, s4_0);
+        s4_1 = v_fma_f64(v4, w1, s4_1);
+        s4_2 = v_fma_f64(v4, w2, s4_2);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -6121,30 +6195,30 @@ static void tile_5x4_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 w3 = loadu_f64(panel + 3 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
-        s0_3 += v0 * w3;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
+        s0_2 = v_fma_f64(v0, w2, s0_2);
+        s0_3 = v_fma_f64(v0, w3, s0_3);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
-        s1_3 += v1 * w3;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
+        s1_2 = v_fma_f64(v1, w2, s1_2);
+        s1_3 = v_fma_f64(v1, w3, s1_3);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
-        s2_3 += v2 * w3;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
+        s2_1 = v_fma_f64(v2, w1, s2_1);
+        s2_2 = v_fma_f64(v2, w2, s2_2);
+        s2_3 = v_fma_f64(v2, w3, s2_3);
         const vec_f64 v3 = K_f64(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
-        s3_2 += v3 * w2;
-        s3_3 += v3 * w3;
+        s3_0 = v_fma_f64(v3, w0, s3_0);
+        s3_1 = v_fma_f64(v3, w1, s3_1);
+        s3_2 = v_fma_f64(v3, w2, s3_2);
+        s3_3 = v_fma_f64(v3, w3, s3_3);
         const vec_f64 v4 = K_f64(a4[k]);
-        s4_0 += v4 * w0;
-        s4_1 += v4 * w1;
-        s4_2 += v4 * w2;
-        s4_3 += v4 * w3;
+        s4_0 = v_fma_f64(v4, w0, s4_0);
+        s4_1 = v_fma_f64(v4, w1, s4_1);
+        s4_2 = v_fma_f64(v4, w2, s4_2);
+        s4_3 = v_fma_f64(v4, w3, s4_3);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -6197,17 +6271,17 @@ static void tile_6x1_f64(int fresh, size_t depth, const double *const *a, size_t
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
         const vec_f64 v3 = K_f64(a3[k]);
-        s3_0 += v3 * w0;
+        s3_0 = v_fma_f64(v3, w0, s3_0);
         const vec_f64 v4 = K_f64(a4[k]);
-        s4_0 += v4 * w0;
+        s4_0 = v_fma_f64(v4, w0, s4_0);
         const vec_f64 v5 = K_f64(a5[k]);
-        s5_0 += v5 * w0;
+        s5_0 = v_fma_f64(v5, w0, s5_0);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -6257,23 +6331,23 @@ static void tile_6x2_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
+        s2_1 = v_fma_f64(v2, w1, s2_1);
         const vec_f64 v3 = K_f64(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
+        s3_0 = v_fma_f64(v3, w0, s3_0);
+        s3_1 = v_fma_f64(v3, w1, s3_1);
         const vec_f64 v4 = K_f64(a4[k]);
-        s4_0 += v4 * w0;
-        s4_1 += v4 * w1;
+        s4_0 = v_fma_f64(v4, w0, s4_0);
+        s4_1 = v_fma_f64(v4, w1, s4_1);
         const vec_f64 v5 = K_f64(a5[k]);
-        s5_0 += v5 * w0;
-        s5_1 += v5 * w1;
+        s5_0 = v_fma_f64(v5, w0, s5_0);
+        s5_1 = v_fma_f64(v5, w1, s5_1);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -6342,29 +6416,29 @@ static void tile_6x3_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
+        s0_2 = v_fma_f64(v0, w2, s0_2);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
+        s1_2 = v_fma_f64(v1, w2, s1_2);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
+        s2_1 = v_fma_f64(v2, w1, s2_1);
+        s2_2 = v_fma_f64(v2, w2, s2_2);
         const vec_f64 v3 = K_f64(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
-        s3_2 += v3 * w2;
+        s3_0 = v_fma_f64(v3, w0, s3_0);
+        s3_1 = v_fma_f64(v3, w1, s3_1);
+        s3_2 = v_fma_f64(v3, w2, s3_2);
         const vec_f64 v4 = K_f64(a4[k]);
-        s4_0 += v4 * w0;
-        s4_1 += v4 * w1;
-        s4_2 += v4 * w2;
+        s4_0 = v_fma_f64(v4, w0, s4_0);
+        s4_1 = v_fma_f64(v4, w1, s4_1);
+        s4_2 = v_fma_f64(v4, w2, s4_2);
         const vec_f64 v5 = K_f64(a5[k]);
-        s5_0 += v5 * w0;
-        s5_1 += v5 * w1;
-        s5_2 += v5 * w2;
+        s5_0 = v_fma_f64(v5, w0, s5_0);
+        s5_1 = v_fma_f64(v5, w1, s5_1);
+        s5_2 = v_fma_f64(v5, w2, s5_2);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -6452,35 +6526,35 @@ static void tile_6x4_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 w3 = loadu_f64(panel + 3 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
-        s0_3 += v0 * w3;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
+        s0_2 = v_fma_f64(v0, w2, s0_2);
+        s0_3 = v_fma_f64(v0, w3, s0_3);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
-        s1_3 += v1 * w3;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
+        s1_2 = v_fma_f64(v1, w2, s1_2);
+        s1_3 = v_fma_f64(v1, w3, s1_3);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
-        s2_3 += v2 * w3;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
+        s2_1 = v_fma_f64(v2, w1, s2_1);
+        s2_2 = v_fma_f64(v2, w2, s2_2);
+        s2_3 = v_fma_f64(v2, w3, s2_3);
         const vec_f64 v3 = K_f64(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
-        s3_2 += v3 * w2;
-        s3_3 += v3 * w3;
+        s3_0 = v_fma_f64(v3, w0, s3_0);
+        s3_1 = v_fma_f64(v3, w1, s3_1);
+        s3_2 = v_fma_f64(v3, w2, s3_2);
+        s3_3 = v_fma_f64(v3, w3, s3_3);
         const vec_f64 v4 = K_f64(a4[k]);
-        s4_0 += v4 * w0;
-        s4_1 += v4 * w1;
-        s4_2 += v4 * w2;
-        s4_3 += v4 * w3;
+        s4_0 = v_fma_f64(v4, w0, s4_0);
+        s4_1 = v_fma_f64(v4, w1, s4_1);
+        s4_2 = v_fma_f64(v4, w2, s4_2);
+        s4_3 = v_fma_f64(v4, w3, s4_3);
         const vec_f64 v5 = K_f64(a5[k]);
-        s5_0 += v5 * w0;
-        s5_1 += v5 * w1;
-        s5_2 += v5 * w2;
-        s5_3 += v5 * w3;
+        s5_0 = v_fma_f64(v5, w0, s5_0);
+        s5_1 = v_fma_f64(v5, w1, s5_1);
+        s5_2 = v_fma_f64(v5, w2, s5_2);
+        s5_3 = v_fma_f64(v5, w3, s5_3);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -7355,12 +7429,16 @@ SYMRNN_INLINE void step_1_row_sums_f64(const forward_at_f64 *at, const gru_dims 
         for (; k + splits <= depth; k += splits)
             for (size_t split = 0; split < splits; ++split, panel += columns)
                 for (size_t i = 0; i < tiles; ++i)
-                    for (size_t j = 0; j < 2 * vectors; ++j)
-                        partial[split * all + i * 2 * vectors + first + j] += K_f64(a[k + split]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+                    for (size_t j = 0; j < 2 * vectors; ++j) {
+                        vec_f64 *const total = &partial[split * all + i * 2 * vectors + first + j];
+                        *total = v_fma_f64(K_f64(a[k + split]), loadu_f64(panel + i * depth * columns + j * LANES_f64), *total);
+                    }
         for (; k < depth; ++k, panel += columns)
             for (size_t i = 0; i < tiles; ++i)
-                for (size_t j = 0; j < 2 * vectors; ++j)
-                    partial[i * 2 * vectors + first + j] += K_f64(a[k]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+                for (size_t j = 0; j < 2 * vectors; ++j) {
+                    vec_f64 *const total = &partial[i * 2 * vectors + first + j];
+                    *total = v_fma_f64(K_f64(a[k]), loadu_f64(panel + i * depth * columns + j * LANES_f64), *total);
+                }
     }
     for (size_t split = splits - 1; split > 0; --split)
         for (size_t j = 0; j < all; ++j)
@@ -7499,12 +7577,16 @@ SYMRNN_INLINE void step_2_row_sums_f64(const forward_at_f64 *at, const gru_dims 
         for (; k + splits <= depth; k += splits)
             for (size_t split = 0; split < splits; ++split, panel += columns)
                 for (size_t i = 0; i < tiles; ++i)
-                    for (size_t j = 0; j < 1 * vectors; ++j)
-                        partial[split * all + i * 1 * vectors + first + j] += K_f64(a[k + split]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+                    for (size_t j = 0; j < 1 * vectors; ++j) {
+                        vec_f64 *const total = &partial[split * all + i * 1 * vectors + first + j];
+                        *total = v_fma_f64(K_f64(a[k + split]), loadu_f64(panel + i * depth * columns + j * LANES_f64), *total);
+                    }
         for (; k < depth; ++k, panel += columns)
             for (size_t i = 0; i < tiles; ++i)
-                for (size_t j = 0; j < 1 * vectors; ++j)
-                    partial[i * 1 * vectors + first + j] += K_f64(a[k]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+                for (size_t j = 0; j < 1 * vectors; ++j) {
+                    vec_f64 *const total = &partial[i * 1 * vectors + first + j];
+                    *total = v_fma_f64(K_f64(a[k]), loadu_f64(panel + i * depth * columns + j * LANES_f64), *total);
+                }
     }
     for (size_t split = splits - 1; split > 0; --split)
         for (size_t j = 0; j < all; ++j)
@@ -7645,12 +7727,16 @@ SYMRNN_INLINE void fused_step_1_row_sums_f64(const forward_at_f64 *at, const gru
         for (; k + splits <= depth; k += splits)
             for (size_t split = 0; split < splits; ++split, panel += columns)
                 for (size_t i = 0; i < tiles; ++i)
-                    for (size_t j = 0; j < 2 * vectors; ++j)
-                        partial[split * all + i * 2 * vectors + first + j] += K_f64(a[k + split]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+                    for (size_t j = 0; j < 2 * vectors; ++j) {
+                        vec_f64 *const total = &partial[split * all + i * 2 * vectors + first + j];
+                        *total = v_fma_f64(K_f64(a[k + split]), loadu_f64(panel + i * depth * columns + j * LANES_f64), *total);
+                    }
         for (; k < depth; ++k, panel += columns)
             for (size_t i = 0; i < tiles; ++i)
-                for (size_t j = 0; j < 2 * vectors; ++j)
-                    partial[i * 2 * vectors + first + j] += K_f64(a[k]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+                for (size_t j = 0; j < 2 * vectors; ++j) {
+                    vec_f64 *const total = &partial[i * 2 * vectors + first + j];
+                    *total = v_fma_f64(K_f64(a[k]), loadu_f64(panel + i * depth * columns + j * LANES_f64), *total);
+                }
     }
     /* h */
     {
@@ -7661,12 +7747,16 @@ SYMRNN_INLINE void fused_step_1_row_sums_f64(const forward_at_f64 *at, const gru
         for (; k + splits <= depth; k += splits)
             for (size_t split = 0; split < splits; ++split, panel += columns)
                 for (size_t i = 0; i < tiles; ++i)
-                    for (size_t j = 0; j < 2 * vectors; ++j)
-                        partial[split * all + i * 2 * vectors + first + j] += K_f64(a[k + split]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+                    for (size_t j = 0; j < 2 * vectors; ++j) {
+                        vec_f64 *const total = &partial[split * all + i * 2 * vectors + first + j];
+                        *total = v_fma_f64(K_f64(a[k + split]), loadu_f64(panel + i * depth * columns + j * LANES_f64), *total);
+                    }
         for (; k < depth; ++k, panel += columns)
             for (size_t i = 0; i < tiles; ++i)
-                for (size_t j = 0; j < 2 * vectors; ++j)
-                    partial[i * 2 * vectors + first + j] += K_f64(a[k]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+                for (size_t j = 0; j < 2 * vectors; ++j) {
+                    vec_f64 *const total = &partial[i * 2 * vectors + first + j];
+                    *total = v_fma_f64(K_f64(a[k]), loadu_f64(panel + i * depth * columns + j * LANES_f64), *total);
+                }
     }
     for (size_t split = splits - 1; split > 0; --split)
         for (size_t j = 0; j < all; ++j)
@@ -7805,12 +7895,16 @@ SYMRNN_INLINE void fused_step_2_row_sums_f64(const forward_at_f64 *at, const gru
         for (; k + splits <= depth; k += splits)
             for (size_t split = 0; split < splits; ++split, panel += columns)
                 for (size_t i = 0; i < tiles; ++i)
-                    for (size_t j = 0; j < 1 * vectors; ++j)
-                        partial[split * all + i * 1 * vectors + first + j] += K_f64(a[k + split]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+                    for (size_t j = 0; j < 1 * vectors; ++j) {
+                        vec_f64 *const total = &partial[split * all + i * 1 * vectors + first + j];
+                        *total = v_fma_f64(K_f64(a[k + split]), loadu_f64(panel + i * depth * columns + j * LANES_f64), *total);
+                    }
         for (; k < depth; ++k, panel += columns)
             for (size_t i = 0; i < tiles; ++i)
-                for (size_t j = 0; j < 1 * vectors; ++j)
-                    partial[i * 1 * vectors + first + j] += K_f64(a[k]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+                for (size_t j = 0; j < 1 * vectors; ++j) {
+                    vec_f64 *const total = &partial[i * 1 * vectors + first + j];
+                    *total = v_fma_f64(K_f64(a[k]), loadu_f64(panel + i * depth * columns + j * LANES_f64), *total);
+                }
     }
     /* r_h */
     {
@@ -7821,12 +7915,16 @@ SYMRNN_INLINE void fused_step_2_row_sums_f64(const forward_at_f64 *at, const gru
         for (; k + splits <= depth; k += splits)
             for (size_t split = 0; split < splits; ++split, panel += columns)
                 for (size_t i = 0; i < tiles; ++i)
-                    for (size_t j = 0; j < 1 * vectors; ++j)
-                        partial[split * all + i * 1 * vectors + first + j] += K_f64(a[k + split]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+                    for (size_t j = 0; j < 1 * vectors; ++j) {
+                        vec_f64 *const total = &partial[split * all + i * 1 * vectors + first + j];
+                        *total = v_fma_f64(K_f64(a[k + split]), loadu_f64(panel + i * depth * columns + j * LANES_f64), *total);
+                    }
         for (; k < depth; ++k, panel += columns)
             for (size_t i = 0; i < tiles; ++i)
-                for (size_t j = 0; j < 1 * vectors; ++j)
-                    partial[i * 1 * vectors + first + j] += K_f64(a[k]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+                for (size_t j = 0; j < 1 * vectors; ++j) {
+                    vec_f64 *const total = &partial[i * 1 * vectors + first + j];
+                    *total = v_fma_f64(K_f64(a[k]), loadu_f64(panel + i * depth * columns + j * LANES_f64), *total);
+                }
     }
     for (size_t split = splits - 1; split > 0; --split)
         for (size_t j = 0; j < all; ++j)
@@ -8648,12 +8746,16 @@ SYMRNN_INLINE void back_1_row_sums_f64(const backward_at_f64 *at, const gru_dims
         for (; k + splits <= depth; k += splits)
             for (size_t split = 0; split < splits; ++split, panel += columns)
                 for (size_t i = 0; i < tiles; ++i)
-                    for (size_t j = 0; j < 1 * vectors; ++j)
-                        partial[split * all + i * 1 * vectors + first + j] += K_f64(a[k + split]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+                    for (size_t j = 0; j < 1 * vectors; ++j) {
+                        vec_f64 *const total = &partial[split * all + i * 1 * vectors + first + j];
+                        *total = v_fma_f64(K_f64(a[k + split]), loadu_f64(panel + i * depth * columns + j * LANES_f64), *total);
+                    }
         for (; k < depth; ++k, panel += columns)
             for (size_t i = 0; i < tiles; ++i)
-                for (size_t j = 0; j < 1 * vectors; ++j)
-                    partial[i * 1 * vectors + first + j] += K_f64(a[k]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+                for (size_t j = 0; j < 1 * vectors; ++j) {
+                    vec_f64 *const total = &partial[i * 1 * vectors + first + j];
+                    *total = v_fma_f64(K_f64(a[k]), loadu_f64(panel + i * depth * columns + j * LANES_f64), *total);
+                }
     }
     for (size_t split = splits - 1; split > 0; --split)
         for (size_t j = 0; j < all; ++j)
@@ -8818,12 +8920,16 @@ SYMRNN_INLINE void back_2_row_sums_f64(const backward_at_f64 *at, const gru_dims
         for (; k + splits <= depth; k += splits)
             for (size_t split = 0; split < splits; ++split, panel += columns)
                 for (size_t i = 0; i < tiles; ++i)
-                    for (size_t j = 0; j < 1 * vectors; ++j)
-                        partial[split * all + i * 1 * vectors + first + j] += K_f64(a[k + split]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+                    for (size_t j = 0; j < 1 * vectors; ++j) {
+                        vec_f64 *const total = &partial[split * all + i * 1 * vectors + first + j];
+                        *total = v_fma_f64(K_f64(a[k + split]), loadu_f64(panel + i * depth * columns + j * LANES_f64), *total);
+                    }
         for (; k < depth; ++k, panel += columns)
             for (size_t i = 0; i < tiles; ++i)
-                for (size_t j = 0; j < 1 * vectors; ++j)
-                    partial[i * 1 * vectors + first + j] += K_f64(a[k]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+                for (size_t j = 0; j < 1 * vectors; ++j) {
+                    vec_f64 *const total = &partial[i * 1 * vectors + first + j];
+                    *total = v_fma_f64(K_f64(a[k]), loadu_f64(panel + i * depth * columns + j * LANES_f64), *total);
+                }
     }
     for (size_t split = splits - 1; split > 0; --split)
         for (size_t j = 0; j < all; ++j)

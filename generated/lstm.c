@@ -72,7 +72,7 @@
 
 const char *lstm_abi(void)
 {
-    return "7a5744db1ed4d7f0584b8c97d113eb56";
+    return "6cb2d51d5803255f2da92576d890b7da";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -410,10 +410,12 @@ static inline size_t slot_next(const lstm_dims *dims, int taped, size_t t)
 #else
 #define SYMRNN_VECTOR_BYTES 16
 #endif
-#if SYMRNN_VECTOR_BYTES >= 32
+#if SYMRNN_VECTOR_BYTES >= 32 || (SYMRNN_VECTOR_BYTES && defined(__FMA__))
 #include <immintrin.h>
 #elif SYMRNN_VECTOR_BYTES && defined(__SSE2__)
 #include <emmintrin.h>
+#elif SYMRNN_VECTOR_BYTES && defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 #endif
 
@@ -524,6 +526,25 @@ static inline vec_f32 K_f32(float x)
     return x - (vec_f32){0};
 #else
     return x;
+#endif
+}
+
+/* a b + c, rounded once where the processor can. Left to a compiler, `a * b + c` is that in one loop and not in another (GCC
+   parts single chains of them on some processors), and a row's result would depend on the rows beside it. */
+static inline vec_f32 v_fma_f32(vec_f32 a, vec_f32 b, vec_f32 c)
+{
+#if BYTES_f32 == 64
+    return (vec_f32)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif BYTES_f32 == 32 && defined(__FMA__)
+    return (vec_f32)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif BYTES_f32 == 16 && defined(__FMA__)
+    return (vec_f32)_mm_fmadd_ps((__m128)a, (__m128)b, (__m128)c);
+#elif BYTES_f32 == 16 && defined(__aarch64__)
+    return (vec_f32)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#elif !BYTES_f32 && defined(FP_FAST_FMAF)
+    return fmaf(a, b, c);
+#else
+    return a * b + c;
 #endif
 }
 
@@ -899,7 +920,7 @@ static void tile_1x1_f32(int fresh, size_t depth, const float *const *a, size_t 
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -919,8 +940,8 @@ static void tile_1x2_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -944,9 +965,9 @@ static void tile_1x3_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
+        s0_2 = v_fma_f32(v0, w2, s0_2);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -974,10 +995,10 @@ static void tile_1x4_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 w3 = loadu_f32(panel + 3 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
-        s0_3 += v0 * w3;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
+        s0_2 = v_fma_f32(v0, w2, s0_2);
+        s0_3 = v_fma_f32(v0, w3, s0_3);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1002,9 +1023,9 @@ static void tile_2x1_f32(int fresh, size_t depth, const float *const *a, size_t 
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1030,11 +1051,11 @@ static void tile_2x2_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1067,13 +1088,13 @@ static void tile_2x3_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
+        s0_2 = v_fma_f32(v0, w2, s0_2);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
+        s1_2 = v_fma_f32(v1, w2, s1_2);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1113,15 +1134,15 @@ static void tile_2x4_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 w3 = loadu_f32(panel + 3 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
-        s0_3 += v0 * w3;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
+        s0_2 = v_fma_f32(v0, w2, s0_2);
+        s0_3 = v_fma_f32(v0, w3, s0_3);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
-        s1_3 += v1 * w3;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
+        s1_2 = v_fma_f32(v1, w2, s1_2);
+        s1_3 = v_fma_f32(v1, w3, s1_3);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1153,11 +1174,11 @@ static void tile_3x1_f32(int fresh, size_t depth, const float *const *a, size_t 
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1189,14 +1210,14 @@ static void tile_3x2_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
+        s2_1 = v_fma_f32(v2, w1, s2_1);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1238,17 +1259,17 @@ static void tile_3x3_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
+        s0_2 = v_fma_f32(v0, w2, s0_2);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
+        s1_2 = v_fma_f32(v1, w2, s1_2);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
+        s2_1 = v_fma_f32(v2, w1, s2_1);
+        s2_2 = v_fma_f32(v2, w2, s2_2);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1300,20 +1321,20 @@ static void tile_3x4_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 w3 = loadu_f32(panel + 3 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
-        s0_3 += v0 * w3;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
+        s0_2 = v_fma_f32(v0, w2, s0_2);
+        s0_3 = v_fma_f32(v0, w3, s0_3);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
-        s1_3 += v1 * w3;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
+        s1_2 = v_fma_f32(v1, w2, s1_2);
+        s1_3 = v_fma_f32(v1, w3, s1_3);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
-        s2_3 += v2 * w3;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
+        s2_1 = v_fma_f32(v2, w1, s2_1);
+        s2_2 = v_fma_f32(v2, w2, s2_2);
+        s2_3 = v_fma_f32(v2, w3, s2_3);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1352,13 +1373,13 @@ static void tile_4x1_f32(int fresh, size_t depth, const float *const *a, size_t 
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
         const vec_f32 v3 = K_f32(a3[k]);
-        s3_0 += v3 * w0;
+        s3_0 = v_fma_f32(v3, w0, s3_0);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1396,17 +1417,17 @@ static void tile_4x2_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
+        s2_1 = v_fma_f32(v2, w1, s2_1);
         const vec_f32 v3 = K_f32(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
+        s3_0 = v_fma_f32(v3, w0, s3_0);
+        s3_1 = v_fma_f32(v3, w1, s3_1);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1457,21 +1478,21 @@ static void tile_4x3_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
+        s0_2 = v_fma_f32(v0, w2, s0_2);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
+        s1_2 = v_fma_f32(v1, w2, s1_2);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
+        s2_1 = v_fma_f32(v2, w1, s2_1);
+        s2_2 = v_fma_f32(v2, w2, s2_2);
         const vec_f32 v3 = K_f32(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
-        s3_2 += v3 * w2;
+        s3_0 = v_fma_f32(v3, w0, s3_0);
+        s3_1 = v_fma_f32(v3, w1, s3_1);
+        s3_2 = v_fma_f32(v3, w2, s3_2);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1535,25 +1556,25 @@ static void tile_4x4_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 w3 = loadu_f32(panel + 3 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
-        s0_3 += v0 * w3;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
+        s0_2 = v_fma_f32(v0, w2, s0_2);
+        s0_3 = v_fma_f32(v0, w3, s0_3);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
-        s1_3 += v1 * w3;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
+        s1_2 = v_fma_f32(v1, w2, s1_2);
+        s1_3 = v_fma_f32(v1, w3, s1_3);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
-        s2_3 += v2 * w3;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
+        s2_1 = v_fma_f32(v2, w1, s2_1);
+        s2_2 = v_fma_f32(v2, w2, s2_2);
+        s2_3 = v_fma_f32(v2, w3, s2_3);
         const vec_f32 v3 = K_f32(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
-        s3_2 += v3 * w2;
-        s3_3 += v3 * w3;
+        s3_0 = v_fma_f32(v3, w0, s3_0);
+        s3_1 = v_fma_f32(v3, w1, s3_1);
+        s3_2 = v_fma_f32(v3, w2, s3_2);
+        s3_3 = v_fma_f32(v3, w3, s3_3);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1599,15 +1620,15 @@ static void tile_5x1_f32(int fresh, size_t depth, const float *const *a, size_t 
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
         const vec_f32 v3 = K_f32(a3[k]);
-        s3_0 += v3 * w0;
+        s3_0 = v_fma_f32(v3, w0, s3_0);
         const vec_f32 v4 = K_f32(a4[k]);
-        s4_0 += v4 * w0;
+        s4_0 = v_fma_f32(v4, w0, s4_0);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1651,20 +1672,20 @@ static void tile_5x2_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
+        s2_1 = v_fma_f32(v2, w1, s2_1);
         const vec_f32 v3 = K_f32(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
+        s3_0 = v_fma_f32(v3, w0, s3_0);
+        s3_1 = v_fma_f32(v3, w1, s3_1);
         const vec_f32 v4 = K_f32(a4[k]);
-        s4_0 += v4 * w0;
-        s4_1 += v4 * w1;
+        s4_0 = v_fma_f32(v4, w0, s4_0);
+        s4_1 = v_fma_f32(v4, w1, s4_1);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1724,25 +1745,25 @@ static void tile_5x3_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
+        s0_2 = v_fma_f32(v0, w2, s0_2);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
+        s1_2 = v_fma_f32(v1, w2, s1_2);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
+        s2_1 = v_fma_f32(v2, w1, s2_1);
+        s2_2 = v_fma_f32(v2, w2, s2_2);
         const vec_f32 v3 = K_f32(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
-        s3_2 += v3 * w2;
+        s3_0 = v_fma_f32(v3, w0, s3_0);
+        s3_1 = v_fma_f32(v3, w1, s3_1);
+        s3_2 = v_fma_f32(v3, w2, s3_2);
         const vec_f32 v4 = K_f32(a4[k]);
-        s4_0 += v4 * w0;
-        s4_1 += v4 * w1;
-        s4_2 += v4 * w2;
+        s4_0 = v_fma_f32(v4, w0, s4_0);
+        s4_1 = v_fma_f32(v4, w1, s4_1);
+        s4_2 = v_fma_f32(v4, w2, s4_2);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1818,30 +1839,30 @@ static void tile_5x4_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 w3 = loadu_f32(panel + 3 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
-        s0_3 += v0 * w3;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
+        s0_2 = v_fma_f32(v0, w2, s0_2);
+        s0_3 = v_fma_f32(v0, w3, s0_3);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
-        s1_3 += v1 * w3;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
+        s1_2 = v_fma_f32(v1, w2, s1_2);
+        s1_3 = v_fma_f32(v1, w3, s1_3);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
-        s2_3 += v2 * w3;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
+        s2_1 = v_fma_f32(v2, w1, s2_1);
+        s2_2 = v_fma_f32(v2, w2, s2_2);
+        s2_3 = v_fma_f32(v2, w3, s2_3);
         const vec_f32 v3 = K_f32(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
-        s3_2 += v3 * w2;
-        s3_3 += v3 * w3;
+        s3_0 = v_fma_f32(v3, w0, s3_0);
+        s3_1 = v_fma_f32(v3, w1, s3_1);
+        s3_2 = v_fma_f32(v3, w2, s3_2);
+        s3_3 = v_fma_f32(v3, w3, s3_3);
         const vec_f32 v4 = K_f32(a4[k]);
-        s4_0 += v4 * w0;
-        s4_1 += v4 * w1;
-        s4_2 += v4 * w2;
-        s4_3 += v4 * w3;
+        s4_0 = v_fma_f32(v4, w0, s4_0);
+        s4_1 = v_fma_f32(v4, w1, s4_1);
+        s4_2 = v_fma_f32(v4, w2, s4_2);
+        s4_3 = v_fma_f32(v4, w3, s4_3);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1894,17 +1915,17 @@ static void tile_6x1_f32(int fresh, size_t depth, const float *const *a, size_t 
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
         const vec_f32 v3 = K_f32(a3[k]);
-        s3_0 += v3 * w0;
+        s3_0 = v_fma_f32(v3, w0, s3_0);
         const vec_f32 v4 = K_f32(a4[k]);
-        s4_0 += v4 * w0;
+        s4_0 = v_fma_f32(v4, w0, s4_0);
         const vec_f32 v5 = K_f32(a5[k]);
-        s5_0 += v5 * w0;
+        s5_0 = v_fma_f32(v5, w0, s5_0);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -1954,23 +1975,23 @@ static void tile_6x2_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w0 = loadu_f32(panel + 0 * LANES_f32);
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
+        s2_1 = v_fma_f32(v2, w1, s2_1);
         const vec_f32 v3 = K_f32(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
+        s3_0 = v_fma_f32(v3, w0, s3_0);
+        s3_1 = v_fma_f32(v3, w1, s3_1);
         const vec_f32 v4 = K_f32(a4[k]);
-        s4_0 += v4 * w0;
-        s4_1 += v4 * w1;
+        s4_0 = v_fma_f32(v4, w0, s4_0);
+        s4_1 = v_fma_f32(v4, w1, s4_1);
         const vec_f32 v5 = K_f32(a5[k]);
-        s5_0 += v5 * w0;
-        s5_1 += v5 * w1;
+        s5_0 = v_fma_f32(v5, w0, s5_0);
+        s5_1 = v_fma_f32(v5, w1, s5_1);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -2039,29 +2060,29 @@ static void tile_6x3_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w1 = loadu_f32(panel + 1 * LANES_f32);
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
+        s0_2 = v_fma_f32(v0, w2, s0_2);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
+        s1_2 = v_fma_f32(v1, w2, s1_2);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
+        s2_1 = v_fma_f32(v2, w1, s2_1);
+        s2_2 = v_fma_f32(v2, w2, s2_2);
         const vec_f32 v3 = K_f32(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
-        s3_2 += v3 * w2;
+        s3_0 = v_fma_f32(v3, w0, s3_0);
+        s3_1 = v_fma_f32(v3, w1, s3_1);
+        s3_2 = v_fma_f32(v3, w2, s3_2);
         const vec_f32 v4 = K_f32(a4[k]);
-        s4_0 += v4 * w0;
-        s4_1 += v4 * w1;
-        s4_2 += v4 * w2;
+        s4_0 = v_fma_f32(v4, w0, s4_0);
+        s4_1 = v_fma_f32(v4, w1, s4_1);
+        s4_2 = v_fma_f32(v4, w2, s4_2);
         const vec_f32 v5 = K_f32(a5[k]);
-        s5_0 += v5 * w0;
-        s5_1 += v5 * w1;
-        s5_2 += v5 * w2;
+        s5_0 = v_fma_f32(v5, w0, s5_0);
+        s5_1 = v_fma_f32(v5, w1, s5_1);
+        s5_2 = v_fma_f32(v5, w2, s5_2);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -2149,35 +2170,35 @@ static void tile_6x4_f32(int fresh, size_t depth, const float *const *a, size_t 
         const vec_f32 w2 = loadu_f32(panel + 2 * LANES_f32);
         const vec_f32 w3 = loadu_f32(panel + 3 * LANES_f32);
         const vec_f32 v0 = K_f32(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
-        s0_3 += v0 * w3;
+        s0_0 = v_fma_f32(v0, w0, s0_0);
+        s0_1 = v_fma_f32(v0, w1, s0_1);
+        s0_2 = v_fma_f32(v0, w2, s0_2);
+        s0_3 = v_fma_f32(v0, w3, s0_3);
         const vec_f32 v1 = K_f32(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
-        s1_3 += v1 * w3;
+        s1_0 = v_fma_f32(v1, w0, s1_0);
+        s1_1 = v_fma_f32(v1, w1, s1_1);
+        s1_2 = v_fma_f32(v1, w2, s1_2);
+        s1_3 = v_fma_f32(v1, w3, s1_3);
         const vec_f32 v2 = K_f32(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
-        s2_3 += v2 * w3;
+        s2_0 = v_fma_f32(v2, w0, s2_0);
+        s2_1 = v_fma_f32(v2, w1, s2_1);
+        s2_2 = v_fma_f32(v2, w2, s2_2);
+        s2_3 = v_fma_f32(v2, w3, s2_3);
         const vec_f32 v3 = K_f32(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
-        s3_2 += v3 * w2;
-        s3_3 += v3 * w3;
+        s3_0 = v_fma_f32(v3, w0, s3_0);
+        s3_1 = v_fma_f32(v3, w1, s3_1);
+        s3_2 = v_fma_f32(v3, w2, s3_2);
+        s3_3 = v_fma_f32(v3, w3, s3_3);
         const vec_f32 v4 = K_f32(a4[k]);
-        s4_0 += v4 * w0;
-        s4_1 += v4 * w1;
-        s4_2 += v4 * w2;
-        s4_3 += v4 * w3;
+        s4_0 = v_fma_f32(v4, w0, s4_0);
+        s4_1 = v_fma_f32(v4, w1, s4_1);
+        s4_2 = v_fma_f32(v4, w2, s4_2);
+        s4_3 = v_fma_f32(v4, w3, s4_3);
         const vec_f32 v5 = K_f32(a5[k]);
-        s5_0 += v5 * w0;
-        s5_1 += v5 * w1;
-        s5_2 += v5 * w2;
-        s5_3 += v5 * w3;
+        s5_0 = v_fma_f32(v5, w0, s5_0);
+        s5_1 = v_fma_f32(v5, w1, s5_1);
+        s5_2 = v_fma_f32(v5, w2, s5_2);
+        s5_3 = v_fma_f32(v5, w3, s5_3);
         panel += panel_row;
     }
     storeu_f32(sums + 0 * sums_row + 0 * LANES_f32, s0_0);
@@ -2922,12 +2943,16 @@ SYMRNN_INLINE void step_1_row_sums_f32(const forward_at_f32 *at, const lstm_dims
         for (; k + splits <= depth; k += splits)
             for (size_t split = 0; split < splits; ++split, panel += columns)
                 for (size_t i = 0; i < tiles; ++i)
-                    for (size_t j = 0; j < 4 * vectors; ++j)
-                        partial[split * all + i * 4 * vectors + first + j] += K_f32(a[k + split]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+                    for (size_t j = 0; j < 4 * vectors; ++j) {
+                        vec_f32 *const total = &partial[split * all + i * 4 * vectors + first + j];
+                        *total = v_fma_f32(K_f32(a[k + split]), loadu_f32(panel + i * depth * columns + j * LANES_f32), *total);
+                    }
         for (; k < depth; ++k, panel += columns)
             for (size_t i = 0; i < tiles; ++i)
-                for (size_t j = 0; j < 4 * vectors; ++j)
-                    partial[i * 4 * vectors + first + j] += K_f32(a[k]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+                for (size_t j = 0; j < 4 * vectors; ++j) {
+                    vec_f32 *const total = &partial[i * 4 * vectors + first + j];
+                    *total = v_fma_f32(K_f32(a[k]), loadu_f32(panel + i * depth * columns + j * LANES_f32), *total);
+                }
     }
     for (size_t split = splits - 1; split > 0; --split)
         for (size_t j = 0; j < all; ++j)
@@ -3132,12 +3157,16 @@ SYMRNN_INLINE void fused_step_1_row_sums_f32(const forward_at_f32 *at, const lst
         for (; k + splits <= depth; k += splits)
             for (size_t split = 0; split < splits; ++split, panel += columns)
                 for (size_t i = 0; i < tiles; ++i)
-                    for (size_t j = 0; j < 4 * vectors; ++j)
-                        partial[split * all + i * 4 * vectors + first + j] += K_f32(a[k + split]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+                    for (size_t j = 0; j < 4 * vectors; ++j) {
+                        vec_f32 *const total = &partial[split * all + i * 4 * vectors + first + j];
+                        *total = v_fma_f32(K_f32(a[k + split]), loadu_f32(panel + i * depth * columns + j * LANES_f32), *total);
+                    }
         for (; k < depth; ++k, panel += columns)
             for (size_t i = 0; i < tiles; ++i)
-                for (size_t j = 0; j < 4 * vectors; ++j)
-                    partial[i * 4 * vectors + first + j] += K_f32(a[k]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+                for (size_t j = 0; j < 4 * vectors; ++j) {
+                    vec_f32 *const total = &partial[i * 4 * vectors + first + j];
+                    *total = v_fma_f32(K_f32(a[k]), loadu_f32(panel + i * depth * columns + j * LANES_f32), *total);
+                }
     }
     /* h */
     {
@@ -3148,12 +3177,16 @@ SYMRNN_INLINE void fused_step_1_row_sums_f32(const forward_at_f32 *at, const lst
         for (; k + splits <= depth; k += splits)
             for (size_t split = 0; split < splits; ++split, panel += columns)
                 for (size_t i = 0; i < tiles; ++i)
-                    for (size_t j = 0; j < 4 * vectors; ++j)
-                        partial[split * all + i * 4 * vectors + first + j] += K_f32(a[k + split]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+                    for (size_t j = 0; j < 4 * vectors; ++j) {
+                        vec_f32 *const total = &partial[split * all + i * 4 * vectors + first + j];
+                        *total = v_fma_f32(K_f32(a[k + split]), loadu_f32(panel + i * depth * columns + j * LANES_f32), *total);
+                    }
         for (; k < depth; ++k, panel += columns)
             for (size_t i = 0; i < tiles; ++i)
-                for (size_t j = 0; j < 4 * vectors; ++j)
-                    partial[i * 4 * vectors + first + j] += K_f32(a[k]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+                for (size_t j = 0; j < 4 * vectors; ++j) {
+                    vec_f32 *const total = &partial[i * 4 * vectors + first + j];
+                    *total = v_fma_f32(K_f32(a[k]), loadu_f32(panel + i * depth * columns + j * LANES_f32), *total);
+                }
     }
     for (size_t split = splits - 1; split > 0; --split)
         for (size_t j = 0; j < all; ++j)
@@ -3991,12 +4024,16 @@ SYMRNN_INLINE void back_1_row_sums_f32(const backward_at_f32 *at, const lstm_dim
         for (; k + splits <= depth; k += splits)
             for (size_t split = 0; split < splits; ++split, panel += columns)
                 for (size_t i = 0; i < tiles; ++i)
-                    for (size_t j = 0; j < 1 * vectors; ++j)
-                        partial[split * all + i * 1 * vectors + first + j] += K_f32(a[k + split]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+                    for (size_t j = 0; j < 1 * vectors; ++j) {
+                        vec_f32 *const total = &partial[split * all + i * 1 * vectors + first + j];
+                        *total = v_fma_f32(K_f32(a[k + split]), loadu_f32(panel + i * depth * columns + j * LANES_f32), *total);
+                    }
         for (; k < depth; ++k, panel += columns)
             for (size_t i = 0; i < tiles; ++i)
-                for (size_t j = 0; j < 1 * vectors; ++j)
-                    partial[i * 1 * vectors + first + j] += K_f32(a[k]) * loadu_f32(panel + i * depth * columns + j * LANES_f32);
+                for (size_t j = 0; j < 1 * vectors; ++j) {
+                    vec_f32 *const total = &partial[i * 1 * vectors + first + j];
+                    *total = v_fma_f32(K_f32(a[k]), loadu_f32(panel + i * depth * columns + j * LANES_f32), *total);
+                }
     }
     for (size_t split = splits - 1; split > 0; --split)
         for (size_t j = 0; j < all; ++j)
@@ -4382,10 +4419,12 @@ int lstm_f32_backward(const lstm_dims *dims, const float *packed, const float *x
 #else
 #define SYMRNN_VECTOR_BYTES 16
 #endif
-#if SYMRNN_VECTOR_BYTES >= 32
+#if SYMRNN_VECTOR_BYTES >= 32 || (SYMRNN_VECTOR_BYTES && defined(__FMA__))
 #include <immintrin.h>
 #elif SYMRNN_VECTOR_BYTES && defined(__SSE2__)
 #include <emmintrin.h>
+#elif SYMRNN_VECTOR_BYTES && defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 #endif
 
@@ -4496,6 +4535,25 @@ static inline vec_f64 K_f64(double x)
     return x - (vec_f64){0};
 #else
     return x;
+#endif
+}
+
+/* a b + c, rounded once where the processor can. Left to a compiler, `a * b + c` is that in one loop and not in another (GCC
+   parts single chains of them on some processors), and a row's result would depend on the rows beside it. */
+static inline vec_f64 v_fma_f64(vec_f64 a, vec_f64 b, vec_f64 c)
+{
+#if BYTES_f64 == 64
+    return (vec_f64)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif BYTES_f64 == 32 && defined(__FMA__)
+    return (vec_f64)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif BYTES_f64 == 16 && defined(__FMA__)
+    return (vec_f64)_mm_fmadd_pd((__m128d)a, (__m128d)b, (__m128d)c);
+#elif BYTES_f64 == 16 && defined(__aarch64__)
+    return (vec_f64)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#elif !BYTES_f64 && defined(FP_FAST_FMA)
+    return fma(a, b, c);
+#else
+    return a * b + c;
 #endif
 }
 
@@ -4758,7 +4816,7 @@ static void tile_1x1_f64(int fresh, size_t depth, const double *const *a, size_t
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -4778,8 +4836,8 @@ static void tile_1x2_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -4803,9 +4861,9 @@ static void tile_1x3_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
+        s0_2 = v_fma_f64(v0, w2, s0_2);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -4833,10 +4891,10 @@ static void tile_1x4_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 w3 = loadu_f64(panel + 3 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
-        s0_3 += v0 * w3;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
+        s0_2 = v_fma_f64(v0, w2, s0_2);
+        s0_3 = v_fma_f64(v0, w3, s0_3);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -4861,9 +4919,9 @@ static void tile_2x1_f64(int fresh, size_t depth, const double *const *a, size_t
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -4889,11 +4947,11 @@ static void tile_2x2_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -4926,13 +4984,13 @@ static void tile_2x3_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
+        s0_2 = v_fma_f64(v0, w2, s0_2);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
+        s1_2 = v_fma_f64(v1, w2, s1_2);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -4972,15 +5030,15 @@ static void tile_2x4_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 w3 = loadu_f64(panel + 3 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
-        s0_3 += v0 * w3;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
+        s0_2 = v_fma_f64(v0, w2, s0_2);
+        s0_3 = v_fma_f64(v0, w3, s0_3);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
-        s1_3 += v1 * w3;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
+        s1_2 = v_fma_f64(v1, w2, s1_2);
+        s1_3 = v_fma_f64(v1, w3, s1_3);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5012,11 +5070,11 @@ static void tile_3x1_f64(int fresh, size_t depth, const double *const *a, size_t
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5048,14 +5106,14 @@ static void tile_3x2_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
+        s2_1 = v_fma_f64(v2, w1, s2_1);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5097,17 +5155,17 @@ static void tile_3x3_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
+        s0_2 = v_fma_f64(v0, w2, s0_2);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
+        s1_2 = v_fma_f64(v1, w2, s1_2);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
+        s2_1 = v_fma_f64(v2, w1, s2_1);
+        s2_2 = v_fma_f64(v2, w2, s2_2);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5159,20 +5217,20 @@ static void tile_3x4_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 w3 = loadu_f64(panel + 3 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
-        s0_3 += v0 * w3;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
+        s0_2 = v_fma_f64(v0, w2, s0_2);
+        s0_3 = v_fma_f64(v0, w3, s0_3);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
-        s1_3 += v1 * w3;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
+        s1_2 = v_fma_f64(v1, w2, s1_2);
+        s1_3 = v_fma_f64(v1, w3, s1_3);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
-        s2_3 += v2 * w3;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
+        s2_1 = v_fma_f64(v2, w1, s2_1);
+        s2_2 = v_fma_f64(v2, w2, s2_2);
+        s2_3 = v_fma_f64(v2, w3, s2_3);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5211,13 +5269,13 @@ static void tile_4x1_f64(int fresh, size_t depth, const double *const *a, size_t
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
         const vec_f64 v3 = K_f64(a3[k]);
-        s3_0 += v3 * w0;
+        s3_0 = v_fma_f64(v3, w0, s3_0);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5255,17 +5313,17 @@ static void tile_4x2_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
+        s2_1 = v_fma_f64(v2, w1, s2_1);
         const vec_f64 v3 = K_f64(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
+        s3_0 = v_fma_f64(v3, w0, s3_0);
+        s3_1 = v_fma_f64(v3, w1, s3_1);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5316,21 +5374,21 @@ static void tile_4x3_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
+        s0_2 = v_fma_f64(v0, w2, s0_2);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
+        s1_2 = v_fma_f64(v1, w2, s1_2);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
+        s2_1 = v_fma_f64(v2, w1, s2_1);
+        s2_2 = v_fma_f64(v2, w2, s2_2);
         const vec_f64 v3 = K_f64(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
-        s3_2 += v3 * w2;
+        s3_0 = v_fma_f64(v3, w0, s3_0);
+        s3_1 = v_fma_f64(v3, w1, s3_1);
+        s3_2 = v_fma_f64(v3, w2, s3_2);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5394,25 +5452,25 @@ static void tile_4x4_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 w3 = loadu_f64(panel + 3 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
-        s0_3 += v0 * w3;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
+        s0_2 = v_fma_f64(v0, w2, s0_2);
+        s0_3 = v_fma_f64(v0, w3, s0_3);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
-        s1_3 += v1 * w3;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
+        s1_2 = v_fma_f64(v1, w2, s1_2);
+        s1_3 = v_fma_f64(v1, w3, s1_3);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
-        s2_3 += v2 * w3;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
+        s2_1 = v_fma_f64(v2, w1, s2_1);
+        s2_2 = v_fma_f64(v2, w2, s2_2);
+        s2_3 = v_fma_f64(v2, w3, s2_3);
         const vec_f64 v3 = K_f64(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
-        s3_2 += v3 * w2;
-        s3_3 += v3 * w3;
+        s3_0 = v_fma_f64(v3, w0, s3_0);
+        s3_1 = v_fma_f64(v3, w1, s3_1);
+        s3_2 = v_fma_f64(v3, w2, s3_2);
+        s3_3 = v_fma_f64(v3, w3, s3_3);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5458,15 +5516,15 @@ static void tile_5x1_f64(int fresh, size_t depth, const double *const *a, size_t
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
         const vec_f64 v3 = K_f64(a3[k]);
-        s3_0 += v3 * w0;
+        s3_0 = v_fma_f64(v3, w0, s3_0);
         const vec_f64 v4 = K_f64(a4[k]);
-        s4_0 += v4 * w0;
+        s4_0 = v_fma_f64(v4, w0, s4_0);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5510,20 +5568,20 @@ static void tile_5x2_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
+        s2_1 = v_fma_f64(v2, w1, s2_1);
         const vec_f64 v3 = K_f64(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
+        s3_0 = v_fma_f64(v3, w0, s3_0);
+        s3_1 = v_fma_f64(v3, w1, s3_1);
         const vec_f64 v4 = K_f64(a4[k]);
-        s4_0 += v4 * w0;
-        s4_1 += v4 * w1;
+        s4_0 = v_fma_f64(v4, w0, s4_0);
+        s4_1 = v_fma_f64(v4, w1, s4_1);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5583,25 +5641,25 @@ static void tile_5x3_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
+        s0_2 = v_fma_f64(v0, w2, s0_2);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
+        s1_2 = v_fma_f64(v1, w2, s1_2);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
+        s2_1 = v_fma_f64(v2, w1, s2_1);
+        s2_2 = v_fma_f64(v2, w2, s2_2);
         const vec_f64 v3 = K_f64(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
-        s3_2 += v3 * w2;
+        s3_0 = v_fma_f64(v3, w0, s3_0);
+        s3_1 = v_fma_f64(v3, w1, s3_1);
+        s3_2 = v_fma_f64(v3, w2, s3_2);
         const vec_f64 v4 = K_f64(a4[k]);
-        s4_0 += v4 * w0;
-        s4_1 += v4 * w1;
-        s4_2 += v4 * w2;
+        s4_0 = v_fma_f64(v4, w0, s4_0);
+        s4_1 = v_fma_f64(v4, w1, s4_1);
+        s4_2 = v_fma_f64(v4, w2, s4_2);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5677,30 +5735,30 @@ static void tile_5x4_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 w3 = loadu_f64(panel + 3 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
-        s0_3 += v0 * w3;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
+        s0_2 = v_fma_f64(v0, w2, s0_2);
+        s0_3 = v_fma_f64(v0, w3, s0_3);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
-        s1_3 += v1 * w3;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
+        s1_2 = v_fma_f64(v1, w2, s1_2);
+        s1_3 = v_fma_f64(v1, w3, s1_3);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
-        s2_3 += v2 * w3;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
+        s2_1 = v_fma_f64(v2, w1, s2_1);
+        s2_2 = v_fma_f64(v2, w2, s2_2);
+        s2_3 = v_fma_f64(v2, w3, s2_3);
         const vec_f64 v3 = K_f64(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
-        s3_2 += v3 * w2;
-        s3_3 += v3 * w3;
+        s3_0 = v_fma_f64(v3, w0, s3_0);
+        s3_1 = v_fma_f64(v3, w1, s3_1);
+        s3_2 = v_fma_f64(v3, w2, s3_2);
+        s3_3 = v_fma_f64(v3, w3, s3_3);
         const vec_f64 v4 = K_f64(a4[k]);
-        s4_0 += v4 * w0;
-        s4_1 += v4 * w1;
-        s4_2 += v4 * w2;
-        s4_3 += v4 * w3;
+        s4_0 = v_fma_f64(v4, w0, s4_0);
+        s4_1 = v_fma_f64(v4, w1, s4_1);
+        s4_2 = v_fma_f64(v4, w2, s4_2);
+        s4_3 = v_fma_f64(v4, w3, s4_3);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5753,17 +5811,17 @@ static void tile_6x1_f64(int fresh, size_t depth, const double *const *a, size_t
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
         const vec_f64 v3 = K_f64(a3[k]);
-        s3_0 += v3 * w0;
+        s3_0 = v_fma_f64(v3, w0, s3_0);
         const vec_f64 v4 = K_f64(a4[k]);
-        s4_0 += v4 * w0;
+        s4_0 = v_fma_f64(v4, w0, s4_0);
         const vec_f64 v5 = K_f64(a5[k]);
-        s5_0 += v5 * w0;
+        s5_0 = v_fma_f64(v5, w0, s5_0);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5813,23 +5871,23 @@ static void tile_6x2_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w0 = loadu_f64(panel + 0 * LANES_f64);
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
+        s2_1 = v_fma_f64(v2, w1, s2_1);
         const vec_f64 v3 = K_f64(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
+        s3_0 = v_fma_f64(v3, w0, s3_0);
+        s3_1 = v_fma_f64(v3, w1, s3_1);
         const vec_f64 v4 = K_f64(a4[k]);
-        s4_0 += v4 * w0;
-        s4_1 += v4 * w1;
+        s4_0 = v_fma_f64(v4, w0, s4_0);
+        s4_1 = v_fma_f64(v4, w1, s4_1);
         const vec_f64 v5 = K_f64(a5[k]);
-        s5_0 += v5 * w0;
-        s5_1 += v5 * w1;
+        s5_0 = v_fma_f64(v5, w0, s5_0);
+        s5_1 = v_fma_f64(v5, w1, s5_1);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -5898,29 +5956,29 @@ static void tile_6x3_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w1 = loadu_f64(panel + 1 * LANES_f64);
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
+        s0_2 = v_fma_f64(v0, w2, s0_2);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
+        s1_2 = v_fma_f64(v1, w2, s1_2);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
+        s2_1 = v_fma_f64(v2, w1, s2_1);
+        s2_2 = v_fma_f64(v2, w2, s2_2);
         const vec_f64 v3 = K_f64(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
-        s3_2 += v3 * w2;
+        s3_0 = v_fma_f64(v3, w0, s3_0);
+        s3_1 = v_fma_f64(v3, w1, s3_1);
+        s3_2 = v_fma_f64(v3, w2, s3_2);
         const vec_f64 v4 = K_f64(a4[k]);
-        s4_0 += v4 * w0;
-        s4_1 += v4 * w1;
-        s4_2 += v4 * w2;
+        s4_0 = v_fma_f64(v4, w0, s4_0);
+        s4_1 = v_fma_f64(v4, w1, s4_1);
+        s4_2 = v_fma_f64(v4, w2, s4_2);
         const vec_f64 v5 = K_f64(a5[k]);
-        s5_0 += v5 * w0;
-        s5_1 += v5 * w1;
-        s5_2 += v5 * w2;
+        s5_0 = v_fma_f64(v5, w0, s5_0);
+        s5_1 = v_fma_f64(v5, w1, s5_1);
+        s5_2 = v_fma_f64(v5, w2, s5_2);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -6008,35 +6066,35 @@ static void tile_6x4_f64(int fresh, size_t depth, const double *const *a, size_t
         const vec_f64 w2 = loadu_f64(panel + 2 * LANES_f64);
         const vec_f64 w3 = loadu_f64(panel + 3 * LANES_f64);
         const vec_f64 v0 = K_f64(a0[k]);
-        s0_0 += v0 * w0;
-        s0_1 += v0 * w1;
-        s0_2 += v0 * w2;
-        s0_3 += v0 * w3;
+        s0_0 = v_fma_f64(v0, w0, s0_0);
+        s0_1 = v_fma_f64(v0, w1, s0_1);
+        s0_2 = v_fma_f64(v0, w2, s0_2);
+        s0_3 = v_fma_f64(v0, w3, s0_3);
         const vec_f64 v1 = K_f64(a1[k]);
-        s1_0 += v1 * w0;
-        s1_1 += v1 * w1;
-        s1_2 += v1 * w2;
-        s1_3 += v1 * w3;
+        s1_0 = v_fma_f64(v1, w0, s1_0);
+        s1_1 = v_fma_f64(v1, w1, s1_1);
+        s1_2 = v_fma_f64(v1, w2, s1_2);
+        s1_3 = v_fma_f64(v1, w3, s1_3);
         const vec_f64 v2 = K_f64(a2[k]);
-        s2_0 += v2 * w0;
-        s2_1 += v2 * w1;
-        s2_2 += v2 * w2;
-        s2_3 += v2 * w3;
+        s2_0 = v_fma_f64(v2, w0, s2_0);
+        s2_1 = v_fma_f64(v2, w1, s2_1);
+        s2_2 = v_fma_f64(v2, w2, s2_2);
+        s2_3 = v_fma_f64(v2, w3, s2_3);
         const vec_f64 v3 = K_f64(a3[k]);
-        s3_0 += v3 * w0;
-        s3_1 += v3 * w1;
-        s3_2 += v3 * w2;
-        s3_3 += v3 * w3;
+        s3_0 = v_fma_f64(v3, w0, s3_0);
+        s3_1 = v_fma_f64(v3, w1, s3_1);
+        s3_2 = v_fma_f64(v3, w2, s3_2);
+        s3_3 = v_fma_f64(v3, w3, s3_3);
         const vec_f64 v4 = K_f64(a4[k]);
-        s4_0 += v4 * w0;
-        s4_1 += v4 * w1;
-        s4_2 += v4 * w2;
-        s4_3 += v4 * w3;
+        s4_0 = v_fma_f64(v4, w0, s4_0);
+        s4_1 = v_fma_f64(v4, w1, s4_1);
+        s4_2 = v_fma_f64(v4, w2, s4_2);
+        s4_3 = v_fma_f64(v4, w3, s4_3);
         const vec_f64 v5 = K_f64(a5[k]);
-        s5_0 += v5 * w0;
-        s5_1 += v5 * w1;
-        s5_2 += v5 * w2;
-        s5_3 += v5 * w3;
+        s5_0 = v_fma_f64(v5, w0, s5_0);
+        s5_1 = v_fma_f64(v5, w1, s5_1);
+        s5_2 = v_fma_f64(v5, w2, s5_2);
+        s5_3 = v_fma_f64(v5, w3, s5_3);
         panel += panel_row;
     }
     storeu_f64(sums + 0 * sums_row + 0 * LANES_f64, s0_0);
@@ -6781,12 +6839,16 @@ SYMRNN_INLINE void step_1_row_sums_f64(const forward_at_f64 *at, const lstm_dims
         for (; k + splits <= depth; k += splits)
             for (size_t split = 0; split < splits; ++split, panel += columns)
                 for (size_t i = 0; i < tiles; ++i)
-                    for (size_t j = 0; j < 4 * vectors; ++j)
-                        partial[split * all + i * 4 * vectors + first + j] += K_f64(a[k + split]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+                    for (size_t j = 0; j < 4 * vectors; ++j) {
+                        vec_f64 *const total = &partial[split * all + i * 4 * vectors + first + j];
+                        *total = v_fma_f64(K_f64(a[k + split]), loadu_f64(panel + i * depth * columns + j * LANES_f64), *total);
+                    }
         for (; k < depth; ++k, panel += columns)
             for (size_t i = 0; i < tiles; ++i)
-                for (size_t j = 0; j < 4 * vectors; ++j)
-                    partial[i * 4 * vectors + first + j] += K_f64(a[k]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+                for (size_t j = 0; j < 4 * vectors; ++j) {
+                    vec_f64 *const total = &partial[i * 4 * vectors + first + j];
+                    *total = v_fma_f64(K_f64(a[k]), loadu_f64(panel + i * depth * columns + j * LANES_f64), *total);
+                }
     }
     for (size_t split = splits - 1; split > 0; --split)
         for (size_t j = 0; j < all; ++j)
@@ -6991,12 +7053,16 @@ SYMRNN_INLINE void fused_step_1_row_sums_f64(const forward_at_f64 *at, const lst
         for (; k + splits <= depth; k += splits)
             for (size_t split = 0; split < splits; ++split, panel += columns)
                 for (size_t i = 0; i < tiles; ++i)
-                    for (size_t j = 0; j < 4 * vectors; ++j)
-                        partial[split * all + i * 4 * vectors + first + j] += K_f64(a[k + split]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+                    for (size_t j = 0; j < 4 * vectors; ++j) {
+                        vec_f64 *const total = &partial[split * all + i * 4 * vectors + first + j];
+                        *total = v_fma_f64(K_f64(a[k + split]), loadu_f64(panel + i * depth * columns + j * LANES_f64), *total);
+                    }
         for (; k < depth; ++k, panel += columns)
             for (size_t i = 0; i < tiles; ++i)
-                for (size_t j = 0; j < 4 * vectors; ++j)
-                    partial[i * 4 * vectors + first + j] += K_f64(a[k]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+                for (size_t j = 0; j < 4 * vectors; ++j) {
+                    vec_f64 *const total = &partial[i * 4 * vectors + first + j];
+                    *total = v_fma_f64(K_f64(a[k]), loadu_f64(panel + i * depth * columns + j * LANES_f64), *total);
+                }
     }
     /* h */
     {
@@ -7007,12 +7073,16 @@ SYMRNN_INLINE void fused_step_1_row_sums_f64(const forward_at_f64 *at, const lst
         for (; k + splits <= depth; k += splits)
             for (size_t split = 0; split < splits; ++split, panel += columns)
                 for (size_t i = 0; i < tiles; ++i)
-                    for (size_t j = 0; j < 4 * vectors; ++j)
-                        partial[split * all + i * 4 * vectors + first + j] += K_f64(a[k + split]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+                    for (size_t j = 0; j < 4 * vectors; ++j) {
+                        vec_f64 *const total = &partial[split * all + i * 4 * vectors + first + j];
+                        *total = v_fma_f64(K_f64(a[k + split]), loadu_f64(panel + i * depth * columns + j * LANES_f64), *total);
+                    }
         for (; k < depth; ++k, panel += columns)
             for (size_t i = 0; i < tiles; ++i)
-                for (size_t j = 0; j < 4 * vectors; ++j)
-                    partial[i * 4 * vectors + first + j] += K_f64(a[k]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+                for (size_t j = 0; j < 4 * vectors; ++j) {
+                    vec_f64 *const total = &partial[i * 4 * vectors + first + j];
+                    *total = v_fma_f64(K_f64(a[k]), loadu_f64(panel + i * depth * columns + j * LANES_f64), *total);
+                }
     }
     for (size_t split = splits - 1; split > 0; --split)
         for (size_t j = 0; j < all; ++j)
@@ -7850,12 +7920,16 @@ SYMRNN_INLINE void back_1_row_sums_f64(const backward_at_f64 *at, const lstm_dim
         for (; k + splits <= depth; k += splits)
             for (size_t split = 0; split < splits; ++split, panel += columns)
                 for (size_t i = 0; i < tiles; ++i)
-                    for (size_t j = 0; j < 1 * vectors; ++j)
-                        partial[split * all + i * 1 * vectors + first + j] += K_f64(a[k + split]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+                    for (size_t j = 0; j < 1 * vectors; ++j) {
+                        vec_f64 *const total = &partial[split * all + i * 1 * vectors + first + j];
+                        *total = v_fma_f64(K_f64(a[k + split]), loadu_f64(panel + i * depth * columns + j * LANES_f64), *total);
+                    }
         for (; k < depth; ++k, panel += columns)
             for (size_t i = 0; i < tiles; ++i)
-                for (size_t j = 0; j < 1 * vectors; ++j)
-                    partial[i * 1 * vectors + first + j] += K_f64(a[k]) * loadu_f64(panel + i * depth * columns + j * LANES_f64);
+                for (size_t j = 0; j < 1 * vectors; ++j) {
+                    vec_f64 *const total = &partial[i * 1 * vectors + first + j];
+                    *total = v_fma_f64(K_f64(a[k]), loadu_f64(panel + i * depth * columns + j * LANES_f64), *total);
+                }
     }
     for (size_t split = splits - 1; split > 0; --split)
         for (size_t j = 0; j < all; ++j)
