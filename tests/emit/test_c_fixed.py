@@ -6,6 +6,7 @@ import ctypes
 import re
 import subprocess
 from pathlib import Path
+from types import ModuleType
 from typing import cast
 
 import numpy as np
@@ -47,6 +48,12 @@ QUICK = Options("-O0")
 """For what is about values, and not about the compiler's own choices."""
 
 
+def quickly(cell: Cell | str, **sizes: int) -> ModuleType:
+    """The kernels that `symrnn.build` gives, compiled without care for their speed."""
+    cell = symrnn.load(cell)
+    return load_kernels(symrnn.render(cell, backends=("c",), sizes=sizes), cell.name, "c", options=QUICK)
+
+
 @pytest.fixture(autouse=True)
 def _compiler() -> None:
     try:
@@ -69,8 +76,7 @@ def test_every_cell_passes_with_sizes_below_a_vector_and_beyond(name: str, units
     sizes = {"hidden": units, "input": units if cell.input_is_hidden else 2}
     sizes |= dict.fromkeys((size for size in cell.sizes if size not in sizes), 3)
     numpy = cast(TangentKernels, symrnn.build(cell))
-    files = symrnn.render(cell, backends=("c",), sizes=sizes)
-    kernels = cast(Kernels, load_kernels(files, cell.name, "c", options=QUICK))
+    kernels = cast(Kernels, quickly(cell, **sizes))
     cases = tuple(case.with_sizes(fixed_sizes(cell, sizes)) for case in CASES)
     report = Report(run_suite(cell, numpy, {"c": kernels}, cases))
     assert report.passed, report.table()
@@ -95,7 +101,7 @@ def test_a_step_of_one_row_is_that_of_a_batch(name: str, level: str) -> None:
 
 
 def test_other_sizes_are_refused_by_python_and_by_c() -> None:
-    kernels = symrnn.build("lstm", "c", hidden=8, input=1)
+    kernels = quickly("lstm", hidden=8, input=1)
     general = symrnn.build("lstm", "c")
     assert kernels.FIXED == {"input": 1, "hidden": 8}
     told = (
@@ -116,7 +122,7 @@ def test_other_sizes_are_refused_by_python_and_by_c() -> None:
 
 
 def test_sizes_that_stay_open_are_open() -> None:
-    kernels, general = symrnn.build("gru", "c", hidden=8), symrnn.build("gru", "c")
+    kernels, general = quickly("gru", hidden=8), symrnn.build("gru", "c")
     for inputs in (1, 3):
         params = general.init_params(inputs, 8)
         x = np.ones((1, inputs), np.float32)
@@ -125,7 +131,7 @@ def test_sizes_that_stay_open_are_open() -> None:
 
 def test_the_input_is_held_where_no_parameter_tells_it() -> None:
     cell = Cell.from_equations("h' = tanh(U @ h + b)", name="autonomous")
-    kernels = symrnn.build(cell, "c", input=2, hidden=3)
+    kernels = quickly(cell, input=2, hidden=3)
     params = kernels.init_params(2, 3)
     with pytest.raises(ValueError, match="input: 5; the kernels"):
         kernels.step(params, np.ones((1, 5), np.float32))
@@ -202,7 +208,7 @@ def test_a_state_is_overwritten_where_nothing_reads_it_later() -> None:
 def test_a_state_that_is_read_after_it_was_written_is_right() -> None:
     cell = Cell.from_equations("a' = tanh(W @ x + 0.5 * a)\nb' = U @ a' + V @ a\nh' = R @ b' + a * b", name="late")
     numpy = cast(TangentKernels, symrnn.build(cell))
-    report = Report(run_suite(cell, numpy, {"c": cast(Kernels, symrnn.build(cell, "c"))}, CASES))
+    report = Report(run_suite(cell, numpy, {"c": cast(Kernels, quickly(cell))}, CASES))
     assert report.passed, report.table()
 
 
