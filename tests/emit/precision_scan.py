@@ -11,11 +11,10 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from tests.emit.vector_library import HERE, Array, compile_c
+from tests.emit.vector_library import HERE, Array, load
 
 PATTERNS = 2**32
 _CHUNK = 2**24
@@ -47,12 +46,10 @@ class _Found(ctypes.Structure):
     )
 
 
-def build_reference(directory: Path) -> ctypes.CDLL:
+def build_reference() -> ctypes.CDLL:
     """The harness that compares, without contraction: its doubles are libm's and IEEE arithmetic's."""
-    path = directory / "precision.so"
-    flags = ("-O3", "-march=native", "-ffp-contract=off", "-shared", "-fPIC")
-    compile_c(directory, [*flags, str(HERE / "precision_harness.c"), "-o", str(path)])
-    return ctypes.CDLL(str(path))
+    source = (HERE / "precision_harness.c").read_text()
+    return load({"precision_harness.c": source}, ("-O3", "-march=native", "-ffp-contract=off"))
 
 
 def exact_values(reference: ctypes.CDLL, name: str, x: Array) -> Array:

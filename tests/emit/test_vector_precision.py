@@ -49,8 +49,8 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def reference(directory: Path) -> ctypes.CDLL:
-    return build_reference(directory)
+def reference() -> ctypes.CDLL:
+    return build_reference()
 
 
 @pytest.fixture(scope="module")

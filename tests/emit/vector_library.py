@@ -11,12 +11,14 @@ import dataclasses
 import shutil
 import subprocess
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import numpy as np
 
+from symrnn.build.cache import entry_key, library_in_cache
 from symrnn.emit import vector
 from symrnn.language.functions import FUNCTIONS
 from tests.processors import FEATURES, missing
@@ -97,11 +99,29 @@ def write_text(directory: Path) -> None:
 
 def build(directory: Path, target: str) -> ctypes.CDLL:
     """The harness over the text that `write_text` left in ``directory``, compiled for ``target`` and loaded."""
-    path = directory / f"{target}.so"
-    flags = TARGETS[target].flags
-    harness = str(HERE / "vector_harness.c")
-    compile_c(directory, [*flags, "-shared", "-fPIC", f"-I{directory}", harness, "-o", str(path)])
-    return ctypes.CDLL(str(path))
+    sources = {"vector_text.h": (directory / "vector_text.h").read_text()}
+    return load({"vector_harness.c": (HERE / "vector_harness.c").read_text()} | sources, TARGETS[target].flags)
+
+
+def load(sources: dict[str, str], flags: tuple[str, ...]) -> ctypes.CDLL:
+    """The library of one C file and its headers, from the cache: every process and module of tests compiles it but once."""
+    assert COMPILER is not None
+    name, full = next(iter(sources)), (*flags, "-shared", "-fPIC")
+
+    def make(folder: Path) -> Path:
+        for file, text in sources.items():
+            (folder / file).write_text(text)
+        compile_c(folder, [*full, name, "-o", "made.so"])
+        return folder / "made.so"
+
+    key = entry_key(sources, (*STRICT, *SPEED, *full), (COMPILER,), compiler_version())
+    return ctypes.CDLL(str(library_in_cache(key, "made.so", make)))
+
+
+@cache
+def compiler_version() -> str:
+    """What the compiler says about itself."""
+    return subprocess.run([str(COMPILER), "--version"], capture_output=True, text=True, check=True).stdout
 
 
 def run(library: ctypes.CDLL, name: str, *arguments: Array) -> Array:
