@@ -44,7 +44,8 @@ class Case:
         oracles: which of the oracles run besides C against NumPy and float32 against float64.
         ragged: whether rows have lengths of their own, 0 and T among them.
         reverse: whether rows run backwards.
-        at_rest: whether initial states and gradients into the final states are left out (which means zeros).
+        at_rest: whether initial states and gradients into the final states are left out (which means zeros); not where
+            no parameter tells their size.
         every_entry: whether derivatives are taken by every entry instead of along one random direction per array.
         fixed: sizes that kernels are generated for.
         others: numbers of the first size beyond input and hidden, one more in each further one; 0 for hidden // 2 + 1.
@@ -104,14 +105,17 @@ def _of_every_width() -> Iterator[Case]:
     An array library may err on columns of one width, in rows of one length alone: `np.negative` misreads, from NumPy 2.1
     on, a column of one unit out of rows of 16 bytes in float32, of 64 bytes in float64. Rows are as many as the loops over
     vectors of 2 to 16 numbers, their unrolled forms and their tails take, but few of them differ: a norm of one unit is
-    near 0 in some of many, where float32 is worth little. At rest, so that streams run too.
+    near 0 in some of many, where float32 is worth little.
     """
     oracles = (INTERPRETER, COMPLEX_STEP, ADJOINT)
     for units in WIDTHS:
-        yield Case(2, ROWS, 1, units, oracles, at_rest=True, others=1)
+        yield Case(2, ROWS, 1, units, oracles, others=1)
     for units in WIDTHS[1:]:
-        yield Case(2, ROWS, units, 1, oracles, at_rest=True, others=units)
+        yield Case(2, ROWS, units, 1, oracles, others=units)
 
+
+EVERY_WIDTH = tuple(_of_every_width())
+"""The cases that look for array calls which err on columns of one width."""
 
 CASES = (
     Case(2, 1, 1, 1, EVERY, every_entry=True),
@@ -130,9 +134,10 @@ CASES = (
     Case(3, 70, 5, 19, (COMPLEX_STEP,), ragged=True),
     Case(200, 1, 3, 5, EVERY),
     Case(200, 3, 37, 67, ragged=True),
-    *_of_every_width(),
+    *EVERY_WIDTH,
 )
-"""Cases that cover T in 0, 1, 2, 20, 50, 200, B in 0, 1, 3, 70, sizes 1, odd and beyond a tile, lengths and reverse."""
+"""Cases that cover T in 0, 1, 2, 20, 50, 200, B in 0, 1, 3, 70, sizes 1, odd and beyond a tile, lengths and reverse;
+and every width."""
 
 
 def distinct(cases: Iterable[Case]) -> tuple[Case, ...]:
@@ -154,6 +159,7 @@ class Problem:
         dy: gradient of the loss by the outputs, ``(T, B, size)``.
         dstate: gradient of the loss by the final states, or None.
         widths: units of each state.
+        told: whether parameters tell these; else states must be given, and no stream can be made.
     """
 
     case: Case
@@ -165,6 +171,7 @@ class Problem:
     dy: Array
     dstate: Mapping[str, Array] | None
     widths: Mapping[str, int]
+    told: bool
 
 
 def draw(cell: Cell, case: Case) -> Problem:
@@ -177,15 +184,18 @@ def draw(cell: Cell, case: Case) -> Problem:
     params = {name: uniform(rng, shape, 1 / math.sqrt(fan_in[name])) for name, shape in shapes.items()}
     width = {name: numbers[cell.by_name[name + PRIME].shape[0]] for name in cell.states}
     x = uniform(rng, (case.steps, case.batch, numbers[INPUT]))
-    if case.others:
-        x = x[:, rng.integers(0, POINTS, size=case.batch)]
     state = {name: uniform(rng, (case.batch, width[name])) for name in cell.states}
+    if case.others:
+        points = rng.integers(0, POINTS, size=case.batch)
+        x, state = x[:, points], {name: array[points] for name, array in state.items()}
     dy = uniform(rng, (case.steps, case.batch, width[cell.output]))
     dstate = {name: uniform(rng, (case.batch, width[name])) for name in cell.states}
     lengths = ragged(rng, case.steps, case.batch) if case.ragged else None
-    if case.at_rest:
-        return Problem(case, sizes, params, x, None, lengths, dy, None, width)
-    return Problem(case, sizes, params, x, state, lengths, dy, dstate, width)
+    told = {size for variable in cell.parameters for size in variable.shape}
+    tells = all(cell.size(name) in told for name in cell.states)
+    if case.at_rest and tells:
+        return Problem(case, sizes, params, x, None, lengths, dy, None, width, tells)
+    return Problem(case, sizes, params, x, state, lengths, dy, dstate, width, tells)
 
 
 def uniform(rng: np.random.Generator, shape: tuple[int, ...], radius: float = 1.0) -> Array:

@@ -32,7 +32,7 @@ SECONDS = 5.0
 PRECISIONS = 2
 
 # Shapes below a vector, odd, beyond a tile and beyond a block of rows; lengths and reverse.
-CHOSEN = tuple(case for case in CASES if case.steps <= 50 and (case.hidden < 20 or case.ragged))
+CHOSEN = tuple(case for case in CASES if case.steps <= 50 and (case.hidden < 20 or case.ragged) and not case.others)
 
 
 TARGETS = {
