@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -72,7 +72,7 @@ def misread(ufunc: np.ufunc, dtype: str) -> set[tuple[int, int, int]]:
     """
     rng = np.random.default_rng(1)
     tolerance = 1e-5 if dtype == "float32" else 1e-13
-    call = product if ufunc is np.matmul else ufunc
+    call: Callable[..., Array] = product if ufunc is np.matmul else ufunc
     found = set()
     for width in WIDTHS:
         given = [rng.uniform(0.1, 0.9, (ROWS, width)).astype(dtype) for _ in range(ufunc.nin)]
