@@ -105,8 +105,7 @@ def _sigmoid(a, out=None):
         negative = a.real < 0
         e = np.exp(np.where(negative, a, -a))
         return np.divide(np.where(negative, e, 1), 1 + e, out=out)
-    out = np.negative(a, out=out)
-    np.exp(out, out=out)
+    out = np.exp(-a, out=out)
     out += 1
     return np.reciprocal(out, out=out)
 

@@ -8,6 +8,7 @@ every cell can be evaluated at any point. The examples are the same in every run
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 import symrnn
 from symrnn.build.kernels import load_kernels
 from symrnn.build.toolchain import Options
-from symrnn.check.cases import Case
+from symrnn.check.cases import EVERY_WIDTH, Case
 from symrnn.check.measure import ADJOINT, CENTRAL, COMPLEX_STEP, INTERPRETER
 from symrnn.check.report import Report
 from symrnn.check.suite import not_smooth, run_suite
@@ -226,6 +227,10 @@ class Draft:
     sizes: tuple[tuple[str, str], ...]
     constants: tuple[tuple[str, str], ...]
 
+    def cases(self) -> tuple[Case, ...]:
+        """Those of every cell, and one of those that look at every width."""
+        return (*CASES, EVERY_WIDTH[zlib.crc32(self.text.encode()) % len(EVERY_WIDTH)])
+
     def cell(self) -> Cell:
         sizes, constants = dict(self.sizes), dict(self.constants)
         return symrnn.Cell.from_equations(self.text, name="random", sizes=sizes, constants=constants)
@@ -256,7 +261,7 @@ def numpy_report(draft: Draft) -> Report:
     """What the oracles say of the NumPy kernels; cached, for Hypothesis repeats some of its examples."""
     cell = draft.cell()
     numpy = symrnn.build(cell, backend="numpy")
-    return Report(run_suite(cell, numpy, {"numpy": numpy}, CASES))
+    return Report(run_suite(cell, numpy, {"numpy": numpy}, draft.cases()))
 
 
 @cache
@@ -265,7 +270,7 @@ def c_report(draft: Draft) -> Report:
     cell = draft.cell()
     numpy = symrnn.build(cell, backend="numpy")
     c = load_kernels(symrnn.render(cell, backends=("c",)), cell.name, "c", options=Options(optimise="-O0"))
-    return Report(run_suite(cell, numpy, {"numpy": numpy, "c": c}, CASES))
+    return Report(run_suite(cell, numpy, {"numpy": numpy, "c": c}, draft.cases()))
 
 
 @pytest.mark.parametrize("examples", NUMPY_EXAMPLES)

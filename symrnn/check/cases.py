@@ -10,20 +10,26 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from symrnn.check.measure import ADJOINT, CENTRAL, COMPLEX_STEP, INTERPRETER, Array
 from symrnn.language.cell import Cell
-from symrnn.language.system import HIDDEN, INPUT, ONE
+from symrnn.language.system import HIDDEN, INPUT, ONE, Role
 from symrnn.language.tree import PRIME
 
 EVERY = (INTERPRETER, COMPLEX_STEP, CENTRAL, ADJOINT)
 FEW_UNITS = 4
 SINGLE_STEPS = 50
 """The longest sequence on which float32 is held to its bound."""
+
+WIDTHS = (*range(1, 10), 16, 17)
+"""Units on which every cell runs: all below ten, and those about the widest vectors of float32."""
+
+ROWS, POINTS = 29, 4
+"""Rows of the batch in cases of every width, 16 + 8 + 4 + 1, and how many of them differ."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +44,11 @@ class Case:
         oracles: which of the oracles run besides C against NumPy and float32 against float64.
         ragged: whether rows have lengths of their own, 0 and T among them.
         reverse: whether rows run backwards.
-        at_rest: whether initial states and gradients into the final states are left out (which means zeros).
+        at_rest: whether initial states and gradients into the final states are left out (which means zeros); not where
+            no parameter tells their size.
         every_entry: whether derivatives are taken by every entry instead of along one random direction per array.
         fixed: sizes that kernels are generated for.
+        others: numbers of the first size beyond input and hidden, one more in each further one; 0 for hidden // 2 + 1.
     """
 
     steps: int
@@ -53,6 +61,7 @@ class Case:
     at_rest: bool = False
     every_entry: bool = False
     fixed: tuple[tuple[str, int], ...] = ()
+    others: int = 0
 
     def with_sizes(self, fixed: Mapping[str, int]) -> Case:
         """The same with these sizes in place of its own; derivatives by every entry for few units alone."""
@@ -60,7 +69,12 @@ class Case:
             return self
         input_size, hidden = fixed.get(INPUT, self.input), fixed.get(HIDDEN, self.hidden)
         every = self.every_entry and max(input_size, hidden) <= FEW_UNITS
-        return replace(self, input=input_size, hidden=hidden, every_entry=every, fixed=tuple(fixed.items()))
+        return replace(self, input=input_size, hidden=hidden, every_entry=every, fixed=tuple(fixed.items()), others=0)
+
+    def tells(self, cell: Cell) -> bool:
+        """Whether it may tell something of ``cell`` that no other does: of values that have not the states' size."""
+        values = (v for v in cell.normal.variables if v.role not in (Role.INPUT, Role.PARAMETER))
+        return self.others <= 1 or any(v.shape[0] not in (HIDDEN, ONE) for v in values)
 
     @property
     def single(self) -> bool:
@@ -70,7 +84,8 @@ class Case:
     @property
     def title(self) -> str:
         """The case in one line: ``T=20 B=3 I=5 H=7 ragged reverse``."""
-        words = (("ragged", self.ragged), ("reverse", self.reverse), ("at rest", self.at_rest))
+        other = f"other sizes from {self.others}"
+        words = (("ragged", self.ragged), ("reverse", self.reverse), ("at rest", self.at_rest), (other, self.others))
         shape = f"T={self.steps} B={self.batch} I={self.input} H={self.hidden}"
         return " ".join((shape, *(word for word, holds in words if holds)))
 
@@ -79,10 +94,28 @@ class Case:
         numbers = {INPUT: self.hidden if cell.input_is_hidden else self.input, HIDDEN: self.hidden}
         extra = [name for name in cell.sizes if name not in numbers]
         for place, name in enumerate(extra):
-            numbers[name] = self.hidden // 2 + 1 + place
+            numbers[name] = (self.others or self.hidden // 2 + 1) + place
         numbers |= dict(self.fixed)
         return {name: numbers[name] for name in cell.sizes}
 
+
+def _of_every_width() -> Iterator[Case]:
+    """States of every width beside values of one unit, and of one unit beside values of every width.
+
+    An array library may err on columns of one width, in rows of one length alone: `np.negative` misreads, from NumPy 2.1
+    on, a column of one unit out of rows of 16 bytes in float32, of 64 bytes in float64. Rows are as many as the loops over
+    vectors of 2 to 16 numbers, their unrolled forms and their tails take, but few of them differ: a norm of one unit is
+    near 0 in some of many, where float32 is worth little.
+    """
+    oracles = (INTERPRETER, COMPLEX_STEP, ADJOINT)
+    for units in WIDTHS:
+        yield Case(2, ROWS, 1, units, oracles, others=1)
+    for units in WIDTHS[1:]:
+        yield Case(2, ROWS, units, 1, oracles, others=units)
+
+
+EVERY_WIDTH = tuple(_of_every_width())
+"""The cases that look for array calls which err on columns of one width."""
 
 CASES = (
     Case(2, 1, 1, 1, EVERY, every_entry=True),
@@ -101,8 +134,10 @@ CASES = (
     Case(3, 70, 5, 19, (COMPLEX_STEP,), ragged=True),
     Case(200, 1, 3, 5, EVERY),
     Case(200, 3, 37, 67, ragged=True),
+    *EVERY_WIDTH,
 )
-"""Cases that cover T in 0, 1, 2, 20, 50, 200, B in 0, 1, 3, 70, sizes 1, odd and beyond a tile, lengths and reverse."""
+"""Cases that cover T in 0, 1, 2, 20, 50, 200, B in 0, 1, 3, 70, sizes 1, odd and beyond a tile, lengths and reverse;
+and every width."""
 
 
 def distinct(cases: Iterable[Case]) -> tuple[Case, ...]:
@@ -124,6 +159,7 @@ class Problem:
         dy: gradient of the loss by the outputs, ``(T, B, size)``.
         dstate: gradient of the loss by the final states, or None.
         widths: units of each state.
+        told: whether parameters tell these; else states must be given, and no stream can be made.
     """
 
     case: Case
@@ -135,6 +171,7 @@ class Problem:
     dy: Array
     dstate: Mapping[str, Array] | None
     widths: Mapping[str, int]
+    told: bool
 
 
 def draw(cell: Cell, case: Case) -> Problem:
@@ -148,12 +185,17 @@ def draw(cell: Cell, case: Case) -> Problem:
     width = {name: numbers[cell.by_name[name + PRIME].shape[0]] for name in cell.states}
     x = uniform(rng, (case.steps, case.batch, numbers[INPUT]))
     state = {name: uniform(rng, (case.batch, width[name])) for name in cell.states}
+    if case.others:
+        points = rng.integers(0, POINTS, size=case.batch)
+        x, state = x[:, points], {name: array[points] for name, array in state.items()}
     dy = uniform(rng, (case.steps, case.batch, width[cell.output]))
     dstate = {name: uniform(rng, (case.batch, width[name])) for name in cell.states}
     lengths = ragged(rng, case.steps, case.batch) if case.ragged else None
-    if case.at_rest:
-        return Problem(case, sizes, params, x, None, lengths, dy, None, width)
-    return Problem(case, sizes, params, x, state, lengths, dy, dstate, width)
+    told = {size for variable in cell.parameters for size in variable.shape}
+    tells = all(cell.size(name) in told for name in cell.states)
+    if case.at_rest and tells:
+        return Problem(case, sizes, params, x, None, lengths, dy, None, width, tells)
+    return Problem(case, sizes, params, x, state, lengths, dy, dstate, width, tells)
 
 
 def uniform(rng: np.random.Generator, shape: tuple[int, ...], radius: float = 1.0) -> Array:

@@ -52,7 +52,7 @@ class Stream(Protocol):
 
     @property
     def state(self) -> Arrays:
-        """States by name, ``(B, size)``."""
+        """States by name, ``(B, size)``: written over by every step, and by whoever starts from elsewhere than zeros."""
 
     def __call__(self, x_t: Array) -> Array:
         """The output of one more step."""
@@ -156,7 +156,7 @@ def run_kernels(kernels: Kernels, problem: Problem, dtype: str) -> Result:
 def _step_by_step(
     kernels: Kernels, packed: Arrays, x: Array, state: dict[str, Array] | None, problem: Problem
 ) -> Iterator[tuple[str, Arrays]]:
-    """The outputs of `step` in a loop and, from rest, of `stream`; where every row takes all steps, in order."""
+    """The outputs of `step` in a loop and of `stream`; where every row takes all steps, in order."""
     steps, batch = x.shape[:2]
     if problem.lengths is not None or problem.case.reverse or not 0 < steps <= SHORT_STEPS or not batch:
         return
@@ -166,8 +166,10 @@ def _step_by_step(
         y_t, now = kernels.step(packed, x_t, now)
         ys.append(y_t)
     yield "step", labelled(np.stack(ys), now or {})
-    if state is None:
+    if problem.told:
         stream = kernels.stream(packed, batch=batch)
+        for name, array in (state or {}).items():
+            stream.state[name][...] = array
         # The stream may return the same buffer every time.
         y = np.stack([stream(x_t).copy() for x_t in x])
         yield "stream", labelled(y, stream.state)

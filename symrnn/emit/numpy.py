@@ -68,7 +68,7 @@ def numpy_module(program: Program, dtype: str = DTYPE) -> str:
     context = {
         "s": surface(program, dtype),
         "dtypes": tuple(collection("DTYPES = (", [f'"{each}"' for each in DTYPES["numpy"]], ")")),
-        "header": header(program, found, [weights]),
+        "header": header(program, found, [weights], [f for f in (forward, backward, tangent) if f is not None]),
         "helpers": helpers(nodes),
         "weights": _weight_lines(program, program.forward, weights),
         "forward": printed,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from symrnn.emit.numpy_ir import PRODUCT, Node, Stage
+from symrnn.emit.numpy_ir import PRODUCT, Node, Stacked, Stage
 from symrnn.emit.numpy_lower import Lowered, Lowerer
 from symrnn.emit.numpy_names import joint, unnumbered
 from symrnn.emit.numpy_products import products
@@ -67,6 +67,11 @@ class Compiled:
     def own_buffers(self) -> tuple[Buffer, ...]:
         """The buffers that it fills."""
         return tuple(self.buffers[name] for name in self.own)
+
+    def calls(self, function: str) -> bool:
+        """Whether one of its nodes computes ``function``."""
+        nodes = (node for phase in self.phases.values() for stage in phase.stages for node in stage.nodes)
+        return any(isinstance(node, Stacked) and node.function == function for node in nodes)
 
 
 def compiled(program: Program) -> tuple[Compiled, Compiled | None, Compiled]:

@@ -10,7 +10,9 @@ import textwrap
 from collections.abc import Sequence
 
 from symrnn.emit.numpy_compile import Compiled
+from symrnn.emit.numpy_ir import NEGATIVE
 from symrnn.emit.numpy_names import shape
+from symrnn.emit.numpy_printer import MINUS
 from symrnn.emit.numpy_scope import Locals
 from symrnn.emit.numpy_text import INDENT, listed
 from symrnn.emit.numpy_weights import Weights
@@ -22,15 +24,19 @@ from symrnn.plan.program import Program
 
 WIDTH = 120
 SIZES = {INPUT: "inputs", HIDDEN: "units"}
+NEGATION = "-a, and not by np.negative, which from NumPy 2.1 on misreads some columns"
 
 
-def header(program: Program, names: Sequence[Locals], weights: Sequence[Weights]) -> tuple[str, ...]:
+def header(
+    program: Program, names: Sequence[Locals], weights: Sequence[Weights], functions: Sequence[Compiled]
+) -> tuple[str, ...]:
     """The docstring's lines after the first.
 
     Args:
         program: the cell's plan.
         names: those of the forward function, and of the backward function where there is one.
         weights: of the same.
+        functions: all that the module has.
     """
     cell, backward = program.cell, program.backward is not None
     lines = ["", *_wrapped(provenance(cell, backward=backward) + " Needs NumPy and nothing else.")]
@@ -43,7 +49,10 @@ def header(program: Program, names: Sequence[Locals], weights: Sequence[Weights]
         lines += ["", "Parts of it that have names of their own:", "", *_labelled(parts)]
     if program.backward is not None:
         lines += ["", "Its adjoint, derived:", "", *_labelled(program.backward.system.equations)]
-    lines += ["", "Legend:", "", *listed(_legend(cell, names, weights))]
+    rows = _legend(cell, names, weights)
+    if any(function.calls(NEGATIVE) for function in functions):
+        rows.append((f"{MINUS}a)", NEGATION))
+    lines += ["", "Legend:", "", *listed(rows)]
     text = "\n".join(lines).replace("\\", "\\\\").replace('"""', "'''")
     return tuple(line.rstrip() for line in text.splitlines())
 

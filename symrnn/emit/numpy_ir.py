@@ -29,11 +29,14 @@ Operand = str | Literal
 FILL, COPY, SUM, PRODUCT = "fill", "copy", "sum", "product"
 """What is no function: all units set to a number, to another value, the sum over the units, a sum of linear forms."""
 
+NEGATIVE = "negative"
+"""What is a function and has a ufunc, which is not called: see `symrnn.emit.numpy_printer`."""
+
 ARITHMETIC = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide"}
 """Operators of the language and the ufuncs of their names."""
 
-UFUNCS = (*ARITHMETIC.values(), "negative", "square", "reciprocal", "power")
-"""Operations that are ufuncs; the others are `FILL`, `COPY`, `SUM` and rows of the function table."""
+UFUNCS = (*ARITHMETIC.values(), "square", "reciprocal", "power")
+"""Operations that are ufuncs; the others are `FILL`, `COPY`, `SUM`, `NEGATIVE` and rows of the function table."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Operation:
     """``target = function(*arguments)`` for each unit.
 
     Attributes:
-        function: of `UFUNCS`, a row of the function table, `FILL`, `COPY` or `SUM`.
+        function: of `UFUNCS`, a row of the function table, `FILL`, `COPY`, `SUM` or `NEGATIVE`.
         arguments: values and numbers.
         target: the value that it computes.
         size: units of the target.

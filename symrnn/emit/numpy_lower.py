@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, MutableMapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from symrnn.emit.numpy_ir import ARITHMETIC, COPY, FILL, SUM, Literal, Operand, Operation
+from symrnn.emit.numpy_ir import ARITHMETIC, COPY, FILL, NEGATIVE, SUM, Literal, Operand, Operation
 from symrnn.errors import GenerateError
 from symrnn.language.names import Allocator
 from symrnn.language.system import ONE
@@ -163,7 +163,7 @@ class Lowerer:
                 value = self._operand(operand)
                 if isinstance(value, Literal) and not value.size:
                     return Literal(-value.value)
-                return "negative", (self._array(value),)
+                return NEGATIVE, (self._array(value),)
             case Binary(op, left, right):
                 first, second = self._operand(left), self._operand(right)
                 if isinstance(first, Literal) and isinstance(second, Literal):
@@ -239,7 +239,7 @@ class Lowerer:
         match function, words:
             case "square", [base]:
                 role = f"{base}_squared"
-            case "negative", [operand]:
+            case _, [operand] if function == NEGATIVE:
                 role = f"minus_{operand}"
             case _, [first, second] if function in _BETWEEN:
                 role = f"{first}_{_BETWEEN[function]}_{second}"

@@ -10,7 +10,20 @@ from collections.abc import Sequence
 
 from symrnn.emit.numpy_compile import Phase
 from symrnn.emit.numpy_expression import number
-from symrnn.emit.numpy_ir import ARITHMETIC, COPY, FILL, SUM, UFUNCS, Literal, Panel, Products, Spot, Stacked, Stage
+from symrnn.emit.numpy_ir import (
+    ARITHMETIC,
+    COPY,
+    FILL,
+    NEGATIVE,
+    SUM,
+    UFUNCS,
+    Literal,
+    Panel,
+    Products,
+    Spot,
+    Stacked,
+    Stage,
+)
 from symrnn.emit.numpy_names import in_code
 from symrnn.emit.numpy_scope import Locals, Scope
 from symrnn.emit.numpy_storage import spot_of
@@ -21,6 +34,9 @@ from symrnn.language.functions import FUNCTIONS
 IN_PLACE = {function: operator for operator, function in ARITHMETIC.items()}
 COMMUTATIVE = ("add", "multiply")
 MARK = "saved for the backward pass"
+MINUS = "np.subtract(-0.0, "
+"""What computes -a, the signs of zeros included. From NumPy 2.1 on, `np.negative` reads a column of one unit as if it
+were contiguous where rows are 16 bytes long in float32, 64 in float64, and where it writes to a column as well."""
 
 
 class Printer:
@@ -87,6 +103,8 @@ class Printer:
                 first, second = second, first
             if first == target:
                 return self._commented(f"{target} {IN_PLACE[node.function]}= {second}", node.targets, node.labels)
+        if node.function == NEGATIVE:
+            return self._line(MINUS, [*arguments, f"out={target}"], node.targets, node.labels)
         row = FUNCTIONS.get(node.function)
         callee = f"np.{node.function}" if node.function in UFUNCS or row is None else row.numpy
         return self._line(f"{callee}(", [*arguments, f"out={target}"], node.targets, node.labels)

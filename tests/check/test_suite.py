@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+import symrnn
 from symrnn.check.cases import CASES, EVERY, Case
 from symrnn.check.measure import ADJOINT, BACKENDS, CENTRAL, COMPLEX_STEP, INTERPRETER, PRECISIONS
 from symrnn.check.report import Report, Row
@@ -16,7 +18,8 @@ from symrnn.language.cell import Cell
 
 Tiny = Callable[..., Any]
 
-SHORT = tuple(case for case in CASES if case.steps <= 20 and case.hidden <= 7)
+SHORT = tuple(case for case in CASES if case.steps <= 20 and case.hidden <= 7 and not case.others)
+FEW_STEPS = Case(3, 2, 2, 3, (INTERPRETER,))
 DERIVATIVES = {COMPLEX_STEP, CENTRAL, ADJOINT}
 
 FAULTS = {
@@ -90,6 +93,20 @@ def test_central_differences_are_left_out_across_kinks(kinked_cell: Cell, tiny_k
     rows = run_suite(kinked_cell, tiny_kernels(), {"numpy": tiny_kernels()}, SHORT)
     assert CENTRAL not in {row.oracle for row in rows}
     assert Report(rows).passed
+
+
+def test_streams_run_from_a_given_state_too(tiny_cell: Cell, tiny_kernels: Tiny) -> None:
+    kernels = tiny_kernels("stream")
+    (missed,) = {row.case for row in run_suite(tiny_cell, kernels, {"numpy": kernels}, [FEW_STEPS]) if not row.passed}
+    assert missed == f"{FEW_STEPS.title}, stream"
+
+
+def test_a_state_is_given_where_no_parameter_tells_its_size() -> None:
+    cell = symrnn.Cell.from_equations("h' = tanh(0.5 * h + mean(x))", name="untold")
+    kernels = symrnn.build(cell)
+    rows = run_suite(cell, kernels, {"numpy": kernels}, [replace(FEW_STEPS, oracles=EVERY, at_rest=True)])
+    assert Report(rows).passed
+    assert {row.array for row in rows} >= {"y", "grad state h"}
 
 
 def test_cases_cover_what_kernels_are_sensitive_to() -> None:

@@ -24,7 +24,7 @@ CELLS = (
 )
 
 # Shapes below a vector, odd, beyond a tile and beyond a block of rows; lengths and reverse.
-CHOSEN = tuple(case for case in CASES if case.steps <= 50 and (case.hidden < 20 or case.ragged))
+CHOSEN = tuple(case for case in CASES if case.steps <= 50 and (case.hidden < 20 or case.ragged) and not case.others)
 
 OTHERS = tuple(level for level in LEVELS if level != "native")
 """What `symrnn.check` does not run by itself."""
