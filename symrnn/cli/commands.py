@@ -127,6 +127,11 @@ def _diagnose(arguments: Namespace) -> Outcome:
     if len(layout) < len(arguments.layout):
         raise DiagnoseError("--layout: a name is given twice; write all blocks of a stack in one")
     with progress() as say:
-        say(f"{arguments.function}: looking for what is wrong")
-        found = diagnose(arguments.function, arguments.cell, layout=layout, seed=arguments.seed)
+        found = diagnose(
+            arguments.function,
+            arguments.cell,
+            layout=layout,
+            seed=arguments.seed,
+            progress=lambda line: say(f"{arguments.function}: {line}"),
+        )
     return (DONE if found.right else DIFFERS), to_json(found.to_json()) if arguments.json else str(found)

@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 
 from symrnn.derive.record import derive
+from symrnn.diagnose.attempt import Trial
 from symrnn.diagnose.compare import observed
+from symrnn.diagnose.effort import Effort, Progress
 from symrnn.diagnose.layout import Layout, read_layout
 from symrnn.diagnose.locate import Suspects, locate
-from symrnn.diagnose.model import Model, gradients
+from symrnn.diagnose.model import Model
+from symrnn.diagnose.passes import gradients
 from symrnn.diagnose.problem import ONE_ROW, ONE_SIZE, SHAPES, SQUARE, Problem, Shape, draw
 from symrnn.diagnose.report import Diagnosis, Verdict
-from symrnn.diagnose.search import Explanation, Trial, explain
+from symrnn.diagnose.stages import explain_whole
 from symrnn.diagnose.subject import Returned, StopsError, Subject, as_subject, call, load_subject
 from symrnn.errors import DiagnoseError
 from symrnn.language.cellfile import CellLike
@@ -35,7 +38,12 @@ _CIRCUMSTANCES = (
 
 
 def diagnose(
-    function: str | Callable[..., Any], cell: CellLike, *, layout: Mapping[str, str] | None = None, seed: int = 0
+    function: str | Callable[..., Any],
+    cell: CellLike,
+    *,
+    layout: Mapping[str, str] | None = None,
+    seed: int = 0,
+    progress: Progress = lambda line: None,
 ) -> Diagnosis:
     """Hold a backward pass that a person wrote against the derived one.
 
@@ -55,6 +63,7 @@ def diagnose(
         cell: a `Cell`, the name of a bundled one, or the path of a cell file.
         layout: parameters that the function keeps stacked, as in ``{"W": "W_xi/W_xf"}`` or ``{"W": "W_xi.T,W_xf.T"}``.
         seed: of the random numbers.
+        progress: told what is being looked for, where it takes long.
 
     Raises:
         DiagnoseError: the function cannot be found, called or compared.
@@ -63,11 +72,12 @@ def diagnose(
     derivation = derive(cell)
     stacks = read_layout(derivation.cell, layout or {})
     subject = load_subject(function) if isinstance(function, str) else as_subject(function)
-    return _Diagnosing(Model(derivation.cell, derivation.adjoint), subject, stacks, seed).run()
+    return _Diagnosing(Model(derivation.cell, derivation.adjoint), subject, stacks, seed, Effort(progress)).run()
 
 
 class _Diagnosing:
-    def __init__(self, model: Model, subject: Subject, layout: Layout, seed: int) -> None:
+    def __init__(self, model: Model, subject: Subject, layout: Layout, seed: int, effort: Effort) -> None:
+        self._effort = effort
         self._model, self._subject, self._layout, self._seed = model, subject, layout, seed
         inputs = (variable.name for variable in model.cell.of_role(Role.INPUT))
         self._stepped = frozenset(inputs if subject.whole else ())
@@ -95,9 +105,9 @@ class _Diagnosing:
         if not any(verdict.differs for verdict in verdicts):
             return result  # what is missing, or of the wrong shape, is said as it stands
         short = self._short(shapes) if self._subject.whole else ()
-        explanation = _explain_whole(self._model, trials, short) if short else explain(self._model, trials)
-        if explanation:
-            return replace(result, explanation=explanation)
+        found = explain_whole(self._model, trials, short, self._effort)
+        if found.all:
+            return replace(result, explanation=found.all)
         return replace(result, suspects=self._suspects(trials, short, wrong), between=self._between(short))
 
     def _shapes(self) -> tuple[Sequence[Shape], str, str]:
@@ -198,23 +208,3 @@ class _Diagnosing:
     def _between(self, short: Sequence[Trial]) -> bool:
         """Whether a sequence of one step comes out right, so that the mistake is between steps."""
         return bool(short) and not any(trial.differing(self._model) for trial in short)
-
-
-def _explain_whole(model: Model, trials: Sequence[Trial], short: Sequence[Trial]) -> Explanation:
-    """One mistake; else those that sequences of one step show, and then those that longer ones add."""
-    if found := explain(model, trials, 1):
-        return found
-    if not any(trial.differing(model) for trial in short):
-        return explain(model, trials)
-    found = explain(model, short, 2)
-    if not found:
-        return ()
-    *before, last = found
-    # Several mistakes may do equally in one step, and differ in longer sequences.
-    choices = [replace(last, mistake=mistake, equals=()) for mistake in (last.mistake, *last.equals)]
-    if fitting := [each.mistake for each in choices if not any(trial.differing(each.after) for trial in trials)]:
-        return (*before, replace(last, mistake=fitting[0], equals=tuple(fitting[1:])))
-    for choice in choices:
-        if further := explain(choice.after, trials, 1):
-            return (*before, choice, *further)
-    return ()

@@ -1,0 +1,39 @@
+"""How gradients are clipped: entry by entry, or shrunk to a length.
+
+Reads an array or several, a form and a bound; returns them clipped. Leaves out: which are (`symrnn.diagnose.clips`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from symrnn.check.measure import Array
+
+ENTRIES, LENGTH, PADDED = "entries", "length", "padded length"
+"""Forms: ``np.clip(d, -b, b)``; ``d * b / norm`` where the norm is above b; the same with ``norm + 1e-6``."""
+
+_PADDING = 1e-6
+"""What many add to a norm, as PyTorch's ``clip_grad_norm_`` does."""
+
+
+def clipped(value: Array, form: str, bound: float) -> Array:
+    """``value`` clipped to ``bound``."""
+    if form == ENTRIES:
+        return np.clip(value, -bound, bound)
+    return value * _factor(float(np.linalg.norm(value)), form, bound)
+
+
+def shrunk_together(values: Mapping[str, Array], form: str, bound: float) -> dict[str, Array]:
+    """``values`` shrunk by one factor, so that their norm, of all of them as one vector, is ``bound``."""
+    norm = math.sqrt(sum(float(np.sum(value * value)) for value in values.values()))
+    factor = _factor(norm, form, bound)
+    return {name: value * factor for name, value in values.items()}
+
+
+def _factor(norm: float, form: str, bound: float) -> float:
+    """What a vector of the length ``norm`` is multiplied by."""
+    padded = norm + _PADDING if form == PADDED else norm
+    return bound / padded if padded > bound else 1.0

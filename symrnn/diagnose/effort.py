@@ -1,0 +1,53 @@
+"""How much a diagnosis may compute, counted and not timed, and what it says while it does.
+
+Reads a limit in steps of a pass; `Effort` counts them, so that the same question ends in the same place everywhere.
+Leaves out: what is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+LIMIT = 1_500_000
+"""Steps of variants of a pass that one diagnosis computes at the most."""
+_SAID_EVERY = 5_000
+
+Progress = Callable[[str], None]
+
+
+@dataclass
+class Effort:
+    """What is left, and whom to tell.
+
+    Attributes:
+        progress: told what is being tried, every so often.
+        left: steps that may still be computed.
+        at: what is being tried.
+    """
+
+    progress: Progress
+    left: int = LIMIT
+    at: str = ""
+    _unsaid: int = 0
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left."""
+        return self.left <= 0
+
+    def begin(self, what: str) -> None:
+        """Say what comes next."""
+        self.at = what
+        self._say()
+
+    def spend(self, steps: int) -> None:
+        """Count ``steps``."""
+        self.left -= steps
+        self._unsaid += steps
+        if self._unsaid >= _SAID_EVERY:
+            self._say()
+
+    def _say(self) -> None:
+        self._unsaid = 0
+        self.progress(f"{self.at} ({max(self.left, 0) * 100 // LIMIT} % of the work that it may take is left)")
