@@ -58,7 +58,7 @@ INPUTS: Mapping[str, tuple[Kind, str]] = {
 
 def chain_slips(model: Model, whole: bool, wrong: frozenset[str]) -> Iterator[Slip]:
     """Every slip in the chain that changes no gradient but those of ``wrong``; of a single step unless ``whole``."""
-    for group in _groups(model, wrong):
+    for group in groups_of_parameters(model, wrong):
         for choice, detail in ROWS.items():
             if choice not in _VECTORS or all(len(model.cell.by_name[name].shape) == 1 for name in group):
                 yield Kind.ROWS, detail, _settings(Aspect.ROWS, group, choice)
@@ -72,7 +72,7 @@ def chain_slips(model: Model, whole: bool, wrong: frozenset[str]) -> Iterator[Sl
         yield from _of_pass(model)
 
 
-def _groups(model: Model, wrong: frozenset[str]) -> Iterator[tuple[str, ...]]:
+def groups_of_parameters(model: Model, wrong: frozenset[str]) -> Iterator[tuple[str, ...]]:
     """Parameters whose gradients are wrong: all, the vectors, the matrices, those of one shape, and each by itself."""
     parameters = [each for each in model.cell.parameters if each.name in wrong and each.name in model.returned]
     by_shape: dict[tuple[str, ...], list[str]] = {}

@@ -37,3 +37,8 @@ def _factor(norm: float, form: str, bound: float) -> float:
     """What a vector of the length ``norm`` is multiplied by."""
     padded = norm + _PADDING if form == PADDED else norm
     return bound / padded if padded > bound else 1.0
+
+
+def unpadded(short: float, long: float) -> float:
+    """The bound of `PADDED` that shrinks the length ``long`` to ``short``."""
+    return short * (long + _PADDING) / long

@@ -71,6 +71,22 @@ class Mistake:
         )
 
 
+@dataclass(frozen=True)
+class _Slip:
+    """A rewrite of one equation, and the mistake that it is by itself."""
+
+    equation: Equation
+    rewrite: Rewrite
+    mistake: Mistake
+
+    @classmethod
+    def of(cls, equation: Equation, rewrite: Rewrite, new: Expression) -> _Slip:
+        """The slip that makes ``new`` of the right side of ``equation``."""
+        edits = (Edit(equation.label, new),)
+        keys = frozenset(rewrite.keys)
+        return cls(equation, rewrite, Mistake(rewrite.kind, rewrite.detail, edits, doubt=rewrite.doubt, keys=keys))
+
+
 class Slips(Enum):
     """Which mistakes are tried."""
 
@@ -91,7 +107,7 @@ class Catalogue:
             slips: which mistakes to try.
         """
         self._problem, self._returned, self._slips = problem, returned, slips
-        self._known: dict[tuple[object, ...], tuple[Rewrite, ...]] = {}
+        self._known: dict[tuple[str, Expression], tuple[_Slip, ...]] = {}
 
     def mistakes(self, model: Model, wrong: frozenset[str]) -> tuple[Mistake, ...]:
         """Every mistake in ``model`` that changes some gradient of ``wrong`` and no other that was returned, each once."""
@@ -106,7 +122,7 @@ class _Mistakes:
         wrong: frozenset[str],
         returned: frozenset[str],
         slips: Slips,
-        known: dict[tuple[object, ...], tuple[Rewrite, ...]],
+        known: dict[tuple[str, Expression], tuple[_Slip, ...]],
     ) -> None:
         self._model, self._sizes, self._whole = model, problem.rows.sizes, problem.whole
         self._neighbours, self._wrong = len(problem.steps) > 1, wrong
@@ -123,36 +139,30 @@ class _Mistakes:
         ]
 
     def run(self) -> Iterator[Mistake]:
-        seen: set[tuple[tuple[Edit, ...], tuple[Setting, ...]]] = set()
-        for mistake in self._all():
-            key = (mistake.edits, mistake.settings)
-            if key not in seen:
-                seen.add(key)
-                yield mistake
-
-    def _all(self) -> Iterator[Mistake]:
-        found: list[tuple[Equation, Rewrite]] = []
+        found: list[_Slip] = []
         at_hand = [*self._values, *self._model.arrives.values()]
         for equation in self._model.adjoint.equations:
-            for rewrite in self._slips(equation, tuple(at_hand)) if equation.label in self._possible else ():
-                found.append((equation, rewrite))
-                edit = Edit(equation.label, replaced(equation.expression, rewrite.path, rewrite.after))
-                yield Mistake(rewrite.kind, rewrite.detail, (edit,), doubt=rewrite.doubt, keys=frozenset(rewrite.keys))
+            found += self._slips(equation, tuple(at_hand)) if equation.label in self._possible else ()
             if equation.target not in self._model.adjoint.outputs:
                 at_hand.append(equation.target)
+        yield from (slip.mistake for slip in found)
         yield from self._groups(found)
-        yield from self._orders() if not self._between else ()
+        orders = self._orders() if not self._between else ()
+        yield from {mistake.edits: mistake for mistake in orders}.values()
         for kind, detail, settings in chain_slips(self._model, self._whole, self._wrong):
             yield Mistake(kind, detail, settings=settings, places=1 if len(settings) == 1 else 2)
 
-    def _slips(self, equation: Equation, at_hand: Sequence[str]) -> tuple[Rewrite, ...]:
+    def _slips(self, equation: Equation, at_hand: Sequence[str]) -> tuple[_Slip, ...]:
+        """The slips in one equation, each result once; kept, as most equations of a model are those of the one before."""
         key = (equation.label, equation.expression)
         if key not in self._known:
-            found = (
-                *slope_rewrites(equation.expression, self._slopes),
-                *rewrites(equation.expression, self._scope(equation, at_hand)),
-            )
-            self._known[key] = tuple(each for each in found if not self._between or each.kind is Kind.TIME)
+            scope = self._scope(equation, at_hand)
+            found: dict[Expression, _Slip] = {}
+            for rewrite in (*slope_rewrites(equation.expression, self._slopes), *rewrites(equation.expression, scope)):
+                if not self._between or rewrite.kind is Kind.TIME:
+                    new = replaced(equation.expression, rewrite.path, rewrite.after)
+                    found.setdefault(new, _Slip.of(equation, rewrite, new))
+            self._known[key] = tuple(found.values())
         return self._known[key]
 
     def _scope(self, equation: Equation, at_hand: Sequence[str]) -> Scope:
@@ -211,23 +221,31 @@ class _Mistakes:
             return [after, *own, *(after + moment for moment in (*near, *far))]
         return [name.removesuffix(PRIME), *own] if role is Role.NEXT else own
 
-    def _groups(self, found: Sequence[tuple[Equation, Rewrite]]) -> Iterator[Mistake]:
+    def _groups(self, found: Sequence[_Slip]) -> Iterator[Mistake]:
         """The same slip wherever it can be made: in all equations, in those of one sort, in all terms of one."""
-        by_key: dict[tuple[str, ...], list[tuple[Equation, Rewrite]]] = {}
-        for equation, rewrite in found:
-            sort = "gradient" if equation.target in self._model.of_parameters else "step"
-            for key in rewrite.keys:
-                for where in ("", sort, equation.label):
-                    by_key.setdefault((where, *key), []).append((equation, rewrite))
-        for members in by_key.values():
+        by_key: dict[SlipKey, list[_Slip]] = {}
+        for slip in found:
+            sort = "gradient" if slip.equation.target in self._model.of_parameters else "step"
+            for key in slip.rewrite.keys:
+                for where in ("", sort, slip.equation.label):
+                    by_key.setdefault((where, *key), []).append(slip)
+        # The same members come together by several keys.
+        groups = {tuple(map(id, members)): members for members in by_key.values() if len(members) > 1}
+        for members in groups.values():
             edits = _joined(members)
-            if len(members) > 1 and edits:
-                details = dict.fromkeys(rewrite.detail for _, rewrite in members)
-                kind = members[0][1].kind
+            if edits:
+                rewrite = members[0].rewrite
+                details = {slip.rewrite.detail for slip in members}
                 more = f"{LIKEWISE}{len(members) - 1} more places" if len(details) > 1 else ""
-                detail = next(iter(details)) + more
-                keys = frozenset.intersection(*(frozenset(rewrite.keys) for _, rewrite in members))
-                yield Mistake(kind, detail, edits, places=len(members), doubt=members[0][1].doubt, keys=keys)
+                keys = frozenset.intersection(*(slip.mistake.keys for slip in members))
+                yield Mistake(
+                    rewrite.kind,
+                    rewrite.detail + more,
+                    edits,
+                    places=len(members),
+                    doubt=rewrite.doubt,
+                    keys=keys,
+                )
 
     def _orders(self) -> Iterator[Mistake]:
         """Values that have changed places: what matrices and outer products are given, and what is read of the step."""
@@ -298,17 +316,20 @@ def _with_name(node: Expression, old: str, new: str) -> Expression:
     return transform(node, lambda each: Name(new) if each == Name(old) else each)
 
 
-def _joined(members: Sequence[tuple[Equation, Rewrite]]) -> tuple[Edit, ...]:
-    """All rewrites at once, an edit for each equation; nothing where two concern one place."""
-    by_label: dict[str, tuple[Expression, list[tuple[int, ...]]]] = {}
-    for equation, rewrite in members:
-        expression, paths = by_label.get(equation.label, (equation.expression, []))
-        for path in paths:
-            shorter = min(len(path), len(rewrite.path))
-            if path[:shorter] == rewrite.path[:shorter]:
-                return ()
-        by_label[equation.label] = (replaced(expression, rewrite.path, rewrite.after), [*paths, rewrite.path])
-    return tuple(Edit(label, expression) for label, (expression, _) in by_label.items())
+def _joined(members: Sequence[_Slip]) -> tuple[Edit, ...]:
+    """All slips at once, an edit for each equation; nothing where two concern one place."""
+    by_label: dict[str, list[_Slip]] = {}
+    for slip in members:
+        by_label.setdefault(slip.equation.label, []).append(slip)
+    edits = []
+    for label, slips in by_label.items():
+        expression, paths = slips[0].equation.expression, [slip.rewrite.path for slip in slips]
+        if any(one[: len(other)] == other[: len(one)] for one, other in combinations(paths, 2)):
+            return ()
+        for slip in slips:
+            expression = replaced(expression, slip.rewrite.path, slip.rewrite.after)
+        edits.append(Edit(label, expression))
+    return tuple(edits)
 
 
 def _mappings(group: Sequence[str]) -> Iterator[dict[str, str]]:

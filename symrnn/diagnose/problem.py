@@ -51,6 +51,9 @@ Python's index -1 is the last: `WRAPPED` is what ``caches[t - 1]`` gives; `EARLI
 SHAPES = (Shape(4, 3, 5, 7), Shape(3, 2, 9, 5), Shape(5, 4, 3, 6))
 """The first is what is searched; an explanation must hold on all of them."""
 
+LOUD, SOFT = 2.0**12, 2.0**-20
+"""What the gradients that arrive are multiplied by, to see what is not linear in them, and to hide what clips them."""
+
 SQUARE = (Shape(4, 3, 5, 5, square=True), Shape(3, 2, 7, 7, square=True))
 ONE_ROW = (Shape(4, 1, 5, 7), Shape(3, 1, 9, 5))
 ONE_SIZE = (Shape(4, 5, 5, 5, square=True), Shape(3, 3, 3, 3, square=True))

@@ -50,6 +50,7 @@ class Kind(StrEnum):
     CARRY = "the steps are not chained as they should be"
     ORDER = "gradients have changed places"
     ARGUMENT = "a derivative is taken of the wrong value"
+    UNDERIVED = "a function stands where its derivative belongs"
     FUNCTION = "the derivative is that of another function"
     POWER = "a power is wrong"
     VALUE = "one value stands where another belongs"

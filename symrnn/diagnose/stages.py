@@ -1,8 +1,8 @@
-"""How a whole sequence is searched: in one step of it first, then between the steps.
+"""In what order mistakes are searched: in one step of a sequence first, then between the steps, then what is clipped.
 
-Reads a `Model` and what was returned for sequences of several steps and of one; returns an `Explanation`, or what explains
-the sequences of one step alone. A sequence of one step hands nothing on, so that what is wrong there is in the equations
-of the step. Leaves out: the search itself (`symrnn.diagnose.search`).
+Reads a `Model` and what was returned on every kind of run (`Runs`); returns an `Explanation`, or what explains some runs
+alone. A sequence of one step hands nothing on, so that what is wrong there is in the equations of the step; where
+gradients are small, nothing is clipped. Leaves out: the search itself (`symrnn.diagnose.search`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import islice, product
 
 from symrnn.diagnose.attempt import Trial
+from symrnn.diagnose.clips import explain_clips
 from symrnn.diagnose.effort import Effort
 from symrnn.diagnose.mistakes import Slips
 from symrnn.diagnose.model import Model
@@ -24,16 +25,54 @@ _TRIED_FURTHER = 4
 
 
 @dataclass(frozen=True)
+class Runs:
+    """What the person's function returned, on every kind of run.
+
+    Attributes:
+        trials: on the shapes that are searched; of whole sequences or of single steps.
+        short: on sequences of one step; none for single steps, or where the function stops on them.
+        loud: with large gradients, where what is returned is not linear in what arrives.
+        soft: with small ones, likewise.
+        soft_short: those with small ones on sequences of one step.
+    """
+
+    trials: tuple[Trial, ...]
+    short: tuple[Trial, ...] = ()
+    loud: Trial | None = None
+    soft: tuple[Trial, ...] = ()
+    soft_short: tuple[Trial, ...] = ()
+
+
+@dataclass(frozen=True)
 class Explained:
     """What was found.
 
     Attributes:
         all: mistakes that reproduce every gradient; none where nothing does.
-        of_one_step: where nothing does, mistakes that reproduce those of sequences of one step.
+        partly: where nothing does, mistakes that reproduce those of some runs.
+        where: which runs.
     """
 
     all: Explanation = ()
-    of_one_step: Explanation = ()
+    partly: Explanation = ()
+    where: str = ""
+
+
+def explain_runs(model: Model, runs: Runs, effort: Effort) -> Explained:
+    """The mistakes of a pass; what is clipped shows in large gradients, and all else in those too small for that."""
+    if runs.loud is None:
+        return explain_whole(model, runs.trials, runs.short, effort)
+    small = any(trial.differing(model) for trial in runs.soft)
+    first = explain_whole(model, runs.soft, runs.soft_short, effort) if small else Explained()
+    if small and not first.all:
+        return explain_whole(model, runs.trials, runs.short, effort)
+    before = first.all[-1].after if first.all else model
+    clips = explain_clips(before, (runs.loud, *runs.trials), effort)
+    if clips:
+        return Explained((*first.all, *clips))
+    if first.all:
+        return Explained(partly=first.all, where="Where the gradients that arrive are small")
+    return Explained()
 
 
 def explain_whole(model: Model, trials: Sequence[Trial], short: Sequence[Trial], effort: Effort) -> Explained:
@@ -62,7 +101,7 @@ def explain_whole(model: Model, trials: Sequence[Trial], short: Sequence[Trial],
         for choice in others[:_TRIED_FURTHER]:
             if further := explain(choice[-1].after, trials, effort, count, Slips.BETWEEN):
                 return Explained((*choice, *further))
-    return Explained(of_one_step=step)
+    return Explained(partly=step, where="On sequences of one step")
 
 
 def _held_against(step: Explanation, trials: Sequence[Trial]) -> tuple[Explanation, list[Explanation]]:
