@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from symrnn.diagnose.compare import Key, Observed
-from symrnn.diagnose.effort import Effort
+from symrnn.diagnose.effort import ALONE, Effort
 from symrnn.diagnose.mistakes import Mistake
 from symrnn.diagnose.model import Aspect, Model
 from symrnn.diagnose.passes import Sums, first_step, gradients, lanes
@@ -37,20 +39,32 @@ class Trial:
 
 
 class Attempt:
-    """Tries mistakes of one model on one problem."""
+    """Tries mistakes of one model on one problem.
+
+    Attributes:
+        model: the model.
+        trial: the problem, and what was returned for it.
+        wrong: the gradients in which the model is not what was returned.
+        names: whose they are.
+        telling: the names whose gradients tell right from wrong: those that are zero whatever comes in do not.
+        steps: how many the problem has.
+    """
 
     def __init__(self, model: Model, trial: Trial, effort: Effort) -> None:
         self.model, self.trial, self._effort = model, trial, effort
-        self.wrong = trial.differing(model)
+        computed = gradients(model, trial.problem)
+        self.wrong = trial.observed.differing(computed)
+        self.names = frozenset(name for name, _ in self.wrong)
+        blind = {name for name, value in computed.items() if not np.any(value)}
+        self.telling = frozenset(name for name in trial.observed.arrays if name in self.names or name not in blind)
         self.steps = len(trial.problem.steps)
         self._sums: Sums | None = None
         self._reach: dict[tuple[str, ...], frozenset[str]] = {}
 
     def reach(self, labels: tuple[str, ...]) -> frozenset[str]:
-        """Whose gradients, of those that were returned, follow from the equations of ``labels``."""
+        """Whose gradients, of those that tell, follow from the equations of ``labels``."""
         if labels not in self._reach:
-            found = self.model.reach(labels, self.steps > 1)
-            self._reach[labels] = found & set(self.trial.observed.arrays)
+            self._reach[labels] = self.model.reach(labels, self.steps > 1) & self.telling
         return self._reach[labels]
 
     def left(self, mistakes: Sequence[Mistake], all_at_once: bool) -> Iterator[tuple[Mistake, Left]]:
@@ -73,7 +87,7 @@ class Attempt:
 
     def one(self, mistake: Mistake) -> frozenset[Key]:
         """What is wrong with one mistake made."""
-        self._effort.spend(self.steps)
+        self._effort.spend(ALONE * self.steps)
         return self.trial.differing(self.model.with_changes(mistake.edits, mistake.settings))
 
     def _useful(self, left: frozenset[Key]) -> Left:

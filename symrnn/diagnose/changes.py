@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from symrnn.derive.bptt import recurrences
-from symrnn.diagnose.clipping import ENTRIES
+from symrnn.diagnose.clipping import ENTRIES, ROWS
 from symrnn.diagnose.mistakes import Mistake
 from symrnn.diagnose.model import Aspect, Model, Setting
 from symrnn.diagnose.scales import written
@@ -93,31 +93,30 @@ class _Lines:
         return next(each for each in lines if each.startswith(f"{self.model.arrives[state]} = "))
 
     def _clipped(self, setting: Setting) -> Change:
-        name, bound = setting.name, written(setting.bound).text
+        name, cut = setting.name, partial(_cut, setting)
         match setting.aspect:
-            case Aspect.CLIPPED_TOTAL | Aspect.CLIPPED_PART:
+            case Aspect.CLIPPED_RETURNED:
+                label = self._returned(name).label if name in self.model.returned else ""
+                return Change(label, f"{gradient(name)} is returned", f"{cut(gradient(name))} is returned")
+            case Aspect.CLIPPED_PART:
                 equation = self._returned(name)
-                what, text = "the sum over the steps of ", to_text(equation.expression)
-                inner = setting.aspect is Aspect.CLIPPED_PART
-                yours = what + _cut(text, setting.choice, bound) if inner else _cut(what + text, setting.choice, bound)
-                return Change(equation.label, f"{gradient(name)} = {what}{text}", f"{gradient(name)} = {yours}")
+                what, text = f"{gradient(name)} = the sum over the steps of ", to_text(equation.expression)
+                return Change(equation.label, what + text, what + cut(text))
             case Aspect.CLIPPED_VALUE if name in self.model.adjoint.definition:
                 equation = self.model.adjoint.definition[name]
-                cut = _cut(to_text(equation.expression), setting.choice, bound)
-                return Change(equation.label, line(equation), f"{name} = {cut}")
+                return Change(equation.label, line(equation), f"{name} = {cut(to_text(equation.expression))}")
             case Aspect.CLIPPED_TOGETHER:
                 text = "the gradients of all parameters"
-                return Change("", text, _cut(text, setting.choice, bound))
+                return Change("", text, cut(text))
             case Aspect.CLIPPED_LOSS:
                 text = f"dloss_t/d{self.cell.output}_t"
-                return Change("", text, _cut(text, setting.choice, bound))
+                return Change("", text, cut(text))
             case _:
                 state = name if setting.aspect is Aspect.CLIPPED_HANDED else self._arriving[name]
                 left, _, right = self._arrives(state).partition(" = ")
-                cut = _cut(right, setting.choice, bound)
-                if setting.aspect is Aspect.CLIPPED_HANDED:
-                    cut = f"… {_cut(f'd{state} of step t + 1', setting.choice, bound)}"
-                return Change("", f"{left} = {right}", f"{left} = {cut}")
+                handed = f"d{state} of step t + 1"
+                yours = f"… {cut(handed)}" if setting.aspect is Aspect.CLIPPED_HANDED else cut(right)
+                return Change("", f"{left} = {right}", f"{left} = {yours}")
 
     @cached_property
     def _arriving(self) -> Mapping[str, str]:
@@ -138,9 +137,12 @@ class _Lines:
         return self.model.adjoint.definition[self.model.returned[name]]
 
 
-def _cut(text: str, form: str, bound: str) -> str:
+def _cut(setting: Setting, text: str) -> str:
     """``text`` clipped."""
-    return f"clip({text}, -{bound}, {bound})" if form == ENTRIES else f"shrunk to the norm {bound}: {text}"
+    low, high = (written(bound).text for bound in setting.bounds)
+    if setting.choice == ENTRIES:
+        return f"clip({text}, {low}, {high})"
+    return f"shrunk to the norm {high}{', row by row' if setting.choice == ROWS else ''}: {text}"
 
 
 _SUMS = {

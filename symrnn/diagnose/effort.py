@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-LIMIT = 1_500_000
-"""Steps of variants of a pass that one diagnosis computes at the most."""
-_SAID_EVERY = 5_000
+LIMIT = 130_000
+"""How much one diagnosis computes at the most: in steps of a pass, of variants that run side by side."""
+ALONE = 6
+"""A step of a pass that runs alone counts as so many."""
+_SAID_EVERY = 4_000
 
 Progress = Callable[[str], None]
 

@@ -98,20 +98,19 @@ class Slips(Enum):
 class Catalogue:
     """Every mistake that may be made, in one model after the other."""
 
-    def __init__(self, problem: Problem, returned: frozenset[str], slips: Slips = Slips.ALL) -> None:
+    def __init__(self, problem: Problem, slips: Slips = Slips.ALL) -> None:
         """What is tried.
 
         Args:
             problem: whose sizes and number of steps tell what may be confused with what.
-            returned: the names whose gradients were returned.
             slips: which mistakes to try.
         """
-        self._problem, self._returned, self._slips = problem, returned, slips
+        self._problem, self._slips = problem, slips
         self._known: dict[tuple[str, Expression], tuple[_Slip, ...]] = {}
 
-    def mistakes(self, model: Model, wrong: frozenset[str]) -> tuple[Mistake, ...]:
-        """Every mistake in ``model`` that changes some gradient of ``wrong`` and no other that was returned, each once."""
-        return tuple(_Mistakes(model, self._problem, wrong, self._returned, self._slips, self._known).run())
+    def mistakes(self, model: Model, wrong: frozenset[str], returned: frozenset[str]) -> tuple[Mistake, ...]:
+        """Every mistake in ``model`` that changes some gradient of ``wrong`` and no other of ``returned``."""
+        return tuple(_Mistakes(model, self._problem, wrong, returned, self._slips, self._known).run())
 
 
 class _Mistakes:

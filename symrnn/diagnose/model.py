@@ -31,12 +31,16 @@ class Aspect(StrEnum):
     INPUTS = "inputs"
     INITIAL = "initial"
     RENAMED = "renamed"
-    CLIPPED_TOTAL = "clipped total"
+    CLIPPED_RETURNED = "clipped as returned"
     CLIPPED_PART = "clipped part"
     CLIPPED_TOGETHER = "clipped together"
     CLIPPED_VALUE = "clipped value"
     CLIPPED_HANDED = "clipped as handed"
     CLIPPED_LOSS = "clipped loss"
+
+
+Bounds = tuple[float, float]
+"""What gradients are clipped between."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +51,13 @@ class Setting:
         aspect: of what.
         name: a parameter, a state or an input; where a value of the step is clipped, its name in the adjoint.
         choice: what was chosen.
-        bound: where gradients are clipped, to what.
+        bounds: where gradients are clipped, between what; a length has an upper bound alone.
     """
 
     aspect: Aspect
     name: str
     choice: str
-    bound: float = 0.0
+    bounds: Bounds = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -91,10 +95,10 @@ class Model:
         """What was chosen; empty for the right choice."""
         return self._choices.get((aspect, name), "")
 
-    def clip(self, aspect: Aspect, name: str = "") -> tuple[str, float]:
-        """How something is clipped, and to what; nothing where it is not."""
+    def clip(self, aspect: Aspect, name: str = "") -> tuple[str, Bounds]:
+        """How something is clipped, and between what; nothing where it is not."""
         setting = self._set.get((aspect, name))
-        return (setting.choice, setting.bound) if setting else ("", 0.0)
+        return (setting.choice, setting.bounds) if setting else ("", (0.0, 0.0))
 
     @cached_property
     def _set(self) -> Mapping[tuple[Aspect, str], Setting]:

@@ -122,12 +122,10 @@ class _Pass:
 
     def run(self) -> Computed:
         taken = tuple(self.steps())
-        result = self._clipped_totals({each.name: self.total(each.name, taken) for each in self._model.cell.parameters})
-        for state in self._model.cell.states:
-            result[state] = self._initial(state, taken)
-        for variable in self._model.cell.of_role(Role.INPUT):
-            result[variable.name] = self._over_time(variable.name, taken)
-        return self._computed(result, self._problem.dy is not None)
+        totals = {each.name: self.total(each.name, taken) for each in self._model.cell.parameters}
+        states = {state: self._initial(state, taken) for state in self._model.cell.states}
+        inputs = {each.name: self._over_time(each.name, taken) for each in self._model.cell.of_role(Role.INPUT)}
+        return self._computed(self._clipped(totals, states | inputs), self._problem.dy is not None)
 
     def first(self) -> Computed:
         """The gradients of inputs at the step that is taken first, which nothing was handed to by another."""
@@ -148,12 +146,12 @@ class _Pass:
         """The gradient of a parameter, over rows and steps."""
         model, total = self._model, None
         choice = model.choice(Aspect.STEPS, name)
-        form, bound = model.clip(Aspect.CLIPPED_PART, name)
+        form, bounds = model.clip(Aspect.CLIPPED_PART, name)
         for step in taken if name in model.returned else ():
             if choice == "first taken" and total is not None:
                 break
             part = self._part(name, step.values)
-            part = clipped(part, form, bound) if form else part
+            part = clipped(part, form, bounds) if form else part
             total = part if total is None or choice == "last taken" else total + part
         if total is None:
             return np.zeros(tuple(self._rows.sizes[size] for size in model.cell.by_name[name].shape))
@@ -182,8 +180,8 @@ class _Pass:
         for equation in self._model.adjoint.equations:
             if equation.target not in self._model.of_parameters:
                 value = self._assigned(equation, values)
-                form, bound = self._model.clip(Aspect.CLIPPED_VALUE, equation.target)
-                values[equation.target] = clipped(value, form, bound) if form else value
+                form, bounds = self._model.clip(Aspect.CLIPPED_VALUE, equation.target)
+                values[equation.target] = clipped(value, form, bounds) if form else value
         return values
 
     def _assigned(self, equation: Equation, values: Mapping[str, Array]) -> Array:
@@ -222,14 +220,14 @@ class _Pass:
         if loss is not None:
             result[onto] = result[onto] + loss
         for name, value in result.items():
-            form, bound = model.clip(Aspect.CLIPPED_VALUE, name)
-            result[name] = clipped(value, form, bound) if form else value
+            form, bounds = model.clip(Aspect.CLIPPED_VALUE, name)
+            result[name] = clipped(value, form, bounds) if form else value
         return result
 
     def _taken(self, state: str, value: Array) -> Array:
         """What arrives at a step from the one after it, as the step takes it."""
-        form, bound = self._model.clip(Aspect.CLIPPED_HANDED, state)
-        return clipped(value, form, bound) if form else value
+        form, bounds = self._model.clip(Aspect.CLIPPED_HANDED, state)
+        return clipped(value, form, bounds) if form else value
 
     def _loss(self, t: int) -> Array | None:
         """What is added of ``dy`` at step ``t``; nothing of it where there is none."""
@@ -241,8 +239,8 @@ class _Pass:
             return None
         places = {"earlier": t - 1, "later": t + 1 if t < last else -1, "mirrored": last - t, "first": 0, "last": last}
         value: Array = given[places.get(choice, t)]
-        form, bound = self._model.clip(Aspect.CLIPPED_LOSS)
-        return clipped(value, form, bound) if form else value
+        form, bounds = self._model.clip(Aspect.CLIPPED_LOSS)
+        return clipped(value, form, bounds) if form else value
 
     def _handed(self, state: str, values: Mapping[str, Array], arriving: Mapping[str, Array]) -> Array:
         """What the step hands to the one before it."""
@@ -315,14 +313,14 @@ class _Pass:
             case _:
                 return self._rows.contribution(node, shape, values)
 
-    def _clipped_totals(self, totals: dict[str, Array]) -> dict[str, Array]:
-        """Gradients of parameters as they are returned; no lanes where they are clipped together."""
+    def _clipped(self, totals: dict[str, Array], others: Mapping[str, Array]) -> dict[str, Array]:
+        """Gradients as they are returned: those of parameters, and the others."""
         result = {}
-        for name, value in totals.items():
-            form, bound = self._model.clip(Aspect.CLIPPED_TOTAL, name)
-            result[name] = clipped(value, form, bound) if form else value
-        form, bound = self._model.clip(Aspect.CLIPPED_TOGETHER)
-        return shrunk_together(result, form, bound) if form else result
+        for name, value in (totals | dict(others)).items():
+            form, bounds = self._model.clip(Aspect.CLIPPED_RETURNED, name)
+            result[name] = clipped(value, form, bounds) if form else value
+        form, bounds = self._model.clip(Aspect.CLIPPED_TOGETHER)
+        return result | shrunk_together({name: result[name] for name in totals}, form, bounds) if form else result
 
     def _over_time(self, name: str, taken: Sequence[Step]) -> Array:
         found = {step.t: self._value(name, step.values) for step in taken}

@@ -61,7 +61,7 @@ def scales(attempt: Attempt, effort: Effort, all_at_once: bool) -> list[Mistake]
         effort: what may be computed.
         all_at_once: whether only those matter that may put everything right.
     """
-    wrong = frozenset(name for name, _ in attempt.wrong)
+    wrong = attempt.names
     reach = [(knob, attempt.reach(knob.labels)) for knob in _knobs(attempt.model)]
     tried = [(knob, names & wrong) for knob, names in reach if (names == wrong if all_at_once else names & wrong)]
     found = []

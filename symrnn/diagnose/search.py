@@ -100,7 +100,7 @@ class _Search:
     def __init__(self, trials: Sequence[Trial], effort: Effort, slips: Slips) -> None:
         self._first, *self._others = trials
         self._effort, self._slips = effort, slips
-        self._catalogue = Catalogue(self._first.problem, frozenset(self._first.observed.arrays), slips)
+        self._catalogue = Catalogue(self._first.problem, slips)
         self._levels: dict[tuple[object, ...], _Level] = {}
 
     def explain(self, model: Model, count: int, before: Explanation) -> Explanation:
@@ -125,9 +125,9 @@ class _Search:
     def _searched(self, model: Model, made: frozenset[SlipKey], all_at_once: bool) -> _Level:
         level = _Level()
         attempt = Attempt(model, self._first, self._effort)
-        names = frozenset(name for name, _ in attempt.wrong)
+        names = attempt.names
         sooner, later = [*_renamed(model, self._first, attempt)], []
-        for mistake in self._catalogue.mistakes(model, names):
+        for mistake in self._catalogue.mistakes(model, names, attempt.telling):
             if not mistake.edits or attempt.reach(mistake.labels) == names:
                 sooner.append(mistake)
             elif not all_at_once or not made.isdisjoint(mistake.keys):
@@ -159,7 +159,7 @@ class _Search:
         groups: dict[tuple[str, ...], list[tuple[int, Mistake]]] = {}
         for left, mistake in level.partial:
             after = model.with_changes(mistake.edits, mistake.settings)
-            groups.setdefault(_digest(gradients(after, self._first.problem)), []).append((left, mistake))
+            groups.setdefault(digest(gradients(after, self._first.problem)), []).append((left, mistake))
         ordered = sorted(groups.values(), key=lambda group: (group[0][0], min(m.cost for _, m in group)))
         for group in ordered[:_TRIED_FURTHER]:
             best, *rest = sorted((mistake for _, mistake in group), key=lambda mistake: mistake.cost)
@@ -217,7 +217,7 @@ def _renamed(model: Model, trial: Trial, attempt: Attempt) -> Iterator[Mistake]:
         yield Mistake(Kind.ORDER, f"gradients are returned under other names: {pairs}", settings=settings)
 
 
-def _digest(computed: Mapping[str, Array]) -> tuple[str, ...]:
+def digest(computed: Mapping[str, Array]) -> tuple[str, ...]:
     """What models that compute the same have in common: of each gradient a weighted sum, but for rounding."""
     return tuple(f"{float(value.ravel() @ np.cos(np.arange(value.size))):.6e}" for value in computed.values())
 

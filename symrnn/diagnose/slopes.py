@@ -162,8 +162,6 @@ def _underived(slope: Slope) -> Iterator[Wrong]:
     yield Wrong(Kind.UNDERIVED, "of the output", again, f"`{to_text(again)}` {belongs}{already}")
     detail = f"`{to_text(slope.argument)}`, which goes into {name}, {belongs}"
     yield Wrong(Kind.UNDERIVED, "argument", slope.argument, detail, doubt=1)
-    less = Binary("-", integer(1), out)
-    yield Wrong(Kind.UNDERIVED, "one less", less, f"`{to_text(less)}` {belongs}", doubt=1)
     less = Binary("-", integer(1), again)
     yield Wrong(Kind.UNDERIVED, "one less of the output", less, f"`{to_text(less)}` {belongs}{already}", doubt=1)
     yield Wrong(

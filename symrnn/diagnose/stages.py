@@ -14,9 +14,10 @@ from itertools import islice, product
 from symrnn.diagnose.attempt import Trial
 from symrnn.diagnose.clips import explain_clips
 from symrnn.diagnose.effort import Effort
-from symrnn.diagnose.mistakes import Slips
+from symrnn.diagnose.mistakes import Mistake, Slips
 from symrnn.diagnose.model import Model
-from symrnn.diagnose.search import MOST_MISTAKES, Explanation, explain
+from symrnn.diagnose.passes import gradients
+from symrnn.diagnose.search import MOST_MISTAKES, Explanation, Found, digest, explain
 
 _MOST_CHOICES = 200
 """How many ways to explain a sequence of one step are held against longer ones."""
@@ -111,7 +112,7 @@ def _held_against(step: Explanation, trials: Sequence[Trial]) -> tuple[Explanati
     one before do.
     """
     left = []
-    for choice in islice(_choices(step), _MOST_CHOICES):
+    for choice in islice(_choices(step, trials[0]), _MOST_CHOICES):
         after = choice[-1].after
         wrong = [len(trial.differing(after)) for trial in trials]
         if not any(wrong):
@@ -120,11 +121,20 @@ def _held_against(step: Explanation, trials: Sequence[Trial]) -> tuple[Explanati
     return (), [choice for _, choice in sorted(left, key=lambda pair: pair[0])]
 
 
-def _choices(step: Explanation) -> Iterator[Explanation]:
-    """The same explanation with mistakes in it replaced by others that do equally."""
-    for chosen in product(*((found.mistake, *found.equals) for found in step)):
+def _choices(step: Explanation, longer: Trial) -> Iterator[Explanation]:
+    """The same explanation with mistakes in it replaced by others that do equally in one step, and not in longer ones."""
+    for chosen in product(*(_differing(found, longer) for found in step)):
         model, choice = step[0].model, []
         for found, mistake in zip(step, chosen, strict=True):
             choice.append(replace(found, model=model, mistake=mistake, equals=()))
             model = choice[-1].after
         yield tuple(choice)
+
+
+def _differing(found: Found, longer: Trial) -> list[Mistake]:
+    """The likeliest mistake of each outcome in longer sequences."""
+    outcomes: dict[tuple[str, ...], Mistake] = {}
+    for mistake in (found.mistake, *found.equals):
+        after = found.model.with_changes(mistake.edits, mistake.settings)
+        outcomes.setdefault(digest(gradients(after, longer.problem)), mistake)
+    return [*outcomes.values()]
