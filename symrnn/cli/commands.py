@@ -25,6 +25,7 @@ from symrnn.cli.shared import (
     chosen_sizes,
     note_lookalikes,
     progress,
+    progress_in_lines,
     to_json,
 )
 from symrnn.derive.document import document
@@ -126,7 +127,7 @@ def _diagnose(arguments: Namespace) -> Outcome:
     layout = dict(arguments.layout)
     if len(layout) < len(arguments.layout):
         raise DiagnoseError("--layout: a name is given twice; write all blocks of a stack in one")
-    with progress() as say:
+    with progress_in_lines() as say:
         found = diagnose(
             arguments.function,
             arguments.cell,

@@ -13,7 +13,8 @@ LIMIT = 130_000
 """How much one diagnosis computes at the most: in steps of a pass, of variants that run side by side."""
 ALONE = 6
 """A step of a pass that runs alone counts as so many."""
-_SAID_EVERY = 4_000
+_SAID_EVERY = 8_000
+"""About a second's work."""
 
 Progress = Callable[[str], None]
 
@@ -39,17 +40,13 @@ class Effort:
         return self.left <= 0
 
     def begin(self, what: str) -> None:
-        """Say what comes next."""
+        """What comes next; it is said once it takes long."""
         self.at = what
-        self._say()
 
     def spend(self, steps: int) -> None:
         """Count ``steps``."""
         self.left -= steps
         self._unsaid += steps
         if self._unsaid >= _SAID_EVERY:
-            self._say()
-
-    def _say(self) -> None:
-        self._unsaid = 0
-        self.progress(f"{self.at} ({max(self.left, 0) * 100 // LIMIT} % of the work that it may take is left)")
+            self._unsaid = 0
+            self.progress(f"{self.at}; {max(self.left, 0) * 100 // LIMIT} % of the work that it may take is left")

@@ -235,7 +235,7 @@ class _Mistakes:
             if edits:
                 rewrite = members[0].rewrite
                 details = {slip.rewrite.detail for slip in members}
-                more = f"{LIKEWISE}{len(members) - 1} more places" if len(details) > 1 else ""
+                more = f"{LIKEWISE}{len(members) - 1} more place{'s'[: len(members) > 2]}" if len(details) > 1 else ""
                 keys = frozenset.intersection(*(slip.mistake.keys for slip in members))
                 yield Mistake(
                     rewrite.kind,

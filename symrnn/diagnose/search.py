@@ -23,6 +23,7 @@ from symrnn.diagnose.model import Aspect, Model, Setting
 from symrnn.diagnose.passes import gradients
 from symrnn.diagnose.rules import Kind
 from symrnn.diagnose.scales import scales
+from symrnn.diagnose.series import in_series
 from symrnn.language.symbolic import to_sympy
 
 MOST_MISTAKES = 3
@@ -72,10 +73,16 @@ def explain(
     search = _Search(trials, effort, slips)
     with np.errstate(all="ignore"):
         for count in range(1, most + 1):
-            effort.begin(f"looking for {_COUNTED[count]}, on sequences of {len(trials[0].problem.steps)}")
+            effort.begin(f"looking for {_COUNTED[count]}{_where(trials[0])}")
             if found := search.explain(model, count, ()):
                 return _merged(found)
     return ()
+
+
+def _where(trial: Trial) -> str:
+    if not trial.problem.whole:
+        return ""
+    return " in sequences of one step" if len(trial.problem.steps) == 1 else " in sequences of several steps"
 
 
 _COUNTED = ("none", "one mistake", "two mistakes at once", "three mistakes at once")
@@ -102,6 +109,7 @@ class _Search:
         self._effort, self._slips = effort, slips
         self._catalogue = Catalogue(self._first.problem, slips)
         self._levels: dict[tuple[object, ...], _Level] = {}
+        self._pairs: list[Explanation] | None = None
 
     def explain(self, model: Model, count: int, before: Explanation) -> Explanation:
         """``count`` further mistakes; where the same slip as one ``before`` is made once more, that counts for nothing."""
@@ -114,7 +122,29 @@ class _Search:
             fewer = count - (made.isdisjoint(found.mistake.keys))
             if fewer and (rest_of_it := self.explain(found.after, fewer, (*before, found))):
                 return (found, *rest_of_it)
+        for pair in self._in_series(model) if count > 1 and not before else ():
+            left = self._first.differing(pair[-1].after)
+            if not left and not any(trial.differing(pair[-1].after) for trial in self._others):
+                return pair
+            if count > 2 and (rest_of_it := self.explain(pair[-1].after, count - 2, pair)):
+                return (*pair, *rest_of_it)
         return ()
+
+    def _in_series(self, model: Model) -> list[Explanation]:
+        """Two mistakes of which one hides the other, those that put the most right first; in one step alone."""
+        if self._pairs is None:
+            attempt, found = Attempt(model, self._first, self._effort), []
+            if attempt.steps == 1 and self._slips is Slips.ALL:
+                catalogue = self._catalogue.mistakes(model, attempt.names, attempt.telling)
+                pairs = {id(pair.both): pair for pair in in_series(attempt, catalogue)}
+                tried = attempt.left([pair.both for pair in pairs.values()], all_at_once=False)
+                found = [(len(left), pairs[id(both)]) for both, left in tried if left is not None]
+            found.sort(key=lambda each: (each[0], each[1].first.cost, each[1].second.cost))
+            self._pairs = []
+            for _, pair in found[:_TRIED_FURTHER]:
+                first = Found(model, pair.first)
+                self._pairs.append((first, Found(first.after, pair.second)))
+        return self._pairs
 
     def _level(self, model: Model, made: frozenset[SlipKey], all_at_once: bool) -> _Level:
         key = (model.adjoint.equations, model.settings, all_at_once, made if all_at_once else None)
@@ -156,16 +186,21 @@ class _Search:
 
     def _promising(self, model: Model, level: _Level) -> Iterator[Found]:
         """Mistakes that put something right, the most first; those that give the same numbers together."""
-        groups: dict[tuple[str, ...], list[tuple[int, Mistake]]] = {}
-        for left, mistake in level.partial:
-            after = model.with_changes(mistake.edits, mistake.settings)
-            groups.setdefault(digest(gradients(after, self._first.problem)), []).append((left, mistake))
-        ordered = sorted(groups.values(), key=lambda group: (group[0][0], min(m.cost for _, m in group)))
-        for group in ordered[:_TRIED_FURTHER]:
-            best, *rest = sorted((mistake for _, mistake in group), key=lambda mistake: mistake.cost)
+        left = {id(mistake): count for count, mistake in level.partial}
+        groups = self._alike(model, [mistake for _, mistake in level.partial])
+        ordered = sorted(groups, key=lambda group: (left[id(group[0])], min(mistake.cost for mistake in group)))
+        outside = self._alike(model, level.outside) if not model.settings else []
+        for group in (*ordered[:_TRIED_FURTHER], *outside):
+            best, *rest = sorted(group, key=lambda mistake: mistake.cost)
             yield Found(model, best, _distinct(best, rest))
-        for mistake in level.outside if not model.settings else ():
-            yield Found(model, mistake)
+
+    def _alike(self, model: Model, mistakes: Sequence[Mistake]) -> list[list[Mistake]]:
+        """Those that give the same numbers together."""
+        groups: dict[tuple[str, ...], list[Mistake]] = {}
+        for mistake in mistakes:
+            after = model.with_changes(mistake.edits, mistake.settings)
+            groups.setdefault(digest(gradients(after, self._first.problem)), []).append(mistake)
+        return [*groups.values()]
 
 
 def _shared(found: Explanation) -> frozenset[SlipKey]:

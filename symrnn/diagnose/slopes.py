@@ -7,7 +7,7 @@ arguments, whose derivatives choose.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -20,7 +20,19 @@ from symrnn.language.functions import FUNCTIONS
 from symrnn.language.symbolic import Restorer, atoms_of
 from symrnn.language.system import Equation, System
 from symrnn.language.text import to_text
-from symrnn.language.tree import Binary, Call, Expression, Name, Number, children, integer, rebuild, transform, walk
+from symrnn.language.tree import (
+    Binary,
+    Call,
+    Expression,
+    Name,
+    Negate,
+    Number,
+    children,
+    integer,
+    rebuild,
+    transform,
+    walk,
+)
 
 _HERE = "argument of the function"
 """Stands for the argument while the output is replaced; no name of a cell has spaces."""
@@ -34,7 +46,8 @@ class Slope:
         function: its name.
         output: the value that the equation assigns.
         argument: what the function is given.
-        factors: the derivative, by its factors.
+        factors: the derivative, by its factors, without its sign.
+        minus: whether it has a minus in front.
         wrong: whole derivatives that stand for it, whatever they are multiplied by.
     """
 
@@ -42,12 +55,17 @@ class Slope:
     output: str
     argument: Expression
     factors: tuple[Factor, ...]
+    minus: bool
     wrong: tuple[Wrong, ...]
 
     @property
     def whole(self) -> Expression:
         """The derivative."""
-        return multiplied(self.factors)
+        return self.signed(self.factors)
+
+    def signed(self, parts: Iterable[Factor]) -> Expression:
+        """``parts`` with the sign of the derivative."""
+        return Negate(multiplied(parts)) if self.minus else multiplied(parts)
 
 
 @dataclass(frozen=True)
@@ -80,8 +98,10 @@ def slopes_of(system: System) -> tuple[Slope, ...]:
             case Call(function, (argument,)):
                 tree = _derivative(equation, function)
                 if not isinstance(tree, Number):
-                    output, parts = equation.target, tuple(factors(tree))
-                    plain = Slope(function, output, argument, parts, ())
+                    minus = isinstance(tree, Negate)
+                    every = factors(tree.operand if isinstance(tree, Negate) else tree)
+                    parts = tuple(part for part in every if part != (False, integer(1))) or tuple(every)
+                    plain = Slope(function, equation.target, argument, parts, minus, ())
                     wrong = (*_of_wrong_values(plain), *_underived(plain), *_of_others(equation, plain, used))
                     found.append(replace(plain, wrong=wrong))
             case _:
@@ -149,7 +169,7 @@ def _of_wrong_values(slope: Slope) -> Iterator[Wrong]:
                 for place, (inverse, factor) in enumerate(slope.factors)
             ]
             half = listed([factor for place, (_, factor) in enumerate(slope.factors) if place in some])
-            yield Wrong(Kind.ARGUMENT, f"{slip} {some}", multiplied(parts), f"{detail}, in {half} alone", doubt=1)
+            yield Wrong(Kind.ARGUMENT, f"{slip} {some}", slope.signed(parts), f"{detail}, in {half} alone", doubt=1)
 
 
 def _underived(slope: Slope) -> Iterator[Wrong]:
@@ -197,16 +217,20 @@ def _is_plain(function: str) -> bool:
     return row.public and row.smooth and not row.needs_argument
 
 
-def _search(node: Expression, path: Path, slopes: Sequence[Slope], in_product: bool = False) -> Iterator[Rewrite]:
+def _search(
+    node: Expression, path: Path, slopes: Sequence[Slope], in_product: bool = False, negated: bool = False
+) -> Iterator[Rewrite]:
     if not in_product:
-        parts = factors(node)
+        sign = isinstance(node, Negate)
+        parts = factors(node.operand if isinstance(node, Negate) else node)
         for slope in slopes:
-            places = _places(parts, slope.factors)
+            # A minus is taken along with the derivative that it belongs to.
+            places = _places(parts, slope.factors) if sign <= slope.minus and not (slope.minus and negated) else ()
             if places:
-                yield from _slips(parts, places, path, slope)
+                yield from _slips(parts, places, path, slope, turned=slope.minus and not sign)
     inside = is_product(node)
     for place, child in enumerate(children(node)):
-        yield from _search(child, (*path, place), slopes, inside and is_product(child))
+        yield from _search(child, (*path, place), slopes, inside and is_product(child), isinstance(node, Negate))
 
 
 def _places(parts: Sequence[Factor], wanted: Sequence[Factor]) -> tuple[int, ...]:
@@ -220,12 +244,20 @@ def _places(parts: Sequence[Factor], wanted: Sequence[Factor]) -> tuple[int, ...
     return tuple(places)
 
 
-def _slips(parts: Sequence[Factor], places: Sequence[int], path: Path, slope: Slope) -> Iterator[Rewrite]:
+def _slips(parts: Sequence[Factor], places: Sequence[int], path: Path, slope: Slope, turned: bool) -> Iterator[Rewrite]:
+    """The slips in one place; ``turned`` where the minus of the derivative stands outside of it."""
+
     def without(*new: Factor) -> Expression:
         """The product with ``new`` in place of the derivative."""
-        first = min(places)
-        rest = [part for place, part in enumerate(parts) if place not in places and place > first]
-        return multiplied([*parts[:first], *new, *rest])
+        last = max(places)
+        first = [part for place, part in enumerate(parts) if place not in places and place < last]
+        return multiplied([*first, *new, *parts[last + 1 :]])
+
+    def instead(tree: Expression) -> Expression:
+        """The product with ``tree`` in place of the derivative and its sign."""
+        if turned:
+            tree = tree.operand if isinstance(tree, Negate) else Negate(tree)
+        return without((False, tree))
 
     name, text = slope.function, to_text(slope.whole)
     yield _rewrite(Kind.FACTOR, path, without(), name, "gone", f"the derivative of {name}, `{text}`, is missing")
@@ -237,8 +269,7 @@ def _slips(parts: Sequence[Factor], places: Sequence[int], path: Path, slope: Sl
         yield _rewrite(Kind.SLOPE, path, without(*kept), name, f"without {gone}", detail)
     for wrong in slope.wrong:
         if wrong.tree != slope.whole:
-            after = without((False, wrong.tree))
-            yield _rewrite(wrong.kind, path, after, name, wrong.slip, wrong.detail, wrong.doubt)
+            yield _rewrite(wrong.kind, path, instead(wrong.tree), name, wrong.slip, wrong.detail, wrong.doubt)
     yield from _of_gradients(without(), path, slope)
 
 
