@@ -184,11 +184,12 @@ class Diagnosis:
         count = sum(not verdict.missing for verdict in self.verdicts)
         yield ""
         both = "this" if len(self.explanation) == 1 else "these"
-        larger = f", and on one whose gradients arrive {LOUD:g} times as large" if self.loud else ""
-        yield (
-            f"With {both}, the derived equations give all {count} of your gradients, "
-            f"on {self.batches} random batches{larger}."
+        given = (
+            f"With {both}, the derived equations give all {count} of your gradients, on {self.batches} random batches"
         )
+        yield f"{given}{',' if self.loud else '.'}"
+        if self.loud:
+            yield f"and on one whose gradients arrive {LOUD:g} times as large."
 
     def _mistakes(self, explanation: Explanation) -> Iterator[str]:
         for number, found in enumerate(explanation, start=1):

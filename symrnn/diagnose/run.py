@@ -22,7 +22,7 @@ from symrnn.diagnose.passes import gradients
 from symrnn.diagnose.problem import LOUD, SOFT, Shape
 from symrnn.diagnose.report import Diagnosis, Verdict
 from symrnn.diagnose.runs import Runner, is_linear
-from symrnn.diagnose.stages import Runs, explain_runs
+from symrnn.diagnose.stages import Explained, Runs, explain_runs
 from symrnn.diagnose.subject import Returned, Subject, as_subject, load_subject
 from symrnn.errors import DiagnoseError
 from symrnn.language.cellfile import CellLike
@@ -102,6 +102,10 @@ class _Diagnosing:
         found = explain_runs(self._model, runs, self._effort)
         if found.all:
             return replace(result, explanation=found.all)
+        return self._unexplained(result, runs, found)
+
+    def _unexplained(self, result: Diagnosis, runs: Runs, found: Explained) -> Diagnosis:
+        """What is known where nothing explains all."""
         established = tuple(self._established(runs))
         short = next((each for each in established if each.steps in ((), (1,))), None)
         return replace(
