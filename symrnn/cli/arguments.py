@@ -195,7 +195,9 @@ and returns (dparams, dstate, dx).
   dparams  gradients of the parameters by name, summed over the batch and over the steps
   dstate   returned: gradients of the states before the (first) step, by name
   dx       gradient of the input, (B, input) or (T, B, input)
-A gradient that is left out, or None, counts as missing; the others are looked at.
+A gradient that is left out, or None, counts as missing; the others are looked at. Gradients that are clipped are found
+by running FUNCTION with large ones as well. A long search says on standard error what it is at, and ends at a fixed
+amount of work.
 
 examples:
   symrnn diagnose my_backward.py:backward_step --cell lstm

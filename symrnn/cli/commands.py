@@ -25,6 +25,7 @@ from symrnn.cli.shared import (
     chosen_sizes,
     note_lookalikes,
     progress,
+    progress_in_lines,
     to_json,
 )
 from symrnn.derive.document import document
@@ -126,7 +127,12 @@ def _diagnose(arguments: Namespace) -> Outcome:
     layout = dict(arguments.layout)
     if len(layout) < len(arguments.layout):
         raise DiagnoseError("--layout: a name is given twice; write all blocks of a stack in one")
-    with progress() as say:
-        say(f"{arguments.function}: looking for what is wrong")
-        found = diagnose(arguments.function, arguments.cell, layout=layout, seed=arguments.seed)
+    with progress_in_lines() as say:
+        found = diagnose(
+            arguments.function,
+            arguments.cell,
+            layout=layout,
+            seed=arguments.seed,
+            progress=lambda line: say(f"{arguments.function}: {line}"),
+        )
     return (DONE if found.right else DIFFERS), to_json(found.to_json()) if arguments.json else str(found)

@@ -101,3 +101,13 @@ def progress() -> Iterator[Callable[[str], None]]:
         yield say
     finally:
         say("")
+
+
+@contextmanager
+def progress_in_lines() -> Iterator[Callable[[str], None]]:
+    """As `progress`; where standard error is no terminal, every call prints a line, for work that seldom says something."""
+    if sys.stderr is None or sys.stderr.isatty():
+        with progress() as say:
+            yield say
+    else:
+        yield lambda line: print(f"symrnn: {line}", file=sys.stderr, flush=True)

@@ -6,6 +6,7 @@ Reads a `Model`; returns settings with their kind and a sentence. Leaves out: ho
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 
 from symrnn.diagnose.model import Aspect, Model, Setting
 from symrnn.diagnose.rules import Kind
@@ -34,6 +35,7 @@ CARRY: Mapping[str, str] = {
     "stale": "every step is handed the `dstate` that is given, and not what the step after it hands back",
     "unchanged": "the `dstate` that is given is never replaced by what a step hands back, and is returned",
     "accumulated": "what a step hands to the one before it is added to what it was handed itself, and should replace it",
+    "arrived": "a step hands on what arrived at it, `dy` included, and not what it hands back itself",
 }
 LOSS: Mapping[str, str] = {
     "none": "`dy` is not added",
@@ -41,12 +43,22 @@ LOSS: Mapping[str, str] = {
     "earlier": "`dy[t - 1]` is added at step t where `dy[t]` belongs",
     "later": "`dy[t + 1]` is added at step t where `dy[t]` belongs",
     "mirrored": "`dy` is read from the other end: `dy[T - 1 - t]` is added at step t",
+    "first": "`dy[0]` is added at every step, where `dy[t]` belongs",
+    "last": "`dy[T - 1]` is added at every step, where `dy[t]` belongs",
+    "all but the last": "`dy` is not added at the last step, where it belongs beside `dstate`",
+}
+INPUTS: Mapping[str, tuple[Kind, str]] = {
+    "mirrored": (
+        Kind.ORDER,
+        "the gradients of `{name}` stand in the order in which steps are taken, the last one first",
+    ),
+    "accumulated": (Kind.CARRY, "the gradient of `{name}` at a step is added to those of the steps after it"),
 }
 
 
 def chain_slips(model: Model, whole: bool, wrong: frozenset[str]) -> Iterator[Slip]:
     """Every slip in the chain that changes no gradient but those of ``wrong``; of a single step unless ``whole``."""
-    for group in _groups(model, wrong):
+    for group in groups_of_parameters(model, wrong):
         for choice, detail in ROWS.items():
             if choice not in _VECTORS or all(len(model.cell.by_name[name].shape) == 1 for name in group):
                 yield Kind.ROWS, detail, _settings(Aspect.ROWS, group, choice)
@@ -60,7 +72,7 @@ def chain_slips(model: Model, whole: bool, wrong: frozenset[str]) -> Iterator[Sl
         yield from _of_pass(model)
 
 
-def _groups(model: Model, wrong: frozenset[str]) -> Iterator[tuple[str, ...]]:
+def groups_of_parameters(model: Model, wrong: frozenset[str]) -> Iterator[tuple[str, ...]]:
     """Parameters whose gradients are wrong: all, the vectors, the matrices, those of one shape, and each by itself."""
     parameters = [each for each in model.cell.parameters if each.name in wrong and each.name in model.returned]
     by_shape: dict[tuple[str, ...], list[str]] = {}
@@ -95,8 +107,23 @@ def _of_pass(model: Model) -> Iterator[Slip]:
     for choice in ("first", "last"):
         yield Kind.CARRY, f"the {choice} step is left out", (Setting(Aspect.SKIPPED, "", choice),)
     for variable in model.cell.of_role(Role.INPUT):
-        detail = f"the gradients of `{variable.name}` stand in the order in which steps are taken, the last one first"
-        yield Kind.ORDER, detail, (Setting(Aspect.INPUTS, variable.name, "mirrored"),)
+        for choice, (kind, detail) in INPUTS.items():
+            yield kind, detail.format(name=variable.name), (Setting(Aspect.INPUTS, variable.name, choice),)
+    for one, other in _alike(model):
+        swapped = (Setting(Aspect.CARRY, one, f"of {other}"), Setting(Aspect.CARRY, other, f"of {one}"))
+        yield Kind.CARRY, f"what a step hands back to `{one}` and to `{other}` change places", swapped
+        yield Kind.CARRY, f"what a step hands back to `{other}` is handed to `{one}` too", swapped[:1]
+        yield Kind.CARRY, f"what a step hands back to `{one}` is handed to `{other}` too", swapped[1:]
+    for state in model.cell.states:
+        if (state, model.cell.output) in _alike(model) or (model.cell.output, state) in _alike(model):
+            detail = f"`dy` is added to the gradient of `{state}`, where it belongs to that of `{model.cell.output}`"
+            yield Kind.CARRY, detail, (Setting(Aspect.ONTO, "", state),)
+
+
+def _alike(model: Model) -> list[tuple[str, str]]:
+    """Pairs of states of one size."""
+    pairs = combinations(model.cell.states, 2)
+    return [(one, other) for one, other in pairs if model.cell.size(one) == model.cell.size(other)]
 
 
 def _settings(aspect: Aspect, names: Sequence[str], choice: str) -> tuple[Setting, ...]:

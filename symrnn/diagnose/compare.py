@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from symrnn.check.measure import Array, error
+from symrnn.diagnose.passes import Computed
 from symrnn.diagnose.subject import Returned
 
 DOUBLE, SINGLE = 1e-9, 2e-4
@@ -52,13 +53,64 @@ class Observed:
             return math.inf
         return error(found, computed, self.floor) if np.isfinite(computed).all() else math.inf
 
-    def fits_part(self, found: Array, computed: Array) -> bool:
-        """Whether ``computed`` is ``found``, a part of what was returned."""
-        return found.shape == computed.shape and error(found, computed, self.floor) <= self.bound
-
     def differing(self, computed: Mapping[str, Array]) -> frozenset[Key]:
         """The gradients in which ``computed`` is not what was returned."""
         return frozenset(self._differing(computed))
+
+    def lanes_left(self, computed: Computed, count: int, wrong: frozenset[Key]) -> list[frozenset[Key] | None]:
+        """For each lane, what of ``wrong`` is still wrong; None where a lane breaks something, or puts nothing right.
+
+        Args:
+            computed: what the lanes compute.
+            count: how many there are.
+            wrong: the gradients in which the model without their changes is not what was returned.
+        """
+        kept = frozenset(key for key in wrong if key[0] not in computed.laned)
+        keys, bad = self._lanes_differing(computed, count)
+        known = np.array([key in wrong for key in keys], dtype=bool)
+        useful = (~bad[known]).any(axis=0) & ~bad[~known].any(axis=0)
+        left: list[frozenset[Key] | None] = [None] * count
+        for lane in np.flatnonzero(useful):
+            left[lane] = kept | {key for key, wrong_there in zip(keys, bad[:, lane], strict=True) if wrong_there}
+        return left
+
+    def lanes_spoil(self, computed: Computed, count: int, t: int) -> Array:
+        """Which lanes of a single step ``t`` are not what was returned for it, where they differ from the model."""
+        spoilt = np.zeros(count, dtype=bool)
+        for name in sorted(self.stepped & computed.laned):
+            found = self.arrays.get(name)
+            if found is not None and found.ndim == 3:
+                spoilt |= ~self._lanes_fit(found[t], computed.arrays[name])
+        return spoilt
+
+    def _lanes_differing(self, computed: Computed, count: int) -> tuple[list[Key], Array]:
+        """Keys of the gradients that lanes change, and for each whether it is wrong in each lane."""
+        keys: list[Key] = []
+        rows = [np.zeros((0, count), dtype=bool)]
+        for name in sorted(computed.laned & set(self.arrays)):
+            found, value = self.arrays[name], computed.arrays[name]
+            if name in self.stepped and found.shape == value.shape[1:]:
+                keys += [(name, t) for t in range(len(found))]
+                rows.append(~self._lanes_fit_at_steps(found, value))
+            else:
+                keys.append((name, -1))
+                rows.append(~self._lanes_fit(found, value)[np.newaxis])
+        return keys, np.concatenate(rows)
+
+    def _lanes_fit(self, found: Array, value: Array) -> Array:
+        if found.shape != value.shape[1:]:
+            return np.zeros(len(value), dtype=bool)
+        axes = tuple(range(1, value.ndim))
+        scale = np.maximum(np.abs(value).max(axis=axes), self.floor)
+        fits: Array = (np.abs(value - found).max(axis=axes) <= self.bound * scale) & np.isfinite(scale)
+        return fits
+
+    def _lanes_fit_at_steps(self, found: Array, value: Array) -> Array:
+        """For each step and lane."""
+        scale = np.maximum(np.abs(value).max(axis=(1, 2, 3)), self.floor)
+        scale = np.where(np.isfinite(scale), scale, -1)[:, np.newaxis]  # below zero, nothing fits
+        fits: Array = np.abs(value - found).max(axis=(2, 3)) <= self.bound * scale
+        return fits.T
 
     def _differing(self, computed: Mapping[str, Array]) -> Iterator[Key]:
         for name, value in computed.items():

@@ -1,7 +1,8 @@
 """Expressions on a batch: rows in front, units behind, as a person's own code has them.
 
 Reads trees, also ones that no derivation would write, and values by name; returns arrays. A value of a step is
-``(B, size)``, ``(B, 1)`` where it broadcasts; a parameter has its own shape. Leaves out: time, and what is summed.
+``(B, size)``, ``(B, 1)`` where it broadcasts; a parameter has its own shape. Values may have an axis of variants in
+front. Leaves out: time, and what is summed.
 """
 
 from __future__ import annotations
@@ -75,32 +76,34 @@ class Rows:
                 total: Array = vector.sum(axis=-1, keepdims=True)
                 return total / vector.shape[-1] if kind == "mean" else total
             case Outer(left, right):
-                return values[left.name][:, :, np.newaxis] * values[right.name][:, np.newaxis, :]
+                return values[left.name][..., :, np.newaxis] * values[right.name][..., np.newaxis, :]
             case SizeOf(size):
                 return np.array([float(self.sizes[size])])
 
     def assign(self, node: Expression, size: str, values: Values) -> Array:
         """The value of ``node`` for every row, broadcast to a vector of ``size``."""
-        value = self.evaluate(node, values)
-        shape = (self.count, self.sizes[size])
-        return value if value.shape == shape else np.broadcast_to(value, shape)
+        return self._broadcast(self.evaluate(node, values), size)
 
     def contribution(self, node: Expression, shape: tuple[str, ...], values: Values) -> Array:
         """What every row adds to the gradient of a parameter: ``(B, …)``; its shape is what ``node`` gives."""
         value = self.evaluate(node, values)
-        if len(shape) == 1 and value.shape != (self.count, self.sizes[shape[0]]):
-            return np.broadcast_to(value, (self.count, self.sizes[shape[0]]))
-        return value
+        return self._broadcast(value, shape[0]) if len(shape) == 1 else value
+
+    def _broadcast(self, value: Array, size: str) -> Array:
+        """``value`` as a vector of ``size`` for every row; an axis of lanes in front stays."""
+        shape = (self.count, self.sizes[size])
+        return value if value.shape[-2:] == shape else np.broadcast_to(value, (*value.shape[:-2], *shape))
 
     def total(self, node: Expression, shape: tuple[str, ...], values: Values) -> Array:
         """The sum of `contribution` over the rows, by matrix products where ``node`` is made of outer products."""
         match node:
             case Outer(left, right):
-                return values[left.name].T @ values[right.name]
+                return np.swapaxes(values[left.name], -1, -2) @ values[right.name]
             case Binary("+" | "-" as op, left, right) if len(shape) == 2:
                 return _OPERATORS[op](self.total(left, shape, values), self.total(right, shape, values))
             case Negate(operand) if len(shape) == 2:
                 return -self.total(operand, shape, values)
             case _:
-                total: Array = self.contribution(node, shape, values).sum(axis=0)
+                part = self.contribution(node, shape, values)
+                total: Array = part.sum(axis=max(-1 - len(shape), -part.ndim))
                 return total

@@ -29,6 +29,25 @@ class Suspects:
     first: tuple[Equation, ...]
 
 
+@dataclass(frozen=True)
+class Established:
+    """What is known from one kind of run.
+
+    Attributes:
+        steps: of how many steps the sequences are; none for a single step.
+        returned: how many gradients were returned.
+        wrong: those that are wrong.
+        suspects: where the mistake must be; none where nothing is wrong.
+        right_steps: of the gradients of an input that are wrong, those steps at which they are right, by input.
+    """
+
+    steps: tuple[int, ...]
+    returned: int
+    wrong: tuple[str, ...]
+    suspects: Suspects | None
+    right_steps: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+
 def locate(model: Model, returned: Iterable[str], wrong: Iterable[str], several_steps: bool) -> Suspects:
     """The suspects of a model.
 

@@ -8,17 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from functools import cached_property
 from itertools import combinations, permutations
 
 from symrnn.diagnose.chain import chain_slips
 from symrnn.diagnose.model import Edit, Model, Setting
-from symrnn.diagnose.problem import EARLIER, LATER, WRAPPED, Problem
+from symrnn.diagnose.problem import EARLIER, FIRST, LAST, LATER, MIRRORED, WRAPPED, Problem
 from symrnn.diagnose.rules import RANK, Kind, Rewrite, Scope, replaced, rewrites, sum_rewrites
 from symrnn.diagnose.slopes import Slope, slope_rewrites, slopes_of
 from symrnn.diagnose.terms import is_sum
 from symrnn.language.system import Equation, Role
-from symrnn.language.tree import PRIME, Expression, MatVec, Name, names, transform, walk
+from symrnn.language.tree import PRIME, Binary, Call, Expression, MatVec, Name, names, transform, walk
+
+SlipKey = tuple[str, ...]
+"""What the same slip has in common wherever it is made."""
+
+LIKEWISE = "; likewise in "
+"""What follows the sentence of a slip that is made in several places."""
 
 _MOST_PERMUTED = 4
 """Values of which every order is tried; of more, every pair and every three."""
@@ -35,6 +42,7 @@ class Mistake:
         settings: choices in the chain.
         places: in how many places the slip was made.
         doubt: how much less likely than another of its kind.
+        keys: what the same slip has in common wherever it is made.
     """
 
     kind: Kind
@@ -43,6 +51,7 @@ class Mistake:
     settings: tuple[Setting, ...] = ()
     places: int = 1
     doubt: int = 0
+    keys: frozenset[SlipKey] = frozenset()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -62,15 +71,61 @@ class Mistake:
         )
 
 
-def mistakes(model: Model, problem: Problem, wrong: frozenset[str], returned: frozenset[str]) -> tuple[Mistake, ...]:
-    """Every mistake in ``model`` that changes some gradient of ``wrong`` and no other that was returned, each once."""
-    return tuple(_Catalogue(model, problem, wrong, returned).run())
+@dataclass(frozen=True)
+class _Slip:
+    """A rewrite of one equation, and the mistake that it is by itself."""
+
+    equation: Equation
+    rewrite: Rewrite
+    mistake: Mistake
+
+    @classmethod
+    def of(cls, equation: Equation, rewrite: Rewrite, new: Expression) -> _Slip:
+        """The slip that makes ``new`` of the right side of ``equation``."""
+        edits = (Edit(equation.label, new),)
+        keys = frozenset(rewrite.keys)
+        return cls(equation, rewrite, Mistake(rewrite.kind, rewrite.detail, edits, doubt=rewrite.doubt, keys=keys))
 
 
-class _Catalogue:
-    def __init__(self, model: Model, problem: Problem, wrong: frozenset[str], returned: frozenset[str]) -> None:
-        self._model, self._sizes, self._whole = model, problem.rows.sizes, problem.dy is not None
+class Slips(Enum):
+    """Which mistakes are tried."""
+
+    ALL = auto()
+    BETWEEN = auto()
+    """Those alone that a sequence of one step does not show: values of other steps, and the chain of steps."""
+
+
+class Catalogue:
+    """Every mistake that may be made, in one model after the other."""
+
+    def __init__(self, problem: Problem, slips: Slips = Slips.ALL) -> None:
+        """What is tried.
+
+        Args:
+            problem: whose sizes and number of steps tell what may be confused with what.
+            slips: which mistakes to try.
+        """
+        self._problem, self._slips = problem, slips
+        self._known: dict[tuple[str, Expression], tuple[_Slip, ...]] = {}
+
+    def mistakes(self, model: Model, wrong: frozenset[str], returned: frozenset[str]) -> tuple[Mistake, ...]:
+        """Every mistake in ``model`` that changes some gradient of ``wrong`` and no other of ``returned``."""
+        return tuple(_Mistakes(model, self._problem, wrong, returned, self._slips, self._known).run())
+
+
+class _Mistakes:
+    def __init__(
+        self,
+        model: Model,
+        problem: Problem,
+        wrong: frozenset[str],
+        returned: frozenset[str],
+        slips: Slips,
+        known: dict[tuple[str, Expression], tuple[_Slip, ...]],
+    ) -> None:
+        self._model, self._sizes, self._whole = model, problem.rows.sizes, problem.whole
         self._neighbours, self._wrong = len(problem.steps) > 1, wrong
+        self._between, self._known = slips is Slips.BETWEEN, known
         labels = [equation.label for equation in model.adjoint.equations]
         reach = {label: model.reach((label,), self._neighbours) & returned for label in labels}
         self._possible = frozenset(label for label, reached in reach.items() if reached and reached <= wrong)
@@ -83,31 +138,31 @@ class _Catalogue:
         ]
 
     def run(self) -> Iterator[Mistake]:
-        seen: set[tuple[tuple[Edit, ...], tuple[Setting, ...]]] = set()
-        for mistake in self._all():
-            key = (mistake.edits, mistake.settings)
-            if key not in seen:
-                seen.add(key)
-                yield mistake
-
-    def _all(self) -> Iterator[Mistake]:
-        found: list[tuple[Equation, Rewrite]] = []
+        found: list[_Slip] = []
         at_hand = [*self._values, *self._model.arrives.values()]
         for equation in self._model.adjoint.equations:
-            for rewrite in self._slips(equation, tuple(at_hand)) if equation.label in self._possible else ():
-                found.append((equation, rewrite))
-                edit = Edit(equation.label, replaced(equation.expression, rewrite.path, rewrite.after))
-                yield Mistake(rewrite.kind, rewrite.detail, (edit,), doubt=rewrite.doubt)
+            found += self._slips(equation, tuple(at_hand)) if equation.label in self._possible else ()
             if equation.target not in self._model.adjoint.outputs:
                 at_hand.append(equation.target)
+        yield from (slip.mistake for slip in found)
         yield from self._groups(found)
-        yield from self._orders()
+        orders = self._orders() if not self._between else ()
+        yield from {mistake.edits: mistake for mistake in orders}.values()
         for kind, detail, settings in chain_slips(self._model, self._whole, self._wrong):
             yield Mistake(kind, detail, settings=settings, places=1 if len(settings) == 1 else 2)
 
-    def _slips(self, equation: Equation, at_hand: Sequence[str]) -> Iterator[Rewrite]:
-        yield from slope_rewrites(equation.expression, self._slopes)
-        yield from rewrites(equation.expression, self._scope(equation, at_hand))
+    def _slips(self, equation: Equation, at_hand: Sequence[str]) -> tuple[_Slip, ...]:
+        """The slips in one equation, each result once; kept, as most equations of a model are those of the one before."""
+        key = (equation.label, equation.expression)
+        if key not in self._known:
+            scope = self._scope(equation, at_hand)
+            found: dict[Expression, _Slip] = {}
+            for rewrite in (*slope_rewrites(equation.expression, self._slopes), *rewrites(equation.expression, scope)):
+                if not self._between or rewrite.kind is Kind.TIME:
+                    new = replaced(equation.expression, rewrite.path, rewrite.after)
+                    found.setdefault(new, _Slip.of(equation, rewrite, new))
+            self._known[key] = tuple(found.values())
+        return self._known[key]
 
     def _scope(self, equation: Equation, at_hand: Sequence[str]) -> Scope:
         parameters = [each.name for each in self._model.cell.parameters]
@@ -136,39 +191,60 @@ class _Catalogue:
         return tuple(self._sizes[size] for size in self._shapes.get(name, ()))
 
     def _wrongly(self, name: str) -> list[tuple[Expression, str]]:
-        """A value that was computed anew by its equation, with a slip in the sum that it is."""
+        """A value that was computed anew by its equation, with a slip in the sum that it is, or in what a function is of."""
         equation = self._model.cell.normal.definition.get(name)
-        if equation is None or not is_sum(equation.expression):
-            return []
         text = f"`{name}` was computed anew, and wrongly"
-        return [(each.after, f"{text}: {each.detail}") for each in sum_rewrites(equation.expression, ())]
+        match equation.expression if equation else None:
+            case Call(function, (argument,)):
+                again = Call(function, (Name(name),))
+                found: list[tuple[Expression, str]] = [(again, f"{function} is applied to `{name}` once more")]
+                for read in names(argument) if self._values.count(name) else ():
+                    for other in self._moments(read)[:1]:
+                        moved = Call(function, (_with_name(argument, read, other),))
+                        found.append((moved, f"{text}: `{other}` stands where `{read}` belongs"))
+                return found
+            case Binary() as node if is_sum(node):
+                return [(each.after, f"{text}: {each.detail}") for each in sum_rewrites(node, ())]
+            case _:
+                return []
 
     def _moments(self, name: str) -> list[str]:
         if name not in self._values:
             return []
         role = self._model.cell.normal.by_name[name].role
+        far = [WRAPPED, FIRST, LAST, MIRRORED] if self._neighbours else []
+        near = [EARLIER, LATER] if self._whole else []
+        own = [name + moment for moment in (*near, *far)]
         if role is Role.STATE:
-            return [name + PRIME, *([name + EARLIER, name + WRAPPED] if self._neighbours else [])]
-        if role is Role.NEXT:
-            return [name.removesuffix(PRIME), *([name + WRAPPED, name + LATER] if self._neighbours else [])]
-        return [name + EARLIER, name + WRAPPED, name + LATER] if self._neighbours else []
+            after = name + PRIME
+            return [after, *own, *(after + moment for moment in (*near, *far))]
+        return [name.removesuffix(PRIME), *own] if role is Role.NEXT else own
 
-    def _groups(self, found: Sequence[tuple[Equation, Rewrite]]) -> Iterator[Mistake]:
+    def _groups(self, found: Sequence[_Slip]) -> Iterator[Mistake]:
         """The same slip wherever it can be made: in all equations, in those of one sort, in all terms of one."""
-        by_key: dict[tuple[str, ...], list[tuple[Equation, Rewrite]]] = {}
-        for equation, rewrite in found:
-            sort = "gradient" if equation.target in self._model.of_parameters else "step"
-            for key in rewrite.keys:
-                for where in ("", sort, equation.label):
-                    by_key.setdefault((where, *key), []).append((equation, rewrite))
-        for members in by_key.values():
+        by_key: dict[SlipKey, list[_Slip]] = {}
+        for slip in found:
+            sort = "gradient" if slip.equation.target in self._model.of_parameters else "step"
+            for key in slip.rewrite.keys:
+                for where in ("", sort, slip.equation.label):
+                    by_key.setdefault((where, *key), []).append(slip)
+        # The same members come together by several keys.
+        groups = {tuple(map(id, members)): members for members in by_key.values() if len(members) > 1}
+        for members in groups.values():
             edits = _joined(members)
-            if len(members) > 1 and edits:
-                details = dict.fromkeys(rewrite.detail for _, rewrite in members)
-                kind = members[0][1].kind
-                more = f"; likewise in {len(members) - 1} more places" if len(details) > 1 else ""
-                detail = next(iter(details)) + more
-                yield Mistake(kind, detail, edits, places=len(members), doubt=members[0][1].doubt)
+            if edits:
+                rewrite = members[0].rewrite
+                details = {slip.rewrite.detail for slip in members}
+                more = f"{LIKEWISE}{len(members) - 1} more place{'s'[: len(members) > 2]}" if len(details) > 1 else ""
+                keys = frozenset.intersection(*(slip.mistake.keys for slip in members))
+                yield Mistake(
+                    rewrite.kind,
+                    rewrite.detail + more,
+                    edits,
+                    places=len(members),
+                    doubt=rewrite.doubt,
+                    keys=keys,
+                )
 
     def _orders(self) -> Iterator[Mistake]:
         """Values that have changed places: what matrices and outer products are given, and what is read of the step."""
@@ -235,17 +311,24 @@ class _Catalogue:
             yield Mistake(Kind.ORDER, f"the order is another: {pairs}", tuple(edits), places=len(edits))
 
 
-def _joined(members: Sequence[tuple[Equation, Rewrite]]) -> tuple[Edit, ...]:
-    """All rewrites at once, an edit for each equation; nothing where two concern one place."""
-    by_label: dict[str, tuple[Expression, list[tuple[int, ...]]]] = {}
-    for equation, rewrite in members:
-        expression, paths = by_label.get(equation.label, (equation.expression, []))
-        for path in paths:
-            shorter = min(len(path), len(rewrite.path))
-            if path[:shorter] == rewrite.path[:shorter]:
-                return ()
-        by_label[equation.label] = (replaced(expression, rewrite.path, rewrite.after), [*paths, rewrite.path])
-    return tuple(Edit(label, expression) for label, (expression, _) in by_label.items())
+def _with_name(node: Expression, old: str, new: str) -> Expression:
+    return transform(node, lambda each: Name(new) if each == Name(old) else each)
+
+
+def _joined(members: Sequence[_Slip]) -> tuple[Edit, ...]:
+    """All slips at once, an edit for each equation; nothing where two concern one place."""
+    by_label: dict[str, list[_Slip]] = {}
+    for slip in members:
+        by_label.setdefault(slip.equation.label, []).append(slip)
+    edits = []
+    for label, slips in by_label.items():
+        expression, paths = slips[0].equation.expression, [slip.rewrite.path for slip in slips]
+        if any(one[: len(other)] == other[: len(one)] for one, other in combinations(paths, 2)):
+            return ()
+        for slip in slips:
+            expression = replaced(expression, slip.rewrite.path, slip.rewrite.after)
+        edits.append(Edit(label, expression))
+    return tuple(edits)
 
 
 def _mappings(group: Sequence[str]) -> Iterator[dict[str, str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -42,13 +42,17 @@ class Shape:
 
 
 EARLIER, WRAPPED, LATER = "[t-1, 0 at t = 0]", "[t-1]", "[t+1]"
-"""What follows a name where the value of a neighbouring step is read; brackets occur in no name of a cell.
+FIRST, LAST, MIRRORED = "[0]", "[T-1]", "[T-1-t]"
+"""What follows a name where the value of another step is read; brackets occur in no name of a cell.
 
 Python's index -1 is the last: `WRAPPED` is what ``caches[t - 1]`` gives; `EARLIER` and `LATER` are zero beyond the ends.
 """
 
 SHAPES = (Shape(4, 3, 5, 7), Shape(3, 2, 9, 5), Shape(5, 4, 3, 6))
 """The first is what is searched; an explanation must hold on all of them."""
+
+LOUD, SOFT = 2.0**12, 2.0**-20
+"""What the gradients that arrive are multiplied by, to see what is not linear in them, and to hide what clips them."""
 
 SQUARE = (Shape(4, 3, 5, 5, square=True), Shape(3, 2, 7, 7, square=True))
 ONE_ROW = (Shape(4, 1, 5, 7), Shape(3, 1, 9, 5))
@@ -76,19 +80,32 @@ class Problem:
 
     @cached_property
     def frames(self) -> tuple[Mapping[str, Array], ...]:
-        """For each step, all that its adjoint may read, rightly or not: parameters, values, those of its neighbours."""
+        """For each step, all that its adjoint may read, rightly or not: parameters, values, those of other steps."""
+        if self.dy is None:
+            return ({**self.params, **self.steps[0]},)
+        steps, last = self.steps, len(self.steps) - 1
         frames = []
-        for t, values in enumerate(self.steps):
+        for t, values in enumerate(steps):
             frame = {**self.params, **values}
-            if len(self.steps) > 1:
-                for name, value in values.items():
-                    before = self.steps[t - 1][name]  # Python's index -1: before the first comes the last
-                    after = self.steps[t + 1][name] if t + 1 < len(self.steps) else np.zeros_like(value)
-                    frame[name + WRAPPED] = before
-                    frame[name + EARLIER] = before if t else np.zeros_like(value)
-                    frame[name + LATER] = after
+            for name, value in values.items():
+                zero = np.zeros_like(value)
+                frame[name + WRAPPED] = steps[t - 1][name]  # Python's index -1: before the first comes the last
+                frame[name + EARLIER] = steps[t - 1][name] if t else zero
+                frame[name + LATER] = steps[t + 1][name] if t < last else zero
+                frame[name + FIRST], frame[name + LAST] = steps[0][name], steps[last][name]
+                frame[name + MIRRORED] = steps[last - t][name]
             frames.append(frame)
         return tuple(frames)
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is a whole sequence."""
+        return self.dy is not None
+
+    def louder(self, factor: float) -> Problem:
+        """The same with all gradients that arrive from outside multiplied by ``factor``."""
+        dstate = {name: value * factor for name, value in self.dstate.items()}
+        return replace(self, dy=None if self.dy is None else self.dy * factor, dstate=dstate)
 
 
 def draw(cell: Cell, shape: Shape, seed: int, whole: bool) -> Problem:

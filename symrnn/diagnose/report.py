@@ -5,14 +5,17 @@ Reads verdicts, an explanation or suspects; returns text. Leaves out: how they w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from symrnn.derive.bptt import recurrences
-from symrnn.diagnose.locate import Suspects
+from symrnn.diagnose.changes import Change, changes, gradient, line
+from symrnn.diagnose.known import filled, what_is_known
+from symrnn.diagnose.locate import Established, Suspects
 from symrnn.diagnose.mistakes import Mistake
-from symrnn.diagnose.model import Aspect, Model
+from symrnn.diagnose.model import Model
+from symrnn.diagnose.problem import LOUD
 from symrnn.diagnose.search import MOST_MISTAKES, Explanation, Found
 from symrnn.language.cell import Cell
 from symrnn.language.system import Equation, Role
@@ -21,7 +24,6 @@ from symrnn.language.tree import names
 
 _MOST_EQUAL = 3
 """Equivalent alternatives that the text lists; JSON has all."""
-_WIDTH = 100
 
 
 @dataclass(frozen=True)
@@ -54,15 +56,6 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Change:
-    """One line of an explanation: the derived one, and what reproduces the person's numbers."""
-
-    label: str
-    derived: str
-    yours: str
-
-
-@dataclass(frozen=True)
 class Diagnosis:
     """What became of a person's backward pass.
 
@@ -73,9 +66,15 @@ class Diagnosis:
         model: the derived backward pass.
         verdicts: one for each gradient: parameters, states, input.
         batches: on how many random problems it was run.
+        loud: whether it is not linear in the gradients that arrive, and was run on large ones as well.
+        quiet: whether it is right where these are not large.
         explanation: the mistakes that together reproduce every number; empty where nothing is wrong, or none was found.
         suspects: where the mistake must be, where nothing explains it.
         between: whether one step comes out right and only what is between steps is wrong.
+        established: where nothing explains, what is known from each kind of run.
+        partly: where nothing explains all, what explains some runs.
+        partly_where: which.
+        cut_short: whether the search ended at the work that it may take.
         stops: how the function stops on sizes that differ; empty where it does not.
         circumstance: where it runs, if it does not run on all sizes.
     """
@@ -89,6 +88,12 @@ class Diagnosis:
     explanation: Explanation = ()
     suspects: Suspects | None = None
     between: bool = False
+    established: tuple[Established, ...] = ()
+    partly: Explanation = ()
+    partly_where: str = ""
+    cut_short: bool = False
+    loud: bool = False
+    quiet: bool = False
     stops: str = ""
     circumstance: str = ""
 
@@ -116,14 +121,25 @@ class Diagnosis:
                 }
                 for found in self.explanation
             ],
-            "suspects": self._suspects_json(),
+            "suspects": _suspects_json(self.suspects),
+            "established": [
+                {
+                    "steps": list(each.steps) or None,
+                    "wrong": list(each.wrong),
+                    "equations": _suspects_json(each.suspects),
+                }
+                for each in self.established
+            ],
+            "partly": [self._mistake_json(found, found.mistake) for found in self.partly],
+            "partly_where": self.partly_where or None,
+            "proportional": not self.loud,
             "stops": self.stops or None,
             "where": self.circumstance or None,
         }
 
     def changes(self, found: Found, mistake: Mistake) -> tuple[Change, ...]:
         """The lines of the derivation that ``mistake`` changes in the model it was found in."""
-        return (*self._edited(found, mistake), *self._chained(mistake))
+        return changes(self.cell, self.model, found, mistake)
 
     def _lines(self) -> Iterator[str]:
         what = "a whole sequence" if self.whole else "one step"
@@ -135,36 +151,54 @@ class Diagnosis:
             yield ""
             yield self.stops
             yield f"It runs where {self.circumstance}; there:"
+        if self.quiet and self.loud:
+            yield ""
+            yield "All gradients are right where those that arrive (`dstate`, `dy`) are about 1 in size;"
+            yield f"where they are {LOUD:g} times as large:"
         yield ""
         yield from self._table()
         if self.explanation:
             yield from self._why()
         elif any(verdict.differs for verdict in self.verdicts):
-            yield from self._unexplained()
+            yield ""
+            yield f"No mistake that is tried gives these numbers, nor up to {MOST_MISTAKES} of them together."
+            if self.cut_short:
+                yield "The search ended at the work that it may take: not all of them together were tried."
+            if self.partly:
+                yield f"{self.partly_where}, this explains all:"
+                yield from self._mistakes(self.partly)
+                yield ""
+            yield from what_is_known(self.established, recurrences(self.cell, self.model.adjoint))
 
     def _table(self) -> Iterator[str]:
-        yield from _filled("  right    ", [_gradient(v.name) for v in self.verdicts if v.right])
+        yield from filled("  right    ", [gradient(v.name) for v in self.verdicts if v.right])
         for verdict in self.verdicts:
             if verdict.wrong:
                 size = _off(verdict.error)
                 words = ", ".join(word for word in (verdict.fault, size if verdict.differs else "") if word)
-                yield f"  wrong    {_gradient(verdict.name)}  {words}".rstrip()
-        yield from _filled("  missing  ", [_gradient(v.name) for v in self.verdicts if v.missing])
+                yield f"  wrong    {gradient(verdict.name)}  {words}".rstrip()
+        yield from filled("  missing  ", [gradient(v.name) for v in self.verdicts if v.missing])
 
     def _why(self) -> Iterator[str]:
-        for number, found in enumerate(self.explanation, start=1):
+        yield from self._mistakes(self.explanation)
+        count = sum(not verdict.missing for verdict in self.verdicts)
+        yield ""
+        both = "this" if len(self.explanation) == 1 else "these"
+        given = (
+            f"With {both}, the derived equations give all {count} of your gradients, on {self.batches} random batches"
+        )
+        yield f"{given}{',' if self.loud else '.'}"
+        if self.loud:
+            yield f"and on one whose gradients arrive {LOUD:g} times as large."
+
+    def _mistakes(self, explanation: Explanation) -> Iterator[str]:
+        for number, found in enumerate(explanation, start=1):
             yield ""
-            of = f" ({number} of {len(self.explanation)})" if len(self.explanation) > 1 else ""
+            of = f" ({number} of {len(explanation)})" if len(explanation) > 1 else ""
             yield f"Why{of}: {found.mistake.kind}"
             yield from self._mistake_lines(found, found.mistake)
             yield from self._legend(found)
             yield from self._equals(found)
-        count = sum(not verdict.missing for verdict in self.verdicts)
-        yield ""
-        both = "this" if len(self.explanation) == 1 else "these"
-        yield (
-            f"With {both}, the derived equations give all {count} of your gradients, on {self.batches} random batches."
-        )
 
     def _mistake_lines(self, found: Found, mistake: Mistake) -> Iterator[str]:
         indent = "  "
@@ -191,60 +225,16 @@ class Diagnosis:
             left = len(others) - _MOST_EQUAL
             yield f"    and {left} other change{'s'[: left > 1]}, which --json lists"
 
-    def _edited(self, found: Found, mistake: Mistake) -> Iterator[Change]:
-        equations = {equation.label: equation for equation in found.model.adjoint.equations}
-        for edit in mistake.edits:
-            equation = equations[edit.label]
-            derived, yours = (to_text(each) for each in (equation.expression, edit.expression))
-            yield Change(edit.label, f"{equation.target} = {derived}", f"{equation.target} = {yours}")
-
-    def _chained(self, mistake: Mistake) -> Iterator[Change]:
-        chain = recurrences(self.cell, self.model.adjoint)
-        lines = [line.strip() for line in chain.text().splitlines()]
-        for setting in mistake.settings:
-            match setting.aspect:
-                case Aspect.ROWS | Aspect.STEPS:
-                    yield self._sum(setting.name, setting.aspect, setting.choice)
-                case Aspect.CARRY | Aspect.FINAL:
-                    (line,) = (line for line in lines if line.startswith(f"{self.model.arrives[setting.name]} = "))
-                    yield Change("", line, _CHAIN[setting.aspect, setting.choice].format(state=setting.name))
-                case Aspect.LOSS:
-                    state = self.cell.output
-                    (line,) = (line for line in lines if line.startswith(f"{self.model.arrives[state]} = "))
-                    yield Change("", line, _CHAIN[setting.aspect, setting.choice].format(state=state))
-                case Aspect.RENAMED:
-                    equation, other = (self._returned(name) for name in (setting.name, setting.choice))
-                    yield Change(equation.label, _line(equation), f"{equation.target} = {to_text(other.expression)}")
-                case _:
-                    right, wrong = _PASS[setting.aspect]
-                    yield Change(
-                        "", right.format(name=setting.name), wrong.format(name=setting.name, choice=setting.choice)
-                    )
-
-    def _sum(self, name: str, aspect: Aspect, choice: str) -> Change:
-        equation = self._returned(name)
-        over = "rows" if aspect is Aspect.ROWS else "steps"
-        text = to_text(equation.expression)
-        return Change(
-            equation.label,
-            f"{_gradient(name)} = the sum over the {over} of {text}",
-            f"{_gradient(name)} = {_SUMS[choice].format(over=over)} {text}",
-        )
-
-    def _returned(self, name: str) -> Equation:
-        """The equation that computes the gradient of ``name``."""
-        return self.model.adjoint.definition[self.model.returned[name]]
-
     def _legend(self, found: Found) -> Iterator[str]:
         """What the derivation's own names in an explanation stand for, and the author's equations behind it."""
         labels = found.mistake.labels
         equations = [equation for equation in found.model.adjoint.equations if equation.label in labels]
         edits = [edit.expression for edit in found.mistake.edits]
         used = dict.fromkeys(name for node in (*(e.expression for e in equations), *edits) for name in names(node))
-        lines = [*(f"({each.label}) {_line(each)}" for each in self._origins(equations))]
+        lines = [*(f"({each.label}) {line(each)}" for each in self._origins(equations))]
         lines += [text for name in [*(e.target for e in equations), *used] if (text := self._meaning(name))]
-        for line in dict.fromkeys(lines):
-            yield f"  where    {line}" if line == lines[0] else f"           {line}"
+        for text in dict.fromkeys(lines):
+            yield f"  where    {text}" if text == lines[0] else f"           {text}"
 
     def _origins(self, equations: Iterable[Equation]) -> Iterator[Equation]:
         wanted = {equation.origin for equation in equations}
@@ -269,34 +259,6 @@ class Diagnosis:
     def _parts(self) -> dict[str, Equation]:
         return {e.target: e for e in self.cell.normal.equations if e.target not in self.cell.by_name}
 
-    def _unexplained(self) -> Iterator[str]:
-        yield ""
-        yield f"No mistake that is tried gives these numbers, nor up to {MOST_MISTAKES} of them together."
-        if self.between:
-            yield "A sequence of one step comes out right, so the equations of the step are right: what is wrong lies"
-            yield "between the steps. The derived recurrences are"
-            for line in recurrences(self.cell, self.model.adjoint).text().splitlines():
-                if line.startswith("  ") and " = " in line and "sum over t" not in line:
-                    yield f"  {line.strip()}"
-        if self.suspects is None:
-            return
-        if self.suspects.right:
-            labels = [f"({equation.label})" for equation in self.suspects.right]
-            yield "Right, since right gradients follow from them:"
-            yield from _filled("  ", labels)
-        if self.suspects.alone:
-            yield "If one equation alone is wrong, it is one of these; the first is where to look first:"
-            yield from self._equations(self.suspects.alone)
-        elif self.suspects.first:
-            yield "No one equation makes wrong just what is wrong. The first equations that may be wrong:"
-            yield from self._equations(self.suspects.first)
-        yield "Yet several equations at once may be wrong in the same way, by a value that they share; then it is any of"
-        yield "those that are not right by the above."
-
-    def _equations(self, equations: Sequence[Equation]) -> Iterator[str]:
-        wide = max(len(equation.label) for equation in equations) + 2
-        yield from (f"  {f'({equation.label})':{wide}}  {_line(equation)}" for equation in equations)
-
     def _mistake_json(self, found: Found, mistake: Mistake) -> dict[str, object]:
         return {
             "kind": str(mistake.kind),
@@ -307,45 +269,12 @@ class Diagnosis:
             ],
         }
 
-    def _suspects_json(self) -> dict[str, object] | None:
-        if self.suspects is None:
-            return None
-        kinds = ("right", "alone", "first")
-        return {kind: [equation.label for equation in getattr(self.suspects, kind)] for kind in kinds}
 
-
-_SUMS = {
-    "mean": "the mean over the {over} of",
-    "units": "the sum over the units of",
-    "kept": "for each row,",
-    "axis": "with an axis of length 1 in front, the sum over the {over} of",
-    "first": "of the first row alone,",
-    "last": "of the last row alone,",
-    "first taken": "of step T - 1 alone,",
-    "last taken": "of step 0 alone,",
-}
-_CHAIN = {
-    (Aspect.CARRY, "none"): "what step t + 1 hands back to {state} is not in it (at t = T: dL/d{state}_T)",
-    (Aspect.CARRY, "stale"): "dL/d{state}_T stands in it at every t for what step t + 1 hands back",
-    (Aspect.CARRY, "unchanged"): "dL/d{state}_T stands in it at every t for what step t + 1 hands back",
-    (Aspect.CARRY, "accumulated"): "what step t + 1 was handed stays in it beside what it hands back to {state}",
-    (Aspect.FINAL, "none"): "dL/d{state}_T is not in it at t = T",
-    (Aspect.LOSS, "none"): "dloss_t/d{state}_t is not in it",
-    (Aspect.LOSS, "last alone"): "dloss_t/d{state}_t is in it at t = T alone",
-    (Aspect.LOSS, "earlier"): "dloss_(t-1)/d{state}_(t-1) stands in it for dloss_t/d{state}_t",
-    (Aspect.LOSS, "later"): "dloss_(t+1)/d{state}_(t+1) stands in it for dloss_t/d{state}_t",
-    (Aspect.LOSS, "mirrored"): "dloss/d{state} of the mirrored step, T + 1 - t, stands in it for dloss_t/d{state}_t",
-}
-_PASS = {
-    Aspect.ORDER: ("for t = T, ..., 1", "for t = 1, ..., T"),
-    Aspect.SKIPPED: ("for t = T, ..., 1", "the {choice} of them is left out"),
-    Aspect.INPUTS: ("dL/d{name}[t] is of step t", "dL/d{name}[t] is of step T + 1 - t"),
-    Aspect.INITIAL: ("dL/d{name}_0 is what step 1 hands back", "dL/d{name}_0 is what arrives at step 1"),
-}
-
-
-def _gradient(name: str) -> str:
-    return f"dL/d{name}"
+def _suspects_json(suspects: Suspects | None) -> dict[str, object] | None:
+    if suspects is None:
+        return None
+    kinds = ("right", "alone", "first")
+    return {kind: [equation.label for equation in getattr(suspects, kind)] for kind in kinds}
 
 
 def _off(error: float) -> str:
@@ -354,23 +283,6 @@ def _off(error: float) -> str:
         return ""
     share = f"{error:.0%}".replace("%", " %") if error >= 0.01 else f"{error:.0e}"
     return f"off by {share} of its largest entry"
-
-
-def _line(equation: Equation) -> str:
-    return f"{equation.target} = {to_text(equation.expression)}"
-
-
-def _filled(start: str, words: Sequence[str]) -> Iterator[str]:
-    """``words`` with commas, on as many lines as they need; later ones begin below the first word."""
-    line = start
-    for place, word in enumerate(words):
-        text = word + ("," if place < len(words) - 1 else "")
-        if len(line) + len(text) > _WIDTH and line.strip():
-            yield line.rstrip()
-            line = " " * len(start)
-        line += text + " "
-    if words:
-        yield line.rstrip()
 
 
 def _verdict_json(verdict: Verdict) -> dict[str, object]:

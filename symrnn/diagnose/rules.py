@@ -50,6 +50,7 @@ class Kind(StrEnum):
     CARRY = "the steps are not chained as they should be"
     ORDER = "gradients have changed places"
     ARGUMENT = "a derivative is taken of the wrong value"
+    UNDERIVED = "a function stands where its derivative belongs"
     FUNCTION = "the derivative is that of another function"
     POWER = "a power is wrong"
     VALUE = "one value stands where another belongs"
@@ -57,6 +58,7 @@ class Kind(StrEnum):
     FORM = "a matrix is left out"
     REDUCTION = "a sum over the units is wrong"
     TWICE = "something is counted twice"
+    CLIPPED = "gradients are clipped"
     INVERSE = "a factor is on the wrong side of a fraction"
     EXTRA = "there is too much in it"
     SHAPE = "a gradient has the wrong shape"
@@ -287,7 +289,9 @@ def _name(name: str, path: Path, scope: Scope) -> Iterator[Rewrite]:
         yield _literal(Kind.VALUE, path, Name(name), wrong, detail)
     for other in scope.moments(name):
         detail = f"`{other}` stands where `{name}` belongs"
-        yield _literal(Kind.TIME, path, Name(name), Name(other), detail)
+        moment = other.removeprefix(name) if other.startswith(name) else "before"
+        keys = ((Kind.TIME, name, other), (Kind.TIME, moment))
+        yield Rewrite(Kind.TIME, path, Name(other), detail, keys)
     for other in scope.alike(name):
         detail = f"`{other}` stands where `{name}` belongs"
         yield _literal(Kind.VALUE, path, Name(name), Name(other), detail)

@@ -6,36 +6,35 @@ pass; returns what is right, what is wrong, and why. Leaves out: printing it, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from symrnn.derive.record import derive
-from symrnn.diagnose.compare import observed
+from symrnn.diagnose.attempt import Trial
+from symrnn.diagnose.effort import Effort, Progress
 from symrnn.diagnose.layout import Layout, read_layout
-from symrnn.diagnose.locate import Suspects, locate
-from symrnn.diagnose.model import Model, gradients
-from symrnn.diagnose.problem import ONE_ROW, ONE_SIZE, SHAPES, SQUARE, Problem, Shape, draw
+from symrnn.diagnose.locate import Established, Suspects, locate
+from symrnn.diagnose.model import Model
+from symrnn.diagnose.passes import gradients
+from symrnn.diagnose.problem import LOUD, SOFT, Shape
 from symrnn.diagnose.report import Diagnosis, Verdict
-from symrnn.diagnose.search import Explanation, Trial, explain
-from symrnn.diagnose.subject import Returned, StopsError, Subject, as_subject, call, load_subject
+from symrnn.diagnose.runs import Runner, is_linear
+from symrnn.diagnose.stages import Explained, Runs, explain_runs
+from symrnn.diagnose.subject import Returned, Subject, as_subject, load_subject
 from symrnn.errors import DiagnoseError
 from symrnn.language.cellfile import CellLike
-from symrnn.language.system import Role
-
-_CIRCUMSTANCES = (
-    (SHAPES, ""),
-    (SQUARE, "all sizes are equal (input = hidden), which a missing transpose does not show in"),
-    (ONE_ROW, "the batch has one row, which a sum over the rows is not missed in"),
-    (ONE_SIZE, "all sizes and the number of rows are equal"),
-)
-"""Shapes to run on, the first on which the function does not stop; and what holds there."""
 
 
 def diagnose(
-    function: str | Callable[..., Any], cell: CellLike, *, layout: Mapping[str, str] | None = None, seed: int = 0
+    function: str | Callable[..., Any],
+    cell: CellLike,
+    *,
+    layout: Mapping[str, str] | None = None,
+    seed: int = 0,
+    progress: Progress = lambda line: None,
 ) -> Diagnosis:
     """Hold a backward pass that a person wrote against the derived one.
 
@@ -55,6 +54,7 @@ def diagnose(
         cell: a `Cell`, the name of a bundled one, or the path of a cell file.
         layout: parameters that the function keeps stacked, as in ``{"W": "W_xi/W_xf"}`` or ``{"W": "W_xi.T,W_xf.T"}``.
         seed: of the random numbers.
+        progress: told what is being looked for, where it takes long.
 
     Raises:
         DiagnoseError: the function cannot be found, called or compared.
@@ -63,20 +63,23 @@ def diagnose(
     derivation = derive(cell)
     stacks = read_layout(derivation.cell, layout or {})
     subject = load_subject(function) if isinstance(function, str) else as_subject(function)
-    return _Diagnosing(Model(derivation.cell, derivation.adjoint), subject, stacks, seed).run()
+    model = Model(derivation.cell, derivation.adjoint)
+    return _Diagnosing(model, subject, stacks, Runner(model, subject, stacks, seed), Effort(progress)).run()
 
 
 class _Diagnosing:
-    def __init__(self, model: Model, subject: Subject, layout: Layout, seed: int) -> None:
-        self._model, self._subject, self._layout, self._seed = model, subject, layout, seed
-        inputs = (variable.name for variable in model.cell.of_role(Role.INPUT))
-        self._stepped = frozenset(inputs if subject.whole else ())
+    def __init__(self, model: Model, subject: Subject, layout: Layout, runner: Runner, effort: Effort) -> None:
+        self._model, self._subject, self._layout = model, subject, layout
+        self._runner, self._effort = runner, effort
 
     def run(self) -> Diagnosis:
-        shapes, circumstance, stops = self._shapes()
-        trials, returned = self._trials(shapes)
-        self._hold_same(trials[0].problem, returned)
-        verdicts = self._verdicts(trials, returned)
+        shapes, circumstance, stops = self._runner.shapes()
+        trials, returned = self._runner.trials(shapes)
+        self._runner.hold_same(trials[0].problem, returned)
+        loud = self._runner.louder(trials[0], LOUD)
+        linear = loud is None or is_linear(trials[0], loud, LOUD)
+        held = trials if linear or loud is None else (*trials, loud)
+        verdicts = self._verdicts(held, returned)
         result = Diagnosis(
             cell=self._model.cell,
             title=self._subject.title,
@@ -86,79 +89,42 @@ class _Diagnosing:
             stops=stops,
             circumstance=circumstance,
             batches=len(trials),
+            loud=not linear,
+            quiet=not any(trial.differing(self._model) for trial in trials),
         )
         if all(verdict.right for verdict in verdicts):
             if stops:
                 raise DiagnoseError(f"{stops}\nIt runs, and all gradients are right, where {circumstance}")
             return result
-        wrong = [verdict.name for verdict in verdicts if verdict.differs]
         if not any(verdict.differs for verdict in verdicts):
             return result  # what is missing, or of the wrong shape, is said as it stands
-        short = self._short(shapes) if self._subject.whole else ()
-        explanation = _explain_whole(self._model, trials, short) if short else explain(self._model, trials)
-        if explanation:
-            return replace(result, explanation=explanation)
-        return replace(result, suspects=self._suspects(trials, short, wrong), between=self._between(short))
+        runs = self._runs(shapes, held, linear)
+        found = explain_runs(self._model, runs, self._effort)
+        if found.all:
+            return replace(result, explanation=found.all)
+        return self._unexplained(result, runs, found)
 
-    def _shapes(self) -> tuple[Sequence[Shape], str, str]:
-        """The shapes on which the function runs, what holds there, and how it stopped on those that come first."""
-        stops = ""
-        for shapes, circumstance in _CIRCUMSTANCES:
-            try:
-                self._called(self._drawn(shapes[0]))
-            except StopsError as error:
-                stops = stops or str(error)
-                continue
-            return shapes, circumstance, stops
-        raise DiagnoseError(f"{stops}\n{self._given(self._drawn(SHAPES[0]))}")
+    def _unexplained(self, result: Diagnosis, runs: Runs, found: Explained) -> Diagnosis:
+        """What is known where nothing explains all."""
+        established = tuple(self._established(runs))
+        short = next((each for each in established if each.steps in ((), (1,))), None)
+        return replace(
+            result,
+            suspects=short.suspects if short else None,
+            between=bool(runs.short) and short is not None and not short.wrong,
+            established=established,
+            partly=found.partly,
+            partly_where=found.where,
+            cut_short=self._effort.over,
+        )
 
-    def _given(self, problem: Problem) -> str:
-        """The shapes of what the function is given, in a sentence."""
-        arrays = {**self._layout.stack(problem.params), **problem.steps[0]}
-        text = ", ".join(f"{name} {value.shape}" for name, value in arrays.items())
-        return f"It stops on all sizes that were tried. These shapes it was given first: {text}"
-
-    def _drawn(self, shape: Shape) -> Problem:
-        return draw(self._model.cell, shape, self._seed, self._subject.whole)
-
-    def _called(self, problem: Problem) -> Returned:
-        return call(self._subject, problem, self._layout)
-
-    def _trials(self, shapes: Iterable[Shape]) -> tuple[list[Trial], Returned]:
-        """A trial for each shape, and what the function returned on the first."""
-        trials, first = [], None
-        for shape in shapes:
-            problem = self._drawn(shape)
-            returned = self._called(problem)
-            first = first or returned
-            derived = gradients(self._model, problem)
-            trials.append(Trial(problem, observed(returned, derived, self._stepped)))
-        assert first is not None
-        return trials, first
-
-    def _hold_same(self, problem: Problem, before: Returned) -> None:
-        """A second call on the same problem must return the same.
-
-        Raises:
-            DiagnoseError: it does not.
-        """
-        after = self._called(problem)
-        for name, value in before.arrays.items():
-            again = after.arrays.get(name)
-            if again is None or not np.array_equal(value, again, equal_nan=True):
-                raise DiagnoseError(
-                    f"{self._subject.title} returns another gradient of {name} when it is called once more with the same "
-                    "arguments; it draws random numbers, or keeps something between calls (a gradient that is added "
-                    "to an array outside the function, a default argument that is changed)"
-                )
-
-    def _short(self, shapes: Iterable[Shape]) -> tuple[Trial, ...]:
-        """Trials on sequences of one step, where nothing is handed between steps; none where the function stops."""
-        try:
-            trials, _ = self._trials(replace(shape, steps=1) for shape in shapes)
-        except StopsError:
-            return ()  # it needs several steps: the whole sequence is searched alone
-        return tuple(trials)
+    def _runs(self, shapes: Sequence[Shape], trials: Sequence[Trial], linear: bool) -> Runs:
+        whole = self._subject.whole
+        short = self._runner.of_one_step(shapes) if whole else ()
+        if linear:
+            return Runs(tuple(trials), short)
+        soft, _ = self._runner.trials(shapes, SOFT)
+        return Runs(tuple(trials), short, trials[-1], soft, self._runner.of_one_step(shapes, SOFT) if whole else ())
 
     def _verdicts(self, trials: Sequence[Trial], returned: Returned) -> tuple[Verdict, ...]:
         """The worst over all trials for each gradient."""
@@ -186,35 +152,27 @@ class _Diagnosing:
     def _blocks(self, stack: str) -> tuple[str, ...]:
         return tuple(block.name for row in self._layout.stacks[stack] for block in row)
 
-    def _suspects(self, trials: Sequence[Trial], short: Sequence[Trial], wrong: Sequence[str]) -> Suspects | None:
-        """Where the mistake must be in the equations of a step; None where a single step comes out right."""
-        if not self._subject.whole:
-            return locate(self._model, trials[0].observed.arrays, wrong, several_steps=False)
-        if not short:
-            return None
-        names = {name for trial in short for name, _ in trial.differing(self._model)}
-        return locate(self._model, short[0].observed.arrays, names, several_steps=False) if names else None
-
-    def _between(self, short: Sequence[Trial]) -> bool:
-        """Whether a sequence of one step comes out right, so that the mistake is between steps."""
-        return bool(short) and not any(trial.differing(self._model) for trial in short)
-
-
-def _explain_whole(model: Model, trials: Sequence[Trial], short: Sequence[Trial]) -> Explanation:
-    """One mistake; else those that sequences of one step show, and then those that longer ones add."""
-    if found := explain(model, trials, 1):
+    def _established(self, runs: Runs) -> list[Established]:
+        """What is known from each kind of run: whole sequences and those of one step, or single steps."""
+        several = self._subject.whole
+        found = [self._known(runs.trials, several)]
+        if runs.short:
+            found.append(self._known(runs.short, several))
         return found
-    if not any(trial.differing(model) for trial in short):
-        return explain(model, trials)
-    found = explain(model, short, 2)
-    if not found:
-        return ()
-    *before, last = found
-    # Several mistakes may do equally in one step, and differ in longer sequences.
-    choices = [replace(last, mistake=mistake, equals=()) for mistake in (last.mistake, *last.equals)]
-    if fitting := [each.mistake for each in choices if not any(trial.differing(each.after) for trial in trials)]:
-        return (*before, replace(last, mistake=fitting[0], equals=tuple(fitting[1:])))
-    for choice in choices:
-        if further := explain(choice.after, trials, 1):
-            return (*before, choice, *further)
-    return ()
+
+    def _known(self, trials: Sequence[Trial], sequences: bool) -> Established:
+        steps = tuple(dict.fromkeys(len(trial.problem.steps) for trial in trials)) if sequences else ()
+        keys = [trial.differing(self._model) for trial in trials]
+        returned = trials[0].observed.arrays
+        wrong = tuple(name for name in self._model.wanted if any(name == each for some in keys for each, _ in some))
+        several = steps not in ((), (1,))
+        suspects: Suspects | None = locate(self._model, returned, wrong, several) if wrong else None
+        if several and suspects is not None and not suspects.right:
+            suspects = None
+        right = []
+        for name in sorted(trials[0].observed.stepped & set(wrong)) if several else ():
+            at = {t for each, t in keys[0] if each == name}
+            fitting = tuple(t for t in range(len(trials[0].problem.steps)) if t not in at)
+            if fitting and -1 not in at:
+                right.append((name, fitting))
+        return Established(steps, len(returned), wrong, suspects, tuple(right))

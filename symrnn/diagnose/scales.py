@@ -1,24 +1,25 @@
 """Numbers that are wrong: a constant of another value, a number in its place, a term multiplied by one.
 
-Which number it is, the person's gradients tell: where a gradient follows from the number, it is solved for. Reads a
-`Model` and what was returned on one problem; returns `Mistake` records. Leaves out: exponents, and whether one explains
+Which number it is, the person's gradients tell: where a gradient follows from the number, it is solved for. Reads a model
+and what was returned on one problem (`Attempt`); returns `Mistake` records. Leaves out: exponents, and whether one explains
 anything (`symrnn.diagnose.search`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
 from symrnn.check.measure import Array
-from symrnn.diagnose.compare import Observed
+from symrnn.diagnose.attempt import SIDE_BY_SIDE, Attempt
+from symrnn.diagnose.effort import Effort
 from symrnn.diagnose.mistakes import Mistake
-from symrnn.diagnose.model import Edit, Model, gradients
-from symrnn.diagnose.problem import Problem
+from symrnn.diagnose.model import Edit, Model
+from symrnn.diagnose.passes import gradients, lanes
 from symrnn.diagnose.rules import Kind, Path, at, replaced
 from symrnn.diagnose.terms import factors, is_sum, multiplied
 from symrnn.language.system import Equation
@@ -52,14 +53,23 @@ class Knob:
     detail: Callable[[str], str]
 
 
-def scales(model: Model, problem: Problem, observed: Observed, wrong: frozenset[str]) -> Iterator[Mistake]:
-    """A mistake for every number that another one in its place makes some gradient of ``wrong`` right by."""
-    fit = _Fit(model, problem, observed)
-    for knob in _knobs(model):
-        names = model.reach(knob.labels, len(problem.steps) > 1) & wrong
-        number = fit.solve(knob, names) if names else None
-        if number is not None and number.value != Fraction(repr(knob.value)):
-            yield Mistake(Kind.NUMBER, knob.detail(number.text), knob.edits(number))
+def scales(attempt: Attempt, effort: Effort, all_at_once: bool) -> list[Mistake]:
+    """A mistake for every number that another one in its place makes some wrong gradient right by.
+
+    Args:
+        attempt: a model and what it is held against.
+        effort: what may be computed.
+        all_at_once: whether only those matter that may put everything right.
+    """
+    wrong = attempt.names
+    reach = [(knob, attempt.reach(knob.labels)) for knob in _knobs(attempt.model)]
+    tried = [(knob, names & wrong) for knob, names in reach if (names == wrong if all_at_once else names & wrong)]
+    found = []
+    for knob, value in _Fit(attempt, effort).solve(tried):
+        number = written(value)
+        if number.value != Fraction(repr(knob.value)):
+            found.append(Mistake(Kind.NUMBER, knob.detail(number.text), knob.edits(number)))
+    return found
 
 
 def _knobs(model: Model) -> Iterator[Knob]:
@@ -120,56 +130,80 @@ def _factor(equation: Equation, path: Path, node: Expression) -> Knob:
     )
 
 
-class _Fit:
-    """Solves for a number by one gradient at a time: others may have further mistakes in them."""
+@dataclass
+class _Guess:
+    """A number on its way to what makes one gradient right."""
 
-    def __init__(self, model: Model, problem: Problem, observed: Observed) -> None:
-        self._model, self._problem = model, problem
-        self._base = gradients(model, problem)
+    knob: Knob
+    name: str
+    value: float
+    here: Array
+    first: float
+    left: float
+
+
+class _Fit:
+    """Solves for numbers by one gradient at a time: others may have further mistakes in them. All of them side by side."""
+
+    def __init__(self, attempt: Attempt, effort: Effort) -> None:
+        self._model, self._problem, self._effort = attempt.model, attempt.trial.problem, effort
+        self._base = gradients(self._model, self._problem)
         self._wanted = {
             name: found
-            for name, found in observed.arrays.items()
+            for name, found in attempt.trial.observed.arrays.items()
             if name in self._base
             and found.shape == self._base[name].shape
             and found.size >= _FEWEST
             and np.isfinite(found).all()
         }
 
-    def solve(self, knob: Knob, names: frozenset[str]) -> Number | None:
-        """The number that makes a gradient of ``names`` right; none where there is none."""
-        moved = self._with(knob, knob.value + _STEP_SIZE)
-        for name in sorted(names & set(self._wanted)):
-            value = self._newton(knob, name, moved)
-            if value is not None:
-                return _written(value)
-        return None
+    def solve(self, knobs: Iterable[tuple[Knob, frozenset[str]]]) -> Iterator[tuple[Knob, float]]:
+        """The numbers that make a gradient of those named right, for each knob the first that is found."""
+        guesses = [self._guess(knob, name) for knob, names in knobs for name in sorted(names & set(self._wanted))]
+        solved: dict[int, tuple[Knob, float]] = {}
+        for _ in range(_STEPS):
+            guesses = [guess for guess in self._stepped(guesses) if id(guess.knob) not in solved]
+            for guess in guesses:
+                if guess.left <= _EXACT * guess.first:
+                    solved.setdefault(id(guess.knob), (guess.knob, guess.value))
+        yield from solved.values()
 
-    def _newton(self, knob: Knob, name: str, moved: Mapping[str, Array]) -> float | None:
-        """Gauss-Newton steps of one unknown, from the right number on."""
-        value, here = knob.value, self._base[name]
-        wanted = self._wanted[name]
-        first = left = float(np.linalg.norm(wanted - here))
-        for step in range(_STEPS):
-            ahead = moved[name] if step == 0 else self._with(knob, value + _STEP_SIZE)[name]
-            slope = (ahead - here) / _STEP_SIZE
+    def _guess(self, knob: Knob, name: str) -> _Guess:
+        left = float(np.linalg.norm(self._wanted[name] - self._base[name]))
+        return _Guess(knob, name, knob.value, self._base[name], left, left)
+
+    def _stepped(self, guesses: Sequence[_Guess]) -> list[_Guess]:
+        """Every guess after a Gauss-Newton step of one unknown; those that lead nowhere are left out."""
+        moved = []
+        ahead = self._at([(guess, guess.value + _STEP_SIZE) for guess in guesses])
+        for guess, there in zip(guesses, ahead, strict=False):
+            slope = (there - guess.here) / _STEP_SIZE
             square = float(np.sum(slope * slope))
-            if not (math.isfinite(square) and square > 0):
-                return None
-            value += float(np.sum(slope * (wanted - here))) / square
-            here = self._with(knob, value)[name]
-            before, left = left, float(np.linalg.norm(wanted - here))
-            if left <= _EXACT * first:
-                return value
-            if not left < _NEARER * before:
-                return None
-        return None
+            if math.isfinite(square) and square > 0:
+                step = float(np.sum(slope * (self._wanted[guess.name] - guess.here))) / square
+                moved.append((guess, guess.value + step))
+        kept = []
+        for (guess, value), here in zip(moved, self._at(moved), strict=False):
+            left = float(np.linalg.norm(self._wanted[guess.name] - here))
+            if left < _NEARER * guess.left or left <= _EXACT * guess.first:
+                kept.append(replace(guess, value=value, here=here, left=left))
+        return kept
 
-    def _with(self, knob: Knob, value: float) -> dict[str, Array]:
-        edits = knob.edits(Number(Fraction(value), repr(value)))
-        return gradients(self._model.with_changes(edits, ()), self._problem)
+    def _at(self, guesses: Sequence[tuple[_Guess, float]]) -> Iterator[Array]:
+        """The gradient that each guess is about, with a number in the place of its own; fewer where the effort is over."""
+        for start in range(0, len(guesses), SIDE_BY_SIDE):
+            some = guesses[start : start + SIDE_BY_SIDE]
+            if self._effort.over:
+                return
+            self._effort.spend(len(some) * len(self._problem.steps))
+            changes = [guess.knob.edits(Number(Fraction(value), repr(value))) for guess, value in some]
+            computed = lanes(self._model, self._problem, changes)
+            for lane, (guess, _) in enumerate(some):
+                value = computed.arrays[guess.name]
+                yield value[lane] if guess.name in computed.laned else value
 
 
-def _written(value: float) -> Number:
+def written(value: float) -> Number:
     """The number of few digits that ``value`` is but for rounding, else all of its digits."""
     short = f"{value:.{_DIGITS}g}"
     text = short if math.isclose(float(short), value, rel_tol=1e-8, abs_tol=1e-10) else f"{value:.12g}"

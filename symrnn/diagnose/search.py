@@ -3,7 +3,8 @@
 Reads a `Model` and what was returned on problems (`Trial`); returns `Explanation` records, or nothing. On dense random
 numbers a slip changes every gradient that follows from its equation and no other, so only equations whose reach is what
 is wrong are tried. One mistake is looked for first; else one that puts some gradient right and breaks none, and then
-the next. An explanation reproduces every gradient on every problem. Leaves out: words (`symrnn.diagnose.report`).
+the next. The same slip once more, in another equation, is the same mistake. An explanation reproduces every gradient on
+every problem. Leaves out: words (`symrnn.diagnose.report`).
 """
 
 from __future__ import annotations
@@ -15,31 +16,22 @@ import numpy as np
 import sympy
 
 from symrnn.check.measure import Array
-from symrnn.diagnose.compare import Key, Observed
-from symrnn.diagnose.mistakes import Mistake, mistakes
-from symrnn.diagnose.model import Aspect, FirstStep, Model, Setting, gradients
-from symrnn.diagnose.problem import Problem
+from symrnn.diagnose.attempt import Attempt, Trial
+from symrnn.diagnose.effort import Effort
+from symrnn.diagnose.mistakes import LIKEWISE, Catalogue, Mistake, SlipKey, Slips
+from symrnn.diagnose.model import Aspect, Model, Setting
+from symrnn.diagnose.passes import gradients
 from symrnn.diagnose.rules import Kind
 from symrnn.diagnose.scales import scales
+from symrnn.diagnose.series import in_series
 from symrnn.language.symbolic import to_sympy
-from symrnn.language.system import Equation
 
 MOST_MISTAKES = 3
 """How many mistakes at once are looked for."""
 _TRIED_FURTHER = 6
 """How many first mistakes are believed for as long as it takes to look for the next."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A problem and what the person's function returned for it."""
-
-    problem: Problem
-    observed: Observed
-
-    def differing(self, model: Model) -> frozenset[Key]:
-        """The gradients in which ``model`` is not what was returned."""
-        return self.observed.differing(gradients(model, self.problem))
+_MOST_PLACES = 12
+"""In how many equations one after the other the same slip is looked for."""
 
 
 @dataclass(frozen=True)
@@ -66,20 +58,34 @@ Explanation = tuple[Found, ...]
 """Mistakes one after the other; together they reproduce what was returned."""
 
 
-def explain(model: Model, trials: Sequence[Trial], most: int = MOST_MISTAKES) -> Explanation:
+def explain(
+    model: Model, trials: Sequence[Trial], effort: Effort, most: int = MOST_MISTAKES, slips: Slips = Slips.ALL
+) -> Explanation:
     """The fewest mistakes in ``model`` that reproduce what was returned in every trial; none where nothing does.
 
     Args:
         model: the derived backward pass.
         trials: what was returned; the first is searched, the others confirm.
+        effort: what the search may compute; nothing is found where it is over.
         most: how many mistakes at once to look for.
+        slips: which to try.
     """
-    search = _Search(trials)
+    search = _Search(trials, effort, slips)
     with np.errstate(all="ignore"):
         for count in range(1, most + 1):
-            if found := search.explain(model, count):
-                return found
+            effort.begin(f"looking for {_COUNTED[count]}{_where(trials[0])}")
+            if found := search.explain(model, count, ()):
+                return _merged(found)
     return ()
+
+
+def _where(trial: Trial) -> str:
+    if not trial.problem.whole:
+        return ""
+    return " in sequences of one step" if len(trial.problem.steps) == 1 else " in sequences of several steps"
+
+
+_COUNTED = ("none", "one mistake", "two mistakes at once", "three mistakes at once")
 
 
 @dataclass
@@ -98,56 +104,81 @@ class _Level:
 
 
 class _Search:
-    def __init__(self, trials: Sequence[Trial]) -> None:
+    def __init__(self, trials: Sequence[Trial], effort: Effort, slips: Slips) -> None:
         self._first, *self._others = trials
+        self._effort, self._slips = effort, slips
+        self._catalogue = Catalogue(self._first.problem, slips)
         self._levels: dict[tuple[object, ...], _Level] = {}
+        self._pairs: list[Explanation] | None = None
 
-    def explain(self, model: Model, count: int) -> Explanation:
-        level = self._level(model)
+    def explain(self, model: Model, count: int, before: Explanation) -> Explanation:
+        """``count`` further mistakes; where the same slip as one ``before`` is made once more, that counts for nothing."""
+        made = _shared(before)
+        level = self._level(model, made, all_at_once=count == 1)
         if level.complete:
             best, *rest = sorted(level.complete, key=lambda mistake: mistake.cost)
             return (Found(model, best, _distinct(best, rest)),)
-        if count == 1:
-            return ()
-        for found in self._promising(model, level):
-            if rest_of_it := self.explain(found.after, count - 1):
+        for found in self._promising(model, level) if len(before) < _MOST_PLACES else ():
+            fewer = count - (made.isdisjoint(found.mistake.keys))
+            if fewer and (rest_of_it := self.explain(found.after, fewer, (*before, found))):
                 return (found, *rest_of_it)
+        for pair in self._in_series(model) if count > 1 and not before else ():
+            left = self._first.differing(pair[-1].after)
+            if not left and not any(trial.differing(pair[-1].after) for trial in self._others):
+                return pair
+            if count > 2 and (rest_of_it := self.explain(pair[-1].after, count - 2, pair)):
+                return (*pair, *rest_of_it)
         return ()
 
-    def _level(self, model: Model) -> _Level:
-        key = (model.adjoint.equations, model.settings)
+    def _in_series(self, model: Model) -> list[Explanation]:
+        """Two mistakes of which one hides the other, those that put the most right first; in one step alone."""
+        if self._pairs is None:
+            attempt, found = Attempt(model, self._first, self._effort), []
+            if attempt.steps == 1 and self._slips is Slips.ALL:
+                catalogue = self._catalogue.mistakes(model, attempt.names, attempt.telling)
+                pairs = {id(pair.both): pair for pair in in_series(attempt, catalogue)}
+                tried = attempt.left([pair.both for pair in pairs.values()], all_at_once=False)
+                found = [(len(left), pairs[id(both)]) for both, left in tried if left is not None]
+            found.sort(key=lambda each: (each[0], each[1].first.cost, each[1].second.cost))
+            self._pairs = []
+            for _, pair in found[:_TRIED_FURTHER]:
+                first = Found(model, pair.first)
+                self._pairs.append((first, Found(first.after, pair.second)))
+        return self._pairs
+
+    def _level(self, model: Model, made: frozenset[SlipKey], all_at_once: bool) -> _Level:
+        key = (model.adjoint.equations, model.settings, all_at_once, made if all_at_once else None)
         if key not in self._levels:
-            self._levels[key] = self._searched(model)
+            self._levels[key] = self._searched(model, made, all_at_once)
         return self._levels[key]
 
-    def _searched(self, model: Model) -> _Level:
+    def _searched(self, model: Model, made: frozenset[SlipKey], all_at_once: bool) -> _Level:
         level = _Level()
-        wrong = self._first.differing(model)
-        names, returned = frozenset(name for name, _ in wrong), frozenset(self._first.observed.arrays)
-        attempt = _Attempt(model, self._first)
-        later = []
-        for mistake in (*_renamed(model, self._first, wrong), *mistakes(model, self._first.problem, names, returned)):
-            if mistake.edits and attempt.reach(mistake) != names:
+        attempt = Attempt(model, self._first, self._effort)
+        names = attempt.names
+        sooner, later = [*_renamed(model, self._first, attempt)], []
+        for mistake in self._catalogue.mistakes(model, names, attempt.telling):
+            if not mistake.edits or attempt.reach(mistake.labels) == names:
+                sooner.append(mistake)
+            elif not all_at_once or not made.isdisjoint(mistake.keys):
                 later.append(mistake)  # it leaves something wrong
-            else:
-                self._try(attempt, mistake, wrong, level)
-        for mistake in later if not level.complete else ():
-            self._try(attempt, mistake, wrong, level)
-        if not level.complete:  # any number fits something: the mistakes that people make come first
-            for mistake in scales(model, self._first.problem, self._first.observed, names):
-                self._try(attempt, mistake, wrong, level)
+        self._try(attempt, sooner, level, all_at_once and not made)
+        if not level.complete:
+            self._try(attempt, later, level, all_at_once=False)
+        if not level.complete and self._slips is Slips.ALL and not self._effort.over:
+            # Any number fits something: the mistakes that people make come first.
+            self._try(attempt, scales(attempt, self._effort, all_at_once), level, all_at_once)
         return level
 
-    def _try(self, attempt: _Attempt, mistake: Mistake, wrong: frozenset[Key], level: _Level) -> None:
-        left = attempt.left(mistake, wrong)
-        if left is None or not left < wrong:
-            if attempt.steps == 1 and any(each.aspect in (Aspect.FINAL, Aspect.LOSS) for each in mistake.settings):
-                level.outside.append(mistake)
-            return
-        if left:
-            level.partial.append((len(left), mistake))
-        elif self._confirmed(attempt.model, mistake):
-            level.complete.append(mistake)
+    def _try(self, attempt: Attempt, mistakes: Sequence[Mistake], level: _Level, all_at_once: bool) -> None:
+        for mistake, left in attempt.left(mistakes, all_at_once):
+            if left is None:
+                if attempt.steps == 1 and any(each.aspect in (Aspect.FINAL, Aspect.LOSS) for each in mistake.settings):
+                    level.outside.append(mistake)
+            elif left:
+                level.partial.append((len(left), mistake))
+            elif self._confirmed(attempt.model, mistake):
+                level.complete.append(mistake)
 
     def _confirmed(self, model: Model, mistake: Mistake) -> bool:
         after = model.with_changes(mistake.edits, mistake.settings)
@@ -155,70 +186,61 @@ class _Search:
 
     def _promising(self, model: Model, level: _Level) -> Iterator[Found]:
         """Mistakes that put something right, the most first; those that give the same numbers together."""
-        groups: dict[tuple[str, ...], list[tuple[int, Mistake]]] = {}
-        for left, mistake in level.partial:
-            after = model.with_changes(mistake.edits, mistake.settings)
-            groups.setdefault(_digest(gradients(after, self._first.problem)), []).append((left, mistake))
-        ordered = sorted(groups.values(), key=lambda group: (group[0][0], min(m.cost for _, m in group)))
-        for group in ordered[:_TRIED_FURTHER]:
-            best, *rest = sorted((mistake for _, mistake in group), key=lambda mistake: mistake.cost)
+        left = {id(mistake): count for count, mistake in level.partial}
+        groups = self._alike(model, [mistake for _, mistake in level.partial])
+        ordered = sorted(groups, key=lambda group: (left[id(group[0])], min(mistake.cost for mistake in group)))
+        outside = self._alike(model, level.outside) if not model.settings else []
+        for group in (*ordered[:_TRIED_FURTHER], *outside):
+            best, *rest = sorted(group, key=lambda mistake: mistake.cost)
             yield Found(model, best, _distinct(best, rest))
-        for mistake in level.outside if not model.settings else ():
-            yield Found(model, mistake)
+
+    def _alike(self, model: Model, mistakes: Sequence[Mistake]) -> list[list[Mistake]]:
+        """Those that give the same numbers together."""
+        groups: dict[tuple[str, ...], list[Mistake]] = {}
+        for mistake in mistakes:
+            after = model.with_changes(mistake.edits, mistake.settings)
+            groups.setdefault(digest(gradients(after, self._first.problem)), []).append(mistake)
+        return [*groups.values()]
 
 
-class _Attempt:
-    """Tries mistakes of one model on one problem, computing no more than must be."""
-
-    def __init__(self, model: Model, trial: Trial) -> None:
-        self.model, self._trial = model, trial
-        self.steps = len(trial.problem.steps)
-        self._whole = trial.problem.dy is not None
-        self._first = FirstStep.of(model, trial.problem)
-        self._after: dict[tuple[str, ...], tuple[frozenset[str], tuple[Equation, ...]]] = {}
-
-    def reach(self, mistake: Mistake) -> frozenset[str]:
-        """Whose gradients, of those that were returned, the mistake changes."""
-        return self._follows(mistake.labels)[0] & set(self._trial.observed.arrays)
-
-    def left(self, mistake: Mistake, wrong: frozenset[Key]) -> frozenset[Key] | None:
-        """What is still wrong with the mistake made; None where it cannot be the one."""
-        if mistake.edits:
-            reach, after = self._follows(mistake.labels)
-            new = {edit.label: edit.expression for edit in mistake.edits}
-            changed = self._first.again(
-                replace(each, expression=new[each.label]) if each.label in new else each for each in after
-            )
-            if self.steps == 1 and not any(setting.aspect is not Aspect.ROWS for setting in self.model.settings):
-                stepped = self._trial.observed.stepped
-                found = {name: value[np.newaxis] if name in stepped else value for name, value in changed.items()}
-                kept = frozenset(key for key in wrong if key[0] not in reach)
-                return kept | self._trial.observed.differing(found)
-            if self._first_step_differs(changed):
-                return None
-        model = self.model.with_changes(mistake.edits, mistake.settings)
-        return self._trial.differing(model)
-
-    def _first_step_differs(self, changed: Mapping[str, Array]) -> bool:
-        """Whether the step that is taken first, which stands in no other's shadow, shows that this is not it."""
-        observed, t = self._trial.observed, self._first.t
-        for name in observed.stepped & set(changed):
-            found = observed.arrays.get(name)
-            if found is not None and found.ndim == 3 and not observed.fits_part(found[t], changed[name]):
-                return True
-        return False
-
-    def _follows(self, labels: tuple[str, ...]) -> tuple[frozenset[str], tuple[Equation, ...]]:
-        """Whose gradients follow from the equations of ``labels``, and the equations of the step that do."""
-        if labels not in self._after:
-            self._after[labels] = (self.model.reach(labels, self.steps > 1), self.model.downstream(labels))
-        return self._after[labels]
+def _shared(found: Explanation) -> frozenset[SlipKey]:
+    """What slips that were found have in common with the same ones elsewhere."""
+    return frozenset(key for each in found for key in each.mistake.keys)
 
 
-def _renamed(model: Model, trial: Trial, wrong: frozenset[Key]) -> Iterator[Mistake]:
+def _merged(found: Explanation) -> Explanation:
+    """The same slip in several equations as one mistake, unless other mistakes came to those equations in between."""
+    result: list[Found] = []
+    for each in found:
+        for place, other in enumerate(result):
+            between = {label for later in result[place + 1 :] for label in later.mistake.labels}
+            if not other.mistake.keys.isdisjoint(each.mistake.keys) and between.isdisjoint(each.mistake.labels):
+                result[place] = _joined(other, each)
+                break
+        else:
+            result.append(each)
+    return tuple(result)
+
+
+def _joined(one: Found, other: Found) -> Found:
+    edits = {edit.label: edit for edit in (*one.mistake.edits, *other.mistake.edits)}
+    places = one.mistake.places + other.mistake.places
+    first = one.mistake.detail.split(LIKEWISE)[0]
+    more = f"{LIKEWISE}{places - 1} more place{'s'[: places > 2]}"
+    both = replace(
+        one.mistake,
+        detail=first + (more if other.mistake.detail != first else ""),
+        edits=tuple(edits.values()),
+        keys=one.mistake.keys & other.mistake.keys,
+        places=places,
+    )
+    return Found(one.model, both)
+
+
+def _renamed(model: Model, trial: Trial, attempt: Attempt) -> Iterator[Mistake]:
     """Gradients that are right, but returned under one another's names."""
     computed, arrays = gradients(model, trial.problem), trial.observed.arrays
-    names = [name for name in computed if (name, -1) in wrong and name in arrays]
+    names = [name for name in computed if (name, -1) in attempt.wrong and name in arrays]
     places = {
         name: [other for other in names if other != name and trial.observed.fits(name, computed[other])]
         for name in names
@@ -230,7 +252,7 @@ def _renamed(model: Model, trial: Trial, wrong: frozenset[Key]) -> Iterator[Mist
         yield Mistake(Kind.ORDER, f"gradients are returned under other names: {pairs}", settings=settings)
 
 
-def _digest(computed: Mapping[str, Array]) -> tuple[str, ...]:
+def digest(computed: Mapping[str, Array]) -> tuple[str, ...]:
     """What models that compute the same have in common: of each gradient a weighted sum, but for rounding."""
     return tuple(f"{float(value.ravel() @ np.cos(np.arange(value.size))):.6e}" for value in computed.values())
 

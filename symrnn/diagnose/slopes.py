@@ -1,4 +1,4 @@
-"""Slips in the derivative of a function: left out, half of it, of the wrong value, of another function.
+"""Slips in the derivative of a function: left out, half of it, of the wrong value, of another function, the function itself.
 
 Reads a step and the right side of one of its adjoint's equations; returns `Rewrite` records. A derivative is found by
 its factors (``y`` and ``1 - y``), which are restored from SymPy as the adjoint's own were. Leaves out: functions of two
@@ -7,8 +7,8 @@ arguments, whose derivatives choose.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 
 import sympy
@@ -20,7 +20,22 @@ from symrnn.language.functions import FUNCTIONS
 from symrnn.language.symbolic import Restorer, atoms_of
 from symrnn.language.system import Equation, System
 from symrnn.language.text import to_text
-from symrnn.language.tree import Call, Expression, Name, Number, children, names, transform, walk
+from symrnn.language.tree import (
+    Binary,
+    Call,
+    Expression,
+    Name,
+    Negate,
+    Number,
+    children,
+    integer,
+    rebuild,
+    transform,
+    walk,
+)
+
+_HERE = "argument of the function"
+"""Stands for the argument while the output is replaced; no name of a cell has spaces."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +46,45 @@ class Slope:
         function: its name.
         output: the value that the equation assigns.
         argument: what the function is given.
-        factors: the derivative, by its factors.
-        others: derivatives of other functions at the same place, by their names.
+        factors: the derivative, by its factors, without its sign.
+        minus: whether it has a minus in front.
+        wrong: whole derivatives that stand for it, whatever they are multiplied by.
     """
 
     function: str
     output: str
     argument: Expression
     factors: tuple[Factor, ...]
-    others: tuple[tuple[str, Expression], ...]
+    minus: bool
+    wrong: tuple[Wrong, ...]
+
+    @property
+    def whole(self) -> Expression:
+        """The derivative."""
+        return self.signed(self.factors)
+
+    def signed(self, parts: Iterable[Factor]) -> Expression:
+        """``parts`` with the sign of the derivative."""
+        return Negate(multiplied(parts)) if self.minus else multiplied(parts)
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """What stands for a derivative.
+
+    Attributes:
+        kind: what went wrong.
+        slip: what it has in common with the same one elsewhere.
+        tree: what stands there.
+        detail: the same in a sentence.
+        doubt: how much less likely than another of its kind.
+    """
+
+    kind: Kind
+    slip: str
+    tree: Expression
+    detail: str
+    doubt: int = 0
 
 
 @cache
@@ -53,8 +98,12 @@ def slopes_of(system: System) -> tuple[Slope, ...]:
             case Call(function, (argument,)):
                 tree = _derivative(equation, function)
                 if not isinstance(tree, Number):
-                    others = tuple(_others(equation, function, tree, used))
-                    found.append(Slope(function, equation.target, argument, tuple(factors(tree)), others))
+                    minus = isinstance(tree, Negate)
+                    every = factors(tree.operand if isinstance(tree, Negate) else tree)
+                    parts = tuple(part for part in every if part != (False, integer(1))) or tuple(every)
+                    plain = Slope(function, equation.target, argument, parts, minus, ())
+                    wrong = (*_of_wrong_values(plain), *_underived(plain), *_of_others(equation, plain, used))
+                    found.append(replace(plain, wrong=wrong))
             case _:
                 pass
     return tuple(found)
@@ -73,15 +122,93 @@ def _derivative(equation: Equation, function: str) -> Expression:
     return restore(sympy.sympify(root_derivative(swapped)))
 
 
-def _others(
-    equation: Equation, function: str, right: Expression, used: Collection[str]
-) -> Iterator[tuple[str, Expression]]:
-    """The derivatives of the other functions of the step, and of those whose derivative is written in their output."""
+def _moved(node: Expression, slope: Slope, output: Expression, argument: Expression) -> Expression:
+    """``node`` with ``output`` and ``argument`` in the place of those of the function."""
+
+    def change(part: Expression) -> Expression:
+        return output if part == Name(slope.output) else part
+
+    kept = _swapped(node, slope.argument, Name(_HERE))
+    return _swapped(transform(kept, change), Name(_HERE), argument)
+
+
+def _swapped(node: Expression, old: Expression, new: Expression) -> Expression:
+    """``node`` with each subtree ``old`` replaced by ``new``."""
+    if node == old:
+        return new
+    parts = children(node)
+    return rebuild(node, tuple(_swapped(part, old, new) for part in parts)) if parts else node
+
+
+def _of_wrong_values(slope: Slope) -> Iterator[Wrong]:
+    """The derivative taken of what goes in for what comes out, or of what comes out for what goes in; or half of it."""
+    name, out, given = slope.function, Name(slope.output), slope.argument
+    text, inside = to_text(slope.whole), to_text(given)
+    moves = {
+        "argument": (
+            (given, given),
+            f"`{text}`, the derivative of {name}, is written in its output `{slope.output}`; "
+            f"it was given what goes into {name}, `{inside}`",
+        ),
+        "twice": (
+            (Call(name, (out,)), out),
+            f"`{slope.output}` is the output of {name} already; {name} was applied to it once more",
+        ),
+        "output": (
+            (out, out),
+            f"`{text}`, the derivative of {name}, is of what goes into {name}; it was given its output `{slope.output}`",
+        ),
+    }
+    for slip, ((output, argument), detail) in moves.items():
+        if slip == "twice" and out not in walk(slope.whole):
+            continue  # the derivative reads what goes in, and its output was given for that
+        yield Wrong(Kind.ARGUMENT, slip, _moved(slope.whole, slope, output, argument), detail)
+        for some in subsets(len(slope.factors)):
+            parts = [
+                (inverse, _moved(factor, slope, output, argument) if place in some else factor)
+                for place, (inverse, factor) in enumerate(slope.factors)
+            ]
+            half = listed([factor for place, (_, factor) in enumerate(slope.factors) if place in some])
+            yield Wrong(Kind.ARGUMENT, f"{slip} {some}", slope.signed(parts), f"{detail}, in {half} alone", doubt=1)
+
+
+def _underived(slope: Slope) -> Iterator[Wrong]:
+    """The function where its derivative belongs, of what goes in or of what comes out; or the derivative twice."""
+    name, out, text = slope.function, Name(slope.output), to_text(slope.whole)
+    belongs = f"stands where the derivative of {name}, `{text}`, belongs"
+    again = Call(name, (out,))
+    already = f"; `{slope.output}` is the output of {name} already"
+    yield Wrong(Kind.UNDERIVED, "of the argument", out, f"`{slope.output}` itself {belongs}")
+    yield Wrong(Kind.UNDERIVED, "of the output", again, f"`{to_text(again)}` {belongs}{already}")
+    detail = f"`{to_text(slope.argument)}`, which goes into {name}, {belongs}"
+    yield Wrong(Kind.UNDERIVED, "argument", slope.argument, detail, doubt=1)
+    less = Binary("-", integer(1), again)
+    yield Wrong(Kind.UNDERIVED, "one less of the output", less, f"`{to_text(less)}` {belongs}{already}", doubt=1)
+    yield Wrong(
+        Kind.TWICE,
+        "derivative",
+        multiplied([*slope.factors, *slope.factors]),
+        f"it is multiplied by the derivative of {name}, `{text}`, twice",
+    )
+
+
+def _of_others(equation: Equation, slope: Slope, used: Collection[str]) -> Iterator[Wrong]:
+    """The derivatives of other functions of the step, and of those whose derivative is written in their output."""
+    out, given, text = Name(slope.output), slope.argument, to_text(slope.whole)
     for row in FUNCTIONS.values():
-        if row.arity == 1 and row.name != function and (row.name in used or _is_plain(row.name)):
-            tree = _derivative(equation, row.name)
-            if tree != right:
-                yield row.name, tree
+        if row.arity != 1 or row.name == slope.function or not (row.name in used or _is_plain(row.name)):
+            continue
+        other, right = row.name, f"that of {slope.function} is `{text}`"
+        tree = _derivative(equation, other)
+        if tree != slope.whole:
+            yield Wrong(Kind.FUNCTION, other, tree, f"`{to_text(tree)}` is the derivative of {other}; {right}")
+        for what, argument in (("argument", given), ("output", out)) if other in used else ():
+            form = Call(other, (argument,))
+            moved = _moved(tree, slope, form, argument)
+            detail = f"`{to_text(moved)}` is the derivative of {other}; {right}"
+            yield Wrong(Kind.FUNCTION, f"{other} of the {what}", moved, detail, doubt=1)
+            detail = f"`{to_text(form)}` is {other} itself; the derivative of {slope.function} is `{text}`"
+            yield Wrong(Kind.FUNCTION, f"{other} itself of the {what}", form, detail, doubt=2)
 
 
 @cache
@@ -90,16 +217,20 @@ def _is_plain(function: str) -> bool:
     return row.public and row.smooth and not row.needs_argument
 
 
-def _search(node: Expression, path: Path, slopes: Sequence[Slope], in_product: bool = False) -> Iterator[Rewrite]:
+def _search(
+    node: Expression, path: Path, slopes: Sequence[Slope], in_product: bool = False, negated: bool = False
+) -> Iterator[Rewrite]:
     if not in_product:
-        parts = factors(node)
+        sign = isinstance(node, Negate)
+        parts = factors(node.operand if isinstance(node, Negate) else node)
         for slope in slopes:
-            places = _places(parts, slope.factors)
+            # A minus is taken along with the derivative that it belongs to.
+            places = _places(parts, slope.factors) if sign <= slope.minus and not (slope.minus and negated) else ()
             if places:
-                yield from _slips(parts, places, path, slope)
+                yield from _slips(parts, places, path, slope, turned=slope.minus and not sign)
     inside = is_product(node)
     for place, child in enumerate(children(node)):
-        yield from _search(child, (*path, place), slopes, inside and is_product(child))
+        yield from _search(child, (*path, place), slopes, inside and is_product(child), isinstance(node, Negate))
 
 
 def _places(parts: Sequence[Factor], wanted: Sequence[Factor]) -> tuple[int, ...]:
@@ -113,15 +244,22 @@ def _places(parts: Sequence[Factor], wanted: Sequence[Factor]) -> tuple[int, ...
     return tuple(places)
 
 
-def _slips(parts: Sequence[Factor], places: Sequence[int], path: Path, slope: Slope) -> Iterator[Rewrite]:
+def _slips(parts: Sequence[Factor], places: Sequence[int], path: Path, slope: Slope, turned: bool) -> Iterator[Rewrite]:
+    """The slips in one place; ``turned`` where the minus of the derivative stands outside of it."""
+
     def without(*new: Factor) -> Expression:
         """The product with ``new`` in place of the derivative."""
-        first = min(places)
-        rest = [part for place, part in enumerate(parts) if place not in places and place > first]
-        return multiplied([*parts[:first], *new, *rest])
+        last = max(places)
+        first = [part for place, part in enumerate(parts) if place not in places and place < last]
+        return multiplied([*first, *new, *parts[last + 1 :]])
 
-    whole = multiplied(slope.factors)
-    name, text = slope.function, to_text(whole)
+    def instead(tree: Expression) -> Expression:
+        """The product with ``tree`` in place of the derivative and its sign."""
+        if turned:
+            tree = tree.operand if isinstance(tree, Negate) else Negate(tree)
+        return without((False, tree))
+
+    name, text = slope.function, to_text(slope.whole)
     yield _rewrite(Kind.FACTOR, path, without(), name, "gone", f"the derivative of {name}, `{text}`, is missing")
     for gone in subsets(len(slope.factors)):
         kept = [factor for place, factor in enumerate(slope.factors) if place not in gone]
@@ -129,21 +267,27 @@ def _slips(parts: Sequence[Factor], places: Sequence[int], path: Path, slope: Sl
         left = listed([multiplied(kept)])
         detail = f"the derivative of {name} is `{text}`; {left} alone lacks {listed(lost)}"
         yield _rewrite(Kind.SLOPE, path, without(*kept), name, f"without {gone}", detail)
-    if slope.output in names(whole):
-        given = transform(whole, lambda node: slope.argument if node == Name(slope.output) else node)
-        detail = (
-            f"`{text}`, the derivative of {name}, is written in its output `{slope.output}`; "
-            f"it was given what goes into {name}, `{to_text(slope.argument)}`"
-        )
-        yield _rewrite(Kind.ARGUMENT, path, without((False, given)), name, "argument", detail)
-        again = Call(name, (Name(slope.output),))
-        twice = transform(whole, lambda node: again if node == Name(slope.output) else node)
-        detail = f"`{slope.output}` is the output of {name} already; {name} was applied to it once more"
-        yield _rewrite(Kind.ARGUMENT, path, without((False, twice)), name, "twice", detail)
-    for other, tree in slope.others:
-        detail = f"`{to_text(tree)}` is the derivative of {other}; that of {name} is `{text}`"
-        yield _rewrite(Kind.FUNCTION, path, without((False, tree)), name, other, detail)
+    for wrong in slope.wrong:
+        if wrong.tree != slope.whole:
+            yield _rewrite(wrong.kind, path, instead(wrong.tree), name, wrong.slip, wrong.detail, wrong.doubt)
+    yield from _of_gradients(without(), path, slope)
 
 
-def _rewrite(kind: Kind, path: Path, after: Expression, function: str, slip: str, detail: str) -> Rewrite:
-    return Rewrite(kind, path, after, detail, ((kind, slip, function), (kind, slip)))
+def _of_gradients(rest: Expression, path: Path, slope: Slope) -> Iterator[Rewrite]:
+    """The function or its derivative, of the gradient in place of the value; ``rest`` is what it is multiplied by."""
+    name, text = slope.function, to_text(rest)
+    if isinstance(rest, Number):
+        return
+    tree = _moved(slope.whole, slope, rest, rest)
+    detail = f"{name} is applied to the gradient `{text}`; its derivative, `{to_text(slope.whole)}`, belongs beside it"
+    yield _rewrite(Kind.UNDERIVED, path, Call(name, (rest,)), name, "of the gradient", detail, doubt=1)
+    detail = f"the derivative of {name} is taken of the gradient `{text}`, and not of `{slope.output}`"
+    yield _rewrite(Kind.ARGUMENT, path, tree, name, "gradient", detail, doubt=1)
+    beside = multiplied([(False, rest), (False, tree)])
+    yield _rewrite(Kind.ARGUMENT, path, beside, name, "gradient beside", detail, doubt=1)
+
+
+def _rewrite(
+    kind: Kind, path: Path, after: Expression, function: str, slip: str, detail: str, doubt: int = 0
+) -> Rewrite:
+    return Rewrite(kind, path, after, detail, ((kind, slip, function), (kind, slip)), doubt)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import symrnn
-from symrnn.diagnose.model import Model, gradients
+from symrnn.diagnose.model import Model
+from symrnn.diagnose.passes import gradients
 from symrnn.diagnose.problem import SHAPES, draw
 
 from .conftest import PASSES, ROOT, Person, cell_of, layout_of

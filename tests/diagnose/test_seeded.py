@@ -273,7 +273,7 @@ def test_a_mistake_is_explained_by_its_equation_and_term(person: Person, case: S
 TWO = (
     ("lstm", STEP, (("di * i * (1 - i)", "di * (1 - i)"), ('dag @ p["W_hg"]', 'dag @ p["W_hg"].T')), ("b10", "b13")),
     ("gru", STEP, (("dnew * (h - n)", "dnew * (n - h)"), ("dan.T @ (r * h)", "dan.T @ h")), ("b6", "b17")),
-    ("rnn", WHOLE, (("1 - h**2", "1 - h"), ("dh = dh + dy[t]", "dh = dy[t]")), ("", "b1", "")),
+    ("rnn", WHOLE, (("1 - h**2", "1 - h"), ("dh = dh + dy[t]", "dh = dy[t]")), ("", "b1")),
     ("lstm", WHOLE, (("dc * g * i * (1 - i)", "dc * g * i"), ('"W_h" + k] += ', '"W_h" + k] = ')), ("b10", "b15")),
 )
 

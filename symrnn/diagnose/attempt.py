@@ -1,0 +1,128 @@
+"""Mistakes tried: what is still wrong with each of them made, computing no more than must be.
+
+Reads a model, a problem with what was returned for it (`Trial`) and mistakes; returns the gradients that stay wrong. Right
+sides replaced run side by side; other sums over rows and steps read steps that are taken once. Leaves out: which
+mistakes to try, and what to make of it (`symrnn.diagnose.search`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from symrnn.diagnose.compare import Key, Observed
+from symrnn.diagnose.effort import ALONE, Effort
+from symrnn.diagnose.mistakes import Mistake
+from symrnn.diagnose.model import Aspect, Model
+from symrnn.diagnose.passes import Sums, first_step, gradients, lanes
+from symrnn.diagnose.problem import Problem
+
+SIDE_BY_SIDE = 96
+"""Lanes of one run: as many as make a pass cheap and still fit a processor's cache."""
+_SUMS = (Aspect.ROWS, Aspect.STEPS)
+
+Left = frozenset[Key] | None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A problem and what the person's function returned for it."""
+
+    problem: Problem
+    observed: Observed
+
+    def differing(self, model: Model) -> frozenset[Key]:
+        """The gradients in which ``model`` is not what was returned."""
+        return self.observed.differing(gradients(model, self.problem))
+
+
+class Attempt:
+    """Tries mistakes of one model on one problem.
+
+    Attributes:
+        model: the model.
+        trial: the problem, and what was returned for it.
+        wrong: the gradients in which the model is not what was returned.
+        names: whose they are.
+        telling: the names whose gradients tell right from wrong: those that are zero whatever comes in do not.
+        steps: how many the problem has.
+    """
+
+    def __init__(self, model: Model, trial: Trial, effort: Effort) -> None:
+        self.model, self.trial, self._effort = model, trial, effort
+        computed = gradients(model, trial.problem)
+        self.wrong = trial.observed.differing(computed)
+        self.names = frozenset(name for name, _ in self.wrong)
+        blind = {name for name, value in computed.items() if not np.any(value)}
+        self.telling = frozenset(name for name in trial.observed.arrays if name in self.names or name not in blind)
+        self.steps = len(trial.problem.steps)
+        self._sums: Sums | None = None
+        self._reach: dict[tuple[str, ...], frozenset[str]] = {}
+
+    def reach(self, labels: tuple[str, ...]) -> frozenset[str]:
+        """Whose gradients, of those that tell, follow from the equations of ``labels``."""
+        if labels not in self._reach:
+            self._reach[labels] = self.model.reach(labels, self.steps > 1) & self.telling
+        return self._reach[labels]
+
+    def left(self, mistakes: Sequence[Mistake], all_at_once: bool) -> Iterator[tuple[Mistake, Left]]:
+        """Each mistake with what is still wrong when it is made; None where it breaks something, or puts nothing right.
+
+        Of those that spoil the step that is taken first, nothing is said. It ends early where the effort is over.
+
+        Args:
+            mistakes: what to try.
+            all_at_once: whether only those matter that put everything right.
+        """
+        edited = [mistake for mistake in mistakes if mistake.edits and not mistake.settings]
+        for start in range(0, len(edited), SIDE_BY_SIDE):
+            if self._effort.over:
+                return
+            yield from self._side_by_side(edited[start : start + SIDE_BY_SIDE], all_at_once)
+        for mistake in mistakes:
+            if mistake.settings and not self._effort.over:
+                yield mistake, self._useful(self._with_settings(mistake))
+
+    def one(self, mistake: Mistake) -> frozenset[Key]:
+        """What is wrong with one mistake made."""
+        self._effort.spend(ALONE * self.steps)
+        return self.trial.differing(self.model.with_changes(mistake.edits, mistake.settings))
+
+    def _useful(self, left: frozenset[Key]) -> Left:
+        return left if left < self.wrong else None
+
+    def _side_by_side(self, mistakes: Sequence[Mistake], all_at_once: bool) -> Iterator[tuple[Mistake, Left]]:
+        kept = self._not_spoiling(mistakes, all_at_once) if self.steps > 1 else mistakes
+        if not kept:
+            return
+        self._effort.spend(len(kept) * self.steps)
+        computed = lanes(self.model, self.trial.problem, [mistake.edits for mistake in kept])
+        left = self.trial.observed.lanes_left(computed, len(kept), self.wrong)
+        for lane, mistake in enumerate(kept):
+            yield mistake, self._useful(self.one(mistake)) if lane in computed.odd else left[lane]
+
+    def _not_spoiling(self, mistakes: Sequence[Mistake], all_at_once: bool) -> Sequence[Mistake]:
+        """Those that are right at the step that is taken first, which stands in no other's shadow.
+
+        Where that step is wrong already, more than one mistake may be in it.
+        """
+        t = first_step(self.model, self.trial.problem)
+        if not all_at_once and any((name, t) in self.wrong for name in self.trial.observed.stepped):
+            return mistakes
+        self._effort.spend(len(mistakes))
+        first = lanes(self.model, self.trial.problem, [mistake.edits for mistake in mistakes], whole=False)
+        spoilt = self.trial.observed.lanes_spoil(first, len(mistakes), t)
+        return [mistake for mistake, bad in zip(mistakes, spoilt, strict=True) if not bad]
+
+    def _with_settings(self, mistake: Mistake) -> frozenset[Key]:
+        plain = all(setting.aspect in _SUMS for setting in mistake.settings)
+        if mistake.edits or not plain or any(each.aspect is Aspect.RENAMED for each in self.model.settings):
+            return self.one(mistake)
+        self._effort.spend(1)
+        if self._sums is None:
+            self._sums = Sums(self.model, self.trial.problem)
+        found = self._sums.again(mistake.settings)
+        kept = frozenset(key for key in self.wrong if key[0] not in found)
+        return kept | self.trial.observed.differing(found)

@@ -1,0 +1,294 @@
+"""Gradients that are clipped in the pass, and to what.
+
+Reads a `Model` and what was returned where the gradients that arrive are large (`Trial`); returns an `Explanation`. For
+every place where a person clips, the bound is solved for: with most entries at it, what is returned is linear in it. A
+pass without clipping is linear in what arrives, so that large and small gradients tell whether to look at all
+(`symrnn.diagnose.run`). Leaves out: other mistakes, which are found where gradients are too small to be clipped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from symrnn.check.measure import Array
+from symrnn.diagnose.attempt import Attempt, Trial
+from symrnn.diagnose.chain import groups_of_parameters
+from symrnn.diagnose.clipping import ENTRIES, LENGTH, PADDED, ROWS, unpadded
+from symrnn.diagnose.effort import ALONE, Effort
+from symrnn.diagnose.mistakes import Mistake
+from symrnn.diagnose.model import Aspect, Model, Setting
+from symrnn.diagnose.passes import gradients
+from symrnn.diagnose.rules import Kind
+from symrnn.diagnose.scales import written
+from symrnn.diagnose.search import Explanation, Found
+from symrnn.language.system import Role
+from symrnn.language.tree import names
+
+MOST_CLIPS = 3
+"""How many bounds are looked for."""
+_TRIED_FURTHER = 2
+_STEPS = 6
+_STEP_SIZE = 1e-3
+_NEARER = 0.5
+"""A step that leaves more of the difference than that leads nowhere."""
+_EXACT = 1e-9
+
+_Place = tuple[Aspect, str]
+
+
+@dataclass(frozen=True)
+class _Clip:
+    """Where a person may clip.
+
+    Attributes:
+        form: how.
+        places: the aspects and names that are clipped.
+        doubt: how much less likely than another.
+        apart: whether the bounds differ above and below zero.
+    """
+
+    form: str
+    places: tuple[_Place, ...]
+    doubt: int = 0
+    apart: bool = False
+
+    @property
+    def start(self) -> tuple[float, ...]:
+        """The unknowns: one bound, or the lower and the upper one."""
+        return (-1.0, 1.0) if self.apart else (1.0,)
+
+    def settings(self, unknowns: Sequence[float]) -> tuple[Setting, ...]:
+        bounds = (unknowns[0] if self.apart else -unknowns[0], unknowns[-1])
+        return tuple(Setting(aspect, name, self.form, bounds) for aspect, name in self.places)
+
+    def mistake(self, unknowns: Sequence[float]) -> Mistake:
+        texts = [written(value).text for value in unknowns]
+        low = texts[0] if self.apart else f"-{texts[0]}"
+        detail = f"{_HOW[self.form].format(low=low, high=texts[-1])}: {_where(self.places)}"
+        keys = frozenset({(Kind.CLIPPED, self.form, *texts)})
+        settings = self.settings([float(text) for text in texts])
+        return Mistake(Kind.CLIPPED, detail, settings=settings, doubt=self.doubt + self.apart, keys=keys)
+
+
+_HOW: Mapping[str, str] = {
+    ENTRIES: "`np.clip(…, {low}, {high})` cuts off what is beyond",
+    LENGTH: "what has a norm above {high}, as one vector, is shrunk to that norm",
+    PADDED: "what has a norm above {high}, as one vector, is multiplied by {high} / (norm + 1e-6)",
+    ROWS: "rows that have a norm above {high} are shrunk to that norm",
+}
+_WHERE: Mapping[Aspect, str] = {
+    Aspect.CLIPPED_RETURNED: "the gradients of {names}, as they are returned",
+    Aspect.CLIPPED_PART: "what each step adds to the gradients of {names}",
+    Aspect.CLIPPED_TOGETHER: "the gradients of all parameters together",
+    Aspect.CLIPPED_VALUE: "{names}, at every step",
+    Aspect.CLIPPED_HANDED: "the gradients of {names} that a step is handed by the one after it",
+    Aspect.CLIPPED_LOSS: "`dy`, at every step",
+}
+
+
+def _where(places: Sequence[tuple[Aspect, str]]) -> str:
+    by_aspect: dict[Aspect, list[str]] = {}
+    for aspect, name in places:
+        by_aspect.setdefault(aspect, []).append(f"`{name}`")
+    return " and ".join(_WHERE[aspect].format(names=", ".join(each)) for aspect, each in by_aspect.items())
+
+
+def explain_clips(model: Model, trials: Sequence[Trial], effort: Effort) -> Explanation:
+    """The fewest bounds to which gradients of ``model`` are clipped, so that they are what was returned in every trial.
+
+    Args:
+        model: the derived backward pass, with the mistakes that gradients too small to be clipped show.
+        trials: what was returned; the first, of large gradients, is searched, the others confirm.
+        effort: what may be computed.
+    """
+    search = _Search(trials, effort)
+    with np.errstate(all="ignore"):
+        for count in range(1, MOST_CLIPS + 1):
+            effort.begin("looking for where gradients are clipped, and to what")
+            if found := search.explain(model, count):
+                return found
+    return ()
+
+
+class _Search:
+    def __init__(self, trials: Sequence[Trial], effort: Effort) -> None:
+        self._first, *self._others = trials
+        self._effort = effort
+        self._levels: dict[tuple[Setting, ...], list[tuple[int, Mistake]]] = {}
+
+    def explain(self, model: Model, count: int) -> Explanation:
+        level = self._level(model)
+        for left, mistake in level:
+            if not left and not any(
+                trial.differing(model.with_changes((), mistake.settings)) for trial in self._others
+            ):
+                equal = [other for wrong, other in level if not wrong and other is not mistake]
+                return (Found(model, mistake, tuple(each for each in equal if self._confirmed(model, each))),)
+        for _, mistake in level[:_TRIED_FURTHER] if count > 1 else ():
+            found = Found(model, mistake)
+            if rest_of_it := self.explain(found.after, count - 1):
+                return (found, *rest_of_it)
+        return ()
+
+    def _confirmed(self, model: Model, mistake: Mistake) -> bool:
+        after = model.with_changes((), mistake.settings)
+        return not any(trial.differing(after) for trial in self._others)
+
+    def _level(self, model: Model) -> list[tuple[int, Mistake]]:
+        """What puts something right and breaks nothing, with how much is left; the best first."""
+        if model.settings not in self._levels:
+            found = []
+            attempt = Attempt(model, self._first, self._effort)
+            fit = _Fit(attempt, self._effort)
+            for clip in _clips(model, attempt) if attempt.wrong else ():
+                if self._effort.over:
+                    break
+                for unknowns in fit.bounds(clip):
+                    mistake = clip.mistake(unknowns)
+                    left = attempt.one(mistake)
+                    if left < attempt.wrong:
+                        found.append((len(left), mistake))
+                        break
+            self._levels[model.settings] = sorted(found, key=lambda each: (each[0], each[1].cost))
+        return self._levels[model.settings]
+
+
+def _clips(model: Model, attempt: Attempt) -> Iterator[_Clip]:
+    """Every place, and every set of places, where a person clips: what is returned, what is handed on, what is inside."""
+    parameters = tuple(each.name for each in model.cell.parameters if each.name in model.returned)
+    inputs = tuple(each.name for each in model.cell.of_role(Role.INPUT))
+    # What the bound does not reach is right, clipped or not: all of them first.
+    groups = (parameters, *groups_of_parameters(model, attempt.names))
+    others = (model.cell.states, inputs, *((state,) for state in model.cell.states))
+    every = (*parameters, *model.cell.states)
+    for form in (LENGTH, PADDED):
+        yield _Clip(form, ((Aspect.CLIPPED_TOGETHER, ""),))
+    for group in dict.fromkeys((*groups, *others, every, (*every, *inputs))):
+        for form in (ENTRIES, LENGTH, PADDED):
+            yield _Clip(form, _places(Aspect.CLIPPED_RETURNED, group))
+        yield _Clip(ENTRIES, _places(Aspect.CLIPPED_RETURNED, group), apart=True)
+    for group in dict.fromkeys(groups) if attempt.steps > 1 else ():
+        for form in (ENTRIES, LENGTH):
+            yield _Clip(form, _places(Aspect.CLIPPED_PART, group), doubt=1)
+    for group in dict.fromkeys(_values(model)):
+        yield from _of_step(_places(Aspect.CLIPPED_VALUE, group), doubt=1)
+    for states in dict.fromkeys((model.cell.states, *((state,) for state in model.cell.states))):
+        yield from _of_step(_places(Aspect.CLIPPED_HANDED, states), doubt=2)
+    if attempt.trial.problem.whole:
+        yield from _of_step(((Aspect.CLIPPED_LOSS, ""),), doubt=2)
+
+
+def _places(aspect: Aspect, group: Sequence[str]) -> tuple[_Place, ...]:
+    return tuple((aspect, name) for name in group)
+
+
+def _of_step(places: tuple[_Place, ...], doubt: int) -> Iterator[_Clip]:
+    for form in (ENTRIES, LENGTH, ROWS):
+        yield _Clip(form, places, doubt)
+    yield _Clip(ENTRIES, places, doubt, apart=True)
+
+
+def _values(model: Model) -> Iterator[tuple[str, ...]]:
+    """The values of a step, alone and as people take them together."""
+    adjoint = model.adjoint
+    inside = [each.target for each in adjoint.equations if each.target not in model.of_parameters]
+    arrives = [model.arrives[state] for state in model.cell.states]
+    handed = [model.returned[state] for state in model.cell.states if state in model.returned]
+    inputs = [model.returned[each.name] for each in model.cell.of_role(Role.INPUT) if each.name in model.returned]
+    read = dict.fromkeys(
+        name for each in adjoint.equations if each.target in model.of_parameters for name in names(each.expression)
+    )
+    deltas = [name for name in inside if name in read]
+    for group in (handed, [*handed, *inputs], deltas, arrives, [*deltas, *handed], [*arrives, *deltas], inside):
+        yield tuple(group)
+    yield from ((name,) for name in (*handed, *arrives, *inside))
+
+
+class _Fit:
+    """Solves for bounds by what single gradients ask for."""
+
+    def __init__(self, attempt: Attempt, effort: Effort) -> None:
+        self._model, self._problem, self._effort = attempt.model, attempt.trial.problem, effort
+        self._base = gradients(self._model, self._problem)
+        self._wanted = {
+            name: found
+            for name, found in attempt.trial.observed.arrays.items()
+            if name in attempt.names and found.shape == self._base[name].shape and np.isfinite(found).all()
+        }
+
+    def bounds(self, clip: _Clip) -> Iterator[tuple[float, ...]]:
+        """The bounds that make some gradient right, the likeliest first."""
+        if all(aspect in (Aspect.CLIPPED_RETURNED, Aspect.CLIPPED_TOGETHER) for aspect, _ in clip.places):
+            yield from self._read(clip)
+        else:
+            yield from self._solved(clip)
+
+    def _read(self, clip: _Clip) -> Iterator[tuple[float, ...]]:
+        """The bounds of what is returned can be read off."""
+        parameters = {each.name for each in self._model.cell.parameters}
+        chosen = [name for _, name in clip.places if name] or sorted(parameters & set(self._base))
+        found = [(self._wanted[name], self._base[name]) for name in chosen if name in self._wanted]
+        if not found or (clip.form != ENTRIES and len(found) < len(chosen)):
+            return  # the shortest of several may be below the bound; others read it too
+        values = [value for value, _ in found]
+        if clip.places[0][0] is Aspect.CLIPPED_TOGETHER:
+            yield (_length(values, [computed for _, computed in found], clip.form),)
+        elif clip.apart:
+            yield min(float(value.min()) for value in values), max(float(value.max()) for value in values)
+        elif clip.form == ENTRIES:
+            yield (max(float(np.abs(value).max()) for value in values),)
+        else:
+            yield (max(_length([value], [computed], clip.form) for value, computed in found),)
+
+    def _solved(self, clip: _Clip) -> Iterator[tuple[float, ...]]:
+        """By Gauss-Newton steps; each gradient may lead to other bounds."""
+        start, ahead = self._at(clip, clip.start), self._ahead(clip, clip.start)
+        known: list[tuple[float, ...]] = []
+        for name in self._wanted:
+            found = self._newton(clip, name, start, ahead)
+            if found and not any(np.allclose(found, other, rtol=1e-7) for other in known):
+                known.append(found)
+                yield found
+
+    def _newton(
+        self, clip: _Clip, name: str, start: Mapping[str, Array], ahead: Sequence[Mapping[str, Array]]
+    ) -> tuple[float, ...] | None:
+        wanted, here, unknowns = self._wanted[name], start[name], clip.start
+        first = left = float(np.linalg.norm(wanted - here))
+        for _ in range(_STEPS):
+            slopes = np.stack([((there[name] - here) / _STEP_SIZE).ravel() for there in ahead], axis=1)
+            if not np.isfinite(slopes).all() or not slopes.any(axis=0).all():
+                return None
+            step = np.linalg.lstsq(slopes, (wanted - here).ravel(), rcond=None)[0]
+            unknowns = tuple(float(value) for value in np.asarray(unknowns) + step)
+            if unknowns[-1] <= 0 or (clip.apart and unknowns[0] >= unknowns[1]):
+                return None
+            here = self._at(clip, unknowns)[name]
+            before, left = left, float(np.linalg.norm(wanted - here))
+            if left <= _EXACT * first:
+                return unknowns
+            if not left < _NEARER * before:
+                return None
+            ahead = self._ahead(clip, unknowns)
+        return None
+
+    def _ahead(self, clip: _Clip, unknowns: Sequence[float]) -> list[Mapping[str, Array]]:
+        """The gradients with each of the unknowns a little larger."""
+        moved = [
+            [value + _STEP_SIZE * (at == place) for at, value in enumerate(unknowns)] for place in range(len(unknowns))
+        ]
+        return [self._at(clip, each) for each in moved]
+
+    def _at(self, clip: _Clip, unknowns: Sequence[float]) -> Mapping[str, Array]:
+        self._effort.spend(ALONE * len(self._problem.steps))
+        return gradients(self._model.with_changes((), clip.settings(unknowns)), self._problem)
+
+
+def _length(found: Sequence[Array], computed: Sequence[Array], form: str) -> float:
+    """The bound that a length was shrunk to."""
+    short, long = (math.sqrt(sum(float(np.sum(value * value)) for value in values)) for values in (found, computed))
+    return unpadded(short, long) if form == PADDED else short

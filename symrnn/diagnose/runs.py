@@ -1,0 +1,121 @@
+"""A person's function, run on random problems: of every shape, of one step, with large gradients and with small ones.
+
+Reads the function and the derived pass; returns `Trial` records. Leaves out: what to make of what it returned
+(`symrnn.diagnose.run`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from symrnn.check.measure import error
+from symrnn.diagnose.attempt import Trial
+from symrnn.diagnose.compare import observed
+from symrnn.diagnose.layout import Layout
+from symrnn.diagnose.model import Model
+from symrnn.diagnose.passes import gradients
+from symrnn.diagnose.problem import ONE_ROW, ONE_SIZE, SHAPES, SQUARE, Problem, Shape, draw
+from symrnn.diagnose.subject import Returned, StopsError, Subject, call
+from symrnn.errors import DiagnoseError
+from symrnn.language.system import Role
+
+_CIRCUMSTANCES = (
+    (SHAPES, ""),
+    (SQUARE, "all sizes are equal (input = hidden), which a missing transpose does not show in"),
+    (ONE_ROW, "the batch has one row, which a sum over the rows is not missed in"),
+    (ONE_SIZE, "all sizes and the number of rows are equal"),
+)
+"""Shapes to run on, the first on which the function does not stop; and what holds there."""
+
+
+class Runner:
+    """Runs one function."""
+
+    def __init__(self, model: Model, subject: Subject, layout: Layout, seed: int) -> None:
+        self._model, self._subject, self._layout, self._seed = model, subject, layout, seed
+        inputs = (variable.name for variable in model.cell.of_role(Role.INPUT))
+        self._stepped = frozenset(inputs if subject.whole else ())
+
+    def shapes(self) -> tuple[Sequence[Shape], str, str]:
+        """The shapes on which the function runs, what holds there, and how it stopped on those that come first."""
+        stops = ""
+        for shapes, circumstance in _CIRCUMSTANCES:
+            try:
+                self._called(self._drawn(shapes[0]))
+            except StopsError as error:
+                stops = stops or str(error)
+                continue
+            return shapes, circumstance, stops
+        raise DiagnoseError(f"{stops}\n{self._given(self._drawn(SHAPES[0]))}")
+
+    def _given(self, problem: Problem) -> str:
+        """The shapes of what the function is given, in a sentence."""
+        arrays = {**self._layout.stack(problem.params), **problem.steps[0]}
+        text = ", ".join(f"{name} {value.shape}" for name, value in arrays.items())
+        return f"It stops on all sizes that were tried. These shapes it was given first: {text}"
+
+    def _drawn(self, shape: Shape) -> Problem:
+        return draw(self._model.cell, shape, self._seed, self._subject.whole)
+
+    def _called(self, problem: Problem) -> Returned:
+        return call(self._subject, problem, self._layout)
+
+    def trials(self, shapes: Iterable[Shape], factor: float = 1.0) -> tuple[tuple[Trial, ...], Returned]:
+        """A trial for each shape, and what the function returned on the first.
+
+        Args:
+            shapes: at least one.
+            factor: what the gradients that arrive are multiplied by.
+        """
+        drawn = [self._drawn(shape).louder(factor) for shape in shapes]
+        returned = [self._called(problem) for problem in drawn]
+        return tuple(self._trial(*pair) for pair in zip(drawn, returned, strict=True)), returned[0]
+
+    def _trial(self, problem: Problem, returned: Returned) -> Trial:
+        return Trial(problem, observed(returned, gradients(self._model, problem), self._stepped))
+
+    def louder(self, trial: Trial, factor: float) -> Trial | None:
+        """The same problem with gradients ``factor`` times as large; none where the function stops on them."""
+        problem = trial.problem.louder(factor)
+        try:
+            return self._trial(problem, self._called(problem))
+        except StopsError:
+            return None
+
+    def hold_same(self, problem: Problem, before: Returned) -> None:
+        """A second call on the same problem must return the same.
+
+        Raises:
+            DiagnoseError: it does not.
+        """
+        after = self._called(problem)
+        for name, value in before.arrays.items():
+            again = after.arrays.get(name)
+            if again is None or not np.array_equal(value, again, equal_nan=True):
+                raise DiagnoseError(
+                    f"{self._subject.title} returns another gradient of {name} when it is called once more with the same "
+                    "arguments; it draws random numbers, or keeps something between calls (a gradient that is added "
+                    "to an array outside the function, a default argument that is changed)"
+                )
+
+    def of_one_step(self, shapes: Iterable[Shape], factor: float = 1.0) -> tuple[Trial, ...]:
+        """Trials on sequences of one step, where nothing is handed between steps; none where the function stops."""
+        try:
+            trials, _ = self.trials((replace(shape, steps=1) for shape in shapes), factor)
+        except StopsError:
+            return ()  # it needs several steps: the whole sequence is searched alone
+        return trials
+
+
+def is_linear(trial: Trial, louder: Trial, factor: float) -> bool:
+    """Whether what was returned grew by ``factor`` as what arrived did; what is not finite, or changes shape, is not asked."""
+    for name, found in trial.observed.arrays.items():
+        more = louder.observed.arrays.get(name)
+        if more is None or more.shape != found.shape or not (np.isfinite(found).all() and np.isfinite(more).all()):
+            continue
+        if error(more, found * factor, trial.observed.floor * factor) > trial.observed.bound:
+            return False
+    return True
