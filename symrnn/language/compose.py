@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from symrnn.language.finite import check_finite
+from symrnn.language.matrices import of_vectors
 from symrnn.language.normalise import normalise
 from symrnn.language.parser import LARGEST, Assignment, Located, function_fault, located, number_fault, parse
 from symrnn.language.scanner import MAX_DIGITS, name_fault
 from symrnn.language.sizes import Shape, Sizes, infer
 from symrnn.language.source import Source, nearest, shown
 from symrnn.language.system import HIDDEN, INPUT, ONE, Equation, Role, System, Variable
-from symrnn.language.tree import PRIME, Constant, MatVec, Name, is_next
+from symrnn.language.tree import PRIME, MatVec, Name, constants, is_next
 
 INITS = ("uniform", "zeros", "ones", "identity", "orthogonal")
 """The words of ``[init]``; a number is the other possibility."""
@@ -171,8 +172,7 @@ class _Composer:
         for name, assignment in self._targets.items():
             if not is_next(name) and name not in read:
                 raise self._source.error(f"`{name}` is assigned and never used; use it or remove it", assignment.place)
-        nodes = [node.node for assignment in self._assignments for node in located(assignment.expression)]
-        used = {node.name for node in nodes if isinstance(node, Constant)}
+        used = {name for assignment in self._assignments for name in constants(assignment.expression.node)}
         for name in self._constants:
             if name not in used:
                 raise self._source.entry_error(
@@ -205,7 +205,7 @@ class _Composer:
         if stem == "x" or name in self._targets or stem in self._states or is_next(name):
             raise self._source.error(
                 f"left of `@` stands a parameter, or its transpose as in `P.T`; `{name}` is a vector of the step; "
-                "for elementwise products write `*`",
+                + of_vectors(Name(name), node.parts[0].node),
                 node.place,
             )
 
