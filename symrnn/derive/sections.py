@@ -90,7 +90,9 @@ def _sizes(cell: Cell) -> list[str]:
     found = [f"  {state}  ({INPUT}), that of x" for state in cell.states if cell.size(state + PRIME) == INPUT]
     if cell.input_is_hidden:
         by = f"({cell.tied_by})" if cell.tied_by else "[sizes]"
-        found.append(f"  {INPUT} = {HIDDEN}, by {by}: x has as many units as a state; a call with other sizes is an error")
+        found.append(
+            f"  {INPUT} = {HIDDEN}, by {by}: x has as many units as a state; a call with other sizes is an error"
+        )
     return found
 
 

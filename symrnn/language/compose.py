@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from symrnn.language.finite import check_finite
-from symrnn.language.given import described
 from symrnn.language.following import following
+from symrnn.language.given import INITS, described
 from symrnn.language.matrices import of_vectors
 from symrnn.language.normalise import normalise
 from symrnn.language.parser import LARGEST, Assignment, Located, function_fault, located, number_fault, parse
@@ -23,9 +23,6 @@ from symrnn.language.sizes import Shape, Sizes, infer
 from symrnn.language.source import Source, nearest, shown
 from symrnn.language.system import HIDDEN, INPUT, ONE, Equation, Role, System, Variable
 from symrnn.language.tree import PRIME, MatVec, Name, constants, is_next
-
-INITS = ("uniform", "zeros", "ones", "identity", "orthogonal")
-"""The words of ``[init]``; a number is the other possibility."""
 
 _MATRIX_INITS = ("identity", "orthogonal")
 

@@ -11,12 +11,15 @@ from collections.abc import Mapping
 from symrnn.errors import CellError
 from symrnn.language.source import Source, shown
 
+INITS = ("uniform", "zeros", "ones", "identity", "orthogonal")
+"""The words of ``[init]``; a number is the other possibility."""
+
 SIZE_TABLE, CONSTANT_TABLE, INIT_TABLE = "sizes", "constants", "init"
 
 _WANTED = {
     SIZE_TABLE: "`input`, `hidden`, the name of another size, or 1, and a list of two for a matrix",
     CONSTANT_TABLE: "a finite number",
-    INIT_TABLE: "a word such as `ones`, or a number",
+    INIT_TABLE: f"{', '.join(INITS)} or a number",
 }
 _TYPES = {SIZE_TABLE: (str, int), CONSTANT_TABLE: (int, float, str), INIT_TABLE: (int, float, str)}
 
@@ -63,7 +66,9 @@ def _hold_table(key: str, table: object, source: Source) -> None:
         raise source.entry_error(message, key)
     for name, value in table.items():
         if not isinstance(name, str):
-            raise source.entry_error(f"[{key}]: expected names, which are strings, found the key {described(name)}", key)
+            raise source.entry_error(
+                f"[{key}]: expected names, which are strings, found the key {described(name)}", key
+            )
         parts = value if key == SIZE_TABLE and isinstance(value, list | tuple) else (value,)
         for part in parts:
             if isinstance(part, bool) or not isinstance(part, _TYPES[key]):

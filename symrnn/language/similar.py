@@ -1,7 +1,9 @@
 """Parameters that their author may not mean as such: names that look misspelt, and names that mathematics has numbers for.
 
 The language takes every name that is never assigned for a new parameter. Reads a cell; returns a sentence for each that
-looks like another name of the cell, or like a number (``pi``). Equations are full of names that differ in one letter by intention (``W_xi`` and
+looks like another name of the cell, or like a number (``pi``).
+
+Equations are full of names that differ in one letter by intention (``W_xi`` and
 ``W_xf``, ``b_h`` and ``b_hh``), so a parameter is held against what would have been one vector or number, a constant, a
 state or an assigned name, and against other parameters of its shape only as far as case and underscores go. Leaves out:
 whether it was intended, which only the author knows.
@@ -52,7 +54,7 @@ def numbers_meant(cell: Cell) -> tuple[str, ...]:
     r"""A sentence for every vector or scalar parameter that has the name of a number; none where its start is given.
 
     >>> numbers_meant(Cell.from_equations("h' = sin(pi * h) + W @ x"))
-    ('`pi` is no number here but a new parameter, (hidden); if you mean the number, write `pi = 3.141592653589793` under [constants]',)
+    ('`pi` is no number here but a new parameter, (hidden); if you mean it, write `pi = 3.141592653589793` in [constants]',)
     """
     found = []
     for parameter in cell.parameters:
@@ -64,7 +66,7 @@ def numbers_meant(cell: Cell) -> tuple[str, ...]:
             found.append(f"{said}numbers are finite: write a large one, or what the equation is without it")
             continue
         entry = f"{parameter.name}{NUMBERS[word].removeprefix(word)}"
-        found.append(f"{said}if you mean the number, write `{entry}` under [constants]")
+        found.append(f"{said}if you mean it, write `{entry}` in [constants]")
     return tuple(found)
 
 

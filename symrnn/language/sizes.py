@@ -60,7 +60,7 @@ def infer(
     Raises:
         CellError: two sizes disagree, at the place where they meet.
     """
-    labels = {state: INPUT for state in following} | {name: shape[0] for name, shape in declared.items()}
+    labels = dict.fromkeys(following, INPUT) | {name: shape[0] for name, shape in declared.items()}
     unifier = _Unifier(assignments, declared, matrices, vectors, source, labels)
     for assignment in assignments:
         unifier.assign(assignment)

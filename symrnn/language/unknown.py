@@ -40,6 +40,7 @@ RENAMED = {
 FORMULAS = {
     "minimum(maximum(a, low), high)": "clip clamp clipbyvalue",
     "exp(a) / sum(exp(a))": "softmax",
+    "exp(-a) / sum(exp(-a))": "softmin",
     "a - log(sum(exp(a)))": "logsoftmax",
     "log(sum(exp(a)))": "logsumexp lse",
     "-softplus(-a)": "logsigmoid",
@@ -77,6 +78,7 @@ FORMULAS = {
     "a - b": "subtract sub",
     "a * b": "multiply mul times hadamard",
     "a / b": "divide div truedivide",
+    "a * sigmoid(b)": "glu",
     "sqrt(a**2 + b**2)": "hypot",
     "log(exp(a) + exp(b))": "logaddexp",
     "a": "identity linear",
@@ -87,15 +89,17 @@ PHRASES = {
     "`a**2`, the exponent a number or a constant": "pow power powf",
     "`W @ v` for a matrix and a vector, `sum(a * b)` for two vectors": "matmul dot mm mv bmm inner vdot",
     "`W.T @ v`": "transpose",
+    "`maximum(a, 0) + p * minimum(a, 0)`, its slope p a parameter": "prelu",
     "`W @ x + U @ h`, a matrix for each part": "concat cat concatenate hstack",
 }
 """What to write, in words, where no formula in the arguments says it."""
 
 ABSENT = frozenset(
     """
-    sign sgn signum heaviside step where select switch argmax argmin amax amin reducemax reducemin floor ceil round
+    sign sgn signum heaviside step where select argmax argmin amax amin reducemax reducemin floor ceil round
     trunc mod fmod remainder sort cumsum cumprod prod product dropout erf erfc gamma lgamma atan arctan asin arcsin acos
-    arccos atan2 arctan2 inv inverse det trace diag outer kron conv fft sparsemax positive prefer random noise
+    arccos atan2 arctan2 inv inverse det trace diag outer kron conv fft sparsemax positive prefer random noise softshrink
+    hardshrink threshold rrelu crelu swiglu geglu maxout hardmax
     """.split()  # noqa: SIM905 - words read better without quotation marks
 )
 """What nothing here does, lest the nearest name be offered for it."""
@@ -126,7 +130,9 @@ def unknown_function(name: str, given: int, *, known: bool) -> str:
     word = name.replace("_", "").removesuffix("'").lower()
     if found := _OURS.get(word) or _RENAMED.get(word):
         lonely = found in ("minimum", "maximum") and given == 1
-        return f"; did you mean `{found}`?{' It takes two operands, and there is none over the units' if lonely else ''}"
+        return (
+            f"; did you mean `{found}`?{' It takes two operands, and there is none over the units' if lonely else ''}"
+        )
     if word in _WRITTEN:
         return f"; write {_WRITTEN[word]}"
     if word in ABSENT:
