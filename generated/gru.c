@@ -64,7 +64,7 @@
 
 const char *gru_abi(void)
 {
-    return "e88057b64688a41e2d59355bd21209dd";
+    return "1b1cbfc20bb0e029ffefa56e429be629";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)

@@ -72,7 +72,7 @@
 
 const char *lstm_abi(void)
 {
-    return "7a5744db1ed4d7f0584b8c97d113eb56";
+    return "acc2255bbe725f5242dcc09a3e848002";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)

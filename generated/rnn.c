@@ -44,7 +44,7 @@
 
 const char *rnn_abi(void)
 {
-    return "b70e4a21cfff581f9d96b769d0cdf297";
+    return "7e40e641136fcb6c257c073b7be23a86";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
