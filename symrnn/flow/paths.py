@@ -257,10 +257,22 @@ class _Maps:
                 raise AssertionError(f"{factor} is no map between states")
 
 
+_SMALL, _FEW = 1 << 18, 16
+"""Multiplications that OpenBLAS leaves to one thread: the others of a larger product wait longer than they work. Fewer
+rows at one time are no product of matrices any more."""
+
+
 def _product(vector: Array, matrix: Array) -> Array:
     """``vector @ matrix`` as one product of matrices, however many axes stand before the units."""
-    flat: Array = vector.reshape(-1, vector.shape[-1]) @ matrix
-    return flat.reshape(*vector.shape[:-1], matrix.shape[1])
+    flat = vector.reshape(-1, vector.shape[-1])
+    rows = _SMALL // matrix.size
+    if rows < _FEW or len(flat) <= rows:
+        product: Array = flat @ matrix
+    else:
+        product = np.empty((len(flat), matrix.shape[1]))
+        for begin in range(0, len(flat), rows):
+            np.dot(flat[begin : begin + rows], matrix, out=product[begin : begin + rows])
+    return product.reshape(*vector.shape[:-1], matrix.shape[1])
 
 
 def _total(terms: list[Array]) -> Array:

@@ -7,7 +7,7 @@ up as logarithms: nothing underflows. Leaves out: singular vectors.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,9 @@ CONVERGED = 1e-6
 """The change of a logarithm from one sweep to the next at which a spectrum is done."""
 RESOLVED = 1e-8
 """How small a singular value, relative to the largest, a matrix of double precision still tells well."""
+WRITTEN_OUT = 256
+"""Units up to which products are written out as matrices, for all distances in one pass over the steps: a product with a
+vector passes through the steps each time."""
 MEMORY = 1 << 24
 """Bytes of vectors that are worked on at one time: what a cache holds."""
 
@@ -52,6 +55,10 @@ def largest_of_products(paths: StepPaths, distances: Array, seed: int = 0) -> Ar
     order = np.argsort(-distances, kind="stable")
     start = _random((len(order), paths.run.batch, paths.size), seed)
     result = np.empty((len(order), paths.run.batch))
+    if paths.size <= WRITTEN_OUT:
+        for places, operators in _written_out(paths, distances):
+            result[places] = largest(operators, start[places])
+        return result
     result[order] = largest(_Products(paths, distances[order]), start)
     return result
 
@@ -202,6 +209,49 @@ class _Products:
             vector[:active], change = normalised(product(vector[:active], t))
             length[:active] += change
         return vector, length
+
+
+@dataclass(frozen=True)
+class _Matrices:
+    """Matrices written out, ``(D, B, n, n)``, each times the exponential of its scale, ``(D, B)``."""
+
+    matrices: Array
+    scale: Array
+
+    def push(self, vector: Array) -> tuple[Array, Array]:
+        """Each matrix times its vector."""
+        unit, length = normalised(np.einsum("dbij,dbj->dbi", self.matrices, vector))
+        return unit, length + self.scale
+
+    def pull(self, vector: Array) -> tuple[Array, Array]:
+        """Each transposed matrix times its vector."""
+        unit, length = normalised(np.einsum("dbij,dbi->dbj", self.matrices, vector))
+        return unit, length + self.scale
+
+    def only(self, kept: Array) -> _Matrices:
+        """Those that ``kept`` marks."""
+        return _Matrices(self.matrices[kept], self.scale[kept])
+
+
+def _written_out(paths: StepPaths, distances: Array) -> Iterator[tuple[Array, _Matrices]]:
+    """The products of the last steps, some distances at a time: their places among ``distances``, and the matrices."""
+    run, size = paths.run, paths.size
+    rows = np.broadcast_to(np.eye(size)[:, np.newaxis], (size, run.batch, size))
+    scale = np.zeros(run.batch)
+    most = max(1, MEMORY // (run.batch * size * size * 8))
+    found: list[tuple[int, Array, Array]] = []
+    for distance in range(int(distances.max(initial=0)) + 1):
+        if distance:
+            rows = paths.pull(rows, run.steps - distance)
+            # Powers of two, so that nothing is rounded.
+            power = np.frexp(np.abs(rows).max(axis=(0, 2)))[1]
+            rows, scale = np.ldexp(rows, -power[:, np.newaxis]), scale + power * np.log(2)
+        matrices = np.moveaxis(rows, 1, 0)
+        found += [(int(place), matrices, scale) for place in np.flatnonzero(distances == distance)]
+        if len(found) >= most or (found and distance == distances.max()):
+            places, stack, scales = zip(*found, strict=True)
+            yield np.array(places), _Matrices(np.array(stack), np.array(scales))
+            found = []
 
 
 def _random(shape: tuple[int, ...], seed: int) -> Array:
