@@ -21,11 +21,13 @@ TOLERANCE = 1e-5
 and, where the next value is some way below, about its square."""
 MOST = 150
 """Iterations after which an estimate is taken as it is: a lower bound, as every estimate."""
-USUAL = 24
+KEPT = 0.75
+"""The part of the matrices that are left, at which the others are dropped."""
+USUAL = 32
 """Iterations that are usually enough: how many vectors to make room for."""
 
-_CHECKED = (4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 100, 120)
-"""Iterations after which convergence is looked at: a look costs as much as an iteration."""
+_CHECKED = (6, 12, 18, 24, 30, 36, 44, 52, 64, 80, 100, 120)
+"""Iterations after which convergence is looked at: a look costs as much as several of them."""
 _ROUNDING = 1e-13
 """What is left of a vector, relative to what it was, when nothing but rounding is left."""
 _CANCELLED = 0.1
@@ -56,15 +58,18 @@ def largest(operators: Operators, start: Array) -> Array:
     waiting = np.arange(len(start))
     state = _Bidiagonal.begin(operators, start)
     most = min(MOST, start.shape[-1])
-    while len(waiting):
+    while (waiting >= 0).any():
         while state.count < most and state.count not in _CHECKED:
             state.extend()
         values, done = state.estimate()
         done |= state.count >= most
+        done &= waiting >= 0
         result[waiting[done]] = values[done]
-        waiting = waiting[~done]
-        if len(waiting):
-            state = state.only(~done)
+        waiting[done] = -1  # carried along, since a copy of the others costs more, while they are few
+        left = waiting >= 0
+        if left.sum() <= KEPT * len(left):
+            waiting, state = waiting[left], state.only(left)
+        if left.any():
             state.extend()
     return result
 
@@ -128,7 +133,9 @@ class _Bidiagonal:
         # Of the matrix times its transpose, whose largest eigenvalue is the square: as exact as is needed.
         beside = [*self._beside, np.zeros_like(self._reference)]
         diagonal = [d**2 + b**2 for d, b in zip(self._diagonal, beside, strict=True)]
-        square, last = largest_eigenvalue(diagonal, [b * d for b, d in zip(self._beside, self._diagonal[1:], strict=True)])
+        square, last = largest_eigenvalue(
+            diagonal, [b * d for b, d in zip(self._beside, self._diagonal[1:], strict=True)]
+        )
         values = np.sqrt(square)
         residual = self._residual[0] * last
         done = residual <= TOLERANCE * values

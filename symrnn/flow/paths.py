@@ -267,11 +267,12 @@ def _product(vector: Array, matrix: Array) -> Array:
     flat = vector.reshape(-1, vector.shape[-1])
     rows = _SMALL // matrix.size
     if rows < _FEW or len(flat) <= rows:
-        product: Array = flat @ matrix
-    else:
-        product = np.empty((len(flat), matrix.shape[1]))
-        for begin in range(0, len(flat), rows):
-            np.dot(flat[begin : begin + rows], matrix, out=product[begin : begin + rows])
+        return (flat @ matrix).reshape(*vector.shape[:-1], matrix.shape[1])
+    product = np.empty((len(flat), matrix.shape[1]))
+    whole = len(flat) // rows * rows
+    blocks = (-1, rows, matrix.shape[0]), (-1, rows, matrix.shape[1])
+    np.matmul(flat[:whole].reshape(blocks[0]), matrix, out=product[:whole].reshape(blocks[1]))
+    np.matmul(flat[whole:], matrix, out=product[whole:])
     return product.reshape(*vector.shape[:-1], matrix.shape[1])
 
 

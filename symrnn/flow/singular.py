@@ -23,6 +23,8 @@ CONVERGED = 1e-6
 """The change of a logarithm from one sweep to the next at which a spectrum is done."""
 RESOLVED = 1e-8
 """How small a singular value, relative to the largest, a matrix of double precision still tells well."""
+SMALL = 64
+"""Units up to which a whole decomposition takes less time than products with vectors."""
 WRITTEN_OUT = 256
 """Units up to which products are written out as matrices, for all distances in one pass over the steps: a product with a
 vector passes through the steps each time."""
@@ -33,6 +35,8 @@ MEMORY = 1 << 24
 def largest_of_steps(paths: StepPaths, seed: int = 0) -> Array:
     """Ln of the largest singular value of every step Jacobian, ``(T, B)``."""
     run, size = paths.run, paths.size
+    if size <= SMALL:
+        return spectrum_of_steps(paths)[..., 0]
     chunk = max(1, MEMORY // (run.batch * size * USUAL * 8))
     found = []
     for begin in range(0, run.steps, chunk):
@@ -57,7 +61,11 @@ def largest_of_products(paths: StepPaths, distances: Array, seed: int = 0) -> Ar
     result = np.empty((len(order), paths.run.batch))
     if paths.size <= WRITTEN_OUT:
         for places, operators in _written_out(paths, distances):
-            result[places] = largest(operators, start[places])
+            if paths.size <= SMALL:
+                values = np.linalg.svd(operators.matrices, compute_uv=False)[..., 0]
+                result[places] = log(values) + operators.scale
+            else:
+                result[places] = largest(operators, start[places])
         return result
     result[order] = largest(_Products(paths, distances[order]), start)
     return result
@@ -76,9 +84,16 @@ def spectrum_of_steps(paths: StepPaths) -> Array:
 
 def dense(paths: StepPaths, at: slice) -> Array:
     """The step Jacobians as matrices, ``(steps, B, n, n)``."""
-    shape = (paths.size, at.stop - at.start, paths.run.batch, paths.size)
-    units = np.broadcast_to(np.eye(paths.size)[:, np.newaxis, np.newaxis, :], shape)
-    return np.moveaxis(paths.push(units, at), 0, -1)
+    found = np.zeros((at.stop - at.start, paths.run.batch, paths.size, paths.size))
+    for column in paths.columns:
+        block = paths.blocks[column.state]
+        units = np.eye(block.stop - block.start)[:, np.newaxis, np.newaxis]  # the same at every step
+        known = column.push(units, at)
+        for state, rows in paths.blocks.items():
+            if (state, column.state) in paths.jacobians:
+                values = known[paths.jacobians[state, column.state].output]
+                found[..., rows, block] = np.moveaxis(values, 0, -1)
+    return found
 
 
 def spectrum_of_products(paths: StepPaths, distances: Array) -> Array:

@@ -48,7 +48,7 @@ def largest_eigenvalue(diagonal: Sequence[Array], beside: Sequence[Array]) -> tu
         beside: the k - 1 entries next to them, none negative.
 
     Returns:
-        Two arrays of that shape. A matrix of zeros has the eigenvalue 0.
+        Two arrays of that shape. Where eigenvalues are equal, the vector is one of theirs.
     """
     around = [np.zeros_like(diagonal[0]), *beside, np.zeros_like(diagonal[0])]
     bound = np.max([d + around[k] + around[k + 1] for k, d in enumerate(diagonal)], axis=0)  # Gershgorin
@@ -59,47 +59,57 @@ def largest_eigenvalue(diagonal: Sequence[Array], beside: Sequence[Array]) -> tu
     at = _eliminated(entries, squares, value)
     settled = bound <= 0
     for _ in range(MOST):
-        spread = np.sqrt(np.maximum((count - 1) * (count * at.second - at.first**2), 0.0))
-        step = count / (at.first + spread)
-        value = np.where(settled, value, value - (1 - _SHORT) * step)
+        with np.errstate(all="ignore"):
+            spread = np.sqrt(np.maximum((count - 1) * (count * at.second - at.first**2), 0.0))
+            step = np.where(settled, 0.0, count / (at.first + spread))
+        value = value - (1 - _SHORT) * step
         at = _eliminated(entries, squares, value)
         settled |= ~at.above | (step <= _CLOSE * value)
         if settled.all():
             break
-    return np.where(bound > 0, value * scale, 0.0), _last_entry(entries, squares, value)
+    return np.where(bound > 0, value * scale, 0.0), np.where(bound > 0, _last_entry(entries, squares, value), 1.0)
 
 
 def _last_entry(diagonal: Sequence[Array], squares: Sequence[Array], at: Array) -> Array:
-    """The length of the last entry of the unit vector of an eigenvalue, found from there on to the first.
+    """The length of the last entry of the unit vector of an eigenvalue.
 
-    That is the direction in which the entries grow, wherever the last is small, so that rounding does not tell.
+    The vector is found from its largest entry, to either side by the pivots of elimination from that side: so it falls
+    where it is computed, and rounding does not tell (Dhillon and Parlett 2004, the twisted factorisation).
     """
-    pivot, pivots = at - diagonal[-1], []
-    for entry, square in zip(diagonal[-2::-1], squares[::-1], strict=True):
-        pivots.append((pivot, square))
-        pivot = at - entry - np.divide(square, pivot, out=np.zeros_like(at), where=pivot != 0)
-    total = np.ones_like(at)  # the sum of the squares of all entries, each relative to the one behind it
-    with np.errstate(over="ignore"):
-        for pivot, square in reversed(pivots):
-            growth = np.divide(pivot**2, square, out=np.full_like(at, np.inf), where=square > 0)
-            total = 1 + np.multiply(growth, total, out=np.zeros_like(at), where=growth > 0)
-    return 1 / np.sqrt(total)
+    down, up = [diagonal[0] - at], [diagonal[-1] - at]
+    with np.errstate(all="ignore"):  # where a pivot is zero, another entry is the largest
+        for entry, square in zip(diagonal[1:], squares, strict=True):
+            down.append(entry - at - square / down[-1])
+        for entry, square in zip(diagonal[-2::-1], squares[::-1], strict=True):
+            up.append(entry - at - square / up[-1])
+        up = up[::-1]
+        above, below, last = [np.zeros_like(at)], [np.zeros_like(at)], [np.ones_like(at)]
+        for square, pivot in zip(squares, down, strict=False):
+            above.append(square / pivot**2 * (1 + above[-1]))
+        for square, pivot in zip(squares[::-1], up[:0:-1], strict=True):
+            below.append(square / pivot**2 * (1 + below[-1]))
+            last.append(square / pivot**2 * last[-1])
+        twist = [np.abs(a + b - (d - at)) for a, b, d in zip(down, up, diagonal, strict=True)]
+        parts = [z / (1 + a + b) for z, a, b in zip(last[::-1], above, below[::-1], strict=True)]
+    closest = np.where(np.isfinite(parts), twist, np.inf).argmin(axis=0)
+    return np.sqrt(np.take_along_axis(np.array(parts), closest[np.newaxis], axis=0)[0])
 
 
 def _eliminated(diagonal: Sequence[Array], squares: Sequence[Array], at: Array) -> _At:
     """The pivots q of ``matrix - at``, which are negative above all zeros: ``p' / p`` is the sum of ``q' / q``."""
-    pivot, slope, bend = diagonal[0] - at, np.full_like(at, -1.0), np.zeros_like(at)
-    above = pivot < 0
-    pivot = np.where(above, pivot, -1.0)
-    first, second = -1 / pivot, 1 / pivot**2
-    for entry, square in zip(diagonal[1:], squares, strict=True):
-        share, ratio = square / pivot, slope / pivot
-        bend = share * (bend / pivot - 2 * ratio**2)
-        slope = share * ratio - 1
-        pivot = entry - at - share
-        above &= pivot < 0
-        pivot = np.where(above, pivot, -1.0)
-        ratio = slope / pivot
-        first = first + ratio
-        second = second + ratio**2 - bend / pivot
-    return _At(first, second, above)
+    pivot = highest = diagonal[0] - at
+    bend = np.zeros_like(at)  # the second derivative of a pivot over the pivot
+    with np.errstate(
+        all="ignore"
+    ):  # what is not above all zeros is told by its pivots, and what follows does not count
+        ratio = -1 / pivot
+        first, second = ratio, ratio**2
+        for entry, square in zip(diagonal[1:], squares, strict=True):
+            share = square / pivot
+            pivot = entry - at - share
+            highest = np.maximum(highest, pivot)
+            bend = share * (bend - 2 * ratio**2) / pivot
+            ratio = (share * ratio - 1) / pivot
+            first = first + ratio
+            second = second + (ratio**2 - bend)
+    return _At(first, second, highest < 0)
