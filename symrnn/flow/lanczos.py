@@ -138,8 +138,9 @@ class _Bidiagonal:
         )
         values = np.sqrt(square)
         residual = self._residual[0] * last
-        done = residual <= TOLERANCE * values
-        return log(values) + self._reference, done.reshape(len(done), -1).all(axis=-1)
+        close = np.asarray(residual <= TOLERANCE * values)
+        done: Array = close.reshape(len(close), -1).all(axis=-1)
+        return log(values) + self._reference, done
 
     def _ahead(self) -> tuple[Array, Array]:
         """The length and direction of what the transposed matrix adds to the right vectors."""

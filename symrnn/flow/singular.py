@@ -1,8 +1,9 @@
-"""Singular values of the step Jacobians and of their products, and Lyapunov exponents, by products with vectors alone.
+"""Singular values of the step Jacobians and of their products, and Lyapunov exponents.
 
-Reads the paths of a run; returns logarithms. The largest singular values are those of `symrnn.flow.lanczos`; whole
-spectra and exponents come from the power iteration on many vectors at once, kept apart by QR, whose diagonals are added
-up as logarithms: nothing underflows. Leaves out: singular vectors.
+Reads the paths of a run; returns logarithms. Where units are few, Jacobians and their products are written out as
+matrices, and decomposed; the largest singular values of larger ones are those of `symrnn.flow.lanczos`. Small values of
+whole spectra, and exponents, come from the power iteration on many vectors at once, kept apart by QR, whose diagonals are
+added up as logarithms: nothing underflows. Leaves out: singular vectors.
 """
 
 from __future__ import annotations

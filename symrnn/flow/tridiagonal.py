@@ -92,7 +92,8 @@ def _last_entry(diagonal: Sequence[Array], squares: Sequence[Array], at: Array) 
         twist = [np.abs(a + b - (d - at)) for a, b, d in zip(down, up, diagonal, strict=True)]
         parts = [z / (1 + a + b) for z, a, b in zip(last[::-1], above, below[::-1], strict=True)]
     closest = np.where(np.isfinite(parts), twist, np.inf).argmin(axis=0)
-    return np.sqrt(np.take_along_axis(np.array(parts), closest[np.newaxis], axis=0)[0])
+    length: Array = np.sqrt(np.take_along_axis(np.array(parts), closest[np.newaxis], axis=0)[0])
+    return length
 
 
 def _eliminated(diagonal: Sequence[Array], squares: Sequence[Array], at: Array) -> _At:

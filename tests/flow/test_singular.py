@@ -14,6 +14,7 @@ from symrnn.flow.paths import Times, step_paths
 from symrnn.flow.record import flow
 from symrnn.flow.run import run_steps
 from symrnn.flow.singular import dense, largest_of_products, largest_of_steps
+from symrnn.flow.sweep import sweep
 from tests.flow.conftest import BATCH, STEPS, Array, Problem, problem_of
 
 DISTANCES = (0, 1, 2, 5, STEPS)
@@ -104,6 +105,17 @@ def test_values_that_are_all_but_equal_are_found_in_products(distances: list[int
         for t in range(12 - distance, 12):
             product = matrices[t] @ product
         np.testing.assert_allclose(np.exp(values), np.linalg.svd(product, compute_uv=False)[..., 0], rtol=2e-5)
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize(("name", "scale", "bias"), [("rnn", 1.0, None), ("gru", 0.5, 0.0)])
+def test_a_product_of_one_step_is_that_step(name: str, scale: float, bias: float | None) -> None:
+    """At points of the README's figure, where vectors that were kept apart but once gave values a sixth too large."""
+    biases = () if bias is None else (bias,)
+    (entry,) = sweep([symrnn.load(name)], scales=[scale], biases=biases).entries
+    assert entry.flow.distances[0] == 1
+    np.testing.assert_allclose(entry.flow.log_sigma_product[0], entry.flow.log_sigma[-1], rtol=0, atol=1e-5)
+    assert (entry.flow.log_sigma <= entry.flow.log_bound + 1e-9).all()
 
 
 def test_products_are_written_out_some_distances_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
