@@ -954,8 +954,8 @@ def _hold_params(params, tape):
     for name, before in tape.params.items():
         if params[name] is not before and not np.array_equal(params[name], before, equal_nan=True):
             raise ValueError(
-                f"params[{name!r}]: not what forward was given, of which the tape is; call backward before the parameters "
-                "change, or forward again"
+                f"params[{name!r}]: not what forward was given, of which the tape is; call backward before the "
+                "parameters change, or forward again"
             )
 
 
