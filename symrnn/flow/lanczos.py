@@ -139,7 +139,7 @@ class _Bidiagonal:
         values = np.sqrt(square)
         residual = self._residual[0] * last
         close = np.asarray(residual <= TOLERANCE * values)
-        done: Array = close.reshape(len(close), -1).all(axis=-1)
+        done = np.logical_and.reduce(close.reshape(len(close), -1), axis=-1)
         return log(values) + self._reference, done
 
     def _ahead(self) -> tuple[Array, Array]:

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 import symrnn
+from symrnn.pipeline import BACKENDS
 
 Array = np.ndarray[Any, np.dtype[Any]]
 STEPS, BATCH, INPUTS, UNITS = 5, 2, 3, 4
 
 
-@pytest.fixture(scope="module", params=symrnn.pipeline.BACKENDS)
+@pytest.fixture(scope="module", params=BACKENDS)
 def kernels(request: pytest.FixtureRequest) -> ModuleType:
     return symrnn.build("lstm", request.param)
 

@@ -14,6 +14,7 @@ from symrnn.check.run import check
 from symrnn.cli import main
 from symrnn.errors import CellError
 from symrnn.language.cell import Cell
+from symrnn.pipeline import render
 
 EQUATIONS = """
 m = softplus(W @ x + U @ h + b)
@@ -72,7 +73,7 @@ def test_the_derivation_is_that_of_the_number() -> None:
 
 
 def test_every_page_and_document_of_such_a_cell_is_written(tmp_path: Path) -> None:
-    texts = symrnn.pipeline.render(named())
+    texts = render(named())
     assert any("m**p" in text for name, text in texts.items() if name.endswith("_numpy.py"))
     assert "m_t^{p}" in texts["powers.tex"]
     assert symrnn.picture(named())
