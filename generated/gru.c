@@ -64,7 +64,7 @@
 
 const char *gru_abi(void)
 {
-    return "a1691f241be48d90e6731503a2235ce2";
+    return "359da80ee5f593c3eead7127024518aa";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)

@@ -104,7 +104,7 @@ int gru_f32_useful_parts(const gru_dims *dims, size_t most, size_t *size);
 /* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. */
 int gru_f32_pack(const gru_dims *dims, const gru_f32_params *params, float *packed, size_t part, size_t parts);
 
-/* All steps, with a tape for backward. A null state means zeros; state_out may be null. */
+/* All steps, with a tape for backward: x and packed stay as they are until then. A null state means zeros; state_out may be null. */
 int gru_f32_forward(const gru_dims *dims, const float *packed, const float *x, const float *state, float *y,
     float *state_out, float *tape, float *workspace, size_t part, size_t parts, gru_barrier *barrier);
 
@@ -167,7 +167,7 @@ int gru_f64_useful_parts(const gru_dims *dims, size_t most, size_t *size);
 /* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. */
 int gru_f64_pack(const gru_dims *dims, const gru_f64_params *params, double *packed, size_t part, size_t parts);
 
-/* All steps, with a tape for backward. A null state means zeros; state_out may be null. */
+/* All steps, with a tape for backward: x and packed stay as they are until then. A null state means zeros; state_out may be null. */
 int gru_f64_forward(const gru_dims *dims, const double *packed, const double *x, const double *state, double *y,
     double *state_out, double *tape, double *workspace, size_t part, size_t parts, gru_barrier *barrier);
 

@@ -64,7 +64,7 @@
 
 const char *gru_reset_after_abi(void)
 {
-    return "4f5d149b15e1f84c9d4b6d80d4025ecc";
+    return "40dcf3235de5bce7cf06b237b15b805b";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)

@@ -67,7 +67,7 @@ DTYPE = "float32"
 DTYPES = ("float32", "float64")
 """What `init_params` may make: float64 input runs double, any other runs float."""
 
-_ABI = b"4f5d149b15e1f84c9d4b6d80d4025ecc"
+_ABI = b"40dcf3235de5bce7cf06b237b15b805b"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("gru_reset_after" + _SUFFIX)
 _LIBRARIES = {"native": "", "v4": ".v4", "v3": ".v3", "v2": ".v2", "baseline": ".baseline"}  # best first
@@ -472,12 +472,18 @@ def pack(params):
 
 
 class Tape:
-    """What a forward pass keeps for the backward pass; ``states["name"]`` is ``(T + 1, B, size)``."""
+    """What a forward pass keeps for the backward pass; ``states["name"]`` is ``(T + 1, B, size)``, to be read only.
 
-    __slots__ = ("data", "dims", "states")
+    It refers to ``x`` and to the parameters and holds no copies of them: until `backward`, both must stay as they are.
+    """
 
-    def __init__(self, states, data, dims):
+    __slots__ = ("data", "dims", "params", "states")
+
+    def __init__(self, states, data, dims, params):
+        for array in states.values():
+            array.flags.writeable = False  # the backward pass reads them
         self.states, self.data, self.dims = states, data, dims
+        self.params = params if isinstance(params, Packed) else dict(params)
 
 
 class Grads:
@@ -905,7 +911,11 @@ def stream(packed, batch=1):
 
 
 def forward(params, x, state=None, lengths=None, reverse=False, threads=None, out=None):
-    """All steps, with a tape for `backward`: returns ``(y, state, tape)``; arguments as those of `infer`."""
+    """All steps, with a tape for `backward`: returns ``(y, state, tape)``; arguments as those of `infer`.
+
+    `backward` reads ``x`` and the parameters once more. Neither may be written over in between: its gradients would be
+    wrong, and nothing would tell. Parameters in other arrays that differ from these, it refuses.
+    """
     run, weights, x, block = _prepare(params, x, state, lengths, reverse, threads)
     y, x = _output(out, (*x.shape[:2], run.sizes["hidden"]), x)
     final = run.new_block()
@@ -913,7 +923,7 @@ def forward(params, x, state=None, lengths=None, reverse=False, threads=None, ou
     run.call("forward", weights, x, block, y, final, tape)
     states = _tape_states(tape, x.shape[0], run.states)
     dims = (run.sizes, run.lengths, bool(reverse))
-    return _returned(y, out), _views(final, run.state_places), Tape(states, (tape, x), dims)
+    return _returned(y, out), _views(final, run.state_places), Tape(states, (tape, x.view()), dims, params)
 
 
 def _tape_states(tape, steps, shapes):
@@ -930,7 +940,7 @@ def backward(params, tape, dy, dstate=None, threads=None, out=None, accumulate=F
     """Gradients of ``sum(y * dy) + sum(state * dstate)``: returns `Grads`.
 
     Args:
-        params: what `forward` was given.
+        params: what `forward` was given, unchanged.
         tape: from `forward`; it may be used again.
         dy: (T, B, size of the output).
         dstate: gradients by the final states, by name; zeros where None or left out.
@@ -943,6 +953,7 @@ def backward(params, tape, dy, dstate=None, threads=None, out=None, accumulate=F
         raise TypeError(f"tape: expected what forward returned, found {type(tape).__name__}")
     sizes, lengths, reverse = tape.dims
     _fit(packed, sizes)
+    _hold_params(params, tape)
     block, x = tape.data
     T, B = x.shape[:2]
     run = _run(sizes, x.dtype, T, B, lengths, reverse, threads)
@@ -961,6 +972,18 @@ def _fit(packed, sizes):
     for size, found in packed.sizes.items():
         if found != sizes[size]:
             raise ValueError(f"params: {size} is {found}, but the tape is of a forward pass where it is {sizes[size]}")
+
+
+def _hold_params(params, tape):
+    """Refuse other parameters than those of the forward pass; what was written over in place cannot be told."""
+    if params is tape.params:
+        return
+    for name, before in tape.params.items():
+        if params[name] is not before and not np.array_equal(params[name], before, equal_nan=True):
+            raise ValueError(
+                f"params[{name!r}]: not what forward was given, of which the tape is; call backward before the "
+                "parameters change, or forward again"
+            )
 
 
 def _into(out, grads, accumulate):

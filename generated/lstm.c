@@ -72,7 +72,7 @@
 
 const char *lstm_abi(void)
 {
-    return "6cb2d51d5803255f2da92576d890b7da";
+    return "00686cd94d5c6dfc27d61acb16f58dad";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)

@@ -188,12 +188,18 @@ def pack(params):
 
 
 class Tape:
-    """What a forward pass keeps for the backward pass; ``states["name"]`` is ``(T + 1, B, size)``."""
+    """What a forward pass keeps for the backward pass; ``states["name"]`` is ``(T + 1, B, size)``, to be read only.
 
-    __slots__ = ("data", "dims", "states")
+    It refers to ``x`` and to the parameters and holds no copies of them: until `backward`, both must stay as they are.
+    """
 
-    def __init__(self, states, data, dims):
+    __slots__ = ("data", "dims", "params", "states")
+
+    def __init__(self, states, data, dims, params):
+        for array in states.values():
+            array.flags.writeable = False  # the backward pass reads them
         self.states, self.data, self.dims = states, data, dims
+        self.params = params if isinstance(params, Packed) else dict(params)
 
 
 class Grads:
@@ -766,7 +772,7 @@ class _Run:
         self.y = _read_out("out", out, (steps, batch, self.sizes["hidden"]), self.dtype)
         if out is not None and np.may_share_memory(out, x):
             x = x.copy()
-        self.x = self.steps(x)
+        self.x = self.steps(x).view()  # whose shape nobody else can change
         self.state = self.states(state, batch)
 
     def steps(self, array):
@@ -789,6 +795,9 @@ class _Run:
 def forward(params, x, state=None, lengths=None, reverse=False, threads=None, out=None):
     """All steps, with a tape for `backward`: returns ``(y, state, tape)``.
 
+    `backward` reads ``x`` and the parameters once more. Neither may be written over in between: its gradients would be
+    wrong, and nothing would tell. Parameters in other arrays that differ from these, it refuses.
+
     Args:
         params: parameters by name, or what `pack` made of them.
         x: (T, B, input).
@@ -801,9 +810,9 @@ def forward(params, x, state=None, lengths=None, reverse=False, threads=None, ou
     _read_threads(threads)
     run = _Run(params, x, state, lengths, reverse, out)
     final, states, data = run.forward(True)
-    over_time = {name: array[::-1] if run.reverse else array for name, array in states.items()}
+    over_time = {name: array[::-1] if run.reverse else array[:] for name, array in states.items()}
     data.update({f"{name} states": array for name, array in states.items()})
-    return run.y, {name: array.copy() for name, array in final.items()}, Tape(over_time, data, run)
+    return run.y, {name: array.copy() for name, array in final.items()}, Tape(over_time, data, run, params)
 
 
 def infer(params, x, state=None, lengths=None, reverse=False, threads=None, out=None):
@@ -914,7 +923,7 @@ def backward(params, tape, dy, dstate=None, threads=None, out=None, accumulate=F
     """Gradients of ``sum(y * dy) + sum(state * dstate)``: returns `Grads`.
 
     Args:
-        params: those of the forward pass.
+        params: those of the forward pass, unchanged.
         tape: what `forward` returned.
         dy: (T, B, hidden).
         dstate: gradients of the final states by name; zeros where None or left out.
@@ -928,9 +937,10 @@ def backward(params, tape, dy, dstate=None, threads=None, out=None, accumulate=F
         raise TypeError(f"tape: expected what forward returned, found {type(tape).__name__}")
     run = tape.dims
     _fit(packed, run.sizes)
-    batch = run.x.shape[1]
+    _hold_params(params, tape)
+    steps, batch = run.x.shape[:2]
     weights = _Weights.of(packed, run.sizes, run.dtype)
-    dy = run.steps(_expect("dy", dy, run.y.shape))
+    dy = run.steps(_expect("dy", dy, (steps, batch, run.sizes["hidden"])))
     dstate = run.states(_read_state("dstate", dstate, batch, run.sizes)[0], batch)
     grads, dx, dfirst = _backward(weights, run.sizes, run.x, tape.data, run.idle, dy, dstate)
     result = Grads(grads, _turned(dx, run.reverse), dfirst)
@@ -942,6 +952,18 @@ def _fit(packed, sizes):
     for size, found in packed.sizes.items():
         if found != sizes[size]:
             raise ValueError(f"params: {size} is {found}, but the tape is of a forward pass where it is {sizes[size]}")
+
+
+def _hold_params(params, tape):
+    """Refuse other parameters than those of the forward pass; what was written over in place cannot be told."""
+    if params is tape.params:
+        return
+    for name, before in tape.params.items():
+        if params[name] is not before and not np.array_equal(params[name], before, equal_nan=True):
+            raise ValueError(
+                f"params[{name!r}]: not what forward was given, of which the tape is; call backward before the "
+                "parameters change, or forward again"
+            )
 
 
 def _into(out, grads, accumulate):

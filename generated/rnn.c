@@ -44,7 +44,7 @@
 
 const char *rnn_abi(void)
 {
-    return "4d582868be431e0b8ee76e0e45170745";
+    return "2b2f7870e33a79295bdb856f0385896b";
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)

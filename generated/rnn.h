@@ -88,7 +88,7 @@ int rnn_f32_useful_parts(const rnn_dims *dims, size_t most, size_t *size);
 /* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. */
 int rnn_f32_pack(const rnn_dims *dims, const rnn_f32_params *params, float *packed, size_t part, size_t parts);
 
-/* All steps, with a tape for backward. A null state means zeros; state_out may be null. */
+/* All steps, with a tape for backward: x and packed stay as they are until then. A null state means zeros; state_out may be null. */
 int rnn_f32_forward(const rnn_dims *dims, const float *packed, const float *x, const float *state, float *y,
     float *state_out, float *tape, float *workspace, size_t part, size_t parts, rnn_barrier *barrier);
 
@@ -139,7 +139,7 @@ int rnn_f64_useful_parts(const rnn_dims *dims, size_t most, size_t *size);
 /* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. */
 int rnn_f64_pack(const rnn_dims *dims, const rnn_f64_params *params, double *packed, size_t part, size_t parts);
 
-/* All steps, with a tape for backward. A null state means zeros; state_out may be null. */
+/* All steps, with a tape for backward: x and packed stay as they are until then. A null state means zeros; state_out may be null. */
 int rnn_f64_forward(const rnn_dims *dims, const double *packed, const double *x, const double *state, double *y,
     double *state_out, double *tape, double *workspace, size_t part, size_t parts, rnn_barrier *barrier);
 

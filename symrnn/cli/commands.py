@@ -77,6 +77,7 @@ def _described(cell: Cell) -> dict[str, object]:
         "reference": cell.reference,
         "equations": cell.text.strip().splitlines(),
         "sizes": cell.sizes,
+        "input_is_hidden": cell.input_is_hidden,
         "states": {state: cell.by_name[state].shape for state in cell.states},
         "output": cell.output,
         "parameters": {parameter.name: parameter.shape for parameter in cell.parameters},

@@ -17,7 +17,7 @@ from symrnn.check.report import DTYPES
 from symrnn.errors import GenerateError
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import cells, load
-from symrnn.language.similar import lookalikes
+from symrnn.language.similar import lookalikes, numbers_meant
 from symrnn.language.system import HIDDEN, INPUT
 from symrnn.parts import ALL
 
@@ -47,9 +47,9 @@ def chosen_cells(arguments: Namespace) -> tuple[Cell, ...]:
 
 
 def note_lookalikes(cells: Iterable[Cell]) -> None:
-    """Say on standard error which parameters may be misspelt names; output stays as it is."""
+    """Say on standard error which parameters may be misspelt names, or meant as numbers; output stays as it is."""
     for cell in cells:
-        for sentence in lookalikes(cell) if sys.stderr is not None else ():
+        for sentence in (*lookalikes(cell), *numbers_meant(cell)) if sys.stderr is not None else ():
             print(f"symrnn: note: {cell.source}: {sentence}", file=sys.stderr)
 
 

@@ -28,6 +28,7 @@ from symrnn.language.tree import (
     Reduce,
     SizeOf,
     names,
+    rebuild,
 )
 
 
@@ -200,7 +201,7 @@ class _Build:
                 return name in self._given
             case MatVec(_, _, operand):
                 return self._is_fixed(operand)
-            case Negate(operand) | Reduce(_, operand) | Power(operand, _):
+            case Negate(operand) | Reduce(_, operand) | Power(operand):
                 return self._is_fixed(operand)
             case Binary(_, left, right):
                 return self._is_fixed(left) and self._is_fixed(right)
@@ -222,8 +223,8 @@ class _Build:
                 return self._product(node)
             case Binary(_, left, right):
                 return self._quotient(left, right)
-            case Power(base, exponent):
-                return self._node(Kind.OTHER, self._holed(Power(_HOLE, exponent)), [self._value(base)])
+            case Power(base):
+                return self._node(Kind.OTHER, self._holed(rebuild(node, (_HOLE,))), [self._value(base)])
             case Call(function, arguments):
                 return self._call(function, arguments)
             case Reduce(kind, operand):

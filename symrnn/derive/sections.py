@@ -13,9 +13,9 @@ from symrnn.derive.jacobian import Slopes
 from symrnn.derive.layout import Row
 from symrnn.language.cell import Cell
 from symrnn.language.latex import Notation, parentheses
-from symrnn.language.system import Equation, Role, System
+from symrnn.language.system import HIDDEN, INPUT, Equation, Role, System
 from symrnn.language.text import to_text
-from symrnn.language.tree import Binary, Expression, MatVec, Name, names
+from symrnn.language.tree import PRIME, Binary, Expression, MatVec, Name, names
 
 
 def equations_rows(cell: Cell, notation: Notation) -> tuple[Row, ...]:
@@ -73,14 +73,27 @@ def _read(atoms: list[Expression], notation: Notation) -> str:
 
 
 def equations_text(cell: Cell) -> str:
-    """The author's equations, the parameters in them, and the parts of them that the derivation names."""
+    """The author's equations, their parameters, what sizes follow from them, and the parts that the derivation names."""
     lines = ["Equations", *labelled(cell.equations)]
     wide = max((len(parameter.name) for parameter in cell.parameters), default=0)
     listed = [f"  {parameter.name:{wide}}  ({', '.join(parameter.shape)})" for parameter in cell.parameters]
     lines += ["Parameters, every name that is never assigned", *listed] if listed else []
+    if decided := _sizes(cell):
+        lines += ["Sizes that the equations decide", *decided]
     if parts := _parts(cell):
         lines += ["Parts with names of their own", *labelled(parts)]
     return "\n".join(lines) + "\n"
+
+
+def _sizes(cell: Cell) -> list[str]:
+    """What an author may not expect of sizes: states of the size of the input, and sizes forced to be one number."""
+    found = [f"  {state}  ({INPUT}), that of x" for state in cell.states if cell.size(state + PRIME) == INPUT]
+    if cell.input_is_hidden:
+        by = f"({cell.tied_by})" if cell.tied_by else "[sizes]"
+        found.append(
+            f"  {INPUT} = {HIDDEN}, by {by}: x has as many units as a state; a call with other sizes is an error"
+        )
+    return found
 
 
 def adjoint_rows(adjoint: System, notation: Notation, parameters: bool = True) -> tuple[Row, ...]:

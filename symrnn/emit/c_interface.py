@@ -59,7 +59,8 @@ ENTRIES = (
     Entry(
         "forward",
         (_DIMS, _PACKED, _X, _STATE, _Y, _STATE_OUT, Argument("tape", "out"), _WORK, _PART, _PARTS, _BARRIER),
-        "All steps, with a tape for backward. A null state means zeros; state_out may be null.",
+        "All steps, with a tape for backward: x and packed stay as they are until then. A null state means zeros; state_out "
+        "may be null.",
         training=True,
     ),
     Entry(

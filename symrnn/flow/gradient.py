@@ -32,8 +32,15 @@ class Backward:
     log: Array
 
 
+_SAFE = 1e-140
+"""The length of a vector, up to whose reciprocal the square of an entry that counts is an ordinary number."""
+
+
 def normalised(vector: Array) -> tuple[Array, Array]:
     """Directions, and ln of lengths, along the last axis; a zero vector stays one, with -inf."""
+    length = np.sqrt(np.einsum("...i,...i->...", vector, vector))
+    if length.size and length.min() > _SAFE and length.max() < 1 / _SAFE:
+        return vector / length[..., np.newaxis], np.log(length)
     # Twice, since the square of what is about to underflow is zero already.
     largest = np.abs(vector).max(axis=-1, keepdims=True, initial=0.0)
     scaled = np.divide(vector, largest, out=np.zeros_like(vector), where=largest > 0)

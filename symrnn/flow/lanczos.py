@@ -14,21 +14,24 @@ import numpy as np
 
 from symrnn.derive.evaluate import Array
 from symrnn.flow.gradient import log, normalised
+from symrnn.flow.tridiagonal import largest_eigenvalue
 
 TOLERANCE = 1e-5
 """The residual, relative to the singular value, at which an iteration ends. The error of the value is never above it,
 and, where the next value is some way below, about its square."""
 MOST = 150
 """Iterations after which an estimate is taken as it is: a lower bound, as every estimate."""
-USUAL = 24
+KEPT = 0.75
+"""The part of the matrices that are left, at which the others are dropped."""
+USUAL = 32
 """Iterations that are usually enough: how many vectors to make room for."""
 
-_CHECKED = (4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 28, 32, 40, 48, 56, 64, 80, 100, 120)
-"""Iterations after which convergence is looked at: a look costs as much as an iteration."""
+_CHECKED = (6, 12, 18, 24, 30, 36, 44, 52, 64, 80, 100, 120)
+"""Iterations after which convergence is looked at: a look costs as much as several of them."""
 _ROUNDING = 1e-13
 """What is left of a vector, relative to what it was, when nothing but rounding is left."""
 _CANCELLED = 0.1
-"""What is left of a vector, relative to what it was, when rounding begins to tell."""
+"""What is left of a vector that is apart already, relative to what it was, when it is made of rounding."""
 
 
 class Operators(Protocol):
@@ -55,15 +58,18 @@ def largest(operators: Operators, start: Array) -> Array:
     waiting = np.arange(len(start))
     state = _Bidiagonal.begin(operators, start)
     most = min(MOST, start.shape[-1])
-    while len(waiting):
+    while (waiting >= 0).any():
         while state.count < most and state.count not in _CHECKED:
             state.extend()
         values, done = state.estimate()
         done |= state.count >= most
+        done &= waiting >= 0
         result[waiting[done]] = values[done]
-        waiting = waiting[~done]
-        if len(waiting):
-            state = state.only(~done)
+        waiting[done] = -1  # carried along, since a copy of the others costs more, while they are few
+        left = waiting >= 0
+        if left.sum() <= KEPT * len(left):
+            waiting, state = waiting[left], state.only(left)
+        if left.any():
             state.extend()
     return result
 
@@ -72,10 +78,10 @@ class _Bidiagonal:
     """Matrices reduced to bidiagonal ones, on the vectors that products lead to.
 
     The matrices are divided by the length of their first product, whose logarithm is ``reference``: what is left are
-    numbers of ordinary size. Right vectors are kept orthogonal to all before; left ones then are so too.
+    numbers of ordinary size. Right vectors, ``(…, room, n)``, are kept orthogonal to all before; left ones then are so too.
     """
 
-    def __init__(self, operators: Operators, reference: Array, right: list[Array], left: Array) -> None:
+    def __init__(self, operators: Operators, reference: Array, right: Array, left: Array) -> None:
         self._operators, self._reference = operators, reference
         self._right = right
         self._left = left
@@ -89,7 +95,9 @@ class _Bidiagonal:
         right, _ = operators.pull(normalised(start)[0])
         left, scale = operators.push(right)
         reference = np.where(np.isfinite(scale), scale, 0.0)
-        state = cls(operators, reference, [right], left)
+        room = np.empty((*start.shape[:-1], min(USUAL, MOST, start.shape[-1]), start.shape[-1]))
+        room[..., 0, :] = right
+        state = cls(operators, reference, room, left)
         state._diagonal = [np.exp(scale - reference)]
         state._residual = state._ahead()
         return state
@@ -104,7 +112,9 @@ class _Bidiagonal:
         beside, right = self._residual
         left, length = self._operators.push(right)
         ahead = left * np.exp(length - self._reference)[..., np.newaxis] - beside[..., np.newaxis] * self._left
-        self._right.append(right)
+        if self.count == self._right.shape[-2]:
+            self._right = np.concatenate([self._right, np.empty_like(self._right)], axis=-2)
+        self._right[..., self.count, :] = right
         self._beside.append(beside)
         self._left, length = normalised(ahead)
         self._diagonal.append(np.exp(length))
@@ -112,8 +122,7 @@ class _Bidiagonal:
 
     def only(self, kept: Array) -> Self:
         """The same for those of the first axis that ``kept`` marks."""
-        right = [each[kept] for each in self._right]
-        state = type(self)(self._operators.only(kept), self._reference[kept], right, self._left[kept])
+        state = type(self)(self._operators.only(kept), self._reference[kept], self._right[kept], self._left[kept])
         state._diagonal = [each[kept] for each in self._diagonal]
         state._beside = [each[kept] for each in self._beside]
         state._residual = (self._residual[0][kept], self._residual[1][kept])
@@ -121,35 +130,31 @@ class _Bidiagonal:
 
     def estimate(self) -> tuple[Array, Array]:
         """Ln of the largest singular values, and for which of the first axis they are good enough."""
-        count = self.count
-        matrix = np.zeros((*self._reference.shape, count, count))
-        for place in range(count):
-            matrix[..., place, place] = self._diagonal[place]
-            if place:
-                matrix[..., place - 1, place] = self._beside[place - 1]
-        # The squares are as exact as is needed, and take a quarter of the time.
-        squares, left = np.linalg.eigh(matrix @ np.swapaxes(matrix, -1, -2))
-        values = np.sqrt(np.maximum(squares[..., -1], 0.0))
-        residual = self._residual[0] * np.abs(left[..., -1, -1])
-        done = residual <= TOLERANCE * values
-        return log(values) + self._reference, done.reshape(len(done), -1).all(axis=-1)
+        # Of the matrix times its transpose, whose largest eigenvalue is the square: as exact as is needed.
+        beside = [*self._beside, np.zeros_like(self._reference)]
+        diagonal = [d**2 + b**2 for d, b in zip(self._diagonal, beside, strict=True)]
+        square, last = largest_eigenvalue(
+            diagonal, [b * d for b, d in zip(self._beside, self._diagonal[1:], strict=True)]
+        )
+        values = np.sqrt(square)
+        residual = self._residual[0] * last
+        close = np.asarray(residual <= TOLERANCE * values)
+        done = np.logical_and.reduce(close.reshape(len(close), -1), axis=-1)
+        return log(values) + self._reference, done
 
     def _ahead(self) -> tuple[Array, Array]:
         """The length and direction of what the transposed matrix adds to the right vectors."""
         back, length = self._operators.pull(self._left)
         before = length - self._reference
         direction, found = self._apart(back * np.exp(before)[..., np.newaxis])
-        kept = found > before + np.log(_ROUNDING)
-        if (kept & (found < before + np.log(_CANCELLED))).any():
-            # What rounding left of the earlier vectors is now a part of the little that remains: take it away as well.
-            direction, change = self._apart(direction)
-            kept &= change > np.log(_CANCELLED)
-            found = found + change
+        # Twice: what rounding leaves of the earlier vectors would grow with every one that follows.
+        direction, change = self._apart(direction)
+        kept = (found > before + np.log(_ROUNDING)) & (change > np.log(_CANCELLED))
+        found = found + change
         return np.where(kept, np.exp(found), 0.0), direction * kept[..., np.newaxis]
 
     def _apart(self, vector: Array) -> tuple[Array, Array]:
         """What of ``vector`` is orthogonal to all right vectors: its direction, and ln of its length."""
-        vector = vector.copy()
-        for right in self._right:
-            vector -= np.einsum("...i,...i->...", vector, right)[..., np.newaxis] * right
-        return normalised(vector)
+        right = self._right[..., : self.count, :]
+        parts = np.swapaxes(right, -1, -2) @ (right @ vector[..., np.newaxis])
+        return normalised(vector - parts[..., 0])

@@ -257,10 +257,23 @@ class _Maps:
                 raise AssertionError(f"{factor} is no map between states")
 
 
+_SMALL, _FEW = 1 << 18, 16
+"""Multiplications that OpenBLAS leaves to one thread: the others of a larger product wait longer than they work. Fewer
+rows at one time are no product of matrices any more."""
+
+
 def _product(vector: Array, matrix: Array) -> Array:
     """``vector @ matrix`` as one product of matrices, however many axes stand before the units."""
-    flat: Array = vector.reshape(-1, vector.shape[-1]) @ matrix
-    return flat.reshape(*vector.shape[:-1], matrix.shape[1])
+    flat = vector.reshape(-1, vector.shape[-1])
+    rows = _SMALL // matrix.size
+    if rows < _FEW or len(flat) <= rows:
+        return (flat @ matrix).reshape(*vector.shape[:-1], matrix.shape[1])
+    product = np.empty((len(flat), matrix.shape[1]))
+    whole = len(flat) // rows * rows
+    blocks = (-1, rows, matrix.shape[0]), (-1, rows, matrix.shape[1])
+    np.matmul(flat[:whole].reshape(blocks[0]), matrix, out=product[:whole].reshape(blocks[1]))
+    np.matmul(flat[whole:], matrix, out=product[whole:])
+    return product.reshape(*vector.shape[:-1], matrix.shape[1])
 
 
 def _total(terms: list[Array]) -> Array:

@@ -1,13 +1,14 @@
-"""Singular values of the step Jacobians and of their products, and Lyapunov exponents, by products with vectors alone.
+"""Singular values of the step Jacobians and of their products, and Lyapunov exponents.
 
-Reads the paths of a run; returns logarithms. The largest singular values are those of `symrnn.flow.lanczos`; whole
-spectra and exponents come from the power iteration on many vectors at once, kept apart by QR, whose diagonals are added
-up as logarithms: nothing underflows. Leaves out: singular vectors.
+Reads the paths of a run; returns logarithms. Where units are few, Jacobians and their products are written out as
+matrices, and decomposed; the largest singular values of larger ones are those of `symrnn.flow.lanczos`. Small values of
+whole spectra, and exponents, come from the power iteration on many vectors at once, kept apart by QR, whose diagonals are
+added up as logarithms: nothing underflows. Leaves out: singular vectors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,11 @@ CONVERGED = 1e-6
 """The change of a logarithm from one sweep to the next at which a spectrum is done."""
 RESOLVED = 1e-8
 """How small a singular value, relative to the largest, a matrix of double precision still tells well."""
+SMALL = 64
+"""Units up to which a whole decomposition takes less time than products with vectors."""
+WRITTEN_OUT = 256
+"""Units up to which products are written out as matrices, for all distances in one pass over the steps: a product with a
+vector passes through the steps each time."""
 MEMORY = 1 << 24
 """Bytes of vectors that are worked on at one time: what a cache holds."""
 
@@ -30,6 +36,8 @@ MEMORY = 1 << 24
 def largest_of_steps(paths: StepPaths, seed: int = 0) -> Array:
     """Ln of the largest singular value of every step Jacobian, ``(T, B)``."""
     run, size = paths.run, paths.size
+    if size <= SMALL:
+        return spectrum_of_steps(paths)[..., 0]
     chunk = max(1, MEMORY // (run.batch * size * USUAL * 8))
     found = []
     for begin in range(0, run.steps, chunk):
@@ -52,6 +60,14 @@ def largest_of_products(paths: StepPaths, distances: Array, seed: int = 0) -> Ar
     order = np.argsort(-distances, kind="stable")
     start = _random((len(order), paths.run.batch, paths.size), seed)
     result = np.empty((len(order), paths.run.batch))
+    if paths.size <= WRITTEN_OUT:
+        for places, operators in _written_out(paths, distances):
+            if paths.size <= SMALL:
+                values = np.linalg.svd(operators.matrices, compute_uv=False)[..., 0]
+                result[places] = log(values) + operators.scale
+            else:
+                result[places] = largest(operators, start[places])
+        return result
     result[order] = largest(_Products(paths, distances[order]), start)
     return result
 
@@ -69,9 +85,16 @@ def spectrum_of_steps(paths: StepPaths) -> Array:
 
 def dense(paths: StepPaths, at: slice) -> Array:
     """The step Jacobians as matrices, ``(steps, B, n, n)``."""
-    shape = (paths.size, at.stop - at.start, paths.run.batch, paths.size)
-    units = np.broadcast_to(np.eye(paths.size)[:, np.newaxis, np.newaxis, :], shape)
-    return np.moveaxis(paths.push(units, at), 0, -1)
+    found = np.zeros((at.stop - at.start, paths.run.batch, paths.size, paths.size))
+    for column in paths.columns:
+        block = paths.blocks[column.state]
+        units = np.eye(block.stop - block.start)[:, np.newaxis, np.newaxis]  # the same at every step
+        known = column.push(units, at)
+        for state, rows in paths.blocks.items():
+            if (state, column.state) in paths.jacobians:
+                values = known[paths.jacobians[state, column.state].output]
+                found[..., rows, block] = np.moveaxis(values, 0, -1)
+    return found
 
 
 def spectrum_of_products(paths: StepPaths, distances: Array) -> Array:
@@ -202,6 +225,49 @@ class _Products:
             vector[:active], change = normalised(product(vector[:active], t))
             length[:active] += change
         return vector, length
+
+
+@dataclass(frozen=True)
+class _Matrices:
+    """Matrices written out, ``(D, B, n, n)``, each times the exponential of its scale, ``(D, B)``."""
+
+    matrices: Array
+    scale: Array
+
+    def push(self, vector: Array) -> tuple[Array, Array]:
+        """Each matrix times its vector."""
+        unit, length = normalised(np.einsum("dbij,dbj->dbi", self.matrices, vector))
+        return unit, length + self.scale
+
+    def pull(self, vector: Array) -> tuple[Array, Array]:
+        """Each transposed matrix times its vector."""
+        unit, length = normalised(np.einsum("dbij,dbi->dbj", self.matrices, vector))
+        return unit, length + self.scale
+
+    def only(self, kept: Array) -> _Matrices:
+        """Those that ``kept`` marks."""
+        return _Matrices(self.matrices[kept], self.scale[kept])
+
+
+def _written_out(paths: StepPaths, distances: Array) -> Iterator[tuple[Array, _Matrices]]:
+    """The products of the last steps, some distances at a time: their places among ``distances``, and the matrices."""
+    run, size = paths.run, paths.size
+    rows = np.broadcast_to(np.eye(size)[:, np.newaxis], (size, run.batch, size))
+    scale = np.zeros(run.batch)
+    most = max(1, MEMORY // (run.batch * size * size * 8))
+    found: list[tuple[int, Array, Array]] = []
+    for distance in range(int(distances.max(initial=0)) + 1):
+        if distance:
+            rows = paths.pull(rows, run.steps - distance)
+            # Powers of two, so that nothing is rounded.
+            power = np.frexp(np.abs(rows).max(axis=(0, 2)))[1]
+            rows, scale = np.ldexp(rows, -power[:, np.newaxis]), scale + power * np.log(2)
+        matrices = np.moveaxis(rows, 1, 0)
+        found += [(int(place), matrices, scale) for place in np.flatnonzero(distances == distance)]
+        if len(found) >= most or (found and distance == distances.max()):
+            places, stack, scales = zip(*found, strict=True)
+            yield np.array(places), _Matrices(np.array(stack), np.array(scales))
+            found = []
 
 
 def _random(shape: tuple[int, ...], seed: int) -> Array:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from html import escape
 
 from symrnn.language.compose import Composition, Declarations, Number, SizeEntry, compose
+from symrnn.language.given import hold_types, read_source
 from symrnn.language.latex import step_notation
 from symrnn.language.mathml import rows_html
 from symrnn.language.scanner import COMMENT_MARKS, name_fault
@@ -30,6 +31,7 @@ class Cell(System):
         sizes: size names other than ``1`` in the order of the surface: ``input``, ``hidden``, then new ones.
         input_is_hidden: whether the equations force ``input`` and ``hidden`` to be one number;
             shapes then say ``hidden`` for both.
+        tied_by: the label of the equation with which they do; empty where ``[sizes]`` does, or nothing.
         source: the file that the cell was read from, or ``<equations>``.
         normal: the same step normalised: linear forms and reductions apply to names, functions stand at the root.
     """
@@ -43,6 +45,7 @@ class Cell(System):
     output: str = ""
     sizes: tuple[str, ...] = (INPUT, HIDDEN)
     input_is_hidden: bool = False
+    tied_by: str = ""
     source: str = "<equations>"
     normal: System = System((), (), (), ())
 
@@ -77,16 +80,21 @@ class Cell(System):
             source: what errors call the text, or where in a file it stands.
 
         Raises:
-            CellError: with line and column, what was found, what was expected, and the nearest right name.
+            CellError: with line and column, what was found, what was expected, and the nearest right name; or an
+                argument is of a wrong type.
         """
-        place = source if isinstance(source, Source) else Source(source)
+        strings = {"text": text, "name": name, "title": title, "reference": reference}
+        tables = {"sizes": sizes, "constants": constants, "init": init}
+        place = read_source(source)
+        hold_types(strings, output, tables, place)
         if fault := name_fault(name):
             raise place.entry_error(f"name: {fault}", "name")
         for key, value in (("title", title), ("reference", reference)):
             if not value.isprintable() or any(mark in value for mark in COMMENT_MARKS):
                 message = f"{key}: expected one line of plain text without {' '.join(COMMENT_MARKS)}"
                 raise place.entry_error(message, key)
-        parts: Composition = compose(text, Declarations(sizes or {}, constants or {}, init or {}, output), place)
+        declarations = Declarations(sizes or {}, constants or {}, init or {}, output)
+        parts: Composition = compose(text, declarations, place)
         values = {entry.name: getattr(parts, entry.name) for entry in fields(parts)}
         return cls(name=name, title=title, reference=reference, text=text, source=place.name, **values)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from symrnn.errors import CellError
 from symrnn.language.cell import Cell
+from symrnn.language.given import described
 from symrnn.language.source import Source, nearest, shown
 from symrnn.language.tomlplaces import places
 
@@ -64,7 +65,9 @@ def load(name_or_path: CellLike) -> Cell:
     """
     if isinstance(name_or_path, Cell):
         return name_or_path
-    asked = os.fspath(name_or_path)
+    asked = os.fspath(name_or_path) if isinstance(name_or_path, str | os.PathLike) else name_or_path
+    if not isinstance(asked, str):
+        raise CellError(f"expected a Cell, the name of one, or the path of a cell file, found {described(asked)}")
     if not asked:
         raise CellError(
             f"expected a cell's name or the path of a cell file; the bundled cells are {', '.join(cells())}",
@@ -177,7 +180,7 @@ def _check_table(table: Mapping[str, Any], where: Source) -> None:
             raise where.entry_error(f"`{shown(key)}` is no key of a cell file{hint}", key)
         wanted, word = (str, "a string") if key in _STRINGS else (dict, f"a table, `[{key}]`")
         if not isinstance(value, wanted) or isinstance(value, _Decimal):
-            raise where.entry_error(f"{key}: expected {word}, found {shown(repr(value))}", key)
+            raise where.entry_error(f"{key}: expected {word}, found {described(value)}", key)
     for key in ("name", "equations"):
         if key not in table:
             message = f"`{key}` is missing; a cell file has at least `name` and `equations`"

@@ -13,16 +13,16 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from symrnn.language.finite import check_finite
+from symrnn.language.following import following
+from symrnn.language.given import INITS, described
+from symrnn.language.matrices import of_vectors
 from symrnn.language.normalise import normalise
 from symrnn.language.parser import LARGEST, Assignment, Located, function_fault, located, number_fault, parse
 from symrnn.language.scanner import MAX_DIGITS, name_fault
 from symrnn.language.sizes import Shape, Sizes, infer
 from symrnn.language.source import Source, nearest, shown
 from symrnn.language.system import HIDDEN, INPUT, ONE, Equation, Role, System, Variable
-from symrnn.language.tree import PRIME, Constant, MatVec, Name, is_next
-
-INITS = ("uniform", "zeros", "ones", "identity", "orthogonal")
-"""The words of ``[init]``; a number is the other possibility."""
+from symrnn.language.tree import PRIME, MatVec, Name, constants, is_next
 
 _MATRIX_INITS = ("identity", "orthogonal")
 
@@ -55,6 +55,7 @@ class Composition:
     output: str
     sizes: tuple[str, ...]
     input_is_hidden: bool
+    tied_by: str
     normal: System
 
 
@@ -80,7 +81,8 @@ class _Composer:
     def compose(self) -> Composition:
         self._collect_targets()
         self._check_reads()
-        sizes = self._infer()
+        output = self._read_output()
+        sizes = self._infer(following(self._assignments, output))
         for assignment in self._assignments:
             check_finite(assignment.expression, self._source)
         equations = tuple(
@@ -96,9 +98,10 @@ class _Composer:
             variables=variables,
             constants={name: text for name, (_, text) in self._constants.items()},
             init=self._read_init(),
-            output=self._read_output(),
+            output=output,
             sizes=self._size_names(),
             input_is_hidden=sizes.input_is_hidden,
+            tied_by=str(sizes.tied_by) if sizes.tied_by else "",
             normal=normalise(equations, variables),
         )
 
@@ -171,8 +174,7 @@ class _Composer:
         for name, assignment in self._targets.items():
             if not is_next(name) and name not in read:
                 raise self._source.error(f"`{name}` is assigned and never used; use it or remove it", assignment.place)
-        nodes = [node.node for assignment in self._assignments for node in located(assignment.expression)]
-        used = {node.name for node in nodes if isinstance(node, Constant)}
+        used = {name for assignment in self._assignments for name in constants(assignment.expression.node)}
         for name in self._constants:
             if name not in used:
                 raise self._source.entry_error(
@@ -205,14 +207,14 @@ class _Composer:
         if stem == "x" or name in self._targets or stem in self._states or is_next(name):
             raise self._source.error(
                 f"left of `@` stands a parameter, or its transpose as in `P.T`; `{name}` is a vector of the step; "
-                "for elementwise products write `*`",
+                + of_vectors(Name(name), node.parts[0].node),
                 node.place,
             )
 
-    def _infer(self) -> Sizes:
+    def _infer(self, states_of_input: tuple[str, ...]) -> Sizes:
         declared = self._read_sizes()
         vectors = ("x", *(name for name in self._parameters if name not in self._matrices))
-        return infer(self._assignments, declared, tuple(self._matrices), vectors, self._source)
+        return infer(self._assignments, declared, tuple(self._matrices), vectors, self._source, states_of_input)
 
     def _read_sizes(self) -> dict[str, Shape]:
         declared: dict[str, Shape] = {}
@@ -238,18 +240,18 @@ class _Composer:
             if len(parts) != wanted:
                 form = '`["rows", "columns"]`' if wanted == 2 else "one size"
                 kind = "a matrix" if wanted == 2 else "a vector"
-                message = f"[sizes] {name}: {kind} takes {form}, found {shown(repr(entry), 30)}"
+                message = f"[sizes] {name}: {kind} takes {form}, found {described(entry, 30)}"
                 raise self._source.entry_error(message, "sizes", name)
             declared[name] = tuple(self._read_size(part, name) for part in parts)
         return declared
 
     def _read_size(self, entry: str | int, name: str) -> str:
-        if not isinstance(entry, bool) and entry in (1, ONE):
+        if entry in (1, ONE):
             return ONE
         if not isinstance(entry, str):
             raise self._source.entry_error(
                 f"[sizes] {name}: expected `input`, `hidden`, the name of another size, or 1, "
-                f"found {shown(repr(entry), 30)}",
+                f"found {described(entry, 30)}",
                 "sizes",
                 name,
             )
@@ -313,12 +315,13 @@ _ARGUMENTS = ("params", "seed", "dtype", "input_size", "hidden_size")
 """Keyword arguments of generated functions, beside which sizes stand."""
 
 
-def _decimal(value: object) -> tuple[str, str]:
+def _decimal(value: Number) -> tuple[str, str]:
     """The decimal text of a number, and why it is none or an empty string."""
     if isinstance(value, int) and abs(value) > LARGEST:
         return "", "the number is beyond what a float holds (at most 3.4e38)"
-    text = str(value) if isinstance(value, str) else repr(value)
-    if isinstance(value, bool) or not isinstance(value, int | float | str) or not _DECIMAL.fullmatch(text):
+    # A float of NumPy is a float, and writes itself otherwise.
+    text = float.__repr__(value) if isinstance(value, float) else str(value)
+    if not _DECIMAL.fullmatch(text):
         return "", f"expected a finite number, found {shown(repr(value), 30)}"
     if len(text) > MAX_DIGITS:
         return "", f"the number {shown(text, 20)} has {len(text)} characters; the most is {MAX_DIGITS}"

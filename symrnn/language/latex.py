@@ -171,8 +171,8 @@ class Notation:
                 return self._product(left, right)
             case Binary(_, left, right):
                 return self._quotient(left, right)
-            case Power(base, exponent):
-                return self._power(base, exponent)
+            case Power():
+                return self._power(node)
             case Call(function, arguments):
                 return _call(FUNCTIONS[function].latex, [self(argument) for argument in arguments])
             case MatVec(matrix, transposed, operand):
@@ -224,14 +224,26 @@ class Notation:
             return rf"\frac{{{above}}}{{{below}}}"
         return f"{self._factor(left, PRODUCT)} / {self._factor(right, FORM)}"
 
-    def _power(self, base: Expression, exponent: Fraction) -> str:
-        if exponent == Fraction(1, 2):
-            return rf"\sqrt{{{self(base)}}}"
-        base = self._resolved(base)
-        if isinstance(base, Call) and exponent > 0 and (command := re.match(r"\\[a-z]+(?=\()", self(base))):
+    def _power(self, node: Power) -> str:
+        if node.written is None and node.exponent == Fraction(1, 2):
+            return rf"\sqrt{{{self(node.base)}}}"
+        base, exponent = self._resolved(node.base), self._exponent(node)
+        if isinstance(base, Call) and node.exponent > 0 and (command := re.match(r"\\[a-z]+(?=\()", self(base))):
             # As it is said: the square of tanh(a) is tanh²(a).
-            return rf"{command.group()}^{{{_exponent(exponent)}}}{self(base)[command.end() :]}"
-        return raised(self.wrapped(base, ATOM), _exponent(exponent))
+            return rf"{command.group()}^{{{exponent}}}{self(base)[command.end() :]}"
+        return raised(self.wrapped(base, ATOM), exponent)
+
+    def _exponent(self, node: Power) -> str:
+        """The exponent: a number, or its author's words; a quotient stands on one line."""
+        match node.written:
+            case None:
+                exponent = node.exponent
+                below = "" if exponent.denominator == 1 else f"/{exponent.denominator}"
+                return f"{exponent.numerator}{below}"
+            case Binary(_, left, right):
+                return f"{self.wrapped(left, UNARY)}/{self.wrapped(right, ATOM)}"
+            case written:
+                return self(written)
 
 
 NOW, BEFORE = "t", "t-1"
@@ -288,7 +300,3 @@ def number_latex(value: Fraction, text: str) -> str:
         return text
     ten = f"10^{{{int(power)}}}"
     return ten if Fraction(mantissa) == 1 else rf"{mantissa} \cdot {ten}"
-
-
-def _exponent(exponent: Fraction) -> str:
-    return str(exponent.numerator) if exponent.denominator == 1 else f"{exponent.numerator}/{exponent.denominator}"

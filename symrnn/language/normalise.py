@@ -34,6 +34,7 @@ from symrnn.language.tree import (
     Reduce,
     SizeOf,
     children,
+    constants,
     is_next,
     names,
     rebuild,
@@ -79,9 +80,8 @@ class _Normaliser:
         self._variables = list(variables)
         self._shape = {variable.name: variable.shape for variable in variables}
         self._parameters = {variable.name for variable in variables if variable.role is Role.PARAMETER}
-        nodes = (node for equation in equations for node in walk(equation.expression))
-        constants = [node.name for node in nodes if isinstance(node, Constant)]
-        self._allocator = Allocator([*(variable.name.removesuffix(PRIME) for variable in variables), *constants])
+        fixed = [name for equation in equations for name in constants(equation.expression)]
+        self._allocator = Allocator([*(variable.name.removesuffix(PRIME) for variable in variables), *fixed])
         self._equations: list[Equation] = []
         self._known: dict[Expression, Name] = {}
         self._copies: dict[str, Name] = {}
@@ -169,7 +169,7 @@ class _Normaliser:
                 return rebuild(node, parts)
             case Power(base, exponent):
                 inner = self._inside(base)
-                return Power(inner if exponent == 1 else self._factor(inner), exponent)
+                return rebuild(node, (inner if exponent == 1 else self._factor(inner),))
             case _:
                 old = children(node)
                 return rebuild(node, tuple(self._inside(part) for part in old)) if old else node

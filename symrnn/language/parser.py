@@ -9,15 +9,30 @@ right, where Python reads ``A @ B @ x`` and ``r * W @ h`` from the left. Leaves 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
 
 from symrnn.language.functions import FUNCTIONS, PUBLIC, REDUCTIONS
+from symrnn.language.matrices import OPERATORS, Names, Operand, remedy, runs_of
 from symrnn.language.scanner import MAX_DEPTH, PRIME_LETTER, Statement, scan
-from symrnn.language.source import Place, Source, nearest, shown
-from symrnn.language.tree import PRIME, Binary, Call, Constant, Expression, MatVec, Name, Negate, Number, Power, Reduce
+from symrnn.language.source import Place, Source, shown
+from symrnn.language.tree import (
+    PRIME,
+    Binary,
+    Call,
+    Constant,
+    Expression,
+    MatVec,
+    Name,
+    Negate,
+    Number,
+    Power,
+    Reduce,
+    constants,
+)
+from symrnn.language.unknown import unknown_function
 
 MAX_NODES = 5000
 """Most nodes of one equation's syntax tree."""
@@ -28,7 +43,6 @@ MAX_EXPONENT = 64
 LARGEST = Fraction("3.4e38")
 """Largest magnitude of a number: what a float can hold."""
 
-_OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _REFUSED = {
     ast.Attribute: "there are no attributes but `.T`, which stands left of `@`, as in `W.T @ v`",
     ast.Compare: "an equation has one `=`, and nothing is compared",
@@ -36,13 +50,6 @@ _REFUSED = {
     ast.Starred: "`*` and `**` stand between two operands",
     ast.FloorDiv: "division is written `/`",
 }
-
-
-class _Operand(NamedTuple):
-    """An operand of a chain of ``*``, ``/`` and ``@``, and whether parentheses make it one."""
-
-    node: ast.expr
-    whole: bool
 
 
 @dataclass(frozen=True)
@@ -75,8 +82,15 @@ def parse(text: str, source: Source, constants: Mapping[str, tuple[Fraction, str
         CellError: with line and column, what was found and what was expected.
     """
     statements = scan(text, source)
+    whole = "\n".join(statement.text for statement in statements)
     vectors = frozenset({"x", *(name for statement in statements for name in _assigned(statement))})
-    return tuple(_Parser(statement, source, constants, vectors).assignment() for statement in statements)
+    names = Names(vectors, frozenset(_BEFORE_AT.findall(whole)) - vectors, constants)
+    values = frozenset(_VALUE.findall(whole)) | vectors
+    return tuple(_Parser(statement, source, constants, names, values).assignment() for statement in statements)
+
+
+_BEFORE_AT = re.compile(r"([A-Za-z]\w*)(?:\s*\.\s*T)?\s*@")
+_VALUE = re.compile(r"\b([A-Za-z]\w*)\b(?!\s*\()")
 
 
 def _assigned(statement: Statement) -> tuple[str, ...]:
@@ -93,9 +107,11 @@ class _Parser:
         statement: Statement,
         source: Source,
         constants: Mapping[str, tuple[Fraction, str]],
-        vectors: frozenset[str],
+        names: Names,
+        values: frozenset[str],
     ) -> None:
-        self._statement, self._source, self._constants, self._vectors = statement, source, constants, vectors
+        self._statement, self._source, self._constants = statement, source, constants
+        self._names, self._values = names, values
 
     def assignment(self) -> Assignment:
         start = self._statement.place(1, 0)
@@ -148,9 +164,9 @@ class _Parser:
                 return self._product(node)
             case ast.BinOp(op=ast.Pow(), left=base, right=exponent):
                 inner = self._expression(base)
-                return Located(Power(inner.node, self._power(exponent)), place, (inner,))
+                return Located(Power(inner.node, *self._power(exponent)), place, (inner,))
             case ast.BinOp(op=ast.Add() | ast.Sub() as op, left=left, right=right):
-                return self._binary(_OPERATORS[type(op)], self._expression(left), self._expression(right), place)
+                return self._binary(OPERATORS[type(op)], self._expression(left), self._expression(right), place)
             case ast.Call():
                 return self._call(node)
             case _:
@@ -163,39 +179,13 @@ class _Parser:
 
     def _product(self, node: ast.BinOp) -> Located:
         """A chain of ``*``, ``/`` and ``@``, re-associated: runs joined by ``@`` are factors."""
-        operands, operators = self._chain(node)
-        runs: list[list[_Operand]] = [[operands[0]]]
-        between: list[str] = []
-        for operator, operand in zip(operators, operands[1:], strict=True):
-            if isinstance(operator, ast.MatMult):
-                runs[-1].append(operand)
-            else:
-                between.append(_OPERATORS[type(operator)])
-                runs.append([operand])
-        result = self._factor(runs[0])
-        for op, run in zip(between, runs[1:], strict=True):
+        (_, first), *others = runs_of(node)
+        result = self._factor(first)
+        for op, run in others:
             result = self._binary(op, result, self._factor(run), result.place)
         return result
 
-    def _chain(self, node: ast.BinOp) -> tuple[list[_Operand], list[ast.operator]]:
-        """The operands and operators of ``node`` that no parentheses hold together, from the left."""
-        operands: list[_Operand] = []
-        operators: list[ast.operator] = []
-        current: ast.expr = node
-        whole = False
-        while not whole and isinstance(current, ast.BinOp) and isinstance(current.op, ast.Mult | ast.Div | ast.MatMult):
-            right, left = current.right, current.left
-            # A syntax tree has no parentheses, but places of its nodes: an operation begins and ends where its
-            # operands do, unless these stand in parentheses.
-            ends = (right.end_lineno, right.end_col_offset) != (current.end_lineno, current.end_col_offset)
-            operands.append(_Operand(right, ends))
-            operators.append(current.op)
-            whole = (left.lineno, left.col_offset) != (current.lineno, current.col_offset)
-            current = left
-        operands.append(_Operand(current, whole))
-        return operands[::-1], operators[::-1]
-
-    def _factor(self, run: list[_Operand]) -> Located:
+    def _factor(self, run: list[Operand]) -> Located:
         """``A @ B @ e`` from the right; a minus in front of a matrix applies to its whole form."""
         result = self._expression(run[-1].node)
         for left in reversed(run[:-1]):
@@ -229,33 +219,7 @@ class _Parser:
     def _no_matrix(self, node: ast.expr, operand: Located) -> str:
         found = shown(self._segment(node), 40)
         message = f"left of `@` stands a parameter, or its transpose as in `P.T`; found `{found}`"
-        form = self._distributed(node, operand.node.name if isinstance(operand.node, Name) else "…")
-        return f"{message}; write `{shown(form, 80)}`" if form else f"{message}; for elementwise products write `*`"
-
-    def _distributed(self, node: ast.expr, operand: str) -> str:
-        """``node @ operand`` with a parameter alone left of each ``@``; empty where ``node`` is no sum of matrices."""
-        match node:
-            case ast.Name(id=name) if self._spelled(name) in self._vectors or name in self._constants:
-                return ""
-            case ast.Name() | ast.Attribute(value=ast.Name(), attr="T"):
-                return f"{self._segment(node)} @ {operand}"
-            case ast.UnaryOp(op=ast.USub(), operand=inner):
-                form = self._distributed(inner, operand)
-                return f"-({form})" if form else ""
-            case ast.BinOp(op=ast.Add() | ast.Sub() as kind, left=left, right=right):
-                first, second = self._distributed(left, operand), self._distributed(right, operand)
-                op, grouped = _OPERATORS[type(kind)], isinstance(right, ast.BinOp)
-            case ast.BinOp(op=ast.Mult() | ast.Div() as kind, left=left, right=ast.Constant() as number):
-                first, second = self._distributed(left, operand), self._segment(number)
-                op, grouped = _OPERATORS[type(kind)], False
-            case ast.BinOp(op=ast.Mult() | ast.MatMult() as kind, left=left, right=right):
-                first, second = self._segment(left), self._distributed(right, operand)
-                op, grouped = "*" if isinstance(kind, ast.Mult) else "@", True
-            case _:
-                return ""
-        if not (first and second):
-            return ""
-        return f"{first} {op} ({second})" if grouped else f"{first} {op} {second}"
+        return f"{message}; {remedy(node, operand.node, self._names, lambda part: self._expression(part).node)}"
 
     def _name(self, name: str, node: ast.expr) -> Located:
         if name in PUBLIC:
@@ -278,34 +242,50 @@ class _Parser:
             raise self._error(node, fault)
         return Fraction(text)
 
-    def _power(self, node: ast.expr) -> Fraction:
-        value = self._exponent(node)
+    def _power(self, node: ast.expr) -> tuple[Fraction, Expression | None]:
+        """The value of an exponent, and what its author wrote where that holds a constant."""
+        value, written = self._exponent(node)
         if abs(value) > MAX_EXPONENT:
-            text = shown(self._segment(node), 20)
-            raise self._error(node, f"the exponent {text} is too large: at most {MAX_EXPONENT}")
-        return value
+            found = shown(self._segment(node), 20) + (f" = {float(value):.6g}" if constants(written) else "")
+            raise self._error(node, f"the exponent {found} is too large: at most {MAX_EXPONENT}")
+        return value, written if constants(written) else None
 
-    def _exponent(self, node: ast.expr) -> Fraction:
-        """A number, perhaps with a sign, or a quotient of such numbers."""
+    def _exponent(self, node: ast.expr) -> tuple[Fraction, Expression]:
+        """A number or a constant, perhaps with a sign, or a quotient of such."""
         match node:
             case ast.Constant():
-                return self._exact(self._segment(node), node)
+                text = self._segment(node)
+                value = self._exact(text, node)
+                return value, Number(value, text)
+            case ast.Name(id=name) if name in self._constants:
+                value, text = self._constants[name]
+                return value, Constant(name, value, text)
             case ast.UnaryOp(op=ast.USub(), operand=inner):
-                return -self._exponent(inner)
+                value, written = self._exponent(inner)
+                return -value, Negate(written)
             case ast.UnaryOp(op=ast.UAdd(), operand=inner):
                 return self._exponent(inner)
-            case ast.BinOp(op=ast.Div(), left=above, right=below) if divisor := self._exponent(below):
-                return self._exponent(above) / divisor
+            case ast.BinOp(op=ast.Div(), left=above, right=below):
+                (value, left), (divisor, right) = self._exponent(above), self._exponent(below)
+                if not divisor:
+                    raise self._error(node, f"the exponent `{shown(self._segment(node), 30)}` divides by zero")
+                return value / divisor, Binary("/", left, right)
             case _:
-                message = "an exponent is a number, as in `a**2` or `a**-0.5`; otherwise write exp(b * log(a))"
+                message = (
+                    "an exponent is a number or a constant, as in `a**2`, `a**-0.5` or `a**k` with k under [constants]; "
+                    "otherwise write exp(b * log(a)), for positive a"
+                )
                 raise self._error(node, message)
 
     def _call(self, node: ast.Call) -> Located:
         if not isinstance(node.func, ast.Name):
-            raise self._error(node.func, "a function is called by its name alone")
+            inner = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+            remark = f", as in `{inner}(a)`" if inner in PUBLIC else ""
+            raise self._error(node.func, f"a function is called by its name alone{remark}")
         name = self._spelled(node.func.id)
         if name not in PUBLIC:
-            hint = nearest(name, PUBLIC) or f"; to multiply write `{name} * (…)`; the functions are {', '.join(PUBLIC)}"
+            known = node.func.id in self._values or name in self._constants
+            hint = unknown_function(name, len(node.args), known=known)
             raise self._error(node.func, f"there is no function `{shown(name)}`{hint}")
         if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
             raise self._error(node, f"`{name}` takes plain arguments, as in `{name}(a)`")

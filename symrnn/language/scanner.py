@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from symrnn.language.names import C_WORDS, PYTHON_WORDS
 from symrnn.language.source import Place, Source, shown
+from symrnn.language.unknown import two_words
 
 MAX_TEXT = 64 * 1024
 """Most characters of a cell's equations."""
@@ -51,11 +52,26 @@ _REMEDIES = {
     "^": "a power is written `**`",
     "[": "there is no indexing: an equation holds for every unit",
     "]": "there is no indexing: an equation holds for every unit",
-    "×": "write `*`",
-    "·": "write `*`",
+    "×": "write `*`, or `@` where a matrix stands in front of it",
+    "·": "write `*`, or `@` where a matrix stands in front of it",
+    "⋅": "write `*`, or `@` where a matrix stands in front of it",
+    "∙": "write `*`, or `@` where a matrix stands in front of it",
     "⊙": "write `*`",
+    "⊗": "write `*`",
     "∘": "write `*`",
+    "∗": "write `*`",
     "÷": "write `/`",
+    "⊘": "write `/`",
+    "⊕": "write `+`",
+    "½": "write `0.5`",
+    "¼": "write `0.25`",
+    "√": "write `sqrt(…)`",
+    "∑": "write `sum(…)`",
+    "|": "write `abs(…)`",
+    "∞": "a number is finite",
+    "π": "write `pi`, with `pi = 3.141592653589793` under [constants]",
+    "←": "an equation is `name = expression`",
+    "≔": "an equation is `name = expression`",
     "−": "write `-`",
     "–": "write `-`",
     "’": "write `'`",
@@ -65,6 +81,8 @@ _REMEDIES = {
     "ᵀ": "write `.T`",
     "⊤": "write `.T`",
 }
+_GREEK = {"lamda": "lambda_", "Lamda": "Lambda"}
+"""What is no word of Python, or of papers, for a letter that Unicode calls so."""
 _BINARY = frozenset({"+", "-", "*", "/", "//", "@", "**", "=", "==", ",", "."})
 
 
@@ -166,12 +184,26 @@ def _strange(character: str) -> str:
         return f"unexpected `{character}`: {_REMEDIES[character]}"
     alike = unicodedata.normalize("NFKC", character)
     name = unicodedata.name(character, f"U+{ord(character):04X}")
+    place = unicodedata.decomposition(character).partition(" ")[0]
     if not character.isprintable():
         return f"unexpected character {name}: equations are plain text"
     if character.isascii():
         return f"unexpected `{character}`: expected names, numbers, parentheses, functions and + - * / ** @"
-    remedy = f"write `{alike}`" if alike.isascii() and alike.isprintable() else "names are of a-z, A-Z, 0-9 and _"
-    return f"unexpected `{character}` ({name}): {remedy}"
+    return f"unexpected `{character}` ({name}): {_spelt(alike, place, name)}"
+
+
+def _spelt(alike: str, place: str, name: str) -> str:
+    """What to write for a character of another alphabet, ``alike`` where nothing but its form makes it another."""
+    plain = alike.isascii() and alike.isprintable()
+    if place == "<super>":
+        return f"a power is written `**{alike if plain else '2'}`"
+    if place == "<sub>" and plain:
+        return f"an index is part of a name: write `_{alike}`"
+    greek = re.fullmatch(r"GREEK (SMALL|CAPITAL) LETTER ([A-Z]+)", name)
+    if greek:
+        word = greek[2].capitalize() if greek[1] == "CAPITAL" else greek[2].lower()
+        return f"names are of a-z, A-Z, 0-9 and _; write `{_GREEK.get(word, word)}`"
+    return f"write `{alike}`" if plain else "names are of a-z, A-Z, 0-9 and _"
 
 
 def _check_comment(text: str, place: Place, source: Source) -> None:
@@ -257,7 +289,8 @@ def _check_order(tokens: list[Token], source: Source) -> None:
         opens_call = token.text == "(" and before is not None and before.kind == "name"
         if complete and (token.kind in ("name", "number") or token.text == "(") and not opens_call:
             assert before is not None
-            raise source.error(f"expected an operator between `{before.text}` and `{token.text}`", token.place)
+            hint = two_words(before.text, token.text) if before.kind == token.kind == "name" else ""
+            raise source.error(f"expected an operator between `{before.text}` and `{token.text}`{hint}", token.place)
         empty = token.text == ")" and before is not None and before.text in ("(", ",")
         if not complete and not empty and (token.text == ")" or token.text in _BINARY - {"+", "-"}):
             after = f" after `{before.text}`" if before else ""

@@ -1,6 +1,9 @@
-"""Parameters whose names look like another name of the cell, misspelt: the language takes them for new parameters.
+"""Parameters that their author may not mean as such: names that look misspelt, and names that mathematics has numbers for.
 
-Reads a cell; returns a sentence for each. Equations are full of names that differ in one letter by intention (``W_xi`` and
+The language takes every name that is never assigned for a new parameter. Reads a cell; returns a sentence for each that
+looks like another name of the cell, or like a number (``pi``).
+
+Equations are full of names that differ in one letter by intention (``W_xi`` and
 ``W_xf``, ``b_h`` and ``b_hh``), so a parameter is held against what would have been one vector or number, a constant, a
 state or an assigned name, and against other parameters of its shape only as far as case and underscores go. Leaves out:
 whether it was intended, which only the author knows.
@@ -31,6 +34,40 @@ def lookalikes(cell: Cell) -> tuple[str, ...]:
         for parameter in cell.parameters
         for other in _similar(cell, parameter)
     )
+
+
+NUMBERS = {
+    "pi": "pi = 3.141592653589793",
+    "tau": "tau = 6.283185307179586",
+    "e": "e = 2.718281828459045",
+    "eps": "eps = 1e-5",
+    "epsilon": "epsilon = 1e-5",
+    "dt": "dt = 0.1",
+}
+"""Names of numbers, in small letters, and what `[constants]` may say of them."""
+
+INFINITE = ("inf", "infty", "infinity", "nan")
+"""Names of what is no finite number: no cell holds it."""
+
+
+def numbers_meant(cell: Cell) -> tuple[str, ...]:
+    r"""A sentence for every vector or scalar parameter that has the name of a number; none where its start is given.
+
+    >>> numbers_meant(Cell.from_equations("h' = sin(pi * h) + W @ x"))
+    ('`pi` is no number here but a new parameter, (hidden); if you mean it, write `pi = 3.141592653589793` in [constants]',)
+    """
+    found = []
+    for parameter in cell.parameters:
+        word = parameter.name.lower() if len(parameter.name) > 1 else parameter.name
+        if len(parameter.shape) == 2 or parameter.name in cell.init or word not in (*NUMBERS, *INFINITE):
+            continue
+        said = f"`{parameter.name}` is no number here but a new parameter, ({', '.join(parameter.shape)}); "
+        if word in INFINITE:
+            found.append(f"{said}numbers are finite: write a large one, or what the equation is without it")
+            continue
+        entry = f"{parameter.name}{NUMBERS[word].removeprefix(word)}"
+        found.append(f"{said}if you mean it, write `{entry}` in [constants]")
+    return tuple(found)
 
 
 def _similar(cell: Cell, parameter: Variable) -> Iterator[str]:

@@ -1,13 +1,14 @@
 """Sizes by unification: how many units each name has, from ``x``, the states, ``[sizes]`` and the equations.
 
 Reads parsed equations; returns the shape of every name. Operands of elementwise arithmetic agree, a matrix takes the
-size of its operand and gives that of its result, size 1 broadcasts, and a size that nothing ties is ``hidden``. Leaves
-out: what role a name has (`symrnn.language.compose`).
+size of its operand and gives that of its result, size 1 broadcasts, and a size that nothing ties is ``hidden``. A state
+is ``hidden``, but one that follows ``x`` unit by unit (`symrnn.language.following`) has the size of ``x``. Leaves out:
+what role a name has (`symrnn.language.compose`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from symrnn.language.parser import Assignment, Located
@@ -21,10 +22,21 @@ Shape = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Sizes:
-    """The shape of every name, and whether the equations force ``input`` and ``hidden`` to be one number."""
+    """The shape of every name, and what forces ``input`` and ``hidden`` to be one number.
+
+    Attributes:
+        shapes: by name.
+        tied_by: the number of the first equation, from 1, with which the equations force it; 0 where ``[sizes]`` does
+            by itself; None where nothing does.
+    """
 
     shapes: Mapping[str, Shape]
-    input_is_hidden: bool
+    tied_by: int | None = None
+
+    @property
+    def input_is_hidden(self) -> bool:
+        """Whether ``input`` and ``hidden`` are one number."""
+        return self.tied_by is not None
 
 
 def infer(
@@ -33,6 +45,7 @@ def infer(
     matrices: tuple[str, ...],
     vectors: tuple[str, ...],
     source: Source,
+    following: Collection[str] = (),
 ) -> Sizes:
     """The shapes of ``x``, of every state and next state, intermediate and parameter.
 
@@ -42,11 +55,13 @@ def infer(
         matrices: parameters that stand left of ``@``.
         vectors: ``x`` and the other parameters.
         source: for errors.
+        following: states that have the size of ``x`` unless one is declared.
 
     Raises:
         CellError: two sizes disagree, at the place where they meet.
     """
-    unifier = _Unifier(assignments, declared, matrices, vectors, source)
+    labels = dict.fromkeys(following, INPUT) | {name: shape[0] for name, shape in declared.items()}
+    unifier = _Unifier(assignments, declared, matrices, vectors, source, labels)
     for assignment in assignments:
         unifier.assign(assignment)
     return unifier.result()
@@ -62,11 +77,13 @@ class _Unifier:
         matrices: tuple[str, ...],
         vectors: tuple[str, ...],
         source: Source,
+        states: Mapping[str, str],
     ) -> None:
         self._source, self._declared = source, declared
         self._parent: list[int] = []
         self._label: dict[int, str] = {}
-        self._tied = False
+        self._tied_by: int | None = None
+        self._taken = 0
         self._one = self._fresh(ONE)
         self._vector: dict[str, int] = {}
         self._matrix: dict[str, tuple[int, int]] = {}
@@ -79,7 +96,7 @@ class _Unifier:
         for assignment in assignments:
             if is_next(assignment.target):
                 state = assignment.target[:-1]
-                self._vector[state] = self._fresh(declared.get(state, (HIDDEN,))[0])
+                self._vector[state] = self._fresh(states.get(state, HIDDEN))
                 self._vector[assignment.target] = self._vector[state]
 
     def _fresh(self, label: str = "") -> int:
@@ -106,7 +123,7 @@ class _Unifier:
             return True
         names = {self._label[size] for size in (a, b) if size in self._label}
         if names == {INPUT, HIDDEN}:
-            self._tied = True
+            self._tied_by = self._taken if self._tied_by is None else self._tied_by
             names = {HIDDEN}
         if len(names) > 1:
             return False
@@ -118,6 +135,7 @@ class _Unifier:
 
     def assign(self, assignment: Assignment) -> None:
         """Take in one equation."""
+        self._taken += 1
         found = self.size(assignment.expression)
         target = assignment.target
         if target not in self._vector:
@@ -186,8 +204,8 @@ class _Unifier:
         """The shapes; a size without a name is ``hidden``."""
         shapes: dict[str, Shape] = {name: (self._final(size),) for name, size in self._vector.items()}
         shapes |= {name: (self._final(rows), self._final(columns)) for name, (rows, columns) in self._matrix.items()}
-        return Sizes(shapes, self._tied)
+        return Sizes(shapes, self._tied_by)
 
     def _final(self, size: int) -> str:
         name = self._named(size) or HIDDEN
-        return HIDDEN if self._tied and name == INPUT else name
+        return HIDDEN if self._tied_by is not None and name == INPUT else name

@@ -56,8 +56,9 @@ def to_text(node: Expression) -> str:
             level = strength(node)
             # `a - (b + c)` and `a * (b / c)` need their parentheses: the right side binds one step tighter.
             return f"{_wrapped(left, level)} {op} {_wrapped(right, level + 1)}"
-        case Power(base, exponent):
-            power = str(exponent) if exponent.denominator == 1 and exponent >= 0 else f"({exponent})"
+        case Power(base, exponent, written):
+            bare = str(exponent) if exponent.denominator == 1 and exponent >= 0 else f"({exponent})"
+            power = bare if written is None else _wrapped(written, ATOM)
             return f"{_wrapped(base, ATOM)}**{power}"
         case Call(function, arguments):
             return f"{function}({', '.join(to_text(argument) for argument in arguments)})"

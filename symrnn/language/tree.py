@@ -58,10 +58,14 @@ class Binary:
 
 @dataclass(frozen=True)
 class Power:
-    """``base ** exponent`` with a numeric exponent, ``|exponent| <= 64``."""
+    """``base ** exponent`` with a numeric exponent, ``|exponent| <= 64``.
+
+    ``written`` is the exponent as its author wrote it where constants stand in it (``h**p``), else None.
+    """
 
     base: Expression
     exponent: Fraction
+    written: Expression | None = None
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ def children(node: Expression) -> tuple[Expression, ...]:
             return (operand,)
         case Binary(_, left, right) | Outer(left, right):
             return (left, right)
-        case Power(base, _):
+        case Power(base):
             return (base,)
         case Call(_, arguments):
             return arguments
@@ -145,8 +149,8 @@ def rebuild(node: Expression, parts: tuple[Expression, ...]) -> Expression:
             assert isinstance(left, Name)
             assert isinstance(right, Name)
             return Outer(left, right)
-        case Power(_, exponent):
-            return Power(parts[0], exponent)
+        case Power(_, exponent, written):
+            return Power(parts[0], exponent, written)
         case Call(function, _):
             return Call(function, parts)
         case _:
@@ -175,6 +179,17 @@ def names(node: Expression) -> tuple[str, ...]:
             found[part.name] = None
         elif isinstance(part, MatVec):
             found[part.matrix] = None
+    return tuple(found)
+
+
+def constants(node: Expression) -> tuple[str, ...]:
+    """The constants in ``node``, those of exponents included, each once, in order of appearance."""
+    found: dict[str, None] = {}
+    for part in walk(node):
+        if isinstance(part, Constant):
+            found[part.name] = None
+        elif isinstance(part, Power) and part.written is not None:
+            found |= dict.fromkeys(constants(part.written))
     return tuple(found)
 
 

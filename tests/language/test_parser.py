@@ -28,7 +28,12 @@ from symrnn.language.tree import (
     integer,
 )
 
-CONSTANTS = {"k": (Fraction(1, 4), "0.25")}
+CONSTANTS = {
+    "k": (Fraction(1, 4), "0.25"),
+    "m": (Fraction(65), "65"),
+    "z": (Fraction(0), "0"),
+}
+K = Constant("k", Fraction(1, 4), "0.25")
 A, B, C, X, R, H = (Name(name) for name in "abcxrh")
 
 
@@ -84,6 +89,10 @@ def form(matrix: str, operand: Expression, *, transposed: bool = False) -> MatVe
         ("a ** +0.5", Power(A, Fraction(1, 2))),
         ("a ** (1/3)", Power(A, Fraction(1, 3))),
         ("a ** (-1/3)", Power(A, Fraction(-1, 3))),
+        ("a ** k", Power(A, Fraction(1, 4), K)),
+        ("a ** -k", Power(A, Fraction(-1, 4), Negate(K))),
+        ("a ** (1/k)", Power(A, Fraction(4), Binary("/", integer(1), K))),
+        ("a ** (-k/2)", Power(A, Fraction(-1, 8), Binary("/", Negate(K), integer(2)))),
         ("2 * a", Binary("*", integer(2), A)),
         ("1e-3 + .5 + 2.", Binary("+", Binary("+", number("1e-3"), number(".5")), number("2."))),
         ("k * a", Binary("*", Constant("k", Fraction(1, 4), "0.25"), A)),
@@ -109,6 +118,9 @@ def larger(parts: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression
         st.builds(Negate, parts),
         st.builds(Binary, st.sampled_from("+-*/"), parts, parts),
         st.builds(Power, parts, st.sampled_from(EXPONENTS)),
+        st.builds(lambda base: Power(base, Fraction(1, 4), K), parts),
+        st.builds(lambda base: Power(base, Fraction(-1, 4), Negate(K)), parts),
+        st.builds(lambda base: Power(base, Fraction(4), Binary("/", integer(1), K)), parts),
         st.builds(Call, st.sampled_from(unary), st.tuples(parts)),
         st.builds(Call, st.sampled_from(("minimum", "maximum")), st.tuples(parts, parts)),
         st.builds(MatVec, st.sampled_from(("W", "V")), st.booleans(), parts),
@@ -181,7 +193,9 @@ def test_a_sign_in_parentheses_is_no_matrix_within_a_chain_either() -> None:
     assert fault.column == 10
 
 
-@pytest.mark.parametrize("text", ["65", "-64.5", "1e30", "(65/1)", "(1/0)", "b", "k", "(2 + 1)", "2 ** 3"])
+@pytest.mark.parametrize(
+    "text", ["65", "-64.5", "1e30", "(65/1)", "(1/0)", "b", "(k + 1)", "(2 + 1)", "2 ** 3", "m", "-m", "(1/z)"]
+)
 def test_an_exponent_is_a_small_number(text: str) -> None:
     assert "exponent" in error(f"y = a ** {text}").message
 

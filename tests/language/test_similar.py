@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import symrnn
 from symrnn.cli import main
-from symrnn.language.similar import lookalikes
+from symrnn.language.similar import lookalikes, numbers_meant
 
 CELLS = sorted(Path(__file__).parents[1].joinpath("cells").glob("*.toml"))
 
@@ -36,6 +37,43 @@ def test_names_that_differ_by_intention_are_not(cell: str) -> None:
     assert lookalikes(symrnn.load(cell)) == ()
 
 
+@pytest.mark.parametrize("name", ["pi", "PI", "e", "tau", "eps", "epsilon", "dt"])
+def test_a_parameter_with_the_name_of_a_number_is_noted(name: str) -> None:
+    (sentence,) = numbers_meant(symrnn.Cell.from_equations(f"h' = sin({name} * h) + W @ x"))
+    assert sentence.startswith(f"`{name}` is no number here but a new parameter, (hidden); if you mean it, write")
+    assert f"write `{name} = " in sentence
+    assert sentence.endswith("in [constants]")
+    entry = sentence.split("`")[3].split(" = ")
+    cell = symrnn.Cell.from_equations(f"h' = sin({name} * h) + W @ x", constants={entry[0]: entry[1]})
+    assert numbers_meant(cell) == ()
+
+
+@pytest.mark.parametrize("name", ["inf", "nan", "NaN", "infinity"])
+def test_no_cell_holds_what_is_not_finite(name: str) -> None:
+    (sentence,) = numbers_meant(symrnn.Cell.from_equations(f"h' = minimum({name}, h) + W @ x"))
+    assert "numbers are finite" in sentence
+
+
+@pytest.mark.parametrize(
+    ("equations", "declared"),
+    [
+        ("h' = sin(pi * h) + W @ x", {"constants": {"pi": "3.14"}}),
+        ("h' = h / tau + W @ x", {"init": {"tau": "ones"}}),
+        ("h' = tanh(E @ x + e @ h)", {}),
+        ("e = W @ x\nh' = e + h", {}),
+        ("e' = W @ x\nh' = e' + h", {}),
+        ("h' = b * h + P @ x + p_i", {}),
+    ],
+)
+def test_a_name_that_is_meant_is_not(equations: str, declared: dict[str, Any]) -> None:
+    assert numbers_meant(symrnn.Cell.from_equations(equations, **declared)) == ()
+
+
+@pytest.mark.parametrize("cell", [*symrnn.cells(), *CELLS], ids=lambda cell: getattr(cell, "stem", cell))
+def test_known_cells_mean_their_names(cell: str) -> None:
+    assert numbers_meant(symrnn.load(cell)) == ()
+
+
 @pytest.mark.parametrize(
     "command",
     [["generate", "--no-build", "--dry-run"], ["show"], ["check", "--backend", "numpy", "--dtype", "float64"]],
@@ -45,11 +83,12 @@ def test_commands_note_it_on_standard_error_and_go_on(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("typo.toml").write_text(
-        'name = "typo"\nequations = "gate = sigmoid(W @ x)\\nh\' = gate * h + (1 - gaet) * x"\n'
+        'name = "typo"\nequations = "gate = sigmoid(W @ x)\\nh\' = gate * h + (1 - gaet) * x + pi"\n'
     )
     assert main([*command, "typo.toml"]) == 0
     told = capsys.readouterr()
     assert told.err.startswith("symrnn: note: typo.toml: `gaet` is never assigned, so it is a new parameter, (hidden)")
+    assert "symrnn: note: typo.toml: `pi` is no number here but a new parameter, (hidden); if you mean" in told.err
     assert "note" not in told.out
 
 

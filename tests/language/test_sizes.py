@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
+from symrnn.check.run import check
+from symrnn.derive.record import derive
 from symrnn.errors import CellError
 from symrnn.language.cell import Cell
 from symrnn.language.compose import SizeEntry
@@ -53,6 +56,82 @@ INPUT, HIDDEN, ONE, INNER = "input", "hidden", "1", "inner"
 def test_shapes(text: str, sizes: Mapping[str, SizeEntry], expected: Shapes) -> None:
     found = shapes(text, sizes)
     assert {name: found[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "states"),
+    [
+        ("p' = x\nh' = tanh(W @ x + U @ p)", "p"),
+        ("p' = a * p + x\nh' = tanh(U @ p' + V @ h)", "p"),
+        ("p' = tanh(a * p + b) * sigmoid(x) - 2\nh' = U @ p", "p"),
+        ("p' = x - mean(x) / sqrt(mean(x**2) + 1)\nh' = U @ p", "p"),
+        ("d = x - p\np' = p + 0.1 * d\nh' = tanh(W @ d + V @ h)", "p"),
+        ("p' = x\nq' = p\nh' = tanh(U @ q + V @ p)", "pq"),
+        ("p' = q + x\nq' = p\nh' = U @ p", "pq"),
+        ("p' = x\nq' = a * q + p'\nh' = tanh(U @ q')", "pq"),
+        ("h' = tanh(W @ x + U @ h)\np' = -x", "p"),
+        ("p' = x\nh' = tanh(W @ p' + U @ h) + mean(p)", "p"),
+    ],
+)
+def test_a_state_that_follows_x_unit_by_unit_has_its_size(text: str, states: str) -> None:
+    cell = Cell.from_equations(text)
+    assert not cell.input_is_hidden
+    for state in cell.states:
+        assert cell.by_name[state + "'"].shape == (INPUT if state in states else HIDDEN,)
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("p' = p + mean(x)\nh' = U @ p", {}),  # one number, for every unit alike
+        ("p' = a * p\nh' = U @ p + W @ x", {}),
+        ("p' = q\nq' = p\nh' = U @ p + W @ x", {}),
+        ("p' = tanh(W @ x)\nh' = U @ p", {}),
+        ("p' = W.T @ x + p\nh' = U @ p", {}),
+    ],
+)
+def test_any_other_state_is_hidden(text: str, options: dict[str, Any]) -> None:
+    cell = Cell.from_equations(text, **options)
+    assert cell.by_name["p'"].shape == (HIDDEN,)
+    assert not cell.input_is_hidden
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "tied_by"),
+    [
+        ("h' = x", {}, "1"),
+        ("p' = x\nh' = tanh(U @ h + p)", {}, "2"),
+        ("p' = x + h\nh' = tanh(U @ p)", {}, "1"),
+        ("p' = x\nh' = tanh(U @ p)", {"output": "p"}, "1"),
+        ("p' = x\nh' = tanh(U @ p)", {"sizes": {"p": HIDDEN}}, "1"),
+        ("p' = a * p + x\nh' = a * h + U @ p", {}, "2"),
+        ("h' = W @ x", {"sizes": {"x": HIDDEN}}, ""),
+    ],
+)
+def test_the_equation_that_forces_input_to_be_hidden_is_known(text: str, options: dict[str, Any], tied_by: str) -> None:
+    cell = Cell.from_equations(text, **options)
+    assert cell.input_is_hidden
+    assert cell.tied_by == tied_by
+    shown = derive(cell).text("equations")
+    assert f"  input = hidden, by {f'({tied_by})' if tied_by else '[sizes]'}: x has as many units as a state" in shown
+
+
+def test_show_says_which_states_have_the_size_of_x() -> None:
+    shown = derive(Cell.from_equations("p' = a * p + x\nh' = tanh(W @ p' + U @ h)")).text("equations")
+    assert "Sizes that the equations decide\n  p  (input), that of x\n" in shown
+    assert "Sizes" not in derive(Cell.from_equations("h' = tanh(W @ x + U @ h)")).text("equations")
+
+
+def test_a_declared_size_of_such_a_state_must_be_that_of_x() -> None:
+    assert shapes("p' = x\nh' = U @ p", {"p": INPUT})["U"] == (HIDDEN, INPUT)
+    with pytest.raises(CellError, match="`p'` has size inner, but its right side has size input"):
+        shapes("p' = x\nh' = U @ p", {"p": INNER})
+
+
+@pytest.mark.parametrize("backend", ["numpy"])
+def test_kernels_of_such_a_cell_are_right(backend: str) -> None:
+    cell = Cell.from_equations("p' = a * p + x\nh' = tanh(W @ p' + U @ h)", name="traced")
+    assert check([cell], backends=(backend,)).passed
 
 
 @pytest.mark.parametrize(

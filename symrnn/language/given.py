@@ -1,0 +1,86 @@
+"""Types of what a cell is made from, held before anything reads it: arguments of Python and values of a cell file alike.
+
+Reads values of any type; returns nothing, or raises a `CellError` that names the argument or key, what came and what is
+expected. Leaves out: what the values say (`symrnn.language.compose`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from symrnn.errors import CellError
+from symrnn.language.source import Source, shown
+
+INITS = ("uniform", "zeros", "ones", "identity", "orthogonal")
+"""The words of ``[init]``; a number is the other possibility."""
+
+SIZE_TABLE, CONSTANT_TABLE, INIT_TABLE = "sizes", "constants", "init"
+
+_WANTED = {
+    SIZE_TABLE: "`input`, `hidden`, the name of another size, or 1, and a list of two for a matrix",
+    CONSTANT_TABLE: "a finite number",
+    INIT_TABLE: f"{', '.join(INITS)} or a number",
+}
+_TYPES = {SIZE_TABLE: (str, int), CONSTANT_TABLE: (int, float, str), INIT_TABLE: (int, float, str)}
+
+
+def read_source(source: object) -> Source:
+    """What errors call a text, or where it stands in a file.
+
+    Raises:
+        CellError: it is neither a string nor a `Source`.
+    """
+    if isinstance(source, Source):
+        return source
+    if isinstance(source, str):
+        return Source(source)
+    raise CellError(f"source: expected a string, what errors call the text, found {described(source)}")
+
+
+def hold_types(strings: Mapping[str, object], output: object, tables: Mapping[str, object], source: Source) -> None:
+    """Refuse what is of a wrong type.
+
+    Args:
+        strings: what is to be a string, by argument or key.
+        output: the name of a state, or None.
+        tables: ``sizes``, ``constants`` and ``init``, None where there is none.
+        source: for errors.
+
+    Raises:
+        CellError: at the key, where it stands in a file.
+    """
+    for key, value in strings.items():
+        if not isinstance(value, str):
+            raise source.entry_error(f"{key}: expected a string, found {described(value)}", key)
+    if output is not None and not isinstance(output, str):
+        message = f"output: expected the name of one state, a string, found {described(output)}"
+        raise source.entry_error(message, "output")
+    for key, table in tables.items():
+        if table is not None:
+            _hold_table(key, table, source)
+
+
+def _hold_table(key: str, table: object, source: Source) -> None:
+    if not isinstance(table, Mapping):
+        message = f"{key}: expected a mapping of names to {_WANTED[key]}, found {described(table)}"
+        raise source.entry_error(message, key)
+    for name, value in table.items():
+        if not isinstance(name, str):
+            raise source.entry_error(
+                f"[{key}]: expected names, which are strings, found the key {described(name)}", key
+            )
+        parts = value if key == SIZE_TABLE and isinstance(value, list | tuple) else (value,)
+        for part in parts:
+            if isinstance(part, bool) or not isinstance(part, _TYPES[key]):
+                message = f"[{key}] {shown(name)}: expected {_WANTED[key]}, found {described(value)}"
+                raise source.entry_error(message, key, name)
+
+
+def described(value: object, most: int = 60) -> str:
+    """A value as a message quotes it."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of thousands of digits
+        return f"an object of type {type(value).__name__} that is too long to write"
+    # What has no text of its own is written with its address, which is another one in each run.
+    return f"an object of type {type(value).__name__}" if text.startswith("<") else shown(text, most)
