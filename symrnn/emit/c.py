@@ -26,6 +26,7 @@ from symrnn.emit.c_context import (
     CRight,
     CRoom,
     CSum,
+    CTagWord,
     CVector,
 )
 from symrnn.emit.c_expression import primitives, whole_powers
@@ -122,6 +123,7 @@ class _Writer:
             vectors=vectors,
             panels=panels,
             packed=self._packed(vectors, panels),
+            tag=self._tag(),
             powers=whole_powers(nodes),
             fused=self._program.forward.fused is not None,
             tile_fill=TILE_FILL,
@@ -169,8 +171,24 @@ class _Writer:
         spanning = [b for b in self._program.forward.buffers if b.spans and b.extent is not Extent.ONCE]
         return total([column.size for buffer in spanning for column in buffer.columns], self._names) or "0"
 
+    def _tag(self) -> tuple[CTagWord, ...]:
+        """What packed weights depend on: a build reads those alone that were packed where all of it is the same.
+
+        Sizes that are fixed are in the digest, and words in the order of bytes of their machine.
+        """
+        layout = {p: f"((uint64_t)sizeof({real}) << 32 | LANES_{p})" for p, real in PRECISIONS.items()}
+        sizes = [field for size, field in self._names.fields.items() if size not in self._fixed]
+        return (
+            CTagWord("the source: its cell, its generator", _same("word_at(SYMRNN_DIGEST, 0)")),
+            CTagWord("and more of its digest", _same("word_at(SYMRNN_DIGEST, 1)")),
+            CTagWord("the layout: bytes of a number, numbers in a vector", layout),
+            *(CTagWord("a size", _same(f"dims->{field}")) for field in sizes),
+        )
+
     def _packed(self, vectors: tuple[CVector, ...], panels: tuple[CPanel, ...]) -> tuple[CBlock, ...]:
-        blocks = [CBlock(v.field, _same(f"{v.size}, 1, 1")) for v in vectors]
+        words = len(self._tag())
+        blocks = [CBlock("tag", {"f32": f"{2 * words}, 1, 1", "f64": f"{words}, 1, 1"})]
+        blocks += [CBlock(v.field, _same(f"{v.size}, 1, 1")) for v in vectors]
         for buffer in self._program.forward.buffers:
             if buffer.extent is Extent.ONCE:
                 width = total([column.size for column in buffer.columns], self._names)

@@ -90,6 +90,7 @@ _LOCALS = [
     "dy",
     "state",
     "state_out",
+    "tag",
     "tape",
     "workspace",
     "dstate",
@@ -116,11 +117,13 @@ _LOCALS = [
 
 MACROS = (
     "SYMRNN_CPUID",
+    "SYMRNN_DIGEST",
     "SYMRNN_HWCAP",
     "SYMRNN_HAS_PARTS",
     "SYMRNN_PAUSE",
     "SYMRNN_PREFETCH",
     "SYMRNN_YIELD",
+    "SYMRNN_REGISTER_BYTES",
     "SYMRNN_VECTOR_BYTES",
     "SYMRNN_PLAIN",
     "SYMRNN_INLINE",
@@ -151,7 +154,7 @@ MACROS = (
     "TILE_ROWS",
     "WHOLE",
     "PRODUCT",
-    *(f"{name}_{p}" for name in ("LANES", "BYTES", "MASKS", "UNDER_WAY", "SPLITS") for p in PRECISIONS),
+    *(f"{name}_{p}" for name in ("LANES", "BYTES", "MASKS", "EXCESS", "UNDER_WAY", "SPLITS") for p in PRECISIONS),
 )
 """What is defined where kernels stand: replaced in every place, so that not even a field may be called so."""
 
