@@ -124,6 +124,7 @@ class _Writer:
             panels=panels,
             packed=self._packed(vectors, panels),
             tag=self._tag(),
+            tag_size=self._tag_size(),
             powers=whole_powers(nodes),
             fused=self._program.forward.fused is not None,
             tile_fill=TILE_FILL,
@@ -149,7 +150,8 @@ class _Writer:
             return ()
         found = []
         for p, lanes in MOST_LANES.items():
-            packed = [block.size[p].replace(f"LANES_{p}", str(lanes)) for block in self._packed(vectors, panels)]
+            blocks = [CBlock("tag", self._tag_size()), *self._packed(vectors, panels)]
+            packed = [block.size[p].replace(f"LANES_{p}", str(lanes)) for block in blocks]
             width = {block.field: block.size[p].rpartition(", ")[2] for block in self._blocks(self._program.forward)}
             work = [
                 f"2, 1, {width}" if field.startswith("states_") else f"1, 1, {width}" for field, width in width.items()
@@ -185,10 +187,13 @@ class _Writer:
             *(CTagWord("a size", _same(f"dims->{field}")) for field in sizes),
         )
 
-    def _packed(self, vectors: tuple[CVector, ...], panels: tuple[CPanel, ...]) -> tuple[CBlock, ...]:
+    def _tag_size(self) -> dict[str, str]:
+        """Three factors of the numbers that the tag takes."""
         words = len(self._tag())
-        blocks = [CBlock("tag", {"f32": f"{2 * words}, 1, 1", "f64": f"{words}, 1, 1"})]
-        blocks += [CBlock(v.field, _same(f"{v.size}, 1, 1")) for v in vectors]
+        return {"f32": f"{2 * words}, 1, 1", "f64": f"{words}, 1, 1"}
+
+    def _packed(self, vectors: tuple[CVector, ...], panels: tuple[CPanel, ...]) -> tuple[CBlock, ...]:
+        blocks = [CBlock(v.field, _same(f"{v.size}, 1, 1")) for v in vectors]
         for buffer in self._program.forward.buffers:
             if buffer.extent is Extent.ONCE:
                 width = total([column.size for column in buffer.columns], self._names)

@@ -189,6 +189,7 @@ class CFile:
     panels: tuple[CPanel, ...]
     packed: tuple[CBlock, ...]
     tag: tuple[CTagWord, ...]
+    tag_size: dict[str, str]
     powers: tuple[int, ...]
     fused: bool
     tile_fill: tuple[int, int]

@@ -90,7 +90,6 @@ _LOCALS = [
     "dy",
     "state",
     "state_out",
-    "tag",
     "tape",
     "workspace",
     "dstate",
