@@ -1,10 +1,10 @@
 """The coefficients and limits of the vector mathematics, fitted when C is generated.
 
-Reads a precision (``f32`` or ``f64``) and returns `Constants`: C literals that read back to the intended values, each
-a vector. Each fit interpolates its function in 50 digits, at Chebyshev nodes or somewhat outwards of them, which comes within a small
-factor of the best polynomial of its degree; the degrees leave the error of approximation below an eighth of a unit in
-the last place, which `approximation_error` shows. Leaves out: how the functions are put together from these, which
-the template `templates/c/vector.c.jinja` says.
+Reads a precision (``f32`` or ``f64``) and returns `Constants`: C literals that read back to the intended values, as
+vectors. Each fit interpolates its function in 50 digits, at Chebyshev nodes or somewhat outwards of them, which comes
+within a small factor of the best polynomial of its degree; the degrees leave the error of approximation below an eighth
+of a unit in the last place, which `approximation_error` shows. Leaves out: how the functions are put together from
+these, which the template `templates/c/vector.c.jinja` says.
 """
 
 from __future__ import annotations

@@ -52,7 +52,19 @@ PRIMITIVES: dict[str, tuple[str, ...]] = {
     "exp_tail": ("K",),
     "subnormal": ("K", "to_bits", "from_bits"),
     "scale": ("K",),
-    "v_exp": ("K", "stored", "v_less", "v_select", "at_least", "at_most", "to_bits", "from_bits", "subnormal", "scale", *_EXP),
+    "v_exp": (
+        "K",
+        "stored",
+        "v_less",
+        "v_select",
+        "at_least",
+        "at_most",
+        "to_bits",
+        "from_bits",
+        "subnormal",
+        "scale",
+        *_EXP,
+    ),
     "v_expm1": ("K", "stored", "v_less", "v_select", "at_least", "v_abs", "power_of_two", *_EXP),
     "v_sigmoid": ("K", "stored", "v_less", "v_select", "v_clip", "power_of_two", "subnormal", "scale", *_EXP),
     "v_tanh": ("K", "stored", "v_less", "v_select", "v_abs", "at_most", "copy_sign", "power_of_two", *_EXP),
@@ -79,10 +91,10 @@ _LITERAL = re.compile(r"\bK\((-?[0-9.]+)\)")
 
 @dataclass(frozen=True)
 class VectorFunction:
-    """One row of the function table as a C function: its name, its parameters and the expression it returns."""
+    """One row of the function table as a C function: its name, what it takes, and the expression it returns."""
 
     name: str
-    parameters: str
+    arguments: tuple[str, ...]
     body: str
 
 
@@ -229,7 +241,12 @@ def reserved() -> tuple[str, ...]:
         *PRIMITIVES,
         *(f"f_{name}" for name in FUNCTIONS),
     )
-    return ("SYMRNN_REGISTER_BYTES", "SYMRNN_VECTOR_BYTES", "SYMRNN_PLAIN", *(f"{stem}_{p}" for p in PRECISIONS for stem in stems))
+    return (
+        "SYMRNN_REGISTER_BYTES",
+        "SYMRNN_VECTOR_BYTES",
+        "SYMRNN_PLAIN",
+        *(f"{stem}_{p}" for p in PRECISIONS for stem in stems),
+    )
 
 
 def vector_context(precision: str, needed: Iterable[str], units: int | None = None) -> VectorContext:
@@ -287,5 +304,4 @@ def _closure(roots: Iterable[str]) -> tuple[str, ...]:
 
 
 def _function(row: Function, precision: str) -> VectorFunction:
-    parameters = ", ".join(f"vec_{precision} {letter}" for letter in "ab"[: row.arity])
-    return VectorFunction(f"f_{row.name}_{precision}", parameters, c_text(row.c, precision))
+    return VectorFunction(f"f_{row.name}_{precision}", tuple("ab"[: row.arity]), c_text(row.c, precision))
