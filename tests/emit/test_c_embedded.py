@@ -326,3 +326,17 @@ def test_what_no_guard_helps_against_is_refused(flag: str, told: str, tmp_path: 
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode
     assert told in done.stderr
+
+
+@pytest.mark.long
+def test_the_commands_of_the_documentation_compile(tmp_path: Path) -> None:
+    document = (Path(__file__).parents[2] / "docs" / "c.md").read_text(encoding="utf-8")
+    commands = [line.split() for line in document.splitlines() if line.startswith((_ARM[0], _RISCV[0]))]
+    assert len(commands) == 3
+    (tmp_path / "kernels").mkdir()
+    for file, text in render("rnn", backends=("c",)).items():
+        (tmp_path / "kernels" / file).write_text(text)
+    for command in commands:
+        if shutil.which(command[0]) is None:
+            pytest.skip(f"{command[0]} is not installed (Debian: {_ARM[1]}, {_RISCV[1]})")
+        subprocess.run(command, cwd=tmp_path, check=True)
