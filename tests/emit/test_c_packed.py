@@ -164,12 +164,13 @@ def test_python_says_to_pack_again(kernels: Any, plain: Any) -> None:
     (key,) = packed.panels
     packed.panels[key].array[:16] = 0
     told = "small {}: these weights were not packed by this library, .*: pack the parameters again"
-    for name, call in {
+    calls: dict[str, Callable[[], Any]] = {
         "infer": lambda: kernels.infer(packed, x),
         "forward": lambda: kernels.forward(packed, x),
         "step": lambda: kernels.step(packed, x[0]),
         "backward": lambda: kernels.backward(packed, tape, np.ones((STEPS, ROWS, 5), np.float32)),
-    }.items():
+    }
+    for name, call in calls.items():
         with pytest.raises(ValueError, match=told.format(name)):
             call()
     stream = kernels.stream(packed, batch=ROWS)
