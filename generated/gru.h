@@ -29,7 +29,9 @@ enum {
     GRU_NULL = 1,   /* a pointer that must not be null is null */
     GRU_SIZE = 2,   /* a size is zero, or larger than memory can hold */
     GRU_LENGTH = 3, /* a row's length exceeds the number of steps */
-    GRU_PARTS = 4   /* part is not below parts, parts exceed GRU_MOST_PARTS, or there is no barrier for them */
+    GRU_PARTS = 4,  /* part is not below parts, parts exceed GRU_MOST_PARTS, or there is no barrier for them */
+    GRU_LAYOUT = 6, /* the weights were not packed by this build, in this precision and for these sizes: pack them */
+    GRU_ATOMICS = 7 /* parts exceed 1, and the target has no atomic instructions by which they could meet */
 };
 
 enum { GRU_MOST_PARTS = 1024 };

@@ -65,7 +65,7 @@ DTYPE = "float32"
 DTYPES = ("float32", "float64")
 """What `init_params` may make: float64 input runs double, any other runs float."""
 
-_ABI = b"359da80ee5f593c3eead7127024518aa"
+_ABI = b"4c8db1efc5b6197a2beb29ee6cc68579"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("gru" + _SUFFIX)
 _LIBRARIES = {"native": "", "v4": ".v4", "v3": ".v3", "v2": ".v2", "baseline": ".baseline"}  # best first
@@ -178,6 +178,8 @@ _STATUS = {
     2: "a size is zero, or larger than memory can hold",
     3: "a length exceeds the steps",
     4: "this library cannot run in so many parts",
+    6: "these weights were not packed by this library, in this precision and for these sizes: pack the parameters again",
+    7: "this library runs with threads=1 alone: its processor has no atomic instructions, by which threads meet",
 }
 _MOST_PARTS = 1024
 _BARRIER_BYTES = 128

@@ -29,7 +29,9 @@ enum {
     GRU_RESET_AFTER_NULL = 1,   /* a pointer that must not be null is null */
     GRU_RESET_AFTER_SIZE = 2,   /* a size is zero, or larger than memory can hold */
     GRU_RESET_AFTER_LENGTH = 3, /* a row's length exceeds the number of steps */
-    GRU_RESET_AFTER_PARTS = 4   /* part is not below parts, parts exceed GRU_RESET_AFTER_MOST_PARTS, or there is no barrier for them */
+    GRU_RESET_AFTER_PARTS = 4,  /* part is not below parts, parts exceed GRU_RESET_AFTER_MOST_PARTS, or there is no barrier for them */
+    GRU_RESET_AFTER_LAYOUT = 6, /* the weights were not packed by this build, in this precision and for these sizes: pack them */
+    GRU_RESET_AFTER_ATOMICS = 7 /* parts exceed 1, and the target has no atomic instructions by which they could meet */
 };
 
 enum { GRU_RESET_AFTER_MOST_PARTS = 1024 };

@@ -31,7 +31,9 @@ enum {
     LSTM_NULL = 1,   /* a pointer that must not be null is null */
     LSTM_SIZE = 2,   /* a size is zero, or larger than memory can hold */
     LSTM_LENGTH = 3, /* a row's length exceeds the number of steps */
-    LSTM_PARTS = 4   /* part is not below parts, parts exceed LSTM_MOST_PARTS, or there is no barrier for them */
+    LSTM_PARTS = 4,  /* part is not below parts, parts exceed LSTM_MOST_PARTS, or there is no barrier for them */
+    LSTM_LAYOUT = 6, /* the weights were not packed by this build, in this precision and for these sizes: pack them */
+    LSTM_ATOMICS = 7 /* parts exceed 1, and the target has no atomic instructions by which they could meet */
 };
 
 enum { LSTM_MOST_PARTS = 1024 };

@@ -73,7 +73,7 @@ DTYPE = "float32"
 DTYPES = ("float32", "float64")
 """What `init_params` may make: float64 input runs double, any other runs float."""
 
-_ABI = b"00686cd94d5c6dfc27d61acb16f58dad"
+_ABI = b"656290631f4c7f47d9eb6f5bcf4a17e8"
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _LIBRARY = Path(__file__).with_name("lstm" + _SUFFIX)
 _LIBRARIES = {"native": "", "v4": ".v4", "v3": ".v3", "v2": ".v2", "baseline": ".baseline"}  # best first
@@ -186,6 +186,8 @@ _STATUS = {
     2: "a size is zero, or larger than memory can hold",
     3: "a length exceeds the steps",
     4: "this library cannot run in so many parts",
+    6: "these weights were not packed by this library, in this precision and for these sizes: pack the parameters again",
+    7: "this library runs with threads=1 alone: its processor has no atomic instructions, by which threads meet",
 }
 _MOST_PARTS = 1024
 _BARRIER_BYTES = 128

@@ -34,6 +34,7 @@
 */
 #include "rnn.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -42,9 +43,16 @@
 #error "compile without fast-math options: loading such a library makes the whole process flush subnormal numbers"
 #endif
 
+#if FLT_MANT_DIG != 24 || DBL_MANT_DIG != 53
+#error "float and double must be IEEE 754's of 32 and 64 bits: compile for a target, or with options, that have them"
+#endif
+_Static_assert(sizeof 1.0 == sizeof(double), "compile without -fsingle-precision-constant: double would compute with constants of float");
+
+#define SYMRNN_DIGEST "ecfcd42a9ae4e2dcd9598c6e078b4302"
+
 const char *rnn_abi(void)
 {
-    return "2b2f7870e33a79295bdb856f0385896b";
+    return SYMRNN_DIGEST;
 }
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__has_include)
@@ -260,6 +268,19 @@ static inline int take(size_t *end, size_t *offset, size_t a, size_t b, size_t c
     return 1;
 }
 
+/* The 64 bits at the i-th eight bytes of a block, of any alignment and type. */
+static inline uint64_t word_at(const void *block, size_t i)
+{
+    uint64_t word;
+    memcpy(&word, (const char *)block + i * sizeof word, sizeof word);
+    return word;
+}
+
+static inline void put_word(void *block, size_t i, uint64_t word)
+{
+    memcpy((char *)block + i * sizeof word, &word, sizeof word);
+}
+
 /* What weights depend on. */
 static int check_sizes(const rnn_dims *dims)
 {
@@ -294,7 +315,9 @@ static int check_dims(const rnn_dims *dims)
 #define SYMRNN_PREFETCH(address) ((void)(address))
 #endif
 
-#if defined(__GNUC__)
+/* Parts meet by atomic operations. Where the target has no instructions for these, as Cortex-M0 and RISC-V without A, GCC
+   calls functions that nobody links: there, one part runs alone. */
+#if defined(__GNUC__) && defined(__GCC_ATOMIC_INT_LOCK_FREE) && __GCC_ATOMIC_INT_LOCK_FREE == 2
 #define SYMRNN_HAS_PARTS 1
 #if defined(__unix__) || defined(__APPLE__)
 #include <sched.h>
@@ -345,7 +368,11 @@ static void meet(rnn_barrier *barrier, size_t parts)
 
 static int check_parts(size_t part, size_t parts, const rnn_barrier *barrier)
 {
-    if (part >= parts || parts > RNN_MOST_PARTS || (parts > 1 && (!barrier || !SYMRNN_HAS_PARTS)))
+    if (part >= parts || parts > RNN_MOST_PARTS)
+        return RNN_PARTS;
+    if (parts > 1 && !SYMRNN_HAS_PARTS)
+        return RNN_ATOMICS;
+    if (parts > 1 && !barrier)
         return RNN_PARTS;
     return RNN_OK;
 }
@@ -371,16 +398,36 @@ static inline size_t slot_next(const rnn_dims *dims, int taped, size_t t)
 
 /* ==== float ==== */
 
-#ifndef SYMRNN_VECTOR_BYTES
-/* Bytes in a vector register; 0 is the plain path, one number at a time, for any C11 compiler. */
-#if defined(SYMRNN_PLAIN) || !(defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 9))
-#define SYMRNN_VECTOR_BYTES 0
+#ifndef SYMRNN_REGISTER_BYTES
+/* Bytes in the widest vector registers in which this target computes with float and double alike, 0 where there are none.
+   Vectors of other widths would be emulated, which takes more instructions than the plain path: one number at a time, for
+   any C11 compiler. The last line of those of 16 bytes is RISC-V's. */
+#if !(defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 9))
+#define SYMRNN_REGISTER_BYTES 0
 #elif defined(__AVX512F__)
-#define SYMRNN_VECTOR_BYTES 64
+#define SYMRNN_REGISTER_BYTES 64
 #elif defined(__AVX__)
-#define SYMRNN_VECTOR_BYTES 32
+#define SYMRNN_REGISTER_BYTES 32
+#elif defined(__SSE2__) || (defined(__aarch64__) && defined(__ARM_NEON)) || defined(__VSX__) || defined(__wasm_simd128__) \
+    || (defined(__VX__) && __ARCH__ >= 12) || defined(__mips_msa) || defined(__loongarch_sx) \
+    || (defined(__riscv_vector) && __riscv_v_min_vlen >= 128 && __riscv_v_elen_fp >= 64 && (defined(__clang__) || __GNUC__ >= 14))
+#define SYMRNN_REGISTER_BYTES 16
 #else
-#define SYMRNN_VECTOR_BYTES 16
+#define SYMRNN_REGISTER_BYTES 0
+#endif
+/* Bytes in the vectors that are used; 0 is the plain path. */
+#ifndef SYMRNN_VECTOR_BYTES
+#ifdef SYMRNN_PLAIN
+#define SYMRNN_VECTOR_BYTES 0
+#else
+#define SYMRNN_VECTOR_BYTES SYMRNN_REGISTER_BYTES
+#endif
+#endif
+#if (SYMRNN_VECTOR_BYTES != 0 && SYMRNN_VECTOR_BYTES != 16 && SYMRNN_VECTOR_BYTES != 32 && SYMRNN_VECTOR_BYTES != 64) \
+    || SYMRNN_VECTOR_BYTES > SYMRNN_REGISTER_BYTES
+#error "SYMRNN_VECTOR_BYTES is 0, 16, 32 or 64, and no more than this target has: compile for one that has them (-march), or leave it out"
+#undef SYMRNN_VECTOR_BYTES
+#define SYMRNN_VECTOR_BYTES 0
 #endif
 #if SYMRNN_VECTOR_BYTES >= 32 || (SYMRNN_VECTOR_BYTES && defined(__FMA__))
 #include <immintrin.h>
@@ -401,6 +448,12 @@ static inline size_t slot_next(const rnn_dims *dims, int taped, size_t t)
 #define MASKS_f32 1
 #else
 #define MASKS_f32 0
+#endif
+/* Whether arithmetic may carry digits that memory has no room for, as x87's does; that of vectors does not. */
+#if BYTES_f32 || (defined(FLT_EVAL_METHOD) && (FLT_EVAL_METHOD == 0 || FLT_EVAL_METHOD == 16))
+#define EXCESS_f32 0
+#else
+#define EXCESS_f32 1
 #endif
 /* Numbers in lanes, the same lanes as unsigned bit patterns, and the outcome of a comparison. */
 #if BYTES_f32 == 64
@@ -491,11 +544,15 @@ static inline void store_f32(float *p, vec_f32 v, size_t n)
 #endif
 }
 
-/* x in every lane. */
+/* x in every lane, named one by one: x - (vec){0} does not compile where C computes with x in more digits than it has. */
 static inline vec_f32 K_f32(float x)
 {
-#if BYTES_f32
-    return x - (vec_f32){0};
+#if BYTES_f32 == 64
+    return (vec_f32){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x};
+#elif BYTES_f32 == 32
+    return (vec_f32){x, x, x, x, x, x, x, x};
+#elif BYTES_f32 == 16
+    return (vec_f32){x, x, x, x};
 #else
     return x;
 #endif
@@ -517,6 +574,18 @@ static inline vec_f32 v_fma_f32(vec_f32 a, vec_f32 b, vec_f32 c)
     return fmaf(a, b, c);
 #else
     return a * b + c;
+#endif
+}
+
+/* a as memory holds it. Where registers hold more digits than that, a sum keeps what its rounding should take away, and a
+   compiler rounds some uses of a value and not others: what relies on rounding, and every comparison, is of what is stored. */
+static inline vec_f32 stored_f32(vec_f32 a)
+{
+#if EXCESS_f32
+    volatile float kept = a;
+    return kept;
+#else
+    return a;
 #endif
 }
 
@@ -544,7 +613,7 @@ static inline mask_f32 v_less_f32(vec_f32 a, vec_f32 b)
 #elif BYTES_f32
     return (bits_f32)(a < b);
 #else
-    return a < b;
+    return stored_f32(a) < stored_f32(b);
 #endif
 }
 
@@ -652,20 +721,20 @@ static inline vec_f32 at_most_f32(vec_f32 a, vec_f32 bound)
 /* The whole number n nearest to x / log 2, in the low bits of the result: no fraction survives the large addend. */
 static inline vec_f32 whole_powers_f32(vec_f32 x)
 {
-    return x * 1.442695f + 12582912.0f;
+    return stored_f32(x * K_f32(1.442695f) + K_f32(12582912.0f));
 }
 
 /* 2^(n + bias), n in the low bits of t as whole_powers leaves it; for normal results. */
-static inline vec_f32 power_of_two_f32(vec_f32 t, float two_to_bias)
+static inline vec_f32 power_of_two_f32(vec_f32 t, vec_f32 two_to_bias)
 {
-    return from_bits_f32((to_bits_f32(t) << 23) + to_bits_f32(K_f32(two_to_bias)));
+    return from_bits_f32((to_bits_f32(t) << 23) + to_bits_f32(two_to_bias));
 }
 
 /* r = x - n log 2, with t = whole_powers(x): n times the first part of log 2 is exact. */
 static inline vec_f32 exp_remainder_f32(vec_f32 x, vec_f32 t)
 {
-    vec_f32 n = t - 12582912.0f;
-    return (x - n * 0.69314575f) - n * 1.4286068e-06f;
+    vec_f32 n = t - K_f32(12582912.0f);
+    return (x - n * K_f32(0.69314575f)) - n * K_f32(1.4286068e-06f);
 }
 
 /* exp(r) - 1 - r, by pairs of coefficients: half as many operations that wait for one another. */
@@ -673,31 +742,33 @@ static inline vec_f32 exp_tail_f32(vec_f32 r)
 {
     vec_f32 z = r * r;
     vec_f32 q = K_f32(0.0013931872f);
-    q = q * z + (r * 0.008367732f + 0.041666497f);
-    q = q * z + (r * 0.16666532f + 0.5f);
+    q = q * z + (r * K_f32(0.008367732f) + K_f32(0.041666497f));
+    q = q * z + (r * K_f32(0.16666532f) + K_f32(0.5f));
     return z * q;
 }
 
 /* With m = |x| and 2 m = n log 2 + r, tanh(m) = h / (h + 1), h = (exp(2 m) - 1) / 2 = 2^(n-1) (exp(r) - 1) + 2^(n-1) - 1/2.
-   That is h - h tanh(m) as well: up to 0.35f, the quotient's rounding shows less in it. */
+   That is h - h tanh(m) as well: for small m, the quotient's rounding shows less in it. */
 static inline vec_f32 v_tanh_f32(vec_f32 x)
 {
-    vec_f32 m = at_most_f32(v_abs_f32(x), K_f32(10.0f)) + 4.5474735e-13f;
+    x = stored_f32(x);
+    vec_f32 m = at_most_f32(v_abs_f32(x), K_f32(10.0f)) + K_f32(4.5474735e-13f);
     vec_f32 twice = m + m;
     vec_f32 t = whole_powers_f32(twice);
     vec_f32 r = exp_remainder_f32(twice, t);
-    vec_f32 half_power = power_of_two_f32(t, 0.5f);
-    vec_f32 whole = half_power - 0.5f;
+    vec_f32 half_power = power_of_two_f32(t, K_f32(0.5f));
+    vec_f32 whole = half_power - K_f32(0.5f);
     vec_f32 sum = half_power * r + whole;
     vec_f32 h = sum + half_power * exp_tail_f32(r);
-    vec_f32 y = h / (h + 1.0f);
+    vec_f32 y = h / (h + K_f32(1.0f));
     y = v_select_f32(v_less_f32(m, K_f32(0.35f)), h - h * y, y);
     return v_select_f32(v_less_f32(m, K_f32(0.00024414062f)), x, copy_sign_f32(y, x));
 }
 
 static inline vec_f32 f_tanh_f32(vec_f32 a)
 {
-    return v_tanh_f32(a);
+    a = stored_f32(a);
+    return stored_f32(v_tanh_f32(a));
 }
 
 static inline vec_f32 power_2_f32(vec_f32 a)
@@ -2285,7 +2356,7 @@ typedef struct packed_layout_f32 {
 static int lay_out_packed_f32(const rnn_dims *dims, packed_layout_f32 *layout)
 {
     (void)dims;
-    layout->end = 0;
+    layout->end = WHOLE(PRODUCT(10, 1, 1)); /* the tag's */
     return 1
            && take(&layout->end, &layout->b_h, dims->hidden, 1, 1)
            && take(&layout->end, &layout->panel_hoist_1_1, (dims->hidden - 1) / LANES_f32 + 4, dims->input, 1 * LANES_f32)
@@ -2299,7 +2370,7 @@ static int lay_out_packed_f32(const rnn_dims *dims, packed_layout_f32 *layout)
 static inline packed_layout_f32 place_packed_f32(const rnn_dims *dims)
 {
     packed_layout_f32 layout;
-    size_t end = 0;
+    size_t end = WHOLE(PRODUCT(10, 1, 1));
     (void)dims;
     layout.b_h = end;
     end += WHOLE(PRODUCT(dims->hidden, 1, 1));
@@ -2313,6 +2384,29 @@ static inline packed_layout_f32 place_packed_f32(const rnn_dims *dims)
     end += WHOLE(PRODUCT((dims->input - 1) / LANES_f32 + 4, dims->hidden, 1 * LANES_f32));
     layout.end = end;
     return layout;
+}
+
+/* Packed weights begin with a tag, by which a build knows those that it can read. */
+static inline void put_tag_f32(const rnn_dims *dims, float *packed)
+{
+    (void)dims;
+    put_word(packed, 0, word_at(SYMRNN_DIGEST, 0)); /* the source: its cell, its generator */
+    put_word(packed, 1, word_at(SYMRNN_DIGEST, 1)); /* and more of its digest */
+    put_word(packed, 2, ((uint64_t)sizeof(float) << 32 | LANES_f32)); /* the layout: bytes of a number, numbers in a vector */
+    put_word(packed, 3, dims->input); /* a size */
+    put_word(packed, 4, dims->hidden); /* a size */
+}
+
+static inline int check_packed_f32(const rnn_dims *dims, const float *packed)
+{
+    (void)dims;
+    if (word_at(packed, 0) != word_at(SYMRNN_DIGEST, 0)
+        || word_at(packed, 1) != word_at(SYMRNN_DIGEST, 1)
+        || word_at(packed, 2) != ((uint64_t)sizeof(float) << 32 | LANES_f32)
+        || word_at(packed, 3) != dims->input
+        || word_at(packed, 4) != dims->hidden)
+        return RNN_LAYOUT;
+    return RNN_OK;
 }
 
 /* Numbers from `first` on, `count` of them; zeros where there is nothing to copy from. */
@@ -2659,6 +2753,7 @@ int rnn_f32_pack(const rnn_dims *dims, const rnn_f32_params *params, float *pack
     }
     if (part)
         return RNN_OK;
+    put_tag_f32(dims, packed);
     memcpy(packed + layout.b_h, params->b_h, dims->hidden * sizeof *packed);
     return RNN_OK;
 }
@@ -3045,7 +3140,9 @@ static int run_forward_f32(const rnn_dims *dims, const float *packed, const floa
 {
     forward_layout_f32 layout;
     forward_at_f32 base = {0};
-    const int taped = tape != NULL;
+    const int taped = tape != NULL, status = check_packed_f32(dims, packed);
+    if (status)
+        return status;
     if (!lay_out_packed_f32(dims, &base.layout) || !lay_out_forward_f32(dims, taped, parts, &layout))
         return RNN_SIZE;
     float *const block = taped ? tape : workspace;
@@ -3149,6 +3246,9 @@ int rnn_f32_infer(const rnn_dims *dims, const float *packed, const float *x, con
 static int step_row_f32(const rnn_dims *dims, const float *packed, const float *x, float *state, float *y,
                     float *workspace)
 {
+    const int status = check_packed_f32(dims, packed);
+    if (status)
+        return status;
     float *free_memory = workspace;
     forward_at_f32 at = {0};
     at.dims = dims;
@@ -3755,6 +3855,9 @@ int rnn_f32_backward(const rnn_dims *dims, const float *packed, const float *x, 
         return status;
     if (!packed || !x || !tape || !dy || !grads || !dx || !workspace || !grads->W_xh || !grads->W_hh || !grads->b_h)
         return RNN_NULL;
+    status = check_packed_f32(dims, packed);
+    if (status)
+        return status;
     if (!lay_out_packed_f32(dims, &packed_layout) || !lay_out_forward_f32(dims, 1, parts, &forward)
         || !lay_out_backward_f32(dims, 0, parts, &layout))
         return RNN_SIZE;
@@ -3827,16 +3930,36 @@ int rnn_f32_backward(const rnn_dims *dims, const float *packed, const float *x, 
 
 /* ==== double ==== */
 
-#ifndef SYMRNN_VECTOR_BYTES
-/* Bytes in a vector register; 0 is the plain path, one number at a time, for any C11 compiler. */
-#if defined(SYMRNN_PLAIN) || !(defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 9))
-#define SYMRNN_VECTOR_BYTES 0
+#ifndef SYMRNN_REGISTER_BYTES
+/* Bytes in the widest vector registers in which this target computes with float and double alike, 0 where there are none.
+   Vectors of other widths would be emulated, which takes more instructions than the plain path: one number at a time, for
+   any C11 compiler. The last line of those of 16 bytes is RISC-V's. */
+#if !(defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 9))
+#define SYMRNN_REGISTER_BYTES 0
 #elif defined(__AVX512F__)
-#define SYMRNN_VECTOR_BYTES 64
+#define SYMRNN_REGISTER_BYTES 64
 #elif defined(__AVX__)
-#define SYMRNN_VECTOR_BYTES 32
+#define SYMRNN_REGISTER_BYTES 32
+#elif defined(__SSE2__) || (defined(__aarch64__) && defined(__ARM_NEON)) || defined(__VSX__) || defined(__wasm_simd128__) \
+    || (defined(__VX__) && __ARCH__ >= 12) || defined(__mips_msa) || defined(__loongarch_sx) \
+    || (defined(__riscv_vector) && __riscv_v_min_vlen >= 128 && __riscv_v_elen_fp >= 64 && (defined(__clang__) || __GNUC__ >= 14))
+#define SYMRNN_REGISTER_BYTES 16
 #else
-#define SYMRNN_VECTOR_BYTES 16
+#define SYMRNN_REGISTER_BYTES 0
+#endif
+/* Bytes in the vectors that are used; 0 is the plain path. */
+#ifndef SYMRNN_VECTOR_BYTES
+#ifdef SYMRNN_PLAIN
+#define SYMRNN_VECTOR_BYTES 0
+#else
+#define SYMRNN_VECTOR_BYTES SYMRNN_REGISTER_BYTES
+#endif
+#endif
+#if (SYMRNN_VECTOR_BYTES != 0 && SYMRNN_VECTOR_BYTES != 16 && SYMRNN_VECTOR_BYTES != 32 && SYMRNN_VECTOR_BYTES != 64) \
+    || SYMRNN_VECTOR_BYTES > SYMRNN_REGISTER_BYTES
+#error "SYMRNN_VECTOR_BYTES is 0, 16, 32 or 64, and no more than this target has: compile for one that has them (-march), or leave it out"
+#undef SYMRNN_VECTOR_BYTES
+#define SYMRNN_VECTOR_BYTES 0
 #endif
 #if SYMRNN_VECTOR_BYTES >= 32 || (SYMRNN_VECTOR_BYTES && defined(__FMA__))
 #include <immintrin.h>
@@ -3857,6 +3980,12 @@ int rnn_f32_backward(const rnn_dims *dims, const float *packed, const float *x, 
 #define MASKS_f64 1
 #else
 #define MASKS_f64 0
+#endif
+/* Whether arithmetic may carry digits that memory has no room for, as x87's does; that of vectors does not. */
+#if BYTES_f64 || (defined(FLT_EVAL_METHOD) && (FLT_EVAL_METHOD == 0 || FLT_EVAL_METHOD == 1 || FLT_EVAL_METHOD == 16))
+#define EXCESS_f64 0
+#else
+#define EXCESS_f64 1
 #endif
 /* Numbers in lanes, the same lanes as unsigned bit patterns, and the outcome of a comparison. */
 #if BYTES_f64 == 64
@@ -3947,11 +4076,15 @@ static inline void store_f64(double *p, vec_f64 v, size_t n)
 #endif
 }
 
-/* x in every lane. */
+/* x in every lane, named one by one: x - (vec){0} does not compile where C computes with x in more digits than it has. */
 static inline vec_f64 K_f64(double x)
 {
-#if BYTES_f64
-    return x - (vec_f64){0};
+#if BYTES_f64 == 64
+    return (vec_f64){x, x, x, x, x, x, x, x};
+#elif BYTES_f64 == 32
+    return (vec_f64){x, x, x, x};
+#elif BYTES_f64 == 16
+    return (vec_f64){x, x};
 #else
     return x;
 #endif
@@ -3973,6 +4106,18 @@ static inline vec_f64 v_fma_f64(vec_f64 a, vec_f64 b, vec_f64 c)
     return fma(a, b, c);
 #else
     return a * b + c;
+#endif
+}
+
+/* a as memory holds it. Where registers hold more digits than that, a sum keeps what its rounding should take away, and a
+   compiler rounds some uses of a value and not others: what relies on rounding, and every comparison, is of what is stored. */
+static inline vec_f64 stored_f64(vec_f64 a)
+{
+#if EXCESS_f64
+    volatile double kept = a;
+    return kept;
+#else
+    return a;
 #endif
 }
 
@@ -4000,7 +4145,7 @@ static inline mask_f64 v_less_f64(vec_f64 a, vec_f64 b)
 #elif BYTES_f64
     return (bits_f64)(a < b);
 #else
-    return a < b;
+    return stored_f64(a) < stored_f64(b);
 #endif
 }
 
@@ -4098,56 +4243,58 @@ static inline vec_f64 at_most_f64(vec_f64 a, vec_f64 bound)
 /* The whole number n nearest to x / log 2, in the low bits of the result: no fraction survives the large addend. */
 static inline vec_f64 whole_powers_f64(vec_f64 x)
 {
-    return x * 1.4426950408889634 + 6755399441055744.0;
+    return stored_f64(x * K_f64(1.4426950408889634) + K_f64(6755399441055744.0));
 }
 
 /* 2^(n + bias), n in the low bits of t as whole_powers leaves it; for normal results. */
-static inline vec_f64 power_of_two_f64(vec_f64 t, double two_to_bias)
+static inline vec_f64 power_of_two_f64(vec_f64 t, vec_f64 two_to_bias)
 {
-    return from_bits_f64((to_bits_f64(t) << 52) + to_bits_f64(K_f64(two_to_bias)));
+    return from_bits_f64((to_bits_f64(t) << 52) + to_bits_f64(two_to_bias));
 }
 
 /* r = x - n log 2, with t = whole_powers(x): n times the first part of log 2 is exact. */
 static inline vec_f64 exp_remainder_f64(vec_f64 x, vec_f64 t)
 {
-    vec_f64 n = t - 6755399441055744.0;
-    return (x - n * 0.6931471805601177) - n * -1.7239444525614835e-13;
+    vec_f64 n = t - K_f64(6755399441055744.0);
+    return (x - n * K_f64(0.6931471805601177)) - n * K_f64(-1.7239444525614835e-13);
 }
 
 /* exp(r) - 1 - r, by pairs of coefficients: half as many operations that wait for one another. */
 static inline vec_f64 exp_tail_f64(vec_f64 r)
 {
     vec_f64 z = r * r;
-    vec_f64 q = r * 2.5108789646893533e-08 + 2.76310168797524e-07;
-    q = q * z + (r * 2.755724548410937e-06 + 2.480149141905622e-05);
-    q = q * z + (r * 0.00019841269884025446 + 0.0013888888944484546);
-    q = q * z + (r * 0.008333333333322987 + 0.041666666666532126);
-    q = q * z + (r * 0.16666666666666674 + 0.5000000000000009);
+    vec_f64 q = r * K_f64(2.5108789646893533e-08) + K_f64(2.76310168797524e-07);
+    q = q * z + (r * K_f64(2.755724548410937e-06) + K_f64(2.480149141905622e-05));
+    q = q * z + (r * K_f64(0.00019841269884025446) + K_f64(0.0013888888944484546));
+    q = q * z + (r * K_f64(0.008333333333322987) + K_f64(0.041666666666532126));
+    q = q * z + (r * K_f64(0.16666666666666674) + K_f64(0.5000000000000009));
     return z * q;
 }
 
 /* With m = |x| and 2 m = n log 2 + r, tanh(m) = h / (h + 1), h = (exp(2 m) - 1) / 2 = 2^(n-1) (exp(r) - 1) + 2^(n-1) - 1/2.
-   That is h - h tanh(m) as well: up to 0.35, the quotient's rounding shows less in it. What rounding takes from
+   That is h - h tanh(m) as well: for small m, the quotient's rounding shows less in it. What rounding takes from
    the large terms of h is put back into the small one. */
 static inline vec_f64 v_tanh_f64(vec_f64 x)
 {
-    vec_f64 m = at_most_f64(v_abs_f64(x), K_f64(20.0)) + 5.169878828456423e-26;
+    x = stored_f64(x);
+    vec_f64 m = at_most_f64(v_abs_f64(x), K_f64(20.0)) + K_f64(5.169878828456423e-26);
     vec_f64 twice = m + m;
     vec_f64 t = whole_powers_f64(twice);
     vec_f64 r = exp_remainder_f64(twice, t);
-    vec_f64 half_power = power_of_two_f64(t, 0.5);
-    vec_f64 whole = half_power - 0.5;
-    vec_f64 sum = half_power * r + whole;
+    vec_f64 half_power = power_of_two_f64(t, K_f64(0.5));
+    vec_f64 whole = half_power - K_f64(0.5);
+    vec_f64 sum = stored_f64(half_power * r + whole);
     vec_f64 lost = half_power * r - (sum - whole);
     vec_f64 h = sum + (half_power * exp_tail_f64(r) + lost);
-    vec_f64 y = h / (h + 1.0);
+    vec_f64 y = h / (h + K_f64(1.0));
     y = v_select_f64(v_less_f64(m, K_f64(0.35)), h - h * y, y);
     return v_select_f64(v_less_f64(m, K_f64(7.450580596923828e-09)), x, copy_sign_f64(y, x));
 }
 
 static inline vec_f64 f_tanh_f64(vec_f64 a)
 {
-    return v_tanh_f64(a);
+    a = stored_f64(a);
+    return stored_f64(v_tanh_f64(a));
 }
 
 static inline vec_f64 power_2_f64(vec_f64 a)
@@ -5628,7 +5775,7 @@ typedef struct packed_layout_f64 {
 static int lay_out_packed_f64(const rnn_dims *dims, packed_layout_f64 *layout)
 {
     (void)dims;
-    layout->end = 0;
+    layout->end = WHOLE(PRODUCT(5, 1, 1)); /* the tag's */
     return 1
            && take(&layout->end, &layout->b_h, dims->hidden, 1, 1)
            && take(&layout->end, &layout->panel_hoist_1_1, (dims->hidden - 1) / LANES_f64 + 4, dims->input, 1 * LANES_f64)
@@ -5642,7 +5789,7 @@ static int lay_out_packed_f64(const rnn_dims *dims, packed_layout_f64 *layout)
 static inline packed_layout_f64 place_packed_f64(const rnn_dims *dims)
 {
     packed_layout_f64 layout;
-    size_t end = 0;
+    size_t end = WHOLE(PRODUCT(5, 1, 1));
     (void)dims;
     layout.b_h = end;
     end += WHOLE(PRODUCT(dims->hidden, 1, 1));
@@ -5656,6 +5803,29 @@ static inline packed_layout_f64 place_packed_f64(const rnn_dims *dims)
     end += WHOLE(PRODUCT((dims->input - 1) / LANES_f64 + 4, dims->hidden, 1 * LANES_f64));
     layout.end = end;
     return layout;
+}
+
+/* Packed weights begin with a tag, by which a build knows those that it can read. */
+static inline void put_tag_f64(const rnn_dims *dims, double *packed)
+{
+    (void)dims;
+    put_word(packed, 0, word_at(SYMRNN_DIGEST, 0)); /* the source: its cell, its generator */
+    put_word(packed, 1, word_at(SYMRNN_DIGEST, 1)); /* and more of its digest */
+    put_word(packed, 2, ((uint64_t)sizeof(double) << 32 | LANES_f64)); /* the layout: bytes of a number, numbers in a vector */
+    put_word(packed, 3, dims->input); /* a size */
+    put_word(packed, 4, dims->hidden); /* a size */
+}
+
+static inline int check_packed_f64(const rnn_dims *dims, const double *packed)
+{
+    (void)dims;
+    if (word_at(packed, 0) != word_at(SYMRNN_DIGEST, 0)
+        || word_at(packed, 1) != word_at(SYMRNN_DIGEST, 1)
+        || word_at(packed, 2) != ((uint64_t)sizeof(double) << 32 | LANES_f64)
+        || word_at(packed, 3) != dims->input
+        || word_at(packed, 4) != dims->hidden)
+        return RNN_LAYOUT;
+    return RNN_OK;
 }
 
 /* Numbers from `first` on, `count` of them; zeros where there is nothing to copy from. */
@@ -6002,6 +6172,7 @@ int rnn_f64_pack(const rnn_dims *dims, const rnn_f64_params *params, double *pac
     }
     if (part)
         return RNN_OK;
+    put_tag_f64(dims, packed);
     memcpy(packed + layout.b_h, params->b_h, dims->hidden * sizeof *packed);
     return RNN_OK;
 }
@@ -6388,7 +6559,9 @@ static int run_forward_f64(const rnn_dims *dims, const double *packed, const dou
 {
     forward_layout_f64 layout;
     forward_at_f64 base = {0};
-    const int taped = tape != NULL;
+    const int taped = tape != NULL, status = check_packed_f64(dims, packed);
+    if (status)
+        return status;
     if (!lay_out_packed_f64(dims, &base.layout) || !lay_out_forward_f64(dims, taped, parts, &layout))
         return RNN_SIZE;
     double *const block = taped ? tape : workspace;
@@ -6492,6 +6665,9 @@ int rnn_f64_infer(const rnn_dims *dims, const double *packed, const double *x, c
 static int step_row_f64(const rnn_dims *dims, const double *packed, const double *x, double *state, double *y,
                     double *workspace)
 {
+    const int status = check_packed_f64(dims, packed);
+    if (status)
+        return status;
     double *free_memory = workspace;
     forward_at_f64 at = {0};
     at.dims = dims;
@@ -7099,6 +7275,9 @@ int rnn_f64_backward(const rnn_dims *dims, const double *packed, const double *x
         return status;
     if (!packed || !x || !tape || !dy || !grads || !dx || !workspace || !grads->W_xh || !grads->W_hh || !grads->b_h)
         return RNN_NULL;
+    status = check_packed_f64(dims, packed);
+    if (status)
+        return status;
     if (!lay_out_packed_f64(dims, &packed_layout) || !lay_out_forward_f64(dims, 1, parts, &forward)
         || !lay_out_backward_f64(dims, 0, parts, &layout))
         return RNN_SIZE;

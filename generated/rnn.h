@@ -25,7 +25,9 @@ enum {
     RNN_NULL = 1,   /* a pointer that must not be null is null */
     RNN_SIZE = 2,   /* a size is zero, or larger than memory can hold */
     RNN_LENGTH = 3, /* a row's length exceeds the number of steps */
-    RNN_PARTS = 4   /* part is not below parts, parts exceed RNN_MOST_PARTS, or there is no barrier for them */
+    RNN_PARTS = 4,  /* part is not below parts, parts exceed RNN_MOST_PARTS, or there is no barrier for them */
+    RNN_LAYOUT = 6, /* the weights were not packed by this build, in this precision and for these sizes: pack them */
+    RNN_ATOMICS = 7 /* parts exceed 1, and the target has no atomic instructions by which they could meet */
 };
 
 enum { RNN_MOST_PARTS = 1024 };

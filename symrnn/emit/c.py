@@ -26,6 +26,7 @@ from symrnn.emit.c_context import (
     CRight,
     CRoom,
     CSum,
+    CTagWord,
     CVector,
 )
 from symrnn.emit.c_expression import primitives, whole_powers
@@ -123,6 +124,8 @@ class _Writer:
             vectors=vectors,
             panels=panels,
             packed=self._packed(vectors, panels),
+            tag=self._tag(),
+            tag_size=self._tag_size(),
             powers=whole_powers(nodes),
             fused=self._program.forward.fused is not None,
             tile_fill=TILE_FILL,
@@ -148,7 +151,8 @@ class _Writer:
             return ()
         found = []
         for p, lanes in MOST_LANES.items():
-            packed = [block.size[p].replace(f"LANES_{p}", str(lanes)) for block in self._packed(vectors, panels)]
+            blocks = [CBlock("tag", self._tag_size()), *self._packed(vectors, panels)]
+            packed = [block.size[p].replace(f"LANES_{p}", str(lanes)) for block in blocks]
             width = {block.field: block.size[p].rpartition(", ")[2] for block in self._blocks(self._program.forward)}
             work = [
                 f"2, 1, {width}" if field.startswith("states_") else f"1, 1, {width}" for field, width in width.items()
@@ -169,6 +173,25 @@ class _Writer:
         """Numbers per row of what is hoisted."""
         spanning = [b for b in self._program.forward.buffers if b.spans and b.extent is not Extent.ONCE]
         return total([column.size for buffer in spanning for column in buffer.columns], self._names) or "0"
+
+    def _tag(self) -> tuple[CTagWord, ...]:
+        """What packed weights depend on: a build reads those alone that were packed where all of it is the same.
+
+        Sizes that are fixed are in the digest, and words in the order of bytes of their machine.
+        """
+        layout = {p: f"((uint64_t)sizeof({real}) << 32 | LANES_{p})" for p, real in PRECISIONS.items()}
+        sizes = [field for size, field in self._names.fields.items() if size not in self._fixed]
+        return (
+            CTagWord("the source: its cell, its generator", _same("word_at(SYMRNN_DIGEST, 0)")),
+            CTagWord("and more of its digest", _same("word_at(SYMRNN_DIGEST, 1)")),
+            CTagWord("the layout: bytes of a number, numbers in a vector", layout),
+            *(CTagWord("a size", _same(f"dims->{field}")) for field in sizes),
+        )
+
+    def _tag_size(self) -> dict[str, str]:
+        """Three factors of the numbers that the tag takes."""
+        words = len(self._tag())
+        return {"f32": f"{2 * words}, 1, 1", "f64": f"{words}, 1, 1"}
 
     def _packed(self, vectors: tuple[CVector, ...], panels: tuple[CPanel, ...]) -> tuple[CBlock, ...]:
         blocks = [CBlock(v.field, _same(f"{v.size}, 1, 1")) for v in vectors]

@@ -145,6 +145,14 @@ class CVector:
 
 
 @dataclass(frozen=True)
+class CTagWord:
+    """64 bits that packed weights begin with: what they tell, and their C expression by precision."""
+
+    note: str
+    value: dict[str, str]
+
+
+@dataclass(frozen=True)
 class CRoom:
     """How many numbers are enough on every processor, where all sizes are fixed: a macro, what it is for, its terms."""
 
@@ -180,6 +188,8 @@ class CFile:
     vectors: tuple[CVector, ...]
     panels: tuple[CPanel, ...]
     packed: tuple[CBlock, ...]
+    tag: tuple[CTagWord, ...]
+    tag_size: dict[str, str]
     powers: tuple[int, ...]
     fused: bool
     tile_fill: tuple[int, int]

@@ -116,11 +116,13 @@ _LOCALS = [
 
 MACROS = (
     "SYMRNN_CPUID",
+    "SYMRNN_DIGEST",
     "SYMRNN_HWCAP",
     "SYMRNN_HAS_PARTS",
     "SYMRNN_PAUSE",
     "SYMRNN_PREFETCH",
     "SYMRNN_YIELD",
+    "SYMRNN_REGISTER_BYTES",
     "SYMRNN_VECTOR_BYTES",
     "SYMRNN_PLAIN",
     "SYMRNN_INLINE",
@@ -151,7 +153,7 @@ MACROS = (
     "TILE_ROWS",
     "WHOLE",
     "PRODUCT",
-    *(f"{name}_{p}" for name in ("LANES", "BYTES", "MASKS", "UNDER_WAY", "SPLITS") for p in PRECISIONS),
+    *(f"{name}_{p}" for name in ("LANES", "BYTES", "MASKS", "EXCESS", "UNDER_WAY", "SPLITS") for p in PRECISIONS),
 )
 """What is defined where kernels stand: replaced in every place, so that not even a field may be called so."""
 

@@ -1,10 +1,10 @@
 """The coefficients and limits of the vector mathematics, fitted when C is generated.
 
-Reads a precision (``f32`` or ``f64``) and returns `Constants`: C literals that read back to the intended values. Each
-fit interpolates its function in 50 digits, at Chebyshev nodes or somewhat outwards of them, which comes within a small
-factor of the best polynomial of its degree; the degrees leave the error of approximation below an eighth of a unit in
-the last place, which `approximation_error` shows. Leaves out: how the functions are put together from these, which
-the template `templates/c/vector.c.jinja` says.
+Reads a precision (``f32`` or ``f64``) and returns `Constants`: C literals that read back to the intended values, as
+vectors. Each fit interpolates its function in 50 digits, at Chebyshev nodes or somewhat outwards of them, which comes
+within a small factor of the best polynomial of its degree; the degrees leave the error of approximation below an eighth
+of a unit in the last place, which `approximation_error` shows. Leaves out: how the functions are put together from
+these, which the template `templates/c/vector.c.jinja` says.
 """
 
 from __future__ import annotations
@@ -79,7 +79,10 @@ FITS: dict[str, Fit] = {
 
 @dataclass(frozen=True)
 class Constants:
-    """The constants of one precision as C literals; coefficients stand highest power first.
+    """The constants of one precision, coefficients highest power first.
+
+    Numbers are vectors, ``K_f32(0.5f)``, never bare literals: where floating-point registers hold more digits than
+    memory does, C lets a literal have them too, and `K` takes them off.
 
     Attributes:
         exp: coefficients of (exp(r) - 1 - r) / r^2.
@@ -227,14 +230,14 @@ def constants(precision: str) -> Constants:
         return tuple(number(value) for value in reversed(values))
 
     def number(value: Real, direction: str = "n") -> str:
-        return c_literal(_rounded(value, p, direction), precision)
+        return f"K_{precision}({c_literal(_rounded(value, p, direction), precision)})"
 
     def pattern(value: int) -> str:
         return f"UINT{p + e}_C({value:#x})"
 
     exp = texts(_interpolate("exp", precision))
     return Constants(
-        exp_first=f"K_{precision}({exp[0]})" if len(exp) % 2 else f"r * {exp[0]} + {exp[1]}",
+        exp_first=exp[0] if len(exp) % 2 else f"r * {exp[0]} + {exp[1]}",
         exp_pairs=tuple(zip(exp[2 - len(exp) % 2 :: 2], exp[3 - len(exp) % 2 :: 2], strict=True)),
         log=texts(_interpolate("log", precision)),
         tanh_split=number(TANH_SPLIT),

@@ -5,8 +5,9 @@ Reads a precision and the names that a C file calls, primitives (``load``, ``v_t
 in the precision (``v_tanh_f32``), so one file can hold both. Leaves out: rendering, and the fits of
 `symrnn.emit.polynomials`.
 
-A file that includes the text needs ``<stdint.h>``, ``<stddef.h>``, ``<string.h>`` and ``<math.h>`` above it. It is
-compiled for the widest registers that the compiler's target has; ``-DSYMRNN_PLAIN`` takes the path of one lane.
+A file that includes the text needs ``<float.h>``, ``<stdint.h>``, ``<stddef.h>``, ``<string.h>`` and ``<math.h>`` above
+it. It is compiled for the widest vector registers that the compiler's target has, and where there are none or with
+``-DSYMRNN_PLAIN``, for one lane; ``-DSYMRNN_VECTOR_BYTES=16`` takes narrower ones.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ PRIMITIVES: dict[str, tuple[str, ...]] = {
     "store": ("storeu",),
     "K": (),
     "v_fma": (),
+    "stored": (),
     "hsum": ("storeu",),
     "to_bits": ("bits_type",),
     "from_bits": ("bits_type",),
-    "v_less": ("bits_type",),
+    "v_less": ("bits_type", "stored"),
     "v_is_nan": ("bits_type",),
     "v_select": ("bits_type",),
     "transpose": ("bits_type", "loadu", "storeu"),
@@ -45,24 +47,40 @@ PRIMITIVES: dict[str, tuple[str, ...]] = {
     "v_sin": ("loadu", "storeu"),
     "v_cos": ("loadu", "storeu"),
     "v_pow": ("loadu", "storeu"),
-    "whole_powers": (),
-    "power_of_two": ("K", "to_bits", "from_bits"),
-    "exp_remainder": (),
+    "whole_powers": ("K", "stored"),
+    "power_of_two": ("to_bits", "from_bits"),
+    "exp_remainder": ("K",),
     "exp_tail": ("K",),
     "subnormal": ("K", "to_bits", "from_bits"),
-    "scale": (),
-    "v_exp": ("K", "v_less", "v_select", "at_least", "at_most", "to_bits", "from_bits", "subnormal", "scale", *_EXP),
-    "v_expm1": ("K", "v_less", "v_select", "at_least", "v_abs", "power_of_two", *_EXP),
-    "v_sigmoid": ("K", "v_less", "v_select", "v_clip", "power_of_two", "subnormal", "scale", *_EXP),
-    "v_tanh": ("K", "v_less", "v_select", "v_abs", "at_most", "copy_sign", "power_of_two", *_EXP),
+    "scale": ("K",),
+    "v_exp": (
+        "K",
+        "stored",
+        "v_less",
+        "v_select",
+        "at_least",
+        "at_most",
+        "to_bits",
+        "from_bits",
+        "subnormal",
+        "scale",
+        *_EXP,
+    ),
+    "v_expm1": ("K", "stored", "v_less", "v_select", "at_least", "v_abs", "power_of_two", *_EXP),
+    "v_sigmoid": ("K", "stored", "v_less", "v_select", "v_clip", "power_of_two", "subnormal", "scale", *_EXP),
+    "v_tanh": ("K", "stored", "v_less", "v_select", "v_abs", "at_most", "copy_sign", "power_of_two", *_EXP),
     "log_near": ("K", "v_less", "v_select", "to_bits", "from_bits"),
-    "v_log": ("K", "log_near"),
-    "v_log1p": ("K", "v_less", "v_select", "v_abs", "log_near"),
+    "v_log": ("K", "stored", "log_near"),
+    "v_log1p": ("K", "stored", "v_less", "v_select", "v_abs", "log_near"),
 }
 """Every primitive with those it calls, callees first: the order of the template."""
 
 PRECISIONS = ("f32", "f64")
 """The precisions that a C file holds, in the order it holds them."""
+
+EXACT_METHODS = {"f32": (0, 16), "f64": (0, 1, 16)}
+"""Values of C's ``FLT_EVAL_METHOD`` in which arithmetic of a precision rounds to it; in any other, registers may hold
+more digits than memory does. 16 widens numbers of 16 bits alone. Source: ISO/IEC 9899:2011, 5.2.4.2.2; TS 18661-3."""
 
 MOST_LANES = {"f32": 16, "f64": 8}
 """Numbers in the widest register that there is."""
@@ -74,10 +92,10 @@ _LITERAL = re.compile(r"\bK\((-?[0-9.]+)\)")
 
 @dataclass(frozen=True)
 class VectorFunction:
-    """One row of the function table as a C function: its name, its parameters and the expression it returns."""
+    """One row of the function table as a C function: its name, what it takes, and the expression it returns."""
 
     name: str
-    parameters: str
+    arguments: tuple[str, ...]
     body: str
 
 
@@ -163,6 +181,7 @@ class VectorContext:
         libm: suffix of a function of libm, ``f`` or nothing.
         u: bits of a number.
         lanes: numbers in registers of 64, 32 and 16 bytes.
+        exact_methods: of evaluation, in which arithmetic rounds to this precision.
         k: the constants, as literals.
         needed: the primitives to emit, those they call included.
         functions: the table's functions to emit.
@@ -178,6 +197,7 @@ class VectorContext:
     libm: str
     u: int
     lanes: tuple[int, int, int]
+    exact_methods: tuple[int, ...]
     k: Constants
     needed: tuple[str, ...]
     functions: tuple[VectorFunction, ...]
@@ -216,12 +236,18 @@ def reserved() -> tuple[str, ...]:
         "LANES",
         "BYTES",
         "MASKS",
+        "EXCESS",
         "first_lanes",
         "v_pick",
         *PRIMITIVES,
         *(f"f_{name}" for name in FUNCTIONS),
     )
-    return ("SYMRNN_VECTOR_BYTES", "SYMRNN_PLAIN", *(f"{stem}_{p}" for p in PRECISIONS for stem in stems))
+    return (
+        "SYMRNN_REGISTER_BYTES",
+        "SYMRNN_VECTOR_BYTES",
+        "SYMRNN_PLAIN",
+        *(f"{stem}_{p}" for p in PRECISIONS for stem in stems),
+    )
 
 
 def vector_context(precision: str, needed: Iterable[str], units: int | None = None) -> VectorContext:
@@ -244,7 +270,7 @@ def vector_context(precision: str, needed: Iterable[str], units: int | None = No
             )
     rows = [row for name, row in FUNCTIONS.items() if name in wanted]
     roots = [name for name in wanted if name in PRIMITIVES]
-    roots += [name for row in rows for name in called(row.c)]
+    roots += [name for row in rows for name in ("stored", *called(row.c))]
     single = precision == "f32"
     width = 32 if single else 64
     libm = "f" if single else ""
@@ -254,6 +280,7 @@ def vector_context(precision: str, needed: Iterable[str], units: int | None = No
         libm=libm,
         u=width,
         lanes=(512 // width, 256 // width, 128 // width),
+        exact_methods=EXACT_METHODS[precision],
         k=constants(precision),
         needed=_closure(roots),
         functions=tuple(_function(row, precision) for row in rows),
@@ -278,5 +305,4 @@ def _closure(roots: Iterable[str]) -> tuple[str, ...]:
 
 
 def _function(row: Function, precision: str) -> VectorFunction:
-    parameters = ", ".join(f"vec_{precision} {letter}" for letter in "ab"[: row.arity])
-    return VectorFunction(f"f_{row.name}_{precision}", parameters, c_text(row.c, precision))
+    return VectorFunction(f"f_{row.name}_{precision}", tuple("ab"[: row.arity]), c_text(row.c, precision))

@@ -207,10 +207,11 @@ class DriverKernels:
     Args:
         cell: whose program it is.
         command: what starts it.
+        size: the whole number that is its ``size_t``.
     """
 
-    def __init__(self, cell: Cell, command: Sequence[str]) -> None:
-        self._cell, self._command = cell, tuple(command)
+    def __init__(self, cell: Cell, command: Sequence[str], size: str = "uint64") -> None:
+        self._cell, self._command, self._size = cell, tuple(command), np.dtype(size)
 
     def param_shapes(self, input_size: int, hidden_size: int, **sizes: int) -> dict[str, tuple[int, ...]]:
         numbers = {INPUT: input_size, HIDDEN: hidden_size, ONE: 1, **sizes}
@@ -287,7 +288,7 @@ class DriverKernels:
         words = [mode, str(x.dtype), *map(str, x.shape[:2]), *flags, *sizes]
         states = [] if state is None else [state[name] for name in self._cell.states]
         arrays = [*(params[v.name] for v in self._cell.parameters), x, *states, *more]
-        sent = b"" if lengths is None else np.asarray(lengths, np.uint64).tobytes()
+        sent = b"" if lengths is None else np.asarray(lengths, self._size).tobytes()
         sent += b"".join(np.ascontiguousarray(array, x.dtype).tobytes() for array in arrays)
         done = subprocess.run([*self._command, *words], input=sent, capture_output=True, check=False)
         assert done.returncode == 0, f"{' '.join(words)}: exit status {done.returncode}\n{done.stderr.decode()}"

@@ -1,5 +1,6 @@
 /* Runs the vector text over arrays, for test_vector_maths.py. vector_text.h, which the test writes, holds the text in
    both precisions and two lists: UNARY(X) and BINARY(X), each X(name, precision, real). */
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
