@@ -225,7 +225,7 @@ def stubs(folder: Path) -> tuple[str, ...]:
     """Flags that put empty headers in the place of a system's, for the preprocessor alone."""
     headers = folder / "stubs"
     headers.mkdir(exist_ok=True)
-    for name in ("math", "string", "stdint", "stddef", "cpuid", "sched", "immintrin", "emmintrin"):
+    for name in ("math", "string", "stdint", "stddef", "cpuid", "sched", "immintrin", "emmintrin", "arm_neon"):
         headers.joinpath(f"{name}.h").touch()
     headers.joinpath("float.h").write_text("#define FLT_MANT_DIG 24\n#define DBL_MANT_DIG 53\n")
     return ("-nostdinc", f"-I{headers}")
