@@ -72,7 +72,7 @@ def compiled(name: str, folder: Path, *arguments: str) -> None:
 def test_functions_keep_their_precision(name: str, tmp_path: Path) -> None:
     write_text(tmp_path)
     compiled(name, tmp_path, "-shared", "-fPIC", str(HERE / "vector_harness.c"), "-o", "library.so")
-    reference, library = build_reference(tmp_path), ctypes.CDLL(str(tmp_path / "library.so"))
+    reference, library = build_reference(), ctypes.CDLL(str(tmp_path / "library.so"))
     assert library.lanes_f32() == METHODS[name].lanes
     for function in TWO if name == "x87" else NAMES:
         full, bound = full_name(function), table.read("f32")[function].bound
