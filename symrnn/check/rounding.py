@@ -105,7 +105,7 @@ def _moved(problem: Problem, change: Callable[[Array], Array]) -> Problem:
 
 
 def _in_the_last_place(rng: np.random.Generator, array: Array, dtype: str) -> Array:
-    """Every number one step of ``dtype`` up or down."""
-    step: Array = np.spacing(np.abs(array).astype(dtype)).astype(_WIDE)
+    """Every number one step of ``dtype`` up or down; zeros stay, for they are exact, and often where a kink is."""
+    step: Array = np.where(array == 0, 0.0, np.spacing(np.abs(array).astype(dtype)).astype(_WIDE))
     moved: Array = array + step * rng.choice((-1.0, 1.0), array.shape)
     return moved
