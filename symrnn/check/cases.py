@@ -21,6 +21,8 @@ from symrnn.language.system import HIDDEN, INPUT, ONE
 from symrnn.language.tree import PRIME
 
 EVERY = (INTERPRETER, COMPLEX_STEP, CENTRAL, ADJOINT)
+DENSE, START = "dense draws", "from its start"
+"""Where a problem's point comes from: both signs everywhere, or what `symrnn.check.points` says."""
 FEW_UNITS = 4
 SINGLE_STEPS = 50
 """The longest sequence on which float32 is held to its bound."""
@@ -124,6 +126,7 @@ class Problem:
         dy: gradient of the loss by the outputs, ``(T, B, size)``.
         dstate: gradient of the loss by the final states, or None.
         widths: units of each state.
+        drawn: `DENSE` or `START`.
     """
 
     case: Case
@@ -135,6 +138,12 @@ class Problem:
     dy: Array
     dstate: Mapping[str, Array] | None
     widths: Mapping[str, int]
+    drawn: str = DENSE
+
+    @property
+    def title(self) -> str:
+        """The case in one line, and where the point comes from unless it is dense."""
+        return self.case.title if self.drawn == DENSE else f"{self.case.title} {self.drawn}"
 
 
 def draw(cell: Cell, case: Case) -> Problem:
