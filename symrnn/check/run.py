@@ -65,10 +65,11 @@ def check(
     for cell in map(load, several):
         say = progress or _silent
         fixed = fixed_sizes(cell, sizes or {})
-        say(f"{cell.name}: building kernels")
+        say(f"{cell.name}: building kernels in NumPy")
         numpy = cast(TangentKernels, build(cell, backend="numpy"))
         tested: dict[str, Kernels] = {"numpy": numpy} if "numpy" in backends else {}
         if "c" in backends and not lacking:
+            say(f"{cell.name}: building kernels in C")
             options = Options(march=chosen_march(march))
             texts = render(cell, backends=("c",), sizes=fixed)
             tested["c"] = cast(Kernels, load_kernels(texts, cell.name, "c", options=options))
