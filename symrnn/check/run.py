@@ -23,7 +23,7 @@ from symrnn.emit.fixed import fixed_sizes
 from symrnn.errors import CheckError, DerivationError
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import CellLike, load
-from symrnn.pipeline import build, render
+from symrnn.pipeline import build, render_kernels
 
 BACKENDS = ("numpy", "c")
 PROOF_SIZES = (1, 2, 3)
@@ -71,7 +71,7 @@ def check(
         if "c" in backends and not lacking:
             say(f"{cell.name}: building kernels in C")
             options = Options(march=chosen_march(march))
-            texts = render(cell, backends=("c",), sizes=fixed)
+            texts = render_kernels(cell, backends=("c",), sizes=fixed)
             tested["c"] = cast(Kernels, load_kernels(texts, cell.name, "c", options=options))
         ran = run_cases(cell, numpy, tested, distinct(case.with_sizes(fixed) for case in cases), progress)
         proven, unproven = _proof_rows(cell, say)
