@@ -42,7 +42,10 @@ _LEGEND = (
     ("adjoint", "<Jᵀ v, u> of the backward pass, b = <v, J u> by the tangent kernel (Jacobian times direction)"),
     ("to NumPy, to float64", "b by the NumPy kernels in the same precision, or in float64"),
     ("tape S, tangent S", "state S at every step as the tape holds it; J u in S, b by the complex step"),
-    (EXPANSION, f"derived Jacobian equal to SymPy's of the cell in scalars: by algebra, or in {DIGITS} digits"),
+    (
+        EXPANSION,
+        f"derived Jacobian equal to SymPy's of the cell in scalars: by algebra, or in {DIGITS} digits at random points",
+    ),
 )
 
 

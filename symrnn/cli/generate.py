@@ -157,10 +157,10 @@ def _build(
     wanted = [(cell, march) for cell in cells for march in libraries.names[cell.name]]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         running = [pool.submit(install, cell, march) for cell, march in wanted]
-        built = []
-        for name, library in zip(_listed(libraries), running, strict=True):
+        built: list[Path] = []
+        for name, compiling in zip(_listed(libraries), running, strict=True):
             say(f"compiling {name}: {len(built)} of {len(running)} libraries done")
-            built.append(library.result())
+            built.append(compiling.result())
     remove_libraries(libraries.others)
     idle = []
     for (cell, march), library in zip(wanted, built, strict=True):

@@ -114,6 +114,18 @@ def test_signs_that_a_cell_keeps() -> None:
     assert outside(cell, near_start(cell, dense.case), signs) == ()
 
 
+def test_the_report_names_what_was_compared_in_numbers_alone() -> None:
+    cell = symrnn.Cell.from_equations("h' = " + " * ".join(f"(a{k} * x + b{k} * h)" for k in range(16)), name="factors")
+    found = check(cell, backends=("numpy",), cases=(Case(2, 1, 2, 2, EVERY),))
+    assert found.passed, found.table()
+    (line,) = (line for line in found.table().splitlines() if line.startswith("factors scalar expansion: "))
+    assert line.endswith(
+        "in 50 digits; at 2 and 3 units the expansion is beyond its budget, so all entries are compared in numbers"
+    )
+    (case,) = {row.case for row in found.rows if row.backend == "sympy"}
+    assert line.endswith(case)
+
+
 def test_a_cell_that_is_defined_nowhere_is_an_error() -> None:
     cell = symrnn.Cell.from_equations("h' = log(-exp(W @ x + h))", name="never")
     with pytest.raises(CheckError, match=r"equation 1 \(h' = …\) cannot be evaluated"):
