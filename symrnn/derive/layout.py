@@ -6,6 +6,7 @@ broken before an operator that stands in no braces, the outermost first. Leaves 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -41,8 +42,12 @@ class _Measure:
         self._tokens: list[str] = _TOKEN.findall(latex)
         self._at = 0
 
-    def run(self) -> float:
-        return self._until("")
+    def run(self, most: float = math.inf) -> float:
+        """The width of it all, or of as much as is wider than ``most``."""
+        total = 0.0
+        while self._at < len(self._tokens) and total <= most:
+            total += self._next()
+        return total
 
     def _until(self, end: str) -> float:
         total = 0.0
@@ -121,7 +126,7 @@ def aligned_lines(rows: Sequence[Row], limit: float = TEXT_WIDTH) -> list[str]:
 def lines(latex: str, room: float, later: float) -> list[str]:
     """``latex`` in pieces that fit into ``room`` (the first) and ``later`` (the others), as far as it can be cut."""
     result = []
-    while width(latex) > room:
+    while _Measure(latex).run(room) > room:
         cut = _best_cut(latex, room)
         if cut == 0:
             break
