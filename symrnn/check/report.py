@@ -44,7 +44,7 @@ _LEGEND = (
     ("tape S, tangent S", "state S at every step as the tape holds it; J u in S, b by the complex step"),
     (
         EXPANSION,
-        f"derived Jacobian equal to SymPy's of the scalar cell: by algebra, or in {DIGITS} digits at random points",
+        f"derived Jacobian equal to SymPy's of the cell in scalars: by algebra, or in {DIGITS} digits",
     ),
 )
 
