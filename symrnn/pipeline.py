@@ -84,17 +84,38 @@ def render(
     Raises:
         GenerateError: a backend is not one of `BACKENDS`, its kernels do not run in ``dtype``, or the cell has no such size.
     """
+    derivation = derive(cell)
+    planned, files = _planned_kernels(derivation, backends, dtype, sizes or {}, backward=backward)
+    files[f"{derivation.cell.name}.tex"] = document(derivation.cell, lecture(derivation, planned))
+    return files
+
+
+def render_kernels(
+    cell: CellLike,
+    *,
+    backends: Sequence[str] = BACKENDS,
+    backward: bool = True,
+    dtype: str = DTYPE,
+    sizes: Mapping[str, int] | None = None,
+) -> dict[str, str]:
+    """The same without the derivation, which no kernel reads: what `build` imports."""
+    return _planned_kernels(derive(cell), backends, dtype, sizes or {}, backward=backward)[1]
+
+
+def _planned_kernels(
+    derivation: Derivation, backends: Sequence[str], dtype: str, sizes: Mapping[str, int], *, backward: bool
+) -> tuple[Program, dict[str, str]]:
+    """The plan, and the kernels' files."""
     for backend in backends:
         if backend not in BACKENDS:
             raise GenerateError(f"backend {backend!r}: there is none of that name; expected {' or '.join(BACKENDS)}")
         if dtype not in DTYPES[backend]:
             known = ", ".join(DTYPES[backend])
             raise GenerateError(f"dtype {dtype!r}: the kernels of backend {backend} run in {known}; name one of them")
-    derivation = derive(cell)
     cell = derivation.cell
-    fixed = fixed_sizes(cell, sizes or {})
+    fixed = fixed_sizes(cell, sizes)
     planned = plan(derivation, with_backward=backward)
-    files = {}
+    files: dict[str, str] = {}
     if "numpy" in backends:
         files[f"{cell.name}_numpy.py"] = numpy_module(planned, dtype)
     if "c" in backends:
@@ -103,8 +124,7 @@ def render(
         found = digest(*texts.values())
         files |= {name: text.replace(_UNKNOWN, found) for name, text in texts.items()}
         files[f"{cell.name}_c.py"] = c_module(planned, found, dtype, fixed)
-    files[f"{cell.name}.tex"] = document(cell, lecture(derivation, planned))
-    return files
+    return planned, files
 
 
 def generate(
@@ -167,5 +187,5 @@ def build(
             f"{next(iter(sizes))}: sizes are fixed for backend c; kernels of backend {backend} take any"
         )
     options = Options(march=chosen_march(march)) if backend == "c" else None
-    files = render(cell, backends=(backend,), backward=backward, dtype=dtype, sizes=sizes)
+    files = render_kernels(cell, backends=(backend,), backward=backward, dtype=dtype, sizes=sizes)
     return load_kernels(files, cell.name, backend, options=options)

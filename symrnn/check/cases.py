@@ -21,6 +21,8 @@ from symrnn.language.system import HIDDEN, INPUT, ONE, Role
 from symrnn.language.tree import PRIME
 
 EVERY = (INTERPRETER, COMPLEX_STEP, CENTRAL, ADJOINT)
+DENSE, START = "dense draws", "from its start"
+"""Where a problem's point comes from: both signs everywhere, or what `symrnn.check.points` says."""
 FEW_UNITS = 4
 SINGLE_STEPS = 50
 """The longest sequence on which float32 is held to its bound."""
@@ -160,6 +162,7 @@ class Problem:
         dstate: gradient of the loss by the final states, or None.
         widths: units of each state.
         told: whether parameters tell these; else states must be given, and no stream can be made.
+        drawn: `DENSE` or `START`.
     """
 
     case: Case
@@ -172,6 +175,12 @@ class Problem:
     dstate: Mapping[str, Array] | None
     widths: Mapping[str, int]
     told: bool
+    drawn: str = DENSE
+
+    @property
+    def title(self) -> str:
+        """The case in one line, and where the point comes from unless it is dense."""
+        return self.case.title if self.drawn == DENSE else f"{self.case.title} {self.drawn}"
 
 
 def draw(cell: Cell, case: Case) -> Problem:

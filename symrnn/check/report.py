@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from symrnn.check.measure import ADJOINT, BACKENDS, CENTRAL, COMPLEX_STEP, EXPANSION, INTERPRETER, PRECISIONS
+from symrnn.check.numpy_build import NumPy
 from symrnn.derive.proof import DIGITS
 
 C_KERNELS = "C kernels"
@@ -41,7 +42,10 @@ _LEGEND = (
     ("adjoint", "<Jᵀ v, u> of the backward pass, b = <v, J u> by the tangent kernel (Jacobian times direction)"),
     ("to NumPy, to float64", "b by the NumPy kernels in the same precision, or in float64"),
     ("tape S, tangent S", "state S at every step as the tape holds it; J u in S, b by the complex step"),
-    (EXPANSION, f"derived Jacobian equal to SymPy's of the cell in scalars: by algebra, or in {DIGITS} digits"),
+    (
+        EXPANSION,
+        f"derived Jacobian equal to SymPy's of the cell in scalars: by algebra, or in {DIGITS} digits",
+    ),
 )
 
 
@@ -99,16 +103,41 @@ class NotRun:
 
 
 @dataclass(frozen=True)
+class Points:
+    """How many cases of a cell ran on which draws.
+
+    Attributes:
+        cell: its name.
+        cases: how many there are.
+        dense: ran on dense draws of both signs.
+        start: ran near the cell's start: parameters near ``[init]``, states that it reaches from zeros.
+    """
+
+    cell: str
+    cases: int
+    dense: int
+    start: int
+
+    def __str__(self) -> str:
+        near = "near [init], with states that the cell reaches from its start"
+        return f"{self.cell}: {self.dense} of {self.cases} cases on dense draws, {self.start} on points {near}"
+
+
+@dataclass(frozen=True)
 class Report:
     """What a check found.
 
     Attributes:
         rows: one per cell, backend, dtype, oracle and array, in order of first appearance.
         not_run: what could not be checked here (without a compiler, the C kernels).
+        points: which draws the cases of each cell ran on.
+        numpy: the NumPy that ran the kernels and derivatives.
     """
 
     rows: tuple[Row, ...]
     not_run: tuple[NotRun, ...] = ()
+    points: tuple[Points, ...] = ()
+    numpy: NumPy | None = None
 
     @property
     def passed(self) -> bool:
@@ -128,6 +157,8 @@ class Report:
             blocks += [_block(cell, dtype, [row for row in rows if row.dtype == dtype]) for dtype in DTYPES]
             blocks += [_expansion(cell, [row for row in rows if row.oracle == EXPANSION])]
         blocks += [_legend()] if blocks else []
+        blocks += [str(self.numpy)] if self.numpy else []
+        blocks += [str(each) for each in self.points]
         blocks += [f"{each.cell}: {each.what} not run: {each.reason}" for each in self.not_run]
         blocks += [_failure(row) for row in self.failures if not row.rounded]
         blocks += list(_rounded([row for row in self.failures if row.rounded]))
@@ -139,7 +170,13 @@ class Report:
             asdict(row) | {"error": _finite(row.error), "rounding": _finite(row.rounding), "passed": row.passed}
             for row in self.rows
         ]
-        return {"passed": self.passed, "rows": rows, "not_run": [asdict(each) for each in self.not_run]}
+        return {
+            "passed": self.passed,
+            "numpy": asdict(self.numpy) if self.numpy else None,
+            "points": [asdict(each) for each in self.points],
+            "rows": rows,
+            "not_run": [asdict(each) for each in self.not_run],
+        }
 
     def _summary(self) -> str:
         if not self.rows:
@@ -192,7 +229,7 @@ def _expansion(cell: str, rows: Sequence[Row]) -> str:
     if not rows:
         return ""
     equal = sum(row.passed for row in rows)
-    cases = ", ".join(dict.fromkeys(row.case for row in rows))
+    cases = "; ".join(dict.fromkeys(row.case for row in rows))
     return f"{cell} {EXPANSION}: {equal} of {len(rows)} Jacobian blocks equal, {cases}\n"
 
 

@@ -6,7 +6,7 @@ Reads `Cell` records; builds their kernels in memory; returns the report. Leaves
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import cast
 
 from symrnn.build.kernels import load_kernels
@@ -15,14 +15,15 @@ from symrnn.build.toolchain import Options, compiler_or_reason
 from symrnn.check.cases import CASES, Case, distinct
 from symrnn.check.kernels import Kernels, TangentKernels
 from symrnn.check.measure import CENTRAL, EXPANSION
-from symrnn.check.report import C_KERNELS, NotRun, Report, Row, worst
-from symrnn.check.suite import Progress, not_smooth, run_suite
-from symrnn.derive.proof import DIGITS, prove
+from symrnn.check.numpy_build import this_numpy
+from symrnn.check.report import C_KERNELS, NotRun, Points, Report, Row, worst
+from symrnn.check.suite import Progress, not_smooth, run_cases
+from symrnn.derive.proof import DIGITS, Proof, prove
 from symrnn.emit.fixed import fixed_sizes
-from symrnn.errors import CheckError
+from symrnn.errors import CheckError, DerivationError
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import CellLike, load
-from symrnn.pipeline import build, render
+from symrnn.pipeline import build, render_kernels
 
 BACKENDS = ("numpy", "c")
 PROOF_SIZES = (1, 2, 3)
@@ -59,23 +60,26 @@ def check(
     lacking = compiler if isinstance(compiler, str) else ""
     rows: list[Row] = []
     not_run: list[NotRun] = []
+    points: list[Points] = []
     several = [cells] if isinstance(cells, Cell | str | os.PathLike) else cells
     for cell in map(load, several):
         say = progress or _silent
         fixed = fixed_sizes(cell, sizes or {})
-        say(f"{cell.name}: building kernels")
+        say(f"{cell.name}: building kernels in NumPy")
         numpy = cast(TangentKernels, build(cell, backend="numpy"))
         tested: dict[str, Kernels] = {"numpy": numpy} if "numpy" in backends else {}
         if "c" in backends and not lacking:
+            say(f"{cell.name}: building kernels in C")
             options = Options(march=chosen_march(march))
-            texts = render(cell, backends=("c",), sizes=fixed)
+            texts = render_kernels(cell, backends=("c",), sizes=fixed)
             tested["c"] = cast(Kernels, load_kernels(texts, cell.name, "c", options=options))
         chosen = distinct(case.with_sizes(fixed) for case in cases if case.tells(cell))
-        rows += run_suite(cell, numpy, tested, chosen, progress)
-        say(f"{cell.name}: {EXPANSION}")
-        rows += _proof_rows(cell)
-        not_run += _left_out(cell, lacking)
-    return Report(tuple(rows), tuple(not_run))
+        ran = run_cases(cell, numpy, tested, chosen, progress)
+        proven, unproven = _proof_rows(cell, say)
+        rows += [*ran.rows, *proven]
+        points.append(ran.points)
+        not_run += [*_left_out(cell, lacking), *ran.not_run, *unproven]
+    return Report(tuple(rows), tuple(not_run), tuple(points), this_numpy())
 
 
 def _silent(_: str) -> None:
@@ -91,12 +95,53 @@ def _left_out(cell: Cell, lacking: str) -> Iterator[NotRun]:
         )
 
 
-def _proof_rows(cell: Cell) -> tuple[Row, ...]:
-    """The scalar expansion: the worst size for each gradient, and how entries were decided over all of them."""
-    proof = prove(cell, PROOF_SIZES)
-    decided = f"{proof.symbolic} entries by algebra and {proof.numeric} in {DIGITS} digits"
-    case = f"{PROOF_SIZES[0]} to {PROOF_SIZES[-1]} units: {decided}"
-    return worst(
+def _proof_rows(cell: Cell, say: Progress) -> tuple[tuple[Row, ...], tuple[NotRun, ...]]:
+    """The scalar expansion: the worst size for each gradient, how entries were decided over all sizes, and sizes left out.
+
+    Raises:
+        DerivationError: at no size can a gradient be compared.
+    """
+    proofs: list[Proof] = []
+    refused: dict[int, DerivationError] = {}
+    for units in PROOF_SIZES:
+        say(f"{cell.name}: {EXPANSION} at {units} of {PROOF_SIZES[-1]} units")
+        try:
+            proofs.append(prove(cell, (units,)))
+        except DerivationError as error:
+            refused[units] = error
+    if not proofs:
+        raise refused[PROOF_SIZES[0]]
+    case = f"{_units(p.compared[0].units for p in proofs)}: {_decided(proofs)}"
+    rows = worst(
         Row(cell.name, "sympy", "exact", EXPANSION, f"grad {item.array}", item.difference, 10.0**-DIGITS, case)
+        for proof in proofs
         for item in proof.compared
     )
+    return rows, tuple(
+        NotRun(cell.name, f"{EXPANSION} at {_units([units])}", str(error)) for units, error in refused.items()
+    )
+
+
+def _decided(proofs: Sequence[Proof]) -> str:
+    """How entries were decided, and where algebra came to the end of its budget."""
+    decided = (
+        f"{sum(proof.symbolic for proof in proofs)} entries by algebra and "
+        f"{sum(proof.numeric for proof in proofs)} in {DIGITS} digits"
+    )
+    unexpanded = [units for proof in proofs for units in proof.unexpanded]
+    exhausted = [units for proof in proofs for units in proof.exhausted]
+    if unexpanded:
+        decided += (
+            f"; at {_units(unexpanded)} the expansion is beyond its budget, so all entries are compared in numbers"
+        )
+    if exhausted:
+        decided += f"; at {_units(exhausted)} algebra came to the end of its budget"
+    return decided
+
+
+def _units(several: Iterable[int]) -> str:
+    """``1 unit``, ``1 and 3 units``, ``1 to 3 units``."""
+    found = tuple(several)
+    if found == PROOF_SIZES:
+        return f"{found[0]} to {found[-1]} units"
+    return f"{' and '.join(map(str, found))} unit{'' if found == (1,) else 's'}"

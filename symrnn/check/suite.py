@@ -1,20 +1,28 @@
 """The suite: a cell's kernels through every case and oracle.
 
 Reads a cell and its kernel modules; returns `Row` records, the largest error of each oracle for each array. The
-references of a case are computed once, in double precision, and serve every backend and precision. Leaves out:
-building the kernels and the symbolic proof (`symrnn.check.run`).
+references of a case are computed once, in double precision, and serve every backend and precision.
+
+A case runs on dense draws where these give finite numbers, and short ones on a point near the cell's start beside them;
+long ones too where the dense draws do not count. They do not count either where rounding alone makes every error that
+misses, at values of a sign that the cell never gives them, and the point near the start passes. What was left out has its
+reason in the result. Leaves out: building the kernels and the symbolic proof (`symrnn.check.run`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from symrnn.check import measure, oracles
-from symrnn.check.cases import CASES, Case, Problem, draw
+from symrnn.check.cases import CASES, DENSE, START, Case, Problem, draw
+from symrnn.check.interpreter import interpret
 from symrnn.check.kernels import Kernels, Result, TangentKernels, run_kernels
 from symrnn.check.oracles import Finding, Reference
-from symrnn.check.report import Row, worst
+from symrnn.check.points import near_start, one_signed, outside
+from symrnn.check.report import NotRun, Points, Row, worst
 from symrnn.check.rounding import Rounding, rounding
 from symrnn.errors import CheckError
 from symrnn.language.cell import Cell
@@ -24,6 +32,42 @@ from symrnn.language.tree import Call, walk
 
 Progress = Callable[[str], None]
 
+BESIDE_STEPS = 20
+"""The longest case that runs near the cell's start beside the dense draws."""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What the suite found.
+
+    Attributes:
+        rows: the largest error of each oracle for each array of every module.
+        points: how many cases ran on which draws.
+        not_run: what was left out, and why.
+    """
+
+    rows: tuple[Row, ...]
+    points: Points
+    not_run: tuple[NotRun, ...]
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """A case at one point: its rows, or why there are none."""
+
+    drawn: str
+    rows: tuple[Row, ...] = ()
+    reason: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return not self.reason and all(row.passed for row in self.rows)
+
+    @property
+    def only_rounded(self) -> bool:
+        """Whether something misses its bound, and all that does as rounding alone makes it."""
+        return not (self.passed or self.reason) and all(row.passed or row.rounded for row in self.rows)
+
 
 def run_suite(
     cell: Cell,
@@ -32,7 +76,18 @@ def run_suite(
     cases: Sequence[Case] = CASES,
     progress: Progress | None = None,
 ) -> tuple[Row, ...]:
-    """The largest error of each oracle for each array of every tested module.
+    """The rows of `run_cases`, which has the arguments and errors."""
+    return run_cases(cell, numpy, tested, cases, progress).rows
+
+
+def run_cases(
+    cell: Cell,
+    numpy: TangentKernels,
+    tested: Mapping[str, Kernels],
+    cases: Sequence[Case] = CASES,
+    progress: Progress | None = None,
+) -> Suite:
+    """The largest error of each oracle for each array of every tested module, and where it was looked for.
 
     Args:
         cell: what the kernels were generated from.
@@ -42,14 +97,61 @@ def run_suite(
         progress: called with the title of each case before it runs.
 
     Raises:
-        CheckError: a module's parameters are not the cell's, or a random point leaves the domain of a function.
+        CheckError: a module's parameters are not the cell's, or no point gives finite numbers in any case.
     """
-    rows: list[Row] = []
+    signs = one_signed(cell)
+    found: list[tuple[Case, list[_Tried]]] = []
     for case in cases:
         if progress is not None:
             progress(f"{cell.name}: {case.title}")
-        rows += _case_rows(cell, numpy, tested, case)
-    return worst(rows)
+        found.append((case, _tried_everywhere(cell, numpy, tested, case, signs)))
+    reasons = [each.reason for case, tried in found if case.steps and case.batch for each in tried]
+    if reasons and all(reasons):
+        raise CheckError(reasons[0])
+    ran = {drawn: sum(any(_counts(each, drawn) for each in tried) for _, tried in found) for drawn in (DENSE, START)}
+    points = Points(cell.name, len(found), ran[DENSE], ran[START])
+    return Suite(
+        worst(row for _, tried in found for each in tried for row in each.rows if not each.reason),
+        points,
+        tuple(_left_out(cell, found)),
+    )
+
+
+def _counts(tried: _Tried, drawn: str) -> bool:
+    return tried.drawn == drawn and not tried.reason
+
+
+def _left_out(cell: Cell, found: Sequence[tuple[Case, Sequence[_Tried]]]) -> Iterator[NotRun]:
+    """The draws that did not count, with the first reason, by where they come from."""
+    for drawn in (DENSE, START):
+        reasons = {case.title: each.reason for case, tried in found for each in tried if each.drawn == drawn}
+        reasons = {title: reason for title, reason in reasons.items() if reason}
+        if reasons:
+            first, reason = next(iter(reasons.items()))
+            what = drawn if drawn == DENSE else f"points {drawn}"
+            yield NotRun(cell.name, f"{what} in {len(reasons)} of {len(found)} cases", f"at {first}, {reason}")
+
+
+def _tried_everywhere(
+    cell: Cell, numpy: TangentKernels, tested: Mapping[str, Kernels], case: Case, signs: Mapping[str, float]
+) -> list[_Tried]:
+    """The case on dense draws and, where that is called for, near the cell's start."""
+    dense = draw(cell, case)
+    first = _tried(cell, numpy, tested, dense)
+    odd = outside(cell, dense, signs) if first.only_rounded else ()
+    # Cases of every width look for array calls that err, which do so at any numbers.
+    if not (first.reason or odd or (case.steps <= BESIDE_STEPS and not case.others)):
+        return [first]
+    try:
+        second = _tried(cell, numpy, tested, near_start(cell, case))
+    except CheckError as error:
+        second = _Tried(START, reason=str(error))
+    if odd and second.passed:
+        reason = (
+            f"rounding alone makes errors miss their bounds, at a sign of {', '.join(odd)} that the cell never gives"
+        )
+        first = replace(first, reason=reason)
+    return [first, second]
 
 
 def not_smooth(cell: Cell) -> tuple[str, ...]:
@@ -58,18 +160,54 @@ def not_smooth(cell: Cell) -> tuple[str, ...]:
     return tuple(dict.fromkeys(call.function for call in calls if not FUNCTIONS[call.function].smooth))
 
 
-def _case_rows(cell: Cell, numpy: TangentKernels, tested: Mapping[str, Kernels], case: Case) -> Iterator[Row]:
-    """The rows of a case; those that miss their bounds with what rounding alone does to their array."""
-    problem = draw(cell, case)
+@np.errstate(all="ignore")  # what is not finite is looked for
+def _tried(cell: Cell, numpy: TangentKernels, tested: Mapping[str, Kernels], problem: Problem) -> _Tried:
+    """The rows of a case at a point; those that miss their bounds with what rounding alone does to their array."""
     for backend, kernels in tested.items():
         _require_shapes(cell, problem, backend, kernels)
     exact = run_kernels(numpy, problem, "float64")
+    try:
+        references = tuple(_references(cell, numpy, problem))
+        reason = _why_undefined(cell, numpy, problem, exact, references)
+    except CheckError as error:
+        reason = str(error)
+    if reason:
+        return _Tried(problem.drawn, reason=reason)
     scale = oracles.scale_of_loss(exact, problem)
     alone: dict[str, Rounding] = {}
-    for row in _measured_rows(cell, numpy, tested, problem, exact, scale):
+    rows = []
+    for row in _measured_rows(cell, numpy, tested, problem, exact, scale, references):
         if not row.passed and row.dtype not in alone:
             alone[row.dtype] = rounding(numpy, problem, exact, scale, row.dtype)
-        yield row if row.passed else replace(row, rounding=alone[row.dtype].get((row.oracle, row.array), 0.0))
+        rows.append(row if row.passed else replace(row, rounding=alone[row.dtype].get((row.oracle, row.array), 0.0)))
+    return _Tried(problem.drawn, tuple(rows))
+
+
+def _why_undefined(
+    cell: Cell, numpy: TangentKernels, problem: Problem, exact: Result, references: Sequence[Reference]
+) -> str:
+    """Why no number can be compared at this point; empty where it can.
+
+    What the kernels say is a reason to ask the oracles, and never an answer: it may be a fault.
+    """
+    by_oracle = {reference.oracle: reference for reference in references}
+    outputs = by_oracle[measure.INTERPRETER].outputs if measure.INTERPRETER in by_oracle else None
+    if outputs is None and not _finite(exact.outputs["forward"].values()):
+        reverse = problem.case.reverse
+        run = interpret(cell, problem.sizes, problem.params, problem.x, problem.state, problem.lengths, reverse)
+        outputs = {"": run.y, **run.states}
+    if outputs is not None and not _finite(outputs.values()):
+        return "an output is not finite"
+    if _finite(exact.gradients.values()) or not _finite(exact.outputs["forward"].values()):
+        return ""
+    stepped = by_oracle.get(measure.COMPLEX_STEP) or oracles.by_complex_step(
+        numpy, problem, oracles.draw_directions(problem)
+    )
+    return "" if _finite(slope.values for slope in stepped.slopes.values()) else "a gradient is not finite"
+
+
+def _finite(arrays: Iterable[measure.Array]) -> bool:
+    return all(bool(np.all(np.isfinite(array))) for array in arrays)
 
 
 def _measured_rows(
@@ -79,19 +217,19 @@ def _measured_rows(
     problem: Problem,
     exact: Result,
     scale: float,
+    references: Sequence[Reference],
 ) -> Iterator[Row]:
     case = problem.case
-    references = tuple(_references(cell, numpy, problem))
     for dtype in ("float64", "float32") if case.single else ("float64",):
         numpy_result = exact if dtype == "float64" else run_kernels(numpy, problem, dtype)
         for backend, kernels in tested.items():
             result = numpy_result if kernels is numpy else run_kernels(kernels, problem, dtype)
             for reference in (*references, *_matches(backend, dtype, exact, numpy_result)):
                 found = oracles.findings(result, reference, scale, dtype)
-                yield from _rows(cell, backend, dtype, reference.oracle, case, found)
+                yield from _rows(cell, backend, dtype, reference.oracle, problem, found)
     if "numpy" in tested and oracles.has_tangent(problem):
         found = oracles.tangent_findings(numpy, problem, oracles.draw_directions(problem))
-        yield from _rows(cell, "numpy", "float64", measure.ADJOINT, case, found)
+        yield from _rows(cell, "numpy", "float64", measure.ADJOINT, problem, found)
 
 
 def _references(cell: Cell, numpy: TangentKernels, problem: Problem) -> Iterator[Reference]:
@@ -116,10 +254,12 @@ def _matches(backend: str, dtype: str, exact: Result, numpy_result: Result) -> I
         yield oracles.by_result(measure.PRECISIONS, exact)
 
 
-def _rows(cell: Cell, backend: str, dtype: str, oracle: str, case: Case, found: Iterable[Finding]) -> Iterator[Row]:
+def _rows(
+    cell: Cell, backend: str, dtype: str, oracle: str, problem: Problem, found: Iterable[Finding]
+) -> Iterator[Row]:
     bound = measure.bound(oracle, dtype)
     for finding in found:
-        place = f"{case.title}, {finding.source}"
+        place = f"{problem.title}, {finding.source}"
         yield Row(cell.name, backend, dtype, oracle, finding.array, finding.error, bound, place)
 
 

@@ -7,6 +7,7 @@ it is at. Leaves out: arguments, printing and errors (`symrnn.cli`).
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Callable
 from dataclasses import replace
 
 from symrnn.build.toolchain import find_compiler
@@ -87,20 +88,34 @@ def _described(cell: Cell) -> dict[str, object]:
 def _show(arguments: Namespace) -> Outcome:
     cell = load(arguments.cell)
     note_lookalikes([cell])
+    with progress() as say:
+        say(f"{cell.name}: deriving")
+        return DONE, _shown(arguments, cell, say)
+
+
+def _shown(arguments: Namespace, cell: Cell, say: Callable[[str], None]) -> str:
+    """What `show` prints."""
     derivation = derive(cell)
     if arguments.document:
-        return DONE, document(cell, lecture(derivation, program(cell)))
+        say(f"{cell.name}: planning, and writing the document")
+        return document(cell, lecture(derivation, program(cell)))
     parts = (*DERIVED, PLAN) if arguments.part == ALL else (arguments.part,)
     derived = [part for part in parts if part != PLAN]
+    texts, latex = {}, {}
+    for part in derived:
+        say(f"{cell.name}: writing its {part}")
+        if arguments.format == "text" or arguments.json:
+            texts[part] = derivation.text(part)
+        if arguments.format == "latex" or arguments.json:
+            latex[part] = derivation.latex(part)
     if arguments.format == "latex" and not arguments.json:
-        return DONE, "\n\n".join(derivation.latex(part).rstrip() for part in derived) + "\n"
-    texts = {part: derivation.text(part) for part in derived}
+        return "\n\n".join(text.rstrip() for text in latex.values()) + "\n"
     if PLAN in parts:
+        say(f"{cell.name}: planning")
         texts[PLAN] = str(program(cell))
     if arguments.json:
-        latex = {part: derivation.latex(part) for part in derived}
-        return DONE, to_json(_described(cell) | {"text": texts, "latex": latex})
-    return DONE, "\n\n".join(text.rstrip() for text in texts.values()) + "\n"
+        return to_json(_described(cell) | {"text": texts, "latex": latex})
+    return "\n\n".join(text.rstrip() for text in texts.values()) + "\n"
 
 
 def _check(arguments: Namespace) -> Outcome:

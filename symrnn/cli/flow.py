@@ -39,12 +39,13 @@ def flow(arguments: Namespace) -> Outcome:
         seed=arguments.seed,
         spectra=arguments.spectra,
     )
+    cells = chosen_cells(arguments)
     with progress() as say:
-        found = sweep(
-            chosen_cells(arguments), scales=arguments.scales, biases=arguments.biases, shape=shape, progress=say
-        )
+        say("deriving")
+        found = sweep(cells, scales=arguments.scales, biases=arguments.biases, shape=shape, progress=say)
+        if plot:
+            say(f"drawing {plot}")
+            write_figure(draw_sweep(found), plot)
     limits = {"norm": arguments.clip_norm, "value": arguments.clip_value}
     limits = {how: limit for how, limit in limits.items() if limit is not None}
-    if plot:
-        write_figure(draw_sweep(found), plot)
     return DONE, to_json(sweep_values(found, limits)) if arguments.json else sweep_text(found, limits)

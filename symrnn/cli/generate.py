@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -86,6 +86,7 @@ def generate(arguments: Namespace) -> Outcome:
             for name, texts in files.items()
         }
         if arguments.check:
+            say("comparing with what is there")
             reason = _why_not_looked_at(arguments)
             faults = {cell.name: () if reason else _faults_of_libraries(arguments, cell, files) for cell in cells}
             return _compared(arguments, {name: (*found, *faults[name]) for name, found in differences.items()}, reason)
@@ -95,8 +96,7 @@ def generate(arguments: Namespace) -> Outcome:
             for name, texts in files.items():
                 manifest.write(out, texts, cell=name, options=_options(arguments, sizes[name]))
             if libraries.names:
-                say(f"compiling and running {', '.join(_listed(libraries))}")
-                idle = _build(arguments, cells, files, libraries, sizes)
+                idle = _build(arguments, cells, files, libraries, sizes, say)
     return _written(arguments, differences, libraries, idle)
 
 
@@ -141,6 +141,7 @@ def _build(
     files: Files,
     libraries: Libraries,
     sizes: Mapping[str, Mapping[str, int]],
+    say: Callable[[str], None],
 ) -> tuple[str, ...]:
     """Compile every library, as many at once as there are processors, and run those that fit this one.
 
@@ -155,13 +156,18 @@ def _build(
 
     wanted = [(cell, march) for cell in cells for march in libraries.names[cell.name]]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        built = tuple(pool.map(install, *zip(*wanted, strict=True)))
+        running = [pool.submit(install, cell, march) for cell, march in wanted]
+        built: list[Path] = []
+        for name, compiling in zip(_listed(libraries), running, strict=True):
+            say(f"compiling {name}: {len(built)} of {len(running)} libraries done")
+            built.append(compiling.result())
     remove_libraries(libraries.others)
     idle = []
     for (cell, march), library in zip(wanted, built, strict=True):
         if march != MARCH_NATIVE and not runs_here(library, cell.name):
             idle.append(library.name)
             continue
+        say(f"running {library.name}")
         kernels = load_kernels(files[cell.name], cell.name, "c", options=Options(march=march))
         for dtype in chosen_dtypes(arguments):
             given = {size: sizes[cell.name].get(size, FEW_UNITS) for size in cell.sizes}

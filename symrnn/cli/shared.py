@@ -8,9 +8,12 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import threading
+import time
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 from symrnn.build.kernels import BACKENDS
 from symrnn.check.report import DTYPES
@@ -24,6 +27,11 @@ from symrnn.parts import ALL
 NUMPY = "numpy"
 DONE, DIFFERS = 0, 1
 """Exit codes; trouble raises."""
+
+_REDRAWN = 1.0
+"""Seconds after which the line of progress is drawn again."""
+_QUICK = 2
+"""Seconds from which it tells the time."""
 
 Outcome = tuple[int, str]
 """An exit code, and the text for standard output."""
@@ -89,18 +97,19 @@ def to_json(value: object) -> str:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """A function that says what work is at, in one line on standard error; silent where that is no terminal."""
+    """A function that says what work is at, in one line on standard error; silent where that is no terminal.
+
+    The line is drawn again every second with the time since the start, so long work that says nothing new is seen to go
+    on. It is wiped when work ends.
+    """
     if sys.stderr is None or not sys.stderr.isatty():
         yield lambda line: None
         return
-
-    def say(line: str) -> None:
-        print(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}", end="", file=sys.stderr, flush=True)
-
+    line = _Line(sys.stderr)
     try:
-        yield say
+        yield line.say
     finally:
-        say("")
+        line.wipe()
 
 
 @contextmanager
@@ -111,3 +120,40 @@ def progress_in_lines() -> Iterator[Callable[[str], None]]:
             yield say
     else:
         yield lambda line: print(f"symrnn: {line}", file=sys.stderr, flush=True)
+
+
+class _Line:
+    """A line of a terminal, and the thread that keeps it alive."""
+
+    def __init__(self, terminal: TextIO) -> None:
+        self._terminal = terminal
+        self._text = ""
+        self._start = time.monotonic()
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._keep_alive, name="symrnn progress", daemon=True)
+        self._thread.start()
+
+    def say(self, text: str) -> None:
+        """Draw ``text`` in place of what stands there."""
+        with self._lock:
+            self._text = text
+            self._draw()
+
+    def wipe(self) -> None:
+        """Leave the line empty, for whoever prints next."""
+        self._ended.set()
+        self._thread.join()
+        self._text = ""
+        self._draw()
+
+    def _keep_alive(self) -> None:
+        while not self._ended.wait(_REDRAWN):
+            with self._lock:
+                self._draw()
+
+    def _draw(self) -> None:
+        seconds = int(time.monotonic() - self._start)
+        columns = shutil.get_terminal_size().columns - 1
+        after = f"  {seconds} s" if self._text and seconds >= _QUICK else ""
+        print(f"\r\x1b[K{self._text[: columns - len(after)]}{after}", end="", file=self._terminal, flush=True)

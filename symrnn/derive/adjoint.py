@@ -39,8 +39,13 @@ def derivative(equation: Equation, atom: Expression) -> Algebra:
 
     Linear forms and reductions count as independent of the names inside them.
     """
-    whole = to_sympy(equation.expression)
-    slope = sympy.diff(whole, symbol(atom))
+    whole, by = to_sympy(equation.expression), symbol(atom)
+    if whole.is_Mul:
+        # SymPy would differentiate every factor, for every atom: of many factors, few read this one.
+        fixed, moving = whole.as_independent(by, as_Add=False)
+        slope = fixed * sympy.diff(moving, by)
+    else:
+        slope = sympy.diff(whole, by)
     if isinstance(equation.expression, Call):
         slope = slope.subs(whole, sympy.Symbol(equation.target))
     return slope

@@ -6,10 +6,11 @@ broken before an operator that stands in no braces, the outermost first. Leaves 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 TEXT_WIDTH = 74.0
 """What fits on a line beside an equation's number, in characters of average width."""
@@ -41,8 +42,12 @@ class _Measure:
         self._tokens: list[str] = _TOKEN.findall(latex)
         self._at = 0
 
-    def run(self) -> float:
-        return self._until("")
+    def run(self, most: float = math.inf) -> float:
+        """The width of it all, or of as much as is wider than ``most``."""
+        total = 0.0
+        while self._at < len(self._tokens) and total <= most:
+            total += self._next()
+        return total
 
     def _until(self, end: str) -> float:
         total = 0.0
@@ -121,7 +126,7 @@ def aligned_lines(rows: Sequence[Row], limit: float = TEXT_WIDTH) -> list[str]:
 def lines(latex: str, room: float, later: float) -> list[str]:
     """``latex`` in pieces that fit into ``room`` (the first) and ``later`` (the others), as far as it can be cut."""
     result = []
-    while width(latex) > room:
+    while _Measure(latex).run(room) > room:
         cut = _best_cut(latex, room)
         if cut == 0:
             break
@@ -133,13 +138,13 @@ def lines(latex: str, room: float, later: float) -> list[str]:
 
 def _best_cut(latex: str, room: float) -> int:
     """Where to cut: the outermost place that fits, the last of those; the first of all where none fits; 0 for none."""
-    places = list(_places(latex))
-    fitting = [(rank, -at) for rank, at in places if width(latex[:at]) <= room]
+    # What stands before a later place is wider: the first that does not fit ends the search.
+    fitting = [(rank, -at) for rank, at in takewhile(lambda place: width(latex[: place[1]]) <= room, _places(latex))]
     if fitting:
         # A shallow place near the start would leave a line all but empty: prefer one in its second half.
         full = [(rank, at) for rank, at in fitting if width(latex[:-at]) >= room / 3]
         return -min(full or fitting)[1]
-    return min((at for _, at in places), default=0)
+    return min((at for _, at in _places(latex)), default=0)
 
 
 def _places(latex: str) -> Iterator[tuple[tuple[int, int], int]]:

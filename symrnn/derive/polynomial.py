@@ -26,8 +26,11 @@ from symrnn.language.functions import Algebra
 MOST_TERMS = 2_000
 """Products of terms in one multiplication beyond which its result is unknown."""
 
-MOST_WORK = 500_000
-"""Products of terms in a whole ring beyond which every further result is unknown."""
+MOST_WORK = 4_000_000
+"""Atoms written in a whole ring, a term being as many as it has, beyond which every further result is unknown."""
+
+MOST_FACTORED = 200
+"""Terms of a sum beyond which its inverse is one atom, and not one for each factor."""
 
 Monomial = tuple[tuple[int, int], ...]
 """Atoms and their exponents, the oldest atom first, no exponent zero."""
@@ -62,6 +65,8 @@ class Polynomial:
     def __add__(self, other: Polynomial) -> Polynomial:
         if self.terms is None or other.terms is None:
             return self.ring.unknown
+        if not self.ring.spend(len(self.terms) + len(other.terms)):
+            return self.ring.unknown
         total = dict(self.terms)
         for monomial, coefficient in other.terms.items():
             _add(total, monomial, coefficient)
@@ -76,7 +81,10 @@ class Polynomial:
     def __mul__(self, other: Polynomial) -> Polynomial:
         if self.is_zero or other.is_zero:
             return self.ring.number(_ZERO)
-        if self.terms is None or other.terms is None or not self.ring.spend(len(self.terms) * len(other.terms)):
+        if self.terms is None or other.terms is None:
+            return self.ring.unknown
+        products = len(self.terms) * len(other.terms)
+        if products > MOST_TERMS or not self.ring.spend(products * (_width(self.terms) + _width(other.terms))):
             return self.ring.unknown
         total: dict[Monomial, Fraction] = {}
         for left, a in self.terms.items():
@@ -117,10 +125,15 @@ class Ring:
         self._work = 0
         self.unknown = Polynomial(self, None)
 
-    def spend(self, products: int) -> bool:
-        """Count products of terms; whether they are within both bounds."""
-        self._work += min(products, MOST_TERMS)
-        return products <= MOST_TERMS and self._work <= MOST_WORK
+    @property
+    def exhausted(self) -> bool:
+        """Whether its budget of work is spent."""
+        return self._work > MOST_WORK
+
+    def spend(self, atoms: int) -> bool:
+        """Count atoms that are about to be written; whether the budget allows them."""
+        self._work += atoms
+        return not self.exhausted
 
     def number(self, value: Fraction) -> Polynomial:
         """A constant."""
@@ -166,7 +179,7 @@ class Ring:
                 _add(found, monomial, coefficient)
                 continue
             work += len(changed)
-            if work > MOST_TERMS or not self.spend(len(changed)):
+            if work > MOST_TERMS or not self.spend(len(changed) * len(monomial)):
                 return self.unknown
             for other, factor in changed.items():
                 _add(waiting, other, coefficient * factor)
@@ -306,6 +319,11 @@ def _add(terms: dict[Monomial, Fraction], monomial: Monomial, coefficient: Fract
         terms.pop(monomial, None)
 
 
+def _width(terms: Terms) -> int:
+    """Atoms of the longest term, and one for its coefficient."""
+    return 1 + max(map(len, terms), default=0)
+
+
 def _product(left: Monomial, right: Monomial) -> Monomial:
     powers = dict(left)
     for atom, power in right:
@@ -334,6 +352,8 @@ def _factors(terms: Terms) -> list[tuple[Terms, int]]:
     """The factors, with how often each occurs, of a polynomial whose largest term has the coefficient 1, by SymPy."""
     if len(terms) == 1:
         return []
+    if len(terms) > MOST_FACTORED:
+        return [(terms, 1)]
     atoms = sorted({atom for monomial in terms for atom, _ in monomial})
     dense = {
         tuple(dict(m).get(atom, 0) for atom in atoms): sympy.Rational(c.numerator, c.denominator)

@@ -3,8 +3,13 @@
 Reads a `Cell`; returns a `Proof`. The author's equations are written out for every unit, each function in SymPy's own
 terms; `Matrix.jacobian` differentiates each equation by the scalars that it reads, and the chain rule, from the inputs
 on, multiplies these out. The derived adjoint, run once for each unit of each next state, must give the same: as
-polynomials, where these can tell (`symrnn.derive.polynomial`), else in 50 digits at random points. The two sides share
-the parsed equations and nothing of the derivation. Leaves out: kernels.
+polynomials, where these can tell (`symrnn.derive.polynomial`), else in 50 digits at random points, where the author's
+equations run on numbers that carry their derivatives (`symrnn.derive.dual`). The two sides share the parsed equations and
+nothing of the derivation.
+
+Written out, an equation of many factors has a derivative of many more. So what differentiating it costs is counted from
+the tree first, and beyond `MOST_EXPANSION` no algebra is tried: every entry is then compared as a number, and the proof
+says at which sizes. Counts are the same everywhere; no clock decides. Leaves out: kernels.
 """
 
 from __future__ import annotations
@@ -13,7 +18,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import mpmath
@@ -21,19 +26,36 @@ import numpy as np
 import sympy
 
 from symrnn.derive.adjoint import adjoint
+from symrnn.derive.dual import jacobian_at, many_digits
 from symrnn.derive.evaluate import Arithmetic, Array, evaluate, run
 from symrnn.derive.polynomial import Polynomial, Ring
 from symrnn.errors import DerivationError
 from symrnn.language.cell import Cell
 from symrnn.language.functions import FUNCTIONS, Algebra
+from symrnn.language.normalise import expression_size
 from symrnn.language.system import ONE, Equation, Role, System
-from symrnn.language.tree import names
+from symrnn.language.tree import (
+    Binary,
+    Call,
+    Constant,
+    Expression,
+    MatVec,
+    Name,
+    Negate,
+    Number,
+    Reduce,
+    children,
+    names,
+)
 
 DIGITS = 50
 """Digits to which the two sides must agree where algebra does not decide."""
 
 POINTS = 3
 """Random points at which numbers are compared."""
+
+MOST_EXPANSION = 50_000
+"""Terms that differentiating the scalars of one size may take: a term for each leaf of each derivative of each unit."""
 
 _GUARD = 15
 _DENOMINATOR = 997
@@ -63,10 +85,20 @@ class Compared:
 
 @dataclass(frozen=True)
 class Proof:
-    """What was compared; ``ok`` where every entry is equal, or agrees to `DIGITS` digits."""
+    """What was compared; ``ok`` where every entry is equal, or agrees to `DIGITS` digits.
+
+    Attributes:
+        cell: its name.
+        compared: gradients, size by size.
+        unexpanded: the numbers of units at which the scalar expansion was beyond its budget, so that no entry was tried
+            by algebra.
+        exhausted: the numbers of units at which algebra came to the end of its budget and left entries undecided.
+    """
 
     cell: str
     compared: tuple[Compared, ...]
+    unexpanded: tuple[int, ...] = ()
+    exhausted: tuple[int, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -96,7 +128,14 @@ def prove(cell: Cell, sizes: tuple[int, ...] = (1, 2, 3), seed: int = 0) -> Proo
         DerivationError: a gradient is not finite at a random point, so that nothing can be compared.
     """
     backward = adjoint(cell.normal)
-    return Proof(cell.name, tuple(item for units in sizes for item in _Comparison(cell, backward, units, seed).run()))
+    comparisons = [_Comparison(cell, backward, units, seed) for units in sizes]
+    compared = tuple(item for each in comparisons for item in each.run())
+    return Proof(
+        cell.name,
+        compared,
+        unexpanded=tuple(each.units for each in comparisons if not each.expands),
+        exhausted=tuple(each.units for each in comparisons if each.ring.exhausted),
+    )
 
 
 @dataclass(frozen=True)
@@ -113,21 +152,22 @@ class _Comparison:
     def __init__(self, cell: Cell, backward: System, units: int, seed: int) -> None:
         self._cell = cell
         self._backward = backward
-        self._units = units
+        self.units = units
+        self.ring = Ring()
         self._seed = seed
         self._sizes = {**dict.fromkeys(cell.sizes, units), ONE: 1}
         self._symbols = {v.name: self._filled(v.name, sympy.Symbol) for v in cell.variables}
 
     def run(self) -> list[Compared]:
         """Every gradient: by algebra, and what that leaves open by numbers."""
-        undecided = {name: ~equal for name, equal in self._equal().items()}
+        undecided = {name: ~equal for name, equal in (self._equal() if self.expands else self._unequal()).items()}
         apart = dict.fromkeys(undecided, 0.0)
         points = range(POINTS) if any(each.any() for each in undecided.values()) else ()
         for found in map(self._differences, points):
             for name, each in undecided.items():
                 apart[name] = max([apart[name], *(float(value) for value in found[name][each])])
         return [
-            Compared(name, self._units, each.size, each.size - int(each.sum()), apart[name])
+            Compared(name, self.units, each.size, each.size - int(each.sum()), apart[name])
             for name, each in undecided.items()
         ]
 
@@ -138,6 +178,16 @@ class _Comparison:
         for index in np.ndindex(*array.shape):
             array[index] = make(f"{name}{list(index)}")
         return array
+
+    @cached_property
+    def expands(self) -> bool:
+        """Whether the scalar expansion is within its budget."""
+        work = 0
+        for equation in self._cell.equations:
+            read = sum(self._symbols[name].size for name in names(equation.expression))
+            terms, slope = _growth(equation.expression, self._cell, self._sizes)
+            work += len(self._symbols[equation.target]) * min(terms, read) * slope
+        return work <= MOST_EXPANSION
 
     @cached_property
     def _slopes(self) -> tuple[_Slopes, ...]:
@@ -152,12 +202,7 @@ class _Comparison:
         targets = self._symbols[equation.target]
         value = np.broadcast_to(evaluate(equation.expression, self._symbols, self._sizes, scalars), targets.shape)
         read = [symbol for name in names(equation.expression) for symbol in self._symbols[name].ravel()]
-        matrix = sympy.Matrix(list(value)).jacobian(read) if read else sympy.zeros(len(targets), 0)
-        rows = (
-            {symbol: slope for symbol, slope in zip(read, matrix.row(k), strict=True) if slope != 0}
-            for k in range(len(targets))
-        )
-        return [_Slopes(target, by) for target, by in zip(targets, rows, strict=True)]
+        return [_Slopes(target, _by_symbol(unit, read)) for target, unit in zip(targets, value, strict=True)]
 
     def _chained(self, read: Callable[[Algebra], Any], zero: Any) -> Jacobian:
         """The Jacobian by the chain rule from the inputs on; ``read`` gives a derivative as a scalar of any kind."""
@@ -197,9 +242,14 @@ class _Comparison:
                     )
         return {name: np.array(row) for name, row in rows.items()}
 
+    def _unequal(self) -> dict[str, Array]:
+        """For each gradient, that no entry was tried."""
+        outputs = sum(len(self._symbols[name]) for name in self._cell.outputs)
+        return {name: np.zeros((outputs, self._symbols[name].size), bool) for name in self._cell.inputs}
+
     def _equal(self) -> dict[str, Array]:
         """For each gradient, which entries are equal as polynomials."""
-        ring = Ring()
+        ring = self.ring
         scalars = Arithmetic({name: _over(ring, name) for name in FUNCTIONS}, ring.number)
         point = {name: self._filled(name, ring.atom) for name in self._cell.inputs}
         author = self._values(self._cell, point, scalars, ring)
@@ -223,46 +273,112 @@ class _Comparison:
         return values
 
     def _differences(self, number: int) -> Jacobian:
-        """How far the two sides are apart at a random point, in many digits."""
-        draw = random.Random(f"{self._seed} {self._cell.name} {self._units} {number}")
+        """How far the two sides are apart at a random point, in many digits.
+
+        Numbers of both signs come first; where something is not finite or not real, as the logarithm of a state that is
+        positive by construction, states and inputs above zero with parameters near their start, then all above zero.
+        """
+        causes = []
         with mpmath.workdps(DIGITS + _GUARD):
-            point = {
-                name: self._filled(name, lambda _: mpmath.mpf(draw.randint(-_DENOMINATOR, _DENOMINATOR)) / _DENOMINATOR)
-                for name in self._cell.inputs
-            }
-            try:
-                apart = self._apart(point)
-            except ZeroDivisionError as error:
-                raise self._not_finite("a quotient") from error
-        for name, differences in apart.items():
-            if not all(mpmath.isfinite(value) for value in differences.ravel()):
-                raise self._not_finite(f"the gradient by {name!r}")
-        return apart
-
-    def _apart(self, point: Mapping[str, Array]) -> Jacobian:
-        numbers, normal = _many_digits(), self._cell.normal
-        author = run(self._cell.equations, self._cell.by_name, point, self._sizes, numbers)
-        expected = self._chained(self._numbers(author).__getitem__, mpmath.mpf(0))
-        found = self._derived(run(normal.equations, normal.by_name, point, self._sizes, numbers), numbers)
-        return {name: abs(found[name] - expected[name]) / (1 + abs(expected[name])) for name in found}
-
-    def _not_finite(self, what: str) -> DerivationError:
-        return DerivationError(
-            f"cell {self._cell.name!r}: {what} is not finite at a random point with {self._units} to each size, so "
-            "nothing can be compared there; keep denominators and the arguments of log away from zero"
+            for draw in (_signed, _near_start, _positive):
+                try:
+                    return self._apart(self._point(draw, number))
+                except ArithmeticError as error:
+                    causes.append(str(error))
+        raise DerivationError(
+            f"cell {self._cell.name!r}: {causes[0]} at a random point with {self.units} to each size, nor is it with "
+            "numbers above zero, so nothing can be compared there; keep denominators and the arguments of log away from "
+            "zero"
         )
 
-    def _numbers(self, values: Mapping[str, Array]) -> dict[Algebra, Any]:
-        """Every derivative of the expansion at a point."""
-        slopes, arguments = self._compiled
-        return dict(zip(slopes, arguments(*(values[v.name].ravel() for v in self._cell.variables)), strict=True))
+    def _point(self, draw: _Draw, number: int) -> dict[str, Array]:
+        """All inputs of the step, drawn entry by entry."""
+        rng = random.Random(f"{self._seed} {self._cell.name} {self.units} {number}")
+        starts = dict.fromkeys(self._cell.inputs, "uniform") | dict.fromkeys(self._cell.states, _STATE)
+        starts |= self._cell.init
+        return {name: self._filled(name, partial(_for_any, draw, rng, starts[name])) for name in self._cell.inputs}
 
-    @cached_property
-    def _compiled(self) -> tuple[tuple[Algebra, ...], Callable[..., Any]]:
-        """The derivatives of the expansion, each once, and a function from the values of a step to theirs."""
-        slopes = tuple(dict.fromkeys(slope for each in self._slopes for slope in each.by.values()))
-        arguments = [list(self._symbols[v.name].ravel()) for v in self._cell.variables]
-        return slopes, sympy.lambdify(arguments, slopes, "mpmath", cse=True)
+    def _apart(self, point: Mapping[str, Array]) -> Jacobian:
+        """The differences at a point.
+
+        Raises:
+            ArithmeticError: something is not finite or not real there.
+        """
+        numbers, normal = many_digits(), self._cell.normal
+        try:
+            expected = jacobian_at(self._cell, point, self._sizes)
+            found = self._derived(run(normal.equations, normal.by_name, point, self._sizes, numbers), numbers)
+        except ZeroDivisionError as error:
+            raise ArithmeticError("a quotient is not finite") from error
+        apart = {name: abs(found[name] - expected[name]) / (1 + abs(expected[name])) for name in found}
+        for name, differences in apart.items():
+            if not all(mpmath.isfinite(value) for value in differences.ravel()):
+                raise ArithmeticError(f"the gradient by {name!r} is not finite")
+        return apart
+
+
+_Draw = Callable[[random.Random, str], Any]
+"""A number for an entry of a parameter, by what ``[init]`` says of it, or of a state."""
+
+_STATE = "state"
+_STARTS = {"zeros": "0", "identity": "0", "ones": "1"}
+
+
+def _for_any(draw: _Draw, rng: random.Random, start: str, _: str) -> Any:
+    """The same for an entry of any name."""
+    return draw(rng, start)
+
+
+def _signed(rng: random.Random, _: str) -> Any:
+    return mpmath.mpf(rng.randint(-_DENOMINATOR, _DENOMINATOR)) / _DENOMINATOR
+
+
+def _positive(rng: random.Random, start: str) -> Any:
+    return abs(_signed(rng, start)) + mpmath.mpf(1) / _DENOMINATOR
+
+
+def _near_start(rng: random.Random, start: str) -> Any:
+    """Within a quarter of what ``[init]`` gives, states above zero, all else as it comes."""
+    offset = _signed(rng, start)
+    if start == _STATE:
+        return abs(offset) + mpmath.mpf(1) / _DENOMINATOR
+    if start in ("uniform", "orthogonal"):
+        return offset
+    value = mpmath.mpf(_STARTS.get(start, start))
+    return value + offset / 4 * (abs(value) or 1)
+
+
+def _by_symbol(unit: Algebra, read: list[Algebra]) -> dict[Algebra, Algebra]:
+    """The derivatives of one scalar by those that it reads, by SymPy; zeros left out."""
+    free = unit.free_symbols
+    there = [symbol for symbol in read if symbol in free]
+    row = list(sympy.Matrix([unit]).jacobian(there)) if there else []
+    return {symbol: slope for symbol, slope in zip(there, row, strict=True) if slope != 0}
+
+
+def _growth(node: Expression, cell: Cell, sizes: Mapping[str, int]) -> tuple[int, int]:
+    """The leaves of ``node`` written out for one unit, and those of its derivative by everything that it reads."""
+    match node:
+        case Number() | Constant():
+            return 1, 0
+        case Name():
+            return 1, 1
+        case MatVec(matrix, transposed, operand):
+            columns = sizes[cell.by_name[matrix].shape[0 if transposed else 1]]
+            terms, slope = _growth(operand, cell, sizes)
+            return columns * (1 + terms), columns * (2 + terms + slope)
+        case Reduce(_, operand):
+            units = sizes[expression_size(operand, {v.name: v.shape for v in cell.variables})]
+            terms, slope = _growth(operand, cell, sizes)
+            return units * terms, units * slope
+    grown = [_growth(part, cell, sizes) for part in children(node)]
+    terms, slope = (sum(column) for column in zip(*grown, strict=True))
+    if isinstance(node, Negate) or (isinstance(node, Binary) and node.op in "+-"):
+        return terms, slope
+    if isinstance(node, Call) and not FUNCTIONS[node.function].smooth:
+        # SymPy folds pieces within pieces into pieces of the whole.
+        return 2 * terms, 2 * (slope + terms)
+    return terms, slope + terms
 
 
 def _over(ring: Ring, name: str) -> Callable[..., Array]:
@@ -275,14 +391,3 @@ def _over(ring: Ring, name: str) -> Callable[..., Array]:
         return ring.read(meaning, dict(zip(arguments, values, strict=True)))
 
     return np.vectorize(scalar, otypes=[object])
-
-
-@cache
-def _many_digits() -> Arithmetic:
-    """Numbers of as many digits as mpmath works in, and the function table on arrays of them."""
-    functions = {}
-    for name, row in FUNCTIONS.items():
-        arguments = sympy.symbols(f"a0:{row.arity}")
-        scalar = sympy.lambdify(arguments, row.meaning(*arguments), "mpmath")
-        functions[name] = np.frompyfunc(scalar, row.arity, 1)
-    return Arithmetic(functions, lambda value: mpmath.mpf(value.numerator) / value.denominator)

@@ -32,7 +32,8 @@ class Function:
         numpy: the callee in generated Python, a ufunc (``np.tanh``) or a helper that `numpy_source` defines; either
             takes ``out=``, which may be one of the arguments.
         numpy_source: source of the helper, empty for a ufunc. Comparisons look at the real part, so that a complex
-            step passes through; real numbers take the shortest way.
+            step passes through, and at a kink it finds the derivative that `partials` have there; real numbers take
+            the shortest way.
         c: a C expression in vectors ``a`` and ``b``; ``K(1)`` is a literal in every lane.
         c_needs: vector primitives and other rows that ``c`` calls.
         latex: LaTeX text with ``{0}`` and ``{1}`` for the arguments.
@@ -220,9 +221,11 @@ _minimum = _row(
     numpy="_minimum",
     numpy_source=(
         "def _minimum(a, b, out=None):\n"
-        '    """Return the smaller of a and b, by their real parts."""\n'
+        '    """Return the smaller of a and b, by their real parts; on ties their mean, which has half of each slope."""\n'
         "    if np.iscomplexobj(a) or np.iscomplexobj(b):\n"
-        "        return np.positive(np.where(np.subtract(a, b).real < 0, a, b), out=out)\n"
+        "        over = np.subtract(a, b).real\n"
+        "        tied = np.add(np.multiply(a, 0.5), np.multiply(b, 0.5))\n"
+        "        return np.positive(np.where(over < 0, a, np.where(over > 0, b, tied)), out=out)\n"
         "    return np.minimum(a, b, out=out)\n"
     ),
     c="v_select(v_is_nan(a), a, v_select(v_less(a, b), a, b))",
@@ -239,9 +242,11 @@ _maximum = _row(
     numpy="_maximum",
     numpy_source=(
         "def _maximum(a, b, out=None):\n"
-        '    """Return the larger of a and b, by their real parts."""\n'
+        '    """Return the larger of a and b, by their real parts; on ties their mean, which has half of each slope."""\n'
         "    if np.iscomplexobj(a) or np.iscomplexobj(b):\n"
-        "        return np.positive(np.where(np.subtract(a, b).real > 0, a, b), out=out)\n"
+        "        over = np.subtract(a, b).real\n"
+        "        tied = np.add(np.multiply(a, 0.5), np.multiply(b, 0.5))\n"
+        "        return np.positive(np.where(over > 0, a, np.where(over < 0, b, tied)), out=out)\n"
         "    return np.maximum(a, b, out=out)\n"
     ),
     c="v_select(v_is_nan(a), a, v_select(v_less(b, a), a, b))",
@@ -259,9 +264,9 @@ _abs = _row(
     numpy="_abs",
     numpy_source=(
         "def _abs(a, out=None):\n"
-        '    """Return -a where a < 0, else a."""\n'
+        '    """Return |a|; for complex numbers -a, 0 or a by the sign of the real part, so that its slope at 0 is 0."""\n'
         '    if a.dtype.kind == "c":\n'
-        "        return np.positive(np.where(a.real < 0, -a, a), out=out)\n"
+        "        return np.positive(np.where(a.real < 0, -a, np.where(a.real > 0, a, np.absolute(a.real))), out=out)\n"
         "    return np.absolute(a, out=out)\n"
     ),
     c="v_abs(a)",

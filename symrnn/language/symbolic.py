@@ -75,6 +75,7 @@ class Restorer:
         for atom in atoms:
             self._nodes.setdefault(to_text(atom), atom)
         self._rank = {text: rank for rank, text in enumerate(self._nodes)}
+        self._keys: dict[Algebra, tuple[bool, tuple[int, ...], str]] = {}
 
     def __call__(self, expression: Algebra) -> Expression:
         """The tree of ``expression``.
@@ -96,8 +97,10 @@ class Restorer:
 
     def _key(self, expression: Algebra) -> tuple[bool, tuple[int, ...], str]:
         """Numbers first, then by the ranks of the atoms inside, simple before compound; text breaks ties."""
-        ranks = sorted(self._rank[atom.name] for atom in expression.free_symbols)
-        return (bool(ranks), tuple(ranks), sympy.srepr(expression))
+        if expression not in self._keys:  # a factor of many terms is asked about for each
+            ranks = sorted(self._rank[atom.name] for atom in expression.free_symbols)
+            self._keys[expression] = (bool(ranks), tuple(ranks), sympy.srepr(expression))
+        return self._keys[expression]
 
     def _factor_key(self, factor: Algebra) -> tuple[bool, tuple[bool, tuple[int, ...], str]]:
         return (factor.is_Add, self._key(factor))

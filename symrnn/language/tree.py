@@ -166,9 +166,11 @@ def transform(node: Expression, change: Callable[[Expression], Expression]) -> E
 
 def walk(node: Expression) -> Iterator[Expression]:
     """Every node of the tree, parents before children, left to right."""
-    yield node
-    for part in children(node):
-        yield from walk(part)
+    waiting = [node]  # a generator within a generator would cost the depth for every node
+    while waiting:
+        part = waiting.pop()
+        yield part
+        waiting.extend(reversed(children(part)))
 
 
 def names(node: Expression) -> tuple[str, ...]:

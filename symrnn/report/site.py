@@ -47,7 +47,10 @@ def site(cells: Sequence[Cell], progress: Callable[[str], None] = lambda line: N
             raise GenerateError(
                 f"{cell.source}: the page of a cell named {cell.name!r} would replace the overview; rename it"
             )
-    derivations = [derive(cell) for cell in cells]
+    derivations = []
+    for cell in cells:
+        progress(f"{cell.name}: deriving")
+        derivations.append(derive(cell))
     programs = [plan(derivation) for derivation in derivations]
     progress("the overview")
     files = {INDEX: _overview_text(overview(derivations, programs), _links(cells, ""))}

@@ -9,7 +9,7 @@ import pytest
 import sympy
 
 import symrnn
-from symrnn.derive import proof
+from symrnn.derive import polynomial, proof
 from symrnn.derive.adjoint import adjoint
 from symrnn.derive.proof import DIGITS, Proof, prove
 from symrnn.errors import DerivationError
@@ -143,6 +143,82 @@ def test_a_long_chain_is_proven_without_growing() -> None:
     lines = [f"y{k + 1} = y{k} * y{k} + 0.1 * y{k}" for k in range(30)]
     cell = symrnn.Cell.from_equations("\n".join(["y0 = x + h", *lines, "h' = tanh(y30)"]))
     assert prove(cell, (1, 2)).ok
+
+
+FACTORS = " * ".join(f"(a{k} * x + b{k} * h)" for k in range(36))
+NASTY = {
+    "36 products": f"h' = {FACTORS}",
+    "36 products in a function": f"h' = tanh({FACTORS})",
+    "36 products below a quotient": f"h' = x / (1 + {FACTORS})",
+    "30 kinks, one in the other": "h' = " + "relu(a * x + b * " * 30 + "h" + ")" * 30,
+    "24 kinks, one in the other": "h' = " + "abs(minimum(a * x, b - " * 12 + "h" + "))" * 12,
+    "24 functions with pieces": "h' = " + " * ".join(f"softsign(a{k} * x + b{k} * h)" for k in range(24)),
+}
+"""Cells whose scalar expansion SymPy would differentiate for minutes."""
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_beyond_its_budget_nothing_is_expanded_and_numbers_decide(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> Any:
+        pytest.fail("SymPy was asked to differentiate an expansion that is beyond the budget")
+
+    monkeypatch.setattr(proof, "_by_symbol", refuse)
+    found = prove(symrnn.Cell.from_equations(NASTY[name]), (2,))
+    assert found.ok
+    assert found.unexpanded == (2,)
+    assert found.symbolic == 0
+    assert found.numeric == sum(item.entries for item in found.compared) > 0
+    assert max(item.difference for item in found.compared) < 1e-55
+
+
+def test_a_wrong_gradient_beyond_the_budget_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = symrnn.Cell.from_equations("h' = " + " * ".join(f"(a{k} + tanh(W{k} @ x + h))" for k in range(12)))
+    places = range(0, len(adjoint(cell.normal).equations), 7)
+    monkeypatch.setattr(proof, "MOST_EXPANSION", 100)
+    for place in places:
+        found = mutated(
+            cell, monkeypatch, wrong_at(place, lambda node: node if isinstance(node, Outer) else Negate(node))
+        )
+        wrong = not isinstance(adjoint(cell.normal).equations[place].expression, Outer)
+        assert found.unexpanded == (2,)
+        assert found.ok != wrong, place
+
+
+def test_algebra_and_numbers_find_the_same(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "MOST_EXPANSION", 0)
+    found = prove(cell, (2,))
+    assert found.ok
+    assert found.unexpanded == (2,)
+    assert max(item.difference for item in found.compared) < 1e-55
+
+
+def test_cells_that_people_write_are_far_from_the_budget(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "MOST_EXPANSION", proof.MOST_EXPANSION // 3)
+    comparison = proof._Comparison(cell, cell.normal, 3, 0)
+    assert comparison.expands
+
+
+def test_algebra_that_comes_to_the_end_of_its_budget_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polynomial, "MOST_WORK", 5000)
+    found = prove(symrnn.load("lstm"), (1, 2))
+    assert found.ok
+    assert found.exhausted == (2,)
+    assert found.numeric > 0
+    assert not prove(symrnn.load("rnn"), (1,)).exhausted
+
+
+@pytest.mark.parametrize(
+    ("text", "init"),
+    [
+        ("h' = tanh(W @ x + relu(log(n)))\nn' = n + exp(V @ x)", {}),
+        ("h' = tanh(W @ x + h) * relu(log(s)) + abs(sqrt(t))", {"s": "2", "t": "0.001"}),
+        ("h' = tanh(W @ x + h) + (h * h + n)**0.5\nn' = n + maximum(n**1.5, 2)", {}),
+        ("h' = tanh(x + h) * abs(log(-s))", {"s": "-2"}),
+    ],
+)
+def test_points_are_where_a_cell_is_defined(text: str, init: dict[str, str]) -> None:
+    found = prove(symrnn.Cell.from_equations(text, name="positive", init=init), (1, 2))
+    assert found.ok
 
 
 def test_the_result_depends_on_nothing_but_the_cell() -> None:

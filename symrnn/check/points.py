@@ -1,0 +1,120 @@
+"""Points where a cell is at home: parameters near ``[init]``, states that it reaches from its own start.
+
+Reads a cell and a case; returns a `Problem`, as `symrnn.check.cases.draw` does for dense draws of both signs, which many
+cells were never meant for: a sum of exponentials is positive, and its logarithm or inverse is nothing else's. States are
+run by the interpreter, so they are the same on every machine. Leaves out: which points count (`symrnn.check.suite`).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from symrnn.check.cases import POINTS, START, Case, Problem, draw, uniform
+from symrnn.check.interpreter import Forward, interpret
+from symrnn.check.measure import Array
+from symrnn.errors import CheckError
+from symrnn.language.cell import Cell
+
+WARM_STEPS = 5
+"""Steps from the start to the state that a case begins with."""
+SPREAD = 0.25
+"""How far parameters are drawn from a number that ``[init]`` gives, in parts of it."""
+_EVIDENCE = Case(8, 4, 5, 6)
+"""The run that tells which states keep one sign."""
+_NUMBERS = {"zeros": 0.0, "ones": 1.0}
+
+
+def near_start(cell: Cell, case: Case) -> Problem:
+    """The problem of ``case`` at parameters near ``[init]`` and, unless it is at rest, states that the cell reaches.
+
+    A parameter of which ``[init]`` says nothing is drawn as ever. The start is states of zeros; where the cell cannot
+    start there, states between 1/2 and 3/2.
+
+    Raises:
+        CheckError: from neither are all values finite.
+    """
+    problem = draw(cell, case)
+    rng = np.random.default_rng(zlib.crc32(f"{case.title} {START}".encode()))
+    params = {name: _parameter(rng, cell.init.get(name, ""), array) for name, array in problem.params.items()}
+    problem = replace(problem, params=params, drawn=START)
+    if case.at_rest:
+        return problem
+    states = _warmed_up(cell, problem, rng).state
+    if case.others:  # few rows differ, as in the dense draw
+        chosen = np.arange(case.batch) % POINTS
+        states = {name: array[chosen] for name, array in states.items()}
+    return replace(problem, state={name: _single(array) for name, array in states.items()})
+
+
+def one_signed(cell: Cell) -> Mapping[str, float]:
+    """The states that keep one sign, 1 or -1, when the cell runs from its start; none where it cannot."""
+    problem = draw(cell, _EVIDENCE)
+    rng = np.random.default_rng(zlib.crc32(START.encode()))
+    params = {name: _parameter(rng, cell.init.get(name, ""), array) for name, array in problem.params.items()}
+    try:
+        run = _warmed_up(cell, replace(problem, params=params), rng)
+    except CheckError:
+        return {}
+    reached = {name: array[1:] for name, array in run.states.items()}
+    return {
+        name: float(sign)
+        for name, array in reached.items()
+        for sign in (1, -1)
+        if np.all(sign * array >= 0) and np.any(array)
+    }
+
+
+def outside(cell: Cell, problem: Problem, signs: Mapping[str, float]) -> tuple[str, ...]:
+    """The names whose values in ``problem`` have a sign that ``[init]``, or a run from the start, does not give them."""
+    states = [name for name, sign in signs.items() if problem.state and np.any(sign * problem.state[name] < 0)]
+    given = {name: _number(cell.init.get(name, "")) for name in problem.params}
+    params = [name for name, start in given.items() if start and np.any(start * problem.params[name] < 0)]
+    return (*states, *params)
+
+
+def _warmed_up(cell: Cell, problem: Problem, rng: np.random.Generator) -> Forward:
+    """A few steps from a start, all values finite."""
+    batch = problem.x.shape[1]
+    x = uniform(rng, (WARM_STEPS, batch, problem.x.shape[2]))
+    above_zero = {name: uniform(rng, (batch, width), 0.5) + 1 for name, width in problem.widths.items()}
+    refused: CheckError | None = None
+    for state in (None, above_zero):
+        try:
+            run = interpret(cell, problem.sizes, problem.params, x, state)
+        except CheckError as error:
+            refused = refused or error
+            continue
+        if all(np.all(np.isfinite(array)) for array in run.states.values()):
+            return run
+    raise refused or CheckError(f"cell {cell.name!r}: a state is not finite {WARM_STEPS} steps after its start")
+
+
+def _parameter(rng: np.random.Generator, start: str, dense: Array) -> Array:
+    """A parameter near what ``[init]`` says, or as it was drawn where it says nothing."""
+    offset = uniform(rng, dense.shape)
+    number = _number(start)
+    if number:
+        return _single(number * (1 + SPREAD * offset))
+    near = SPREAD * dense
+    if start == "identity":
+        return _single(np.eye(*dense.shape) + near)
+    if start == "orthogonal":
+        q, _ = np.linalg.qr(rng.normal(size=(max(dense.shape), min(dense.shape))))
+        return _single((q if dense.shape[0] >= dense.shape[1] else q.T) + near)
+    return _single(near) if number == 0 else dense
+
+
+def _number(start: str) -> float | None:
+    """The number that ``[init]`` gives, or None."""
+    if start in ("", "uniform", "identity", "orthogonal"):
+        return None
+    return _NUMBERS[start] if start in _NUMBERS else float(start)
+
+
+def _single(array: Array) -> Array:
+    """At the precision of float32, held in float64."""
+    return array.astype(np.float32).astype(np.float64)
