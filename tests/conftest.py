@@ -1,11 +1,17 @@
-"""What every test shares: the option that rewrites committed output, and Hypothesis without a clock."""
+"""What every test shares: the option that rewrites committed output, a quick compiler, and Hypothesis without a clock."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
+
+QUICK_COMPILER = Path(__file__).with_name("quick_cc")
 
 # A slow machine is no fault of the code, so no deadline; a failure in CI must come back when run again.
 hypothesis.settings.register_profile("symrnn", deadline=None, derandomize="CI" in os.environ, print_blob=True)
@@ -26,6 +32,15 @@ def pytest_configure(config: pytest.Config) -> None:
             "--update-generated is refused where CI is set: a check must not rewrite what it checks; "
             "run it on your own machine and commit the result"
         )
+
+
+@pytest.fixture(scope="module")
+def quick_compiler() -> Iterator[None]:
+    """Kernels of this module's tests are compiled without optimisation: they are about what happens around a compiler."""
+    with pytest.MonkeyPatch.context() as patch:
+        if sys.platform != "win32" and any(shutil.which(name) for name in ("cc", "gcc", "clang")):
+            patch.setenv("SYMRNN_CC", str(QUICK_COMPILER))
+        yield
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from symrnn.check.report import Report, Row
 from symrnn.cli import main
 from symrnn.parts import DERIVED, PARTS
 
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
 ROOT = Path(__file__).parents[1]
 CELL = "rnn"
 """The smallest bundled cell."""

@@ -18,6 +18,8 @@ from symrnn.build.toolchain import compiler_or_reason
 from symrnn.cli import main
 from symrnn.emit import manifest
 
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
 ROOT = Path(__file__).parents[1]
 GENERATED = ROOT / "generated"
 UPDATE = "python -m symrnn generate --no-build (or pytest --update-generated)"

@@ -34,6 +34,8 @@ for name in ("symrnn", "sympy", "jinja2"):
 import numpy as np
 import {CELL}_c as k
 
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
 params = k.init_params(3, 9)
 y, _, tape = k.forward(params, np.ones((4, 2, 3), np.float32))
 assert np.isfinite(k.backward(params, tape, y).x).all()
@@ -67,7 +69,7 @@ def x86() -> None:
 
 
 @pytest.fixture(scope="module")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shipped(quick_compiler: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with what a machine without symrnn and without a compiler needs: the module and its libraries."""
     out, there = tmp_path_factory.mktemp("generated"), tmp_path_factory.mktemp("shipped")
     try:

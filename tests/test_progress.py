@@ -10,6 +10,8 @@ import pytest
 
 from symrnn.cli import main, shared
 
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
 CELL_FILE = """
 name = "mine"
 equations = "h' = tanh(W @ x + u * h)"

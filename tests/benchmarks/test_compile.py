@@ -16,6 +16,8 @@ from symrnn.errors import BuildError, CheckError
 from symrnn.language.cell import Cell
 from symrnn.language.functions import FUNCTIONS
 
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
 
 @pytest.fixture
 def tiny() -> Cell:

@@ -24,6 +24,8 @@ from benchmarks.race import Contestant, Worker, WorkerDied
 from symrnn.errors import CheckError
 from symrnn.language.tree import MatVec, walk
 
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
 TASK = Task("rnn", Point(3, 2, 4), Mode.INFERENCE, 1)
 
 

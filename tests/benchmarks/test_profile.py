@@ -15,6 +15,9 @@ from benchmarks.profile import LAST, PACKING, PRODUCTS, PYTHON, STEP
 from benchmarks.structure import flops, sizes_of
 from symrnn.build.library import compile_library
 from symrnn.errors import CheckError
+from tests.sparing import sparing
+
+pytestmark = pytest.mark.usefixtures("quick_compiler")
 
 TEXT = """#include <string.h>
 static void leaf_f32(int a)
@@ -65,9 +68,7 @@ def test_a_file_without_phases_is_refused() -> None:
         instrument(TEXT, "f64")
 
 
-@pytest.mark.parametrize(
-    "cell", ["gru", *(pytest.param(name, marks=pytest.mark.long) for name in ("rnn", "layernorm_lstm"))]
-)
+@pytest.mark.parametrize("cell", sparing(["rnn", "gru", "layernorm_lstm"], ("rnn",)))
 @pytest.mark.parametrize("point", [Point(6, 2, 8, input=5), Point(4, 32, 8)], ids=["hoisted", "fused"])
 def test_phases_add_up_to_the_call_and_their_work_to_its_flops(
     cell: str, point: Point, monkeypatch: pytest.MonkeyPatch

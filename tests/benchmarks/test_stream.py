@@ -12,6 +12,8 @@ from symrnn.build.toolchain import find_compiler
 from symrnn.errors import BuildError, CheckError
 from symrnn.language.cell import Cell
 
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
 
 @pytest.fixture
 def _compiler() -> None:

@@ -75,7 +75,9 @@ SEVERAL: tuple[tuple[Changes, tuple[str, ...]], ...] = (
 )
 
 
-@pytest.mark.parametrize(("changes", "lines"), SEVERAL)
+@pytest.mark.parametrize(
+    ("changes", "lines"), [SEVERAL[0], *(pytest.param(*e, marks=pytest.mark.long) for e in SEVERAL[1:])]
+)
 def test_three_mistakes_in_a_whole_sequence_are_told_apart(
     person: Person, changes: Changes, lines: tuple[str, ...]
 ) -> None:
@@ -196,7 +198,10 @@ CLIPS: tuple[tuple[str, Changes, tuple[str, ...]], ...] = (
 )
 
 
-@pytest.mark.parametrize(("name", "changes", "lines"), CLIPS)
+@pytest.mark.parametrize(
+    ("name", "changes", "lines"),
+    [CLIPS[0], *(pytest.param(*each, marks=[pytest.mark.long] if each[0] == "lstm" else []) for each in CLIPS[1:])],
+)
 def test_clipped_gradients_are_recognised_with_their_bound(
     person: Person, name: str, changes: Changes, lines: tuple[str, ...]
 ) -> None:

@@ -74,7 +74,7 @@ TARGETS = {
     "x86-64 with x87": Target("gcc", ("-O2", "-std=gnu11", "-mfpmath=387", "-DSYMRNN_PLAIN"), size="uint64"),
     "x86-64 with x87 or SSE2": Target("gcc", ("-O3", "-mfpmath=both", "-DSYMRNN_PLAIN"), size="uint64"),
 }
-OFTEN = ("i686 with x87", "Cortex-M0", "RV32IMC")
+OFTEN = ("i686 with x87", "Cortex-M0")
 """What always runs: the rest is for CI."""
 
 

@@ -21,6 +21,8 @@ from symrnn.build.kernels import load_kernels
 from symrnn.build.toolchain import Options, find_compiler
 from symrnn.errors import BuildError
 
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
 Array = np.ndarray[Any, Any]
 
 EQUATIONS = "h' = tanh(W @ x + U @ h + b)"

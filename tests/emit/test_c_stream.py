@@ -9,6 +9,8 @@ import symrnn
 from symrnn.build.toolchain import find_compiler
 from symrnn.errors import BuildError
 
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
 
 def test_the_first_call_tells_the_number_of_inputs() -> None:
     try:

@@ -11,6 +11,8 @@ import pytest
 import symrnn
 from symrnn.pipeline import BACKENDS
 
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
 Array = np.ndarray[Any, np.dtype[Any]]
 STEPS, BATCH, INPUTS, UNITS = 5, 2, 3, 4
 

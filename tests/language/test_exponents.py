@@ -16,6 +16,8 @@ from symrnn.errors import CellError
 from symrnn.language.cell import Cell
 from symrnn.pipeline import render
 
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
 EQUATIONS = """
 m = softplus(W @ x + U @ h + b)
 q' = 0.5 * q + m**p / (1 + m**-p)

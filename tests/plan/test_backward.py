@@ -13,6 +13,8 @@ from symrnn.language.text import to_text
 from symrnn.language.tree import Outer, names, walk
 from symrnn.plan.program import Extent, Function, Kind, Place, Program, Stage
 
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
 Planned = Callable[[str], Program]
 Written = Callable[..., Program]
 Array = np.ndarray[Any, np.dtype[Any]]
