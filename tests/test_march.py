@@ -19,6 +19,8 @@ from symrnn.build.toolchain import Options, find_compiler, flags
 from symrnn.cli import main
 from symrnn.errors import BuildError
 
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
 CELL = "rnn"
 SEVERAL = ("v3", "v2", "baseline")
 """Processors that no machine of x86-64 is likely to lack, and those below them."""
@@ -33,8 +35,6 @@ for name in ("symrnn", "sympy", "jinja2"):
     sys.modules[name] = None  # importing it raises ImportError
 import numpy as np
 import {CELL}_c as k
-
-pytestmark = pytest.mark.usefixtures("quick_compiler")
 
 params = k.init_params(3, 9)
 y, _, tape = k.forward(params, np.ones((4, 2, 3), np.float32))
