@@ -187,7 +187,8 @@ def _subnormal(arguments: argparse.Namespace) -> int:
 
 def _each(cells: Sequence[Cell], measure: Callable[[Cell], Sequence[Any]]) -> list[Any]:
     """What ``measure`` finds of every cell, with progress."""
-    progress, found = Progress(len(cells)), []
+    progress = Progress(len(cells))
+    found: list[Any] = []
     for cell in cells:
         progress.show(cell.name)
         found += measure(cell)

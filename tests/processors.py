@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -17,8 +18,9 @@ import pytest
 
 from symrnn.build.kernels import c_sources, load_kernels
 from symrnn.build.library import compile_library
-from symrnn.build.march import known_marches
+from symrnn.build.march import chosen_march, known_marches
 from symrnn.build.toolchain import Options, find_compiler, flags
+from symrnn.emit.flags import MARCH_NATIVE, MARCH_VARIABLE
 from symrnn.errors import BuildError
 
 LEVELS = {
@@ -77,4 +79,16 @@ def load_at(level: str, files: Mapping[str, str], cell: str) -> ModuleType:
     options = require_compiler(LEVELS[level])
     compile_library(c_sources(files, cell), cell, options=options)
     require_processor(options.march)
-    return load_kernels(files, cell, "c", options=options)
+    return load(files, cell, options)
+
+
+def load(files: Mapping[str, str], cell: str, options: Options) -> ModuleType:
+    """The C kernels of a cell, whatever processor the environment names.
+
+    Native is what it names, so that a machine plays another one; a level is that level all the same.
+    """
+    if options.march == MARCH_NATIVE:
+        return load_kernels(files, cell, "c", options=replace(options, march=chosen_march(None)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(MARCH_VARIABLE, raising=False)
+        return load_kernels(files, cell, "c", options=options)

@@ -19,7 +19,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import symrnn
-from symrnn.build.kernels import load_kernels
 from symrnn.build.toolchain import Options
 from symrnn.check.cases import EVERY_WIDTH, Case
 from symrnn.check.measure import ADJOINT, CENTRAL, COMPLEX_STEP, INTERPRETER
@@ -28,6 +27,7 @@ from symrnn.check.suite import not_smooth, run_suite
 from symrnn.language.cell import Cell
 from symrnn.language.functions import FUNCTIONS, PUBLIC
 from symrnn.language.tree import Call, Expression, MatVec, Name, Power, Reduce, walk
+from tests.processors import load
 
 T = TypeVar("T")
 
@@ -269,7 +269,7 @@ def c_report(draft: Draft) -> Report:
     """What the oracles say of the C kernels."""
     cell = draft.cell()
     numpy = symrnn.build(cell, backend="numpy")
-    c = load_kernels(symrnn.render(cell, backends=("c",)), cell.name, "c", options=Options(optimise="-O0"))
+    c = load(symrnn.render(cell, backends=("c",)), cell.name, Options(optimise="-O0"))
     return Report(run_suite(cell, numpy, {"numpy": numpy, "c": c}, draft.cases()))
 
 

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 import symrnn
-from symrnn.build.kernels import load_kernels
 from symrnn.build.toolchain import Options, find_compiler, flags
 from symrnn.check.cases import EVERY, Case
 from symrnn.check.kernels import Kernels, TangentKernels
@@ -29,7 +28,7 @@ from symrnn.emit.flags import LIBRARY, LINK
 from symrnn.errors import BuildError, GenerateError
 from symrnn.language.cell import Cell
 from symrnn.pipeline import program
-from tests.processors import load_at, require_compiler, require_processor
+from tests.processors import load, load_at, require_compiler, require_processor
 from tests.sparing import ONE, sparing
 
 CELLS = Path(__file__).resolve().parents[1] / "cells"
@@ -51,7 +50,7 @@ QUICK = Options("-O0")
 def quickly(cell: Cell | str, **sizes: int) -> ModuleType:
     """The kernels that `symrnn.build` gives, compiled without care for their speed."""
     cell = symrnn.load(cell)
-    return load_kernels(symrnn.render(cell, backends=("c",), sizes=sizes), cell.name, "c", options=QUICK)
+    return load(symrnn.render(cell, backends=("c",), sizes=sizes), cell.name, QUICK)
 
 
 @pytest.fixture(autouse=True)
@@ -114,7 +113,7 @@ def test_other_sizes_are_refused_by_python_and_by_c() -> None:
     for call in (kernels.pack, kernels.stream, lambda p: kernels.infer(p, np.ones((2, 1, 1), np.float32))):
         with pytest.raises(ValueError, match="hidden: 9; the kernels"):
             call(params)
-    library = ctypes.CDLL(str(kernels._LIBRARY))
+    library = ctypes.CDLL(str(Path(str(kernels.__file__)).with_name(kernels.LIBRARY)))
     size = ctypes.c_size_t()
     for hidden, expected in ((8, 0), (9, STATUS_FIXED)):
         dims = kernels._dims({"input": 1, "hidden": hidden}, 1, 1)

@@ -17,9 +17,9 @@ import pytest
 
 import symrnn
 from symrnn import Cell
-from symrnn.build.kernels import load_kernels
 from symrnn.build.toolchain import Options, find_compiler
 from symrnn.errors import BuildError
+from tests.processors import load
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
@@ -36,7 +36,7 @@ def build(name: str = "small", *extra: str, **sizes: int) -> ModuleType:
     """Kernels of a cell of one equation, not optimised: they are compiled sooner."""
     cell = Cell.from_equations(EQUATIONS, name=name)
     files = symrnn.render(cell, backends=("c",), sizes=sizes)
-    return load_kernels(files, name, "c", options=Options(optimise="-O0", march="baseline", extra=extra))
+    return load(files, name, Options(optimise="-O0", march="baseline", extra=extra))
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,9 @@ import numpy as np
 import pytest
 
 import symrnn
-from symrnn.build.kernels import load_kernels
 from symrnn.build.toolchain import Options, find_compiler
 from symrnn.errors import BuildError
-from tests.processors import LEVELS, load_at
+from tests.processors import LEVELS, load, load_at
 from tests.sparing import ONE, sparing
 
 CELLS = Path(__file__).resolve().parents[1] / "cells"
@@ -74,7 +73,7 @@ def test_the_number_of_threads_changes_no_bit(name: str, level: str) -> None:
 def test_a_matrix_between_input_and_state_gets_its_gradient_from_one_part_at_a_time(tmp_path: Path) -> None:
     (tmp_path / "both_sides.toml").write_text('name = "both_sides"\nequations = "h\' = tanh(W @ h + W.T @ x + b)"\n')
     cell = symrnn.load(tmp_path / "both_sides.toml")
-    k = load_kernels(symrnn.render(cell, backends=("c",)), cell.name, "c", options=Options("-O1"))
+    k = load(symrnn.render(cell, backends=("c",)), cell.name, Options("-O1"))
     params, rng = k.init_params(160, 160), np.random.default_rng(0)
     x = rng.standard_normal((40, 16, 160), np.float32)
     for _ in range(5):
