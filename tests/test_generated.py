@@ -119,7 +119,7 @@ def test_a_c_module_without_its_library_says_how_to_get_it(tmp_path: Path) -> No
         run_alone(f"{name}_c", tmp_path)
 
 
-@pytest.mark.parametrize("remedy", ["generate", "compile"])
+@pytest.mark.parametrize("remedy", ["generate", pytest.param("compile", marks=pytest.mark.long)])
 def test_what_a_c_module_without_its_library_says_helps_from_anywhere(
     remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

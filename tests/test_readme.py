@@ -35,7 +35,7 @@ SET_UP = (
     '    python -m pip install -e ".[test]" && python -m pytest\n',
 )
 FEW_ITERATIONS = "--iterations 2"
-COSTLY = ("symrnn flow ", "python examples/")
+COSTLY = ("symrnn flow ", "python examples/", "symrnn report rnn ")
 """What runs with ``-m long`` alone: a line of many runs, and programs that have tests of their own."""
 QUICK = Path(__file__).with_name("quick_cc")
 LEFT_OUT = "…"

@@ -114,6 +114,7 @@ def test_signs_that_a_cell_keeps() -> None:
     assert outside(cell, near_start(cell, dense.case), signs) == ()
 
 
+@pytest.mark.long
 def test_the_report_names_what_was_compared_in_numbers_alone() -> None:
     cell = symrnn.Cell.from_equations("h' = " + " * ".join(f"(a{k} * x + b{k} * h)" for k in range(16)), name="factors")
     found = check(cell, backends=("numpy",), cases=(Case(2, 1, 2, 2, EVERY),))

@@ -254,6 +254,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
     return Searched(found, made[0].left, tuple(said))
 
 
+@pytest.mark.long
 def test_mistakes_in_the_step_and_between_the_steps_are_told_by_the_run_that_shows_them(searched: Searched) -> None:
     found = searched.found
     assert found.explanation == ()

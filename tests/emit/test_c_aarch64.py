@@ -47,7 +47,8 @@ def compiled(name: str, main: str, folder: Path, *options: str) -> tuple[str, ..
 
 
 @needs_tools
-@pytest.mark.parametrize("name", sparing(CELLS, ONE), ids=lambda name: Path(name).stem)
+@pytest.mark.long
+@pytest.mark.parametrize("name", CELLS, ids=lambda name: Path(name).stem)
 def test_every_oracle_holds(name: str, tmp_path: Path) -> None:
     cell = load(name)
     command = compiled(name, driver(cell), tmp_path, "-O1")

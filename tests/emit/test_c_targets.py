@@ -20,7 +20,7 @@ from tests.sparing import ONE, sparing
 FILES = Path(__file__).resolve().parents[1] / "cells"
 CELLS = (
     *symrnn.cells(),
-    *(str(FILES / f"{name}.toml") for name in ("layernorm_lstm", "max_exp", "projection_lstm", "shared_transpose")),
+    *(str(FILES / f"{name}.toml") for name in ("layernorm_lstm", "max_exp")),
 )
 
 # Shapes below a vector, odd, beyond a tile and beyond a block of rows; lengths and reverse.
