@@ -48,7 +48,7 @@
 #endif
 _Static_assert(sizeof 1.0 == sizeof(double), "compile without -fsingle-precision-constant: double would compute with constants of float");
 
-#define SYMRNN_DIGEST "ecfcd42a9ae4e2dcd9598c6e078b4302"
+#define SYMRNN_DIGEST "5eeeddf48d02463095784b1ad3bbdc0f"
 
 const char *rnn_abi(void)
 {
@@ -558,7 +558,7 @@ static inline vec_f32 K_f32(float x)
 #endif
 }
 
-/* a b + c, rounded once where the processor can. Left to a compiler, `a * b + c` is that in one loop and not in another (GCC
+/* a b + c, rounded once on x86, on AArch64 and lane by lane where the processor can. Left to a compiler, `a * b + c` is that in one loop and not in another (GCC
    parts single chains of them on some processors), and a row's result would depend on the rows beside it. */
 static inline vec_f32 v_fma_f32(vec_f32 a, vec_f32 b, vec_f32 c)
 {
@@ -570,8 +570,8 @@ static inline vec_f32 v_fma_f32(vec_f32 a, vec_f32 b, vec_f32 c)
     return (vec_f32)_mm_fmadd_ps((__m128)a, (__m128)b, (__m128)c);
 #elif BYTES_f32 == 16 && defined(__aarch64__)
     return (vec_f32)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
-#elif !BYTES_f32 && defined(FP_FAST_FMAF)
-    return fmaf(a, b, c);
+#elif !BYTES_f32 && defined(__GNUC__) && defined(__FP_FAST_FMAF)
+    return __builtin_fmaf(a, b, c);
 #else
     return a * b + c;
 #endif
@@ -4090,7 +4090,7 @@ static inline vec_f64 K_f64(double x)
 #endif
 }
 
-/* a b + c, rounded once where the processor can. Left to a compiler, `a * b + c` is that in one loop and not in another (GCC
+/* a b + c, rounded once on x86, on AArch64 and lane by lane where the processor can. Left to a compiler, `a * b + c` is that in one loop and not in another (GCC
    parts single chains of them on some processors), and a row's result would depend on the rows beside it. */
 static inline vec_f64 v_fma_f64(vec_f64 a, vec_f64 b, vec_f64 c)
 {
@@ -4102,8 +4102,8 @@ static inline vec_f64 v_fma_f64(vec_f64 a, vec_f64 b, vec_f64 c)
     return (vec_f64)_mm_fmadd_pd((__m128d)a, (__m128d)b, (__m128d)c);
 #elif BYTES_f64 == 16 && defined(__aarch64__)
     return (vec_f64)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
-#elif !BYTES_f64 && defined(FP_FAST_FMA)
-    return fma(a, b, c);
+#elif !BYTES_f64 && defined(__GNUC__) && defined(__FP_FAST_FMA)
+    return __builtin_fma(a, b, c);
 #else
     return a * b + c;
 #endif

@@ -76,7 +76,7 @@ def test_work_that_says_nothing_new_is_seen_to_go_on(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(shared, "_QUICK", 0)
     with shared.progress() as say:
         say("at work")
-        assert terminal.reached.wait(120)
+        assert terminal.reached.wait()
     drawn = terminal.getvalue().split("\r\x1b[K")
     assert all(line.startswith("at work  ") and line.endswith(" s") for line in drawn[2:-1])
     assert len(drawn) > 4

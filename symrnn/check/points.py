@@ -41,12 +41,13 @@ def near_start(cell: Cell, case: Case) -> Problem:
     rng = np.random.default_rng(zlib.crc32(f"{case.title} {START}".encode()))
     params = {name: _parameter(rng, cell.init.get(name, ""), array) for name, array in problem.params.items()}
     problem = replace(problem, params=params, drawn=START)
-    if case.at_rest:
+    if problem.state is None:
         return problem
     states = _warmed_up(cell, problem, rng).state
     if case.others:  # few rows differ, as in the dense draw
         chosen = np.arange(case.batch) % POINTS
         states = {name: array[chosen] for name, array in states.items()}
+        problem = replace(problem, x=problem.x[:, chosen])
     return replace(problem, state={name: _single(array) for name, array in states.items()})
 
 

@@ -6,6 +6,7 @@ Reads parsed arguments; returns values and text. Leaves out: the commands (`symr
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import threading
@@ -32,6 +33,8 @@ _REDRAWN = 1.0
 """Seconds after which the line of progress is drawn again."""
 _QUICK = 2
 """Seconds from which it tells the time."""
+_WIDE = 80
+"""Columns of a terminal that does not tell them."""
 
 Outcome = tuple[int, str]
 """An exit code, and the text for standard output."""
@@ -154,6 +157,15 @@ class _Line:
 
     def _draw(self) -> None:
         seconds = int(time.monotonic() - self._start)
-        columns = shutil.get_terminal_size().columns - 1
+        columns = _columns(self._terminal) - 1
         after = f"  {seconds} s" if self._text and seconds >= _QUICK else ""
-        print(f"\r\x1b[K{self._text[: columns - len(after)]}{after}", end="", file=self._terminal, flush=True)
+        print(f"\r\x1b[K{self._text[: max(columns - len(after), 0)]}{after}", end="", file=self._terminal, flush=True)
+
+
+def _columns(terminal: TextIO) -> int:
+    """Columns as the environment names them, or of standard output, or where that is no terminal, of this one."""
+    try:
+        wide = os.get_terminal_size(terminal.fileno()).columns or _WIDE
+    except (OSError, ValueError):  # it has no size, or no number
+        wide = _WIDE
+    return shutil.get_terminal_size(fallback=(wide, 0)).columns

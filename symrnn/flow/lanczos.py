@@ -138,7 +138,8 @@ class _Bidiagonal:
         )
         values = np.sqrt(square)
         residual = self._residual[0] * last
-        close = np.asarray(residual <= TOLERANCE * values)
+        # Where nothing is left, values are exact, whatever the last entry of the vector is: of equal values it may be anything.
+        close = np.asarray((self._residual[0] == 0) | (residual <= TOLERANCE * values))
         done = np.logical_and.reduce(close.reshape(len(close), -1), axis=-1)
         return log(values) + self._reference, done
 
