@@ -153,7 +153,8 @@ class _Line:
     def _keep_alive(self) -> None:
         while not self._ended.wait(_REDRAWN):
             with self._lock:
-                self._draw()
+                if self._text:
+                    self._draw()
 
     def _draw(self) -> None:
         seconds = int(time.monotonic() - self._start)
