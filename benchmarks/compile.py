@@ -15,12 +15,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from symrnn.build.kernels import c_sources
-from symrnn.build.toolchain import Options, find_compiler, flags
-from symrnn.emit.flags import LINK
 from symrnn.errors import CheckError
 from symrnn.language.cell import Cell
 from symrnn.pipeline import render
+from symrnn.targets.c.flags import LINK
+from symrnn.targets.c.toolchain import Options, find_compiler, flags
+from symrnn.targets.kernels import c_sources
 
 RUNS = 3
 MARCHES = ("native",)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.grid import available_cores
-from symrnn.build.toolchain import Options, find_compiler, flags
+from symrnn.targets.c.toolchain import Options, find_compiler, flags
 
 STEERING = ("OPENBLAS_", "OMP_", "GOMP_", "KMP_", "MKL_", "XLA_", "ORT_", "TORCH_", "SYMRNN_NUM_")
 """Beginnings of environment variables that change what libraries do."""

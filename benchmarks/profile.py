@@ -21,10 +21,10 @@ from benchmarks.participants import Prepared
 from benchmarks.participants.ours import with_kernels
 from benchmarks.problem import Problem, Task, draw
 from benchmarks.structure import BYTES
-from symrnn.build.library import compile_library
 from symrnn.build.loading import import_text
 from symrnn.pipeline import program, render
 from symrnn.plan.program import Function, Program, Stage
+from symrnn.targets.c.library import compile_library
 
 PRECISION = "f32"
 SECONDS = 0.5

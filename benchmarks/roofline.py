@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.participants import Prepared
 from benchmarks.problem import Array
-from symrnn.build.library import compile_library
+from symrnn.targets.c.library import compile_library
 
 SECONDS, SECONDS_TOGETHER = 0.002, 0.01
 """How long a call takes on one thread, and on several: short beside a turn of the scheduler, long beside waking threads."""

@@ -18,10 +18,10 @@ import numpy as np
 from benchmarks.problem import Array
 from benchmarks.statistics import median
 from benchmarks.structure import sizes_of
-from symrnn.build.library import compile_library
 from symrnn.errors import CheckError
 from symrnn.language.cell import Cell
 from symrnn.pipeline import build, render
+from symrnn.targets.c.library import compile_library
 
 UNITS = (8, 16, 32, 64)
 REFERENCE = {8: 57.0, 16: 113.0, 32: 167.0, 64: 732.0}

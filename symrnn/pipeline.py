@@ -20,24 +20,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from symrnn.build.kernels import load_kernels
-from symrnn.build.march import chosen_march
-from symrnn.build.toolchain import Options
 from symrnn.derive.document import document
 from symrnn.derive.lecture import Section
 from symrnn.derive.record import Derivation, derive
-from symrnn.emit.abi import digest
-from symrnn.emit.c import c_files
-from symrnn.emit.c_module import c_module
+from symrnn.emit.digest import digest
 from symrnn.emit.fixed import fixed_sizes, options
 from symrnn.emit.manifest import write
-from symrnn.emit.numpy import numpy_module
 from symrnn.emit.surface import DTYPE, DTYPES
 from symrnn.errors import BuildError, GenerateError
 from symrnn.language.cellfile import CellLike, load
 from symrnn.plan.planner import plan
 from symrnn.plan.program import Program
 from symrnn.plan.section import cost_section
+from symrnn.targets.c.files import c_files
+from symrnn.targets.c.march import chosen_march
+from symrnn.targets.c.module import c_module
+from symrnn.targets.c.toolchain import Options
+from symrnn.targets.kernels import load_kernels
+from symrnn.targets.numpy.module import numpy_module
 
 BACKENDS = ("numpy", "c")
 """What `render` and `build` can emit."""

@@ -1,6 +1,6 @@
 """What a test may run on this machine: what was compiled for another processor ends a process that lacks its instructions.
 
-Reads a march of `symrnn.emit.flags.MARCHES` or flags of ``/proc/cpuinfo``; skips the test, with the reason, where the
+Reads a march of `symrnn.targets.c.flags.MARCHES` or flags of ``/proc/cpuinfo``; skips the test, with the reason, where the
 compiler does not know the processor, or this one lacks what the other has. Every test that runs code of another level
 asks here. Leaves out: what the tests hold about the code.
 """
@@ -16,12 +16,12 @@ from types import ModuleType
 
 import pytest
 
-from symrnn.build.kernels import c_sources, load_kernels
-from symrnn.build.library import compile_library
-from symrnn.build.march import chosen_march, known_marches
-from symrnn.build.toolchain import Options, find_compiler, flags
-from symrnn.emit.flags import MARCH_NATIVE, MARCH_VARIABLE
 from symrnn.errors import BuildError
+from symrnn.targets.c.flags import MARCH_NATIVE, MARCH_VARIABLE
+from symrnn.targets.c.library import compile_library
+from symrnn.targets.c.march import chosen_march, known_marches
+from symrnn.targets.c.toolchain import Options, find_compiler, flags
+from symrnn.targets.kernels import c_sources, load_kernels
 
 LEVELS = {
     "native": Options(),

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 import symrnn
-from symrnn.build.toolchain import find_compiler
 from symrnn.check.cases import CASES, Case, Problem, draw
 from symrnn.check.kernels import Result, run_kernels
 from symrnn.check.run import check
 from symrnn.errors import BuildError
 from symrnn.language.cell import Cell
+from symrnn.targets.c.toolchain import find_compiler
 from tests.sparing import sparing
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from symrnn.build.toolchain import find_compiler
 from symrnn.errors import BuildError
+from symrnn.targets.c.toolchain import find_compiler
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 CELL_FILE = """

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 import symrnn
-from symrnn.build.toolchain import compiler_or_reason
 from symrnn.cli import main
 from symrnn.emit import manifest
+from symrnn.targets.c.toolchain import compiler_or_reason
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 

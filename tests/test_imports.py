@@ -17,7 +17,20 @@ import symrnn
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "symrnn"
-STAGES = ("language", "derive", "plan", "emit", "build", "pipeline", "flow", "report", "check", "diagnose", "cli")
+STAGES = (
+    "language",
+    "derive",
+    "plan",
+    "emit",
+    "build",
+    "targets",
+    "pipeline",
+    "flow",
+    "report",
+    "check",
+    "diagnose",
+    "cli",
+)
 ANYWHERE = ("errors", "optional", "parts")
 """Modules that import nothing of symrnn but one another: every stage may import them."""
 LATE = ("import_module", "__import__")
@@ -82,11 +95,15 @@ def test_no_stage_imports_a_later_one(file: str) -> None:
         ("symrnn/language/cell.py", "import symrnn", "a later stage"),
         ("symrnn/plan/planner.py", "from ..emit import render", "a later stage"),
         ("symrnn/plan/__init__.py", "from . import planner\nfrom .. import pipeline", ":2 imports symrnn.pipeline"),
-        ("symrnn/build/library.py", "from symrnn.pipeline import build", "a later stage"),
-        ("symrnn/emit/numpy.py", "import jinja2", "render.py alone"),
-        ("symrnn/emit/numpy.py", "from jinja2 import Template", "render.py alone"),
-        ("symrnn/emit/numpy.py", "import importlib\nimportlib.import_module('symrnn.cli')", "optional.py alone"),
-        ("symrnn/emit/numpy.py", "__import__('symrnn.cli')", "optional.py alone"),
+        ("symrnn/targets/c/library.py", "from symrnn.pipeline import build", "a later stage"),
+        ("symrnn/targets/numpy/module.py", "import jinja2", "render.py alone"),
+        ("symrnn/targets/numpy/module.py", "from jinja2 import Template", "render.py alone"),
+        (
+            "symrnn/targets/numpy/module.py",
+            "import importlib\nimportlib.import_module('symrnn.cli')",
+            "optional.py alone",
+        ),
+        ("symrnn/targets/numpy/module.py", "__import__('symrnn.cli')", "optional.py alone"),
     ],
 )
 def test_a_wrong_import_is_found(file: str, text: str, words: str) -> None:

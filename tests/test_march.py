@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 import symrnn
-from symrnn.build.library import install_library, library_name
-from symrnn.build.march import known_marches
-from symrnn.build.toolchain import Options, find_compiler, flags
 from symrnn.cli import main
 from symrnn.errors import BuildError
+from symrnn.targets.c.library import install_library, library_name
+from symrnn.targets.c.march import known_marches
+from symrnn.targets.c.toolchain import Options, find_compiler, flags
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 

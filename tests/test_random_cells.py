@@ -19,7 +19,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import symrnn
-from symrnn.build.toolchain import Options
 from symrnn.check.cases import EVERY_WIDTH, Case
 from symrnn.check.measure import ADJOINT, CENTRAL, COMPLEX_STEP, INTERPRETER
 from symrnn.check.report import Report
@@ -27,6 +26,7 @@ from symrnn.check.suite import not_smooth, run_suite
 from symrnn.language.cell import Cell
 from symrnn.language.functions import FUNCTIONS, PUBLIC
 from symrnn.language.tree import Call, Expression, MatVec, Name, Power, Reduce, walk
+from symrnn.targets.c.toolchain import Options
 from tests.processors import load
 
 T = TypeVar("T")

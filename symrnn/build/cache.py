@@ -2,7 +2,7 @@
 
 Reads everything that a library depends on; returns the path of the library. An entry is a folder named by a digest,
 holding the library and the digest of its bytes. Any number of processes may ask for one entry at once: one makes it,
-the others wait, and nobody ever sees half of it. Leaves out: what makes the bytes (`symrnn.build.library`).
+the others wait, and nobody ever sees half of it. Leaves out: what makes the bytes (`symrnn.targets.c.library`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A generated module imported from its text: what `build` returns, and a debugger can step through.
 
 Reads the text of a generated Python module and the place where it would stand; returns the module. Leaves out: the
-text (`symrnn.emit`), and the library that a C module loads from beside itself (`symrnn.build.library`).
+text (`symrnn.emit`), and the library that a C module loads from beside itself (`symrnn.targets.c.library`).
 """
 
 from __future__ import annotations

@@ -9,9 +9,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import cast
 
-from symrnn.build.kernels import load_kernels
-from symrnn.build.march import chosen_march
-from symrnn.build.toolchain import Options, compiler_or_reason
 from symrnn.check.cases import CASES, Case, distinct
 from symrnn.check.kernels import Kernels, TangentKernels
 from symrnn.check.measure import CENTRAL, EXPANSION
@@ -24,6 +21,9 @@ from symrnn.errors import CheckError, DerivationError
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import CellLike, load
 from symrnn.pipeline import build, render_kernels
+from symrnn.targets.c.march import chosen_march
+from symrnn.targets.c.toolchain import Options, compiler_or_reason
+from symrnn.targets.kernels import load_kernels
 
 BACKENDS = ("numpy", "c")
 PROOF_SIZES = (1, 2, 3)

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias, TypeVar
 
 import symrnn
-from symrnn.emit.flags import MARCHES
 from symrnn.parts import ALL, PARTS, PLAN
+from symrnn.targets.c.flags import MARCHES
 
 Value = TypeVar("Value", int, float)
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"

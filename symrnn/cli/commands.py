@@ -10,7 +10,6 @@ from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
 
-from symrnn.build.toolchain import find_compiler
 from symrnn.check.report import DTYPES
 from symrnn.check.run import check
 from symrnn.cli.flow import flow
@@ -38,6 +37,7 @@ from symrnn.language.cellfile import cells as bundled_names
 from symrnn.language.cellfile import load
 from symrnn.parts import ALL, DERIVED, PLAN
 from symrnn.pipeline import lecture, program
+from symrnn.targets.c.toolchain import find_compiler
 
 
 def run_command(arguments: Namespace) -> Outcome:

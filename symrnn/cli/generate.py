@@ -14,10 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from symrnn.build.kernels import FEW_UNITS, c_sources, load_kernels, try_out
-from symrnn.build.library import install_library, is_from, library_name, other_libraries, remove_libraries, runs_here
-from symrnn.build.march import chosen_march
-from symrnn.build.toolchain import Options, compiler_or_reason, find_compiler, flags
 from symrnn.cli.shared import (
     DIFFERS,
     DONE,
@@ -31,13 +27,24 @@ from symrnn.cli.shared import (
     to_json,
 )
 from symrnn.emit import manifest
-from symrnn.emit.abi import expected_digest
 from symrnn.emit.fixed import fixed_sizes, options
-from symrnn.emit.flags import MARCH_NATIVE
 from symrnn.emit.manifest import Difference, Fault
 from symrnn.errors import GenerateError
 from symrnn.language.cell import Cell
 from symrnn.pipeline import render
+from symrnn.targets.c.abi import expected_digest
+from symrnn.targets.c.flags import MARCH_NATIVE
+from symrnn.targets.c.library import (
+    install_library,
+    is_from,
+    library_name,
+    other_libraries,
+    remove_libraries,
+    runs_here,
+)
+from symrnn.targets.c.march import chosen_march
+from symrnn.targets.c.toolchain import Options, compiler_or_reason, find_compiler, flags
+from symrnn.targets.kernels import FEW_UNITS, c_sources, load_kernels, try_out
 
 Files = Mapping[str, Mapping[str, str]]
 Differences = Mapping[str, Sequence[Difference]]

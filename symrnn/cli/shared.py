@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from symrnn.build.kernels import BACKENDS
 from symrnn.check.report import DTYPES
 from symrnn.errors import GenerateError
 from symrnn.language.cell import Cell
@@ -24,6 +23,7 @@ from symrnn.language.cellfile import cells, load
 from symrnn.language.similar import lookalikes, numbers_meant
 from symrnn.language.system import HIDDEN, INPUT
 from symrnn.parts import ALL
+from symrnn.targets.kernels import BACKENDS
 
 NUMPY = "numpy"
 DONE, DIFFERS = 0, 1

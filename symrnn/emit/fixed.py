@@ -1,7 +1,7 @@
 """Sizes that are fixed when a file is generated: numbers that the compiler knows, for kernels of one shape.
 
 Reads a cell and the sizes that somebody gave; returns them checked and in the order of the cell's surface. Leaves out:
-what the emitted C does with them (`symrnn.emit.c`).
+what the emitted C does with them (`symrnn.targets.c.files`).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Reads the texts of one cell's files and the directory that they belong in; write
 which holds the SHA-256 digest of every file by cell, and the options that it was generated with, or returns how the directory
 differs. The manifest is written last: where a run is cut short, it names what was there before, so that files of two
 runs do not pass for one set. Leaves out: the texts, and compiled libraries, which belong to one machine
-(`symrnn.build.library`).
+(`symrnn.targets.c.library`).
 """
 
 from __future__ import annotations

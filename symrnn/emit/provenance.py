@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from symrnn import __version__
-from symrnn.emit.abi import digest
+from symrnn.emit.digest import digest
 from symrnn.emit.fixed import options
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import cells, load

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from symrnn.emit.numpy_text import collection
+from symrnn.emit.python_text import collection
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.tree import Call, walk
 from symrnn.plan.program import Program

@@ -11,10 +11,10 @@ from benchmarks import compile, subnormal
 from benchmarks.cli import main
 from benchmarks.compile import Compiled
 from benchmarks.subnormal import Slowed
-from symrnn.build.toolchain import find_compiler
 from symrnn.errors import BuildError, CheckError
 from symrnn.language.cell import Cell
 from symrnn.language.functions import FUNCTIONS
+from symrnn.targets.c.toolchain import find_compiler
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 

@@ -13,8 +13,8 @@ from benchmarks.grid import Mode, Point, load_cell
 from benchmarks.instrument import instrument
 from benchmarks.profile import LAST, PACKING, PRODUCTS, PYTHON, STEP
 from benchmarks.structure import flops, sizes_of
-from symrnn.build.library import compile_library
 from symrnn.errors import CheckError
+from symrnn.targets.c.library import compile_library
 from tests.sparing import sparing
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")

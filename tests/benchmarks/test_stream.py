@@ -8,9 +8,9 @@ from benchmarks import stream
 from benchmarks.cli import main
 from benchmarks.grid import load_cell
 from benchmarks.stream import Streamed, harness, measure, table
-from symrnn.build.toolchain import find_compiler
 from symrnn.errors import BuildError, CheckError
 from symrnn.language.cell import Cell
+from symrnn.targets.c.toolchain import find_compiler
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 

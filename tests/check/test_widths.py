@@ -11,15 +11,15 @@ import pytest
 from numpy.lib.stride_tricks import as_strided
 
 import symrnn
-from symrnn.build.kernels import load_kernels
-from symrnn.build.toolchain import compiler_or_reason
 from symrnn.check import suite
 from symrnn.check.cases import CASES, EVERY_WIDTH, WIDTHS, Case
 from symrnn.check.kernels import Kernels, TangentKernels
 from symrnn.check.report import Report, Row
 from symrnn.language.cell import Cell
-from tests.emit.numpy_cells import load, module
+from symrnn.targets.c.toolchain import compiler_or_reason
+from symrnn.targets.kernels import load_kernels
 from tests.sparing import sparing
+from tests.targets.numpy.numpy_cells import load, module
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -1,0 +1,1 @@
+"""The target ``c``: standalone C, and a Python module over the compiled library."""

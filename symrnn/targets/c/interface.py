@@ -1,0 +1,138 @@
+"""The entry points of a generated library: one table, from which come C prototypes and Python's argument types.
+
+Reads a cell's name; returns prototypes, function heads, and the table itself for the Python module. Leaves out: what
+they do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from symrnn.targets.c.vector import PRECISIONS
+
+REALS = {"f32": "float", "f64": "double"}
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument: its name and its kind.
+
+    Kinds: ``dims`` (const structure), ``params``, ``grads`` (structures of pointers), ``in``, ``out`` (arrays of the
+    precision), ``size`` (a ``size_t`` that a query writes), ``number`` (a ``size_t``), ``barrier`` (where parts meet).
+    """
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry point: name without prefix, arguments in order, one sentence, whether it belongs to training."""
+
+    name: str
+    arguments: tuple[Argument, ...]
+    note: str
+    training: bool = False
+
+
+_DIMS, _PACKED, _X = Argument("dims", "dims"), Argument("packed", "in"), Argument("x", "in")
+_STATE, _Y, _WORK = Argument("state", "in"), Argument("y", "out"), Argument("workspace", "out")
+_SIZE, _STATE_OUT = Argument("size", "size"), Argument("state_out", "out")
+_PART, _PARTS, _BARRIER = Argument("part", "number"), Argument("parts", "number"), Argument("barrier", "barrier")
+
+ENTRIES = (
+    Entry("packed_size", (_DIMS, _SIZE), "Numbers in packed weights; steps, rows and lengths do not matter."),
+    Entry("tape_size", (_DIMS, _SIZE), "Numbers in a tape.", training=True),
+    Entry("forward_workspace_size", (_DIMS, _PARTS, _SIZE), "Numbers in the workspace of forward.", training=True),
+    Entry("infer_workspace_size", (_DIMS, _PARTS, _SIZE), "Numbers in the workspace of infer; with steps = 1, of step."),
+    Entry("backward_workspace_size", (_DIMS, _PARTS, _SIZE), "Numbers in the workspace of backward.", training=True),
+    Entry(
+        "useful_parts",
+        (_DIMS, Argument("most", "number"), _SIZE),
+        "In how many parts, from 1 to most, a call is worth running.",
+    ),
+    Entry(
+        "pack",
+        (_DIMS, Argument("params", "params"), Argument("packed", "out"), _PART, _PARTS),
+        "Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier.",
+    ),
+    Entry(
+        "forward",
+        (_DIMS, _PACKED, _X, _STATE, _Y, _STATE_OUT, Argument("tape", "out"), _WORK, _PART, _PARTS, _BARRIER),
+        "All steps, with a tape for backward: x and packed stay as they are until then. A null state means zeros; state_out "
+        "may be null.",
+        training=True,
+    ),
+    Entry(
+        "infer",
+        (_DIMS, _PACKED, _X, _STATE, _Y, _STATE_OUT, _WORK, _PART, _PARTS, _BARRIER),
+        "All steps, without a tape. A null state means zeros; state_out may be null.",
+    ),
+    Entry(
+        "step",
+        (_DIMS, _PACKED, _X, Argument("state", "out"), _Y, _WORK),
+        "One step of every row; the state is updated in place. Steps, lengths and reverse do not matter.",
+    ),
+    Entry(
+        "backward",
+        (
+            _DIMS, _PACKED, _X, Argument("tape", "in"), Argument("dy", "in"), Argument("dstate", "in"),
+            Argument("grads", "grads"), Argument("dx", "out"), Argument("dstate_in", "out"), _WORK,
+            Argument("accumulate", "number"), _PART, _PARTS, _BARRIER,
+        ),
+        "Gradients, written to grads, or added where accumulate is not 0, and written to dx and dstate_in. A null dstate "
+        "means zeros; dstate_in may be null.",
+        training=True,
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Prototype:
+    """An entry point in the header: its note, and its prototype by precision."""
+
+    note: str
+    text: dict[str, str]
+
+
+def entries(training: bool) -> tuple[Entry, ...]:
+    """The entry points of a library, with or without those of training."""
+    return tuple(entry for entry in ENTRIES if training or not entry.training)
+
+
+def prototypes(name: str, dims: str, training: bool) -> tuple[Prototype, ...]:
+    """The prototypes of the header of the cell ``name``, in order."""
+    heads = signatures(name, dims, training)
+    return tuple(Prototype(entry.note, heads[entry.name]) for entry in entries(training))
+
+
+def signatures(name: str, dims: str, training: bool) -> dict[str, dict[str, str]]:
+    """The heads of the entry points, by name and precision, as C declares them."""
+    return {entry.name: {p: _head(name, dims, entry, p) for p in PRECISIONS} for entry in entries(training)}
+
+
+def _head(name: str, dims: str, entry: Entry, precision: str) -> str:
+    arguments = [_argument(argument, name, dims, precision) for argument in entry.arguments]
+    lines, line = [], f"int {name}_{precision}_{entry.name}("
+    for index, argument in enumerate(arguments):
+        text = argument + (")" if index == len(arguments) - 1 else ",")
+        if len(line) + len(text) + 1 > 118:
+            lines.append(line.rstrip())
+            line = " " * 4
+        line += text if line.endswith("(") or not line.strip() else f" {text}"
+    return "\n".join([*lines, line])
+
+
+def _argument(argument: Argument, name: str, dims: str, precision: str) -> str:
+    real = REALS[precision]
+    types = {
+        "dims": f"const {dims} *",
+        "params": f"const {name}_{precision}_params *",
+        "grads": f"const {name}_{precision}_grads *",
+        "in": f"const {real} *",
+        "out": f"{real} *",
+        "size": "size_t *",
+        "number": "size_t ",
+        "barrier": f"{name}_barrier *",
+    }
+    return types[argument.kind] + argument.name

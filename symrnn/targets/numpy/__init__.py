@@ -1,0 +1,1 @@
+"""The target ``numpy``: a Python module that needs NumPy alone."""

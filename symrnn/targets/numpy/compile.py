@@ -1,0 +1,263 @@
+"""The functions of a program as nodes: lowered, their columns arranged, stacked, stored.
+
+Reads a `Program`; returns a `Compiled` for each of its functions: nodes by phase, and where every value lies. Columns
+of the buffers that one function writes and another reads are arranged for both. Leaves out: Python text
+(`symrnn.targets.numpy.function`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from symrnn.language.names import Allocator
+from symrnn.plan.program import Buffer, Extent, Function, Kind, Place, Program
+from symrnn.plan.program import Stage as PlannedStage
+from symrnn.targets.numpy.ir import PRODUCT, Node, Stacked, Stage
+from symrnn.targets.numpy.lower import Lowered, Lowerer
+from symrnn.targets.numpy.names import joint, unnumbered
+from symrnn.targets.numpy.products import products
+from symrnn.targets.numpy.stack import Stacker, Storage, arrange, blocks
+from symrnn.targets.numpy.storage import Position, Scratch, Storer
+
+PHASES = ("before", "loop", "last", "after")
+"""The phases that run per sequence, in order."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase of a function.
+
+    Attributes:
+        stages: their nodes in order.
+        positions: array and column of every value.
+        scratch: arrays of temporaries.
+        alias: values that are another value under a second name.
+    """
+
+    stages: tuple[Stage, ...]
+    positions: Mapping[str, Position]
+    scratch: Mapping[str, Scratch]
+    alias: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A function as nodes.
+
+    Attributes:
+        function: of the plan.
+        buffers: those of all steps by name, its own and those that it reads: each array a block of columns.
+        own: the names of its own.
+        phases: by name.
+        columns: of every array that is no scratch: the values side by side.
+        vectors: values of one row: parameters, and what is computed from them alone.
+        sizes: of every value.
+    """
+
+    function: Function
+    buffers: Mapping[str, Buffer]
+    own: tuple[str, ...]
+    phases: Mapping[str, Phase]
+    columns: Mapping[str, tuple[str, ...]]
+    vectors: frozenset[str]
+    sizes: Mapping[str, str]
+
+    @property
+    def own_buffers(self) -> tuple[Buffer, ...]:
+        """The buffers that it fills."""
+        return tuple(self.buffers[name] for name in self.own)
+
+    def calls(self, function: str) -> bool:
+        """Whether one of its nodes computes ``function``."""
+        nodes = (node for phase in self.phases.values() for stage in phase.stages for node in stage.nodes)
+        return any(isinstance(node, Stacked) and node.function == function for node in nodes)
+
+
+def compiled(program: Program) -> tuple[Compiled, Compiled | None, Compiled]:
+    """The forward, backward and tangent functions of ``program``."""
+    forward = _Compiler(program.forward, {})
+    tangent = _Compiler(program.tangent, {})
+    outer = {buffer.name: buffer for buffer in program.forward.buffers}
+    backward = _Compiler(program.backward, outer) if program.backward else None
+    sets = [*(backward.sets() if backward else ()), *forward.sets()]
+    allocator = Allocator()
+    shared = _divided(program.forward.buffers, sets, allocator)
+    own = _divided(program.backward.buffers, sets, allocator) if program.backward else ()
+    alone = _divided(program.tangent.buffers, tangent.sets(), Allocator())
+    taped = tuple(buffer for buffer in shared if buffer.taped)
+    return forward.run((), shared), backward.run(taped, own) if backward else None, tangent.run((), alone)
+
+
+def _divided(buffers: Sequence[Buffer], sets: Sequence[frozenset[str]], allocator: Allocator) -> tuple[Buffer, ...]:
+    """Buffers of all steps divided into arrays that no call spans, so that most calls have all of an array."""
+    found = []
+    for buffer in buffers:
+        column = {each.value: each for each in buffer.columns}
+        for block in blocks(list(column), sets) if buffer.extent is Extent.SEQUENCE else ():
+            name = allocator.fresh(joint([unnumbered(value, column) for value in block]))
+            found.append(replace(buffer, name=name, columns=tuple(column[value] for value in block)))
+    return tuple(found)
+
+
+def _feeds(lowered: Lowered) -> list[frozenset[str]]:
+    """The accumulators that each operand feeds."""
+    fed: dict[tuple[str, bool], list[str]] = {}
+    for accumulator in lowered.accumulators:
+        for form in accumulator.forms:
+            fed.setdefault((form.operand, form.later), []).append(accumulator.name)
+    return [frozenset(names) for names in fed.values()]
+
+
+def _as_fed(accumulators: list[str], lowered: Lowered, stored: Mapping[str, Position]) -> list[str]:
+    """Accumulators in the order of the columns of what is computed from them, where all of that is stored."""
+    fed = {a: [o.target for o in lowered.operations if a in o.arguments] for a in accumulators}
+    if not all(targets and targets[0] in stored for targets in fed.values()):
+        return accumulators
+    return sorted(accumulators, key=lambda name: stored[fed[name][0]])
+
+
+class _Compiler:
+    """Compiles one function; ``outer`` are the buffers of another that it reads."""
+
+    def __init__(self, function: Function, outer: Mapping[str, Buffer]) -> None:
+        allocator = Allocator((*function.sizes, *(v.name for v in function.system.variables)))
+        self._function, self._sizes = function, dict(function.sizes)
+        self._buffers = {**outer, **{buffer.name: buffer for buffer in function.buffers}}
+        self._writes = self._written()
+        self._vectors = frozenset(name for name, place in function.places.items() if self._is_vector(place))
+        self._lowered: dict[str, list[Lowered]] = {}
+        self._stackers: dict[str, list[Stacker]] = {}
+        self._lowerers: dict[str, Lowerer] = {}
+        for phase, stages in function.phases:
+            if phase in PHASES:
+                lowerer = Lowerer(self._sizes, self._writes, self._vectors, allocator)
+                self._lowerers[phase] = lowerer
+                self._lowered[phase] = [lowerer.stage(stage) for stage in stages]
+        self._places = self._placed()
+        for phase, lowered in self._lowered.items():
+            makers = {a.name: PRODUCT for each in lowered for a in each.accumulators}
+            self._stackers[phase] = [
+                Stacker(each.operations, self._storage(each), self._sizes, makers) for each in lowered
+            ]
+
+    def sets(self) -> list[frozenset[str]]:
+        """The values that had better be neighbours, the most important first."""
+        found = [frozenset(left for _, left in product.entries) for product in self._function.products]
+        for stages in self._lowered.values():
+            forms = [a.forms for each in stages for a in each.accumulators]
+            found += [frozenset(form.operand for form in group) for group in forms]
+        for phase, stackers in self._stackers.items():
+            for lowered, stacker in zip(self._lowered[phase], stackers, strict=True):
+                found += stacker.sets(_feeds(lowered))
+        return found
+
+    def run(self, outer: Sequence[Buffer], own: Sequence[Buffer]) -> Compiled:
+        """The function on the buffers ``outer`` that another has filled, and ``own``."""
+        columns = self._columns([*outer, *own])
+        stored = {value: (array, i) for array, values in columns.items() for i, value in enumerate(values)}
+        phases = {phase: self._phase(phase, stored) for phase in self._lowered}
+        buffers = {buffer.name: buffer for buffer in (*outer, *own)}
+        names = tuple(buffer.name for buffer in own)
+        return Compiled(self._function, buffers, names, phases, columns, self._vectors, self._sizes)
+
+    def _written(self) -> dict[str, tuple[Place, ...]]:
+        """The places that each value is written to, those apart that are scratch or filled after the loop."""
+        found: dict[str, tuple[Place, ...]] = {}
+        for phase, stages in self._function.phases:
+            for write in (write for stage in stages for write in stage.writes if phase in PHASES):
+                step = write.place.kind is Kind.BUFFER and self._extent(write.place) is Extent.STEP
+                if not step and write.place.kind is not Kind.OUTPUT:
+                    found[write.value] = (*found.get(write.value, ()), write.place)
+        return found
+
+    def _extent(self, place: Place) -> Extent:
+        return self._buffers[place.array].extent
+
+    def _is_vector(self, place: Place) -> bool:
+        once = place.kind is Kind.BUFFER and self._extent(place) is Extent.ONCE
+        return once or place.kind is Kind.PARAMETER
+
+    def _placed(self) -> dict[str, Place]:
+        """The place of every stored value, vectors apart: where it is read, or where it is written first."""
+        places = {name: places[0] for name, places in self._writes.items()}
+        for lowerer in self._lowerers.values():
+            places |= lowerer.second
+        for name, place in self._function.places.items():
+            step = place.kind is Kind.BUFFER and self._extent(place) is Extent.STEP
+            if not step and not self._is_vector(place):
+                places[name] = place
+        return places
+
+    def _array(self, value: str) -> str:
+        """The key of the array in which a stored value lies; a carry that is written is another than the one read."""
+        place = self._places[value]
+        if place.kind is Kind.BUFFER:
+            return place.array
+        read = value in self._function.places
+        return f"{place.kind} {place.array}" if read or place.kind is not Kind.CARRY else f"new carry {place.array}"
+
+    def _storage(self, lowered: Lowered) -> dict[str, Storage]:
+        found = {value: Storage(self._array(value), self._is_buffer(value)) for value in self._places}
+        found |= {value: Storage("vectors", True) for value in self._vectors}
+        sums = Storage(f"sums {lowered.stage.name}", True)
+        found |= {a.name: sums for a in lowered.accumulators if a.name not in found}
+        return found
+
+    def _is_buffer(self, value: str) -> bool:
+        return self._places[value].kind is Kind.BUFFER
+
+    def _columns(self, buffers: Sequence[Buffer]) -> dict[str, tuple[str, ...]]:
+        found = {buffer.name: tuple(column.value for column in buffer.columns) for buffer in buffers}
+        return found | {self._array(v): (v,) for v in self._places if not self._is_buffer(v)}
+
+    def _phase(self, phase: str, stored: Mapping[str, Position]) -> Phase:
+        order: dict[str, Position] = dict(stored)
+        labels = self._lowerers[phase].labels
+        nodes: list[list[Node]] = []
+        for lowered, stacker in zip(self._lowered[phase], self._stackers[phase], strict=True):
+            part: list[Node] = []
+            accumulators = {a.name: a for a in lowered.accumulators}
+            sets = [*_feeds(lowered), *stacker.sets(_feeds(lowered))]
+            first = _as_fed(list(accumulators), lowered, stored)
+            loose = [name for name in arrange(first, sets) if name not in stored]
+            fixed = [name for name in accumulators if name in stored]
+            for group in self._together(fixed, loose, stored):
+                if group:
+                    forms = [accumulators[name] for name in group]
+                    of = [labels[name] for name in group]
+                    part.append(products(forms, lowered.stage.size, of, order.get))
+                    order.update((n, (f"sums {lowered.stage.name}", i)) for i, n in enumerate(group) if n in loose)
+            part += stacker.stacked(order, self._vectors)
+            nodes.append(part)
+        kept = self._kept(phase)
+        named = {s.target for lowered in self._lowered[phase] for s in lowered.stage.statements}
+        storer = Storer([node for part in nodes for node in part], stored, order, self._sizes, kept, named)
+        stages = tuple(
+            Stage(lowered.stage.name, tuple(part), *self._flow(lowered.stage))
+            for lowered, part in zip(self._lowered[phase], nodes, strict=True)
+        )
+        return Phase(stages, {**stored, **storer.spots}, storer.scratch, self._lowerers[phase].alias)
+
+    @staticmethod
+    def _together(fixed: list[str], loose: list[str], stored: Mapping[str, Position]) -> list[list[str]]:
+        """Accumulators in runs that lie side by side: those that are stored as they are, the others in one."""
+        runs: list[list[str]] = []
+        for name in sorted(fixed, key=stored.__getitem__):
+            array, column = stored[name]
+            if runs and stored[runs[-1][-1]] == (array, column - 1):
+                runs[-1].append(name)
+            else:
+                runs.append([name])
+        return [*runs, loose]
+
+    def _kept(self, phase: str) -> set[str]:
+        """What is read at the end of a step: the values that a finished row keeps."""
+        resolve = self._lowerers[phase].resolve
+        stages = dict(self._function.phases)[phase]
+        return {resolve(write.idle) for stage in stages for write in stage.writes if write.idle}
+
+    def _flow(self, stage: PlannedStage) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What comes into a stage of the plan, and what goes out."""
+        reads = tuple(dict.fromkeys((*stage.operands, *stage.reads)))
+        return reads, tuple(dict.fromkeys(write.value for write in stage.writes))

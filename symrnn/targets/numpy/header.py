@@ -1,0 +1,102 @@
+"""The docstring of a generated NumPy module: provenance, the cell as its paper prints it, the adjoint, a legend.
+
+Reads a `Program`, its compiled functions and the names that they use; returns the lines between the quotation marks.
+Holds no date and no path, so that every run writes the same.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from symrnn.emit.provenance import provenance
+from symrnn.emit.python_text import INDENT, listed
+from symrnn.language.cell import Cell
+from symrnn.language.system import HIDDEN, INPUT, Equation
+from symrnn.language.text import to_text
+from symrnn.plan.program import Program
+from symrnn.targets.numpy.compile import Compiled
+from symrnn.targets.numpy.ir import NEGATIVE
+from symrnn.targets.numpy.names import shape
+from symrnn.targets.numpy.printer import MINUS
+from symrnn.targets.numpy.scope import Locals
+from symrnn.targets.numpy.weights import Weights
+
+WIDTH = 120
+SIZES = {INPUT: "inputs", HIDDEN: "units"}
+NEGATION = "-a, and not by np.negative, which from NumPy 2.1 on misreads some columns"
+
+
+def header(
+    program: Program, names: Sequence[Locals], weights: Sequence[Weights], functions: Sequence[Compiled]
+) -> tuple[str, ...]:
+    """The docstring's lines after the first.
+
+    Args:
+        program: the cell's plan.
+        names: those of the forward function, and of the backward function where there is one.
+        weights: of the same.
+        functions: all that the module has.
+    """
+    cell, backward = program.cell, program.backward is not None
+    lines = ["", *_wrapped(provenance(cell, backward=backward) + " Needs NumPy and nothing else.")]
+    if cell.reference:
+        lines += ["", *_wrapped(cell.reference)]
+    lines += ["", "The step:", "", *_labelled(cell.equations)]
+    written = {equation.label for equation in cell.equations}
+    parts = [equation for equation in cell.normal.equations if equation.label not in written]
+    if parts:
+        lines += ["", "Parts of it that have names of their own:", "", *_labelled(parts)]
+    if program.backward is not None:
+        lines += ["", "Its adjoint, derived:", "", *_labelled(program.backward.system.equations)]
+    rows = _legend(cell, names, weights)
+    if any(function.calls(NEGATIVE) for function in functions):
+        rows.append((f"{MINUS}a)", NEGATION))
+    lines += ["", "Legend:", "", *listed(rows)]
+    text = "\n".join(lines).replace("\\", "\\\\").replace('"""', "'''")
+    return tuple(line.rstrip() for line in text.splitlines())
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, break_on_hyphens=False, break_long_words=False)
+
+
+def _labelled(equations: Sequence[Equation]) -> list[str]:
+    wide = max(len(equation.label) for equation in equations) + 3
+    lines: list[str] = []
+    for equation in equations:
+        head = f"{INDENT}{f'({equation.label})':<{wide}} "
+        text = f"{head}{equation.target} = {to_text(equation.expression)}"
+        lines += textwrap.wrap(
+            text, WIDTH, subsequent_indent=" " * (len(head) + 4), break_on_hyphens=False, break_long_words=False
+        )
+    return lines
+
+
+def _legend(cell: Cell, names: Sequence[Locals], weights: Sequence[Weights]) -> list[tuple[str, str]]:
+    letters = names[0].sizes
+    rows = [("T, B", "steps, rows of the batch")]
+    rows += [
+        (letters[size], SIZES.get(size, f"numbers of the size {size}"))
+        for size in cell.sizes
+        if size != INPUT or not cell.input_is_hidden
+    ]
+    rows += [("x", f"inputs, (T, B, {letters[cell.size('x')]})")]
+    for state in cell.states:
+        rows.append((state, f"state, {shape('B', [cell.size(state)], letters)}; {state}' is its value after the step"))
+    rows.append(("y", f"outputs, (T, B, {letters[cell.size(cell.output)]}): {cell.output}' of every step"))
+    for found in weights:
+        rows += [(w.name, f"weights, {w.shape}: {', '.join(w.holds)}") for w in found.found if len(w.holds) > 1]
+    for each in names:
+        rows += _buffers(each, each.compiled)
+    return rows
+
+
+def _buffers(names: Locals, compiled: Compiled) -> list[tuple[str, str]]:
+    rows = []
+    for buffer in compiled.own_buffers:
+        values = compiled.columns[buffer.name]
+        width = shape("T, B", [compiled.sizes[value] for value in values], names.sizes)
+        columns = ", ".join(names.hint(value) for value in values)
+        rows.append((names.buffers[buffer.name], f"{buffer.note}, {width}: {columns}"))
+    return rows

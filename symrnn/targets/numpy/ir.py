@@ -1,0 +1,147 @@
+"""The IR of the NumPy kernels: one array call per operation, each with a target that exists beforehand.
+
+    Operation   target = function(arguments), unit by unit, for one value
+    Stacked     the same for several values that lie side by side: one call
+    Products    the linear forms of a stage: one matrix product per `Panel`
+    Node = Stacked | Products
+
+Names are those of the plan; where a value lies is a `Spot`. Holds no algorithm beyond look-up. Leaves out: Python text
+(`symrnn.targets.numpy.printer`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+
+@dataclass(frozen=True)
+class Literal:
+    """A number, or the number of units of ``size`` where that is not empty."""
+
+    value: Fraction = Fraction(0)
+    size: str = ""
+
+
+Operand = str | Literal
+"""The name of a value, or a number."""
+
+FILL, COPY, SUM, PRODUCT = "fill", "copy", "sum", "product"
+"""What is no function: all units set to a number, to another value, the sum over the units, a sum of linear forms."""
+
+NEGATIVE = "negative"
+"""What is a function and has a ufunc, which is not called: see `symrnn.targets.numpy.printer`."""
+
+ARITHMETIC = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide"}
+"""Operators of the language and the ufuncs of their names."""
+
+UFUNCS = (*ARITHMETIC.values(), "square", "reciprocal", "power")
+"""Operations that are ufuncs; the others are `FILL`, `COPY`, `SUM`, `NEGATIVE` and rows of the function table."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """``target = function(*arguments)`` for each unit.
+
+    Attributes:
+        function: of `UFUNCS`, a row of the function table, `FILL`, `COPY`, `SUM` or `NEGATIVE`.
+        arguments: values and numbers.
+        target: the value that it computes.
+        size: units of the target.
+        label: of the equation that it comes from.
+    """
+
+    function: str
+    arguments: tuple[Operand, ...]
+    target: str
+    size: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Stacked:
+    """One call for the operations of several values.
+
+    Attributes:
+        function: as in `Operation`.
+        arguments: for each argument the values side by side, or one value or number that all share.
+        targets: side by side.
+        sizes: of the targets.
+        labels: of the equations, each once.
+    """
+
+    function: str
+    arguments: tuple[tuple[str, ...] | Literal, ...]
+    targets: tuple[str, ...]
+    sizes: tuple[str, ...]
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One matrix product ``operands @ matrix``.
+
+    Attributes:
+        operands: values side by side.
+        later: whether they are those of the loop's previous iteration.
+        blocks: for each target, for each operand, the matrices that are added: (name, whether it is transposed).
+        targets: the accumulators it feeds, side by side.
+        adds: whether another panel has written them before.
+    """
+
+    operands: tuple[str, ...]
+    later: bool
+    blocks: tuple[tuple[tuple[tuple[str, bool], ...], ...], ...]
+    targets: tuple[str, ...]
+    adds: bool
+
+
+@dataclass(frozen=True)
+class Products:
+    """The linear forms of a stage.
+
+    Attributes:
+        panels: in order.
+        targets: every accumulator, side by side.
+        size: units of each.
+        labels: of the equations, each once.
+    """
+
+    panels: tuple[Panel, ...]
+    targets: tuple[str, ...]
+    size: str
+    labels: tuple[str, ...]
+
+
+Node = Stacked | Products
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Columns ``first`` to ``last`` (counted in values) of an array."""
+
+    array: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The nodes of a stage, and what a reader wants to know of it: the values that come in and go out."""
+
+    name: str
+    nodes: tuple[Node, ...]
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+
+def targets_of(node: Node) -> tuple[str, ...]:
+    """The values that ``node`` computes."""
+    return node.targets
+
+
+def reads_of(node: Node) -> tuple[tuple[str, ...], ...]:
+    """The values that ``node`` reads, argument by argument."""
+    if isinstance(node, Products):
+        return tuple(panel.operands for panel in node.panels if not panel.later)
+    return tuple(argument for argument in node.arguments if not isinstance(argument, Literal))

@@ -1,0 +1,273 @@
+"""Statements of the plan as operations, one array call each; what two of them need is computed once.
+
+Reads the stages of a phase; returns for each its operations and accumulators. Every operation has a target: the
+statement's own value, or a temporary that is named by its role (``one_minus_z``). Leaves out: which operations become
+one call (`symrnn.targets.numpy.stack`), and storage (`symrnn.targets.numpy.storage`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, MutableMapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from symrnn.errors import GenerateError
+from symrnn.language.names import Allocator
+from symrnn.language.system import ONE
+from symrnn.language.tree import (
+    PRIME,
+    Binary,
+    Call,
+    Constant,
+    Expression,
+    Name,
+    Negate,
+    Number,
+    Power,
+    Reduce,
+    SizeOf,
+    names,
+)
+from symrnn.plan.program import Accumulator, Place, Stage, Statement
+from symrnn.targets.numpy.ir import ARITHMETIC, COPY, FILL, NEGATIVE, SUM, Literal, Operand, Operation
+
+LONGEST = 24
+"""Letters of a temporary's name; beyond, it is called after its statement."""
+
+UNROLLED = 8
+"""The largest whole exponent that is computed by multiplication."""
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A stage as operations.
+
+    Attributes:
+        stage: of the plan.
+        accumulators: those of the stage; one that is a statement's whole right side has that statement's name.
+        operations: in order.
+    """
+
+    stage: Stage
+    accumulators: tuple[Accumulator, ...]
+    operations: tuple[Operation, ...]
+
+
+class Lowerer:
+    """Lowers the stages of one function.
+
+    Args:
+        sizes: of every value; temporaries join it.
+        writes: the places that each value is written to; values of one step alone have none.
+        vectors: values that are one row for all rows (parameters, and what is computed from them alone).
+        allocator: of names of values.
+    """
+
+    def __init__(
+        self,
+        sizes: MutableMapping[str, str],
+        writes: Mapping[str, tuple[Place, ...]],
+        vectors: Collection[str],
+        allocator: Allocator,
+    ) -> None:
+        self._sizes, self._writes, self._vectors, self._allocator = sizes, writes, vectors, allocator
+        self.alias: dict[str, str] = {}
+        """Values that are another value under a second name."""
+        self.labels: dict[str, str] = {}
+        """The label of the equation of each value."""
+        self.second: dict[str, Place] = {}
+        """Copies of a value that is written to two places: name and place."""
+        self._known: dict[tuple[str, tuple[Operand, ...]], str] = {}
+        self._operations: list[Operation] = []
+        self._statement = Statement("", Name(""))
+        self._size = ONE
+
+    def stage(self, stage: Stage) -> Lowered:
+        """The operations of one stage; stages come in the order in which they run."""
+        self._operations, self._known, self._size = [], {}, stage.size
+        renamed: dict[str, str] = {}
+        sums = {accumulator.name for accumulator in stage.accumulators}
+        for statement in stage.statements:
+            self._statement = statement
+            self.labels[statement.target] = statement.label
+            expression = statement.expression
+            if isinstance(expression, Name) and expression.name in sums:
+                renamed[expression.name] = statement.target
+            elif not self._is_alias(stage, statement):
+                self._assign(statement.target, expression)
+            self._copies(statement.target)
+        accumulators = tuple(Accumulator(renamed.get(a.name, a.name), a.forms) for a in stage.accumulators)
+        for accumulator, old in zip(accumulators, stage.accumulators, strict=True):
+            readers = [s for s in stage.statements if any(name == old.name for name in names(s.expression))]
+            self.labels[accumulator.name] = readers[0].label if readers else ""
+            self._sizes[accumulator.name] = stage.size
+        return Lowered(stage, accumulators, tuple(self._operations))
+
+    def resolve(self, name: str) -> str:
+        """The value that ``name`` stands for."""
+        while name in self.alias:
+            name = self.alias[name]
+        return name
+
+    def _is_alias(self, stage: Stage, statement: Statement) -> bool:
+        """Record that the target is nothing but a second name, where its storage allows that."""
+        expression = statement.expression
+        if not isinstance(expression, Name):
+            return False
+        source = self.resolve(expression.name)
+        if statement.target in self._writes or source in self._vectors or self._sizes[source] != stage.size:
+            return False
+        self.alias[statement.target] = source
+        return True
+
+    def _copies(self, target: str) -> None:
+        """Write the value to its other places too."""
+        for place in self._writes.get(target, ())[1:]:
+            name = self._allocator.fresh(f"{target.removesuffix(PRIME)}_copy")
+            self.second[name], self._sizes[name] = place, self._sizes[target]
+            self._emit(COPY, (self.resolve(target),), name)
+
+    def _assign(self, target: str, expression: Expression) -> None:
+        match expression:
+            case Name(name):
+                self._emit(COPY, (self.resolve(name),), target)
+            case Reduce():
+                self._reduce(expression, target)
+            case _:
+                root = self._root(expression)
+                if isinstance(root, Literal):
+                    self._emit(FILL, (root,), target)
+                elif isinstance(root, str):
+                    self._emit(COPY, (root,), target)
+                else:
+                    self._emit(*root, target)
+
+    def _operand(self, node: Expression) -> Operand:
+        """A number, a value, or the temporary that holds ``node``."""
+        match node:
+            case Number(value, _) | Constant(_, value, _):
+                return Literal(value)
+            case SizeOf(size):
+                return Literal(size=size)
+            case Name(name):
+                return self.resolve(name)
+            case Reduce():
+                raise GenerateError("NumPy: a reduction inside an expression; a statement computes nothing else")
+        root = self._root(node)
+        return root if isinstance(root, str | Literal) else self._temporary(*root)
+
+    def _root(self, node: Expression) -> Operand | tuple[str, tuple[Operand, ...]]:
+        """The outermost function of ``node`` and its arguments; a number or value where it has none."""
+        match node:
+            case Negate(operand):
+                value = self._operand(operand)
+                if isinstance(value, Literal) and not value.size:
+                    return Literal(-value.value)
+                return NEGATIVE, (self._array(value),)
+            case Binary(op, left, right):
+                first, second = self._operand(left), self._operand(right)
+                if isinstance(first, Literal) and isinstance(second, Literal):
+                    if not first.size and not second.size and not (op == "/" and second.value == 0):
+                        return Literal(_folded(op, first.value, second.value))
+                    first = self._temporary(FILL, (first,))
+                return ARITHMETIC[op], (first, second)
+            case Power(base, exponent):
+                return self._power(self._operand(base), exponent)
+            case Call(function, arguments):
+                found = tuple(self._operand(argument) for argument in arguments)
+                if all(isinstance(argument, Literal) for argument in found):
+                    found = tuple(self._array(argument) for argument in found)
+                return function, found
+            case Number() | Constant() | SizeOf() | Name():
+                return self._operand(node)
+            case _:
+                raise GenerateError(f"NumPy: {type(node).__name__} is not elementwise, so no operation computes it")
+
+    def _power(self, base: Operand, exponent: Fraction) -> Operand | tuple[str, tuple[Operand, ...]]:
+        base = self._array(base)
+        if exponent == 1:
+            return base
+        if exponent == Fraction(1, 2):
+            return "sqrt", (base,)
+        if exponent.denominator != 1 or abs(exponent) > UNROLLED or exponent == 0:
+            return "power", (base, Literal(exponent))
+        if exponent < 0:
+            return "reciprocal", (self._raised(base, -exponent),)
+        half = self._raised(base, Fraction(int(exponent) // 2))
+        if exponent % 2 == 0:
+            return "square", (half,)
+        return "multiply", (self._temporary("square", (half,)), base)
+
+    def _raised(self, base: str, exponent: Fraction) -> str:
+        """The value that holds a power."""
+        root = self._power(base, exponent)
+        return self._array(root) if isinstance(root, str | Literal) else self._temporary(*root)
+
+    def _array(self, operand: Operand) -> str:
+        """A value; that of a number is filled with it."""
+        return operand if isinstance(operand, str) else self._temporary(FILL, (operand,))
+
+    def _reduce(self, node: Reduce, target: str) -> None:
+        assert isinstance(node.operand, Name)
+        vector = self.resolve(node.operand.name)
+        if node.kind == SUM:
+            self._emit(SUM, (vector,), target)
+            return
+        total = self._allocator.fresh(f"{self._stem(target)}_total")
+        self._sizes[total] = ONE
+        self._emit(SUM, (vector,), total)
+        self._emit("divide", (total, Literal(size=self._sizes[vector])), target)
+
+    def _emit(self, function: str, arguments: tuple[Operand, ...], target: str) -> None:
+        label = self._statement.label
+        self.labels.setdefault(target, label)
+        self._operations.append(Operation(function, arguments, target, self._sizes[target], label))
+
+    def _temporary(self, function: str, arguments: tuple[Operand, ...]) -> str:
+        key = (function, arguments)
+        if key not in self._known:
+            scalar = all(isinstance(a, Literal) or self._sizes[a] == ONE for a in arguments)
+            name = self._allocator.fresh(self._role(function, arguments))
+            self._sizes[name] = ONE if scalar else self._size
+            self._emit(function, arguments, name)
+            self._known[key] = name
+        return self._known[key]
+
+    def _role(self, function: str, arguments: tuple[Operand, ...]) -> str:
+        """A name that says what a temporary is; that of its statement where it would be too long."""
+        words = [self._stem(a) if isinstance(a, str) else _word(a) for a in arguments]
+        match function, words:
+            case "square", [base]:
+                role = f"{base}_squared"
+            case _, [operand] if function == NEGATIVE:
+                role = f"minus_{operand}"
+            case _, [first, second] if function in _BETWEEN:
+                role = f"{first}_{_BETWEEN[function]}_{second}"
+            case _:
+                role = "_".join([function, *words])
+        fits = all(words) and len(role) <= LONGEST and not role[0].isdigit()
+        return role if fits else f"{self._stem(self._statement.target)}_term"
+
+    @staticmethod
+    def _stem(name: str) -> str:
+        return f"{name.removesuffix(PRIME)}_next" if name.endswith(PRIME) else name
+
+
+_BETWEEN = {"add": "plus", "subtract": "minus", "multiply": "times", "divide": "over"}
+_WORDS = {Fraction(1): "one", Fraction(2): "two", Fraction(1, 2): "half"}
+
+
+def _word(number: Literal) -> str:
+    return number.size or _WORDS.get(number.value, "")
+
+
+def _folded(op: str, first: Fraction, second: Fraction) -> Fraction:
+    match op:
+        case "+":
+            return first + second
+        case "-":
+            return first - second
+        case "*":
+            return first * second
+        case _:
+            return first / second

@@ -1,0 +1,156 @@
+"""The NumPy module of a cell: the public surface over plain array code.
+
+Reads a `Program`; returns the text of ``<cell>_numpy.py``, which needs NumPy and nothing else. The way there:
+
+    lower     statements of the plan as array calls                  (`symrnn.targets.numpy.lower`)
+    arrange   columns in an order that lets calls be stacked         (`symrnn.targets.numpy.stack`)
+    stack     calls on neighbours become one, forms few products     (`symrnn.targets.numpy.stack`, `numpy_products`)
+    store     a place for every temporary, in place where it can be  (`symrnn.targets.numpy.storage`)
+    print     names, lines, functions                                (`symrnn.targets.numpy.scope`, `numpy_printer`, …)
+
+`symrnn.targets.numpy.compile` runs the first four, the record between them is that of `symrnn.targets.numpy.ir`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from symrnn.emit.python_text import INDENT, collection, commented
+from symrnn.emit.render import render
+from symrnn.emit.surface import DTYPE, DTYPES, Surface, surface
+from symrnn.language.names import Allocator
+from symrnn.language.system import ONE, Role
+from symrnn.language.tree import PRIME, Reduce, names
+from symrnn.plan.program import Function, Program, Stage
+from symrnn.targets.numpy.backward import BackwardPrinter
+from symrnn.targets.numpy.compile import Compiled, compiled
+from symrnn.targets.numpy.expression import NumpyPrinter, helpers
+from symrnn.targets.numpy.forward import ForwardPrinter
+from symrnn.targets.numpy.function import locals_of
+from symrnn.targets.numpy.header import header
+from symrnn.targets.numpy.names import RESERVED, identifier, size_names, total
+from symrnn.targets.numpy.scope import Locals
+from symrnn.targets.numpy.stream import StreamPrinter
+from symrnn.targets.numpy.weights import Weights
+
+__all__ = ["Surface", "numpy_module", "surface"]
+
+
+@dataclass(frozen=True)
+class Code:
+    """One function of the module.
+
+    Attributes:
+        arguments: its inputs.
+        body: its lines.
+    """
+
+    arguments: tuple[str, ...]
+    body: tuple[str, ...]
+
+
+def numpy_module(program: Program, dtype: str = DTYPE) -> str:
+    """The text of ``<cell>_numpy.py``; ``dtype`` is what its ``init_params`` makes unless told otherwise."""
+    nodes = [s.expression for f in program.functions for stage in f.stages for s in stage.statements]
+    forward, backward, tangent = compiled(program)
+    weights = _weights(program, program.forward, "")
+    directions = _weights(program, program.tangent, "")
+    found = [_locals(program, forward, weights)]
+    output = program.cell.output
+    printed = _forward(found[0], weights, output)
+    stream = StreamPrinter(_locals(program, forward, weights), weights).body()
+    if backward is not None:
+        found.append(_locals(program, backward, weights))
+        body = BackwardPrinter(found[1], weights).body(program.cell.parameters)
+    tangents = {v.name: v.of for v in program.tangent.system.variables if v.of and not v.name.endswith(PRIME)}
+    pair = next(v.name for v in program.tangent.system.variables if v.of == output + PRIME).removesuffix(PRIME)
+    context = {
+        "s": surface(program, dtype),
+        "dtypes": tuple(collection("DTYPES = (", [f'"{each}"' for each in DTYPES["numpy"]], ")")),
+        "header": header(program, found, [weights], [f for f in (forward, backward, tangent) if f is not None]),
+        "helpers": helpers(nodes),
+        "weights": _weight_lines(program, program.forward, weights),
+        "forward": printed,
+        "stream": tuple(stream),
+        "backward": Code((), tuple(body)) if backward is not None else False,
+        "directions": (),
+        "tangent": _forward(_locals(program, tangent, directions), directions, pair),
+        "tangents": tuple(collection("tangents = {", [f'"{n}": "{of}"' for n, of in _kept(program, tangents)], "}", 1)),
+        "tangent_inputs": tuple((n, of) for n, of in tangents.items() if _role(program, of) is Role.INPUT),
+    }
+    context["directions"] = _weight_lines(program, program.tangent, directions)
+    return render("numpy/module.py.jinja", context)
+
+
+def _role(program: Program, name: str) -> Role:
+    return program.cell.normal.by_name[name].role
+
+
+def _kept(program: Program, tangents: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The tangents of parameters and states with what they belong to."""
+    known = program.cell.normal.by_name
+    wanted = (Role.PARAMETER, Role.STATE)
+    return [(name, of) for name, of in tangents.items() if of in known and known[of].role in wanted]
+
+
+def _locals(program: Program, function: Compiled, weights: Weights) -> Locals:
+    taken = [*weights.once.values(), *(weight.name for weight in weights.found), *_inputs(function.function)]
+    found = locals_of(function, program.cell.sizes, taken)
+    weights.share(found.allocator)
+    return found
+
+
+def _inputs(function: Function) -> list[str]:
+    return [v.name for v in function.system.variables if v.role is Role.INPUT or _is_input_tangent(function, v.of)]
+
+
+def _is_input_tangent(function: Function, of: str) -> bool:
+    variable = function.system.by_name.get(of)
+    return variable is not None and variable.role is Role.INPUT and function.name == "tangent"
+
+
+def _forward(given: Locals, weights: Weights, output: str) -> Code:
+    body = ForwardPrinter(given, weights).body(output)
+    return Code(tuple(_inputs(given.compiled.function)), tuple(body))
+
+
+def _weights(program: Program, function: Function, prefix: str) -> Weights:
+    """The stacks of a function and of those that share its parameters."""
+    allocator = Allocator((*RESERVED, *function.sizes, *(v.name for v in function.system.variables)))
+    letters = {**size_names(program.cell.sizes, allocator), ONE: ONE}
+    once = {
+        statement.target: allocator.fresh(f"{prefix}{identifier(statement.target)}_value")
+        for stage in function.once
+        for statement in stage.statements
+    }
+
+    def shape(name: str) -> tuple[str, ...]:
+        variable = function.system.by_name.get(name)
+        return variable.shape if variable is not None else (function.sizes[name],)
+
+    return Weights([v.name for v in function.system.variables], shape, lambda sizes: total(sizes, letters), once)
+
+
+def _weight_lines(program: Program, function: Function, weights: Weights) -> tuple[str, ...]:
+    """The body of the initialiser of the weights."""
+    lines = [line for stage in function.once for line in _once(stage, function, weights, program.cell.sizes)]
+    lines += [line for weight in weights.found for line in weight.lines]
+    return tuple(lines or [f"{INDENT * 2}pass"])
+
+
+def _once(stage: Stage, function: Function, weights: Weights, sizes: Sequence[str]) -> list[str]:
+    """Statements on parameters alone: locals, kept as attributes where stages read them."""
+    letters = {size: f'sizes["{size}"]' for size in sizes}
+    values = {v.name: f'p["{v.name}"]' for v in function.system.variables if v.role is Role.PARAMETER}
+    values |= {v.name: f'p["{v.name}"]' for v in function.system.variables if v.of in values}
+    printer = NumpyPrinter({**values, **weights.once}, letters)
+    lines: list[str] = []
+    for statement in stage.statements:
+        name, label = weights.once[statement.target], f"({statement.label})" if statement.label else ""
+        text, size = printer(statement.expression), function.sizes[statement.target]
+        read = [function.sizes.get(value) for value in names(statement.expression)]
+        if size not in read and not isinstance(statement.expression, Reduce):
+            text = f"np.full({letters.get(size, 1)}, {text}, np.result_type(*p.values()))"
+        lines += commented(f"{INDENT * 2}{name} = self.{name} = {text}", label)
+    return lines

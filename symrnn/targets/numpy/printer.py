@@ -1,0 +1,129 @@
+"""Nodes as lines of Python: one array call a line, behind it its equations and shape.
+
+Reads the stages of a phase and a `Scope`; returns lines. Leaves out: which names they use
+(`symrnn.targets.numpy.scope`) and the function around them (`symrnn.targets.numpy.function`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symrnn.emit.python_text import INDENT, call, commented, remark
+from symrnn.language.functions import FUNCTIONS
+from symrnn.targets.numpy.compile import Phase
+from symrnn.targets.numpy.expression import number
+from symrnn.targets.numpy.ir import (
+    ARITHMETIC,
+    COPY,
+    FILL,
+    NEGATIVE,
+    SUM,
+    UFUNCS,
+    Literal,
+    Panel,
+    Products,
+    Spot,
+    Stacked,
+    Stage,
+)
+from symrnn.targets.numpy.names import in_code
+from symrnn.targets.numpy.scope import Locals, Scope
+from symrnn.targets.numpy.storage import spot_of
+from symrnn.targets.numpy.weights import Weights
+
+IN_PLACE = {function: operator for operator, function in ARITHMETIC.items()}
+COMMUTATIVE = ("add", "multiply")
+MARK = "saved for the backward pass"
+MINUS = "np.subtract(-0.0, "
+"""What computes -a, the signs of zeros included. From NumPy 2.1 on, `np.negative` reads a column of one unit as if it
+were contiguous where rows are 16 bytes long in float32, 64 in float64, and where it writes to a column as well."""
+
+
+class Printer:
+    """Prints the nodes of one phase at ``depth``."""
+
+    def __init__(self, names: Locals, phase: Phase, scope: Scope, weights: Weights, depth: int) -> None:
+        self._names, self._phase, self._scope, self._weights, self._depth = names, phase, scope, weights, depth
+        self._products: dict[str, str] = {}
+
+    def stages(self, stages: Sequence[Stage]) -> list[str]:
+        """The lines of ``stages``, under a banner each where there are several."""
+        lines: list[str] = []
+        for stage in stages:
+            if len(stages) > 1:
+                flow = f"reads {self._listed(stage.reads)}; gives {self._listed(stage.writes)}"
+                lines += ["", *remark(f"{stage.name}: {flow}", self._depth)]
+            for node in stage.nodes:
+                lines += self._panels(node) if isinstance(node, Products) else self._stacked(node)
+        return lines[1:] if lines[:1] == [""] else lines
+
+    def spot(self, values: Sequence[str]) -> Spot:
+        """Where ``values`` lie side by side."""
+        found = spot_of([self._phase.alias.get(value, value) for value in values], self._phase.positions.get)
+        assert found is not None, values
+        return found
+
+    def _listed(self, values: Sequence[str]) -> str:
+        return ", ".join(dict.fromkeys(self._names.hint(value) for value in values))
+
+    def _panels(self, node: Products) -> list[str]:
+        lines: list[str] = []
+        for panel in node.panels:
+            lines += self._panel(panel, node.labels)
+        return lines
+
+    def _panel(self, panel: Panel, labels: tuple[str, ...]) -> list[str]:
+        operand = self._scope.view(self.spot(panel.operands), later=panel.later)
+        matrix = self._weights.matrix(panel.blocks, repeated=self._scope.is_loop)
+        spot = self.spot(panel.targets)
+        target = self._scope.view(spot)
+        if not panel.adds:
+            function = "np.dot" if self._scope.is_whole(spot) else "np.matmul"
+            return self._line(f"{function}(", [operand, matrix, f"out={target}"], panel.targets, labels)
+        width = self._names.widths(panel.targets)
+        if width not in self._products:
+            self._products[width] = self._scope.fresh("product")
+            self._scope.empty(self._products[width], panel.targets)
+        product = self._products[width]
+        first = self._line("np.dot(", [operand, matrix, f"out={product}"], panel.targets, labels)
+        return [*first, *self._commented(f"{target} += {product}", panel.targets, labels)]
+
+    def _stacked(self, node: Stacked) -> list[str]:
+        spot = self.spot(node.targets)
+        target = self._scope.view(spot)
+        arguments = [self._argument(argument) for argument in node.arguments]
+        if node.function in (FILL, COPY):
+            return self._commented(f"{target}[...] = {arguments[0]}", node.targets, node.labels)
+        if node.function == SUM:
+            options = ["axis=-1", "keepdims=True", f"out={target}"]
+            return self._line("np.add.reduce(", [*arguments, *options], node.targets, node.labels)
+        if node.function in IN_PLACE:
+            first, second = arguments
+            if second == target and first != target and node.function in COMMUTATIVE:
+                first, second = second, first
+            if first == target:
+                return self._commented(f"{target} {IN_PLACE[node.function]}= {second}", node.targets, node.labels)
+        if node.function == NEGATIVE:
+            return self._line(MINUS, [*arguments, f"out={target}"], node.targets, node.labels)
+        row = FUNCTIONS.get(node.function)
+        callee = f"np.{node.function}" if node.function in UFUNCS or row is None else row.numpy
+        return self._line(f"{callee}(", [*arguments, f"out={target}"], node.targets, node.labels)
+
+    def _argument(self, argument: tuple[str, ...] | Literal) -> str:
+        if isinstance(argument, Literal):
+            return in_code(self._names.sizes[argument.size]) if argument.size else number(argument.value)
+        if all(value in self._names.compiled.vectors for value in argument):
+            return self._weights.vector(argument)
+        return self._scope.view(self.spot(argument))
+
+    def _line(self, head: str, arguments: list[str], values: Sequence[str], labels: Sequence[str]) -> list[str]:
+        lines = call(head, arguments, ")", self._depth)
+        return self._commented(lines[0].strip(), values, labels) if len(lines) == 1 else lines
+
+    def _commented(self, text: str, values: Sequence[str], labels: Sequence[str]) -> list[str]:
+        spot = self.spot(values)
+        marks = " ".join(f"({label})" for label in labels)
+        note = f"{marks}: {self._scope.shape(spot)}" if marks else self._scope.shape(spot)
+        if self._scope.is_taped(spot, values):
+            note = f"{note}, {MARK}"
+        return commented(INDENT * self._depth + text, note)
