@@ -23,7 +23,7 @@ from benchmarks.problem import Problem, Task, draw
 from benchmarks.structure import BYTES
 from symrnn.build.loading import import_text
 from symrnn.pipeline import program, render
-from symrnn.plan.program import Function, Program, Stage
+from symrnn.plan.program import Program, Routine, Stage
 from symrnn.targets.c.library import compile_library
 
 PRECISION = "f32"
@@ -205,7 +205,7 @@ def _stages(planned: Program, problem: Problem, point: Point) -> Iterator[tuple[
                 yield stage.name, (kind, Work(2.0 * rows * numbers, float(BYTES * reads * numbers)))
 
 
-def _functions(planned: Program) -> tuple[Function, ...]:
+def _functions(planned: Program) -> tuple[Routine, ...]:
     return (planned.forward,) if planned.backward is None else (planned.forward, planned.backward)
 
 

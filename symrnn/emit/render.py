@@ -13,6 +13,7 @@ from functools import cache
 
 import jinja2
 
+from symrnn.emit.source import Source, joined
 from symrnn.emit.templates import template_directory
 from symrnn.errors import GenerateError
 
@@ -28,10 +29,15 @@ def render(template: str, context: Mapping[str, object]) -> str:
         GenerateError: the template is missing or malformed, uses a name that the context lacks, or the context holds
             something other than plain data.
     """
+    return render_source(template, context).text
+
+
+def render_source(template: str, context: Mapping[str, object]) -> Source:
+    """The same with its source map: `symrnn.emit.source.Marked` texts of ``context`` mark the lines where they are printed."""
     for name, value in context.items():
         _check(template, name, value)
     try:
-        return _environment().get_template(template).render(context)
+        return joined(_environment().get_template(template).generate(context))
     except jinja2.TemplateNotFound as error:
         raise GenerateError(
             f"template {template}: there is no {error.name} in the template directory; correct the path"

@@ -1,4 +1,4 @@
-"""The backward function: the adjoint of a step, rotated into a loop; what the loop can do without is deferred.
+"""The backward routine: the adjoint of a step, rotated into a loop; what the loop can do without is deferred.
 
 Reads the normal system of a step, its adjoint system and what the tape holds; returns statements by phase, deferred
 products and sums. The rotation: the adjoint of a state at the end of step ``t`` is the forms ``Σ Wᵀ δ`` of step
@@ -54,7 +54,7 @@ class Carried:
 
 @dataclass(frozen=True)
 class Backward:
-    """The statements of the backward function by phase, and what is deferred.
+    """The statements of the backward routine by phase, and what is deferred.
 
     Attributes:
         loop: one step; names that end in ``[t+1]`` are values of the loop's previous iteration.
@@ -87,7 +87,7 @@ def backward(
     sizes: MutableMapping[str, str],
     allocator: Allocator,
 ) -> Backward:
-    """The phases of the backward function; new names join ``sizes``."""
+    """The phases of the backward routine; new names join ``sizes``."""
     return _Backward(system, adjoint, output, saved, sizes, allocator).run()
 
 

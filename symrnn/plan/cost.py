@@ -11,7 +11,7 @@ from itertools import groupby
 from math import prod
 
 from symrnn.language.system import HIDDEN, INPUT, ONE
-from symrnn.plan.vocabulary import Extent, Function, Product, Stage
+from symrnn.plan.vocabulary import Extent, Product, Routine, Stage
 
 
 @dataclass(frozen=True)
@@ -54,38 +54,38 @@ class Count:
         return sum(factor * prod(sizes[size] for size in product) for product, factor in self.terms)
 
 
-def stage_cost(stage: Stage, function: Function) -> Count:
+def stage_cost(stage: Stage, routine: Routine) -> Count:
     """Multiply-adds of the linear forms of ``stage`` for one row."""
     forms = [form for accumulator in stage.accumulators for form in accumulator.forms]
-    return Count.of(*((stage.size, function.sizes[form.operand]) for form in forms))
+    return Count.of(*((stage.size, routine.sizes[form.operand]) for form in forms))
 
 
-def product_cost(product: Product, function: Function) -> Count:
+def product_cost(product: Product, routine: Routine) -> Count:
     """Multiply-adds of a deferred ``product`` for one row."""
-    right = function.sizes[product.right]
-    return Count.of(*((function.sizes[left], right) for _, left in product.entries))
+    right = routine.sizes[product.right]
+    return Count.of(*((routine.sizes[left], right) for _, left in product.entries))
 
 
-def function_cost(function: Function) -> Count:
-    """Multiply-adds of all matrix products of ``function`` for one row of one step.
+def routine_cost(routine: Routine) -> Count:
+    """Multiply-adds of all matrix products of ``routine`` for one row of one step.
 
     Left out: what runs once per parameter set or per sequence.
     """
     total = Count()
-    for stage in (*function.before, *function.loop, *function.after):
-        total += stage_cost(stage, function)
-    for product in function.products:
-        total += product_cost(product, function)
+    for stage in (*routine.before, *routine.loop, *routine.after):
+        total += stage_cost(stage, routine)
+    for product in routine.products:
+        total += product_cost(product, routine)
     return total
 
 
-def tape_cost(forward: Function) -> Count:
+def tape_cost(forward: Routine) -> Count:
     """Numbers that the tape stores for one row of one step, states apart."""
     buffers = [buffer for buffer in forward.buffers if buffer.taped and buffer.extent is Extent.SEQUENCE]
     return Count.of(*((column.size,) for buffer in buffers for column in buffer.columns))
 
 
-def state_cost(forward: Function) -> Count:
+def state_cost(forward: Routine) -> Count:
     """Numbers of all states of one row."""
     return Count.of(*((forward.sizes[next_],) for _, next_ in forward.states))
 

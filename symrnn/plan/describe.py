@@ -12,14 +12,14 @@ from itertools import groupby
 from symrnn.language.cell import Cell
 from symrnn.language.system import ONE
 from symrnn.language.text import to_text
-from symrnn.plan.cost import Count, function_cost, product_cost, stage_cost, state_cost, tape_cost
-from symrnn.plan.vocabulary import TILE_FILL, Buffer, Extent, Function, Kind, Place, Stage
+from symrnn.plan.cost import Count, product_cost, routine_cost, stage_cost, state_cost, tape_cost
+from symrnn.plan.vocabulary import TILE_FILL, Buffer, Extent, Kind, Place, Routine, Stage
 
 _LEGEND = (
     ("hoisted", "taken out of the loop, because no state enters: computed for all steps at once"),
     ("stage", "one pass over rows and units: accumulate, compute, store; all else stays in registers"),
     ("accumulate", "a sum of linear forms; those of one operand in one stage are one stacked matrix product"),
-    ("tape", "what the forward function stores for the backward function, besides x and the states"),
+    ("tape", "what the forward routine stores for the backward routine, besides x and the states"),
     ("[t+1]", "stored by the iteration before in the backward loop, which is the later step; zero in the first"),
     ("carry", "what one iteration of the backward loop hands to the next"),
     ("deferred", "computed from what the loop stored, for all steps at once"),
@@ -55,8 +55,8 @@ _PLACES = {
 
 def plan_text(
     cell: Cell,
-    forward: Function,
-    backward: Function | None,
+    forward: Routine,
+    backward: Routine | None,
     saved: Sequence[tuple[str, str]],
     recomputed: Sequence[tuple[str, str]],
 ) -> str:
@@ -64,43 +64,43 @@ def plan_text(
 
     Args:
         cell: for its name and sizes.
-        forward: its forward function.
-        backward: its backward function, where there is one.
+        forward: its forward routine.
+        backward: its backward routine, where there is one.
         saved: values that the tape stores, with the reason for each.
-        recomputed: values that the backward function computes again, with the reason for each.
+        recomputed: values that the backward routine computes again, with the reason for each.
     """
     lines = [f"{cell.name}: the plan", ""]
     sizes = f"{', '.join(cell.sizes)} or 1"
     lines.append(f"T steps of B rows, one row for each sequence; a value is a vector over units, of size {sizes}.")
     lines += [*_table(_LEGEND), ""]
-    lines += [*_function_lines(forward), ""]
+    lines += [*_routine_lines(forward), ""]
     if backward is not None:
-        lines += [*_function_lines(backward), ""]
+        lines += [*_routine_lines(backward), ""]
         lines += _tape_lines(forward, saved, recomputed)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _function_lines(function: Function) -> Iterator[str]:
-    yield function.name
-    yield f"  cost: T*B*({function_cost(function)})"
-    meetings = "1 meeting" if len(function.loop) == 1 else f"{len(function.loop)} meetings"
+def _routine_lines(routine: Routine) -> Iterator[str]:
+    yield routine.name
+    yield f"  cost: T*B*({routine_cost(routine)})"
+    meetings = "1 meeting" if len(routine.loop) == 1 else f"{len(routine.loop)} meetings"
     yield f"  threads: {meetings} a step where they share units"
-    for phase, stages in function.phases:
+    for phase, stages in routine.phases:
         if stages:
-            yield f"  {_PHASES[phase]}" + (f", {_ORDER[function.name]}" if phase == "loop" else "")
-            yield from (line for stage in stages for line in _stage_lines(stage, function))
-    if function.fused is not None:
+            yield f"  {_PHASES[phase]}" + (f", {_ORDER[routine.name]}" if phase == "loop" else "")
+            yield from (line for stage in stages for line in _stage_lines(stage, routine))
+    if routine.fused is not None:
         yield ("  fused: instead of hoisting and the loop, with full tiles or one step only (C kernels)")
-        stages = (*function.fused.before, *function.fused.loop)
-        yield from (line for stage in stages for line in _stage_lines(stage, function))
-    yield from _gradient_lines(function)
+        stages = (*routine.fused.before, *routine.fused.loop)
+        yield from (line for stage in stages for line in _stage_lines(stage, routine))
+    yield from _gradient_lines(routine)
     yield "  buffers"
-    yield from _table([_buffer_row(buffer) for buffer in function.buffers], indent=4)
+    yield from _table([_buffer_row(buffer) for buffer in routine.buffers], indent=4)
 
 
-def _stage_lines(stage: Stage, function: Function) -> Iterator[str]:
+def _stage_lines(stage: Stage, routine: Routine) -> Iterator[str]:
     units = "one scalar per row" if stage.size == ONE else f"{stage.size} units"
-    yield f"    stage {stage.name}: {units}{_cost(stage_cost(stage, function))}"
+    yield f"    stage {stage.name}: {units}{_cost(stage_cost(stage, routine))}"
     for accumulator in stage.accumulators:
         yield f"      accumulate {accumulator.name} = " + " + ".join(form.text for form in accumulator.forms)
     width = max((len(s.label) for s in stage.statements), default=0) + 2
@@ -110,33 +110,33 @@ def _stage_lines(stage: Stage, function: Function) -> Iterator[str]:
     stores: dict[str, list[str]] = {}
     for write in stage.writes:
         idle = f"; a finished row keeps {write.idle}" if write.idle else ""
-        stores.setdefault(_place(write.place, function) + idle, []).append(write.value)
+        stores.setdefault(_place(write.place, routine) + idle, []).append(write.value)
     yield from (f"      store {', '.join(values)} -> {to}" for to, values in stores.items())
 
 
-def _place(place: Place, function: Function) -> str:
+def _place(place: Place, routine: Routine) -> str:
     if place.kind is Kind.GRADIENT:
-        initial = any(state == place.array for state, _ in function.states)
+        initial = any(state == place.array for state, _ in routine.states)
         return f"gradient of {'the initial ' if initial else ''}{place.array}"
-    taped = place.kind is Kind.BUFFER and function.buffer(place.array).taped
+    taped = place.kind is Kind.BUFFER and routine.buffer(place.array).taped
     return _PLACES[place.kind].format(place.array) + (" (tape)" if taped else "")
 
 
-def _gradient_lines(function: Function) -> Iterator[str]:
-    if function.products:
+def _gradient_lines(routine: Routine) -> Iterator[str]:
+    if routine.products:
         yield "  deferred matrix gradients: each one stacked product, a sum over T*B rows"
-    for product in function.products:
+    for product in routine.products:
         left = ", ".join(value for _, value in product.entries)
         parameters = ", ".join(f"d{parameter}" for parameter, _ in product.entries)
         labels = " ".join(f"({label})" for label in product.labels)
-        yield f"    [{left}] outer {product.right} -> {parameters}{_cost(product_cost(product, function))}  {labels}"
-    if function.sums:
+        yield f"    [{left}] outer {product.right} -> {parameters}{_cost(product_cost(product, routine))}  {labels}"
+    if routine.sums:
         yield "  deferred vector gradients: sums over T*B rows"
-    yield from _table([(f"sum {i.value}", f"-> d{i.parameter}", f"({i.label})") for i in function.sums], indent=4)
+    yield from _table([(f"sum {i.value}", f"-> d{i.parameter}", f"({i.label})") for i in routine.sums], indent=4)
 
 
 def _tape_lines(
-    forward: Function, saved: Sequence[tuple[str, str]], recomputed: Sequence[tuple[str, str]]
+    forward: Routine, saved: Sequence[tuple[str, str]], recomputed: Sequence[tuple[str, str]]
 ) -> Iterator[str]:
     yield "tape"
     yield f"  numbers: T*B*({tape_cost(forward)}) stored, and the states, (T + 1)*B*({state_cost(forward)})"

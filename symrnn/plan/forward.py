@@ -1,4 +1,4 @@
-"""The forward function of a step: what leaves the loop, what stays, in which stages.
+"""The forward routine of a step: what leaves the loop, what stays, in which stages.
 
 Reads a normal `System` (a step, or a step beside its tangent); returns the statements of each phase. Nothing here
 knows which values the tape wants: `symrnn.plan.storage` decides on places once all phases are known.
@@ -38,7 +38,7 @@ class Phase(IntEnum):
 
 @dataclass(frozen=True)
 class Phases:
-    """The statements of a forward function by phase, each in order of evaluation."""
+    """The statements of a forward routine by phase, each in order of evaluation."""
 
     once: tuple[Statement, ...]
     before: tuple[Statement, ...]

@@ -1,7 +1,7 @@
 """The planner: from a derivation to a `Program`, pass by pass, each result verified.
 
 split     what leaves the loop (`symrnn.plan.forward`)
-tape      what the backward function will read, stored or computed again (`symrnn.plan.tape`)
+tape      what the backward routine will read, stored or computed again (`symrnn.plan.tape`)
 rotate    the adjoint as a loop, products and sums deferred (`symrnn.plan.backward`)
 stages    statements grouped into fused stages (`symrnn.plan.lower`)
 storage   a place for every value that crosses stages (`symrnn.plan.storage`)
@@ -34,7 +34,7 @@ from symrnn.plan.storage import (
 )
 from symrnn.plan.tape import Saved, tape
 from symrnn.plan.verify import verify, verify_phases, verify_rotation
-from symrnn.plan.vocabulary import Function, Fused
+from symrnn.plan.vocabulary import Fused, Routine
 
 
 def plan(derivation: Derivation, *, with_backward: bool = True) -> Program:
@@ -62,8 +62,8 @@ def plan(derivation: Derivation, *, with_backward: bool = True) -> Program:
 
 def _forward(
     name: str, system: System, output: str, taped: Collection[str], allocator: Allocator, *, once_read: bool = False
-) -> Function:
-    """The function that runs ``system`` over time; ``output`` is the next state that is returned for each step."""
+) -> Routine:
+    """The routine that runs ``system`` over time; ``output`` is the next state that is returned for each step."""
     sizes = vector_sizes(system)
     phases = split(system, sizes, allocator)
     verify_phases(phases, system.inputs)
@@ -78,7 +78,7 @@ def _forward(
     buffers = forward_buffers(phases, crosses, taped, sizes, once_read=once_read)
     places = given_places(system) | buffer_places(buffers)
     writes = forward_writes(system, places, output)
-    function = Function(
+    routine = Routine(
         name=name,
         system=system,
         states=tuple((next_.removesuffix(PRIME), next_) for next_ in system.outputs),
@@ -90,8 +90,8 @@ def _forward(
         sizes=sizes,
         fused=fused and Fused(stored(fused.before, writes), stored(fused.loop, writes)),
     )
-    verify(function)
-    return function
+    verify(routine)
+    return routine
 
 
 def _fused(
@@ -107,8 +107,8 @@ def _fused(
     )
 
 
-def _backward(derivation: Derivation, forward: Function, saved: Saved, allocator: Allocator) -> Function:
-    """The backward function: statements from the rotation, then stages, then places."""
+def _backward(derivation: Derivation, forward: Routine, saved: Saved, allocator: Allocator) -> Routine:
+    """The backward routine: statements from the rotation, then stages, then places."""
     sizes = {**forward.sizes, **vector_sizes(derivation.adjoint)}
     parts = backward(derivation.cell.normal, derivation.adjoint, derivation.cell.output, saved, sizes, allocator)
     verify_rotation(parts, forward)
@@ -118,7 +118,7 @@ def _backward(derivation: Derivation, forward: Function, saved: Saved, allocator
     after = stages(parts.after, "deferred", sizes, allocator)
     buffers = backward_buffers(parts, loop, after, sizes)
     writes = backward_writes(parts, buffers)
-    function = Function(
+    routine = Routine(
         name="backward",
         system=derivation.adjoint,
         states=tuple((item.state, item.carry) for item in parts.carried),
@@ -131,5 +131,5 @@ def _backward(derivation: Derivation, forward: Function, saved: Saved, allocator
         places=backward_places(parts, forward.places, buffers),
         sizes=sizes,
     )
-    verify(function, forward)
-    return function
+    verify(routine, forward)
+    return routine

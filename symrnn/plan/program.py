@@ -17,11 +17,11 @@ from symrnn.plan.vocabulary import (
     Column,
     Extent,
     Form,
-    Function,
     Fused,
     Kind,
     Place,
     Product,
+    Routine,
     Stage,
     Statement,
     Sum,
@@ -37,12 +37,12 @@ __all__ = [
     "Column",
     "Extent",
     "Form",
-    "Function",
     "Fused",
     "Kind",
     "Place",
     "Product",
     "Program",
+    "Routine",
     "Stage",
     "Statement",
     "Sum",
@@ -66,17 +66,17 @@ class Program:
     """
 
     cell: Cell
-    forward: Function
-    backward: Function | None
-    tangent: Function
+    forward: Routine
+    backward: Routine | None
+    tangent: Routine
     saved: tuple[tuple[str, str], ...]
     recomputed: tuple[tuple[str, str], ...]
 
     @property
-    def functions(self) -> tuple[Function, ...]:
+    def routines(self) -> tuple[Routine, ...]:
         """The functions that exist."""
         return tuple(f for f in (self.forward, self.backward, self.tangent) if f is not None)
 
     def __str__(self) -> str:
-        """The plan as ``show --part plan`` prints it; the tangent, which runs like a forward function, left out."""
+        """The plan as ``show --part plan`` prints it; the tangent, which runs like a forward routine, left out."""
         return plan_text(self.cell, self.forward, self.backward, self.saved, self.recomputed)

@@ -14,8 +14,8 @@ from symrnn.derive.lecture import Block, Display, Prose, Section, Table
 from symrnn.language.latex import Notation, size_latex
 from symrnn.language.system import HIDDEN, INPUT
 from symrnn.language.tree import Binary, Call, Negate, Power, walk
-from symrnn.plan.cost import Count, function_cost, state_cost, tape_cost
-from symrnn.plan.program import Column, Extent, Function, Program, Stage
+from symrnn.plan.cost import Count, routine_cost, state_cost, tape_cost
+from symrnn.plan.program import Column, Extent, Program, Routine, Stage
 
 BYTES = 4
 """Of a number in single precision."""
@@ -42,10 +42,10 @@ def _blocks(program: Program, notation: Notation) -> Iterator[Block]:
         "over a whole sequence:",
         leads=True,
     )
-    yield Display(tuple(row for function in _functions(program) for row in _operations(function)))
+    yield Display(tuple(row for routine in _routines(program) for row in _operations(routine)))
     yield Prose("Memory:", leads=True)
     yield Display(tuple(_memory(program)))
-    workspace = [buffer for function in _functions(program) for buffer in function.buffers if not buffer.taped]
+    workspace = [buffer for routine in _routines(program) for buffer in routine.buffers if not buffer.taped]
     if workspace:
         yield Prose(
             "The workspace holds, at most: what is hoisted or deferred is run some steps at a time where memory is dear.",
@@ -65,7 +65,7 @@ def _blocks(program: Program, notation: Notation) -> Iterator[Block]:
         )
 
 
-def _functions(program: Program) -> tuple[Function, ...]:
+def _routines(program: Program) -> tuple[Routine, ...]:
     return (program.forward,) if program.backward is None else (program.forward, program.backward)
 
 
@@ -98,13 +98,13 @@ def _names(columns: Iterable[Column]) -> str:
     return ", ".join(rf"\texttt{{{_plain(column.value)}}}" for column in columns)
 
 
-def _operations(function: Function) -> Iterator[Row]:
-    stages = (*function.before, *function.loop, *function.after)
+def _operations(routine: Routine) -> Iterator[Row]:
+    stages = (*routine.before, *routine.loop, *routine.after)
     arithmetic, calls = _elementwise(stages, (Binary, Negate, Power)), _elementwise(stages, (Call,))
     rows = f"{_STEPS} {_ROWS}"
-    for what, count in (("products", function_cost(function)), ("arithmetic", arithmetic), ("functions", calls)):
+    for what, count in (("products", routine_cost(routine)), ("arithmetic", arithmetic), ("functions", calls)):
         if count:
-            yield Row(rf"\text{{{function.name}, {what}}}", _times(rows, count))
+            yield Row(rf"\text{{{routine.name}, {what}}}", _times(rows, count))
 
 
 def _elementwise(stages: Iterable[Stage], kinds: tuple[type, ...]) -> Count:

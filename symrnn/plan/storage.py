@@ -60,14 +60,14 @@ def crossing(parts: Collection[Stage]) -> set[str]:
 def forward_buffers(
     phases: Phases, crosses: Collection[str], taped: Collection[str], sizes: Mapping[str, str], *, once_read: bool
 ) -> tuple[Buffer, ...]:
-    """The buffers of a forward function; none is empty.
+    """The buffers of a forward routine; none is empty.
 
     Args:
         phases: its statements.
         crosses: values that another stage of it reads.
-        taped: values that the backward function reads.
+        taped: values that the backward routine reads.
         sizes: of every value.
-        once_read: whether the backward function may read values of parameters alone.
+        once_read: whether the backward routine may read values of parameters alone.
     """
     early = [s.target for s in phases.before]
     late = [s.target for s in phases.loop if not is_next(s.target)]
@@ -100,7 +100,7 @@ def forward_writes(system: System, places: Mapping[str, Place], output: str) -> 
 def backward_buffers(
     parts: Backward, loop: Sequence[Stage], after: Sequence[Stage], sizes: Mapping[str, str]
 ) -> tuple[Buffer, ...]:
-    """The buffers of the backward function: what all steps store, and what crosses the stages of one; none is empty."""
+    """The buffers of the backward routine: what all steps store, and what crosses the stages of one; none is empty."""
     inside = [s.target for s in parts.loop]
     outer = [s.target for s in parts.after]
     rows = dict.fromkeys(name for name in _stacking(parts) if name in (*inside, *outer))
@@ -135,7 +135,7 @@ def backward_writes(parts: Backward, buffers: Iterable[Buffer]) -> dict[str, lis
 
 
 def backward_places(parts: Backward, forward: Mapping[str, Place], buffers: Iterable[Buffer]) -> dict[str, Place]:
-    """Where the backward function reads each value: its own, the forward function's, the carries and the seed."""
+    """Where the backward routine reads each value: its own, the forward routine's, the carries and the seed."""
     again = {s.target for s in (*parts.loop, *parts.after)}
     places = {name: place for name, place in forward.items() if name not in again} | buffer_places(buffers)
     places |= {item.carry: Place(Kind.CARRY, item.state) for item in parts.carried}

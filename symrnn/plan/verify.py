@@ -1,6 +1,6 @@
 """The verifier: a plan in which something is read before it is written, or at another size, never reaches an emitter.
 
-Reads the statements of a pass or a whole `Function`; returns nothing, or raises `PlanError` naming stage and value. It
+Reads the statements of a pass or a whole `Routine`; returns nothing, or raises `PlanError` naming stage and value. It
 shares no rule with the passes: what it knows is the vocabulary (`symrnn.plan.vocabulary`) alone.
 """
 
@@ -19,9 +19,9 @@ from symrnn.plan.vocabulary import (
     Buffer,
     Extent,
     Form,
-    Function,
     Kind,
     Place,
+    Routine,
     Stage,
     Statement,
     Write,
@@ -75,7 +75,7 @@ def verify_order(statements: Iterable[Statement], known: set[str]) -> set[str]:
 
 
 def verify_phases(phases: Phases, given: Iterable[str]) -> None:
-    """Check that a forward function's statements are in order, phase by phase, from the ``given`` names on.
+    """Check that a forward routine's statements are in order, phase by phase, from the ``given`` names on.
 
     Raises:
         PlanError: a statement reads what a later one, or a later phase, assigns.
@@ -85,8 +85,8 @@ def verify_phases(phases: Phases, given: Iterable[str]) -> None:
         known = verify_order(statements, known)
 
 
-def verify_rotation(parts: Backward, forward: Function) -> None:
-    """Check that a backward function's statements are in order, given what ``forward`` leaves behind.
+def verify_rotation(parts: Backward, forward: Routine) -> None:
+    """Check that a backward routine's statements are in order, given what ``forward`` leaves behind.
 
     Raises:
         PlanError: a statement reads what nothing before it assigns and the tape does not hold.
@@ -100,27 +100,27 @@ def verify_rotation(parts: Backward, forward: Function) -> None:
     verify_order(parts.after, left | set(parts.outside))
 
 
-def verify(function: Function, source: Function | None = None) -> None:
-    """Check the stages of ``function``, its fused loop too, phase by phase, against its places and buffers.
+def verify(routine: Routine, source: Routine | None = None) -> None:
+    """Check the stages of ``routine``, its fused loop too, phase by phase, against its places and buffers.
 
     Args:
-        function: what to check.
-        source: the function whose taped buffers it reads, for a backward function.
+        routine: what to check.
+        source: the routine whose taped buffers it reads, for a backward routine.
 
     Raises:
         PlanError: with the stage and the value.
     """
-    found = [stage.name for stage in function.stages]
+    found = [stage.name for stage in routine.stages]
     if twice := [name for name in found if found.count(name) > 1]:
-        raise PlanError(f"{function.name}: two stages are named {twice[0]}")
-    _Verifier(function, source).run()
-    if function.fused is not None:
-        variant = replace(function, before=function.fused.before, loop=function.fused.loop, fused=None)
+        raise PlanError(f"{routine.name}: two stages are named {twice[0]}")
+    _Verifier(routine, source).run()
+    if routine.fused is not None:
+        variant = replace(routine, before=routine.fused.before, loop=routine.fused.loop, fused=None)
         _Verifier(variant, source).run()
 
 
-def _left_by(forward: Function) -> Iterator[str]:
-    """The names whose values are there when a forward function has run."""
+def _left_by(forward: Routine) -> Iterator[str]:
+    """The names whose values are there when a forward routine has run."""
     yield from (name for name, place in forward.places.items() if place.kind is not Kind.BUFFER)
     for buffer in forward.buffers:
         if buffer.taped or buffer.extent is Extent.ONCE:
@@ -128,45 +128,45 @@ def _left_by(forward: Function) -> Iterator[str]:
 
 
 class _Verifier:
-    """Walks the phases of one function and keeps account of what can be read."""
+    """Walks the phases of one routine and keeps account of what can be read."""
 
-    def __init__(self, function: Function, source: Function | None) -> None:
-        self._function, self._source = function, source
-        self._own = {buffer.name: buffer for buffer in function.buffers}
+    def __init__(self, routine: Routine, source: Routine | None) -> None:
+        self._routine, self._source = routine, source
+        self._own = {buffer.name: buffer for buffer in routine.buffers}
         self._buffers: dict[str, Buffer] = {buffer.name: buffer for buffer in source.buffers} if source else {}
         self._buffers |= self._own
         left = set(_left_by(source)) if source else set()
-        # A step of a forward function writes its next states before it reads them.
-        early = [n for n, p in function.places.items() if p.kind not in (Kind.BUFFER, Kind.NEXT)]
+        # A step of a forward routine writes its next states before it reads them.
+        early = [n for n, p in routine.places.items() if p.kind not in (Kind.BUFFER, Kind.NEXT)]
         self._known = left | set(early)
         self._gone: set[Place] = set()
 
     def run(self) -> None:
         self._columns()
-        for phase, stages in self._function.phases:
+        for phase, stages in self._routine.phases:
             self._gone.clear()
             for stage in stages:
                 self._stage(stage, phase)
                 self._known |= {write.value for write in stage.writes}
                 self._gone |= {write.place for write in stage.writes if write.place.kind is Kind.CARRY}
         self._complete()
-        for product in self._function.products:
+        for product in self._routine.products:
             for parameter, left in product.entries:
                 self._gradient(parameter, left, product.right)
-        for item in self._function.sums:
+        for item in self._routine.sums:
             self._gradient(item.parameter, item.value)
 
     def _fail(self, stage: Stage | None, text: str) -> PlanError:
-        place = self._function.name + (f", stage {stage.name}" if stage else "")
+        place = self._routine.name + (f", stage {stage.name}" if stage else "")
         return PlanError(f"{place}: {text}")
 
     def _columns(self) -> None:
-        columns = [column for buffer in self._function.buffers for column in buffer.columns]
+        columns = [column for buffer in self._routine.buffers for column in buffer.columns]
         values = [column.value for column in columns]
         if twice := [value for value in values if values.count(value) > 1]:
             raise self._fail(None, f"{twice[0]} has two columns")
         for column in columns:
-            if self._function.sizes[column.value] != column.size:
+            if self._routine.sizes[column.value] != column.size:
                 raise self._fail(None, f"the column of {column.value} has {column.size} units")
 
     def _stage(self, stage: Stage, phase: str) -> None:
@@ -182,7 +182,7 @@ class _Verifier:
     def _read(self, stage: Stage, phase: str, name: str) -> None:
         if name not in self._known:
             raise self._fail(stage, f"{name} is read before it is stored")
-        place = self._function.places[name]
+        place = self._routine.places[name]
         if place in self._gone:
             raise self._fail(stage, f"{name} is read after an earlier stage has replaced it")
         if place.kind is Kind.BUFFER:
@@ -193,8 +193,8 @@ class _Verifier:
             raise self._fail(stage, f"{name} in {place.kind} {place.array} has no row for each row of phase {phase}")
 
     def _form(self, stage: Stage, phase: str, form: Form) -> None:
-        shape = self._function.system.by_name[form.matrix].shape
-        expected = (self._function.sizes[form.operand], stage.size)
+        shape = self._routine.system.by_name[form.matrix].shape
+        expected = (self._routine.sizes[form.operand], stage.size)
         if (shape if form.transposed else shape[::-1]) != expected:
             raise self._fail(stage, f"{form.text} does not give {stage.size} units")
         if not form.later:
@@ -207,7 +207,7 @@ class _Verifier:
             raise self._fail(stage, f"{form.operand} of another step is read but not stored for every step")
 
     def _statements(self, stage: Stage) -> None:
-        sizes = self._function.sizes
+        sizes = self._routine.sizes
         local = {accumulator.name for accumulator in stage.accumulators} | set(stage.reads)
         for statement in stage.statements:
             whole = reduced(statement.expression)
@@ -224,7 +224,7 @@ class _Verifier:
         kind = write.place.kind
         if write.value not in stage.local:
             raise self._fail(stage, f"{write.value} is stored but not computed")
-        if kind is Kind.BUFFER and self._function.places[write.value] != write.place:
+        if kind is Kind.BUFFER and self._routine.places[write.value] != write.place:
             raise self._fail(stage, f"{write.value} is stored in {write.place.array}, where nothing reads it")
         to = self._buffers[write.place.array].extent if kind is Kind.BUFFER else kind
         if to not in _WRITES[phase]:
@@ -236,18 +236,18 @@ class _Verifier:
 
     def _complete(self) -> None:
         """A value is stored once, each state moves once in a step, and the caller's arrays are written once."""
-        function, forward = self._function, self._source is None
-        stored = [w.value for _, part in function.phases for s in part for w in s.writes if w.place.kind is Kind.BUFFER]
+        routine, forward = self._routine, self._source is None
+        stored = [w.value for _, part in routine.phases for s in part for w in s.writes if w.place.kind is Kind.BUFFER]
         if twice := [value for value in stored if stored.count(value) > 1]:
             raise self._fail(None, f"{twice[0]} is stored twice")
-        moved = [write.place for stage in function.loop for write in stage.writes]
-        for state, _ in function.states:
+        moved = [write.place for stage in routine.loop for write in stage.writes]
+        for state, _ in routine.states:
             if moved.count(Place(Kind.NEXT if forward else Kind.CARRY, state)) != 1:
                 raise self._fail(None, f"a step does not store {state} exactly once")
         if forward and sum(place.kind is Kind.OUTPUT for place in moved) != 1:
             raise self._fail(None, "a step does not store its output exactly once")
-        initial = [write.place for stage in function.last for write in stage.writes]
-        for state, _ in function.states:
+        initial = [write.place for stage in routine.last for write in stage.writes]
+        for state, _ in routine.states:
             if not forward and initial.count(Place(Kind.GRADIENT, state)) != 1:
                 raise self._fail(None, f"the gradient of the initial {state} is not stored exactly once")
 
@@ -255,20 +255,20 @@ class _Verifier:
         """A deferred gradient reads what is there, and has its parameter's shape."""
         for name in factors:
             self._deferred(name)
-        shape = tuple(self._function.sizes[name] for name in factors)
-        expected = self._function.system.by_name[parameter].shape
+        shape = tuple(self._routine.sizes[name] for name in factors)
+        expected = self._routine.system.by_name[parameter].shape
         if shape != expected:
             raise self._fail(None, f"the gradient of {parameter} has shape {shape}, not {expected}")
 
     def _deferred(self, name: str) -> None:
-        place = self._function.places.get(name)
+        place = self._routine.places.get(name)
         fits = place is not None and place.kind in (Kind.INPUT, Kind.STATE, Kind.NEXT, Kind.SEED)
         if name not in self._known or not (fits or self._every_step(name)):
             raise self._fail(None, f"a deferred gradient reads {name}, which is not stored for every step")
 
     def _every_step(self, name: str) -> bool:
         """Whether a buffer has ``name`` for all T·B rows."""
-        place = self._function.places.get(name)
+        place = self._routine.places.get(name)
         return (
             place is not None
             and place.kind is Kind.BUFFER

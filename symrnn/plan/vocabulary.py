@@ -1,6 +1,6 @@
 """The kernel vocabulary: what a planned step is made of.
 
-A `Function` (forward, backward or tangent) runs in phases over time-major rows:
+A `Routine` (forward, backward or tangent) runs in phases over time-major rows:
 
     once      what depends on parameters alone: one row, computed when parameters are packed
     before    hoisted: what depends on ``x`` and parameters, for all T·B rows at a time
@@ -41,7 +41,7 @@ class Kind(StrEnum):
 
     INPUT = "input"  # (T, B, size), the caller's: the layer's input
     SEED = "seed"  # (T, B, size), the caller's: gradient of the output
-    OUTPUT = "output"  # (T, B, size), the caller's: what the function returns for each step
+    OUTPUT = "output"  # (T, B, size), the caller's: what the routine returns for each step
     GRADIENT = "gradient"  # the caller's: gradient of the input (T, B, size), or of an initial state (B, size)
     STATE = "state"  # (T + 1, B, size): a state when the step starts
     NEXT = "next"  # the same array, a state when the step ends
@@ -76,10 +76,10 @@ class Buffer:
     """Values side by side, row by row: ``rows × (sum of the columns' sizes)``.
 
     Attributes:
-        name: unique in its function.
+        name: unique in its routine.
         extent: its rows.
         columns: in order.
-        taped: whether the backward function reads it; it then belongs to the tape. A taped buffer of a step's values
+        taped: whether the backward routine reads it; it then belongs to the tape. A taped buffer of a step's values
             shrinks to B rows when nothing is taped.
         spans: whether all T·B rows are needed even when nothing is taped.
         note: what it is for, in a few words.
@@ -223,14 +223,14 @@ tiles are 2 to 6 % faster fused.
 
 @dataclass(frozen=True)
 class Fused:
-    """A function's ``before`` and ``loop`` with nothing taken out of the sums of the loop; the results are the same."""
+    """A routine's ``before`` and ``loop`` with nothing taken out of the sums of the loop; the results are the same."""
 
     before: tuple[Stage, ...]
     loop: tuple[Stage, ...]
 
 
 @dataclass(frozen=True)
-class Function:
+class Routine:
     """One kernel: its phases, its storage, and where each value that crosses stages lives.
 
     Attributes:

@@ -15,7 +15,7 @@ from symrnn.derive.record import Derivation
 from symrnn.derive.sections import equations_rows
 from symrnn.language.latex import spell
 from symrnn.language.mathml import mathml
-from symrnn.plan.cost import Count, function_cost, state_cost, tape_cost
+from symrnn.plan.cost import Count, routine_cost, state_cost, tape_cost
 from symrnn.plan.program import Program
 from symrnn.plan.section import latex as count_latex
 from symrnn.report.charts import Chart, comparison_chart
@@ -79,8 +79,8 @@ def _facts(derivation: Derivation, program: Program) -> Iterator[str]:
     yield ", ".join(mathml(spell(state, "t")) for state in cell.states)
     yield _direct(derivation)
     yield _counted(Count.of(*(parameter.shape for parameter in cell.parameters)))
-    yield _counted(function_cost(program.forward))
-    yield _counted(function_cost(program.backward)) if program.backward else ""
+    yield _counted(routine_cost(program.forward))
+    yield _counted(routine_cost(program.backward)) if program.backward else ""
     yield _counted(tape_cost(program.forward) + state_cost(program.forward))
     yield ", ".join(mathml(notation.name(name)) for name, _ in program.saved) or "none"
 

@@ -11,7 +11,7 @@ import pytest
 import symrnn
 from symrnn.language.text import to_text
 from symrnn.language.tree import Outer, names, walk
-from symrnn.plan.program import Extent, Function, Kind, Place, Program, Stage
+from symrnn.plan.program import Extent, Kind, Place, Program, Routine, Stage
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
@@ -20,7 +20,7 @@ Written = Callable[..., Program]
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def backward_of(program: Program) -> Function:
+def backward_of(program: Program) -> Routine:
     assert program.backward is not None
     return program.backward
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from symrnn.plan.cost import Count, function_cost, product_cost, stage_cost, state_cost, tape_cost
+from symrnn.plan.cost import Count, product_cost, routine_cost, stage_cost, state_cost, tape_cost
 from symrnn.plan.program import Program
 
 Planned = Callable[[str], Program]
@@ -55,8 +55,8 @@ def test_costs_of_known_cells(
 ) -> None:
     program = planned(name)
     assert program.backward is not None
-    assert str(function_cost(program.forward)) == forward
-    assert str(function_cost(program.backward)) == backward
+    assert str(routine_cost(program.forward)) == forward
+    assert str(routine_cost(program.backward)) == backward
     assert str(tape_cost(program.forward)) == stored
     assert str(state_cost(program.forward)) == states
 
@@ -64,7 +64,7 @@ def test_costs_of_known_cells(
 def test_a_backward_pass_takes_twice_its_forward_pass(program: Program) -> None:
     """Each matrix is multiplied once more with an adjoint, and once to make its gradient."""
     assert program.backward is not None
-    forward, backward = function_cost(program.forward), function_cost(program.backward)
+    forward, backward = routine_cost(program.forward), routine_cost(program.backward)
     assert str(forward + forward) == str(backward)
 
 
@@ -74,7 +74,7 @@ def test_the_fused_loop_costs_the_same(program: Program) -> None:
     total = Count()
     for stage in (*fused.before, *fused.loop):
         total += stage_cost(stage, program.forward)
-    assert total == function_cost(program.forward)
+    assert total == routine_cost(program.forward)
 
 
 def test_a_product_costs_its_outer_products(planned: Planned) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from symrnn.language.text import to_text
-from symrnn.plan.program import Function, Program, Stage
+from symrnn.plan.program import Program, Routine, Stage
 
 Planned = Callable[[str], Program]
 Written = Callable[..., Program]
@@ -39,7 +39,7 @@ def test_the_loop_says_which_way_it_runs(planned: Planned) -> None:
 
 def test_every_stage_says_all_that_it_does(program: Program) -> None:
     text = str(program)
-    shown: list[Function] = [f for f in (program.forward, program.backward) if f is not None]
+    shown: list[Routine] = [f for f in (program.forward, program.backward) if f is not None]
     for function in shown:
         places = [text.index(f"    stage {stage.name}: ") for stage in function.stages if stage.name[:5] != "fused"]
         assert places == sorted(places)

@@ -159,7 +159,7 @@ def test_gates_of_one_operand_are_accumulated_in_one_stage(planned: Planned) -> 
 
 
 def test_no_stage_waits_for_itself(program: Program) -> None:
-    for function in program.functions:
+    for function in program.routines:
         for stage in function.stages:
             now = [form.operand for a in stage.accumulators for form in a.forms if not form.later]
             assert not set(stage.local) & {*now, *reductions(stage)}

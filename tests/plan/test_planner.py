@@ -168,7 +168,7 @@ def test_there_is_no_fused_loop_where_nothing_is_hoisted_from_a_sum(written: Wri
 def test_names_that_the_plan_invents_avoid_the_author_s(written: Written) -> None:
     program = written("h_x = tanh(W @ x)\nh_sum = U @ h\ncarry_h = V @ x + h_sum\nh' = tanh(R @ h_x + h_sum + carry_h)")
     own = {v.name for v in program.cell.normal.variables}
-    for function in program.functions:
+    for function in program.routines:
         for stage in function.stages:
             assert not {a.name for a in stage.accumulators} & own
     assert program.backward is not None

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from symrnn.plan.program import Extent, Function, Kind, Place, Program, reductions
+from symrnn.plan.program import Extent, Kind, Place, Program, Routine, reductions
 
 Planned = Callable[[str], Program]
 Written = Callable[..., Program]
 
 
-def buffers_of(function: Function) -> Mapping[str, list[str]]:
+def buffers_of(function: Routine) -> Mapping[str, list[str]]:
     return {buffer.name: [column.value for column in buffer.columns] for buffer in function.buffers}
 
 
-def readers(function: Function) -> dict[str, list[str]]:
+def readers(function: Routine) -> dict[str, list[str]]:
     """For each value, the stages that read it from memory."""
     found: dict[str, list[str]] = {}
     for stage in function.stages:

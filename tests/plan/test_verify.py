@@ -16,11 +16,11 @@ from symrnn.plan.program import (
     Column,
     Extent,
     Form,
-    Function,
     Kind,
     Place,
     Product,
     Program,
+    Routine,
     Stage,
     Statement,
     Sum,
@@ -32,7 +32,7 @@ Planned = Callable[[str], Program]
 Change = Callable[[Stage], Stage]
 
 
-def within(function: Function, name: str, change: Change) -> Function:
+def within(function: Routine, name: str, change: Change) -> Routine:
     """``function`` with its stage ``name`` changed."""
     phases: dict[str, Any] = {
         phase: tuple(change(stage) if stage.name == name else stage for stage in stages)
@@ -66,7 +66,7 @@ def idle(value: str, text: str) -> Change:
     )
 
 
-def sized(function: Function, **sizes: str) -> Function:
+def sized(function: Routine, **sizes: str) -> Routine:
     return replace(function, sizes={**function.sizes, **sizes})
 
 

@@ -57,8 +57,8 @@ def test_reductions_are_found() -> None:
 
 
 def test_functions_have_their_phases_and_stages_in_order(program: Program) -> None:
-    assert [f.name for f in program.functions] == ["forward", "backward", "tangent"]
-    for function in program.functions:
+    assert [f.name for f in program.routines] == ["forward", "backward", "tangent"]
+    for function in program.routines:
         assert [name for name, _ in function.phases] == ["once", "before", "loop", "last", "after"]
         names = [stage.name for stage in function.stages]
         own = [stage.name for _, stages in function.phases for stage in stages]

@@ -1,6 +1,6 @@
-"""Where the arrays of a function lie in C: which structure field points at them, how long a row is, how a step moves.
+"""Where the arrays of a routine lie in C: which structure field points at them, how long a row is, how a step moves.
 
-Reads a function of a program; returns `Array` records, and the address of any value's row. A field of a function's
+Reads a routine of a program; returns `Array` records, and the address of any value's row. A field of a routine's
 ``at`` structure points at the rows of the current step; stages add a row and a column to it. Leaves out: sizes of whole
 blocks (`symrnn.targets.c.files`).
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from symrnn.language.system import Role
 from symrnn.language.tree import PRIME
-from symrnn.plan.program import Buffer, Extent, Function, Kind, Place, Program
+from symrnn.plan.program import Buffer, Extent, Kind, Place, Program, Routine
 from symrnn.targets.c.names import CNames
 
 
@@ -23,7 +23,7 @@ class Array:
     Attributes:
         field: of the ``at`` structure; empty for parameters, which lie in ``packed``.
         width: C expression of the numbers in a row.
-        written: whether the function writes it.
+        written: whether the routine writes it.
         advance: C expression of the row at which step ``t`` begins, times ``dims->rows``; empty where it stays.
         one_row: whether every row of a step reads the same row.
     """
@@ -36,21 +36,21 @@ class Array:
 
 
 class Arrays:
-    """The arrays of ``function``.
+    """The arrays of ``routine``.
 
     Args:
-        program: the cell and its forward function, whose buffers a backward function reads.
-        function: the function that runs.
+        program: the cell and its forward routine, whose buffers a backward routine reads.
+        routine: the routine that runs.
         names: C identifiers.
     """
 
-    def __init__(self, program: Program, function: Function, names: CNames) -> None:
-        self._program, self._function, self._names = program, function, names
+    def __init__(self, program: Program, routine: Routine, names: CNames) -> None:
+        self._program, self._routine, self._names = program, routine, names
         self._buffers: dict[str, Buffer] = {buffer.name: buffer for buffer in program.forward.buffers}
-        self._buffers |= {buffer.name: buffer for buffer in function.buffers}
+        self._buffers |= {buffer.name: buffer for buffer in routine.buffers}
 
     def all(self) -> Iterator[Array]:
-        """Every array that a stage of the function reads or writes, each once; parameters left out."""
+        """Every array that a stage of the routine reads or writes, each once; parameters left out."""
         found: dict[str, Array] = {}
         for place in self._places():
             array = self.array(place)
@@ -59,23 +59,23 @@ class Arrays:
         yield from found.values()
 
     def _places(self) -> Iterator[Place]:
-        function = self._function
-        for stage in function.stages:
+        routine = self._routine
+        for stage in routine.stages:
             for name in (*stage.reads, *stage.operands):
-                yield function.places[name]
+                yield routine.places[name]
             for write in stage.writes:
                 yield write.place
-        for product in function.products:
-            yield function.places[product.right]
+        for product in routine.products:
+            yield routine.places[product.right]
             for _, left in product.entries:
-                yield function.places[left]
-        for item in function.sums:
-            yield function.places[item.value]
+                yield routine.places[left]
+        for item in routine.sums:
+            yield routine.places[item.value]
 
     def array(self, place: Place) -> Array:
         """The array of ``place``."""
         width = self._width(place)
-        backward = self._function.name == "backward"
+        backward = self._routine.name == "backward"
         match place.kind:
             case Kind.INPUT:
                 return Array(place.array, width, False, "t")
@@ -98,12 +98,12 @@ class Arrays:
                 return self._buffer_array(self._buffers[place.array], width)
 
     def _buffer_array(self, buffer: Buffer, width: str) -> Array:
-        own = buffer in self._function.buffers
+        own = buffer in self._routine.buffers
         if buffer.extent is Extent.ONCE:
             return Array(buffer.name, width, own, "", one_row=True)
         if buffer.extent is Extent.STEP:
             return Array(buffer.name, width, own, "")
-        if not own or self._function.name != "forward":
+        if not own or self._routine.name != "forward":
             return Array(buffer.name, width, own, "t")
         # Without a tape, what is hoisted lives for a chunk of steps, what a step computes for that step.
         now = "(t - at->origin)" if buffer.spans else "0"

@@ -16,7 +16,7 @@ from symrnn.emit.legend import adjoint_lines, buffer_lines, step_lines
 from symrnn.emit.provenance import provenance
 from symrnn.emit.render import render
 from symrnn.language.system import ONE
-from symrnn.plan.program import TILE_FILL, Buffer, Extent, Function, Place, Program, Stage, reductions
+from symrnn.plan.program import TILE_FILL, Buffer, Extent, Place, Program, Routine, Stage, reductions
 from symrnn.targets.c.abi import AbiContext
 from symrnn.targets.c.arrays import Array, Arrays, total
 from symrnn.targets.c.context import (
@@ -67,7 +67,7 @@ def c_files(program: Program, digest: str, fixed: Mapping[str, int] | None = Non
         *primitives(nodes),
         *(["hsum"] if context.reduces else []),
     ]
-    units = {size for function in program.functions for stage in function.stages for size in [stage.size]} - {ONE}
+    units = {size for routine in program.routines for stage in routine.stages for size in [stage.size]} - {ONE}
     most = max(fixed[size] for size in units) if units <= set(fixed) else None
     values = {"c": context, "vector": tuple(vector_context(precision, needed, most) for precision in PRECISIONS)}
     name = program.cell.name
@@ -84,8 +84,8 @@ class _Writer:
 
     def file(self) -> CFile:
         cell, names = self._cell, self._names
-        forward = self._function(self._program.forward)
-        backward = self._function(self._program.backward) if self._program.backward else False
+        forward = self._routine(self._program.forward)
+        backward = self._routine(self._program.backward) if self._program.backward else False
         stages = [*forward.stages, *(backward.stages if isinstance(backward, CFunction) else ())]
         panels = tuple({s.panel: _panel(stage, s) for stage in stages for s in stage.segments}.values())
         functions = [f for f in (self._program.forward, self._program.backward) if f]
@@ -142,8 +142,8 @@ class _Writer:
         )
 
     def _row_of(self) -> CRow:
-        function = self._program.forward
-        return c_row(function, Arrays(self._program, function, self._names), self._names, self._states())
+        routine = self._program.forward
+        return c_row(routine, Arrays(self._program, routine, self._names), self._names, self._states())
 
     def _room(self, vectors: tuple[CVector, ...], panels: tuple[CPanel, ...]) -> tuple[CRoom, ...]:
         """Where all sizes are fixed, the memory of a stream, so that it can be an array: vectors are as wide as any."""
@@ -208,33 +208,33 @@ class _Writer:
             blocks.append(CBlock(panel.field, size))
         return tuple(blocks)
 
-    def _function(self, function: Function) -> CFunction:
-        arrays = Arrays(self._program, function, self._names)
-        stages = self._shared(c_stages(self._program, function, self._names, self._optional(function)))
+    def _routine(self, routine: Routine) -> CFunction:
+        arrays = Arrays(self._program, routine, self._names)
+        stages = self._shared(c_stages(self._program, routine, self._names, self._optional(routine)))
         later = {
-            arrays.array(function.places[form.operand]).field: arrays.array(function.places[form.operand])
-            for stage in function.stages
+            arrays.array(routine.places[form.operand]).field: arrays.array(routine.places[form.operand])
+            for stage in routine.stages
             for accumulator in stage.accumulators
             for form in accumulator.forms
             if form.later
         }
         all_arrays = tuple(arrays.all())
-        rights, lefts = self._products(function, arrays)
-        order = {phase: tuple(stage.name for stage in part) for phase, part in function.phases}
+        rights, lefts = self._products(routine, arrays)
+        order = {phase: tuple(stage.name for stage in part) for phase, part in routine.phases}
         return CFunction(
-            name=function.name,
+            name=routine.name,
             arrays=all_arrays,
             later=tuple(later.values()),
-            bind=tuple(self._bind(function, all_arrays)),
-            blocks=(*self._blocks(function), *_product_blocks(rights)),
+            bind=tuple(self._bind(routine, all_arrays)),
+            blocks=(*self._blocks(routine), *_product_blocks(rights)),
             stages=stages,
             rights=rights,
             lefts=lefts,
-            sums=self._sums(function, arrays),
-            zeroed=self._zeroed(function),
+            sums=self._sums(routine, arrays),
+            zeroed=self._zeroed(routine),
             has_dx=any(array.field == "gradient_x" for array in all_arrays),
-            fused=tuple(stage.name for stage in function.fused.loop) if function.fused else (),
-            variants=_variants(function),
+            fused=tuple(stage.name for stage in routine.fused.loop) if routine.fused else (),
+            variants=_variants(routine),
             **order,
         )
 
@@ -249,17 +249,17 @@ class _Writer:
         content = replace(_panel(stage, segment), field="")
         return self._panels.setdefault(content, segment.panel)
 
-    def _optional(self, function: Function) -> frozenset[str]:
+    def _optional(self, routine: Routine) -> frozenset[str]:
         """Values that nothing but the tape reads: inference does not store them."""
-        taped = {c.value for b in function.buffers if b.taped and not b.spans for c in b.columns}
-        home = {s.target: stage.name for stage in function.stages for s in stage.statements}
-        read = {n for stage in function.stages for n in (*stage.reads, *stage.operands) if home.get(n) != stage.name}
+        taped = {c.value for b in routine.buffers if b.taped and not b.spans for c in b.columns}
+        home = {s.target: stage.name for stage in routine.stages for s in stage.statements}
+        read = {n for stage in routine.stages for n in (*stage.reads, *stage.operands) if home.get(n) != stage.name}
         return frozenset(taped - read)
 
-    def _blocks(self, function: Function) -> list[CBlock]:
-        """Blocks of the tape and the workspace; ``taped`` blocks of the forward function lie in the tape if there is one."""
+    def _blocks(self, routine: Routine) -> list[CBlock]:
+        """Blocks of the tape and the workspace; ``taped`` blocks of the forward routine lie in the tape if there is one."""
         names, blocks = self._names, []
-        if function.name == "forward":
+        if routine.name == "forward":
             for state in self._states():
                 blocks.append(
                     CBlock(
@@ -268,18 +268,18 @@ class _Writer:
                 )
         else:
             blocks += [CBlock(f"carry_{s.field}", _same(f"1, dims->rows, {s.width}")) for s in self._states()]
-        for buffer in function.buffers:
+        for buffer in routine.buffers:
             if buffer.extent is not Extent.ONCE:
                 width = total([column.size for column in buffer.columns], names)
                 blocks.append(
-                    CBlock(buffer.name, _same(f"{_steps(function, buffer)}, dims->rows, {width}"), buffer.taped)
+                    CBlock(buffer.name, _same(f"{_steps(routine, buffer)}, dims->rows, {width}"), buffer.taped)
                 )
         return blocks
 
-    def _bind(self, function: Function, arrays: tuple[Array, ...]) -> list[str]:
+    def _bind(self, routine: Routine, arrays: tuple[Array, ...]) -> list[str]:
         """Lines that point each array of ``base`` at its block or the caller's memory."""
         once = {b.name for b in self._program.forward.buffers if b.extent is Extent.ONCE}
-        mine = {b.name: b for b in function.buffers}
+        mine = {b.name: b for b in routine.buffers}
         taped = {b.name for b in self._program.forward.buffers if b.taped}
         callers = {"x": "x", "seed": "dy", "output": "y", "gradient_x": "dx"}
         lines = []
@@ -299,42 +299,42 @@ class _Writer:
                 source = f"workspace + layout.{field}"
             elif field.startswith("gradient_"):
                 continue
-            elif function.name == "forward":
+            elif routine.name == "forward":
                 source = f"block + layout.states_{state}"
             else:
                 source = f"tape + forward.states_{state}"
             lines.append(f"base.{field} = {source};")
         return lines
 
-    def _products(self, function: Function, arrays: Arrays) -> tuple[tuple[CRight, ...], tuple[CLeft, ...]]:
+    def _products(self, routine: Routine, arrays: Arrays) -> tuple[tuple[CRight, ...], tuple[CLeft, ...]]:
         rights: dict[str, CRight] = {}
         lefts: dict[tuple[str, str, str], list[COuter]] = {}
-        adds = _additions(function)
-        for product in function.products:
+        adds = _additions(routine)
+        for product in routine.products:
             for parameter, left in product.entries:
                 right, columns = product.right, self._cell.by_name[parameter].shape[1]
                 field, stride = self._names.parameters[parameter], self._names.sizes[columns]
-                width = self._names.sizes[function.sizes[right]]
+                width = self._names.sizes[routine.sizes[right]]
                 panel = rights.setdefault(
-                    right, CRight(f"panel_{len(rights) + 1}", *self._row(right, function, arrays), width)
+                    right, CRight(f"panel_{len(rights) + 1}", *self._row(right, routine, arrays), width)
                 ).panel
-                key = (*self._row(left, function, arrays), self._names.sizes[function.sizes[left]])
+                key = (*self._row(left, routine, arrays), self._names.sizes[routine.sizes[left]])
                 lefts.setdefault(key, []).append(
-                    COuter(field, _gradient_label(function, parameter), panel, width, stride, adds[parameter] == 1)
+                    COuter(field, _gradient_label(routine, parameter), panel, width, stride, adds[parameter] == 1)
                 )
         return tuple(rights.values()), tuple(CLeft(*key, tuple(outers)) for key, outers in lefts.items())
 
-    def _sums(self, function: Function, arrays: Arrays) -> tuple[CSum, ...]:
-        found, adds = [], _additions(function)
-        for item in function.sums:
-            field, label = self._names.parameters[item.parameter], _gradient_label(function, item.parameter)
-            width, alone = self._names.sizes[function.sizes[item.value]], adds[item.parameter] == 1
-            found.append(CSum(field, label, *self._row(item.value, function, arrays), width, alone))
+    def _sums(self, routine: Routine, arrays: Arrays) -> tuple[CSum, ...]:
+        found, adds = [], _additions(routine)
+        for item in routine.sums:
+            field, label = self._names.parameters[item.parameter], _gradient_label(routine, item.parameter)
+            width, alone = self._names.sizes[routine.sizes[item.value]], adds[item.parameter] == 1
+            found.append(CSum(field, label, *self._row(item.value, routine, arrays), width, alone))
         return tuple(found)
 
-    def _zeroed(self, function: Function) -> tuple[tuple[str, str], ...]:
+    def _zeroed(self, routine: Routine) -> tuple[tuple[str, str], ...]:
         """The gradients that no single product or sum can write: several add to them, or none does."""
-        adds = _additions(function)
+        adds = _additions(routine)
         return tuple(
             (
                 self._names.parameters[v.name],
@@ -344,9 +344,9 @@ class _Writer:
             if adds[v.name] != 1
         )
 
-    def _row(self, value: str, function: Function, arrays: Arrays) -> tuple[str, str]:
+    def _row(self, value: str, routine: Routine, arrays: Arrays) -> tuple[str, str]:
         """The address of ``value`` in row ``row``, and the numbers from one row to the next."""
-        place: Place = function.places[value]
+        place: Place = routine.places[value]
         return arrays.address(value, place, "row").replace("at->", "at."), arrays.array(place).width
 
 
@@ -359,15 +359,15 @@ def _product_blocks(rights: tuple[CRight, ...]) -> list[CBlock]:
     return [*blocks, CBlock("left", _same("parts, CHUNK, LEFT_TILES * TILE_ROWS"))] if blocks else []
 
 
-def _additions(function: Function) -> Counter[str]:
+def _additions(routine: Routine) -> Counter[str]:
     """How many products and sums add to the gradient of each parameter."""
-    products = [parameter for product in function.products for parameter, _ in product.entries]
-    return Counter([*products, *(item.parameter for item in function.sums)])
+    products = [parameter for product in routine.products for parameter, _ in product.entries]
+    return Counter([*products, *(item.parameter for item in routine.sums)])
 
 
-def _gradient_label(function: Function, parameter: str) -> str:
+def _gradient_label(routine: Routine, parameter: str) -> str:
     """The number of the equation that gives the gradient of ``parameter``."""
-    system = function.system
+    system = routine.system
     return next(system.definition[name].label for name in system.outputs if system.by_name[name].of == parameter)
 
 
@@ -380,21 +380,21 @@ def _panel(stage: CStage, segment: CSegment) -> CPanel:
     return CPanel(segment.panel, stage.units, segment.depth, segment.count, stage.vectors, segment.forms)
 
 
-def _variants(function: Function) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
+def _variants(routine: Routine) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
     def names(stages: tuple[Stage, ...]) -> tuple[str, ...]:
         return tuple(stage.name for stage in stages)
 
-    plain = (names(function.before), names(function.loop))
-    if function.fused is None:
+    plain = (names(routine.before), names(routine.loop))
+    if routine.fused is None:
         return (("", *plain),)
-    return (("if (is_fused(dims))", names(function.fused.before), names(function.fused.loop)), ("else", *plain))
+    return (("if (is_fused(dims))", names(routine.fused.before), names(routine.fused.loop)), ("else", *plain))
 
 
-def _steps(function: Function, buffer: Buffer) -> str:
+def _steps(routine: Routine, buffer: Buffer) -> str:
     """How many steps' rows ``buffer`` holds."""
     if buffer.extent is Extent.STEP:
         return "1"
-    if function.name != "forward":
+    if routine.name != "forward":
         return "dims->steps"
     now = "chunk" if buffer.spans else "1"
     return f"taped ? dims->steps : {now}" if buffer.taped else now

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from symrnn.language.names import Allocator
 from symrnn.language.tree import PRIME
-from symrnn.plan.program import Function, Kind, Place, Program
+from symrnn.plan.program import Kind, Place, Program, Routine
 from symrnn.targets.c.vector import PRECISIONS, reserved
 
 _LOCALS = [
@@ -213,15 +213,15 @@ def c_names(program: Program, fixed: Mapping[str, int]) -> CNames:
     blocks = [buffer.name for buffer in program.forward.buffers]
     allocator = Allocator((*_LOCALS, *MACROS, *_FUNCTIONS, *blocks, *reserved()))
     values: dict[str, str] = {}
-    functions = [function for function in (program.forward, program.backward) if function is not None]
-    for function in functions:
-        for name in (*function.sizes, *(local for stage in function.stages for local in stage.local)):
+    functions = [routine for routine in (program.forward, program.backward) if routine is not None]
+    for routine in functions:
+        for name in (*routine.sizes, *(local for stage in routine.stages for local in stage.local)):
             if name not in values:
                 stem = name.removesuffix(PRIME)
                 values[name] = allocator.fresh(f"{stem}_next" if name != stem else _apart(cell, stem))
     pointers: dict[str, str] = {}
-    for function in functions:
-        for key, hint in _pointers(function, values):
+    for routine in functions:
+        for key, hint in _pointers(routine, values):
             if key not in pointers:
                 pointers[key] = allocator.fresh(f"{hint}_row")
     partners = {name: allocator.fresh(f"{identifier}_2") for name, identifier in values.items()}
@@ -240,10 +240,10 @@ def fixed_macro(cell: str, field: str) -> str:
     return f"{cell.upper()}_FIXED_{field}"
 
 
-def _pointers(function: Function, values: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Every row pointer that the stages of ``function`` may need: its key, and what it points to."""
-    found = [(pointer_key(value, place), values[value]) for value, place in function.places.items() if value in values]
-    for stage in function.stages:
+def _pointers(routine: Routine, values: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Every row pointer that the stages of ``routine`` may need: its key, and what it points to."""
+    found = [(pointer_key(value, place), values[value]) for value, place in routine.places.items() if value in values]
+    for stage in routine.stages:
         found += [
             (pointer_key(write.value, write.place), f"{write.place.kind}_{write.place.array}") for write in stage.writes
         ]

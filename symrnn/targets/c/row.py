@@ -1,6 +1,6 @@
 """A step of one row in C: straight to the stages, with no array that the caller does not bring.
 
-Reads the forward function of a program; returns the lines that point the stages at one row's values. A state is
+Reads the forward routine of a program; returns the lines that point the stages at one row's values. A state is
 overwritten in place where no later read meets its new value; elsewhere its next value goes to the workspace and is
 copied. Leaves out: the stages themselves (`symrnn.targets.c.stages`, `templates/c/row.c.jinja`).
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from symrnn.plan.program import Buffer, Extent, Function, Kind, Stage, reductions
+from symrnn.plan.program import Buffer, Extent, Kind, Routine, Stage, reductions
 from symrnn.targets.c.arrays import Array, Arrays
 from symrnn.targets.c.names import CNames
 from symrnn.targets.c.stages import vectors_of
@@ -43,22 +43,22 @@ class CRow:
     copies: tuple[tuple[str, str, str, str], ...]
 
 
-def row_stages(function: Function) -> tuple[Stage, ...]:
+def row_stages(routine: Routine) -> tuple[Stage, ...]:
     """What a single step runs: the linear forms of the input stay in its sums."""
-    order = (function.fused.before, function.fused.loop) if function.fused else (function.before, function.loop)
+    order = (routine.fused.before, routine.fused.loop) if routine.fused else (routine.before, routine.loop)
     return (*order[0], *order[1])
 
 
-def c_row(function: Function, arrays: Arrays, names: CNames, states: Sequence[CState]) -> CRow:
-    """How ``function``, the forward one, runs a single step of a single row.
+def c_row(routine: Routine, arrays: Arrays, names: CNames, states: Sequence[CState]) -> CRow:
+    """How ``routine``, the forward one, runs a single step of a single row.
 
     Args:
-        function: of the program.
-        arrays: of that function.
+        routine: of the program.
+        arrays: of that routine.
         names: C identifiers.
         states: where each state stands in the caller's block.
     """
-    stages = row_stages(function)
+    stages = row_stages(routine)
     fields = {array.field: array for array in arrays.all()}
     bind, copies = ["at.x = x;"] if "x" in fields else [], []
     if "output" in fields:
@@ -66,7 +66,7 @@ def c_row(function: Function, arrays: Arrays, names: CNames, states: Sequence[CS
     for state in states:
         bind += _state_lines(state, in_place(state.field, stages, names), fields)
         copies += _copies(state, in_place(state.field, stages, names), fields)
-    for buffer in function.buffers:
+    for buffer in routine.buffers:
         if buffer.name in fields:
             bind += _buffer_lines(buffer, fields[buffer.name])
     return CRow(tuple(bind), tuple(stage.name for stage in stages), tuple(copies))

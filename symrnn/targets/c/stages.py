@@ -1,6 +1,6 @@
 """Stages as C: their segments of linear forms, the rows they touch, their statements as text.
 
-Reads a function of a program; returns one `CStage` per stage for `templates/c/stage.c.jinja`. A segment is a run of
+Reads a routine of a program; returns one `CStage` per stage for `templates/c/stage.c.jinja`. A segment is a run of
 operands that lie side by side in memory and feed the same accumulators: one pass of the register tile. Leaves out:
 where arrays and panels begin (`symrnn.targets.c.arrays`, `symrnn.targets.c.files`).
 """
@@ -14,7 +14,7 @@ from itertools import chain
 from symrnn.language.system import ONE
 from symrnn.language.text import to_text
 from symrnn.language.tree import Reduce
-from symrnn.plan.program import Form, Function, Kind, Place, Program, Stage, Statement, Write, reductions
+from symrnn.plan.program import Form, Kind, Place, Program, Routine, Stage, Statement, Write, reductions
 from symrnn.targets.c.arrays import Arrays, total
 from symrnn.targets.c.expression import CPrinter
 from symrnn.targets.c.names import CNames, pointer_key
@@ -81,7 +81,7 @@ class CStage:
     """A stage.
 
     Attributes:
-        name: of its C function, without precision.
+        name: of its C routine, without precision.
         units: C expression.
         vectors: of units per tile and accumulator, at most.
         count: accumulators.
@@ -118,16 +118,16 @@ class CStage:
     by_row: bool
 
 
-def c_stages(program: Program, function: Function, names: CNames, optional: frozenset[str]) -> tuple[CStage, ...]:
-    """The stages of ``function`` in the order in which they run.
+def c_stages(program: Program, routine: Routine, names: CNames, optional: frozenset[str]) -> tuple[CStage, ...]:
+    """The stages of ``routine`` in the order in which they run.
 
     Args:
         program: the cell's program.
-        function: its forward or backward function.
+        routine: its forward or backward routine.
         names: C identifiers.
         optional: values that are stored only where there is a tape.
     """
-    return tuple(_StageWriter(program, function, names, optional, stage).write() for stage in function.stages)
+    return tuple(_StageWriter(program, routine, names, optional, stage).write() for stage in routine.stages)
 
 
 @dataclass(frozen=True)
@@ -142,13 +142,13 @@ class _Lanes:
 
 class _StageWriter:
     def __init__(
-        self, program: Program, function: Function, names: CNames, optional: frozenset[str], stage: Stage
+        self, program: Program, routine: Routine, names: CNames, optional: frozenset[str], stage: Stage
     ) -> None:
-        self._function, self._names, self._optional, self._stage = function, names, optional, stage
+        self._routine, self._names, self._optional, self._stage = routine, names, optional, stage
         self._by_name = program.cell.by_name
-        self._taped = {buffer.name for buffer in function.buffers if buffer.taped}
-        self._arrays = Arrays(program, function, names)
-        unmasked = (*function.once, *function.last)
+        self._taped = {buffer.name for buffer in routine.buffers if buffer.taped}
+        self._arrays = Arrays(program, routine, names)
+        unmasked = (*routine.once, *routine.last)
         self._masked = stage not in unmasked
         self._vectors = vectors_of(stage)
         self._first = _Lanes(names.values, "unit", "count", "sum")
@@ -174,7 +174,7 @@ class _StageWriter:
             self._masked,
             any(form.later for accumulator in stage.accumulators for form in accumulator.forms),
             sum(segment.count for segment in segments if segment.fresh) < len(stage.accumulators),
-            stage not in self._function.once,
+            stage not in self._routine.once,
         )
 
     def _row_tiles(self) -> tuple[tuple[tuple[int, int, int], ...], int]:
@@ -209,18 +209,18 @@ class _StageWriter:
         return tuple(segments)
 
     def _adjacent(self, left: str, right: str) -> bool:
-        places = self._function.places
+        places = self._routine.places
         if places[left].kind is not Kind.BUFFER or places[left] != places[right]:
             return False
-        columns = [c.value for b in self._function.buffers if b.name == places[left].array for c in b.columns]
+        columns = [c.value for b in self._routine.buffers if b.name == places[left].array for c in b.columns]
         return left in columns and columns[columns.index(left) + 1 : columns.index(left) + 2] == [right]
 
     def _segment(
         self, number: int, operands: list[str], later: bool, first: int, forms: list[list[Form]], *, fresh: bool
     ) -> CSegment:
-        place = self._function.places[operands[0]]
+        place = self._routine.places[operands[0]]
         array = self._arrays.array(place)
-        sizes = [self._function.sizes[operand] for operand in operands]
+        sizes = [self._routine.sizes[operand] for operand in operands]
         packed = []
         for column, column_forms in enumerate(forms):
             seen: set[str] = set()
@@ -243,14 +243,14 @@ class _StageWriter:
     def _form(self, form: Form, start: str, column: int, *, add: bool) -> CForm:
         columns = self._names.sizes[self._by_name[form.matrix].shape[1]]
         strides = ("1", columns) if form.transposed else (columns, "1")
-        depth = self._names.sizes[self._function.sizes[form.operand]]
+        depth = self._names.sizes[self._routine.sizes[form.operand]]
         return CForm(self._names.parameters[form.matrix], *strides, start, depth, column, add)
 
     def _pointers(self) -> tuple[tuple[bool, str, str], ...]:
         found: dict[str, tuple[bool, str, str]] = {}
         for name in (*self._stage.reads, *reductions(self._stage)):
             if name not in self._stage.local:
-                self._point(found, name, self._function.places[name], constant=True)
+                self._point(found, name, self._routine.places[name], constant=True)
         for write in self._stage.writes:
             self._point(found, write.value, write.place, constant=False)
         return tuple(found.values())
@@ -281,8 +281,8 @@ class _StageWriter:
             yield self._store(write, p, lanes)
 
     def _load(self, name: str, p: str, lanes: _Lanes) -> str:
-        pointer = self._names.pointers[pointer_key(name, self._function.places[name])]
-        scalar = self._function.sizes[name] == ONE and self._stage.size != ONE
+        pointer = self._names.pointers[pointer_key(name, self._routine.places[name])]
+        scalar = self._routine.sizes[name] == ONE and self._stage.size != ONE
         value = f"K_{p}(*{pointer})" if scalar else f"load_{p}({pointer} + {lanes.unit}, {lanes.count})"
         return f"const vec_{p} {lanes.values[name]} = {value};"
 
@@ -290,8 +290,8 @@ class _StageWriter:
         expression = statement.expression
         if isinstance(expression, Reduce):
             (name,) = (operand.name for operand in [expression.operand] if hasattr(operand, "name"))
-            pointer = self._names.pointers[pointer_key(name, self._function.places[name])]
-            text = printer.reduction(expression, pointer, self._names.sizes[self._function.sizes[name]])
+            pointer = self._names.pointers[pointer_key(name, self._routine.places[name])]
+            text = printer.reduction(expression, pointer, self._names.sizes[self._routine.sizes[name]])
         else:
             text = printer(expression)
         label = f" /* ({statement.label}) */" if statement.label else ""

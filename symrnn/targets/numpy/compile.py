@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from symrnn.language.names import Allocator
-from symrnn.plan.program import Buffer, Extent, Function, Kind, Place, Program
+from symrnn.plan.program import Buffer, Extent, Kind, Place, Program, Routine
 from symrnn.plan.program import Stage as PlannedStage
 from symrnn.targets.numpy.ir import PRODUCT, Node, Stacked, Stage
 from symrnn.targets.numpy.lower import Lowered, Lowerer
@@ -55,7 +55,7 @@ class Compiled:
         sizes: of every value.
     """
 
-    function: Function
+    function: Routine
     buffers: Mapping[str, Buffer]
     own: tuple[str, ...]
     phases: Mapping[str, Phase]
@@ -120,7 +120,7 @@ def _as_fed(accumulators: list[str], lowered: Lowered, stored: Mapping[str, Posi
 class _Compiler:
     """Compiles one function; ``outer`` are the buffers of another that it reads."""
 
-    def __init__(self, function: Function, outer: Mapping[str, Buffer]) -> None:
+    def __init__(self, function: Routine, outer: Mapping[str, Buffer]) -> None:
         allocator = Allocator((*function.sizes, *(v.name for v in function.system.variables)))
         self._function, self._sizes = function, dict(function.sizes)
         self._buffers = {**outer, **{buffer.name: buffer for buffer in function.buffers}}

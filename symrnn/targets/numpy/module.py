@@ -22,7 +22,7 @@ from symrnn.emit.surface import DTYPE, DTYPES, Surface, surface
 from symrnn.language.names import Allocator
 from symrnn.language.system import ONE, Role
 from symrnn.language.tree import PRIME, Reduce, names
-from symrnn.plan.program import Function, Program, Stage
+from symrnn.plan.program import Program, Routine, Stage
 from symrnn.targets.numpy.backward import BackwardPrinter
 from symrnn.targets.numpy.compile import Compiled, compiled
 from symrnn.targets.numpy.expression import NumpyPrinter, helpers
@@ -52,7 +52,7 @@ class Code:
 
 def numpy_module(program: Program, dtype: str = DTYPE) -> str:
     """The text of ``<cell>_numpy.py``; ``dtype`` is what its ``init_params`` makes unless told otherwise."""
-    nodes = [s.expression for f in program.functions for stage in f.stages for s in stage.statements]
+    nodes = [s.expression for f in program.routines for stage in f.stages for s in stage.statements]
     forward, backward, tangent = compiled(program)
     weights = _weights(program, program.forward, "")
     directions = _weights(program, program.tangent, "")
@@ -101,11 +101,11 @@ def _locals(program: Program, function: Compiled, weights: Weights) -> Locals:
     return found
 
 
-def _inputs(function: Function) -> list[str]:
+def _inputs(function: Routine) -> list[str]:
     return [v.name for v in function.system.variables if v.role is Role.INPUT or _is_input_tangent(function, v.of)]
 
 
-def _is_input_tangent(function: Function, of: str) -> bool:
+def _is_input_tangent(function: Routine, of: str) -> bool:
     variable = function.system.by_name.get(of)
     return variable is not None and variable.role is Role.INPUT and function.name == "tangent"
 
@@ -115,7 +115,7 @@ def _forward(given: Locals, weights: Weights, output: str) -> Code:
     return Code(tuple(_inputs(given.compiled.function)), tuple(body))
 
 
-def _weights(program: Program, function: Function, prefix: str) -> Weights:
+def _weights(program: Program, function: Routine, prefix: str) -> Weights:
     """The stacks of a function and of those that share its parameters."""
     allocator = Allocator((*RESERVED, *function.sizes, *(v.name for v in function.system.variables)))
     letters = {**size_names(program.cell.sizes, allocator), ONE: ONE}
@@ -132,14 +132,14 @@ def _weights(program: Program, function: Function, prefix: str) -> Weights:
     return Weights([v.name for v in function.system.variables], shape, lambda sizes: total(sizes, letters), once)
 
 
-def _weight_lines(program: Program, function: Function, weights: Weights) -> tuple[str, ...]:
+def _weight_lines(program: Program, function: Routine, weights: Weights) -> tuple[str, ...]:
     """The body of the initialiser of the weights."""
     lines = [line for stage in function.once for line in _once(stage, function, weights, program.cell.sizes)]
     lines += [line for weight in weights.found for line in weight.lines]
     return tuple(lines or [f"{INDENT * 2}pass"])
 
 
-def _once(stage: Stage, function: Function, weights: Weights, sizes: Sequence[str]) -> list[str]:
+def _once(stage: Stage, function: Routine, weights: Weights, sizes: Sequence[str]) -> list[str]:
     """Statements on parameters alone: locals, kept as attributes where stages read them."""
     letters = {size: f'sizes["{size}"]' for size in sizes}
     values = {v.name: f'p["{v.name}"]' for v in function.system.variables if v.role is Role.PARAMETER}

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.targets.c.test_vector_precision import NAMES, SHARE, STRIDE, TWO, double_finding, full_name
 
 from symrnn.targets.c import vector
 from tests.targets.c import precision_table as table
 from tests.targets.c.precision_scan import build_reference, scan
+from tests.targets.c.test_vector_precision import NAMES, SHARE, STRIDE, TWO, double_finding, full_name
 from tests.targets.c.vector_library import COMPILER, HERE, SPEED, render, write_text
 
 pytestmark = pytest.mark.skipif(

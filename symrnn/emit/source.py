@@ -1,0 +1,84 @@
+"""Generated text with its source map: which line comes from which equation, in which stage and precision.
+
+Writers make `Marked` texts, templates print them (`symrnn.emit.render`), and what comes out is a `Source`: the text, and the
+`Mark` of each line that has one. Whoever wants to know what a line computes reads the map, never the text. Leaves out: how a
+language shows labels to people, which is the writer's own comment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a line of generated text does.
+
+    Attributes:
+        labels: of the equations that it comes from.
+        stage: the plan's stage that it belongs to; empty outside stages.
+        precision: ``f32`` or ``f64`` where the line is of one precision alone; else empty.
+    """
+
+    labels: tuple[str, ...] = ()
+    stage: str = ""
+    precision: str = ""
+
+
+class Marked(str):
+    """A piece of text with the mark of the line that it stands in; a template prints it like any other text.
+
+    Only what prints it directly keeps the mark: filters, macros and joined texts give plain strings, so a template prints
+    marked lines from its body or from an included template.
+
+    >>> line = Marked("y = a + b", Mark(("3",), "step_1"))
+    >>> line.mark.labels, line == "y = a + b"
+    (('3',), True)
+    """
+
+    __slots__ = ("mark",)
+
+    mark: Mark
+
+    def __new__(cls, text: str, mark: Mark) -> Self:
+        """``text`` with ``mark``."""
+        self = super().__new__(cls, text)
+        self.mark = mark
+        return self
+
+    def __str__(self) -> str:
+        """Itself: `str` of a marked text keeps the mark."""
+        return self
+
+
+@dataclass(frozen=True)
+class Source:
+    """The text of a generated file.
+
+    Attributes:
+        text: whole.
+        marks: by the number of the line, from 1, in order.
+    """
+
+    text: str
+    marks: Mapping[int, Mark] = field(default_factory=dict)
+
+
+def joined(pieces: Iterable[str]) -> Source:
+    r"""The text of ``pieces``, and the marks of those that are `Marked`, each at the line where its first character stands.
+
+    >>> source = joined(["def f():\\n    ", Marked("return x", Mark(("1",))), "\\n"])
+    >>> source.text, source.marks[2].labels
+    ('def f():\\n    return x\\n', ('1',))
+    """
+    parts: list[str] = []
+    marks: dict[int, Mark] = {}
+    line = 1
+    for piece in pieces:
+        if isinstance(piece, Marked):
+            marks[line] = piece.mark
+        parts.append(piece)
+        line += piece.count("\n")
+    return Source("".join(parts), marks)
