@@ -67,11 +67,11 @@ class Source:
 
 
 def joined(pieces: Iterable[str]) -> Source:
-    r"""The text of ``pieces``, and the marks of those that are `Marked`, each at the line where its first character stands.
+    """The text of ``pieces``, and the marks of those that are `Marked`, each at the line where its first character stands.
 
-    >>> source = joined(["def f():\\n    ", Marked("return x", Mark(("1",))), "\\n"])
-    >>> source.text, source.marks[2].labels
-    ('def f():\\n    return x\\n', ('1',))
+    >>> source = joined(["def f():", chr(10), Marked("    return x", Mark(("1",)))])
+    >>> source.text.splitlines()[1], source.marks[2].labels
+    ('    return x', ('1',))
     """
     parts: list[str] = []
     marks: dict[int, Mark] = {}
