@@ -1,9 +1,10 @@
 """The README and the pages of docs/ do what they say: their blocks are run in a folder of their own, in their order.
 
-The folder of each page has the cell file of the README. A block that follows "`file`:" is written to that file. Shell blocks are run line by line, and a ``text`` block behind
-one, or behind a Python block, holds lines of its output in order; "…" stands for lines left out. Python blocks are run,
-and those with prompts are held to their output. Left out: lines that install something or run the tests, and most
-iterations of the examples; where somebody waits, what takes long, and the compiler's optimisation.
+The folder of each page has the cell file of the README. A block that follows "`file`:" is written to that file. Shell
+blocks are run line by line, and a ``text`` block behind one, or behind a Python block, holds lines of its output in order;
+"…" stands for lines left out. Python blocks are run, and those with prompts are held to their output. Left out: lines that
+install something or run the tests, and most iterations of the examples; where somebody waits, what takes long, and the
+compiler's optimisation.
 """
 
 from __future__ import annotations
