@@ -117,7 +117,7 @@ def _planned_kernels(
     planned = plan(derivation, with_backward=backward)
     files: dict[str, str] = {}
     if "numpy" in backends:
-        files[f"{cell.name}_numpy.py"] = numpy_module(planned, dtype)
+        files[f"{cell.name}_numpy.py"] = numpy_module(planned, dtype).text
     if "c" in backends:
         texts = c_files(planned, _UNKNOWN, fixed)
         # The digest covers the sources themselves, so it takes its place after they are written.
