@@ -23,7 +23,6 @@ from types import ModuleType
 from symrnn.derive.document import document
 from symrnn.derive.lecture import Section
 from symrnn.derive.record import Derivation, derive
-from symrnn.emit.digest import digest
 from symrnn.emit.fixed import fixed_sizes, options
 from symrnn.emit.manifest import write
 from symrnn.emit.surface import DTYPE, DTYPES
@@ -41,8 +40,6 @@ from symrnn.targets.numpy.module import numpy_module
 
 BACKENDS = ("numpy", "c")
 """What `render` and `build` can emit."""
-
-_UNKNOWN = "0" * 32
 
 
 def program(cell: CellLike, *, backward: bool = True) -> Program:
@@ -119,11 +116,9 @@ def _planned_kernels(
     if "numpy" in backends:
         files[f"{cell.name}_numpy.py"] = numpy_module(planned, dtype).text
     if "c" in backends:
-        texts = c_files(planned, _UNKNOWN, fixed)
-        # The digest covers the sources themselves, so it takes its place after they are written.
-        found = digest(*texts.values())
-        files |= {name: text.replace(_UNKNOWN, found) for name, text in texts.items()}
-        files[f"{cell.name}_c.py"] = c_module(planned, found, dtype, fixed)
+        written = c_files(planned, fixed)
+        files |= {name: source.text for name, source in written.sources.items()}
+        files[f"{cell.name}_c.py"] = c_module(planned, written.digest, dtype, fixed)
     return planned, files
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from symrnn.build.loading import import_text
 from symrnn.errors import BuildError
 from symrnn.language.system import HIDDEN, INPUT
+from symrnn.targets.c.files import RUNTIME
 from symrnn.targets.c.library import compile_library
 from symrnn.targets.c.toolchain import Options
 
@@ -33,8 +34,9 @@ def module_name(cell: str, backend: str) -> str:
 
 
 def c_sources(files: Mapping[str, str], cell: str) -> dict[str, str]:
-    """What the C compiler is given of a cell's files: the source, and the header that it includes."""
-    return {name: files[name] for name in (f"{cell}.c", f"{cell}.h")}
+    """What the C compiler is given of a cell's files: the source, its header, and the runtime where it is beside them."""
+    names = (f"{cell}.c", f"{cell}.h", *RUNTIME)
+    return {name: files[name] for name in names if name in files}
 
 
 def load_kernels(files: Mapping[str, str], cell: str, backend: str, *, options: Options | None = None) -> ModuleType:

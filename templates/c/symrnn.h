@@ -419,9 +419,9 @@ INLINE size_t panel_numbers(size_t width, size_t lanes)
 /* ---- what the tables of a cell say ---- */
 
 /* A part of packed weights: where it begins; of a panel, its units, vectors of units in a tile, depth and accumulators. */
-typedef struct block {
+typedef struct piece {
     size_t at, units, vectors, depth, count;
-} block;
+} piece;
 
 /* Where an array lies: the caller's memory; the tape, or the workspace where there is none; the workspace of
    the forward or of the backward routine. */
@@ -523,8 +523,11 @@ enum { IN_PLACE, IN_TWO_TILES, APART };
 #define sum_of(...) S(sum_of)(__VA_ARGS__)
 #define run_tile(...) S(run_tile)(__VA_ARGS__)
 #define accumulate(...) S(accumulate)(__VA_ARGS__)
+#define row_at(...) S(row_at)(__VA_ARGS__)
 #define new_stage(...) S(new_stage)(__VA_ARGS__)
+#define add_packed(...) S(add_packed)(__VA_ARGS__)
 #define add_operand(...) S(add_operand)(__VA_ARGS__)
+#define operand_row(...) S(operand_row)(__VA_ARGS__)
 #define stage_work(...) S(stage_work)(__VA_ARGS__)
 #define place_vector(...) S(place_vector)(__VA_ARGS__)
 #define place_panel(...) S(place_panel)(__VA_ARGS__)
@@ -532,10 +535,13 @@ enum { IN_PLACE, IN_TWO_TILES, APART };
 #define check_tag(...) S(check_tag)(__VA_ARGS__)
 #define pack_form(...) S(pack_form)(__VA_ARGS__)
 #define run_stage(...) S(run_stage)(__VA_ARGS__)
+#define run_once(...) S(run_once)(__VA_ARGS__)
 #define run_row_tile(...) S(run_row_tile)(__VA_ARGS__)
 #define sum_row(...) S(sum_row)(__VA_ARGS__)
 #define run_row_with(...) S(run_row_with)(__VA_ARGS__)
 #define run_row(...) S(run_row)(__VA_ARGS__)
+#define row_begins(...) S(row_begins)(__VA_ARGS__)
+#define run_row_of(...) S(run_row_of)(__VA_ARGS__)
 #define pack_right(...) S(pack_right)(__VA_ARGS__)
 #define pack_left(...) S(pack_left)(__VA_ARGS__)
 #define add_outer(...) S(add_outer)(__VA_ARGS__)

@@ -19,8 +19,10 @@
 #undef MASKS
 #undef EXCESS
 #undef FAST_FMA
+#undef PUBLIC
 #if REAL == 32
 #define S(name) name##_f32
+#define PUBLIC(cell, name) cell##_f32_##name
 #define KIND(name) name##_ps
 #define KIND_MASK(name) name##_ps_mask
 #define NEON(name) name##32
@@ -42,6 +44,7 @@
 typedef float real;
 #else
 #define S(name) name##_f64
+#define PUBLIC(cell, name) cell##_f64_##name
 #define KIND(name) name##_pd
 #define KIND_MASK(name) name##_pd_mask
 #define NEON(name) name##64
@@ -913,7 +916,7 @@ typedef struct S(array) {
 typedef struct S(at) {
     const void *dims; /* the cell's sizes */
     const sequence *seq;
-    const block *blocks;
+    const piece *pieces;
     const real *packed;
     size_t first;  /* the row of all steps' rows at which the current step begins */
     size_t origin; /* the first step of the chunk that is hoisted at a time */
@@ -932,6 +935,12 @@ typedef struct S(span) {
     int idle;
 } S(span);
 
+/* The row of an array that the span is in. */
+ALWAYS real *row_at(const S(at) *at, const S(span) *span, size_t array)
+{
+    return at->to[array] + span->row * at->stride[array];
+}
+
 /* For each vector of units of the span: `unit` is its first one, `count` how many there are from it on; EACH_SUM has the
    vector's sums besides, at `sum`, `sum + wide`, …. */
 #define EACH_VECTOR(units)                                                                                    \
@@ -948,7 +957,7 @@ typedef void S(statements)(const S(at) *at, const S(span) *span);
 
 /* Values side by side that feed the sums from `first` on, `count` of them, with a panel of packed weights. */
 typedef struct S(operand) {
-    size_t array, column, depth, panel, first, count;
+    size_t array, block, column, depth, panel, first, count; /* `block`: of packed weights, where the operand is one of them */
     int later; /* of the step before in this loop */
     int fresh; /* whether its sums hold nothing before it */
 } S(operand);
@@ -974,10 +983,11 @@ ALWAYS S(stage) new_stage(S(statements) *run, size_t units, size_t sums, size_t 
 }
 
 /* Add an operand; where operands before it filled its sums already, it adds to them. */
-ALWAYS void add_operand(S(stage) *s, size_t array, size_t column, size_t depth, size_t panel, size_t first, size_t count, int later)
+ALWAYS void add_packed(S(stage) *s, size_t block, size_t column, size_t depth, size_t panel, size_t first, size_t count, int later)
 {
     S(operand) *const o = &s->operand[s->operands];
-    o->array = array;
+    o->array = AT_PACKED;
+    o->block = block;
     o->column = column;
     o->depth = depth;
     o->panel = panel;
@@ -991,8 +1001,23 @@ ALWAYS void add_operand(S(stage) *s, size_t array, size_t column, size_t depth, 
     ++s->operands;
 }
 
+ALWAYS void add_operand(S(stage) *s, size_t array, size_t column, size_t depth, size_t panel, size_t first, size_t count, int later)
+{
+    add_packed(s, 0, column, depth, panel, first, count, later);
+    s->operand[s->operands - 1].array = array;
+}
+
+/* The first row of an operand at the current step; null for one of a step before where there is none. */
+ALWAYS const real *operand_row(const S(at) *at, const S(operand) *o)
+{
+    if (o->array == AT_PACKED)
+        return at->packed + at->pieces[o->block].at + o->column;
+    const real *const rows = o->later ? at->later[o->array] : at->to[o->array];
+    return rows ? rows + o->column : NULL;
+}
+
 /* Multiply-adds of one row of a stage. */
-INLINE double stage_work(const S(stage) *s)
+ONCE double stage_work(const S(stage) *s)
 {
     double work = 0;
     for (size_t i = 0; i < s->operands; ++i)
@@ -1004,12 +1029,12 @@ INLINE double stage_work(const S(stage) *s)
 
 /* Room for a vector of numbers, or for a panel: [tile][depth][accumulator][vector][lane], what a register tile reads, in its
    order, rounded up to whole tiles. Returns whether they can be counted. */
-ALWAYS int place_vector(size_t *end, block *to, size_t numbers)
+ALWAYS int place_vector(size_t *end, piece *to, size_t numbers)
 {
     return take(end, &to->at, numbers, 1, 1);
 }
 
-ALWAYS int place_panel(size_t *end, block *to, size_t units, size_t vectors, size_t depth, size_t count)
+ALWAYS int place_panel(size_t *end, piece *to, size_t units, size_t vectors, size_t depth, size_t count)
 {
     to->units = units;
     to->vectors = vectors;
@@ -1023,7 +1048,7 @@ ALWAYS int place_panel(size_t *end, block *to, size_t units, size_t vectors, siz
 #define TAG_LAYOUT ((uint64_t)sizeof(real) << 32 | LANES)
 
 /* Packed weights begin with a tag, by which a build knows those that it can read. */
-INLINE void put_tag(real *packed, const char *digest, const size_t *sizes, size_t count)
+ONCE void put_tag(real *packed, const char *digest, const size_t *sizes, size_t count)
 {
     put_word(packed, 0, word_at(digest, 0));
     put_word(packed, 1, word_at(digest, 1));
@@ -1043,7 +1068,7 @@ ALWAYS int check_tag(const real *packed, const char *digest, const size_t *sizes
 
 /* Lay a matrix out in a panel, or add it to what is there, as one accumulator, from a depth on. This part's tiles alone; lanes
    beyond the units are zero. The matrix is read by rows of `columns` numbers, or transposed. */
-ONCE void pack_form(real *packed, const block *b, size_t accumulator, size_t start, size_t depth, const real *matrix,
+ONCE void pack_form(real *packed, const piece *b, size_t accumulator, size_t start, size_t depth, const real *matrix,
                     size_t columns, int transposed, int add, const party *us)
 {
     const size_t units = b->units, vectors = fit_vectors(units, LANES, b->vectors), panel_row = b->count * vectors * LANES;
@@ -1088,7 +1113,8 @@ ONCE void run_stage(const S(at) *at, const S(stage) *s, size_t row_begin, size_t
     const size_t units = s->units, vectors = fit_vectors(units, LANES, s->vectors), wide = vectors * LANES;
     const size_t tiles = (units + wide - 1) / wide, tile_begin = share(tiles, part, parts), tile_end = share(tiles, part + 1, parts);
     const size_t columns = s->sums * vectors;
-    size_t depth = 0, filled = 0, later = 0;
+    size_t depth = 0, filled = 0;
+    int later = 0;
     for (size_t i = 0; i < s->operands; ++i) {
         depth += s->operand[i].depth;
         filled += s->operand[i].fresh ? s->operand[i].count : 0;
@@ -1123,14 +1149,14 @@ ONCE void run_stage(const S(at) *at, const S(stage) *s, size_t row_begin, size_t
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     for (const S(operand) *o = s->operand; o < s->operand + s->operands; ++o) {
-                        const real *const source = o->later ? at->later[o->array] : at->to[o->array], *lines[TILE_ROWS];
+                        const real *const source = operand_row(at, o), *lines[TILE_ROWS];
                         const size_t stride = at->stride[o->array], panel_row = o->count * wide;
                         if (!source)
                             continue;
                         for (size_t line = 0; line < height; ++line)
-                            lines[line] = source + order[row0 + line] * stride + o->column;
+                            lines[line] = source + order[row0 + line] * stride;
                         accumulate(o->fresh, height, o->count * vectors, o->depth, lines, 1,
-                                   at->packed + at->blocks[o->panel].at + tile * o->depth * panel_row, panel_row,
+                                   at->packed + at->pieces[o->panel].at + tile * o->depth * panel_row, panel_row,
                                    sums + (tile - tile0) * apart + o->first * wide, columns * LANES);
                     }
                 }
@@ -1147,6 +1173,12 @@ ONCE void run_stage(const S(at) *at, const S(stage) *s, size_t row_begin, size_t
     }
 }
 
+/* A stage of what depends on parameters alone, which has one row. */
+INLINE void run_once(const S(at) *at, S(stage) s)
+{
+    run_stage(at, &s, 0, 1, 0, 1);
+}
+
 /* ---- a stage on one row ---- */
 
 /* Into how many sums the depth of each form is split, where there are so many sums besides: enough multiply-adds must be
@@ -1156,50 +1188,52 @@ ONCE void run_stage(const S(at) *at, const S(stage) *s, size_t row_begin, size_t
 /* Tiles whose sums a row keeps before its statements run on them, so that those of one vector need not wait for another's. */
 #define ROW_TILES 8
 
-/* What feeds some sums of a tile: an operand's row, and the part of its panel. */
+/* What feeds some sums of a tile: an operand's row, and the part of its panel; `apart`: numbers from one tile's panel to the
+   next tile's. */
 typedef struct S(feed) {
     const real *a, *panel;
-    size_t depth, panel_row;
+    size_t depth, panel_row, apart;
 } S(feed);
 
 /* Sums of one tile, or of two that share what is broadcast, `width` vectors of each; kept several times, each for a share of
    the depth, where a few would wait for themselves. `apart`: numbers from one tile's sums to the other's. */
-ALWAYS void run_row_tile(size_t tiles, size_t width, size_t splits, const S(feed) *feeds, size_t count, real *sums, size_t apart)
+ALWAYS void run_row_tile(size_t together, size_t width, size_t splits, const S(feed) *feeds, size_t count, size_t tile, real *sums,
+                         size_t apart)
 {
     vec s[8];
-    for (size_t j = 0; j < splits * tiles * width; ++j)
+    for (size_t j = 0; j < splits * together * width; ++j)
         s[j] = K(0);
     for (const S(feed) *f = feeds; f < feeds + count; ++f) {
-        const size_t depth = f->depth, panel_row = f->panel_row, second = depth * panel_row;
-        const real *const a = f->a, *panel = f->panel;
+        const size_t depth = f->depth, panel_row = f->panel_row, second = f->apart;
+        const real *const a = f->a, *panel = f->panel + tile * second;
         size_t k = 0;
         for (; k + splits <= depth; k += splits)
             for (size_t split = 0; split < splits; ++split, panel += panel_row)
-                for (size_t i = 0; i < tiles; ++i)
+                for (size_t i = 0; i < together; ++i)
                     for (size_t j = 0; j < width; ++j) {
-                        vec *const total = &s[(split * tiles + i) * width + j];
+                        vec *const total = &s[(split * together + i) * width + j];
                         *total = v_fma(K(a[k + split]), loadu(panel + i * second + j * LANES), *total);
                     }
         if (splits > 1)
             for (; k < depth; ++k, panel += panel_row)
-                for (size_t i = 0; i < tiles; ++i)
+                for (size_t i = 0; i < together; ++i)
                     for (size_t j = 0; j < width; ++j) {
                         vec *const total = &s[i * width + j];
                         *total = v_fma(K(a[k]), loadu(panel + i * second + j * LANES), *total);
                     }
     }
     for (size_t split = splits - 1; split > 0; --split)
-        for (size_t j = 0; j < tiles * width; ++j)
-            s[(split - 1) * tiles * width + j] += s[split * tiles * width + j];
-    for (size_t i = 0; i < tiles; ++i)
+        for (size_t j = 0; j < together * width; ++j)
+            s[(split - 1) * together * width + j] += s[split * together * width + j];
+    for (size_t i = 0; i < together; ++i)
         for (size_t j = 0; j < width; ++j)
             storeu(sums + i * apart + j * LANES, s[i * width + j]);
 }
 
-/* The sums of a tile, or of two, from the stage's operands. */
-ALWAYS void sum_row(const S(at) *at, const S(stage) *s, size_t tile, size_t tiles, size_t vectors, real *sums)
+/* The sums of the tiles from `tile0` on, `tiles` of them, from the stage's operands; of two at a time where there are two. */
+ALWAYS void sum_row(const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles, size_t together, size_t vectors, real *sums)
 {
-    const size_t wide = vectors * LANES, apart = s->sums * wide;
+    const size_t wide = vectors * LANES, apart = s->sums * wide, most = together == 2 ? 4 : 8;
     size_t stop, width;
     for (size_t first = 0; first < s->sums; first = stop) {
         /* As many sums as the same operands feed. */
@@ -1207,28 +1241,31 @@ ALWAYS void sum_row(const S(at) *at, const S(stage) *s, size_t tile, size_t tile
         size_t count = 0;
         stop = s->sums;
         for (const S(operand) *o = s->operand; o < s->operand + s->operands; ++o) {
-            const real *const source = o->later ? at->later[o->array] : at->to[o->array];
-            const size_t panel_row = o->count * wide, last = o->first + o->count;
+            const real *const source = operand_row(at, o);
+            const size_t panel_row = o->count * wide, last = o->first + o->count, tile_apart = o->depth * panel_row;
             if (first < o->first)
                 stop = o->first < stop ? o->first : stop;
             else if (first < last) {
                 stop = last < stop ? last : stop;
                 if (source) {
-                    const real *const panel = at->packed + at->blocks[o->panel].at + tile * o->depth * panel_row;
-                    feeds[count++] = (S(feed)){source + o->column, panel + (first - o->first) * wide, o->depth, panel_row};
+                    const real *const panel = at->packed + at->pieces[o->panel].at + tile0 * tile_apart;
+                    feeds[count++] = (S(feed)){source, panel + (first - o->first) * wide, o->depth, panel_row, tile_apart};
                 }
             }
         }
-        const size_t columns = (stop - first) * vectors, most = tiles == 2 ? 4 : 8;
+        const size_t columns = (stop - first) * vectors;
         for (size_t column = 0; column < columns; column += width) {
             const size_t left = columns - column;
-            real *const into = sums + first * wide + column * LANES;
             width = left <= most ? left : left < 2 * most ? (left + 1) / 2 : most;
-#define ROW_TILE(tiles, width)                                                         \
-    case tiles * 16 + width:                                                           \
-        run_row_tile(tiles, width, SPLITS(tiles * width), feeds, count, into, apart);  \
+#define ROW_TILE(together, width)                                                                                            \
+    case together * 16 + width:                                                                                              \
+        for (size_t i = 0; i < tiles; i += together) {                                                                       \
+            const size_t tile = at->turned ? tiles - together - i : i;                                                       \
+            real *const into = sums + tile * apart + first * wide + column * LANES;                                          \
+            run_row_tile(together, width, SPLITS(together * width), feeds, count, tile, into, apart);                        \
+        }                                                                                                                    \
         break;
-            switch (tiles * 16 + width) {
+            switch (together * 16 + width) {
                 ROW_TILE(1, 1)
                 ROW_TILE(1, 2)
                 ROW_TILE(1, 3)
@@ -1266,30 +1303,19 @@ ALWAYS void run_row_with(S(statements) *run, const S(at) *at, const S(stage) *s,
         return;
     }
     const size_t vectors = fit_vectors(units, LANES, s->vectors), wide = vectors * LANES, tiles = (units + wide - 1) / wide;
-    const size_t begin = tiles == 2 ? 0 : share(tiles, part, parts);
-    const size_t end = tiles == 2 ? (part ? 0 : 2) : share(tiles, part + 1, parts);
+    const size_t together = tiles == 2 ? 2 : 1, begin = tiles == 2 ? 0 : share(tiles, part, parts);
+    const size_t end = tiles == 2 ? (part ? 0 : 2) : share(tiles, part + 1, parts), passes = (end - begin + ROW_TILES - 1) / ROW_TILES;
     _Alignas(64) real sums[ROW_TILES * MOST_SUMS * LANES];
     span.wide = wide;
     span.apart = s->sums * wide;
     span.sums = sums;
-    if (tiles == 2 && !part) {
-        sum_row(at, s, 0, 2, vectors, sums);
-        span.unit = 0;
-        span.end = units;
-        run(at, &span);
-        return;
-    }
-    const size_t passes = (end - begin + ROW_TILES - 1) / ROW_TILES;
     for (size_t pass = 0; pass < passes; ++pass) {
         /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
         const size_t tile0 = begin + (at->turned ? passes - 1 - pass : pass) * ROW_TILES;
-        const size_t tile1 = end - tile0 < ROW_TILES ? end : tile0 + ROW_TILES;
-        for (size_t i = tile0; i < tile1; ++i) {
-            const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
-            sum_row(at, s, tile, 1, vectors, sums + (tile - tile0) * span.apart);
-        }
+        const size_t count = end - tile0 < ROW_TILES ? end - tile0 : ROW_TILES, last = (tile0 + count) * wide;
+        sum_row(at, s, tile0, count, together, vectors, sums);
         span.unit = tile0 * wide;
-        span.end = tile1 * wide < units ? tile1 * wide : units;
+        span.end = last < units ? last : units;
         run(at, &span);
     }
 }
@@ -1299,10 +1325,28 @@ ONCE void run_row(const S(at) *at, const S(stage) *s, size_t part, size_t parts)
     run_row_with(s->run, at, s, part, parts);
 }
 
+/* A step of one row: what its stages ask besides the arrays of the cell. */
+ALWAYS void row_begins(S(at) *at, const void *dims, const piece *pieces, const real *packed, const real *x, real *y)
+{
+    at->dims = dims;
+    at->pieces = pieces;
+    at->packed = packed;
+    at->taped = at->turned = 0;
+    at->fused = 1;
+    at->to[AT_X] = (real *)x;
+    at->to[AT_Y] = y;
+    at->to[AT_PACKED] = (real *)packed;
+}
+
+ALWAYS void run_row_of(S(statements) *run, const S(at) *at, S(stage) s)
+{
+    run_row_with(run, at, &s, 0, 1);
+}
+
 /* ---- deferred gradients: matrix products and sums over the rows of all steps, a chunk of rows at a time ---- */
 
 /* The rows of the right side in an order, as a panel: [tile][row][TILE_COLUMNS][lane]. */
-INLINE void pack_right(size_t rows, const size_t *order, const real *from, size_t stride, size_t width,
+ONCE void pack_right(size_t rows, const size_t *order, const real *from, size_t stride, size_t width,
                        real *panel)
 {
     const size_t wide = TILE_COLUMNS * LANES;
@@ -1320,7 +1364,7 @@ INLINE void pack_right(size_t rows, const size_t *order, const real *from, size_
 
 /* Columns of the left side, between begin[0], begin[1], …: [tile][row][TILE_ROWS]. A row is read once for all these tiles,
    so that each of its cache lines is fetched once. */
-INLINE void pack_left(size_t rows, const size_t *order, const real *from, size_t stride, const size_t *begin,
+ONCE void pack_left(size_t rows, const size_t *order, const real *from, size_t stride, const size_t *begin,
                       size_t tiles, real *block)
 {
     for (size_t row = 0; row < rows; ++row)
@@ -1365,7 +1409,7 @@ typedef struct S(outer) {
 
 /* gradient[i][j] += sum over rows of left[row][i] * panel[row][j], for the rows begin[0] to begin[tiles] of the gradient. A part
    of the panel meets all tiles before the next part does: it comes but once from a far cache. */
-INLINE void add_outer(size_t rows, const real *block, const size_t *begin, size_t tiles, const S(outer) *to)
+ONCE void add_outer(size_t rows, const real *block, const size_t *begin, size_t tiles, const S(outer) *to)
 {
     const size_t wide = TILE_COLUMNS * LANES;
     for (size_t unit = 0; unit < to->width; unit += wide) {
@@ -1393,7 +1437,7 @@ INLINE void add_outer(size_t rows, const real *block, const size_t *begin, size_
 }
 
 /* The gradients of matrices with one left side; this part's rows of them. */
-INLINE void add_outers(size_t rows, const size_t *order, const real *left, size_t left_stride, size_t height,
+ONCE void add_outers(size_t rows, const size_t *order, const real *left, size_t left_stride, size_t height,
                        const S(outer) *outers, size_t count, real *block, const party *us)
 {
     const size_t tiles = (height + TILE_ROWS - 1) / TILE_ROWS, stop = share(tiles, us->part + 1, us->parts);
@@ -1409,7 +1453,7 @@ INLINE void add_outers(size_t rows, const size_t *order, const real *left, size_
 }
 
 /* gradient[j] += sum over rows of value[row][j], or = where it is fresh; this part's vectors of units. */
-INLINE void add_rows(size_t rows, const size_t *order, const real *value, size_t stride, size_t width, real *gradient, int fresh,
+ONCE void add_rows(size_t rows, const size_t *order, const real *value, size_t stride, size_t width, real *gradient, int fresh,
                      const party *us)
 {
     const size_t groups = (width + LANES - 1) / LANES, stop = share(groups, us->part + 1, us->parts);
@@ -1429,7 +1473,7 @@ INLINE void add_rows(size_t rows, const size_t *order, const real *value, size_t
 }
 
 /* This part's share of a gradient that several products and sums add to, or none: zero. */
-INLINE void clear(real *gradient, size_t numbers, const party *us)
+ONCE void clear(real *gradient, size_t numbers, const party *us)
 {
     const size_t begin = share(numbers, us->part, us->parts);
     memset(gradient + begin, 0, (share(numbers, us->part + 1, us->parts) - begin) * sizeof *gradient);
@@ -1441,38 +1485,39 @@ typedef struct S(routine) {
     const void *dims;
     sequence seq;
     party us;
-    const block *blocks;
+    const piece *pieces;
     const real *packed;
     size_t hoisted; /* numbers per row of what is hoisted */
     int can_fuse;   /* whether the linear forms of the input may stay in the loop */
-    size_t states, arrays, stages;
+    size_t states, arrays, stages, moving;
+    unsigned moves[MOST_ARRAYS]; /* the arrays that change from step to step */
     S(array) array[MOST_ARRAYS];
     S(stage) stage[MOST_STAGES]; /* phase by phase, in order */
     size_t begin[PHASES + 1];    /* where the stages of a phase begin */
 } S(routine);
 
-INLINE void begin_routine(S(routine) *r, const void *dims, sequence seq, party us, const block *blocks, const real *packed, size_t states)
+ONCE void begin_routine(S(routine) *r, const void *dims, sequence seq, party us, const piece *pieces, size_t states, int can_fuse)
 {
     r->dims = dims;
     r->seq = seq;
     r->us = us;
-    r->blocks = blocks;
-    r->packed = packed;
+    r->pieces = pieces;
+    r->packed = NULL;
     r->states = states;
     r->hoisted = r->arrays = r->stages = 0;
-    r->can_fuse = 0;
+    r->can_fuse = can_fuse;
     for (size_t i = 0; i <= PHASES; ++i)
         r->begin[i] = 0;
 }
 
-INLINE void add_array(S(routine) *r, enum memory memory, enum motion motion, size_t width)
+ONCE void add_array(S(routine) *r, enum memory memory, enum motion motion, size_t width)
 {
     r->array[r->arrays++] = (S(array)){NULL, width, 0, 0, memory, motion};
     if (motion == EACH_HOISTED)
         r->hoisted += width;
 }
 
-INLINE void add_stage(S(routine) *r, enum phase phase, S(stage) s)
+ONCE void add_stage(S(routine) *r, enum phase phase, S(stage) s)
 {
     r->stage[r->stages++] = s;
     for (size_t i = phase + 1u; i <= PHASES; ++i)
@@ -1485,7 +1530,7 @@ INLINE int fuses(const S(routine) *r)
 }
 
 /* Steps whose hoisted values are computed together. */
-INLINE size_t chunk_steps(const S(routine) *r)
+ONCE size_t chunk_steps(const S(routine) *r)
 {
     const size_t numbers = r->seq.rows * r->hoisted, steps = r->seq.steps ? r->seq.steps : 1;
     const size_t most = numbers ? HOISTED_NUMBERS / numbers : steps;
@@ -1494,7 +1539,7 @@ INLINE size_t chunk_steps(const S(routine) *r)
 
 /* Lay the arrays out on the tape, where there is one, and in a workspace, that of the forward routine (WORK) or of the backward
    one (BACK); returns whether they can be counted. */
-INLINE int lay_out(S(routine) *r, int taped, enum memory own, size_t *tape_end, size_t *work_end)
+ONCE int lay_out(S(routine) *r, int taped, enum memory own, size_t *tape_end, size_t *work_end)
 {
     const size_t chunk = chunk_steps(r), steps = r->seq.steps;
     int fits = 1;
@@ -1517,8 +1562,10 @@ INLINE int lay_out(S(routine) *r, int taped, enum memory own, size_t *tape_end, 
 }
 
 /* Point the arrays at the memory where they were laid out, and `at` at the routine. */
-INLINE void bind(S(routine) *r, S(at) *at, int taped, enum memory own, real *tape, real *workspace)
+ONCE void bind(S(routine) *r, S(at) *at, int taped, enum memory own, real *tape, real *workspace)
 {
+    r->array[AT_PACKED].base = (real *)r->packed;
+    r->moving = 0;
     for (S(array) *a = r->array; a < r->array + r->arrays; ++a) {
         if (a->memory == TAPE || a->memory == own)
             a->base = (taped && a->memory == TAPE ? tape : workspace) + a->offset;
@@ -1526,10 +1573,12 @@ INLINE void bind(S(routine) *r, S(at) *at, int taped, enum memory own, real *tap
         at->to[a - r->array] = a->base;
         at->later[a - r->array] = NULL;
         at->stride[a - r->array] = a->width;
+        if (a->base && a->motion != STAYS)
+            r->moves[r->moving++] = (unsigned)(a - r->array);
     }
     at->dims = r->dims;
     at->seq = &r->seq;
-    at->blocks = r->blocks;
+    at->pieces = r->pieces;
     at->packed = r->packed;
     at->taped = taped;
     at->fused = fuses(r);
@@ -1544,13 +1593,12 @@ INLINE void seek(S(at) *at, const S(routine) *r, size_t t)
     const size_t slot[MOTIONS] = {0, t, t - at->origin, 0, at->taped ? before : before & 1, at->taped ? after : after & 1};
     at->first = t * r->seq.rows;
     at->turned = t & 1;
-    for (size_t i = 0; i < r->arrays; ++i)
-        if (r->array[i].base)
-            at->to[i] = r->array[i].base + slot[r->array[i].motion] * r->array[i].step;
+    for (const unsigned *i = r->moves; i < r->moves + r->moving; ++i)
+        at->to[*i] = r->array[*i].base + slot[r->array[*i].motion] * r->array[*i].step;
 }
 
 /* Numbers from `first` on, `count` of them; zeros where there is nothing to copy from. */
-INLINE void copy_rows(real *to, const real *from, size_t first, size_t count)
+ONCE void copy_rows(real *to, const real *from, size_t first, size_t count)
 {
     if (from)
         memmove(to + first, from + first, count * sizeof *to);
@@ -1592,7 +1640,7 @@ INLINE void run_step(const S(at) *at, const S(routine) *r, const S(split) *split
 INLINE void run_hoisted(S(at) *at, const S(routine) *r, const S(split) *split, size_t count)
 {
     const S(stage) *const stages = r->stage + r->begin[HOIST], *const end = r->stage + r->begin[HOIST + 1];
-    if (stages == end || at->fused)
+    if (stages == end)
         return;
     if (split->by_rows && r->us.parts > 1) {
         for (size_t t = at->origin; t < at->origin + count; ++t) {
@@ -1648,7 +1696,7 @@ ONCE int run_forward(S(routine) *r, const real *x, const real *state, real *y, r
 
 /* The multiply-adds of one row of a step that fall to the part with most tiles of units; two tiles of a single row are for
    one part. What is hoisted is shared by rows, and stages without linear forms take too little to count. */
-INLINE double part_work(const S(routine) *r, size_t parts)
+ONCE double part_work(const S(routine) *r, size_t parts)
 {
     double work = 0;
     for (size_t i = r->begin[HOIST]; i < r->begin[HOIST + 1]; ++i)
@@ -1696,7 +1744,7 @@ typedef struct S(products) {
 
 /* Room for the packed sides of the deferred products, after the arrays: each right side's panel, then the left side's; returns
    whether they can be counted. */
-INLINE int place_products(const S(columns) *right, size_t rights, size_t parts, size_t *panels, size_t *end)
+ONCE int place_products(const S(columns) *right, size_t rights, size_t parts, size_t *panels, size_t *end)
 {
     int fits = 1;
     for (size_t i = 0; i < rights; ++i)
@@ -1762,8 +1810,8 @@ ONCE int run_backward(S(routine) *r, const S(products) *p, const real *x, const 
     for (size_t step = 0; step < steps; ++step) {
         seek(&at, r, r->seq.reverse ? step : steps - 1 - step);
         run_step(&at, r, &split);
-        for (size_t i = 0; i < r->arrays; ++i)
-            at.later[i] = at.to[i];
+        for (const unsigned *i = r->moves; i < r->moves + r->moving; ++i)
+            at.later[*i] = at.to[*i];
     }
     if (dstate_in) {
         for (size_t i = 0, start = 0; i < r->states; start += rows * r->array[carries + i++].width)

@@ -1,12 +1,11 @@
-"""Elementwise expressions as C over vectors: ``f_sigmoid_f32(i_x + i_sum)``.
+"""Elementwise expressions as C over vectors: ``f_sigmoid(i_x + i_sum)``.
 
-Reads trees over names of values; returns C text in one precision, and which primitives and functions of the table it
-calls. Leaves out: linear forms (accumulators by then) and where values are loaded from (`symrnn.targets.c.stages`).
+Reads trees over names of values; returns C text, which the runtime's macros give a precision. Leaves out: linear forms (accumulators by then) and where values are loaded from (`symrnn.targets.c.stages`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 
 from symrnn.errors import GenerateError
@@ -22,26 +21,23 @@ from symrnn.language.tree import (
     Power,
     Reduce,
     SizeOf,
-    walk,
 )
-from symrnn.targets.c.polynomials import c_literal
+from symrnn.targets.c.functions import spelling
 
 REPEATED = 8
 """Whole powers up to this one are products; the others call ``pow`` lane by lane."""
 
 
 class CPrinter:
-    """Prints expressions in one precision.
+    """Prints expressions, the same text for either precision.
 
     Args:
-        precision: ``f32`` or ``f64``.
-        names: the C identifier of every value.
+        names: the C expression of every value.
         sizes: the C expression of every size name.
     """
 
-    def __init__(self, precision: str, names: Mapping[str, str], sizes: Mapping[str, str]) -> None:
-        self._p, self._names, self._sizes = precision, names, sizes
-        self._real = "float" if precision == "f32" else "double"
+    def __init__(self, names: Mapping[str, str], sizes: Mapping[str, str]) -> None:
+        self._names, self._sizes = names, sizes
 
     def __call__(self, node: Expression) -> str:
         """The C text of ``node``.
@@ -51,7 +47,7 @@ class CPrinter:
         """
         match node:
             case Number(value, _) | Constant(_, value, _):
-                return self._constant(value)
+                return _constant(value)
             case Name(name):
                 return self._names[name]
             case Negate(operand):
@@ -62,51 +58,27 @@ class CPrinter:
             case Power(base, exponent):
                 return self._power(base, exponent)
             case Call(function, arguments):
-                return f"f_{function}_{self._p}({', '.join(self(argument) for argument in arguments)})"
+                return f"{spelling(function)}({', '.join(self(argument) for argument in arguments)})"
             case SizeOf(size):
-                return f"K_{self._p}(({self._real}){self._sizes[size]})"
+                return f"K({self._sizes[size]})"
             case _:
                 raise GenerateError(f"C: {type(node).__name__} is not elementwise, so no statement can compute it")
 
     def reduction(self, node: Reduce, pointer: str, count: str) -> str:
         """``node`` over the ``count`` numbers at ``pointer``, in every lane."""
-        total = f"sum_{self._p}({pointer}, {count})"
-        return f"K_{self._p}({total})" if node.kind == "sum" else f"K_{self._p}({total} / ({self._real}){count})"
+        total = f"sum_of({pointer}, {count})"
+        return f"K({total})" if node.kind == "sum" else f"K({total} / (real){count})"
 
     def _wrapped(self, node: Expression, least: int) -> str:
         return self(node) if strength(node) >= least else f"({self(node)})"
 
-    def _constant(self, value: Fraction) -> str:
-        return f"K_{self._p}({c_literal(float(value), self._p)})"
-
     def _power(self, base: Expression, exponent: Fraction) -> str:
-        whole = exponent.denominator == 1 and 1 <= abs(exponent) <= REPEATED
-        if not whole:
-            return f"v_pow_{self._p}({self(base)}, {c_literal(float(exponent), self._p)})"
-        product = f"power_{abs(exponent)}_{self._p}({self(base)})"
-        return product if exponent > 0 else f"({self._constant(Fraction(1))} / {product})"
+        if exponent.denominator != 1 or not 1 <= abs(exponent) <= REPEATED:
+            return f"v_pow({self(base)}, (real){float(exponent)!r})"
+        product = f"power_{abs(exponent)}({self(base)})"
+        return product if exponent > 0 else f"({_constant(Fraction(1))} / {product})"
 
 
-def primitives(nodes: Iterable[Expression]) -> tuple[str, ...]:
-    """The vector primitives and functions of the table that ``nodes`` call."""
-    found: dict[str, None] = {}
-    for node in nodes:
-        for part in walk(node):
-            if isinstance(part, Call):
-                found[part.function] = None
-            elif isinstance(part, Power) and not (
-                part.exponent.denominator == 1 and 1 <= abs(part.exponent) <= REPEATED
-            ):
-                found["v_pow"] = None
-    return tuple(found)
-
-
-def whole_powers(nodes: Iterable[Expression]) -> tuple[int, ...]:
-    """The whole powers that ``nodes`` take by repeated products, ascending."""
-    found = {
-        int(abs(part.exponent))
-        for node in nodes
-        for part in walk(node)
-        if isinstance(part, Power) and part.exponent.denominator == 1 and 1 <= abs(part.exponent) <= REPEATED
-    }
-    return tuple(sorted(found))
+def _constant(value: Fraction) -> str:
+    """A number in every lane; whole ones without a fraction."""
+    return f"K({value})" if value.denominator == 1 and abs(value) < 2**24 else f"K({float(value)!r})"
