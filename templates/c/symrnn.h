@@ -379,6 +379,14 @@ INLINE size_t fit_vectors(size_t units, size_t lanes, size_t most)
     return (groups + tiles - 1) / tiles;
 }
 
+/* Where a part's tiles begin: at an even vector of units, so that it does not depend on the parts which vectors run side by
+   side. */
+INLINE size_t share_tiles(size_t tiles, size_t vectors, size_t part, size_t parts)
+{
+    const size_t begin = vectors & 1 ? 2 * share((tiles + 1) / 2, part, parts) : share(tiles, part, parts);
+    return begin < tiles ? begin : tiles;
+}
+
 /* In how many blocks rows of `depth` numbers are run. */
 INLINE size_t count_blocks(size_t rows, size_t depth)
 {
@@ -524,6 +532,8 @@ enum { IN_PLACE, IN_TWO_TILES, APART };
 #define run_tile(...) S(run_tile)(__VA_ARGS__)
 #define accumulate(...) S(accumulate)(__VA_ARGS__)
 #define row_at(...) S(row_at)(__VA_ARGS__)
+#define next_sums(...) S(next_sums)(__VA_ARGS__)
+#define run_vectors(...) S(run_vectors)(__VA_ARGS__)
 #define new_stage(...) S(new_stage)(__VA_ARGS__)
 #define add_packed(...) S(add_packed)(__VA_ARGS__)
 #define add_operand(...) S(add_operand)(__VA_ARGS__)
@@ -541,6 +551,7 @@ enum { IN_PLACE, IN_TWO_TILES, APART };
 #define run_row_with(...) S(run_row_with)(__VA_ARGS__)
 #define run_row(...) S(run_row)(__VA_ARGS__)
 #define row_begins(...) S(row_begins)(__VA_ARGS__)
+#define row_array(...) S(row_array)(__VA_ARGS__)
 #define run_row_of(...) S(run_row_of)(__VA_ARGS__)
 #define pack_right(...) S(pack_right)(__VA_ARGS__)
 #define pack_left(...) S(pack_left)(__VA_ARGS__)

@@ -840,16 +840,16 @@ INLINE real sum_of(const real *p, size_t n)
 
 /* ---- register tiles ---- */
 
-/* sums[i][j] += a[i][k] * panel[k][j] for height rows, depth products, and width vectors of units; = where they are fresh. */
-ALWAYS void run_tile(size_t height, size_t width, int fresh, size_t depth, const real *const *a, size_t a_depth,
-                     const real *restrict panel, size_t panel_row, real *restrict sums, size_t sums_row)
+/* sums[i][j] = first[i][j] + a[i][k] * panel[k][j] for height rows, depth products, and width vectors of units. */
+ALWAYS void run_tile(size_t height, size_t width, const real *first, size_t first_row, size_t depth, const real *const *a, size_t a_depth,
+                     const real *restrict panel, size_t panel_row, real *sums, size_t sums_row)
 {
     vec s[TILE_ROWS][TILE_COLUMNS];
     const real *restrict from[TILE_ROWS];
     for (size_t i = 0; i < height; ++i) {
         from[i] = a[i];
         for (size_t j = 0; j < width; ++j)
-            s[i][j] = fresh ? K(0) : loadu(sums + i * sums_row + j * LANES);
+            s[i][j] = loadu(first + i * first_row + j * LANES);
     }
     for (size_t k = 0; k < depth * a_depth; k += a_depth) {
         vec w[TILE_COLUMNS];
@@ -867,10 +867,11 @@ ALWAYS void run_tile(size_t height, size_t width, int fresh, size_t depth, const
             storeu(sums + i * sums_row + j * LANES, s[i][j]);
 }
 
-/* The same for any height up to TILE_ROWS and any number of columns. */
+/* sums[i][j] += a[i][k] * panel[k][j] for any height up to TILE_ROWS and any number of columns; = where they are fresh. */
 ONCE void accumulate(int fresh, size_t height, size_t columns, size_t depth, const real *const *a, size_t a_depth,
                      const real *panel, size_t panel_row, real *sums, size_t sums_row)
 {
+    static const real zeros[TILE_COLUMNS * LANES];
     size_t width;
     for (size_t column = 0; column < columns; column += width) {
         /* What is left after the last whole pass but one is halved: no pass is narrow. */
@@ -878,9 +879,11 @@ ONCE void accumulate(int fresh, size_t height, size_t columns, size_t depth, con
         width = left <= TILE_COLUMNS ? left : left < 2 * TILE_COLUMNS ? (left + 1) / 2 : TILE_COLUMNS;
         const real *const from = panel + column * LANES;
         real *const into = sums + column * LANES;
+        const real *const first = fresh ? zeros : into;
+        const size_t first_row = fresh ? 0 : sums_row;
 #define TILE(height, width)                                                                      \
     case height * 8 + width:                                                                     \
-        run_tile(height, width, fresh, depth, a, a_depth, from, panel_row, into, sums_row);      \
+        run_tile(height, width, first, first_row, depth, a, a_depth, from, panel_row, into, sums_row);      \
         break;
 #define TILES(height) TILE(height, 1) TILE(height, 2) TILE(height, 3) TILE(height, 4)
         switch (height * 8 + width) {
@@ -927,10 +930,10 @@ typedef struct S(at) {
     const real *later[MOST_ARRAYS]; /* the same at the step before in this loop; null in the first */
 } S(at);
 
-/* What the statements of a stage run on: the units from `unit` to `end` of a row. The sums of a vector of units are `wide`
-   numbers apart; those of one tile begin `apart` numbers after those of the tile before. */
+/* What the statements of a stage run on: the units from `unit` to `end` of a row, of `units` in all. The sums of a vector of
+   units are `wide` numbers apart; those of one tile begin `apart` numbers after those of the tile before. */
 typedef struct S(span) {
-    size_t row, unit, end, wide, apart;
+    size_t row, unit, end, units, wide, apart;
     const real *sums;
     int idle;
 } S(span);
@@ -941,19 +944,54 @@ ALWAYS real *row_at(const S(at) *at, const S(span) *span, size_t array)
     return at->to[array] + span->row * at->stride[array];
 }
 
-/* For each vector of units of the span: `unit` is its first one, `count` how many there are from it on; EACH_SUM has the
-   vector's sums besides, at `sum`, `sum + wide`, …. */
-#define EACH_VECTOR(units)                                                                                    \
-    const size_t end = span->end;                                                                             \
-    for (size_t unit = span->unit, count = (units) - unit; unit < end; unit += LANES, count -= LANES)
-#define EACH_SUM(units)                                                                                       \
-    const size_t end = span->end, wide = span->wide, skip = span->apart - span->wide;                         \
-    const real *sum = span->sums;                                                                             \
-    for (size_t unit = span->unit, count = (units) - unit, inside = LANES; unit < end;                        \
-         unit += LANES, count -= LANES, sum += inside == wide ? LANES + skip : LANES,                         \
-                inside = inside == wide ? LANES : inside + LANES)
+/* How a stage is written: the statements of `N` vectors of units side by side, 1 or 2, of which v is one, from `begin` on: those
+   of one need not wait for those of another. `unit` is the first unit, `count` how many there are from it on; two vectors are
+   whole. A value is an array of vectors: LET(c) = a[v] * b[v]. SUM(i) is the i-th sum. */
+#define EACH_VECTOR for (size_t unit = begin, count = span->units - unit; unit < end; unit += N * LANES, count -= N * LANES)
+#define EACH_SUM                                                                                                        \
+    const size_t wide = span->wide, skip = span->apart - wide;                                                          \
+    const size_t tiles = begin == span->unit ? 0 : (begin - span->unit) / wide;                                         \
+    size_t inside = begin - span->unit - tiles * wide;                                                                  \
+    const real *next = span->sums + tiles * span->apart + inside, *sum[2];                                              \
+    for (size_t unit = begin, count = span->units - unit; unit < end; unit += N * LANES, count -= N * LANES)            \
+        for (int once = (next = next_sums(N, next, &inside, wide, skip, sum), 1); once; once = 0)
+#define LET(name)        \
+    vec name[2];         \
+    for (size_t v = 0; v < N; ++v) name[v]
+#define SUM(i) loadu(sum[v] + (i) * wide)
+#define READ(row) load((row) + unit + v * LANES, N > 1 ? LANES : count)
+#define WRITE(row, value)               \
+    for (size_t v = 0; v < N; ++v)      \
+    store((row) + unit + v * LANES, value, N > 1 ? LANES : count)
 
+/* Where the sums of the next N vectors are; returns where those after them are. */
+ALWAYS const real *next_sums(size_t n, const real *next, size_t *inside, size_t wide, size_t skip, const real **sum)
+{
+    for (size_t v = 0; v < n; ++v) {
+        sum[v] = next;
+        next += LANES;
+        *inside += LANES;
+        if (*inside == wide) {
+            *inside = 0;
+            next += skip;
+        }
+    }
+    return next;
+}
+
+/* The statements of a stage on a span, and on N vectors at a time of part of it. */
 typedef void S(statements)(const S(at) *at, const S(span) *span);
+typedef void S(vectors)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N);
+
+ALWAYS void run_vectors(S(vectors) *run, const S(at) *at, const S(span) *span)
+{
+    const size_t whole = span->end < span->units ? span->end : span->units / LANES * LANES;
+    const size_t middle = span->unit + (whole - span->unit) / (2 * LANES) * (2 * LANES);
+    if (span->unit < middle)
+        run(at, span, span->unit, middle, 2);
+    if (middle < span->end)
+        run(at, span, middle, span->end, 1);
+}
 
 /* Values side by side that feed the sums from `first` on, `count` of them, with a panel of packed weights. */
 typedef struct S(operand) {
@@ -1111,7 +1149,8 @@ ONCE void run_stage(const S(at) *at, const S(stage) *s, size_t row_begin, size_t
 {
     const sequence *const seq = at->seq;
     const size_t units = s->units, vectors = fit_vectors(units, LANES, s->vectors), wide = vectors * LANES;
-    const size_t tiles = (units + wide - 1) / wide, tile_begin = share(tiles, part, parts), tile_end = share(tiles, part + 1, parts);
+    const size_t tiles = (units + wide - 1) / wide, tile_begin = share_tiles(tiles, vectors, part, parts);
+    const size_t tile_end = share_tiles(tiles, vectors, part + 1, parts);
     const size_t columns = s->sums * vectors;
     size_t depth = 0, filled = 0;
     int later = 0;
@@ -1132,7 +1171,7 @@ ONCE void run_stage(const S(at) *at, const S(stage) *s, size_t row_begin, size_t
         const size_t runs = (active + TILE_ROWS - 1) / TILE_ROWS, idle_runs = (rows - active + TILE_ROWS - 1) / TILE_ROWS;
         const size_t least = runs ? active / runs : 0, more = active - least * runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
-        const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS);
+        const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS) / 2 * 2;
         const size_t passes = (tile_end - tile_begin + together - 1) / together;
         for (size_t pass = 0; pass < passes; ++pass) {
             /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
@@ -1160,7 +1199,7 @@ ONCE void run_stage(const S(at) *at, const S(stage) *s, size_t row_begin, size_t
                                    sums + (tile - tile0) * apart + o->first * wide, columns * LANES);
                     }
                 }
-                S(span) span = {.unit = tile0 * wide, .end = tile1 * wide < units ? tile1 * wide : units, .wide = wide, .apart = apart};
+                S(span) span = {.units = units, .unit = tile0 * wide, .end = tile1 * wide < units ? tile1 * wide : units, .wide = wide, .apart = apart};
                 for (size_t line = 0; line < height; ++line) {
                     span.row = order[row0 + line];
                     span.idle = s->masked && seq->lengths && idle_row(seq, at->first + span.row);
@@ -1231,9 +1270,9 @@ ALWAYS void run_row_tile(size_t together, size_t width, size_t splits, const S(f
 }
 
 /* The sums of the tiles from `tile0` on, `tiles` of them, from the stage's operands; of two at a time where there are two. */
-ALWAYS void sum_row(const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles, size_t together, size_t vectors, real *sums)
+ONCE void sum_row(const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles, size_t together, size_t vectors, real *sums)
 {
-    const size_t wide = vectors * LANES, apart = s->sums * wide, most = together == 2 ? 4 : 8;
+    const size_t wide = vectors * LANES, apart = s->sums * wide, most = 4;
     size_t stop, width;
     for (size_t first = 0; first < s->sums; first = stop) {
         /* As many sums as the same operands feed. */
@@ -1270,10 +1309,6 @@ ALWAYS void sum_row(const S(at) *at, const S(stage) *s, size_t tile0, size_t til
                 ROW_TILE(1, 2)
                 ROW_TILE(1, 3)
                 ROW_TILE(1, 4)
-                ROW_TILE(1, 5)
-                ROW_TILE(1, 6)
-                ROW_TILE(1, 7)
-                ROW_TILE(1, 8)
                 ROW_TILE(2, 1)
                 ROW_TILE(2, 2)
                 ROW_TILE(2, 3)
@@ -1293,18 +1328,18 @@ ALWAYS void sum_row(const S(at) *at, const S(stage) *s, size_t tile0, size_t til
 ALWAYS void run_row_with(S(statements) *run, const S(at) *at, const S(stage) *s, size_t part, size_t parts)
 {
     const size_t units = s->units;
-    S(span) span = {.row = 0, .idle = 0};
+    S(span) span = {.row = 0, .idle = 0, .units = units};
     if (!s->sums) {
-        const size_t groups = (units + LANES - 1) / LANES, end = share(groups, part + 1, parts) * LANES;
-        span.unit = share(groups, part, parts) * LANES;
+        const size_t groups = (units + LANES - 1) / LANES, end = share_tiles(groups, 1, part + 1, parts) * LANES;
+        span.unit = share_tiles(groups, 1, part, parts) * LANES;
         span.end = end < units ? end : units;
         if (span.unit < span.end)
             run(at, &span);
         return;
     }
     const size_t vectors = fit_vectors(units, LANES, s->vectors), wide = vectors * LANES, tiles = (units + wide - 1) / wide;
-    const size_t together = tiles == 2 ? 2 : 1, begin = tiles == 2 ? 0 : share(tiles, part, parts);
-    const size_t end = tiles == 2 ? (part ? 0 : 2) : share(tiles, part + 1, parts), passes = (end - begin + ROW_TILES - 1) / ROW_TILES;
+    const size_t together = tiles == 2 ? 2 : 1, begin = tiles == 2 ? 0 : share_tiles(tiles, vectors, part, parts);
+    const size_t end = tiles == 2 ? (part ? 0 : 2) : share_tiles(tiles, vectors, part + 1, parts), passes = (end - begin + ROW_TILES - 1) / ROW_TILES;
     _Alignas(64) real sums[ROW_TILES * MOST_SUMS * LANES];
     span.wide = wide;
     span.apart = s->sums * wide;
@@ -1336,11 +1371,18 @@ ALWAYS void row_begins(S(at) *at, const void *dims, const piece *pieces, const r
     at->to[AT_X] = (real *)x;
     at->to[AT_Y] = y;
     at->to[AT_PACKED] = (real *)packed;
+    at->stride[AT_X] = at->stride[AT_Y] = 0; /* of one row, as every array here */
 }
 
-ALWAYS void run_row_of(S(statements) *run, const S(at) *at, S(stage) s)
+ALWAYS void row_array(S(at) *at, size_t array, real *to)
 {
-    run_row_with(run, at, &s, 0, 1);
+    at->to[array] = to;
+    at->stride[array] = 0;
+}
+
+ALWAYS void run_row_of(const S(at) *at, const S(stage) s)
+{
+    run_row_with(s.run, at, &s, 0, 1);
 }
 
 /* ---- deferred gradients: matrix products and sums over the rows of all steps, a chunk of rows at a time ---- */
@@ -1704,7 +1746,7 @@ ONCE double part_work(const S(routine) *r, size_t parts)
     for (size_t i = r->begin[LOOP]; i < r->begin[LOOP + 1]; ++i) {
         const S(stage) *const s = &r->stage[i];
         const size_t wide = fit_vectors(s->units, LANES, s->vectors) * LANES, tiles = (s->units + wide - 1) / wide;
-        const size_t most = r->seq.rows == 1 && tiles == 2 ? tiles : (tiles + parts - 1) / parts;
+        const size_t most = r->seq.rows == 1 && tiles == 2 ? tiles : share_tiles(tiles, wide / LANES, 1, parts);
         work += stage_work(s) * (double)most / (double)tiles;
     }
     return work;

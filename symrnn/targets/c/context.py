@@ -140,7 +140,7 @@ class CFile:
     backward: CRoutine | bool
     fuses: bool
     row: tuple[str, ...]
-    row_stages: tuple[tuple[str, str], ...]
+    row_stages: tuple[str, ...]
     rights: tuple[CColumns, ...]
     outers: tuple[CGradient, ...]
     sums: tuple[CGradient, ...]

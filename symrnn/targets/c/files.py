@@ -156,7 +156,7 @@ class _Writer:
             backward=self._routine(program.backward, backward) if program.backward else False,
             fuses=program.forward.fused is not None,
             row=tuple(self._row(table)),
-            row_stages=tuple((stage.name, _stage_call(stage, "1")) for stage in self._in_row(forward)),
+            row_stages=tuple(_stage_call(stage, "1") for stage in self._in_row(forward)),
             rights=rights,
             outers=outers,
             sums=sums,
@@ -316,17 +316,17 @@ class _Writer:
         """Lines that point the arrays of a step of one row at their memory."""
         for state in self._states():
             source = f"state + {state.start}" if state.start != "0" else "state"
-            yield f"at.to[AT_{state.field}_now] = {source};"
+            yield f"row_array(&at, AT_{state.field}_now, {source});"
             if not state.condition:
-                yield f"at.to[AT_{state.field}_next] = {source};"
+                yield f"row_array(&at, AT_{state.field}_next, {source});"
                 continue
             chosen = "free_memory" if state.condition == "0" else f"{state.condition} ? {source} : free_memory"
-            yield f"at.to[AT_{state.field}_next] = {chosen};"
+            yield f"row_array(&at, AT_{state.field}_next, {chosen});"
             yield f"free_memory += WHOLE({state.width});"
         buffers = {f"AT_{b.name}" for b in self._program.forward.buffers}
         for array in table:
             if array.name in buffers:
-                yield f"at.to[{array.name}] = free_memory;"
+                yield f"row_array(&at, {array.name}, free_memory);"
                 yield f"free_memory += WHOLE({total(array.width, self._names)});"
 
     def _columns(self, value: str, routine: Routine) -> CColumns:

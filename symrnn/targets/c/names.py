@@ -15,7 +15,7 @@ from symrnn.plan.program import Kind, Place, Program, Routine
 from symrnn.targets.c.precision import PRECISIONS
 
 _LOCALS = (
-    *("at", "span", "dims", "end", "wide", "skip", "sum", "unit", "count", "inside", "idle", "taped", "fused", "s"),
+    *("at", "span", "dims", "end", "wide", "skip", "sum", "unit", "count", "inside", "idle", "taped", "fused", "s", "v", "N", "begin", "next", "once"),
     *("float", "double", "size_t", "uint32_t", "uint64_t", "memcpy", "memset", "memmove", "math", "main"),
     *("pow", "sin", "cos", "sqrt", "exp", "tanh", "log", "party", "sequence", "block", "memory", "motion", "phase"),
     *("GIVEN", "TAPE", "WORK", "BACK", "STAYS", "EACH_STEP", "EACH_HOISTED", "EACH_TAPED", "BEFORE", "AFTER", "MOTIONS"),

@@ -229,7 +229,7 @@ class _Writer:
         body = list(self._body(stage, fused, absorbed, ragged=ragged))
         yield from self._heads(stage, absorbed, ragged=ragged)
         each = "EACH_SUM" if stage.accumulators or (fused and fused.whole.accumulators) else "EACH_VECTOR"
-        yield f"    {each}({self._names.sizes[stage.size]}) {{"
+        yield f"    {each} {{"
         for text, statement in body:
             labels = (statement.label,) if statement and statement.label else ()
             yield Marked(f"        {text}", Mark(labels, stage.name))
@@ -251,7 +251,7 @@ class _Writer:
         for write in stage.writes:
             key = self._names.pointers[pointer_key(write.value, write.place)]
             pointers[key] = (self._arrays.address(write.value, write.place), False)
-        sizes = {stage.size, *(size for address, _ in pointers.values() for size in address.before)}
+        sizes = {size for address, _ in pointers.values() for size in address.before}
         sizes |= {self._routine.sizes[name] for name in reductions(stage)}
         nodes = [node for s in (*stage.statements, *absorbed.values()) for node in walk(s.expression)]
         sizes |= {node.size for node in nodes if isinstance(node, SizeOf)}
@@ -273,28 +273,28 @@ class _Writer:
         self, stage: Stage, fused: FusedStage | None, absorbed: Mapping[str, Statement], *, ragged: bool
     ) -> Iterator[tuple[str, Statement | None]]:
         """Statements for a vector of units: sums, what is read, what is computed, what is written."""
-        values, whole = dict(self._names.values), fused.whole if fused else stage
+        values, whole = {name: f"{text}[v]" for name, text in self._names.values.items()}, fused.whole if fused else stage
         sums = {a.name: _sum(index) for index, a in enumerate(whole.accumulators)}
         printer = CPrinter(values, self._names.sizes)
         for accumulator in stage.accumulators:
-            yield f"const vec {values[accumulator.name]} = {sums[accumulator.name]};", None
+            yield f"LET({self._names.values[accumulator.name]}) = {sums[accumulator.name]};", None
         reduced = reductions(stage)
         for name in stage.reads:
             if name not in reduced and name not in absorbed:
-                yield f"const vec {values[name]} = {self._load(name, stage)};", None
+                yield f"LET({self._names.values[name]}) = {self._load(name, stage)};", None
         for name, statement in absorbed.items():
             inner = {n: self._load(n, stage) for n in names(statement.expression) if n in self._routine.places}
             text = CPrinter({**values, **sums, **inner}, self._names.sizes)(statement.expression)
-            yield f"const vec {values[name]} = fused ? {text} : {self._load(name, stage)};{_label(statement)}", statement
+            yield f"LET({self._names.values[name]}) = fused ? {text} : {self._load(name, stage)};{_label(statement)}", statement
         for statement in stage.statements:
-            yield f"const vec {values[statement.target]} = {self._value(statement, printer)};{_label(statement)}", statement
+            yield f"LET({self._names.values[statement.target]}) = {self._value(statement, printer)};{_label(statement)}", statement
         for write in stage.writes:
             yield self._store(write, ragged=ragged), None
 
     def _load(self, name: str, stage: Stage) -> str:
         pointer = self._names.pointers[pointer_key(name, self._routine.places[name])]
         scalar = self._routine.sizes[name] == ONE and stage.size != ONE
-        return f"K(*{pointer})" if scalar else f"load({pointer} + unit, count)"
+        return f"K(*{pointer})" if scalar else f"READ({pointer})"
 
     def _value(self, statement: Statement, printer: CPrinter) -> str:
         expression = statement.expression
@@ -308,17 +308,17 @@ class _Writer:
         return write.value in self._optional and write.place.kind is Kind.BUFFER
 
     def _store(self, write: Write, *, ragged: bool) -> str:
-        values = self._names.values
+        values = {name: f"{text}[v]" for name, text in self._names.values.items()}
         pointer = self._names.pointers[pointer_key(write.value, write.place)]
         idle = values[write.idle] if write.idle else "K(0)"
         text = f"idle ? {idle} : {values[write.value]}" if ragged else values[write.value]
         taped = write.place.kind is Kind.BUFFER and write.place.array in self._taped
         note = " /* saved for the backward pass */" if taped else ""
-        return f"{'if (taped) ' if self._is_optional(write) else ''}store({pointer} + unit, {text}, count);{note}"
+        return f"{'if (taped) ' if self._is_optional(write) else ''}WRITE({pointer}, {text});{note}"
 
 
 def _sum(index: int) -> str:
-    return "loadu(sum)" if index == 0 else f"loadu(sum + {index} * wide)" if index > 1 else "loadu(sum + wide)"
+    return f"SUM({index})"
 
 
 def _label(statement: Statement) -> str:
