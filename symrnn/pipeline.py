@@ -23,6 +23,7 @@ from types import ModuleType
 from symrnn.derive.document import document
 from symrnn.derive.lecture import Section
 from symrnn.derive.record import Derivation, derive
+from symrnn.emit.costs import cost_section
 from symrnn.emit.digest import digest
 from symrnn.emit.fixed import fixed_sizes, options
 from symrnn.emit.manifest import write
@@ -31,7 +32,6 @@ from symrnn.errors import BuildError, GenerateError
 from symrnn.language.cellfile import CellLike, load
 from symrnn.plan.planner import plan
 from symrnn.plan.program import Program
-from symrnn.plan.section import cost_section
 from symrnn.targets.c.files import c_files
 from symrnn.targets.c.march import chosen_march
 from symrnn.targets.c.module import c_module
