@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -35,24 +36,29 @@ from symrnn.plan.program import Program
 from symrnn.targets.c.files import c_files
 from symrnn.targets.c.march import chosen_march
 from symrnn.targets.c.module import c_module
+from symrnn.targets.c.policy import POLICY as C_POLICY
 from symrnn.targets.c.toolchain import Options
 from symrnn.targets.kernels import load_kernels
 from symrnn.targets.numpy.module import numpy_module
+from symrnn.targets.numpy.policy import POLICY as NUMPY_POLICY
 
 BACKENDS = ("numpy", "c")
 """What `render` and `build` can emit."""
 
+_POLICIES = {"numpy": NUMPY_POLICY, "c": C_POLICY}
+
 _UNKNOWN = "0" * 32
 
 
-def program(cell: CellLike, *, backward: bool = True) -> Program:
+def program(cell: CellLike, *, backend: str = BACKENDS[0], backward: bool = True) -> Program:
     """The plan of ``cell``: what its kernels do, phase by phase; its text is what ``show --part plan`` prints.
 
     Args:
         cell: a `Cell`, the name of a bundled one, or the path of a cell file.
+        backend: whose kernels; each has a `Policy` of its own.
         backward: False for inference alone: nothing is taped.
     """
-    return plan(derive(cell), with_backward=backward)
+    return plan(derive(cell), replace(_POLICIES[backend], backward=backward))
 
 
 def lecture(derivation: Derivation, planned: Program) -> tuple[Section, ...]:
@@ -114,17 +120,19 @@ def _planned_kernels(
             raise GenerateError(f"dtype {dtype!r}: the kernels of backend {backend} run in {known}; name one of them")
     cell = derivation.cell
     fixed = fixed_sizes(cell, sizes)
-    planned = plan(derivation, with_backward=backward)
+    # Without any backend, the document alone is wanted.
+    plans = {each: plan(derivation, replace(_POLICIES[each], backward=backward)) for each in backends or BACKENDS[:1]}
     files: dict[str, str] = {}
     if "numpy" in backends:
-        files[f"{cell.name}_numpy.py"] = numpy_module(planned, dtype).text
+        files[f"{cell.name}_numpy.py"] = numpy_module(plans["numpy"], dtype).text
     if "c" in backends:
+        planned = plans["c"]
         texts = c_files(planned, _UNKNOWN, fixed)
         # The digest covers the sources themselves, so it takes its place after they are written.
         found = digest(*texts.values())
         files |= {name: text.replace(_UNKNOWN, found) for name, text in texts.items()}
         files[f"{cell.name}_c.py"] = c_module(planned, found, dtype, fixed)
-    return planned, files
+    return next(iter(plans.values())), files
 
 
 def generate(
