@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from symrnn import errors
-from symrnn.late import load_late
+from symrnn.late import load_late, load_module
 from symrnn.version import __version__
 
 if TYPE_CHECKING:
@@ -78,6 +78,9 @@ _HOMES = {
     "render": "symrnn.pipeline",
 }
 
+_STAGES = ("build", "check", "derive", "diagnose", "flow")
+"""Public functions that share their name with a stage."""
+
 
 def _resolve(name: str) -> Any:
     return load_late(f"{_HOMES[name]}:{name}")
@@ -87,7 +90,9 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = _resolve(name)
-    # Finding the function may have imported the stage of its name, which then stands here (see `_Stage`).
+    if name in _STAGES:
+        # The stage of that name stands here from the start (see `_Stage`): one name, one object, whoever asks first.
+        load_module(f"{__name__}.{name}")
     return globals().setdefault(name, value)
 
 

@@ -7,6 +7,7 @@ name what they need later as text. Reads a place; returns the object. Imports no
 from __future__ import annotations
 
 import importlib
+from types import ModuleType
 from typing import Any
 
 
@@ -24,4 +25,13 @@ def load_late(place: str) -> Any:
         AttributeError: the module has no such name.
     """
     module, _, name = place.partition(":")
-    return getattr(importlib.import_module(module), name)
+    return getattr(load_module(module), name)
+
+
+def load_module(name: str) -> ModuleType:
+    """The module of a dotted name.
+
+    Raises:
+        ImportError: there is no such module, or it needs one that is not installed.
+    """
+    return importlib.import_module(name)

@@ -132,7 +132,9 @@ def texts(found: Sources) -> dict[str, str]:
     for target, files in found.items():
         for name, source in files.items():
             if joined.setdefault(name, source.text) != source.text:
-                raise GenerateError(f"{name}: another backend than {target} writes a file of that name; generate one of them")
+                raise GenerateError(
+                    f"{name}: another backend than {target} writes a file of that name; generate one of them"
+                )
     return joined
 
 

@@ -1,7 +1,8 @@
 """The command line: ``symrnn``, or ``python -m symrnn``.
 
 Reads the arguments; prints what the command returns and exits with its code: 0 done, 1 something differs or failed a
-check, 2 trouble. Help answers before SymPy or NumPy is loaded: what the commands do is loaded when one runs. Leaves out: the arguments (`symrnn.cli.arguments`), and what the commands do (`symrnn.cli.commands`).
+check, 2 trouble. Help answers before SymPy or NumPy is loaded: what the commands do is loaded when one runs. Leaves out:
+the arguments (`symrnn.cli.arguments`), and what the commands do (`symrnn.cli.commands`).
 """
 
 from __future__ import annotations

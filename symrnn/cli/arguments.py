@@ -11,10 +11,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TypeAlias, TypeVar
 
-from symrnn.emit.request import PRECISIONS
 from symrnn.errors import TargetError
 from symrnn.parts import ALL, PARTS, PLAN
 from symrnn.targets import registry
+from symrnn.targets.description import PRECISIONS
 from symrnn.version import __version__
 
 Value = TypeVar("Value", int, float)
@@ -49,7 +49,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _refuse_march_of_nothing(arguments: argparse.Namespace) -> None:
     if arguments.backend != ALL and not registry.describe(arguments.backend).marches:
-        arguments.refuse(f"--march says what {_titles(compiled=True)} is compiled for; leave out --backend {arguments.backend}")
+        arguments.refuse(
+            f"--march says what {_titles(compiled=True)} is compiled for; leave out --backend {arguments.backend}"
+        )
     if arguments.command == "generate" and arguments.no_build:
         arguments.refuse("--march says what to build; leave out --no-build")
 
@@ -122,7 +124,8 @@ def _add_generate(commands: Commands) -> None:
         "--march",
         type=_several_marches,
         metavar="NAME,…",
-        help=f"processors to compile {_titles(compiled=True)} for, a library each: {', '.join(_marches())} (default: this machine's)",
+        help=f"processors to compile {_titles(compiled=True)} for, a library each: {', '.join(_marches())} "
+        "(default: this machine's)",
     )
     _add_sizes(parser, f"kernels in {_titles(fixed=True)} for this {{}} alone")
     parser.add_argument("--no-build", action="store_true", help="write sources only")

@@ -30,7 +30,6 @@ from symrnn.cli.shared import (
 from symrnn.derive.document import document
 from symrnn.derive.record import derive
 from symrnn.diagnose.run import diagnose
-from symrnn.emit.request import PRECISIONS
 from symrnn.errors import BuildError, DiagnoseError
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import cells as bundled_names
@@ -38,6 +37,7 @@ from symrnn.language.cellfile import load
 from symrnn.parts import ALL, DERIVED, PLAN
 from symrnn.pipeline import lecture, program
 from symrnn.targets import registry
+from symrnn.targets.description import PRECISIONS
 
 
 def run_command(arguments: Namespace) -> Outcome:

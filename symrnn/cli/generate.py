@@ -93,7 +93,9 @@ def _written(
     changed = {name: [each.file for each in several] for name, several in differences.items()}
     if arguments.json:
         summary = {"out": arguments.out, "dry_run": dry, "written": changed}
-        return DONE, to_json(summary | {"libraries": {each.target: _described(arguments, each, built) for each in planned}})
+        return DONE, to_json(
+            summary | {"libraries": {each.target: _described(arguments, each, built) for each in planned}}
+        )
     verb = "would write" if dry else "wrote"
     lines = [f"{name}: {f'{verb} ' + ', '.join(names) if names else 'up to date'}" for name, names in changed.items()]
     for each in planned:

@@ -15,10 +15,11 @@ from pathlib import Path
 
 from symrnn.build.trial import FEW_UNITS, try_out
 from symrnn.emit.manifest import Difference, Fault
-from symrnn.emit.request import PRECISIONS, Request
+from symrnn.emit.request import Request
 from symrnn.errors import BuildError
 from symrnn.language.cell import Cell
 from symrnn.targets import registry
+from symrnn.targets.description import PRECISIONS
 from symrnn.targets.target import Builder, Target
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from symrnn.emit.request import PRECISIONS, Request
+from symrnn.emit.request import Request
 from symrnn.errors import GenerateError
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import cells, load
@@ -25,6 +25,7 @@ from symrnn.language.system import HIDDEN, INPUT
 from symrnn.parts import ALL
 from symrnn.pipeline import requested
 from symrnn.targets import registry
+from symrnn.targets.description import PRECISIONS
 
 DONE, DIFFERS = 0, 1
 """Exit codes; trouble raises."""

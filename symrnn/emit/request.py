@@ -13,9 +13,6 @@ from symrnn.language.system import HIDDEN, INPUT
 DTYPE = "float32"
 """What ``init_params`` makes where nobody says otherwise."""
 
-PRECISIONS = ("float32", "float64")
-"""What kernels are checked in, and what a target that emits one precision alone can be asked for."""
-
 
 @dataclass(frozen=True)
 class Request:

@@ -8,7 +8,7 @@ language shows labels to people, which is the writer's own comment.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 
@@ -19,11 +19,14 @@ class Mark:
     Attributes:
         labels: of the equations that it comes from.
         stage: the plan's stage that it belongs to; empty outside stages.
+        function: the function or class of the file that it stands in. The line at which that begins has a mark with its
+            name and no labels.
         precision: ``f32`` or ``f64`` where the line is of one precision alone; else empty.
     """
 
     labels: tuple[str, ...] = ()
     stage: str = ""
+    function: str = ""
     precision: str = ""
 
 
@@ -51,6 +54,16 @@ class Marked(str):
     def __str__(self) -> str:
         """Itself: `str` of a marked text keeps the mark."""
         return self
+
+
+def marked(lines: Iterable[str], mark: Mark) -> list[str]:
+    """``lines`` with ``mark``: of a statement on several lines, each has it."""
+    return [Marked(line, mark) for line in lines]
+
+
+def within(function: str, lines: Iterable[str]) -> list[str]:
+    """``lines``, those with a mark now marked as of ``function``."""
+    return [Marked(line, replace(line.mark, function=function)) if isinstance(line, Marked) else line for line in lines]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+PRECISIONS = ("float32", "float64")
+"""What kernels are checked in, and what a target that emits one precision alone can be asked for."""
+
 
 @dataclass(frozen=True)
 class Capabilities:

@@ -19,7 +19,6 @@ from symrnn.targets.description import Description
 __all__ = ["Builder", "Request", "Target"]
 
 
-
 class Target(Protocol):
     """A target."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import replace
 
 from symrnn.emit.legend import adjoint_lines, buffer_lines, step_lines

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 from symrnn.emit.python_text import INDENT, bare, remark
+from symrnn.emit.source import Marked
 from symrnn.language.names import Allocator
 from symrnn.language.system import INPUT, ONE
 from symrnn.plan.program import Kind, Write
@@ -118,8 +119,14 @@ def uses(lines: Sequence[str], name: str) -> bool:
 
 
 def indented(lines: Sequence[str]) -> list[str]:
-    """``lines`` one level deeper."""
-    return [INDENT + line if line else line for line in lines]
+    """``lines`` one level deeper, with their marks."""
+    return [_deeper(line) for line in lines]
+
+
+def _deeper(line: str) -> str:
+    if isinstance(line, Marked):
+        return Marked(INDENT + line, line.mark)
+    return INDENT + line if line else line
 
 
 def tidy(lines: Sequence[str]) -> list[str]:

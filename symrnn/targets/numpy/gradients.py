@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from symrnn.emit.python_text import INDENT, collection, commented, span
+from symrnn.emit.source import Mark, marked
 from symrnn.language.system import ONE, Variable
 from symrnn.targets.numpy.ir import Spot
 from symrnn.targets.numpy.names import common, identifier, in_code, total
@@ -70,7 +71,8 @@ class GradientPrinter:
             self._terms.setdefault(parameter, []).append(share)
         shape = total(sizes, self._names.sizes) + (f", {total([columns], self._names.sizes)}" if columns else ",")
         note = " ".join(f"({label})" for label in labels)
-        return commented(f"{INDENT}{name} = {text}", f"{note} ({shape.replace(' * ', ' ')})".strip())
+        line = commented(f"{INDENT}{name} = {text}", f"{note} ({shape.replace(' * ', ' ')})".strip())
+        return marked(line, Mark(tuple(labels)))
 
     def _total(self, variable: Variable) -> str:
         terms = self._terms.get(variable.name)

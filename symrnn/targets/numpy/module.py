@@ -17,8 +17,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from symrnn.emit.python_text import INDENT, collection, commented
-from symrnn.emit.render import render
+from symrnn.emit.render import render_source
 from symrnn.emit.request import Request
+from symrnn.emit.source import Mark, Marked, Source, marked, within
 from symrnn.emit.surface import Surface, surface
 from symrnn.language.names import Allocator
 from symrnn.language.system import ONE, Role
@@ -44,23 +45,23 @@ class Code:
     """One function of the module.
 
     Attributes:
-        arguments: its inputs.
+        head: the line at which it begins.
         body: its lines.
     """
 
-    arguments: tuple[str, ...]
+    head: str
     body: tuple[str, ...]
 
 
-def numpy_module(program: Program, request: Request) -> str:
-    """The text of ``<cell>_numpy.py``."""
+def numpy_module(program: Program, request: Request) -> Source:
+    """The source of ``<cell>_numpy.py``."""
     nodes = [s.expression for f in program.routines for stage in f.stages for s in stage.statements]
     forward, backward, tangent = compiled(program)
     weights = _weights(program, program.forward, "")
     directions = _weights(program, program.tangent, "")
     found = [_locals(program, forward, weights)]
     output = program.cell.output
-    printed = _forward(found[0], weights, output)
+    printed = _forward("_forward", found[0], weights, output)
     stream = StreamPrinter(_locals(program, forward, weights), weights).body()
     if backward is not None:
         found.append(_locals(program, backward, weights))
@@ -70,19 +71,29 @@ def numpy_module(program: Program, request: Request) -> str:
     context = {
         "s": surface(program, request.dtype),
         "dtypes": tuple(collection("DTYPES = (", [f'"{each}"' for each in DESCRIPTION.dtypes], ")")),
-        "header": header(program, request, found, [weights], [f for f in (forward, backward, tangent) if f is not None]),
+        "header": header(
+            program, request, found, [weights], [f for f in (forward, backward, tangent) if f is not None]
+        ),
         "helpers": helpers(nodes),
-        "weights": _weight_lines(program, program.forward, weights),
+        "weights": _code("class", "_Weights", "", _weight_lines(program, program.forward, weights)),
         "forward": printed,
-        "stream": tuple(stream),
-        "backward": Code((), tuple(body)) if backward is not None else False,
+        "stream": _code("def", "_steps_of_stream", "(weights, sizes, x, state)", stream),
+        "backward": False if backward is None else _code("def", "_backward", _BACKWARD, body),
         "directions": (),
-        "tangent": _forward(_locals(program, tangent, directions), directions, pair),
+        "tangent": _forward("_tangent", _locals(program, tangent, directions), directions, pair),
         "tangents": tuple(collection("tangents = {", [f'"{n}": "{of}"' for n, of in _kept(program, tangents)], "}", 1)),
         "tangent_inputs": tuple((n, of) for n, of in tangents.items() if _role(program, of) is Role.INPUT),
     }
-    context["directions"] = _weight_lines(program, program.tangent, directions)
-    return render("numpy/module.py.jinja", context)
+    context["directions"] = _code("class", "_Directions", "", _weight_lines(program, program.tangent, directions))
+    return render_source("numpy/module.py.jinja", context)
+
+
+_BACKWARD = "(weights, sizes, x, tape, idle, dy, dstate)"
+
+
+def _code(keyword: str, name: str, arguments: str, body: Sequence[str]) -> Code:
+    """A function or class of the module; its lines are marked with its name."""
+    return Code(Marked(f"{keyword} {name}{arguments}:", Mark(function=name)), tuple(within(name, body)))
 
 
 def _role(program: Program, name: str) -> Role:
@@ -112,9 +123,10 @@ def _is_input_tangent(function: Routine, of: str) -> bool:
     return variable is not None and variable.role is Role.INPUT and function.name == "tangent"
 
 
-def _forward(given: Locals, weights: Weights, output: str) -> Code:
+def _forward(name: str, given: Locals, weights: Weights, output: str) -> Code:
     body = ForwardPrinter(given, weights).body(output)
-    return Code(tuple(_inputs(given.compiled.function)), tuple(body))
+    inputs = ", ".join(_inputs(given.compiled.function))
+    return _code("def", name, f"(weights, sizes, {inputs}, state, idle, taped, y)", body)
 
 
 def _weights(program: Program, function: Routine, prefix: str) -> Weights:
@@ -154,5 +166,6 @@ def _once(stage: Stage, function: Routine, weights: Weights, sizes: Sequence[str
         read = [function.sizes.get(value) for value in names(statement.expression)]
         if size not in read and not isinstance(statement.expression, Reduce):
             text = f"np.full({letters.get(size, 1)}, {text}, np.result_type(*p.values()))"
-        lines += commented(f"{INDENT * 2}{name} = self.{name} = {text}", label)
+        line = commented(f"{INDENT * 2}{name} = self.{name} = {text}", label)
+        lines += marked(line, Mark((statement.label,) if statement.label else (), stage.name))
     return lines

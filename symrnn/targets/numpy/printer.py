@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symrnn.emit.python_text import INDENT, call, commented, remark
+from symrnn.emit.source import Mark, marked
 from symrnn.language.functions import FUNCTIONS
 from symrnn.targets.numpy.compile import Phase
 from symrnn.targets.numpy.expression import number
@@ -45,11 +46,13 @@ class Printer:
     def __init__(self, names: Locals, phase: Phase, scope: Scope, weights: Weights, depth: int) -> None:
         self._names, self._phase, self._scope, self._weights, self._depth = names, phase, scope, weights, depth
         self._products: dict[str, str] = {}
+        self._stage = ""
 
     def stages(self, stages: Sequence[Stage]) -> list[str]:
         """The lines of ``stages``, under a banner each where there are several."""
         lines: list[str] = []
         for stage in stages:
+            self._stage = stage.name
             if len(stages) > 1:
                 flow = f"reads {self._listed(stage.reads)}; gives {self._listed(stage.writes)}"
                 lines += ["", *remark(f"{stage.name}: {flow}", self._depth)]
@@ -118,7 +121,9 @@ class Printer:
 
     def _line(self, head: str, arguments: list[str], values: Sequence[str], labels: Sequence[str]) -> list[str]:
         lines = call(head, arguments, ")", self._depth)
-        return self._commented(lines[0].strip(), values, labels) if len(lines) == 1 else lines
+        if len(lines) == 1:
+            return self._commented(lines[0].strip(), values, labels)
+        return marked(lines, Mark(tuple(labels), self._stage))
 
     def _commented(self, text: str, values: Sequence[str], labels: Sequence[str]) -> list[str]:
         spot = self.spot(values)
@@ -126,4 +131,4 @@ class Printer:
         note = f"{marks}: {self._scope.shape(spot)}" if marks else self._scope.shape(spot)
         if self._scope.is_taped(spot, values):
             note = f"{note}, {MARK}"
-        return commented(INDENT * self._depth + text, note)
+        return marked(commented(INDENT * self._depth + text, note), Mark(tuple(labels), self._stage))

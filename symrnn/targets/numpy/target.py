@@ -29,7 +29,7 @@ class _NumPy:
     def files(self, program: Program, request: Request) -> dict[str, Source]:
         """The module."""
         name = module_name(program.cell.name, DESCRIPTION.name)
-        return {f"{name}.py": Source(numpy_module(program, request))}
+        return {f"{name}.py": numpy_module(program, request)}
 
     def load(self, files: Mapping[str, str], cell: str, march: str | None = None) -> ModuleType:
         """The module, which nothing is compiled for."""
