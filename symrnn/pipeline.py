@@ -96,9 +96,10 @@ def requested(
 def _require(chosen: Sequence[Description], asked: str, capability: str, what: str, otherwise: str) -> None:
     """Refuse what none of the chosen targets can do; the others leave it out where one can."""
     if asked and chosen and not any(getattr(described.can, capability) for described in chosen):
-        able = registry.listed(tuple(each.name for each in registry.descriptions() if getattr(each.can, capability)))
+        able = tuple(each.name for each in registry.descriptions() if getattr(each.can, capability))
         titles = registry.listed(tuple(described.title for described in chosen), "and")
-        raise TargetError(f"{asked}: {what} backend {able}; {otherwise.format(titles)}, so leave it out")
+        whose = f"backend {registry.listed(able)}" if able else "backends that are not here"
+        raise TargetError(f"{asked}: {what} {whose}; {otherwise.format(titles)}, so leave it out")
 
 
 def _request_for(described: Description, request: Request) -> Request:

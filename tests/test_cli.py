@@ -255,7 +255,7 @@ def test_generate_for_inference_alone_has_no_backward(run: Run) -> None:
 
 
 def test_generate_builds_the_library_and_runs_it(run: Run) -> None:
-    code, out, err = run("generate", CELL, "--json", "--dtype", "float32")
+    code, out, err = run("generate", CELL, "--json")
     assert (code, err) == (0, "")
     built = json.loads(out)["libraries"]["c"]
     if built["not_built"]:

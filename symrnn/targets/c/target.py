@@ -13,12 +13,12 @@ from types import ModuleType
 from symrnn.emit.digest import digest
 from symrnn.emit.request import Request
 from symrnn.emit.source import Source
-from symrnn.language.functions import FUNCTIONS
 from symrnn.plan.program import Program
 from symrnn.targets.c import DESCRIPTION
 from symrnn.targets.c.abi import expected_digest
 from symrnn.targets.c.files import c_files
 from symrnn.targets.c.flags import MARCH_NATIVE
+from symrnn.targets.c.functions import SPELLINGS
 from symrnn.targets.c.kernels import c_sources, load_kernels
 from symrnn.targets.c.library import install_library, is_from, library_name, other_libraries, runs_here
 from symrnn.targets.c.march import chosen_march
@@ -69,7 +69,7 @@ class _C:
     """Standalone C, and a Python module over the compiled library."""
 
     description: Description = DESCRIPTION
-    functions: Collection[str] = tuple(FUNCTIONS)
+    functions: Collection[str] = SPELLINGS
     builder: Builder | None = _Libraries()
 
     def files(self, program: Program, request: Request) -> dict[str, Source]:

@@ -11,10 +11,10 @@ from types import ModuleType
 from symrnn.build.loading import import_text, module_name
 from symrnn.emit.request import Request
 from symrnn.emit.source import Source
-from symrnn.language.functions import FUNCTIONS
 from symrnn.plan.program import Program
 from symrnn.targets.description import Description
 from symrnn.targets.numpy import DESCRIPTION
+from symrnn.targets.numpy.functions import SPELLINGS
 from symrnn.targets.numpy.module import numpy_module
 from symrnn.targets.target import Builder, Target
 
@@ -23,7 +23,7 @@ class _NumPy:
     """A Python module that needs NumPy alone."""
 
     description: Description = DESCRIPTION
-    functions: Collection[str] = tuple(FUNCTIONS)
+    functions: Collection[str] = SPELLINGS
     builder: Builder | None = None
 
     def files(self, program: Program, request: Request) -> dict[str, Source]:
