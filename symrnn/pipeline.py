@@ -24,6 +24,7 @@ from types import ModuleType
 from symrnn.derive.document import document
 from symrnn.derive.lecture import Section
 from symrnn.derive.record import Derivation, derive
+from symrnn.emit.costs import cost_section
 from symrnn.emit.fixed import fixed_sizes
 from symrnn.emit.manifest import write
 from symrnn.emit.request import DTYPE, Request
@@ -33,7 +34,6 @@ from symrnn.language.cell import Cell
 from symrnn.language.cellfile import CellLike, load
 from symrnn.plan.planner import plan
 from symrnn.plan.program import Program
-from symrnn.plan.section import cost_section
 from symrnn.targets import registry
 from symrnn.targets.description import Description
 
