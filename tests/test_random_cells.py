@@ -258,10 +258,11 @@ def drafts(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Draft:
 
 @cache
 def numpy_report(draft: Draft) -> Report:
-    """What the oracles say of the NumPy kernels; cached, for Hypothesis repeats some of its examples."""
+    """What the oracles say of the plan and of the NumPy kernels; cached, for Hypothesis repeats some of its examples."""
     cell = draft.cell()
     numpy = symrnn.build(cell, backend="numpy")
-    return Report(run_suite(cell, numpy, {"numpy": numpy}, draft.cases()))
+    plans = {"numpy": plan(symrnn.derive(cell), Policy(cheap=CHEAP))}
+    return Report(run_suite(cell, numpy, {"numpy": numpy}, draft.cases(), plans=plans))
 
 
 @cache
