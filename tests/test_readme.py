@@ -1,9 +1,10 @@
 """The README and the pages of docs/ do what they say: their blocks are run in a folder of their own, in their order.
 
-A block that follows "`file`:" is written to that file. Shell blocks are run line by line, and a ``text`` block behind
-one, or behind a Python block, holds lines of its output in order; "…" stands for lines left out. Python blocks are run,
-and those with prompts are held to their output. Left out: lines that install something or run the tests, and most
-iterations of the examples; where somebody waits, what takes long, and the compiler's optimisation.
+The folder of each page has the cell file of the README. A block that follows "`file`:" is written to that file. Shell
+blocks are run line by line, and a ``text`` block behind one, or behind a Python block, holds lines of its output in order;
+"…" stands for lines left out. Python blocks are run, and those with prompts are held to their output. Left out: lines that
+install something or run the tests, and most iterations of the examples; where somebody waits, what takes long, and the
+compiler's optimisation.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from symrnn.language.functions import PUBLIC
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 LANGUAGE = ROOT / "docs" / "language.md"
-PAGES = (README, LANGUAGE, ROOT / "docs" / "c.md", ROOT / "docs" / "diagnose.md")
+STREAMS = ROOT / "docs" / "streams.md"
+PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
 SET_UP = (
     "    python -m pip install -e . && python -m symrnn generate\n",
     '    python -m pip install -e ".[test]" && python -m pytest\n',
@@ -42,7 +44,7 @@ LEFT_OUT = "…"
 
 _FENCE = re.compile(r"^```(?P<kind>\w*)$")
 _FILE = re.compile(r"`(?P<name>[\w.]+)`:$")
-_LINK = re.compile(r"\]\((?P<target>[^)#:]+)\)")
+_LINK = re.compile(r"\]\((?P<target>[^)#:]+)(?:#[^)]*)?\)")
 
 
 @dataclass(frozen=True)
@@ -150,9 +152,17 @@ class Reader:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_page_does_what_it_says(page: Path, whole: bool, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns("__pycache__"))
+    write_cell_of_the_readme(tmp_path)
     reader = Reader(page, tmp_path, whole=whole)
     for block in blocks(page):
         reader.follow(block)
+
+
+def write_cell_of_the_readme(folder: Path) -> Block:
+    """Write the cell file that the README shows, and return its block."""
+    (block,) = (block for block in blocks(README) if block.file.endswith(".toml"))
+    folder.joinpath(block.file).write_text(block.text, encoding="utf-8")
+    return block
 
 
 def _stated(source: str) -> dict[str, np.ndarray[Any, Any]]:
@@ -163,15 +173,14 @@ def _stated(source: str) -> dict[str, np.ndarray[Any, Any]]:
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler called cc")
 def test_the_program_in_c_is_free_of_warnings_and_computes_what_numpy_does(tmp_path: Path) -> None:
-    found = list(blocks(README))
+    found = list(blocks(STREAMS))
     (program,) = (block for block in found if block.file == "main.c")
-    (cell_file,) = (block for block in found if block.file == "my_cell.toml")
+    cell_file = write_cell_of_the_readme(tmp_path)
     (command,) = (line for block in found for line in block.text.splitlines() if line.startswith("cc "))
     (generate,) = (line for block in found for line in block.text.splitlines() if "--out stream" in line)
     assert "malloc" not in program.text
-    for block in (program, cell_file):
-        (tmp_path / block.file).write_text(block.text)
-    reader = Reader(README, tmp_path)
+    (tmp_path / program.file).write_text(program.text)
+    reader = Reader(STREAMS, tmp_path)
     for line in (generate, command.replace("cc ", "cc -Wall -Wextra -Werror ", 1)):
         reader.shell(line, program)
     printed = re.findall(r"x = (\S+) +h = \((\S+), (\S+)\)", reader.shell("./main", program))

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from symrnn.derive.numeric import array_functions
 from symrnn.errors import DerivationError
-from symrnn.language.functions import FUNCTIONS
 from symrnn.language.system import ONE, Equation, Variable
 from symrnn.language.tree import (
     Binary,
@@ -52,13 +52,8 @@ class Arithmetic:
 
 @cache
 def floats() -> Arithmetic:
-    """Floating point, real or complex, with the functions that generated NumPy modules have."""
-    namespace: dict[str, Any] = {"np": np}
-    for row in FUNCTIONS.values():
-        # The table's own text, which is written into generated modules as it stands.
-        exec(row.numpy_source, namespace)
-    known = {name: namespace.get(row.numpy) or getattr(np, row.numpy[3:]) for name, row in FUNCTIONS.items()}
-    return Arithmetic(known, float)
+    """Floating point, real or complex."""
+    return Arithmetic(array_functions(), float)
 
 
 def evaluate(node: Expression, values: Values, sizes: Mapping[str, int], arithmetic: Arithmetic) -> Array:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from symrnn.errors import GenerateError
 from symrnn.language.functions import FUNCTIONS, Function
+from symrnn.targets.c.functions import spelling
 from symrnn.targets.c.polynomials import Constants, c_literal, constants
 
 _EXP = ("whole_powers", "exp_remainder", "exp_tail")
@@ -270,7 +271,7 @@ def vector_context(precision: str, needed: Iterable[str], units: int | None = No
             )
     rows = [row for name, row in FUNCTIONS.items() if name in wanted]
     roots = [name for name in wanted if name in PRIMITIVES]
-    roots += [name for row in rows for name in ("stored", *called(row.c))]
+    roots += [name for row in rows for name in ("stored", *called(spelling(row.name)))]
     single = precision == "f32"
     width = 32 if single else 64
     libm = "f" if single else ""
@@ -305,4 +306,4 @@ def _closure(roots: Iterable[str]) -> tuple[str, ...]:
 
 
 def _function(row: Function, precision: str) -> VectorFunction:
-    return VectorFunction(f"f_{row.name}_{precision}", tuple("ab"[: row.arity]), c_text(row.c, precision))
+    return VectorFunction(f"f_{row.name}_{precision}", tuple("ab"[: row.arity]), c_text(spelling(row.name), precision))

@@ -25,6 +25,7 @@ from symrnn.language.tree import (
     SizeOf,
     walk,
 )
+from symrnn.targets.numpy.functions import spelling
 
 
 class NumpyPrinter:
@@ -61,9 +62,9 @@ class NumpyPrinter:
             case Call(function, arguments) if all(isinstance(a, Number | Constant) for a in arguments):
                 # Helpers take arrays; as a plain number again, the value widens no array.
                 values = ", ".join(f"np.full(1, {self(argument)}, float)" for argument in arguments)
-                return f"{FUNCTIONS[function].numpy}({values}).item()"
+                return f"{spelling(function).callee}({values}).item()"
             case Call(function, arguments):
-                return f"{FUNCTIONS[function].numpy}({', '.join(self(argument) for argument in arguments)})"
+                return f"{spelling(function).callee}({', '.join(self(argument) for argument in arguments)})"
             case Reduce(kind, Name(name)):
                 return f"np.{kind}({self._names[name]}, axis=-1, keepdims=True)"
             case SizeOf(size):
@@ -90,11 +91,10 @@ def _exponent(exponent: Fraction) -> str:
 def helpers(nodes: Iterable[Expression]) -> tuple[str, ...]:
     """The sources of the functions that ``nodes`` call and that are no ufuncs, callees first."""
     called = {part.function for node in nodes for part in walk(node) if isinstance(part, Call)}
-    wanted = [row for name, row in FUNCTIONS.items() if name in called and row.numpy_source]
     found: dict[str, None] = {}
-    for row in wanted:
-        for other in FUNCTIONS.values():
-            if other is not row and other.numpy_source and f"{other.numpy}(" in row.numpy_source.split(":", 1)[1]:
-                found[other.numpy_source] = None
-        found[row.numpy_source] = None
+    for name in FUNCTIONS:
+        if name in called:
+            row = spelling(name)
+            for each in (*(spelling(needed) for needed in row.needs), row):
+                found |= {each.source: None} if each.source else {}
     return tuple(found)

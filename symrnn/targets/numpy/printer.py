@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from symrnn.emit.python_text import INDENT, call, commented, remark
 from symrnn.emit.source import Mark, marked
-from symrnn.language.functions import FUNCTIONS
 from symrnn.targets.numpy.compile import Phase
 from symrnn.targets.numpy.expression import number
+from symrnn.targets.numpy.functions import spelling
 from symrnn.targets.numpy.ir import (
     ARITHMETIC,
     COPY,
@@ -108,8 +108,7 @@ class Printer:
                 return self._commented(f"{target} {IN_PLACE[node.function]}= {second}", node.targets, node.labels)
         if node.function == NEGATIVE:
             return self._line(MINUS, [*arguments, f"out={target}"], node.targets, node.labels)
-        row = FUNCTIONS.get(node.function)
-        callee = f"np.{node.function}" if node.function in UFUNCS or row is None else row.numpy
+        callee = f"np.{node.function}" if node.function in UFUNCS else spelling(node.function).callee
         return self._line(f"{callee}(", [*arguments, f"out={target}"], node.targets, node.labels)
 
     def _argument(self, argument: tuple[str, ...] | Literal) -> str:

@@ -1,0 +1,32 @@
+"""Every target spells every row of the language's tables, and a row without a spelling is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+import symrnn
+from symrnn.errors import GenerateError
+from symrnn.language.functions import FUNCTIONS
+from symrnn.targets.c import functions as c
+from symrnn.targets.numpy import functions as numpy
+
+TABLES: dict[str, Mapping[str, object]] = {"numpy": numpy.SPELLINGS, "c": c.SPELLINGS}
+SPELLING: dict[str, Callable[[str], object]] = {"numpy": numpy.spelling, "c": c.spelling}
+
+
+@pytest.mark.parametrize("target", TABLES)
+def test_each_target_spells_each_function(target: str) -> None:
+    assert list(TABLES[target]) == list(FUNCTIONS)
+
+
+@pytest.mark.parametrize("target", TABLES)
+def test_a_function_without_a_spelling_is_refused_by_name(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    table: Any = TABLES[target]
+    monkeypatch.delitem(table, "softsign")
+    assert SPELLING[target]("tanh")
+    cell = symrnn.Cell.from_equations("h' = softsign(W @ x + U @ h)", name="plain")
+    with pytest.raises(GenerateError, match=f"function 'softsign' has no spelling; .*{target}.functions.SPELLINGS"):
+        symrnn.render(cell, backends=(target,))
