@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from symrnn.emit.python_text import WIDTH, collection
 from symrnn.emit.templates import template_directory
 from symrnn.errors import GenerateError
 
@@ -92,7 +93,9 @@ def _read(file: str) -> _Module:
     text, tree = _load(file)
     docstring, statements = ast.get_docstring(tree), tree.body[1:]
     if not docstring:
-        raise GenerateError(f"templates: {file} has no docstring, whose first line would stand above its text; write one")
+        raise GenerateError(
+            f"templates: {file} has no docstring, whose first line would stand above its text; write one"
+        )
     imports: list[tuple[str, str]] = []
     needs: list[tuple[str, str]] = []
     begin = tree.body[0].end_lineno or 0
@@ -146,8 +149,13 @@ def _block(found: Iterable[tuple[str, str]]) -> tuple[str, ...]:
             if plain and "" in names[module]:
                 parts[part].append(f"import {module}{' as np' if module == _THIRD_PARTY else ''}")
             elif not plain and taken:
-                parts[part].append(f"from {module} import {', '.join(taken)}")
+                parts[part] += _from(module, taken)
     return tuple(line for i, part in enumerate(part for part in parts if part) for line in (*[""] * (i > 0), *part))
+
+
+def _from(module: str, names: Sequence[str]) -> list[str]:
+    line = f"from {module} import {', '.join(names)}"
+    return [line] if len(line) <= WIDTH else collection(f"from {module} import (", names, ")")
 
 
 def _natural(name: str) -> tuple[int, str]:

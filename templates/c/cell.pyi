@@ -8,6 +8,7 @@ _PRECISIONS: dict[str, str]
 _STATUS: dict[int, str]
 _MOST_PARTS: int
 _BARRIER_BYTES: int
+_BLOCK_NUMBERS: int
 _SUFFIXES: dict[str, str]
 _OTHER_SUFFIX: str
 _MARCHES: dict[str, str]

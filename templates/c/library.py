@@ -13,7 +13,12 @@ from templates.c.cell import _ENTRIES, _FIELDS, _PRECISIONS, _SIZES, _STATUS
 from templates.c.loader import _load
 from templates.python.cell import _INPUT_IS_HIDDEN, CELL
 
-_NUMBERS: dict[str, Any] = {"number": ctypes.c_size_t, "lengths": ctypes.c_void_p, "flag": ctypes.c_int}
+_NUMBERS: dict[str, Any] = {
+    "size": ctypes.c_size_t,
+    "number": ctypes.c_size_t,
+    "lengths": ctypes.c_void_p,
+    "flag": ctypes.c_int,
+}
 
 
 class _Dims(ctypes.Structure):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
+from templates.c.cell import _BLOCK_NUMBERS
 from templates.c.memory import _address, _empty, _new, _views
 from templates.c.run import _output, _prepare, _real, _returned, _run
 from templates.python.arguments import _expect, _read_state
@@ -42,12 +43,12 @@ def forward(
 
 
 def _tape_states(tape: np.ndarray, steps: int, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    """The states over time: they stand first in the tape, each rounded up to 16 numbers."""
+    """The states over time: they stand first in the tape, each rounded up to whole blocks of numbers."""
     states, start = {}, 0
     for name, shape in shapes.items():
         count = (steps + 1) * math.prod(shape)
         states[name] = tape[start : start + count].reshape(steps + 1, *shape)
-        start += -(-count // 16) * 16
+        start += -(-count // _BLOCK_NUMBERS) * _BLOCK_NUMBERS
     return states
 
 

@@ -94,8 +94,8 @@ def _hold_sizes(sizes: Mapping[str, int]) -> None:
     for size, number in FIXED.items():
         if sizes.get(size, number) != number:
             raise ValueError(
-                f"{size}: {sizes[size]}; the kernels of this module were generated for {number} alone: generate or build "
-                "them without fixed sizes, or for this one"
+                f"{size}: {sizes[size]}; the kernels of this module were generated for {number} alone: generate or "
+                "build them without fixed sizes, or for this one"
             )
 
 

@@ -20,6 +20,9 @@ MOST_PARTS = 1024
 BARRIER_BYTES = 128
 """What Python makes for the structure in which parts meet, which is smaller."""
 
+BLOCK_NUMBERS = 16
+"""Numbers to whose multiple each array in a tape, a workspace or packed weights is rounded up."""
+
 
 @dataclass(frozen=True)
 class Status:
@@ -43,7 +46,9 @@ class Status:
 STATUSES = (
     Status("OK", 0, "", ""),
     Status("NULL", 1, "a pointer that must not be null is null", "a pointer is null"),
-    Status("SIZE", 2, "a size is zero, or larger than memory can hold", "a size is zero, or larger than memory can hold"),
+    Status(
+        "SIZE", 2, "a size is zero, or larger than memory can hold", "a size is zero, or larger than memory can hold"
+    ),
     Status("LENGTH", 3, "a row's length exceeds the number of steps", "a length exceeds the steps"),
     Status(
         "PARTS",
@@ -55,7 +60,7 @@ STATUSES = (
         "FIXED",
         5,
         "a size is not that which these kernels are for",
-        "a size differs from those that this library is for",
+        "a size differs from those that this library is for, which FIXED of this module names",
         fixed=True,
     ),
     Status(
@@ -79,7 +84,8 @@ class Field:
 
     Attributes:
         name: in C.
-        kind: ``number`` (a ``size_t``), ``lengths`` (a pointer to constant ``size_t``), or ``flag`` (an ``int``).
+        kind: ``size`` (a ``size_t`` for a size of the cell), ``number`` (another ``size_t``), ``lengths`` (a pointer to
+            constant ``size_t``), or ``flag`` (an ``int``).
         note: what the header says of it; empty where its name says all.
     """
 
@@ -93,8 +99,12 @@ def dims_fields(sizes: Sequence[str]) -> tuple[Field, ...]:
     return (
         Field("steps", "number", "T"),
         Field("rows", "number", "B"),
-        *(Field(size, "number") for size in sizes),
-        Field("lengths", "lengths", "one per row, or null: beyond its length a row's state stands still and its output is zero"),
+        *(Field(size, "size") for size in sizes),
+        Field(
+            "lengths",
+            "lengths",
+            "one per row, or null: beyond its length a row's state stands still and its output is zero",
+        ),
         Field("reverse", "flag", "nonzero: run each row from its last valid step to its first"),
     )
 
