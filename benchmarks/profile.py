@@ -192,14 +192,14 @@ def _group(entries: tuple[str, ...]) -> str:
 
 def _stages(planned: Program, problem: Problem, point: Point) -> Iterator[tuple[str, tuple[str, Work]]]:
     """Every stage of the plan by name: its kind, and its work in a call."""
-    every, batch = point.steps * point.batch, point.batch
+    every = point.steps * point.batch
+    kinds = {"before": (HOISTED, every), "loop": (STEP, every), "last": (LAST, point.batch), "after": (DEFERRED, every)}
     for function in _functions(planned):
-        loops = [(function.before, HOISTED, every), (function.loop, STEP, every), (function.last, LAST, batch)]
-        loops += [(function.after, DEFERRED, every)]
-        if function.fused is not None:
-            loops += [(function.fused.before, HOISTED, every), (function.fused.loop, STEP, every)]
-        for stages, kind, rows in loops:
-            for stage in stages:
+        for phase in (*function.phases, *function.fused_phases):
+            if phase.name not in kinds:
+                continue
+            kind, rows = kinds[phase.name]
+            for stage in phase.stages:
                 numbers = _numbers(stage, problem)
                 reads = point.steps if kind == STEP else 1
                 yield stage.name, (kind, Work(2.0 * rows * numbers, float(BYTES * reads * numbers)))

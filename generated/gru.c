@@ -68,7 +68,7 @@
 #endif
 _Static_assert(sizeof 1.0 == sizeof(double), "compile without -fsingle-precision-constant: double would compute with constants of float");
 
-#define SYMRNN_DIGEST "90ea6a5b11b9f3d5f990e6d3c1342412"
+#define SYMRNN_DIGEST "251adbdf0509b2aa7070dfd8881b2cf8"
 
 const char *gru_abi(void)
 {
@@ -2797,8 +2797,10 @@ static void step_2_f32(const forward_at_f32 *at, size_t row_begin, size_t row_en
 
 
 /*
-   (1) z = sigmoid(z_sum_2 + b_z)
-   (2) r = sigmoid(r_sum_2 + b_r)
+   (1) z_x = b_z
+   (2) r_x = b_r
+   (1) z = sigmoid(z_x + z_sum)
+   (2) r = sigmoid(r_x + r_sum)
    (3a) r_h = r * h
 */
 static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_end, size_t part, size_t parts)
@@ -2868,13 +2870,15 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
                         const size_t unit = group * LANES_f32, count = units - unit;
                         const size_t tile = group / vectors, vector = group % vectors;
                         const float *const sum = sums + (((tile - tile0) * height + line) * columns + vector) * LANES_f32;
-                        const vec_f32 z_sum_2 = loadu_f32(sum);
-                        const vec_f32 r_sum_2 = loadu_f32(sum + 1 * wide);
+                        const vec_f32 z_sum = loadu_f32(sum);
+                        const vec_f32 r_sum = loadu_f32(sum + 1 * wide);
                         const vec_f32 b_z = load_f32(b_z_row + unit, count);
                         const vec_f32 b_r = load_f32(b_r_row + unit, count);
                         const vec_f32 h = load_f32(h_row + unit, count);
-                        const vec_f32 z = f_sigmoid_f32(z_sum_2 + b_z); /* (1) */
-                        const vec_f32 r = f_sigmoid_f32(r_sum_2 + b_r); /* (2) */
+                        const vec_f32 z_x = b_z; /* (1) */
+                        const vec_f32 r_x = b_r; /* (2) */
+                        const vec_f32 z = f_sigmoid_f32(z_x + z_sum); /* (1) */
+                        const vec_f32 r = f_sigmoid_f32(r_x + r_sum); /* (2) */
                         const vec_f32 r_h = r * h; /* (3a) */
                         store_f32(z_row + unit, idle ? K_f32(0.0f) : z, count); /* saved for the backward pass */
                         if (at->taped)
@@ -2890,7 +2894,8 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
 
 
 /*
-   (3) h_tilde = tanh(h_tilde_sum_2 + b_h)
+   (3) h_tilde_x = b_h
+   (3) h_tilde = tanh(h_tilde_x + h_tilde_sum)
    (4) h' = z * h + (1 - z) * h_tilde
 */
 static void fused_step_2_f32(const forward_at_f32 *at, size_t row_begin, size_t row_end, size_t part, size_t parts)
@@ -2960,11 +2965,12 @@ static void fused_step_2_f32(const forward_at_f32 *at, size_t row_begin, size_t 
                         const size_t unit = group * LANES_f32, count = units - unit;
                         const size_t tile = group / vectors, vector = group % vectors;
                         const float *const sum = sums + (((tile - tile0) * height + line) * columns + vector) * LANES_f32;
-                        const vec_f32 h_tilde_sum_2 = loadu_f32(sum);
+                        const vec_f32 h_tilde_sum = loadu_f32(sum);
                         const vec_f32 b_h = load_f32(b_h_row + unit, count);
                         const vec_f32 z = load_f32(z_row + unit, count);
                         const vec_f32 h = load_f32(h_row + unit, count);
-                        const vec_f32 h_tilde = f_tanh_f32(h_tilde_sum_2 + b_h); /* (3) */
+                        const vec_f32 h_tilde_x = b_h; /* (3) */
+                        const vec_f32 h_tilde = f_tanh_f32(h_tilde_x + h_tilde_sum); /* (3) */
                         const vec_f32 h_next = z * h + (K_f32(1.0f) - z) * h_tilde; /* (4) */
                         if (at->taped)
                             store_f32(h_tilde_row + unit, idle ? K_f32(0.0f) : h_tilde, count); /* saved for the backward pass */
@@ -3224,9 +3230,9 @@ SYMRNN_INLINE void step_1_row_two_f32(const forward_at_f32 *at, const gru_dims *
     float *const r_row = at->saved + row * (4 * dims->hidden) + dims->hidden;
     float *const r_h_row = at->saved + row * (4 * dims->hidden) + 2 * dims->hidden;
     const vec_f32 z_sum = loadu_f32(sum);
-    const vec_f32 z_sum_2_2 = loadu_f32(sum_2);
+    const vec_f32 z_sum_2 = loadu_f32(sum_2);
     const vec_f32 r_sum = loadu_f32(sum + 1 * wide);
-    const vec_f32 r_sum_2_2 = loadu_f32(sum_2 + 1 * wide);
+    const vec_f32 r_sum_2 = loadu_f32(sum_2 + 1 * wide);
     const vec_f32 z_x = load_f32(z_x_row + unit, count);
     const vec_f32 z_x_2 = load_f32(z_x_row + unit_2, count_2);
     const vec_f32 r_x = load_f32(r_x_row + unit, count);
@@ -3234,9 +3240,9 @@ SYMRNN_INLINE void step_1_row_two_f32(const forward_at_f32 *at, const gru_dims *
     const vec_f32 h = load_f32(h_row + unit, count);
     const vec_f32 h_2 = load_f32(h_row + unit_2, count_2);
     const vec_f32 z = f_sigmoid_f32(z_x + z_sum); /* (1) */
-    const vec_f32 z_2 = f_sigmoid_f32(z_x_2 + z_sum_2_2); /* (1) */
+    const vec_f32 z_2 = f_sigmoid_f32(z_x_2 + z_sum_2); /* (1) */
     const vec_f32 r = f_sigmoid_f32(r_x + r_sum); /* (2) */
-    const vec_f32 r_2 = f_sigmoid_f32(r_x_2 + r_sum_2_2); /* (2) */
+    const vec_f32 r_2 = f_sigmoid_f32(r_x_2 + r_sum_2); /* (2) */
     const vec_f32 r_h = r * h; /* (3a) */
     const vec_f32 r_h_2 = r_2 * h_2; /* (3a) */
     store_f32(z_row + unit, idle ? K_f32(0.0f) : z, count); /* saved for the backward pass */
@@ -3370,7 +3376,7 @@ SYMRNN_INLINE void step_2_row_two_f32(const forward_at_f32 *at, const gru_dims *
     float *const h_next_row = at->h_next + row * dims->hidden;
     float *const output_y_row = at->output + row * dims->hidden;
     const vec_f32 h_tilde_sum = loadu_f32(sum);
-    const vec_f32 h_tilde_sum_2_2 = loadu_f32(sum_2);
+    const vec_f32 h_tilde_sum_2 = loadu_f32(sum_2);
     const vec_f32 h_tilde_x = load_f32(h_tilde_x_row + unit, count);
     const vec_f32 h_tilde_x_2 = load_f32(h_tilde_x_row + unit_2, count_2);
     const vec_f32 z = load_f32(z_row + unit, count);
@@ -3378,7 +3384,7 @@ SYMRNN_INLINE void step_2_row_two_f32(const forward_at_f32 *at, const gru_dims *
     const vec_f32 h = load_f32(h_row + unit, count);
     const vec_f32 h_2 = load_f32(h_row + unit_2, count_2);
     const vec_f32 h_tilde = f_tanh_f32(h_tilde_x + h_tilde_sum); /* (3) */
-    const vec_f32 h_tilde_2 = f_tanh_f32(h_tilde_x_2 + h_tilde_sum_2_2); /* (3) */
+    const vec_f32 h_tilde_2 = f_tanh_f32(h_tilde_x_2 + h_tilde_sum_2); /* (3) */
     const vec_f32 h_next = z * h + (K_f32(1.0f) - z) * h_tilde; /* (4) */
     const vec_f32 h_next_2 = z_2 * h_2 + (K_f32(1.0f) - z_2) * h_tilde_2; /* (4) */
     if (at->taped)
@@ -3512,13 +3518,15 @@ SYMRNN_INLINE void fused_step_1_row_one_f32(const forward_at_f32 *at, const gru_
     float *const z_row = at->saved + row * (4 * dims->hidden);
     float *const r_row = at->saved + row * (4 * dims->hidden) + dims->hidden;
     float *const r_h_row = at->saved + row * (4 * dims->hidden) + 2 * dims->hidden;
-    const vec_f32 z_sum_2 = loadu_f32(sum);
-    const vec_f32 r_sum_2 = loadu_f32(sum + 1 * wide);
+    const vec_f32 z_sum = loadu_f32(sum);
+    const vec_f32 r_sum = loadu_f32(sum + 1 * wide);
     const vec_f32 b_z = load_f32(b_z_row + unit, count);
     const vec_f32 b_r = load_f32(b_r_row + unit, count);
     const vec_f32 h = load_f32(h_row + unit, count);
-    const vec_f32 z = f_sigmoid_f32(z_sum_2 + b_z); /* (1) */
-    const vec_f32 r = f_sigmoid_f32(r_sum_2 + b_r); /* (2) */
+    const vec_f32 z_x = b_z; /* (1) */
+    const vec_f32 r_x = b_r; /* (2) */
+    const vec_f32 z = f_sigmoid_f32(z_x + z_sum); /* (1) */
+    const vec_f32 r = f_sigmoid_f32(r_x + r_sum); /* (2) */
     const vec_f32 r_h = r * h; /* (3a) */
     store_f32(z_row + unit, idle ? K_f32(0.0f) : z, count); /* saved for the backward pass */
     if (at->taped)
@@ -3541,20 +3549,24 @@ SYMRNN_INLINE void fused_step_1_row_two_f32(const forward_at_f32 *at, const gru_
     float *const z_row = at->saved + row * (4 * dims->hidden);
     float *const r_row = at->saved + row * (4 * dims->hidden) + dims->hidden;
     float *const r_h_row = at->saved + row * (4 * dims->hidden) + 2 * dims->hidden;
-    const vec_f32 z_sum_2 = loadu_f32(sum);
-    const vec_f32 z_sum_2_2_2 = loadu_f32(sum_2);
-    const vec_f32 r_sum_2 = loadu_f32(sum + 1 * wide);
-    const vec_f32 r_sum_2_2_2 = loadu_f32(sum_2 + 1 * wide);
+    const vec_f32 z_sum = loadu_f32(sum);
+    const vec_f32 z_sum_2 = loadu_f32(sum_2);
+    const vec_f32 r_sum = loadu_f32(sum + 1 * wide);
+    const vec_f32 r_sum_2 = loadu_f32(sum_2 + 1 * wide);
     const vec_f32 b_z = load_f32(b_z_row + unit, count);
     const vec_f32 b_z_2 = load_f32(b_z_row + unit_2, count_2);
     const vec_f32 b_r = load_f32(b_r_row + unit, count);
     const vec_f32 b_r_2 = load_f32(b_r_row + unit_2, count_2);
     const vec_f32 h = load_f32(h_row + unit, count);
     const vec_f32 h_2 = load_f32(h_row + unit_2, count_2);
-    const vec_f32 z = f_sigmoid_f32(z_sum_2 + b_z); /* (1) */
-    const vec_f32 z_2 = f_sigmoid_f32(z_sum_2_2_2 + b_z_2); /* (1) */
-    const vec_f32 r = f_sigmoid_f32(r_sum_2 + b_r); /* (2) */
-    const vec_f32 r_2 = f_sigmoid_f32(r_sum_2_2_2 + b_r_2); /* (2) */
+    const vec_f32 z_x = b_z; /* (1) */
+    const vec_f32 z_x_2 = b_z_2; /* (1) */
+    const vec_f32 r_x = b_r; /* (2) */
+    const vec_f32 r_x_2 = b_r_2; /* (2) */
+    const vec_f32 z = f_sigmoid_f32(z_x + z_sum); /* (1) */
+    const vec_f32 z_2 = f_sigmoid_f32(z_x_2 + z_sum_2); /* (1) */
+    const vec_f32 r = f_sigmoid_f32(r_x + r_sum); /* (2) */
+    const vec_f32 r_2 = f_sigmoid_f32(r_x_2 + r_sum_2); /* (2) */
     const vec_f32 r_h = r * h; /* (3a) */
     const vec_f32 r_h_2 = r_2 * h_2; /* (3a) */
     store_f32(z_row + unit, idle ? K_f32(0.0f) : z, count); /* saved for the backward pass */
@@ -3680,11 +3692,12 @@ SYMRNN_INLINE void fused_step_2_row_one_f32(const forward_at_f32 *at, const gru_
     float *const h_tilde_row = at->saved + row * (4 * dims->hidden) + 3 * dims->hidden;
     float *const h_next_row = at->h_next + row * dims->hidden;
     float *const output_y_row = at->output + row * dims->hidden;
-    const vec_f32 h_tilde_sum_2 = loadu_f32(sum);
+    const vec_f32 h_tilde_sum = loadu_f32(sum);
     const vec_f32 b_h = load_f32(b_h_row + unit, count);
     const vec_f32 z = load_f32(z_row + unit, count);
     const vec_f32 h = load_f32(h_row + unit, count);
-    const vec_f32 h_tilde = f_tanh_f32(h_tilde_sum_2 + b_h); /* (3) */
+    const vec_f32 h_tilde_x = b_h; /* (3) */
+    const vec_f32 h_tilde = f_tanh_f32(h_tilde_x + h_tilde_sum); /* (3) */
     const vec_f32 h_next = z * h + (K_f32(1.0f) - z) * h_tilde; /* (4) */
     if (at->taped)
         store_f32(h_tilde_row + unit, idle ? K_f32(0.0f) : h_tilde, count); /* saved for the backward pass */
@@ -3707,16 +3720,18 @@ SYMRNN_INLINE void fused_step_2_row_two_f32(const forward_at_f32 *at, const gru_
     float *const h_tilde_row = at->saved + row * (4 * dims->hidden) + 3 * dims->hidden;
     float *const h_next_row = at->h_next + row * dims->hidden;
     float *const output_y_row = at->output + row * dims->hidden;
-    const vec_f32 h_tilde_sum_2 = loadu_f32(sum);
-    const vec_f32 h_tilde_sum_2_2_2 = loadu_f32(sum_2);
+    const vec_f32 h_tilde_sum = loadu_f32(sum);
+    const vec_f32 h_tilde_sum_2 = loadu_f32(sum_2);
     const vec_f32 b_h = load_f32(b_h_row + unit, count);
     const vec_f32 b_h_2 = load_f32(b_h_row + unit_2, count_2);
     const vec_f32 z = load_f32(z_row + unit, count);
     const vec_f32 z_2 = load_f32(z_row + unit_2, count_2);
     const vec_f32 h = load_f32(h_row + unit, count);
     const vec_f32 h_2 = load_f32(h_row + unit_2, count_2);
-    const vec_f32 h_tilde = f_tanh_f32(h_tilde_sum_2 + b_h); /* (3) */
-    const vec_f32 h_tilde_2 = f_tanh_f32(h_tilde_sum_2_2_2 + b_h_2); /* (3) */
+    const vec_f32 h_tilde_x = b_h; /* (3) */
+    const vec_f32 h_tilde_x_2 = b_h_2; /* (3) */
+    const vec_f32 h_tilde = f_tanh_f32(h_tilde_x + h_tilde_sum); /* (3) */
+    const vec_f32 h_tilde_2 = f_tanh_f32(h_tilde_x_2 + h_tilde_sum_2); /* (3) */
     const vec_f32 h_next = z * h + (K_f32(1.0f) - z) * h_tilde; /* (4) */
     const vec_f32 h_next_2 = z_2 * h_2 + (K_f32(1.0f) - z_2) * h_tilde_2; /* (4) */
     if (at->taped)
@@ -7239,8 +7254,10 @@ static void step_2_f64(const forward_at_f64 *at, size_t row_begin, size_t row_en
 
 
 /*
-   (1) z = sigmoid(z_sum_2 + b_z)
-   (2) r = sigmoid(r_sum_2 + b_r)
+   (1) z_x = b_z
+   (2) r_x = b_r
+   (1) z = sigmoid(z_x + z_sum)
+   (2) r = sigmoid(r_x + r_sum)
    (3a) r_h = r * h
 */
 static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_end, size_t part, size_t parts)
@@ -7310,13 +7327,15 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
                         const size_t unit = group * LANES_f64, count = units - unit;
                         const size_t tile = group / vectors, vector = group % vectors;
                         const double *const sum = sums + (((tile - tile0) * height + line) * columns + vector) * LANES_f64;
-                        const vec_f64 z_sum_2 = loadu_f64(sum);
-                        const vec_f64 r_sum_2 = loadu_f64(sum + 1 * wide);
+                        const vec_f64 z_sum = loadu_f64(sum);
+                        const vec_f64 r_sum = loadu_f64(sum + 1 * wide);
                         const vec_f64 b_z = load_f64(b_z_row + unit, count);
                         const vec_f64 b_r = load_f64(b_r_row + unit, count);
                         const vec_f64 h = load_f64(h_row + unit, count);
-                        const vec_f64 z = f_sigmoid_f64(z_sum_2 + b_z); /* (1) */
-                        const vec_f64 r = f_sigmoid_f64(r_sum_2 + b_r); /* (2) */
+                        const vec_f64 z_x = b_z; /* (1) */
+                        const vec_f64 r_x = b_r; /* (2) */
+                        const vec_f64 z = f_sigmoid_f64(z_x + z_sum); /* (1) */
+                        const vec_f64 r = f_sigmoid_f64(r_x + r_sum); /* (2) */
                         const vec_f64 r_h = r * h; /* (3a) */
                         store_f64(z_row + unit, idle ? K_f64(0.0) : z, count); /* saved for the backward pass */
                         if (at->taped)
@@ -7332,7 +7351,8 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
 
 
 /*
-   (3) h_tilde = tanh(h_tilde_sum_2 + b_h)
+   (3) h_tilde_x = b_h
+   (3) h_tilde = tanh(h_tilde_x + h_tilde_sum)
    (4) h' = z * h + (1 - z) * h_tilde
 */
 static void fused_step_2_f64(const forward_at_f64 *at, size_t row_begin, size_t row_end, size_t part, size_t parts)
@@ -7402,11 +7422,12 @@ static void fused_step_2_f64(const forward_at_f64 *at, size_t row_begin, size_t 
                         const size_t unit = group * LANES_f64, count = units - unit;
                         const size_t tile = group / vectors, vector = group % vectors;
                         const double *const sum = sums + (((tile - tile0) * height + line) * columns + vector) * LANES_f64;
-                        const vec_f64 h_tilde_sum_2 = loadu_f64(sum);
+                        const vec_f64 h_tilde_sum = loadu_f64(sum);
                         const vec_f64 b_h = load_f64(b_h_row + unit, count);
                         const vec_f64 z = load_f64(z_row + unit, count);
                         const vec_f64 h = load_f64(h_row + unit, count);
-                        const vec_f64 h_tilde = f_tanh_f64(h_tilde_sum_2 + b_h); /* (3) */
+                        const vec_f64 h_tilde_x = b_h; /* (3) */
+                        const vec_f64 h_tilde = f_tanh_f64(h_tilde_x + h_tilde_sum); /* (3) */
                         const vec_f64 h_next = z * h + (K_f64(1.0) - z) * h_tilde; /* (4) */
                         if (at->taped)
                             store_f64(h_tilde_row + unit, idle ? K_f64(0.0) : h_tilde, count); /* saved for the backward pass */
@@ -7666,9 +7687,9 @@ SYMRNN_INLINE void step_1_row_two_f64(const forward_at_f64 *at, const gru_dims *
     double *const r_row = at->saved + row * (4 * dims->hidden) + dims->hidden;
     double *const r_h_row = at->saved + row * (4 * dims->hidden) + 2 * dims->hidden;
     const vec_f64 z_sum = loadu_f64(sum);
-    const vec_f64 z_sum_2_2 = loadu_f64(sum_2);
+    const vec_f64 z_sum_2 = loadu_f64(sum_2);
     const vec_f64 r_sum = loadu_f64(sum + 1 * wide);
-    const vec_f64 r_sum_2_2 = loadu_f64(sum_2 + 1 * wide);
+    const vec_f64 r_sum_2 = loadu_f64(sum_2 + 1 * wide);
     const vec_f64 z_x = load_f64(z_x_row + unit, count);
     const vec_f64 z_x_2 = load_f64(z_x_row + unit_2, count_2);
     const vec_f64 r_x = load_f64(r_x_row + unit, count);
@@ -7676,9 +7697,9 @@ SYMRNN_INLINE void step_1_row_two_f64(const forward_at_f64 *at, const gru_dims *
     const vec_f64 h = load_f64(h_row + unit, count);
     const vec_f64 h_2 = load_f64(h_row + unit_2, count_2);
     const vec_f64 z = f_sigmoid_f64(z_x + z_sum); /* (1) */
-    const vec_f64 z_2 = f_sigmoid_f64(z_x_2 + z_sum_2_2); /* (1) */
+    const vec_f64 z_2 = f_sigmoid_f64(z_x_2 + z_sum_2); /* (1) */
     const vec_f64 r = f_sigmoid_f64(r_x + r_sum); /* (2) */
-    const vec_f64 r_2 = f_sigmoid_f64(r_x_2 + r_sum_2_2); /* (2) */
+    const vec_f64 r_2 = f_sigmoid_f64(r_x_2 + r_sum_2); /* (2) */
     const vec_f64 r_h = r * h; /* (3a) */
     const vec_f64 r_h_2 = r_2 * h_2; /* (3a) */
     store_f64(z_row + unit, idle ? K_f64(0.0) : z, count); /* saved for the backward pass */
@@ -7812,7 +7833,7 @@ SYMRNN_INLINE void step_2_row_two_f64(const forward_at_f64 *at, const gru_dims *
     double *const h_next_row = at->h_next + row * dims->hidden;
     double *const output_y_row = at->output + row * dims->hidden;
     const vec_f64 h_tilde_sum = loadu_f64(sum);
-    const vec_f64 h_tilde_sum_2_2 = loadu_f64(sum_2);
+    const vec_f64 h_tilde_sum_2 = loadu_f64(sum_2);
     const vec_f64 h_tilde_x = load_f64(h_tilde_x_row + unit, count);
     const vec_f64 h_tilde_x_2 = load_f64(h_tilde_x_row + unit_2, count_2);
     const vec_f64 z = load_f64(z_row + unit, count);
@@ -7820,7 +7841,7 @@ SYMRNN_INLINE void step_2_row_two_f64(const forward_at_f64 *at, const gru_dims *
     const vec_f64 h = load_f64(h_row + unit, count);
     const vec_f64 h_2 = load_f64(h_row + unit_2, count_2);
     const vec_f64 h_tilde = f_tanh_f64(h_tilde_x + h_tilde_sum); /* (3) */
-    const vec_f64 h_tilde_2 = f_tanh_f64(h_tilde_x_2 + h_tilde_sum_2_2); /* (3) */
+    const vec_f64 h_tilde_2 = f_tanh_f64(h_tilde_x_2 + h_tilde_sum_2); /* (3) */
     const vec_f64 h_next = z * h + (K_f64(1.0) - z) * h_tilde; /* (4) */
     const vec_f64 h_next_2 = z_2 * h_2 + (K_f64(1.0) - z_2) * h_tilde_2; /* (4) */
     if (at->taped)
@@ -7954,13 +7975,15 @@ SYMRNN_INLINE void fused_step_1_row_one_f64(const forward_at_f64 *at, const gru_
     double *const z_row = at->saved + row * (4 * dims->hidden);
     double *const r_row = at->saved + row * (4 * dims->hidden) + dims->hidden;
     double *const r_h_row = at->saved + row * (4 * dims->hidden) + 2 * dims->hidden;
-    const vec_f64 z_sum_2 = loadu_f64(sum);
-    const vec_f64 r_sum_2 = loadu_f64(sum + 1 * wide);
+    const vec_f64 z_sum = loadu_f64(sum);
+    const vec_f64 r_sum = loadu_f64(sum + 1 * wide);
     const vec_f64 b_z = load_f64(b_z_row + unit, count);
     const vec_f64 b_r = load_f64(b_r_row + unit, count);
     const vec_f64 h = load_f64(h_row + unit, count);
-    const vec_f64 z = f_sigmoid_f64(z_sum_2 + b_z); /* (1) */
-    const vec_f64 r = f_sigmoid_f64(r_sum_2 + b_r); /* (2) */
+    const vec_f64 z_x = b_z; /* (1) */
+    const vec_f64 r_x = b_r; /* (2) */
+    const vec_f64 z = f_sigmoid_f64(z_x + z_sum); /* (1) */
+    const vec_f64 r = f_sigmoid_f64(r_x + r_sum); /* (2) */
     const vec_f64 r_h = r * h; /* (3a) */
     store_f64(z_row + unit, idle ? K_f64(0.0) : z, count); /* saved for the backward pass */
     if (at->taped)
@@ -7983,20 +8006,24 @@ SYMRNN_INLINE void fused_step_1_row_two_f64(const forward_at_f64 *at, const gru_
     double *const z_row = at->saved + row * (4 * dims->hidden);
     double *const r_row = at->saved + row * (4 * dims->hidden) + dims->hidden;
     double *const r_h_row = at->saved + row * (4 * dims->hidden) + 2 * dims->hidden;
-    const vec_f64 z_sum_2 = loadu_f64(sum);
-    const vec_f64 z_sum_2_2_2 = loadu_f64(sum_2);
-    const vec_f64 r_sum_2 = loadu_f64(sum + 1 * wide);
-    const vec_f64 r_sum_2_2_2 = loadu_f64(sum_2 + 1 * wide);
+    const vec_f64 z_sum = loadu_f64(sum);
+    const vec_f64 z_sum_2 = loadu_f64(sum_2);
+    const vec_f64 r_sum = loadu_f64(sum + 1 * wide);
+    const vec_f64 r_sum_2 = loadu_f64(sum_2 + 1 * wide);
     const vec_f64 b_z = load_f64(b_z_row + unit, count);
     const vec_f64 b_z_2 = load_f64(b_z_row + unit_2, count_2);
     const vec_f64 b_r = load_f64(b_r_row + unit, count);
     const vec_f64 b_r_2 = load_f64(b_r_row + unit_2, count_2);
     const vec_f64 h = load_f64(h_row + unit, count);
     const vec_f64 h_2 = load_f64(h_row + unit_2, count_2);
-    const vec_f64 z = f_sigmoid_f64(z_sum_2 + b_z); /* (1) */
-    const vec_f64 z_2 = f_sigmoid_f64(z_sum_2_2_2 + b_z_2); /* (1) */
-    const vec_f64 r = f_sigmoid_f64(r_sum_2 + b_r); /* (2) */
-    const vec_f64 r_2 = f_sigmoid_f64(r_sum_2_2_2 + b_r_2); /* (2) */
+    const vec_f64 z_x = b_z; /* (1) */
+    const vec_f64 z_x_2 = b_z_2; /* (1) */
+    const vec_f64 r_x = b_r; /* (2) */
+    const vec_f64 r_x_2 = b_r_2; /* (2) */
+    const vec_f64 z = f_sigmoid_f64(z_x + z_sum); /* (1) */
+    const vec_f64 z_2 = f_sigmoid_f64(z_x_2 + z_sum_2); /* (1) */
+    const vec_f64 r = f_sigmoid_f64(r_x + r_sum); /* (2) */
+    const vec_f64 r_2 = f_sigmoid_f64(r_x_2 + r_sum_2); /* (2) */
     const vec_f64 r_h = r * h; /* (3a) */
     const vec_f64 r_h_2 = r_2 * h_2; /* (3a) */
     store_f64(z_row + unit, idle ? K_f64(0.0) : z, count); /* saved for the backward pass */
@@ -8122,11 +8149,12 @@ SYMRNN_INLINE void fused_step_2_row_one_f64(const forward_at_f64 *at, const gru_
     double *const h_tilde_row = at->saved + row * (4 * dims->hidden) + 3 * dims->hidden;
     double *const h_next_row = at->h_next + row * dims->hidden;
     double *const output_y_row = at->output + row * dims->hidden;
-    const vec_f64 h_tilde_sum_2 = loadu_f64(sum);
+    const vec_f64 h_tilde_sum = loadu_f64(sum);
     const vec_f64 b_h = load_f64(b_h_row + unit, count);
     const vec_f64 z = load_f64(z_row + unit, count);
     const vec_f64 h = load_f64(h_row + unit, count);
-    const vec_f64 h_tilde = f_tanh_f64(h_tilde_sum_2 + b_h); /* (3) */
+    const vec_f64 h_tilde_x = b_h; /* (3) */
+    const vec_f64 h_tilde = f_tanh_f64(h_tilde_x + h_tilde_sum); /* (3) */
     const vec_f64 h_next = z * h + (K_f64(1.0) - z) * h_tilde; /* (4) */
     if (at->taped)
         store_f64(h_tilde_row + unit, idle ? K_f64(0.0) : h_tilde, count); /* saved for the backward pass */
@@ -8149,16 +8177,18 @@ SYMRNN_INLINE void fused_step_2_row_two_f64(const forward_at_f64 *at, const gru_
     double *const h_tilde_row = at->saved + row * (4 * dims->hidden) + 3 * dims->hidden;
     double *const h_next_row = at->h_next + row * dims->hidden;
     double *const output_y_row = at->output + row * dims->hidden;
-    const vec_f64 h_tilde_sum_2 = loadu_f64(sum);
-    const vec_f64 h_tilde_sum_2_2_2 = loadu_f64(sum_2);
+    const vec_f64 h_tilde_sum = loadu_f64(sum);
+    const vec_f64 h_tilde_sum_2 = loadu_f64(sum_2);
     const vec_f64 b_h = load_f64(b_h_row + unit, count);
     const vec_f64 b_h_2 = load_f64(b_h_row + unit_2, count_2);
     const vec_f64 z = load_f64(z_row + unit, count);
     const vec_f64 z_2 = load_f64(z_row + unit_2, count_2);
     const vec_f64 h = load_f64(h_row + unit, count);
     const vec_f64 h_2 = load_f64(h_row + unit_2, count_2);
-    const vec_f64 h_tilde = f_tanh_f64(h_tilde_sum_2 + b_h); /* (3) */
-    const vec_f64 h_tilde_2 = f_tanh_f64(h_tilde_sum_2_2_2 + b_h_2); /* (3) */
+    const vec_f64 h_tilde_x = b_h; /* (3) */
+    const vec_f64 h_tilde_x_2 = b_h_2; /* (3) */
+    const vec_f64 h_tilde = f_tanh_f64(h_tilde_x + h_tilde_sum); /* (3) */
+    const vec_f64 h_tilde_2 = f_tanh_f64(h_tilde_x_2 + h_tilde_sum_2); /* (3) */
     const vec_f64 h_next = z * h + (K_f64(1.0) - z) * h_tilde; /* (4) */
     const vec_f64 h_next_2 = z_2 * h_2 + (K_f64(1.0) - z_2) * h_tilde_2; /* (4) */
     if (at->taped)

@@ -68,7 +68,7 @@
 #endif
 _Static_assert(sizeof 1.0 == sizeof(double), "compile without -fsingle-precision-constant: double would compute with constants of float");
 
-#define SYMRNN_DIGEST "70f01761f655463bcc058dc445c8d0b8"
+#define SYMRNN_DIGEST "db6772ccaa1b54cacbf5ab25fc5c10ab"
 
 const char *gru_reset_after_abi(void)
 {
@@ -2735,10 +2735,13 @@ static void step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_en
 
 
 /*
-   (1) z = sigmoid(z_sum_2 + b_z)
-   (2) r = sigmoid(r_sum_2 + b_r)
-   (3a) h_tilde_part = h_tilde_part_sum_2 + b_hh
-   (3) h_tilde = tanh(h_tilde_sum + b_h + r * h_tilde_part)
+   (1) z_x = b_z
+   (2) r_x = b_r
+   (3) h_tilde_x = h_tilde_x_sum + b_h
+   (1) z = sigmoid(z_x + z_sum)
+   (2) r = sigmoid(r_x + r_sum)
+   (3a) h_tilde_part = h_tilde_part_sum + b_hh
+   (3) h_tilde = tanh(h_tilde_x + r * h_tilde_part)
    (4) h' = z * h + (1 - z) * h_tilde
 */
 static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_end, size_t part, size_t parts)
@@ -2810,8 +2813,8 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
                     const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const float *const b_z_row = at->packed + at->layout.b_z;
                     const float *const b_r_row = at->packed + at->layout.b_r;
-                    const float *const b_hh_row = at->packed + at->layout.b_hh;
                     const float *const b_h_row = at->packed + at->layout.b_h;
+                    const float *const b_hh_row = at->packed + at->layout.b_hh;
                     const float *const h_row = at->h_now + row * dims->hidden;
                     float *const z_row = at->saved + row * (4 * dims->hidden);
                     float *const r_row = at->saved + row * (4 * dims->hidden) + dims->hidden;
@@ -2823,19 +2826,22 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
                         const size_t unit = group * LANES_f32, count = units - unit;
                         const size_t tile = group / vectors, vector = group % vectors;
                         const float *const sum = sums + (((tile - tile0) * height + line) * columns + vector) * LANES_f32;
-                        const vec_f32 z_sum_2 = loadu_f32(sum);
-                        const vec_f32 r_sum_2 = loadu_f32(sum + 1 * wide);
-                        const vec_f32 h_tilde_part_sum_2 = loadu_f32(sum + 2 * wide);
-                        const vec_f32 h_tilde_sum = loadu_f32(sum + 3 * wide);
+                        const vec_f32 z_sum = loadu_f32(sum);
+                        const vec_f32 r_sum = loadu_f32(sum + 1 * wide);
+                        const vec_f32 h_tilde_part_sum = loadu_f32(sum + 2 * wide);
+                        const vec_f32 h_tilde_x_sum = loadu_f32(sum + 3 * wide);
                         const vec_f32 b_z = load_f32(b_z_row + unit, count);
                         const vec_f32 b_r = load_f32(b_r_row + unit, count);
-                        const vec_f32 b_hh = load_f32(b_hh_row + unit, count);
                         const vec_f32 b_h = load_f32(b_h_row + unit, count);
+                        const vec_f32 b_hh = load_f32(b_hh_row + unit, count);
                         const vec_f32 h = load_f32(h_row + unit, count);
-                        const vec_f32 z = f_sigmoid_f32(z_sum_2 + b_z); /* (1) */
-                        const vec_f32 r = f_sigmoid_f32(r_sum_2 + b_r); /* (2) */
-                        const vec_f32 h_tilde_part = h_tilde_part_sum_2 + b_hh; /* (3a) */
-                        const vec_f32 h_tilde = f_tanh_f32(h_tilde_sum + b_h + r * h_tilde_part); /* (3) */
+                        const vec_f32 z_x = b_z; /* (1) */
+                        const vec_f32 r_x = b_r; /* (2) */
+                        const vec_f32 h_tilde_x = h_tilde_x_sum + b_h; /* (3) */
+                        const vec_f32 z = f_sigmoid_f32(z_x + z_sum); /* (1) */
+                        const vec_f32 r = f_sigmoid_f32(r_x + r_sum); /* (2) */
+                        const vec_f32 h_tilde_part = h_tilde_part_sum + b_hh; /* (3a) */
+                        const vec_f32 h_tilde = f_tanh_f32(h_tilde_x + r * h_tilde_part); /* (3) */
                         const vec_f32 h_next = z * h + (K_f32(1.0f) - z) * h_tilde; /* (4) */
                         if (at->taped)
                             store_f32(z_row + unit, idle ? K_f32(0.0f) : z, count); /* saved for the backward pass */
@@ -3114,11 +3120,11 @@ SYMRNN_INLINE void step_1_row_two_f32(const forward_at_f32 *at, const gru_reset_
     float *const h_next_row = at->h_next + row * dims->hidden;
     float *const output_y_row = at->output + row * dims->hidden;
     const vec_f32 z_sum = loadu_f32(sum);
-    const vec_f32 z_sum_2_2 = loadu_f32(sum_2);
+    const vec_f32 z_sum_2 = loadu_f32(sum_2);
     const vec_f32 r_sum = loadu_f32(sum + 1 * wide);
-    const vec_f32 r_sum_2_2 = loadu_f32(sum_2 + 1 * wide);
+    const vec_f32 r_sum_2 = loadu_f32(sum_2 + 1 * wide);
     const vec_f32 h_tilde_part_sum = loadu_f32(sum + 2 * wide);
-    const vec_f32 h_tilde_part_sum_2_2 = loadu_f32(sum_2 + 2 * wide);
+    const vec_f32 h_tilde_part_sum_2 = loadu_f32(sum_2 + 2 * wide);
     const vec_f32 z_x = load_f32(z_x_row + unit, count);
     const vec_f32 z_x_2 = load_f32(z_x_row + unit_2, count_2);
     const vec_f32 r_x = load_f32(r_x_row + unit, count);
@@ -3130,11 +3136,11 @@ SYMRNN_INLINE void step_1_row_two_f32(const forward_at_f32 *at, const gru_reset_
     const vec_f32 h = load_f32(h_row + unit, count);
     const vec_f32 h_2 = load_f32(h_row + unit_2, count_2);
     const vec_f32 z = f_sigmoid_f32(z_x + z_sum); /* (1) */
-    const vec_f32 z_2 = f_sigmoid_f32(z_x_2 + z_sum_2_2); /* (1) */
+    const vec_f32 z_2 = f_sigmoid_f32(z_x_2 + z_sum_2); /* (1) */
     const vec_f32 r = f_sigmoid_f32(r_x + r_sum); /* (2) */
-    const vec_f32 r_2 = f_sigmoid_f32(r_x_2 + r_sum_2_2); /* (2) */
+    const vec_f32 r_2 = f_sigmoid_f32(r_x_2 + r_sum_2); /* (2) */
     const vec_f32 h_tilde_part = h_tilde_part_sum + b_hh; /* (3a) */
-    const vec_f32 h_tilde_part_2 = h_tilde_part_sum_2_2 + b_hh_2; /* (3a) */
+    const vec_f32 h_tilde_part_2 = h_tilde_part_sum_2 + b_hh_2; /* (3a) */
     const vec_f32 h_tilde = f_tanh_f32(h_tilde_x + r * h_tilde_part); /* (3) */
     const vec_f32 h_tilde_2 = f_tanh_f32(h_tilde_x_2 + r_2 * h_tilde_part_2); /* (3) */
     const vec_f32 h_next = z * h + (K_f32(1.0f) - z) * h_tilde; /* (4) */
@@ -3286,8 +3292,8 @@ SYMRNN_INLINE void fused_step_1_row_one_f32(const forward_at_f32 *at, const gru_
     (void)wide;
     const float *const b_z_row = at->packed + at->layout.b_z;
     const float *const b_r_row = at->packed + at->layout.b_r;
-    const float *const b_hh_row = at->packed + at->layout.b_hh;
     const float *const b_h_row = at->packed + at->layout.b_h;
+    const float *const b_hh_row = at->packed + at->layout.b_hh;
     const float *const h_row = at->h_now + row * dims->hidden;
     float *const z_row = at->saved + row * (4 * dims->hidden);
     float *const r_row = at->saved + row * (4 * dims->hidden) + dims->hidden;
@@ -3295,19 +3301,22 @@ SYMRNN_INLINE void fused_step_1_row_one_f32(const forward_at_f32 *at, const gru_
     float *const h_tilde_row = at->saved + row * (4 * dims->hidden) + 3 * dims->hidden;
     float *const h_next_row = at->h_next + row * dims->hidden;
     float *const output_y_row = at->output + row * dims->hidden;
-    const vec_f32 z_sum_2 = loadu_f32(sum);
-    const vec_f32 r_sum_2 = loadu_f32(sum + 1 * wide);
-    const vec_f32 h_tilde_part_sum_2 = loadu_f32(sum + 2 * wide);
-    const vec_f32 h_tilde_sum = loadu_f32(sum + 3 * wide);
+    const vec_f32 z_sum = loadu_f32(sum);
+    const vec_f32 r_sum = loadu_f32(sum + 1 * wide);
+    const vec_f32 h_tilde_part_sum = loadu_f32(sum + 2 * wide);
+    const vec_f32 h_tilde_x_sum = loadu_f32(sum + 3 * wide);
     const vec_f32 b_z = load_f32(b_z_row + unit, count);
     const vec_f32 b_r = load_f32(b_r_row + unit, count);
-    const vec_f32 b_hh = load_f32(b_hh_row + unit, count);
     const vec_f32 b_h = load_f32(b_h_row + unit, count);
+    const vec_f32 b_hh = load_f32(b_hh_row + unit, count);
     const vec_f32 h = load_f32(h_row + unit, count);
-    const vec_f32 z = f_sigmoid_f32(z_sum_2 + b_z); /* (1) */
-    const vec_f32 r = f_sigmoid_f32(r_sum_2 + b_r); /* (2) */
-    const vec_f32 h_tilde_part = h_tilde_part_sum_2 + b_hh; /* (3a) */
-    const vec_f32 h_tilde = f_tanh_f32(h_tilde_sum + b_h + r * h_tilde_part); /* (3) */
+    const vec_f32 z_x = b_z; /* (1) */
+    const vec_f32 r_x = b_r; /* (2) */
+    const vec_f32 h_tilde_x = h_tilde_x_sum + b_h; /* (3) */
+    const vec_f32 z = f_sigmoid_f32(z_x + z_sum); /* (1) */
+    const vec_f32 r = f_sigmoid_f32(r_x + r_sum); /* (2) */
+    const vec_f32 h_tilde_part = h_tilde_part_sum + b_hh; /* (3a) */
+    const vec_f32 h_tilde = f_tanh_f32(h_tilde_x + r * h_tilde_part); /* (3) */
     const vec_f32 h_next = z * h + (K_f32(1.0f) - z) * h_tilde; /* (4) */
     if (at->taped)
         store_f32(z_row + unit, idle ? K_f32(0.0f) : z, count); /* saved for the backward pass */
@@ -3332,8 +3341,8 @@ SYMRNN_INLINE void fused_step_1_row_two_f32(const forward_at_f32 *at, const gru_
     (void)wide;
     const float *const b_z_row = at->packed + at->layout.b_z;
     const float *const b_r_row = at->packed + at->layout.b_r;
-    const float *const b_hh_row = at->packed + at->layout.b_hh;
     const float *const b_h_row = at->packed + at->layout.b_h;
+    const float *const b_hh_row = at->packed + at->layout.b_hh;
     const float *const h_row = at->h_now + row * dims->hidden;
     float *const z_row = at->saved + row * (4 * dims->hidden);
     float *const r_row = at->saved + row * (4 * dims->hidden) + dims->hidden;
@@ -3341,32 +3350,38 @@ SYMRNN_INLINE void fused_step_1_row_two_f32(const forward_at_f32 *at, const gru_
     float *const h_tilde_row = at->saved + row * (4 * dims->hidden) + 3 * dims->hidden;
     float *const h_next_row = at->h_next + row * dims->hidden;
     float *const output_y_row = at->output + row * dims->hidden;
-    const vec_f32 z_sum_2 = loadu_f32(sum);
-    const vec_f32 z_sum_2_2_2 = loadu_f32(sum_2);
-    const vec_f32 r_sum_2 = loadu_f32(sum + 1 * wide);
-    const vec_f32 r_sum_2_2_2 = loadu_f32(sum_2 + 1 * wide);
-    const vec_f32 h_tilde_part_sum_2 = loadu_f32(sum + 2 * wide);
-    const vec_f32 h_tilde_part_sum_2_2_2 = loadu_f32(sum_2 + 2 * wide);
-    const vec_f32 h_tilde_sum = loadu_f32(sum + 3 * wide);
-    const vec_f32 h_tilde_sum_2 = loadu_f32(sum_2 + 3 * wide);
+    const vec_f32 z_sum = loadu_f32(sum);
+    const vec_f32 z_sum_2 = loadu_f32(sum_2);
+    const vec_f32 r_sum = loadu_f32(sum + 1 * wide);
+    const vec_f32 r_sum_2 = loadu_f32(sum_2 + 1 * wide);
+    const vec_f32 h_tilde_part_sum = loadu_f32(sum + 2 * wide);
+    const vec_f32 h_tilde_part_sum_2 = loadu_f32(sum_2 + 2 * wide);
+    const vec_f32 h_tilde_x_sum = loadu_f32(sum + 3 * wide);
+    const vec_f32 h_tilde_x_sum_2 = loadu_f32(sum_2 + 3 * wide);
     const vec_f32 b_z = load_f32(b_z_row + unit, count);
     const vec_f32 b_z_2 = load_f32(b_z_row + unit_2, count_2);
     const vec_f32 b_r = load_f32(b_r_row + unit, count);
     const vec_f32 b_r_2 = load_f32(b_r_row + unit_2, count_2);
-    const vec_f32 b_hh = load_f32(b_hh_row + unit, count);
-    const vec_f32 b_hh_2 = load_f32(b_hh_row + unit_2, count_2);
     const vec_f32 b_h = load_f32(b_h_row + unit, count);
     const vec_f32 b_h_2 = load_f32(b_h_row + unit_2, count_2);
+    const vec_f32 b_hh = load_f32(b_hh_row + unit, count);
+    const vec_f32 b_hh_2 = load_f32(b_hh_row + unit_2, count_2);
     const vec_f32 h = load_f32(h_row + unit, count);
     const vec_f32 h_2 = load_f32(h_row + unit_2, count_2);
-    const vec_f32 z = f_sigmoid_f32(z_sum_2 + b_z); /* (1) */
-    const vec_f32 z_2 = f_sigmoid_f32(z_sum_2_2_2 + b_z_2); /* (1) */
-    const vec_f32 r = f_sigmoid_f32(r_sum_2 + b_r); /* (2) */
-    const vec_f32 r_2 = f_sigmoid_f32(r_sum_2_2_2 + b_r_2); /* (2) */
-    const vec_f32 h_tilde_part = h_tilde_part_sum_2 + b_hh; /* (3a) */
-    const vec_f32 h_tilde_part_2 = h_tilde_part_sum_2_2_2 + b_hh_2; /* (3a) */
-    const vec_f32 h_tilde = f_tanh_f32(h_tilde_sum + b_h + r * h_tilde_part); /* (3) */
-    const vec_f32 h_tilde_2 = f_tanh_f32(h_tilde_sum_2 + b_h_2 + r_2 * h_tilde_part_2); /* (3) */
+    const vec_f32 z_x = b_z; /* (1) */
+    const vec_f32 z_x_2 = b_z_2; /* (1) */
+    const vec_f32 r_x = b_r; /* (2) */
+    const vec_f32 r_x_2 = b_r_2; /* (2) */
+    const vec_f32 h_tilde_x = h_tilde_x_sum + b_h; /* (3) */
+    const vec_f32 h_tilde_x_2 = h_tilde_x_sum_2 + b_h_2; /* (3) */
+    const vec_f32 z = f_sigmoid_f32(z_x + z_sum); /* (1) */
+    const vec_f32 z_2 = f_sigmoid_f32(z_x_2 + z_sum_2); /* (1) */
+    const vec_f32 r = f_sigmoid_f32(r_x + r_sum); /* (2) */
+    const vec_f32 r_2 = f_sigmoid_f32(r_x_2 + r_sum_2); /* (2) */
+    const vec_f32 h_tilde_part = h_tilde_part_sum + b_hh; /* (3a) */
+    const vec_f32 h_tilde_part_2 = h_tilde_part_sum_2 + b_hh_2; /* (3a) */
+    const vec_f32 h_tilde = f_tanh_f32(h_tilde_x + r * h_tilde_part); /* (3) */
+    const vec_f32 h_tilde_2 = f_tanh_f32(h_tilde_x_2 + r_2 * h_tilde_part_2); /* (3) */
     const vec_f32 h_next = z * h + (K_f32(1.0f) - z) * h_tilde; /* (4) */
     const vec_f32 h_next_2 = z_2 * h_2 + (K_f32(1.0f) - z_2) * h_tilde_2; /* (4) */
     if (at->taped)
@@ -6648,10 +6663,13 @@ static void step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_en
 
 
 /*
-   (1) z = sigmoid(z_sum_2 + b_z)
-   (2) r = sigmoid(r_sum_2 + b_r)
-   (3a) h_tilde_part = h_tilde_part_sum_2 + b_hh
-   (3) h_tilde = tanh(h_tilde_sum + b_h + r * h_tilde_part)
+   (1) z_x = b_z
+   (2) r_x = b_r
+   (3) h_tilde_x = h_tilde_x_sum + b_h
+   (1) z = sigmoid(z_x + z_sum)
+   (2) r = sigmoid(r_x + r_sum)
+   (3a) h_tilde_part = h_tilde_part_sum + b_hh
+   (3) h_tilde = tanh(h_tilde_x + r * h_tilde_part)
    (4) h' = z * h + (1 - z) * h_tilde
 */
 static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_end, size_t part, size_t parts)
@@ -6723,8 +6741,8 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
                     const int idle = dims->lengths && idle_row(dims, at->first + row);
                     const double *const b_z_row = at->packed + at->layout.b_z;
                     const double *const b_r_row = at->packed + at->layout.b_r;
-                    const double *const b_hh_row = at->packed + at->layout.b_hh;
                     const double *const b_h_row = at->packed + at->layout.b_h;
+                    const double *const b_hh_row = at->packed + at->layout.b_hh;
                     const double *const h_row = at->h_now + row * dims->hidden;
                     double *const z_row = at->saved + row * (4 * dims->hidden);
                     double *const r_row = at->saved + row * (4 * dims->hidden) + dims->hidden;
@@ -6736,19 +6754,22 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
                         const size_t unit = group * LANES_f64, count = units - unit;
                         const size_t tile = group / vectors, vector = group % vectors;
                         const double *const sum = sums + (((tile - tile0) * height + line) * columns + vector) * LANES_f64;
-                        const vec_f64 z_sum_2 = loadu_f64(sum);
-                        const vec_f64 r_sum_2 = loadu_f64(sum + 1 * wide);
-                        const vec_f64 h_tilde_part_sum_2 = loadu_f64(sum + 2 * wide);
-                        const vec_f64 h_tilde_sum = loadu_f64(sum + 3 * wide);
+                        const vec_f64 z_sum = loadu_f64(sum);
+                        const vec_f64 r_sum = loadu_f64(sum + 1 * wide);
+                        const vec_f64 h_tilde_part_sum = loadu_f64(sum + 2 * wide);
+                        const vec_f64 h_tilde_x_sum = loadu_f64(sum + 3 * wide);
                         const vec_f64 b_z = load_f64(b_z_row + unit, count);
                         const vec_f64 b_r = load_f64(b_r_row + unit, count);
-                        const vec_f64 b_hh = load_f64(b_hh_row + unit, count);
                         const vec_f64 b_h = load_f64(b_h_row + unit, count);
+                        const vec_f64 b_hh = load_f64(b_hh_row + unit, count);
                         const vec_f64 h = load_f64(h_row + unit, count);
-                        const vec_f64 z = f_sigmoid_f64(z_sum_2 + b_z); /* (1) */
-                        const vec_f64 r = f_sigmoid_f64(r_sum_2 + b_r); /* (2) */
-                        const vec_f64 h_tilde_part = h_tilde_part_sum_2 + b_hh; /* (3a) */
-                        const vec_f64 h_tilde = f_tanh_f64(h_tilde_sum + b_h + r * h_tilde_part); /* (3) */
+                        const vec_f64 z_x = b_z; /* (1) */
+                        const vec_f64 r_x = b_r; /* (2) */
+                        const vec_f64 h_tilde_x = h_tilde_x_sum + b_h; /* (3) */
+                        const vec_f64 z = f_sigmoid_f64(z_x + z_sum); /* (1) */
+                        const vec_f64 r = f_sigmoid_f64(r_x + r_sum); /* (2) */
+                        const vec_f64 h_tilde_part = h_tilde_part_sum + b_hh; /* (3a) */
+                        const vec_f64 h_tilde = f_tanh_f64(h_tilde_x + r * h_tilde_part); /* (3) */
                         const vec_f64 h_next = z * h + (K_f64(1.0) - z) * h_tilde; /* (4) */
                         if (at->taped)
                             store_f64(z_row + unit, idle ? K_f64(0.0) : z, count); /* saved for the backward pass */
@@ -7027,11 +7048,11 @@ SYMRNN_INLINE void step_1_row_two_f64(const forward_at_f64 *at, const gru_reset_
     double *const h_next_row = at->h_next + row * dims->hidden;
     double *const output_y_row = at->output + row * dims->hidden;
     const vec_f64 z_sum = loadu_f64(sum);
-    const vec_f64 z_sum_2_2 = loadu_f64(sum_2);
+    const vec_f64 z_sum_2 = loadu_f64(sum_2);
     const vec_f64 r_sum = loadu_f64(sum + 1 * wide);
-    const vec_f64 r_sum_2_2 = loadu_f64(sum_2 + 1 * wide);
+    const vec_f64 r_sum_2 = loadu_f64(sum_2 + 1 * wide);
     const vec_f64 h_tilde_part_sum = loadu_f64(sum + 2 * wide);
-    const vec_f64 h_tilde_part_sum_2_2 = loadu_f64(sum_2 + 2 * wide);
+    const vec_f64 h_tilde_part_sum_2 = loadu_f64(sum_2 + 2 * wide);
     const vec_f64 z_x = load_f64(z_x_row + unit, count);
     const vec_f64 z_x_2 = load_f64(z_x_row + unit_2, count_2);
     const vec_f64 r_x = load_f64(r_x_row + unit, count);
@@ -7043,11 +7064,11 @@ SYMRNN_INLINE void step_1_row_two_f64(const forward_at_f64 *at, const gru_reset_
     const vec_f64 h = load_f64(h_row + unit, count);
     const vec_f64 h_2 = load_f64(h_row + unit_2, count_2);
     const vec_f64 z = f_sigmoid_f64(z_x + z_sum); /* (1) */
-    const vec_f64 z_2 = f_sigmoid_f64(z_x_2 + z_sum_2_2); /* (1) */
+    const vec_f64 z_2 = f_sigmoid_f64(z_x_2 + z_sum_2); /* (1) */
     const vec_f64 r = f_sigmoid_f64(r_x + r_sum); /* (2) */
-    const vec_f64 r_2 = f_sigmoid_f64(r_x_2 + r_sum_2_2); /* (2) */
+    const vec_f64 r_2 = f_sigmoid_f64(r_x_2 + r_sum_2); /* (2) */
     const vec_f64 h_tilde_part = h_tilde_part_sum + b_hh; /* (3a) */
-    const vec_f64 h_tilde_part_2 = h_tilde_part_sum_2_2 + b_hh_2; /* (3a) */
+    const vec_f64 h_tilde_part_2 = h_tilde_part_sum_2 + b_hh_2; /* (3a) */
     const vec_f64 h_tilde = f_tanh_f64(h_tilde_x + r * h_tilde_part); /* (3) */
     const vec_f64 h_tilde_2 = f_tanh_f64(h_tilde_x_2 + r_2 * h_tilde_part_2); /* (3) */
     const vec_f64 h_next = z * h + (K_f64(1.0) - z) * h_tilde; /* (4) */
@@ -7199,8 +7220,8 @@ SYMRNN_INLINE void fused_step_1_row_one_f64(const forward_at_f64 *at, const gru_
     (void)wide;
     const double *const b_z_row = at->packed + at->layout.b_z;
     const double *const b_r_row = at->packed + at->layout.b_r;
-    const double *const b_hh_row = at->packed + at->layout.b_hh;
     const double *const b_h_row = at->packed + at->layout.b_h;
+    const double *const b_hh_row = at->packed + at->layout.b_hh;
     const double *const h_row = at->h_now + row * dims->hidden;
     double *const z_row = at->saved + row * (4 * dims->hidden);
     double *const r_row = at->saved + row * (4 * dims->hidden) + dims->hidden;
@@ -7208,19 +7229,22 @@ SYMRNN_INLINE void fused_step_1_row_one_f64(const forward_at_f64 *at, const gru_
     double *const h_tilde_row = at->saved + row * (4 * dims->hidden) + 3 * dims->hidden;
     double *const h_next_row = at->h_next + row * dims->hidden;
     double *const output_y_row = at->output + row * dims->hidden;
-    const vec_f64 z_sum_2 = loadu_f64(sum);
-    const vec_f64 r_sum_2 = loadu_f64(sum + 1 * wide);
-    const vec_f64 h_tilde_part_sum_2 = loadu_f64(sum + 2 * wide);
-    const vec_f64 h_tilde_sum = loadu_f64(sum + 3 * wide);
+    const vec_f64 z_sum = loadu_f64(sum);
+    const vec_f64 r_sum = loadu_f64(sum + 1 * wide);
+    const vec_f64 h_tilde_part_sum = loadu_f64(sum + 2 * wide);
+    const vec_f64 h_tilde_x_sum = loadu_f64(sum + 3 * wide);
     const vec_f64 b_z = load_f64(b_z_row + unit, count);
     const vec_f64 b_r = load_f64(b_r_row + unit, count);
-    const vec_f64 b_hh = load_f64(b_hh_row + unit, count);
     const vec_f64 b_h = load_f64(b_h_row + unit, count);
+    const vec_f64 b_hh = load_f64(b_hh_row + unit, count);
     const vec_f64 h = load_f64(h_row + unit, count);
-    const vec_f64 z = f_sigmoid_f64(z_sum_2 + b_z); /* (1) */
-    const vec_f64 r = f_sigmoid_f64(r_sum_2 + b_r); /* (2) */
-    const vec_f64 h_tilde_part = h_tilde_part_sum_2 + b_hh; /* (3a) */
-    const vec_f64 h_tilde = f_tanh_f64(h_tilde_sum + b_h + r * h_tilde_part); /* (3) */
+    const vec_f64 z_x = b_z; /* (1) */
+    const vec_f64 r_x = b_r; /* (2) */
+    const vec_f64 h_tilde_x = h_tilde_x_sum + b_h; /* (3) */
+    const vec_f64 z = f_sigmoid_f64(z_x + z_sum); /* (1) */
+    const vec_f64 r = f_sigmoid_f64(r_x + r_sum); /* (2) */
+    const vec_f64 h_tilde_part = h_tilde_part_sum + b_hh; /* (3a) */
+    const vec_f64 h_tilde = f_tanh_f64(h_tilde_x + r * h_tilde_part); /* (3) */
     const vec_f64 h_next = z * h + (K_f64(1.0) - z) * h_tilde; /* (4) */
     if (at->taped)
         store_f64(z_row + unit, idle ? K_f64(0.0) : z, count); /* saved for the backward pass */
@@ -7245,8 +7269,8 @@ SYMRNN_INLINE void fused_step_1_row_two_f64(const forward_at_f64 *at, const gru_
     (void)wide;
     const double *const b_z_row = at->packed + at->layout.b_z;
     const double *const b_r_row = at->packed + at->layout.b_r;
-    const double *const b_hh_row = at->packed + at->layout.b_hh;
     const double *const b_h_row = at->packed + at->layout.b_h;
+    const double *const b_hh_row = at->packed + at->layout.b_hh;
     const double *const h_row = at->h_now + row * dims->hidden;
     double *const z_row = at->saved + row * (4 * dims->hidden);
     double *const r_row = at->saved + row * (4 * dims->hidden) + dims->hidden;
@@ -7254,32 +7278,38 @@ SYMRNN_INLINE void fused_step_1_row_two_f64(const forward_at_f64 *at, const gru_
     double *const h_tilde_row = at->saved + row * (4 * dims->hidden) + 3 * dims->hidden;
     double *const h_next_row = at->h_next + row * dims->hidden;
     double *const output_y_row = at->output + row * dims->hidden;
-    const vec_f64 z_sum_2 = loadu_f64(sum);
-    const vec_f64 z_sum_2_2_2 = loadu_f64(sum_2);
-    const vec_f64 r_sum_2 = loadu_f64(sum + 1 * wide);
-    const vec_f64 r_sum_2_2_2 = loadu_f64(sum_2 + 1 * wide);
-    const vec_f64 h_tilde_part_sum_2 = loadu_f64(sum + 2 * wide);
-    const vec_f64 h_tilde_part_sum_2_2_2 = loadu_f64(sum_2 + 2 * wide);
-    const vec_f64 h_tilde_sum = loadu_f64(sum + 3 * wide);
-    const vec_f64 h_tilde_sum_2 = loadu_f64(sum_2 + 3 * wide);
+    const vec_f64 z_sum = loadu_f64(sum);
+    const vec_f64 z_sum_2 = loadu_f64(sum_2);
+    const vec_f64 r_sum = loadu_f64(sum + 1 * wide);
+    const vec_f64 r_sum_2 = loadu_f64(sum_2 + 1 * wide);
+    const vec_f64 h_tilde_part_sum = loadu_f64(sum + 2 * wide);
+    const vec_f64 h_tilde_part_sum_2 = loadu_f64(sum_2 + 2 * wide);
+    const vec_f64 h_tilde_x_sum = loadu_f64(sum + 3 * wide);
+    const vec_f64 h_tilde_x_sum_2 = loadu_f64(sum_2 + 3 * wide);
     const vec_f64 b_z = load_f64(b_z_row + unit, count);
     const vec_f64 b_z_2 = load_f64(b_z_row + unit_2, count_2);
     const vec_f64 b_r = load_f64(b_r_row + unit, count);
     const vec_f64 b_r_2 = load_f64(b_r_row + unit_2, count_2);
-    const vec_f64 b_hh = load_f64(b_hh_row + unit, count);
-    const vec_f64 b_hh_2 = load_f64(b_hh_row + unit_2, count_2);
     const vec_f64 b_h = load_f64(b_h_row + unit, count);
     const vec_f64 b_h_2 = load_f64(b_h_row + unit_2, count_2);
+    const vec_f64 b_hh = load_f64(b_hh_row + unit, count);
+    const vec_f64 b_hh_2 = load_f64(b_hh_row + unit_2, count_2);
     const vec_f64 h = load_f64(h_row + unit, count);
     const vec_f64 h_2 = load_f64(h_row + unit_2, count_2);
-    const vec_f64 z = f_sigmoid_f64(z_sum_2 + b_z); /* (1) */
-    const vec_f64 z_2 = f_sigmoid_f64(z_sum_2_2_2 + b_z_2); /* (1) */
-    const vec_f64 r = f_sigmoid_f64(r_sum_2 + b_r); /* (2) */
-    const vec_f64 r_2 = f_sigmoid_f64(r_sum_2_2_2 + b_r_2); /* (2) */
-    const vec_f64 h_tilde_part = h_tilde_part_sum_2 + b_hh; /* (3a) */
-    const vec_f64 h_tilde_part_2 = h_tilde_part_sum_2_2_2 + b_hh_2; /* (3a) */
-    const vec_f64 h_tilde = f_tanh_f64(h_tilde_sum + b_h + r * h_tilde_part); /* (3) */
-    const vec_f64 h_tilde_2 = f_tanh_f64(h_tilde_sum_2 + b_h_2 + r_2 * h_tilde_part_2); /* (3) */
+    const vec_f64 z_x = b_z; /* (1) */
+    const vec_f64 z_x_2 = b_z_2; /* (1) */
+    const vec_f64 r_x = b_r; /* (2) */
+    const vec_f64 r_x_2 = b_r_2; /* (2) */
+    const vec_f64 h_tilde_x = h_tilde_x_sum + b_h; /* (3) */
+    const vec_f64 h_tilde_x_2 = h_tilde_x_sum_2 + b_h_2; /* (3) */
+    const vec_f64 z = f_sigmoid_f64(z_x + z_sum); /* (1) */
+    const vec_f64 z_2 = f_sigmoid_f64(z_x_2 + z_sum_2); /* (1) */
+    const vec_f64 r = f_sigmoid_f64(r_x + r_sum); /* (2) */
+    const vec_f64 r_2 = f_sigmoid_f64(r_x_2 + r_sum_2); /* (2) */
+    const vec_f64 h_tilde_part = h_tilde_part_sum + b_hh; /* (3a) */
+    const vec_f64 h_tilde_part_2 = h_tilde_part_sum_2 + b_hh_2; /* (3a) */
+    const vec_f64 h_tilde = f_tanh_f64(h_tilde_x + r * h_tilde_part); /* (3) */
+    const vec_f64 h_tilde_2 = f_tanh_f64(h_tilde_x_2 + r_2 * h_tilde_part_2); /* (3) */
     const vec_f64 h_next = z * h + (K_f64(1.0) - z) * h_tilde; /* (4) */
     const vec_f64 h_next_2 = z_2 * h_2 + (K_f64(1.0) - z_2) * h_tilde_2; /* (4) */
     if (at->taped)

@@ -48,7 +48,7 @@
 #endif
 _Static_assert(sizeof 1.0 == sizeof(double), "compile without -fsingle-precision-constant: double would compute with constants of float");
 
-#define SYMRNN_DIGEST "5eeeddf48d02463095784b1ad3bbdc0f"
+#define SYMRNN_DIGEST "b321e350892f6ed800bf44a0a942c87e"
 
 const char *rnn_abi(void)
 {
@@ -2578,7 +2578,8 @@ static void step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_en
 
 
 /*
-   (1) h' = tanh(h_sum_2 + b_h)
+   (1) h_x = b_h
+   (1) h' = tanh(h_x + h_sum)
 */
 static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t row_end, size_t part, size_t parts)
 {
@@ -2645,10 +2646,11 @@ static void fused_step_1_f32(const forward_at_f32 *at, size_t row_begin, size_t 
                         const size_t unit = group * LANES_f32, count = units - unit;
                         const size_t tile = group / vectors, vector = group % vectors;
                         const float *const sum = sums + (((tile - tile0) * height + line) * columns + vector) * LANES_f32;
-                        const vec_f32 h_sum_2 = loadu_f32(sum);
+                        const vec_f32 h_sum = loadu_f32(sum);
                         const vec_f32 b_h = load_f32(b_h_row + unit, count);
                         const vec_f32 h = load_f32(h_row + unit, count);
-                        const vec_f32 h_next = f_tanh_f32(h_sum_2 + b_h); /* (1) */
+                        const vec_f32 h_x = b_h; /* (1) */
+                        const vec_f32 h_next = f_tanh_f32(h_x + h_sum); /* (1) */
                         store_f32(h_next_row + unit, idle ? h : h_next, count);
                         store_f32(output_y_row + unit, idle ? K_f32(0.0f) : h_next, count);
                     }
@@ -2848,13 +2850,13 @@ SYMRNN_INLINE void step_1_row_two_f32(const forward_at_f32 *at, const rnn_dims *
     float *const h_next_row = at->h_next + row * dims->hidden;
     float *const output_y_row = at->output + row * dims->hidden;
     const vec_f32 h_sum = loadu_f32(sum);
-    const vec_f32 h_sum_2_2 = loadu_f32(sum_2);
+    const vec_f32 h_sum_2 = loadu_f32(sum_2);
     const vec_f32 h_x = load_f32(h_x_row + unit, count);
     const vec_f32 h_x_2 = load_f32(h_x_row + unit_2, count_2);
     const vec_f32 h = load_f32(h_row + unit, count);
     const vec_f32 h_2 = load_f32(h_row + unit_2, count_2);
     const vec_f32 h_next = f_tanh_f32(h_x + h_sum); /* (1) */
-    const vec_f32 h_next_2 = f_tanh_f32(h_x_2 + h_sum_2_2); /* (1) */
+    const vec_f32 h_next_2 = f_tanh_f32(h_x_2 + h_sum_2); /* (1) */
     store_f32(h_next_row + unit, idle ? h : h_next, count);
     store_f32(h_next_row + unit_2, idle ? h_2 : h_next_2, count_2);
     store_f32(output_y_row + unit, idle ? K_f32(0.0f) : h_next, count);
@@ -2980,10 +2982,11 @@ SYMRNN_INLINE void fused_step_1_row_one_f32(const forward_at_f32 *at, const rnn_
     const float *const h_row = at->h_now + row * dims->hidden;
     float *const h_next_row = at->h_next + row * dims->hidden;
     float *const output_y_row = at->output + row * dims->hidden;
-    const vec_f32 h_sum_2 = loadu_f32(sum);
+    const vec_f32 h_sum = loadu_f32(sum);
     const vec_f32 b_h = load_f32(b_h_row + unit, count);
     const vec_f32 h = load_f32(h_row + unit, count);
-    const vec_f32 h_next = f_tanh_f32(h_sum_2 + b_h); /* (1) */
+    const vec_f32 h_x = b_h; /* (1) */
+    const vec_f32 h_next = f_tanh_f32(h_x + h_sum); /* (1) */
     store_f32(h_next_row + unit, idle ? h : h_next, count);
     store_f32(output_y_row + unit, idle ? K_f32(0.0f) : h_next, count);
 }
@@ -3001,14 +3004,16 @@ SYMRNN_INLINE void fused_step_1_row_two_f32(const forward_at_f32 *at, const rnn_
     const float *const h_row = at->h_now + row * dims->hidden;
     float *const h_next_row = at->h_next + row * dims->hidden;
     float *const output_y_row = at->output + row * dims->hidden;
-    const vec_f32 h_sum_2 = loadu_f32(sum);
-    const vec_f32 h_sum_2_2_2 = loadu_f32(sum_2);
+    const vec_f32 h_sum = loadu_f32(sum);
+    const vec_f32 h_sum_2 = loadu_f32(sum_2);
     const vec_f32 b_h = load_f32(b_h_row + unit, count);
     const vec_f32 b_h_2 = load_f32(b_h_row + unit_2, count_2);
     const vec_f32 h = load_f32(h_row + unit, count);
     const vec_f32 h_2 = load_f32(h_row + unit_2, count_2);
-    const vec_f32 h_next = f_tanh_f32(h_sum_2 + b_h); /* (1) */
-    const vec_f32 h_next_2 = f_tanh_f32(h_sum_2_2_2 + b_h_2); /* (1) */
+    const vec_f32 h_x = b_h; /* (1) */
+    const vec_f32 h_x_2 = b_h_2; /* (1) */
+    const vec_f32 h_next = f_tanh_f32(h_x + h_sum); /* (1) */
+    const vec_f32 h_next_2 = f_tanh_f32(h_x_2 + h_sum_2); /* (1) */
     store_f32(h_next_row + unit, idle ? h : h_next, count);
     store_f32(h_next_row + unit_2, idle ? h_2 : h_next_2, count_2);
     store_f32(output_y_row + unit, idle ? K_f32(0.0f) : h_next, count);
@@ -5997,7 +6002,8 @@ static void step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_en
 
 
 /*
-   (1) h' = tanh(h_sum_2 + b_h)
+   (1) h_x = b_h
+   (1) h' = tanh(h_x + h_sum)
 */
 static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t row_end, size_t part, size_t parts)
 {
@@ -6064,10 +6070,11 @@ static void fused_step_1_f64(const forward_at_f64 *at, size_t row_begin, size_t 
                         const size_t unit = group * LANES_f64, count = units - unit;
                         const size_t tile = group / vectors, vector = group % vectors;
                         const double *const sum = sums + (((tile - tile0) * height + line) * columns + vector) * LANES_f64;
-                        const vec_f64 h_sum_2 = loadu_f64(sum);
+                        const vec_f64 h_sum = loadu_f64(sum);
                         const vec_f64 b_h = load_f64(b_h_row + unit, count);
                         const vec_f64 h = load_f64(h_row + unit, count);
-                        const vec_f64 h_next = f_tanh_f64(h_sum_2 + b_h); /* (1) */
+                        const vec_f64 h_x = b_h; /* (1) */
+                        const vec_f64 h_next = f_tanh_f64(h_x + h_sum); /* (1) */
                         store_f64(h_next_row + unit, idle ? h : h_next, count);
                         store_f64(output_y_row + unit, idle ? K_f64(0.0) : h_next, count);
                     }
@@ -6267,13 +6274,13 @@ SYMRNN_INLINE void step_1_row_two_f64(const forward_at_f64 *at, const rnn_dims *
     double *const h_next_row = at->h_next + row * dims->hidden;
     double *const output_y_row = at->output + row * dims->hidden;
     const vec_f64 h_sum = loadu_f64(sum);
-    const vec_f64 h_sum_2_2 = loadu_f64(sum_2);
+    const vec_f64 h_sum_2 = loadu_f64(sum_2);
     const vec_f64 h_x = load_f64(h_x_row + unit, count);
     const vec_f64 h_x_2 = load_f64(h_x_row + unit_2, count_2);
     const vec_f64 h = load_f64(h_row + unit, count);
     const vec_f64 h_2 = load_f64(h_row + unit_2, count_2);
     const vec_f64 h_next = f_tanh_f64(h_x + h_sum); /* (1) */
-    const vec_f64 h_next_2 = f_tanh_f64(h_x_2 + h_sum_2_2); /* (1) */
+    const vec_f64 h_next_2 = f_tanh_f64(h_x_2 + h_sum_2); /* (1) */
     store_f64(h_next_row + unit, idle ? h : h_next, count);
     store_f64(h_next_row + unit_2, idle ? h_2 : h_next_2, count_2);
     store_f64(output_y_row + unit, idle ? K_f64(0.0) : h_next, count);
@@ -6399,10 +6406,11 @@ SYMRNN_INLINE void fused_step_1_row_one_f64(const forward_at_f64 *at, const rnn_
     const double *const h_row = at->h_now + row * dims->hidden;
     double *const h_next_row = at->h_next + row * dims->hidden;
     double *const output_y_row = at->output + row * dims->hidden;
-    const vec_f64 h_sum_2 = loadu_f64(sum);
+    const vec_f64 h_sum = loadu_f64(sum);
     const vec_f64 b_h = load_f64(b_h_row + unit, count);
     const vec_f64 h = load_f64(h_row + unit, count);
-    const vec_f64 h_next = f_tanh_f64(h_sum_2 + b_h); /* (1) */
+    const vec_f64 h_x = b_h; /* (1) */
+    const vec_f64 h_next = f_tanh_f64(h_x + h_sum); /* (1) */
     store_f64(h_next_row + unit, idle ? h : h_next, count);
     store_f64(output_y_row + unit, idle ? K_f64(0.0) : h_next, count);
 }
@@ -6420,14 +6428,16 @@ SYMRNN_INLINE void fused_step_1_row_two_f64(const forward_at_f64 *at, const rnn_
     const double *const h_row = at->h_now + row * dims->hidden;
     double *const h_next_row = at->h_next + row * dims->hidden;
     double *const output_y_row = at->output + row * dims->hidden;
-    const vec_f64 h_sum_2 = loadu_f64(sum);
-    const vec_f64 h_sum_2_2_2 = loadu_f64(sum_2);
+    const vec_f64 h_sum = loadu_f64(sum);
+    const vec_f64 h_sum_2 = loadu_f64(sum_2);
     const vec_f64 b_h = load_f64(b_h_row + unit, count);
     const vec_f64 b_h_2 = load_f64(b_h_row + unit_2, count_2);
     const vec_f64 h = load_f64(h_row + unit, count);
     const vec_f64 h_2 = load_f64(h_row + unit_2, count_2);
-    const vec_f64 h_next = f_tanh_f64(h_sum_2 + b_h); /* (1) */
-    const vec_f64 h_next_2 = f_tanh_f64(h_sum_2_2_2 + b_h_2); /* (1) */
+    const vec_f64 h_x = b_h; /* (1) */
+    const vec_f64 h_x_2 = b_h_2; /* (1) */
+    const vec_f64 h_next = f_tanh_f64(h_x + h_sum); /* (1) */
+    const vec_f64 h_next_2 = f_tanh_f64(h_x_2 + h_sum_2); /* (1) */
     store_f64(h_next_row + unit, idle ? h : h_next, count);
     store_f64(h_next_row + unit_2, idle ? h_2 : h_next_2, count_2);
     store_f64(output_y_row + unit, idle ? K_f64(0.0) : h_next, count);

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from symrnn.language.fold import Fold
 from symrnn.language.functions import FUNCTIONS, PUBLIC
 from symrnn.language.normalise import expression_size
 from symrnn.language.system import HIDDEN, INPUT, ONE, Role, System, Variable
@@ -120,7 +121,7 @@ def raised(base: str, exponent: str) -> str:
 
 
 @dataclass(frozen=True)
-class Notation:
+class Notation(Fold[str]):
     """How names are written, and the printer that writes expressions with them.
 
     Attributes:
@@ -154,35 +155,47 @@ class Notation:
 
     def __call__(self, node: Expression) -> str:
         """The LaTeX of ``node``, for mathematics mode."""
-        node = self._resolved(node)
-        match node:
-            case Number(value, text):
-                return number_latex(value, text)
-            case Constant(name, _, _) | Name(name):
-                return self.names.get(name) or spell(name)
-            case Negate(operand):
-                return "-" + self.wrapped(operand, PRODUCT)
-            case Binary("+" | "-" as op, left, right):
+        return super().__call__(self._resolved(node))
+
+    def _of_number(self, node: Number) -> str:
+        return number_latex(node.value, node.text)
+
+    def _of_constant(self, node: Constant) -> str:
+        return self.names.get(node.name) or spell(node.name)
+
+    def _of_name(self, node: Name) -> str:
+        return self.names.get(node.name) or spell(node.name)
+
+    def _of_negate(self, node: Negate) -> str:
+        return "-" + self.wrapped(node.operand, PRODUCT)
+
+    def _of_binary(self, node: Binary) -> str:
+        match node.op:
+            case "*":
+                return self._product(node.left, node.right)
+            case "/":
+                return self._quotient(node.left, node.right)
+            case op:
                 # `a + (-b)`: two signs never meet.
-                least = UNARY if self._is_negative(right) else SUM + (op == "-")
-                second = parentheses(self(right)) if self._is_negative(right) else self.wrapped(right, least)
-                return f"{self.wrapped(left, SUM)} {op} {second}"
-            case Binary("*", left, right):
-                return self._product(left, right)
-            case Binary(_, left, right):
-                return self._quotient(left, right)
-            case Power():
-                return self._power(node)
-            case Call(function, arguments):
-                return _call(FUNCTIONS[function].latex, [self(argument) for argument in arguments])
-            case MatVec(matrix, transposed, operand):
-                return f"{self.matrix(matrix, transposed)} {self.wrapped(operand, FORM)}"
-            case Reduce(kind, operand):
-                return rf"\operatorname{{{kind}}}{parentheses(self(operand))}"
-            case Outer(left, right):
-                return f"{self.wrapped(left, ATOM)} {raised(self.wrapped(right, ATOM), TRANSPOSE)}"
-            case SizeOf(size):
-                return size_latex(size)
+                least = SUM + (op == "-")
+                negative = self._is_negative(node.right)
+                second = parentheses(self(node.right)) if negative else self.wrapped(node.right, least)
+                return f"{self.wrapped(node.left, SUM)} {op} {second}"
+
+    def _of_call(self, node: Call) -> str:
+        return _call(FUNCTIONS[node.function].latex, [self(argument) for argument in node.arguments])
+
+    def _of_form(self, node: MatVec) -> str:
+        return f"{self.matrix(node.matrix, node.transposed)} {self.wrapped(node.operand, FORM)}"
+
+    def _of_reduction(self, node: Reduce) -> str:
+        return rf"\operatorname{{{node.kind}}}{parentheses(self(node.operand))}"
+
+    def _of_outer(self, node: Outer) -> str:
+        return f"{self.wrapped(node.left, ATOM)} {raised(self.wrapped(node.right, ATOM), TRANSPOSE)}"
+
+    def _of_size(self, node: SizeOf) -> str:
+        return size_latex(node.size)
 
     def matrix(self, name: str, transposed: bool) -> str:
         """A parameter, or its transpose."""
@@ -224,7 +237,7 @@ class Notation:
             return rf"\frac{{{above}}}{{{below}}}"
         return f"{self._factor(left, PRODUCT)} / {self._factor(right, FORM)}"
 
-    def _power(self, node: Power) -> str:
+    def _of_power(self, node: Power) -> str:
         if node.written is None and node.exponent == Fraction(1, 2):
             return rf"\sqrt{{{self(node.base)}}}"
         base, exponent = self._resolved(node.base), self._exponent(node)

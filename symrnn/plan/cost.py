@@ -11,7 +11,8 @@ from itertools import groupby
 from math import prod
 
 from symrnn.language.system import HIDDEN, INPUT, ONE
-from symrnn.plan.vocabulary import Extent, Product, Routine, Stage
+from symrnn.plan.routine import Phase, Routine
+from symrnn.plan.vocabulary import Extent, Product, Stage
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,17 @@ def routine_cost(routine: Routine) -> Count:
     Left out: what runs once per parameter set or per sequence.
     """
     total = Count()
-    for stage in (*routine.before, *routine.loop, *routine.after):
-        total += stage_cost(stage, routine)
+    for phase in every_step(routine):
+        for stage in phase.stages:
+            total += stage_cost(stage, routine)
     for product in routine.products:
         total += product_cost(product, routine)
     return total
+
+
+def every_step(routine: Routine) -> tuple[Phase, ...]:
+    """The phases of ``routine`` whose work grows with the steps."""
+    return tuple(phase for phase in routine.phases if phase.direction or phase.rows is Extent.SEQUENCE)
 
 
 def tape_cost(forward: Routine) -> Count:

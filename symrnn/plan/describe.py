@@ -13,7 +13,8 @@ from symrnn.language.cell import Cell
 from symrnn.language.system import ONE
 from symrnn.language.text import to_text
 from symrnn.plan.cost import Count, product_cost, routine_cost, stage_cost, state_cost, tape_cost
-from symrnn.plan.vocabulary import TILE_FILL, Buffer, Extent, Kind, Place, Routine, Stage
+from symrnn.plan.routine import Direction, FusedStage, Routine
+from symrnn.plan.vocabulary import TILE_FILL, Accumulator, Buffer, Extent, Form, Kind, Place, Stage, Statement
 
 _LEGEND = (
     ("hoisted", "taken out of the loop, because no state enters: computed for all steps at once"),
@@ -35,21 +36,17 @@ _LEGEND = (
     ),
 )
 
-_PHASES = {
-    "once": "once per parameter set: one row",
-    "before": "hoisted, before the loop: T*B rows at a time",
-    "loop": "loop, for each step: B rows at a time",
-    "last": "after the loop: B rows at a time",
-    "after": "deferred, after the loop: T*B rows at a time",
-}
+_ROWS = {Extent.ONCE: "one row", Extent.STEP: "B rows at a time", Extent.SEQUENCE: "T*B rows at a time"}
 
-_ORDER = {"forward": "t = 0 … T-1", "backward": "t = T-1 … 0"}
+_ORDER = {Direction.FORWARD: ", t = 0 … T-1", Direction.BACKWARD: ", t = T-1 … 0", None: ""}
 
 _PLACES = {
     Kind.NEXT: "next {}",
     Kind.OUTPUT: "{}",
     Kind.CARRY: "carry of {}",
     Kind.BUFFER: "{}",
+    Kind.INPUT_GRADIENT: "gradient of {}",
+    Kind.STATE_GRADIENT: "gradient of the initial {}",
 }
 
 
@@ -83,16 +80,17 @@ def plan_text(
 def _routine_lines(routine: Routine) -> Iterator[str]:
     yield routine.name
     yield f"  cost: T*B*({routine_cost(routine)})"
-    meetings = "1 meeting" if len(routine.loop) == 1 else f"{len(routine.loop)} meetings"
+    steps = len(routine.loop.stages)
+    meetings = "1 meeting" if steps == 1 else f"{steps} meetings"
     yield f"  threads: {meetings} a step where they share units"
-    for phase, stages in routine.phases:
-        if stages:
-            yield f"  {_PHASES[phase]}" + (f", {_ORDER[routine.name]}" if phase == "loop" else "")
-            yield from (line for stage in stages for line in _stage_lines(stage, routine))
+    for phase in routine.phases:
+        if phase.stages:
+            yield f"  {phase.title}: {_ROWS[phase.rows]}{_ORDER[phase.direction]}"
+            yield from (line for stage in phase.stages for line in _stage_lines(stage, routine))
     if routine.fused is not None:
-        yield ("  fused: instead of hoisting and the loop, with full tiles or one step only (C kernels)")
-        stages = (*routine.fused.before, *routine.fused.loop)
-        yield from (line for stage in stages for line in _stage_lines(stage, routine))
+        yield "  fused: instead of hoisting and the loop, with full tiles or one step only (C kernels)"
+        yield from (line for stage in routine.fused.before for line in _stage_lines(stage, routine))
+        yield from (line for stage in routine.fused.loop for line in _fused_lines(stage, routine))
     yield from _gradient_lines(routine)
     yield "  buffers"
     yield from _table([_buffer_row(buffer) for buffer in routine.buffers], indent=4)
@@ -101,12 +99,7 @@ def _routine_lines(routine: Routine) -> Iterator[str]:
 def _stage_lines(stage: Stage, routine: Routine) -> Iterator[str]:
     units = "one scalar per row" if stage.size == ONE else f"{stage.size} units"
     yield f"    stage {stage.name}: {units}{_cost(stage_cost(stage, routine))}"
-    for accumulator in stage.accumulators:
-        yield f"      accumulate {accumulator.name} = " + " + ".join(form.text for form in accumulator.forms)
-    width = max((len(s.label) for s in stage.statements), default=0) + 2
-    for statement in stage.statements:
-        label = f"({statement.label})" if statement.label else ""
-        yield f"      {label:>{width}} {statement.target} = {to_text(statement.expression)}"
+    yield from _sums_and_statements(stage.accumulators, stage.statements)
     stores: dict[str, list[str]] = {}
     for write in stage.writes:
         idle = f"; a finished row keeps {write.idle}" if write.idle else ""
@@ -114,10 +107,34 @@ def _stage_lines(stage: Stage, routine: Routine) -> Iterator[str]:
     yield from (f"      store {', '.join(values)} -> {to}" for to, values in stores.items())
 
 
+def _sums_and_statements(accumulators: Iterable[Accumulator], statements: Sequence[Statement]) -> Iterator[str]:
+    for accumulator in accumulators:
+        yield f"      accumulate {accumulator.name} = {_sum(accumulator.forms)}"
+    width = max((len(s.label) for s in statements), default=0) + 2
+    for statement in statements:
+        label = f"({statement.label})" if statement.label else ""
+        yield f"      {label:>{width}} {statement.target} = {to_text(statement.expression)}"
+
+
+def _fused_lines(fused: FusedStage, routine: Routine) -> Iterator[str]:
+    """What a fused stage does in another way than the loop's; all else is the same."""
+    if not fused.absorbed:
+        yield f"    stage {fused.loop.name} as it is"
+        return
+    stage = fused.whole
+    cost = _cost(stage_cost(stage, routine))
+    yield f"    stage {stage.name}: {fused.loop.name}, but for hoisted values, which it computes{cost}"
+    for name, forms in (pair for each in fused.absorbed for pair in each.joined):
+        yield f"      accumulate {name} = {_sum(forms)} + …"
+    own = [accumulator for each in fused.absorbed for accumulator in each.accumulators]
+    yield from _sums_and_statements(own, [each.statement for each in fused.absorbed])
+
+
+def _sum(forms: Iterable[Form]) -> str:
+    return " + ".join(form.text for form in forms)
+
+
 def _place(place: Place, routine: Routine) -> str:
-    if place.kind is Kind.GRADIENT:
-        initial = any(state == place.array for state, _ in routine.states)
-        return f"gradient of {'the initial ' if initial else ''}{place.array}"
     taped = place.kind is Kind.BUFFER and routine.buffer(place.array).taped
     return _PLACES[place.kind].format(place.array) + (" (tape)" if taped else "")
 

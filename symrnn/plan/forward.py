@@ -28,8 +28,8 @@ from symrnn.plan.lower import Term, sum_of, terms_of
 from symrnn.plan.vocabulary import Statement
 
 
-class Phase(IntEnum):
-    """How often a value changes: with the parameters, with ``x``, or with the states."""
+class Known(IntEnum):
+    """When a value is known: with the parameters, with ``x`` before the loop, or in the loop with the states."""
 
     ONCE = 0
     BEFORE = 1
@@ -37,23 +37,31 @@ class Phase(IntEnum):
 
 
 @dataclass(frozen=True)
-class Phases:
-    """The statements of a forward routine by phase, each in order of evaluation."""
+class Split:
+    """The statements of a forward routine by phase, each in order of evaluation.
+
+    Attributes:
+        once: of parameters alone.
+        before: of ``x`` and parameters.
+        loop: of one step.
+        hoisted: the values of ``before`` that were taken out of a sum of the loop; each is read there, once.
+    """
 
     once: tuple[Statement, ...]
     before: tuple[Statement, ...]
     loop: tuple[Statement, ...]
+    hoisted: tuple[str, ...] = ()
 
 
-def classify(system: System) -> dict[str, Phase]:
-    """The phase in which each variable of ``system`` is known.
+def classify(system: System) -> dict[str, Known]:
+    """When each variable of ``system`` is known.
 
     A value of parameters alone that a linear form reads counts as hoisted, not as once: its rows then make the
     deferred gradient of the matrix like those of any other operand.
     """
-    phase: dict[str, Phase] = {}
+    known: dict[str, Known] = {}
     for variable in system.variables:
-        phase[variable.name] = {Role.PARAMETER: Phase.ONCE, Role.INPUT: Phase.BEFORE}.get(variable.role, Phase.LOOP)
+        known[variable.name] = {Role.PARAMETER: Known.ONCE, Role.INPUT: Known.BEFORE}.get(variable.role, Known.LOOP)
     operands = {
         node.operand.name
         for equation in system.equations
@@ -63,40 +71,42 @@ def classify(system: System) -> dict[str, Phase]:
     for equation in system.equations:
         if is_next(equation.target):
             continue
-        least = Phase.BEFORE if equation.target in operands else Phase.ONCE
-        phase[equation.target] = max([least, *(phase[name] for name in names(equation.expression))])
-    return phase
+        least = Known.BEFORE if equation.target in operands else Known.ONCE
+        known[equation.target] = max([least, *(known[name] for name in names(equation.expression))])
+    return known
 
 
-def split(system: System, sizes: MutableMapping[str, str], allocator: Allocator, *, whole_sums: bool = False) -> Phases:
+def split(system: System, sizes: MutableMapping[str, str], allocator: Allocator) -> Split:
     """The equations of ``system`` by phase, with the hoistable part of each sum of the loop taken out of it.
 
     Args:
         system: normal.
         sizes: the size of every value; new names join it.
         allocator: of new names.
-        whole_sums: True leaves the sums of the loop as they are.
     """
-    phase = classify(system)
-    statements: dict[Phase, list[Statement]] = {kind: [] for kind in Phase}
+    known = classify(system)
+    statements: dict[Known, list[Statement]] = {when: [] for when in Known}
+    hoisted: list[str] = []
     for equation in system.equations:
-        kind = phase[equation.target]
+        when = known[equation.target]
         expression = equation.expression
-        if kind is Phase.LOOP and not whole_sums:
-            hoister = _Hoister(equation.target, equation.label, phase, sizes, allocator)
+        if when is Known.LOOP:
+            hoister = _Hoister(equation.target, equation.label, known, sizes, allocator)
             expression = hoister.visit(expression)
-            statements[Phase.BEFORE] += hoister.hoisted
-        statements[kind].append(Statement(equation.target, expression, equation.label))
-    return Phases(*(tuple(statements[kind]) for kind in Phase))
+            statements[Known.BEFORE] += hoister.hoisted
+            hoisted += [statement.target for statement in hoister.hoisted]
+        statements[when].append(Statement(equation.target, expression, equation.label))
+    once, before, loop = (tuple(statements[when]) for when in Known)
+    return Split(once, before, loop, tuple(hoisted))
 
 
 class _Hoister:
     """Takes the terms of ``x`` and parameters out of the sums of one equation, where they contain a linear form."""
 
     def __init__(
-        self, target: str, label: str, phase: dict[str, Phase], sizes: MutableMapping[str, str], allocator: Allocator
+        self, target: str, label: str, known: dict[str, Known], sizes: MutableMapping[str, str], allocator: Allocator
     ) -> None:
-        self._target, self._label, self._phase, self._sizes, self._allocator = target, label, phase, sizes, allocator
+        self._target, self._label, self._known, self._sizes, self._allocator = target, label, known, sizes, allocator
         self.hoisted: list[Statement] = []
 
     def visit(self, node: Expression) -> Expression:
@@ -113,11 +123,11 @@ class _Hoister:
         return rebuild(node, tuple(self.visit(part) for part in parts)) if parts else node
 
     def _early(self, node: Expression) -> bool:
-        return all(self._phase[name] < Phase.LOOP for name in names(node))
+        return all(self._known[name] < Known.LOOP for name in names(node))
 
     def _hoist(self, node: Expression) -> Name:
         name = self._allocator.fresh(f"{self._target.removesuffix(PRIME)}_x")
         self._sizes[name] = self._sizes[self._target]
-        self._phase[name] = Phase.BEFORE
+        self._known[name] = Known.BEFORE
         self.hoisted.append(Statement(name, node, self._label))
         return Name(name)

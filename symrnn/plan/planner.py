@@ -4,22 +4,26 @@ split     what leaves the loop (`symrnn.plan.forward`)
 tape      what the backward routine will read, stored or computed again (`symrnn.plan.tape`)
 rotate    the adjoint as a loop, products and sums deferred (`symrnn.plan.backward`)
 stages    statements grouped into fused stages (`symrnn.plan.lower`)
+fuse      the loop once more, with what was hoisted in its sums (`symrnn.plan.fuse`)
 storage   a place for every value that crosses stages (`symrnn.plan.storage`)
 verify    that each value is written before it is read, in one place, at one size (`symrnn.plan.verify`)
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, MutableMapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from symrnn.derive.record import Derivation
 from symrnn.language.names import Allocator
 from symrnn.language.system import System
 from symrnn.language.tree import PRIME
 from symrnn.plan.backward import backward
-from symrnn.plan.forward import Phases, classify, split
+from symrnn.plan.forward import classify, split
+from symrnn.plan.fuse import fuse
 from symrnn.plan.lower import stages
 from symrnn.plan.program import Program
+from symrnn.plan.routine import AFTER, BEFORE, LAST, LOOP, ONCE, Direction, Fused, FusedStage, Phase, Routine
 from symrnn.plan.storage import (
     backward_buffers,
     backward_places,
@@ -33,8 +37,8 @@ from symrnn.plan.storage import (
     vector_sizes,
 )
 from symrnn.plan.tape import Saved, tape
-from symrnn.plan.verify import verify, verify_phases, verify_rotation
-from symrnn.plan.vocabulary import Fused, Routine
+from symrnn.plan.verify import verify, verify_rotation, verify_split
+from symrnn.plan.vocabulary import Stage, Write
 
 
 def plan(derivation: Derivation, *, with_backward: bool = True) -> Program:
@@ -65,46 +69,42 @@ def _forward(
 ) -> Routine:
     """The routine that runs ``system`` over time; ``output`` is the next state that is returned for each step."""
     sizes = vector_sizes(system)
-    phases = split(system, sizes, allocator)
-    verify_phases(phases, system.inputs)
+    parts = split(system, sizes, allocator)
+    verify_split(parts, system.inputs)
     prefix = "" if name == "forward" else f"{name}_"
-    once = stages(phases.once, f"{prefix}once", sizes, allocator)
-    before = stages(phases.before, f"{prefix}hoist", sizes, allocator)
-    loop = stages(phases.loop, f"{prefix}step", sizes, allocator)
-    fused = _fused(system, phases, prefix, sizes, allocator)
+    once = stages(parts.once, f"{prefix}once", sizes, allocator)
+    before = stages(parts.before, f"{prefix}hoist", sizes, allocator)
+    loop = stages(parts.loop, f"{prefix}step", sizes, allocator)
+    fused = fuse(before, loop, parts.hoisted)
     crosses = crossing((*once, *before, *loop))
     if fused is not None:
-        crosses |= crossing((*once, *fused.before, *fused.loop))
-    buffers = forward_buffers(phases, crosses, taped, sizes, once_read=once_read)
+        crosses |= crossing((*once, *fused.before, *(each.whole for each in fused.loop)))
+    buffers = forward_buffers(parts, crosses, taped, sizes, once_read=once_read)
     places = given_places(system) | buffer_places(buffers)
     writes = forward_writes(system, places, output)
     routine = Routine(
         name=name,
         system=system,
         states=tuple((next_.removesuffix(PRIME), next_) for next_ in system.outputs),
-        once=stored(once, writes),
-        before=stored(before, writes),
-        loop=stored(loop, writes),
+        phases=_phases({ONCE: once, BEFORE: before, LOOP: loop}, writes),
         buffers=buffers,
         places=places,
         sizes=sizes,
-        fused=fused and Fused(stored(fused.before, writes), stored(fused.loop, writes)),
+        fused=fused and _stored(fused, writes),
     )
     verify(routine)
     return routine
 
 
-def _fused(
-    system: System, phases: Phases, prefix: str, sizes: MutableMapping[str, str], allocator: Allocator
-) -> Fused | None:
-    """The phases before and in the loop with whole sums in the loop; None where that is what they are anyway."""
-    whole = split(system, sizes, allocator, whole_sums=True)
-    if len(whole.before) == len(phases.before):
-        return None
-    return Fused(
-        stages(whole.before, f"{prefix}fused_hoist", sizes, allocator),
-        stages(whole.loop, f"{prefix}fused_step", sizes, allocator),
-    )
+def _phases(parts: Mapping[Phase, tuple[Stage, ...]], writes: Mapping[str, Sequence[Write]]) -> tuple[Phase, ...]:
+    """The phases with their stages, whose values are stored."""
+    return tuple(replace(phase, stages=stored(part, writes)) for phase, part in parts.items())
+
+
+def _stored(fused: Fused, writes: Mapping[str, Sequence[Write]]) -> Fused:
+    loop = stored([each.loop for each in fused.loop], writes)
+    both = zip(loop, fused.loop, strict=True)
+    return Fused(stored(fused.before, writes), tuple(FusedStage(stage, each.absorbed) for stage, each in both))
 
 
 def _backward(derivation: Derivation, forward: Routine, saved: Saved, allocator: Allocator) -> Routine:
@@ -122,9 +122,7 @@ def _backward(derivation: Derivation, forward: Routine, saved: Saved, allocator:
         name="backward",
         system=derivation.adjoint,
         states=tuple((item.state, item.carry) for item in parts.carried),
-        loop=stored(loop, writes),
-        last=stored(last, writes),
-        after=stored(after, writes),
+        phases=_phases({replace(LOOP, direction=Direction.BACKWARD): loop, LAST: last, AFTER: after}, writes),
         products=parts.products,
         sums=parts.sums,
         buffers=buffers,

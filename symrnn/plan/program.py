@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from symrnn.language.cell import Cell
 from symrnn.plan.describe import plan_text
+from symrnn.plan.routine import AFTER, BEFORE, LAST, LOOP, ONCE, Absorbed, Direction, Fused, FusedStage, Phase, Routine
 from symrnn.plan.vocabulary import (
     TILE_FILL,
     Accumulator,
@@ -17,11 +18,9 @@ from symrnn.plan.vocabulary import (
     Column,
     Extent,
     Form,
-    Fused,
     Kind,
     Place,
     Product,
-    Routine,
     Stage,
     Statement,
     Sum,
@@ -31,14 +30,23 @@ from symrnn.plan.vocabulary import (
 )
 
 __all__ = [
+    "AFTER",
+    "BEFORE",
+    "LAST",
+    "LOOP",
+    "ONCE",
     "TILE_FILL",
+    "Absorbed",
     "Accumulator",
     "Buffer",
     "Column",
+    "Direction",
     "Extent",
     "Form",
     "Fused",
+    "FusedStage",
     "Kind",
+    "Phase",
     "Place",
     "Product",
     "Program",

@@ -14,7 +14,7 @@ from symrnn.derive.lecture import Block, Display, Prose, Section, Table
 from symrnn.language.latex import Notation, size_latex
 from symrnn.language.system import HIDDEN, INPUT
 from symrnn.language.tree import Binary, Call, Negate, Power, walk
-from symrnn.plan.cost import Count, routine_cost, state_cost, tape_cost
+from symrnn.plan.cost import Count, every_step, routine_cost, state_cost, tape_cost
 from symrnn.plan.program import Column, Extent, Program, Routine, Stage
 
 BYTES = 4
@@ -99,7 +99,7 @@ def _names(columns: Iterable[Column]) -> str:
 
 
 def _operations(routine: Routine) -> Iterator[Row]:
-    stages = (*routine.before, *routine.loop, *routine.after)
+    stages = [stage for phase in every_step(routine) for stage in phase.stages]
     arithmetic, calls = _elementwise(stages, (Binary, Negate, Power)), _elementwise(stages, (Call,))
     rows = f"{_STEPS} {_ROWS}"
     for what, count in (("products", routine_cost(routine)), ("arithmetic", arithmetic), ("functions", calls)):

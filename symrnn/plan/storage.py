@@ -13,7 +13,7 @@ from dataclasses import replace
 from symrnn.language.system import Role, System
 from symrnn.language.tree import PRIME, is_next
 from symrnn.plan.backward import SEED, Backward
-from symrnn.plan.forward import Phases
+from symrnn.plan.forward import Split
 from symrnn.plan.vocabulary import Buffer, Column, Extent, Kind, Place, Stage, Write, reductions
 
 OUTPUT = "y"
@@ -58,20 +58,20 @@ def crossing(parts: Collection[Stage]) -> set[str]:
 
 
 def forward_buffers(
-    phases: Phases, crosses: Collection[str], taped: Collection[str], sizes: Mapping[str, str], *, once_read: bool
+    parts: Split, crosses: Collection[str], taped: Collection[str], sizes: Mapping[str, str], *, once_read: bool
 ) -> tuple[Buffer, ...]:
     """The buffers of a forward routine; none is empty.
 
     Args:
-        phases: its statements.
+        parts: its statements.
         crosses: values that another stage of it reads.
         taped: values that the backward routine reads.
         sizes: of every value.
         once_read: whether the backward routine may read values of parameters alone.
     """
-    early = [s.target for s in phases.before]
-    late = [s.target for s in phases.loop if not is_next(s.target)]
-    once = [s.target for s in phases.once if once_read or s.target in crosses]
+    early = [s.target for s in parts.before]
+    late = [s.target for s in parts.loop if not is_next(s.target)]
+    once = [s.target for s in parts.once if once_read or s.target in crosses]
     hoisted = [name for name in early if name in crosses and name not in taped]
     kept = [name for name in early if name in taped]
     saved = [name for name in late if name in taped]
@@ -128,9 +128,9 @@ def backward_writes(parts: Backward, buffers: Iterable[Buffer]) -> dict[str, lis
     for item in parts.carried:
         carry = Write(item.update, Place(Kind.CARRY, item.state), item.total)
         writes.setdefault(item.update, []).append(carry)
-        writes[item.initial] = [Write(item.initial, Place(Kind.GRADIENT, item.state))]
+        writes[item.initial] = [Write(item.initial, Place(Kind.STATE_GRADIENT, item.state))]
     for of, gradient in parts.input_gradients:
-        writes.setdefault(gradient, []).append(Write(gradient, Place(Kind.GRADIENT, of)))
+        writes.setdefault(gradient, []).append(Write(gradient, Place(Kind.INPUT_GRADIENT, of)))
     return writes
 
 

@@ -13,7 +13,7 @@ from symrnn.language.functions import FUNCTIONS
 from symrnn.language.normalise import has_form
 from symrnn.language.system import ONE, Equation, Role, System
 from symrnn.language.tree import Call, Outer, Reduce, names, walk
-from symrnn.plan.forward import Phase
+from symrnn.plan.forward import Known
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Saved:
     recomputed: tuple[tuple[str, str], ...]
 
 
-def tape(system: System, adjoint: System, phase: Mapping[str, Phase]) -> Saved:
+def tape(system: System, adjoint: System, known: Mapping[str, Known]) -> Saved:
     """Which values of the step its adjoint reads, and whether each is stored or computed again.
 
     States and inputs are there anyway, values of parameters alone are packed. Of the rest, a value is computed again
@@ -44,7 +44,7 @@ def tape(system: System, adjoint: System, phase: Mapping[str, Phase]) -> Saved:
         name = equation.target
         if name in there or name not in read:
             continue
-        if phase[name] is Phase.ONCE:
+        if known[name] is Known.ONCE:
             there.add(name)
             continue
         reason = _reason_to_store(equation, name in operands, there, system)

@@ -13,48 +13,22 @@ from symrnn.errors import PlanError
 from symrnn.language.system import ONE
 from symrnn.language.tree import names
 from symrnn.plan.backward import Backward
-from symrnn.plan.forward import Phases
+from symrnn.plan.forward import Split
 from symrnn.plan.lower import LATER
+from symrnn.plan.routine import Direction, Phase, Routine
 from symrnn.plan.vocabulary import (
+    Accumulator,
     Buffer,
     Extent,
     Form,
     Kind,
     Place,
-    Routine,
     Stage,
     Statement,
     Write,
     reduced,
     reductions,
 )
-
-_READS: dict[str, tuple[Kind, ...]] = {
-    "once": (Kind.PARAMETER,),
-    "before": (Kind.PARAMETER, Kind.INPUT),
-    "loop": (Kind.PARAMETER, Kind.INPUT, Kind.STATE, Kind.NEXT, Kind.SEED, Kind.CARRY),
-    "last": (Kind.PARAMETER, Kind.CARRY),
-    "after": (Kind.PARAMETER, Kind.INPUT, Kind.STATE, Kind.NEXT, Kind.SEED),
-}
-"""What each phase may read besides buffers."""
-
-_EXTENTS: dict[str, tuple[Extent, ...]] = {
-    "once": (Extent.ONCE,),
-    "before": (Extent.ONCE, Extent.SEQUENCE),
-    "loop": (Extent.ONCE, Extent.STEP, Extent.SEQUENCE),
-    "last": (Extent.ONCE,),
-    "after": (Extent.ONCE, Extent.SEQUENCE),
-}
-"""The buffers that have a row for each row of the phase."""
-
-_WRITES: dict[str, tuple[Kind | Extent, ...]] = {
-    "once": (Extent.ONCE,),
-    "before": (Extent.SEQUENCE,),
-    "loop": (Extent.STEP, Extent.SEQUENCE, Kind.NEXT, Kind.OUTPUT, Kind.CARRY),
-    "last": (Kind.GRADIENT,),
-    "after": (Extent.SEQUENCE, Kind.GRADIENT),
-}
-"""Where each phase may write."""
 
 
 def verify_order(statements: Iterable[Statement], known: set[str]) -> set[str]:
@@ -74,14 +48,14 @@ def verify_order(statements: Iterable[Statement], known: set[str]) -> set[str]:
     return known
 
 
-def verify_phases(phases: Phases, given: Iterable[str]) -> None:
+def verify_split(parts: Split, given: Iterable[str]) -> None:
     """Check that a forward routine's statements are in order, phase by phase, from the ``given`` names on.
 
     Raises:
         PlanError: a statement reads what a later one, or a later phase, assigns.
     """
     known = set(given)
-    for statements in (phases.once, phases.before, phases.loop):
+    for statements in (parts.once, parts.before, parts.loop):
         known = verify_order(statements, known)
 
 
@@ -101,7 +75,7 @@ def verify_rotation(parts: Backward, forward: Routine) -> None:
 
 
 def verify(routine: Routine, source: Routine | None = None) -> None:
-    """Check the stages of ``routine``, its fused loop too, phase by phase, against its places and buffers.
+    """Check the stages of ``routine``, its fused phases too, phase by phase, against its places and buffers.
 
     Args:
         routine: what to check.
@@ -115,8 +89,38 @@ def verify(routine: Routine, source: Routine | None = None) -> None:
         raise PlanError(f"{routine.name}: two stages are named {twice[0]}")
     _Verifier(routine, source).run()
     if routine.fused is not None:
-        variant = replace(routine, before=routine.fused.before, loop=routine.fused.loop, fused=None)
-        _Verifier(variant, source).run()
+        _verify_fused(routine)
+        _Verifier(replace(routine, phases=routine.fused_phases, fused=None), source).run()
+
+
+def _verify_fused(routine: Routine) -> None:
+    """Check that the fused loop runs the stages of the loop, and absorbs each hoisted value with all its forms."""
+    assert routine.fused is not None
+    if tuple(each.loop for each in routine.fused.loop) != routine.loop.stages:
+        raise PlanError(f"{routine.name}: the fused loop does not run the stages of the loop")
+    before = {s.target: stage for stage in routine.stages_of("before") for s in stage.statements}
+    for fused in routine.fused.loop:
+        for absorbed in fused.absorbed:
+            name = absorbed.statement.target
+            place = f"{routine.name}, stage {fused.whole.name}"
+            if name not in before:
+                raise PlanError(f"{place}: absorbs {name}, which nothing before the loop computes")
+            readers = [stage.name for stage in routine.plain_stages if name in stage.reads]
+            if readers != [fused.loop.name]:
+                raise PlanError(f"{place}: absorbs {name}, which {' and '.join(readers) or 'no stage'} reads")
+            taken = [form for _, forms in absorbed.joined for form in forms]
+            found = sorted(form.text for form in (*taken, *_forms(absorbed.accumulators)))
+            hoisted = next(s for s in before[name].statements if s.target == name)
+            read = names(hoisted.expression)
+            expected = sorted(form.text for form in _forms(a for a in before[name].accumulators if a.name in read))
+            if found != expected:
+                raise PlanError(f"{place}: absorbs {name} with {', '.join(found)}, not {', '.join(expected)}")
+            if unknown := [to for to, _ in absorbed.joined if to not in [a.name for a in fused.loop.accumulators]]:
+                raise PlanError(f"{place}: forms of {name} join {unknown[0]}, which the loop does not accumulate")
+
+
+def _forms(accumulators: Iterable[Accumulator]) -> list[Form]:
+    return [form for accumulator in accumulators for form in accumulator.forms]
 
 
 def _left_by(forward: Routine) -> Iterator[str]:
@@ -143,9 +147,9 @@ class _Verifier:
 
     def run(self) -> None:
         self._columns()
-        for phase, stages in self._routine.phases:
+        for phase in self._routine.phases:
             self._gone.clear()
-            for stage in stages:
+            for stage in phase.stages:
                 self._stage(stage, phase)
                 self._known |= {write.value for write in stage.writes}
                 self._gone |= {write.place for write in stage.writes if write.place.kind is Kind.CARRY}
@@ -169,7 +173,7 @@ class _Verifier:
             if self._routine.sizes[column.value] != column.size:
                 raise self._fail(None, f"the column of {column.value} has {column.size} units")
 
-    def _stage(self, stage: Stage, phase: str) -> None:
+    def _stage(self, stage: Stage, phase: Phase) -> None:
         for name in (*stage.reads, *reductions(stage)):
             self._read(stage, phase, name)
         for accumulator in stage.accumulators:
@@ -179,20 +183,19 @@ class _Verifier:
         for write in stage.writes:
             self._write(stage, phase, write)
 
-    def _read(self, stage: Stage, phase: str, name: str) -> None:
+    def _read(self, stage: Stage, phase: Phase, name: str) -> None:
         if name not in self._known:
             raise self._fail(stage, f"{name} is read before it is stored")
         place = self._routine.places[name]
         if place in self._gone:
             raise self._fail(stage, f"{name} is read after an earlier stage has replaced it")
-        if place.kind is Kind.BUFFER:
-            fits = self._buffers[place.array].extent in _EXTENTS[phase]
-        else:
-            fits = place.kind in _READS[phase]
-        if not fits:
-            raise self._fail(stage, f"{name} in {place.kind} {place.array} has no row for each row of phase {phase}")
+        buffered = place.kind is Kind.BUFFER
+        if not (self._buffers[place.array].extent in phase.extents if buffered else place.kind in phase.reads):
+            raise self._fail(
+                stage, f"{name} in {place.kind} {place.array} has no row for each row of phase {phase.name}"
+            )
 
-    def _form(self, stage: Stage, phase: str, form: Form) -> None:
+    def _form(self, stage: Stage, phase: Phase, form: Form) -> None:
         shape = self._routine.system.by_name[form.matrix].shape
         expected = (self._routine.sizes[form.operand], stage.size)
         if (shape if form.transposed else shape[::-1]) != expected:
@@ -201,7 +204,7 @@ class _Verifier:
             if form.operand in stage.local:
                 raise self._fail(stage, f"{form.operand} is computed in the stage whose form reads it")
             self._read(stage, phase, form.operand)
-        elif phase not in ("loop", "last"):
+        elif phase.rows is not Extent.STEP:
             raise self._fail(stage, f"{form.operand} of another step is read outside the loop")
         elif not self._every_step(form.operand):
             raise self._fail(stage, f"{form.operand} of another step is read but not stored for every step")
@@ -220,15 +223,15 @@ class _Verifier:
                 raise self._fail(stage, f"{statement.target} is computed in a stage of {stage.size} units")
             local.add(statement.target)
 
-    def _write(self, stage: Stage, phase: str, write: Write) -> None:
+    def _write(self, stage: Stage, phase: Phase, write: Write) -> None:
         kind = write.place.kind
         if write.value not in stage.local:
             raise self._fail(stage, f"{write.value} is stored but not computed")
         if kind is Kind.BUFFER and self._routine.places[write.value] != write.place:
             raise self._fail(stage, f"{write.value} is stored in {write.place.array}, where nothing reads it")
         to = self._buffers[write.place.array].extent if kind is Kind.BUFFER else kind
-        if to not in _WRITES[phase]:
-            raise self._fail(stage, f"phase {phase} stores {write.value} in {kind} {write.place.array}")
+        if to not in phase.writes:
+            raise self._fail(stage, f"phase {phase.name} stores {write.value} in {kind} {write.place.array}")
         if kind in (Kind.NEXT, Kind.CARRY) and not write.idle:
             raise self._fail(stage, f"{write.value} of a row beyond its length must stand still")
         if to in (Extent.SEQUENCE, Kind.OUTPUT) and write.idle:
@@ -236,19 +239,19 @@ class _Verifier:
 
     def _complete(self) -> None:
         """A value is stored once, each state moves once in a step, and the caller's arrays are written once."""
-        routine, forward = self._routine, self._source is None
-        stored = [w.value for _, part in routine.phases for s in part for w in s.writes if w.place.kind is Kind.BUFFER]
+        routine, forward = self._routine, self._routine.direction is Direction.FORWARD
+        stored = [w.value for stage in routine.plain_stages for w in stage.writes if w.place.kind is Kind.BUFFER]
         if twice := [value for value in stored if stored.count(value) > 1]:
             raise self._fail(None, f"{twice[0]} is stored twice")
-        moved = [write.place for stage in routine.loop for write in stage.writes]
+        moved = [write.place for stage in routine.loop.stages for write in stage.writes]
         for state, _ in routine.states:
             if moved.count(Place(Kind.NEXT if forward else Kind.CARRY, state)) != 1:
                 raise self._fail(None, f"a step does not store {state} exactly once")
         if forward and sum(place.kind is Kind.OUTPUT for place in moved) != 1:
             raise self._fail(None, "a step does not store its output exactly once")
-        initial = [write.place for stage in routine.last for write in stage.writes]
+        initial = [write.place for stage in routine.stages_of("last") for write in stage.writes]
         for state, _ in routine.states:
-            if not forward and initial.count(Place(Kind.GRADIENT, state)) != 1:
+            if not forward and initial.count(Place(Kind.STATE_GRADIENT, state)) != 1:
                 raise self._fail(None, f"the gradient of the initial {state} is not stored exactly once")
 
     def _gradient(self, parameter: str, *factors: str) -> None:

@@ -1,30 +1,16 @@
-"""The kernel vocabulary: what a planned step is made of.
-
-A `Routine` (forward, backward or tangent) runs in phases over time-major rows:
-
-    once      what depends on parameters alone: one row, computed when parameters are packed
-    before    hoisted: what depends on ``x`` and parameters, for all T·B rows at a time
-    loop      the stages of one step, in order; forward runs them from the first step to the last, backward in reverse
-    fused     before and loop once more, with the linear forms of ``x`` left in the sums of the loop: where a step has rows
-              enough to use weights several times, this saves the way of hoisted values through memory
-    last      after the loop, B rows: what the loop's rotation left over (gradients of initial states)
-    after     for all T·B rows at a time, of values that the loop stored
-    products  deferred matrix gradients: one matrix product over T·B rows for each stacked group
-    sums      deferred vector gradients: sums of stored values over T·B rows
+"""The kernel vocabulary: what the stages of a plan are made of, and where their values live.
 
 A `Stage` is the one kind of work: for a tile of rows and units, accumulate linear forms, run elementwise statements on
-them, write what others read. Holds no pass (`symrnn.plan.planner`), no text (`symrnn.plan.describe`) and nothing of any
-target language.
+them, write what others read. `symrnn.plan.routine` arranges stages in phases. Holds no pass (`symrnn.plan.planner`), no
+text (`symrnn.plan.describe`) and nothing of any target language.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from symrnn.language.system import System
 from symrnn.language.tree import Expression, Name, Reduce, names, walk
 
 
@@ -42,7 +28,8 @@ class Kind(StrEnum):
     INPUT = "input"  # (T, B, size), the caller's: the layer's input
     SEED = "seed"  # (T, B, size), the caller's: gradient of the output
     OUTPUT = "output"  # (T, B, size), the caller's: what the routine returns for each step
-    GRADIENT = "gradient"  # the caller's: gradient of the input (T, B, size), or of an initial state (B, size)
+    INPUT_GRADIENT = "input_gradient"  # (T, B, size), the caller's
+    STATE_GRADIENT = "state_gradient"  # (B, size), the caller's: gradient of an initial state
     STATE = "state"  # (T + 1, B, size): a state when the step starts
     NEXT = "next"  # the same array, a state when the step ends
     PARAMETER = "parameter"  # the caller's; a vector is one row that every row reads
@@ -219,67 +206,6 @@ tile, but a row of sums is written and read again for each row of a step. Measur
 forms of 64 to 512 units, the two ways take the same time at 4.5 of 6 rows; one row is 1.3 to 1.5 times as fast hoisted, full
 tiles are 2 to 6 % faster fused.
 """
-
-
-@dataclass(frozen=True)
-class Fused:
-    """A routine's ``before`` and ``loop`` with nothing taken out of the sums of the loop; the results are the same."""
-
-    before: tuple[Stage, ...]
-    loop: tuple[Stage, ...]
-
-
-@dataclass(frozen=True)
-class Routine:
-    """One kernel: its phases, its storage, and where each value that crosses stages lives.
-
-    Attributes:
-        name: ``forward``, ``backward`` or ``tangent``.
-        system: the equations it runs, whose variables give every size.
-        states: (state without prime, value) pairs: forward, the value is the state's next one (``c'``); backward, it
-            is the carry, which starts as the gradient of the final state.
-        places: where each value that is not local to a stage is read.
-        sizes: the size name of every value, parameters' shapes left out.
-        fused: what may run in place of ``before`` and ``loop``; None where nothing of a sum is hoisted.
-    """
-
-    name: str
-    system: System
-    states: tuple[tuple[str, str], ...]
-    places: Mapping[str, Place]
-    sizes: Mapping[str, str]
-    buffers: tuple[Buffer, ...] = ()
-    once: tuple[Stage, ...] = ()
-    before: tuple[Stage, ...] = ()
-    loop: tuple[Stage, ...] = ()
-    last: tuple[Stage, ...] = ()
-    after: tuple[Stage, ...] = ()
-    products: tuple[Product, ...] = ()
-    sums: tuple[Sum, ...] = ()
-    fused: Fused | None = None
-
-    @property
-    def phases(self) -> tuple[tuple[str, tuple[Stage, ...]], ...]:
-        """The phases that are made of stages, in the order in which they run."""
-        return (
-            ("once", self.once),
-            ("before", self.before),
-            ("loop", self.loop),
-            ("last", self.last),
-            ("after", self.after),
-        )
-
-    @property
-    def stages(self) -> Iterator[Stage]:
-        """Every stage, in the order in which they run; those of the fused loop last."""
-        for _, stages in self.phases:
-            yield from stages
-        if self.fused is not None:
-            yield from (*self.fused.before, *self.fused.loop)
-
-    def buffer(self, name: str) -> Buffer:
-        """The buffer called ``name``."""
-        return next(buffer for buffer in self.buffers if buffer.name == name)
 
 
 def reduced(expression: Expression) -> str:

@@ -122,8 +122,8 @@ def listings_of(derivation: Derivation, program: Program, files: Mapping[str, st
     """The code of a cell, each line with the numbers of the equations that it came from."""
     cell = derivation.cell
     known = {equation.label for equation in (*cell.equations, *cell.normal.equations, *derivation.adjoint.equations)}
-    fused = [function.fused for function in (program.forward, program.backward) if function and function.fused]
-    left_out = [stage.name for each in fused for stage in (*each.before, *each.loop)]
+    functions = (program.forward, program.backward)
+    left_out = [stage.name for function in functions if function for stage in function.fused_stages]
     return (
         numpy_listing(f"{cell.name}_numpy.py", files[f"{cell.name}_numpy.py"], known),
         c_listing(f"{cell.name}.c", files[f"{cell.name}.c"], known, left_out),

@@ -63,8 +63,8 @@ def test_bodies_follow_one_another_below_one_block_of_imports(folder: Path) -> N
 
 
 def test_what_does_not_fit_is_named(folder: Path) -> None:
+    (folder / "second.pyi").write_text("other: int\n")
     with pytest.raises(GenerateError, match=r"templates\.first imports helper from templates\.second, which"):
-        (folder / "second.pyi").write_text("other: int\n")
         inlined(["first.py"])
     (folder / "third.py").write_text('"""Third."""\n\n\ndef helper() -> None:\n    pass\n')
     with pytest.raises(GenerateError, match=r"templates\.third and templates\.second both define helper; rename one"):

@@ -35,16 +35,16 @@ def forms_of(stages: tuple[Stage, ...]) -> list[str]:
 
 def test_the_carried_adjoint_is_forms_of_the_later_step_and_a_stored_carry(planned: Planned) -> None:
     function = backward_of(planned("lstm"))
-    assert forms_of(function.loop) == [f"W_h{gate}.T @ delta_{gate}[t+1]" for gate in "ifog"]
-    assert text_of(function.loop, "held_h") == "held_h_sum + carry_h"
-    assert text_of(function.loop, "dh_out") == "held_h + dy"
-    assert text_of(function.loop, "dc_out") == "carry_c"
-    assert text_of(function.loop, "carry_c_next") == "dc_all * f"
-    assert text_of(function.loop, "carry_h_next") == "0"
+    assert forms_of(function.loop.stages) == [f"W_h{gate}.T @ delta_{gate}[t+1]" for gate in "ifog"]
+    assert text_of(function.loop.stages, "held_h") == "held_h_sum + carry_h"
+    assert text_of(function.loop.stages, "dh_out") == "held_h + dy"
+    assert text_of(function.loop.stages, "dc_out") == "carry_c"
+    assert text_of(function.loop.stages, "carry_c_next") == "dc_all * f"
+    assert text_of(function.loop.stages, "carry_h_next") == "0"
 
 
 def test_a_form_inside_a_step_is_not_rotated(planned: Planned) -> None:
-    first, second = backward_of(planned("gru")).loop
+    first, second = backward_of(planned("gru")).loop.stages
     assert forms_of((first,)) == ["W_hz.T @ delta_z[t+1]", "W_hr.T @ delta_r[t+1]"]
     assert forms_of((second,)) == ["W_hh.T @ delta_h_tilde"]
     assert text_of((second,), "carry_h_next") == "dh_out * z + dr_h * r"
@@ -52,16 +52,16 @@ def test_a_form_inside_a_step_is_not_rotated(planned: Planned) -> None:
 
 def test_what_rotation_leaves_over_is_the_gradient_of_the_initial_state(program: Program) -> None:
     function = backward_of(program)
-    rotated = [text for text in forms_of(function.loop) if text.endswith("[t+1]")]
-    assert sorted(forms_of(function.last)) == sorted(rotated)
-    places = [write.place for stage in function.last for write in stage.writes]
-    assert places == [Place(Kind.GRADIENT, state) for state, _ in function.states]
+    rotated = [text for text in forms_of(function.loop.stages) if text.endswith("[t+1]")]
+    assert sorted(forms_of(function.stages_of("last"))) == sorted(rotated)
+    places = [write.place for stage in function.stages_of("last") for write in stage.writes]
+    assert places == [Place(Kind.STATE_GRADIENT, state) for state, _ in function.states]
 
 
 def test_a_state_that_no_equation_reads_carries_nothing(written: Written) -> None:
     function = backward_of(written("h' = tanh(W @ x)\nc' = tanh(V @ x + U @ h)"))
-    assert text_of(function.loop, "carry_c_next") == "0"
-    assert text_of(function.last, "dc_initial") == "carry_c"
+    assert text_of(function.loop.stages, "carry_c_next") == "0"
+    assert text_of(function.stages_of("last"), "dc_initial") == "carry_c"
 
 
 def test_no_outer_product_is_left_and_every_matrix_has_its_own(program: Program) -> None:
@@ -93,11 +93,11 @@ def test_every_parameter_that_reaches_a_state_has_a_gradient_and_it_is_deferred(
 
 def test_the_loop_holds_nothing_that_it_can_do_without(program: Program) -> None:
     function = backward_of(program)
-    stored = {write.value for stage in function.loop for write in stage.writes}
-    stored |= {write.idle for stage in function.loop for write in stage.writes}
-    read = {name for stage in function.loop for s in stage.statements for name in names(s.expression)}
-    read |= {name for stage in function.loop for name in stage.operands}
-    assert {s.target for stage in function.loop for s in stage.statements} <= stored | read
+    stored = {write.value for stage in function.loop.stages for write in stage.writes}
+    stored |= {write.idle for stage in function.loop.stages for write in stage.writes}
+    read = {name for stage in function.loop.stages for s in stage.statements for name in names(s.expression)}
+    read |= {name for stage in function.loop.stages for name in stage.operands}
+    assert {s.target for stage in function.loop.stages for s in stage.statements} <= stored | read
 
 
 def test_adjoints_that_lead_nowhere_are_left_out(written: Written) -> None:
@@ -111,18 +111,18 @@ def test_adjoints_that_lead_nowhere_are_left_out(written: Written) -> None:
 
 def test_an_output_whose_adjoint_nothing_reads_only_carries_it(written: Written) -> None:
     function = backward_of(written("h' = 0.5 + 0 * h\nc' = tanh(W @ x + U @ c)"))
-    targets = [s.target for stage in function.loop for s in stage.statements]
+    targets = [s.target for stage in function.loop.stages for s in stage.statements]
     assert "held_h" in targets
     assert "dh_out" not in targets
 
 
 def test_inputs_have_gradients_after_the_loop_and_a_cell_without_x_has_none(written: Written) -> None:
-    place = Place(Kind.GRADIENT, "x")
+    place = Place(Kind.INPUT_GRADIENT, "x")
     function = backward_of(written("h' = tanh(W @ x + U @ h)"))
-    assert place in [write.place for stage in function.after for write in stage.writes]
+    assert place in [write.place for stage in function.stages_of("after") for write in stage.writes]
     function = backward_of(written("h' = tanh(U @ h + b)"))
-    assert function.after == ()
-    assert forms_of(function.loop) == ["U.T @ delta_h[t+1]"]
+    assert function.stages_of("after") == ()
+    assert forms_of(function.loop.stages) == ["U.T @ delta_h[t+1]"]
 
 
 def test_a_shared_matrix_collects_all_its_products(written: Written) -> None:
@@ -134,7 +134,7 @@ def test_a_shared_matrix_collects_all_its_products(written: Written) -> None:
 def test_a_parameter_that_gates_is_summed_over_rows_of_a_value_with_a_name(written: Written) -> None:
     function = backward_of(written("h' = tanh(W @ x + w * h)"))
     (item,) = function.sums
-    assert (item.parameter, text_of(function.after, item.value)) == ("w", "delta_h * h")
+    assert (item.parameter, text_of(function.stages_of("after"), item.value)) == ("w", "delta_h * h")
 
 
 LINEAR = {
@@ -149,7 +149,7 @@ LINEAR = {
 def test_what_a_finished_row_holds_is_counted_in_no_gradient(written: Written, text: str) -> None:
     function = backward_of(written(text))
     (delta,) = (b for b in function.buffers if b.extent is Extent.SEQUENCE)
-    kept = [w.idle for stage in function.loop for w in stage.writes if w.place.array == delta.name]
+    kept = [w.idle for stage in function.loop.stages for w in stage.writes if w.place.array == delta.name]
     assert kept
     assert not any(kept)
 
@@ -198,7 +198,7 @@ def test_what_loop_and_deferred_work_both_compute_again_has_two_names() -> None:
     text = "c' = softsign(c)\nh' = sigmoid(c') * h + (1 - sigmoid(c')) * hard_tanh(leaky_relu(1 / (1.5 + (W @ x)**2)))"
     cell = symrnn.Cell.from_equations(text, name="again")
     function = backward_of(symrnn.program(cell))
-    targets = [s.target for stage in (*function.loop, *function.after) for s in stage.statements]
+    targets = [s.target for stage in (*function.loop.stages, *function.stages_of("after")) for s in stage.statements]
     assert len(targets) == len(set(targets))
     stored = [write.value for stage in function.stages for write in stage.writes if write.place.kind is Kind.BUFFER]
     assert len(stored) == len(set(stored))

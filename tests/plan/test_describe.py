@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from symrnn.language.text import to_text
-from symrnn.plan.program import Program, Routine, Stage
+from symrnn.plan.program import Kind, Program, Routine, Stage
 
 Planned = Callable[[str], Program]
 Written = Callable[..., Program]
@@ -37,13 +37,33 @@ def test_the_loop_says_which_way_it_runs(planned: Planned) -> None:
     assert "loop, for each step: B rows at a time, t = T-1 … 0" in section(text, "backward")
 
 
+def test_fused_stages_say_what_they_do_in_another_way(program: Program) -> None:
+    text = str(program)
+    fused = program.forward.fused
+    assert fused is not None
+    for stage in fused.loop:
+        if not stage.absorbed:
+            assert f"    stage {stage.loop.name} as it is\n" in text
+            continue
+        said = paragraph(text, stage.whole)
+        for each in stage.absorbed:
+            assert f"({each.statement.label}) {each.statement.target} = {to_text(each.statement.expression)}" in said
+            for name, forms in each.joined:
+                assert f"accumulate {name} = {' + '.join(form.text for form in forms)} + …\n" in said
+            for accumulator in each.accumulators:
+                assert (
+                    f"accumulate {accumulator.name} = {' + '.join(form.text for form in accumulator.forms)}\n" in said
+                )
+        assert not [s.target for s in stage.loop.statements if f" {s.target} = " in said]
+
+
 def test_every_stage_says_all_that_it_does(program: Program) -> None:
     text = str(program)
     shown: list[Routine] = [f for f in (program.forward, program.backward) if f is not None]
     for function in shown:
-        places = [text.index(f"    stage {stage.name}: ") for stage in function.stages if stage.name[:5] != "fused"]
+        places = [text.index(f"    stage {stage.name}: ") for stage in function.plain_stages]
         assert places == sorted(places)
-        for stage in function.stages:
+        for stage in function.plain_stages:
             said = paragraph(text, stage)
             for accumulator in stage.accumulators:
                 assert f"accumulate {accumulator.name} = " in said
@@ -57,7 +77,7 @@ def test_every_stage_says_all_that_it_does(program: Program) -> None:
                     if re.match(rf" *store (.*, )?{re.escape(write.value)}(,.*)? -> .*{write.place.array}", line)
                     and (f"keeps {write.idle}" in line if write.idle else "keeps" not in line)
                 ]
-                assert ("gradient" in line) is (write.place.kind == "gradient")
+                assert ("gradient" in line) is (write.place.kind in (Kind.INPUT_GRADIENT, Kind.STATE_GRADIENT))
 
 
 def test_every_deferred_gradient_and_buffer_is_shown(program: Program) -> None:

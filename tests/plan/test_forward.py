@@ -8,15 +8,15 @@ from symrnn.language.cell import Cell
 from symrnn.language.names import Allocator
 from symrnn.language.text import to_text
 from symrnn.language.tree import MatVec, Name, names, walk
-from symrnn.plan.forward import Phase, Phases, classify, split
+from symrnn.plan.forward import Known, Split, classify, split
 from symrnn.plan.program import Program, Statement
 from symrnn.plan.storage import vector_sizes
 
 
-def phases_of(text: str, *, whole_sums: bool = False) -> Phases:
+def phases_of(text: str) -> Split:
     system = Cell.from_equations(text).normal
     taken = [variable.name.removesuffix("'") for variable in system.variables]
-    return split(system, vector_sizes(system), Allocator(taken), whole_sums=whole_sums)
+    return split(system, vector_sizes(system), Allocator(taken))
 
 
 def lines(statements: tuple[Statement, ...]) -> list[str]:
@@ -27,20 +27,20 @@ def test_each_value_is_known_with_the_latest_thing_it_reads() -> None:
     system = Cell.from_equations("a = exp(b)\nv = W @ x + a\nn = tanh(U @ h)\nh' = n * v").normal
     phase = classify(system)
     assert {name: phase[name] for name in ("b", "a", "x", "v", "h", "n")} == {
-        "b": Phase.ONCE,
-        "a": Phase.ONCE,
-        "x": Phase.BEFORE,
-        "v": Phase.BEFORE,
-        "h": Phase.LOOP,
-        "n": Phase.LOOP,
+        "b": Known.ONCE,
+        "a": Known.ONCE,
+        "x": Known.BEFORE,
+        "v": Known.BEFORE,
+        "h": Known.LOOP,
+        "n": Known.LOOP,
     }
 
 
 def test_a_value_of_parameters_that_a_matrix_reads_has_rows_like_any_operand() -> None:
     system = Cell.from_equations("a = exp(b)\nv = W @ a\nh' = tanh(U @ h + v)").normal
     phase = classify(system)
-    assert phase["a"] is Phase.BEFORE
-    assert phase["v"] is Phase.BEFORE
+    assert phase["a"] is Known.BEFORE
+    assert phase["v"] is Known.BEFORE
 
 
 def test_a_next_state_stays_in_the_loop_whatever_it_reads() -> None:
@@ -75,16 +75,15 @@ def test_a_form_that_is_a_factor_is_hoisted_too() -> None:
     assert lines(phases.loop) == ["h' = h * W_x + U @ h"]
 
 
-def test_whole_sums_stay_in_the_loop_on_request() -> None:
-    text = "v = tanh(V @ x)\nh' = tanh(W @ v + U @ h + b)"
-    phases = phases_of(text, whole_sums=True)
-    assert lines(phases.before) == ["v = tanh(V @ x)"]
-    assert lines(phases.loop) == ["h' = tanh(W @ v + U @ h + b)"]
+def test_values_taken_out_of_sums_are_told_apart_from_equations() -> None:
+    phases = phases_of("v = tanh(V @ x)\nh' = tanh(W @ v + U @ h + b)")
+    assert lines(phases.before) == ["v = tanh(V @ x)", "h_x = W @ v + b"]
+    assert phases.hoisted == ("h_x",)
 
 
 def test_no_form_in_any_loop_reads_x(program: Program) -> None:
-    early = {"x"} | {s.target for stage in program.forward.before for s in stage.statements}
-    forms = [form for stage in program.forward.loop for a in stage.accumulators for form in a.forms]
+    early = {"x"} | {s.target for stage in program.forward.stages_of("before") for s in stage.statements}
+    forms = [form for stage in program.forward.loop.stages for a in stage.accumulators for form in a.forms]
     assert forms
     assert not [form.text for form in forms if form.operand in early]
 
@@ -93,9 +92,9 @@ def test_every_phase_reads_only_what_is_known_by_then(program: Program) -> None:
     system = program.cell.normal
     phases = split(system, vector_sizes(system), Allocator())
     phase = classify(system)
-    for kind, statements in zip(Phase, (phases.once, phases.before, phases.loop), strict=True):
+    for kind, statements in zip(Known, (phases.once, phases.before, phases.loop), strict=True):
         for statement in statements:
-            assert max(phase.get(name, Phase.BEFORE) for name in names(statement.expression)) <= kind
+            assert max(phase.get(name, Known.BEFORE) for name in names(statement.expression)) <= kind
 
 
 def test_hoisting_moves_terms_and_loses_none(program: Program) -> None:

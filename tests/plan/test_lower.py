@@ -143,17 +143,17 @@ def test_what_a_finished_row_keeps_is_there_when_it_is_kept() -> None:
 def test_stages_of_a_step(planned: Planned, name: str, forward: int, backward: int) -> None:
     program = planned(name)
     assert program.backward is not None
-    assert (len(program.forward.loop), len(program.backward.loop)) == (forward, backward)
+    assert (len(program.forward.loop.stages), len(program.backward.loop.stages)) == (forward, backward)
 
 
 def test_layer_norm_takes_five_stages_of_units_and_four_of_scalars(planned: Planned) -> None:
-    sizes = [stage.size for stage in planned("layernorm_lstm").forward.loop]
+    sizes = [stage.size for stage in planned("layernorm_lstm").forward.loop.stages]
     assert sizes == ["hidden", "1", "hidden", "1", "hidden", "1", "hidden", "1", "hidden"]
 
 
 def test_gates_of_one_operand_are_accumulated_in_one_stage(planned: Planned) -> None:
     program = planned("lstm")
-    for stage in (*program.forward.before, *program.forward.loop):
+    for stage in (*program.forward.stages_of("before"), *program.forward.loop.stages):
         assert len(stage.accumulators) == 4
         assert len(stage.operands) == 1
 

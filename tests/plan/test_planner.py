@@ -14,6 +14,7 @@ import symrnn
 from symrnn.errors import PlanError
 from symrnn.language.text import to_text
 from symrnn.plan import planner
+from symrnn.plan.fuse import NOTHING
 from symrnn.plan.program import Kind, Program, Stage
 
 Planned = Callable[[str], Program]
@@ -78,15 +79,15 @@ def test_a_pass_that_errs_is_stopped(
 
 def test_sizes_other_than_hidden_reach_the_stages(planned: Planned) -> None:
     program = planned("projection_lstm")
-    assert [stage.size for stage in program.forward.loop] == ["hidden", "projection"]
+    assert [stage.size for stage in program.forward.loop.stages] == ["hidden", "projection"]
     assert program.backward is not None
-    assert [stage.size for stage in program.backward.loop] == ["projection", "hidden"]
+    assert [stage.size for stage in program.backward.loop.stages] == ["projection", "hidden"]
     assert program.backward.sizes["dh_out"] == "projection"
 
 
 def test_scalar_states_and_parameters(written: Written) -> None:
     program = written("n' = 0.5 * n + s * mean(tanh(W @ x + n))\nh' = tanh(U @ h + n')", {"n": "1", "s": "1"})
-    (stage,) = (st for st in program.forward.loop if "n'" in st.local)
+    (stage,) = (st for st in program.forward.loop.stages if "n'" in st.local)
     assert stage.size == "1"
     assert program.backward is not None
     assert "s" in [item.parameter for item in program.backward.sums]
@@ -95,7 +96,7 @@ def test_scalar_states_and_parameters(written: Written) -> None:
 def test_every_equation_is_computed_once_under_its_label(program: Program) -> None:
     system = program.cell.normal
     forward = program.forward
-    stages = (*forward.once, *forward.before, *forward.loop)
+    stages = (*forward.stages_of("once"), *forward.stages_of("before"), *forward.loop.stages)
     found = Counter(s.target for stage in stages for s in stage.statements)
     assert not [target for target, count in found.items() if count > 1]
     label = {s.target: s.label for stage in stages for s in stage.statements}
@@ -124,6 +125,8 @@ def tokens(stages: tuple[Stage, ...], names: set[str]) -> dict[str, list[str]]:
     for stage in stages:
         parts |= {a.name: f"( {' + '.join(form.text for form in a.forms)} )" for a in stage.accumulators}
         parts |= {s.target: f"( {to_text(s.expression)} )" for s in stage.statements}
+    for name in [name for name, text in parts.items() if text == f"( {to_text(NOTHING)} )"]:
+        parts = {target: text.replace(f" {name} + ", " ") for target, text in parts.items()}
     found = {}
     for name in names:
         words = WORD.findall(parts[name])
@@ -142,21 +145,27 @@ def written_by(stages: tuple[Stage, ...]) -> Counter[tuple[str, str, str]]:
 def test_the_fused_loop_computes_and_writes_the_same(program: Program) -> None:
     forward = program.forward
     assert forward.fused is not None
-    hoisted, fused = (*forward.before, *forward.loop), (*forward.fused.before, *forward.fused.loop)
+    hoisted = (*forward.stages_of("before"), *forward.loop.stages)
+    fused = (*forward.fused.before, *(stage.whole for stage in forward.fused.loop))
     names = {e.target for e in program.cell.normal.equations} & {s.target for stage in fused for s in stage.statements}
     assert tokens(hoisted, names) == tokens(fused, names)
     labels = {s.target: s.label for stage in fused for s in stage.statements}
-    assert labels == {s.target: s.label for stage in hoisted for s in stage.statements if s.target in names}
+    assert labels == {s.target: s.label for stage in hoisted for s in stage.statements}
     partial = {s.target for stage in hoisted for s in stage.statements} - names
     assert written_by(fused) == Counter(
         {write: count for write, count in written_by(hoisted).items() if write[0] not in partial}
     )
 
 
-def test_fused_and_hoisted_loops_have_as_many_stages(program: Program) -> None:
+def test_the_fused_loop_runs_the_statements_of_the_loop(program: Program) -> None:
     fused = program.forward.fused
     assert fused is not None
-    assert [stage.size for stage in fused.loop] == [stage.size for stage in program.forward.loop]
+    for loop, stage in zip(program.forward.loop.stages, fused.loop, strict=True):
+        ends = stage.whole.statements[len(stage.absorbed) :]
+        assert (ends, stage.whole.size, stage.whole.writes) == (loop.statements, loop.size, loop.writes)
+        assert [a.name for a in stage.whole.accumulators][: len(loop.accumulators)] == [
+            a.name for a in loop.accumulators
+        ]
 
 
 def test_there_is_no_fused_loop_where_nothing_is_hoisted_from_a_sum(written: Written) -> None:
@@ -178,8 +187,8 @@ def test_names_that_the_plan_invents_avoid_the_author_s(written: Written) -> Non
 def test_the_tangent_runs_like_a_forward_function(program: Program) -> None:
     tangent = program.tangent
     assert [state for state, _ in tangent.states] == [v.removesuffix("'") for v in tangent.system.outputs]
-    assert (tangent.last, tangent.after, tangent.products, tangent.sums) == ((), (), (), ())
-    outputs = [w.value for stage in tangent.loop for w in stage.writes if w.place.kind is Kind.OUTPUT]
+    assert (tangent.stages_of("last"), tangent.stages_of("after"), tangent.products, tangent.sums) == ((), (), (), ())
+    outputs = [w.value for stage in tangent.loop.stages for w in stage.writes if w.place.kind is Kind.OUTPUT]
     assert [tangent.system.by_name[name].of for name in outputs] == [program.cell.output + "'"]
 
 

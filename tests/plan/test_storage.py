@@ -98,7 +98,7 @@ def test_states_stand_still_and_all_else_is_zero_beyond_the_length_of_a_row(prog
                 expected = write.value.removesuffix("'") if write.place.kind is Kind.NEXT else ""
                 assert write.idle == expected
     assert program.backward is not None
-    for stage in program.backward.loop:
+    for stage in program.backward.loop.stages:
         for write in stage.writes:
             if write.place.kind is Kind.CARRY:
                 assert write.idle
@@ -109,7 +109,7 @@ def test_states_stand_still_and_all_else_is_zero_beyond_the_length_of_a_row(prog
 def test_a_held_total_crosses_where_another_stage_updates_the_carry(planned: Planned) -> None:
     function = planned("gru").backward
     assert function is not None
-    (held,) = (w for stage in function.loop for w in stage.writes if w.value == "held_h")
+    (held,) = (w for stage in function.loop.stages for w in stage.writes if w.value == "held_h")
     assert (held.place, held.idle) == (Place(Kind.BUFFER, "back"), "held_h")
 
 
@@ -122,7 +122,7 @@ def test_the_caller_s_gradient_is_called_dy_whatever_the_cell_s_values_are(writt
 
 def test_the_output_is_written_beside_the_state(program: Program) -> None:
     name = program.cell.output + "'"
-    writes = [w.place.kind for stage in program.forward.loop for w in stage.writes if w.value == name]
+    writes = [w.place.kind for stage in program.forward.loop.stages for w in stage.writes if w.value == name]
     assert writes == [Kind.NEXT, Kind.OUTPUT]
 
 

@@ -79,7 +79,7 @@ def test_cheap_arithmetic_is_done_again_in_the_loop_and_after_it(written: Writte
     program = written("z = sigmoid(W @ x + U @ h)\nq = 1 - z\nh' = z * h + b * q")
     assert dict(program.recomputed) == {"q": "arithmetic on z"}
     assert program.backward is not None
-    after = [s.target for stage in program.backward.after for s in stage.statements]
+    after = [s.target for stage in program.backward.stages_of("after") for s in stage.statements]
     assert "q" in after
     assert "q" not in [c.value for b in program.backward.buffers for c in b.columns]
 
@@ -88,8 +88,8 @@ def test_what_is_computed_again_in_and_after_the_loop_has_two_names_and_no_place
     program = written("h' = tanh(W @ x) * hard_sigmoid(h)")
     function = program.backward
     assert function is not None
-    loop = {s.target: to_text(s.expression) for stage in function.loop for s in stage.statements}
-    after = {s.target: to_text(s.expression) for stage in function.after for s in stage.statements}
+    loop = {s.target: to_text(s.expression) for stage in function.loop.stages for s in stage.statements}
+    after = {s.target: to_text(s.expression) for stage in function.stages_of("after") for s in stage.statements}
     assert loop["hard_sigmoid_h"] == after["hard_sigmoid_h_2"] == "hard_sigmoid(h)"
     assert after["dtanh_h"] == "dh_out * hard_sigmoid_h_2"
     assert [c.value for b in function.buffers for c in b.columns] == ["delta_tanh_h", "dh_out"]

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from symrnn.errors import PlanError
 from symrnn.language.tree import Name, Reduce
 from symrnn.plan.program import (
+    Absorbed,
     Accumulator,
     Buffer,
     Column,
     Extent,
     Form,
+    Fused,
     Kind,
     Place,
     Product,
@@ -34,12 +35,28 @@ Change = Callable[[Stage], Stage]
 
 def within(function: Routine, name: str, change: Change) -> Routine:
     """``function`` with its stage ``name`` changed."""
-    phases: dict[str, Any] = {
-        phase: tuple(change(stage) if stage.name == name else stage for stage in stages)
-        for phase, stages in function.phases
-    }
-    assert any(stage.name == name for stages in phases.values() for stage in stages)
-    return replace(function, **phases)
+    assert any(stage.name == name for stage in function.plain_stages)
+    return replace(
+        function,
+        phases=tuple(
+            replace(phase, stages=tuple(change(stage) if stage.name == name else stage for stage in phase.stages))
+            for phase in function.phases
+        ),
+        fused=None,
+    )
+
+
+def looping(function: Routine, *stages: Stage) -> Routine:
+    """``function`` with other stages in its loop."""
+    phases = tuple(replace(phase, stages=stages) if phase.direction else phase for phase in function.phases)
+    return replace(function, phases=phases, fused=None)
+
+
+def absorbing(fused: Fused, change: Callable[[Absorbed], Absorbed]) -> Fused:
+    """``fused`` with the first value that its first stage absorbs changed."""
+    first, *rest = fused.loop
+    absorbed = (change(first.absorbed[0]), *first.absorbed[1:])
+    return replace(fused, loop=(replace(first, absorbed=absorbed), *rest))
 
 
 def added(statement: Statement) -> Change:
@@ -151,8 +168,8 @@ BACKWARD: dict[str, tuple[str, Change, str]] = {
     "what the tape does not hold": ("back_1", added(Statement("e", Name("z_x"))), "back_1: z_x is read before it is"),
     "a gradient in the loop": (
         "back_2",
-        writing(Write("dr", Place(Kind.GRADIENT, "x"))),
-        "phase loop stores dr in gra",
+        writing(Write("dr", Place(Kind.INPUT_GRADIENT, "x"))),
+        "phase loop stores dr in inp",
     ),
     "a carry that is zero when idle": ("back_2", idle("carry_h_next", ""), "carry_h_next of a row beyond its length"),
     "a delta that stands still": ("back_1", idle("delta_z", "delta_z"), "delta_z of a row beyond its length must be"),
@@ -163,7 +180,7 @@ BACKWARD: dict[str, tuple[str, Change, str]] = {
     ),
     "an initial gradient that is not stored": (
         "initial_1",
-        without("dh_initial", Kind.GRADIENT),
+        without("dh_initial", Kind.STATE_GRADIENT),
         "backward: the gradient of the initial h is not stored",
     ),
     "a later form of a step's value": (
@@ -189,7 +206,7 @@ def test_a_carry_is_not_read_after_it_has_moved(gru: Program) -> None:
     function = gru.backward
     assert function is not None
     late = Stage("back_3", "hidden", (), (Statement("e", Name("carry_h")),), ())
-    broken = sized(replace(function, loop=(*function.loop, late)), e="hidden")
+    broken = sized(looping(function, *function.loop.stages, late), e="hidden")
     with pytest.raises(PlanError, match="back_3: carry_h is read after an earlier stage has replaced it"):
         verify(broken, gru.forward)
 
@@ -208,9 +225,9 @@ def test_deferred_work_reads_what_every_step_has_stored(gru: Program, name: str)
 
 
 def test_a_value_is_stored_once(gru: Program) -> None:
-    again = replace(gru.forward.loop[0], name="again")
+    again = replace(gru.forward.loop.stages[0], name="again")
     with pytest.raises(PlanError, match="forward: z is stored twice"):
-        verify(replace(gru.forward, loop=(*gru.forward.loop, again)))
+        verify(looping(gru.forward, *gru.forward.loop.stages, again))
 
 
 def test_a_gradient_has_the_shape_of_its_parameter(planned: Planned) -> None:
@@ -244,17 +261,44 @@ def test_a_scalar_is_no_vector_and_a_reduction_reads_one(planned: Planned) -> No
 
 
 def test_stages_have_names_of_their_own(gru: Program) -> None:
-    loop = tuple(replace(stage, name="step") for stage in gru.forward.loop)
+    loop = tuple(replace(stage, name="step") for stage in gru.forward.loop.stages)
     with pytest.raises(PlanError, match="forward: two stages are named step"):
-        verify(replace(gru.forward, loop=loop))
+        verify(looping(gru.forward, *loop))
 
 
 def test_the_fused_loop_is_verified_too(gru: Program) -> None:
     fused = gru.forward.fused
     assert fused is not None
-    loop = tuple(replace(stage, writes=()) if stage.name == "fused_step_2" else stage for stage in fused.loop)
-    with pytest.raises(PlanError, match="forward: a step does not store h exactly once"):
-        verify(replace(gru.forward, fused=replace(fused, loop=loop)))
+    with pytest.raises(PlanError, match="forward: the fused loop does not run the stages of the loop"):
+        verify(replace(gru.forward, fused=replace(fused, loop=fused.loop[:1])))
+    early = Statement("z_x", Name("h_tilde"), "1")
+    with pytest.raises(PlanError, match="forward, stage fused_step_1: h_tilde is read before it is stored"):
+        verify(replace(gru.forward, fused=absorbing(fused, lambda each: replace(each, statement=early))))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda each: replace(each, joined=()), r"absorbs z_x with , not W_xz @ x"),
+        (
+            lambda each: replace(each, joined=(("held_sum", each.joined[0][1]),)),
+            "forms of z_x join held_sum, which the loop does not accumulate",
+        ),
+        (lambda each: replace(each, statement=Statement("e", Name("b_z"))), "absorbs e, which nothing before the loop"),
+        (
+            lambda each: replace(each, statement=Statement("h_tilde_x", Name("b_z"))),
+            "absorbs h_tilde_x, which step_2 reads",
+        ),
+    ],
+    ids=["forms that are lost", "forms that go astray", "a value of nowhere", "a value of another stage"],
+)
+def test_a_fused_loop_that_absorbs_wrongly_is_refused(
+    gru: Program, change: Callable[[Absorbed], Absorbed], message: str
+) -> None:
+    fused = gru.forward.fused
+    assert fused is not None
+    with pytest.raises(PlanError, match=f"forward, stage fused_step_1: {message}"):
+        verify(replace(gru.forward, fused=absorbing(fused, change)))
 
 
 def test_statements_are_in_order() -> None:

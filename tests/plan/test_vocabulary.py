@@ -5,6 +5,7 @@ from __future__ import annotations
 from symrnn.language.tree import Binary, Name, Reduce
 from symrnn.plan.program import (
     Accumulator,
+    Direction,
     Form,
     Kind,
     Place,
@@ -15,6 +16,7 @@ from symrnn.plan.program import (
     reduced,
     reductions,
 )
+from symrnn.plan.routine import PHASES
 
 STAGE = Stage(
     "s",
@@ -58,11 +60,15 @@ def test_reductions_are_found() -> None:
 
 def test_functions_have_their_phases_and_stages_in_order(program: Program) -> None:
     assert [f.name for f in program.routines] == ["forward", "backward", "tangent"]
+    assert [f.direction for f in program.routines] == [Direction.FORWARD, Direction.BACKWARD, Direction.FORWARD]
     for function in program.routines:
-        assert [name for name, _ in function.phases] == ["once", "before", "loop", "last", "after"]
+        known = [phase.name for phase in PHASES]
+        phases = [phase.name for phase in function.phases]
+        assert phases == [name for name in known if name in phases]
+        assert [phase.name for phase in function.phases if phase.direction] == ["loop"]
         names = [stage.name for stage in function.stages]
-        own = [stage.name for _, stages in function.phases for stage in stages]
-        fused = function.fused and [stage.name for stage in (*function.fused.before, *function.fused.loop)]
-        assert names == [*own, *(fused or [])]
+        own = [stage.name for phase in function.phases for stage in phase.stages]
+        assert names[: len(own)] == own
+        assert all(name.startswith("fused_") for name in names[len(own) :])
         for buffer in function.buffers:
             assert function.buffer(buffer.name) is buffer

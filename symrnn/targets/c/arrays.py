@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from symrnn.language.system import Role
-from symrnn.language.tree import PRIME
-from symrnn.plan.program import Buffer, Extent, Kind, Place, Program, Routine
+from symrnn.plan.program import Buffer, Direction, Extent, Kind, Place, Program, Routine
 from symrnn.targets.c.names import CNames
 
 
@@ -75,7 +73,7 @@ class Arrays:
     def array(self, place: Place) -> Array:
         """The array of ``place``."""
         width = self._width(place)
-        backward = self._routine.name == "backward"
+        backward = self._routine.direction is Direction.BACKWARD
         match place.kind:
             case Kind.INPUT:
                 return Array(place.array, width, False, "t")
@@ -89,9 +87,10 @@ class Arrays:
                 return Array(f"{place.array}_next", width, not backward, "slot_next(dims, at->taped, t)")
             case Kind.CARRY:
                 return Array(f"carry_{place.array}", width, True, "")
-            case Kind.GRADIENT:
-                is_input = self._role(place.array) is Role.INPUT
-                return Array(f"gradient_{place.array}", width, True, "t" if is_input else "")
+            case Kind.INPUT_GRADIENT:
+                return Array(f"gradient_{place.array}", width, True, "t")
+            case Kind.STATE_GRADIENT:
+                return Array(f"gradient_{place.array}", width, True, "")
             case Kind.PARAMETER:
                 return Array("", width, False, "", one_row=True)
             case Kind.BUFFER:
@@ -103,7 +102,7 @@ class Arrays:
             return Array(buffer.name, width, own, "", one_row=True)
         if buffer.extent is Extent.STEP:
             return Array(buffer.name, width, own, "")
-        if not own or self._routine.name != "forward":
+        if not own or self._routine.direction is Direction.BACKWARD:
             return Array(buffer.name, width, own, "t")
         # Without a tape, what is hoisted lives for a chunk of steps, what a step computes for that step.
         now = "(t - at->origin)" if buffer.spans else "0"
@@ -138,10 +137,6 @@ class Arrays:
         if place.kind in (Kind.OUTPUT, Kind.SEED):
             return self._names.sizes[self._program.cell.size(self._program.cell.output)]
         return self._names.sizes[self._program.cell.size(place.array)]
-
-    def _role(self, name: str) -> Role:
-        by_name = self._program.cell.by_name
-        return by_name[name if name in by_name else name + PRIME].role
 
 
 def total(sizes: list[str], names: CNames) -> str:

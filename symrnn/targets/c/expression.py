@@ -10,15 +10,18 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 from symrnn.errors import GenerateError
+from symrnn.language.fold import Fold
 from symrnn.language.text import ATOM, strength
 from symrnn.language.tree import (
     Binary,
     Call,
     Constant,
     Expression,
+    MatVec,
     Name,
     Negate,
     Number,
+    Outer,
     Power,
     Reduce,
     SizeOf,
@@ -30,8 +33,8 @@ REPEATED = 8
 """Whole powers up to this one are products; the others call ``pow`` lane by lane."""
 
 
-class CPrinter:
-    """Prints expressions in one precision.
+class CPrinter(Fold[str], refuses=(MatVec, Reduce, Outer)):
+    """Prints elementwise expressions in one precision; a linear form is refused, since only a stage can compute it.
 
     Args:
         precision: ``f32`` or ``f64``.
@@ -43,30 +46,38 @@ class CPrinter:
         self._p, self._names, self._sizes = precision, names, sizes
         self._real = "float" if precision == "f32" else "double"
 
-    def __call__(self, node: Expression) -> str:
-        """The C text of ``node``.
+    def _refusal(self, node: Expression) -> Exception:
+        return GenerateError(f"C: {type(node).__name__} is not elementwise, so no statement can compute it")
 
-        Raises:
-            GenerateError: ``node`` contains a linear form, which only a stage can compute.
-        """
-        match node:
-            case Number(value, _) | Constant(_, value, _):
-                return self._constant(value)
-            case Name(name):
-                return self._names[name]
-            case Negate(operand):
-                return f"-{self._wrapped(operand, ATOM)}"
-            case Binary(op, left, right):
-                level = strength(node)
-                return f"{self._wrapped(left, level)} {op} {self._wrapped(right, level + (op in '-/'))}"
-            case Power(base, exponent):
-                return self._power(base, exponent)
-            case Call(function, arguments):
-                return f"f_{function}_{self._p}({', '.join(self(argument) for argument in arguments)})"
-            case SizeOf(size):
-                return f"K_{self._p}(({self._real}){self._sizes[size]})"
-            case _:
-                raise GenerateError(f"C: {type(node).__name__} is not elementwise, so no statement can compute it")
+    def _of_number(self, node: Number) -> str:
+        return self._constant(node.value)
+
+    def _of_constant(self, node: Constant) -> str:
+        return self._constant(node.value)
+
+    def _of_name(self, node: Name) -> str:
+        return self._names[node.name]
+
+    def _of_negate(self, node: Negate) -> str:
+        return f"-{self._wrapped(node.operand, ATOM)}"
+
+    def _of_binary(self, node: Binary) -> str:
+        level = strength(node)
+        return f"{self._wrapped(node.left, level)} {node.op} {self._wrapped(node.right, level + (node.op in '-/'))}"
+
+    def _of_call(self, node: Call) -> str:
+        return f"f_{node.function}_{self._p}({', '.join(self(argument) for argument in node.arguments)})"
+
+    def _of_size(self, node: SizeOf) -> str:
+        return f"K_{self._p}(({self._real}){self._sizes[node.size]})"
+
+    def _of_power(self, node: Power) -> str:
+        base, exponent = self(node.base), node.exponent
+        whole = exponent.denominator == 1 and 1 <= abs(exponent) <= REPEATED
+        if not whole:
+            return f"v_pow_{self._p}({base}, {c_literal(float(exponent), self._p)})"
+        product = f"power_{abs(exponent)}_{self._p}({base})"
+        return product if exponent > 0 else f"({self._constant(Fraction(1))} / {product})"
 
     def reduction(self, node: Reduce, pointer: str, count: str) -> str:
         """``node`` over the ``count`` numbers at ``pointer``, in every lane."""
@@ -78,13 +89,6 @@ class CPrinter:
 
     def _constant(self, value: Fraction) -> str:
         return f"K_{self._p}({c_literal(float(value), self._p)})"
-
-    def _power(self, base: Expression, exponent: Fraction) -> str:
-        whole = exponent.denominator == 1 and 1 <= abs(exponent) <= REPEATED
-        if not whole:
-            return f"v_pow_{self._p}({self(base)}, {c_literal(float(exponent), self._p)})"
-        product = f"power_{abs(exponent)}_{self._p}({self(base)})"
-        return product if exponent > 0 else f"({self._constant(Fraction(1))} / {product})"
 
 
 def primitives(nodes: Iterable[Expression]) -> tuple[str, ...]:

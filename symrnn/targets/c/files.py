@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from symrnn.emit.legend import adjoint_lines, buffer_lines, step_lines
 from symrnn.emit.provenance import provenance
 from symrnn.emit.render import render
 from symrnn.language.system import ONE
-from symrnn.plan.program import TILE_FILL, Buffer, Extent, Place, Program, Routine, Stage, reductions
+from symrnn.plan.program import TILE_FILL, Buffer, Direction, Extent, Place, Program, Routine, Stage, reductions
 from symrnn.targets.c.abi import AbiContext
 from symrnn.targets.c.arrays import Array, Arrays, total
 from symrnn.targets.c.context import (
@@ -220,7 +220,6 @@ class _Writer:
         }
         all_arrays = tuple(arrays.all())
         rights, lefts = self._products(routine, arrays)
-        order = {phase: tuple(stage.name for stage in part) for phase, part in routine.phases}
         return CFunction(
             name=routine.name,
             arrays=all_arrays,
@@ -233,9 +232,9 @@ class _Writer:
             sums=self._sums(routine, arrays),
             zeroed=self._zeroed(routine),
             has_dx=any(array.field == "gradient_x" for array in all_arrays),
-            fused=tuple(stage.name for stage in routine.fused.loop) if routine.fused else (),
+            fused=tuple(each.whole.name for each in routine.fused.loop) if routine.fused else (),
             variants=_variants(routine),
-            **order,
+            **{name: _names(routine.stages_of(name)) for name in ("once", "before", "loop", "last", "after")},
         )
 
     def _shared(self, stages: tuple[CStage, ...]) -> tuple[CStage, ...]:
@@ -259,7 +258,7 @@ class _Writer:
     def _blocks(self, routine: Routine) -> list[CBlock]:
         """Blocks of the tape and the workspace; ``taped`` blocks of the forward routine lie in the tape if there is one."""
         names, blocks = self._names, []
-        if routine.name == "forward":
+        if routine.direction is Direction.FORWARD:
             for state in self._states():
                 blocks.append(
                     CBlock(
@@ -299,7 +298,7 @@ class _Writer:
                 source = f"workspace + layout.{field}"
             elif field.startswith("gradient_"):
                 continue
-            elif routine.name == "forward":
+            elif routine.direction is Direction.FORWARD:
                 source = f"block + layout.states_{state}"
             else:
                 source = f"tape + forward.states_{state}"
@@ -380,21 +379,23 @@ def _panel(stage: CStage, segment: CSegment) -> CPanel:
     return CPanel(segment.panel, stage.units, segment.depth, segment.count, stage.vectors, segment.forms)
 
 
-def _variants(routine: Routine) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
-    def names(stages: tuple[Stage, ...]) -> tuple[str, ...]:
-        return tuple(stage.name for stage in stages)
+def _names(stages: Iterable[Stage]) -> tuple[str, ...]:
+    return tuple(stage.name for stage in stages)
 
-    plain = (names(routine.before), names(routine.loop))
+
+def _variants(routine: Routine) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
+    plain = (_names(routine.stages_of("before")), _names(routine.loop.stages))
     if routine.fused is None:
         return (("", *plain),)
-    return (("if (is_fused(dims))", names(routine.fused.before), names(routine.fused.loop)), ("else", *plain))
+    loop = _names(each.whole for each in routine.fused.loop)
+    return (("if (is_fused(dims))", _names(routine.fused.before), loop), ("else", *plain))
 
 
 def _steps(routine: Routine, buffer: Buffer) -> str:
     """How many steps' rows ``buffer`` holds."""
     if buffer.extent is Extent.STEP:
         return "1"
-    if routine.name != "forward":
+    if routine.direction is Direction.BACKWARD:
         return "dims->steps"
     now = "chunk" if buffer.spans else "1"
     return f"taped ? dims->steps : {now}" if buffer.taped else now

@@ -240,11 +240,18 @@ def fixed_macro(cell: str, field: str) -> str:
     return f"{cell.upper()}_FIXED_{field}"
 
 
+_STEMS = {Kind.INPUT_GRADIENT: "gradient", Kind.STATE_GRADIENT: "gradient"}
+
+
 def _pointers(routine: Routine, values: Mapping[str, str]) -> list[tuple[str, str]]:
     """Every row pointer that the stages of ``routine`` may need: its key, and what it points to."""
     found = [(pointer_key(value, place), values[value]) for value, place in routine.places.items() if value in values]
     for stage in routine.stages:
         found += [
-            (pointer_key(write.value, write.place), f"{write.place.kind}_{write.place.array}") for write in stage.writes
+            (
+                pointer_key(write.value, write.place),
+                f"{_STEMS.get(write.place.kind, write.place.kind)}_{write.place.array}",
+            )
+            for write in stage.writes
         ]
     return found

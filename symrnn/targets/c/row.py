@@ -45,8 +45,7 @@ class CRow:
 
 def row_stages(routine: Routine) -> tuple[Stage, ...]:
     """What a single step runs: the linear forms of the input stay in its sums."""
-    order = (routine.fused.before, routine.fused.loop) if routine.fused else (routine.before, routine.loop)
-    return (*order[0], *order[1])
+    return tuple(stage for phase in routine.fused_phases if phase.rows is not Extent.ONCE for stage in phase.stages)
 
 
 def c_row(routine: Routine, arrays: Arrays, names: CNames, states: Sequence[CState]) -> CRow:

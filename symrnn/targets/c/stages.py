@@ -14,7 +14,7 @@ from itertools import chain
 from symrnn.language.system import ONE
 from symrnn.language.text import to_text
 from symrnn.language.tree import Reduce
-from symrnn.plan.program import Form, Kind, Place, Program, Routine, Stage, Statement, Write, reductions
+from symrnn.plan.program import Extent, Form, Kind, Place, Program, Routine, Stage, Statement, Write, reductions
 from symrnn.targets.c.arrays import Arrays, total
 from symrnn.targets.c.expression import CPrinter
 from symrnn.targets.c.names import CNames, pointer_key
@@ -148,8 +148,7 @@ class _StageWriter:
         self._by_name = program.cell.by_name
         self._taped = {buffer.name for buffer in routine.buffers if buffer.taped}
         self._arrays = Arrays(program, routine, names)
-        unmasked = (*routine.once, *routine.last)
-        self._masked = stage not in unmasked
+        self._phase = next(p for p in (*routine.phases, *routine.fused_phases) if stage in p.stages)
         self._vectors = vectors_of(stage)
         self._first = _Lanes(names.values, "unit", "count", "sum")
         self._second = _Lanes(names.partners, "unit_2", "count_2", "sum_2")
@@ -171,10 +170,10 @@ class _StageWriter:
             {precision: tuple(self._pair(precision)) for precision in PRECISIONS} if stage.accumulators else {},
             " + ".join(f"{s.count} * {self._names.sizes[stage.size]} * ({s.depth})" for s in segments) or "0",
             *self._row_tiles(),
-            self._masked,
+            self._phase.ragged,
             any(form.later for accumulator in stage.accumulators for form in accumulator.forms),
             sum(segment.count for segment in segments if segment.fresh) < len(stage.accumulators),
-            stage not in self._routine.once,
+            self._phase.rows is not Extent.ONCE,
         )
 
     def _row_tiles(self) -> tuple[tuple[tuple[int, int, int], ...], int]:
@@ -302,7 +301,7 @@ class _StageWriter:
         value, idle = lanes.values[write.value], f"K_{p}({'0.0f' if p == 'f32' else '0.0'})"
         if write.idle:
             idle = lanes.values[write.idle]
-        text = f"idle ? {idle} : {value}" if self._masked else value
+        text = f"idle ? {idle} : {value}" if self._phase.ragged else value
         taped = write.place.kind is Kind.BUFFER and write.place.array in self._taped
         note = " /* saved for the backward pass */" if taped else ""
         line = f"store_{p}({pointer} + {lanes.unit}, {text}, {lanes.count});{note}"

@@ -29,9 +29,13 @@ class BackwardPrinter(FunctionPrinter):
         deferred += self._after_idle(after)
         spot = self.printer("after", after).spot
         gradients = GradientPrinter(self.names, after, spot, parameters).lines()
-        lines = self.banner("Every step, the last one first", self.function.loop)
-        lines += [*loop.before, *body, *self.banner("The first step: initial states", self.function.last)]
-        lines += [*indented(last.before), *first, *self.banner("Deferred: all steps at a time", self.function.after)]
+        lines = self.banner("Every step, the last one first", self.function.loop.stages)
+        lines += [*loop.before, *body, *self.banner("The first step: initial states", self.function.stages_of("last"))]
+        lines += [
+            *indented(last.before),
+            *first,
+            *self.banner("Deferred: all steps at a time", self.function.stages_of("after")),
+        ]
         lines += [*indented(after.before), *deferred, "", *gradients, *self._returns(last, after)]
         return self.complete([*self._storage(lines), *lines])
 
@@ -62,17 +66,17 @@ class BackwardPrinter(FunctionPrinter):
     def _backward_idle(self, scope: Scope) -> list[str]:
         lines = []
         printer = self.printer("loop", scope)
-        for stage in self.function.loop:
+        for stage in self.function.loop.stages:
             for write in stage.writes:
                 if write.place.kind is Kind.CARRY:
                     held = scope.view(printer.spot([write.idle]))
                     lines.append(f"{self.names.carries[write.place.array][1]}[gone] = {held}[gone]")
-        written = {write.value for stage in self.function.loop for write in stage.writes}
+        written = {write.value for stage in self.function.loop.stages for write in stage.writes}
         own = [name for name in self.compiled.own if written & set(self.compiled.columns[name])]
         return [*lines, *(f"{self.names.buffers[name]}[t][gone] = 0" for name in own)]
 
     def _after_idle(self, scope: Scope) -> list[str]:
-        writes = [write for stage in self.function.after for write in stage.writes]
+        writes = [write for stage in self.function.stages_of("after") for write in stage.writes]
         positions = self.compiled.phases["after"].positions
         names = {array: scope.whole(array) for array in sorted({positions[w.value][0] for w in writes})}
         if not names:
@@ -82,10 +86,10 @@ class BackwardPrinter(FunctionPrinter):
     def _returns(self, last: Scope, after: Scope) -> list[str]:
         """What the function returns: gradients of parameters, of the input, of initial states."""
         lines = []
-        if f"{Kind.GRADIENT} x" in self.compiled.columns:
-            dx = after.whole(f"{Kind.GRADIENT} x")
+        if f"{Kind.INPUT_GRADIENT} x" in self.compiled.columns:
+            dx = after.whole(f"{Kind.INPUT_GRADIENT} x")
             lines.append(f"{INDENT}dx = {dx}.reshape(x.shape)")
         else:
             lines.append(f"{INDENT}dx = np.zeros_like(x)")
-        states = [f'"{state}": {last.whole(f"{Kind.GRADIENT} {state}")}' for state, _ in self.function.states]
+        states = [f'"{state}": {last.whole(f"{Kind.STATE_GRADIENT} {state}")}' for state, _ in self.function.states]
         return [*lines, *collection("dfirst = {", states, "}", DEPTH), f"{INDENT}return grads, dx, dfirst"]

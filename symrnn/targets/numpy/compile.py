@@ -129,11 +129,10 @@ class _Compiler:
         self._lowered: dict[str, list[Lowered]] = {}
         self._stackers: dict[str, list[Stacker]] = {}
         self._lowerers: dict[str, Lowerer] = {}
-        for phase, stages in function.phases:
-            if phase in PHASES:
-                lowerer = Lowerer(self._sizes, self._writes, self._vectors, allocator)
-                self._lowerers[phase] = lowerer
-                self._lowered[phase] = [lowerer.stage(stage) for stage in stages]
+        for phase in PHASES:
+            lowerer = Lowerer(self._sizes, self._writes, self._vectors, allocator)
+            self._lowerers[phase] = lowerer
+            self._lowered[phase] = [lowerer.stage(stage) for stage in function.stages_of(phase)]
         self._places = self._placed()
         for phase, lowered in self._lowered.items():
             makers = {a.name: PRODUCT for each in lowered for a in each.accumulators}
@@ -164,8 +163,8 @@ class _Compiler:
     def _written(self) -> dict[str, tuple[Place, ...]]:
         """The places that each value is written to, those apart that are scratch or filled after the loop."""
         found: dict[str, tuple[Place, ...]] = {}
-        for phase, stages in self._function.phases:
-            for write in (write for stage in stages for write in stage.writes if phase in PHASES):
+        for phase in PHASES:
+            for write in (write for stage in self._function.stages_of(phase) for write in stage.writes):
                 step = write.place.kind is Kind.BUFFER and self._extent(write.place) is Extent.STEP
                 if not step and write.place.kind is not Kind.OUTPUT:
                     found[write.value] = (*found.get(write.value, ()), write.place)
@@ -254,7 +253,7 @@ class _Compiler:
     def _kept(self, phase: str) -> set[str]:
         """What is read at the end of a step: the values that a finished row keeps."""
         resolve = self._lowerers[phase].resolve
-        stages = dict(self._function.phases)[phase]
+        stages = self._function.stages_of(phase)
         return {resolve(write.idle) for stage in stages for write in stage.writes if write.idle}
 
     def _flow(self, stage: PlannedStage) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -24,18 +24,18 @@ class ForwardPrinter(FunctionPrinter):
         storage = [*self._forward_buffers(), *self._forward_states(output)]
         end = self._filled(output)
         returned = self._forward_returns()
-        lines = [*storage, *before, *self.banner("Every step", self.function.loop), *loop.before, *body]
+        lines = [*storage, *before, *self.banner("Every step", self.function.loop.stages), *loop.before, *body]
         return self.complete([*lines, "", *end, *returned])
 
     def _before(self) -> list[str]:
-        if not self.function.before:
+        if not self.function.stages_of("before"):
             return []
         scope = self.scope("before", "T * B")
         lines = self.printer("before", scope).stages(self.stages("before"))
         kept = [scope.whole(b.name) for b in self.compiled.own_buffers if b.spans and b.taped]
         idle = [f"{INDENT}if idle is not None:"] if kept else []
         idle += [f"{INDENT * 2}{name}[idle.ravel()] = 0" for name in kept]
-        banner = self.banner("Hoisted out of the loop, all steps at a time", self.function.before)
+        banner = self.banner("Hoisted out of the loop, all steps at a time", self.function.stages_of("before"))
         return [*banner, *indented(scope.before), *lines, *idle]
 
     def _forward_buffers(self) -> list[str]:

@@ -14,7 +14,7 @@ from symrnn.emit.python_text import INDENT, bare, remark
 from symrnn.emit.source import Marked
 from symrnn.language.names import Allocator
 from symrnn.language.system import INPUT, ONE
-from symrnn.plan.program import Kind, Write
+from symrnn.plan.program import Direction, Kind, Write
 from symrnn.plan.program import Stage as PlannedStage
 from symrnn.targets.numpy.compile import Compiled
 from symrnn.targets.numpy.ir import Stage
@@ -36,7 +36,7 @@ def locals_of(compiled: Compiled, sizes: Sequence[str], taken: Sequence[str] = (
 
 def _is_later(compiled: Compiled, buffer: str) -> bool:
     """Whether a step reads the buffer's rows of the step after it."""
-    stages = (*compiled.function.loop, *compiled.function.last)
+    stages = (*compiled.function.loop.stages, *compiled.function.stages_of("last"))
     later = {form.operand for stage in stages for a in stage.accumulators for form in a.forms if form.later}
     return bool(later & set(compiled.columns[buffer]))
 
@@ -98,7 +98,7 @@ class FunctionPrinter:
 
     def loop(self, scope: Scope, idle: list[str]) -> list[str]:
         """The loop over all steps; ``idle`` says what rows beyond their length do instead."""
-        backward = self.function.name == "backward"
+        backward = self.function.direction is Direction.BACKWARD
         lines = self.printer("loop", scope, DEPTH + 1).stages(self.stages("loop"))
         steps = "range(T - 1, -1, -1)" if backward else "range(T)"
         swaps = [f"{old}, {new} = {new}, {old}" for old, new in self.names.carries.values()]

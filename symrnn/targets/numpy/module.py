@@ -129,12 +129,7 @@ def _locals(program: Program, function: Compiled, weights: Weights) -> Locals:
 
 
 def _inputs(function: Routine) -> list[str]:
-    return [v.name for v in function.system.variables if v.role is Role.INPUT or _is_input_tangent(function, v.of)]
-
-
-def _is_input_tangent(function: Routine, of: str) -> bool:
-    variable = function.system.by_name.get(of)
-    return variable is not None and variable.role is Role.INPUT and function.name == "tangent"
+    return [v.name for v in function.system.variables if v.role is Role.INPUT]
 
 
 def _forward(name: str, given: Locals, weights: Weights, output: str) -> Code:
@@ -149,7 +144,7 @@ def _weights(program: Program, function: Routine, prefix: str) -> Weights:
     letters = {**size_names(program.cell.sizes, allocator), ONE: ONE}
     once = {
         statement.target: allocator.fresh(f"{prefix}{identifier(statement.target)}_value")
-        for stage in function.once
+        for stage in function.stages_of("once")
         for statement in stage.statements
     }
 
@@ -162,7 +157,9 @@ def _weights(program: Program, function: Routine, prefix: str) -> Weights:
 
 def _weight_lines(program: Program, function: Routine, weights: Weights) -> tuple[str, ...]:
     """The body of the initialiser of the weights."""
-    lines = [line for stage in function.once for line in _once(stage, function, weights, program.cell.sizes)]
+    lines = [
+        line for stage in function.stages_of("once") for line in _once(stage, function, weights, program.cell.sizes)
+    ]
     lines += [line for weight in weights.found for line in weight.lines]
     return tuple(lines or [f"{INDENT * 2}pass"])
 

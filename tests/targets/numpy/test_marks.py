@@ -56,10 +56,10 @@ def test_every_equation_of_the_plan_is_on_the_map_under_its_stage(name: str) -> 
     for function, routine in (("_forward", program.forward), ("_backward", program.backward)):
         planned = {
             (stage.name, statement.label)
-            for phase, stages in routine.phases
-            for stage in stages
+            for phase in routine.phases
+            for stage in phase.stages
             for statement in stage.statements
-            if statement.label and phase not in ("once", "fused") and not isinstance(statement.expression, Name)
+            if statement.label and phase.name != "once" and not isinstance(statement.expression, Name)
         }
         marked = {(mark.stage, label) for mark in found if mark.function == function for label in mark.labels}
         assert planned

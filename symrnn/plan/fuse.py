@@ -1,0 +1,93 @@
+"""Fuse: the loop computes hoisted values itself, with their linear forms in the sums that it adds up anyway.
+
+Reads the stages before and in the loop, and which values were taken out of the loop's sums; returns `Fused`. A stage of
+the fused loop has the very statements of the loop's stage: only where a hoisted value comes from differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from symrnn.language.tree import Binary, Expression, Name, Negate, children, integer, names
+from symrnn.plan.lower import Term, sum_of, terms_of
+from symrnn.plan.routine import Absorbed, Fused, FusedStage
+from symrnn.plan.vocabulary import Accumulator, Form, Stage, Statement
+
+NOTHING = Negate(integer(0))
+"""What is left of a sum of forms when all have moved: minus zero, the one number that changes no other by being added.
+
+Zero itself would do to all but one: 0 + -0 is 0.
+"""
+
+
+def fuse(before: Sequence[Stage], loop: Sequence[Stage], hoisted: Collection[str]) -> Fused | None:
+    """The fused form of the two phases; None where no sum of the loop was hoisted.
+
+    Args:
+        before: the stages before the loop, without writes or with them.
+        loop: the stages of the loop.
+        hoisted: values of ``before`` that were taken out of a sum of the loop.
+    """
+    if not hoisted:
+        return None
+    homes = {s.target: (s, stage) for stage in before for s in stage.statements if s.target in hoisted}
+    left = (_without(stage, hoisted) for stage in before)
+    return Fused(
+        tuple(stage for stage in left if stage.statements),
+        tuple(FusedStage(stage, tuple(_absorbed(stage, homes))) for stage in loop),
+    )
+
+
+def _absorbed(stage: Stage, homes: dict[str, tuple[Statement, Stage]]) -> list[Absorbed]:
+    return [
+        _absorb(homes[name], reader, stage)
+        for reader in stage.statements
+        for name in names(reader.expression)
+        if name in homes
+    ]
+
+
+def _without(stage: Stage, hoisted: Collection[str]) -> Stage:
+    """``stage`` without the statements of ``hoisted`` values; under another name where there are any."""
+    statements = tuple(s for s in stage.statements if s.target not in hoisted)
+    if statements == stage.statements:
+        return stage
+    read = {name for statement in statements for name in names(statement.expression)}
+    return replace(
+        stage,
+        name=f"fused_{stage.name}",
+        accumulators=tuple(a for a in stage.accumulators if a.name in read),
+        statements=statements,
+        writes=tuple(write for write in stage.writes if write.value not in hoisted),
+    )
+
+
+def _absorb(home: tuple[Statement, Stage], reader: Statement, stage: Stage) -> Absorbed:
+    """The value of the ``home`` statement for the ``reader`` of it in ``stage``."""
+    statement, earlier = home
+    own = {a.name: a for a in earlier.accumulators if a.name in names(statement.expression)}
+    open_to = _accumulators_beside(statement.target, reader.expression, stage)
+    joined: list[tuple[str, tuple[Form, ...]]] = []
+    rest: list[Term] = []
+    for sign, term in terms_of(statement.expression):
+        if isinstance(term, Name) and term.name in own and sign in open_to:
+            joined.append((open_to[sign], own.pop(term.name).forms))
+        else:
+            rest.append((sign, term))
+    kept: tuple[Accumulator, ...] = tuple(own.values())
+    return Absorbed(replace(statement, expression=sum_of(rest) if rest else NOTHING), tuple(joined), kept)
+
+
+def _accumulators_beside(value: str, node: Expression, stage: Stage) -> dict[bool, str]:
+    """The accumulators of ``stage`` in the sum of ``node`` that has ``value`` for a term, by their sign against its own."""
+    terms = terms_of(node)
+    sums = isinstance(node, Binary | Negate) and len(terms) > 1
+    for sign, term in terms if sums else ():
+        if term == Name(value):
+            known = {a.name for a in stage.accumulators}
+            return {its == sign: t.name for its, t in terms if isinstance(t, Name) and t.name in known}
+    for part in [term for _, term in terms] if sums else children(node):
+        if found := _accumulators_beside(value, part, stage):
+            return found
+    return {}
