@@ -86,7 +86,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"90ea6a5b11b9f3d5f990e6d3c1342412"
+_ABI = b"251adbdf0509b2aa7070dfd8881b2cf8"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

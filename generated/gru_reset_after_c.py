@@ -88,7 +88,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"70f01761f655463bcc058dc445c8d0b8"
+_ABI = b"db6772ccaa1b54cacbf5ab25fc5c10ab"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

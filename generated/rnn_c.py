@@ -62,7 +62,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"5eeeddf48d02463095784b1ad3bbdc0f"
+_ABI = b"b321e350892f6ed800bf44a0a942c87e"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),
