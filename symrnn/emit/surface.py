@@ -6,22 +6,14 @@ Reads a `Program`; returns a `Surface`, lines that `templates/python/cell.py.jin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symrnn.emit.python_text import call, collection
+from symrnn.emit.request import Request
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.tree import Call, walk
 from symrnn.plan.program import Program
-
-DTYPE = "float32"
-"""What ``init_params`` makes where nobody says otherwise."""
-
-DTYPES = {
-    "numpy": ("float16", "float32", "float64", "longdouble", "complex64", "complex128", "clongdouble"),
-    "c": ("float32", "float64"),
-}
-"""What the kernels of each backend run in."""
 
 
 @dataclass(frozen=True)
@@ -53,21 +45,18 @@ class Surface:
 
 def surface(
     program: Program,
+    request: Request,
     dtypes: Sequence[str],
     note: str,
-    *,
-    dtype: str = DTYPE,
-    fixed: Mapping[str, int] | None = None,
     left_out: Sequence[str] = (),
 ) -> Surface:
     """The cell as its generated modules describe it.
 
     Args:
         program: its plan.
+        request: what was asked for.
         dtypes: those that the kernels run in.
         note: a sentence on them.
-        dtype: what ``init_params`` makes unless told otherwise.
-        fixed: sizes that the kernels are for.
         left_out: functions that a module for inference alone does not have.
     """
     cell = program.cell
@@ -76,7 +65,7 @@ def surface(
     checked = ", ".join(f"{size}={argument}" for size, argument in sizes.items())
     return Surface(
         title=(cell.title or cell.name).rstrip("."),
-        constants=_constants(program, dtype, fixed or {}),
+        constants=_constants(program, request),
         tables=_tables(program, left_out),
         dtypes=tuple(collection("DTYPES = (", _quoted(dtypes), ")", single=True)),
         dtypes_note=note,
@@ -100,7 +89,7 @@ def surface(
     )
 
 
-def _constants(program: Program, dtype: str, fixed: Mapping[str, int]) -> tuple[str, ...]:
+def _constants(program: Program, request: Request) -> tuple[str, ...]:
     cell = program.cell
     nodes = [part for equation in cell.equations for part in walk(equation.expression)]
     analytic = all(FUNCTIONS[node.function].analytic for node in nodes if isinstance(node, Call))
@@ -109,9 +98,9 @@ def _constants(program: Program, dtype: str, fixed: Mapping[str, int]) -> tuple[
         *collection("STATES = (", _quoted(cell.states), ")", single=True),
         f'OUTPUT = "{cell.output}"',
         f"ANALYTIC = {analytic}",
-        *collection("FIXED = {", [f'"{name}": {number}' for name, number in fixed.items()], "}"),
+        *collection("FIXED = {", [f'"{name}": {number}' for name, number in request.sizes.items()], "}"),
         '"""The sizes that these kernels are for alone; where it is empty, they take any."""',
-        f'DTYPE = "{dtype}"',
+        f'DTYPE = "{request.dtype}"',
         '"""What `init_params` makes unless told otherwise."""',
     )
 

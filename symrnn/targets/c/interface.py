@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from symrnn.targets.c import DESCRIPTION
 from symrnn.targets.c.vector import PRECISIONS
 
 REALS = {"f32": "float", "f64": "double"}
-DTYPES = {"float32": "f32", "float64": "f64"}
+DTYPES = dict(zip(DESCRIPTION.dtypes, PRECISIONS, strict=True))
 """The precision of each dtype that the kernels run in."""
 
 MOST_PARTS = 1024

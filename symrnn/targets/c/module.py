@@ -14,7 +14,8 @@ from symrnn.emit.legend import step_lines
 from symrnn.emit.provenance import provenance
 from symrnn.emit.python_text import WIDTH, collection
 from symrnn.emit.render import render
-from symrnn.emit.surface import DTYPE, surface
+from symrnn.emit.request import Request
+from symrnn.emit.surface import surface
 from symrnn.errors import GenerateError
 from symrnn.plan.program import Program
 from symrnn.targets.c import flags
@@ -54,52 +55,38 @@ NOTES = {
 }
 
 
-def c_module(
-    program: Program,
-    digest: str,
-    dtype: str = DTYPE,
-    fixed: Mapping[str, int] | None = None,
-    dtypes: Sequence[str] = (),
-) -> str:
+def c_module(program: Program, digest: str, request: Request) -> str:
     """The text of ``<cell>_c.py``.
 
     Args:
         program: the cell's plan.
         digest: of the interface; the library must repeat it.
-        dtype: what ``init_params`` makes unless told otherwise.
-        fixed: sizes that the library is for, from `symrnn.emit.fixed.fixed_sizes`; any, where there are none.
-        dtypes: those that the library has kernels for; all of `DTYPES` where there is none.
+        request: what was asked for.
 
     Raises:
-        GenerateError: ``dtype`` is none of them.
+        GenerateError: ``init_params`` would make what the kernels do not run in.
     """
-    training, fixed = program.backward is not None, fixed or {}
-    chosen = tuple(each for each in DTYPES if not dtypes or each in dtypes)
-    if dtype not in chosen:
-        raise GenerateError(f"dtype {dtype!r}: the kernels are generated for {', '.join(chosen)}; name one of them")
+    training = program.backward is not None
+    dtypes = tuple(each for each in DTYPES if not request.dtypes or each in request.dtypes)
+    if request.dtype not in dtypes:
+        found = f"dtype {request.dtype!r}: the kernels are generated for {', '.join(dtypes)}"
+        raise GenerateError(f"{found}; name one of them")
     left_out = INFERENCE_ALONE if training else TRAINING_ALONE
     runtime = inlined([file for file in RUNTIME if file not in left_out], [("numpy.typing", "DTypeLike")])
     context = {
-        "s": surface(
-            program,
-            chosen,
-            NOTES[chosen],
-            dtype=dtype,
-            fixed=fixed,
-            left_out=() if training else ("forward", "backward"),
-        ),
-        "header": _header(program, fixed),
+        "s": surface(program, request, dtypes, NOTES[dtypes], () if training else ("forward", "backward")),
+        "header": _header(program, request),
         "imports": runtime.imports,
-        "constants": _constants(program, digest, fixed, chosen),
+        "constants": _constants(program, digest, request, dtypes),
         "runtime": runtime.text,
     }
     return render("c/module.py.jinja", context)
 
 
-def _header(program: Program, fixed: Mapping[str, int]) -> tuple[str, ...]:
+def _header(program: Program, request: Request) -> tuple[str, ...]:
     """The docstring's lines after the first."""
-    cell, training = program.cell, program.backward is not None
-    origin = provenance(cell, backward=training, fixed=fixed)
+    cell = program.cell
+    origin = provenance(cell, request)
     origin += f" Needs NumPy and the library that is compiled from {cell.name}.c."
     lines = ["", *_wrapped(origin)]
     if cell.reference:
@@ -117,7 +104,7 @@ def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, WIDTH, break_on_hyphens=False, break_long_words=False)
 
 
-def _constants(program: Program, digest: str, fixed: Mapping[str, int], dtypes: Sequence[str]) -> tuple[str, ...]:
+def _constants(program: Program, digest: str, request: Request, dtypes: Sequence[str]) -> tuple[str, ...]:
     """What the module and the C source have in common: the names of ``templates/c/cell.pyi``."""
     sizes = program.cell.sizes
     return (
@@ -126,7 +113,7 @@ def _constants(program: Program, digest: str, fixed: Mapping[str, int], dtypes: 
         *collection("_FIELDS = (", _fields(sizes), ")", single=True),
         *_entries(program.backward is not None),
         *_table("_PRECISIONS", {dtype: DTYPES[dtype] for dtype in dtypes}),
-        *_statuses(bool(fixed)),
+        *_statuses(bool(request.sizes)),
         f"_MOST_PARTS, _BARRIER_BYTES, _BLOCK_NUMBERS = {MOST_PARTS}, {BARRIER_BYTES}, {BLOCK_NUMBERS}",
         *_loading(),
     )

@@ -13,6 +13,7 @@ import pytest
 
 import symrnn
 from symrnn.build.loading import import_text
+from symrnn.emit.request import Request
 from symrnn.errors import BuildError, GenerateError
 from symrnn.targets.c.module import c_module
 from symrnn.targets.c.toolchain import find_compiler
@@ -184,7 +185,7 @@ def test_weights_depend_on_no_steps_rows_or_lengths(kernels: Any) -> None:
 @pytest.fixture(scope="module", params=["float32", "float64"])
 def single(request: pytest.FixtureRequest, kernels: Any) -> Any:
     """The kernels in one precision alone: the module over a library that may have both."""
-    text = c_module(symrnn.program("gru"), kernels._ABI.decode(), request.param, dtypes=(request.param,))
+    text = c_module(symrnn.program("gru"), kernels._ABI.decode(), Request(request.param, (request.param,)))
     return import_text(text, "gru_c", Path(kernels._LIBRARY).parent)
 
 
@@ -222,4 +223,4 @@ def test_a_library_of_one_precision_refuses_the_other_and_says_what_to_do(single
 
 def test_what_init_params_makes_is_a_precision_of_the_library() -> None:
     with pytest.raises(GenerateError, match="dtype 'float64': the kernels are generated for float32; name one of them"):
-        c_module(symrnn.program("gru"), "00", "float64", dtypes=("float32",))
+        c_module(symrnn.program("gru"), "00", Request("float64", ("float32",)))
