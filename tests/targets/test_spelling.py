@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import symrnn
 from symrnn.errors import GenerateError
 from symrnn.language.functions import FUNCTIONS
+from symrnn.language.reductions import REDUCTIONS
 from symrnn.targets.c import functions as c
 from symrnn.targets.numpy import functions as numpy
 
@@ -20,6 +22,16 @@ SPELLING: dict[str, Callable[[str], object]] = {"numpy": numpy.spelling, "c": c.
 @pytest.mark.parametrize("target", TABLES)
 def test_each_target_spells_each_function(target: str) -> None:
     assert list(TABLES[target]) == list(FUNCTIONS)
+
+
+@pytest.mark.parametrize("module", [numpy, c], ids=["numpy", "c"])
+def test_each_target_spells_each_reduction(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(module.REDUCTIONS) == list(REDUCTIONS)
+    monkeypatch.delitem(module.REDUCTIONS, "mean")
+    target = module.__name__.split(".")[-2]
+    cell = symrnn.Cell.from_equations("h' = tanh(W @ x + mean(U @ h))", name="averaged")
+    with pytest.raises(GenerateError, match=f"reduction 'mean' has no spelling; .*{target}.functions.REDUCTIONS"):
+        symrnn.render(cell, backends=(target,))
 
 
 @pytest.mark.parametrize("target", TABLES)
