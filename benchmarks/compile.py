@@ -19,8 +19,8 @@ from symrnn.errors import CheckError
 from symrnn.language.cell import Cell
 from symrnn.pipeline import render
 from symrnn.targets.c.flags import LINK
+from symrnn.targets.c.kernels import c_sources
 from symrnn.targets.c.toolchain import Options, find_compiler, flags
-from symrnn.targets.kernels import c_sources
 
 RUNS = 3
 MARCHES = ("native",)

@@ -31,10 +31,10 @@ STAGES = (
     "diagnose",
     "cli",
 )
-ANYWHERE = ("errors", "optional", "parts")
+ANYWHERE = ("errors", "late", "optional", "parts", "version")
 """Modules that import nothing of symrnn but one another: every stage may import them."""
 LATE = ("import_module", "__import__")
-MAY_BE_LATE = ("symrnn/__init__.py", "symrnn/optional.py")
+MAY_BE_LATE = ("symrnn/late.py", "symrnn/optional.py")
 """What loads symrnn's own modules when they are first used, and what loads packages that not everyone has."""
 
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.py"))
@@ -68,9 +68,7 @@ def faults(file: str, text: str) -> list[str]:
     module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     found = []
     for line, name in imported(file, tree):
-        # The command line's light half reaches its heavy half through the package, which loads late.
-        given = name == "symrnn.__version__" or (name == "symrnn" and module.startswith("symrnn.cli"))
-        if name.split(".")[0] == "symrnn" and not given and level(name) > level(module):
+        if name.split(".")[0] == "symrnn" and level(name) > level(module):
             found.append(f"{file}:{line} imports {name}, a later stage")
         if name.split(".")[0] == "jinja2" and file != "symrnn/emit/render.py":
             found.append(f"{file}:{line} imports jinja2, which symrnn/emit/render.py alone does")

@@ -18,6 +18,15 @@ _LOCK = threading.RLock()
 """Held while a module runs: who asks for it meanwhile gets it whole."""
 
 
+def module_name(cell: str, target: str) -> str:
+    """The generated module of a cell, without ``.py``.
+
+    >>> module_name("elman", "numpy")
+    'elman_numpy'
+    """
+    return f"{cell}_{target}"
+
+
 def import_text(text: str, name: str, directory: Path | None = None) -> ModuleType:
     """The module of ``text``; the same module for the same arguments.
 

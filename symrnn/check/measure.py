@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from symrnn.targets import registry
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 INTERPRETER = "interpreter"
@@ -20,7 +22,8 @@ COMPLEX_STEP = "complex step"
 CENTRAL = "central differences"
 ADJOINT = "adjoint identity"
 EXPANSION = "scalar expansion"
-BACKENDS = "C against NumPy"
+BACKENDS = f"against {registry.title(registry.DEFAULT)}"
+"""Other kernels against those of the default backend."""
 PRECISIONS = "float32 against float64"
 
 ORACLES = (INTERPRETER, COMPLEX_STEP, CENTRAL, ADJOINT, EXPANSION, BACKENDS, PRECISIONS)

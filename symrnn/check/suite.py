@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
@@ -29,6 +30,7 @@ from symrnn.language.cell import Cell
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.system import HIDDEN, INPUT, ONE
 from symrnn.language.tree import Call, walk
+from symrnn.targets import registry
 
 Progress = Callable[[str], None]
 
@@ -223,13 +225,17 @@ def _measured_rows(
     for dtype in ("float64", "float32") if case.single else ("float64",):
         numpy_result = exact if dtype == "float64" else run_kernels(numpy, problem, dtype)
         for backend, kernels in tested.items():
+            if dtype not in registry.describe(backend).dtypes:
+                continue
             result = numpy_result if kernels is numpy else run_kernels(kernels, problem, dtype)
             for reference in (*references, *_matches(backend, dtype, exact, numpy_result)):
                 found = oracles.findings(result, reference, scale, dtype)
                 yield from _rows(cell, backend, dtype, reference.oracle, problem, found)
-    if "numpy" in tested and oracles.has_tangent(problem):
-        found = oracles.tangent_findings(numpy, problem, oracles.draw_directions(problem))
-        yield from _rows(cell, "numpy", "float64", measure.ADJOINT, problem, found)
+    for backend, kernels in tested.items():
+        if registry.describe(backend).can.tangent and oracles.has_tangent(problem):
+            tangent = cast(TangentKernels, kernels)
+            found = oracles.tangent_findings(tangent, problem, oracles.draw_directions(problem))
+            yield from _rows(cell, backend, "float64", measure.ADJOINT, problem, found)
 
 
 def _references(cell: Cell, numpy: TangentKernels, problem: Problem) -> Iterator[Reference]:
@@ -248,7 +254,7 @@ def _references(cell: Cell, numpy: TangentKernels, problem: Problem) -> Iterator
 
 def _matches(backend: str, dtype: str, exact: Result, numpy_result: Result) -> Iterator[Reference]:
     """Other kernels whose results these must match."""
-    if backend != "numpy":
+    if backend != registry.DEFAULT:
         yield oracles.by_result(measure.BACKENDS, numpy_result)
     if dtype != "float64":
         yield oracles.by_result(measure.PRECISIONS, exact)

@@ -1,8 +1,8 @@
 """The command line: ``symrnn``, or ``python -m symrnn``.
 
 Reads the arguments; prints what the command returns and exits with its code: 0 done, 1 something differs or failed a
-check, 2 trouble. Help answers before SymPy or NumPy is loaded: the commands come in through the package, which loads
-late. Leaves out: the arguments (`symrnn.cli.arguments`), and what the commands do (`symrnn.cli.commands`).
+check, 2 trouble. Help answers before SymPy or NumPy is loaded: what the commands do is loaded when one runs. Leaves out:
+the arguments (`symrnn.cli.arguments`), and what the commands do (`symrnn.cli.commands`).
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-import symrnn
 from symrnn.cli.arguments import parse
 from symrnn.errors import SymrnnError
+from symrnn.late import load_late
 
+_COMMANDS = "symrnn.cli.commands:run_command"
 _TROUBLE = 2
 _INTERRUPTED = 130  # 128 and the signal's number, as a shell reports it
 _BROKEN_PIPE = 141
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without ∂ gets its number
     try:
         arguments = parse(argv)
-        code, text = symrnn.run_command(arguments)
+        code, text = load_late(_COMMANDS)(arguments)
     except SymrnnError as error:
         return _trouble(f"error: {error}")
     except KeyboardInterrupt:

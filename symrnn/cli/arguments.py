@@ -11,9 +11,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TypeAlias, TypeVar
 
-import symrnn
+from symrnn.errors import TargetError
 from symrnn.parts import ALL, PARTS, PLAN
-from symrnn.targets.c.flags import MARCHES
+from symrnn.targets import registry
+from symrnn.targets.description import PRECISIONS
+from symrnn.version import __version__
 
 Value = TypeVar("Value", int, float)
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -30,10 +32,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """
     parser = argparse.ArgumentParser(
         prog="symrnn",
-        description="Recurrent cells as equations: gradients derived and proven, kernels generated in NumPy and C.",
+        description=f"Recurrent cells as equations: gradients derived and proven, kernels generated in {_titles()}.",
         epilog="`symrnn COMMAND --help` shows examples. Exit codes: 0 done, 1 differs or failed a check, 2 trouble.",
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {symrnn.__version__}")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for add in (_add_list, _add_show, _add_generate, _add_report, _add_check, _add_flow, _add_diagnose):
         add(commands)
@@ -46,8 +48,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _refuse_march_of_nothing(arguments: argparse.Namespace) -> None:
-    if arguments.backend == "numpy":
-        arguments.refuse("--march says what C is compiled for; leave out --backend numpy")
+    if arguments.backend != ALL and not registry.describe(arguments.backend).marches:
+        arguments.refuse(
+            f"--march says what {_titles(compiled=True)} is compiled for; leave out --backend {arguments.backend}"
+        )
     if arguments.command == "generate" and arguments.no_build:
         arguments.refuse("--march says what to build; leave out --no-build")
 
@@ -94,8 +98,8 @@ def _add_show(commands: Commands) -> None:
 def _add_generate(commands: Commands) -> None:
     parser = commands.add_parser(
         "generate",
-        help="write kernels, and build those in C",
-        description="Write a cell's kernels and derivation, and build the C kernels where there is a C compiler.",
+        help="write kernels, and build those that are compiled",
+        description="Write a cell's kernels and derivation, and build libraries where there is a compiler.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="""examples:
   symrnn generate                                every bundled cell, into generated/
@@ -111,15 +115,19 @@ def _add_generate(commands: Commands) -> None:
         "--out", type=_directory, default="generated", help="directory for the files (default: %(default)s)"
     )
     _add_backend(parser)
-    _add_dtype(parser, "precisions in which built C kernels are run once before they are called done")
+    _add_dtype(parser, "the precision to emit, where kernels can be for one alone")
+    parser.add_argument(
+        "--single-file", action="store_true", help="join what is equal in all cells into the cell's own file"
+    )
     parser.add_argument("--no-backward", action="store_true", help="inference alone: no gradients, no tape")
     parser.add_argument(
         "--march",
-        type=_marches,
+        type=_several_marches,
         metavar="NAME,…",
-        help=f"processors to compile C for, a library each: {', '.join(MARCHES)} (default: {MARCHES[0]}, this machine's)",
+        help=f"processors to compile {_titles(compiled=True)} for, a library each: {', '.join(_marches())} "
+        "(default: this machine's)",
     )
-    _add_sizes(parser, "kernels in C for this {} alone")
+    _add_sizes(parser, f"kernels in {_titles(fixed=True)} for this {{}} alone")
     parser.add_argument("--no-build", action="store_true", help="write sources only")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument(
@@ -169,9 +177,11 @@ def _add_check(commands: Commands) -> None:
     _add_backend(parser)
     _add_dtype(parser, "precisions to report")
     parser.add_argument(
-        "--march", choices=MARCHES, help=f"the processor to compile C for (default: {MARCHES[0]}, this machine's)"
+        "--march",
+        choices=_marches(),
+        help=f"the processor to compile {_titles(compiled=True)} for (default: this machine's)",
     )
-    _add_sizes(parser, "check kernels in C that are generated for this {} alone, with it")
+    _add_sizes(parser, f"check kernels in {_titles(fixed=True)} that are generated for this {{}} alone, with it")
     _add_json(parser)
     parser.set_defaults(refuse=parser.error)
 
@@ -353,12 +363,23 @@ def _directory(text: str) -> str:
     return text
 
 
-def _marches(text: str) -> tuple[str, ...]:
+def _titles(*, compiled: bool = False, fixed: bool = False) -> str:
+    """The targets in a sentence; those that compile alone, or those that can fix sizes."""
+    found = [each for each in registry.descriptions() if not (compiled and not each.marches)]
+    return registry.listed(tuple(each.title for each in found if not (fixed and not each.can.fixed_sizes)), "and")
+
+
+def _marches() -> tuple[str, ...]:
+    """The processors that some target can compile for."""
+    return tuple(dict.fromkeys(march for each in registry.descriptions() for march in each.marches))
+
+
+def _several_marches(text: str) -> tuple[str, ...]:
     """Names of processors, as an argparse type; each once."""
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
-        if name not in MARCHES:
-            known = ", ".join(MARCHES)
+        if name not in _marches():
+            known = ", ".join(_marches())
             raise argparse.ArgumentTypeError(f"expected some of {known}, separated by commas, found {name!r}")
     return names
 
@@ -370,12 +391,20 @@ def _add_cells(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_backend(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--backend", choices=("numpy", "c", ALL), default=ALL, help="(default: %(default)s)")
+    choices = f"{{{','.join((*registry.names(), ALL))}}}"
+    parser.add_argument("--backend", type=_backend, metavar=choices, default=ALL, help="(default: %(default)s)")
+
+
+def _backend(text: str) -> str:
+    """The name of a target, or all of them, as an argparse type."""
+    try:
+        return text if text == ALL else registry.describe(text).name
+    except TargetError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _add_dtype(parser: argparse.ArgumentParser, what: str) -> None:
-    choices = ("float32", "float64", ALL)
-    parser.add_argument("--dtype", choices=choices, default=ALL, help=f"{what} (default: %(default)s)")
+    parser.add_argument("--dtype", choices=(*PRECISIONS, ALL), default=ALL, help=f"{what} (default: %(default)s)")
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:

@@ -16,16 +16,17 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from symrnn.check.report import DTYPES
+from symrnn.emit.request import Request
 from symrnn.errors import GenerateError
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import cells, load
 from symrnn.language.similar import lookalikes, numbers_meant
 from symrnn.language.system import HIDDEN, INPUT
 from symrnn.parts import ALL
-from symrnn.targets.kernels import BACKENDS
+from symrnn.pipeline import requested
+from symrnn.targets import registry
+from symrnn.targets.description import PRECISIONS
 
-NUMPY = "numpy"
 DONE, DIFFERS = 0, 1
 """Exit codes; trouble raises."""
 
@@ -66,19 +67,36 @@ def note_lookalikes(cells: Iterable[Cell]) -> None:
 
 def chosen_backends(arguments: Namespace) -> tuple[str, ...]:
     """The backends that were asked for."""
-    return BACKENDS if arguments.backend == ALL else (arguments.backend,)
+    return registry.names() if arguments.backend == ALL else (arguments.backend,)
 
 
 def chosen_dtypes(arguments: Namespace) -> tuple[str, ...]:
     """The precisions that were asked for."""
-    return DTYPES if arguments.dtype == ALL else (arguments.dtype,)
+    return PRECISIONS if arguments.dtype == ALL else (arguments.dtype,)
+
+
+def chosen_request(arguments: Namespace, cell: Cell) -> Request:
+    """What was asked of the files of ``cell``.
+
+    Raises:
+        TargetError: no backend that was asked for can do it.
+        GenerateError: the cell has no such size.
+    """
+    return requested(
+        cell,
+        chosen_backends(arguments),
+        backward=not arguments.no_backward,
+        dtypes=() if arguments.dtype == ALL else (arguments.dtype,),
+        sizes=chosen_sizes(arguments),
+        single_file=arguments.single_file,
+    )
 
 
 def chosen_sizes(arguments: Namespace) -> dict[str, int]:
-    """The sizes that were given, by name; none for NumPy alone, whose kernels take any.
+    """The sizes that were given, by name.
 
     Raises:
-        GenerateError: a size is given twice, or for NumPy alone.
+        GenerateError: a size is given twice.
     """
     named = [(INPUT, arguments.input), (HIDDEN, arguments.hidden), *arguments.size]
     given = [(name, number) for name, number in named if number is not None]
@@ -86,10 +104,6 @@ def chosen_sizes(arguments: Namespace) -> dict[str, int]:
     if len(found) < len(given):
         twice = next(name for name, _ in given if [other for other, _ in given].count(name) > 1)
         raise GenerateError(f"{twice}: given twice; leave one of them out")
-    if found and arguments.backend == NUMPY:
-        raise GenerateError(
-            f"{given[0][0]}: sizes are fixed for kernels in C; those of NumPy take any, so leave it out"
-        )
     return found
 
 

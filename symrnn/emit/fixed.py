@@ -39,14 +39,3 @@ def fixed_sizes(cell: Cell, given: Mapping[str, int]) -> dict[str, int]:
                     f"{INPUT}: {found[INPUT]}; the equations of {cell.name} force it to equal {HIDDEN}, {found[HIDDEN]}"
                 )
     return {name: found[name] for name in cell.sizes if name in found}
-
-
-def options(fixed: Mapping[str, int], *, backward: bool = True) -> str:
-    """The arguments of the command line that fix these sizes and leave out the backward pass, each behind a blank.
-
-    >>> options({"input": 1, "hidden": 32, "projection": 8}, backward=False)
-    ' --input 1 --hidden 32 --size projection=8 --no-backward'
-    """
-    known = (INPUT, HIDDEN)
-    sizes = "".join(f" --{name} {n}" if name in known else f" --size {name}={n}" for name, n in fixed.items())
-    return sizes if backward else f"{sizes} --no-backward"

@@ -10,18 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from symrnn.emit.python_text import collection
+from symrnn.emit.request import DTYPE
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.tree import Call, walk
 from symrnn.plan.program import Program
-
-DTYPE = "float32"
-"""What ``init_params`` makes where nobody says otherwise."""
-
-DTYPES = {
-    "numpy": ("float16", "float32", "float64", "longdouble", "complex64", "complex128", "clongdouble"),
-    "c": ("float32", "float64"),
-}
-"""What the kernels of each backend run in."""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from itertools import groupby
 from symrnn.language.cell import Cell
 from symrnn.language.system import ONE
 from symrnn.language.text import to_text
-from symrnn.plan.cost import Count, product_cost, routine_cost, stage_cost, state_cost, tape_cost
+from symrnn.plan.cost import product_cost, routine_cost, stage_cost, state_cost, tape_cost
 from symrnn.plan.routine import Direction, FusedStage, Routine
+from symrnn.plan.size import Count
 from symrnn.plan.vocabulary import TILE_FILL, Accumulator, Buffer, Extent, Form, Kind, Place, Stage, Statement
 
 _LEGEND = (

@@ -13,11 +13,12 @@ from symrnn.derive.factors import to_latex
 from symrnn.derive.layout import pieces
 from symrnn.derive.record import Derivation
 from symrnn.derive.sections import equations_rows
+from symrnn.emit.costs import latex as count_latex
 from symrnn.language.latex import spell
 from symrnn.language.mathml import mathml
-from symrnn.plan.cost import Count, routine_cost, state_cost, tape_cost
+from symrnn.plan.cost import routine_cost, state_cost, tape_cost
 from symrnn.plan.program import Program
-from symrnn.plan.section import latex as count_latex
+from symrnn.plan.size import Count
 from symrnn.report.charts import Chart, comparison_chart
 from symrnn.report.page import Figure, Formula, formula, forward_figure
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 from symrnn.emit.legend import adjoint_lines, buffer_lines, step_lines
 from symrnn.emit.provenance import provenance
 from symrnn.emit.render import render
+from symrnn.emit.request import Request
 from symrnn.language.system import ONE
 from symrnn.plan.program import TILE_FILL, Buffer, Direction, Extent, Place, Program, Routine, Stage, reductions
 from symrnn.targets.c.abi import AbiContext
@@ -43,16 +44,16 @@ from symrnn.targets.c.stages import PRECISIONS, CSegment, CStage, c_stages
 from symrnn.targets.c.vector import MOST_LANES, vector_context
 
 
-def c_files(program: Program, digest: str, fixed: Mapping[str, int] | None = None) -> dict[str, str]:
+def c_files(program: Program, digest: str, request: Request) -> dict[str, str]:
     """The texts of ``<cell>.h`` and ``<cell>.c``.
 
     Args:
         program: the cell's plan.
         digest: of the interface, which the library repeats when it is loaded.
-        fixed: sizes that the kernels are for, from `symrnn.emit.fixed.fixed_sizes`; any, where there are none.
+        request: what was asked for.
     """
-    fixed = fixed or {}
-    context = _Writer(program, digest, fixed).file()
+    fixed = request.sizes
+    context = _Writer(program, digest, request).file()
     nodes = [
         s.expression for f in (program.forward, program.backward) if f for stage in f.stages for s in stage.statements
     ]
@@ -77,9 +78,10 @@ def c_files(program: Program, digest: str, fixed: Mapping[str, int] | None = Non
 class _Writer:
     """Collects the context of one cell."""
 
-    def __init__(self, program: Program, digest: str, fixed: Mapping[str, int]) -> None:
-        self._program, self._digest, self._cell, self._fixed = program, digest, program.cell, fixed
-        self._names: CNames = c_names(program, fixed)
+    def __init__(self, program: Program, digest: str, request: Request) -> None:
+        self._program, self._digest, self._cell, self._fixed = program, digest, program.cell, request.sizes
+        self._request = request
+        self._names: CNames = c_names(program, request.sizes)
         self._panels: dict[CPanel, str] = {}
 
     def file(self) -> CFile:
@@ -102,7 +104,7 @@ class _Writer:
             upper=cell.name.upper(),
             guard=f"{cell.name.upper()}_H",
             title=cell.title or cell.name,
-            provenance=tuple(textwrap.wrap(provenance(cell, backward=backward is not False, fixed=self._fixed), 115)),
+            provenance=tuple(textwrap.wrap(provenance(cell, self._request), 115)),
             step=step_lines(self._program),
             adjoint=adjoint_lines(self._program),
             legend=buffer_lines(self._program),

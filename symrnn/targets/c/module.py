@@ -7,34 +7,33 @@ library beside it. Argument types come from the table that gave the C prototypes
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
 
 from symrnn.emit.legend import step_lines
 from symrnn.emit.provenance import provenance
 from symrnn.emit.python_text import WIDTH, collection
 from symrnn.emit.render import render
-from symrnn.emit.surface import DTYPE, surface
+from symrnn.emit.request import Request
+from symrnn.emit.surface import surface
 from symrnn.plan.program import Program
 from symrnn.targets.c.abi import LoaderContext
 from symrnn.targets.c.interface import entries
 
 
-def c_module(program: Program, digest: str, dtype: str = DTYPE, fixed: Mapping[str, int] | None = None) -> str:
+def c_module(program: Program, digest: str, request: Request) -> str:
     """The text of ``<cell>_c.py``.
 
     Args:
         program: the cell's plan.
         digest: of the interface; the library must repeat it.
-        dtype: what ``init_params`` makes unless told otherwise.
-        fixed: sizes that the library is for, from `symrnn.emit.fixed.fixed_sizes`; any, where there are none.
+        request: what was asked for.
     """
-    training, fixed = program.backward is not None, fixed or {}
-    shown = surface(program, dtype, fixed)
+    training = program.backward is not None
+    shown = surface(program, request.dtype, request.sizes)
     sizes = program.cell.sizes
     streamed = dict.fromkeys(size for _, size in shown.states)
     context = {
         "s": shown,
-        "header": _header(program, fixed),
+        "header": _header(program, request),
         "loader": LoaderContext(program.cell.name, digest),
         "entries": _entries(training),
         "sizes": sizes,
@@ -45,10 +44,10 @@ def c_module(program: Program, digest: str, dtype: str = DTYPE, fixed: Mapping[s
     return render("c/module.py.jinja", context)
 
 
-def _header(program: Program, fixed: Mapping[str, int]) -> tuple[str, ...]:
+def _header(program: Program, request: Request) -> tuple[str, ...]:
     """The docstring's lines after the first."""
-    cell, training = program.cell, program.backward is not None
-    origin = provenance(cell, backward=training, fixed=fixed)
+    cell = program.cell
+    origin = provenance(cell, request)
     origin += f" Needs NumPy and the library that is compiled from {cell.name}.c."
     lines = ["", *_wrapped(origin)]
     if cell.reference:

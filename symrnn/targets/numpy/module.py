@@ -18,12 +18,14 @@ from dataclasses import dataclass
 
 from symrnn.emit.python_text import INDENT, collection, commented
 from symrnn.emit.render import render_source
+from symrnn.emit.request import Request
 from symrnn.emit.source import Mark, Marked, Source, marked, within
-from symrnn.emit.surface import DTYPE, DTYPES, Surface, surface
+from symrnn.emit.surface import Surface, surface
 from symrnn.language.names import Allocator
 from symrnn.language.system import ONE, Role
 from symrnn.language.tree import PRIME, Reduce, names
 from symrnn.plan.program import Program, Routine, Stage
+from symrnn.targets.numpy import DESCRIPTION
 from symrnn.targets.numpy.backward import BackwardPrinter
 from symrnn.targets.numpy.compile import Compiled, compiled
 from symrnn.targets.numpy.expression import NumpyPrinter, helpers
@@ -51,8 +53,8 @@ class Code:
     body: tuple[str, ...]
 
 
-def numpy_module(program: Program, dtype: str = DTYPE) -> Source:
-    """The source of ``<cell>_numpy.py``; ``dtype`` is what its ``init_params`` makes unless told otherwise."""
+def numpy_module(program: Program, request: Request) -> Source:
+    """The source of ``<cell>_numpy.py``."""
     nodes = [s.expression for f in program.routines for stage in f.stages for s in stage.statements]
     forward, backward, tangent = compiled(program)
     weights = _weights(program, program.forward, "")
@@ -67,9 +69,11 @@ def numpy_module(program: Program, dtype: str = DTYPE) -> Source:
     tangents = {v.name: v.of for v in program.tangent.system.variables if v.of and not v.name.endswith(PRIME)}
     pair = next(v.name for v in program.tangent.system.variables if v.of == output + PRIME).removesuffix(PRIME)
     context = {
-        "s": surface(program, dtype),
-        "dtypes": tuple(collection("DTYPES = (", [f'"{each}"' for each in DTYPES["numpy"]], ")")),
-        "header": header(program, found, [weights], [f for f in (forward, backward, tangent) if f is not None]),
+        "s": surface(program, request.dtype),
+        "dtypes": tuple(collection("DTYPES = (", [f'"{each}"' for each in DESCRIPTION.dtypes], ")")),
+        "header": header(
+            program, request, found, [weights], [f for f in (forward, backward, tangent) if f is not None]
+        ),
         "helpers": helpers(nodes),
         "weights": _code("class", "_Weights", "", _weight_lines(program, program.forward, weights)),
         "forward": printed,

@@ -20,7 +20,7 @@ from symrnn.check.run import check
 from symrnn.check.suite import run_suite
 from symrnn.cli import main
 from symrnn.emit.fixed import fixed_sizes
-from symrnn.errors import BuildError, GenerateError
+from symrnn.errors import BuildError, GenerateError, TargetError
 from symrnn.language.cell import Cell
 from symrnn.pipeline import program
 from symrnn.targets.c.arrays import Arrays
@@ -150,7 +150,7 @@ def test_sizes_are_those_of_the_cell() -> None:
         fixed_sizes(tied, {"input": 3, "hidden": 8})
     with pytest.raises(GenerateError, match="units: the cell lstm has no size of that name; it has input, hidden"):
         symrnn.build("lstm", units=8)
-    with pytest.raises(GenerateError, match="hidden: sizes are fixed for backend c"):
+    with pytest.raises(TargetError, match="hidden: sizes are fixed for backend c; kernels of NumPy take any"):
         symrnn.build("lstm", "numpy", hidden=8)
 
 
@@ -235,7 +235,7 @@ def test_files_say_for_which_sizes_they_are(tmp_path: Path, capsys: pytest.Captu
     ("arguments", "told"),
     [
         (["--hidden", "8", "--size", "hidden=9"], "hidden: given twice"),
-        (["--backend", "numpy", "--hidden", "8"], "hidden: sizes are fixed for kernels in C"),
+        (["--backend", "numpy", "--hidden", "8"], "hidden: sizes are fixed for backend c"),
         (["--size", "projection=8"], "projection: the cell lstm has no size of that name"),
     ],
 )

@@ -7,15 +7,16 @@ steps T, the rows B and the sizes. Leaves out: time, which is the machine's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from fractions import Fraction
+from itertools import groupby
 
 from symrnn.derive.layout import Row
 from symrnn.derive.lecture import Block, Display, Prose, Section, Table
 from symrnn.language.latex import Notation, size_latex
 from symrnn.language.system import HIDDEN, INPUT
 from symrnn.language.tree import Binary, Call, Negate, Power, walk
-from symrnn.plan.cost import Count, every_step, routine_cost, state_cost, tape_cost
+from symrnn.plan.cost import every_step, routine_cost, state_cost, tape_cost
 from symrnn.plan.program import Column, Extent, Program, Routine, Stage
+from symrnn.plan.size import Count
 
 BYTES = 4
 """Of a number in single precision."""
@@ -132,39 +133,30 @@ def _memory(program: Program) -> Iterator[Row]:
 
 def _both(what: str, rows: str, count: Count) -> Iterator[Row]:
     """``count`` in numbers, and in bytes of single precision."""
-    total = Count()
-    for _ in range(BYTES):
-        total += count
     yield Row(rf"\text{{{what}}}", _times(rows, count))
-    yield Row(r"\text{in bytes}", _times(rows, total))
+    yield Row(r"\text{in bytes}", _times(rows, BYTES * count))
 
 
 def _times(rows: str, count: Count) -> str:
     """A count for each of ``rows``."""
-    text = latex(count)
     if not rows:
-        return text
-    if len(count.terms) == 1:
-        number, rest = _split(text)
-        return r"\, ".join(part for part in (number, f"{rows} {rest}".strip()) if part)
-    return rf"{rows} ({text})"
-
-
-def _split(text: str) -> tuple[str, str]:
-    """The number in front of a term, and the rest of it."""
-    number, _, rest = text.partition(r"\, ")
-    return (number, rest) if number.isdigit() else ("", text)
+        return latex(count)
+    if count.is_sum or not count:
+        return rf"{rows} ({latex(count)})"
+    ((sizes, factor),) = count.terms
+    return _product(factor, f"{rows} {_letters(sizes)}".strip())
 
 
 def latex(count: Count) -> str:
     """A polynomial in sizes, in LaTeX."""
-    return " + ".join(_term(sizes, factor) for sizes, factor in count.terms) or "0"
+    return " + ".join(_product(factor, _letters(sizes)) for sizes, factor in count.terms) or "0"
 
 
-def _term(sizes: tuple[str, ...], factor: int) -> str:
-    powers: dict[str, int] = {}
-    for size in sizes:
-        powers[size] = powers.get(size, 0) + 1
-    letters = [size_latex(size) + (f"^{{{power}}}" if power > 1 else "") for size, power in powers.items()]
-    number = [str(Fraction(factor))] if factor != 1 or not letters else []
-    return r"\, ".join([*number, " ".join(letters)]) if letters else number[0]
+def _product(factor: int, letters: str) -> str:
+    number = [str(factor)] if factor != 1 or not letters else []
+    return r"\, ".join([*number, *([letters] if letters else [])])
+
+
+def _letters(sizes: Iterable[str]) -> str:
+    powers = [(size, len(list(group))) for size, group in groupby(sizes)]
+    return " ".join(size_latex(size) + (f"^{{{power}}}" if power > 1 else "") for size, power in powers)
