@@ -32,6 +32,13 @@ Arrays = Mapping[str, Array]
 Key = tuple[str, ...]
 """Of an array in memory: its kind or its buffer, and what it holds."""
 
+_RETURNED = {
+    Kind.OUTPUT: Extent.SEQUENCE,
+    Kind.INPUT_GRADIENT: Extent.SEQUENCE,
+    Kind.STATE_GRADIENT: Extent.STEP,
+}
+"""The caller's arrays that stages write, and their rows."""
+
 
 @dataclass(frozen=True)
 class Ran:
@@ -142,7 +149,6 @@ class _Run:
 
     def __init__(self, routine: Routine, sizes: Mapping[str, int], memory: dict[Key, Array], idle: Array) -> None:
         self._routine, self._memory, self._idle, self._sizes = routine, memory, idle, {**sizes, ONE: 1}
-        self._extents = {buffer.name: buffer.extent for buffer in routine.buffers}
         steps, batch = idle.shape
         self._rows = {Extent.ONCE: (), Extent.STEP: (batch,), Extent.SEQUENCE: (steps, batch)}
         self._dtype = np.result_type(*memory.values())
@@ -151,9 +157,7 @@ class _Run:
     @np.errstate(all="ignore")  # an idle row may divide zero by zero: what comes of it is not written
     def phases(self, phases: Sequence[Phase]) -> None:
         """Run the phases in order, each stage of a loop for each step."""
-        for phase in phases:
-            for stage in phase.stages:
-                self._make_room(stage, phase)
+        self._make_room([stage for phase in phases for stage in phase.stages])
         steps = range(len(self._idle))
         for phase in phases:
             if phase.direction is None:
@@ -181,13 +185,14 @@ class _Run:
             array = array[1:] if place.kind is Kind.NEXT else array[:-1]
         return array[t] if array.ndim == 3 and t is not None else array  # of T, B and size
 
-    def _make_room(self, stage: Stage, phase: Phase) -> None:
-        for write in stage.writes:
-            place = write.place
-            extent = Extent.SEQUENCE if place.kind in (Kind.OUTPUT, Kind.INPUT_GRADIENT) else phase.rows
-            extent = self._extents[place.array] if place.kind is Kind.BUFFER else extent
-            shape = (*self._rows[extent], self._sizes[stage.size])
-            self._memory.setdefault(_key(write.value, place), np.full(shape, np.nan, self._dtype))
+    def _make_room(self, stages: Sequence[Stage]) -> None:
+        """The routine's buffers, and the caller's arrays that ``stages`` write, full of NaN."""
+        room = {(b.name, column.value): (b.extent, column.size) for b in self._routine.buffers for column in b.columns}
+        for stage in stages:
+            kinds = {(write.place.kind, write.place.array) for write in stage.writes if write.place.kind in _RETURNED}
+            room |= {key: (_RETURNED[key[0]], stage.size) for key in kinds}
+        for key, (extent, size) in room.items():
+            self._memory[key] = np.full((*self._rows[extent], self._sizes[size]), np.nan, self._dtype)
 
     def _stages(self, phase: Phase, t: int | None) -> None:
         """Each stage in turn: accumulate, compute, write; a value is ``(rows, size)``."""

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import symrnn
-from symrnn.check.cases import CASES, Case, draw
+from symrnn.check.cases import Case, draw
 from symrnn.check.kernels import TangentKernels
 from symrnn.check.measure import ADJOINT, COMPLEX_STEP, INTERPRETER, PLAN, PLANNED
 from symrnn.check.planned import PlanKernels, run_plan
@@ -32,6 +32,7 @@ SOME = (
     Case(6, 3, 5, 7, ORACLES, ragged=True, reverse=True),
     Case(6, 3, 5, 7, ORACLES, at_rest=True),
 )
+EMPTY = (Case(0, 3, 3, 5, ORACLES), Case(2, 0, 3, 5, ORACLES))
 Fault = Callable[[Program], Program]
 
 
@@ -56,8 +57,7 @@ def missed(rows: tuple[Row, ...]) -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: Path(cell).stem)
 def test_the_plan_of_every_cell_passes_every_oracle(cell: str) -> None:
-    cases = [case for case in CASES if case.steps <= 20 and not case.others]
-    report = Report(rows_of(cell, planned(cell), tuple(cases)))
+    report = Report(rows_of(cell, planned(cell), (*SOME, *EMPTY)))
     assert report.passed, report.table()
     own = [row for row in report.rows if row.backend == PLANNED]
     assert {row.oracle for row in own} >= set(ORACLES)
@@ -136,6 +136,8 @@ def turned(program: Program) -> Program:
 
 def at_once(stage: Stage) -> Stage:
     """Forms of this step in place of the step before in the loop."""
+    if not stage.name.startswith("back"):
+        return stage
     return replace(
         stage,
         accumulators=tuple(
@@ -236,8 +238,8 @@ def test_a_plan_without_a_tangent_says_so() -> None:
 
 def test_the_report_has_a_table_for_the_plan_and_a_column_to_it() -> None:
     text = symrnn.check("rnn", backends=("numpy",), cases=SOME[:1]).table()
-    assert text.startswith("rnn plan  interpreter")
-    assert "\nrnn float64  interpreter" in text
+    assert text.startswith("rnn plan         interpreter")
+    assert "\nrnn float64      interpreter" in text
     heading = next(line for line in text.splitlines() if line.startswith("rnn float64"))
     assert heading.endswith("to plan")
     assert "\nplan     " in text
