@@ -6,9 +6,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from symrnn.derive.derivation import Derivation
 from symrnn.derive.lecture import Display, Prose, Table
-from symrnn.derive.record import Derivation
-from symrnn.language.mathml import mathml, prose, runs
+from symrnn.language.typeset.mathml import mathml, prose, runs
 
 KNOWN = {
     "math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "mstyle", "msub", "msup", "msubsup", "mover", "munder",

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from symrnn.derive.layout import TEXT_WIDTH, Row, align, aligned_lines, lines, width
-from symrnn.derive.record import Derivation
+from symrnn.derive.derivation import Derivation
+from symrnn.language.typeset.lines import TEXT_WIDTH, Line, align, aligned_lines, lines, width
 from symrnn.parts import DERIVED
 
 LONG = " + ".join(rf"\operatorname{{diag}}(a_{k} \odot (1 - b_{k})) \, W_{k}" for k in range(9))
@@ -40,10 +40,10 @@ def test_widths_are_of_what_is_seen() -> None:
 
 
 def test_the_tag_stands_on_the_last_line() -> None:
-    found = aligned_lines([Row("x", LONG, "b7"), Row("y", "z")])
+    found = aligned_lines([Line("x", LONG, "b7"), Line("y", "z")])
     assert [line for line in found if r"\tag{b7}" in line] == [found[-2]]
     assert found[-1] == "y &= z"
-    assert align([Row("x", "y")], "aligned") == "\\begin{aligned}\nx &= y\n\\end{aligned}"
+    assert align([Line("x", "y")], "aligned") == "\\begin{aligned}\nx &= y\n\\end{aligned}"
 
 
 def test_no_line_of_any_derivation_is_wider_than_the_page(derivation: Derivation) -> None:
