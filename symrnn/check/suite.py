@@ -28,8 +28,9 @@ from symrnn.check.rounding import Rounding, rounding
 from symrnn.errors import CheckError
 from symrnn.language.cell import Cell
 from symrnn.language.functions import FUNCTIONS
+from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import HIDDEN, INPUT, ONE
-from symrnn.language.tree import Call, walk
+from symrnn.language.tree import Call, Reduce, walk
 from symrnn.targets import registry
 
 Progress = Callable[[str], None]
@@ -157,9 +158,15 @@ def _tried_everywhere(
 
 
 def not_smooth(cell: Cell) -> tuple[str, ...]:
-    """The functions of ``cell`` across whose kinks central differences do not hold, in order of appearance."""
-    calls = (node for equation in cell.equations for node in walk(equation.expression) if isinstance(node, Call))
-    return tuple(dict.fromkeys(call.function for call in calls if not FUNCTIONS[call.function].smooth))
+    """The functions and reductions of ``cell`` across whose kinks central differences do not hold, as they appear."""
+    found: dict[str, None] = {}
+    for node in (node for equation in cell.equations for node in walk(equation.expression)):
+        match node:
+            case Call(name) if not FUNCTIONS[name].smooth:
+                found[name] = None
+            case Reduce(name) if not REDUCTIONS[name].smooth:
+                found[name] = None
+    return tuple(found)
 
 
 @np.errstate(all="ignore")  # what is not finite is looked for

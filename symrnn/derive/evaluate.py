@@ -18,6 +18,7 @@ import numpy as np
 from symrnn.derive.numeric import array_functions
 from symrnn.errors import DerivationError
 from symrnn.language.fold import Fold
+from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import ONE, Equation, Variable
 from symrnn.language.tree import (
     Binary,
@@ -115,10 +116,8 @@ class Evaluator(Fold[Array]):
         return self(node.operand) @ (matrix if node.transposed else matrix.T)
 
     def _of_reduction(self, node: Reduce) -> Array:
-        vector = self(node.operand)
-        total: Array = vector.sum(axis=-1, keepdims=True)
-        mean: Array = total / self.arithmetic.number(Fraction(vector.shape[-1]))
-        return mean if node.kind == "mean" else total
+        value: Array = REDUCTIONS[node.kind].meaning(self(node.operand), self.arithmetic)
+        return value
 
     def _of_outer(self, node: Outer) -> Array:
         left, right = self(node.left), self(node.right)

@@ -56,10 +56,10 @@ class Kron:
 
 @dataclass(frozen=True)
 class Row:
-    """The Jacobian of a reduction over ``size`` units: a row of ones, divided by their number for a mean."""
+    """The Jacobian of a linear reduction over ``size`` units: a row of ones, divided by their number for an average."""
 
-    kind: str
     size: str
+    averages: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,10 +139,9 @@ def _dense(
         case Kron(vector, transposed, size):
             row, eye = values[vector.name][np.newaxis], np.eye(sizes[size], dtype=int)
             return np.kron(row, eye) if transposed else np.kron(eye, row)
-        case Row(kind, size):
+        case Row(size, averages):
             count = sizes[size]
-            entry = arithmetic.number(Fraction(1, count) if kind == "mean" else Fraction(1))
-            return np.full((1, count), entry)
+            return np.full((1, count), arithmetic.number(Fraction(1, count if averages else 1)))
         case Ones(size):
             return np.ones((sizes[size], 1), dtype=int)
         case Identity(size):
@@ -200,9 +199,9 @@ def _factor_latex(factor: Factor, column: str, notation: Notation) -> str:
         case Kron(vector, transposed, _):
             row = raised(notation.wrapped(vector, ATOM), TRANSPOSE)
             return rf"({row} \otimes I)" if transposed else rf"(I \otimes {row})"
-        case Row(kind, size):
+        case Row(size, averages):
             row = r"\mathbf{1}^{\top}"
-            return rf"\tfrac{{1}}{{{size_latex(size)}}} {row}" if kind == "mean" else row
+            return rf"\tfrac{{1}}{{{size_latex(size)}}} {row}" if averages else row
         case Ones():
             return r"\mathbf{1}"
         case Identity():
@@ -221,8 +220,8 @@ def _factor_text(factor: Factor, column: str, shapes: dict[str, tuple[str, ...]]
             return f"{name}.T" if transposed else name
         case Kron(vector, transposed, _):
             return f"kron({vector.name}.T, I)" if transposed else f"kron(I, {vector.name}.T)"
-        case Row(kind, size):
-            return f"(ones.T / size({size}))" if kind == "mean" else "ones.T"
+        case Row(size, averages):
+            return f"(ones.T / size({size}))" if averages else "ones.T"
         case Ones():
             return "ones"
         case Identity():

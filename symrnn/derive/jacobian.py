@@ -39,6 +39,7 @@ from symrnn.errors import DerivationError
 from symrnn.language.functions import Algebra
 from symrnn.language.latex import Notation
 from symrnn.language.normalise import expression_size
+from symrnn.language.reductions import REDUCTIONS, Reduced
 from symrnn.language.symbolic import Restorer, atoms_of, to_sympy
 from symrnn.language.system import ONE, Equation, System
 from symrnn.language.tree import Binary, Expression, MatVec, Name, Negate, Number, Reduce, integer, names
@@ -298,8 +299,8 @@ class _Paths:
         size = self._system.size(equation.target)
         if isinstance(equation.expression, Reduce):
             assert isinstance(equation.expression.operand, Name)
-            operand = equation.expression.operand.name
-            yield (*self._spread(size, ONE), Row(equation.expression.kind, self._system.size(operand))), operand
+            operand = equation.expression.operand
+            yield (*self._spread(size, ONE), *self._reduction(equation, operand)), operand.name
             return
         for atom, slope in self._slopes[equation.target]:
             head = (Diag(slope), *self._spread(size, expression_size(atom, self._shapes)))
@@ -312,6 +313,14 @@ class _Paths:
                 rows = expression_size(atom, self._shapes)
                 yield (*head, Kron(atom.operand, atom.transposed, rows)), ""
             yield (*head, Matrix(atom.matrix, atom.transposed)), atom.operand.name
+
+    def _reduction(self, equation: Equation, operand: Name) -> Term:
+        """The Jacobian of a reduction: a row, after a diagonal where it depends on the units."""
+        assert isinstance(equation.expression, Reduce)
+        reduction, size = REDUCTIONS[equation.expression.kind], self._system.size(operand.name)
+        if reduction.rule is None:
+            return (Row(size, reduction.averages),)
+        return Row(size), Diag(reduction.rule(Reduced(operand, Name(equation.target), size, lambda _, part, __: part)))
 
     def _spread(self, size: str, atom: str) -> Term:
         """The broadcast of an atom to the size of its equation, where there is one."""

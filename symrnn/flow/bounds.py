@@ -167,10 +167,10 @@ class _Norms:
                     self._sigma[name] = float(np.linalg.norm(self._run.params[name], 2))
                 latex = rf"\sigma_{{\max}}({notation.matrix(name, False)})"
                 return _Norm(f"sigma_max({name})", latex, log(np.array(self._sigma[name])))
-            case Row("mean", size):
+            case Row(size, True):
                 root = math.sqrt(self._run.sizes[size])
                 return _Norm(f"1/sqrt({size})", rf"{size_latex(size)}^{{-1/2}}", np.array(-math.log(root)))
-            case Row(_, size) | Ones(size):
+            case Row(size) | Ones(size):
                 root = math.sqrt(self._run.sizes[size])
                 return _Norm(f"sqrt({size})", rf"{size_latex(size)}^{{1/2}}", np.array(math.log(root)))
             case Ref(output):

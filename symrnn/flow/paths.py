@@ -249,8 +249,8 @@ class _Maps:
             case Matrix(name, transposed):
                 matrix = run.params[name].T if transposed else run.params[name]
                 return Times(np.ascontiguousarray(matrix), np.ascontiguousarray(matrix.T))
-            case Row(kind, size):
-                return Total(run.sizes[size], 1 / run.sizes[size] if kind == "mean" else 1.0, spreads=False)
+            case Row(size, averages):
+                return Total(run.sizes[size], 1 / run.sizes[size] if averages else 1.0, spreads=False)
             case Ones(size):
                 return Total(run.sizes[size], 1.0, spreads=True)
             case Kron() | Identity() | Ref():

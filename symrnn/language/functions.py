@@ -15,6 +15,8 @@ from typing import Any
 import sympy
 from sympy import Rational
 
+from symrnn.language.reductions import REDUCTIONS
+
 # The border with SymPy, whose expressions carry no useful static type.
 Algebra = Any
 
@@ -278,8 +280,5 @@ _ROWS = (
 FUNCTIONS: dict[str, Function] = {row.name: row for row in _ROWS}
 """Every row by name, those that only derivatives use included."""
 
-REDUCTIONS = ("mean", "sum")
-"""The reductions over the units of a vector."""
-
-PUBLIC = tuple(row.name for row in _ROWS if row.public) + REDUCTIONS
-"""The words that equations may call."""
+PUBLIC = (*(row.name for row in _ROWS if row.public), *REDUCTIONS)
+"""The words that equations may call: functions, then reductions."""

@@ -15,6 +15,7 @@ from fractions import Fraction
 from symrnn.language.fold import Fold
 from symrnn.language.functions import FUNCTIONS, PUBLIC
 from symrnn.language.normalise import expression_size
+from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import HIDDEN, INPUT, ONE, Role, System, Variable
 from symrnn.language.text import ATOM, FORM, PRODUCT, SUM, UNARY, strength
 from symrnn.language.tree import (
@@ -189,7 +190,7 @@ class Notation(Fold[str]):
         return f"{self.matrix(node.matrix, node.transposed)} {self.wrapped(node.operand, FORM)}"
 
     def _of_reduction(self, node: Reduce) -> str:
-        return rf"\operatorname{{{node.kind}}}{parentheses(self(node.operand))}"
+        return f"{REDUCTIONS[node.kind].latex}{parentheses(self(node.operand))}"
 
     def _of_outer(self, node: Outer) -> str:
         return f"{self.wrapped(node.left, ATOM)} {raised(self.wrapped(node.right, ATOM), TRANSPOSE)}"

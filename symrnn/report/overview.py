@@ -46,7 +46,7 @@ class Overview:
 
 FACTS = (
     "state",
-    "one step back without a matrix multiplies a gradient by",
+    "the path without a matrix multiplies a gradient by",
     "weights",
     "multiply-adds of a step, forward",
     "multiply-adds of a step, backward",
@@ -100,4 +100,4 @@ def _direct(derivation: Derivation) -> str:
             parts = [part for summand in summands for part in summand]
             terms = " ".join(mathml(part, goes_on=at > 0) for at, part in enumerate(parts))
             found.append(f"{mathml(spell(state, 't'))}: {terms}")
-    return "; ".join(found) or "nothing: every way crosses a matrix"
+    return "; ".join(found) or "no such path: all cross a matrix"

@@ -30,7 +30,7 @@ class Picture:
 
 
 def picture(cell: CellLike | Derivation, *, backward: bool = False, down: bool = False) -> Picture:
-    """The computation graph of a step, the way that no matrix crosses marked.
+    """The computation graph of a step, with the path that no matrix crosses marked.
 
     Args:
         cell: a `Cell`, the name of a bundled one, the path of a cell file, or a `Derivation`.

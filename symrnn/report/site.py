@@ -1,4 +1,4 @@
-"""The site: a page for every cell and one that compares them, each a single file that needs nothing else.
+"""The site: a page for every cell and one that compares them. Each is a single file that needs nothing else.
 
 Reads cells; returns texts by file name. Leaves out: writing them (`symrnn.emit.manifest`), what pages hold
 (`symrnn.report.page`, `symrnn.report.overview`) and how they look (`templates/report/`).
@@ -37,7 +37,7 @@ def site(cells: Sequence[Cell], progress: Callable[[str], None] = lambda line: N
 
     Args:
         cells: of different names.
-        progress: told what is being worked at.
+        progress: called with a line of text before each piece of work.
 
     Raises:
         GenerateError: a cell's page would have the name of the overview.

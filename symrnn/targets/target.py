@@ -31,6 +31,10 @@ class Target(Protocol):
         """The rows of the function table that it can spell."""
 
     @property
+    def reductions(self) -> Collection[str]:
+        """The reductions that it can spell."""
+
+    @property
     def builder(self) -> Builder | None:
         """What builds libraries beside its files; None where the files run as they are."""
 

@@ -41,12 +41,12 @@ FACTORS: tuple[tuple[Factor, object, str, str], ...] = (
     (Kron(Name("u"), False, "hidden"), np.kron(np.eye(2), [5, 7, 11]), "kron(I, u.T)", r"(I \otimes u^{\top})"),
     (Kron(Name("v"), True, "input"), np.kron([2, 3], np.eye(3)), "kron(v.T, I)", r"(v^{\top} \otimes I)"),
     (
-        Row("mean", "hidden"),
+        Row("hidden", True),
         [[0.5, 0.5]],
         "(ones.T / size(hidden))",
         r"\tfrac{1}{\mathrm{H}} \mathbf{1}^{\top}",
     ),
-    (Row("sum", "input"), [[1, 1, 1]], "ones.T", r"\mathbf{1}^{\top}"),
+    (Row("input"), [[1, 1, 1]], "ones.T", r"\mathbf{1}^{\top}"),
     (Ones("input"), [[1], [1], [1]], "ones", r"\mathbf{1}"),
     (Identity("hidden"), np.eye(2), "I", "I"),
 )

@@ -1,29 +1,13 @@
 """What a compiled library says about itself, and what the module beside it asks before it calls anything else.
 
-Reads the name of a cell and the texts that its interface depends on; returns their digest and the contexts of
-`templates/c/abi.c.jinja` (the library's side) and `templates/c/loader.py.jinja` (the module's). Leaves out: the surface
-of either.
+Reads the name of a cell and the texts that its interface depends on; returns their digest and the context of
+`templates/c/abi.c.jinja`, the library's side; the module's is `templates/c/loader.py`. Leaves out: the surface of either.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-
-from symrnn.targets.c.flags import (
-    ARITHMETIC,
-    HOW_TO_GET_ONE,
-    LIBRARY,
-    LINK,
-    MARCH_VARIABLE,
-    MARCHES,
-    NATIVE,
-    OPTIMISE,
-    OTHER_SUFFIX,
-    STANDARD,
-    SUFFIXES,
-    library_stem,
-)
 
 
 @dataclass(frozen=True)
@@ -128,32 +112,3 @@ class AbiContext:
     digest: str
     features: tuple[Feature, ...] = FEATURES
     arm_features: tuple[Feature, ...] = ARM_FEATURES
-
-
-@dataclass(frozen=True)
-class LoaderContext:
-    """What the Python side is given.
-
-    Attributes:
-        name: stem of the library, and prefix of its functions.
-        digest: what ``name_abi()`` must return.
-        suffixes: ``sys.platform`` and the ending of a library there.
-        other_suffix: the ending anywhere else.
-        marches: processors, best first, and what their library has between the stem and the ending.
-        variable: of the environment, that names one of them.
-        flags: of the compiler, as a person types them.
-        library: those that make a shared library.
-        link: what follows the source.
-        remedy: where a compiler comes from.
-    """
-
-    name: str
-    digest: str
-    suffixes: tuple[tuple[str, str], ...] = tuple(SUFFIXES.items())
-    other_suffix: str = OTHER_SUFFIX
-    marches: tuple[tuple[str, str], ...] = tuple((march, library_stem("", march)) for march in MARCHES)
-    variable: str = MARCH_VARIABLE
-    flags: str = " ".join((*STANDARD, OPTIMISE, NATIVE, *ARITHMETIC))
-    library: str = " ".join(LIBRARY)
-    link: str = " ".join(LINK)
-    remedy: str = HOW_TO_GET_ONE

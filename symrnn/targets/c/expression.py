@@ -27,6 +27,7 @@ from symrnn.language.tree import (
     SizeOf,
     walk,
 )
+from symrnn.targets.c.functions import reduction
 from symrnn.targets.c.polynomials import c_literal
 
 REPEATED = 8
@@ -81,8 +82,9 @@ class CPrinter(Fold[str], refuses=(MatVec, Reduce, Outer)):
 
     def reduction(self, node: Reduce, pointer: str, count: str) -> str:
         """``node`` over the ``count`` numbers at ``pointer``, in every lane."""
-        total = f"sum_{self._p}({pointer}, {count})"
-        return f"K_{self._p}({total})" if node.kind == "sum" else f"K_{self._p}({total} / ({self._real}){count})"
+        spelt = reduction(node.kind)
+        total = f"{spelt.function}_{self._p}({pointer}, {count})"
+        return f"K_{self._p}({total} / ({self._real}){count})" if spelt.divides else f"K_{self._p}({total})"
 
     def _wrapped(self, node: Expression, least: int) -> str:
         return self(node) if strength(node) >= least else f"({self(node)})"

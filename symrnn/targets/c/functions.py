@@ -1,13 +1,14 @@
-"""How C spells each function of the language: an expression in vectors ``a`` and ``b``.
+"""How C spells each function of the language, an expression in vectors ``a`` and ``b``, and each reduction.
 
-One entry for each row of `symrnn.language.functions`; a function without one is refused by name. ``K(1)`` is a literal
-in every lane, other calls are primitives of the vector text (`symrnn.targets.c.vector`). Leaves out: what the functions
-mean.
+One entry for each row of `symrnn.language.functions` and of `symrnn.language.reductions`; what has none is refused by
+name. ``K(1)`` is a literal in every lane, other calls are primitives of the vector text (`symrnn.targets.c.vector`).
+Leaves out: what the functions mean.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from symrnn.errors import GenerateError
 
@@ -36,6 +37,36 @@ SPELLINGS: Mapping[str, str] = {
     "prefer": "v_select(v_less(b, a), K(1), v_select(v_less(a, b), K(0), K(0.5)))",
 }
 """The body of each function of the table, by name."""
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """One reduction in C.
+
+    Attributes:
+        function: of the tile's text: a function of a pointer and a count.
+        divides: whether its result is divided by the count.
+    """
+
+    function: str
+    divides: bool = False
+
+
+REDUCTIONS: Mapping[str, Reduction] = {"mean": Reduction("sum", divides=True), "sum": Reduction("sum")}
+"""The spelling of each reduction of the language, by name."""
+
+
+def reduction(kind: str) -> Reduction:
+    """How the reduction ``kind`` is spelt.
+
+    Raises:
+        GenerateError: it has no entry here.
+    """
+    if kind not in REDUCTIONS:
+        raise GenerateError(
+            f"C: reduction {kind!r} has no spelling; add an entry to symrnn.targets.c.functions.REDUCTIONS"
+        )
+    return REDUCTIONS[kind]
 
 
 def spelling(function: str) -> str:

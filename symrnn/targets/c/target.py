@@ -18,7 +18,7 @@ from symrnn.targets.c import DESCRIPTION
 from symrnn.targets.c.abi import expected_digest
 from symrnn.targets.c.files import c_files
 from symrnn.targets.c.flags import MARCH_NATIVE
-from symrnn.targets.c.functions import SPELLINGS
+from symrnn.targets.c.functions import REDUCTIONS, SPELLINGS
 from symrnn.targets.c.kernels import c_sources, load_kernels
 from symrnn.targets.c.library import install_library, is_from, library_name, other_libraries, runs_here
 from symrnn.targets.c.march import chosen_march
@@ -70,6 +70,7 @@ class _C:
 
     description: Description = DESCRIPTION
     functions: Collection[str] = SPELLINGS
+    reductions: Collection[str] = REDUCTIONS
     builder: Builder | None = _Libraries()
 
     def files(self, program: Program, request: Request) -> dict[str, Source]:

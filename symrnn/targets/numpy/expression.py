@@ -28,7 +28,7 @@ from symrnn.language.tree import (
     SizeOf,
     walk,
 )
-from symrnn.targets.numpy.functions import spelling
+from symrnn.targets.numpy.functions import reduction, spelling
 
 
 class NumpyPrinter(Fold[str], refuses=(MatVec, Outer)):
@@ -75,7 +75,7 @@ class NumpyPrinter(Fold[str], refuses=(MatVec, Outer)):
         return f"{callee}({', '.join(self(argument) for argument in node.arguments)})"
 
     def _of_reduction(self, node: Reduce) -> str:
-        return f"np.{node.kind}({self(node.operand)}, axis=-1, keepdims=True)"
+        return f"{reduction(node.kind).whole}({self(node.operand)}, axis=-1, keepdims=True)"
 
     def _of_size(self, node: SizeOf) -> str:
         return self._sizes[node.size]

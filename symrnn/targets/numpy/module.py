@@ -16,11 +16,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from symrnn.emit.inline import inlined
 from symrnn.emit.python_text import INDENT, collection, commented
 from symrnn.emit.render import render_source
 from symrnn.emit.request import Request
 from symrnn.emit.source import Mark, Marked, Source, marked, within
-from symrnn.emit.surface import Surface, surface
+from symrnn.emit.surface import surface
 from symrnn.language.names import Allocator
 from symrnn.language.system import ONE, Role
 from symrnn.language.tree import PRIME, Reduce, names
@@ -37,7 +38,22 @@ from symrnn.targets.numpy.scope import Locals
 from symrnn.targets.numpy.stream import StreamPrinter
 from symrnn.targets.numpy.weights import Weights
 
-__all__ = ["Surface", "numpy_module", "surface"]
+RUNTIME = (
+    "numpy/calls.py",
+    "numpy/training.py",
+    "numpy/run.py",
+    "numpy/arrays.py",
+    "python/parameters.py",
+    "python/arguments.py",
+    "python/tape.py",
+    "python/gradients.py",
+    "python/inference.py",
+)
+"""What is equal in the modules of all cells, in the order in which it stands there."""
+TRAINING_ALONE, INFERENCE_ALONE = ("numpy/training.py", "python/gradients.py"), ("python/inference.py",)
+NOTE = (
+    "What `init_params` may make. Any of them runs: comparisons look at real parts, so a complex step passes through."
+)
 
 
 @dataclass(frozen=True)
@@ -68,9 +84,11 @@ def numpy_module(program: Program, request: Request) -> Source:
         body = BackwardPrinter(found[1], weights).body(program.cell.parameters)
     tangents = {v.name: v.of for v in program.tangent.system.variables if v.of and not v.name.endswith(PRIME)}
     pair = next(v.name for v in program.tangent.system.variables if v.of == output + PRIME).removesuffix(PRIME)
+    runtime = inlined(_runtime(backward is not None), [("numpy", ""), ("numpy.typing", "DTypeLike")])
     context = {
-        "s": surface(program, request.dtype),
-        "dtypes": tuple(collection("DTYPES = (", [f'"{each}"' for each in DESCRIPTION.dtypes], ")")),
+        "s": surface(program, request, DESCRIPTION.dtypes, NOTE, () if backward else ("backward",)),
+        "imports": runtime.imports,
+        "runtime": runtime.text,
         "header": header(
             program, request, found, [weights], [f for f in (forward, backward, tangent) if f is not None]
         ),
@@ -81,8 +99,7 @@ def numpy_module(program: Program, request: Request) -> Source:
         "backward": False if backward is None else _code("def", "_backward", _BACKWARD, body),
         "directions": (),
         "tangent": _forward("_tangent", _locals(program, tangent, directions), directions, pair),
-        "tangents": tuple(collection("tangents = {", [f'"{n}": "{of}"' for n, of in _kept(program, tangents)], "}", 1)),
-        "tangent_inputs": tuple((n, of) for n, of in tangents.items() if _role(program, of) is Role.INPUT),
+        "tangents": tuple(collection("_TANGENTS = {", [f'"{n}": "{of}"' for n, of in _kept(program, tangents)], "}")),
     }
     context["directions"] = _code("class", "_Directions", "", _weight_lines(program, program.tangent, directions))
     return render_source("numpy/module.py.jinja", context)
@@ -96,8 +113,9 @@ def _code(keyword: str, name: str, arguments: str, body: Sequence[str]) -> Code:
     return Code(Marked(f"{keyword} {name}{arguments}:", Mark(function=name)), tuple(within(name, body)))
 
 
-def _role(program: Program, name: str) -> Role:
-    return program.cell.normal.by_name[name].role
+def _runtime(training: bool) -> list[str]:
+    left_out = INFERENCE_ALONE if training else TRAINING_ALONE
+    return [file for file in RUNTIME if file not in left_out]
 
 
 def _kept(program: Program, tangents: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from symrnn.emit.source import Source
 from symrnn.plan.program import Program
 from symrnn.targets.description import Description
 from symrnn.targets.numpy import DESCRIPTION
-from symrnn.targets.numpy.functions import SPELLINGS
+from symrnn.targets.numpy.functions import REDUCTIONS, SPELLINGS
 from symrnn.targets.numpy.module import numpy_module
 from symrnn.targets.target import Builder, Target
 
@@ -24,6 +24,7 @@ class _NumPy:
 
     description: Description = DESCRIPTION
     functions: Collection[str] = SPELLINGS
+    reductions: Collection[str] = REDUCTIONS
     builder: Builder | None = None
 
     def files(self, program: Program, request: Request) -> dict[str, Source]:

@@ -1,19 +1,36 @@
-{# The threads of a C module, and how many there may be.
+"""Threads: the team that runs the parts of a call, and how many there may be."""
 
-The module imports ctypes, functools, operator, os, queue and threading above it, and has CELL and _BARRIER_BYTES.
-#}
-{% macro team() %}
+from __future__ import annotations
+
+import ctypes
+import functools
+import operator
+import os
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from templates.c.cell import _BARRIER_BYTES
+from templates.python.cell import CELL
+
+_call: Callable[[Any], Any] = operator.call
+
+
 class _Team:
     """Threads that run the parts of a call beside the caller; started when first needed, and again in a forked child."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.restart()
 
-    def restart(self):
+    def restart(self) -> None:
         """Start anew: a forked child has this object but none of its threads."""
-        self._lock, self._jobs = threading.Lock(), []
+        self._lock = threading.Lock()
+        self._jobs: list[queue.SimpleQueue[Any]] = []
 
-    def run(self, function, arguments, parts, *, meet, kept):
+    def run(
+        self, function: Callable[..., int], arguments: tuple[Any, ...], parts: int, *, meet: bool, kept: Any
+    ) -> int:
         """Call ``function(*arguments, part, parts[, barrier])`` for each part at once; returns the worst status.
 
         Where the team is busy with another thread's call, one part does it all: the results are the same. A signal's
@@ -21,7 +38,9 @@ class _Team:
         """
         if parts == 1:
             return function(*arguments, 0, 1, None) if meet else function(*arguments, 0, 1)
-        lock, jobs, held, statuses = self._lock, self._jobs, [], []
+        lock, jobs = self._lock, self._jobs
+        held: list[bool] = []
+        statuses: list[Any] = []
         try:
             # A loop in C: no handler comes between taking the lock and noting it, nor between the start of the parts,
             # which wait for one another.
@@ -29,14 +48,16 @@ class _Team:
             if not held[0]:
                 return function(*arguments, 0, 1, None) if meet else function(*arguments, 0, 1)
             self._grow(jobs, parts - 1)
-            barrier, done = ctypes.create_string_buffer(_BARRIER_BYTES), queue.SimpleQueue()
+            barrier = ctypes.create_string_buffer(_BARRIER_BYTES)
+            done: queue.SimpleQueue[int] = queue.SimpleQueue()
             last = (parts, ctypes.addressof(barrier)) if meet else (parts,)
             calls = [
                 functools.partial(jobs[part - 1].put, (function, (*arguments, part, *last), done, (kept, barrier)))
                 for part in range(1, parts)
             ]
-            statuses.extend(map(operator.call, [*calls, functools.partial(function, *arguments, 0, *last)]))
-            return max(statuses[-1], *(done.get() for _ in calls))
+            statuses.extend(map(_call, [*calls, functools.partial(function, *arguments, 0, *last)]))
+            worst: int = max(statuses[-1], *(done.get() for _ in calls))
+            return worst
         except BaseException:
             if held == [True]:
                 self._part_with(jobs)
@@ -45,21 +66,21 @@ class _Team:
             if held == [True]:
                 lock.release()
 
-    def _part_with(self, jobs):
+    def _part_with(self, jobs: list[queue.SimpleQueue[Any]]) -> None:
         """Let the threads end once they are through; the next call starts others."""
         self.restart()
         for waiting in jobs:
             waiting.put(None)
 
-    def _grow(self, jobs, threads):
+    def _grow(self, jobs: list[queue.SimpleQueue[Any]], threads: int) -> None:
         while len(jobs) < threads:
-            waiting = queue.SimpleQueue()
+            waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
             thread = threading.Thread(target=_work, args=(waiting,), name=f"{CELL}-{len(jobs) + 1}", daemon=True)
             jobs.append(waiting)  # before it runs: were a handler to raise between them, nobody would tell it to end
             thread.start()
 
 
-def _work(jobs):
+def _work(jobs: queue.SimpleQueue[Any]) -> None:
     """Run jobs as they come, until there is None."""
     while job := jobs.get():
         function, arguments, done, _ = job
@@ -72,7 +93,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_TEAM.restart)
 
 
-def _cores():
+def _cores() -> int:
     """Processors that this process may run on, or SYMRNN_NUM_THREADS where that is set."""
     text = os.environ.get("SYMRNN_NUM_THREADS", "")
     if not text:
@@ -80,4 +101,3 @@ def _cores():
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(f"SYMRNN_NUM_THREADS: expected a whole number of at least 1, found {text!r}")
     return int(text)
-{% endmacro %}
