@@ -22,6 +22,7 @@ from symrnn.check.suite import run_suite
 from symrnn.cli import main
 from symrnn.errors import TargetError
 from symrnn.language.functions import FUNCTIONS
+from symrnn.language.reductions import REDUCTIONS
 from symrnn.targets import registry
 from symrnn.targets.description import Capabilities
 
@@ -67,6 +68,7 @@ def test_it_is_one_of_the_backends() -> None:
     assert registry.names() == ("numpy", "c", "toy")
     assert registry.title("toy") == "Toy"
     assert list(registry.target("toy").functions) == list(FUNCTIONS)
+    assert set(registry.target("toy").reductions) == set(REDUCTIONS)
     with pytest.raises(TargetError, match="Unknown backend 'x'; choose numpy, c or toy"):
         symrnn.build("rnn", "x")
 

@@ -1,6 +1,8 @@
-"""How the toy spells each function of the language: an expression of whole arrays, ``{0}`` and ``{1}`` the arguments."""
+"""How the toy spells each function and reduction: an expression of whole arrays, ``{0}`` and ``{1}`` the arguments."""
 
 from __future__ import annotations
+
+REDUCTIONS = {"mean": "{0}.mean(axis=1, keepdims=True)", "sum": "{0}.sum(axis=1, keepdims=True)"}
 
 SPELLINGS = {
     "sigmoid": "1 / (1 + np.exp(-{0}))",

@@ -33,7 +33,7 @@ from symrnn.plan.program import Program
 from symrnn.targets.description import Description
 from symrnn.targets.target import Builder, Target
 from tests.toy import DESCRIPTION
-from tests.toy.functions import SPELLINGS
+from tests.toy.functions import REDUCTIONS, SPELLINGS
 
 
 class _Text(Fold[str]):
@@ -65,7 +65,7 @@ class _Text(Fold[str]):
         return f'({self(node.operand)} @ v["{node.matrix}"]{"" if node.transposed else ".T"})'
 
     def _of_reduction(self, node: Reduce) -> str:
-        return f"{self(node.operand)}.{node.kind}(axis=1, keepdims=True)"
+        return REDUCTIONS[node.kind].format(self(node.operand))
 
     def _of_outer(self, node: Outer) -> str:
         return f"({self(node.left)}.T @ {self(node.right)})"
@@ -97,6 +97,7 @@ class _Toy:
 
     description: Description = DESCRIPTION
     functions: Collection[str] = SPELLINGS
+    reductions: Collection[str] = REDUCTIONS
     builder: Builder | None = None
 
     def files(self, program: Program, request: Request) -> dict[str, Source]:
