@@ -72,6 +72,7 @@ class Code:
 def numpy_module(program: Program, request: Request) -> Source:
     """The source of ``<cell>_numpy.py``."""
     nodes = [s.expression for f in program.routines for stage in f.stages for s in stage.statements]
+    assert program.tangent is not None  # the policy asks for one
     forward, backward, tangent = compiled(program)
     weights = _weights(program, program.forward, "")
     directions = _weights(program, program.tangent, "")
