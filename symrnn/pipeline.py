@@ -86,14 +86,14 @@ def requested(
         GenerateError: a kernel does not run in a precision, or the cell has no such size.
     """
     chosen = tuple(map(registry.describe, backends))
-    dtype = dtype or (dtypes[0] if dtypes and DTYPE not in dtypes else DTYPE)
     for described in chosen:
-        for each in (dtype, *dtypes):
+        for each in (*([dtype] if dtype else []), *dtypes):
             if each not in described.dtypes:
                 known = ", ".join(described.dtypes)
                 raise GenerateError(
                     f"dtype {each!r}: the kernels of backend {described.name} run in {known}; name one of them"
                 )
+    dtype = dtype or (dtypes[0] if dtypes and DTYPE not in dtypes else DTYPE)
     if dtypes and dtype not in dtypes:
         raise GenerateError(f"dtype {dtype!r}: only {', '.join(dtypes)} is emitted; name one of these, or emit it too")
     fixed = fixed_sizes(cell, sizes or {})
@@ -118,9 +118,11 @@ def _request_for(described: Description, request: Request) -> Request:
     can = described.can
     return replace(
         request,
+        dtype=request.dtype if request.dtype in described.dtypes else described.dtypes[0],
         dtypes=request.dtypes if can.one_precision else (),
         sizes=request.sizes if can.fixed_sizes else {},
         single_file=request.single_file and can.single_file,
+        backward=request.backward and can.backward,
     )
 
 
