@@ -247,14 +247,16 @@ def _measured_rows(
     for dtype in ("float64", "float32") if case.single else ("float64",):
         numpy_result = exact if dtype == "float64" else run_kernels(numpy, problem, dtype)
         for backend, kernels in tested.items():
-            if dtype not in registry.describe(backend).dtypes:
+            if not _runs(backend, case, dtype):
                 continue
-            result = numpy_result if kernels is numpy else run_kernels(kernels, problem, dtype)
+            can = registry.describe(backend).can
+            result = numpy_result if kernels is numpy else run_kernels(kernels, problem, dtype, can)
             matches = _matches(backend, dtype, exact, numpy_result)
             if backend in planned and dtype == "float64":
                 matches = [*matches, oracles.by_result(measure.PLAN, planned[backend]["forward"])]
             for reference in (*references, *matches):
-                found = oracles.findings(result, reference, scale, dtype)
+                said = reference if can.backward else replace(reference, gradients={}, slopes={})
+                found = oracles.findings(result, said, scale, dtype)
                 yield from _rows(cell, backend, dtype, reference.oracle, problem, found)
     for backend, kernels in tested.items():
         if registry.describe(backend).can.tangent and oracles.has_tangent(problem):
@@ -280,6 +282,13 @@ def _plan_rows(
         plan = PlanKernels(program, problem.sizes)
         found = oracles.tangent_findings(plan, problem, oracles.draw_directions(problem))
         yield from _rows(cell, measure.PLANNED, "float64", measure.ADJOINT, problem, found)
+
+
+def _runs(backend: str, case: Case, dtype: str) -> bool:
+    """Whether the kernels of a target take the case in a precision."""
+    described = registry.describe(backend)
+    can = described.can
+    return dtype in described.dtypes and (can.lengths or not case.ragged) and (can.reverse or not case.reverse)
 
 
 def _references(cell: Cell, numpy: TangentKernels, problem: Problem) -> Iterator[Reference]:
