@@ -29,6 +29,7 @@ from symrnn.language.tree import (
     Reduce,
     SizeOf,
 )
+from symrnn.plan.policy import Policy
 from symrnn.plan.program import Program
 from symrnn.targets.description import Description
 from symrnn.targets.target import Builder, Target
@@ -99,6 +100,7 @@ class _Toy:
     functions: Collection[str] = SPELLINGS
     reductions: Collection[str] = REDUCTIONS
     builder: Builder | None = None
+    policy: Policy = Policy(tangent=False, fused=False)
 
     def files(self, program: Program, request: Request) -> dict[str, Source]:
         """One module."""
