@@ -15,14 +15,15 @@ from symrnn.check.measure import CENTRAL, EXPANSION
 from symrnn.check.numpy_build import this_numpy
 from symrnn.check.report import NotRun, Points, Report, Row, worst
 from symrnn.check.suite import Progress, not_smooth, run_cases
+from symrnn.derive.derivation import derive
 from symrnn.derive.proof import DIGITS, Proof, prove
-from symrnn.derive.record import derive
 from symrnn.emit.request import Request
 from symrnn.errors import DerivationError
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import CellLike, load
 from symrnn.pipeline import build_kernels, requested
 from symrnn.targets import registry
+from symrnn.targets.description import PRECISIONS
 
 PROOF_SIZES = (1, 2, 3)
 
@@ -70,7 +71,7 @@ def check(
         proven, unproven = _proof_rows(cell, say)
         rows += [*ran.rows, *proven]
         points.append(ran.points)
-        not_run += [*_left_out(cell, lacking), *ran.not_run, *unproven]
+        not_run += [*_left_out(cell, lacking, tested), *ran.not_run, *unproven]
     return Report(tuple(rows), tuple(not_run), tuple(points), this_numpy())
 
 
@@ -92,9 +93,15 @@ def _silent(_: str) -> None:
     """Say nothing."""
 
 
-def _left_out(cell: Cell, lacking: Mapping[str, str]) -> Iterator[NotRun]:
+def _left_out(cell: Cell, lacking: Mapping[str, str], tested: Iterable[str]) -> Iterator[NotRun]:
     for backend, reason in lacking.items():
         yield NotRun(cell.name, f"{registry.title(backend)} kernels", reason, backend)
+    for described in map(registry.describe, tested):
+        can = described.can
+        offers = {"gradients": can.backward, "lengths": can.lengths, "reverse": can.reverse, "streams": can.stream}
+        offers |= {dtype: dtype in described.dtypes for dtype in PRECISIONS}
+        for what in (what for what, there in offers.items() if not there):
+            yield NotRun(cell.name, f"{described.title} {what}", "the target does not offer that")
     if kinked := not_smooth(cell):
         yield NotRun(
             cell.name, CENTRAL, f"not smooth across the kinks of {', '.join(kinked)}; the complex step holds it"

@@ -232,17 +232,26 @@ def _measured_rows(
     for dtype in ("float64", "float32") if case.single else ("float64",):
         numpy_result = exact if dtype == "float64" else run_kernels(numpy, problem, dtype)
         for backend, kernels in tested.items():
-            if dtype not in registry.describe(backend).dtypes:
+            if not _runs(backend, case, dtype):
                 continue
-            result = numpy_result if kernels is numpy else run_kernels(kernels, problem, dtype)
+            can = registry.describe(backend).can
+            result = numpy_result if kernels is numpy else run_kernels(kernels, problem, dtype, can)
             for reference in (*references, *_matches(backend, dtype, exact, numpy_result)):
-                found = oracles.findings(result, reference, scale, dtype)
+                said = reference if can.backward else replace(reference, gradients={}, slopes={})
+                found = oracles.findings(result, said, scale, dtype)
                 yield from _rows(cell, backend, dtype, reference.oracle, problem, found)
     for backend, kernels in tested.items():
         if registry.describe(backend).can.tangent and oracles.has_tangent(problem):
             tangent = cast(TangentKernels, kernels)
             found = oracles.tangent_findings(tangent, problem, oracles.draw_directions(problem))
             yield from _rows(cell, backend, "float64", measure.ADJOINT, problem, found)
+
+
+def _runs(backend: str, case: Case, dtype: str) -> bool:
+    """Whether the kernels of a target take the case in a precision."""
+    described = registry.describe(backend)
+    can = described.can
+    return dtype in described.dtypes and (can.lengths or not case.ragged) and (can.reverse or not case.reverse)
 
 
 def _references(cell: Cell, numpy: TangentKernels, problem: Problem) -> Iterator[Reference]:
