@@ -5,7 +5,7 @@
     plan       `Derivation`        → `Program`      phases, fused stages, tape, storage            (`plan`)
     emit       `Program`           → texts          what each target makes of it, and the document (`render`)
     build      texts               → module         compiled where that must be, and imported      (`build`)
-    flow       `Derivation`, point → `Flow`         what becomes of gradients through time (`symrnn.flow.record`)
+    flow       `Derivation`, point → `Flow`         what becomes of gradients through time (`symrnn.flow.flow`)
     report     all of these        → pages          for a browser, one for each cell (`symrnn.report.site`)
     check      modules             → `Report`       the oracles (`symrnn.check.run`)
     diagnose   a person's function → `Diagnosis`    its mistakes, in the derived equations (`symrnn.diagnose.run`)
@@ -21,9 +21,9 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+from symrnn.derive.derivation import Derivation, derive
 from symrnn.derive.document import document
 from symrnn.derive.lecture import Section
-from symrnn.derive.record import Derivation, derive
 from symrnn.emit.costs import cost_section
 from symrnn.emit.fixed import fixed_sizes
 from symrnn.emit.manifest import write

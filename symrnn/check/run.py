@@ -15,8 +15,8 @@ from symrnn.check.measure import CENTRAL, EXPANSION
 from symrnn.check.numpy_build import this_numpy
 from symrnn.check.report import NotRun, Points, Report, Row, worst
 from symrnn.check.suite import Progress, not_smooth, run_cases
+from symrnn.derive.derivation import derive
 from symrnn.derive.proof import DIGITS, Proof, prove
-from symrnn.derive.record import derive
 from symrnn.emit.request import Request
 from symrnn.errors import DerivationError
 from symrnn.language.cell import Cell
