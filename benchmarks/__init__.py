@@ -6,13 +6,13 @@
     python -m benchmarks profile lstm 100 32 256 256  # where the time of one point goes
     python -m benchmarks stream                       # one step at a time, in C and from Python
 
-Run from the root of the repository, after ``python -m pip install -e ".[bench]"``; a library that is not installed is left
-out and named. Environment variables that steer a BLAS or OpenMP change what libraries do; they are named in the output, and
-``env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE python -m benchmarks peers`` runs without two of them.
+Run from the root of the repository, after ``python -m pip install -e ".[bench]"``. A library that is not installed is left
+out, and the output names it. Environment variables that steer a BLAS or OpenMP change what libraries do. The output names
+them, and ``env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE python -m benchmarks peers`` runs without two of them.
 
-Everybody is held to the same cores. "All cores" means that everybody may use all of them: our kernels are called without a
-number of threads there, as a user calls them. Parameters of ``inference`` are packed once; those of ``training`` are plain
-arrays, in the layout that each library has of its own, which is in its favour.
+All participants run on the same cores. "All cores" means that each of them may use all: our kernels are then called without a
+number of threads, as a user calls them. ``inference`` packs parameters once. ``training`` takes plain arrays, and each library
+takes them in its own layout, which is in its favour.
 
     grid          command line        → points, settings     what is measured
     problem       task                → arrays               the same numbers for everybody, from a seed
@@ -27,5 +27,5 @@ arrays, in the layout that each library has of its own, which is in its favour.
     profile       one point           → a table              phases of the generated C file, timed in place
     stream        units               → `Streamed`           a step of one row, sizes open and fixed
 
-Nothing here knows a cell; what other libraries call its parameters is data (``participants/layouts.toml``).
+Nothing here knows a cell. The names that other libraries give to its parameters are data (``participants/layouts.toml``).
 """

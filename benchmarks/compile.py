@@ -1,8 +1,8 @@
 """What a cell's kernels cost before they run: seconds to derive and print them, and to compile them.
 
-Reads cells and processors to compile for; returns a `Compiled` record for each pair, and a table of them. A compiler's
-seconds are of the processor, so that other work on the machine counts little; each is the least of some runs. Leaves
-out: the cache of libraries, which spares all of this from the second time on.
+Reads cells and processors to compile for; returns a `Compiled` record for each pair, and a table of them. The seconds of a
+compiler are processor time, so other work on the machine counts little. Each figure is the least of several runs. Leaves out:
+the cache of libraries, which saves all of this from the second time on.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from symrnn.errors import CheckError
 from symrnn.language.cell import Cell
 from symrnn.pipeline import render
 from symrnn.targets.c.flags import LINK
+from symrnn.targets.c.kernels import c_sources
 from symrnn.targets.c.toolchain import Options, find_compiler, flags
-from symrnn.targets.kernels import c_sources
 
 RUNS = 3
 MARCHES = ("native",)
@@ -76,7 +76,7 @@ def table(rows: Sequence[Compiled]) -> str:
 
 
 def _compile(sources: Mapping[str, str], options: Options, runs: int) -> tuple[float, int]:
-    """The compiler's least seconds of so many runs, and the bytes of the library."""
+    """The least seconds of the compiler in ``runs`` runs, and the bytes of the library."""
     compiler = find_compiler()
     files = [name for name in sources if name.endswith(".c")]
     command = [*compiler.command, *flags(compiler, options), *files, "-o", "library", *LINK]

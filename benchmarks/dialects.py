@@ -19,7 +19,7 @@ class Dialect:
         functions: callee of every function of the equation language.
         joined: the callee that puts arrays side by side along an axis.
         wide: the callee that broadcasts.
-        keep: the argument by which a reduction keeps its axis.
+        keep: the argument that makes a reduction keep its axis.
         loop: lines of ``layer`` after what is computed ahead; ``{…}`` as `module` fills them in.
     """
 
@@ -62,7 +62,7 @@ class Dialect:
         """The module: ``_step(_p, _constant, _carry, _at)`` and ``layer(_p, x, _state)``.
 
         Args:
-            vectors: parameters that are no matrices.
+            vectors: parameters that are not matrices.
             constant: values of parameters alone that a step reads.
             before: statements ahead of the loop.
             over_time: arrays over all steps that a step reads.

@@ -62,7 +62,7 @@ class Settings:
         runs: calls at least.
         seconds: seconds at least, in sum.
         limit_seconds: the same for peak, bandwidth and elementwise work.
-        turn: seconds of one turn; then it is another participant's.
+        turn: seconds of one turn; then another participant has its turn.
     """
 
     runs: int
@@ -123,23 +123,23 @@ def parse_threads(text: str) -> int:
 
 
 def available_cores() -> tuple[int, ...]:
-    """The cores that this process may run on; where the system does not tell, as many as there are."""
+    """The cores that this process may run on; if the system does not tell, all cores of the machine."""
     if hasattr(os, "sched_getaffinity"):
         return tuple(sorted(os.sched_getaffinity(0)))
     return tuple(range(os.cpu_count() or 1))
 
 
 def pin(cores: Iterable[int]) -> None:
-    """Keep this process, and what it starts, on these cores; where the system cannot, leave it be."""
+    """Keep this process, and what it starts, on these cores; do nothing if the system cannot."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, set(cores))
 
 
 def load_cell(name: str) -> Cell:
-    """A bundled cell, one of the benchmarks' own, or that of a cell file.
+    """A bundled cell, a cell of the benchmarks, or the cell of a file.
 
     Raises:
-        CellError: there is none of that name.
+        CellError: no cell has this name.
     """
     own = OWN_CELLS / f"{name}.toml"
     return symrnn.load(own if own.is_file() else name)

@@ -1,4 +1,4 @@
-"""What of a step can be computed for all steps at once, and which sums a step can share with its products.
+"""Which part of a step can be computed for all steps at once, and which sums a step can share with its products.
 
 Reads a `Cell` and sizes; returns a `Hoisting`. Leaves out: how it is written down (`benchmarks.scan`).
 """

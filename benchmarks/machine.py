@@ -14,7 +14,7 @@ from benchmarks.grid import available_cores
 from symrnn.targets.c.toolchain import Options, find_compiler, flags
 
 STEERING = ("OPENBLAS_", "OMP_", "GOMP_", "KMP_", "MKL_", "XLA_", "ORT_", "TORCH_", "SYMRNN_NUM_")
-"""Beginnings of environment variables that change what libraries do."""
+"""Prefixes of environment variables that change what libraries do."""
 
 _CPU_INFO = Path("/proc/cpuinfo")
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")

@@ -72,7 +72,7 @@ class Plan:
 
 @dataclass
 class _Team:
-    """The workers of one number of threads, and whoever cannot take part."""
+    """The workers of one number of threads, and the participants that cannot take part."""
 
     workers: dict[str, Worker] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
@@ -91,7 +91,7 @@ def measure(plan: Plan, finished: Callable[[Sequence[Measurement]], None], progr
         progress: told of every step.
 
     Raises:
-        CheckError: our result is not that of the others.
+        CheckError: our result differs from that of the others.
         BuildError: our kernels cannot be built.
     """
     machine = describe()
@@ -155,7 +155,7 @@ def _point(plan: Plan, team: _Team, cell: str, point: Point, threads: int, progr
 
 @dataclass
 class _Entry:
-    """Whoever takes part in one measurement."""
+    """The participants of one measurement."""
 
     contestants: list[Contestant] = field(default_factory=list)
     errors: dict[str, float] = field(default_factory=dict)
@@ -191,9 +191,9 @@ def _prepared(plan: Plan, team: _Team, task: Task) -> _Entry:
 def _compare(
     team: _Team, task: Task, ours: Mapping[str, Array], theirs: Mapping[str, Mapping[str, Array]], entry: _Entry
 ) -> None:
-    """Hold our result to those of the others, or to our NumPy kernels where there are none.
+    """Compare our result with those of the others, or with our NumPy kernels if no other computes it.
 
-    A library that differs where another one agrees with us is left out; where nobody agrees, we are the ones to doubt.
+    A library that differs from us is left out if another one agrees with us. If nobody agrees, the error is ours.
     """
     results = dict(theirs)
     entry.errors |= {name: difference(ours, result) for name, result in results.items()}
@@ -234,7 +234,7 @@ def _limits(settings: Settings, team: _Team, task: Task, *, first: bool) -> list
 
 
 def _ask(team: _Team, who: str, task: Task) -> Ready | Failed:
-    """Prepare a call of somebody who has a worker; a library whose process dies is left out from then on."""
+    """Prepare a call of a participant that has a worker; a library whose process dies is left out from then on."""
     worker = team.worker(who)
     assert worker is not None
     try:
@@ -281,7 +281,7 @@ def _limit(mode: Mode, operations: int, traffic: int, limits: Sequence[Contestan
     work = {c.name: c.ready.work for c in limits}
     return limit(
         flops=operations,
-        # A peak is the best that was seen; what others' work on the machine took away is no part of it.
+        # A peak is the best that was seen: other work on the machine is no part of it.
         peak=work[PEAK] / least[PEAK],
         elementwise=times[f"{ELEMENTWISE} {mode}"] - times[f"{IDLE} {mode}"],
         traffic=traffic,

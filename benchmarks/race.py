@@ -1,4 +1,4 @@
-"""Workers in turn: one call runs at a time, everybody for a short turn, round after round, until all are measured.
+"""Workers in turn: one call runs at a time, each worker has a short turn, round after round, until all are measured.
 
 Reads contestants and how long to measure; returns times. So a drift of the machine hits all of them alike. Leaves out: what
 is measured (`benchmarks.peers`) and the clock (`benchmarks.worker`).
@@ -26,7 +26,7 @@ _STANDARD_ERROR = 2
 ROOT = Path(__file__).parents[1]
 
 SETTLE_SECONDS = 0.005
-"""Between turns on several cores: threads of the last one that still spin, waiting for work, go to sleep."""
+"""Pause between turns on several cores: threads of the last turn that still spin, waiting for work, go to sleep."""
 
 
 class WorkerDied(SymrnnError):
@@ -69,7 +69,7 @@ class Worker:
         """Send a message and wait for its answer.
 
         Raises:
-            WorkerDied: there will be none.
+            WorkerDied: the process has ended.
         """
         try:
             self._connection.send(message)

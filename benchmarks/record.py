@@ -1,7 +1,7 @@
 """What a run found: frozen records, and their JSON.
 
-Reads measured numbers; returns derived ones (ratios, fractions, rates). Leaves out: hosts, dates and paths, so that a
-committed record tells of a kind of machine alone.
+Reads measured numbers; returns derived ones (ratios, fractions, rates). Leaves out: hosts, dates and paths, so a committed
+record describes only a kind of machine.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from benchmarks.participants import OURS, PADDED
 from benchmarks.statistics import Limit, best, geometric_mean
 
 FORMAT = 1
-"""Changes when a reader of the JSON must."""
+"""Changes when the JSON changes so that its readers must change too."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Measurement:
         cell: its name.
         point: sizes.
         mode: inference or training.
-        threads: how many everybody might use.
+        threads: how many each participant may use.
         times: by participant, ours included.
         flops: of the matrix products.
         weight_bytes: weights that must be read.
@@ -63,7 +63,7 @@ class Measurement:
 
     @property
     def best_peer(self) -> str:
-        """The fastest other library; empty where there is none."""
+        """The fastest other library; empty if no other was timed."""
         return best({name: m.median for name, m in self.times.items() if name not in (OURS, PADDED)})
 
     @property
@@ -117,7 +117,7 @@ class Record:
         versions: package to version.
         settings: how long was measured.
         left_out: libraries that did not take part, and why.
-        measurements: in the order in which they were made.
+        measurements: in the order of the run.
     """
 
     machine: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Results as tables that a person reads: text that is Markdown too.
+"""Results as tables for people; the text is Markdown too.
 
 Reads a `Record` or its measurements; returns text.
 """
@@ -11,11 +11,11 @@ from benchmarks.grid import FULL
 from benchmarks.participants import OURS, PADDED
 from benchmarks.record import Measurement, Record
 
-QUICK_MARK = "Measured with --quick: it shows that all of it runs, and these times are not to be compared"
+QUICK_MARK = "Measured with --quick: this shows that everything runs; do not compare these times"
 
 
 def is_quick(record: Record) -> bool:
-    """Whether it was measured for so short that its times say only that everything runs."""
+    """Whether the measurement was so short that its times only show that everything runs."""
     return float(record.settings["seconds"]) < FULL.seconds
 
 

@@ -26,7 +26,7 @@ def geometric_mean(ratios: Iterable[float]) -> float:
 
 
 def best(times: Mapping[str, float]) -> str:
-    """Whose time is the least; the first of equals; empty where there is none."""
+    """The name with the least time; the first of equals; empty if there are no times."""
     return min(times, key=lambda name: times[name], default="")
 
 
@@ -37,7 +37,7 @@ class Limit:
     Attributes:
         compute: seconds of the matrix products at the measured peak.
         elementwise: seconds of the elementwise work, measured alone.
-        traffic: seconds in which the weights can be read.
+        traffic: seconds to read the weights.
         peak: FLOP/s, of all threads.
         bandwidth: B/s, of all threads, at the weights' size.
     """

@@ -19,7 +19,7 @@ BYTES = 4
 PASSES = {Mode.INFERENCE: 1, Mode.TRAINING: 3}
 """Matrix products for each of the forward pass: training adds one for the operand's gradient, one for the matrix's."""
 READS = {Mode.INFERENCE: 1, Mode.TRAINING: 2}
-"""Times that the weights are read for each step: the backward pass reads them once more."""
+"""How often the weights are read for each step: the backward pass reads them once more."""
 
 
 class Depends(IntEnum):

@@ -1,9 +1,9 @@
 """What subnormal numbers cost: calls on tiny numbers beside the same calls on ordinary ones.
 
-An operation that meets a subnormal number takes a hundred times as long on many processors; additions seldom do. So the
-vector functions add a nudge first, and a call should take no more than half as long again. Reads cells; returns a
-`Slowed` record for each kind of call, and a table of them. A product of the equations' own may meet subnormal numbers:
-that is the cell's, and shows here. Leaves out: whether results are right (the tests).
+On many processors, an operation on a subnormal number takes a hundred times as long; an addition seldom does. So the vector
+functions add a small number first, and a call should take at most half as long again. Reads cells; returns a `Slowed` record
+for each kind of call, and a table of them. A product in the equations themselves may meet subnormal numbers. That is a matter
+of the cell, and shows here. Leaves out: whether results are right (the tests).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from symrnn.pipeline import build
 
 ROUNDS = 11
 SHAPES = ((1, 64), (8, 32))
-"""Rows and units: a single row goes another way than several."""
+"""Rows and units: a single row takes another path than several."""
 STEPS = 40
 DTYPES = ("float32", "float64")
 

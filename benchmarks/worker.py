@@ -20,7 +20,7 @@ from benchmarks.participants import FUNCTIONS, Prepared, Unsupported
 from benchmarks.problem import Task
 
 WARM_SECONDS = 0.02
-"""Up to this long, a call is made once untimed at the beginning of each turn: another process had the caches."""
+"""A call of up to this many seconds is made once untimed at the beginning of each turn: another process used the caches."""
 
 
 class _Worker:

@@ -1,8 +1,8 @@
 """NumPy's matrix products on one thread: import this before NumPy.
 
-Reads nothing; sets the environment variables that the usual BLAS libraries look at when they load, where they are not
-set already. The products of the examples take well below a millisecond; on a busy machine, a second thread costs more
-in waiting for its turn than it gains. Leaves out: the generated C kernels, which know nothing of BLAS.
+Reads nothing; sets the environment variables that the usual BLAS libraries read when they load, unless they are set
+already. The products of the examples take well below a millisecond. On a busy machine, a second thread waits longer for
+its turn than it saves. Leaves out: the generated C kernels, which use no BLAS.
 """
 
 from __future__ import annotations

@@ -41,11 +41,11 @@ def clipped(gradients: Mapping[str, Array], limit: float) -> dict[str, Array]:
 
 
 class ExampleError(Exception):
-    """Something that a user of an example can put right."""
+    """An error that the user of an example can mend."""
 
 
 class Adam:
-    """Adam (Kingma and Ba 2015, algorithm 1): steps of a size of their own for each number, from two moving averages."""
+    """Adam (Kingma and Ba 2015, algorithm 1): each number has its own step size, from two moving averages."""
 
     def __init__(
         self, params: Mapping[str, Array], rate: float, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
@@ -59,10 +59,10 @@ class Adam:
         self.square = {name: np.zeros_like(array) for name, array in params.items()}
 
     def update(self, gradients: Mapping[str, Array]) -> None:
-        """Change every parameter in place; ``gradients`` has a gradient of the same shape under each one's name."""
+        """Change every parameter in place; ``gradients`` has a gradient of the same shape under each name."""
         self.steps += 1
         beta_mean, beta_square = self.betas
-        # Both averages start at zero; dividing by these takes the pull towards zero out.
+        # Both averages start at zero. These divisors remove the bias towards zero.
         rate = self.rate / (1 - beta_mean**self.steps)
         square_scale = 1 / math.sqrt(1 - beta_square**self.steps)
         for name, param in self.params.items():
@@ -73,7 +73,7 @@ class Adam:
 
 
 class Progress:
-    """One line that rewrites itself on a terminal; nothing at all where the stream is not a terminal."""
+    """One line that rewrites itself on a terminal; nothing if the stream is not a terminal."""
 
     WIDTH = 30
     INTERVAL = 0.1
@@ -102,7 +102,7 @@ class Progress:
 
 
 def run(main: Callable[[], int]) -> int:
-    """The exit code of ``main``; what a user can put right is told in a line on standard error, with code 2."""
+    """The exit code of ``main``; an error that a user can mend is a line on standard error, with code 2."""
     try:
         return main()
     except (SymrnnError, ExampleError) as error:
@@ -166,41 +166,41 @@ def named_integer(text: str) -> tuple[str, int]:
 
 
 def plot_path(text: str) -> Path:
-    """A file that a plot can be written to, as an argparse type: what is wrong is said before the training, not after."""
+    """A file that a plot can be written to, as an argparse type: an error comes before the training, not after."""
     path = Path(text)
     if path.suffix not in PLOT_FORMATS:
         raise argparse.ArgumentTypeError(f"{text!r} must end in one of {', '.join(PLOT_FORMATS)}")
     if not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"there is no directory {str(path.parent)!r} to write {path.name!r} to")
+        raise argparse.ArgumentTypeError(f"cannot write {path.name!r}: there is no directory {str(path.parent)!r}")
     if importlib.util.find_spec("matplotlib") is None:
         raise argparse.ArgumentTypeError("a plot needs matplotlib; install it with: python -m pip install matplotlib")
     return path
 
 
 def own_sizes(cell: symrnn.Cell) -> tuple[str, ...]:
-    """The sizes of the cell's own: those that ``--size`` is for."""
+    """The sizes that the cell has beside ``input`` and ``hidden``: those that ``--size`` sets."""
     return tuple(size for size in cell.sizes if size not in (INPUT, HIDDEN))
 
 
 def start_layer(
     kernels: ModuleType, input_size: int, arguments: argparse.Namespace, sizes: Sequence[tuple[str, int]]
 ) -> dict[str, Array]:
-    """The layer's parameters at the start, with ``sizes`` of the cell's own.
+    """The layer's parameters at the start; ``sizes`` sets the sizes that the cell has beside ``input`` and ``hidden``.
 
     Raises:
-        ExampleError: ``sizes`` has a size that the cell has not, or lacks one that it has.
+        ExampleError: ``sizes`` has a size that the cell does not have, or lacks one that it has.
     """
     try:
         return kernels.init_params(input_size, arguments.hidden, seed=arguments.seed, **dict(sizes))
     except (TypeError, ValueError) as error:
-        raise ExampleError(f"{error}; sizes of the cell's own are given as --size NAME=N") from error
+        raise ExampleError(f"{error}; set the other sizes of the cell with --size NAME=N") from error
 
 
 def start_at(params: Mapping[str, Array], settings: Sequence[tuple[str, float]]) -> None:
     """Fill the named parameters with the given numbers, in place.
 
     Raises:
-        ExampleError: a name is no parameter of this cell.
+        ExampleError: the cell has no parameter of this name.
     """
     for name, number in settings:
         if name not in params:
@@ -219,7 +219,7 @@ def draw(
     axes: tuple[str, str],
 ) -> None:
     """Write a line plot: a curve ``(abscissae, ordinates)`` for each name, a dashed level for each number."""
-    # By name and here alone: training needs no matplotlib.
+    # Imported here and by name, because training needs no matplotlib.
     figure = importlib.import_module("matplotlib.figure").Figure(figsize=(7.5, 4.5), dpi=150, layout="constrained")
     plot = figure.add_subplot(title=title, xlabel=axes[0], ylabel=axes[1])
     for name, (abscissae, ordinates) in curves.items():

@@ -4,11 +4,11 @@
     python examples/adding_problem.py --cells lstm my_cell.toml --steps 400 --plot adding.png
 
 Each step of a sequence gives two numbers: a value, uniform between 0 and 1, and a mark, which is 1 at two steps (one in
-each half of the sequence, anywhere) and 0 at all others. After the last step the model is to give the sum of the two
-marked values. Answering 1 whatever comes has a mean squared error of 2/12 = 0.167, the variance of the sum; to do
-better, something must live through the steps between. A cell whose gradient vanishes on the way never learns to, and
-a cell with a path straight through time does. (Hochreiter and Schmidhuber 1997, in the form of Le, Jaitly and Hinton
-2015, with the marks of Arjovsky, Shah and Bengio 2016.)
+each half of the sequence, anywhere) and 0 at all others. After the last step the model must give the sum of the two
+marked values. To answer 1 always has a mean squared error of 2/12 = 0.167, the variance of the sum. To do better, the cell
+must remember a value over the steps between. A cell whose gradient vanishes on the way never learns this. A cell with a
+path straight through time does. (Hochreiter and Schmidhuber 1997, in the form of Le, Jaitly and Hinton 2015, with the marks
+of Arjovsky, Shah and Bengio 2016.)
 
 Prints a table: for each cell the iterations, the error on sequences that it has not seen, the seconds, the verdict. All
 arithmetic is float32. Leaves out: any search for a better step size or start.
@@ -87,7 +87,7 @@ def sequences(rng: np.random.Generator, steps: int, batch: int) -> tuple[Array, 
 def loss_and_gradients(
     kernels: ModuleType, layer: Mapping[str, Array], weight: Array, bias: Array, x: Array, sums: Array
 ) -> tuple[float, dict[str, Array]]:
-    """The mean squared error of ``weight · (last output) + bias`` and its gradient by every parameter.
+    """The mean squared error of ``weight · (last output) + bias``, and its gradient with respect to every parameter.
 
     Args:
         kernels: the generated module.
@@ -95,11 +95,11 @@ def loss_and_gradients(
         weight: readout, (size of the output,).
         bias: readout, (1,).
         x: inputs, (T, B, 2).
-        sums: what is to come out, (B,).
+        sums: the right answers, (B,).
 
     Returns:
-        The error, and the gradients; the readout's are ``model.weight`` and ``model.bias`` (a dot cannot stand in a
-        name of the cell's).
+        The error, and the gradients. Those of the readout are ``model.weight`` and ``model.bias``: names of a cell have no
+        dot, so they cannot collide.
     """
     packed = kernels.pack(layer)
     y, _, tape = kernels.forward(packed, x)
@@ -156,11 +156,11 @@ def train(name: str, arguments: argparse.Namespace) -> Result:
 
 
 def check_cells(arguments: argparse.Namespace) -> None:
-    """Hold, before anything is trained, that every cell can be loaded and some cell is what ``--set`` and ``--size`` mean.
+    """Check, before the training, that every cell loads and that ``--set`` and ``--size`` each fit some cell.
 
     Raises:
-        ExampleError: ``--set`` names a parameter, or ``--size`` a size of its own, that no cell has; or a cell's lacks its
-            number.
+        ExampleError: no cell has the parameter that ``--set`` names, or the size that ``--size`` names; or a size of a cell
+            has no number.
     """
     cells = [symrnn.load(name) for name in arguments.cells]
     names = {parameter.name for cell in cells for parameter in cell.parameters}
@@ -180,7 +180,7 @@ def check_cells(arguments: argparse.Namespace) -> None:
 
 
 def verdict(error: float, tolerance: float) -> str:
-    """What an error means, next to the tolerance and to the error of answering 1 whatever comes."""
+    """What an error means, beside the tolerance and the error of answering 1 always."""
     if error < tolerance:
         return "solved"
     if error < BASELINE / 2:

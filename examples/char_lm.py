@@ -7,9 +7,9 @@
 The model: a character picks a row of an embedding table, the recurrent layer reads these rows, and a linear map of its
 output gives a softmax over the next character. The layer's forward and backward pass are symrnn's; all else is here.
 
-The vocabulary is the 100 commonest characters; the few others are dropped from the text. Every twentieth file is held
-out of training. The text is cut into ``--batch`` long rows, read side by side in chunks of ``--steps-per-sequence``
-characters: the state goes on from each chunk to the next, the gradient ends at the chunk (truncated backpropagation
+The vocabulary is the 100 commonest characters; the text is read without the few others. Every twentieth file is held out of
+training. The text is cut into ``--batch`` long rows, which are read side by side in chunks of ``--steps-per-sequence``
+characters. The state goes on from each chunk to the next; the gradient ends with the chunk (truncated backpropagation
 through time). All arithmetic is float32.
 
 Prints the training loss as it falls, the held-out loss, and a sample of what the model writes. Leaves out: everything
@@ -84,7 +84,7 @@ class Model:
 
     @property
     def params(self) -> dict[str, Array]:
-        """Every parameter under one name; a dot cannot stand in a name of the cell's."""
+        """Every parameter by name; names of a cell have no dot, so those of the model cannot collide with them."""
         return {**self.layer, "model.table": self.table, "model.weight": self.weight, "model.bias": self.bias}
 
 
@@ -135,11 +135,11 @@ def softmax_cross_entropy(logits: Array, targets: Array) -> tuple[float, Array]:
     """The mean of ``-log softmax(logits)[target]`` over the rows, and its gradient.
 
     Args:
-        logits: (N, V); overwritten, for it is the largest array of the model outside the layer.
+        logits: (N, V); overwritten, because it is the largest array outside the layer.
         targets: (N,) integers below V.
 
     Returns:
-        The loss in nats, and its gradient by the logits, which is ``logits``' own memory.
+        The loss in nats, and its gradient with respect to the logits, in the memory of ``logits``.
     """
     rows = np.arange(len(logits))
     logits -= logits.max(axis=1, keepdims=True)
@@ -155,7 +155,7 @@ def softmax_cross_entropy(logits: Array, targets: Array) -> tuple[float, Array]:
 def embedding_gradient(codes: Array, gradient: Array, size: int) -> Array:
     """Add up the rows of ``gradient`` (N, D) that belong to each code: (size, D).
 
-    A product with the one-hot codes: for a vocabulary this small it is far quicker than scattered additions.
+    This is a product with the one-hot codes. For a small vocabulary it is far faster than scattered additions.
     """
     one_hot = np.zeros((len(codes), size), gradient.dtype)
     one_hot[np.arange(len(codes)), codes] = 1
@@ -174,7 +174,7 @@ def loss_and_gradients(
         state: the layer's state before the chunk; None for zeros.
 
     Returns:
-        The loss in nats per character, its gradient by every parameter, and the layer's state after the chunk.
+        The loss in nats per character, its gradient with respect to every parameter, and the layer's state after the chunk.
     """
     kernels = model.kernels
     packed = kernels.pack(model.layer)
@@ -211,10 +211,10 @@ def held_out_loss(model: Model, text: Text, arguments: argparse.Namespace) -> fl
 
 
 def check_text(text: Text, arguments: argparse.Namespace) -> None:
-    """Hold, before anything is trained, what training and the sample need of the text.
+    """Check, before the training, that the text has what training and the sample need.
 
     Raises:
-        ExampleError: the text is too short, or has none of the prompt's characters.
+        ExampleError: the text is too short, or has no character of the prompt.
     """
     piece = arguments.steps_per_sequence + 1
     if len(text.train) < arguments.batch * piece or len(text.held_out) < piece:
@@ -247,7 +247,7 @@ def sample(model: Model, text: Text, prompt: str, length: int, temperature: floa
 
 
 def make_model(arguments: argparse.Namespace, size: int) -> Model:
-    """Build the kernels and start every parameter; ``size`` is the vocabulary's."""
+    """Build the kernels and start every parameter; ``size`` is that of the vocabulary."""
     cell = symrnn.load(arguments.cell)
     embedding = arguments.hidden if cell.input_is_hidden else arguments.embedding
     kernels = symrnn.build(cell, backend=arguments.backend)
@@ -256,7 +256,7 @@ def make_model(arguments: argparse.Namespace, size: int) -> Model:
     rng = np.random.default_rng(arguments.seed)
     table = rng.standard_normal((size, embedding), np.float32)
     outputs = kernels.infer(layer, table[None, :1])[0].shape[-1]
-    # A readout of zeros makes every character equally likely at the start: the loss begins at ln(V).
+    # With a readout of zeros, every character is equally likely at the start: the loss begins at ln(V).
     return Model(kernels, layer, table, np.zeros((size, outputs), np.float32), np.zeros(size, np.float32))
 
 

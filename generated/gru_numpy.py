@@ -56,13 +56,25 @@ Legend:
     delta_z_r_h_tilde_all  values of each step that deferred work reads, (T, B, 3 H): delta_z, delta_r, delta_h_tilde
 """
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeGuard
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 CELL = "gru"
 STATES = ("h",)
 OUTPUT = "h"
+ANALYTIC = True
+FIXED = {}
+"""The sizes that these kernels are for alone; where it is empty, they take any."""
+DTYPE = "float32"
+"""What `init_params` makes unless told otherwise."""
+DTYPES = ("float16", "float32", "float64", "longdouble", "complex64", "complex128", "clongdouble")
+"""What `init_params` may make. Any of them runs: comparisons look at real parts, so a complex step passes through."""
+
 _SHAPES = {
     "W_xz": ("hidden", "input"),
     "W_hz": ("hidden", "hidden"),
@@ -86,11 +98,20 @@ _INIT = {
     "W_hh": "uniform",
     "b_h": "uniform",
 }
-ANALYTIC = True
-DTYPE = "float32"
-"""What `init_params` makes unless told otherwise."""
-DTYPES = ("float16", "float32", "float64", "longdouble", "complex64", "complex128", "clongdouble")
-"""What `init_params` may make. Any of them runs: comparisons look at real parts, so a complex step passes through."""
+_INPUT_SIZE, _OUTPUT_SIZE = "input", "hidden"
+_INPUT_IS_HIDDEN = False
+
+
+def param_shapes(input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
+    """The shape of every parameter, as its equation reads it."""
+    return _shapes_of(_check_sizes(input=input_size, hidden=hidden_size))
+
+
+def init_params(
+    input_size: int, hidden_size: int, seed: int = 0, dtype: DTypeLike | None = None
+) -> dict[str, np.ndarray]:
+    """Initial parameters: uniform, up to 1/sqrt(columns) (vectors: 1/sqrt(hidden)), unless the cell says otherwise."""
+    return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
 def _sigmoid(a, out=None):
@@ -102,251 +123,6 @@ def _sigmoid(a, out=None):
     out = np.exp(-a, out=out)
     out += 1
     return np.reciprocal(out, out=out)
-
-
-def param_shapes(input_size, hidden_size):
-    """The shape of every parameter, as its equation reads it."""
-    sizes = {"1": 1, "input": input_size, "hidden": hidden_size}
-    for name, value in sizes.items():
-        if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
-            raise ValueError(f"{name}: {value!r} is no size; expected a whole number of at least 1")
-    return {name: tuple(int(sizes[size]) for size in shape) for name, shape in _SHAPES.items()}
-
-
-def init_params(input_size, hidden_size, seed=0, dtype=None):
-    """Initial parameters: uniform, up to 1/sqrt(columns) (vectors: 1/sqrt(hidden)), unless the cell says otherwise."""
-    dtype = _read_dtype(DTYPE if dtype is None else dtype)
-    random = np.random.default_rng(seed)
-    params = {}
-    for name, shape in param_shapes(input_size, hidden_size).items():
-        how = _INIT[name]
-        if how == "uniform":
-            bound = 1 / np.sqrt(shape[1] if len(shape) == 2 else hidden_size)
-            value = random.uniform(-bound, bound, shape)
-        elif how == "identity":
-            value = np.eye(*shape)
-        elif how == "orthogonal":
-            q, r = np.linalg.qr(random.normal(size=(max(shape), min(shape))))
-            q = q * np.where(np.diag(r) < 0, -1, 1)
-            value = q if shape[0] >= shape[1] else q.T
-        else:
-            value = np.full(shape, {"zeros": 0.0, "ones": 1.0}[how] if how in ("zeros", "ones") else float(how))
-        params[name] = np.ascontiguousarray(value, dtype=dtype)
-    return params
-
-
-def _read_dtype(dtype):
-    """A dtype that the kernels run in."""
-    try:
-        found = np.dtype(dtype)
-    except TypeError:
-        found = None
-    if found not in [np.dtype(name) for name in DTYPES]:
-        raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, found {dtype!r}")
-    return found
-
-
-class Packed(Mapping):
-    """A snapshot of the parameters, laid out for the kernels; taken wherever parameters are."""
-
-    def __init__(self, params):
-        arrays, self.sizes = _read_params(params)
-        self.snapshot, self.panels = _Snapshot(arrays, self.sizes), {}
-
-    def __getitem__(self, name):
-        return self.snapshot.arrays[name]
-
-    def __iter__(self):
-        return iter(_SHAPES)
-
-    def __len__(self):
-        return len(_SHAPES)
-
-    def __reduce__(self):
-        """A copy packs its own weights: how they are laid out depends on the library that is loaded there."""
-        return type(self), (dict(self),)
-
-
-def pack(params):
-    """The parameters with everything that depends on them alone, computed once."""
-    return params if isinstance(params, Packed) else Packed(params)
-
-
-class Tape:
-    """What a forward pass keeps for the backward pass; ``states["name"]`` is ``(T + 1, B, size)``, to be read only.
-
-    It refers to ``x`` and to the parameters and holds no copies of them: until `backward`, both must stay as they are.
-    """
-
-    __slots__ = ("data", "dims", "params", "states")
-
-    def __init__(self, states, data, dims, params):
-        for array in states.values():
-            array.flags.writeable = False  # the backward pass reads them
-        self.states, self.data, self.dims = states, data, dims
-        self.params = params if isinstance(params, Packed) else dict(params)
-
-
-class Grads:
-    """Gradients: ``params`` and ``state`` by name, ``x`` as an array."""
-
-    __slots__ = ("params", "state", "x")
-
-    def __init__(self, params, x, state):
-        self.params, self.x, self.state = params, x, state
-
-
-def _array(name, value):
-    """Numbers as an array of a float or complex dtype."""
-    if _is_ordinary(value):
-        return value
-    array = np.asarray(value)
-    if array.dtype.kind not in "biufc":
-        raise TypeError(f"{name}: expected numbers, found an array of {array.dtype}")
-    return array.astype(array.dtype.newbyteorder("=") if array.dtype.kind in "fc" else np.float64, copy=False)
-
-
-def _names(name, given, expected):
-    """Refuse what is no mapping, and unknown names."""
-    if not isinstance(given, (dict, Mapping)):  # a dict is told from others in a tenth of the time
-        raise TypeError(f"{name}: expected a mapping of {', '.join(expected)}, found {type(given).__name__}")
-    unknown = [key for key in given if key not in expected]
-    if unknown:
-        raise ValueError(f"{name}: there is no {unknown[0]!r}; expected {', '.join(expected)}")
-
-
-def _is_ordinary(value):
-    """Whether this is an array that the kernels can read."""
-    return type(value) is np.ndarray and value.dtype.kind in "fc" and value.dtype.isnative
-
-
-_KNOWN, _KNOWN_MOST = {}, 64
-"""Sizes by the shapes of all parameters that were read before: a training step hands over the same shapes each time."""
-
-
-def _read_params(params):
-    """The parameters as arrays, and the sizes that their shapes tell."""
-    if type(params) is dict and params.keys() == _SHAPES.keys():
-        values = [params[name] for name in _SHAPES]
-        if values and [*map(type, values)] == [np.ndarray] * len(values):
-            dtypes = [array.dtype for array in values]
-            sizes = _KNOWN.get(tuple([array.shape for array in values]))
-            if sizes is not None and dtypes == dtypes[:1] * len(dtypes) and _is_ordinary(values[0]):
-                return dict(zip(_SHAPES, values, strict=True)), sizes
-    arrays, sizes = _check_params(params)
-    if len(_KNOWN) >= _KNOWN_MOST:
-        _KNOWN.clear()
-    _KNOWN[tuple(array.shape for array in arrays.values())] = sizes
-    return arrays, sizes
-
-
-def _check_params(params):
-    """The same, each array by itself."""
-    _names("params", params, tuple(_SHAPES))
-    arrays, told = {}, {"1": ("1", 1)}
-    for name, shape in _SHAPES.items():
-        if name not in params:
-            raise ValueError(f"params: {name!r} is missing; expected {', '.join(_SHAPES)}")
-        array = _array(f"params[{name!r}]", params[name])
-        if array.ndim != len(shape):
-            raise ValueError(f"params[{name!r}]: expected ({', '.join(shape)}), found shape {array.shape}")
-        for size, found in zip(shape, array.shape, strict=True):
-            first, known = told.setdefault(size, (name, found))
-            if known != found:
-                by = "" if first == "1" else f" by params[{first!r}]"
-                raise ValueError(f"params[{name!r}]: {size} is {known}{by}, but {found} by its shape {array.shape}")
-        arrays[name] = array
-    sizes = {size: number for size, (_, number) in told.items()}
-    return arrays, sizes
-
-
-def _read_x(x, sizes, name="x", ndim=3):
-    """The input, and the sizes completed by it."""
-    array = _array(name, x)
-    if array.ndim != ndim:
-        expected = "(T, B, input)" if ndim == 3 else "(B, input)"
-        raise ValueError(f"{name}: expected {expected}, found shape {array.shape}")
-    width = sizes.get("input", array.shape[-1])
-    if array.shape[-1] != width:
-        raise ValueError(f"{name}: expected {width} numbers in each row, by the parameters; found shape {array.shape}")
-    return array, sizes if "input" in sizes else {**sizes, "input": width}
-
-
-def _read_state(name, state, batch, sizes):
-    """Every state as an array or None, and the sizes completed by them."""
-    arrays = dict.fromkeys(STATES)
-    if state is not None:
-        _names(name, state, STATES)
-        sizes = dict(sizes)
-        for key in STATES:
-            if state.get(key) is not None:
-                arrays[key] = array = _array(f"{name}[{key!r}]", state[key])
-                size = sizes.setdefault(_STATE_SIZES[key], array.shape[-1] if array.ndim else 0)
-                if array.shape != (batch, size):
-                    raise ValueError(f"{name}[{key!r}]: expected shape {(batch, size)}, found {array.shape}")
-    for key, size in _STATE_SIZES.items():
-        if size not in sizes:
-            raise ValueError(f"{name}: {key!r} must be given: no parameter tells its size, {size}")
-    return arrays, sizes
-
-
-def _read_lengths(lengths, steps, batch):
-    """Lengths as whole numbers, or None where every row takes all steps."""
-    if lengths is None:
-        return None
-    array = np.asarray(lengths)
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"lengths: expected whole numbers, found an array of {array.dtype}")
-    if array.shape != (batch,):
-        raise ValueError(f"lengths: expected shape {(batch,)}, found {array.shape}")
-    if batch and (array.min() < 0 or array.max() > steps):
-        raise ValueError(f"lengths: expected numbers from 0 to {steps}, found {array.min()} to {array.max()}")
-    return array.astype(np.int64)
-
-
-def _read_threads(threads):
-    """The number of threads, or None."""
-    if threads is None:
-        return None
-    if isinstance(threads, bool) or not hasattr(threads, "__index__") or threads < 1:
-        raise ValueError(f"threads: expected None or a whole number of at least 1, found {threads!r}")
-    return int(threads)
-
-
-def _expect(name, value, shape):
-    """An array of one shape."""
-    array = _array(name, value)
-    if array.shape != shape:
-        raise ValueError(f"{name}: expected shape {shape}, found {array.shape}")
-    return array
-
-
-def _read_out(name, out, shape, dtype):
-    """The caller's array for an output, or a fresh one."""
-    if out is None:
-        return np.empty(shape, dtype)
-    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype or not out.flags.writeable:
-        found = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
-        raise ValueError(f"{name}: expected a writable array {dtype} {shape}, found {found}")
-    return out
-
-
-def _aligned(array):
-    """A copy, row by row, that begins at a multiple of 64 bytes: what steps multiply by, since BLAS is faster so."""
-    block = np.empty(array.nbytes + 64, np.uint8)
-    start = -block.ctypes.data % 64
-    copy = block[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
-    copy[...] = array
-    return copy
-
-
-class _Snapshot:
-    """Copies that nobody writes to."""
-
-    def __init__(self, arrays, _):
-        self.arrays = {name: array.copy() for name, array in arrays.items()}
-        for copy in self.arrays.values():
-            copy.flags.writeable = False
 
 
 class _Weights:
@@ -361,31 +137,6 @@ class _Weights:
         self.W_hh_T = _aligned(self.W_hh.T)  # (H, H)
         self.W_x = np.concatenate([p["W_xz"], p["W_xr"], p["W_xh"]])  # (3 H, I)
         self.b = np.concatenate([p["b_z"], p["b_r"], p["b_h"]])  # (3 H,)
-
-    @classmethod
-    def of(cls, packed, sizes, dtype):
-        """The weights of ``packed`` in one dtype, stacked when they are first asked for."""
-        if dtype not in packed.panels:
-            p = {name: array.astype(dtype, copy=False) for name, array in packed.items()}
-            packed.panels[dtype] = cls(p, sizes)
-        return packed.panels[dtype]
-
-
-def _steps(array, steps):
-    """The rows of each step; where the rows of one are all there is, every step has these."""
-    return list(array) if len(array) == steps else [array[0]] * steps
-
-
-def _states(initial, steps, taped):
-    """A state over time: all of it, or two steps' rows in turn; and its rows before each step and after the last."""
-    states = np.empty((steps + 1 if taped else 2, *initial.shape), initial.dtype)
-    states[0] = initial
-    return states, list(states) if taped else [states[0], states[1]] * (steps // 2 + 1)
-
-
-def _turned(array, reverse):
-    """Steps in the order in which they run."""
-    return np.ascontiguousarray(array[::-1]) if reverse else array
 
 
 @np.errstate(over="ignore", divide="ignore", invalid="ignore")  # infinities and NaN say it themselves
@@ -748,47 +499,36 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
     return final, states, data
 
 
-class _Run:
-    """The arguments of a run, read and turned so that steps come in the order in which they run."""
-
-    def __init__(self, params, x, state, lengths, reverse, out, others=()):
-        packed = pack(params)
-        x, self.sizes = _read_x(x, packed.sizes)
-        steps, batch = x.shape[:2]
-        state, self.sizes = _read_state("state", state, batch, self.sizes)
-        lengths = _read_lengths(lengths, steps, batch)
-        self.dtype = x.dtype
-        for array in (*packed.values(), *state.values(), *others):
-            if array is not None and array.dtype.kind == "c" and self.dtype.kind != "c":
-                self.dtype = np.result_type(self.dtype, np.complex64)
-        self.reverse, self.idle = bool(reverse), None
-        if lengths is not None:
-            self.idle = _turned(np.arange(steps)[:, np.newaxis] >= lengths, reverse)
-        self.weights = _Weights.of(packed, self.sizes, self.dtype)
-        self.y = _read_out("out", out, (steps, batch, self.sizes["hidden"]), self.dtype)
-        if out is not None and np.may_share_memory(out, x):
-            x = x.copy()
-        self.x = self.steps(x).view()  # whose shape nobody else can change
-        self.state = self.states(state, batch)
-
-    def steps(self, array):
-        """A sequence as the kernels take it; what stands beyond a row's length, NaN included, takes no part."""
-        array = _turned(np.ascontiguousarray(array, self.dtype), self.reverse)
-        return array if self.idle is None else np.where(self.idle[:, :, np.newaxis], self.dtype.type(0), array)
-
-    def states(self, given, batch):
-        """States, or gradients of them, that the kernels may write over."""
-        shapes = {name: (batch, self.sizes[size]) for name, size in _STATE_SIZES.items()}
-        states = {name: np.zeros(shape, self.dtype) for name, shape in shapes.items() if given[name] is None}
-        return {name: states[name] if array is None else array.astype(self.dtype) for name, array in given.items()}
-
-    def forward(self, taped):
-        """Run all steps, into ``y``."""
-        y = self.y[::-1] if self.reverse else self.y
-        return _forward(self.weights, self.sizes, self.x, self.state, self.idle, taped, y)
+_TANGENTS = {
+    "h_dot": "h",
+    "W_xz_dot": "W_xz",
+    "W_hz_dot": "W_hz",
+    "b_z_dot": "b_z",
+    "W_xr_dot": "W_xr",
+    "W_hr_dot": "W_hr",
+    "b_r_dot": "b_r",
+    "W_xh_dot": "W_xh",
+    "W_hh_dot": "W_hh",
+    "b_h_dot": "b_h",
+}
+"""The parameters and states whose derivatives the tangent's variables are."""
 
 
-def forward(params, x, state=None, lengths=None, reverse=False, threads=None, out=None):
+# ======== What follows is equal in the modules of all cells. ========
+
+
+# ---- Calls: all steps, one step, a stream, and the derivative in a direction ----
+
+
+def forward(
+    params: Mapping[str, ArrayLike],
+    x: ArrayLike,
+    state: Mapping[str, ArrayLike | None] | None = None,
+    lengths: ArrayLike | None = None,
+    reverse: bool = False,
+    threads: int | None = None,
+    out: np.ndarray | None = None,
+) -> tuple[np.ndarray, dict[str, np.ndarray], Tape]:
     """All steps, with a tape for `backward`: returns ``(y, state, tape)``.
 
     `backward` reads ``x`` and the parameters once more. Neither may be written over in between: its gradients would be
@@ -811,7 +551,15 @@ def forward(params, x, state=None, lengths=None, reverse=False, threads=None, ou
     return run.y, {name: array.copy() for name, array in final.items()}, Tape(over_time, data, run, params)
 
 
-def infer(params, x, state=None, lengths=None, reverse=False, threads=None, out=None):
+def infer(
+    params: Mapping[str, ArrayLike],
+    x: ArrayLike,
+    state: Mapping[str, ArrayLike | None] | None = None,
+    lengths: ArrayLike | None = None,
+    reverse: bool = False,
+    threads: int | None = None,
+    out: np.ndarray | None = None,
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """All steps, without a tape: returns ``(y, state)``; arguments as those of `forward`."""
     _read_threads(threads)
     run = _Run(params, x, state, lengths, reverse, out)
@@ -819,20 +567,25 @@ def infer(params, x, state=None, lengths=None, reverse=False, threads=None, out=
     return run.y, {name: array.copy() for name, array in final.items()}
 
 
-def step(params, x_t, state=None, out=None):
+def step(
+    params: Mapping[str, ArrayLike],
+    x_t: ArrayLike,
+    state: Mapping[str, ArrayLike | None] | None = None,
+    out: np.ndarray | None = None,
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """One step: returns ``(y_t, state)`` for ``x_t`` (B, input)."""
     packed = pack(params)
     x_t, _ = _read_x(x_t, packed.sizes, "x_t", 2)
     if out is not None and not isinstance(out, np.ndarray):
         raise ValueError(f"out: expected a writable array, found {type(out).__name__}")
-    y, state = infer(packed, x_t[np.newaxis], state, out=None if out is None else out[np.newaxis])
-    return y[0], state
+    y, final = infer(packed, x_t[np.newaxis], state, out=None if out is None else out[np.newaxis])
+    return y[0], final
 
 
 class _Stream:
     """A layer run step by step, its state kept in place; call it with ``x_t`` (B, input)."""
 
-    def __init__(self, packed, batch):
+    def __init__(self, packed: Mapping[str, ArrayLike], batch: int) -> None:
         self._packed = pack(packed)
         sizes = self._packed.sizes
         missing = [size for size in _STATE_SIZES.values() if size not in sizes]
@@ -842,22 +595,22 @@ class _Stream:
             raise ValueError(f"batch: {batch!r} is no number of rows; expected a whole number")
         dtype = np.result_type(*self._packed.values())
         self.state = {name: np.zeros((batch, sizes[size]), dtype) for name, size in _STATE_SIZES.items()}
-        self._x = np.zeros((1, batch, sizes.get("input", 0)), dtype)
+        self._x = np.zeros((1, batch, sizes.get(_INPUT_SIZE, 0)), dtype)
         self._steps = self._begin()
 
-    def _begin(self):
-        weights = _Weights.of(self._packed, self._packed.sizes, self._x.dtype)
+    def _begin(self) -> Iterator[None]:
+        weights = _weights(self._packed, self._packed.sizes, self._x.dtype)
         return _steps_of_stream(weights, self._packed.sizes, self._x, self.state.copy())
 
-    def reset(self):
+    def reset(self) -> None:
         """Back to a state of zeros."""
         for array in self.state.values():
             array[...] = 0
 
-    def __call__(self, x_t):
+    def __call__(self, x_t: ArrayLike) -> np.ndarray:
         x_t = np.asarray(x_t)
         if x_t.shape != self._x.shape[1:]:
-            if "input" in self._packed.sizes or x_t.ndim != 2 or len(x_t) != self._x.shape[1]:
+            if _INPUT_SIZE in self._packed.sizes or x_t.ndim != 2 or len(x_t) != self._x.shape[1]:
                 raise ValueError(f"x_t: expected shape {self._x.shape[1:]}, found {x_t.shape}")
             self._x = np.zeros((1, *x_t.shape), self._x.dtype)  # no parameter tells the number of inputs
             self._steps = self._begin()
@@ -867,12 +620,23 @@ class _Stream:
         return self.state[OUTPUT].copy()
 
 
-def stream(packed, batch=1):
+def stream(packed: Mapping[str, ArrayLike], batch: int = 1) -> _Stream:
     """The layer as a callable that keeps its state, in the dtype of the parameters: ``s(x_t)``, ``s.state``."""
     return _Stream(packed, batch)
 
 
-def jvp(params, x, state, dparams, dx, dstate, lengths=None, reverse=False, threads=None, out=None):
+def jvp(
+    params: Mapping[str, ArrayLike],
+    x: ArrayLike,
+    state: Mapping[str, ArrayLike | None] | None,
+    dparams: Mapping[str, ArrayLike] | None,
+    dx: ArrayLike | None,
+    dstate: Mapping[str, ArrayLike | None] | None,
+    lengths: ArrayLike | None = None,
+    reverse: bool = False,
+    threads: int | None = None,
+    out: np.ndarray | None = None,
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """The derivative of ``(y, state)`` in a direction: returns ``(dy, dstate)``; None means a direction of zeros."""
     _read_threads(threads)
     packed = pack(params)
@@ -881,43 +645,40 @@ def jvp(params, x, state, dparams, dx, dstate, lengths=None, reverse=False, thre
     x = _array("x", x)
     dx = None if dx is None else _expect("dx", dx, x.shape)
     batch = x.shape[1] if x.ndim == 3 else 0
-    dstate = {} if dstate is None else dstate
     others = [array for array in (*along.values(), dx) if array is not None]
     run = _Run(packed, x, state, lengths, reverse, out, others)
-    tangent = run.states(_read_state("dstate", dstate, batch, run.sizes)[0], batch)
-    tangents = {
-        "h_dot": "h",
-        "W_xz_dot": "W_xz",
-        "W_hz_dot": "W_hz",
-        "b_z_dot": "b_z",
-        "W_xr_dot": "W_xr",
-        "W_hr_dot": "W_hr",
-        "b_r_dot": "b_r",
-        "W_xh_dot": "W_xh",
-        "W_hh_dot": "W_hh",
-        "b_h_dot": "b_h",
-    }
+    tangent = run.states(_read_state("dstate", {} if dstate is None else dstate, batch, run.sizes)[0], batch)
     p = {name: array.astype(run.dtype, copy=False) for name, array in packed.items()}
     both = dict(run.state)
-    for name, of in tangents.items():
+    for name, of in _TANGENTS.items():
         if of in tangent:
             both[name] = tangent[of]
         else:
             p[name] = along[of].astype(run.dtype, copy=False) if of in along else np.zeros_like(p[of])
-    x_dot = run.steps(np.zeros_like(run.x) if dx is None else dx)
+    dx = run.steps(np.zeros_like(run.x) if dx is None else dx)
     dy = run.y[::-1] if run.reverse else run.y
-    weights = _Directions(p, run.sizes)
-    final, _, _ = _tangent(weights, run.sizes, run.x, x_dot, both, run.idle, False, dy)
-    return run.y, {of: final[name].copy() for name, of in tangents.items() if of in tangent}
+    final, _, _ = _tangent(_Directions(p, run.sizes), run.sizes, run.x, dx, both, run.idle, False, dy)
+    return run.y, {of: final[name].copy() for name, of in _TANGENTS.items() if of in tangent}
 
 
-def backward(params, tape, dy, dstate=None, threads=None, out=None, accumulate=False):
+# ---- The backward pass ----
+
+
+def backward(
+    params: Mapping[str, ArrayLike],
+    tape: Tape,
+    dy: ArrayLike,
+    dstate: Mapping[str, ArrayLike | None] | None = None,
+    threads: int | None = None,
+    out: Grads | None = None,
+    accumulate: bool = False,
+) -> Grads:
     """Gradients of ``sum(y * dy) + sum(state * dstate)``: returns `Grads`.
 
     Args:
         params: those of the forward pass, unchanged.
         tape: what `forward` returned.
-        dy: (T, B, hidden).
+        dy: (T, B, size of the output).
         dstate: gradients of the final states by name; zeros where None or left out.
         threads: as in `forward`.
         out: `Grads` to write to.
@@ -927,26 +688,395 @@ def backward(params, tape, dy, dstate=None, threads=None, out=None, accumulate=F
     packed = pack(params)
     if not isinstance(tape, Tape):
         raise TypeError(f"tape: expected what forward returned, found {type(tape).__name__}")
-    run = tape.dims
+    run: _Run = tape.dims
     _fit(packed, run.sizes)
     _hold_params(params, tape)
     steps, batch = run.x.shape[:2]
-    weights = _Weights.of(packed, run.sizes, run.dtype)
-    dy = run.steps(_expect("dy", dy, (steps, batch, run.sizes["hidden"])))
-    dstate = run.states(_read_state("dstate", dstate, batch, run.sizes)[0], batch)
-    grads, dx, dfirst = _backward(weights, run.sizes, run.x, tape.data, run.idle, dy, dstate)
+    weights = _weights(packed, run.sizes, run.dtype)
+    dy = run.steps(_expect("dy", dy, (steps, batch, run.sizes[_OUTPUT_SIZE])))
+    last = run.states(_read_state("dstate", dstate, batch, run.sizes)[0], batch)
+    grads, dx, dfirst = _backward(weights, run.sizes, run.x, tape.data, run.idle, dy, last)
     result = Grads(grads, _turned(dx, run.reverse), dfirst)
     return result if out is None else _into(out, result, accumulate)
 
 
-def _fit(packed, sizes):
+# ---- A run: the arguments of a call, read and turned so that steps come in the order in which they run ----
+
+
+def _weights(packed: Packed, sizes: Mapping[str, int], dtype: np.dtype) -> _Weights:
+    """The weights of ``packed`` in one dtype, stacked when they are first asked for."""
+    if dtype not in packed.panels:
+        p = {name: array.astype(dtype, copy=False) for name, array in packed.items()}
+        packed.panels[dtype] = _Weights(p, sizes)
+    weights: _Weights = packed.panels[dtype]
+    return weights
+
+
+class _Run:
+    """The arguments of a run, read and turned so that steps come in the order in which they run."""
+
+    def __init__(
+        self,
+        params: Mapping[str, ArrayLike],
+        x: ArrayLike,
+        state: Mapping[str, ArrayLike | None] | None,
+        lengths: ArrayLike | None,
+        reverse: bool,
+        out: np.ndarray | None,
+        others: Iterable[np.ndarray] = (),
+    ) -> None:
+        packed = pack(params)
+        x, self.sizes = _read_x(x, packed.sizes)
+        steps, batch = x.shape[:2]
+        given, self.sizes = _read_state("state", state, batch, self.sizes)
+        lengths = _read_lengths(lengths, steps, batch)
+        self.dtype = x.dtype
+        for array in (*packed.values(), *given.values(), *others):
+            if array is not None and array.dtype.kind == "c" and self.dtype.kind != "c":
+                self.dtype = np.result_type(self.dtype, np.complex64)
+        self.reverse, self.idle = bool(reverse), None
+        if lengths is not None:
+            self.idle = _turned(np.arange(steps)[:, np.newaxis] >= lengths, reverse)
+        self.weights = _weights(packed, self.sizes, self.dtype)
+        self.y = _read_out("out", out, (steps, batch, self.sizes[_OUTPUT_SIZE]), self.dtype)
+        if out is not None and np.may_share_memory(out, x):
+            x = x.copy()
+        self.x = self.steps(x).view()  # whose shape nobody else can change
+        self.state = self.states(given, batch)
+
+    def steps(self, array: np.ndarray) -> np.ndarray:
+        """A sequence as the kernels take it; what stands beyond a row's length, NaN included, takes no part."""
+        array = _turned(np.ascontiguousarray(array, self.dtype), self.reverse)
+        return array if self.idle is None else np.where(self.idle[:, :, np.newaxis], self.dtype.type(0), array)
+
+    def states(self, given: Mapping[str, np.ndarray | None], batch: int) -> dict[str, np.ndarray]:
+        """States, or gradients of them, that the kernels may write over."""
+        shapes = {name: (batch, self.sizes[size]) for name, size in _STATE_SIZES.items()}
+        states = {name: np.zeros(shape, self.dtype) for name, shape in shapes.items() if given[name] is None}
+        return {name: states[name] if array is None else array.astype(self.dtype) for name, array in given.items()}
+
+    def forward(self, taped: bool) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Run all steps, into ``y``: returns final states, states over time and the rest of the tape."""
+        y = self.y[::-1] if self.reverse else self.y
+        return _forward(self.weights, self.sizes, self.x, self.state, self.idle, taped, y)
+
+
+# ---- Arrays: what the kernels make of them before they run, and copies that nobody writes to ----
+
+
+def _aligned(array: np.ndarray) -> np.ndarray:
+    """A copy, row by row, that begins at a multiple of 64 bytes: what steps multiply by, since BLAS is faster so."""
+    block = np.empty(array.nbytes + 64, np.uint8)
+    start = -block.ctypes.data % 64
+    copy = block[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+def _steps(array: np.ndarray, steps: int) -> list[np.ndarray]:
+    """The rows of each step; where the rows of one are all there is, every step has these."""
+    return list(array) if len(array) == steps else [array[0]] * steps
+
+
+def _states(initial: np.ndarray, steps: int, taped: bool) -> tuple[np.ndarray, list[np.ndarray]]:
+    """A state over time: all of it, or two steps' rows in turn; and its rows before each step and after the last."""
+    states = np.empty((steps + 1 if taped else 2, *initial.shape), initial.dtype)
+    states[0] = initial
+    return states, list(states) if taped else [states[0], states[1]] * (steps // 2 + 1)
+
+
+def _turned(array: np.ndarray, reverse: bool) -> np.ndarray:
+    """Steps in the order in which they run."""
+    return np.ascontiguousarray(array[::-1]) if reverse else array
+
+
+class _Snapshot:
+    """Copies that nobody writes to."""
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], _: Mapping[str, int]) -> None:
+        self.arrays = {name: array.copy() for name, array in arrays.items()}
+        for copy in self.arrays.values():
+            copy.flags.writeable = False
+
+
+# ---- Parameters: shapes, initial values, and a snapshot that is laid out for the kernels ----
+
+
+def _shapes_of(sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+    """The parameters' shapes."""
+    return {name: tuple(sizes[size] for size in shape) for name, shape in _SHAPES.items()}
+
+
+def _check_sizes(**sizes: int) -> dict[str, int]:
+    """Sizes that parameters may have, and that of a scalar."""
+    sizes = {"1": 1, **sizes}
+    for name, value in sizes.items():
+        if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
+            raise ValueError(f"{name}: {value!r} is no size; expected a whole number of at least 1")
+    if _INPUT_IS_HIDDEN and sizes["input"] != sizes["hidden"]:
+        told = f"input_size: {sizes['input']}; the equations force it to equal hidden_size, {sizes['hidden']}"
+        raise ValueError(told)
+    _hold_sizes(sizes)
+    return {name: int(size) for name, size in sizes.items()}
+
+
+def _initial(
+    shapes: Mapping[str, tuple[int, ...]], hidden_size: int, seed: int, dtype: DTypeLike
+) -> dict[str, np.ndarray]:
+    """Initial values of parameters of these shapes."""
+    dtype = _read_dtype(DTYPE if dtype is None else dtype)
+    random = np.random.default_rng(seed)
+    params: dict[str, np.ndarray] = {}
+    for name, shape in shapes.items():
+        how = _INIT[name]
+        if how == "uniform":
+            bound = 1 / np.sqrt(shape[1] if len(shape) == 2 else hidden_size)
+            value = random.uniform(-bound, bound, shape)
+        elif how == "identity":
+            value = np.eye(shape[0], shape[1])
+        elif how == "orthogonal":
+            q, r = np.linalg.qr(random.normal(size=(max(shape), min(shape))))
+            q = q * np.where(np.diag(r) < 0, -1, 1)
+            value = q if shape[0] >= shape[1] else q.T
+        else:
+            value = np.full(shape, {"zeros": 0.0, "ones": 1.0}[how] if how in ("zeros", "ones") else float(how))
+        params[name] = np.ascontiguousarray(value, dtype=dtype)
+    return params
+
+
+class Packed(Mapping[str, np.ndarray]):
+    """A snapshot of the parameters, laid out for the kernels; taken wherever parameters are."""
+
+    def __init__(self, params: Mapping[str, ArrayLike]) -> None:
+        arrays, self.sizes = _read_params(params)
+        self.snapshot = _Snapshot(arrays, self.sizes)
+        self.panels: dict[Any, Any] = {}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.snapshot.arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_SHAPES)
+
+    def __len__(self) -> int:
+        return len(_SHAPES)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy packs its own weights: how they are laid out depends on the library that is loaded there."""
+        return type(self), (dict(self),)
+
+
+def pack(params: Mapping[str, ArrayLike]) -> Packed:
+    """The parameters with everything that depends on them alone, computed once."""
+    return params if isinstance(params, Packed) else Packed(params)
+
+
+# ---- Arguments: what callers hand over is read, and refused where it does not fit ----
+
+
+def _read_dtype(dtype: DTypeLike) -> np.dtype:
+    """A dtype that the kernels run in."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
+    if found not in [np.dtype(name) for name in DTYPES]:
+        raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, found {dtype!r}")
+    return found
+
+
+def _array(name: str, value: ArrayLike) -> np.ndarray:
+    """Numbers as an array of a float or complex dtype."""
+    if _is_ordinary(value):
+        return value
+    array = np.asarray(value)
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"{name}: expected numbers, found an array of {array.dtype}")
+    return array.astype(array.dtype.newbyteorder("=") if array.dtype.kind in "fc" else np.float64, copy=False)
+
+
+def _names(name: str, given: Any, expected: Sequence[str]) -> None:
+    """Refuse what is no mapping, and unknown names."""
+    if not isinstance(given, (dict, Mapping)):  # a dict is told from others in a tenth of the time
+        raise TypeError(f"{name}: expected a mapping of {', '.join(expected)}, found {type(given).__name__}")
+    unknown = [key for key in given if key not in expected]
+    if unknown:
+        raise ValueError(f"{name}: there is no {unknown[0]!r}; expected {', '.join(expected)}")
+
+
+def _is_ordinary(value: Any) -> TypeGuard[np.ndarray]:
+    """Whether this is an array that the kernels can read."""
+    return type(value) is np.ndarray and value.dtype.kind in "fc" and value.dtype.isnative
+
+
+_KNOWN_MOST = 64
+_KNOWN: dict[tuple[tuple[int, ...], ...], dict[str, int]] = {}
+"""Sizes by the shapes of all parameters that were read before: a training step hands over the same shapes each time."""
+
+
+def _read_params(params: Mapping[str, ArrayLike]) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+    """The parameters as arrays, and the sizes that their shapes tell."""
+    if type(params) is dict and params.keys() == _SHAPES.keys():
+        values: list[Any] = [params[name] for name in _SHAPES]
+        if values and [*map(type, values)] == [np.ndarray] * len(values):
+            dtypes = [array.dtype for array in values]
+            sizes = _KNOWN.get(tuple([array.shape for array in values]))
+            if sizes is not None and dtypes == dtypes[:1] * len(dtypes) and _is_ordinary(values[0]):
+                return dict(zip(_SHAPES, values, strict=True)), sizes
+    arrays, sizes = _check_params(params)
+    if len(_KNOWN) >= _KNOWN_MOST:
+        _KNOWN.clear()
+    _KNOWN[tuple(array.shape for array in arrays.values())] = sizes
+    return arrays, sizes
+
+
+def _check_params(params: Mapping[str, ArrayLike]) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+    """The same, each array by itself."""
+    _names("params", params, tuple(_SHAPES))
+    arrays: dict[str, np.ndarray] = {}
+    told = {"1": ("1", 1)}
+    for name, shape in _SHAPES.items():
+        if name not in params:
+            raise ValueError(f"params: {name!r} is missing; expected {', '.join(_SHAPES)}")
+        array = _array(f"params[{name!r}]", params[name])
+        if array.ndim != len(shape):
+            raise ValueError(f"params[{name!r}]: expected ({', '.join(shape)}), found shape {array.shape}")
+        for size, found in zip(shape, array.shape, strict=True):
+            first, known = told.setdefault(size, (name, found))
+            if known != found:
+                by = "" if first == "1" else f" by params[{first!r}]"
+                raise ValueError(f"params[{name!r}]: {size} is {known}{by}, but {found} by its shape {array.shape}")
+        arrays[name] = array
+    sizes = {size: number for size, (_, number) in told.items()}
+    _hold_sizes(sizes)
+    return arrays, sizes
+
+
+def _hold_sizes(sizes: Mapping[str, int]) -> None:
+    """Refuse sizes other than those that the kernels are for."""
+    for size, number in FIXED.items():
+        if sizes.get(size, number) != number:
+            raise ValueError(
+                f"{size}: {sizes[size]}; the kernels of this module were generated for {number} alone: generate or "
+                "build them without fixed sizes, or for this one"
+            )
+
+
+def _read_x(x: ArrayLike, sizes: dict[str, int], name: str = "x", ndim: int = 3) -> tuple[np.ndarray, dict[str, int]]:
+    """The input, and the sizes completed by it."""
+    array = _array(name, x)
+    if array.ndim != ndim:
+        expected = "(T, B, input)" if ndim == 3 else "(B, input)"
+        raise ValueError(f"{name}: expected {expected}, found shape {array.shape}")
+    last: int = array.shape[-1]
+    width = sizes.get(_INPUT_SIZE, last)
+    if last != width:
+        raise ValueError(f"{name}: expected {width} numbers in each row, by the parameters; found shape {array.shape}")
+    if FIXED:
+        _hold_sizes({_INPUT_SIZE: width})
+    return array, sizes if _INPUT_SIZE in sizes else {**sizes, _INPUT_SIZE: width}
+
+
+def _read_state(
+    name: str, state: Mapping[str, ArrayLike | None] | None, batch: int, sizes: dict[str, int]
+) -> tuple[dict[str, np.ndarray | None], dict[str, int]]:
+    """Every state as an array or None, and the sizes completed by them."""
+    arrays: dict[str, np.ndarray | None] = dict.fromkeys(STATES)
+    if state is not None:
+        _names(name, state, STATES)
+        sizes = dict(sizes)
+        for key in STATES:
+            value = state.get(key)
+            if value is not None:
+                arrays[key] = array = _array(f"{name}[{key!r}]", value)
+                size = sizes.setdefault(_STATE_SIZES[key], array.shape[-1] if array.ndim else 0)
+                if array.shape != (batch, size):
+                    raise ValueError(f"{name}[{key!r}]: expected shape {(batch, size)}, found {array.shape}")
+    for key, of in _STATE_SIZES.items():
+        if of not in sizes:
+            raise ValueError(f"{name}: {key!r} must be given: no parameter tells its size, {of}")
+    return arrays, sizes
+
+
+def _read_lengths(lengths: ArrayLike | None, steps: int, batch: int) -> np.ndarray | None:
+    """Lengths as whole numbers, or None where every row takes all steps."""
+    if lengths is None:
+        return None
+    array = np.asarray(lengths)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"lengths: expected whole numbers, found an array of {array.dtype}")
+    if array.shape != (batch,):
+        raise ValueError(f"lengths: expected shape {(batch,)}, found {array.shape}")
+    if batch and (array.min() < 0 or array.max() > steps):
+        raise ValueError(f"lengths: expected numbers from 0 to {steps}, found {array.min()} to {array.max()}")
+    return array.astype(np.int64)
+
+
+def _read_threads(threads: int | None) -> int | None:
+    """The number of threads, or None."""
+    if threads is None:
+        return None
+    if isinstance(threads, bool) or not hasattr(threads, "__index__") or threads < 1:
+        raise ValueError(f"threads: expected None or a whole number of at least 1, found {threads!r}")
+    return int(threads)
+
+
+def _expect(name: str, value: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
+    """An array of one shape."""
+    array = _array(name, value)
+    if array.shape != shape:
+        raise ValueError(f"{name}: expected shape {shape}, found {array.shape}")
+    return array
+
+
+def _read_out(name: str, out: np.ndarray | None, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """The caller's array for an output, or a fresh one."""
+    if out is None:
+        return np.empty(shape, dtype)
+    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype or not out.flags.writeable:
+        found = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise ValueError(f"{name}: expected a writable array {dtype} {shape}, found {found}")
+    return out
+
+
+# ---- The tape: what a forward pass keeps for the backward pass ----
+
+
+class Tape:
+    """What a forward pass keeps for the backward pass; ``states["name"]`` is ``(T + 1, B, size)``, to be read only.
+
+    It refers to ``x`` and to the parameters and holds no copies of them: until `backward`, both must stay as they are.
+    """
+
+    __slots__ = ("data", "dims", "params", "states")
+
+    def __init__(self, states: Mapping[str, np.ndarray], data: Any, dims: Any, params: Mapping[str, ArrayLike]) -> None:
+        for array in states.values():
+            array.flags.writeable = False  # the backward pass reads them
+        self.states, self.data, self.dims = states, data, dims
+        self.params = params if isinstance(params, Packed) else dict(params)
+
+
+# ---- Gradients: what the backward pass returns, and what it refuses ----
+
+
+class Grads:
+    """Gradients: ``params`` and ``state`` by name, ``x`` as an array."""
+
+    __slots__ = ("params", "state", "x")
+
+    def __init__(self, params: dict[str, np.ndarray], x: np.ndarray, state: dict[str, np.ndarray]) -> None:
+        self.params, self.x, self.state = params, x, state
+
+
+def _fit(packed: Packed, sizes: Mapping[str, int]) -> None:
     """Refuse parameters of other sizes than those of the forward pass that made the tape."""
     for size, found in packed.sizes.items():
         if found != sizes[size]:
             raise ValueError(f"params: {size} is {found}, but the tape is of a forward pass where it is {sizes[size]}")
 
 
-def _hold_params(params, tape):
+def _hold_params(params: Mapping[str, ArrayLike], tape: Tape) -> None:
     """Refuse other parameters than those of the forward pass; what was written over in place cannot be told."""
     if params is tape.params:
         return
@@ -958,7 +1088,7 @@ def _hold_params(params, tape):
             )
 
 
-def _into(out, grads, accumulate):
+def _into(out: Grads, grads: Grads, accumulate: bool) -> Grads:
     """Write or add gradients to those of ``out``."""
     if not isinstance(out, Grads):
         raise TypeError(f"out: expected Grads, found {type(out).__name__}")

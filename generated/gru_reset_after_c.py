@@ -17,6 +17,8 @@ The step:
 Arrays are time-major: x is (T, B, input), y is (T, B, hidden), a state (B, size), a matrix (rows, columns).
 """
 
+from __future__ import annotations
+
 import collections
 import ctypes
 import functools
@@ -27,14 +29,24 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeGuard
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 CELL = "gru_reset_after"
 STATES = ("h",)
 OUTPUT = "h"
+ANALYTIC = True
+FIXED = {}
+"""The sizes that these kernels are for alone; where it is empty, they take any."""
+DTYPE = "float32"
+"""What `init_params` makes unless told otherwise."""
+DTYPES = ("float32", "float64")
+"""What `init_params` may make: float64 input runs double, any other runs float."""
+
 _SHAPES = {
     "W_xz": ("hidden", "input"),
     "W_hz": ("hidden", "hidden"),
@@ -60,93 +72,32 @@ _INIT = {
     "W_hh": "uniform",
     "b_hh": "uniform",
 }
-ANALYTIC = True
-DTYPE = "float32"
-"""What `init_params` makes unless told otherwise."""
+_INPUT_SIZE, _OUTPUT_SIZE = "input", "hidden"
+_INPUT_IS_HIDDEN = False
 
-DTYPES = ("float32", "float64")
-"""What `init_params` may make: float64 input runs double, any other runs float."""
+
+def param_shapes(input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
+    """The shape of every parameter, as its equation reads it."""
+    return _shapes_of(_check_sizes(input=input_size, hidden=hidden_size))
+
+
+def init_params(
+    input_size: int, hidden_size: int, seed: int = 0, dtype: DTypeLike | None = None
+) -> dict[str, np.ndarray]:
+    """Initial parameters: uniform, up to 1/sqrt(columns) (vectors: 1/sqrt(hidden)), unless the cell says otherwise."""
+    return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
+
 
 _ABI = b"db6772ccaa1b54cacbf5ab25fc5c10ab"
-_SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
-_LIBRARY = Path(__file__).with_name("gru_reset_after" + _SUFFIX)
-_LIBRARIES = {"native": "", "v4": ".v4", "v3": ".v3", "v2": ".v2", "baseline": ".baseline"}  # best first
-_REMEDY = (
-    f'run `python -m symrnn generate CELL --out "{_LIBRARY.parent}"`, CELL being the file of the cell {_LIBRARY.stem}, or that '
-    "name if it is a bundled cell's, with the options that the first lines of this module name: that finds a compiler. "
-    "Or compile it yourself: "
-    "cc -std=c11 -O3 -march=native -fno-math-errno -fno-trapping-math -ffp-contract=fast "
-    f'-fPIC -shared "{_LIBRARY.with_suffix(".c")}" -o "{_LIBRARY}" -lm '
-    "(a C compiler comes with `apt install gcc` (Debian), `xcode-select --install` (macOS) or `pip install ziglang` (anywhere))"
+_SIZES = ("input", "hidden")
+_FIELDS = (
+    ("steps", "number"),
+    ("rows", "number"),
+    ("size_input", "size"),
+    ("size_hidden", "size"),
+    ("lengths", "lengths"),
+    ("reverse", "flag"),
 )
-
-
-def _candidates() -> list[Path]:
-    """The libraries beside this file, best first, or the one that the environment variable SYMRNN_MARCH names.
-
-    Raises:
-        ImportError: there is none.
-    """
-    named = os.environ.get("SYMRNN_MARCH", "")
-    if named and named not in _LIBRARIES:
-        raise ImportError(f"SYMRNN_MARCH: expected one of {', '.join(_LIBRARIES)}, found {named!r}")
-    endings = [_LIBRARIES[named]] if named else _LIBRARIES.values()
-    paths = [_LIBRARY.with_name(_LIBRARY.stem + ending + _SUFFIX) for ending in endings]
-    found = [path for path in paths if path.is_file()]
-    if not found and named:
-        raise ImportError(f"{paths[0]} is missing, which SYMRNN_MARCH={named} asks for: build it, or unset that")
-    if not found:
-        raise ImportError(f"{_LIBRARY} is missing, so there are no C kernels yet: {_REMEDY}")
-    return found
-
-
-def _load() -> ctypes.CDLL:
-    """The first of the compiled libraries that fits this processor, its digest checked.
-
-    Neither question that a library is asked runs a vector instruction.
-
-    Raises:
-        ImportError: there is none, one cannot be loaded or was compiled from another source, or none fits.
-    """
-    for path in _candidates():
-        try:
-            library = ctypes.CDLL(str(path))
-            abi = library[f"{_LIBRARY.stem}_abi"]
-            cpu_supported = library[f"{_LIBRARY.stem}_cpu_supported"]
-        except (OSError, AttributeError) as error:
-            raise ImportError(f"{path} cannot be loaded ({error}), so compile it anew: {_REMEDY}") from error
-        abi.argtypes, abi.restype = (), ctypes.c_char_p
-        cpu_supported.argtypes, cpu_supported.restype = (), ctypes.c_int
-        if abi() != _ABI:
-            raise ImportError(f"{path} is not from this version of {_LIBRARY.stem}.c, so compile it anew: {_REMEDY}")
-        if cpu_supported():
-            return library
-    raise ImportError(f"{path} was compiled for a processor with more features, so compile it here: {_REMEDY}")
-
-
-class _Dims(ctypes.Structure):
-    """Sizes, lengths and direction of a call, as C takes them."""
-
-    _fields_ = (
-        ("steps", ctypes.c_size_t),
-        ("rows", ctypes.c_size_t),
-        ("size_input", ctypes.c_size_t),
-        ("size_hidden", ctypes.c_size_t),
-        ("lengths", ctypes.c_void_p),
-        ("reverse", ctypes.c_int),
-    )
-
-
-_KINDS = {
-    "dims": ctypes.POINTER(_Dims),
-    "params": ctypes.c_void_p,
-    "grads": ctypes.c_void_p,
-    "in": ctypes.c_void_p,
-    "out": ctypes.c_void_p,
-    "size": ctypes.POINTER(ctypes.c_size_t),
-    "number": ctypes.c_size_t,
-    "barrier": ctypes.c_void_p,
-}
 _ENTRIES = {
     "packed_size": ("dims", "size"),
     "tape_size": ("dims", "size"),
@@ -175,6 +126,7 @@ _ENTRIES = {
         "barrier",
     ),
 }
+_PRECISIONS = {"float32": "f32", "float64": "f64"}
 _STATUS = {
     1: "a pointer is null",
     2: "a size is zero, or larger than memory can hold",
@@ -183,629 +135,31 @@ _STATUS = {
     6: "these weights were not packed by this library, in this precision and for these sizes: pack the parameters again",
     7: "this library runs with threads=1 alone: its processor has no atomic instructions, by which threads meet",
 }
-_MOST_PARTS = 1024
-_BARRIER_BYTES = 128
-_SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
-
-
-_C = _load()
-LIBRARY = Path(_C._name).name
-"""The file name of the library that was loaded: of several, the best that fits this processor."""
-
-
-def _bind():
-    """The entry points by precision and name, with their argument types."""
-    bound = {}
-    for dtype, precision in ((_SINGLE, "f32"), (_DOUBLE, "f64")):
-        for name, kinds in _ENTRIES.items():
-            function = _C[f"{CELL}_{precision}_{name}"]
-            function.argtypes, function.restype = [_KINDS[kind] for kind in kinds], ctypes.c_int
-            bound[dtype, name] = function
-    return bound
-
-
-_BOUND = _bind()
-
-
-def _check(name, status):
-    """Raise what a status says."""
-    if status:
-        raise ValueError(f"{CELL} {name}: {_STATUS.get(status, f'status {status}')}")
-
-
-def _query(dtype, name, dims, *numbers):
-    """The size that the query ``name`` answers."""
-    size = ctypes.c_size_t()
-    _check(name, _BOUND[dtype, name](ctypes.byref(dims), *numbers, ctypes.byref(size)))
-    return size.value
-
-
-_addressof, _from_buffer = ctypes.addressof, ctypes.c_char.from_buffer
-
-
-def _address(array):
-    """Where the numbers of a dense array begin."""
-    try:
-        return _addressof(_from_buffer(array))  # a third of the time of the other way
-    except (TypeError, ValueError):  # one that must not be written to, or has no numbers
-        return array.ctypes.data
-
-
-_PAGE, _SMALL, _KEPT_BYTES = 1 << 12, 1 << 14, 1 << 28
-
-
-_FREE = {}
-"""Memory that no array refers to any more, by size, and where its first multiple of 64 bytes is: a fresh page costs more
-than filling it."""
-
-
-class _Lease:
-    """The memory of an array, its base and that of every view: with the last of them it is free."""
-
-    __slots__ = ("__array_interface__", "block", "free")
-
-    def __del__(self):
-        self.free.append(self.block)
-
-
-def _block(size):
-    """New memory; where too much is free, the sizes that were short longest ago are parted with."""
-    free = _FREE[size] = _FREE.pop(size, collections.deque(maxlen=max(1, _KEPT_BYTES // 4 // size)))
-    held = sum(other * len(blocks) for other, blocks in list(_FREE.items()))
-    for other, blocks in list(_FREE.items()):
-        if held <= _KEPT_BYTES or other == size:
-            break
-        held -= other * len(blocks)
-        _FREE.pop(other, None)
-    array = np.empty(size, np.uint8)
-    start = -_address(array) % 64
-    return free, (array, _address(array) + start)
-
-
-def _empty(count, dtype):
-    """Uninitialised numbers at a multiple of 64 bytes, the width of a register and of a cache line."""
-    used = count * dtype.itemsize
-    size = -(-(used + 64) // _PAGE) * _PAGE
-    if not _SMALL <= size <= _KEPT_BYTES // 2:
-        block = np.empty(used + 64, np.uint8)
-        start = -_address(block) % 64
-        return block[start : start + used].view(dtype)
-    free = _FREE.get(size, ())
-    try:
-        block = free.pop() if free else None
-    except IndexError:  # another thread has it
-        block = None
-    if block is None:
-        free, block = _block(size)
-    lease = _Lease()
-    lease.free, lease.block = free, block
-    lease.__array_interface__ = {"version": 3, "data": (block[1], False), "shape": (count,), "typestr": dtype.str}
-    return np.asarray(lease)
-
-
-def _shapes_of(sizes):
-    """The parameters' shapes."""
-    return {name: tuple(sizes[size] for size in shape) for name, shape in _SHAPES.items()}
-
-
-def _places(shapes):
-    """Name, start, end and shape of arrays side by side in one block."""
-    ends = list(itertools.accumulate(math.prod(shape) for shape in shapes.values()))
-    return [*zip(shapes, [0, *ends], ends, shapes.values(), strict=False)]
-
-
-def _views(block, places):
-    """The arrays at these places of a block, by name."""
-    return {name: block[start:end].reshape(shape) for name, start, end, shape in places}
-
-
-def _new(shape, dtype):
-    """An uninitialised array."""
-    count = math.prod(shape)
-    return np.empty(shape, dtype) if count * dtype.itemsize < _SMALL else _empty(count, dtype).reshape(shape)
-
-
-class _Snapshot:
-    """Copies that nobody writes to: side by side in ``block`` where their dtypes agree, else apart, and it is None."""
-
-    def __init__(self, arrays, sizes):
-        self._sizes, values = sizes, list(arrays.values())
-        dtypes = [array.dtype for array in values]
-        if values and dtypes == dtypes[:1] * len(dtypes):
-            self.block = _empty(sum([array.size for array in values]), dtypes[0])
-            np.concatenate(values, axis=None, out=self.block)
-        else:
-            self.block, self._copies = None, {name: array.copy() for name, array in arrays.items()}
-
-    @functools.cached_property
-    def arrays(self):
-        """By name; made when they are asked for, since kernels read the block."""
-        copies = self._copies if self.block is None else _views(self.block, _places(_shapes_of(self._sizes)))
-        for copy in copies.values():
-            copy.flags.writeable = False
-        return copies
-
-
-class _Team:
-    """Threads that run the parts of a call beside the caller; started when first needed, and again in a forked child."""
-
-    def __init__(self):
-        self.restart()
-
-    def restart(self):
-        """Start anew: a forked child has this object but none of its threads."""
-        self._lock, self._jobs = threading.Lock(), []
-
-    def run(self, function, arguments, parts, *, meet, kept):
-        """Call ``function(*arguments, part, parts[, barrier])`` for each part at once; returns the worst status.
-
-        Where the team is busy with another thread's call, one part does it all: the results are the same. A signal's
-        handler may raise here at any time: ``kept`` holds the memory behind ``arguments`` until every part is through.
-        """
-        if parts == 1:
-            return function(*arguments, 0, 1, None) if meet else function(*arguments, 0, 1)
-        lock, jobs, held, statuses = self._lock, self._jobs, [], []
-        try:
-            # A loop in C: no handler comes between taking the lock and noting it, nor between the start of the parts,
-            # which wait for one another.
-            held.extend(map(lock.acquire, (False,)))
-            if not held[0]:
-                return function(*arguments, 0, 1, None) if meet else function(*arguments, 0, 1)
-            self._grow(jobs, parts - 1)
-            barrier, done = ctypes.create_string_buffer(_BARRIER_BYTES), queue.SimpleQueue()
-            last = (parts, ctypes.addressof(barrier)) if meet else (parts,)
-            calls = [
-                functools.partial(jobs[part - 1].put, (function, (*arguments, part, *last), done, (kept, barrier)))
-                for part in range(1, parts)
-            ]
-            statuses.extend(map(operator.call, [*calls, functools.partial(function, *arguments, 0, *last)]))
-            return max(statuses[-1], *(done.get() for _ in calls))
-        except BaseException:
-            if held == [True]:
-                self._part_with(jobs)
-            raise
-        finally:
-            if held == [True]:
-                lock.release()
-
-    def _part_with(self, jobs):
-        """Let the threads end once they are through; the next call starts others."""
-        self.restart()
-        for waiting in jobs:
-            waiting.put(None)
-
-    def _grow(self, jobs, threads):
-        while len(jobs) < threads:
-            waiting = queue.SimpleQueue()
-            thread = threading.Thread(target=_work, args=(waiting,), name=f"{CELL}-{len(jobs) + 1}", daemon=True)
-            jobs.append(waiting)  # before it runs: were a handler to raise between them, nobody would tell it to end
-            thread.start()
-
-
-def _work(jobs):
-    """Run jobs as they come, until there is None."""
-    while job := jobs.get():
-        function, arguments, done, _ = job
-        done.put(function(*arguments))
-        del job, _  # not to hold the memory of a call while waiting for the next
-
-
-_TEAM = _Team()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_TEAM.restart)
-
-
-def _cores():
-    """Processors that this process may run on, or SYMRNN_NUM_THREADS where that is set."""
-    text = os.environ.get("SYMRNN_NUM_THREADS", "")
-    if not text:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not text.isdecimal() or int(text) < 1:
-        raise ValueError(f"SYMRNN_NUM_THREADS: expected a whole number of at least 1, found {text!r}")
-    return int(text)
-
-
-def param_shapes(input_size, hidden_size):
-    """The shape of every parameter, as its equation reads it."""
-    sizes = {"1": 1, "input": input_size, "hidden": hidden_size}
-    for name, value in sizes.items():
-        if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
-            raise ValueError(f"{name}: {value!r} is no size; expected a whole number of at least 1")
-    return {name: tuple(int(sizes[size]) for size in shape) for name, shape in _SHAPES.items()}
-
-
-def init_params(input_size, hidden_size, seed=0, dtype=None):
-    """Initial parameters: uniform, up to 1/sqrt(columns) (vectors: 1/sqrt(hidden)), unless the cell says otherwise."""
-    dtype = _read_dtype(DTYPE if dtype is None else dtype)
-    random = np.random.default_rng(seed)
-    params = {}
-    for name, shape in param_shapes(input_size, hidden_size).items():
-        how = _INIT[name]
-        if how == "uniform":
-            bound = 1 / np.sqrt(shape[1] if len(shape) == 2 else hidden_size)
-            value = random.uniform(-bound, bound, shape)
-        elif how == "identity":
-            value = np.eye(*shape)
-        elif how == "orthogonal":
-            q, r = np.linalg.qr(random.normal(size=(max(shape), min(shape))))
-            q = q * np.where(np.diag(r) < 0, -1, 1)
-            value = q if shape[0] >= shape[1] else q.T
-        else:
-            value = np.full(shape, {"zeros": 0.0, "ones": 1.0}[how] if how in ("zeros", "ones") else float(how))
-        params[name] = np.ascontiguousarray(value, dtype=dtype)
-    return params
-
-
-def _read_dtype(dtype):
-    """A dtype that the kernels run in."""
-    try:
-        found = np.dtype(dtype)
-    except TypeError:
-        found = None
-    if found not in [np.dtype(name) for name in DTYPES]:
-        raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, found {dtype!r}")
-    return found
-
-
-class Packed(Mapping):
-    """A snapshot of the parameters, laid out for the kernels; taken wherever parameters are."""
-
-    def __init__(self, params):
-        arrays, self.sizes = _read_params(params)
-        self.snapshot, self.panels = _Snapshot(arrays, self.sizes), {}
-
-    def __getitem__(self, name):
-        return self.snapshot.arrays[name]
-
-    def __iter__(self):
-        return iter(_SHAPES)
-
-    def __len__(self):
-        return len(_SHAPES)
-
-    def __reduce__(self):
-        """A copy packs its own weights: how they are laid out depends on the library that is loaded there."""
-        return type(self), (dict(self),)
-
-
-def pack(params):
-    """The parameters with everything that depends on them alone, computed once."""
-    return params if isinstance(params, Packed) else Packed(params)
-
-
-class Tape:
-    """What a forward pass keeps for the backward pass; ``states["name"]`` is ``(T + 1, B, size)``, to be read only.
-
-    It refers to ``x`` and to the parameters and holds no copies of them: until `backward`, both must stay as they are.
-    """
-
-    __slots__ = ("data", "dims", "params", "states")
-
-    def __init__(self, states, data, dims, params):
-        for array in states.values():
-            array.flags.writeable = False  # the backward pass reads them
-        self.states, self.data, self.dims = states, data, dims
-        self.params = params if isinstance(params, Packed) else dict(params)
-
-
-class Grads:
-    """Gradients: ``params`` and ``state`` by name, ``x`` as an array."""
-
-    __slots__ = ("params", "state", "x")
-
-    def __init__(self, params, x, state):
-        self.params, self.x, self.state = params, x, state
-
-
-def _array(name, value):
-    """Numbers as an array of a float or complex dtype."""
-    if _is_ordinary(value):
-        return value
-    array = np.asarray(value)
-    if array.dtype.kind not in "biufc":
-        raise TypeError(f"{name}: expected numbers, found an array of {array.dtype}")
-    return array.astype(array.dtype.newbyteorder("=") if array.dtype.kind in "fc" else np.float64, copy=False)
-
-
-def _names(name, given, expected):
-    """Refuse what is no mapping, and unknown names."""
-    if not isinstance(given, (dict, Mapping)):  # a dict is told from others in a tenth of the time
-        raise TypeError(f"{name}: expected a mapping of {', '.join(expected)}, found {type(given).__name__}")
-    unknown = [key for key in given if key not in expected]
-    if unknown:
-        raise ValueError(f"{name}: there is no {unknown[0]!r}; expected {', '.join(expected)}")
-
-
-def _is_ordinary(value):
-    """Whether this is an array that the kernels can read."""
-    return type(value) is np.ndarray and value.dtype.kind in "fc" and value.dtype.isnative
-
-
-_KNOWN, _KNOWN_MOST = {}, 64
-"""Sizes by the shapes of all parameters that were read before: a training step hands over the same shapes each time."""
-
-
-def _read_params(params):
-    """The parameters as arrays, and the sizes that their shapes tell."""
-    if type(params) is dict and params.keys() == _SHAPES.keys():
-        values = [params[name] for name in _SHAPES]
-        if values and [*map(type, values)] == [np.ndarray] * len(values):
-            dtypes = [array.dtype for array in values]
-            sizes = _KNOWN.get(tuple([array.shape for array in values]))
-            if sizes is not None and dtypes == dtypes[:1] * len(dtypes) and _is_ordinary(values[0]):
-                return dict(zip(_SHAPES, values, strict=True)), sizes
-    arrays, sizes = _check_params(params)
-    if len(_KNOWN) >= _KNOWN_MOST:
-        _KNOWN.clear()
-    _KNOWN[tuple(array.shape for array in arrays.values())] = sizes
-    return arrays, sizes
-
-
-def _check_params(params):
-    """The same, each array by itself."""
-    _names("params", params, tuple(_SHAPES))
-    arrays, told = {}, {"1": ("1", 1)}
-    for name, shape in _SHAPES.items():
-        if name not in params:
-            raise ValueError(f"params: {name!r} is missing; expected {', '.join(_SHAPES)}")
-        array = _array(f"params[{name!r}]", params[name])
-        if array.ndim != len(shape):
-            raise ValueError(f"params[{name!r}]: expected ({', '.join(shape)}), found shape {array.shape}")
-        for size, found in zip(shape, array.shape, strict=True):
-            first, known = told.setdefault(size, (name, found))
-            if known != found:
-                by = "" if first == "1" else f" by params[{first!r}]"
-                raise ValueError(f"params[{name!r}]: {size} is {known}{by}, but {found} by its shape {array.shape}")
-        arrays[name] = array
-    sizes = {size: number for size, (_, number) in told.items()}
-    return arrays, sizes
-
-
-def _read_x(x, sizes, name="x", ndim=3):
-    """The input, and the sizes completed by it."""
-    array = _array(name, x)
-    if array.ndim != ndim:
-        expected = "(T, B, input)" if ndim == 3 else "(B, input)"
-        raise ValueError(f"{name}: expected {expected}, found shape {array.shape}")
-    width = sizes.get("input", array.shape[-1])
-    if array.shape[-1] != width:
-        raise ValueError(f"{name}: expected {width} numbers in each row, by the parameters; found shape {array.shape}")
-    return array, sizes if "input" in sizes else {**sizes, "input": width}
-
-
-def _read_state(name, state, batch, sizes):
-    """Every state as an array or None, and the sizes completed by them."""
-    arrays = dict.fromkeys(STATES)
-    if state is not None:
-        _names(name, state, STATES)
-        sizes = dict(sizes)
-        for key in STATES:
-            if state.get(key) is not None:
-                arrays[key] = array = _array(f"{name}[{key!r}]", state[key])
-                size = sizes.setdefault(_STATE_SIZES[key], array.shape[-1] if array.ndim else 0)
-                if array.shape != (batch, size):
-                    raise ValueError(f"{name}[{key!r}]: expected shape {(batch, size)}, found {array.shape}")
-    for key, size in _STATE_SIZES.items():
-        if size not in sizes:
-            raise ValueError(f"{name}: {key!r} must be given: no parameter tells its size, {size}")
-    return arrays, sizes
-
-
-def _read_lengths(lengths, steps, batch):
-    """Lengths as whole numbers, or None where every row takes all steps."""
-    if lengths is None:
-        return None
-    array = np.asarray(lengths)
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"lengths: expected whole numbers, found an array of {array.dtype}")
-    if array.shape != (batch,):
-        raise ValueError(f"lengths: expected shape {(batch,)}, found {array.shape}")
-    if batch and (array.min() < 0 or array.max() > steps):
-        raise ValueError(f"lengths: expected numbers from 0 to {steps}, found {array.min()} to {array.max()}")
-    return array.astype(np.int64)
-
-
-def _read_threads(threads):
-    """The number of threads, or None."""
-    if threads is None:
-        return None
-    if isinstance(threads, bool) or not hasattr(threads, "__index__") or threads < 1:
-        raise ValueError(f"threads: expected None or a whole number of at least 1, found {threads!r}")
-    return int(threads)
-
-
-def _expect(name, value, shape):
-    """An array of one shape."""
-    array = _array(name, value)
-    if array.shape != shape:
-        raise ValueError(f"{name}: expected shape {shape}, found {array.shape}")
-    return array
-
-
-def _read_out(name, out, shape, dtype):
-    """The caller's array for an output, or a fresh one."""
-    if out is None:
-        return np.empty(shape, dtype)
-    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype or not out.flags.writeable:
-        found = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
-        raise ValueError(f"{name}: expected a writable array {dtype} {shape}, found {found}")
-    return out
-
-
-def _dims(sizes, steps, rows, lengths=None, reverse=False):
-    """The structure of sizes; one that nothing tells is 1."""
-    dims = _Dims(steps, rows, lengths=None if lengths is None else lengths.ctypes.data, reverse=bool(reverse))
-    for size in ("input", "hidden"):
-        setattr(dims, f"size_{size}", sizes.get(size, 1))
-    return dims
-
-
-def _single_if_whole(x):
-    """Whole numbers as float: the precision follows ``x``, and these ask for none."""
-    array = np.asarray(x)
-    return array.astype(_SINGLE) if array.dtype.kind in "biu" else array
-
-
-def _real(name, array):
-    """Refuse complex numbers: a cast would drop their imaginary parts."""
-    if array.dtype.kind == "c":
-        raise TypeError(f"{name}: complex numbers run in the NumPy module alone; expected real numbers")
-    return array
-
-
-_KEPT = 16
-"""How many runs are kept: the newest, each for one shape of a call."""
-_KEPT_NUMBERS = 1 << 18
-"""Numbers of a workspace up to which it stays with its run; a larger one goes back to the blocks."""
-_PACKED_ALONE = 1 << 22
-"""Bytes of weights up to which one thread packs them: waking another takes longer."""
-_RUNS = {}
-
-
-class _Weights:
-    """Packed weights, and where they begin: asked for but once."""
-
-    def __init__(self, numbers, dtype):
-        self.array = _empty(numbers, dtype)
-        self.address = _address(self.array)
-
-
-class _Run:
-    """What the shapes of a call decide: its dims structure, in how many parts it runs, how large its blocks are."""
-
-    def __init__(self, sizes, dtype, steps, batch, lengths, reverse, threads):
-        self.sizes, self.dtype, self.lengths, self.batch = sizes, dtype, lengths, batch
-        self.dims = _dims(sizes, steps, batch, lengths, reverse)
-        self.byref = ctypes.byref(self.dims)
-        self.parts = _query(dtype, "useful_parts", self.dims, _cores()) if threads is None else threads
-        self.states = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
-        self.numbers = sum(math.prod(shape) for shape in self.states.values())
-        self.state_places, self.param_places = _places(self.states), _places(_shapes_of(sizes))
-        self.params = max((end for _, _, end, _ in self.param_places), default=0)
-        self.starts = np.array([start for _, start, _, _ in self.param_places], np.uintp) * dtype.itemsize
-        self.output_shape = (batch, sizes["hidden"])
-        self.spare, self.spare_steps, self.sizes_of = collections.defaultdict(list), [], {}
-        self.key, self.step_numbers = (dtype, *sizes.values()), self.numbers + math.prod(self.output_shape)
-        self.step_entry = _BOUND[dtype, "step"]
-
-    def call(self, name, weights, *arrays, numbers=(), kept=None):
-        """Call an entry: its dims, weights, arrays (None for a null pointer), workspace, numbers, and what a part is told.
-
-        ``kept`` is what must live as long as the call besides the arrays.
-        """
-        spare = self.spare[name]
-        try:
-            workspace, address = spare.pop()
-        except IndexError:  # the first call, or another thread has it
-            workspace = _empty(self.size(f"{name}_workspace_size", self.parts), self.dtype)
-            address = _address(workspace)
-        pointers = [None if array is None else _address(array) for array in arrays]
-        arguments = (self.byref, weights.address, *pointers, address, *numbers)
-        used = (self, weights, arrays, workspace, kept)
-        status = _TEAM.run(_BOUND[self.dtype, name], arguments, self.parts, meet=True, kept=used)
-        if workspace.size <= _KEPT_NUMBERS:
-            spare.append((workspace, address))
-        if status:
-            _check(name, status)
-
-    def size(self, query, *numbers):
-        """The size that a query answers, asked but once."""
-        key = (query, *numbers)
-        if key not in self.sizes_of:
-            self.sizes_of[key] = _query(self.dtype, query, self.dims, *numbers)
-        return self.sizes_of[key]
-
-    def weights(self, packed):
-        """The packed weights in the precision of this run, made when they are first asked for."""
-        weights = packed.panels.get(self.key)
-        return self._pack(packed) if weights is None else weights
-
-    def _pack(self, packed):
-        block = packed.snapshot.block
-        if block is None or block.dtype != self.dtype:
-            for name, array in packed.items():
-                _real(f"params[{name!r}]", array)
-            arrays = [array.ravel().astype(self.dtype) for array in packed.values()]
-            block = np.concatenate([*arrays, np.empty(0, self.dtype)])
-        pointers, weights = self.starts + _address(block), _Weights(self.size("packed_size"), self.dtype)
-        arguments, kept = (self.byref, _address(pointers), weights.address), (block, pointers, weights)
-        parts = self.parts if weights.array.nbytes > _PACKED_ALONE else 1
-        status = _TEAM.run(_BOUND[self.dtype, "pack"], arguments, parts, meet=False, kept=kept)
-        _check("pack", status)
-        packed.panels[self.key] = weights
-        return weights
-
-    def step(self, weights, x, block, y):
-        """One step of every row; ``block`` holds the states, takes the next ones, and the output where ``y`` is None."""
-        try:
-            spare = self.spare_steps.pop()
-        except IndexError:  # the first call, or another thread has it
-            workspace = _empty(self.size("infer_workspace_size", 1), self.dtype)
-            spare = (workspace, _address(workspace))
-        states = _address(block)
-        output = states + self.numbers * self.dtype.itemsize if y is None else _address(y)
-        status = self.step_entry(self.byref, weights.address, _address(x), states, output, spare[1])
-        self.spare_steps.append(spare)
-        if status:
-            _check("step", status)
-
-    def block(self, given, state):
-        """All states one after the other, as C takes them; None where all are zero."""
-        if all(array is None for array in state.values()):
-            return None
-        block = np.zeros(self.numbers, self.dtype)
-        for name, part in _views(block, self.state_places).items():
-            if state[name] is not None:
-                part[...] = _real(f"{given}[{name!r}]", state[name])
-        return block
-
-    def new_block(self):
-        """Room for all states."""
-        return np.empty(self.numbers, self.dtype)
-
-
-def _run(sizes, dtype, steps, batch, lengths, reverse, threads):
-    """The run of these shapes; one without lengths is kept while it is among the newest."""
-    threads = _read_threads(threads)
-    if threads is not None and threads > _MOST_PARTS:
-        raise ValueError(f"threads: expected at most {_MOST_PARTS}, found {threads}")
-    if lengths is not None:
-        return _Run(sizes, dtype, steps, batch, lengths, reverse, threads)
-    bound = -_cores() if threads is None else threads  # a bound is not a choice
-    key = (dtype, steps, batch, bool(reverse), bound, *sizes.values())
-    run = _RUNS.get(key)
-    if run is None:
-        run = _Run(sizes, dtype, steps, batch, lengths, reverse, threads)
-        for oldest in list(_RUNS)[: 1 - _KEPT]:
-            _RUNS.pop(oldest, None)
-        _RUNS[key] = run
-    return run
-
-
-def _prepare(params, x, state, lengths, reverse, threads):
-    """A run, its weights, its input in one precision and dense, and its initial states."""
-    packed = pack(params)
-    x, sizes = _read_x(_single_if_whole(x), packed.sizes)
-    _real("x", x)
-    dtype = _DOUBLE if x.dtype == _DOUBLE else _SINGLE
-    T, B = x.shape[:2]
-    state, sizes = _read_state("state", state, B, sizes)
-    lengths = _read_lengths(lengths, T, B)
-    lengths = None if lengths is None else lengths.astype(np.uintp)
-    run = _run(sizes, dtype, T, B, lengths, reverse, threads)
-    return run, run.weights(packed), np.ascontiguousarray(x, dtype), run.block("state", state)
-
-
-def _output(out, shape, x):
-    """The array that the outputs go to, dense; and the input, copied where both are one memory."""
-    if out is None:
-        return _new(shape, x.dtype), x
-    _read_out("out", out, shape, x.dtype)
-    y = out if out.flags.c_contiguous else np.empty(shape, x.dtype)
-    return y, x.copy() if np.may_share_memory(out, x) else x
-
-
-def infer(params, x, state=None, lengths=None, reverse=False, threads=None, out=None):
+_MOST_PARTS, _BARRIER_BYTES, _BLOCK_NUMBERS = 1024, 128, 16
+_SUFFIXES = {"darwin": ".dylib", "win32": ".dll"}
+_OTHER_SUFFIX = ".so"
+_MARCHES = {"native": "", "v4": ".v4", "v3": ".v3", "v2": ".v2", "baseline": ".baseline"}
+"""The processors that a library may be compiled for, best first, and what stands in its name for each."""
+_MARCH_VARIABLE = "SYMRNN_MARCH"
+_COMPILE = ("cc -std=c11 -O3 -march=native -fno-math-errno -fno-trapping-math -ffp-contract=fast -fPIC -shared", "-lm")
+_COMPILERS = "`apt install gcc` (Debian), `xcode-select --install` (macOS) or `pip install ziglang` (anywhere)"
+
+
+# ======== What follows is equal in the modules of all cells. ========
+
+
+# ---- Calls: all steps, one step, and a stream ----
+
+
+def infer(
+    params: Mapping[str, ArrayLike],
+    x: ArrayLike,
+    state: Mapping[str, ArrayLike | None] | None = None,
+    lengths: ArrayLike | None = None,
+    reverse: bool = False,
+    threads: int | None = None,
+    out: np.ndarray | None = None,
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """All steps, without a tape: returns ``(y, state)``.
 
     Args:
@@ -818,26 +172,22 @@ def infer(params, x, state=None, lengths=None, reverse=False, threads=None, out=
         out: an array for ``y``.
     """
     run, weights, x, block = _prepare(params, x, state, lengths, reverse, threads)
-    y, x = _output(out, (*x.shape[:2], run.sizes["hidden"]), x)
+    y, x = _output(out, (*x.shape[:2], run.sizes[_OUTPUT_SIZE]), x)
     final = run.new_block()
     run.call("infer", weights, x, block, y, final)
     return _returned(y, out), _views(final, run.state_places)
 
 
-def _returned(y, out):
-    """What a function returns for its outputs."""
-    if out is None or y is out:
-        return y
-    out[...] = y
-    return out
-
-
-def step(params, x_t, state=None, out=None):
+def step(
+    params: Mapping[str, ArrayLike],
+    x_t: ArrayLike,
+    state: Mapping[str, ArrayLike | None] | None = None,
+    out: np.ndarray | None = None,
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """One step: returns ``(y_t, state)`` for ``x_t`` (B, input)."""
     packed = pack(params)
-    x_t, sizes = _read_x(_single_if_whole(x_t), packed.sizes, "x_t", 2)
-    _real("x_t", x_t)
-    dtype = _DOUBLE if x_t.dtype == _DOUBLE else _SINGLE
+    x_t, sizes = _read_x(_floating(x_t), packed.sizes, "x_t", 2)
+    dtype = _precision("x_t", _real("x_t", x_t).dtype)
     given, sizes = _read_state("state", state, x_t.shape[0], sizes)
     key = (dtype, 1, x_t.shape[0], False, 1, *sizes.values())  # of `_run`, which is slow for so small a thing
     run = _RUNS.get(key) or _run(sizes, dtype, 1, x_t.shape[0], None, False, 1)
@@ -847,41 +197,41 @@ def step(params, x_t, state=None, out=None):
         y = block[run.numbers :].reshape(shape)
     else:
         y, x = _output(out, shape, x)
-    state = _views(block, run.state_places)
+    after = _views(block, run.state_places)
     for name, array in given.items():
         if array is not None:
             if array.dtype.kind == "c":
                 _real(f"state[{name!r}]", array)
-            state[name][...] = array
+            after[name][...] = array
     run.step(run.weights(packed), x, block, None if out is None else y)
-    return (y if out is None else _returned(y, out)), state
+    return (y if out is None else _returned(y, out)), after
 
 
 class _Stream:
     """A layer run step by step, its state kept in place, pointers bound once; call it with ``x_t`` (B, input)."""
 
-    def __init__(self, packed, batch):
+    def __init__(self, packed: Mapping[str, ArrayLike], batch: int) -> None:
         self._packed, self._batch = pack(packed), batch
         sizes = self._packed.sizes
-        missing = [size for size in ("hidden",) if size not in sizes]
+        missing = [size for size in _STATE_SIZES.values() if size not in sizes]
         if missing:
             raise ValueError(f"packed: no parameter tells the size {missing[0]}, so the layer cannot be streamed")
         if isinstance(batch, bool) or not hasattr(batch, "__index__") or batch < 0:
             raise ValueError(f"batch: {batch!r} is no number of rows; expected a whole number")
-        self._dtype = _DOUBLE if self._packed and np.result_type(*self._packed.values()) == _DOUBLE else _SINGLE
+        self._dtype = _precision("packed", np.result_type(*self._packed.values())) if self._packed else _WHOLE
         shapes = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
         self._block = np.zeros(sum(math.prod(shape) for shape in shapes.values()), self._dtype)
         self.state = _views(self._block, _places(shapes))
-        self._x = None
-        if "input" in sizes:
-            self._bind(sizes["input"])
+        self._x: np.ndarray | None = None
+        if _INPUT_SIZE in sizes:
+            self._bind(sizes[_INPUT_SIZE])
 
-    def _bind(self, width):
+    def _bind(self, width: int) -> None:
         """Make the arrays for rows of ``width`` inputs, and point at them."""
-        sizes = {**self._packed.sizes, "input": width}
+        sizes = {**self._packed.sizes, _INPUT_SIZE: width}
         run = _run(sizes, self._dtype, 1, self._batch, None, False, 1)
         self._x = np.zeros((self._batch, width), self._dtype)
-        self._y = np.zeros((self._batch, sizes["hidden"]), self._dtype)
+        self._y = np.zeros((self._batch, sizes[_OUTPUT_SIZE]), self._dtype)
         weights, workspace = run.weights(self._packed), _empty(run.size("infer_workspace_size", 1), self._dtype)
         self._kept = (run, weights, workspace)
         arrays = (self._x, self._block, self._y, workspace)
@@ -889,11 +239,11 @@ class _Stream:
         pointers = (weights.address, *(array.ctypes.data for array in arrays))
         self._arguments = (run.byref, *map(ctypes.c_void_p, pointers))
 
-    def reset(self):
+    def reset(self) -> None:
         """Back to a state of zeros."""
         self._block[...] = 0
 
-    def __call__(self, x_t):
+    def __call__(self, x_t: ArrayLike) -> np.ndarray:
         x_t = _real("x_t", np.asarray(x_t))
         if self._x is None and x_t.ndim == 2:  # no parameter tells how many inputs there are: the first call does
             self._bind(x_t.shape[1])
@@ -907,19 +257,30 @@ class _Stream:
         return self._y.copy()
 
 
-def stream(packed, batch=1):
+def stream(packed: Mapping[str, ArrayLike], batch: int = 1) -> _Stream:
     """The layer as a callable that keeps its state, in the dtype of the parameters: ``s(x_t)``, ``s.state``."""
     return _Stream(packed, batch)
 
 
-def forward(params, x, state=None, lengths=None, reverse=False, threads=None, out=None):
+# ---- Training: the forward pass with a tape, and the backward pass ----
+
+
+def forward(
+    params: Mapping[str, ArrayLike],
+    x: ArrayLike,
+    state: Mapping[str, ArrayLike | None] | None = None,
+    lengths: ArrayLike | None = None,
+    reverse: bool = False,
+    threads: int | None = None,
+    out: np.ndarray | None = None,
+) -> tuple[np.ndarray, dict[str, np.ndarray], Tape]:
     """All steps, with a tape for `backward`: returns ``(y, state, tape)``; arguments as those of `infer`.
 
     `backward` reads ``x`` and the parameters once more. Neither may be written over in between: its gradients would be
     wrong, and nothing would tell. Parameters in other arrays that differ from these, it refuses.
     """
     run, weights, x, block = _prepare(params, x, state, lengths, reverse, threads)
-    y, x = _output(out, (*x.shape[:2], run.sizes["hidden"]), x)
+    y, x = _output(out, (*x.shape[:2], run.sizes[_OUTPUT_SIZE]), x)
     final = run.new_block()
     tape = _empty(run.size("tape_size"), run.dtype)
     run.call("forward", weights, x, block, y, final, tape)
@@ -928,17 +289,25 @@ def forward(params, x, state=None, lengths=None, reverse=False, threads=None, ou
     return _returned(y, out), _views(final, run.state_places), Tape(states, (tape, x.view()), dims, params)
 
 
-def _tape_states(tape, steps, shapes):
-    """The states over time: they stand first in the tape, each rounded up to 16 numbers."""
+def _tape_states(tape: np.ndarray, steps: int, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """The states over time: they stand first in the tape, each rounded up to whole blocks of numbers."""
     states, start = {}, 0
     for name, shape in shapes.items():
         count = (steps + 1) * math.prod(shape)
         states[name] = tape[start : start + count].reshape(steps + 1, *shape)
-        start += -(-count // 16) * 16
+        start += -(-count // _BLOCK_NUMBERS) * _BLOCK_NUMBERS
     return states
 
 
-def backward(params, tape, dy, dstate=None, threads=None, out=None, accumulate=False):
+def backward(
+    params: Mapping[str, ArrayLike],
+    tape: Tape,
+    dy: ArrayLike,
+    dstate: Mapping[str, ArrayLike | None] | None = None,
+    threads: int | None = None,
+    out: Grads | None = None,
+    accumulate: bool = False,
+) -> Grads:
     """Gradients of ``sum(y * dy) + sum(state * dstate)``: returns `Grads`.
 
     Args:
@@ -959,7 +328,7 @@ def backward(params, tape, dy, dstate=None, threads=None, out=None, accumulate=F
     block, x = tape.data
     T, B = x.shape[:2]
     run = _run(sizes, x.dtype, T, B, lengths, reverse, threads)
-    dy = np.ascontiguousarray(_real("dy", _expect("dy", dy, (T, B, sizes["hidden"]))), run.dtype)
+    dy = np.ascontiguousarray(_real("dy", _expect("dy", dy, (T, B, sizes[_OUTPUT_SIZE]))), run.dtype)
     dlast = run.block("dstate", _read_state("dstate", dstate, B, sizes)[0])
     numbers = _empty(run.params, run.dtype)
     pointers = run.starts + _address(numbers)
@@ -969,14 +338,513 @@ def backward(params, tape, dy, dstate=None, threads=None, out=None, accumulate=F
     return result if out is None else _into(out, result, accumulate)
 
 
-def _fit(packed, sizes):
+# ---- Runs: what the shapes of a call decide, kept for the next call of these shapes ----
+
+
+_SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
+_WHOLE = np.dtype(DTYPES[0])
+"""What whole numbers run in."""
+_ABSENT = next((dtype for dtype in (_SINGLE, _DOUBLE) if dtype.name not in DTYPES), None)
+"""The precision that this library was generated without."""
+
+
+def _precision(name: str, dtype: np.dtype) -> np.dtype:
+    """The precision that numbers of a dtype run in: float64 in double, any other in float."""
+    found = _DOUBLE if dtype == _DOUBLE else _SINGLE
+    if found is _ABSENT:
+        raise TypeError(
+            f"{name}: {dtype} runs in {found}, which this module was generated without: give it {DTYPES[0]}, or generate the "
+            "module without --dtype"
+        )
+    return found
+
+
+def _floating(x: ArrayLike) -> np.ndarray:
+    """Whole numbers as floating point: the precision follows ``x``, and these ask for none."""
+    array = np.asarray(x)
+    return array.astype(_WHOLE) if array.dtype.kind in "biu" else array
+
+
+def _real(name: str, array: np.ndarray) -> np.ndarray:
+    """Refuse complex numbers: a cast would drop their imaginary parts."""
+    if array.dtype.kind == "c":
+        raise TypeError(f"{name}: complex numbers run in the NumPy module alone; expected real numbers")
+    return array
+
+
+_KEPT = 16
+"""How many runs are kept: the newest, each for one shape of a call."""
+_KEPT_NUMBERS = 1 << 18
+"""Numbers of a workspace up to which it stays with its run; a larger one goes back to the blocks."""
+_PACKED_ALONE = 1 << 22
+"""Bytes of weights up to which one thread packs them: waking another takes longer."""
+
+
+class _Weights:
+    """Packed weights, and where they begin: asked for but once."""
+
+    def __init__(self, numbers: int, dtype: np.dtype) -> None:
+        self.array = _empty(numbers, dtype)
+        self.address = _address(self.array)
+
+
+class _Run:
+    """What the shapes of a call decide: its dims structure, in how many parts it runs, how large its blocks are."""
+
+    def __init__(
+        self,
+        sizes: dict[str, int],
+        dtype: np.dtype,
+        steps: int,
+        batch: int,
+        lengths: np.ndarray | None,
+        reverse: bool,
+        threads: int | None,
+    ) -> None:
+        self.sizes, self.dtype, self.lengths, self.batch = sizes, dtype, lengths, batch
+        self.dims = _dims(sizes, steps, batch, lengths, reverse)
+        self.byref = ctypes.byref(self.dims)
+        self.parts = _query(dtype, "useful_parts", self.dims, _cores()) if threads is None else threads
+        self.states = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
+        self.numbers = sum(math.prod(shape) for shape in self.states.values())
+        self.state_places, self.param_places = _places(self.states), _places(_shapes_of(sizes))
+        self.params = max((end for _, _, end, _ in self.param_places), default=0)
+        self.starts = np.array([start for _, start, _, _ in self.param_places], np.uintp) * dtype.itemsize
+        self.output_shape = (batch, sizes[_OUTPUT_SIZE])
+        self.spare: dict[str, list[tuple[np.ndarray, int]]] = collections.defaultdict(list)
+        self.spare_steps: list[tuple[np.ndarray, int]] = []
+        self.sizes_of: dict[tuple[Any, ...], int] = {}
+        self.key, self.step_numbers = (dtype, *sizes.values()), self.numbers + math.prod(self.output_shape)
+        self.step_entry = _BOUND[dtype, "step"]
+
+    def call(
+        self,
+        name: str,
+        weights: _Weights,
+        *arrays: np.ndarray | None,
+        numbers: tuple[int, ...] = (),
+        kept: np.ndarray | None = None,
+    ) -> None:
+        """Call an entry: its dims, weights, arrays (None for a null pointer), workspace, numbers, and what a part is told.
+
+        ``kept`` is what must live as long as the call besides the arrays.
+        """
+        spare = self.spare[name]
+        try:
+            workspace, address = spare.pop()
+        except IndexError:  # the first call, or another thread has it
+            workspace = _empty(self.size(f"{name}_workspace_size", self.parts), self.dtype)
+            address = _address(workspace)
+        pointers = [None if array is None else _address(array) for array in arrays]
+        arguments = (self.byref, weights.address, *pointers, address, *numbers)
+        used = (self, weights, arrays, workspace, kept)
+        status = _TEAM.run(_BOUND[self.dtype, name], arguments, self.parts, meet=True, kept=used)
+        if workspace.size <= _KEPT_NUMBERS:
+            spare.append((workspace, address))
+        if status:
+            _check(name, status)
+
+    def size(self, query: str, *numbers: int) -> int:
+        """The size that a query answers, asked but once."""
+        key = (query, *numbers)
+        if key not in self.sizes_of:
+            self.sizes_of[key] = _query(self.dtype, query, self.dims, *numbers)
+        return self.sizes_of[key]
+
+    def weights(self, packed: Packed) -> _Weights:
+        """The packed weights in the precision of this run, made when they are first asked for."""
+        weights: _Weights | None = packed.panels.get(self.key)
+        return self._pack(packed) if weights is None else weights
+
+    def _pack(self, packed: Packed) -> _Weights:
+        block = packed.snapshot.block
+        if block is None or block.dtype != self.dtype:
+            for name, array in packed.items():
+                _real(f"params[{name!r}]", array)
+            arrays = [array.ravel().astype(self.dtype) for array in packed.values()]
+            block = np.concatenate([*arrays, np.empty(0, self.dtype)])
+        pointers, weights = self.starts + _address(block), _Weights(self.size("packed_size"), self.dtype)
+        arguments, kept = (self.byref, _address(pointers), weights.address), (block, pointers, weights)
+        parts = self.parts if weights.array.nbytes > _PACKED_ALONE else 1
+        status = _TEAM.run(_BOUND[self.dtype, "pack"], arguments, parts, meet=False, kept=kept)
+        _check("pack", status)
+        packed.panels[self.key] = weights
+        return weights
+
+    def step(self, weights: _Weights, x: np.ndarray, block: np.ndarray, y: np.ndarray | None) -> None:
+        """One step of every row; ``block`` holds the states, takes the next ones, and the output where ``y`` is None."""
+        try:
+            spare = self.spare_steps.pop()
+        except IndexError:  # the first call, or another thread has it
+            workspace = _empty(self.size("infer_workspace_size", 1), self.dtype)
+            spare = (workspace, _address(workspace))
+        states = _address(block)
+        output = states + self.numbers * self.dtype.itemsize if y is None else _address(y)
+        status = self.step_entry(self.byref, weights.address, _address(x), states, output, spare[1])
+        self.spare_steps.append(spare)
+        if status:
+            _check("step", status)
+
+    def block(self, given: str, state: Mapping[str, np.ndarray | None]) -> np.ndarray | None:
+        """All states one after the other, as C takes them; None where all are zero."""
+        if all(array is None for array in state.values()):
+            return None
+        block = np.zeros(self.numbers, self.dtype)
+        for name, part in _views(block, self.state_places).items():
+            array = state[name]
+            if array is not None:
+                part[...] = _real(f"{given}[{name!r}]", array)
+        return block
+
+    def new_block(self) -> np.ndarray:
+        """Room for all states."""
+        return np.empty(self.numbers, self.dtype)
+
+
+_RUNS: dict[tuple[Any, ...], _Run] = {}
+
+
+def _run(
+    sizes: dict[str, int],
+    dtype: np.dtype,
+    steps: int,
+    batch: int,
+    lengths: np.ndarray | None,
+    reverse: bool,
+    threads: int | None,
+) -> _Run:
+    """The run of these shapes; one without lengths is kept while it is among the newest."""
+    threads = _read_threads(threads)
+    if threads is not None and threads > _MOST_PARTS:
+        raise ValueError(f"threads: expected at most {_MOST_PARTS}, found {threads}")
+    if lengths is not None:
+        return _Run(sizes, dtype, steps, batch, lengths, reverse, threads)
+    bound = -_cores() if threads is None else threads  # a bound is not a choice
+    key = (dtype, steps, batch, bool(reverse), bound, *sizes.values())
+    run = _RUNS.get(key)
+    if run is None:
+        run = _Run(sizes, dtype, steps, batch, lengths, reverse, threads)
+        for oldest in list(_RUNS)[: 1 - _KEPT]:
+            _RUNS.pop(oldest, None)
+        _RUNS[key] = run
+    return run
+
+
+def _prepare(
+    params: Mapping[str, ArrayLike],
+    x: ArrayLike,
+    state: Mapping[str, ArrayLike | None] | None,
+    lengths: ArrayLike | None,
+    reverse: bool,
+    threads: int | None,
+) -> tuple[_Run, _Weights, np.ndarray, np.ndarray | None]:
+    """A run, its weights, its input in one precision and dense, and its initial states."""
+    packed = pack(params)
+    x, sizes = _read_x(_floating(x), packed.sizes)
+    dtype = _precision("x", _real("x", x).dtype)
+    T, B = x.shape[:2]
+    given, sizes = _read_state("state", state, B, sizes)
+    lengths = _read_lengths(lengths, T, B)
+    lengths = None if lengths is None else lengths.astype(np.uintp)
+    run = _run(sizes, dtype, T, B, lengths, reverse, threads)
+    return run, run.weights(packed), np.ascontiguousarray(x, dtype), run.block("state", given)
+
+
+def _output(out: np.ndarray | None, shape: tuple[int, ...], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The array that the outputs go to, dense; and the input, copied where both are one memory."""
+    if out is None:
+        return _new(shape, x.dtype), x
+    _read_out("out", out, shape, x.dtype)
+    y = out if out.flags.c_contiguous else np.empty(shape, x.dtype)
+    return y, x.copy() if np.may_share_memory(out, x) else x
+
+
+def _returned(y: np.ndarray, out: np.ndarray | None) -> np.ndarray:
+    """What a function returns for its outputs."""
+    if out is None or y is out:
+        return y
+    out[...] = y
+    return out
+
+
+# ---- Parameters: shapes, initial values, and a snapshot that is laid out for the kernels ----
+
+
+def _shapes_of(sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+    """The parameters' shapes."""
+    return {name: tuple(sizes[size] for size in shape) for name, shape in _SHAPES.items()}
+
+
+def _check_sizes(**sizes: int) -> dict[str, int]:
+    """Sizes that parameters may have, and that of a scalar."""
+    sizes = {"1": 1, **sizes}
+    for name, value in sizes.items():
+        if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
+            raise ValueError(f"{name}: {value!r} is no size; expected a whole number of at least 1")
+    if _INPUT_IS_HIDDEN and sizes["input"] != sizes["hidden"]:
+        told = f"input_size: {sizes['input']}; the equations force it to equal hidden_size, {sizes['hidden']}"
+        raise ValueError(told)
+    _hold_sizes(sizes)
+    return {name: int(size) for name, size in sizes.items()}
+
+
+def _initial(
+    shapes: Mapping[str, tuple[int, ...]], hidden_size: int, seed: int, dtype: DTypeLike
+) -> dict[str, np.ndarray]:
+    """Initial values of parameters of these shapes."""
+    dtype = _read_dtype(DTYPE if dtype is None else dtype)
+    random = np.random.default_rng(seed)
+    params: dict[str, np.ndarray] = {}
+    for name, shape in shapes.items():
+        how = _INIT[name]
+        if how == "uniform":
+            bound = 1 / np.sqrt(shape[1] if len(shape) == 2 else hidden_size)
+            value = random.uniform(-bound, bound, shape)
+        elif how == "identity":
+            value = np.eye(shape[0], shape[1])
+        elif how == "orthogonal":
+            q, r = np.linalg.qr(random.normal(size=(max(shape), min(shape))))
+            q = q * np.where(np.diag(r) < 0, -1, 1)
+            value = q if shape[0] >= shape[1] else q.T
+        else:
+            value = np.full(shape, {"zeros": 0.0, "ones": 1.0}[how] if how in ("zeros", "ones") else float(how))
+        params[name] = np.ascontiguousarray(value, dtype=dtype)
+    return params
+
+
+class Packed(Mapping[str, np.ndarray]):
+    """A snapshot of the parameters, laid out for the kernels; taken wherever parameters are."""
+
+    def __init__(self, params: Mapping[str, ArrayLike]) -> None:
+        arrays, self.sizes = _read_params(params)
+        self.snapshot = _Snapshot(arrays, self.sizes)
+        self.panels: dict[Any, Any] = {}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.snapshot.arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_SHAPES)
+
+    def __len__(self) -> int:
+        return len(_SHAPES)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy packs its own weights: how they are laid out depends on the library that is loaded there."""
+        return type(self), (dict(self),)
+
+
+def pack(params: Mapping[str, ArrayLike]) -> Packed:
+    """The parameters with everything that depends on them alone, computed once."""
+    return params if isinstance(params, Packed) else Packed(params)
+
+
+# ---- Arguments: what callers hand over is read, and refused where it does not fit ----
+
+
+def _read_dtype(dtype: DTypeLike) -> np.dtype:
+    """A dtype that the kernels run in."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
+    if found not in [np.dtype(name) for name in DTYPES]:
+        raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, found {dtype!r}")
+    return found
+
+
+def _array(name: str, value: ArrayLike) -> np.ndarray:
+    """Numbers as an array of a float or complex dtype."""
+    if _is_ordinary(value):
+        return value
+    array = np.asarray(value)
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"{name}: expected numbers, found an array of {array.dtype}")
+    return array.astype(array.dtype.newbyteorder("=") if array.dtype.kind in "fc" else np.float64, copy=False)
+
+
+def _names(name: str, given: Any, expected: Sequence[str]) -> None:
+    """Refuse what is no mapping, and unknown names."""
+    if not isinstance(given, (dict, Mapping)):  # a dict is told from others in a tenth of the time
+        raise TypeError(f"{name}: expected a mapping of {', '.join(expected)}, found {type(given).__name__}")
+    unknown = [key for key in given if key not in expected]
+    if unknown:
+        raise ValueError(f"{name}: there is no {unknown[0]!r}; expected {', '.join(expected)}")
+
+
+def _is_ordinary(value: Any) -> TypeGuard[np.ndarray]:
+    """Whether this is an array that the kernels can read."""
+    return type(value) is np.ndarray and value.dtype.kind in "fc" and value.dtype.isnative
+
+
+_KNOWN_MOST = 64
+_KNOWN: dict[tuple[tuple[int, ...], ...], dict[str, int]] = {}
+"""Sizes by the shapes of all parameters that were read before: a training step hands over the same shapes each time."""
+
+
+def _read_params(params: Mapping[str, ArrayLike]) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+    """The parameters as arrays, and the sizes that their shapes tell."""
+    if type(params) is dict and params.keys() == _SHAPES.keys():
+        values: list[Any] = [params[name] for name in _SHAPES]
+        if values and [*map(type, values)] == [np.ndarray] * len(values):
+            dtypes = [array.dtype for array in values]
+            sizes = _KNOWN.get(tuple([array.shape for array in values]))
+            if sizes is not None and dtypes == dtypes[:1] * len(dtypes) and _is_ordinary(values[0]):
+                return dict(zip(_SHAPES, values, strict=True)), sizes
+    arrays, sizes = _check_params(params)
+    if len(_KNOWN) >= _KNOWN_MOST:
+        _KNOWN.clear()
+    _KNOWN[tuple(array.shape for array in arrays.values())] = sizes
+    return arrays, sizes
+
+
+def _check_params(params: Mapping[str, ArrayLike]) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+    """The same, each array by itself."""
+    _names("params", params, tuple(_SHAPES))
+    arrays: dict[str, np.ndarray] = {}
+    told = {"1": ("1", 1)}
+    for name, shape in _SHAPES.items():
+        if name not in params:
+            raise ValueError(f"params: {name!r} is missing; expected {', '.join(_SHAPES)}")
+        array = _array(f"params[{name!r}]", params[name])
+        if array.ndim != len(shape):
+            raise ValueError(f"params[{name!r}]: expected ({', '.join(shape)}), found shape {array.shape}")
+        for size, found in zip(shape, array.shape, strict=True):
+            first, known = told.setdefault(size, (name, found))
+            if known != found:
+                by = "" if first == "1" else f" by params[{first!r}]"
+                raise ValueError(f"params[{name!r}]: {size} is {known}{by}, but {found} by its shape {array.shape}")
+        arrays[name] = array
+    sizes = {size: number for size, (_, number) in told.items()}
+    _hold_sizes(sizes)
+    return arrays, sizes
+
+
+def _hold_sizes(sizes: Mapping[str, int]) -> None:
+    """Refuse sizes other than those that the kernels are for."""
+    for size, number in FIXED.items():
+        if sizes.get(size, number) != number:
+            raise ValueError(
+                f"{size}: {sizes[size]}; the kernels of this module were generated for {number} alone: generate or "
+                "build them without fixed sizes, or for this one"
+            )
+
+
+def _read_x(x: ArrayLike, sizes: dict[str, int], name: str = "x", ndim: int = 3) -> tuple[np.ndarray, dict[str, int]]:
+    """The input, and the sizes completed by it."""
+    array = _array(name, x)
+    if array.ndim != ndim:
+        expected = "(T, B, input)" if ndim == 3 else "(B, input)"
+        raise ValueError(f"{name}: expected {expected}, found shape {array.shape}")
+    last: int = array.shape[-1]
+    width = sizes.get(_INPUT_SIZE, last)
+    if last != width:
+        raise ValueError(f"{name}: expected {width} numbers in each row, by the parameters; found shape {array.shape}")
+    if FIXED:
+        _hold_sizes({_INPUT_SIZE: width})
+    return array, sizes if _INPUT_SIZE in sizes else {**sizes, _INPUT_SIZE: width}
+
+
+def _read_state(
+    name: str, state: Mapping[str, ArrayLike | None] | None, batch: int, sizes: dict[str, int]
+) -> tuple[dict[str, np.ndarray | None], dict[str, int]]:
+    """Every state as an array or None, and the sizes completed by them."""
+    arrays: dict[str, np.ndarray | None] = dict.fromkeys(STATES)
+    if state is not None:
+        _names(name, state, STATES)
+        sizes = dict(sizes)
+        for key in STATES:
+            value = state.get(key)
+            if value is not None:
+                arrays[key] = array = _array(f"{name}[{key!r}]", value)
+                size = sizes.setdefault(_STATE_SIZES[key], array.shape[-1] if array.ndim else 0)
+                if array.shape != (batch, size):
+                    raise ValueError(f"{name}[{key!r}]: expected shape {(batch, size)}, found {array.shape}")
+    for key, of in _STATE_SIZES.items():
+        if of not in sizes:
+            raise ValueError(f"{name}: {key!r} must be given: no parameter tells its size, {of}")
+    return arrays, sizes
+
+
+def _read_lengths(lengths: ArrayLike | None, steps: int, batch: int) -> np.ndarray | None:
+    """Lengths as whole numbers, or None where every row takes all steps."""
+    if lengths is None:
+        return None
+    array = np.asarray(lengths)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"lengths: expected whole numbers, found an array of {array.dtype}")
+    if array.shape != (batch,):
+        raise ValueError(f"lengths: expected shape {(batch,)}, found {array.shape}")
+    if batch and (array.min() < 0 or array.max() > steps):
+        raise ValueError(f"lengths: expected numbers from 0 to {steps}, found {array.min()} to {array.max()}")
+    return array.astype(np.int64)
+
+
+def _read_threads(threads: int | None) -> int | None:
+    """The number of threads, or None."""
+    if threads is None:
+        return None
+    if isinstance(threads, bool) or not hasattr(threads, "__index__") or threads < 1:
+        raise ValueError(f"threads: expected None or a whole number of at least 1, found {threads!r}")
+    return int(threads)
+
+
+def _expect(name: str, value: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
+    """An array of one shape."""
+    array = _array(name, value)
+    if array.shape != shape:
+        raise ValueError(f"{name}: expected shape {shape}, found {array.shape}")
+    return array
+
+
+def _read_out(name: str, out: np.ndarray | None, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """The caller's array for an output, or a fresh one."""
+    if out is None:
+        return np.empty(shape, dtype)
+    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype or not out.flags.writeable:
+        found = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise ValueError(f"{name}: expected a writable array {dtype} {shape}, found {found}")
+    return out
+
+
+# ---- The tape: what a forward pass keeps for the backward pass ----
+
+
+class Tape:
+    """What a forward pass keeps for the backward pass; ``states["name"]`` is ``(T + 1, B, size)``, to be read only.
+
+    It refers to ``x`` and to the parameters and holds no copies of them: until `backward`, both must stay as they are.
+    """
+
+    __slots__ = ("data", "dims", "params", "states")
+
+    def __init__(self, states: Mapping[str, np.ndarray], data: Any, dims: Any, params: Mapping[str, ArrayLike]) -> None:
+        for array in states.values():
+            array.flags.writeable = False  # the backward pass reads them
+        self.states, self.data, self.dims = states, data, dims
+        self.params = params if isinstance(params, Packed) else dict(params)
+
+
+# ---- Gradients: what the backward pass returns, and what it refuses ----
+
+
+class Grads:
+    """Gradients: ``params`` and ``state`` by name, ``x`` as an array."""
+
+    __slots__ = ("params", "state", "x")
+
+    def __init__(self, params: dict[str, np.ndarray], x: np.ndarray, state: dict[str, np.ndarray]) -> None:
+        self.params, self.x, self.state = params, x, state
+
+
+def _fit(packed: Packed, sizes: Mapping[str, int]) -> None:
     """Refuse parameters of other sizes than those of the forward pass that made the tape."""
     for size, found in packed.sizes.items():
         if found != sizes[size]:
             raise ValueError(f"params: {size} is {found}, but the tape is of a forward pass where it is {sizes[size]}")
 
 
-def _hold_params(params, tape):
+def _hold_params(params: Mapping[str, ArrayLike], tape: Tape) -> None:
     """Refuse other parameters than those of the forward pass; what was written over in place cannot be told."""
     if params is tape.params:
         return
@@ -988,7 +856,7 @@ def _hold_params(params, tape):
             )
 
 
-def _into(out, grads, accumulate):
+def _into(out: Grads, grads: Grads, accumulate: bool) -> Grads:
     """Write or add gradients to those of ``out``."""
     if not isinstance(out, Grads):
         raise TypeError(f"out: expected Grads, found {type(out).__name__}")
@@ -1008,3 +876,336 @@ def _into(out, grads, accumulate):
         else:
             target[...] = value
     return out
+
+
+# ---- Loader: finds the compiled library beside this module, checks it, and loads it ----
+
+
+_SUFFIX = _SUFFIXES.get(sys.platform, _OTHER_SUFFIX)
+_LIBRARY = Path(__file__).with_name(CELL + _SUFFIX)
+_REMEDY = (
+    f'run `python -m symrnn generate CELL --out "{_LIBRARY.parent}"`, CELL being the file of the cell {CELL}, or that name '
+    "if it is a bundled cell's, with the options that the first lines of this module name: that finds a compiler. "
+    f'Or compile it yourself: {_COMPILE[0]} "{_LIBRARY.with_suffix(".c")}" -o "{_LIBRARY}" {_COMPILE[1]} '
+    f"(a C compiler comes with {_COMPILERS})"
+)
+
+
+def _candidates() -> list[Path]:
+    """The libraries beside this file, best first, or the one that the environment variable names.
+
+    Raises:
+        ImportError: there is none.
+    """
+    named = os.environ.get(_MARCH_VARIABLE, "")
+    if named and named not in _MARCHES:
+        raise ImportError(f"{_MARCH_VARIABLE}: expected one of {', '.join(_MARCHES)}, found {named!r}")
+    endings = [_MARCHES[named]] if named else _MARCHES.values()
+    paths = [_LIBRARY.with_name(CELL + ending + _SUFFIX) for ending in endings]
+    found = [path for path in paths if path.is_file()]
+    if not found and named:
+        raise ImportError(f"{paths[0]} is missing, which {_MARCH_VARIABLE}={named} asks for: build it, or unset that")
+    if not found:
+        raise ImportError(f"{_LIBRARY} is missing, so there are no C kernels yet: {_REMEDY}")
+    return found
+
+
+def _load() -> ctypes.CDLL:
+    """The first of the compiled libraries that fits this processor, its digest checked.
+
+    Neither question that a library is asked runs a vector instruction.
+
+    Raises:
+        ImportError: there is none, one cannot be loaded or was compiled from another source, or none fits.
+    """
+    paths = _candidates()
+    for path in paths:
+        try:
+            library = ctypes.CDLL(str(path))
+            abi, cpu_supported = library[f"{CELL}_abi"], library[f"{CELL}_cpu_supported"]
+        except (OSError, AttributeError) as error:
+            raise ImportError(f"{path} cannot be loaded ({error}), so compile it anew: {_REMEDY}") from error
+        abi.argtypes, abi.restype = (), ctypes.c_char_p
+        cpu_supported.argtypes, cpu_supported.restype = (), ctypes.c_int
+        if abi() != _ABI:
+            raise ImportError(f"{path} is not from this version of {CELL}.c, so compile it anew: {_REMEDY}")
+        if cpu_supported():
+            return library
+    raise ImportError(f"{paths[-1]} was compiled for a processor with more features, so compile it here: {_REMEDY}")
+
+
+# ---- Library: its entry points with the types of their arguments, and what a status says ----
+
+
+_NUMBERS: dict[str, Any] = {
+    "size": ctypes.c_size_t,
+    "number": ctypes.c_size_t,
+    "lengths": ctypes.c_void_p,
+    "flag": ctypes.c_int,
+}
+
+
+class _Dims(ctypes.Structure):
+    """Sizes, lengths and direction of a call, as C takes them."""
+
+    _fields_ = tuple((name, _NUMBERS[kind]) for name, kind in _FIELDS)
+
+
+_KINDS: dict[str, Any] = {
+    "dims": ctypes.POINTER(_Dims),
+    "params": ctypes.c_void_p,
+    "grads": ctypes.c_void_p,
+    "in": ctypes.c_void_p,
+    "out": ctypes.c_void_p,
+    "size": ctypes.POINTER(ctypes.c_size_t),
+    "number": ctypes.c_size_t,
+    "barrier": ctypes.c_void_p,
+}
+
+_C = _load()
+LIBRARY = Path(_C._name).name
+"""The file name of the library that was loaded: of several, the best that fits this processor."""
+
+
+def _bind() -> dict[tuple[np.dtype, str], Any]:
+    """The entry points by precision and name, with their argument types."""
+    bound = {}
+    for dtype, precision in _PRECISIONS.items():
+        for name, kinds in _ENTRIES.items():
+            function = _C[f"{CELL}_{precision}_{name}"]
+            function.argtypes, function.restype = [_KINDS[kind] for kind in kinds], ctypes.c_int
+            bound[np.dtype(dtype), name] = function
+    return bound
+
+
+_BOUND = _bind()
+
+
+def _check(name: str, status: int) -> None:
+    """Raise what a status says."""
+    if status:
+        raise ValueError(f"{CELL} {name}: {_STATUS.get(status, f'status {status}')}")
+
+
+def _query(dtype: np.dtype, name: str, dims: _Dims, *numbers: int) -> int:
+    """The size that the query ``name`` answers."""
+    size = ctypes.c_size_t()
+    _check(name, _BOUND[dtype, name](ctypes.byref(dims), *numbers, ctypes.byref(size)))
+    return size.value
+
+
+def _dims(
+    sizes: Mapping[str, int], steps: int, rows: int, lengths: np.ndarray | None = None, reverse: bool = False
+) -> _Dims:
+    """The structure of sizes; one that nothing tells is 1."""
+    dims = _Dims(steps, rows, lengths=None if lengths is None else lengths.ctypes.data, reverse=bool(reverse))
+    for size in _SIZES:
+        setattr(dims, f"size_{size}", sizes.get(size, 1))
+    if _INPUT_IS_HIDDEN:
+        dims.size_input = dims.size_hidden
+    return dims
+
+
+# ---- Memory of arrays: used again once no array refers to it, aligned, and parted among arrays by name ----
+
+
+_addressof: Callable[[Any], int] = ctypes.addressof
+_from_buffer: Callable[[Any], Any] = ctypes.c_char.from_buffer
+
+
+def _address(array: np.ndarray) -> int:
+    """Where the numbers of a dense array begin."""
+    try:
+        return _addressof(_from_buffer(array))  # a third of the time of the other way
+    except (TypeError, ValueError):  # one that must not be written to, or has no numbers
+        return array.ctypes.data
+
+
+_PAGE, _SMALL, _KEPT_BYTES = 1 << 12, 1 << 14, 1 << 28
+
+_FREE: dict[int, collections.deque[tuple[np.ndarray, int]]] = {}
+"""Memory that no array refers to any more, by size, and where its first multiple of 64 bytes is: a fresh page costs more
+than filling it."""
+
+
+class _Lease:
+    """The memory of an array, its base and that of every view: with the last of them it is free."""
+
+    __slots__ = ("__array_interface__", "block", "free")
+
+    __array_interface__: dict[str, Any]
+    block: tuple[np.ndarray, int]
+    free: collections.deque[tuple[np.ndarray, int]]
+
+    def __del__(self) -> None:
+        self.free.append(self.block)
+
+
+def _block(size: int) -> tuple[collections.deque[tuple[np.ndarray, int]], tuple[np.ndarray, int]]:
+    """New memory; where too much is free, the sizes that were short longest ago are parted with."""
+    free = _FREE[size] = _FREE.pop(size, collections.deque(maxlen=max(1, _KEPT_BYTES // 4 // size)))
+    held = sum(other * len(blocks) for other, blocks in list(_FREE.items()))
+    for other, blocks in list(_FREE.items()):
+        if held <= _KEPT_BYTES or other == size:
+            break
+        held -= other * len(blocks)
+        _FREE.pop(other, None)
+    array = np.empty(size, np.uint8)
+    start = -_address(array) % 64
+    return free, (array, _address(array) + start)
+
+
+def _empty(count: int, dtype: np.dtype) -> np.ndarray:
+    """Uninitialised numbers at a multiple of 64 bytes, the width of a register and of a cache line."""
+    used = count * dtype.itemsize
+    size = -(-(used + 64) // _PAGE) * _PAGE
+    if not _SMALL <= size <= _KEPT_BYTES // 2:
+        array = np.empty(used + 64, np.uint8)
+        start = -_address(array) % 64
+        return array[start : start + used].view(dtype)
+    free = _FREE.get(size)
+    try:
+        block = free.pop() if free else None
+    except IndexError:  # another thread has it
+        block = None
+    if free is None or block is None:
+        free, block = _block(size)
+    lease = _Lease()
+    lease.free, lease.block = free, block
+    lease.__array_interface__ = {"version": 3, "data": (block[1], False), "shape": (count,), "typestr": dtype.str}
+    return np.asarray(lease)
+
+
+_Place = tuple[str, int, int, tuple[int, ...]]
+"""Name, start, end and shape of an array in a block."""
+
+
+def _places(shapes: Mapping[str, tuple[int, ...]]) -> list[_Place]:
+    """Arrays side by side in one block."""
+    ends = list(itertools.accumulate(math.prod(shape) for shape in shapes.values()))
+    return [*zip(shapes, [0, *ends], ends, shapes.values(), strict=False)]
+
+
+def _views(block: np.ndarray, places: Sequence[_Place]) -> dict[str, np.ndarray]:
+    """The arrays at these places of a block, by name."""
+    return {name: block[start:end].reshape(shape) for name, start, end, shape in places}
+
+
+def _new(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An uninitialised array."""
+    count = math.prod(shape)
+    return np.empty(shape, dtype) if count * dtype.itemsize < _SMALL else _empty(count, dtype).reshape(shape)
+
+
+class _Snapshot:
+    """Copies that nobody writes to: side by side in ``block`` where their dtypes agree, else apart, and it is None."""
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], sizes: Mapping[str, int]) -> None:
+        self._sizes, values = sizes, list(arrays.values())
+        dtypes = [array.dtype for array in values]
+        self.block: np.ndarray | None = None
+        if values and dtypes == dtypes[:1] * len(dtypes):
+            self.block = _empty(sum([array.size for array in values]), dtypes[0])
+            np.concatenate(values, axis=None, out=self.block)
+        else:
+            self._copies = {name: array.copy() for name, array in arrays.items()}
+
+    @functools.cached_property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """By name; made when they are asked for, since kernels read the block."""
+        copies = self._copies if self.block is None else _views(self.block, _places(_shapes_of(self._sizes)))
+        for copy in copies.values():
+            copy.flags.writeable = False
+        return copies
+
+
+# ---- Threads: the team that runs the parts of a call, and how many there may be ----
+
+
+_call: Callable[[Any], Any] = operator.call
+
+
+class _Team:
+    """Threads that run the parts of a call beside the caller; started when first needed, and again in a forked child."""
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Start anew: a forked child has this object but none of its threads."""
+        self._lock = threading.Lock()
+        self._jobs: list[queue.SimpleQueue[Any]] = []
+
+    def run(
+        self, function: Callable[..., int], arguments: tuple[Any, ...], parts: int, *, meet: bool, kept: Any
+    ) -> int:
+        """Call ``function(*arguments, part, parts[, barrier])`` for each part at once; returns the worst status.
+
+        Where the team is busy with another thread's call, one part does it all: the results are the same. A signal's
+        handler may raise here at any time: ``kept`` holds the memory behind ``arguments`` until every part is through.
+        """
+        if parts == 1:
+            return function(*arguments, 0, 1, None) if meet else function(*arguments, 0, 1)
+        lock, jobs = self._lock, self._jobs
+        held: list[bool] = []
+        statuses: list[Any] = []
+        try:
+            # A loop in C: no handler comes between taking the lock and noting it, nor between the start of the parts,
+            # which wait for one another.
+            held.extend(map(lock.acquire, (False,)))
+            if not held[0]:
+                return function(*arguments, 0, 1, None) if meet else function(*arguments, 0, 1)
+            self._grow(jobs, parts - 1)
+            barrier = ctypes.create_string_buffer(_BARRIER_BYTES)
+            done: queue.SimpleQueue[int] = queue.SimpleQueue()
+            last = (parts, ctypes.addressof(barrier)) if meet else (parts,)
+            calls = [
+                functools.partial(jobs[part - 1].put, (function, (*arguments, part, *last), done, (kept, barrier)))
+                for part in range(1, parts)
+            ]
+            statuses.extend(map(_call, [*calls, functools.partial(function, *arguments, 0, *last)]))
+            worst: int = max(statuses[-1], *(done.get() for _ in calls))
+            return worst
+        except BaseException:
+            if held == [True]:
+                self._part_with(jobs)
+            raise
+        finally:
+            if held == [True]:
+                lock.release()
+
+    def _part_with(self, jobs: list[queue.SimpleQueue[Any]]) -> None:
+        """Let the threads end once they are through; the next call starts others."""
+        self.restart()
+        for waiting in jobs:
+            waiting.put(None)
+
+    def _grow(self, jobs: list[queue.SimpleQueue[Any]], threads: int) -> None:
+        while len(jobs) < threads:
+            waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
+            thread = threading.Thread(target=_work, args=(waiting,), name=f"{CELL}-{len(jobs) + 1}", daemon=True)
+            jobs.append(waiting)  # before it runs: were a handler to raise between them, nobody would tell it to end
+            thread.start()
+
+
+def _work(jobs: queue.SimpleQueue[Any]) -> None:
+    """Run jobs as they come, until there is None."""
+    while job := jobs.get():
+        function, arguments, done, _ = job
+        done.put(function(*arguments))
+        del job, _  # not to hold the memory of a call while waiting for the next
+
+
+_TEAM = _Team()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_TEAM.restart)
+
+
+def _cores() -> int:
+    """Processors that this process may run on, or SYMRNN_NUM_THREADS where that is set."""
+    text = os.environ.get("SYMRNN_NUM_THREADS", "")
+    if not text:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"SYMRNN_NUM_THREADS: expected a whole number of at least 1, found {text!r}")
+    return int(text)

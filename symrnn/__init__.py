@@ -1,7 +1,7 @@
 """Recurrent cells as equations: gradients derived and proven, kernels generated in NumPy and C.
 
 Reads nothing by itself; offers the public names below. SymPy and NumPy take a while to load, so each name is looked up
-where it lives when it is first used: this is the one place where that happens. Leaves out: everything that the stages
+where it lives when it is first used (`symrnn.late`). Leaves out: everything that the stages
 do (`symrnn.pipeline` is their map).
 
     cell = symrnn.load("lstm")                  # a bundled name, or the path of a cell file
@@ -15,7 +15,6 @@ do (`symrnn.pipeline` is their map).
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import sys
 from collections.abc import Callable
@@ -23,20 +22,19 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from symrnn import errors
+from symrnn.late import load_late, load_module
+from symrnn.version import __version__
 
 if TYPE_CHECKING:
     from symrnn.check.run import check
-    from symrnn.cli.commands import run_command as run_command
-    from symrnn.derive.record import Derivation, derive
+    from symrnn.derive.derivation import Derivation, derive
     from symrnn.diagnose.run import diagnose
     from symrnn.flow.clip import clip_by_global_norm, clip_by_value
-    from symrnn.flow.record import Flow, flow
+    from symrnn.flow.flow import Flow, flow
     from symrnn.language.cell import Cell
     from symrnn.language.cellfile import cells, load
     from symrnn.pipeline import build, generate, program, render
     from symrnn.report.picture import Picture, picture
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Cell",
@@ -62,35 +60,39 @@ __all__ = [
 
 _HOMES = {
     "Cell": "symrnn.language.cell",
-    "Derivation": "symrnn.derive.record",
-    "Flow": "symrnn.flow.record",
+    "Derivation": "symrnn.derive.derivation",
+    "Flow": "symrnn.flow.flow",
     "Picture": "symrnn.report.picture",
     "build": "symrnn.pipeline",
     "cells": "symrnn.language.cellfile",
     "check": "symrnn.check.run",
     "clip_by_global_norm": "symrnn.flow.clip",
     "clip_by_value": "symrnn.flow.clip",
-    "derive": "symrnn.derive.record",
+    "derive": "symrnn.derive.derivation",
     "diagnose": "symrnn.diagnose.run",
-    "flow": "symrnn.flow.record",
+    "flow": "symrnn.flow.flow",
     "generate": "symrnn.pipeline",
     "load": "symrnn.language.cellfile",
     "picture": "symrnn.report.picture",
     "program": "symrnn.pipeline",
     "render": "symrnn.pipeline",
-    "run_command": "symrnn.cli.commands",  # for the command line alone, whose help answers before this is loaded
 }
+
+_STAGES = ("build", "check", "derive", "diagnose", "flow")
+"""Public functions that share their name with a stage."""
 
 
 def _resolve(name: str) -> Any:
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return load_late(f"{_HOMES[name]}:{name}")
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = _resolve(name)
-    # Finding the function may have imported the stage of its name, which then stands here (see `_Stage`).
+    if name in _STAGES:
+        # The stage of that name stands here from the start (see `_Stage`): one name, one object, whoever asks first.
+        load_module(f"{__name__}.{name}")
     return globals().setdefault(name, value)
 
 

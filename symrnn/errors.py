@@ -38,6 +38,10 @@ class PlanError(SymrnnError):
     """A pass produced a program that breaks a rule of the kernel vocabulary (a fault of symrnn, not of the cell)."""
 
 
+class TargetError(SymrnnError):
+    """A backend that there is not, that cannot be loaded, or that was asked for what it cannot do."""
+
+
 class GenerateError(SymrnnError):
     """Files cannot be written or are not what the manifest says."""
 

@@ -3,9 +3,9 @@
     language   cell file           → `Cell`         equations parsed, sizes inferred, normalised   (`load`)
     derive     `Cell`              → `Derivation`   Jacobians, adjoint, tangent, LaTeX             (`derive`)
     plan       `Derivation`        → `Program`      phases, fused stages, tape, storage            (`plan`)
-    emit       `Program`           → texts          NumPy module, C source and header, document    (`render`)
-    build      texts               → module         compiled where they are C, and imported        (`build`)
-    flow       `Derivation`, point → `Flow`         what becomes of gradients through time (`symrnn.flow.record`)
+    emit       `Program`           → texts          what each target makes of it, and the document (`render`)
+    build      texts               → module         compiled where that must be, and imported      (`build`)
+    flow       `Derivation`, point → `Flow`         what becomes of gradients through time (`symrnn.flow.flow`)
     report     all of these        → pages          for a browser, one for each cell (`symrnn.report.site`)
     check      modules             → `Report`       the oracles (`symrnn.check.run`)
     diagnose   a person's function → `Diagnosis`    its mistakes, in the derived equations (`symrnn.diagnose.run`)
@@ -17,39 +17,50 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+from symrnn.derive.derivation import Derivation, derive
 from symrnn.derive.document import document
 from symrnn.derive.lecture import Section
-from symrnn.derive.record import Derivation, derive
-from symrnn.emit.fixed import fixed_sizes, options
+from symrnn.emit.costs import cost_section
+from symrnn.emit.fixed import fixed_sizes
 from symrnn.emit.manifest import write
-from symrnn.emit.surface import DTYPE, DTYPES
-from symrnn.errors import BuildError, GenerateError
+from symrnn.emit.request import DTYPE, Request
+from symrnn.emit.source import Source
+from symrnn.errors import BuildError, GenerateError, TargetError
+from symrnn.language.cell import Cell
 from symrnn.language.cellfile import CellLike, load
 from symrnn.plan.planner import plan
 from symrnn.plan.program import Program
-from symrnn.plan.section import cost_section
-from symrnn.targets.c.files import c_files
-from symrnn.targets.c.march import chosen_march
-from symrnn.targets.c.module import c_module
-from symrnn.targets.c.toolchain import Options
-from symrnn.targets.kernels import load_kernels
-from symrnn.targets.numpy.module import numpy_module
+from symrnn.targets import registry
+from symrnn.targets.description import Description
 
-BACKENDS = ("numpy", "c")
-"""What `render` and `build` can emit."""
+Sources = Mapping[str, Mapping[str, Source]]
+"""The files of a cell by target, each a name and its text with the source map."""
 
 
-def program(cell: CellLike, *, backward: bool = True) -> Program:
+def program(cell: CellLike, *, backend: str = registry.DEFAULT, backward: bool = True) -> Program:
     """The plan of ``cell``: what its kernels do, phase by phase; its text is what ``show --part plan`` prints.
 
     Args:
         cell: a `Cell`, the name of a bundled one, or the path of a cell file.
+        backend: the target whose kernels they are: each wants something else planned.
         backward: False for inference alone: nothing is taped.
+
+    Raises:
+        TargetError: ``backend`` is unknown.
     """
-    return plan(derive(cell), with_backward=backward)
+    return programs(derive(cell), (backend,), backward=backward)[backend]
+
+
+def programs(derivation: Derivation, backends: Sequence[str], *, backward: bool = True) -> dict[str, Program]:
+    """The plans for targets by name; those that want the same share one."""
+    wanted = {name: registry.target(name).policy for name in backends}
+    policies = {name: replace(policy, backward=backward and policy.backward) for name, policy in wanted.items()}
+    plans = {policy: plan(derivation, policy) for policy in dict.fromkeys(policies.values())}
+    return {name: plans[policy] for name, policy in policies.items()}
 
 
 def lecture(derivation: Derivation, planned: Program) -> tuple[Section, ...]:
@@ -59,75 +70,140 @@ def lecture(derivation: Derivation, planned: Program) -> tuple[Section, ...]:
     return (*body, cost_section(planned, derivation.notation), *sections[len(body) :])
 
 
+def requested(
+    cell: Cell,
+    backends: Sequence[str],
+    *,
+    backward: bool = True,
+    dtype: str | None = None,
+    dtypes: Sequence[str] = (),
+    sizes: Mapping[str, int] | None = None,
+    single_file: bool = False,
+) -> Request:
+    """What is asked of the files of ``cell``, checked: the arguments of `render`, which has their meaning.
+
+    Raises:
+        TargetError: a backend is unknown, or none of them can do what is asked.
+        GenerateError: a kernel does not run in a precision, or the cell has no such size.
+    """
+    chosen = tuple(map(registry.describe, backends))
+    for described in chosen:
+        for each in (*([dtype] if dtype else []), *dtypes):
+            if each not in described.dtypes:
+                known = ", ".join(described.dtypes)
+                raise GenerateError(
+                    f"dtype {each!r}: the kernels of backend {described.name} run in {known}; name one of them"
+                )
+    dtype = dtype or (dtypes[0] if dtypes and DTYPE not in dtypes else DTYPE)
+    if dtypes and dtype not in dtypes:
+        raise GenerateError(f"dtype {dtype!r}: only {', '.join(dtypes)} is emitted; name one of these, or emit it too")
+    fixed = fixed_sizes(cell, sizes or {})
+    _require(chosen, next(iter(fixed), ""), "fixed_sizes", "sizes are fixed for", "kernels of {} take any")
+    _require(chosen, "dtypes" if dtypes else "", "one_precision", "one precision alone is for", "{} takes any")
+    _require(chosen, "single_file" if single_file else "", "single_file", "it is for", "{} has one file anyway")
+    everything = any(set(described.dtypes) <= set(dtypes) for described in chosen if described.can.one_precision)
+    return Request(dtype, () if everything else tuple(dtypes), fixed, single_file, backward)
+
+
+def _require(chosen: Sequence[Description], asked: str, capability: str, what: str, otherwise: str) -> None:
+    """Refuse what none of the chosen targets can do; the others leave it out where one can."""
+    if asked and chosen and not any(getattr(described.can, capability) for described in chosen):
+        able = tuple(each.name for each in registry.descriptions() if getattr(each.can, capability))
+        titles = registry.listed(tuple(described.title for described in chosen), "and")
+        whose = f"backend {registry.listed(able)}" if able else "backends that are not here"
+        raise TargetError(f"{asked}: {what} {whose}; {otherwise.format(titles)}, so leave it out")
+
+
+def _request_for(described: Description, request: Request) -> Request:
+    """``request`` without what the target cannot do and need not."""
+    can = described.can
+    return replace(
+        request,
+        dtype=request.dtype if request.dtype in described.dtypes else described.dtypes[0],
+        dtypes=request.dtypes if can.one_precision else (),
+        sizes=request.sizes if can.fixed_sizes else {},
+        single_file=request.single_file and can.single_file,
+        backward=request.backward and can.backward,
+    )
+
+
+def sources(planned: Mapping[str, Program], request: Request) -> Sources:
+    """The kernels' files by target, with their source maps; of each target's program."""
+    found = {}
+    for name, each in planned.items():
+        target = registry.target(name)
+        found[name] = target.files(each, _request_for(target.description, request))
+    return found
+
+
+def texts(found: Sources) -> dict[str, str]:
+    """The files of all targets: file name to text.
+
+    Raises:
+        GenerateError: two targets have different texts of one name.
+    """
+    joined: dict[str, str] = {}
+    for target, files in found.items():
+        for name, source in files.items():
+            if joined.setdefault(name, source.text) != source.text:
+                raise GenerateError(
+                    f"{name}: another backend than {target} writes a file of that name; generate one of them"
+                )
+    return joined
+
+
 def render(
     cell: CellLike,
     *,
-    backends: Sequence[str] = BACKENDS,
+    backends: Sequence[str] | None = None,
     backward: bool = True,
-    dtype: str = DTYPE,
+    dtype: str | None = None,
+    dtypes: Sequence[str] = (),
     sizes: Mapping[str, int] | None = None,
+    single_file: bool = False,
 ) -> dict[str, str]:
     """The generated files of ``cell``: file name to text.
 
     Args:
         cell: a `Cell`, the name of a bundled one, or the path of a cell file.
-        backends: ``numpy`` gives ``<cell>_numpy.py``; ``c`` gives ``<cell>.h``, ``<cell>.c`` and ``<cell>_c.py``. Both
-            come with the derivation, ``<cell>.tex``.
+        backends: names of targets; all that there are unless given. ``numpy`` gives ``<cell>_numpy.py``; ``c`` gives
+            ``<cell>.h``, ``<cell>.c`` and ``<cell>_c.py``. All come with the derivation, ``<cell>.tex``.
         backward: False for inference alone.
-        dtype: what ``init_params`` of the modules makes unless told otherwise.
-        sizes: numbers for size names of the cell, ``input`` and ``hidden`` among them: kernels in C for these alone,
-            which the compiler then knows. Other sizes stay open; NumPy modules take any.
+        dtype: what ``init_params`` of the modules makes unless told otherwise; float32 where it is emitted.
+        dtypes: the precisions to emit, for targets that can emit one alone; all unless given.
+        sizes: numbers for size names of the cell, ``input`` and ``hidden`` among them: kernels for these alone, by targets
+            that can. Other sizes stay open; NumPy modules take any.
+        single_file: joins what is equal in all cells into the cell's own file, by targets that keep it apart.
 
     Raises:
-        GenerateError: a backend is not one of `BACKENDS`, its kernels do not run in ``dtype``, or the cell has no such size.
+        TargetError: a backend is unknown, or none of them can do what is asked.
+        GenerateError: kernels do not run in ``dtype``, or the cell has no such size.
     """
-    derivation = derive(cell)
-    planned, files = _planned_kernels(derivation, backends, dtype, sizes or {}, backward=backward)
-    files[f"{derivation.cell.name}.tex"] = document(derivation.cell, lecture(derivation, planned))
+    cell = load(cell)
+    names = registry.names() if backends is None else tuple(backends)
+    request = requested(
+        cell, names, backward=backward, dtype=dtype, dtypes=dtypes, sizes=sizes, single_file=single_file
+    )
+    return rendered(derive(cell), names, request)
+
+
+def rendered(derivation: Derivation, backends: Sequence[str], request: Request) -> dict[str, str]:
+    """The generated files of a derivation, for a request that was checked: file name to text."""
+    # Whatever kernels are wanted, the document tells what those of the default backend cost.
+    planned = programs(derivation, (registry.DEFAULT, *backends), backward=request.backward)
+    files = texts(sources({name: planned[name] for name in backends}, request))
+    files[f"{derivation.cell.name}.tex"] = document(derivation.cell, lecture(derivation, planned[registry.DEFAULT]))
     return files
-
-
-def render_kernels(
-    cell: CellLike,
-    *,
-    backends: Sequence[str] = BACKENDS,
-    backward: bool = True,
-    dtype: str = DTYPE,
-    sizes: Mapping[str, int] | None = None,
-) -> dict[str, str]:
-    """The same without the derivation, which no kernel reads: what `build` imports."""
-    return _planned_kernels(derive(cell), backends, dtype, sizes or {}, backward=backward)[1]
-
-
-def _planned_kernels(
-    derivation: Derivation, backends: Sequence[str], dtype: str, sizes: Mapping[str, int], *, backward: bool
-) -> tuple[Program, dict[str, str]]:
-    """The plan, and the kernels' files."""
-    for backend in backends:
-        if backend not in BACKENDS:
-            raise GenerateError(f"backend {backend!r}: there is none of that name; expected {' or '.join(BACKENDS)}")
-        if dtype not in DTYPES[backend]:
-            known = ", ".join(DTYPES[backend])
-            raise GenerateError(f"dtype {dtype!r}: the kernels of backend {backend} run in {known}; name one of them")
-    cell = derivation.cell
-    fixed = fixed_sizes(cell, sizes)
-    planned = plan(derivation, with_backward=backward)
-    files: dict[str, str] = {}
-    if "numpy" in backends:
-        files[f"{cell.name}_numpy.py"] = numpy_module(planned, dtype).text
-    if "c" in backends:
-        written = c_files(planned, fixed)
-        files |= {name: source.text for name, source in written.sources.items()}
-        files[f"{cell.name}_c.py"] = c_module(planned, written.digest, dtype, fixed)
-    return planned, files
 
 
 def generate(
     cell: CellLike,
     out: str | os.PathLike[str] = "generated",
     *,
-    backends: Sequence[str] = BACKENDS,
+    backends: Sequence[str] | None = None,
     backward: bool = True,
+    dtypes: Sequence[str] = (),
+    single_file: bool = False,
     **sizes: int,
 ) -> tuple[Path, ...]:
     """Write the generated files of ``cell`` to the directory ``out``, each replaced in one step; returns their paths.
@@ -137,50 +213,66 @@ def generate(
         out: made if it does not exist.
         backends: as in `render`.
         backward: as in `render`.
+        dtypes: as in `render`.
+        single_file: as in `render`.
         sizes: as in `render`: ``hidden=32, input=1``.
 
     Raises:
-        GenerateError: ``out`` cannot be written to, a backend is unknown, or the cell has no such size.
+        TargetError: a backend is unknown, or none of them can do what is asked.
+        GenerateError: ``out`` cannot be written to, or the cell has no such size.
     """
     cell = load(cell)
-    files = render(cell, backends=backends, backward=backward, sizes=sizes)
-    return write(Path(out), files, cell=cell.name, options=options(fixed_sizes(cell, sizes), backward=backward))
+    names = registry.names() if backends is None else tuple(backends)
+    request = requested(cell, names, backward=backward, dtypes=dtypes, sizes=sizes, single_file=single_file)
+    return write(Path(out), rendered(derive(cell), names, request), cell=cell.name, options=request.options)
 
 
 def build(
     cell: CellLike,
-    backend: str = "numpy",
-    dtype: str = DTYPE,
+    backend: str = registry.DEFAULT,
+    dtype: str | None = None,
     *,
     backward: bool = True,
     march: str | None = None,
+    dtypes: Sequence[str] = (),
+    single_file: bool = False,
     **sizes: int,
 ) -> ModuleType:
     """The kernels of ``cell``, from the files that `generate` writes: compiled if need be, and imported.
 
     Args:
         cell: a `Cell`, the name of a bundled one, or the path of a cell file.
-        backend: ``numpy`` or ``c``.
+        backend: the name of a target: ``numpy``, ``c``, or one that another package brings.
         dtype: what ``init_params`` makes unless told otherwise: the module's ``DTYPE``, one of its ``DTYPES``. Every
             module computes in the precision of its input.
         backward: False for inference alone.
         march: the processor that C is compiled for: ``native``, ``baseline``, on x86-64 also ``v2``, ``v3`` or ``v4``.
             Unless given, what the environment variable ``SYMRNN_MARCH`` names, else ``native``.
-        sizes: for ``c``, sizes that the kernels are for alone, as in `render`: ``hidden=32, input=1``.
+        dtypes: as in `render`.
+        single_file: as in `render`.
+        sizes: sizes that the kernels are for alone, as in `render`: ``hidden=32, input=1``.
 
     Raises:
+        TargetError: ``backend`` is unknown, or cannot do what is asked.
         BuildError: there is no C compiler, or it refuses the source; or there is no such processor, or this one lacks
-            what it has; or ``march`` is given for NumPy.
-        GenerateError: ``backend`` is unknown, the kernels do not run in ``dtype``, or the sizes cannot be fixed.
+            what it has; or ``march`` is given for kernels that are not compiled.
+        GenerateError: the kernels do not run in ``dtype``, or the sizes cannot be fixed.
     """
     cell = load(cell)
-    if march and backend == "numpy":
-        raise BuildError(f"march {march!r}: NumPy kernels are not compiled; leave it out, or ask for backend 'c'")
-    fixed_sizes(cell, sizes)  # which names the sizes that there are
-    if sizes and backend != "c":
-        raise GenerateError(
-            f"{next(iter(sizes))}: sizes are fixed for backend c; kernels of backend {backend} take any"
+    described = registry.describe(backend)
+    if march and not described.marches:
+        able = registry.listed(tuple(each.name for each in registry.descriptions() if each.marches))
+        raise BuildError(
+            f"march {march!r}: {described.title} kernels are not compiled; leave it out, or ask for backend {able}"
         )
-    options = Options(march=chosen_march(march)) if backend == "c" else None
-    files = render_kernels(cell, backends=(backend,), backward=backward, dtype=dtype, sizes=sizes)
-    return load_kernels(files, cell.name, backend, options=options)
+    request = requested(
+        cell, (backend,), backward=backward, dtype=dtype, dtypes=dtypes, sizes=sizes, single_file=single_file
+    )
+    return build_kernels(derive(cell), backend, request, march)
+
+
+def build_kernels(derivation: Derivation, backend: str, request: Request, march: str | None = None) -> ModuleType:
+    """The kernels of a derivation, for a request that was checked."""
+    planned = programs(derivation, (backend,), backward=request.backward)
+    files = texts(sources(planned, request))
+    return registry.target(backend).load(files, derivation.cell.name, march)

@@ -18,10 +18,10 @@ import pytest
 
 from symrnn.errors import BuildError
 from symrnn.targets.c.flags import MARCH_NATIVE, MARCH_VARIABLE
+from symrnn.targets.c.kernels import c_sources, load_kernels
 from symrnn.targets.c.library import compile_library
 from symrnn.targets.c.march import chosen_march, known_marches
 from symrnn.targets.c.toolchain import Options, find_compiler, flags
-from symrnn.targets.kernels import c_sources, load_kernels
 
 LEVELS = {
     "native": Options(),
@@ -88,7 +88,7 @@ def load(files: Mapping[str, str], cell: str, options: Options) -> ModuleType:
     Native is what it names, so that a machine plays another one; a level is that level all the same.
     """
     if options.march == MARCH_NATIVE:
-        return load_kernels(files, cell, "c", options=replace(options, march=chosen_march(None)))
+        return load_kernels(files, cell, replace(options, march=chosen_march(None)))
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv(MARCH_VARIABLE, raising=False)
-        return load_kernels(files, cell, "c", options=options)
+        return load_kernels(files, cell, options)

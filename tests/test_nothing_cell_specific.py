@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from symrnn.language.functions import FUNCTIONS, REDUCTIONS
+from symrnn.language.functions import FUNCTIONS
+from symrnn.language.reductions import REDUCTIONS
 
 ROOT = Path(__file__).parents[1]
 CELL_FILES = sorted([*(ROOT / "symrnn/cells").glob("*.toml"), *(ROOT / "tests/cells").glob("*.toml")])

@@ -27,7 +27,7 @@ class Layout:
 
     Attributes:
         layer: its class or operator.
-        states: our states, in the order in which it takes them.
+        states: our states, in the order of the layer.
         attributes: options of the layer.
         stacks: for each of its parameters, ours by rows.
     """

@@ -1,8 +1,8 @@
 """What a point's limit is made of: the peak of multiply-adds, the bandwidth at the weights' size, elementwise work alone.
 
-Elementwise work is that of the cell with the identity in place of every matrix, through the same generator: ``W @ h`` becomes
-``h``, so there is no product and no weight, and all else is as it was. What of its time is Python's is taken off by the same
-call with no steps to take.
+Elementwise work is measured on the cell with the identity in place of every matrix, through the same generator: ``W @ h``
+becomes ``h``, so there is no product and no weight, and all else stays. The same call with no steps measures the time of
+Python, which is subtracted.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def bandwidth(task: Task) -> Prepared:
 
 
 def elementwise(task: Task) -> Prepared:
-    """The calls of ``task`` on the cell without matrices; all its sizes are the hidden one."""
+    """The calls of ``task`` on the cell without matrices; all its sizes are the hidden size."""
     cell, kernels = _without(task.cell)
     square = replace(task, point=replace(task.point, input=0))
     # Nothing else computes it, so there is no result to compare.

@@ -1,4 +1,4 @@
-"""The generated kernels, by the calls of their public surface."""
+"""The generated kernels, through their public functions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def in_c(task: Task) -> Prepared:
 
 
 def padded(task: Task) -> Prepared:
-    """A ragged point as if every row took all steps; its result is another one, so there is none to compare."""
+    """A ragged point as if every row took all steps; its result differs from the ragged one, so nothing is compared."""
     return replace(with_kernels(_kernels(task.cell), task, replace(draw(task), lengths=None)), labelled=None)
 
 
@@ -53,7 +53,7 @@ def with_kernels(module: ModuleType, task: Task, problem: Problem, *, threaded: 
     forward: dict[str, Any] = {"lengths": problem.lengths}
     backward: dict[str, Any] = {}
     if threaded:
-        # All cores: as a user leaves it, as many threads as pay for the work.
+        # All cores: None, as a user leaves it, takes as many threads as pay for the work.
         forward["threads"] = None if task.threads == len(available_cores()) else task.threads
         backward["threads"] = forward["threads"]
     if task.mode is Mode.INFERENCE:

@@ -15,7 +15,16 @@ from types import ModuleType
 
 _PREFIX = "symrnn_generated_"
 _LOCK = threading.RLock()
-"""Held while a module runs: who asks for it meanwhile gets it whole."""
+"""Held while a module runs, so that other threads get the whole module."""
+
+
+def module_name(cell: str, target: str) -> str:
+    """The generated module of a cell, without ``.py``.
+
+    >>> module_name("elman", "numpy")
+    'elman_numpy'
+    """
+    return f"{cell}_{target}"
 
 
 def import_text(text: str, name: str, directory: Path | None = None) -> ModuleType:

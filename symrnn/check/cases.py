@@ -43,7 +43,7 @@ class Case:
         batch: B, from 0.
         input: units of ``x``; a cell that forces ``input = hidden`` takes ``hidden``.
         hidden: units of a state.
-        oracles: which of the oracles run besides C against NumPy and float32 against float64.
+        oracles: which of the oracles run besides backends against each other and float32 against float64.
         ragged: whether rows have lengths of their own, 0 and T among them.
         reverse: whether rows run backwards.
         at_rest: whether initial states and gradients into the final states are left out (which means zeros); not where

@@ -56,6 +56,12 @@ FUNCTIONS: Mapping[str, Callable[..., float]] = {
 }
 """The meaning of every function of the equation language on one number."""
 
+REDUCTIONS: Mapping[str, Callable[[Sequence[float]], float]] = {
+    "mean": lambda vector: math.fsum(vector) / len(vector),
+    "sum": math.fsum,
+}
+"""The meaning of every reduction on the units of one vector."""
+
 OPERATORS: Mapping[str, Callable[[float, float], float]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
@@ -180,7 +186,7 @@ class _Step:
                 return [math.fsum(a * b for a, b in zip(row, vector, strict=True)) for row in rows]
             case Reduce(kind, operand):
                 vector = self._value(operand)
-                return [math.fsum(vector) / (len(vector) if kind == "mean" else 1)]
+                return [REDUCTIONS[kind](vector)]
             case _:
                 raise CheckError(f"the interpreter meets {type(node).__name__}, which no author can write")
 

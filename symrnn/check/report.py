@@ -11,21 +11,31 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from symrnn.check.measure import ADJOINT, BACKENDS, CENTRAL, COMPLEX_STEP, EXPANSION, INTERPRETER, PRECISIONS
+from symrnn.check.measure import (
+    ADJOINT,
+    BACKENDS,
+    CENTRAL,
+    COMPLEX_STEP,
+    EXPANSION,
+    INTERPRETER,
+    PLAN,
+    PLANNED,
+    PRECISIONS,
+)
 from symrnn.check.numpy_build import NumPy
 from symrnn.derive.proof import DIGITS
+from symrnn.targets import registry
 
-C_KERNELS = "C kernels"
-"""What `NotRun` calls them."""
-TITLES = {"numpy": "NumPy", "c": "C"}
+REFERENCE = registry.title(registry.DEFAULT)
 DTYPES = ("float64", "float32")
 HEADINGS = {
     INTERPRETER: "interpreter",
     COMPLEX_STEP: "complex",
     CENTRAL: "central",
     ADJOINT: "adjoint",
-    BACKENDS: "to NumPy",
+    BACKENDS: f"to {REFERENCE}",
     PRECISIONS: "to float64",
+    PLAN: "to plan",
 }
 """The oracles in the heading of a table, short enough for a terminal."""
 ROUNDINGS = 100
@@ -40,7 +50,9 @@ _LEGEND = (
     ("interpreter", "b by the author's equations, evaluated step by step in float64"),
     ("complex, central", "gradients along directions; b by differentiating the forward pass in numbers"),
     ("adjoint", "<Jᵀ v, u> of the backward pass, b = <v, J u> by the tangent kernel (Jacobian times direction)"),
-    ("to NumPy, to float64", "b by the NumPy kernels in the same precision, or in float64"),
+    (f"to {REFERENCE}, to float64", f"b by the {REFERENCE} kernels in the same precision, or in float64"),
+    ("plan", "a by the plan of the kernels, run from its records in float64: where it errs, all kernels do"),
+    ("to plan", "b by the plan: where kernels alone err, the fault is in the backend that wrote them"),
     ("tape S, tangent S", "state S at every step as the tape holds it; J u in S, b by the complex step"),
     (
         EXPANSION,
@@ -55,7 +67,7 @@ class Row:
 
     Attributes:
         cell: name of the cell.
-        backend: ``numpy`` or ``c``; ``sympy`` for the scalar expansion.
+        backend: the name of a target; ``sympy`` for the scalar expansion, ``plan`` for the plan itself.
         dtype: ``float64`` or ``float32``; ``exact`` for the scalar expansion.
         oracle: one of `symrnn.check.measure.ORACLES`.
         array: ``y``, ``state c``, ``tape c``, ``grad W_xi``, ``tangent y``, …
@@ -95,11 +107,19 @@ class Row:
 
 @dataclass(frozen=True)
 class NotRun:
-    """Something that was asked for and could not be checked here, and why."""
+    """Something that was asked for and could not be checked here, and why.
+
+    Attributes:
+        cell: its name.
+        what: for people.
+        reason: why.
+        backend: the backend whose kernels could not run at all; else empty.
+    """
 
     cell: str
     what: str
     reason: str
+    backend: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,7 +174,9 @@ class Report:
         blocks = []
         for cell in dict.fromkeys(row.cell for row in self.rows):
             rows = [row for row in self.rows if row.cell == cell]
-            blocks += [_block(cell, dtype, [row for row in rows if row.dtype == dtype]) for dtype in DTYPES]
+            blocks += [_block(f"{cell} plan", [row for row in rows if row.backend == PLANNED])]
+            kernels = [row for row in rows if row.backend != PLANNED]
+            blocks += [_block(f"{cell} {dtype}", [row for row in kernels if row.dtype == dtype]) for dtype in DTYPES]
             blocks += [_expansion(cell, [row for row in rows if row.oracle == EXPANSION])]
         blocks += [_legend()] if blocks else []
         blocks += [str(self.numpy)] if self.numpy else []
@@ -181,14 +203,15 @@ class Report:
     def _summary(self) -> str:
         if not self.rows:
             return "nothing was checked"
-        without_c = "; C not checked" if any(each.what == C_KERNELS for each in self.not_run) else ""
+        lacking = tuple(dict.fromkeys(registry.title(each.backend) for each in self.not_run if each.backend))
+        without = f"; {registry.listed(lacking, 'and')} not checked" if lacking else ""
         if self.failures:
             rounded = sum(row.rounded for row in self.failures)
             share = {0: "", len(self.failures): ", as rounding makes them"}.get(
                 rounded, f", {rounded} as rounding makes them"
             )
-            return f"{len(self.failures)} of {len(self.rows)} errors miss their bounds (marked !){share}{without_c}"
-        return f"all {len(self.rows)} errors are within their bounds{without_c}"
+            return f"{len(self.failures)} of {len(self.rows)} errors miss their bounds (marked !){share}{without}"
+        return f"all {len(self.rows)} errors are within their bounds{without}"
 
 
 def worst(rows: Iterable[Row]) -> tuple[Row, ...]:
@@ -207,22 +230,31 @@ def _weight(row: Row) -> tuple[bool, float]:
     return (not row.passed and not row.rounded, row.error)
 
 
-def _block(cell: str, dtype: str, rows: Sequence[Row]) -> str:
-    """The table of a cell in one precision."""
+def _block(title: str, rows: Sequence[Row]) -> str:
+    """The table of a cell's plan, or of its kernels in one precision."""
     if not rows:
         return ""
     found = {(row.array, row.oracle, row.backend): row for row in rows}
-    # C against NumPy has one side only: its column needs no backend in the heading.
+    backends = sorted(dict.fromkeys(row.backend for row in rows), key=_place)
     columns = [
-        (oracle, backend) for oracle in HEADINGS for backend in TITLES if any(k[1:] == (oracle, backend) for k in found)
+        (oracle, backend)
+        for oracle in HEADINGS
+        for backend in backends
+        if any(k[1:] == (oracle, backend) for k in found)
     ]
     arrays = tuple(dict.fromkeys(row.array for row in rows))
-    head = [[f"{cell} {dtype}", *(HEADINGS[oracle] for oracle, _ in columns)]]
-    head += [["", *("" if oracle == BACKENDS else TITLES[backend] for oracle, backend in columns)]]
+    head = [[title, *(HEADINGS[oracle] for oracle, _ in columns)]]
+    head += [["", *(registry.title(backend) for _, backend in columns)]]
     body = [[array, *(_entry(found.get((array, *column))) for column in columns)] for array in arrays]
     bounds = {row.oracle: row.bound for row in rows}
     foot = [["bound", *(_number(bounds[oracle]) for oracle, _ in columns)]]
     return _aligned([*head, *body, *foot]) + "\n"
+
+
+def _place(backend: str) -> int:
+    """Where the columns of a backend stand among others."""
+    known = registry.names()
+    return known.index(backend) if backend in known else len(known)
 
 
 def _expansion(cell: str, rows: Sequence[Row]) -> str:
@@ -239,7 +271,7 @@ def _legend() -> str:
 
 
 def _failure(row: Row) -> str:
-    kernels = f"{TITLES.get(row.backend, row.backend)} {row.dtype}"
+    kernels = f"{registry.title(row.backend)} {row.dtype}"
     sizes = f"error {_number(row.error)}, bound {_number(row.bound)}"
     return f"{row.cell}: {row.array} misses its bound: {row.oracle}, {kernels}, {sizes}, at {row.case}"
 

@@ -7,32 +7,34 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 from symrnn.check.cases import CASES, Case, distinct
 from symrnn.check.kernels import Kernels, TangentKernels
 from symrnn.check.measure import CENTRAL, EXPANSION
 from symrnn.check.numpy_build import this_numpy
-from symrnn.check.report import C_KERNELS, NotRun, Points, Report, Row, worst
-from symrnn.check.suite import Progress, not_smooth, run_cases
+from symrnn.check.report import NotRun, Points, Report, Row, worst
+from symrnn.check.suite import Progress, Subjects, not_smooth, run_cases
+from symrnn.derive.derivation import derive
 from symrnn.derive.proof import DIGITS, Proof, prove
-from symrnn.emit.fixed import fixed_sizes
-from symrnn.errors import CheckError, DerivationError
+from symrnn.emit.request import Request
+from symrnn.errors import DerivationError
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import CellLike, load
-from symrnn.pipeline import build, render_kernels
-from symrnn.targets.c.march import chosen_march
-from symrnn.targets.c.toolchain import Options, compiler_or_reason
-from symrnn.targets.kernels import load_kernels
+from symrnn.pipeline import build_kernels, requested
+from symrnn.plan.planner import plan
+from symrnn.plan.program import Program
+from symrnn.targets import registry
+from symrnn.targets.description import PRECISIONS
 
-BACKENDS = ("numpy", "c")
 PROOF_SIZES = (1, 2, 3)
 
 
 def check(
     cells: CellLike | Sequence[CellLike],
     *,
-    backends: Sequence[str] = BACKENDS,
+    backends: Sequence[str] | None = None,
     cases: Sequence[Case] = CASES,
     progress: Progress | None = None,
     march: str | None = None,
@@ -42,53 +44,80 @@ def check(
 
     Args:
         cells: what to check, one or several: a `Cell`, the name of a bundled one, or the path of a cell file.
-        backends: ``numpy``, ``c`` or both; C is left out, and the report says why, where no compiler is found.
+        backends: names of targets; all that there are unless given. One that cannot run here is left out, and the report
+            says why.
         cases: shapes to run; the default covers all that kernels are sensitive to.
         progress: called with a line of text before each piece of work.
         march: the processor that C is compiled for, as in `build`.
-        sizes: checks kernels in C that are generated for these sizes alone; every case runs with them.
+        sizes: checks kernels that are generated for these sizes alone, where a target can; every case runs with them.
 
     Raises:
-        CheckError: a backend has another name, or a cell cannot be evaluated at random points.
+        TargetError: a backend is unknown, or none of them can do what is asked.
+        CheckError: a cell cannot be evaluated at random points.
         BuildError: the compiler that was found refuses the generated file, or that which a variable names is unusable;
             or this processor lacks what ``march`` has.
     """
-    unknown = [backend for backend in backends if backend not in BACKENDS]
-    if unknown:
-        raise CheckError(f"backend {unknown[0]!r} is not known; choose from {', '.join(BACKENDS)}")
-    compiler = compiler_or_reason() if "c" in backends else ""
-    lacking = compiler if isinstance(compiler, str) else ""
+    asked = registry.names() if backends is None else tuple(backends)
+    lacking = {name: reason for name in asked if (reason := registry.target(name).unavailable())}
     rows: list[Row] = []
     not_run: list[NotRun] = []
     points: list[Points] = []
     several = [cells] if isinstance(cells, Cell | str | os.PathLike) else cells
+    say = progress or _silent
     for cell in map(load, several):
-        say = progress or _silent
-        fixed = fixed_sizes(cell, sizes or {})
-        say(f"{cell.name}: building kernels in NumPy")
-        numpy = cast(TangentKernels, build(cell, backend="numpy"))
-        tested: dict[str, Kernels] = {"numpy": numpy} if "numpy" in backends else {}
-        if "c" in backends and not lacking:
-            say(f"{cell.name}: building kernels in C")
-            options = Options(march=chosen_march(march))
-            texts = render_kernels(cell, backends=("c",), sizes=fixed)
-            tested["c"] = cast(Kernels, load_kernels(texts, cell.name, "c", options=options))
-        chosen = distinct(case.with_sizes(fixed) for case in cases if case.tells(cell))
-        ran = run_cases(cell, numpy, tested, chosen, progress)
+        request = requested(cell, asked, sizes=sizes)
+        kernels = _kernels(cell, [name for name in asked if name not in lacking], request, march, say)
+        numpy = cast(TangentKernels, kernels[registry.DEFAULT])
+        tested = {name: each for name, each in kernels.items() if name in asked}
+        chosen = distinct(case.with_sizes(request.sizes) for case in cases if case.tells(cell))
+        ran = run_cases(Subjects(cell, numpy, tested, _plans(cell, tuple(tested))), chosen, progress)
         proven, unproven = _proof_rows(cell, say)
         rows += [*ran.rows, *proven]
         points.append(ran.points)
-        not_run += [*_left_out(cell, lacking), *ran.not_run, *unproven]
+        not_run += [*_left_out(cell, lacking, tested), *ran.not_run, *unproven]
     return Report(tuple(rows), tuple(not_run), tuple(points), this_numpy())
+
+
+def _kernels(
+    cell: Cell, backends: Sequence[str], request: Request, march: str | None, say: Progress
+) -> dict[str, Kernels]:
+    """The kernels of each backend, and those of the default, with which others are compared."""
+    derivation = derive(cell)
+    built: dict[str, Kernels] = {}
+    for name in dict.fromkeys((registry.DEFAULT, *backends)):
+        described = registry.describe(name)
+        say(f"{cell.name}: building kernels in {described.title}")
+        for_it = march if described.marches else None
+        built[name] = cast(Kernels, build_kernels(derivation, name, request, for_it))
+    return built
+
+
+def _plans(cell: Cell, backends: Sequence[str]) -> dict[str, Program]:
+    """The plan of each backend; one for those that differ only in whether the loop is fused and a tangent wanted.
+
+    The plan of a loop, and of its adjoint, is the same with and without those.
+    """
+    policies = {name: registry.target(name).policy for name in backends if registry.describe(name).can.backward}
+    wanted = tuple(policies.values())
+    fused, tangent = any(policy.fused for policy in wanted), any(policy.tangent for policy in wanted)
+    policies = {name: replace(each, fused=fused, tangent=tangent, notes=()) for name, each in policies.items()}
+    plans = {policy: plan(derive(cell), policy) for policy in dict.fromkeys(policies.values())}
+    return {name: plans[policy] for name, policy in policies.items()}
 
 
 def _silent(_: str) -> None:
     """Say nothing."""
 
 
-def _left_out(cell: Cell, lacking: str) -> Iterator[NotRun]:
-    if lacking:
-        yield NotRun(cell.name, C_KERNELS, lacking)
+def _left_out(cell: Cell, lacking: Mapping[str, str], tested: Iterable[str]) -> Iterator[NotRun]:
+    for backend, reason in lacking.items():
+        yield NotRun(cell.name, f"{registry.title(backend)} kernels", reason, backend)
+    for described in map(registry.describe, tested):
+        can = described.can
+        offers = {"gradients": can.backward, "lengths": can.lengths, "reverse": can.reverse, "streams": can.stream}
+        offers |= {dtype: dtype in described.dtypes for dtype in PRECISIONS}
+        for what in (what for what, there in offers.items() if not there):
+            yield NotRun(cell.name, f"{described.title} {what}", "the target does not offer that")
     if kinked := not_smooth(cell):
         yield NotRun(
             cell.name, CENTRAL, f"not smooth across the kinks of {', '.join(kinked)}; the complex step holds it"

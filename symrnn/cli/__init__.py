@@ -1,8 +1,8 @@
 """The command line: ``symrnn``, or ``python -m symrnn``.
 
 Reads the arguments; prints what the command returns and exits with its code: 0 done, 1 something differs or failed a
-check, 2 trouble. Help answers before SymPy or NumPy is loaded: the commands come in through the package, which loads
-late. Leaves out: the arguments (`symrnn.cli.arguments`), and what the commands do (`symrnn.cli.commands`).
+check, 2 trouble. Help answers before SymPy or NumPy is loaded: what the commands do is loaded when one runs. Leaves out:
+the arguments (`symrnn.cli.arguments`), and what the commands do (`symrnn.cli.commands`).
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-import symrnn
 from symrnn.cli.arguments import parse
 from symrnn.errors import SymrnnError
+from symrnn.late import load_late
 
+_COMMANDS = "symrnn.cli.commands:run_command"
 _TROUBLE = 2
 _INTERRUPTED = 130  # 128 and the signal's number, as a shell reports it
 _BROKEN_PIPE = 141
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without ∂ gets its number
     try:
         arguments = parse(argv)
-        code, text = symrnn.run_command(arguments)
+        code, text = load_late(_COMMANDS)(arguments)
     except SymrnnError as error:
         return _trouble(f"error: {error}")
     except KeyboardInterrupt:
@@ -44,22 +45,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _print(text: str) -> int:
     """Print what a command returned; an exit code where that fails, else 0."""
-    if sys.stdout is None:  # closed before we began
-        return _trouble("error: there is no standard output to write to")
+    if sys.stdout is None:  # closed before the start
+        return _trouble("error: standard output is closed; open it, or redirect it to a file")
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read, as `head` does, has left
+    except BrokenPipeError:  # the reader has gone, as `head` does
         _discard_output()
         return _BROKEN_PIPE
     except OSError as error:
         _discard_output()
-        return _trouble(f"error: the output cannot be written: {error.strerror}; make room, or send it elsewhere")
+        return _trouble(f"error: cannot write the output: {error.strerror}; make room, or redirect it")
     return 0
 
 
 def _discard_output() -> None:
-    """Python flushes once more when it ends; nothing may come of that."""
+    """Python flushes once more when it ends; this must not raise."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

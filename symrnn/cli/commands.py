@@ -10,7 +10,6 @@ from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
 
-from symrnn.check.report import DTYPES
 from symrnn.check.run import check
 from symrnn.cli.flow import flow
 from symrnn.cli.generate import generate
@@ -28,16 +27,17 @@ from symrnn.cli.shared import (
     progress_in_lines,
     to_json,
 )
+from symrnn.derive.derivation import derive
 from symrnn.derive.document import document
-from symrnn.derive.record import derive
 from symrnn.diagnose.run import diagnose
-from symrnn.errors import DiagnoseError
+from symrnn.errors import BuildError, DiagnoseError
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import cells as bundled_names
 from symrnn.language.cellfile import load
 from symrnn.parts import ALL, DERIVED, PLAN
 from symrnn.pipeline import lecture, program
-from symrnn.targets.c.toolchain import find_compiler
+from symrnn.targets import registry
+from symrnn.targets.description import PRECISIONS
 
 
 def run_command(arguments: Namespace) -> Outcome:
@@ -47,7 +47,7 @@ def run_command(arguments: Namespace) -> Outcome:
         The exit code, and the text for standard output.
 
     Raises:
-        SymrnnError: a cell, directory or compiler is not as it must be.
+        SymrnnError: something is wrong with a cell, a directory or a compiler.
     """
     commands = {
         "list": _list,
@@ -120,8 +120,10 @@ def _shown(arguments: Namespace, cell: Cell, say: Callable[[str], None]) -> str:
 
 def _check(arguments: Namespace) -> Outcome:
     backends, dtypes = chosen_backends(arguments), chosen_dtypes(arguments)
-    if arguments.backend == "c" or arguments.march:
-        find_compiler()  # asked for by name, so its lack is an error and not a note
+    for described in map(registry.describe, backends):
+        asked = arguments.backend == described.name or (arguments.march and described.marches)
+        if asked and (reason := registry.target(described.name).unavailable()):
+            raise BuildError(reason)  # asked for by name, so its lack is an error and not a note
     cells = chosen_cells(arguments)
     note_lookalikes(cells)
     with progress() as say:
@@ -133,7 +135,7 @@ def _check(arguments: Namespace) -> Outcome:
             sizes=chosen_sizes(arguments),
         )
     # Rows that belong to no precision, such as the proof, stay.
-    left_out = [dtype for dtype in DTYPES if dtype not in dtypes]
+    left_out = [dtype for dtype in PRECISIONS if dtype not in dtypes]
     found = replace(found, rows=tuple(row for row in found.rows if row.dtype not in left_out))
     text = to_json(found.to_json()) if arguments.json else found.table() + "\n"
     return (DONE if found.passed else DIFFERS), text

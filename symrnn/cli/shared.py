@@ -16,16 +16,17 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from symrnn.check.report import DTYPES
+from symrnn.emit.request import Request
 from symrnn.errors import GenerateError
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import cells, load
 from symrnn.language.similar import lookalikes, numbers_meant
 from symrnn.language.system import HIDDEN, INPUT
 from symrnn.parts import ALL
-from symrnn.targets.kernels import BACKENDS
+from symrnn.pipeline import requested
+from symrnn.targets import registry
+from symrnn.targets.description import PRECISIONS
 
-NUMPY = "numpy"
 DONE, DIFFERS = 0, 1
 """Exit codes; trouble raises."""
 
@@ -58,7 +59,7 @@ def chosen_cells(arguments: Namespace) -> tuple[Cell, ...]:
 
 
 def note_lookalikes(cells: Iterable[Cell]) -> None:
-    """Say on standard error which parameters may be misspelt names, or meant as numbers; output stays as it is."""
+    """Say on standard error which parameters may be misspelt names or numbers; standard output does not change."""
     for cell in cells:
         for sentence in (*lookalikes(cell), *numbers_meant(cell)) if sys.stderr is not None else ():
             print(f"symrnn: note: {cell.source}: {sentence}", file=sys.stderr)
@@ -66,30 +67,43 @@ def note_lookalikes(cells: Iterable[Cell]) -> None:
 
 def chosen_backends(arguments: Namespace) -> tuple[str, ...]:
     """The backends that were asked for."""
-    return BACKENDS if arguments.backend == ALL else (arguments.backend,)
+    return registry.names() if arguments.backend == ALL else (arguments.backend,)
 
 
 def chosen_dtypes(arguments: Namespace) -> tuple[str, ...]:
     """The precisions that were asked for."""
-    return DTYPES if arguments.dtype == ALL else (arguments.dtype,)
+    return PRECISIONS if arguments.dtype == ALL else (arguments.dtype,)
+
+
+def chosen_request(arguments: Namespace, cell: Cell) -> Request:
+    """What was asked of the files of ``cell``.
+
+    Raises:
+        TargetError: no backend that was asked for can do it.
+        GenerateError: the cell has no such size.
+    """
+    return requested(
+        cell,
+        chosen_backends(arguments),
+        backward=not arguments.no_backward,
+        dtypes=() if arguments.dtype == ALL else (arguments.dtype,),
+        sizes=chosen_sizes(arguments),
+        single_file=arguments.single_file,
+    )
 
 
 def chosen_sizes(arguments: Namespace) -> dict[str, int]:
-    """The sizes that were given, by name; none for NumPy alone, whose kernels take any.
+    """The sizes that were given, by name.
 
     Raises:
-        GenerateError: a size is given twice, or for NumPy alone.
+        GenerateError: a size is given twice.
     """
     named = [(INPUT, arguments.input), (HIDDEN, arguments.hidden), *arguments.size]
     given = [(name, number) for name, number in named if number is not None]
     found = dict(given)
     if len(found) < len(given):
         twice = next(name for name, _ in given if [other for other, _ in given].count(name) > 1)
-        raise GenerateError(f"{twice}: given twice; leave one of them out")
-    if found and arguments.backend == NUMPY:
-        raise GenerateError(
-            f"{given[0][0]}: sizes are fixed for kernels in C; those of NumPy take any, so leave it out"
-        )
+        raise GenerateError(f"{twice} is given twice; leave one of them out")
     return found
 
 
@@ -100,10 +114,10 @@ def to_json(value: object) -> str:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """A function that says what work is at, in one line on standard error; silent where that is no terminal.
+    """A function that shows the current work in one line on standard error; silent if that is not a terminal.
 
-    The line is drawn again every second with the time since the start, so long work that says nothing new is seen to go
-    on. It is wiped when work ends.
+    The line is drawn again every second with the time since the start, so a user sees that long work goes on. It is removed
+    when the work ends.
     """
     if sys.stderr is None or not sys.stderr.isatty():
         yield lambda line: None
@@ -117,7 +131,7 @@ def progress() -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def progress_in_lines() -> Iterator[Callable[[str], None]]:
-    """As `progress`; where standard error is no terminal, every call prints a line, for work that seldom says something."""
+    """As `progress`; if standard error is not a terminal, every call prints a line. For work that seldom reports."""
     if sys.stderr is None or sys.stderr.isatty():
         with progress() as say:
             yield say
@@ -144,7 +158,7 @@ class _Line:
             self._draw()
 
     def wipe(self) -> None:
-        """Leave the line empty, for whoever prints next."""
+        """Leave the line empty for what is printed next."""
         self._ended.set()
         self._thread.join()
         self._text = ""

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import sympy
 
 from symrnn.language.functions import FUNCTIONS, Algebra
 from symrnn.language.names import Allocator
 from symrnn.language.normalise import expression_size
+from symrnn.language.reductions import REDUCTIONS, Reduced
 from symrnn.language.symbolic import Restorer, atoms_of, symbol, to_sympy
 from symrnn.language.system import ONE, Equation, Role, System, Variable
 from symrnn.language.tree import (
@@ -29,7 +31,6 @@ from symrnn.language.tree import (
     Number,
     Outer,
     Reduce,
-    SizeOf,
     is_next,
 )
 
@@ -158,12 +159,17 @@ class _Adjoint:
                 incoming = self._total(target)
         match equation.expression:
             case Reduce(kind, Name(operand)):
-                term: Expression = incoming
-                if kind == "mean":
-                    term = Binary("/", incoming, SizeOf(self._shape[operand][0]))
-                self._give(operand, term, equation)
+                at = Reduced(Name(operand), Name(target), self._shape[operand][0], partial(self._part, equation))
+                self._give(operand, REDUCTIONS[kind].adjoint(incoming, at), equation)
             case _:
                 self._pull_elementwise(equation, incoming)
+
+    def _part(self, equation: Equation, hint: str, node: Expression, size: str) -> Name:
+        """A name for a part of the derivative of a reduction."""
+        name = self._allocator.fresh(f"{equation.target.removesuffix(PRIME)}_{hint}")
+        self._declare(name, (size,), "")
+        self._emit(name, node, equation.label)
+        return Name(name)
 
     def _pull_elementwise(self, equation: Equation, incoming: Name) -> None:
         inner = equation

@@ -17,6 +17,8 @@ import numpy as np
 
 from symrnn.derive.numeric import array_functions
 from symrnn.errors import DerivationError
+from symrnn.language.fold import Fold
+from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import ONE, Equation, Variable
 from symrnn.language.tree import (
     Binary,
@@ -56,51 +58,76 @@ def floats() -> Arithmetic:
     return Arithmetic(array_functions(), float)
 
 
-def evaluate(node: Expression, values: Values, sizes: Mapping[str, int], arithmetic: Arithmetic) -> Array:
-    """The value of ``node``: ``(…, size)``, ``(…, 1)`` where it broadcasts, or a matrix.
-
-    Args:
-        node: any expression; an outer product is of two vectors without further axes.
-        values: vectors ``(…, size)`` and matrices ``(rows, columns)`` by name.
-        sizes: the number behind each size name.
-        arithmetic: the scalars that the values are made of.
-    """
-
-    def value(part: Expression) -> Array:
-        return evaluate(part, values, sizes, arithmetic)
-
-    match node:
-        case Number(exact, _) | Constant(_, exact, _):
-            return np.array([arithmetic.number(exact)])
-        case SizeOf(size):
-            return np.array([arithmetic.number(Fraction(sizes[size]))])
-        case Name(name):
-            return values[name]
-        case Negate(operand):
-            return -value(operand)
-        case Binary(op, left, right):
-            return _OPERATORS[op](value(left), value(right))
-        case Power(base, exponent):
-            return value(base) ** (int(exponent) if exponent.denominator == 1 else arithmetic.number(exponent))
-        case Call(function, arguments):
-            return arithmetic.functions[function](*(value(argument) for argument in arguments))
-        case MatVec(matrix, transposed, operand):
-            return value(operand) @ (values[matrix] if transposed else values[matrix].T)
-        case Reduce(kind, operand):
-            vector = value(operand)
-            total: Array = vector.sum(axis=-1, keepdims=True)
-            mean: Array = total / arithmetic.number(Fraction(vector.shape[-1]))
-            return mean if kind == "mean" else total
-        case Outer(left, right):
-            return np.outer(values[left.name], values[right.name])
-
-
 _OPERATORS: Mapping[str, Callable[[Array, Array], Array]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,
     "/": lambda a, b: a / b,
 }
+
+
+@dataclass(frozen=True)
+class Evaluator(Fold[Array]):
+    """Gives expressions their values: ``(…, size)``, ``(…, 1)`` where it broadcasts, or matrices ``(…, rows, columns)``.
+
+    Attributes:
+        values: vectors ``(…, size)`` and matrices ``(rows, columns)`` by name.
+        sizes: the number behind each size name.
+        arithmetic: the scalars that the values are made of.
+    """
+
+    values: Values
+    sizes: Mapping[str, int]
+    arithmetic: Arithmetic
+
+    def _number(self, exact: Fraction) -> Array:
+        return np.array([self.arithmetic.number(exact)])
+
+    def _of_number(self, node: Number) -> Array:
+        return self._number(node.value)
+
+    def _of_constant(self, node: Constant) -> Array:
+        return self._number(node.value)
+
+    def _of_size(self, node: SizeOf) -> Array:
+        return self._number(Fraction(self.sizes[node.size]))
+
+    def _of_name(self, node: Name) -> Array:
+        return self.values[node.name]
+
+    def _of_negate(self, node: Negate) -> Array:
+        return -self(node.operand)
+
+    def _of_binary(self, node: Binary) -> Array:
+        return _OPERATORS[node.op](self(node.left), self(node.right))
+
+    def _of_power(self, node: Power) -> Array:
+        exponent = node.exponent
+        power: Array = self(node.base) ** (
+            int(exponent) if exponent.denominator == 1 else self.arithmetic.number(exponent)
+        )
+        return power
+
+    def _of_call(self, node: Call) -> Array:
+        return self.arithmetic.functions[node.function](*(self(argument) for argument in node.arguments))
+
+    def _of_form(self, node: MatVec) -> Array:
+        matrix = self.values[node.matrix]
+        return self(node.operand) @ (matrix if node.transposed else matrix.T)
+
+    def _of_reduction(self, node: Reduce) -> Array:
+        value: Array = REDUCTIONS[node.kind].meaning(self(node.operand), self.arithmetic)
+        return value
+
+    def _of_outer(self, node: Outer) -> Array:
+        left, right = self(node.left), self(node.right)
+        product: Array = left[..., :, np.newaxis] * right[..., np.newaxis, :]
+        return product
+
+
+def evaluate(node: Expression, values: Values, sizes: Mapping[str, int], arithmetic: Arithmetic) -> Array:
+    """The value of ``node`` as an `Evaluator` of these values gives it."""
+    return Evaluator(values, sizes, arithmetic)(node)
 
 
 def run(

@@ -1,6 +1,6 @@
 r"""The factors that a path of a Jacobian is a product of: as matrices, as LaTeX and as plain text.
 
-    Factor = Diag | Matrix | Kron | Row | Ones | Identity | Ref
+    Factor = Diag | Matrix | Kron | OnesRow | Ones | Identity | Ref
 
 Reads values by name to build a factor's matrix. Leaves out: where factors come from (`symrnn.derive.jacobian`).
 """
@@ -15,11 +15,11 @@ from fractions import Fraction
 import numpy as np
 
 from symrnn.derive.evaluate import Arithmetic, Array, Values, evaluate
-from symrnn.language.latex import TRANSPOSE, Notation, parentheses, raised, size_latex
 from symrnn.language.normalise import expression_size
 from symrnn.language.system import ONE
 from symrnn.language.text import ATOM, POWER, PRODUCT, strength, to_text
 from symrnn.language.tree import Expression, Name, Negate, integer, names
+from symrnn.language.typeset.latex import TRANSPOSE, Notation, parentheses, raised, size_latex
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,11 @@ class Kron:
 
 
 @dataclass(frozen=True)
-class Row:
-    """The Jacobian of a reduction over ``size`` units: a row of ones, divided by their number for a mean."""
+class OnesRow:
+    """The Jacobian of a linear reduction over ``size`` units: a row of ones, divided by their number for an average."""
 
-    kind: str
     size: str
+    averages: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Ref:
     output: str
 
 
-Factor = Diag | Matrix | Kron | Row | Ones | Identity | Ref
+Factor = Diag | Matrix | Kron | OnesRow | Ones | Identity | Ref
 Term = tuple[Factor, ...]
 """A path: a product of factors, never empty."""
 
@@ -139,10 +139,9 @@ def _dense(
         case Kron(vector, transposed, size):
             row, eye = values[vector.name][np.newaxis], np.eye(sizes[size], dtype=int)
             return np.kron(row, eye) if transposed else np.kron(eye, row)
-        case Row(kind, size):
+        case OnesRow(size, averages):
             count = sizes[size]
-            entry = arithmetic.number(Fraction(1, count) if kind == "mean" else Fraction(1))
-            return np.full((1, count), entry)
+            return np.full((1, count), arithmetic.number(Fraction(1, count if averages else 1)))
         case Ones(size):
             return np.ones((sizes[size], 1), dtype=int)
         case Identity(size):
@@ -200,9 +199,9 @@ def _factor_latex(factor: Factor, column: str, notation: Notation) -> str:
         case Kron(vector, transposed, _):
             row = raised(notation.wrapped(vector, ATOM), TRANSPOSE)
             return rf"({row} \otimes I)" if transposed else rf"(I \otimes {row})"
-        case Row(kind, size):
+        case OnesRow(size, averages):
             row = r"\mathbf{1}^{\top}"
-            return rf"\tfrac{{1}}{{{size_latex(size)}}} {row}" if kind == "mean" else row
+            return rf"\tfrac{{1}}{{{size_latex(size)}}} {row}" if averages else row
         case Ones():
             return r"\mathbf{1}"
         case Identity():
@@ -221,8 +220,8 @@ def _factor_text(factor: Factor, column: str, shapes: dict[str, tuple[str, ...]]
             return f"{name}.T" if transposed else name
         case Kron(vector, transposed, _):
             return f"kron({vector.name}.T, I)" if transposed else f"kron(I, {vector.name}.T)"
-        case Row(kind, size):
-            return f"(ones.T / size({size}))" if kind == "mean" else "ones.T"
+        case OnesRow(size, averages):
+            return f"(ones.T / size({size}))" if averages else "ones.T"
         case Ones():
             return "ones"
         case Identity():

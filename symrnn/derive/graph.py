@@ -12,24 +12,23 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from symrnn.language.functions import FUNCTIONS
-from symrnn.language.latex import Notation
+from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import HIDDEN, Equation, System
 from symrnn.language.tree import (
     Binary,
     Call,
-    Constant,
     Expression,
     MatVec,
     Name,
     Negate,
-    Number,
     Outer,
     Power,
     Reduce,
-    SizeOf,
     names,
     rebuild,
+    walk,
 )
+from symrnn.language.typeset.latex import Notation
 
 
 class Kind(StrEnum):
@@ -194,21 +193,7 @@ class _Build:
         return not self._given.issuperset(names(node))
 
     def _is_fixed(self, node: Expression) -> bool:
-        match node:
-            case Number() | Constant() | SizeOf():
-                return True
-            case Name(name):
-                return name in self._given
-            case MatVec(_, _, operand):
-                return self._is_fixed(operand)
-            case Negate(operand) | Reduce(_, operand) | Power(operand):
-                return self._is_fixed(operand)
-            case Binary(_, left, right):
-                return self._is_fixed(left) and self._is_fixed(right)
-            case Call(_, arguments):
-                return all(self._is_fixed(argument) for argument in arguments)
-            case _:
-                return False
+        return all(part.name in self._given for part in walk(node) if isinstance(part, Name))
 
     def _value(self, node: Expression) -> str:
         """The node that holds the value of an expression which reads something."""
@@ -228,7 +213,7 @@ class _Build:
             case Call(function, arguments):
                 return self._call(function, arguments)
             case Reduce(kind, operand):
-                return self._node(Kind.REDUCTION, rf"\operatorname{{{kind}}}", [self._value(operand)])
+                return self._node(Kind.REDUCTION, REDUCTIONS[kind].latex, [self._value(operand)])
             case _:
                 raise AssertionError(f"{type(node).__name__} is no part of a step")
 

@@ -33,6 +33,7 @@ from symrnn.errors import DerivationError
 from symrnn.language.cell import Cell
 from symrnn.language.functions import FUNCTIONS, Algebra
 from symrnn.language.normalise import expression_size
+from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import ONE, Equation, Role, System
 from symrnn.language.tree import (
     Binary,
@@ -367,10 +368,11 @@ def _growth(node: Expression, cell: Cell, sizes: Mapping[str, int]) -> tuple[int
             columns = sizes[cell.by_name[matrix].shape[0 if transposed else 1]]
             terms, slope = _growth(operand, cell, sizes)
             return columns * (1 + terms), columns * (2 + terms + slope)
-        case Reduce(_, operand):
+        case Reduce(kind, operand):
             units = sizes[expression_size(operand, {v.name: v.shape for v in cell.variables})]
             terms, slope = _growth(operand, cell, sizes)
-            return units * terms, units * slope
+            pieces = 1 if REDUCTIONS[kind].smooth else 2 * units
+            return pieces * units * terms, pieces * units * (slope + terms * (pieces - 1))
     grown = [_growth(part, cell, sizes) for part in children(node)]
     terms, slope = (sum(column) for column in zip(*grown, strict=True))
     if isinstance(node, Negate) or (isinstance(node, Binary) and node.op in "+-"):

@@ -7,12 +7,15 @@ as it would any step. Every derivative is SymPy's; the tangent of ``W v`` is ``d
 
 from __future__ import annotations
 
+from functools import partial
+
 from symrnn.derive.adjoint import derivative
 from symrnn.language.functions import Algebra
 from symrnn.language.names import Allocator
 from symrnn.language.normalise import expression_size, has_form
+from symrnn.language.reductions import REDUCTIONS, Reduced
 from symrnn.language.symbolic import Restorer, atoms_of
-from symrnn.language.system import ONE, Equation, Role, System, Variable
+from symrnn.language.system import Equation, Role, System, Variable
 from symrnn.language.tree import PRIME, Binary, Expression, MatVec, Name, Number, Reduce, integer, is_next
 
 
@@ -66,8 +69,10 @@ class _Tangent:
         target = self._name[equation.target]
         if isinstance(equation.expression, Reduce):
             assert isinstance(equation.expression.operand, Name)
-            operand = Name(self._name[equation.expression.operand.name])
-            self._emit(target, Reduce(equation.expression.kind, operand), equation.label)
+            operand = equation.expression.operand
+            at = Reduced(operand, Name(equation.target), self._shape[operand.name][0], partial(self._part, equation))
+            dot = Name(self._name[operand.name])
+            self._emit(target, REDUCTIONS[equation.expression.kind].tangent(dot, at), equation.label)
             return
         atoms = [atom for atom in atoms_of(equation.expression) if isinstance(atom, Name | MatVec)]
         restore = Restorer((*atoms_of(equation.expression), Name(equation.target)))
@@ -100,9 +105,12 @@ class _Tangent:
         )
 
     def _named(self, node: Expression, equation: Equation) -> Name:
-        name = self._allocator.fresh(f"{equation.target.removesuffix(PRIME)}_dot_in")
-        size = expression_size(node, self._shape)
-        self._declare(name, Role.INTERMEDIATE, (size or ONE,), "")
+        return self._part(equation, "dot_in", node, expression_size(node, self._shape))
+
+    def _part(self, equation: Equation, hint: str, node: Expression, size: str) -> Name:
+        """A name for ``node``, a part of the tangent of ``equation``."""
+        name = self._allocator.fresh(f"{equation.target.removesuffix(PRIME)}_{hint}")
+        self._declare(name, Role.INTERMEDIATE, (size,), "")
         self._emit(name, node, equation.label)
         return Name(name)
 

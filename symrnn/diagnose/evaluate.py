@@ -7,41 +7,25 @@ front. Leaves out: time, and what is summed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from symrnn.check.measure import Array
-from symrnn.derive.evaluate import floats
+from symrnn.derive.evaluate import evaluate, floats
 from symrnn.language.tree import (
     Binary,
-    Call,
-    Constant,
     Expression,
-    MatVec,
-    Name,
     Negate,
-    Number,
     Outer,
-    Power,
-    Reduce,
-    SizeOf,
 )
 
 Values = Mapping[str, Array]
 
-_OPERATORS: Mapping[str, Callable[..., Array]] = {
-    "+": np.add,
-    "-": np.subtract,
-    "*": np.multiply,
-    "/": np.divide,
-}
-_FUNCTIONS = floats().functions
-
 
 @dataclass(frozen=True)
-class Rows:
+class Batch:
     """A batch.
 
     Attributes:
@@ -54,31 +38,7 @@ class Rows:
 
     def evaluate(self, node: Expression, values: Values) -> Array:
         """The value of ``node`` for every row; the outer product of a row is ``(B, rows, columns)``."""
-        match node:
-            case Name(name):
-                return values[name]
-            case Binary(op, left, right):
-                return _OPERATORS[op](self.evaluate(left, values), self.evaluate(right, values))
-            case Number(exact, _) | Constant(_, exact, _):
-                return np.array([float(exact)])
-            case MatVec(matrix, transposed, operand):
-                weights = values[matrix]
-                return self.evaluate(operand, values) @ (weights if transposed else weights.T)
-            case Negate(operand):
-                return -self.evaluate(operand, values)
-            case Power(base, exponent):
-                power = int(exponent) if exponent.denominator == 1 else float(exponent)
-                return np.power(self.evaluate(base, values), float(power) if power < 0 else power)
-            case Call(function, arguments):
-                return _FUNCTIONS[function](*(self.evaluate(argument, values) for argument in arguments))
-            case Reduce(kind, operand):
-                vector = self.evaluate(operand, values)
-                total: Array = vector.sum(axis=-1, keepdims=True)
-                return total / vector.shape[-1] if kind == "mean" else total
-            case Outer(left, right):
-                return values[left.name][..., :, np.newaxis] * values[right.name][..., np.newaxis, :]
-            case SizeOf(size):
-                return np.array([float(self.sizes[size])])
+        return evaluate(node, values, self.sizes, floats())
 
     def assign(self, node: Expression, size: str, values: Values) -> Array:
         """The value of ``node`` for every row, broadcast to a vector of ``size``."""
@@ -100,7 +60,8 @@ class Rows:
             case Outer(left, right):
                 return np.swapaxes(values[left.name], -1, -2) @ values[right.name]
             case Binary("+" | "-" as op, left, right) if len(shape) == 2:
-                return _OPERATORS[op](self.total(left, shape, values), self.total(right, shape, values))
+                first, second = self.total(left, shape, values), self.total(right, shape, values)
+                return first + second if op == "+" else first - second
             case Negate(operand) if len(shape) == 2:
                 return -self.total(operand, shape, values)
             case _:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from symrnn.diagnose.terms import added, factors, is_product, is_sum, multiplied, subsets, terms
+from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.text import to_text
 from symrnn.language.tree import (
     Binary,
@@ -200,9 +201,10 @@ def _here(node: Expression, path: Path, parent: Expression | None, scope: Scope)
             detail = f"`{to_text(turned_outer)}` stands where `{to_text(node)}` belongs"
             yield _plain(Kind.TRANSPOSE, path, node, turned_outer, detail)
         case Reduce(kind, operand):
-            other = Reduce("sum" if kind == "mean" else "mean", operand)
-            detail = f"a {other.kind} is taken where a {kind} belongs"
-            yield _plain(Kind.REDUCTION, path, node, other, detail)
+            for other in REDUCTIONS:
+                if other != kind:
+                    detail = f"a {other} is taken where a {kind} belongs"
+                    yield _plain(Kind.REDUCTION, path, node, Reduce(other, operand), detail)
         case Call(function, arguments):
             for argument in arguments:
                 detail = f"`{to_text(argument)}` stands where `{function}` of it belongs"

@@ -1,36 +1,19 @@
-"""What both generated modules of a cell say about it: names, shapes, initial values.
+"""What every generated module of a cell says about it: names, shapes, sizes, initial values.
 
-Reads a `Program`; returns a `Surface`, the record that `templates/python/surface.py.jinja` lays out. Texts that the
-formatter would break are broken here.
+Reads a `Program`; returns a `Surface`, lines that `templates/python/cell.py.jinja` prints. They define the names of
+`templates/python/cell.pyi`, which is all that the parts of a module that are equal in all cells know of the cell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from symrnn.emit.python_text import collection
+from symrnn.emit.python_text import call, collection
+from symrnn.emit.request import Request
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.tree import Call, walk
 from symrnn.plan.program import Program
-
-DTYPE = "float32"
-"""What ``init_params`` makes where nobody says otherwise."""
-
-DTYPES = {
-    "numpy": ("float16", "float32", "float64", "longdouble", "complex64", "complex128", "clongdouble"),
-    "c": ("float32", "float64"),
-}
-"""What the kernels of each backend run in."""
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter: its shape in size names, and how it is initialised."""
-
-    name: str
-    shape: tuple[str, ...]
-    init: str
 
 
 @dataclass(frozen=True)
@@ -38,82 +21,106 @@ class Surface:
     """The cell as its generated modules describe it.
 
     Attributes:
-        name: of the cell.
         title: one line for people, without a full stop.
-        reference: where the equations were published; may be empty.
-        equations: the author's lines.
-        parameters: in order of appearance.
-        states: each with its size name.
-        output: the state that is returned for each step.
-        output_size: its size name.
-        extra_sizes: size names beyond input and hidden.
-        input_is_hidden: whether the equations force these to be one number.
-        analytic: whether the complex step is valid everywhere.
-        input_size: the size name of ``x``.
-        constants: the lines of the module's constants.
-        dtype: what ``init_params`` makes unless told otherwise.
-        sizes_given: the line of `param_shapes` that gathers sizes.
-        fixed: the lines of the constant of sizes that the kernels are for; none where they take any.
+        constants: of the cell; what the module's users read.
+        tables: of the cell; what the rest of the module reads.
+        dtypes: those that the kernels run in.
+        dtypes_note: a sentence on them.
+        shapes: the head of `param_shapes`.
+        checked: the line in it that returns.
+        initial: the head of `init_params`.
+        given: the line in it that returns.
     """
 
-    name: str
     title: str
-    reference: str
-    equations: tuple[str, ...]
-    parameters: tuple[Parameter, ...]
-    states: tuple[tuple[str, str], ...]
-    output: str
-    output_size: str
-    extra_sizes: tuple[str, ...]
-    input_is_hidden: bool
-    analytic: bool
-    input_size: str
     constants: tuple[str, ...]
-    dtype: str
-    sizes_given: tuple[str, ...]
-    fixed: tuple[str, ...] = ()
+    tables: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    dtypes_note: str
+    shapes: tuple[str, ...]
+    checked: tuple[str, ...]
+    initial: tuple[str, ...]
+    given: tuple[str, ...]
 
 
-def surface(program: Program, dtype: str = DTYPE, fixed: Mapping[str, int] | None = None) -> Surface:
-    """The cell as its generated modules describe it; ``fixed`` are sizes that the kernels are for."""
+def surface(
+    program: Program,
+    request: Request,
+    dtypes: Sequence[str],
+    note: str,
+    left_out: Sequence[str] = (),
+) -> Surface:
+    """The cell as its generated modules describe it.
+
+    Args:
+        program: its plan.
+        request: what was asked for.
+        dtypes: those that the kernels run in.
+        note: a sentence on them.
+        left_out: functions that a module for inference alone does not have.
+    """
+    cell = program.cell
+    sizes = {size: f"{size}_size" if size in cell.sizes[:2] else size for size in cell.sizes}
+    arguments = [f"{argument}: int" for argument in sizes.values()]
+    checked = ", ".join(f"{size}={argument}" for size, argument in sizes.items())
+    return Surface(
+        title=(cell.title or cell.name).rstrip("."),
+        constants=_constants(program, request),
+        tables=_tables(program, left_out),
+        dtypes=tuple(collection("DTYPES = (", _quoted(dtypes), ")", single=True)),
+        dtypes_note=note,
+        shapes=tuple(call("def param_shapes(", arguments, ") -> dict[str, tuple[int, ...]]:")),
+        checked=tuple(call("return _shapes_of(", [f"_check_sizes({checked})"], ")", 1)),
+        initial=tuple(
+            call(
+                "def init_params(",
+                [*arguments, "seed: int = 0", "dtype: DTypeLike | None = None"],
+                ") -> dict[str, np.ndarray]:",
+            )
+        ),
+        given=tuple(
+            call(
+                "return _initial(",
+                [f"param_shapes({', '.join(sizes.values())})", "hidden_size", "seed", "dtype"],
+                ")",
+                1,
+            )
+        ),
+    )
+
+
+def _constants(program: Program, request: Request) -> tuple[str, ...]:
     cell = program.cell
     nodes = [part for equation in cell.equations for part in walk(equation.expression)]
-    parameters = tuple(Parameter(v.name, v.shape, cell.init.get(v.name, "uniform")) for v in cell.parameters)
-    extra = cell.sizes[2:]
-    given = ['"1": 1', '"input": input_size', '"hidden": hidden_size', *(f'"{size}": {size}' for size in extra)]
-    return Surface(
-        name=cell.name,
-        title=(cell.title or cell.name).rstrip("."),
-        reference=cell.reference,
-        equations=tuple(cell.text.strip().splitlines()),
-        parameters=parameters,
-        states=tuple((state, cell.size(state)) for state in cell.states),
-        output=cell.output,
-        output_size=cell.size(cell.output),
-        extra_sizes=extra,
-        input_is_hidden=cell.input_is_hidden,
-        analytic=all(FUNCTIONS[node.function].analytic for node in nodes if isinstance(node, Call)),
-        input_size=cell.size("x"),
-        constants=_constants(program, parameters),
-        dtype=dtype,
-        sizes_given=tuple(collection("sizes = {", given, "}", 1)),
-        fixed=tuple(collection("FIXED = {", [f'"{name}": {n}' for name, n in fixed.items()], "}")) if fixed else (),
-    )
-
-
-def _constants(program: Program, parameters: tuple[Parameter, ...]) -> tuple[str, ...]:
-    cell = program.cell
-    states = [f'"{state}"' for state in cell.states]
-    shapes = [f'"{p.name}": {_tuple(p.shape)}' for p in parameters]
-    sizes = [f'"{state}": "{cell.size(state)}"' for state in cell.states]
+    analytic = all(FUNCTIONS[node.function].analytic for node in nodes if isinstance(node, Call))
     return (
-        *collection("STATES = (", states, ")", single=True),
+        f'CELL = "{cell.name}"',
+        *collection("STATES = (", _quoted(cell.states), ")", single=True),
         f'OUTPUT = "{cell.output}"',
-        *collection("_SHAPES = {", shapes, "}"),
-        *collection("_STATE_SIZES = {", sizes, "}"),
-        *collection("_INIT = {", [f'"{p.name}": "{p.init}"' for p in parameters], "}"),
+        f"ANALYTIC = {analytic}",
+        *collection("FIXED = {", [f'"{name}": {number}' for name, number in request.sizes.items()], "}"),
+        '"""The sizes that these kernels are for alone; where it is empty, they take any."""',
+        f'DTYPE = "{request.dtype}"',
+        '"""What `init_params` makes unless told otherwise."""',
     )
 
 
-def _tuple(names: tuple[str, ...]) -> str:
-    return "(" + ", ".join(f'"{name}"' for name in names) + ("," if len(names) == 1 else "") + ")"
+def _tables(program: Program, left_out: Sequence[str]) -> tuple[str, ...]:
+    cell = program.cell
+    lines = [
+        *collection("_SHAPES = {", [f'"{v.name}": {_tuple(v.shape)}' for v in cell.parameters], "}"),
+        *collection("_STATE_SIZES = {", [f'"{state}": "{cell.size(state)}"' for state in cell.states], "}"),
+        *collection("_INIT = {", [f'"{v.name}": "{cell.init.get(v.name, "uniform")}"' for v in cell.parameters], "}"),
+        f'_INPUT_SIZE, _OUTPUT_SIZE = "{cell.size("x")}", "{cell.size(cell.output)}"',
+        f"_INPUT_IS_HIDDEN = {cell.input_is_hidden}",
+    ]
+    return (*lines, *(collection("_LEFT_OUT = (", _quoted(left_out), ")", single=True) if left_out else ()))
+
+
+def _quoted(names: Sequence[str]) -> list[str]:
+    return [f'"{name}"' for name in names]
+
+
+def _tuple(names: Sequence[str]) -> str:
+    (line,) = collection("(", _quoted(names), ")", single=True)
+    return line

@@ -15,6 +15,8 @@ from typing import Any
 import sympy
 from sympy import Rational
 
+from symrnn.language.reductions import REDUCTIONS
+
 # The border with SymPy, whose expressions carry no useful static type.
 Algebra = Any
 
@@ -32,7 +34,6 @@ class Function:
         latex: LaTeX text with ``{0}`` and ``{1}`` for the arguments.
         analytic: whether the complex step is valid everywhere.
         smooth: whether central differences are valid everywhere.
-        expensive: whether recomputing it costs more than reading it back from memory.
         public: whether equations may use it; the others occur in derivatives alone.
     """
 
@@ -44,7 +45,6 @@ class Function:
     latex: str
     analytic: bool = True
     smooth: bool = True
-    expensive: bool = True
     public: bool = True
 
     @property
@@ -94,7 +94,6 @@ _positive = _row(
     latex=r"[{0} > 0]",
     analytic=False,
     smooth=False,
-    expensive=False,
     public=False,
 )
 _sign = _row(
@@ -104,7 +103,6 @@ _sign = _row(
     latex=r"\operatorname{{sgn}}({0})",
     analytic=False,
     smooth=False,
-    expensive=False,
     public=False,
 )
 _prefer = _row(
@@ -114,7 +112,6 @@ _prefer = _row(
     latex=r"[{0} > {1}]",
     analytic=False,
     smooth=False,
-    expensive=False,
     public=False,
 )
 _sigmoid_row = _row(
@@ -161,7 +158,6 @@ _minimum = _row(
     latex=r"\min({0}, {1})",
     analytic=False,
     smooth=False,
-    expensive=False,
 )
 _maximum = _row(
     "maximum",
@@ -170,7 +166,6 @@ _maximum = _row(
     latex=r"\max({0}, {1})",
     analytic=False,
     smooth=False,
-    expensive=False,
 )
 
 _abs = _row(
@@ -180,7 +175,6 @@ _abs = _row(
     latex=r"\left|{0}\right|",
     analytic=False,
     smooth=False,
-    expensive=False,
 )
 
 _ROWS = (
@@ -193,7 +187,6 @@ _ROWS = (
         latex=r"\operatorname{{relu}}({0})",
         analytic=False,
         smooth=False,
-        expensive=False,
     ),
     _row(
         "leaky_relu",
@@ -202,7 +195,6 @@ _ROWS = (
         latex=r"\operatorname{{lrelu}}({0})",
         analytic=False,
         smooth=False,
-        expensive=False,
     ),
     _row(
         "elu",
@@ -225,7 +217,6 @@ _ROWS = (
         latex=r"\operatorname{{softsign}}({0})",
         analytic=False,
         smooth=False,
-        expensive=False,
     ),
     _row(
         "silu",
@@ -246,7 +237,6 @@ _ROWS = (
         latex=r"\operatorname{{hsig}}({0})",
         analytic=False,
         smooth=False,
-        expensive=False,
     ),
     _row(
         "hard_tanh",
@@ -255,7 +245,6 @@ _ROWS = (
         latex=r"\operatorname{{htanh}}({0})",
         analytic=False,
         smooth=False,
-        expensive=False,
     ),
     _exp,
     _row("log", (lambda y, a: 1 / a,), sympy.log, latex=r"\log({0})"),
@@ -278,8 +267,5 @@ _ROWS = (
 FUNCTIONS: dict[str, Function] = {row.name: row for row in _ROWS}
 """Every row by name, those that only derivatives use included."""
 
-REDUCTIONS = ("mean", "sum")
-"""The reductions over the units of a vector."""
-
-PUBLIC = tuple(row.name for row in _ROWS if row.public) + REDUCTIONS
-"""The words that equations may call."""
+PUBLIC = (*(row.name for row in _ROWS if row.public), *REDUCTIONS)
+"""The words that equations may call: functions, then reductions."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import count, product
 from string import ascii_lowercase
+from typing import assert_never
 
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.names import Allocator
@@ -29,7 +30,9 @@ from symrnn.language.tree import (
     Expression,
     MatVec,
     Name,
+    Negate,
     Number,
+    Outer,
     Power,
     Reduce,
     SizeOf,
@@ -62,9 +65,11 @@ def expression_size(node: Expression, shape: dict[str, tuple[str, ...]]) -> str:
             return shape[name][0]
         case MatVec(matrix, transposed, _):
             return shape[matrix][1 if transposed else 0]
-        case _:
+        case Negate() | Binary() | Power() | Call() | Outer():
             sizes = [expression_size(part, shape) for part in children(node)]
             return next((size for size in sizes if size != ONE), ONE)
+        case _:
+            assert_never(node)
 
 
 def has_form(node: Expression) -> bool:

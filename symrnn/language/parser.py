@@ -14,8 +14,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from symrnn.language.functions import FUNCTIONS, PUBLIC, REDUCTIONS
+from symrnn.language.functions import FUNCTIONS, PUBLIC
 from symrnn.language.matrices import OPERATORS, Names, Operand, remedy, runs_of
+from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.scanner import MAX_DEPTH, PRIME_LETTER, Statement, scan
 from symrnn.language.source import Place, Source, shown
 from symrnn.language.tree import (

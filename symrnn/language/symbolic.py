@@ -7,14 +7,31 @@ stand in an order of ours (SymPy's own order would change with its version).
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from fractions import Fraction
 
 import sympy
 
+from symrnn.language.fold import Fold
 from symrnn.language.functions import FUNCTIONS, Algebra
 from symrnn.language.text import to_text
-from symrnn.language.tree import Binary, Call, Expression, Negate, Number, Power, children, integer
+from symrnn.language.tree import (
+    Binary,
+    Call,
+    Constant,
+    Expression,
+    MatVec,
+    Name,
+    Negate,
+    Number,
+    Outer,
+    Power,
+    Reduce,
+    SizeOf,
+    children,
+    integer,
+)
 
 
 def symbol(node: Expression) -> Algebra:
@@ -22,27 +39,47 @@ def symbol(node: Expression) -> Algebra:
     return sympy.Symbol(to_text(node))
 
 
-def to_sympy(node: Expression) -> Algebra:
-    """The scalar SymPy expression of ``node`` for one representative unit; nothing is evaluated but numbers."""
-    match node:
-        case Number(value, _):
-            return sympy.Rational(value.numerator, value.denominator)
-        case Negate(operand):
-            return -to_sympy(operand)
-        case Binary("+", left, right):
-            return to_sympy(left) + to_sympy(right)
-        case Binary("-", left, right):
-            return to_sympy(left) - to_sympy(right)
-        case Binary("*", left, right):
-            return to_sympy(left) * to_sympy(right)
-        case Binary(_, left, right):
-            return to_sympy(left) / to_sympy(right)
-        case Power(base, exponent):
-            return to_sympy(base) ** sympy.Rational(exponent.numerator, exponent.denominator)
-        case Call(function, arguments):
-            return FUNCTIONS[function].symbol(*(to_sympy(argument) for argument in arguments))
-        case _:
-            return symbol(node)
+class _Algebra(Fold[Algebra]):
+    """The crossing to SymPy; nothing is evaluated but numbers."""
+
+    def _of_number(self, node: Number) -> Algebra:
+        return sympy.Rational(node.value.numerator, node.value.denominator)
+
+    def _of_negate(self, node: Negate) -> Algebra:
+        return -self(node.operand)
+
+    def _of_binary(self, node: Binary) -> Algebra:
+        return _OPERATORS[node.op](self(node.left), self(node.right))
+
+    def _of_power(self, node: Power) -> Algebra:
+        return self(node.base) ** sympy.Rational(node.exponent.numerator, node.exponent.denominator)
+
+    def _of_call(self, node: Call) -> Algebra:
+        return FUNCTIONS[node.function].symbol(*(self(argument) for argument in node.arguments))
+
+    def _of_constant(self, node: Constant) -> Algebra:
+        return symbol(node)
+
+    def _of_name(self, node: Name) -> Algebra:
+        return symbol(node)
+
+    def _of_form(self, node: MatVec) -> Algebra:
+        return symbol(node)
+
+    def _of_reduction(self, node: Reduce) -> Algebra:
+        return symbol(node)
+
+    def _of_outer(self, node: Outer) -> Algebra:
+        return symbol(node)
+
+    def _of_size(self, node: SizeOf) -> Algebra:
+        return symbol(node)
+
+
+_OPERATORS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
+
+to_sympy = _Algebra()
+"""The scalar SymPy expression of a tree for one representative unit."""
 
 
 def equation_form(target: str, expression: Expression) -> Algebra:

@@ -5,6 +5,7 @@ Reads trees; returns text that the parser would read back to an equal tree (deri
 
 from __future__ import annotations
 
+from symrnn.language.fold import Fold
 from symrnn.language.tree import (
     Binary,
     Call,
@@ -43,35 +44,51 @@ def strength(node: Expression) -> int:
             return ATOM
 
 
-def to_text(node: Expression) -> str:
-    """``node`` as it would stand in a cell file."""
-    match node:
-        case Number(_, text):
-            return text
-        case Constant(name, _, _) | Name(name):
-            return name
-        case Negate(operand):
-            return "-" + _wrapped(operand, UNARY)
-        case Binary(op, left, right):
-            level = strength(node)
-            # `a - (b + c)` and `a * (b / c)` need their parentheses: the right side binds one step tighter.
-            return f"{_wrapped(left, level)} {op} {_wrapped(right, level + 1)}"
-        case Power(base, exponent, written):
-            bare = str(exponent) if exponent.denominator == 1 and exponent >= 0 else f"({exponent})"
-            power = bare if written is None else _wrapped(written, ATOM)
-            return f"{_wrapped(base, ATOM)}**{power}"
-        case Call(function, arguments):
-            return f"{function}({', '.join(to_text(argument) for argument in arguments)})"
-        case MatVec(matrix, transposed, operand):
-            return f"{matrix}{'.T' if transposed else ''} @ {_wrapped(operand, FORM)}"
-        case Reduce(kind, operand):
-            return f"{kind}({to_text(operand)})"
-        case Outer(left, right):
-            return f"{left.name} @ {right.name}.T"
-        case SizeOf(size):
-            return f"size({size})"
+class _Text(Fold[str]):
+    """The printer of cell files."""
+
+    def _of_number(self, node: Number) -> str:
+        return node.text
+
+    def _of_constant(self, node: Constant) -> str:
+        return node.name
+
+    def _of_name(self, node: Name) -> str:
+        return node.name
+
+    def _of_negate(self, node: Negate) -> str:
+        return "-" + self._wrapped(node.operand, UNARY)
+
+    def _of_binary(self, node: Binary) -> str:
+        level = strength(node)
+        # `a - (b + c)` and `a * (b / c)` need their parentheses: the right side binds one step tighter.
+        return f"{self._wrapped(node.left, level)} {node.op} {self._wrapped(node.right, level + 1)}"
+
+    def _of_power(self, node: Power) -> str:
+        exponent = node.exponent
+        bare = str(exponent) if exponent.denominator == 1 and exponent >= 0 else f"({exponent})"
+        power = bare if node.written is None else self._wrapped(node.written, ATOM)
+        return f"{self._wrapped(node.base, ATOM)}**{power}"
+
+    def _of_call(self, node: Call) -> str:
+        return f"{node.function}({', '.join(self(argument) for argument in node.arguments)})"
+
+    def _of_form(self, node: MatVec) -> str:
+        return f"{node.matrix}{'.T' if node.transposed else ''} @ {self._wrapped(node.operand, FORM)}"
+
+    def _of_reduction(self, node: Reduce) -> str:
+        return f"{node.kind}({self(node.operand)})"
+
+    def _of_outer(self, node: Outer) -> str:
+        return f"{node.left.name} @ {node.right.name}.T"
+
+    def _of_size(self, node: SizeOf) -> str:
+        return f"size({node.size})"
+
+    def _wrapped(self, node: Expression, least: int) -> str:
+        """``node``, in parentheses where it binds more loosely than ``least``."""
+        return self(node) if strength(node) >= least else f"({self(node)})"
 
 
-def _wrapped(node: Expression, least: int) -> str:
-    """``node``, in parentheses where it binds more loosely than ``least``."""
-    return to_text(node) if strength(node) >= least else f"({to_text(node)})"
+to_text = _Text()
+"""An expression as it would stand in a cell file."""

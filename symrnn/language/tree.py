@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import assert_never
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,10 @@ def children(node: Expression) -> tuple[Expression, ...]:
             return (base,)
         case Call(_, arguments):
             return arguments
-        case _:
+        case Number() | Constant() | Name() | SizeOf():
             return ()
+        case _:
+            assert_never(node)
 
 
 def rebuild(node: Expression, parts: tuple[Expression, ...]) -> Expression:
@@ -153,8 +156,10 @@ def rebuild(node: Expression, parts: tuple[Expression, ...]) -> Expression:
             return Power(parts[0], exponent, written)
         case Call(function, _):
             return Call(function, parts)
-        case _:
+        case Number() | Constant() | Name() | SizeOf():
             return node
+        case _:
+            assert_never(node)
 
 
 def transform(node: Expression, change: Callable[[Expression], Expression]) -> Expression:

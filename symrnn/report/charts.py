@@ -1,4 +1,4 @@
-"""Figures of gradient flow for pages: how a gradient fares on its way back through a run, drawn by `symrnn.flow`.
+"""Figures of gradient flow for pages: what happens to a gradient on its way back through a run, drawn by `symrnn.flow`.
 
 Reads cells; returns `Chart` records with an SVG element that takes its colours from the page. Runs are short and narrow,
 so that a site is made in seconds; the command `flow` runs longer ones. Leaves out: what the figures show
@@ -31,10 +31,10 @@ _SIZE = re.compile(r' width="[0-9.]+pt" height="[0-9.]+pt" viewBox="0 0 (?P<wide
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure, or why there is none.
+    """A figure, or the reason why it is missing.
 
     Attributes:
-        svg: an element; empty where it could not be drawn.
+        svg: an element; empty if it could not be drawn.
         least: pixels of width below which it could not be read.
         caption: HTML.
     """
@@ -47,9 +47,9 @@ class Chart:
 def flow_chart(cell: Cell) -> Chart:
     """The gradient flow of one cell, with the parameters that it starts with."""
     caption = (
-        f"A run of {SHAPE.steps} steps with {SHAPE.hidden} units, with the parameters that the cell starts with, and a loss "
-        "that reads the last output alone. Left: the length of the gradient by the states, with what bounds it; right: how "
-        "much of it each term of the step Jacobian carries."
+        f"A run of {SHAPE.steps} steps with {SHAPE.hidden} units. The parameters are those that the cell starts with, and the "
+        "loss reads only the last output. Left: the length of the gradient with respect to the states, and its bounds. Right: "
+        "how much of it each term of the step Jacobian carries."
     )
     says = f"Gradient flow of {cell.name} over {SHAPE.steps} steps"
     return _chart(lambda: draw_flow(sweep([cell], shape=SHAPE).entries[0].flow), "flow", says, caption)
@@ -59,9 +59,9 @@ def comparison_chart(cells: Sequence[Cell]) -> Chart:
     """The gradient flow of several cells beside each other."""
     scales, biases = (", ".join(f"{value:g}" for value in values) for values in (SCALES, BIASES))
     caption = (
-        f"The gradient of a loss at the last of {SHAPE.steps} steps, on its way back, with {SHAPE.hidden} units. Recurrent "
-        f"matrices are orthogonal, times {scales}; biases that hold a state are {biases}. Below, how much of the "
-        "gradient each term of the step Jacobian carries; green are those that cross no matrix."
+        f"The loss reads the last of {SHAPE.steps} steps; its gradient goes back through all, with {SHAPE.hidden} units. "
+        f"Recurrent matrices are orthogonal, times {scales}. Biases that hold a state are {biases}. The lower row shows how "
+        "much of the gradient each term of the step Jacobian carries. Terms that cross no matrix are green."
     )
     names = ", ".join(cell.name for cell in cells)
 
@@ -72,7 +72,7 @@ def comparison_chart(cells: Sequence[Cell]) -> Chart:
 
 
 def _chart(draw: Callable[[], Any], prefix: str, says: str, caption: str) -> Chart:
-    """What ``draw`` makes, as an element; without matplotlib, the reason why there is nothing to see."""
+    """What ``draw`` makes, as an element; without matplotlib, the reason why the figure is missing."""
     try:
         svg = to_svg(draw(), prefix=prefix)
     except MissingPackageError as error:

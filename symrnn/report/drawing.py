@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 
 from symrnn.derive.graph import Graph, Kind, Node
-from symrnn.language.mathml import runs
+from symrnn.language.typeset.mathml import runs
 from symrnn.report.placement import Placement, place
 
 _FONT = 15.0
@@ -96,7 +96,7 @@ class Drawing:
         width: in units of the drawing, about pixels.
         height: the same.
         least: pixels of width below which its text could not be read.
-        says: one sentence for whoever cannot see it.
+        says: one sentence for readers who cannot see it.
         shapes: nodes.
         curves: edges, those of direct paths last, on top.
     """
@@ -116,7 +116,7 @@ def draw(graph: Graph, name: str, says: str, *, down: bool = False, backward: bo
     Args:
         graph: what is drawn.
         name: unique on its page.
-        says: one sentence for whoever cannot see it.
+        says: one sentence for readers who cannot see it.
         down: whether computation runs from top to bottom, else from side to side.
         backward: whether it runs against the direction of reading, as gradients do.
     """
@@ -260,7 +260,7 @@ def _runs(latex: str, scale: float = 1.0) -> tuple[Run, ...]:
 
 
 def _plain(latex: str) -> str:
-    """A formula in a line of plain text, for whoever hears it."""
+    """A formula in a line of plain text, for readers who hear it."""
     signs = {-1: "_", 0: "", 1: "^"}
     return escape("".join(signs[level] + text for text, level, _ in runs(latex)).replace("\u2009", " "))
 

@@ -9,15 +9,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from symrnn.derive.derivation import Derivation
 from symrnn.derive.factors import to_latex
-from symrnn.derive.layout import pieces
-from symrnn.derive.record import Derivation
 from symrnn.derive.sections import equations_rows
-from symrnn.language.latex import spell
-from symrnn.language.mathml import mathml
-from symrnn.plan.cost import Count, routine_cost, state_cost, tape_cost
+from symrnn.emit.costs import latex as count_latex
+from symrnn.language.typeset.latex import spell
+from symrnn.language.typeset.lines import pieces
+from symrnn.language.typeset.mathml import mathml
+from symrnn.plan.cost import routine_cost, state_cost, tape_cost
 from symrnn.plan.program import Program
-from symrnn.plan.section import latex as count_latex
+from symrnn.plan.size import Count
 from symrnn.report.charts import Chart, comparison_chart
 from symrnn.report.page import Figure, Formula, formula, forward_figure
 
@@ -45,7 +46,7 @@ class Overview:
 
 FACTS = (
     "state",
-    "one step back without a matrix multiplies a gradient by",
+    "the path without a matrix multiplies a gradient by",
     "weights",
     "multiply-adds of a step, forward",
     "multiply-adds of a step, backward",
@@ -99,4 +100,4 @@ def _direct(derivation: Derivation) -> str:
             parts = [part for summand in summands for part in summand]
             terms = " ".join(mathml(part, goes_on=at > 0) for at, part in enumerate(parts))
             found.append(f"{mathml(spell(state, 't'))}: {terms}")
-    return "; ".join(found) or "nothing: every way crosses a matrix"
+    return "; ".join(found) or "no such path: all cross a matrix"

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from symrnn.derive.derivation import Derivation
 from symrnn.derive.graph import Graph
-from symrnn.derive.layout import Row, pieces
 from symrnn.derive.lecture import Block, Display, Prose, Section, Table
-from symrnn.derive.record import Derivation
 from symrnn.language.cell import Cell
-from symrnn.language.mathml import mathml, prose
+from symrnn.language.typeset.lines import Line, pieces
+from symrnn.language.typeset.mathml import mathml, prose
 from symrnn.plan.program import Program
 from symrnn.report.charts import Chart, flow_chart
 from symrnn.report.code import Listing, c_listing, numpy_listing
@@ -27,13 +27,13 @@ class Formula:
     """One line of a display: MathML of the left side and the sign, and of the right side in pieces that may be wrapped.
 
     Attributes:
-        labels: numbers of the equations that pointing at it lights up.
-        tag: the number that it is shown under.
+        labels: numbers of the equations that light up when a reader points at it.
+        tag: the number that the page shows beside it.
         origin: the numbers of the equations that it comes from.
         left: MathML.
         relation: MathML.
         right: summands, each in pieces of MathML.
-        plain: LaTeX, for whoever hears or copies it.
+        plain: LaTeX, for readers who hear it or copy it.
     """
 
     labels: str
@@ -47,7 +47,7 @@ class Formula:
 
 @dataclass(frozen=True)
 class Part:
-    """A block of a section: a paragraph, formulas, or a table; the two that it is not are empty."""
+    """A block of a section: a paragraph, formulas, or a table. The fields of the other two are empty."""
 
     kind: str
     html: str = ""
@@ -76,7 +76,7 @@ class Figure:
         key: ``forward`` or ``backward``.
         across: from side to side.
         down: from top to bottom.
-        upright: whether wide pages show the latter too, because the former would be too small to read.
+        upright: whether wide pages show ``down`` too, because ``across`` would be too small to read.
         caption: HTML.
     """
 
@@ -150,7 +150,7 @@ def backward_figure(derivation: Derivation, prefix: str = "") -> Figure:
 
 def _figure(graph: Graph, key: str, prefix: str, says: str, caption: str) -> Figure:
     backward = key == "backward"
-    marked = " The way that no matrix crosses is marked." if graph.lanes else ""
+    marked = " The path that no matrix crosses is marked." if graph.lanes else ""
     across = draw(graph, f"{prefix}{key}-across", says + marked, backward=backward)
     down = draw(graph, f"{prefix}{key}-down", says + marked, down=True)
     return Figure(key, across, down, float(across.width) > WIDE, caption + marked)
@@ -177,7 +177,7 @@ def _part(block: Block) -> Part:
             return Part("table", head=head, rows=tuple(tuple(prose(cell) for cell in row) for row in rows))
 
 
-def formula(row: Row) -> Formula:
+def formula(row: Line) -> Formula:
     """A row of a display."""
     labels = " ".join(label for label in (row.tag, "" if row.tag else row.origin) if label)
     right = tuple(_summand(index, summand) for index, summand in enumerate(pieces(row.right)))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from symrnn.derive.record import Derivation, derive
+from symrnn.derive.derivation import Derivation, derive
 from symrnn.emit.render import render
 from symrnn.language.cellfile import CellLike
 from symrnn.report.page import backward_figure, forward_figure
@@ -30,7 +30,7 @@ class Picture:
 
 
 def picture(cell: CellLike | Derivation, *, backward: bool = False, down: bool = False) -> Picture:
-    """The computation graph of a step, the way that no matrix crosses marked.
+    """The computation graph of a step, with the path that no matrix crosses marked.
 
     Args:
         cell: a `Cell`, the name of a bundled one, the path of a cell file, or a `Derivation`.

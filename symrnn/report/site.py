@@ -1,4 +1,4 @@
-"""The site: a page for every cell and one that compares them, each a single file that needs nothing else.
+"""The site: a page for every cell and one that compares them. Each is a single file that needs nothing else.
 
 Reads cells; returns texts by file name. Leaves out: writing them (`symrnn.emit.manifest`), what pages hold
 (`symrnn.report.page`, `symrnn.report.overview`) and how they look (`templates/report/`).
@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from symrnn.derive.record import derive
+from symrnn.derive.derivation import derive
 from symrnn.emit.render import render as rendered
 from symrnn.errors import GenerateError
 from symrnn.language.cell import Cell
-from symrnn.pipeline import lecture, render
-from symrnn.plan.planner import plan
+from symrnn.pipeline import lecture, program, render
 from symrnn.report.overview import Overview, overview
 from symrnn.report.page import Page, page
 
@@ -37,7 +36,7 @@ def site(cells: Sequence[Cell], progress: Callable[[str], None] = lambda line: N
 
     Args:
         cells: of different names.
-        progress: told what is being worked at.
+        progress: called with a line of text before each piece of work.
 
     Raises:
         GenerateError: a cell's page would have the name of the overview.
@@ -51,13 +50,13 @@ def site(cells: Sequence[Cell], progress: Callable[[str], None] = lambda line: N
     for cell in cells:
         progress(f"{cell.name}: deriving")
         derivations.append(derive(cell))
-    programs = [plan(derivation) for derivation in derivations]
+    programs = [program(cell, backend="c") for cell in cells]
     progress("the overview")
     files = {INDEX: _overview_text(overview(derivations, programs), _links(cells, ""))}
-    for derivation, program in zip(derivations, programs, strict=True):
+    for derivation, planned in zip(derivations, programs, strict=True):
         cell = derivation.cell
         progress(f"{cell.name}: its page")
-        content = page(derivation, program, render(cell), lecture(derivation, program))
+        content = page(derivation, planned, render(cell), lecture(derivation, planned))
         files[file_name(cell)] = _page_text(content, _links(cells, cell.name))
     return files
 

@@ -1,59 +1,110 @@
-"""What a target is: one record of what it can do, and the few functions by which everything else uses it.
+"""What a target is: the few functions by which everything else uses it.
 
-A target is a folder below `symrnn/targets/` with its templates in ``templates/<name>/``; `symrnn.targets.registry` finds it.
-Leaves out: everything that a target does.
+A target is a folder below `symrnn/targets/` with its templates in ``templates/<name>/``, or a package of somebody else.
+`symrnn.targets.registry` finds it by its `Description`. Leaves out: everything that a target does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Protocol
 
+from symrnn.emit.request import Request
 from symrnn.emit.source import Source
+from symrnn.plan.policy import Policy
 from symrnn.plan.program import Program
+from symrnn.targets.description import Description
 
-
-@dataclass(frozen=True)
-class Request:
-    """What somebody asked of the files of one cell.
-
-    Attributes:
-        dtype: what ``init_params`` makes unless told otherwise.
-        dtypes: the precisions to emit; all of the target's where there is none.
-        sizes: numbers for size names that the kernels are for alone.
-        single_file: whether what is equal in all cells is joined into the cell's own file.
-    """
-
-    dtype: str = "float32"
-    dtypes: tuple[str, ...] = ()
-    sizes: Mapping[str, int] = field(default_factory=dict)
-    single_file: bool = False
+__all__ = ["Builder", "Request", "Target"]
 
 
 class Target(Protocol):
-    """A target.
+    """A target."""
 
-    Attributes:
-        name: an identifier; of its folders, of its generated modules, and in every command.
-        title: for people.
-        dtypes: what its kernels run in.
-    """
-
-    name: str
-    title: str
-    dtypes: tuple[str, ...]
-
-    def files(self, program: Program, request: Request) -> Mapping[str, Source]:
-        """The files of a program: name to text with its source map."""
-
-    def load(self, files: Mapping[str, str], cell: str) -> ModuleType:
-        """The generated module of ``cell``, built if need be, and imported."""
-
-    def unavailable(self) -> str:
-        """One sentence that says why its kernels cannot run here; empty where they can."""
+    @property
+    def description(self) -> Description:
+        """What it says about itself."""
 
     @property
     def functions(self) -> Collection[str]:
         """The rows of the function table that it can spell."""
+
+    @property
+    def reductions(self) -> Collection[str]:
+        """The reductions that it can spell."""
+
+    @property
+    def builder(self) -> Builder | None:
+        """What builds libraries beside its files; None where the files run as they are."""
+
+    @property
+    def policy(self) -> Policy:
+        """What it wants planned."""
+
+    def files(self, program: Program, request: Request) -> Mapping[str, Source]:
+        """The files of a program: name to text with its source map.
+
+        Files of two cells, or of two targets, may have one name where their texts are equal.
+        """
+
+    def load(self, files: Mapping[str, str], cell: str, march: str | None = None) -> ModuleType:
+        """The generated module of ``cell``, built if need be, and imported.
+
+        Args:
+            files: its texts by name.
+            cell: its name.
+            march: one of the description's marches; unless given, what fits this machine best.
+
+        Raises:
+            BuildError: it cannot be built, or does not fit this machine.
+        """
+
+    def unavailable(self) -> str:
+        """One sentence that says why its kernels cannot run here; empty where they can.
+
+        Raises:
+            BuildError: the environment names a tool that cannot be used. What was asked for is never left out in silence.
+        """
+
+
+class Builder(Protocol):
+    """How a target's libraries come to stand beside its files: one for each cell and processor."""
+
+    def marches(self, asked: Sequence[str] | None) -> tuple[str, ...]:
+        """The processors to build for: those that were asked for, or what fits this machine best.
+
+        Raises:
+            BuildError: there is no such processor, or the tool cannot build for it.
+        """
+
+    def tool(self) -> str:
+        """The command that builds, for people; the target must not be unavailable."""
+
+    def library(self, cell: str, march: str) -> str:
+        """The name of a library's file."""
+
+    def install(self, files: Mapping[str, str], cell: str, directory: Path, march: str) -> Path:
+        """Build a library into ``directory``; left alone where its bytes are right.
+
+        Raises:
+            BuildError: the tool refuses the texts, or the file cannot be written.
+        """
+
+    def others(self, cell: str, directory: Path, marches: Sequence[str]) -> tuple[Path, ...]:
+        """The libraries of ``cell`` in ``directory`` for other processors than ``marches``: left from another run."""
+
+    def is_from(self, library: Path, files: Mapping[str, str], cell: str) -> bool:
+        """Whether a library was built from these texts.
+
+        Raises:
+            BuildError: it cannot be read.
+        """
+
+    def runs_here(self, library: Path, cell: str, march: str) -> bool:
+        """Whether this processor has what a library for ``march`` needs.
+
+        Raises:
+            BuildError: it cannot be loaded.
+        """

@@ -90,7 +90,7 @@ def test_only_quick_times_are_marked() -> None:
     full = record(measurement(symrnn=0.002))
     quick = replace(full, settings={**full.settings, "seconds": QUICK.seconds})
     assert "--quick" not in report.head(full) + report.cell_table(full.measurements)
-    assert report.head(quick).startswith("Measured with --quick: it shows that all of it runs")
+    assert report.head(quick).startswith("Measured with --quick: this shows that everything runs")
     assert "* Measured with --quick" in report.cell_table(quick.measurements, quick=True)
 
 

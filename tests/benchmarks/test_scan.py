@@ -16,7 +16,8 @@ from benchmarks.problem import Array, Task
 from benchmarks.scan import array_program
 from benchmarks.structure import sizes_of
 from symrnn.language.cell import Cell
-from symrnn.language.functions import PUBLIC, REDUCTIONS
+from symrnn.language.functions import PUBLIC
+from symrnn.language.reductions import REDUCTIONS
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "tests/cells").glob("*.toml"))

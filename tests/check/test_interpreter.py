@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 import symrnn
+from symrnn.check import interpreter
 from symrnn.check.interpreter import FUNCTIONS, Forward, interpret
 from symrnn.errors import CheckError
-from symrnn.language.functions import PUBLIC, REDUCTIONS
+from symrnn.language.functions import PUBLIC
+from symrnn.language.reductions import REDUCTIONS
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -152,6 +154,7 @@ def test_functions_at_three_points(name: str) -> None:
 
 def test_every_function_of_the_language_is_defined() -> None:
     assert set(FUNCTIONS) == set(PUBLIC) - set(REDUCTIONS)
+    assert set(interpreter.REDUCTIONS) == set(REDUCTIONS)
     assert set(FUNCTIONS) - set(VALUES) == {"log", "sqrt", "minimum", "maximum"}
     assert (FUNCTIONS["log"](2.0), FUNCTIONS["sqrt"](2.0)) == pytest.approx((0.6931471805599453, 1.4142135623730951))
     assert (FUNCTIONS["minimum"](-1.0, 2.0), FUNCTIONS["maximum"](-1.0, 2.0)) == (-1.0, 2.0)

@@ -76,7 +76,7 @@ def test_precisions_have_tables_of_their_own_and_the_proof_a_line() -> None:
 def test_failures_are_marked_and_named_with_their_case() -> None:
     table = Report((Y, C_GRAD)).table()
     assert "5.0e-01 !" in table
-    assert "tiny: grad W_hh misses its bound: C against NumPy, C float64, error 5.0e-01, bound 1.0e-12, at T=2" in table
+    assert "tiny: grad W_hh misses its bound: against NumPy, C float64, error 5.0e-01, bound 1.0e-12, at T=2" in table
     assert table.endswith("1 of 2 errors miss their bounds (marked !)")
 
 
@@ -116,8 +116,9 @@ def test_a_mistake_is_kept_before_a_larger_error_of_rounding() -> None:
 
 
 def test_what_was_not_run_is_named_with_its_reason() -> None:
-    table = Report((Y,), (NotRun("tiny", "C kernels", "no C compiler found; install gcc or clang"),)).table()
+    table = Report((Y,), (NotRun("tiny", "C kernels", "no C compiler found; install gcc or clang", "c"),)).table()
     assert "tiny: C kernels not run: no C compiler found; install gcc or clang" in table
+    assert table.endswith("all 1 errors are within their bounds; C not checked")
 
 
 def test_nothing_checked_says_so() -> None:
@@ -125,7 +126,7 @@ def test_nothing_checked_says_so() -> None:
 
 
 def test_json_holds_every_row_and_reason() -> None:
-    report = Report((Y, C_GRAD), (NotRun("tiny", "C kernels", "no compiler"),))
+    report = Report((Y, C_GRAD), (NotRun("tiny", "C kernels", "no compiler", "c"),))
     values = json.loads(json.dumps(report.to_json()))
     assert values["passed"] is False
     assert [row["passed"] for row in values["rows"]] == [True, False]
@@ -134,4 +135,4 @@ def test_json_holds_every_row_and_reason() -> None:
         **{"error": 0.5, "bound": 1e-12, "case": "T=2 B=1 I=1 H=1, backward", "passed": False},
         "rounding": 0.0,
     }
-    assert values["not_run"] == [{"cell": "tiny", "what": "C kernels", "reason": "no compiler"}]
+    assert values["not_run"] == [{"cell": "tiny", "what": "C kernels", "reason": "no compiler", "backend": "c"}]

@@ -16,8 +16,8 @@ from symrnn.check.cases import CASES, EVERY_WIDTH, WIDTHS, Case
 from symrnn.check.kernels import Kernels, TangentKernels
 from symrnn.check.report import Report, Row
 from symrnn.language.cell import Cell
+from symrnn.targets import registry
 from symrnn.targets.c.toolchain import compiler_or_reason
-from symrnn.targets.kernels import load_kernels
 from tests.sparing import sparing
 from tests.targets.numpy.numpy_cells import load, module
 
@@ -113,7 +113,7 @@ def test_negating_as_numpy_gets_it_wrong_is_seen(dtype: str, values: int, here: 
     cell = stack(values)
     text = symrnn.render(cell, backends=("numpy",))["stack_numpy.py"]
     assert here in text
-    wrong = load_kernels({"stack_numpy.py": text.replace(here, NEGATIONS[here])}, "stack", "numpy")
+    wrong = registry.target("numpy").load({"stack_numpy.py": text.replace(here, NEGATIONS[here])}, "stack")
     found = missed(cell, wrong, [case for case in EVERY_WIDTH if case.hidden == 1])
     assert {"y", "grad x"} <= {row.array for row in found if row.dtype == dtype}
     assert not missed(cell, wrong, [case for case in CASES if not case.others and case.hidden < 20 and case.steps < 20])

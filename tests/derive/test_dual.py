@@ -11,7 +11,8 @@ import pytest
 import symrnn
 from symrnn.derive.dual import jacobian_at, many_digits
 from symrnn.derive.evaluate import Array, run
-from symrnn.language.functions import FUNCTIONS, PUBLIC, REDUCTIONS
+from symrnn.language.functions import FUNCTIONS, PUBLIC
+from symrnn.language.reductions import REDUCTIONS
 
 EVERYTHING = """
 a = W @ x + P.T @ (U @ h) - b / (2 + c**2)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import symrnn
-from symrnn.pipeline import BACKENDS
+from symrnn.targets import registry
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
@@ -17,7 +17,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 STEPS, BATCH, INPUTS, UNITS = 5, 2, 3, 4
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
+@pytest.fixture(scope="module", params=registry.names())
 def kernels(request: pytest.FixtureRequest) -> ModuleType:
     return symrnn.build("lstm", request.param)
 

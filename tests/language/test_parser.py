@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from symrnn.errors import CellError
-from symrnn.language.functions import FUNCTIONS, PUBLIC, REDUCTIONS
+from symrnn.language.functions import FUNCTIONS, PUBLIC
 from symrnn.language.parser import located, parse
+from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.source import Source
 from symrnn.language.text import to_text
 from symrnn.language.tree import (
@@ -124,7 +125,7 @@ def larger(parts: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression
         st.builds(Call, st.sampled_from(unary), st.tuples(parts)),
         st.builds(Call, st.sampled_from(("minimum", "maximum")), st.tuples(parts, parts)),
         st.builds(MatVec, st.sampled_from(("W", "V")), st.booleans(), parts),
-        st.builds(Reduce, st.sampled_from(REDUCTIONS), parts),
+        st.builds(Reduce, st.sampled_from(tuple(REDUCTIONS)), parts),
     )
 
 

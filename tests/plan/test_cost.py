@@ -6,33 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from symrnn.plan.cost import Count, product_cost, routine_cost, stage_cost, state_cost, tape_cost
+from symrnn.plan.cost import product_cost, routine_cost, stage_cost, state_cost, tape_cost
 from symrnn.plan.program import Program
+from symrnn.plan.size import Count
 
 Planned = Callable[[str], Program]
-SIZES = {"input": 3, "hidden": 5, "projection": 7, "1": 1}
-
-
-@pytest.mark.parametrize(
-    ("products", "text"),
-    [
-        ((), "0"),
-        ((("1",),), "1"),
-        ((("hidden", "1"), ("hidden",)), "2*hidden"),
-        ((("hidden", "hidden"), ("hidden", "input"), ("input", "hidden")), "2*input*hidden + hidden**2"),
-        ((("1",), ("other",), ("hidden",), ("input",)), "input + hidden + other + 1"),
-    ],
-)
-def test_a_count_collects_equal_products(products: tuple[tuple[str, ...], ...], text: str) -> None:
-    assert str(Count.of(*products)) == text
-
-
-def test_counts_add_and_have_values() -> None:
-    total = Count.of(("input", "hidden")) + Count.of(("hidden", "input"), ("hidden", "hidden"), ("1",))
-    assert str(total) == "2*input*hidden + hidden**2 + 1"
-    assert total.value(SIZES) == 2 * 3 * 5 + 5 * 5 + 1
-    assert not Count()
-    assert Count.of(("1",))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ import pytest
 import symrnn
 from symrnn.errors import GenerateError
 from symrnn.language.functions import FUNCTIONS
+from symrnn.language.reductions import REDUCTIONS
+from symrnn.targets import registry
 from symrnn.targets.c import functions as c
 from symrnn.targets.numpy import functions as numpy
 
@@ -17,9 +19,23 @@ TABLES: dict[str, Mapping[str, object]] = {"numpy": numpy.SPELLINGS, "c": c.SPEL
 SPELLING: dict[str, Callable[[str], object]] = {"numpy": numpy.spelling, "c": c.spelling}
 
 
-@pytest.mark.parametrize("target", TABLES)
+@pytest.mark.parametrize("target", registry.names())
 def test_each_target_spells_each_function(target: str) -> None:
-    assert list(TABLES[target]) == list(FUNCTIONS)
+    assert list(registry.target(target).functions) == list(FUNCTIONS)
+
+
+@pytest.mark.parametrize("target", registry.names())
+def test_each_target_spells_each_reduction(target: str) -> None:
+    assert list(registry.target(target).reductions) == list(REDUCTIONS)
+
+
+@pytest.mark.parametrize("target", TABLES)
+def test_a_reduction_without_a_spelling_is_refused_by_name(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    table: Any = registry.target(target).reductions
+    monkeypatch.delitem(table, "mean")
+    cell = symrnn.Cell.from_equations("h' = tanh(W @ x + mean(U @ h))", name="averaged")
+    with pytest.raises(GenerateError, match=f"reduction 'mean' has no spelling; .*{target}.functions.REDUCTIONS"):
+        symrnn.render(cell, backends=(target,))
 
 
 @pytest.mark.parametrize("target", TABLES)

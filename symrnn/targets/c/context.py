@@ -117,6 +117,7 @@ class CFile:
     adjoint: tuple[str, ...]
     legend: tuple[str, ...]
     dims: str
+    statuses: tuple[tuple[str, int, str], ...]
     size_fields: tuple[str, ...]
     tagged: tuple[str, ...]
     input_is_hidden: bool

@@ -1,6 +1,6 @@
-"""Elementwise expressions as C over vectors: ``f_sigmoid(i_x + i_sum)``.
+"""Elementwise expressions as C over vectors: ``f_sigmoid(i_x[v] + i_sum[v])``.
 
-Reads trees over names of values; returns C text, which the runtime's macros give a precision. Leaves out: linear forms (accumulators by then) and where values are loaded from (`symrnn.targets.c.stages`).
+Reads trees over names of values; returns C text, which the macros of the runtime give a precision. Leaves out: linear forms (accumulators by then) and where values are loaded from (`symrnn.targets.c.stages`).
 """
 
 from __future__ import annotations
@@ -9,27 +9,30 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from symrnn.errors import GenerateError
+from symrnn.language.fold import Fold
 from symrnn.language.text import ATOM, strength
 from symrnn.language.tree import (
     Binary,
     Call,
     Constant,
     Expression,
+    MatVec,
     Name,
     Negate,
     Number,
+    Outer,
     Power,
     Reduce,
     SizeOf,
 )
-from symrnn.targets.c.functions import spelling
+from symrnn.targets.c.functions import reduction, spelling
 
 REPEATED = 8
 """Whole powers up to this one are products; the others call ``pow`` lane by lane."""
 
 
-class CPrinter:
-    """Prints expressions, the same text for either precision.
+class CPrinter(Fold[str], refuses=(MatVec, Reduce, Outer)):
+    """Prints elementwise expressions; a linear form is refused, since only a stage can compute it.
 
     Args:
         names: the C expression of every value.
@@ -39,44 +42,47 @@ class CPrinter:
     def __init__(self, names: Mapping[str, str], sizes: Mapping[str, str]) -> None:
         self._names, self._sizes = names, sizes
 
-    def __call__(self, node: Expression) -> str:
-        """The C text of ``node``.
+    def _refusal(self, node: Expression) -> Exception:
+        return GenerateError(f"C: {type(node).__name__} is not elementwise, so no statement can compute it")
 
-        Raises:
-            GenerateError: ``node`` contains a linear form, which only a stage can compute.
-        """
-        match node:
-            case Number(value, _) | Constant(_, value, _):
-                return _constant(value)
-            case Name(name):
-                return self._names[name]
-            case Negate(operand):
-                return f"-{self._wrapped(operand, ATOM)}"
-            case Binary(op, left, right):
-                level = strength(node)
-                return f"{self._wrapped(left, level)} {op} {self._wrapped(right, level + (op in '-/'))}"
-            case Power(base, exponent):
-                return self._power(base, exponent)
-            case Call(function, arguments):
-                return f"{spelling(function)}({', '.join(self(argument) for argument in arguments)})"
-            case SizeOf(size):
-                return f"K({self._sizes[size]})"
-            case _:
-                raise GenerateError(f"C: {type(node).__name__} is not elementwise, so no statement can compute it")
+    def _of_number(self, node: Number) -> str:
+        return _constant(node.value)
+
+    def _of_constant(self, node: Constant) -> str:
+        return _constant(node.value)
+
+    def _of_name(self, node: Name) -> str:
+        return self._names[node.name]
+
+    def _of_negate(self, node: Negate) -> str:
+        return f"-{self._wrapped(node.operand, ATOM)}"
+
+    def _of_binary(self, node: Binary) -> str:
+        level = strength(node)
+        return f"{self._wrapped(node.left, level)} {node.op} {self._wrapped(node.right, level + (node.op in '-/'))}"
+
+    def _of_call(self, node: Call) -> str:
+        return f"{spelling(node.function)}({', '.join(self(argument) for argument in node.arguments)})"
+
+    def _of_size(self, node: SizeOf) -> str:
+        return f"K({self._sizes[node.size]})"
+
+    def _of_power(self, node: Power) -> str:
+        base, exponent = self(node.base), node.exponent
+        whole = exponent.denominator == 1 and 1 <= abs(exponent) <= REPEATED
+        if not whole:
+            return f"v_pow({base}, (real){float(exponent)!r})"
+        product = f"power_{abs(exponent)}({base})"
+        return product if exponent > 0 else f"({_constant(Fraction(1))} / {product})"
 
     def reduction(self, node: Reduce, pointer: str, count: str) -> str:
         """``node`` over the ``count`` numbers at ``pointer``, in every lane."""
-        total = f"sum_of({pointer}, {count})"
-        return f"K({total})" if node.kind == "sum" else f"K({total} / (real){count})"
+        spelt = reduction(node.kind)
+        total = f"{spelt.function}({pointer}, {count})"
+        return f"K({total} / (real){count})" if spelt.divides else f"K({total})"
 
     def _wrapped(self, node: Expression, least: int) -> str:
         return self(node) if strength(node) >= least else f"({self(node)})"
-
-    def _power(self, base: Expression, exponent: Fraction) -> str:
-        if exponent.denominator != 1 or not 1 <= abs(exponent) <= REPEATED:
-            return f"v_pow({self(base)}, (real){float(exponent)!r})"
-        product = f"power_{abs(exponent)}({self(base)})"
-        return product if exponent > 0 else f"({_constant(Fraction(1))} / {product})"
 
 
 def _constant(value: Fraction) -> str:

@@ -17,6 +17,7 @@ from symrnn.emit.digest import digest
 from symrnn.emit.legend import adjoint_lines, buffer_lines, step_lines
 from symrnn.emit.provenance import provenance
 from symrnn.emit.render import render_source
+from symrnn.emit.request import Request
 from symrnn.emit.source import Source
 from symrnn.emit.templates import template_directory
 from symrnn.plan.program import Extent, FusedStage, Program, Routine
@@ -34,18 +35,14 @@ from symrnn.targets.c.context import (
     CStageText,
     CState,
 )
-from symrnn.targets.c.flags import ARITHMETIC, NATIVE, OPTIMISE, STANDARD
-from symrnn.targets.c.interface import entries, head, prototypes
+from symrnn.targets.c.flags import ARITHMETIC, NATIVE, OPTIMISE, RUNTIME, STANDARD
+from symrnn.targets.c.interface import BLOCK_NUMBERS, entries, head, prototypes, statuses
 from symrnn.targets.c.names import CNames, c_names, fixed_macro
-from symrnn.targets.c.precision import PRECISIONS, Precision
+from symrnn.targets.c.precision import PRECISIONS
 from symrnn.targets.c.row import Overwrite, overwrite, row_stages, writing
 from symrnn.targets.c.stages import CForms, CPanel, CSegment, CStage, c_stages, vectors_of
 
-RUNTIME = ("symrnn.h", "symrnn_real.h")
-"""The runtime's files, in the order in which they are included."""
 
-WHOLE = 16
-"""Blocks of memory begin at multiples of so many numbers: the runtime's ``ALIGNMENT``."""
 TAG_WORDS = 3
 """Words of 64 bits of the tag of packed weights, besides one for each size that is not fixed."""
 
@@ -65,34 +62,25 @@ class CFiles:
     digest: str
 
 
-def c_files(
-    program: Program,
-    fixed: Mapping[str, int] | None = None,
-    *,
-    dtypes: Sequence[str] = (),
-    single_file: bool = False,
-) -> CFiles:
+def c_files(program: Program, request: Request) -> CFiles:
     """``<cell>.h`` and ``<cell>.c``, and the runtime unless it is joined into the latter.
 
     Args:
         program: the cell's plan.
-        fixed: sizes that the kernels are for, from `symrnn.emit.fixed.fixed_sizes`; any, where there are none.
-        dtypes: the precisions, ``float32`` or ``float64``; both, where there are none.
-        single_file: whether ``<cell>.c`` holds the runtime.
+        request: what was asked for.
     """
-    precisions = tuple(p for p in PRECISIONS if p.dtype in dtypes or not dtypes)
     runtime = runtime_files()
-    context = _Writer(program, fixed or {}, precisions, single_file=single_file).file()
+    context = _Writer(program, request).file()
     values = {"c": context, "runtime": {name: source.text for name, source in runtime.items()}}
     # What the source says of its own digest is a line by itself, so the digest is that of everything else.
     found = digest(*(values["runtime"].values()), render_source("c/cell.c.jinja", values).text)
-    values["c"] = context = replace(context, digest=found)
+    values["c"] = replace(context, digest=found)
     name = program.cell.name
     files = {
         f"{name}.h": render_source("c/cell.h.jinja", values),
         f"{name}.c": render_source("c/cell.c.jinja", values),
     }
-    return CFiles(files if single_file else files | runtime, found)
+    return CFiles(files if request.single_file else files | runtime, found)
 
 
 def runtime_files() -> dict[str, Source]:
@@ -104,12 +92,10 @@ def runtime_files() -> dict[str, Source]:
 class _Writer:
     """Collects the context of one cell."""
 
-    def __init__(
-        self, program: Program, fixed: Mapping[str, int], precisions: tuple[Precision, ...], *, single_file: bool
-    ) -> None:
-        self._program, self._cell, self._fixed = program, program.cell, fixed
-        self._precisions, self._single_file = precisions, single_file
-        self._names: CNames = c_names(program, fixed)
+    def __init__(self, program: Program, request: Request) -> None:
+        self._program, self._cell, self._request, self._fixed = program, program.cell, request, request.sizes
+        self._precisions = tuple(p for p in PRECISIONS if p.dtype in request.dtypes or not request.dtypes)
+        self._names: CNames = c_names(program, request.sizes)
         self._arrays = Arrays(program)
         self._panels: dict[CPanel, CPanel] = {}
 
@@ -127,12 +113,13 @@ class _Writer:
             guard=f"{cell.name.upper()}_H",
             title=cell.title or cell.name,
             kinds=" and ".join(p.real for p in self._precisions),
-            single_file=self._single_file,
-            provenance=tuple(textwrap.wrap(provenance(cell, backward=training, fixed=self._fixed), 115)),
+            single_file=self._request.single_file,
+            provenance=tuple(textwrap.wrap(provenance(cell, self._request), 115)),
             step=step_lines(program),
             adjoint=adjoint_lines(program),
             legend=buffer_lines(program),
             dims=dims,
+            statuses=tuple((s.name, s.code, s.note) for s in statuses(bool(self._fixed))),
             size_fields=tuple(names.fields.values()),
             tagged=tuple(names.fields[size] for size in names.open),
             input_is_hidden=cell.input_is_hidden,
@@ -400,7 +387,7 @@ class _Writer:
 
 
 def _whole(numbers: int) -> int:
-    return (numbers + WHOLE - 1) // WHOLE * WHOLE
+    return (numbers + BLOCK_NUMBERS - 1) // BLOCK_NUMBERS * BLOCK_NUMBERS
 
 
 def _column(address: Address, names: CNames) -> str:

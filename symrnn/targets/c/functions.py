@@ -1,12 +1,13 @@
-"""How C spells each function of the language: a function over vectors of the runtime, ``templates/c/symrnn_real.h``.
+"""How C spells each function and each reduction of the language: functions of the runtime, ``templates/c/symrnn_real.h``.
 
-One entry for each row of `symrnn.language.functions`; a function without one is refused by name. Leaves out: what the
-functions mean.
+One entry for each row of `symrnn.language.functions` and of `symrnn.language.reductions`; what has none is refused by
+name. Leaves out: what the functions mean.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from symrnn.errors import GenerateError
 
@@ -35,6 +36,36 @@ SPELLINGS: Mapping[str, str] = {
     "prefer": "f_prefer",
 }
 """The function of the runtime that computes each function of the table, by name."""
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """One reduction in C.
+
+    Attributes:
+        function: of the runtime, of a pointer and a count.
+        divides: whether its result is divided by the count.
+    """
+
+    function: str
+    divides: bool = False
+
+
+REDUCTIONS: Mapping[str, Reduction] = {"mean": Reduction("sum_of", divides=True), "sum": Reduction("sum_of")}
+"""The spelling of each reduction of the language, by name."""
+
+
+def reduction(kind: str) -> Reduction:
+    """How the reduction ``kind`` is spelt.
+
+    Raises:
+        GenerateError: it has no entry here.
+    """
+    if kind not in REDUCTIONS:
+        raise GenerateError(
+            f"C: reduction {kind!r} has no spelling; add an entry to symrnn.targets.c.functions.REDUCTIONS"
+        )
+    return REDUCTIONS[kind]
 
 
 def spelling(function: str) -> str:

@@ -1,16 +1,117 @@
-"""The entry points of a generated library: one table, from which come C prototypes and Python's argument types.
+"""What a generated library and the Python module over it agree on, each in one table: C and Python print both from here.
 
-Reads a cell's name; returns prototypes, function heads, and the table itself for the Python module. Leaves out: what
-they do.
+Entry points with their arguments, status codes, the fields of the structure of sizes, limits. Reads a cell's name;
+returns prototypes and function heads for C, and the tables themselves. Leaves out: what the entry points do.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symrnn.targets.c.precision import PRECISIONS
 
 REALS = {p.name: p.real for p in PRECISIONS}
+DTYPES = {p.dtype: p.name for p in PRECISIONS}
+"""The precision of each dtype that the kernels run in."""
+
+MOST_PARTS = 1024
+"""In how many parts a call may run."""
+BARRIER_BYTES = 128
+"""What Python makes for the structure in which parts meet, which is smaller."""
+
+BLOCK_NUMBERS = 16
+"""Numbers to whose multiple each array in a tape, a workspace or packed weights is rounded up."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What an entry point returns.
+
+    Attributes:
+        name: of the constant in C, after the cell's prefix.
+        code: its number.
+        note: what the header says of it.
+        message: what the Python module raises; empty for success.
+        fixed: whether it is of libraries for fixed sizes alone.
+    """
+
+    name: str
+    code: int
+    note: str
+    message: str
+    fixed: bool = False
+
+
+STATUSES = (
+    Status("OK", 0, "", ""),
+    Status("NULL", 1, "a pointer that must not be null is null", "a pointer is null"),
+    Status(
+        "SIZE", 2, "a size is zero, or larger than memory can hold", "a size is zero, or larger than memory can hold"
+    ),
+    Status("LENGTH", 3, "a row's length exceeds the number of steps", "a length exceeds the steps"),
+    Status(
+        "PARTS",
+        4,
+        "part is not below parts, parts exceed the most that there may be, or there is no barrier for them",
+        "this library cannot run in so many parts",
+    ),
+    Status(
+        "FIXED",
+        5,
+        "a size is not that which these kernels are for",
+        "a size differs from those that this library is for, which FIXED of this module names",
+        fixed=True,
+    ),
+    Status(
+        "LAYOUT",
+        6,
+        "the weights were not packed by this build, in this precision and for these sizes: pack them",
+        "these weights were not packed by this library, in this precision and for these sizes: pack the parameters again",
+    ),
+    Status(
+        "ATOMICS",
+        7,
+        "parts exceed 1, and the target has no atomic instructions by which they could meet",
+        "this library runs with threads=1 alone: its processor has no atomic instructions, by which threads meet",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of the structure of sizes.
+
+    Attributes:
+        name: in C.
+        kind: ``size`` (a ``size_t`` for a size of the cell), ``number`` (another ``size_t``), ``lengths`` (a pointer to
+            constant ``size_t``), or ``flag`` (an ``int``).
+        note: what the header says of it; empty where its name says all.
+    """
+
+    name: str
+    kind: str
+    note: str = ""
+
+
+def dims_fields(sizes: Sequence[str]) -> tuple[Field, ...]:
+    """The structure of sizes, field by field: steps and rows, the cell's ``sizes``, what is special to a call."""
+    return (
+        Field("steps", "number", "T"),
+        Field("rows", "number", "B"),
+        *(Field(size, "size") for size in sizes),
+        Field(
+            "lengths",
+            "lengths",
+            "one per row, or null: beyond its length a row's state stands still and its output is zero",
+        ),
+        Field("reverse", "flag", "nonzero: run each row from its last valid step to its first"),
+    )
+
+
+def statuses(fixed: bool) -> tuple[Status, ...]:
+    """The status codes of a library, for ``fixed`` sizes or for any."""
+    return tuple(status for status in STATUSES if fixed or not status.fixed)
 
 
 @dataclass(frozen=True)
@@ -100,7 +201,7 @@ def entries(training: bool) -> tuple[Entry, ...]:
     return tuple(entry for entry in ENTRIES if training or not entry.training)
 
 
-def prototypes(name: str, dims: str, training: bool, precisions: tuple[str, ...]) -> tuple[Prototype, ...]:
+def prototypes(name: str, dims: str, training: bool, precisions: Sequence[str]) -> tuple[Prototype, ...]:
     """The prototypes of the header of the cell ``name``, in order."""
     return tuple(
         Prototype(

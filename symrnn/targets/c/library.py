@@ -88,19 +88,6 @@ def other_libraries(name: str, directory: Path, marches: Iterable[str]) -> tuple
     return tuple(path for path in paths if path.is_file())
 
 
-def remove_libraries(paths: Iterable[Path]) -> None:
-    """Remove files that `other_libraries` found.
-
-    Raises:
-        BuildError: one cannot be removed.
-    """
-    for path in paths:
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise BuildError(f"{path}, of another run, cannot be removed: {error}; remove it by hand") from error
-
-
 def is_from(library: Path, digest: str) -> bool:
     """Whether the file ``library`` was compiled from the source whose digest is given.
 

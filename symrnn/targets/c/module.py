@@ -7,48 +7,86 @@ library beside it. Argument types come from the table that gave the C prototypes
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from symrnn.emit.inline import inlined
 from symrnn.emit.legend import step_lines
 from symrnn.emit.provenance import provenance
 from symrnn.emit.python_text import WIDTH, collection
 from symrnn.emit.render import render
-from symrnn.emit.surface import DTYPE, surface
+from symrnn.emit.request import Request
+from symrnn.emit.surface import surface
+from symrnn.errors import GenerateError
 from symrnn.plan.program import Program
-from symrnn.targets.c.abi import LoaderContext
-from symrnn.targets.c.interface import entries
+from symrnn.targets.c import flags
+from symrnn.targets.c.interface import (
+    BARRIER_BYTES,
+    BLOCK_NUMBERS,
+    DTYPES,
+    MOST_PARTS,
+    dims_fields,
+    entries,
+    statuses,
+)
+
+RUNTIME = (
+    "c/calls.py",
+    "c/training.py",
+    "c/run.py",
+    "python/parameters.py",
+    "python/arguments.py",
+    "python/tape.py",
+    "python/gradients.py",
+    "python/inference.py",
+    "c/loader.py",
+    "c/library.py",
+    "c/memory.py",
+    "c/team.py",
+)
+"""What is equal in the modules of all cells, in the order in which it stands there."""
+TRAINING_ALONE = ("c/training.py", "python/tape.py", "python/gradients.py")
+INFERENCE_ALONE = ("python/inference.py",)
+NOTES = {
+    ("float32", "float64"): "What `init_params` may make: float64 input runs double, any other runs float.",
+    ("float32",): "What `init_params` may make: this library runs float alone, and refuses float64 input.",
+    (
+        "float64",
+    ): "What `init_params` may make: this library runs double alone, and refuses other floating-point input.",
+}
 
 
-def c_module(program: Program, digest: str, dtype: str = DTYPE, fixed: Mapping[str, int] | None = None) -> str:
+def c_module(program: Program, digest: str, request: Request) -> str:
     """The text of ``<cell>_c.py``.
 
     Args:
         program: the cell's plan.
         digest: of the interface; the library must repeat it.
-        dtype: what ``init_params`` makes unless told otherwise.
-        fixed: sizes that the library is for, from `symrnn.emit.fixed.fixed_sizes`; any, where there are none.
+        request: what was asked for.
+
+    Raises:
+        GenerateError: ``init_params`` would make what the kernels do not run in.
     """
-    training, fixed = program.backward is not None, fixed or {}
-    shown = surface(program, dtype, fixed)
-    sizes = program.cell.sizes
-    streamed = dict.fromkeys(size for _, size in shown.states)
+    training = program.backward is not None
+    dtypes = tuple(each for each in DTYPES if not request.dtypes or each in request.dtypes)
+    if request.dtype not in dtypes:
+        found = f"dtype {request.dtype!r}: the kernels are generated for {', '.join(dtypes)}"
+        raise GenerateError(f"{found}; name one of them")
+    left_out = INFERENCE_ALONE if training else TRAINING_ALONE
+    runtime = inlined([file for file in RUNTIME if file not in left_out], [("numpy.typing", "DTypeLike")])
     context = {
-        "s": shown,
-        "header": _header(program, fixed),
-        "loader": LoaderContext(program.cell.name, digest),
-        "entries": _entries(training),
-        "sizes": sizes,
-        "names": _tuple(sizes),
-        "streamed": _tuple(tuple(streamed)),
-        "backward": training,
+        "s": surface(program, request, dtypes, NOTES[dtypes], () if training else ("forward", "backward")),
+        "header": _header(program, request),
+        "imports": runtime.imports,
+        "constants": _constants(program, digest, request, dtypes),
+        "runtime": runtime.text,
     }
     return render("c/module.py.jinja", context)
 
 
-def _header(program: Program, fixed: Mapping[str, int]) -> tuple[str, ...]:
+def _header(program: Program, request: Request) -> tuple[str, ...]:
     """The docstring's lines after the first."""
-    cell, training = program.cell, program.backward is not None
-    origin = provenance(cell, backward=training, fixed=fixed)
+    cell = program.cell
+    origin = provenance(cell, request)
     origin += f" Needs NumPy and the library that is compiled from {cell.name}.c."
     lines = ["", *_wrapped(origin)]
     if cell.reference:
@@ -66,6 +104,27 @@ def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, WIDTH, break_on_hyphens=False, break_long_words=False)
 
 
+def _constants(program: Program, digest: str, request: Request, dtypes: Sequence[str]) -> tuple[str, ...]:
+    """What the module and the C source have in common: the names of ``templates/c/cell.pyi``."""
+    sizes = program.cell.sizes
+    return (
+        f'_ABI = b"{digest}"',
+        *collection("_SIZES = (", [f'"{size}"' for size in sizes], ")", single=True),
+        *collection("_FIELDS = (", _fields(sizes), ")", single=True),
+        *_entries(program.backward is not None),
+        *_table("_PRECISIONS", {dtype: DTYPES[dtype] for dtype in dtypes}),
+        *_statuses(bool(request.sizes)),
+        f"_MOST_PARTS, _BARRIER_BYTES, _BLOCK_NUMBERS = {MOST_PARTS}, {BARRIER_BYTES}, {BLOCK_NUMBERS}",
+        *_loading(),
+    )
+
+
+def _fields(sizes: Sequence[str]) -> list[str]:
+    """The fields of the structure of sizes with their kinds; in Python no size of a cell is called as another field."""
+    fields = [(f"size_{each.name}" if each.kind == "size" else each.name, each.kind) for each in dims_fields(sizes)]
+    return [f'("{name}", "{kind}")' for name, kind in fields]
+
+
 def _entries(training: bool) -> tuple[str, ...]:
     """The entry points and the kinds of their arguments, in order."""
     lines = ["_ENTRIES = {"]
@@ -75,6 +134,25 @@ def _entries(training: bool) -> tuple[str, ...]:
     return (*lines, "}")
 
 
-def _tuple(names: tuple[str, ...]) -> str:
-    """The items of a tuple of names, as Python writes them."""
-    return ", ".join(f'"{name}"' for name in names) + ("," if len(names) == 1 else "")
+def _statuses(fixed: bool) -> tuple[str, ...]:
+    """What the codes say that are no success."""
+    lines = [f'    {status.code}: "{status.message}",' for status in statuses(fixed) if status.message]
+    return ("_STATUS = {", *lines, "}")
+
+
+def _loading() -> tuple[str, ...]:
+    """How libraries are called, and how a person compiles one."""
+    compile_with = ("cc", *flags.STANDARD, flags.OPTIMISE, flags.NATIVE, *flags.ARITHMETIC, *flags.LIBRARY)
+    return (
+        *_table("_SUFFIXES", flags.SUFFIXES),
+        f'_OTHER_SUFFIX = "{flags.OTHER_SUFFIX}"',
+        *_table("_MARCHES", {march: flags.library_stem("", march) for march in flags.MARCHES}),
+        '"""The processors that a library may be compiled for, best first, and what stands in its name for each."""',
+        f'_MARCH_VARIABLE = "{flags.MARCH_VARIABLE}"',
+        *collection("_COMPILE = (", [f'"{" ".join(part)}"' for part in (compile_with, flags.LINK)], ")"),
+        f'_COMPILERS = "{flags.HOW_TO_GET_ONE}"',
+    )
+
+
+def _table(name: str, entries: Mapping[str, str]) -> list[str]:
+    return collection(f"{name} = {{", [f'"{key}": "{value}"' for key, value in entries.items()], "}")

@@ -76,6 +76,7 @@ class Compiled:
 
 def compiled(program: Program) -> tuple[Compiled, Compiled | None, Compiled]:
     """The forward, backward and tangent functions of ``program``."""
+    assert program.tangent is not None  # the policy asks for one
     forward = _Compiler(program.forward, {})
     tangent = _Compiler(program.tangent, {})
     outer = {buffer.name: buffer for buffer in program.forward.buffers}

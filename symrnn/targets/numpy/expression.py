@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 from symrnn.errors import GenerateError
+from symrnn.language.fold import Fold
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.text import ATOM, POWER, strength
 from symrnn.language.tree import (
@@ -17,19 +18,21 @@ from symrnn.language.tree import (
     Call,
     Constant,
     Expression,
+    MatVec,
     Name,
     Negate,
     Number,
+    Outer,
     Power,
     Reduce,
     SizeOf,
     walk,
 )
-from symrnn.targets.numpy.functions import spelling
+from symrnn.targets.numpy.functions import reduction, spelling
 
 
-class NumpyPrinter:
-    """Prints expressions over Python names.
+class NumpyPrinter(Fold[str], refuses=(MatVec, Outer)):
+    """Prints expressions over Python names; a linear form is refused, since only a stage can compute it.
 
     Args:
         names: the Python identifier of every value.
@@ -39,38 +42,43 @@ class NumpyPrinter:
     def __init__(self, names: Mapping[str, str], sizes: Mapping[str, str]) -> None:
         self._names, self._sizes = names, sizes
 
-    def __call__(self, node: Expression) -> str:
-        """The Python text of ``node``.
+    def _refusal(self, node: Expression) -> Exception:
+        return GenerateError(f"NumPy: {type(node).__name__} is not elementwise, so no statement can compute it")
 
-        Raises:
-            GenerateError: ``node`` contains a linear form, which only a stage can compute.
-        """
-        match node:
-            case Number(value, _) | Constant(_, value, _):
-                return number(value)
-            case Name(name):
-                return self._names[name]
-            case Negate(operand):
-                return f"-{self._wrapped(operand, ATOM)}"
-            case Binary(op, left, right):
-                level = strength(node)
-                return f"{self._wrapped(left, level)} {op} {self._wrapped(right, level + (op in '-/'))}"
-            case Power(base, exponent):
-                if exponent == 2:
-                    return f"np.square({self(base)})"
-                return f"{self._wrapped(base, POWER + 1)} ** {_exponent(exponent)}"
-            case Call(function, arguments) if all(isinstance(a, Number | Constant) for a in arguments):
-                # Helpers take arrays; as a plain number again, the value widens no array.
-                values = ", ".join(f"np.full(1, {self(argument)}, float)" for argument in arguments)
-                return f"{spelling(function).callee}({values}).item()"
-            case Call(function, arguments):
-                return f"{spelling(function).callee}({', '.join(self(argument) for argument in arguments)})"
-            case Reduce(kind, Name(name)):
-                return f"np.{kind}({self._names[name]}, axis=-1, keepdims=True)"
-            case SizeOf(size):
-                return self._sizes[size]
-            case _:
-                raise GenerateError(f"NumPy: {type(node).__name__} is not elementwise, so no statement can compute it")
+    def _of_number(self, node: Number) -> str:
+        return number(node.value)
+
+    def _of_constant(self, node: Constant) -> str:
+        return number(node.value)
+
+    def _of_name(self, node: Name) -> str:
+        return self._names[node.name]
+
+    def _of_negate(self, node: Negate) -> str:
+        return f"-{self._wrapped(node.operand, ATOM)}"
+
+    def _of_binary(self, node: Binary) -> str:
+        level = strength(node)
+        return f"{self._wrapped(node.left, level)} {node.op} {self._wrapped(node.right, level + (node.op in '-/'))}"
+
+    def _of_power(self, node: Power) -> str:
+        if node.exponent == 2:
+            return f"np.square({self(node.base)})"
+        return f"{self._wrapped(node.base, POWER + 1)} ** {_exponent(node.exponent)}"
+
+    def _of_call(self, node: Call) -> str:
+        callee = spelling(node.function).callee
+        if all(isinstance(argument, Number | Constant) for argument in node.arguments):
+            # Helpers take arrays; as a plain number again, the value widens no array.
+            values = ", ".join(f"np.full(1, {self(argument)}, float)" for argument in node.arguments)
+            return f"{callee}({values}).item()"
+        return f"{callee}({', '.join(self(argument) for argument in node.arguments)})"
+
+    def _of_reduction(self, node: Reduce) -> str:
+        return f"{reduction(node.kind).whole}({self(node.operand)}, axis=-1, keepdims=True)"
+
+    def _of_size(self, node: SizeOf) -> str:
+        return self._sizes[node.size]
 
     def _wrapped(self, node: Expression, least: int) -> str:
         # A square is printed as a call, and so binds as tightly as a name.

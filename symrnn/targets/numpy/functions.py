@@ -1,7 +1,7 @@
-"""How generated Python spells each function of the language: a ufunc, or a helper that the module defines.
+"""How generated Python spells each function of the language, a ufunc or a helper of the module, and each reduction.
 
-One entry for each row of `symrnn.language.functions`; a function without one is refused by name. Leaves out: what the
-functions mean, and where they are called (`symrnn.targets.numpy.printer`).
+One entry for each row of `symrnn.language.functions` and of `symrnn.language.reductions`; what has none is refused by
+name. Leaves out: what the functions mean, and where they are called (`symrnn.targets.numpy.printer`).
 """
 
 from __future__ import annotations
@@ -157,6 +157,46 @@ SPELLINGS: Mapping[str, Spelling] = {
     ),
 }
 """The spelling of each function of the table, by name."""
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """One reduction in generated Python.
+
+    Attributes:
+        whole: the callee for a vector by itself.
+        fold: the callee that takes ``out=``.
+        divides: whether what ``fold`` gives is divided by the number of units.
+    """
+
+    whole: str
+    fold: str
+    divides: bool = False
+
+
+REDUCTIONS: Mapping[str, Reduction] = {
+    "mean": Reduction("np.mean", "np.add.reduce", divides=True),
+    "sum": Reduction("np.sum", "np.add.reduce"),
+}
+"""The spelling of each reduction of the language, by name."""
+
+
+def is_fold(function: str) -> bool:
+    """Whether ``function`` is the callee that makes one number of all units for some reduction."""
+    return any(function == each.fold for each in REDUCTIONS.values())
+
+
+def reduction(kind: str) -> Reduction:
+    """How the reduction ``kind`` is spelt.
+
+    Raises:
+        GenerateError: it has no entry here.
+    """
+    if kind not in REDUCTIONS:
+        raise GenerateError(
+            f"NumPy: reduction {kind!r} has no spelling; add an entry to symrnn.targets.numpy.functions.REDUCTIONS"
+        )
+    return REDUCTIONS[kind]
 
 
 def spelling(function: str) -> Spelling:

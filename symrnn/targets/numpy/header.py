@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from symrnn.emit.provenance import provenance
 from symrnn.emit.python_text import INDENT, listed
+from symrnn.emit.request import Request
 from symrnn.language.cell import Cell
 from symrnn.language.system import HIDDEN, INPUT, Equation
 from symrnn.language.text import to_text
@@ -28,18 +29,23 @@ NEGATION = "-a, and not by np.negative, which from NumPy 2.1 on misreads some co
 
 
 def header(
-    program: Program, names: Sequence[Locals], weights: Sequence[Weights], functions: Sequence[Compiled]
+    program: Program,
+    request: Request,
+    names: Sequence[Locals],
+    weights: Sequence[Weights],
+    functions: Sequence[Compiled],
 ) -> tuple[str, ...]:
     """The docstring's lines after the first.
 
     Args:
         program: the cell's plan.
+        request: what was asked for.
         names: those of the forward function, and of the backward function where there is one.
         weights: of the same.
         functions: all that the module has.
     """
-    cell, backward = program.cell, program.backward is not None
-    lines = ["", *_wrapped(provenance(cell, backward=backward) + " Needs NumPy and nothing else.")]
+    cell = program.cell
+    lines = ["", *_wrapped(provenance(cell, request) + " Needs NumPy and nothing else.")]
     if cell.reference:
         lines += ["", *_wrapped(cell.reference)]
     lines += ["", "The step:", "", *_labelled(cell.equations)]

@@ -26,8 +26,8 @@ class Literal:
 Operand = str | Literal
 """The name of a value, or a number."""
 
-FILL, COPY, SUM, PRODUCT = "fill", "copy", "sum", "product"
-"""What is no function: all units set to a number, to another value, the sum over the units, a sum of linear forms."""
+FILL, COPY, PRODUCT = "fill", "copy", "product"
+"""What is no function: all units set to a number, to another value, a sum of linear forms."""
 
 NEGATIVE = "negative"
 """What is a function and has a ufunc, which is not called: see `symrnn.targets.numpy.printer`."""
@@ -36,7 +36,7 @@ ARITHMETIC = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide"}
 """Operators of the language and the ufuncs of their names."""
 
 UFUNCS = (*ARITHMETIC.values(), "square", "reciprocal", "power")
-"""Operations that are ufuncs; the others are `FILL`, `COPY`, `SUM`, `NEGATIVE` and rows of the function table."""
+"""Operations that are ufuncs; others are `FILL`, `COPY`, `NEGATIVE`, folds of reductions and rows of the function table."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Operation:
     """``target = function(*arguments)`` for each unit.
 
     Attributes:
-        function: of `UFUNCS`, a row of the function table, `FILL`, `COPY`, `SUM` or `NEGATIVE`.
+        function: of `UFUNCS`, a row of the function table, `FILL`, `COPY`, `NEGATIVE` or the fold of a reduction.
         arguments: values and numbers.
         target: the value that it computes.
         size: units of the target.

@@ -29,7 +29,8 @@ from symrnn.language.tree import (
     names,
 )
 from symrnn.plan.program import Accumulator, Place, Stage, Statement
-from symrnn.targets.numpy.ir import ARITHMETIC, COPY, FILL, NEGATIVE, SUM, Literal, Operand, Operation
+from symrnn.targets.numpy.functions import reduction
+from symrnn.targets.numpy.ir import ARITHMETIC, COPY, FILL, NEGATIVE, Literal, Operand, Operation
 
 LONGEST = 24
 """Letters of a temporary's name; beyond, it is called after its statement."""
@@ -210,12 +211,13 @@ class Lowerer:
     def _reduce(self, node: Reduce, target: str) -> None:
         assert isinstance(node.operand, Name)
         vector = self.resolve(node.operand.name)
-        if node.kind == SUM:
-            self._emit(SUM, (vector,), target)
+        spelt = reduction(node.kind)
+        if not spelt.divides:
+            self._emit(spelt.fold, (vector,), target)
             return
         total = self._allocator.fresh(f"{self._stem(target)}_total")
         self._sizes[total] = ONE
-        self._emit(SUM, (vector,), total)
+        self._emit(spelt.fold, (vector,), total)
         self._emit("divide", (total, Literal(size=self._sizes[vector])), target)
 
     def _emit(self, function: str, arguments: tuple[Operand, ...], target: str) -> None:

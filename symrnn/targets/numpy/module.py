@@ -16,14 +16,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from symrnn.emit.inline import inlined
 from symrnn.emit.python_text import INDENT, collection, commented
 from symrnn.emit.render import render_source
+from symrnn.emit.request import Request
 from symrnn.emit.source import Mark, Marked, Source, marked, within
-from symrnn.emit.surface import DTYPE, DTYPES, Surface, surface
+from symrnn.emit.surface import surface
 from symrnn.language.names import Allocator
 from symrnn.language.system import ONE, Role
 from symrnn.language.tree import PRIME, Reduce, names
 from symrnn.plan.program import Program, Routine, Stage
+from symrnn.targets.numpy import DESCRIPTION
 from symrnn.targets.numpy.backward import BackwardPrinter
 from symrnn.targets.numpy.compile import Compiled, compiled
 from symrnn.targets.numpy.expression import NumpyPrinter, helpers
@@ -35,7 +38,22 @@ from symrnn.targets.numpy.scope import Locals
 from symrnn.targets.numpy.stream import StreamPrinter
 from symrnn.targets.numpy.weights import Weights
 
-__all__ = ["Surface", "numpy_module", "surface"]
+RUNTIME = (
+    "numpy/calls.py",
+    "numpy/training.py",
+    "numpy/run.py",
+    "numpy/arrays.py",
+    "python/parameters.py",
+    "python/arguments.py",
+    "python/tape.py",
+    "python/gradients.py",
+    "python/inference.py",
+)
+"""What is equal in the modules of all cells, in the order in which it stands there."""
+TRAINING_ALONE, INFERENCE_ALONE = ("numpy/training.py", "python/gradients.py"), ("python/inference.py",)
+NOTE = (
+    "What `init_params` may make. Any of them runs: comparisons look at real parts, so a complex step passes through."
+)
 
 
 @dataclass(frozen=True)
@@ -51,9 +69,10 @@ class Code:
     body: tuple[str, ...]
 
 
-def numpy_module(program: Program, dtype: str = DTYPE) -> Source:
-    """The source of ``<cell>_numpy.py``; ``dtype`` is what its ``init_params`` makes unless told otherwise."""
+def numpy_module(program: Program, request: Request) -> Source:
+    """The source of ``<cell>_numpy.py``."""
     nodes = [s.expression for f in program.routines for stage in f.stages for s in stage.statements]
+    assert program.tangent is not None  # the policy asks for one
     forward, backward, tangent = compiled(program)
     weights = _weights(program, program.forward, "")
     directions = _weights(program, program.tangent, "")
@@ -66,10 +85,14 @@ def numpy_module(program: Program, dtype: str = DTYPE) -> Source:
         body = BackwardPrinter(found[1], weights).body(program.cell.parameters)
     tangents = {v.name: v.of for v in program.tangent.system.variables if v.of and not v.name.endswith(PRIME)}
     pair = next(v.name for v in program.tangent.system.variables if v.of == output + PRIME).removesuffix(PRIME)
+    runtime = inlined(_runtime(backward is not None), [("numpy", ""), ("numpy.typing", "DTypeLike")])
     context = {
-        "s": surface(program, dtype),
-        "dtypes": tuple(collection("DTYPES = (", [f'"{each}"' for each in DTYPES["numpy"]], ")")),
-        "header": header(program, found, [weights], [f for f in (forward, backward, tangent) if f is not None]),
+        "s": surface(program, request, DESCRIPTION.dtypes, NOTE, () if backward else ("backward",)),
+        "imports": runtime.imports,
+        "runtime": runtime.text,
+        "header": header(
+            program, request, found, [weights], [f for f in (forward, backward, tangent) if f is not None]
+        ),
         "helpers": helpers(nodes),
         "weights": _code("class", "_Weights", "", _weight_lines(program, program.forward, weights)),
         "forward": printed,
@@ -77,8 +100,7 @@ def numpy_module(program: Program, dtype: str = DTYPE) -> Source:
         "backward": False if backward is None else _code("def", "_backward", _BACKWARD, body),
         "directions": (),
         "tangent": _forward("_tangent", _locals(program, tangent, directions), directions, pair),
-        "tangents": tuple(collection("tangents = {", [f'"{n}": "{of}"' for n, of in _kept(program, tangents)], "}", 1)),
-        "tangent_inputs": tuple((n, of) for n, of in tangents.items() if _role(program, of) is Role.INPUT),
+        "tangents": tuple(collection("_TANGENTS = {", [f'"{n}": "{of}"' for n, of in _kept(program, tangents)], "}")),
     }
     context["directions"] = _code("class", "_Directions", "", _weight_lines(program, program.tangent, directions))
     return render_source("numpy/module.py.jinja", context)
@@ -92,8 +114,9 @@ def _code(keyword: str, name: str, arguments: str, body: Sequence[str]) -> Code:
     return Code(Marked(f"{keyword} {name}{arguments}:", Mark(function=name)), tuple(within(name, body)))
 
 
-def _role(program: Program, name: str) -> Role:
-    return program.cell.normal.by_name[name].role
+def _runtime(training: bool) -> list[str]:
+    left_out = INFERENCE_ALONE if training else TRAINING_ALONE
+    return [file for file in RUNTIME if file not in left_out]
 
 
 def _kept(program: Program, tangents: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -12,13 +12,12 @@ from symrnn.emit.python_text import INDENT, call, commented, remark
 from symrnn.emit.source import Mark, marked
 from symrnn.targets.numpy.compile import Phase
 from symrnn.targets.numpy.expression import number
-from symrnn.targets.numpy.functions import spelling
+from symrnn.targets.numpy.functions import is_fold, spelling
 from symrnn.targets.numpy.ir import (
     ARITHMETIC,
     COPY,
     FILL,
     NEGATIVE,
-    SUM,
     UFUNCS,
     Literal,
     Panel,
@@ -97,9 +96,9 @@ class Printer:
         arguments = [self._argument(argument) for argument in node.arguments]
         if node.function in (FILL, COPY):
             return self._commented(f"{target}[...] = {arguments[0]}", node.targets, node.labels)
-        if node.function == SUM:
+        if is_fold(node.function):
             options = ["axis=-1", "keepdims=True", f"out={target}"]
-            return self._line("np.add.reduce(", [*arguments, *options], node.targets, node.labels)
+            return self._line(f"{node.function}(", [*arguments, *options], node.targets, node.labels)
         if node.function in IN_PLACE:
             first, second = arguments
             if second == target and first != target and node.function in COMMUTATIVE:

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from symrnn.targets.numpy.ir import SUM, Literal, Operation, Stacked
+from symrnn.targets.numpy.functions import is_fold
+from symrnn.targets.numpy.ir import Literal, Operation, Stacked
 
 Key = tuple[object, ...]
 Position = tuple[str, int]
@@ -114,7 +115,7 @@ class Stacker:
     def _split(self, group: list[Operation]) -> list[list[Operation]]:
         """The group where each argument differs from operation to operation or is a shared column, else its members."""
         first = group[0]
-        alone = first.function == SUM or any(
+        alone = is_fold(first.function) or any(
             self._needs[one.target] & {other.target for other in group} for one in group
         )
         for place, argument in enumerate(first.arguments):

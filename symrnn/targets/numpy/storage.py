@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from symrnn.targets.numpy.ir import COPY, FILL, SUM, Literal, Node, Spot, Stacked, reads_of
+from symrnn.targets.numpy.functions import is_fold
+from symrnn.targets.numpy.ir import COPY, FILL, Literal, Node, Spot, Stacked, reads_of
 
 Position = tuple[str, int]
 
@@ -88,7 +89,12 @@ class Storer:
         """Temporaries that are read last by what computes placed values are computed in these values' places."""
         for index, node in reversed(list(enumerate(self._nodes))):
             place = self.at(node.targets[0])
-            if not isinstance(node, Stacked) or node.function in (SUM, COPY, FILL) or place is None:
+            if (
+                not isinstance(node, Stacked)
+                or is_fold(node.function)
+                or node.function in (COPY, FILL)
+                or place is None
+            ):
                 continue
             if spot_of(node.targets, self.at) is None:
                 continue
@@ -121,7 +127,7 @@ class Storer:
 
     def _dying(self, node: Stacked, index: int) -> Position | None:
         """Where an argument lies that ``node`` reads for the last time and may write over."""
-        if node.function in (SUM, COPY, FILL):
+        if is_fold(node.function) or node.function in (COPY, FILL):
             return None
         for values in node.arguments:
             if isinstance(values, Literal) or not self._as_wide(values, node.targets):

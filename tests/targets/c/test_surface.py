@@ -5,13 +5,17 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import symrnn
-from symrnn.errors import BuildError
+from symrnn.build.loading import import_text
+from symrnn.emit.request import Request
+from symrnn.errors import BuildError, GenerateError
+from symrnn.targets.c.module import c_module
 from symrnn.targets.c.toolchain import find_compiler
 
 
@@ -176,3 +180,47 @@ def test_weights_depend_on_no_steps_rows_or_lengths(kernels: Any) -> None:
         found.append(packed)
     assert found[0].any()
     assert all(np.array_equal(found[0], other) for other in found[1:])
+
+
+@pytest.fixture(scope="module", params=["float32", "float64"])
+def single(request: pytest.FixtureRequest, kernels: Any) -> Any:
+    """The kernels in one precision alone: the module over a library that may have both."""
+    text = c_module(symrnn.program("gru"), kernels._ABI.decode(), Request(request.param, (request.param,)))
+    return import_text(text, "gru_c", Path(kernels._LIBRARY).parent)
+
+
+def test_a_library_of_one_precision_says_which(single: Any, kernels: Any) -> None:
+    (dtype,) = single.DTYPES
+    params = single.init_params(2, 3)
+    assert {array.dtype for array in params.values()} == {np.dtype(dtype)}
+    assert {found for found, _ in single._BOUND} == {np.dtype(dtype)}
+    x = np.ones((4, 1, 2), dtype)
+    np.testing.assert_array_equal(single.infer(params, x)[0], kernels.infer(params, x)[0])
+    assert single.infer(params, x.astype(np.int64))[0].dtype == dtype, "whole numbers ask for no precision"
+    other = "float64" if dtype == "float32" else "float32"
+    with pytest.raises(ValueError, match=f"dtype: expected one of {dtype}, found '{other}'"):
+        single.init_params(2, 3, dtype=other)
+
+
+def test_a_library_of_one_precision_refuses_the_other_and_says_what_to_do(single: Any) -> None:
+    (dtype,) = single.DTYPES
+    other = "float64" if dtype == "float32" else "float32"
+    params, x = single.init_params(2, 3), np.ones((4, 1, 2), other)
+    wide = {name: array.astype(other) for name, array in params.items()}
+    calls: dict[str, Callable[[], Any]] = {
+        "x": lambda: single.infer(params, x),
+        "x_t": lambda: single.step(params, x[0]),
+        "packed": lambda: single.stream(wide),
+    }
+    for name, call in calls.items():
+        told = (
+            f"^{name}: {other} runs in {other}, which this module was generated without: give it {dtype}, or generate"
+        )
+        with pytest.raises(TypeError, match=told):
+            call()
+    single.infer(wide, x.astype(dtype))
+
+
+def test_what_init_params_makes_is_a_precision_of_the_library() -> None:
+    with pytest.raises(GenerateError, match="dtype 'float64': the kernels are generated for float32; name one of them"):
+        c_module(symrnn.program("gru"), "00", Request("float64", ("float32",)))

@@ -11,7 +11,8 @@ import pytest
 
 import symrnn
 from symrnn.check.cases import ROWS, WIDTHS
-from symrnn.language.functions import FUNCTIONS, PUBLIC, REDUCTIONS
+from symrnn.language.functions import FUNCTIONS, PUBLIC
+from symrnn.language.reductions import REDUCTIONS
 from symrnn.targets.numpy.functions import SPELLINGS
 from symrnn.targets.numpy.ir import UFUNCS
 from tests.targets.numpy.numpy_cells import CELLS, text

@@ -8,6 +8,7 @@ import re
 import pytest
 
 import symrnn
+from symrnn.emit.request import Request
 from symrnn.emit.source import Mark, Source
 from symrnn.language.tree import Name
 from symrnn.targets.numpy.module import numpy_module
@@ -18,7 +19,7 @@ FUNCTIONS = ("_Weights", "_forward", "_steps_of_stream", "_backward", "_Directio
 
 
 def source(name: str) -> Source:
-    return numpy_module(symrnn.program(load(name)))
+    return numpy_module(symrnn.program(load(name)), Request())
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -70,7 +71,7 @@ def test_every_physical_line_of_a_statement_has_its_mark() -> None:
     """A statement that takes several lines would lose its equation in a listing that shows one of them."""
     first, second, third = (f"{letter}_{'long' * 12}" for letter in "abc")
     equations = f"{first} = W @ x\n{second} = U @ h\n{third} = {first} * {second}\nh' = tanh({third}) + {first}"
-    found = numpy_module(symrnn.program(symrnn.Cell.from_equations(equations, name="lengthy")))
+    found = numpy_module(symrnn.program(symrnn.Cell.from_equations(equations, name="lengthy")), Request())
     longest = 0
     for node in ast.walk(ast.parse(found.text)):
         if isinstance(node, ast.Expr | ast.Assign | ast.AugAssign):

@@ -1,0 +1,42 @@
+"""Two steps of a few units: `generate` runs each module on this machine before it reports that it is done.
+
+Reads a module with the public surface; returns nothing, or raises. Leaves out: whether its numbers are right
+(`symrnn.check`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+
+import numpy as np
+
+from symrnn.errors import BuildError
+from symrnn.language.system import HIDDEN, INPUT
+
+FEW_UNITS = 2
+"""The number for every size that is not fixed, to run a module once."""
+
+
+def try_out(kernels: ModuleType, sizes: Mapping[str, int], dtype: str, *, backward: bool = True) -> None:
+    """Run a module once.
+
+    Args:
+        kernels: a generated module.
+        sizes: a number for each of `Cell.sizes`.
+        dtype: of parameters and input.
+        backward: whether the module has a backward pass.
+
+    Raises:
+        BuildError: the output has another type.
+    """
+    given = dict(sizes)
+    width = given.pop(INPUT)
+    params = kernels.init_params(width, given.pop(HIDDEN), dtype=dtype, **given)
+    x = np.full((FEW_UNITS, FEW_UNITS, width), 0.5, dtype)
+    y, _ = kernels.infer(params, x)
+    if y.dtype != x.dtype:
+        raise BuildError(f"{kernels.__name__}: {dtype} input gives {y.dtype} output (a fault of symrnn)")
+    if backward:
+        y, _, tape = kernels.forward(params, x)
+        kernels.backward(params, tape, y)

@@ -1,0 +1,186 @@
+"""The libraries of `generate`: which are to be built, building them, running them once, and those that are out of date.
+
+Reads parsed arguments and the texts of cells; writes into one directory; returns records. Leaves out: how a target builds
+(`symrnn.targets.target.Builder`), and what is told about it (`symrnn.cli.generate`).
+"""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from symrnn.build.trial import FEW_UNITS, try_out
+from symrnn.emit.manifest import Difference, Fault
+from symrnn.emit.request import Request
+from symrnn.errors import BuildError
+from symrnn.language.cell import Cell
+from symrnn.targets import registry
+from symrnn.targets.description import PRECISIONS
+from symrnn.targets.target import Builder, Target
+
+
+@dataclass(frozen=True)
+class Job:
+    """A cell, what was asked of its files, and their texts by name."""
+
+    cell: Cell
+    request: Request
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Libraries:
+    """What becomes of the libraries of a target.
+
+    Attributes:
+        target: its name.
+        title: its name for people.
+        names: file names, by cell and processor.
+        others: those in the directory for other processors, which go.
+        tool: the command that builds them.
+        reason: why there are none; empty where there are.
+    """
+
+    target: str
+    title: str
+    names: Mapping[str, Mapping[str, str]]
+    others: tuple[Path, ...] = ()
+    tool: str = ""
+    reason: str = ""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of all files."""
+        return tuple(file for names in self.names.values() for file in names.values())
+
+
+@dataclass(frozen=True)
+class Built:
+    """A library that was built: of which target, its file, and whether this processor could run it."""
+
+    target: str
+    file: str
+    ran: bool
+
+
+def libraries(arguments: Namespace, backends: Sequence[str], cells: Sequence[Cell]) -> tuple[Libraries, ...]:
+    """Which libraries are to be built, and by what, for each target that builds some.
+
+    Raises:
+        BuildError: the environment names a tool that cannot be used, or --march is given and there is none. Otherwise that
+            is no error: all other kernels work without.
+    """
+    return tuple(_libraries(arguments, target, builder, cells) for target, builder in _builders(backends))
+
+
+def _builders(backends: Iterable[str]) -> list[tuple[Target, Builder]]:
+    found = [(target, target.builder) for target in map(registry.target, backends)]
+    return [(target, builder) for target, builder in found if builder is not None]
+
+
+def _libraries(arguments: Namespace, target: Target, builder: Builder, cells: Sequence[Cell]) -> Libraries:
+    name, title = target.description.name, target.description.title
+    if arguments.no_build:
+        return Libraries(name, title, {}, reason="--no-build leaves that to you")
+    if reason := target.unavailable():
+        if arguments.march:
+            raise BuildError(reason)
+        return Libraries(name, title, {}, reason=reason)
+    marches = builder.marches(arguments.march)
+    names = {cell.name: {march: builder.library(cell.name, march) for march in marches} for cell in cells}
+    others = tuple(path for cell in cells for path in builder.others(cell.name, Path(arguments.out), marches))
+    return Libraries(name, title, names, others, builder.tool())
+
+
+def install(
+    out: Path, jobs: Sequence[Job], planned: Sequence[Libraries], say: Callable[[str], None]
+) -> tuple[Built, ...]:
+    """Build every library, as many at once as there are processors, and run those that fit this one."""
+    wanted = [
+        (job, each.target, march, file)
+        for each in planned
+        for job in jobs
+        for march, file in each.names.get(job.cell.name, {}).items()
+    ]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        running = [pool.submit(_install, job, target, out, march) for job, target, march, _ in wanted]
+        for done, ((_, _, _, file), building) in enumerate(zip(wanted, running, strict=True)):
+            say(f"compiling {file}: {done} of {len(running)} libraries done")
+            building.result()
+    for each in planned:
+        _remove(each.others)
+    return tuple(_tried(out, job, target, march, file, say) for job, target, march, file in wanted)
+
+
+def _builder(target: str) -> Builder:
+    (found,) = _builders([target])
+    return found[1]
+
+
+def _install(job: Job, target: str, out: Path, march: str) -> None:
+    _builder(target).install(job.files, job.cell.name, out, march)
+
+
+def _tried(out: Path, job: Job, target: str, march: str, file: str, say: Callable[[str], None]) -> Built:
+    """Run a library, where this processor can."""
+    if not _builder(target).runs_here(out / file, job.cell.name, march):
+        return Built(target, file, ran=False)
+    say(f"running {file}")
+    kernels = registry.target(target).load(job.files, job.cell.name, march)
+    sizes = {size: job.request.sizes.get(size, FEW_UNITS) for size in job.cell.sizes}
+    for dtype in job.request.dtypes or PRECISIONS:
+        if dtype in registry.describe(target).dtypes:
+            try_out(kernels, sizes, dtype, backward=job.request.backward)
+    return Built(target, file, ran=True)
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    """Remove libraries of another run.
+
+    Raises:
+        BuildError: one cannot be removed.
+    """
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise BuildError(f"{path} is from another run and cannot be removed: {error}; remove it by hand") from error
+
+
+def not_looked_at(arguments: Namespace) -> str:
+    """Why `--check` leaves libraries out; empty where it does not."""
+    return "--no-build leaves them out" if arguments.no_build else ""
+
+
+def faults(arguments: Namespace, backends: Sequence[str], job: Job) -> tuple[Difference, ...]:
+    """Libraries that the command would build and that are missing or of another source.
+
+    Without --march, those in the directory are looked at, for whichever processors they are; there must be one where
+    it could be built.
+
+    Raises:
+        BuildError: one cannot be read.
+    """
+    if not_looked_at(arguments):
+        return ()
+    found = []
+    for target, builder in _builders(backends):
+        for name in _wanted(arguments, target, builder, job.cell.name):
+            library = Path(arguments.out, name)
+            if not library.is_file():
+                found.append(Difference(name, Fault.MISSING))
+            elif not builder.is_from(library, job.files, job.cell.name):
+                found.append(Difference(name, Fault.STALE))
+    return tuple(found)
+
+
+def _wanted(arguments: Namespace, target: Target, builder: Builder, cell: str) -> list[str]:
+    """The names of the libraries that there should be."""
+    there = [path.name for path in builder.others(cell, Path(arguments.out), ())]
+    if arguments.march or not (there or target.unavailable()):
+        return [builder.library(cell, march) for march in builder.marches(arguments.march)]
+    return there

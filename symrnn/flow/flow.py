@@ -1,0 +1,188 @@
+"""`flow`: a cell and a point in, a `Flow` out: how a gradient fares on its way back through the steps of a run.
+
+Reads a cell (or its `Derivation`), parameters and inputs; returns one frozen record of arrays, all of them logarithms,
+all of them from the derived Jacobians. Leaves out: drawing (`symrnn.flow.figure`), and
+several cells at several points (`symrnn.flow.sweep`).
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from symrnn.derive.derivation import Derivation, derive
+from symrnn.derive.evaluate import Array
+from symrnn.derive.factors import is_direct
+from symrnn.derive.factors import to_latex as terms_latex
+from symrnn.derive.factors import to_line as terms_line
+from symrnn.errors import FlowError, MissingPackageError
+from symrnn.flow.bounds import bound_of_step, bounds_of, direct_of
+from symrnn.flow.drawing import to_svg
+from symrnn.flow.figure import draw_flow
+from symrnn.flow.gradient import backward, by_parameter, by_path, normalised
+from symrnn.flow.measured import Measured, PathFlow
+from symrnn.flow.paths import StepPaths, step_paths
+from symrnn.flow.run import Given, run_steps
+from symrnn.flow.singular import (
+    largest_of_products,
+    largest_of_steps,
+    lyapunov,
+    spectrum_of_products,
+    spectrum_of_steps,
+)
+from symrnn.flow.table import flow_text
+from symrnn.language.cellfile import CellLike
+
+DISTANCES = 16
+"""Distances, about evenly spaced in their logarithm, at which products are looked at unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class Flow(Measured):
+    """Gradient flow of one run of T steps and B rows, with its text and its figure; the arrays are those of `Measured`."""
+
+    def text(self) -> str:
+        """What a person wants to know first, in plain text: lengths, exponents, bounds, and what carries the gradient."""
+        return flow_text(self)
+
+    def figure(self) -> Any:
+        """The gradient and the shares of its paths by distance, as a ``matplotlib.figure.Figure``.
+
+        Raises:
+            MissingPackageError: matplotlib is not installed.
+        """
+        return draw_flow(self)
+
+    def svg(self, prefix: str = "") -> str:
+        """The figure as an SVG element for a page of HTML, in the page's own colour; ``prefix`` begins every id.
+
+        Raises:
+            MissingPackageError: matplotlib is not installed.
+        """
+        return to_svg(self.figure(), prefix=prefix)
+
+    def _repr_html_(self) -> str:
+        try:
+            return self.svg(prefix=f"flow-{self.cell.name}")
+        except MissingPackageError:
+            return f"<pre>{html.escape(self.text())}</pre>"
+
+
+def flow(
+    cell: CellLike | Derivation,
+    params: Given,
+    x: ArrayLike,
+    state: Given | None = None,
+    dy: ArrayLike | None = None,
+    *,
+    dstate: Given | None = None,
+    distances: Sequence[int] | None = None,
+    exponents: int = 4,
+    spectra: bool = False,
+    seed: int = 0,
+) -> Flow:
+    """How a gradient fares on its way back through a run, in double precision.
+
+    Args:
+        cell: a `Cell`, the name of a bundled one, the path of a cell file, or a `Derivation`.
+        params: every parameter by name.
+        x: inputs, ``(T, B, input)``.
+        state: initial states by name, ``(B, size)``; zeros where they are left out.
+        dy: the gradient of the loss by the outputs: ``(T, B, size)``, or ``(B, size)`` for a loss that reads the last
+            output alone. Unless given, that: a random direction of length 1 in each row.
+        dstate: the gradient of the loss by the final states, ``(B, size)`` each; nothing unless given.
+        distances: from 0 to T, where products of step Jacobians are looked at; about evenly spaced in their logarithm
+            unless given.
+        exponents: how many Lyapunov exponents; at most as many as there are units.
+        spectra: whether to compute every singular value, of steps and of products: the time grows with the cube of the
+            units.
+        seed: of what is random: the direction of ``dy``, and where iterations start.
+
+    Raises:
+        FlowError: an array is missing or misshapen, or the run is not finite.
+    """
+    derivation = cell if isinstance(cell, Derivation) else derive(cell)
+    run = run_steps(derivation.cell, params, x, state)
+    paths = step_paths(derivation, run)
+    gradient = backward(paths, _given(paths, dy, dstate, seed))
+    blocks = paths.blocks
+    looked = _distances(distances, run.steps)
+    bounds = bounds_of(paths)
+    return Flow(
+        cell=derivation.cell,
+        sizes=run.sizes,
+        steps=run.steps,
+        batch=run.batch,
+        log_gradient=gradient.log,
+        log_gradients={name: gradient.log + normalised(gradient.unit[..., at])[1] for name, at in blocks.items()},
+        paths=_shares(paths, by_path(paths, gradient)),
+        gradients=by_parameter(derivation, paths, gradient),
+        log_sigma=largest_of_steps(paths, seed),
+        distances=looked,
+        log_sigma_product=largest_of_products(paths, looked, seed),
+        lyapunov=lyapunov(paths, min(exponents, paths.size), seed),
+        bounds=bounds,
+        log_bound=bound_of_step(paths, bounds),
+        direct=direct_of(paths),
+        spectrum=spectrum_of_steps(paths) if spectra else None,
+        spectrum_product=spectrum_of_products(paths, looked) if spectra else None,
+    )
+
+
+def _shares(paths: StepPaths, logs: Mapping[tuple[str, str, int], Array]) -> tuple[PathFlow, ...]:
+    """The paths with their shares of each step's whole."""
+    if not logs:
+        return ()
+    together = np.logaddexp.reduce(list(logs.values()), axis=0)
+    some = np.isfinite(together)
+    found = []
+    for (after, before, place), length in logs.items():
+        jacobian = paths.jacobians[after, before]
+        term = jacobian.terms[place]
+        share = np.where(some, np.exp(length - np.where(some, together, 0.0)), np.nan)
+        text = terms_line((term,), before, jacobian.notation.shapes)
+        latex = terms_latex((term,), jacobian.notation.name(before), jacobian.notation)
+        found.append(PathFlow(after, before, text, latex, is_direct(term), length, share))
+    return tuple(found)
+
+
+def _given(paths: StepPaths, dy: ArrayLike | None, dstate: Given | None, seed: int) -> Array:
+    """What the loss adds to the gradient by the states after each step, ``(T, B, n)``."""
+    run, output = paths.run, paths.run.cell.output
+    width = run.width(output)
+    given = np.zeros((run.steps, run.batch, paths.size))
+    if dy is None:
+        last = np.random.default_rng(seed).standard_normal((run.batch, width))
+        dy = normalised(last)[0]
+    array = np.asarray(dy, np.float64)
+    if array.shape == (run.batch, width):
+        given[-1, :, paths.blocks[output]] = array
+    elif array.shape == (run.steps, run.batch, width):
+        given[..., paths.blocks[output]] = array
+    else:
+        expected = f"{(run.steps, run.batch, width)} or, for the last step alone, {(run.batch, width)}"
+        raise FlowError(f"dy: expected shape {expected}, found {array.shape}")
+    for name, value in (dstate or {}).items():
+        if name not in paths.blocks:
+            raise FlowError(f"dstate: there is no {name!r}; expected {', '.join(paths.blocks)}")
+        array = np.asarray(value, np.float64)
+        if array.shape != (run.batch, run.width(name)):
+            raise FlowError(f"dstate[{name!r}]: expected shape {(run.batch, run.width(name))}, found {array.shape}")
+        given[-1, :, paths.blocks[name]] += array
+    if not np.isfinite(given).all():
+        raise FlowError("dy, dstate: expected finite numbers; found infinities or NaN")
+    return given
+
+
+def _distances(distances: Sequence[int] | None, steps: int) -> Array:
+    if distances is None:
+        return np.unique(np.round(np.geomspace(1, steps, DISTANCES)).astype(int))
+    looked = np.asarray(distances)
+    if looked.ndim != 1 or looked.dtype.kind not in "iu" or (looked < 0).any() or (looked > steps).any():
+        raise FlowError(f"distances: expected whole numbers from 0 to {steps}, found {distances!r}")
+    return looked

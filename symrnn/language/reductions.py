@@ -1,0 +1,94 @@
+"""The table of reductions: one row for each way to make one number of all units of a vector.
+
+A row holds what a reduction means and its derivative's rule; adjoint, tangent, Jacobians and figures are derived from
+these. Leaves out: how a target spells it (`functions.py` in the target's folder, one entry for each row).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Protocol
+
+from symrnn.language.tree import Binary, Expression, Name, Reduce, SizeOf
+
+
+class Scalars(Protocol):
+    """The numbers of a vector: floats, SymPy expressions, polynomials."""
+
+    @property
+    def functions(self) -> Mapping[str, Callable[..., Any]]:
+        """The function table on arrays of such numbers."""
+
+    @property
+    def number(self) -> Callable[[Fraction], Any]:
+        """An exact number as one of them."""
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """A reduction in a step, where its derivative is taken.
+
+    Attributes:
+        operand: the vector.
+        value: the result.
+        size: the size name of the vector.
+        named: ``(hint, expression, size) -> expression``: gives a part of the derivative a name where the caller's
+            equations need one (of a call, or the operand of a further reduction), or returns it as it is.
+    """
+
+    operand: Name
+    value: Name
+    size: str
+    named: Callable[[str, Expression, str], Expression]
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """One row of the table.
+
+    Attributes:
+        name: as written in equations.
+        meaning: ``(vector, scalars) -> value``, from an array ``(…, units)`` to ``(…, 1)``.
+        latex: the operator.
+        averages: whether it is a linear reduction that divides the sum by the number of units.
+        smooth: whether central differences are valid everywhere.
+        rule: the derivative of the result by each unit. None: the reduction is linear, the sum or the average.
+    """
+
+    name: str
+    meaning: Callable[[Any, Scalars], Any]
+    latex: str
+    averages: bool = False
+    smooth: bool = True
+    rule: Callable[[Reduced], Expression] | None = None
+
+    def adjoint(self, incoming: Expression, at: Reduced) -> Expression:
+        """What the adjoint of the operand receives, where ``incoming`` is the adjoint of the result."""
+        if self.rule is not None:
+            return Binary("*", incoming, self.rule(at))
+        return Binary("/", incoming, SizeOf(at.size)) if self.averages else incoming
+
+    def tangent(self, dot: Name, at: Reduced) -> Expression:
+        """The tangent of the result, where ``dot`` is that of the operand."""
+        if self.rule is None:
+            return Reduce(self.name, dot)
+        return Reduce("sum", at.named("dot_in", Binary("*", self.rule(at), dot), at.size))
+
+
+def _sum(vector: Any, scalars: Scalars) -> Any:
+    return vector.sum(axis=-1, keepdims=True)
+
+
+def _mean(vector: Any, scalars: Scalars) -> Any:
+    return _sum(vector, scalars) / scalars.number(Fraction(vector.shape[-1]))
+
+
+_ROWS = (
+    Reduction("mean", _mean, r"\operatorname{mean}", averages=True),
+    Reduction("sum", _sum, r"\operatorname{sum}"),
+)
+
+REDUCTIONS: dict[str, Reduction] = {row.name: row for row in _ROWS}
+"""Every row by name."""

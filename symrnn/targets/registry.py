@@ -1,0 +1,143 @@
+"""The targets that there are: symrnn's own, and those that other packages bring.
+
+A package registers a target by an entry point of the group ``symrnn.targets`` whose name is the target's and whose value is
+the place of its `Description`:
+
+    [project.entry-points."symrnn.targets"]
+    toy = "toy_target:DESCRIPTION"
+
+Everything outside a target asks here and names no target. Reads the installed packages; returns descriptions and targets.
+Leaves out: what they are (`symrnn.targets.description`, `symrnn.targets.target`).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
+
+from symrnn.errors import TargetError
+from symrnn.late import load_late
+from symrnn.targets import c, numpy
+from symrnn.targets.description import Description
+
+if TYPE_CHECKING:
+    from symrnn.targets.target import Target
+
+DEFAULT = "numpy"
+"""The backend where nobody names one. Its kernels are those that others are compared with."""
+
+GROUP = "symrnn.targets"
+"""The group of entry points."""
+
+_OWN = (numpy.DESCRIPTION, c.DESCRIPTION)
+
+
+def names() -> tuple[str, ...]:
+    """The name of every target: symrnn's own first, then those of other packages in the order of their names."""
+    return tuple(_scan().found)
+
+
+def descriptions() -> tuple[Description, ...]:
+    """What every target says about itself, in the order of `names`."""
+    return tuple(_scan().found.values())
+
+
+def describe(name: str) -> Description:
+    """What the target ``name`` says about itself.
+
+    Raises:
+        TargetError: there is no such target.
+    """
+    scan = _scan()
+    if name not in scan.found:
+        raise TargetError(scan.broken.get(name) or f"Unknown backend {name!r}; choose {listed(names())}")
+    return scan.found[name]
+
+
+def title(name: str) -> str:
+    """A target's name for people; ``name`` itself where it is no target's."""
+    found = _scan().found.get(name)
+    return found.title if found else name
+
+
+def target(name: str) -> Target:
+    """The target ``name``, loaded.
+
+    Raises:
+        TargetError: there is no such target, or it cannot be loaded.
+    """
+    described = describe(name)
+    try:
+        found: Target = load_late(described.home)
+    except (ImportError, AttributeError) as error:
+        raise TargetError(
+            f"backend {name!r} cannot be loaded from {described.home}: {error}; install or mend the package that brings it"
+        ) from error
+    return found
+
+
+def listed(words: tuple[str, ...], last: str = "or") -> str:
+    """Words in a sentence.
+
+    >>> listed(("numpy", "c", "toy"))
+    'numpy, c or toy'
+    """
+    *before, end = words
+    return f"{', '.join(before)} {last} {end}" if before else end
+
+
+def refresh() -> None:
+    """Look for installed packages again, where some came or went while this process runs."""
+    _scan.cache_clear()
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """What was found: targets by name, and by the name that it wanted, why a package's target cannot be had."""
+
+    found: Mapping[str, Description]
+    broken: Mapping[str, str]
+
+
+@cache
+def _scan() -> _Scan:
+    """The targets; a package whose target cannot be had is named in a warning, and the others stay."""
+    found = {each.name: each for each in _OWN}
+    broken: dict[str, str] = {}
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
+        try:
+            found[entry.name] = _described(entry, found)
+        except TargetError as error:
+            broken.setdefault(entry.name, str(error))
+            warnings.warn(str(error), RuntimeWarning, stacklevel=2)
+    return _Scan(found, broken)
+
+
+def _described(entry: EntryPoint, found: Mapping[str, Description]) -> Description:
+    """What the target of an entry point says about itself.
+
+    Raises:
+        TargetError: it cannot be had.
+    """
+    package = entry.dist.name if entry.dist else entry.module
+    left_out = f"backend {entry.name!r} of the package {package!r} is left out"
+    if entry.name in found:
+        raise TargetError(f"{left_out}: another target has that name; rename one of them")
+    try:
+        described = entry.load()
+    except Exception as error:  # whatever a foreign module raises must not take the other targets away
+        cause = f"{type(error).__name__}: {error}"
+        raise TargetError(f"{left_out}: {entry.value} cannot be loaded ({cause}); mend or remove it") from error
+    if not isinstance(described, Description):
+        fault = f"is of type {type(described).__qualname__}, and no Description"
+    elif described.name != entry.name:
+        fault = f"describes a target named {described.name!r}"
+    elif not entry.name.isidentifier():
+        fault = "has a name that is no identifier"
+    else:
+        return described
+    raise TargetError(f"{left_out}: {entry.value} {fault}; mend or remove it")

@@ -1,0 +1,128 @@
+"""Calls: all steps, one step, and a stream."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from templates.c.library import _BOUND, _check
+from templates.c.memory import _empty, _places, _views
+from templates.c.run import _RUNS, _WHOLE, _floating, _output, _precision, _prepare, _real, _returned, _run
+from templates.python.arguments import _read_state, _read_x
+from templates.python.cell import _INPUT_SIZE, _OUTPUT_SIZE, _STATE_SIZES
+from templates.python.parameters import pack
+
+
+def infer(
+    params: Mapping[str, ArrayLike],
+    x: ArrayLike,
+    state: Mapping[str, ArrayLike | None] | None = None,
+    lengths: ArrayLike | None = None,
+    reverse: bool = False,
+    threads: int | None = None,
+    out: np.ndarray | None = None,
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """All steps, without a tape: returns ``(y, state)``.
+
+    Args:
+        params: parameters by name, or what `pack` made of them.
+        x: (T, B, input).
+        state: initial states by name, (B, size) each; zeros where None or left out.
+        lengths: (B,) steps of each row; beyond, its state stands still and its output is zero.
+        reverse: run each row from its last step to its first; output t stays at index t.
+        threads: a number, or None for as many as pay for the work, SYMRNN_NUM_THREADS at most; it changes no result.
+        out: an array for ``y``.
+    """
+    run, weights, x, block = _prepare(params, x, state, lengths, reverse, threads)
+    y, x = _output(out, (*x.shape[:2], run.sizes[_OUTPUT_SIZE]), x)
+    final = run.new_block()
+    run.call("infer", weights, x, block, y, final)
+    return _returned(y, out), _views(final, run.state_places)
+
+
+def step(
+    params: Mapping[str, ArrayLike],
+    x_t: ArrayLike,
+    state: Mapping[str, ArrayLike | None] | None = None,
+    out: np.ndarray | None = None,
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """One step: returns ``(y_t, state)`` for ``x_t`` (B, input)."""
+    packed = pack(params)
+    x_t, sizes = _read_x(_floating(x_t), packed.sizes, "x_t", 2)
+    dtype = _precision("x_t", _real("x_t", x_t).dtype)
+    given, sizes = _read_state("state", state, x_t.shape[0], sizes)
+    key = (dtype, 1, x_t.shape[0], False, 1, *sizes.values())  # of `_run`, which is slow for so small a thing
+    run = _RUNS.get(key) or _run(sizes, dtype, 1, x_t.shape[0], None, False, 1)
+    x, shape = np.ascontiguousarray(x_t, dtype), run.output_shape
+    block = np.zeros(run.step_numbers, dtype)  # states and output in one: one address to ask for
+    if out is None:
+        y = block[run.numbers :].reshape(shape)
+    else:
+        y, x = _output(out, shape, x)
+    after = _views(block, run.state_places)
+    for name, array in given.items():
+        if array is not None:
+            if array.dtype.kind == "c":
+                _real(f"state[{name!r}]", array)
+            after[name][...] = array
+    run.step(run.weights(packed), x, block, None if out is None else y)
+    return (y if out is None else _returned(y, out)), after
+
+
+class _Stream:
+    """A layer run step by step, its state kept in place, pointers bound once; call it with ``x_t`` (B, input)."""
+
+    def __init__(self, packed: Mapping[str, ArrayLike], batch: int) -> None:
+        self._packed, self._batch = pack(packed), batch
+        sizes = self._packed.sizes
+        missing = [size for size in _STATE_SIZES.values() if size not in sizes]
+        if missing:
+            raise ValueError(f"packed: no parameter tells the size {missing[0]}, so the layer cannot be streamed")
+        if isinstance(batch, bool) or not hasattr(batch, "__index__") or batch < 0:
+            raise ValueError(f"batch: {batch!r} is no number of rows; expected a whole number")
+        self._dtype = _precision("packed", np.result_type(*self._packed.values())) if self._packed else _WHOLE
+        shapes = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
+        self._block = np.zeros(sum(math.prod(shape) for shape in shapes.values()), self._dtype)
+        self.state = _views(self._block, _places(shapes))
+        self._x: np.ndarray | None = None
+        if _INPUT_SIZE in sizes:
+            self._bind(sizes[_INPUT_SIZE])
+
+    def _bind(self, width: int) -> None:
+        """Make the arrays for rows of ``width`` inputs, and point at them."""
+        sizes = {**self._packed.sizes, _INPUT_SIZE: width}
+        run = _run(sizes, self._dtype, 1, self._batch, None, False, 1)
+        self._x = np.zeros((self._batch, width), self._dtype)
+        self._y = np.zeros((self._batch, sizes[_OUTPUT_SIZE]), self._dtype)
+        weights, workspace = run.weights(self._packed), _empty(run.size("infer_workspace_size", 1), self._dtype)
+        self._kept = (run, weights, workspace)
+        arrays = (self._x, self._block, self._y, workspace)
+        self._function = _BOUND[self._dtype, "step"]
+        pointers = (weights.address, *(array.ctypes.data for array in arrays))
+        self._arguments = (run.byref, *map(ctypes.c_void_p, pointers))
+
+    def reset(self) -> None:
+        """Back to a state of zeros."""
+        self._block[...] = 0
+
+    def __call__(self, x_t: ArrayLike) -> np.ndarray:
+        x_t = _real("x_t", np.asarray(x_t))
+        if self._x is None and x_t.ndim == 2:  # no parameter tells how many inputs there are: the first call does
+            self._bind(x_t.shape[1])
+        if self._x is None or x_t.shape != self._x.shape:
+            expected = (self._batch, "input") if self._x is None else self._x.shape
+            raise ValueError(f"x_t: expected shape {expected}, found {x_t.shape}")
+        self._x[...] = x_t
+        status = self._function(*self._arguments)
+        if status:
+            _check("step", status)
+        return self._y.copy()
+
+
+def stream(packed: Mapping[str, ArrayLike], batch: int = 1) -> _Stream:
+    """The layer as a callable that keeps its state, in the dtype of the parameters: ``s(x_t)``, ``s.state``."""
+    return _Stream(packed, batch)

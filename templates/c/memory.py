@@ -1,0 +1,124 @@
+"""Memory of arrays: used again once no array refers to it, aligned, and parted among arrays by name."""
+
+from __future__ import annotations
+
+import collections
+import ctypes
+import functools
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from templates.python.parameters import _shapes_of
+
+_addressof: Callable[[Any], int] = ctypes.addressof
+_from_buffer: Callable[[Any], Any] = ctypes.c_char.from_buffer
+
+
+def _address(array: np.ndarray) -> int:
+    """Where the numbers of a dense array begin."""
+    try:
+        return _addressof(_from_buffer(array))  # a third of the time of the other way
+    except (TypeError, ValueError):  # one that must not be written to, or has no numbers
+        return array.ctypes.data
+
+
+_PAGE, _SMALL, _KEPT_BYTES = 1 << 12, 1 << 14, 1 << 28
+
+_FREE: dict[int, collections.deque[tuple[np.ndarray, int]]] = {}
+"""Memory that no array refers to any more, by size, and where its first multiple of 64 bytes is: a fresh page costs more
+than filling it."""
+
+
+class _Lease:
+    """The memory of an array, its base and that of every view: with the last of them it is free."""
+
+    __slots__ = ("__array_interface__", "block", "free")
+
+    __array_interface__: dict[str, Any]
+    block: tuple[np.ndarray, int]
+    free: collections.deque[tuple[np.ndarray, int]]
+
+    def __del__(self) -> None:
+        self.free.append(self.block)
+
+
+def _block(size: int) -> tuple[collections.deque[tuple[np.ndarray, int]], tuple[np.ndarray, int]]:
+    """New memory; where too much is free, the sizes that were short longest ago are parted with."""
+    free = _FREE[size] = _FREE.pop(size, collections.deque(maxlen=max(1, _KEPT_BYTES // 4 // size)))
+    held = sum(other * len(blocks) for other, blocks in list(_FREE.items()))
+    for other, blocks in list(_FREE.items()):
+        if held <= _KEPT_BYTES or other == size:
+            break
+        held -= other * len(blocks)
+        _FREE.pop(other, None)
+    array = np.empty(size, np.uint8)
+    start = -_address(array) % 64
+    return free, (array, _address(array) + start)
+
+
+def _empty(count: int, dtype: np.dtype) -> np.ndarray:
+    """Uninitialised numbers at a multiple of 64 bytes, the width of a register and of a cache line."""
+    used = count * dtype.itemsize
+    size = -(-(used + 64) // _PAGE) * _PAGE
+    if not _SMALL <= size <= _KEPT_BYTES // 2:
+        array = np.empty(used + 64, np.uint8)
+        start = -_address(array) % 64
+        return array[start : start + used].view(dtype)
+    free = _FREE.get(size)
+    try:
+        block = free.pop() if free else None
+    except IndexError:  # another thread has it
+        block = None
+    if free is None or block is None:
+        free, block = _block(size)
+    lease = _Lease()
+    lease.free, lease.block = free, block
+    lease.__array_interface__ = {"version": 3, "data": (block[1], False), "shape": (count,), "typestr": dtype.str}
+    return np.asarray(lease)
+
+
+_Place = tuple[str, int, int, tuple[int, ...]]
+"""Name, start, end and shape of an array in a block."""
+
+
+def _places(shapes: Mapping[str, tuple[int, ...]]) -> list[_Place]:
+    """Arrays side by side in one block."""
+    ends = list(itertools.accumulate(math.prod(shape) for shape in shapes.values()))
+    return [*zip(shapes, [0, *ends], ends, shapes.values(), strict=False)]
+
+
+def _views(block: np.ndarray, places: Sequence[_Place]) -> dict[str, np.ndarray]:
+    """The arrays at these places of a block, by name."""
+    return {name: block[start:end].reshape(shape) for name, start, end, shape in places}
+
+
+def _new(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An uninitialised array."""
+    count = math.prod(shape)
+    return np.empty(shape, dtype) if count * dtype.itemsize < _SMALL else _empty(count, dtype).reshape(shape)
+
+
+class _Snapshot:
+    """Copies that nobody writes to: side by side in ``block`` where their dtypes agree, else apart, and it is None."""
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], sizes: Mapping[str, int]) -> None:
+        self._sizes, values = sizes, list(arrays.values())
+        dtypes = [array.dtype for array in values]
+        self.block: np.ndarray | None = None
+        if values and dtypes == dtypes[:1] * len(dtypes):
+            self.block = _empty(sum([array.size for array in values]), dtypes[0])
+            np.concatenate(values, axis=None, out=self.block)
+        else:
+            self._copies = {name: array.copy() for name, array in arrays.items()}
+
+    @functools.cached_property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """By name; made when they are asked for, since kernels read the block."""
+        copies = self._copies if self.block is None else _views(self.block, _places(_shapes_of(self._sizes)))
+        for copy in copies.values():
+            copy.flags.writeable = False
+        return copies

@@ -1,0 +1,245 @@
+"""Runs: what the shapes of a call decide, kept for the next call of these shapes."""
+
+from __future__ import annotations
+
+import collections
+import ctypes
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from templates.c.cell import _MOST_PARTS
+from templates.c.library import _BOUND, _check, _dims, _query
+from templates.c.memory import _address, _empty, _new, _places, _views
+from templates.c.team import _TEAM, _cores
+from templates.python.arguments import _read_lengths, _read_out, _read_state, _read_threads, _read_x
+from templates.python.cell import _OUTPUT_SIZE, _STATE_SIZES, DTYPES
+from templates.python.parameters import Packed, _shapes_of, pack
+
+_SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
+_WHOLE = np.dtype(DTYPES[0])
+"""What whole numbers run in."""
+_ABSENT = next((dtype for dtype in (_SINGLE, _DOUBLE) if dtype.name not in DTYPES), None)
+"""The precision that this library was generated without."""
+
+
+def _precision(name: str, dtype: np.dtype) -> np.dtype:
+    """The precision that numbers of a dtype run in: float64 in double, any other in float."""
+    found = _DOUBLE if dtype == _DOUBLE else _SINGLE
+    if found is _ABSENT:
+        raise TypeError(
+            f"{name}: {dtype} runs in {found}, which this module was generated without: give it {DTYPES[0]}, or generate the "
+            "module without --dtype"
+        )
+    return found
+
+
+def _floating(x: ArrayLike) -> np.ndarray:
+    """Whole numbers as floating point: the precision follows ``x``, and these ask for none."""
+    array = np.asarray(x)
+    return array.astype(_WHOLE) if array.dtype.kind in "biu" else array
+
+
+def _real(name: str, array: np.ndarray) -> np.ndarray:
+    """Refuse complex numbers: a cast would drop their imaginary parts."""
+    if array.dtype.kind == "c":
+        raise TypeError(f"{name}: complex numbers run in the NumPy module alone; expected real numbers")
+    return array
+
+
+_KEPT = 16
+"""How many runs are kept: the newest, each for one shape of a call."""
+_KEPT_NUMBERS = 1 << 18
+"""Numbers of a workspace up to which it stays with its run; a larger one goes back to the blocks."""
+_PACKED_ALONE = 1 << 22
+"""Bytes of weights up to which one thread packs them: waking another takes longer."""
+
+
+class _Weights:
+    """Packed weights, and where they begin: asked for but once."""
+
+    def __init__(self, numbers: int, dtype: np.dtype) -> None:
+        self.array = _empty(numbers, dtype)
+        self.address = _address(self.array)
+
+
+class _Run:
+    """What the shapes of a call decide: its dims structure, in how many parts it runs, how large its blocks are."""
+
+    def __init__(
+        self,
+        sizes: dict[str, int],
+        dtype: np.dtype,
+        steps: int,
+        batch: int,
+        lengths: np.ndarray | None,
+        reverse: bool,
+        threads: int | None,
+    ) -> None:
+        self.sizes, self.dtype, self.lengths, self.batch = sizes, dtype, lengths, batch
+        self.dims = _dims(sizes, steps, batch, lengths, reverse)
+        self.byref = ctypes.byref(self.dims)
+        self.parts = _query(dtype, "useful_parts", self.dims, _cores()) if threads is None else threads
+        self.states = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
+        self.numbers = sum(math.prod(shape) for shape in self.states.values())
+        self.state_places, self.param_places = _places(self.states), _places(_shapes_of(sizes))
+        self.params = max((end for _, _, end, _ in self.param_places), default=0)
+        self.starts = np.array([start for _, start, _, _ in self.param_places], np.uintp) * dtype.itemsize
+        self.output_shape = (batch, sizes[_OUTPUT_SIZE])
+        self.spare: dict[str, list[tuple[np.ndarray, int]]] = collections.defaultdict(list)
+        self.spare_steps: list[tuple[np.ndarray, int]] = []
+        self.sizes_of: dict[tuple[Any, ...], int] = {}
+        self.key, self.step_numbers = (dtype, *sizes.values()), self.numbers + math.prod(self.output_shape)
+        self.step_entry = _BOUND[dtype, "step"]
+
+    def call(
+        self,
+        name: str,
+        weights: _Weights,
+        *arrays: np.ndarray | None,
+        numbers: tuple[int, ...] = (),
+        kept: np.ndarray | None = None,
+    ) -> None:
+        """Call an entry: its dims, weights, arrays (None for a null pointer), workspace, numbers, and what a part is told.
+
+        ``kept`` is what must live as long as the call besides the arrays.
+        """
+        spare = self.spare[name]
+        try:
+            workspace, address = spare.pop()
+        except IndexError:  # the first call, or another thread has it
+            workspace = _empty(self.size(f"{name}_workspace_size", self.parts), self.dtype)
+            address = _address(workspace)
+        pointers = [None if array is None else _address(array) for array in arrays]
+        arguments = (self.byref, weights.address, *pointers, address, *numbers)
+        used = (self, weights, arrays, workspace, kept)
+        status = _TEAM.run(_BOUND[self.dtype, name], arguments, self.parts, meet=True, kept=used)
+        if workspace.size <= _KEPT_NUMBERS:
+            spare.append((workspace, address))
+        if status:
+            _check(name, status)
+
+    def size(self, query: str, *numbers: int) -> int:
+        """The size that a query answers, asked but once."""
+        key = (query, *numbers)
+        if key not in self.sizes_of:
+            self.sizes_of[key] = _query(self.dtype, query, self.dims, *numbers)
+        return self.sizes_of[key]
+
+    def weights(self, packed: Packed) -> _Weights:
+        """The packed weights in the precision of this run, made when they are first asked for."""
+        weights: _Weights | None = packed.panels.get(self.key)
+        return self._pack(packed) if weights is None else weights
+
+    def _pack(self, packed: Packed) -> _Weights:
+        block = packed.snapshot.block
+        if block is None or block.dtype != self.dtype:
+            for name, array in packed.items():
+                _real(f"params[{name!r}]", array)
+            arrays = [array.ravel().astype(self.dtype) for array in packed.values()]
+            block = np.concatenate([*arrays, np.empty(0, self.dtype)])
+        pointers, weights = self.starts + _address(block), _Weights(self.size("packed_size"), self.dtype)
+        arguments, kept = (self.byref, _address(pointers), weights.address), (block, pointers, weights)
+        parts = self.parts if weights.array.nbytes > _PACKED_ALONE else 1
+        status = _TEAM.run(_BOUND[self.dtype, "pack"], arguments, parts, meet=False, kept=kept)
+        _check("pack", status)
+        packed.panels[self.key] = weights
+        return weights
+
+    def step(self, weights: _Weights, x: np.ndarray, block: np.ndarray, y: np.ndarray | None) -> None:
+        """One step of every row; ``block`` holds the states, takes the next ones, and the output where ``y`` is None."""
+        try:
+            spare = self.spare_steps.pop()
+        except IndexError:  # the first call, or another thread has it
+            workspace = _empty(self.size("infer_workspace_size", 1), self.dtype)
+            spare = (workspace, _address(workspace))
+        states = _address(block)
+        output = states + self.numbers * self.dtype.itemsize if y is None else _address(y)
+        status = self.step_entry(self.byref, weights.address, _address(x), states, output, spare[1])
+        self.spare_steps.append(spare)
+        if status:
+            _check("step", status)
+
+    def block(self, given: str, state: Mapping[str, np.ndarray | None]) -> np.ndarray | None:
+        """All states one after the other, as C takes them; None where all are zero."""
+        if all(array is None for array in state.values()):
+            return None
+        block = np.zeros(self.numbers, self.dtype)
+        for name, part in _views(block, self.state_places).items():
+            array = state[name]
+            if array is not None:
+                part[...] = _real(f"{given}[{name!r}]", array)
+        return block
+
+    def new_block(self) -> np.ndarray:
+        """Room for all states."""
+        return np.empty(self.numbers, self.dtype)
+
+
+_RUNS: dict[tuple[Any, ...], _Run] = {}
+
+
+def _run(
+    sizes: dict[str, int],
+    dtype: np.dtype,
+    steps: int,
+    batch: int,
+    lengths: np.ndarray | None,
+    reverse: bool,
+    threads: int | None,
+) -> _Run:
+    """The run of these shapes; one without lengths is kept while it is among the newest."""
+    threads = _read_threads(threads)
+    if threads is not None and threads > _MOST_PARTS:
+        raise ValueError(f"threads: expected at most {_MOST_PARTS}, found {threads}")
+    if lengths is not None:
+        return _Run(sizes, dtype, steps, batch, lengths, reverse, threads)
+    bound = -_cores() if threads is None else threads  # a bound is not a choice
+    key = (dtype, steps, batch, bool(reverse), bound, *sizes.values())
+    run = _RUNS.get(key)
+    if run is None:
+        run = _Run(sizes, dtype, steps, batch, lengths, reverse, threads)
+        for oldest in list(_RUNS)[: 1 - _KEPT]:
+            _RUNS.pop(oldest, None)
+        _RUNS[key] = run
+    return run
+
+
+def _prepare(
+    params: Mapping[str, ArrayLike],
+    x: ArrayLike,
+    state: Mapping[str, ArrayLike | None] | None,
+    lengths: ArrayLike | None,
+    reverse: bool,
+    threads: int | None,
+) -> tuple[_Run, _Weights, np.ndarray, np.ndarray | None]:
+    """A run, its weights, its input in one precision and dense, and its initial states."""
+    packed = pack(params)
+    x, sizes = _read_x(_floating(x), packed.sizes)
+    dtype = _precision("x", _real("x", x).dtype)
+    T, B = x.shape[:2]
+    given, sizes = _read_state("state", state, B, sizes)
+    lengths = _read_lengths(lengths, T, B)
+    lengths = None if lengths is None else lengths.astype(np.uintp)
+    run = _run(sizes, dtype, T, B, lengths, reverse, threads)
+    return run, run.weights(packed), np.ascontiguousarray(x, dtype), run.block("state", given)
+
+
+def _output(out: np.ndarray | None, shape: tuple[int, ...], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The array that the outputs go to, dense; and the input, copied where both are one memory."""
+    if out is None:
+        return _new(shape, x.dtype), x
+    _read_out("out", out, shape, x.dtype)
+    y = out if out.flags.c_contiguous else np.empty(shape, x.dtype)
+    return y, x.copy() if np.may_share_memory(out, x) else x
+
+
+def _returned(y: np.ndarray, out: np.ndarray | None) -> np.ndarray:
+    """What a function returns for its outputs."""
+    if out is None or y is out:
+        return y
+    out[...] = y
+    return out

@@ -1,0 +1,91 @@
+"""Training: the forward pass with a tape, and the backward pass."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from templates.c.cell import _BLOCK_NUMBERS
+from templates.c.memory import _address, _empty, _new, _views
+from templates.c.run import _output, _prepare, _real, _returned, _run
+from templates.python.arguments import _expect, _read_state
+from templates.python.cell import _OUTPUT_SIZE
+from templates.python.gradients import Grads, _fit, _hold_params, _into
+from templates.python.parameters import pack
+from templates.python.tape import Tape
+
+
+def forward(
+    params: Mapping[str, ArrayLike],
+    x: ArrayLike,
+    state: Mapping[str, ArrayLike | None] | None = None,
+    lengths: ArrayLike | None = None,
+    reverse: bool = False,
+    threads: int | None = None,
+    out: np.ndarray | None = None,
+) -> tuple[np.ndarray, dict[str, np.ndarray], Tape]:
+    """All steps, with a tape for `backward`: returns ``(y, state, tape)``; arguments as those of `infer`.
+
+    `backward` reads ``x`` and the parameters once more. Neither may be written over in between: its gradients would be
+    wrong, and nothing would tell. Parameters in other arrays that differ from these, it refuses.
+    """
+    run, weights, x, block = _prepare(params, x, state, lengths, reverse, threads)
+    y, x = _output(out, (*x.shape[:2], run.sizes[_OUTPUT_SIZE]), x)
+    final = run.new_block()
+    tape = _empty(run.size("tape_size"), run.dtype)
+    run.call("forward", weights, x, block, y, final, tape)
+    states = _tape_states(tape, x.shape[0], run.states)
+    dims = (run.sizes, run.lengths, bool(reverse))
+    return _returned(y, out), _views(final, run.state_places), Tape(states, (tape, x.view()), dims, params)
+
+
+def _tape_states(tape: np.ndarray, steps: int, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """The states over time: they stand first in the tape, each rounded up to whole blocks of numbers."""
+    states, start = {}, 0
+    for name, shape in shapes.items():
+        count = (steps + 1) * math.prod(shape)
+        states[name] = tape[start : start + count].reshape(steps + 1, *shape)
+        start += -(-count // _BLOCK_NUMBERS) * _BLOCK_NUMBERS
+    return states
+
+
+def backward(
+    params: Mapping[str, ArrayLike],
+    tape: Tape,
+    dy: ArrayLike,
+    dstate: Mapping[str, ArrayLike | None] | None = None,
+    threads: int | None = None,
+    out: Grads | None = None,
+    accumulate: bool = False,
+) -> Grads:
+    """Gradients of ``sum(y * dy) + sum(state * dstate)``: returns `Grads`.
+
+    Args:
+        params: what `forward` was given, unchanged.
+        tape: from `forward`; it may be used again.
+        dy: (T, B, size of the output).
+        dstate: gradients by the final states, by name; zeros where None or left out.
+        threads: as in `infer`.
+        out: earlier `Grads` to write into.
+        accumulate: add to ``out`` instead.
+    """
+    packed = pack(params)
+    if not isinstance(tape, Tape):
+        raise TypeError(f"tape: expected what forward returned, found {type(tape).__name__}")
+    sizes, lengths, reverse = tape.dims
+    _fit(packed, sizes)
+    _hold_params(params, tape)
+    block, x = tape.data
+    T, B = x.shape[:2]
+    run = _run(sizes, x.dtype, T, B, lengths, reverse, threads)
+    dy = np.ascontiguousarray(_real("dy", _expect("dy", dy, (T, B, sizes[_OUTPUT_SIZE]))), run.dtype)
+    dlast = run.block("dstate", _read_state("dstate", dstate, B, sizes)[0])
+    numbers = _empty(run.params, run.dtype)
+    pointers = run.starts + _address(numbers)
+    dx, dfirst = _new(x.shape, x.dtype), run.new_block()
+    run.call("backward", run.weights(packed), x, block, dy, dlast, pointers, dx, dfirst, numbers=(0,), kept=numbers)
+    result = Grads(_views(numbers, run.param_places), dx, _views(dfirst, run.state_places))
+    return result if out is None else _into(out, result, accumulate)

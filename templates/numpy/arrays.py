@@ -1,0 +1,42 @@
+"""Arrays: what the kernels make of them before they run, and copies that nobody writes to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+
+def _aligned(array: np.ndarray) -> np.ndarray:
+    """A copy, row by row, that begins at a multiple of 64 bytes: what steps multiply by, since BLAS is faster so."""
+    block = np.empty(array.nbytes + 64, np.uint8)
+    start = -block.ctypes.data % 64
+    copy = block[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+def _steps(array: np.ndarray, steps: int) -> list[np.ndarray]:
+    """The rows of each step; where the rows of one are all there is, every step has these."""
+    return list(array) if len(array) == steps else [array[0]] * steps
+
+
+def _states(initial: np.ndarray, steps: int, taped: bool) -> tuple[np.ndarray, list[np.ndarray]]:
+    """A state over time: all of it, or two steps' rows in turn; and its rows before each step and after the last."""
+    states = np.empty((steps + 1 if taped else 2, *initial.shape), initial.dtype)
+    states[0] = initial
+    return states, list(states) if taped else [states[0], states[1]] * (steps // 2 + 1)
+
+
+def _turned(array: np.ndarray, reverse: bool) -> np.ndarray:
+    """Steps in the order in which they run."""
+    return np.ascontiguousarray(array[::-1]) if reverse else array
+
+
+class _Snapshot:
+    """Copies that nobody writes to."""
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], _: Mapping[str, int]) -> None:
+        self.arrays = {name: array.copy() for name, array in arrays.items()}
+        for copy in self.arrays.values():
+            copy.flags.writeable = False

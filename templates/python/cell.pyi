@@ -1,0 +1,15 @@
+"""What the cell's own part of every generated module defines; `symrnn/emit/surface.py` prints it."""
+
+CELL: str
+STATES: tuple[str, ...]
+OUTPUT: str
+FIXED: dict[str, int]
+DTYPE: str
+DTYPES: tuple[str, ...]
+_SHAPES: dict[str, tuple[str, ...]]
+_STATE_SIZES: dict[str, str]
+_INIT: dict[str, str]
+_INPUT_SIZE: str
+_OUTPUT_SIZE: str
+_INPUT_IS_HIDDEN: bool
+_LEFT_OUT: tuple[str, ...]

@@ -1,0 +1,61 @@
+"""Gradients: what the backward pass returns, and what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from templates.python.parameters import Packed
+from templates.python.tape import Tape
+
+
+class Grads:
+    """Gradients: ``params`` and ``state`` by name, ``x`` as an array."""
+
+    __slots__ = ("params", "state", "x")
+
+    def __init__(self, params: dict[str, np.ndarray], x: np.ndarray, state: dict[str, np.ndarray]) -> None:
+        self.params, self.x, self.state = params, x, state
+
+
+def _fit(packed: Packed, sizes: Mapping[str, int]) -> None:
+    """Refuse parameters of other sizes than those of the forward pass that made the tape."""
+    for size, found in packed.sizes.items():
+        if found != sizes[size]:
+            raise ValueError(f"params: {size} is {found}, but the tape is of a forward pass where it is {sizes[size]}")
+
+
+def _hold_params(params: Mapping[str, ArrayLike], tape: Tape) -> None:
+    """Refuse other parameters than those of the forward pass; what was written over in place cannot be told."""
+    if params is tape.params:
+        return
+    for name, before in tape.params.items():
+        if params[name] is not before and not np.array_equal(params[name], before, equal_nan=True):
+            raise ValueError(
+                f"params[{name!r}]: not what forward was given, of which the tape is; call backward before the "
+                "parameters change, or forward again"
+            )
+
+
+def _into(out: Grads, grads: Grads, accumulate: bool) -> Grads:
+    """Write or add gradients to those of ``out``."""
+    if not isinstance(out, Grads):
+        raise TypeError(f"out: expected Grads, found {type(out).__name__}")
+    pairs = [(out.x, grads.x)]
+    missing = [name for name in grads.params if name not in out.params]
+    missing += [name for name in grads.state if name not in out.state]
+    if missing:
+        raise ValueError(f"out: there is no gradient of {missing[0]!r}; expected what backward of this module returned")
+    pairs += [(out.params[name], grads.params[name]) for name in grads.params]
+    pairs += [(out.state[name], grads.state[name]) for name in grads.state]
+    for target, value in pairs:
+        if target.shape != value.shape:
+            raise ValueError(f"out: expected an array of shape {value.shape}, found {target.shape}")
+    for target, value in pairs:
+        if accumulate:
+            target += value
+        else:
+            target[...] = value
+    return out

@@ -1,0 +1,82 @@
+"""Parameters: shapes, initial values, and a snapshot that is laid out for the kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from templates.python.arguments import _hold_sizes, _read_dtype, _read_params
+from templates.python.cell import _INIT, _INPUT_IS_HIDDEN, _SHAPES, DTYPE
+from templates.python.target import _Snapshot
+
+
+def _shapes_of(sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+    """The parameters' shapes."""
+    return {name: tuple(sizes[size] for size in shape) for name, shape in _SHAPES.items()}
+
+
+def _check_sizes(**sizes: int) -> dict[str, int]:
+    """Sizes that parameters may have, and that of a scalar."""
+    sizes = {"1": 1, **sizes}
+    for name, value in sizes.items():
+        if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
+            raise ValueError(f"{name}: {value!r} is no size; expected a whole number of at least 1")
+    if _INPUT_IS_HIDDEN and sizes["input"] != sizes["hidden"]:
+        told = f"input_size: {sizes['input']}; the equations force it to equal hidden_size, {sizes['hidden']}"
+        raise ValueError(told)
+    _hold_sizes(sizes)
+    return {name: int(size) for name, size in sizes.items()}
+
+
+def _initial(
+    shapes: Mapping[str, tuple[int, ...]], hidden_size: int, seed: int, dtype: DTypeLike
+) -> dict[str, np.ndarray]:
+    """Initial values of parameters of these shapes."""
+    dtype = _read_dtype(DTYPE if dtype is None else dtype)
+    random = np.random.default_rng(seed)
+    params: dict[str, np.ndarray] = {}
+    for name, shape in shapes.items():
+        how = _INIT[name]
+        if how == "uniform":
+            bound = 1 / np.sqrt(shape[1] if len(shape) == 2 else hidden_size)
+            value = random.uniform(-bound, bound, shape)
+        elif how == "identity":
+            value = np.eye(shape[0], shape[1])
+        elif how == "orthogonal":
+            q, r = np.linalg.qr(random.normal(size=(max(shape), min(shape))))
+            q = q * np.where(np.diag(r) < 0, -1, 1)
+            value = q if shape[0] >= shape[1] else q.T
+        else:
+            value = np.full(shape, {"zeros": 0.0, "ones": 1.0}[how] if how in ("zeros", "ones") else float(how))
+        params[name] = np.ascontiguousarray(value, dtype=dtype)
+    return params
+
+
+class Packed(Mapping[str, np.ndarray]):
+    """A snapshot of the parameters, laid out for the kernels; taken wherever parameters are."""
+
+    def __init__(self, params: Mapping[str, ArrayLike]) -> None:
+        arrays, self.sizes = _read_params(params)
+        self.snapshot = _Snapshot(arrays, self.sizes)
+        self.panels: dict[Any, Any] = {}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.snapshot.arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_SHAPES)
+
+    def __len__(self) -> int:
+        return len(_SHAPES)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy packs its own weights: how they are laid out depends on the library that is loaded there."""
+        return type(self), (dict(self),)
+
+
+def pack(params: Mapping[str, ArrayLike]) -> Packed:
+    """The parameters with everything that depends on them alone, computed once."""
+    return params if isinstance(params, Packed) else Packed(params)
