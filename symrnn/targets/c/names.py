@@ -12,27 +12,75 @@ from dataclasses import dataclass
 from symrnn.language.names import Allocator
 from symrnn.language.tree import PRIME
 from symrnn.plan.program import Kind, Place, Program, Routine
-from symrnn.targets.c.precision import PRECISIONS
 
 _LOCALS = (
-    *("at", "span", "dims", "end", "wide", "skip", "sum", "unit", "count", "inside", "idle", "taped", "fused", "s", "v", "N", "begin", "next", "once"),
+    *(
+        "at",
+        "span",
+        "dims",
+        "end",
+        "wide",
+        "skip",
+        "sum",
+        "unit",
+        "count",
+        "inside",
+        "idle",
+        "taped",
+        "fused",
+        "s",
+        "v",
+        "N",
+        "begin",
+        "next",
+        "once",
+    ),
     *("float", "double", "size_t", "uint32_t", "uint64_t", "memcpy", "memset", "memmove", "math", "main"),
     *("pow", "sin", "cos", "sqrt", "exp", "tanh", "log", "party", "sequence", "block", "memory", "motion", "phase"),
-    *("GIVEN", "TAPE", "WORK", "BACK", "STAYS", "EACH_STEP", "EACH_HOISTED", "EACH_TAPED", "BEFORE", "AFTER", "MOTIONS"),
-    *("HOIST", "LOOP", "LAST", "DEFERRED", "PHASES", "ALL_ROWS", "MASKED", "AT_X", "AT_Y", "AT_DY", "AT_DX", "AT_PACKED"),
+    *(
+        "GIVEN",
+        "TAPE",
+        "WORK",
+        "BACK",
+        "STAYS",
+        "EACH_STEP",
+        "EACH_HOISTED",
+        "EACH_TAPED",
+        "BEFORE",
+        "AFTER",
+        "MOTIONS",
+    ),
+    *(
+        "HOIST",
+        "LOOP",
+        "LAST",
+        "DEFERRED",
+        "PHASES",
+        "ALL_ROWS",
+        "MASKED",
+        "AT_X",
+        "AT_Y",
+        "AT_DY",
+        "AT_DX",
+        "AT_PACKED",
+    ),
     *("AT_STATES", "OK", "IS_NULL", "BAD_SIZE", "BAD_LENGTH", "BAD_PARTS", "NOT_FIXED", "OTHER_LAYOUT", "NO_ATOMICS"),
     *("MOST_PARTS", "ARRAYS", "BLOCKS", "round", "share", "meet", "take", "multiply", "clear"),
 )
 """What a stage's function calls its own variables, what the runtime counts and calls, and what C calls its own."""
 
 MACROS = (
-    *("SYMRNN_CPUID", "SYMRNN_DIGEST", "SYMRNN_H", "SYMRNN_HWCAP", "SYMRNN_PLAIN", "SYMRNN_REGISTER_BYTES"),
-    *("SYMRNN_VECTOR_BYTES", "ALIGNMENT", "ALWAYS", "BLOCK_NUMBERS", "BLOCK_ROWS", "BYTES", "CHUNK", "DEFINED"),
-    *("DEFINED_", "DEFINED_AS", "EXCESS", "FAST_FMA", "FETCH_NS", "HAS_PARTS", "HOISTED_NUMBERS", "HUGE_VAL", "INLINE"),
-    *("LACKS", "LANES", "LEFT_TILES", "LOW_TILES", "MASK512", "MASKS", "MEET_NS", "MOST_ARRAYS", "MOST_OPERANDS"),
-    *("MOST_RIGHTS", "MOST_STAGES", "MOST_SUMS", "MOST_UNITS", "MULTIPLY_NS", "NOT_MASKED", "ONCE", "PREFETCH", "PROBE_1"),
-    *("REAL", "ROW_TILES", "SECOND", "SIZE_MAX", "SPINS", "START_NS", "SUM_ROWS", "TAG_LAYOUT", "TILE_COLUMNS"),
-    *("TILE_ROWS", "V128", "V256", "V512", "real", "uint_real", "vec", "vec_bits", "vec_mask"),
+    *("ALIGNMENT", "ALWAYS", "BLOCK_NUMBERS", "BLOCK_ROWS", "BYTES", "CHUNK", "EACH_SUM", "EACH_VECTOR", "EXCESS"),
+    *("EXPM1_INFINITE", "EXPM1_ONE", "EXP_END", "EXP_INFINITE", "EXP_NUDGE", "EXP_SUBNORMAL", "EXP_ZERO", "FAST_FMA"),
+    *("FETCH_NS", "GRID", "HAS_PARTS", "HOISTED_NUMBERS", "HUGE_VAL", "INLINE", "INTEGER_MAGIC", "LANES"),
+    *("LEFT_TILES", "LIFT", "LINEAR", "LINEAR_NUDGE", "LN2_HIGH", "LN2_LOW", "LOG2_E", "LOW_TILES", "MAGNITUDE_MASK"),
+    *("MANTISSA_BITS", "MANTISSA_MASK", "MASK512", "MASKS", "MEET_NS", "MOST_ARRAYS", "MOST_OPERANDS", "MOST_RIGHTS"),
+    *("MOST_STAGES", "MOST_SUMS", "MOST_UNITS", "MULTIPLY_NS", "NORMAL_BIAS", "NOT_MASKED", "ONCE", "PROBE_1"),
+    *("REAL", "ROOT_HALF", "ROUND_MAGIC", "ROW_TILES", "SIGMOID_ONE", "SIZE_MAX", "SMALLEST_NORMAL", "SPINS"),
+    *("START_NS", "SUBNORMAL_BIAS", "SUM_ROWS", "SYMRNN_CPUID", "SYMRNN_DIGEST", "SYMRNN_H", "SYMRNN_HWCAP"),
+    *("SYMRNN_PLAIN", "SYMRNN_REGISTER_BYTES", "SYMRNN_VECTOR_BYTES", "TAG_LAYOUT", "TANH_LINEAR", "TANH_NUDGE"),
+    *("TANH_ONE", "TANH_SPLIT", "TILE_COLUMNS", "TILE_ROWS", "V128", "V256", "V512", "real", "uint_real", "vec"),
+    *("vec_bits", "vec_mask"),
 )
 """What is defined where kernels stand, and replaced in every place: not even a field may have such a name. The runtime's
 other macros are functions, which replace a name in front of a parenthesis alone."""
