@@ -160,7 +160,7 @@ def _rows(
     bandwidth: float,
 ) -> Iterator[Row]:
     """Stages one by one; what is no stage, together by what it belongs to."""
-    planned = program(problem.cell)
+    planned = program(problem.cell, backend="c")
     stages = dict(_stages(planned, problem, point))
     groups: dict[str, list[tuple[str, float, int]]] = {}
     for name, (seconds, calls) in phases.items():

@@ -41,14 +41,25 @@ Sources = Mapping[str, Mapping[str, Source]]
 """The files of a cell by target, each a name and its text with the source map."""
 
 
-def program(cell: CellLike, *, backward: bool = True) -> Program:
+def program(cell: CellLike, *, backend: str = registry.DEFAULT, backward: bool = True) -> Program:
     """The plan of ``cell``: what its kernels do, phase by phase; its text is what ``show --part plan`` prints.
 
     Args:
         cell: a `Cell`, the name of a bundled one, or the path of a cell file.
+        backend: the target whose kernels they are: each wants something else planned.
         backward: False for inference alone: nothing is taped.
+
+    Raises:
+        TargetError: ``backend`` is unknown.
     """
-    return plan(derive(cell), with_backward=backward)
+    return programs(derive(cell), (backend,), backward=backward)[backend]
+
+
+def programs(derivation: Derivation, backends: Sequence[str], *, backward: bool = True) -> dict[str, Program]:
+    """The plans for targets by name; those that want the same share one."""
+    policies = {name: replace(registry.target(name).policy, backward=backward) for name in backends}
+    plans = {policy: plan(derivation, policy) for policy in dict.fromkeys(policies.values())}
+    return {name: plans[policy] for name, policy in policies.items()}
 
 
 def lecture(derivation: Derivation, planned: Program) -> tuple[Section, ...]:
@@ -113,13 +124,12 @@ def _request_for(described: Description, request: Request) -> Request:
     )
 
 
-def sources(derivation: Derivation, backends: Sequence[str], request: Request) -> Sources:
-    """The kernels' files by target, with their source maps."""
-    planned = plan(derivation, with_backward=request.backward)
+def sources(planned: Mapping[str, Program], request: Request) -> Sources:
+    """The kernels' files by target, with their source maps; of each target's program."""
     found = {}
-    for name in backends:
+    for name, each in planned.items():
         target = registry.target(name)
-        found[name] = target.files(planned, _request_for(target.description, request))
+        found[name] = target.files(each, _request_for(target.description, request))
     return found
 
 
@@ -176,9 +186,11 @@ def render(
 
 def rendered(derivation: Derivation, backends: Sequence[str], request: Request) -> dict[str, str]:
     """The generated files of a derivation, for a request that was checked: file name to text."""
-    files = texts(sources(derivation, backends, request))
-    planned = plan(derivation, with_backward=request.backward)
-    files[f"{derivation.cell.name}.tex"] = document(derivation.cell, lecture(derivation, planned))
+    # Where no kernels are wanted, the document tells what those of the default backend cost.
+    planned = programs(derivation, backends or (registry.DEFAULT,), backward=request.backward)
+    files = texts(sources({name: planned[name] for name in backends}, request))
+    first = next(iter(planned.values()))
+    files[f"{derivation.cell.name}.tex"] = document(derivation.cell, lecture(derivation, first))
     return files
 
 
@@ -259,5 +271,6 @@ def build(
 
 def build_kernels(derivation: Derivation, backend: str, request: Request, march: str | None = None) -> ModuleType:
     """The kernels of a derivation, for a request that was checked."""
-    files = texts(sources(derivation, (backend,), request))
+    planned = programs(derivation, (backend,), backward=request.backward)
+    files = texts(sources(planned, request))
     return registry.target(backend).load(files, derivation.cell.name, march)

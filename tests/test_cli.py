@@ -119,11 +119,11 @@ def test_show_json_holds_text_and_latex(run: Run) -> None:
         (["show"], "required: CELL"),
         (["show", CELL, "--part", "wings"], "invalid choice: 'wings'"),
         (["show", CELL, "--plan", "--format", "latex"], "the plan is text"),
-        (["show", CELL, "--document", "--part", "tape"], "--document holds every derivation"),
-        (["show", CELL, "--document", "--json"], "--document is LaTeX"),
+        (["show", CELL, "--document", "--part", "tape"], "--document prints the whole derivation"),
+        (["show", CELL, "--document", "--json"], "--document prints LaTeX"),
         (["generate", "--check", "--dry-run"], "not allowed with argument"),
         (["generate", "--backend", "fortran"], "Unknown backend 'fortran'; choose numpy or c"),
-        (["generate", "--out", ""], "for this one write ."),
+        (["generate", "--out", ""], "for this directory write ."),
         (["generate", "--march", "baseline,v5"], "separated by commas, found 'v5'"),
         (["generate", "--march", "v3", "--no-build"], "leave out --no-build"),
         (["generate", "--march", "v3", "--backend", "numpy"], "leave out --backend numpy"),
@@ -205,7 +205,7 @@ def test_check_looks_at_the_libraries_that_the_command_would_build(run: Run) -> 
     code, out, _ = run(*generate, "--check")
     assert (code, out.splitlines()[0]) == (1, f"{library} is missing")
     code, out, _ = run(*generate, "--check", "--no-build")
-    assert (code, out) == (0, "out: rnn up to date\nlibraries not looked at: --no-build leaves them to you\n")
+    assert (code, out) == (0, "out: rnn up to date\nlibraries not compared: --no-build leaves them out\n")
     assert run(*generate, "--check", "--backend", "numpy") == (0, "out: rnn up to date\n", "")
 
 
@@ -311,7 +311,7 @@ def test_two_cells_of_one_name_are_refused(run: Run, tmp_path: Path) -> None:
 
 def test_a_directory_that_cannot_be_written_to_is_told(run: Run, tmp_path: Path) -> None:
     tmp_path.joinpath("file").write_text("")
-    told = "symrnn: error: file is a file; --out takes a directory\n"
+    told = "symrnn: error: file is a file; give --out a directory\n"
     assert run("generate", CELL, "--out", "file") == (2, "", told)
     assert run("generate", CELL, "--out", "file", "--check") == (2, "", told)
     code, _, err = run("generate", CELL, "--out", "file/deeper")
@@ -382,7 +382,7 @@ def test_an_interrupt_ends_without_traceback(run: Run, monkeypatch: pytest.Monke
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
 @pytest.mark.parametrize(
     ("redirection", "words"),
-    [(">/dev/full", "the output cannot be written: No space left on device"), (">&-", "no standard output")],
+    [(">/dev/full", "cannot write the output: No space left on device"), (">&-", "standard output is closed")],
 )
 def test_output_that_goes_nowhere_is_trouble(redirection: str, words: str) -> None:
     command = f'exec "$0" -m symrnn list {redirection}'

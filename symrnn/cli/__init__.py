@@ -45,22 +45,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _print(text: str) -> int:
     """Print what a command returned; an exit code where that fails, else 0."""
-    if sys.stdout is None:  # closed before we began
-        return _trouble("error: there is no standard output to write to")
+    if sys.stdout is None:  # closed before the start
+        return _trouble("error: standard output is closed; open it, or redirect it to a file")
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read, as `head` does, has left
+    except BrokenPipeError:  # the reader has gone, as `head` does
         _discard_output()
         return _BROKEN_PIPE
     except OSError as error:
         _discard_output()
-        return _trouble(f"error: the output cannot be written: {error.strerror}; make room, or send it elsewhere")
+        return _trouble(f"error: cannot write the output: {error.strerror}; make room, or redirect it")
     return 0
 
 
 def _discard_output() -> None:
-    """Python flushes once more when it ends; nothing may come of that."""
+    """Python flushes once more when it ends; this must not raise."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -50,17 +50,17 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def _refuse_march_of_nothing(arguments: argparse.Namespace) -> None:
     if arguments.backend != ALL and not registry.describe(arguments.backend).marches:
         arguments.refuse(
-            f"--march says what {_titles(compiled=True)} is compiled for; leave out --backend {arguments.backend}"
+            f"--march is the processor that {_titles(compiled=True)} is compiled for; leave out --backend {arguments.backend}"
         )
     if arguments.command == "generate" and arguments.no_build:
-        arguments.refuse("--march says what to build; leave out --no-build")
+        arguments.refuse("--march names what to build; leave out --no-build")
 
 
 def _refuse_contradictions(show: argparse.Namespace) -> None:
     if show.document and show.part != ALL:
-        show.refuse(f"--document holds every derivation; for {show.part} alone, use --format latex")
+        show.refuse(f"--document prints the whole derivation; for {show.part} alone, use --format latex")
     if show.document and show.json:
-        show.refuse("--document is LaTeX; for JSON, leave it out")
+        show.refuse("--document prints LaTeX; for JSON, leave it out")
     if show.part == PLAN and show.format == "latex":
         show.refuse("the plan is text; leave out --format latex")
 
@@ -99,41 +99,41 @@ def _add_generate(commands: Commands) -> None:
     parser = commands.add_parser(
         "generate",
         help="write kernels, and build those that are compiled",
-        description="Write a cell's kernels and derivation, and build libraries where there is a compiler.",
+        description="Write a cell's kernels and derivation. Build libraries if there is a compiler.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="""examples:
   symrnn generate                                every bundled cell, into generated/
   symrnn generate lstm my_cell.toml --out kernels
   symrnn generate gru --backend numpy            one file that needs NumPy alone
   symrnn generate lstm --no-backward             inference alone
-  symrnn generate lstm --march baseline,v3,v4    libraries to ship; the module takes the best that the processor fits
-  symrnn generate lstm --hidden 32 --input 1     kernels in C for these sizes alone, quicker for a stream of few units
-  symrnn generate --check                        exit 1, with a diff, where texts or libraries are out of date""",
+  symrnn generate lstm --march baseline,v3,v4    libraries to ship; the module loads the best one that fits the processor
+  symrnn generate lstm --hidden 32 --input 1     kernels in C for these sizes only; faster for a stream of few units
+  symrnn generate --check                        exit 1, with a diff, if texts or libraries are out of date""",
     )
     _add_cells(parser)
     parser.add_argument(
         "--out", type=_directory, default="generated", help="directory for the files (default: %(default)s)"
     )
     _add_backend(parser)
-    _add_dtype(parser, "the precision to emit, where kernels can be for one alone")
+    _add_dtype(parser, "the precision to emit, if kernels can be for one only")
     parser.add_argument(
-        "--single-file", action="store_true", help="join what is equal in all cells into the cell's own file"
+        "--single-file", action="store_true", help="put the code that all cells share into the cell's own file"
     )
-    parser.add_argument("--no-backward", action="store_true", help="inference alone: no gradients, no tape")
+    parser.add_argument("--no-backward", action="store_true", help="inference only: no gradients, no tape")
     parser.add_argument(
         "--march",
         type=_several_marches,
         metavar="NAME,…",
-        help=f"processors to compile {_titles(compiled=True)} for, a library each: {', '.join(_marches())} "
+        help=f"processors to compile {_titles(compiled=True)} for, one library for each: {', '.join(_marches())} "
         "(default: this machine's)",
     )
-    _add_sizes(parser, f"kernels in {_titles(fixed=True)} for this {{}} alone")
-    parser.add_argument("--no-build", action="store_true", help="write sources only")
+    _add_sizes(parser, f"kernels in {_titles(fixed=True)} for this {{}} only")
+    parser.add_argument("--no-build", action="store_true", help="write sources, build no library")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument(
         "--check",
         action="store_true",
-        help="write nothing; print a diff of texts that are out of date, and name libraries that are",
+        help="write nothing; print a diff of the texts that are out of date, and the names of such libraries",
     )
     mode.add_argument("--dry-run", action="store_true", help="write nothing; print what would be written")
     _add_json(parser)
@@ -144,9 +144,9 @@ def _add_report(commands: Commands) -> None:
     parser = commands.add_parser(
         "report",
         help="pages about cells: equations, gradients, graphs and code",
-        description="Write a small site: a page for each cell, with its derivation beside the code that came from it and\n"
-        "its computation graph forward and backward, and a page that compares them. Each page is one file that needs\n"
-        "nothing else: no network, no other file.",
+        description="Write a small site: a page for each cell, and a page that compares them. The page of a cell has its\n"
+        "derivation beside the code that came from it, and its computation graph forward and backward. Each page is one\n"
+        "file: it needs no other file and no network.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="""examples:
   symrnn report                                  every bundled cell, into report/
@@ -163,14 +163,15 @@ def _add_check(commands: Commands) -> None:
     parser = commands.add_parser(
         "check",
         help="prove kernels right",
-        description="Hold kernels to every oracle: an interpreter, the complex step, central differences, the adjoint\n"
-        "identity, and SymPy's Jacobian of the cell written out in scalars. Prints the largest error per array, at which\n"
-        "points: dense draws where they give finite numbers, and points near [init] and the states that the cell reaches.",
+        description="Compare kernels with every oracle: an interpreter, the complex step, central differences, the adjoint\n"
+        "identity, and SymPy's Jacobian of the cell written out in scalars. Print the largest error of each array, and\n"
+        "the points: dense random numbers, if they give finite results, and points near [init] and the states that the\n"
+        "cell reaches.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="""examples:
   symrnn check                                   every bundled cell
   symrnn check lstm my_cell.toml --backend c --dtype float32
-  symrnn check lstm --hidden 32 --input 1        kernels for these sizes alone
+  symrnn check lstm --hidden 32 --input 1        kernels for these sizes only
   symrnn check gru --json > report.json""",
     )
     _add_cells(parser)
@@ -181,7 +182,7 @@ def _add_check(commands: Commands) -> None:
         choices=_marches(),
         help=f"the processor to compile {_titles(compiled=True)} for (default: this machine's)",
     )
-    _add_sizes(parser, f"check kernels in {_titles(fixed=True)} that are generated for this {{}} alone, with it")
+    _add_sizes(parser, f"check kernels in {_titles(fixed=True)} that are generated for this {{}} only")
     _add_json(parser)
     parser.set_defaults(refuse=parser.error)
 
@@ -190,25 +191,25 @@ def _add_diagnose(commands: Commands) -> None:
     parser = commands.add_parser(
         "diagnose",
         help="find what is wrong with a backward pass of your own",
-        description="Run a backward pass that you wrote in NumPy beside the derived one, on random numbers, and say which\n"
-        "gradients are right; for wrong ones, which mistake in which derived equation gives your numbers.\n"
-        "FILE.py is run, and FUNCTION with it, as Python runs any program: name no file that you would not run.",
+        description="Run a backward pass that you wrote in NumPy beside the derived one, on random numbers. Say which\n"
+        "gradients are right. For wrong ones, say which mistake in which derived equation gives your numbers.\n"
+        "This runs FILE.py and FUNCTION as Python runs any program: name only files that you would run.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="""FUNCTION is one of these, told apart by the number of its arguments:
+        epilog="""FUNCTION is one of these; the number of its arguments tells which:
   def backward_step(params, cache, dstate): …    one step
   def backward(params, caches, dy, dstate): …    a whole sequence
 and returns (dparams, dstate, dx).
   params   the parameters by the cell's names, matrices (rows, columns) as the equations read them
   cache    the values of a step by name, each (B, size): x, states before (h) and after (h'), intermediates, and the
            parts that `symrnn show CELL --part equations` names; caches is a list of them, one for each step
-  dy       gradient of the loss by the output of every step, (T, B, size)
-  dstate   given: gradient of the loss by the states after the (last) step, by name, each (B, size)
+  dy       gradient of the loss with respect to the output of every step, (T, B, size)
+  dstate   given: gradient of the loss with respect to the states after the (last) step, by name, each (B, size)
   dparams  gradients of the parameters by name, summed over the batch and over the steps
   dstate   returned: gradients of the states before the (first) step, by name
   dx       gradient of the input, (B, input) or (T, B, input)
-A gradient that is left out, or None, counts as missing; the others are looked at. Gradients that are clipped are found
-by running FUNCTION with large ones as well. A long search says on standard error what it is at, and ends at a fixed
-amount of work.
+A gradient that is missing, or None, counts as missing; the others are still compared. To find clipping, FUNCTION also
+runs with large gradients. A long search reports on standard error what it is doing. It ends after a fixed amount of
+work.
 
 examples:
   symrnn diagnose my_backward.py:backward_step --cell lstm
@@ -228,9 +229,9 @@ Exit codes: 0 all gradients are right, 1 some are wrong or missing, 2 trouble.""
         type=_stack,
         action="append",
         default=[],
-        help="a parameter that you keep stacked: blocks one above the other with /, side by side with ,; .T transposes",
+        help="a parameter that you keep stacked: / puts blocks one above the other, a comma side by side; .T transposes",
     )
-    parser.add_argument("--seed", type=_seed, default=0, help="of the random numbers (default: %(default)s)")
+    parser.add_argument("--seed", type=_seed, default=0, help="seed of the random numbers (default: %(default)s)")
     _add_json(parser)
 
 
@@ -253,8 +254,8 @@ def _add_flow(commands: Commands) -> None:
     parser = commands.add_parser(
         "flow",
         help="how gradients vanish, explode or hold",
-        description="Run cells on random inputs and follow a gradient back through time, by the derived Jacobians: its\n"
-        "length, the worst case, Lyapunov exponents, and which path carries it.",
+        description="Run cells on random inputs, and follow a gradient back through time with the derived Jacobians. Print\n"
+        "its length, the worst case, Lyapunov exponents, and the path that carries it.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="""examples:
   symrnn flow rnn lstm gru --recurrent-scale 0.5,1.0,1.5 --forget-bias 0,1,3 --plot flow.svg
@@ -276,7 +277,7 @@ def _add_flow(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="NAME=N",
-        help="a size of the cell's own (default: hidden)",
+        help="another size of the cell (default: hidden)",
     )
     parser.add_argument(
         "--recurrent-scale",
@@ -284,8 +285,8 @@ def _add_flow(commands: Commands) -> None:
         type=_numbers,
         default=(),
         metavar="G,G",
-        help="make every recurrent matrix G times a random orthogonal one: all its singular values, and the moduli of "
-        "all its eigenvalues, are G (default: as the cell starts)",
+        help="make every recurrent matrix G times a random orthogonal one, so all its singular values are G, and the moduli "
+        "of all its eigenvalues (default: as the cell starts)",
     )
     parser.add_argument(
         "--forget-bias",
@@ -293,8 +294,8 @@ def _add_flow(commands: Commands) -> None:
         type=_numbers,
         default=(),
         metavar="B,B",
-        help="fill with B the biases of what a state is multiplied by on its way to its own next value, such as the "
-        "forget gate's, with the sign that holds more; cells without such a bias ignore it (default: as the cell starts)",
+        help="set to B the bias of each factor that multiplies a state on its way to its own next value, such as the forget "
+        "gate's; the sign is the one that keeps more. Cells without such a bias ignore it (default: as the cell starts)",
     )
     parser.add_argument(
         "--input-scale",
@@ -304,7 +305,7 @@ def _add_flow(commands: Commands) -> None:
         metavar="S",
         help="standard deviation of the inputs, which are normal (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=_seed, default=0, help="of all that is drawn (default: %(default)s)")
+    parser.add_argument("--seed", type=_seed, default=0, help="seed of all random numbers (default: %(default)s)")
     parser.add_argument("--spectra", action="store_true", help="compute every singular value, for --json")
     parser.add_argument("--clip-norm", type=_above_zero, metavar="L", help="show what clipping by global norm does")
     parser.add_argument("--clip-value", type=_above_zero, metavar="L", help="show what clipping by value does")
@@ -357,14 +358,14 @@ def _add_sizes(parser: argparse.ArgumentParser, what: str) -> None:
 
 
 def _directory(text: str) -> str:
-    """A path, as an argparse type; an empty one is a variable that a script forgot to set, not this directory."""
+    """A path, as an argparse type; an empty one means that a script forgot to set a variable, not this directory."""
     if not text.strip():
-        raise argparse.ArgumentTypeError("expected a directory, found nothing; for this one write .")
+        raise argparse.ArgumentTypeError("expected a directory, found an empty name; for this directory write .")
     return text
 
 
 def _titles(*, compiled: bool = False, fixed: bool = False) -> str:
-    """The targets in a sentence; those that compile alone, or those that can fix sizes."""
+    """The targets in a sentence: all, only those that compile, or only those that can fix sizes."""
     found = [each for each in registry.descriptions() if not (compiled and not each.marches)]
     return registry.listed(tuple(each.title for each in found if not (fixed and not each.can.fixed_sizes)), "and")
 

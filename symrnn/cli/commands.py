@@ -47,7 +47,7 @@ def run_command(arguments: Namespace) -> Outcome:
         The exit code, and the text for standard output.
 
     Raises:
-        SymrnnError: a cell, directory or compiler is not as it must be.
+        SymrnnError: something is wrong with a cell, a directory or a compiler.
     """
     commands = {
         "list": _list,

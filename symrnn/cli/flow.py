@@ -22,7 +22,7 @@ def flow(arguments: Namespace) -> Outcome:
     """Run the sweep that was asked for.
 
     Raises:
-        SymrnnError: a cell or a size is not as it must be, or the figure cannot be drawn or written.
+        SymrnnError: something is wrong with a cell or a size, or the figure cannot be drawn or written.
     """
     plot = Path(arguments.plot) if arguments.plot else None
     if plot:  # before anything is computed

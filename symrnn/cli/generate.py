@@ -1,7 +1,7 @@
 """The command `generate`: a cell's files written, or compared with those that are there; their libraries built.
 
-Reads parsed arguments; writes into one directory; returns an exit code and the text to print. A run leaves a cell's
-libraries for the processors that it was asked for, and no others: those would be of another source. Leaves out: the texts
+Reads parsed arguments; writes into one directory; returns an exit code and the text to print. A run keeps a cell's libraries
+for the processors that it was asked for, and removes others, which are from another source. Leaves out: the texts
 (`symrnn.pipeline`), how files are replaced (`symrnn.emit.manifest`), and the libraries (`symrnn.cli.libraries`).
 """
 
@@ -37,11 +37,11 @@ def generate(arguments: Namespace) -> Outcome:
     """Write, or compare, the files of the cells that were named.
 
     Raises:
-        SymrnnError: a cell, the directory or a compiler is not as it must be; then nothing was written.
+        SymrnnError: something is wrong with a cell, the directory or a compiler; nothing was written.
     """
     out = Path(arguments.out)
     if out.is_file():
-        raise GenerateError(f"{out} is a file; --out takes a directory")
+        raise GenerateError(f"{out} is a file; give --out a directory")
     cells, backends = chosen_cells(arguments), chosen_backends(arguments)
     note_lookalikes(cells)
     # Everything is rendered before anything is written: an error in the last cell leaves the directory as it was.
@@ -76,14 +76,14 @@ def _compared(arguments: Namespace, differences: Differences) -> Outcome:
     if arguments.json:
         listed = [{"cell": name} | asdict(each) for name, each in found]
         return code, to_json({"out": arguments.out, "differences": listed, "libraries_left_out": left_out})
-    note = f"libraries not looked at: {left_out}\n" if left_out else ""
+    note = f"libraries not compared: {left_out}\n" if left_out else ""
     if not found:
         return code, f"{arguments.out}: {', '.join(differences)} up to date\n{note}"
     diffs = "".join(each.diff for _, each in found)
     faulty = [
         f"{Path(arguments.out, each.file)} {each.fault}{f' ({each.cause})' if each.cause else ''}" for _, each in found
     ]
-    return code, diffs + "\n".join([*faulty, "the same command without --check brings them up to date"]) + f"\n{note}"
+    return code, diffs + "\n".join([*faulty, "run the command without --check to bring them up to date"]) + f"\n{note}"
 
 
 def _written(
@@ -115,7 +115,7 @@ def _described(arguments: Namespace, planned: Libraries, built: Sequence[Built])
 
 
 def _told(planned: Libraries, built: Sequence[Built], *, dry: bool) -> list[str]:
-    """What became, or would become, of a target's libraries."""
+    """What happened, or would happen, to a target's libraries."""
     what = f"{planned.title} libraries"
     if planned.reason:
         return [f"{what} not built: {planned.reason}"]
@@ -123,11 +123,11 @@ def _told(planned: Libraries, built: Sequence[Built], *, dry: bool) -> list[str]
     run = [file for file in planned.files if file not in idle]
     lines = []
     if run:
-        how = "would be built with" if dry else "built, and run, with"
+        how = "would be built with" if dry else "built and run with"
         lines.append(f"{what}: {', '.join(run)} {how} {planned.tool}")
     if idle:
-        lines.append(f"{what} built, but not run, for this processor lacks what they need: {', '.join(idle)}")
+        lines.append(f"{what} built but not run, because this processor lacks what they need: {', '.join(idle)}")
     if planned.others:
         names = ", ".join(path.name for path in planned.others)
-        lines.append(f"{what} of another run {'would be ' if dry else ''}removed: {names}")
+        lines.append(f"{what} from another run {'would be ' if dry else ''}removed: {names}")
     return lines

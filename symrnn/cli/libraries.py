@@ -148,12 +148,12 @@ def _remove(paths: Iterable[Path]) -> None:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
-            raise BuildError(f"{path}, of another run, cannot be removed: {error}; remove it by hand") from error
+            raise BuildError(f"{path} is from another run and cannot be removed: {error}; remove it by hand") from error
 
 
 def not_looked_at(arguments: Namespace) -> str:
     """Why `--check` leaves libraries out; empty where it does not."""
-    return "--no-build leaves them to you" if arguments.no_build else ""
+    return "--no-build leaves them out" if arguments.no_build else ""
 
 
 def faults(arguments: Namespace, backends: Sequence[str], job: Job) -> tuple[Difference, ...]:

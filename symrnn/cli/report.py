@@ -22,15 +22,15 @@ def report(arguments: Namespace) -> Outcome:
     """Write the pages of the cells that were named, and the one that compares them.
 
     Raises:
-        SymrnnError: a cell or the directory is not as it must be; then nothing was written.
+        SymrnnError: something is wrong with a cell or the directory; nothing was written.
     """
     out = Path(arguments.out)
     if out.is_file():
-        raise GenerateError(f"{out} is a file; --out takes a directory")
+        raise GenerateError(f"{out} is a file; give --out a directory")
     cells = chosen_cells(arguments)
     with progress() as say:
         files = site(cells, progress=say)
     paths = manifest.write(out, files, cell=_SITE)
     if arguments.json:
         return DONE, to_json({"out": arguments.out, "written": [path.name for path in paths]})
-    return DONE, f"wrote {', '.join(files)}\nto read: {out / INDEX}\n"
+    return DONE, f"wrote {', '.join(files)}\nopen {out / INDEX} in a browser\n"

@@ -59,7 +59,7 @@ def chosen_cells(arguments: Namespace) -> tuple[Cell, ...]:
 
 
 def note_lookalikes(cells: Iterable[Cell]) -> None:
-    """Say on standard error which parameters may be misspelt names, or meant as numbers; output stays as it is."""
+    """Say on standard error which parameters may be misspelt names or numbers; standard output does not change."""
     for cell in cells:
         for sentence in (*lookalikes(cell), *numbers_meant(cell)) if sys.stderr is not None else ():
             print(f"symrnn: note: {cell.source}: {sentence}", file=sys.stderr)
@@ -103,7 +103,7 @@ def chosen_sizes(arguments: Namespace) -> dict[str, int]:
     found = dict(given)
     if len(found) < len(given):
         twice = next(name for name, _ in given if [other for other, _ in given].count(name) > 1)
-        raise GenerateError(f"{twice}: given twice; leave one of them out")
+        raise GenerateError(f"{twice} is given twice; leave one of them out")
     return found
 
 
@@ -114,10 +114,10 @@ def to_json(value: object) -> str:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """A function that says what work is at, in one line on standard error; silent where that is no terminal.
+    """A function that shows the current work in one line on standard error; silent if that is not a terminal.
 
-    The line is drawn again every second with the time since the start, so long work that says nothing new is seen to go
-    on. It is wiped when work ends.
+    The line is drawn again every second with the time since the start, so a user sees that long work goes on. It is removed
+    when the work ends.
     """
     if sys.stderr is None or not sys.stderr.isatty():
         yield lambda line: None
@@ -131,7 +131,7 @@ def progress() -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def progress_in_lines() -> Iterator[Callable[[str], None]]:
-    """As `progress`; where standard error is no terminal, every call prints a line, for work that seldom says something."""
+    """As `progress`; if standard error is not a terminal, every call prints a line. For work that seldom reports."""
     if sys.stderr is None or sys.stderr.isatty():
         with progress() as say:
             yield say
@@ -158,7 +158,7 @@ class _Line:
             self._draw()
 
     def wipe(self) -> None:
-        """Leave the line empty, for whoever prints next."""
+        """Leave the line empty for what is printed next."""
         self._ended.set()
         self._thread.join()
         self._text = ""

@@ -34,7 +34,6 @@ class Function:
         latex: LaTeX text with ``{0}`` and ``{1}`` for the arguments.
         analytic: whether the complex step is valid everywhere.
         smooth: whether central differences are valid everywhere.
-        expensive: whether recomputing it costs more than reading it back from memory.
         public: whether equations may use it; the others occur in derivatives alone.
     """
 
@@ -46,7 +45,6 @@ class Function:
     latex: str
     analytic: bool = True
     smooth: bool = True
-    expensive: bool = True
     public: bool = True
 
     @property
@@ -96,7 +94,6 @@ _positive = _row(
     latex=r"[{0} > 0]",
     analytic=False,
     smooth=False,
-    expensive=False,
     public=False,
 )
 _sign = _row(
@@ -106,7 +103,6 @@ _sign = _row(
     latex=r"\operatorname{{sgn}}({0})",
     analytic=False,
     smooth=False,
-    expensive=False,
     public=False,
 )
 _prefer = _row(
@@ -116,7 +112,6 @@ _prefer = _row(
     latex=r"[{0} > {1}]",
     analytic=False,
     smooth=False,
-    expensive=False,
     public=False,
 )
 _sigmoid_row = _row(
@@ -163,7 +158,6 @@ _minimum = _row(
     latex=r"\min({0}, {1})",
     analytic=False,
     smooth=False,
-    expensive=False,
 )
 _maximum = _row(
     "maximum",
@@ -172,7 +166,6 @@ _maximum = _row(
     latex=r"\max({0}, {1})",
     analytic=False,
     smooth=False,
-    expensive=False,
 )
 
 _abs = _row(
@@ -182,7 +175,6 @@ _abs = _row(
     latex=r"\left|{0}\right|",
     analytic=False,
     smooth=False,
-    expensive=False,
 )
 
 _ROWS = (
@@ -195,7 +187,6 @@ _ROWS = (
         latex=r"\operatorname{{relu}}({0})",
         analytic=False,
         smooth=False,
-        expensive=False,
     ),
     _row(
         "leaky_relu",
@@ -204,7 +195,6 @@ _ROWS = (
         latex=r"\operatorname{{lrelu}}({0})",
         analytic=False,
         smooth=False,
-        expensive=False,
     ),
     _row(
         "elu",
@@ -227,7 +217,6 @@ _ROWS = (
         latex=r"\operatorname{{softsign}}({0})",
         analytic=False,
         smooth=False,
-        expensive=False,
     ),
     _row(
         "silu",
@@ -248,7 +237,6 @@ _ROWS = (
         latex=r"\operatorname{{hsig}}({0})",
         analytic=False,
         smooth=False,
-        expensive=False,
     ),
     _row(
         "hard_tanh",
@@ -257,7 +245,6 @@ _ROWS = (
         latex=r"\operatorname{{htanh}}({0})",
         analytic=False,
         smooth=False,
-        expensive=False,
     ),
     _exp,
     _row("log", (lambda y, a: 1 / a,), sympy.log, latex=r"\log({0})"),

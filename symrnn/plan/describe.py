@@ -15,11 +15,11 @@ from symrnn.language.text import to_text
 from symrnn.plan.cost import product_cost, routine_cost, stage_cost, state_cost, tape_cost
 from symrnn.plan.routine import Direction, FusedStage, Routine
 from symrnn.plan.size import Count
-from symrnn.plan.vocabulary import TILE_FILL, Accumulator, Buffer, Extent, Form, Kind, Place, Stage, Statement
+from symrnn.plan.vocabulary import Accumulator, Buffer, Extent, Form, Kind, Place, Stage, Statement
 
 _LEGEND = (
     ("hoisted", "taken out of the loop, because no state enters: computed for all steps at once"),
-    ("stage", "one pass over rows and units: accumulate, compute, store; all else stays in registers"),
+    ("stage", "one pass over rows and units: accumulate, compute, store; nothing else leaves it"),
     ("accumulate", "a sum of linear forms; those of one operand in one stage are one stacked matrix product"),
     ("tape", "what the forward routine stores for the backward routine, besides x and the states"),
     ("[t+1]", "stored by the iteration before in the backward loop, which is the later step; zero in the first"),
@@ -27,14 +27,6 @@ _LEGEND = (
     ("deferred", "computed from what the loop stored, for all steps at once"),
     ("finished row", "one whose sequence has ended: it stores zero, or the value that is named"),
     ("cost", "multiply-adds of matrix products, for one row"),
-    (
-        "full tiles",
-        f"a step's rows fill {TILE_FILL[0]}/{TILE_FILL[1]} of the rows of the register tiles that hold them (C kernels)",
-    ),
-    (
-        "threads",
-        "with full tiles for each, they share the rows of a step; else the units, meeting after each stage of the loop",
-    ),
 )
 
 _ROWS = {Extent.ONCE: "one row", Extent.STEP: "B rows at a time", Extent.SEQUENCE: "T*B rows at a time"}
@@ -57,6 +49,7 @@ def plan_text(
     backward: Routine | None,
     saved: Sequence[tuple[str, str]],
     recomputed: Sequence[tuple[str, str]],
+    notes: Sequence[tuple[str, str]],
 ) -> str:
     """The plan of a cell.
 
@@ -66,11 +59,12 @@ def plan_text(
         backward: its backward routine, where there is one.
         saved: values that the tape stores, with the reason for each.
         recomputed: values that the backward routine computes again, with the reason for each.
+        notes: (term, meaning) pairs that close the legend.
     """
     lines = [f"{cell.name}: the plan", ""]
     sizes = f"{', '.join(cell.sizes)} or 1"
     lines.append(f"T steps of B rows, one row for each sequence; a value is a vector over units, of size {sizes}.")
-    lines += [*_table(_LEGEND), ""]
+    lines += [*_table((*_LEGEND, *notes)), ""]
     lines += [*_routine_lines(forward), ""]
     if backward is not None:
         lines += [*_routine_lines(backward), ""]
@@ -81,15 +75,12 @@ def plan_text(
 def _routine_lines(routine: Routine) -> Iterator[str]:
     yield routine.name
     yield f"  cost: T*B*({routine_cost(routine)})"
-    steps = len(routine.loop.stages)
-    meetings = "1 meeting" if steps == 1 else f"{steps} meetings"
-    yield f"  threads: {meetings} a step where they share units"
     for phase in routine.phases:
         if phase.stages:
             yield f"  {phase.title}: {_ROWS[phase.rows]}{_ORDER[phase.direction]}"
             yield from (line for stage in phase.stages for line in _stage_lines(stage, routine))
     if routine.fused is not None:
-        yield "  fused: instead of hoisting and the loop, with full tiles or one step only (C kernels)"
+        yield "  fused: in place of hoisting and the loop"
         yield from (line for stage in routine.fused.before for line in _stage_lines(stage, routine))
         yield from (line for stage in routine.fused.loop for line in _fused_lines(stage, routine))
     yield from _gradient_lines(routine)

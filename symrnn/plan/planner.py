@@ -22,6 +22,7 @@ from symrnn.plan.backward import backward
 from symrnn.plan.forward import classify, split
 from symrnn.plan.fuse import fuse
 from symrnn.plan.lower import stages
+from symrnn.plan.policy import Policy
 from symrnn.plan.program import Program
 from symrnn.plan.routine import AFTER, BEFORE, LAST, LOOP, ONCE, Direction, Fused, FusedStage, Phase, Routine
 from symrnn.plan.storage import (
@@ -41,12 +42,12 @@ from symrnn.plan.verify import verify, verify_rotation, verify_split
 from symrnn.plan.vocabulary import Stage, Write
 
 
-def plan(derivation: Derivation, *, with_backward: bool = True) -> Program:
+def plan(derivation: Derivation, policy: Policy) -> Program:
     """The program of a cell.
 
     Args:
         derivation: the cell with its adjoint and tangent.
-        with_backward: False for kernels of inference alone: nothing is taped.
+        policy: what to plan; without a backward routine, nothing is taped.
 
     Raises:
         PlanError: a pass left the plan inconsistent (a fault of symrnn, never of the cell).
@@ -55,17 +56,19 @@ def plan(derivation: Derivation, *, with_backward: bool = True) -> Program:
     taken = [variable.name for part in (system, derivation.adjoint, derivation.tangent) for variable in part.variables]
     allocator = Allocator(name.removesuffix(PRIME) for name in taken)
     output = cell.output + PRIME
-    saved = tape(system, derivation.adjoint, classify(system)) if with_backward else Saved((), ())
+    saved = tape(system, derivation.adjoint, classify(system), policy.cheap) if policy.backward else Saved((), ())
     taped = tuple(name for name, _ in saved.stored)
-    forward = _forward("forward", system, output, taped, allocator, once_read=with_backward)
-    reverse = _backward(derivation, forward, saved, allocator) if with_backward else None
+    forward = _forward("forward", system, output, allocator, policy, taped)
+    reverse = _backward(derivation, forward, saved, allocator) if policy.backward else None
     pair = next(v.name for v in derivation.tangent.variables if v.of == output)
-    tangent = _forward("tangent", derivation.tangent, pair, (), allocator)
-    return Program(cell, forward, reverse, tangent, saved.stored, saved.recomputed)
+    tangent = None
+    if policy.tangent:
+        tangent = _forward("tangent", derivation.tangent, pair, allocator, replace(policy, backward=False))
+    return Program(cell, forward, reverse, tangent, saved.stored, saved.recomputed, policy)
 
 
 def _forward(
-    name: str, system: System, output: str, taped: Collection[str], allocator: Allocator, *, once_read: bool = False
+    name: str, system: System, output: str, allocator: Allocator, policy: Policy, taped: Collection[str] = ()
 ) -> Routine:
     """The routine that runs ``system`` over time; ``output`` is the next state that is returned for each step."""
     sizes = vector_sizes(system)
@@ -75,11 +78,11 @@ def _forward(
     once = stages(parts.once, f"{prefix}once", sizes, allocator)
     before = stages(parts.before, f"{prefix}hoist", sizes, allocator)
     loop = stages(parts.loop, f"{prefix}step", sizes, allocator)
-    fused = fuse(before, loop, parts.hoisted)
+    fused = fuse(before, loop, parts.hoisted) if policy.fused else None
     crosses = crossing((*once, *before, *loop))
     if fused is not None:
         crosses |= crossing((*once, *fused.before, *(each.whole for each in fused.loop)))
-    buffers = forward_buffers(parts, crosses, taped, sizes, once_read=once_read)
+    buffers = forward_buffers(parts, crosses, taped, sizes, once_read=policy.backward)
     places = given_places(system) | buffer_places(buffers)
     writes = forward_writes(system, places, output)
     routine = Routine(

@@ -1,4 +1,4 @@
-"""`Program`: everything that the emitters need to write a cell's kernels.
+"""`Program`: everything that a target needs to write a cell's kernels.
 
 Holds the record and offers the vocabulary that it is written in, so that later stages read one module. Leaves out: how a
 program comes about (`symrnn.plan.planner`).
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from symrnn.language.cell import Cell
 from symrnn.plan.describe import plan_text
+from symrnn.plan.policy import Policy
 from symrnn.plan.routine import AFTER, BEFORE, LAST, LOOP, ONCE, Absorbed, Direction, Fused, FusedStage, Phase, Routine
 from symrnn.plan.vocabulary import (
-    TILE_FILL,
     Accumulator,
     Buffer,
     Column,
@@ -35,7 +35,6 @@ __all__ = [
     "LAST",
     "LOOP",
     "ONCE",
-    "TILE_FILL",
     "Absorbed",
     "Accumulator",
     "Buffer",
@@ -48,6 +47,7 @@ __all__ = [
     "Kind",
     "Phase",
     "Place",
+    "Policy",
     "Product",
     "Program",
     "Routine",
@@ -67,24 +67,27 @@ class Program:
     Attributes:
         cell: metadata, parameters and initial values.
         forward: with its taped buffers; inference runs it without.
-        backward: of one sequence, from the tape; None for kernels of inference alone.
-        tangent: the forward mode, for NumPy; inputs, states and parameters come in pairs (value, tangent).
+        backward: of one sequence, from the tape; None where the policy wants none.
+        tangent: the forward mode: inputs, states and parameters come in pairs (value, tangent); None where the policy
+            wants none.
         saved: values of the forward step that the tape stores, with the reason for each.
         recomputed: values that the backward step computes again, with the reason for each.
+        policy: what was wanted.
     """
 
     cell: Cell
     forward: Routine
     backward: Routine | None
-    tangent: Routine
+    tangent: Routine | None
     saved: tuple[tuple[str, str], ...]
     recomputed: tuple[tuple[str, str], ...]
+    policy: Policy
 
     @property
     def routines(self) -> tuple[Routine, ...]:
-        """The functions that exist."""
+        """The routines that exist."""
         return tuple(f for f in (self.forward, self.backward, self.tangent) if f is not None)
 
     def __str__(self) -> str:
         """The plan as ``show --part plan`` prints it; the tangent, which runs like a forward routine, left out."""
-        return plan_text(self.cell, self.forward, self.backward, self.saved, self.recomputed)
+        return plan_text(self.cell, self.forward, self.backward, self.saved, self.recomputed, self.policy.notes)

@@ -2,7 +2,7 @@
 
 Reads stages that do not write yet, and which values the tape or deferred work asks for; returns buffers, places, and the
 stages with their writes. A value that nothing outside its stage reads gets no place. Leaves out: memory, which the
-emitters lay out.
+targets lay out.
 """
 
 from __future__ import annotations

@@ -6,10 +6,9 @@ Reads the normal system of a step and its adjoint system; returns `Saved`. Leave
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from symrnn.language.functions import FUNCTIONS
 from symrnn.language.normalise import has_form
 from symrnn.language.system import ONE, Equation, Role, System
 from symrnn.language.tree import Call, Outer, Reduce, names, walk
@@ -24,11 +23,11 @@ class Saved:
     recomputed: tuple[tuple[str, str], ...]
 
 
-def tape(system: System, adjoint: System, known: Mapping[str, Known]) -> Saved:
+def tape(system: System, adjoint: System, known: Mapping[str, Known], cheap: Collection[str]) -> Saved:
     """Which values of the step its adjoint reads, and whether each is stored or computed again.
 
     States and inputs are there anyway, values of parameters alone are packed. Of the rest, a value is computed again
-    where that takes arithmetic alone on values that are there, and no deferred product reads it.
+    where that takes arithmetic and ``cheap`` functions alone, on values that are there, and no deferred product reads it.
     """
     read: dict[str, None] = {}
     operands: dict[str, None] = {}
@@ -47,7 +46,7 @@ def tape(system: System, adjoint: System, known: Mapping[str, Known]) -> Saved:
         if known[name] is Known.ONCE:
             there.add(name)
             continue
-        reason = _reason_to_store(equation, name in operands, there, system)
+        reason = _reason_to_store(equation, name in operands, there, system, cheap)
         there.add(name)
         if reason:
             stored.append((name, reason))
@@ -56,7 +55,7 @@ def tape(system: System, adjoint: System, known: Mapping[str, Known]) -> Saved:
     return Saved(tuple(stored), tuple(recomputed))
 
 
-def _reason_to_store(equation: Equation, operand: bool, there: set[str], system: System) -> str:
+def _reason_to_store(equation: Equation, operand: bool, there: set[str], system: System, cheap: Collection[str]) -> str:
     """Why the value of ``equation`` is stored; empty where it is cheaper to compute it again."""
     if operand:
         return "operand of a deferred product"
@@ -65,7 +64,7 @@ def _reason_to_store(equation: Equation, operand: bool, there: set[str], system:
     if isinstance(equation.expression, Reduce) or system.size(equation.target) == ONE:
         return "a scalar per row"
     calls = [node.function for node in walk(equation.expression) if isinstance(node, Call)]
-    costly = [function for function in calls if FUNCTIONS[function].expensive]
+    costly = [function for function in calls if function not in cheap]
     if costly:
         return f"{costly[0]} costs more than a load"
     missing = [name for name in names(equation.expression) if name not in there]

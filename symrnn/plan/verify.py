@@ -1,4 +1,4 @@
-"""The verifier: a plan in which something is read before it is written, or at another size, never reaches an emitter.
+"""The verifier: a plan in which something is read before it is written, or at another size, never reaches a target.
 
 Reads the statements of a pass or a whole `Routine`; returns nothing, or raises `PlanError` naming stage and value. It
 shares no rule with the passes: what it knows is the vocabulary (`symrnn.plan.vocabulary`) alone.

@@ -1,7 +1,7 @@
 """The kernel vocabulary: what the stages of a plan are made of, and where their values live.
 
-A `Stage` is the one kind of work: for a tile of rows and units, accumulate linear forms, run elementwise statements on
-them, write what others read. `symrnn.plan.routine` arranges stages in phases. Holds no pass (`symrnn.plan.planner`), no
+A `Stage` is the one kind of work: for every row and unit, accumulate linear forms, run elementwise statements on them,
+write what others read. `symrnn.plan.routine` arranges stages in phases. Holds no pass (`symrnn.plan.planner`), no
 text (`symrnn.plan.describe`) and nothing of any target language.
 """
 
@@ -102,7 +102,7 @@ class Form:
 
 @dataclass(frozen=True)
 class Accumulator:
-    """A sum of linear forms that a stage keeps in registers; ``name`` is read by its statements."""
+    """A sum of linear forms; it never leaves its stage, whose statements read it by ``name``."""
 
     name: str
     forms: tuple[Form, ...]
@@ -142,7 +142,7 @@ class Stage:
     Attributes:
         name: an identifier, unique in the program.
         size: units; ``1`` for a stage of scalars (reductions and what is computed from them).
-        accumulators: their sums of forms, in the order of their panels.
+        accumulators: its sums of forms, in order.
         statements: in order.
         writes: in order.
     """
@@ -196,16 +196,6 @@ class Sum:
     parameter: str
     value: str
     label: str
-
-
-TILE_FILL = (3, 4)
-"""How far a step's rows must fill the register tiles, on average, for the linear forms of ``x`` to stay in the loop.
-
-A tile reads its panels once for all its rows: with few rows it waits for them. Hoisted, the rows of all steps fill every
-tile, but a row of sums is written and read again for each row of a step. Measured at 1 to 32 rows, for one, three and four
-forms of 64 to 512 units, the two ways take the same time at 4.5 of 6 rows; one row is 1.3 to 1.5 times as fast hoisted, full
-tiles are 2 to 6 % faster fused.
-"""
 
 
 def reduced(expression: Expression) -> str:

@@ -13,8 +13,7 @@ from symrnn.derive.record import derive
 from symrnn.emit.render import render as rendered
 from symrnn.errors import GenerateError
 from symrnn.language.cell import Cell
-from symrnn.pipeline import lecture, render
-from symrnn.plan.planner import plan
+from symrnn.pipeline import lecture, program, render
 from symrnn.report.overview import Overview, overview
 from symrnn.report.page import Page, page
 
@@ -51,13 +50,13 @@ def site(cells: Sequence[Cell], progress: Callable[[str], None] = lambda line: N
     for cell in cells:
         progress(f"{cell.name}: deriving")
         derivations.append(derive(cell))
-    programs = [plan(derivation) for derivation in derivations]
+    programs = [program(cell, backend="c") for cell in cells]
     progress("the overview")
     files = {INDEX: _overview_text(overview(derivations, programs), _links(cells, ""))}
-    for derivation, program in zip(derivations, programs, strict=True):
+    for derivation, planned in zip(derivations, programs, strict=True):
         cell = derivation.cell
         progress(f"{cell.name}: its page")
-        content = page(derivation, program, render(cell), lecture(derivation, program))
+        content = page(derivation, planned, render(cell), lecture(derivation, planned))
         files[file_name(cell)] = _page_text(content, _links(cells, cell.name))
     return files
 

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from symrnn.emit.request import Request
 from symrnn.emit.source import Source
+from symrnn.plan.policy import Policy
 from symrnn.plan.program import Program
 from symrnn.targets.description import Description
 
@@ -37,6 +38,10 @@ class Target(Protocol):
     @property
     def builder(self) -> Builder | None:
         """What builds libraries beside its files; None where the files run as they are."""
+
+    @property
+    def policy(self) -> Policy:
+        """What it wants planned."""
 
     def files(self, program: Program, request: Request) -> Mapping[str, Source]:
         """The files of a program: name to text with its source map.

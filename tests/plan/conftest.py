@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -11,9 +12,15 @@ import pytest
 import symrnn
 from symrnn.derive.record import Derivation, derive
 from symrnn.plan.planner import plan
+from symrnn.plan.policy import Policy
 from symrnn.plan.program import Program
 
 CELLS = (*symrnn.cells(), *sorted(str(path) for path in (Path(__file__).parents[1] / "cells").glob("*.toml")))
+
+POLICY = Policy(
+    cheap=frozenset({"abs", "hard_sigmoid", "hard_tanh", "maximum", "minimum", "positive", "prefer", "relu", "sign"})
+)
+"""Everything planned, and functions of arithmetic alone computed again."""
 
 Planned = Callable[[str], Program]
 Written = Callable[..., Program]
@@ -31,7 +38,7 @@ def _derivation(name: str) -> Derivation:
 
 @cache
 def _program(name: str) -> Program:
-    return plan(_derivation(name))
+    return plan(_derivation(name), POLICY)
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +59,6 @@ def written() -> Written:
 
     def write(text: str, sizes: Mapping[str, str] | None = None, *, with_backward: bool = True) -> Program:
         cell = symrnn.Cell.from_equations(text, name="written", sizes=sizes)
-        return plan(derive(cell), with_backward=with_backward)
+        return plan(derive(cell), replace(POLICY, backward=with_backward))
 
     return write

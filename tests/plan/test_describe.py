@@ -28,7 +28,7 @@ def test_sections_stand_in_the_order_in_which_they_run(planned: Planned) -> None
     assert heads[0] == "gru: the plan"
     assert heads[2:] == ["forward", "backward", "tape"]
     phases = [line.split()[0] for line in section(str(planned("gru")), "backward").splitlines() if line[:3].strip()]
-    assert phases == ["cost:", "threads:", "loop,", "after", "deferred,", "deferred", "deferred", "buffers"]
+    assert phases == ["cost:", "loop,", "after", "deferred,", "deferred", "deferred", "buffers"]
 
 
 def test_the_loop_says_which_way_it_runs(planned: Planned) -> None:
@@ -106,7 +106,7 @@ def test_every_term_of_the_legend_is_used(planned: Planned) -> None:
     legend, rest = str(planned("lstm")).split("\nforward\n")
     terms = re.findall(r"^  (\S+(?: \S+)?)  ", legend, re.MULTILINE)
     assert terms[0] == "hoisted"
-    assert len(terms) == 11
+    assert len(terms) == 9
     assert not [term for term in terms if term not in rest]
 
 

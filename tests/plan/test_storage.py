@@ -92,6 +92,7 @@ def test_left_values_of_one_product_are_neighbours(program: Program) -> None:
 
 
 def test_states_stand_still_and_all_else_is_zero_beyond_the_length_of_a_row(program: Program) -> None:
+    assert program.tangent is not None
     for function in (program.forward, program.tangent):
         for stage in function.stages:
             for write in stage.writes:

@@ -94,6 +94,7 @@ def gru(planned: Planned) -> Program:
 
 def test_every_plan_passes(program: Program) -> None:
     verify(program.forward)
+    assert program.tangent is not None
     verify(program.tangent)
     assert program.backward is not None
     verify(program.backward, program.forward)

@@ -9,7 +9,7 @@ import pytest
 
 import symrnn
 from symrnn.derive.record import Derivation
-from symrnn.plan.planner import plan
+from symrnn.pipeline import program as planned
 from symrnn.report.code import Listing
 from symrnn.report.page import listings_of
 
@@ -21,11 +21,11 @@ def files(derivation: Derivation) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def listings(derivation: Derivation, files: dict[str, str]) -> tuple[Listing, ...]:
-    return listings_of(derivation, plan(derivation), files)
+    return listings_of(derivation, planned(derivation.cell, backend="c"), files)
 
 
 def test_every_equation_has_lines_in_numpy_and_in_c(derivation: Derivation, listings: tuple[Listing, ...]) -> None:
-    program = plan(derivation)
+    program = planned(derivation.cell, backend="c")
     assert program.backward is not None
     functions = (program.forward, program.backward)
     run = {s.label for f in functions for stage in f.stages for s in stage.statements if s.label}

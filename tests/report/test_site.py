@@ -103,7 +103,7 @@ def test_every_run_writes_the_same_bytes(tmp_path: Path) -> None:
 
 def test_the_command_writes_what_the_function_makes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "rnn", "--out", str(tmp_path / "pages")]) == 0
-    assert "to read: " in capsys.readouterr().out
+    assert "index.html in a browser" in capsys.readouterr().out
     for name, text in site([symrnn.load("rnn")]).items():
         assert (tmp_path / "pages" / name).read_text(encoding="utf-8") == text
 
@@ -111,7 +111,7 @@ def test_the_command_writes_what_the_function_makes(tmp_path: Path, capsys: pyte
 def test_a_directory_that_is_a_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("mine")
     assert main(["report", "rnn", "--out", str(tmp_path / "file")]) == 2
-    assert "is a file; --out takes a directory" in capsys.readouterr().err
+    assert "is a file; give --out a directory" in capsys.readouterr().err
     assert (tmp_path / "file").read_text() == "mine"
 
 

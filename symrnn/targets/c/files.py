@@ -17,7 +17,7 @@ from symrnn.emit.provenance import provenance
 from symrnn.emit.render import render
 from symrnn.emit.request import Request
 from symrnn.language.system import ONE
-from symrnn.plan.program import TILE_FILL, Buffer, Direction, Extent, Place, Program, Routine, Stage, reductions
+from symrnn.plan.program import Buffer, Direction, Extent, Place, Program, Routine, Stage, reductions
 from symrnn.targets.c.abi import AbiContext
 from symrnn.targets.c.arrays import Array, Arrays, total
 from symrnn.targets.c.context import (
@@ -39,6 +39,7 @@ from symrnn.targets.c.expression import primitives, whole_powers
 from symrnn.targets.c.flags import ARITHMETIC, NATIVE, OPTIMISE, STANDARD
 from symrnn.targets.c.interface import prototypes, signatures
 from symrnn.targets.c.names import CNames, c_names, fixed_macro
+from symrnn.targets.c.policy import TILE_FILL
 from symrnn.targets.c.row import CRow, CState, c_row
 from symrnn.targets.c.stages import PRECISIONS, CSegment, CStage, c_stages
 from symrnn.targets.c.vector import MOST_LANES, vector_context

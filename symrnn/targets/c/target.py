@@ -13,6 +13,7 @@ from types import ModuleType
 from symrnn.emit.digest import digest
 from symrnn.emit.request import Request
 from symrnn.emit.source import Source
+from symrnn.plan.policy import Policy
 from symrnn.plan.program import Program
 from symrnn.targets.c import DESCRIPTION
 from symrnn.targets.c.abi import expected_digest
@@ -23,6 +24,7 @@ from symrnn.targets.c.kernels import c_sources, load_kernels
 from symrnn.targets.c.library import install_library, is_from, library_name, other_libraries, runs_here
 from symrnn.targets.c.march import chosen_march
 from symrnn.targets.c.module import c_module
+from symrnn.targets.c.policy import POLICY
 from symrnn.targets.c.toolchain import Options, compiler_or_reason, find_compiler, flags
 from symrnn.targets.description import Description
 from symrnn.targets.target import Builder, Target
@@ -70,6 +72,7 @@ class _C:
 
     description: Description = DESCRIPTION
     functions: Collection[str] = SPELLINGS
+    policy: Policy = POLICY
     reductions: Collection[str] = REDUCTIONS
     builder: Builder | None = _Libraries()
 

@@ -78,6 +78,7 @@ class Compiled:
 
 def compiled(program: Program) -> tuple[Compiled, Compiled | None, Compiled]:
     """The forward, backward and tangent routines of ``program``."""
+    assert program.tangent is not None  # the policy asks for one
     forward = _Compiler(program.forward, {})
     tangent = _Compiler(program.tangent, {})
     outer = {each.name: each for each in program.forward.buffers}

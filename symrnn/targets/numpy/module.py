@@ -117,8 +117,8 @@ def _steps_code(
 
 def _tangent_code(program: Program, tangent: Compiled) -> dict[str, Code | tuple[str, ...]]:
     """The function that runs every step beside its derivative, its weights, and whose derivatives its variables are."""
-    variables = program.tangent.system.variables
-    weights = _weights(program, program.tangent)
+    variables = tangent.routine.system.variables
+    weights = _weights(program, tangent.routine)
     output = next(v.name for v in variables if v.of == program.cell.output + PRIME).removesuffix(PRIME)
     run = _forward("_tangent", _locals(program, tangent, weights), weights, output)
     known = program.cell.normal.by_name
@@ -126,7 +126,7 @@ def _tangent_code(program: Program, tangent: Compiled) -> dict[str, Code | tuple
     pairs = [f'"{v.name}": "{v.of}"' for v in kept if not v.name.endswith(PRIME)]
     return {
         "tangent": run,
-        "directions": _code("class", "_Directions", "", _weight_lines(program, program.tangent, weights)),
+        "directions": _code("class", "_Directions", "", _weight_lines(program, tangent.routine, weights)),
         "tangents": tuple(collection("_TANGENTS = {", pairs, "}")),
     }
 

@@ -11,11 +11,13 @@ from types import ModuleType
 from symrnn.build.loading import import_text, module_name
 from symrnn.emit.request import Request
 from symrnn.emit.source import Source
+from symrnn.plan.policy import Policy
 from symrnn.plan.program import Program
 from symrnn.targets.description import Description
 from symrnn.targets.numpy import DESCRIPTION
 from symrnn.targets.numpy.functions import REDUCTIONS, SPELLINGS
 from symrnn.targets.numpy.module import numpy_module
+from symrnn.targets.numpy.policy import POLICY
 from symrnn.targets.target import Builder, Target
 
 
@@ -24,6 +26,7 @@ class _NumPy:
 
     description: Description = DESCRIPTION
     functions: Collection[str] = SPELLINGS
+    policy: Policy = POLICY
     reductions: Collection[str] = REDUCTIONS
     builder: Builder | None = None
 

@@ -234,7 +234,7 @@ def test_files_say_for_which_sizes_they_are(tmp_path: Path, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--hidden", "8", "--size", "hidden=9"], "hidden: given twice"),
+        (["--hidden", "8", "--size", "hidden=9"], "hidden is given twice"),
         (["--backend", "numpy", "--hidden", "8"], "hidden: sizes are fixed for backend c"),
         (["--size", "projection=8"], "projection: the cell lstm has no size of that name"),
     ],
