@@ -27,10 +27,10 @@ from symrnn.version import __version__
 
 if TYPE_CHECKING:
     from symrnn.check.run import check
-    from symrnn.derive.record import Derivation, derive
+    from symrnn.derive.derivation import Derivation, derive
     from symrnn.diagnose.run import diagnose
     from symrnn.flow.clip import clip_by_global_norm, clip_by_value
-    from symrnn.flow.record import Flow, flow
+    from symrnn.flow.flow import Flow, flow
     from symrnn.language.cell import Cell
     from symrnn.language.cellfile import cells, load
     from symrnn.pipeline import build, generate, program, render
@@ -60,17 +60,17 @@ __all__ = [
 
 _HOMES = {
     "Cell": "symrnn.language.cell",
-    "Derivation": "symrnn.derive.record",
-    "Flow": "symrnn.flow.record",
+    "Derivation": "symrnn.derive.derivation",
+    "Flow": "symrnn.flow.flow",
     "Picture": "symrnn.report.picture",
     "build": "symrnn.pipeline",
     "cells": "symrnn.language.cellfile",
     "check": "symrnn.check.run",
     "clip_by_global_norm": "symrnn.flow.clip",
     "clip_by_value": "symrnn.flow.clip",
-    "derive": "symrnn.derive.record",
+    "derive": "symrnn.derive.derivation",
     "diagnose": "symrnn.diagnose.run",
-    "flow": "symrnn.flow.record",
+    "flow": "symrnn.flow.flow",
     "generate": "symrnn.pipeline",
     "load": "symrnn.language.cellfile",
     "picture": "symrnn.report.picture",

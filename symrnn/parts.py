@@ -1,7 +1,7 @@
 """The parts of a derivation, by the names that people type.
 
 Reads nothing and imports nothing, so that the command line knows them before SymPy is loaded. Leaves out: what is in
-them (`symrnn.derive.record`, `symrnn.plan`).
+them (`symrnn.derive.derivation`, `symrnn.plan`).
 """
 
 from __future__ import annotations

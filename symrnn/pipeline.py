@@ -5,7 +5,7 @@
     plan       `Derivation`        → `Program`      phases, fused stages, tape, storage            (`plan`)
     emit       `Program`           → texts          what each target makes of it, and the document (`render`)
     build      texts               → module         compiled where that must be, and imported      (`build`)
-    flow       `Derivation`, point → `Flow`         what becomes of gradients through time (`symrnn.flow.record`)
+    flow       `Derivation`, point → `Flow`         what becomes of gradients through time (`symrnn.flow.flow`)
     report     all of these        → pages          for a browser, one for each cell (`symrnn.report.site`)
     check      modules             → `Report`       the oracles (`symrnn.check.run`)
     diagnose   a person's function → `Diagnosis`    its mistakes, in the derived equations (`symrnn.diagnose.run`)
@@ -21,9 +21,9 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+from symrnn.derive.derivation import Derivation, derive
 from symrnn.derive.document import document
 from symrnn.derive.lecture import Section
-from symrnn.derive.record import Derivation, derive
 from symrnn.emit.costs import cost_section
 from symrnn.emit.fixed import fixed_sizes
 from symrnn.emit.manifest import write
@@ -57,7 +57,8 @@ def program(cell: CellLike, *, backend: str = registry.DEFAULT, backward: bool =
 
 def programs(derivation: Derivation, backends: Sequence[str], *, backward: bool = True) -> dict[str, Program]:
     """The plans for targets by name; those that want the same share one."""
-    policies = {name: replace(registry.target(name).policy, backward=backward) for name in backends}
+    wanted = {name: registry.target(name).policy for name in backends}
+    policies = {name: replace(policy, backward=backward and policy.backward) for name, policy in wanted.items()}
     plans = {policy: plan(derivation, policy) for policy in dict.fromkeys(policies.values())}
     return {name: plans[policy] for name, policy in policies.items()}
 
@@ -86,14 +87,14 @@ def requested(
         GenerateError: a kernel does not run in a precision, or the cell has no such size.
     """
     chosen = tuple(map(registry.describe, backends))
-    dtype = dtype or (dtypes[0] if dtypes and DTYPE not in dtypes else DTYPE)
     for described in chosen:
-        for each in (dtype, *dtypes):
+        for each in (*([dtype] if dtype else []), *dtypes):
             if each not in described.dtypes:
                 known = ", ".join(described.dtypes)
                 raise GenerateError(
                     f"dtype {each!r}: the kernels of backend {described.name} run in {known}; name one of them"
                 )
+    dtype = dtype or (dtypes[0] if dtypes and DTYPE not in dtypes else DTYPE)
     if dtypes and dtype not in dtypes:
         raise GenerateError(f"dtype {dtype!r}: only {', '.join(dtypes)} is emitted; name one of these, or emit it too")
     fixed = fixed_sizes(cell, sizes or {})
@@ -118,9 +119,11 @@ def _request_for(described: Description, request: Request) -> Request:
     can = described.can
     return replace(
         request,
+        dtype=request.dtype if request.dtype in described.dtypes else described.dtypes[0],
         dtypes=request.dtypes if can.one_precision else (),
         sizes=request.sizes if can.fixed_sizes else {},
         single_file=request.single_file and can.single_file,
+        backward=request.backward and can.backward,
     )
 
 
@@ -186,11 +189,10 @@ def render(
 
 def rendered(derivation: Derivation, backends: Sequence[str], request: Request) -> dict[str, str]:
     """The generated files of a derivation, for a request that was checked: file name to text."""
-    # Where no kernels are wanted, the document tells what those of the default backend cost.
-    planned = programs(derivation, backends or (registry.DEFAULT,), backward=request.backward)
+    # Whatever kernels are wanted, the document tells what those of the default backend cost.
+    planned = programs(derivation, (registry.DEFAULT, *backends), backward=request.backward)
     files = texts(sources({name: planned[name] for name in backends}, request))
-    first = next(iter(planned.values()))
-    files[f"{derivation.cell.name}.tex"] = document(derivation.cell, lecture(derivation, first))
+    files[f"{derivation.cell.name}.tex"] = document(derivation.cell, lecture(derivation, planned[registry.DEFAULT]))
     return files
 
 

@@ -8,7 +8,7 @@ import inspect
 import pydoc
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -107,6 +107,90 @@ def test_no_stage_imports_a_later_one(file: str) -> None:
 def test_a_wrong_import_is_found(file: str, text: str, words: str) -> None:
     (fault,) = faults(file, text)
     assert words in fault
+
+
+def edges(files: Mapping[str, str]) -> dict[str, list[str]]:
+    """The modules of symrnn that each module imports, for types alone or not; ``files`` are texts by name."""
+    modules = {file.removesuffix(".py").removesuffix("/__init__").replace("/", "."): file for file in files}
+    found: dict[str, list[str]] = {}
+    for module, file in modules.items():
+        tree = ast.parse(files[file])
+        names = {name for _, name in imported(file, tree)}
+        names |= {f"{name}.{alias}" for name, alias in _members(file, tree)}
+        found[module] = sorted(name for name in names if name in modules and name != module)
+    return found
+
+
+def _members(file: str, tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """What is imported from each package: it may be a module."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            (_, base), *_ = imported(file, node)
+            yield from ((base, alias.name) for alias in node.names)
+
+
+def circles(graph: Mapping[str, Sequence[str]]) -> list[list[str]]:
+    """Every way from a module back to itself that a search by depth meets; none where modules have an order."""
+    found: list[list[str]] = []
+    done: set[str] = set()
+
+    def visit(module: str, way: list[str]) -> None:
+        if module in way:
+            found.append([*way[way.index(module) :], module])
+        elif module not in done:
+            for name in graph[module]:
+                visit(name, [*way, module])
+            done.add(module)
+
+    for module in graph:
+        visit(module, [])
+    return found
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = edges({file: (ROOT / file).read_text(encoding="utf-8") for file in MODULES})
+    assert sum(map(len, graph.values())) > 300
+    assert circles(graph) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from symrnn.flow.a import f",
+        "from symrnn.flow import a",
+        "from . import a",
+        "from .a import f",
+        "import symrnn.flow.a",
+        "if TYPE_CHECKING:\n    from symrnn.flow.a import f",
+        "def g():\n    from symrnn.flow.a import f",
+    ],
+)
+def test_a_circle_is_found(text: str) -> None:
+    files = {
+        "symrnn/flow/a.py": "from symrnn.flow.b import g",
+        "symrnn/flow/b.py": "import symrnn.flow.c\nfrom symrnn.flow import d",
+        "symrnn/flow/c.py": text,
+        "symrnn/flow/d.py": "",
+    }
+    assert circles(edges(files)) == [["symrnn.flow.a", "symrnn.flow.b", "symrnn.flow.c", "symrnn.flow.a"]]
+    assert circles(edges({**files, "symrnn/flow/c.py": "from symrnn.flow import d"})) == []
+
+
+TYPESET = "symrnn.language.typeset"
+PLAIN = ("plan", "targets", "build", "check", "diagnose")
+"""Stages that write no LaTeX."""
+
+
+def test_what_plans_and_emits_writes_no_latex() -> None:
+    graph = edges({file: (ROOT / file).read_text(encoding="utf-8") for file in MODULES})
+    latex = {module for module in graph if module.startswith(TYPESET)}
+    latex |= {"symrnn.derive.lecture", "symrnn.derive.document", "symrnn.derive.sections", "symrnn.derive.notation"}
+    assert latex <= set(graph)
+    found = {
+        m: sorted(latex & set(names)) for m, names in graph.items() if m.split(".")[1:2] and m.split(".")[1] in PLAIN
+    }
+    assert len(found) > 60
+    assert {module: names for module, names in found.items() if names} == {}
 
 
 def test_every_module_belongs_to_a_stage() -> None:

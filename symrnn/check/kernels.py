@@ -15,9 +15,11 @@ import numpy as np
 
 from symrnn.check.cases import Problem
 from symrnn.check.measure import Array
+from symrnn.targets.description import Capabilities
 
 Arrays = Mapping[str, Array]
 
+EVERYTHING = Capabilities()
 Y, X = "y", "x"
 SHORT_STEPS = 20
 """The longest sequence that is run step by step too."""
@@ -58,6 +60,22 @@ class Stream(Protocol):
         """The output of one more step."""
 
 
+class Forward(Protocol):
+    """What runs every step."""
+
+    @property
+    def forward(self) -> Callable[..., tuple[Array, Arrays, object]]:
+        """``(params, x, state, lengths, reverse)``."""
+
+
+class Tangent(Forward, Protocol):
+    """What has a forward mode too."""
+
+    @property
+    def jvp(self) -> Callable[..., tuple[Array, Arrays]]:
+        """``(params, x, state, dparams, dx, dstate)``."""
+
+
 class Kernels(Protocol):
     """The part of a generated module's surface that is checked."""
 
@@ -90,12 +108,12 @@ class Kernels(Protocol):
         """``(packed, batch)``."""
 
 
-class TangentKernels(Kernels, Protocol):
-    """Kernels with a tangent: those of NumPy."""
+class TangentKernels(Kernels, Tangent, Protocol):
+    """Kernels with a tangent."""
 
     @property
-    def jvp(self) -> Callable[..., tuple[Array, Arrays]]:
-        """``(params, x, state, dparams, dx, dstate)``."""
+    def forward(self) -> Callable[..., tuple[Array, Arrays, Tape]]:
+        """``(params, x, state, lengths, reverse)``."""
 
 
 @dataclass(frozen=True)
@@ -131,30 +149,33 @@ def cast(arrays: Arrays | None, dtype: str) -> dict[str, Array] | None:
     return None if arrays is None else {name: array.astype(dtype) for name, array in arrays.items()}
 
 
-def run_kernels(kernels: Kernels, problem: Problem, dtype: str) -> Result:
+def run_kernels(kernels: Kernels, problem: Problem, dtype: str, can: Capabilities = EVERYTHING) -> Result:
     """One forward pass by every entry point, and one backward pass.
 
     Args:
         kernels: a module of any backend.
         problem: the point and the loss.
         dtype: ``float64`` or ``float32``.
+        can: which of them the kernels have.
     """
     params, state = cast(problem.params, dtype) or {}, cast(problem.state, dtype)
     x = problem.x.astype(dtype)
     y, final, tape = kernels.forward(params, x, state, lengths=problem.lengths, reverse=problem.case.reverse)
     over_time = {of_tape(name): array for name, array in tape.states.items()}
     outputs: dict[str, Arrays] = {"forward": {**labelled(y, final), **over_time}}
-    grads = kernels.backward(params, tape, problem.dy.astype(dtype), cast(problem.dstate, dtype))
-    gradients = {**grads.params, X: grads.x} | {of_state(name): array for name, array in grads.state.items()}
+    gradients: dict[str, Array] = {}
+    if can.backward:
+        grads = kernels.backward(params, tape, problem.dy.astype(dtype), cast(problem.dstate, dtype))
+        gradients = {**grads.params, X: grads.x} | {of_state(name): array for name, array in grads.state.items()}
     packed = kernels.pack(params)
     y, final = kernels.infer(packed, x, state, lengths=problem.lengths, reverse=problem.case.reverse)
     outputs["infer"] = labelled(y, final)
-    outputs.update(_step_by_step(kernels, packed, x, state, problem))
+    outputs.update(_step_by_step(kernels, packed, x, state, problem, can))
     return Result(outputs, gradients)
 
 
 def _step_by_step(
-    kernels: Kernels, packed: Arrays, x: Array, state: dict[str, Array] | None, problem: Problem
+    kernels: Kernels, packed: Arrays, x: Array, state: dict[str, Array] | None, problem: Problem, can: Capabilities
 ) -> Iterator[tuple[str, Arrays]]:
     """The outputs of `step` in a loop and of `stream`; where every row takes all steps, in order."""
     steps, batch = x.shape[:2]
@@ -166,7 +187,7 @@ def _step_by_step(
         y_t, now = kernels.step(packed, x_t, now)
         ys.append(y_t)
     yield "step", labelled(np.stack(ys), now or {})
-    if problem.told:
+    if problem.told and can.stream:
         stream = kernels.stream(packed, batch=batch)
         for name, array in (state or {}).items():
             stream.state[name][...] = array

@@ -27,8 +27,8 @@ from symrnn.cli.shared import (
     progress_in_lines,
     to_json,
 )
+from symrnn.derive.derivation import derive
 from symrnn.derive.document import document
-from symrnn.derive.record import derive
 from symrnn.diagnose.run import diagnose
 from symrnn.errors import BuildError, DiagnoseError
 from symrnn.language.cell import Cell

@@ -24,7 +24,7 @@ from symrnn.cli.shared import (
     progress,
     to_json,
 )
-from symrnn.derive.record import derive
+from symrnn.derive.derivation import derive
 from symrnn.emit import manifest
 from symrnn.emit.manifest import Difference
 from symrnn.errors import GenerateError

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from symrnn.derive.layout import Row
 from symrnn.derive.notation import ARROW
 from symrnn.language.cell import Cell
-from symrnn.language.latex import Notation, spell
 from symrnn.language.system import Role, System
 from symrnn.language.text import to_text
 from symrnn.language.tree import PRIME, Binary, Expression
+from symrnn.language.typeset.latex import Notation, spell
+from symrnn.language.typeset.lines import Line
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ class Recurrences:
     carried: tuple[Carried, ...]
     gradients: tuple[Accumulated, ...]
 
-    def starts(self, final: Notation) -> tuple[Row, ...]:
+    def starts(self, final: Notation) -> tuple[Line, ...]:
         """What the last step is handed, in LaTeX; ``final`` is the notation of step T."""
         return tuple(_start(each, final) for each in self.carried)
 
-    def chain(self, notation: Notation, later: Notation) -> tuple[Row, ...]:
+    def chain(self, notation: Notation, later: Notation) -> tuple[Line, ...]:
         """The recurrences in LaTeX: what every step is handed by the step after it.
 
         Args:
@@ -73,10 +73,10 @@ class Recurrences:
         """
         return tuple(_handed(each, notation, later) for each in self.carried)
 
-    def sums(self, notation: Notation) -> tuple[Row, ...]:
+    def sums(self, notation: Notation) -> tuple[Line, ...]:
         """The gradients of the parameters in LaTeX."""
         return tuple(
-            Row(
+            Line(
                 rf"\partial L / \partial {notation.name(each.parameter)}",
                 rf"\textstyle\sum_{{t=1}}^{{T}} {_bracketed(notation(each.contribution), each.contribution)}",
                 f"{each.label}",
@@ -99,11 +99,11 @@ class Recurrences:
             yield f"  dL/d{item.parameter} = sum over t of {_bracketed(to_text(item.contribution), item.contribution)}"
 
 
-def _start(each: Carried, final: Notation) -> Row:
+def _start(each: Carried, final: Notation) -> Line:
     """The adjoint of a state at the last step."""
     end = rf"\frac{{\partial \ell_{{\mathrm{{end}}}}}}{{\partial {spell(each.state, 'T')}}}"
     direct = rf"\frac{{\partial \ell_T}}{{\partial {spell(each.state, 'T')}}} + " if each.is_output else ""
-    return Row(final.name(each.arrives), direct + end)
+    return Line(final.name(each.arrives), direct + end)
 
 
 def arrow(state: str, time: str) -> str:
@@ -119,14 +119,14 @@ def _later(each: Carried) -> str:
     )
 
 
-def _handed(each: Carried, notation: Notation, later: Notation) -> Row:
+def _handed(each: Carried, notation: Notation, later: Notation) -> Line:
     direct = rf"\frac{{\partial \ell_t}}{{\partial {spell(each.state, 't')}}}" if each.is_output else ""
     if each.contribution is None:
-        return Row(notation.name(each.arrives), direct or "0")
+        return Line(notation.name(each.arrives), direct or "0")
     back = later(each.contribution)
     if direct:
         back = f"{direct} - {back[1:]}" if back.startswith("-") else f"{direct} + {back}"
-    return Row(notation.name(each.arrives), back, each.label)
+    return Line(notation.name(each.arrives), back, each.label)
 
 
 def _bracketed(text: str, node: Expression) -> str:

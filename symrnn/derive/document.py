@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from symrnn.derive.layout import align
 from symrnn.derive.lecture import Block, Display, Prose, Section, Table
 from symrnn.language.cell import Cell
+from symrnn.language.typeset.lines import align
 
 
 def document(cell: Cell, sections: Iterable[Section]) -> str:

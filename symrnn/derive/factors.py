@@ -1,6 +1,6 @@
 r"""The factors that a path of a Jacobian is a product of: as matrices, as LaTeX and as plain text.
 
-    Factor = Diag | Matrix | Kron | Row | Ones | Identity | Ref
+    Factor = Diag | Matrix | Kron | OnesRow | Ones | Identity | Ref
 
 Reads values by name to build a factor's matrix. Leaves out: where factors come from (`symrnn.derive.jacobian`).
 """
@@ -15,11 +15,11 @@ from fractions import Fraction
 import numpy as np
 
 from symrnn.derive.evaluate import Arithmetic, Array, Values, evaluate
-from symrnn.language.latex import TRANSPOSE, Notation, parentheses, raised, size_latex
 from symrnn.language.normalise import expression_size
 from symrnn.language.system import ONE
 from symrnn.language.text import ATOM, POWER, PRODUCT, strength, to_text
 from symrnn.language.tree import Expression, Name, Negate, integer, names
+from symrnn.language.typeset.latex import TRANSPOSE, Notation, parentheses, raised, size_latex
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Kron:
 
 
 @dataclass(frozen=True)
-class Row:
+class OnesRow:
     """The Jacobian of a linear reduction over ``size`` units: a row of ones, divided by their number for an average."""
 
     size: str
@@ -83,7 +83,7 @@ class Ref:
     output: str
 
 
-Factor = Diag | Matrix | Kron | Row | Ones | Identity | Ref
+Factor = Diag | Matrix | Kron | OnesRow | Ones | Identity | Ref
 Term = tuple[Factor, ...]
 """A path: a product of factors, never empty."""
 
@@ -139,7 +139,7 @@ def _dense(
         case Kron(vector, transposed, size):
             row, eye = values[vector.name][np.newaxis], np.eye(sizes[size], dtype=int)
             return np.kron(row, eye) if transposed else np.kron(eye, row)
-        case Row(size, averages):
+        case OnesRow(size, averages):
             count = sizes[size]
             return np.full((1, count), arithmetic.number(Fraction(1, count if averages else 1)))
         case Ones(size):
@@ -199,7 +199,7 @@ def _factor_latex(factor: Factor, column: str, notation: Notation) -> str:
         case Kron(vector, transposed, _):
             row = raised(notation.wrapped(vector, ATOM), TRANSPOSE)
             return rf"({row} \otimes I)" if transposed else rf"(I \otimes {row})"
-        case Row(size, averages):
+        case OnesRow(size, averages):
             row = r"\mathbf{1}^{\top}"
             return rf"\tfrac{{1}}{{{size_latex(size)}}} {row}" if averages else row
         case Ones():
@@ -220,7 +220,7 @@ def _factor_text(factor: Factor, column: str, shapes: dict[str, tuple[str, ...]]
             return f"{name}.T" if transposed else name
         case Kron(vector, transposed, _):
             return f"kron({vector.name}.T, I)" if transposed else f"kron(I, {vector.name}.T)"
-        case Row(size, averages):
+        case OnesRow(size, averages):
             return f"(ones.T / size({size}))" if averages else "ones.T"
         case Ones():
             return "ones"

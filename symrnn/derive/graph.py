@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from symrnn.language.functions import FUNCTIONS
-from symrnn.language.latex import Notation
 from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import HIDDEN, Equation, System
 from symrnn.language.tree import (
@@ -29,6 +28,7 @@ from symrnn.language.tree import (
     rebuild,
     walk,
 )
+from symrnn.language.typeset.latex import Notation
 
 
 class Kind(StrEnum):

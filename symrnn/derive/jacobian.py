@@ -3,7 +3,7 @@
 Reads a normal `System` and two of its names; returns a `Jacobian`. An output's Jacobian is the sum over the atoms of
 its equation of diag(∂output/∂atom) · [matrix] · (the Jacobian of the atom's name), so every term is one path from the
 input to the output. A value that several paths share keeps a name of its own, so nothing grows exponentially.
-Leaves out: time, which `symrnn.derive.record` adds.
+Leaves out: time, which `symrnn.derive.derivation` adds.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from symrnn.derive.factors import (
     Kron,
     Matrix,
     Ones,
+    OnesRow,
     Ref,
-    Row,
     Term,
     is_direct,
     partial,
@@ -33,16 +33,15 @@ from symrnn.derive.factors import (
     to_latex,
     to_line,
 )
-from symrnn.derive.layout import Row as Line
-from symrnn.derive.layout import align
 from symrnn.errors import DerivationError
 from symrnn.language.functions import Algebra
-from symrnn.language.latex import Notation
 from symrnn.language.normalise import expression_size
 from symrnn.language.reductions import REDUCTIONS, Reduced
 from symrnn.language.symbolic import Restorer, atoms_of, to_sympy
 from symrnn.language.system import ONE, Equation, System
 from symrnn.language.tree import Binary, Expression, MatVec, Name, Negate, Number, Reduce, integer, names
+from symrnn.language.typeset.latex import Notation
+from symrnn.language.typeset.lines import Line, align
 
 
 @dataclass(frozen=True)
@@ -319,8 +318,10 @@ class _Paths:
         assert isinstance(equation.expression, Reduce)
         reduction, size = REDUCTIONS[equation.expression.kind], self._system.size(operand.name)
         if reduction.rule is None:
-            return (Row(size, reduction.averages),)
-        return Row(size), Diag(reduction.rule(Reduced(operand, Name(equation.target), size, lambda _, part, __: part)))
+            return (OnesRow(size, reduction.averages),)
+        return OnesRow(size), Diag(
+            reduction.rule(Reduced(operand, Name(equation.target), size, lambda _, part, __: part))
+        )
 
     def _spread(self, size: str, atom: str) -> Term:
         """The broadcast of an atom to the size of its equation, where there is one."""
@@ -339,7 +340,7 @@ class _Paths:
                 if factor.expression == integer(1):
                     continue
             joined.append(factor)
-        if any(isinstance(factor, Row) for factor in joined):
+        if any(isinstance(factor, OnesRow) for factor in joined):
             joined = self._gathered(joined)
         if all(isinstance(f, Diag) and expression_size(f.expression, self._shapes) == ONE != size for f in joined):
             joined.append(Identity(size))

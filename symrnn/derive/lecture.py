@@ -14,14 +14,14 @@ from fractions import Fraction
 from symrnn.derive.bptt import Recurrences, arrow
 from symrnn.derive.factors import to_latex
 from symrnn.derive.jacobian import BlockJacobian, Jacobian, Slopes
-from symrnn.derive.layout import Row
 from symrnn.derive.notation import ARRIVES
 from symrnn.derive.sections import adjoint_rows, equations_rows, named_parts, parts_rows, slope_rows, tape_rows
 from symrnn.language.cell import Cell
-from symrnn.language.latex import Notation, number_latex, size_latex, spell
-from symrnn.language.mathml import prose, rows_html
 from symrnn.language.system import Role, System, Variable
 from symrnn.language.tree import Call, Reduce, walk
+from symrnn.language.typeset.latex import Notation, number_latex, size_latex, spell
+from symrnn.language.typeset.lines import Line
+from symrnn.language.typeset.mathml import prose, rows_html
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Prose:
 class Display:
     """Formulas below each other."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[Line, ...]
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _forward(material: Material) -> Iterator[Block]:
         rf"diagonal matrix of $v$.{_words(material)} The sizes are",
         leads=True,
     )
-    yield Display(tuple(Row(names, shape, relation=r"\in") for names, shape in _shapes(cell, notation)))
+    yield Display(tuple(Line(names, shape, relation=r"\in") for names, shape in _shapes(cell, notation)))
     if cell.constants:
         values = listed(
             f"${notation.names[name]} = {number_latex(Fraction(text), text)}$" for name, text in cell.constants.items()
@@ -283,7 +283,7 @@ def _through_time(material: Material) -> Iterator[Block]:
         "step in between,",
         leads=True,
     )
-    yield Display((Row(_step(cell, "T", "k"), _product(cell)),))
+    yield Display((Line(_step(cell, "T", "k"), _product(cell)),))
     if rows := _direct_products(material):
         yield Prose("Of this, the direct path alone contributes", leads=True)
         yield Display(rows)
@@ -292,7 +292,7 @@ def _through_time(material: Material) -> Iterator[Block]:
         yield Display(sums)
 
 
-def _direct_products(material: Material) -> tuple[Row, ...]:
+def _direct_products(material: Material) -> tuple[Line, ...]:
     """What remains of the product of Jacobians where a state has one direct path."""
     rows = []
     for state, blocks in zip(material.cell.states, material.step.blocks, strict=True):
@@ -300,7 +300,7 @@ def _direct_products(material: Material) -> tuple[Row, ...]:
         if len(direct) == 1:
             path = to_latex(direct, "", material.notation)
             left = rf"\left. \frac{{\partial {spell(state, 'T')}}}{{\partial {spell(state, 'k')}}} \right|_{{\text{{direct}}}}"
-            rows.append(Row(left, rf"\textstyle\prod_{{t=k+1}}^{{T}} {path}"))
+            rows.append(Line(left, rf"\textstyle\prod_{{t=k+1}}^{{T}} {path}"))
     return tuple(rows)
 
 
@@ -341,7 +341,7 @@ def _step(cell: Cell, after: str, before: str) -> str:
     return rf"\frac{{\partial {_together(cell, after)}}}{{\partial {_together(cell, before)}}}"
 
 
-def _unique(rows: Iterable[Row]) -> tuple[Row, ...]:
+def _unique(rows: Iterable[Line]) -> tuple[Line, ...]:
     return tuple(dict.fromkeys(rows))
 
 

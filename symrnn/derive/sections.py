@@ -1,6 +1,6 @@
 """The parts of a derivation as rows of LaTeX and as plain text: equations, adjoint, tape.
 
-Reads a cell, the adjoint of its normal form and a notation; returns `Row` records or text. Leaves out: prose
+Reads a cell, the adjoint of its normal form and a notation; returns `Line` records or text. Leaves out: prose
 (`symrnn.derive.lecture`), Jacobians and recurrences, which print themselves.
 """
 
@@ -10,28 +10,28 @@ from collections.abc import Iterable
 
 from symrnn.derive.factors import partial
 from symrnn.derive.jacobian import Slopes
-from symrnn.derive.layout import Row
 from symrnn.language.cell import Cell
-from symrnn.language.latex import Notation, parentheses
 from symrnn.language.system import HIDDEN, INPUT, Equation, Role, System
 from symrnn.language.text import to_text
 from symrnn.language.tree import PRIME, Binary, Expression, MatVec, Name, names
+from symrnn.language.typeset.latex import Notation, parentheses
+from symrnn.language.typeset.lines import Line
 
 
-def equations_rows(cell: Cell, notation: Notation) -> tuple[Row, ...]:
+def equations_rows(cell: Cell, notation: Notation) -> tuple[Line, ...]:
     """The author's equations."""
     return tuple(_row(equation, notation) for equation in cell.equations)
 
 
-def parts_rows(cell: Cell, notation: Notation) -> tuple[Row, ...]:
+def parts_rows(cell: Cell, notation: Notation) -> tuple[Line, ...]:
     """The parts of equations that the derivation names, and that are too long to be written out."""
     return tuple(_row(equation, notation) for equation in _parts(cell) if equation.target not in notation.parts)
 
 
-def named_parts(cell: Cell, notation: Notation) -> tuple[Row, ...]:
+def named_parts(cell: Cell, notation: Notation) -> tuple[Line, ...]:
     """The parts that are written out wherever they stand: how code calls them, and what they are."""
     return tuple(
-        Row(code_name(equation.target), notation.name(equation.target), equation.label)
+        Line(code_name(equation.target), notation.name(equation.target), equation.label)
         for equation in _parts(cell)
         if equation.target in notation.parts
     )
@@ -43,7 +43,7 @@ def code_name(name: str) -> str:
     return rf"\mathtt{{{plain}}}"
 
 
-def slope_rows(cell: Cell, slopes: Slopes, notation: Notation) -> tuple[Row, ...]:
+def slope_rows(cell: Cell, slopes: Slopes, notation: Notation) -> tuple[Line, ...]:
     """The derivatives of every equation by the values and linear forms that it reads, in the order of the step.
 
     What enters an equation only as a sum has one derivative, that by the sum.
@@ -56,7 +56,7 @@ def slope_rows(cell: Cell, slopes: Slopes, notation: Notation) -> tuple[Row, ...
         for slope, atoms in sums.items():
             if any(isinstance(atom, MatVec) or _is_value(cell, atom) for atom in atoms):
                 left = partial(notation.name(equation.target), _read(atoms, notation))
-                rows.append(Row(left, notation(slope), origin=equation.label))
+                rows.append(Line(left, notation(slope), origin=equation.label))
     return tuple(rows)
 
 
@@ -96,7 +96,7 @@ def _sizes(cell: Cell) -> list[str]:
     return found
 
 
-def adjoint_rows(adjoint: System, notation: Notation, parameters: bool = True) -> tuple[Row, ...]:
+def adjoint_rows(adjoint: System, notation: Notation, parameters: bool = True) -> tuple[Line, ...]:
     """The adjoint of a step; ``parameters`` says whether what it contributes to their gradients belongs to it."""
     left_out = () if parameters else _gradients(adjoint)
     return tuple(_row(equation, notation) for equation in adjoint.equations if equation.target not in left_out)
@@ -148,9 +148,9 @@ def labelled(equations: Iterable[Equation]) -> list[str]:
     return [f"  {f'({e.label})':{wide}}  {e.target} = {to_text(e.expression)}" for e in listed]
 
 
-def _row(equation: Equation, notation: Notation) -> Row:
+def _row(equation: Equation, notation: Notation) -> Line:
     origin = ", ".join(equation.origins) if equation.origin != equation.label else ""
-    return Row(notation.names[equation.target], notation(equation.expression), equation.label, origin=origin)
+    return Line(notation.names[equation.target], notation(equation.expression), equation.label, origin=origin)
 
 
 def _parts(cell: Cell) -> tuple[Equation, ...]:

@@ -1,6 +1,6 @@
 """Mistakes tried: what is still wrong with each of them made, computing no more than must be.
 
-Reads a model, a problem with what was returned for it (`Trial`) and mistakes; returns the gradients that stay wrong. Right
+Reads a model, a sample with what was returned for it (`Trial`) and mistakes; returns the gradients that stay wrong. Right
 sides replaced run side by side; other sums over rows and steps read steps that are taken once. Leaves out: which
 mistakes to try, and what to make of it (`symrnn.diagnose.search`).
 """
@@ -17,7 +17,7 @@ from symrnn.diagnose.effort import ALONE, Effort
 from symrnn.diagnose.mistakes import Mistake
 from symrnn.diagnose.model import Aspect, Model
 from symrnn.diagnose.passes import Sums, first_step, gradients, lanes
-from symrnn.diagnose.problem import Problem
+from symrnn.diagnose.sample import Sample
 
 SIDE_BY_SIDE = 96
 """Lanes of one run: as many as make a pass cheap and still fit a processor's cache."""
@@ -28,36 +28,36 @@ Left = frozenset[Key] | None
 
 @dataclass(frozen=True)
 class Trial:
-    """A problem and what the person's function returned for it."""
+    """A sample and what the person's function returned for it."""
 
-    problem: Problem
+    sample: Sample
     observed: Observed
 
     def differing(self, model: Model) -> frozenset[Key]:
         """The gradients in which ``model`` is not what was returned."""
-        return self.observed.differing(gradients(model, self.problem))
+        return self.observed.differing(gradients(model, self.sample))
 
 
 class Attempt:
-    """Tries mistakes of one model on one problem.
+    """Tries mistakes of one model on one sample.
 
     Attributes:
         model: the model.
-        trial: the problem, and what was returned for it.
+        trial: the sample, and what was returned for it.
         wrong: the gradients in which the model is not what was returned.
         names: whose they are.
         telling: the names whose gradients tell right from wrong: those that are zero whatever comes in do not.
-        steps: how many the problem has.
+        steps: how many the sample has.
     """
 
     def __init__(self, model: Model, trial: Trial, effort: Effort) -> None:
         self.model, self.trial, self._effort = model, trial, effort
-        computed = gradients(model, trial.problem)
+        computed = gradients(model, trial.sample)
         self.wrong = trial.observed.differing(computed)
         self.names = frozenset(name for name, _ in self.wrong)
         blind = {name for name, value in computed.items() if not np.any(value)}
         self.telling = frozenset(name for name in trial.observed.arrays if name in self.names or name not in blind)
-        self.steps = len(trial.problem.steps)
+        self.steps = len(trial.sample.steps)
         self._sums: Sums | None = None
         self._reach: dict[tuple[str, ...], frozenset[str]] = {}
 
@@ -98,7 +98,7 @@ class Attempt:
         if not kept:
             return
         self._effort.spend(len(kept) * self.steps)
-        computed = lanes(self.model, self.trial.problem, [mistake.edits for mistake in kept])
+        computed = lanes(self.model, self.trial.sample, [mistake.edits for mistake in kept])
         left = self.trial.observed.lanes_left(computed, len(kept), self.wrong)
         for lane, mistake in enumerate(kept):
             yield mistake, self._useful(self.one(mistake)) if lane in computed.odd else left[lane]
@@ -108,11 +108,11 @@ class Attempt:
 
         Where that step is wrong already, more than one mistake may be in it.
         """
-        t = first_step(self.model, self.trial.problem)
+        t = first_step(self.model, self.trial.sample)
         if not all_at_once and any((name, t) in self.wrong for name in self.trial.observed.stepped):
             return mistakes
         self._effort.spend(len(mistakes))
-        first = lanes(self.model, self.trial.problem, [mistake.edits for mistake in mistakes], whole=False)
+        first = lanes(self.model, self.trial.sample, [mistake.edits for mistake in mistakes], whole=False)
         spoilt = self.trial.observed.lanes_spoil(first, len(mistakes), t)
         return [mistake for mistake, bad in zip(mistakes, spoilt, strict=True) if not bad]
 
@@ -122,7 +122,7 @@ class Attempt:
             return self.one(mistake)
         self._effort.spend(1)
         if self._sums is None:
-            self._sums = Sums(self.model, self.trial.problem)
+            self._sums = Sums(self.model, self.trial.sample)
         found = self._sums.again(mistake.settings)
         kept = frozenset(key for key in self.wrong if key[0] not in found)
         return kept | self.trial.observed.differing(found)

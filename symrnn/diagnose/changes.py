@@ -1,7 +1,7 @@
 """What a mistake changes in the derivation, line by line: the derived line, and what gives the person's numbers.
 
 Reads a mistake and the model that it was found in; returns `Change` records. Leaves out: the report around them
-(`symrnn.diagnose.report`).
+(`symrnn.diagnose.diagnosis`).
 """
 
 from __future__ import annotations

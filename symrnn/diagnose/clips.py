@@ -178,7 +178,7 @@ def _clips(model: Model, attempt: Attempt) -> Iterator[_Clip]:
         yield from _of_step(_places(Aspect.CLIPPED_VALUE, group), doubt=1)
     for states in dict.fromkeys((model.cell.states, *((state,) for state in model.cell.states))):
         yield from _of_step(_places(Aspect.CLIPPED_HANDED, states), doubt=2)
-    if attempt.trial.problem.whole:
+    if attempt.trial.sample.whole:
         yield from _of_step(((Aspect.CLIPPED_LOSS, ""),), doubt=2)
 
 
@@ -212,8 +212,8 @@ class _Fit:
     """Solves for bounds by what single gradients ask for."""
 
     def __init__(self, attempt: Attempt, effort: Effort) -> None:
-        self._model, self._problem, self._effort = attempt.model, attempt.trial.problem, effort
-        self._base = gradients(self._model, self._problem)
+        self._model, self._sample, self._effort = attempt.model, attempt.trial.sample, effort
+        self._base = gradients(self._model, self._sample)
         self._wanted = {
             name: found
             for name, found in attempt.trial.observed.arrays.items()
@@ -284,8 +284,8 @@ class _Fit:
         return [self._at(clip, each) for each in moved]
 
     def _at(self, clip: _Clip, unknowns: Sequence[float]) -> Mapping[str, Array]:
-        self._effort.spend(ALONE * len(self._problem.steps))
-        return gradients(self._model.with_changes((), clip.settings(unknowns)), self._problem)
+        self._effort.spend(ALONE * len(self._sample.steps))
+        return gradients(self._model.with_changes((), clip.settings(unknowns)), self._sample)
 
 
 def _length(found: Sequence[Array], computed: Sequence[Array], form: str) -> float:

@@ -27,7 +27,7 @@ Key = tuple[str, int]
 
 @dataclass(frozen=True)
 class Observed:
-    """What a call returned, on one problem.
+    """What a call returned, on one sample.
 
     Attributes:
         arrays: gradients by name; those that were not returned are missing.

@@ -25,7 +25,7 @@ Values = Mapping[str, Array]
 
 
 @dataclass(frozen=True)
-class Rows:
+class Batch:
     """A batch.
 
     Attributes:

@@ -1,6 +1,6 @@
 """Every mistake that is tried: a slip in one equation, the same slip in several, or a slip in the chain around them.
 
-Reads a `Model`, which may have a mistake in it already, and the sizes of a problem; returns `Mistake` records. Leaves
+Reads a `Model`, which may have a mistake in it already, and the sizes of a sample; returns `Mistake` records. Leaves
 out: whether one explains anything (`symrnn.diagnose.search`).
 """
 
@@ -14,8 +14,8 @@ from itertools import combinations, permutations
 
 from symrnn.diagnose.chain import chain_slips
 from symrnn.diagnose.model import Edit, Model, Setting
-from symrnn.diagnose.problem import EARLIER, FIRST, LAST, LATER, MIRRORED, WRAPPED, Problem
 from symrnn.diagnose.rules import RANK, Kind, Rewrite, Scope, replaced, rewrites, sum_rewrites
+from symrnn.diagnose.sample import EARLIER, FIRST, LAST, LATER, MIRRORED, WRAPPED, Sample
 from symrnn.diagnose.slopes import Slope, slope_rewrites, slopes_of
 from symrnn.diagnose.terms import is_sum
 from symrnn.language.system import Equation, Role
@@ -98,33 +98,33 @@ class Slips(Enum):
 class Catalogue:
     """Every mistake that may be made, in one model after the other."""
 
-    def __init__(self, problem: Problem, slips: Slips = Slips.ALL) -> None:
+    def __init__(self, sample: Sample, slips: Slips = Slips.ALL) -> None:
         """What is tried.
 
         Args:
-            problem: whose sizes and number of steps tell what may be confused with what.
+            sample: whose sizes and number of steps tell what may be confused with what.
             slips: which mistakes to try.
         """
-        self._problem, self._slips = problem, slips
+        self._sample, self._slips = sample, slips
         self._known: dict[tuple[str, Expression], tuple[_Slip, ...]] = {}
 
     def mistakes(self, model: Model, wrong: frozenset[str], returned: frozenset[str]) -> tuple[Mistake, ...]:
         """Every mistake in ``model`` that changes some gradient of ``wrong`` and no other of ``returned``."""
-        return tuple(_Mistakes(model, self._problem, wrong, returned, self._slips, self._known).run())
+        return tuple(_Mistakes(model, self._sample, wrong, returned, self._slips, self._known).run())
 
 
 class _Mistakes:
     def __init__(
         self,
         model: Model,
-        problem: Problem,
+        sample: Sample,
         wrong: frozenset[str],
         returned: frozenset[str],
         slips: Slips,
         known: dict[tuple[str, Expression], tuple[_Slip, ...]],
     ) -> None:
-        self._model, self._sizes, self._whole = model, problem.rows.sizes, problem.whole
-        self._neighbours, self._wrong = len(problem.steps) > 1, wrong
+        self._model, self._sizes, self._whole = model, sample.rows.sizes, sample.whole
+        self._neighbours, self._wrong = len(sample.steps) > 1, wrong
         self._between, self._known = slips is Slips.BETWEEN, known
         labels = [equation.label for equation in model.adjoint.equations]
         reach = {label: model.reach((label,), self._neighbours) & returned for label in labels}

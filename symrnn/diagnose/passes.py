@@ -1,6 +1,6 @@
 """A backward pass, run: the adjoint of a step, chained over steps and summed; many variants of it at once.
 
-Reads a `Model` and a problem; returns gradients by the name of what they belong to. A *lane* is the model with some right
+Reads a `Model` and a sample; returns gradients by the name of what they belong to. A *lane* is the model with some right
 sides replaced. Lanes run side by side, in arrays with an axis in front, ``(lanes, B, size)``; what no replaced equation
 reaches stays ``(B, size)`` and is computed once. Leaves out: what is compared with what (`symrnn.diagnose.compare`).
 """
@@ -15,7 +15,7 @@ import numpy as np
 from symrnn.check.measure import Array
 from symrnn.diagnose.clipping import clipped, shrunk_together
 from symrnn.diagnose.model import Aspect, Edit, Model, Setting
-from symrnn.diagnose.problem import Problem
+from symrnn.diagnose.sample import Sample
 from symrnn.language.system import Equation, Role
 from symrnn.language.tree import Expression, names
 
@@ -23,9 +23,9 @@ Lane = tuple[Edit, ...]
 """Right sides replaced."""
 
 
-def gradients(model: Model, problem: Problem) -> dict[str, Array]:
+def gradients(model: Model, sample: Sample) -> dict[str, Array]:
     """The gradients of a pass by the name of what they belong to; of ``x`` at every step where there are several."""
-    return _Pass(model, problem, ()).run().arrays
+    return _Pass(model, sample, ()).run().arrays
 
 
 @dataclass(frozen=True)
@@ -43,22 +43,22 @@ class Computed:
     odd: frozenset[int]
 
 
-def lanes(model: Model, problem: Problem, changes: Sequence[Lane], whole: bool = True) -> Computed:
+def lanes(model: Model, sample: Sample, changes: Sequence[Lane], whole: bool = True) -> Computed:
     """The gradients of ``model`` with each of ``changes``.
 
     Args:
         model: what is changed; it clips nothing.
-        problem: what it runs on.
+        sample: what it runs on.
         changes: one lane each, at least one.
         whole: False takes no step but the one that is taken first, and computes the gradients of inputs alone.
     """
-    side_by_side = _Pass(model, problem, changes)
+    side_by_side = _Pass(model, sample, changes)
     return side_by_side.run() if whole else side_by_side.first()
 
 
-def first_step(model: Model, problem: Problem) -> int:
+def first_step(model: Model, sample: Sample) -> int:
     """The step that a pass over several takes first."""
-    return next(_Pass(model, problem, ()).order())
+    return next(_Pass(model, sample, ()).order())
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,13 @@ class Step:
 class Sums:
     """A pass whose steps are taken, and whose sums over rows and steps may be taken otherwise."""
 
-    def __init__(self, model: Model, problem: Problem) -> None:
-        self._model, self._problem = model, problem
-        self._taken = tuple(_Pass(model, problem, ()).steps())
+    def __init__(self, model: Model, sample: Sample) -> None:
+        self._model, self._sample = model, sample
+        self._taken = tuple(_Pass(model, sample, ()).steps())
 
     def again(self, settings: Iterable[Setting]) -> dict[str, Array]:
         """The gradients of the parameters that ``settings`` name, which are of rows and steps."""
-        again = _Pass(self._model.with_changes((), settings), self._problem, ())
+        again = _Pass(self._model.with_changes((), settings), self._sample, ())
         return {name: again.total(name, self._taken) for name in dict.fromkeys(each.name for each in settings)}
 
 
@@ -111,8 +111,8 @@ class _OneLane(Mapping[str, Array]):
 class _Pass:
     """Runs the steps of a pass, each from what the one before it handed on."""
 
-    def __init__(self, model: Model, problem: Problem, changes: Sequence[Lane]) -> None:
-        self._model, self._problem, self._rows = model, problem, problem.rows
+    def __init__(self, model: Model, sample: Sample, changes: Sequence[Lane]) -> None:
+        self._model, self._sample, self._rows = model, sample, sample.rows
         self._count = len(changes)
         self._changed: dict[str, list[tuple[int, Expression]]] = {}
         self._odd: set[int] = set()
@@ -125,7 +125,7 @@ class _Pass:
         totals = {each.name: self.total(each.name, taken) for each in self._model.cell.parameters}
         states = {state: self._initial(state, taken) for state in self._model.cell.states}
         inputs = {each.name: self._over_time(each.name, taken) for each in self._model.cell.of_role(Role.INPUT)}
-        return self._computed(self._clipped(totals, states | inputs), self._problem.dy is not None)
+        return self._computed(self._clipped(totals, states | inputs), self._sample.dy is not None)
 
     def first(self) -> Computed:
         """The gradients of inputs at the step that is taken first, which nothing was handed to by another."""
@@ -155,7 +155,7 @@ class _Pass:
             total = part if total is None or choice == "last taken" else total + part
         if total is None:
             return np.zeros(tuple(self._rows.sizes[size] for size in model.cell.by_name[name].shape))
-        return total / len(self._problem.steps) if choice == "mean" else total
+        return total / len(self._sample.steps) if choice == "mean" else total
 
     def _computed(self, result: dict[str, Array], over_time: bool) -> Computed:
         """What lanes differ in has one axis more than what is computed once."""
@@ -176,7 +176,7 @@ class _Pass:
 
     def _stepped(self, t: int, arriving: Mapping[str, Array]) -> dict[str, Array]:
         """All that step ``t`` computes, gradients of parameters excepted."""
-        values = {**self._problem.frames[t], **arriving}
+        values = {**self._sample.frames[t], **arriving}
         for equation in self._model.adjoint.equations:
             if equation.target not in self._model.of_parameters:
                 value = self._assigned(equation, values)
@@ -197,7 +197,7 @@ class _Pass:
 
     def order(self) -> Iterator[int]:
         """The steps in the order in which they are taken."""
-        count = len(self._problem.steps)
+        count = len(self._sample.steps)
         left_out = {"first": 0, "last": count - 1}.get(self._model.choice(Aspect.SKIPPED), count)
         steps = range(count)
         for t in steps if self._model.choice(Aspect.ORDER) == "forwards" else reversed(steps):
@@ -206,7 +206,7 @@ class _Pass:
 
     def _start(self) -> dict[str, Array]:
         """What the step that is taken first is handed."""
-        given = self._problem.dstate
+        given = self._sample.dstate
         return {
             state: np.zeros_like(value) if self._model.choice(Aspect.FINAL, state) == "none" else value
             for state, value in given.items()
@@ -231,7 +231,7 @@ class _Pass:
 
     def _loss(self, t: int) -> Array | None:
         """What is added of ``dy`` at step ``t``; nothing of it where there is none."""
-        given, choice = self._problem.dy, self._model.choice(Aspect.LOSS)
+        given, choice = self._sample.dy, self._model.choice(Aspect.LOSS)
         if given is None or choice == "none":
             return None
         last = len(given) - 1
@@ -247,7 +247,7 @@ class _Pass:
         choice = self._model.choice(Aspect.CARRY, state)
         match choice:
             case "none":
-                return np.zeros_like(self._problem.dstate[state])
+                return np.zeros_like(self._sample.dstate[state])
             case "stale" | "unchanged":
                 return self._start()[state]
             case "accumulated":
@@ -324,10 +324,10 @@ class _Pass:
 
     def _over_time(self, name: str, taken: Sequence[Step]) -> Array:
         found = {step.t: self._value(name, step.values) for step in taken}
-        if self._problem.dy is None:
+        if self._sample.dy is None:
             return found[0]
         zero = np.zeros((self._rows.count, self._rows.sizes[self._model.cell.size(name)]))
-        steps = range(len(self._problem.steps))
+        steps = range(len(self._sample.steps))
         each = [found.get(t, zero) for t in steps]
         match self._model.choice(Aspect.INPUTS, name):
             case "mirrored":

@@ -1,6 +1,6 @@
 """`diagnose`: a person's backward pass and a cell in, a `Diagnosis` out.
 
-Reads a callable (or ``FILE.py:FUNCTION``) and a cell; runs the function on random problems beside the derived backward
+Reads a callable (or ``FILE.py:FUNCTION``) and a cell; runs the function on random samples beside the derived backward
 pass; returns what is right, what is wrong, and why. Leaves out: printing it, and exit codes.
 """
 
@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from symrnn.derive.record import derive
+from symrnn.derive.derivation import derive
 from symrnn.diagnose.attempt import Trial
+from symrnn.diagnose.diagnosis import Diagnosis, Verdict
 from symrnn.diagnose.effort import Effort, Progress
 from symrnn.diagnose.layout import Layout, read_layout
 from symrnn.diagnose.locate import Established, Suspects, locate
 from symrnn.diagnose.model import Model
+from symrnn.diagnose.order import Explained, Runs, explain_runs
 from symrnn.diagnose.passes import gradients
-from symrnn.diagnose.problem import LOUD, SOFT, Shape
-from symrnn.diagnose.report import Diagnosis, Verdict
 from symrnn.diagnose.runs import Runner, is_linear
-from symrnn.diagnose.stages import Explained, Runs, explain_runs
+from symrnn.diagnose.sample import LOUD, SOFT, Shape
 from symrnn.diagnose.subject import Returned, Subject, as_subject, load_subject
 from symrnn.errors import DiagnoseError
 from symrnn.language.cellfile import CellLike
@@ -75,7 +75,7 @@ class _Diagnosing:
     def run(self) -> Diagnosis:
         shapes, circumstance, stops = self._runner.shapes()
         trials, returned = self._runner.trials(shapes)
-        self._runner.hold_same(trials[0].problem, returned)
+        self._runner.hold_same(trials[0].sample, returned)
         loud = self._runner.louder(trials[0], LOUD)
         linear = loud is None or is_linear(trials[0], loud, LOUD)
         held = trials if linear or loud is None else (*trials, loud)
@@ -130,7 +130,7 @@ class _Diagnosing:
         """The worst over all trials for each gradient."""
         verdicts = []
         names = self._model.wanted
-        computed = [gradients(self._model, trial.problem) for trial in trials]
+        computed = [gradients(self._model, trial.sample) for trial in trials]
         for name in names:
             fault = next((text for stack, text in returned.faults.items() if name in self._blocks(stack)), "")
             if name not in returned.arrays:
@@ -161,7 +161,7 @@ class _Diagnosing:
         return found
 
     def _known(self, trials: Sequence[Trial], sequences: bool) -> Established:
-        steps = tuple(dict.fromkeys(len(trial.problem.steps) for trial in trials)) if sequences else ()
+        steps = tuple(dict.fromkeys(len(trial.sample.steps) for trial in trials)) if sequences else ()
         keys = [trial.differing(self._model) for trial in trials]
         returned = trials[0].observed.arrays
         wrong = tuple(name for name in self._model.wanted if any(name == each for some in keys for each, _ in some))
@@ -172,7 +172,7 @@ class _Diagnosing:
         right = []
         for name in sorted(trials[0].observed.stepped & set(wrong)) if several else ():
             at = {t for each, t in keys[0] if each == name}
-            fitting = tuple(t for t in range(len(trials[0].problem.steps)) if t not in at)
+            fitting = tuple(t for t in range(len(trials[0].sample.steps)) if t not in at)
             if fitting and -1 not in at:
                 right.append((name, fitting))
         return Established(steps, len(returned), wrong, suspects, tuple(right))

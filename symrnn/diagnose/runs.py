@@ -1,4 +1,4 @@
-"""A person's function, run on random problems: of every shape, of one step, with large gradients and with small ones.
+"""A person's function, run on random samples: of every shape, of one step, with large gradients and with small ones.
 
 Reads the function and the derived pass; returns `Trial` records. Leaves out: what to make of what it returned
 (`symrnn.diagnose.run`).
@@ -17,7 +17,7 @@ from symrnn.diagnose.compare import observed
 from symrnn.diagnose.layout import Layout
 from symrnn.diagnose.model import Model
 from symrnn.diagnose.passes import gradients
-from symrnn.diagnose.problem import ONE_ROW, ONE_SIZE, SHAPES, SQUARE, Problem, Shape, draw
+from symrnn.diagnose.sample import ONE_ROW, ONE_SIZE, SHAPES, SQUARE, Sample, Shape, draw
 from symrnn.diagnose.subject import Returned, StopsError, Subject, call
 from symrnn.errors import DiagnoseError
 from symrnn.language.system import Role
@@ -51,17 +51,17 @@ class Runner:
             return shapes, circumstance, stops
         raise DiagnoseError(f"{stops}\n{self._given(self._drawn(SHAPES[0]))}")
 
-    def _given(self, problem: Problem) -> str:
+    def _given(self, sample: Sample) -> str:
         """The shapes of what the function is given, in a sentence."""
-        arrays = {**self._layout.stack(problem.params), **problem.steps[0]}
+        arrays = {**self._layout.stack(sample.params), **sample.steps[0]}
         text = ", ".join(f"{name} {value.shape}" for name, value in arrays.items())
         return f"It stops on all sizes that were tried. These shapes it was given first: {text}"
 
-    def _drawn(self, shape: Shape) -> Problem:
+    def _drawn(self, shape: Shape) -> Sample:
         return draw(self._model.cell, shape, self._seed, self._subject.whole)
 
-    def _called(self, problem: Problem) -> Returned:
-        return call(self._subject, problem, self._layout)
+    def _called(self, sample: Sample) -> Returned:
+        return call(self._subject, sample, self._layout)
 
     def trials(self, shapes: Iterable[Shape], factor: float = 1.0) -> tuple[tuple[Trial, ...], Returned]:
         """A trial for each shape, and what the function returned on the first.
@@ -71,27 +71,27 @@ class Runner:
             factor: what the gradients that arrive are multiplied by.
         """
         drawn = [self._drawn(shape).louder(factor) for shape in shapes]
-        returned = [self._called(problem) for problem in drawn]
+        returned = [self._called(sample) for sample in drawn]
         return tuple(self._trial(*pair) for pair in zip(drawn, returned, strict=True)), returned[0]
 
-    def _trial(self, problem: Problem, returned: Returned) -> Trial:
-        return Trial(problem, observed(returned, gradients(self._model, problem), self._stepped))
+    def _trial(self, sample: Sample, returned: Returned) -> Trial:
+        return Trial(sample, observed(returned, gradients(self._model, sample), self._stepped))
 
     def louder(self, trial: Trial, factor: float) -> Trial | None:
-        """The same problem with gradients ``factor`` times as large; none where the function stops on them."""
-        problem = trial.problem.louder(factor)
+        """The same sample with gradients ``factor`` times as large; none where the function stops on them."""
+        sample = trial.sample.louder(factor)
         try:
-            return self._trial(problem, self._called(problem))
+            return self._trial(sample, self._called(sample))
         except StopsError:
             return None
 
-    def hold_same(self, problem: Problem, before: Returned) -> None:
-        """A second call on the same problem must return the same.
+    def hold_same(self, sample: Sample, before: Returned) -> None:
+        """A second call on the same sample must return the same.
 
         Raises:
             DiagnoseError: it does not.
         """
-        after = self._called(problem)
+        after = self._called(sample)
         for name, value in before.arrays.items():
             again = after.arrays.get(name)
             if again is None or not np.array_equal(value, again, equal_nan=True):

@@ -1,7 +1,7 @@
 """Numbers that are wrong: a constant of another value, a number in its place, a term multiplied by one.
 
 Which number it is, the person's gradients tell: where a gradient follows from the number, it is solved for. Reads a model
-and what was returned on one problem (`Attempt`); returns `Mistake` records. Leaves out: exponents, and whether one explains
+and what was returned on one sample (`Attempt`); returns `Mistake` records. Leaves out: exponents, and whether one explains
 anything (`symrnn.diagnose.search`).
 """
 
@@ -146,8 +146,8 @@ class _Fit:
     """Solves for numbers by one gradient at a time: others may have further mistakes in them. All of them side by side."""
 
     def __init__(self, attempt: Attempt, effort: Effort) -> None:
-        self._model, self._problem, self._effort = attempt.model, attempt.trial.problem, effort
-        self._base = gradients(self._model, self._problem)
+        self._model, self._sample, self._effort = attempt.model, attempt.trial.sample, effort
+        self._base = gradients(self._model, self._sample)
         self._wanted = {
             name: found
             for name, found in attempt.trial.observed.arrays.items()
@@ -195,9 +195,9 @@ class _Fit:
             some = guesses[start : start + SIDE_BY_SIDE]
             if self._effort.over:
                 return
-            self._effort.spend(len(some) * len(self._problem.steps))
+            self._effort.spend(len(some) * len(self._sample.steps))
             changes = [guess.knob.edits(Number(Fraction(value), repr(value))) for guess, value in some]
-            computed = lanes(self._model, self._problem, changes)
+            computed = lanes(self._model, self._sample, changes)
             for lane, (guess, _) in enumerate(some):
                 value = computed.arrays[guess.name]
                 yield value[lane] if guess.name in computed.laned else value

@@ -1,10 +1,10 @@
 """The search for the mistakes that reproduce a person's gradients.
 
-Reads a `Model` and what was returned on problems (`Trial`); returns `Explanation` records, or nothing. On dense random
+Reads a `Model` and what was returned on samples (`Trial`); returns `Explanation` records, or nothing. On dense random
 numbers a slip changes every gradient that follows from its equation and no other, so only equations whose reach is what
 is wrong are tried. One mistake is looked for first; else one that puts some gradient right and breaks none, and then
 the next. The same slip once more, in another equation, is the same mistake. An explanation reproduces every gradient on
-every problem. Leaves out: words (`symrnn.diagnose.report`).
+every sample. Leaves out: words (`symrnn.diagnose.diagnosis`).
 """
 
 from __future__ import annotations
@@ -80,9 +80,9 @@ def explain(
 
 
 def _where(trial: Trial) -> str:
-    if not trial.problem.whole:
+    if not trial.sample.whole:
         return ""
-    return " in sequences of one step" if len(trial.problem.steps) == 1 else " in sequences of several steps"
+    return " in sequences of one step" if len(trial.sample.steps) == 1 else " in sequences of several steps"
 
 
 _COUNTED = ("none", "one mistake", "two mistakes at once", "three mistakes at once")
@@ -107,7 +107,7 @@ class _Search:
     def __init__(self, trials: Sequence[Trial], effort: Effort, slips: Slips) -> None:
         self._first, *self._others = trials
         self._effort, self._slips = effort, slips
-        self._catalogue = Catalogue(self._first.problem, slips)
+        self._catalogue = Catalogue(self._first.sample, slips)
         self._levels: dict[tuple[object, ...], _Level] = {}
         self._pairs: list[Explanation] | None = None
 
@@ -199,7 +199,7 @@ class _Search:
         groups: dict[tuple[str, ...], list[Mistake]] = {}
         for mistake in mistakes:
             after = model.with_changes(mistake.edits, mistake.settings)
-            groups.setdefault(digest(gradients(after, self._first.problem)), []).append(mistake)
+            groups.setdefault(digest(gradients(after, self._first.sample)), []).append(mistake)
         return [*groups.values()]
 
 
@@ -239,7 +239,7 @@ def _joined(one: Found, other: Found) -> Found:
 
 def _renamed(model: Model, trial: Trial, attempt: Attempt) -> Iterator[Mistake]:
     """Gradients that are right, but returned under one another's names."""
-    computed, arrays = gradients(model, trial.problem), trial.observed.arrays
+    computed, arrays = gradients(model, trial.sample), trial.observed.arrays
     names = [name for name in computed if (name, -1) in attempt.wrong and name in arrays]
     places = {
         name: [other for other in names if other != name and trial.observed.fits(name, computed[other])]

@@ -1,4 +1,4 @@
-"""The person's function: found in a file, called with copies of a problem, and what it returned, or why it did not.
+"""The person's function: found in a file, called with copies of a sample, and what it returned, or why it did not.
 
 Reads ``FILE.py:FUNCTION`` or a callable; returns a `Subject`, and from a call `Returned`. The file is run, and so is
 the function: whoever names them chose to run them. Leaves out: whether what was returned is right.
@@ -20,7 +20,7 @@ import numpy as np
 
 from symrnn.check.measure import Array
 from symrnn.diagnose.layout import Layout
-from symrnn.diagnose.problem import Problem
+from symrnn.diagnose.sample import Sample
 from symrnn.errors import DiagnoseError
 from symrnn.language.source import nearest, shown
 from symrnn.language.system import Role
@@ -133,23 +133,23 @@ def as_subject(function: Callable[..., Any], title: str = "", file: str = "") ->
     return Subject(title, function, len(needed) == len(WHOLE), file or path, path)
 
 
-def call(subject: Subject, problem: Problem, layout: Layout) -> Returned:
-    """The gradients that the function returns for ``problem``, which it is given in copies.
+def call(subject: Subject, sample: Sample, layout: Layout) -> Returned:
+    """The gradients that the function returns for ``sample``, which it is given in copies.
 
     Raises:
         StopsError: the function raises an error.
         DiagnoseError: what it returns is not a triple of gradients by name.
     """
-    params = layout.stack(problem.params)
-    caches = [{name: np.array(value) for name, value in values.items()} for values in problem.steps]
-    dstate = {name: value.copy() for name, value in problem.dstate.items()}
-    arguments = (params, caches, np.array(problem.dy), dstate) if subject.whole else (params, caches[0], dstate)
+    params = layout.stack(sample.params)
+    caches = [{name: np.array(value) for name, value in values.items()} for values in sample.steps]
+    dstate = {name: value.copy() for name, value in sample.dstate.items()}
+    arguments = (params, caches, np.array(sample.dy), dstate) if subject.whole else (params, caches[0], dstate)
     with _at_home(subject.path):
         try:
             result = subject.function(*arguments)
         except (Exception, SystemExit) as error:
             raise StopsError(f"{subject.title} stops:\n{_shown(error, subject.file, subject.path)}") from error
-    return _read(subject, result, problem, layout)
+    return _read(subject, result, sample, layout)
 
 
 @contextmanager
@@ -174,7 +174,7 @@ def _shown(error: BaseException, file: str, path: str) -> str:
     return "\n".join([*lines, f"{type(error).__name__}: {error}"])
 
 
-def _read(subject: Subject, result: object, problem: Problem, layout: Layout) -> Returned:
+def _read(subject: Subject, result: object, sample: Sample, layout: Layout) -> Returned:
     """What was returned, by the cell's names."""
     if not isinstance(result, tuple | list) or len(result) != 3:
         found = _count(len(result)) if isinstance(result, tuple | list) else _kind(result)
@@ -189,14 +189,14 @@ def _read(subject: Subject, result: object, problem: Problem, layout: Layout) ->
     transposed: list[str] = []
     for name, value in by_name.items():
         array = _array(subject, f"dparams[{name!r}]", value, dtypes)
-        shape = layout.shape(name, problem.params)
+        shape = layout.shape(name, sample.params)
         if name in layout.stacks and array.shape[-len(shape) :] != shape:
             if array.shape != shape[::-1]:
                 faults[name] = f"has shape {array.shape}, expected {shape}"
                 continue
             transposed.append(name)
             array = array.T
-        arrays |= layout.split(name, array, problem.params)
+        arrays |= layout.split(name, array, sample.params)
     for name, value in states.items():
         arrays[name] = _array(subject, f"dstate[{name!r}]", value, dtypes)
     if dx is not None:

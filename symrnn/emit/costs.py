@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from symrnn.derive.layout import Row
 from symrnn.derive.lecture import Block, Display, Prose, Section, Table
-from symrnn.language.latex import Notation, size_latex
 from symrnn.language.system import HIDDEN, INPUT
 from symrnn.language.tree import Binary, Call, Negate, Power, walk
+from symrnn.language.typeset.latex import Notation, size_latex
+from symrnn.language.typeset.lines import Line
 from symrnn.plan.cost import every_step, routine_cost, state_cost, tape_cost
 from symrnn.plan.program import Column, Extent, Program, Routine, Stage
 from symrnn.plan.size import Count
@@ -26,7 +26,7 @@ _EXTENTS = {Extent.ONCE: "", Extent.STEP: _ROWS, Extent.SEQUENCE: rf"{_STEPS} {_
 
 
 def cost_section(program: Program, notation: Notation) -> Section:
-    """The section; for kernels of inference alone it says nothing of a backward pass."""
+    """The section; kernels of inference alone have no backward pass in it."""
     return Section("cost", "What running it costs", tuple(_blocks(program, notation)))
 
 
@@ -49,11 +49,12 @@ def _blocks(program: Program, notation: Notation) -> Iterator[Block]:
     workspace = [buffer for routine in _routines(program) for buffer in routine.buffers if not buffer.taped]
     if workspace:
         yield Prose(
-            "The workspace holds, at most: what is hoisted or deferred is run some steps at a time where memory is dear.",
+            "The workspace holds at most these numbers. To save memory, kernels run hoisted and deferred work for some "
+            "steps at a time.",
             leads=True,
         )
         yield Table(
-            ("numbers", "of", "what for"),
+            ("numbers", "values", "purpose"),
             tuple(
                 (
                     f"${_times(_EXTENTS[b.extent], Count.of(*((c.size,) for c in b.columns)))}$",
@@ -77,7 +78,7 @@ def _meaning(sizes: Iterable[str]) -> str:
 
 def _kept(program: Program, notation: Notation) -> Iterator[Block]:
     yield Prose(
-        "Of each step, the tape keeps these values beside the input and the states; what is cheap to have again is "
+        "The tape keeps these values of each step, beside the input and the states. Values that are cheap to compute are "
         "computed again:",
         leads=True,
     )
@@ -99,13 +100,13 @@ def _names(columns: Iterable[Column]) -> str:
     return ", ".join(rf"\texttt{{{_plain(column.value)}}}" for column in columns)
 
 
-def _operations(routine: Routine) -> Iterator[Row]:
+def _operations(routine: Routine) -> Iterator[Line]:
     stages = [stage for phase in every_step(routine) for stage in phase.stages]
     arithmetic, calls = _elementwise(stages, (Binary, Negate, Power)), _elementwise(stages, (Call,))
     rows = f"{_STEPS} {_ROWS}"
     for what, count in (("products", routine_cost(routine)), ("arithmetic", arithmetic), ("functions", calls)):
         if count:
-            yield Row(rf"\text{{{routine.name}, {what}}}", _times(rows, count))
+            yield Line(rf"\text{{{routine.name}, {what}}}", _times(rows, count))
 
 
 def _elementwise(stages: Iterable[Stage], kinds: tuple[type, ...]) -> Count:
@@ -121,20 +122,20 @@ def _elementwise(stages: Iterable[Stage], kinds: tuple[type, ...]) -> Count:
     )
 
 
-def _memory(program: Program) -> Iterator[Row]:
+def _memory(program: Program) -> Iterator[Line]:
     weights = Count.of(*(parameter.shape for parameter in program.cell.parameters))
     states, tape = state_cost(program.forward), tape_cost(program.forward)
     yield from _both("weights", "", weights)
     if program.backward is not None:
         yield from _both("tape, one step", _ROWS, tape + states)
         whole = [_times(f"{_STEPS} {_ROWS}", tape)] if tape else []
-        yield Row(r"\text{tape, all steps}", " + ".join([*whole, _times(rf"({_STEPS} + 1) {_ROWS}", states)]))
+        yield Line(r"\text{tape, all steps}", " + ".join([*whole, _times(rf"({_STEPS} + 1) {_ROWS}", states)]))
 
 
-def _both(what: str, rows: str, count: Count) -> Iterator[Row]:
+def _both(what: str, rows: str, count: Count) -> Iterator[Line]:
     """``count`` in numbers, and in bytes of single precision."""
-    yield Row(rf"\text{{{what}}}", _times(rows, count))
-    yield Row(r"\text{in bytes}", _times(rows, BYTES * count))
+    yield Line(rf"\text{{{what}}}", _times(rows, count))
+    yield Line(r"\text{in bytes}", _times(rows, BYTES * count))
 
 
 def _times(rows: str, count: Count) -> str:

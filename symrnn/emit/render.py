@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
+from pathlib import Path
 
 import jinja2
 
@@ -23,7 +24,7 @@ def render(template: str, context: Mapping[str, object]) -> str:
 
     Args:
         template: path below the template directory, with slashes: ``numpy/module.py.jinja``.
-        context: the names that the template may use; every one that it does use must be there.
+        context: the names that the template may use; it must have every name that the template does use.
 
     Raises:
         GenerateError: the template is missing or malformed, uses a name that the context lacks, or the context holds
@@ -32,25 +33,35 @@ def render(template: str, context: Mapping[str, object]) -> str:
     return render_source(template, context).text
 
 
-def render_source(template: str, context: Mapping[str, object]) -> Source:
-    """The same with its source map: `symrnn.emit.source.Marked` texts of ``context`` mark the lines where they are printed."""
+def render_source(template: str, context: Mapping[str, object], folder: Path | None = None) -> Source:
+    """The same with its source map: `symrnn.emit.source.Marked` texts of ``context`` mark the lines where they are printed.
+
+    Args:
+        template: as in `render`.
+        context: as in `render`.
+        folder: where the templates of another package are; symrnn's own unless given.
+
+    Raises:
+        GenerateError: as `render`.
+    """
     for name, value in context.items():
         _check(template, name, value)
+    folder = folder or template_directory()
     try:
-        return joined(_environment().get_template(template).generate(context))
+        return joined(_environment(folder).get_template(template).generate(context))
     except jinja2.TemplateNotFound as error:
         raise GenerateError(
             f"template {template}: there is no {error.name} in the template directory; correct the path"
         ) from error
     except jinja2.TemplateError as error:
-        place = _place(template, error)
+        place = _place(template, error, folder)
         raise GenerateError(f"template {place}: {error}; correct the template or its context") from error
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def _environment(folder: Path) -> jinja2.Environment:
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(template_directory(), encoding="utf-8"),
+        loader=jinja2.FileSystemLoader(folder, encoding="utf-8"),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -60,11 +71,11 @@ def _environment() -> jinja2.Environment:
     )
 
 
-def _place(template: str, error: jinja2.TemplateError) -> str:
+def _place(template: str, error: jinja2.TemplateError, directory: Path) -> str:
     """The template and line that ``error`` comes from: its own for syntax, the innermost template's otherwise."""
     if isinstance(error, jinja2.TemplateSyntaxError):
         return f"{error.name or template}:{error.lineno}"
-    place, directory = template, template_directory()
+    place = template
     trace = error.__traceback__
     while trace is not None:
         # Jinja2 rewrites the traceback so that its frames carry the templates' own files and lines.

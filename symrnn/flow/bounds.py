@@ -15,15 +15,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from symrnn.derive.evaluate import Array, evaluate, floats
-from symrnn.derive.factors import Diag, Factor, Identity, Matrix, Ones, Ref, Row, Term, is_direct
+from symrnn.derive.factors import Diag, Factor, Identity, Matrix, Ones, OnesRow, Ref, Term, is_direct
 from symrnn.derive.factors import to_latex as sum_latex
 from symrnn.derive.jacobian import Jacobian
 from symrnn.flow.gradient import log
 from symrnn.flow.paths import StepPaths
 from symrnn.flow.run import Run
-from symrnn.language.latex import Notation, size_latex
 from symrnn.language.text import to_text
 from symrnn.language.tree import Binary, Expression, integer
+from symrnn.language.typeset.latex import Notation, size_latex
 
 
 @dataclass(frozen=True)
@@ -167,10 +167,10 @@ class _Norms:
                     self._sigma[name] = float(np.linalg.norm(self._run.params[name], 2))
                 latex = rf"\sigma_{{\max}}({notation.matrix(name, False)})"
                 return _Norm(f"sigma_max({name})", latex, log(np.array(self._sigma[name])))
-            case Row(size, True):
+            case OnesRow(size, True):
                 root = math.sqrt(self._run.sizes[size])
                 return _Norm(f"1/sqrt({size})", rf"{size_latex(size)}^{{-1/2}}", np.array(-math.log(root)))
-            case Row(size) | Ones(size):
+            case OnesRow(size) | Ones(size):
                 root = math.sqrt(self._run.sizes[size])
                 return _Norm(f"sqrt({size})", rf"{size_latex(size)}^{{1/2}}", np.array(math.log(root)))
             case Ref(output):

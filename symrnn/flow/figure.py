@@ -1,9 +1,9 @@
 """The figure of one cell's gradient flow, and the panels that other figures are made of.
 
-Reads a `Flow`; returns a matplotlib figure. The abscissa is the distance from the end of the run, in steps; lengths are
-drawn in powers of ten, and are means of logarithms over the rows of the batch. Colours are such as colour-blind people
-tell apart, on white and on black, and lines carry their names. Leaves out: files (`symrnn.flow.drawing`), and several
-runs side by side (`symrnn.flow.panorama`).
+Reads a `Measured` flow; returns a matplotlib figure. The abscissa is the distance from the end of the run, in steps.
+Lengths are drawn in powers of ten; they are means of logarithms over the rows of the batch. Colour-blind people can tell
+the colours apart, on white and on black, and lines carry their names. Leaves out: files (`symrnn.flow.drawing`), and
+several runs side by side (`symrnn.flow.panorama`).
 """
 
 from __future__ import annotations
@@ -11,15 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from symrnn.derive.evaluate import Array
 from symrnn.flow.drawing import INK, drawing
-
-if TYPE_CHECKING:
-    from symrnn.flow.record import Flow, PathFlow
+from symrnn.flow.measured import Measured, PathFlow
 
 BLUE, RED, GREEN = "#0072B2", "#D55E00", "#008F68"
 _LN10 = math.log(10)
@@ -29,7 +27,7 @@ _LOWEST, _HIGHEST = -10.0, 6.0
 """Powers of ten beyond which a line leaves its panel, with its last value beside it."""
 
 
-def draw_flow(flow: Flow) -> Any:
+def draw_flow(flow: Measured) -> Any:
     """One cell at one point: its gradient, the worst case and the direct path on the left, the paths' shares beside it.
 
     Raises:
@@ -85,7 +83,7 @@ def against_end(logs: Array) -> Array:
     return logs - np.where(np.isfinite(logs[-1]), logs[-1], 0.0)
 
 
-def _lines_of_one(flow: Flow) -> list[Line]:
+def _lines_of_one(flow: Measured) -> list[Line]:
     lines = [Line(by_distance(against_end(flow.log_gradient)), "∂L/∂state", GREEN)]
     worst = flow.log_sigma_product.mean(axis=1) / _LN10
     lines.append(Line(worst, "worst case", RED, "--", flow.distances))
@@ -146,7 +144,7 @@ def frame_lengths(axes: Sequence[Any], limits: tuple[float, float], steps: int) 
         axis.set_yticks(ticks, [f"10$^{{{tick}}}$" if tick else "1" for tick in ticks])
 
 
-def draw_shares(axis: Any, flow: Flow) -> None:
+def draw_shares(axis: Any, flow: Measured) -> None:
     """Shares by distance, stacked: paths that no matrix crosses in green, the others in greys, small ones together."""
     direct = [path for path in flow.paths if path.direct]
     others = sorted((path for path in flow.paths if not path.direct), key=lambda path: -_mean(path))

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from symrnn.derive.derivation import Derivation
 from symrnn.derive.evaluate import Array, evaluate, floats, run
-from symrnn.derive.record import Derivation
 from symrnn.flow.paths import StepPaths
 from symrnn.language.system import Role, System
 from symrnn.language.tree import Binary, Expression, Outer

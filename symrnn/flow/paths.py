@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from symrnn.derive.derivation import Derivation
 from symrnn.derive.evaluate import Array, evaluate, floats
-from symrnn.derive.factors import Diag, Factor, Identity, Kron, Matrix, Ones, Ref, Row, Term
+from symrnn.derive.factors import Diag, Factor, Identity, Kron, Matrix, Ones, OnesRow, Ref, Term
 from symrnn.derive.jacobian import Jacobian
-from symrnn.derive.record import Derivation
 from symrnn.flow.run import Run
 
 Steps = int | slice | Array
@@ -249,7 +249,7 @@ class _Maps:
             case Matrix(name, transposed):
                 matrix = run.params[name].T if transposed else run.params[name]
                 return Times(np.ascontiguousarray(matrix), np.ascontiguousarray(matrix.T))
-            case Row(size, averages):
+            case OnesRow(size, averages):
                 return Total(run.sizes[size], 1 / run.sizes[size] if averages else 1.0, spreads=False)
             case Ones(size):
                 return Total(run.sizes[size], 1.0, spreads=True)

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from symrnn.derive.derivation import Derivation, derive
 from symrnn.derive.evaluate import Array
-from symrnn.derive.record import Derivation, derive
 from symrnn.errors import FlowError
-from symrnn.flow.record import Flow, flow
+from symrnn.flow.flow import Flow, flow
 from symrnn.flow.run import run_steps
 from symrnn.flow.structure import holding_biases, holding_signs, recurrent_matrices
 from symrnn.language.cell import Cell

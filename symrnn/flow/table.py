@@ -1,20 +1,17 @@
 """Gradient flow in words and in numbers: text for a person, plain values for a program.
 
-Reads a `Flow`; returns text, or what JSON takes. Means over the rows of a batch are means of logarithms. Leaves out:
+Reads a `Measured` flow; returns text, or what JSON takes. Means over the rows of a batch are means of logarithms. Leaves out:
 figures (`symrnn.flow.figure`), and several runs at once (`symrnn.flow.summary`).
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from symrnn.derive.evaluate import Array
-
-if TYPE_CHECKING:
-    from symrnn.flow.record import Flow
+from symrnn.flow.measured import Measured
 
 _LN10 = math.log(10)
 
@@ -42,13 +39,13 @@ def mean(logs: Array) -> float:
     return float(np.mean(logs))
 
 
-def direct_share(flow: Flow) -> float:
+def direct_share(flow: Measured) -> float:
     """What the paths that no matrix crosses carry of the gradient, on average over the run; 0 where there is none."""
     shares = [path.share for path in flow.paths if path.direct]
     return float(np.nanmean(np.sum(shares, axis=0))) if shares else 0.0
 
 
-def flow_text(flow: Flow) -> str:
+def flow_text(flow: Measured) -> str:
     """What a person wants to know first, in plain text."""
     sizes = ", ".join(f"{name} {number}" for name, number in flow.sizes.items() if name != "1")
     lines = [f"{flow.cell.name}: gradient flow over {flow.steps} steps, {flow.batch} rows, {sizes}", ""]
@@ -77,7 +74,7 @@ def flow_text(flow: Flow) -> str:
     return "\n".join(lines) + "\n"
 
 
-def flow_values(flow: Flow) -> dict[str, object]:
+def flow_values(flow: Measured) -> dict[str, object]:
     """The whole record in values that JSON takes; logarithms are natural, and what is not finite is null."""
     return {
         "cell": flow.cell.name,

@@ -25,6 +25,12 @@ C_WORDS = frozenset(
 PYTHON_WORDS = frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)
 """Keywords of Python, soft ones included."""
 
+_LOWER = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi"
+_UPPER = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+
+GREEK = frozenset(f"{_LOWER} omega {_UPPER}".split())
+"""Names of Greek letters, which are LaTeX commands too."""
+
 
 class Allocator:
     """Hands out names, each once.

@@ -11,7 +11,7 @@ import difflib
 import re
 
 from symrnn.language.functions import PUBLIC
-from symrnn.language.latex import GREEK
+from symrnn.language.names import GREEK
 from symrnn.language.source import nearest
 
 RENAMED = {

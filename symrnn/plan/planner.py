@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from symrnn.derive.record import Derivation
+from symrnn.derive.derivation import Derivation
 from symrnn.language.names import Allocator
 from symrnn.language.system import System
 from symrnn.language.tree import PRIME

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 
 from symrnn.derive.graph import Graph, Kind, Node
-from symrnn.language.mathml import runs
+from symrnn.language.typeset.mathml import runs
 from symrnn.report.placement import Placement, place
 
 _FONT = 15.0

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from symrnn.derive.derivation import Derivation
 from symrnn.derive.graph import Graph
-from symrnn.derive.layout import Row, pieces
 from symrnn.derive.lecture import Block, Display, Prose, Section, Table
-from symrnn.derive.record import Derivation
 from symrnn.language.cell import Cell
-from symrnn.language.mathml import mathml, prose
+from symrnn.language.typeset.lines import Line, pieces
+from symrnn.language.typeset.mathml import mathml, prose
 from symrnn.plan.program import Program
 from symrnn.report.charts import Chart, flow_chart
 from symrnn.report.code import Listing, c_listing, numpy_listing
@@ -177,7 +177,7 @@ def _part(block: Block) -> Part:
             return Part("table", head=head, rows=tuple(tuple(prose(cell) for cell in row) for row in rows))
 
 
-def formula(row: Row) -> Formula:
+def formula(row: Line) -> Formula:
     """A row of a display."""
     labels = " ".join(label for label in (row.tag, "" if row.tag else row.origin) if label)
     right = tuple(_summand(index, summand) for index, summand in enumerate(pieces(row.right)))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from symrnn.derive.record import Derivation, derive
+from symrnn.derive.derivation import Derivation, derive
 from symrnn.emit.render import render
 from symrnn.language.cellfile import CellLike
 from symrnn.report.page import backward_figure, forward_figure

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from symrnn.derive.record import derive
+from symrnn.derive.derivation import derive
 from symrnn.emit.render import render as rendered
 from symrnn.errors import GenerateError
 from symrnn.language.cell import Cell

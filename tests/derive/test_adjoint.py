@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import symrnn
+from symrnn.derive.derivation import Derivation, derive
 from symrnn.derive.evaluate import floats, run
-from symrnn.derive.record import Derivation, derive
 from symrnn.language.cell import Cell
 from symrnn.language.system import ONE, Role
 from symrnn.language.text import to_text

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 import symrnn
+from symrnn.derive.derivation import Derivation, derive
 from symrnn.derive.evaluate import floats, run
-from symrnn.derive.record import Derivation, derive
 from symrnn.language.cell import Cell
 
 Array = np.ndarray[Any, np.dtype[Any]]

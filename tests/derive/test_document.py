@@ -11,8 +11,8 @@ import pytest
 
 import symrnn
 from symrnn.cli import main
+from symrnn.derive.derivation import Derivation, derive
 from symrnn.derive.document import escaped
-from symrnn.derive.record import Derivation, derive
 from symrnn.language.cell import Cell
 
 SECTIONS = (

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import symrnn
+from symrnn.derive.derivation import derive
 from symrnn.derive.evaluate import floats
 from symrnn.derive.factors import (
     Diag,
@@ -14,16 +15,15 @@ from symrnn.derive.factors import (
     Kron,
     Matrix,
     Ones,
-    Row,
+    OnesRow,
     is_direct,
     product,
     read_by,
     to_latex,
     to_line,
 )
-from symrnn.derive.record import derive
-from symrnn.language.latex import Notation
 from symrnn.language.tree import Binary, Name, Negate, integer
+from symrnn.language.typeset.latex import Notation
 
 SHAPES = {"v": ("hidden",), "u": ("input",), "s": ("1",), "W": ("hidden", "input")}
 VALUES = {
@@ -41,12 +41,12 @@ FACTORS: tuple[tuple[Factor, object, str, str], ...] = (
     (Kron(Name("u"), False, "hidden"), np.kron(np.eye(2), [5, 7, 11]), "kron(I, u.T)", r"(I \otimes u^{\top})"),
     (Kron(Name("v"), True, "input"), np.kron([2, 3], np.eye(3)), "kron(v.T, I)", r"(v^{\top} \otimes I)"),
     (
-        Row("hidden", True),
+        OnesRow("hidden", True),
         [[0.5, 0.5]],
         "(ones.T / size(hidden))",
         r"\tfrac{1}{\mathrm{H}} \mathbf{1}^{\top}",
     ),
-    (Row("input"), [[1, 1, 1]], "ones.T", r"\mathbf{1}^{\top}"),
+    (OnesRow("input"), [[1, 1, 1]], "ones.T", r"\mathbf{1}^{\top}"),
     (Ones("input"), [[1], [1], [1]], "ones", r"\mathbf{1}"),
     (Identity("hidden"), np.eye(2), "I", "I"),
 )

@@ -7,8 +7,8 @@ import itertools
 import pytest
 
 import symrnn
+from symrnn.derive.derivation import Derivation, derive
 from symrnn.derive.graph import Graph, Kind
-from symrnn.derive.record import Derivation, derive
 from symrnn.language.system import Role
 from symrnn.language.tree import PRIME, names
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import symrnn
+from symrnn.derive.derivation import Derivation, derive
 from symrnn.derive.factors import Diag, Kron, Matrix, Ref, is_direct
 from symrnn.derive.jacobian import Jacobian
-from symrnn.derive.record import Derivation, derive
 from symrnn.errors import DerivationError
 from symrnn.language.cell import Cell
 from symrnn.language.system import Role

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 import symrnn
+from symrnn.derive.derivation import Derivation, derive
 from symrnn.derive.notation import notation_of, written_out
-from symrnn.derive.record import Derivation, derive
 from symrnn.language.cell import Cell
-from symrnn.language.latex import timeless
+from symrnn.language.typeset.latex import timeless
 
 
 @pytest.mark.parametrize(

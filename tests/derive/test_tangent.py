@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from symrnn.derive.derivation import Derivation
 from symrnn.derive.evaluate import floats, run
-from symrnn.derive.record import Derivation
 from symrnn.language.cell import Cell
 from symrnn.language.system import Role
 from symrnn.language.tree import names

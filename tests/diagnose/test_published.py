@@ -13,8 +13,8 @@ import symrnn
 from symrnn.cli import main
 from symrnn.derive.evaluate import floats
 from symrnn.diagnose import effort, run
+from symrnn.diagnose.diagnosis import Diagnosis
 from symrnn.diagnose.effort import LIMIT, Effort
-from symrnn.diagnose.report import Diagnosis
 from symrnn.diagnose.rules import Kind
 from symrnn.language.functions import FUNCTIONS
 

@@ -10,7 +10,7 @@ import pytest
 import symrnn
 from symrnn.diagnose.model import Model
 from symrnn.diagnose.passes import gradients
-from symrnn.diagnose.problem import SHAPES, draw
+from symrnn.diagnose.sample import SHAPES, draw
 
 from .conftest import PASSES, ROOT, Person, cell_of, layout_of
 
@@ -41,11 +41,11 @@ def test_single_precision_is_right_too(person: Person) -> None:
 def test_the_model_without_a_mistake_computes_what_the_kernels_do(cell: str) -> None:
     derivation = symrnn.derive(cell)
     kernels = symrnn.build(derivation.cell, backend="numpy", dtype="float64")
-    problem = draw(derivation.cell, SHAPES[0], 3, whole=True)
-    x = np.stack([values["x"] for values in problem.steps])
-    state = {name: problem.steps[0][name] for name in derivation.cell.states}
-    _, _, tape = kernels.forward(problem.params, x, state)
-    expected = kernels.backward(problem.params, tape, problem.dy, problem.dstate)
-    found = gradients(Model(derivation.cell, derivation.adjoint), problem)
+    sample = draw(derivation.cell, SHAPES[0], 3, whole=True)
+    x = np.stack([values["x"] for values in sample.steps])
+    state = {name: sample.steps[0][name] for name in derivation.cell.states}
+    _, _, tape = kernels.forward(sample.params, x, state)
+    expected = kernels.backward(sample.params, tape, sample.dy, sample.dstate)
+    found = gradients(Model(derivation.cell, derivation.adjoint), sample)
     for name, value in {**expected.params, **expected.state, "x": expected.x}.items():
         np.testing.assert_allclose(found[name], value, rtol=1e-11, atol=1e-12)

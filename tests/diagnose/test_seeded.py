@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 import symrnn
-from symrnn.diagnose.report import Diagnosis
+from symrnn.diagnose.diagnosis import Diagnosis
 from symrnn.diagnose.rules import Kind
 
 from .conftest import Person, cell_of, layout_of

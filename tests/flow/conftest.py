@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import symrnn
-from symrnn.derive.record import Derivation
+from symrnn.derive.derivation import Derivation
+from symrnn.flow.flow import Flow, flow
 from symrnn.flow.paths import StepPaths, step_paths
-from symrnn.flow.record import Flow, flow
 from symrnn.flow.run import run_steps
 from symrnn.flow.singular import dense
 from symrnn.language.system import HIDDEN, INPUT

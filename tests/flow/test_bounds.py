@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import symrnn
-from symrnn.flow.record import flow
+from symrnn.flow.flow import flow
 from tests.flow.conftest import Problem, problem_of
 
 

@@ -14,8 +14,8 @@ import pytest
 import symrnn
 from symrnn.errors import FlowError, MissingPackageError
 from symrnn.flow.drawing import INK, to_svg, write_figure
+from symrnn.flow.flow import Flow
 from symrnn.flow.panorama import draw_sweep
-from symrnn.flow.record import Flow
 from symrnn.flow.sweep import Shape, Sweep, sweep
 from symrnn.optional import load_optional
 from tests.flow.conftest import FILES, problem_of

@@ -12,8 +12,8 @@ import symrnn
 from benchmarks.scan import array_program
 from symrnn.build.loading import import_text
 from symrnn.derive.evaluate import floats, run
+from symrnn.flow.flow import _given, flow
 from symrnn.flow.gradient import backward
-from symrnn.flow.record import _given, flow
 from tests.flow.conftest import CELLS, STEPS, Array, Problem, problem_of
 
 STEP = 1e-5

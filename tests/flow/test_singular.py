@@ -9,9 +9,9 @@ import pytest
 
 import symrnn
 from symrnn.flow import singular
+from symrnn.flow.flow import flow
 from symrnn.flow.gradient import normalised
 from symrnn.flow.paths import Times, step_paths
-from symrnn.flow.record import flow
 from symrnn.flow.run import run_steps
 from symrnn.flow.singular import dense, largest_of_products, largest_of_steps
 from symrnn.flow.sweep import sweep

@@ -9,7 +9,7 @@ import pytest
 import symrnn
 from symrnn.derive.factors import Diag
 from symrnn.errors import FlowError
-from symrnn.flow.record import Flow, flow
+from symrnn.flow.flow import Flow, flow
 from symrnn.flow.sweep import Shape, sweep
 
 SHAPE = Shape(steps=60, hidden=16, input=4)

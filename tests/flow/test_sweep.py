@@ -14,7 +14,7 @@ import pytest
 import symrnn
 from symrnn.cli import main
 from symrnn.errors import FlowError
-from symrnn.flow.record import flow
+from symrnn.flow.flow import flow
 from symrnn.flow.sweep import Shape, sweep
 from tests.flow.conftest import CELLS, FILES, problem_of
 

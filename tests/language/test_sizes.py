@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from symrnn.check.run import check
-from symrnn.derive.record import derive
+from symrnn.derive.derivation import derive
 from symrnn.errors import CellError
 from symrnn.language.cell import Cell
 from symrnn.language.compose import SizeEntry

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import symrnn
-from symrnn.derive.record import Derivation, derive
+from symrnn.derive.derivation import Derivation, derive
 from symrnn.plan.planner import plan
 from symrnn.plan.policy import Policy
 from symrnn.plan.program import Program

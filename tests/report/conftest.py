@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import symrnn
-from symrnn.derive.record import Derivation, derive
+from symrnn.derive.derivation import Derivation, derive
 from symrnn.language.cell import Cell
 
 CELLS = (*symrnn.cells(), *sorted(str(path) for path in (Path(__file__).parents[1] / "cells").glob("*.toml")))

@@ -8,7 +8,7 @@ import re
 import pytest
 
 import symrnn
-from symrnn.derive.record import Derivation
+from symrnn.derive.derivation import Derivation
 from symrnn.pipeline import program as planned
 from symrnn.report.code import Listing
 from symrnn.report.page import listings_of

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
+from symrnn.derive.derivation import Derivation
 from symrnn.derive.graph import Graph
-from symrnn.derive.record import Derivation
 from symrnn.report.drawing import Drawing, draw
 from symrnn.report.placement import place
 

@@ -2,39 +2,9 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree
-
 import pytest
 
-from symrnn.derive.lecture import Display, Prose, Table
-from symrnn.derive.record import Derivation
-from symrnn.language.mathml import mathml, prose, runs
-
-KNOWN = {
-    "math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "mstyle", "msub", "msup", "msubsup", "mover", "munder",
-    "munderover", "mfrac", "msqrt", "mtable", "mtr", "mtd",
-}  # fmt: skip
-"""Elements of MathML Core."""
-
-
-def test_every_formula_of_a_lecture_is_core_mathml(derivation: Derivation) -> None:
-    formulas = []
-    for section in derivation.lecture():
-        for block in section.blocks:
-            match block:
-                case Display(rows):
-                    formulas += [text for row in rows for text in (row.left, row.right)]
-                case Prose(text):
-                    formulas += text.split("$")[1::2]
-                case Table(_, rows):
-                    formulas += [part for row in rows for cell in row for part in cell.split("$")[1::2]]
-    for latex in dict.fromkeys(formulas):
-        root = ElementTree.fromstring(mathml(latex))
-        assert {each.tag for each in root.iter()} <= KNOWN, latex
-        text = "".join(root.itertext())
-        assert "\\" not in text, latex
-        assert text.strip(), latex
-        assert all(each.get("mathvariant") in (None, "normal", "bold") for each in root.iter()), latex
+from symrnn.language.typeset.mathml import mathml, prose, runs
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ r"""Expression trees as LaTeX, in the author's order and the notation of a lectu
 
 Reads trees and a `Notation`, which says how each name is written; returns LaTeX for mathematics mode: products of
 vectors with ``\odot``, quotients and powers unit by unit, function texts from the table. Leaves out: which symbols a
-derivation uses (`symrnn.derive.notation`) and where lines are broken (`symrnn.derive.layout`).
+derivation uses (`symrnn.derive.notation`) and where lines are broken (`symrnn.language.typeset.lines`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from fractions import Fraction
 
 from symrnn.language.fold import Fold
 from symrnn.language.functions import FUNCTIONS, PUBLIC
+from symrnn.language.names import GREEK
 from symrnn.language.normalise import expression_size
 from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import HIDDEN, INPUT, ONE, Role, System, Variable
@@ -36,12 +37,6 @@ from symrnn.language.tree import (
     names,
     transform,
 )
-
-_LOWER = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi"
-_UPPER = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
-
-GREEK = frozenset(f"{_LOWER} omega {_UPPER}".split())
-"""Names that are LaTeX commands as they stand."""
 
 ALIASES = {"eps": r"\varepsilon"}
 """Names that mathematics has a letter for, though not under that name."""

@@ -15,7 +15,6 @@ from symrnn.derive.bptt import Recurrences, recurrences
 from symrnn.derive.document import document
 from symrnn.derive.graph import Graph, graph
 from symrnn.derive.jacobian import BlockJacobian, Jacobian, Slopes, jacobian, slopes_of
-from symrnn.derive.layout import align
 from symrnn.derive.lecture import Material, Section, lecture, section_html
 from symrnn.derive.notation import notation_of
 from symrnn.derive.sections import (
@@ -32,10 +31,11 @@ from symrnn.derive.tangent import tangent
 from symrnn.errors import DerivationError
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import CellLike, load
-from symrnn.language.latex import Notation, timeless
 from symrnn.language.source import nearest
 from symrnn.language.system import Role, System
 from symrnn.language.tree import PRIME, is_next
+from symrnn.language.typeset.latex import Notation, timeless
+from symrnn.language.typeset.lines import align
 from symrnn.parts import DERIVED
 
 

@@ -15,7 +15,7 @@ from symrnn.diagnose.known import filled, what_is_known
 from symrnn.diagnose.locate import Established, Suspects
 from symrnn.diagnose.mistakes import Mistake
 from symrnn.diagnose.model import Model
-from symrnn.diagnose.problem import LOUD
+from symrnn.diagnose.sample import LOUD
 from symrnn.diagnose.search import MOST_MISTAKES, Explanation, Found
 from symrnn.language.cell import Cell
 from symrnn.language.system import Equation, Role
@@ -65,7 +65,7 @@ class Diagnosis:
         whole: whether it goes over a whole sequence.
         model: the derived backward pass.
         verdicts: one for each gradient: parameters, states, input.
-        batches: on how many random problems it was run.
+        batches: on how many random samples it was run.
         loud: whether it is not linear in the gradients that arrive, and was run on large ones as well.
         quiet: whether it is right where these are not large.
         explanation: the mistakes that together reproduce every number; empty where nothing is wrong, or none was found.

@@ -7,7 +7,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 import symrnn
-from symrnn.derive.record import Derivation, derive
+from symrnn.derive.derivation import Derivation, derive
 from symrnn.errors import DerivationError
 from symrnn.language.system import Role
 from symrnn.language.tree import names

@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from symrnn.derive.derivation import Derivation, derive
 from symrnn.derive.evaluate import Array
 from symrnn.derive.factors import is_direct
 from symrnn.derive.factors import to_latex as terms_latex
 from symrnn.derive.factors import to_line as terms_line
-from symrnn.derive.record import Derivation, derive
 from symrnn.errors import FlowError, MissingPackageError
-from symrnn.flow.bounds import Bound, Direct, bound_of_step, bounds_of, direct_of
+from symrnn.flow.bounds import bound_of_step, bounds_of, direct_of
 from symrnn.flow.drawing import to_svg
 from symrnn.flow.figure import draw_flow
 from symrnn.flow.gradient import backward, by_parameter, by_path, normalised
+from symrnn.flow.measured import Measured, PathFlow
 from symrnn.flow.paths import StepPaths, step_paths
 from symrnn.flow.run import Given, run_steps
 from symrnn.flow.singular import (
@@ -35,7 +36,6 @@ from symrnn.flow.singular import (
     spectrum_of_steps,
 )
 from symrnn.flow.table import flow_text
-from symrnn.language.cell import Cell
 from symrnn.language.cellfile import CellLike
 
 DISTANCES = 16
@@ -43,70 +43,8 @@ DISTANCES = 16
 
 
 @dataclass(frozen=True)
-class PathFlow:
-    """What one term of the step Jacobian carries, ``termᵀ g``.
-
-    Attributes:
-        output: the state whose next value the path ends in.
-        input: the state that it starts from.
-        text: the term in plain text: ``diag(f)``.
-        latex: the term.
-        direct: whether no matrix and no reduction crosses it.
-        log: ln of the length of ``termᵀ ∂L/∂output``, ``(T, B)``: entry t is the step from t to t + 1.
-        share: that length among those of all terms of the step, which add up to 1; nan where all are zero.
-    """
-
-    output: str
-    input: str
-    text: str
-    latex: str
-    direct: bool
-    log: Array
-    share: Array
-
-
-@dataclass(frozen=True)
-class Flow:
-    """Gradient flow of one run of T steps and B rows. Logarithms are natural; that of zero is -inf.
-
-    Attributes:
-        cell: whose.
-        sizes: the number behind each size name.
-        steps: T.
-        batch: B.
-        log_gradient: ln ‖∂L/∂s_t‖ of all states together, ``(T + 1, B)``; entry t belongs to the states after step t, so
-            entry T - d to the distance d.
-        log_gradients: the same for each state by itself.
-        paths: what every term of every block of the step Jacobian carries.
-        gradients: the gradient by each parameter.
-        log_sigma: ln of the largest singular value of the step Jacobian of each step, ``(T, B)``.
-        distances: at which products are looked at, ``(D,)``, in steps before the end.
-        log_sigma_product: ln of the largest singular value of the product of the last ``d`` step Jacobians, ``(D, B)``.
-        lyapunov: the largest Lyapunov exponents of the run, per step, ``(B, k)``, the largest first.
-        bounds: what the norms of the blocks of the step Jacobian cannot exceed.
-        log_bound: ln of what the norm of the whole step Jacobian cannot exceed, ``(T, B)``.
-        direct: the paths straight through time.
-        spectrum: ln of all singular values of each step Jacobian, ``(T, B, n)``; None where not asked for.
-        spectrum_product: ln of all singular values of the products, ``(D, B, n)``; None where not asked for.
-    """
-
-    cell: Cell
-    sizes: Mapping[str, int]
-    steps: int
-    batch: int
-    log_gradient: Array = field(repr=False)
-    log_gradients: Mapping[str, Array] = field(repr=False)
-    paths: tuple[PathFlow, ...] = field(repr=False)
-    gradients: Mapping[str, Array] = field(repr=False)
-    log_sigma: Array = field(repr=False)
-    distances: Array = field(repr=False)
-    log_sigma_product: Array = field(repr=False)
-    lyapunov: Array = field(repr=False)
-    bounds: tuple[Bound, ...] = field(repr=False)
-    log_bound: Array = field(repr=False)
-    direct: tuple[Direct, ...] = field(repr=False)
-    spectrum: Array | None = field(default=None, repr=False)
-    spectrum_product: Array | None = field(default=None, repr=False)
+class Flow(Measured):
+    """Gradient flow of one run of T steps and B rows, with its text and its figure; the arrays are those of `Measured`."""
 
     def text(self) -> str:
         """What a person wants to know first, in plain text: lengths, exponents, bounds, and what carries the gradient."""

@@ -1,7 +1,7 @@
-"""Random problems: parameters, the values of a forward run, and the gradients that arrive from outside.
+"""Random samples: parameters, the values of a forward run, and the gradients that arrive from outside.
 
-Reads a cell and a seed; returns `Problem` records in float64. Sizes are odd and differ, so that a transpose that is
-missing shows in a shape; a square problem, where it does not, is for code that cannot run otherwise. Leaves out: what
+Reads a cell and a seed; returns `Sample` records in float64. Sizes are odd and differ, so that a transpose that is
+missing shows in a shape; a square sample, where it does not, is for code that cannot run otherwise. Leaves out: what
 is computed backwards (`symrnn.diagnose.model`).
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from symrnn.check.cases import uniform
 from symrnn.check.measure import Array
-from symrnn.diagnose.evaluate import Rows
+from symrnn.diagnose.evaluate import Batch
 from symrnn.errors import DiagnoseError
 from symrnn.language.cell import Cell
 from symrnn.language.system import HIDDEN, INPUT, ONE, Role
@@ -61,7 +61,7 @@ ONE_SIZE = (Shape(4, 5, 5, 5, square=True), Shape(3, 3, 3, 3, square=True))
 
 
 @dataclass(frozen=True)
-class Problem:
+class Sample:
     """One batch of random numbers, run forward.
 
     Attributes:
@@ -72,7 +72,7 @@ class Problem:
         dstate: gradient of the loss by the last states, by state.
     """
 
-    rows: Rows
+    rows: Batch
     params: Mapping[str, Array]
     steps: tuple[Mapping[str, Array], ...]
     dy: Array | None
@@ -102,21 +102,21 @@ class Problem:
         """Whether it is a whole sequence."""
         return self.dy is not None
 
-    def louder(self, factor: float) -> Problem:
+    def louder(self, factor: float) -> Sample:
         """The same with all gradients that arrive from outside multiplied by ``factor``."""
         dstate = {name: value * factor for name, value in self.dstate.items()}
         return replace(self, dy=None if self.dy is None else self.dy * factor, dstate=dstate)
 
 
-def draw(cell: Cell, shape: Shape, seed: int, whole: bool) -> Problem:
-    """The problem of ``shape``: a whole sequence, or one step of it.
+def draw(cell: Cell, shape: Shape, seed: int, whole: bool) -> Sample:
+    """The sample of ``shape``: a whole sequence, or one step of it.
 
     Raises:
         DiagnoseError: the cell leaves the domain of one of its functions at this random point.
     """
     rng = np.random.default_rng([seed, shape.steps, shape.batch, shape.input, shape.hidden, shape.square])
     sizes = shape.sizes(cell)
-    rows = Rows(shape.batch, sizes)
+    rows = Batch(shape.batch, sizes)
     params = {}
     for parameter in cell.parameters:
         numbers = tuple(sizes[size] for size in parameter.shape)
@@ -132,10 +132,10 @@ def draw(cell: Cell, shape: Shape, seed: int, whole: bool) -> Problem:
         state = {name: steps[-1][name + PRIME] for name in cell.states}
     dy = uniform(rng, (count, shape.batch, width[cell.output])) if whole else None
     dstate = {name: uniform(rng, (shape.batch, units)) for name, units in width.items()}
-    return Problem(rows, params, tuple(steps), dy, dstate)
+    return Sample(rows, params, tuple(steps), dy, dstate)
 
 
-def _forward(cell: Cell, rows: Rows, params: Mapping[str, Array], given: Mapping[str, Array]) -> dict[str, Array]:
+def _forward(cell: Cell, rows: Batch, params: Mapping[str, Array], given: Mapping[str, Array]) -> dict[str, Array]:
     """Every value of one step."""
     values = {**params, **given}
     with np.errstate(all="ignore"):

@@ -1,6 +1,6 @@
 r"""Long formulas on several lines: where LaTeX may be broken, and how wide a piece of it is.
 
-Reads LaTeX that `symrnn.language.latex` wrote; returns lines for an ``aligned`` or ``align`` environment. A line is
+Reads LaTeX that `symrnn.language.typeset.latex` wrote; returns lines for an ``aligned`` or ``align`` environment. A line is
 broken before an operator that stands in no braces, the outermost first. Leaves out: fonts; widths are estimates.
 """
 
@@ -72,7 +72,7 @@ class _Measure:
 
 
 @dataclass(frozen=True)
-class Row:
+class Line:
     """One formula of an alignment, ``left = right``.
 
     Attributes:
@@ -95,10 +95,10 @@ class Row:
         return rf"{self.tag} $\leftarrow$ {self.origin}" if self.tag and self.origin else self.tag or self.origin
 
 
-def align(rows: Sequence[Row], environment: str = "align*", limit: float = TEXT_WIDTH) -> str:
+def align(rows: Sequence[Line], environment: str = "align*", limit: float = TEXT_WIDTH) -> str:
     r"""The formulas below each other, aligned at their signs, each broken where it is too long.
 
-    >>> print(align([Row("a", "b + c", "1")]))
+    >>> print(align([Line("a", "b + c", "1")]))
     \begin{align*}
     a &= b + c \tag{1}
     \end{align*}
@@ -107,10 +107,10 @@ def align(rows: Sequence[Row], environment: str = "align*", limit: float = TEXT_
     return f"\\begin{{{environment}}}\n{body}\n\\end{{{environment}}}"
 
 
-def aligned_lines(rows: Sequence[Row], limit: float = TEXT_WIDTH) -> list[str]:
+def aligned_lines(rows: Sequence[Line], limit: float = TEXT_WIDTH) -> list[str]:
     r"""The lines of an alignment; later lines of a formula begin with the operator that they are broken before.
 
-    >>> aligned_lines([Row("a", "b + c + (d + e) + f")], limit=14)
+    >>> aligned_lines([Line("a", "b + c + (d + e) + f")], limit=14)
     ['a &= b + c', '&\\quad + (d + e)', '&\\quad + f']
     """
     room = limit - max(width(row.left) for row in rows) - _WIDTHS["="]

@@ -136,5 +136,5 @@ def _differing(found: Found, longer: Trial) -> list[Mistake]:
     outcomes: dict[tuple[str, ...], Mistake] = {}
     for mistake in (found.mistake, *found.equals):
         after = found.model.with_changes(mistake.edits, mistake.settings)
-        outcomes.setdefault(digest(gradients(after, longer.problem)), mistake)
+        outcomes.setdefault(digest(gradients(after, longer.sample)), mistake)
     return [*outcomes.values()]

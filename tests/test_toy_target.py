@@ -1,0 +1,136 @@
+"""A target of another package is one folder, and everything knows it: no other line names it.
+
+`tests/toy/` is registered as a package registers its own, by an entry point.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+
+import symrnn
+from symrnn.check.cases import CASES, Case
+from symrnn.check.kernels import Kernels, TangentKernels
+from symrnn.check.measure import ADJOINT, BACKENDS, COMPLEX_STEP, INTERPRETER, PRECISIONS
+from symrnn.check.suite import run_suite
+from symrnn.cli import main
+from symrnn.errors import TargetError
+from symrnn.language.functions import FUNCTIONS
+from symrnn.language.reductions import REDUCTIONS
+from symrnn.targets import registry
+from symrnn.targets.description import Capabilities
+
+ROOT = Path(__file__).parents[1]
+CELLS = ("rnn", "lstm", "gru", "gru_reset_after", *sorted(map(str, (ROOT / "tests/cells").glob("*.toml"))))
+FEW = tuple(case for case in CASES if case.steps <= 20 and case.hidden <= 7 and not case.others)
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The toy's package is installed."""
+    folder = tmp_path_factory.mktemp("site-packages")
+    metadata = folder / "symrnn_toy-1.dist-info"
+    metadata.mkdir()
+    metadata.joinpath("METADATA").write_text("Metadata-Version: 2.1\nName: symrnn-toy\nVersion: 1\n")
+    metadata.joinpath("entry_points.txt").write_text("[symrnn.targets]\ntoy = tests.toy:DESCRIPTION\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        registry.refresh()
+        yield
+    registry.refresh()
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs one command in an empty folder and returns its exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        try:
+            code = main(arguments)
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def test_it_is_one_of_the_backends() -> None:
+    assert registry.names() == ("numpy", "c", "toy")
+    assert registry.title("toy") == "Toy"
+    assert list(registry.target("toy").functions) == list(FUNCTIONS)
+    assert set(registry.target("toy").reductions) == set(REDUCTIONS)
+    with pytest.raises(TargetError, match="Unknown backend 'x'; choose numpy, c or toy"):
+        symrnn.build("rnn", "x")
+
+
+def test_help_names_it(run: Run) -> None:
+    assert "NumPy, C and Toy" in run("--help")[1]
+    for command in ("generate", "check"):
+        assert "{numpy,c,toy,all}" in run(command, "--help")[1]
+    code, _, err = run("generate", "--backend", "x")
+    assert (code, "choose numpy, c or toy" in err) == (2, True)
+
+
+def test_generate_writes_its_files_beside_the_others(run: Run) -> None:
+    assert run("generate", "rnn", "--backend", "toy", "--out", "out")[0] == 0
+    assert sorted(path.name for path in Path("out").glob("rnn*")) == ["rnn.tex", "rnn_toy.py"]
+    assert run("generate", "rnn", "--backend", "toy", "--out", "out", "--check")[0] == 0
+    written = json.loads(run("generate", "rnn", "--no-build", "--out", "all", "--json")[1])["written"]["rnn"]
+    assert {"rnn_toy.py", "rnn_numpy.py", "rnn_c.py"} <= set(written)
+    code, _, err = run("generate", "rnn", "--backend", "toy", "--hidden", "3")
+    assert (code, "sizes are fixed for backend c; kernels of Toy take any" in err) == (2, True)
+    code, _, err = run("generate", "rnn", "--backend", "toy", "--march", "v3")
+    assert (code, "leave out --backend toy" in err) == (2, True)
+
+
+def test_build_gives_kernels() -> None:
+    toy, numpy = (symrnn.build("lstm", backend, "float64") for backend in ("toy", "numpy"))
+    params = numpy.init_params(3, 4)
+    x = np.random.default_rng(0).standard_normal((5, 2, 3))
+    np.testing.assert_allclose(toy.infer(params, x)[0], numpy.infer(params, x)[0], rtol=1e-13)
+    inference = symrnn.build("lstm", "toy", backward=False)
+    assert not hasattr(inference, "backward")
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_it_passes_every_oracle(cell: str) -> None:
+    loaded = symrnn.load(cell)
+    toy, numpy = (symrnn.build(loaded, backend) for backend in ("toy", "numpy"))
+    cases = [case for case in FEW if case.tells(loaded)]
+    rows = run_suite(loaded, cast(TangentKernels, numpy), {"toy": cast(Kernels, toy)}, cases)
+    assert not [row for row in rows if not row.passed]
+    assert {row.oracle for row in rows} >= {INTERPRETER, COMPLEX_STEP, ADJOINT, BACKENDS, PRECISIONS}
+
+
+def test_check_knows_it() -> None:
+    report = symrnn.check("rnn", backends=("toy",), cases=FEW)
+    assert report.passed, report.table()
+    assert {row.backend for row in report.rows} == {"toy", "sympy"}
+    assert "to NumPy" in report.table()
+    assert "Toy streams not run: the target does not offer that" in report.table()
+
+
+def test_check_holds_a_target_to_what_it_says_that_it_can_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    describe, described = registry.describe, registry.describe("toy")
+    less = Capabilities(backward=False, lengths=False, reverse=False, stream=False)
+    poor = replace(described, can=less, dtypes=("float64",))
+    monkeypatch.setattr(registry, "describe", lambda name: poor if name == "toy" else describe(name))
+    monkeypatch.setattr(type(registry.target("toy")), "description", poor)
+    cases = [Case(3, 2, 2, 3, CASES[0].oracles), Case(3, 2, 2, 3, CASES[0].oracles, ragged=True)]
+    report = symrnn.check("rnn", backends=("toy",), cases=cases)
+    assert report.passed
+    rows = [row for row in report.rows if row.backend == "toy"]
+    assert {row.dtype for row in rows} == {"float64"}
+    assert not [row for row in rows if row.array.startswith("grad") or "ragged" in row.case]
+    left_out = {each.what for each in report.not_run}
+    assert left_out >= {f"Toy {what}" for what in ("gradients", "lengths", "reverse", "streams", "float32")}
