@@ -64,8 +64,18 @@ _LOCALS = (
         "AT_DX",
         "AT_PACKED",
     ),
-    *("AT_STATES", "OK", "IS_NULL", "BAD_SIZE", "BAD_LENGTH", "BAD_PARTS", "NOT_FIXED", "OTHER_LAYOUT", "NO_ATOMICS"),
-    *("MOST_PARTS", "ARRAYS", "BLOCKS", "round", "share", "meet", "take", "multiply", "clear"),
+    *(
+        "AT_STATES",
+        "SYMRNN_OK",
+        "SYMRNN_NULL",
+        "SYMRNN_SIZE",
+        "SYMRNN_LENGTH",
+        "SYMRNN_PARTS",
+        "SYMRNN_FIXED",
+        "SYMRNN_LAYOUT",
+        "SYMRNN_ATOMICS",
+    ),
+    *("SYMRNN_MOST_PARTS", "ARRAYS", "BLOCKS", "round", "share", "meet", "take", "multiply", "clear"),
 )
 """What a stage's function calls its own variables, what the runtime counts and calls, and what C calls its own."""
 
