@@ -2,7 +2,7 @@
 
 Reads everything that a library depends on; returns the path of the library. An entry is a folder named by a digest,
 holding the library and the digest of its bytes. Any number of processes may ask for one entry at once: one makes it,
-the others wait, and nobody ever sees half of it. Leaves out: what makes the bytes (`symrnn.targets.c.library`).
+the others wait, and no process ever sees half of it. Leaves out: what makes the bytes (`symrnn.targets.c.library`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def cache_directory() -> Path:
     """The directory of the cache, made with mode 0700 if need be.
 
     Raises:
-        BuildError: it cannot be made, is not ours, or others may write to it.
+        BuildError: it cannot be made, belongs to another user, or others may write to it.
     """
     given = os.environ.get(VARIABLE, "")
     directory = Path(given).absolute() if given else platformdirs.user_cache_path("symrnn", appauthor=False)
@@ -57,7 +57,7 @@ def cache_directory() -> Path:
 
 
 def _refuse_foreign(directory: Path, status: os.stat_result, remedy: str) -> None:
-    """Code is loaded from the cache, so nobody else may put any there; Windows guards a profile by other means."""
+    """Code is loaded from the cache, so no other user may write there. Windows protects a profile in its own way."""
     if sys.platform == "win32":
         return
     if status.st_uid != os.geteuid():

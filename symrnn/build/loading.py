@@ -15,7 +15,7 @@ from types import ModuleType
 
 _PREFIX = "symrnn_generated_"
 _LOCK = threading.RLock()
-"""Held while a module runs: who asks for it meanwhile gets it whole."""
+"""Held while a module runs, so that other threads get the whole module."""
 
 
 def module_name(cell: str, target: str) -> str:

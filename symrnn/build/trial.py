@@ -1,4 +1,4 @@
-"""Two steps of a few units: a module is not called done before its functions ran on this machine.
+"""Two steps of a few units: `generate` runs each module on this machine before it reports that it is done.
 
 Reads a module with the public surface; returns nothing, or raises. Leaves out: whether its numbers are right
 (`symrnn.check`).
@@ -15,7 +15,7 @@ from symrnn.errors import BuildError
 from symrnn.language.system import HIDDEN, INPUT
 
 FEW_UNITS = 2
-"""A number for every size that is free, where a module is only to be run."""
+"""The number for every size that is not fixed, to run a module once."""
 
 
 def try_out(kernels: ModuleType, sizes: Mapping[str, int], dtype: str, *, backward: bool = True) -> None:

@@ -26,7 +26,7 @@ _EXTENTS = {Extent.ONCE: "", Extent.STEP: _ROWS, Extent.SEQUENCE: rf"{_STEPS} {_
 
 
 def cost_section(program: Program, notation: Notation) -> Section:
-    """The section; for kernels of inference alone it says nothing of a backward pass."""
+    """The section; kernels of inference alone have no backward pass in it."""
     return Section("cost", "What running it costs", tuple(_blocks(program, notation)))
 
 
@@ -49,11 +49,12 @@ def _blocks(program: Program, notation: Notation) -> Iterator[Block]:
     workspace = [buffer for routine in _routines(program) for buffer in routine.buffers if not buffer.taped]
     if workspace:
         yield Prose(
-            "The workspace holds, at most: what is hoisted or deferred is run some steps at a time where memory is dear.",
+            "The workspace holds at most these numbers. To save memory, kernels run hoisted and deferred work for some "
+            "steps at a time.",
             leads=True,
         )
         yield Table(
-            ("numbers", "of", "what for"),
+            ("numbers", "values", "purpose"),
             tuple(
                 (
                     f"${_times(_EXTENTS[b.extent], Count.of(*((c.size,) for c in b.columns)))}$",
@@ -77,7 +78,7 @@ def _meaning(sizes: Iterable[str]) -> str:
 
 def _kept(program: Program, notation: Notation) -> Iterator[Block]:
     yield Prose(
-        "Of each step, the tape keeps these values beside the input and the states; what is cheap to have again is "
+        "The tape keeps these values of each step, beside the input and the states. Values that are cheap to compute are "
         "computed again:",
         leads=True,
     )

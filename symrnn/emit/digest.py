@@ -1,4 +1,4 @@
-"""A digest of texts: what tells one source from another.
+"""A digest of texts: different sources have different digests.
 
 Reads texts; returns hexadecimal digits.
 """

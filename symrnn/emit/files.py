@@ -1,4 +1,4 @@
-"""A file replaced in one step: whoever looks, sees the old file or the new one, whole.
+"""A file replaced in one step: a reader sees the whole old file or the whole new one.
 
 Reads bytes; writes one file. Leaves out: which files belong together (`symrnn.emit.manifest`).
 """
@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 SUFFIX = ".tmp"
-"""Ending of what a killed process may leave behind; the name begins with a dot, the file's own name and a dash."""
+"""Suffix of files that a killed process may leave behind; their names begin with a dot, the file's own name and a dash."""
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o600) -> None:
@@ -19,7 +19,7 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o600) -> None:
 
     Args:
         path: of the file; its folder must exist.
-        data: what it shall hold.
+        data: its new contents.
         mode: its permissions.
 
     Raises:

@@ -1,6 +1,6 @@
 """Sizes that are fixed when a file is generated: numbers that the compiler knows, for kernels of one shape.
 
-Reads a cell and the sizes that somebody gave; returns them checked and in the order of the cell's surface. Leaves out:
+Reads a cell and the sizes that a user gave; returns them checked, in the order of the cell's sizes. Leaves out:
 what the emitted C does with them (`symrnn.targets.c.files`).
 """
 
@@ -13,7 +13,7 @@ from symrnn.language.cell import Cell
 from symrnn.language.system import HIDDEN, INPUT
 
 MOST = 65536
-"""The largest size that can be fixed; beyond, nothing is gained by it."""
+"""The largest size that can be fixed; larger ones would gain nothing."""
 
 
 def fixed_sizes(cell: Cell, given: Mapping[str, int]) -> dict[str, int]:
@@ -22,13 +22,11 @@ def fixed_sizes(cell: Cell, given: Mapping[str, int]) -> dict[str, int]:
     Where the equations force ``input`` and ``hidden`` to be one number, one of them is enough.
 
     Raises:
-        GenerateError: the cell has no such size, or a number is none.
+        GenerateError: the cell has no such size, or a number is not a whole number from 1.
     """
     for name, number in given.items():
         if name not in cell.sizes:
-            raise GenerateError(
-                f"{name}: the cell {cell.name} has no size of that name; it has {', '.join(cell.sizes)}"
-            )
+            raise GenerateError(f"the cell {cell.name} has no size {name!r}; its sizes are {', '.join(cell.sizes)}")
         if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MOST:
             raise GenerateError(f"{name}: {number!r} cannot be fixed; expected a whole number from 1 to {MOST}")
     found = dict(given)

@@ -1,9 +1,9 @@
-"""Generated files on disk: written so that nobody sees half of one, and compared with what they should be.
+"""Generated files on disk: each written in one step, and compared with what it should be.
 
 Reads the texts of one cell's files and the directory that they belong in; writes them there with ``manifest.json``,
 which holds the SHA-256 digest of every file by cell, and the options that it was generated with, or returns how the directory
-differs. The manifest is written last: where a run is cut short, it names what was there before, so that files of two
-runs do not pass for one set. Leaves out: the texts, and compiled libraries, which belong to one machine
+differs. The manifest is written last. If a run is cut short, it still names the old files, so files of two runs do not count
+as one set. Leaves out: the texts, and compiled libraries, which belong to one machine
 (`symrnn.targets.c.library`).
 """
 
@@ -50,9 +50,9 @@ class Difference:
     Attributes:
         file: its name.
         fault: what is wrong.
-        diff: unified, from what is there to what should be; empty where the text is right, where there is none, and
+        diff: unified, from what is there to what should be; empty where the text is right, where the file is missing, and
             where other options explain it.
-        cause: more of why, where it is known.
+        cause: the reason in more detail, if it is known.
     """
 
     file: str
@@ -66,7 +66,7 @@ def write(out: Path, files: Mapping[str, str], *, cell: str, options: str = "") 
 
     Args:
         out: directory; made if need be.
-        files: file name to text. What the manifest says of the cell's other files stays, as long as they are there.
+        files: file name to text. The manifest keeps the cell's other files, as long as they exist.
         cell: whose files they are.
         options: the arguments that texts depend on, where some were given.
 
@@ -74,7 +74,7 @@ def write(out: Path, files: Mapping[str, str], *, cell: str, options: str = "") 
         The path of each file, in the order of ``files``.
 
     Raises:
-        GenerateError: a file cannot be written; the manifest is not symrnn's; or another process holds the directory.
+        GenerateError: a file cannot be written; the manifest is not from symrnn; or another process holds the directory.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -106,7 +106,7 @@ def compare(out: Path, files: Mapping[str, str], *, cell: str, options: str = ""
         options: as in `write`.
 
     Raises:
-        GenerateError: a file cannot be read, or the manifest is not symrnn's.
+        GenerateError: a file cannot be read, or the manifest is not from symrnn.
     """
     try:
         if out.exists():
@@ -121,7 +121,7 @@ def compare(out: Path, files: Mapping[str, str], *, cell: str, options: str = ""
 
 
 def _difference(path: Path, text: str, recorded: str | None, cause: str) -> Difference | None:
-    """What is wrong with a file; ``cause`` is how the options of the manifest differ, empty where they do not."""
+    """What is wrong with a file; ``cause`` says how the options of the manifest differ, empty if they do not."""
     if not path.exists():
         return Difference(path.name, Fault.MISSING)
     data = path.read_bytes()
@@ -151,7 +151,7 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _recorded(out: Path) -> Digests:
-    """What the manifest in ``out`` says; empty where there is none."""
+    """What the manifest in ``out`` says; empty if the directory has none."""
     path = out / NAME
     if not path.exists():
         return {}

@@ -24,7 +24,7 @@ def render(template: str, context: Mapping[str, object]) -> str:
 
     Args:
         template: path below the template directory, with slashes: ``numpy/module.py.jinja``.
-        context: the names that the template may use; every one that it does use must be there.
+        context: the names that the template may use; it must have every name that the template does use.
 
     Raises:
         GenerateError: the template is missing or malformed, uses a name that the context lacks, or the context holds

@@ -1,4 +1,4 @@
-"""What somebody asked of the files of one cell.
+"""`Request`: the options that the files of one cell are generated with.
 
 Reads and returns plain values. Leaves out: whether a target can do it (`symrnn.targets.description`).
 """
@@ -11,18 +11,18 @@ from dataclasses import dataclass, field
 from symrnn.language.system import HIDDEN, INPUT
 
 DTYPE = "float32"
-"""What ``init_params`` makes where nobody says otherwise."""
+"""What ``init_params`` makes unless told otherwise."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What somebody asked of the files of one cell.
+    """The options that the files of one cell are generated with.
 
     Attributes:
         dtype: what ``init_params`` makes unless told otherwise.
-        dtypes: the precisions to emit; all of the target's where there is none.
-        sizes: numbers for size names that the kernels are for alone.
-        single_file: whether what is equal in all cells is joined into the cell's own file.
+        dtypes: the precisions to emit; if empty, all that the target has.
+        sizes: size names that are fixed, with their numbers.
+        single_file: whether the code that all cells share goes into the cell's own file.
         backward: whether there are gradients.
     """
 
@@ -34,7 +34,7 @@ class Request:
 
     @property
     def options(self) -> str:
-        """The arguments of the command line that ask for the same, each behind a blank.
+        """The same options for the command line, each behind a space.
 
         >>> Request(sizes={"input": 1, "hidden": 32, "projection": 8}, backward=False).options
         ' --input 1 --hidden 32 --size projection=8 --no-backward'

@@ -28,7 +28,7 @@ def template_directory() -> Path:
 def _locate(package: Path) -> Path:
     """``package/_templates`` as a wheel has it, or ``templates`` beside ``package`` as a checkout has it.
 
-    A foreign ``templates`` folder may stand beside an installed package; the marker's heading tells ours.
+    Another ``templates`` folder may be beside an installed package; the heading of the marker identifies ours.
     """
     installed, checkout = package / "_templates", package.parent / "templates"
     for directory in (installed, checkout):

@@ -139,7 +139,7 @@ def test_the_input_is_held_where_no_parameter_tells_it() -> None:
 
 def test_sizes_are_those_of_the_cell() -> None:
     lstm, tied = symrnn.load("lstm"), Cell.from_equations("h' = tanh(x + U @ h)", name="tied")
-    with pytest.raises(GenerateError, match="width: the cell lstm has no size of that name; it has input, hidden"):
+    with pytest.raises(GenerateError, match="the cell lstm has no size 'width'; its sizes are input, hidden"):
         fixed_sizes(lstm, {"width": 3})
     for number in (0, 65537, True, "8"):
         with pytest.raises(GenerateError, match="expected a whole number from 1 to 65536"):
@@ -148,7 +148,7 @@ def test_sizes_are_those_of_the_cell() -> None:
     assert fixed_sizes(tied, {"hidden": 8}) == fixed_sizes(tied, {"input": 8}) == {"input": 8, "hidden": 8}
     with pytest.raises(GenerateError, match="input: 3; the equations of tied force it to equal hidden, 8"):
         fixed_sizes(tied, {"input": 3, "hidden": 8})
-    with pytest.raises(GenerateError, match="units: the cell lstm has no size of that name; it has input, hidden"):
+    with pytest.raises(GenerateError, match="the cell lstm has no size 'units'; its sizes are input, hidden"):
         symrnn.build("lstm", units=8)
     with pytest.raises(TargetError, match="hidden: sizes are fixed for backend c; kernels of NumPy take any"):
         symrnn.build("lstm", "numpy", hidden=8)
@@ -236,7 +236,7 @@ def test_files_say_for_which_sizes_they_are(tmp_path: Path, capsys: pytest.Captu
     [
         (["--hidden", "8", "--size", "hidden=9"], "hidden is given twice"),
         (["--backend", "numpy", "--hidden", "8"], "hidden: sizes are fixed for backend c"),
-        (["--size", "projection=8"], "projection: the cell lstm has no size of that name"),
+        (["--size", "projection=8"], "the cell lstm has no size 'projection'"),
     ],
 )
 def test_sizes_on_the_command_line(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
