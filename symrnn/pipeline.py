@@ -57,7 +57,8 @@ def program(cell: CellLike, *, backend: str = registry.DEFAULT, backward: bool =
 
 def programs(derivation: Derivation, backends: Sequence[str], *, backward: bool = True) -> dict[str, Program]:
     """The plans for targets by name; those that want the same share one."""
-    policies = {name: replace(registry.target(name).policy, backward=backward) for name in backends}
+    wanted = {name: registry.target(name).policy for name in backends}
+    policies = {name: replace(policy, backward=backward and policy.backward) for name, policy in wanted.items()}
     plans = {policy: plan(derivation, policy) for policy in dict.fromkeys(policies.values())}
     return {name: plans[policy] for name, policy in policies.items()}
 
@@ -188,11 +189,10 @@ def render(
 
 def rendered(derivation: Derivation, backends: Sequence[str], request: Request) -> dict[str, str]:
     """The generated files of a derivation, for a request that was checked: file name to text."""
-    # Where no kernels are wanted, the document tells what those of the default backend cost.
-    planned = programs(derivation, backends or (registry.DEFAULT,), backward=request.backward)
+    # Whatever kernels are wanted, the document tells what those of the default backend cost.
+    planned = programs(derivation, (registry.DEFAULT, *backends), backward=request.backward)
     files = texts(sources({name: planned[name] for name in backends}, request))
-    first = next(iter(planned.values()))
-    files[f"{derivation.cell.name}.tex"] = document(derivation.cell, lecture(derivation, first))
+    files[f"{derivation.cell.name}.tex"] = document(derivation.cell, lecture(derivation, planned[registry.DEFAULT]))
     return files
 
 

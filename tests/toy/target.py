@@ -29,6 +29,7 @@ from symrnn.language.tree import (
     Reduce,
     SizeOf,
 )
+from symrnn.plan.policy import Policy
 from symrnn.plan.program import Program
 from symrnn.targets.description import Description
 from symrnn.targets.target import Builder, Target
@@ -98,7 +99,9 @@ class _Toy:
     description: Description = DESCRIPTION
     functions: Collection[str] = SPELLINGS
     reductions: Collection[str] = REDUCTIONS
+    policy: Policy = Policy(tangent=False, fused=False)
     builder: Builder | None = None
+    policy: Policy = Policy(tangent=False, fused=False)
 
     def files(self, program: Program, request: Request) -> dict[str, Source]:
         """One module."""
