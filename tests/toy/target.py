@@ -99,8 +99,8 @@ class _Toy:
     description: Description = DESCRIPTION
     functions: Collection[str] = SPELLINGS
     reductions: Collection[str] = REDUCTIONS
-    builder: Builder | None = None
     policy: Policy = Policy(tangent=False, fused=False)
+    builder: Builder | None = None
 
     def files(self, program: Program, request: Request) -> dict[str, Source]:
         """One module."""
