@@ -1,4 +1,4 @@
-"""Names: the words that no variable may be, and an allocator of fresh names that avoids the author's.
+"""Names: words that no variable may have, and an allocator of names that avoids the author's.
 
 Reads strings; knows nothing of cells. Every name that symrnn invents, in derived systems and in emitted files alike,
 comes from an `Allocator`.
