@@ -23,6 +23,7 @@ from symrnn.cli import main
 from symrnn.errors import TargetError
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.reductions import REDUCTIONS
+from symrnn.report.site import site
 from symrnn.targets import registry
 from symrnn.targets.description import Capabilities
 
@@ -134,3 +135,9 @@ def test_check_holds_a_target_to_what_it_says_that_it_can_do(monkeypatch: pytest
     assert not [row for row in rows if row.array.startswith("grad") or "ragged" in row.case]
     left_out = {each.what for each in report.not_run}
     assert left_out >= {f"Toy {what}" for what in ("gradients", "lengths", "reverse", "streams", "float32")}
+
+
+def test_a_page_shows_its_code() -> None:
+    page = site([symrnn.load("rnn")])["rnn.html"]
+    assert 'id="code-toy"' in page
+    assert "rnn_toy.py" in page
