@@ -26,6 +26,8 @@ from symrnn.check.suite import not_smooth, run_suite
 from symrnn.language.cell import Cell
 from symrnn.language.functions import FUNCTIONS, PUBLIC
 from symrnn.language.tree import Call, Expression, MatVec, Name, Power, Reduce, walk
+from symrnn.plan.planner import plan
+from symrnn.plan.policy import Policy
 from symrnn.targets.c.toolchain import Options
 from tests.processors import load
 
@@ -258,10 +260,11 @@ def drafts(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Draft:
 
 @cache
 def numpy_report(draft: Draft) -> Report:
-    """What the oracles say of the NumPy kernels; cached, for Hypothesis repeats some of its examples."""
+    """What the oracles say of the plan and of the NumPy kernels; cached, for Hypothesis repeats some of its examples."""
     cell = draft.cell()
     numpy = symrnn.build(cell, backend="numpy")
-    return Report(run_suite(cell, numpy, {"numpy": numpy}, draft.cases()))
+    plans = {"numpy": plan(symrnn.derive(cell), Policy())}
+    return Report(run_suite(cell, numpy, {"numpy": numpy}, draft.cases(), plans=plans))
 
 
 @cache

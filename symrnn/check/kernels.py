@@ -60,6 +60,22 @@ class Stream(Protocol):
         """The output of one more step."""
 
 
+class Forward(Protocol):
+    """What runs every step."""
+
+    @property
+    def forward(self) -> Callable[..., tuple[Array, Arrays, object]]:
+        """``(params, x, state, lengths, reverse)``."""
+
+
+class Tangent(Forward, Protocol):
+    """What has a forward mode too."""
+
+    @property
+    def jvp(self) -> Callable[..., tuple[Array, Arrays]]:
+        """``(params, x, state, dparams, dx, dstate)``."""
+
+
 class Kernels(Protocol):
     """The part of a generated module's surface that is checked."""
 
@@ -92,12 +108,12 @@ class Kernels(Protocol):
         """``(packed, batch)``."""
 
 
-class TangentKernels(Kernels, Protocol):
-    """Kernels with a tangent: those of NumPy."""
+class TangentKernels(Kernels, Tangent, Protocol):
+    """Kernels with a tangent."""
 
     @property
-    def jvp(self) -> Callable[..., tuple[Array, Arrays]]:
-        """``(params, x, state, dparams, dx, dstate)``."""
+    def forward(self) -> Callable[..., tuple[Array, Arrays, Tape]]:
+        """``(params, x, state, lengths, reverse)``."""
 
 
 @dataclass(frozen=True)

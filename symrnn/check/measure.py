@@ -25,9 +25,13 @@ EXPANSION = "scalar expansion"
 BACKENDS = f"against {registry.title(registry.DEFAULT)}"
 """Other kernels against those of the default backend."""
 PRECISIONS = "float32 against float64"
+PLAN = "against the plan"
 
-ORACLES = (INTERPRETER, COMPLEX_STEP, CENTRAL, ADJOINT, EXPANSION, BACKENDS, PRECISIONS)
+ORACLES = (INTERPRETER, COMPLEX_STEP, CENTRAL, ADJOINT, EXPANSION, BACKENDS, PRECISIONS, PLAN)
 """Every oracle, in the order of reports."""
+
+PLANNED = "plan"
+"""What rows about the plan itself have in place of a backend."""
 
 BOUNDS: Mapping[str, float] = {"float64": 1e-12, "float32": 2e-5, "exact": 1e-40}
 """The largest error allowed, by precision; float32 is held to it up to 50 steps."""

@@ -18,9 +18,9 @@ from symrnn.check.cases import Problem, uniform
 from symrnn.check.interpreter import interpret
 from symrnn.check.kernels import (
     Arrays,
-    Kernels,
+    Forward,
     Result,
-    TangentKernels,
+    Tangent,
     X,
     labelled,
     of_state,
@@ -103,7 +103,7 @@ def by_interpreter(cell: Cell, problem: Problem) -> Reference:
     return Reference(measure.INTERPRETER, outputs, {}, {})
 
 
-def by_complex_step(kernels: Kernels, problem: Problem, directions: Arrays) -> Reference:
+def by_complex_step(kernels: Forward, problem: Problem, directions: Arrays) -> Reference:
     """Derivatives of the loss as its imaginary part after a tiny imaginary step."""
 
     def slope(label: str, direction: Array) -> float:
@@ -112,7 +112,7 @@ def by_complex_step(kernels: Kernels, problem: Problem, directions: Arrays) -> R
     return Reference(measure.COMPLEX_STEP, {}, {}, _slopes(slope, directions))
 
 
-def by_central_differences(kernels: Kernels, problem: Problem, directions: Arrays) -> Reference:
+def by_central_differences(kernels: Forward, problem: Problem, directions: Arrays) -> Reference:
     """Derivatives of the loss as its difference over a step to either side, extrapolated from two steps to none.
 
     The error goes with the fourth power of the step (Richardson), so a divisor of a thousandth is no alarm.
@@ -128,7 +128,7 @@ def by_central_differences(kernels: Kernels, problem: Problem, directions: Array
     return Reference(measure.CENTRAL, {}, {}, _slopes(slope, directions))
 
 
-def by_tangent(kernels: TangentKernels, problem: Problem, directions: Arrays) -> Reference:
+def by_tangent(kernels: Tangent, problem: Problem, directions: Arrays) -> Reference:
     """Derivatives of the loss as ⟨J u, v⟩ with J u from the tangent kernel; backward claims ⟨u, Jᵀ v⟩.
 
     The tangent kernel takes neither lengths nor reverse: the problem must have none.
@@ -141,7 +141,7 @@ def by_tangent(kernels: TangentKernels, problem: Problem, directions: Arrays) ->
     return Reference(measure.ADJOINT, {}, {}, _slopes(slope, directions))
 
 
-def tangent_findings(kernels: TangentKernels, problem: Problem, directions: Arrays) -> Iterator[Finding]:
+def tangent_findings(kernels: Tangent, problem: Problem, directions: Arrays) -> Iterator[Finding]:
     """The tangent kernel against the complex step, in full: J u along a direction in all arrays at once."""
     outputs = _outputs(kernels, problem, {label: 1j * COMPLEX_SIZE * rows[0] for label, rows in directions.items()})
     for label, tangent in tangent_along(kernels, problem, directions).items():
@@ -149,7 +149,7 @@ def tangent_findings(kernels: TangentKernels, problem: Problem, directions: Arra
         yield Finding(f"tangent {label}", "jvp", measure.error(tangent, expected, OUTPUT_FLOOR))
 
 
-def tangent_along(kernels: TangentKernels, problem: Problem, directions: Arrays) -> dict[str, Array]:
+def tangent_along(kernels: Tangent, problem: Problem, directions: Arrays) -> dict[str, Array]:
     """J u by the tangent kernel, along the first direction of every array at once; by the label of the output."""
     return _tangent(kernels, problem, {label: rows[0] for label, rows in directions.items()})
 
@@ -236,7 +236,7 @@ def _point(problem: Problem) -> dict[str, Array]:
     return {**problem.params, X: problem.x} | {of_state(name): array for name, array in states.items()}
 
 
-def _outputs(kernels: Kernels, problem: Problem, shift: Arrays) -> dict[str, Array]:
+def _outputs(kernels: Forward, problem: Problem, shift: Arrays) -> dict[str, Array]:
     """Outputs by label at the problem's point plus ``shift``."""
     point = _point(problem)
     for label, change in shift.items():
@@ -249,12 +249,12 @@ def _outputs(kernels: Kernels, problem: Problem, shift: Arrays) -> dict[str, Arr
     return labelled(y, final)
 
 
-def _loss(kernels: Kernels, problem: Problem, shift: Arrays) -> complex:
+def _loss(kernels: Forward, problem: Problem, shift: Arrays) -> complex:
     outputs = _outputs(kernels, problem, shift)
     return complex(sum(np.sum(outputs[name] * weight) for name, weight in weights(problem).items()))
 
 
-def _tangent(kernels: TangentKernels, problem: Problem, along: Arrays) -> dict[str, Array]:
+def _tangent(kernels: Tangent, problem: Problem, along: Arrays) -> dict[str, Array]:
     """J u for the direction u that is ``along`` and zero elsewhere."""
     zero = {label: np.zeros_like(array) for label, array in _point(problem).items()}
     u = {**zero, **along}

@@ -11,7 +11,17 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from symrnn.check.measure import ADJOINT, BACKENDS, CENTRAL, COMPLEX_STEP, EXPANSION, INTERPRETER, PRECISIONS
+from symrnn.check.measure import (
+    ADJOINT,
+    BACKENDS,
+    CENTRAL,
+    COMPLEX_STEP,
+    EXPANSION,
+    INTERPRETER,
+    PLAN,
+    PLANNED,
+    PRECISIONS,
+)
 from symrnn.check.numpy_build import NumPy
 from symrnn.derive.proof import DIGITS
 from symrnn.targets import registry
@@ -25,6 +35,7 @@ HEADINGS = {
     ADJOINT: "adjoint",
     BACKENDS: f"to {REFERENCE}",
     PRECISIONS: "to float64",
+    PLAN: "to plan",
 }
 """The oracles in the heading of a table, short enough for a terminal."""
 ROUNDINGS = 100
@@ -40,6 +51,8 @@ _LEGEND = (
     ("complex, central", "gradients along directions; b by differentiating the forward pass in numbers"),
     ("adjoint", "<Jᵀ v, u> of the backward pass, b = <v, J u> by the tangent kernel (Jacobian times direction)"),
     (f"to {REFERENCE}, to float64", f"b by the {REFERENCE} kernels in the same precision, or in float64"),
+    ("plan", "a by the plan of the kernels, run from its records in float64: where it errs, all kernels do"),
+    ("to plan", "b by the plan: where kernels alone err, the fault is in the backend that wrote them"),
     ("tape S, tangent S", "state S at every step as the tape holds it; J u in S, b by the complex step"),
     (
         EXPANSION,
@@ -54,7 +67,7 @@ class Row:
 
     Attributes:
         cell: name of the cell.
-        backend: the name of a target; ``sympy`` for the scalar expansion.
+        backend: the name of a target; ``sympy`` for the scalar expansion, ``plan`` for the plan itself.
         dtype: ``float64`` or ``float32``; ``exact`` for the scalar expansion.
         oracle: one of `symrnn.check.measure.ORACLES`.
         array: ``y``, ``state c``, ``tape c``, ``grad W_xi``, ``tangent y``, …
@@ -161,7 +174,9 @@ class Report:
         blocks = []
         for cell in dict.fromkeys(row.cell for row in self.rows):
             rows = [row for row in self.rows if row.cell == cell]
-            blocks += [_block(cell, dtype, [row for row in rows if row.dtype == dtype]) for dtype in DTYPES]
+            blocks += [_block(f"{cell} plan", [row for row in rows if row.backend == PLANNED])]
+            kernels = [row for row in rows if row.backend != PLANNED]
+            blocks += [_block(f"{cell} {dtype}", [row for row in kernels if row.dtype == dtype]) for dtype in DTYPES]
             blocks += [_expansion(cell, [row for row in rows if row.oracle == EXPANSION])]
         blocks += [_legend()] if blocks else []
         blocks += [str(self.numpy)] if self.numpy else []
@@ -215,8 +230,8 @@ def _weight(row: Row) -> tuple[bool, float]:
     return (not row.passed and not row.rounded, row.error)
 
 
-def _block(cell: str, dtype: str, rows: Sequence[Row]) -> str:
-    """The table of a cell in one precision."""
+def _block(title: str, rows: Sequence[Row]) -> str:
+    """The table of a cell's plan, or of its kernels in one precision."""
     if not rows:
         return ""
     found = {(row.array, row.oracle, row.backend): row for row in rows}
@@ -228,7 +243,7 @@ def _block(cell: str, dtype: str, rows: Sequence[Row]) -> str:
         if any(k[1:] == (oracle, backend) for k in found)
     ]
     arrays = tuple(dict.fromkeys(row.array for row in rows))
-    head = [[f"{cell} {dtype}", *(HEADINGS[oracle] for oracle, _ in columns)]]
+    head = [[title, *(HEADINGS[oracle] for oracle, _ in columns)]]
     head += [["", *(registry.title(backend) for _, backend in columns)]]
     body = [[array, *(_entry(found.get((array, *column))) for column in columns)] for array in arrays]
     bounds = {row.oracle: row.bound for row in rows}

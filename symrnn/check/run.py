@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 from symrnn.check.cases import CASES, Case, distinct
@@ -14,7 +15,7 @@ from symrnn.check.kernels import Kernels, TangentKernels
 from symrnn.check.measure import CENTRAL, EXPANSION
 from symrnn.check.numpy_build import this_numpy
 from symrnn.check.report import NotRun, Points, Report, Row, worst
-from symrnn.check.suite import Progress, not_smooth, run_cases
+from symrnn.check.suite import Progress, Subjects, not_smooth, run_cases
 from symrnn.derive.derivation import derive
 from symrnn.derive.proof import DIGITS, Proof, prove
 from symrnn.emit.request import Request
@@ -22,6 +23,8 @@ from symrnn.errors import DerivationError
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import CellLike, load
 from symrnn.pipeline import build_kernels, requested
+from symrnn.plan.planner import plan
+from symrnn.plan.program import Program
 from symrnn.targets import registry
 from symrnn.targets.description import PRECISIONS
 
@@ -67,7 +70,7 @@ def check(
         numpy = cast(TangentKernels, kernels[registry.DEFAULT])
         tested = {name: each for name, each in kernels.items() if name in asked}
         chosen = distinct(case.with_sizes(request.sizes) for case in cases if case.tells(cell))
-        ran = run_cases(cell, numpy, tested, chosen, progress)
+        ran = run_cases(Subjects(cell, numpy, tested, _plans(cell, tuple(tested))), chosen, progress)
         proven, unproven = _proof_rows(cell, say)
         rows += [*ran.rows, *proven]
         points.append(ran.points)
@@ -87,6 +90,19 @@ def _kernels(
         for_it = march if described.marches else None
         built[name] = cast(Kernels, build_kernels(derivation, name, request, for_it))
     return built
+
+
+def _plans(cell: Cell, backends: Sequence[str]) -> dict[str, Program]:
+    """The plan of each backend; one for those that differ only in whether the loop is fused and a tangent wanted.
+
+    The plan of a loop, and of its adjoint, is the same with and without those.
+    """
+    policies = {name: registry.target(name).policy for name in backends if registry.describe(name).can.backward}
+    wanted = tuple(policies.values())
+    fused, tangent = any(policy.fused for policy in wanted), any(policy.tangent for policy in wanted)
+    policies = {name: replace(each, fused=fused, tangent=tangent, notes=()) for name, each in policies.items()}
+    plans = {policy: plan(derive(cell), policy) for policy in dict.fromkeys(policies.values())}
+    return {name: plans[policy] for name, policy in policies.items()}
 
 
 def _silent(_: str) -> None:

@@ -22,6 +22,7 @@ from symrnn.check.cases import CASES, DENSE, START, Case, Problem, draw
 from symrnn.check.interpreter import interpret
 from symrnn.check.kernels import Kernels, Result, TangentKernels, run_kernels
 from symrnn.check.oracles import Finding, Reference
+from symrnn.check.planned import PlanKernels, run_plan
 from symrnn.check.points import near_start, one_signed, outside
 from symrnn.check.report import NotRun, Points, Row, worst
 from symrnn.check.rounding import Rounding, rounding
@@ -31,12 +32,30 @@ from symrnn.language.functions import FUNCTIONS
 from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import HIDDEN, INPUT, ONE
 from symrnn.language.tree import Call, Reduce, walk
+from symrnn.plan.program import Program
 from symrnn.targets import registry
 
 Progress = Callable[[str], None]
 
 BESIDE_STEPS = 20
 """The longest case that runs near the cell's start beside the dense draws."""
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """What is checked of a cell.
+
+    Attributes:
+        cell: what everything was made from.
+        numpy: its NumPy kernels, whose forward pass the derivative oracles step through.
+        tested: the modules to test by backend.
+        plans: the plan of each backend, where it is to be tested too.
+    """
+
+    cell: Cell
+    numpy: TangentKernels
+    tested: Mapping[str, Kernels]
+    plans: Mapping[str, Program]
 
 
 @dataclass(frozen=True)
@@ -78,36 +97,30 @@ def run_suite(
     tested: Mapping[str, Kernels],
     cases: Sequence[Case] = CASES,
     progress: Progress | None = None,
+    plans: Mapping[str, Program] | None = None,
 ) -> tuple[Row, ...]:
     """The rows of `run_cases`, which has the arguments and errors."""
-    return run_cases(cell, numpy, tested, cases, progress).rows
+    return run_cases(Subjects(cell, numpy, tested, plans or {}), cases, progress).rows
 
 
-def run_cases(
-    cell: Cell,
-    numpy: TangentKernels,
-    tested: Mapping[str, Kernels],
-    cases: Sequence[Case] = CASES,
-    progress: Progress | None = None,
-) -> Suite:
+def run_cases(subjects: Subjects, cases: Sequence[Case] = CASES, progress: Progress | None = None) -> Suite:
     """The largest error of each oracle for each array of every tested module, and where it was looked for.
 
     Args:
-        cell: what the kernels were generated from.
-        numpy: its NumPy kernels, whose forward pass the derivative oracles step through.
-        tested: the modules to test by backend, ``numpy`` itself among them where it is to be tested.
+        subjects: what to test; the NumPy kernels are among the tested ones where they are to be tested too.
         cases: what to run.
         progress: called with the title of each case before it runs.
 
     Raises:
         CheckError: a module's parameters are not the cell's, or no point gives finite numbers in any case.
     """
+    cell = subjects.cell
     signs = one_signed(cell)
     found: list[tuple[Case, list[_Tried]]] = []
     for case in cases:
         if progress is not None:
             progress(f"{cell.name}: {case.title}")
-        found.append((case, _tried_everywhere(cell, numpy, tested, case, signs)))
+        found.append((case, _tried_everywhere(subjects, case, signs)))
     reasons = [each.reason for case, tried in found if case.steps and case.batch for each in tried]
     if reasons and all(reasons):
         raise CheckError(reasons[0])
@@ -135,18 +148,17 @@ def _left_out(cell: Cell, found: Sequence[tuple[Case, Sequence[_Tried]]]) -> Ite
             yield NotRun(cell.name, f"{what} in {len(reasons)} of {len(found)} cases", f"at {first}, {reason}")
 
 
-def _tried_everywhere(
-    cell: Cell, numpy: TangentKernels, tested: Mapping[str, Kernels], case: Case, signs: Mapping[str, float]
-) -> list[_Tried]:
+def _tried_everywhere(subjects: Subjects, case: Case, signs: Mapping[str, float]) -> list[_Tried]:
     """The case on dense draws and, where that is called for, near the cell's start."""
+    cell = subjects.cell
     dense = draw(cell, case)
-    first = _tried(cell, numpy, tested, dense)
+    first = _tried(subjects, dense)
     odd = outside(cell, dense, signs) if first.only_rounded else ()
     # Cases of every width look for array calls that err, which do so at any numbers.
     if not (first.reason or odd or (case.steps <= BESIDE_STEPS and not case.others)):
         return [first]
     try:
-        second = _tried(cell, numpy, tested, near_start(cell, case))
+        second = _tried(subjects, near_start(cell, case))
     except CheckError as error:
         second = _Tried(START, reason=str(error))
     if odd and second.passed:
@@ -170,9 +182,10 @@ def not_smooth(cell: Cell) -> tuple[str, ...]:
 
 
 @np.errstate(all="ignore")  # what is not finite is looked for
-def _tried(cell: Cell, numpy: TangentKernels, tested: Mapping[str, Kernels], problem: Problem) -> _Tried:
+def _tried(subjects: Subjects, problem: Problem) -> _Tried:
     """The rows of a case at a point; those that miss their bounds with what rounding alone does to their array."""
-    for backend, kernels in tested.items():
+    cell, numpy = subjects.cell, subjects.numpy
+    for backend, kernels in subjects.tested.items():
         _require_shapes(cell, problem, backend, kernels)
     exact = run_kernels(numpy, problem, "float64")
     try:
@@ -185,7 +198,7 @@ def _tried(cell: Cell, numpy: TangentKernels, tested: Mapping[str, Kernels], pro
     scale = oracles.scale_of_loss(exact, problem)
     alone: dict[str, Rounding] = {}
     rows = []
-    for row in _measured_rows(cell, numpy, tested, problem, exact, scale, references):
+    for row in _measured_rows(subjects, problem, exact, scale, references):
         if not row.passed and row.dtype not in alone:
             alone[row.dtype] = rounding(numpy, problem, exact, scale, row.dtype)
         rows.append(row if row.passed else replace(row, rounding=alone[row.dtype].get((row.oracle, row.array), 0.0)))
@@ -220,15 +233,17 @@ def _finite(arrays: Iterable[measure.Array]) -> bool:
 
 
 def _measured_rows(
-    cell: Cell,
-    numpy: TangentKernels,
-    tested: Mapping[str, Kernels],
-    problem: Problem,
-    exact: Result,
-    scale: float,
-    references: Sequence[Reference],
+    subjects: Subjects, problem: Problem, exact: Result, scale: float, references: Sequence[Reference]
 ) -> Iterator[Row]:
+    cell, numpy, tested = subjects.cell, subjects.numpy, subjects.tested
     case = problem.case
+    planned: dict[str, dict[str, Result]] = {}
+    for backend, program in subjects.plans.items():
+        # Backends that want the same planned share a program.
+        same = next((other for other in planned if subjects.plans[other] is program), "")
+        planned[backend] = planned[same] if same else run_plan(program, problem)
+        if not same:
+            yield from _plan_rows(cell, program, problem, planned[backend], scale, references)
     for dtype in ("float64", "float32") if case.single else ("float64",):
         numpy_result = exact if dtype == "float64" else run_kernels(numpy, problem, dtype)
         for backend, kernels in tested.items():
@@ -236,7 +251,10 @@ def _measured_rows(
                 continue
             can = registry.describe(backend).can
             result = numpy_result if kernels is numpy else run_kernels(kernels, problem, dtype, can)
-            for reference in (*references, *_matches(backend, dtype, exact, numpy_result)):
+            matches = _matches(backend, dtype, exact, numpy_result)
+            if backend in planned and dtype == "float64":
+                matches = [*matches, oracles.by_result(measure.PLAN, planned[backend]["forward"])]
+            for reference in (*references, *matches):
                 said = reference if can.backward else replace(reference, gradients={}, slopes={})
                 found = oracles.findings(result, said, scale, dtype)
                 yield from _rows(cell, backend, dtype, reference.oracle, problem, found)
@@ -245,6 +263,25 @@ def _measured_rows(
             tangent = cast(TangentKernels, kernels)
             found = oracles.tangent_findings(tangent, problem, oracles.draw_directions(problem))
             yield from _rows(cell, backend, "float64", measure.ADJOINT, problem, found)
+
+
+def _plan_rows(
+    cell: Cell,
+    program: Program,
+    problem: Problem,
+    results: Mapping[str, Result],
+    scale: float,
+    references: Sequence[Reference],
+) -> Iterator[Row]:
+    """The plan itself, held to every oracle; in double precision, as it has no other."""
+    for result in results.values():
+        for reference in references:
+            found = oracles.findings(result, reference, scale, "float64")
+            yield from _rows(cell, measure.PLANNED, "float64", reference.oracle, problem, found)
+    if program.tangent is not None and oracles.has_tangent(problem):
+        plan = PlanKernels(program, problem.sizes)
+        found = oracles.tangent_findings(plan, problem, oracles.draw_directions(problem))
+        yield from _rows(cell, measure.PLANNED, "float64", measure.ADJOINT, problem, found)
 
 
 def _runs(backend: str, case: Case, dtype: str) -> bool:
@@ -268,12 +305,14 @@ def _references(cell: Cell, numpy: TangentKernels, problem: Problem) -> Iterator
         yield oracles.by_tangent(numpy, problem, directions)
 
 
-def _matches(backend: str, dtype: str, exact: Result, numpy_result: Result) -> Iterator[Reference]:
+def _matches(backend: str, dtype: str, exact: Result, numpy_result: Result) -> list[Reference]:
     """Other kernels whose results these must match."""
+    found = []
     if backend != registry.DEFAULT:
-        yield oracles.by_result(measure.BACKENDS, numpy_result)
+        found.append(oracles.by_result(measure.BACKENDS, numpy_result))
     if dtype != "float64":
-        yield oracles.by_result(measure.PRECISIONS, exact)
+        found.append(oracles.by_result(measure.PRECISIONS, exact))
+    return found
 
 
 def _rows(

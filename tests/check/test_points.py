@@ -14,7 +14,7 @@ from symrnn.check.kernels import TangentKernels
 from symrnn.check.points import near_start, one_signed, outside
 from symrnn.check.report import Report
 from symrnn.check.run import check
-from symrnn.check.suite import Suite, run_cases
+from symrnn.check.suite import Subjects, Suite, run_cases
 from symrnn.errors import CheckError
 
 SOME = tuple(case for case in CASES if case.hidden <= 7 and case.steps <= 20 and not case.others)
@@ -43,7 +43,7 @@ CELLS: dict[str, tuple[str, dict[str, str]]] = {
 
 def suite(cell: symrnn.Cell, kernels: Any = None, cases: Any = SOME) -> Suite:
     numpy = cast(TangentKernels, kernels or symrnn.build(cell))
-    return run_cases(cell, numpy, {"numpy": numpy}, cases)
+    return run_cases(Subjects(cell, numpy, {"numpy": numpy}, {}), cases)
 
 
 @pytest.mark.parametrize("name", CELLS)

@@ -99,6 +99,7 @@ class _Toy:
     description: Description = DESCRIPTION
     functions: Collection[str] = SPELLINGS
     reductions: Collection[str] = REDUCTIONS
+    policy: Policy = Policy(tangent=False, fused=False)
     builder: Builder | None = None
     policy: Policy = Policy(tangent=False, fused=False)
 

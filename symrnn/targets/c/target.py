@@ -10,7 +10,6 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from symrnn.emit.digest import digest
 from symrnn.emit.request import Request
 from symrnn.emit.source import Source
 from symrnn.plan.policy import Policy
@@ -28,8 +27,6 @@ from symrnn.targets.c.policy import POLICY
 from symrnn.targets.c.toolchain import Options, compiler_or_reason, find_compiler, flags
 from symrnn.targets.description import Description
 from symrnn.targets.target import Builder, Target
-
-_UNKNOWN = "0" * 32
 
 
 class _Libraries:
@@ -77,13 +74,10 @@ class _C:
     builder: Builder | None = _Libraries()
 
     def files(self, program: Program, request: Request) -> dict[str, Source]:
-        """Header, source, and the module over the library."""
-        texts = c_files(program, _UNKNOWN, request)
-        # The digest covers the sources themselves, so it takes its place after they are written.
-        found = digest(*texts.values())
-        texts = {name: text.replace(_UNKNOWN, found) for name, text in texts.items()}
-        texts[f"{program.cell.name}_{DESCRIPTION.name}.py"] = c_module(program, found, request)
-        return {name: Source(text) for name, text in texts.items()}
+        """Header, source, the runtime unless the source holds it, and the module over the library."""
+        written = c_files(program, request)
+        module = Source(c_module(program, written.digest, request))
+        return {**written.sources, f"{program.cell.name}_{DESCRIPTION.name}.py": module}
 
     def load(self, files: Mapping[str, str], cell: str, march: str | None = None) -> ModuleType:
         """The module over a library from the cache."""

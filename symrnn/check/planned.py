@@ -1,0 +1,110 @@
+"""The plan of a cell's kernels as something that is checked itself: run from its records, with no target.
+
+Reads a `Program` and a `Problem`; returns a `Result` as kernels give one. Where the plan is right and kernels are not, the
+fault is in a target; where both err alike, it is in the plan or in the derivation. Leaves out: what is right
+(`symrnn.check.oracles`), and what a plan means (`symrnn.plan.execute`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from symrnn.check.cases import Problem
+from symrnn.check.kernels import Arrays, Result, X, labelled, of_state, of_tape
+from symrnn.check.measure import Array
+from symrnn.errors import CheckError
+from symrnn.plan import execute
+from symrnn.plan.execute import Ran
+from symrnn.plan.program import Program
+
+
+def run_plan(program: Program, problem: Problem) -> dict[str, Result]:
+    """What a program gives: as it is (``forward``), and with the fused loop (``fused``) where it has one.
+
+    Args:
+        program: with a backward routine.
+        problem: the point and the loss.
+    """
+    plan = PlanKernels(program, problem.sizes)
+    ways = {"forward": False} | ({"fused": True} if program.forward.fused else {})
+    return {name: _result(plan, problem, name, fused) for name, fused in ways.items()}
+
+
+def _result(plan: PlanKernels, problem: Problem, name: str, fused: bool) -> Result:
+    reverse = problem.case.reverse
+    ran = plan.run(problem.params, problem.x, problem.state, problem.lengths, reverse, fused=fused)
+    # Of reversed rows, each implementation keeps the states in an order of its own.
+    over_time = {} if reverse else {of_tape(state): array for state, array in ran.states.items()}
+    dstate = problem.dstate or {state: np.zeros_like(array) for state, array in ran.state.items()}
+    grads = execute.backward(plan.program, problem.sizes, ran, problem.dy, dstate)
+    inputs = grads.inputs.get(X, np.zeros_like(problem.x))
+    gradients = {**grads.params, X: inputs} | {of_state(state): array for state, array in grads.state.items()}
+    return Result({name: labelled(ran.y, ran.state) | over_time}, gradients)
+
+
+@dataclass(frozen=True)
+class PlanKernels:
+    """A program with the part of a module's surface that derivatives are taken of.
+
+    Attributes:
+        program: to run.
+        sizes: a number for each size name.
+    """
+
+    program: Program
+    sizes: Mapping[str, int]
+
+    def run(
+        self,
+        params: Arrays,
+        x: Array,
+        state: Arrays | None,
+        lengths: Array | None,
+        reverse: bool,
+        *,
+        fused: bool = False,
+    ) -> Ran:
+        """The forward routine."""
+        given = {**params, X: x, **self._states(state, x)}
+        return execute.forward(self.program.forward, self.sizes, given, lengths=lengths, reverse=reverse, fused=fused)
+
+    def forward(
+        self,
+        params: Arrays,
+        x: Array,
+        state: Arrays | None = None,
+        *,
+        lengths: Array | None = None,
+        reverse: bool = False,
+    ) -> tuple[Array, Arrays, Ran]:
+        """Outputs, final states, and what the run leaves."""
+        ran = self.run(params, x, state, lengths, reverse)
+        return ran.y, ran.state, ran
+
+    def jvp(
+        self, params: Arrays, x: Array, state: Arrays | None, dparams: Arrays, dx: Array, dstate: Arrays | None
+    ) -> tuple[Array, Arrays]:
+        """Tangents of the outputs and of the final states.
+
+        Raises:
+            CheckError: the program has no tangent.
+        """
+        tangent = self.program.tangent
+        if tangent is None:
+            raise CheckError(f"{self.program.cell.name}: the plan has no tangent; ask for one in its policy")
+        values = {**params, X: x, **self._states(state, x)}
+        directions = {**dparams, X: dx, **self._states(dstate, x)}
+        of = {variable.name: variable.of for variable in tangent.system.variables if variable.of}
+        given = {n: directions[of[n]] if n in of else values[n] for n in tangent.system.inputs}
+        ran = execute.forward(tangent, self.sizes, given)
+        by_state = {of[name]: array for name, array in ran.state.items() if name in of}
+        return ran.y, by_state
+
+    def _states(self, state: Arrays | None, x: Array) -> Arrays:
+        """Initial states; zeros where they are not given."""
+        numbers = {**self.sizes, "1": 1}
+        widths = {name: numbers[self.program.forward.sizes[next_]] for name, next_ in self.program.forward.states}
+        return state or {name: np.zeros((x.shape[1], width)) for name, width in widths.items()}
