@@ -90,7 +90,7 @@ def _blocks(source: Source) -> list[_Block]:
         if mark.precision not in ("", precision):
             continue
         name = mark.function or mark.stage
-        if mark.labels:
+        if mark.labels or mark.stage:
             found.setdefault(name, {})[number] = mark
         else:
             heads.setdefault(name, number)
@@ -98,7 +98,7 @@ def _blocks(source: Source) -> list[_Block]:
 
 
 def _shown(source: Source, known: Collection[str]) -> list[int]:
-    """The lines to show, from 1: of every block that computes equations of the page and none besides, and no block twice."""
+    """The lines to show, from 1: of every block that computes equations of the page and no others; no block twice."""
     lines = source.text.splitlines()
     chosen: list[int] = []
     said: set[tuple[str, str]] = set()
