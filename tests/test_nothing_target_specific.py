@@ -44,17 +44,20 @@ def named(node: ast.AST) -> Iterator[ast.AST]:
             yield from (*node.defaults, *(default for default in node.kw_defaults if default is not None))
 
 
+def targets_imported(file: str, tree: ast.AST) -> Iterator[tuple[int, str, str]]:
+    """Imports of targets: the line, the dotted name and the target's."""
+    several = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "symrnn.targets"]
+    packages = [(node.lineno, f"symrnn.targets.{alias.name}") for node in several for alias in node.names]
+    for line, name in (*imported(file, tree), *packages):
+        for target in NAMES:
+            if f"{name}.".startswith(f"symrnn.targets.{target}."):
+                yield line, name, target
+
+
 def faults(file: str, text: str) -> list[str]:
     """The places in ``file`` where it knows a target."""
     tree = ast.parse(text)
-    found = []
-    for line, name in imported(file, tree):
-        if any(f"{name}.".startswith(f"symrnn.targets.{target}.") for target in NAMES):
-            found.append(f"{file}:{line} imports {name}")
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == "symrnn.targets":
-            known = [alias.name for alias in node.names if alias.name in NAMES]
-            found += [f"{file}:{node.lineno} imports symrnn.targets.{name}" for name in known]
+    found = [f"{file}:{line} imports {name}" for line, name, _ in targets_imported(file, tree)]
     for node in ast.walk(tree):
         for value in named(node):
             for part in ast.walk(value) if isinstance(value, ast.Tuple | ast.List | ast.Set | ast.Dict) else [value]:
@@ -70,6 +73,14 @@ def test_the_targets_are_those_of_the_registry() -> None:
 @pytest.mark.parametrize("file", modules())
 def test_no_target_is_known(file: str) -> None:
     assert faults(file, (ROOT / file).read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("target", NAMES)
+def test_no_target_imports_another(target: str) -> None:
+    for path in sorted((TARGETS / target).rglob("*.py")):
+        file, tree = path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+        others = [name for _, name, other in targets_imported(file, tree) if other != target]
+        assert not others, f"{file} imports {', '.join(others)}"
 
 
 @pytest.mark.parametrize(
