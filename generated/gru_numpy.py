@@ -423,7 +423,7 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
 
     # Every step: reads h, h_dot, z_x, z_dot_in_x, r_x, r_dot_in_x, h_tilde_x, h_tilde_dot_in_x; gives h_next,
     # h_dot_next.
-    z_x_2_plus_z_sum_to_r_dot_in = np.empty((B, 4 * H), dtype)
+    z_x_plus_z_sum_to_r_dot_in = np.empty((B, 4 * H), dtype)
     product = np.empty((B, 2 * H), dtype)
     zr = np.empty((B, 2 * H), dtype)
     zr_dot = np.empty((B, 2 * H), dtype)
@@ -437,8 +437,8 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
     one_minus_z = np.empty((B, H), dtype)
     h_next_term = np.empty((B, H), dtype)
     z_times_h_dot = np.empty((B, H), dtype)
-    zr_dot_in = z_x_2_plus_z_sum_to_r_dot_in[:, 2 * H : 4 * H]
-    z_x_2_plus_z_to_r_x_2_plus_r_sum = z_x_2_plus_z_sum_to_r_dot_in[:, 0 : 2 * H]
+    zr_dot_in = z_x_plus_z_sum_to_r_dot_in[:, 2 * H : 4 * H]
+    z_x_plus_z_to_r_x_plus_r_sum = z_x_plus_z_sum_to_r_dot_in[:, 0 : 2 * H]
     r = zr[:, H : 2 * H]
     r_dot = zr_dot[:, H : 2 * H]
     h_tilde_dot_in = h_tilde_term_dot_in[:, H : 2 * H]
@@ -452,11 +452,11 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
         z_to_r_dot_in_x = z_to_r_dot_in_x_at[t]
         h_tilde_x_to_h_tilde_dot_in_x = h_tilde_x_to_h_tilde_dot_in_x_at[t]
         # tangent_step_1: reads h, h_dot, z_x, z_dot_in_x, r_x, r_dot_in_x; gives z, z_dot, r_h, r_h_dot
-        np.dot(h, W_h_T, out=z_x_2_plus_z_sum_to_r_dot_in)  # (1) (2) (j1) (j3): (B, 4 H)
+        np.dot(h, W_h_T, out=z_x_plus_z_sum_to_r_dot_in)  # (1) (2) (j1) (j3): (B, 4 H)
         np.dot(h_dot, W_h_2_T, out=product)  # (1) (2) (j1) (j3): (B, 2 H)
         zr_dot_in += product  # (1) (2) (j1) (j3): (B, 2 H)
-        z_x_2_plus_z_sum_to_r_dot_in += z_to_r_dot_in_x  # (1) (2) (j1) (j3): (B, 4 H)
-        _sigmoid(z_x_2_plus_z_to_r_x_2_plus_r_sum, out=zr)  # (1) (2): (B, 2 H)
+        z_x_plus_z_sum_to_r_dot_in += z_to_r_dot_in_x  # (1) (2) (j1) (j3): (B, 4 H)
+        _sigmoid(z_x_plus_z_to_r_x_plus_r_sum, out=zr)  # (1) (2): (B, 2 H)
         np.subtract(1, zr, out=zr_dot)  # (j2) (j4): (B, 2 H)
         zr_dot *= zr  # (j2) (j4): (B, 2 H)
         zr_dot *= zr_dot_in  # (j2) (j4): (B, 2 H)

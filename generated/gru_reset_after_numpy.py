@@ -446,7 +446,7 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
     z_to_h_tilde_part_dot_sum = np.empty((B, 6 * H), dtype)
     product = np.empty((B, 2 * H), dtype)
     product_2 = np.empty((B, H), dtype)
-    z_x_2_plus_z_sum_to_r_dot_in = np.empty((B, 4 * H), dtype)
+    z_x_plus_z_sum_to_r_dot_in = np.empty((B, 4 * H), dtype)
     zr = np.empty((B, 2 * H), dtype)
     one_minus_zr = np.empty((B, 2 * H), dtype)
     zr_dot = np.empty((B, 2 * H), dtype)
@@ -461,7 +461,7 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
     zr_dot_in_sum = z_to_h_tilde_part_dot_sum[:, 2 * H : 4 * H]
     h_tilde_part_dot_sum = z_to_h_tilde_part_dot_sum[:, 5 * H : 6 * H]
     z_to_r_dot_in_sum = z_to_h_tilde_part_dot_sum[:, 0 : 4 * H]
-    z_x_2_plus_z_to_r_x_2_plus_r_sum = z_x_2_plus_z_sum_to_r_dot_in[:, 0 : 2 * H]
+    z_x_plus_z_to_r_x_plus_r_sum = z_x_plus_z_sum_to_r_dot_in[:, 0 : 2 * H]
     z_dot = zr_dot[:, 0:H]
     z = zr[:, 0:H]
     one_minus_z = one_minus_zr[:, 0:H]
@@ -471,7 +471,7 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
     h_tilde_part_sum_to_h_tilde_part_dot_sum = z_to_h_tilde_part_dot_sum[:, 4 * H : 6 * H]
     h_tilde_part = h_tilde_part_to_h_tilde_part_dot[:, 0:H]
     h_tilde_dot_term = h_tilde_dot_to_dot_next_term[:, 0:H]
-    zr_dot_in = z_x_2_plus_z_sum_to_r_dot_in[:, 2 * H : 4 * H]
+    zr_dot_in = z_x_plus_z_sum_to_r_dot_in[:, 2 * H : 4 * H]
     h_tilde_part_dot = h_tilde_part_to_h_tilde_part_dot[:, H : 2 * H]
     h_tilde_dot_term_3 = h_tilde_dot_term_to_z_times_h_dot[:, 0:H]
     h_dot_next_term = h_tilde_dot_to_dot_next_term[:, H : 2 * H]
@@ -488,8 +488,8 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
         zr_dot_in_sum += product  # (1) (2) (j1) (j3) (3a) (j5): (B, 2 H)
         np.dot(h_dot, W_hh_T, out=product_2)  # (1) (2) (j1) (j3) (3a) (j5): (B, H)
         h_tilde_part_dot_sum += product_2  # (1) (2) (j1) (j3) (3a) (j5): (B, H)
-        np.add(z_to_r_dot_in_x, z_to_r_dot_in_sum, out=z_x_2_plus_z_sum_to_r_dot_in)  # (1) (2) (j1) (j3): (B, 4 H)
-        _sigmoid(z_x_2_plus_z_to_r_x_2_plus_r_sum, out=zr)  # (1) (2): (B, 2 H)
+        np.add(z_to_r_dot_in_x, z_to_r_dot_in_sum, out=z_x_plus_z_sum_to_r_dot_in)  # (1) (2) (j1) (j3): (B, 4 H)
+        _sigmoid(z_x_plus_z_to_r_x_plus_r_sum, out=zr)  # (1) (2): (B, 2 H)
         np.subtract(1, zr, out=one_minus_zr)  # (j2) (j4): (B, 2 H)
         np.multiply(z, one_minus_z, out=z_dot)  # (j2): (B, H)
         np.multiply(r, one_minus_r, out=r_dot)  # (j4): (B, H)

@@ -426,7 +426,7 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
 
     # Every step: reads h, h_dot, i_x, i_dot_in_x, f_x, f_dot_in_x, o_x, o_dot_in_x, g_x, g_dot_in_x, c, c_dot; gives
     # c_next, c_dot_next, h_next, h_dot_next.
-    i_x_2_plus_i_sum_to_g_x_2_plus_g_sum = np.empty((B, 8 * H), dtype)
+    i_x_plus_i_sum_to_g_x_plus_g_sum = np.empty((B, 8 * H), dtype)
     product = np.empty((B, 4 * H), dtype)
     iof = np.empty((B, 3 * H), dtype)
     iof_dot = np.empty((B, 3 * H), dtype)
@@ -438,17 +438,17 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
     g_times_i_to_tanh_c_times_o_dot = np.empty((B, 2 * H), dtype)
     i_times_g_dot = np.empty((B, H), dtype)
     tanh_c_dot = np.empty((B, H), dtype)
-    iofg_dot_in = i_x_2_plus_i_sum_to_g_x_2_plus_g_sum[:, 3 * H : 7 * H]
-    i_x_2_plus_i_to_f_x_2_plus_f_sum = i_x_2_plus_i_sum_to_g_x_2_plus_g_sum[:, 0 : 3 * H]
-    iof_dot_in = i_x_2_plus_i_sum_to_g_x_2_plus_g_sum[:, 3 * H : 6 * H]
+    iofg_dot_in = i_x_plus_i_sum_to_g_x_plus_g_sum[:, 3 * H : 7 * H]
+    i_x_plus_i_to_f_x_plus_f_sum = i_x_plus_i_sum_to_g_x_plus_g_sum[:, 0 : 3 * H]
+    iof_dot_in = i_x_plus_i_sum_to_g_x_plus_g_sum[:, 3 * H : 6 * H]
     g = g_tanh_c[:, 0:H]
-    g_x_2_plus_g_sum = i_x_2_plus_i_sum_to_g_x_2_plus_g_sum[:, 7 * H : 8 * H]
+    g_x_plus_g_sum = i_x_plus_i_sum_to_g_x_plus_g_sum[:, 7 * H : 8 * H]
     f = iof[:, 2 * H : 3 * H]
     i = iof[:, 0:H]
     f_dot = iof_dot[:, 2 * H : 3 * H]
     tanh_c = g_tanh_c[:, H : 2 * H]
     g_squared = g_tanh_c_squared[:, 0:H]
-    g_dot_in = i_x_2_plus_i_sum_to_g_x_2_plus_g_sum[:, 6 * H : 7 * H]
+    g_dot_in = i_x_plus_i_sum_to_g_x_plus_g_sum[:, 6 * H : 7 * H]
     io_dot = iof_dot[:, 0 : 2 * H]
     g_times_i_dot = g_times_i_to_tanh_c_times_o_dot[:, 0:H]
     tanh_c_squared = g_tanh_c_squared[:, H : 2 * H]
@@ -459,15 +459,15 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
         c, c_next, h, h_next, c_dot = c_at[t], c_at[t + 1], h_at[t], h_at[t + 1], c_dot_at[t]
         c_dot_next, h_dot, h_dot_next = c_dot_at[t + 1], h_dot_at[t], h_dot_at[t + 1]
         i_to_g_x = i_to_g_x_at[t]
-        np.dot(h, W_h_T, out=i_x_2_plus_i_sum_to_g_x_2_plus_g_sum)  # (1) (3) (2) (j1) (j5) (j3) (j7) (4): (B, 8 H)
+        np.dot(h, W_h_T, out=i_x_plus_i_sum_to_g_x_plus_g_sum)  # (1) (3) (2) (j1) (j5) (j3) (j7) (4): (B, 8 H)
         np.dot(h_dot, W_h_2_T, out=product)  # (1) (3) (2) (j1) (j5) (j3) (j7) (4): (B, 4 H)
         iofg_dot_in += product  # (1) (3) (2) (j1) (j5) (j3) (j7) (4): (B, 4 H)
-        i_x_2_plus_i_sum_to_g_x_2_plus_g_sum += i_to_g_x  # (1) (3) (2) (j1) (j5) (j3) (j7) (4): (B, 8 H)
-        _sigmoid(i_x_2_plus_i_to_f_x_2_plus_f_sum, out=iof)  # (1) (3) (2): (B, 3 H)
+        i_x_plus_i_sum_to_g_x_plus_g_sum += i_to_g_x  # (1) (3) (2) (j1) (j5) (j3) (j7) (4): (B, 8 H)
+        _sigmoid(i_x_plus_i_to_f_x_plus_f_sum, out=iof)  # (1) (3) (2): (B, 3 H)
         np.subtract(1, iof, out=iof_dot)  # (j2) (j6) (j4): (B, 3 H)
         iof_dot *= iof  # (j2) (j6) (j4): (B, 3 H)
         iof_dot *= iof_dot_in  # (j2) (j6) (j4): (B, 3 H)
-        np.tanh(g_x_2_plus_g_sum, out=g)  # (4): (B, H)
+        np.tanh(g_x_plus_g_sum, out=g)  # (4): (B, H)
         np.multiply(f, c, out=c_next)  # (5): (B, H)
         np.multiply(i, g, out=i_times_g)  # (5): (B, H)
         c_next += i_times_g  # (5): (B, H)

@@ -243,19 +243,19 @@ def _tangent(weights, sizes, x, x_dot, state, idle, taped, y):
     h_x_to_h_dot_in_x_rows += b_h_2  # (1) (j1): (T B, 2 H)
 
     # Every step: reads h, h_dot, h_x, h_dot_in_x; gives h_next, h_dot_next.
-    h_x_2_plus_h_sum_to_dot_in = np.empty((B, 2 * H), dtype)
+    h_x_plus_h_sum_to_dot_in = np.empty((B, 2 * H), dtype)
     product = np.empty((B, H), dtype)
-    h_dot_in = h_x_2_plus_h_sum_to_dot_in[:, H : 2 * H]
-    h_x_2_plus_h_sum = h_x_2_plus_h_sum_to_dot_in[:, 0:H]
+    h_dot_in = h_x_plus_h_sum_to_dot_in[:, H : 2 * H]
+    h_x_plus_h_sum = h_x_plus_h_sum_to_dot_in[:, 0:H]
     h_x_to_h_dot_in_x_at = _steps(h_x_2_dot_in_x_all, T)
     for t in range(T):
         h, h_next, h_dot, h_dot_next = h_at[t], h_at[t + 1], h_dot_at[t], h_dot_at[t + 1]
         h_x_to_h_dot_in_x = h_x_to_h_dot_in_x_at[t]
-        np.dot(h, W_hh_2_T, out=h_x_2_plus_h_sum_to_dot_in)  # (1) (j1): (B, 2 H)
+        np.dot(h, W_hh_2_T, out=h_x_plus_h_sum_to_dot_in)  # (1) (j1): (B, 2 H)
         np.dot(h_dot, W_hh_T, out=product)  # (1) (j1): (B, H)
         h_dot_in += product  # (1) (j1): (B, H)
-        h_x_2_plus_h_sum_to_dot_in += h_x_to_h_dot_in_x  # (1) (j1): (B, 2 H)
-        np.tanh(h_x_2_plus_h_sum, out=h_next)  # (1): (B, H)
+        h_x_plus_h_sum_to_dot_in += h_x_to_h_dot_in_x  # (1) (j1): (B, 2 H)
+        np.tanh(h_x_plus_h_sum, out=h_next)  # (1): (B, H)
         np.square(h_next, out=h_dot_next)  # (j2): (B, H)
         np.subtract(1, h_dot_next, out=h_dot_next)  # (j2): (B, H)
         h_dot_next *= h_dot_in  # (j2): (B, H)

@@ -39,7 +39,7 @@ class PlanError(SymrnnError):
 
 
 class TargetError(SymrnnError):
-    """A backend that there is not, that cannot be loaded, or that was asked for what it cannot do."""
+    """A backend is unknown, cannot be loaded, or cannot do what was asked."""
 
 
 class GenerateError(SymrnnError):
@@ -47,11 +47,11 @@ class GenerateError(SymrnnError):
 
 
 class BuildError(SymrnnError):
-    """No compiler, or the compiler refused, or a library does not fit this machine."""
+    """There is no compiler, it refused a file, or a library does not fit this machine."""
 
 
 class CheckError(SymrnnError):
-    """An oracle cannot be run as it was asked for."""
+    """An oracle cannot run as requested."""
 
 
 class DiagnoseError(SymrnnError):
@@ -63,4 +63,4 @@ class FlowError(SymrnnError):
 
 
 class MissingPackageError(SymrnnError):
-    """A package that is not installed is needed for what was asked; the message names the extra that installs it."""
+    """A required package is not installed; the message names the extra that installs it."""

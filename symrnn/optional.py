@@ -1,4 +1,4 @@
-"""Packages that some users have: loaded when they are needed, with an error that names the extra where they are not.
+"""Optional packages: loaded when needed. If one is missing, the error names the extra that installs it.
 
 Reads a module's name; returns the module. Imports nothing of symrnn but its errors. Leaves out: what symrnn always needs.
 """

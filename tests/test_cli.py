@@ -96,6 +96,14 @@ def test_show_prints_each_part_and_all_of_them(run: Run) -> None:
     assert run("show", CELL) == shown["all"]
 
 
+def test_show_prints_the_plan_of_a_backend(run: Run) -> None:
+    default, c = run("show", CELL, "--plan")[1], run("show", CELL, "--plan", "--backend", "c")[1]
+    assert run("show", CELL, "--plan", "--backend", "numpy")[1] == default
+    assert "\n  fused: in place of hoisting and the loop\n" in c
+    assert "fused" not in default
+    assert "\n  register tile " in c.partition("\nforward\n")[0]
+
+
 def test_show_document_is_the_whole_file(run: Run) -> None:
     code, out, _ = run("show", CELL, "--document")
     assert code == 0
@@ -122,6 +130,7 @@ def test_show_json_holds_text_and_latex(run: Run) -> None:
         (["show", CELL, "--plan", "--format", "latex"], "the plan is text"),
         (["show", CELL, "--document", "--part", "tape"], "--document prints the whole derivation"),
         (["show", CELL, "--document", "--json"], "--document prints LaTeX"),
+        (["show", CELL, "--part", "tape", "--backend", "c"], "tape is the same for all, so leave it out"),
         (["generate", "--check", "--dry-run"], "not allowed with argument"),
         (["generate", "--backend", "fortran"], "Unknown backend 'fortran'; choose numpy or c"),
         (["generate", "--out", ""], "for this directory write ."),

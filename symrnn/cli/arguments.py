@@ -63,6 +63,8 @@ def _refuse_contradictions(show: argparse.Namespace) -> None:
         show.refuse(f"--document prints the whole derivation; for {show.part} alone, use --format latex")
     if show.document and show.json:
         show.refuse("--document prints LaTeX; for JSON, leave it out")
+    if show.backend and show.part not in (PLAN, ALL):
+        show.refuse(f"--backend says whose plan to print; {show.part} is the same for all, so leave it out")
     if show.part == PLAN and show.format == "latex":
         show.refuse("the plan is text; leave out --format latex")
 
@@ -82,6 +84,7 @@ def _add_show(commands: Commands) -> None:
   symrnn show lstm                               all of it, as text
   symrnn show lstm --part adjoint                the backward pass of one step
   symrnn show lstm --plan                        stages, stacked matrices, tape
+  symrnn show lstm --plan --backend c            those of the kernels in C
   symrnn show my_cell.toml --part jacobian --format latex
   symrnn show lstm --document > lstm.tex && pdflatex lstm.tex""",
     )
@@ -91,6 +94,12 @@ def _add_show(commands: Commands) -> None:
     part.add_argument("--plan", dest="part", action="store_const", const=PLAN, help="short for --part plan")
     parser.add_argument(
         "--format", choices=("text", "latex"), default="text", help="text, or a LaTeX fragment (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--backend",
+        type=_one_backend,
+        metavar=f"{{{','.join(registry.names())}}}",
+        help=f"the backend whose plan to print (default: {registry.DEFAULT})",
     )
     parser.add_argument("--document", action="store_true", help="a whole LaTeX file, for pdflatex; implies --part all")
     _add_json(parser)
@@ -405,8 +414,13 @@ def _add_backend(parser: argparse.ArgumentParser) -> None:
 
 def _backend(text: str) -> str:
     """The name of a target, or all of them, as an argparse type."""
+    return text if text == ALL else _one_backend(text)
+
+
+def _one_backend(text: str) -> str:
+    """The name of a target, as an argparse type."""
     try:
-        return text if text == ALL else registry.describe(text).name
+        return registry.describe(text).name
     except TargetError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -37,14 +37,18 @@ def collection(head: str, items: Sequence[str], tail: str, depth: int = 0, *, si
     return [pad + head, *(f"{pad}{INDENT}{item}," for item in items), pad + tail]
 
 
-def commented(line: str, comment: str) -> list[str]:
-    """``line`` with its comment behind it, or above it where both are too long for one line."""
+def commented(code: str, comment: str, depth: int = 0) -> list[str]:
+    """A line of ``code`` with its comment behind it, or above it where both are too long for one line.
+
+    >>> commented("a += b", "(3)", 1)
+    ['    a += b  # (3)']
+    """
+    line = INDENT * depth + code
     if not comment:
         return [line]
     if len(line) + len(comment) + 4 <= WIDTH:
         return [f"{line}  # {comment}"]
-    pad = line[: len(line) - len(line.lstrip())]
-    return [*remark(comment, len(pad) // len(INDENT)), line]
+    return [*remark(comment, depth), line]
 
 
 def remark(text: str, depth: int = 0) -> list[str]:
@@ -74,6 +78,15 @@ def span(first: str, last: str) -> str:
     return f"{first}{' ' if first else ''}:{' ' if last else ''}{last}"
 
 
-def bare(lines: Iterable[str]) -> str:
-    """The code of ``lines`` without comments."""
-    return "\n".join(line.split("  # ")[0] for line in lines if not line.lstrip().startswith("#"))
+def wrapped(text: str) -> list[str]:
+    """``text`` in lines of `WIDTH`."""
+    return textwrap.wrap(text, WIDTH, break_on_hyphens=False, break_long_words=False)
+
+
+def quoted(text: str) -> str:
+    r"""``text``, which holds no triple quotes, as a docstring has it.
+
+    >>> print(quoted("x is \\tau"))
+    x is \\tau
+    """
+    return text.translate({ord("\\"): "\\\\"})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from symrnn.emit.python_text import call, collection
+from symrnn.emit.python_text import call, collection, quoted
 from symrnn.emit.request import Request
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.tree import Call, walk
@@ -64,7 +64,7 @@ def surface(
     arguments = [f"{argument}: int" for argument in sizes.values()]
     checked = ", ".join(f"{size}={argument}" for size, argument in sizes.items())
     return Surface(
-        title=(cell.title or cell.name).rstrip("."),
+        title=quoted((cell.title or cell.name).rstrip(".")),
         constants=_constants(program, request),
         tables=_tables(program, left_out),
         dtypes=tuple(collection("DTYPES = (", _quoted(dtypes), ")", single=True)),

@@ -1,9 +1,9 @@
-r"""The symbolic side: what the norm of a step Jacobian cannot exceed, and the path that no matrix crosses.
+r"""Bounds on the norm of a step Jacobian in symbols, and the paths that no matrix crosses.
 
 Reads the paths of a run; returns bounds as text, as LaTeX and as numbers. Each term of a Jacobian is a product, so the
 product of its factors' norms bounds it: the largest entry of a diagonal, the largest singular value of a matrix. Terms
-that are diagonals alone are added up first. Nothing here knows a cell: for ``tanh(W x + U h + b)`` it comes out as
-``max|1 - h'²| σ_max(U)``. Leaves out: bounds that a closer look at a cell would give.
+that are diagonals alone are added up first. For ``tanh(W x + U h + b)`` the bound is ``max|1 - h'²| σ_max(U)``. Leaves
+out: bounds that a closer look at a cell would give.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from symrnn.language.typeset.latex import Notation, size_latex
 
 @dataclass(frozen=True)
 class Bound:
-    """What the spectral norm of one Jacobian within a step cannot exceed.
+    """An upper bound on the spectral norm of one Jacobian within a step.
 
     Attributes:
         output: a next state, or a value that several paths share.
@@ -47,7 +47,7 @@ class Bound:
 
 @dataclass(frozen=True)
 class Direct:
-    """The path straight through time of one state: from unit to the same unit, past every matrix.
+    """The path of one state straight through time: from each unit to itself, without any matrix.
 
     Attributes:
         state: whose.
@@ -78,7 +78,7 @@ def bounds_of(paths: StepPaths) -> tuple[Bound, ...]:
 
 
 def bound_of_step(paths: StepPaths, bounds: tuple[Bound, ...]) -> Array:
-    """Ln of what the norm of the whole step Jacobian cannot exceed: the norm of the matrix of its blocks' bounds."""
+    """Ln of a bound on the norm of the whole step Jacobian: the norm of the matrix of its blocks' bounds."""
     run = paths.run
     places = {state: place for place, state in enumerate(run.cell.states)}
     blocks = np.full((run.steps, run.batch, len(places), len(places)), -np.inf)

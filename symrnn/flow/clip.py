@@ -1,7 +1,8 @@
-"""Clipping, the remedy for gradients that explode: by value, and by the norm of all of them together.
+"""Clipping, a remedy for exploding gradients: by value, and by the norm of all of them together.
 
-Reads gradients by name; returns clipped ones. By norm, the step keeps its direction and loses its length; by value,
-each entry is cut by itself, and the direction turns. Neither helps a gradient that vanishes. Leaves out: everything else
+Reads gradients by name; returns clipped ones. Clipping by norm keeps the direction and
+shortens the step. Clipping by value cuts each entry by itself and turns the direction. Neither helps a gradient that
+vanishes. Leaves out: everything else
 of an optimiser.
 """
 
@@ -27,7 +28,7 @@ def clip_by_value(gradients: Gradients, limit: float) -> dict[str, Array]:
     {'W': array([ 0.5, -1. ])}
 
     Args:
-        gradients: arrays of any shapes, by name; they stay as they are.
+        gradients: arrays of any shapes, by name; not changed.
         limit: above zero.
 
     Raises:
@@ -36,7 +37,7 @@ def clip_by_value(gradients: Gradients, limit: float) -> dict[str, Array]:
     _limit(limit)
     for name, gradient in gradients.items():
         if np.isnan(gradient).any():
-            raise FlowError(f"the gradient of {name!r} has entries that are not numbers, which no limit can mend")
+            raise FlowError(f"the gradient of {name!r} has entries that are not numbers, which no limit can repair")
     return {name: np.clip(gradient, -limit, limit) for name, gradient in gradients.items()}
 
 
@@ -47,20 +48,20 @@ def clip_by_global_norm(gradients: Gradients, limit: float) -> tuple[dict[str, A
     ({'W': array([0.6]), 'b': array([0.8])}, 5.0)
 
     Args:
-        gradients: arrays of any shapes, by name; they stay as they are.
+        gradients: arrays of any shapes, by name; not changed.
         limit: above zero.
 
     Returns:
         The gradients, the same arrays where the norm is within the limit; and the norm before clipping.
 
     Raises:
-        FlowError: the limit is not above zero, or the norm is not finite, so that no scale can help.
+        FlowError: the limit is not above zero, or the norm is not finite.
     """
     _limit(limit)
     norm = global_norm(gradients)
     if not math.isfinite(norm):
         raise FlowError(
-            f"the gradients' norm is {norm}, which no scale can mend: training has diverged; take a smaller step"
+            f"the gradients' norm is {norm}, which no scale can repair: training has diverged; take a smaller step"
         )
     if norm <= limit:
         return dict(gradients), norm
@@ -99,7 +100,7 @@ class Clipping:
 def clipping(gradients: Gradients, how: str, limit: float) -> Clipping:
     """The effect of `clip_by_global_norm` (``how="norm"``) or `clip_by_value` (``how="value"``) on ``gradients``."""
     if how not in ("norm", "value"):
-        raise FlowError(f"clipping by {how!r}: there is none of that name; expected norm or value")
+        raise FlowError(f"unknown way to clip {how!r}; choose norm or value")
     clipped = clip_by_global_norm(gradients, limit)[0] if how == "norm" else clip_by_value(gradients, limit)
     before, after = global_norm(gradients), global_norm(clipped)
     cosine = math.nan

@@ -1,7 +1,7 @@
-"""matplotlib as symrnn draws with it: loaded when something is drawn, the same text for the same figure.
+"""Drawing with matplotlib: loaded only when something is drawn. The same figure gives the same text.
 
-Reads figures; returns SVG text, or writes files. What is neither line nor area of a colour is drawn in *ink*, which an
-SVG takes from the page that it stands in (``currentColor``): one text for light and dark. Leaves out: what is drawn
+Reads figures; returns SVG text, or writes files. Text and axes are drawn in *ink*. An SVG takes that colour from
+its page (``currentColor``), so one text serves light and dark. Leaves out: what is drawn
 (`symrnn.flow.figure`).
 """
 
@@ -18,11 +18,11 @@ from symrnn.errors import FlowError
 from symrnn.optional import load_optional
 
 INK = "#010203"
-"""The colour that becomes the page's own in an SVG, and all but black elsewhere."""
+"""The ink: the page's own colour in an SVG, almost black elsewhere."""
 
 _STYLE = {
-    "svg.hashsalt": "symrnn",  # names of clipping paths are hashes: the same ones every time
-    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "symrnn",  # names of clipping paths are hashes; a fixed salt makes them the same every time
+    "svg.fonttype": "none",  # keep text as text, not as paths
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],  # the second as wide as the first
     "font.size": 9.5,
@@ -54,7 +54,7 @@ FORMATS = (".svg", ".png", ".pdf")
 
 @contextmanager
 def drawing() -> Iterator[Any]:
-    """The module ``matplotlib.figure``, with settings that neither the user nor the machine has changed.
+    """The module ``matplotlib.figure``, with default settings whatever the user and the machine have set.
 
     Raises:
         MissingPackageError: matplotlib is not installed.
@@ -72,8 +72,8 @@ def to_svg(figure: Any, *, standalone: bool = False, prefix: str = "") -> str:
 
     Args:
         figure: a ``matplotlib.figure.Figure``.
-        standalone: False for an element that stands in a page of HTML and takes its colour and background from there;
-            True for a file, which is light or dark as its reader prefers.
+        standalone: False for an element in a page of HTML, which takes its colours from there; True for a file, which is
+            light or dark as its reader prefers.
         prefix: put before every id, so that several figures can stand on one page.
     """
     buffer = io.StringIO()
@@ -86,7 +86,7 @@ def to_svg(figure: Any, *, standalone: bool = False, prefix: str = "") -> str:
     if standalone:
         begin = text.index(">", text.index("<svg")) + 1
         return text[:begin] + _PAPER + text[begin:]
-    # Rules for `*` would hold for the whole page: the same, as attributes of this element.
+    # Rules for `*` would apply to the whole page, so they become attributes of this element.
     found = _GLOBAL.search(text)
     assert found is not None
     rules = dict(rule.split(": ") for rule in found["rules"].split("; "))

@@ -24,7 +24,7 @@ _LN10 = math.log(10)
 _GREYS = (0.42, 0.30, 0.20, 0.13)
 _MOST_PATHS, _LONGEST = 4, 26
 _LOWEST, _HIGHEST = -10.0, 6.0
-"""Powers of ten beyond which a line leaves its panel, with its last value beside it."""
+"""The range of a panel in powers of ten. A line that leaves it has its last value beside it."""
 
 
 def draw_flow(flow: Measured) -> Any:
@@ -54,7 +54,7 @@ class Line:
 
     Attributes:
         values: powers of ten by distance.
-        name: what stands beside it; of several lines of one name the middle one is drawn.
+        name: the text beside it; of several lines of one name the middle one gets it.
         colour: of line and name.
         style: of the line.
         distances: where the values are; every one from 0 unless given.
@@ -73,13 +73,13 @@ class Line:
 
 
 def by_distance(logs: Array) -> Array:
-    """Natural logarithms by time and row as powers of ten by distance; what is zero is left out of a line."""
+    """From natural logarithms by time and row to powers of ten by distance; zeros are left out."""
     mean = logs.mean(axis=1)[::-1] / _LN10
     return np.where(np.isfinite(mean), mean, np.nan)
 
 
 def against_end(logs: Array) -> Array:
-    """Logarithms of lengths by time and row, against that at the end; as they are where it is zero there."""
+    """Logarithms of lengths relative to the end; unchanged where the length at the end is zero."""
     return logs - np.where(np.isfinite(logs[-1]), logs[-1], 0.0)
 
 
@@ -94,7 +94,7 @@ def _lines_of_one(flow: Measured) -> list[Line]:
 
 
 def limits_of(values: Sequence[Array]) -> tuple[float, float]:
-    """The range of powers of ten that a panel shows: all of it, unless that is too much."""
+    """The range of powers of ten that a panel shows: all values, within limits."""
     found = np.concatenate([each[np.isfinite(each)] for each in values] or [np.zeros(1)])
     low = max(_LOWEST, min(-1.0, math.floor(found.min(initial=0.0))))
     high = min(_HIGHEST, max(1.0, math.ceil(found.max(initial=0.0))))
@@ -102,7 +102,7 @@ def limits_of(values: Sequence[Array]) -> tuple[float, float]:
 
 
 def draw_lines(axis: Any, lines: Sequence[Line], limits: tuple[float, float]) -> None:
-    """A line for each name, of several the middle one, with its name where it ends or leaves the panel."""
+    """Draw the lines, each with its name where it ends or leaves the panel."""
     for name in dict.fromkeys(line.name for line in lines):
         same = [line for line in lines if line.name == name]
         line = same[len(same) // 2]
@@ -132,7 +132,7 @@ def _label(axis: Any, line: Line, limits: tuple[float, float]) -> None:
 
 
 def frame_lengths(axes: Sequence[Any], limits: tuple[float, float], steps: int) -> None:
-    """Axes for lengths by distance, all of one range, with a line where nothing is lost or won."""
+    """Set up axes for lengths by distance: one range for all, and a line at 1."""
     low, high = limits
     for axis in axes:
         axis.set_ylim(low, high)
@@ -145,12 +145,12 @@ def frame_lengths(axes: Sequence[Any], limits: tuple[float, float], steps: int) 
 
 
 def draw_shares(axis: Any, flow: Measured) -> None:
-    """Shares by distance, stacked: paths that no matrix crosses in green, the others in greys, small ones together."""
+    """Draw shares by distance, stacked: direct paths in green, others in greys, small ones together."""
     direct = [path for path in flow.paths if path.direct]
     others = sorted((path for path in flow.paths if not path.direct), key=lambda path: -_mean(path))
     shown = [*sorted(direct, key=lambda path: -_mean(path)), *others]
     base = np.zeros(flow.steps + 2)
-    # A step stands between two distances; half a step at either end is as the first and the last.
+    # A step lies between two distances; the half steps at both ends repeat the first and the last.
     at = np.array([0, *(np.arange(flow.steps) + 0.5), flow.steps])
     for place, path in enumerate(shown):
         share = np.nan_to_num(path.share).mean(axis=1)[::-1]
@@ -172,6 +172,6 @@ def _mean(path: PathFlow) -> float:
 
 
 def _named(path: PathFlow) -> str:
-    """A path in a few letters: the two ends and, where it is short, the term."""
+    """A short name of a path: its two ends, and its term if that is short."""
     text = path.text.replace("**2", "²").replace(" @ ", " ").replace(" * ", "·")
     return f"{path.output} ← {path.input}: {text}" if len(text) <= _LONGEST else f"{path.output} ← {path.input}"

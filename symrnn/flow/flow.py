@@ -1,8 +1,8 @@
-"""`flow`: a cell and a point in, a `Flow` out: how a gradient fares on its way back through the steps of a run.
+"""`flow`: how a gradient changes on its way back through the steps of a run.
 
-Reads a cell (or its `Derivation`), parameters and inputs; returns one frozen record of arrays, all of them logarithms,
-all of them from the derived Jacobians. Leaves out: drawing (`symrnn.flow.figure`), and
-several cells at several points (`symrnn.flow.sweep`).
+Reads a cell (or its `Derivation`), parameters and inputs; returns a `Flow`, a frozen record of arrays. The arrays are
+logarithms, computed from the derived Jacobians. Leaves out: drawing (`symrnn.flow.figure`), and several cells at several
+points (`symrnn.flow.sweep`).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from symrnn.flow.table import flow_text
 from symrnn.language.cellfile import CellLike
 
 DISTANCES = 16
-"""Distances, about evenly spaced in their logarithm, at which products are looked at unless told otherwise."""
+"""The number of distances, about evenly spaced in their logarithm, at which products are evaluated by default."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Flow(Measured):
     """Gradient flow of one run of T steps and B rows, with its text and its figure; the arrays are those of `Measured`."""
 
     def text(self) -> str:
-        """What a person wants to know first, in plain text: lengths, exponents, bounds, and what carries the gradient."""
+        """A summary in plain text: lengths, exponents, bounds, and the paths that carry the gradient."""
         return flow_text(self)
 
     def figure(self) -> Any:
@@ -86,7 +86,7 @@ def flow(
     spectra: bool = False,
     seed: int = 0,
 ) -> Flow:
-    """How a gradient fares on its way back through a run, in double precision.
+    """How a gradient changes on its way back through a run, in double precision.
 
     Args:
         cell: a `Cell`, the name of a bundled one, the path of a cell file, or a `Derivation`.
@@ -94,14 +94,14 @@ def flow(
         x: inputs, ``(T, B, input)``.
         state: initial states by name, ``(B, size)``; zeros where they are left out.
         dy: the gradient of the loss by the outputs: ``(T, B, size)``, or ``(B, size)`` for a loss that reads the last
-            output alone. Unless given, that: a random direction of length 1 in each row.
-        dstate: the gradient of the loss by the final states, ``(B, size)`` each; nothing unless given.
-        distances: from 0 to T, where products of step Jacobians are looked at; about evenly spaced in their logarithm
-            unless given.
+            output alone. The default is of that kind: a random direction of length 1 in each row.
+        dstate: the gradient of the loss by the final states, ``(B, size)`` each; zeros by default.
+        distances: from 0 to T, at which products of step Jacobians are evaluated; by default about evenly spaced in their
+            logarithm.
         exponents: how many Lyapunov exponents; at most as many as there are units.
         spectra: whether to compute every singular value, of steps and of products: the time grows with the cube of the
             units.
-        seed: of what is random: the direction of ``dy``, and where iterations start.
+        seed: for the direction of ``dy`` and the start of iterations.
 
     Raises:
         FlowError: an array is missing or misshapen, or the run is not finite.

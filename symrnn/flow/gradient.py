@@ -1,8 +1,8 @@
-"""The gradient of a loss by every state, back through time: its length, which path carries it, what it does to weights.
+"""The gradient of a loss by every state, back through time: its length, its paths, and the gradients of parameters.
 
-Reads the paths of a run and the loss's gradient by the outputs; returns `Backward`. A gradient is kept as a unit vector
-and the logarithm of its length, row by row, so that after any number of steps it has neither vanished nor overflowed.
-Leaves out: which loss it is.
+Reads the paths of a run and the loss's gradient by the outputs; returns `Backward`. Each row of a gradient is kept as a
+unit vector and the logarithm of its length, so it neither vanishes nor overflows after any number of steps. Leaves out:
+the loss.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Backward:
 
 
 _SAFE = 1e-140
-"""The length of a vector, up to whose reciprocal the square of an entry that counts is an ordinary number."""
+"""Lengths between this and its reciprocal can be squared without underflow or overflow."""
 
 
 def normalised(vector: Array) -> tuple[Array, Array]:
@@ -41,7 +41,7 @@ def normalised(vector: Array) -> tuple[Array, Array]:
     length = np.sqrt(np.einsum("...i,...i->...", vector, vector))
     if length.size and length.min() > _SAFE and length.max() < 1 / _SAFE:
         return vector / length[..., np.newaxis], np.log(length)
-    # Twice, since the square of what is about to underflow is zero already.
+    # Twice: the square of a tiny entry is already zero the first time.
     largest = np.abs(vector).max(axis=-1, keepdims=True, initial=0.0)
     scaled = np.divide(vector, largest, out=np.zeros_like(vector), where=largest > 0)
     length = np.sqrt(np.einsum("...i,...i->...", scaled, scaled))[..., np.newaxis]
@@ -86,7 +86,7 @@ def _sum(left: Array, log_left: Array, right: Array, log_right: Array) -> tuple[
 
 
 def by_path(paths: StepPaths, gradient: Backward) -> dict[tuple[str, str, int], Array]:
-    """For every term of every block of the step Jacobian, ln of the length of what it alone brings back.
+    """For every term of every block of the step Jacobian, ln of the length of the gradient that it alone carries.
 
     Returns:
         By next state, state and the term's place: ``(T, B)``, entry t for the step from t to t + 1.
@@ -103,7 +103,7 @@ def by_path(paths: StepPaths, gradient: Backward) -> dict[tuple[str, str, int], 
 def by_parameter(derivation: Derivation, paths: StepPaths, gradient: Backward) -> dict[str, Array]:
     """The gradient of the loss by every parameter, by the derived adjoint of the step, all steps at once.
 
-    As in any backward pass in double precision, what is beyond its range is zero or infinite.
+    As in any backward pass in double precision, values beyond its range are zero or infinite.
     """
     system, there = derivation.adjoint, gradient.log[1:]
     finite = there[np.isfinite(there)]

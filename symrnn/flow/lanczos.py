@@ -1,4 +1,4 @@
-"""The largest singular value of operators that are known by their products with vectors alone.
+"""The largest singular value of operators, from their products with vectors alone.
 
 Reads an `Operators`; returns logarithms. This is the power iteration on the operator and its transpose, whose iterates
 are kept and combined (Golub, Kahan and Lanczos): the best that any polynomial in these two products gives. Lengths are
@@ -20,14 +20,14 @@ TOLERANCE = 1e-5
 """The residual, relative to the singular value, at which an iteration ends. The error of the value is never above it,
 and, where the next value is some way below, about its square."""
 MOST = 150
-"""Iterations after which an estimate is taken as it is: a lower bound, as every estimate."""
+"""The most iterations; the estimate is then taken as it is (a lower bound, like every estimate)."""
 KEPT = 0.75
-"""The part of the matrices that are left, at which the others are dropped."""
+"""When no more than this part of the matrices is left, the finished ones are dropped."""
 USUAL = 32
-"""Iterations that are usually enough: how many vectors to make room for."""
+"""How many vectors to make room for: usually enough iterations."""
 
 _CHECKED = (6, 12, 18, 24, 30, 36, 44, 52, 64, 80, 100, 120)
-"""Iterations after which convergence is looked at: a look costs as much as several of them."""
+"""How many iterations lie between two tests of convergence; a test costs as much as several iterations."""
 _ROUNDING = 1e-13
 """What is left of a vector, relative to what it was, when nothing but rounding is left."""
 _CANCELLED = 0.1

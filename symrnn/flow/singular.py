@@ -23,14 +23,14 @@ SWEEPS = 60
 CONVERGED = 1e-6
 """The change of a logarithm from one sweep to the next at which a spectrum is done."""
 RESOLVED = 1e-8
-"""How small a singular value, relative to the largest, a matrix of double precision still tells well."""
+"""The smallest singular value, relative to the largest, that a double precision matrix still gives well."""
 SMALL = 64
 """Units up to which a whole decomposition takes less time than products with vectors."""
 WRITTEN_OUT = 256
 """Units up to which products are written out as matrices, for all distances in one pass over the steps: a product with a
 vector passes through the steps each time."""
 MEMORY = 1 << 24
-"""Bytes of vectors that are worked on at one time: what a cache holds."""
+"""Bytes of vectors that are processed at one time, so that they fit in a cache."""
 
 
 def largest_of_steps(paths: StepPaths, seed: int = 0) -> Array:

@@ -1,9 +1,9 @@
-"""What a cell is made of, as far as its gradient flow goes: recurrent matrices, and the biases that hold a state.
+"""The parts of a cell that matter to its gradient flow: recurrent matrices, and the biases that hold a state.
 
-Reads a cell's normal step; returns names. Everything follows from which equation reads what: a matrix is recurrent where
-it multiplies something that depends on a state; a state is *held* by what multiplies it on its way to its own next value
-when every function's value is taken as given (``f`` in ``c' = f * c + i * g``, ``1 - u`` in ``h' = (1 - u) * h + u * n``),
-and a bias holds it where it is added to what such a factor is a function of. Leaves out: numbers, but for a sign.
+Reads a cell's normal step; returns names. A matrix is recurrent if it multiplies something that
+depends on a state. A state is *held* by its factor in its own next value, with all functions' values taken as given:
+``f`` in ``c' = f * c + i * g``, ``1 - u`` in ``h' = (1 - u) * h + u * n``. A bias holds the state if such a factor is a
+function of a sum with that bias. Leaves out: numbers, except for a sign.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def recurrent_matrices(cell: Cell) -> tuple[str, ...]:
 
 
 def held_by(cell: Cell, state: str) -> Algebra:
-    """What ``state`` is multiplied by on its way to its own next value; 0 where there is no such way.
+    """The factor of ``state`` in its own next value; 0 if it has none.
 
     Functions and linear forms are taken as given.
     """
@@ -46,7 +46,7 @@ def held_by(cell: Cell, state: str) -> Algebra:
 
 
 class _Held:
-    """The derivative of a value by one state, with the value of every function held."""
+    """The derivative of a value by one state, with the values of functions held constant."""
 
     def __init__(self, system: System, state: str) -> None:
         self._system, self._state = system, state
@@ -63,7 +63,7 @@ class _Held:
 
 
 def holding_biases(cell: Cell) -> dict[str, tuple[str, ...]]:
-    """For each state that is held by functions of biases: these biases, in order of appearance."""
+    """For each state that functions of biases hold, these biases, in order of appearance."""
     found = {}
     for state in cell.states:
         biases = dict.fromkeys(bias for _, bias, _ in _ways(cell, state))
@@ -87,7 +87,7 @@ def holding_signs(run: Run, state: str) -> dict[str, int]:
 
 
 def _ways(cell: Cell, state: str) -> Iterator[tuple[Expression, str, int]]:
-    """Each way from a bias to what holds ``state``: the slope of the factor by the bias but for a sign, and that."""
+    """For each bias that holds ``state``: the slope of the factor by the bias without its sign, and the sign."""
     system, factor = cell.normal, held_by(cell, state)
     for equation in system.equations:
         name = equation.target
@@ -103,7 +103,7 @@ def _ways(cell: Cell, state: str) -> Iterator[tuple[Expression, str, int]]:
 
 
 def _root(equation: Equation) -> Algebra:
-    """The derivative of the function at the root by its argument; 1 where it has several, which are not told apart."""
+    """The derivative of the function at the root by its argument; 1 if it has several arguments."""
     assert isinstance(equation.expression, Call)
     return root_derivative(equation) if len(equation.expression.arguments) == 1 else sympy.Integer(1)
 

@@ -14,7 +14,7 @@ from symrnn.flow.sweep import Entry, Sweep
 from symrnn.flow.table import direct_share, flow_values, mean, power_of_ten
 
 Limits = Mapping[str, float]
-"""``norm`` and ``value`` to what gradients are clipped by."""
+"""The limit of each way of clipping, ``norm`` and ``value``."""
 
 _HEAD = ("cell", "scale", "bias", "gradient", "worst case", "sigma", "bound", "exponent", "direct", "share")
 _WORDS = 3
@@ -31,7 +31,7 @@ share         of the gradient that such paths carry, mean over the run
 
 
 def sweep_text(sweep: Sweep, limits: Limits) -> str:
-    """A row for each cell and point, what the columns mean, what was found by structure, and what clipping does."""
+    """A line for each cell and point, the meaning of the columns, the structure found, and the effect of clipping."""
     lines = [*_table([_HEAD, *(_row(entry) for entry in sweep.entries)])]
     lines += [_MEANING.format(steps=sweep.shape.steps), *_found(sweep), *_clipped(sweep, limits)]
     return "\n".join(lines) + "\n"
@@ -88,7 +88,7 @@ def _found(sweep: Sweep) -> list[str]:
             f"{', '.join(found)} {'holds' if len(found) == 1 else 'hold'} {state}"
             for state, found in sweep.holding[name].items()
         ]
-        held = "; ".join(biases) or "no bias holds a state, so biases are left as they are"
+        held = "; ".join(biases) or "no bias holds a state, so biases stay as they are"
         lines.append(f"{name}: recurrent matrices {', '.join(sweep.recurrent[name]) or 'none'}; {held}")
     return lines
 

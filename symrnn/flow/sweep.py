@@ -1,8 +1,8 @@
 """Gradient flow of several cells at several starting points: how large recurrent matrices are, and how much is held.
 
 Reads cells and numbers; draws parameters and inputs, and returns a `Sweep` of `Flow` records. A *recurrent scale* ``g``
-makes every recurrent matrix ``g`` times an orthogonal one, so that all its singular values and the moduli of all its
-eigenvalues are ``g``: there is no question which of the two is meant. A *holding bias* fills the biases that hold a state
+makes every recurrent matrix ``g`` times an orthogonal one, so all its singular values and the moduli of all its
+eigenvalues are ``g``. A *holding bias* fills the biases that hold a state
 (`symrnn.flow.structure`), with the sign that holds more. A cell without such matrices or biases has one point for all.
 Leaves out: drawing (`symrnn.flow.figure`), and tables (`symrnn.flow.table`).
 """
@@ -36,7 +36,7 @@ class Shape:
         batch: B.
         input: units of ``x``; a cell that forces ``input = hidden`` takes ``hidden``.
         hidden: units of a state.
-        sizes: numbers for sizes of the cells' own; ``hidden`` where there is none.
+        sizes: numbers for the cells' own sizes; ``hidden`` by default.
         drive: standard deviation of the inputs, which are drawn from a normal distribution.
         seed: of parameters, inputs and the gradient at the end.
         spectra: as in `flow`.
@@ -103,7 +103,7 @@ def sweep(
     shape: Shape = Shape(),
     progress: Callable[[str], None] = lambda line: None,
 ) -> Sweep:
-    """Gradient flow of every cell at every combination of ``scales`` and ``biases``; none means as the cell starts.
+    """Gradient flow of every cell at every combination of ``scales`` and ``biases``; None leaves the initial values.
 
     Raises:
         FlowError: a size was given that no cell has, or a run is not finite.

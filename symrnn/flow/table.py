@@ -1,7 +1,7 @@
 """Gradient flow in words and in numbers: text for a person, plain values for a program.
 
-Reads a `Measured` flow; returns text, or what JSON takes. Means over the rows of a batch are means of logarithms. Leaves out:
-figures (`symrnn.flow.figure`), and several runs at once (`symrnn.flow.summary`).
+Reads a `Measured` flow; returns text, or values for JSON. Means over the rows of a batch are means of logarithms. Leaves
+out: figures (`symrnn.flow.figure`), and several runs at once (`symrnn.flow.summary`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LN10 = math.log(10)
 
 
 def power_of_ten(log: float) -> str:
-    """``exp(log)`` as a reader takes it in.
+    """``exp(log)`` in a readable form.
 
     >>> power_of_ten(0.0), power_of_ten(-70.0), power_of_ten(float("-inf"))
     ('1.00', '1e-30.4', '0')
@@ -40,13 +40,13 @@ def mean(logs: Array) -> float:
 
 
 def direct_share(flow: Measured) -> float:
-    """What the paths that no matrix crosses carry of the gradient, on average over the run; 0 where there is none."""
+    """The share of the gradient that direct paths carry, on average over the run; 0 if there is none."""
     shares = [path.share for path in flow.paths if path.direct]
     return float(np.nanmean(np.sum(shares, axis=0))) if shares else 0.0
 
 
 def flow_text(flow: Measured) -> str:
-    """What a person wants to know first, in plain text."""
+    """A summary in plain text."""
     sizes = ", ".join(f"{name} {number}" for name, number in flow.sizes.items() if name != "1")
     lines = [f"{flow.cell.name}: gradient flow over {flow.steps} steps, {flow.batch} rows, {sizes}", ""]
     lines += ["length of the gradient by distance, against that at the end; worst case of any gradient"]

@@ -1,7 +1,7 @@
 """The largest eigenvalue of many small symmetric tridiagonal matrices at once, and the last entry of its vector.
 
 Reads diagonals and what stands beside them, one array for each place; returns arrays. This is Laguerre's iteration on the
-characteristic polynomial, from above all its zeros, where it falls to the largest without passing it (Wilkinson, The
+characteristic polynomial, from above all its zeros, where it descends to the largest without passing it (Wilkinson, The
 Algebraic Eigenvalue Problem, 1965, chapter 7). The polynomial is never formed: its logarithmic derivatives are sums over
 the pivots of elimination. A call of a library for each matrix takes longer, and its threads wait for one another. Leaves
 out: all other eigenvalues.
@@ -21,7 +21,7 @@ MOST = 100
 _CLOSE = 1e-9
 """The step, relative to the value, after which there is no further one: its error is about the cube of it."""
 _SHORT = 1e-8
-"""What a step falls short of the zero by, lest it pass it by rounding: above two zeros, one step leads to the larger."""
+"""How much a step is shortened, so that rounding cannot carry it past the zero."""
 _ABOVE = 1e-10
 """How far above the bound on all zeros the iteration starts, so that no pivot is zero."""
 

@@ -1,7 +1,7 @@
-"""Cell files: TOML text to `Cell`, for the bundled cells and for anybody's.
+"""Cell files: from TOML text to `Cell`, for bundled cells and yours alike.
 
-Reads a name or a path; returns the cell. A file is data: it is parsed, never run, and no more of it is read than a cell
-can fill. Leaves out: the equations themselves (`symrnn.language.compose`).
+Reads a name or a path; returns the cell. A file is data: it is parsed, never run, and reading stops at the size limit.
+Leaves out: the equations themselves (`symrnn.language.compose`).
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ def load(name_or_path: CellLike) -> Cell:
             `Cell` is returned as it is.
 
     Raises:
-        CellError: there is no such cell or file; the file is too large, no UTF-8, no TOML, or no cell. With the line
-            and column, what was expected, and the nearest right name.
+        CellError: there is no such cell or file; the file is too large, or is not UTF-8, not TOML or not a
+            cell. The message has the line and column, what was expected, and the nearest right name.
     """
     if isinstance(name_or_path, Cell):
         return name_or_path
@@ -133,13 +133,13 @@ def _read(path: Path, name: str) -> str:
         reason = getattr(error, "strerror", None) or error
         raise CellError(f"the file cannot be read: {reason}", source=shown(name)) from error
     if len(data) > MAX_BYTES:
-        raise CellError(f"the file has more than {MAX_BYTES // 1024} KiB; no cell is that long", source=name)
+        raise CellError(f"the file has more than {MAX_BYTES // 1024} KiB; cells are shorter", source=name)
     try:
-        return data.decode("utf-8-sig").replace("\r\n", "\n")  # some editors put a mark of three bytes in front
+        return data.decode("utf-8-sig").replace("\r\n", "\n")  # some editors begin a file with a byte order mark
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         column = len(data[data.rfind(b"\n", 0, error.start) + 1 : error.start].decode()) + 1
-        message = "this is no UTF-8 text; save the file as UTF-8"
+        message = "this is not UTF-8 text; save the file as UTF-8"
         raise CellError(message, source=name, line=line, column=column) from error
 
 
@@ -147,7 +147,7 @@ def _parse(text: str, source: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text, parse_float=lambda number: _Decimal(number.replace("_", "")))
     except RecursionError as error:
-        raise CellError("this is no cell file: its values are nested too deeply", source=source, line=1) from error
+        raise CellError("this is not a cell file: its values are nested too deeply", source=source, line=1) from error
     except ValueError as error:  # tomllib's own error, or Python's for a number of thousands of digits
         message, line, column = str(error), 1, 1
         if found := _TOML_PLACE.search(message):
@@ -157,11 +157,11 @@ def _parse(text: str, source: str) -> dict[str, Any]:
         if twice := _twice(text, line, source):
             raise twice from error
         hint = "quotation marks come in pairs, and equations stand between three of them"
-        raise CellError(f"this is no TOML: {message}; {hint}", source=source, line=line, column=column) from error
+        raise CellError(f"this is not TOML: {message}; {hint}", source=source, line=line, column=column) from error
 
 
 def _twice(text: str, line: int, source: str) -> CellError | None:
-    """The error of a key, or a table, that stands twice, where that is what `tomllib` met in ``line``."""
+    """The error of a key or a table that stands twice, if that is what `tomllib` found in ``line``."""
     lines = text.split("\n")
     start = next((end for end in range(line - 1, -1, -1) if _is_toml(lines[:end])), 0)
     before, statement = "\n".join(lines[:start]) + "\n", lines[start]
@@ -188,12 +188,12 @@ def _is_toml(lines: Sequence[str]) -> bool:
 
 
 def _check_table(table: Mapping[str, Any], where: Source) -> None:
-    """Hold the keys of a cell file and the types of their values."""
+    """Check the keys of a cell file and the types of their values."""
     known = (*_STRINGS, *_TABLES)
     for key, value in table.items():
         if key not in known:
             hint = nearest(key, known) or f"; expected {', '.join(known)}"
-            raise where.entry_error(f"`{shown(key)}` is no key of a cell file{hint}", key)
+            raise where.entry_error(f"`{shown(key)}` is not a key of a cell file{hint}", key)
         wanted, word = (str, "a string") if key in _STRINGS else (dict, f"a table, `[{key}]`")
         if not isinstance(value, wanted) or isinstance(value, _Decimal):
             raise where.entry_error(f"{key}: expected {word}, found {described(value)}", key)
@@ -207,5 +207,5 @@ def _check_table(table: Mapping[str, Any], where: Source) -> None:
             raise where.entry_error(message, "constants", name)
     for name, value in table.get("init", {}).items():
         if isinstance(value, str) and not isinstance(value, _Decimal) and value[:1] in "+-.0123456789":
-            message = f"[init] {name}: a number stands without quotation marks, found {shown(repr(value))}"
+            message = f"[init] {name}: write a number without quotation marks, found {shown(repr(value))}"
             raise where.entry_error(message, "init", name)

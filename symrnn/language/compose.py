@@ -1,7 +1,7 @@
-"""Parsed equations and declarations to the parts of a cell: who is a state, who a parameter, and of what size.
+"""From parsed equations and declarations to the parts of a cell: its states, its parameters and their sizes.
 
 Reads equations and the tables of a cell file as plain values; returns a `Composition`, everything of a `Cell` but its
-name. Every rule of the language that concerns more than one equation is held here. Leaves out: TOML
+name. The rules that concern more than one equation are checked here. Leaves out: TOML
 (`symrnn.language.cellfile`), grammar (`symrnn.language.parser`), unification (`symrnn.language.sizes`).
 """
 
@@ -142,11 +142,11 @@ class _Composer:
                 self._states.append(stem)
         if not self._states:
             raise self._source.error(
-                "there is no state: the value of a state at the end of the step is assigned as in `h' = …`", (1, 1)
+                "there is no state; assign its value at the end of the step, as in `h' = …`", (1, 1)
             )
 
     def _check_reads(self) -> None:
-        """Every name that is read: below its assignment, in one role; every intermediate: read."""
+        """Check that every name is read below its assignment and in one role, and that every intermediate is read."""
         done: set[str] = set()
         read: set[str] = set()
         vectors: dict[str, Located] = {}
@@ -221,9 +221,7 @@ class _Composer:
         known = ("x", *self._targets, *self._states, *self._parameters)
         for name, entry in self._declarations.sizes.items():
             if name in self._constants:
-                message = (
-                    f"[sizes] {name}: it is a constant, from [constants], which has no size; remove one of the two"
-                )
+                message = f"[sizes] {name}: a constant has no size; remove one of the two"
                 raise self._source.entry_error(message, "sizes", name)
             if name not in known:
                 hint = nearest(name, known) or "; it lists names of the equations"
@@ -281,9 +279,7 @@ class _Composer:
         init: dict[str, str] = {}
         for name, value in self._declarations.init.items():
             if name in self._constants:
-                message = (
-                    f"[init] {name}: it is a constant, from [constants], which has no start; remove one of the two"
-                )
+                message = f"[init] {name}: a constant has no initial value; remove one of the two"
                 raise self._source.entry_error(message, "init", name)
             if name not in self._parameters:
                 hint = nearest(name, self._parameters) or f"; the parameters are {', '.join(self._parameters)}"
@@ -304,7 +300,7 @@ class _Composer:
             return "h" if "h" in self._states else self._states[0]
         if output not in self._states:
             hint = nearest(output, self._states) or f"; the states are {', '.join(self._states)}"
-            message = f"output: `{shown(output, 30)}` is no state, which the layer's output is{hint}"
+            message = f"output: `{shown(output, 30)}` is not a state, and the layer's output is one{hint}"
             raise self._source.entry_error(message, "output")
         return output
 
@@ -312,14 +308,14 @@ class _Composer:
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 _ARGUMENTS = ("params", "seed", "dtype", "input_size", "hidden_size")
-"""Keyword arguments of generated functions, beside which sizes stand."""
+"""Keyword arguments of generated functions. Sizes are arguments too, so no size may have such a name."""
 
 
 def _decimal(value: Number) -> tuple[str, str]:
-    """The decimal text of a number, and why it is none or an empty string."""
+    """The decimal text of a number, and what is wrong with it; empty if nothing is."""
     if isinstance(value, int) and abs(value) > LARGEST:
         return "", "the number is beyond what a float holds (at most 3.4e38)"
-    # A float of NumPy is a float, and writes itself otherwise.
+    # A float of NumPy is a float, but its repr is not a decimal number.
     text = float.__repr__(value) if isinstance(value, float) else str(value)
     if not _DECIMAL.fullmatch(text):
         return "", f"expected a finite number, found {shown(repr(value), 30)}"

@@ -1,7 +1,7 @@
-"""Refuses equations that no input can give a value: a division by zero, the logarithm of 0, a number beyond a float.
+"""Refuses equations that have no value for any input: a division by zero, log(0), a number that no float holds.
 
-Reads a parsed right side with its places; returns nothing. Left in, such a part would go through every stage and come
-out as text that is no program. Leaves out: what depends on the input (`log(h)` at ``h = 0`` is the caller's business).
+Reads a parsed right side with its places; returns nothing. Such a part would pass every stage, and the generated text would
+not compile. Leaves out: values that depend on the input: ``log(h)`` at ``h = 0`` is up to the caller.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _value(at: Located, source: Source) -> Algebra | None:
 
 
 def _apply(at: Located, parts: list[Algebra]) -> Algebra:
-    """The operation of ``at`` on numbers, each at most `LARGEST`: so that no result takes long to find."""
+    """The operation of ``at`` on numbers. Each is at most `LARGEST`, so no result takes long."""
     match at.node:
         case Negate():
             result = -parts[0]

@@ -1,10 +1,9 @@
-"""The one way to give every kind of node a value: a `Fold` has a case for each, or is no class.
+"""Folds: the one way to compute something from any expression, with a case for every kind of node.
 
-A printer, an evaluator, a translation to SymPy: whatever must make something of *any* expression is a subclass of `Fold`
-with one method for each kind of node, and calls itself for the parts. A kind without a method and without a refusal is
-an error by name as soon as the class is defined, so a new kind of node cannot be forgotten. What asks for one or two
-kinds alone stays a plain ``match``, or uses `walk` and `transform` of `symrnn.language.tree`. The interpreter of
-`symrnn.check` stays apart too: it is independent of everything.
+A printer, an evaluator and the translation to SymPy must handle *any* expression. Each is a subclass of `Fold` with one
+method for each kind of node; the method calls the fold for the node's parts. A class that forgets a kind cannot be
+defined: the error names the kind. Code that asks for one or two kinds uses a plain ``match``, or `walk` and `transform`
+of `symrnn.language.tree`. The interpreter of `symrnn.check` does not use folds: it is an independent oracle.
 """
 
 from __future__ import annotations

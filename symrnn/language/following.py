@@ -1,4 +1,4 @@
-"""States that follow the input unit by unit, so that they have its size: ``p' = x``, or ``p' = a * p + x``.
+"""States that follow the input unit by unit and therefore have its size: ``p' = x``, or ``p' = a * p + x``.
 
 Reads parsed equations; returns such states. Their right sides, intermediates written out, are elementwise in ``x``, in
 themselves and in other such states, with parameters and numbers. The output is never one: its size is ``hidden``. Leaves

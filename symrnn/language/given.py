@@ -1,4 +1,4 @@
-"""Types of what a cell is made from, held before anything reads it: arguments of Python and values of a cell file alike.
+"""Checks the types of what a cell is made from: arguments in Python, and values in a cell file.
 
 Reads values of any type; returns nothing, or raises a `CellError` that names the argument or key, what came and what is
 expected. Leaves out: what the values say (`symrnn.language.compose`).
@@ -38,7 +38,7 @@ def read_source(source: object) -> Source:
 
 
 def hold_types(strings: Mapping[str, object], output: object, tables: Mapping[str, object], source: Source) -> None:
-    """Refuse what is of a wrong type.
+    """Refuse values of a wrong type.
 
     Args:
         strings: what is to be a string, by argument or key.
@@ -82,5 +82,5 @@ def described(value: object, most: int = 60) -> str:
         text = repr(value)
     except ValueError:  # Python writes no number of thousands of digits
         return f"an object of type {type(value).__name__} that is too long to write"
-    # What has no text of its own is written with its address, which is another one in each run.
+    # The default repr contains an address, which differs from run to run.
     return f"an object of type {type(value).__name__}" if text.startswith("<") else shown(text, most)

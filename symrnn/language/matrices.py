@@ -1,9 +1,9 @@
-"""What to write where something else than a parameter stands left of ``@``: the same function, in forms of the language.
+"""What to write when something other than a parameter stands left of ``@``.
 
 Reads the syntax tree of the left operand and the vector it is applied to; returns a remedy for the error. A product of
-matrices applies them one after the other, a sum adds up, a number multiplies the result. A vector times a matrix has two
-readings, of rows and of columns, so both are told. What has no such form (the elementwise product of two matrices, a
-function of one) is told so. Leaves out: whether the rewritten equation is right otherwise.
+matrices applies them one after the other, a sum adds their results, a number multiplies the result. A vector times a
+matrix can scale rows or columns, so the remedy shows both. Some matrices have no such form (an elementwise product of
+two, a function of one); the remedy says so. Leaves out: whether the rewritten equation is right otherwise.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Operand(NamedTuple):
 
 
 def chain(node: ast.BinOp) -> tuple[list[Operand], list[ast.operator]]:
-    """The operands and operators of ``node`` that no parentheses hold together, from the left."""
+    """The operands and operators of ``node`` outside of parentheses, from the left."""
     operands: list[Operand] = []
     operators: list[ast.operator] = []
     current: ast.expr = node
@@ -70,8 +70,8 @@ class Kind(Enum):
     SCALAR = "a number"
     VECTOR = "a vector"
     MATRIX = "a matrix"
-    EITHER = "a parameter, of which nothing tells whether it is a vector or a matrix"
-    OTHER = "a matrix that no forms make up"
+    EITHER = "a parameter, which may be a vector or a matrix"
+    OTHER = "a matrix that the language cannot write"
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def remedy(node: ast.expr, operand: Expression, names: Names, read: Callable[[as
     """What to write in place of ``node @ operand``.
 
     Args:
-        node: what stands left of ``@``, and is no parameter.
+        node: what stands left of ``@``; not a parameter.
         operand: the vector.
         names: of the cell.
         read: the expression of a syntax tree, for parts of ``node`` that are vectors or numbers.
@@ -123,7 +123,7 @@ class _Remedy:
                 return "for a product with a number write `*`"
         rows = self._form(node, operand)
         if rows is None:
-            return "no forms of the language make up this matrix, so it is a parameter of its own"
+            return "the language has no form for this matrix; make it a parameter of its own"
         if not self._scaled:
             return f"write `{rows}`"
         self._rows = False

@@ -1,4 +1,4 @@
-"""Names: the words that no variable may be, and an allocator of fresh names that avoids the author's.
+"""Names: words that no variable may have, and an allocator of names that avoids the author's.
 
 Reads strings; knows nothing of cells. Every name that symrnn invents, in derived systems and in emitted files alike,
 comes from an `Allocator`.
@@ -45,6 +45,8 @@ class Allocator:
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self._taken = set(taken) | C_WORDS | PYTHON_WORDS
+        self.stems: dict[str, str] = {}
+        """What was asked for, by the name that was handed out."""
 
     def fresh(self, hint: str) -> str:
         """``hint`` where it is free, else ``hint`` with the first free number; taken from now on."""
@@ -52,6 +54,7 @@ class Allocator:
         while name in self._taken:
             name, number = f"{hint}_{number}", number + 1
         self._taken.add(name)
+        self.stems[name] = hint
         return name
 
     def is_taken(self, name: str) -> bool:

@@ -1,8 +1,9 @@
-"""Normalisation: the same step with its parts named, so that later stages ask questions about a graph of names.
+"""Normalisation: the same step with its parts named. Later stages then work on a graph of names.
 
 Reads the author's equations and variables; returns a `System` in which
 
-* a linear form applies to a name that is no parameter, and a reduction to a name, and is then a whole right side;
+* a linear form applies to a name that is not a parameter;
+* a reduction applies to a name and is a whole right side;
 * a function call is a whole right side, so every derivative can be written in saved outputs;
 * a linear form stands in a sum, possibly scaled by constants: a factor that contains one has a name of its own;
 * a linear form or a reduction of size 1 in an equation of another size has a name;
@@ -106,7 +107,7 @@ class _Normaliser:
                 label = equation.label + letter
                 self._equations.append(Equation(label, part.target, part.expression, equation.label))
             self._equations.append(Equation(equation.label, equation.target, whole, equation.label))
-            # A target that broadcasts a scalar is no name for the scalar.
+            # A target that broadcasts a scalar cannot stand for the scalar.
             same = self._shape[equation.target] == (expression_size(whole, self._shape),)
             if same and whole not in self._known and not isinstance(whole, Name | Number | Constant):
                 self._known[whole] = Name(equation.target)

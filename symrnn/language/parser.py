@@ -1,4 +1,4 @@
-"""Equations to trees, through Python's own parser and an allow-list of its nodes; nothing is ever evaluated.
+"""From equations to trees, with Python's own parser and an allow-list of its nodes. Nothing is evaluated.
 
 Reads the text of the equations; returns one `Assignment` per equation, whose tree knows the place of each node. A
 linear form is re-associated on the way: ``A @ e`` is one factor, tighter than ``*`` and unary minus, and chains to the
@@ -45,8 +45,8 @@ LARGEST = Fraction("3.4e38")
 """Largest magnitude of a number: what a float can hold."""
 
 _REFUSED = {
-    ast.Attribute: "there are no attributes but `.T`, which stands left of `@`, as in `W.T @ v`",
-    ast.Compare: "an equation has one `=`, and nothing is compared",
+    ast.Attribute: "the only attribute is `.T`, left of `@`, as in `W.T @ v`",
+    ast.Compare: "an equation has one `=` and no comparisons",
     ast.Tuple: "an equation has one value on its right side",
     ast.Starred: "`*` and `**` stand between two operands",
     ast.FloorDiv: "division is written `/`",
@@ -119,8 +119,8 @@ class _Parser:
         try:
             module = ast.parse(self._statement.text)
         except (SyntaxError, ValueError) as error:
-            # The scanner has named the usual faults; what is left has no better place than its equation.
-            message = f"this is no equation; expected `name = expression` ({error.args[0]})"
+            # The scanner has named the usual faults. For the rest, the equation is the best place to point at.
+            message = f"this is not an equation; expected `name = expression` ({error.args[0]})"
             raise self._source.error(message, start) from error
         except (RecursionError, MemoryError) as error:
             raise self._source.error(f"the equation is nested more than {MAX_DEPTH} deep", start) from error
@@ -137,7 +137,7 @@ class _Parser:
         return Assignment(name, self._place(target), self._expression(body.value))
 
     def _check_extent(self, root: ast.expr) -> None:
-        """Refuse what is too deep or too large, without recursion."""
+        """Refuse a tree that is too deep or too large; without recursion."""
         pending: list[tuple[ast.AST, int]] = [(root, 1)]
         count = 0
         while pending:
@@ -238,7 +238,7 @@ class _Parser:
 
     def _exact(self, text: str, node: ast.Constant) -> Fraction:
         if isinstance(node.value, bool) or not isinstance(node.value, int | float):
-            raise self._error(node, f"`{shown(text, 30)}` is no number: expected one as in 2, 0.5 or 1e-5")
+            raise self._error(node, f"`{shown(text, 30)}` is not a number; expected one such as 2, 0.5 or 1e-5")
         if fault := number_fault(text):
             raise self._error(node, fault)
         return Fraction(text)
@@ -313,7 +313,7 @@ class _Parser:
 
 
 def number_fault(text: str) -> str:
-    """Why the decimal number ``text`` cannot stand in kernels, or an empty string."""
+    """Why kernels cannot hold the decimal number ``text``, or an empty string."""
     # Rounded first: a text such as 1e999999999 must not become a number of as many digits.
     rounded = abs(float(text))
     vanished = rounded == 0 and any(digit in "123456789" for digit in text.lower().split("e")[0])
@@ -323,7 +323,7 @@ def number_fault(text: str) -> str:
 
 
 def function_fault(name: str) -> str:
-    """Why ``name``, as a word of the function table, names nothing else, or an empty string."""
+    """Why ``name`` cannot be used, if it is a function or a reduction; else an empty string."""
     taken = name in FUNCTIONS or name in REDUCTIONS
     return f"`{name}` is a function of the language and names nothing else; use another name" if taken else ""
 

@@ -1,4 +1,4 @@
-"""Equations to statements: the checks that need no syntax tree, so that Python's own parser meets only harmless text.
+"""From equations to statements: checks that need no syntax tree. Python's parser then sees only harmless text.
 
 Reads the text of the equations; returns one `Statement` per equation, with comments blanked out and primes replaced by
 U+02B9 (one character for one, so columns stay right). Refuses what is too long or nested too deeply, characters and
@@ -30,7 +30,7 @@ MAX_NAME = 63
 """Longest name, prime not counted."""
 
 COMMENT_MARKS = ("*/", "/*", '"""')
-"""What would end a comment of a generated file, or look as if it began one."""
+"""What would end a comment of a generated file, or seem to begin one."""
 
 PRIME_LETTER = "ʹ"
 """U+02B9, a letter to Python: what ``'`` becomes before `ast.parse`."""
@@ -47,7 +47,7 @@ _TOKEN = re.compile(
 _REMEDIES = {
     "'": "a prime stands directly after the name of a state, as in `c'`; quotation marks have no other use",
     '"': "equations hold no strings",
-    "\\": "a right side goes on in the next line inside parentheses",
+    "\\": "to go on in the next line, use parentheses",
     ";": "each equation has a line of its own",
     "^": "a power is written `**`",
     "[": "there is no indexing: an equation holds for every unit",
@@ -82,7 +82,7 @@ _REMEDIES = {
     "⊤": "write `.T`",
 }
 _GREEK = {"lamda": "lambda_", "Lamda": "Lambda"}
-"""What is no word of Python, or of papers, for a letter that Unicode calls so."""
+"""What to write for a Greek letter whose Unicode name differs from its usual name, or is a word of Python."""
 _BINARY = frozenset({"+", "-", "*", "/", "//", "@", "**", "=", "==", ",", "."})
 
 
@@ -193,7 +193,7 @@ def _strange(character: str) -> str:
 
 
 def _spelt(alike: str, place: str, name: str) -> str:
-    """What to write for a character of another alphabet, ``alike`` where nothing but its form makes it another."""
+    """What to write for a character of another alphabet; ``alike`` is the plain character that it resembles."""
     plain = alike.isascii() and alike.isprintable()
     if place == "<super>":
         return f"a power is written `**{alike if plain else '2'}`"
@@ -224,9 +224,9 @@ def _check_name(text: str, place: Place, source: Source) -> None:
 
 
 def name_fault(name: str) -> str:
-    """Why ``name`` cannot name anything (words of the function table aside), or an empty string."""
+    """Why ``name`` cannot be a name (functions are checked elsewhere), or an empty string."""
     if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) is None:
-        return f"`{shown(name)}` is no name: a name begins with a letter, then letters, digits and _ follow"
+        return f"`{shown(name)}` is not a name; a name is a letter, followed by letters, digits and _"
     if len(name) > MAX_NAME:
         return f"the name `{shown(name)}` has {len(name)} characters; the most is {MAX_NAME}: shorten it"
     for language, words in (("Python", PYTHON_WORDS), ("C", C_WORDS)):
@@ -239,7 +239,9 @@ def _check_number(text: str, behind: str, place: Place, source: Source) -> None:
     if len(text) > MAX_DIGITS:
         raise source.error(f"the number {shown(text, 20)} has {len(text)} characters; the most is {MAX_DIGITS}", place)
     if behind.isalnum() or behind in {"_", "."} or re.match(r"0\d", text):
-        raise source.error(f"`{text}{behind}` begins no number: numbers are decimal, as in 2, 0.5 or 1e-5", place)
+        raise source.error(
+            f"`{text}{behind}` does not begin a number; numbers are decimal, such as 2, 0.5 or 1e-5", place
+        )
     if behind == "'":
         raise source.error(f"unexpected `'`: {_REMEDIES[behind]}", (place[0], place[1] + len(text)))
 
@@ -299,5 +301,5 @@ def _check_order(tokens: list[Token], source: Source) -> None:
         before = token
     if not complete and before is not None:
         line, column = before.place
-        message = f"expected an operand after `{before.text}`; a right side goes on in the next line inside parentheses"
+        message = f"expected an operand after `{before.text}`; to go on in the next line, use parentheses"
         raise source.error(message, (line, column + len(before.text)))

@@ -1,12 +1,11 @@
-"""Parameters that their author may not mean as such: names that look misspelt, and names that mathematics has numbers for.
+"""Parameters that may be mistakes: names that look misspelt, and names of numbers such as ``pi``.
 
-The language takes every name that is never assigned for a new parameter. Reads a cell; returns a sentence for each that
-looks like another name of the cell, or like a number (``pi``).
+A name that is never assigned is a new parameter, so a misspelt name is no error. Reads a cell; returns a sentence for
+each parameter that looks like another name of the cell, or like a number.
 
-Equations are full of names that differ in one letter by intention (``W_xi`` and
-``W_xf``, ``b_h`` and ``b_hh``), so a parameter is held against what would have been one vector or number, a constant, a
-state or an assigned name, and against other parameters of its shape only as far as case and underscores go. Leaves out:
-whether it was intended, which only the author knows.
+Many names differ in one letter on purpose (``W_xi`` and ``W_xf``, ``b_h`` and ``b_hh``). So a parameter is compared with
+constants, states and assigned names; other parameters of its shape count only if they differ in case or underscores.
+Leaves out: what the author meant.
 """
 
 from __future__ import annotations
@@ -47,21 +46,21 @@ NUMBERS = {
 """Names of numbers, in small letters, and what `[constants]` may say of them."""
 
 INFINITE = ("inf", "infty", "infinity", "nan")
-"""Names of what is no finite number: no cell holds it."""
+"""Names of numbers that are not finite; a cell cannot hold them."""
 
 
 def numbers_meant(cell: Cell) -> tuple[str, ...]:
     r"""A sentence for every vector or scalar parameter that has the name of a number; none where its start is given.
 
     >>> numbers_meant(Cell.from_equations("h' = sin(pi * h) + W @ x"))
-    ('`pi` is no number here but a new parameter, (hidden); if you mean it, write `pi = 3.141592653589793` in [constants]',)
+    ('`pi` is not a number here but a new parameter, (hidden); if you mean it, write `pi = 3.141592653589793` in [constants]',)
     """
     found = []
     for parameter in cell.parameters:
         word = parameter.name.lower() if len(parameter.name) > 1 else parameter.name
         if len(parameter.shape) == 2 or parameter.name in cell.init or word not in (*NUMBERS, *INFINITE):
             continue
-        said = f"`{parameter.name}` is no number here but a new parameter, ({', '.join(parameter.shape)}); "
+        said = f"`{parameter.name}` is not a number here but a new parameter, ({', '.join(parameter.shape)}); "
         if word in INFINITE:
             found.append(f"{said}numbers are finite: write a large one, or what the equation is without it")
             continue

@@ -2,8 +2,8 @@
 
 Reads parsed equations; returns the shape of every name. Operands of elementwise arithmetic agree, a matrix takes the
 size of its operand and gives that of its result, size 1 broadcasts, and a size that nothing ties is ``hidden``. A state
-is ``hidden``, but one that follows ``x`` unit by unit (`symrnn.language.following`) has the size of ``x``. Leaves out:
-what role a name has (`symrnn.language.compose`).
+is ``hidden``; one that follows ``x`` unit by unit (`symrnn.language.following`) has the size of ``x``. Leaves out: what
+role a name has (`symrnn.language.compose`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Trees to SymPy and back: the one crossing between the author's order and SymPy's algebra.
+"""From trees to SymPy and back: the only place where the author's order meets SymPy's algebra.
 
 `to_sympy` turns linear forms, reductions and sizes into opaque symbols named by their text, so that SymPy sees one
 scalar expression for a representative unit. `Restorer` turns SymPy's result back into a tree whose terms and factors
@@ -134,7 +134,7 @@ class Restorer:
 
     def _key(self, expression: Algebra) -> tuple[bool, tuple[int, ...], str]:
         """Numbers first, then by the ranks of the atoms inside, simple before compound; text breaks ties."""
-        if expression not in self._keys:  # a factor of many terms is asked about for each
+        if expression not in self._keys:  # sorting asks again for the same factor
             ranks = sorted(self._rank[atom.name] for atom in expression.free_symbols)
             self._keys[expression] = (bool(ranks), tuple(ranks), sympy.srepr(expression))
         return self._keys[expression]

@@ -1,4 +1,4 @@
-"""Where the keys of a TOML file stand, which `tomllib` does not tell: for errors that point at a line.
+"""Where the keys of a TOML file stand. `tomllib` does not tell; errors need it to point at a line.
 
 Reads the text of a file that `tomllib` has accepted; returns the place of each key, of each element of an inline table
 too, and where each character of the equations stands. Leaves out: values, and every check that `tomllib` makes.
@@ -120,7 +120,7 @@ class _Walker:
         width = 3 if self._text.startswith(quote * 3, start) and self._at - start >= 6 else 1
         first, last = start + width, self._at - width
         if width == 3 and self._text.startswith("\n", first):
-            first += 1  # a line break right behind the quotes is no part of the string
+            first += 1  # a line break right behind the quotes does not belong to the string
         rows: list[list[Place]] = [[]]
         for offset, raw in self._decoded(first, last, escapes=quote == '"'):
             rows[-1].append(self._place(offset))

@@ -171,7 +171,7 @@ def transform(node: Expression, change: Callable[[Expression], Expression]) -> E
 
 def walk(node: Expression) -> Iterator[Expression]:
     """Every node of the tree, parents before children, left to right."""
-    waiting = [node]  # a generator within a generator would cost the depth for every node
+    waiting = [node]  # nested generators would cost the tree's depth for every node
     while waiting:
         part = waiting.pop()
         yield part

@@ -1,8 +1,7 @@
-"""Functions that the language does not have: what to write for those that people know from NumPy, PyTorch and papers.
+"""Functions that the language does not have, and what to write for those known from NumPy, PyTorch and papers.
 
-Reads the word that is called like a function; returns what an error adds. A word is another name of a function of the
-table, or a formula in them, or nothing here does it, and the list of functions says so. Leaves out: the table itself
-(`symrnn.language.functions`).
+Reads the word that is called like a function; returns what an error message adds: the function's name in the language,
+a formula, or the list of all functions. Leaves out: the table itself (`symrnn.language.functions`).
 """
 
 from __future__ import annotations
@@ -92,7 +91,7 @@ PHRASES = {
     "`maximum(a, 0) + p * minimum(a, 0)`, its slope p a parameter": "prelu",
     "`W @ x + U @ h`, a matrix for each part": "concat cat concatenate hstack",
 }
-"""What to write, in words, where no formula in the arguments says it."""
+"""What to write, in words, where no formula does."""
 
 ABSENT = frozenset(
     """
@@ -102,7 +101,7 @@ ABSENT = frozenset(
     hardshrink threshold rrelu crelu swiglu geglu maxout hardmax
     """.split()  # noqa: SIM905 - words read better without quotation marks
 )
-"""What nothing here does, lest the nearest name be offered for it."""
+"""Functions that the language cannot express. No similar name is suggested for them."""
 
 _RENAMED = {word: name for name, words in RENAMED.items() for word in words.split()}
 _WRITTEN = {word: f"`{formula}`" for formula, words in FORMULAS.items() for word in words.split()}
@@ -110,7 +109,7 @@ _WRITTEN |= {word: phrase for phrase, words in PHRASES.items() for word in words
 _OURS = {name.replace("_", ""): name for name in PUBLIC}
 
 _SHORT, _CLOSE = 3, 0.75
-"""Words of so few letters are all alike: a guess must be closer there."""
+"""Short words resemble each other, so a guess must be closer."""
 
 _SYMBOL = re.compile(r"[A-Za-z]\d*(_\w*)?'?", re.ASCII)
 
@@ -130,9 +129,7 @@ def unknown_function(name: str, given: int, *, known: bool) -> str:
     word = name.replace("_", "").removesuffix("'").lower()
     if found := _OURS.get(word) or _RENAMED.get(word):
         lonely = found in ("minimum", "maximum") and given == 1
-        return (
-            f"; did you mean `{found}`?{' It takes two operands, and there is none over the units' if lonely else ''}"
-        )
+        return f"; did you mean `{found}`?{' It takes two operands; no reduction does the same' if lonely else ''}"
     if word in _WRITTEN:
         return f"; write {_WRITTEN[word]}"
     if word in ABSENT:

@@ -94,6 +94,7 @@ def _forward(
         places=places,
         sizes=sizes,
         fused=fused and _stored(fused, writes),
+        stems=dict(allocator.stems),
     )
     verify(routine)
     return routine
@@ -131,6 +132,7 @@ def _backward(derivation: Derivation, forward: Routine, saved: Saved, allocator:
         buffers=buffers,
         places=backward_places(parts, forward.places, buffers),
         sizes=sizes,
+        stems=dict(allocator.stems),
     )
     verify(routine, forward)
     return routine

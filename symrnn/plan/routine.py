@@ -17,7 +17,7 @@ Reads the vocabulary of stages (`symrnn.plan.vocabulary`). Holds no pass and no 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 
@@ -190,6 +190,7 @@ class Routine:
         products: deferred matrix gradients.
         sums: deferred vector gradients.
         fused: what may run in place of the phases before and in the loop; None where nothing of a sum is hoisted.
+        stems: of names that the planner invented, what each would be called if no other routine were there.
     """
 
     name: str
@@ -202,6 +203,7 @@ class Routine:
     products: tuple[Product, ...] = ()
     sums: tuple[Sum, ...] = ()
     fused: Fused | None = None
+    stems: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def loop(self) -> Phase:

@@ -74,7 +74,7 @@ class Count:
         """Whether it has several terms, so that a product of it needs parentheses."""
         return len(self.terms) > 1
 
-    def spelt(self, spell: Callable[[str], str], *, factor: bool = False) -> str:
+    def spelt(self, spell: Callable[[str], str], *, factor: bool = False, times: str = " * ") -> str:
         """As code of most languages writes it, each size as ``spell`` says, powers as products.
 
         >>> print(Count.of(("hidden", "hidden"), ("input",)).spelt("dims->{}".format, factor=True))
@@ -83,9 +83,10 @@ class Count:
         Args:
             spell: the text of a size, which must bind at least as tightly as a product.
             factor: True puts parentheses around a sum.
+            times: what stands between factors.
         """
         terms = [
-            " * ".join([*([str(number)] if number != 1 or not sizes else []), *map(spell, sizes)])
+            times.join([*([str(number)] if number != 1 or not sizes else []), *map(spell, sizes)])
             for sizes, number in self.terms
         ]
         text = " + ".join(terms) or "0"

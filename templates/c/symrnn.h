@@ -197,15 +197,15 @@ ONCE int cpu_supported(void)
 /* ---- what every function returns ---- */
 
 enum {
-    OK = 0,
-    IS_NULL = 1,       /* a pointer that must not be null is null */
-    BAD_SIZE = 2,      /* a size is zero, or larger than memory can hold */
-    BAD_LENGTH = 3,    /* a row's length exceeds the number of steps */
-    BAD_PARTS = 4,     /* part is not below parts, parts exceed MOST_PARTS, or there is no barrier for them */
-    NOT_FIXED = 5,     /* a size is not that which these kernels are for */
-    OTHER_LAYOUT = 6,  /* the weights were not packed by this build, in this precision and for these sizes */
-    NO_ATOMICS = 7,    /* parts exceed 1, and the target has no atomic instructions by which they could meet */
-    MOST_PARTS = 1024
+    SYMRNN_OK = 0,
+    SYMRNN_NULL = 1,       /* a pointer that must not be null is null */
+    SYMRNN_SIZE = 2,      /* a size is zero, or larger than memory can hold */
+    SYMRNN_LENGTH = 3,    /* a row's length exceeds the number of steps */
+    SYMRNN_PARTS = 4,     /* part is not below parts, parts exceed SYMRNN_MOST_PARTS, or there is no barrier for them */
+    SYMRNN_FIXED = 5,     /* a size is not that which these kernels are for */
+    SYMRNN_LAYOUT = 6,  /* the weights were not packed by this build, in this precision and for these sizes */
+    SYMRNN_ATOMICS = 7,    /* parts exceed 1, and the target has no atomic instructions by which they could meet */
+    SYMRNN_MOST_PARTS = 1024
 };
 
 /* ---- parts of a call, and where they meet ---- */
@@ -268,11 +268,11 @@ INLINE void meet(const party *us)
 
 INLINE int check_party(const party *us)
 {
-    if (us->part >= us->parts || us->parts > MOST_PARTS)
-        return BAD_PARTS;
+    if (us->part >= us->parts || us->parts > SYMRNN_MOST_PARTS)
+        return SYMRNN_PARTS;
     if (us->parts > 1 && !HAS_PARTS)
-        return NO_ATOMICS;
-    return us->parts > 1 && !us->arrived ? BAD_PARTS : OK;
+        return SYMRNN_ATOMICS;
+    return us->parts > 1 && !us->arrived ? SYMRNN_PARTS : SYMRNN_OK;
 }
 
 /* ---- memory ---- */
@@ -337,12 +337,12 @@ INLINE int check_sequence(const sequence *seq)
     size_t all_rows;
     if (seq->steps > SIZE_MAX / 4096 || seq->rows > SIZE_MAX / 4096 || !multiply(seq->rows, seq->steps, &all_rows)
         || all_rows > SIZE_MAX / 32)
-        return BAD_SIZE;
+        return SYMRNN_SIZE;
     if (seq->lengths)
         for (size_t row = 0; row < seq->rows; ++row)
             if (seq->lengths[row] > seq->steps)
-                return BAD_LENGTH;
-    return OK;
+                return SYMRNN_LENGTH;
+    return SYMRNN_OK;
 }
 
 /* Whether a row of all steps' rows lies beyond the length of its sequence. */

@@ -1101,7 +1101,7 @@ ALWAYS int check_tag(const real *packed, const char *digest, const size_t *sizes
                && word_at(packed, 2) == TAG_LAYOUT;
     for (size_t i = 0; i < count; ++i)
         same = same && word_at(packed, 3 + i) == sizes[i];
-    return same ? OK : OTHER_LAYOUT;
+    return same ? SYMRNN_OK : SYMRNN_LAYOUT;
 }
 
 /* Lay a matrix out in a panel, or add it to what is there, as one accumulator, from a depth on. This part's tiles alone; lanes
@@ -1710,7 +1710,7 @@ ONCE int run_forward(S(routine) *r, const real *x, const real *state, real *y, r
     r->array[AT_X].base = (real *)x;
     r->array[AT_Y].base = y;
     if (!lay_out(r, taped, WORK, &tape_end, &work_end))
-        return BAD_SIZE;
+        return SYMRNN_SIZE;
     bind(r, &at, taped, WORK, tape, workspace);
     const S(split) split = split_work(r);
     for (size_t i = 0, start = 0; i < r->states; start += rows * r->array[AT_STATES + 2 * i++].width) {
@@ -1733,7 +1733,7 @@ ONCE int run_forward(S(routine) *r, const real *x, const real *state, real *y, r
         const S(array) *const a = &r->array[AT_STATES + 2 * i];
         copy_rows(state_out + start, a->base + final * a->step, split.own0 * a->width, split.own * a->width);
     }
-    return OK;
+    return SYMRNN_OK;
 }
 
 /* The multiply-adds of one row of a step that fall to the part with most tiles of units; two tiles of a single row are for
@@ -1762,7 +1762,7 @@ ONCE size_t useful_parts(const S(routine) *r, size_t most)
     size_t best = 1;
     for (size_t i = 0; i < r->states; ++i)
         states += (double)r->array[AT_STATES + 2 * i].width;
-    for (size_t parts = 2; HAS_PARTS && parts <= most && parts <= MOST_PARTS; ++parts) {
+    for (size_t parts = 2; HAS_PARTS && parts <= most && parts <= SYMRNN_MOST_PARTS; ++parts) {
         double one = step / (double)parts;
         if (!split_rows(rows, parts))
             one = row * part_work(r, parts) + (double)(r->begin[LOOP + 1] - r->begin[LOOP]) * MEET_NS + (double)rows * states * FETCH_NS * sizeof(real);
@@ -1840,7 +1840,7 @@ ONCE int run_backward(S(routine) *r, const S(products) *p, const real *x, const 
     r->array[AT_DY].base = (real *)dy;
     r->array[AT_DX].base = dx;
     if (!lay_out(r, 1, BACK, &tape_end, &work_end) || !place_products(p->right, p->rights, r->us.parts, panels, &work_end))
-        return BAD_SIZE;
+        return SYMRNN_SIZE;
     bind(r, &at, 1, BACK, (real *)tape, workspace);
     const S(split) split = split_work(r);
     for (size_t i = 0, start = 0; i < r->states; start += rows * r->array[carries + i++].width) {
@@ -1871,5 +1871,5 @@ ONCE int run_backward(S(routine) *r, const S(products) *p, const real *x, const 
     if (r->begin[DEFERRED] != r->begin[DEFERRED + 1])
         meet(&r->us);
     run_products(&at, r, p, workspace, panels);
-    return OK;
+    return SYMRNN_OK;
 }

@@ -80,7 +80,7 @@ def test_the_table_says_what_was_found_and_what_was_ignored(run: Run) -> None:
         ("lstm", "0.5", "3"),
         ("lstm", "1.5", "3"),
     ]
-    assert "rnn: recurrent matrices W_hh; no bias holds a state, so biases are left as they are" in out
+    assert "rnn: recurrent matrices W_hh; no bias holds a state, so biases stay as they are" in out
     assert "lstm: recurrent matrices W_hi, W_hf, W_ho, W_hg; b_f holds c" in out
     assert out.count("by norm 0.5:") == 6
     assert out.count("by value 0.01:") == 6

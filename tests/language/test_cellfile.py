@@ -73,7 +73,7 @@ def test_a_bundled_name_means_the_bundled_cell_whatever_lies_around(
     assert load("rnn").name == "rnn"
     assert load("rnn.toml").name == "mine"
     assert load(Path("rnn.toml")).name == "mine"
-    with pytest.raises(CellError, match="no TOML"):
+    with pytest.raises(CellError, match="not TOML"):
         load(Path("rnn"))
 
 
@@ -159,7 +159,7 @@ def test_ten_megabytes_are_refused_unread(monkeypatch: pytest.MonkeyPatch) -> No
 def test_text_that_is_not_utf8_has_a_place(tmp_path: Path) -> None:
     path = tmp_path / "latin.toml"
     path.write_bytes("name = 'a'\ntitle = 'é".encode() + b"\xe9'\n")
-    with pytest.raises(CellError, match="no UTF-8") as raised:
+    with pytest.raises(CellError, match="not UTF-8") as raised:
         load(path)
     assert (raised.value.line, raised.value.column) == (2, 11)
 

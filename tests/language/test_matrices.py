@@ -133,7 +133,7 @@ def test_forms(left: str, form: str) -> None:
 )
 def test_what_has_no_form_gets_no_advice(left: str) -> None:
     message = complaint(left)
-    assert "no forms of the language make up this matrix" in message
+    assert "the language has no form for this matrix" in message
     assert "write" not in message
 
 

@@ -40,7 +40,7 @@ def test_names_that_differ_by_intention_are_not(cell: str) -> None:
 @pytest.mark.parametrize("name", ["pi", "PI", "e", "tau", "eps", "epsilon", "dt"])
 def test_a_parameter_with_the_name_of_a_number_is_noted(name: str) -> None:
     (sentence,) = numbers_meant(symrnn.Cell.from_equations(f"h' = sin({name} * h) + W @ x"))
-    assert sentence.startswith(f"`{name}` is no number here but a new parameter, (hidden); if you mean it, write")
+    assert sentence.startswith(f"`{name}` is not a number here but a new parameter, (hidden); if you mean it, write")
     assert f"write `{name} = " in sentence
     assert sentence.endswith("in [constants]")
     entry = sentence.split("`")[3].split(" = ")
@@ -88,7 +88,7 @@ def test_commands_note_it_on_standard_error_and_go_on(
     assert main([*command, "typo.toml"]) == 0
     told = capsys.readouterr()
     assert told.err.startswith("symrnn: note: typo.toml: `gaet` is never assigned, so it is a new parameter, (hidden)")
-    assert "symrnn: note: typo.toml: `pi` is no number here but a new parameter, (hidden); if you mean" in told.err
+    assert "symrnn: note: typo.toml: `pi` is not a number here but a new parameter, (hidden); if you mean" in told.err
     assert "note" not in told.out
 
 

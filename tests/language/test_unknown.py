@@ -44,7 +44,7 @@ def test_names_of_other_libraries(word: str, name: str) -> None:
 
 
 def test_the_maximum_over_units_is_said_not_to_be_there() -> None:
-    assert "`maximum`? It takes two operands, and there is none over the units" in complaint("h' = W @ x + max(h)")
+    assert "`maximum`? It takes two operands; no reduction does the same" in complaint("h' = W @ x + max(h)")
 
 
 def mean_square(a: Array) -> float:

@@ -39,7 +39,7 @@ from symrnn.language.tree import (
 )
 
 ALIASES = {"eps": r"\varepsilon"}
-"""Names that mathematics has a letter for, though not under that name."""
+"""Names that stand for a letter under another name."""
 
 ACCENTS = {"tilde": r"\tilde", "hat": r"\hat", "bar": r"\bar", "dot": r"\dot"}
 """Last parts of names that are accents: ``h_tilde``."""
@@ -238,7 +238,7 @@ class Notation(Fold[str]):
             return rf"\sqrt{{{self(node.base)}}}"
         base, exponent = self._resolved(node.base), self._exponent(node)
         if isinstance(base, Call) and node.exponent > 0 and (command := re.match(r"\\[a-z]+(?=\()", self(base))):
-            # As it is said: the square of tanh(a) is tanh²(a).
+            # As usual: the square of tanh(a) is tanh²(a).
             return rf"{command.group()}^{{{exponent}}}{self(base)[command.end() :]}"
         return raised(self.wrapped(base, ATOM), exponent)
 

@@ -23,7 +23,7 @@ _ACCENTS = {"~": "\u02dc"}
 _BAR, _PARTIAL = "\u2015", "\u2202"
 _OVER = "\u0305"
 _MARKS = {"\u02dc": "\u0303", "^": "\u0302", "\u2190": "\u20d6"}
-_UPRIGHT = re.compile(r"\\mathrm\{([A-Za-z])\}")  # of one letter, which the conversion would slant
+_UPRIGHT = re.compile(r"\\mathrm\{([A-Za-z])\}")  # a single letter, which the conversion would slant
 _ROW_SPACE = re.compile(r"\\\\\[[0-9.]+ex\]")
 
 

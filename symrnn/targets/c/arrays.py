@@ -1,8 +1,8 @@
 """Where the values of a cell lie in C: which array of a routine, which column of its rows, how it moves with time.
 
 Reads a program; returns the table of its arrays (`CArray`), and the `Address` of any value, from which C prints its own
-text. Both routines share one table: the backward routine reads the tape of the forward routine in the same arrays. Leaves out: sizes of whole blocks, which the
-runtime finds from the table (`templates/c/symrnn_real.h`).
+text. Both routines share one table: the backward routine reads the tape of the forward routine in the same arrays. Leaves
+out: sizes of whole blocks, which the runtime finds from the table (``templates/c/symrnn_real.h``).
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Arrays:
             case Kind.STATE_GRADIENT:
                 return Address(f"AT_initial_{place.array}")
             case Kind.PARAMETER:
-                return Address(PACKED, block=f"PACKED_{place.array}")
+                return Address(PACKED, block=f"PARAM_{place.array}")
             case Kind.BUFFER:
                 buffer = self._backward.get(place.array) or self._forward[place.array]
                 sizes = _width(buffer)

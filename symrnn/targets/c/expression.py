@@ -1,6 +1,7 @@
 """Elementwise expressions as C over vectors: ``f_sigmoid(i_x[v] + i_sum[v])``.
 
-Reads trees over names of values; returns C text, which the macros of the runtime give a precision. Leaves out: linear forms (accumulators by then) and where values are loaded from (`symrnn.targets.c.stages`).
+Reads trees over names of values; returns C text, which the macros of the runtime give a precision. Leaves out: linear forms
+(accumulators by then) and where values are loaded from (`symrnn.targets.c.stages`).
 """
 
 from __future__ import annotations

@@ -42,7 +42,6 @@ from symrnn.targets.c.precision import PRECISIONS
 from symrnn.targets.c.row import Overwrite, overwrite, row_stages, writing
 from symrnn.targets.c.stages import CForms, CPanel, CSegment, CStage, c_stages, vectors_of
 
-
 TAG_WORDS = 3
 """Words of 64 bits of the tag of packed weights, besides one for each size that is not fixed."""
 
@@ -71,9 +70,10 @@ def c_files(program: Program, request: Request) -> CFiles:
     """
     runtime = runtime_files()
     context = _Writer(program, request).file()
-    values = {"c": context, "runtime": {name: source.text for name, source in runtime.items()}}
+    texts = {name: source.text for name, source in runtime.items()}
+    values: dict[str, object] = {"c": context, "runtime": texts}
     # What the source says of its own digest is a line by itself, so the digest is that of everything else.
-    found = digest(*(values["runtime"].values()), render_source("c/cell.c.jinja", values).text)
+    found = digest(*texts.values(), render_source("c/cell.c.jinja", values).text)
     values["c"] = replace(context, digest=found)
     name = program.cell.name
     files = {
@@ -170,7 +170,9 @@ class _Writer:
         """Values that nothing but the tape reads: inference does not store them."""
         taped = {c.value for b in routine.buffers if b.taped and not b.spans for c in b.columns}
         home = {s.target: stage.name for stage in routine.plain_stages for s in stage.statements}
-        read = {n for stage in routine.plain_stages for n in (*stage.reads, *stage.operands) if home.get(n) != stage.name}
+        read = {
+            n for stage in routine.plain_stages for n in (*stage.reads, *stage.operands) if home.get(n) != stage.name
+        }
         return frozenset(taped - read)
 
     def _limits(self, stages: Sequence[CStage], arrays: int, rights: int) -> Iterator[tuple[str, int]]:
@@ -246,7 +248,7 @@ class _Writer:
         yield from (f"    {line}" for line in tail)
 
     def _block_names(self) -> list[str]:
-        vectors = [f"PACKED_{v.name}" for v in self._cell.parameters if len(v.shape) == 1]
+        vectors = [f"PARAM_{v.name}" for v in self._cell.parameters if len(v.shape) == 1]
         once = [f"PACKED_{b.name}" for b in self._program.forward.buffers if b.extent is Extent.ONCE]
         return [*vectors, *once, *(panel.name for panel in self._panels.values())]
 
@@ -254,7 +256,7 @@ class _Writer:
         """Calls that place each part of packed weights."""
         for variable in self._cell.parameters:
             if len(variable.shape) == 1:
-                yield f"place_vector(end, &b[PACKED_{variable.name}], {self._names.sizes[variable.shape[0]]})"
+                yield f"place_vector(end, &b[PARAM_{variable.name}], {self._names.sizes[variable.shape[0]]})"
         for buffer in self._program.forward.buffers:
             if buffer.extent is Extent.ONCE:
                 width = total([column.size for column in buffer.columns], self._names)
@@ -267,7 +269,7 @@ class _Writer:
         """Parameters that are vectors: part of packed weights, field, size."""
         for v in self._cell.parameters:
             if len(v.shape) == 1:
-                yield f"PACKED_{v.name}", self._names.parameters[v.name], self._names.sizes[v.shape[0]]
+                yield f"PARAM_{v.name}", self._names.parameters[v.name], self._names.sizes[v.shape[0]]
 
     def _forms(self) -> Iterator[str]:
         """Calls that lay out each matrix in its panels."""
@@ -320,9 +322,7 @@ class _Writer:
 
     def _columns(self, value: str, routine: Routine) -> CColumns:
         address = self._arrays.address(value, routine.places[value])
-        return CColumns(
-            address.array, _column(address, self._names), self._names.sizes[routine.sizes[value]]
-        )
+        return CColumns(address.array, _column(address, self._names), self._names.sizes[routine.sizes[value]])
 
     def _products(self) -> tuple[tuple[CColumns, ...], tuple[CGradient, ...]]:
         """The right sides of the deferred products, and the gradients, those of one left side together."""

@@ -6,13 +6,12 @@ library beside it. Argument types come from the table that gave the C prototypes
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 
 from symrnn.emit.inline import inlined
 from symrnn.emit.legend import step_lines
 from symrnn.emit.provenance import provenance
-from symrnn.emit.python_text import WIDTH, collection
+from symrnn.emit.python_text import collection, quoted, wrapped
 from symrnn.emit.render import render
 from symrnn.emit.request import Request
 from symrnn.emit.surface import surface
@@ -88,20 +87,15 @@ def _header(program: Program, request: Request) -> tuple[str, ...]:
     cell = program.cell
     origin = provenance(cell, request)
     origin += f" Needs NumPy and the library that is compiled from {cell.name}.c."
-    lines = ["", *_wrapped(origin)]
+    lines = ["", *wrapped(origin)]
     if cell.reference:
-        lines += ["", *_wrapped(cell.reference)]
+        lines += ["", *wrapped(cell.reference)]
     lines += ["", "The step:", "", *(f"    {line}" for line in step_lines(program)), ""]
-    lines += _wrapped(
+    lines += wrapped(
         f"Arrays are time-major: x is (T, B, input), y is (T, B, {cell.size(cell.output)}), a state (B, size), a matrix "
         "(rows, columns)."
     )
-    text = "\n".join(lines).replace("\\", "\\\\").replace('"""', "'''")
-    return tuple(line.rstrip() for line in text.splitlines())
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, break_on_hyphens=False, break_long_words=False)
+    return tuple(quoted(line) for line in lines)
 
 
 def _constants(program: Program, digest: str, request: Request, dtypes: Sequence[str]) -> tuple[str, ...]:

@@ -191,7 +191,7 @@ class _Writer:
         for number, (operands, later, first, forms) in enumerate(pieces, 1):
             place = self._routine.places[operands[0]]
             panel = CPanel(
-                f"PACKED_{stage.name}_{number}",
+                f"PANEL_{stage.name}_{number}",
                 stage.size,
                 vectors_of(stage),
                 tuple(self._routine.sizes[operand] for operand in operands),
@@ -247,7 +247,9 @@ class _Writer:
         for name in (*stage.reads, *reductions(stage), *read):
             if name in self._routine.places and name not in stage.local:
                 place = self._routine.places[name]
-                pointers.setdefault(self._names.pointers[pointer_key(name, place)], (self._arrays.address(name, place), True))
+                pointers.setdefault(
+                    self._names.pointers[pointer_key(name, place)], (self._arrays.address(name, place), True)
+                )
         for write in stage.writes:
             key = self._names.pointers[pointer_key(write.value, write.place)]
             pointers[key] = (self._arrays.address(write.value, write.place), False)
@@ -273,7 +275,10 @@ class _Writer:
         self, stage: Stage, fused: FusedStage | None, absorbed: Mapping[str, Statement], *, ragged: bool
     ) -> Iterator[tuple[str, Statement | None]]:
         """Statements for a vector of units: sums, what is read, what is computed, what is written."""
-        values, whole = {name: f"{text}[v]" for name, text in self._names.values.items()}, fused.whole if fused else stage
+        values, whole = (
+            {name: f"{text}[v]" for name, text in self._names.values.items()},
+            fused.whole if fused else stage,
+        )
         sums = {a.name: _sum(index) for index, a in enumerate(whole.accumulators)}
         printer = CPrinter(values, self._names.sizes)
         for accumulator in stage.accumulators:
@@ -285,9 +290,15 @@ class _Writer:
         for name, statement in absorbed.items():
             inner = {n: self._load(n, stage) for n in names(statement.expression) if n in self._routine.places}
             text = CPrinter({**values, **sums, **inner}, self._names.sizes)(statement.expression)
-            yield f"LET({self._names.values[name]}) = fused ? {text} : {self._load(name, stage)};{_label(statement)}", statement
+            yield (
+                f"LET({self._names.values[name]}) = fused ? {text} : {self._load(name, stage)};{_label(statement)}",
+                statement,
+            )
         for statement in stage.statements:
-            yield f"LET({self._names.values[statement.target]}) = {self._value(statement, printer)};{_label(statement)}", statement
+            yield (
+                f"LET({self._names.values[statement.target]}) = {self._value(statement, printer)};{_label(statement)}",
+                statement,
+            )
         for write in stage.writes:
             yield self._store(write, ragged=ragged), None
 

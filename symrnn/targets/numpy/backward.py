@@ -1,6 +1,6 @@
 """The function that runs every step backwards, as the body of a Python function, and what it defers.
 
-Reads a `Compiled` function; returns its lines. Leaves out: what the forward pass has too (`symrnn.targets.numpy.function`)
+Reads a `Compiled` routine; returns its lines. Leaves out: what the forward pass has too (`symrnn.targets.numpy.function`)
 and the parameters' gradients (`symrnn.targets.numpy.gradients`).
 """
 
@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from symrnn.emit.python_text import INDENT, collection, commented
 from symrnn.language.system import Variable
 from symrnn.plan.program import Kind
-from symrnn.targets.numpy.function import DEPTH, FunctionPrinter, indented, uses
+from symrnn.targets.numpy.function import DEPTH, FunctionPrinter, before
 from symrnn.targets.numpy.gradients import GradientPrinter
-from symrnn.targets.numpy.scope import Scope
+from symrnn.targets.numpy.ir import Array
+from symrnn.targets.numpy.scope import ROWS, STEPS, Scope
 
 
 class BackwardPrinter(FunctionPrinter):
@@ -21,75 +22,86 @@ class BackwardPrinter(FunctionPrinter):
 
     def body(self, parameters: Sequence[Variable]) -> list[str]:
         """The body of the function that runs every step backwards, and then what is deferred."""
-        loop = self.scope("loop", "B", loop=True)
-        body = self.loop(loop, self._backward_idle(loop))
-        last, after = self.scope("last", "B"), self.scope("after", "T * B")
+        scope = self.scope("loop", loop=True)
+        loop = self.loop(scope, self._loop_idle(scope))
+        last, after = self.scope("last"), self.scope("after", spans=True)
         first = self.printer("last", last).stages(self.stages("last"))
         deferred = self.printer("after", after).stages(self.stages("after"))
         deferred += self._after_idle(after)
         spot = self.printer("after", after).spot
         gradients = GradientPrinter(self.names, after, spot, parameters).lines()
-        lines = self.banner("Every step, the last one first", self.function.loop.stages)
-        lines += [*loop.before, *body, *self.banner("The first step: initial states", self.function.stages_of("last"))]
-        lines += [
-            *indented(last.before),
+        returned = self._returns(last, after)
+        lines = [
+            *self.banner("Every step, the last one first", self.routine.loop.stages),
+            *loop,
+            *self.banner("The first step: initial states", self.routine.stages_of("last")),
+            *before(last),
             *first,
-            *self.banner("Deferred: all steps at a time", self.function.stages_of("after")),
+            *self.banner("Deferred: all steps at a time", self.routine.stages_of("after")),
+            *before(after),
+            *deferred,
+            "",
+            *gradients,
+            *returned,
         ]
-        lines += [*indented(after.before), *deferred, "", *gradients, *self._returns(last, after)]
-        return self.complete([*self._storage(lines), *lines])
+        return self.complete([*self._taped_buffers(), *self._taped_states(), *self._carries(), *lines])
 
-    def _storage(self, body: list[str]) -> list[str]:
-        """The arrays that ``body`` uses: those of the tape, and its own."""
-        own = self.compiled.own
+    def _taped_buffers(self) -> list[str]:
+        """The buffers of the tape that the body uses, and its own."""
         lines = []
         for name, local in self.names.buffers.items():
-            if name not in own and uses(body, local):
-                lines.append(f'{INDENT}{local} = tape["{name}"]')
-            if name not in own:
+            if name not in self.compiled.own:
+                lines += [f'{INDENT}{local} = tape["{name}"]'] if local in self.names.used else []
                 continue
-            steps = self.names.steps.get(name, "T")
-            width = self.names.widths(self.compiled.columns[name])
-            columns = " | ".join(self.names.hint(value) for value in self.compiled.columns[name])
-            lines += commented(f"{INDENT}{local} = np.empty(({steps}, B, {width}), dtype)", columns)
-            if name in self.names.steps:
-                lines.append(f"{INDENT}{local}[T] = 0  # no step follows the last")
-        for state, (states, at) in self.names.states.items():
-            if uses(body, states) or uses(body, at):
-                lines.append(f'{INDENT}{states} = tape["{state} states"]')
-            if uses(body, at):
-                lines.append(f"{INDENT}{at} = list({states})")
-        for state, (carry, after) in self.names.carries.items():
-            lines += [f'{INDENT}{carry}, {after} = dstate["{state}"], np.empty_like(dstate["{state}"])']
+            made = self.names.new(f"{self.names.steps(name)}, {self.names.use(ROWS)}", self.columns(name))
+            lines += commented(f"{local} = {made}", " | ".join(self.names.hints(self.columns(name))), DEPTH)
+            if self.names.has_later(name):
+                lines.append(f"{INDENT}{local}[{self.names.use(STEPS)}] = 0  # no step follows the last")
         return lines
 
-    def _backward_idle(self, scope: Scope) -> list[str]:
+    def _taped_states(self) -> list[str]:
+        """The states over time that the body uses."""
+        lines = []
+        for state, (states, at) in self.names.states.items():
+            if self.names.used & {states, at}:
+                lines.append(f'{INDENT}{states} = tape["{state} states"]')
+            if at in self.names.used:
+                lines.append(f"{INDENT}{at} = list({states})")
+        return lines
+
+    def _carries(self) -> list[str]:
+        """What goes from step to step: it starts as the gradients of the final states."""
+        given = {state: f'dstate["{state}"]' for state in self.names.carries}
+        carries = self.names.carries.items()
+        return [f"{INDENT}{now}, {after} = {given[s]}, np.empty_like({given[s]})" for s, (now, after) in carries]
+
+    def _loop_idle(self, scope: Scope) -> list[str]:
+        """What rows beyond their length do: carries stand still, and zeros are stored."""
         lines = []
         printer = self.printer("loop", scope)
-        for stage in self.function.loop.stages:
-            for write in stage.writes:
-                if write.place.kind is Kind.CARRY:
-                    held = scope.view(printer.spot([write.idle]))
-                    lines.append(f"{self.names.carries[write.place.array][1]}[gone] = {held}[gone]")
-        written = {write.value for stage in self.function.loop.stages for write in stage.writes}
-        own = [name for name in self.compiled.own if written & set(self.compiled.columns[name])]
-        return [*lines, *(f"{self.names.buffers[name]}[t][gone] = 0" for name in own)]
+        writes = [write for stage in self.routine.loop.stages for write in stage.writes]
+        for write in writes:
+            if write.place.kind is Kind.CARRY:
+                held = scope.view(printer.spot([write.idle]))
+                lines.append(f"{self.names.carries[write.place.array][1]}[gone] = {held}[gone]")
+        written = {write.value for write in writes}
+        own = [name for name in self.compiled.own if written & set(self.columns(name))]
+        return [*lines, *(f"{self.names.buffer(name)}[t][gone] = 0" for name in own)]
 
     def _after_idle(self, scope: Scope) -> list[str]:
-        writes = [write for stage in self.function.stages_of("after") for write in stage.writes]
+        writes = [write for stage in self.routine.stages_of("after") for write in stage.writes]
         positions = self.compiled.phases["after"].positions
-        names = {array: scope.whole(array) for array in sorted({positions[w.value][0] for w in writes})}
+        names = [scope.whole(array) for array in sorted({positions[write.value][0] for write in writes})]
         if not names:
             return []
-        return [f"{INDENT}if idle is not None:", *(f"{INDENT * 2}{n}[idle.ravel()] = 0" for n in names.values())]
+        return [f"{INDENT}if idle is not None:", *(f"{INDENT * 2}{name}[idle.ravel()] = 0" for name in names)]
 
     def _returns(self, last: Scope, after: Scope) -> list[str]:
         """What the function returns: gradients of parameters, of the input, of initial states."""
-        lines = []
-        if f"{Kind.INPUT_GRADIENT} x" in self.compiled.columns:
-            dx = after.whole(f"{Kind.INPUT_GRADIENT} x")
-            lines.append(f"{INDENT}dx = {dx}.reshape(x.shape)")
+        gradient = Array(Kind.INPUT_GRADIENT, "x")
+        if gradient in self.compiled.columns:
+            lines = [f"{INDENT}dx = {after.whole(gradient)}.reshape(x.shape)"]
         else:
-            lines.append(f"{INDENT}dx = np.zeros_like(x)")
-        states = [f'"{state}": {last.whole(f"{Kind.STATE_GRADIENT} {state}")}' for state, _ in self.function.states]
+            lines = [f"{INDENT}dx = np.zeros_like(x)"]
+        states = [f'"{s}": {last.whole(Array(Kind.STATE_GRADIENT, s))}' for s, _ in self.routine.states]
         return [*lines, *collection("dfirst = {", states, "}", DEPTH), f"{INDENT}return grads, dx, dfirst"]

@@ -1,7 +1,7 @@
-"""The functions of a program as nodes: lowered, their columns arranged, stacked, stored.
+"""The routines of a program as nodes: lowered, their columns arranged, stacked, stored.
 
-Reads a `Program`; returns a `Compiled` for each of its functions: nodes by phase, and where every value lies. Columns
-of the buffers that one function writes and another reads are arranged for both. Leaves out: Python text
+Reads a `Program`; returns a `Compiled` for each of its routines: nodes by phase, and where every value lies. Columns
+of the buffers that one routine writes and another reads are arranged for both. Leaves out: Python text
 (`symrnn.targets.numpy.function`).
 """
 
@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from symrnn.language.names import Allocator
 from symrnn.plan.program import Buffer, Extent, Kind, Place, Program, Routine
 from symrnn.plan.program import Stage as PlannedStage
-from symrnn.targets.numpy.ir import PRODUCT, Node, Stacked, Stage
+from symrnn.targets.numpy.ir import NEW_CARRY, PRODUCT, SUMS, VECTORS, Array, Node, Position, Stacked, Stage, buffer
 from symrnn.targets.numpy.lower import Lowered, Lowerer
-from symrnn.targets.numpy.names import joint, unnumbered
+from symrnn.targets.numpy.names import identifier, joint
 from symrnn.targets.numpy.products import products
 from symrnn.targets.numpy.stack import Stacker, Storage, arrange, blocks
-from symrnn.targets.numpy.storage import Position, Scratch, Storer
+from symrnn.targets.numpy.storage import Scratch, Storer
 
 PHASES = ("before", "loop", "last", "after")
 """The phases that run per sequence, in order."""
@@ -26,7 +26,7 @@ PHASES = ("before", "loop", "last", "after")
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase of a function.
+    """One phase of a routine.
 
     Attributes:
         stages: their nodes in order.
@@ -37,31 +37,33 @@ class Phase:
 
     stages: tuple[Stage, ...]
     positions: Mapping[str, Position]
-    scratch: Mapping[str, Scratch]
+    scratch: Mapping[Array, Scratch]
     alias: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """A function as nodes.
+    """A routine as nodes.
 
     Attributes:
-        function: of the plan.
+        routine: of the plan.
         buffers: those of all steps by name, its own and those that it reads: each array a block of columns.
         own: the names of its own.
         phases: by name.
         columns: of every array that is no scratch: the values side by side.
         vectors: values of one row: parameters, and what is computed from them alone.
         sizes: of every value.
+        stems: of names that are invented, what each would be called if no other were there.
     """
 
-    function: Routine
+    routine: Routine
     buffers: Mapping[str, Buffer]
     own: tuple[str, ...]
     phases: Mapping[str, Phase]
-    columns: Mapping[str, tuple[str, ...]]
+    columns: Mapping[Array, tuple[str, ...]]
     vectors: frozenset[str]
     sizes: Mapping[str, str]
+    stems: Mapping[str, str]
 
     @property
     def own_buffers(self) -> tuple[Buffer, ...]:
@@ -75,29 +77,29 @@ class Compiled:
 
 
 def compiled(program: Program) -> tuple[Compiled, Compiled | None, Compiled]:
-    """The forward, backward and tangent functions of ``program``."""
+    """The forward, backward and tangent routines of ``program``."""
     assert program.tangent is not None  # the policy asks for one
     forward = _Compiler(program.forward, {})
     tangent = _Compiler(program.tangent, {})
-    outer = {buffer.name: buffer for buffer in program.forward.buffers}
+    outer = {each.name: each for each in program.forward.buffers}
     backward = _Compiler(program.backward, outer) if program.backward else None
     sets = [*(backward.sets() if backward else ()), *forward.sets()]
     allocator = Allocator()
     shared = _divided(program.forward.buffers, sets, allocator)
     own = _divided(program.backward.buffers, sets, allocator) if program.backward else ()
     alone = _divided(program.tangent.buffers, tangent.sets(), Allocator())
-    taped = tuple(buffer for buffer in shared if buffer.taped)
+    taped = tuple(each for each in shared if each.taped)
     return forward.run((), shared), backward.run(taped, own) if backward else None, tangent.run((), alone)
 
 
 def _divided(buffers: Sequence[Buffer], sets: Sequence[frozenset[str]], allocator: Allocator) -> tuple[Buffer, ...]:
     """Buffers of all steps divided into arrays that no call spans, so that most calls have all of an array."""
     found = []
-    for buffer in buffers:
-        column = {each.value: each for each in buffer.columns}
-        for block in blocks(list(column), sets) if buffer.extent is Extent.SEQUENCE else ():
-            name = allocator.fresh(joint([unnumbered(value, column) for value in block]))
-            found.append(replace(buffer, name=name, columns=tuple(column[value] for value in block)))
+    for whole in buffers:
+        column = {each.value: each for each in whole.columns}
+        for block in blocks(list(column), sets) if whole.extent is Extent.SEQUENCE else ():
+            name = allocator.fresh(joint([identifier(value) for value in block]))
+            found.append(replace(whole, name=name, columns=tuple(column[value] for value in block)))
     return tuple(found)
 
 
@@ -119,21 +121,21 @@ def _as_fed(accumulators: list[str], lowered: Lowered, stored: Mapping[str, Posi
 
 
 class _Compiler:
-    """Compiles one function; ``outer`` are the buffers of another that it reads."""
+    """Compiles one routine; ``outer`` are the buffers of another that it reads."""
 
-    def __init__(self, function: Routine, outer: Mapping[str, Buffer]) -> None:
-        allocator = Allocator((*function.sizes, *(v.name for v in function.system.variables)))
-        self._function, self._sizes = function, dict(function.sizes)
-        self._buffers = {**outer, **{buffer.name: buffer for buffer in function.buffers}}
+    def __init__(self, routine: Routine, outer: Mapping[str, Buffer]) -> None:
+        self._allocator = Allocator((*routine.sizes, *(v.name for v in routine.system.variables)))
+        self._routine, self._sizes = routine, dict(routine.sizes)
+        self._buffers = {**outer, **{each.name: each for each in routine.buffers}}
         self._writes = self._written()
-        self._vectors = frozenset(name for name, place in function.places.items() if self._is_vector(place))
+        self._vectors = frozenset(name for name, place in routine.places.items() if self._is_vector(place))
         self._lowered: dict[str, list[Lowered]] = {}
         self._stackers: dict[str, list[Stacker]] = {}
         self._lowerers: dict[str, Lowerer] = {}
         for phase in PHASES:
-            lowerer = Lowerer(self._sizes, self._writes, self._vectors, allocator)
+            lowerer = Lowerer(self._sizes, self._writes, self._vectors, self._allocator, routine.stems)
             self._lowerers[phase] = lowerer
-            self._lowered[phase] = [lowerer.stage(stage) for stage in function.stages_of(phase)]
+            self._lowered[phase] = [lowerer.stage(stage) for stage in routine.stages_of(phase)]
         self._places = self._placed()
         for phase, lowered in self._lowered.items():
             makers = {a.name: PRODUCT for each in lowered for a in each.accumulators}
@@ -143,7 +145,7 @@ class _Compiler:
 
     def sets(self) -> list[frozenset[str]]:
         """The values that had better be neighbours, the most important first."""
-        found = [frozenset(left for _, left in product.entries) for product in self._function.products]
+        found = [frozenset(left for _, left in product.entries) for product in self._routine.products]
         for stages in self._lowered.values():
             forms = [a.forms for each in stages for a in each.accumulators]
             found += [frozenset(form.operand for form in group) for group in forms]
@@ -153,19 +155,20 @@ class _Compiler:
         return found
 
     def run(self, outer: Sequence[Buffer], own: Sequence[Buffer]) -> Compiled:
-        """The function on the buffers ``outer`` that another has filled, and ``own``."""
+        """The routine on the buffers ``outer`` that another has filled, and ``own``."""
         columns = self._columns([*outer, *own])
         stored = {value: (array, i) for array, values in columns.items() for i, value in enumerate(values)}
         phases = {phase: self._phase(phase, stored) for phase in self._lowered}
-        buffers = {buffer.name: buffer for buffer in (*outer, *own)}
-        names = tuple(buffer.name for buffer in own)
-        return Compiled(self._function, buffers, names, phases, columns, self._vectors, self._sizes)
+        buffers = {each.name: each for each in (*outer, *own)}
+        names = tuple(each.name for each in own)
+        stems = {**self._routine.stems, **self._allocator.stems}
+        return Compiled(self._routine, buffers, names, phases, columns, self._vectors, self._sizes, stems)
 
     def _written(self) -> dict[str, tuple[Place, ...]]:
         """The places that each value is written to, those apart that are scratch or filled after the loop."""
         found: dict[str, tuple[Place, ...]] = {}
         for phase in PHASES:
-            for write in (write for stage in self._function.stages_of(phase) for write in stage.writes):
+            for write in (write for stage in self._routine.stages_of(phase) for write in stage.writes):
                 step = write.place.kind is Kind.BUFFER and self._extent(write.place) is Extent.STEP
                 if not step and write.place.kind is not Kind.OUTPUT:
                     found[write.value] = (*found.get(write.value, ()), write.place)
@@ -183,32 +186,30 @@ class _Compiler:
         places = {name: places[0] for name, places in self._writes.items()}
         for lowerer in self._lowerers.values():
             places |= lowerer.second
-        for name, place in self._function.places.items():
+        for name, place in self._routine.places.items():
             step = place.kind is Kind.BUFFER and self._extent(place) is Extent.STEP
             if not step and not self._is_vector(place):
                 places[name] = place
         return places
 
-    def _array(self, value: str) -> str:
-        """The key of the array in which a stored value lies; a carry that is written is another than the one read."""
+    def _array(self, value: str) -> Array:
+        """The array in which a stored value lies; a carry that is written is another than the one read."""
         place = self._places[value]
-        if place.kind is Kind.BUFFER:
-            return place.array
-        read = value in self._function.places
-        return f"{place.kind} {place.array}" if read or place.kind is not Kind.CARRY else f"new carry {place.array}"
+        written = place.kind is Kind.CARRY and value not in self._routine.places
+        return Array(NEW_CARRY if written else place.kind, place.array)
 
     def _storage(self, lowered: Lowered) -> dict[str, Storage]:
         found = {value: Storage(self._array(value), self._is_buffer(value)) for value in self._places}
-        found |= {value: Storage("vectors", True) for value in self._vectors}
-        sums = Storage(f"sums {lowered.stage.name}", True)
+        found |= {value: Storage(Array(VECTORS, ""), True) for value in self._vectors}
+        sums = Storage(Array(SUMS, lowered.stage.name), True)
         found |= {a.name: sums for a in lowered.accumulators if a.name not in found}
         return found
 
     def _is_buffer(self, value: str) -> bool:
         return self._places[value].kind is Kind.BUFFER
 
-    def _columns(self, buffers: Sequence[Buffer]) -> dict[str, tuple[str, ...]]:
-        found = {buffer.name: tuple(column.value for column in buffer.columns) for buffer in buffers}
+    def _columns(self, buffers: Sequence[Buffer]) -> dict[Array, tuple[str, ...]]:
+        found = {buffer(each.name): tuple(column.value for column in each.columns) for each in buffers}
         return found | {self._array(v): (v,) for v in self._places if not self._is_buffer(v)}
 
     def _phase(self, phase: str, stored: Mapping[str, Position]) -> Phase:
@@ -227,7 +228,7 @@ class _Compiler:
                     forms = [accumulators[name] for name in group]
                     of = [labels[name] for name in group]
                     part.append(products(forms, lowered.stage.size, of, order.get))
-                    order.update((n, (f"sums {lowered.stage.name}", i)) for i, n in enumerate(group) if n in loose)
+                    order.update((n, (Array(SUMS, lowered.stage.name), i)) for i, n in enumerate(group) if n in loose)
             part += stacker.stacked(order, self._vectors)
             nodes.append(part)
         kept = self._kept(phase)
@@ -254,7 +255,7 @@ class _Compiler:
     def _kept(self, phase: str) -> set[str]:
         """What is read at the end of a step: the values that a finished row keeps."""
         resolve = self._lowerers[phase].resolve
-        stages = self._function.stages_of(phase)
+        stages = self._routine.stages_of(phase)
         return {resolve(write.idle) for stage in stages for write in stage.writes if write.idle}
 
     def _flow(self, stage: PlannedStage) -> tuple[tuple[str, ...], tuple[str, ...]]:

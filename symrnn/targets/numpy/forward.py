@@ -1,6 +1,6 @@
 """The function that runs every step, as the body of a Python function: the forward pass, and the tangent like it.
 
-Reads a `Compiled` function; returns its lines. Everything runs in the order of the steps: the caller turns sequences
+Reads a `Compiled` routine; returns its lines. Everything runs in the order of the steps: the caller turns sequences
 round that run in reverse. Leaves out: what the backward pass has too (`symrnn.targets.numpy.function`).
 """
 
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from symrnn.emit.python_text import INDENT, collection, commented
 from symrnn.plan.program import Kind
-from symrnn.targets.numpy.function import DEPTH, FunctionPrinter, indented
-from symrnn.targets.numpy.ir import Spot
-from symrnn.targets.numpy.scope import Scope
+from symrnn.targets.numpy.function import DEPTH, FunctionPrinter, before
+from symrnn.targets.numpy.ir import Array, Spot, buffer
+from symrnn.targets.numpy.scope import ROWS, STEPS, Scope
 
 
 class ForwardPrinter(FunctionPrinter):
@@ -18,40 +18,39 @@ class ForwardPrinter(FunctionPrinter):
 
     def body(self, output: str) -> list[str]:
         """The body of the function that runs every step; ``output`` is the state whose value it returns for each."""
-        loop = self.scope("loop", "B", loop=True)
-        body = self.loop(loop, self._forward_idle(loop))
-        before = self._before()
-        storage = [*self._forward_buffers(), *self._forward_states(output)]
-        end = self._filled(output)
-        returned = self._forward_returns()
-        lines = [*storage, *before, *self.banner("Every step", self.function.loop.stages), *loop.before, *body]
-        return self.complete([*lines, "", *end, *returned])
+        scope = self.scope("loop", loop=True)
+        loop = self.loop(scope, self._idle(scope))
+        hoisted = self._hoisted()
+        storage = [*self._buffers(), *self._states(output)]
+        banner = self.banner("Every step", self.routine.loop.stages)
+        end = [*self._filled(output), *self._returns()]
+        return self.complete([*storage, *hoisted, *banner, *loop, "", *end])
 
-    def _before(self) -> list[str]:
-        if not self.function.stages_of("before"):
+    def _hoisted(self) -> list[str]:
+        stages = self.routine.stages_of("before")
+        if not stages:
             return []
-        scope = self.scope("before", "T * B")
+        scope = self.scope("before", spans=True)
         lines = self.printer("before", scope).stages(self.stages("before"))
-        kept = [scope.whole(b.name) for b in self.compiled.own_buffers if b.spans and b.taped]
+        kept = [scope.whole(buffer(b.name)) for b in self.compiled.own_buffers if b.spans and b.taped]
         idle = [f"{INDENT}if idle is not None:"] if kept else []
         idle += [f"{INDENT * 2}{name}[idle.ravel()] = 0" for name in kept]
-        banner = self.banner("Hoisted out of the loop, all steps at a time", self.function.stages_of("before"))
-        return [*banner, *indented(scope.before), *lines, *idle]
+        banner = self.banner("Hoisted out of the loop, all steps at a time", stages)
+        return [*banner, *before(scope), *lines, *idle]
 
-    def _forward_buffers(self) -> list[str]:
+    def _buffers(self) -> list[str]:
         lines = []
         for name, local in self.names.buffers.items():
-            buffer = self.compiled.buffers[name]
-            steps = "T if taped else 1" if buffer.taped and not buffer.spans else "T"
-            width = self.names.widths(self.compiled.columns[name])
-            columns = " | ".join(self.names.hint(value) for value in self.compiled.columns[name])
-            lines += commented(f"{INDENT}{local} = np.empty(({steps}, B, {width}), dtype)", columns)
+            shrinks = self.compiled.buffers[name].taped and not self.compiled.buffers[name].spans
+            steps = f"{self.names.use(STEPS)}{' if taped else 1' if shrinks else ''}"
+            made = self.names.new(f"{steps}, {self.names.use(ROWS)}", self.columns(name))
+            lines += commented(f"{local} = {made}", " | ".join(self.names.hints(self.columns(name))), DEPTH)
         return lines
 
-    def _forward_states(self, output: str) -> list[str]:
+    def _states(self, output: str) -> list[str]:
         lines = []
         for state, (states, at) in self.names.states.items():
-            made = f'{states}, {at} = _states(state["{state}"], T, taped'
+            made = f'{states}, {at} = _states(state["{state}"], {self.names.use(STEPS)}, taped'
             if state == output:
                 lines += [f"{INDENT}if taped or idle is not None:", f"{INDENT * 2}{made} or idle is not None)"]
                 lines += [f"{INDENT}else:  # the output itself holds the state"]
@@ -60,17 +59,18 @@ class ForwardPrinter(FunctionPrinter):
                 lines += [f"{INDENT}{made})"]
         return lines
 
-    def _forward_idle(self, scope: Scope) -> list[str]:
+    def _idle(self, scope: Scope) -> list[str]:
+        """What rows beyond their length do: states stand still, and zeros are saved."""
         lines = []
-        for state, _ in self.function.states:
-            now, after = (scope.view(Spot(f"{kind} {state}", 0, 0)) for kind in (Kind.STATE, Kind.NEXT))
+        for state, _ in self.routine.states:
+            now, after = (scope.view(Spot(Array(kind, state), 0, 0)) for kind in (Kind.STATE, Kind.NEXT))
             lines.append(f"{after}[gone] = {now}[gone]")
         kept = [b for b in self.compiled.own_buffers if b.taped and not b.spans]
-        return [*lines, *(f"{self.names.buffers[b.name]}[t if taped else 0][gone] = 0" for b in kept)]
+        return [*lines, *(f"{self.names.buffer(b.name)}[t if taped else 0][gone] = 0" for b in kept)]
 
     def _filled(self, output: str) -> list[str]:
         """The output of every step, where the states are not it."""
-        states = self.names.states[output][0]
+        states = self.names.state(output)
         return [
             f"{INDENT}if {states} is not None:",
             f"{INDENT * 2}y[...] = {states}[1:]",
@@ -78,13 +78,13 @@ class ForwardPrinter(FunctionPrinter):
             f"{INDENT * 2}y[idle] = 0",
         ]
 
-    def _forward_returns(self) -> list[str]:
+    def _returns(self) -> list[str]:
         states = self.names.states.items()
-        final = collection("final = {", [f'"{s}": {at}[T]' for s, (_, at) in states], "}", DEPTH)
-        kept = [f'"{s}": {array}' for s, (array, _) in states]
-        taped = [f'"{b.name}": {self.names.buffers[b.name]}' for b in self.compiled.own_buffers if b.taped]
+        final = [f'"{state}": {at}[{self.names.use(STEPS)}]' for state, (_, at) in states]
+        kept = [f'"{state}": {array}' for state, (array, _) in states]
+        taped = [f'"{b.name}": {self.names.buffer(b.name)}' for b in self.compiled.own_buffers if b.taped]
         return [
-            *final,
+            *collection("final = {", final, "}", DEPTH),
             *collection("states = {", kept, "}", DEPTH),
             *collection("data = {", taped, "}", DEPTH),
             f"{INDENT}return final, states, data",

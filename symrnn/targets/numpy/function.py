@@ -1,26 +1,25 @@
 """What the bodies of all emitted functions have in common: their names, their loop, the locals at their head.
 
-Reads a `Compiled` function; returns lines. Leaves out: what is special to a function that runs every step forwards
+Reads a `Compiled` routine; returns lines. Leaves out: what is special to a function that runs every step forwards
 (`symrnn.targets.numpy.forward`) or backwards (`symrnn.targets.numpy.backward`), and the lines of a phase
 (`symrnn.targets.numpy.printer`).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from symrnn.emit.python_text import INDENT, bare, remark
+from symrnn.emit.python_text import INDENT, remark
 from symrnn.emit.source import Marked
 from symrnn.language.names import Allocator
 from symrnn.language.system import INPUT, ONE
 from symrnn.plan.program import Direction, Kind, Write
 from symrnn.plan.program import Stage as PlannedStage
 from symrnn.targets.numpy.compile import Compiled
-from symrnn.targets.numpy.ir import Stage
+from symrnn.targets.numpy.ir import Stage, buffer
 from symrnn.targets.numpy.names import RESERVED, size_names
 from symrnn.targets.numpy.printer import Printer
-from symrnn.targets.numpy.scope import Locals, Scope, bindings
+from symrnn.targets.numpy.scope import DTYPE, ROWS, STEPS, Locals, Scope, bindings
 from symrnn.targets.numpy.weights import Weights
 
 DEPTH = 1
@@ -30,15 +29,15 @@ def locals_of(compiled: Compiled, sizes: Sequence[str], taken: Sequence[str] = (
     """The names of a function; ``taken`` are those that others have."""
     allocator = Allocator((*RESERVED, *taken))
     letters = {**size_names(sizes, allocator), ONE: ONE}
-    steps = {name: "T + 1" for name in compiled.own if _is_later(compiled, name)}
-    return Locals(compiled, letters, allocator, steps)
+    later = frozenset(name for name in compiled.own if _is_later(compiled, name))
+    return Locals(compiled, letters, allocator, later)
 
 
-def _is_later(compiled: Compiled, buffer: str) -> bool:
+def _is_later(compiled: Compiled, name: str) -> bool:
     """Whether a step reads the buffer's rows of the step after it."""
-    stages = (*compiled.function.loop.stages, *compiled.function.stages_of("last"))
+    stages = (*compiled.routine.stages_of("loop"), *compiled.routine.stages_of("last"))
     later = {form.operand for stage in stages for a in stage.accumulators for form in a.forms if form.later}
-    return bool(later & set(compiled.columns[buffer]))
+    return bool(later & set(compiled.columns[buffer(name)]))
 
 
 class FunctionPrinter:
@@ -46,11 +45,11 @@ class FunctionPrinter:
 
     def __init__(self, names: Locals, weights: Weights) -> None:
         self.names, self.weights = names, weights
-        self.compiled, self.function = names.compiled, names.compiled.function
+        self.compiled, self.routine = names.compiled, names.compiled.routine
 
-    def scope(self, phase: str, rows: str, *, loop: bool = False) -> Scope:
+    def scope(self, phase: str, *, spans: bool = False, loop: bool = False) -> Scope:
         """The views of a phase."""
-        return Scope(self.names, self.compiled.phases[phase], rows, loop=loop)
+        return Scope(self.names, self.compiled.phases[phase], spans=spans, loop=loop)
 
     def printer(self, phase: str, scope: Scope, depth: int = DEPTH) -> Printer:
         """What prints the nodes of a phase."""
@@ -73,52 +72,55 @@ class FunctionPrinter:
 
     def is_stored(self, write: Write) -> bool:
         """Whether what is written outlives its step."""
-        stored = {value for name in self.compiled.own for value in self.compiled.columns[name]}
+        stored = {value for name in self.compiled.own for value in self.compiled.columns[buffer(name)]}
         return write.place.kind is not Kind.BUFFER or write.value in stored
 
     def listed(self, values: Sequence[str]) -> str:
         """Values as a banner names them."""
-        return ", ".join(dict.fromkeys(self.names.hint(value) for value in values))
+        return ", ".join(dict.fromkeys(self.names.hints(values)))
+
+    def columns(self, name: str) -> tuple[str, ...]:
+        """The values of a buffer."""
+        return self.compiled.columns[buffer(name)]
 
     def complete(self, lines: list[str]) -> list[str]:
         """``lines`` after the sizes and weights that they use."""
-        weights = [f"{w.name} = weights.{w.name}  # {w.shape}" for w in self.weights.found]
-        weights += [f"{name} = weights.{name}" for name in self.weights.once.values()]
-        head = [line for line in weights if uses([*lines], line.split(" = ")[0])]
-        sizes = [(s, n) for s, n in self.names.sizes.items() if s not in (ONE, INPUT) and uses(lines, n)]
-        if sizes:
-            head.insert(0, ", ".join(n for _, n in sizes) + " = " + ", ".join(f'sizes["{s}"]' for s, _ in sizes))
-        dims = [name for name in ("T", "B") if uses(lines, name)]
-        shapes = {("T", "B"): "T, B = x.shape[:2]", ("T",): "T = len(x)", ("B",): "B = x.shape[1]"}
-        if uses(lines, "dtype"):
-            head.insert(0, "dtype = x.dtype")
-        if dims:
-            head.insert(0, shapes[tuple(dims)])
+        used = self.names.used
+        head = []
+        if dims := _DIMS.get(tuple(name for name in (STEPS, ROWS) if name in used)):
+            head.append(dims)
+        if DTYPE in used:
+            head.append(f"{DTYPE} = x.dtype")
+        sizes = [(size, letter) for size, letter in self.names.letters.items() if size not in (ONE, INPUT)]
+        if read := [(size, letter) for size, letter in sizes if letter in used]:
+            given = ", ".join(f'sizes["{size}"]' for size, _ in read)
+            head.append(f"{', '.join(letter for _, letter in read)} = {given}")
+        head += [f"{w.name} = weights.{w.name}  # {w.note}" for w in self.weights.found if w.name in used]
+        head += [f"{name} = weights.{name}" for name in self.weights.once.values() if name in used]
         return tidy([*indented(head), *lines])
 
     def loop(self, scope: Scope, idle: list[str]) -> list[str]:
-        """The loop over all steps; ``idle`` says what rows beyond their length do instead."""
-        backward = self.function.direction is Direction.BACKWARD
+        """What is bound before the loop over all steps, and the loop; ``idle`` says what finished rows do instead."""
         lines = self.printer("loop", scope, DEPTH + 1).stages(self.stages("loop"))
-        steps = "range(T - 1, -1, -1)" if backward else "range(T)"
+        T = self.names.use(STEPS)
+        steps = f"range({T} - 1, -1, -1)" if self.routine.direction is Direction.BACKWARD else f"range({T})"
         swaps = [f"{old}, {new} = {new}, {old}" for old, new in self.names.carries.values()]
         rest = ["if idle is not None:", f"{INDENT}gone = idle[t]", *(INDENT + line for line in idle)] if idle else []
         body = [f"{INDENT}for t in {steps}:", *bindings(scope.step, DEPTH + 1), *lines]
-        scope.before[:] = indented(sorted(scope.before, key=_kind))
-        return [*body, *(INDENT * 2 + line for line in (*rest, *swaps))]
+        before = sorted(scope.before, key=lambda binding: binding.order)
+        return [*indented(b.code for b in before), *body, *(INDENT * 2 + line for line in (*rest, *swaps))]
 
 
-def _kind(line: str) -> int:
-    """Arrays come first, then their columns, then the lists of every step's."""
-    return 0 if "np.empty" in line else 2 if "_steps(" in line else 1
+_DIMS = {(STEPS, ROWS): "T, B = x.shape[:2]", (STEPS,): "T = len(x)", (ROWS,): "B = x.shape[1]"}
+"""What binds the steps and the rows of a step, where both or one of them is used."""
 
 
-def uses(lines: Sequence[str], name: str) -> bool:
-    """Whether the code of ``lines`` reads or sets ``name``."""
-    return re.search(rf"(?<![\w.\"]){re.escape(name)}(?![\w\"])", bare(lines)) is not None
+def before(scope: Scope) -> list[str]:
+    """The lines that bind what a phase without a loop uses."""
+    return indented(binding.code for binding in scope.before)
 
 
-def indented(lines: Sequence[str]) -> list[str]:
+def indented(lines: Iterable[str]) -> list[str]:
     """``lines`` one level deeper, with their marks."""
     return [_deeper(line) for line in lines]
 

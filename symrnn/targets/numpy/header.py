@@ -1,6 +1,6 @@
 """The docstring of a generated NumPy module: provenance, the cell as its paper prints it, the adjoint, a legend.
 
-Reads a `Program`, its compiled functions and the names that they use; returns the lines between the quotation marks.
+Reads a `Program`, its compiled routines and the names that they use; returns the lines between the quotation marks.
 Holds no date and no path, so that every run writes the same.
 """
 
@@ -10,20 +10,19 @@ import textwrap
 from collections.abc import Sequence
 
 from symrnn.emit.provenance import provenance
-from symrnn.emit.python_text import INDENT, listed
+from symrnn.emit.python_text import INDENT, WIDTH, listed, quoted, wrapped
 from symrnn.emit.request import Request
 from symrnn.language.cell import Cell
 from symrnn.language.system import HIDDEN, INPUT, Equation
 from symrnn.language.text import to_text
 from symrnn.plan.program import Program
 from symrnn.targets.numpy.compile import Compiled
-from symrnn.targets.numpy.ir import NEGATIVE
-from symrnn.targets.numpy.names import shape
+from symrnn.targets.numpy.ir import NEGATIVE, buffer
+from symrnn.targets.numpy.names import shape, width
 from symrnn.targets.numpy.printer import MINUS
 from symrnn.targets.numpy.scope import Locals
 from symrnn.targets.numpy.weights import Weights
 
-WIDTH = 120
 SIZES = {INPUT: "inputs", HIDDEN: "units"}
 NEGATION = "-a, and not by np.negative, which from NumPy 2.1 on misreads some columns"
 
@@ -32,8 +31,8 @@ def header(
     program: Program,
     request: Request,
     names: Sequence[Locals],
-    weights: Sequence[Weights],
-    functions: Sequence[Compiled],
+    weights: Weights,
+    routines: Sequence[Compiled],
 ) -> tuple[str, ...]:
     """The docstring's lines after the first.
 
@@ -42,12 +41,12 @@ def header(
         request: what was asked for.
         names: those of the forward function, and of the backward function where there is one.
         weights: of the same.
-        functions: all that the module has.
+        routines: all that the module has.
     """
     cell = program.cell
-    lines = ["", *_wrapped(provenance(cell, request) + " Needs NumPy and nothing else.")]
+    lines = ["", *wrapped(provenance(cell, request) + " Needs NumPy and nothing else.")]
     if cell.reference:
-        lines += ["", *_wrapped(cell.reference)]
+        lines += ["", *wrapped(cell.reference)]
     lines += ["", "The step:", "", *_labelled(cell.equations)]
     written = {equation.label for equation in cell.equations}
     parts = [equation for equation in cell.normal.equations if equation.label not in written]
@@ -56,15 +55,10 @@ def header(
     if program.backward is not None:
         lines += ["", "Its adjoint, derived:", "", *_labelled(program.backward.system.equations)]
     rows = _legend(cell, names, weights)
-    if any(function.calls(NEGATIVE) for function in functions):
+    if any(routine.calls(NEGATIVE) for routine in routines):
         rows.append((f"{MINUS}a)", NEGATION))
     lines += ["", "Legend:", "", *listed(rows)]
-    text = "\n".join(lines).replace("\\", "\\\\").replace('"""', "'''")
-    return tuple(line.rstrip() for line in text.splitlines())
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, break_on_hyphens=False, break_long_words=False)
+    return tuple(quoted(line) for line in lines)
 
 
 def _labelled(equations: Sequence[Equation]) -> list[str]:
@@ -79,8 +73,8 @@ def _labelled(equations: Sequence[Equation]) -> list[str]:
     return lines
 
 
-def _legend(cell: Cell, names: Sequence[Locals], weights: Sequence[Weights]) -> list[tuple[str, str]]:
-    letters = names[0].sizes
+def _legend(cell: Cell, names: Sequence[Locals], weights: Weights) -> list[tuple[str, str]]:
+    letters = names[0].letters
     rows = [("T, B", "steps, rows of the batch")]
     rows += [
         (letters[size], SIZES.get(size, f"numbers of the size {size}"))
@@ -89,20 +83,23 @@ def _legend(cell: Cell, names: Sequence[Locals], weights: Sequence[Weights]) -> 
     ]
     rows += [("x", f"inputs, (T, B, {letters[cell.size('x')]})")]
     for state in cell.states:
-        rows.append((state, f"state, {shape('B', [cell.size(state)], letters)}; {state}' is its value after the step"))
+        rows.append(
+            (
+                state,
+                f"state, {shape('B', width([cell.size(state)]), letters=letters)}; {state}' is its value after the step",
+            )
+        )
     rows.append(("y", f"outputs, (T, B, {letters[cell.size(cell.output)]}): {cell.output}' of every step"))
-    for found in weights:
-        rows += [(w.name, f"weights, {w.shape}: {', '.join(w.holds)}") for w in found.found if len(w.holds) > 1]
+    rows += [(w.name, f"weights, {w.note}: {', '.join(w.holds)}") for w in weights.found if len(w.holds) > 1]
     for each in names:
-        rows += _buffers(each, each.compiled)
+        rows += _buffers(each)
     return rows
 
 
-def _buffers(names: Locals, compiled: Compiled) -> list[tuple[str, str]]:
+def _buffers(names: Locals) -> list[tuple[str, str]]:
     rows = []
-    for buffer in compiled.own_buffers:
-        values = compiled.columns[buffer.name]
-        width = shape("T, B", [compiled.sizes[value] for value in values], names.sizes)
-        columns = ", ".join(names.hint(value) for value in values)
-        rows.append((names.buffers[buffer.name], f"{buffer.note}, {width}: {columns}"))
+    for each in names.compiled.own_buffers:
+        values = names.compiled.columns[buffer(each.name)]
+        size = shape("T, B", names.width(values), letters=names.letters)
+        rows.append((names.buffers[each.name], f"{each.note}, {size}: {', '.join(names.hints(values))}"))
     return rows

@@ -14,6 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from symrnn.plan.program import Kind
+
 
 @dataclass(frozen=True)
 class Literal:
@@ -117,10 +119,46 @@ Node = Stacked | Products
 
 
 @dataclass(frozen=True)
+class Array:
+    """An array, by what it is.
+
+    Arrays have an order, that of their labels, so that every run lays columns out alike.
+
+    Attributes:
+        kind: a `symrnn.plan.vocabulary.Kind`, or one of `NEW_CARRY`, `SCRATCH`, `SUMS`, `CALL` and `VECTORS`.
+        name: what tells it from others of its kind.
+    """
+
+    kind: str
+    name: str
+
+    @property
+    def label(self) -> str:
+        """What it is called in messages, and sorted by."""
+        return self.name if self.kind == Kind.BUFFER else f"{self.kind} {self.name}"
+
+    def __lt__(self, other: Array) -> bool:
+        return self.label < other.label
+
+
+NEW_CARRY, SCRATCH, SUMS, CALL, VECTORS = "new carry", "scratch", "sums", "call", "vectors"
+"""Arrays beyond those of the plan: a carry that is written, temporaries, what the products of a stage fill, what one call
+fills, parameters."""
+
+Position = tuple[Array, int]
+"""Where a value lies: an array, and its column counted in values."""
+
+
+def buffer(name: str) -> Array:
+    """The array of the buffer called ``name``."""
+    return Array(Kind.BUFFER, name)
+
+
+@dataclass(frozen=True)
 class Spot:
     """Columns ``first`` to ``last`` (counted in values) of an array."""
 
-    array: str
+    array: Array
     first: int
     last: int
 

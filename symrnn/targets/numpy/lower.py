@@ -31,6 +31,7 @@ from symrnn.language.tree import (
 from symrnn.plan.program import Accumulator, Place, Stage, Statement
 from symrnn.targets.numpy.functions import reduction
 from symrnn.targets.numpy.ir import ARITHMETIC, COPY, FILL, NEGATIVE, Literal, Operand, Operation
+from symrnn.targets.numpy.names import identifier
 
 LONGEST = 24
 """Letters of a temporary's name; beyond, it is called after its statement."""
@@ -62,6 +63,7 @@ class Lowerer:
         writes: the places that each value is written to; values of one step alone have none.
         vectors: values that are one row for all rows (parameters, and what is computed from them alone).
         allocator: of names of values.
+        stems: of names that the planner invented, what each would be called if no other routine were there.
     """
 
     def __init__(
@@ -70,8 +72,10 @@ class Lowerer:
         writes: Mapping[str, tuple[Place, ...]],
         vectors: Collection[str],
         allocator: Allocator,
+        stems: Mapping[str, str],
     ) -> None:
-        self._sizes, self._writes, self._vectors, self._allocator = sizes, writes, vectors, allocator
+        self._sizes, self._writes, self._vectors = sizes, writes, vectors
+        self._allocator, self._stems = allocator, stems
         self.alias: dict[str, str] = {}
         """Values that are another value under a second name."""
         self.labels: dict[str, str] = {}
@@ -250,9 +254,8 @@ class Lowerer:
         fits = all(words) and len(role) <= LONGEST and not role[0].isdigit()
         return role if fits else f"{self._stem(self._statement.target)}_term"
 
-    @staticmethod
-    def _stem(name: str) -> str:
-        return f"{name.removesuffix(PRIME)}_next" if name.endswith(PRIME) else name
+    def _stem(self, name: str) -> str:
+        return identifier(self._stems.get(name, name))
 
 
 _BETWEEN = {"add": "plus", "subtract": "minus", "multiply": "times", "divide": "over"}

@@ -13,7 +13,7 @@ Reads a `Program`; returns the text of ``<cell>_numpy.py``, which needs NumPy an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symrnn.emit.inline import inlined
@@ -33,7 +33,7 @@ from symrnn.targets.numpy.expression import NumpyPrinter, helpers
 from symrnn.targets.numpy.forward import ForwardPrinter
 from symrnn.targets.numpy.function import locals_of
 from symrnn.targets.numpy.header import header
-from symrnn.targets.numpy.names import RESERVED, identifier, size_names, total
+from symrnn.targets.numpy.names import RESERVED, identifier, size_names
 from symrnn.targets.numpy.scope import Locals
 from symrnn.targets.numpy.stream import StreamPrinter
 from symrnn.targets.numpy.weights import Weights
@@ -58,7 +58,7 @@ NOTE = (
 
 @dataclass(frozen=True)
 class Code:
-    """One function of the module.
+    """One function or class of the module.
 
     Attributes:
         head: the line at which it begins.
@@ -71,47 +71,21 @@ class Code:
 
 def numpy_module(program: Program, request: Request) -> Source:
     """The source of ``<cell>_numpy.py``."""
-    nodes = [s.expression for f in program.routines for stage in f.stages for s in stage.statements]
-    assert program.tangent is not None  # the policy asks for one
+    training = program.backward is not None
+    expressions = [s.expression for f in program.routines for stage in f.stages for s in stage.statements]
+    runtime = inlined(_runtime(training), [("numpy", ""), ("numpy.typing", "DTypeLike")])
     forward, backward, tangent = compiled(program)
-    weights = _weights(program, program.forward, "")
-    directions = _weights(program, program.tangent, "")
-    found = [_locals(program, forward, weights)]
-    output = program.cell.output
-    printed = _forward("_forward", found[0], weights, output)
-    stream = StreamPrinter(_locals(program, forward, weights), weights).body()
-    if backward is not None:
-        found.append(_locals(program, backward, weights))
-        body = BackwardPrinter(found[1], weights).body(program.cell.parameters)
-    tangents = {v.name: v.of for v in program.tangent.system.variables if v.of and not v.name.endswith(PRIME)}
-    pair = next(v.name for v in program.tangent.system.variables if v.of == output + PRIME).removesuffix(PRIME)
-    runtime = inlined(_runtime(backward is not None), [("numpy", ""), ("numpy.typing", "DTypeLike")])
+    steps, names, weights = _steps_code(program, forward, backward)
     context = {
-        "s": surface(program, request, DESCRIPTION.dtypes, NOTE, () if backward else ("backward",)),
+        "s": surface(program, request, DESCRIPTION.dtypes, NOTE, () if training else ("backward",)),
         "imports": runtime.imports,
         "runtime": runtime.text,
-        "header": header(
-            program, request, found, [weights], [f for f in (forward, backward, tangent) if f is not None]
-        ),
-        "helpers": helpers(nodes),
-        "weights": _code("class", "_Weights", "", _weight_lines(program, program.forward, weights)),
-        "forward": printed,
-        "stream": _code("def", "_steps_of_stream", "(weights, sizes, x, state)", stream),
-        "backward": False if backward is None else _code("def", "_backward", _BACKWARD, body),
-        "directions": (),
-        "tangent": _forward("_tangent", _locals(program, tangent, directions), directions, pair),
-        "tangents": tuple(collection("_TANGENTS = {", [f'"{n}": "{of}"' for n, of in _kept(program, tangents)], "}")),
+        "header": header(program, request, names, weights, [f for f in (forward, backward, tangent) if f is not None]),
+        "helpers": helpers(expressions),
+        **steps,
+        **_tangent_code(program, tangent),
     }
-    context["directions"] = _code("class", "_Directions", "", _weight_lines(program, program.tangent, directions))
     return render_source("numpy/module.py.jinja", context)
-
-
-_BACKWARD = "(weights, sizes, x, tape, idle, dy, dstate)"
-
-
-def _code(keyword: str, name: str, arguments: str, body: Sequence[str]) -> Code:
-    """A function or class of the module; its lines are marked with its name."""
-    return Code(Marked(f"{keyword} {name}{arguments}:", Mark(function=name)), tuple(within(name, body)))
 
 
 def _runtime(training: bool) -> list[str]:
@@ -119,69 +93,103 @@ def _runtime(training: bool) -> list[str]:
     return [file for file in RUNTIME if file not in left_out]
 
 
-def _kept(program: Program, tangents: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The tangents of parameters and states with what they belong to."""
+def _steps_code(
+    program: Program, forward: Compiled, backward: Compiled | None
+) -> tuple[dict[str, Code | bool], list[Locals], Weights]:
+    """The functions that run every step, forwards and backwards, and their weights; with the names that they use."""
+    weights = _weights(program, program.forward)
+    names = [_locals(program, forward, weights)]
+    run = _forward("_forward", names[0], weights, program.cell.output)
+    stream = StreamPrinter(_locals(program, forward, weights), weights).body()
+    reverse: Code | bool = False
+    if backward is not None:
+        names.append(_locals(program, backward, weights))
+        body = BackwardPrinter(names[1], weights).body(program.cell.parameters)
+        reverse = _code("def", "_backward", "(weights, sizes, x, tape, idle, dy, dstate)", body)
+    found: dict[str, Code | bool] = {
+        "forward": run,
+        "stream": _code("def", "_steps_of_stream", "(weights, sizes, x, state)", stream),
+        "backward": reverse,
+        "weights": _code("class", "_Weights", "", _weight_lines(program, program.forward, weights)),
+    }
+    return found, names, weights
+
+
+def _tangent_code(program: Program, tangent: Compiled) -> dict[str, Code | tuple[str, ...]]:
+    """The function that runs every step beside its derivative, its weights, and whose derivatives its variables are."""
+    variables = tangent.routine.system.variables
+    weights = _weights(program, tangent.routine)
+    output = next(v.name for v in variables if v.of == program.cell.output + PRIME).removesuffix(PRIME)
+    run = _forward("_tangent", _locals(program, tangent, weights), weights, output)
     known = program.cell.normal.by_name
-    wanted = (Role.PARAMETER, Role.STATE)
-    return [(name, of) for name, of in tangents.items() if of in known and known[of].role in wanted]
+    kept = [v for v in variables if v.of in known and known[v.of].role in (Role.PARAMETER, Role.STATE)]
+    pairs = [f'"{v.name}": "{v.of}"' for v in kept if not v.name.endswith(PRIME)]
+    return {
+        "tangent": run,
+        "directions": _code("class", "_Directions", "", _weight_lines(program, tangent.routine, weights)),
+        "tangents": tuple(collection("_TANGENTS = {", pairs, "}")),
+    }
+
+
+def _code(keyword: str, name: str, arguments: str, body: Sequence[str]) -> Code:
+    """A function or class of the module; its lines are marked with its name."""
+    return Code(Marked(f"{keyword} {name}{arguments}:", Mark(function=name)), tuple(within(name, body)))
+
+
+def _forward(name: str, given: Locals, weights: Weights, output: str) -> Code:
+    body = ForwardPrinter(given, weights).body(output)
+    inputs = ", ".join(_inputs(given.compiled.routine))
+    return _code("def", name, f"(weights, sizes, {inputs}, state, idle, taped, y)", body)
 
 
 def _locals(program: Program, function: Compiled, weights: Weights) -> Locals:
-    taken = [*weights.once.values(), *(weight.name for weight in weights.found), *_inputs(function.function)]
+    taken = [*weights.once.values(), *(weight.name for weight in weights.found), *_inputs(function.routine)]
     found = locals_of(function, program.cell.sizes, taken)
     weights.share(found.allocator)
     return found
 
 
-def _inputs(function: Routine) -> list[str]:
-    return [v.name for v in function.system.variables if v.role is Role.INPUT]
+def _inputs(routine: Routine) -> list[str]:
+    return [v.name for v in routine.system.variables if v.role is Role.INPUT]
 
 
-def _forward(name: str, given: Locals, weights: Weights, output: str) -> Code:
-    body = ForwardPrinter(given, weights).body(output)
-    inputs = ", ".join(_inputs(given.compiled.function))
-    return _code("def", name, f"(weights, sizes, {inputs}, state, idle, taped, y)", body)
-
-
-def _weights(program: Program, function: Routine, prefix: str) -> Weights:
-    """The stacks of a function and of those that share its parameters."""
-    allocator = Allocator((*RESERVED, *function.sizes, *(v.name for v in function.system.variables)))
+def _weights(program: Program, routine: Routine) -> Weights:
+    """The stacks of a routine and of those that share its parameters."""
+    allocator = Allocator((*RESERVED, *routine.sizes, *(v.name for v in routine.system.variables)))
     letters = {**size_names(program.cell.sizes, allocator), ONE: ONE}
     once = {
-        statement.target: allocator.fresh(f"{prefix}{identifier(statement.target)}_value")
-        for stage in function.stages_of("once")
+        statement.target: allocator.fresh(f"{identifier(statement.target)}_value")
+        for stage in routine.stages_of("once")
         for statement in stage.statements
     }
 
     def shape(name: str) -> tuple[str, ...]:
-        variable = function.system.by_name.get(name)
-        return variable.shape if variable is not None else (function.sizes[name],)
+        variable = routine.system.by_name.get(name)
+        return variable.shape if variable is not None else (routine.sizes[name],)
 
-    return Weights([v.name for v in function.system.variables], shape, lambda sizes: total(sizes, letters), once)
+    return Weights([v.name for v in routine.system.variables], shape, letters, once)
 
 
-def _weight_lines(program: Program, function: Routine, weights: Weights) -> tuple[str, ...]:
+def _weight_lines(program: Program, routine: Routine, weights: Weights) -> list[str]:
     """The body of the initialiser of the weights."""
-    lines = [
-        line for stage in function.stages_of("once") for line in _once(stage, function, weights, program.cell.sizes)
-    ]
+    lines = [line for stage in routine.stages_of("once") for line in _once(stage, routine, weights, program.cell.sizes)]
     lines += [line for weight in weights.found for line in weight.lines]
-    return tuple(lines or [f"{INDENT * 2}pass"])
+    return lines or [f"{INDENT * 2}pass"]
 
 
-def _once(stage: Stage, function: Routine, weights: Weights, sizes: Sequence[str]) -> list[str]:
+def _once(stage: Stage, routine: Routine, weights: Weights, sizes: Sequence[str]) -> list[str]:
     """Statements on parameters alone: locals, kept as attributes where stages read them."""
     letters = {size: f'sizes["{size}"]' for size in sizes}
-    values = {v.name: f'p["{v.name}"]' for v in function.system.variables if v.role is Role.PARAMETER}
-    values |= {v.name: f'p["{v.name}"]' for v in function.system.variables if v.of in values}
+    values = {v.name: f'p["{v.name}"]' for v in routine.system.variables if v.role is Role.PARAMETER}
+    values |= {v.name: f'p["{v.name}"]' for v in routine.system.variables if v.of in values}
     printer = NumpyPrinter({**values, **weights.once}, letters)
     lines: list[str] = []
     for statement in stage.statements:
         name, label = weights.once[statement.target], f"({statement.label})" if statement.label else ""
-        text, size = printer(statement.expression), function.sizes[statement.target]
-        read = [function.sizes.get(value) for value in names(statement.expression)]
+        text, size = printer(statement.expression), routine.sizes[statement.target]
+        read = [routine.sizes.get(value) for value in names(statement.expression)]
         if size not in read and not isinstance(statement.expression, Reduce):
             text = f"np.full({letters.get(size, 1)}, {text}, np.result_type(*p.values()))"
-        line = commented(f"{INDENT * 2}{name} = self.{name} = {text}", label)
+        line = commented(f"{name} = self.{name} = {text}", label, 2)
         lines += marked(line, Mark((statement.label,) if statement.label else (), stage.name))
     return lines

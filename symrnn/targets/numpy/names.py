@@ -6,12 +6,12 @@ Reads names of values; returns Python identifiers. Leaves out: names of temporar
 from __future__ import annotations
 
 import itertools
-import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from symrnn.language.names import Allocator
 from symrnn.language.system import HIDDEN, INPUT
 from symrnn.language.tree import PRIME
+from symrnn.plan.size import Count
 
 LEGEND = {INPUT: "I", HIDDEN: "H"}
 """The letters of the sizes that every cell knows; T and B stand beside them."""
@@ -38,15 +38,6 @@ def identifier(name: str) -> str:
     ('c_next', 'h_tilde')
     """
     return f"{name.removesuffix(PRIME)}_next" if name.endswith(PRIME) else name
-
-
-def unnumbered(name: str, known: Collection[str]) -> str:
-    """An identifier without the number that another function's names have made needful; ``known`` names keep theirs.
-
-    >>> unnumbered("i_x_2", ()), unnumbered("x_2", ("x_2",))
-    ('i_x', 'x_2')
-    """
-    return identifier(name if name in known else re.sub(r"_\d+$", "", name))
 
 
 def joint(names: Sequence[str]) -> str:
@@ -97,20 +88,16 @@ def size_names(sizes: Iterable[str], allocator: Allocator) -> dict[str, str]:
     return {size: LEGEND.get(size) or allocator.fresh(size[0].upper()) for size in sizes}
 
 
-def in_code(text: str) -> str:
-    """An expression of sizes as code has it."""
-    return re.sub(r"\bI\b", INPUTS, text)
+def width(sizes: Iterable[str]) -> Count:
+    """The columns of values of these sizes side by side."""
+    return Count.of(*((size,) for size in sizes))
 
 
-def total(sizes: Iterable[str], locals_: dict[str, str]) -> str:
-    """The Python expression of a sum of sizes: ``4 * H + 1``."""
-    counts: dict[str, int] = {}
-    for size in sizes:
-        counts[locals_[size]] = counts.get(locals_[size], 0) + 1
-    terms = [str(n) if name == "1" else name if n == 1 else f"{n} * {name}" for name, n in counts.items()]
-    return " + ".join(terms) or "0"
+def shape(rows: str, *widths: Count, letters: Mapping[str, str]) -> str:
+    """A shape as a comment gives it.
 
-
-def shape(rows: str, sizes: Iterable[str], locals_: dict[str, str]) -> str:
-    """A shape as a comment gives it: ``(B, 4 H)``."""
-    return f"({rows}, {total(sizes, locals_).replace(' * ', ' ')})"
+    >>> shape("B", width(["hidden", "hidden", "1"]), letters=LEGEND), shape("", width(["hidden"]), letters=LEGEND)
+    ('(B, 2 H + 1)', '(H,)')
+    """
+    texts = [*([rows] if rows else []), *(each.spelt(letters.__getitem__, times=" ") for each in widths)]
+    return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from symrnn.emit.python_text import INDENT, call, commented, remark
+from symrnn.emit.python_text import call, commented, remark
 from symrnn.emit.source import Mark, marked
+from symrnn.plan.size import Count
 from symrnn.targets.numpy.compile import Phase
 from symrnn.targets.numpy.expression import number
 from symrnn.targets.numpy.functions import is_fold, spelling
@@ -26,7 +27,6 @@ from symrnn.targets.numpy.ir import (
     Stacked,
     Stage,
 )
-from symrnn.targets.numpy.names import in_code
 from symrnn.targets.numpy.scope import Locals, Scope
 from symrnn.targets.numpy.storage import spot_of
 from symrnn.targets.numpy.weights import Weights
@@ -44,7 +44,7 @@ class Printer:
 
     def __init__(self, names: Locals, phase: Phase, scope: Scope, weights: Weights, depth: int) -> None:
         self._names, self._phase, self._scope, self._weights, self._depth = names, phase, scope, weights, depth
-        self._products: dict[str, str] = {}
+        self._products: dict[Count, str] = {}
         self._stage = ""
 
     def stages(self, stages: Sequence[Stage]) -> list[str]:
@@ -66,7 +66,7 @@ class Printer:
         return found
 
     def _listed(self, values: Sequence[str]) -> str:
-        return ", ".join(dict.fromkeys(self._names.hint(value) for value in values))
+        return ", ".join(dict.fromkeys(self._names.hints(values)))
 
     def _panels(self, node: Products) -> list[str]:
         lines: list[str] = []
@@ -76,13 +76,14 @@ class Printer:
 
     def _panel(self, panel: Panel, labels: tuple[str, ...]) -> list[str]:
         operand = self._scope.view(self.spot(panel.operands), later=panel.later)
-        matrix = self._weights.matrix(panel.blocks, repeated=self._scope.is_loop)
+        weight = self._weights.matrix(panel.blocks, repeated=self._scope.is_loop)
+        matrix = f"{self._names.use(weight.name)}{'.T' if weight.turned else ''}"
         spot = self.spot(panel.targets)
         target = self._scope.view(spot)
         if not panel.adds:
             function = "np.dot" if self._scope.is_whole(spot) else "np.matmul"
             return self._line(f"{function}(", [operand, matrix, f"out={target}"], panel.targets, labels)
-        width = self._names.widths(panel.targets)
+        width = self._names.width(panel.targets)
         if width not in self._products:
             self._products[width] = self._scope.fresh("product")
             self._scope.empty(self._products[width], panel.targets)
@@ -112,21 +113,25 @@ class Printer:
 
     def _argument(self, argument: tuple[str, ...] | Literal) -> str:
         if isinstance(argument, Literal):
-            return in_code(self._names.sizes[argument.size]) if argument.size else number(argument.value)
+            return self._names.number(Count.size(argument.size)) if argument.size else number(argument.value)
         if all(value in self._names.compiled.vectors for value in argument):
-            return self._weights.vector(argument)
+            return self._names.use(self._weights.vector(argument))
         return self._scope.view(self.spot(argument))
 
     def _line(self, head: str, arguments: list[str], values: Sequence[str], labels: Sequence[str]) -> list[str]:
         lines = call(head, arguments, ")", self._depth)
         if len(lines) == 1:
-            return self._commented(lines[0].strip(), values, labels)
+            return self._commented(f"{head}{', '.join(arguments)})", values, labels)
+        above = remark(self._note(values, labels), self._depth)
+        return marked([*above, *lines], Mark(tuple(labels), self._stage))
+
+    def _commented(self, code: str, values: Sequence[str], labels: Sequence[str]) -> list[str]:
+        lines = commented(code, self._note(values, labels), self._depth)
         return marked(lines, Mark(tuple(labels), self._stage))
 
-    def _commented(self, text: str, values: Sequence[str], labels: Sequence[str]) -> list[str]:
+    def _note(self, values: Sequence[str], labels: Sequence[str]) -> str:
+        """The equations of a line, the shape of what it computes, and whether that is saved."""
         spot = self.spot(values)
         marks = " ".join(f"({label})" for label in labels)
         note = f"{marks}: {self._scope.shape(spot)}" if marks else self._scope.shape(spot)
-        if self._scope.is_taped(spot, values):
-            note = f"{note}, {MARK}"
-        return marked(commented(INDENT * self._depth + text, note), Mark(tuple(labels), self._stage))
+        return f"{note}, {MARK}" if self._scope.is_taped(spot, values) else note

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from symrnn.plan.program import Accumulator, Form
-from symrnn.targets.numpy.ir import Panel, Products
+from symrnn.targets.numpy.ir import Panel, Position, Products, buffer
 
 Feed = tuple[str, bool]
 """An operand, and whether it is that of the previous iteration."""
-Position = Callable[[str], tuple[str, int] | None]
+Locate = Callable[[str], Position | None]
 
 
-def products(accumulators: Sequence[Accumulator], size: str, labels: Sequence[str], position: Position) -> Products:
+def products(accumulators: Sequence[Accumulator], size: str, labels: Sequence[str], position: Locate) -> Products:
     """The matrix products of a stage.
 
     Args:
@@ -47,10 +47,10 @@ def products(accumulators: Sequence[Accumulator], size: str, labels: Sequence[st
     return Products(tuple(panels), names, size, tuple(dict.fromkeys(label for label in labels if label)))
 
 
-def _operand_runs(feeds: dict[Feed, dict[int, list[Form]]], position: Position) -> list[list[Feed]]:
+def _operand_runs(feeds: dict[Feed, dict[int, list[Form]]], position: Locate) -> list[list[Feed]]:
     """Operands that are neighbours in one array, of the same iteration, and feed the same accumulators."""
     order = {feed: index for index, feed in enumerate(feeds)}
-    placed = sorted(feeds, key=lambda feed: (position(feed[0]) or ("", order[feed]), feed[1]))
+    placed = sorted(feeds, key=lambda feed: (position(feed[0]) or (buffer(""), order[feed]), feed[1]))
     runs: list[list[Feed]] = []
     for feed in placed:
         before = runs[-1][-1] if runs else None

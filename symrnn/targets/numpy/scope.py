@@ -7,71 +7,144 @@ what is computed (`symrnn.targets.numpy.printer`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
 
-from symrnn.emit.python_text import span
+from symrnn.emit.python_text import INDENT, span
 from symrnn.language.names import Allocator
+from symrnn.language.system import INPUT
 from symrnn.plan.program import Kind
+from symrnn.plan.size import Count
 from symrnn.targets.numpy.compile import Compiled, Phase
-from symrnn.targets.numpy.ir import Spot
-from symrnn.targets.numpy.names import identifier, in_code, joint, shape, total, unnumbered
+from symrnn.targets.numpy.ir import NEW_CARRY, SCRATCH, Array, Spot
+from symrnn.targets.numpy.names import INPUTS, identifier, joint, shape, width
+
+STEPS, ROWS, DTYPE = "T", "B", "dtype"
+"""Locals of every function: the steps, the rows of a step, the dtype that it runs in."""
 
 
 class Locals:
     """The names of one function: sizes, arrays that live as long as it runs, and what it was given.
 
+    Whoever prints a name takes it from here, so that `used` knows which of them the function has to bind.
+
     Args:
-        compiled: the function.
-        sizes: the local of every size name.
-        given: what names of values must avoid.
-        steps: the expression of the number of steps of a buffer, by name; ``T`` where there is none.
+        compiled: the routine that the function runs.
+        letters: the local of every size name.
+        allocator: of further locals.
+        later: the buffers that have the rows of one step more, after the last.
     """
 
     def __init__(
-        self, compiled: Compiled, sizes: dict[str, str], allocator: Allocator, steps: Mapping[str, str]
+        self, compiled: Compiled, letters: Mapping[str, str], allocator: Allocator, later: frozenset[str]
     ) -> None:
-        self.compiled, self.sizes, self.allocator, self.steps = compiled, sizes, allocator, steps
+        self.compiled, self.letters, self.allocator, self._later = compiled, letters, allocator, later
+        self.used: set[str] = set()
         self.buffers = {name: allocator.fresh(f"{name}_all") for name in compiled.buffers}
         self.states: dict[str, tuple[str, str]] = {}
-        for state, _ in compiled.function.states:
+        for state, _ in compiled.routine.states:
             stem = identifier(state)
             self.states[state] = (allocator.fresh(f"{stem}_states"), allocator.fresh(f"{stem}_at"))
         self.carries = {
             state: (allocator.fresh(f"carry_{state}"), allocator.fresh(f"carry_{state}_next"))
-            for state, _ in compiled.function.states
-            if f"{Kind.CARRY} {state}" in compiled.columns
+            for state, _ in compiled.routine.states
+            if Array(Kind.CARRY, state) in compiled.columns
         }
+
+    def use(self, name: str) -> str:
+        """``name``, which the function has to bind."""
+        self.used.add(name)
+        return name
+
+    def buffer(self, name: str) -> str:
+        """The local of a buffer."""
+        return self.use(self.buffers[name])
+
+    def state(self, name: str) -> str:
+        """The local of a state over time."""
+        return self.use(self.states[name][0])
+
+    def state_at(self, name: str) -> str:
+        """The local of the list of a state's rows before each step."""
+        return self.use(self.states[name][1])
+
+    def steps(self, name: str) -> str:
+        """The number of steps of a buffer, in code."""
+        return f"{self.use(STEPS)} + 1" if self.has_later(name) else self.use(STEPS)
+
+    def has_later(self, name: str) -> bool:
+        """Whether a buffer has the rows of one step more, after the last."""
+        return name in self._later
 
     def hint(self, value: str) -> str:
         """What ``value`` should be called; a number that another function's names have made needful goes."""
-        return unnumbered(value, self.compiled.function.system.by_name)
+        return identifier(self.compiled.stems.get(value, value))
 
-    def widths(self, values: Sequence[str]) -> str:
+    def hints(self, values: Sequence[str]) -> list[str]:
+        """The same of several."""
+        return [self.hint(value) for value in values]
+
+    def size(self, name: str) -> str:
+        """A size in code."""
+        return INPUTS if name == INPUT else self.use(self.letters[name])
+
+    def number(self, count: Count) -> str:
+        """A number that depends on sizes, in code."""
+        return count.spelt(self.size)
+
+    def width(self, values: Sequence[str]) -> Count:
         """The columns of ``values`` together."""
-        return in_code(total([self.compiled.sizes[value] for value in values], self.sizes))
+        return width(self.compiled.sizes[value] for value in values)
+
+    def new(self, rows: str, values: Sequence[str]) -> str:
+        """A new array of ``values`` side by side, in code; ``rows`` come before its columns."""
+        return f"np.empty(({rows}, {self.number(self.width(values))}), {self.use(DTYPE)})"
+
+
+class Order(IntEnum):
+    """In what order locals are bound before a loop: arrays, their columns, the lists of every step's."""
+
+    ARRAY = 0
+    COLUMNS = 1
+    STEPS = 2
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A statement that binds a local."""
+
+    order: Order
+    code: str
 
 
 class Scope:
     """The views of one phase.
 
     Attributes:
-        before: lines that stand before the phase.
+        before: what is bound before the phase, in the order in which it was asked for.
         step: (name, expression) pairs that each step binds.
         is_loop: whether it runs for each step.
 
     Args:
         names: of the function.
         phase: whose values they are.
-        rows: ``B`` for the rows of a step, ``T * B`` for those of all steps.
+        spans: whether its arrays have the rows of all steps.
         loop: as `is_loop`.
     """
 
-    def __init__(self, names: Locals, phase: Phase, rows: str, *, loop: bool) -> None:
-        self._names, self._phase, self.rows, self.is_loop = names, phase, rows, loop
-        self._bound: dict[tuple[str, int, int, bool], str] = {}
-        self.before: list[str] = []
+    def __init__(self, names: Locals, phase: Phase, *, spans: bool = False, loop: bool = False) -> None:
+        self._names, self._phase, self._spans, self.is_loop = names, phase, spans, loop
+        self._bound: dict[tuple[Spot, bool], str] = {}
+        self._lists: dict[Spot, str] = {}
+        self.before: list[Binding] = []
         self.step: list[tuple[str, str]] = []
 
-    def columns(self, array: str) -> tuple[str, ...]:
+    def rows(self) -> str:
+        """The rows of its arrays, in code."""
+        rows = self._names.use(ROWS)
+        return f"{self._names.use(STEPS)} * {rows}" if self._spans else rows
+
+    def columns(self, array: Array) -> tuple[str, ...]:
         """The values side by side in ``array``."""
         if array in self._phase.scratch:
             return self._phase.scratch[array].columns
@@ -79,43 +152,44 @@ class Scope:
 
     def is_whole(self, spot: Spot) -> bool:
         """Whether ``spot`` is all of an array whose rows lie one after the other, so that BLAS may write to it."""
-        kind = spot.array.split()[0]
-        return len(self.columns(spot.array)) == spot.last + 1 - spot.first and kind != Kind.NEXT
+        return self._has_all(spot) and spot.array.kind != Kind.NEXT
+
+    def _has_all(self, spot: Spot) -> bool:
+        return len(self.columns(spot.array)) == spot.last + 1 - spot.first
 
     def is_taped(self, spot: Spot, values: Sequence[str]) -> bool:
         """Whether the backward pass reads ``values``, which are not temporaries on the way to what lies there."""
-        buffer = self._names.compiled.buffers.get(spot.array)
-        return buffer is not None and buffer.taped and set(values) <= set(self.columns(spot.array))
+        taped = spot.array.kind == Kind.BUFFER and self._names.compiled.buffers[spot.array.name].taped
+        return taped and set(values) <= set(self.columns(spot.array))
 
     def view(self, spot: Spot, *, later: bool = False) -> str:
         """The local that holds ``spot``; ``later`` for that of the loop's previous iteration."""
-        key = (spot.array, spot.first, spot.last, later)
+        key = (spot, later)
         if key not in self._bound:
             self._bound[key] = self._bind(spot, later)
         return self._bound[key]
 
-    def whole(self, array: str) -> str:
+    def whole(self, array: Array) -> str:
         """The local of all columns of ``array``."""
         return self.view(Spot(array, 0, len(self.columns(array)) - 1))
 
     def _hint(self, spot: Spot) -> str:
-        return joint([self._names.hint(value) for value in self.columns(spot.array)[spot.first : spot.last + 1]])
+        return joint(self._names.hints(self.columns(spot.array)[spot.first : spot.last + 1]))
 
     def _bind(self, spot: Spot, later: bool) -> str:
-        kind, _, of = spot.array.partition(" ")
-        if spot.array in self._phase.scratch:
-            return self._bind_scratch(spot)
-        if spot.array in self._names.buffers:
-            return self._bind_later(spot) if later else self._bind_buffer(spot)
-        if spot.array.startswith("new carry"):
-            return self._names.carries[spot.array.removeprefix("new carry ")][1]
-        match kind:
+        match spot.array.kind:
+            case kind if kind == SCRATCH:
+                return self._bind_scratch(spot)
+            case Kind.BUFFER:
+                return self._bind_later(spot) if later else self._bind_buffer(spot)
+            case kind if kind == NEW_CARRY:
+                return self._names.carries[spot.array.name][1]
             case Kind.STATE | Kind.NEXT:
-                return self._bind_state(spot, of, kind == Kind.NEXT)
+                return self._bind_state(spot)
             case Kind.INPUT | Kind.SEED:
                 return self._bind_given(spot)
             case Kind.CARRY:
-                return self._names.carries[of][0]
+                return self._names.carries[spot.array.name][0]
             case _:
                 return self._empty(spot)
 
@@ -123,113 +197,102 @@ class Scope:
         """A free name."""
         return self._names.allocator.fresh(hint)
 
-    def _empty(self, spot: Spot) -> str:
-        name = self.fresh(self._hint(spot))
-        self.empty(name, self.columns(spot.array))
+    def bind(self, order: Order, name: str, code: str) -> str:
+        """Bind ``name`` before the phase; returns it."""
+        self.before.append(Binding(order, f"{name} = {code}"))
         return name
 
-    def empty(self, name: str, values: Sequence[str]) -> None:
-        """Make an array called ``name`` for ``values`` side by side."""
-        width = self._names.widths(values)
-        self.before += [f"{name} = np.empty(({self.rows}, {width}), dtype)"]
+    def _empty(self, spot: Spot) -> str:
+        return self.empty(self.fresh(self._hint(spot)), self.columns(spot.array))
 
-    def _slice(self, spot: Spot) -> str:
-        """The columns as an index, empty for all of them."""
-        values = self.columns(spot.array)
-        if len(values) == spot.last + 1 - spot.first:
+    def empty(self, name: str, values: Sequence[str]) -> str:
+        """Make an array called ``name`` for ``values`` side by side; returns the name."""
+        return self.bind(Order.ARRAY, name, self._names.new(self.rows(), values))
+
+    def _index(self, spot: Spot, before: str) -> str:
+        """The index of the columns behind that of the axes ``before``; empty for all of them."""
+        if self._has_all(spot):
             return ""
-        return span(self._names.widths(values[: spot.first]), self._names.widths(values[: spot.last + 1]))
+        values = self.columns(spot.array)
+        first, last = (self._names.number(self._names.width(values[:end])) for end in (spot.first, spot.last + 1))
+        return f"[{before}, {span(first, last)}]"
+
+    def _flat(self, spot: Spot, array: str) -> str:
+        """All steps' rows of all columns below one another."""
+        return f"{array}.reshape({self.rows()}, {self._names.number(self._names.width(self.columns(spot.array)))})"
 
     def _bind_scratch(self, spot: Spot) -> str:
-        columns = self._slice(spot)
-        if not columns:
+        if self._has_all(spot):
             return self._empty(spot)
         array = self.whole(spot.array)
-        name = self.fresh(self._hint(spot))
-        self.before += [f"{name} = {array}[:, {columns}]"]
-        return name
+        return self.bind(Order.COLUMNS, self.fresh(self._hint(spot)), f"{array}{self._index(spot, ':')}")
 
     def _bind_buffer(self, spot: Spot) -> str:
-        array, columns, hint = self._names.buffers[spot.array], self._slice(spot), self._hint(spot)
+        hint = self._hint(spot)
         if self.is_loop:
             name = self.fresh(hint)
             self.step.append((name, f"{self._over_steps(spot)}[t]"))
             return name
-        if columns:
-            whole, name = self.whole(spot.array), self.fresh(f"{hint}_rows")
-            self.before += [f"{name} = {whole}[:, {columns}]"]
-            return name
-        name = self.fresh(f"{hint}_rows")
-        steps = "[:T]" if spot.array in self._names.steps else ""
-        width = self._names.widths(self.columns(spot.array))
-        self.before += [f"{name} = {array}{steps}.reshape(T * B, {width})"]
-        return name
+        if not self._has_all(spot):
+            array, name = self.whole(spot.array), self.fresh(f"{hint}_rows")
+            return self.bind(Order.COLUMNS, name, f"{array}{self._index(spot, ':')}")
+        array = self._names.buffer(spot.array.name)
+        if self._names.has_later(spot.array.name):
+            array = f"{array}[:{self._names.use(STEPS)}]"
+        return self.bind(Order.COLUMNS, self.fresh(f"{hint}_rows"), self._flat(spot, array))
 
     def _over_steps(self, spot: Spot) -> str:
         """The list of the views of every step."""
-        key = (f"{spot.array} at", spot.first, spot.last, False)
-        if key not in self._bound:
-            array, columns = self._names.buffers[spot.array], self._slice(spot)
-            steps = self._names.steps.get(spot.array, "T")
-            name = self._bound[key] = self.fresh(f"{self._hint(spot)}_at")
-            self.before += [f"{name} = _steps({array}{f'[:, :, {columns}]' if columns else ''}, {steps})"]
-        return self._bound[key]
+        if spot not in self._lists:
+            array, steps = self._names.buffer(spot.array.name), self._names.steps(spot.array.name)
+            name = self._lists[spot] = self.fresh(f"{self._hint(spot)}_at")
+            self.bind(Order.STEPS, name, f"_steps({array}{self._index(spot, ':, :')}, {steps})")
+        return self._lists[spot]
 
     def _bind_later(self, spot: Spot) -> str:
         if self.is_loop:
             name = self.fresh(f"{self._hint(spot)}_later")
             self.step.append((name, f"{self._over_steps(spot)}[t + 1]"))
             return name
-        columns = self._slice(spot)
-        name = self.fresh(f"{self._hint(spot)}_first")
-        array = self._names.buffers[spot.array]
-        self.before += [f"{name} = {array}[0{f', :, {columns}' if columns else ''}]"]
-        return name
+        name, array = self.fresh(f"{self._hint(spot)}_first"), self._names.buffer(spot.array.name)
+        return self.bind(Order.COLUMNS, name, f"{array}{self._index(spot, '0, :') or '[0]'}")
 
-    def _bind_state(self, spot: Spot, state: str, after: bool) -> str:
-        states, at = self._names.states[state]
+    def _bind_state(self, spot: Spot) -> str:
+        state, after = spot.array.name, spot.array.kind == Kind.NEXT
         name = self.fresh(self._hint(spot) + ("" if self.is_loop else "_rows"))
         if self.is_loop:
-            self.step.append((name, f"{at}[t + 1]" if after else f"{at}[t]"))
-        else:
-            width = self._names.widths(self.columns(spot.array))
-            self.before += [f"{name} = {states}[{'1:' if after else ':T'}].reshape(T * B, {width})"]
-        return name
+            self.step.append((name, f"{self._names.state_at(state)}[{'t + 1' if after else 't'}]"))
+            return name
+        steps = "1:" if after else f":{self._names.use(STEPS)}"
+        return self.bind(Order.COLUMNS, name, self._flat(spot, f"{self._names.state(state)}[{steps}]"))
 
     def _bind_given(self, spot: Spot) -> str:
         """The input, or the gradient of the output, under the names by which the function is given them."""
-        array = self.given(spot.array)
-        stem = array.removesuffix("_")
-        name = self.fresh(f"{stem}_t" if self.is_loop else f"{stem}_rows")
+        array = "dy" if spot.array.kind == Kind.SEED else spot.array.name
+        name = self.fresh(f"{array}_t" if self.is_loop else f"{array}_rows")
         if self.is_loop:
             self.step.append((name, f"{array}[t]"))
-        else:
-            width = self._names.widths(self.columns(spot.array))
-            self.before += [f"{name} = {array}.reshape(T * B, {width})"]
-        return name
-
-    def given(self, array: str) -> str:
-        """The parameter of the function that holds the input or the gradient of the output."""
-        return "dy" if array.startswith(Kind.SEED) else array.partition(" ")[2]
+            return name
+        return self.bind(Order.COLUMNS, name, self._flat(spot, array))
 
     def shape(self, spot: Spot) -> str:
         """The shape as comments give it."""
         values = self.columns(spot.array)[spot.first : spot.last + 1]
-        rows = self.rows.replace(" * ", " ")
-        return shape(rows, [self._names.compiled.sizes[value] for value in values], self._names.sizes)
+        rows = f"{STEPS} {ROWS}" if self._spans else ROWS
+        return shape(rows, self._names.width(values), letters=self._names.letters)
 
 
-def bindings(pairs: Sequence[tuple[str, str]], depth: int, width: int = 100) -> list[str]:
-    """Assignments, several to a line where they fit."""
+def bindings(pairs: Sequence[tuple[str, str]], depth: int, most: int = 100) -> list[str]:
+    """Assignments, several to a line where they fit into ``most`` columns."""
     lines: list[str] = []
     part: list[tuple[str, str]] = []
 
     def line() -> str:
-        return "    " * depth + ", ".join(n for n, _ in part) + " = " + ", ".join(e for _, e in part)
+        return INDENT * depth + ", ".join(n for n, _ in part) + " = " + ", ".join(e for _, e in part)
 
     for pair in pairs:
         part.append(pair)
-        if len(part) > 1 and len(line()) > width:
+        if len(part) > 1 and len(line()) > most:
             part.pop()
             lines.append(line())
             part[:] = [pair]

@@ -12,10 +12,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from symrnn.targets.numpy.functions import is_fold
-from symrnn.targets.numpy.ir import Literal, Operation, Stacked
+from symrnn.targets.numpy.ir import CALL, Array, Literal, Operation, Position, Stacked
 
 Key = tuple[object, ...]
-Position = tuple[str, int]
 
 
 def arrange(items: Sequence[str], sets: Iterable[Collection[str]]) -> list[str]:
@@ -57,11 +56,11 @@ class Storage:
     """What stacking asks of a value.
 
     Attributes:
-        array: the name of the array in which a stored value lies; empty for a temporary.
+        array: where a stored value lies.
         stackable: whether that array has other columns beside it (a state has not).
     """
 
-    array: str
+    array: Array
     stackable: bool
 
 
@@ -192,7 +191,7 @@ class Stacker:
             waiting.remove(ready)
             for run in self._runs(self._lanes(ready, order), order, vectors):
                 result.append(_call(run))
-                fresh = f"call {len(order)}"  # no two calls see the same number of values
+                fresh = Array(CALL, str(len(order)))  # no two calls see the same number of values
                 order.update((o.target, (fresh, i)) for i, o in enumerate(run) if o.target not in self._storage)
             done.update(operation.target for operation in ready)
         return result

@@ -11,16 +11,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from symrnn.targets.numpy.functions import is_fold
-from symrnn.targets.numpy.ir import COPY, FILL, Literal, Node, Spot, Stacked, reads_of
-
-Position = tuple[str, int]
+from symrnn.targets.numpy.ir import COPY, FILL, SCRATCH, Array, Literal, Node, Position, Spot, Stacked, reads_of
 
 
 @dataclass(frozen=True)
 class Scratch:
     """An array of temporaries: its columns under the names of the values that come first."""
 
-    name: str
+    array: Array
     columns: tuple[str, ...]
 
 
@@ -48,10 +46,10 @@ class Storer:
         self._nodes, self._stored, self._beside, self._sizes = nodes, stored, beside, sizes
         self._named = named
         self.spots: dict[str, Position] = {}
-        self.scratch: dict[str, Scratch] = {}
+        self.scratch: dict[Array, Scratch] = {}
         self._last: dict[str, int] = {}
         self._made: dict[str, int] = {}
-        self._groups: dict[str, list[str]] = {}
+        self._groups: dict[Array, list[str]] = {}
         for index, node in enumerate(nodes):
             self._made.update(dict.fromkeys(node.targets, index))
             for values in reads_of(node):
@@ -81,9 +79,9 @@ class Storer:
 
     def _make(self, group: list[str]) -> None:
         """An array of their own."""
-        name = f"scratch {len(self.scratch)}"
-        self.scratch[name] = Scratch(name, tuple(group))
-        self._place(group, (name, 0))
+        array = Array(SCRATCH, str(len(self.scratch)))
+        self.scratch[array] = Scratch(array, tuple(group))
+        self._place(group, (array, 0))
 
     def _write_early(self) -> None:
         """Temporaries that are read last by what computes placed values are computed in these values' places."""

@@ -2,7 +2,7 @@
 
 Reads the stacks that nodes ask for; returns their names and the lines that build them. A stack that two functions need
 is built once: what the forward pass multiplies by transposed is what the backward pass multiplies by. Leaves out: when
-they are built (`templates/numpy/module.py.jinja`).
+they are built (`templates/numpy/run.py`).
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from symrnn.emit.python_text import collection, commented
+from symrnn.emit.python_text import INDENT, WIDTH, collection, commented
 from symrnn.language.names import Allocator
-from symrnn.targets.numpy.names import common, identifier
+from symrnn.plan.size import Count
+from symrnn.targets.numpy.names import common, identifier, shape, width
 
 Entry = tuple[tuple[str, bool], ...]
 """Matrices that are added, each with whether it is transposed."""
+
+DEPTH = 2
 
 
 @dataclass(frozen=True)
@@ -24,15 +27,43 @@ class Weight:
 
     Attributes:
         name: also that of the local in the kernels.
-        lines: statements that set ``self.name`` from the parameters ``p``.
-        shape: for people.
+        code: what it is made of: an expression of the parameters ``p``, or several that are joined.
+        join: the function that joins several, and its other arguments; empty for one.
+        size: rows and columns, or the numbers of a vector.
+        note: the same for people.
         holds: the parameters in it.
+        aligned: whether it is laid out for steps to multiply by.
     """
 
     name: str
-    lines: tuple[str, ...]
-    shape: str
+    code: tuple[str, ...]
+    join: tuple[str, ...]
+    size: tuple[Count, ...]
+    note: str
     holds: tuple[str, ...]
+    aligned: bool = False
+
+    @property
+    def lines(self) -> list[str]:
+        """The statements that set the attribute."""
+        again = [f"{INDENT * DEPTH}self.{self.name} = _aligned(self.{self.name})"] if self.aligned else []
+        if not self.join:
+            return [*commented(f"self.{self.name} = {self.code[0]}", self.note, DEPTH), *again]
+        function, *others = self.join
+        tail = "".join(f", {other}" for other in others)
+        lines = collection(f"self.{self.name} = {function}([", self.code, f"]{tail})", DEPTH)
+        if len(lines) == 1:
+            line = f"self.{self.name} = {function}([{', '.join(self.code)}]{tail})"
+            return [*commented(line, self.note, DEPTH), *again]
+        return [*_hugged(f"self.{self.name} = {function}(", self.code, others, self.note), *again]
+
+
+@dataclass(frozen=True)
+class Factor:
+    """What operands are multiplied by from the right: a weight, or its transpose where it is ``turned``."""
+
+    name: str
+    turned: bool
 
 
 class Weights:
@@ -41,7 +72,7 @@ class Weights:
     Args:
         variables: the cell's names.
         shape_of: the shape of a parameter, or of a value of parameters alone, as size names.
-        total: the expression of a sum of sizes.
+        letters: of every size name, for people.
         once: the names of values that are computed from parameters alone: attributes by themselves.
     """
 
@@ -49,10 +80,10 @@ class Weights:
         self,
         variables: Collection[str],
         shape_of: Callable[[str], tuple[str, ...]],
-        total: Callable[[Sequence[str]], str],
+        letters: Mapping[str, str],
         once: Mapping[str, str],
     ) -> None:
-        self._variables, self._shape, self._total, self.once = variables, shape_of, total, once
+        self._variables, self._shape, self._letters, self.once = variables, shape_of, letters, once
         self._allocators: list[Allocator] = []
         self._found: dict[object, Weight] = {}
 
@@ -66,13 +97,13 @@ class Weights:
         if len(names) == 1 and names[0] in self.once:
             return self.once[names[0]]
         if names not in self._found:
-            texts = [self._read(name) for name in names]
-            shape = f"({self._total([size for name in names for size in self._shape(name)])},)"
-            self._add(names, names, texts[0] if len(texts) == 1 else None, texts, "", shape)
+            join = () if len(names) == 1 else ("np.concatenate",)
+            size = width(size for name in names for size in self._shape(name))
+            self._add(names, names, [self._read(name) for name in names], join, (size,))
         return self._found[names].name
 
-    def matrix(self, blocks: tuple[tuple[Entry, ...], ...], *, repeated: bool) -> str:
-        """The expression that operands are multiplied by from the right: a stack, or its transpose.
+    def matrix(self, blocks: tuple[tuple[Entry, ...], ...], *, repeated: bool) -> Factor:
+        """What operands are multiplied by from the right.
 
         Args:
             blocks: for each target, for each operand, the matrices that are added.
@@ -85,58 +116,41 @@ class Weights:
         if key not in self._found:
             self._build(key)
         if not mirrored and repeated:
-            return self._transpose(self._found[key])
+            return Factor(self._transpose(self._found[key]), False)
         if repeated:
-            self._align(key)
-        return self._found[key].name + ("" if mirrored else ".T")
-
-    def _align(self, key: object) -> None:
-        weight = self._found[key]
-        line = f"        self.{weight.name} = _aligned(self.{weight.name})"
-        if line not in weight.lines:
-            self._found[key] = replace(weight, lines=(*weight.lines, line))
+            self._found[key] = replace(self._found[key], aligned=True)
+        return Factor(self._found[key].name, not mirrored)
 
     def _transpose(self, weight: Weight) -> str:
         key = ("transpose", weight.name)
         if key not in self._found:
             name = self._fresh(f"{weight.name}_T", False)
-            rows, _, columns = weight.shape.strip("()").partition(", ")
-            line = f"        self.{name} = _aligned(self.{weight.name}.T)"
-            shape = f"({columns}, {rows})"
-            self._found[key] = Weight(name, tuple(commented(line, shape)), shape, weight.holds)
+            size = tuple(reversed(weight.size))
+            code = (f"_aligned(self.{weight.name}.T)",)
+            self._found[key] = Weight(name, code, (), size, self._note(size), weight.holds)
         return self._found[key].name
 
     def _build(self, grid: tuple[tuple[Entry, ...], ...]) -> None:
         names = tuple(dict.fromkeys(matrix for row in grid for entry in row for matrix, _ in entry))
         rows = [[self._entry(entry) for entry in row] for row in grid]
-        heights = [self._sides(row[0])[0] for row in grid]
-        widths = [self._sides(entry)[1] for entry in grid[0]]
-        shape = f"({self._total(heights)}, {self._total(widths)})"
+        size = (width(self._sides(row[0])[0] for row in grid), width(self._sides(entry)[1] for entry in grid[0]))
         if len(rows) == len(rows[0]) == 1:
-            self._add(grid, names, rows[0][0], [], "", shape)
+            self._add(grid, names, rows[0], (), size)
         elif len(rows[0]) == 1:
-            self._add(grid, names, None, [row[0] for row in rows], "", shape)
+            self._add(grid, names, [row[0] for row in rows], ("np.concatenate",), size)
         elif len(rows) == 1:
-            self._add(grid, names, None, rows[0], ", axis=1", shape)
+            self._add(grid, names, rows[0], ("np.concatenate", "axis=1"), size)
         else:
-            self._add(grid, names, None, [f"[{', '.join(row)}]" for row in rows], "block", shape)
+            self._add(grid, names, [f"[{', '.join(row)}]" for row in rows], ("np.block",), size)
 
     def _add(
-        self, key: object, names: tuple[str, ...], alone: str | None, parts: list[str], how: str, shape: str
+        self, key: object, names: tuple[str, ...], code: list[str], join: tuple[str, ...], size: tuple[Count, ...]
     ) -> None:
         name = self._fresh(common([identifier(name) for name in names]), len(names) == 1)
-        comment = shape.replace(" * ", " ")
-        if alone is not None:
-            lines = commented(f"        self.{name} = {alone}", comment)
-        else:
-            function, tail = ("np.block", "") if how == "block" else ("np.concatenate", how)
-            lines = collection(f"self.{name} = {function}([", parts, f"]{tail})", 2)
-            if len(lines) == 1:
-                lines = commented(lines[0], comment)
-            else:
-                lines = [lines[0], *lines[1:-1], f"{lines[-1]}  # {comment}"]
-                lines = _hugged(f"self.{name} = {function}(", parts, tail, comment)
-        self._found[key] = Weight(name, tuple(lines), comment, names)
+        self._found[key] = Weight(name, tuple(code), join, size, self._note(size), names)
+
+    def _note(self, size: tuple[Count, ...]) -> str:
+        return shape("", *size, letters=self._letters)
 
     def share(self, allocator: Allocator) -> None:
         """Take names that are free in a function as well: a weight is called the same everywhere.
@@ -168,13 +182,12 @@ class Weights:
         return (columns, rows) if transposed else (rows, columns)
 
 
-def _hugged(head: str, parts: list[str], tail: str, comment: str) -> list[str]:
-    """A call with one long list among its arguments, as the formatter breaks it."""
-    inner = ", ".join(parts)
-    pad = " " * 8
-    if len(f"{pad}    [{inner}]{tail}") <= 120:
-        return [f"{pad}{head}", f"{pad}    [{inner}]{tail}", f"{pad})  # {comment}"]
-    items = [f"{pad}        {part}," for part in parts]
-    if tail:
-        return [f"{pad}{head}", f"{pad}    [", *items, f"{pad}    ],", f"{pad}    {tail[2:]},", f"{pad})  # {comment}"]
-    return [f"{pad}{head}", f"{pad}    [", *items, f"{pad}    ]", f"{pad})  # {comment}"]
+def _hugged(head: str, items: Sequence[str], others: Sequence[str], comment: str) -> list[str]:
+    """A call with one long list and then ``others`` for arguments, as the formatter breaks it."""
+    pad, inner = INDENT * DEPTH, INDENT * (DEPTH + 1)
+    line = inner + ", ".join([f"[{', '.join(items)}]", *others])
+    if len(line) <= WIDTH:
+        return [f"{pad}{head}", line, f"{pad})  # {comment}"]
+    listed = [f"{inner}[", *(f"{inner}{INDENT}{item}," for item in items)]
+    rest = [f"{inner}],", *(f"{inner}{other}," for other in others)] if others else [f"{inner}]"]
+    return [f"{pad}{head}", *listed, *rest, f"{pad})  # {comment}"]

@@ -12,7 +12,15 @@ from symrnn.language.functions import FUNCTIONS
 from symrnn.language.reductions import REDUCTIONS
 from symrnn.targets.c import functions
 from symrnn.targets.c.files import runtime_files
-from symrnn.targets.c.polynomials import EXPONENT, FITS, MANTISSA, approximation_error, c_literal, constants, definitions
+from symrnn.targets.c.polynomials import (
+    EXPONENT,
+    FITS,
+    MANTISSA,
+    approximation_error,
+    c_literal,
+    constants,
+    definitions,
+)
 from tests.targets.c.vector_library import PRECISIONS
 
 REAL: dict[str, Any] = {"f32": np.float32, "f64": np.float64}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from symrnn.targets.numpy.ir import Operation, Products, Stacked
-from symrnn.targets.numpy.stack import Position, Stacker, Storage, arrange, blocks
+from symrnn.targets.numpy.ir import SCRATCH, Array, Operation, Position, Products, Stacked, buffer
+from symrnn.targets.numpy.stack import Stacker, Storage, arrange, blocks
 from symrnn.targets.numpy.storage import Storer
 
+_KEPT, _SAVED, _SCRATCH = buffer("kept"), buffer("saved"), Array(SCRATCH, "0")
 SIZES = dict.fromkeys("abcdpqrsuvwxyz", "hidden")
 
 
@@ -19,9 +20,9 @@ def stacked(operations: list[Operation], storage: dict[str, Storage], order: dic
     return Stacker(operations, storage, SIZES, {}).stacked(order, ())
 
 
-KEPT = {name: Storage("kept", True) for name in "abcd"} | {name: Storage("saved", True) for name in "pqrs"}
-ORDER: dict[str, Position] = {name: ("kept", i) for i, name in enumerate("abcd")}
-ORDER |= {name: ("saved", i) for i, name in enumerate("pqrs")}
+KEPT = {name: Storage(_KEPT, True) for name in "abcd"} | {name: Storage(_SAVED, True) for name in "pqrs"}
+ORDER: dict[str, Position] = {name: (_KEPT, i) for i, name in enumerate("abcd")}
+ORDER |= {name: (_SAVED, i) for i, name in enumerate("pqrs")}
 
 
 def test_neighbours_of_one_function_become_one_call() -> None:
@@ -39,8 +40,8 @@ def test_what_does_not_lie_side_by_side_stays_apart() -> None:
 
 def test_what_depends_on_each_other_stays_apart() -> None:
     operations = [operation("p", "tanh", "a"), operation("q", "tanh", "p")]
-    storage = KEPT | {name: Storage("kept", True) for name in "pq"}
-    order = dict(ORDER) | {"p": ("kept", 1), "q": ("kept", 2)}
+    storage = KEPT | {name: Storage(_KEPT, True) for name in "pq"}
+    order = dict(ORDER) | {"p": (_KEPT, 1), "q": (_KEPT, 2)}
     assert [call.targets for call in stacked(operations, storage, order)] == [("p",), ("q",)]
 
 
@@ -58,8 +59,8 @@ def test_two_groups_that_would_wait_for_each_other_are_divided() -> None:
         operation("p", "add", "v", "c"),
         operation("q", "add", "x", "d"),
     ]
-    storage = {**KEPT, "u": Storage("kept", True), "w": Storage("kept", True)}
-    order = dict(ORDER) | {"u": ("kept", 4), "w": ("kept", 5)}
+    storage = {**KEPT, "u": Storage(_KEPT, True), "w": Storage(_KEPT, True)}
+    order = dict(ORDER) | {"u": (_KEPT, 4), "w": (_KEPT, 5)}
     calls = stacked(operations, storage, order)
     done = set("abcd")
     for call in calls:
@@ -105,29 +106,29 @@ def test_temporaries_that_are_read_in_two_orders_stay_apart() -> None:
 
 def test_a_sum_builds_up_in_the_place_of_its_result() -> None:
     nodes = [call("u", "multiply", "a", "b"), call("v", "multiply", "c", "d"), call("p", "add", "u", "v")]
-    beside = {"u": ("u", 0), "v": ("v", 0)}
+    beside = {"u": (buffer("u"), 0), "v": (buffer("v"), 0)}
     storer = Storer(nodes, ORDER, beside, SIZES, (), ("p",))
-    assert storer.at("u") == storer.at("p") == ("saved", 0)
-    assert list(storer.scratch.values()) == [storer.scratch["scratch 0"]]
-    assert storer.scratch["scratch 0"].columns == ("v",)
+    assert storer.at("u") == storer.at("p") == (_SAVED, 0)
+    assert list(storer.scratch.values()) == [storer.scratch[_SCRATCH]]
+    assert storer.scratch[_SCRATCH].columns == ("v",)
 
 
 def test_a_value_that_an_equation_names_is_not_written_over() -> None:
     nodes = [call("u", "multiply", "a", "b"), call("p", "tanh", "u")]
-    beside = {"u": ("u", 0)}
-    assert Storer(nodes, ORDER, beside, SIZES, (), ("u", "p")).at("u") == ("scratch 0", 0)
-    assert Storer(nodes, ORDER, beside, SIZES, (), ("p",)).at("u") == ("saved", 0)
+    beside = {"u": (buffer("u"), 0)}
+    assert Storer(nodes, ORDER, beside, SIZES, (), ("u", "p")).at("u") == (_SCRATCH, 0)
+    assert Storer(nodes, ORDER, beside, SIZES, (), ("p",)).at("u") == (_SAVED, 0)
 
 
 def test_what_is_read_again_is_not_written_over() -> None:
     nodes = [call("u", "multiply", "a", "b"), call("p", "tanh", "u"), call("q", "exp", "u")]
-    storer = Storer(nodes, ORDER, {"u": ("u", 0)}, SIZES, (), ("p", "q"))
-    assert storer.at("u") == ("saved", 1)
-    assert Storer(nodes, ORDER, {"u": ("u", 0)}, SIZES, ("u",), ()).at("u") == ("scratch 0", 0)
+    storer = Storer(nodes, ORDER, {"u": (buffer("u"), 0)}, SIZES, (), ("p", "q"))
+    assert storer.at("u") == (_SAVED, 1)
+    assert Storer(nodes, ORDER, {"u": (buffer("u"), 0)}, SIZES, ("u",), ()).at("u") == (_SCRATCH, 0)
 
 
 def test_a_temporary_takes_the_place_of_one_that_dies() -> None:
     sums = Products((), ("u",), "hidden", ())
     nodes: list[Stacked | Products] = [sums, call("v", "add", "u", "a"), call("p", "exp", "v"), call("q", "tanh", "v")]
-    storer = Storer(nodes, ORDER, {"u": ("u", 0), "v": ("v", 0)}, SIZES, ("v",), ())
-    assert storer.at("u") == storer.at("v") == ("scratch 0", 0)
+    storer = Storer(nodes, ORDER, {"u": (buffer("u"), 0), "v": (buffer("v"), 0)}, SIZES, ("v",), ())
+    assert storer.at("u") == storer.at("v") == (_SCRATCH, 0)

@@ -1,0 +1,40 @@
+"""Text is written once, with what is known of it beside it: nobody takes it apart again."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import symrnn
+
+PACKAGE = Path(symrnn.__file__).parent
+WRITERS = (
+    *sorted((PACKAGE / "targets" / "numpy").glob("*.py")),
+    PACKAGE / "targets" / "c" / "module.py",
+    *(PACKAGE / "emit" / f"{name}.py" for name in ("legend", "provenance", "python_text", "source", "surface")),
+)
+READING = {"replace", "partition", "rpartition", "startswith", "removeprefix", "sub", "lstrip", "splitlines"}
+"""Methods by which a program finds out what it has written before."""
+
+
+@pytest.mark.parametrize("path", WRITERS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_writer_does_not_read_what_was_written(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    called = {
+        node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    assert not called & READING
+    assert "re" not in imported
+
+
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+def test_a_docstring_holds_any_title(backend: str) -> None:
+    title = '"Gate" of \\tau'
+    cell = symrnn.Cell.from_equations("h' = tanh(W @ x)", name="titled", title=title, reference=title)
+    tree = ast.parse(symrnn.render(cell, backends=(backend,))[f"titled_{backend}.py"])
+    lines = (ast.get_docstring(tree) or "").splitlines()
+    assert lines[0].startswith(f"{title}: kernels in ")
+    assert title in lines[1:]
