@@ -29,8 +29,8 @@ def test_a_request_says_what_is_not_as_usual() -> None:
 def test_what_no_backend_can_do_is_refused_with_those_that_can() -> None:
     for asked in ({"sizes": {"hidden": 3}}, {"dtypes": ("float64",)}, {"single_file": True}):
         with pytest.raises(TargetError, match=r"^\w+: .* backend c; .*NumPy .*, so leave it out$"):
-            requested(CELL, ("numpy",), **asked)  # type: ignore[arg-type]
-        requested(CELL, ("numpy", "c"), **asked)  # type: ignore[arg-type]
+            requested(CELL, ("numpy",), **asked)
+        requested(CELL, ("numpy", "c"), **asked)
     with pytest.raises(GenerateError, match="dtype 'float16': the kernels of backend c run in float32, float64"):
         requested(CELL, ("c",), dtype="float16")
     with pytest.raises(GenerateError, match="dtype 'float32': only float64 is emitted; name one of these"):

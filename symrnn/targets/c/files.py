@@ -209,7 +209,9 @@ class _Writer:
                     yield f"    {call}"
 
     def _text(self, stage: CStage) -> CStageText:
-        head = f"ALWAYS void S({stage.name}_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N)"
+        head = (
+            f"ALWAYS void S({stage.name}_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N)"
+        )
         begins = Marked(head, Mark(function=stage.name))
         return CStageText(stage.name, begins, stage.lines, tuple(self._forms_of(stage)), stage.fused is not None)
 
