@@ -101,7 +101,6 @@ class _Toy:
     reductions: Collection[str] = REDUCTIONS
     policy: Policy = Policy(tangent=False, fused=False)
     builder: Builder | None = None
-    policy: Policy = Policy(tangent=False, fused=False)
 
     def files(self, program: Program, request: Request) -> dict[str, Source]:
         """One module."""
