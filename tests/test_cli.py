@@ -18,6 +18,7 @@ import symrnn
 from symrnn.build.loading import import_text
 from symrnn.check.report import Report, Row
 from symrnn.cli import main
+from symrnn.language import cellfile
 from symrnn.parts import DERIVED, PARTS
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
@@ -95,6 +96,14 @@ def test_show_prints_each_part_and_all_of_them(run: Run) -> None:
     assert run("show", CELL) == shown["all"]
 
 
+def test_show_prints_the_plan_of_a_backend(run: Run) -> None:
+    default, c = run("show", CELL, "--plan")[1], run("show", CELL, "--plan", "--backend", "c")[1]
+    assert run("show", CELL, "--plan", "--backend", "numpy")[1] == default
+    assert "\n  fused: in place of hoisting and the loop\n" in c
+    assert "fused" not in default
+    assert "\n  register tile " in c.partition("\nforward\n")[0]
+
+
 def test_show_document_is_the_whole_file(run: Run) -> None:
     code, out, _ = run("show", CELL, "--document")
     assert code == 0
@@ -121,6 +130,7 @@ def test_show_json_holds_text_and_latex(run: Run) -> None:
         (["show", CELL, "--plan", "--format", "latex"], "the plan is text"),
         (["show", CELL, "--document", "--part", "tape"], "--document prints the whole derivation"),
         (["show", CELL, "--document", "--json"], "--document prints LaTeX"),
+        (["show", CELL, "--part", "tape", "--backend", "c"], "tape is the same for all, so leave it out"),
         (["generate", "--check", "--dry-run"], "not allowed with argument"),
         (["generate", "--backend", "fortran"], "Unknown backend 'fortran'; choose numpy or c"),
         (["generate", "--out", ""], "for this directory write ."),
@@ -227,11 +237,27 @@ def test_check_names_the_options_that_differ_and_missing_files_in_a_line_each(ru
     assert "@@" not in out
 
 
-def test_generate_without_names_means_every_bundled_cell(run: Run) -> None:
-    summary = json.loads(run("generate", "--dry-run", "--json", "--backend", "numpy")[1])
-    assert tuple(summary["written"]) == symrnn.cells()
-    assert summary["libraries"] == {}
-    assert list(Path().iterdir()) == []
+@pytest.fixture
+def bundled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two bundled cells, one of them among those that commands do not take by themselves."""
+    folder = tmp_path / "bundled"
+    folder.joinpath("more").mkdir(parents=True)
+    folder.joinpath("first.toml").write_text(CELL_FILE.replace("mine", "first"), encoding="utf-8")
+    folder.joinpath("more", "other.toml").write_text(CELL_FILE.replace("mine", "other"), encoding="utf-8")
+    monkeypatch.setattr(cellfile, "_BUNDLED", folder)
+
+
+@pytest.mark.usefixtures("bundled")
+def test_commands_without_names_take_the_first_cells_and_with_all_every_one(run: Run) -> None:
+    assert symrnn.cells() == ("first", "other")
+    generate = ("generate", "--dry-run", "--json", "--backend", "numpy")
+    summary = json.loads(run(*generate)[1])
+    assert (tuple(summary["written"]), summary["libraries"]) == (("first",), {})
+    assert tuple(json.loads(run(*generate, "--all")[1])["written"]) == symrnn.cells()
+    assert tuple(json.loads(run(*generate, "other")[1])["written"]) == ("other",)
+    assert [cell["name"] for cell in json.loads(run("list", "--json")[1])] == ["first", "other"]
+    code, _, err = run(*generate, "other", "--all")
+    assert (code, "--all means every bundled cell; name none" in err) == (2, True)
 
 
 def test_generate_for_one_backend_writes_its_files_alone(run: Run) -> None:

@@ -18,7 +18,7 @@ from symrnn.language.functions import FUNCTIONS
 from symrnn.language.reductions import REDUCTIONS
 
 ROOT = Path(__file__).parents[1]
-CELL_FILES = sorted([*(ROOT / "symrnn/cells").glob("*.toml"), *(ROOT / "tests/cells").glob("*.toml")])
+CELL_FILES = sorted([*(ROOT / "symrnn/cells").rglob("*.toml"), *(ROOT / "tests/cells").glob("*.toml")])
 STAGES = ("templates", "symrnn/derive", "symrnn/plan", "symrnn/emit", "symrnn/report")
 """Where no name of any cell file may stand."""
 EVERYWHERE = ("templates", "symrnn")

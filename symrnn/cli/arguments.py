@@ -42,7 +42,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     if arguments.command == "show":
         _refuse_contradictions(arguments)
-    elif arguments.command in ("generate", "check") and arguments.march:
+    if "cells" in arguments and arguments.cells and arguments.all:
+        arguments.refuse("--all means every bundled cell; name none, or leave it out")
+    if arguments.command in ("generate", "check") and arguments.march:
         _refuse_march_of_nothing(arguments)
     return arguments
 
@@ -61,6 +63,8 @@ def _refuse_contradictions(show: argparse.Namespace) -> None:
         show.refuse(f"--document prints the whole derivation; for {show.part} alone, use --format latex")
     if show.document and show.json:
         show.refuse("--document prints LaTeX; for JSON, leave it out")
+    if show.backend and show.part not in (PLAN, ALL):
+        show.refuse(f"--backend says whose plan to print; {show.part} is the same for all, so leave it out")
     if show.part == PLAN and show.format == "latex":
         show.refuse("the plan is text; leave out --format latex")
 
@@ -80,6 +84,7 @@ def _add_show(commands: Commands) -> None:
   symrnn show lstm                               all of it, as text
   symrnn show lstm --part adjoint                the backward pass of one step
   symrnn show lstm --plan                        stages, stacked matrices, tape
+  symrnn show lstm --plan --backend c            those of the kernels in C
   symrnn show my_cell.toml --part jacobian --format latex
   symrnn show lstm --document > lstm.tex && pdflatex lstm.tex""",
     )
@@ -89,6 +94,12 @@ def _add_show(commands: Commands) -> None:
     part.add_argument("--plan", dest="part", action="store_const", const=PLAN, help="short for --part plan")
     parser.add_argument(
         "--format", choices=("text", "latex"), default="text", help="text, or a LaTeX fragment (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--backend",
+        type=_one_backend,
+        metavar=f"{{{','.join(registry.names())}}}",
+        help=f"the backend whose plan to print (default: {registry.DEFAULT})",
     )
     parser.add_argument("--document", action="store_true", help="a whole LaTeX file, for pdflatex; implies --part all")
     _add_json(parser)
@@ -102,7 +113,8 @@ def _add_generate(commands: Commands) -> None:
         description="Write a cell's kernels and derivation. Build libraries if there is a compiler.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="""examples:
-  symrnn generate                                every bundled cell, into generated/
+  symrnn generate                                rnn, lstm, gru and gru_reset_after, into generated/
+  symrnn generate --all                          every bundled cell
   symrnn generate lstm my_cell.toml --out kernels
   symrnn generate gru --backend numpy            one file that needs NumPy alone
   symrnn generate lstm --no-backward             inference alone
@@ -137,7 +149,6 @@ def _add_generate(commands: Commands) -> None:
     )
     mode.add_argument("--dry-run", action="store_true", help="write nothing; print what would be written")
     _add_json(parser)
-    parser.set_defaults(refuse=parser.error)
 
 
 def _add_report(commands: Commands) -> None:
@@ -149,7 +160,7 @@ def _add_report(commands: Commands) -> None:
         "file: it needs no other file and no network.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="""examples:
-  symrnn report                                  every bundled cell, into report/
+  symrnn report                                  rnn, lstm, gru and gru_reset_after, into report/
   symrnn report lstm my_cell.toml --out pages""",
     )
     _add_cells(parser)
@@ -169,7 +180,8 @@ def _add_check(commands: Commands) -> None:
         "cell reaches.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="""examples:
-  symrnn check                                   every bundled cell
+  symrnn check                                   rnn, lstm, gru and gru_reset_after
+  symrnn check --all                             every bundled cell
   symrnn check lstm my_cell.toml --backend c --dtype float32
   symrnn check lstm --hidden 32 --input 1        kernels for these sizes only
   symrnn check gru --json > report.json""",
@@ -184,7 +196,6 @@ def _add_check(commands: Commands) -> None:
     )
     _add_sizes(parser, f"check kernels in {_titles(fixed=True)} that are generated for this {{}} only")
     _add_json(parser)
-    parser.set_defaults(refuse=parser.error)
 
 
 def _add_diagnose(commands: Commands) -> None:
@@ -387,8 +398,13 @@ def _several_marches(text: str) -> tuple[str, ...]:
 
 def _add_cells(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "cells", metavar="CELL", nargs="*", help="names of bundled cells, or paths of cell files (default: all bundled)"
+        "cells",
+        metavar="CELL",
+        nargs="*",
+        help="names of bundled cells, or paths of cell files (default: rnn, lstm, gru and gru_reset_after)",
     )
+    parser.add_argument("--all", action="store_true", help="every bundled cell")
+    parser.set_defaults(refuse=parser.error)
 
 
 def _add_backend(parser: argparse.ArgumentParser) -> None:
@@ -398,8 +414,13 @@ def _add_backend(parser: argparse.ArgumentParser) -> None:
 
 def _backend(text: str) -> str:
     """The name of a target, or all of them, as an argparse type."""
+    return text if text == ALL else _one_backend(text)
+
+
+def _one_backend(text: str) -> str:
+    """The name of a target, as an argparse type."""
     try:
-        return text if text == ALL else registry.describe(text).name
+        return registry.describe(text).name
     except TargetError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -96,9 +96,10 @@ def _show(arguments: Namespace) -> Outcome:
 def _shown(arguments: Namespace, cell: Cell, say: Callable[[str], None]) -> str:
     """What `show` prints."""
     derivation = derive(cell)
+    backend = arguments.backend or registry.DEFAULT
     if arguments.document:
         say(f"{cell.name}: planning, and writing the document")
-        return document(cell, lecture(derivation, program(cell)))
+        return document(cell, lecture(derivation, program(cell, backend=backend)))
     parts = (*DERIVED, PLAN) if arguments.part == ALL else (arguments.part,)
     derived = [part for part in parts if part != PLAN]
     texts, latex = {}, {}
@@ -112,7 +113,7 @@ def _shown(arguments: Namespace, cell: Cell, say: Callable[[str], None]) -> str:
         return "\n\n".join(text.rstrip() for text in latex.values()) + "\n"
     if PLAN in parts:
         say(f"{cell.name}: planning")
-        texts[PLAN] = str(program(cell))
+        texts[PLAN] = str(program(cell, backend=backend))
     if arguments.json:
         return to_json(_described(cell) | {"text": texts, "latex": latex})
     return "\n\n".join(text.rstrip() for text in texts.values()) + "\n"

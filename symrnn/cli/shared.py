@@ -19,7 +19,7 @@ from typing import TextIO
 from symrnn.emit.request import Request
 from symrnn.errors import GenerateError
 from symrnn.language.cell import Cell
-from symrnn.language.cellfile import cells, load
+from symrnn.language.cellfile import cells, first_cells, load
 from symrnn.language.similar import lookalikes, numbers_meant
 from symrnn.language.system import HIDDEN, INPUT
 from symrnn.parts import ALL
@@ -42,14 +42,15 @@ Outcome = tuple[int, str]
 
 
 def chosen_cells(arguments: Namespace) -> tuple[Cell, ...]:
-    """The cells that were named, each once; all bundled ones where none was.
+    """The cells that were named, each once; the first bundled ones where none was, and with --all every bundled one.
 
     Raises:
         CellError: a cell cannot be loaded.
         GenerateError: two cells have one name, so that their files would be the same.
     """
     found: dict[str, Cell] = {}
-    for name in dict.fromkeys(arguments.cells or cells()):
+    bundled = cells() if arguments.all else first_cells()
+    for name in dict.fromkeys(arguments.cells or bundled):
         cell = load(name)
         if cell.name in found:
             other = found[cell.name].source

@@ -141,7 +141,7 @@ def _start(cell: Cell, shape: Shape) -> dict[str, Array]:
     """The parameters as the cell starts them."""
     given = shape.sizes or {}
     sizes = {size: given.get(size, shape.hidden) for size in _own(cell)}
-    kernels = build(cell, "numpy", "float64", backward=False)
+    kernels = build(cell, dtype="float64", backward=False)
     started: dict[str, Array] = kernels.init_params(_input(cell, shape), shape.hidden, seed=shape.seed, **sizes)
     return started
 

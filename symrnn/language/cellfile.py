@@ -28,6 +28,7 @@ CellLike = Cell | str | os.PathLike[str]
 """A cell, the name of a bundled one, or the path of a cell file: what every public function takes."""
 
 _BUNDLED = Path(__file__).resolve().parents[1] / "cells"
+_MORE = "more"  # the folder below it of the bundled cells that commands do not take by themselves
 _STRINGS = ("name", "title", "reference", "equations", "output")
 _TABLES = ("sizes", "constants", "init")
 _TOML_PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
@@ -49,7 +50,21 @@ def cells() -> tuple[str, ...]:
         year = _YEAR.search(str(_parse(_read(path, path.name), path.name).get("reference", "")))
         return (year.group() if year else "later", path.stem)
 
-    return tuple(path.stem for path in sorted(_BUNDLED.glob(f"*{SUFFIX}"), key=published))
+    return tuple(path.stem for path in sorted(_files().values(), key=published))
+
+
+def first_cells() -> tuple[str, ...]:
+    """The bundled cells that commands take where none is named, in the order of `cells`.
+
+    The others are in the folder ``more`` beside them.
+    """
+    return tuple(name for name in cells() if _files()[name].parent == _BUNDLED)
+
+
+def _files() -> dict[str, Path]:
+    """The files of the bundled cells by name."""
+    paths = (*_BUNDLED.glob(f"*{SUFFIX}"), *(_BUNDLED / _MORE).glob(f"*{SUFFIX}"))
+    return {path.stem: path for path in sorted(paths)}
 
 
 def load(name_or_path: CellLike) -> Cell:
@@ -73,9 +88,10 @@ def load(name_or_path: CellLike) -> Cell:
             f"expected a cell's name or the path of a cell file; the bundled cells are {', '.join(cells())}",
             source="''",
         )
-    if isinstance(name_or_path, str) and asked in {path.stem for path in _BUNDLED.glob(f"*{SUFFIX}")}:
+    bundled = _files()
+    if isinstance(name_or_path, str) and asked in bundled:
         file = f"{asked}{SUFFIX}"
-        return read_cell(_read(_BUNDLED / file, file), file)
+        return read_cell(_read(bundled[asked], file), file)
     return read_cell(_read(Path(asked), asked), asked)
 
 
