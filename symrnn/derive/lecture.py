@@ -1,7 +1,7 @@
-r"""The derivation as a lecture: what a teacher would write on the board, in that order, as a record of sections.
+r"""The derivation as a lecture: the sections that a teacher would write on the board, in that order.
 
-Reads a `Material`; returns `Section` records whose prose and formulas are LaTeX. Every formula comes from the record that
-is given; the prose depends on what those formulas are (several states or one, direct paths or none). Leaves out: the file
+Reads a `Material`; returns `Section` records whose prose and formulas are LaTeX. Every formula comes from
+the `Material`; the prose depends on the formulas (several states or one, direct paths or none). Leaves out: the file
 that ``pdflatex`` takes (`symrnn.derive.document`), pages (`symrnn.report`), dates, and anything about kernels.
 """
 
@@ -136,8 +136,8 @@ def _forward(material: Material) -> Iterator[Block]:
     states = listed(rf"${spell(state, 't-1')} \to {spell(state, 't')}$" for state in cell.states)
     given = listed(f"${notation.name(variable.name)}$" for variable in cell.of_role(Role.INPUT))
     yield Prose(
-        rf"At every step $t = 1, \dots, T$ the cell reads the input {given} and takes its state{_s(cell.states)} one step "
-        rf"on, {states}. The layer's output is ${spell(cell.output, 't')}$.",
+        rf"At every step $t = 1, \dots, T$ the cell reads the input {given} and updates its state{_s(cell.states)}, "
+        rf"{states}. The output of the layer is ${spell(cell.output, 't')}$.",
         leads=True,
     )
     yield Display(equations_rows(cell, notation))
@@ -157,13 +157,13 @@ def _forward(material: Material) -> Iterator[Block]:
         yield Display(parts)
     if parts := named_parts(cell, notation):
         yield Prose(
-            "The kernels give these parts names and numbers of their own; below, they stand written out:", leads=True
+            "The kernels have names and numbers for these parts. The formulas below write them out:", leads=True
         )
         yield Display(parts)
 
 
 def _words(material: Material) -> str:
-    """What signs mean that only some cells need."""
+    """The meaning of signs that only some cells need."""
     nodes = [
         node for e in (*material.cell.normal.equations, *material.adjoint.equations) for node in walk(e.expression)
     ]
@@ -193,10 +193,10 @@ def _shapes(cell: Cell, notation: Notation) -> Iterator[tuple[str, str]]:
 
 def _slopes(material: Material) -> Iterator[Block]:
     yield Prose(
-        "Differentiation takes one equation at a time, unit by unit, by everything that it reads. A linear form $W v$ counts "
-        "as one thing that is read, and so does a sum that enters as a whole. The derivative of a function is written in its "
-        "own value where that is possible, since the step has computed that anyway. At the end of each line stands the "
-        "number of the equation that was differentiated.",
+        "We differentiate one equation at a time, unit by unit, with respect to everything that it reads. A linear form $W v$ "
+        "counts as one thing, and so does a sum that enters as a whole. Where possible, the derivative of a function is "
+        "written in the value of the function, because the step has computed this value. The number at the end of a line is "
+        "that of the differentiated equation.",
         leads=True,
     )
     yield Display(slope_rows(material.cell, material.slopes, material.notation))
@@ -204,15 +204,15 @@ def _slopes(material: Material) -> Iterator[Block]:
 
 def _jacobians(material: Material) -> Iterator[Block]:
     yield Prose(
-        "Now the chain rule: a term is one path from the state before the step to the state after it, the product of the "
-        "derivatives on its way: a diagonal matrix for functions and products, and a parameter matrix for each linear form. "
-        "What several paths share keeps its name.",
+        "Now apply the chain rule. Each term is one path from the state before the step to the state after it. The term is "
+        "the product of the derivatives along the path: a diagonal matrix for functions and products, and a parameter matrix "
+        "for each linear form. Values that several paths share keep their names.",
         leads=True,
     )
     yield Display(_unique(material.step.lines()))
     yield from (Prose(text) for text in direct_paths(material))
     if material.inputs:
-        yield Prose("By the input:", leads=True)
+        yield Prose("With respect to the input:", leads=True)
         yield Display(_unique(line for each in material.inputs for line in each.lines()))
 
 
@@ -225,23 +225,23 @@ def direct_paths(material: Material) -> Iterator[str]:
             path = to_latex(direct, "", material.notation)
             found = "One path" if len(direct) == 1 else "Some paths"
             yield (
-                rf"{found} {way} cross{'es' * (len(direct) == 1)} no matrix. A gradient that takes it is multiplied by "
-                rf"${path}$, unit by unit, and survives many steps where that stays near the identity."
+                rf"{found} {way} cross{'es' * (len(direct) == 1)} no matrix. A gradient on such a path is multiplied by "
+                rf"${path}$, unit by unit. It survives many steps if this factor stays near the identity."
             )
         elif block.terms:
             yield (
-                rf"Every path {way} crosses a matrix or a sum over units. Over many steps a gradient is multiplied by as "
-                r"many such products: it explodes where their norms stay above 1, which clipping its norm cures, and vanishes "
-                r"where they stay below, which only another cell cures."
+                rf"Every path {way} crosses a matrix or a sum over units, so each step multiplies a gradient by such a "
+                r"product. If the norms stay above 1, the gradient explodes; clipping its norm cures this. If they stay below "
+                r"1, the gradient vanishes; only another cell cures this."
             )
 
 
 def _adjoint(material: Material) -> Iterator[Block]:
     state = material.cell.output
     text = (
-        rf"Let $L$ be the loss. A bar marks an adjoint, $\overline{{v}} = \partial L / \partial v$, and an arrow what the "
-        rf"step hands back to the one before it: ${arrow(state, 't-1')}$ is all of the adjoint of ${spell(state, 't-1')}$ "
-        rf"that flows through step $t$."
+        rf"Let $L$ be the loss. A bar marks an adjoint, $\overline{{v}} = \partial L / \partial v$. An arrow marks what the "
+        rf"step hands back to the step before it: ${arrow(state, 't-1')}$ is the part of the adjoint of "
+        rf"${spell(state, 't-1')}$ that flows through step $t$."
     )
     adjoints = material.adjoint.of_role(Role.ADJOINT)
     if any(not variable.of for variable in adjoints):
@@ -250,10 +250,11 @@ def _adjoint(material: Material) -> Iterator[Block]:
         text += " The part of an adjoint that reaches the step from outside is marked ``in''."
     yield Prose(text)
     yield Prose(
-        r"The equations of the step are walked backwards. The adjoint of a value is the sum of what its readers contribute, "
-        r"each the derivative above times the reader's adjoint; a linear form $W v$ with adjoint $\delta$ contributes "
-        r"$W^{\top} \delta$ to $v$ and $\delta v^{\top}$ to $W$. Together this is the transposed Jacobian times the adjoint, "
-        r"and no Jacobian is ever formed. Beside its own number, each line names the equation of the step that it comes from:",
+        r"We go through the equations of the step backwards. The adjoint of a value is the sum of what its readers contribute. "
+        r"A reader contributes the derivative above times its own adjoint. A linear form $W v$ with adjoint $\delta$ "
+        r"contributes $W^{\top} \delta$ to $v$ and $\delta v^{\top}$ to $W$. Together this is the transposed Jacobian times "
+        r"the adjoint, and no Jacobian is ever formed. Beside its own number, each line has the number of the equation of the "
+        r"step that it comes from:",
         leads=True,
     )
     yield Display(adjoint_rows(material.adjoint, material.notation, parameters=False))
@@ -264,13 +265,13 @@ def _through_time(material: Material) -> Iterator[Block]:
     last = listed(f"${spell(state, 'T')}$" for state in cell.states)
     yield Prose(
         rf"Let $L = \sum_t \ell_t({spell(cell.output, 't')}) + \ell_{{\mathrm{{end}}}}$, where $\ell_{{\mathrm{{end}}}}$ "
-        rf"reads the final state{_s(cell.states)} {last}. The last step is handed",
+        rf"reads the final state{_s(cell.states)} {last}. The last step receives",
         leads=True,
     )
     yield Display(material.recurrences.starts(material.final))
     yield Prose(
-        "and every step before it, for $t = T-1, \\dots, 1$, what the loss reads of it directly and what step $t+1$ hands "
-        "back to it,",
+        "Every step before it, for $t = T-1, \\dots, 1$, receives what the loss reads directly and what step $t+1$ hands "
+        "back:",
         leads=True,
     )
     yield Display(material.recurrences.chain(notation, material.later))
@@ -279,16 +280,15 @@ def _through_time(material: Material) -> Iterator[Block]:
     if rows and handed:
         yield Prose(f"Equations ({rows[0].tag}) to ({rows[-1].tag}) then give {handed} for the step before.")
     yield Prose(
-        "In one formula: a gradient that reaches back from step $T$ to step $k$ is multiplied by one Jacobian for every "
-        "step in between,",
+        "In one formula: on its way back from step $T$ to step $k$, a gradient is multiplied by one Jacobian for every step,",
         leads=True,
     )
     yield Display((Line(_step(cell, "T", "k"), _product(cell)),))
     if rows := _direct_products(material):
-        yield Prose("Of this, the direct path alone contributes", leads=True)
+        yield Prose("The direct path alone contributes", leads=True)
         yield Display(rows)
     if sums := material.recurrences.sums(notation):
-        yield Prose("The same parameters serve every step, so their gradients are sums over time:", leads=True)
+        yield Prose("Every step has the same parameters, so their gradients are sums over time:", leads=True)
         yield Display(sums)
 
 
@@ -306,8 +306,8 @@ def _direct_products(material: Material) -> tuple[Line, ...]:
 
 def _tape(material: Material) -> Iterator[Block]:
     yield Prose(
-        "These values of a step occur in its adjoint. They are kept for every step, or computed again where that is cheaper; "
-        "whatever else the step computes can be forgotten at once.",
+        "The adjoint of a step reads these values of the step. They are kept for every step, or computed again where that is "
+        "cheaper. All other values of the step can be forgotten at once.",
         leads=True,
     )
     rows = tape_rows(material.tape, material.adjoint)
