@@ -67,9 +67,10 @@ class CGradient:
 
 @dataclass(frozen=True)
 class CStageText:
-    """A stage: its function's lines, and the lines that say where its sums come from."""
+    """A stage: its function's first line and its body, and the lines that say where its sums come from."""
 
     name: str
+    head: str
     lines: tuple[str, ...]
     forms: tuple[str, ...]
     can_fuse: bool

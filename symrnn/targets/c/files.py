@@ -18,7 +18,7 @@ from symrnn.emit.legend import adjoint_lines, buffer_lines, step_lines
 from symrnn.emit.provenance import provenance
 from symrnn.emit.render import render_source
 from symrnn.emit.request import Request
-from symrnn.emit.source import Source
+from symrnn.emit.source import Mark, Marked, Source
 from symrnn.emit.templates import template_directory
 from symrnn.plan.program import Extent, FusedStage, Program, Routine
 from symrnn.plan.routine import AFTER, BEFORE, LAST, LOOP, ONCE
@@ -209,7 +209,11 @@ class _Writer:
                     yield f"    {call}"
 
     def _text(self, stage: CStage) -> CStageText:
-        return CStageText(stage.name, stage.lines, tuple(self._forms_of(stage)), stage.fused is not None)
+        head = (
+            f"ALWAYS void S({stage.name}_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N)"
+        )
+        begins = Marked(head, Mark(function=stage.name))
+        return CStageText(stage.name, begins, stage.lines, tuple(self._forms_of(stage)), stage.fused is not None)
 
     def _forms_of(self, stage: CStage) -> Iterator[str]:
         """The body of the function that says where the sums of ``stage`` come from."""
@@ -442,4 +446,5 @@ def _additions(routine: Routine) -> Counter[str]:
 def _gradient_label(routine: Routine, parameter: str) -> str:
     """The number of the equation that gives the gradient of ``parameter``."""
     system = routine.system
-    return next(system.definition[name].label for name in system.outputs if system.by_name[name].of == parameter)
+    label = next(system.definition[name].label for name in system.outputs if system.by_name[name].of == parameter)
+    return Marked(label, Mark((label,), "gradients"))

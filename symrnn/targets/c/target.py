@@ -15,7 +15,6 @@ from symrnn.emit.source import Source
 from symrnn.plan.policy import Policy
 from symrnn.plan.program import Program
 from symrnn.targets.c import DESCRIPTION
-from symrnn.targets.c.abi import expected_digest
 from symrnn.targets.c.files import c_files
 from symrnn.targets.c.flags import MARCH_NATIVE
 from symrnn.targets.c.functions import REDUCTIONS, SPELLINGS
@@ -55,9 +54,9 @@ class _Libraries:
         """Libraries of other processors."""
         return other_libraries(cell, directory, marches)
 
-    def is_from(self, library: Path, files: Mapping[str, str], cell: str) -> bool:
+    def is_from(self, library: Path, files: Mapping[str, Source], cell: str) -> bool:
         """Whether the library holds the digest of these sources."""
-        return is_from(library, expected_digest(files[f"{cell}_{DESCRIPTION.name}.py"]))
+        return is_from(library, files[f"{cell}_{DESCRIPTION.name}.py"].digest)
 
     def runs_here(self, library: Path, cell: str, march: str) -> bool:
         """What the library says itself, with no vector instruction; native is this processor."""
@@ -76,7 +75,7 @@ class _C:
     def files(self, program: Program, request: Request) -> dict[str, Source]:
         """Header, source, the runtime unless the source holds it, and the module over the library."""
         written = c_files(program, request)
-        module = Source(c_module(program, written.digest, request))
+        module = Source(c_module(program, written.digest, request), digest=written.digest)
         return {**written.sources, f"{program.cell.name}_{DESCRIPTION.name}.py": module}
 
     def load(self, files: Mapping[str, str], cell: str, march: str | None = None) -> ModuleType:
