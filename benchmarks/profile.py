@@ -1,6 +1,6 @@
 """Where the time of one point goes: phase by phase, timed inside the generated C file on one thread.
 
-Reads a cell and a point; returns a `Profile`. A phase is a function of the C file that an entry point calls
+Reads a cell and a point; returns a `Profile`. A phase is a stage of the plan, or what the runtime times besides
 (`benchmarks.instrument`); its FLOPs come from the plan, its limit from the measured peak and bandwidth. Leaves out:
 elementwise work, which has no limit but itself.
 """
@@ -16,7 +16,7 @@ from types import ModuleType
 import symrnn
 from benchmarks import roofline
 from benchmarks.grid import Mode, Point
-from benchmarks.instrument import Instrumented, instrument
+from benchmarks.instrument import FLAGS, Timers
 from benchmarks.participants import Prepared
 from benchmarks.participants.ours import with_kernels
 from benchmarks.problem import Problem, Task, draw
@@ -24,7 +24,9 @@ from benchmarks.structure import BYTES
 from symrnn.build.loading import import_text
 from symrnn.pipeline import program, render
 from symrnn.plan.program import Program, Routine, Stage
+from symrnn.targets.c.kernels import c_sources
 from symrnn.targets.c.library import compile_library
+from symrnn.targets.c.toolchain import Options
 
 PRECISION = "f32"
 SECONDS = 0.5
@@ -32,7 +34,7 @@ RUNS = 5
 TURN = 0.05
 
 HOISTED, STEP, LAST, DEFERRED, PRODUCTS = "hoisted", "stage", "after the loop", "deferred", "deferred products and sums"
-PACKING, MOVING, PYTHON = "packing", "moving", "Python"
+PACKING, PYTHON = "packing", "Python"
 
 
 @dataclass(frozen=True)
@@ -92,14 +94,14 @@ def profile(name: str, point: Point, mode: Mode) -> Profile:
     """
     task = Task(name, point, mode, threads=1)
     problem = draw(task)
-    module, library, instrumented = _timed(problem)
+    module, timers = _timed(problem)
     timed = with_kernels(module, task, problem)
     plain = with_kernels(symrnn.build(problem.cell, backend="c"), task, problem)
     top, read = roofline.peak(1), roofline.reading(1, _weight_bytes(problem))
-    whole, without, at_peak, reading = _in_turn([timed, plain, top, read], lambda: instrumented.read(library))
+    whole, without, at_peak, reading = _in_turn([timed, plain, top, read], timers.read)
     (seconds, phases), (plain_seconds, _) = _median(whole), _median(without)
     peak, bandwidth = top.work / min(map(_seconds, at_peak)), read.work / min(map(_seconds, reading))
-    rows = tuple(_rows(instrumented, phases, problem, point, mode, peak, bandwidth))
+    rows = tuple(_rows(phases, problem, point, mode, peak, bandwidth))
     rest = Row(PYTHON, "checks, arrays, calls", seconds - sum(row.seconds for row in rows), Work(), 0.0)
     sizes = f"T={point.steps} B={point.batch} I={point.input_size} H={point.hidden}"
     return Profile(
@@ -107,13 +109,13 @@ def profile(name: str, point: Point, mode: Mode) -> Profile:
     )
 
 
-def _timed(problem: Problem) -> tuple[ModuleType, ctypes.CDLL, Instrumented]:
-    """The module over a library with timers, the library, and its timers."""
+def _timed(problem: Problem) -> tuple[ModuleType, Timers]:
+    """The module over a library with timers, and these."""
     name = problem.cell.name
     files = render(problem.cell, backends=("c",))
-    instrumented = instrument(files[f"{name}.c"], PRECISION)
-    path = compile_library({f"{name}.h": files[f"{name}.h"], f"{name}.c": instrumented.text}, name)
-    return import_text(files[f"{name}_c.py"], f"{name}_c", path.parent), ctypes.CDLL(str(path)), instrumented
+    path = compile_library(c_sources(files, name), name, options=Options(extra=FLAGS))
+    module = import_text(files[f"{name}_c.py"], f"{name}_c", path.parent)
+    return module, Timers(ctypes.CDLL(str(path)), name, PRECISION)
 
 
 Phases = Mapping[str, tuple[float, int]]
@@ -151,7 +153,6 @@ def _weight_bytes(problem: Problem) -> int:
 
 
 def _rows(
-    instrumented: Instrumented,
     phases: Phases,
     problem: Problem,
     point: Point,
@@ -162,17 +163,17 @@ def _rows(
     """Stages one by one; what is no stage, together by what it belongs to."""
     planned = program(problem.cell, backend="c")
     stages = dict(_stages(planned, problem, point))
+    fused = _fused_names(planned.forward, phases)
     groups: dict[str, list[tuple[str, float, int]]] = {}
     for name, (seconds, calls) in phases.items():
         if not calls:
             continue
-        short = name.replace(f"_{PRECISION}", "")
-        if short.removesuffix("_row") in stages:  # a stage, or the way that it runs on a single row
-            kind, work = stages[short.removesuffix("_row")]
+        if name in stages:
+            kind, work = stages[fused.get(name, name)]
             limit = max(work.flops / peak, work.bytes / bandwidth)
-            yield Row(kind, f"{short} × {calls}", seconds, work, limit)
+            yield Row(kind, f"{name} × {calls}", seconds, work, limit)
         else:
-            groups.setdefault(_group(instrumented.entries[name]), []).append((short, seconds, calls))
+            groups.setdefault({"products": PRODUCTS}.get(name, PACKING), []).append((name, seconds, calls))
     products = Work(flops=_product_flops(planned, problem, point) if mode is Mode.TRAINING else 0.0)
     moved = Work(bytes=2.0 * _weight_bytes(problem))
     for kind, members in groups.items():
@@ -182,12 +183,12 @@ def _rows(
         yield Row(kind, shown, sum(seconds for _, seconds, _ in members), work, limit)
 
 
-def _group(entries: tuple[str, ...]) -> str:
-    """What a function that is no stage belongs to, by the entry points that call it."""
-    ends = {entry.rpartition("_")[2] for entry in entries}
-    if ends == {"pack"}:
-        return PACKING
-    return PRODUCTS if ends == {"backward"} else MOVING
+def _fused_names(routine: Routine, phases: Phases) -> dict[str, str]:
+    """Which stages of the loop ran as fused ones, where what they absorb was not hoisted."""
+    hoisted = [stage.name for stage in routine.stages_of("before")]
+    if routine.fused is None or any(phases.get(name, (0.0, 0))[1] for name in hoisted):
+        return {}
+    return {each.loop.name: each.whole.name for each in routine.fused.loop}
 
 
 def _stages(planned: Program, problem: Problem, point: Point) -> Iterator[tuple[str, tuple[str, Work]]]:

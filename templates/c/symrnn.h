@@ -194,6 +194,48 @@ ONCE int cpu_supported(void)
 #endif
 }
 
+/* ---- where time goes ---- */
+
+/* With -DSYMRNN_PROFILE, PROFILED(name, call) adds the seconds of a call up under a name, for one thread; a call inside another
+   counts as part of it. ENTRY(profile) of symrnn_entries.h reads them. Else it is the call alone. */
+#ifdef SYMRNN_PROFILE
+#include <time.h>
+typedef struct timer {
+    const char *name;
+    double seconds;
+    size_t calls;
+} timer;
+static timer timers[64];
+static int timers_inside;
+
+ONCE double timer_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+ONCE void timer_add(const char *name, double seconds)
+{
+    for (timer *t = timers; t < timers + sizeof timers / sizeof *timers; ++t)
+        if (!t->name || !strcmp(t->name, name)) {
+            t->name = name;
+            t->seconds += seconds;
+            ++t->calls;
+            return;
+        }
+}
+#define PROFILED(name, call)                                              \
+    do {                                                                  \
+        const double timer_start = timers_inside++ ? 0 : timer_now();     \
+        call;                                                             \
+        if (!--timers_inside)                                             \
+            timer_add(name, timer_now() - timer_start);                   \
+    } while (0)
+#else
+#define PROFILED(name, call) call
+#endif
+
 /* ---- what every function returns ---- */
 
 enum {

@@ -4,68 +4,49 @@ from __future__ import annotations
 
 import ctypes
 from pathlib import Path
+from types import ModuleType
 
+import numpy as np
 import pytest
 
 from benchmarks import profile
 from benchmarks.cli import main
 from benchmarks.grid import Mode, Point, load_cell
-from benchmarks.instrument import instrument
+from benchmarks.instrument import FLAGS, Timers
 from benchmarks.profile import LAST, PACKING, PRODUCTS, PYTHON, STEP
 from benchmarks.structure import flops, sizes_of
-from symrnn.errors import CheckError
+from symrnn import render
+from symrnn.build.loading import import_text
+from symrnn.targets.c.kernels import c_sources
 from symrnn.targets.c.library import compile_library
+from symrnn.targets.c.toolchain import Options
 from tests.sparing import sparing
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
-TEXT = """#include <string.h>
-static void leaf_f32(int a)
-{
-    (void)a;
-}
 
-static int status_f32(int a)
-{
-    leaf_f32(a);
-    return a;
-}
-
-static void other_f32(int a)
-{
-    leaf_f32(a);
-}
-
-int cell_f32_infer(int a)
-{
-    other_f32(a);
-    return status_f32(a);
-}
-"""
+@pytest.fixture
+def kernels(tmp_path: Path) -> tuple[ModuleType, Timers]:
+    """Kernels with timers, and these."""
+    files = render("rnn", backends=("c",))
+    library = compile_library(c_sources(files, "rnn"), "rnn", options=Options("-O0", extra=FLAGS))
+    return import_text(files["rnn_c.py"], "rnn_c", library.parent), Timers(ctypes.CDLL(str(library)), "rnn", "f32")
 
 
-def test_what_an_entry_point_calls_is_timed_where_it_returns_nothing() -> None:
-    found = instrument(TEXT, "f32")
-    assert found.phases == ("leaf_f32", "other_f32")
-    assert found.entries == {"leaf_f32": ("cell_f32_infer",), "other_f32": ("cell_f32_infer",)}
-    definition = found.text.index("static void leaf_f32(int a)")
-    assert found.text.index("#define leaf_f32(...)") > definition
-    assert "static double symrnn_seconds[2];" in found.text
-
-
-def test_a_phase_that_another_calls_is_part_of_it() -> None:
-    found = instrument(TEXT, "f32")
-    library = ctypes.CDLL(str(compile_library({"cell.c": found.text}, "cell")))
-    library.cell_f32_infer(0)
-    read = found.read(library)
-    assert {name: calls for name, (_, calls) in read.items()} == {"leaf_f32": 1, "other_f32": 1}
+def test_each_phase_is_timed_until_it_is_read(kernels: tuple[ModuleType, Timers]) -> None:
+    module, timers = kernels
+    module.step(module.pack(module.init_params(2, 3)), np.ones((1, 2), np.float32))
+    read = timers.read()
+    assert {name: calls for name, (_, calls) in read.items()} == {"packing": 4, "step_1": 1}
     assert all(seconds >= 0 for seconds, _ in read.values())
-    assert found.read(library) == {"leaf_f32": (0.0, 0), "other_f32": (0.0, 0)}
+    assert timers.read() == {"packing": (0.0, 0), "step_1": (0.0, 0)}
 
 
-def test_a_file_without_phases_is_refused() -> None:
-    with pytest.raises(CheckError, match="none is timed"):
-        instrument(TEXT, "f64")
+def test_a_library_has_no_timers_unless_it_is_asked_for_them() -> None:
+    files = render("rnn", backends=("c",))
+    library = ctypes.CDLL(str(compile_library(c_sources(files, "rnn"), "rnn", options=Options("-O0"))))
+    with pytest.raises(AttributeError, match="profile"):
+        Timers(library, "rnn", "f32").read()
 
 
 @pytest.mark.parametrize("cell", sparing(["rnn", "gru", "layernorm_lstm"], ("rnn",)))

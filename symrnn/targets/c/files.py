@@ -183,6 +183,11 @@ class _Writer:
         yield "MOST_STAGES", len(stages)
         yield "MOST_ARRAYS", arrays
         yield "MOST_RIGHTS", max(1, rights)
+        yield "RIGHTS", rights
+        yield "STATES", len(self._cell.states)
+        yield "TAGGED", len(self._names.open)
+        yield "FUSES", int(self._program.forward.fused is not None)
+        yield "TRAINS", int(self._program.backward is not None)
         sizes = {stage.size for routine in self._program.routines for stage in routine.stages} - {"1"}
         if sizes <= set(self._fixed):
             yield "MOST_UNITS", max(self._fixed[size] for size in sizes)
@@ -209,9 +214,7 @@ class _Writer:
                     yield f"    {call}"
 
     def _text(self, stage: CStage) -> CStageText:
-        head = (
-            f"ALWAYS void S({stage.name}_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N)"
-        )
+        head = f"STAGE({stage.name})"
         begins = Marked(head, Mark(function=stage.name))
         return CStageText(stage.name, begins, stage.lines, tuple(self._forms_of(stage)), stage.fused is not None)
 
@@ -229,7 +232,8 @@ class _Writer:
         sizes = {stage.size, *(size for s in segments for size in (*s.panel.operands, *s.source.before))}
         if not sizes & set(self._names.open):
             yield "    (void)dims;"
-        yield f"    S(stage) s = new_stage(S({stage.name}), {self._names.sizes[stage.size]}, {sums}, {vectors}, {masked});"
+        units = self._names.sizes[stage.size]
+        yield f'    S(stage) s = new_stage("{stage.name}", S({stage.name}), {units}, {sums}, {vectors}, {masked});'
         if not stage.fused:
             yield from (f"    {line}" for line in operands)
             return
@@ -278,8 +282,8 @@ class _Writer:
         for panel in self._panels.values():
             for form in panel.forms:
                 yield (
-                    f"pack_form(packed, &b[{panel.name}], {form.accumulator}, {form.start}, {form.depth}, "
-                    f"params->{form.parameter}, {form.columns}, {int(form.transposed)}, {int(form.add)}, &us);"
+                    f'PROFILED("packing", pack_form(packed, &b[{panel.name}], {form.accumulator}, {form.start}, {form.depth}, '
+                    f"params->{form.parameter}, {form.columns}, {int(form.transposed)}, {int(form.add)}, &us));"
                 )
 
     def _states(self) -> Iterator[CState]:

@@ -75,11 +75,24 @@ _LOCALS = (
         "SYMRNN_LAYOUT",
         "SYMRNN_ATOMICS",
     ),
-    *("SYMRNN_MOST_PARTS", "ARRAYS", "BLOCKS", "round", "share", "meet", "take", "multiply", "clear"),
+    *(
+        "SYMRNN_MOST_PARTS",
+        "ARRAYS",
+        "BLOCKS",
+        "round",
+        "share",
+        "meet",
+        "take",
+        "multiply",
+        "clear",
+        "timer",
+        "timers",
+    ),
 )
 """What a stage's function calls its own variables, what the runtime counts and calls, and what C calls its own."""
 
 MACROS = (
+    *("BARRIER", "DIMS", "FUSES", "RIGHTS", "STATES", "TAGGED", "TRAINS", "SYMRNN_PROFILE"),
     *("ALIGNMENT", "ALWAYS", "BLOCK_NUMBERS", "BLOCK_ROWS", "BYTES", "CHUNK", "EACH_SUM", "EACH_VECTOR", "EXCESS"),
     *("EXPM1_INFINITE", "EXPM1_ONE", "EXP_END", "EXP_INFINITE", "EXP_NUDGE", "EXP_SUBNORMAL", "EXP_ZERO", "FAST_FMA"),
     *("FETCH_NS", "GRID", "HAS_PARTS", "HOISTED_NUMBERS", "HUGE_VAL", "INLINE", "INTEGER_MAGIC", "LANES"),

@@ -8,11 +8,14 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from symrnn import Cell, load, render
 from symrnn.targets.c.flags import RUNTIME
 from symrnn.targets.c.names import MACROS
+from symrnn.targets.c.toolchain import Options
+from tests import processors
 from tests.sparing import ONE, sparing
 from tests.targets.c.c_harness import harness
 
@@ -132,3 +135,27 @@ def test_header_is_cplusplus(tmp_path: Path) -> None:
     stem = _sources("lstm", tmp_path)
     (tmp_path / "use.cpp").write_text(f'#include "{stem}.h"\nint main() {{ return {stem}_abi() == nullptr; }}\n')
     _run("g++", "-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-c", "use.cpp", folder=tmp_path)
+
+
+def test_a_cell_file_is_short_and_has_each_statement_once() -> None:
+    source = render("lstm", backends=("c",))["lstm.c"]
+    assert len(source.splitlines()) < 500
+    for label in ("(5)", "(6a)", "(6)", "(b2)", "(b10)"):
+        assert source.count(f"; /* {label} */") == 1, label
+
+
+def test_a_single_file_and_one_precision_give_the_same_bits() -> None:
+    x = np.random.default_rng(5).standard_normal((5, 3, 4))
+    for dtype in ("float32", "float64"):
+        found = []
+        for files in (
+            render("gru", backends=("c",)),
+            render("gru", backends=("c",), single_file=True),
+            render("gru", backends=("c",), dtypes=(dtype,), dtype=dtype),
+        ):
+            kernels = processors.load(files, "gru", Options("-O1"))
+            params = kernels.init_params(4, 7, seed=1, dtype=dtype)
+            y, _, tape = kernels.forward(params, x.astype(dtype))
+            grads = kernels.backward(params, tape, np.ones_like(y))
+            found.append(b"".join(np.asarray(a).tobytes() for a in (y, grads.x, *grads.params.values())))
+        assert found[0] == found[1] == found[2], dtype
