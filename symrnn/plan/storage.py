@@ -87,7 +87,7 @@ def forward_buffers(
 
 
 def forward_writes(system: System, places: Mapping[str, Place], output: str) -> dict[str, list[Write]]:
-    """What is written of each value: where it has a place, there; the ``output`` for the caller too.
+    """Where each value is written: to its place, if it has one; the ``output`` to the caller's array as well.
 
     In a row beyond its length a state stands still, and everything else is zero.
     """
