@@ -57,7 +57,7 @@ def _blocks(program: Program, notation: Notation) -> Iterator[Block]:
             ("numbers", "values", "purpose"),
             tuple(
                 (
-                    f"${_times(_EXTENTS[b.extent], Count.of(*((c.size,) for c in b.columns)))}$",
+                    f"${_times(_EXTENTS[b.extent], b.width)}$",
                     _names(b.columns),
                     b.note,
                 )

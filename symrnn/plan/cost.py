@@ -1,6 +1,7 @@
 """What a plan costs: multiply-adds of its matrix products and numbers on its tape, as polynomials in the sizes.
 
-Reads the records of a plan; returns `Count` values. Leaves out: elementwise work, and time, which is the machine's.
+Reads the records of a plan; returns `Count` values. Leaves out: elementwise work; and time, which
+depends on the machine.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def every_step(routine: Routine) -> tuple[Phase, ...]:
 def tape_cost(forward: Routine) -> Count:
     """Numbers that the tape stores for one row of one step, states apart."""
     buffers = [buffer for buffer in forward.buffers if buffer.taped and buffer.extent is Extent.SEQUENCE]
-    return Count.of(*((column.size,) for buffer in buffers for column in buffer.columns))
+    return sum((buffer.width for buffer in buffers), Count())
 
 
 def state_cost(forward: Routine) -> Count:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
+from symrnn.errors import PlanError
 from symrnn.language.tree import Expression, Name, Reduce, names, walk
+from symrnn.plan.size import Count
 
 
 class Extent(StrEnum):
@@ -78,6 +80,22 @@ class Buffer:
     taped: bool = False
     spans: bool = False
     note: str = ""
+
+    @property
+    def width(self) -> Count:
+        """Numbers in a row."""
+        return Count.of(*((column.size,) for column in self.columns))
+
+    def start(self, value: str) -> Count:
+        """Numbers in a row before the column of ``value``.
+
+        Raises:
+            PlanError: it has no such column.
+        """
+        values = [column.value for column in self.columns]
+        if value not in values:
+            raise PlanError(f"buffer {self.name} has no column of {value}; it has {', '.join(values)}")
+        return Count.of(*((column.size,) for column in self.columns[: values.index(value)]))
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
+from symrnn.errors import PlanError
 from symrnn.language.tree import Binary, Name, Reduce
 from symrnn.plan.program import (
     Accumulator,
+    Buffer,
+    Column,
     Direction,
+    Extent,
     Form,
     Kind,
     Place,
@@ -49,6 +55,20 @@ def test_operands_are_listed_once_in_order() -> None:
 def test_a_form_reads_as_in_a_cell_file() -> None:
     assert Form("W", False, "x").text == "W @ x"
     assert Form("W", True, "delta", later=True).text == "W.T @ delta[t+1]"
+
+
+def test_a_buffer_knows_its_width_and_where_columns_start() -> None:
+    columns = (Column("a", "hidden"), Column("m", "1"), Column("p", "input"), Column("b", "hidden"))
+    buffer = Buffer("saved", Extent.SEQUENCE, columns)
+    assert str(buffer.width) == "input + 2*hidden + 1"
+    assert [str(buffer.start(column.value)) for column in columns] == [
+        "0",
+        "hidden",
+        "hidden + 1",
+        "input + hidden + 1",
+    ]
+    with pytest.raises(PlanError, match="buffer saved has no column of q; it has a, m, p, b"):
+        buffer.start("q")
 
 
 def test_reductions_are_found() -> None:
