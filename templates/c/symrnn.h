@@ -1,6 +1,7 @@
 /* The runtime of symrnn's C kernels, the part that does not depend on the precision: the processor, threads, shares of work,
    memory. `symrnn_real.h` follows, once for float and once for double. A cell's own file defines, before it includes this:
 
+       ROW_STAGES     stages of a step
        MOST_SUMS      sums of linear forms that a stage keeps for one vector of units, at most
        MOST_ARRAYS, MOST_BLOCKS, MOST_STAGES, MOST_OPERANDS   of any of its routines
        MOST_UNITS     units of any value, where all of them are fixed
@@ -337,12 +338,12 @@ INLINE int multiply(size_t a, size_t b, size_t *product)
 /* Reserve a × b × c numbers at the end of a block; returns whether they can be counted. */
 INLINE int take(size_t *end, size_t *offset, size_t a, size_t b, size_t c)
 {
+    *offset = *end;
     if (!multiply(a, b, &a) || !multiply(a, c, &a))
         return 0;
     /* The caller multiplies by the size of a number: leave room for that and for rounding up. */
     if (a > SIZE_MAX / 32 || *end > SIZE_MAX / 32)
         return 0;
-    *offset = *end;
     *end += WHOLE(a);
     return 1;
 }
@@ -590,6 +591,7 @@ enum { IN_PLACE, IN_TWO_TILES, APART };
 #define run_once(...) S(run_once)(__VA_ARGS__)
 #define run_row_tile(...) S(run_row_tile)(__VA_ARGS__)
 #define sum_row(...) S(sum_row)(__VA_ARGS__)
+#define sum_row_with(...) S(sum_row_with)(__VA_ARGS__)
 #define run_row_with(...) S(run_row_with)(__VA_ARGS__)
 #define run_row(...) S(run_row)(__VA_ARGS__)
 #define row_begins(...) S(row_begins)(__VA_ARGS__)

@@ -947,9 +947,15 @@ ALWAYS real *row_at(const S(at) *at, const S(span) *span, size_t array)
 /* STAGE(name) begins the function of a stage's statements. How it is written: the statements of `N` vectors of units side by side, 1 or 2, of which v is one, from `begin` on: those
    of one need not wait for those of another. `unit` is the first unit, `count` how many there are from it on; two vectors are
    whole. A value is an array of vectors: LET(c) = a[v] * b[v]. SUM(i) is the i-th sum. */
+#undef IN_STEP
+#if ROW_STAGES <= 2 || defined(MOST_UNITS)
+#define IN_STEP ALWAYS /* a step of few stages is worth the time that its own copy takes to compile */
+#else
+#define IN_STEP static
+#endif
 #define STAGE(name)                                                                                                     \
     ALWAYS void S(name##_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N);                 \
-    static void S(name)(const S(at) *at, const S(span) *span)                                                           \
+    IN_STEP void S(name)(const S(at) *at, const S(span) *span)                                                          \
     {                                                                                                                   \
         run_vectors(S(name##_on), at, span);                                                                            \
     }                                                                                                                   \
@@ -1279,7 +1285,7 @@ ALWAYS void run_row_tile(size_t together, size_t width, size_t splits, const S(f
 }
 
 /* The sums of the tiles from `tile0` on, `tiles` of them, from the stage's operands; of two at a time where there are two. */
-ONCE void sum_row(const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles, size_t together, size_t vectors, real *sums)
+ALWAYS void sum_row_with(const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles, size_t together, size_t vectors, real *sums)
 {
     const size_t wide = vectors * LANES, apart = s->sums * wide, most = 4;
     size_t stop, width;
@@ -1332,9 +1338,16 @@ ONCE void sum_row(const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles
     }
 }
 
+typedef void S(summing)(const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles, size_t together, size_t vectors, real *sums);
+
+ONCE void sum_row(const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles, size_t together, size_t vectors, real *sums)
+{
+    sum_row_with(at, s, tile0, tiles, together, vectors, sums);
+}
+
 /* This part's tiles, or vectors where nothing is summed up. Where there are two tiles in all, one part runs both. `run` is the
-   stage's: a constant where this is inlined. */
-ALWAYS void run_row_with(S(statements) *run, const S(at) *at, const S(stage) *s, size_t part, size_t parts)
+   stage's, and `sum` brings its sums: both are constants where this is inlined, as in a step of a stream. */
+ALWAYS void run_row_with(S(statements) *run, S(summing) *sum, const S(at) *at, const S(stage) *s, size_t part, size_t parts)
 {
     const size_t units = s->units;
     S(span) span = {.row = 0, .idle = 0, .units = units};
@@ -1357,7 +1370,7 @@ ALWAYS void run_row_with(S(statements) *run, const S(at) *at, const S(stage) *s,
         /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
         const size_t tile0 = begin + (at->turned ? passes - 1 - pass : pass) * ROW_TILES;
         const size_t count = end - tile0 < ROW_TILES ? end - tile0 : ROW_TILES, last = (tile0 + count) * wide;
-        sum_row(at, s, tile0, count, together, vectors, sums);
+        sum(at, s, tile0, count, together, vectors, sums);
         span.unit = tile0 * wide;
         span.end = last < units ? last : units;
         run(at, &span);
@@ -1366,7 +1379,7 @@ ALWAYS void run_row_with(S(statements) *run, const S(at) *at, const S(stage) *s,
 
 ONCE void run_row(const S(at) *at, const S(stage) *s, size_t part, size_t parts)
 {
-    run_row_with(s->run, at, s, part, parts);
+    run_row_with(s->run, S(sum_row), at, s, part, parts);
 }
 
 /* A step of one row: what its stages ask besides the arrays of the cell. */
@@ -1381,17 +1394,23 @@ ALWAYS void row_begins(S(at) *at, const void *dims, const piece *pieces, const r
     at->to[AT_Y] = y;
     at->to[AT_PACKED] = (real *)packed;
     at->stride[AT_X] = at->stride[AT_Y] = 0; /* of one row, as every array here */
+    at->later[AT_X] = NULL;
 }
 
 ALWAYS void row_array(S(at) *at, size_t array, real *to)
 {
     at->to[array] = to;
+    at->later[array] = NULL;
     at->stride[array] = 0;
 }
 
 ALWAYS void run_row_of(const S(at) *at, const S(stage) s)
 {
-    PROFILED(s.name, run_row_with(s.run, at, &s, 0, 1));
+#if ROW_STAGES <= 2 || defined(MOST_UNITS)
+    PROFILED(s.name, run_row_with(s.run, S(sum_row_with), at, &s, 0, 1));
+#else
+    PROFILED(s.name, run_row(at, &s, 0, 1));
+#endif
 }
 
 /* ---- deferred gradients: matrix products and sums over the rows of all steps, a chunk of rows at a time ---- */

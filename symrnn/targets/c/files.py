@@ -183,6 +183,7 @@ class _Writer:
         yield "MOST_STAGES", len(stages)
         yield "MOST_ARRAYS", arrays
         yield "MOST_RIGHTS", max(1, rights)
+        yield "ROW_STAGES", len(row_stages(self._program.forward))
         yield "RIGHTS", rights
         yield "STATES", len(self._cell.states)
         yield "TAGGED", len(self._names.open)

@@ -92,7 +92,7 @@ _LOCALS = (
 """What a stage's function calls its own variables, what the runtime counts and calls, and what C calls its own."""
 
 MACROS = (
-    *("BARRIER", "DIMS", "FUSES", "RIGHTS", "STATES", "TAGGED", "TRAINS", "SYMRNN_PROFILE"),
+    *("BARRIER", "DIMS", "IN_STEP", "ROW_STAGES", "FUSES", "RIGHTS", "STATES", "TAGGED", "TRAINS", "SYMRNN_PROFILE"),
     *("ALIGNMENT", "ALWAYS", "BLOCK_NUMBERS", "BLOCK_ROWS", "BYTES", "CHUNK", "EACH_SUM", "EACH_VECTOR", "EXCESS"),
     *("EXPM1_INFINITE", "EXPM1_ONE", "EXP_END", "EXP_INFINITE", "EXP_NUDGE", "EXP_SUBNORMAL", "EXP_ZERO", "FAST_FMA"),
     *("FETCH_NS", "GRID", "HAS_PARTS", "HOISTED_NUMBERS", "HUGE_VAL", "INLINE", "INTEGER_MAGIC", "LANES"),
