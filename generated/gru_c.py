@@ -86,7 +86,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"251adbdf0509b2aa7070dfd8881b2cf8"
+_ABI = b"9602cb78a9d83d04fc8afb35a629e5cb"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),
@@ -423,7 +423,7 @@ class _Run:
         numbers: tuple[int, ...] = (),
         kept: np.ndarray | None = None,
     ) -> None:
-        """Call an entry: its dims, weights, arrays (None for a null pointer), workspace, numbers, and what a part is told.
+        """Call an entry with its dims, weights, arrays (None for a null pointer), workspace and numbers, part by part.
 
         ``kept`` is what must live as long as the call besides the arrays.
         """
@@ -1184,7 +1184,7 @@ class _Team:
         while len(jobs) < threads:
             waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
             thread = threading.Thread(target=_work, args=(waiting,), name=f"{CELL}-{len(jobs) + 1}", daemon=True)
-            jobs.append(waiting)  # before it runs: were a handler to raise between them, nobody would tell it to end
+            jobs.append(waiting)  # before it runs: if a handler raised in between, nobody would tell it to end
             thread.start()
 
 

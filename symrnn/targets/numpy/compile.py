@@ -2,7 +2,7 @@
 
 Reads a `Program`; returns a `Compiled` for each of its routines: nodes by phase, and where every value lies. Columns
 of the buffers that one routine writes and another reads are arranged for both. Leaves out: Python text
-(`symrnn.targets.numpy.function`).
+(`symrnn.targets.numpy.body`).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from symrnn.targets.numpy.ir import (
     SUMS,
     VECTORS,
     Array,
-    ArrayStage,
     Node,
     Position,
     Stacked,
+    StageNodes,
     buffer,
 )
 from symrnn.targets.numpy.lower import Lowered, Lowerer
@@ -35,8 +35,8 @@ PHASES = ("before", "loop", "last", "after")
 
 
 @dataclass(frozen=True)
-class ArrayPhase:
-    """One phase of a routine, as array calls.
+class CompiledPhase:
+    """One phase of a routine.
 
     Attributes:
         stages: their nodes in order.
@@ -45,7 +45,7 @@ class ArrayPhase:
         alias: values that are another value under a second name.
     """
 
-    stages: tuple[ArrayStage, ...]
+    stages: tuple[StageNodes, ...]
     positions: Mapping[str, Position]
     scratch: Mapping[Array, Scratch]
     alias: Mapping[str, str]
@@ -69,7 +69,7 @@ class Compiled:
     routine: Routine
     buffers: Mapping[str, Buffer]
     own: tuple[str, ...]
-    phases: Mapping[str, ArrayPhase]
+    phases: Mapping[str, CompiledPhase]
     columns: Mapping[Array, tuple[str, ...]]
     vectors: frozenset[str]
     sizes: Mapping[str, str]
@@ -222,7 +222,7 @@ class _Compiler:
         found = {buffer(each.name): tuple(column.value for column in each.columns) for each in buffers}
         return found | {self._array(v): (v,) for v in self._places if not self._is_buffer(v)}
 
-    def _phase(self, phase: str, stored: Mapping[str, Position]) -> ArrayPhase:
+    def _phase(self, phase: str, stored: Mapping[str, Position]) -> CompiledPhase:
         order: dict[str, Position] = dict(stored)
         labels = self._lowerers[phase].labels
         nodes: list[list[Node]] = []
@@ -245,10 +245,10 @@ class _Compiler:
         named = {s.target for lowered in self._lowered[phase] for s in lowered.stage.statements}
         storer = Storer([node for part in nodes for node in part], stored, order, self._sizes, kept, named)
         stages = tuple(
-            ArrayStage(lowered.stage.name, tuple(part), *self._flow(lowered.stage))
+            StageNodes(lowered.stage.name, tuple(part), *self._flow(lowered.stage))
             for lowered, part in zip(self._lowered[phase], nodes, strict=True)
         )
-        return ArrayPhase(stages, {**stored, **storer.spots}, storer.scratch, self._lowerers[phase].alias)
+        return CompiledPhase(stages, {**stored, **storer.spots}, storer.scratch, self._lowerers[phase].alias)
 
     @staticmethod
     def _together(fixed: list[str], loose: list[str], stored: Mapping[str, Position]) -> list[list[str]]:

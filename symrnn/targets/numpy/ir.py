@@ -164,8 +164,8 @@ class Spot:
 
 
 @dataclass(frozen=True)
-class ArrayStage:
-    """A stage of the plan as array calls: its nodes, and what a reader wants to know of it: the values that come in and go out."""
+class StageNodes:
+    """The nodes of a stage, and what a reader wants to know of it: the values that come in and go out."""
 
     name: str
     nodes: tuple[Node, ...]

@@ -15,7 +15,7 @@ from symrnn.language.names import Allocator
 from symrnn.language.system import INPUT, ONE
 from symrnn.plan.program import Direction, Kind, Stage, Write
 from symrnn.targets.numpy.compile import Compiled
-from symrnn.targets.numpy.ir import ArrayStage, buffer
+from symrnn.targets.numpy.ir import StageNodes, buffer
 from symrnn.targets.numpy.names import RESERVED, size_names
 from symrnn.targets.numpy.printer import Printer
 from symrnn.targets.numpy.scope import DTYPE, ROWS, STEPS, Locals, Scope, bindings
@@ -39,7 +39,7 @@ def _is_later(compiled: Compiled, name: str) -> bool:
     return bool(later & set(compiled.columns[buffer(name)]))
 
 
-class FunctionPrinter:
+class BodyPrinter:
     """Prints one function, with the weights that it shares with others."""
 
     def __init__(self, names: Locals, weights: Weights) -> None:
@@ -54,7 +54,7 @@ class FunctionPrinter:
         """What prints the nodes of a phase."""
         return Printer(self.names, self.compiled.phases[phase], scope, self.weights, depth)
 
-    def stages(self, phase: str) -> tuple[ArrayStage, ...]:
+    def stages(self, phase: str) -> tuple[StageNodes, ...]:
         """The stages of a phase."""
         return self.compiled.phases[phase].stages
 
