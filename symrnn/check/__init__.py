@@ -1,1 +1,1 @@
-"""The oracles: kernels are held to what shares no code with them."""
+"""The oracles: they share no code with the kernels that they check."""

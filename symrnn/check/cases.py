@@ -46,11 +46,12 @@ class Case:
         oracles: which of the oracles run besides backends against each other and float32 against float64.
         ragged: whether rows have lengths of their own, 0 and T among them.
         reverse: whether rows run backwards.
-        at_rest: whether initial states and gradients into the final states are left out (which means zeros); not where
-            no parameter tells their size.
+        at_rest: whether initial states and gradients into the final states are left out, which means zeros. They are given
+            all the same if no parameter tells their size.
         every_entry: whether derivatives are taken by every entry instead of along one random direction per array.
         fixed: sizes that kernels are generated for.
-        others: numbers of the first size beyond input and hidden, one more in each further one; 0 for hidden // 2 + 1.
+        others: the number of the first size beyond input and hidden; each further size has one more. 0 stands for
+            hidden // 2 + 1.
     """
 
     steps: int
@@ -74,7 +75,7 @@ class Case:
         return replace(self, input=input_size, hidden=hidden, every_entry=every, fixed=tuple(fixed.items()), others=0)
 
     def tells(self, cell: Cell) -> bool:
-        """Whether it may tell something of ``cell`` that no other does: of values that have not the states' size."""
+        """Whether ``cell`` has what it is for: values of another size than its states, where `others` is large."""
         values = (v for v in cell.normal.variables if v.role not in (Role.INPUT, Role.PARAMETER))
         return self.others <= 1 or any(v.shape[0] not in (HIDDEN, ONE) for v in values)
 
@@ -104,10 +105,10 @@ class Case:
 def _of_every_width() -> Iterator[Case]:
     """States of every width beside values of one unit, and of one unit beside values of every width.
 
-    An array library may err on columns of one width, in rows of one length alone: `np.negative` misreads, from NumPy 2.1
-    on, a column of one unit out of rows of 16 bytes in float32, of 64 bytes in float64. Rows are as many as the loops over
-    vectors of 2 to 16 numbers, their unrolled forms and their tails take, but few of them differ: a norm of one unit is
-    near 0 in some of many, where float32 is worth little.
+    An array library may err for one width of columns in rows of one length. From NumPy 2.1 on, `np.negative` misreads a
+    column of one unit in rows of 16 bytes in float32, and of 64 bytes in float64. There are enough rows for loops over
+    vectors of 2 to 16 numbers, with their unrolled forms and their tails. Few of the rows differ: among many, a norm of one
+    unit would be near 0 in some, and float32 is inaccurate there.
     """
     oracles = (INTERPRETER, COMPLEX_STEP, ADJOINT)
     for units in WIDTHS:

@@ -1,4 +1,4 @@
-"""What the check asks of a kernel module, and one run of it: outputs of every entry point, and all gradients.
+"""What the check needs of a kernel module, and one run of it: outputs of every entry point, and all gradients.
 
 Reads a module with the public surface and a `Problem`; returns a `Result` whose arrays carry one label each:
 ``y``, ``state c``, ``tape c`` for outputs, ``W_xi``, ``x``, ``state c`` for what a gradient belongs to. Leaves out:
@@ -54,7 +54,7 @@ class Stream(Protocol):
 
     @property
     def state(self) -> Arrays:
-        """States by name, ``(B, size)``: written over by every step, and by whoever starts from elsewhere than zeros."""
+        """States by name, ``(B, size)``. Every step overwrites them; so does a caller who does not start from zeros."""
 
     def __call__(self, x_t: Array) -> Array:
         """The output of one more step."""
@@ -177,7 +177,7 @@ def run_kernels(kernels: Kernels, problem: Problem, dtype: str, can: Capabilitie
 def _step_by_step(
     kernels: Kernels, packed: Arrays, x: Array, state: dict[str, Array] | None, problem: Problem, can: Capabilities
 ) -> Iterator[tuple[str, Arrays]]:
-    """The outputs of `step` in a loop and of `stream`; where every row takes all steps, in order."""
+    """The outputs of `step` in a loop, and of `stream`; none if rows are ragged or reversed."""
     steps, batch = x.shape[:2]
     if problem.lengths is not None or problem.case.reverse or not 0 < steps <= SHORT_STEPS or not batch:
         return

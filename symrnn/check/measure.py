@@ -1,7 +1,7 @@
-"""The measure of error, and the bounds that it is held to.
+"""The measure of error, and its bounds.
 
-An error is ``max|a - b| / max(max|b|, floor)`` per array: relative to the array, and no finer than the floor, which
-comes from the scale of what was computed (some gradients are exactly zero, and no relative error makes sense there).
+An error is ``max|a - b| / max(max|b|, floor)`` per array: it is relative to the array, but not below the floor. The floor
+comes from the scale of what was computed. Without it, a gradient that is exactly zero would have no relative error.
 Leaves out: what is compared with what (`symrnn.check.oracles`).
 """
 

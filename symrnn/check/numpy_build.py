@@ -1,7 +1,7 @@
 """Which NumPy runs here: its version, and the instruction sets that it chose for this processor.
 
-Reads what NumPy says of itself by public calls; returns a `NumPy`. Its loops differ by instruction set, and so may its
-faults: a report without it cannot be repeated on another machine. Leaves out: the processor that C is compiled for.
+Reads what NumPy's public calls say; returns a `NumPy`. Its loops differ by instruction set, and so may its faults. Nobody
+could repeat a report on another machine without this. Leaves out: the processor that C is compiled for.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The oracles: what outputs and gradients must be, each by a way of its own, and the comparison with what they are.
+"""The oracles: each says in its own way what outputs and gradients must be. And the comparison with what they are.
 
-Reads a `Problem`, and for derivatives the *forward* kernel of NumPy in double precision, which the interpreter holds
-to the author's equations; returns `Reference` records. A reference serves every backend and precision, since the
+Reads a `Problem`; returns `Reference` records. Derivatives are taken of NumPy's *forward* kernel in double precision, which
+the interpreter checks against the author's equations. A reference serves every backend and precision, since the
 problem's numbers are exact in float32. Leaves out: the scalar expansion (`symrnn.derive.proof`), which is symbolic.
 """
 
@@ -113,9 +113,9 @@ def by_complex_step(kernels: Forward, problem: Problem, directions: Arrays) -> R
 
 
 def by_central_differences(kernels: Forward, problem: Problem, directions: Arrays) -> Reference:
-    """Derivatives of the loss as its difference over a step to either side, extrapolated from two steps to none.
+    """Derivatives of the loss from its differences over two steps, extrapolated to a step of zero.
 
-    The error goes with the fourth power of the step (Richardson), so a divisor of a thousandth is no alarm.
+    The error goes with the fourth power of the step (Richardson), so a divisor of a thousandth gives no false alarm.
     """
 
     def over(label: str, change: Array) -> float:
@@ -155,7 +155,7 @@ def tangent_along(kernels: Tangent, problem: Problem, directions: Arrays) -> dic
 
 
 def has_tangent(problem: Problem) -> bool:
-    """Whether the case asks for the tangent kernel, and it applies: it knows neither lengths nor reverse."""
+    """Whether the case asks for the tangent kernel and has neither lengths nor reverse, which that kernel cannot take."""
     return measure.ADJOINT in problem.case.oracles and problem.lengths is None and not problem.case.reverse
 
 

@@ -1,4 +1,4 @@
-"""The plan of a cell's kernels as something that is checked itself: run from its records, with no target.
+"""The plan of a cell's kernels, checked like kernels: run from its records, without a target.
 
 Reads a `Program` and a `Problem`; returns a `Result` as kernels give one. Where the plan is right and kernels are not, the
 fault is in a target; where both err alike, it is in the plan or in the derivation. Leaves out: what is right
@@ -22,7 +22,7 @@ from symrnn.plan.program import Program
 
 
 def run_plan(program: Program, problem: Problem) -> dict[str, Result]:
-    """What a program gives: as it is (``forward``), and with the fused loop (``fused``) where it has one.
+    """What a program computes: with its plain loop (``forward``), and with its fused loop (``fused``) if it has one.
 
     Args:
         program: with a backward routine.
@@ -47,7 +47,7 @@ def _result(plan: PlanKernels, problem: Problem, name: str, fused: bool) -> Resu
 
 @dataclass(frozen=True)
 class PlanKernels:
-    """A program with the part of a module's surface that derivatives are taken of.
+    """A program as a module whose derivatives can be taken.
 
     Attributes:
         program: to run.

@@ -1,8 +1,8 @@
 """Points where a cell is at home: parameters near ``[init]``, states that it reaches from its own start.
 
-Reads a cell and a case; returns a `Problem`, as `symrnn.check.cases.draw` does for dense draws of both signs, which many
-cells were never meant for: a sum of exponentials is positive, and its logarithm or inverse is nothing else's. States are
-run by the interpreter, so they are the same on every machine. Leaves out: which points count (`symrnn.check.suite`).
+Reads a cell and a case; returns a `Problem`. `symrnn.check.cases.draw` makes dense draws of both signs, for which many cells
+are not meant: one that takes the logarithm of a sum of exponentials needs a positive state. The interpreter computes the
+states, so they are the same on every machine. Leaves out: which points count (`symrnn.check.suite`).
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _NUMBERS = {"zeros": 0.0, "ones": 1.0}
 def near_start(cell: Cell, case: Case) -> Problem:
     """The problem of ``case`` at parameters near ``[init]`` and, unless it is at rest, states that the cell reaches.
 
-    A parameter of which ``[init]`` says nothing is drawn as ever. The start is states of zeros; where the cell cannot
-    start there, states between 1/2 and 3/2.
+    A parameter that ``[init]`` does not mention is drawn as in every case. The cell starts from zeros, or if it cannot,
+    from states between 1/2 and 3/2.
 
     Raises:
-        CheckError: from neither are all values finite.
+        CheckError: from neither start are all values finite.
     """
     problem = draw(cell, case)
     rng = np.random.default_rng(zlib.crc32(f"{case.title} {START}".encode()))

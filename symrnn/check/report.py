@@ -74,8 +74,8 @@ class Row:
         error: the largest, from 0; infinite where shapes or types were wrong or a number was not finite.
         bound: the largest allowed.
         case: the shapes and the entry point where it occurred.
-        rounding: where the error misses its bound, the error that changing every number given in its last place makes
-            of the array (of central differences, the one that their step makes, if larger); infinite where it is as large
+        rounding: for an error that misses its bound, how far the array moves if every given number changes in its last
+            place. For central differences, the error that their step makes, if that is larger. Infinite if it is as large
             as the array.
     """
 
@@ -217,7 +217,7 @@ class Report:
 def worst(rows: Iterable[Row]) -> tuple[Row, ...]:
     """For each thing that rows are about, the row with the largest error; in order of first appearance.
 
-    An error that misses its bound for no reason of rounding comes before any that rounding explains, however large.
+    An error that rounding does not explain comes before all that it explains, however large those are.
     """
     largest: dict[tuple[str, str, str, str, str], Row] = {}
     for row in rows:

@@ -1,9 +1,9 @@
 """What rounding alone does to a case: every number given is changed in its last place, and errors are measured again.
 
-Where a cell amplifies, as a chaotic recurrence does over many steps and a division by a small spread does in one, the
-order of a sum makes as much difference as such a change, and no kernels can keep to the bound. Reads a problem and what
-NumPy's kernels gave for it; returns errors by oracle and array. They serve to explain an error that misses its bound,
-never to excuse it: bounds stay as they are. Leaves out: which errors those are (`symrnn.check.suite`).
+Some cells amplify: a chaotic recurrence over many steps, a division by a small spread in one. There the order of a sum makes
+as much difference as such a change, and no kernel can keep to the bound. Reads a problem and what NumPy's kernels gave for
+it; returns errors by oracle and array. They explain an error that misses its bound. They do not excuse it: bounds stay as
+they are. Leaves out: which errors those are (`symrnn.check.suite`).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def rounding(kernels: TangentKernels, problem: Problem, exact: Result, scale: fl
 
 
 def _reach(error: float) -> float:
-    """Where nothing of the array is left, errors know no bound; where a number is not finite, nothing was learned."""
+    """Infinite if the change is as large as the array; 0 if a number is not finite, which tells nothing."""
     if not math.isfinite(error):
         return 0.0
     return error if error < 1 else math.inf

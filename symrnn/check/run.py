@@ -54,8 +54,8 @@ def check(
     Raises:
         TargetError: a backend is unknown, or none of them can do what is asked.
         CheckError: a cell cannot be evaluated at random points.
-        BuildError: the compiler that was found refuses the generated file, or that which a variable names is unusable;
-            or this processor lacks what ``march`` has.
+        BuildError: the compiler refuses the generated file; or an environment variable names a compiler that cannot be
+            used; or this processor lacks what ``march`` has.
     """
     asked = registry.names() if backends is None else tuple(backends)
     lacking = {name: reason for name in asked if (reason := registry.target(name).unavailable())}
@@ -93,9 +93,9 @@ def _kernels(
 
 
 def _plans(cell: Cell, backends: Sequence[str]) -> dict[str, Program]:
-    """The plan of each backend; one for those that differ only in whether the loop is fused and a tangent wanted.
+    """The plan of each backend. Backends share one if they differ in nothing but the fused loop and the tangent.
 
-    The plan of a loop, and of its adjoint, is the same with and without those.
+    These two change nothing else in a plan.
     """
     policies = {name: registry.target(name).policy for name in backends if registry.describe(name).can.backward}
     wanted = tuple(policies.values())

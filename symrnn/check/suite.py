@@ -3,10 +3,12 @@
 Reads a cell and its kernel modules; returns `Row` records, the largest error of each oracle for each array. The
 references of a case are computed once, in double precision, and serve every backend and precision.
 
-A case runs on dense draws where these give finite numbers, and short ones on a point near the cell's start beside them;
-long ones too where the dense draws do not count. They do not count either where rounding alone makes every error that
-misses, at values of a sign that the cell never gives them, and the point near the start passes. What was left out has its
-reason in the result. Leaves out: building the kernels and the symbolic proof (`symrnn.check.run`).
+Every case runs on dense draws, if these give finite numbers. Short cases also run on a point near the cell's start. Long
+cases do so only if the dense draws do not count. Dense draws do not count if a number is not finite; or if rounding alone
+explains every error that misses its bound, some value has a sign that the cell never gives it, and the point near the start
+passes. The result gives the reason for each draw that was left out.
+
+Leaves out: building the kernels, and the symbolic proof (`symrnn.check.run`).
 """
 
 from __future__ import annotations
@@ -210,7 +212,7 @@ def _why_undefined(
 ) -> str:
     """Why no number can be compared at this point; empty where it can.
 
-    What the kernels say is a reason to ask the oracles, and never an answer: it may be a fault.
+    A number of the kernels that is not finite may be their fault, so the oracles decide.
     """
     by_oracle = {reference.oracle: reference for reference in references}
     outputs = by_oracle[measure.INTERPRETER].outputs if measure.INTERPRETER in by_oracle else None

@@ -1,9 +1,9 @@
-"""The backward routine: the adjoint of a step, rotated into a loop; what the loop can do without is deferred.
+"""The backward routine: the adjoint of a step, rotated into a loop. What the loop does not need is deferred.
 
 Reads the normal system of a step, its adjoint system and what the tape holds; returns statements by phase, deferred
-products and sums. The rotation: the adjoint of a state at the end of step ``t`` is the forms ``Σ Wᵀ δ`` of step
-``t + 1`` plus an elementwise carry of step ``t + 1`` plus, for the output, the caller's gradient of step ``t``; so the
-forms of one step and the elementwise adjoint of the step before it share a stage.
+products and sums. The adjoint of a state at the end of step ``t`` has three terms: the forms ``Σ Wᵀ δ`` of step
+``t + 1``, an elementwise carry of step ``t + 1``, and for the output the caller's gradient of step ``t``. So the loop is
+rotated: the forms of one step and the elementwise adjoint of the step before it share a stage.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Carried:
 
     Attributes:
         state: without prime.
-        carry: the value that one iteration hands to the next, under the name by which it is read.
-        total: the adjoint at the end of the step without the caller's gradient of the output; what the carry stays
-            at in rows beyond their length.
+        carry: the value that one iteration hands to the next, under the name that the next one reads.
+        total: the adjoint at the end of the step without the caller's gradient of the output. The carry of a row beyond
+            its length stays at it.
         update: the carry's new value.
         initial: the adjoint at the start of the first step: forms of that step plus the carry.
     """
@@ -93,7 +93,7 @@ def backward(
 
 @dataclass(frozen=True)
 class _Chain:
-    """The adjoint of a state at the start of a step: linear forms, and terms that are taken unit by unit."""
+    """The adjoint of a state at the start of a step: linear forms, and elementwise terms."""
 
     state: str
     label: str
@@ -201,8 +201,8 @@ class _Backward:
     def _rotate(self, chain: _Chain, seed: str, outside: Collection[str]) -> _Rotated:
         """The total adjoint of a state from the forms of step t + 1 and its carry; the carry's next value.
 
-        A row beyond its length holds its total until its last step comes, and contributes nothing to what is summed
-        over steps. So where the total is also an operand of forms or of deferred work, the two have separate names.
+        A row beyond its length holds its total until its last step comes. To sums over steps it contributes nothing.
+        So the total has two names where forms or deferred work read it too.
         """
         state = chain.state
         size = self._system.size(state + PRIME)
@@ -261,7 +261,7 @@ class _Backward:
         return _Deferred(tuple(live([*self._again(after), *after], wanted)), stacked, tuple(sums), tuple(inputs))
 
     def _apart(self, after: Sequence[Statement], inside: Collection[str]) -> tuple[Statement, ...]:
-        """``after`` with new names for what the loop computes again too: a name has one place."""
+        """``after`` with new names for values that the loop computes too, since a name has one place."""
         twice = [statement.target for statement in after if statement.target in inside]
         new = {name: Name(self._fresh(name, self._sizes[name])) for name in twice}
 
@@ -300,6 +300,6 @@ def _statement(equation: Equation) -> Statement:
 
 
 def _stack(right: str, items: Sequence[tuple[str, str, str]]) -> Product:
-    """The products of one right side as one; ``items`` are (parameter, left, label)."""
+    """The products of one right side, stacked; ``items`` are (parameter, left, label)."""
     entries = tuple((parameter, left) for parameter, left, _ in items)
     return Product(right, entries, tuple(dict.fromkeys(label for _, _, label in items)))

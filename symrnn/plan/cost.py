@@ -1,6 +1,7 @@
 """What a plan costs: multiply-adds of its matrix products and numbers on its tape, as polynomials in the sizes.
 
-Reads the records of a plan; returns `Count` values. Leaves out: elementwise work, and time, which is the machine's.
+Reads the records of a plan; returns `Count` values. Leaves out: elementwise work; and time, which
+depends on the machine.
 """
 
 from __future__ import annotations

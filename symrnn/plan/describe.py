@@ -1,6 +1,6 @@
-"""The text of a plan, in which a person follows what the kernels do.
+"""The text of a plan, for people who want to follow what the kernels do.
 
-Reads the functions of a program and what the tape holds; returns lines. Leaves out: the derivation behind the equations,
+Reads the routines of a program and what the tape holds; returns lines. Leaves out: the derivation behind the equations,
 whose numbers the statements carry (`symrnn.derive.sections`).
 """
 
@@ -109,7 +109,7 @@ def _sums_and_statements(accumulators: Iterable[Accumulator], statements: Sequen
 
 
 def _fused_lines(fused: FusedStage, routine: Routine) -> Iterator[str]:
-    """What a fused stage does in another way than the loop's; all else is the same."""
+    """Where a fused stage differs from the loop's; all else is the same."""
     if not fused.absorbed:
         yield f"    stage {fused.loop.name} as it is"
         return
@@ -166,7 +166,7 @@ def _cost(count: Count) -> str:
 
 
 def _table(rows: Iterable[tuple[str, ...]], indent: int = 2) -> Iterator[str]:
-    """Rows in aligned columns; the last is as long as it is."""
+    """Rows in aligned columns; the last column is ragged."""
     rows = tuple(rows)
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)] if rows else []
     for row in rows:

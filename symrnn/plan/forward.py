@@ -1,4 +1,4 @@
-"""The forward routine of a step: what leaves the loop, what stays, in which stages.
+"""The forward routine of a step: what leaves the loop, and what stays.
 
 Reads a normal `System` (a step, or a step beside its tangent); returns the statements of each phase. Nothing here
 knows which values the tape wants: `symrnn.plan.storage` decides on places once all phases are known.
@@ -56,8 +56,8 @@ class Split:
 def classify(system: System) -> dict[str, Known]:
     """When each variable of ``system`` is known.
 
-    A value of parameters alone that a linear form reads counts as hoisted, not as once: its rows then make the
-    deferred gradient of the matrix like those of any other operand.
+    If a linear form reads a value of parameters alone, that value is hoisted and not computed once: its rows then make
+    the deferred gradient of the matrix, as those of any other operand do.
     """
     known: dict[str, Known] = {}
     for variable in system.variables:

@@ -21,7 +21,7 @@ Term = tuple[bool, Expression]
 
 
 def terms_of(node: Expression) -> list[Term]:
-    """The terms of a sum in the author's order; a node that is no sum is its own only term."""
+    """The terms of a sum in the author's order; a node that is no sum is one term."""
     match node:
         case Binary("+" | "-" as op, left, right):
             inner = terms_of(right)
@@ -67,7 +67,7 @@ def stages(
         prefix: of the stages' names: ``<prefix>_1``, ``<prefix>_2``, ….
         sizes: of every value; those of the accumulators join it.
         allocator: of the accumulators' names.
-        keeps: for a target, the value that is stored in its place in a row beyond its length: it must be there.
+        keeps: for a target, the value that a row beyond its length stores instead. It must be computed by then.
     """
     lowered = {statement.target: _Lowering(statement, sizes, allocator) for statement in statements}
     groups: dict[tuple[int, str], list[_Lowering]] = {}
@@ -95,7 +95,7 @@ def _levels(statements: Sequence[Statement], sizes: Mapping[str, str], keeps: Ma
 
 
 def _sink(statements: Sequence[Statement], waits: Mapping[str, list[tuple[str, int]]], level: dict[str, int]) -> None:
-    """Move arithmetic on what a step is given into the first stage that reads it: then it need not be stored for it.
+    """Move arithmetic on what a step is given into the first stage that reads it, so that it need not be stored.
 
     Forms and reductions stay as early as they can be, where other work hides them.
     """

@@ -66,7 +66,7 @@ class Program:
 
     Attributes:
         cell: metadata, parameters and initial values.
-        forward: with its taped buffers; inference runs it without.
+        forward: for inference too, which keeps no tape.
         backward: of one sequence, from the tape; None where the policy wants none.
         tangent: the forward mode: inputs, states and parameters come in pairs (value, tangent); None where the policy
             wants none.
@@ -89,5 +89,5 @@ class Program:
         return tuple(f for f in (self.forward, self.backward, self.tangent) if f is not None)
 
     def __str__(self) -> str:
-        """The plan as ``show --part plan`` prints it; the tangent, which runs like a forward routine, left out."""
+        """The plan as ``show --part plan`` prints it, without the tangent, which runs like a forward routine."""
         return plan_text(self.cell, self.forward, self.backward, self.saved, self.recomputed, self.policy.notes)

@@ -1,8 +1,8 @@
 """Storage: a place for every value that crosses stages, and the writes that put it there.
 
-Reads stages that do not write yet, and which values the tape or deferred work asks for; returns buffers, places, and the
-stages with their writes. A value that nothing outside its stage reads gets no place. Leaves out: memory, which the
-targets lay out.
+Reads stages that do not write yet, and the values that the tape or deferred work asks for; returns buffers, places, and
+the stages with their writes. A value that only its own stage reads has no place. Leaves out: memory, which targets lay
+out.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def vector_sizes(system: System) -> dict[str, str]:
 
 
 def given_places(system: System) -> dict[str, Place]:
-    """The places of what a step is given, and of its next states."""
+    """The places of a step's inputs, states and parameters, and of its next states."""
     return {
         variable.name: Place(_KINDS[variable.role], variable.name.removesuffix(PRIME))
         for variable in system.variables
@@ -52,7 +52,7 @@ def buffer_places(buffers: Iterable[Buffer]) -> dict[str, Place]:
 
 
 def crossing(parts: Collection[Stage]) -> set[str]:
-    """The values that a stage other than their own reads."""
+    """The values that another stage than their own reads."""
     computed = {statement.target for stage in parts for statement in stage.statements}
     return {name for stage in parts for name in (*stage.reads, *stage.operands, *reductions(stage)) if name in computed}
 
@@ -87,9 +87,9 @@ def forward_buffers(
 
 
 def forward_writes(system: System, places: Mapping[str, Place], output: str) -> dict[str, list[Write]]:
-    """What is written of each value: where it has a place, there; the ``output`` for the caller too.
+    """The writes of each value: to its place, and of the ``output`` also to the caller's array.
 
-    In a row beyond its length a state stands still, and everything else is zero.
+    In a row beyond its length, a state stands still and everything else is zero.
     """
     idle = {name: name.removesuffix(PRIME) for name in system.outputs}
     writes = {name: [Write(name, place, idle.get(name, ""))] for name, place in places.items()}
@@ -117,9 +117,9 @@ def backward_buffers(
 
 
 def backward_writes(parts: Backward, buffers: Iterable[Buffer]) -> dict[str, list[Write]]:
-    """What is written of each value: to its buffer, to the carries, to the caller's gradients.
+    """The writes of each value: to its buffer, to the carries, to the caller's gradients.
 
-    A row beyond its length contributes nothing to what is summed over steps, and carries on the total that it holds.
+    A row beyond its length contributes nothing to sums over steps. Its carry is the total that it holds.
     """
     totals = {item.total for item in parts.carried}
     writes = {
@@ -164,7 +164,7 @@ def _buffer(
 
 
 def _stacking(parts: Backward) -> list[str]:
-    """The left values of the deferred products, stacked group by group, then what is summed: their column order."""
+    """The column order: the left values of the deferred products, group by group; then the other values."""
     order: dict[str, None] = {}
     for product in parts.products:
         order.update((left, None) for _, left in product.entries)

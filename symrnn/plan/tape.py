@@ -1,7 +1,7 @@
-"""The tape: what the backward function has of the forward function's values, and whether it is stored or computed again.
+"""The tape: the forward routine's values that the backward routine reads, and whether each is stored or computed again.
 
-Reads the normal system of a step and its adjoint system; returns `Saved`. Leaves out: where it is stored
-(`symrnn.plan.storage`), and states and inputs, which are there anyway.
+Reads the normal system of a step and its adjoint system; returns `Saved`. Leaves out: where a value is stored
+(`symrnn.plan.storage`); and states and inputs, which every run keeps.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from symrnn.plan.forward import Known
 
 @dataclass(frozen=True)
 class Saved:
-    """What the backward function has of the forward function's values: name and reason for each."""
+    """The forward routine's values that the backward routine reads: (name, reason) pairs."""
 
     stored: tuple[tuple[str, str], ...]
     recomputed: tuple[tuple[str, str], ...]
@@ -26,8 +26,8 @@ class Saved:
 def tape(system: System, adjoint: System, known: Mapping[str, Known], cheap: Collection[str]) -> Saved:
     """Which values of the step its adjoint reads, and whether each is stored or computed again.
 
-    States and inputs are there anyway, values of parameters alone are packed. Of the rest, a value is computed again
-    where that takes arithmetic and ``cheap`` functions alone, on values that are there, and no deferred product reads it.
+    Every run keeps states and inputs, and values of parameters alone. Another value is computed again if arithmetic and
+    ``cheap`` functions can make it from values that are there, and no deferred product reads it. Else it is stored.
     """
     read: dict[str, None] = {}
     operands: dict[str, None] = {}

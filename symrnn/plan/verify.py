@@ -1,7 +1,7 @@
-"""The verifier: a plan in which something is read before it is written, or at another size, never reaches a target.
+"""The verifier: it stops a plan that reads a value before it is written, or at another size.
 
 Reads the statements of a pass or a whole `Routine`; returns nothing, or raises `PlanError` naming stage and value. It
-shares no rule with the passes: what it knows is the vocabulary (`symrnn.plan.vocabulary`) alone.
+shares no rule with the passes. It knows the vocabulary (`symrnn.plan.vocabulary`) and the phases (`symrnn.plan.routine`).
 """
 
 from __future__ import annotations
