@@ -10,7 +10,20 @@ import argparse
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from symrnn.cli import types
+from symrnn.cli.types import (
+    above_zero,
+    backend,
+    directory,
+    marches,
+    not_negative,
+    numbers,
+    one_backend,
+    positive,
+    seed,
+    several_marches,
+    size,
+    stack,
+)
 from symrnn.parts import ALL, PARTS, PLAN
 from symrnn.targets import registry
 from symrnn.targets.description import PRECISIONS
@@ -95,7 +108,7 @@ def _add_show(commands: Commands) -> None:
     )
     parser.add_argument(
         "--backend",
-        type=types.one_backend,
+        type=one_backend,
         metavar=f"{{{','.join(registry.names())}}}",
         help=f"the backend whose plan to print (default: {registry.DEFAULT})",
     )
@@ -123,7 +136,7 @@ def _add_generate(commands: Commands) -> None:
     )
     _add_cells(parser)
     parser.add_argument(
-        "--out", type=types.directory, default="generated", help="directory for the files (default: %(default)s)"
+        "--out", type=directory, default="generated", help="directory for the files (default: %(default)s)"
     )
     _add_backend(parser)
     _add_dtype(parser, "the precision to emit, if kernels can be for one only")
@@ -133,9 +146,9 @@ def _add_generate(commands: Commands) -> None:
     parser.add_argument("--no-backward", action="store_true", help="inference only: no gradients, no tape")
     parser.add_argument(
         "--march",
-        type=types.several_marches,
+        type=several_marches,
         metavar="NAME,…",
-        help=f"processors to compile {_titles(compiled=True)} for, one library for each: {', '.join(types.marches())} "
+        help=f"processors to compile {_titles(compiled=True)} for, one library for each: {', '.join(marches())} "
         "(default: this machine's)",
     )
     _add_sizes(parser, f"kernels in {_titles(fixed=True)} for this {{}} only")
@@ -164,7 +177,7 @@ def _add_report(commands: Commands) -> None:
     )
     _add_cells(parser)
     parser.add_argument(
-        "--out", type=types.directory, default="report", help="directory for the pages (default: %(default)s)"
+        "--out", type=directory, default="report", help="directory for the pages (default: %(default)s)"
     )
     _add_json(parser)
 
@@ -190,7 +203,7 @@ def _add_check(commands: Commands) -> None:
     _add_dtype(parser, "precisions to report")
     parser.add_argument(
         "--march",
-        choices=types.marches(),
+        choices=marches(),
         help=f"the processor to compile {_titles(compiled=True)} for (default: this machine's)",
     )
     _add_sizes(parser, f"check kernels in {_titles(fixed=True)} that are generated for this {{}} only")
@@ -236,12 +249,12 @@ Exit codes: 0 all gradients are right, 1 some are wrong or missing, 2 trouble.""
     parser.add_argument(
         "--layout",
         metavar="NAME=BLOCKS",
-        type=types.stack,
+        type=stack,
         action="append",
         default=[],
         help="a parameter that you keep stacked: / puts blocks one above the other, a comma side by side; .T transposes",
     )
-    parser.add_argument("--seed", type=types.seed, default=0, help="seed of the random numbers (default: %(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of the random numbers (default: %(default)s)")
     _add_json(parser)
 
 
@@ -265,10 +278,10 @@ def _add_flow(commands: Commands) -> None:
         ("--input", 16, "units of the input"),
         ("--batch", 2, "rows"),
     ):
-        parser.add_argument(name, type=types.positive, default=default, help=f"{what} (default: %(default)s)")
+        parser.add_argument(name, type=positive, default=default, help=f"{what} (default: %(default)s)")
     parser.add_argument(
         "--size",
-        type=types.size,
+        type=size,
         action="append",
         default=[],
         metavar="NAME=N",
@@ -277,7 +290,7 @@ def _add_flow(commands: Commands) -> None:
     parser.add_argument(
         "--recurrent-scale",
         dest="scales",
-        type=types.numbers,
+        type=numbers,
         default=(),
         metavar="G,G",
         help="make every recurrent matrix G times a random orthogonal one, so all its singular values are G, and the moduli "
@@ -286,7 +299,7 @@ def _add_flow(commands: Commands) -> None:
     parser.add_argument(
         "--forget-bias",
         dest="biases",
-        type=types.numbers,
+        type=numbers,
         default=(),
         metavar="B,B",
         help="set to B the bias of each factor that multiplies a state on its way to its own next value, such as the forget "
@@ -295,27 +308,25 @@ def _add_flow(commands: Commands) -> None:
     parser.add_argument(
         "--input-scale",
         dest="drive",
-        type=types.not_negative,
+        type=not_negative,
         default=0.2,
         metavar="S",
         help="standard deviation of the inputs, which are normal (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=types.seed, default=0, help="seed of all random numbers (default: %(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of all random numbers (default: %(default)s)")
     parser.add_argument("--spectra", action="store_true", help="compute every singular value, for --json")
-    parser.add_argument(
-        "--clip-norm", type=types.above_zero, metavar="L", help="show what clipping by global norm does"
-    )
-    parser.add_argument("--clip-value", type=types.above_zero, metavar="L", help="show what clipping by value does")
+    parser.add_argument("--clip-norm", type=above_zero, metavar="L", help="show what clipping by global norm does")
+    parser.add_argument("--clip-value", type=above_zero, metavar="L", help="show what clipping by value does")
     parser.add_argument("--plot", metavar="FILE", help="write a figure: .svg, .png or .pdf (needs matplotlib)")
     _add_json(parser)
 
 
 def _add_sizes(parser: argparse.ArgumentParser, what: str) -> None:
-    parser.add_argument("--hidden", type=types.positive, metavar="N", help=what.format("number of units"))
-    parser.add_argument("--input", type=types.positive, metavar="N", help=what.format("number of inputs"))
+    parser.add_argument("--hidden", type=positive, metavar="N", help=what.format("number of units"))
+    parser.add_argument("--input", type=positive, metavar="N", help=what.format("number of inputs"))
     parser.add_argument(
         "--size",
-        type=types.size,
+        type=size,
         action="append",
         default=[],
         metavar="NAME=N",
@@ -342,7 +353,7 @@ def _add_cells(parser: argparse.ArgumentParser) -> None:
 
 def _add_backend(parser: argparse.ArgumentParser) -> None:
     choices = f"{{{','.join((*registry.names(), ALL))}}}"
-    parser.add_argument("--backend", type=types.backend, metavar=choices, default=ALL, help="(default: %(default)s)")
+    parser.add_argument("--backend", type=backend, metavar=choices, default=ALL, help="(default: %(default)s)")
 
 
 def _add_dtype(parser: argparse.ArgumentParser, what: str) -> None:
