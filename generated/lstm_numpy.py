@@ -350,9 +350,9 @@ def _backward(weights, sizes, x, tape, idle, dy, dstate):
     if idle is not None:
         dx[idle.ravel()] = 0
 
-    dW_x = np.dot(delta_ifog_rows.T, x_rows)  # (b14) (b17) (b20) (b23) (4 H, I)
-    dW_h = np.dot(delta_ifog_rows.T, h_rows)  # (b15) (b18) (b21) (b24) (4 H, H)
-    db = np.add.reduce(delta_ifog_rows, axis=0)  # (b16) (b19) (b22) (b25) (4 H,)
+    dW_x = np.dot(delta_ifog_rows.T, x_rows)  # (b14) (b17) (b20) (b23): (4 H, I)
+    dW_h = np.dot(delta_ifog_rows.T, h_rows)  # (b15) (b18) (b21) (b24): (4 H, H)
+    db = np.add.reduce(delta_ifog_rows, axis=0)  # (b16) (b19) (b22) (b25): (4 H,)
     grads = {
         "W_xi": dW_x[0:H],
         "W_hi": dW_h[0:H],
@@ -539,8 +539,8 @@ def forward(
 ) -> tuple[np.ndarray, dict[str, np.ndarray], Tape]:
     """All steps, with a tape for `backward`: returns ``(y, state, tape)``.
 
-    `backward` reads ``x`` and the parameters once more. Neither may be written over in between: its gradients would be
-    wrong, and nothing would tell. Parameters in other arrays that differ from these, it refuses.
+    `backward` reads ``x`` and the parameters again. Do not change them in place before it: its gradients would be wrong
+    and nothing would tell. It refuses other arrays that hold other numbers.
 
     Args:
         params: parameters by name, or what `pack` made of them.
@@ -600,7 +600,7 @@ class _Stream:
         if missing:
             raise ValueError(f"packed: no parameter tells the size {missing[0]}, so the layer cannot be streamed")
         if isinstance(batch, bool) or not hasattr(batch, "__index__") or batch < 0:
-            raise ValueError(f"batch: {batch!r} is no number of rows; expected a whole number")
+            raise ValueError(f"batch: expected a whole number of rows, found {batch!r}")
         dtype = np.result_type(*self._packed.values())
         self.state = {name: np.zeros((batch, sizes[size]), dtype) for name, size in _STATE_SIZES.items()}
         self._x = np.zeros((1, batch, sizes.get(_INPUT_SIZE, 0)), dtype)
@@ -773,7 +773,7 @@ class _Run:
 
 
 def _aligned(array: np.ndarray) -> np.ndarray:
-    """A copy, row by row, that begins at a multiple of 64 bytes: what steps multiply by, since BLAS is faster so."""
+    """A copy, row by row, that begins at a multiple of 64 bytes: steps multiply by it, and BLAS is faster so."""
     block = np.empty(array.nbytes + 64, np.uint8)
     start = -block.ctypes.data % 64
     copy = block[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
@@ -782,7 +782,7 @@ def _aligned(array: np.ndarray) -> np.ndarray:
 
 
 def _steps(array: np.ndarray, steps: int) -> list[np.ndarray]:
-    """The rows of each step; where the rows of one are all there is, every step has these."""
+    """The rows of each step; an array with the rows of one step serves every step."""
     return list(array) if len(array) == steps else [array[0]] * steps
 
 
@@ -820,7 +820,7 @@ def _check_sizes(**sizes: int) -> dict[str, int]:
     sizes = {"1": 1, **sizes}
     for name, value in sizes.items():
         if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
-            raise ValueError(f"{name}: {value!r} is no size; expected a whole number of at least 1")
+            raise ValueError(f"{name}: expected a whole number of at least 1, found {value!r}")
     if _INPUT_IS_HIDDEN and sizes["input"] != sizes["hidden"]:
         told = f"input_size: {sizes['input']}; the equations force it to equal hidden_size, {sizes['hidden']}"
         raise ValueError(told)
@@ -853,7 +853,7 @@ def _initial(
 
 
 class Packed(Mapping[str, np.ndarray]):
-    """A snapshot of the parameters, laid out for the kernels; taken wherever parameters are."""
+    """A snapshot of the parameters, laid out for the kernels; every call takes it for parameters."""
 
     def __init__(self, params: Mapping[str, ArrayLike]) -> None:
         arrays, self.sizes = _read_params(params)
@@ -879,7 +879,7 @@ def pack(params: Mapping[str, ArrayLike]) -> Packed:
     return params if isinstance(params, Packed) else Packed(params)
 
 
-# ---- Arguments: what callers hand over is read, and refused where it does not fit ----
+# ---- Arguments: read, or refused where they do not fit ----
 
 
 def _read_dtype(dtype: DTypeLike) -> np.dtype:
@@ -904,12 +904,12 @@ def _array(name: str, value: ArrayLike) -> np.ndarray:
 
 
 def _names(name: str, given: Any, expected: Sequence[str]) -> None:
-    """Refuse what is no mapping, and unknown names."""
+    """Refuse anything but a mapping, and unknown names."""
     if not isinstance(given, (dict, Mapping)):  # a dict is told from others in a tenth of the time
         raise TypeError(f"{name}: expected a mapping of {', '.join(expected)}, found {type(given).__name__}")
     unknown = [key for key in given if key not in expected]
     if unknown:
-        raise ValueError(f"{name}: there is no {unknown[0]!r}; expected {', '.join(expected)}")
+        raise ValueError(f"{name}: unknown name {unknown[0]!r}; expected {', '.join(expected)}")
 
 
 def _is_ordinary(value: Any) -> TypeGuard[np.ndarray]:
@@ -1051,9 +1051,9 @@ def _read_out(name: str, out: np.ndarray | None, shape: tuple[int, ...], dtype: 
 
 
 class Tape:
-    """What a forward pass keeps for the backward pass; ``states["name"]`` is ``(T + 1, B, size)``, to be read only.
+    """What a forward pass keeps for the backward pass; ``states["name"]`` is ``(T + 1, B, size)`` and read-only.
 
-    It refers to ``x`` and to the parameters and holds no copies of them: until `backward`, both must stay as they are.
+    It refers to ``x`` and to the parameters and holds no copies: do not change them before `backward`.
     """
 
     __slots__ = ("data", "dims", "params", "states")
@@ -1085,14 +1085,14 @@ def _fit(packed: Packed, sizes: Mapping[str, int]) -> None:
 
 
 def _hold_params(params: Mapping[str, ArrayLike], tape: Tape) -> None:
-    """Refuse other parameters than those of the forward pass; what was written over in place cannot be told."""
+    """Refuse parameters that differ from those of the forward pass; a change in place cannot be seen."""
     if params is tape.params:
         return
     for name, before in tape.params.items():
         if params[name] is not before and not np.array_equal(params[name], before, equal_nan=True):
             raise ValueError(
-                f"params[{name!r}]: not what forward was given, of which the tape is; call backward before the "
-                "parameters change, or forward again"
+                f"params[{name!r}]: differs from what forward got, so the tape does not fit it; call backward before "
+                "the parameters change, or call forward again"
             )
 
 
@@ -1104,7 +1104,9 @@ def _into(out: Grads, grads: Grads, accumulate: bool) -> Grads:
     missing = [name for name in grads.params if name not in out.params]
     missing += [name for name in grads.state if name not in out.state]
     if missing:
-        raise ValueError(f"out: there is no gradient of {missing[0]!r}; expected what backward of this module returned")
+        raise ValueError(
+            f"out: the gradient of {missing[0]!r} is missing; expected what backward of this module returned"
+        )
     pairs += [(out.params[name], grads.params[name]) for name in grads.params]
     pairs += [(out.state[name], grads.state[name]) for name in grads.state]
     for target, value in pairs:

@@ -191,7 +191,7 @@ class _Stream:
         if missing:
             raise ValueError(f"packed: no parameter tells the size {missing[0]}, so the layer cannot be streamed")
         if isinstance(batch, bool) or not hasattr(batch, "__index__") or batch < 0:
-            raise ValueError(f"batch: {batch!r} is no number of rows; expected a whole number")
+            raise ValueError(f"batch: expected a whole number of rows, found {batch!r}")
         self._dtype = _precision("packed", np.result_type(*self._packed.values())) if self._packed else _WHOLE
         shapes = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
         self._block = np.zeros(sum(math.prod(shape) for shape in shapes.values()), self._dtype)
@@ -250,8 +250,8 @@ def forward(
 ) -> tuple[np.ndarray, dict[str, np.ndarray], Tape]:
     """All steps, with a tape for `backward`: returns ``(y, state, tape)``; arguments as those of `infer`.
 
-    `backward` reads ``x`` and the parameters once more. Neither may be written over in between: its gradients would be
-    wrong, and nothing would tell. Parameters in other arrays that differ from these, it refuses.
+    `backward` reads ``x`` and the parameters again. Do not change them in place before it: its gradients would be wrong
+    and nothing would tell. It refuses other arrays that hold other numbers.
     """
     run, weights, x, block = _prepare(params, x, state, lengths, reverse, threads)
     y, x = _output(out, (*x.shape[:2], run.sizes[_OUTPUT_SIZE]), x)
@@ -554,7 +554,7 @@ def _check_sizes(**sizes: int) -> dict[str, int]:
     sizes = {"1": 1, **sizes}
     for name, value in sizes.items():
         if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
-            raise ValueError(f"{name}: {value!r} is no size; expected a whole number of at least 1")
+            raise ValueError(f"{name}: expected a whole number of at least 1, found {value!r}")
     if _INPUT_IS_HIDDEN and sizes["input"] != sizes["hidden"]:
         told = f"input_size: {sizes['input']}; the equations force it to equal hidden_size, {sizes['hidden']}"
         raise ValueError(told)
@@ -587,7 +587,7 @@ def _initial(
 
 
 class Packed(Mapping[str, np.ndarray]):
-    """A snapshot of the parameters, laid out for the kernels; taken wherever parameters are."""
+    """A snapshot of the parameters, laid out for the kernels; every call takes it for parameters."""
 
     def __init__(self, params: Mapping[str, ArrayLike]) -> None:
         arrays, self.sizes = _read_params(params)
@@ -613,7 +613,7 @@ def pack(params: Mapping[str, ArrayLike]) -> Packed:
     return params if isinstance(params, Packed) else Packed(params)
 
 
-# ---- Arguments: what callers hand over is read, and refused where it does not fit ----
+# ---- Arguments: read, or refused where they do not fit ----
 
 
 def _read_dtype(dtype: DTypeLike) -> np.dtype:
@@ -638,12 +638,12 @@ def _array(name: str, value: ArrayLike) -> np.ndarray:
 
 
 def _names(name: str, given: Any, expected: Sequence[str]) -> None:
-    """Refuse what is no mapping, and unknown names."""
+    """Refuse anything but a mapping, and unknown names."""
     if not isinstance(given, (dict, Mapping)):  # a dict is told from others in a tenth of the time
         raise TypeError(f"{name}: expected a mapping of {', '.join(expected)}, found {type(given).__name__}")
     unknown = [key for key in given if key not in expected]
     if unknown:
-        raise ValueError(f"{name}: there is no {unknown[0]!r}; expected {', '.join(expected)}")
+        raise ValueError(f"{name}: unknown name {unknown[0]!r}; expected {', '.join(expected)}")
 
 
 def _is_ordinary(value: Any) -> TypeGuard[np.ndarray]:
@@ -785,9 +785,9 @@ def _read_out(name: str, out: np.ndarray | None, shape: tuple[int, ...], dtype: 
 
 
 class Tape:
-    """What a forward pass keeps for the backward pass; ``states["name"]`` is ``(T + 1, B, size)``, to be read only.
+    """What a forward pass keeps for the backward pass; ``states["name"]`` is ``(T + 1, B, size)`` and read-only.
 
-    It refers to ``x`` and to the parameters and holds no copies of them: until `backward`, both must stay as they are.
+    It refers to ``x`` and to the parameters and holds no copies: do not change them before `backward`.
     """
 
     __slots__ = ("data", "dims", "params", "states")
@@ -819,14 +819,14 @@ def _fit(packed: Packed, sizes: Mapping[str, int]) -> None:
 
 
 def _hold_params(params: Mapping[str, ArrayLike], tape: Tape) -> None:
-    """Refuse other parameters than those of the forward pass; what was written over in place cannot be told."""
+    """Refuse parameters that differ from those of the forward pass; a change in place cannot be seen."""
     if params is tape.params:
         return
     for name, before in tape.params.items():
         if params[name] is not before and not np.array_equal(params[name], before, equal_nan=True):
             raise ValueError(
-                f"params[{name!r}]: not what forward was given, of which the tape is; call backward before the "
-                "parameters change, or forward again"
+                f"params[{name!r}]: differs from what forward got, so the tape does not fit it; call backward before "
+                "the parameters change, or call forward again"
             )
 
 
@@ -838,7 +838,9 @@ def _into(out: Grads, grads: Grads, accumulate: bool) -> Grads:
     missing = [name for name in grads.params if name not in out.params]
     missing += [name for name in grads.state if name not in out.state]
     if missing:
-        raise ValueError(f"out: there is no gradient of {missing[0]!r}; expected what backward of this module returned")
+        raise ValueError(
+            f"out: the gradient of {missing[0]!r} is missing; expected what backward of this module returned"
+        )
     pairs += [(out.params[name], grads.params[name]) for name in grads.params]
     pairs += [(out.state[name], grads.state[name]) for name in grads.state]
     for target, value in pairs:
@@ -858,10 +860,10 @@ def _into(out: Grads, grads: Grads, accumulate: bool) -> Grads:
 _SUFFIX = _SUFFIXES.get(sys.platform, _OTHER_SUFFIX)
 _LIBRARY = Path(__file__).with_name(CELL + _SUFFIX)
 _REMEDY = (
-    f'run `python -m symrnn generate CELL --out "{_LIBRARY.parent}"`, CELL being the file of the cell {CELL}, or that name '
-    "if it is a bundled cell's, with the options that the first lines of this module name: that finds a compiler. "
+    f'run `python -m symrnn generate CELL --out "{_LIBRARY.parent}"` with the options that the first lines of this module '
+    f"name; CELL is the file of the cell {CELL}, or this name if it is a bundled cell. The command finds a compiler. "
     f'Or compile it yourself: {_COMPILE[0]} "{_LIBRARY.with_suffix(".c")}" -o "{_LIBRARY}" {_COMPILE[1]} '
-    f"(a C compiler comes with {_COMPILERS})"
+    f"(you get a C compiler with {_COMPILERS})"
 )
 
 
@@ -971,7 +973,7 @@ def _query(dtype: np.dtype, name: str, dims: _Dims, *numbers: int) -> int:
 def _dims(
     sizes: Mapping[str, int], steps: int, rows: int, lengths: np.ndarray | None = None, reverse: bool = False
 ) -> _Dims:
-    """The structure of sizes; one that nothing tells is 1."""
+    """The structure of sizes; a size that nothing tells is 1."""
     dims = _Dims(steps, rows, lengths=None if lengths is None else lengths.ctypes.data, reverse=bool(reverse))
     for size in _SIZES:
         setattr(dims, f"size_{size}", sizes.get(size, 1))
@@ -980,7 +982,7 @@ def _dims(
     return dims
 
 
-# ---- Memory of arrays: used again once no array refers to it, aligned, and parted among arrays by name ----
+# ---- Memory: aligned, used again once no array refers to it; and several arrays by name in one block ----
 
 
 _addressof: Callable[[Any], int] = ctypes.addressof
@@ -998,12 +1000,12 @@ def _address(array: np.ndarray) -> int:
 _PAGE, _SMALL, _KEPT_BYTES = 1 << 12, 1 << 14, 1 << 28
 
 _FREE: dict[int, collections.deque[tuple[np.ndarray, int]]] = {}
-"""Memory that no array refers to any more, by size, and where its first multiple of 64 bytes is: a fresh page costs more
-than filling it."""
+"""Memory that no array refers to any more, by size, with the address of its first multiple of 64 bytes: a fresh page costs
+more than filling one."""
 
 
 class _Lease:
-    """The memory of an array, its base and that of every view: with the last of them it is free."""
+    """The memory of an array: the base of it and of every view. When the last of them goes, the memory is free."""
 
     __slots__ = ("__array_interface__", "block", "free")
 
@@ -1016,7 +1018,7 @@ class _Lease:
 
 
 def _block(size: int) -> tuple[collections.deque[tuple[np.ndarray, int]], tuple[np.ndarray, int]]:
-    """New memory; where too much is free, the sizes that were short longest ago are parted with."""
+    """New memory; where too much is free, the sizes that nobody has asked for the longest go."""
     free = _FREE[size] = _FREE.pop(size, collections.deque(maxlen=max(1, _KEPT_BYTES // 4 // size)))
     held = sum(other * len(blocks) for other, blocks in list(_FREE.items()))
     for other, blocks in list(_FREE.items()):

@@ -4,7 +4,7 @@ Reads a normal `System`; returns the `System` that takes the adjoints of its out
 its states, inputs and parameters. Every derivative is SymPy's, of one scalar expression for a representative unit; a
 linear form ``W v`` has the adjoint rule ``dv += Wᵀ δ``, ``dW += δ vᵀ``, a reduction's is a broadcast.
 
-A parameter's adjoint here is what one row and one step contribute; rows and steps are summed by who runs it.
+A parameter's adjoint here is the contribution of one row and one step. Whoever runs it sums over rows and steps.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def derivative(equation: Equation, atom: Expression) -> Algebra:
     """
     whole, by = to_sympy(equation.expression), symbol(atom)
     if whole.is_Mul:
-        # SymPy would differentiate every factor, for every atom: of many factors, few read this one.
+        # SymPy would differentiate every factor for every atom, but few factors read this one.
         fixed, moving = whole.as_independent(by, as_Add=False)
         slope = fixed * sympy.diff(moving, by)
     else:
@@ -149,7 +149,7 @@ class _Adjoint:
         incoming = Name(self._name[target])
         if target in self._received:
             if target in self._system.outputs:
-                # A next state that the step itself reads: what comes from outside is one more term.
+                # A next state that the step itself reads: the adjoint from outside is one more term.
                 self._received[target].terms.insert(0, incoming)
                 self._received[target].origins.insert(0, "")
                 inner = self._allocator.fresh(f"d{target.removesuffix(PRIME)}_all")

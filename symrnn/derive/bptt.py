@@ -1,4 +1,4 @@
-r"""Backpropagation through time: how the adjoints of steps follow one another, and what is summed over steps.
+r"""Backpropagation through time: how steps pass adjoints on, and what is summed over steps.
 
 Reads a cell and the adjoint of its normal form; returns `Recurrences`. Nothing here is differentiated: the adjoint of
 one step (``b1``, ``b2``, …) is chained and its contributions are summed. Leaves out: how a kernel runs the loop.
@@ -25,7 +25,7 @@ class Carried:
     Attributes:
         state: without prime.
         arrives: the adjoint system's input, the adjoint of the state's next value from outside the step.
-        returned: the adjoint system's output for the state, what the step before gets; empty where it gets nothing.
+        returned: the adjoint system's output for the state, what the step before receives; empty where it receives nothing.
         is_output: whether the loss reads the state at every step.
         contribution: the right side of the equation that gives ``returned``; None where there is none.
         label: of that equation.

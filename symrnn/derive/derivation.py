@@ -1,6 +1,6 @@
-"""`derive`: a cell in, a `Derivation` out: every derivative of its step, in matrix form, as systems and as LaTeX.
+"""`derive` computes every derivative of a cell's step: in matrix form, as systems of equations and as LaTeX.
 
-Reads a `Cell`; returns one frozen record. Nothing in it depends on sizes or numbers. Leaves out: how kernels run it
+Reads a `Cell`; returns a `Derivation`, one frozen record that depends on no sizes or numbers. Leaves out: how kernels run it
 (`symrnn.plan`) and the proof that it is right (`symrnn.derive.proof`).
 """
 
@@ -48,7 +48,7 @@ class Derivation:
         adjoint: the vector-Jacobian product of one step, as a system; equations ``b1``, ``b2``, …
         tangent: the step together with its Jacobian-vector product, as a system; equations ``j1``, ``j2``, …
         recurrences: how adjoints of steps are chained, and what is summed over steps.
-        tape: the values of a step that its adjoint reads, in the order of the step; parameters are there anyway.
+        tape: the values of a step that its adjoint reads, in the order of the step; parameters are not listed.
         notation: how names are written in LaTeX.
     """
 
@@ -142,7 +142,7 @@ class Derivation:
         return lecture(self.material)
 
     def document(self) -> str:
-        """A file that ``pdflatex`` takes: the derivation as a lecture would present it."""
+        """A complete file for ``pdflatex``: the derivation as a lecture would present it."""
         return document(self.cell, self.lecture())
 
     def graph(self) -> Graph:

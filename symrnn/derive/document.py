@@ -43,7 +43,7 @@ def _section(section: Section) -> Iterator[str]:
     lead = ""
     for block in section.blocks:
         if isinstance(block, Prose) and block.leads:
-            lead = f"{block.text}\n"  # a sentence and the formulas that it leads to are one paragraph
+            lead = f"{block.text}\n"  # a sentence and the formulas after it form one paragraph
             continue
         yield lead + _block(block)
         lead = ""

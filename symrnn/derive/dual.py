@@ -1,8 +1,9 @@
 """Derivatives of a step in many digits, without expressions: numbers that carry their derivatives, by the chain rule.
 
 Reads the author's equations and a point; returns the Jacobian there. The rules of arithmetic stand here; the derivative
-of a function is SymPy's, of its `meaning` alone, so nothing grows with the equation: every operation costs one rule for
-each input that reaches it. It shares nothing with the derived adjoint. Leaves out: which point (`symrnn.derive.proof`).
+of a function is SymPy's derivative of its `meaning`. Each operation applies one rule for each input that reaches it, so
+the cost does not grow with the expression. It shares nothing with the derived adjoint. Leaves out: which point
+(`symrnn.derive.proof`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from symrnn.language.functions import FUNCTIONS
 from symrnn.language.system import System
 
 Slopes = Mapping[int, Any]
-"""Derivatives by the numbers of the inputs; those that are not there are zero."""
+"""Derivatives by the number of each input; a missing one is zero."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

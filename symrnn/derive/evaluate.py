@@ -1,8 +1,8 @@
 """Expressions and equations on arrays: in floating point, or over any scalars that an `Arithmetic` brings.
 
 Reads trees and values by name; returns values. One walk serves NumPy arrays of floats, SymPy expressions and numbers
-of many digits alike, since arrays of objects add and multiply like any other. A vector's units are its last axis: axes
-before it, of rows or of steps, are carried along. Leaves out: the order of steps, and speed.
+of many digits alike, since arrays of objects add and multiply like any other. A vector's units are its last axis;
+further axes in front, of rows or steps, are kept. Leaves out: the order of steps, and speed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-r"""The factors that a path of a Jacobian is a product of: as matrices, as LaTeX and as plain text.
+r"""The factors of a path of a Jacobian: as matrices, as LaTeX and as plain text.
 
     Factor = Diag | Matrix | Kron | OnesRow | Ones | Identity | Ref
 
@@ -179,7 +179,7 @@ def _sum(terms: tuple[Term, ...], separator: str, text: Callable[[Factor], str])
 
 
 def _unsigned(term: Term) -> Term:
-    """A path without the sign in front, which may be all that its first factor is."""
+    """A path without its sign; the first factor may be nothing but a sign."""
     first, *rest = term
     if isinstance(first, Diag) and isinstance(first.expression, Negate):
         if rest and first.expression.operand == integer(1):

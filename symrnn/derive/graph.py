@@ -1,4 +1,4 @@
-r"""The computation graph of a step, or of its adjoint: what a lecturer draws, from the equations.
+r"""The computation graph of a step or of its adjoint, as a lecturer would draw it.
 
 Reads a normal `System` and the names that count as given (parameters; for an adjoint, the tape too); returns a `Graph`.
 A sum of linear forms is one node, as in the figures of papers, and what is given stands inside the node that it enters.
@@ -51,9 +51,9 @@ class Node:
     Attributes:
         name: unique; its place among the nodes in text.
         kind: what it does.
-        latex: what stands in it.
+        latex: the text inside it.
         labels: of the equations that it belongs to.
-        says: the equation or value in LaTeX, for whoever points at it.
+        says: the equation or value in LaTeX, shown when a reader points at it.
         value: the name that the system gives to it, where it has one.
         note: that name in LaTeX, where it is not in the node itself.
     """

@@ -2,7 +2,7 @@
 
 Reads a normal `System` and two of its names; returns a `Jacobian`. An output's Jacobian is the sum over the atoms of
 its equation of diag(∂output/∂atom) · [matrix] · (the Jacobian of the atom's name), so every term is one path from the
-input to the output. A value that several paths share keeps a name of its own, so nothing grows exponentially.
+input to the output. A value that several paths share keeps its own name, so the number of terms does not grow exponentially.
 Leaves out: time, which `symrnn.derive.derivation` adds.
 """
 
@@ -127,7 +127,7 @@ class Jacobian:
             )
         equations = [e for e in self.system.equations if e.target in needed and e.target not in given]
         point = run(equations, self.system.by_name, given, sizes, floats())
-        # Whole numbers become floating point; half precision is the narrowest, and widens nothing else.
+        # Whole numbers become floating point, half precision: it widens no other type.
         kind = np.result_type(np.float16, *(value.dtype for value in given.values()))
         return self.over(point, sizes, floats()).astype(kind)
 
@@ -328,7 +328,7 @@ class _Paths:
         return (Ones(size),) if atom == ONE != size else ()
 
     def _joined(self, factors: Term, size: str) -> Term:
-        """A path with neighbouring diagonals multiplied out, and nothing in it that changes nothing."""
+        """A path with neighbouring diagonals multiplied out and identities removed."""
         joined: list[Factor] = []
         for factor in factors:
             if isinstance(factor, Identity):

@@ -1,7 +1,7 @@
-r"""The derivation as a lecture: what a teacher would write on the board, in that order, as a record of sections.
+r"""The derivation as a lecture: the sections that a teacher would write on the board, in that order.
 
-Reads a `Material`; returns `Section` records whose prose and formulas are LaTeX. Every formula comes from the record that
-is given; the prose depends on what those formulas are (several states or one, direct paths or none). Leaves out: the file
+Reads a `Material`; returns `Section` records whose prose and formulas are LaTeX. Every formula comes from
+the `Material`; the prose depends on the formulas (several states or one, direct paths or none). Leaves out: the file
 that ``pdflatex`` takes (`symrnn.derive.document`), pages (`symrnn.report`), dates, and anything about kernels.
 """
 
@@ -163,7 +163,7 @@ def _forward(material: Material) -> Iterator[Block]:
 
 
 def _words(material: Material) -> str:
-    """What signs mean that only some cells need."""
+    """The meaning of signs that only some cells need."""
     nodes = [
         node for e in (*material.cell.normal.equations, *material.adjoint.equations) for node in walk(e.expression)
     ]

@@ -15,13 +15,13 @@ from symrnn.language.tree import PRIME, Expression, walk
 from symrnn.language.typeset.latex import BEFORE, NOW, Notation, raised, spell, step_name, timeless
 
 ARROW = r"\overset{\scriptscriptstyle\leftarrow}"
-"""The mark of what a step hands back to the step before it."""
+"""Marks what a step hands back to the step before it."""
 
 ARRIVES = r"\mathrm{in}"
-"""The mark of what a step is handed of an adjoint to which it adds itself."""
+"""Marks the part of an adjoint that reaches the step from outside."""
 
 SHORT = 5
-"""Most nodes of an expression that is written out wherever its name stands."""
+"""The largest expression, in nodes, that is written out in place of its name."""
 
 
 def notation_of(cell: Cell, adjoint: System, now: str = NOW, before: str = BEFORE) -> Notation:

@@ -1,4 +1,4 @@
-"""The functions of the language on NumPy arrays, as derivations are evaluated: real or complex, unit by unit.
+"""The functions of the language on NumPy arrays, real or complex, unit by unit: what evaluation of a derivation uses.
 
 A function is computed as its row of the table defines it (`meaning`), with comparisons of real parts, so that a complex
 step passes through. `_OWN` holds the rows for which the definition itself would overflow, divide by zero beside its

@@ -1,14 +1,14 @@
 r"""Exact equality of expressions: polynomials with rational coefficients over atoms, some exponents negative.
 
 Reads SymPy expressions and the polynomials behind their symbols; returns polynomials, and says whether one is zero.
-Whatever is no polynomial becomes an *atom*, known by what it is applied to: ``exp(u)``, ``tanh(u)``, a root, the
+Everything else becomes an *atom*, identified by its function and argument: ``exp(u)``, ``tanh(u)``, a root, the
 inverse of a sum, the indicator ``[u > 0]`` of a `Piecewise`. Atoms count as independent of each other but for
 
 * ``P (α + β E) = 1`` where ``P`` is the inverse of ``α + β E``: what is left of ``e^-a / (1 + e^-a)²`` is ``P - P²``;
 * ``[u > 0]² = [u > 0]`` and ``[-u > 0] = 1 - [u > 0]``: off kinks, where derivatives are.
 
-So zero is zero, and what is not found to be zero is undecided. Every product of terms is counted, and beyond a bound
-a result is unknown: what is decided depends on no clock. Leaves out: where expressions come from.
+What is found to be zero is zero; anything else is undecided. Products of terms are counted, and beyond a bound a result
+is unknown. So the outcome does not depend on time. Leaves out: where expressions come from.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ MOST_TERMS = 2_000
 """Products of terms in one multiplication beyond which its result is unknown."""
 
 MOST_WORK = 4_000_000
-"""Atoms written in a whole ring, a term being as many as it has, beyond which every further result is unknown."""
+"""The most atoms that a ring may write, counted term by term. Beyond that every further result is unknown."""
 
 MOST_FACTORED = 200
-"""Terms of a sum beyond which its inverse is one atom, and not one for each factor."""
+"""The most terms of a sum whose inverse is factored; the inverse of a longer sum is one atom."""
 
 Monomial = tuple[tuple[int, int], ...]
 """Atoms and their exponents, the oldest atom first, no exponent zero."""

@@ -4,12 +4,12 @@ Reads a `Cell`; returns a `Proof`. The author's equations are written out for ev
 terms; `Matrix.jacobian` differentiates each equation by the scalars that it reads, and the chain rule, from the inputs
 on, multiplies these out. The derived adjoint, run once for each unit of each next state, must give the same: as
 polynomials, where these can tell (`symrnn.derive.polynomial`), else in 50 digits at random points, where the author's
-equations run on numbers that carry their derivatives (`symrnn.derive.dual`). The two sides share the parsed equations and
-nothing of the derivation.
+equations run on numbers that carry their derivatives (`symrnn.derive.dual`). The two sides share the parsed equations, but
+no part of the derivation.
 
-Written out, an equation of many factors has a derivative of many more. So what differentiating it costs is counted from
-the tree first, and beyond `MOST_EXPANSION` no algebra is tried: every entry is then compared as a number, and the proof
-says at which sizes. Counts are the same everywhere; no clock decides. Leaves out: kernels.
+The derivative of a product of many factors is long. So the cost of differentiating is counted from the tree first.
+Beyond `MOST_EXPANSION` no algebra is tried: every entry is compared as a number, and the proof says at which sizes. The
+count is the same on every machine. Leaves out: kernels.
 """
 
 from __future__ import annotations

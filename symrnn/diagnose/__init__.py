@@ -1,1 +1,1 @@
-"""A person's own backward pass held against the derived one, and where it is wrong, why: `symrnn.diagnose`."""
+"""`symrnn.diagnose` compares a hand-written backward pass with the derived one and explains what is wrong."""

@@ -1,4 +1,4 @@
-"""Mistakes tried: what is still wrong with each of them made, computing no more than must be.
+"""Tries mistakes: which gradients are still wrong once a mistake is made. Computes as little as possible.
 
 Reads a model, a sample with what was returned for it (`Trial`) and mistakes; returns the gradients that stay wrong. Right
 sides replaced run side by side; other sums over rows and steps read steps that are taken once. Leaves out: which
@@ -20,7 +20,7 @@ from symrnn.diagnose.passes import Sums, first_step, gradients, lanes
 from symrnn.diagnose.sample import Sample
 
 SIDE_BY_SIDE = 96
-"""Lanes of one run: as many as make a pass cheap and still fit a processor's cache."""
+"""Lanes of one run: enough to make a pass cheap, few enough to fit a processor's cache."""
 _SUMS = (Aspect.ROWS, Aspect.STEPS)
 
 Left = frozenset[Key] | None
@@ -45,8 +45,8 @@ class Attempt:
         model: the model.
         trial: the sample, and what was returned for it.
         wrong: the gradients in which the model is not what was returned.
-        names: whose they are.
-        telling: the names whose gradients tell right from wrong: those that are zero whatever comes in do not.
+        names: the names of these gradients.
+        telling: the names whose gradients can show a mistake; gradients that are always zero cannot.
         steps: how many the sample has.
     """
 
@@ -70,7 +70,7 @@ class Attempt:
     def left(self, mistakes: Sequence[Mistake], all_at_once: bool) -> Iterator[tuple[Mistake, Left]]:
         """Each mistake with what is still wrong when it is made; None where it breaks something, or puts nothing right.
 
-        Of those that spoil the step that is taken first, nothing is said. It ends early where the effort is over.
+        Mistakes that spoil the step that is taken first are left out. It ends early when the effort is spent.
 
         Args:
             mistakes: what to try.
@@ -104,7 +104,7 @@ class Attempt:
             yield mistake, self._useful(self.one(mistake)) if lane in computed.odd else left[lane]
 
     def _not_spoiling(self, mistakes: Sequence[Mistake], all_at_once: bool) -> Sequence[Mistake]:
-        """Those that are right at the step that is taken first, which stands in no other's shadow.
+        """Those that are right at the step that is taken first, which no other step influences.
 
         Where that step is wrong already, more than one mistake may be in it.
         """

@@ -1,4 +1,4 @@
-"""Slips around the equations of a step: how rows and steps are summed, and what one step hands to the one before it.
+"""Slips outside the equations of a step: in sums over rows and steps, and in what a step hands to the step before it.
 
 Reads a `Model`; returns settings with their kind and a sentence. Leaves out: how a model runs with them.
 """
@@ -27,7 +27,7 @@ _VECTORS = ("units", "axis")
 STEPS: Mapping[str, str] = {
     "last taken": "the gradient of the step that is taken last, t = 0, alone is left: overwritten at every step (`=`) "
     "where it should be added (`+=`)",
-    "first taken": "the gradient of the step that is taken first, t = T - 1, alone is returned",
+    "first taken": "only the gradient of the step that is taken first, t = T - 1, is returned",
     "mean": "the mean over the steps is taken where their sum belongs",
 }
 CARRY: Mapping[str, str] = {

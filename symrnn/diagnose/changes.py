@@ -1,4 +1,4 @@
-"""What a mistake changes in the derivation, line by line: the derived line, and what gives the person's numbers.
+"""What a mistake changes in the derivation: each derived line beside the line that gives the person's numbers.
 
 Reads a mistake and the model that it was found in; returns `Change` records. Leaves out: the report around them
 (`symrnn.diagnose.diagnosis`).

@@ -29,12 +29,12 @@ from symrnn.language.system import Role
 from symrnn.language.tree import names
 
 MOST_CLIPS = 3
-"""How many bounds are looked for."""
+"""The most bounds to look for."""
 _TRIED_FURTHER = 2
 _STEPS = 6
 _STEP_SIZE = 1e-3
 _NEARER = 0.5
-"""A step that leaves more of the difference than that leads nowhere."""
+"""A step must leave less than this part of the difference, or the search for a number stops."""
 _EXACT = 1e-9
 
 _Place = tuple[Aspect, str]

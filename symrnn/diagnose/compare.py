@@ -1,7 +1,7 @@
 """What a person's function returned beside what a model computes, gradient by gradient.
 
-Reads arrays by name; says which agree. Gradients of the input are compared step by step where there are several, so
-that the last step, which nothing was handed to, speaks for itself. Leaves out: what to do about it.
+Reads arrays by name; says which agree. Gradients of the input are compared step by step where there are several, since
+the last step depends on no other. Leaves out: what to do about it.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from symrnn.language.text import to_text
 from symrnn.language.tree import names
 
 _MOST_EQUAL = 3
-"""Equivalent alternatives that the text lists; JSON has all."""
+"""How many equivalent alternatives the text lists; JSON has all."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What became of a person's backward pass.
+    """The result of comparing a person's backward pass with the derived one.
 
     Attributes:
         cell: whose gradients.
@@ -161,9 +161,9 @@ class Diagnosis:
             yield from self._why()
         elif any(verdict.differs for verdict in self.verdicts):
             yield ""
-            yield f"No mistake that is tried gives these numbers, nor up to {MOST_MISTAKES} of them together."
+            yield f"None of the mistakes that were tried gives these numbers, alone or up to {MOST_MISTAKES} together."
             if self.cut_short:
-                yield "The search ended at the work that it may take: not all of them together were tried."
+                yield "The search reached its limit of work, so it did not try every combination."
             if self.partly:
                 yield f"{self.partly_where}, this explains all:"
                 yield from self._mistakes(self.partly)
@@ -226,7 +226,7 @@ class Diagnosis:
             yield f"    and {left} other change{'s'[: left > 1]}, which --json lists"
 
     def _legend(self, found: Found) -> Iterator[str]:
-        """What the derivation's own names in an explanation stand for, and the author's equations behind it."""
+        """The meaning of derived names in an explanation, and the author's equations behind it."""
         labels = found.mistake.labels
         equations = [equation for equation in found.model.adjoint.equations if equation.label in labels]
         edits = [edit.expression for edit in found.mistake.edits]

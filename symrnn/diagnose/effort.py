@@ -1,6 +1,6 @@
-"""How much a diagnosis may compute, counted and not timed, and what it says while it does.
+"""How much a diagnosis may compute, in counted steps and not in time, and its progress messages.
 
-Reads a limit in steps of a pass; `Effort` counts them, so that the same question ends in the same place everywhere.
+Reads a limit in steps of a pass; `Effort` counts them, so the same search ends at the same place on every machine.
 Leaves out: what is computed.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 LIMIT = 130_000
-"""How much one diagnosis computes at the most: in steps of a pass, of variants that run side by side."""
+"""The most that one diagnosis computes, in steps of a pass with its variants side by side."""
 ALONE = 6
 """A step of a pass that runs alone counts as so many."""
 _SAID_EVERY = 8_000
@@ -21,7 +21,7 @@ Progress = Callable[[str], None]
 
 @dataclass
 class Effort:
-    """What is left, and whom to tell.
+    """The work that is left, and where to report progress.
 
     Attributes:
         progress: told what is being tried, every so often.
@@ -40,7 +40,7 @@ class Effort:
         return self.left <= 0
 
     def begin(self, what: str) -> None:
-        """What comes next; it is said once it takes long."""
+        """Set what is tried next; it is reported once it takes long."""
         self.at = what
 
     def spend(self, steps: int) -> None:
@@ -49,4 +49,4 @@ class Effort:
         self._unsaid += steps
         if self._unsaid >= _SAID_EVERY:
             self._unsaid = 0
-            self.progress(f"{self.at}; {max(self.left, 0) * 100 // LIMIT} % of the work that it may take is left")
+            self.progress(f"{self.at}; {max(self.left, 0) * 100 // LIMIT} % of the allowed work is left")

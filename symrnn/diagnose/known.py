@@ -1,7 +1,7 @@
-"""What is known where nothing explains: which equations are right, and on which runs, in lines of a report.
+"""What is known when no mistake explains the numbers: which equations are right, and on which runs.
 
-Reads `Established` records and the derived recurrences; returns lines. A run says nothing of what it does not have: a
-sequence of one step has no other step, which a value may be taken of or a gradient handed to. Leaves out: how it is known
+Reads `Established` records and the derived recurrences; returns lines. A sequence of one
+step cannot show mistakes that involve another step. Leaves out: how it is known
 (`symrnn.diagnose.locate`).
 """
 
@@ -27,14 +27,13 @@ def what_is_known(established: Sequence[Established], chain: Recurrences) -> Ite
         elif each.suspects is not None:
             yield from _of_equations(each.suspects, "")
     if any(each.suspects is not None for each in established):
-        yield "Yet several equations at once may be wrong in the same way, by a value that they share; then it is any of"
-        yield "those that are not right by the above."
+        yield "Several equations may also be wrong in the same way, through a value that they share. Then any equation that"
+        yield "is not listed as right may be wrong."
 
 
 def _right_alone(chain: Recurrences) -> Iterator[str]:
-    yield "A sequence of one step comes out right. It has no other step, so it does not tell a value of this step from"
-    yield "the same value of the first, the last or a neighbouring one, nor what is handed from one step to another: what"
-    yield "is wrong lies there. The derived recurrences are"
+    yield "A sequence of one step comes out right. So the mistake involves another step: a value of the wrong step is used,"
+    yield "or the wrong gradient is handed from step to step. The derived recurrences are"
     for text in chain.text().splitlines():
         if text.startswith("  ") and " = " in text and "sum over t" not in text:
             yield f"  {text.strip()}"
@@ -52,8 +51,7 @@ def _of_sequences(run: Established) -> Iterator[str]:
     elif run.steps != (1,):
         yield "No equation is known to be right there."
     if run.steps == (1,):
-        yield "Such a sequence has no other step: this says nothing of what is handed from step to step, nor of values"
-        yield "that are taken of another one."
+        yield "Such a sequence has one step, so this says nothing of values from other steps or of what steps hand on."
 
 
 def _of_equations(suspects: Suspects, there: str) -> Iterator[str]:
@@ -64,10 +62,10 @@ def _of_equations(suspects: Suspects, there: str) -> Iterator[str]:
     else:
         yield f"No equation is known to be right{there}."
     if suspects.alone:
-        yield f"If one equation alone is wrong{there}, it is one of these; the first is where to look first:"
+        yield f"If only one equation is wrong{there}, it is one of these; look at the first one first:"
         yield from _listed(suspects.alone)
     elif suspects.first:
-        yield f"No one equation makes wrong just what is wrong{there}. The first equations that may be wrong:"
+        yield f"No single equation explains which gradients are wrong{there}. The first equations that may be wrong:"
         yield from _listed(suspects.first)
 
 

@@ -1,7 +1,7 @@
-"""Where a mistake must be that nothing explains: equations that are right, since a right gradient follows from them.
+"""Where an unexplained mistake must be: equations from which a right gradient follows are right.
 
 Reads a `Model` and which gradients are wrong; returns `Suspects`. On dense random numbers a gradient is right only if
-all that it follows from is right. Leaves out: what the mistake is.
+every equation that it depends on is right. Leaves out: what the mistake is.
 """
 
 from __future__ import annotations

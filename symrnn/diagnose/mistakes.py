@@ -28,12 +28,12 @@ LIKEWISE = "; likewise in "
 """What follows the sentence of a slip that is made in several places."""
 
 _MOST_PERMUTED = 4
-"""Values of which every order is tried; of more, every pair and every three."""
+"""The most values whose every order is tried; of more values, every pair and every three."""
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """One thing that a person may have done.
+    """One mistake that a person may have made.
 
     Attributes:
         kind: what went wrong.
@@ -60,7 +60,7 @@ class Mistake:
 
     @property
     def cost(self) -> tuple[bool, int, int, int, int]:
-        """How much of a stretch it is: the less, the sooner it is believed among those that do equally."""
+        """How unlikely it is: of mistakes that explain equally, the one with less is believed first."""
         changed = len(self.edits) + len(self.settings)
         return (
             self.places > 1,

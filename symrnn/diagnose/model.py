@@ -18,7 +18,7 @@ from symrnn.language.tree import Expression, names
 
 
 class Aspect(StrEnum):
-    """What surrounds the equations of a step, and may be done wrongly for one parameter, state or input."""
+    """An aspect of the chain around the equations of a step that may be wrong for one parameter, state or input."""
 
     ROWS = "rows"
     STEPS = "steps"

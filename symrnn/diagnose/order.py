@@ -1,8 +1,8 @@
 """In what order mistakes are searched: in one step of a sequence first, then between the steps, then what is clipped.
 
 Reads a `Model` and what was returned on every kind of run (`Runs`); returns an `Explanation`, or what explains some runs
-alone. A sequence of one step hands nothing on, so that what is wrong there is in the equations of the step; where
-gradients are small, nothing is clipped. Leaves out: the search itself (`symrnn.diagnose.search`).
+alone. A sequence of one step hands nothing on, so a mistake there is in the equations of the step. Small
+gradients are not clipped. Leaves out: the search itself (`symrnn.diagnose.search`).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from symrnn.diagnose.passes import gradients
 from symrnn.diagnose.search import MOST_MISTAKES, Explanation, Found, digest, explain
 
 _MOST_CHOICES = 200
-"""How many ways to explain a sequence of one step are held against longer ones."""
+"""How many explanations of a sequence of one step are tried on longer ones."""
 _TRIED_FURTHER = 4
-"""After how many of them a further mistake is looked for."""
+"""For how many of these a further mistake is looked for."""
 
 
 @dataclass(frozen=True)

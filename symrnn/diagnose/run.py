@@ -1,4 +1,4 @@
-"""`diagnose`: a person's backward pass and a cell in, a `Diagnosis` out.
+"""`diagnose` compares a hand-written backward pass with the derived one; it returns a `Diagnosis`.
 
 Reads a callable (or ``FILE.py:FUNCTION``) and a cell; runs the function on random samples beside the derived backward
 pass; returns what is right, what is wrong, and why. Leaves out: printing it, and exit codes.
@@ -36,9 +36,9 @@ def diagnose(
     seed: int = 0,
     progress: Progress = lambda line: None,
 ) -> Diagnosis:
-    """Hold a backward pass that a person wrote against the derived one.
+    """Compare a hand-written backward pass with the derived one.
 
-    The function is called with copies of random arrays, in float64, and is told by how many it takes:
+    The function is called with copies of random arrays in float64. The number of its arguments tells its kind:
 
     * one step, ``backward_step(params, cache, dstate)``: ``params`` by the cell's names; ``cache`` holds the values of
       the step by name, each ``(B, size)``: ``x``, states before (``h``) and after (``h'``), every intermediate, and
@@ -54,7 +54,7 @@ def diagnose(
         cell: a `Cell`, the name of a bundled one, or the path of a cell file.
         layout: parameters that the function keeps stacked, as in ``{"W": "W_xi/W_xf"}`` or ``{"W": "W_xi.T,W_xf.T"}``.
         seed: of the random numbers.
-        progress: told what is being looked for, where it takes long.
+        progress: called with what is being looked for, when that takes long.
 
     Raises:
         DiagnoseError: the function cannot be found, called or compared.

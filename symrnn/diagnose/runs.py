@@ -24,8 +24,8 @@ from symrnn.language.system import Role
 
 _CIRCUMSTANCES = (
     (SHAPES, ""),
-    (SQUARE, "all sizes are equal (input = hidden), which a missing transpose does not show in"),
-    (ONE_ROW, "the batch has one row, which a sum over the rows is not missed in"),
+    (SQUARE, "all sizes are equal (input = hidden), so that a missing transpose does not show"),
+    (ONE_ROW, "the batch has one row, so that a missing sum over the rows does not show"),
     (ONE_SIZE, "all sizes and the number of rows are equal"),
 )
 """Shapes to run on, the first on which the function does not stop; and what holds there."""
@@ -55,7 +55,7 @@ class Runner:
         """The shapes of what the function is given, in a sentence."""
         arrays = {**self._layout.stack(sample.params), **sample.steps[0]}
         text = ", ".join(f"{name} {value.shape}" for name, value in arrays.items())
-        return f"It stops on all sizes that were tried. These shapes it was given first: {text}"
+        return f"It stops on all sizes that were tried. The shapes that it was given first: {text}"
 
     def _drawn(self, shape: Shape) -> Sample:
         return draw(self._model.cell, shape, self._seed, self._subject.whole)
@@ -96,7 +96,7 @@ class Runner:
             again = after.arrays.get(name)
             if again is None or not np.array_equal(value, again, equal_nan=True):
                 raise DiagnoseError(
-                    f"{self._subject.title} returns another gradient of {name} when it is called once more with the same "
+                    f"{self._subject.title} returns a different gradient of {name} when it is called once more with the same "
                     "arguments; it draws random numbers, or keeps something between calls (a gradient that is added "
                     "to an array outside the function, a default argument that is changed)"
                 )

@@ -1,6 +1,6 @@
 """Numbers that are wrong: a constant of another value, a number in its place, a term multiplied by one.
 
-Which number it is, the person's gradients tell: where a gradient follows from the number, it is solved for. Reads a model
+The person's gradients tell which number it is: the number is solved for from a gradient that follows from it. Reads a model
 and what was returned on one sample (`Attempt`); returns `Mistake` records. Leaves out: exponents, and whether one explains
 anything (`symrnn.diagnose.search`).
 """
@@ -27,11 +27,11 @@ from symrnn.language.text import to_text
 from symrnn.language.tree import Call, Constant, Expression, Number, children, transform, walk
 
 _FEWEST = 3
-"""A gradient of fewer numbers fits by chance."""
+"""A gradient with fewer entries would fit by chance."""
 _STEPS = 6
 _STEP_SIZE = 1e-3
 _NEARER = 0.5
-"""A step that leaves more of the difference than that leads nowhere."""
+"""A step must leave less than this part of the difference, or the search for a number stops."""
 _EXACT = 1e-9
 _DIGITS = 6
 
@@ -54,7 +54,7 @@ class Knob:
 
 
 def scales(attempt: Attempt, effort: Effort, all_at_once: bool) -> list[Mistake]:
-    """A mistake for every number that another one in its place makes some wrong gradient right by.
+    """A mistake for every number whose replacement makes some wrong gradient right.
 
     Args:
         attempt: a model and what it is held against.

@@ -1,10 +1,10 @@
 """The search for the mistakes that reproduce a person's gradients.
 
 Reads a `Model` and what was returned on samples (`Trial`); returns `Explanation` records, or nothing. On dense random
-numbers a slip changes every gradient that follows from its equation and no other, so only equations whose reach is what
-is wrong are tried. One mistake is looked for first; else one that puts some gradient right and breaks none, and then
-the next. The same slip once more, in another equation, is the same mistake. An explanation reproduces every gradient on
-every sample. Leaves out: words (`symrnn.diagnose.diagnosis`).
+numbers a slip changes exactly the gradients that follow from its equation. So only equations from which exactly the
+wrong gradients follow are tried. The search looks for one mistake; failing that, for one that puts some gradient right
+and breaks none, and then for the next. The same slip once more, in another equation, is the same mistake. An
+explanation reproduces every gradient on every sample. Leaves out: words (`symrnn.diagnose.diagnosis`).
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from symrnn.diagnose.series import in_series
 from symrnn.language.symbolic import to_sympy
 
 MOST_MISTAKES = 3
-"""How many mistakes at once are looked for."""
+"""The most mistakes that are looked for together."""
 _TRIED_FURTHER = 6
-"""How many first mistakes are believed for as long as it takes to look for the next."""
+"""How many candidates for the first mistake are tried with a second one."""
 _MOST_PLACES = 12
-"""In how many equations one after the other the same slip is looked for."""
+"""The most equations in which the same slip is looked for, one after the other."""
 
 
 @dataclass(frozen=True)

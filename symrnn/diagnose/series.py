@@ -1,4 +1,4 @@
-"""Two mistakes of which one hides the other: in an equation, and in one that reads it, with nothing returned in between.
+"""Two mistakes of which one hides the other: in an equation, and in one that reads it, if nothing between is returned.
 
 Reads single mistakes of a model; returns pairs of them. Neither puts anything right alone, so that a search for one after
 the other does not find them. Leaves out: three in a row, and slips that are no likelier than chance in a pair.

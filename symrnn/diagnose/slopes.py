@@ -1,7 +1,7 @@
 """Slips in the derivative of a function: left out, half of it, of the wrong value, of another function, the function itself.
 
 Reads a step and the right side of one of its adjoint's equations; returns `Rewrite` records. A derivative is found by
-its factors (``y`` and ``1 - y``), which are restored from SymPy as the adjoint's own were. Leaves out: functions of two
+its factors (``y`` and ``1 - y``), which are restored from SymPy like those of the adjoint. Leaves out: functions of two
 arguments, whose derivatives choose.
 """
 
@@ -35,7 +35,7 @@ from symrnn.language.tree import (
 )
 
 _HERE = "argument of the function"
-"""Stands for the argument while the output is replaced; no name of a cell has spaces."""
+"""Stands for the argument while the output is replaced. It has spaces, so it is never a cell's name."""
 
 
 @dataclass(frozen=True)

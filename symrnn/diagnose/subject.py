@@ -1,7 +1,7 @@
 """The person's function: found in a file, called with copies of a sample, and what it returned, or why it did not.
 
 Reads ``FILE.py:FUNCTION`` or a callable; returns a `Subject`, and from a call `Returned`. The file is run, and so is
-the function: whoever names them chose to run them. Leaves out: whether what was returned is right.
+the function: whoever names them agrees to that. Leaves out: whether what was returned is right.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from symrnn.language.system import Role
 
 STEP = ("params", "cache", "dstate")
 WHOLE = ("params", "caches", "dy", "dstate")
-"""What a function is given: the backward pass of one step, or that of a whole sequence."""
+"""The arguments of a function: for the backward pass of one step, or of a whole sequence."""
 
 SIGNATURES = (
     f"  def backward_step({', '.join(STEP)}): …   # one step\n"
@@ -97,7 +97,7 @@ def load_subject(text: str) -> Subject:
         raise DiagnoseError(f"{file}: cannot be read: {error.strerror}{nearest(file, beside)}") from error
     module = ModuleType(_PREFIX + path.stem)
     module.__file__ = str(path.resolve())
-    sys.modules[module.__name__] = module  # dataclasses look their module up while it runs
+    sys.modules[module.__name__] = module  # a dataclass looks up its module while the module runs
     with _at_home(module.__file__):
         try:
             exec(compile(source, module.__file__, "exec"), module.__dict__)
@@ -121,7 +121,7 @@ def as_subject(function: Callable[..., Any], title: str = "", file: str = "") ->
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError) as error:
-        raise DiagnoseError(f"{title}: its arguments cannot be told: {error}; write\n{SIGNATURES}") from error
+        raise DiagnoseError(f"{title}: its arguments cannot be read: {error}; write\n{SIGNATURES}") from error
     fixed = [each.name for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
     needed = [each.name for each in parameters if each.name in fixed and each.default is each.empty]
     only_named = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY and each.default is each.empty]
@@ -154,7 +154,7 @@ def call(subject: Subject, sample: Sample, layout: Layout) -> Returned:
 
 @contextmanager
 def _at_home(path: str) -> Iterator[None]:
-    """The file's neighbours can be imported, and what it prints goes to standard error: output is the report's."""
+    """Make the file's neighbours importable, and send what it prints to standard error: the report owns standard output."""
     folder = str(Path(path).parent)
     sys.path.insert(0, folder)
     try:
@@ -222,7 +222,7 @@ def _array(subject: Subject, what: str, value: object, dtypes: list[np.dtype[Any
     try:
         array = np.asarray(value)
     except ValueError as error:  # rows of different lengths
-        raise DiagnoseError(f"{subject.title} returned {what} that is no array: {error}") from error
+        raise DiagnoseError(f"{subject.title} returned {what} that is not an array: {error}") from error
     if array.dtype.kind not in "fiub":
         raise DiagnoseError(f"{subject.title} returned {what} of type {array.dtype}; expected an array of real numbers")
     dtypes.append(array.dtype)

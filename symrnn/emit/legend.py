@@ -1,4 +1,4 @@
-"""What a generated file says of a cell before its code: numbered equations, and the arrays that its functions share.
+"""What a generated file says of a cell before its code: numbered equations, and the arrays that its routines share.
 
 Reads a `Program`; returns lines of plain text without comment marks. Leaves out: how a language writes a comment.
 """
@@ -27,9 +27,9 @@ def adjoint_lines(program: Program) -> tuple[str, ...]:
 
 
 def buffer_lines(program: Program) -> tuple[str, ...]:
-    """Each buffer with its rows, its columns and what it is for; the tape's first, in the order of the functions."""
-    functions = [function for function in (program.forward, program.backward) if function is not None]
-    buffers = [buffer for function in functions for buffer in function.buffers]
+    """Each buffer with its rows, its columns and what it is for; the tape's first, in the order of the routines."""
+    routines = [routine for routine in (program.forward, program.backward) if routine is not None]
+    buffers = [buffer for routine in routines for buffer in routine.buffers]
     rows = [(buffer.name, _shape(buffer), _meaning(buffer)) for buffer in buffers]
     widths = [max((len(row[i]) for row in rows), default=0) for i in range(2)]
     return tuple(line for row in rows for line in _wrapped(row, widths))

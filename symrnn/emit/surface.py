@@ -63,29 +63,18 @@ def surface(
     sizes = {size: f"{size}_size" if size in cell.sizes[:2] else size for size in cell.sizes}
     arguments = [f"{argument}: int" for argument in sizes.values()]
     checked = ", ".join(f"{size}={argument}" for size, argument in sizes.items())
+    others = ["seed: int = 0", "dtype: DTypeLike | None = None"]
+    initial = [f"param_shapes({', '.join(sizes.values())})", "hidden_size", "seed", "dtype"]
     return Surface(
         title=quoted((cell.title or cell.name).rstrip(".")),
         constants=_constants(program, request),
         tables=_tables(program, left_out),
-        dtypes=tuple(collection("DTYPES = (", _quoted(dtypes), ")", single=True)),
+        dtypes=tuple(collection("DTYPES = (", _strings(dtypes), ")", single=True)),
         dtypes_note=note,
         shapes=tuple(call("def param_shapes(", arguments, ") -> dict[str, tuple[int, ...]]:")),
         checked=tuple(call("return _shapes_of(", [f"_check_sizes({checked})"], ")", 1)),
-        initial=tuple(
-            call(
-                "def init_params(",
-                [*arguments, "seed: int = 0", "dtype: DTypeLike | None = None"],
-                ") -> dict[str, np.ndarray]:",
-            )
-        ),
-        given=tuple(
-            call(
-                "return _initial(",
-                [f"param_shapes({', '.join(sizes.values())})", "hidden_size", "seed", "dtype"],
-                ")",
-                1,
-            )
-        ),
+        initial=tuple(call("def init_params(", [*arguments, *others], ") -> dict[str, np.ndarray]:")),
+        given=tuple(call("return _initial(", initial, ")", 1)),
     )
 
 
@@ -95,7 +84,7 @@ def _constants(program: Program, request: Request) -> tuple[str, ...]:
     analytic = all(FUNCTIONS[node.function].analytic for node in nodes if isinstance(node, Call))
     return (
         f'CELL = "{cell.name}"',
-        *collection("STATES = (", _quoted(cell.states), ")", single=True),
+        *collection("STATES = (", _strings(cell.states), ")", single=True),
         f'OUTPUT = "{cell.output}"',
         f"ANALYTIC = {analytic}",
         *collection("FIXED = {", [f'"{name}": {number}' for name, number in request.sizes.items()], "}"),
@@ -114,13 +103,13 @@ def _tables(program: Program, left_out: Sequence[str]) -> tuple[str, ...]:
         f'_INPUT_SIZE, _OUTPUT_SIZE = "{cell.size("x")}", "{cell.size(cell.output)}"',
         f"_INPUT_IS_HIDDEN = {cell.input_is_hidden}",
     ]
-    return (*lines, *(collection("_LEFT_OUT = (", _quoted(left_out), ")", single=True) if left_out else ()))
+    return (*lines, *(collection("_LEFT_OUT = (", _strings(left_out), ")", single=True) if left_out else ()))
 
 
-def _quoted(names: Sequence[str]) -> list[str]:
+def _strings(names: Sequence[str]) -> list[str]:
     return [f'"{name}"' for name in names]
 
 
 def _tuple(names: Sequence[str]) -> str:
-    (line,) = collection("(", _quoted(names), ")", single=True)
+    (line,) = collection("(", _strings(names), ")", single=True)
     return line

@@ -83,7 +83,7 @@ class _Stream:
         if missing:
             raise ValueError(f"packed: no parameter tells the size {missing[0]}, so the layer cannot be streamed")
         if isinstance(batch, bool) or not hasattr(batch, "__index__") or batch < 0:
-            raise ValueError(f"batch: {batch!r} is no number of rows; expected a whole number")
+            raise ValueError(f"batch: expected a whole number of rows, found {batch!r}")
         self._dtype = _precision("packed", np.result_type(*self._packed.values())) if self._packed else _WHOLE
         shapes = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
         self._block = np.zeros(sum(math.prod(shape) for shape in shapes.values()), self._dtype)

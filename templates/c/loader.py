@@ -21,10 +21,10 @@ from templates.python.cell import CELL
 _SUFFIX = _SUFFIXES.get(sys.platform, _OTHER_SUFFIX)
 _LIBRARY = Path(__file__).with_name(CELL + _SUFFIX)
 _REMEDY = (
-    f'run `python -m symrnn generate CELL --out "{_LIBRARY.parent}"`, CELL being the file of the cell {CELL}, or that name '
-    "if it is a bundled cell's, with the options that the first lines of this module name: that finds a compiler. "
+    f'run `python -m symrnn generate CELL --out "{_LIBRARY.parent}"` with the options that the first lines of this module '
+    f"name; CELL is the file of the cell {CELL}, or this name if it is a bundled cell. The command finds a compiler. "
     f'Or compile it yourself: {_COMPILE[0]} "{_LIBRARY.with_suffix(".c")}" -o "{_LIBRARY}" {_COMPILE[1]} '
-    f"(a C compiler comes with {_COMPILERS})"
+    f"(you get a C compiler with {_COMPILERS})"
 )
 
 

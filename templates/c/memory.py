@@ -1,4 +1,4 @@
-"""Memory of arrays: used again once no array refers to it, aligned, and parted among arrays by name."""
+"""Memory: aligned, used again once no array refers to it; and several arrays by name in one block."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def _address(array: np.ndarray) -> int:
 _PAGE, _SMALL, _KEPT_BYTES = 1 << 12, 1 << 14, 1 << 28
 
 _FREE: dict[int, collections.deque[tuple[np.ndarray, int]]] = {}
-"""Memory that no array refers to any more, by size, and where its first multiple of 64 bytes is: a fresh page costs more
-than filling it."""
+"""Memory that no array refers to any more, by size, with the address of its first multiple of 64 bytes: a fresh page costs
+more than filling one."""
 
 
 class _Lease:
-    """The memory of an array, its base and that of every view: with the last of them it is free."""
+    """The memory of an array: the base of it and of every view. When the last of them goes, the memory is free."""
 
     __slots__ = ("__array_interface__", "block", "free")
 
@@ -47,7 +47,7 @@ class _Lease:
 
 
 def _block(size: int) -> tuple[collections.deque[tuple[np.ndarray, int]], tuple[np.ndarray, int]]:
-    """New memory; where too much is free, the sizes that were short longest ago are parted with."""
+    """New memory; where too much is free, the sizes that nobody has asked for the longest go."""
     free = _FREE[size] = _FREE.pop(size, collections.deque(maxlen=max(1, _KEPT_BYTES // 4 // size)))
     held = sum(other * len(blocks) for other, blocks in list(_FREE.items()))
     for other, blocks in list(_FREE.items()):

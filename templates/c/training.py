@@ -29,8 +29,8 @@ def forward(
 ) -> tuple[np.ndarray, dict[str, np.ndarray], Tape]:
     """All steps, with a tape for `backward`: returns ``(y, state, tape)``; arguments as those of `infer`.
 
-    `backward` reads ``x`` and the parameters once more. Neither may be written over in between: its gradients would be
-    wrong, and nothing would tell. Parameters in other arrays that differ from these, it refuses.
+    `backward` reads ``x`` and the parameters again. Do not change them in place before it: its gradients would be wrong
+    and nothing would tell. It refuses other arrays that hold other numbers.
     """
     run, weights, x, block = _prepare(params, x, state, lengths, reverse, threads)
     y, x = _output(out, (*x.shape[:2], run.sizes[_OUTPUT_SIZE]), x)

@@ -8,7 +8,7 @@ import numpy as np
 
 
 def _aligned(array: np.ndarray) -> np.ndarray:
-    """A copy, row by row, that begins at a multiple of 64 bytes: what steps multiply by, since BLAS is faster so."""
+    """A copy, row by row, that begins at a multiple of 64 bytes: steps multiply by it, and BLAS is faster so."""
     block = np.empty(array.nbytes + 64, np.uint8)
     start = -block.ctypes.data % 64
     copy = block[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
@@ -17,7 +17,7 @@ def _aligned(array: np.ndarray) -> np.ndarray:
 
 
 def _steps(array: np.ndarray, steps: int) -> list[np.ndarray]:
-    """The rows of each step; where the rows of one are all there is, every step has these."""
+    """The rows of each step; an array with the rows of one step serves every step."""
     return list(array) if len(array) == steps else [array[0]] * steps
 
 

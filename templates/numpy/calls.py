@@ -26,8 +26,8 @@ def forward(
 ) -> tuple[np.ndarray, dict[str, np.ndarray], Tape]:
     """All steps, with a tape for `backward`: returns ``(y, state, tape)``.
 
-    `backward` reads ``x`` and the parameters once more. Neither may be written over in between: its gradients would be
-    wrong, and nothing would tell. Parameters in other arrays that differ from these, it refuses.
+    `backward` reads ``x`` and the parameters again. Do not change them in place before it: its gradients would be wrong
+    and nothing would tell. It refuses other arrays that hold other numbers.
 
     Args:
         params: parameters by name, or what `pack` made of them.
@@ -87,7 +87,7 @@ class _Stream:
         if missing:
             raise ValueError(f"packed: no parameter tells the size {missing[0]}, so the layer cannot be streamed")
         if isinstance(batch, bool) or not hasattr(batch, "__index__") or batch < 0:
-            raise ValueError(f"batch: {batch!r} is no number of rows; expected a whole number")
+            raise ValueError(f"batch: expected a whole number of rows, found {batch!r}")
         dtype = np.result_type(*self._packed.values())
         self.state = {name: np.zeros((batch, sizes[size]), dtype) for name, size in _STATE_SIZES.items()}
         self._x = np.zeros((1, batch, sizes.get(_INPUT_SIZE, 0)), dtype)

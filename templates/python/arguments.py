@@ -1,4 +1,4 @@
-"""Arguments: what callers hand over is read, and refused where it does not fit."""
+"""Arguments: read, or refused where they do not fit."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def _array(name: str, value: ArrayLike) -> np.ndarray:
 
 
 def _names(name: str, given: Any, expected: Sequence[str]) -> None:
-    """Refuse what is no mapping, and unknown names."""
+    """Refuse anything but a mapping, and unknown names."""
     if not isinstance(given, (dict, Mapping)):  # a dict is told from others in a tenth of the time
         raise TypeError(f"{name}: expected a mapping of {', '.join(expected)}, found {type(given).__name__}")
     unknown = [key for key in given if key not in expected]
     if unknown:
-        raise ValueError(f"{name}: there is no {unknown[0]!r}; expected {', '.join(expected)}")
+        raise ValueError(f"{name}: unknown name {unknown[0]!r}; expected {', '.join(expected)}")
 
 
 def _is_ordinary(value: Any) -> TypeGuard[np.ndarray]:

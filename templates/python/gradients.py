@@ -28,14 +28,14 @@ def _fit(packed: Packed, sizes: Mapping[str, int]) -> None:
 
 
 def _hold_params(params: Mapping[str, ArrayLike], tape: Tape) -> None:
-    """Refuse other parameters than those of the forward pass; what was written over in place cannot be told."""
+    """Refuse parameters that differ from those of the forward pass; a change in place cannot be seen."""
     if params is tape.params:
         return
     for name, before in tape.params.items():
         if params[name] is not before and not np.array_equal(params[name], before, equal_nan=True):
             raise ValueError(
-                f"params[{name!r}]: not what forward was given, of which the tape is; call backward before the "
-                "parameters change, or forward again"
+                f"params[{name!r}]: differs from what forward got, so the tape does not fit it; call backward before "
+                "the parameters change, or call forward again"
             )
 
 
@@ -47,7 +47,9 @@ def _into(out: Grads, grads: Grads, accumulate: bool) -> Grads:
     missing = [name for name in grads.params if name not in out.params]
     missing += [name for name in grads.state if name not in out.state]
     if missing:
-        raise ValueError(f"out: there is no gradient of {missing[0]!r}; expected what backward of this module returned")
+        raise ValueError(
+            f"out: the gradient of {missing[0]!r} is missing; expected what backward of this module returned"
+        )
     pairs += [(out.params[name], grads.params[name]) for name in grads.params]
     pairs += [(out.state[name], grads.state[name]) for name in grads.state]
     for target, value in pairs:

@@ -23,7 +23,7 @@ def _check_sizes(**sizes: int) -> dict[str, int]:
     sizes = {"1": 1, **sizes}
     for name, value in sizes.items():
         if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
-            raise ValueError(f"{name}: {value!r} is no size; expected a whole number of at least 1")
+            raise ValueError(f"{name}: expected a whole number of at least 1, found {value!r}")
     if _INPUT_IS_HIDDEN and sizes["input"] != sizes["hidden"]:
         told = f"input_size: {sizes['input']}; the equations force it to equal hidden_size, {sizes['hidden']}"
         raise ValueError(told)
@@ -56,7 +56,7 @@ def _initial(
 
 
 class Packed(Mapping[str, np.ndarray]):
-    """A snapshot of the parameters, laid out for the kernels; taken wherever parameters are."""
+    """A snapshot of the parameters, laid out for the kernels; every call takes it for parameters."""
 
     def __init__(self, params: Mapping[str, ArrayLike]) -> None:
         arrays, self.sizes = _read_params(params)

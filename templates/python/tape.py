@@ -12,9 +12,9 @@ from templates.python.parameters import Packed
 
 
 class Tape:
-    """What a forward pass keeps for the backward pass; ``states["name"]`` is ``(T + 1, B, size)``, to be read only.
+    """What a forward pass keeps for the backward pass; ``states["name"]`` is ``(T + 1, B, size)`` and read-only.
 
-    It refers to ``x`` and to the parameters and holds no copies of them: until `backward`, both must stay as they are.
+    It refers to ``x`` and to the parameters and holds no copies: do not change them before `backward`.
     """
 
     __slots__ = ("data", "dims", "params", "states")

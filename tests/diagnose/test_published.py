@@ -153,7 +153,7 @@ def test_a_sequence_of_one_step_is_not_taken_to_prove_the_equations(person: Pers
     assert found.between
     text = " ".join(str(found).split())
     assert "the equations of the step are right" not in text
-    assert "it does not tell a value of this step from the same value of the first, the last" in text
+    assert "the mistake involves another step: a value of the wrong step is used" in text
 
 
 RNN_RETURN = '    return {"W_xh"'
@@ -289,7 +289,7 @@ def test_a_search_that_ends_at_its_work_says_so(person: Person, monkeypatch: pyt
     monkeypatch.setattr(run, "Effort", partial(Effort, left=3_000))
     found = symrnn.diagnose(person("lstm", WHOLE, *IN_BOTH), "lstm")
     assert found.cut_short
-    assert "The search ended at the work that it may take" in str(found)
+    assert "The search reached its limit of work" in str(found)
 
 
 def test_long_work_shows_on_standard_error(

@@ -305,7 +305,7 @@ def test_what_nothing_explains_is_said_to_be_so_and_where_it_must_be(
     named = (*found.suspects.alone, *(found.suspects.first if not found.suspects.alone else ()))
     assert label in [equation.label for equation in named]
     assert label not in [equation.label for equation in found.suspects.right]
-    assert "No mistake that is tried gives these numbers" in str(found)
+    assert "None of the mistakes that were tried gives these numbers" in str(found)
 
 
 def test_what_is_between_steps_and_nothing_explains_is_said_to_be_there(person: Person) -> None:

@@ -109,7 +109,11 @@ def test_output_of_the_file_does_not_mix_with_the_report(run: Run) -> None:
             ['returned dstate["h\'"], and the cell has no such name; did you mean `h`? (expected h; h is missing)'],
         ),
         ("def f(a, b, c): return {'b_h': 'x'}, {}, 2\n", "mine.py:f", ["dparams['b_h'] of type <U1"]),
-        ("def f(a, b, c): return {'b_h': [[1], [1, 2]]}, {}, 2\n", "mine.py:f", ["dparams['b_h'] that is no array"]),
+        (
+            "def f(a, b, c): return {'b_h': [[1], [1, 2]]}, {}, 2\n",
+            "mine.py:f",
+            ["dparams['b_h'] that is not an array"],
+        ),
         (RIGHT.replace('cache["h"]', 'cache["h_prev"]'), "mine.py:backward_step", ["mine.py:4", "KeyError: 'h_prev'"]),
         (
             RIGHT.replace("da =", "da = np.random.random() *").replace("\ndef", "import numpy as np\ndef"),
@@ -152,7 +156,7 @@ def test_help_warns_that_the_file_is_run(capsys: pytest.CaptureFixture[str]) -> 
     with pytest.raises(SystemExit):
         main(["diagnose", "--help"])
     out = capsys.readouterr().out
-    assert "FILE.py is run" in out
+    assert "This runs FILE.py" in out
     assert "def backward(params, caches, dy, dstate)" in out
 
 

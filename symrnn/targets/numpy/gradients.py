@@ -12,7 +12,7 @@ from symrnn.emit.python_text import collection, commented, span
 from symrnn.emit.source import Mark, marked
 from symrnn.language.system import ONE, Variable
 from symrnn.targets.numpy.ir import Spot
-from symrnn.targets.numpy.names import common, identifier, shape, width
+from symrnn.targets.numpy.names import common, identifier, noted, shape, width
 from symrnn.targets.numpy.scope import DTYPE, Locals, Scope
 
 Pair = tuple[str, str]
@@ -69,8 +69,8 @@ class GradientPrinter:
                 share = f"np.repeat({share}, {self._names.size(self._units[parameter])})"
             self._terms.setdefault(parameter, []).append(share)
         widths = [width(sizes), *(width([size]) for size in columns)]
-        note = [*(f"({label})" for label in labels), shape("", *widths, letters=self._names.letters)]
-        return marked(commented(f"{name} = {code}", " ".join(note), 1), Mark(tuple(labels)))
+        note = noted(labels, shape("", *widths, letters=self._names.letters))
+        return marked(commented(f"{name} = {code}", note, 1), Mark(tuple(labels)))
 
     def _total(self, variable: Variable) -> str:
         terms = self._terms.get(variable.name)

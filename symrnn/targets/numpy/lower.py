@@ -56,7 +56,7 @@ class Lowered:
 
 
 class Lowerer:
-    """Lowers the stages of one function.
+    """Lowers the stages of one routine.
 
     Args:
         sizes: of every value; temporaries join it.

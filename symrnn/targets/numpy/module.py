@@ -4,9 +4,9 @@ Reads a `Program`; returns the text of ``<cell>_numpy.py``, which needs NumPy an
 
     lower     statements of the plan as array calls                  (`symrnn.targets.numpy.lower`)
     arrange   columns in an order that lets calls be stacked         (`symrnn.targets.numpy.stack`)
-    stack     calls on neighbours become one, forms few products     (`symrnn.targets.numpy.stack`, `numpy_products`)
+    stack     calls on neighbours become one, forms few products     (`stack`, `symrnn.targets.numpy.products`)
     store     a place for every temporary, in place where it can be  (`symrnn.targets.numpy.storage`)
-    print     names, lines, functions                                (`symrnn.targets.numpy.scope`, `numpy_printer`, …)
+    print     names, lines, functions                                (`symrnn.targets.numpy.scope`, `printer`, …)
 
 `symrnn.targets.numpy.compile` runs the first four, the record between them is that of `symrnn.targets.numpy.ir`.
 """
@@ -142,9 +142,9 @@ def _forward(name: str, given: Locals, weights: Weights, output: str) -> Code:
     return _code("def", name, f"(weights, sizes, {inputs}, state, idle, taped, y)", body)
 
 
-def _locals(program: Program, function: Compiled, weights: Weights) -> Locals:
-    taken = [*weights.once.values(), *(weight.name for weight in weights.found), *_inputs(function.routine)]
-    found = locals_of(function, program.cell.sizes, taken)
+def _locals(program: Program, compiled: Compiled, weights: Weights) -> Locals:
+    taken = [*weights.once.values(), *(weight.name for weight in weights.found), *_inputs(compiled.routine)]
+    found = locals_of(compiled, program.cell.sizes, taken)
     weights.share(found.allocator)
     return found
 

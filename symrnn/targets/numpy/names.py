@@ -93,6 +93,15 @@ def width(sizes: Iterable[str]) -> Count:
     return Count.of(*((size,) for size in sizes))
 
 
+def noted(labels: Sequence[str], text: str) -> str:
+    """The comment of a line: the labels of its equations before the ``text``.
+
+    >>> noted(["b1", "b2"], "(B, H)"), noted([], "(B, H)")
+    ('(b1) (b2): (B, H)', '(B, H)')
+    """
+    return f"{' '.join(f'({label})' for label in labels)}: {text}" if labels else text
+
+
 def shape(rows: str, *widths: Count, letters: Mapping[str, str]) -> str:
     """A shape as a comment gives it.
 

@@ -27,6 +27,7 @@ from symrnn.targets.numpy.ir import (
     Stacked,
     Stage,
 )
+from symrnn.targets.numpy.names import noted
 from symrnn.targets.numpy.scope import Locals, Scope
 from symrnn.targets.numpy.storage import spot_of
 from symrnn.targets.numpy.weights import Weights
@@ -132,6 +133,5 @@ class Printer:
     def _note(self, values: Sequence[str], labels: Sequence[str]) -> str:
         """The equations of a line, the shape of what it computes, and whether that is saved."""
         spot = self.spot(values)
-        marks = " ".join(f"({label})" for label in labels)
-        note = f"{marks}: {self._scope.shape(spot)}" if marks else self._scope.shape(spot)
+        note = noted(labels, self._scope.shape(spot))
         return f"{note}, {MARK}" if self._scope.is_taped(spot, values) else note
