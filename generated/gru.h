@@ -26,10 +26,10 @@ extern "C" {
 
 enum {
     GRU_OK = 0,
-    GRU_NULL = 1,   /* a pointer that must not be null is null */
-    GRU_SIZE = 2,   /* a size is zero, or larger than memory can hold */
+    GRU_NULL = 1, /* a pointer that must not be null is null */
+    GRU_SIZE = 2, /* a size is zero, or larger than memory can hold */
     GRU_LENGTH = 3, /* a row's length exceeds the number of steps */
-    GRU_PARTS = 4,  /* part is not below parts, parts exceed GRU_MOST_PARTS, or there is no barrier for them */
+    GRU_PARTS = 4, /* part is not below parts, parts exceed the most that there may be, or there is no barrier for them */
     GRU_LAYOUT = 6, /* the weights were not packed by this build, in this precision and for these sizes: pack them */
     GRU_ATOMICS = 7 /* parts exceed 1, and the target has no atomic instructions by which they could meet */
 };
@@ -53,7 +53,7 @@ typedef struct gru_dims {
     int reverse;           /* nonzero: run each row from its last valid step to its first */
 } gru_dims;
 
-/* The digest of the interface that this library was compiled from. */
+/* The digest of the sources that this library was compiled from. */
 const char *gru_abi(void);
 
 /* 1 if this processor has every extension that this library was compiled for, else 0: then call nothing else. */

@@ -26,10 +26,10 @@ extern "C" {
 
 enum {
     GRU_RESET_AFTER_OK = 0,
-    GRU_RESET_AFTER_NULL = 1,   /* a pointer that must not be null is null */
-    GRU_RESET_AFTER_SIZE = 2,   /* a size is zero, or larger than memory can hold */
+    GRU_RESET_AFTER_NULL = 1, /* a pointer that must not be null is null */
+    GRU_RESET_AFTER_SIZE = 2, /* a size is zero, or larger than memory can hold */
     GRU_RESET_AFTER_LENGTH = 3, /* a row's length exceeds the number of steps */
-    GRU_RESET_AFTER_PARTS = 4,  /* part is not below parts, parts exceed GRU_RESET_AFTER_MOST_PARTS, or there is no barrier for them */
+    GRU_RESET_AFTER_PARTS = 4, /* part is not below parts, parts exceed the most that there may be, or there is no barrier for them */
     GRU_RESET_AFTER_LAYOUT = 6, /* the weights were not packed by this build, in this precision and for these sizes: pack them */
     GRU_RESET_AFTER_ATOMICS = 7 /* parts exceed 1, and the target has no atomic instructions by which they could meet */
 };
@@ -53,7 +53,7 @@ typedef struct gru_reset_after_dims {
     int reverse;           /* nonzero: run each row from its last valid step to its first */
 } gru_reset_after_dims;
 
-/* The digest of the interface that this library was compiled from. */
+/* The digest of the sources that this library was compiled from. */
 const char *gru_reset_after_abi(void);
 
 /* 1 if this processor has every extension that this library was compiled for, else 0: then call nothing else. */

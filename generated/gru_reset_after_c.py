@@ -88,7 +88,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"db6772ccaa1b54cacbf5ab25fc5c10ab"
+_ABI = b"e2887f8b49dc3c17ba181514a4667245"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

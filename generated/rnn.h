@@ -22,10 +22,10 @@ extern "C" {
 
 enum {
     RNN_OK = 0,
-    RNN_NULL = 1,   /* a pointer that must not be null is null */
-    RNN_SIZE = 2,   /* a size is zero, or larger than memory can hold */
+    RNN_NULL = 1, /* a pointer that must not be null is null */
+    RNN_SIZE = 2, /* a size is zero, or larger than memory can hold */
     RNN_LENGTH = 3, /* a row's length exceeds the number of steps */
-    RNN_PARTS = 4,  /* part is not below parts, parts exceed RNN_MOST_PARTS, or there is no barrier for them */
+    RNN_PARTS = 4, /* part is not below parts, parts exceed the most that there may be, or there is no barrier for them */
     RNN_LAYOUT = 6, /* the weights were not packed by this build, in this precision and for these sizes: pack them */
     RNN_ATOMICS = 7 /* parts exceed 1, and the target has no atomic instructions by which they could meet */
 };
@@ -49,7 +49,7 @@ typedef struct rnn_dims {
     int reverse;           /* nonzero: run each row from its last valid step to its first */
 } rnn_dims;
 
-/* The digest of the interface that this library was compiled from. */
+/* The digest of the sources that this library was compiled from. */
 const char *rnn_abi(void);
 
 /* 1 if this processor has every extension that this library was compiled for, else 0: then call nothing else. */

@@ -62,7 +62,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"b321e350892f6ed800bf44a0a942c87e"
+_ABI = b"84749574dabc90d5ed9871cc97539010"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

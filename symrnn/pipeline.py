@@ -136,20 +136,20 @@ def sources(planned: Mapping[str, Program], request: Request) -> Sources:
     return found
 
 
-def texts(found: Sources) -> dict[str, str]:
-    """The files of all targets: file name to text.
+def joined(found: Sources) -> dict[str, Source]:
+    """The files of all targets by name.
 
     Raises:
         GenerateError: two targets have different texts of one name.
     """
-    joined: dict[str, str] = {}
+    every: dict[str, Source] = {}
     for target, files in found.items():
         for name, source in files.items():
-            if joined.setdefault(name, source.text) != source.text:
+            if every.setdefault(name, source).text != source.text:
                 raise GenerateError(
                     f"{name}: another backend than {target} writes a file of that name; generate one of them"
                 )
-    return joined
+    return every
 
 
 def render(
@@ -184,15 +184,21 @@ def render(
     request = requested(
         cell, names, backward=backward, dtype=dtype, dtypes=dtypes, sizes=sizes, single_file=single_file
     )
-    return rendered(derive(cell), names, request)
+    return texts(rendered(derive(cell), names, request))
 
 
-def rendered(derivation: Derivation, backends: Sequence[str], request: Request) -> dict[str, str]:
-    """The generated files of a derivation, for a request that was checked: file name to text."""
+def texts(files: Mapping[str, Source]) -> dict[str, str]:
+    """Files without their source maps: name to text."""
+    return {name: source.text for name, source in files.items()}
+
+
+def rendered(derivation: Derivation, backends: Sequence[str], request: Request) -> dict[str, Source]:
+    """The generated files of a derivation by name, for a request that was checked."""
     # Whatever kernels are wanted, the document tells what those of the default backend cost.
     planned = programs(derivation, (registry.DEFAULT, *backends), backward=request.backward)
-    files = texts(sources({name: planned[name] for name in backends}, request))
-    files[f"{derivation.cell.name}.tex"] = document(derivation.cell, lecture(derivation, planned[registry.DEFAULT]))
+    files = joined(sources({name: planned[name] for name in backends}, request))
+    sections = lecture(derivation, planned[registry.DEFAULT])
+    files[f"{derivation.cell.name}.tex"] = Source(document(derivation.cell, sections))
     return files
 
 
@@ -224,7 +230,8 @@ def generate(
     cell = load(cell)
     names = registry.names() if backends is None else tuple(backends)
     request = requested(cell, names, backward=backward, dtypes=dtypes, sizes=sizes, single_file=single_file)
-    return write(Path(out), rendered(derive(cell), names, request), cell=cell.name, options=request.options)
+    files = texts(rendered(derive(cell), names, request))
+    return write(Path(out), files, cell=cell.name, options=request.options)
 
 
 def build(
@@ -274,5 +281,5 @@ def build(
 def build_kernels(derivation: Derivation, backend: str, request: Request, march: str | None = None) -> ModuleType:
     """The kernels of a derivation, for a request that was checked."""
     planned = programs(derivation, (backend,), backward=request.backward)
-    files = texts(sources(planned, request))
+    files = texts(joined(sources(planned, request)))
     return registry.target(backend).load(files, derivation.cell.name, march)

@@ -17,6 +17,7 @@ import symrnn
 from symrnn.cli import main
 from symrnn.emit import manifest
 from symrnn.language.cellfile import first_cells
+from symrnn.targets.c.flags import RUNTIME
 from symrnn.targets.c.toolchain import compiler_or_reason
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
@@ -50,7 +51,8 @@ def test_nothing_else_is_committed(rendered: dict[str, dict[str, str]]) -> None:
 
 def test_each_cell_has_both_backends_and_its_derivation(rendered: dict[str, dict[str, str]]) -> None:
     for name, files in rendered.items():
-        assert sorted(files) == sorted([f"{name}_numpy.py", f"{name}_c.py", f"{name}.c", f"{name}.h", f"{name}.tex"])
+        own = [f"{name}_numpy.py", f"{name}_c.py", f"{name}.c", f"{name}.h", f"{name}.tex"]
+        assert sorted(files) == sorted([*own, *RUNTIME])
         assert all(text.endswith("\n") and str(ROOT) not in text for text in files.values())
 
 

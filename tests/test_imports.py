@@ -6,6 +6,7 @@ import ast
 import importlib
 import inspect
 import pydoc
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,6 +38,9 @@ LATE = ("import_module", "__import__")
 MAY_BE_LATE = ("symrnn/late.py", "symrnn/optional.py")
 """What loads symrnn's own modules when they are first used, and what loads packages that not everyone has."""
 
+PLACE = re.compile(r"symrnn(\.\w+)+:\w+")
+"""``package.module:name``, as `symrnn.late` takes it."""
+
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.py"))
 
 
@@ -62,12 +66,19 @@ def imported(file: str, tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, name if base == "symrnn" else base) for name in names)
 
 
+def named_places(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """The line and module of every place that is named as text, for `symrnn.late` to load."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and PLACE.fullmatch(node.value):
+            yield node.lineno, node.value.partition(":")[0]
+
+
 def faults(file: str, text: str) -> list[str]:
     """Imports in ``file`` that go up, come late, or belong to another module."""
     tree = ast.parse(text)
     module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     found = []
-    for line, name in imported(file, tree):
+    for line, name in (*imported(file, tree), *named_places(tree)):
         if name.split(".")[0] == "symrnn" and level(name) > level(module):
             found.append(f"{file}:{line} imports {name}, a later stage")
         if name.split(".")[0] == "jinja2" and file != "symrnn/emit/render.py":
@@ -91,6 +102,7 @@ def test_no_stage_imports_a_later_one(file: str) -> None:
         ("symrnn/language/cell.py", "def f():\n    import symrnn.cli.arguments", "a later stage"),
         ("symrnn/language/cell.py", "from symrnn import load", "a later stage"),
         ("symrnn/language/cell.py", "import symrnn", "a later stage"),
+        ("symrnn/targets/registry.py", "load_late('symrnn.pipeline:build')", "imports symrnn.pipeline, a later stage"),
         ("symrnn/plan/planner.py", "from ..emit import render", "a later stage"),
         ("symrnn/plan/__init__.py", "from . import planner\nfrom .. import pipeline", ":2 imports symrnn.pipeline"),
         ("symrnn/targets/c/library.py", "from symrnn.pipeline import build", "a later stage"),

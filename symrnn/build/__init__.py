@@ -1,5 +1,5 @@
-"""Generated text becomes loaded kernels: the compiler, the cache of libraries, and the import of a generated module.
+"""Generated text becomes loaded kernels: what targets share of it.
 
-Reads the text of generated files; returns paths of libraries and modules. Leaves out: what the text says
-(`symrnn.emit`).
+The cache of libraries, the import of a generated module from its text, and two steps by which a module shows that it runs.
+Leaves out: what the text says (`symrnn.emit`), and compilers, which belong to their targets.
 """

@@ -52,7 +52,7 @@ def generate(arguments: Namespace) -> Outcome:
             request = chosen_request(arguments, cell)
             jobs.append(Job(cell, request, rendered(derive(cell), backends, request)))
         differences = {
-            job.cell.name: manifest.compare(out, job.files, cell=job.cell.name, options=job.request.options)
+            job.cell.name: manifest.compare(out, job.texts, cell=job.cell.name, options=job.request.options)
             for job in jobs
         }
         if arguments.check:
@@ -63,7 +63,7 @@ def generate(arguments: Namespace) -> Outcome:
         built: tuple[Built, ...] = ()
         if not arguments.dry_run:
             for job in jobs:
-                manifest.write(out, job.files, cell=job.cell.name, options=job.request.options)
+                manifest.write(out, job.texts, cell=job.cell.name, options=job.request.options)
             built = install(out, jobs, planned, say)
     return _written(arguments, differences, planned, built)
 

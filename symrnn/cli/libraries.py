@@ -16,8 +16,10 @@ from pathlib import Path
 from symrnn.build.trial import FEW_UNITS, try_out
 from symrnn.emit.manifest import Difference, Fault
 from symrnn.emit.request import Request
+from symrnn.emit.source import Source
 from symrnn.errors import BuildError
 from symrnn.language.cell import Cell
+from symrnn.pipeline import texts
 from symrnn.targets import registry
 from symrnn.targets.description import PRECISIONS
 from symrnn.targets.target import Builder, Target
@@ -25,11 +27,16 @@ from symrnn.targets.target import Builder, Target
 
 @dataclass(frozen=True)
 class Job:
-    """A cell, what was asked of its files, and their texts by name."""
+    """A cell, what was asked of its files, and these by name."""
 
     cell: Cell
     request: Request
-    files: Mapping[str, str]
+    files: Mapping[str, Source]
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The files without their source maps."""
+        return texts(self.files)
 
 
 @dataclass(frozen=True)
@@ -122,7 +129,7 @@ def _builder(target: str) -> Builder:
 
 
 def _install(job: Job, target: str, out: Path, march: str) -> None:
-    _builder(target).install(job.files, job.cell.name, out, march)
+    _builder(target).install(job.texts, job.cell.name, out, march)
 
 
 def _tried(out: Path, job: Job, target: str, march: str, file: str, say: Callable[[str], None]) -> Built:
@@ -130,7 +137,7 @@ def _tried(out: Path, job: Job, target: str, march: str, file: str, say: Callabl
     if not _builder(target).runs_here(out / file, job.cell.name, march):
         return Built(target, file, ran=False)
     say(f"running {file}")
-    kernels = registry.target(target).load(job.files, job.cell.name, march)
+    kernels = registry.target(target).load(job.texts, job.cell.name, march)
     sizes = {size: job.request.sizes.get(size, FEW_UNITS) for size in job.cell.sizes}
     for dtype in job.request.dtypes or PRECISIONS:
         if dtype in registry.describe(target).dtypes:

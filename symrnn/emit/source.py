@@ -73,10 +73,12 @@ class Source:
     Attributes:
         text: whole.
         marks: by the number of the line, from 1, in order.
+        digest: of the other texts that this one fits; empty where it stands alone. What is built from them holds it too.
     """
 
     text: str
     marks: Mapping[int, Mark] = field(default_factory=dict)
+    digest: str = ""
 
 
 def joined(pieces: Iterable[str]) -> Source:

@@ -1,27 +1,23 @@
 """The generated code beside the formulas: the functions of a step, line by line, with the equations each line came from.
 
-Reads the generated texts, whose lines end with the numbers of their equations; returns `Listing` records. Shown are the
-innermost blocks that hold numbered lines, in single precision; what lies between is left out and marked. Leaves out: what
+Reads generated files with their source maps; returns `Listing` records, in the order of targets. Shown are the innermost
+blocks that hold lines of the page's equations, in one precision; what lies between is left out and marked. Leaves out: what
 the lines do.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
 from pygments.lexer import Lexer
-from pygments.lexers.c_cpp import CLexer
-from pygments.lexers.python import PythonLexer
+from pygments.lexers import get_lexer_for_filename
 from pygments.token import STANDARD_TYPES
 
-_NUMBERS = re.compile(r"\(([a-z]?\d+[a-z]*)\)")
-_C_COMMENT = re.compile(r"[;,]\s*/\*((?: ?\([a-z]?\d+[a-z]*\))+)")
-_NUMPY_COMMENT = re.compile(r"  #((?: \([a-z]?\d+[a-z]*\))+)")
-_C_HEAD = re.compile(r"(?:static )?(?:int|void) \w*?(\w+)_f32\b.*\(|(?:static )?(?:int|void) \w+_f32_(\w+)\(")
-_NUMPY_HEAD = re.compile(r"(?:def (_forward|_backward)\(|class (_Weights))")
+from symrnn.emit.source import Mark, Source
+from symrnn.pipeline import Sources
+from symrnn.targets import registry
 
 
 @dataclass(frozen=True)
@@ -56,73 +52,101 @@ class Listing:
         return frozenset(label for line in self.lines for label in line.labels.split())
 
 
-def numpy_listing(file: str, text: str, known: Collection[str]) -> Listing:
-    """The forward and the backward function of a NumPy module; ``known`` are the numbers of the page's equations."""
-    lines = text.splitlines()
-    heads = [at for at, line in enumerate(lines) if _NUMPY_HEAD.match(line)]
-    chosen = [at for head in heads for at in _excerpt(lines, head, _numbered(lines, head, _NUMPY_COMMENT, known))]
-    return Listing("numpy", "NumPy", file, tuple(_lines(lines, chosen, PythonLexer(), _NUMPY_COMMENT, known)))
+def listings(found: Sources, known: Collection[str]) -> tuple[Listing, ...]:
+    """The code of every target that marks its lines; ``known`` are the numbers of the page's equations."""
+    return tuple(each for target, files in found.items() for each in _of_target(target, files, known))
 
 
-def c_listing(file: str, text: str, known: Collection[str], left_out: Collection[str]) -> Listing:
-    """The stages of a C source in single precision; ``left_out`` are those that say the same as another."""
-    lines = text.split("/* ==== double ==== */")[0].splitlines()
+def _of_target(target: str, files: Mapping[str, Source], known: Collection[str]) -> Iterator[Listing]:
+    """A listing for each file that has lines of the page's equations; the first goes by the target's title alone."""
+    title, number = registry.title(target), 0
+    for file, source in files.items():
+        lines = tuple(_lines(file, source, known))
+        if lines:
+            number += 1
+            key, shown = (target, title) if number == 1 else (f"{target}-{number}", f"{title}: {file}")
+            yield Listing(key, shown, file, lines)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A function of a file: the line at which it begins, where the map tells it, and those that come from equations."""
+
+    head: int | None
+    marks: Mapping[int, Mark]
+
+    @property
+    def stated(self) -> frozenset[tuple[str, str]]:
+        """Which equations it computes in which stages."""
+        return frozenset((mark.stage, label) for mark in self.marks.values() for label in mark.labels)
+
+
+def _blocks(source: Source) -> list[_Block]:
+    """The functions of a file in order, in the first precision that it has."""
+    heads: dict[str, int] = {}
+    found: dict[str, dict[int, Mark]] = {}
+    precision = next((mark.precision for mark in source.marks.values() if mark.precision), "")
+    for number, mark in sorted(source.marks.items()):
+        if mark.precision not in ("", precision):
+            continue
+        name = mark.function or mark.stage
+        if mark.labels or mark.stage:
+            found.setdefault(name, {})[number] = mark
+        else:
+            heads.setdefault(name, number)
+    return [_Block(heads.get(name), marks) for name, marks in found.items()]
+
+
+def _shown(source: Source, known: Collection[str]) -> list[int]:
+    """The lines to show, from 1: of every block that computes equations of the page and no others; no block twice."""
+    lines = source.text.splitlines()
     chosen: list[int] = []
-    for head, line in enumerate(lines):
-        found = _C_HEAD.match(line)
-        if found and not any(line.startswith(f"static void {name}_f32(") for name in left_out):
-            chosen += _excerpt(lines, head, _numbered(lines, head, _C_COMMENT, known))
-    return Listing("c", "C", file, tuple(_lines(lines, chosen, CLexer(), _C_COMMENT, known)))
+    said: set[tuple[str, str]] = set()
+    for block in _blocks(source):
+        stated = block.stated
+        if stated <= said or not all(label in known for _, label in stated):
+            continue
+        said |= stated
+        chosen += _excerpt(lines, block)
+    return sorted(dict.fromkeys(chosen))
 
 
-def _numbered(lines: Sequence[str], head: int, comment: re.Pattern[str], known: Collection[str]) -> list[int]:
-    """The lines of the block below ``head`` that carry the number of a known equation."""
-    found = []
-    for at in range(head + 1, len(lines)):
-        if lines[at] and not lines[at].startswith((" ", "{", "#", ")")):
-            break
-        if _labels(lines[at], comment, known):
-            found.append(at)
-    return found
-
-
-def _excerpt(lines: Sequence[str], head: int, numbered: Sequence[int]) -> list[int]:
-    """``head`` and the innermost blocks around the numbered lines."""
+def _excerpt(lines: Sequence[str], block: _Block) -> list[int]:
+    """The head of a block and the innermost indented lines around those of equations."""
     found: set[int] = set()
-    for at in numbered:
-        depth = _depth(lines[at])
-        start, end = at, at
-        while start - 1 > head and (not lines[start - 1].strip() or _depth(lines[start - 1]) >= depth):
+    for at in block.marks:
+        depth, start, end = _depth(lines[at - 1]), at, at
+        while start - 1 > (block.head or 0) and _within(lines[start - 2], depth):
             start -= 1
-        while end + 1 < len(lines) and (not lines[end + 1].strip() or _depth(lines[end + 1]) >= depth):
+        while end < len(lines) and _within(lines[end], depth):
             end += 1
         found.update(range(start, end + 1))
     trimmed = sorted(found)
-    while trimmed and not lines[trimmed[-1]].strip():
+    while not lines[trimmed[-1] - 1].strip():
         trimmed.pop()
-    return [head, *trimmed] if trimmed else []
+    return trimmed if block.head is None else [block.head, *trimmed]
+
+
+def _within(line: str, depth: int) -> bool:
+    return not line.strip() or _depth(line) >= depth
 
 
 def _depth(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def _labels(line: str, comment: re.Pattern[str], known: Collection[str]) -> tuple[str, ...]:
-    found = comment.search(line)
-    return tuple(label for label in _NUMBERS.findall(found.group(1)) if label in known) if found else ()
-
-
-def _lines(
-    lines: Sequence[str], chosen: Sequence[int], lexer: Lexer, comment: re.Pattern[str], known: Collection[str]
-) -> Iterator[Line]:
+def _lines(file: str, source: Source, known: Collection[str]) -> Iterator[Line]:
     """The chosen lines with gaps between them, each stretch as far to the left as it goes."""
+    lines, chosen = source.text.splitlines(), _shown(source, known)
+    lexer = get_lexer_for_filename(file)
     for stretch in _stretches(chosen):
         if stretch[0] != chosen[0]:
             yield Line("", "", "", gap=True)
-        margin = min((_depth(lines[at]) for at in stretch if lines[at].strip()), default=0)
-        text = "\n".join(lines[at][margin:] for at in stretch)
+        margin = min((_depth(lines[at - 1]) for at in stretch if lines[at - 1].strip()), default=0)
+        text = "\n".join(lines[at - 1][margin:] for at in stretch)
         for at, html in zip(stretch, _coloured(text, lexer), strict=True):
-            yield Line(str(at + 1), html, " ".join(_labels(lines[at], comment, known)), gap=False)
+            labels = source.marks[at].labels if at in source.marks else ()
+            yield Line(str(at), html, " ".join(labels), gap=False)
 
 
 def _stretches(chosen: Sequence[int]) -> Iterator[list[int]]:

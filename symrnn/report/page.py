@@ -1,6 +1,6 @@
 """The page of a cell, as a record for its template: the lecture, the graphs, the code and what it costs.
 
-Reads a `Derivation`, its `Program` and the generated texts; returns a `Page` of plain data. Leaves out: layout and
+Reads a `Derivation` and the generated files; returns a `Page` of plain data. Leaves out: layout and
 colours (`templates/report/`), and what the lecture says (`symrnn.derive.lecture`).
 """
 
@@ -16,9 +16,9 @@ from symrnn.derive.lecture import Block, Display, Prose, Section, Table
 from symrnn.language.cell import Cell
 from symrnn.language.typeset.lines import Line, pieces
 from symrnn.language.typeset.mathml import mathml, prose
-from symrnn.plan.program import Program
+from symrnn.pipeline import Sources
 from symrnn.report.charts import Chart, flow_chart
-from symrnn.report.code import Listing, c_listing, numpy_listing
+from symrnn.report.code import Listing, listings
 from symrnn.report.drawing import Drawing, draw
 
 
@@ -108,26 +108,21 @@ class Page:
     source: str
 
 
-def page(derivation: Derivation, program: Program, files: Mapping[str, str], sections: Sequence[Section]) -> Page:
-    """The page of a cell; ``files`` are its generated texts by name, ``sections`` its lecture."""
+def page(derivation: Derivation, found: Sources, sections: Sequence[Section]) -> Page:
+    """The page of a cell; ``found`` are its generated files by target, ``sections`` its lecture."""
     cell = derivation.cell
-    listings = listings_of(derivation, program, files)
     figures = {"step": forward_figure(derivation), "adjoint": backward_figure(derivation)}
     charts = {"time": flow_chart(cell)}
     chapters = tuple(_chapter(section, figures, charts) for section in sections)
-    return Page(cell.name, escape(cell.title or cell.name), escape(cell.reference), chapters, listings, _source(cell))
+    code = listings(found, labels(derivation))
+    return Page(cell.name, escape(cell.title or cell.name), escape(cell.reference), chapters, code, _source(cell))
 
 
-def listings_of(derivation: Derivation, program: Program, files: Mapping[str, str]) -> tuple[Listing, ...]:
-    """The code of a cell, each line with the numbers of the equations that it came from."""
+def labels(derivation: Derivation) -> frozenset[str]:
+    """The numbers of the equations of a page: the step's, with the parts that have names of their own, and the adjoint's."""
     cell = derivation.cell
-    known = {equation.label for equation in (*cell.equations, *cell.normal.equations, *derivation.adjoint.equations)}
-    functions = (program.forward, program.backward)
-    left_out = [stage.name for function in functions if function for stage in function.fused_stages]
-    return (
-        numpy_listing(f"{cell.name}_numpy.py", files[f"{cell.name}_numpy.py"], known),
-        c_listing(f"{cell.name}.c", files[f"{cell.name}.c"], known, left_out),
-    )
+    equations = (*cell.equations, *cell.normal.equations, *derivation.adjoint.equations)
+    return frozenset(equation.label for equation in equations)
 
 
 WIDE = 820

@@ -13,9 +13,10 @@ from symrnn.derive.derivation import derive
 from symrnn.emit.render import render as rendered
 from symrnn.errors import GenerateError
 from symrnn.language.cell import Cell
-from symrnn.pipeline import lecture, program, render
+from symrnn.pipeline import lecture, programs, requested, sources
 from symrnn.report.overview import Overview, overview
 from symrnn.report.page import Page, page
+from symrnn.targets import registry
 
 INDEX = "index.html"
 """The overview's file name."""
@@ -50,13 +51,16 @@ def site(cells: Sequence[Cell], progress: Callable[[str], None] = lambda line: N
     for cell in cells:
         progress(f"{cell.name}: deriving")
         derivations.append(derive(cell))
-    programs = [program(cell, backend="c") for cell in cells]
+    names = tuple(dict.fromkeys((registry.DEFAULT, *registry.names())))
+    planned = [programs(derivation, names) for derivation in derivations]
+    told = [each[registry.DEFAULT] for each in planned]
     progress("the overview")
-    files = {INDEX: _overview_text(overview(derivations, programs), _links(cells, ""))}
-    for derivation, planned in zip(derivations, programs, strict=True):
+    files = {INDEX: _overview_text(overview(derivations, told), _links(cells, ""))}
+    for derivation, by_target in zip(derivations, planned, strict=True):
         cell = derivation.cell
         progress(f"{cell.name}: its page")
-        content = page(derivation, planned, render(cell), lecture(derivation, planned))
+        found = sources(by_target, requested(cell, names))
+        content = page(derivation, found, lecture(derivation, by_target[registry.DEFAULT]))
         files[file_name(cell)] = _page_text(content, _links(cells, cell.name))
     return files
 

@@ -95,8 +95,8 @@ class Builder(Protocol):
     def others(self, cell: str, directory: Path, marches: Sequence[str]) -> tuple[Path, ...]:
         """The libraries of ``cell`` in ``directory`` for other processors than ``marches``: left from another run."""
 
-    def is_from(self, library: Path, files: Mapping[str, str], cell: str) -> bool:
-        """Whether a library was built from these texts.
+    def is_from(self, library: Path, files: Mapping[str, Source], cell: str) -> bool:
+        """Whether a library was built from these files.
 
         Raises:
             BuildError: it cannot be read.

@@ -10,6 +10,6 @@ DESCRIPTION = Description(
     title="C",
     dtypes=("float32", "float64"),
     home="symrnn.targets.c.target:TARGET",
-    can=Capabilities(fixed_sizes=True, threads=True),
+    can=Capabilities(fixed_sizes=True, threads=True, one_precision=True, single_file=True),
     marches=MARCHES,
 )

@@ -1,156 +1,141 @@
-"""Where the arrays of a routine lie in C: which structure field points at them, how long a row is, how a step moves.
+"""Where the values of a cell lie in C: which array of a routine, which column of its rows, how it moves with time.
 
-Reads a routine of a program; returns `Array` records, and the address of any value's row. A field of a routine's
-``at`` structure points at the rows of the current step; stages add a row and a column to it. Leaves out: sizes of whole
-blocks (`symrnn.targets.c.files`).
+Reads a program; returns the table of its arrays (`CArray`), and the `Address` of any value, from which C prints its own
+text. Both routines share one table: the backward routine reads the tape of the forward routine in the same arrays. Leaves
+out: sizes of whole blocks, which the runtime finds from the table (``templates/c/symrnn_real.h``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from symrnn.plan.program import Buffer, Direction, Extent, Kind, Place, Program, Routine
+from symrnn.plan.program import Buffer, Extent, Kind, Place, Program
 from symrnn.targets.c.names import CNames
+
+FIXED = {Kind.INPUT: "AT_X", Kind.OUTPUT: "AT_Y", Kind.SEED: "AT_DY", Kind.INPUT_GRADIENT: "AT_DX"}
+"""The arrays that every cell has, in the runtime's own names."""
+
+PACKED = "AT_PACKED"
+"""Packed weights, as an array of one row."""
 
 
 @dataclass(frozen=True)
-class Array:
+class CArray:
     """One array.
 
     Attributes:
-        field: of the ``at`` structure; empty for parameters, which lie in ``packed``.
-        width: C expression of the numbers in a row.
-        written: whether the routine writes it.
-        advance: C expression of the row at which step ``t`` begins, times ``dims->rows``; empty where it stays.
-        one_row: whether every row of a step reads the same row.
+        name: of the C enumeration.
+        memory: of the runtime's enumeration: where it lies.
+        motion: of the runtime's enumeration: how it moves from step to step.
+        width: sizes of the values side by side in a row.
     """
 
-    field: str
-    width: str
-    written: bool
-    advance: str
-    one_row: bool = False
+    name: str
+    memory: str
+    motion: str
+    width: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a value of a row begins.
+
+    Attributes:
+        array: of the C enumeration; `PACKED` for what lies with the weights.
+        before: sizes of the values that stand before it in its row.
+        block: of packed weights, which they are counted from; empty for other arrays.
+    """
+
+    array: str
+    before: tuple[str, ...] = ()
+    block: str = ""
 
 
 class Arrays:
-    """The arrays of ``routine``.
+    """The arrays of ``program``.
 
     Args:
-        program: the cell and its forward routine, whose buffers a backward routine reads.
-        routine: the routine that runs.
-        names: C identifiers.
+        program: the cell, its forward routine, and its backward routine if there is one.
     """
 
-    def __init__(self, program: Program, routine: Routine, names: CNames) -> None:
-        self._program, self._routine, self._names = program, routine, names
-        self._buffers: dict[str, Buffer] = {buffer.name: buffer for buffer in program.forward.buffers}
-        self._buffers |= {buffer.name: buffer for buffer in routine.buffers}
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._forward = {buffer.name: buffer for buffer in program.forward.buffers}
+        self._backward = {buffer.name: buffer for buffer in program.backward.buffers} if program.backward else {}
 
-    def all(self) -> Iterator[Array]:
-        """Every array that a stage of the routine reads or writes, each once; parameters left out."""
-        found: dict[str, Array] = {}
-        for place in self._places():
-            array = self.array(place)
-            if array.field:
-                found.setdefault(array.field, array)
-        yield from found.values()
+    def table(self) -> tuple[CArray, ...]:
+        """Every array, in the order of the enumeration: the fixed ones, those of states, buffers."""
+        cell, given = self._program.cell, "GIVEN"
+        x, output = (cell.size("x"),), (cell.size(cell.output),)
+        fixed = (
+            CArray("AT_X", given, "EACH_STEP", x),
+            CArray("AT_Y", given, "EACH_STEP", output),
+            CArray("AT_DY", given, "EACH_STEP", output),
+            CArray("AT_DX", given, "EACH_STEP", x),
+            CArray(PACKED, given, "STAYS", ()),
+        )
+        states = [(state, (cell.size(state),)) for state in cell.states]
+        moving = [
+            CArray(f"AT_{state}_{when}", "TAPE", motion, width)
+            for state, width in states
+            for when, motion in (("now", "BEFORE"), ("next", "AFTER"))
+        ]
+        backward = []
+        if self._program.backward:
+            backward += [CArray(f"AT_carry_{state}", "BACK", "STAYS", width) for state, width in states]
+            backward += [CArray(f"AT_initial_{state}", given, "STAYS", width) for state, width in states]
+        return (*fixed, *moving, *backward, *self._buffers())
 
-    def _places(self) -> Iterator[Place]:
-        routine = self._routine
-        for stage in routine.stages:
-            for name in (*stage.reads, *stage.operands):
-                yield routine.places[name]
-            for write in stage.writes:
-                yield write.place
-        for product in routine.products:
-            yield routine.places[product.right]
-            for _, left in product.entries:
-                yield routine.places[left]
-        for item in routine.sums:
-            yield routine.places[item.value]
+    def _buffers(self) -> tuple[CArray, ...]:
+        found = []
+        for buffer in self._forward.values():
+            if buffer.extent is Extent.STEP:
+                found.append(CArray(f"AT_{buffer.name}", "WORK", "STAYS", _width(buffer)))
+            elif buffer.extent is Extent.SEQUENCE:
+                motion = "EACH_HOISTED" if buffer.spans else "EACH_TAPED"
+                memory = "TAPE" if buffer.taped else "WORK"
+                found.append(CArray(f"AT_{buffer.name}", memory, motion, _width(buffer)))
+        for buffer in self._backward.values():
+            motion = "EACH_STEP" if buffer.extent is Extent.SEQUENCE else "STAYS"
+            found.append(CArray(f"AT_{buffer.name}", "BACK", motion, _width(buffer)))
+        return tuple(found)
 
-    def array(self, place: Place) -> Array:
-        """The array of ``place``."""
-        width = self._width(place)
-        backward = self._routine.direction is Direction.BACKWARD
+    def address(self, value: str, place: Place) -> Address:
+        """The address of ``value`` in a row of the current step."""
         match place.kind:
-            case Kind.INPUT:
-                return Array(place.array, width, False, "t")
-            case Kind.SEED:
-                return Array("seed", width, False, "t")
-            case Kind.OUTPUT:
-                return Array("output", width, True, "t")
+            case Kind.INPUT | Kind.OUTPUT | Kind.SEED | Kind.INPUT_GRADIENT:
+                return Address(FIXED[place.kind])
             case Kind.STATE:
-                return Array(f"{place.array}_now", width, False, "slot_now(dims, at->taped, t)")
+                return Address(f"AT_{place.array}_now")
             case Kind.NEXT:
-                return Array(f"{place.array}_next", width, not backward, "slot_next(dims, at->taped, t)")
+                return Address(f"AT_{place.array}_next")
             case Kind.CARRY:
-                return Array(f"carry_{place.array}", width, True, "")
-            case Kind.INPUT_GRADIENT:
-                return Array(f"gradient_{place.array}", width, True, "t")
+                return Address(f"AT_carry_{place.array}")
             case Kind.STATE_GRADIENT:
-                return Array(f"gradient_{place.array}", width, True, "")
+                return Address(f"AT_initial_{place.array}")
             case Kind.PARAMETER:
-                return Array("", width, False, "", one_row=True)
+                return Address(PACKED, block=f"PARAM_{place.array}")
             case Kind.BUFFER:
-                return self._buffer_array(self._buffers[place.array], width)
-
-    def _buffer_array(self, buffer: Buffer, width: str) -> Array:
-        own = buffer in self._routine.buffers
-        if buffer.extent is Extent.ONCE:
-            return Array(buffer.name, width, own, "", one_row=True)
-        if buffer.extent is Extent.STEP:
-            return Array(buffer.name, width, own, "")
-        if not own or self._routine.direction is Direction.BACKWARD:
-            return Array(buffer.name, width, own, "t")
-        # Without a tape, what is hoisted lives for a chunk of steps, what a step computes for that step.
-        now = "(t - at->origin)" if buffer.spans else "0"
-        return Array(buffer.name, width, own, f"(at->taped ? t : {now})" if buffer.taped else now)
-
-    def address(self, value: str, place: Place, row: str, *, later: bool = False) -> str:
-        """The C expression of the address of ``value`` in ``row`` of the current step."""
-        array = self.array(place)
-        if not array.field:
-            return f"at->packed + at->layout.{self._names.values[value]}"
-        parts = [f"at->{array.field}{'_later' if later else ''}"]
-        if not array.one_row:
-            parts.append(f"{row} * {_factor(array.width)}")
-        column = self._column(value, place)
-        if column:
-            parts.append(column)
-        return " + ".join(parts)
-
-    def _column(self, value: str, place: Place) -> str:
-        if place.kind is not Kind.BUFFER:
-            return ""
-        before = []
-        for column in self._buffers[place.array].columns:
-            if column.value == value:
-                break
-            before.append(column.size)
-        return total(before, self._names)
-
-    def _width(self, place: Place) -> str:
-        if place.kind is Kind.BUFFER:
-            return total([column.size for column in self._buffers[place.array].columns], self._names)
-        if place.kind in (Kind.OUTPUT, Kind.SEED):
-            return self._names.sizes[self._program.cell.size(self._program.cell.output)]
-        return self._names.sizes[self._program.cell.size(place.array)]
+                buffer = self._backward.get(place.array) or self._forward[place.array]
+                sizes = _width(buffer)
+                before = sizes[: [column.value for column in buffer.columns].index(value)]
+                if buffer.extent is Extent.ONCE:
+                    return Address(PACKED, before, f"PACKED_{buffer.name}")
+                return Address(f"AT_{buffer.name}", before)
 
 
-def total(sizes: list[str], names: CNames) -> str:
-    """The C expression of a sum of sizes, equal ones counted: ``3 * dims->hidden + dims->input``; empty for none."""
+def _width(buffer: Buffer) -> tuple[str, ...]:
+    return tuple(column.size for column in buffer.columns)
+
+
+def total(sizes: Iterable[str], names: CNames) -> str:
+    """The C expression of a sum of sizes, equal ones counted: ``3 * dims->hidden + dims->input``; ``0`` for none."""
     counts: dict[str, int] = {}
     for size in sizes:
         counts[size] = counts.get(size, 0) + 1
     terms = []
     for size, count in counts.items():
         text = names.sizes[size]
-        terms.append(str(count) if text == "1" else text if count == 1 else f"{count} * {text}")
-    return " + ".join(terms)
-
-
-def _factor(text: str) -> str:
-    """``text`` as a factor of a product."""
-    return f"({text})" if " " in text else text
+        terms.append(str(count) if size == "1" else text if count == 1 else f"{count} * {text}")
+    return " + ".join(terms) or "0"

@@ -1,12 +1,12 @@
-"""Elementwise expressions as C over vectors: ``f_sigmoid_f32(i_x + i_sum)``.
+"""Elementwise expressions as C over vectors: ``f_sigmoid(i_x[v] + i_sum[v])``.
 
-Reads trees over names of values; returns C text in one precision, and which primitives and functions of the table it
-calls. Leaves out: linear forms (accumulators by then) and where values are loaded from (`symrnn.targets.c.stages`).
+Reads trees over names of values; returns C text, which the macros of the runtime give a precision. Leaves out: linear forms
+(accumulators by then) and where values are loaded from (`symrnn.targets.c.stages`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 
 from symrnn.errors import GenerateError
@@ -25,36 +25,32 @@ from symrnn.language.tree import (
     Power,
     Reduce,
     SizeOf,
-    walk,
 )
-from symrnn.targets.c.functions import reduction
-from symrnn.targets.c.polynomials import c_literal
+from symrnn.targets.c.functions import reduction, spelling
 
 REPEATED = 8
 """Whole powers up to this one are products; the others call ``pow`` lane by lane."""
 
 
 class CPrinter(Fold[str], refuses=(MatVec, Reduce, Outer)):
-    """Prints elementwise expressions in one precision; a linear form is refused, since only a stage can compute it.
+    """Prints elementwise expressions; a linear form is refused, since only a stage can compute it.
 
     Args:
-        precision: ``f32`` or ``f64``.
-        names: the C identifier of every value.
+        names: the C expression of every value.
         sizes: the C expression of every size name.
     """
 
-    def __init__(self, precision: str, names: Mapping[str, str], sizes: Mapping[str, str]) -> None:
-        self._p, self._names, self._sizes = precision, names, sizes
-        self._real = "float" if precision == "f32" else "double"
+    def __init__(self, names: Mapping[str, str], sizes: Mapping[str, str]) -> None:
+        self._names, self._sizes = names, sizes
 
     def _refusal(self, node: Expression) -> Exception:
         return GenerateError(f"C: {type(node).__name__} is not elementwise, so no statement can compute it")
 
     def _of_number(self, node: Number) -> str:
-        return self._constant(node.value)
+        return _constant(node.value)
 
     def _of_constant(self, node: Constant) -> str:
-        return self._constant(node.value)
+        return _constant(node.value)
 
     def _of_name(self, node: Name) -> str:
         return self._names[node.name]
@@ -67,52 +63,29 @@ class CPrinter(Fold[str], refuses=(MatVec, Reduce, Outer)):
         return f"{self._wrapped(node.left, level)} {node.op} {self._wrapped(node.right, level + (node.op in '-/'))}"
 
     def _of_call(self, node: Call) -> str:
-        return f"f_{node.function}_{self._p}({', '.join(self(argument) for argument in node.arguments)})"
+        return f"{spelling(node.function)}({', '.join(self(argument) for argument in node.arguments)})"
 
     def _of_size(self, node: SizeOf) -> str:
-        return f"K_{self._p}(({self._real}){self._sizes[node.size]})"
+        return f"K({self._sizes[node.size]})"
 
     def _of_power(self, node: Power) -> str:
         base, exponent = self(node.base), node.exponent
         whole = exponent.denominator == 1 and 1 <= abs(exponent) <= REPEATED
         if not whole:
-            return f"v_pow_{self._p}({base}, {c_literal(float(exponent), self._p)})"
-        product = f"power_{abs(exponent)}_{self._p}({base})"
-        return product if exponent > 0 else f"({self._constant(Fraction(1))} / {product})"
+            return f"v_pow({base}, (real){float(exponent)!r})"
+        product = f"power_{abs(exponent)}({base})"
+        return product if exponent > 0 else f"({_constant(Fraction(1))} / {product})"
 
     def reduction(self, node: Reduce, pointer: str, count: str) -> str:
         """``node`` over the ``count`` numbers at ``pointer``, in every lane."""
         spelt = reduction(node.kind)
-        total = f"{spelt.function}_{self._p}({pointer}, {count})"
-        return f"K_{self._p}({total} / ({self._real}){count})" if spelt.divides else f"K_{self._p}({total})"
+        total = f"{spelt.function}({pointer}, {count})"
+        return f"K({total} / (real){count})" if spelt.divides else f"K({total})"
 
     def _wrapped(self, node: Expression, least: int) -> str:
         return self(node) if strength(node) >= least else f"({self(node)})"
 
-    def _constant(self, value: Fraction) -> str:
-        return f"K_{self._p}({c_literal(float(value), self._p)})"
 
-
-def primitives(nodes: Iterable[Expression]) -> tuple[str, ...]:
-    """The vector primitives and functions of the table that ``nodes`` call."""
-    found: dict[str, None] = {}
-    for node in nodes:
-        for part in walk(node):
-            if isinstance(part, Call):
-                found[part.function] = None
-            elif isinstance(part, Power) and not (
-                part.exponent.denominator == 1 and 1 <= abs(part.exponent) <= REPEATED
-            ):
-                found["v_pow"] = None
-    return tuple(found)
-
-
-def whole_powers(nodes: Iterable[Expression]) -> tuple[int, ...]:
-    """The whole powers that ``nodes`` take by repeated products, ascending."""
-    found = {
-        int(abs(part.exponent))
-        for node in nodes
-        for part in walk(node)
-        if isinstance(part, Power) and part.exponent.denominator == 1 and 1 <= abs(part.exponent) <= REPEATED
-    }
-    return tuple(sorted(found))
+def _constant(value: Fraction) -> str:
+    """A number in every lane; whole ones without a fraction."""
+    return f"K({value})" if value.denominator == 1 and abs(value) < 2**24 else f"K({float(value)!r})"

@@ -1,364 +1,440 @@
-"""The C kernels of a cell: one header and one source, float and double from the same templates.
+"""The C kernels of a cell: its header, its source, and the runtime that they share with every other cell.
 
-Reads a `Program`; returns the texts of ``<cell>.h`` and ``<cell>.c``. The texts of one stage come from
-`symrnn.targets.c.stages`, addresses from `symrnn.targets.c.arrays`, prototypes from `symrnn.targets.c.interface`. Leaves out:
-compiling, and the Python module over the library (`symrnn.targets.c.module`).
+Reads a `Program`; returns `Source` texts by file name. The cell's source holds the statements of each stage once; it includes
+itself for each precision, and the runtime (`templates/c/symrnn.h`, `templates/c/symrnn_real.h`) does the rest. Texts of one
+stage come from `symrnn.targets.c.stages`, addresses from `symrnn.targets.c.arrays`, prototypes from
+`symrnn.targets.c.interface`. Leaves out: compiling, and the Python module over the library (`symrnn.targets.c.module`).
 """
 
 from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from symrnn.emit.digest import digest
 from symrnn.emit.legend import adjoint_lines, buffer_lines, step_lines
 from symrnn.emit.provenance import provenance
-from symrnn.emit.render import render
+from symrnn.emit.render import render_source
 from symrnn.emit.request import Request
-from symrnn.language.system import ONE
-from symrnn.plan.program import Buffer, Direction, Extent, Place, Program, Routine, Stage, reductions
-from symrnn.targets.c.abi import AbiContext
-from symrnn.targets.c.arrays import Array, Arrays, total
+from symrnn.emit.source import Mark, Marked, Source
+from symrnn.emit.templates import template_directory
+from symrnn.plan.program import Extent, FusedStage, Program, Routine
+from symrnn.plan.routine import AFTER, BEFORE, LAST, LOOP, ONCE
+from symrnn.targets.c.arrays import FIXED, PACKED, Address, Arrays, CArray, total
 from symrnn.targets.c.context import (
-    CBlock,
+    CColumns,
     CFile,
     CFixed,
-    CFunction,
-    CLeft,
-    COuter,
-    CPanel,
+    CGradient,
     CPrecision,
-    CRight,
     CRoom,
-    CSum,
-    CTagWord,
-    CVector,
+    CRoutine,
+    CRow,
+    CStageText,
+    CState,
 )
-from symrnn.targets.c.expression import primitives, whole_powers
-from symrnn.targets.c.flags import ARITHMETIC, NATIVE, OPTIMISE, STANDARD
-from symrnn.targets.c.interface import prototypes, signatures
+from symrnn.targets.c.flags import ARITHMETIC, NATIVE, OPTIMISE, RUNTIME, STANDARD
+from symrnn.targets.c.interface import BLOCK_NUMBERS, entries, head, prototypes, statuses
 from symrnn.targets.c.names import CNames, c_names, fixed_macro
-from symrnn.targets.c.policy import TILE_FILL
-from symrnn.targets.c.row import CRow, CState, c_row
-from symrnn.targets.c.stages import PRECISIONS, CSegment, CStage, c_stages
-from symrnn.targets.c.vector import MOST_LANES, vector_context
+from symrnn.targets.c.precision import PRECISIONS
+from symrnn.targets.c.row import Overwrite, overwrite, row_stages, writing
+from symrnn.targets.c.stages import CForms, CPanel, CSegment, CStage, c_stages, vectors_of
+
+TAG_WORDS = 3
+"""Words of 64 bits of the tag of packed weights, besides one for each size that is not fixed."""
+
+_PHASES = {BEFORE.name: "HOIST", LOOP.name: "LOOP", LAST.name: "LAST", AFTER.name: "DEFERRED"}
 
 
-def c_files(program: Program, digest: str, request: Request) -> dict[str, str]:
-    """The texts of ``<cell>.h`` and ``<cell>.c``.
+@dataclass(frozen=True)
+class CFiles:
+    """The C files of a cell.
+
+    Attributes:
+        sources: by file name.
+        digest: what the library says of itself: it changes with any of the texts.
+    """
+
+    sources: Mapping[str, Source]
+    digest: str
+
+
+def c_files(program: Program, request: Request) -> CFiles:
+    """``<cell>.h`` and ``<cell>.c``, and the runtime unless it is joined into the latter.
 
     Args:
         program: the cell's plan.
-        digest: of the interface, which the library repeats when it is loaded.
         request: what was asked for.
     """
-    fixed = request.sizes
-    context = _Writer(program, digest, request).file()
-    nodes = [
-        s.expression for f in (program.forward, program.backward) if f for stage in f.stages for s in stage.statements
-    ]
-    needed = [
-        "loadu",
-        "storeu",
-        "load",
-        "store",
-        "K",
-        "v_fma",
-        "transpose",
-        *primitives(nodes),
-        *(["hsum"] if context.reduces else []),
-    ]
-    units = {size for routine in program.routines for stage in routine.stages for size in [stage.size]} - {ONE}
-    most = max(fixed[size] for size in units) if units <= set(fixed) else None
-    values = {"c": context, "vector": tuple(vector_context(precision, needed, most) for precision in PRECISIONS)}
+    runtime = runtime_files()
+    context = _Writer(program, request).file()
+    texts = {name: source.text for name, source in runtime.items()}
+    values: dict[str, object] = {"c": context, "runtime": texts}
+    # What the source says of its own digest is a line by itself, so the digest is that of everything else.
+    found = digest(*texts.values(), render_source("c/cell.c.jinja", values).text)
+    values["c"] = replace(context, digest=found)
     name = program.cell.name
-    return {f"{name}.h": render("c/cell.h.jinja", values), f"{name}.c": render("c/cell.c.jinja", values)}
+    files = {
+        f"{name}.h": render_source("c/cell.h.jinja", values),
+        f"{name}.c": render_source("c/cell.c.jinja", values),
+    }
+    return CFiles(files if request.single_file else files | runtime, found)
+
+
+def runtime_files() -> dict[str, Source]:
+    """The runtime's files, which are the same for every cell."""
+    folder = template_directory() / "c"
+    return {name: Source(folder.joinpath(name).read_text(encoding="utf-8")) for name in RUNTIME}
 
 
 class _Writer:
     """Collects the context of one cell."""
 
-    def __init__(self, program: Program, digest: str, request: Request) -> None:
-        self._program, self._digest, self._cell, self._fixed = program, digest, program.cell, request.sizes
-        self._request = request
+    def __init__(self, program: Program, request: Request) -> None:
+        self._program, self._cell, self._request, self._fixed = program, program.cell, request, request.sizes
+        self._precisions = tuple(p for p in PRECISIONS if p.dtype in request.dtypes or not request.dtypes)
         self._names: CNames = c_names(program, request.sizes)
-        self._panels: dict[CPanel, str] = {}
+        self._arrays = Arrays(program)
+        self._panels: dict[CPanel, CPanel] = {}
 
     def file(self) -> CFile:
-        cell, names = self._cell, self._names
-        forward = self._routine(self._program.forward)
-        backward = self._routine(self._program.backward) if self._program.backward else False
-        stages = [*forward.stages, *(backward.stages if isinstance(backward, CFunction) else ())]
-        panels = tuple({s.panel: _panel(stage, s) for stage in stages for s in stage.segments}.values())
-        functions = [f for f in (self._program.forward, self._program.backward) if f]
-        nodes = [s.expression for f in functions for stage in f.stages for s in stage.statements]
-        dims = f"{cell.name}_dims"
-        heads = signatures(cell.name, dims, isinstance(backward, CFunction))
-        vectors = tuple(
-            CVector(names.values[v.name], names.parameters[v.name], names.sizes[v.shape[0]])
-            for v in cell.parameters
-            if len(v.shape) == 1
-        )
+        cell, names, program = self._cell, self._names, self._program
+        forward = self._stages(program.forward)
+        backward = self._stages(program.backward) if program.backward else ()
+        dims, training = f"{cell.name}_dims", program.backward is not None
+        rights, outers = self._products()
+        sums = self._sums()
+        table = self._arrays.table()
         return CFile(
             name=cell.name,
             upper=cell.name.upper(),
             guard=f"{cell.name.upper()}_H",
             title=cell.title or cell.name,
+            kinds=" and ".join(p.real for p in self._precisions),
+            single_file=self._request.single_file,
             provenance=tuple(textwrap.wrap(provenance(cell, self._request), 115)),
-            step=step_lines(self._program),
-            adjoint=adjoint_lines(self._program),
-            legend=buffer_lines(self._program),
+            step=step_lines(program),
+            adjoint=adjoint_lines(program),
+            legend=buffer_lines(program),
             dims=dims,
+            statuses=tuple((s.name, s.code, s.note) for s in statuses(bool(self._fixed))),
             size_fields=tuple(names.fields.values()),
+            tagged=tuple(names.fields[size] for size in names.open),
             input_is_hidden=cell.input_is_hidden,
-            input_width=names.sizes[cell.size("x")],
             output_size=cell.size(cell.output),
             state_order=", ".join(cell.states),
             parameters=tuple((names.parameters[v.name], " × ".join(v.shape)) for v in cell.parameters),
-            states=self._states(),
-            precisions=tuple(
-                CPrecision(p, real, f"_{p}", dims, {key: text[p] for key, text in heads.items()})
-                for p, real in PRECISIONS.items()
-            ),
-            prototypes=prototypes(cell.name, dims, isinstance(backward, CFunction)),
-            abi=AbiContext(cell.name, self._digest),
+            states=tuple(self._states()),
+            precisions=tuple(CPrecision(p.name, p.real, p.bits) for p in self._precisions),
+            prototypes=prototypes(cell.name, dims, training, tuple(p.name for p in self._precisions)),
+            heads={entry.name: head(entry, dims, cell.name) for entry in entries(training)},
+            digest="",
             flags=" ".join((*STANDARD, OPTIMISE, NATIVE, *ARITHMETIC)),
-            vectors=vectors,
-            panels=panels,
-            packed=self._packed(vectors, panels),
-            tag=self._tag(),
-            tag_size=self._tag_size(),
-            powers=whole_powers(nodes),
-            fused=self._program.forward.fused is not None,
-            tile_fill=TILE_FILL,
-            hoisted_width=self._hoisted_width(),
-            hoisted_work=" + ".join(stage.work for stage in forward.stages if stage.name in forward.before) or "0",
-            reduces=any(reductions(stage) for f in functions for stage in f.stages),
-            forward=forward,
-            row=self._row_of(),
-            backward=backward,
+            limits=tuple(self._limits((*forward, *backward), len(table), len(rights))),
+            arrays=tuple(CRow(a.name, a.memory, a.motion, total(a.width, names)) for a in table),
+            array_names=_wrapped(_enumeration([a.name for a in table[len(FIXED) + 1 :]], "AT_STATES", "ARRAYS")),
+            blocks=tuple(self._blocks()),
+            block_names=_wrapped(_enumeration(self._block_names(), "0", "BLOCKS")),
+            copied=tuple(self._copied()),
+            forms=tuple(self._forms()),
+            forward=self._routine(program.forward, forward),
+            backward=self._routine(program.backward, backward) if program.backward else False,
+            fuses=program.forward.fused is not None,
+            row=tuple(self._row(table)),
+            row_stages=tuple(_stage_call(stage, "1") for stage in self._in_row(forward)),
+            rights=rights,
+            outers=outers,
+            sums=sums,
+            zeroed=tuple(self._zeroed()) if training else (),
             fixed=tuple(
                 CFixed(names.fields[s], fixed_macro(cell.name, names.fields[s]), n) for s, n in self._fixed.items()
             ),
-            room=self._room(vectors, panels),
+            room=tuple(self._room(table)),
         )
 
-    def _row_of(self) -> CRow:
-        routine = self._program.forward
-        return c_row(routine, Arrays(self._program, routine, self._names), self._names, self._states())
-
-    def _room(self, vectors: tuple[CVector, ...], panels: tuple[CPanel, ...]) -> tuple[CRoom, ...]:
-        """Where all sizes are fixed, the memory of a stream, so that it can be an array: vectors are as wide as any."""
-        if set(self._fixed) != set(self._cell.sizes):
-            return ()
-        found = []
-        for p, lanes in MOST_LANES.items():
-            blocks = [CBlock("tag", self._tag_size()), *self._packed(vectors, panels)]
-            packed = [block.size[p].replace(f"LANES_{p}", str(lanes)) for block in blocks]
-            width = {block.field: block.size[p].rpartition(", ")[2] for block in self._blocks(self._program.forward)}
-            work = [
-                f"2, 1, {width}" if field.startswith("states_") else f"1, 1, {width}" for field, width in width.items()
-            ]
-            stem = f"{self._cell.name.upper()}_{p.upper()}"
-            found.append(CRoom(f"{stem}_PACKED", "packed weights", tuple(packed)))
-            found.append(CRoom(f"{stem}_WORKSPACE", "the workspace of step with one row", tuple(work)))
-        return tuple(found)
-
-    def _states(self) -> tuple[CState, ...]:
-        cell, names = self._cell, self._names
-        sizes = [cell.size(state) for state in cell.states]
+    def _stages(self, routine: Routine) -> tuple[CStage, ...]:
+        """The stages of ``routine``, panels of the same content under one name."""
+        stages = c_stages(self._program, routine, self._names, self._optional(routine))
         return tuple(
-            CState(state, names.sizes[sizes[i]], total(sizes[:i], names) or "0") for i, state in enumerate(cell.states)
-        )
-
-    def _hoisted_width(self) -> str:
-        """Numbers per row of what is hoisted."""
-        spanning = [b for b in self._program.forward.buffers if b.spans and b.extent is not Extent.ONCE]
-        return total([column.size for buffer in spanning for column in buffer.columns], self._names) or "0"
-
-    def _tag(self) -> tuple[CTagWord, ...]:
-        """What packed weights depend on: a build reads those alone that were packed where all of it is the same.
-
-        Sizes that are fixed are in the digest, and words in the order of bytes of their machine.
-        """
-        layout = {p: f"((uint64_t)sizeof({real}) << 32 | LANES_{p})" for p, real in PRECISIONS.items()}
-        sizes = [field for size, field in self._names.fields.items() if size not in self._fixed]
-        return (
-            CTagWord("the source: its cell, its generator", _same("word_at(SYMRNN_DIGEST, 0)")),
-            CTagWord("and more of its digest", _same("word_at(SYMRNN_DIGEST, 1)")),
-            CTagWord("the layout: bytes of a number, numbers in a vector", layout),
-            *(CTagWord("a size", _same(f"dims->{field}")) for field in sizes),
-        )
-
-    def _tag_size(self) -> dict[str, str]:
-        """Three factors of the numbers that the tag takes."""
-        words = len(self._tag())
-        return {"f32": f"{2 * words}, 1, 1", "f64": f"{words}, 1, 1"}
-
-    def _packed(self, vectors: tuple[CVector, ...], panels: tuple[CPanel, ...]) -> tuple[CBlock, ...]:
-        blocks = [CBlock(v.field, _same(f"{v.size}, 1, 1")) for v in vectors]
-        for buffer in self._program.forward.buffers:
-            if buffer.extent is Extent.ONCE:
-                width = total([column.size for column in buffer.columns], self._names)
-                blocks.append(CBlock(buffer.name, _same(f"{width}, 1, 1")))
-        for panel in panels:
-            # Rounded up to whole tiles: each has the same number of vectors.
-            size = {
-                p: f"({panel.units} - 1) / LANES_{p} + {panel.vectors}, {panel.depth}, {panel.count} * LANES_{p}"
-                for p in PRECISIONS
-            }
-            blocks.append(CBlock(panel.field, size))
-        return tuple(blocks)
-
-    def _routine(self, routine: Routine) -> CFunction:
-        arrays = Arrays(self._program, routine, self._names)
-        stages = self._shared(c_stages(self._program, routine, self._names, self._optional(routine)))
-        later = {
-            arrays.array(routine.places[form.operand]).field: arrays.array(routine.places[form.operand])
-            for stage in routine.stages
-            for accumulator in stage.accumulators
-            for form in accumulator.forms
-            if form.later
-        }
-        all_arrays = tuple(arrays.all())
-        rights, lefts = self._products(routine, arrays)
-        return CFunction(
-            name=routine.name,
-            arrays=all_arrays,
-            later=tuple(later.values()),
-            bind=tuple(self._bind(routine, all_arrays)),
-            blocks=(*self._blocks(routine), *_product_blocks(rights)),
-            stages=stages,
-            rights=rights,
-            lefts=lefts,
-            sums=self._sums(routine, arrays),
-            zeroed=self._zeroed(routine),
-            has_dx=any(array.field == "gradient_x" for array in all_arrays),
-            fused=tuple(each.whole.name for each in routine.fused.loop) if routine.fused else (),
-            variants=_variants(routine),
-            **{name: _names(routine.stages_of(name)) for name in ("once", "before", "loop", "last", "after")},
-        )
-
-    def _shared(self, stages: tuple[CStage, ...]) -> tuple[CStage, ...]:
-        """``stages`` with panels of the same content under one name."""
-        return tuple(
-            replace(stage, segments=tuple(replace(s, panel=self._panel_name(stage, s)) for s in stage.segments))
+            replace(stage, forms=self._shared(stage.forms), fused=self._shared(stage.fused) if stage.fused else None)
             for stage in stages
         )
 
-    def _panel_name(self, stage: CStage, segment: CSegment) -> str:
-        content = replace(_panel(stage, segment), field="")
-        return self._panels.setdefault(content, segment.panel)
+    def _shared(self, forms: CForms) -> CForms:
+        segments = [replace(s, panel=self._panels.setdefault(s.panel, s.panel)) for s in forms.segments]
+        return replace(forms, segments=tuple(segments))
 
     def _optional(self, routine: Routine) -> frozenset[str]:
         """Values that nothing but the tape reads: inference does not store them."""
         taped = {c.value for b in routine.buffers if b.taped and not b.spans for c in b.columns}
-        home = {s.target: stage.name for stage in routine.stages for s in stage.statements}
-        read = {n for stage in routine.stages for n in (*stage.reads, *stage.operands) if home.get(n) != stage.name}
+        home = {s.target: stage.name for stage in routine.plain_stages for s in stage.statements}
+        read = {
+            n for stage in routine.plain_stages for n in (*stage.reads, *stage.operands) if home.get(n) != stage.name
+        }
         return frozenset(taped - read)
 
-    def _blocks(self, routine: Routine) -> list[CBlock]:
-        """Blocks of the tape and the workspace; ``taped`` blocks of the forward routine lie in the tape if there is one."""
-        names, blocks = self._names, []
-        if routine.direction is Direction.FORWARD:
-            for state in self._states():
-                blocks.append(
-                    CBlock(
-                        f"states_{state.field}", _same(f"taped ? dims->steps + 1 : 2, dims->rows, {state.width}"), True
-                    )
-                )
-        else:
-            blocks += [CBlock(f"carry_{s.field}", _same(f"1, dims->rows, {s.width}")) for s in self._states()]
-        for buffer in routine.buffers:
-            if buffer.extent is not Extent.ONCE:
-                width = total([column.size for column in buffer.columns], names)
-                blocks.append(
-                    CBlock(buffer.name, _same(f"{_steps(routine, buffer)}, dims->rows, {width}"), buffer.taped)
-                )
-        return blocks
+    def _limits(self, stages: Sequence[CStage], arrays: int, rights: int) -> Iterator[tuple[str, int]]:
+        """The macros that the runtime asks for."""
+        forms = [form for stage in stages for form in (stage.forms, stage.fused) if form]
+        yield "MOST_SUMS", max([1, *(form.sums * form.vectors for form in forms)])
+        yield "MOST_OPERANDS", max([1, *(len(form.segments) for form in forms)])
+        yield "MOST_STAGES", len(stages)
+        yield "MOST_ARRAYS", arrays
+        yield "MOST_RIGHTS", max(1, rights)
+        sizes = {stage.size for routine in self._program.routines for stage in routine.stages} - {"1"}
+        if sizes <= set(self._fixed):
+            yield "MOST_UNITS", max(self._fixed[size] for size in sizes)
 
-    def _bind(self, routine: Routine, arrays: tuple[Array, ...]) -> list[str]:
-        """Lines that point each array of ``base`` at its block or the caller's memory."""
-        once = {b.name for b in self._program.forward.buffers if b.extent is Extent.ONCE}
-        mine = {b.name: b for b in routine.buffers}
-        taped = {b.name for b in self._program.forward.buffers if b.taped}
-        callers = {"x": "x", "seed": "dy", "output": "y", "gradient_x": "dx"}
-        lines = []
-        for array in arrays:
-            field = array.field
-            state = field.removesuffix("_now").removesuffix("_next")
-            if field in callers:
-                source = callers[field]
-            elif field in once:
-                # Packing wrote it; the cast lets one structure serve both.
-                source = "({real} *)packed + base.layout.once"
-            elif field in mine:
-                source = ("block" if mine[field].taped else "workspace") + f" + layout.{field}"
-            elif field in taped:
-                source = f"tape + forward.{field}"
-            elif field.startswith("carry_"):
-                source = f"workspace + layout.{field}"
-            elif field.startswith("gradient_"):
+    def _routine(self, routine: Routine, stages: Sequence[CStage]) -> CRoutine:
+        by_name = {stage.name: stage for stage in stages}
+        once = tuple(_stage_call(by_name[stage.name], "0") for stage in routine.stages_of(ONCE.name))
+        return CRoutine(tuple(self._text(stage) for stage in stages), once, tuple(self._added(routine, by_name)))
+
+    def _added(self, routine: Routine, stages: Mapping[str, CStage]) -> Iterator[str]:
+        """Lines that add the stages of ``routine`` to the runtime's record, phase by phase."""
+        for phase in routine.phases:
+            if phase.name == ONCE.name:
                 continue
-            elif routine.direction is Direction.FORWARD:
-                source = f"block + layout.states_{state}"
-            else:
-                source = f"tape + forward.states_{state}"
-            lines.append(f"base.{field} = {source};")
-        return lines
+            names = [stage.name for stage in phase.stages]
+            hoisted = phase.name == BEFORE.name and routine.fused is not None
+            fused = [stage.name for stage in routine.fused.before] if hoisted and routine.fused else []
+            for name in dict.fromkeys((*names, *fused)):
+                call = f"add_stage(r, {_PHASES[phase.name]}, {_stage_call(stages[name], 'fuses(r)')});"
+                if not hoisted or (name in names and name in fused):
+                    yield call
+                else:
+                    yield f"if ({'fuses(r)' if name in fused else '!fuses(r)'})"
+                    yield f"    {call}"
 
-    def _products(self, routine: Routine, arrays: Arrays) -> tuple[tuple[CRight, ...], tuple[CLeft, ...]]:
-        rights: dict[str, CRight] = {}
-        lefts: dict[tuple[str, str, str], list[COuter]] = {}
+    def _text(self, stage: CStage) -> CStageText:
+        head = (
+            f"ALWAYS void S({stage.name}_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N)"
+        )
+        begins = Marked(head, Mark(function=stage.name))
+        return CStageText(stage.name, begins, stage.lines, tuple(self._forms_of(stage)), stage.fused is not None)
+
+    def _forms_of(self, stage: CStage) -> Iterator[str]:
+        """The body of the function that says where the sums of ``stage`` come from."""
+        masked = "MASKED" if stage.masked else "ALL_ROWS"
+        sums, vectors = str(stage.forms.sums), str(stage.forms.vectors)
+        operands = [f"{_operand(segment, self._names)}" for segment in stage.forms.segments]
+        if stage.fused:
+            if stage.fused.sums != stage.forms.sums:
+                sums = f"fused ? {stage.fused.sums} : {sums}"
+            if stage.fused.vectors != stage.forms.vectors:
+                vectors = f"fused ? {stage.fused.vectors} : {vectors}"
+        segments = [s for form in (stage.forms, stage.fused) if form for s in form.segments]
+        sizes = {stage.size, *(size for s in segments for size in (*s.panel.operands, *s.source.before))}
+        if not sizes & set(self._names.open):
+            yield "    (void)dims;"
+        yield f"    S(stage) s = new_stage(S({stage.name}), {self._names.sizes[stage.size]}, {sums}, {vectors}, {masked});"
+        if not stage.fused:
+            yield from (f"    {line}" for line in operands)
+            return
+        inside = [_operand(segment, self._names) for segment in stage.fused.segments]
+        begin, tail = _common(inside, operands)
+        middle = (inside[len(begin) : len(inside) - len(tail)], operands[len(begin) : len(operands) - len(tail)])
+        yield from (f"    {line}" for line in begin)
+        if middle[0]:
+            yield "    if (fused) {" if len(middle[0]) > 1 or middle[1] else "    if (fused)"
+            yield from (f"        {line}" for line in middle[0])
+            if len(middle[0]) > 1 or middle[1]:
+                yield "    } else {" if middle[1] else "    }"
+        elif middle[1]:
+            yield "    if (!fused) {"
+        if middle[1]:
+            yield from (f"        {line}" for line in middle[1])
+            yield "    }"
+        yield from (f"    {line}" for line in tail)
+
+    def _block_names(self) -> list[str]:
+        vectors = [f"PARAM_{v.name}" for v in self._cell.parameters if len(v.shape) == 1]
+        once = [f"PACKED_{b.name}" for b in self._program.forward.buffers if b.extent is Extent.ONCE]
+        return [*vectors, *once, *(panel.name for panel in self._panels.values())]
+
+    def _blocks(self) -> Iterator[str]:
+        """Calls that place each part of packed weights."""
+        for variable in self._cell.parameters:
+            if len(variable.shape) == 1:
+                yield f"place_vector(end, &b[PARAM_{variable.name}], {self._names.sizes[variable.shape[0]]})"
+        for buffer in self._program.forward.buffers:
+            if buffer.extent is Extent.ONCE:
+                width = total([column.size for column in buffer.columns], self._names)
+                yield f"place_vector(end, &b[PACKED_{buffer.name}], {width})"
+        for panel in self._panels.values():
+            units, depth = self._names.sizes[panel.size], total(panel.operands, self._names)
+            yield f"place_panel(end, &b[{panel.name}], {units}, {panel.vectors}, {depth}, {panel.count})"
+
+    def _copied(self) -> Iterator[tuple[str, str, str]]:
+        """Parameters that are vectors: part of packed weights, field, size."""
+        for v in self._cell.parameters:
+            if len(v.shape) == 1:
+                yield f"PARAM_{v.name}", self._names.parameters[v.name], self._names.sizes[v.shape[0]]
+
+    def _forms(self) -> Iterator[str]:
+        """Calls that lay out each matrix in its panels."""
+        for panel in self._panels.values():
+            for form in panel.forms:
+                yield (
+                    f"pack_form(packed, &b[{panel.name}], {form.accumulator}, {form.start}, {form.depth}, "
+                    f"params->{form.parameter}, {form.columns}, {int(form.transposed)}, {int(form.add)}, &us);"
+                )
+
+    def _states(self) -> Iterator[CState]:
+        cell, names = self._cell, self._names
+        sizes = [cell.size(state) for state in cell.states]
+        stages = row_stages(self._program.forward)
+        for i, state in enumerate(cell.states):
+            stage = writing(state, stages)
+            condition = {
+                Overwrite.ALWAYS: "",
+                Overwrite.NEVER: "0",
+                Overwrite.TWO_TILES: f"{names.sizes[stage.size]} <= {2 * vectors_of(stage)} * LANES",
+            }[overwrite(state, stages)]
+            yield CState(state, names.sizes[sizes[i]], total(sizes[:i], names), condition)
+
+    def _in_row(self, stages: Sequence[CStage]) -> list[CStage]:
+        """The stages of a step of one row; those of the loop stand for their fused form."""
+        by_name = {stage.name: stage for stage in stages}
+        fused = {each.whole.name: each.loop.name for each in self._fused_loop()}
+        return [by_name[fused.get(stage.name, stage.name)] for stage in row_stages(self._program.forward)]
+
+    def _fused_loop(self) -> tuple[FusedStage, ...]:
+        fused = self._program.forward.fused
+        return fused.loop if fused else ()
+
+    def _row(self, table: Sequence[CArray]) -> Iterator[str]:
+        """Lines that point the arrays of a step of one row at their memory."""
+        for state in self._states():
+            source = f"state + {state.start}" if state.start != "0" else "state"
+            yield f"row_array(&at, AT_{state.field}_now, {source});"
+            if not state.condition:
+                yield f"row_array(&at, AT_{state.field}_next, {source});"
+                continue
+            chosen = "free_memory" if state.condition == "0" else f"{state.condition} ? {source} : free_memory"
+            yield f"row_array(&at, AT_{state.field}_next, {chosen});"
+            yield f"free_memory += WHOLE({state.width});"
+        buffers = {f"AT_{b.name}" for b in self._program.forward.buffers}
+        for array in table:
+            if array.name in buffers:
+                yield f"row_array(&at, {array.name}, free_memory);"
+                yield f"free_memory += WHOLE({total(array.width, self._names)});"
+
+    def _columns(self, value: str, routine: Routine) -> CColumns:
+        address = self._arrays.address(value, routine.places[value])
+        return CColumns(address.array, _column(address, self._names), self._names.sizes[routine.sizes[value]])
+
+    def _products(self) -> tuple[tuple[CColumns, ...], tuple[CGradient, ...]]:
+        """The right sides of the deferred products, and the gradients, those of one left side together."""
+        routine = self._program.backward
+        if routine is None:
+            return (), ()
+        rights: dict[CColumns, int] = {}
+        lefts: dict[CColumns, list[CGradient]] = {}
         adds = _additions(routine)
         for product in routine.products:
+            right = rights.setdefault(self._columns(product.right, routine), len(rights))
             for parameter, left in product.entries:
-                right, columns = product.right, self._cell.by_name[parameter].shape[1]
-                field, stride = self._names.parameters[parameter], self._names.sizes[columns]
-                width = self._names.sizes[routine.sizes[right]]
-                panel = rights.setdefault(
-                    right, CRight(f"panel_{len(rights) + 1}", *self._row(right, routine, arrays), width)
-                ).panel
-                key = (*self._row(left, routine, arrays), self._names.sizes[routine.sizes[left]])
-                lefts.setdefault(key, []).append(
-                    COuter(field, _gradient_label(routine, parameter), panel, width, stride, adds[parameter] == 1)
-                )
-        return tuple(rights.values()), tuple(CLeft(*key, tuple(outers)) for key, outers in lefts.items())
+                columns, field = self._columns(left, routine), self._names.parameters[parameter]
+                label = _gradient_label(routine, parameter)
+                lefts.setdefault(columns, []).append(CGradient(columns, right, field, adds[parameter] == 1, label))
+        return tuple(rights), tuple(gradient for gradients in lefts.values() for gradient in gradients)
 
-    def _sums(self, routine: Routine, arrays: Arrays) -> tuple[CSum, ...]:
-        found, adds = [], _additions(routine)
-        for item in routine.sums:
-            field, label = self._names.parameters[item.parameter], _gradient_label(routine, item.parameter)
-            width, alone = self._names.sizes[routine.sizes[item.value]], adds[item.parameter] == 1
-            found.append(CSum(field, label, *self._row(item.value, routine, arrays), width, alone))
-        return tuple(found)
-
-    def _zeroed(self, routine: Routine) -> tuple[tuple[str, str], ...]:
-        """The gradients that no single product or sum can write: several add to them, or none does."""
+    def _sums(self) -> tuple[CGradient, ...]:
+        routine = self._program.backward
+        if routine is None:
+            return ()
         adds = _additions(routine)
         return tuple(
-            (
-                self._names.parameters[v.name],
-                f"PRODUCT(1, {', '.join([*(self._names.sizes[size] for size in v.shape), '1'][:2])})",
+            CGradient(
+                self._columns(item.value, routine),
+                0,
+                self._names.parameters[item.parameter],
+                adds[item.parameter] == 1,
+                _gradient_label(routine, item.parameter),
             )
-            for v in self._cell.parameters
-            if adds[v.name] != 1
+            for item in routine.sums
         )
 
-    def _row(self, value: str, routine: Routine, arrays: Arrays) -> tuple[str, str]:
-        """The address of ``value`` in row ``row``, and the numbers from one row to the next."""
-        place: Place = routine.places[value]
-        return arrays.address(value, place, "row").replace("at->", "at."), arrays.array(place).width
+    def _zeroed(self) -> Iterator[tuple[str, str]]:
+        """The gradients that no single product or sum can write: several add to them, or none does."""
+        assert self._program.backward
+        adds = _additions(self._program.backward)
+        for v in self._cell.parameters:
+            if adds[v.name] != 1:
+                yield self._names.parameters[v.name], " * ".join(self._names.sizes[size] for size in v.shape)
+
+    def _room(self, table: Sequence[CArray]) -> Iterator[CRoom]:
+        """Where all sizes are fixed, the memory of a stream, so that it can be an array: vectors are as wide as any."""
+        if set(self._fixed) != set(self._cell.sizes):
+            return
+        number = {**self._fixed, "1": 1}
+        for p in self._precisions:
+            blocks = [(TAG_WORDS + len(self._names.open)) * 64 // p.bits]
+            blocks += [number[v.shape[0]] for v in self._cell.parameters if len(v.shape) == 1]
+            for buffer in self._program.forward.buffers:
+                if buffer.extent is Extent.ONCE:
+                    blocks.append(sum(number[column.size] for column in buffer.columns))
+            for panel in self._panels.values():
+                tiles = (number[panel.size] - 1) // p.most_lanes + panel.vectors
+                blocks.append(tiles * sum(number[size] for size in panel.operands) * panel.count * p.most_lanes)
+            work = [
+                (2 if array.motion == "BEFORE" else 1) * sum(number[size] for size in array.width)
+                for array in table
+                if array.memory in ("TAPE", "WORK") and array.motion != "AFTER"
+            ]
+            stem = f"{self._cell.name.upper()}_{p.name.upper()}"
+            yield CRoom(f"{stem}_PACKED", "packed weights", sum(map(_whole, blocks)))
+            yield CRoom(f"{stem}_WORKSPACE", "the workspace of step with one row", sum(map(_whole, work)))
 
 
-def _product_blocks(rights: tuple[CRight, ...]) -> list[CBlock]:
-    """Room for the packed sides of the deferred products."""
-    blocks = [
-        CBlock(right.panel, {p: f"parts, panel_numbers({right.width}, LANES_{p}), 1" for p in PRECISIONS})
-        for right in rights
-    ]
-    return [*blocks, CBlock("left", _same("parts, CHUNK, LEFT_TILES * TILE_ROWS"))] if blocks else []
+def _whole(numbers: int) -> int:
+    return (numbers + BLOCK_NUMBERS - 1) // BLOCK_NUMBERS * BLOCK_NUMBERS
+
+
+def _column(address: Address, names: CNames) -> str:
+    """C expression of the numbers before a value in its array's rows."""
+    before = [total(address.before, names)] if address.before else []
+    base = [f"r->pieces[{address.block}].at"] if address.array == PACKED else []
+    return " + ".join([*base, *before]) or "0"
+
+
+def _operand(segment: CSegment, names: CNames) -> str:
+    """The call that adds a segment to a stage."""
+    panel, address = segment.panel, segment.source
+    call, source = ("add_packed", address.block) if address.array == PACKED else ("add_operand", address.array)
+    column, depth = total(address.before, names), total(panel.operands, names)
+    note = f"{segment.text} of the step before in this loop" if segment.later else segment.text
+    return (
+        f"{call}(&s, {source}, {column}, {depth}, {panel.name}, {segment.first}, {panel.count}, {int(segment.later)}); "
+        f"/* {note} */"
+    )
+
+
+def _stage_call(stage: CStage, fused: str) -> str:
+    return f"S({stage.name}_stage)({f'dims, {fused}' if stage.fused else 'dims'})"
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The longest common beginning of two sequences, and the longest common end of the rest."""
+    begin = 0
+    while begin < min(len(one), len(other)) and one[begin] == other[begin]:
+        begin += 1
+    end = 0
+    while end < min(len(one), len(other)) - begin and one[-1 - end] == other[-1 - end]:
+        end += 1
+    return list(one[:begin]), list(one[len(one) - end :])
+
+
+def _enumeration(names: Sequence[str], first: str, end: str) -> list[str]:
+    """The items of a C enumeration that counts ``names`` from ``first`` on, and ends with their number."""
+    return [f"{names[0]} = {first}", *names[1:], end] if names else [f"{end} = {first}"]
+
+
+def _wrapped(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(textwrap.wrap(", ".join(names), 110, break_long_words=False))
 
 
 def _additions(routine: Routine) -> Counter[str]:
@@ -370,35 +446,5 @@ def _additions(routine: Routine) -> Counter[str]:
 def _gradient_label(routine: Routine, parameter: str) -> str:
     """The number of the equation that gives the gradient of ``parameter``."""
     system = routine.system
-    return next(system.definition[name].label for name in system.outputs if system.by_name[name].of == parameter)
-
-
-def _same(size: str) -> dict[str, str]:
-    return dict.fromkeys(PRECISIONS, size)
-
-
-def _panel(stage: CStage, segment: CSegment) -> CPanel:
-    """What a segment of a stage reads."""
-    return CPanel(segment.panel, stage.units, segment.depth, segment.count, stage.vectors, segment.forms)
-
-
-def _names(stages: Iterable[Stage]) -> tuple[str, ...]:
-    return tuple(stage.name for stage in stages)
-
-
-def _variants(routine: Routine) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
-    plain = (_names(routine.stages_of("before")), _names(routine.loop.stages))
-    if routine.fused is None:
-        return (("", *plain),)
-    loop = _names(each.whole for each in routine.fused.loop)
-    return (("if (is_fused(dims))", _names(routine.fused.before), loop), ("else", *plain))
-
-
-def _steps(routine: Routine, buffer: Buffer) -> str:
-    """How many steps' rows ``buffer`` holds."""
-    if buffer.extent is Extent.STEP:
-        return "1"
-    if routine.direction is Direction.BACKWARD:
-        return "dims->steps"
-    now = "chunk" if buffer.spans else "1"
-    return f"taped ? dims->steps : {now}" if buffer.taped else now
+    label = next(system.definition[name].label for name in system.outputs if system.by_name[name].of == parameter)
+    return Marked(label, Mark((label,), "gradients"))

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from symrnn.targets.c import DESCRIPTION
-from symrnn.targets.c.vector import PRECISIONS
+from symrnn.targets.c.precision import PRECISIONS
 
-REALS = {"f32": "float", "f64": "double"}
-DTYPES = dict(zip(DESCRIPTION.dtypes, PRECISIONS, strict=True))
+REALS = {p.name: p.real for p in PRECISIONS}
+DTYPES = {p.dtype: p.name for p in PRECISIONS}
 """The precision of each dtype that the kernels run in."""
 
 MOST_PARTS = 1024
@@ -202,35 +201,40 @@ def entries(training: bool) -> tuple[Entry, ...]:
     return tuple(entry for entry in ENTRIES if training or not entry.training)
 
 
-def prototypes(name: str, dims: str, training: bool) -> tuple[Prototype, ...]:
+def prototypes(name: str, dims: str, training: bool, precisions: Sequence[str]) -> tuple[Prototype, ...]:
     """The prototypes of the header of the cell ``name``, in order."""
-    heads = signatures(name, dims, training)
-    return tuple(Prototype(entry.note, heads[entry.name]) for entry in entries(training))
+    return tuple(
+        Prototype(
+            entry.note,
+            {p: _head(f"{name}_{p}_{entry.name}", entry, f"{name}_{p}_", REALS[p], dims, name) for p in precisions},
+        )
+        for entry in entries(training)
+    )
 
 
-def signatures(name: str, dims: str, training: bool) -> dict[str, dict[str, str]]:
-    """The heads of the entry points, by name and precision, as C declares them."""
-    return {entry.name: {p: _head(name, dims, entry, p) for p in PRECISIONS} for entry in entries(training)}
+def head(entry: Entry, dims: str, name: str) -> str:
+    """The head of an entry point of the cell ``name`` in its source, where macros give the precision."""
+    return _head(f"ENTRY({entry.name})", entry, "", "real", dims, name)
 
 
-def _head(name: str, dims: str, entry: Entry, precision: str) -> str:
-    arguments = [_argument(argument, name, dims, precision) for argument in entry.arguments]
-    lines, line = [], f"int {name}_{precision}_{entry.name}("
+def _head(called: str, entry: Entry, stem: str, real: str, dims: str, name: str) -> str:
+    arguments = [_argument(argument, stem, real, dims, name) for argument in entry.arguments]
+    lines, line = [], f"int {called}("
     for index, argument in enumerate(arguments):
         text = argument + (")" if index == len(arguments) - 1 else ",")
         if len(line) + len(text) + 1 > 118:
             lines.append(line.rstrip())
             line = " " * 4
-        line += text if line.endswith("(") or not line.strip() else f" {text}"
+        line += text if line[-1] in "( " else f" {text}"
     return "\n".join([*lines, line])
 
 
-def _argument(argument: Argument, name: str, dims: str, precision: str) -> str:
-    real = REALS[precision]
+def _argument(argument: Argument, stem: str, real: str, dims: str, name: str) -> str:
+    params, grads = (f"{stem}params", f"{stem}grads") if stem else ("ENTRY(params)", "ENTRY(grads)")
     types = {
         "dims": f"const {dims} *",
-        "params": f"const {name}_{precision}_params *",
-        "grads": f"const {name}_{precision}_grads *",
+        "params": f"const {params} *",
+        "grads": f"const {grads} *",
         "in": f"const {real} *",
         "out": f"{real} *",
         "size": "size_t *",

@@ -12,150 +12,88 @@ from dataclasses import dataclass
 from symrnn.language.names import Allocator
 from symrnn.language.tree import PRIME
 from symrnn.plan.program import Kind, Place, Program, Routine
-from symrnn.targets.c.vector import PRECISIONS, reserved
 
-_LOCALS = [
-    "at",
-    "base",
-    "line",
-    "vector",
-    "dims",
-    "grads",
-    "params",
-    "packed",
-    "layout",
-    "row",
-    "row0",
-    "height",
-    "idle",
-    "unit",
-    "unit0",
-    "unit_2",
-    "count",
-    "count_2",
-    "sum_2",
-    "tile",
-    "tiles",
-    "tile0",
-    "tile1",
-    "tile_end",
-    "tile_sums",
-    "together",
-    "least",
-    "more",
-    "group",
-    "sum",
-    "sums",
-    "from",
-    "rows",
-    "run",
-    "runs",
-    "idle_runs",
-    "order",
-    "active",
-    "left",
-    "lower",
-    "lines",
-    "pass",
-    "passes",
-    "tile_begin",
-    "block",
-    "blocks",
-    "wide",
-    "columns",
-    "vectors",
-    "part",
-    "parts",
-    "row_begin",
-    "row_end",
-    "barrier",
-    "share",
-    "meet",
-    "fit_vectors",
-    "count_blocks",
-    "idle_row",
-    "units",
-    "later",
-    "first",
-    "taped",
-    "step",
-    "t",
-    "status",
-    "end",
-    "depth",
-    "tile_base",
-    "x",
-    "y",
-    "dx",
-    "dy",
-    "state",
-    "state_out",
-    "tape",
-    "workspace",
-    "dstate",
-    "dstate_in",
-    "panel",
-    "float",
-    "double",
-    "size_t",
-    "uint32_t",
-    "uint64_t",
-    "memcpy",
-    "memset",
-    "math",
-    "pow",
-    "sin",
-    "cos",
-    "sqrt",
-    "exp",
-    "tanh",
-    "log",
-    "main",
-]
-"""What the templates call their own variables, and what C calls its own."""
+_LOCALS = (
+    *(
+        "at",
+        "span",
+        "dims",
+        "end",
+        "wide",
+        "skip",
+        "sum",
+        "unit",
+        "count",
+        "inside",
+        "idle",
+        "taped",
+        "fused",
+        "s",
+        "v",
+        "N",
+        "begin",
+        "next",
+        "once",
+    ),
+    *("float", "double", "size_t", "uint32_t", "uint64_t", "memcpy", "memset", "memmove", "math", "main"),
+    *("pow", "sin", "cos", "sqrt", "exp", "tanh", "log", "party", "sequence", "block", "memory", "motion", "phase"),
+    *(
+        "GIVEN",
+        "TAPE",
+        "WORK",
+        "BACK",
+        "STAYS",
+        "EACH_STEP",
+        "EACH_HOISTED",
+        "EACH_TAPED",
+        "BEFORE",
+        "AFTER",
+        "MOTIONS",
+    ),
+    *(
+        "HOIST",
+        "LOOP",
+        "LAST",
+        "DEFERRED",
+        "PHASES",
+        "ALL_ROWS",
+        "MASKED",
+        "AT_X",
+        "AT_Y",
+        "AT_DY",
+        "AT_DX",
+        "AT_PACKED",
+    ),
+    *(
+        "AT_STATES",
+        "SYMRNN_OK",
+        "SYMRNN_NULL",
+        "SYMRNN_SIZE",
+        "SYMRNN_LENGTH",
+        "SYMRNN_PARTS",
+        "SYMRNN_FIXED",
+        "SYMRNN_LAYOUT",
+        "SYMRNN_ATOMICS",
+    ),
+    *("SYMRNN_MOST_PARTS", "ARRAYS", "BLOCKS", "round", "share", "meet", "take", "multiply", "clear"),
+)
+"""What a stage's function calls its own variables, what the runtime counts and calls, and what C calls its own."""
 
 MACROS = (
-    "SYMRNN_CPUID",
-    "SYMRNN_DIGEST",
-    "SYMRNN_HWCAP",
-    "SYMRNN_HAS_PARTS",
-    "SYMRNN_PAUSE",
-    "SYMRNN_PREFETCH",
-    "SYMRNN_YIELD",
-    "SYMRNN_REGISTER_BYTES",
-    "SYMRNN_VECTOR_BYTES",
-    "SYMRNN_PLAIN",
-    "SYMRNN_INLINE",
-    "SYMRNN_ONCE",
-    "ALIGNMENT",
-    "BLOCK_NUMBERS",
-    "BLOCK_ROWS",
-    "CHUNK",
-    "DEFINED",
-    "DEFINED_",
-    "DEFINED_AS",
-    "HOISTED_NUMBERS",
-    "HUGE_VAL",
-    "LACKS",
-    "LEFT_TILES",
-    "FETCH_NS",
-    "LOW_TILES",
-    "MEET_NS",
-    "MULTIPLY_NS",
-    "NOT_MASKED",
-    "PROBE_1",
-    "SECOND",
-    "SIZE_MAX",
-    "SPINS",
-    "START_NS",
-    "SUM_ROWS",
-    "TILE_COLUMNS",
-    "TILE_ROWS",
-    "WHOLE",
-    "PRODUCT",
-    *(f"{name}_{p}" for name in ("LANES", "BYTES", "MASKS", "EXCESS", "UNDER_WAY", "SPLITS") for p in PRECISIONS),
+    *("ALIGNMENT", "ALWAYS", "BLOCK_NUMBERS", "BLOCK_ROWS", "BYTES", "CHUNK", "EACH_SUM", "EACH_VECTOR", "EXCESS"),
+    *("EXPM1_INFINITE", "EXPM1_ONE", "EXP_END", "EXP_INFINITE", "EXP_NUDGE", "EXP_SUBNORMAL", "EXP_ZERO", "FAST_FMA"),
+    *("FETCH_NS", "GRID", "HAS_PARTS", "HOISTED_NUMBERS", "HUGE_VAL", "INLINE", "INTEGER_MAGIC", "LANES"),
+    *("LEFT_TILES", "LIFT", "LINEAR", "LINEAR_NUDGE", "LN2_HIGH", "LN2_LOW", "LOG2_E", "LOW_TILES", "MAGNITUDE_MASK"),
+    *("MANTISSA_BITS", "MANTISSA_MASK", "MASK512", "MASKS", "MEET_NS", "MOST_ARRAYS", "MOST_OPERANDS", "MOST_RIGHTS"),
+    *("MOST_STAGES", "MOST_SUMS", "MOST_UNITS", "MULTIPLY_NS", "NORMAL_BIAS", "NOT_MASKED", "ONCE", "PROBE_1"),
+    *("REAL", "ROOT_HALF", "ROUND_MAGIC", "ROW_TILES", "SIGMOID_ONE", "SIZE_MAX", "SMALLEST_NORMAL", "SPINS"),
+    *("START_NS", "SUBNORMAL_BIAS", "SUM_ROWS", "SYMRNN_CPUID", "SYMRNN_DIGEST", "SYMRNN_H", "SYMRNN_HWCAP"),
+    *("SYMRNN_PLAIN", "SYMRNN_REGISTER_BYTES", "SYMRNN_VECTOR_BYTES", "TAG_LAYOUT", "TANH_LINEAR", "TANH_NUDGE"),
+    *("TANH_ONE", "TANH_SPLIT", "TILE_COLUMNS", "TILE_ROWS", "V128", "V256", "V512", "real", "uint_real", "vec"),
+    *("vec_bits", "vec_mask"),
 )
-"""What is defined where kernels stand: replaced in every place, so that not even a field may be called so."""
+"""What is defined where kernels stand, and replaced in every place: not even a field may have such a name. The runtime's
+other macros are functions, which replace a name in front of a parenthesis alone."""
 
 _SYSTEM = re.compile(
     r"U?INT(\d|_|MAX_|PTR_)\w*|(SIZE|PTRDIFF|SIG_ATOMIC|WCHAR|WINT|RAND|MB_CUR)_(MAX|MIN|WIDTH)"
@@ -165,13 +103,6 @@ _SYSTEM = re.compile(
     r"|DOMAIN|SING|OVERFLOW|UNDERFLOW|PLOSS|TLOSS|MAXFLOAT|HUGE|X_TLOSS|linux|unix|math_errhandling|sched_priority"
 )
 """Macros of the headers that a C file includes, those of GNU's extensions too, seen with GCC and Clang."""
-
-_FUNCTIONS = tuple(
-    f"{name}_{p}"
-    for p in PRECISIONS
-    for name in ("accumulate", "sum", "packed_layout", "forward_at", "backward_at", *(f"power_{n}" for n in range(9)))
-)
-"""Functions and types that a stage may use, beside those of vectors."""
 
 _FIELDS = ("steps", "rows", "lengths", "reverse")
 """The fields of a dims structure that are no size of the cell."""
@@ -183,19 +114,19 @@ class CNames:
 
     Attributes:
         values: of every vector value of the program.
-        partners: of the same values for a second vector of units.
         pointers: of a row of an array, by `pointer_key`.
         parameters: fields of the structures of parameters and gradients: the parameters' own names, macros apart.
         sizes: expressions ``dims->hidden``, or a macro where it is fixed, by size name.
         fields: fields of the dims structure, by size name.
+        open: size names that are not fixed, in order.
     """
 
     values: Mapping[str, str]
-    partners: Mapping[str, str]
     pointers: Mapping[str, str]
     parameters: Mapping[str, str]
     sizes: Mapping[str, str]
     fields: Mapping[str, str]
+    open: tuple[str, ...]
 
 
 def pointer_key(value: str, place: Place) -> str:
@@ -211,7 +142,7 @@ def c_names(program: Program, fixed: Mapping[str, int]) -> CNames:
     sizes = {size: f"dims->{field}" for size, field in fields.items()} | {"1": "1"}
     sizes |= {size: fixed_macro(cell, fields[size]) for size in fixed}
     blocks = [buffer.name for buffer in program.forward.buffers]
-    allocator = Allocator((*_LOCALS, *MACROS, *_FUNCTIONS, *blocks, *reserved()))
+    allocator = Allocator((*_LOCALS, *MACROS, *blocks))
     values: dict[str, str] = {}
     functions = [routine for routine in (program.forward, program.backward) if routine is not None]
     for routine in functions:
@@ -224,10 +155,10 @@ def c_names(program: Program, fixed: Mapping[str, int]) -> CNames:
         for key, hint in _pointers(routine, values):
             if key not in pointers:
                 pointers[key] = allocator.fresh(f"{hint}_row")
-    partners = {name: allocator.fresh(f"{identifier}_2") for name, identifier in values.items()}
     given = Allocator(MACROS)
     parameters = {v.name: given.fresh(_apart(cell, v.name)) for v in program.cell.parameters}
-    return CNames(values, partners, pointers, parameters, sizes, fields)
+    left = tuple(size for size in fields if size not in fixed)
+    return CNames(values, pointers, parameters, sizes, fields, left)
 
 
 def _apart(cell: str, name: str) -> str:

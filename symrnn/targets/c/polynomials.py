@@ -4,14 +4,14 @@ Reads a precision (``f32`` or ``f64``) and returns `Constants`: C literals that 
 vectors. Each fit interpolates its function in 50 digits, at Chebyshev nodes or somewhat outwards of them, which comes
 within a small factor of the best polynomial of its degree; the degrees leave the error of approximation below an eighth
 of a unit in the last place, which `approximation_error` shows. Leaves out: how the functions are put together from
-these, which the template `templates/c/vector.c.jinja` says.
+these, which ``templates/c/symrnn_real.h`` says: it holds the constants as they come out, and a test compares them.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
@@ -271,3 +271,34 @@ def constants(precision: str) -> Constants:
         magnitude_mask=pattern(2 ** (p + e - 1) - 1),
         **{name: number(value) for name, value in (("zero", 0), ("half", 0.5), ("one", 1), ("two", 2))},
     )
+
+
+_WORDS = ("exp_first", "exp_pairs", "log", "tanh_compensated", "zero", "half", "one", "two")
+"""Constants that the runtime writes where it reads them, or as small numbers."""
+
+
+def definitions() -> tuple[str, ...]:
+    """The lines of the runtime that hold the constants: macros of both precisions, and the polynomials of each."""
+    single, double = constants("f32"), constants("f64")
+    found = []
+    for entry in fields(Constants):
+        one, other = getattr(single, entry.name), getattr(double, entry.name)
+        if entry.name in _WORDS:
+            continue
+        if isinstance(one, int):
+            text = f"(REAL == 32 ? {one} : {other})"
+        elif entry.name in ("lift", "mantissa_mask", "magnitude_mask"):
+            text = f"((uint_real)(REAL == 32 ? {one} : {other}))"
+        else:
+            text = f"EITHER({_bare(one)}, {_bare(other)})"
+        found.append(f"#define {entry.name.upper()} {text}")
+    for k in (single, double):
+        found += [f"    q = q * z + (r * K({_bare(odd)}) + K({_bare(even)}));" for odd, even in k.exp_pairs]
+        found += [f"    r = r * z + K({_bare(coefficient)});" for coefficient in k.log[1:]]
+        found.append(f"    vec r = K({_bare(k.log[0])});")
+    return tuple(found)
+
+
+def _bare(constant: str) -> str:
+    """The literal of a constant, which stands in parentheses."""
+    return constant.partition("(")[2].removesuffix(")")

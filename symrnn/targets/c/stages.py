@@ -1,29 +1,27 @@
-"""Stages as C: their segments of linear forms, the rows they touch, their statements as text.
+"""Stages as C: one function of a stage's statements, and the operands that its sums come from.
 
-Reads a routine of a program; returns one `CStage` per stage for `templates/c/stage.c.jinja`. A segment is a run of
-operands that lie side by side in memory and feed the same accumulators: one pass of the register tile. Leaves out:
-where arrays and panels begin (`symrnn.targets.c.arrays`, `symrnn.targets.c.files`).
+Reads a program; returns one `CStage` for each stage that has statements of its own: a fused stage is its loop's, with more
+operands and with hoisted values computed in place. A segment is a run of operands that lie side by side in memory and feed
+the same accumulators: one pass of the register tile. Leaves out: where panels begin (`symrnn.targets.c.files`), and how
+stages run over rows and tiles, which the runtime does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, field
 
+from symrnn.emit.source import Mark, Marked
 from symrnn.language.system import ONE
-from symrnn.language.text import to_text
-from symrnn.language.tree import Reduce
-from symrnn.plan.program import Extent, Form, Kind, Place, Program, Routine, Stage, Statement, Write, reductions
-from symrnn.targets.c.arrays import Arrays, total
+from symrnn.language.tree import Reduce, SizeOf, names, walk
+from symrnn.plan.program import Form, FusedStage, Kind, Program, Routine, Stage, Statement, Write, reductions
+from symrnn.plan.routine import Phase
+from symrnn.targets.c.arrays import PACKED, Address, Arrays, total
 from symrnn.targets.c.expression import CPrinter
 from symrnn.targets.c.names import CNames, pointer_key
 
-PRECISIONS = {"f32": "float", "f64": "double"}
 UNDER_WAY = 4
-"""Multiply-adds that must not wait for one another: as many as fit into the latency of one."""
-UNDER_WAY_NARROW = 8
-"""The same for vectors of less than 64 bytes, of which two are multiplied at a time."""
+"""Sums in a tile that must not wait for one another: as many multiply-adds as fit into the latency of one."""
 
 
 @dataclass(frozen=True)
@@ -32,21 +30,42 @@ class CForm:
 
     Attributes:
         parameter: field of the structure of parameters.
-        row_stride: C expression: from one unit to the next in the matrix.
-        depth_stride: C expression: from one element of the operand to the next.
+        columns: C expression: from one row of the matrix to the next.
+        transposed: whether its columns are the units.
         start: C expression: where the operand begins within the segment's depth.
         depth: C expression: elements of the operand.
-        column: the accumulator that it feeds, counted within the segment.
+        accumulator: that it feeds, counted within the segment.
         add: whether another matrix was laid out there before.
     """
 
     parameter: str
-    row_stride: str
-    depth_stride: str
+    columns: str
+    transposed: bool
     start: str
     depth: str
-    column: int
+    accumulator: int
     add: bool
+
+
+@dataclass(frozen=True)
+class CPanel:
+    """A packed panel, and the forms that are laid out or added there.
+
+    Attributes:
+        name: of the C enumeration; not compared, so that panels of the same content are equal.
+        size: of the units.
+        vectors: of units in a tile, at most.
+        operands: their sizes.
+        count: accumulators.
+        forms: what is packed.
+    """
+
+    name: str = field(compare=False)
+    size: str
+    vectors: int
+    operands: tuple[str, ...]
+    count: int
+    forms: tuple[CForm, ...]
 
 
 @dataclass(frozen=True)
@@ -54,26 +73,33 @@ class CSegment:
     """Operands side by side, and the accumulators that they feed.
 
     Attributes:
-        panel: field of the layout of packed weights.
-        source: C expression of the operand's row ``row``.
-        depth: C expression: elements of the operands together.
+        source: where they begin.
+        panel: what they are multiplied with.
         first: first accumulator of the stage that it feeds.
-        count: how many accumulators.
-        guard: pointer that is null when the segment is to be skipped; empty where it never is.
-        fresh: whether its accumulators hold nothing before it.
-        forms: what is packed.
-        text: for the comment.
+        later: whether it is of the step before in this loop.
+        text: the operands, for the comment.
     """
 
-    panel: str
-    source: str
-    depth: str
+    source: Address
+    panel: CPanel
     first: int
-    count: int
-    guard: str
-    fresh: bool
-    forms: tuple[CForm, ...]
+    later: bool
     text: str
+
+
+@dataclass(frozen=True)
+class CForms:
+    """One way of a stage to its sums.
+
+    Attributes:
+        sums: accumulators.
+        vectors: of units per tile and accumulator, at most.
+        segments: in order.
+    """
+
+    sums: int
+    vectors: int
+    segments: tuple[CSegment, ...]
 
 
 @dataclass(frozen=True)
@@ -81,111 +107,74 @@ class CStage:
     """A stage.
 
     Attributes:
-        name: of its C routine, without precision.
-        units: C expression.
-        vectors: of units per tile and accumulator, at most.
-        count: accumulators.
-        depth: C expression: elements of all operands together.
-        pointers: declarations of row pointers, without their types: ``(constant, name, expression)``.
-        body: lines of C for one vector of units of one row, by precision.
-        equations: for the comment above it.
-        pair: lines for two vectors of units side by side; empty where there are no accumulators.
-        work: C expression: multiply-adds of one row.
-        row_tiles: register tiles of one row: vectors of units, sums in one tile and in two.
-        row_sums: vectors of sums that the largest keeps: several of each, where there are few.
+        name: of its C function, without precision.
+        size: of its units.
+        lines: of C that run its statements.
+        forms: where its sums come from.
+        fused: the same where it computes hoisted values itself; None where it never does.
         masked: whether rows beyond their length are told apart.
-        later: whether it sums over what the step before in its loop stored.
-        mixed: whether some accumulators must be zero before the first operand: not one segment begins them all.
-        by_row: whether one row differs from another; values of parameters alone have one.
     """
 
     name: str
-    units: str
-    vectors: int
-    count: int
-    depth: str
-    segments: tuple[CSegment, ...]
-    pointers: tuple[tuple[bool, str, str], ...]
-    body: dict[str, tuple[str, ...]]
-    equations: tuple[str, ...]
-    pair: dict[str, tuple[str, ...]]
-    work: str
-    row_tiles: tuple[tuple[int, int, int], ...]
-    row_sums: int
+    size: str
+    lines: tuple[str, ...]
+    forms: CForms
+    fused: CForms | None
     masked: bool
-    later: bool
-    mixed: bool
-    by_row: bool
 
 
 def c_stages(program: Program, routine: Routine, names: CNames, optional: frozenset[str]) -> tuple[CStage, ...]:
-    """The stages of ``routine`` in the order in which they run.
+    """The stages of ``routine`` in their order; those of the fused loop are those of the loop.
 
     Args:
-        program: the cell's program.
-        routine: its forward or backward routine.
+        program: whose routine it is.
+        routine: forward or backward.
         names: C identifiers.
-        optional: values that are stored only where there is a tape.
+        optional: values that are stored for the tape alone.
     """
-    return tuple(_StageWriter(program, routine, names, optional, stage).write() for stage in routine.stages)
+    fused = {each.loop.name: each for each in (routine.fused.loop if routine.fused else ()) if each.absorbed}
+    writer = _Writer(program, routine, names, optional)
+    plain = [(phase, stage) for phase in routine.phases for stage in phase.stages]
+    known = {stage.name for _, stage in plain} | {each.whole.name for each in fused.values()}
+    extra = [
+        (phase, stage) for phase in routine.fused_phases for stage in phase.stages if stage.name not in known
+    ]  # what is hoisted beside a fused loop, with fewer values than before a loop that is not
+    return tuple(writer.stage(phase, stage, fused.get(stage.name)) for phase, stage in (*plain, *extra))
 
 
-@dataclass(frozen=True)
-class _Lanes:
-    """What one vector of units is called: its values, its first unit, the units from there on, its sums."""
-
-    values: Mapping[str, str]
-    unit: str
-    count: str
-    sum: str
+def vectors_of(stage: Stage) -> int:
+    """Vectors of units in a tile, at most: one accumulator needs several to fill the pipeline, four fill it alone."""
+    count = len(stage.accumulators)
+    return 1 if stage.size == ONE or count == 0 else max(1, UNDER_WAY // count)
 
 
-class _StageWriter:
-    def __init__(
-        self, program: Program, routine: Routine, names: CNames, optional: frozenset[str], stage: Stage
-    ) -> None:
-        self._routine, self._names, self._optional, self._stage = routine, names, optional, stage
+class _Writer:
+    """Writes the stages of one routine."""
+
+    def __init__(self, program: Program, routine: Routine, names: CNames, optional: frozenset[str]) -> None:
+        self._routine, self._names, self._optional = routine, names, optional
         self._by_name = program.cell.by_name
         self._taped = {buffer.name for buffer in routine.buffers if buffer.taped}
-        self._arrays = Arrays(program, routine, names)
-        self._phase = next(p for p in (*routine.phases, *routine.fused_phases) if stage in p.stages)
-        self._vectors = vectors_of(stage)
-        self._first = _Lanes(names.values, "unit", "count", "sum")
-        self._second = _Lanes(names.partners, "unit_2", "count_2", "sum_2")
+        self._arrays, self._dims = Arrays(program), f"{program.cell.name}_dims"
 
-    def write(self) -> CStage:
-        stage = self._stage
-        equations = tuple(f"({s.label}) {s.target} = {to_text(s.expression)}" for s in stage.statements if s.label)
-        segments = self._segments()
+    def stage(self, phase: Phase, stage: Stage, fused: FusedStage | None) -> CStage:
+        """``stage`` of ``phase``, which computes what ``fused`` says where the loop is fused."""
         return CStage(
             stage.name,
-            self._names.sizes[stage.size],
-            self._vectors,
-            len(stage.accumulators),
-            " + ".join(segment.depth for segment in segments),
-            segments,
-            self._pointers(),
-            {precision: tuple(chain(*self._body(precision, self._first))) for precision in PRECISIONS},
-            equations,
-            {precision: tuple(self._pair(precision)) for precision in PRECISIONS} if stage.accumulators else {},
-            " + ".join(f"{s.count} * {self._names.sizes[stage.size]} * ({s.depth})" for s in segments) or "0",
-            *self._row_tiles(),
-            self._phase.ragged,
-            any(form.later for accumulator in stage.accumulators for form in accumulator.forms),
-            sum(segment.count for segment in segments if segment.fresh) < len(stage.accumulators),
-            self._phase.rows is not Extent.ONCE,
+            stage.size,
+            tuple(self._lines(stage, fused, ragged=phase.ragged)),
+            self._forms(stage),
+            self._forms(fused.whole) if fused else None,
+            phase.ragged,
         )
 
-    def _row_tiles(self) -> tuple[tuple[tuple[int, int, int], ...], int]:
-        """The tiles of one row, and the most sums that they keep."""
-        count = len(self._stage.accumulators)
-        ways = tuple((n, n * count, 2 * n * count) for n in range(1, self._vectors + 1))
-        return ways, max(max(UNDER_WAY_NARROW, sums) for way in ways for sums in way[1:])
+    def _forms(self, stage: Stage) -> CForms:
+        return CForms(len(stage.accumulators), vectors_of(stage), tuple(self._segments(stage)))
 
-    def _segments(self) -> tuple[CSegment, ...]:
+    def _segments(self, stage: Stage) -> Iterator[CSegment]:
         """Operands in order of appearance, each with the runs of accumulators it feeds; neighbours joined."""
         feeds: dict[tuple[str, bool], dict[int, list[Form]]] = {}
-        for index, accumulator in enumerate(self._stage.accumulators):
+        for index, accumulator in enumerate(stage.accumulators):
             for form in accumulator.forms:
                 feeds.setdefault((form.operand, form.later), {}).setdefault(index, []).append(form)
         pieces: list[tuple[list[str], bool, int, list[list[Form]]]] = []
@@ -199,13 +188,17 @@ class _StageWriter:
                     last[3][:] = [a + b for a, b in zip(last[3], forms, strict=True)]
                 else:
                     pieces.append(([operand], later, run[0], forms))
-        segments, begun = [], [False] * len(self._stage.accumulators)
         for number, (operands, later, first, forms) in enumerate(pieces, 1):
-            fed_here = slice(first, first + len(forms))
-            fresh = not later and not any(begun[fed_here])
-            segments.append(self._segment(number, operands, later, first, forms, fresh=fresh))
-            begun[fed_here] = [True] * len(forms)
-        return tuple(segments)
+            place = self._routine.places[operands[0]]
+            panel = CPanel(
+                f"PANEL_{stage.name}_{number}",
+                stage.size,
+                vectors_of(stage),
+                tuple(self._routine.sizes[operand] for operand in operands),
+                len(forms),
+                tuple(self._packed(operands, forms)),
+            )
+            yield CSegment(self._arrays.address(operands[0], place), panel, first, later, ", ".join(operands))
 
     def _adjacent(self, left: str, right: str) -> bool:
         places = self._routine.places
@@ -214,106 +207,133 @@ class _StageWriter:
         columns = [c.value for b in self._routine.buffers if b.name == places[left].array for c in b.columns]
         return left in columns and columns[columns.index(left) + 1 : columns.index(left) + 2] == [right]
 
-    def _segment(
-        self, number: int, operands: list[str], later: bool, first: int, forms: list[list[Form]], *, fresh: bool
-    ) -> CSegment:
-        place = self._routine.places[operands[0]]
-        array = self._arrays.array(place)
+    def _packed(self, operands: list[str], forms: list[list[Form]]) -> Iterator[CForm]:
         sizes = [self._routine.sizes[operand] for operand in operands]
-        packed = []
-        for column, column_forms in enumerate(forms):
+        for accumulator, fed in enumerate(forms):
             seen: set[str] = set()
-            for form in column_forms:
-                start = total(sizes[: operands.index(form.operand)], self._names) or "0"
-                packed.append(self._form(form, start, column, add=form.operand in seen))
+            for form in fed:
+                yield CForm(
+                    self._names.parameters[form.matrix],
+                    self._names.sizes[self._by_name[form.matrix].shape[1]],
+                    form.transposed,
+                    total(sizes[: operands.index(form.operand)], self._names),
+                    self._names.sizes[self._routine.sizes[form.operand]],
+                    accumulator,
+                    form.operand in seen,
+                )
                 seen.add(form.operand)
-        return CSegment(
-            f"panel_{self._stage.name}_{number}",
-            self._arrays.address(operands[0], place, "row", later=later),
-            total(sizes, self._names),
-            first,
-            len(forms),
-            f"at->{array.field}_later" if later else "",
-            fresh,
-            tuple(packed),
-            ", ".join(operands) + (" of the step before in this loop" if later else ""),
+
+    def _lines(self, stage: Stage, fused: FusedStage | None, *, ragged: bool) -> Iterator[str]:
+        """The body of the stage's function."""
+        absorbed = {each.statement.target: each.statement for each in fused.absorbed} if fused else {}
+        body = list(self._body(stage, fused, absorbed, ragged=ragged))
+        yield from self._heads(stage, absorbed, ragged=ragged)
+        each = "EACH_SUM" if stage.accumulators or (fused and fused.whole.accumulators) else "EACH_VECTOR"
+        yield f"    {each} {{"
+        for text, statement in body:
+            labels = (statement.label,) if statement and statement.label else ()
+            yield Marked(f"        {text}", Mark(labels, stage.name))
+        yield "    }"
+
+    def _heads(self, stage: Stage, absorbed: Mapping[str, Statement], *, ragged: bool) -> Iterator[str]:
+        """What is the same for all units of a row: flags, and a pointer for each value in memory."""
+        flags = [
+            *(["idle = span->idle"] if ragged and stage.writes else []),
+            *(["taped = at->taped"] if any(self._is_optional(write) for write in stage.writes) else []),
+            *(["fused = at->fused"] if absorbed else []),
+        ]
+        pointers: dict[str, tuple[Address, bool]] = {}
+        read = dict.fromkeys(name for s in absorbed.values() for name in names(s.expression))
+        for name in (*stage.reads, *reductions(stage), *read):
+            if name in self._routine.places and name not in stage.local:
+                place = self._routine.places[name]
+                pointers.setdefault(
+                    self._names.pointers[pointer_key(name, place)], (self._arrays.address(name, place), True)
+                )
+        for write in stage.writes:
+            key = self._names.pointers[pointer_key(write.value, write.place)]
+            pointers[key] = (self._arrays.address(write.value, write.place), False)
+        sizes = {size for address, _ in pointers.values() for size in address.before}
+        sizes |= {self._routine.sizes[name] for name in reductions(stage)}
+        nodes = [node for s in (*stage.statements, *absorbed.values()) for node in walk(s.expression)]
+        sizes |= {node.size for node in nodes if isinstance(node, SizeOf)}
+        if sizes & set(self._names.open):
+            yield f"    const {self._dims} *const dims = at->dims;"
+        if flags:
+            yield f"    const int {', '.join(flags)};"
+        for pointer, (address, constant) in pointers.items():
+            yield f"    {'const ' if constant else ''}real *const {pointer} = {self._row(address)};"
+
+    def _row(self, address: Address) -> str:
+        """C expression of the row of the span that ``address`` is in."""
+        before = [total(address.before, self._names)] if address.before else []
+        if address.array == PACKED:
+            return " + ".join([f"at->to[{PACKED}] + at->pieces[{address.block}].at", *before])
+        return " + ".join([f"row_at(at, span, {address.array})", *before])
+
+    def _body(
+        self, stage: Stage, fused: FusedStage | None, absorbed: Mapping[str, Statement], *, ragged: bool
+    ) -> Iterator[tuple[str, Statement | None]]:
+        """Statements for a vector of units: sums, what is read, what is computed, what is written."""
+        values, whole = (
+            {name: f"{text}[v]" for name, text in self._names.values.items()},
+            fused.whole if fused else stage,
         )
+        sums = {a.name: _sum(index) for index, a in enumerate(whole.accumulators)}
+        printer = CPrinter(values, self._names.sizes)
+        for accumulator in stage.accumulators:
+            yield f"LET({self._names.values[accumulator.name]}) = {sums[accumulator.name]};", None
+        reduced = reductions(stage)
+        for name in stage.reads:
+            if name not in reduced and name not in absorbed:
+                yield f"LET({self._names.values[name]}) = {self._load(name, stage)};", None
+        for name, statement in absorbed.items():
+            inner = {n: self._load(n, stage) for n in names(statement.expression) if n in self._routine.places}
+            text = CPrinter({**values, **sums, **inner}, self._names.sizes)(statement.expression)
+            yield (
+                f"LET({self._names.values[name]}) = fused ? {text} : {self._load(name, stage)};{_label(statement)}",
+                statement,
+            )
+        for statement in stage.statements:
+            yield (
+                f"LET({self._names.values[statement.target]}) = {self._value(statement, printer)};{_label(statement)}",
+                statement,
+            )
+        for write in stage.writes:
+            yield self._store(write, ragged=ragged), None
 
-    def _form(self, form: Form, start: str, column: int, *, add: bool) -> CForm:
-        columns = self._names.sizes[self._by_name[form.matrix].shape[1]]
-        strides = ("1", columns) if form.transposed else (columns, "1")
-        depth = self._names.sizes[self._routine.sizes[form.operand]]
-        return CForm(self._names.parameters[form.matrix], *strides, start, depth, column, add)
-
-    def _pointers(self) -> tuple[tuple[bool, str, str], ...]:
-        found: dict[str, tuple[bool, str, str]] = {}
-        for name in (*self._stage.reads, *reductions(self._stage)):
-            if name not in self._stage.local:
-                self._point(found, name, self._routine.places[name], constant=True)
-        for write in self._stage.writes:
-            self._point(found, write.value, write.place, constant=False)
-        return tuple(found.values())
-
-    def _point(self, found: dict[str, tuple[bool, str, str]], value: str, place: Place, *, constant: bool) -> None:
-        key = pointer_key(value, place)
-        constant = constant and (found[key][0] if key in found else True)
-        found[key] = (constant, self._names.pointers[key], self._arrays.address(value, place, "row"))
-
-    def _pair(self, p: str) -> Iterator[str]:
-        """The lines of two vectors, statement by statement."""
-        for one, other in zip(self._body(p, self._first), self._body(p, self._second), strict=True):
-            yield from (*one, *other)
-
-    def _body(self, p: str, lanes: _Lanes) -> Iterator[tuple[str, ...]]:
-        """Statements for a vector, each the lines of one."""
-        printer = CPrinter(p, lanes.values, self._names.sizes)
-        for index, accumulator in enumerate(self._stage.accumulators):
-            address = f"{lanes.sum} + {index} * wide" if index else lanes.sum
-            yield (f"const vec_{p} {lanes.values[accumulator.name]} = loadu_{p}({address});",)
-        reduced = reductions(self._stage)
-        for name in self._stage.reads:
-            if name not in reduced:
-                yield (self._load(name, p, lanes),)
-        for statement in self._stage.statements:
-            yield (self._statement(statement, printer, p, lanes),)
-        for write in self._stage.writes:
-            yield self._store(write, p, lanes)
-
-    def _load(self, name: str, p: str, lanes: _Lanes) -> str:
+    def _load(self, name: str, stage: Stage) -> str:
         pointer = self._names.pointers[pointer_key(name, self._routine.places[name])]
-        scalar = self._routine.sizes[name] == ONE and self._stage.size != ONE
-        value = f"K_{p}(*{pointer})" if scalar else f"load_{p}({pointer} + {lanes.unit}, {lanes.count})"
-        return f"const vec_{p} {lanes.values[name]} = {value};"
+        scalar = self._routine.sizes[name] == ONE and stage.size != ONE
+        return f"K(*{pointer})" if scalar else f"READ({pointer})"
 
-    def _statement(self, statement: Statement, printer: CPrinter, p: str, lanes: _Lanes) -> str:
+    def _value(self, statement: Statement, printer: CPrinter) -> str:
         expression = statement.expression
-        if isinstance(expression, Reduce):
-            (name,) = (operand.name for operand in [expression.operand] if hasattr(operand, "name"))
-            pointer = self._names.pointers[pointer_key(name, self._routine.places[name])]
-            text = printer.reduction(expression, pointer, self._names.sizes[self._routine.sizes[name]])
-        else:
-            text = printer(expression)
-        label = f" /* ({statement.label}) */" if statement.label else ""
-        return f"const vec_{p} {lanes.values[statement.target]} = {text};{label}"
+        if not isinstance(expression, Reduce):
+            return printer(expression)
+        (name,) = (operand.name for operand in [expression.operand] if hasattr(operand, "name"))
+        pointer = self._names.pointers[pointer_key(name, self._routine.places[name])]
+        return printer.reduction(expression, pointer, self._names.sizes[self._routine.sizes[name]])
 
-    def _store(self, write: Write, p: str, lanes: _Lanes) -> tuple[str, ...]:
+    def _is_optional(self, write: Write) -> bool:
+        return write.value in self._optional and write.place.kind is Kind.BUFFER
+
+    def _store(self, write: Write, *, ragged: bool) -> str:
+        values = {name: f"{text}[v]" for name, text in self._names.values.items()}
         pointer = self._names.pointers[pointer_key(write.value, write.place)]
-        value, idle = lanes.values[write.value], f"K_{p}({'0.0f' if p == 'f32' else '0.0'})"
-        if write.idle:
-            idle = lanes.values[write.idle]
-        text = f"idle ? {idle} : {value}" if self._phase.ragged else value
+        idle = values[write.idle] if write.idle else "K(0)"
+        text = f"idle ? {idle} : {values[write.value]}" if ragged else values[write.value]
         taped = write.place.kind is Kind.BUFFER and write.place.array in self._taped
         note = " /* saved for the backward pass */" if taped else ""
-        line = f"store_{p}({pointer} + {lanes.unit}, {text}, {lanes.count});{note}"
-        if write.value in self._optional and write.place.kind is Kind.BUFFER:
-            return ("if (at->taped)", f"    {line}")
-        return (line,)
+        return f"{'if (taped) ' if self._is_optional(write) else ''}WRITE({pointer}, {text});{note}"
 
 
-def vectors_of(stage: Stage) -> int:
-    """Vectors of units in a tile, at most: one accumulator needs several to fill the pipeline, four fill it alone."""
-    count = len(stage.accumulators)
-    return 1 if stage.size == ONE or count == 0 else max(1, UNDER_WAY // count)
+def _sum(index: int) -> str:
+    return f"SUM({index})"
+
+
+def _label(statement: Statement) -> str:
+    return f" /* ({statement.label}) */" if statement.label else ""
 
 
 def _runs(indices: list[int]) -> list[list[int]]:

@@ -10,13 +10,11 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from symrnn.emit.digest import digest
 from symrnn.emit.request import Request
 from symrnn.emit.source import Source
 from symrnn.plan.policy import Policy
 from symrnn.plan.program import Program
 from symrnn.targets.c import DESCRIPTION
-from symrnn.targets.c.abi import expected_digest
 from symrnn.targets.c.files import c_files
 from symrnn.targets.c.flags import MARCH_NATIVE
 from symrnn.targets.c.functions import REDUCTIONS, SPELLINGS
@@ -28,8 +26,6 @@ from symrnn.targets.c.policy import POLICY
 from symrnn.targets.c.toolchain import Options, compiler_or_reason, find_compiler, flags
 from symrnn.targets.description import Description
 from symrnn.targets.target import Builder, Target
-
-_UNKNOWN = "0" * 32
 
 
 class _Libraries:
@@ -58,9 +54,9 @@ class _Libraries:
         """Libraries of other processors."""
         return other_libraries(cell, directory, marches)
 
-    def is_from(self, library: Path, files: Mapping[str, str], cell: str) -> bool:
+    def is_from(self, library: Path, files: Mapping[str, Source], cell: str) -> bool:
         """Whether the library holds the digest of these sources."""
-        return is_from(library, expected_digest(files[f"{cell}_{DESCRIPTION.name}.py"]))
+        return is_from(library, files[f"{cell}_{DESCRIPTION.name}.py"].digest)
 
     def runs_here(self, library: Path, cell: str, march: str) -> bool:
         """What the library says itself, with no vector instruction; native is this processor."""
@@ -77,13 +73,10 @@ class _C:
     builder: Builder | None = _Libraries()
 
     def files(self, program: Program, request: Request) -> dict[str, Source]:
-        """Header, source, and the module over the library."""
-        texts = c_files(program, _UNKNOWN, request)
-        # The digest covers the sources themselves, so it takes its place after they are written.
-        found = digest(*texts.values())
-        texts = {name: text.replace(_UNKNOWN, found) for name, text in texts.items()}
-        texts[f"{program.cell.name}_{DESCRIPTION.name}.py"] = c_module(program, found, request)
-        return {name: Source(text) for name, text in texts.items()}
+        """Header, source, the runtime unless the source holds it, and the module over the library."""
+        written = c_files(program, request)
+        module = Source(c_module(program, written.digest, request), digest=written.digest)
+        return {**written.sources, f"{program.cell.name}_{DESCRIPTION.name}.py": module}
 
     def load(self, files: Mapping[str, str], cell: str, march: str | None = None) -> ModuleType:
         """The module over a library from the cache."""

@@ -23,10 +23,8 @@ from symrnn.emit.fixed import fixed_sizes
 from symrnn.errors import BuildError, GenerateError, TargetError
 from symrnn.language.cell import Cell
 from symrnn.pipeline import program
-from symrnn.targets.c.arrays import Arrays
 from symrnn.targets.c.flags import LIBRARY, LINK
-from symrnn.targets.c.names import c_names
-from symrnn.targets.c.row import in_place, row_stages
+from symrnn.targets.c.row import Overwrite, overwrite, row_stages
 from symrnn.targets.c.toolchain import Options, find_compiler, flags
 from tests.processors import load, load_at, require_compiler, require_processor
 from tests.sparing import ONE, sparing
@@ -190,19 +188,12 @@ def _sizes_program(cell: Cell, sizes: dict[str, int]) -> str:
 
 def test_a_state_is_overwritten_where_nothing_reads_it_later() -> None:
     """By what the step of the cell does with each state, in place always, for two tiles at most, or never."""
-    expected = {
-        "lstm": {"c": "1", "h": "dims->hidden <= 2 * LANES{s}"},
-        "gru": {"h": "1"},
-        "rnn": {"h": "dims->hidden <= 8 * LANES{s}"},
-    }
-    for name, conditions in expected.items():
-        planned = program(name)
-        names = c_names(planned, {})
-        stages = row_stages(planned.forward)
-        assert {state: in_place(state, stages, names) for state in conditions} == conditions
-        assert Arrays(planned, planned.forward, names).all()
-    late = program(Cell.from_equations("a' = tanh(W @ x)\nh' = U @ a' + V @ a", name="late"))
-    assert in_place("a", row_stages(late.forward), c_names(late, {})) == "0"
+    always, two, never = Overwrite.ALWAYS, Overwrite.TWO_TILES, Overwrite.NEVER
+    for name, expected in {"lstm": {"c": always, "h": two}, "gru": {"h": always}, "rnn": {"h": two}}.items():
+        stages = row_stages(program(name, backend="c").forward)
+        assert {state: overwrite(state, stages) for state in expected} == expected
+    late = program(Cell.from_equations("a' = tanh(W @ x)\nh' = U @ a' + V @ a", name="late"), backend="c")
+    assert overwrite("a", row_stages(late.forward)) == never
 
 
 def test_a_state_that_is_read_after_it_was_written_is_right() -> None:

@@ -15,11 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from symrnn.targets.c import vector
 from tests.targets.c import precision_table as table
 from tests.targets.c.precision_scan import build_reference, scan
 from tests.targets.c.test_vector_precision import NAMES, SHARE, STRIDE, TWO, double_finding, full_name
-from tests.targets.c.vector_library import COMPILER, HERE, SPEED, render, write_text
+from tests.targets.c.vector_library import COMPILER, HERE, SPEED, write_text
 
 pytestmark = pytest.mark.skipif(
     COMPILER is None or platform.machine().lower() not in ("x86_64", "amd64"), reason="no C compiler, or not x86-64"
@@ -142,9 +141,7 @@ int main(void)
 
 @pytest.mark.parametrize("name", [name for name in METHODS if METHODS[name].lanes == 1])
 def test_arguments_are_what_memory_holds(name: str, tmp_path: Path) -> None:
-    functions = ("exp", "tanh", "sigmoid", "log", "hard_sigmoid", "positive", "prefer")
-    text = "\n".join(render(precision, functions) for precision in vector.PRECISIONS)
-    tmp_path.joinpath("vector_text.h").write_text(text)
+    write_text(tmp_path)
     tmp_path.joinpath("main.c").write_text(_BRANCHES)
     compiled(name, tmp_path, "main.c", "-o", "main")
     done = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=False)

@@ -17,12 +17,12 @@ import pytest
 import sympy
 
 from symrnn.language.functions import FUNCTIONS
-from symrnn.targets.c import vector
 from symrnn.targets.c.polynomials import EXPONENT, MANTISSA
 from tests.targets.c.vector_library import (
     BINARY,
     COMPILER,
     HERE,
+    PRECISIONS,
     REAL,
     SMALLEST,
     TARGETS,
@@ -30,7 +30,6 @@ from tests.targets.c.vector_library import (
     Array,
     build,
     compile_c,
-    render,
     run,
     runs,
     write_text,
@@ -83,7 +82,7 @@ def same(y: Array, expected: Array) -> Array:
 
 
 @needs_compiler
-@pytest.mark.parametrize("precision", vector.PRECISIONS)
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("name", LIMITS)
 def test_limits(library: ctypes.CDLL, name: str, precision: str) -> None:
     x = np.array([pair[0] for pair in LIMITS[name]], dtype=REAL[precision])
@@ -93,7 +92,7 @@ def test_limits(library: ctypes.CDLL, name: str, precision: str) -> None:
 
 
 @needs_compiler
-@pytest.mark.parametrize("precision", vector.PRECISIONS)
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("name", KEEPING_NAN)
 def test_nan_stays_nan(library: ctypes.CDLL, name: str, precision: str) -> None:
     # Every payload bit, both signs: the functions work on bits, where a payload could look like an exponent.
@@ -112,7 +111,7 @@ def test_nan_stays_nan(library: ctypes.CDLL, name: str, precision: str) -> None:
 
 
 @needs_compiler
-@pytest.mark.parametrize("precision", vector.PRECISIONS)
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("name", ["v_tanh", "v_expm1", "v_log1p"])
 def test_tiny_numbers_are_their_own_value(library: ctypes.CDLL, name: str, precision: str) -> None:
     exponents = np.arange(SMALLEST[precision], -MANTISSA[precision] - 1)
@@ -122,7 +121,7 @@ def test_tiny_numbers_are_their_own_value(library: ctypes.CDLL, name: str, preci
 
 
 @needs_compiler
-@pytest.mark.parametrize("precision", vector.PRECISIONS)
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_exp_at_the_ends_of_its_range(library: ctypes.CDLL, precision: str) -> None:
     real = REAL[precision]
     with mpmath.workprec(120):
@@ -141,7 +140,7 @@ def test_exp_at_the_ends_of_its_range(library: ctypes.CDLL, precision: str) -> N
 
 
 @needs_compiler
-@pytest.mark.parametrize("precision", vector.PRECISIONS)
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_partial_vectors_touch_their_lanes_only(library: ctypes.CDLL, precision: str) -> None:
     real = REAL[precision]
     lanes = library[f"lanes_{precision}"]()
@@ -160,7 +159,7 @@ def test_partial_vectors_touch_their_lanes_only(library: ctypes.CDLL, precision:
 
 
 @needs_compiler
-@pytest.mark.parametrize("precision", vector.PRECISIONS)
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_hsum_adds_halves(library: ctypes.CDLL, precision: str) -> None:
     real = REAL[precision]
     lanes = library[f"lanes_{precision}"]()
@@ -178,7 +177,7 @@ def test_hsum_adds_halves(library: ctypes.CDLL, precision: str) -> None:
 
 
 @needs_compiler
-@pytest.mark.parametrize("precision", vector.PRECISIONS)
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_clip_and_pow(library: ctypes.CDLL, precision: str) -> None:
     real, scalar = REAL[precision], ctypes.c_float if precision == "f32" else ctypes.c_double
     x = np.array([-3, -1, -0.5, 0, 0.25, 2, 2.5, np.inf, -np.inf, np.nan] * 3, dtype=real)
@@ -214,20 +213,6 @@ def test_table_functions_mean_what_the_table_says(library: ctypes.CDLL, name: st
 
 
 # ---- compilation ----
-
-
-@needs_compiler
-@pytest.mark.long
-@pytest.mark.parametrize("mode", ["vector", "plain"])
-def test_each_name_compiles_alone_without_a_warning(tmp_path: Path, mode: str) -> None:
-    head = "".join(f"#include <{name}.h>\n" for name in ("math", "stddef", "stdint", "string"))
-    files = []
-    for name in [*vector.PRIMITIVES, *FUNCTIONS]:
-        path = tmp_path / f"{name}.c"
-        path.write_text(head + "\n".join(render(precision, [name]) for precision in vector.PRECISIONS))
-        files.append(path.name)
-    flags = ["-DSYMRNN_PLAIN"] if mode == "plain" else []
-    compile_c(tmp_path, ["-fsyntax-only", "-Wno-unused-command-line-argument", *flags, *files])
 
 
 @needs_compiler

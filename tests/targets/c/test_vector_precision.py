@@ -16,12 +16,23 @@ import numpy as np
 import pytest
 
 from symrnn.language.functions import FUNCTIONS
-from symrnn.targets.c import vector
 from symrnn.targets.c.polynomials import MANTISSA
 from tests.targets.c import precision_table as table
 from tests.targets.c.double_points import EXACT, exact_points
 from tests.targets.c.precision_scan import Finding, build_reference, exact_values, scan
-from tests.targets.c.vector_library import COMPILER, REAL, SMALLEST, TARGETS, UNARY, Array, build, run, runs, write_text
+from tests.targets.c.vector_library import (
+    COMPILER,
+    PRECISIONS,
+    REAL,
+    SMALLEST,
+    TARGETS,
+    UNARY,
+    Array,
+    build,
+    run,
+    runs,
+    write_text,
+)
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C compiler")
 
@@ -61,12 +72,12 @@ def libraries(directory: Path) -> dict[str, ctypes.CDLL]:
 
 def test_tables_are_complete() -> None:
     expected = sorted({name[2:] for name in UNARY})
-    for precision in vector.PRECISIONS:
+    for precision in PRECISIONS:
         rows = table.read(precision)
         assert sorted(rows) == expected
         assert all(rows[name].bound <= 2 for name in TWO)
         assert all(ulp <= row.bound for row in rows.values() for ulp in row.measured.values())
-    assert table.DOCUMENT.read_text(encoding="utf-8").count(table.titles()) == len(vector.PRECISIONS)
+    assert table.DOCUMENT.read_text(encoding="utf-8").count(table.titles()) == len(PRECISIONS)
 
 
 def allowed(precision: str, name: str, target: str) -> float:
@@ -175,7 +186,7 @@ def ulp_error(y: Array, high: Array, low: Array) -> Array:
 
 
 def test_ulp_error_tells_errors() -> None:
-    for precision in vector.PRECISIONS:
+    for precision in PRECISIONS:
         real = REAL[precision]
         tiny, largest = np.finfo(real).smallest_subnormal, np.finfo(real).max
         y = np.array([1, 1, 4, tiny, 3 * tiny, largest, np.inf, np.inf, np.nan, np.nan, 0], dtype=real)

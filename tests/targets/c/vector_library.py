@@ -15,18 +15,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from symrnn.build.cache import entry_key, library_in_cache
 from symrnn.language.functions import FUNCTIONS
-from symrnn.targets.c import vector
+from symrnn.targets.c.files import runtime_files
+from symrnn.targets.c.precision import PRECISIONS as TABLE
 from tests.processors import FEATURES, missing
 
 Array = np.ndarray[Any, Any]
 
 HERE = Path(__file__).parent
-TEMPLATE = HERE.parents[2] / "templates" / "c" / "vector.c.jinja"
+PRECISIONS = tuple(p.name for p in TABLE)
 COMPILER = shutil.which("gcc") or shutil.which("cc") or shutil.which("clang")
 STRICT = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wpedantic", "-Werror")
 SPEED = ("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
@@ -69,14 +69,6 @@ def runs(target: str) -> bool:
     return not missing(TARGETS[target].features)
 
 
-def render(precision: str, needed: Iterable[str]) -> str:
-    """The vector text of one precision."""
-    context = vector.vector_context(precision, needed)
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render({field.name: getattr(context, field.name) for field in dataclasses.fields(context)})
-
-
 def compile_c(directory: Path, arguments: Iterable[str]) -> None:
     """Run the compiler in ``directory``; its messages are the failure."""
     assert COMPILER is not None
@@ -86,20 +78,30 @@ def compile_c(directory: Path, arguments: Iterable[str]) -> None:
 
 
 def write_text(directory: Path) -> None:
-    """Write ``vector_text.h``: the whole vector text, and the lists of functions that the harness expands."""
+    """Write the runtime, and ``vector_text.h``: it in both precisions, and the lists of functions that the harness expands."""
 
     def names(word: str, those: list[str]) -> str:
-        rows = [f"X({name}, {p}, {'float' if p == 'f32' else 'double'})" for p in vector.PRECISIONS for name in those]
+        rows = [f"X({name}, {p.name}, {p.real})" for p in TABLE for name in those]
         return f"#define {word}(X) {' '.join(rows)}\n"
 
-    everything = [*vector.PRIMITIVES, *FUNCTIONS]
-    text = "\n".join(render(p, everything) for p in vector.PRECISIONS)
-    (directory / "vector_text.h").write_text(text + "\n" + names("UNARY", UNARY) + names("BINARY", BINARY))
+    for name, source in runtime_files().items():
+        (directory / name).write_text(source.text)
+    (directory / "vector_text.h").write_text(both_precisions() + names("UNARY", UNARY) + names("BINARY", BINARY))
+
+
+def both_precisions() -> str:
+    """The runtime in both precisions, for a cell of the smallest limits."""
+    limits = ("SUMS", "OPERANDS", "STAGES", "ARRAYS", "RIGHTS")
+    text = "".join(f"#define MOST_{limit} 8\n" for limit in limits) + '#include "symrnn.h"\n'
+    for p in TABLE:
+        lanes = f"enum {{ LANES_{p.name} = LANES }};"
+        text += f'#undef REAL\n#define REAL {p.bits}\n#include "symrnn_real.h"\n{lanes}\n'
+    return text
 
 
 def build(directory: Path, target: str) -> ctypes.CDLL:
     """The harness over the text that `write_text` left in ``directory``, compiled for ``target`` and loaded."""
-    sources = {"vector_text.h": (directory / "vector_text.h").read_text()}
+    sources = {path.name: path.read_text() for path in sorted(directory.glob("*.h"))}
     return load({"vector_harness.c": (HERE / "vector_harness.c").read_text()} | sources, TARGETS[target].flags)
 
 
