@@ -423,7 +423,7 @@ class _Run:
         numbers: tuple[int, ...] = (),
         kept: np.ndarray | None = None,
     ) -> None:
-        """Call an entry: its dims, weights, arrays (None for a null pointer), workspace, numbers, and what a part is told.
+        """Call an entry with its dims, weights, arrays (None for a null pointer), workspace and numbers, part by part.
 
         ``kept`` is what must live as long as the call besides the arrays.
         """
@@ -1184,7 +1184,7 @@ class _Team:
         while len(jobs) < threads:
             waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
             thread = threading.Thread(target=_work, args=(waiting,), name=f"{CELL}-{len(jobs) + 1}", daemon=True)
-            jobs.append(waiting)  # before it runs: were a handler to raise between them, nobody would tell it to end
+            jobs.append(waiting)  # before it runs: if a handler raised in between, nobody would tell it to end
             thread.start()
 
 

@@ -103,7 +103,7 @@ class _Run:
         numbers: tuple[int, ...] = (),
         kept: np.ndarray | None = None,
     ) -> None:
-        """Call an entry: its dims, weights, arrays (None for a null pointer), workspace, numbers, and what a part is told.
+        """Call an entry with its dims, weights, arrays (None for a null pointer), workspace and numbers, part by part.
 
         ``kept`` is what must live as long as the call besides the arrays.
         """

@@ -76,7 +76,7 @@ class _Team:
         while len(jobs) < threads:
             waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
             thread = threading.Thread(target=_work, args=(waiting,), name=f"{CELL}-{len(jobs) + 1}", daemon=True)
-            jobs.append(waiting)  # before it runs: were a handler to raise between them, nobody would tell it to end
+            jobs.append(waiting)  # before it runs: if a handler raised in between, nobody would tell it to end
             thread.start()
 
 

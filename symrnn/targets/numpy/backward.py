@@ -1,6 +1,6 @@
 """The function that runs every step backwards, as the body of a Python function, and what it defers.
 
-Reads a `Compiled` routine; returns its lines. Leaves out: what the forward pass has too (`symrnn.targets.numpy.function`)
+Reads a `Compiled` routine; returns its lines. Leaves out: what the forward pass has too (`symrnn.targets.numpy.body`)
 and the parameters' gradients (`symrnn.targets.numpy.gradients`).
 """
 
@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from symrnn.emit.python_text import INDENT, collection, commented
 from symrnn.language.system import Variable
 from symrnn.plan.program import Kind
-from symrnn.targets.numpy.function import DEPTH, FunctionPrinter, before
+from symrnn.targets.numpy.body import DEPTH, BodyPrinter, before
 from symrnn.targets.numpy.gradients import GradientPrinter
 from symrnn.targets.numpy.ir import Array
 from symrnn.targets.numpy.scope import ROWS, STEPS, Scope
 
 
-class BackwardPrinter(FunctionPrinter):
+class BackwardPrinter(BodyPrinter):
     """Prints the backward pass."""
 
     def body(self, parameters: Sequence[Variable]) -> list[str]:

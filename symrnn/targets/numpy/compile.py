@@ -2,7 +2,7 @@
 
 Reads a `Program`; returns a `Compiled` for each of its routines: nodes by phase, and where every value lies. Columns
 of the buffers that one routine writes and another reads are arranged for both. Leaves out: Python text
-(`symrnn.targets.numpy.function`).
+(`symrnn.targets.numpy.body`).
 """
 
 from __future__ import annotations
@@ -11,9 +11,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from symrnn.language.names import Allocator
-from symrnn.plan.program import Buffer, Extent, Kind, Place, Program, Routine
-from symrnn.plan.program import Stage as PlannedStage
-from symrnn.targets.numpy.ir import NEW_CARRY, PRODUCT, SUMS, VECTORS, Array, Node, Position, Stacked, Stage, buffer
+from symrnn.plan.program import Buffer, Extent, Kind, Place, Program, Routine, Stage
+from symrnn.targets.numpy.ir import (
+    NEW_CARRY,
+    PRODUCT,
+    SUMS,
+    VECTORS,
+    Array,
+    Node,
+    Position,
+    Stacked,
+    StageNodes,
+    buffer,
+)
 from symrnn.targets.numpy.lower import Lowered, Lowerer
 from symrnn.targets.numpy.names import identifier, joint
 from symrnn.targets.numpy.products import products
@@ -25,7 +35,7 @@ PHASES = ("before", "loop", "last", "after")
 
 
 @dataclass(frozen=True)
-class Phase:
+class CompiledPhase:
     """One phase of a routine.
 
     Attributes:
@@ -35,7 +45,7 @@ class Phase:
         alias: values that are another value under a second name.
     """
 
-    stages: tuple[Stage, ...]
+    stages: tuple[StageNodes, ...]
     positions: Mapping[str, Position]
     scratch: Mapping[Array, Scratch]
     alias: Mapping[str, str]
@@ -59,7 +69,7 @@ class Compiled:
     routine: Routine
     buffers: Mapping[str, Buffer]
     own: tuple[str, ...]
-    phases: Mapping[str, Phase]
+    phases: Mapping[str, CompiledPhase]
     columns: Mapping[Array, tuple[str, ...]]
     vectors: frozenset[str]
     sizes: Mapping[str, str]
@@ -212,7 +222,7 @@ class _Compiler:
         found = {buffer(each.name): tuple(column.value for column in each.columns) for each in buffers}
         return found | {self._array(v): (v,) for v in self._places if not self._is_buffer(v)}
 
-    def _phase(self, phase: str, stored: Mapping[str, Position]) -> Phase:
+    def _phase(self, phase: str, stored: Mapping[str, Position]) -> CompiledPhase:
         order: dict[str, Position] = dict(stored)
         labels = self._lowerers[phase].labels
         nodes: list[list[Node]] = []
@@ -235,10 +245,10 @@ class _Compiler:
         named = {s.target for lowered in self._lowered[phase] for s in lowered.stage.statements}
         storer = Storer([node for part in nodes for node in part], stored, order, self._sizes, kept, named)
         stages = tuple(
-            Stage(lowered.stage.name, tuple(part), *self._flow(lowered.stage))
+            StageNodes(lowered.stage.name, tuple(part), *self._flow(lowered.stage))
             for lowered, part in zip(self._lowered[phase], nodes, strict=True)
         )
-        return Phase(stages, {**stored, **storer.spots}, storer.scratch, self._lowerers[phase].alias)
+        return CompiledPhase(stages, {**stored, **storer.spots}, storer.scratch, self._lowerers[phase].alias)
 
     @staticmethod
     def _together(fixed: list[str], loose: list[str], stored: Mapping[str, Position]) -> list[list[str]]:
@@ -258,7 +268,7 @@ class _Compiler:
         stages = self._routine.stages_of(phase)
         return {resolve(write.idle) for stage in stages for write in stage.writes if write.idle}
 
-    def _flow(self, stage: PlannedStage) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _flow(self, stage: Stage) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What comes into a stage of the plan, and what goes out."""
         reads = tuple(dict.fromkeys((*stage.operands, *stage.reads)))
         return reads, tuple(dict.fromkeys(write.value for write in stage.writes))

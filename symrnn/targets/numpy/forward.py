@@ -1,19 +1,19 @@
 """The function that runs every step, as the body of a Python function: the forward pass, and the tangent like it.
 
 Reads a `Compiled` routine; returns its lines. Everything runs in the order of the steps: the caller turns sequences
-round that run in reverse. Leaves out: what the backward pass has too (`symrnn.targets.numpy.function`).
+round that run in reverse. Leaves out: what the backward pass has too (`symrnn.targets.numpy.body`).
 """
 
 from __future__ import annotations
 
 from symrnn.emit.python_text import INDENT, collection, commented
 from symrnn.plan.program import Kind
-from symrnn.targets.numpy.function import DEPTH, FunctionPrinter, before
+from symrnn.targets.numpy.body import DEPTH, BodyPrinter, before
 from symrnn.targets.numpy.ir import Array, Spot, buffer
 from symrnn.targets.numpy.scope import ROWS, STEPS, Scope
 
 
-class ForwardPrinter(FunctionPrinter):
+class ForwardPrinter(BodyPrinter):
     """Prints the forward pass, or a tangent, whose variables come in pairs."""
 
     def body(self, output: str) -> list[str]:

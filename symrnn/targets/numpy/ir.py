@@ -164,7 +164,7 @@ class Spot:
 
 
 @dataclass(frozen=True)
-class Stage:
+class StageNodes:
     """The nodes of a stage, and what a reader wants to know of it: the values that come in and go out."""
 
     name: str

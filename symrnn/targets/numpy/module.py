@@ -28,10 +28,10 @@ from symrnn.language.tree import PRIME, Reduce, names
 from symrnn.plan.program import Program, Routine, Stage
 from symrnn.targets.numpy import DESCRIPTION
 from symrnn.targets.numpy.backward import BackwardPrinter
+from symrnn.targets.numpy.body import locals_of
 from symrnn.targets.numpy.compile import Compiled, compiled
 from symrnn.targets.numpy.expression import NumpyPrinter, helpers
 from symrnn.targets.numpy.forward import ForwardPrinter
-from symrnn.targets.numpy.function import locals_of
 from symrnn.targets.numpy.header import header
 from symrnn.targets.numpy.names import RESERVED, identifier, size_names
 from symrnn.targets.numpy.scope import Locals

@@ -1,7 +1,7 @@
 """Nodes as lines of Python: one array call a line, behind it its equations and shape.
 
 Reads the stages of a phase and a `Scope`; returns lines. Leaves out: which names they use
-(`symrnn.targets.numpy.scope`) and the function around them (`symrnn.targets.numpy.function`).
+(`symrnn.targets.numpy.scope`) and the function around them (`symrnn.targets.numpy.body`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from symrnn.emit.python_text import call, commented, remark
 from symrnn.emit.source import Mark, marked
 from symrnn.plan.size import Count
-from symrnn.targets.numpy.compile import Phase
+from symrnn.targets.numpy.compile import CompiledPhase
 from symrnn.targets.numpy.expression import number
 from symrnn.targets.numpy.functions import is_fold, spelling
 from symrnn.targets.numpy.ir import (
@@ -25,7 +25,7 @@ from symrnn.targets.numpy.ir import (
     Products,
     Spot,
     Stacked,
-    Stage,
+    StageNodes,
 )
 from symrnn.targets.numpy.names import noted
 from symrnn.targets.numpy.scope import Locals, Scope
@@ -43,12 +43,12 @@ were contiguous where rows are 16 bytes long in float32, 64 in float64, and wher
 class Printer:
     """Prints the nodes of one phase at ``depth``."""
 
-    def __init__(self, names: Locals, phase: Phase, scope: Scope, weights: Weights, depth: int) -> None:
+    def __init__(self, names: Locals, phase: CompiledPhase, scope: Scope, weights: Weights, depth: int) -> None:
         self._names, self._phase, self._scope, self._weights, self._depth = names, phase, scope, weights, depth
         self._products: dict[Count, str] = {}
         self._stage = ""
 
-    def stages(self, stages: Sequence[Stage]) -> list[str]:
+    def stages(self, stages: Sequence[StageNodes]) -> list[str]:
         """The lines of ``stages``, under a banner each where there are several."""
         lines: list[str] = []
         for stage in stages:

@@ -15,7 +15,7 @@ from symrnn.language.names import Allocator
 from symrnn.language.system import INPUT
 from symrnn.plan.program import Kind
 from symrnn.plan.size import Count
-from symrnn.targets.numpy.compile import Compiled, Phase
+from symrnn.targets.numpy.compile import Compiled, CompiledPhase
 from symrnn.targets.numpy.ir import NEW_CARRY, SCRATCH, Array, Spot
 from symrnn.targets.numpy.names import INPUTS, identifier, joint, shape, width
 
@@ -132,7 +132,7 @@ class Scope:
         loop: as `is_loop`.
     """
 
-    def __init__(self, names: Locals, phase: Phase, *, spans: bool = False, loop: bool = False) -> None:
+    def __init__(self, names: Locals, phase: CompiledPhase, *, spans: bool = False, loop: bool = False) -> None:
         self._names, self._phase, self._spans, self.is_loop = names, phase, spans, loop
         self._bound: dict[tuple[Spot, bool], str] = {}
         self._lists: dict[Spot, str] = {}

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from symrnn.emit.python_text import INDENT
 from symrnn.plan.program import Kind
-from symrnn.targets.numpy.compile import Phase
-from symrnn.targets.numpy.function import FunctionPrinter, before
+from symrnn.targets.numpy.body import BodyPrinter, before
+from symrnn.targets.numpy.compile import CompiledPhase
 from symrnn.targets.numpy.ir import SCRATCH, Array, Spot
 from symrnn.targets.numpy.printer import Printer
 from symrnn.targets.numpy.scope import Locals, Order, Scope
@@ -21,7 +21,7 @@ class StreamScope(Scope):
     ``shared`` holds the locals of stored values, which the phases of a step have in common.
     """
 
-    def __init__(self, names: Locals, phase: Phase, shared: dict[Spot, str], *, loop: bool) -> None:
+    def __init__(self, names: Locals, phase: CompiledPhase, shared: dict[Spot, str], *, loop: bool) -> None:
         super().__init__(names, phase, loop=loop)
         self._shared = shared
 
@@ -49,7 +49,7 @@ class StreamScope(Scope):
                 return self.bind(Order.ARRAY, self.fresh(self._hint(spot)), f'state["{name}"]')
 
 
-class StreamPrinter(FunctionPrinter):
+class StreamPrinter(BodyPrinter):
     """Prints the generator."""
 
     def body(self) -> list[str]:

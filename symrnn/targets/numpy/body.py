@@ -13,10 +13,9 @@ from symrnn.emit.python_text import INDENT, remark
 from symrnn.emit.source import Marked
 from symrnn.language.names import Allocator
 from symrnn.language.system import INPUT, ONE
-from symrnn.plan.program import Direction, Kind, Write
-from symrnn.plan.program import Stage as PlannedStage
+from symrnn.plan.program import Direction, Kind, Stage, Write
 from symrnn.targets.numpy.compile import Compiled
-from symrnn.targets.numpy.ir import Stage, buffer
+from symrnn.targets.numpy.ir import StageNodes, buffer
 from symrnn.targets.numpy.names import RESERVED, size_names
 from symrnn.targets.numpy.printer import Printer
 from symrnn.targets.numpy.scope import DTYPE, ROWS, STEPS, Locals, Scope, bindings
@@ -40,7 +39,7 @@ def _is_later(compiled: Compiled, name: str) -> bool:
     return bool(later & set(compiled.columns[buffer(name)]))
 
 
-class FunctionPrinter:
+class BodyPrinter:
     """Prints one function, with the weights that it shares with others."""
 
     def __init__(self, names: Locals, weights: Weights) -> None:
@@ -55,11 +54,11 @@ class FunctionPrinter:
         """What prints the nodes of a phase."""
         return Printer(self.names, self.compiled.phases[phase], scope, self.weights, depth)
 
-    def stages(self, phase: str) -> tuple[Stage, ...]:
+    def stages(self, phase: str) -> tuple[StageNodes, ...]:
         """The stages of a phase."""
         return self.compiled.phases[phase].stages
 
-    def banner(self, what: str, stages: Sequence[PlannedStage]) -> list[str]:
+    def banner(self, what: str, stages: Sequence[Stage]) -> list[str]:
         """A blank line and what the phase does, with the values that come in and go out."""
         if not stages:
             return []
