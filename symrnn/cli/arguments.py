@@ -187,8 +187,9 @@ def _add_check(commands: Commands) -> None:
         "check",
         help="prove kernels right",
         description="Compare kernels with every oracle: an interpreter, the complex step, central differences, the adjoint\n"
-        "identity, and SymPy's Jacobian of the cell written out in scalars. Print the largest error of each array, and\n"
-        "the points: dense random numbers, if they give finite results, and points near [init] and the states that the\n"
+        "identity, and SymPy's Jacobian of the cell written out in scalars. Do the same with their plan, which runs\n"
+        "without any backend, and compare kernels with it. Print the largest error of each array, and the points: dense\n"
+        "random numbers, if they give finite results, and points near [init] and the states that the\n"
         "cell reaches.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="""examples:
