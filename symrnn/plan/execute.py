@@ -1,13 +1,13 @@
 """What a plan means: any `Program` run in NumPy, from its records alone.
 
-This is the definition that every target is held to. It is written to be read and not to be fast: one array for each
-value, stages in order, rows of all sequences at a time. Reads a program and the caller's arrays, time-major as
-everywhere; returns `Ran` and `Gradients`. Leaves out: everything that makes a kernel quick. It shares no code with a
-target.
+This is the definition: a target is right if it computes what this does. It is written to be read, and not to be fast. Each
+value has one array, stages run in order, and each statement runs on all rows at once. Reads a program and the caller's
+arrays, which are time-major; returns `Ran` and `Gradients`. Shares no code with a target. Leaves out: all that makes a
+kernel fast.
 
-A row beyond its length is idle. Its stages run like all others, but what it writes is what `Write.idle` names, or zero.
-Reversed, each row takes its own steps from the last to the first; what the caller gives and gets for a step stays with
-that step. Arrays that a stage has not yet written hold NaN.
+A row beyond its length is idle. Its stages run like those of all rows, but it writes what `Write.idle` names, or zero.
+Reversed, each row takes its own steps from the last to the first; the arrays of the caller keep their order. An array that
+no stage has written yet holds NaN.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from symrnn.plan.vocabulary import Extent, Form, Kind, Place, Stage
 Array = np.ndarray[Any, np.dtype[Any]]
 Arrays = Mapping[str, Array]
 Key = tuple[str, ...]
-"""Of an array in memory: its kind or its buffer, and what it holds."""
+"""What names an array in memory: its kind or its buffer, then what it holds."""
 
 _RETURNED = {
     Kind.OUTPUT: Extent.SEQUENCE,

@@ -17,7 +17,7 @@ from symrnn.plan.vocabulary import Accumulator, Form, Stage, Statement
 NOTHING = Negate(integer(0))
 """What is left of a sum of forms when all have moved: minus zero, the one number that changes no other by being added.
 
-Zero itself would do to all but one: 0 + -0 is 0.
+Zero would change one number: 0 + -0 is 0.
 """
 
 
