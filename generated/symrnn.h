@@ -240,6 +240,8 @@ typedef struct party {
 /* Where part `part` of `parts` begins among n things. */
 INLINE size_t share(size_t n, size_t part, size_t parts)
 {
+    if (parts == 1) /* as at every stage of a single thread, where a division would be felt */
+        return part ? n : 0;
     return n / parts * part + (part < n % parts ? part : n % parts);
 }
 
@@ -548,6 +550,9 @@ enum { IN_PLACE, IN_TWO_TILES, APART };
 #define run_once(...) S(run_once)(__VA_ARGS__)
 #define run_row_tile(...) S(run_row_tile)(__VA_ARGS__)
 #define sum_row(...) S(sum_row)(__VA_ARGS__)
+#define sum_runs(...) S(sum_runs)(__VA_ARGS__)
+#define sum_columns(...) S(sum_columns)(__VA_ARGS__)
+#define feed_of(...) S(feed_of)(__VA_ARGS__)
 #define run_row_with(...) S(run_row_with)(__VA_ARGS__)
 #define run_row(...) S(run_row)(__VA_ARGS__)
 #define row_begins(...) S(row_begins)(__VA_ARGS__)

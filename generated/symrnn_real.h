@@ -1002,19 +1002,21 @@ typedef struct S(operand) {
 
 typedef struct S(stage) {
     S(statements) *run;
-    size_t units, sums, vectors; /* vectors of units in a tile, at most */
-    int masked;                  /* whether rows beyond their length are told apart */
+    size_t units, sums, vectors, tiles; /* vectors of units in a tile; tiles of all units */
+    int masked;                         /* whether rows beyond their length are told apart */
     size_t operands;
     S(operand) operand[MOST_OPERANDS];
 } S(stage);
 
-ALWAYS S(stage) new_stage(S(statements) *run, size_t units, size_t sums, size_t vectors, int masked)
+/* A stage of tiles of `most` vectors of units at most. Its tiles are counted here, once for all steps: divisions take long. */
+ALWAYS S(stage) new_stage(S(statements) *run, size_t units, size_t sums, size_t most, int masked)
 {
     S(stage) s;
     s.run = run;
     s.units = units;
     s.sums = sums;
-    s.vectors = vectors;
+    s.vectors = fit_vectors(units, LANES, most);
+    s.tiles = most == 1 ? (units + LANES - 1) / LANES : (units + s.vectors * LANES - 1) / (s.vectors * LANES);
     s.masked = masked;
     s.operands = 0;
     return s;
@@ -1148,8 +1150,8 @@ ONCE void pack_form(real *packed, const piece *b, size_t accumulator, size_t sta
 ONCE void run_stage(const S(at) *at, const S(stage) *s, size_t row_begin, size_t row_end, size_t part, size_t parts)
 {
     const sequence *const seq = at->seq;
-    const size_t units = s->units, vectors = fit_vectors(units, LANES, s->vectors), wide = vectors * LANES;
-    const size_t tiles = (units + wide - 1) / wide, tile_begin = share_tiles(tiles, vectors, part, parts);
+    const size_t units = s->units, vectors = s->vectors, wide = vectors * LANES, tiles = s->tiles;
+    const size_t tile_begin = share_tiles(tiles, vectors, part, parts);
     const size_t tile_end = share_tiles(tiles, vectors, part + 1, parts);
     const size_t columns = s->sums * vectors;
     size_t depth = 0, filled = 0;
@@ -1269,57 +1271,82 @@ ALWAYS void run_row_tile(size_t together, size_t width, size_t splits, const S(f
             storeu(sums + i * apart + j * LANES, s[i * width + j]);
 }
 
-/* The sums of the tiles from `tile0` on, `tiles` of them, from the stage's operands; of two at a time where there are two. */
-ONCE void sum_row(const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles, size_t together, size_t vectors, real *sums)
+/* `columns` vectors of sums side by side for each of some tiles, all from the same `feeds`; of two tiles at a time where there
+   are two. */
+ONCE void sum_columns(S(feed) *feeds, size_t count, size_t columns, size_t tiles, size_t together, int turned, real *sums, size_t apart)
 {
-    const size_t wide = vectors * LANES, apart = s->sums * wide, most = 4;
-    size_t stop, width;
+    const size_t most = 4;
+    size_t width;
+    for (size_t column = 0; column < columns; column += width) {
+        const size_t left = columns - column;
+        width = left <= most ? left : left < 2 * most ? (left + 1) / 2 : most;
+#define ROW_TILE(together, width)                                                                                            \
+    case together * 16 + width:                                                                                              \
+        for (size_t i = 0; i < tiles; i += together) {                                                                       \
+            const size_t tile = turned ? tiles - together - i : i;                                                           \
+            run_row_tile(together, width, SPLITS(together * width), feeds, count, tile, sums + tile * apart + column * LANES, apart); \
+        }                                                                                                                    \
+        break;
+        switch (together * 16 + width) {
+            ROW_TILE(1, 1)
+            ROW_TILE(1, 2)
+            ROW_TILE(1, 3)
+            ROW_TILE(1, 4)
+            ROW_TILE(2, 1)
+            ROW_TILE(2, 2)
+            ROW_TILE(2, 3)
+            ROW_TILE(2, 4)
+        default:
+            break;
+        }
+#undef ROW_TILE
+        for (size_t i = 0; i < count; ++i)
+            feeds[i].panel += width * LANES;
+    }
+}
+
+/* An operand at the current step as it feeds the sums from `first` on, in the tiles from `tile0` on. */
+ALWAYS S(feed) feed_of(const S(at) *at, const S(operand) *o, const real *source, size_t first, size_t tile0, size_t wide)
+{
+    const size_t panel_row = o->count * wide, apart = o->depth * panel_row;
+    const real *const panel = at->packed + at->pieces[o->panel].at + tile0 * apart + (first - o->first) * wide;
+    return (S(feed)){source, panel, o->depth, panel_row, apart};
+}
+
+/* Runs of sums that the same operands feed, one run after the other. */
+ONCE void sum_runs(const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles, size_t together, real *sums)
+{
+    const size_t wide = s->vectors * LANES;
+    size_t stop;
     for (size_t first = 0; first < s->sums; first = stop) {
-        /* As many sums as the same operands feed. */
         S(feed) feeds[MOST_OPERANDS];
         size_t count = 0;
         stop = s->sums;
         for (const S(operand) *o = s->operand; o < s->operand + s->operands; ++o) {
             const real *const source = operand_row(at, o);
-            const size_t panel_row = o->count * wide, last = o->first + o->count, tile_apart = o->depth * panel_row;
+            const size_t last = o->first + o->count;
             if (first < o->first)
                 stop = o->first < stop ? o->first : stop;
             else if (first < last) {
                 stop = last < stop ? last : stop;
-                if (source) {
-                    const real *const panel = at->packed + at->pieces[o->panel].at + tile0 * tile_apart;
-                    feeds[count++] = (S(feed)){source, panel + (first - o->first) * wide, o->depth, panel_row, tile_apart};
-                }
+                if (source)
+                    feeds[count++] = feed_of(at, o, source, first, tile0, wide);
             }
         }
-        const size_t columns = (stop - first) * vectors;
-        for (size_t column = 0; column < columns; column += width) {
-            const size_t left = columns - column;
-            width = left <= most ? left : left < 2 * most ? (left + 1) / 2 : most;
-#define ROW_TILE(together, width)                                                                                            \
-    case together * 16 + width:                                                                                              \
-        for (size_t i = 0; i < tiles; i += together) {                                                                       \
-            const size_t tile = at->turned ? tiles - together - i : i;                                                       \
-            real *const into = sums + tile * apart + first * wide + column * LANES;                                          \
-            run_row_tile(together, width, SPLITS(together * width), feeds, count, tile, into, apart);                        \
-        }                                                                                                                    \
-        break;
-            switch (together * 16 + width) {
-                ROW_TILE(1, 1)
-                ROW_TILE(1, 2)
-                ROW_TILE(1, 3)
-                ROW_TILE(1, 4)
-                ROW_TILE(2, 1)
-                ROW_TILE(2, 2)
-                ROW_TILE(2, 3)
-                ROW_TILE(2, 4)
-            default:
-                break;
-            }
-#undef ROW_TILE
-            for (size_t i = 0; i < count; ++i)
-                feeds[i].panel += width * LANES;
-        }
+        sum_columns(feeds, count, (stop - first) * s->vectors, tiles, together, at->turned, sums + first * wide, s->sums * wide);
+    }
+}
+
+/* The sums of the tiles from `tile0` on, `tiles` of them, from the stage's operands. */
+ALWAYS void sum_row(const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles, size_t together, real *sums)
+{
+    const S(operand) *const o = s->operand;
+    const real *const source = operand_row(at, o);
+    if (s->operands == 1 && o->count == s->sums && source) {
+        S(feed) feed = feed_of(at, o, source, 0, tile0, s->vectors * LANES);
+        sum_columns(&feed, 1, s->sums * s->vectors, tiles, together, at->turned, sums, s->sums * s->vectors * LANES);
+    } else {
+        sum_runs(at, s, tile0, tiles, together, sums);
     }
 }
 
@@ -1337,7 +1364,7 @@ ALWAYS void run_row_with(S(statements) *run, const S(at) *at, const S(stage) *s,
             run(at, &span);
         return;
     }
-    const size_t vectors = fit_vectors(units, LANES, s->vectors), wide = vectors * LANES, tiles = (units + wide - 1) / wide;
+    const size_t vectors = s->vectors, wide = vectors * LANES, tiles = s->tiles;
     const size_t together = tiles == 2 ? 2 : 1, begin = tiles == 2 ? 0 : share_tiles(tiles, vectors, part, parts);
     const size_t end = tiles == 2 ? (part ? 0 : 2) : share_tiles(tiles, vectors, part + 1, parts), passes = (end - begin + ROW_TILES - 1) / ROW_TILES;
     _Alignas(64) real sums[ROW_TILES * MOST_SUMS * LANES];
@@ -1348,7 +1375,7 @@ ALWAYS void run_row_with(S(statements) *run, const S(at) *at, const S(stage) *s,
         /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
         const size_t tile0 = begin + (at->turned ? passes - 1 - pass : pass) * ROW_TILES;
         const size_t count = end - tile0 < ROW_TILES ? end - tile0 : ROW_TILES, last = (tile0 + count) * wide;
-        sum_row(at, s, tile0, count, together, vectors, sums);
+        sum_row(at, s, tile0, count, together, sums);
         span.unit = tile0 * wide;
         span.end = last < units ? last : units;
         run(at, &span);
@@ -1745,9 +1772,8 @@ ONCE double part_work(const S(routine) *r, size_t parts)
         work += stage_work(&r->stage[i]) / (double)parts;
     for (size_t i = r->begin[LOOP]; i < r->begin[LOOP + 1]; ++i) {
         const S(stage) *const s = &r->stage[i];
-        const size_t wide = fit_vectors(s->units, LANES, s->vectors) * LANES, tiles = (s->units + wide - 1) / wide;
-        const size_t most = r->seq.rows == 1 && tiles == 2 ? tiles : share_tiles(tiles, wide / LANES, 1, parts);
-        work += stage_work(s) * (double)most / (double)tiles;
+        const size_t most = r->seq.rows == 1 && s->tiles == 2 ? s->tiles : share_tiles(s->tiles, s->vectors, 1, parts);
+        work += stage_work(s) * (double)most / (double)s->tiles;
     }
     return work;
 }

@@ -1,23 +1,34 @@
 """The arguments of the command line, with their help.
 
-Reads them; returns them parsed. Imports nothing that takes a while. Leaves out: what is done with them
-(`symrnn.cli.commands`).
+Reads them; returns them parsed. Imports nothing that takes a while. Leaves out: what stands behind an option
+(`symrnn.cli.types`), and what is done with all of it (`symrnn.cli.commands`).
 """
 
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Callable, Sequence
-from typing import TypeAlias, TypeVar
+from collections.abc import Sequence
+from typing import TypeAlias
 
-from symrnn.errors import TargetError
+from symrnn.cli.types import (
+    above_zero,
+    backend,
+    directory,
+    marches,
+    not_negative,
+    numbers,
+    one_backend,
+    positive,
+    seed,
+    several_marches,
+    size,
+    stack,
+)
 from symrnn.parts import ALL, PARTS, PLAN
 from symrnn.targets import registry
 from symrnn.targets.description import PRECISIONS
 from symrnn.version import __version__
 
-Value = TypeVar("Value", int, float)
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
@@ -97,7 +108,7 @@ def _add_show(commands: Commands) -> None:
     )
     parser.add_argument(
         "--backend",
-        type=_one_backend,
+        type=one_backend,
         metavar=f"{{{','.join(registry.names())}}}",
         help=f"the backend whose plan to print (default: {registry.DEFAULT})",
     )
@@ -119,12 +130,13 @@ def _add_generate(commands: Commands) -> None:
   symrnn generate gru --backend numpy            one file that needs NumPy alone
   symrnn generate lstm --no-backward             inference alone
   symrnn generate lstm --march baseline,v3,v4    libraries to ship; the module loads the best one that fits the processor
+  symrnn generate lstm --dtype float32 --single-file  one precision, and one C file to drop into a program
   symrnn generate lstm --hidden 32 --input 1     kernels in C for these sizes only; faster for a stream of few units
   symrnn generate --check                        exit 1, with a diff, if texts or libraries are out of date""",
     )
     _add_cells(parser)
     parser.add_argument(
-        "--out", type=_directory, default="generated", help="directory for the files (default: %(default)s)"
+        "--out", type=directory, default="generated", help="directory for the files (default: %(default)s)"
     )
     _add_backend(parser)
     _add_dtype(parser, "the precision to emit, if kernels can be for one only")
@@ -134,9 +146,9 @@ def _add_generate(commands: Commands) -> None:
     parser.add_argument("--no-backward", action="store_true", help="inference only: no gradients, no tape")
     parser.add_argument(
         "--march",
-        type=_several_marches,
+        type=several_marches,
         metavar="NAME,…",
-        help=f"processors to compile {_titles(compiled=True)} for, one library for each: {', '.join(_marches())} "
+        help=f"processors to compile {_titles(compiled=True)} for, one library for each: {', '.join(marches())} "
         "(default: this machine's)",
     )
     _add_sizes(parser, f"kernels in {_titles(fixed=True)} for this {{}} only")
@@ -165,7 +177,7 @@ def _add_report(commands: Commands) -> None:
     )
     _add_cells(parser)
     parser.add_argument(
-        "--out", type=_directory, default="report", help="directory for the pages (default: %(default)s)"
+        "--out", type=directory, default="report", help="directory for the pages (default: %(default)s)"
     )
     _add_json(parser)
 
@@ -192,7 +204,7 @@ def _add_check(commands: Commands) -> None:
     _add_dtype(parser, "precisions to report")
     parser.add_argument(
         "--march",
-        choices=_marches(),
+        choices=marches(),
         help=f"the processor to compile {_titles(compiled=True)} for (default: this machine's)",
     )
     _add_sizes(parser, f"check kernels in {_titles(fixed=True)} that are generated for this {{}} only")
@@ -238,28 +250,13 @@ Exit codes: 0 all gradients are right, 1 some are wrong or missing, 2 trouble.""
     parser.add_argument(
         "--layout",
         metavar="NAME=BLOCKS",
-        type=_stack,
+        type=stack,
         action="append",
         default=[],
         help="a parameter that you keep stacked: / puts blocks one above the other, a comma side by side; .T transposes",
     )
-    parser.add_argument("--seed", type=_seed, default=0, help="seed of the random numbers (default: %(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of the random numbers (default: %(default)s)")
     _add_json(parser)
-
-
-def _stack(text: str) -> tuple[str, str]:
-    """A stacked parameter, as an argparse type."""
-    name, equals, blocks = text.partition("=")
-    if not equals or not name.strip() or not blocks.strip():
-        raise argparse.ArgumentTypeError(f"expected NAME=BLOCKS, as in W=W_a/W_b, found {text!r}")
-    return name.strip(), blocks
-
-
-def _seed(text: str) -> int:
-    """A seed, as an argparse type."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0, found {text!r}")
-    return int(text)
 
 
 def _add_flow(commands: Commands) -> None:
@@ -282,10 +279,10 @@ def _add_flow(commands: Commands) -> None:
         ("--input", 16, "units of the input"),
         ("--batch", 2, "rows"),
     ):
-        parser.add_argument(name, type=_positive, default=default, help=f"{what} (default: %(default)s)")
+        parser.add_argument(name, type=positive, default=default, help=f"{what} (default: %(default)s)")
     parser.add_argument(
         "--size",
-        type=_size,
+        type=size,
         action="append",
         default=[],
         metavar="NAME=N",
@@ -294,7 +291,7 @@ def _add_flow(commands: Commands) -> None:
     parser.add_argument(
         "--recurrent-scale",
         dest="scales",
-        type=_numbers,
+        type=numbers,
         default=(),
         metavar="G,G",
         help="make every recurrent matrix G times a random orthogonal one, so all its singular values are G, and the moduli "
@@ -303,7 +300,7 @@ def _add_flow(commands: Commands) -> None:
     parser.add_argument(
         "--forget-bias",
         dest="biases",
-        type=_numbers,
+        type=numbers,
         default=(),
         metavar="B,B",
         help="set to B the bias of each factor that multiplies a state on its way to its own next value, such as the forget "
@@ -312,89 +309,36 @@ def _add_flow(commands: Commands) -> None:
     parser.add_argument(
         "--input-scale",
         dest="drive",
-        type=_not_negative,
+        type=not_negative,
         default=0.2,
         metavar="S",
         help="standard deviation of the inputs, which are normal (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=_seed, default=0, help="seed of all random numbers (default: %(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of all random numbers (default: %(default)s)")
     parser.add_argument("--spectra", action="store_true", help="compute every singular value, for --json")
-    parser.add_argument("--clip-norm", type=_above_zero, metavar="L", help="show what clipping by global norm does")
-    parser.add_argument("--clip-value", type=_above_zero, metavar="L", help="show what clipping by value does")
+    parser.add_argument("--clip-norm", type=above_zero, metavar="L", help="show what clipping by global norm does")
+    parser.add_argument("--clip-value", type=above_zero, metavar="L", help="show what clipping by value does")
     parser.add_argument("--plot", metavar="FILE", help="write a figure: .svg, .png or .pdf (needs matplotlib)")
     _add_json(parser)
 
 
-def _positive(text: str) -> int:
-    return _checked(text, int, lambda value: value > 0, "a whole number above zero")
-
-
-def _above_zero(text: str) -> float:
-    return _checked(text, float, lambda value: 0 < value < math.inf, "a number above zero")
-
-
-def _not_negative(text: str) -> float:
-    return _checked(text, float, lambda value: 0 <= value < math.inf, "a number, 0 or above")
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    """Numbers between commas, each once."""
-    found = [_checked(part, float, math.isfinite, "numbers, with commas between them") for part in text.split(",")]
-    return tuple(dict.fromkeys(found))
-
-
-def _size(text: str) -> tuple[str, int]:
-    name, equals, number = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"expected NAME=N, as in projection=8; found {text!r}")
-    return name, _positive(number)
-
-
-def _checked(text: str, kind: Callable[[str], Value], holds: Callable[[Value], bool], expected: str) -> Value:
-    """``text`` as a number that is as expected."""
-    try:
-        value = kind(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected {expected}; found {text!r}") from None
-    if not holds(value):
-        raise argparse.ArgumentTypeError(f"expected {expected}; found {text!r}")
-    return value
-
-
 def _add_sizes(parser: argparse.ArgumentParser, what: str) -> None:
-    parser.add_argument("--hidden", type=_positive, metavar="N", help=what.format("number of units"))
-    parser.add_argument("--input", type=_positive, metavar="N", help=what.format("number of inputs"))
+    parser.add_argument("--hidden", type=positive, metavar="N", help=what.format("number of units"))
+    parser.add_argument("--input", type=positive, metavar="N", help=what.format("number of inputs"))
     parser.add_argument(
-        "--size", type=_size, action="append", default=[], metavar="NAME=N", help="the same for any size of the cell"
+        "--size",
+        type=size,
+        action="append",
+        default=[],
+        metavar="NAME=N",
+        help="the same for any size of the cell",
     )
-
-
-def _directory(text: str) -> str:
-    """A path, as an argparse type; an empty one means that a script forgot to set a variable, not this directory."""
-    if not text.strip():
-        raise argparse.ArgumentTypeError("expected a directory, found an empty name; for this directory write .")
-    return text
 
 
 def _titles(*, compiled: bool = False, fixed: bool = False) -> str:
     """The targets in a sentence: all, only those that compile, or only those that can fix sizes."""
     found = [each for each in registry.descriptions() if not (compiled and not each.marches)]
     return registry.listed(tuple(each.title for each in found if not (fixed and not each.can.fixed_sizes)), "and")
-
-
-def _marches() -> tuple[str, ...]:
-    """The processors that some target can compile for."""
-    return tuple(dict.fromkeys(march for each in registry.descriptions() for march in each.marches))
-
-
-def _several_marches(text: str) -> tuple[str, ...]:
-    """Names of processors, as an argparse type; each once."""
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
-    for name in names:
-        if name not in _marches():
-            known = ", ".join(_marches())
-            raise argparse.ArgumentTypeError(f"expected some of {known}, separated by commas, found {name!r}")
-    return names
 
 
 def _add_cells(parser: argparse.ArgumentParser) -> None:
@@ -410,20 +354,7 @@ def _add_cells(parser: argparse.ArgumentParser) -> None:
 
 def _add_backend(parser: argparse.ArgumentParser) -> None:
     choices = f"{{{','.join((*registry.names(), ALL))}}}"
-    parser.add_argument("--backend", type=_backend, metavar=choices, default=ALL, help="(default: %(default)s)")
-
-
-def _backend(text: str) -> str:
-    """The name of a target, or all of them, as an argparse type."""
-    return text if text == ALL else _one_backend(text)
-
-
-def _one_backend(text: str) -> str:
-    """The name of a target, as an argparse type."""
-    try:
-        return registry.describe(text).name
-    except TargetError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    parser.add_argument("--backend", type=backend, metavar=choices, default=ALL, help="(default: %(default)s)")
 
 
 def _add_dtype(parser: argparse.ArgumentParser, what: str) -> None:

@@ -11,19 +11,23 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from symrnn.language.fold import Fold
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import HIDDEN, Equation, System
 from symrnn.language.tree import (
     Binary,
     Call,
+    Constant,
     Expression,
     MatVec,
     Name,
     Negate,
+    Number,
     Outer,
     Power,
     Reduce,
+    SizeOf,
     names,
     rebuild,
     walk,
@@ -132,8 +136,8 @@ _HOLE = Name("·")
 """Stands for a node's one value where its text is written."""
 
 
-class _Build:
-    """Nodes and edges, equation by equation."""
+class _Build(Fold[str], refuses=(Number, Constant, Outer, SizeOf)):
+    """Nodes and edges, equation by equation. The value of an expression that reads something is the node that holds it."""
 
     def __init__(self, notation: Notation, given: Collection[str]) -> None:
         self.nodes: list[Node] = []
@@ -159,7 +163,7 @@ class _Build:
         if not self._reads(equation.expression):
             self._given.add(equation.target)
             return
-        found = self._value(equation.expression)
+        found = self(equation.expression)
         self.of[equation.target] = found
         index = int(found)
         if not self.nodes[index].value:
@@ -195,27 +199,31 @@ class _Build:
     def _is_fixed(self, node: Expression) -> bool:
         return all(part.name in self._given for part in walk(node) if isinstance(part, Name))
 
-    def _value(self, node: Expression) -> str:
-        """The node that holds the value of an expression which reads something."""
-        match node:
-            case Name(name):
-                return self.of[name]
-            case Negate(operand):
-                return self._node(Kind.OTHER, "-", [self._value(operand)])
-            case Binary("+" | "-", _, _) | MatVec():
-                return self._sum(node)
-            case Binary("*", _, _):
-                return self._product(node)
-            case Binary(_, left, right):
-                return self._quotient(left, right)
-            case Power(base):
-                return self._node(Kind.OTHER, self._holed(rebuild(node, (_HOLE,))), [self._value(base)])
-            case Call(function, arguments):
-                return self._call(function, arguments)
-            case Reduce(kind, operand):
-                return self._node(Kind.REDUCTION, REDUCTIONS[kind].latex, [self._value(operand)])
-            case _:
-                raise AssertionError(f"{type(node).__name__} is no part of a step")
+    def _refusal(self, node: Expression) -> Exception:
+        return AssertionError(f"{type(node).__name__} computes nothing in a step")
+
+    def _of_name(self, node: Name) -> str:
+        return self.of[node.name]
+
+    def _of_negate(self, node: Negate) -> str:
+        return self._node(Kind.OTHER, "-", [self(node.operand)])
+
+    def _of_binary(self, node: Binary) -> str:
+        if node.op == "*":
+            return self._product(node)
+        return self._quotient(node.left, node.right) if node.op == "/" else self._sum(node)
+
+    def _of_form(self, node: MatVec) -> str:
+        return self._sum(node)
+
+    def _of_power(self, node: Power) -> str:
+        return self._node(Kind.OTHER, self._holed(rebuild(node, (_HOLE,))), [self(node.base)])
+
+    def _of_call(self, node: Call) -> str:
+        return self._call(node.function, node.arguments)
+
+    def _of_reduction(self, node: Reduce) -> str:
+        return self._node(Kind.REDUCTION, REDUCTIONS[node.kind].latex, [self(node.operand)])
 
     def _call(self, function: str, arguments: tuple[Expression, ...]) -> str:
         moving = [argument for argument in arguments if not self._is_fixed(argument)]
@@ -227,7 +235,7 @@ class _Build:
             text = self._holed(Call(function, tuple(a if self._is_fixed(a) else _HOLE for a in arguments)))
         else:
             text = self._holed(Call(function, (_HOLE,) * len(arguments)))
-        return self._node(Kind.FUNCTION, text, [self._value(argument) for argument in moving])
+        return self._node(Kind.FUNCTION, text, [self(argument) for argument in moving])
 
     def _sum(self, node: Expression) -> str:
         """A sum: its linear forms, with what is given, in one node; that node and the other summands in another."""
@@ -240,12 +248,12 @@ class _Build:
             whole = _summed([*forms, *fixed])
             linear = [term for _, term in forms if isinstance(term, MatVec)]
             matrices = _shortened([self._notation.matrix(term.matrix, term.transposed) for term in linear])
-            starts = [self._value(term.operand) for term in linear]
+            starts = [self(term.operand) for term in linear]
             self._says, held = self._notation(whole), self._says
             values.append((False, self._node(Kind.MATRIX, matrices, list(dict.fromkeys(starts)))))
             self._says = held
             fixed = []
-        values += [(minus, self._value(term)) for minus, term in moving]
+        values += [(minus, self(term)) for minus, term in moving]
         if fixed and len(values) == 1:
             sign = Negate(_HOLE) if values[0][0] else _HOLE
             text = self._holed(
@@ -263,7 +271,7 @@ class _Build:
     def _product(self, node: Expression) -> str:
         factors = list(_factors(node))
         fixed = [factor for factor in factors if self._is_fixed(factor)]
-        moving = [self._value(factor) for factor in factors if not self._is_fixed(factor)]
+        moving = [self(factor) for factor in factors if not self._is_fixed(factor)]
         given = _multiplied(fixed) if fixed else None
         if len(moving) == 1:
             assert given is not None
@@ -279,10 +287,10 @@ class _Build:
     def _quotient(self, above: Expression, below: Expression) -> str:
         if self._is_fixed(below):
             text = self._holed(Binary("/", _HOLE, below))
-            return self._node(Kind.OTHER, text, [self._value(above)])
+            return self._node(Kind.OTHER, text, [self(above)])
         if self._is_fixed(above):
-            return self._node(Kind.OTHER, self._holed(Binary("/", above, _HOLE)), [self._value(below)])
-        return self._node(Kind.OTHER, "/", [self._value(above), self._value(below)])
+            return self._node(Kind.OTHER, self._holed(Binary("/", above, _HOLE)), [self(below)])
+        return self._node(Kind.OTHER, "/", [self(above), self(below)])
 
 
 def _shortened(matrices: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from symrnn.errors import GenerateError
+from symrnn.language.fold import Fold
 from symrnn.language.names import Allocator
 from symrnn.language.system import ONE
 from symrnn.language.tree import (
@@ -20,9 +21,11 @@ from symrnn.language.tree import (
     Call,
     Constant,
     Expression,
+    MatVec,
     Name,
     Negate,
     Number,
+    Outer,
     Power,
     Reduce,
     SizeOf,
@@ -55,8 +58,12 @@ class Lowered:
     operations: tuple[Operation, ...]
 
 
-class Lowerer:
-    """Lowers the stages of one routine.
+Root = Operand | tuple[str, tuple[Operand, ...]]
+"""The outermost function of an expression and its arguments; a number or a value where it has none."""
+
+
+class Lowerer(Fold[Root], refuses=(Reduce, MatVec, Outer)):
+    """Lowers the stages of one routine; the value of an expression is its `Root`.
 
     Args:
         sizes: of every value; temporaries join it.
@@ -139,7 +146,7 @@ class Lowerer:
             case Reduce():
                 self._reduce(expression, target)
             case _:
-                root = self._root(expression)
+                root = self(expression)
                 if isinstance(root, Literal):
                     self._emit(FILL, (root,), target)
                 elif isinstance(root, str):
@@ -149,46 +156,50 @@ class Lowerer:
 
     def _operand(self, node: Expression) -> Operand:
         """A number, a value, or the temporary that holds ``node``."""
-        match node:
-            case Number(value, _) | Constant(_, value, _):
-                return Literal(value)
-            case SizeOf(size):
-                return Literal(size=size)
-            case Name(name):
-                return self.resolve(name)
-            case Reduce():
-                raise GenerateError("NumPy: a reduction inside an expression; a statement computes nothing else")
-        root = self._root(node)
+        root = self(node)
         return root if isinstance(root, str | Literal) else self._temporary(*root)
 
-    def _root(self, node: Expression) -> Operand | tuple[str, tuple[Operand, ...]]:
-        """The outermost function of ``node`` and its arguments; a number or value where it has none."""
-        match node:
-            case Negate(operand):
-                value = self._operand(operand)
-                if isinstance(value, Literal) and not value.size:
-                    return Literal(-value.value)
-                return NEGATIVE, (self._array(value),)
-            case Binary(op, left, right):
-                first, second = self._operand(left), self._operand(right)
-                if isinstance(first, Literal) and isinstance(second, Literal):
-                    if not first.size and not second.size and not (op == "/" and second.value == 0):
-                        return Literal(_folded(op, first.value, second.value))
-                    first = self._temporary(FILL, (first,))
-                return ARITHMETIC[op], (first, second)
-            case Power(base, exponent):
-                return self._power(self._operand(base), exponent)
-            case Call(function, arguments):
-                found = tuple(self._operand(argument) for argument in arguments)
-                if all(isinstance(argument, Literal) for argument in found):
-                    found = tuple(self._array(argument) for argument in found)
-                return function, found
-            case Number() | Constant() | SizeOf() | Name():
-                return self._operand(node)
-            case _:
-                raise GenerateError(f"NumPy: {type(node).__name__} is not elementwise, so no operation computes it")
+    def _refusal(self, node: Expression) -> Exception:
+        if isinstance(node, Reduce):
+            return GenerateError("NumPy: a reduction inside an expression; a statement computes nothing else")
+        return GenerateError(f"NumPy: {type(node).__name__} is not elementwise, so no operation computes it")
 
-    def _power(self, base: Operand, exponent: Fraction) -> Operand | tuple[str, tuple[Operand, ...]]:
+    def _of_number(self, node: Number) -> Root:
+        return Literal(node.value)
+
+    def _of_constant(self, node: Constant) -> Root:
+        return Literal(node.value)
+
+    def _of_size(self, node: SizeOf) -> Root:
+        return Literal(size=node.size)
+
+    def _of_name(self, node: Name) -> Root:
+        return self.resolve(node.name)
+
+    def _of_negate(self, node: Negate) -> Root:
+        value = self._operand(node.operand)
+        if isinstance(value, Literal) and not value.size:
+            return Literal(-value.value)
+        return NEGATIVE, (self._array(value),)
+
+    def _of_binary(self, node: Binary) -> Root:
+        first, second = self._operand(node.left), self._operand(node.right)
+        if isinstance(first, Literal) and isinstance(second, Literal):
+            if not first.size and not second.size and not (node.op == "/" and second.value == 0):
+                return Literal(_folded(node.op, first.value, second.value))
+            first = self._temporary(FILL, (first,))
+        return ARITHMETIC[node.op], (first, second)
+
+    def _of_power(self, node: Power) -> Root:
+        return self._power(self._operand(node.base), node.exponent)
+
+    def _of_call(self, node: Call) -> Root:
+        found = tuple(self._operand(argument) for argument in node.arguments)
+        if all(isinstance(argument, Literal) for argument in found):
+            found = tuple(self._array(argument) for argument in found)
+        return node.function, found
+
+    def _power(self, base: Operand, exponent: Fraction) -> Root:
         base = self._array(base)
         if exponent == 1:
             return base
