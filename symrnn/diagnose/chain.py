@@ -25,8 +25,8 @@ ROWS: Mapping[str, str] = {
 _VECTORS = ("units", "axis")
 """Slips in a sum that only a vector has."""
 STEPS: Mapping[str, str] = {
-    "last taken": "the gradient of the step that is taken last, t = 0, alone is left: overwritten at every step (`=`) "
-    "where it should be added (`+=`)",
+    "last taken": "only the gradient of the step that is taken last, t = 0, is left: it is overwritten at every step (`=`) "
+    "and should be added (`+=`)",
     "first taken": "only the gradient of the step that is taken first, t = T - 1, is returned",
     "mean": "the mean over the steps is taken where their sum belongs",
 }
