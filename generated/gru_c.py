@@ -86,7 +86,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"7458407783f2c7c14ce1c94b9608cc6e"
+_ABI = b"fd5f5928acaca93d2846a9cc3b709231"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

@@ -44,7 +44,8 @@
                                   deferred work reads
 
    To read: a stage is a function of its statements, run on the units of a row. What brings it there is the same for every
-   cell: symrnn.h (threads, memory) and symrnn_real.h (vectors, register tiles, packed weights, loops over rows and time).
+   cell: symrnn.h (threads, memory) symrnn_real.h (vectors, register tiles, packed weights, loops over rows and time)
+   and symrnn_entries.h (entry points).
 
    Compile with optimisation for this processor, for instance
 
@@ -57,10 +58,19 @@
 #define MOST_STAGES 5
 #define MOST_ARRAYS 12
 #define MOST_RIGHTS 2
+#define ROW_STAGES 1
+#define RIGHTS 2
+#define STATES 1
+#define TAGGED 2
+#define FUSES 1
+#define TRAINS 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "d0f9dfed191dfa827f01d9e2a0dc6aeb"
+#define SYMRNN_DIGEST "f42e271eeefed20992a87e7cb23ce835"
 #define ENTRY(name) PUBLIC(gru_reset_after, name)
+#define DIMS gru_reset_after_dims
+#define BARRIER gru_reset_after_barrier
+#define SIZES_OF(dims) dims->input, dims->hidden,
 
 /* Arrays, after those that every cell has, and parts of packed weights. */
 enum {
@@ -90,11 +100,6 @@ static int check_sizes(const gru_reset_after_dims *dims)
     return SYMRNN_OK;
 }
 
-static party part_of(size_t part, size_t parts, gru_reset_after_barrier *barrier)
-{
-    return (party){part, parts, barrier ? &barrier->arrived : NULL, barrier ? &barrier->round : NULL};
-}
-
 #define REAL 32
 #include "gru_reset_after.c"
 #undef REAL
@@ -120,28 +125,9 @@ ALWAYS int S(blocks)(const gru_reset_after_dims *dims, piece *b, size_t *end)
            & place_panel(end, &b[PANEL_deferred_1_1], dims->input, 4, 3 * dims->hidden, 1);
 }
 
-ALWAYS int S(check_packed)(const gru_reset_after_dims *dims, const real *packed)
+/* Where the arrays lie, how they move from step to step, and the numbers in a row. */
+ONCE void S(describe)(const gru_reset_after_dims *dims, S(routine) *r)
 {
-    const size_t sizes[] = {dims->input, dims->hidden};
-    return check_tag(packed, SYMRNN_DIGEST, sizes, 2);
-}
-
-/* What a call begins with: its sizes are checked, its arrays are described. */
-ONCE int S(begin)(S(routine) *r, const gru_reset_after_dims *dims, piece *b, party us)
-{
-    size_t end;
-    int status = check_sizes(dims);
-    if (status)
-        return status;
-    const sequence seq = {dims->steps, dims->rows, dims->lengths, dims->reverse};
-    status = check_sequence(&seq);
-    if (!status)
-        status = check_party(&us);
-    if (!status && !S(blocks)(dims, b, &end))
-        status = SYMRNN_SIZE;
-    if (status)
-        return status;
-    begin_routine(r, dims, seq, us, b, 1, 1);
     add_array(r, GIVEN, EACH_STEP, dims->input); /* AT_X */
     add_array(r, GIVEN, EACH_STEP, dims->hidden); /* AT_Y */
     add_array(r, GIVEN, EACH_STEP, dims->hidden); /* AT_DY */
@@ -154,12 +140,11 @@ ONCE int S(begin)(S(routine) *r, const gru_reset_after_dims *dims, piece *b, par
     add_array(r, WORK, EACH_HOISTED, 3 * dims->hidden); /* AT_hoisted */
     add_array(r, TAPE, EACH_TAPED, 4 * dims->hidden); /* AT_saved */
     add_array(r, BACK, EACH_STEP, 4 * dims->hidden); /* AT_delta */
-    return SYMRNN_OK;
 }
 
 /* ---- the stages of the forward routine ---- */
 
-ALWAYS void S(hoist_1_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N)
+STAGE(hoist_1)
 {
     const gru_reset_after_dims *const dims = at->dims;
     const int idle = span->idle;
@@ -185,19 +170,14 @@ ALWAYS void S(hoist_1_on)(const S(at) *at, const S(span) *span, size_t begin, si
     }
 }
 
-static void S(hoist_1)(const S(at) *at, const S(span) *span)
-{
-    run_vectors(S(hoist_1_on), at, span);
-}
-
 ALWAYS S(stage) S(hoist_1_stage)(const gru_reset_after_dims *dims)
 {
-    S(stage) s = new_stage(S(hoist_1), dims->hidden, 3, 1, MASKED);
+    S(stage) s = new_stage("hoist_1", S(hoist_1), dims->hidden, 3, 1, MASKED);
     add_operand(&s, AT_X, 0, dims->input, PANEL_hoist_1_1, 0, 3, 0); /* x */
     return s;
 }
 
-ALWAYS void S(step_1_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N)
+STAGE(step_1)
 {
     const gru_reset_after_dims *const dims = at->dims;
     const int idle = span->idle, taped = at->taped, fused = at->fused;
@@ -238,14 +218,9 @@ ALWAYS void S(step_1_on)(const S(at) *at, const S(span) *span, size_t begin, siz
     }
 }
 
-static void S(step_1)(const S(at) *at, const S(span) *span)
-{
-    run_vectors(S(step_1_on), at, span);
-}
-
 ALWAYS S(stage) S(step_1_stage)(const gru_reset_after_dims *dims, int fused)
 {
-    S(stage) s = new_stage(S(step_1), dims->hidden, fused ? 4 : 3, 1, MASKED);
+    S(stage) s = new_stage("step_1", S(step_1), dims->hidden, fused ? 4 : 3, 1, MASKED);
     if (fused) {
         add_operand(&s, AT_X, 0, dims->input, PANEL_fused_step_1_1, 0, 2, 0); /* x */
         add_operand(&s, AT_X, 0, dims->input, PANEL_fused_step_1_2, 3, 1, 0); /* x */
@@ -263,7 +238,7 @@ ONCE void S(forward_stages)(const gru_reset_after_dims *dims, S(routine) *r)
 
 /* ---- the stages of the backward routine ---- */
 
-ALWAYS void S(back_1_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N)
+STAGE(back_1)
 {
     const gru_reset_after_dims *const dims = at->dims;
     const int idle = span->idle;
@@ -305,20 +280,15 @@ ALWAYS void S(back_1_on)(const S(at) *at, const S(span) *span, size_t begin, siz
     }
 }
 
-static void S(back_1)(const S(at) *at, const S(span) *span)
-{
-    run_vectors(S(back_1_on), at, span);
-}
-
 ALWAYS S(stage) S(back_1_stage)(const gru_reset_after_dims *dims)
 {
-    S(stage) s = new_stage(S(back_1), dims->hidden, 1, 4, MASKED);
+    S(stage) s = new_stage("back_1", S(back_1), dims->hidden, 1, 4, MASKED);
     add_operand(&s, AT_delta, 0, 2 * dims->hidden, PANEL_back_1_1, 0, 1, 1); /* delta_z, delta_r of the step before in this loop */
     add_operand(&s, AT_delta, 3 * dims->hidden, dims->hidden, PANEL_back_1_2, 0, 1, 1); /* dh_tilde_part of the step before in this loop */
     return s;
 }
 
-ALWAYS void S(initial_1_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N)
+STAGE(initial_1)
 {
     const real *const carry_h_row = row_at(at, span, AT_carry_h);
     real *const gradient_h_row = row_at(at, span, AT_initial_h);
@@ -330,20 +300,15 @@ ALWAYS void S(initial_1_on)(const S(at) *at, const S(span) *span, size_t begin, 
     }
 }
 
-static void S(initial_1)(const S(at) *at, const S(span) *span)
-{
-    run_vectors(S(initial_1_on), at, span);
-}
-
 ALWAYS S(stage) S(initial_1_stage)(const gru_reset_after_dims *dims)
 {
-    S(stage) s = new_stage(S(initial_1), dims->hidden, 1, 4, ALL_ROWS);
+    S(stage) s = new_stage("initial_1", S(initial_1), dims->hidden, 1, 4, ALL_ROWS);
     add_operand(&s, AT_delta, 0, 2 * dims->hidden, PANEL_back_1_1, 0, 1, 1); /* delta_z, delta_r of the step before in this loop */
     add_operand(&s, AT_delta, 3 * dims->hidden, dims->hidden, PANEL_back_1_2, 0, 1, 1); /* dh_tilde_part of the step before in this loop */
     return s;
 }
 
-ALWAYS void S(deferred_1_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N)
+STAGE(deferred_1)
 {
     const int idle = span->idle;
     real *const gradient_x_row = row_at(at, span, AT_DX);
@@ -354,14 +319,9 @@ ALWAYS void S(deferred_1_on)(const S(at) *at, const S(span) *span, size_t begin,
     }
 }
 
-static void S(deferred_1)(const S(at) *at, const S(span) *span)
-{
-    run_vectors(S(deferred_1_on), at, span);
-}
-
 ALWAYS S(stage) S(deferred_1_stage)(const gru_reset_after_dims *dims)
 {
-    S(stage) s = new_stage(S(deferred_1), dims->input, 1, 4, MASKED);
+    S(stage) s = new_stage("deferred_1", S(deferred_1), dims->input, 1, 4, MASKED);
     add_operand(&s, AT_delta, 0, 3 * dims->hidden, PANEL_deferred_1_1, 0, 1, 0); /* delta_z, delta_r, delta_h_tilde */
     return s;
 }
@@ -380,158 +340,13 @@ ONCE void S(rights)(const gru_reset_after_dims *dims, S(columns) *right)
     right[1] = (S(columns)){AT_h_now, 0, dims->hidden};
 }
 
-/* ---- entry points ---- */
-
-int ENTRY(packed_size)(const gru_reset_after_dims *dims, size_t *size)
-{
-    piece b[BLOCKS];
-    const int status = check_sizes(dims);
-    if (status)
-        return status;
-    if (!size)
-        return SYMRNN_NULL;
-    return S(blocks)(dims, b, size) ? SYMRNN_OK : SYMRNN_SIZE;
-}
-
-/* Numbers on the tape, or in a workspace: WORK or BACK. */
-ONCE int S(query)(const gru_reset_after_dims *dims, int taped, enum memory which, size_t parts, size_t *size)
-{
-    S(routine) r;
-    piece b[BLOCKS];
-    size_t tape_end, work_end;
-    const int status = S(begin)(&r, dims, b, part_of(0, 1, NULL));
-    if (status)
-        return status;
-    if (!size)
-        return SYMRNN_NULL;
-    if (parts < 1 || parts > SYMRNN_MOST_PARTS)
-        return SYMRNN_PARTS;
-    int fits = lay_out(&r, taped, which == BACK ? BACK : WORK, &tape_end, &work_end);
-    if (which == BACK) {
-        S(columns) right[MOST_RIGHTS];
-        size_t panels[MOST_RIGHTS + 1];
-        S(rights)(dims, right);
-        fits &= place_products(right, 2, parts, panels, &work_end);
-    }
-    *size = which == TAPE ? tape_end : work_end;
-    return fits ? SYMRNN_OK : SYMRNN_SIZE;
-}
-
-int ENTRY(tape_size)(const gru_reset_after_dims *dims, size_t *size)
-{
-    return S(query)(dims, 1, TAPE, 1, size);
-}
-
-int ENTRY(forward_workspace_size)(const gru_reset_after_dims *dims, size_t parts, size_t *size)
-{
-    return S(query)(dims, 1, WORK, parts, size);
-}
-
-int ENTRY(backward_workspace_size)(const gru_reset_after_dims *dims, size_t parts, size_t *size)
-{
-    return S(query)(dims, 1, BACK, parts, size);
-}
-
-int ENTRY(infer_workspace_size)(const gru_reset_after_dims *dims, size_t parts, size_t *size)
-{
-    return S(query)(dims, 0, WORK, parts, size);
-}
-
-int ENTRY(useful_parts)(const gru_reset_after_dims *dims, size_t most, size_t *size)
-{
-    S(routine) r;
-    piece b[BLOCKS];
-    const int status = S(begin)(&r, dims, b, part_of(0, 1, NULL));
-    if (status)
-        return status;
-    if (!size)
-        return SYMRNN_NULL;
-    r.can_fuse = 0;
-    S(forward_stages)(dims, &r);
-    *size = useful_parts(&r, most);
-    return SYMRNN_OK;
-}
-
-int ENTRY(pack)(const gru_reset_after_dims *dims, const ENTRY(params) *params, real *packed, size_t part,
-    size_t parts)
-{
-    piece b[BLOCKS];
-    size_t end;
-    const party us = part_of(part, parts, NULL);
-    const int status = check_sizes(dims);
-    if (status)
-        return status;
-    if (part >= parts || parts > SYMRNN_MOST_PARTS)
-        return SYMRNN_PARTS;
-    if (!params || !packed || !params->W_xz || !params->W_hz || !params->b_z || !params->W_xr || !params->W_hr || !params->b_r || !params->W_xh || !params->b_h || !params->W_hh || !params->b_hh)
-        return SYMRNN_NULL;
-    if (!S(blocks)(dims, b, &end))
-        return SYMRNN_SIZE;
-    pack_form(packed, &b[PANEL_hoist_1_1], 0, 0, dims->input, params->W_xz, dims->input, 0, 0, &us);
-    pack_form(packed, &b[PANEL_hoist_1_1], 1, 0, dims->input, params->W_xr, dims->input, 0, 0, &us);
-    pack_form(packed, &b[PANEL_hoist_1_1], 2, 0, dims->input, params->W_xh, dims->input, 0, 0, &us);
-    pack_form(packed, &b[PANEL_step_1_1], 0, 0, dims->hidden, params->W_hz, dims->hidden, 0, 0, &us);
-    pack_form(packed, &b[PANEL_step_1_1], 1, 0, dims->hidden, params->W_hr, dims->hidden, 0, 0, &us);
-    pack_form(packed, &b[PANEL_step_1_1], 2, 0, dims->hidden, params->W_hh, dims->hidden, 0, 0, &us);
-    pack_form(packed, &b[PANEL_fused_step_1_1], 0, 0, dims->input, params->W_xz, dims->input, 0, 0, &us);
-    pack_form(packed, &b[PANEL_fused_step_1_1], 1, 0, dims->input, params->W_xr, dims->input, 0, 0, &us);
-    pack_form(packed, &b[PANEL_fused_step_1_2], 0, 0, dims->input, params->W_xh, dims->input, 0, 0, &us);
-    pack_form(packed, &b[PANEL_back_1_1], 0, 0, dims->hidden, params->W_hz, dims->hidden, 1, 0, &us);
-    pack_form(packed, &b[PANEL_back_1_1], 0, dims->hidden, dims->hidden, params->W_hr, dims->hidden, 1, 0, &us);
-    pack_form(packed, &b[PANEL_back_1_2], 0, 0, dims->hidden, params->W_hh, dims->hidden, 1, 0, &us);
-    pack_form(packed, &b[PANEL_deferred_1_1], 0, 0, dims->hidden, params->W_xz, dims->input, 1, 0, &us);
-    pack_form(packed, &b[PANEL_deferred_1_1], 0, dims->hidden, dims->hidden, params->W_xr, dims->input, 1, 0, &us);
-    pack_form(packed, &b[PANEL_deferred_1_1], 0, 2 * dims->hidden, dims->hidden, params->W_xh, dims->input, 1, 0, &us);
-    if (part)
-        return SYMRNN_OK;
-    const size_t sizes[] = {dims->input, dims->hidden};
-    put_tag(packed, SYMRNN_DIGEST, sizes, 2);
-    memcpy(packed + b[PARAM_b_z].at, params->b_z, dims->hidden * sizeof *packed);
-    memcpy(packed + b[PARAM_b_r].at, params->b_r, dims->hidden * sizeof *packed);
-    memcpy(packed + b[PARAM_b_h].at, params->b_h, dims->hidden * sizeof *packed);
-    memcpy(packed + b[PARAM_b_hh].at, params->b_hh, dims->hidden * sizeof *packed);
-    return SYMRNN_OK;
-}
-
-static int S(run)(const gru_reset_after_dims *dims, const real *packed, const real *x, const real *state, real *y, real *state_out, real *tape,
-                  real *workspace, int taped, party us)
-{
-    S(routine) r;
-    piece b[BLOCKS];
-    int status = S(begin)(&r, dims, b, us);
-    if (!status && (!packed || !x || !y || !workspace || (taped && !tape)))
-        status = SYMRNN_NULL;
-    if (!status)
-        status = S(check_packed)(dims, packed);
-    if (status)
-        return status;
-    r.packed = packed;
-    S(forward_stages)(dims, &r);
-    return run_forward(&r, x, state, y, state_out, tape, workspace);
-}
-
-int ENTRY(forward)(const gru_reset_after_dims *dims, const real *packed, const real *x, const real *state, real *y,
-    real *state_out, real *tape, real *workspace, size_t part, size_t parts, gru_reset_after_barrier *barrier)
-{
-    return S(run)(dims, packed, x, state, y, state_out, tape, workspace, 1, part_of(part, parts, barrier));
-}
-
-int ENTRY(infer)(const gru_reset_after_dims *dims, const real *packed, const real *x, const real *state, real *y,
-    real *state_out, real *workspace, size_t part, size_t parts, gru_reset_after_barrier *barrier)
-{
-    return S(run)(dims, packed, x, state, y, state_out, NULL, workspace, 0, part_of(part, parts, barrier));
-}
-
 /* One row goes straight to its stages. */
-static int S(step_row)(const gru_reset_after_dims *dims, const real *packed, const real *x, real *state, real *y, real *workspace)
+static void S(step_row)(const gru_reset_after_dims *dims, const real *packed, const real *x, real *state, real *y, real *workspace)
 {
     piece b[BLOCKS];
     size_t end;
     S(at) at;
     real *free_memory = workspace;
-    const int status = S(check_packed)(dims, packed);
-    if (status)
-        return status;
     (void)S(blocks)(dims, b, &end);
     row_begins(&at, dims, b, packed, x, y);
     row_array(&at, AT_h_now, state);
@@ -545,25 +360,49 @@ static int S(step_row)(const gru_reset_after_dims *dims, const real *packed, con
     run_row_of(&at, S(step_1_stage)(dims, 1));
     if (!(dims->hidden <= 2 * LANES))
         memcpy(state + 0, at.to[AT_h_next], dims->hidden * sizeof *state);
-    return SYMRNN_OK;
 }
 
-int ENTRY(step)(const gru_reset_after_dims *dims, const real *packed, const real *x, real *state, real *y,
-    real *workspace)
+#include "symrnn_entries.h"
+
+int ENTRY(pack)(const gru_reset_after_dims *dims, const ENTRY(params) *params, real *packed, size_t part,
+    size_t parts)
 {
-    gru_reset_after_dims one;
+    piece b[BLOCKS];
+    size_t end;
+    const party us = S(part_of)(part, parts, NULL);
     const int status = check_sizes(dims);
     if (status)
         return status;
-    if (!packed || !x || !state || !y || !workspace)
+    if (part >= parts || parts > SYMRNN_MOST_PARTS)
+        return SYMRNN_PARTS;
+    if (!params || !packed || !params->W_xz || !params->W_hz || !params->b_z || !params->W_xr || !params->W_hr || !params->b_r || !params->W_xh || !params->b_h || !params->W_hh || !params->b_hh)
         return SYMRNN_NULL;
-    if (dims->rows == 1)
-        return S(step_row)(dims, packed, x, state, y, workspace);
-    one = *dims;
-    one.steps = 1;
-    one.lengths = NULL;
-    one.reverse = 0;
-    return ENTRY(infer)(&one, packed, x, state, y, state, workspace, 0, 1, NULL);
+    if (!S(blocks)(dims, b, &end))
+        return SYMRNN_SIZE;
+    PROFILED("packing", pack_form(packed, &b[PANEL_hoist_1_1], 0, 0, dims->input, params->W_xz, dims->input, 0, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_hoist_1_1], 1, 0, dims->input, params->W_xr, dims->input, 0, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_hoist_1_1], 2, 0, dims->input, params->W_xh, dims->input, 0, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_step_1_1], 0, 0, dims->hidden, params->W_hz, dims->hidden, 0, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_step_1_1], 1, 0, dims->hidden, params->W_hr, dims->hidden, 0, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_step_1_1], 2, 0, dims->hidden, params->W_hh, dims->hidden, 0, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_fused_step_1_1], 0, 0, dims->input, params->W_xz, dims->input, 0, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_fused_step_1_1], 1, 0, dims->input, params->W_xr, dims->input, 0, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_fused_step_1_2], 0, 0, dims->input, params->W_xh, dims->input, 0, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_back_1_1], 0, 0, dims->hidden, params->W_hz, dims->hidden, 1, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_back_1_1], 0, dims->hidden, dims->hidden, params->W_hr, dims->hidden, 1, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_back_1_2], 0, 0, dims->hidden, params->W_hh, dims->hidden, 1, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_deferred_1_1], 0, 0, dims->hidden, params->W_xz, dims->input, 1, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_deferred_1_1], 0, dims->hidden, dims->hidden, params->W_xr, dims->input, 1, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_deferred_1_1], 0, 2 * dims->hidden, dims->hidden, params->W_xh, dims->input, 1, 0, &us));
+    if (part)
+        return SYMRNN_OK;
+    const size_t sizes[] = {dims->input, dims->hidden};
+    put_tag(packed, SYMRNN_DIGEST, sizes, 2);
+    memcpy(packed + b[PARAM_b_z].at, params->b_z, dims->hidden * sizeof *packed);
+    memcpy(packed + b[PARAM_b_r].at, params->b_r, dims->hidden * sizeof *packed);
+    memcpy(packed + b[PARAM_b_h].at, params->b_h, dims->hidden * sizeof *packed);
+    memcpy(packed + b[PARAM_b_hh].at, params->b_hh, dims->hidden * sizeof *packed);
+    return SYMRNN_OK;
 }
 
 int ENTRY(backward)(const gru_reset_after_dims *dims, const real *packed, const real *x, const real *tape,
@@ -573,7 +412,7 @@ int ENTRY(backward)(const gru_reset_after_dims *dims, const real *packed, const 
     S(routine) r;
     piece b[BLOCKS];
     S(columns) right[MOST_RIGHTS];
-    int status = S(begin)(&r, dims, b, part_of(part, parts, barrier));
+    int status = S(begin)(&r, dims, b, S(part_of)(part, parts, barrier));
     if (!status && (!packed || !x || !tape || !dy || !grads || !dx || !workspace || !grads->W_xz || !grads->W_hz || !grads->b_z || !grads->W_xr || !grads->W_hr || !grads->b_r || !grads->W_xh || !grads->b_h || !grads->W_hh || !grads->b_hh))
         status = SYMRNN_NULL;
     if (!status)

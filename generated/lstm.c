@@ -52,7 +52,8 @@
                                   reads
 
    To read: a stage is a function of its statements, run on the units of a row. What brings it there is the same for every
-   cell: symrnn.h (threads, memory) and symrnn_real.h (vectors, register tiles, packed weights, loops over rows and time).
+   cell: symrnn.h (threads, memory) symrnn_real.h (vectors, register tiles, packed weights, loops over rows and time)
+   and symrnn_entries.h (entry points).
 
    Compile with optimisation for this processor, for instance
 
@@ -65,10 +66,19 @@
 #define MOST_STAGES 5
 #define MOST_ARRAYS 16
 #define MOST_RIGHTS 2
+#define ROW_STAGES 1
+#define RIGHTS 2
+#define STATES 2
+#define TAGGED 2
+#define FUSES 1
+#define TRAINS 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "06fa4cf66c32eb6d00f734fa66ec9f75"
+#define SYMRNN_DIGEST "33822ac1915a5e6c69ea19764297b61f"
 #define ENTRY(name) PUBLIC(lstm, name)
+#define DIMS lstm_dims
+#define BARRIER lstm_barrier
+#define SIZES_OF(dims) dims->input, dims->hidden,
 
 /* Arrays, after those that every cell has, and parts of packed weights. */
 enum {
@@ -99,11 +109,6 @@ static int check_sizes(const lstm_dims *dims)
     return SYMRNN_OK;
 }
 
-static party part_of(size_t part, size_t parts, lstm_barrier *barrier)
-{
-    return (party){part, parts, barrier ? &barrier->arrived : NULL, barrier ? &barrier->round : NULL};
-}
-
 #define REAL 32
 #include "lstm.c"
 #undef REAL
@@ -126,28 +131,9 @@ ALWAYS int S(blocks)(const lstm_dims *dims, piece *b, size_t *end)
            & place_panel(end, &b[PANEL_deferred_1_1], dims->input, 4, 4 * dims->hidden, 1);
 }
 
-ALWAYS int S(check_packed)(const lstm_dims *dims, const real *packed)
+/* Where the arrays lie, how they move from step to step, and the numbers in a row. */
+ONCE void S(describe)(const lstm_dims *dims, S(routine) *r)
 {
-    const size_t sizes[] = {dims->input, dims->hidden};
-    return check_tag(packed, SYMRNN_DIGEST, sizes, 2);
-}
-
-/* What a call begins with: its sizes are checked, its arrays are described. */
-ONCE int S(begin)(S(routine) *r, const lstm_dims *dims, piece *b, party us)
-{
-    size_t end;
-    int status = check_sizes(dims);
-    if (status)
-        return status;
-    const sequence seq = {dims->steps, dims->rows, dims->lengths, dims->reverse};
-    status = check_sequence(&seq);
-    if (!status)
-        status = check_party(&us);
-    if (!status && !S(blocks)(dims, b, &end))
-        status = SYMRNN_SIZE;
-    if (status)
-        return status;
-    begin_routine(r, dims, seq, us, b, 2, 1);
     add_array(r, GIVEN, EACH_STEP, dims->input); /* AT_X */
     add_array(r, GIVEN, EACH_STEP, dims->hidden); /* AT_Y */
     add_array(r, GIVEN, EACH_STEP, dims->hidden); /* AT_DY */
@@ -164,12 +150,11 @@ ONCE int S(begin)(S(routine) *r, const lstm_dims *dims, piece *b, party us)
     add_array(r, WORK, EACH_HOISTED, 4 * dims->hidden); /* AT_hoisted */
     add_array(r, TAPE, EACH_TAPED, 5 * dims->hidden); /* AT_saved */
     add_array(r, BACK, EACH_STEP, 4 * dims->hidden); /* AT_delta */
-    return SYMRNN_OK;
 }
 
 /* ---- the stages of the forward routine ---- */
 
-ALWAYS void S(hoist_1_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N)
+STAGE(hoist_1)
 {
     const lstm_dims *const dims = at->dims;
     const int idle = span->idle;
@@ -201,19 +186,14 @@ ALWAYS void S(hoist_1_on)(const S(at) *at, const S(span) *span, size_t begin, si
     }
 }
 
-static void S(hoist_1)(const S(at) *at, const S(span) *span)
-{
-    run_vectors(S(hoist_1_on), at, span);
-}
-
 ALWAYS S(stage) S(hoist_1_stage)(const lstm_dims *dims)
 {
-    S(stage) s = new_stage(S(hoist_1), dims->hidden, 4, 1, MASKED);
+    S(stage) s = new_stage("hoist_1", S(hoist_1), dims->hidden, 4, 1, MASKED);
     add_operand(&s, AT_X, 0, dims->input, PANEL_hoist_1_1, 0, 4, 0); /* x */
     return s;
 }
 
-ALWAYS void S(step_1_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N)
+STAGE(step_1)
 {
     const lstm_dims *const dims = at->dims;
     const int idle = span->idle, taped = at->taped, fused = at->fused;
@@ -264,14 +244,9 @@ ALWAYS void S(step_1_on)(const S(at) *at, const S(span) *span, size_t begin, siz
     }
 }
 
-static void S(step_1)(const S(at) *at, const S(span) *span)
-{
-    run_vectors(S(step_1_on), at, span);
-}
-
 ALWAYS S(stage) S(step_1_stage)(const lstm_dims *dims, int fused)
 {
-    S(stage) s = new_stage(S(step_1), dims->hidden, 4, 1, MASKED);
+    S(stage) s = new_stage("step_1", S(step_1), dims->hidden, 4, 1, MASKED);
     if (fused)
         add_operand(&s, AT_X, 0, dims->input, PANEL_hoist_1_1, 0, 4, 0); /* x */
     add_operand(&s, AT_h_now, 0, dims->hidden, PANEL_step_1_1, 0, 4, 0); /* h */
@@ -287,7 +262,7 @@ ONCE void S(forward_stages)(const lstm_dims *dims, S(routine) *r)
 
 /* ---- the stages of the backward routine ---- */
 
-ALWAYS void S(back_1_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N)
+STAGE(back_1)
 {
     const lstm_dims *const dims = at->dims;
     const int idle = span->idle;
@@ -339,19 +314,14 @@ ALWAYS void S(back_1_on)(const S(at) *at, const S(span) *span, size_t begin, siz
     }
 }
 
-static void S(back_1)(const S(at) *at, const S(span) *span)
-{
-    run_vectors(S(back_1_on), at, span);
-}
-
 ALWAYS S(stage) S(back_1_stage)(const lstm_dims *dims)
 {
-    S(stage) s = new_stage(S(back_1), dims->hidden, 1, 4, MASKED);
+    S(stage) s = new_stage("back_1", S(back_1), dims->hidden, 1, 4, MASKED);
     add_operand(&s, AT_delta, 0, 4 * dims->hidden, PANEL_back_1_1, 0, 1, 1); /* delta_i, delta_f, delta_o, delta_g of the step before in this loop */
     return s;
 }
 
-ALWAYS void S(initial_1_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N)
+STAGE(initial_1)
 {
     const real *const carry_c_row = row_at(at, span, AT_carry_c);
     const real *const carry_h_row = row_at(at, span, AT_carry_h);
@@ -368,19 +338,14 @@ ALWAYS void S(initial_1_on)(const S(at) *at, const S(span) *span, size_t begin, 
     }
 }
 
-static void S(initial_1)(const S(at) *at, const S(span) *span)
-{
-    run_vectors(S(initial_1_on), at, span);
-}
-
 ALWAYS S(stage) S(initial_1_stage)(const lstm_dims *dims)
 {
-    S(stage) s = new_stage(S(initial_1), dims->hidden, 1, 4, ALL_ROWS);
+    S(stage) s = new_stage("initial_1", S(initial_1), dims->hidden, 1, 4, ALL_ROWS);
     add_operand(&s, AT_delta, 0, 4 * dims->hidden, PANEL_back_1_1, 0, 1, 1); /* delta_i, delta_f, delta_o, delta_g of the step before in this loop */
     return s;
 }
 
-ALWAYS void S(deferred_1_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N)
+STAGE(deferred_1)
 {
     const int idle = span->idle;
     real *const gradient_x_row = row_at(at, span, AT_DX);
@@ -391,14 +356,9 @@ ALWAYS void S(deferred_1_on)(const S(at) *at, const S(span) *span, size_t begin,
     }
 }
 
-static void S(deferred_1)(const S(at) *at, const S(span) *span)
-{
-    run_vectors(S(deferred_1_on), at, span);
-}
-
 ALWAYS S(stage) S(deferred_1_stage)(const lstm_dims *dims)
 {
-    S(stage) s = new_stage(S(deferred_1), dims->input, 1, 4, MASKED);
+    S(stage) s = new_stage("deferred_1", S(deferred_1), dims->input, 1, 4, MASKED);
     add_operand(&s, AT_delta, 0, 4 * dims->hidden, PANEL_deferred_1_1, 0, 1, 0); /* delta_i, delta_f, delta_o, delta_g */
     return s;
 }
@@ -417,158 +377,13 @@ ONCE void S(rights)(const lstm_dims *dims, S(columns) *right)
     right[1] = (S(columns)){AT_h_now, 0, dims->hidden};
 }
 
-/* ---- entry points ---- */
-
-int ENTRY(packed_size)(const lstm_dims *dims, size_t *size)
-{
-    piece b[BLOCKS];
-    const int status = check_sizes(dims);
-    if (status)
-        return status;
-    if (!size)
-        return SYMRNN_NULL;
-    return S(blocks)(dims, b, size) ? SYMRNN_OK : SYMRNN_SIZE;
-}
-
-/* Numbers on the tape, or in a workspace: WORK or BACK. */
-ONCE int S(query)(const lstm_dims *dims, int taped, enum memory which, size_t parts, size_t *size)
-{
-    S(routine) r;
-    piece b[BLOCKS];
-    size_t tape_end, work_end;
-    const int status = S(begin)(&r, dims, b, part_of(0, 1, NULL));
-    if (status)
-        return status;
-    if (!size)
-        return SYMRNN_NULL;
-    if (parts < 1 || parts > SYMRNN_MOST_PARTS)
-        return SYMRNN_PARTS;
-    int fits = lay_out(&r, taped, which == BACK ? BACK : WORK, &tape_end, &work_end);
-    if (which == BACK) {
-        S(columns) right[MOST_RIGHTS];
-        size_t panels[MOST_RIGHTS + 1];
-        S(rights)(dims, right);
-        fits &= place_products(right, 2, parts, panels, &work_end);
-    }
-    *size = which == TAPE ? tape_end : work_end;
-    return fits ? SYMRNN_OK : SYMRNN_SIZE;
-}
-
-int ENTRY(tape_size)(const lstm_dims *dims, size_t *size)
-{
-    return S(query)(dims, 1, TAPE, 1, size);
-}
-
-int ENTRY(forward_workspace_size)(const lstm_dims *dims, size_t parts, size_t *size)
-{
-    return S(query)(dims, 1, WORK, parts, size);
-}
-
-int ENTRY(backward_workspace_size)(const lstm_dims *dims, size_t parts, size_t *size)
-{
-    return S(query)(dims, 1, BACK, parts, size);
-}
-
-int ENTRY(infer_workspace_size)(const lstm_dims *dims, size_t parts, size_t *size)
-{
-    return S(query)(dims, 0, WORK, parts, size);
-}
-
-int ENTRY(useful_parts)(const lstm_dims *dims, size_t most, size_t *size)
-{
-    S(routine) r;
-    piece b[BLOCKS];
-    const int status = S(begin)(&r, dims, b, part_of(0, 1, NULL));
-    if (status)
-        return status;
-    if (!size)
-        return SYMRNN_NULL;
-    r.can_fuse = 0;
-    S(forward_stages)(dims, &r);
-    *size = useful_parts(&r, most);
-    return SYMRNN_OK;
-}
-
-int ENTRY(pack)(const lstm_dims *dims, const ENTRY(params) *params, real *packed, size_t part, size_t parts)
-{
-    piece b[BLOCKS];
-    size_t end;
-    const party us = part_of(part, parts, NULL);
-    const int status = check_sizes(dims);
-    if (status)
-        return status;
-    if (part >= parts || parts > SYMRNN_MOST_PARTS)
-        return SYMRNN_PARTS;
-    if (!params || !packed || !params->W_xi || !params->W_hi || !params->b_i || !params->W_xf || !params->W_hf || !params->b_f || !params->W_xo || !params->W_ho || !params->b_o || !params->W_xg || !params->W_hg || !params->b_g)
-        return SYMRNN_NULL;
-    if (!S(blocks)(dims, b, &end))
-        return SYMRNN_SIZE;
-    pack_form(packed, &b[PANEL_hoist_1_1], 0, 0, dims->input, params->W_xi, dims->input, 0, 0, &us);
-    pack_form(packed, &b[PANEL_hoist_1_1], 1, 0, dims->input, params->W_xf, dims->input, 0, 0, &us);
-    pack_form(packed, &b[PANEL_hoist_1_1], 2, 0, dims->input, params->W_xo, dims->input, 0, 0, &us);
-    pack_form(packed, &b[PANEL_hoist_1_1], 3, 0, dims->input, params->W_xg, dims->input, 0, 0, &us);
-    pack_form(packed, &b[PANEL_step_1_1], 0, 0, dims->hidden, params->W_hi, dims->hidden, 0, 0, &us);
-    pack_form(packed, &b[PANEL_step_1_1], 1, 0, dims->hidden, params->W_hf, dims->hidden, 0, 0, &us);
-    pack_form(packed, &b[PANEL_step_1_1], 2, 0, dims->hidden, params->W_ho, dims->hidden, 0, 0, &us);
-    pack_form(packed, &b[PANEL_step_1_1], 3, 0, dims->hidden, params->W_hg, dims->hidden, 0, 0, &us);
-    pack_form(packed, &b[PANEL_back_1_1], 0, 0, dims->hidden, params->W_hi, dims->hidden, 1, 0, &us);
-    pack_form(packed, &b[PANEL_back_1_1], 0, dims->hidden, dims->hidden, params->W_hf, dims->hidden, 1, 0, &us);
-    pack_form(packed, &b[PANEL_back_1_1], 0, 2 * dims->hidden, dims->hidden, params->W_ho, dims->hidden, 1, 0, &us);
-    pack_form(packed, &b[PANEL_back_1_1], 0, 3 * dims->hidden, dims->hidden, params->W_hg, dims->hidden, 1, 0, &us);
-    pack_form(packed, &b[PANEL_deferred_1_1], 0, 0, dims->hidden, params->W_xi, dims->input, 1, 0, &us);
-    pack_form(packed, &b[PANEL_deferred_1_1], 0, dims->hidden, dims->hidden, params->W_xf, dims->input, 1, 0, &us);
-    pack_form(packed, &b[PANEL_deferred_1_1], 0, 2 * dims->hidden, dims->hidden, params->W_xo, dims->input, 1, 0, &us);
-    pack_form(packed, &b[PANEL_deferred_1_1], 0, 3 * dims->hidden, dims->hidden, params->W_xg, dims->input, 1, 0, &us);
-    if (part)
-        return SYMRNN_OK;
-    const size_t sizes[] = {dims->input, dims->hidden};
-    put_tag(packed, SYMRNN_DIGEST, sizes, 2);
-    memcpy(packed + b[PARAM_b_i].at, params->b_i, dims->hidden * sizeof *packed);
-    memcpy(packed + b[PARAM_b_f].at, params->b_f, dims->hidden * sizeof *packed);
-    memcpy(packed + b[PARAM_b_o].at, params->b_o, dims->hidden * sizeof *packed);
-    memcpy(packed + b[PARAM_b_g].at, params->b_g, dims->hidden * sizeof *packed);
-    return SYMRNN_OK;
-}
-
-static int S(run)(const lstm_dims *dims, const real *packed, const real *x, const real *state, real *y, real *state_out, real *tape,
-                  real *workspace, int taped, party us)
-{
-    S(routine) r;
-    piece b[BLOCKS];
-    int status = S(begin)(&r, dims, b, us);
-    if (!status && (!packed || !x || !y || !workspace || (taped && !tape)))
-        status = SYMRNN_NULL;
-    if (!status)
-        status = S(check_packed)(dims, packed);
-    if (status)
-        return status;
-    r.packed = packed;
-    S(forward_stages)(dims, &r);
-    return run_forward(&r, x, state, y, state_out, tape, workspace);
-}
-
-int ENTRY(forward)(const lstm_dims *dims, const real *packed, const real *x, const real *state, real *y,
-    real *state_out, real *tape, real *workspace, size_t part, size_t parts, lstm_barrier *barrier)
-{
-    return S(run)(dims, packed, x, state, y, state_out, tape, workspace, 1, part_of(part, parts, barrier));
-}
-
-int ENTRY(infer)(const lstm_dims *dims, const real *packed, const real *x, const real *state, real *y,
-    real *state_out, real *workspace, size_t part, size_t parts, lstm_barrier *barrier)
-{
-    return S(run)(dims, packed, x, state, y, state_out, NULL, workspace, 0, part_of(part, parts, barrier));
-}
-
 /* One row goes straight to its stages. */
-static int S(step_row)(const lstm_dims *dims, const real *packed, const real *x, real *state, real *y, real *workspace)
+static void S(step_row)(const lstm_dims *dims, const real *packed, const real *x, real *state, real *y, real *workspace)
 {
     piece b[BLOCKS];
     size_t end;
     S(at) at;
     real *free_memory = workspace;
-    const int status = S(check_packed)(dims, packed);
-    if (status)
-        return status;
     (void)S(blocks)(dims, b, &end);
     row_begins(&at, dims, b, packed, x, y);
     row_array(&at, AT_c_now, state);
@@ -584,24 +399,49 @@ static int S(step_row)(const lstm_dims *dims, const real *packed, const real *x,
     run_row_of(&at, S(step_1_stage)(dims, 1));
     if (!(dims->hidden <= 2 * LANES))
         memcpy(state + dims->hidden, at.to[AT_h_next], dims->hidden * sizeof *state);
-    return SYMRNN_OK;
 }
 
-int ENTRY(step)(const lstm_dims *dims, const real *packed, const real *x, real *state, real *y, real *workspace)
+#include "symrnn_entries.h"
+
+int ENTRY(pack)(const lstm_dims *dims, const ENTRY(params) *params, real *packed, size_t part, size_t parts)
 {
-    lstm_dims one;
+    piece b[BLOCKS];
+    size_t end;
+    const party us = S(part_of)(part, parts, NULL);
     const int status = check_sizes(dims);
     if (status)
         return status;
-    if (!packed || !x || !state || !y || !workspace)
+    if (part >= parts || parts > SYMRNN_MOST_PARTS)
+        return SYMRNN_PARTS;
+    if (!params || !packed || !params->W_xi || !params->W_hi || !params->b_i || !params->W_xf || !params->W_hf || !params->b_f || !params->W_xo || !params->W_ho || !params->b_o || !params->W_xg || !params->W_hg || !params->b_g)
         return SYMRNN_NULL;
-    if (dims->rows == 1)
-        return S(step_row)(dims, packed, x, state, y, workspace);
-    one = *dims;
-    one.steps = 1;
-    one.lengths = NULL;
-    one.reverse = 0;
-    return ENTRY(infer)(&one, packed, x, state, y, state, workspace, 0, 1, NULL);
+    if (!S(blocks)(dims, b, &end))
+        return SYMRNN_SIZE;
+    PROFILED("packing", pack_form(packed, &b[PANEL_hoist_1_1], 0, 0, dims->input, params->W_xi, dims->input, 0, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_hoist_1_1], 1, 0, dims->input, params->W_xf, dims->input, 0, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_hoist_1_1], 2, 0, dims->input, params->W_xo, dims->input, 0, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_hoist_1_1], 3, 0, dims->input, params->W_xg, dims->input, 0, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_step_1_1], 0, 0, dims->hidden, params->W_hi, dims->hidden, 0, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_step_1_1], 1, 0, dims->hidden, params->W_hf, dims->hidden, 0, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_step_1_1], 2, 0, dims->hidden, params->W_ho, dims->hidden, 0, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_step_1_1], 3, 0, dims->hidden, params->W_hg, dims->hidden, 0, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_back_1_1], 0, 0, dims->hidden, params->W_hi, dims->hidden, 1, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_back_1_1], 0, dims->hidden, dims->hidden, params->W_hf, dims->hidden, 1, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_back_1_1], 0, 2 * dims->hidden, dims->hidden, params->W_ho, dims->hidden, 1, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_back_1_1], 0, 3 * dims->hidden, dims->hidden, params->W_hg, dims->hidden, 1, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_deferred_1_1], 0, 0, dims->hidden, params->W_xi, dims->input, 1, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_deferred_1_1], 0, dims->hidden, dims->hidden, params->W_xf, dims->input, 1, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_deferred_1_1], 0, 2 * dims->hidden, dims->hidden, params->W_xo, dims->input, 1, 0, &us));
+    PROFILED("packing", pack_form(packed, &b[PANEL_deferred_1_1], 0, 3 * dims->hidden, dims->hidden, params->W_xg, dims->input, 1, 0, &us));
+    if (part)
+        return SYMRNN_OK;
+    const size_t sizes[] = {dims->input, dims->hidden};
+    put_tag(packed, SYMRNN_DIGEST, sizes, 2);
+    memcpy(packed + b[PARAM_b_i].at, params->b_i, dims->hidden * sizeof *packed);
+    memcpy(packed + b[PARAM_b_f].at, params->b_f, dims->hidden * sizeof *packed);
+    memcpy(packed + b[PARAM_b_o].at, params->b_o, dims->hidden * sizeof *packed);
+    memcpy(packed + b[PARAM_b_g].at, params->b_g, dims->hidden * sizeof *packed);
+    return SYMRNN_OK;
 }
 
 int ENTRY(backward)(const lstm_dims *dims, const real *packed, const real *x, const real *tape, const real *dy,
@@ -611,7 +451,7 @@ int ENTRY(backward)(const lstm_dims *dims, const real *packed, const real *x, co
     S(routine) r;
     piece b[BLOCKS];
     S(columns) right[MOST_RIGHTS];
-    int status = S(begin)(&r, dims, b, part_of(part, parts, barrier));
+    int status = S(begin)(&r, dims, b, S(part_of)(part, parts, barrier));
     if (!status && (!packed || !x || !tape || !dy || !grads || !dx || !workspace || !grads->W_xi || !grads->W_hi || !grads->b_i || !grads->W_xf || !grads->W_hf || !grads->b_f || !grads->W_xo || !grads->W_ho || !grads->b_o || !grads->W_xg || !grads->W_hg || !grads->b_g))
         status = SYMRNN_NULL;
     if (!status)

@@ -94,7 +94,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"06fa4cf66c32eb6d00f734fa66ec9f75"
+_ABI = b"33822ac1915a5e6c69ea19764297b61f"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

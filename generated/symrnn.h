@@ -1,6 +1,7 @@
 /* The runtime of symrnn's C kernels, the part that does not depend on the precision: the processor, threads, shares of work,
    memory. `symrnn_real.h` follows, once for float and once for double. A cell's own file defines, before it includes this:
 
+       ROW_STAGES     stages of a step
        MOST_SUMS      sums of linear forms that a stage keeps for one vector of units, at most
        MOST_ARRAYS, MOST_BLOCKS, MOST_STAGES, MOST_OPERANDS   of any of its routines
        MOST_UNITS     units of any value, where all of them are fixed
@@ -194,6 +195,48 @@ ONCE int cpu_supported(void)
 #endif
 }
 
+/* ---- where time goes ---- */
+
+/* With -DSYMRNN_PROFILE, PROFILED(name, call) adds the seconds of a call up under a name, for one thread; a call inside another
+   counts as part of it. ENTRY(profile) of symrnn_entries.h reads them. Else it is the call alone. */
+#ifdef SYMRNN_PROFILE
+#include <time.h>
+typedef struct timer {
+    const char *name;
+    double seconds;
+    size_t calls;
+} timer;
+static timer timers[64];
+static int timers_inside;
+
+ONCE double timer_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+ONCE void timer_add(const char *name, double seconds)
+{
+    for (timer *t = timers; t < timers + sizeof timers / sizeof *timers; ++t)
+        if (!t->name || !strcmp(t->name, name)) {
+            t->name = name;
+            t->seconds += seconds;
+            ++t->calls;
+            return;
+        }
+}
+#define PROFILED(name, call)                                              \
+    do {                                                                  \
+        const double timer_start = timers_inside++ ? 0 : timer_now();     \
+        call;                                                             \
+        if (!--timers_inside)                                             \
+            timer_add(name, timer_now() - timer_start);                   \
+    } while (0)
+#else
+#define PROFILED(name, call) call
+#endif
+
 /* ---- what every function returns ---- */
 
 enum {
@@ -297,12 +340,12 @@ INLINE int multiply(size_t a, size_t b, size_t *product)
 /* Reserve a × b × c numbers at the end of a block; returns whether they can be counted. */
 INLINE int take(size_t *end, size_t *offset, size_t a, size_t b, size_t c)
 {
+    *offset = *end;
     if (!multiply(a, b, &a) || !multiply(a, c, &a))
         return 0;
     /* The caller multiplies by the size of a number: leave room for that and for rounding up. */
     if (a > SIZE_MAX / 32 || *end > SIZE_MAX / 32)
         return 0;
-    *offset = *end;
     *end += WHOLE(a);
     return 1;
 }

@@ -944,9 +944,22 @@ ALWAYS real *row_at(const S(at) *at, const S(span) *span, size_t array)
     return at->to[array] + span->row * at->stride[array];
 }
 
-/* How a stage is written: the statements of `N` vectors of units side by side, 1 or 2, of which v is one, from `begin` on: those
+/* STAGE(name) begins the function of a stage's statements. How it is written: the statements of `N` vectors of units side by side, 1 or 2, of which v is one, from `begin` on: those
    of one need not wait for those of another. `unit` is the first unit, `count` how many there are from it on; two vectors are
    whole. A value is an array of vectors: LET(c) = a[v] * b[v]. SUM(i) is the i-th sum. */
+#undef IN_STEP
+#if ROW_STAGES <= 2 || defined(MOST_UNITS)
+#define IN_STEP ALWAYS /* a step of few stages is worth the time that its own copy takes to compile */
+#else
+#define IN_STEP static
+#endif
+#define STAGE(name)                                                                                                     \
+    ALWAYS void S(name##_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N);                 \
+    IN_STEP void S(name)(const S(at) *at, const S(span) *span)                                                          \
+    {                                                                                                                   \
+        run_vectors(S(name##_on), at, span);                                                                            \
+    }                                                                                                                   \
+    ALWAYS void S(name##_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N)
 #define EACH_VECTOR for (size_t unit = begin, count = span->units - unit; unit < end; unit += N * LANES, count -= N * LANES)
 #define EACH_SUM                                                                                                        \
     const size_t wide = span->wide, skip = span->apart - wide;                                                          \
@@ -1001,6 +1014,7 @@ typedef struct S(operand) {
 } S(operand);
 
 typedef struct S(stage) {
+    const char *name;
     S(statements) *run;
     size_t units, sums, vectors, tiles; /* vectors of units in a tile; tiles of all units */
     int masked;                         /* whether rows beyond their length are told apart */
@@ -1009,9 +1023,10 @@ typedef struct S(stage) {
 } S(stage);
 
 /* A stage of tiles of `most` vectors of units at most. Its tiles are counted here, once for all steps: divisions take long. */
-ALWAYS S(stage) new_stage(S(statements) *run, size_t units, size_t sums, size_t most, int masked)
+ALWAYS S(stage) new_stage(const char *name, S(statements) *run, size_t units, size_t sums, size_t most, int masked)
 {
     S(stage) s;
+    s.name = name;
     s.run = run;
     s.units = units;
     s.sums = sums;
@@ -1399,17 +1414,23 @@ ALWAYS void row_begins(S(at) *at, const void *dims, const piece *pieces, const r
     at->to[AT_Y] = y;
     at->to[AT_PACKED] = (real *)packed;
     at->stride[AT_X] = at->stride[AT_Y] = 0; /* of one row, as every array here */
+    at->later[AT_X] = NULL;
 }
 
 ALWAYS void row_array(S(at) *at, size_t array, real *to)
 {
     at->to[array] = to;
+    at->later[array] = NULL;
     at->stride[array] = 0;
 }
 
 ALWAYS void run_row_of(const S(at) *at, const S(stage) s)
 {
-    run_row_with(s.run, at, &s, 0, 1);
+#if ROW_STAGES <= 2 || defined(MOST_UNITS)
+    PROFILED(s.name, run_row_with(s.run, at, &s, 0, 1));
+#else
+    PROFILED(s.name, run_row(at, &s, 0, 1));
+#endif
 }
 
 /* ---- deferred gradients: matrix products and sums over the rows of all steps, a chunk of rows at a time ---- */
@@ -1697,9 +1718,9 @@ INLINE void run_step(const S(at) *at, const S(routine) *r, const S(split) *split
 {
     for (const S(stage) *s = r->stage + r->begin[LOOP]; s < r->stage + r->begin[LOOP + 1]; ++s) {
         if (r->seq.rows == 1 && !r->seq.lengths)
-            run_row(at, s, split->unit_part, split->unit_parts);
+            PROFILED(s->name, run_row(at, s, split->unit_part, split->unit_parts));
         else
-            run_stage(at, s, split->row0, split->row1, split->unit_part, split->unit_parts);
+            PROFILED(s->name, run_stage(at, s, split->row0, split->row1, split->unit_part, split->unit_parts));
         if (!split->by_rows)
             meet(&r->us);
     }
@@ -1715,14 +1736,14 @@ INLINE void run_hoisted(S(at) *at, const S(routine) *r, const S(split) *split, s
         for (size_t t = at->origin; t < at->origin + count; ++t) {
             seek(at, r, t);
             for (const S(stage) *s = stages; s < end; ++s)
-                run_stage(at, s, split->row0, split->row1, 0, 1);
+                PROFILED(s->name, run_stage(at, s, split->row0, split->row1, 0, 1));
         }
         return;
     }
     const size_t rows = count * r->seq.rows, begin = share(rows, r->us.part, r->us.parts);
     seek(at, r, at->origin);
     for (const S(stage) *s = stages; s < end; ++s)
-        run_stage(at, s, begin, share(rows, r->us.part + 1, r->us.parts), 0, 1);
+        PROFILED(s->name, run_stage(at, s, begin, share(rows, r->us.part + 1, r->us.parts), 0, 1));
     meet(&r->us);
 }
 
@@ -1885,7 +1906,7 @@ ONCE int run_backward(S(routine) *r, const S(products) *p, const real *x, const 
         for (size_t i = 0, start = 0; i < r->states; start += rows * r->array[carries + i++].width)
             at.to[initial + i] = dstate_in + start;
         for (const S(stage) *s = r->stage + r->begin[LAST]; s < r->stage + r->begin[LAST + 1]; ++s)
-            run_stage(&at, s, split.row0, split.row1, split.unit_part, split.unit_parts);
+            PROFILED(s->name, run_stage(&at, s, split.row0, split.row1, split.unit_part, split.unit_parts));
     }
     meet(&r->us);
     seek(&at, r, 0);
@@ -1893,9 +1914,9 @@ ONCE int run_backward(S(routine) *r, const S(products) *p, const real *x, const 
     if (r->begin[DEFERRED] == r->begin[DEFERRED + 1])
         memset(dx + begin * at.stride[AT_DX], 0, (end - begin) * at.stride[AT_DX] * sizeof *dx);
     for (const S(stage) *s = r->stage + r->begin[DEFERRED]; s < r->stage + r->begin[DEFERRED + 1]; ++s)
-        run_stage(&at, s, begin, end, 0, 1);
+        PROFILED(s->name, run_stage(&at, s, begin, end, 0, 1));
     if (r->begin[DEFERRED] != r->begin[DEFERRED + 1])
         meet(&r->us);
-    run_products(&at, r, p, workspace, panels);
+    PROFILED("products", run_products(&at, r, p, workspace, panels));
     return SYMRNN_OK;
 }
