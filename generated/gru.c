@@ -64,9 +64,10 @@
 #define TAGGED 2
 #define FUSES 1
 #define TRAINS 1
+#define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "fd5f5928acaca93d2846a9cc3b709231"
+#define SYMRNN_DIGEST "8144181218a1f3328ba56d3d89c092f7"
 #define ENTRY(name) PUBLIC(gru, name)
 #define DIMS gru_dims
 #define BARRIER gru_barrier
@@ -145,7 +146,7 @@ ONCE void S(describe)(const gru_dims *dims, S(routine) *r)
 
 /* ---- the stages of the forward routine ---- */
 
-STAGE(hoist_1)
+STAGE(hoist_1, 1)
 {
     const gru_dims *const dims = at->dims;
     const int idle = span->idle;
@@ -178,7 +179,7 @@ ALWAYS S(stage) S(hoist_1_stage)(const gru_dims *dims)
     return s;
 }
 
-STAGE(step_1)
+STAGE(step_1, 2)
 {
     const gru_dims *const dims = at->dims;
     const int idle = span->idle, taped = at->taped, fused = at->fused;
@@ -204,17 +205,19 @@ STAGE(step_1)
         WRITE(r_h_row, idle ? K(0) : r_h[v]); /* saved for the backward pass */
     }
 }
+ON_ROW(step_1, 2, 2)
 
 ALWAYS S(stage) S(step_1_stage)(const gru_dims *dims, int fused)
 {
     S(stage) s = new_stage("step_1", S(step_1), dims->hidden, 2, 2, MASKED);
+    s.row = S(step_1_row);
     if (fused)
         add_operand(&s, AT_X, 0, dims->input, PANEL_fused_step_1_1, 0, 2, 0); /* x */
     add_operand(&s, AT_h_now, 0, dims->hidden, PANEL_step_1_1, 0, 2, 0); /* h */
     return s;
 }
 
-STAGE(step_2)
+STAGE(step_2, 2)
 {
     const gru_dims *const dims = at->dims;
     const int idle = span->idle, taped = at->taped, fused = at->fused;
@@ -237,10 +240,12 @@ STAGE(step_2)
         WRITE(output_y_row, idle ? K(0) : h_next[v]);
     }
 }
+ON_ROW(step_2, 1, 4)
 
 ALWAYS S(stage) S(step_2_stage)(const gru_dims *dims, int fused)
 {
     S(stage) s = new_stage("step_2", S(step_2), dims->hidden, 1, 4, MASKED);
+    s.row = S(step_2_row);
     if (fused)
         add_operand(&s, AT_X, 0, dims->input, PANEL_fused_step_2_1, 0, 1, 0); /* x */
     add_operand(&s, AT_saved, 2 * dims->hidden, dims->hidden, PANEL_step_2_1, 0, 1, 0); /* r_h */
@@ -257,7 +262,7 @@ ONCE void S(forward_stages)(const gru_dims *dims, S(routine) *r)
 
 /* ---- the stages of the backward routine ---- */
 
-STAGE(back_1)
+STAGE(back_1, 1)
 {
     const gru_dims *const dims = at->dims;
     const int idle = span->idle;
@@ -297,7 +302,7 @@ ALWAYS S(stage) S(back_1_stage)(const gru_dims *dims)
     return s;
 }
 
-STAGE(back_2)
+STAGE(back_2, 1)
 {
     const gru_dims *const dims = at->dims;
     const int idle = span->idle;
@@ -331,7 +336,7 @@ ALWAYS S(stage) S(back_2_stage)(const gru_dims *dims)
     return s;
 }
 
-STAGE(initial_1)
+STAGE(initial_1, 1)
 {
     const real *const carry_h_row = row_at(at, span, AT_carry_h);
     real *const gradient_h_row = row_at(at, span, AT_initial_h);
@@ -350,7 +355,7 @@ ALWAYS S(stage) S(initial_1_stage)(const gru_dims *dims)
     return s;
 }
 
-STAGE(deferred_1)
+STAGE(deferred_1, 1)
 {
     const int idle = span->idle;
     real *const gradient_x_row = row_at(at, span, AT_DX);

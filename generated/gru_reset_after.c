@@ -64,9 +64,10 @@
 #define TAGGED 2
 #define FUSES 1
 #define TRAINS 1
+#define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "f42e271eeefed20992a87e7cb23ce835"
+#define SYMRNN_DIGEST "cb0c9b98d05da2a322bc44f48ed2b9bf"
 #define ENTRY(name) PUBLIC(gru_reset_after, name)
 #define DIMS gru_reset_after_dims
 #define BARRIER gru_reset_after_barrier
@@ -144,7 +145,7 @@ ONCE void S(describe)(const gru_reset_after_dims *dims, S(routine) *r)
 
 /* ---- the stages of the forward routine ---- */
 
-STAGE(hoist_1)
+STAGE(hoist_1, 1)
 {
     const gru_reset_after_dims *const dims = at->dims;
     const int idle = span->idle;
@@ -177,7 +178,7 @@ ALWAYS S(stage) S(hoist_1_stage)(const gru_reset_after_dims *dims)
     return s;
 }
 
-STAGE(step_1)
+STAGE(step_1, 2)
 {
     const gru_reset_after_dims *const dims = at->dims;
     const int idle = span->idle, taped = at->taped, fused = at->fused;
@@ -217,10 +218,12 @@ STAGE(step_1)
         WRITE(output_y_row, idle ? K(0) : h_next[v]);
     }
 }
+ON_ROW(step_1, 0, 1)
 
 ALWAYS S(stage) S(step_1_stage)(const gru_reset_after_dims *dims, int fused)
 {
     S(stage) s = new_stage("step_1", S(step_1), dims->hidden, fused ? 4 : 3, 1, MASKED);
+    s.row = S(step_1_row);
     if (fused) {
         add_operand(&s, AT_X, 0, dims->input, PANEL_fused_step_1_1, 0, 2, 0); /* x */
         add_operand(&s, AT_X, 0, dims->input, PANEL_fused_step_1_2, 3, 1, 0); /* x */
@@ -238,7 +241,7 @@ ONCE void S(forward_stages)(const gru_reset_after_dims *dims, S(routine) *r)
 
 /* ---- the stages of the backward routine ---- */
 
-STAGE(back_1)
+STAGE(back_1, 1)
 {
     const gru_reset_after_dims *const dims = at->dims;
     const int idle = span->idle;
@@ -288,7 +291,7 @@ ALWAYS S(stage) S(back_1_stage)(const gru_reset_after_dims *dims)
     return s;
 }
 
-STAGE(initial_1)
+STAGE(initial_1, 1)
 {
     const real *const carry_h_row = row_at(at, span, AT_carry_h);
     real *const gradient_h_row = row_at(at, span, AT_initial_h);
@@ -308,7 +311,7 @@ ALWAYS S(stage) S(initial_1_stage)(const gru_reset_after_dims *dims)
     return s;
 }
 
-STAGE(deferred_1)
+STAGE(deferred_1, 1)
 {
     const int idle = span->idle;
     real *const gradient_x_row = row_at(at, span, AT_DX);

@@ -88,7 +88,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"f42e271eeefed20992a87e7cb23ce835"
+_ABI = b"cb0c9b98d05da2a322bc44f48ed2b9bf"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

@@ -72,9 +72,10 @@
 #define TAGGED 2
 #define FUSES 1
 #define TRAINS 1
+#define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "33822ac1915a5e6c69ea19764297b61f"
+#define SYMRNN_DIGEST "563282b2ce4545586279bf945042450f"
 #define ENTRY(name) PUBLIC(lstm, name)
 #define DIMS lstm_dims
 #define BARRIER lstm_barrier
@@ -154,7 +155,7 @@ ONCE void S(describe)(const lstm_dims *dims, S(routine) *r)
 
 /* ---- the stages of the forward routine ---- */
 
-STAGE(hoist_1)
+STAGE(hoist_1, 1)
 {
     const lstm_dims *const dims = at->dims;
     const int idle = span->idle;
@@ -193,7 +194,7 @@ ALWAYS S(stage) S(hoist_1_stage)(const lstm_dims *dims)
     return s;
 }
 
-STAGE(step_1)
+STAGE(step_1, 2)
 {
     const lstm_dims *const dims = at->dims;
     const int idle = span->idle, taped = at->taped, fused = at->fused;
@@ -243,10 +244,12 @@ STAGE(step_1)
         WRITE(output_y_row, idle ? K(0) : h_next[v]);
     }
 }
+ON_ROW(step_1, 4, 1)
 
 ALWAYS S(stage) S(step_1_stage)(const lstm_dims *dims, int fused)
 {
     S(stage) s = new_stage("step_1", S(step_1), dims->hidden, 4, 1, MASKED);
+    s.row = S(step_1_row);
     if (fused)
         add_operand(&s, AT_X, 0, dims->input, PANEL_hoist_1_1, 0, 4, 0); /* x */
     add_operand(&s, AT_h_now, 0, dims->hidden, PANEL_step_1_1, 0, 4, 0); /* h */
@@ -262,7 +265,7 @@ ONCE void S(forward_stages)(const lstm_dims *dims, S(routine) *r)
 
 /* ---- the stages of the backward routine ---- */
 
-STAGE(back_1)
+STAGE(back_1, 1)
 {
     const lstm_dims *const dims = at->dims;
     const int idle = span->idle;
@@ -321,7 +324,7 @@ ALWAYS S(stage) S(back_1_stage)(const lstm_dims *dims)
     return s;
 }
 
-STAGE(initial_1)
+STAGE(initial_1, 1)
 {
     const real *const carry_c_row = row_at(at, span, AT_carry_c);
     const real *const carry_h_row = row_at(at, span, AT_carry_h);
@@ -345,7 +348,7 @@ ALWAYS S(stage) S(initial_1_stage)(const lstm_dims *dims)
     return s;
 }
 
-STAGE(deferred_1)
+STAGE(deferred_1, 1)
 {
     const int idle = span->idle;
     real *const gradient_x_row = row_at(at, span, AT_DX);

@@ -44,9 +44,10 @@
 #define TAGGED 2
 #define FUSES 1
 #define TRAINS 1
+#define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "673473390d228f14099b04fd46561442"
+#define SYMRNN_DIGEST "65bddd0333345f104e4f0c3744b02d13"
 #define ENTRY(name) PUBLIC(rnn, name)
 #define DIMS rnn_dims
 #define BARRIER rnn_barrier
@@ -116,7 +117,7 @@ ONCE void S(describe)(const rnn_dims *dims, S(routine) *r)
 
 /* ---- the stages of the forward routine ---- */
 
-STAGE(hoist_1)
+STAGE(hoist_1, 1)
 {
     const int idle = span->idle;
     const real *const b_h_row = at->to[AT_PACKED] + at->pieces[PARAM_b_h].at;
@@ -136,7 +137,7 @@ ALWAYS S(stage) S(hoist_1_stage)(const rnn_dims *dims)
     return s;
 }
 
-STAGE(step_1)
+STAGE(step_1, 2)
 {
     const int idle = span->idle, fused = at->fused;
     const real *const h_x_row = row_at(at, span, AT_hoisted);
@@ -153,10 +154,12 @@ STAGE(step_1)
         WRITE(output_y_row, idle ? K(0) : h_next[v]);
     }
 }
+ON_ROW(step_1, 1, 4)
 
 ALWAYS S(stage) S(step_1_stage)(const rnn_dims *dims, int fused)
 {
     S(stage) s = new_stage("step_1", S(step_1), dims->hidden, 1, 4, MASKED);
+    s.row = S(step_1_row);
     if (fused)
         add_operand(&s, AT_X, 0, dims->input, PANEL_hoist_1_1, 0, 1, 0); /* x */
     add_operand(&s, AT_h_now, 0, dims->hidden, PANEL_step_1_1, 0, 1, 0); /* h */
@@ -172,7 +175,7 @@ ONCE void S(forward_stages)(const rnn_dims *dims, S(routine) *r)
 
 /* ---- the stages of the backward routine ---- */
 
-STAGE(back_1)
+STAGE(back_1, 1)
 {
     const int idle = span->idle;
     real *const carry_h_row = row_at(at, span, AT_carry_h);
@@ -200,7 +203,7 @@ ALWAYS S(stage) S(back_1_stage)(const rnn_dims *dims)
     return s;
 }
 
-STAGE(initial_1)
+STAGE(initial_1, 1)
 {
     const real *const carry_h_row = row_at(at, span, AT_carry_h);
     real *const gradient_h_row = row_at(at, span, AT_initial_h);
@@ -219,7 +222,7 @@ ALWAYS S(stage) S(initial_1_stage)(const rnn_dims *dims)
     return s;
 }
 
-STAGE(deferred_1)
+STAGE(deferred_1, 1)
 {
     const int idle = span->idle;
     real *const gradient_x_row = row_at(at, span, AT_DX);

@@ -52,7 +52,7 @@ int ENTRY(packed_size)(const DIMS *dims, size_t *size)
 }
 
 /* Numbers on the tape, or in a workspace: WORK or BACK. */
-ONCE int S(query)(const DIMS *dims, int taped, enum memory which, size_t parts, size_t *size)
+QUERY int S(query)(const DIMS *dims, int taped, enum memory which, size_t parts, size_t *size)
 {
     S(routine) r;
     piece b[BLOCKS];

@@ -944,22 +944,39 @@ ALWAYS real *row_at(const S(at) *at, const S(span) *span, size_t array)
     return at->to[array] + span->row * at->stride[array];
 }
 
-/* STAGE(name) begins the function of a stage's statements. How it is written: the statements of `N` vectors of units side by side, 1 or 2, of which v is one, from `begin` on: those
-   of one need not wait for those of another. `unit` is the first unit, `count` how many there are from it on; two vectors are
-   whole. A value is an array of vectors: LET(c) = a[v] * b[v]. SUM(i) is the i-th sum. */
+/* STAGE(name, SIDE) begins the function of a stage's statements, which run on vectors of units one by one or SIDE by SIDE: 1
+   or 2. Two are for statements that call functions, whose results take long: those of one vector need not wait for those of the
+   other. How it is written: of the `N` vectors at hand v is one, `unit` is the first unit, and `count` how many there are
+   from it on; two vectors are whole. A value is an array of vectors: LET(c) = a[v] * b[v]. SUM(i) is the i-th sum. */
 #undef IN_STEP
 #if ROW_STAGES <= 2 || defined(MOST_UNITS)
-#define IN_STEP ALWAYS /* a step of few stages is worth the time that its own copy takes to compile */
+#define IN_STEP ALWAYS /* a step of few stages is worth the time that its own copy takes to compile: see ON_ROW */
 #else
 #define IN_STEP static
 #endif
-#define STAGE(name)                                                                                                     \
+#define STAGE(name, side)                                                                                               \
     ALWAYS void S(name##_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N);                 \
     IN_STEP void S(name)(const S(at) *at, const S(span) *span)                                                          \
     {                                                                                                                   \
-        run_vectors(S(name##_on), at, span);                                                                            \
+        run_vectors(S(name##_on), at, span, side);                                                                      \
     }                                                                                                                   \
     ALWAYS void S(name##_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N)
+/* S(name##_row): how a stage of `sums` sums, 0 where their number varies, in tiles of at most `most` vectors runs on a single
+   row. */
+#undef ON_ROW
+#if ROW_STAGES <= 2 || defined(MOST_UNITS)
+#define ON_ROW(name, sums_, most)                                                                                       \
+    ONCE void S(name##_row)(const S(at) *at, const S(stage) *s, size_t part, size_t parts)                              \
+    {                                                                                                                   \
+        run_row_with(1, S(name), (sums_) ? (sums_) : s->sums, (most) == 1 ? 1 : s->vectors, at, s, part, parts);        \
+    }
+#else
+#define ON_ROW(name, sums_, most)                                                                                       \
+    ONCE void S(name##_row)(const S(at) *at, const S(stage) *s, size_t part, size_t parts)                              \
+    {                                                                                                                   \
+        run_row(at, s, part, parts);                                                                                    \
+    }
+#endif
 #define EACH_VECTOR for (size_t unit = begin, count = span->units - unit; unit < end; unit += N * LANES, count -= N * LANES)
 #define EACH_SUM                                                                                                        \
     const size_t wide = span->wide, skip = span->apart - wide;                                                          \
@@ -996,11 +1013,11 @@ ALWAYS const real *next_sums(size_t n, const real *next, size_t *inside, size_t 
 typedef void S(statements)(const S(at) *at, const S(span) *span);
 typedef void S(vectors)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N);
 
-ALWAYS void run_vectors(S(vectors) *run, const S(at) *at, const S(span) *span)
+ALWAYS void run_vectors(S(vectors) *run, const S(at) *at, const S(span) *span, size_t side)
 {
     const size_t whole = span->end < span->units ? span->end : span->units / LANES * LANES;
-    const size_t middle = span->unit + (whole - span->unit) / (2 * LANES) * (2 * LANES);
-    if (span->unit < middle)
+    const size_t middle = side == 2 ? span->unit + (whole - span->unit) / (2 * LANES) * (2 * LANES) : span->unit;
+    if (side == 2 && span->unit < middle)
         run(at, span, span->unit, middle, 2);
     if (middle < span->end)
         run(at, span, middle, span->end, 1);
@@ -1013,14 +1030,20 @@ typedef struct S(operand) {
     int fresh; /* whether its sums hold nothing before it */
 } S(operand);
 
-typedef struct S(stage) {
+typedef struct S(stage) S(stage);
+/* A stage on a single row: this part's share of its units. */
+typedef void S(on_row)(const S(at) *at, const S(stage) *s, size_t part, size_t parts);
+struct S(stage) {
     const char *name;
     S(statements) *run;
+    S(on_row) *row;
     size_t units, sums, vectors, tiles; /* vectors of units in a tile; tiles of all units */
     int masked;                         /* whether rows beyond their length are told apart */
     size_t operands;
     S(operand) operand[MOST_OPERANDS];
-} S(stage);
+};
+
+ONCE void run_row(const S(at) *at, const S(stage) *s, size_t part, size_t parts);
 
 /* A stage of tiles of `most` vectors of units at most. Its tiles are counted here, once for all steps: divisions take long. */
 ALWAYS S(stage) new_stage(const char *name, S(statements) *run, size_t units, size_t sums, size_t most, int masked)
@@ -1028,6 +1051,7 @@ ALWAYS S(stage) new_stage(const char *name, S(statements) *run, size_t units, si
     S(stage) s;
     s.name = name;
     s.run = run;
+    s.row = S(run_row);
     s.units = units;
     s.sums = sums;
     s.vectors = fit_vectors(units, LANES, most);
@@ -1072,7 +1096,7 @@ ALWAYS const real *operand_row(const S(at) *at, const S(operand) *o)
 }
 
 /* Multiply-adds of one row of a stage. */
-ONCE double stage_work(const S(stage) *s)
+QUERY double stage_work(const S(stage) *s)
 {
     double work = 0;
     for (size_t i = 0; i < s->operands; ++i)
@@ -1288,7 +1312,7 @@ ALWAYS void run_row_tile(size_t together, size_t width, size_t splits, const S(f
 
 /* `columns` vectors of sums side by side for each of some tiles, all from the same `feeds`; of two tiles at a time where there
    are two. */
-ONCE void sum_columns(S(feed) *feeds, size_t count, size_t columns, size_t tiles, size_t together, int turned, real *sums, size_t apart)
+ALWAYS void sum_columns_here(S(feed) *feeds, size_t count, size_t columns, size_t tiles, size_t together, int turned, real *sums, size_t apart)
 {
     const size_t most = 4;
     size_t width;
@@ -1320,6 +1344,11 @@ ONCE void sum_columns(S(feed) *feeds, size_t count, size_t columns, size_t tiles
     }
 }
 
+ONCE void sum_columns(S(feed) *feeds, size_t count, size_t columns, size_t tiles, size_t together, int turned, real *sums, size_t apart)
+{
+    sum_columns_here(feeds, count, columns, tiles, together, turned, sums, apart);
+}
+
 /* An operand at the current step as it feeds the sums from `first` on, in the tiles from `tile0` on. */
 ALWAYS S(feed) feed_of(const S(at) *at, const S(operand) *o, const real *source, size_t first, size_t tile0, size_t wide)
 {
@@ -1328,15 +1357,16 @@ ALWAYS S(feed) feed_of(const S(at) *at, const S(operand) *o, const real *source,
     return (S(feed)){source, panel, o->depth, panel_row, apart};
 }
 
-/* Runs of sums that the same operands feed, one run after the other. */
-ONCE void sum_runs(const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles, size_t together, real *sums)
+/* Runs of sums that the same operands feed, one run after the other; `here`: whether their code is. */
+ALWAYS void sum_runs_with(int here, size_t all, size_t vectors, const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles,
+                          size_t together, real *sums)
 {
-    const size_t wide = s->vectors * LANES;
+    const size_t wide = vectors * LANES;
     size_t stop;
-    for (size_t first = 0; first < s->sums; first = stop) {
+    for (size_t first = 0; first < all; first = stop) {
         S(feed) feeds[MOST_OPERANDS];
         size_t count = 0;
-        stop = s->sums;
+        stop = all;
         for (const S(operand) *o = s->operand; o < s->operand + s->operands; ++o) {
             const real *const source = operand_row(at, o);
             const size_t last = o->first + o->count;
@@ -1348,13 +1378,28 @@ ONCE void sum_runs(const S(at) *at, const S(stage) *s, size_t tile0, size_t tile
                     feeds[count++] = feed_of(at, o, source, first, tile0, wide);
             }
         }
-        sum_columns(feeds, count, (stop - first) * s->vectors, tiles, together, at->turned, sums + first * wide, s->sums * wide);
+        real *const into = sums + first * wide;
+        const size_t columns = (stop - first) * vectors, apart = all * wide;
+        if (here)
+            sum_columns_here(feeds, count, columns, tiles, together, at->turned, into, apart);
+        else
+            sum_columns(feeds, count, columns, tiles, together, at->turned, into, apart);
     }
 }
 
-/* The sums of the tiles from `tile0` on, `tiles` of them, from the stage's operands. */
-ALWAYS void sum_row(const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles, size_t together, real *sums)
+ONCE void sum_runs(const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles, size_t together, real *sums)
 {
+    sum_runs_with(0, s->sums, s->vectors, at, s, tile0, tiles, together, sums);
+}
+
+/* The sums of the tiles from `tile0` on, `tiles` of them, from the stage's operands. */
+ALWAYS void sum_row(int here, size_t all, size_t vectors, const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles,
+                    size_t together, real *sums)
+{
+    if (here) {
+        sum_runs_with(1, all, vectors, at, s, tile0, tiles, together, sums);
+        return;
+    }
     const S(operand) *const o = s->operand;
     const real *const source = operand_row(at, o);
     if (s->operands == 1 && o->count == s->sums && source) {
@@ -1366,12 +1411,13 @@ ALWAYS void sum_row(const S(at) *at, const S(stage) *s, size_t tile0, size_t til
 }
 
 /* This part's tiles, or vectors where nothing is summed up. Where there are two tiles in all, one part runs both. `run` is the
-   stage's: a constant where this is inlined. */
-ALWAYS void run_row_with(S(statements) *run, const S(at) *at, const S(stage) *s, size_t part, size_t parts)
+   stage's, `all` its sums and `vectors` those of a tile: constants where this is inlined, `here`. */
+ALWAYS void run_row_with(int here, S(statements) *run, size_t all, size_t vectors, const S(at) *at, const S(stage) *s, size_t part,
+                         size_t parts)
 {
     const size_t units = s->units;
     S(span) span = {.row = 0, .idle = 0, .units = units};
-    if (!s->sums) {
+    if (!all) {
         const size_t groups = (units + LANES - 1) / LANES, end = share_tiles(groups, 1, part + 1, parts) * LANES;
         span.unit = share_tiles(groups, 1, part, parts) * LANES;
         span.end = end < units ? end : units;
@@ -1379,18 +1425,18 @@ ALWAYS void run_row_with(S(statements) *run, const S(at) *at, const S(stage) *s,
             run(at, &span);
         return;
     }
-    const size_t vectors = s->vectors, wide = vectors * LANES, tiles = s->tiles;
+    const size_t wide = vectors * LANES, tiles = s->tiles;
     const size_t together = tiles == 2 ? 2 : 1, begin = tiles == 2 ? 0 : share_tiles(tiles, vectors, part, parts);
     const size_t end = tiles == 2 ? (part ? 0 : 2) : share_tiles(tiles, vectors, part + 1, parts), passes = (end - begin + ROW_TILES - 1) / ROW_TILES;
     _Alignas(64) real sums[ROW_TILES * MOST_SUMS * LANES];
     span.wide = wide;
-    span.apart = s->sums * wide;
+    span.apart = all * wide;
     span.sums = sums;
     for (size_t pass = 0; pass < passes; ++pass) {
         /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
         const size_t tile0 = begin + (at->turned ? passes - 1 - pass : pass) * ROW_TILES;
         const size_t count = end - tile0 < ROW_TILES ? end - tile0 : ROW_TILES, last = (tile0 + count) * wide;
-        sum_row(at, s, tile0, count, together, sums);
+        sum_row(here, all, vectors, at, s, tile0, count, together, sums);
         span.unit = tile0 * wide;
         span.end = last < units ? last : units;
         run(at, &span);
@@ -1399,7 +1445,7 @@ ALWAYS void run_row_with(S(statements) *run, const S(at) *at, const S(stage) *s,
 
 ONCE void run_row(const S(at) *at, const S(stage) *s, size_t part, size_t parts)
 {
-    run_row_with(s->run, at, s, part, parts);
+    run_row_with(0, s->run, s->sums, s->vectors, at, s, part, parts);
 }
 
 /* A step of one row: what its stages ask besides the arrays of the cell. */
@@ -1426,11 +1472,7 @@ ALWAYS void row_array(S(at) *at, size_t array, real *to)
 
 ALWAYS void run_row_of(const S(at) *at, const S(stage) s)
 {
-#if ROW_STAGES <= 2 || defined(MOST_UNITS)
-    PROFILED(s.name, run_row_with(s.run, at, &s, 0, 1));
-#else
-    PROFILED(s.name, run_row(at, &s, 0, 1));
-#endif
+    PROFILED(s.name, s.row(at, &s, 0, 1));
 }
 
 /* ---- deferred gradients: matrix products and sums over the rows of all steps, a chunk of rows at a time ---- */
@@ -1718,7 +1760,7 @@ INLINE void run_step(const S(at) *at, const S(routine) *r, const S(split) *split
 {
     for (const S(stage) *s = r->stage + r->begin[LOOP]; s < r->stage + r->begin[LOOP + 1]; ++s) {
         if (r->seq.rows == 1 && !r->seq.lengths)
-            PROFILED(s->name, run_row(at, s, split->unit_part, split->unit_parts));
+            PROFILED(s->name, s->row(at, s, split->unit_part, split->unit_parts));
         else
             PROFILED(s->name, run_stage(at, s, split->row0, split->row1, split->unit_part, split->unit_parts));
         if (!split->by_rows)
@@ -1786,7 +1828,7 @@ ONCE int run_forward(S(routine) *r, const real *x, const real *state, real *y, r
 
 /* The multiply-adds of one row of a step that fall to the part with most tiles of units; two tiles of a single row are for
    one part. What is hoisted is shared by rows, and stages without linear forms take too little to count. */
-ONCE double part_work(const S(routine) *r, size_t parts)
+QUERY double part_work(const S(routine) *r, size_t parts)
 {
     double work = 0;
     for (size_t i = r->begin[HOIST]; i < r->begin[HOIST + 1]; ++i)
@@ -1800,7 +1842,7 @@ ONCE double part_work(const S(routine) *r, size_t parts)
 }
 
 /* In how many parts, from 1 to `most`, a call is worth running. The routine's stages are those that hoist. */
-ONCE size_t useful_parts(const S(routine) *r, size_t most)
+QUERY size_t useful_parts(const S(routine) *r, size_t most)
 {
     const size_t rows = r->seq.rows;
     const double row = (double)rows * MULTIPLY_NS * sizeof(real) * (fill_tiles(rows) ? 1.0 : LOW_TILES);
@@ -1911,7 +1953,7 @@ ONCE int run_backward(S(routine) *r, const S(products) *p, const real *x, const 
     meet(&r->us);
     seek(&at, r, 0);
     const size_t begin = share(steps * rows, r->us.part, r->us.parts), end = share(steps * rows, r->us.part + 1, r->us.parts);
-    if (r->begin[DEFERRED] == r->begin[DEFERRED + 1])
+    if (!GIVES_DX)
         memset(dx + begin * at.stride[AT_DX], 0, (end - begin) * at.stride[AT_DX] * sizeof *dx);
     for (const S(stage) *s = r->stage + r->begin[DEFERRED]; s < r->stage + r->begin[DEFERRED + 1]; ++s)
         PROFILED(s->name, run_stage(&at, s, begin, end, 0, 1));

@@ -5,6 +5,7 @@
        MOST_SUMS      sums of linear forms that a stage keeps for one vector of units, at most
        MOST_ARRAYS, MOST_BLOCKS, MOST_STAGES, MOST_OPERANDS   of any of its routines
        MOST_UNITS     units of any value, where all of them are fixed
+       GIVES_DX       whether a stage computes the gradient of the input; else it is zero
 
    Nothing here allocates memory, creates threads or writes to a stream. */
 #ifndef SYMRNN_H
@@ -25,7 +26,8 @@
 _Static_assert(sizeof 1.0 == sizeof(double), "compile without -fsingle-precision-constant: double would compute with constants of float");
 
 /* Functions that a cell may leave unused. INLINE is for small ones; ALWAYS for those whose arguments are constants at each
-   call, so that loops over these are unrolled; ONCE for large ones, whose copies would only take time to compile. */
+   call, so that loops over these are unrolled; ONCE for large ones, whose copies would only take time to compile; QUERY for those that
+   answer queries alone, and are compiled for size. What comes after a call of such a function counts as cold too. */
 #if defined(__GNUC__)
 #define INLINE static inline __attribute__((unused))
 #define ALWAYS static inline __attribute__((unused, always_inline))
@@ -39,6 +41,11 @@ _Static_assert(sizeof 1.0 == sizeof(double), "compile without -fsingle-precision
 #define ONCE static __attribute__((unused, noinline, noclone))
 #else
 #define ONCE static
+#endif
+#if defined(__GNUC__)
+#define QUERY static __attribute__((unused, noinline, cold))
+#else
+#define QUERY static
 #endif
 
 #if defined(__GNUC__)
@@ -593,7 +600,9 @@ enum { IN_PLACE, IN_TWO_TILES, APART };
 #define run_once(...) S(run_once)(__VA_ARGS__)
 #define run_row_tile(...) S(run_row_tile)(__VA_ARGS__)
 #define sum_row(...) S(sum_row)(__VA_ARGS__)
+#define sum_runs_with(...) S(sum_runs_with)(__VA_ARGS__)
 #define sum_runs(...) S(sum_runs)(__VA_ARGS__)
+#define sum_columns_here(...) S(sum_columns_here)(__VA_ARGS__)
 #define sum_columns(...) S(sum_columns)(__VA_ARGS__)
 #define feed_of(...) S(feed_of)(__VA_ARGS__)
 #define run_row_with(...) S(run_row_with)(__VA_ARGS__)

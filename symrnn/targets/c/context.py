@@ -67,11 +67,12 @@ class CGradient:
 
 @dataclass(frozen=True)
 class CStageText:
-    """A stage: its function's first line and its body, and the lines that say where its sums come from."""
+    """A stage: the first line and the body of its function, how it runs on one row, and where its sums come from."""
 
     name: str
     head: str
     lines: tuple[str, ...]
+    on_row: str
     forms: tuple[str, ...]
     can_fuse: bool
 

@@ -20,7 +20,7 @@ from symrnn.emit.render import render_source
 from symrnn.emit.request import Request
 from symrnn.emit.source import Mark, Marked, Source
 from symrnn.emit.templates import template_directory
-from symrnn.plan.program import Extent, FusedStage, Program, Routine
+from symrnn.plan.program import Extent, FusedStage, Kind, Program, Routine
 from symrnn.plan.routine import AFTER, BEFORE, LAST, LOOP, ONCE
 from symrnn.targets.c.arrays import FIXED, PACKED, Address, Arrays, CArray, total
 from symrnn.targets.c.context import (
@@ -189,6 +189,7 @@ class _Writer:
         yield "TAGGED", len(self._names.open)
         yield "FUSES", int(self._program.forward.fused is not None)
         yield "TRAINS", int(self._program.backward is not None)
+        yield "GIVES_DX", int(self._gives_dx)
         sizes = {stage.size for routine in self._program.routines for stage in routine.stages} - {"1"}
         if sizes <= set(self._fixed):
             yield "MOST_UNITS", max(self._fixed[size] for size in sizes)
@@ -215,9 +216,12 @@ class _Writer:
                     yield f"    {call}"
 
     def _text(self, stage: CStage) -> CStageText:
-        head = f"STAGE({stage.name})"
+        head = f"STAGE({stage.name}, {stage.side})"
         begins = Marked(head, Mark(function=stage.name))
-        return CStageText(stage.name, begins, stage.lines, tuple(self._forms_of(stage)), stage.fused is not None)
+        on_row = f"ON_ROW({stage.name}, {_sums_at_most(stage)})" if stage.name in self._row_names else ""
+        return CStageText(
+            stage.name, begins, stage.lines, on_row, tuple(self._forms_of(stage)), stage.fused is not None
+        )
 
     def _forms_of(self, stage: CStage) -> Iterator[str]:
         """The body of the function that says where the sums of ``stage`` come from."""
@@ -235,6 +239,8 @@ class _Writer:
             yield "    (void)dims;"
         units = self._names.sizes[stage.size]
         yield f'    S(stage) s = new_stage("{stage.name}", S({stage.name}), {units}, {sums}, {vectors}, {masked});'
+        if stage.name in self._row_names:
+            yield f"    s.row = S({stage.name}_row);"
         if not stage.fused:
             yield from (f"    {line}" for line in operands)
             return
@@ -303,8 +309,19 @@ class _Writer:
     def _in_row(self, stages: Sequence[CStage]) -> list[CStage]:
         """The stages of a step of one row; those of the loop stand for their fused form."""
         by_name = {stage.name: stage for stage in stages}
+        return [by_name[name] for name in self._row_names]
+
+    @property
+    def _gives_dx(self) -> bool:
+        """Whether a stage computes the gradient of the input; where no parameter meets it, it is zero."""
+        stages = self._program.backward.stages if self._program.backward else ()
+        return any(write.place.kind is Kind.INPUT_GRADIENT for stage in stages for write in stage.writes)
+
+    @property
+    def _row_names(self) -> tuple[str, ...]:
+        """The names of the stages that run in a step of one row."""
         fused = {each.whole.name: each.loop.name for each in self._fused_loop()}
-        return [by_name[fused.get(stage.name, stage.name)] for stage in row_stages(self._program.forward)]
+        return tuple(fused.get(stage.name, stage.name) for stage in row_stages(self._program.forward))
 
     def _fused_loop(self) -> tuple[FusedStage, ...]:
         fused = self._program.forward.fused
@@ -453,3 +470,10 @@ def _gradient_label(routine: Routine, parameter: str) -> str:
     system = routine.system
     label = next(system.definition[name].label for name in system.outputs if system.by_name[name].of == parameter)
     return Marked(label, Mark((label,), "gradients"))
+
+
+def _sums_at_most(stage: CStage) -> str:
+    """The sums of ``stage``, 0 where its two forms differ, and the vectors of its tiles at most."""
+    ways = [form for form in (stage.forms, stage.fused) if form]
+    sums = {form.sums for form in ways}
+    return f"{ways[0].sums if len(sums) == 1 else 0}, {max(form.vectors for form in ways)}"

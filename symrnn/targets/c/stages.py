@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from symrnn.emit.source import Mark, Marked
 from symrnn.language.system import ONE
-from symrnn.language.tree import Reduce, SizeOf, names, walk
+from symrnn.language.tree import Call, Reduce, SizeOf, names, walk
 from symrnn.plan.program import Form, FusedStage, Kind, Program, Routine, Stage, Statement, Write, reductions
 from symrnn.plan.routine import Phase
 from symrnn.targets.c.arrays import PACKED, Address, Arrays, total
@@ -113,6 +113,7 @@ class CStage:
         forms: where its sums come from.
         fused: the same where it computes hoisted values itself; None where it never does.
         masked: whether rows beyond their length are told apart.
+        side: vectors of units that its statements run on side by side, at most: see `_side`.
     """
 
     name: str
@@ -121,6 +122,7 @@ class CStage:
     forms: CForms
     fused: CForms | None
     masked: bool
+    side: int
 
 
 def c_stages(program: Program, routine: Routine, names: CNames, optional: frozenset[str]) -> tuple[CStage, ...]:
@@ -166,6 +168,7 @@ class _Writer:
             self._forms(stage),
             self._forms(fused.whole) if fused else None,
             phase.ragged,
+            _side(stage, fused),
         )
 
     def _forms(self, stage: Stage) -> CForms:
@@ -326,6 +329,13 @@ class _Writer:
         taped = write.place.kind is Kind.BUFFER and write.place.array in self._taped
         note = " /* saved for the backward pass */" if taped else ""
         return f"{'if (taped) ' if self._is_optional(write) else ''}WRITE({pointer}, {text});{note}"
+
+
+def _side(stage: Stage, fused: FusedStage | None) -> int:
+    """Two vectors where statements call functions of a vector, whose results take long; each takes its time to compile."""
+    statements = (*stage.statements, *(each.statement for each in (fused.absorbed if fused else ())))
+    calls = any(isinstance(node, Call) for statement in statements for node in walk(statement.expression))
+    return 2 if calls and stage.size != ONE else 1
 
 
 def _sum(index: int) -> str:

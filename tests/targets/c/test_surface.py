@@ -44,6 +44,19 @@ def test_the_tape_keeps_the_input_where_outputs_go_into_part_of_it(kernels: Any,
     assert all(np.array_equal(found[name], expected[name]) for name in expected)
 
 
+@pytest.mark.usefixtures("quick_compiler")
+@pytest.mark.parametrize("text", ["h' = 0.5 * h + mean(b) * b", "h' = 0.5 * h + b"])
+def test_the_gradient_of_an_input_that_no_equation_reads_is_zero(text: str) -> None:
+    build("c")  # which skips where there is no compiler
+    k = symrnn.build(symrnn.Cell.from_equations(text, name="deaf"), backend="c")
+    params, x = k.init_params(2, 3), np.ones((4, 5, 2), np.float32)
+    y, _, tape = k.forward(params, x)
+    grads = k.backward(params, tape, np.ones_like(y))
+    grads.x[...] = np.nan
+    again = k.backward(params, tape, np.ones_like(y), out=grads)
+    assert np.array_equal(again.x, np.zeros_like(x))
+
+
 def test_complex_numbers_are_refused_everywhere(kernels: Any) -> None:
     params, x = kernels.init_params(2, 3), np.ones((1, 1, 2), np.float32)
     y, _, tape = kernels.forward(params, x)
