@@ -67,7 +67,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "8144181218a1f3328ba56d3d89c092f7"
+#define SYMRNN_DIGEST "894a0608cde502a977134a342596138d"
 #define ENTRY(name) PUBLIC(gru, name)
 #define DIMS gru_dims
 #define BARRIER gru_barrier
@@ -210,7 +210,7 @@ ON_ROW(step_1, 2, 2)
 ALWAYS S(stage) S(step_1_stage)(const gru_dims *dims, int fused)
 {
     S(stage) s = new_stage("step_1", S(step_1), dims->hidden, 2, 2, MASKED);
-    s.row = S(step_1_row);
+    RUN_ON_ROW(step_1);
     if (fused)
         add_operand(&s, AT_X, 0, dims->input, PANEL_fused_step_1_1, 0, 2, 0); /* x */
     add_operand(&s, AT_h_now, 0, dims->hidden, PANEL_step_1_1, 0, 2, 0); /* h */
@@ -245,7 +245,7 @@ ON_ROW(step_2, 1, 4)
 ALWAYS S(stage) S(step_2_stage)(const gru_dims *dims, int fused)
 {
     S(stage) s = new_stage("step_2", S(step_2), dims->hidden, 1, 4, MASKED);
-    s.row = S(step_2_row);
+    RUN_ON_ROW(step_2);
     if (fused)
         add_operand(&s, AT_X, 0, dims->input, PANEL_fused_step_2_1, 0, 1, 0); /* x */
     add_operand(&s, AT_saved, 2 * dims->hidden, dims->hidden, PANEL_step_2_1, 0, 1, 0); /* r_h */

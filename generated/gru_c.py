@@ -86,7 +86,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"8144181218a1f3328ba56d3d89c092f7"
+_ABI = b"894a0608cde502a977134a342596138d"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

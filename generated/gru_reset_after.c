@@ -67,7 +67,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "cb0c9b98d05da2a322bc44f48ed2b9bf"
+#define SYMRNN_DIGEST "3d4db2b849880f7f6df1d2554d1891ba"
 #define ENTRY(name) PUBLIC(gru_reset_after, name)
 #define DIMS gru_reset_after_dims
 #define BARRIER gru_reset_after_barrier
@@ -223,7 +223,7 @@ ON_ROW(step_1, 0, 1)
 ALWAYS S(stage) S(step_1_stage)(const gru_reset_after_dims *dims, int fused)
 {
     S(stage) s = new_stage("step_1", S(step_1), dims->hidden, fused ? 4 : 3, 1, MASKED);
-    s.row = S(step_1_row);
+    RUN_ON_ROW(step_1);
     if (fused) {
         add_operand(&s, AT_X, 0, dims->input, PANEL_fused_step_1_1, 0, 2, 0); /* x */
         add_operand(&s, AT_X, 0, dims->input, PANEL_fused_step_1_2, 3, 1, 0); /* x */

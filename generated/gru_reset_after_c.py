@@ -88,7 +88,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"cb0c9b98d05da2a322bc44f48ed2b9bf"
+_ABI = b"3d4db2b849880f7f6df1d2554d1891ba"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

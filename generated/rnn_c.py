@@ -62,7 +62,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"65bddd0333345f104e4f0c3744b02d13"
+_ABI = b"3f65717cf5e61c6d5e770456570ab49e"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

@@ -607,6 +607,7 @@ enum { IN_PLACE, IN_TWO_TILES, APART };
 #define feed_of(...) S(feed_of)(__VA_ARGS__)
 #define run_row_with(...) S(run_row_with)(__VA_ARGS__)
 #define run_row(...) S(run_row)(__VA_ARGS__)
+#define run_units(...) S(run_units)(__VA_ARGS__)
 #define row_begins(...) S(row_begins)(__VA_ARGS__)
 #define row_array(...) S(row_array)(__VA_ARGS__)
 #define run_row_of(...) S(run_row_of)(__VA_ARGS__)

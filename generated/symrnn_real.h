@@ -961,21 +961,20 @@ ALWAYS real *row_at(const S(at) *at, const S(span) *span, size_t array)
         run_vectors(S(name##_on), at, span, side);                                                                      \
     }                                                                                                                   \
     ALWAYS void S(name##_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N)
-/* S(name##_row): how a stage of `sums` sums, 0 where their number varies, in tiles of at most `most` vectors runs on a single
-   row. */
+/* ON_ROW makes the function that runs a stage on a single row, where a step has few; RUN_ON_ROW lets the stage `s` use it. The stage
+   has `all` sums, 0 where their number varies, in tiles of at most `most` vectors. */
 #undef ON_ROW
+#undef RUN_ON_ROW
 #if ROW_STAGES <= 2 || defined(MOST_UNITS)
-#define ON_ROW(name, sums_, most)                                                                                       \
+#define RUN_ON_ROW(name) (s.row = S(name##_row))
+#define ON_ROW(name, all, most)                                                                                         \
     ONCE void S(name##_row)(const S(at) *at, const S(stage) *s, size_t part, size_t parts)                              \
     {                                                                                                                   \
-        run_row_with(1, S(name), (sums_) ? (sums_) : s->sums, (most) == 1 ? 1 : s->vectors, at, s, part, parts);        \
+        run_row_with(1, S(name), (all) ? (all) : s->sums, (most) == 1 ? 1 : s->vectors, at, s, part, parts);            \
     }
 #else
-#define ON_ROW(name, sums_, most)                                                                                       \
-    ONCE void S(name##_row)(const S(at) *at, const S(stage) *s, size_t part, size_t parts)                              \
-    {                                                                                                                   \
-        run_row(at, s, part, parts);                                                                                    \
-    }
+#define RUN_ON_ROW(name) ((void)0)
+#define ON_ROW(name, all, most)
 #endif
 #define EACH_VECTOR for (size_t unit = begin, count = span->units - unit; unit < end; unit += N * LANES, count -= N * LANES)
 #define EACH_SUM                                                                                                        \
@@ -1044,6 +1043,7 @@ struct S(stage) {
 };
 
 ONCE void run_row(const S(at) *at, const S(stage) *s, size_t part, size_t parts);
+ONCE void run_units(const S(at) *at, const S(stage) *s, size_t part, size_t parts);
 
 /* A stage of tiles of `most` vectors of units at most. Its tiles are counted here, once for all steps: divisions take long. */
 ALWAYS S(stage) new_stage(const char *name, S(statements) *run, size_t units, size_t sums, size_t most, int masked)
@@ -1051,7 +1051,7 @@ ALWAYS S(stage) new_stage(const char *name, S(statements) *run, size_t units, si
     S(stage) s;
     s.name = name;
     s.run = run;
-    s.row = S(run_row);
+    s.row = sums ? S(run_row) : S(run_units);
     s.units = units;
     s.sums = sums;
     s.vectors = fit_vectors(units, LANES, most);
@@ -1284,22 +1284,23 @@ ALWAYS void run_row_tile(size_t together, size_t width, size_t splits, const S(f
     for (size_t j = 0; j < splits * together * width; ++j)
         s[j] = K(0);
     for (const S(feed) *f = feeds; f < feeds + count; ++f) {
-        const size_t depth = f->depth, panel_row = f->panel_row, second = f->apart;
-        const real *const a = f->a, *panel = f->panel + tile * second;
+        const size_t depth = f->depth, panel_row = f->panel_row;
+        /* A pointer for each tile: offsets from one pointer would each want a register. */
+        const real *const a = f->a, *panel = f->panel + tile * f->apart, *other = together > 1 ? panel + f->apart : panel;
         size_t k = 0;
         for (; k + splits <= depth; k += splits)
-            for (size_t split = 0; split < splits; ++split, panel += panel_row)
+            for (size_t split = 0; split < splits; ++split, panel += panel_row, other += panel_row)
                 for (size_t i = 0; i < together; ++i)
                     for (size_t j = 0; j < width; ++j) {
                         vec *const total = &s[(split * together + i) * width + j];
-                        *total = v_fma(K(a[k + split]), loadu(panel + i * second + j * LANES), *total);
+                        *total = v_fma(K(a[k + split]), loadu((i ? other : panel) + j * LANES), *total);
                     }
         if (splits > 1)
-            for (; k < depth; ++k, panel += panel_row)
+            for (; k < depth; ++k, panel += panel_row, other += panel_row)
                 for (size_t i = 0; i < together; ++i)
                     for (size_t j = 0; j < width; ++j) {
                         vec *const total = &s[i * width + j];
-                        *total = v_fma(K(a[k]), loadu(panel + i * second + j * LANES), *total);
+                        *total = v_fma(K(a[k]), loadu((i ? other : panel) + j * LANES), *total);
                     }
     }
     for (size_t split = splits - 1; split > 0; --split)
@@ -1441,6 +1442,12 @@ ALWAYS void run_row_with(int here, S(statements) *run, size_t all, size_t vector
         span.end = last < units ? last : units;
         run(at, &span);
     }
+}
+
+/* The same without sums. */
+ONCE void run_units(const S(at) *at, const S(stage) *s, size_t part, size_t parts)
+{
+    run_row_with(0, s->run, 0, 1, at, s, part, parts);
 }
 
 ONCE void run_row(const S(at) *at, const S(stage) *s, size_t part, size_t parts)

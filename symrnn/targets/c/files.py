@@ -240,7 +240,7 @@ class _Writer:
         units = self._names.sizes[stage.size]
         yield f'    S(stage) s = new_stage("{stage.name}", S({stage.name}), {units}, {sums}, {vectors}, {masked});'
         if stage.name in self._row_names:
-            yield f"    s.row = S({stage.name}_row);"
+            yield f"    RUN_ON_ROW({stage.name});"
         if not stage.fused:
             yield from (f"    {line}" for line in operands)
             return
