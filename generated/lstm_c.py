@@ -94,7 +94,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"843ac9264393bbee771254cee2974ec5"
+_ABI = b"cacbd4d27712548f378991864c0e67f9"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

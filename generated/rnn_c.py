@@ -62,7 +62,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"3f65717cf5e61c6d5e770456570ab49e"
+_ABI = b"dfb35bc624426c292cc6ff953883fa65"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

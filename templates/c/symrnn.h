@@ -500,9 +500,6 @@ enum { ALL_ROWS, MASKED };
 /* The first arrays of every cell, packed weights as one of them; then, of each of n states, before and after (2 n), carry (n), initial gradient (n). */
 enum { AT_X, AT_Y, AT_DY, AT_DX, AT_PACKED, AT_STATES };
 
-/* How a step of one row may write a state: over its old value; so where there are but two tiles of units; never so. */
-enum { IN_PLACE, IN_TWO_TILES, APART };
-
 /* ---- names that end in the precision: S(name) is name_f32 or name_f64 ---- */
 
 #define vec S(vec)
