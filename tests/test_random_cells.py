@@ -28,6 +28,7 @@ from symrnn.language.functions import FUNCTIONS, PUBLIC
 from symrnn.language.tree import Call, Expression, MatVec, Name, Power, Reduce, walk
 from symrnn.plan.planner import plan
 from symrnn.plan.policy import Policy
+from symrnn.targets.c.policy import POLICY
 from symrnn.targets.c.toolchain import Options
 from tests.processors import load
 
@@ -328,3 +329,13 @@ def test_the_strategy_reaches_the_whole_language() -> None:
     assert sum(not not_smooth(cell) for cell in cells) > len(cells) // 3
     assert sum(bool(not_smooth(cell)) for cell in cells) > len(cells) // 8
     assert any(not FUNCTIONS[name].analytic for cell in cells for name in not_smooth(cell))
+
+
+def test_a_fused_loop_keeps_the_order_of_what_stays_hoisted_beside_it() -> None:
+    # `Q @ x` feeds a second product, so it stays hoisted; `W.T @ x` goes into the loop.
+    draft = Draft("c' = tanh(n - W.T @ x)\nn' = tanh(P @ Q @ x) + c'", (), ())
+    fused = plan(symrnn.derive(draft.cell()), POLICY).forward.fused
+    assert fused is not None
+    assert [stage.name for stage in fused.before] == ["fused_hoist_1", "hoist_2"]
+    report = c_report(draft)
+    assert report.passed, report.table()

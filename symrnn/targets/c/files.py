@@ -204,16 +204,13 @@ class _Writer:
         for phase in routine.phases:
             if phase.name == ONCE.name:
                 continue
-            names = [stage.name for stage in phase.stages]
-            hoisted = phase.name == BEFORE.name and routine.fused is not None
-            fused = [stage.name for stage in routine.fused.before] if hoisted and routine.fused else []
-            for name in dict.fromkeys((*names, *fused)):
-                call = f"add_stage(r, {_PHASES[phase.name]}, {_stage_call(stages[name], 'fuses(r)')});"
-                if not hoisted or (name in names and name in fused):
-                    yield call
-                else:
-                    yield f"if ({'fuses(r)' if name in fused else '!fuses(r)'})"
-                    yield f"    {call}"
+            add = f"add_stage(r, {_PHASES[phase.name]}, "
+            plain = [f"{add}{_stage_call(stages[stage.name], 'fuses(r)')});" for stage in phase.stages]
+            if phase.name == BEFORE.name and routine.fused is not None:
+                fused = [f"{add}{_stage_call(stages[stage.name], 'fuses(r)')});" for stage in routine.fused.before]
+                yield from _either("fuses(r)", fused, plain)
+            else:
+                yield from plain
 
     def _text(self, stage: CStage) -> CStageText:
         head = f"STAGE({stage.name}, {stage.side})"
@@ -245,20 +242,7 @@ class _Writer:
             yield from (f"    {line}" for line in operands)
             return
         inside = [_operand(segment, self._names) for segment in stage.fused.segments]
-        begin, tail = _common(inside, operands)
-        middle = (inside[len(begin) : len(inside) - len(tail)], operands[len(begin) : len(operands) - len(tail)])
-        yield from (f"    {line}" for line in begin)
-        if middle[0]:
-            yield "    if (fused) {" if len(middle[0]) > 1 or middle[1] else "    if (fused)"
-            yield from (f"        {line}" for line in middle[0])
-            if len(middle[0]) > 1 or middle[1]:
-                yield "    } else {" if middle[1] else "    }"
-        elif middle[1]:
-            yield "    if (!fused) {"
-        if middle[1]:
-            yield from (f"        {line}" for line in middle[1])
-            yield "    }"
-        yield from (f"    {line}" for line in tail)
+        yield from (f"    {line}" for line in _either("fused", inside, operands))
 
     def _block_names(self) -> list[str]:
         vectors = [f"PARAM_{v.name}" for v in self._cell.parameters if len(v.shape) == 1]
@@ -439,15 +423,36 @@ def _stage_call(stage: CStage, fused: str) -> str:
     return f"S({stage.name}_stage)({f'dims, {fused}' if stage.fused else 'dims'})"
 
 
-def _common(one: Sequence[str], other: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The longest common beginning of two sequences, and the longest common end of the rest."""
+def _either(condition: str, true: Sequence[str], false: Sequence[str]) -> Iterator[str]:
+    """Lines of C that run the statements ``true`` where ``condition`` holds, else ``false``.
+
+    What both begin or end with stands once. The order within each is kept: a statement may need what an earlier one did.
+    """
     begin = 0
-    while begin < min(len(one), len(other)) and one[begin] == other[begin]:
+    while begin < min(len(true), len(false)) and true[begin] == false[begin]:
         begin += 1
     end = 0
-    while end < min(len(one), len(other)) - begin and one[-1 - end] == other[-1 - end]:
+    while end < min(len(true), len(false)) - begin and true[-1 - end] == false[-1 - end]:
         end += 1
-    return list(one[:begin]), list(one[len(one) - end :])
+    yield from true[:begin]
+    yield from _branches(condition, true[begin : len(true) - end], false[begin : len(false) - end])
+    yield from true[len(true) - end :]
+
+
+def _branches(condition: str, true: Sequence[str], false: Sequence[str]) -> Iterator[str]:
+    """An `if` in C, with the branches that have statements."""
+    if not true:
+        condition, true, false = f"!{condition}", false, true
+    if not true:
+        return
+    braces = len(true) > 1 or bool(false)
+    yield f"if ({condition}) {{" if braces else f"if ({condition})"
+    yield from (f"    {line}" for line in true)
+    if false:
+        yield "} else {"
+        yield from (f"    {line}" for line in false)
+    if braces:
+        yield "}"
 
 
 def _enumeration(names: Sequence[str], first: str, end: str) -> list[str]:
