@@ -20,9 +20,10 @@ from symrnn.emit.render import render_source
 from symrnn.emit.request import Request
 from symrnn.emit.source import Mark, Marked, Source
 from symrnn.emit.templates import template_directory
+from symrnn.errors import GenerateError
 from symrnn.plan.program import Extent, FusedStage, Kind, Program, Routine
 from symrnn.plan.routine import AFTER, BEFORE, LAST, LOOP, ONCE
-from symrnn.targets.c.arrays import FIXED, PACKED, Address, Arrays, CArray, total
+from symrnn.targets.c.arrays import FIXED, PACKED, Address, Arrays, CArray, of_buffer, of_state, total
 from symrnn.targets.c.context import (
     CColumns,
     CFile,
@@ -67,7 +68,11 @@ def c_files(program: Program, request: Request) -> CFiles:
     Args:
         program: the cell's plan.
         request: what was asked for.
+
+    Raises:
+        GenerateError: the cell has the name of a file of the runtime.
     """
+    _require_own_name(program.cell.name)
     runtime = runtime_files()
     context = _Writer(program, request).file()
     texts = {name: source.text for name, source in runtime.items()}
@@ -81,6 +86,16 @@ def c_files(program: Program, request: Request) -> CFiles:
         f"{name}.c": render_source("c/cell.c.jinja", values),
     }
     return CFiles(files if request.single_file else files | runtime, found)
+
+
+def _require_own_name(cell: str) -> None:
+    """Refuse a cell whose files or macros would be those of the runtime; some disks tell no case from another."""
+    for file in RUNTIME:
+        if cell.lower() == file.partition(".")[0].lower():
+            raise GenerateError(
+                f"cell {cell!r}: {file} is a file that the C kernels of all cells include, so no cell can have its name; "
+                "rename the cell, or leave C out"
+            )
 
 
 def runtime_files() -> dict[str, Source]:
@@ -315,14 +330,14 @@ class _Writer:
         """Lines that point the arrays of a step of one row at their memory."""
         for state in self._states():
             source = f"state + {state.start}" if state.start != "0" else "state"
-            yield f"row_array(&at, AT_{state.field}_now, {source});"
+            yield f"row_array(&at, {of_state('now', state.field)}, {source});"
             if not state.condition:
-                yield f"row_array(&at, AT_{state.field}_next, {source});"
+                yield f"row_array(&at, {of_state('next', state.field)}, {source});"
                 continue
             chosen = "free_memory" if state.condition == "0" else f"{state.condition} ? {source} : free_memory"
-            yield f"row_array(&at, AT_{state.field}_next, {chosen});"
+            yield f"row_array(&at, {of_state('next', state.field)}, {chosen});"
             yield f"free_memory += WHOLE({state.width});"
-        buffers = {f"AT_{b.name}" for b in self._program.forward.buffers}
+        buffers = {of_buffer(b.name) for b in self._program.forward.buffers}
         for array in table:
             if array.name in buffers:
                 yield f"row_array(&at, {array.name}, free_memory);"
