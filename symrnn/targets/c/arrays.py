@@ -21,6 +21,20 @@ PACKED = "AT_PACKED"
 """Packed weights, as an array of one row."""
 
 
+def of_state(role: str, state: str) -> str:
+    """The array of what a state is in a ``role``: now, next, carry, initial.
+
+    The role stands first: no two states and roles give one name, as the state ``carry`` with the role ``now`` would give that
+    of the state ``now`` with the role ``carry``. A buffer's name has no underscore.
+    """
+    return f"AT_{role}_{state}"
+
+
+def of_buffer(buffer: str) -> str:
+    """The array of a buffer."""
+    return f"AT_{buffer}"
+
+
 @dataclass(frozen=True)
 class CArray:
     """One array.
@@ -66,28 +80,28 @@ class Arrays:
         )
         states = [(state, Count.size(cell.size(state))) for state in cell.states]
         moving = [
-            CArray(f"AT_{state}_{when}", "TAPE", motion, width)
+            CArray(of_state(role, state), "TAPE", motion, width)
             for state, width in states
-            for when, motion in (("now", "BEFORE"), ("next", "AFTER"))
+            for role, motion in (("now", "BEFORE"), ("next", "AFTER"))
         ]
         backward = []
         if self._program.backward:
-            backward += [CArray(f"AT_carry_{state}", "BACK", "STAYS", width) for state, width in states]
-            backward += [CArray(f"AT_initial_{state}", given, "STAYS", width) for state, width in states]
+            backward += [CArray(of_state("carry", state), "BACK", "STAYS", width) for state, width in states]
+            backward += [CArray(of_state("initial", state), given, "STAYS", width) for state, width in states]
         return (*fixed, *moving, *backward, *self._buffers())
 
     def _buffers(self) -> tuple[CArray, ...]:
         found = []
         for buffer in self._forward.values():
             if buffer.extent is Extent.STEP:
-                found.append(CArray(f"AT_{buffer.name}", "WORK", "STAYS", width_of(buffer.columns)))
+                found.append(CArray(of_buffer(buffer.name), "WORK", "STAYS", width_of(buffer.columns)))
             elif buffer.extent is Extent.SEQUENCE:
                 motion = "EACH_HOISTED" if buffer.spans else "EACH_TAPED"
                 memory = "TAPE" if buffer.taped else "WORK"
-                found.append(CArray(f"AT_{buffer.name}", memory, motion, width_of(buffer.columns)))
+                found.append(CArray(of_buffer(buffer.name), memory, motion, width_of(buffer.columns)))
         for buffer in self._backward.values():
             motion = "EACH_STEP" if buffer.extent is Extent.SEQUENCE else "STAYS"
-            found.append(CArray(f"AT_{buffer.name}", "BACK", motion, width_of(buffer.columns)))
+            found.append(CArray(of_buffer(buffer.name), "BACK", motion, width_of(buffer.columns)))
         return tuple(found)
 
     def address(self, value: str, place: Place) -> Address:
@@ -96,13 +110,13 @@ class Arrays:
             case Kind.INPUT | Kind.OUTPUT | Kind.SEED | Kind.INPUT_GRADIENT:
                 return Address(FIXED[place.kind])
             case Kind.STATE:
-                return Address(f"AT_{place.array}_now")
+                return Address(of_state("now", place.array))
             case Kind.NEXT:
-                return Address(f"AT_{place.array}_next")
+                return Address(of_state("next", place.array))
             case Kind.CARRY:
-                return Address(f"AT_carry_{place.array}")
+                return Address(of_state("carry", place.array))
             case Kind.STATE_GRADIENT:
-                return Address(f"AT_initial_{place.array}")
+                return Address(of_state("initial", place.array))
             case Kind.PARAMETER:
                 return Address(PACKED, block=f"PARAM_{place.array}")
             case Kind.BUFFER:
@@ -110,7 +124,7 @@ class Arrays:
                 before = width_of(buffer.columns[: [column.value for column in buffer.columns].index(value)])
                 if buffer.extent is Extent.ONCE:
                     return Address(PACKED, before, f"PACKED_{buffer.name}")
-                return Address(f"AT_{buffer.name}", before)
+                return Address(of_buffer(buffer.name), before)
 
 
 def width_of(columns: Iterable[Column]) -> Count:

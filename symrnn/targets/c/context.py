@@ -24,12 +24,13 @@ class CRow:
 
 @dataclass(frozen=True)
 class CState:
-    """A state: its name, its size, and the numbers per row before it in a block of all states.
+    """A state: the arrays of its value and its next value, its size, and the numbers per row before it in a block of all states.
 
     ``condition`` is the C expression under which a step of one row writes over it; empty where it always does.
     """
 
-    field: str
+    now: str
+    next: str
     width: str
     start: str
     condition: str = ""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from symrnn.emit.digest import digest
 from symrnn.emit.legend import adjoint_lines, buffer_lines, step_lines
@@ -19,6 +20,7 @@ from symrnn.emit.render import render_source
 from symrnn.emit.request import Request
 from symrnn.emit.source import Source
 from symrnn.emit.templates import template_directory
+from symrnn.errors import GenerateError
 from symrnn.plan.program import Program
 from symrnn.targets.c.amalgamate import amalgamated
 from symrnn.targets.c.cell import CCell, c_cell
@@ -53,7 +55,11 @@ def c_files(program: Program, request: Request) -> CFiles:
     Args:
         program: the cell's plan.
         request: what was asked for.
+
+    Raises:
+        GenerateError: the cell has the name of a file of the runtime.
     """
+    _require_own_name(program.cell.name)
     runtime = runtime_files()
     context = _context(c_cell(program, request), request)
     # What the source says of its own digest is a line by itself, so the digest is that of everything else.
@@ -66,6 +72,16 @@ def c_files(program: Program, request: Request) -> CFiles:
         joined = amalgamated(source, {source: files[source], **runtime})
         return CFiles({**files, source: joined}, found)
     return CFiles(files | runtime, found)
+
+
+def _require_own_name(cell: str) -> None:
+    """Refuse a cell whose files or macros would be those of the runtime; some disks tell no case from another."""
+    for file in RUNTIME:
+        if cell.lower() == Path(file).stem.lower():
+            raise GenerateError(
+                f"cell {cell!r}: {file} is a file that the C kernels of all cells include, so no cell can have its name; "
+                "rename the cell, or leave C out"
+            )
 
 
 def runtime_files() -> dict[str, Source]:

@@ -56,6 +56,9 @@ _SYSTEM = re.compile(
 )
 """Macros of the headers that a C file includes, those of GNU's extensions too, seen with GCC and Clang."""
 
+_COUNTED = ("AT_", "PARAM_", "PACKED_", "PANEL_")
+"""What the names of a cell's arrays and of the parts of packed weights begin with."""
+
 _FIELDS = tuple(field.name for field in dims_fields(()))
 """The fields of a dims structure that are no size of the cell."""
 
@@ -117,8 +120,9 @@ def c_names(program: Program, fixed: Mapping[str, int]) -> CNames:
 
 
 def _apart(cell: str, name: str) -> str:
-    """``name``, or one that no macro of the system or of the header of ``cell`` can have."""
-    return f"cell_{name}" if name.startswith(f"{cell.upper()}_") or _SYSTEM.fullmatch(name) else name
+    """``name``, or one that no macro of the system or of the header of ``cell`` can have, and no array of its kernels."""
+    taken = name.startswith((f"{cell.upper()}_", *_COUNTED)) or _SYSTEM.fullmatch(name)
+    return f"cell_{name}" if taken else name
 
 
 def fixed_macro(cell: str, field: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from symrnn.plan.size import Count
+from symrnn.targets.c.arrays import of_buffer, of_state
 from symrnn.targets.c.cell import CCell
 from symrnn.targets.c.context import CState, CStep
 from symrnn.targets.c.routine import stage_call
@@ -29,7 +30,8 @@ def _states(cell: CCell) -> Iterator[CState]:
     begin = Count()
     for state in cell.program.cell.states:
         width = Count.size(cell.program.cell.size(state))
-        yield CState(state, cell.names.count(width), cell.names.count(begin), _condition(cell, state))
+        now, following = of_state("now", state), of_state("next", state)
+        yield CState(now, following, cell.names.count(width), cell.names.count(begin), _condition(cell, state))
         begin += width
 
 
@@ -50,18 +52,18 @@ def _states_at(states: tuple[CState, ...]) -> Iterator[str]:
     """Lines that point the states, and their next values, at memory."""
     for state in states:
         source = f"state + {state.start}" if state.start != "0" else "state"
-        yield f"row_array(&at, AT_{state.field}_now, {source});"
+        yield f"row_array(&at, {state.now}, {source});"
         if not state.condition:
-            yield f"row_array(&at, AT_{state.field}_next, {source});"
+            yield f"row_array(&at, {state.next}, {source});"
             continue
         chosen = "free_memory" if state.condition == "0" else f"{state.condition} ? {source} : free_memory"
-        yield f"row_array(&at, AT_{state.field}_next, {chosen});"
+        yield f"row_array(&at, {state.next}, {chosen});"
         yield f"free_memory += WHOLE({state.width});"
 
 
 def _buffers_at(cell: CCell) -> Iterator[str]:
     """Lines that point the buffers at the workspace."""
-    buffers = {f"AT_{buffer.name}" for buffer in cell.program.forward.buffers}
+    buffers = {of_buffer(buffer.name) for buffer in cell.program.forward.buffers}
     for array in cell.arrays.table:
         if array.name in buffers:
             yield f"row_array(&at, {array.name}, free_memory);"
