@@ -24,7 +24,7 @@ class CRow:
 
 @dataclass(frozen=True)
 class CState:
-    """A state: the arrays of its value and its next value, its size, and the numbers per row before it in a block of all states.
+    """A state: the arrays of its value and its next value, its size, the numbers per row before it in a block of all states.
 
     ``condition`` is the C expression under which a step of one row writes over it; empty where it always does.
     """
