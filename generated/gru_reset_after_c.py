@@ -88,7 +88,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"4ab43cdf9dd76ad68a5f0c7f37092595"
+_ABI = b"c4ec0f6570939943ad84c3b46fc847b5"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),
