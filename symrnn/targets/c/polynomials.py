@@ -1,10 +1,11 @@
 """The coefficients and limits of the vector mathematics: how each number of the runtime is found.
 
-Reads a precision (``f32`` or ``f64``) and returns `Constants`: C literals that read back to the intended values. Each fit interpolates its function in 50 digits, at Chebyshev nodes or somewhat outwards of them, which comes
-within a small factor of the best polynomial of its degree; the degrees leave the error of approximation below an eighth
-of a unit in the last place, which `approximation_error` shows. The runtime holds the numbers as they come out, and a test
-compares them with `definitions`: nothing is fitted when a cell is generated. Leaves out: how the functions are put together
-from these, which ``templates/c/symrnn_vector.h`` says.
+Reads a precision (``f32`` or ``f64``) and returns `Constants`: C literals that read back to the intended values. Each fit
+interpolates its function in 50 digits, at Chebyshev nodes or somewhat outwards of them, which comes within a small factor of
+the best polynomial of its degree; the degrees leave the error of approximation below an eighth of a unit in the last place,
+which `approximation_error` shows. The runtime holds the numbers as they come out, and a test compares them with `definitions`:
+nothing is fitted when a cell is generated. Leaves out: how the functions are put together from these
+(``templates/c/symrnn_vector.h``).
 """
 
 from __future__ import annotations

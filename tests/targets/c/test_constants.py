@@ -22,7 +22,7 @@ from symrnn.targets.c.toolchain import find_compiler
 SIZES = {"input": 3, "hidden": 19, "projection": 5}
 EQUATIONS = """
     p = P @ h
-    s = exp(b)
+    s = exp(d)
     a = sigmoid(W_a @ x + V_a @ p + b)
     h' = tanh(W @ x + V @ (a * p) + c * s)
 """
