@@ -86,7 +86,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"b80c1ba745844cc27e7f9cfa0c253baa"
+_ABI = b"0366e75b92f97be7d8dd1444b6eab2ee"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

@@ -24,8 +24,8 @@
        delta    T*B x (hidden)  delta_h: values of each step that deferred work reads
 
    To read: a stage is a function of its statements, run on the units of a row. What brings it there is the same for every
-   cell: symrnn.h (threads, memory) symrnn_real.h (vectors, register tiles, packed weights, loops over rows and time)
-   and symrnn_entries.h (entry points).
+   cell: symrnn.h (threads, memory), symrnn_vector.h (vectors and functions), symrnn_stage.h (packed weights, register tiles),
+   symrnn_time.h (loops over time, deferred products), symrnn_entries.h (entry points).
 
    Compile with optimisation for this processor, for instance
 
@@ -47,7 +47,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "b06bcdf1cc281aa2f0a9e64307941924"
+#define SYMRNN_DIGEST "c3eab468a67f76cd78c967e2b75911d3"
 #define ENTRY(name) PUBLIC(rnn, name)
 #define DIMS rnn_dims
 #define BARRIER rnn_barrier
@@ -86,7 +86,9 @@ static int check_sizes(const rnn_dims *dims)
 #define REAL 64
 #include "rnn.c"
 #else /* below here once for each precision: REAL bits */
-#include "symrnn_real.h"
+#include "symrnn_vector.h"
+#include "symrnn_stage.h"
+#include "symrnn_time.h"
 
 /* Room for the parts of packed weights; returns whether they can be counted. */
 ALWAYS int S(blocks)(const rnn_dims *dims, piece *b, size_t *end)
@@ -254,7 +256,7 @@ ONCE void S(rights)(const rnn_dims *dims, S(columns) *right)
     right[1] = (S(columns)){AT_now_h, 0, dims->hidden};
 }
 
-/* One row goes straight to its stages. */
+/* One row runs its stages directly. */
 static void S(step_row)(const rnn_dims *dims, const real *packed, const real *x, real *state, real *y, real *workspace)
 {
     piece b[BLOCKS];

@@ -62,7 +62,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"b06bcdf1cc281aa2f0a9e64307941924"
+_ABI = b"c3eab468a67f76cd78c967e2b75911d3"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

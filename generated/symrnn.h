@@ -1,8 +1,8 @@
 /* The runtime of symrnn's C kernels, the part that does not depend on the precision: the processor, threads, shares of work,
-   memory. `symrnn_real.h` follows, once for float and once for double. A cell's own file defines, before it includes this:
+   memory. `symrnn_vector.h`, `symrnn_stage.h` and `symrnn_time.h` follow, once for float and once for double. A cell's own file defines, before it includes this:
 
        ROW_STAGES     stages of a step
-       MOST_SUMS      sums of linear forms that a stage keeps for one vector of units, at most
+       MOST_SUMS      vectors of sums that a stage keeps for one row of a tile, at most: sums of linear forms times vectors of units
        MOST_ARRAYS, MOST_BLOCKS, MOST_STAGES, MOST_OPERANDS   of any of its routines
        MOST_UNITS     units of any value, where all of them are fixed
        GIVES_DX       whether a stage computes the gradient of the input; else it is zero
@@ -23,11 +23,12 @@
 #if FLT_MANT_DIG != 24 || DBL_MANT_DIG != 53
 #error "float and double must be IEEE 754's of 32 and 64 bits: compile for a target, or with options, that have them"
 #endif
-_Static_assert(sizeof 1.0 == sizeof(double), "compile without -fsingle-precision-constant: double would compute with constants of float");
+_Static_assert(sizeof 1.0 == sizeof(double),
+               "compile without -fsingle-precision-constant: double would compute with constants of float");
 
-/* Functions that a cell may leave unused. INLINE is for small ones; ALWAYS for those whose arguments are constants at each
-   call, so that loops over these are unrolled; ONCE for large ones, whose copies would only take time to compile; QUERY for those that
-   answer queries alone, and are compiled for size. What comes after a call of such a function counts as cold too. */
+/* Functions that a cell may leave unused. INLINE is for small ones. ALWAYS is for those whose arguments are constants at each
+   call, so that loops over these are unrolled. ONCE is for large ones, whose copies would only take time to compile. QUERY is for
+   those that answer queries alone, and are compiled for size. The compiler treats code after such a call as cold too. */
 #if defined(__GNUC__)
 #define INLINE static inline __attribute__((unused))
 #define ALWAYS static inline __attribute__((unused, always_inline))
@@ -67,7 +68,8 @@ _Static_assert(sizeof 1.0 == sizeof(double), "compile without -fsingle-precision
 #define SYMRNN_REGISTER_BYTES 32
 #elif defined(__SSE2__) || (defined(__aarch64__) && defined(__ARM_NEON)) || defined(__VSX__) || defined(__wasm_simd128__) \
     || (defined(__VX__) && __ARCH__ >= 12) || defined(__mips_msa) || defined(__loongarch_sx) \
-    || (defined(__riscv_vector) && __riscv_v_min_vlen >= 128 && __riscv_v_elen_fp >= 64 && (defined(__clang__) || __GNUC__ >= 14))
+    || (defined(__riscv_vector) && __riscv_v_min_vlen >= 128 && __riscv_v_elen_fp >= 64 \
+        && (defined(__clang__) || __GNUC__ >= 14))
 #define SYMRNN_REGISTER_BYTES 16
 #else
 #define SYMRNN_REGISTER_BYTES 0
@@ -82,7 +84,7 @@ _Static_assert(sizeof 1.0 == sizeof(double), "compile without -fsingle-precision
 #endif
 #if (SYMRNN_VECTOR_BYTES != 0 && SYMRNN_VECTOR_BYTES != 16 && SYMRNN_VECTOR_BYTES != 32 && SYMRNN_VECTOR_BYTES != 64) \
     || SYMRNN_VECTOR_BYTES > SYMRNN_REGISTER_BYTES
-#error "SYMRNN_VECTOR_BYTES is 0, 16, 32 or 64, and no more than this target has: compile for one that has them (-march), or leave it out"
+#error "SYMRNN_VECTOR_BYTES is 0, 16, 32 or 64, and no more than this target has: change -march, or leave it out"
 #undef SYMRNN_VECTOR_BYTES
 #define SYMRNN_VECTOR_BYTES 0
 #endif
@@ -94,9 +96,9 @@ _Static_assert(sizeof 1.0 == sizeof(double), "compile without -fsingle-precision
 #include <arm_neon.h>
 #endif
 
-/* Rows and vectors of units in a register tile. With 32 registers 6 × 4 sums leave 8 for operands; for those of AArch64 compilers
-   read every operand of a step ahead: 5 × 4 sums leave room for that, with 6 × 4 some move to memory and back at every step. With
-   16 registers tiles of more than 3 rows are 2 vectors wide: 6 × 2 sums leave 4, and read fewer numbers for each multiply-add
+/* Rows and vectors of units in a register tile. With 32 registers, 6 × 4 sums leave 8 for operands. On AArch64 compilers read
+   every operand of a step ahead: 5 × 4 sums leave room for that; with 6 × 4, some move to memory and back at every step. With
+   16 registers, tiles of more than 3 rows are 2 vectors wide: 6 × 2 sums leave 4, and read fewer numbers for each multiply-add
    than 3 × 4. */
 #if SYMRNN_VECTOR_BYTES == 64 || defined(__aarch64__)
 #define REGISTERS 32
@@ -158,7 +160,7 @@ unsigned long getauxval(unsigned long type);
 #endif
 
 /* 1 if this processor has every extension that this file was compiled to use, else 0. Only what a compiler may choose for
-   plain C is listed. The compiler must not use here what is yet to be found. */
+   plain C is listed. This runs before the check has passed: no vector instruction here. */
 #if defined(SYMRNN_CPUID) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
 __attribute__((target("general-regs-only")))
 #endif
@@ -166,7 +168,7 @@ ONCE int cpu_supported(void)
 {
 #if defined(SYMRNN_CPUID)
     /* Sources: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, CPUID; AMD64 Architecture
-       Programmer's Manual, volume 3, appendix E. Words: leaf 1, c1; leaf 7, b7, c7 and d7; leaf 7.1, a71; leaf 0x80000001, cx. */
+       Programmer's Manual, volume 3, appendix E. Words: leaf 1, c1; leaf 7, b7, c7, d7; leaf 7.1, a71; leaf 0x80000001, cx. */
     unsigned a = 0, b7 = 0, c1 = 0, c7 = 0, d7 = 0, a71 = 0, cx = 0, b = 0, c = 0, d = 0, low = 0, high = 0;
 
     if (!__get_cpuid(1, &a, &b, &c1, &d))
@@ -193,7 +195,7 @@ ONCE int cpu_supported(void)
              || LACKS(__AVX512VPOPCNTDQ__, c7, 14) || LACKS(__AVX512FP16__, d7, 23) || LACKS(__AVXVNNI__, a71, 4)
              || LACKS(__AVX512BF16__, a71, 5) || LACKS(__AVXIFMA__, a71, 23));
 #elif defined(SYMRNN_HWCAP)
-    /* Sources: Arm C Language Extensions; Linux, arch/arm64/include/uapi/asm/hwcap.h. Other systems tell nothing of the kind. */
+    /* Sources: Arm C Language Extensions; Linux, arch/arm64/include/uapi/asm/hwcap.h. Other systems do not say. */
     const unsigned long hwcap = getauxval(16), hwcap2 = getauxval(26);
     return !(LACKS(__ARM_FEATURE_CRC32, hwcap, 7) || LACKS(__ARM_FEATURE_ATOMICS, hwcap, 8)
              || LACKS(__ARM_FEATURE_FP16_VECTOR_ARITHMETIC, hwcap, 10) || LACKS(__ARM_FEATURE_QRDMX, hwcap, 12)
@@ -209,8 +211,8 @@ ONCE int cpu_supported(void)
 
 /* ---- where time goes ---- */
 
-/* With -DSYMRNN_PROFILE, PROFILED(name, call) adds the seconds of a call up under a name, for one thread; a call inside another
-   counts as part of it. ENTRY(profile) of symrnn_entries.h reads them. Else it is the call alone. */
+/* With -DSYMRNN_PROFILE, PROFILED(name, call) adds up the seconds of calls under a name, for one thread. A call inside another
+   counts as part of it. ENTRY(profile) of symrnn_entries.h reads them. Without it, PROFILED is the call alone. */
 #ifdef SYMRNN_PROFILE
 #include <time.h>
 typedef struct timer {
@@ -251,15 +253,16 @@ ONCE void timer_add(const char *name, double seconds)
 
 /* ---- what every function returns ---- */
 
+/* The codes of the cell's header, where each has its meaning; and in how many parts a call may run. */
 enum {
     SYMRNN_OK = 0,
-    SYMRNN_NULL = 1,       /* a pointer that must not be null is null */
-    SYMRNN_SIZE = 2,      /* a size is zero, or larger than memory can hold */
-    SYMRNN_LENGTH = 3,    /* a row's length exceeds the number of steps */
-    SYMRNN_PARTS = 4,     /* part is not below parts, parts exceed SYMRNN_MOST_PARTS, or there is no barrier for them */
-    SYMRNN_FIXED = 5,     /* a size is not that which these kernels are for */
-    SYMRNN_LAYOUT = 6,  /* the weights were not packed by this build, in this precision and for these sizes */
-    SYMRNN_ATOMICS = 7,    /* parts exceed 1, and the target has no atomic instructions by which they could meet */
+    SYMRNN_NULL = 1,
+    SYMRNN_SIZE = 2,
+    SYMRNN_LENGTH = 3,
+    SYMRNN_PARTS = 4,
+    SYMRNN_FIXED = 5,
+    SYMRNN_LAYOUT = 6,
+    SYMRNN_ATOMICS = 7,
     SYMRNN_MOST_PARTS = 1024
 };
 
@@ -283,7 +286,7 @@ enum {
 #else
 #define HAS_PARTS 0
 #endif
-/* Looks at the barrier before the processor is given to others, for the case that threads outnumber processors. */
+/* How often a part looks at the barrier before it yields the processor: there may be more threads than processors. */
 #define SPINS 4096
 
 /* One part of a call, and the counters of the barrier at which it meets the others; null where it is alone. */
@@ -300,7 +303,7 @@ INLINE size_t share(size_t n, size_t part, size_t parts)
     return n / parts * part + (part < n % parts ? part : n % parts);
 }
 
-/* Return once every part has come here. */
+/* Returns when every part has called it. */
 INLINE void meet(const party *us)
 {
 #if HAS_PARTS
@@ -336,6 +339,8 @@ INLINE int check_party(const party *us)
 
 /* Blocks of memory begin at multiples of this many numbers. */
 #define ALIGNMENT 16
+/* Words in the tag of packed weights, before the sizes. */
+#define TAG_WORDS 3
 #define WHOLE(numbers) (((numbers) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT)
 
 /* a × b in *product; returns whether it can be counted. */
@@ -455,7 +460,7 @@ INLINE size_t count_blocks(size_t rows, size_t depth)
     return (rows + size - 1) / size;
 }
 
-/* Whether so many rows fill register tiles to 3/4 on average: a lower tile waits for its panels. */
+/* Whether so many rows fill register tiles to 3/4 on average. A tile of fewer rows waits for its panels. */
 INLINE int fill_tiles(size_t rows)
 {
     return 4 * rows >= 3 * TILE_ROWS * ((rows + TILE_ROWS - 1) / TILE_ROWS);
@@ -502,7 +507,8 @@ enum phase { HOIST, LOOP, LAST, DEFERRED, PHASES };
 /* Whether a stage tells rows beyond their length apart. */
 enum { ALL_ROWS, MASKED };
 
-/* The first arrays of every cell, packed weights as one of them; then, of each of n states, before and after (2 n), carry (n), initial gradient (n). */
+/* The first arrays of every cell, packed weights as one of them. Those of its n states follow: before and after (2 n), carry (n),
+   initial gradient (n). */
 enum { AT_X, AT_Y, AT_DY, AT_DX, AT_PACKED, AT_STATES };
 
 /* ---- names that end in the precision: S(name) is name_f32 or name_f64 ---- */

@@ -20,7 +20,7 @@ ALWAYS int S(check_packed)(const DIMS *dims, const real *packed)
     return check_tag(packed, SYMRNN_DIGEST, sizes, TAGGED);
 }
 
-/* What a call begins with: its sizes are checked, its arrays are described. */
+/* Every call begins here: check its sizes, describe its arrays. */
 ONCE int S(begin)(S(routine) *r, const DIMS *dims, piece *b, party us)
 {
     size_t end;
@@ -114,13 +114,13 @@ static int S(run)(const DIMS *dims, const real *packed, const real *x, const rea
     return run_forward(&r, x, state, y, state_out, tape, workspace);
 }
 
-int ENTRY(infer)(const DIMS *dims, const real *packed, const real *x, const real *state, real *y, real *state_out, real *workspace,
-                 size_t part, size_t parts, BARRIER *barrier)
+int ENTRY(infer)(const DIMS *dims, const real *packed, const real *x, const real *state, real *y, real *state_out,
+                 real *workspace, size_t part, size_t parts, BARRIER *barrier)
 {
     return S(run)(dims, packed, x, state, y, state_out, NULL, workspace, 0, S(part_of)(part, parts, barrier));
 }
 
-/* One row goes straight to its stages, several go the way of infer. */
+/* One row runs its stages directly; several rows run as infer does. */
 int ENTRY(step)(const DIMS *dims, const real *packed, const real *x, real *state, real *y, real *workspace)
 {
     DIMS one;
