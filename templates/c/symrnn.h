@@ -1,8 +1,9 @@
 /* The runtime of symrnn's C kernels, the part that does not depend on the precision: the processor, threads, shares of work,
-   memory. `symrnn_vector.h`, `symrnn_stage.h` and `symrnn_time.h` follow, once for float and once for double. A cell's own file defines, before it includes this:
+   memory. `symrnn_vector.h`, `symrnn_stage.h` and `symrnn_time.h` follow, once for float and once for double. Before it includes
+   this, a cell's own file defines:
 
        ROW_STAGES     stages of a step
-       MOST_SUMS      vectors of sums that a stage keeps for one row of a tile, at most: sums of linear forms times vectors of units
+       MOST_SUMS      vectors of sums that a stage keeps for one row of a tile, at most: its linear forms times vectors of units
        MOST_ARRAYS, MOST_STAGES, MOST_OPERANDS, MOST_RIGHTS   of any of its routines
        MOST_UNITS     units of any value, where all of them are fixed
        GIVES_DX       whether a stage computes the gradient of the input; else it is zero
@@ -27,8 +28,8 @@ _Static_assert(sizeof 1.0 == sizeof(double),
                "compile without -fsingle-precision-constant: double would compute with constants of float");
 
 /* Functions that a cell may leave unused. INLINE is for small ones. ALWAYS is for those whose arguments are constants at each
-   call, so that loops over these are unrolled. ONCE is for large ones, whose copies would only take time to compile. QUERY is for
-   those that answer queries alone, and are compiled for size. The compiler treats code after such a call as cold too. */
+   call, so that loops over these are unrolled. ONCE is for large ones, whose copies would only take time to compile. QUERY is
+   for those that answer queries alone, and are compiled for size. The compiler treats code after such a call as cold too. */
 #if defined(__GNUC__)
 #define INLINE static inline __attribute__((unused))
 #define ALWAYS static inline __attribute__((unused, always_inline))
@@ -510,8 +511,8 @@ enum phase { HOIST, LOOP, LAST, DEFERRED, PHASES };
 /* Whether a stage treats rows that have ended differently. */
 enum { ALL_ROWS, MASKED };
 
-/* The first arrays of every cell, packed weights as one of them. Those of its n states follow: before and after (2 n), carry (n),
-   initial gradient (n). */
+/* The first arrays of every cell, packed weights as one of them. Those of its n states follow: before and after (2 n), carry
+   (n), initial gradient (n). */
 enum { AT_X, AT_Y, AT_DY, AT_DX, AT_PACKED, AT_STATES };
 
 /* ---- names that end in the precision: S(name) is name_f32 or name_f64 ---- */
