@@ -1,6 +1,6 @@
 /* The runtime of symrnn's C kernels in one precision, first part: vectors of numbers, and the functions of the equation
-   language on them. REAL is 32 for float and 64 for double. Included once for each, after `symrnn.h`, where each name below is a
-   macro that gives it the ending of the precision. `symrnn_stage.h` and `symrnn_time.h` follow. */
+   language on them. REAL is 32 for float and 64 for double. Included once for each, after `symrnn.h`, where each name below is
+   a macro that gives it the ending of the precision. `symrnn_stage.h` and `symrnn_time.h` follow. */
 
 #undef S
 #undef KIND
