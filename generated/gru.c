@@ -67,7 +67,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "0366e75b92f97be7d8dd1444b6eab2ee"
+#define SYMRNN_DIGEST "501a10f40c20aedf6fd35df8be611a26"
 #define ENTRY(name) PUBLIC(gru, name)
 #define DIMS gru_dims
 #define BARRIER gru_barrier
@@ -111,7 +111,7 @@ static int check_sizes(const gru_dims *dims)
 #include "symrnn_stage.h"
 #include "symrnn_time.h"
 
-/* Room for the parts of packed weights; returns whether they can be counted. */
+/* Reserve room for the parts of packed weights. Returns whether their count fits. */
 ALWAYS int S(blocks)(const gru_dims *dims, piece *b, size_t *end)
 {
     *end = TAG_NUMBERS(2);
@@ -483,7 +483,8 @@ int ENTRY(backward)(const gru_dims *dims, const real *packed, const real *x, con
         {{AT_delta, dims->hidden, dims->hidden}, 0, grads->b_r, 1}, /* (b15) */
         {{AT_delta, 2 * dims->hidden, dims->hidden}, 0, grads->b_h, 1}, /* (b18) */
     };
-    const S(products) deferred = {right, outers, sums, 3, 6, 3, accumulate != 0};
+    const S(products) deferred = {right, outers, sums,
+                                  3, 6, 3, accumulate != 0};
     return run_backward(&r, &deferred, x, tape, dy, dstate, dx, dstate_in, workspace);
 }
 #endif

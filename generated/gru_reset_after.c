@@ -67,7 +67,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "8c95a2b608fb7e686b877233f90c0390"
+#define SYMRNN_DIGEST "25c5010da190f06e686b05ccef8aa6e4"
 #define ENTRY(name) PUBLIC(gru_reset_after, name)
 #define DIMS gru_reset_after_dims
 #define BARRIER gru_reset_after_barrier
@@ -111,7 +111,7 @@ static int check_sizes(const gru_reset_after_dims *dims)
 #include "symrnn_stage.h"
 #include "symrnn_time.h"
 
-/* Room for the parts of packed weights; returns whether they can be counted. */
+/* Reserve room for the parts of packed weights. Returns whether their count fits. */
 ALWAYS int S(blocks)(const gru_reset_after_dims *dims, piece *b, size_t *end)
 {
     *end = TAG_NUMBERS(2);
@@ -442,7 +442,8 @@ int ENTRY(backward)(const gru_reset_after_dims *dims, const real *packed, const 
         {{AT_delta, 2 * dims->hidden, dims->hidden}, 0, grads->b_h, 1}, /* (b17) */
         {{AT_delta, 3 * dims->hidden, dims->hidden}, 0, grads->b_hh, 1}, /* (b19) */
     };
-    const S(products) deferred = {right, outers, sums, 2, 6, 4, accumulate != 0};
+    const S(products) deferred = {right, outers, sums,
+                                  2, 6, 4, accumulate != 0};
     return run_backward(&r, &deferred, x, tape, dy, dstate, dx, dstate_in, workspace);
 }
 #endif

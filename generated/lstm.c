@@ -75,7 +75,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "cab223bf0bf95020303cefd0082ddc24"
+#define SYMRNN_DIGEST "bdb1b0df70681655518efbd4b4d81017"
 #define ENTRY(name) PUBLIC(lstm, name)
 #define DIMS lstm_dims
 #define BARRIER lstm_barrier
@@ -120,7 +120,7 @@ static int check_sizes(const lstm_dims *dims)
 #include "symrnn_stage.h"
 #include "symrnn_time.h"
 
-/* Room for the parts of packed weights; returns whether they can be counted. */
+/* Reserve room for the parts of packed weights. Returns whether their count fits. */
 ALWAYS int S(blocks)(const lstm_dims *dims, piece *b, size_t *end)
 {
     *end = TAG_NUMBERS(2);
@@ -483,7 +483,8 @@ int ENTRY(backward)(const lstm_dims *dims, const real *packed, const real *x, co
         {{AT_delta, 2 * dims->hidden, dims->hidden}, 0, grads->b_o, 1}, /* (b22) */
         {{AT_delta, 3 * dims->hidden, dims->hidden}, 0, grads->b_g, 1}, /* (b25) */
     };
-    const S(products) deferred = {right, outers, sums, 2, 8, 4, accumulate != 0};
+    const S(products) deferred = {right, outers, sums,
+                                  2, 8, 4, accumulate != 0};
     return run_backward(&r, &deferred, x, tape, dy, dstate, dx, dstate_in, workspace);
 }
 #endif

@@ -94,7 +94,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"cab223bf0bf95020303cefd0082ddc24"
+_ABI = b"bdb1b0df70681655518efbd4b4d81017"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

@@ -47,7 +47,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "c3eab468a67f76cd78c967e2b75911d3"
+#define SYMRNN_DIGEST "3ff985eb271f927a95445ec4f0f1960f"
 #define ENTRY(name) PUBLIC(rnn, name)
 #define DIMS rnn_dims
 #define BARRIER rnn_barrier
@@ -90,7 +90,7 @@ static int check_sizes(const rnn_dims *dims)
 #include "symrnn_stage.h"
 #include "symrnn_time.h"
 
-/* Room for the parts of packed weights; returns whether they can be counted. */
+/* Reserve room for the parts of packed weights. Returns whether their count fits. */
 ALWAYS int S(blocks)(const rnn_dims *dims, piece *b, size_t *end)
 {
     *end = TAG_NUMBERS(2);
@@ -329,7 +329,8 @@ int ENTRY(backward)(const rnn_dims *dims, const real *packed, const real *x, con
     const S(gradient) sums[] = {
         {{AT_delta, 0, dims->hidden}, 0, grads->b_h, 1}, /* (b6) */
     };
-    const S(products) deferred = {right, outers, sums, 2, 2, 1, accumulate != 0};
+    const S(products) deferred = {right, outers, sums,
+                                  2, 2, 1, accumulate != 0};
     return run_backward(&r, &deferred, x, tape, dy, dstate, dx, dstate_in, workspace);
 }
 #endif

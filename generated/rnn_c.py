@@ -62,7 +62,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"c3eab468a67f76cd78c967e2b75911d3"
+_ABI = b"3ff985eb271f927a95445ec4f0f1960f"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

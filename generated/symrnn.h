@@ -1,9 +1,10 @@
 /* The runtime of symrnn's C kernels, the part that does not depend on the precision: the processor, threads, shares of work,
-   memory. `symrnn_vector.h`, `symrnn_stage.h` and `symrnn_time.h` follow, once for float and once for double. A cell's own file defines, before it includes this:
+   memory. `symrnn_vector.h`, `symrnn_stage.h` and `symrnn_time.h` follow, once for float and once for double. Before it
+   includes this, a cell's own file defines:
 
        ROW_STAGES     stages of a step
-       MOST_SUMS      vectors of sums that a stage keeps for one row of a tile, at most: sums of linear forms times vectors of units
-       MOST_ARRAYS, MOST_BLOCKS, MOST_STAGES, MOST_OPERANDS   of any of its routines
+       MOST_SUMS      vectors of sums that a stage keeps for one row of a tile, at most: its linear forms times vectors of units
+       MOST_ARRAYS, MOST_STAGES, MOST_OPERANDS, MOST_RIGHTS   of any of its routines
        MOST_UNITS     units of any value, where all of them are fixed
        GIVES_DX       whether a stage computes the gradient of the input; else it is zero
 
@@ -27,8 +28,8 @@ _Static_assert(sizeof 1.0 == sizeof(double),
                "compile without -fsingle-precision-constant: double would compute with constants of float");
 
 /* Functions that a cell may leave unused. INLINE is for small ones. ALWAYS is for those whose arguments are constants at each
-   call, so that loops over these are unrolled. ONCE is for large ones, whose copies would only take time to compile. QUERY is for
-   those that answer queries alone, and are compiled for size. The compiler treats code after such a call as cold too. */
+   call, so that loops over these are unrolled. ONCE is for large ones, whose copies would only take time to compile. QUERY is
+   for those that answer queries alone, and are compiled for size. The compiler treats code after such a call as cold too. */
 #if defined(__GNUC__)
 #define INLINE static inline __attribute__((unused))
 #define ALWAYS static inline __attribute__((unused, always_inline))
@@ -119,14 +120,16 @@ _Static_assert(sizeof 1.0 == sizeof(double),
 /* Rows of a deferred product that are packed at a time, at most BLOCK_ROWS, and tiles of its left side. */
 #define CHUNK 256
 #define LEFT_TILES 8
-/* Numbers of a left side that are run over all units before the next rows are: about half of a second-level cache; and rows. */
+/* How many numbers of a left side meet all units before the next rows do: about half of a second-level cache. And how many rows
+   at most. */
 #define BLOCK_NUMBERS 131072
 #define BLOCK_ROWS 256
 #if CHUNK > BLOCK_ROWS || SUM_ROWS < 2 * TILE_ROWS
 #error "rows are ordered in blocks of BLOCK_ROWS, and a stage keeps the sums of a register tile at least"
 #endif
-/* Nanoseconds, as measured on one machine: to have other threads take part in a call; for them to meet after a stage; by the
-   bytes of a number, to fetch what others wrote, and for a multiply-add, of which those of low tiles take longer. */
+/* Nanoseconds, as measured on one machine. START_NS: other threads take part in a call. MEET_NS: they meet after a stage. For
+   each byte of a number, FETCH_NS: read what another thread wrote; MULTIPLY_NS: a multiply-add, LOW_TILES times that in low
+   tiles. */
 #define START_NS 60000.0
 #define MEET_NS 500.0
 #define FETCH_NS 0.2
@@ -268,8 +271,8 @@ enum {
 
 /* ---- parts of a call, and where they meet ---- */
 
-/* Parts meet by atomic operations. Where the target has no instructions for these, as Cortex-M0 and RISC-V without A, GCC
-   calls functions that nobody links: there, one part runs alone. */
+/* Parts meet by atomic operations. Some targets have no instructions for these, such as Cortex-M0 and RISC-V without A: GCC
+   calls functions there that nobody links. So a call has one part there. */
 #if defined(__GNUC__) && defined(__GCC_ATOMIC_INT_LOCK_FREE) && __GCC_ATOMIC_INT_LOCK_FREE == 2
 #define HAS_PARTS 1
 #if defined(__unix__) || defined(__APPLE__)
@@ -289,7 +292,7 @@ enum {
 /* How often a part looks at the barrier before it yields the processor: there may be more threads than processors. */
 #define SPINS 4096
 
-/* One part of a call, and the counters of the barrier at which it meets the others; null where it is alone. */
+/* One part of a call, and the counters of the barrier at which it meets the others. They are null if it is alone. */
 typedef struct party {
     size_t part, parts;
     unsigned *arrived, *round;
@@ -298,7 +301,7 @@ typedef struct party {
 /* Where part `part` of `parts` begins among n things. */
 INLINE size_t share(size_t n, size_t part, size_t parts)
 {
-    if (parts == 1) /* as at every stage of a single thread, where a division would be felt */
+    if (parts == 1) /* a single thread comes here at every stage, and a division takes long */
         return part ? n : 0;
     return n / parts * part + (part < n % parts ? part : n % parts);
 }
@@ -343,7 +346,7 @@ INLINE int check_party(const party *us)
 #define TAG_WORDS 3
 #define WHOLE(numbers) (((numbers) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT)
 
-/* a × b in *product; returns whether it can be counted. */
+/* Write a × b to *product. Returns whether it fits. */
 INLINE int multiply(size_t a, size_t b, size_t *product)
 {
 #if defined(__GNUC__)
@@ -354,7 +357,7 @@ INLINE int multiply(size_t a, size_t b, size_t *product)
 #endif
 }
 
-/* Reserve a × b × c numbers at the end of a block; returns whether they can be counted. */
+/* Reserve a × b × c numbers at the end of a block. Returns whether their count fits. */
 INLINE int take(size_t *end, size_t *offset, size_t a, size_t b, size_t c)
 {
     *offset = *end;
@@ -415,8 +418,8 @@ INLINE int idle_row(const sequence *seq, size_t row)
 
 #define NOT_MASKED SIZE_MAX
 
-/* The rows of a block, those that have not ended first; returns how many these are. `first` is what to add to a row for its
-   number among all steps' rows, or NOT_MASKED. */
+/* Write the rows of a block to `order`, those that have not ended first. Returns how many these are. `first` plus a row is its
+   number among the rows of all steps; NOT_MASKED: no row has ended. */
 INLINE size_t order_rows(const sequence *seq, size_t first, size_t from, size_t rows, size_t *order)
 {
     size_t active = 0, idle = 0, ended[BLOCK_ROWS];
@@ -432,7 +435,7 @@ INLINE size_t order_rows(const sequence *seq, size_t first, size_t from, size_t 
 
 /* ---- tiles ---- */
 
-/* Vectors of units in a tile: at most `most`, tiles of one size, none wider than needed. */
+/* How many vectors of units a tile has: at most `most`. All tiles have one size, and none is wider than needed. */
 INLINE size_t fit_vectors(size_t units, size_t lanes, size_t most)
 {
     if (most == 1)
@@ -441,8 +444,8 @@ INLINE size_t fit_vectors(size_t units, size_t lanes, size_t most)
     return (groups + tiles - 1) / tiles;
 }
 
-/* Where a part's tiles begin: at an even vector of units, so that it does not depend on the parts which vectors run side by
-   side. */
+/* Where a part's tiles begin. That is at an even vector of units, so which vectors run side by side does not depend on the
+   parts. */
 INLINE size_t share_tiles(size_t tiles, size_t vectors, size_t part, size_t parts)
 {
     const size_t begin = vectors & 1 ? 2 * share((tiles + 1) / 2, part, parts) : share(tiles, part, parts);
@@ -472,8 +475,8 @@ INLINE int split_rows(size_t rows, size_t parts)
     return parts == 1 || (rows >= parts && fill_tiles(rows / parts));
 }
 
-/* Whether the linear forms of the input stay in the loop: worth it where a step's rows fill register tiles, and where there
-   is one step only. */
+/* Whether the linear forms of the input stay in the loop. This pays where a step's rows fill register tiles, and where there is
+   one step only. */
 INLINE int is_fused(const sequence *seq)
 {
     return seq->steps == 1 || fill_tiles(seq->rows);
@@ -488,27 +491,28 @@ INLINE size_t panel_numbers(size_t width, size_t lanes)
 
 /* ---- what the tables of a cell say ---- */
 
-/* A part of packed weights: where it begins; of a panel, its units, vectors of units in a tile, depth and accumulators. */
+/* A part of packed weights: where it begins. A panel also has units, vectors of units in a tile, a depth and accumulators. */
 typedef struct piece {
     size_t at, units, vectors, depth, count;
 } piece;
 
-/* Where an array lies: the caller's memory; the tape, or the workspace where there is none; the workspace of
-   the forward or of the backward routine. */
+/* Where an array lies. GIVEN: memory of the caller. TAPE: the tape, or the workspace if there is no tape. WORK, BACK: the
+   workspace of the forward or of the backward routine. */
 enum memory { GIVEN, TAPE, WORK, BACK };
 
-/* How an array moves with time: it stays; each step has its rows; each step of what is hoisted together has its rows; only a
-   tape has the rows of each step; what a state is before a step, and after it, in the memory of the array before. */
+/* How an array moves with time. STAYS: it does not. EACH_STEP: each step has its rows. EACH_HOISTED: each step of those that
+   are hoisted together has its rows. EACH_TAPED: each step has its rows on a tape only. BEFORE, AFTER: a state before and after
+   a step; AFTER lies in the memory of the array before it. */
 enum motion { STAYS, EACH_STEP, EACH_HOISTED, EACH_TAPED, BEFORE, AFTER, MOTIONS };
 
 /* The phases of a routine that are made of stages. */
 enum phase { HOIST, LOOP, LAST, DEFERRED, PHASES };
 
-/* Whether a stage tells rows beyond their length apart. */
+/* Whether a stage treats rows that have ended differently. */
 enum { ALL_ROWS, MASKED };
 
-/* The first arrays of every cell, packed weights as one of them. Those of its n states follow: before and after (2 n), carry (n),
-   initial gradient (n). */
+/* The first arrays of every cell, packed weights as one of them. Those of its n states follow: before and after (2 n), carry
+   (n), initial gradient (n). */
 enum { AT_X, AT_Y, AT_DY, AT_DX, AT_PACKED, AT_STATES };
 
 /* ---- names that end in the precision: S(name) is name_f32 or name_f64 ---- */

@@ -31,7 +31,8 @@ ALWAYS void run_tile(size_t height, size_t width, const real *first, size_t firs
             storeu(sums + i * sums_row + j * LANES, s[i][j]);
 }
 
-/* sums[i][j] += a[i][k] * panel[k][j] for any height up to TILE_ROWS and any number of columns; = where they are fresh. */
+/* sums[i][j] += a[i][k] * panel[k][j] for any height up to TILE_ROWS and any number of columns. If they
+   are fresh, = instead of +=. */
 ONCE void accumulate(int fresh, size_t height, size_t columns, size_t depth, const real *const *a, size_t a_depth,
                      const real *panel, size_t panel_row, real *sums, size_t sums_row)
 {
@@ -39,7 +40,7 @@ ONCE void accumulate(int fresh, size_t height, size_t columns, size_t depth, con
     const size_t most = TILE_WIDTH(height);
     size_t width;
     for (size_t column = 0; column < columns; column += width) {
-        /* What is left after the last whole pass but one is halved: no pass is narrow. */
+        /* The last two passes share what is left, so that none is narrow. */
         const size_t left = columns - column;
         width = left <= most ? left : left < 2 * most ? (left + 1) / 2 : most;
         const real *const from = panel + column * LANES;
@@ -78,7 +79,8 @@ ONCE void accumulate(int fresh, size_t height, size_t columns, size_t depth, con
 
 /* ---- what the cell's tables say, in this precision ---- */
 
-/* A sequence of rows: where it begins, numbers in a row, from a step's rows to the next step's, where it lies, how it moves. */
+/* A sequence of rows: where it begins; numbers in a row, and from one step's rows to the next step's; where it lies; how it
+   moves. */
 typedef struct S(array) {
     real *base;
     size_t width, step, offset;
@@ -86,7 +88,7 @@ typedef struct S(array) {
     enum motion motion;
 } S(array);
 
-/* The arrays at the current step of a routine, and what the stages ask besides. */
+/* The arrays at the current step of a routine, and what else stages read. */
 typedef struct S(at) {
     const void *dims; /* the cell's sizes */
     const sequence *seq;
@@ -115,13 +117,13 @@ ALWAYS real *row_at(const S(at) *at, const S(span) *span, size_t array)
     return at->to[array] + span->row * at->stride[array];
 }
 
-/* STAGE(name, SIDE) begins the function of a stage's statements, which run on vectors of units one by one or SIDE by SIDE: 1
-   or 2. Two are for statements that call functions, whose results take long: those of one vector need not wait for those of the
-   other. In it, v is the index of one of the `N` vectors, `unit` is the first unit, and `count` is the number of units from it
-   on; two vectors are whole. A value is an array of vectors: LET(c) = a[v] * b[v]. SUM(i) is the i-th sum. */
+/* STAGE(name, SIDE) begins the function of a stage's statements, which run on vectors of units one by one or SIDE by SIDE: 1 or
+   2. SIDE is 2 for statements that call functions: their results take long, and two vectors do not wait for each other. In it,
+   v is the index of one of the `N` vectors, `unit` is the first unit, and `count` is the number of units from it on; two
+   vectors are whole. A value is an array of vectors: LET(c) = a[v] * b[v]. SUM(i) is the i-th sum. */
 #undef IN_STEP
 #if ROW_STAGES <= 2 || defined(MOST_UNITS)
-#define IN_STEP ALWAYS /* a step of few stages is worth the time that its own copy takes to compile: see ON_ROW */
+#define IN_STEP ALWAYS /* compiling a copy for a step of few stages is worth the time: see ON_ROW */
 #else
 #define IN_STEP static
 #endif
@@ -164,7 +166,7 @@ ALWAYS real *row_at(const S(at) *at, const S(span) *span, size_t array)
     for (size_t v = 0; v < N; ++v)      \
     store((row) + unit + v * LANES, value, N > 1 ? LANES : count)
 
-/* Where the sums of the next N vectors are; returns where those after them are. */
+/* Say where the sums of the next N vectors are. Returns where those after them are. */
 ALWAYS const real *next_sums(size_t n, const real *next, size_t *inside, size_t wide, size_t skip, const real **sum)
 {
     for (size_t v = 0; v < n; ++v) {
@@ -213,7 +215,7 @@ struct S(stage) {
     S(on_row) *row;
     size_t units, sums, vectors, tiles; /* vectors of units in a tile; tiles of all units */
     size_t begin, end;                  /* this part's tiles */
-    int masked;                         /* whether rows beyond their length are told apart */
+    int masked;                         /* whether rows that have ended are treated differently */
     int later;                          /* whether it reads the step before in this loop */
     size_t depth, filled;               /* of all operands; the sums that some operand feeds */
     size_t operands;
@@ -223,7 +225,8 @@ struct S(stage) {
 ONCE void run_row(const S(at) *at, const S(stage) *s);
 ONCE void run_units(const S(at) *at, const S(stage) *s);
 
-/* A stage of tiles of `most` vectors of units at most. Its tiles are counted here, once for all steps: divisions take long. */
+/* A stage of tiles of `most` vectors of units at most. Its tiles are counted here, once for all steps, since divisions take
+   long. */
 ALWAYS S(stage) new_stage(const char *name, S(statements) *run, size_t units, size_t sums, size_t most, int masked)
 {
     S(stage) s;
@@ -290,7 +293,7 @@ ALWAYS void share_out(S(stage) *s, int one_row, size_t part, size_t parts)
     s->end = both ? s->tiles : share_tiles(s->tiles, s->vectors, part + 1, parts);
 }
 
-/* The first row of an operand at the current step; null for one of a step before where there is none. */
+/* The first row of an operand at the current step. Null if it is of the step before, and there is none. */
 ALWAYS const real *operand_row(const S(at) *at, const S(operand) *o)
 {
     const real *const rows = o->later ? at->later[o->array] : at->to[o->array];
@@ -308,8 +311,8 @@ QUERY double stage_work(const S(stage) *s)
 
 /* ---- packed weights ---- */
 
-/* Room for a vector of numbers, or for a panel: [tile][depth][accumulator][vector][lane], what a register tile reads, in its
-   order, rounded up to whole tiles. Returns whether they can be counted. */
+/* Reserve room for a vector of numbers, or for a panel: [tile][depth][accumulator][vector][lane], rounded up to whole tiles.
+   That is the order in which a register tile reads it. Returns whether the count fits. */
 ALWAYS int place_vector(size_t *end, piece *to, size_t numbers)
 {
     return take(end, &to->at, numbers, 1, 1);
@@ -328,7 +331,7 @@ ALWAYS int place_panel(size_t *end, piece *to, size_t units, size_t vectors, siz
 #define TAG_NUMBERS(sizes) WHOLE((TAG_WORDS + (sizes)) * (64 / REAL))
 #define TAG_LAYOUT ((uint64_t)sizeof(real) << 32 | LANES)
 
-/* Packed weights begin with a tag, by which a build knows those that it can read. */
+/* Packed weights begin with a tag. By it, a build recognises weights that it can read. */
 ONCE void put_tag(real *packed, const char *digest, const size_t *sizes, size_t count)
 {
     put_word(packed, 0, word_at(digest, 0));
@@ -401,10 +404,10 @@ ONCE void run_stage(const S(at) *at, const S(stage) *s, size_t row_begin, size_t
         const size_t rows = row_begin + share(row_end - row_begin, block + 1, blocks) - from;
         size_t order[BLOCK_ROWS];
         const size_t active = order_rows(seq, first, from, rows, order);
-        /* Tiles of about one height each, none is low; those of rows that have ended need no sums. */
+        /* Tiles have about one height, so that none is low. Rows that have ended need no sums. */
         const size_t runs = (active + TILE_ROWS - 1) / TILE_ROWS, idle_runs = (rows - active + TILE_ROWS - 1) / TILE_ROWS;
         const size_t least = runs ? active / runs : 0, more = active - least * runs;
-        /* Several tiles before the statements: those of one unit need not wait for those of another. */
+        /* Run several tiles before their statements, so that statements of one unit do not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS) / 2 * 2;
         const size_t passes = (s->end - s->begin + together - 1) / together;
         for (size_t pass = 0; pass < passes; ++pass) {
@@ -447,7 +450,7 @@ ONCE void run_stage(const S(at) *at, const S(stage) *s, size_t row_begin, size_t
     }
 }
 
-/* A stage of what depends on parameters alone, which has one row. */
+/* Run a stage that depends on parameters alone. It has one row. */
 INLINE void run_once(const S(at) *at, S(stage) s)
 {
     find_weights(&s, at->pieces, at->packed);
@@ -456,11 +459,12 @@ INLINE void run_once(const S(at) *at, S(stage) s)
 
 /* ---- a stage on one row ---- */
 
-/* Into how many sums the depth of each form is split, where there are so many sums besides: enough multiply-adds must be
-   under way, of which vectors of 64 bytes run one at a time, narrower ones two. */
+/* Into how many sums the depth of each form is split, given how many sums there are. Enough multiply-adds must be under way:
+   processors run one of 64 bytes at a time, or two of narrower vectors. */
 #undef SPLITS
 #define SPLITS(sums) ((sums) < (BYTES == 64 ? 4 : 8) ? (BYTES == 64 ? 4 : 8) / (sums) : 1)
-/* Tiles whose sums a row keeps before its statements run on them, so that those of one vector need not wait for another's. */
+/* How many tiles of sums a row keeps before its statements run on them, so that statements of one vector do not wait for
+   another's. */
 #define ROW_TILES 8
 
 /* The products of one operand: a row of `depth` values with the panels of tiles. */
@@ -598,7 +602,7 @@ ONCE void run_row(const S(at) *at, const S(stage) *s)
     run_row_with(s->run, s->sums, s->vectors, at, s);
 }
 
-/* A step of one row: what its stages ask besides the arrays of the cell. */
+/* Begin a step of one row: set what its stages read besides the arrays of the cell. */
 ALWAYS void row_begins(S(at) *at, const void *dims, const piece *pieces, const real *packed, const real *x, real *y)
 {
     at->dims = dims;

@@ -45,8 +45,8 @@ typedef struct S(columns) {
     size_t array, column, width;
 } S(columns);
 
-/* The gradient of a matrix, of `left` times the right side of that number; or of a vector, the sum of `left`. `alone` says
-   that nothing else adds to it. */
+/* The gradient of a matrix: `left` times the right side with that number. Or the gradient of a vector: the sum of `left`.
+   `alone` says that nothing else adds to it. */
 typedef struct S(gradient) {
     S(columns) left;
     size_t right;
@@ -54,8 +54,8 @@ typedef struct S(gradient) {
     int alone;
 } S(gradient);
 
-/* A matrix whose gradient is a left side times a right side: the latter as a panel, how many columns it has, and whether
-   nothing was written to the gradient yet. */
+/* A gradient that is a left side times a right side: the panel of the right side, its columns, and whether the gradient is
+   still unwritten. */
 typedef struct S(outer) {
     const real *panel;
     size_t width;
@@ -108,7 +108,7 @@ ONCE void add_outers(size_t rows, const size_t *order, const real *left, size_t 
     }
 }
 
-/* gradient[j] += sum over rows of value[row][j], or = where it is fresh; this part's vectors of units. */
+/* gradient[j] += sum over rows of value[row][j]; if it is fresh, = instead of +=. This part's vectors of units. */
 ONCE void add_rows(size_t rows, const size_t *order, const real *value, size_t stride, size_t width, real *gradient, int fresh,
                      const party *us)
 {
@@ -128,7 +128,7 @@ ONCE void add_rows(size_t rows, const size_t *order, const real *value, size_t s
     }
 }
 
-/* This part's share of a gradient that several products and sums add to, or none: zero. */
+/* Set this part's share of a gradient to zero: several products and sums add to it, or none does. */
 ONCE void clear(real *gradient, size_t numbers, const party *us)
 {
     const size_t begin = share(numbers, us->part, us->parts);
@@ -137,7 +137,7 @@ ONCE void clear(real *gradient, size_t numbers, const party *us)
 
 /* ---- a routine: its arrays, its stages, and how they run over time ---- */
 
-/* An array that changes from step to step, and by how many numbers: from an even step, from an odd one. */
+/* An array that moves from step to step, and by how many numbers: from an even step, and from an odd one. */
 typedef struct S(move) {
     size_t array;
     ptrdiff_t by[2];
@@ -192,7 +192,7 @@ INLINE int fuses(const S(routine) *r)
     return r->can_fuse && is_fused(&r->seq);
 }
 
-/* Steps whose hoisted values are computed together. */
+/* How many steps have their hoisted values computed together. */
 ONCE size_t chunk_steps(const S(routine) *r)
 {
     const size_t numbers = r->seq.rows * r->hoisted, steps = r->seq.steps ? r->seq.steps : 1;
@@ -200,8 +200,8 @@ ONCE size_t chunk_steps(const S(routine) *r)
     return fuses(r) || most < 1 ? 1 : most < steps ? most : steps;
 }
 
-/* Lay the arrays out on the tape, where there is one, and in a workspace, that of the forward routine (WORK) or of the backward
-   one (BACK); returns whether they can be counted. */
+/* Lay the arrays out on the tape, if there is one, and in the workspace of the forward routine (WORK) or of the backward one
+   (BACK). Returns whether the counts fit. */
 ONCE int lay_out(S(routine) *r, int taped, enum memory own, size_t *tape_end, size_t *work_end)
 {
     const size_t chunk = chunk_steps(r), steps = r->seq.steps;
@@ -295,7 +295,7 @@ INLINE void advance(S(at) *at, const S(routine) *r, size_t t)
         at->to[m->array] += m->by[odd];
 }
 
-/* Numbers from `first` on, `count` of them; zeros where there is nothing to copy from. */
+/* Copy `count` numbers from `first` on; write zeros if there is nothing to copy from. */
 ONCE void copy_rows(real *to, const real *from, size_t first, size_t count)
 {
     if (from)
@@ -304,8 +304,8 @@ ONCE void copy_rows(real *to, const real *from, size_t first, size_t count)
         memset(to + first, 0, count * sizeof *to);
 }
 
-/* What a part does: a range of rows in every step, or a share of the units of every stage and a meeting after each. Rows of
-   states are copied in and out by rows whatever the split. */
+/* What a part does: a range of rows in every step; or a share of the units of every stage, and all parts meet after each. In
+   both cases, parts share the rows of states that are copied in and out. */
 typedef struct S(split) {
     int by_rows, one_row;
     size_t row0, row1, own0, own;
@@ -339,7 +339,7 @@ INLINE void run_step(const S(at) *at, const S(routine) *r, const S(split) *split
     }
 }
 
-/* What is hoisted of `count` steps from the origin on, which the arrays point at. */
+/* Run what is hoisted, for `count` steps from the origin on, at which the arrays point. */
 INLINE void run_hoisted(S(at) *at, const S(routine) *r, const S(split) *split, size_t count)
 {
     const S(stage) *const stages = r->stage + r->begin[HOIST], *const end = r->stage + r->begin[HOIST + 1];
@@ -360,7 +360,7 @@ INLINE void run_hoisted(S(at) *at, const S(routine) *r, const S(split) *split, s
     meet(&r->us);
 }
 
-/* This part's share of all steps; `tape` may be null, `state` means zeros where it is, and `state_out` is left out. */
+/* Run this part's share of all steps. `tape` may be null. A null `state` means zeros, and a null `state_out` is not written. */
 ONCE int run_forward(S(routine) *r, const real *x, const real *state, real *y, real *state_out, real *tape, real *workspace)
 {
     const int taped = tape != NULL;
@@ -400,8 +400,8 @@ ONCE int run_forward(S(routine) *r, const real *x, const real *state, real *y, r
     return SYMRNN_OK;
 }
 
-/* The multiply-adds of one row of a step that fall to the part with most tiles of units; two tiles of a single row are for
-   one part. What is hoisted is shared by rows, and stages without linear forms take too little to count. */
+/* The multiply-adds of one row of a step in the part with most tiles of units. One part runs both tiles of a single row. Parts
+   share what is hoisted by rows. Stages without linear forms take too little time to count. */
 QUERY double part_work(const S(routine) *r, size_t parts)
 {
     double work = 0;
@@ -439,8 +439,8 @@ QUERY size_t useful_parts(const S(routine) *r, size_t most)
     return best;
 }
 
-/* The products and sums that a call defers: right sides, gradients of matrices, those with one left side next to one another,
-   and gradients of vectors. */
+/* The products and sums that a call defers: right sides; gradients of matrices, those with one left side next to one another;
+   gradients of vectors. */
 typedef struct S(products) {
     const S(columns) *right;
     const S(gradient) *outer, *sum;
@@ -448,8 +448,8 @@ typedef struct S(products) {
     int accumulate;
 } S(products);
 
-/* Room for the packed sides of the deferred products, after the arrays: each right side's panel, then the left side's; returns
-   whether they can be counted. */
+/* Reserve room for the packed sides of the deferred products after the arrays: each right side's panel, then the left side's.
+   Returns whether the counts fit. */
 ONCE int place_products(const S(columns) *right, size_t rights, size_t parts, size_t *panels, size_t *end)
 {
     int fits = 1;
@@ -493,7 +493,7 @@ INLINE void run_products(const S(at) *at, const S(routine) *r, const S(products)
     }
 }
 
-/* This part's share of the backward pass; `dstate` means zeros where it is null, and `dstate_in` is left out. */
+/* Run this part's share of the backward pass. A null `dstate` means zeros, and a null `dstate_in` is not written. */
 ONCE int run_backward(S(routine) *r, const S(products) *p, const real *x, const real *tape, const real *dy, const real *dstate,
                       real *dx, real *dstate_in, real *workspace)
 {

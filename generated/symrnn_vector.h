@@ -1,6 +1,6 @@
 /* The runtime of symrnn's C kernels in one precision, first part: vectors of numbers, and the functions of the equation
-   language on them. REAL is 32 for float and 64 for double. Included once for each, after `symrnn.h`, where each name below is a macro
-   that gives it the ending of the precision. `symrnn_stage.h` and `symrnn_time.h` follow. */
+   language on them. REAL is 32 for float and 64 for double. Included once for each, after `symrnn.h`, where each name below is
+   a macro that gives it the ending of the precision. `symrnn_stage.h` and `symrnn_time.h` follow. */
 
 #undef S
 #undef KIND
@@ -68,20 +68,20 @@ typedef double real;
    Multiplying subnormal numbers takes many processors a hundred times as long; adding does not. So each function first
    adds a nudge, too small to change any number that matters to it, and tiny numbers get their result by selection. */
 
-/* Bytes in a vector; those of 32 that hold all units run two operations at a time where 64 bytes take one. */
+/* Bytes in a vector. If vectors of 32 bytes hold all units, two operations run at a time; of 64 bytes, one. */
 #if SYMRNN_VECTOR_BYTES == 64 && defined(__AVX512VL__) && defined(MOST_UNITS) && MOST_UNITS <= 256 / REAL
 #define BYTES 32
 #else
 #define BYTES SYMRNN_VECTOR_BYTES
 #endif
-/* Whether comparisons give masks of one bit a lane. */
+/* Whether a comparison gives a mask with one bit for each lane. */
 #if BYTES == 64 || (BYTES == 32 && defined(__AVX512VL__))
 #define MASKS 1
 #else
 #define MASKS 0
 #endif
-/* Whether arithmetic may carry digits that memory has no room for, as x87's does; that of vectors does not. 16 widens
-   numbers of 16 bits alone. Source: ISO/IEC 9899:2011, 5.2.4.2.2; TS 18661-3. */
+/* Whether arithmetic may carry more digits than memory holds, as that of x87 does. Arithmetic of vectors does not.
+   FLT_EVAL_METHOD 16 widens numbers of 16 bits alone. Source: ISO/IEC 9899:2011, 5.2.4.2.2; TS 18661-3. */
 #if BYTES \
     || (defined(FLT_EVAL_METHOD) && (FLT_EVAL_METHOD == 0 || FLT_EVAL_METHOD == 16 || (REAL == 64 && FLT_EVAL_METHOD == 1)))
 #define EXCESS 0
@@ -199,9 +199,9 @@ INLINE vec S(K)(real x)
 #endif
 }
 
-/* a b + c, rounded once on x86, on AArch64 and lane by lane where the processor can. Left to a compiler, `a * b + c` is that
-   in one loop and not in another (GCC parts single chains of them on some processors), and a row's result would depend on
-   the rows beside it. */
+/* a b + c, rounded once on x86, on AArch64 and lane by lane where the processor can. A compiler rounds `a * b + c` once in one
+   loop and twice in another (GCC splits single chains of them on some processors), so a row's result would depend on the rows
+   beside it. */
 INLINE vec v_fma(vec a, vec b, vec c)
 {
 #if BYTES == 64
@@ -220,7 +220,7 @@ INLINE vec v_fma(vec a, vec b, vec c)
 }
 
 /* a as memory holds it. Where registers hold more digits than that, a sum keeps what its rounding should take away, and a
-   compiler rounds some uses of a value and not others: what relies on rounding, and every comparison, is of what is stored. */
+   compiler rounds some uses of a value and not others. What relies on rounding, and every comparison, reads stored numbers. */
 INLINE vec stored(vec a)
 {
 #if EXCESS
@@ -256,7 +256,7 @@ INLINE vec from_bits(vec_bits b)
     return v;
 }
 
-/* Set where a < b; not elsewhere, for NaN neither. */
+/* Set where a < b; not set for NaN. */
 INLINE vec_mask v_less(vec a, vec b)
 {
 #if BYTES == 64
@@ -469,7 +469,7 @@ INLINE vec exp_remainder(vec x, vec t)
     return (x - n * LN2_HIGH) - n * LN2_LOW;
 }
 
-/* exp(r) - 1 - r, by pairs of coefficients: half as many operations that wait for one another. */
+/* exp(r) - 1 - r, by pairs of coefficients: half as many operations wait for one another. */
 INLINE vec exp_tail(vec r)
 {
     vec z = r * r;
@@ -501,8 +501,8 @@ INLINE vec scale(vec a, vec t)
 
 #endif
 #if !MASKS
-/* y 2^n where that is subnormal, n in t: times a large power of two it is added to the grid, which rounds it to the
-   spacing of subnormal numbers, and the low bits of the sum are the subnormal number. No operation meets one. */
+/* y 2^n where that is subnormal, n in t. Times a large power of two, it is added to the grid. That rounds it to the spacing of
+   subnormal numbers, and the low bits of the sum are the subnormal number. No operation reads or makes one. */
 INLINE vec subnormal(vec y, vec t)
 {
     vec grid = GRID;
@@ -625,7 +625,7 @@ INLINE vec log_near(vec u, vec correction)
     r = r * z;
     vec h = K(0.5) * f * f;
     vec y = k * LN2_HIGH - ((h - (s * (h + r) + (k * LN2_LOW + correction))) - f);
-    /* Zero gives -infinity, what is below it NaN; infinity and NaN stay. */
+    /* Zero gives -infinity, a negative number NaN; infinity and NaN stay. */
     vec zero = K(0);
     vec infinity = K((real)INFINITY);
     vec outside = v_select(v_less(u, zero), K((real)NAN), u - infinity);
