@@ -1,8 +1,8 @@
 """The command `generate`: a cell's files written, or compared with those that are there; their libraries built.
 
-Reads parsed arguments; writes into one directory; returns an exit code and the text to print. A run keeps a cell's libraries
-for the processors that it was asked for, and removes others, which are from another source. Leaves out: the texts
-(`symrnn.pipeline`), how files are replaced (`symrnn.emit.manifest`), and the libraries (`symrnn.cli.libraries`).
+Reads parsed arguments; writes into one directory; returns an exit code and the text to print. A run that builds keeps a
+cell's libraries for the processors that it was asked for, and removes those that another run left. Leaves out: the
+texts (`symrnn.pipeline`), how files are replaced (`symrnn.emit.manifest`), and the libraries (`symrnn.cli.libraries`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def generate(arguments: Namespace) -> Outcome:
     """Write, or compare, the files of the cells that were named.
 
     Raises:
-        SymrnnError: something is wrong with a cell, the directory or a compiler; nothing was written.
+        SymrnnError: something is wrong with a cell, the directory or a compiler. Nothing was written, unless a compiler
+            refused a text: then every text is there to be looked at, and some libraries may be.
     """
     out = Path(arguments.out)
     if out.is_file():
