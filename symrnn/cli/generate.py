@@ -62,11 +62,13 @@ def generate(arguments: Namespace) -> Outcome:
             return _compared(arguments, found)
         planned = libraries(arguments, backends, cells)  # before anything is written: it may refuse the compiler
         built: tuple[Built, ...] = ()
+        again: Mapping[str, Sequence[str]] = {}
         if not arguments.dry_run:
             for job in jobs:
                 manifest.write(out, job.texts, cell=job.cell.name, options=job.request.options)
+            again = manifest.outdated(out)
             built = install(out, jobs, planned, say)
-    return _written(arguments, differences, planned, built)
+    return _written(arguments, differences, planned, built, again)
 
 
 def _compared(arguments: Namespace, differences: Differences) -> Outcome:
@@ -88,12 +90,17 @@ def _compared(arguments: Namespace, differences: Differences) -> Outcome:
 
 
 def _written(
-    arguments: Namespace, differences: Differences, planned: Sequence[Libraries], built: Sequence[Built]
+    arguments: Namespace,
+    differences: Differences,
+    planned: Sequence[Libraries],
+    built: Sequence[Built],
+    again: Mapping[str, Sequence[str]],
 ) -> Outcome:
+    """What was written, and which other cells in the directory must be generated ``again``."""
     dry = arguments.dry_run
     changed = {name: [each.file for each in several] for name, several in differences.items()}
     if arguments.json:
-        summary = {"out": arguments.out, "dry_run": dry, "written": changed}
+        summary = {"out": arguments.out, "dry_run": dry, "written": changed, "outdated": again}
         return DONE, to_json(
             summary | {"libraries": {each.target: _described(arguments, each, built) for each in planned}}
         )
@@ -101,6 +108,10 @@ def _written(
     lines = [f"{name}: {f'{verb} ' + ', '.join(names) if names else 'up to date'}" for name, names in changed.items()]
     for each in planned:
         lines += _told(each, built, dry=dry)
+    for name, files in again.items():
+        lines.append(
+            f"{name}: {', '.join(files)} changed since it was generated; generate it again before you compile it"
+        )
     return DONE, "\n".join([*lines, f"directory: {arguments.out}"]) + "\n"
 
 
