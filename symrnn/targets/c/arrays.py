@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from symrnn.plan.program import Buffer, Extent, Kind, Place, Program
-from symrnn.targets.c.names import CNames
+from symrnn.emit.address import Address
+from symrnn.plan.program import Column, Extent, Kind, Place, Program
+from symrnn.plan.size import Count
 
 FIXED = {Kind.INPUT: "AT_X", Kind.OUTPUT: "AT_Y", Kind.SEED: "AT_DY", Kind.INPUT_GRADIENT: "AT_DX"}
 """The arrays that every cell has, in the runtime's own names."""
@@ -42,28 +43,13 @@ class CArray:
         name: of the C enumeration.
         memory: of the runtime's enumeration: where it lies.
         motion: of the runtime's enumeration: how it moves from step to step.
-        width: sizes of the values side by side in a row.
+        width: numbers in a row.
     """
 
     name: str
     memory: str
     motion: str
-    width: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a value of a row begins.
-
-    Attributes:
-        array: of the C enumeration; `PACKED` for what lies with the weights.
-        before: sizes of the values that stand before it in its row.
-        block: of packed weights, which they are counted from; empty for other arrays.
-    """
-
-    array: str
-    before: tuple[str, ...] = ()
-    block: str = ""
+    width: Count
 
 
 class Arrays:
@@ -71,25 +57,28 @@ class Arrays:
 
     Args:
         program: the cell, its forward routine, and its backward routine if there is one.
+
+    Attributes:
+        table: every array, in the order of the enumeration: the fixed ones, those of states, buffers.
     """
 
     def __init__(self, program: Program) -> None:
         self._program = program
         self._forward = {buffer.name: buffer for buffer in program.forward.buffers}
         self._backward = {buffer.name: buffer for buffer in program.backward.buffers} if program.backward else {}
+        self.table: tuple[CArray, ...] = self._table()
 
-    def table(self) -> tuple[CArray, ...]:
-        """Every array, in the order of the enumeration: the fixed ones, those of states, buffers."""
+    def _table(self) -> tuple[CArray, ...]:
         cell, given = self._program.cell, "GIVEN"
-        x, output = (cell.size("x"),), (cell.size(cell.output),)
+        x, output = Count.size(cell.size("x")), Count.size(cell.size(cell.output))
         fixed = (
             CArray("AT_X", given, "EACH_STEP", x),
             CArray("AT_Y", given, "EACH_STEP", output),
             CArray("AT_DY", given, "EACH_STEP", output),
             CArray("AT_DX", given, "EACH_STEP", x),
-            CArray(PACKED, given, "STAYS", ()),
+            CArray(PACKED, given, "STAYS", Count()),
         )
-        states = [(state, (cell.size(state),)) for state in cell.states]
+        states = [(state, Count.size(cell.size(state))) for state in cell.states]
         moving = [
             CArray(of_state(role, state), "TAPE", motion, width)
             for state, width in states
@@ -105,14 +94,14 @@ class Arrays:
         found = []
         for buffer in self._forward.values():
             if buffer.extent is Extent.STEP:
-                found.append(CArray(of_buffer(buffer.name), "WORK", "STAYS", _width(buffer)))
+                found.append(CArray(of_buffer(buffer.name), "WORK", "STAYS", width_of(buffer.columns)))
             elif buffer.extent is Extent.SEQUENCE:
                 motion = "EACH_HOISTED" if buffer.spans else "EACH_TAPED"
                 memory = "TAPE" if buffer.taped else "WORK"
-                found.append(CArray(of_buffer(buffer.name), memory, motion, _width(buffer)))
+                found.append(CArray(of_buffer(buffer.name), memory, motion, width_of(buffer.columns)))
         for buffer in self._backward.values():
             motion = "EACH_STEP" if buffer.extent is Extent.SEQUENCE else "STAYS"
-            found.append(CArray(of_buffer(buffer.name), "BACK", motion, _width(buffer)))
+            found.append(CArray(of_buffer(buffer.name), "BACK", motion, width_of(buffer.columns)))
         return tuple(found)
 
     def address(self, value: str, place: Place) -> Address:
@@ -132,24 +121,12 @@ class Arrays:
                 return Address(PACKED, block=f"PARAM_{place.array}")
             case Kind.BUFFER:
                 buffer = self._backward.get(place.array) or self._forward[place.array]
-                sizes = _width(buffer)
-                before = sizes[: [column.value for column in buffer.columns].index(value)]
+                before = width_of(buffer.columns[: [column.value for column in buffer.columns].index(value)])
                 if buffer.extent is Extent.ONCE:
                     return Address(PACKED, before, f"PACKED_{buffer.name}")
                 return Address(of_buffer(buffer.name), before)
 
 
-def _width(buffer: Buffer) -> tuple[str, ...]:
-    return tuple(column.size for column in buffer.columns)
-
-
-def total(sizes: Iterable[str], names: CNames) -> str:
-    """The C expression of a sum of sizes, equal ones counted: ``3 * dims->hidden + dims->input``; ``0`` for none."""
-    counts: dict[str, int] = {}
-    for size in sizes:
-        counts[size] = counts.get(size, 0) + 1
-    terms = []
-    for size, count in counts.items():
-        text = names.sizes[size]
-        terms.append(str(count) if size == "1" else text if count == 1 else f"{count} * {text}")
-    return " + ".join(terms) or "0"
+def width_of(columns: Iterable[Column]) -> Count:
+    """How many numbers ``columns`` take up side by side."""
+    return Count.of(*((column.size,) for column in columns))
