@@ -257,7 +257,7 @@ def test_commands_without_names_take_the_first_cells_and_with_all_every_one(run:
     assert tuple(json.loads(run(*generate, "other")[1])["written"]) == ("other",)
     assert [cell["name"] for cell in json.loads(run("list", "--json")[1])] == ["first", "other"]
     code, _, err = run(*generate, "other", "--all")
-    assert (code, "--all means every bundled cell; name none" in err) == (2, True)
+    assert (code, "--all means every bundled cell; name no cell" in err) == (2, True)
 
 
 def test_generate_for_one_backend_writes_its_files_alone(run: Run) -> None:

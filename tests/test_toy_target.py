@@ -120,7 +120,7 @@ def test_check_knows_it() -> None:
     assert "toy" in backends
     assert not backends & {"numpy", "c"}
     assert "to NumPy" in report.table()
-    assert "Toy streams not run: the target does not offer that" in report.table()
+    assert "Toy streams not run: the backend does not support it" in report.table()
 
 
 def test_check_holds_a_target_to_what_it_says_that_it_can_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -180,5 +180,5 @@ def test_wrong_values_are_named_with_the_remedy(values: dict[str, Array], messag
 def test_a_size_that_nothing_tells_is_named_with_the_remedy() -> None:
     found = derive(symrnn.Cell.from_equations("c' = c + x\nh' = h + c'")).jacobian("c", "h")
     assert not found.terms
-    with pytest.raises(DerivationError, match="how large 'hidden' is; add the array of 'h' as well"):
+    with pytest.raises(DerivationError, match="the size 'hidden' is unknown; add the array of 'h' as well"):
         found.evaluate({})

@@ -81,9 +81,9 @@ def test_a_package_brings_a_target(package: Package) -> None:
             "no_such_module:DESCRIPTION",
             r"cannot be loaded \(ModuleNotFoundError: No module named 'no_such",
         ),
-        ("four", "DESCRIPTION = 4", "", "is of type int, and no Description"),
+        ("four", "DESCRIPTION = 4", "", "is of type int, not a Description"),
         ("five", GOOD.replace("{name}", "six"), "", "describes a target named 'six'"),
-        ("a-b", GOOD, "", "has a name that is no identifier"),
+        ("a-b", GOOD, "", "has a name that is not an identifier"),
         ("c", GOOD, "", "another target has that name"),
     ],
 )
