@@ -219,10 +219,10 @@ MISTAKES = (
         "dc_next = dc * f",
         "pass",
         Kind.CARRY,
-        "dL/dc_T stands in it at every t for what step t + 1 hands back",
+        "it has dL/dc_T at every t in place of what step t + 1 hands back",
     ),
     seeded("rnn", WHOLE, 'dh = dstate["h"]', "dh = 0", Kind.CARRY, "dL/dh_T is not in it at t = T"),
-    seeded("rnn", WHOLE, "dy[t]", "dy[t - 1]", Kind.CARRY, "dloss_(t-1)/dh_(t-1) stands in it for dloss_t/dh_t"),
+    seeded("rnn", WHOLE, "dy[t]", "dy[t - 1]", Kind.CARRY, "it has dloss_(t-1)/dh_(t-1) in place of dloss_t/dh_t"),
     seeded(
         "rnn",
         WHOLE,

@@ -48,7 +48,7 @@ def test_right_is_0_and_wrong_is_1(run: Run) -> None:
     )
     code, out, err = run(RIGHT.replace("da.sum(0)", "da.mean(0)"))
     assert (code, err) == (1, "")
-    assert "the mean over the rows of the batch is taken where their sum belongs" in out
+    assert "the mean over the rows of the batch is taken in place of their sum" in out
 
 
 def test_json_says_what_the_text_says(run: Run) -> None:
@@ -95,7 +95,7 @@ def test_output_of_the_file_does_not_mix_with_the_report(run: Run) -> None:
         (
             "def f(a, b, c): return {'W_hx': 1}, {}, 2\n",
             "mine.py:f",
-            ["dparams['W_hx'], and the cell has no such name; did you mean `W_xh`? (expected W_xh, W_hh, b_h; W"],
+            ["dparams['W_hx'], but the cell has no such name; did you mean `W_xh`? (expected W_xh, W_hh, b_h; W"],
         ),
         (
             "def f(a, b, c): return {}, {}\n",
@@ -106,7 +106,7 @@ def test_output_of_the_file_does_not_mix_with_the_report(run: Run) -> None:
         (
             'def f(a, b, c): return {}, {"h\'": 1}, 2\n',
             "mine.py:f",
-            ['returned dstate["h\'"], and the cell has no such name; did you mean `h`? (expected h; h is missing)'],
+            ['returned dstate["h\'"], but the cell has no such name; did you mean `h`? (expected h; h is missing)'],
         ),
         ("def f(a, b, c): return {'b_h': 'x'}, {}, 2\n", "mine.py:f", ["dparams['b_h'] of type <U1"]),
         (
@@ -118,7 +118,7 @@ def test_output_of_the_file_does_not_mix_with_the_report(run: Run) -> None:
         (
             RIGHT.replace("da =", "da = np.random.random() *").replace("\ndef", "import numpy as np\ndef"),
             "mine.py:backward_step",
-            ["when it is called once more with the same arguments"],
+            ["when it is called again with the same arguments"],
         ),
         (
             "total = 0\n" + RIGHT.replace("    da =", "    global total\n    total += 1\n    da = total *"),
@@ -234,12 +234,12 @@ def test_arguments_are_copies() -> None:
 @pytest.mark.parametrize(
     ("layout", "words"),
     [
-        ({"W": "W_xi/W_xq"}, "'W_xq' is no parameter of lstm; did you mean `W_x"),
-        ({"W": "W_xi/W_xi"}, "W_xi stands in W already"),
+        ({"W": "W_xi/W_xq"}, "'W_xq' is not a parameter of lstm; did you mean `W_x"),
+        ({"W": "W_xi/W_xi"}, "W_xi is already in W"),
         ({"W": "W_xi/W_hi"}, "these shapes do not make one array"),
         ({"W": "W_xi/b_i"}, "these shapes do not make one array"),
         ({"b": "b_i.T"}, "b_i is a vector"),
-        ({"b_i": "b_f/b_o"}, "the cell has a b_i that stays as it is"),
+        ({"b_i": "b_f/b_o"}, "the cell has an unstacked parameter b_i"),
     ],
 )
 def test_a_layout_that_does_not_fit_is_told(person: Person, layout: dict[str, str], words: str) -> None:
@@ -251,7 +251,7 @@ def test_a_layout_that_does_not_fit_is_told(person: Person, layout: dict[str, st
 def test_a_stack_returned_transposed_or_misshapen_is_said(person: Person) -> None:
     function = person("lstm_stacked", "backward_step", ('cache["h"].T @ da', 'da.T @ cache["h"]'))
     found = symrnn.diagnose(function, "lstm", layout=STACKED)
-    assert "dL/dW_hi  stands in `Wh`, which is returned transposed" in str(found)
+    assert "dL/dW_hi  is in `Wh`, which is returned transposed" in str(found)
     function = person("lstm_stacked", "backward_step", ('cache["h"].T @ da', "da"))
     found = symrnn.diagnose(function, "lstm", layout=STACKED)
     assert not found.right
