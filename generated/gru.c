@@ -67,7 +67,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "234d3f75ef0ddbcb51c4419c470bc773"
+#define SYMRNN_DIGEST "202ba4066c344399e5fcdb64269025e0"
 #define ENTRY(name) PUBLIC(gru, name)
 #define DIMS gru_dims
 #define BARRIER gru_barrier
@@ -75,7 +75,7 @@
 
 /* Arrays, after those that every cell has, and parts of packed weights. */
 enum {
-    AT_h_now = AT_STATES, AT_h_next, AT_carry_h, AT_initial_h, AT_hoisted, AT_saved, AT_delta, AT_back, ARRAYS
+    AT_now_h = AT_STATES, AT_next_h, AT_carry_h, AT_initial_h, AT_hoisted, AT_saved, AT_delta, AT_back, ARRAYS
 };
 enum {
     PARAM_b_z = 0, PARAM_b_r, PARAM_b_h, PANEL_hoist_1_1, PANEL_step_1_1, PANEL_fused_step_1_1, PANEL_step_2_1,
@@ -134,8 +134,8 @@ ONCE void S(describe)(const gru_dims *dims, S(routine) *r)
     add_array(r, GIVEN, EACH_STEP, dims->hidden); /* AT_DY */
     add_array(r, GIVEN, EACH_STEP, dims->input); /* AT_DX */
     add_array(r, GIVEN, STAYS, 0); /* AT_PACKED */
-    add_array(r, TAPE, BEFORE, dims->hidden); /* AT_h_now */
-    add_array(r, TAPE, AFTER, dims->hidden); /* AT_h_next */
+    add_array(r, TAPE, BEFORE, dims->hidden); /* AT_now_h */
+    add_array(r, TAPE, AFTER, dims->hidden); /* AT_next_h */
     add_array(r, BACK, STAYS, dims->hidden); /* AT_carry_h */
     add_array(r, GIVEN, STAYS, dims->hidden); /* AT_initial_h */
     add_array(r, WORK, EACH_HOISTED, 3 * dims->hidden); /* AT_hoisted */
@@ -185,7 +185,7 @@ STAGE(step_1, 2)
     const int idle = span->idle, taped = at->taped, fused = at->fused;
     const real *const z_x_row = row_at(at, span, AT_hoisted);
     const real *const r_x_row = row_at(at, span, AT_hoisted) + dims->hidden;
-    const real *const h_row = row_at(at, span, AT_h_now);
+    const real *const h_row = row_at(at, span, AT_now_h);
     const real *const b_z_row = at->to[AT_PACKED] + at->pieces[PARAM_b_z].at;
     const real *const b_r_row = at->to[AT_PACKED] + at->pieces[PARAM_b_r].at;
     real *const z_row = row_at(at, span, AT_saved);
@@ -213,7 +213,7 @@ ALWAYS S(stage) S(step_1_stage)(const gru_dims *dims, int fused)
     RUN_ON_ROW(step_1);
     if (fused)
         add_operand(&s, AT_X, 0, dims->input, PANEL_fused_step_1_1, 0, 2, 0); /* x */
-    add_operand(&s, AT_h_now, 0, dims->hidden, PANEL_step_1_1, 0, 2, 0); /* h */
+    add_operand(&s, AT_now_h, 0, dims->hidden, PANEL_step_1_1, 0, 2, 0); /* h */
     return s;
 }
 
@@ -223,10 +223,10 @@ STAGE(step_2, 2)
     const int idle = span->idle, taped = at->taped, fused = at->fused;
     const real *const h_tilde_x_row = row_at(at, span, AT_hoisted) + 2 * dims->hidden;
     const real *const z_row = row_at(at, span, AT_saved);
-    const real *const h_row = row_at(at, span, AT_h_now);
+    const real *const h_row = row_at(at, span, AT_now_h);
     const real *const b_h_row = at->to[AT_PACKED] + at->pieces[PARAM_b_h].at;
     real *const h_tilde_row = row_at(at, span, AT_saved) + 3 * dims->hidden;
-    real *const h_next_row = row_at(at, span, AT_h_next);
+    real *const h_next_row = row_at(at, span, AT_next_h);
     real *const output_y_row = row_at(at, span, AT_Y);
     EACH_SUM {
         LET(h_tilde_sum) = SUM(0);
@@ -270,7 +270,7 @@ STAGE(back_1, 1)
     const real *const dy_row = row_at(at, span, AT_DY);
     const real *const z_row = row_at(at, span, AT_saved);
     const real *const h_tilde_row = row_at(at, span, AT_saved) + 3 * dims->hidden;
-    const real *const h_row = row_at(at, span, AT_h_now);
+    const real *const h_row = row_at(at, span, AT_now_h);
     real *const held_h_row = row_at(at, span, AT_back);
     real *const dh_out_row = row_at(at, span, AT_back) + dims->hidden;
     real *const delta_h_tilde_row = row_at(at, span, AT_delta) + 2 * dims->hidden;
@@ -306,7 +306,7 @@ STAGE(back_2, 1)
 {
     const gru_dims *const dims = at->dims;
     const int idle = span->idle;
-    const real *const h_row = row_at(at, span, AT_h_now);
+    const real *const h_row = row_at(at, span, AT_now_h);
     const real *const r_row = row_at(at, span, AT_saved) + dims->hidden;
     const real *const dh_out_row = row_at(at, span, AT_back) + dims->hidden;
     const real *const z_row = row_at(at, span, AT_saved);
@@ -385,7 +385,7 @@ ONCE void S(backward_stages)(const gru_dims *dims, S(routine) *r)
 ONCE void S(rights)(const gru_dims *dims, S(columns) *right)
 {
     right[0] = (S(columns)){AT_X, 0, dims->input};
-    right[1] = (S(columns)){AT_h_now, 0, dims->hidden};
+    right[1] = (S(columns)){AT_now_h, 0, dims->hidden};
     right[2] = (S(columns)){AT_saved, 2 * dims->hidden, dims->hidden};
 }
 
@@ -398,8 +398,8 @@ static void S(step_row)(const gru_dims *dims, const real *packed, const real *x,
     real *free_memory = workspace;
     (void)S(blocks)(dims, b, &end);
     row_begins(&at, dims, b, packed, x, y);
-    row_array(&at, AT_h_now, state);
-    row_array(&at, AT_h_next, state);
+    row_array(&at, AT_now_h, state);
+    row_array(&at, AT_next_h, state);
     row_array(&at, AT_hoisted, free_memory);
     free_memory += WHOLE(3 * dims->hidden);
     row_array(&at, AT_saved, free_memory);

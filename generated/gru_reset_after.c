@@ -67,7 +67,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "4ab43cdf9dd76ad68a5f0c7f37092595"
+#define SYMRNN_DIGEST "4e07be483c05669abdd22aa1fe2e8e67"
 #define ENTRY(name) PUBLIC(gru_reset_after, name)
 #define DIMS gru_reset_after_dims
 #define BARRIER gru_reset_after_barrier
@@ -75,7 +75,7 @@
 
 /* Arrays, after those that every cell has, and parts of packed weights. */
 enum {
-    AT_h_now = AT_STATES, AT_h_next, AT_carry_h, AT_initial_h, AT_hoisted, AT_saved, AT_delta, ARRAYS
+    AT_now_h = AT_STATES, AT_next_h, AT_carry_h, AT_initial_h, AT_hoisted, AT_saved, AT_delta, ARRAYS
 };
 enum {
     PARAM_b_z = 0, PARAM_b_r, PARAM_b_h, PARAM_b_hh, PANEL_hoist_1_1, PANEL_step_1_1, PANEL_fused_step_1_1,
@@ -134,8 +134,8 @@ ONCE void S(describe)(const gru_reset_after_dims *dims, S(routine) *r)
     add_array(r, GIVEN, EACH_STEP, dims->hidden); /* AT_DY */
     add_array(r, GIVEN, EACH_STEP, dims->input); /* AT_DX */
     add_array(r, GIVEN, STAYS, 0); /* AT_PACKED */
-    add_array(r, TAPE, BEFORE, dims->hidden); /* AT_h_now */
-    add_array(r, TAPE, AFTER, dims->hidden); /* AT_h_next */
+    add_array(r, TAPE, BEFORE, dims->hidden); /* AT_now_h */
+    add_array(r, TAPE, AFTER, dims->hidden); /* AT_next_h */
     add_array(r, BACK, STAYS, dims->hidden); /* AT_carry_h */
     add_array(r, GIVEN, STAYS, dims->hidden); /* AT_initial_h */
     add_array(r, WORK, EACH_HOISTED, 3 * dims->hidden); /* AT_hoisted */
@@ -186,7 +186,7 @@ STAGE(step_1, 2)
     const real *const r_x_row = row_at(at, span, AT_hoisted) + dims->hidden;
     const real *const b_hh_row = at->to[AT_PACKED] + at->pieces[PARAM_b_hh].at;
     const real *const h_tilde_x_row = row_at(at, span, AT_hoisted) + 2 * dims->hidden;
-    const real *const h_row = row_at(at, span, AT_h_now);
+    const real *const h_row = row_at(at, span, AT_now_h);
     const real *const b_z_row = at->to[AT_PACKED] + at->pieces[PARAM_b_z].at;
     const real *const b_r_row = at->to[AT_PACKED] + at->pieces[PARAM_b_r].at;
     const real *const b_h_row = at->to[AT_PACKED] + at->pieces[PARAM_b_h].at;
@@ -194,7 +194,7 @@ STAGE(step_1, 2)
     real *const r_row = row_at(at, span, AT_saved) + dims->hidden;
     real *const h_tilde_part_row = row_at(at, span, AT_saved) + 2 * dims->hidden;
     real *const h_tilde_row = row_at(at, span, AT_saved) + 3 * dims->hidden;
-    real *const h_next_row = row_at(at, span, AT_h_next);
+    real *const h_next_row = row_at(at, span, AT_next_h);
     real *const output_y_row = row_at(at, span, AT_Y);
     EACH_SUM {
         LET(z_sum) = SUM(0);
@@ -228,7 +228,7 @@ ALWAYS S(stage) S(step_1_stage)(const gru_reset_after_dims *dims, int fused)
         add_operand(&s, AT_X, 0, dims->input, PANEL_fused_step_1_1, 0, 2, 0); /* x */
         add_operand(&s, AT_X, 0, dims->input, PANEL_fused_step_1_2, 3, 1, 0); /* x */
     }
-    add_operand(&s, AT_h_now, 0, dims->hidden, PANEL_step_1_1, 0, 3, 0); /* h */
+    add_operand(&s, AT_now_h, 0, dims->hidden, PANEL_step_1_1, 0, 3, 0); /* h */
     return s;
 }
 
@@ -251,7 +251,7 @@ STAGE(back_1, 1)
     const real *const h_tilde_row = row_at(at, span, AT_saved) + 3 * dims->hidden;
     const real *const r_row = row_at(at, span, AT_saved) + dims->hidden;
     const real *const h_tilde_part_row = row_at(at, span, AT_saved) + 2 * dims->hidden;
-    const real *const h_row = row_at(at, span, AT_h_now);
+    const real *const h_row = row_at(at, span, AT_now_h);
     real *const delta_h_tilde_row = row_at(at, span, AT_delta) + 2 * dims->hidden;
     real *const dh_tilde_part_row = row_at(at, span, AT_delta) + 3 * dims->hidden;
     real *const delta_r_row = row_at(at, span, AT_delta) + dims->hidden;
@@ -340,7 +340,7 @@ ONCE void S(backward_stages)(const gru_reset_after_dims *dims, S(routine) *r)
 ONCE void S(rights)(const gru_reset_after_dims *dims, S(columns) *right)
 {
     right[0] = (S(columns)){AT_X, 0, dims->input};
-    right[1] = (S(columns)){AT_h_now, 0, dims->hidden};
+    right[1] = (S(columns)){AT_now_h, 0, dims->hidden};
 }
 
 /* One row goes straight to its stages. */
@@ -352,8 +352,8 @@ static void S(step_row)(const gru_reset_after_dims *dims, const real *packed, co
     real *free_memory = workspace;
     (void)S(blocks)(dims, b, &end);
     row_begins(&at, dims, b, packed, x, y);
-    row_array(&at, AT_h_now, state);
-    row_array(&at, AT_h_next, dims->hidden <= 2 * LANES ? state : free_memory);
+    row_array(&at, AT_now_h, state);
+    row_array(&at, AT_next_h, dims->hidden <= 2 * LANES ? state : free_memory);
     free_memory += WHOLE(dims->hidden);
     row_array(&at, AT_hoisted, free_memory);
     free_memory += WHOLE(3 * dims->hidden);
@@ -362,7 +362,7 @@ static void S(step_row)(const gru_reset_after_dims *dims, const real *packed, co
     (void)free_memory;
     run_row_of(&at, S(step_1_stage)(dims, 1));
     if (!(dims->hidden <= 2 * LANES))
-        memcpy(state + 0, at.to[AT_h_next], dims->hidden * sizeof *state);
+        memcpy(state + 0, at.to[AT_next_h], dims->hidden * sizeof *state);
 }
 
 #include "symrnn_entries.h"

@@ -88,7 +88,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"4ab43cdf9dd76ad68a5f0c7f37092595"
+_ABI = b"4e07be483c05669abdd22aa1fe2e8e67"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

@@ -75,7 +75,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "cacbd4d27712548f378991864c0e67f9"
+#define SYMRNN_DIGEST "6b46af5c3ffcda9ee1c59e48f89d04f6"
 #define ENTRY(name) PUBLIC(lstm, name)
 #define DIMS lstm_dims
 #define BARRIER lstm_barrier
@@ -83,7 +83,7 @@
 
 /* Arrays, after those that every cell has, and parts of packed weights. */
 enum {
-    AT_c_now = AT_STATES, AT_c_next, AT_h_now, AT_h_next, AT_carry_c, AT_carry_h, AT_initial_c, AT_initial_h,
+    AT_now_c = AT_STATES, AT_next_c, AT_now_h, AT_next_h, AT_carry_c, AT_carry_h, AT_initial_c, AT_initial_h,
     AT_hoisted, AT_saved, AT_delta, ARRAYS
 };
 enum {
@@ -140,10 +140,10 @@ ONCE void S(describe)(const lstm_dims *dims, S(routine) *r)
     add_array(r, GIVEN, EACH_STEP, dims->hidden); /* AT_DY */
     add_array(r, GIVEN, EACH_STEP, dims->input); /* AT_DX */
     add_array(r, GIVEN, STAYS, 0); /* AT_PACKED */
-    add_array(r, TAPE, BEFORE, dims->hidden); /* AT_c_now */
-    add_array(r, TAPE, AFTER, dims->hidden); /* AT_c_next */
-    add_array(r, TAPE, BEFORE, dims->hidden); /* AT_h_now */
-    add_array(r, TAPE, AFTER, dims->hidden); /* AT_h_next */
+    add_array(r, TAPE, BEFORE, dims->hidden); /* AT_now_c */
+    add_array(r, TAPE, AFTER, dims->hidden); /* AT_next_c */
+    add_array(r, TAPE, BEFORE, dims->hidden); /* AT_now_h */
+    add_array(r, TAPE, AFTER, dims->hidden); /* AT_next_h */
     add_array(r, BACK, STAYS, dims->hidden); /* AT_carry_c */
     add_array(r, BACK, STAYS, dims->hidden); /* AT_carry_h */
     add_array(r, GIVEN, STAYS, dims->hidden); /* AT_initial_c */
@@ -202,8 +202,8 @@ STAGE(step_1, 2)
     const real *const f_x_row = row_at(at, span, AT_hoisted) + dims->hidden;
     const real *const o_x_row = row_at(at, span, AT_hoisted) + 2 * dims->hidden;
     const real *const g_x_row = row_at(at, span, AT_hoisted) + 3 * dims->hidden;
-    const real *const c_row = row_at(at, span, AT_c_now);
-    const real *const h_row = row_at(at, span, AT_h_now);
+    const real *const c_row = row_at(at, span, AT_now_c);
+    const real *const h_row = row_at(at, span, AT_now_h);
     const real *const b_i_row = at->to[AT_PACKED] + at->pieces[PARAM_b_i].at;
     const real *const b_f_row = at->to[AT_PACKED] + at->pieces[PARAM_b_f].at;
     const real *const b_o_row = at->to[AT_PACKED] + at->pieces[PARAM_b_o].at;
@@ -212,9 +212,9 @@ STAGE(step_1, 2)
     real *const f_row = row_at(at, span, AT_saved) + dims->hidden;
     real *const o_row = row_at(at, span, AT_saved) + 2 * dims->hidden;
     real *const g_row = row_at(at, span, AT_saved) + 3 * dims->hidden;
-    real *const c_next_row = row_at(at, span, AT_c_next);
+    real *const c_next_row = row_at(at, span, AT_next_c);
     real *const tanh_c_row = row_at(at, span, AT_saved) + 4 * dims->hidden;
-    real *const h_next_row = row_at(at, span, AT_h_next);
+    real *const h_next_row = row_at(at, span, AT_next_h);
     real *const output_y_row = row_at(at, span, AT_Y);
     EACH_SUM {
         LET(i_sum) = SUM(0);
@@ -252,7 +252,7 @@ ALWAYS S(stage) S(step_1_stage)(const lstm_dims *dims, int fused)
     RUN_ON_ROW(step_1);
     if (fused)
         add_operand(&s, AT_X, 0, dims->input, PANEL_hoist_1_1, 0, 4, 0); /* x */
-    add_operand(&s, AT_h_now, 0, dims->hidden, PANEL_step_1_1, 0, 4, 0); /* h */
+    add_operand(&s, AT_now_h, 0, dims->hidden, PANEL_step_1_1, 0, 4, 0); /* h */
     return s;
 }
 
@@ -276,7 +276,7 @@ STAGE(back_1, 1)
     const real *const tanh_c_row = row_at(at, span, AT_saved) + 4 * dims->hidden;
     const real *const i_row = row_at(at, span, AT_saved);
     const real *const g_row = row_at(at, span, AT_saved) + 3 * dims->hidden;
-    const real *const c_row = row_at(at, span, AT_c_now);
+    const real *const c_row = row_at(at, span, AT_now_c);
     const real *const f_row = row_at(at, span, AT_saved) + dims->hidden;
     real *const delta_g_row = row_at(at, span, AT_delta) + 3 * dims->hidden;
     real *const delta_o_row = row_at(at, span, AT_delta) + 2 * dims->hidden;
@@ -377,7 +377,7 @@ ONCE void S(backward_stages)(const lstm_dims *dims, S(routine) *r)
 ONCE void S(rights)(const lstm_dims *dims, S(columns) *right)
 {
     right[0] = (S(columns)){AT_X, 0, dims->input};
-    right[1] = (S(columns)){AT_h_now, 0, dims->hidden};
+    right[1] = (S(columns)){AT_now_h, 0, dims->hidden};
 }
 
 /* One row goes straight to its stages. */
@@ -389,10 +389,10 @@ static void S(step_row)(const lstm_dims *dims, const real *packed, const real *x
     real *free_memory = workspace;
     (void)S(blocks)(dims, b, &end);
     row_begins(&at, dims, b, packed, x, y);
-    row_array(&at, AT_c_now, state);
-    row_array(&at, AT_c_next, state);
-    row_array(&at, AT_h_now, state + dims->hidden);
-    row_array(&at, AT_h_next, dims->hidden <= 2 * LANES ? state + dims->hidden : free_memory);
+    row_array(&at, AT_now_c, state);
+    row_array(&at, AT_next_c, state);
+    row_array(&at, AT_now_h, state + dims->hidden);
+    row_array(&at, AT_next_h, dims->hidden <= 2 * LANES ? state + dims->hidden : free_memory);
     free_memory += WHOLE(dims->hidden);
     row_array(&at, AT_hoisted, free_memory);
     free_memory += WHOLE(4 * dims->hidden);
@@ -401,7 +401,7 @@ static void S(step_row)(const lstm_dims *dims, const real *packed, const real *x
     (void)free_memory;
     run_row_of(&at, S(step_1_stage)(dims, 1));
     if (!(dims->hidden <= 2 * LANES))
-        memcpy(state + dims->hidden, at.to[AT_h_next], dims->hidden * sizeof *state);
+        memcpy(state + dims->hidden, at.to[AT_next_h], dims->hidden * sizeof *state);
 }
 
 #include "symrnn_entries.h"

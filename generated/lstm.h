@@ -48,11 +48,11 @@ typedef struct lstm_barrier {
 
 typedef struct lstm_dims {
     size_t steps; /* T */
-    size_t rows;  /* B */
+    size_t rows; /* B */
     size_t input;
     size_t hidden;
     const size_t *lengths; /* one per row, or null: beyond its length a row's state stands still and its output is zero */
-    int reverse;           /* nonzero: run each row from its last valid step to its first */
+    int reverse; /* nonzero: run each row from its last valid step to its first */
 } lstm_dims;
 
 /* The digest of the sources that this library was compiled from. */

@@ -47,7 +47,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "dfb35bc624426c292cc6ff953883fa65"
+#define SYMRNN_DIGEST "bb71d086fbc9d5e2cbadca175c9e5d67"
 #define ENTRY(name) PUBLIC(rnn, name)
 #define DIMS rnn_dims
 #define BARRIER rnn_barrier
@@ -55,7 +55,7 @@
 
 /* Arrays, after those that every cell has, and parts of packed weights. */
 enum {
-    AT_h_now = AT_STATES, AT_h_next, AT_carry_h, AT_initial_h, AT_hoisted, AT_delta, ARRAYS
+    AT_now_h = AT_STATES, AT_next_h, AT_carry_h, AT_initial_h, AT_hoisted, AT_delta, ARRAYS
 };
 enum {
     PARAM_b_h = 0, PANEL_hoist_1_1, PANEL_step_1_1, PANEL_back_1_1, PANEL_deferred_1_1, BLOCKS
@@ -107,8 +107,8 @@ ONCE void S(describe)(const rnn_dims *dims, S(routine) *r)
     add_array(r, GIVEN, EACH_STEP, dims->hidden); /* AT_DY */
     add_array(r, GIVEN, EACH_STEP, dims->input); /* AT_DX */
     add_array(r, GIVEN, STAYS, 0); /* AT_PACKED */
-    add_array(r, TAPE, BEFORE, dims->hidden); /* AT_h_now */
-    add_array(r, TAPE, AFTER, dims->hidden); /* AT_h_next */
+    add_array(r, TAPE, BEFORE, dims->hidden); /* AT_now_h */
+    add_array(r, TAPE, AFTER, dims->hidden); /* AT_next_h */
     add_array(r, BACK, STAYS, dims->hidden); /* AT_carry_h */
     add_array(r, GIVEN, STAYS, dims->hidden); /* AT_initial_h */
     add_array(r, WORK, EACH_HOISTED, dims->hidden); /* AT_hoisted */
@@ -141,9 +141,9 @@ STAGE(step_1, 2)
 {
     const int idle = span->idle, fused = at->fused;
     const real *const h_x_row = row_at(at, span, AT_hoisted);
-    const real *const h_row = row_at(at, span, AT_h_now);
+    const real *const h_row = row_at(at, span, AT_now_h);
     const real *const b_h_row = at->to[AT_PACKED] + at->pieces[PARAM_b_h].at;
-    real *const h_next_row = row_at(at, span, AT_h_next);
+    real *const h_next_row = row_at(at, span, AT_next_h);
     real *const output_y_row = row_at(at, span, AT_Y);
     EACH_SUM {
         LET(h_sum) = SUM(0);
@@ -162,7 +162,7 @@ ALWAYS S(stage) S(step_1_stage)(const rnn_dims *dims, int fused)
     RUN_ON_ROW(step_1);
     if (fused)
         add_operand(&s, AT_X, 0, dims->input, PANEL_hoist_1_1, 0, 1, 0); /* x */
-    add_operand(&s, AT_h_now, 0, dims->hidden, PANEL_step_1_1, 0, 1, 0); /* h */
+    add_operand(&s, AT_now_h, 0, dims->hidden, PANEL_step_1_1, 0, 1, 0); /* h */
     return s;
 }
 
@@ -180,7 +180,7 @@ STAGE(back_1, 1)
     const int idle = span->idle;
     real *const carry_h_row = row_at(at, span, AT_carry_h);
     const real *const dy_row = row_at(at, span, AT_DY);
-    const real *const h_next_row = row_at(at, span, AT_h_next);
+    const real *const h_next_row = row_at(at, span, AT_next_h);
     real *const delta_h_row = row_at(at, span, AT_delta);
     EACH_SUM {
         LET(held_h_sum) = SUM(0);
@@ -251,7 +251,7 @@ ONCE void S(backward_stages)(const rnn_dims *dims, S(routine) *r)
 ONCE void S(rights)(const rnn_dims *dims, S(columns) *right)
 {
     right[0] = (S(columns)){AT_X, 0, dims->input};
-    right[1] = (S(columns)){AT_h_now, 0, dims->hidden};
+    right[1] = (S(columns)){AT_now_h, 0, dims->hidden};
 }
 
 /* One row goes straight to its stages. */
@@ -263,15 +263,15 @@ static void S(step_row)(const rnn_dims *dims, const real *packed, const real *x,
     real *free_memory = workspace;
     (void)S(blocks)(dims, b, &end);
     row_begins(&at, dims, b, packed, x, y);
-    row_array(&at, AT_h_now, state);
-    row_array(&at, AT_h_next, dims->hidden <= 8 * LANES ? state : free_memory);
+    row_array(&at, AT_now_h, state);
+    row_array(&at, AT_next_h, dims->hidden <= 8 * LANES ? state : free_memory);
     free_memory += WHOLE(dims->hidden);
     row_array(&at, AT_hoisted, free_memory);
     free_memory += WHOLE(dims->hidden);
     (void)free_memory;
     run_row_of(&at, S(step_1_stage)(dims, 1));
     if (!(dims->hidden <= 8 * LANES))
-        memcpy(state + 0, at.to[AT_h_next], dims->hidden * sizeof *state);
+        memcpy(state + 0, at.to[AT_next_h], dims->hidden * sizeof *state);
 }
 
 #include "symrnn_entries.h"

@@ -62,7 +62,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"dfb35bc624426c292cc6ff953883fa65"
+_ABI = b"bb71d086fbc9d5e2cbadca175c9e5d67"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

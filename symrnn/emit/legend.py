@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from symrnn.derive.sections import labelled
-from symrnn.language.system import ONE
 from symrnn.plan.program import Buffer, Extent, Program
+from symrnn.plan.size import Count
 
 
 def step_lines(program: Program) -> tuple[str, ...]:
@@ -37,11 +37,8 @@ def buffer_lines(program: Program) -> tuple[str, ...]:
 
 def _shape(buffer: Buffer) -> str:
     rows = {Extent.ONCE: "1", Extent.STEP: "B", Extent.SEQUENCE: "T*B"}[buffer.extent]
-    counts: dict[str, int] = {}
-    for column in buffer.columns:
-        counts[column.size] = counts.get(column.size, 0) + 1
-    terms = [str(n) if size == ONE else size if n == 1 else f"{n} {size}" for size, n in counts.items()]
-    return f"{rows} x ({' + '.join(terms)})"
+    width = Count.of(*((column.size,) for column in buffer.columns))
+    return f"{rows} x ({width.spelt(str, times=' ')})"
 
 
 def _meaning(buffer: Buffer) -> str:

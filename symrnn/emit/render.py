@@ -1,6 +1,6 @@
 """Text from a template and a plain record: the only module that imports Jinja2.
 
-Reads templates (`symrnn.emit.templates`) and a context of strings, numbers, booleans, sequences, mappings and frozen
+Reads templates (`symrnn.emit.templates`) and a context of strings, numbers, booleans, None, sequences, mappings and frozen
 dataclasses; returns the text. Leaves out: every decision. A context holds no function and no object with behaviour, so
 a template can lay out what was decided before and nothing else.
 """
@@ -88,7 +88,7 @@ def _place(template: str, error: jinja2.TemplateError, directory: Path) -> str:
 
 def _check(template: str, path: str, value: object) -> None:
     """Refuse anything in ``value`` that is not plain data; ``path`` says where in the context it stands."""
-    if isinstance(value, str | bool | int | float):
+    if value is None or isinstance(value, str | bool | int | float):
         return
     if isinstance(value, Mapping):
         for key, item in value.items():
@@ -113,5 +113,5 @@ def _is_frozen(record: object) -> bool:
 def _not_plain(template: str, path: str, value: object) -> GenerateError:
     return GenerateError(
         f"template {template}: {path} in its context is of type {type(value).__qualname__}; a context holds strings, "
-        "numbers, booleans, lists, tuples, mappings and frozen dataclasses only, so decide it before rendering"
+        "numbers, booleans, None, lists, tuples, mappings and frozen dataclasses only, so decide it before rendering"
     )

@@ -70,6 +70,11 @@ class Count:
         return " + ".join(_term(sizes, factor) for sizes, factor in self.terms) or "0"
 
     @property
+    def sizes(self) -> tuple[str, ...]:
+        """The size names that it depends on, each once."""
+        return tuple(dict.fromkeys(size for product, _ in self.terms for size in product))
+
+    @property
     def is_sum(self) -> bool:
         """Whether it has several terms, so that a product of it needs parentheses."""
         return len(self.terms) > 1

@@ -69,3 +69,9 @@ def test_zero_is_false_and_is_one_count() -> None:
 def test_counts_are_spelt_as_code(count: Count, text: str, factor: str) -> None:
     assert count.spelt("<{}>".format) == text
     assert count.spelt("<{}>".format, factor=True) == factor
+
+
+def test_a_count_names_the_sizes_that_it_depends_on() -> None:
+    count = Count.of(("hidden", "hidden"), ("input", "hidden"), ("rank",), ("1",))
+    assert count.sizes == ("input", "hidden", "rank")
+    assert Count.number(3).sizes == ()

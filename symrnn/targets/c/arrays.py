@@ -10,14 +10,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from symrnn.plan.program import Buffer, Extent, Kind, Place, Program
-from symrnn.targets.c.names import CNames
+from symrnn.emit.address import Address
+from symrnn.plan.program import Column, Extent, Kind, Place, Program
+from symrnn.plan.size import Count
 
 FIXED = {Kind.INPUT: "AT_X", Kind.OUTPUT: "AT_Y", Kind.SEED: "AT_DY", Kind.INPUT_GRADIENT: "AT_DX"}
 """The arrays that every cell has, in the runtime's own names."""
 
 PACKED = "AT_PACKED"
 """Packed weights, as an array of one row."""
+
+
+def of_state(role: str, state: str) -> str:
+    """The array of what a state is in a ``role``: now, next, carry, initial.
+
+    The role stands first: no two states and roles give one name, as the state ``carry`` with the role ``now`` would give that
+    of the state ``now`` with the role ``carry``. A buffer's name has no underscore.
+    """
+    return f"AT_{role}_{state}"
+
+
+def of_buffer(buffer: str) -> str:
+    """The array of a buffer."""
+    return f"AT_{buffer}"
 
 
 @dataclass(frozen=True)
@@ -28,28 +43,13 @@ class CArray:
         name: of the C enumeration.
         memory: of the runtime's enumeration: where it lies.
         motion: of the runtime's enumeration: how it moves from step to step.
-        width: sizes of the values side by side in a row.
+        width: numbers in a row.
     """
 
     name: str
     memory: str
     motion: str
-    width: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a value of a row begins.
-
-    Attributes:
-        array: of the C enumeration; `PACKED` for what lies with the weights.
-        before: sizes of the values that stand before it in its row.
-        block: of packed weights, which they are counted from; empty for other arrays.
-    """
-
-    array: str
-    before: tuple[str, ...] = ()
-    block: str = ""
+    width: Count
 
 
 class Arrays:
@@ -57,48 +57,51 @@ class Arrays:
 
     Args:
         program: the cell, its forward routine, and its backward routine if there is one.
+
+    Attributes:
+        table: every array, in the order of the enumeration: the fixed ones, those of states, buffers.
     """
 
     def __init__(self, program: Program) -> None:
         self._program = program
         self._forward = {buffer.name: buffer for buffer in program.forward.buffers}
         self._backward = {buffer.name: buffer for buffer in program.backward.buffers} if program.backward else {}
+        self.table: tuple[CArray, ...] = self._table()
 
-    def table(self) -> tuple[CArray, ...]:
-        """Every array, in the order of the enumeration: the fixed ones, those of states, buffers."""
+    def _table(self) -> tuple[CArray, ...]:
         cell, given = self._program.cell, "GIVEN"
-        x, output = (cell.size("x"),), (cell.size(cell.output),)
+        x, output = Count.size(cell.size("x")), Count.size(cell.size(cell.output))
         fixed = (
             CArray("AT_X", given, "EACH_STEP", x),
             CArray("AT_Y", given, "EACH_STEP", output),
             CArray("AT_DY", given, "EACH_STEP", output),
             CArray("AT_DX", given, "EACH_STEP", x),
-            CArray(PACKED, given, "STAYS", ()),
+            CArray(PACKED, given, "STAYS", Count()),
         )
-        states = [(state, (cell.size(state),)) for state in cell.states]
+        states = [(state, Count.size(cell.size(state))) for state in cell.states]
         moving = [
-            CArray(f"AT_{state}_{when}", "TAPE", motion, width)
+            CArray(of_state(role, state), "TAPE", motion, width)
             for state, width in states
-            for when, motion in (("now", "BEFORE"), ("next", "AFTER"))
+            for role, motion in (("now", "BEFORE"), ("next", "AFTER"))
         ]
         backward = []
         if self._program.backward:
-            backward += [CArray(f"AT_carry_{state}", "BACK", "STAYS", width) for state, width in states]
-            backward += [CArray(f"AT_initial_{state}", given, "STAYS", width) for state, width in states]
+            backward += [CArray(of_state("carry", state), "BACK", "STAYS", width) for state, width in states]
+            backward += [CArray(of_state("initial", state), given, "STAYS", width) for state, width in states]
         return (*fixed, *moving, *backward, *self._buffers())
 
     def _buffers(self) -> tuple[CArray, ...]:
         found = []
         for buffer in self._forward.values():
             if buffer.extent is Extent.STEP:
-                found.append(CArray(f"AT_{buffer.name}", "WORK", "STAYS", _width(buffer)))
+                found.append(CArray(of_buffer(buffer.name), "WORK", "STAYS", width_of(buffer.columns)))
             elif buffer.extent is Extent.SEQUENCE:
                 motion = "EACH_HOISTED" if buffer.spans else "EACH_TAPED"
                 memory = "TAPE" if buffer.taped else "WORK"
-                found.append(CArray(f"AT_{buffer.name}", memory, motion, _width(buffer)))
+                found.append(CArray(of_buffer(buffer.name), memory, motion, width_of(buffer.columns)))
         for buffer in self._backward.values():
             motion = "EACH_STEP" if buffer.extent is Extent.SEQUENCE else "STAYS"
-            found.append(CArray(f"AT_{buffer.name}", "BACK", motion, _width(buffer)))
+            found.append(CArray(of_buffer(buffer.name), "BACK", motion, width_of(buffer.columns)))
         return tuple(found)
 
     def address(self, value: str, place: Place) -> Address:
@@ -107,35 +110,23 @@ class Arrays:
             case Kind.INPUT | Kind.OUTPUT | Kind.SEED | Kind.INPUT_GRADIENT:
                 return Address(FIXED[place.kind])
             case Kind.STATE:
-                return Address(f"AT_{place.array}_now")
+                return Address(of_state("now", place.array))
             case Kind.NEXT:
-                return Address(f"AT_{place.array}_next")
+                return Address(of_state("next", place.array))
             case Kind.CARRY:
-                return Address(f"AT_carry_{place.array}")
+                return Address(of_state("carry", place.array))
             case Kind.STATE_GRADIENT:
-                return Address(f"AT_initial_{place.array}")
+                return Address(of_state("initial", place.array))
             case Kind.PARAMETER:
                 return Address(PACKED, block=f"PARAM_{place.array}")
             case Kind.BUFFER:
                 buffer = self._backward.get(place.array) or self._forward[place.array]
-                sizes = _width(buffer)
-                before = sizes[: [column.value for column in buffer.columns].index(value)]
+                before = width_of(buffer.columns[: [column.value for column in buffer.columns].index(value)])
                 if buffer.extent is Extent.ONCE:
                     return Address(PACKED, before, f"PACKED_{buffer.name}")
-                return Address(f"AT_{buffer.name}", before)
+                return Address(of_buffer(buffer.name), before)
 
 
-def _width(buffer: Buffer) -> tuple[str, ...]:
-    return tuple(column.size for column in buffer.columns)
-
-
-def total(sizes: Iterable[str], names: CNames) -> str:
-    """The C expression of a sum of sizes, equal ones counted: ``3 * dims->hidden + dims->input``; ``0`` for none."""
-    counts: dict[str, int] = {}
-    for size in sizes:
-        counts[size] = counts.get(size, 0) + 1
-    terms = []
-    for size, count in counts.items():
-        text = names.sizes[size]
-        terms.append(str(count) if size == "1" else text if count == 1 else f"{count} * {text}")
-    return " + ".join(terms) or "0"
+def width_of(columns: Iterable[Column]) -> Count:
+    """How many numbers ``columns`` take up side by side."""
+    return Count.of(*((column.size,) for column in columns))

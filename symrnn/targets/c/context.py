@@ -1,27 +1,20 @@
 """What the templates of a cell's C files are given: plain records of texts, one for each thing that a template lays out.
 
-Holds no algorithm; `symrnn.targets.c.files` fills the records, `templates/c/` reads them.
+Holds no algorithm; `symrnn.targets.c.files` and the modules that it calls fill the records, `templates/c/` reads them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from symrnn.targets.c.interface import Prototype
-
-
-@dataclass(frozen=True)
-class CPrecision:
-    """One precision: its name, its C type, the bits of a number."""
-
-    name: str
-    real: str
-    bits: int
+from symrnn.targets.c.precision import Precision
 
 
 @dataclass(frozen=True)
 class CRow:
-    """An array's row in the table: how it is declared, or what a step of one row points it at."""
+    """An array's row in the table."""
 
     name: str
     memory: str
@@ -31,12 +24,13 @@ class CRow:
 
 @dataclass(frozen=True)
 class CState:
-    """A state: its name, its size, and the numbers per row before it in a block of all states.
+    """A state: the arrays of its value and its next value, its size, the numbers per row before it in a block of all states.
 
     ``condition`` is the C expression under which a step of one row writes over it; empty where it always does.
     """
 
-    field: str
+    now: str
+    next: str
     width: str
     start: str
     condition: str = ""
@@ -105,48 +99,89 @@ class CRoom:
 
 
 @dataclass(frozen=True)
-class CFile:
-    """What the templates of a cell's C files are given."""
+class CHeader:
+    """The cell's header: include guard, prefix of constants, and what it declares; ``dims`` holds lines of C."""
 
-    name: str
-    upper: str
     guard: str
-    title: str
-    kinds: str
-    single_file: bool
-    provenance: tuple[str, ...]
-    step: tuple[str, ...]
-    adjoint: tuple[str, ...]
-    legend: tuple[str, ...]
-    dims: str
+    prefix: str
     statuses: tuple[tuple[str, int, str], ...]
-    size_fields: tuple[str, ...]
-    tagged: tuple[str, ...]
-    input_is_hidden: bool
+    most_parts: int
+    room: tuple[CRoom, ...]
+    dims: tuple[str, ...]
     output_size: str
     state_order: str
-    parameters: tuple[tuple[str, str], ...]
-    states: tuple[CState, ...]
-    precisions: tuple[CPrecision, ...]
     prototypes: tuple[Prototype, ...]
-    heads: dict[str, str]
-    digest: str
-    flags: str
+
+
+@dataclass(frozen=True)
+class CTables:
+    """The numbers that the runtime asks for, the arrays, and the items of two enumerations: arrays, parts of packed weights."""
+
     limits: tuple[tuple[str, int], ...]
     arrays: tuple[CRow, ...]
     array_names: tuple[str, ...]
-    blocks: tuple[str, ...]
-    block_names: tuple[str, ...]
+    part_names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CPacked:
+    """Packed weights: sizes in their tag, calls that place each part, vectors to copy, calls that lay out each matrix.
+
+    A vector to copy is the part's name, the field of the parameters, and its size.
+    """
+
+    tagged: tuple[str, ...]
+    parts: tuple[str, ...]
     copied: tuple[tuple[str, str, str], ...]
     forms: tuple[str, ...]
-    forward: CRoutine
-    backward: CRoutine | bool
-    fuses: bool
-    row: tuple[str, ...]
-    row_stages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CStep:
+    """A step of one row: lines that point its arrays at memory, calls that give its stages, the states."""
+
+    lines: tuple[str, ...]
+    stages: tuple[str, ...]
+    states: tuple[CState, ...]
+
+
+@dataclass(frozen=True)
+class CGradients:
+    """The right sides of deferred products, gradients of matrices and of vectors; ``zeroed``: fields, and their numbers."""
+
     rights: tuple[CColumns, ...]
     outers: tuple[CGradient, ...]
     sums: tuple[CGradient, ...]
     zeroed: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class CFile:
+    """What the templates of a cell's C files are given; ``heads`` are those of the functions that the cell's file defines.
+
+    ``backward`` and ``gradients`` are None for kernels of inference alone.
+    """
+
+    name: str
+    title: str
+    kinds: str
+    provenance: tuple[str, ...]
+    step: tuple[str, ...]
+    adjoint: tuple[str, ...]
+    legend: tuple[str, ...]
+    digest: str
+    flags: str
+    dims: str
+    size_fields: tuple[str, ...]
+    input_is_hidden: bool
     fixed: tuple[CFixed, ...]
-    room: tuple[CRoom, ...]
+    parameters: tuple[tuple[str, str], ...]
+    precisions: tuple[Precision, ...]
+    heads: Mapping[str, str]
+    header: CHeader
+    tables: CTables
+    packed: CPacked
+    row: CStep
+    forward: CRoutine
+    backward: CRoutine | None
+    gradients: CGradients | None

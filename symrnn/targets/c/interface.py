@@ -21,7 +21,10 @@ BARRIER_BYTES = 128
 """What Python makes for the structure in which parts meet, which is smaller."""
 
 BLOCK_NUMBERS = 16
-"""Numbers to whose multiple each array in a tape, a workspace or packed weights is rounded up."""
+"""Numbers to whose multiple each array in a tape, a workspace or packed weights is rounded up: the runtime's `ALIGNMENT`."""
+
+TAG_WORDS = 3
+"""Words of 64 bits in the tag of packed weights, besides one for each size that is not fixed."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,15 @@ def dims_fields(sizes: Sequence[str]) -> tuple[Field, ...]:
             "one per row, or null: beyond its length a row's state stands still and its output is zero",
         ),
         Field("reverse", "flag", "nonzero: run each row from its last valid step to its first"),
+    )
+
+
+def dims_lines(sizes: Sequence[str]) -> tuple[str, ...]:
+    """The same in C, each field with its note."""
+    types = {"size": "size_t ", "number": "size_t ", "lengths": "const size_t *", "flag": "int "}
+    return tuple(
+        f"{types[field.kind]}{field.name};{f' /* {field.note} */' if field.note else ''}"
+        for field in dims_fields(sizes)
     )
 
 

@@ -12,111 +12,38 @@ from dataclasses import dataclass
 from symrnn.language.names import Allocator
 from symrnn.language.tree import PRIME
 from symrnn.plan.program import Kind, Place, Program, Routine
+from symrnn.plan.size import Count
+from symrnn.targets.c.interface import STATUSES, dims_fields
+
+_LOCAL_WORDS = """
+    at span dims end wide skip sum unit count inside idle taped fused s v N begin next once float double size_t
+    uint32_t uint64_t memcpy memset memmove math main pow sin cos sqrt exp tanh log party sequence block memory
+    motion phase GIVEN TAPE WORK BACK STAYS EACH_STEP EACH_HOISTED EACH_TAPED BEFORE AFTER MOTIONS HOIST LOOP
+    LAST DEFERRED PHASES ALL_ROWS MASKED AT_X AT_Y AT_DY AT_DX AT_PACKED AT_STATES ARRAYS BLOCKS round share
+    meet take multiply clear timer timers
+"""
 
 _LOCALS = (
-    *(
-        "at",
-        "span",
-        "dims",
-        "end",
-        "wide",
-        "skip",
-        "sum",
-        "unit",
-        "count",
-        "inside",
-        "idle",
-        "taped",
-        "fused",
-        "s",
-        "v",
-        "N",
-        "begin",
-        "next",
-        "once",
-    ),
-    *("float", "double", "size_t", "uint32_t", "uint64_t", "memcpy", "memset", "memmove", "math", "main"),
-    *("pow", "sin", "cos", "sqrt", "exp", "tanh", "log", "party", "sequence", "block", "memory", "motion", "phase"),
-    *(
-        "GIVEN",
-        "TAPE",
-        "WORK",
-        "BACK",
-        "STAYS",
-        "EACH_STEP",
-        "EACH_HOISTED",
-        "EACH_TAPED",
-        "BEFORE",
-        "AFTER",
-        "MOTIONS",
-    ),
-    *(
-        "HOIST",
-        "LOOP",
-        "LAST",
-        "DEFERRED",
-        "PHASES",
-        "ALL_ROWS",
-        "MASKED",
-        "AT_X",
-        "AT_Y",
-        "AT_DY",
-        "AT_DX",
-        "AT_PACKED",
-    ),
-    *(
-        "AT_STATES",
-        "SYMRNN_OK",
-        "SYMRNN_NULL",
-        "SYMRNN_SIZE",
-        "SYMRNN_LENGTH",
-        "SYMRNN_PARTS",
-        "SYMRNN_FIXED",
-        "SYMRNN_LAYOUT",
-        "SYMRNN_ATOMICS",
-    ),
-    *(
-        "SYMRNN_MOST_PARTS",
-        "ARRAYS",
-        "BLOCKS",
-        "round",
-        "share",
-        "meet",
-        "take",
-        "multiply",
-        "clear",
-        "timer",
-        "timers",
-    ),
+    *_LOCAL_WORDS.split(),
+    *(f"SYMRNN_{status.name}" for status in STATUSES),
+    "SYMRNN_MOST_PARTS",
 )
 """What a stage's function calls its own variables, what the runtime counts and calls, and what C calls its own."""
 
-MACROS = (
-    *(
-        "BARRIER",
-        "DIMS",
-        "IN_STEP",
-        "ROW_STAGES",
-        "FUSES",
-        "GIVES_DX",
-        "RIGHTS",
-        "STATES",
-        "TAGGED",
-        "TRAINS",
-        "SYMRNN_PROFILE",
-    ),
-    *("ALIGNMENT", "ALWAYS", "BLOCK_NUMBERS", "BLOCK_ROWS", "BYTES", "CHUNK", "EACH_SUM", "EACH_VECTOR", "EXCESS"),
-    *("EXPM1_INFINITE", "EXPM1_ONE", "EXP_END", "EXP_INFINITE", "EXP_NUDGE", "EXP_SUBNORMAL", "EXP_ZERO", "FAST_FMA"),
-    *("FETCH_NS", "GRID", "HAS_PARTS", "HOISTED_NUMBERS", "HUGE_VAL", "INLINE", "INTEGER_MAGIC", "LANES"),
-    *("LEFT_TILES", "LIFT", "LINEAR", "LINEAR_NUDGE", "LN2_HIGH", "LN2_LOW", "LOG2_E", "LOW_TILES", "MAGNITUDE_MASK"),
-    *("MANTISSA_BITS", "MANTISSA_MASK", "MASK512", "MASKS", "MEET_NS", "MOST_ARRAYS", "MOST_OPERANDS", "MOST_RIGHTS"),
-    *("MOST_STAGES", "MOST_SUMS", "MOST_UNITS", "MULTIPLY_NS", "NORMAL_BIAS", "NOT_MASKED", "ONCE", "PROBE_1"),
-    *("REAL", "ROOT_HALF", "ROUND_MAGIC", "ROW_TILES", "QUERY", "SIGMOID_ONE", "SIZE_MAX", "SMALLEST_NORMAL", "SPINS"),
-    *("START_NS", "SUBNORMAL_BIAS", "SUM_ROWS", "SYMRNN_CPUID", "SYMRNN_DIGEST", "SYMRNN_H", "SYMRNN_HWCAP"),
-    *("SYMRNN_PLAIN", "SYMRNN_REGISTER_BYTES", "SYMRNN_VECTOR_BYTES", "TAG_LAYOUT", "TANH_LINEAR", "TANH_NUDGE"),
-    *("TANH_ONE", "TANH_SPLIT", "TILE_COLUMNS", "TILE_ROWS", "V128", "V256", "V512", "real", "uint_real", "vec"),
-    *("vec_bits", "vec_mask"),
-)
+_MACRO_WORDS = """
+    BARRIER DIMS IN_STEP ROW_STAGES FUSES GIVES_DX RIGHTS STATES TAGGED TRAINS SYMRNN_PROFILE ALIGNMENT ALWAYS
+    BLOCK_NUMBERS BLOCK_ROWS BYTES CHUNK EACH_SUM EACH_VECTOR EXCESS EXPM1_INFINITE EXPM1_ONE EXP_END
+    EXP_INFINITE EXP_NUDGE EXP_SUBNORMAL EXP_ZERO FAST_FMA FETCH_NS GRID HAS_PARTS HOISTED_NUMBERS HUGE_VAL
+    INLINE INTEGER_MAGIC LANES LEFT_TILES LIFT LINEAR LINEAR_NUDGE LN2_HIGH LN2_LOW LOG2_E LOW_TILES
+    MAGNITUDE_MASK MANTISSA_BITS MANTISSA_MASK MASK512 MASKS MEET_NS MOST_ARRAYS MOST_OPERANDS MOST_RIGHTS
+    MOST_STAGES MOST_SUMS MOST_UNITS MULTIPLY_NS NORMAL_BIAS NOT_MASKED ONCE PROBE_1 REAL ROOT_HALF ROUND_MAGIC
+    ROW_TILES QUERY SIGMOID_ONE SIZE_MAX SMALLEST_NORMAL SPINS START_NS SUBNORMAL_BIAS SUM_ROWS SYMRNN_CPUID
+    SYMRNN_DIGEST SYMRNN_H SYMRNN_HWCAP SYMRNN_PLAIN SYMRNN_REGISTER_BYTES SYMRNN_VECTOR_BYTES TAG_LAYOUT
+    TANH_LINEAR TANH_NUDGE TANH_ONE TANH_SPLIT TILE_COLUMNS TILE_ROWS V128 V256 V512 real uint_real vec vec_bits
+    vec_mask
+"""
+
+MACROS = tuple(_MACRO_WORDS.split())
 """What is defined where kernels stand, and replaced in every place: not even a field may have such a name. The runtime's
 other macros are functions, which replace a name in front of a parenthesis alone."""
 
@@ -129,7 +56,10 @@ _SYSTEM = re.compile(
 )
 """Macros of the headers that a C file includes, those of GNU's extensions too, seen with GCC and Clang."""
 
-_FIELDS = ("steps", "rows", "lengths", "reverse")
+_COUNTED = ("AT_", "PARAM_", "PACKED_", "PANEL_")
+"""What the names of a cell's arrays and of the parts of packed weights begin with."""
+
+_FIELDS = tuple(field.name for field in dims_fields(()))
 """The fields of a dims structure that are no size of the cell."""
 
 
@@ -153,6 +83,10 @@ class CNames:
     fields: Mapping[str, str]
     open: tuple[str, ...]
 
+    def count(self, count: Count) -> str:
+        """The C expression of a number that depends on sizes: ``3 * dims->hidden + dims->input``."""
+        return count.spelt(self.sizes.__getitem__)
+
 
 def pointer_key(value: str, place: Place) -> str:
     """What tells one row pointer from another: the value where arrays hold several, else the array."""
@@ -166,8 +100,7 @@ def c_names(program: Program, fixed: Mapping[str, int]) -> CNames:
     fields = {size: taken.fresh(_apart(cell, size)) for size in program.cell.sizes}
     sizes = {size: f"dims->{field}" for size, field in fields.items()} | {"1": "1"}
     sizes |= {size: fixed_macro(cell, fields[size]) for size in fixed}
-    blocks = [buffer.name for buffer in program.forward.buffers]
-    allocator = Allocator((*_LOCALS, *MACROS, *blocks))
+    allocator = Allocator((*_LOCALS, *MACROS))
     values: dict[str, str] = {}
     functions = [routine for routine in (program.forward, program.backward) if routine is not None]
     for routine in functions:
@@ -187,8 +120,9 @@ def c_names(program: Program, fixed: Mapping[str, int]) -> CNames:
 
 
 def _apart(cell: str, name: str) -> str:
-    """``name``, or one that no macro of the system or of the header of ``cell`` can have."""
-    return f"cell_{name}" if name.startswith(f"{cell.upper()}_") or _SYSTEM.fullmatch(name) else name
+    """``name``, or one that no macro of the system or of the header of ``cell`` can have, and no array of its kernels."""
+    taken = name.startswith((f"{cell.upper()}_", *_COUNTED)) or _SYSTEM.fullmatch(name)
+    return f"cell_{name}" if taken else name
 
 
 def fixed_macro(cell: str, field: str) -> str:

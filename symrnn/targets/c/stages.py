@@ -2,7 +2,7 @@
 
 Reads a program; returns one `CStage` for each stage that has statements of its own: a fused stage is its loop's, with more
 operands and with hoisted values computed in place. A segment is a run of operands that lie side by side in memory and feed
-the same accumulators: one pass of the register tile. Leaves out: where panels begin (`symrnn.targets.c.files`), and how
+the same accumulators: one pass of the register tile. Leaves out: where panels begin (`symrnn.targets.c.packed`), and how
 stages run over rows and tiles, which the runtime does.
 """
 
@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from symrnn.emit.address import Address
 from symrnn.emit.source import Mark, Marked
 from symrnn.language.system import ONE
 from symrnn.language.tree import Call, Reduce, SizeOf, names, walk
 from symrnn.plan.program import Form, FusedStage, Kind, Program, Routine, Stage, Statement, Write, reductions
 from symrnn.plan.routine import Phase
-from symrnn.targets.c.arrays import PACKED, Address, Arrays, total
+from symrnn.plan.size import Count
+from symrnn.targets.c.arrays import PACKED, Arrays
 from symrnn.targets.c.expression import CPrinter
 from symrnn.targets.c.names import CNames, pointer_key
 
@@ -55,7 +57,7 @@ class CPanel:
         name: of the C enumeration; not compared, so that panels of the same content are equal.
         size: of the units.
         vectors: of units in a tile, at most.
-        operands: their sizes.
+        depth: numbers in its operands.
         count: accumulators.
         forms: what is packed.
     """
@@ -63,7 +65,7 @@ class CPanel:
     name: str = field(compare=False)
     size: str
     vectors: int
-    operands: tuple[str, ...]
+    depth: Count
     count: int
     forms: tuple[CForm, ...]
 
@@ -135,7 +137,7 @@ def c_stages(program: Program, routine: Routine, names: CNames, optional: frozen
         optional: values that are stored for the tape alone.
     """
     fused = {each.loop.name: each for each in (routine.fused.loop if routine.fused else ()) if each.absorbed}
-    writer = _Writer(program, routine, names, optional)
+    writer = _StageWriter(program, routine, names, optional)
     plain = [(phase, stage) for phase in routine.phases for stage in phase.stages]
     known = {stage.name for _, stage in plain} | {each.whole.name for each in fused.values()}
     extra = [
@@ -150,7 +152,7 @@ def vectors_of(stage: Stage) -> int:
     return 1 if stage.size == ONE or count == 0 else max(1, UNDER_WAY // count)
 
 
-class _Writer:
+class _StageWriter:
     """Writes the stages of one routine."""
 
     def __init__(self, program: Program, routine: Routine, names: CNames, optional: frozenset[str]) -> None:
@@ -197,7 +199,7 @@ class _Writer:
                 f"PANEL_{stage.name}_{number}",
                 stage.size,
                 vectors_of(stage),
-                tuple(self._routine.sizes[operand] for operand in operands),
+                self._width(operands),
                 len(forms),
                 tuple(self._packed(operands, forms)),
             )
@@ -210,8 +212,10 @@ class _Writer:
         columns = [c.value for b in self._routine.buffers if b.name == places[left].array for c in b.columns]
         return left in columns and columns[columns.index(left) + 1 : columns.index(left) + 2] == [right]
 
+    def _width(self, operands: list[str]) -> Count:
+        return Count.of(*((self._routine.sizes[operand],) for operand in operands))
+
     def _packed(self, operands: list[str], forms: list[list[Form]]) -> Iterator[CForm]:
-        sizes = [self._routine.sizes[operand] for operand in operands]
         for accumulator, fed in enumerate(forms):
             seen: set[str] = set()
             for form in fed:
@@ -219,7 +223,7 @@ class _Writer:
                     self._names.parameters[form.matrix],
                     self._names.sizes[self._by_name[form.matrix].shape[1]],
                     form.transposed,
-                    total(sizes[: operands.index(form.operand)], self._names),
+                    self._names.count(self._width(operands[: operands.index(form.operand)])),
                     self._names.sizes[self._routine.sizes[form.operand]],
                     accumulator,
                     form.operand in seen,
@@ -256,7 +260,7 @@ class _Writer:
         for write in stage.writes:
             key = self._names.pointers[pointer_key(write.value, write.place)]
             pointers[key] = (self._arrays.address(write.value, write.place), False)
-        sizes = {size for address, _ in pointers.values() for size in address.before}
+        sizes = {size for address, _ in pointers.values() for size in address.before.sizes}
         sizes |= {self._routine.sizes[name] for name in reductions(stage)}
         nodes = [node for s in (*stage.statements, *absorbed.values()) for node in walk(s.expression)]
         sizes |= {node.size for node in nodes if isinstance(node, SizeOf)}
@@ -269,7 +273,7 @@ class _Writer:
 
     def _row(self, address: Address) -> str:
         """C expression of the row of the span that ``address`` is in."""
-        before = [total(address.before, self._names)] if address.before else []
+        before = [self._names.count(address.before)] if address.before else []
         if address.array == PACKED:
             return " + ".join([f"at->to[{PACKED}] + at->pieces[{address.block}].at", *before])
         return " + ".join([f"row_at(at, span, {address.array})", *before])

@@ -1,0 +1,68 @@
+"""Several C files joined into one: each include of a file at hand is replaced by the text of that file.
+
+Reads sources by name; returns one `Source` with the marks of all of them. It knows two things of C: a line that includes a
+file in quotes, and a file that includes itself. Leaves out: the rest of the preprocessor, which the compiler runs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from symrnn.emit.source import Mark, Source
+from symrnn.errors import GenerateError
+
+_INCLUDE = re.compile(r'#include "([^"]+)"')
+
+_Line = tuple[str, Mark | None]
+
+
+def amalgamated(name: str, files: Mapping[str, Source]) -> Source:
+    """The file ``name`` with the text of each of ``files`` in place of the lines that include it.
+
+    A file may include itself. It then stands between ``#ifndef NAME`` and ``#endif``, and ``#else`` parts what is there once
+    from what each include of it gives.
+
+    >>> files = {"a.c": Source('#include "b.h"'), "b.h": Source("int b;")}
+    >>> amalgamated("a.c", files).text.splitlines()
+    ['int b;']
+
+    Args:
+        name: a key of ``files``.
+        files: sources by name; an include of any other file stays.
+
+    Raises:
+        GenerateError: the file includes itself, and has no such ``#else``.
+    """
+    lines = _lines(files[name])
+    once, again = _halves(name, lines) if _includes(lines, name) else (lines, [])
+    joined = list(_expanded(once, {**{other: _lines(files[other]) for other in files}, name: again}))
+    marks = {number: mark for number, (_, mark) in enumerate(joined, 1) if mark}
+    return Source("".join(f"{text}\n" for text, _ in joined), marks)
+
+
+def _lines(source: Source) -> list[_Line]:
+    return [(text, source.marks.get(number)) for number, text in enumerate(source.text.splitlines(), 1)]
+
+
+def _includes(lines: Sequence[_Line], name: str) -> bool:
+    return any((found := _INCLUDE.fullmatch(text)) and found[1] == name for text, _ in lines)
+
+
+def _expanded(lines: Sequence[_Line], files: Mapping[str, Sequence[_Line]]) -> Iterator[_Line]:
+    for text, mark in lines:
+        found = _INCLUDE.fullmatch(text)
+        if found and found[1] in files:
+            yield from _expanded(files[found[1]], files)
+        else:
+            yield text, mark
+
+
+def _halves(name: str, lines: Sequence[_Line]) -> tuple[Sequence[_Line], Sequence[_Line]]:
+    """What a file that includes itself holds once, and what it gives at each include: its text around the outer ``#else``."""
+    depth = 0
+    for number, (text, _) in enumerate(lines):
+        depth += text.startswith("#if") - text.startswith("#endif")
+        if depth == 1 and text.startswith("#else"):
+            return lines[1:number], lines[number + 1 : -1]
+    raise GenerateError(f"{name}: it includes itself, so it needs an #else that parts what is there once from the rest")

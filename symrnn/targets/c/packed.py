@@ -1,0 +1,85 @@
+"""Packed weights in C: the parts that they are made of, how they are filled, how many numbers they take.
+
+Reads a `CCell`; returns its parts in the order in which they lie in memory, and the texts that place and fill them. Leaves
+out: the layout within a panel, which the runtime knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from symrnn.language.system import Variable
+from symrnn.plan.program import Extent
+from symrnn.plan.size import Count
+from symrnn.targets.c.arrays import width_of
+from symrnn.targets.c.cell import CCell
+from symrnn.targets.c.context import CPacked
+from symrnn.targets.c.names import CNames
+from symrnn.targets.c.stages import CPanel
+
+
+@dataclass(frozen=True)
+class CVector:
+    """Numbers side by side: a vector of parameters, or what is computed from parameters alone.
+
+    Attributes:
+        name: of the C enumeration.
+        width: how many.
+    """
+
+    name: str
+    width: Count
+
+
+def parts_of(cell: CCell) -> tuple[CVector | CPanel, ...]:
+    """The parts of the packed weights of ``cell``, in order."""
+    return (
+        *(CVector(f"PARAM_{v.name}", Count.size(v.shape[0])) for v in _vectors(cell)),
+        *(
+            CVector(f"PACKED_{buffer.name}", width_of(buffer.columns))
+            for buffer in cell.program.forward.buffers
+            if buffer.extent is Extent.ONCE
+        ),
+        *cell.panels,
+    )
+
+
+def numbers(part: CVector | CPanel, sizes: Mapping[str, int], lanes: int) -> int:
+    """How many numbers ``part`` takes with vectors of ``lanes`` numbers: as `place_vector` and `place_panel` of the runtime."""
+    if isinstance(part, CVector):
+        return part.width.value(sizes)
+    tiles = (Count.size(part.size).value(sizes) - 1) // lanes + part.vectors
+    return tiles * part.depth.value(sizes) * part.count * lanes
+
+
+def c_packed(cell: CCell) -> CPacked:
+    """The texts that place and fill the packed weights of ``cell``."""
+    names = cell.names
+    return CPacked(
+        tagged=tuple(names.fields[size] for size in names.open),
+        parts=tuple(_placed(part, names) for part in parts_of(cell)),
+        copied=tuple((f"PARAM_{v.name}", names.parameters[v.name], names.sizes[v.shape[0]]) for v in _vectors(cell)),
+        forms=tuple(_forms(cell)),
+    )
+
+
+def _vectors(cell: CCell) -> list[Variable]:
+    return [v for v in cell.program.cell.parameters if len(v.shape) == 1]
+
+
+def _placed(part: CVector | CPanel, names: CNames) -> str:
+    """The call that finds a place for ``part``."""
+    if isinstance(part, CVector):
+        return f"place_vector(end, &b[{part.name}], {names.count(part.width)})"
+    units, depth = names.sizes[part.size], names.count(part.depth)
+    return f"place_panel(end, &b[{part.name}], {units}, {part.vectors}, {depth}, {part.count})"
+
+
+def _forms(cell: CCell) -> Iterator[str]:
+    """Calls that lay out each matrix in its panels."""
+    for panel in cell.panels:
+        for form in panel.forms:
+            place = f"{form.accumulator}, {form.start}, {form.depth}"
+            matrix = f"params->{form.parameter}, {form.columns}, {int(form.transposed)}, {int(form.add)}"
+            yield f'PROFILED("packing", pack_form(packed, &b[{panel.name}], {place}, {matrix}, &us));'
