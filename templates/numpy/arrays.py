@@ -22,7 +22,7 @@ def _steps(array: np.ndarray, steps: int) -> list[np.ndarray]:
 
 
 def _states(initial: np.ndarray, steps: int, taped: bool) -> tuple[np.ndarray, list[np.ndarray]]:
-    """A state over time: all steps, or the rows of two steps in turn; and its rows before each step and after the last."""
+    """A state over time: all steps, or the rows of two steps; and its rows before each step and after the last."""
     states = np.empty((steps + 1 if taped else 2, *initial.shape), initial.dtype)
     states[0] = initial
     return states, list(states) if taped else [states[0], states[1]] * (steps // 2 + 1)

@@ -78,5 +78,5 @@ def test_what_nothing_explains_says_that_several_equations_may_share_a_slip() ->
         return {name: np.sin(value) for name, value in dparams.items()}, before, np.exp(dx)
 
     text = str(symrnn.diagnose(step, LEAKY))
-    assert "None of the mistakes that were tried gives these numbers" in text
+    assert "None of the mistakes tried gives these numbers" in text
     assert "Several equations may also be wrong in the same way" in text.replace("\n", " ")

@@ -229,7 +229,7 @@ MISTAKES = (
         "dh = da @",
         "dh += da @",
         Kind.CARRY,
-        "what step t + 1 was handed stays in it beside what it hands back to h",
+        "it keeps what step t + 1 received, beside what that step hands back to h",
     ),
     seeded("rnn", WHOLE, "reversed(range(T))", "range(T)", Kind.CARRY, "for t = 1, ..., T"),
     seeded("gru", WHOLE, "dxs[::-1]", "dxs", Kind.ORDER, "dL/dx[t] is of step T + 1 - t"),
@@ -305,7 +305,7 @@ def test_what_nothing_explains_is_said_to_be_so_and_where_it_must_be(
     named = (*found.suspects.alone, *(found.suspects.first if not found.suspects.alone else ()))
     assert label in [equation.label for equation in named]
     assert label not in [equation.label for equation in found.suspects.right]
-    assert "None of the mistakes that were tried gives these numbers" in str(found)
+    assert "None of the mistakes tried gives these numbers" in str(found)
 
 
 def test_what_is_between_steps_and_nothing_explains_is_said_to_be_there(person: Person) -> None:

@@ -83,7 +83,7 @@ def test_output_of_the_file_does_not_mix_with_the_report(run: Run) -> None:
         (RIGHT, "backward_step", ["expected FILE.py:FUNCTION"]),
         (RIGHT, "mine.py:", ["expected FILE.py:FUNCTION"]),
         (RIGHT, "mnie.py:backward_step", ["mnie.py: cannot be read", "did you mean `mine.py`?"]),
-        (RIGHT, "mine.py:backwards_step", ["no function 'backwards_step'", "did you mean `backward_step`?"]),
+        (RIGHT, "mine.py:backwards_step", ["unknown function 'backwards_step'", "did you mean `backward_step`?"]),
         ("x = (1\n", "mine.py:f", ["mine.py:1", "x = (1", "SyntaxError"]),
         ("\nimport nothing_of_this_name\n", "mine.py:f", ["mine.py:2, in <module>", "ModuleNotFoundError"]),
         ("raise SystemExit(3)\n", "mine.py:f", ["mine.py:1", "SystemExit: 3"]),
@@ -195,14 +195,14 @@ def test_code_for_equal_sizes_alone_is_trouble_though_right_there(run: Run) -> N
     code, _, err = run(RIGHT.replace("    da =", "    assert cache['x'].shape == cache['h'].shape, 'equal'\n    da ="))
     assert code == 2
     assert "AssertionError: equal" in err
-    assert "all gradients are right, where all sizes are equal" in err
+    assert "all gradients are right, if all sizes are equal" in err
 
 
 def test_a_sum_that_stops_the_code_shows_in_that_one_row_does_not(person: Person) -> None:
     function = person("rnn", "backward", ("db += da.sum(axis=0)", "db += da.reshape(db.shape)"))
     with pytest.raises(DiagnoseError, match=r"cannot reshape array") as caught:
         symrnn.diagnose(function, "rnn")
-    assert "all gradients are right, where the batch has one row" in str(caught.value)
+    assert "all gradients are right, if the batch has one row" in str(caught.value)
 
 
 def test_code_that_stops_on_all_sizes_is_shown_with_the_shapes_that_it_was_given(person: Person) -> None:
