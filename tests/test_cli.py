@@ -298,7 +298,7 @@ def test_generate_without_a_compiler_says_in_one_sentence_what_is_missing(run: R
     assert (code, err) == (0, "")
     assert Path("generated", "rnn.c").is_file()
     (sentence,) = (line for line in out.splitlines() if line.startswith("C libraries"))
-    assert "need a C compiler" in sentence
+    assert "no C compiler found" in sentence
     assert "apt install gcc" in sentence
 
 
@@ -316,7 +316,7 @@ def test_a_compiler_that_is_named_and_unusable_is_trouble(run: Run, monkeypatch:
 def test_check_without_a_compiler_says_that_c_was_left_out(run: Run) -> None:
     code, out, _ = run("check", CELL)
     assert code == 0
-    assert "rnn: C kernels not run: C kernels need a C compiler" in out
+    assert "rnn: C kernels not run: no C compiler found" in out
     assert out.endswith("errors are within their bounds; C not checked\n")
 
 
@@ -324,7 +324,7 @@ def test_check_without_a_compiler_says_that_c_was_left_out(run: Run) -> None:
 def test_checking_c_alone_without_a_compiler_is_trouble(run: Run) -> None:
     code, _, err = run("check", CELL, "--backend", "c")
     assert code == 2
-    assert "need a C compiler" in err
+    assert "no C compiler found" in err
 
 
 def test_two_cells_of_one_name_are_refused(run: Run, tmp_path: Path) -> None:
