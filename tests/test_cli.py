@@ -239,7 +239,7 @@ def test_check_names_the_options_that_differ_and_missing_files_in_a_line_each(ru
 
 @pytest.fixture
 def bundled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two bundled cells, one of them among those that commands do not take by themselves."""
+    """Two bundled cells, one of which commands use only by name."""
     folder = tmp_path / "bundled"
     folder.joinpath("more").mkdir(parents=True)
     folder.joinpath("first.toml").write_text(CELL_FILE.replace("mine", "first"), encoding="utf-8")

@@ -60,7 +60,7 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
 
 @pytest.fixture
 def x86() -> None:
-    """Skips, with the reason, where there is no compiler that knows the levels of x86-64."""
+    """Skips, with the reason, if no compiler knows the levels of x86-64."""
     if "v3" not in known_marches():
         pytest.skip("this architecture has no levels")
     try:

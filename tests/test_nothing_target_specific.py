@@ -1,4 +1,4 @@
-"""Targets are known by the registry alone: nothing outside a target compares with its name, asks for it or imports it.
+"""Only the registry knows targets: nothing outside a target compares with its name, requests it or imports it.
 
 What is looked for comes from the folders of `symrnn/targets/`. The registry's one table and its default may name them.
 """

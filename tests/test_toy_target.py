@@ -1,4 +1,4 @@
-"""A target of another package is one folder, and everything knows it: no other line names it.
+"""A target of another package is one folder; every command finds it, and no other line names it.
 
 `tests/toy/` is registered as a package registers its own, by an entry point.
 """

@@ -1,4 +1,4 @@
-"""The report: largest errors kept, tables aligned, failures and what was not run named, JSON that a program reads."""
+"""The report: largest errors kept, tables aligned, failures and skipped parts named, JSON for programs."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def test_a_matrix_is_a_vector_of_its_rows(text: str, kron: bool, latex: str) -> 
 
 
 def test_derivatives_are_written_in_saved_outputs(cell: Cell, derivation: Derivation) -> None:
-    """No term computes again what the step has: calls are of functions that only derivatives use."""
+    """No term computes a value of the step again: it calls only functions of derivatives."""
     saved = {"sigmoid", "tanh", "exp", "sqrt"}
     for output in cell.states:
         for given in cell.inputs:

@@ -1,4 +1,4 @@
-"""Mistakes as students make them, each in a pass that is right but for it: explained by the right equation and term."""
+"""Mistakes that students make, each in an otherwise right pass: explained by the right equation and term."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEP, WHOLE = "backward_step", "backward"
 
 @dataclass(frozen=True)
 class Seeded:
-    """A mistake, and what must be said of it.
+    """A mistake, and its expected report.
 
     Attributes:
         name: the pass.

@@ -1,4 +1,4 @@
-"""What a person's mistake outside the mathematics looks like: files, functions, names, shapes, errors, state."""
+"""Mistakes outside the mathematics: files, functions, names, shapes, errors, state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tape between `forward` and `backward`: what it refuses to be used with, and what cannot be changed through it."""
+"""The tape between `forward` and `backward`: what it does not fit, and what is read-only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sweeps and the command: points that are what they are called, tables, JSON, and what a user's mistake looks like."""
+"""Sweeps and the command: points, tables, JSON, and a user's mistakes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verifier: each rule fails on a plan that was broken by hand, and names the stage and the value."""
+"""The verifier: each rule fails on a plan broken by hand, and names the stage and the value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packed weights tell who laid them out: another build, another precision, other sizes and another cell are refused."""
+"""Packed weights carry a tag: those of another build, precision, size or cell are refused."""
 
 from __future__ import annotations
 
