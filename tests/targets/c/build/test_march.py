@@ -48,7 +48,7 @@ def test_what_is_asked_for_comes_before_the_environment_and_native_last(monkeypa
 
 def test_two_that_differ_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SYMRNN_MARCH", "v2")
-    with pytest.raises(BuildError, match=r"'v3' was asked for.*SYMRNN_MARCH names, 'v2'; unset it"):
+    with pytest.raises(BuildError, match=r"'v3' was requested.*SYMRNN_MARCH names, 'v2'; unset it"):
         chosen_march("v3")
 
 
