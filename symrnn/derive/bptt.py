@@ -6,7 +6,6 @@ one step (``b1``, ``b2``, …) is chained and its contributions are summed. Leav
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from symrnn.derive.notation import ARROW
@@ -49,6 +48,25 @@ class Accumulated:
 
 
 @dataclass(frozen=True)
+class Recurrence:
+    """One line of backpropagation through time in plain text, ``left = right``.
+
+    Attributes:
+        of: the state whose adjoint it hands from step to step, or the parameter whose gradient it sums.
+        left: the name of what it computes.
+        right: in words and formulas.
+    """
+
+    of: str
+    left: str
+    right: str
+
+    def __str__(self) -> str:
+        """``left = right``."""
+        return f"{self.left} = {self.right}"
+
+
+@dataclass(frozen=True)
 class Recurrences:
     """Backpropagation through time for one cell.
 
@@ -84,19 +102,30 @@ class Recurrences:
             for each in self.gradients
         )
 
+    def handed(self) -> tuple[Recurrence, ...]:
+        """What every step is handed, in plain text."""
+        return tuple(
+            Recurrence(
+                each.state, each.arrives, (f"dloss_t/d{each.state}_t + " if each.is_output else "") + _later(each)
+            )
+            for each in self.carried
+        )
+
+    def summed(self) -> tuple[Recurrence, ...]:
+        """The gradients of the parameters, in plain text."""
+        return tuple(
+            Recurrence(
+                each.parameter,
+                f"dL/d{each.parameter}",
+                f"sum over t of {_bracketed(to_text(each.contribution), each.contribution)}",
+            )
+            for each in self.gradients
+        )
+
     def text(self) -> str:
         """Everything in plain text, a line each."""
-        return "\n".join(self._text())
-
-    def _text(self) -> Iterator[str]:
-        yield "for t = T, ..., 1:"
-        for each in self.carried:
-            direct = f"dloss_t/d{each.state}_t + " if each.is_output else ""
-            yield f"  {each.arrives} = {direct}{_later(each)}"
-        yield "  (b1), (b2), ... of the step t"
-        yield "gradients:"
-        for item in self.gradients:
-            yield f"  dL/d{item.parameter} = sum over t of {_bracketed(to_text(item.contribution), item.contribution)}"
+        handed, summed = ([f"  {line}" for line in lines] for lines in (self.handed(), self.summed()))
+        return "\n".join(["for t = T, ..., 1:", *handed, "  (b1), (b2), ... of the step t", "gradients:", *summed])
 
 
 def _start(each: Carried, final: Notation) -> Line:
@@ -123,10 +152,10 @@ def _handed(each: Carried, notation: Notation, later: Notation) -> Line:
     direct = rf"\frac{{\partial \ell_t}}{{\partial {spell(each.state, 't')}}}" if each.is_output else ""
     if each.contribution is None:
         return Line(notation.name(each.arrives), direct or "0")
-    back = later(each.contribution)
-    if direct:
-        back = f"{direct} - {back[1:]}" if back.startswith("-") else f"{direct} + {back}"
-    return Line(notation.name(each.arrives), back, each.label)
+    if not direct:
+        return Line(notation.name(each.arrives), later(each.contribution), each.label)
+    minus, back = later.signed(each.contribution)
+    return Line(notation.name(each.arrives), f"{direct} {'-' if minus else '+'} {back}", each.label)
 
 
 def _bracketed(text: str, node: Expression) -> str:

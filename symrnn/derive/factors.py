@@ -7,7 +7,6 @@ Reads values by name to build a factor's matrix. Leaves out: where factors come 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -162,10 +161,10 @@ def to_line(terms: tuple[Term, ...], column: str, shapes: dict[str, tuple[str, .
     return _sum(terms, " @ ", lambda factor: _factor_text(factor, column, shapes))
 
 
-def partial(output: str, column: str) -> str:
-    r"""``\frac{\partial output}{\partial column}`` of two LaTeX texts."""
-    above = f"({output})" if re.search(" [+-] | .odot ", output) else output
-    return rf"\frac{{\partial {above}}}{{\partial {column}}}"
+def partial(output: str, column: str, notation: Notation, command: str = r"\frac") -> str:
+    r"""``\frac{\partial output}{\partial column}``; ``column`` is the LaTeX of the input, ``command`` that of the fraction."""
+    above = f"({notation.name(output)})" if notation.is_compound(output) else notation.name(output)
+    return rf"{command}{{\partial {above}}}{{\partial {column}}}"
 
 
 def _sum(terms: tuple[Term, ...], separator: str, text: Callable[[Factor], str]) -> str:
@@ -197,8 +196,8 @@ def _factor_latex(factor: Factor, column: str, notation: Notation) -> str:
         case Matrix(name, transposed):
             return notation.matrix(name, transposed)
         case Kron(vector, transposed, _):
-            row = raised(notation.wrapped(vector, ATOM), TRANSPOSE)
-            return rf"({row} \otimes I)" if transposed else rf"(I \otimes {row})"
+            across = raised(notation.wrapped(vector, ATOM), TRANSPOSE)
+            return rf"({across} \otimes I)" if transposed else rf"(I \otimes {across})"
         case OnesRow(size, averages):
             row = r"\mathbf{1}^{\top}"
             return rf"\tfrac{{1}}{{{size_latex(size)}}} {row}" if averages else row
@@ -207,7 +206,7 @@ def _factor_latex(factor: Factor, column: str, notation: Notation) -> str:
         case Identity():
             return "I"
         case Ref(output):
-            return partial(notation.name(output), column)
+            return partial(output, column, notation)
 
 
 def _factor_text(factor: Factor, column: str, shapes: dict[str, tuple[str, ...]]) -> str:

@@ -32,7 +32,7 @@ from symrnn.language.tree import (
     rebuild,
     walk,
 )
-from symrnn.language.typeset.latex import Notation
+from symrnn.language.typeset.latex import Latex, Notation
 
 
 class Kind(StrEnum):
@@ -146,7 +146,7 @@ class _Build(Fold[str], refuses=(Number, Constant, Outer, SizeOf)):
         self._given = set(given)
         self._notation = notation
         self._holed = Notation(
-            {**notation.names, _HOLE.name: r"\cdot"}, {**notation.shapes, _HOLE.name: (HIDDEN,)}, notation.parts
+            {**notation.names, _HOLE.name: Latex(r"\cdot")}, {**notation.shapes, _HOLE.name: (HIDDEN,)}, notation.parts
         )
         self._label: tuple[str, ...] = ()
         self._says = ""
@@ -227,10 +227,9 @@ class _Build(Fold[str], refuses=(Number, Constant, Outer, SizeOf)):
 
     def _call(self, function: str, arguments: tuple[Expression, ...]) -> str:
         moving = [argument for argument in arguments if not self._is_fixed(argument)]
+        written = FUNCTIONS[function].latex
         if len(arguments) == 1:
-            text = FUNCTIONS[function].latex.format("")
-            text = text if text.endswith("|") else text.replace("()", "").replace("[ > 0]", r"[\,\cdot > 0]")
-            text = self._holed(Call(function, (_HOLE,))) if "{}" in text or "|" in text or "[" in text else text
+            text = written.operator if written.is_plain else self._holed(Call(function, (_HOLE,)))
         elif len(moving) == 1:
             text = self._holed(Call(function, tuple(a if self._is_fixed(a) else _HOLE for a in arguments)))
         else:
@@ -254,19 +253,23 @@ class _Build(Fold[str], refuses=(Number, Constant, Outer, SizeOf)):
             self._says = held
             fixed = []
         values += [(minus, self(term)) for minus, term in moving]
-        if fixed and len(values) == 1:
-            sign = Negate(_HOLE) if values[0][0] else _HOLE
-            text = self._holed(
-                _summed([*fixed, (values[0][0], _HOLE)]) if values[0][0] else _summed([(False, sign), *fixed])
-            )
-            return self._node(Kind.OTHER, text.removeprefix(r"\cdot "), [values[0][1]])
         if len(values) == 1:
-            return values[0][1] if not values[0][0] else self._node(Kind.OTHER, "-", [values[0][1]])
+            return self._one_summand(*values[0], fixed)
         text = "+" if not fixed else "+" + self._notation(_summed(fixed))
         minus = {index for index, (negative, _) in enumerate(values) if negative}
         if minus and len(values) == 2 and minus == {1} and not fixed:
             text = "-"
         return self._node(Kind.SUM, text, [value for _, value in values], minus)
+
+    def _one_summand(self, minus: bool, value: str, fixed: Sequence[tuple[bool, Expression]]) -> str:
+        """A sum of one value and what is given."""
+        if fixed and minus:
+            return self._node(Kind.OTHER, self._holed(_summed([*fixed, (True, _HOLE)])), [value])
+        if fixed:
+            signs = ("-" if negative else "+" for negative, _ in fixed)
+            text = " ".join(self._notation.behind(sign, term) for sign, (_, term) in zip(signs, fixed, strict=True))
+            return self._node(Kind.OTHER, text, [value])
+        return self._node(Kind.OTHER, "-", [value]) if minus else value
 
     def _product(self, node: Expression) -> str:
         factors = list(_factors(node))
@@ -275,14 +278,9 @@ class _Build(Fold[str], refuses=(Number, Constant, Outer, SizeOf)):
         given = _multiplied(fixed) if fixed else None
         if len(moving) == 1:
             assert given is not None
-            return self._node(Kind.OTHER, self._scaled(given), moving)
-        text = r"\odot" if given is None else self._scaled(given) + r" \, \odot"
+            return self._node(Kind.OTHER, self._notation.times(given), moving)
+        text = r"\odot" if given is None else self._notation.times(given) + r" \, \odot"
         return self._node(Kind.PRODUCT, text, moving)
-
-    def _scaled(self, given: Expression) -> str:
-        """A factor that is given, behind the sign of the product."""
-        text = self._holed(Binary("*", _HOLE, given))
-        return text.removeprefix(r"\cdot ").removeprefix(r"\cdot\, ") if text.startswith(r"\cdot") else text
 
     def _quotient(self, above: Expression, below: Expression) -> str:
         if self._is_fixed(below):
@@ -334,9 +332,6 @@ def _multiplied(factors: Sequence[Expression]) -> Expression:
     for factor in rest:
         whole = Binary("*", whole, factor)
     return whole
-
-
-_CROSSED = (Kind.MATRIX, Kind.REDUCTION)
 
 
 def _marked(build: _Build, carried: Sequence[tuple[str, str]]) -> Graph:

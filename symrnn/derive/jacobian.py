@@ -39,7 +39,7 @@ from symrnn.language.normalise import expression_size
 from symrnn.language.reductions import REDUCTIONS, Reduced
 from symrnn.language.symbolic import Restorer, atoms_of, to_sympy
 from symrnn.language.system import ONE, Equation, System
-from symrnn.language.tree import Binary, Expression, MatVec, Name, Negate, Number, Reduce, integer, names
+from symrnn.language.tree import Binary, Expression, MatVec, Name, Negate, Number, Reduce, integer, names, opposite
 from symrnn.language.typeset.latex import Notation
 from symrnn.language.typeset.lines import Line, align
 
@@ -73,9 +73,9 @@ class Jacobian:
         """The paths that no matrix and no reduction crosses: each unit of the input reaches its own unit only."""
         return tuple(term for term in self.terms if is_direct(term))
 
-    def left(self) -> str:
+    def left(self, command: str = r"\frac") -> str:
         """The LaTeX of what this is: a quotient of differentials; a matrix parameter is a vector of its rows."""
-        return partial(self.notation.name(self.output), self._column())
+        return partial(self.output, self._column(), self.notation, command)
 
     def line(self) -> Line:
         """The Jacobian alone, as a line of an alignment."""
@@ -186,9 +186,9 @@ class BlockJacobian:
 
     def matrix(self) -> str:
         """The LaTeX of the matrix of named blocks; a block that no path reaches is zero."""
-        rows = [" & ".join(block.left() if block.terms else "0" for block in row) for row in self.blocks]
+        rows = [" & ".join(block.left(r"\dfrac") if block.terms else "0" for block in row) for row in self.blocks]
         # Fractions of full size need air between their rows.
-        whole = " \\\\[2ex] ".join(rows).replace(r"\frac", r"\dfrac")
+        whole = " \\\\[2ex] ".join(rows)
         return rf"\begin{{pmatrix}} {whole} \end{{pmatrix}}"
 
     def text(self) -> str:
@@ -373,8 +373,8 @@ def _times(left: Expression, right: Expression) -> Expression:
         match part:
             case Negate(operand):
                 minus, part = not minus, operand
-            case Number(value, _) if value < 0:
-                minus, part = not minus, Number(-value, part.text.removeprefix("-"))
+            case Number(value, _) as number if value < 0:
+                minus, part = not minus, opposite(number)
         if part != integer(1):
             parts.append(part)
     whole = integer(1) if not parts else parts[0] if len(parts) == 1 else Binary("*", *parts)

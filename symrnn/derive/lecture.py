@@ -14,7 +14,7 @@ from fractions import Fraction
 from symrnn.derive.bptt import Recurrences, arrow
 from symrnn.derive.factors import to_latex
 from symrnn.derive.jacobian import BlockJacobian, Jacobian, Slopes
-from symrnn.derive.notation import ARRIVES
+from symrnn.derive.notation import arrivals
 from symrnn.derive.sections import adjoint_rows, equations_rows, named_parts, parts_rows, slope_rows, tape_rows
 from symrnn.language.cell import Cell
 from symrnn.language.system import Role, System, Variable
@@ -246,7 +246,7 @@ def _adjoint(material: Material) -> Iterator[Block]:
     adjoints = material.adjoint.of_role(Role.ADJOINT)
     if any(not variable.of for variable in adjoints):
         text += r" A $\delta$ is an adjoint on its way through an equation, past its function or its broadcast."
-    if any(ARRIVES in material.notation.names[variable.name] for variable in adjoints):
+    if arrivals(material.adjoint):
         text += " The part of an adjoint that reaches the step from outside is marked ``in''."
     yield Prose(text)
     yield Prose(

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from symrnn.language.cell import Cell
 from symrnn.language.system import Role, System, Variable
 from symrnn.language.tree import PRIME, Expression, walk
-from symrnn.language.typeset.latex import BEFORE, NOW, Notation, raised, spell, step_name, timeless
+from symrnn.language.typeset.latex import BEFORE, NOW, Latex, Notation, raised, spell, step_name, timeless
 
 ARROW = r"\overset{\scriptscriptstyle\leftarrow}"
 """Marks what a step hands back to the step before it."""
 
-ARRIVES = r"\mathrm{in}"
+ARRIVES = Latex(r"\mathrm{in}")
 """Marks the part of an adjoint that reaches the step from outside."""
 
 SHORT = 5
@@ -33,11 +33,18 @@ def notation_of(cell: Cell, adjoint: System, now: str = NOW, before: str = BEFOR
         texts[variable.name] = step_name(variable, fixed, now, before)
     shapes = {v.name: v.shape for v in (*cell.variables, *cell.normal.variables, *adjoint.variables)}
     step = Notation(texts, shapes, parts)
-    totals = [variable.of for variable in adjoint.variables if variable.name in adjoint.definition]
+    arriving = arrivals(adjoint)
     for variable in adjoint.of_role(Role.ADJOINT):
-        arrives = variable.name not in adjoint.definition and variable.of in totals
+        arrives = variable.name in arriving
         texts[variable.name] = _adjoint_name(variable, cell.normal, step, fixed, arrives, (now, before))
     return Notation(_distinct(texts, parts), shapes, parts)
+
+
+def arrivals(adjoint: System) -> tuple[str, ...]:
+    """The adjoints that reach a step from outside and are a part of what they are there; these are marked."""
+    totals = [variable.of for variable in adjoint.variables if variable.name in adjoint.definition]
+    adjoints = adjoint.of_role(Role.ADJOINT)
+    return tuple(each.name for each in adjoints if each.name not in adjoint.definition and each.of in totals)
 
 
 def written_out(cell: Cell) -> dict[str, Expression]:
@@ -54,32 +61,33 @@ def written_out(cell: Cell) -> dict[str, Expression]:
 
 def _adjoint_name(
     variable: Variable, step: System, notation: Notation, fixed: frozenset[str], arrives: bool, times: tuple[str, str]
-) -> str:
+) -> Latex:
     """A bar marks an adjoint; an arrow what a step hands back to the step before it; "in" what it is handed itself."""
     now, before = times
     if not variable.of:
         return spell(variable.name, now)
     of = step.by_name[variable.of]
     if of.name in notation.parts:
-        return rf"\overline{{{notation.name(of.name)}}}"
+        whole = notation.name(of.name)
+        return Latex(rf"\overline{{{whole}}}", whole)
     match of.role:
         case Role.STATE:
             return spell(of.name, before, ARROW)
         case Role.PARAMETER:
             # What this step contributes; the gradient is the sum over steps.
-            return raised(spell(of.name, "", r"\overline"), f"({now})")
+            return raised(spell(of.name, "", r"\overline"), Latex(f"({now})"))
         case _:
             text = spell(of.name.removesuffix(PRIME), "" if of.name in fixed else now, r"\overline")
             return raised(text, ARRIVES) if arrives else text
 
 
-def _distinct(texts: Mapping[str, str], parts: Mapping[str, Expression]) -> dict[str, str]:
+def _distinct(texts: Mapping[str, Latex], parts: Mapping[str, Expression]) -> dict[str, Latex]:
     """``texts``, with names that would look alike (``h_1`` and ``h1``) written as they are typed."""
     taken: dict[str, str] = {}
     result = {}
     for name, text in texts.items():
         if name not in parts and taken.setdefault(text, name) != name:
             plain = name.replace("_", r"\_").replace(PRIME, "'")
-            text = rf"\mathtt{{{plain}}}"
+            text = Latex(rf"\mathtt{{{plain}}}")
         result[name] = text
     return result

@@ -55,7 +55,7 @@ def slope_rows(cell: Cell, slopes: Slopes, notation: Notation) -> tuple[Line, ..
             sums.setdefault(slope, []).append(atom)
         for slope, atoms in sums.items():
             if any(isinstance(atom, MatVec) or _is_value(cell, atom) for atom in atoms):
-                left = partial(notation.name(equation.target), _read(atoms, notation))
+                left = partial(equation.target, _read(atoms, notation), notation)
                 rows.append(Line(left, notation(slope), origin=equation.label))
     return tuple(rows)
 

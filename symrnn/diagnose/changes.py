@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 
-from symrnn.derive.bptt import recurrences
+from symrnn.derive.bptt import Recurrence, recurrences
 from symrnn.diagnose.clipping import ENTRIES, ROWS
 from symrnn.diagnose.mistakes import Mistake
 from symrnn.diagnose.model import Aspect, Model, Setting
@@ -63,19 +63,19 @@ class _Lines:
                     yield self._sum(setting.name, setting.aspect, setting.choice)
                 case Aspect.CARRY if setting.choice in self._others:
                     text = f"it has what step t + 1 hands back to {self._others[setting.choice]}"
-                    yield Change("", self._arrives(setting.name), text)
+                    yield Change("", str(self._arrives(setting.name)), text)
                 case Aspect.CARRY | Aspect.FINAL:
                     text = _CHAIN[setting.aspect, setting.choice].format(state=setting.name)
-                    yield Change("", self._arrives(setting.name), text)
+                    yield Change("", str(self._arrives(setting.name)), text)
                 case Aspect.LOSS:
                     text = _CHAIN[setting.aspect, setting.choice].format(state=self.cell.output)
-                    yield Change("", self._arrives(self.cell.output), text)
+                    yield Change("", str(self._arrives(self.cell.output)), text)
                 case Aspect.RENAMED:
                     equation, other = (self._returned(name) for name in (setting.name, setting.choice))
                     yield Change(equation.label, line(equation), f"{equation.target} = {to_text(other.expression)}")
                 case Aspect.ONTO:
                     text = f"dloss_t/d{self.cell.output}_t stands in {self.model.arrives[setting.choice]}"
-                    yield Change("", self._arrives(self.cell.output), text)
+                    yield Change("", str(self._arrives(self.cell.output)), text)
                 case Aspect.INPUTS | Aspect.INITIAL | Aspect.ORDER | Aspect.SKIPPED:
                     right, wrong = _PASS[setting.aspect, setting.choice]
                     yield Change("", right.format(name=setting.name), wrong.format(name=setting.name))
@@ -86,11 +86,10 @@ class _Lines:
     def _others(self) -> Mapping[str, str]:
         return {f"of {state}": state for state in self.cell.states}
 
-    def _arrives(self, state: str) -> str:
+    def _arrives(self, state: str) -> Recurrence:
         """The recurrence of what arrives at a step as the gradient of ``state``."""
-        chain = recurrences(self.cell, self.model.adjoint)
-        lines = (each.strip() for each in chain.text().splitlines())
-        return next(each for each in lines if each.startswith(f"{self.model.arrives[state]} = "))
+        lines = recurrences(self.cell, self.model.adjoint).handed()
+        return next(line for line in lines if line.of == state)
 
     def _clipped(self, setting: Setting) -> Change:
         name, cut = setting.name, partial(_cut, setting)
@@ -113,10 +112,10 @@ class _Lines:
                 return Change("", text, cut(text))
             case _:
                 state = name if setting.aspect is Aspect.CLIPPED_HANDED else self._arriving[name]
-                left, _, right = self._arrives(state).partition(" = ")
+                derived = self._arrives(state)
                 handed = f"d{state} of step t + 1"
-                yours = f"… {cut(handed)}" if setting.aspect is Aspect.CLIPPED_HANDED else cut(right)
-                return Change("", f"{left} = {right}", f"{left} = {yours}")
+                yours = f"… {cut(handed)}" if setting.aspect is Aspect.CLIPPED_HANDED else cut(derived.right)
+                return Change("", str(derived), f"{derived.left} = {yours}")
 
     @cached_property
     def _arriving(self) -> Mapping[str, str]:

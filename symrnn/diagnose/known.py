@@ -34,9 +34,7 @@ def what_is_known(established: Sequence[Established], chain: Recurrences) -> Ite
 def _right_alone(chain: Recurrences) -> Iterator[str]:
     yield "A sequence of one step comes out right. So the mistake involves another step: a value of the wrong step is used,"
     yield "or the wrong gradient is passed from step to step. The derived recurrences are"
-    for text in chain.text().splitlines():
-        if text.startswith("  ") and " = " in text and "sum over t" not in text:
-            yield f"  {text.strip()}"
+    yield from (f"  {line}" for line in chain.handed())
 
 
 def _of_sequences(run: Established) -> Iterator[str]:

@@ -22,6 +22,40 @@ Algebra = Any
 
 
 @dataclass(frozen=True)
+class Written:
+    """How a call is written in LaTeX: ``operator left argument between argument right``.
+
+    Attributes:
+        operator: LaTeX; nothing where the fences say it all.
+        left: the fence before the arguments.
+        right: the fence behind them.
+        between: what stands between two arguments.
+        is_command: whether LaTeX has a command for the function; a power then stands behind that, as in tanh²(a).
+    """
+
+    operator: str
+    left: str = "("
+    right: str = ")"
+    between: str = ", "
+    is_command: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the fences are parentheses."""
+        return self.left == "("
+
+
+def command(name: str) -> Written:
+    """A function that LaTeX has a command for."""
+    return Written(name, is_command=True)
+
+
+def word(name: str) -> Written:
+    """A function that is written as a word."""
+    return Written(rf"\operatorname{{{name}}}")
+
+
+@dataclass(frozen=True)
 class Function:
     """One row of the table.
 
@@ -31,7 +65,7 @@ class Function:
         symbol: the SymPy class; ``symbol(a)`` stays unevaluated and differentiates by `partials`.
         partials: per argument, ``(output, *arguments) -> derivative``.
         meaning: the same function in SymPy's own terms, with the project's values at kinks.
-        latex: LaTeX text with ``{0}`` and ``{1}`` for the arguments.
+        latex: how a call is written in LaTeX.
         analytic: whether the complex step is valid everywhere.
         smooth: whether central differences are valid everywhere.
         public: whether equations may use it; the others occur in derivatives alone.
@@ -42,7 +76,7 @@ class Function:
     symbol: Algebra
     partials: tuple[Callable[..., Algebra], ...]
     meaning: Callable[..., Algebra]
-    latex: str
+    latex: Written
     analytic: bool = True
     smooth: bool = True
     public: bool = True
@@ -91,7 +125,7 @@ _positive = _row(
     "positive",
     (_zero,),
     lambda a: sympy.Piecewise((1, a > 0), (0, True)),
-    latex=r"[{0} > 0]",
+    latex=Written("", "[", " > 0]"),
     analytic=False,
     smooth=False,
     public=False,
@@ -100,7 +134,7 @@ _sign = _row(
     "sign",
     (_zero,),
     lambda a: sympy.Piecewise((1, a > 0), (-1, a < 0), (0, True)),
-    latex=r"\operatorname{{sgn}}({0})",
+    latex=word("sgn"),
     analytic=False,
     smooth=False,
     public=False,
@@ -109,7 +143,7 @@ _prefer = _row(
     "prefer",
     (_zero, _zero),
     lambda a, b: sympy.Piecewise((1, a > b), (0, a < b), (Rational(1, 2), True)),
-    latex=r"[{0} > {1}]",
+    latex=Written("", "[", "]", " > "),
     analytic=False,
     smooth=False,
     public=False,
@@ -118,13 +152,13 @@ _sigmoid_row = _row(
     "sigmoid",
     (lambda s, a: s * (1 - s),),
     _sigmoid,
-    latex=r"\sigma({0})",
+    latex=command(r"\sigma"),
 )
 _tanh = _row(
     "tanh",
     (lambda t, a: 1 - t**2,),
     sympy.tanh,
-    latex=r"\tanh({0})",
+    latex=command(r"\tanh"),
 )
 
 
@@ -138,24 +172,24 @@ def _gelu_slope(y: Algebra, a: Algebra) -> Algebra:
     return (1 + t) / 2 + a * (1 - t**2) * _GELU_SCALE * (1 + 3 * _GELU_CUBE * a**2) / 2
 
 
-_exp = _row("exp", (lambda y, a: y,), sympy.exp, latex=r"\exp({0})")
+_exp = _row("exp", (lambda y, a: y,), sympy.exp, latex=command(r"\exp"))
 _sin = _row(
     "sin",
     (lambda y, a: _cos.symbol(a),),
     sympy.sin,
-    latex=r"\sin({0})",
+    latex=command(r"\sin"),
 )
 _cos: Function = _row(
     "cos",
     (lambda y, a: -_sin.symbol(a),),
     sympy.cos,
-    latex=r"\cos({0})",
+    latex=command(r"\cos"),
 )
 _minimum = _row(
     "minimum",
     (lambda y, a, b: _prefer.symbol(b, a), lambda y, a, b: _prefer.symbol(a, b)),
     lambda a, b: sympy.Piecewise((a, a < b), (b, True)),
-    latex=r"\min({0}, {1})",
+    latex=command(r"\min"),
     analytic=False,
     smooth=False,
 )
@@ -163,7 +197,7 @@ _maximum = _row(
     "maximum",
     (lambda y, a, b: _prefer.symbol(a, b), lambda y, a, b: _prefer.symbol(b, a)),
     lambda a, b: sympy.Piecewise((a, a > b), (b, True)),
-    latex=r"\max({0}, {1})",
+    latex=command(r"\max"),
     analytic=False,
     smooth=False,
 )
@@ -172,7 +206,7 @@ _abs = _row(
     "abs",
     (lambda y, a: _sign.symbol(a),),
     lambda a: sympy.Piecewise((a, a > 0), (-a, True)),
-    latex=r"\left|{0}\right|",
+    latex=Written("", r"\left|", r"\right|"),
     analytic=False,
     smooth=False,
 )
@@ -184,7 +218,7 @@ _ROWS = (
         "relu",
         (lambda y, a: _positive.symbol(y),),
         lambda a: sympy.Piecewise((a, a > 0), (0, True)),
-        latex=r"\operatorname{{relu}}({0})",
+        latex=word("relu"),
         analytic=False,
         smooth=False,
     ),
@@ -192,7 +226,7 @@ _ROWS = (
         "leaky_relu",
         (lambda y, a: Rational(1, 100) + Rational(99, 100) * _positive.symbol(y),),
         lambda a: sympy.Piecewise((a, a > 0), (a / 100, True)),
-        latex=r"\operatorname{{lrelu}}({0})",
+        latex=word("lrelu"),
         analytic=False,
         smooth=False,
     ),
@@ -200,7 +234,7 @@ _ROWS = (
         "elu",
         (lambda y, a: 1 + _minimum.symbol(y, sympy.Integer(0)),),
         lambda a: sympy.Piecewise((a, a > 0), (sympy.exp(a) - 1, True)),
-        latex=r"\operatorname{{elu}}({0})",
+        latex=word("elu"),
         analytic=False,
         smooth=False,
     ),
@@ -208,13 +242,13 @@ _ROWS = (
         "softplus",
         (lambda y, a: _sigmoid_row.symbol(a),),
         lambda a: sympy.log(1 + sympy.exp(a)),
-        latex=r"\operatorname{{softplus}}({0})",
+        latex=word("softplus"),
     ),
     _row(
         "softsign",
         (lambda y, a: (1 - _abs.symbol(y)) ** 2,),
         lambda a: sympy.Piecewise((a / (1 + a), a > 0), (a / (1 - a), True)),
-        latex=r"\operatorname{{softsign}}({0})",
+        latex=word("softsign"),
         analytic=False,
         smooth=False,
     ),
@@ -222,19 +256,19 @@ _ROWS = (
         "silu",
         (_silu_slope,),
         lambda a: a * _sigmoid(a),
-        latex=r"\operatorname{{silu}}({0})",
+        latex=word("silu"),
     ),
     _row(
         "gelu",
         (_gelu_slope,),
         lambda a: a * (1 + sympy.tanh(_GELU_SCALE * (a + _GELU_CUBE * a**3))) / 2,
-        latex=r"\operatorname{{gelu}}({0})",
+        latex=word("gelu"),
     ),
     _row(
         "hard_sigmoid",
         (lambda y, a: _positive.symbol(y) * _positive.symbol(1 - y) / 6,),
         lambda a: _clip(a / 6 + Rational(1, 2), sympy.Integer(0), sympy.Integer(1)),
-        latex=r"\operatorname{{hsig}}({0})",
+        latex=word("hsig"),
         analytic=False,
         smooth=False,
     ),
@@ -242,17 +276,17 @@ _ROWS = (
         "hard_tanh",
         (lambda y, a: _positive.symbol(y + 1) * _positive.symbol(1 - y),),
         lambda a: _clip(a, sympy.Integer(-1), sympy.Integer(1)),
-        latex=r"\operatorname{{htanh}}({0})",
+        latex=word("htanh"),
         analytic=False,
         smooth=False,
     ),
     _exp,
-    _row("log", (lambda y, a: 1 / a,), sympy.log, latex=r"\log({0})"),
+    _row("log", (lambda y, a: 1 / a,), sympy.log, latex=command(r"\log")),
     _row(
         "sqrt",
         (lambda y, a: 1 / (2 * y),),
         sympy.sqrt,
-        latex=r"\sqrt{{{0}}}",
+        latex=Written(r"\sqrt", "{", "}"),
     ),
     _abs,
     _sin,

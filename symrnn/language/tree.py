@@ -203,3 +203,9 @@ def constants(node: Expression) -> tuple[str, ...]:
 def integer(value: int) -> Number:
     """The literal of a small whole number."""
     return Number(Fraction(value), str(value))
+
+
+def opposite(number: Number) -> Number:
+    """The literal of the opposite number."""
+    text = number.text
+    return Number(-number.value, text[1:] if text.startswith("-") else f"-{text}")

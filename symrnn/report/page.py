@@ -181,9 +181,7 @@ def formula(row: Line) -> Formula:
 
 
 def _summand(index: int, parts: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(
-        mathml(part.removeprefix(r"\, "), display=True, goes_on=index + at > 0) for at, part in enumerate(parts)
-    )
+    return tuple(mathml(part, display=True, goes_on=index + at > 0) for at, part in enumerate(parts))
 
 
 def _source(cell: Cell) -> str:

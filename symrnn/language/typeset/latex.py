@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Self
 
 from symrnn.language.fold import Fold
 from symrnn.language.functions import FUNCTIONS, PUBLIC
@@ -35,7 +36,9 @@ from symrnn.language.tree import (
     SizeOf,
     is_next,
     names,
+    opposite,
     transform,
+    walk,
 )
 
 ALIASES = {"eps": r"\varepsilon"}
@@ -44,13 +47,39 @@ ALIASES = {"eps": r"\varepsilon"}
 ACCENTS = {"tilde": r"\tilde", "hat": r"\hat", "bar": r"\bar", "dot": r"\dot"}
 """Last parts of names that are accents: ``h_tilde``."""
 
-TRANSPOSE = r"\top"
 
 WIDE = 24
 """Characters of a numerator or denominator beyond which a quotient is written on one line, where it can be broken."""
 
 
-def spell(name: str, time: str = "", over: str = "") -> str:
+class Latex(str):
+    r"""A piece of LaTeX for mathematics mode, with what a larger piece must know to hold it.
+
+    >>> parentheses(Latex(r"\frac{a}{b}", tall=True)), raised(Latex("x^{2}", raised=True), Latex("3"))
+    ('\\Bigl(\\frac{a}{b}\\Bigr)', '{x^{2}}^{3}')
+
+    Attributes:
+        tall: whether a fraction of full size stands in it.
+        raised: whether a superscript stands in it.
+    """
+
+    __slots__ = ("raised", "tall")
+
+    tall: bool
+    raised: bool
+
+    def __new__(cls, text: str, *parts: Latex, tall: bool = False, raised: bool = False) -> Self:
+        """``text``, which holds ``parts``: it is as tall and as raised as any of them, or as said."""
+        self = super().__new__(cls, text)
+        self.tall = tall or any(part.tall for part in parts)
+        self.raised = raised or any(part.raised for part in parts)
+        return self
+
+
+TRANSPOSE = Latex(r"\top")
+
+
+def spell(name: str, time: str = "", over: str = "") -> Latex:
     r"""The LaTeX of a name: letters, Greek names, accents and subscripts by its underscores.
 
     >>> spell("W_xi"), spell("h_tilde", "t"), spell("h", "t-1"), spell("delta_i", "t")
@@ -83,7 +112,7 @@ def spell(name: str, time: str = "", over: str = "") -> str:
         else:
             parts.append(_subscript(part))
     stem, *below = parts
-    return (f"{over}{{{stem}}}" if over else stem) + _under([*below, *([time] if time else [])])
+    return Latex((f"{over}{{{stem}}}" if over else stem) + _under([*below, *([time] if time else [])]))
 
 
 def _subscript(part: str) -> str:
@@ -100,24 +129,19 @@ def _under(parts: list[str]) -> str:
     return f"_{text}" if len(text) == 1 else f"_{{{text}}}"
 
 
-def parentheses(text: str) -> str:
-    r"""``text`` in parentheses as tall as it is; of a fixed size, so that a line may be broken between them."""
-    return rf"\Bigl({text}\Bigr)" if r"\frac" in text else f"({text})"
+def parentheses(piece: Latex) -> Latex:
+    r"""``piece`` in parentheses as tall as it is; of a fixed size, so that a line may be broken between them."""
+    return Latex(rf"\Bigl({piece}\Bigr)" if piece.tall else f"({piece})", piece)
 
 
-def _call(form: str, arguments: list[str]) -> str:
-    if any(r"\frac" in argument for argument in arguments):
-        form = form.replace("(", r"\Bigl(").replace(")", r"\Bigr)")
-    return form.format(*arguments)
-
-
-def raised(base: str, exponent: str) -> str:
+def raised(base: Latex, exponent: Latex) -> Latex:
     """``base`` with a superscript; LaTeX refuses a second one, so a base that has one becomes a group."""
-    return f"{{{base}}}^{{{exponent}}}" if "^" in base else f"{base}^{{{exponent}}}"
+    whole = f"{{{base}}}^{{{exponent}}}" if base.raised else f"{base}^{{{exponent}}}"
+    return Latex(whole, base, exponent, raised=True)
 
 
 @dataclass(frozen=True)
-class Notation(Fold[str]):
+class Notation(Fold[Latex]):
     """How names are written, and the printer that writes expressions with them.
 
     Attributes:
@@ -126,13 +150,21 @@ class Notation(Fold[str]):
         parts: names that are written out as what they stand for (``tanh(c')`` where the author nested it).
     """
 
-    names: Mapping[str, str]
+    names: Mapping[str, Latex]
     shapes: dict[str, tuple[str, ...]]
     parts: Mapping[str, Expression] = field(default_factory=dict)
 
-    def name(self, name: str) -> str:
+    def name(self, name: str) -> Latex:
         """The LaTeX of a variable, parts written out."""
         return self(Name(name))
+
+    def is_compound(self, name: str) -> bool:
+        """Whether a name is written out as something with a sum or a product of vectors in it."""
+        return any(
+            isinstance(node, Binary)
+            and (node.op in "+-" or (node.op == "*" and self._are_vectors(node.left, node.right)))
+            for node in walk(self.shown(Name(name)))
+        )
 
     def equation(self, target: str, node: Expression) -> str:
         """``target = node``; the target is written by its name."""
@@ -142,115 +174,185 @@ class Notation(Fold[str]):
         """``node`` with parts written out, as far as that is possible (an outer product is of names)."""
         if isinstance(node, Outer):
             return node
-        return transform(node, lambda part: self._resolved(part) if isinstance(part, Name) else part)
+        return transform(node, lambda part: self.resolved(part) if isinstance(part, Name) else part)
 
-    def wrapped(self, node: Expression, least: int) -> str:
+    def wrapped(self, node: Expression, least: int) -> Latex:
         """The LaTeX of ``node``, in parentheses where it binds more loosely than ``least``."""
-        node = self._resolved(node)
+        node = self.resolved(node)
         return self(node) if strength(node) >= least else parentheses(self(node))
 
-    def __call__(self, node: Expression) -> str:
+    def __call__(self, node: Expression) -> Latex:
         """The LaTeX of ``node``, for mathematics mode."""
-        return super().__call__(self._resolved(node))
+        return super().__call__(self.resolved(node))
 
-    def _of_number(self, node: Number) -> str:
+    def signed(self, node: Expression) -> tuple[bool, Latex]:
+        """Whether the LaTeX of ``node`` begins with a minus, and the LaTeX without it."""
+        match self.resolved(node):
+            case Negate(operand):
+                return True, self.wrapped(operand, PRODUCT)
+            case Number(value, _) as number if value < 0:
+                return True, self(opposite(number))
+            case Binary("+" | "-" as op, left, right):
+                minus, first = self.signed(left)
+                return minus, self._joined(first, self.behind(op, right))
+            case Binary("*", left, right) if strength(self.resolved(left)) >= PRODUCT and not self._are_vectors(
+                left, right
+            ):
+                minus, first = self.signed(left)
+                return minus, self._multiplied(first, right, vectors=False)
+            case whole:
+                return False, self(whole)
+
+    def behind(self, op: str, node: Expression) -> Latex:
+        """``node`` as a later summand, with ``op`` (``+`` or ``-``) before it."""
+        # `a + (-b)`: two signs never meet.
+        negative = self._is_negative(node)
+        second = parentheses(self(node)) if negative else self.wrapped(node, SUM + (op == "-"))
+        return Latex(f"{op} {second}", second)
+
+    def times(self, node: Expression) -> Latex:
+        """``node`` as the later factor of a vector, with the sign before it, where there is one."""
+        second = self._factor(node)
+        sign = self._times(second, self._is_vector(node))
+        return Latex(f"{sign} {second}", second) if sign else second
+
+    def _of_number(self, node: Number) -> Latex:
         return number_latex(node.value, node.text)
 
-    def _of_constant(self, node: Constant) -> str:
+    def _of_constant(self, node: Constant) -> Latex:
         return self.names.get(node.name) or spell(node.name)
 
-    def _of_name(self, node: Name) -> str:
+    def _of_name(self, node: Name) -> Latex:
         return self.names.get(node.name) or spell(node.name)
 
-    def _of_negate(self, node: Negate) -> str:
-        return "-" + self.wrapped(node.operand, PRODUCT)
+    def _of_negate(self, node: Negate) -> Latex:
+        operand = self.wrapped(node.operand, PRODUCT)
+        return Latex(f"-{operand}", operand)
 
-    def _of_binary(self, node: Binary) -> str:
+    def _of_binary(self, node: Binary) -> Latex:
         match node.op:
             case "*":
                 return self._product(node.left, node.right)
             case "/":
-                return self._quotient(node.left, node.right)
+                return self._quotient(node)
             case op:
-                # `a + (-b)`: two signs never meet.
-                least = SUM + (op == "-")
-                negative = self._is_negative(node.right)
-                second = parentheses(self(node.right)) if negative else self.wrapped(node.right, least)
-                return f"{self.wrapped(node.left, SUM)} {op} {second}"
+                return self._joined(self.wrapped(node.left, SUM), self.behind(op, node.right))
 
-    def _of_call(self, node: Call) -> str:
-        return _call(FUNCTIONS[node.function].latex, [self(argument) for argument in node.arguments])
+    def _of_call(self, node: Call) -> Latex:
+        return self._call(node)
 
-    def _of_form(self, node: MatVec) -> str:
-        return f"{self.matrix(node.matrix, node.transposed)} {self.wrapped(node.operand, FORM)}"
+    def _call(self, node: Call, exponent: Latex | None = None) -> Latex:
+        """A call; an ``exponent`` stands behind the operator: the square of tanh(a) is tanh²(a)."""
+        written = FUNCTIONS[node.function].latex
+        arguments = [self(argument) for argument in node.arguments]
+        operator = Latex(written.operator)
+        if exponent:
+            operator = raised(operator, exponent)
+        inside = Latex(written.between.join(arguments), *arguments)
+        if written.is_plain:
+            return self._joined(operator, parentheses(inside), "")
+        return Latex(f"{operator}{written.left}{inside}{written.right}", operator, inside)
 
-    def _of_reduction(self, node: Reduce) -> str:
-        return f"{REDUCTIONS[node.kind].latex}{parentheses(self(node.operand))}"
+    def _of_form(self, node: MatVec) -> Latex:
+        return self._joined(self.matrix(node.matrix, node.transposed), self.wrapped(node.operand, FORM))
 
-    def _of_outer(self, node: Outer) -> str:
-        return f"{self.wrapped(node.left, ATOM)} {raised(self.wrapped(node.right, ATOM), TRANSPOSE)}"
+    def _of_reduction(self, node: Reduce) -> Latex:
+        return self._joined(Latex(REDUCTIONS[node.kind].latex), parentheses(self(node.operand)), "")
 
-    def _of_size(self, node: SizeOf) -> str:
+    def _of_outer(self, node: Outer) -> Latex:
+        return self._joined(self.wrapped(node.left, ATOM), raised(self.wrapped(node.right, ATOM), TRANSPOSE))
+
+    def _of_size(self, node: SizeOf) -> Latex:
         return size_latex(node.size)
 
-    def matrix(self, name: str, transposed: bool) -> str:
+    def matrix(self, name: str, transposed: bool) -> Latex:
         """A parameter, or its transpose."""
         text = self.names.get(name) or spell(name)
         return raised(text, TRANSPOSE) if transposed else text
 
-    def _resolved(self, node: Expression) -> Expression:
+    @staticmethod
+    def _joined(first: Latex, second: Latex, between: str = " ") -> Latex:
+        return Latex(f"{first}{between}{second}", first, second)
+
+    def resolved(self, node: Expression) -> Expression:
+        """What ``node`` stands for, where it is a name that is written out."""
         while isinstance(node, Name) and node.name in self.parts:
             node = self.parts[node.name]
         return node
 
     def _is_negative(self, node: Expression) -> bool:
-        node = self._resolved(node)
+        node = self.resolved(node)
         return isinstance(node, Negate) or (isinstance(node, Number) and node.value < 0)
 
     def _is_vector(self, node: Expression) -> bool:
         return expression_size(node, self.shapes) != ONE
 
-    def _product(self, left: Expression, right: Expression) -> str:
-        if not (self._is_vector(left) and self._is_vector(right)):
-            first, second = self.wrapped(left, PRODUCT), self._factor(right, PRODUCT)
-            # Digits that touch would read as one number.
-            return f"{first} \\cdot {second}" if second[0].isdigit() else f"{first}\\, {second}"
-        return rf"{self._factor(left, PRODUCT)} \odot {self._factor(right, PRODUCT)}"
+    def _are_vectors(self, left: Expression, right: Expression) -> bool:
+        return self._is_vector(left) and self._is_vector(right)
 
-    def _factor(self, node: Expression, least: int) -> str:
+    def _product(self, left: Expression, right: Expression) -> Latex:
+        vectors = self._are_vectors(left, right)
+        return self._multiplied(self._factor(left) if vectors else self.wrapped(left, PRODUCT), right, vectors=vectors)
+
+    def _multiplied(self, first: Latex, right: Expression, *, vectors: bool) -> Latex:
+        second = self._factor(right)
+        sign = self._times(second, vectors)
+        return self._joined(first, second, f" {sign} " if sign else r"\, ")
+
+    @staticmethod
+    def _times(second: Latex, vectors: bool) -> str:
+        """The sign of a product; none between a number and what begins with no digit."""
+        if vectors:
+            return r"\odot"
+        # Digits that touch would read as one number.
+        return r"\cdot" if second[0].isdigit() else ""
+
+    def _factor(self, node: Expression, least: int = PRODUCT) -> Latex:
         """A factor; a linear form and a quotient on one line get parentheses: `(W h) ⊙ r`, not `W h ⊙ r`."""
-        node = self._resolved(node)
-        sloped = isinstance(node, Binary) and node.op == "/" and not self(node).startswith((r"\frac", r"\tfrac"))
+        node = self.resolved(node)
+        sloped = isinstance(node, Binary) and node.op == "/" and not self._is_stacked(node)
         if sloped or isinstance(node, MatVec) or self._is_negative(node):
             return parentheses(self(node))
         return self.wrapped(node, least)
 
-    def _quotient(self, left: Expression, right: Expression) -> str:
-        above, below = self(left), self(right)
-        if isinstance(left, Number) and isinstance(right, Number):
-            return rf"\tfrac{{{above}}}{{{below}}}"
-        if max(glyphs(above), glyphs(below)) <= WIDE:
-            return rf"\frac{{{above}}}{{{below}}}"
-        return f"{self._factor(left, PRODUCT)} / {self._factor(right, FORM)}"
+    def _is_stacked(self, node: Binary) -> bool:
+        """Whether a quotient is a fraction, one part above the other, and not on one line."""
+        if isinstance(node.left, Number) and isinstance(node.right, Number):
+            return True
+        return max(glyphs(self(node.left)), glyphs(self(node.right))) <= WIDE
 
-    def _of_power(self, node: Power) -> str:
+    def _quotient(self, node: Binary) -> Latex:
+        if not self._is_stacked(node):
+            return self._joined(self._factor(node.left), self._factor(node.right, FORM), " / ")
+        above, below = self(node.left), self(node.right)
+        if isinstance(node.left, Number) and isinstance(node.right, Number):
+            return Latex(rf"\tfrac{{{above}}}{{{below}}}", above, below)
+        return Latex(rf"\frac{{{above}}}{{{below}}}", above, below, tall=True)
+
+    def _of_power(self, node: Power) -> Latex:
         if node.written is None and node.exponent == Fraction(1, 2):
-            return rf"\sqrt{{{self(node.base)}}}"
-        base, exponent = self._resolved(node.base), self._exponent(node)
-        if isinstance(base, Call) and node.exponent > 0 and (command := re.match(r"\\[a-z]+(?=\()", self(base))):
-            # As usual: the square of tanh(a) is tanh²(a).
-            return rf"{command.group()}^{{{exponent}}}{self(base)[command.end() :]}"
-        return raised(self.wrapped(base, ATOM), exponent)
+            inside = self(node.base)
+            return Latex(rf"\sqrt{{{inside}}}", inside)
+        base, exponent = self.resolved(node.base), self._exponent(node)
+        whole = self.wrapped(base, ATOM)
+        if (
+            isinstance(base, Call)
+            and node.exponent > 0
+            and FUNCTIONS[base.function].latex.is_command
+            and not whole.tall
+        ):
+            return self._call(base, exponent)
+        return raised(whole, exponent)
 
-    def _exponent(self, node: Power) -> str:
+    def _exponent(self, node: Power) -> Latex:
         """The exponent: a number, or its author's words; a quotient stands on one line."""
         match node.written:
             case None:
                 exponent = node.exponent
                 below = "" if exponent.denominator == 1 else f"/{exponent.denominator}"
-                return f"{exponent.numerator}{below}"
+                return Latex(f"{exponent.numerator}{below}")
             case Binary(_, left, right):
-                return f"{self.wrapped(left, UNARY)}/{self.wrapped(right, ATOM)}"
+                return self._joined(self.wrapped(left, UNARY), self.wrapped(right, ATOM), "/")
             case written:
                 return self(written)
 
@@ -276,7 +378,7 @@ def timeless(system: System) -> frozenset[str]:
     return frozenset(fixed)
 
 
-def step_name(variable: Variable, fixed: frozenset[str], now: str = NOW, before: str = BEFORE) -> str:
+def step_name(variable: Variable, fixed: frozenset[str], now: str = NOW, before: str = BEFORE) -> Latex:
     """The LaTeX of a variable of a step; what is ``fixed`` has no index."""
     if variable.name in fixed:
         return spell(variable.name)
@@ -286,10 +388,10 @@ def step_name(variable: Variable, fixed: frozenset[str], now: str = NOW, before:
 _LETTERS = {INPUT: r"\mathrm{I}", HIDDEN: r"\mathrm{H}", ONE: ONE}
 
 
-def size_latex(size: str) -> str:
+def size_latex(size: str) -> Latex:
     """The LaTeX of a number of units: an upright letter, as no variable is written, or the size's name."""
     word = size.replace("_", r"\_")
-    return _LETTERS.get(size, rf"\mathrm{{{word}}}")
+    return Latex(_LETTERS.get(size, rf"\mathrm{{{word}}}"))
 
 
 _WEIGHTLESS = "operatorname|mathit|mathrm|mathbf|overline|overset|tilde|hat|bar|dot|[dt]?frac|sqrt"
@@ -302,10 +404,10 @@ def glyphs(latex: str) -> int:
     return len(re.sub(r"[{}_^\\ ,]", "", bare))
 
 
-def number_latex(value: Fraction, text: str) -> str:
+def number_latex(value: Fraction, text: str) -> Latex:
     """A literal as the author wrote it, powers of ten set as such."""
     mantissa, mark, power = text.lower().partition("e")
     if not mark:
-        return text
+        return Latex(text)
     ten = f"10^{{{int(power)}}}"
-    return ten if Fraction(mantissa) == 1 else rf"{mantissa} \cdot {ten}"
+    return Latex(ten if Fraction(mantissa) == 1 else rf"{mantissa} \cdot {ten}", raised=True)

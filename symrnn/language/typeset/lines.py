@@ -10,7 +10,8 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, takewhile
+from itertools import takewhile
+from typing import NamedTuple
 
 TEXT_WIDTH = 74.0
 """What fits on a line beside an equation's number, in characters of average width."""
@@ -27,7 +28,8 @@ _WIDTHS = {
     **{"i": 0.7, "l": 0.6, "t": 0.7, "j": 0.8},
 }
 _SCRIPT = 0.72
-_BREAKS = (" + ", " - ", r" \odot ", r" \, ")
+_SPACE = r" \, "
+_BREAKS = (" + ", " - ", r" \odot ", _SPACE)
 
 
 def width(latex: str) -> float:
@@ -139,16 +141,30 @@ def lines(latex: str, room: float, later: float) -> list[str]:
 def _best_cut(latex: str, room: float) -> int:
     """Where to cut: the outermost place that fits, the last of those; the first of all where none fits; 0 for none."""
     # What stands before a later place is wider: the first that does not fit ends the search.
-    fitting = [(rank, -at) for rank, at in takewhile(lambda place: width(latex[: place[1]]) <= room, _places(latex))]
+    places = takewhile(lambda place: width(latex[: place.at]) <= room, _places(latex))
+    fitting = [(place.rank, -place.at) for place in places]
     if fitting:
         # A shallow place near the start would leave a line all but empty: prefer one in its second half.
         full = [(rank, at) for rank, at in fitting if width(latex[:-at]) >= room / 3]
         return -min(full or fitting)[1]
-    return min((at for _, at in _places(latex)), default=0)
+    return min((place.at for place in _places(latex)), default=0)
 
 
-def _places(latex: str) -> Iterator[tuple[tuple[int, int], int]]:
-    """Every place where ``latex`` may be broken, with its rank: how deep in parentheses, then which operator."""
+class _Place(NamedTuple):
+    """A place where LaTeX may be broken: before ``operator``; the rank is how deep in parentheses, then which operator."""
+
+    rank: tuple[int, int]
+    at: int
+    operator: str
+
+    @property
+    def begins(self) -> int:
+        """Where a piece begins that is set by itself: with the operator, unless that is nothing but space."""
+        return self.at + (len(self.operator) if self.operator == _SPACE else 0)
+
+
+def _places(latex: str) -> Iterator[_Place]:
+    """Every place where ``latex`` may be broken."""
     braces = depth = 0
     at = 0
     while at < len(latex):
@@ -164,21 +180,23 @@ def _places(latex: str) -> Iterator[tuple[tuple[int, int], int]]:
         if braces == 0 and at > 0 and character == " ":
             for order, operator in enumerate(_BREAKS):
                 if latex.startswith(operator, at):
-                    yield (depth, order // 2), at
+                    yield _Place((depth, order // 2), at, operator)
         at += 1
 
 
 def pieces(latex: str) -> tuple[tuple[str, ...], ...]:
     r"""``latex`` cut wherever it may be broken: into summands, and each of them into its factors and parts.
 
-    >>> pieces(r"(a + b) \odot c - d")
-    (('(a', '+ b)', '\\odot c'), ('- d',))
+    A product without a sign is cut at its space, which no piece has.
+
+    >>> pieces(r"(a + b) \odot c - d \, e")
+    (('(a', '+ b)', '\\odot c'), ('- d', 'e'))
     """
-    places = list(_places(latex))
-    summands = _cut(latex, [at for (depth, order), at in places if depth == 0 and order == 0])
-    return tuple(tuple(_cut(summand, [at for _, at in _places(summand)])) for summand in summands)
+    summands = _cut(latex, [place for place in _places(latex) if place.rank == (0, 0)])
+    return tuple(tuple(_cut(summand, list(_places(summand)))) for summand in summands)
 
 
-def _cut(latex: str, places: Sequence[int]) -> list[str]:
-    edges = [0, *dict.fromkeys(places), len(latex)]
-    return [latex[start:end].strip() for start, end in pairwise(edges)]
+def _cut(latex: str, places: Sequence[_Place]) -> list[str]:
+    starts = [0, *(place.begins for place in places)]
+    ends = [*(place.at for place in places), len(latex)]
+    return [latex[start:end].strip() for start, end in zip(starts, ends, strict=True)]
