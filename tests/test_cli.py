@@ -130,7 +130,10 @@ def test_show_json_holds_text_and_latex(run: Run) -> None:
         (["show", CELL, "--plan", "--format", "latex"], "the plan is text"),
         (["show", CELL, "--document", "--part", "tape"], "--document prints the whole derivation"),
         (["show", CELL, "--document", "--json"], "--document prints LaTeX"),
-        (["show", CELL, "--part", "tape", "--backend", "c"], "tape is the same for all backends, so leave out --backend"),
+        (
+            ["show", CELL, "--part", "tape", "--backend", "c"],
+            "tape is the same for all backends, so leave out --backend",
+        ),
         (["generate", "--check", "--dry-run"], "not allowed with argument"),
         (["generate", "--backend", "fortran"], "Unknown backend 'fortran'; choose numpy or c"),
         (["generate", "--out", ""], "for this directory write ."),
