@@ -67,7 +67,7 @@ class _Weights:
 
 
 class _Run:
-    """Everything that depends on the shapes of a call: its dims structure, its number of parts, the sizes of its blocks."""
+    """Everything that depends on the shapes of a call: its dims structure, number of parts and sizes of blocks."""
 
     def __init__(
         self,
