@@ -86,7 +86,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"202ba4066c344399e5fcdb64269025e0"
+_ABI = b"b80c1ba745844cc27e7f9cfa0c253baa"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

@@ -94,7 +94,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"6b46af5c3ffcda9ee1c59e48f89d04f6"
+_ABI = b"c3a6e62bfdf848529dd8dda9294530db"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

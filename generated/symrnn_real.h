@@ -872,35 +872,42 @@ ONCE void accumulate(int fresh, size_t height, size_t columns, size_t depth, con
                      const real *panel, size_t panel_row, real *sums, size_t sums_row)
 {
     static const real zeros[TILE_COLUMNS * LANES];
+    const size_t most = TILE_WIDTH(height);
     size_t width;
     for (size_t column = 0; column < columns; column += width) {
         /* What is left after the last whole pass but one is halved: no pass is narrow. */
         const size_t left = columns - column;
-        width = left <= TILE_COLUMNS ? left : left < 2 * TILE_COLUMNS ? (left + 1) / 2 : TILE_COLUMNS;
+        width = left <= most ? left : left < 2 * most ? (left + 1) / 2 : most;
         const real *const from = panel + column * LANES;
         real *const into = sums + column * LANES;
         const real *const first = fresh ? zeros : into;
         const size_t first_row = fresh ? 0 : sums_row;
-#define TILE(height, width)                                                                      \
-    case height * 8 + width:                                                                     \
+#define TILE(height, width)                                                                                 \
+    case height * 8 + width:                                                                                \
         run_tile(height, width, first, first_row, depth, a, a_depth, from, panel_row, into, sums_row);      \
         break;
-#define TILES(height) TILE(height, 1) TILE(height, 2) TILE(height, 3) TILE(height, 4)
+#define TILES_2(height) TILE(height, 1) TILE(height, 2)
+#define TILES_4(height) TILES_2(height) TILE(height, 3) TILE(height, 4)
         switch (height * 8 + width) {
-            TILES(1)
-            TILES(2)
-            TILES(3)
-#if TILE_ROWS >= 5
-            TILES(4)
-            TILES(5)
+            TILES_4(1)
+            TILES_4(2)
+            TILES_4(3)
+#if REGISTERS == 16
+            TILES_2(4)
+            TILES_2(5)
+            TILES_2(6)
+#else
+            TILES_4(4)
+            TILES_4(5)
+#if TILE_ROWS > 5
+            TILES_4(6)
 #endif
-#if TILE_ROWS >= 6
-            TILES(6)
 #endif
         default:
             break;
         }
-#undef TILES
+#undef TILES_4
+#undef TILES_2
 #undef TILE
     }
 }
@@ -968,9 +975,9 @@ ALWAYS real *row_at(const S(at) *at, const S(span) *span, size_t array)
 #if ROW_STAGES <= 2 || defined(MOST_UNITS)
 #define RUN_ON_ROW(name) (s.row = S(name##_row))
 #define ON_ROW(name, all, most)                                                                                         \
-    ONCE void S(name##_row)(const S(at) *at, const S(stage) *s, size_t part, size_t parts)                              \
+    ONCE void S(name##_row)(const S(at) *at, const S(stage) *s)                                                         \
     {                                                                                                                   \
-        run_row_with(1, S(name), (all) ? (all) : s->sums, (most) == 1 ? 1 : s->vectors, at, s, part, parts);            \
+        run_row_with(S(name), (all) ? (all) : s->sums, (most) == 1 ? 1 : s->vectors, at, s);                         \
     }
 #else
 #define RUN_ON_ROW(name) ((void)0)
@@ -1026,24 +1033,30 @@ ALWAYS void run_vectors(S(vectors) *run, const S(at) *at, const S(span) *span, s
 typedef struct S(operand) {
     size_t array, block, column, depth, panel, first, count; /* `block`: of packed weights, where the operand is one of them */
     int later; /* of the step before in this loop */
-    int fresh; /* whether its sums hold nothing before it */
+    int adds;  /* whether an operand before it feeds one of its sums */
+    /* Once weights are there: */
+    const real *weights;         /* the panel of the first tile */
+    size_t panel_row, tile, from; /* numbers from one depth, and from one tile, to the next; where the values begin in their row */
 } S(operand);
 
 typedef struct S(stage) S(stage);
-/* A stage on a single row: this part's share of its units. */
-typedef void S(on_row)(const S(at) *at, const S(stage) *s, size_t part, size_t parts);
+/* A stage on a single row: this part's tiles. */
+typedef void S(on_row)(const S(at) *at, const S(stage) *s);
 struct S(stage) {
     const char *name;
     S(statements) *run;
     S(on_row) *row;
     size_t units, sums, vectors, tiles; /* vectors of units in a tile; tiles of all units */
+    size_t begin, end;                  /* this part's tiles */
     int masked;                         /* whether rows beyond their length are told apart */
+    int later;                          /* whether it reads the step before in this loop */
+    size_t depth, filled;               /* of all operands; the sums that some operand feeds */
     size_t operands;
     S(operand) operand[MOST_OPERANDS];
 };
 
-ONCE void run_row(const S(at) *at, const S(stage) *s, size_t part, size_t parts);
-ONCE void run_units(const S(at) *at, const S(stage) *s, size_t part, size_t parts);
+ONCE void run_row(const S(at) *at, const S(stage) *s);
+ONCE void run_units(const S(at) *at, const S(stage) *s);
 
 /* A stage of tiles of `most` vectors of units at most. Its tiles are counted here, once for all steps: divisions take long. */
 ALWAYS S(stage) new_stage(const char *name, S(statements) *run, size_t units, size_t sums, size_t most, int masked)
@@ -1056,8 +1069,11 @@ ALWAYS S(stage) new_stage(const char *name, S(statements) *run, size_t units, si
     s.sums = sums;
     s.vectors = fit_vectors(units, LANES, most);
     s.tiles = most == 1 ? (units + LANES - 1) / LANES : (units + s.vectors * LANES - 1) / (s.vectors * LANES);
+    s.begin = 0;
+    s.end = s.tiles;
     s.masked = masked;
-    s.operands = 0;
+    s.later = 0;
+    s.depth = s.filled = s.operands = 0;
     return s;
 }
 
@@ -1073,10 +1089,12 @@ ALWAYS void add_packed(S(stage) *s, size_t block, size_t column, size_t depth, s
     o->first = first;
     o->count = count;
     o->later = later;
-    o->fresh = !later;
+    o->adds = 0;
     for (size_t i = 0; i < s->operands; ++i)
-        if (s->operand[i].first < first + count && first < s->operand[i].first + s->operand[i].count)
-            o->fresh = 0;
+        o->adds |= s->operand[i].first < first + count && first < s->operand[i].first + s->operand[i].count;
+    s->later |= later;
+    s->depth += depth;
+    s->filled += o->adds ? 0 : count;
     ++s->operands;
 }
 
@@ -1086,13 +1104,30 @@ ALWAYS void add_operand(S(stage) *s, size_t array, size_t column, size_t depth, 
     s->operand[s->operands - 1].array = array;
 }
 
+/* Say where the operands of a stage lie, now that its weights are known. */
+ALWAYS void find_weights(S(stage) *s, const piece *pieces, const real *packed)
+{
+    for (S(operand) *o = s->operand; o < s->operand + s->operands; ++o) {
+        o->weights = packed + pieces[o->panel].at;
+        o->panel_row = o->count * s->vectors * LANES;
+        o->tile = o->depth * o->panel_row;
+        o->from = o->column + (o->array == AT_PACKED ? pieces[o->block].at : 0);
+    }
+}
+
+/* Give a part its tiles. Two tiles of a single row are for one part. */
+ALWAYS void share_out(S(stage) *s, int one_row, size_t part, size_t parts)
+{
+    const int both = one_row && s->tiles == 2;
+    s->begin = both && part ? s->tiles : share_tiles(s->tiles, s->vectors, part, parts);
+    s->end = both ? s->tiles : share_tiles(s->tiles, s->vectors, part + 1, parts);
+}
+
 /* The first row of an operand at the current step; null for one of a step before where there is none. */
 ALWAYS const real *operand_row(const S(at) *at, const S(operand) *o)
 {
-    if (o->array == AT_PACKED)
-        return at->packed + at->pieces[o->block].at + o->column;
     const real *const rows = o->later ? at->later[o->array] : at->to[o->array];
-    return rows ? rows + o->column : NULL;
+    return rows ? rows + o->from : NULL;
 }
 
 /* Multiply-adds of one row of a stage. */
@@ -1186,23 +1221,13 @@ ONCE void pack_form(real *packed, const piece *b, size_t accumulator, size_t sta
 
 /* For a tile of rows and units, accumulate the linear forms, then run the statements on the sums; this part's share of the
    tiles. */
-ONCE void run_stage(const S(at) *at, const S(stage) *s, size_t row_begin, size_t row_end, size_t part, size_t parts)
+ONCE void run_stage(const S(at) *at, const S(stage) *s, size_t row_begin, size_t row_end)
 {
     const sequence *const seq = at->seq;
-    const size_t units = s->units, vectors = s->vectors, wide = vectors * LANES, tiles = s->tiles;
-    const size_t tile_begin = share_tiles(tiles, vectors, part, parts);
-    const size_t tile_end = share_tiles(tiles, vectors, part + 1, parts);
-    const size_t columns = s->sums * vectors;
-    size_t depth = 0, filled = 0;
-    int later = 0;
-    for (size_t i = 0; i < s->operands; ++i) {
-        depth += s->operand[i].depth;
-        filled += s->operand[i].fresh ? s->operand[i].count : 0;
-        later |= s->operand[i].later;
-    }
+    const size_t units = s->units, vectors = s->vectors, wide = vectors * LANES, columns = s->sums * vectors;
     /* A row that ends here still needs the sums over the step before in this loop, where it had not ended. */
-    const size_t first = !s->masked ? NOT_MASKED : at->first - (later && seq->reverse && at->first ? seq->rows : 0);
-    const size_t blocks = count_blocks(row_end - row_begin, depth);
+    const size_t first = !s->masked ? NOT_MASKED : at->first - (s->later && seq->reverse && at->first ? seq->rows : 0);
+    const size_t blocks = count_blocks(row_end - row_begin, s->depth);
     for (size_t block = 0; block < blocks; ++block) {
         const size_t from = row_begin + share(row_end - row_begin, block, blocks);
         const size_t rows = row_begin + share(row_end - row_begin, block + 1, blocks) - from;
@@ -1213,31 +1238,30 @@ ONCE void run_stage(const S(at) *at, const S(stage) *s, size_t row_begin, size_t
         const size_t least = runs ? active / runs : 0, more = active - least * runs;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
         const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS) / 2 * 2;
-        const size_t passes = (tile_end - tile_begin + together - 1) / together;
+        const size_t passes = (s->end - s->begin + together - 1) / together;
         for (size_t pass = 0; pass < passes; ++pass) {
             /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
-            const size_t tile0 = tile_begin + (at->turned ? passes - 1 - pass : pass) * together;
-            const size_t tile1 = tile_end - tile0 < together ? tile_end : tile0 + together;
+            const size_t tile0 = s->begin + (at->turned ? passes - 1 - pass : pass) * together;
+            const size_t tile1 = s->end - tile0 < together ? s->end : tile0 + together;
             for (size_t row0 = 0, run = 0; run < runs + idle_runs; ++run) {
                 const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
                 const size_t height = run < runs ? least + (run < more) : lower, apart = height * columns * LANES;
                 real sums[SUM_ROWS * MOST_SUMS * LANES];
-                /* Sums of rows that have ended, or that no first operand fills: zero. */
-                if (filled < s->sums || run >= runs)
+                /* Sums of rows that have ended, or to which each operand adds: zero. */
+                if (s->filled < s->sums || s->later || run >= runs)
                     for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                         storeu(sums + i * LANES, K(0));
                 for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     for (const S(operand) *o = s->operand; o < s->operand + s->operands; ++o) {
                         const real *const source = operand_row(at, o), *lines[TILE_ROWS];
-                        const size_t stride = at->stride[o->array], panel_row = o->count * wide;
+                        const size_t stride = at->stride[o->array];
                         if (!source)
                             continue;
                         for (size_t line = 0; line < height; ++line)
                             lines[line] = source + order[row0 + line] * stride;
-                        accumulate(o->fresh, height, o->count * vectors, o->depth, lines, 1,
-                                   at->packed + at->pieces[o->panel].at + tile * o->depth * panel_row, panel_row,
-                                   sums + (tile - tile0) * apart + o->first * wide, columns * LANES);
+                        accumulate(!o->adds && !o->later, height, o->count * vectors, o->depth, lines, 1, o->weights + tile * o->tile,
+                                   o->panel_row, sums + (tile - tile0) * apart + o->first * wide, columns * LANES);
                     }
                 }
                 S(span) span = {.units = units, .unit = tile0 * wide, .end = tile1 * wide < units ? tile1 * wide : units, .wide = wide, .apart = apart};
@@ -1256,7 +1280,8 @@ ONCE void run_stage(const S(at) *at, const S(stage) *s, size_t row_begin, size_t
 /* A stage of what depends on parameters alone, which has one row. */
 INLINE void run_once(const S(at) *at, S(stage) s)
 {
-    run_stage(at, &s, 0, 1, 0, 1);
+    find_weights(&s, at->pieces, at->packed);
+    run_stage(at, &s, 0, 1);
 }
 
 /* ---- a stage on one row ---- */
@@ -1268,176 +1293,123 @@ INLINE void run_once(const S(at) *at, S(stage) s)
 /* Tiles whose sums a row keeps before its statements run on them, so that those of one vector need not wait for another's. */
 #define ROW_TILES 8
 
-/* What feeds some sums of a tile: an operand's row, and the part of its panel; `apart`: numbers from one tile's panel to the
-   next tile's. */
-typedef struct S(feed) {
+/* The products of one operand: a row of `depth` values with the panels of tiles. */
+typedef struct S(product) {
     const real *a, *panel;
-    size_t depth, panel_row, apart;
-} S(feed);
+    size_t depth, panel_row, tile; /* numbers from one depth to the next, and from one tile to the next */
+    int adds, turned;              /* whether they add to the sums; whether tiles run from last to first */
+} S(product);
 
-/* Sums of one tile, or of two that share what is broadcast, `width` vectors of each; kept several times, each for a share of
-   the depth, where a few would wait for themselves. `apart`: numbers from one tile's sums to the other's. */
-ALWAYS void run_row_tile(size_t together, size_t width, size_t splits, const S(feed) *feeds, size_t count, size_t tile, real *sums,
-                         size_t apart)
+/* Sums of one tile, or of two that share what is broadcast, `width` vectors of each; kept several times, each for a share of the
+   depth, where a few would wait for themselves. `apart`: numbers from one tile's sums to the other's. Sums have names in the
+   loops, where compilers keep an array of them in memory. */
+ALWAYS void run_row_tile(size_t together, size_t width, size_t splits, const S(product) *p, const real *panel, real *sums, size_t apart)
 {
-    vec s[8];
-    for (size_t j = 0; j < splits * together * width; ++j)
-        s[j] = K(0);
-    for (const S(feed) *f = feeds; f < feeds + count; ++f) {
-        const size_t depth = f->depth, panel_row = f->panel_row;
-        /* A pointer for each tile: offsets from one pointer would each want a register. */
-        const real *const a = f->a, *panel = f->panel + tile * f->apart, *other = together > 1 ? panel + f->apart : panel;
-        size_t k = 0;
-        for (; k + splits <= depth; k += splits)
-            for (size_t split = 0; split < splits; ++split, panel += panel_row, other += panel_row)
-                for (size_t i = 0; i < together; ++i)
-                    for (size_t j = 0; j < width; ++j) {
-                        vec *const total = &s[(split * together + i) * width + j];
-                        *total = v_fma(K(a[k + split]), loadu((i ? other : panel) + j * LANES), *total);
-                    }
-        if (splits > 1)
-            for (; k < depth; ++k, panel += panel_row, other += panel_row)
-                for (size_t i = 0; i < together; ++i)
-                    for (size_t j = 0; j < width; ++j) {
-                        vec *const total = &s[i * width + j];
-                        *total = v_fma(K(a[k]), loadu((i ? other : panel) + j * LANES), *total);
-                    }
+    const size_t all = together * width, depth = p->depth, panel_row = p->panel_row;
+    const real *a = p->a, *other = panel + (together - 1) * p->tile; /* offsets from one pointer would each want a register */
+    size_t k = 0;
+#define EACH_OF_8(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
+#define BEGIN(i) vec s##i = p->adds && i < all ? loadu(sums + i / width * apart + i % width * LANES) : K(0);
+#define ADD(i, number)                                                                                         \
+    if (i < (number)) {                                                                                        \
+        s##i = v_fma(K(a[k + i / all]), loadu((i % all / width ? other : panel) + i % width * LANES), s##i);   \
+        if (i % all == all - 1) {                                                                              \
+            panel += panel_row;                                                                                \
+            other += panel_row;                                                                                \
+        }                                                                                                      \
     }
-    for (size_t split = splits - 1; split > 0; --split)
-        for (size_t j = 0; j < together * width; ++j)
-            s[(split - 1) * together * width + j] += s[split * together * width + j];
-    for (size_t i = 0; i < together; ++i)
-        for (size_t j = 0; j < width; ++j)
-            storeu(sums + i * apart + j * LANES, s[i * width + j]);
+#define ADD_SPLITS(i) ADD(i, splits * all)
+#define ADD_REST(i) ADD(i, all)
+    EACH_OF_8(BEGIN)
+    for (; k + splits <= depth; k += splits) {
+        EACH_OF_8(ADD_SPLITS)
+    }
+    for (; splits > 1 && k < depth; ++k) {
+        EACH_OF_8(ADD_REST)
+    }
+    vec s[8] = {s0, s1, s2, s3, s4, s5, s6, s7};
+    for (size_t i = splits * all - 1; i >= all; --i)
+        s[i - all] += s[i];
+    for (size_t i = 0; i < all; ++i)
+        storeu(sums + i / width * apart + i % width * LANES, s[i]);
+#undef ADD_REST
+#undef ADD_SPLITS
+#undef ADD
+#undef BEGIN
+#undef EACH_OF_8
 }
 
-/* `columns` vectors of sums side by side for each of some tiles, all from the same `feeds`; of two tiles at a time where there
-   are two. */
-ALWAYS void sum_columns_here(S(feed) *feeds, size_t count, size_t columns, size_t tiles, size_t together, int turned, real *sums, size_t apart)
+/* The same for all of some tiles. */
+#undef SUM_TILES
+#define SUM_TILES(together, width)                                                                                            \
+    ONCE void S(sum_tiles_##together##_##width)(const S(product) *p, size_t tiles, real *sums, size_t apart)                  \
+    {                                                                                                                         \
+        const size_t first = p->turned ? tiles - together : 0;                                                                \
+        const ptrdiff_t step = p->turned ? -together : together;                                                              \
+        const real *panel = p->panel + first * p->tile;                                                                       \
+        sums += first * apart;                                                                                                \
+        for (size_t i = 0; i < tiles; i += together) {                                                                        \
+            run_row_tile(together, width, SPLITS(together * width), p, panel, sums, apart);                                   \
+            panel += step * (ptrdiff_t)p->tile;                                                                               \
+            sums += step * (ptrdiff_t)apart;                                                                                  \
+        }                                                                                                                     \
+    }
+SUM_TILES(1, 1)
+SUM_TILES(1, 2)
+SUM_TILES(1, 3)
+SUM_TILES(1, 4)
+SUM_TILES(2, 1)
+SUM_TILES(2, 2)
+SUM_TILES(2, 3)
+SUM_TILES(2, 4)
+
+/* The sums of the tiles from `tile0` on, `tiles` of them: one operand after the other, at most 4 vectors side by side. An operand
+   of a step that there is none of has no depth: its sums are zero. */
+ALWAYS void sum_row(size_t all, size_t vectors, const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles, size_t together,
+                    real *sums)
 {
-    const size_t most = 4;
-    size_t width;
-    for (size_t column = 0; column < columns; column += width) {
-        const size_t left = columns - column;
-        width = left <= most ? left : left < 2 * most ? (left + 1) / 2 : most;
-#define ROW_TILE(together, width)                                                                                            \
-    case together * 16 + width:                                                                                              \
-        for (size_t i = 0; i < tiles; i += together) {                                                                       \
-            const size_t tile = turned ? tiles - together - i : i;                                                           \
-            run_row_tile(together, width, SPLITS(together * width), feeds, count, tile, sums + tile * apart + column * LANES, apart); \
-        }                                                                                                                    \
-        break;
-        switch (together * 16 + width) {
-            ROW_TILE(1, 1)
-            ROW_TILE(1, 2)
-            ROW_TILE(1, 3)
-            ROW_TILE(1, 4)
-            ROW_TILE(2, 1)
-            ROW_TILE(2, 2)
-            ROW_TILE(2, 3)
-            ROW_TILE(2, 4)
-        default:
-            break;
+    static void (*const sum_tiles[])(const S(product) *, size_t, real *, size_t) = {
+        S(sum_tiles_1_1), S(sum_tiles_1_2), S(sum_tiles_1_3), S(sum_tiles_1_4),
+        S(sum_tiles_2_1), S(sum_tiles_2_2), S(sum_tiles_2_3), S(sum_tiles_2_4)};
+    const size_t wide = vectors * LANES, apart = all * wide, most = 4;
+    if (s->filled < all)
+        for (size_t i = 0; i < tiles * all * vectors; ++i)
+            storeu(sums + i * LANES, K(0));
+    for (const S(operand) *o = s->operand; o < s->operand + s->operands; ++o) {
+        const real *const a = operand_row(at, o);
+        S(product) product = {a, o->weights + tile0 * o->tile, a ? o->depth : 0, o->panel_row, o->tile, o->adds, at->turned};
+        real *into = sums + o->first * wide;
+        for (size_t columns = o->count * vectors, width; columns; columns -= width) {
+            width = columns <= most ? columns : columns < 2 * most ? (columns + 1) / 2 : most;
+            sum_tiles[(together - 1) * most + width - 1](&product, tiles, into, apart);
+            product.panel += width * LANES;
+            into += width * LANES;
         }
-#undef ROW_TILE
-        for (size_t i = 0; i < count; ++i)
-            feeds[i].panel += width * LANES;
     }
 }
 
-ONCE void sum_columns(S(feed) *feeds, size_t count, size_t columns, size_t tiles, size_t together, int turned, real *sums, size_t apart)
+/* `run` is the stage's, `all` its sums and `vectors` those of a tile: constants where this is inlined. */
+ALWAYS void run_row_with(S(statements) *run, size_t all, size_t vectors, const S(at) *at, const S(stage) *s)
 {
-    sum_columns_here(feeds, count, columns, tiles, together, turned, sums, apart);
-}
-
-/* An operand at the current step as it feeds the sums from `first` on, in the tiles from `tile0` on. */
-ALWAYS S(feed) feed_of(const S(at) *at, const S(operand) *o, const real *source, size_t first, size_t tile0, size_t wide)
-{
-    const size_t panel_row = o->count * wide, apart = o->depth * panel_row;
-    const real *const panel = at->packed + at->pieces[o->panel].at + tile0 * apart + (first - o->first) * wide;
-    return (S(feed)){source, panel, o->depth, panel_row, apart};
-}
-
-/* Runs of sums that the same operands feed, one run after the other; `here`: whether their code is. */
-ALWAYS void sum_runs_with(int here, size_t all, size_t vectors, const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles,
-                          size_t together, real *sums)
-{
-    const size_t wide = vectors * LANES;
-    size_t stop;
-    for (size_t first = 0; first < all; first = stop) {
-        S(feed) feeds[MOST_OPERANDS];
-        size_t count = 0;
-        stop = all;
-        for (const S(operand) *o = s->operand; o < s->operand + s->operands; ++o) {
-            const real *const source = operand_row(at, o);
-            const size_t last = o->first + o->count;
-            if (first < o->first)
-                stop = o->first < stop ? o->first : stop;
-            else if (first < last) {
-                stop = last < stop ? last : stop;
-                if (source)
-                    feeds[count++] = feed_of(at, o, source, first, tile0, wide);
-            }
-        }
-        real *const into = sums + first * wide;
-        const size_t columns = (stop - first) * vectors, apart = all * wide;
-        if (here)
-            sum_columns_here(feeds, count, columns, tiles, together, at->turned, into, apart);
-        else
-            sum_columns(feeds, count, columns, tiles, together, at->turned, into, apart);
-    }
-}
-
-ONCE void sum_runs(const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles, size_t together, real *sums)
-{
-    sum_runs_with(0, s->sums, s->vectors, at, s, tile0, tiles, together, sums);
-}
-
-/* The sums of the tiles from `tile0` on, `tiles` of them, from the stage's operands. */
-ALWAYS void sum_row(int here, size_t all, size_t vectors, const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles,
-                    size_t together, real *sums)
-{
-    if (here) {
-        sum_runs_with(1, all, vectors, at, s, tile0, tiles, together, sums);
-        return;
-    }
-    const S(operand) *const o = s->operand;
-    const real *const source = operand_row(at, o);
-    if (s->operands == 1 && o->count == s->sums && source) {
-        S(feed) feed = feed_of(at, o, source, 0, tile0, s->vectors * LANES);
-        sum_columns(&feed, 1, s->sums * s->vectors, tiles, together, at->turned, sums, s->sums * s->vectors * LANES);
-    } else {
-        sum_runs(at, s, tile0, tiles, together, sums);
-    }
-}
-
-/* This part's tiles, or vectors where nothing is summed up. Where there are two tiles in all, one part runs both. `run` is the
-   stage's, `all` its sums and `vectors` those of a tile: constants where this is inlined, `here`. */
-ALWAYS void run_row_with(int here, S(statements) *run, size_t all, size_t vectors, const S(at) *at, const S(stage) *s, size_t part,
-                         size_t parts)
-{
-    const size_t units = s->units;
+    const size_t units = s->units, wide = vectors * LANES, tiles = s->end - s->begin;
     S(span) span = {.row = 0, .idle = 0, .units = units};
     if (!all) {
-        const size_t groups = (units + LANES - 1) / LANES, end = share_tiles(groups, 1, part + 1, parts) * LANES;
-        span.unit = share_tiles(groups, 1, part, parts) * LANES;
-        span.end = end < units ? end : units;
-        if (span.unit < span.end)
+        span.unit = s->begin * LANES;
+        span.end = s->end * LANES < units ? s->end * LANES : units;
+        if (tiles)
             run(at, &span);
         return;
     }
-    const size_t wide = vectors * LANES, tiles = s->tiles;
-    const size_t together = tiles == 2 ? 2 : 1, begin = tiles == 2 ? 0 : share_tiles(tiles, vectors, part, parts);
-    const size_t end = tiles == 2 ? (part ? 0 : 2) : share_tiles(tiles, vectors, part + 1, parts), passes = (end - begin + ROW_TILES - 1) / ROW_TILES;
+    const size_t together = s->tiles == 2 ? 2 : 1, passes = (tiles + ROW_TILES - 1) / ROW_TILES;
     _Alignas(64) real sums[ROW_TILES * MOST_SUMS * LANES];
     span.wide = wide;
     span.apart = all * wide;
     span.sums = sums;
     for (size_t pass = 0; pass < passes; ++pass) {
         /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
-        const size_t tile0 = begin + (at->turned ? passes - 1 - pass : pass) * ROW_TILES;
-        const size_t count = end - tile0 < ROW_TILES ? end - tile0 : ROW_TILES, last = (tile0 + count) * wide;
-        sum_row(here, all, vectors, at, s, tile0, count, together, sums);
+        const size_t tile0 = s->begin + (at->turned ? passes - 1 - pass : pass) * ROW_TILES;
+        const size_t count = s->end - tile0 < ROW_TILES ? s->end - tile0 : ROW_TILES, last = (tile0 + count) * wide;
+        sum_row(all, vectors, at, s, tile0, count, together, sums);
         span.unit = tile0 * wide;
         span.end = last < units ? last : units;
         run(at, &span);
@@ -1445,14 +1417,14 @@ ALWAYS void run_row_with(int here, S(statements) *run, size_t all, size_t vector
 }
 
 /* The same without sums. */
-ONCE void run_units(const S(at) *at, const S(stage) *s, size_t part, size_t parts)
+ONCE void run_units(const S(at) *at, const S(stage) *s)
 {
-    run_row_with(0, s->run, 0, 1, at, s, part, parts);
+    run_row_with(s->run, 0, 1, at, s);
 }
 
-ONCE void run_row(const S(at) *at, const S(stage) *s, size_t part, size_t parts)
+ONCE void run_row(const S(at) *at, const S(stage) *s)
 {
-    run_row_with(0, s->run, s->sums, s->vectors, at, s, part, parts);
+    run_row_with(s->run, s->sums, s->vectors, at, s);
 }
 
 /* A step of one row: what its stages ask besides the arrays of the cell. */
@@ -1477,9 +1449,10 @@ ALWAYS void row_array(S(at) *at, size_t array, real *to)
     at->stride[array] = 0;
 }
 
-ALWAYS void run_row_of(const S(at) *at, const S(stage) s)
+ALWAYS void run_row_of(const S(at) *at, S(stage) s)
 {
-    PROFILED(s.name, s.row(at, &s, 0, 1));
+    find_weights(&s, at->pieces, at->packed);
+    PROFILED(s.name, s.row(at, &s));
 }
 
 /* ---- deferred gradients: matrix products and sums over the rows of all steps, a chunk of rows at a time ---- */
@@ -1620,6 +1593,12 @@ ONCE void clear(real *gradient, size_t numbers, const party *us)
 
 /* ---- a routine: its arrays, its stages, and how they run over time ---- */
 
+/* An array that changes from step to step, and by how many numbers: from an even step, from an odd one. */
+typedef struct S(move) {
+    size_t array;
+    ptrdiff_t by[2];
+} S(move);
+
 typedef struct S(routine) {
     const void *dims;
     sequence seq;
@@ -1628,8 +1607,8 @@ typedef struct S(routine) {
     const real *packed;
     size_t hoisted; /* numbers per row of what is hoisted */
     int can_fuse;   /* whether the linear forms of the input may stay in the loop */
-    size_t states, arrays, stages, moving;
-    unsigned moves[MOST_ARRAYS]; /* the arrays that change from step to step */
+    size_t states, arrays, stages, moves;
+    S(move) move[MOST_ARRAYS];
     S(array) array[MOST_ARRAYS];
     S(stage) stage[MOST_STAGES]; /* phase by phase, in order */
     size_t begin[PHASES + 1];    /* where the stages of a phase begin */
@@ -1700,21 +1679,30 @@ ONCE int lay_out(S(routine) *r, int taped, enum memory own, size_t *tape_end, si
     return fits;
 }
 
-/* Point the arrays at the memory where they were laid out, and `at` at the routine. */
-ONCE void bind(S(routine) *r, S(at) *at, int taped, enum memory own, real *tape, real *workspace)
+/* Which row of rows an array shows at step t. */
+INLINE size_t slot_of(const S(at) *at, const S(array) *a, size_t t)
+{
+    const size_t after = at->seq->reverse ? t : t + 1, before = at->seq->reverse ? t + 1 : t;
+    switch (a->motion) {
+    case EACH_STEP:
+        return t;
+    case EACH_HOISTED:
+        return t - at->origin;
+    case BEFORE:
+        return at->taped ? before : before & 1;
+    case AFTER:
+        return at->taped ? after : after & 1;
+    default:
+        return 0;
+    }
+}
+
+/* Point the arrays at the memory where they were laid out, and `at` at the routine, whose steps run in the order of time or in the
+   reverse. */
+ONCE void bind(S(routine) *r, S(at) *at, int taped, enum memory own, int ahead, real *tape, real *workspace)
 {
     r->array[AT_PACKED].base = (real *)r->packed;
-    r->moving = 0;
-    for (S(array) *a = r->array; a < r->array + r->arrays; ++a) {
-        if (a->memory == TAPE || a->memory == own)
-            a->base = (taped && a->memory == TAPE ? tape : workspace) + a->offset;
-        a->step = r->seq.rows * a->width;
-        at->to[a - r->array] = a->base;
-        at->later[a - r->array] = NULL;
-        at->stride[a - r->array] = a->width;
-        if (a->base && a->motion != STAYS)
-            r->moves[r->moving++] = (unsigned)(a - r->array);
-    }
+    r->moves = 0;
     at->dims = r->dims;
     at->seq = &r->seq;
     at->pieces = r->pieces;
@@ -1723,17 +1711,42 @@ ONCE void bind(S(routine) *r, S(at) *at, int taped, enum memory own, real *tape,
     at->fused = fuses(r);
     at->origin = at->first = 0;
     at->turned = 0;
+    for (size_t i = 0; i < r->arrays; ++i) {
+        S(array) *const a = &r->array[i];
+        if (a->memory == TAPE || a->memory == own)
+            a->base = (taped && a->memory == TAPE ? tape : workspace) + a->offset;
+        a->step = r->seq.rows * a->width;
+        at->to[i] = a->base;
+        at->later[i] = NULL;
+        at->stride[i] = a->width;
+        if (a->base && a->motion != STAYS) {
+            S(move) *const move = &r->move[r->moves++];
+            move->array = i;
+            for (size_t t = 2; t < 4; ++t)
+                move->by[t & 1] = ((ptrdiff_t)slot_of(at, a, ahead ? t + 1 : t - 1) - (ptrdiff_t)slot_of(at, a, t)) * (ptrdiff_t)a->step;
+        }
+    }
 }
 
 /* Point every array at step t. */
 INLINE void seek(S(at) *at, const S(routine) *r, size_t t)
 {
-    const size_t after = r->seq.reverse ? t : t + 1, before = r->seq.reverse ? t + 1 : t;
-    const size_t slot[MOTIONS] = {0, t, t - at->origin, 0, at->taped ? before : before & 1, at->taped ? after : after & 1};
     at->first = t * r->seq.rows;
     at->turned = t & 1;
-    for (const unsigned *i = r->moves; i < r->moves + r->moving; ++i)
-        at->to[*i] = r->array[*i].base + slot[r->array[*i].motion] * r->array[*i].step;
+    for (const S(move) *m = r->move; m < r->move + r->moves; ++m) {
+        const S(array) *const a = &r->array[m->array];
+        at->to[m->array] = a->base + slot_of(at, a, t) * a->step;
+    }
+}
+
+/* The same, from the step before in the routine's order. */
+INLINE void advance(S(at) *at, const S(routine) *r, size_t t)
+{
+    const int odd = at->turned;
+    at->first = t * r->seq.rows;
+    at->turned = t & 1;
+    for (const S(move) *m = r->move; m < r->move + r->moves; ++m)
+        at->to[m->array] += m->by[odd];
 }
 
 /* Numbers from `first` on, `count` of them; zeros where there is nothing to copy from. */
@@ -1748,28 +1761,33 @@ ONCE void copy_rows(real *to, const real *from, size_t first, size_t count)
 /* What a part does: a range of rows in every step, or a share of the units of every stage and a meeting after each. Rows of
    states are copied in and out by rows whatever the split. */
 typedef struct S(split) {
-    int by_rows;
-    size_t row0, row1, unit_part, unit_parts, own0, own;
+    int by_rows, one_row;
+    size_t row0, row1, own0, own;
 } S(split);
 
-INLINE S(split) split_work(const S(routine) *r)
+ONCE S(split) split_work(S(routine) *r)
 {
     const size_t rows = r->seq.rows, part = r->us.part, parts = r->us.parts;
-    const int by_rows = split_rows(rows, parts);
+    const int by_rows = split_rows(rows, parts), one_row = rows == 1 && !r->seq.lengths;
     const size_t own0 = share(rows, part, parts), own1 = share(rows, part + 1, parts);
+    for (size_t i = 0; i < r->stages; ++i) {
+        find_weights(&r->stage[i], r->pieces, r->packed);
+        if (!by_rows && r->begin[LOOP] <= i && i < r->begin[LAST + 1])
+            share_out(&r->stage[i], one_row, part, parts);
+    }
     if (by_rows)
-        return (S(split)){1, own0, own1, 0, 1, own0, own1 - own0};
-    return (S(split)){0, 0, rows, part, parts, own0, own1 - own0};
+        return (S(split)){1, one_row, own0, own1, own0, own1 - own0};
+    return (S(split)){0, one_row, 0, rows, own0, own1 - own0};
 }
 
 /* The stages of the loop at the current step. */
 INLINE void run_step(const S(at) *at, const S(routine) *r, const S(split) *split)
 {
     for (const S(stage) *s = r->stage + r->begin[LOOP]; s < r->stage + r->begin[LOOP + 1]; ++s) {
-        if (r->seq.rows == 1 && !r->seq.lengths)
-            PROFILED(s->name, s->row(at, s, split->unit_part, split->unit_parts));
+        if (split->one_row)
+            PROFILED(s->name, s->row(at, s));
         else
-            PROFILED(s->name, run_stage(at, s, split->row0, split->row1, split->unit_part, split->unit_parts));
+            PROFILED(s->name, run_stage(at, s, split->row0, split->row1));
         if (!split->by_rows)
             meet(&r->us);
     }
@@ -1785,14 +1803,14 @@ INLINE void run_hoisted(S(at) *at, const S(routine) *r, const S(split) *split, s
         for (size_t t = at->origin; t < at->origin + count; ++t) {
             seek(at, r, t);
             for (const S(stage) *s = stages; s < end; ++s)
-                PROFILED(s->name, run_stage(at, s, split->row0, split->row1, 0, 1));
+                PROFILED(s->name, run_stage(at, s, split->row0, split->row1));
         }
         return;
     }
     const size_t rows = count * r->seq.rows, begin = share(rows, r->us.part, r->us.parts);
     seek(at, r, at->origin);
     for (const S(stage) *s = stages; s < end; ++s)
-        PROFILED(s->name, run_stage(at, s, begin, share(rows, r->us.part + 1, r->us.parts), 0, 1));
+        PROFILED(s->name, run_stage(at, s, begin, share(rows, r->us.part + 1, r->us.parts)));
     meet(&r->us);
 }
 
@@ -1808,7 +1826,7 @@ ONCE int run_forward(S(routine) *r, const real *x, const real *state, real *y, r
     r->array[AT_Y].base = y;
     if (!lay_out(r, taped, WORK, &tape_end, &work_end))
         return SYMRNN_SIZE;
-    bind(r, &at, taped, WORK, tape, workspace);
+    bind(r, &at, taped, WORK, !r->seq.reverse, tape, workspace);
     const S(split) split = split_work(r);
     for (size_t i = 0, start = 0; i < r->states; start += rows * r->array[AT_STATES + 2 * i++].width) {
         const S(array) *const a = &r->array[AT_STATES + 2 * i];
@@ -1821,9 +1839,12 @@ ONCE int run_forward(S(routine) *r, const real *x, const real *state, real *y, r
         const size_t count = steps - done < chunk ? steps - done : chunk;
         at.origin = r->seq.reverse ? steps - done - count : done;
         run_hoisted(&at, r, &split, count);
-        for (size_t step = 0; step < count; ++step) {
-            seek(&at, r, r->seq.reverse ? at.origin + count - 1 - step : at.origin + step);
+        seek(&at, r, r->seq.reverse ? at.origin + count - 1 : at.origin);
+        for (size_t step = 0;;) {
             run_step(&at, r, &split);
+            if (++step == count)
+                break;
+            advance(&at, r, r->seq.reverse ? at.origin + count - 1 - step : at.origin + step);
         }
     }
     for (size_t i = 0, start = 0; state_out && i < r->states; start += rows * r->array[AT_STATES + 2 * i++].width) {
@@ -1937,7 +1958,7 @@ ONCE int run_backward(S(routine) *r, const S(products) *p, const real *x, const 
     r->array[AT_DX].base = dx;
     if (!lay_out(r, 1, BACK, &tape_end, &work_end) || !place_products(p->right, p->rights, r->us.parts, panels, &work_end))
         return SYMRNN_SIZE;
-    bind(r, &at, 1, BACK, (real *)tape, workspace);
+    bind(r, &at, 1, BACK, r->seq.reverse, (real *)tape, workspace);
     const S(split) split = split_work(r);
     for (size_t i = 0, start = 0; i < r->states; start += rows * r->array[carries + i++].width) {
         const size_t width = r->array[carries + i].width;
@@ -1945,17 +1966,21 @@ ONCE int run_backward(S(routine) *r, const S(products) *p, const real *x, const 
     }
     if (!split.by_rows)
         meet(&r->us);
-    for (size_t step = 0; step < steps; ++step) {
-        seek(&at, r, r->seq.reverse ? step : steps - 1 - step);
+    if (steps)
+        seek(&at, r, r->seq.reverse ? 0 : steps - 1);
+    for (size_t step = 0; step < steps;) {
         run_step(&at, r, &split);
-        for (const unsigned *i = r->moves; i < r->moves + r->moving; ++i)
-            at.later[*i] = at.to[*i];
+        for (const S(move) *m = r->move; m < r->move + r->moves; ++m)
+            at.later[m->array] = at.to[m->array];
+        if (++step == steps)
+            break;
+        advance(&at, r, r->seq.reverse ? step : steps - 1 - step);
     }
     if (dstate_in) {
         for (size_t i = 0, start = 0; i < r->states; start += rows * r->array[carries + i++].width)
             at.to[initial + i] = dstate_in + start;
         for (const S(stage) *s = r->stage + r->begin[LAST]; s < r->stage + r->begin[LAST + 1]; ++s)
-            PROFILED(s->name, run_stage(&at, s, split.row0, split.row1, split.unit_part, split.unit_parts));
+            PROFILED(s->name, run_stage(&at, s, split.row0, split.row1));
     }
     meet(&r->us);
     seek(&at, r, 0);
@@ -1963,7 +1988,7 @@ ONCE int run_backward(S(routine) *r, const S(products) *p, const real *x, const 
     if (!GIVES_DX)
         memset(dx + begin * at.stride[AT_DX], 0, (end - begin) * at.stride[AT_DX] * sizeof *dx);
     for (const S(stage) *s = r->stage + r->begin[DEFERRED]; s < r->stage + r->begin[DEFERRED + 1]; ++s)
-        PROFILED(s->name, run_stage(&at, s, begin, end, 0, 1));
+        PROFILED(s->name, run_stage(&at, s, begin, end));
     if (r->begin[DEFERRED] != r->begin[DEFERRED + 1])
         meet(&r->us);
     PROFILED("products", run_products(&at, r, p, workspace, panels));

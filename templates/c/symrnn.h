@@ -94,17 +94,22 @@ _Static_assert(sizeof 1.0 == sizeof(double), "compile without -fsingle-precision
 #include <arm_neon.h>
 #endif
 
-/* Rows and vectors of units in a register tile: 6 × 4 sums leave 8 of AVX-512's 32 registers for operands, 3 × 4 leave 4 of
-   the 16 of AVX and SSE. For the 32 of AArch64 compilers read every operand of a step ahead: 5 × 4 sums leave room for that,
-   with 6 × 4 some move to memory and back at every step. */
-#if SYMRNN_VECTOR_BYTES == 64
-#define TILE_ROWS 6
-#elif defined(__aarch64__)
+/* Rows and vectors of units in a register tile. With 32 registers 6 × 4 sums leave 8 for operands; for those of AArch64 compilers
+   read every operand of a step ahead: 5 × 4 sums leave room for that, with 6 × 4 some move to memory and back at every step. With
+   16 registers tiles of more than 3 rows are 2 vectors wide: 6 × 2 sums leave 4, and read fewer numbers for each multiply-add
+   than 3 × 4. */
+#if SYMRNN_VECTOR_BYTES == 64 || defined(__aarch64__)
+#define REGISTERS 32
+#else
+#define REGISTERS 16
+#endif
+#if defined(__aarch64__)
 #define TILE_ROWS 5
 #else
-#define TILE_ROWS 3
+#define TILE_ROWS 6
 #endif
 #define TILE_COLUMNS 4
+#define TILE_WIDTH(height) (REGISTERS == 16 && (height) > 3 ? 2 : TILE_COLUMNS)
 /* Rows of sums that a stage keeps before it runs its statements on them. */
 #ifndef SUM_ROWS
 #define SUM_ROWS (4 * TILE_ROWS)
@@ -115,7 +120,7 @@ _Static_assert(sizeof 1.0 == sizeof(double), "compile without -fsingle-precision
 /* Numbers of a left side that are run over all units before the next rows are: about half of a second-level cache; and rows. */
 #define BLOCK_NUMBERS 131072
 #define BLOCK_ROWS 256
-#if CHUNK > BLOCK_ROWS || SUM_ROWS < TILE_ROWS
+#if CHUNK > BLOCK_ROWS || SUM_ROWS < 2 * TILE_ROWS
 #error "rows are ordered in blocks of BLOCK_ROWS, and a stage keeps the sums of a register tile at least"
 #endif
 /* Nanoseconds, as measured on one machine: to have other threads take part in a call; for them to meet after a stage; by the
@@ -586,6 +591,8 @@ enum { AT_X, AT_Y, AT_DY, AT_DX, AT_PACKED, AT_STATES };
 #define new_stage(...) S(new_stage)(__VA_ARGS__)
 #define add_packed(...) S(add_packed)(__VA_ARGS__)
 #define add_operand(...) S(add_operand)(__VA_ARGS__)
+#define find_weights(...) S(find_weights)(__VA_ARGS__)
+#define share_out(...) S(share_out)(__VA_ARGS__)
 #define operand_row(...) S(operand_row)(__VA_ARGS__)
 #define stage_work(...) S(stage_work)(__VA_ARGS__)
 #define place_vector(...) S(place_vector)(__VA_ARGS__)
@@ -597,11 +604,6 @@ enum { AT_X, AT_Y, AT_DY, AT_DX, AT_PACKED, AT_STATES };
 #define run_once(...) S(run_once)(__VA_ARGS__)
 #define run_row_tile(...) S(run_row_tile)(__VA_ARGS__)
 #define sum_row(...) S(sum_row)(__VA_ARGS__)
-#define sum_runs_with(...) S(sum_runs_with)(__VA_ARGS__)
-#define sum_runs(...) S(sum_runs)(__VA_ARGS__)
-#define sum_columns_here(...) S(sum_columns_here)(__VA_ARGS__)
-#define sum_columns(...) S(sum_columns)(__VA_ARGS__)
-#define feed_of(...) S(feed_of)(__VA_ARGS__)
 #define run_row_with(...) S(run_row_with)(__VA_ARGS__)
 #define run_row(...) S(run_row)(__VA_ARGS__)
 #define run_units(...) S(run_units)(__VA_ARGS__)
@@ -621,7 +623,9 @@ enum { AT_X, AT_Y, AT_DY, AT_DX, AT_PACKED, AT_STATES };
 #define chunk_steps(...) S(chunk_steps)(__VA_ARGS__)
 #define lay_out(...) S(lay_out)(__VA_ARGS__)
 #define bind(...) S(bind)(__VA_ARGS__)
+#define slot_of(...) S(slot_of)(__VA_ARGS__)
 #define seek(...) S(seek)(__VA_ARGS__)
+#define advance(...) S(advance)(__VA_ARGS__)
 #define copy_rows(...) S(copy_rows)(__VA_ARGS__)
 #define split_work(...) S(split_work)(__VA_ARGS__)
 #define run_step(...) S(run_step)(__VA_ARGS__)
