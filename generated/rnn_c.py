@@ -1142,7 +1142,7 @@ class _Team:
             statuses.extend(map(_call, [*calls, functools.partial(function, *arguments, 0, *last)]))
             worst: int = max(statuses[-1], *(done.get() for _ in calls))
             return worst
-        except BaseException:
+        except BaseException:  # Ctrl-C too: threads that wait for a part that never came must end
             if held == [True]:
                 self._part_with(jobs)
             raise

@@ -108,7 +108,7 @@ class _Stage(ModuleType):
     """
 
     @property
-    def __doc__(self) -> str:  # type: ignore[override]
+    def __doc__(self) -> str:  # type: ignore[override]  # a plain attribute of modules; here it is looked up late
         """The function's docstring under its signature, for `help`."""
         function = self.__wrapped__
         return f"{function.__name__}{inspect.signature(function)}\n\n{inspect.getdoc(function)}"

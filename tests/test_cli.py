@@ -280,7 +280,7 @@ def test_generate_for_inference_alone_has_no_backward(run: Run) -> None:
     with pytest.raises(AttributeError, match=r"has no 'backward': it was generated with --no-backward"):
         module.backward  # noqa: B018 - asking for it is the test
     with pytest.raises(AttributeError, match="has no attribute 'backwards'"):
-        module.backwards  # noqa: B018
+        module.backwards  # noqa: B018 - asking for it is the test
 
 
 def test_generate_builds_the_library_and_runs_it(run: Run) -> None:

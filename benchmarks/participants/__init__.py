@@ -24,7 +24,7 @@ class Prepared:
     Attributes:
         call: does the whole of it, waits until it is done, and returns what it returns.
         labelled: the result of a call as arrays: ``y``, ``state c``, ``gradient W_xi``, ``gradient x``; None if it has
-        no result.
+            no result.
         work: FLOPs or bytes of a call, for calls that measure these.
     """
 

@@ -51,7 +51,7 @@ def import_text(text: str, name: str, directory: Path | None = None) -> ModuleTy
         sys.modules[full_name] = module  # dataclasses look their module up while it runs
         try:
             exec(compile(text, file, "exec"), module.__dict__)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: the next import must not find half a module
             del sys.modules[full_name]
             raise
         return module

@@ -44,10 +44,11 @@ class Case:
         input: units of ``x``; a cell that forces ``input = hidden`` takes ``hidden``.
         hidden: units of a state.
         oracles: the oracles that run besides backends against each other and float32 against float64.
-        ragged: whether rows have lengths of their own, 0 and T among them.
+        ragged: whether rows have lengths of their own, 0 and T among them. Beyond them, inputs and gradients are NaN: no
+            kernel may read them.
         reverse: whether rows run backwards.
         at_rest: whether initial states and gradients into the final states are left out, which means zeros. They are
-        given even so if no parameter determines their size.
+            given even so if no parameter determines their size.
         every_entry: whether derivatives are taken by every entry instead of along one random direction per array.
         fixed: sizes that kernels are generated for.
         others: the number of the first size beyond input and hidden; each further size has one more. 0 stands for
@@ -156,10 +157,10 @@ class Problem:
         case: where it comes from.
         sizes: a number for each size name.
         params: parameters by name.
-        x: inputs, ``(T, B, input)``.
+        x: inputs, ``(T, B, input)``; NaN beyond a row's length.
         state: initial states, or None.
         lengths: steps of each row, or None.
-        dy: gradient of the loss by the outputs, ``(T, B, size)``.
+        dy: gradient of the loss by the outputs, ``(T, B, size)``; NaN beyond a row's length.
         dstate: gradient of the loss by the final states, or None.
         widths: units of each state.
         told: whether parameters determine these; else states must be given, and no stream can be made.
@@ -201,6 +202,7 @@ def draw(cell: Cell, case: Case) -> Problem:
     dy = uniform(rng, (case.steps, case.batch, width[cell.output]))
     dstate = {name: uniform(rng, (case.batch, width[name])) for name in cell.states}
     lengths = ragged(rng, case.steps, case.batch) if case.ragged else None
+    x, dy = beyond(x, lengths, np.nan), beyond(dy, lengths, np.nan)
     told = {size for variable in cell.parameters for size in variable.shape}
     tells = all(cell.size(name) in told for name in cell.states)
     if case.at_rest and tells:
@@ -218,3 +220,11 @@ def ragged(rng: np.random.Generator, steps: int, batch: int) -> Array:
     lengths = rng.integers(0, steps, size=batch, endpoint=True)
     lengths[:2] = [steps, 0][:batch]
     return lengths
+
+
+def beyond(array: Array, lengths: Array | None, number: float) -> Array:
+    """``array``, ``(T, B, size)``, with ``number`` beyond the length of each row."""
+    if lengths is None:
+        return array
+    idle = np.arange(len(array))[:, None] >= lengths
+    return np.where(idle[..., None], number, array)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from symrnn.check import measure
-from symrnn.check.cases import Problem, uniform
+from symrnn.check.cases import Problem, beyond, uniform
 from symrnn.check.interpreter import interpret
 from symrnn.check.kernels import (
     Arrays,
@@ -200,15 +200,15 @@ def draw_directions(problem: Problem) -> dict[str, Array]:
         else:
             direction = uniform(rng, array.shape)
             directions[label] = direction[np.newaxis] / max(float(np.linalg.norm(direction.ravel())), 1e-3)
-        largest = float(np.max(np.abs(array), initial=0.0))
+        largest = float(np.nanmax(np.abs(array), initial=0.0))  # idle rows hold NaN
         if 0 < largest < SMALL:
             directions[label] *= largest / SMALL
     return directions
 
 
 def weights(problem: Problem) -> dict[str, Array]:
-    """The incoming gradients, by the label of their output."""
-    return labelled(problem.dy, problem.dstate or {})
+    """The incoming gradients, by the label of their output; zero beyond a row's length."""
+    return labelled(beyond(problem.dy, problem.lengths, 0), problem.dstate or {})
 
 
 def scale_of_loss(result: Result, problem: Problem) -> float:

@@ -47,7 +47,8 @@ def near_start(cell: Cell, case: Case) -> Problem:
     if case.others:  # few rows differ, as in the dense draw
         chosen = np.arange(case.batch) % POINTS
         states = {name: array[chosen] for name, array in states.items()}
-        problem = replace(problem, x=problem.x[:, chosen])
+        if problem.lengths is None:  # a row of its own length has its own inputs
+            problem = replace(problem, x=problem.x[:, chosen])
     return replace(problem, state={name: _single(array) for name, array in states.items()})
 
 

@@ -44,8 +44,8 @@ def check(
 
     Args:
         cells: what to check, one or several: a `Cell`, the name of a bundled one, or the path of a cell file.
-        backends: names of targets; the default is all. One that cannot run here is left out, and the report
-        says why.
+        backends: names of targets; the default is all. The report says why one that cannot run here is left out and,
+            by default, why one cannot be loaded.
         cases: shapes to run; the default covers all that kernels are sensitive to.
         progress: called with a line of text before each piece of work.
         march: the processor that C is compiled for, as in `build`.
@@ -58,7 +58,9 @@ def check(
             used; or this processor lacks instructions of ``march``.
     """
     asked = registry.names() if backends is None else tuple(backends)
-    lacking = {name: reason for name in asked if (reason := registry.target(name).unavailable())}
+    broken = registry.broken() if backends is None else {}
+    lacking = {name: broken.get(name) or registry.target(name).unavailable() for name in asked}
+    lacking = {name: reason for name, reason in lacking.items() if reason}
     rows: list[Row] = []
     not_run: list[NotRun] = []
     points: list[Points] = []

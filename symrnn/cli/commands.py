@@ -130,7 +130,7 @@ def _check(arguments: Namespace) -> Outcome:
     with progress() as say:
         found = check(
             cells,
-            backends=backends,
+            backends=None if arguments.backend == ALL else backends,
             progress=say,
             march=arguments.march,
             sizes=chosen_sizes(arguments),

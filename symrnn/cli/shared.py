@@ -68,7 +68,7 @@ def note_lookalikes(cells: Iterable[Cell]) -> None:
 
 def chosen_backends(arguments: Namespace) -> tuple[str, ...]:
     """The requested backends."""
-    return registry.names() if arguments.backend == ALL else (arguments.backend,)
+    return registry.working() if arguments.backend == ALL else (arguments.backend,)
 
 
 def chosen_dtypes(arguments: Namespace) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ class Suspects:
     Attributes:
         right: equations from which a right gradient follows, in order.
         alone: equations that explain exactly the wrong gradients if only one equation is wrong; none if more must
-        be wrong.
+            be wrong.
         first: equations that may be wrong and depend on no other that may be.
     """
 

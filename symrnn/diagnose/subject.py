@@ -84,7 +84,7 @@ def load_subject(text: str) -> Subject:
 
     Raises:
         DiagnoseError: the file or function does not exist, the file stops with an error, or the function takes other
-        arguments.
+            arguments.
     """
     file, colon, name = text.rpartition(":")
     if not colon or not file or not name.isidentifier():

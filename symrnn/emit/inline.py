@@ -59,7 +59,7 @@ def inlined(files: Sequence[str], also: Iterable[tuple[str, str]] = ()) -> Inlin
 
     Raises:
         GenerateError: a file is missing or has another layout, two define one name, or one imports a name that no
-        other file and no stub defines.
+            other file and no stub defines.
     """
     modules = {_dotted(file): _read(file) for file in files}
     owners: dict[str, str] = {}

@@ -20,7 +20,7 @@ class Mark:
         labels: of the equations that it comes from.
         stage: the plan's stage that it belongs to; empty outside stages.
         function: the function or class that the line is in. The first line of a function has a mark with its name
-        and no labels.
+            and no labels.
         precision: ``f32`` or ``f64`` where the line is of one precision alone; else empty.
     """
 

@@ -40,7 +40,7 @@ class Carried:
         state: without prime.
         carry: the value that one iteration passes to the next, under the name that the next one reads.
         total: the adjoint at the end of the step without the caller's gradient of the output. A row beyond its
-        length carries this value.
+            length carries this value.
         update: the carry's new value.
         initial: the adjoint at the start of the first step: forms of that step plus the carry.
     """

@@ -124,9 +124,11 @@ def _untangle(order: list[list[str]], links: Mapping[str, tuple[list[str], list[
         for index in rows:
             beside = order[index - 1] if side == 0 else order[index + 1]
             at = {name: place for place, name in enumerate(beside)}
-            here = {name: place for place, name in enumerate(order[index])}
-            key = {name: _mean([at[each] for each in links[name][side]], here[name]) for name in order[index]}
-            order[index].sort(key=lambda name, key=key, here=here: (name not in held, key[name], here[name]))  # type: ignore[misc]
+            keys = {
+                name: (name not in held, _mean([at[each] for each in links[name][side]], place), place)
+                for place, name in enumerate(order[index])
+            }
+            order[index].sort(key=keys.__getitem__)
         count = _crossings(order, links)
         if count < fewest:
             best, fewest = [list(row) for row in order], count
@@ -142,7 +144,7 @@ def _crossings(order: Sequence[Sequence[str]], links: Mapping[str, tuple[list[st
     total = 0
     for index, row in enumerate(order[:-1]):
         at = {name: place for place, name in enumerate(order[index + 1])}
-        ends = [at[end] for name in row for end in sorted(links[name][1], key=lambda each, at=at: at[each])]  # type: ignore[misc]
+        ends = [at[end] for name in row for end in sorted(links[name][1], key=at.__getitem__)]
         total += sum(1 for i, end in enumerate(ends) for other in ends[i + 1 :] if other < end)
     return total
 

@@ -51,7 +51,7 @@ def site(cells: Sequence[Cell], progress: Callable[[str], None] = lambda line: N
     for cell in cells:
         progress(f"{cell.name}: deriving")
         derivations.append(derive(cell))
-    names = tuple(dict.fromkeys((registry.DEFAULT, *registry.names())))
+    names = tuple(dict.fromkeys((registry.DEFAULT, *registry.working())))
     planned = [programs(derivation, names) for derivation in derivations]
     told = [each[registry.DEFAULT] for each in planned]
     progress("the overview")

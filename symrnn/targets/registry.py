@@ -33,6 +33,15 @@ DEFAULT = "numpy"
 GROUP = "symrnn.targets"
 """The group of entry points."""
 
+RESERVED = {
+    "all": "--backend all means every target",
+    "plan": "the report of check calls the plan so",
+    "sympy": "the report of check calls the proof so",
+}
+"""Names that no target can have, and why."""
+
+_PROTOCOL = "symrnn.targets.target"
+
 _OWN = (numpy.DESCRIPTION, c.DESCRIPTION)
 
 
@@ -54,7 +63,7 @@ def describe(name: str) -> Description:
     """
     scan = _scan()
     if name not in scan.found:
-        raise TargetError(scan.broken.get(name) or f"Unknown backend {name!r}; choose {listed(names())}")
+        raise TargetError(scan.refused.get(name) or f"Unknown backend {name!r}; choose {listed(names())}")
     return scan.found[name]
 
 
@@ -68,16 +77,51 @@ def target(name: str) -> Target:
     """The target ``name``, loaded.
 
     Raises:
-        TargetError: the target is unknown, or it cannot be loaded.
+        TargetError: the target is unknown, cannot be loaded, or lacks a part that every target has.
     """
-    described = describe(name)
+    home = describe(name).home
     try:
-        found: Target = load_late(described.home)
-    except (ImportError, AttributeError) as error:
+        found: Target = load_late(home)
+        lacks = _lacking(found)
+    except Exception as error:  # a foreign module may raise anything
+        cause = f"{type(error).__name__}: {error}"
         raise TargetError(
-            f"backend {name!r} cannot be loaded from {described.home}: {error}; install or repair the package that provides it"
+            f"backend {name!r} cannot be loaded from {home}: {cause}; install or repair the package that provides it"
         ) from error
+    if lacks:
+        raise TargetError(f"backend {name!r}: {home} lacks {', '.join(lacks)}; repair the package that provides it")
     return found
+
+
+def _lacking(found: Target) -> list[str]:
+    """What `Target` and `Builder` have and ``found`` lacks."""
+    lacks = [name for name in _members("Target") if not hasattr(found, name)]
+    if not lacks and found.builder is not None:
+        lacks = [f"builder.{name}" for name in _members("Builder") if not hasattr(found.builder, name)]
+    return lacks
+
+
+def _members(protocol: str) -> list[str]:
+    return [name for name in vars(load_late(f"{_PROTOCOL}:{protocol}")) if not name.startswith("_")]
+
+
+@cache
+def broken() -> Mapping[str, str]:
+    """The targets that describe themselves and cannot be loaded, each with the reason."""
+    found = {}
+    for name in names():
+        try:
+            target(name)
+        except TargetError as error:
+            found[name] = str(error)
+    return found
+
+
+def working() -> tuple[str, ...]:
+    """The targets that "all" stands for: a warning names each that cannot be loaded."""
+    for reason in broken().values():
+        warnings.warn(f"{reason}. It is left out", RuntimeWarning, stacklevel=2)
+    return tuple(name for name in names() if name not in broken())
 
 
 def listed(words: tuple[str, ...], last: str = "or") -> str:
@@ -93,6 +137,7 @@ def listed(words: tuple[str, ...], last: str = "or") -> str:
 def refresh() -> None:
     """Look for installed packages again, if some were installed or removed while this process runs."""
     _scan.cache_clear()
+    broken.cache_clear()
 
 
 @dataclass(frozen=True)
@@ -100,21 +145,21 @@ class _Scan:
     """The targets found by name, and why the others cannot be loaded, by the name they wanted."""
 
     found: Mapping[str, Description]
-    broken: Mapping[str, str]
+    refused: Mapping[str, str]
 
 
 @cache
 def _scan() -> _Scan:
     """The targets. A warning names each package whose target cannot be loaded; the others stay."""
     found = {each.name: each for each in _OWN}
-    broken: dict[str, str] = {}
+    refused: dict[str, str] = {}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
         try:
             found[entry.name] = _described(entry, found)
         except TargetError as error:
-            broken.setdefault(entry.name, str(error))
+            refused.setdefault(entry.name, str(error))
             warnings.warn(str(error), RuntimeWarning, stacklevel=2)
-    return _Scan(found, broken)
+    return _Scan(found, refused)
 
 
 def _described(entry: EntryPoint, found: Mapping[str, Description]) -> Description:
@@ -127,6 +172,8 @@ def _described(entry: EntryPoint, found: Mapping[str, Description]) -> Descripti
     left_out = f"backend {entry.name!r} of the package {package!r} is left out"
     if entry.name in found:
         raise TargetError(f"{left_out}: another target has that name; rename one of them")
+    if entry.name in RESERVED:
+        raise TargetError(f"{left_out}: no target can have that name, because {RESERVED[entry.name]}; rename it")
     try:
         described = entry.load()
     except Exception as error:  # whatever a foreign module raises must not take the other targets away

@@ -17,7 +17,7 @@ from symrnn.parts import DERIVED
 def test_the_record_is_frozen() -> None:
     derivation = derive(symrnn.load("rnn"))
     with pytest.raises(FrozenInstanceError):
-        derivation.tape = ()  # type: ignore[misc]
+        setattr(derivation, "tape", ())  # noqa: B010 - a type checker refuses the plain assignment
 
 
 def test_every_part_has_text_and_balanced_latex(derivation: Derivation) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from symrnn.errors import DiagnoseError
 from .conftest import STACKED, Person
 
 Run = Callable[..., tuple[int, str, str]]
+Array = np.ndarray[Any, np.dtype[Any]]
+Arrays = dict[str, Array]
 
 RIGHT = """
 def backward_step(params, cache, dstate):
@@ -219,7 +222,7 @@ def test_a_cell_that_leaves_its_domain_is_trouble() -> None:
 
 
 def test_arguments_are_copies() -> None:
-    def backward_step(params, cache, dstate):  # type: ignore[no-untyped-def]
+    def backward_step(params: Arrays, cache: Arrays, dstate: Arrays) -> tuple[Arrays, Arrays, Array]:
         da = dstate["h"]
         da *= 1 - cache["h'"] ** 2
         found = {"W_xh": da.T @ cache["x"], "W_hh": da.T @ cache["h"], "b_h": da.sum(0)}

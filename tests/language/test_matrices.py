@@ -41,7 +41,11 @@ def scaled(vector: Array, rows: bool) -> Array:
     return vector[:, np.newaxis] if rows else vector
 
 
-LEAVES = st.sampled_from([Left(name, lambda rows, name=name: MATRICES[name]) for name in MATRICES])  # type: ignore[misc]
+def leaf(name: str) -> Left:
+    return Left(name, lambda rows: MATRICES[name])
+
+
+LEAVES = st.sampled_from(list(map(leaf, MATRICES)))
 
 
 def larger(parts: st.SearchStrategy[Left]) -> st.SearchStrategy[Left]:

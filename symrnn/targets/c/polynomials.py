@@ -89,7 +89,7 @@ class Constants:
         log: coefficients of (2 atanh(s) / s - 2) / s^2, in s^2.
         tanh_split: below this |x|, tanh is h - h tanh(x) rather than h / (h + 1).
         tanh_compensated: whether tanh adds back what a sum loses: otherwise its error exceeds 2 units. In float it does
-        not, as a test of every number showed.
+            not, as a test of every number showed.
         tanh_one: from here on tanh rounds to 1.
         log2_e: 1 / log 2.
         ln2_high: log 2 with enough trailing zeros that its product with any exponent is exact.
