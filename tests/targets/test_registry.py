@@ -132,10 +132,10 @@ WHOLE = 'builder, load, unavailable = None, WHOLE.load, lambda self: ""'
 BAD = {
     "nothing": (GOOD, "AttributeError: .*has no attribute 'TARGET'"),
     "raises": (GOOD + "def __getattr__(name):\n    raise ValueError(name)\n", "ValueError: TARGET"),
-    "half": (HALF.replace("{rest}", "builder = None"), "half: made_up_half:TARGET lacks load, unavailable; mend"),
+    "half": (HALF.replace("{rest}", "builder = None"), "half: made_up_half:TARGET lacks load, unavailable; repair"),
     "builds": (
         HALF.replace("{rest}", WHOLE.replace("None", "object()", 1)),
-        "made_up_builds:TARGET lacks builder.marches, builder.tool, .*; mend",
+        "made_up_builds:TARGET lacks builder.marches, builder.tool, .*; repair",
     ),
     "computes": (
         HALF.replace("{rest}", WHOLE + "\n    reductions = property(lambda self: 1 // 0)"),
