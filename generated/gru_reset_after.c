@@ -37,15 +37,15 @@
    T steps of B rows; one row after the other, the steps' rows one after the other. Values that cross stages lie side by
    side in the rows of these buffers, in the workspace unless they are on the tape:
 
-       hoisted  T*B x (3 hidden)  z_x | r_x | h_tilde_x: what the loop reads of x
+       hoisted  T*B x (3 hidden)  z_x | r_x | h_tilde_x: values of x that the loop reads
        saved    T*B x (4 hidden)  z | r | h_tilde_part | h_tilde: values of each step that the backward pass
                                   reads, on the tape
        delta    T*B x (4 hidden)  delta_z | delta_r | delta_h_tilde | dh_tilde_part: values of each step that
                                   deferred work reads
 
    To read: a stage is a function of its statements, run on the units of a row. What brings it there is the same for every
-   cell: symrnn.h (threads, memory), symrnn_vector.h (vectors and functions), symrnn_stage.h (packed weights, register tiles),
-   symrnn_time.h (loops over time, deferred products), symrnn_entries.h (entry points).
+   cell: symrnn.h (threads, memory) symrnn_real.h (vectors, register tiles, packed weights, loops over rows and time)
+   and symrnn_entries.h (entry points).
 
    Compile with optimisation for this processor, for instance
 
@@ -67,7 +67,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "25c5010da190f06e686b05ccef8aa6e4"
+#define SYMRNN_DIGEST "146b59da93a99f6828c00af25e6b23c7"
 #define ENTRY(name) PUBLIC(gru_reset_after, name)
 #define DIMS gru_reset_after_dims
 #define BARRIER gru_reset_after_barrier
@@ -107,11 +107,9 @@ static int check_sizes(const gru_reset_after_dims *dims)
 #define REAL 64
 #include "gru_reset_after.c"
 #else /* below here once for each precision: REAL bits */
-#include "symrnn_vector.h"
-#include "symrnn_stage.h"
-#include "symrnn_time.h"
+#include "symrnn_real.h"
 
-/* Reserve room for the parts of packed weights. Returns whether their count fits. */
+/* Room for the parts of packed weights; returns whether they can be counted. */
 ALWAYS int S(blocks)(const gru_reset_after_dims *dims, piece *b, size_t *end)
 {
     *end = TAG_NUMBERS(2);
@@ -128,7 +126,7 @@ ALWAYS int S(blocks)(const gru_reset_after_dims *dims, piece *b, size_t *end)
            & place_panel(end, &b[PANEL_deferred_1_1], dims->input, 4, 3 * dims->hidden, 1);
 }
 
-/* Where the arrays lie, how they move from step to step, and the numbers in a row. */
+/* The places of the arrays, how they move from step to step, and the numbers in a row. */
 ONCE void S(describe)(const gru_reset_after_dims *dims, S(routine) *r)
 {
     add_array(r, GIVEN, EACH_STEP, dims->input); /* AT_X */
@@ -345,7 +343,7 @@ ONCE void S(rights)(const gru_reset_after_dims *dims, S(columns) *right)
     right[1] = (S(columns)){AT_now_h, 0, dims->hidden};
 }
 
-/* One row runs its stages directly. */
+/* One row goes straight to its stages. */
 static void S(step_row)(const gru_reset_after_dims *dims, const real *packed, const real *x, real *state, real *y, real *workspace)
 {
     piece b[BLOCKS];
@@ -442,8 +440,7 @@ int ENTRY(backward)(const gru_reset_after_dims *dims, const real *packed, const 
         {{AT_delta, 2 * dims->hidden, dims->hidden}, 0, grads->b_h, 1}, /* (b17) */
         {{AT_delta, 3 * dims->hidden, dims->hidden}, 0, grads->b_hh, 1}, /* (b19) */
     };
-    const S(products) deferred = {right, outers, sums,
-                                  2, 6, 4, accumulate != 0};
+    const S(products) deferred = {right, outers, sums, 2, 6, 4, accumulate != 0};
     return run_backward(&r, &deferred, x, tape, dy, dstate, dx, dstate_in, workspace);
 }
 #endif

@@ -45,15 +45,15 @@
    T steps of B rows; one row after the other, the steps' rows one after the other. Values that cross stages lie side by
    side in the rows of these buffers, in the workspace unless they are on the tape:
 
-       hoisted  T*B x (4 hidden)  i_x | f_x | o_x | g_x: what the loop reads of x
+       hoisted  T*B x (4 hidden)  i_x | f_x | o_x | g_x: values of x that the loop reads
        saved    T*B x (5 hidden)  i | f | o | g | tanh_c: values of each step that the backward pass reads, on
                                   the tape
        delta    T*B x (4 hidden)  delta_i | delta_f | delta_o | delta_g: values of each step that deferred work
                                   reads
 
    To read: a stage is a function of its statements, run on the units of a row. What brings it there is the same for every
-   cell: symrnn.h (threads, memory), symrnn_vector.h (vectors and functions), symrnn_stage.h (packed weights, register tiles),
-   symrnn_time.h (loops over time, deferred products), symrnn_entries.h (entry points).
+   cell: symrnn.h (threads, memory) symrnn_real.h (vectors, register tiles, packed weights, loops over rows and time)
+   and symrnn_entries.h (entry points).
 
    Compile with optimisation for this processor, for instance
 
@@ -75,7 +75,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "bdb1b0df70681655518efbd4b4d81017"
+#define SYMRNN_DIGEST "ffdb4fc6a3c5ac01be2e0c0252f34f50"
 #define ENTRY(name) PUBLIC(lstm, name)
 #define DIMS lstm_dims
 #define BARRIER lstm_barrier
@@ -116,11 +116,9 @@ static int check_sizes(const lstm_dims *dims)
 #define REAL 64
 #include "lstm.c"
 #else /* below here once for each precision: REAL bits */
-#include "symrnn_vector.h"
-#include "symrnn_stage.h"
-#include "symrnn_time.h"
+#include "symrnn_real.h"
 
-/* Reserve room for the parts of packed weights. Returns whether their count fits. */
+/* Room for the parts of packed weights; returns whether they can be counted. */
 ALWAYS int S(blocks)(const lstm_dims *dims, piece *b, size_t *end)
 {
     *end = TAG_NUMBERS(2);
@@ -134,7 +132,7 @@ ALWAYS int S(blocks)(const lstm_dims *dims, piece *b, size_t *end)
            & place_panel(end, &b[PANEL_deferred_1_1], dims->input, 4, 4 * dims->hidden, 1);
 }
 
-/* Where the arrays lie, how they move from step to step, and the numbers in a row. */
+/* The places of the arrays, how they move from step to step, and the numbers in a row. */
 ONCE void S(describe)(const lstm_dims *dims, S(routine) *r)
 {
     add_array(r, GIVEN, EACH_STEP, dims->input); /* AT_X */
@@ -382,7 +380,7 @@ ONCE void S(rights)(const lstm_dims *dims, S(columns) *right)
     right[1] = (S(columns)){AT_now_h, 0, dims->hidden};
 }
 
-/* One row runs its stages directly. */
+/* One row goes straight to its stages. */
 static void S(step_row)(const lstm_dims *dims, const real *packed, const real *x, real *state, real *y, real *workspace)
 {
     piece b[BLOCKS];
@@ -483,8 +481,7 @@ int ENTRY(backward)(const lstm_dims *dims, const real *packed, const real *x, co
         {{AT_delta, 2 * dims->hidden, dims->hidden}, 0, grads->b_o, 1}, /* (b22) */
         {{AT_delta, 3 * dims->hidden, dims->hidden}, 0, grads->b_g, 1}, /* (b25) */
     };
-    const S(products) deferred = {right, outers, sums,
-                                  2, 8, 4, accumulate != 0};
+    const S(products) deferred = {right, outers, sums, 2, 8, 4, accumulate != 0};
     return run_backward(&r, &deferred, x, tape, dy, dstate, dx, dstate_in, workspace);
 }
 #endif

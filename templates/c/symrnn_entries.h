@@ -168,7 +168,7 @@ int ENTRY(forward)(const DIMS *dims, const real *packed, const real *x, const re
 #ifdef SYMRNN_PROFILE
 size_t ENTRY(profile)(size_t most, const char **names, double *seconds, size_t *calls);
 
-/* The timers that ran since the last reading, at most so many; returns how many there are. Both precisions share them. */
+/* The timers that ran since the last reading, at most `most` of them; returns their number. Both precisions share them. */
 size_t ENTRY(profile)(size_t most, const char **names, double *seconds, size_t *calls)
 {
     size_t count = 0;
