@@ -94,7 +94,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"ffdb4fc6a3c5ac01be2e0c0252f34f50"
+_ABI = b"a8558b215402900f402f9fe462deeeb6"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),
