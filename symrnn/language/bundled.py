@@ -14,7 +14,7 @@ SUFFIX = ".toml"
 """Of a cell file."""
 
 _BUNDLED = Path(__file__).resolve().parents[1] / "cells"
-_MORE = "more"  # the folder below it of the bundled cells that commands do not take by themselves
+_MORE = "more"  # its subfolder of cells that commands use only by name
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 
 
@@ -29,7 +29,7 @@ def cells() -> tuple[str, ...]:
 
 
 def first_cells() -> tuple[str, ...]:
-    """The bundled cells that commands take where none is named, in the order of `cells`.
+    """The bundled cells that commands use by default, in the order of `cells`.
 
     The others are in the folder ``more`` beside them.
     """
