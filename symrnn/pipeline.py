@@ -49,7 +49,7 @@ def program(cell: CellLike, *, backend: str = registry.DEFAULT, backward: bool =
 
     Args:
         cell: a `Cell`, the name of a bundled one, or the path of a cell file.
-        backend: the target whose kernels they are: each wants something else planned.
+        backend: the target that the plan is for; plans differ by target.
         backward: False for inference alone: nothing is taped.
 
     Raises:
@@ -59,7 +59,7 @@ def program(cell: CellLike, *, backend: str = registry.DEFAULT, backward: bool =
 
 
 def programs(derivation: Derivation, backends: Sequence[str], *, backward: bool = True) -> dict[str, Program]:
-    """The plans for targets by name; those that want the same share one."""
+    """The plans by target; targets with equal policies share one plan."""
     wanted = {name: registry.target(name).policy for name in backends}
     policies = {name: replace(policy, backward=backward and policy.backward) for name, policy in wanted.items()}
     plans = {policy: plan(derivation, policy) for policy in dict.fromkeys(policies.values())}
@@ -67,7 +67,7 @@ def programs(derivation: Derivation, backends: Sequence[str], *, backward: bool 
 
 
 def lecture(derivation: Derivation, planned: Program) -> tuple[Section, ...]:
-    """The derivation as a lecture, and after it what running it costs."""
+    """The derivation as a lecture, with a section on the cost of running it."""
     sections = derivation.lecture()
     body = [section for section in sections if not section.appendix]
     return (*body, cost_section(planned, derivation.notation), *sections[len(body) :])
@@ -83,7 +83,7 @@ def requested(
     sizes: Mapping[str, int] | None = None,
     single_file: bool = False,
 ) -> Request:
-    """What is asked of the files of ``cell``, checked: the arguments of `render`, which has their meaning.
+    """The checked request for the files of ``cell``; the arguments are those of `render`.
 
     Raises:
         TargetError: a backend is unknown, or none of them can do what is asked.
@@ -109,7 +109,7 @@ def requested(
 
 
 def _require(chosen: Sequence[Description], asked: str, capability: str, what: str) -> None:
-    """Refuse what none of the chosen targets can do; the others leave it out where one can."""
+    """Refuse an option that no chosen target supports. If one supports it, the others ignore it."""
     if asked and chosen and not any(getattr(described.can, capability) for described in chosen):
         able = tuple(each.name for each in registry.descriptions() if getattr(each.can, capability))
         who = f"only backend {registry.listed(able)}" if able else "no backend"
@@ -117,7 +117,7 @@ def _require(chosen: Sequence[Description], asked: str, capability: str, what: s
 
 
 def _request_for(described: Description, request: Request) -> Request:
-    """``request`` without what the target cannot do and need not."""
+    """``request`` without the options that the target does not support."""
     can = described.can
     return replace(
         request,
@@ -130,7 +130,7 @@ def _request_for(described: Description, request: Request) -> Request:
 
 
 def sources(planned: Mapping[str, Program], request: Request) -> Sources:
-    """The kernels' files by target, with their source maps; of each target's program.
+    """The kernels' files by target, with their source maps, from each target's program.
 
     Raises:
         GenerateError: a target does not spell a function or a reduction of the cell.
@@ -193,10 +193,10 @@ def render(
 
     Args:
         cell: a `Cell`, the name of a bundled one, or the path of a cell file.
-        backends: names of targets; all that can be loaded unless given. ``numpy`` gives ``<cell>_numpy.py``; ``c`` gives
+        backends: names of targets; the default is all that can be loaded. ``numpy`` gives ``<cell>_numpy.py``; ``c`` gives
             ``<cell>.h``, ``<cell>.c`` and ``<cell>_c.py``. All come with the derivation, ``<cell>.tex``.
         backward: False for inference alone.
-        dtype: what ``init_params`` of the modules makes unless told otherwise; float32 where it is emitted.
+        dtype: the default precision of ``init_params``; float32 where it is emitted.
         dtypes: the precisions to emit, for targets that can emit one alone; all unless given.
         sizes: numbers for size names of the cell, ``input`` and ``hidden`` among them: kernels for these alone, by targets
             that can. Other sizes stay open; NumPy modules take any.
@@ -221,7 +221,7 @@ def texts(files: Mapping[str, Source]) -> dict[str, str]:
 
 def rendered(derivation: Derivation, backends: Sequence[str], request: Request) -> dict[str, Source]:
     """The generated files of a derivation by name, for a request that was checked."""
-    # Whatever kernels are wanted, the document tells what those of the default backend cost.
+    # The document gives the cost of the default backend's kernels, whatever backends are requested.
     planned = programs(derivation, (registry.DEFAULT, *backends), backward=request.backward)
     files = joined(sources({name: planned[name] for name in backends}, request))
     sections = lecture(derivation, planned[registry.DEFAULT])
@@ -283,19 +283,19 @@ def build(
     Args:
         cell: a `Cell`, the name of a bundled one, or the path of a cell file.
         backend: the name of a target: ``numpy``, ``c``, or one that another package brings.
-        dtype: what ``init_params`` makes unless told otherwise: the module's ``DTYPE``, one of its ``DTYPES``. Every
+        dtype: the default precision of ``init_params``: the module's ``DTYPE``, one of its ``DTYPES``. Every
             module computes in the precision of its input.
         backward: False for inference alone.
         march: the processor that C is compiled for: ``native``, ``baseline``, on x86-64 also ``v2``, ``v3`` or ``v4``.
-            Unless given, what the environment variable ``SYMRNN_MARCH`` names, else ``native``.
+            The default is the environment variable ``SYMRNN_MARCH``, else ``native``.
         dtypes: as in `render`.
         single_file: as in `render`.
-        sizes: sizes that the kernels are for alone, as in `render`: ``hidden=32, input=1``.
+        sizes: numbers to fix sizes to, as in `render`: ``hidden=32, input=1``.
 
     Raises:
         TargetError: ``backend`` is unknown, or cannot do what is asked.
-        BuildError: there is no C compiler, or it refuses the source; or there is no such processor, or this one lacks
-            what it has; or ``march`` is given for kernels that are not compiled.
+        BuildError: no C compiler is found, or it refuses the source; or ``march`` is unknown, or this processor lacks
+            its instructions; or ``march`` is given for kernels that are not compiled.
         GenerateError: the kernels do not run in ``dtype``, or the sizes cannot be fixed.
     """
     cell = load(cell)

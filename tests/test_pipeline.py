@@ -1,4 +1,4 @@
-"""What is asked of generated files: checked once, handed to each target without what it cannot do, and recorded."""
+"""Requests for generated files: checked once, passed to each target without unsupported options, and recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A target of another package is one folder, and everything knows it: no other line names it.
+"""A target of another package is one folder; every command finds it, and no other line names it.
 
 `tests/toy/` is registered as a package registers its own, by an entry point.
 """
@@ -133,7 +133,7 @@ def test_check_knows_it() -> None:
     assert "toy" in backends
     assert not backends & {"numpy", "c"}
     assert "to NumPy" in report.table()
-    assert "Toy streams not run: the target does not offer that" in report.table()
+    assert "Toy streams not run: the backend does not support it" in report.table()
 
 
 def test_check_holds_a_target_to_what_it_says_that_it_can_do(monkeypatch: pytest.MonkeyPatch) -> None:

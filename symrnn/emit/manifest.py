@@ -1,4 +1,4 @@
-"""Generated files on disk: each written in one step, and compared with what it should be.
+"""Writes generated files, each in one step, and compares files on disk with their expected text.
 
 Reads the texts of one cell's files and the directory that they belong in; writes them there with ``manifest.json``,
 which holds the SHA-256 digest of every file by cell, and the options that it was generated with, or returns how the directory
@@ -51,8 +51,8 @@ class Difference:
     Attributes:
         file: its name.
         fault: what is wrong.
-        diff: unified, from what is there to what should be; empty where the text is right, where the file is missing, and
-            where other options explain it.
+        diff: unified, from the file to its expected text; empty if the text is right, the file is missing, or other
+            options explain the difference.
         cause: the reason in more detail, if it is known.
     """
 
@@ -69,7 +69,7 @@ def write(out: Path, files: Mapping[str, str], *, cell: str, options: str = "") 
         out: directory; made if need be.
         files: file name to text. The manifest keeps the cell's other files, as long as they exist.
         cell: whose files they are.
-        options: the arguments that texts depend on, where some were given.
+        options: the arguments that the texts depend on; empty if none was given.
 
     Returns:
         The path of each file, in the order of ``files``.
@@ -111,7 +111,7 @@ def compare(out: Path, files: Mapping[str, str], *, cell: str, options: str = ""
     """
     try:
         if out.exists():
-            next(out.iterdir(), None)  # which says so where it is no directory, or not for us
+            next(out.iterdir(), None)  # raises if it is not a directory, or is not readable
         recorded = _recorded(out)
         before, now = recorded.get(cell, {}).get(_OPTIONS, ""), options.strip()
         cause = "" if before == now else f"{before or 'no options'} then, {now or 'no options'} now"
@@ -176,8 +176,8 @@ def _unified(old: str, new: str, path: Path) -> str:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write ``text`` where it is not there already; its directory's lock is ours."""
-    for left in sorted(path.parent.glob(f".{path.name}-*{SUFFIX}")):  # by a process that was killed
+    """Write ``text`` if the file differs. The caller holds the directory's lock."""
+    for left in sorted(path.parent.glob(f".{path.name}-*{SUFFIX}")):  # left by a process that was killed
         left.unlink()
     data = text.encode()
     if not (path.is_file() and path.read_bytes() == data):

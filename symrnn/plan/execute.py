@@ -6,7 +6,7 @@ arrays, which are time-major; returns `Ran` and `Gradients`. Shares no code with
 kernel fast.
 
 A row beyond its length is idle. Its stages run like those of all rows, on zeros in place of the caller's numbers, but it
-writes what `Write.idle` names, or zero. Reversed, each row takes its own steps from the last to the first; the caller's
+writes the value `Write.idle`, or zero. Reversed, each row takes its own steps from the last to the first; the caller's
 arrays keep their order. An array that no stage has written yet holds NaN.
 """
 
@@ -30,7 +30,7 @@ from symrnn.plan.vocabulary import Extent, Form, Kind, Place, Stage
 Array = np.ndarray[Any, np.dtype[Any]]
 Arrays = Mapping[str, Array]
 Key = tuple[str, ...]
-"""What names an array in memory: its kind or its buffer, then what it holds."""
+"""The name of an array in memory: its kind or its buffer, then what it holds."""
 
 _RETURNED = {
     Kind.OUTPUT: Extent.SEQUENCE,
@@ -85,7 +85,7 @@ def forward(
         routine: of a program.
         sizes: the number behind each size name.
         given: parameters, inputs ``(T, B, size)`` and initial states ``(B, size)`` by name; all that its system reads.
-        lengths: steps of each row, ``(B,)``, from 0 to T; T for each unless given.
+        lengths: steps of each row, ``(B,)``, from 0 to T; the default is T for each.
         reverse: whether rows run from their last step to their first.
         fused: whether the fused phases run, where there are any.
 
@@ -119,7 +119,7 @@ def backward(program: Program, sizes: Mapping[str, int], ran: Ran, dy: Array, ds
     Args:
         program: with a backward routine.
         sizes: as they were for the forward routine.
-        ran: what that left.
+        ran: its result.
         dy: gradient of the outputs, ``(T, B, size)``.
         dstate: gradient of each final state, ``(B, size)``.
 
@@ -169,13 +169,13 @@ class _Run:
     def value(self, name: str, t: int | None = None) -> Array:
         """What is stored of ``name`` for step ``t``, or for all steps."""
         if name not in self._routine.places:
-            raise PlanError(f"{self._routine.name}: {name} has no place; it is read and never stored")
+            raise PlanError(f"{self._routine.name}: {name} is read and never stored")
         return self._at(name, self._routine.places[name], t)
 
     def array(self, *key: str) -> Array:
         """What is in memory under ``key``."""
         if key not in self._memory:
-            raise PlanError(f"{self._routine.name}: {' '.join(key)} is read, and no stage has written it")
+            raise PlanError(f"{self._routine.name}: {' '.join(key)} is read before a stage has written it")
         return self._memory[key]
 
     def _at(self, value: str, place: Place, t: int | None) -> Array:

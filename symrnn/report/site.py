@@ -1,4 +1,4 @@
-"""The site: a page for every cell and one that compares them. Each is a single file that needs nothing else.
+"""The site: a page for every cell and one that compares them. Each page is a single file that needs nothing else.
 
 Reads cells; returns texts by file name. Leaves out: writing them (`symrnn.emit.manifest`), what pages hold
 (`symrnn.report.page`, `symrnn.report.overview`) and how they look (`templates/report/`).

@@ -1,4 +1,4 @@
-"""The targets that there are: symrnn's own, and those that other packages bring.
+"""All targets: symrnn's own, and those of other packages.
 
 A package registers a target by an entry point of the group ``symrnn.targets`` whose name is the target's and whose value is
 the place of its `Description`:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from symrnn.targets.target import Target
 
 DEFAULT = "numpy"
-"""The backend where nobody names one. Its kernels are those that others are compared with."""
+"""The default backend. The kernels of others are compared with its kernels."""
 
 GROUP = "symrnn.targets"
 """The group of entry points."""
@@ -51,15 +51,15 @@ def names() -> tuple[str, ...]:
 
 
 def descriptions() -> tuple[Description, ...]:
-    """What every target says about itself, in the order of `names`."""
+    """The description of every target, in the order of `names`."""
     return tuple(_scan().found.values())
 
 
 def describe(name: str) -> Description:
-    """What the target ``name`` says about itself.
+    """The description of the target ``name``.
 
     Raises:
-        TargetError: there is no such target.
+        TargetError: the target is unknown.
     """
     scan = _scan()
     if name not in scan.found:
@@ -68,7 +68,7 @@ def describe(name: str) -> Description:
 
 
 def title(name: str) -> str:
-    """A target's name for people; ``name`` itself where it is no target's."""
+    """A target's name for people; ``name`` itself if it is not a target."""
     found = _scan().found.get(name)
     return found.title if found else name
 
@@ -77,7 +77,7 @@ def target(name: str) -> Target:
     """The target ``name``, loaded.
 
     Raises:
-        TargetError: there is no such target, it cannot be loaded, or it lacks something that every target has.
+        TargetError: the target is unknown, cannot be loaded, or lacks a part that every target has.
     """
     home = describe(name).home
     try:
@@ -86,10 +86,10 @@ def target(name: str) -> Target:
     except Exception as error:  # a foreign module may raise anything
         cause = f"{type(error).__name__}: {error}"
         raise TargetError(
-            f"backend {name!r} cannot be loaded from {home}: {cause}; install or mend the package that brings it"
+            f"backend {name!r} cannot be loaded from {home}: {cause}; install or repair the package that provides it"
         ) from error
     if lacks:
-        raise TargetError(f"backend {name!r}: {home} lacks {', '.join(lacks)}; mend the package that brings it")
+        raise TargetError(f"backend {name!r}: {home} lacks {', '.join(lacks)}; repair the package that provides it")
     return found
 
 
@@ -135,14 +135,14 @@ def listed(words: tuple[str, ...], last: str = "or") -> str:
 
 
 def refresh() -> None:
-    """Look for installed packages again, where some came or went while this process runs."""
+    """Look for installed packages again, if some were installed or removed while this process runs."""
     _scan.cache_clear()
     broken.cache_clear()
 
 
 @dataclass(frozen=True)
 class _Scan:
-    """What was found: targets by name, and by the name that it wanted, why a package's target cannot be had."""
+    """The targets found by name, and why the others cannot be loaded, by the name they wanted."""
 
     found: Mapping[str, Description]
     refused: Mapping[str, str]
@@ -150,7 +150,7 @@ class _Scan:
 
 @cache
 def _scan() -> _Scan:
-    """The targets; a package whose target cannot be had is named in a warning, and the others stay."""
+    """The targets. A warning names each package whose target cannot be loaded; the others stay."""
     found = {each.name: each for each in _OWN}
     refused: dict[str, str] = {}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
@@ -163,10 +163,10 @@ def _scan() -> _Scan:
 
 
 def _described(entry: EntryPoint, found: Mapping[str, Description]) -> Description:
-    """What the target of an entry point says about itself.
+    """The description of the target of an entry point.
 
     Raises:
-        TargetError: it cannot be had.
+        TargetError: it cannot be loaded.
     """
     package = entry.dist.name if entry.dist else entry.module
     left_out = f"backend {entry.name!r} of the package {package!r} is left out"
@@ -178,13 +178,13 @@ def _described(entry: EntryPoint, found: Mapping[str, Description]) -> Descripti
         described = entry.load()
     except Exception as error:  # whatever a foreign module raises must not take the other targets away
         cause = f"{type(error).__name__}: {error}"
-        raise TargetError(f"{left_out}: {entry.value} cannot be loaded ({cause}); mend or remove it") from error
+        raise TargetError(f"{left_out}: {entry.value} cannot be loaded ({cause}); repair or remove it") from error
     if not isinstance(described, Description):
-        fault = f"is of type {type(described).__qualname__}, and no Description"
+        fault = f"is of type {type(described).__qualname__}, not a Description"
     elif described.name != entry.name:
         fault = f"describes a target named {described.name!r}"
     elif not entry.name.isidentifier():
-        fault = "has a name that is no identifier"
+        fault = "has a name that is not an identifier"
     else:
         return described
-    raise TargetError(f"{left_out}: {entry.value} {fault}; mend or remove it")
+    raise TargetError(f"{left_out}: {entry.value} {fault}; repair or remove it")

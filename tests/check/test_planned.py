@@ -52,7 +52,7 @@ def rows_of(cell: str, program: Program, cases: tuple[Case, ...] = SOME) -> tupl
 
 
 def missed(rows: tuple[Row, ...]) -> set[tuple[str, str]]:
-    """What misses its bound: the backend and the oracle."""
+    """The backend and oracle of every missed bound."""
     return {(row.backend, row.oracle) for row in rows if not row.passed}
 
 

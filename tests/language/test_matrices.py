@@ -1,4 +1,4 @@
-"""What stands left of ``@`` and is no parameter: every form that is advised is the same function, by numbers."""
+"""Left sides of ``@`` that are not parameters: every suggested form is the same function, by numbers."""
 
 from __future__ import annotations
 

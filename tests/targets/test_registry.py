@@ -83,9 +83,9 @@ def test_a_package_brings_a_target(package: Package) -> None:
             "no_such_module:DESCRIPTION",
             r"cannot be loaded \(ModuleNotFoundError: No module named 'no_such",
         ),
-        ("four", "DESCRIPTION = 4", "", "is of type int, and no Description"),
+        ("four", "DESCRIPTION = 4", "", "is of type int, not a Description"),
         ("five", GOOD.replace("{name}", "six"), "", "describes a target named 'six'"),
-        ("a-b", GOOD, "", "has a name that is no identifier"),
+        ("a-b", GOOD, "", "has a name that is not an identifier"),
         ("c", GOOD, "", "another target has that name"),
         ("all", GOOD, "", "no target can have that name, because --backend all means every target; rename it"),
         ("plan", GOOD, "", "no target can have that name, because the report of check calls the plan so; rename it"),
@@ -132,10 +132,10 @@ WHOLE = 'builder, load, unavailable = None, WHOLE.load, lambda self: ""'
 BAD = {
     "nothing": (GOOD, "AttributeError: .*has no attribute 'TARGET'"),
     "raises": (GOOD + "def __getattr__(name):\n    raise ValueError(name)\n", "ValueError: TARGET"),
-    "half": (HALF.replace("{rest}", "builder = None"), "half: made_up_half:TARGET lacks load, unavailable; mend"),
+    "half": (HALF.replace("{rest}", "builder = None"), "half: made_up_half:TARGET lacks load, unavailable; repair"),
     "builds": (
         HALF.replace("{rest}", WHOLE.replace("None", "object()", 1)),
-        "made_up_builds:TARGET lacks builder.marches, builder.tool, .*; mend",
+        "made_up_builds:TARGET lacks builder.marches, builder.tool, .*; repair",
     ),
     "computes": (
         HALF.replace("{rest}", WHOLE + "\n    reductions = property(lambda self: 1 // 0)"),

@@ -102,9 +102,7 @@ def test_other_sizes_are_refused_by_python_and_by_c() -> None:
     kernels = quickly("lstm", hidden=8, input=1)
     general = symrnn.build("lstm", "c")
     assert kernels.FIXED == {"input": 1, "hidden": 8}
-    told = (
-        r"hidden: 9; the kernels of this module were generated for 8 alone: generate or build them without fixed sizes"
-    )
+    told = r"hidden: 9; the kernels of this module are for 8 alone; generate or build them without fixed sizes"
     with pytest.raises(ValueError, match=told):
         kernels.init_params(1, 9)
     params = general.init_params(1, 9)
