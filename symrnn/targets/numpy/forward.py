@@ -1,7 +1,7 @@
 """The function that runs every step, as the body of a Python function: the forward pass, and the tangent like it.
 
-Reads a `Compiled` routine; returns its lines. Everything runs in the order of the steps: the caller turns sequences
-round that run in reverse. Leaves out: what the backward pass has too (`symrnn.targets.numpy.body`).
+Reads a `Compiled` routine; returns its lines. Everything runs in the order of the steps: the caller reverses sequences
+that run in reverse. Leaves out: what the backward pass has too (`symrnn.targets.numpy.body`).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class ForwardPrinter(BodyPrinter):
         return lines
 
     def _idle(self, scope: Scope) -> list[str]:
-        """What rows beyond their length do: states stand still, and zeros are saved."""
+        """What rows beyond their length do: states keep their values, and zeros are saved."""
         lines = []
         for state, _ in self.routine.states:
             now, after = (scope.view(Spot(Array(kind, state), 0, 0)) for kind in (Kind.STATE, Kind.NEXT))
@@ -69,7 +69,7 @@ class ForwardPrinter(BodyPrinter):
         return [*lines, *(f"{self.names.buffer(b.name)}[t if taped else 0][gone] = 0" for b in kept)]
 
     def _filled(self, output: str) -> list[str]:
-        """The output of every step, where the states are not it."""
+        """The output of every step, if the states are not the output."""
         states = self.names.state(output)
         return [
             f"{INDENT}if {states} is not None:",
