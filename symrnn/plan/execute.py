@@ -188,9 +188,9 @@ class _Run:
     def _make_room(self, stages: Sequence[Stage]) -> None:
         """The routine's buffers, and the caller's arrays that ``stages`` write, full of NaN."""
         room = {(b.name, column.value): (b.extent, column.size) for b in self._routine.buffers for column in b.columns}
-        for stage in stages:
-            kinds = {(write.place.kind, write.place.array) for write in stage.writes if write.place.kind in _RETURNED}
-            room |= {key: (_RETURNED[key[0]], stage.size) for key in kinds}
+        for place, size in ((write.place, stage.size) for stage in stages for write in stage.writes):
+            if place.kind in _RETURNED:
+                room[place.kind, place.array] = (_RETURNED[place.kind], size)
         for key, (extent, size) in room.items():
             self._memory[key] = np.full((*self._rows[extent], self._sizes[size]), np.nan, self._dtype)
 

@@ -97,6 +97,7 @@ class TinyKernels:
         limit = np.full(batch, steps) if lengths is None else lengths
         y = np.zeros((steps, *h.shape), kind)
         active = np.arange(steps)[:, np.newaxis] < limit
+        x = np.where(active[..., np.newaxis], x, 0)
         index = np.arange(steps)[:, np.newaxis] + np.zeros(batch, int)
         if reverse and self.fault != "reverse":
             index = np.where(active, limit - 1 - index, index)
