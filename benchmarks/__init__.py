@@ -7,19 +7,19 @@
     python -m benchmarks stream                       # one step at a time, in C and from Python
 
 Run from the root of the repository, after ``python -m pip install -e ".[bench]"``. A library that is not installed is left
-out, and the output names it. Environment variables that steer a BLAS or OpenMP change what libraries do. The output names
+out, and the output names it. Environment variables for a BLAS or OpenMP change what libraries do. The output names
 them, and ``env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE python -m benchmarks peers`` runs without two of them.
 
 All participants run on the same cores. "All cores" means that each of them may use all: our kernels are then called without a
 number of threads, as a user calls them. ``inference`` packs parameters once. ``training`` takes plain arrays, and each library
-takes them in its own layout, which is in its favour.
+takes them in its own layout, an advantage for it.
 
     grid          command line        → points, settings     what is measured
     problem       task                → arrays               the same numbers for everybody, from a seed
     structure     cell                → forms                its matrix products: FLOPs, bytes, what is hoisted
     hoisting      cell                → `Hoisting`           what can be computed for all steps at once
     scan          `Hoisting`          → Python text          any cell as a scan of JAX or a loop of PyTorch
-    participants  task                → a call               what is timed: ours, each library's, each limit's
+    participants  task                → a call               a timed call: ours, a library's, a limit's
     worker        messages            → times                a process that holds participants, pinned to its cores
     race          calls               → times                workers in turn, one running at a time
     peers         grid                → `Record`             correctness first, then the race; ratios and limits

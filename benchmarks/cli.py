@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the generated C kernels.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    peers = commands.add_parser("peers", help="against other libraries, and against what the machine allows")
+    peers = commands.add_parser("peers", help="against other libraries, and against the machine's limits")
     _add_peers(peers)
     peers.set_defaults(run=_peers)
     split = commands.add_parser("profile", help="split the time of one point into the phases of the kernels")
@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     steps.add_argument("--json", type=Path, metavar="FILE", help="write the results for programs")
     steps.set_defaults(run=_stream)
     made = commands.add_parser(
-        "compile", help="what kernels cost before they run: seconds to print and to compile them"
+        "compile", help="the cost of kernels before they run: seconds to print and to compile them"
     )
     _add_cells(made)
     made.add_argument(
@@ -112,7 +112,7 @@ def _add_peers(peers: argparse.ArgumentParser) -> None:
         "--peers", type=_several(_peer), default=PEERS, help=f"none, or some of {','.join(PEERS)} (default)"
     )
     peers.add_argument("--also", type=_several(_peer), default=(), help=f"slow ones: {','.join(OPTIONAL)}")
-    peers.add_argument("--quick", action="store_true", help="three calls of each: whether it runs, not how fast")
+    peers.add_argument("--quick", action="store_true", help="three calls of each: shows that it runs, not how fast")
     peers.add_argument("--plot", type=_figure, metavar="FILE", help=f"draw them ({' '.join(plot.FORMATS)})")
 
 
@@ -155,7 +155,7 @@ def _profile(arguments: argparse.Namespace) -> int:
 
 
 def _stream(arguments: argparse.Namespace) -> int:
-    pin(available_cores()[-1:])  # the first one serves the system's interrupts
+    pin(available_cores()[-1:])  # the first core serves the system's interrupts
     cell, progress = load_cell(arguments.cell), Progress(len(arguments.units))
     measured = []
     for units in arguments.units:
@@ -186,7 +186,7 @@ def _subnormal(arguments: argparse.Namespace) -> int:
 
 
 def _each(cells: Sequence[Cell], measure: Callable[[Cell], Sequence[Any]]) -> list[Any]:
-    """What ``measure`` finds of every cell, with progress."""
+    """The results of ``measure`` for every cell, with progress."""
     progress = Progress(len(cells))
     found: list[Any] = []
     for cell in cells:
@@ -198,7 +198,7 @@ def _each(cells: Sequence[Cell], measure: Callable[[Cell], Sequence[Any]]) -> li
 
 
 def _write(file: Path | None, measured: Sequence[Any]) -> None:
-    """Records for programs, where a file is named."""
+    """Write records for programs, if a file is named."""
     if file:
         file.write_text(json.dumps([asdict(one) for one in measured], indent=2) + "\n", encoding="utf-8")
 
@@ -238,20 +238,20 @@ def _mode(text: str) -> Mode:
     try:
         return Mode(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no mode; expected {' or '.join(Mode)}") from error
+        raise argparse.ArgumentTypeError(f"unknown mode {text!r}; choose {' or '.join(Mode)}") from error
 
 
 def _peer(text: str) -> str:
     if text == "none":
         return ""
     if text not in (*PEERS, *OPTIONAL):
-        raise argparse.ArgumentTypeError(f"{text!r} is no peer; expected {', '.join((*PEERS, *OPTIONAL))} or none")
+        raise argparse.ArgumentTypeError(f"unknown peer {text!r}; choose {', '.join((*PEERS, *OPTIONAL))} or none")
     return text
 
 
 def _positive(text: str) -> int:
     if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)
 
 

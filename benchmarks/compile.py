@@ -1,8 +1,8 @@
-"""What a cell's kernels cost before they run: seconds to derive and print them, and to compile them.
+"""The cost of a cell's kernels before they run: seconds to derive and print them, and to compile them.
 
 Reads cells and processors to compile for; returns a `Compiled` record for each pair, and a table of them. The seconds of a
 compiler are processor time, so other work on the machine counts little. Each figure is the least of several runs. Leaves out:
-the cache of libraries, which saves all of this from the second time on.
+the cache of libraries, which saves all this after the first time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MARCHES = ("native",)
 
 @dataclass(frozen=True)
 class Compiled:
-    """What one cell costs for one processor.
+    """The cost of one cell for one processor.
 
     Attributes:
         cell: its name.
@@ -48,10 +48,10 @@ class Compiled:
 
 
 def measure(cell: Cell, marches: Sequence[str] = MARCHES, *, runs: int = RUNS) -> tuple[Compiled, ...]:
-    """What ``cell`` costs for each of ``marches``.
+    """The cost of ``cell`` for each of ``marches``.
 
     Raises:
-        BuildError: there is no compiler, or it knows no such processor.
+        BuildError: no compiler is found, or it does not know the processor.
         CheckError: the compiler refuses the file.
     """
     began = time.process_time()
@@ -94,6 +94,6 @@ def _compile(sources: Mapping[str, str], options: Options, runs: int) -> tuple[f
 
 
 def _children() -> float:
-    """Seconds of the processor that this process's children took."""
+    """Processor time of this process's children, in seconds."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime

@@ -1,4 +1,4 @@
-"""How array libraries write what a cell is made of: functions, products, the loop over time.
+"""How array libraries write the parts of a cell: functions, products, the loop over time.
 
 Reads texts of expressions; returns Python text. Adding a library is adding a `Dialect`. Leaves out: the cell
 (`benchmarks.scan`).
@@ -20,7 +20,7 @@ class Dialect:
         joined: the callee that puts arrays side by side along an axis.
         wide: the callee that broadcasts.
         keep: the argument that makes a reduction keep its axis.
-        loop: lines of ``layer`` after what is computed ahead; ``{…}`` as `module` fills them in.
+        loop: lines of ``layer`` after the statements ahead of the loop; `module` fills in ``{…}``.
     """
 
     header: str
@@ -43,7 +43,7 @@ class Dialect:
         return parts[0] if len(parts) == 1 else f"{self.joined}([{', '.join(parts)}], -1)"
 
     def broadcast(self, text: str, like: str) -> str:
-        """As many units as ``like`` has."""
+        """``operand`` with as many units as ``like`` has."""
         return f"{self.wide}({text}, {like}.shape)"
 
     def module(

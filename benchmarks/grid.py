@@ -34,7 +34,7 @@ class Point:
         batch: B.
         hidden: H, and I where ``input`` is 0.
         ragged: whether rows have lengths of their own, uniform in 1..T.
-        input: I, where it is another number.
+        input: I, if it differs from H.
     """
 
     steps: int
@@ -59,10 +59,10 @@ class Settings:
     """How long a call is timed.
 
     Attributes:
-        runs: calls at least.
-        seconds: seconds at least, in sum.
+        runs: least number of calls.
+        seconds: least seconds in total.
         limit_seconds: the same for peak, bandwidth and elementwise work.
-        turn: seconds of one turn; then another participant has its turn.
+        turn: seconds of one participant's turn.
     """
 
     runs: int
@@ -118,19 +118,19 @@ def parse_threads(text: str) -> int:
     if text == "all":
         return cores
     if not text.isdecimal() or not 1 <= int(text) <= cores:
-        raise ValueError(f"threads {text!r}: expected all, or a whole number from 1 to {cores}, the cores there are")
+        raise ValueError(f"threads {text!r}: expected all, or a whole number from 1 to {cores}, the number of cores")
     return int(text)
 
 
 def available_cores() -> tuple[int, ...]:
-    """The cores that this process may run on; if the system does not tell, all cores of the machine."""
+    """The cores that this process may run on; if the system does not report them, all cores of the machine."""
     if hasattr(os, "sched_getaffinity"):
         return tuple(sorted(os.sched_getaffinity(0)))
     return tuple(range(os.cpu_count() or 1))
 
 
 def pin(cores: Iterable[int]) -> None:
-    """Keep this process, and what it starts, on these cores; do nothing if the system cannot."""
+    """Keep this process and its children on these cores; do nothing if the system cannot."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, set(cores))
 

@@ -1,6 +1,6 @@
 """Which part of a step can be computed for all steps at once, and which sums a step can share with its products.
 
-Reads a `Cell` and sizes; returns a `Hoisting`. Leaves out: how it is written down (`benchmarks.scan`).
+Reads a `Cell` and sizes; returns a `Hoisting`. Leaves out: its text (`benchmarks.scan`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from symrnn.language.tree import (
 )
 
 Term = tuple[str, Expression]
-"""A sign, ``+`` or ``-``, and what it stands before."""
+"""A sign, ``+`` or ``-``, and its term."""
 
 HOISTED = "_hoisted"
 """Beginning of the names of hoisted values; no name of a cell begins with an underscore."""
@@ -35,10 +35,10 @@ HOISTED = "_hoisted"
 
 @dataclass
 class Hoisting:
-    """What is computed where.
+    """The statements before the loop and in it.
 
     Attributes:
-        before: statements ahead of the loop: what depends on parameters and input.
+        before: statements ahead of the loop, which depend on parameters and input alone.
         loop: statements of a step.
         sums: a hoisted value and a form whose sum shares an accumulator, by the accumulator's name.
     """
@@ -49,7 +49,7 @@ class Hoisting:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The hoisted values that are no variables of the cell."""
+        """The hoisted values that are not variables of the cell."""
         return tuple(name for name, _ in self.before if name.startswith(HOISTED))
 
 
@@ -83,7 +83,7 @@ class _Splitter:
         return self._plan
 
     def _lifted(self, node: Expression) -> Expression:
-        """``node`` with what depends on the input alone named and computed before the loop."""
+        """``node`` with the parts that depend on the input alone named and computed before the loop."""
         if isinstance(node, Name) or not children(node):
             return node
         kind = depends(node, self._known)
@@ -131,7 +131,7 @@ class _Splitter:
 
 
 def width(node: Expression, cell: Cell, sizes: Mapping[str, int]) -> int:
-    """Units of a value of the normalised step; 1 for what broadcasts."""
+    """Units of a value of the normalised step; 1 for one that broadcasts."""
     match node:
         case MatVec(matrix, transposed, _):
             return sizes[cell.normal.by_name[matrix].shape[1 if transposed else 0]]

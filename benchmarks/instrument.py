@@ -1,7 +1,7 @@
 """The timers of a generated library that was compiled with them: seconds and calls of each phase.
 
 The runtime of the C kernels has timers around each stage and each other phase; ``-DSYMRNN_PROFILE`` turns them on. Reads a
-library; returns what they say. Leaves out: what a phase computes (`benchmarks.profile`), and threads: the timers are for
+library; returns their readings. Leaves out: what a phase computes (`benchmarks.profile`), and threads: the timers are for
 one.
 """
 
@@ -11,7 +11,7 @@ import ctypes
 from dataclasses import dataclass
 
 FLAGS = ("-DSYMRNN_PROFILE", "-D_POSIX_C_SOURCE=199309L")
-"""What the compiler is given; the second for the clock, which C11 alone does not have."""
+"""Arguments for the compiler; the second is for the clock, which C11 alone does not have."""
 
 MOST = 64
 """Timers in a library."""

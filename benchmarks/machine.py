@@ -1,4 +1,4 @@
-"""The kind of machine: processor, cores, caches, compiler, and what in the environment steers other libraries.
+"""The kind of machine: processor, cores, caches, compiler, and environment variables that change other libraries.
 
 Reads the system's own description; returns plain values. Leaves out: names of hosts, dates, paths.
 """
@@ -24,7 +24,7 @@ def describe() -> dict[str, Any]:
     """The machine, for a record.
 
     Raises:
-        BuildError: there is no compiler.
+        BuildError: no compiler is found.
     """
     compiler = find_compiler()
     return {

@@ -1,4 +1,4 @@
-"""What the parent and a worker say to each other: frozen records, sent over a pipe."""
+"""Messages between the parent and a worker: frozen records, sent over a pipe."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.problem import Array, Task
 
 @dataclass(frozen=True)
 class Hello:
-    """Which participants there will be; answered by versions of packages, or by `Failed`."""
+    """The participants that will follow; answered by versions of packages, or by `Failed`."""
 
     who: tuple[str, ...]
 
@@ -28,7 +28,7 @@ class Ready:
     """A call is prepared.
 
     Attributes:
-        handle: names it in `Run`.
+        handle: its name in `Run`.
         result: what the call computed, by label; empty where there is nothing to compare.
         work: as `Prepared.work`.
     """
@@ -54,12 +54,12 @@ class Forget:
 
 @dataclass(frozen=True)
 class Failed:
-    """Why there is no answer.
+    """The reason why there is no answer.
 
     Attributes:
         reason: one line.
-        expected: whether the participant merely does not compute this.
-        trace: where it happened.
+        expected: whether the participant does not compute this, which is no error.
+        trace: the traceback.
     """
 
     reason: str

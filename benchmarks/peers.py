@@ -1,6 +1,6 @@
 """The run against other libraries: for every point, correctness first, then the race, then ratios and limits.
 
-Reads cells, points and settings; returns a `Record`. Leaves out: what it looks like (`benchmarks.report`).
+Reads cells, points and settings; returns a `Record`. Leaves out: its tables (`benchmarks.report`).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PROCESSES = {
     ONNX: (ONNX,),
     JAX: (JAX,),
 }
-"""Who shares a process."""
+"""The participants that share a process."""
 
 BOUND = 2e-4
 """The largest error of a result in float32, relative to the largest number of the array: sums of a thousand steps and more."""
@@ -59,7 +59,7 @@ class Plan:
         modes: inference, training.
         threads: numbers of threads.
         peers: other libraries' participants.
-        settings: how long.
+        settings: how long to measure.
     """
 
     cells: tuple[str, ...]
@@ -83,12 +83,12 @@ class _Team:
 
 
 def measure(plan: Plan, finished: Callable[[Sequence[Measurement]], None], progress: Progress) -> Record:
-    """Measure everything that ``plan`` asks for.
+    """Measure everything in ``plan``.
 
     Args:
-        plan: what.
-        finished: given the measurements of each cell when they are complete.
-        progress: told of every step.
+        plan: what to measure.
+        finished: called with the measurements of each cell when they are complete.
+        progress: called with the title of every step.
 
     Raises:
         CheckError: our result differs from that of the others.
@@ -171,7 +171,7 @@ def _prepared(plan: Plan, team: _Team, task: Task) -> _Entry:
     entry.contestants.append(_contestant(plan.settings, team, OURS, ours))
     theirs: dict[str, Mapping[str, Array]] = {}
     for peer in plan.peers:
-        if team.worker(peer) is None:  # the record says so once
+        if team.worker(peer) is None:  # the record already says so
             continue
         answer = _ask(team, peer, task)
         if isinstance(answer, Failed):
@@ -206,7 +206,7 @@ def _compare(
     if len(wrong) == len(entry.errors):
         found = ", ".join(f"{value:.2g} against {name}" for name, value in wrong.items())
         raise CheckError(
-            f"{_title(task)}: our result has errors of {found}; at most {BOUND:g} is right: nothing was timed"
+            f"{_title(task)}: our result has errors of {found}; at most {BOUND:g} is allowed, so nothing was timed"
         )
     for name, value in wrong.items():
         entry.left_out[name] = f"its result differs from ours and the others' by {value:.2g}"
@@ -281,7 +281,7 @@ def _limit(mode: Mode, operations: int, traffic: int, limits: Sequence[Contestan
     work = {c.name: c.ready.work for c in limits}
     return limit(
         flops=operations,
-        # A peak is the best that was seen: other work on the machine is no part of it.
+        # A peak is the best time seen: other work on the machine does not count.
         peak=work[PEAK] / least[PEAK],
         elementwise=times[f"{ELEMENTWISE} {mode}"] - times[f"{IDLE} {mode}"],
         traffic=traffic,

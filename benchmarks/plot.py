@@ -1,6 +1,6 @@
 """A figure of a run: the ratio at every point, and our rates under the machine's roofs.
 
-Reads a `Record`; writes a file. matplotlib is loaded when a figure is asked for, so that measuring needs none.
+Reads a `Record`; writes a file. matplotlib is loaded only for a figure, so measuring does not need it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The arrays of a task: the same for every participant, from a seed.
 
-Reads a `Task`; returns a `Problem` in float32. Weights are dense, uniform in ±1/√columns; so are vectors, about where the
-cell starts them. Leaves out: layouts of other libraries (`benchmarks.participants`).
+Reads a `Task`; returns a `Problem` in float32. Weights are dense, uniform in ±1/√columns; so are vectors, around
+the cell's initial values. Leaves out: layouts of other libraries (`benchmarks.participants`).
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _SEED = 20260
 
 @dataclass(frozen=True)
 class Task:
-    """What a participant prepares.
+    """A task for a participant.
 
     Attributes:
         cell: as `benchmarks.grid.load_cell` takes it.
         point: sizes.
         mode: inference or training.
-        threads: how many it may use.
+        threads: the most that it may use.
     """
 
     cell: str

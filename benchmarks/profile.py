@@ -1,8 +1,8 @@
 """Where the time of one point goes: phase by phase, timed inside the generated C file on one thread.
 
-Reads a cell and a point; returns a `Profile`. A phase is a stage of the plan, or what the runtime times besides
+Reads a cell and a point; returns a `Profile`. A phase is a stage of the plan, or other work that the runtime times
 (`benchmarks.instrument`); its FLOPs come from the plan, its limit from the measured peak and bandwidth. Leaves out:
-elementwise work, which has no limit but itself.
+a limit for elementwise work.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PACKING, PYTHON = "packing", "Python"
 
 @dataclass(frozen=True)
 class Work:
-    """What a phase has to do in a call: FLOPs of products, bytes of weights that it must read at least."""
+    """The work of a phase in a call: FLOPs of products, and bytes of weights that it must read."""
 
     flops: float = 0.0
     bytes: float = 0.0
@@ -52,9 +52,9 @@ class Row:
     Attributes:
         kind: hoisted, stage, …, Python.
         functions: of the C file, with their calls.
-        seconds: in one call of the whole.
-        work: what it has to do.
-        limit: seconds that this takes at the least; 0 where nothing bounds it.
+        seconds: in one call.
+        work: its products and weights.
+        limit: the least seconds for this work; 0 if it has no bound.
     """
 
     kind: str
@@ -89,7 +89,7 @@ def profile(name: str, point: Point, mode: Mode) -> Profile:
     """The phases of a call on one thread.
 
     Raises:
-        BuildError: there is no compiler.
+        BuildError: no compiler is found.
         CheckError: the generated file holds nothing that can be timed.
     """
     task = Task(name, point, mode, threads=1)
@@ -110,7 +110,7 @@ def profile(name: str, point: Point, mode: Mode) -> Profile:
 
 
 def _timed(problem: Problem) -> tuple[ModuleType, Timers]:
-    """The module over a library with timers, and these."""
+    """The module over a library with timers, and the timers."""
     name = problem.cell.name
     files = render(problem.cell, backends=("c",))
     path = compile_library(c_sources(files, name), name, options=Options(extra=FLAGS))
@@ -123,7 +123,7 @@ Phases = Mapping[str, tuple[float, int]]
 
 
 def _in_turn(calls: Sequence[Prepared], read: Callable[[], Phases]) -> list[list[tuple[float, Phases]]]:
-    """For each call, seconds and what was read after it, many times: in short turns, so that a drift hits all alike."""
+    """For each call, its seconds and the readings after it, many times. Turns are short, so that a drift affects all alike."""
     found: list[list[tuple[float, Phases]]] = [[] for _ in calls]
     while any(len(times) < RUNS or sum(seconds for seconds, _ in times) < SECONDS for times in found):
         for prepared, times in zip(calls, found, strict=True):
@@ -140,7 +140,7 @@ def _in_turn(calls: Sequence[Prepared], read: Callable[[], Phases]) -> list[list
 
 
 def _median(times: Sequence[tuple[float, Phases]]) -> tuple[float, Phases]:
-    """The one of median time: its phases add up to it, as medians of each would not."""
+    """The call of median time: its phases add up to it, while medians of single phases would not."""
     return sorted(times, key=_seconds)[len(times) // 2]
 
 
@@ -160,7 +160,7 @@ def _rows(
     peak: float,
     bandwidth: float,
 ) -> Iterator[Row]:
-    """Stages one by one; what is no stage, together by what it belongs to."""
+    """Stages one by one; other work grouped by kind."""
     planned = program(problem.cell, backend="c")
     stages = dict(_stages(planned, problem, point))
     fused = _fused_names(planned.forward, phases)
@@ -184,7 +184,7 @@ def _rows(
 
 
 def _fused_names(routine: Routine, phases: Phases) -> dict[str, str]:
-    """Which stages of the loop ran as fused ones, where what they absorb was not hoisted."""
+    """The stages of the loop that ran fused, because their hoisted values were not hoisted."""
     hoisted = [stage.name for stage in routine.stages_of("before")]
     if routine.fused is None or any(phases.get(name, (0.0, 0))[1] for name in hoisted):
         return {}

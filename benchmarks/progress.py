@@ -1,4 +1,4 @@
-"""A line on a terminal that tells how far a run is; nothing at all where the stream is no terminal."""
+"""A line on a terminal that shows the progress of a run; silent if the stream is not a terminal."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Progress:
         self._stream.flush()
 
     def clear(self) -> None:
-        """Remove the line, so that what is printed next starts on a clean one."""
+        """Remove the line, so that the next output starts on a clean line."""
         if self._stream.isatty():
             self._stream.write("\r\x1b[K")
             self._stream.flush()

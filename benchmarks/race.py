@@ -1,6 +1,6 @@
 """Workers in turn: one call runs at a time, each worker has a short turn, round after round, until all are measured.
 
-Reads contestants and how long to measure; returns times. So a drift of the machine hits all of them alike. Leaves out: what
+Reads contestants and how long to measure; returns times. So a drift of the machine affects all of them alike. Leaves out: what
 is measured (`benchmarks.peers`) and the clock (`benchmarks.worker`).
 """
 
@@ -21,12 +21,12 @@ from benchmarks.messages import Failed, Forget, Hello, Prepare, Ready, Run
 from symrnn.errors import CheckError, SymrnnError
 
 _STANDARD_ERROR = 2
-"""What a library prints goes there: standard output is for results."""
+"""The place for libraries' output: standard output is for results."""
 
 ROOT = Path(__file__).parents[1]
 
 SETTLE_SECONDS = 0.005
-"""Pause between turns on several cores: threads of the last turn that still spin, waiting for work, go to sleep."""
+"""Pause between turns on several cores, in which waiting threads of the last turn stop spinning."""
 
 
 class WorkerDied(SymrnnError):
@@ -38,7 +38,7 @@ class Worker:
 
     Attributes:
         name: for messages.
-        cores: how many it may use.
+        cores: the most that it may use.
         versions: package to version, once `hello` was answered.
     """
 
@@ -98,10 +98,10 @@ class Contestant:
 
     Attributes:
         name: unique in its race.
-        worker: who makes the call.
-        ready: what the worker answered.
-        runs: how many calls at least.
-        seconds: how long at least.
+        worker: the worker that makes the call.
+        ready: the worker's answer.
+        runs: least number of calls.
+        seconds: least seconds in total.
         times: seconds of each call so far.
     """
 
@@ -128,7 +128,7 @@ def race(contestants: Sequence[Contestant], settings: Settings, progress: Callab
 
     Raises:
         WorkerDied: one of them has died.
-        CheckError: a call that had worked fails.
+        CheckError: a call that worked before fails.
     """
     while True:
         waiting = [contestant for contestant in contestants if not contestant.done]

@@ -1,4 +1,4 @@
-"""What a run found: frozen records, and their JSON.
+"""The results of a run: frozen records, and their JSON.
 
 Reads measured numbers; returns derived ones (ratios, fractions, rates). Leaves out: hosts, dates and paths, so a committed
 record describes only a kind of machine.
@@ -16,7 +16,7 @@ from benchmarks.participants import OURS, PADDED
 from benchmarks.statistics import Limit, best, geometric_mean
 
 FORMAT = 1
-"""Changes when the JSON changes so that its readers must change too."""
+"""Changes when readers of the JSON must change."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Measurement:
         cell: its name.
         point: sizes.
         mode: inference or training.
-        threads: how many each participant may use.
+        threads: the most that each participant may use.
         times: by participant, ours included.
         flops: of the matrix products.
         weight_bytes: weights that must be read.
-        limit: what the machine allows; None for ragged rows, whose work depends on the lengths.
+        limit: of the machine; None for ragged rows, whose work depends on the lengths.
         errors: largest error of our result against each reference, relative to the array's largest number.
         left_out: why a participant was not timed here.
     """
@@ -78,7 +78,7 @@ class Measurement:
 
     @property
     def fraction(self) -> float | None:
-        """The limit's time over ours: 1 is all that the machine allows."""
+        """The limit's time over ours; 1 is the machine's limit."""
         return self.limit.seconds / self.ours if self.limit is not None else None
 
     @property
@@ -113,7 +113,7 @@ class Record:
     """A whole run.
 
     Attributes:
-        machine: what it ran on, as `benchmarks.machine.describe`.
+        machine: as `benchmarks.machine.describe` gives it.
         versions: package to version.
         settings: how long was measured.
         left_out: libraries that did not take part, and why.
@@ -136,7 +136,7 @@ class Record:
         return [m for m in self.measurements if m.mode is mode and m.threads == threads]
 
     def to_json(self) -> str:
-        """The record with what follows from it, for programs."""
+        """The record with derived numbers, for programs."""
         data = {
             "format": FORMAT,
             "machine": dict(self.machine),

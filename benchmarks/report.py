@@ -20,7 +20,7 @@ def is_quick(record: Record) -> bool:
 
 
 def head(record: Record) -> str:
-    """The machine, the versions, and who was left out; first of all, whether the times are worth anything."""
+    """The machine, the versions, and libraries left out; first, whether the times can be compared."""
     machine = record.machine
     cores = f"{machine['cores']} core{'s'[: machine['cores'] > 1]}"
     caches = ", ".join(f"{name} {size}" for name, size in machine["caches"].items())

@@ -1,4 +1,4 @@
-"""The compiled ``roofline.c``, called by several threads at once; what the limits' participants time.
+"""The compiled ``roofline.c``, called by several threads at once; the limits' participants time it.
 
 Reads numbers of threads and bytes; returns calls and how much work they are. Leaves out: the timing (`benchmarks.worker`).
 """
@@ -19,7 +19,7 @@ from benchmarks.problem import Array
 from symrnn.targets.c.library import compile_library
 
 SECONDS, SECONDS_TOGETHER = 0.002, 0.01
-"""How long a call takes on one thread, and on several: short beside a turn of the scheduler, long beside waking threads."""
+"""How long a call takes on one thread, and on several: shorter than a turn of the scheduler, longer than waking threads."""
 
 _FLOPS_PER_LANE = 24
 _GRAIN = 128  # numbers: eight vectors of the widest
@@ -31,7 +31,7 @@ def library() -> ctypes.CDLL:
     """The library, from the cache of compiled kernels.
 
     Raises:
-        BuildError: there is no compiler, or it has no vector types.
+        BuildError: no compiler is found, or it has no vector types.
     """
     source = Path(__file__).with_name("roofline.c")
     found = ctypes.CDLL(str(compile_library({source.name: source.read_text(encoding="utf-8")}, "roofline")))
@@ -64,7 +64,7 @@ def reading(threads: int, size: int) -> Prepared:
 
 
 def _calibrated(call: Callable[[int], object], start: int, threads: int) -> int:
-    """How many repeats take as long as a call should."""
+    """The number of repeats for a call of the right length."""
     wanted = SECONDS if threads == 1 else SECONDS_TOGETHER
     repeats = start
     while True:

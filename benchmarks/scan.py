@@ -1,4 +1,4 @@
-"""Any cell as an array program: a scan of JAX, or a loop of PyTorch, as somebody who knows the library would write it.
+"""Any cell as an array program: a scan of JAX, or a loop of PyTorch, as an expert of the library would write it.
 
 Reads a `Cell` and sizes; returns Python text with two functions, ``_step`` and ``layer``, and the layout of the parameters
 that they take. What depends on the input alone is computed for all steps before the loop; forms of one operand are one
@@ -48,7 +48,7 @@ class ArrayProgram:
     Attributes:
         text: a Python module.
         stacks: name of a stack to its matrices side by side; True for one that the equations transpose.
-        vectors: the parameters that are no matrices.
+        vectors: the parameters that are not matrices.
     """
 
     text: str
@@ -91,11 +91,11 @@ def array_program(
 
 
 Paired = Mapping[str, list[tuple[str, str, MatVec]]]
-"""By operand: the name of a sum, the hoisted value, and the form of the operand that is added to it."""
+"""By operand: the name of a sum, the hoisted value, and the operand's form that is added to it."""
 
 
 class _Writer:
-    """Prints what was split."""
+    """Prints a split step."""
 
     def __init__(self, cell: Cell, sizes: Mapping[str, int], dialect: Dialect, hoisting: Hoisting) -> None:
         self._cell, self._sizes, self._dialect, self._hoisting = cell, sizes, dialect, hoisting
@@ -129,7 +129,7 @@ class _Writer:
         return ArrayProgram(text, stacks, self._vectors)
 
     def _before(self) -> Iterator[str]:
-        """Statements ahead of the loop, but for values that are put side by side."""
+        """Statements ahead of the loop, except values that are joined side by side."""
         expressions = list(self._early.values())
         grouped = {hoisted for hoisted, _ in self._hoisting.sums.values()}
         for name in (self._given, *self._vectors):
@@ -161,7 +161,7 @@ class _Writer:
         return ""
 
     def _form_and_bias(self, part: Expression) -> tuple[MatVec | None, str]:
-        """A sum of one form and at most one bias; None where it is something else."""
+        """A sum of one form and at most one bias; None for anything else."""
         normal = self._cell.normal
         forms = [t for sign, t in terms(part) if sign == "+" and isinstance(t, MatVec)]
         biases = [t for sign, t in terms(part) if sign == "+" and isinstance(t, Name) and t.name in self._vectors]
@@ -176,7 +176,7 @@ class _Writer:
         return [n for n in read if (n in self._early or n == self._given) and self._known[n] is kind]
 
     def _loop(self, paired: Paired, over_time: Sequence[str]) -> Iterator[str]:
-        """The statements of a step: each product as soon as there is its operand."""
+        """The statements of a step: each product as soon as its operand is known."""
         expressions = [expression for _, expression in self._hoisting.loop]
         for name in (*self._cell.states, *over_time):
             yield from self._step_products(name, expressions, paired)
@@ -188,7 +188,7 @@ class _Writer:
             yield from self._step_products(target, expressions, paired)
 
     def _is_narrow(self, target: str, expression: Expression) -> bool:
-        """Whether a right side of size 1 stands for every unit of a state."""
+        """Whether a right side of size 1 is broadcast to every unit of a state."""
         inside = {**self._early, **{name: form for name, (_, form) in self._hoisting.sums.items()}}
         whole = transform(expression, lambda n: inside[n.name] if isinstance(n, Name) and n.name in inside else n)
         return width(whole, self._cell, self._sizes) < self._sizes[self._cell.normal.size(target)]
@@ -253,7 +253,7 @@ class _Writer:
             case Reduce(kind, operand):
                 return self._dialect.reduce(kind, self._text(operand))
             case _:
-                raise GenerateError(f"array program: {type(node).__name__} stands in no cell that an author writes")
+                raise GenerateError(f"array program: {type(node).__name__} cannot occur in a cell file")
 
     def _wrapped(self, node: Expression, least: int) -> str:
         atomic = isinstance(node, MatVec)
@@ -272,5 +272,5 @@ def _group(operand: str) -> str:
 
 
 def _word(name: str) -> str:
-    """The identifier of a value; a primed name gets an ending that no name of a cell has with this beginning."""
+    """The identifier of a value; a primed name gets an ending that makes it unique."""
     return f"_{name[:-1]}_next" if name.endswith(PRIME) else name

@@ -32,7 +32,7 @@ def best(times: Mapping[str, float]) -> str:
 
 @dataclass(frozen=True)
 class Limit:
-    """What the machine allows at a point.
+    """The machine's limit at a point.
 
     Attributes:
         compute: seconds of the matrix products at the measured peak.
@@ -55,7 +55,7 @@ class Limit:
 
     @property
     def by(self) -> str:
-        """What sets the limit."""
+        """The kind of work that sets the limit."""
         return "compute" if self.compute + self.elementwise >= self.traffic else "traffic"
 
 

@@ -1,7 +1,7 @@
-"""One step at a time: what a step costs in C, with sizes that are open and sizes that are fixed, and what Python adds.
+"""One step at a time: its cost in C, with open and with fixed sizes, and the cost that Python adds.
 
 Reads a cell and numbers of units; returns a `Streamed` record for each, and a table of them. In C a step has one row and
-one input, and a dense layer of one output behind it, as the reference has. Leaves out: batches (`benchmarks.peers`).
+one input, and a dense layer of one output after it, like the reference. Leaves out: batches (`benchmarks.peers`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ RUNS, _RUN_SECONDS, _CALLS = 301, 0.0002, 30
 
 @dataclass(frozen=True)
 class Streamed:
-    """What a step costs, in seconds.
+    """The cost of a step, in seconds.
 
     Attributes:
         units: hidden size.
@@ -43,7 +43,7 @@ class Streamed:
         fixed: in C, kernels for this size.
         stream: a call of ``stream`` from Python, in which kernels for any size run.
         step: a call of ``step`` from Python.
-        reference: RTNeural's, as stated; None where nothing is.
+        reference: RTNeural's, as stated; None if unknown.
     """
 
     units: int
@@ -55,20 +55,20 @@ class Streamed:
 
     @property
     def stream_overhead(self) -> float:
-        """What ``stream`` costs beyond its kernel."""
+        """The cost of ``stream`` beyond its kernel."""
         return self.stream - self.general
 
     @property
     def step_overhead(self) -> float:
-        """What ``step`` costs beyond its kernel."""
+        """The cost of ``step`` beyond its kernel."""
         return self.step - self.general
 
 
 def measure(cell: Cell, units: int, *, runs: int = RUNS) -> Streamed:
-    """Time a step of ``cell`` with one input and so many units; the median of ``runs``.
+    """Time a step of ``cell`` with one input and this many units; the median of ``runs``.
 
     Raises:
-        BuildError: there is no compiler.
+        BuildError: no compiler is found.
         CheckError: the kernels refuse the sizes, or Python and C disagree.
     """
     known = sizes_of(cell, units if cell.input_is_hidden else 1, units)
@@ -78,7 +78,7 @@ def measure(cell: Cell, units: int, *, runs: int = RUNS) -> Streamed:
     params: dict[str, Array] = kernels.init_params(sizes["input"], units, **others)
     general, fixed = _step_in_c(cell, sizes, params, {}), _step_in_c(cell, sizes, params, sizes)
     timed: dict[str, list[float]] = {"general": [], "fixed": []}
-    for _ in range(runs):  # in turn: what else the machine does meets both
+    for _ in range(runs):  # in turn: other work on the machine affects both
         timed["general"].append(general())
         timed["fixed"].append(fixed())
     packed = kernels.pack(params)

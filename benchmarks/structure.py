@@ -1,4 +1,4 @@
-"""The matrix products of a cell: how many FLOPs and bytes they are, and which of them need not wait for a state.
+"""The matrix products of a cell: their FLOPs and bytes, and which of them do not depend on a state.
 
 Reads a `Cell` and sizes; returns numbers. Leaves out: elementwise work, which is measured (`benchmarks.participants.limits`).
 """
@@ -15,11 +15,11 @@ from symrnn.language.system import HIDDEN, INPUT, ONE, Role
 from symrnn.language.tree import Expression, MatVec, names, walk
 
 BYTES = 4
-"""Of a number in float32."""
+"""Bytes of a number in float32."""
 PASSES = {Mode.INFERENCE: 1, Mode.TRAINING: 3}
-"""Matrix products for each of the forward pass: training adds one for the operand's gradient, one for the matrix's."""
+"""Matrix products for each one of the forward pass: training adds one for the operand's gradient and one for the matrix's."""
 READS = {Mode.INFERENCE: 1, Mode.TRAINING: 2}
-"""How often the weights are read for each step: the backward pass reads them once more."""
+"""How often each step reads the weights: the backward pass reads them once more."""
 
 
 class Depends(IntEnum):
@@ -36,7 +36,7 @@ class Form:
 
     Attributes:
         matrix: the parameter.
-        transposed: whether its transpose is meant.
+        transposed: whether it is transposed.
         operand: the vector.
         rows: length of the result.
         columns: length of the operand.

@@ -1,9 +1,9 @@
-"""What subnormal numbers cost: calls on tiny numbers beside the same calls on ordinary ones.
+"""The cost of subnormal numbers: calls on tiny numbers beside the same calls on ordinary ones.
 
-On many processors, an operation on a subnormal number takes a hundred times as long; an addition seldom does. So the vector
-functions add a small number first, and a call should take at most half as long again. Reads cells; returns a `Slowed` record
-for each kind of call, and a table of them. A product in the equations themselves may meet subnormal numbers. That is a matter
-of the cell, and shows here. Leaves out: whether results are right (the tests).
+On many processors, an operation on a subnormal number takes a hundred times as long; an addition seldom does. So the
+vector functions add a small number first, and a call on tiny numbers should take at most 1.5 times as long. Reads
+cells; returns a `Slowed` record for each kind of call, and a table of them. A product in the equations themselves may
+meet subnormal numbers. That depends on the cell, and shows here. Leaves out: whether results are right (the tests).
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from symrnn.pipeline import build
 
 ROUNDS = 11
 SHAPES = ((1, 64), (8, 32))
-"""Rows and units: a single row takes another path than several."""
+"""Rows and units; a single row takes a different path from several."""
 STEPS = 40
 DTYPES = ("float32", "float64")
 
 
 @dataclass(frozen=True)
 class Slowed:
-    """A call on tiny numbers beside the same on ordinary ones.
+    """A call on tiny numbers beside the same call on ordinary ones.
 
     Attributes:
         cell: its name, or a function of the table.
@@ -61,7 +61,7 @@ def measure(cell: Cell, *, rounds: int = ROUNDS) -> tuple[Slowed, ...]:
     """Every kind of call of ``cell``, on subnormal inputs, states, parameters and gradients.
 
     Raises:
-        BuildError: there is no compiler.
+        BuildError: no compiler is found.
     """
     kernels, found = build(cell, "c"), []
     for dtype in DTYPES:
@@ -78,7 +78,7 @@ def measure(cell: Cell, *, rounds: int = ROUNDS) -> tuple[Slowed, ...]:
 
 
 def table(rows: Sequence[Slowed]) -> str:
-    """For each cell, precision and call, the slowest: how many times as long it takes, and with what."""
+    """For each cell, precision and call, the slowest: its ratio and arrays."""
     head = f"{'cell':<22}{'dtype':<9}{'call':<7}{'times':>6}   rows, units and what is subnormal there"
     lines = [head]
     for key in dict.fromkeys((row.cell, row.dtype, row.call) for row in rows):

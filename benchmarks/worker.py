@@ -1,7 +1,7 @@
 """A process that holds participants: prepares calls and times them, one at a time, when it is asked.
 
-Reads messages from a pipe and answers each; its cores and environment are set before any library is loaded, because that is
-when libraries decide how many threads they have. Leaves out: whose turn it is (`benchmarks.race`).
+Reads messages from a pipe and answers each; its cores and environment are set before any library is loaded, because libraries
+choose their number of threads then. Leaves out: whose turn it is (`benchmarks.race`).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class _Worker:
                 gc.collect()
                 return None
             case _:
-                raise TypeError(f"worker: {type(message).__name__} is no message")
+                raise TypeError(f"worker: {type(message).__name__} is not a message")
 
     def _hello(self, who: tuple[str, ...]) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -99,7 +99,7 @@ def _answered(worker: _Worker, message: object) -> object:
         return Failed(f"{error.name} is not installed", expected=False, trace=traceback.format_exc())
     except Unsupported as error:
         return Failed(str(error), expected=True)
-    except Exception as error:  # whatever a library raises is the parent's to report
+    except Exception as error:  # the parent reports whatever a library raises
         first = (str(error).strip().splitlines() or [""])[0]
         return Failed(f"{type(error).__name__}: {first}", expected=False, trace=traceback.format_exc())
 

@@ -1,4 +1,4 @@
-"""What the examples share: Adam, clipped gradients, a progress line, arguments, a plot of the loss.
+"""Shared by the examples: Adam, clipped gradients, a progress line, arguments, a plot of the loss.
 
 Reads parameters and gradients as mappings from names to arrays of one floating type; returns nothing but the same
 arrays, changed in place. Leaves out: everything recurrent (that is generated) and every loss (each example has its own).
@@ -29,7 +29,7 @@ PLOT_FORMATS = (".pdf", ".png", ".svg")
 
 
 def clipped(gradients: Mapping[str, Array], limit: float) -> dict[str, Array]:
-    """The gradients, scaled together so that their common Euclidean norm is at most ``limit``.
+    """The gradients, scaled together so that their joint Euclidean norm is at most ``limit``.
 
     Raises:
         ExampleError: the norm is not a finite number, so no scale can help.
@@ -41,7 +41,7 @@ def clipped(gradients: Mapping[str, Array], limit: float) -> dict[str, Array]:
 
 
 class ExampleError(Exception):
-    """An error that the user of an example can mend."""
+    """An error that the user of an example can correct."""
 
 
 class Adam:
@@ -95,14 +95,14 @@ class Progress:
         self.stream.flush()
 
     def clear(self) -> None:
-        """Remove the line, so that what is printed next starts on a clean one."""
+        """Remove the line, so that the next output starts on a clean line."""
         if self.stream.isatty():
             self.stream.write("\r\x1b[K")
             self.stream.flush()
 
 
 def run(main: Callable[[], int]) -> int:
-    """The exit code of ``main``; an error that a user can mend is a line on standard error, with code 2."""
+    """The exit code of ``main``; an error that a user can correct is a line on standard error, with code 2."""
     try:
         return main()
     except (SymrnnError, ExampleError) as error:
@@ -171,7 +171,9 @@ def plot_path(text: str) -> Path:
     if path.suffix not in PLOT_FORMATS:
         raise argparse.ArgumentTypeError(f"{text!r} must end in one of {', '.join(PLOT_FORMATS)}")
     if not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"cannot write {path.name!r}: there is no directory {str(path.parent)!r}")
+        raise argparse.ArgumentTypeError(
+            f"cannot write {path.name!r}: the directory {str(path.parent)!r} does not exist"
+        )
     if importlib.util.find_spec("matplotlib") is None:
         raise argparse.ArgumentTypeError("a plot needs matplotlib; install it with: python -m pip install matplotlib")
     return path

@@ -52,12 +52,12 @@ TEST_EVERY = 50
 
 @dataclass(frozen=True)
 class Result:
-    """What one cell did.
+    """The result of one cell.
 
     Attributes:
         cell: its name.
-        iterations: how many it took.
-        seconds: how long it took.
+        iterations: the number of iterations.
+        seconds: the time.
         tested_at: the iterations after which it was tested.
         errors: the mean squared error at each of them.
     """
@@ -180,7 +180,7 @@ def check_cells(arguments: argparse.Namespace) -> None:
 
 
 def verdict(error: float, tolerance: float) -> str:
-    """What an error means, beside the tolerance and the error of answering 1 always."""
+    """What an error means, compared with the tolerance and with the error of always answering 1."""
     if error < tolerance:
         return "solved"
     if error < BASELINE / 2:
@@ -197,7 +197,7 @@ def report(results: Sequence[Result], tolerance: float) -> str:
         f"{verdict(result.errors[-1], tolerance)}"
         for result in results
     ]
-    lines.append(f"baseline: {BASELINE:.4f}, the error of answering 1 whatever comes; solved: below {tolerance:g}")
+    lines.append(f"baseline: {BASELINE:.4f}, the error of always answering 1; solved: below {tolerance:g}")
     return "\n".join(lines)
 
 
@@ -208,7 +208,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--cells", nargs="+", default=["rnn", "lstm", "gru"], metavar="CELL", help="bundled names or cell files' paths"
     )
     parser.add_argument("--steps", type=positive, default=150, help="length of a sequence (default: %(default)s)")
-    parser.add_argument("--iterations", type=positive, default=6000, help="at most so many (default: %(default)s)")
+    parser.add_argument("--iterations", type=positive, default=6000, help="at most this many (default: %(default)s)")
     parser.add_argument(
         "--tolerance", type=above_zero, default=0.01, help="solved below this error (default: %(default)s)"
     )

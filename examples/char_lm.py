@@ -211,7 +211,7 @@ def held_out_loss(model: Model, text: Text, arguments: argparse.Namespace) -> fl
 
 
 def check_text(text: Text, arguments: argparse.Namespace) -> None:
-    """Check, before the training, that the text has what training and the sample need.
+    """Check, before the training, that the text is long enough and has the prompt's characters.
 
     Raises:
         ExampleError: the text is too short, or has no character of the prompt.
@@ -296,7 +296,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--cell", default="lstm", help="a bundled cell's name or a cell file's path (default: lstm)")
     parser.add_argument("--text", type=Path, help="a file, or a directory of .py files (default: the installed SymPy)")
     parser.add_argument("--seconds", type=above_zero, default=60.0, help="time to train (default: %(default)s)")
-    parser.add_argument("--iterations", type=positive, default=math.inf, help="stop after so many (default: no limit)")
+    parser.add_argument(
+        "--iterations", type=positive, default=math.inf, help="stop after this many (default: no limit)"
+    )
     parser.add_argument("--steps-per-sequence", type=positive, default=64, help="chunk length (default: %(default)s)")
     parser.add_argument("--embedding", type=positive, default=64, help="input size (default: %(default)s)")
     parser.add_argument("--prompt", default="    def ", help="what the sample begins with (default: '%(default)s')")
@@ -312,7 +314,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
             parser.error("SymPy's source files are not here; name another text with --text")
         arguments.text = Path(spec.origin).parent
     if not arguments.text.exists():
-        parser.error(f"--text {arguments.text}: there is no such file or directory")
+        parser.error(f"--text {arguments.text}: no such file or directory")
     return arguments
 
 
@@ -335,7 +337,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     held_out = held_out_loss(model, text, arguments)
     print(f"loss after {seconds[-1]:.1f} s: {recent:.3f} nats per character in training, {held_out:.3f} held out")
     if arguments.plot:
-        levels = {f"ln({size}): every character alike": math.log(size), "held out, at the end": held_out}
+        levels = {f"ln({size}): all characters equally likely": math.log(size), "held out, at the end": held_out}
         title = f"{model.kernels.CELL}, {arguments.hidden} units, {arguments.backend}"
         draw(
             arguments.plot, {"training": (seconds, losses)}, levels, title=title, axes=("seconds", "nats per character")

@@ -26,12 +26,12 @@ extern "C" {
 
 enum {
     GRU_OK = 0,
-    GRU_NULL = 1, /* a pointer that must not be null is null */
+    GRU_NULL = 1, /* a required pointer is null */
     GRU_SIZE = 2, /* a size is zero, or larger than memory can hold */
     GRU_LENGTH = 3, /* a row's length exceeds the number of steps */
-    GRU_PARTS = 4, /* part is not below parts, parts exceed the most that there may be, or there is no barrier for them */
-    GRU_LAYOUT = 6, /* the weights were not packed by this build, in this precision and for these sizes: pack them */
-    GRU_ATOMICS = 7 /* parts exceed 1, and the target has no atomic instructions by which they could meet */
+    GRU_PARTS = 4, /* part is not below parts, parts exceeds 1024, or several parts have no barrier */
+    GRU_LAYOUT = 6, /* the weights were packed by another build, in another precision or for other sizes; pack them again */
+    GRU_ATOMICS = 7 /* parts exceeds 1, and the target has no atomic instructions */
 };
 
 enum { GRU_MOST_PARTS = 1024 };
@@ -49,7 +49,7 @@ typedef struct gru_dims {
     size_t rows; /* B */
     size_t input;
     size_t hidden;
-    const size_t *lengths; /* one per row, or null: beyond its length a row's state stands still and its output is zero */
+    const size_t *lengths; /* one per row, or null: beyond its length a row keeps its state and its output is zero */
     int reverse; /* nonzero: run each row from its last valid step to its first */
 } gru_dims;
 

@@ -49,7 +49,7 @@ Legend:
     W_h_T                  weights, (H, 2 H): W_hz, W_hr
     W_x                    weights, (3 H, I): W_xz, W_xr, W_xh
     b                      weights, (3 H,): b_z, b_r, b_h
-    z_r_h_tilde_x_all      what the loop reads of x, (T, B, 3 H): z_x, r_x, h_tilde_x
+    z_r_h_tilde_x_all      values of x that the loop reads, (T, B, 3 H): z_x, r_x, h_tilde_x
     zr_all                 values of each step that the backward pass reads, (T, B, 2 H): z, r
     r_h_all                values of each step that the backward pass reads, (T, B, H): r_h
     h_tilde_all            values of each step that the backward pass reads, (T, B, H): h_tilde
@@ -69,11 +69,11 @@ STATES = ("h",)
 OUTPUT = "h"
 ANALYTIC = True
 FIXED = {}
-"""The sizes that these kernels are for alone; where it is empty, they take any."""
+"""The fixed sizes of these kernels; if empty, they take any."""
 DTYPE = "float32"
-"""What `init_params` makes unless told otherwise."""
+"""The default precision of `init_params`."""
 DTYPES = ("float16", "float32", "float64", "longdouble", "complex64", "complex128", "clongdouble")
-"""What `init_params` may make. Any of them runs: comparisons look at real parts, so a complex step passes through."""
+"""The types that `init_params` can return. Comparisons look at real parts, so a complex step passes through."""
 
 _SHAPES = {
     "W_xz": ("hidden", "input"),
@@ -126,7 +126,7 @@ def _sigmoid(a, out=None):
 
 
 class _Weights:
-    """The parameters in one dtype, stacked as the kernels multiply by them."""
+    """The parameters in one dtype, stacked for the kernels."""
 
     def __init__(self, p, sizes):
         self.W_h = np.concatenate([p["W_hz"], p["W_hr"]])  # (2 H, H)
@@ -208,7 +208,7 @@ def _forward(weights, sizes, x, state, idle, taped, y):
 
 
 def _steps_of_stream(weights, sizes, x, state):
-    """One step whenever it is resumed, as `_forward` runs it: reads ``x``, keeps ``state`` in place."""
+    """One step each time it is resumed, as `_forward` runs it: reads ``x``, keeps ``state`` in place."""
     B = x.shape[1]
     dtype = x.dtype
     H = sizes["hidden"]
@@ -358,7 +358,7 @@ def _backward(weights, sizes, x, tape, idle, dy, dstate):
 
 
 class _Directions:
-    """Parameters and their tangents in one dtype, stacked as the tangent multiplies by them."""
+    """Parameters and their tangents in one dtype, stacked for the tangent."""
 
     def __init__(self, p, sizes):
         self.W_h = np.concatenate([p["W_hz"], p["W_hr"], p["W_hz_dot"], p["W_hr_dot"]])  # (4 H, H)
@@ -514,7 +514,7 @@ _TANGENTS = {
 """The parameters and states whose derivatives the tangent's variables are."""
 
 
-# ======== What follows is equal in the modules of all cells. ========
+# ======== The rest is the same in the modules of all cells. ========
 
 
 # ---- Calls: all steps, one step, a stream, and the derivative in a direction ----
@@ -532,13 +532,13 @@ def forward(
     """All steps, with a tape for `backward`: returns ``(y, state, tape)``.
 
     `backward` reads ``x`` and the parameters again. Do not change them in place before it: its gradients would be wrong
-    and nothing would tell. It refuses other arrays that hold other numbers.
+    without an error. Other arrays that hold other numbers are an error.
 
     Args:
-        params: parameters by name, or what `pack` made of them.
+        params: parameters by name, or the result of `pack`.
         x: (T, B, input).
-        state: initial states by name, (B, size) each; zeros where None or left out.
-        lengths: (B,) steps of each row; beyond, its state stands still and its output is zero.
+        state: initial states by name, (B, size) each; None or a missing one means zeros.
+        lengths: (B,) steps of each row; beyond, its state keeps its value and its output is zero.
         reverse: run each row from its last step to its first; output t stays at index t.
         threads: None or a number; NumPy's BLAS decides for itself.
         out: an array for ``y``.
@@ -590,7 +590,7 @@ class _Stream:
         sizes = self._packed.sizes
         missing = [size for size in _STATE_SIZES.values() if size not in sizes]
         if missing:
-            raise ValueError(f"packed: no parameter tells the size {missing[0]}, so the layer cannot be streamed")
+            raise ValueError(f"packed: no parameter has the size {missing[0]}, so the layer cannot be streamed")
         if isinstance(batch, bool) or not hasattr(batch, "__index__") or batch < 0:
             raise ValueError(f"batch: expected a whole number of rows, found {batch!r}")
         dtype = np.result_type(*self._packed.values())
@@ -603,7 +603,7 @@ class _Stream:
         return _steps_of_stream(weights, self._packed.sizes, self._x, self.state.copy())
 
     def reset(self) -> None:
-        """Back to a state of zeros."""
+        """Set the state to zeros."""
         for array in self.state.values():
             array[...] = 0
 
@@ -612,7 +612,7 @@ class _Stream:
         if x_t.shape != self._x.shape[1:]:
             if _INPUT_SIZE in self._packed.sizes or x_t.ndim != 2 or len(x_t) != self._x.shape[1]:
                 raise ValueError(f"x_t: expected shape {self._x.shape[1:]}, found {x_t.shape}")
-            self._x = np.zeros((1, *x_t.shape), self._x.dtype)  # no parameter tells the number of inputs
+            self._x = np.zeros((1, *x_t.shape), self._x.dtype)  # no parameter has the number of inputs
             self._steps = self._begin()
         self._x[0] = x_t
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
@@ -677,9 +677,9 @@ def backward(
 
     Args:
         params: those of the forward pass, unchanged.
-        tape: what `forward` returned.
+        tape: from `forward`.
         dy: (T, B, size of the output).
-        dstate: gradients of the final states by name; zeros where None or left out.
+        dstate: gradients of the final states by name; None or a missing one means zeros.
         threads: as in `forward`.
         out: `Grads` to write to.
         accumulate: add to ``out`` instead.
@@ -687,7 +687,7 @@ def backward(
     _read_threads(threads)
     packed = pack(params)
     if not isinstance(tape, Tape):
-        raise TypeError(f"tape: expected what forward returned, found {type(tape).__name__}")
+        raise TypeError(f"tape: expected the tape that forward returned, found {type(tape).__name__}")
     run: _Run = tape.dims
     _fit(packed, run.sizes)
     _hold_params(params, tape)
@@ -704,7 +704,7 @@ def backward(
 
 
 def _weights(packed: Packed, sizes: Mapping[str, int], dtype: np.dtype) -> _Weights:
-    """The weights of ``packed`` in one dtype, stacked when they are first asked for."""
+    """The weights of ``packed`` in one dtype, stacked at first use."""
     if dtype not in packed.panels:
         p = {name: array.astype(dtype, copy=False) for name, array in packed.items()}
         packed.panels[dtype] = _Weights(p, sizes)
@@ -741,16 +741,16 @@ class _Run:
         self.y = _read_out("out", out, (steps, batch, self.sizes[_OUTPUT_SIZE]), self.dtype)
         if out is not None and np.may_share_memory(out, x):
             x = x.copy()
-        self.x = self.steps(x).view()  # whose shape nobody else can change
+        self.x = self.steps(x).view()  # nobody else can change its shape
         self.state = self.states(given, batch)
 
     def steps(self, array: np.ndarray) -> np.ndarray:
-        """A sequence as the kernels take it; what stands beyond a row's length, NaN included, takes no part."""
+        """A sequence as the kernels take it; values beyond a row's length, NaN included, are not used."""
         array = _turned(np.ascontiguousarray(array, self.dtype), self.reverse)
         return array if self.idle is None else np.where(self.idle[:, :, np.newaxis], self.dtype.type(0), array)
 
     def states(self, given: Mapping[str, np.ndarray | None], batch: int) -> dict[str, np.ndarray]:
-        """States, or gradients of them, that the kernels may write over."""
+        """States, or gradients of them, that the kernels may overwrite."""
         shapes = {name: (batch, self.sizes[size]) for name, size in _STATE_SIZES.items()}
         states = {name: np.zeros(shape, self.dtype) for name, shape in shapes.items() if given[name] is None}
         return {name: states[name] if array is None else array.astype(self.dtype) for name, array in given.items()}
@@ -761,11 +761,11 @@ class _Run:
         return _forward(self.weights, self.sizes, self.x, self.state, self.idle, taped, y)
 
 
-# ---- Arrays: what the kernels make of them before they run, and copies that nobody writes to ----
+# ---- Arrays: their layout for the kernels, and read-only copies ----
 
 
 def _aligned(array: np.ndarray) -> np.ndarray:
-    """A copy, row by row, that begins at a multiple of 64 bytes: steps multiply by it, and BLAS is faster so."""
+    """A copy, row by row, that begins at a multiple of 64 bytes: steps multiply by it, and BLAS is then faster."""
     block = np.empty(array.nbytes + 64, np.uint8)
     start = -block.ctypes.data % 64
     copy = block[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
@@ -779,7 +779,7 @@ def _steps(array: np.ndarray, steps: int) -> list[np.ndarray]:
 
 
 def _states(initial: np.ndarray, steps: int, taped: bool) -> tuple[np.ndarray, list[np.ndarray]]:
-    """A state over time: all of it, or two steps' rows in turn; and its rows before each step and after the last."""
+    """A state over time: all steps, or the rows of two steps; and its rows before each step and after the last."""
     states = np.empty((steps + 1 if taped else 2, *initial.shape), initial.dtype)
     states[0] = initial
     return states, list(states) if taped else [states[0], states[1]] * (steps // 2 + 1)
@@ -791,7 +791,7 @@ def _turned(array: np.ndarray, reverse: bool) -> np.ndarray:
 
 
 class _Snapshot:
-    """Copies that nobody writes to."""
+    """Read-only copies."""
 
     def __init__(self, arrays: Mapping[str, np.ndarray], _: Mapping[str, int]) -> None:
         self.arrays = {name: array.copy() for name, array in arrays.items()}
@@ -845,7 +845,7 @@ def _initial(
 
 
 class Packed(Mapping[str, np.ndarray]):
-    """A snapshot of the parameters, laid out for the kernels; every call takes it for parameters."""
+    """A snapshot of the parameters, laid out for the kernels; every call takes it in their place."""
 
     def __init__(self, params: Mapping[str, ArrayLike]) -> None:
         arrays, self.sizes = _read_params(params)
@@ -871,7 +871,7 @@ def pack(params: Mapping[str, ArrayLike]) -> Packed:
     return params if isinstance(params, Packed) else Packed(params)
 
 
-# ---- Arguments: read, or refused where they do not fit ----
+# ---- Arguments: reads them, or refuses those that do not fit ----
 
 
 def _read_dtype(dtype: DTypeLike) -> np.dtype:
@@ -897,7 +897,7 @@ def _array(name: str, value: ArrayLike) -> np.ndarray:
 
 def _names(name: str, given: Any, expected: Sequence[str]) -> None:
     """Refuse anything but a mapping, and unknown names."""
-    if not isinstance(given, (dict, Mapping)):  # a dict is told from others in a tenth of the time
+    if not isinstance(given, (dict, Mapping)):  # a test for a dict takes a tenth of the time
         raise TypeError(f"{name}: expected a mapping of {', '.join(expected)}, found {type(given).__name__}")
     unknown = [key for key in given if key not in expected]
     if unknown:
@@ -911,11 +911,11 @@ def _is_ordinary(value: Any) -> TypeGuard[np.ndarray]:
 
 _KNOWN_MOST = 64
 _KNOWN: dict[tuple[tuple[int, ...], ...], dict[str, int]] = {}
-"""Sizes by the shapes of all parameters that were read before: a training step hands over the same shapes each time."""
+"""Sizes by the shapes of all parameters read before: a training step has the same shapes each time."""
 
 
 def _read_params(params: Mapping[str, ArrayLike]) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    """The parameters as arrays, and the sizes that their shapes tell."""
+    """The parameters as arrays, and the sizes from their shapes."""
     if type(params) is dict and params.keys() == _SHAPES.keys():
         values: list[Any] = [params[name] for name in _SHAPES]
         if values and [*map(type, values)] == [np.ndarray] * len(values):
@@ -931,7 +931,7 @@ def _read_params(params: Mapping[str, ArrayLike]) -> tuple[dict[str, np.ndarray]
 
 
 def _check_params(params: Mapping[str, ArrayLike]) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    """The same, each array by itself."""
+    """The same for arrays that are not read yet."""
     _names("params", params, tuple(_SHAPES))
     arrays: dict[str, np.ndarray] = {}
     told = {"1": ("1", 1)}
@@ -953,17 +953,17 @@ def _check_params(params: Mapping[str, ArrayLike]) -> tuple[dict[str, np.ndarray
 
 
 def _hold_sizes(sizes: Mapping[str, int]) -> None:
-    """Refuse sizes other than those that the kernels are for."""
+    """Refuse sizes other than the fixed ones."""
     for size, number in FIXED.items():
         if sizes.get(size, number) != number:
             raise ValueError(
-                f"{size}: {sizes[size]}; the kernels of this module were generated for {number} alone: generate or "
-                "build them without fixed sizes, or for this one"
+                f"{size}: {sizes[size]}; the kernels of this module are for {number} alone; generate or "
+                "build them without fixed sizes, or for this size"
             )
 
 
 def _read_x(x: ArrayLike, sizes: dict[str, int], name: str = "x", ndim: int = 3) -> tuple[np.ndarray, dict[str, int]]:
-    """The input, and the sizes completed by it."""
+    """The input, and the sizes with those that it adds."""
     array = _array(name, x)
     if array.ndim != ndim:
         expected = "(T, B, input)" if ndim == 3 else "(B, input)"
@@ -971,7 +971,9 @@ def _read_x(x: ArrayLike, sizes: dict[str, int], name: str = "x", ndim: int = 3)
     last: int = array.shape[-1]
     width = sizes.get(_INPUT_SIZE, last)
     if last != width:
-        raise ValueError(f"{name}: expected {width} numbers in each row, by the parameters; found shape {array.shape}")
+        raise ValueError(
+            f"{name}: expected {width} numbers in each row, as the parameters have; found shape {array.shape}"
+        )
     if FIXED:
         _hold_sizes({_INPUT_SIZE: width})
     return array, sizes if _INPUT_SIZE in sizes else {**sizes, _INPUT_SIZE: width}
@@ -980,7 +982,7 @@ def _read_x(x: ArrayLike, sizes: dict[str, int], name: str = "x", ndim: int = 3)
 def _read_state(
     name: str, state: Mapping[str, ArrayLike | None] | None, batch: int, sizes: dict[str, int]
 ) -> tuple[dict[str, np.ndarray | None], dict[str, int]]:
-    """Every state as an array or None, and the sizes completed by them."""
+    """Every state as an array or None, and the sizes with those that they add."""
     arrays: dict[str, np.ndarray | None] = dict.fromkeys(STATES)
     if state is not None:
         _names(name, state, STATES)
@@ -994,7 +996,7 @@ def _read_state(
                     raise ValueError(f"{name}[{key!r}]: expected shape {(batch, size)}, found {array.shape}")
     for key, of in _STATE_SIZES.items():
         if of not in sizes:
-            raise ValueError(f"{name}: {key!r} must be given: no parameter tells its size, {of}")
+            raise ValueError(f"{name}: {key!r} must be given, since no parameter has its size, {of}")
     return arrays, sizes
 
 
@@ -1057,7 +1059,7 @@ class Tape:
         self.params = params if isinstance(params, Packed) else dict(params)
 
 
-# ---- Gradients: what the backward pass returns, and what it refuses ----
+# ---- Gradients: the result of the backward pass, and the checks of its arguments ----
 
 
 class Grads:
@@ -1073,17 +1075,17 @@ def _fit(packed: Packed, sizes: Mapping[str, int]) -> None:
     """Refuse parameters of other sizes than those of the forward pass that made the tape."""
     for size, found in packed.sizes.items():
         if found != sizes[size]:
-            raise ValueError(f"params: {size} is {found}, but the tape is of a forward pass where it is {sizes[size]}")
+            raise ValueError(f"params: {size} is {found}, but it was {sizes[size]} in the forward pass of the tape")
 
 
 def _hold_params(params: Mapping[str, ArrayLike], tape: Tape) -> None:
-    """Refuse parameters that differ from those of the forward pass; a change in place cannot be seen."""
+    """Refuse parameters that differ from those of the forward pass; a change in place is not noticed."""
     if params is tape.params:
         return
     for name, before in tape.params.items():
         if params[name] is not before and not np.array_equal(params[name], before, equal_nan=True):
             raise ValueError(
-                f"params[{name!r}]: differs from what forward got, so the tape does not fit it; call backward before "
+                f"params[{name!r}]: differs from the forward pass, so the tape does not fit; call backward before "
                 "the parameters change, or call forward again"
             )
 
@@ -1097,7 +1099,7 @@ def _into(out: Grads, grads: Grads, accumulate: bool) -> Grads:
     missing += [name for name in grads.state if name not in out.state]
     if missing:
         raise ValueError(
-            f"out: the gradient of {missing[0]!r} is missing; expected what backward of this module returned"
+            f"out: the gradient of {missing[0]!r} is missing; give Grads that backward of this module returned"
         )
     pairs += [(out.params[name], grads.params[name]) for name in grads.params]
     pairs += [(out.state[name], grads.state[name]) for name in grads.state]

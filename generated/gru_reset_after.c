@@ -37,7 +37,7 @@
    T steps of B rows; one row after the other, the steps' rows one after the other. Values that cross stages lie side by
    side in the rows of these buffers, in the workspace unless they are on the tape:
 
-       hoisted  T*B x (3 hidden)  z_x | r_x | h_tilde_x: what the loop reads of x
+       hoisted  T*B x (3 hidden)  z_x | r_x | h_tilde_x: values of x that the loop reads
        saved    T*B x (4 hidden)  z | r | h_tilde_part | h_tilde: values of each step that the backward pass
                                   reads, on the tape
        delta    T*B x (4 hidden)  delta_z | delta_r | delta_h_tilde | dh_tilde_part: values of each step that
@@ -67,7 +67,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "634940aed818258e84fb19b97bce8f5f"
+#define SYMRNN_DIGEST "146b59da93a99f6828c00af25e6b23c7"
 #define ENTRY(name) PUBLIC(gru_reset_after, name)
 #define DIMS gru_reset_after_dims
 #define BARRIER gru_reset_after_barrier
@@ -126,7 +126,7 @@ ALWAYS int S(blocks)(const gru_reset_after_dims *dims, piece *b, size_t *end)
            & place_panel(end, &b[PANEL_deferred_1_1], dims->input, 4, 3 * dims->hidden, 1);
 }
 
-/* Where the arrays lie, how they move from step to step, and the numbers in a row. */
+/* The places of the arrays, how they move from step to step, and the numbers in a row. */
 ONCE void S(describe)(const gru_reset_after_dims *dims, S(routine) *r)
 {
     add_array(r, GIVEN, EACH_STEP, dims->input); /* AT_X */

@@ -41,11 +41,11 @@ STATES = ("h",)
 OUTPUT = "h"
 ANALYTIC = True
 FIXED = {}
-"""The sizes that these kernels are for alone; where it is empty, they take any."""
+"""The fixed sizes of these kernels; if empty, they take any."""
 DTYPE = "float32"
-"""What `init_params` makes unless told otherwise."""
+"""The default precision of `init_params`."""
 DTYPES = ("float32", "float64")
-"""What `init_params` may make: float64 input runs double, any other runs float."""
+"""The types that `init_params` can return: float64 input runs in double, any other in float."""
 
 _SHAPES = {
     "W_xz": ("hidden", "input"),
@@ -88,7 +88,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"634940aed818258e84fb19b97bce8f5f"
+_ABI = b"146b59da93a99f6828c00af25e6b23c7"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),
@@ -131,21 +131,21 @@ _STATUS = {
     1: "a pointer is null",
     2: "a size is zero, or larger than memory can hold",
     3: "a length exceeds the steps",
-    4: "this library cannot run in so many parts",
-    6: "these weights were not packed by this library, in this precision and for these sizes: pack the parameters again",
-    7: "this library runs with threads=1 alone: its processor has no atomic instructions, by which threads meet",
+    4: "this library cannot run in this many parts",
+    6: "these weights were packed by another library, in another precision or for other sizes; pack the parameters again",
+    7: "this library runs only with threads=1, because its processor has no atomic instructions",
 }
 _MOST_PARTS, _BARRIER_BYTES, _BLOCK_NUMBERS = 1024, 128, 16
 _SUFFIXES = {"darwin": ".dylib", "win32": ".dll"}
 _OTHER_SUFFIX = ".so"
 _MARCHES = {"native": "", "v4": ".v4", "v3": ".v3", "v2": ".v2", "baseline": ".baseline"}
-"""The processors that a library may be compiled for, best first, and what stands in its name for each."""
+"""The processors that a library may be compiled for, best first, with the part of its name for each."""
 _MARCH_VARIABLE = "SYMRNN_MARCH"
 _COMPILE = ("cc -std=c11 -O3 -march=native -fno-math-errno -fno-trapping-math -ffp-contract=fast -fPIC -shared", "-lm")
 _COMPILERS = "`apt install gcc` (Debian), `xcode-select --install` (macOS) or `pip install ziglang` (anywhere)"
 
 
-# ======== What follows is equal in the modules of all cells. ========
+# ======== The rest is the same in the modules of all cells. ========
 
 
 # ---- Calls: all steps, one step, and a stream ----
@@ -163,10 +163,10 @@ def infer(
     """All steps, without a tape: returns ``(y, state)``.
 
     Args:
-        params: parameters by name, or what `pack` made of them.
+        params: parameters by name, or the result of `pack`.
         x: (T, B, input).
-        state: initial states by name, (B, size) each; zeros where None or left out.
-        lengths: (B,) steps of each row; beyond, its state stands still and its output is zero.
+        state: initial states by name, (B, size) each; None or a missing one means zeros.
+        lengths: (B,) steps of each row; beyond, its state keeps its value and its output is zero.
         reverse: run each row from its last step to its first; output t stays at index t.
         threads: a number, or None for as many as pay for the work, SYMRNN_NUM_THREADS at most; it changes no result.
         out: an array for ``y``.
@@ -215,7 +215,7 @@ class _Stream:
         sizes = self._packed.sizes
         missing = [size for size in _STATE_SIZES.values() if size not in sizes]
         if missing:
-            raise ValueError(f"packed: no parameter tells the size {missing[0]}, so the layer cannot be streamed")
+            raise ValueError(f"packed: no parameter has the size {missing[0]}, so the layer cannot be streamed")
         if isinstance(batch, bool) or not hasattr(batch, "__index__") or batch < 0:
             raise ValueError(f"batch: expected a whole number of rows, found {batch!r}")
         self._dtype = _precision("packed", np.result_type(*self._packed.values())) if self._packed else _WHOLE
@@ -240,12 +240,12 @@ class _Stream:
         self._arguments = (run.byref, *map(ctypes.c_void_p, pointers))
 
     def reset(self) -> None:
-        """Back to a state of zeros."""
+        """Set the state to zeros."""
         self._block[...] = 0
 
     def __call__(self, x_t: ArrayLike) -> np.ndarray:
         x_t = _real("x_t", np.asarray(x_t))
-        if self._x is None and x_t.ndim == 2:  # no parameter tells how many inputs there are: the first call does
+        if self._x is None and x_t.ndim == 2:  # no parameter has the number of inputs: the first call gives it
             self._bind(x_t.shape[1])
         if self._x is None or x_t.shape != self._x.shape:
             expected = (self._batch, "input") if self._x is None else self._x.shape
@@ -277,7 +277,7 @@ def forward(
     """All steps, with a tape for `backward`: returns ``(y, state, tape)``; arguments as those of `infer`.
 
     `backward` reads ``x`` and the parameters again. Do not change them in place before it: its gradients would be wrong
-    and nothing would tell. It refuses other arrays that hold other numbers.
+    without an error. Other arrays that hold other numbers are an error.
     """
     run, weights, x, block = _prepare(params, x, state, lengths, reverse, threads)
     y, x = _output(out, (*x.shape[:2], run.sizes[_OUTPUT_SIZE]), x)
@@ -290,7 +290,7 @@ def forward(
 
 
 def _tape_states(tape: np.ndarray, steps: int, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    """The states over time: they stand first in the tape, each rounded up to whole blocks of numbers."""
+    """The states over time: they are first in the tape, each rounded up to whole blocks of numbers."""
     states, start = {}, 0
     for name, shape in shapes.items():
         count = (steps + 1) * math.prod(shape)
@@ -311,17 +311,17 @@ def backward(
     """Gradients of ``sum(y * dy) + sum(state * dstate)``: returns `Grads`.
 
     Args:
-        params: what `forward` was given, unchanged.
+        params: those of `forward`, unchanged.
         tape: from `forward`; it may be used again.
         dy: (T, B, size of the output).
-        dstate: gradients by the final states, by name; zeros where None or left out.
+        dstate: gradients by the final states, by name; None or a missing one means zeros.
         threads: as in `infer`.
         out: earlier `Grads` to write into.
         accumulate: add to ``out`` instead.
     """
     packed = pack(params)
     if not isinstance(tape, Tape):
-        raise TypeError(f"tape: expected what forward returned, found {type(tape).__name__}")
+        raise TypeError(f"tape: expected the tape that forward returned, found {type(tape).__name__}")
     sizes, lengths, reverse = tape.dims
     _fit(packed, sizes)
     _hold_params(params, tape)
@@ -338,12 +338,12 @@ def backward(
     return result if out is None else _into(out, result, accumulate)
 
 
-# ---- Runs: what the shapes of a call decide, kept for the next call of these shapes ----
+# ---- Runs: everything that depends on the shapes of a call, kept for the next call of these shapes ----
 
 
 _SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 _WHOLE = np.dtype(DTYPES[0])
-"""What whole numbers run in."""
+"""The precision of whole numbers."""
 _ABSENT = next((dtype for dtype in (_SINGLE, _DOUBLE) if dtype.name not in DTYPES), None)
 """The precision that this library was generated without."""
 
@@ -353,14 +353,14 @@ def _precision(name: str, dtype: np.dtype) -> np.dtype:
     found = _DOUBLE if dtype == _DOUBLE else _SINGLE
     if found is _ABSENT:
         raise TypeError(
-            f"{name}: {dtype} runs in {found}, which this module was generated without: give it {DTYPES[0]}, or generate the "
+            f"{name}: {dtype} runs in {found}, which this module does not have: give it {DTYPES[0]}, or generate the "
             "module without --dtype"
         )
     return found
 
 
 def _floating(x: ArrayLike) -> np.ndarray:
-    """Whole numbers as floating point: the precision follows ``x``, and these ask for none."""
+    """Whole numbers as floating point; the precision follows ``x``."""
     array = np.asarray(x)
     return array.astype(_WHOLE) if array.dtype.kind in "biu" else array
 
@@ -368,20 +368,20 @@ def _floating(x: ArrayLike) -> np.ndarray:
 def _real(name: str, array: np.ndarray) -> np.ndarray:
     """Refuse complex numbers: a cast would drop their imaginary parts."""
     if array.dtype.kind == "c":
-        raise TypeError(f"{name}: complex numbers run in the NumPy module alone; expected real numbers")
+        raise TypeError(f"{name}: expected real numbers; complex numbers run only in the NumPy module")
     return array
 
 
 _KEPT = 16
-"""How many runs are kept: the newest, each for one shape of a call."""
+"""The number of runs kept: the newest, each for one shape of a call."""
 _KEPT_NUMBERS = 1 << 18
-"""Numbers of a workspace up to which it stays with its run; a larger one goes back to the blocks."""
+"""The largest workspace, in numbers, that stays with its run; a larger one goes back to the blocks."""
 _PACKED_ALONE = 1 << 22
-"""Bytes of weights up to which one thread packs them: waking another takes longer."""
+"""The most bytes of weights that one thread packs: for fewer, waking another takes longer."""
 
 
 class _Weights:
-    """Packed weights, and where they begin: asked for but once."""
+    """Packed weights and their address, which is looked up once."""
 
     def __init__(self, numbers: int, dtype: np.dtype) -> None:
         self.array = _empty(numbers, dtype)
@@ -389,7 +389,7 @@ class _Weights:
 
 
 class _Run:
-    """What the shapes of a call decide: its dims structure, in how many parts it runs, how large its blocks are."""
+    """Everything that depends on the shapes of a call: its dims structure, number of parts and sizes of blocks."""
 
     def __init__(
         self,
@@ -427,12 +427,12 @@ class _Run:
     ) -> None:
         """Call an entry with its dims, weights, arrays (None for a null pointer), workspace and numbers, part by part.
 
-        ``kept`` is what must live as long as the call besides the arrays.
+        ``kept`` holds other objects that must live as long as the call.
         """
         spare = self.spare[name]
         try:
             workspace, address = spare.pop()
-        except IndexError:  # the first call, or another thread has it
+        except IndexError:  # the first call, or another thread took it
             workspace = _empty(self.size(f"{name}_workspace_size", self.parts), self.dtype)
             address = _address(workspace)
         pointers = [None if array is None else _address(array) for array in arrays]
@@ -445,14 +445,14 @@ class _Run:
             _check(name, status)
 
     def size(self, query: str, *numbers: int) -> int:
-        """The size that a query answers, asked but once."""
+        """The answer of a query, which runs once."""
         key = (query, *numbers)
         if key not in self.sizes_of:
             self.sizes_of[key] = _query(self.dtype, query, self.dims, *numbers)
         return self.sizes_of[key]
 
     def weights(self, packed: Packed) -> _Weights:
-        """The packed weights in the precision of this run, made when they are first asked for."""
+        """The packed weights in the precision of this run, made at first use."""
         weights: _Weights | None = packed.panels.get(self.key)
         return self._pack(packed) if weights is None else weights
 
@@ -472,10 +472,10 @@ class _Run:
         return weights
 
     def step(self, weights: _Weights, x: np.ndarray, block: np.ndarray, y: np.ndarray | None) -> None:
-        """One step of every row; ``block`` holds the states, takes the next ones, and the output where ``y`` is None."""
+        """One step of every row; ``block`` holds the states, takes the next ones, and the output if ``y`` is None."""
         try:
             spare = self.spare_steps.pop()
-        except IndexError:  # the first call, or another thread has it
+        except IndexError:  # the first call, or another thread took it
             workspace = _empty(self.size("infer_workspace_size", 1), self.dtype)
             spare = (workspace, _address(workspace))
         states = _address(block)
@@ -486,7 +486,7 @@ class _Run:
             _check("step", status)
 
     def block(self, given: str, state: Mapping[str, np.ndarray | None]) -> np.ndarray | None:
-        """All states one after the other, as C takes them; None where all are zero."""
+        """All states one after the other, as C takes them; None if all are zero."""
         if all(array is None for array in state.values()):
             return None
         block = np.zeros(self.numbers, self.dtype)
@@ -513,13 +513,13 @@ def _run(
     reverse: bool,
     threads: int | None,
 ) -> _Run:
-    """The run of these shapes; one without lengths is kept while it is among the newest."""
+    """The run of these shapes; without lengths, it is kept while it is among the newest."""
     threads = _read_threads(threads)
     if threads is not None and threads > _MOST_PARTS:
         raise ValueError(f"threads: expected at most {_MOST_PARTS}, found {threads}")
     if lengths is not None:
         return _Run(sizes, dtype, steps, batch, lengths, reverse, threads)
-    bound = -_cores() if threads is None else threads  # a bound is not a choice
+    bound = -_cores() if threads is None else threads  # a bound alone does not choose a number
     key = (dtype, steps, batch, bool(reverse), bound, *sizes.values())
     run = _RUNS.get(key)
     if run is None:
@@ -551,7 +551,7 @@ def _prepare(
 
 
 def _output(out: np.ndarray | None, shape: tuple[int, ...], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The array that the outputs go to, dense; and the input, copied where both are one memory."""
+    """A dense array for the outputs; and the input, copied if the two share memory."""
     if out is None:
         return _new(shape, x.dtype), x
     _read_out("out", out, shape, x.dtype)
@@ -560,7 +560,7 @@ def _output(out: np.ndarray | None, shape: tuple[int, ...], x: np.ndarray) -> tu
 
 
 def _returned(y: np.ndarray, out: np.ndarray | None) -> np.ndarray:
-    """What a function returns for its outputs."""
+    """The outputs that a function returns."""
     if out is None or y is out:
         return y
     out[...] = y
@@ -613,7 +613,7 @@ def _initial(
 
 
 class Packed(Mapping[str, np.ndarray]):
-    """A snapshot of the parameters, laid out for the kernels; every call takes it for parameters."""
+    """A snapshot of the parameters, laid out for the kernels; every call takes it in their place."""
 
     def __init__(self, params: Mapping[str, ArrayLike]) -> None:
         arrays, self.sizes = _read_params(params)
@@ -639,7 +639,7 @@ def pack(params: Mapping[str, ArrayLike]) -> Packed:
     return params if isinstance(params, Packed) else Packed(params)
 
 
-# ---- Arguments: read, or refused where they do not fit ----
+# ---- Arguments: reads them, or refuses those that do not fit ----
 
 
 def _read_dtype(dtype: DTypeLike) -> np.dtype:
@@ -665,7 +665,7 @@ def _array(name: str, value: ArrayLike) -> np.ndarray:
 
 def _names(name: str, given: Any, expected: Sequence[str]) -> None:
     """Refuse anything but a mapping, and unknown names."""
-    if not isinstance(given, (dict, Mapping)):  # a dict is told from others in a tenth of the time
+    if not isinstance(given, (dict, Mapping)):  # a test for a dict takes a tenth of the time
         raise TypeError(f"{name}: expected a mapping of {', '.join(expected)}, found {type(given).__name__}")
     unknown = [key for key in given if key not in expected]
     if unknown:
@@ -679,11 +679,11 @@ def _is_ordinary(value: Any) -> TypeGuard[np.ndarray]:
 
 _KNOWN_MOST = 64
 _KNOWN: dict[tuple[tuple[int, ...], ...], dict[str, int]] = {}
-"""Sizes by the shapes of all parameters that were read before: a training step hands over the same shapes each time."""
+"""Sizes by the shapes of all parameters read before: a training step has the same shapes each time."""
 
 
 def _read_params(params: Mapping[str, ArrayLike]) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    """The parameters as arrays, and the sizes that their shapes tell."""
+    """The parameters as arrays, and the sizes from their shapes."""
     if type(params) is dict and params.keys() == _SHAPES.keys():
         values: list[Any] = [params[name] for name in _SHAPES]
         if values and [*map(type, values)] == [np.ndarray] * len(values):
@@ -699,7 +699,7 @@ def _read_params(params: Mapping[str, ArrayLike]) -> tuple[dict[str, np.ndarray]
 
 
 def _check_params(params: Mapping[str, ArrayLike]) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    """The same, each array by itself."""
+    """The same for arrays that are not read yet."""
     _names("params", params, tuple(_SHAPES))
     arrays: dict[str, np.ndarray] = {}
     told = {"1": ("1", 1)}
@@ -721,17 +721,17 @@ def _check_params(params: Mapping[str, ArrayLike]) -> tuple[dict[str, np.ndarray
 
 
 def _hold_sizes(sizes: Mapping[str, int]) -> None:
-    """Refuse sizes other than those that the kernels are for."""
+    """Refuse sizes other than the fixed ones."""
     for size, number in FIXED.items():
         if sizes.get(size, number) != number:
             raise ValueError(
-                f"{size}: {sizes[size]}; the kernels of this module were generated for {number} alone: generate or "
-                "build them without fixed sizes, or for this one"
+                f"{size}: {sizes[size]}; the kernels of this module are for {number} alone; generate or "
+                "build them without fixed sizes, or for this size"
             )
 
 
 def _read_x(x: ArrayLike, sizes: dict[str, int], name: str = "x", ndim: int = 3) -> tuple[np.ndarray, dict[str, int]]:
-    """The input, and the sizes completed by it."""
+    """The input, and the sizes with those that it adds."""
     array = _array(name, x)
     if array.ndim != ndim:
         expected = "(T, B, input)" if ndim == 3 else "(B, input)"
@@ -739,7 +739,9 @@ def _read_x(x: ArrayLike, sizes: dict[str, int], name: str = "x", ndim: int = 3)
     last: int = array.shape[-1]
     width = sizes.get(_INPUT_SIZE, last)
     if last != width:
-        raise ValueError(f"{name}: expected {width} numbers in each row, by the parameters; found shape {array.shape}")
+        raise ValueError(
+            f"{name}: expected {width} numbers in each row, as the parameters have; found shape {array.shape}"
+        )
     if FIXED:
         _hold_sizes({_INPUT_SIZE: width})
     return array, sizes if _INPUT_SIZE in sizes else {**sizes, _INPUT_SIZE: width}
@@ -748,7 +750,7 @@ def _read_x(x: ArrayLike, sizes: dict[str, int], name: str = "x", ndim: int = 3)
 def _read_state(
     name: str, state: Mapping[str, ArrayLike | None] | None, batch: int, sizes: dict[str, int]
 ) -> tuple[dict[str, np.ndarray | None], dict[str, int]]:
-    """Every state as an array or None, and the sizes completed by them."""
+    """Every state as an array or None, and the sizes with those that they add."""
     arrays: dict[str, np.ndarray | None] = dict.fromkeys(STATES)
     if state is not None:
         _names(name, state, STATES)
@@ -762,7 +764,7 @@ def _read_state(
                     raise ValueError(f"{name}[{key!r}]: expected shape {(batch, size)}, found {array.shape}")
     for key, of in _STATE_SIZES.items():
         if of not in sizes:
-            raise ValueError(f"{name}: {key!r} must be given: no parameter tells its size, {of}")
+            raise ValueError(f"{name}: {key!r} must be given, since no parameter has its size, {of}")
     return arrays, sizes
 
 
@@ -825,7 +827,7 @@ class Tape:
         self.params = params if isinstance(params, Packed) else dict(params)
 
 
-# ---- Gradients: what the backward pass returns, and what it refuses ----
+# ---- Gradients: the result of the backward pass, and the checks of its arguments ----
 
 
 class Grads:
@@ -841,17 +843,17 @@ def _fit(packed: Packed, sizes: Mapping[str, int]) -> None:
     """Refuse parameters of other sizes than those of the forward pass that made the tape."""
     for size, found in packed.sizes.items():
         if found != sizes[size]:
-            raise ValueError(f"params: {size} is {found}, but the tape is of a forward pass where it is {sizes[size]}")
+            raise ValueError(f"params: {size} is {found}, but it was {sizes[size]} in the forward pass of the tape")
 
 
 def _hold_params(params: Mapping[str, ArrayLike], tape: Tape) -> None:
-    """Refuse parameters that differ from those of the forward pass; a change in place cannot be seen."""
+    """Refuse parameters that differ from those of the forward pass; a change in place is not noticed."""
     if params is tape.params:
         return
     for name, before in tape.params.items():
         if params[name] is not before and not np.array_equal(params[name], before, equal_nan=True):
             raise ValueError(
-                f"params[{name!r}]: differs from what forward got, so the tape does not fit it; call backward before "
+                f"params[{name!r}]: differs from the forward pass, so the tape does not fit; call backward before "
                 "the parameters change, or call forward again"
             )
 
@@ -865,7 +867,7 @@ def _into(out: Grads, grads: Grads, accumulate: bool) -> Grads:
     missing += [name for name in grads.state if name not in out.state]
     if missing:
         raise ValueError(
-            f"out: the gradient of {missing[0]!r} is missing; expected what backward of this module returned"
+            f"out: the gradient of {missing[0]!r} is missing; give Grads that backward of this module returned"
         )
     pairs += [(out.params[name], grads.params[name]) for name in grads.params]
     pairs += [(out.state[name], grads.state[name]) for name in grads.state]
@@ -906,7 +908,9 @@ def _candidates() -> list[Path]:
     paths = [_LIBRARY.with_name(CELL + ending + _SUFFIX) for ending in endings]
     found = [path for path in paths if path.is_file()]
     if not found and named:
-        raise ImportError(f"{paths[0]} is missing, which {_MARCH_VARIABLE}={named} asks for: build it, or unset that")
+        raise ImportError(
+            f"{paths[0]} is missing, but {_MARCH_VARIABLE}={named} requests it: build it, or unset the variable"
+        )
     if not found:
         raise ImportError(f"{_LIBRARY} is missing, so there are no C kernels yet: {_REMEDY}")
     return found
@@ -915,10 +919,10 @@ def _candidates() -> list[Path]:
 def _load() -> ctypes.CDLL:
     """The first of the compiled libraries that fits this processor, its digest checked.
 
-    Neither question that a library is asked runs a vector instruction.
+    These checks run no vector instruction.
 
     Raises:
-        ImportError: there is none, one cannot be loaded or was compiled from another source, or none fits.
+        ImportError: no library exists, one cannot be loaded or is of another source, or none fits.
     """
     paths = _candidates()
     for path in paths:
@@ -926,17 +930,17 @@ def _load() -> ctypes.CDLL:
             library = ctypes.CDLL(str(path))
             abi, cpu_supported = library[f"{CELL}_abi"], library[f"{CELL}_cpu_supported"]
         except (OSError, AttributeError) as error:
-            raise ImportError(f"{path} cannot be loaded ({error}), so compile it anew: {_REMEDY}") from error
+            raise ImportError(f"{path} cannot be loaded ({error}), so compile it again: {_REMEDY}") from error
         abi.argtypes, abi.restype = (), ctypes.c_char_p
         cpu_supported.argtypes, cpu_supported.restype = (), ctypes.c_int
         if abi() != _ABI:
-            raise ImportError(f"{path} is not from this version of {CELL}.c, so compile it anew: {_REMEDY}")
+            raise ImportError(f"{path} is not from this version of {CELL}.c, so compile it again: {_REMEDY}")
         if cpu_supported():
             return library
     raise ImportError(f"{paths[-1]} was compiled for a processor with more features, so compile it here: {_REMEDY}")
 
 
-# ---- Library: its entry points with the types of their arguments, and what a status says ----
+# ---- Library: its entry points with the types of their arguments, and the meaning of a status ----
 
 
 _NUMBERS: dict[str, Any] = {
@@ -966,7 +970,7 @@ _KINDS: dict[str, Any] = {
 
 _C = _load()
 LIBRARY = Path(_C._name).name
-"""The file name of the library that was loaded: of several, the best that fits this processor."""
+"""The file name of the loaded library: the best one that fits this processor."""
 
 
 def _bind() -> dict[tuple[np.dtype, str], Any]:
@@ -984,13 +988,13 @@ _BOUND = _bind()
 
 
 def _check(name: str, status: int) -> None:
-    """Raise what a status says."""
+    """Raise the error of a status."""
     if status:
         raise ValueError(f"{CELL} {name}: {_STATUS.get(status, f'status {status}')}")
 
 
 def _query(dtype: np.dtype, name: str, dims: _Dims, *numbers: int) -> int:
-    """The size that the query ``name`` answers."""
+    """The answer of the query ``name``."""
     size = ctypes.c_size_t()
     _check(name, _BOUND[dtype, name](ctypes.byref(dims), *numbers, ctypes.byref(size)))
     return size.value
@@ -999,7 +1003,7 @@ def _query(dtype: np.dtype, name: str, dims: _Dims, *numbers: int) -> int:
 def _dims(
     sizes: Mapping[str, int], steps: int, rows: int, lengths: np.ndarray | None = None, reverse: bool = False
 ) -> _Dims:
-    """The structure of sizes; a size that nothing tells is 1."""
+    """The structure of sizes; an unknown size is 1."""
     dims = _Dims(steps, rows, lengths=None if lengths is None else lengths.ctypes.data, reverse=bool(reverse))
     for size in _SIZES:
         setattr(dims, f"size_{size}", sizes.get(size, 1))
@@ -1008,7 +1012,7 @@ def _dims(
     return dims
 
 
-# ---- Memory: aligned, used again once no array refers to it; and several arrays by name in one block ----
+# ---- Memory: aligned, and reused when no array refers to it; and several arrays by name in one block ----
 
 
 _addressof: Callable[[Any], int] = ctypes.addressof
@@ -1016,17 +1020,17 @@ _from_buffer: Callable[[Any], Any] = ctypes.c_char.from_buffer
 
 
 def _address(array: np.ndarray) -> int:
-    """Where the numbers of a dense array begin."""
+    """The address of a dense array's numbers."""
     try:
         return _addressof(_from_buffer(array))  # a third of the time of the other way
-    except (TypeError, ValueError):  # one that must not be written to, or has no numbers
+    except (TypeError, ValueError):  # a read-only one, or one without numbers
         return array.ctypes.data
 
 
 _PAGE, _SMALL, _KEPT_BYTES = 1 << 12, 1 << 14, 1 << 28
 
 _FREE: dict[int, collections.deque[tuple[np.ndarray, int]]] = {}
-"""Memory that no array refers to any more, by size, with the address of its first multiple of 64 bytes: a fresh page costs
+"""Memory without references, by size, with the address of its first multiple of 64 bytes: a fresh page costs
 more than filling one."""
 
 
@@ -1044,7 +1048,7 @@ class _Lease:
 
 
 def _block(size: int) -> tuple[collections.deque[tuple[np.ndarray, int]], tuple[np.ndarray, int]]:
-    """New memory; where too much is free, the sizes that nobody has asked for the longest go."""
+    """New memory; if too much is free, the sizes unused for the longest time go."""
     free = _FREE[size] = _FREE.pop(size, collections.deque(maxlen=max(1, _KEPT_BYTES // 4 // size)))
     held = sum(other * len(blocks) for other, blocks in list(_FREE.items()))
     for other, blocks in list(_FREE.items()):
@@ -1068,7 +1072,7 @@ def _empty(count: int, dtype: np.dtype) -> np.ndarray:
     free = _FREE.get(size)
     try:
         block = free.pop() if free else None
-    except IndexError:  # another thread has it
+    except IndexError:  # another thread took it
         block = None
     if free is None or block is None:
         free, block = _block(size)
@@ -1100,7 +1104,7 @@ def _new(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 
 
 class _Snapshot:
-    """Copies that nobody writes to: side by side in ``block`` where their dtypes agree, else apart, and it is None."""
+    """Read-only copies: side by side in ``block`` if their dtypes agree; else separate, and ``block`` is None."""
 
     def __init__(self, arrays: Mapping[str, np.ndarray], sizes: Mapping[str, int]) -> None:
         self._sizes, values = sizes, list(arrays.values())
@@ -1114,14 +1118,14 @@ class _Snapshot:
 
     @functools.cached_property
     def arrays(self) -> dict[str, np.ndarray]:
-        """By name; made when they are asked for, since kernels read the block."""
+        """By name; made at first use, since kernels read the block."""
         copies = self._copies if self.block is None else _views(self.block, _places(_shapes_of(self._sizes)))
         for copy in copies.values():
             copy.flags.writeable = False
         return copies
 
 
-# ---- Threads: the team that runs the parts of a call, and how many there may be ----
+# ---- Threads: the team that runs the parts of a call, and the most threads ----
 
 
 _call: Callable[[Any], Any] = operator.call
@@ -1143,8 +1147,8 @@ class _Team:
     ) -> int:
         """Call ``function(*arguments, part, parts[, barrier])`` for each part at once; returns the worst status.
 
-        Where the team is busy with another thread's call, one part does it all: the results are the same. A signal's
-        handler may raise here at any time: ``kept`` holds the memory behind ``arguments`` until every part is through.
+        If the team is busy with another thread's call, one part does all the work: the results are the same. A signal's
+        handler may raise here at any time: ``kept`` holds the memory behind ``arguments`` until every part is done.
         """
         if parts == 1:
             return function(*arguments, 0, 1, None) if meet else function(*arguments, 0, 1)
@@ -1168,7 +1172,7 @@ class _Team:
             statuses.extend(map(_call, [*calls, functools.partial(function, *arguments, 0, *last)]))
             worst: int = max(statuses[-1], *(done.get() for _ in calls))
             return worst
-        except BaseException:
+        except BaseException:  # Ctrl-C too: threads that wait for a part that never came must end
             if held == [True]:
                 self._part_with(jobs)
             raise
@@ -1177,7 +1181,7 @@ class _Team:
                 lock.release()
 
     def _part_with(self, jobs: list[queue.SimpleQueue[Any]]) -> None:
-        """Let the threads end once they are through; the next call starts others."""
+        """Let the threads end when they are done; the next call starts others."""
         self.restart()
         for waiting in jobs:
             waiting.put(None)
@@ -1186,12 +1190,12 @@ class _Team:
         while len(jobs) < threads:
             waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
             thread = threading.Thread(target=_work, args=(waiting,), name=f"{CELL}-{len(jobs) + 1}", daemon=True)
-            jobs.append(waiting)  # before it runs: if a handler raised in between, nobody would tell it to end
+            jobs.append(waiting)  # before it runs: if a handler raised in between, nobody would end it
             thread.start()
 
 
 def _work(jobs: queue.SimpleQueue[Any]) -> None:
-    """Run jobs as they come, until there is None."""
+    """Run jobs as they come, until a None."""
     while job := jobs.get():
         function, arguments, done, _ = job
         done.put(function(*arguments))
@@ -1204,7 +1208,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _cores() -> int:
-    """Processors that this process may run on, or SYMRNN_NUM_THREADS where that is set."""
+    """Processors that this process may run on, or SYMRNN_NUM_THREADS if set."""
     text = os.environ.get("SYMRNN_NUM_THREADS", "")
     if not text:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -45,7 +45,7 @@
    T steps of B rows; one row after the other, the steps' rows one after the other. Values that cross stages lie side by
    side in the rows of these buffers, in the workspace unless they are on the tape:
 
-       hoisted  T*B x (4 hidden)  i_x | f_x | o_x | g_x: what the loop reads of x
+       hoisted  T*B x (4 hidden)  i_x | f_x | o_x | g_x: values of x that the loop reads
        saved    T*B x (5 hidden)  i | f | o | g | tanh_c: values of each step that the backward pass reads, on
                                   the tape
        delta    T*B x (4 hidden)  delta_i | delta_f | delta_o | delta_g: values of each step that deferred work
@@ -75,7 +75,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "c3a6e62bfdf848529dd8dda9294530db"
+#define SYMRNN_DIGEST "ffdb4fc6a3c5ac01be2e0c0252f34f50"
 #define ENTRY(name) PUBLIC(lstm, name)
 #define DIMS lstm_dims
 #define BARRIER lstm_barrier
@@ -132,7 +132,7 @@ ALWAYS int S(blocks)(const lstm_dims *dims, piece *b, size_t *end)
            & place_panel(end, &b[PANEL_deferred_1_1], dims->input, 4, 4 * dims->hidden, 1);
 }
 
-/* Where the arrays lie, how they move from step to step, and the numbers in a row. */
+/* The places of the arrays, how they move from step to step, and the numbers in a row. */
 ONCE void S(describe)(const lstm_dims *dims, S(routine) *r)
 {
     add_array(r, GIVEN, EACH_STEP, dims->input); /* AT_X */

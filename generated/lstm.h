@@ -28,12 +28,12 @@ extern "C" {
 
 enum {
     LSTM_OK = 0,
-    LSTM_NULL = 1, /* a pointer that must not be null is null */
+    LSTM_NULL = 1, /* a required pointer is null */
     LSTM_SIZE = 2, /* a size is zero, or larger than memory can hold */
     LSTM_LENGTH = 3, /* a row's length exceeds the number of steps */
-    LSTM_PARTS = 4, /* part is not below parts, parts exceed the most that there may be, or there is no barrier for them */
-    LSTM_LAYOUT = 6, /* the weights were not packed by this build, in this precision and for these sizes: pack them */
-    LSTM_ATOMICS = 7 /* parts exceed 1, and the target has no atomic instructions by which they could meet */
+    LSTM_PARTS = 4, /* part is not below parts, parts exceeds 1024, or several parts have no barrier */
+    LSTM_LAYOUT = 6, /* the weights were packed by another build, in another precision or for other sizes; pack them again */
+    LSTM_ATOMICS = 7 /* parts exceeds 1, and the target has no atomic instructions */
 };
 
 enum { LSTM_MOST_PARTS = 1024 };
@@ -51,7 +51,7 @@ typedef struct lstm_dims {
     size_t rows; /* B */
     size_t input;
     size_t hidden;
-    const size_t *lengths; /* one per row, or null: beyond its length a row's state stands still and its output is zero */
+    const size_t *lengths; /* one per row, or null: beyond its length a row keeps its state and its output is zero */
     int reverse; /* nonzero: run each row from its last valid step to its first */
 } lstm_dims;
 

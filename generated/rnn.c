@@ -20,7 +20,7 @@
    T steps of B rows; one row after the other, the steps' rows one after the other. Values that cross stages lie side by
    side in the rows of these buffers, in the workspace unless they are on the tape:
 
-       hoisted  T*B x (hidden)  h_x: what the loop reads of x
+       hoisted  T*B x (hidden)  h_x: values of x that the loop reads
        delta    T*B x (hidden)  delta_h: values of each step that deferred work reads
 
    To read: a stage is a function of its statements, run on the units of a row. What brings it there is the same for every
@@ -47,7 +47,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "b06bcdf1cc281aa2f0a9e64307941924"
+#define SYMRNN_DIGEST "3033e42aa06cd7326c3a332793704c84"
 #define ENTRY(name) PUBLIC(rnn, name)
 #define DIMS rnn_dims
 #define BARRIER rnn_barrier
@@ -99,7 +99,7 @@ ALWAYS int S(blocks)(const rnn_dims *dims, piece *b, size_t *end)
            & place_panel(end, &b[PANEL_deferred_1_1], dims->input, 4, dims->hidden, 1);
 }
 
-/* Where the arrays lie, how they move from step to step, and the numbers in a row. */
+/* The places of the arrays, how they move from step to step, and the numbers in a row. */
 ONCE void S(describe)(const rnn_dims *dims, S(routine) *r)
 {
     add_array(r, GIVEN, EACH_STEP, dims->input); /* AT_X */

@@ -20,7 +20,7 @@ ALWAYS int S(check_packed)(const DIMS *dims, const real *packed)
     return check_tag(packed, SYMRNN_DIGEST, sizes, TAGGED);
 }
 
-/* What a call begins with: its sizes are checked, its arrays are described. */
+/* The start of a call: checks its sizes and describes its arrays. */
 ONCE int S(begin)(S(routine) *r, const DIMS *dims, piece *b, party us)
 {
     size_t end;
@@ -120,7 +120,7 @@ int ENTRY(infer)(const DIMS *dims, const real *packed, const real *x, const real
     return S(run)(dims, packed, x, state, y, state_out, NULL, workspace, 0, S(part_of)(part, parts, barrier));
 }
 
-/* One row goes straight to its stages, several go the way of infer. */
+/* One row runs its stages directly; several rows run as infer does. */
 int ENTRY(step)(const DIMS *dims, const real *packed, const real *x, real *state, real *y, real *workspace)
 {
     DIMS one;
@@ -168,7 +168,7 @@ int ENTRY(forward)(const DIMS *dims, const real *packed, const real *x, const re
 #ifdef SYMRNN_PROFILE
 size_t ENTRY(profile)(size_t most, const char **names, double *seconds, size_t *calls);
 
-/* The timers that ran since the last reading, at most so many; returns how many there are. Both precisions share them. */
+/* The timers that ran since the last reading, at most `most` of them; returns their number. Both precisions share them. */
 size_t ENTRY(profile)(size_t most, const char **names, double *seconds, size_t *calls)
 {
     size_t count = 0;

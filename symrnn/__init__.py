@@ -1,8 +1,8 @@
 """Recurrent cells as equations: gradients derived and proven, kernels generated in NumPy and C.
 
 Reads nothing by itself; offers the public names below. SymPy and NumPy take a while to load, so each name is looked up
-where it lives when it is first used (`symrnn.late`). Leaves out: everything that the stages
-do (`symrnn.pipeline` is their map).
+where it lives when it is first used (`symrnn.late`). Leaves out: what the stages do;
+`symrnn.pipeline` is their map.
 
     cell = symrnn.load("lstm")                  # a bundled name, or the path of a cell file
     derivation = symrnn.derive(cell)            # every gradient, with its LaTeX
@@ -91,7 +91,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = _resolve(name)
     if name in _STAGES:
-        # The stage of that name stands here from the start (see `_Stage`): one name, one object, whoever asks first.
+        # Load the stage first: the name then means one object, whoever asks first (see `_Stage`).
         load_module(f"{__name__}.{name}")
     return globals().setdefault(name, value)
 
@@ -108,8 +108,8 @@ class _Stage(ModuleType):
     """
 
     @property
-    def __doc__(self) -> str:  # type: ignore[override]
-        """The function's, under its signature: what `help` shows."""
+    def __doc__(self) -> str:  # type: ignore[override]  # a plain attribute of modules; here it is looked up late
+        """The function's docstring under its signature, for `help`."""
         function = self.__wrapped__
         return f"{function.__name__}{inspect.signature(function)}\n\n{inspect.getdoc(function)}"
 
@@ -118,13 +118,13 @@ class _Stage(ModuleType):
 
     @property
     def __wrapped__(self) -> Callable[..., Any]:
-        """The function; by this name `inspect` finds its signature."""
+        """The function. `inspect` reads its signature from this attribute."""
         function: Callable[..., Any] = _resolve(self.__name__.rpartition(".")[2])
         return function
 
 
 class _Package(ModuleType):
-    """This package; the import system sets each imported subpackage as an attribute, and is met here."""
+    """This package. The import system sets each subpackage as an attribute; here the subpackage becomes callable."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in _HOMES and isinstance(value, ModuleType):

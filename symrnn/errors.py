@@ -31,7 +31,7 @@ class CellError(SymrnnError):
 
 
 class DerivationError(SymrnnError):
-    """A derivative was asked for that the cell does not have, or a proof failed."""
+    """The cell does not have the requested derivative, or a proof failed."""
 
 
 class PlanError(SymrnnError):
@@ -39,7 +39,7 @@ class PlanError(SymrnnError):
 
 
 class TargetError(SymrnnError):
-    """A backend is unknown, cannot be loaded, or cannot do what was asked."""
+    """A backend is unknown, cannot be loaded, or does not support an option."""
 
 
 class GenerateError(SymrnnError):
@@ -47,7 +47,7 @@ class GenerateError(SymrnnError):
 
 
 class BuildError(SymrnnError):
-    """There is no compiler, it refused a file, or a library does not fit this machine."""
+    """No compiler was found, it refused a file, or a library does not fit this machine."""
 
 
 class CheckError(SymrnnError):
@@ -59,7 +59,7 @@ class DiagnoseError(SymrnnError):
 
 
 class FlowError(SymrnnError):
-    """Gradient flow was asked for at a point that the cell does not have."""
+    """Gradient flow cannot be computed for the given cell, point or path."""
 
 
 class MissingPackageError(SymrnnError):

@@ -1,4 +1,4 @@
-"""Objects by the place where they live, imported when they are first asked for: the one module that loads symrnn late.
+"""Imports an object by its place, when it is first needed: the one module that loads parts of symrnn late.
 
 SymPy and NumPy take a while to load. The package, the command line and the registry of targets answer without them, and
 name what they need later as text. Reads a place; returns the object. Imports nothing of symrnn.

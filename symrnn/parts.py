@@ -7,7 +7,7 @@ them (`symrnn.derive.derivation`, `symrnn.plan`).
 from __future__ import annotations
 
 DERIVED = ("equations", "jacobian", "adjoint", "bptt", "tape")
-"""What `Derivation.text` and `Derivation.latex` take, in the order in which a reader wants them."""
+"""What `Derivation.text` and `Derivation.latex` take, in reading order."""
 PLAN = "plan"
 """How the kernels run; plain text only."""
 ALL = "all"

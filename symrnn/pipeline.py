@@ -16,6 +16,7 @@ Each function below reads one stage's value and returns the next one's. Leaves o
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,16 +27,18 @@ from symrnn.derive.document import document
 from symrnn.derive.lecture import Section
 from symrnn.emit.costs import cost_section
 from symrnn.emit.fixed import fixed_sizes
-from symrnn.emit.manifest import write
+from symrnn.emit.manifest import outdated, write
 from symrnn.emit.request import DTYPE, Request
 from symrnn.emit.source import Source
 from symrnn.errors import BuildError, GenerateError, TargetError
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import CellLike, load
+from symrnn.language.tree import Call, Reduce, walk
 from symrnn.plan.planner import plan
 from symrnn.plan.program import Program
 from symrnn.targets import registry
 from symrnn.targets.description import Description
+from symrnn.targets.target import Target
 
 Sources = Mapping[str, Mapping[str, Source]]
 """The files of a cell by target, each a name and its text with the source map."""
@@ -46,7 +49,7 @@ def program(cell: CellLike, *, backend: str = registry.DEFAULT, backward: bool =
 
     Args:
         cell: a `Cell`, the name of a bundled one, or the path of a cell file.
-        backend: the target whose kernels they are: each wants something else planned.
+        backend: the target that the plan is for; plans differ by target.
         backward: False for inference alone: nothing is taped.
 
     Raises:
@@ -56,7 +59,7 @@ def program(cell: CellLike, *, backend: str = registry.DEFAULT, backward: bool =
 
 
 def programs(derivation: Derivation, backends: Sequence[str], *, backward: bool = True) -> dict[str, Program]:
-    """The plans for targets by name; those that want the same share one."""
+    """The plans by target; targets with equal policies share one plan."""
     wanted = {name: registry.target(name).policy for name in backends}
     policies = {name: replace(policy, backward=backward and policy.backward) for name, policy in wanted.items()}
     plans = {policy: plan(derivation, policy) for policy in dict.fromkeys(policies.values())}
@@ -64,7 +67,7 @@ def programs(derivation: Derivation, backends: Sequence[str], *, backward: bool 
 
 
 def lecture(derivation: Derivation, planned: Program) -> tuple[Section, ...]:
-    """The derivation as a lecture, and after it what running it costs."""
+    """The derivation as a lecture, with a section on the cost of running it."""
     sections = derivation.lecture()
     body = [section for section in sections if not section.appendix]
     return (*body, cost_section(planned, derivation.notation), *sections[len(body) :])
@@ -80,7 +83,7 @@ def requested(
     sizes: Mapping[str, int] | None = None,
     single_file: bool = False,
 ) -> Request:
-    """What is asked of the files of ``cell``, checked: the arguments of `render`, which has their meaning.
+    """The checked request for the files of ``cell``; the arguments are those of `render`.
 
     Raises:
         TargetError: a backend is unknown, or none of them can do what is asked.
@@ -98,24 +101,23 @@ def requested(
     if dtypes and dtype not in dtypes:
         raise GenerateError(f"dtype {dtype!r}: only {', '.join(dtypes)} is emitted; name one of these, or emit it too")
     fixed = fixed_sizes(cell, sizes or {})
-    _require(chosen, next(iter(fixed), ""), "fixed_sizes", "sizes are fixed for", "kernels of {} take any")
-    _require(chosen, "dtypes" if dtypes else "", "one_precision", "one precision alone is for", "{} takes any")
-    _require(chosen, "single_file" if single_file else "", "single_file", "it is for", "{} has one file anyway")
+    _require(chosen, next(iter(fixed), ""), "fixed_sizes", "fix sizes")
+    _require(chosen, "dtypes" if dtypes else "", "one_precision", "emit one precision alone")
+    _require(chosen, "single_file" if single_file else "", "single_file", "join several files into one")
     everything = any(set(described.dtypes) <= set(dtypes) for described in chosen if described.can.one_precision)
     return Request(dtype, () if everything else tuple(dtypes), fixed, single_file, backward)
 
 
-def _require(chosen: Sequence[Description], asked: str, capability: str, what: str, otherwise: str) -> None:
-    """Refuse what none of the chosen targets can do; the others leave it out where one can."""
+def _require(chosen: Sequence[Description], asked: str, capability: str, what: str) -> None:
+    """Refuse an option that no chosen target supports. If one supports it, the others ignore it."""
     if asked and chosen and not any(getattr(described.can, capability) for described in chosen):
         able = tuple(each.name for each in registry.descriptions() if getattr(each.can, capability))
-        titles = registry.listed(tuple(described.title for described in chosen), "and")
-        whose = f"backend {registry.listed(able)}" if able else "backends that are not here"
-        raise TargetError(f"{asked}: {what} {whose}; {otherwise.format(titles)}, so leave it out")
+        who = f"only backend {registry.listed(able)}" if able else "no backend"
+        raise TargetError(f"{asked}: {who} can {what}; leave it out")
 
 
 def _request_for(described: Description, request: Request) -> Request:
-    """``request`` without what the target cannot do and need not."""
+    """``request`` without the options that the target does not support."""
     can = described.can
     return replace(
         request,
@@ -128,12 +130,35 @@ def _request_for(described: Description, request: Request) -> Request:
 
 
 def sources(planned: Mapping[str, Program], request: Request) -> Sources:
-    """The kernels' files by target, with their source maps; of each target's program."""
+    """The kernels' files by target, with their source maps, from each target's program.
+
+    Raises:
+        GenerateError: a target does not spell a function or a reduction of the cell.
+    """
     found = {}
     for name, each in planned.items():
         target = registry.target(name)
+        _require_spellings(target, each)
         found[name] = target.files(each, _request_for(target.description, request))
     return found
+
+
+def _require_spellings(target: Target, planned: Program) -> None:
+    """Refuse a cell that calls what the target has no text for, before anything is printed."""
+    calls: dict[tuple[str, str], bool] = {}
+    for routine in planned.routines:
+        for node in (node for equation in routine.system.equations for node in walk(equation.expression)):
+            match node:
+                case Call(name):
+                    calls["function", name] = name in target.functions
+                case Reduce(kind):
+                    calls["reduction", kind] = kind in target.reductions
+    for (what, name), spelt in calls.items():
+        if not spelt:
+            raise GenerateError(
+                f"{planned.cell.name}: backend {target.description.name} has no spelling of the {what} {name}; "
+                f"add it to the {what}s of {target.description.home}, or leave the backend out"
+            )
 
 
 def joined(found: Sources) -> dict[str, Source]:
@@ -143,12 +168,14 @@ def joined(found: Sources) -> dict[str, Source]:
         GenerateError: two targets have different texts of one name.
     """
     every: dict[str, Source] = {}
+    writers: dict[str, str] = {}
     for target, files in found.items():
         for name, source in files.items():
             if every.setdefault(name, source).text != source.text:
                 raise GenerateError(
-                    f"{name}: another backend than {target} writes a file of that name; generate one of them"
+                    f"{name}: backends {writers[name]} and {target} both write a file of that name; choose one of them"
                 )
+            writers.setdefault(name, target)
     return every
 
 
@@ -166,10 +193,10 @@ def render(
 
     Args:
         cell: a `Cell`, the name of a bundled one, or the path of a cell file.
-        backends: names of targets; all that there are unless given. ``numpy`` gives ``<cell>_numpy.py``; ``c`` gives
+        backends: names of targets; the default is all that can be loaded. ``numpy`` gives ``<cell>_numpy.py``; ``c`` gives
             ``<cell>.h``, ``<cell>.c`` and ``<cell>_c.py``. All come with the derivation, ``<cell>.tex``.
         backward: False for inference alone.
-        dtype: what ``init_params`` of the modules makes unless told otherwise; float32 where it is emitted.
+        dtype: the default precision of ``init_params``; float32 where it is emitted.
         dtypes: the precisions to emit, for targets that can emit one alone; all unless given.
         sizes: numbers for size names of the cell, ``input`` and ``hidden`` among them: kernels for these alone, by targets
             that can. Other sizes stay open; NumPy modules take any.
@@ -180,7 +207,7 @@ def render(
         GenerateError: kernels do not run in ``dtype``, or the cell has no such size.
     """
     cell = load(cell)
-    names = registry.names() if backends is None else tuple(backends)
+    names = registry.working() if backends is None else tuple(backends)
     request = requested(
         cell, names, backward=backward, dtype=dtype, dtypes=dtypes, sizes=sizes, single_file=single_file
     )
@@ -194,7 +221,7 @@ def texts(files: Mapping[str, Source]) -> dict[str, str]:
 
 def rendered(derivation: Derivation, backends: Sequence[str], request: Request) -> dict[str, Source]:
     """The generated files of a derivation by name, for a request that was checked."""
-    # Whatever kernels are wanted, the document tells what those of the default backend cost.
+    # The document gives the cost of the default backend's kernels, whatever backends are requested.
     planned = programs(derivation, (registry.DEFAULT, *backends), backward=request.backward)
     files = joined(sources({name: planned[name] for name in backends}, request))
     sections = lecture(derivation, planned[registry.DEFAULT])
@@ -214,6 +241,8 @@ def generate(
 ) -> tuple[Path, ...]:
     """Write the generated files of ``cell`` to the directory ``out``, each replaced in one step; returns their paths.
 
+    A warning names each other cell in ``out`` that shares a file with this one and was generated with an older text of it.
+
     Args:
         cell: a `Cell`, the name of a bundled one, or the path of a cell file.
         out: made if it does not exist.
@@ -228,10 +257,14 @@ def generate(
         GenerateError: ``out`` cannot be written to, or the cell has no such size.
     """
     cell = load(cell)
-    names = registry.names() if backends is None else tuple(backends)
+    names = registry.working() if backends is None else tuple(backends)
     request = requested(cell, names, backward=backward, dtypes=dtypes, sizes=sizes, single_file=single_file)
     files = texts(rendered(derive(cell), names, request))
-    return write(Path(out), files, cell=cell.name, options=request.options)
+    paths = write(Path(out), files, cell=cell.name, options=request.options)
+    for name, changed in outdated(Path(out)).items():
+        what = f"{', '.join(changed)} changed since {name} was generated"
+        warnings.warn(f"{out}: {what}; generate it again before you compile it", RuntimeWarning, stacklevel=2)
+    return paths
 
 
 def build(
@@ -250,19 +283,19 @@ def build(
     Args:
         cell: a `Cell`, the name of a bundled one, or the path of a cell file.
         backend: the name of a target: ``numpy``, ``c``, or one that another package brings.
-        dtype: what ``init_params`` makes unless told otherwise: the module's ``DTYPE``, one of its ``DTYPES``. Every
+        dtype: the default precision of ``init_params``: the module's ``DTYPE``, one of its ``DTYPES``. Every
             module computes in the precision of its input.
         backward: False for inference alone.
         march: the processor that C is compiled for: ``native``, ``baseline``, on x86-64 also ``v2``, ``v3`` or ``v4``.
-            Unless given, what the environment variable ``SYMRNN_MARCH`` names, else ``native``.
+            The default is the environment variable ``SYMRNN_MARCH``, else ``native``.
         dtypes: as in `render`.
         single_file: as in `render`.
-        sizes: sizes that the kernels are for alone, as in `render`: ``hidden=32, input=1``.
+        sizes: numbers to fix sizes to, as in `render`: ``hidden=32, input=1``.
 
     Raises:
         TargetError: ``backend`` is unknown, or cannot do what is asked.
-        BuildError: there is no C compiler, or it refuses the source; or there is no such processor, or this one lacks
-            what it has; or ``march`` is given for kernels that are not compiled.
+        BuildError: no C compiler is found, or it refuses the source; or ``march`` is unknown, or this processor lacks
+            its instructions; or ``march`` is given for kernels that are not compiled.
         GenerateError: the kernels do not run in ``dtype``, or the sizes cannot be fixed.
     """
     cell = load(cell)

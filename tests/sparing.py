@@ -1,4 +1,4 @@
-"""Which cells a costly test takes where somebody waits for it, and which it takes besides, where nobody does."""
+"""The cells of a costly test: few in a usual run, more with ``-m long``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The committed output: up to date, the same from every run, and in need of NumPy alone."""
+"""The committed output: up to date, the same from every run, and it needs NumPy alone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ UPDATE = "python -m symrnn generate --no-build (or pytest --update-generated)"
 
 @pytest.fixture(scope="module")
 def rendered() -> dict[str, dict[str, str]]:
-    """The files of the cells that the command takes by itself, by cell."""
+    """The files of the default cells, by cell."""
     return {name: symrnn.render(symrnn.load(name)) for name in first_cells()}
 
 
@@ -46,7 +46,7 @@ def test_nothing_else_is_committed(rendered: dict[str, dict[str, str]]) -> None:
     expected = {"manifest.json", *(name for files in rendered.values() for name in files)}
     ignored = {".so", ".dylib", ".dll", ".lock", ".tmp"}
     found = {path.name for path in GENERATED.iterdir() if path.suffix not in ignored and path.name != "__pycache__"}
-    assert found == expected, "a file in generated/ is of no cell that `generate` takes by itself: delete it"
+    assert found == expected, "a file in generated/ does not belong to a default cell of `generate`: delete it"
 
 
 def test_each_cell_has_both_backends_and_its_derivation(rendered: dict[str, dict[str, str]]) -> None:

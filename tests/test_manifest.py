@@ -67,6 +67,26 @@ def test_some_cells_and_some_files_are_merged(tmp_path: Path) -> None:
     assert sorted(json.loads((tmp_path / "manifest.json").read_text())["a"]) == ["a.c", "a.py"]
 
 
+def test_a_file_that_two_cells_share_is_right_for_either_whichever_wrote_it(tmp_path: Path) -> None:
+    one, two = {"a.c": "a\n", "shared.h": "old\n"}, {"b.c": "b\n", "shared.h": "old\n"}
+    newer_one, newer_two = {"a.c": "a 2\n", "shared.h": "new\n"}, {"b.c": "b 2\n", "shared.h": "new\n"}
+    write(tmp_path, one, cell="a")
+    write(tmp_path, two, cell="b")
+    assert manifest.outdated(tmp_path) == {}
+    write(tmp_path, newer_one, cell="a")
+    assert [(each.file, each.fault) for each in compare(tmp_path, newer_two, cell="b")] == [("b.c", Fault.STALE)]
+    assert [(each.file, each.fault) for each in compare(tmp_path, two, cell="b")] == [("shared.h", Fault.STALE)]
+    assert manifest.outdated(tmp_path) == {"b": ("shared.h",)}
+    (tmp_path / "shared.h").write_text("mine\n")
+    assert faults(tmp_path, newer_one) == {"shared.h": Fault.EDITED}
+    assert manifest.outdated(tmp_path) == {}, "neither cell was generated with it: that is told as an edit"
+    write(tmp_path, newer_two, cell="b")
+    assert manifest.outdated(tmp_path) == {}
+    write(tmp_path, one, cell="a")
+    (tmp_path / "b.c").unlink()
+    assert manifest.outdated(tmp_path) == {}, "nothing of the other is left"
+
+
 def test_differences_are_named_with_their_diff(tmp_path: Path) -> None:
     write(tmp_path, OLD, cell="a")
     (tmp_path / "a.h").write_text("mine, without an end of line")

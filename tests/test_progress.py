@@ -1,4 +1,4 @@
-"""Progress: every command whose work can take a while says on a terminal what it is at, and that it goes on."""
+"""Progress: every command with long work shows its progress on a terminal."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ COMMANDS = {
 
 
 class Terminal(io.StringIO):
-    """Takes what is drawn, and tells when that was drawn so many times."""
+    """Takes the drawn text, and reports when it was drawn a number of times."""
 
     def __init__(self, draws: int = 0) -> None:
         super().__init__()

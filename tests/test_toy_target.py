@@ -1,4 +1,4 @@
-"""A target of another package is one folder, and everything knows it: no other line names it.
+"""A target of another package is one folder; every command finds it, and no other line names it.
 
 `tests/toy/` is registered as a package registers its own, by an entry point.
 """
@@ -20,12 +20,13 @@ from symrnn.check.kernels import Kernels, TangentKernels
 from symrnn.check.measure import ADJOINT, BACKENDS, COMPLEX_STEP, INTERPRETER, PRECISIONS
 from symrnn.check.suite import run_suite
 from symrnn.cli import main
-from symrnn.errors import TargetError
+from symrnn.errors import GenerateError, TargetError
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.reductions import REDUCTIONS
 from symrnn.report.site import site
 from symrnn.targets import registry
 from symrnn.targets.description import Capabilities
+from tests.toy.functions import SPELLINGS
 
 ROOT = Path(__file__).parents[1]
 CELLS = ("rnn", "lstm", "gru", "gru_reset_after", *sorted(map(str, (ROOT / "tests/cells").glob("*.toml"))))
@@ -89,7 +90,7 @@ def test_generate_writes_its_files_beside_the_others(run: Run) -> None:
     written = json.loads(run("generate", "rnn", "--no-build", "--out", "all", "--json")[1])["written"]["rnn"]
     assert {"rnn_toy.py", "rnn_numpy.py", "rnn_c.py"} <= set(written)
     code, _, err = run("generate", "rnn", "--backend", "toy", "--hidden", "3")
-    assert (code, "sizes are fixed for backend c; kernels of Toy take any" in err) == (2, True)
+    assert (code, "hidden: only backend c can fix sizes; leave it out" in err) == (2, True)
     code, _, err = run("generate", "rnn", "--backend", "toy", "--march", "v3")
     assert (code, "leave out --backend toy" in err) == (2, True)
 
@@ -101,6 +102,18 @@ def test_build_gives_kernels() -> None:
     np.testing.assert_allclose(toy.infer(params, x)[0], numpy.infer(params, x)[0], rtol=1e-13)
     inference = symrnn.build("lstm", "toy", backward=False)
     assert not hasattr(inference, "backward")
+
+
+def test_a_function_that_it_does_not_spell_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = symrnn.Cell.from_equations("h' = sin(W @ x + U @ h)", name="wave")
+    monkeypatch.delitem(SPELLINGS, "cos")
+    words = (
+        r"^wave: backend toy has no spelling of the function cos; add it to the functions of tests\.toy\.target:TARGET"
+    )
+    for ask in (symrnn.build, lambda cell, backend: symrnn.render(cell, backends=("numpy", backend))):
+        with pytest.raises(GenerateError, match=words):
+            ask(cell, "toy")
+    assert symrnn.build(cell, "toy", backward=False), "only the gradient needs it"
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -120,7 +133,7 @@ def test_check_knows_it() -> None:
     assert "toy" in backends
     assert not backends & {"numpy", "c"}
     assert "to NumPy" in report.table()
-    assert "Toy streams not run: the target does not offer that" in report.table()
+    assert "Toy streams not run: the backend does not support it" in report.table()
 
 
 def test_check_holds_a_target_to_what_it_says_that_it_can_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """What is timed: modules of participants, each with ``versions()`` and functions that prepare a call.
 
-A module imports its library at the top, so one that is not installed is found out when its worker starts. Such a function
-reads a `Task` and returns a `Prepared`, or raises `Unsupported` with a reason where the participant does not compute it.
+A module imports its library at the top, so a missing library shows when its worker starts. Such a function
+reads a `Task` and returns a `Prepared`, or raises `Unsupported` with a reason if the participant does not compute it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Prepared:
 
     Attributes:
         call: does the whole of it, waits until it is done, and returns what it returns.
-        labelled: what a call returned, as arrays: ``y``, ``state c``, ``gradient W_xi``, ``gradient x``; None for what
-            has no result.
-        work: FLOPs or bytes of a call, where they are the point of it.
+        labelled: the result of a call as arrays: ``y``, ``state c``, ``gradient W_xi``, ``gradient x``; None if it has
+            no result.
+        work: FLOPs or bytes of a call, for calls that measure these.
     """
 
     call: Callable[[], Any]
@@ -55,6 +55,6 @@ FUNCTIONS = {
 """The module and function of every participant: ``function(task)`` prepares it."""
 
 PEERS = (TORCH, ONNX, JAX)
-"""Other libraries, timed wherever they compute what is asked."""
+"""Other libraries, timed wherever they can compute the task."""
 OPTIONAL = (TORCH_EAGER, TORCH_COMPILE)
-"""Other ways of a library, on request: they are slow."""
+"""Slow ways to use a library, timed on request."""

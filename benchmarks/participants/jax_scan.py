@@ -1,4 +1,4 @@
-"""JAX: ``jit`` over ``lax.scan``, for any cell; parameters in the layout that suits it, for training too."""
+"""JAX: ``jit`` over ``lax.scan``, for any cell; parameters in the best layout for it, for training too."""
 
 from __future__ import annotations
 

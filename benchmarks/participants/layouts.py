@@ -1,4 +1,4 @@
-"""What a library calls the parameters of a cell: ``layouts.toml``, read as data.
+"""The names of a cell's parameters in other libraries: ``layouts.toml``, read as data.
 
 Reads a cell's name and a library's; returns stacks of blocks. Leaves out: what the library does with them.
 """
@@ -50,10 +50,10 @@ class Layout:
 
 
 def layout(cell: str, library: str) -> Layout:
-    """How ``library`` has the cell.
+    """The layer of ``library`` for the cell.
 
     Raises:
-        Unsupported: it does not have it.
+        Unsupported: the library has no such layer.
     """
     table = _table().get(cell, {}).get(library)
     if table is None:

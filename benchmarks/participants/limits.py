@@ -1,7 +1,7 @@
-"""What a point's limit is made of: the peak of multiply-adds, the bandwidth at the weights' size, elementwise work alone.
+"""The parts of a point's limit: the peak of multiply-adds, the bandwidth at the weights' size, elementwise work alone.
 
 Elementwise work is measured on the cell with the identity in place of every matrix, through the same generator: ``W @ h``
-becomes ``h``, so there is no product and no weight, and all else stays. The same call with no steps measures the time of
+becomes ``h``, so products and weights go, and everything else stays. The same call with no steps measures the time of
 Python, which is subtracted.
 """
 
@@ -24,7 +24,7 @@ from symrnn.language.tree import Expression, MatVec, transform
 
 
 def versions() -> dict[str, str]:
-    """Nothing beyond ours."""
+    """Nothing: limits use our own code alone."""
     return {}
 
 
@@ -64,14 +64,14 @@ def without_matrices(cell: Cell) -> Cell:
     """``cell`` with every linear form replaced by its operand.
 
     Raises:
-        Unsupported: what is left is no cell.
+        Unsupported: the rest is not a cell.
     """
     lines = [f"{e.target} = {to_text(transform(e.expression, _bare))}" for e in cell.equations]
     name = f"{cell.name}_elementwise"
     try:
         return Cell.from_equations("\n".join(lines), name=name, constants=cell.constants, output=cell.output)
     except CellError as error:
-        raise Unsupported(f"{cell.name} without its matrices is no cell: {error}") from error
+        raise Unsupported(f"{cell.name} without its matrices is not a cell: {error}") from error
 
 
 def _bare(node: Expression) -> Expression:

@@ -30,7 +30,7 @@ def prepare(task: Task) -> Prepared:
     """Inference alone.
 
     Raises:
-        Unsupported: training, or there is no operator of this cell.
+        Unsupported: training, or a cell without an operator.
     """
     if task.mode is not Mode.INFERENCE:
         raise Unsupported("ONNX Runtime has no backward pass")

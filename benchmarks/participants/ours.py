@@ -32,7 +32,7 @@ def padded(task: Task) -> Prepared:
 
 
 def in_numpy(task: Task) -> Prepared:
-    """The NumPy module: what a result is compared with where no library computes it."""
+    """The NumPy module: the reference for a result that no other library computes."""
     return with_kernels(symrnn.build(cell_of(task.cell), backend="numpy"), task, draw(task), threaded=False)
 
 
@@ -46,14 +46,14 @@ def with_kernels(module: ModuleType, task: Task, problem: Problem, *, threaded: 
 
     Args:
         module: kernels.
-        task: which call.
+        task: the call.
         problem: its arrays.
         threaded: whether the module takes a number of threads.
     """
     forward: dict[str, Any] = {"lengths": problem.lengths}
     backward: dict[str, Any] = {}
     if threaded:
-        # All cores: None, as a user leaves it, takes as many threads as pay for the work.
+        # All cores: None, a user's default, takes as many threads as pay for the work.
         forward["threads"] = None if task.threads == len(available_cores()) else task.threads
         backward["threads"] = forward["threads"]
     if task.mode is Mode.INFERENCE:

@@ -23,7 +23,7 @@ def prepare(task: Task) -> Prepared:
     """Inference without gradients, or the forward pass and every gradient.
 
     Raises:
-        Unsupported: there is no layer of this cell.
+        Unsupported: PyTorch has no layer for this cell.
     """
     found = layout(cell_of(task.cell).name, "torch")
     problem = draw(task)

@@ -1,4 +1,4 @@
-"""PyTorch without a fused layer: a Python loop over time for any cell, as it stands or with its compiler on the step."""
+"""PyTorch without a fused layer: a Python loop over time for any cell, as it is, or with its step compiled."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def versions() -> dict[str, str]:
 
 
 def eager(task: Task) -> Prepared:
-    """The loop as it stands.
+    """The loop as it is.
 
     Raises:
         Unsupported: ragged rows.

@@ -1,4 +1,4 @@
-"""The user's cache of compiled libraries: where it is, what an entry is called, and how it comes to be, once.
+"""The user's cache of compiled libraries: where it is, how entries are named, and how each is made once.
 
 Reads everything that a library depends on; returns the path of the library. An entry is a folder named by a digest,
 holding the library and the digest of its bytes. Any number of processes may ask for one entry at once: one makes it,
@@ -40,7 +40,7 @@ def cache_directory() -> Path:
     """The directory of the cache, made with mode 0700 if need be.
 
     Raises:
-        BuildError: it cannot be made, belongs to another user, or others may write to it.
+        BuildError: it cannot be created, belongs to another user, or others may write to it.
     """
     given = os.environ.get(VARIABLE, "")
     directory = Path(given).absolute() if given else platformdirs.user_cache_path("symrnn", appauthor=False)
@@ -49,7 +49,7 @@ def cache_directory() -> Path:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = directory.stat()
     except OSError as error:
-        raise BuildError(f"the cache of compiled kernels, {directory}, cannot be made: {error}; {remedy}") from error
+        raise BuildError(f"the cache of compiled kernels, {directory}, cannot be created: {error}; {remedy}") from error
     _refuse_foreign(directory, status, remedy)
     if not os.access(directory, os.W_OK | os.X_OK):
         raise BuildError(f"the cache of compiled kernels, {directory}, cannot be written to; {remedy}")
@@ -129,12 +129,12 @@ def library_in_cache(key: str, name: str, make: Callable[[Path], Path]) -> Path:
 def _make(entry: Path, library: Path, make: Callable[[Path], Path]) -> None:
     """Fill ``entry``, whose lock we hold."""
     entry.mkdir(mode=0o700, exist_ok=True)
-    for left in sorted(entry.glob("making-*")):  # by a process that was killed
+    for left in sorted(entry.glob("making-*")):  # left by a process that was killed
         shutil.rmtree(left)
     with tempfile.TemporaryDirectory(dir=entry, prefix="making-") as folder:
         made = make(Path(folder))
         data = made.read_bytes()
-    # The library first: without the digest that fits, it does not count.
+    # The library first: an entry counts only when its digest is there.
     write_atomically(library, data)
     write_atomically(library.with_name(library.name + _DIGEST), hashlib.sha256(data).hexdigest().encode())
 
@@ -148,7 +148,7 @@ def _is_whole(library: Path) -> bool:
 
 @cache
 def cpu_identity() -> str:
-    """The processor's model and extensions: a home directory may serve machines that differ."""
+    """The processor's model and extensions: different machines may share a home directory."""
     file = Path("/proc/cpuinfo")
     if not file.is_file():
         return f"{platform.machine()} {platform.processor()}"

@@ -1,4 +1,4 @@
-"""A generated module imported from its text: what `build` returns, and a debugger can step through.
+"""Imports a generated module from its text: `build` returns it, and a debugger can step through it.
 
 Reads the text of a generated Python module and the place where it would stand; returns the module. Leaves out: the
 text (`symrnn.emit`), and the library that a C module loads from beside itself (`symrnn.targets.c.library`).
@@ -33,7 +33,7 @@ def import_text(text: str, name: str, directory: Path | None = None) -> ModuleTy
     Args:
         text: of a generated Python file.
         name: the module's name, without ``.py``.
-        directory: where the module finds its library, as if its file stood there; none for NumPy.
+        directory: the folder of the module's library; None if it has no library.
 
     Raises:
         ImportError: the module refuses its library.
@@ -51,7 +51,7 @@ def import_text(text: str, name: str, directory: Path | None = None) -> ModuleTy
         sys.modules[full_name] = module  # dataclasses look their module up while it runs
         try:
             exec(compile(text, file, "exec"), module.__dict__)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: the next import must not find half a module
             del sys.modules[full_name]
             raise
         return module

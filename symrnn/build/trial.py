@@ -1,4 +1,4 @@
-"""Two steps of a few units: `generate` runs each module on this machine before it reports that it is done.
+"""`generate` runs each module for two steps of a few units before it reports success.
 
 Reads a module with the public surface; returns nothing, or raises. Leaves out: whether its numbers are right
 (`symrnn.check`).

@@ -22,13 +22,13 @@ from symrnn.language.tree import PRIME
 
 EVERY = (INTERPRETER, COMPLEX_STEP, CENTRAL, ADJOINT)
 DENSE, START = "dense draws", "from its start"
-"""Where a problem's point comes from: both signs everywhere, or what `symrnn.check.points` says."""
+"""Where a problem's point comes from: a dense draw of both signs, or `symrnn.check.points`."""
 FEW_UNITS = 4
 SINGLE_STEPS = 50
-"""The longest sequence on which float32 is held to its bound."""
+"""The longest sequence that float32 is checked on."""
 
 WIDTHS = (*range(1, 10), 16, 17)
-"""Units on which every cell runs: all below ten, and those about the widest vectors of float32."""
+"""Numbers of units that every cell runs with: all below ten, and those near the widest vectors of float32."""
 
 ROWS, POINTS = 29, 4
 """Rows of the batch in cases of every width, 16 + 8 + 4 + 1, and how many of them differ."""
@@ -43,11 +43,12 @@ class Case:
         batch: B, from 0.
         input: units of ``x``; a cell that forces ``input = hidden`` takes ``hidden``.
         hidden: units of a state.
-        oracles: which of the oracles run besides backends against each other and float32 against float64.
-        ragged: whether rows have lengths of their own, 0 and T among them.
+        oracles: the oracles that run besides backends against each other and float32 against float64.
+        ragged: whether rows have lengths of their own, 0 and T among them. Beyond them, inputs and gradients are NaN: no
+            kernel may read them.
         reverse: whether rows run backwards.
-        at_rest: whether initial states and gradients into the final states are left out, which means zeros. They are given
-            all the same if no parameter tells their size.
+        at_rest: whether initial states and gradients into the final states are left out, which means zeros. They are
+            given even so if no parameter determines their size.
         every_entry: whether derivatives are taken by every entry instead of along one random direction per array.
         fixed: sizes that kernels are generated for.
         others: the number of the first size beyond input and hidden; each further size has one more. 0 stands for
@@ -67,7 +68,7 @@ class Case:
     others: int = 0
 
     def with_sizes(self, fixed: Mapping[str, int]) -> Case:
-        """The same with these sizes in place of its own; derivatives by every entry for few units alone."""
+        """The same with these sizes in place of its own; derivatives by every entry only for few units."""
         if not fixed:
             return self
         input_size, hidden = fixed.get(INPUT, self.input), fixed.get(HIDDEN, self.hidden)
@@ -75,7 +76,7 @@ class Case:
         return replace(self, input=input_size, hidden=hidden, every_entry=every, fixed=tuple(fixed.items()), others=0)
 
     def tells(self, cell: Cell) -> bool:
-        """Whether ``cell`` has what it is for: values of another size than its states, where `others` is large."""
+        """Whether the case applies to ``cell``: where `others` is large, it needs values of another size than its states."""
         values = (v for v in cell.normal.variables if v.role not in (Role.INPUT, Role.PARAMETER))
         return self.others <= 1 or any(v.shape[0] not in (HIDDEN, ONE) for v in values)
 
@@ -103,9 +104,9 @@ class Case:
 
 
 def _of_every_width() -> Iterator[Case]:
-    """States of every width beside values of one unit, and of one unit beside values of every width.
+    """Cases with states of every width beside values of one unit, and states of one unit beside values of every width.
 
-    An array library may err for one width of columns in rows of one length. From NumPy 2.1 on, `np.negative` misreads a
+    An array library may be wrong for one width of columns in rows of one length. From NumPy 2.1 on, `np.negative` misreads a
     column of one unit in rows of 16 bytes in float32, and of 64 bytes in float64. There are enough rows for loops over
     vectors of 2 to 16 numbers, with their unrolled forms and their tails. Few of the rows differ: among many, a norm of one
     unit would be near 0 in some, and float32 is inaccurate there.
@@ -118,7 +119,7 @@ def _of_every_width() -> Iterator[Case]:
 
 
 EVERY_WIDTH = tuple(_of_every_width())
-"""The cases that look for array calls which err on columns of one width."""
+"""The cases that look for array calls that are wrong for columns of one width."""
 
 CASES = (
     Case(2, 1, 1, 1, EVERY, every_entry=True),
@@ -144,7 +145,7 @@ and every width."""
 
 
 def distinct(cases: Iterable[Case]) -> tuple[Case, ...]:
-    """Each case once: several become one where sizes are fixed."""
+    """Each case once; fixed sizes can make several equal."""
     return tuple(dict.fromkeys(cases))
 
 
@@ -156,13 +157,13 @@ class Problem:
         case: where it comes from.
         sizes: a number for each size name.
         params: parameters by name.
-        x: inputs, ``(T, B, input)``.
+        x: inputs, ``(T, B, input)``; NaN beyond a row's length.
         state: initial states, or None.
         lengths: steps of each row, or None.
-        dy: gradient of the loss by the outputs, ``(T, B, size)``.
+        dy: gradient of the loss by the outputs, ``(T, B, size)``; NaN beyond a row's length.
         dstate: gradient of the loss by the final states, or None.
         widths: units of each state.
-        told: whether parameters tell these; else states must be given, and no stream can be made.
+        told: whether parameters determine these; else states must be given, and no stream can be made.
         drawn: `DENSE` or `START`.
     """
 
@@ -201,6 +202,7 @@ def draw(cell: Cell, case: Case) -> Problem:
     dy = uniform(rng, (case.steps, case.batch, width[cell.output]))
     dstate = {name: uniform(rng, (case.batch, width[name])) for name in cell.states}
     lengths = ragged(rng, case.steps, case.batch) if case.ragged else None
+    x, dy = beyond(x, lengths, np.nan), beyond(dy, lengths, np.nan)
     told = {size for variable in cell.parameters for size in variable.shape}
     tells = all(cell.size(name) in told for name in cell.states)
     if case.at_rest and tells:
@@ -218,3 +220,11 @@ def ragged(rng: np.random.Generator, steps: int, batch: int) -> Array:
     lengths = rng.integers(0, steps, size=batch, endpoint=True)
     lengths[:2] = [steps, 0][:batch]
     return lengths
+
+
+def beyond(array: Array, lengths: Array | None, number: float) -> Array:
+    """``array``, ``(T, B, size)``, with ``number`` beyond the length of each row."""
+    if lengths is None:
+        return array
+    idle = np.arange(len(array))[:, None] >= lengths
+    return np.where(idle[..., None], number, array)

@@ -1,7 +1,7 @@
 """The forward oracle: a plain interpreter of a cell's equations, one scalar after another in Python floats.
 
 Reads the author's parsed trees (`Cell.equations`) and arrays; returns outputs and states. It shares nothing with
-derivation, planning or printing: every function is defined here once more, sums are correctly rounded by `math.fsum`,
+derivation, planning or printing: every function is defined here again, sums are correctly rounded by `math.fsum`,
 and no step is reordered. Leaves out: speed, gradients, complex numbers and every precision but double.
 """
 
@@ -103,7 +103,7 @@ def interpret(
         params: parameters by name, vectors ``(size,)`` and matrices ``(rows, columns)``.
         x: inputs, ``(T, B, input)``.
         state: initial states by name, ``(B, size)``; missing ones are zeros.
-        lengths: steps of each row, 0 to T; beyond them its states stand still and its outputs are zero.
+        lengths: steps of each row, 0 to T; beyond them its states keep their values and its outputs are zero.
         reverse: whether each row runs from its last valid step to its first.
 
     Raises:
@@ -160,7 +160,7 @@ class _Step:
             except (ValueError, OverflowError, ZeroDivisionError) as error:
                 raise CheckError(
                     f"cell {self._cell.name!r}: equation {equation.label} ({equation.target} = …) cannot be evaluated "
-                    f"at the random point that was drawn ({error}); keep the arguments of log, sqrt, / and ** in range"
+                    f"at the random point ({error}); keep the arguments of log, sqrt, / and ** in range"
                 ) from error
             size = self._sizes[self._cell.by_name[equation.target].shape[0]]
             self._values[equation.target] = value * size if len(value) == 1 else value
@@ -188,7 +188,9 @@ class _Step:
                 vector = self._value(operand)
                 return [REDUCTIONS[kind](vector)]
             case _:
-                raise CheckError(f"the interpreter meets {type(node).__name__}, which no author can write")
+                raise CheckError(
+                    f"the interpreter has no case for {type(node).__name__}, which no cell file can contain"
+                )
 
 
 def _each(function: Callable[..., float], *operands: Vector) -> Vector:

@@ -1,4 +1,4 @@
-"""What the check needs of a kernel module, and one run of it: outputs of every entry point, and all gradients.
+"""The surface of a kernel module that is checked, and one run of it: outputs of every entry point, and all gradients.
 
 Reads a module with the public surface and a `Problem`; returns a `Result` whose arrays carry one label each:
 ``y``, ``state c``, ``tape c`` for outputs, ``W_xi``, ``x``, ``state c`` for what a gradient belongs to. Leaves out:
@@ -22,11 +22,11 @@ Arrays = Mapping[str, Array]
 EVERYTHING = Capabilities()
 Y, X = "y", "x"
 SHORT_STEPS = 20
-"""The longest sequence that is run step by step too."""
+"""The longest sequence that also runs step by step."""
 
 
 class Tape(Protocol):
-    """What a forward pass keeps; `states` holds every state over time, ``(T + 1, B, size)``."""
+    """The tape of a forward pass; `states` holds every state over time, ``(T + 1, B, size)``."""
 
     @property
     def states(self) -> Arrays:
@@ -54,14 +54,14 @@ class Stream(Protocol):
 
     @property
     def state(self) -> Arrays:
-        """States by name, ``(B, size)``. Every step overwrites them; so does a caller who does not start from zeros."""
+        """States by name, ``(B, size)``. Every step overwrites them, and so may the caller."""
 
     def __call__(self, x_t: Array) -> Array:
         """The output of one more step."""
 
 
 class Forward(Protocol):
-    """What runs every step."""
+    """Kernels with a forward pass."""
 
     @property
     def forward(self) -> Callable[..., tuple[Array, Arrays, object]]:
@@ -69,7 +69,7 @@ class Forward(Protocol):
 
 
 class Tangent(Forward, Protocol):
-    """What has a forward mode too."""
+    """Kernels with a forward mode."""
 
     @property
     def jvp(self) -> Callable[..., tuple[Array, Arrays]]:
@@ -156,7 +156,7 @@ def run_kernels(kernels: Kernels, problem: Problem, dtype: str, can: Capabilitie
         kernels: a module of any backend.
         problem: the point and the loss.
         dtype: ``float64`` or ``float32``.
-        can: which of them the kernels have.
+        can: what the kernels support.
     """
     params, state = cast(problem.params, dtype) or {}, cast(problem.state, dtype)
     x = problem.x.astype(dtype)

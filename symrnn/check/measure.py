@@ -31,10 +31,10 @@ ORACLES = (INTERPRETER, COMPLEX_STEP, CENTRAL, ADJOINT, EXPANSION, BACKENDS, PRE
 """Every oracle, in the order of reports."""
 
 PLANNED = "plan"
-"""What rows about the plan itself have in place of a backend."""
+"""Stands for the backend in rows about the plan itself."""
 
 BOUNDS: Mapping[str, float] = {"float64": 1e-12, "float32": 2e-5, "exact": 1e-40}
-"""The largest error allowed, by precision; float32 is held to it up to 50 steps."""
+"""The largest error allowed, by precision; for float32 up to 50 steps."""
 
 CENTRAL_BOUND = 1e-7
 """The largest error of central differences, whose own truncation and rounding is of the order of 1e-9."""
@@ -73,7 +73,7 @@ def error(actual: Array, expected: Array, floor: float) -> float:
 def loss_scale(outputs: Mapping[str, Array], weights: Mapping[str, Array]) -> float:
     """The scale of the loss ``Σ weights · outputs``: the root of the sum of its squared terms, and at least 1e-3.
 
-    With weights of random signs it is the size that the loss is expected to have.
+    With weights of random signs, this is the expected size of the loss.
     """
     squares = sum(float(np.sum(np.abs(outputs[name] * weight) ** 2)) for name, weight in weights.items())
     return max(math.sqrt(squares), 1e-3)

@@ -1,6 +1,6 @@
 """Which NumPy runs here: its version, and the instruction sets that it chose for this processor.
 
-Reads what NumPy's public calls say; returns a `NumPy`. Its loops differ by instruction set, and so may its faults. Nobody
+Reads NumPy's public calls; returns a `NumPy`. Its loops differ by instruction set, and so may its faults. Nobody
 could repeat a report on another machine without this. Leaves out: the processor that C is compiled for.
 """
 
@@ -19,8 +19,8 @@ class NumPy:
     Attributes:
         version: as ``2.4.6``.
         baseline: the instruction sets that every processor of this build must have.
-        dispatched: those above it that this processor has and NumPy may use; ``NPY_DISABLE_CPU_FEATURES`` takes some away.
-        chosen: those that its loops run with, by the number of loops, most first.
+        dispatched: further ones that this processor has and NumPy may use; ``NPY_DISABLE_CPU_FEATURES`` disables some.
+        chosen: those that its loops use, the one with the most loops first.
     """
 
     version: str
@@ -30,7 +30,7 @@ class NumPy:
 
     def __str__(self) -> str:
         chosen = ", ".join(self.chosen or self.baseline) or "none"
-        return f"NumPy {self.version}, instruction sets that it chose: {chosen}"
+        return f"NumPy {self.version}, instruction sets in use: {chosen}"
 
 
 def this_numpy() -> NumPy:

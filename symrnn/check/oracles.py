@@ -1,4 +1,4 @@
-"""The oracles: each says in its own way what outputs and gradients must be. And the comparison with what they are.
+"""The oracles, each of which computes outputs or gradients in its own way, and the comparison of kernels with them.
 
 Reads a `Problem`; returns `Reference` records. Derivatives are taken of NumPy's *forward* kernel in double precision, which
 the interpreter checks against the author's equations. A reference serves every backend and precision, since the
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from symrnn.check import measure
-from symrnn.check.cases import Problem, uniform
+from symrnn.check.cases import Problem, beyond, uniform
 from symrnn.check.interpreter import interpret
 from symrnn.check.kernels import (
     Arrays,
@@ -31,7 +31,7 @@ from symrnn.language.cell import Cell
 
 COMPLEX_SIZE = 2.0**-830
 """The complex step, 1.4e-250: its square is zero in float64 and not merely small, so the real part of a perturbed run is
-that of the run itself, and branches at kinks are decided by exact zeros and ties as they are there. The product of two
+that of the run itself, and branches at kinks are decided by exact zeros and ties. The product of two
 perturbations with the slopes a and b underflows to 0 while |a b| < 1e176. A step of 1e-100, whose square is a number,
 would make `u * h` negative or positive at h = 0. Nothing is subtracted, so the size costs no precision: slopes from
 1e-58 have all their digits, smaller ones an error of 1e-74. A power of 2 rounds nothing."""
@@ -40,7 +40,7 @@ CENTRAL_SIZE = 1e-5
 """The step of central differences along directions of length one, and half of it."""
 
 SMALL = 0.1
-"""Arrays whose largest number is below it have shorter directions, for a step to be small beside the numbers themselves."""
+"""Arrays whose largest number is below it have shorter directions, so that a step is small beside the numbers."""
 
 OUTPUT_FLOOR = 0.1
 """The floor of errors in outputs: initial states are drawn from ±1."""
@@ -59,7 +59,7 @@ class Slope:
     values: Array
 
     def of(self, gradient: Array) -> Array:
-        """The same derivatives by a gradient: its inner product with every direction."""
+        """The same derivatives from a gradient: its inner product with every direction."""
         if gradient.shape != self.directions.shape[1:]:
             return gradient
         rows = self.directions.reshape(len(self.directions), -1)
@@ -69,7 +69,7 @@ class Slope:
 
 @dataclass(frozen=True)
 class Reference:
-    """What one oracle says about a problem.
+    """The result of one oracle for a problem.
 
     Attributes:
         oracle: its name.
@@ -160,7 +160,7 @@ def has_tangent(problem: Problem) -> bool:
 
 
 def by_result(oracle: str, result: Result) -> Reference:
-    """Other kernels' outputs and gradients, to be matched in full."""
+    """The outputs and gradients of other kernels, which must match in full."""
     return Reference(oracle, result.outputs["forward"], result.gradients, {})
 
 
@@ -200,15 +200,15 @@ def draw_directions(problem: Problem) -> dict[str, Array]:
         else:
             direction = uniform(rng, array.shape)
             directions[label] = direction[np.newaxis] / max(float(np.linalg.norm(direction.ravel())), 1e-3)
-        largest = float(np.max(np.abs(array), initial=0.0))
+        largest = float(np.nanmax(np.abs(array), initial=0.0))  # idle rows hold NaN
         if 0 < largest < SMALL:
             directions[label] *= largest / SMALL
     return directions
 
 
 def weights(problem: Problem) -> dict[str, Array]:
-    """The gradients that arrive, by the label of the output that they belong to."""
-    return labelled(problem.dy, problem.dstate or {})
+    """The incoming gradients, by the label of their output; zero beyond a row's length."""
+    return labelled(beyond(problem.dy, problem.lengths, 0), problem.dstate or {})
 
 
 def scale_of_loss(result: Result, problem: Problem) -> float:
@@ -230,7 +230,7 @@ def _slopes(slope: Callable[[str, Array], float], directions: Arrays) -> dict[st
 
 
 def _point(problem: Problem) -> dict[str, Array]:
-    """Everything that a gradient belongs to, by label; states that were not given are zeros."""
+    """Everything that has a gradient, by label; states that were not given are zeros."""
     batch = problem.x.shape[1]
     states = problem.state or {name: np.zeros((batch, width)) for name, width in problem.widths.items()}
     return {**problem.params, X: problem.x} | {of_state(name): array for name, array in states.items()}

@@ -1,7 +1,7 @@
 """The plan of a cell's kernels, checked like kernels: run from its records, without a target.
 
-Reads a `Program` and a `Problem`; returns a `Result` as kernels give one. Where the plan is right and kernels are not, the
-fault is in a target; where both err alike, it is in the plan or in the derivation. Leaves out: what is right
+Reads a `Program` and a `Problem`; returns a `Result` as kernels give one. If the plan is right and kernels are wrong, the
+fault is in a target. If both are wrong alike, it is in the plan or in the derivation. Leaves out: what is right
 (`symrnn.check.oracles`), and what a plan means (`symrnn.plan.execute`).
 """
 
@@ -36,7 +36,7 @@ def run_plan(program: Program, problem: Problem) -> dict[str, Result]:
 def _result(plan: PlanKernels, problem: Problem, name: str, fused: bool) -> Result:
     reverse = problem.case.reverse
     ran = plan.run(problem.params, problem.x, problem.state, problem.lengths, reverse, fused=fused)
-    # Of reversed rows, each implementation keeps the states in an order of its own.
+    # Implementations keep the states of reversed rows in different orders.
     over_time = {} if reverse else {of_tape(state): array for state, array in ran.states.items()}
     dstate = problem.dstate or {state: np.zeros_like(array) for state, array in ran.state.items()}
     grads = execute.backward(plan.program, problem.sizes, ran, problem.dy, dstate)
@@ -80,7 +80,7 @@ class PlanKernels:
         lengths: Array | None = None,
         reverse: bool = False,
     ) -> tuple[Array, Arrays, Ran]:
-        """Outputs, final states, and what the run leaves."""
+        """Outputs, final states, and what the run leaves for the backward routine."""
         ran = self.run(params, x, state, lengths, reverse)
         return ran.y, ran.state, ran
 

@@ -1,7 +1,7 @@
-"""Points where a cell is at home: parameters near ``[init]``, states that it reaches from its own start.
+"""Typical points of a cell: parameters near ``[init]``, and states that it reaches from its own start.
 
-Reads a cell and a case; returns a `Problem`. `symrnn.check.cases.draw` makes dense draws of both signs, for which many cells
-are not meant: one that takes the logarithm of a sum of exponentials needs a positive state. The interpreter computes the
+Reads a cell and a case; returns a `Problem`. `symrnn.check.cases.draw` makes dense draws of both signs. Many cells are not
+meant for those: a cell that takes the logarithm of a sum of exponentials needs a positive state. The interpreter computes the
 states, so they are the same on every machine. Leaves out: which points count (`symrnn.check.suite`).
 """
 
@@ -22,9 +22,9 @@ from symrnn.language.cell import Cell
 WARM_STEPS = 5
 """Steps from the start to the state that a case begins with."""
 SPREAD = 0.25
-"""How far parameters are drawn from a number that ``[init]`` gives, in parts of it."""
+"""The largest distance of a parameter from its number in ``[init]``, relative to that number."""
 _EVIDENCE = Case(8, 4, 5, 6)
-"""The run that tells which states keep one sign."""
+"""The run that shows which states keep one sign."""
 _NUMBERS = {"zeros": 0.0, "ones": 1.0}
 
 
@@ -35,7 +35,7 @@ def near_start(cell: Cell, case: Case) -> Problem:
     from states between 1/2 and 3/2.
 
     Raises:
-        CheckError: from neither start are all values finite.
+        CheckError: values are not finite from either start.
     """
     problem = draw(cell, case)
     rng = np.random.default_rng(zlib.crc32(f"{case.title} {START}".encode()))
@@ -47,7 +47,8 @@ def near_start(cell: Cell, case: Case) -> Problem:
     if case.others:  # few rows differ, as in the dense draw
         chosen = np.arange(case.batch) % POINTS
         states = {name: array[chosen] for name, array in states.items()}
-        problem = replace(problem, x=problem.x[:, chosen])
+        if problem.lengths is None:  # a row of its own length has its own inputs
+            problem = replace(problem, x=problem.x[:, chosen])
     return replace(problem, state={name: _single(array) for name, array in states.items()})
 
 
@@ -95,7 +96,7 @@ def _warmed_up(cell: Cell, problem: Problem, rng: np.random.Generator) -> Forwar
 
 
 def _parameter(rng: np.random.Generator, start: str, dense: Array) -> Array:
-    """A parameter near what ``[init]`` says, or as it was drawn where it says nothing."""
+    """A parameter near its number in ``[init]``, or as drawn if it has none."""
     offset = uniform(rng, dense.shape)
     number = _number(start)
     if number:

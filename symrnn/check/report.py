@@ -39,20 +39,20 @@ HEADINGS = {
 }
 """The oracles in the heading of a table, short enough for a terminal."""
 ROUNDINGS = 100
-"""How many times what a last place of the numbers given does, the roundings of a whole run may do."""
-_REMEDY = """No kernels can keep to the bound there: such an error tells neither for them nor against them, and the check stays
-failed. What amplifies is the cell, at weights drawn from ±1/√fan_in: over many steps, a recurrence that is chaotic
-(`symrnn flow CELL --steps T --input I --hidden H` gives its largest Lyapunov exponent: above 0 it is); in one step, a
-division by a spread near 0, as normalising a few units does. If the cell is not meant to, bound its state, scale its
-recurrent matrices down, or give the spread a larger constant."""
+"""Rounding explains an error of at most this many times the effect of a change in the last place of every input."""
+_REMEDY = """No kernel can meet the bound there. This error says nothing about the kernels, but the check still fails. The cell
+amplifies rounding, at weights drawn from ±1/√fan_in: over many steps if it is chaotic, or in one step if it divides by
+a number near 0, such as the spread of a few units. `symrnn flow CELL --steps T --input I --hidden H` gives the largest
+Lyapunov exponent; a cell is chaotic if it is above 0. If you do not want this, bound the state, scale the recurrent
+matrices down, or add a larger constant to the spread."""
 _LEGEND = (
     ("error", "max|a - b| / max(max|b|, floor): a by the kernels, b by the oracle, floor a scale of the data"),
     ("interpreter", "b by the author's equations, evaluated step by step in float64"),
-    ("complex, central", "gradients along directions; b by differentiating the forward pass in numbers"),
+    ("complex, central", "gradients along directions; b by numerical derivatives of the forward pass"),
     ("adjoint", "<Jᵀ v, u> of the backward pass, b = <v, J u> by the tangent kernel (Jacobian times direction)"),
     (f"to {REFERENCE}, to float64", f"b by the {REFERENCE} kernels in the same precision, or in float64"),
-    ("plan", "a by the plan of the kernels, run from its records in float64: where it errs, all kernels do"),
-    ("to plan", "b by the plan: where kernels alone err, the fault is in the backend that wrote them"),
+    ("plan", "a by the plan of the kernels, run from its records in float64: a mistake here is in every kernel"),
+    ("to plan", "b by the plan: if only kernels are wrong, the fault is in their backend"),
     ("tape S, tangent S", "state S at every step as the tape holds it; J u in S, b by the complex step"),
     (
         EXPANSION,
@@ -96,18 +96,18 @@ class Row:
 
     @property
     def rounded(self) -> bool:
-        """Whether it misses its bound, and no more than rounding makes it."""
+        """Whether it misses its bound, but rounding alone explains that."""
         return not self.passed and math.isfinite(self.error) and self.error <= ROUNDINGS * self.rounding
 
     @property
     def key(self) -> tuple[str, str, str, str, str]:
-        """What the row is about."""
+        """The subject of the row."""
         return (self.cell, self.backend, self.dtype, self.oracle, self.array)
 
 
 @dataclass(frozen=True)
 class NotRun:
-    """Something that was asked for and could not be checked here, and why.
+    """Something that could not be checked here, and why.
 
     Attributes:
         cell: its name.
@@ -145,7 +145,7 @@ class Points:
 
 @dataclass(frozen=True)
 class Report:
-    """What a check found.
+    """The result of a check.
 
     Attributes:
         rows: one per cell, backend, dtype, oracle and array, in order of first appearance.
@@ -207,17 +207,17 @@ class Report:
         without = f"; {registry.listed(lacking, 'and')} not checked" if lacking else ""
         if self.failures:
             rounded = sum(row.rounded for row in self.failures)
-            share = {0: "", len(self.failures): ", as rounding makes them"}.get(
-                rounded, f", {rounded} as rounding makes them"
+            share = {0: "", len(self.failures): ", because of rounding"}.get(
+                rounded, f", {rounded} because of rounding"
             )
             return f"{len(self.failures)} of {len(self.rows)} errors miss their bounds (marked !){share}{without}"
         return f"all {len(self.rows)} errors are within their bounds{without}"
 
 
 def worst(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """For each thing that rows are about, the row with the largest error; in order of first appearance.
+    """For each subject, the row with the largest error, in order of first appearance.
 
-    An error that rounding does not explain comes before all that it explains, however large those are.
+    An error that rounding does not explain counts more than any that it explains.
     """
     largest: dict[tuple[str, str, str, str, str], Row] = {}
     for row in rows:
@@ -252,7 +252,7 @@ def _block(title: str, rows: Sequence[Row]) -> str:
 
 
 def _place(backend: str) -> int:
-    """Where the columns of a backend stand among others."""
+    """The position of a backend's columns among others."""
     known = registry.names()
     return known.index(backend) if backend in known else len(known)
 
@@ -277,7 +277,7 @@ def _failure(row: Row) -> str:
 
 
 def _rounded(rows: Sequence[Row]) -> Iterator[str]:
-    """For each cell, case and precision, why errors of rounding miss the bound there, and where to look."""
+    """For each cell, case and precision, why rounding makes errors miss the bound, and what to do."""
     cases = dict.fromkeys((row.cell, row.case.partition(",")[0], row.dtype) for row in rows)
     for cell, case, dtype in cases:
         here = [row for row in rows if (row.cell, row.case.partition(",")[0], row.dtype) == (cell, case, dtype)]
@@ -292,14 +292,14 @@ def _rounded(rows: Sequence[Row]) -> Iterator[str]:
 def _by_rounding(cell: str, case: str, dtype: str, rows: Sequence[Row]) -> str:
     worst_row = max(rows, key=lambda row: row.rounding)
     return (
-        f"{cell}: {_missed(rows, f' in {dtype}')} at {case} by rounding alone: changing every number given\n"
-        f"  in its last place, {_number(float(np.finfo(dtype).eps))} of it at most, moves {worst_row.array} "
-        f"{_how_far(worst_row.rounding)} there; the largest error is {_number(max(row.error for row in rows))}"
+        f"{cell}: {_missed(rows, f' in {dtype}')} at {case} by rounding alone: changing every input by\n"
+        f"  at most {_number(float(np.finfo(dtype).eps))} of itself changes {worst_row.array} "
+        f"{_how_far(worst_row.rounding)}; the largest error is {_number(max(row.error for row in rows))}"
     )
 
 
 def _how_far(rounding: float) -> str:
-    return f"by {_number(rounding)}" if math.isfinite(rounding) else "by all of its size"
+    return f"by {_number(rounding)}" if math.isfinite(rounding) else "by its whole size"
 
 
 def _missed(rows: Sequence[Row], which: str) -> str:
@@ -310,8 +310,8 @@ def _by_step(cell: str, case: str, dtype: str, rows: Sequence[Row]) -> str:
     worst_row = max(rows, key=lambda row: row.rounding)
     return (
         f"{cell}: {_missed(rows, f' of {CENTRAL} in {dtype}')} at {case} by their step or by rounding:\n"
-        f"  over that step {worst_row.array} changes so much that they err {_how_far(worst_row.rounding)};"
-        f" the largest error is {_number(max(row.error for row in rows))}"
+        f"  over that step {worst_row.array} changes so much that they are off {_how_far(worst_row.rounding)};"
+        f" the largest is {_number(max(row.error for row in rows))}"
     )
 
 

@@ -1,8 +1,8 @@
 """What rounding alone does to a case: every number given is changed in its last place, and errors are measured again.
 
 Some cells amplify: a chaotic recurrence over many steps, a division by a small spread in one. There the order of a sum makes
-as much difference as such a change, and no kernel can keep to the bound. Reads a problem and what NumPy's kernels gave for
-it; returns errors by oracle and array. They explain an error that misses its bound. They do not excuse it: bounds stay as
+as much difference as such a change, and no kernel can meet the bound. Reads a problem and the result of NumPy's kernels;
+returns errors by oracle and array. They explain an error that misses its bound. They do not excuse it: bounds stay as
 they are. Leaves out: which errors those are (`symrnn.check.suite`).
 """
 
@@ -33,20 +33,20 @@ _WIDE = "float64"
 
 
 def rounding(kernels: TangentKernels, problem: Problem, exact: Result, scale: float, dtype: str) -> Rounding:
-    """How far a last place of every parameter, input and state moves every array, by the measure of each oracle.
+    """How far a change in the last place of every parameter, input and state moves every array, by each oracle's measure.
 
-    Central differences err by their step as well: by the fourth power of the relative change of the gradient over it.
-    That is measured with a step in every array, and their entry is the larger of the two.
+    Central differences also have the error of their step, the fourth power of the relative change of the gradient over
+    it. That is measured with a step in every array, and their entry is the larger of the two.
 
     Args:
         kernels: of NumPy, which run in float64.
         problem: the point.
-        exact: what they gave for it in float64.
+        exact: their result in float64.
         scale: of the loss, the floor for gradients.
         dtype: whose last place it is.
 
     Returns:
-        Errors; infinite where they are as large as the array itself, so that two runs have nothing in common.
+        Errors; infinite if as large as the array itself, so that two runs have nothing in common.
     """
     rng = np.random.default_rng(len(problem.params))
     directions = oracles.draw_directions(problem)
@@ -72,14 +72,14 @@ def rounding(kernels: TangentKernels, problem: Problem, exact: Result, scale: fl
 
 
 def _reach(error: float) -> float:
-    """Infinite if the change is as large as the array; 0 if a number is not finite, which tells nothing."""
+    """Infinite if the change is as large as the array; 0 if a number is not finite, since that proves nothing."""
     if not math.isfinite(error):
         return 0.0
     return error if error < 1 else math.inf
 
 
 def _slopes(exact: Result, directions: Arrays) -> dict[str, Slope]:
-    """Derivatives along the directions, by the gradients that there are."""
+    """Derivatives along the directions, from the gradients."""
     return {
         label: Slope(rows, Slope(rows, rows).of(exact.gradients[label]))
         for label, rows in directions.items()
@@ -88,7 +88,7 @@ def _slopes(exact: Result, directions: Arrays) -> dict[str, Slope]:
 
 
 def _tangents(kernels: TangentKernels, problem: Problem, directions: Arrays) -> dict[str, Array]:
-    """What the tangent kernel gives, where it applies."""
+    """The result of the tangent kernel, where it applies."""
     return oracles.tangent_along(kernels, problem, directions) if oracles.has_tangent(problem) else {}
 
 

@@ -40,25 +40,27 @@ def check(
     march: str | None = None,
     sizes: Mapping[str, int] | None = None,
 ) -> Report:
-    """Hold the kernels of ``cells`` to every oracle.
+    """Check the kernels of ``cells`` with every oracle.
 
     Args:
         cells: what to check, one or several: a `Cell`, the name of a bundled one, or the path of a cell file.
-        backends: names of targets; all that there are unless given. One that cannot run here is left out, and the report
-            says why.
+        backends: names of targets; the default is all. The report says why one that cannot run here is left out and,
+            by default, why one cannot be loaded.
         cases: shapes to run; the default covers all that kernels are sensitive to.
         progress: called with a line of text before each piece of work.
         march: the processor that C is compiled for, as in `build`.
-        sizes: checks kernels that are generated for these sizes alone, where a target can; every case runs with them.
+        sizes: fixed sizes of the kernels, for targets that support them; every case runs with them.
 
     Raises:
         TargetError: a backend is unknown, or none of them can do what is asked.
         CheckError: a cell cannot be evaluated at random points.
         BuildError: the compiler refuses the generated file; or an environment variable names a compiler that cannot be
-            used; or this processor lacks what ``march`` has.
+            used; or this processor lacks instructions of ``march``.
     """
     asked = registry.names() if backends is None else tuple(backends)
-    lacking = {name: reason for name in asked if (reason := registry.target(name).unavailable())}
+    broken = registry.broken() if backends is None else {}
+    lacking = {name: broken.get(name) or registry.target(name).unavailable() for name in asked}
+    lacking = {name: reason for name, reason in lacking.items() if reason}
     rows: list[Row] = []
     not_run: list[NotRun] = []
     points: list[Points] = []
@@ -81,7 +83,7 @@ def check(
 def _kernels(
     cell: Cell, backends: Sequence[str], request: Request, march: str | None, say: Progress
 ) -> dict[str, Kernels]:
-    """The kernels of each backend, and those of the default, with which others are compared."""
+    """The kernels of each backend, and those of the default backend, with which others are compared."""
     derivation = derive(cell)
     built: dict[str, Kernels] = {}
     for name in dict.fromkeys((registry.DEFAULT, *backends)):
@@ -117,10 +119,10 @@ def _left_out(cell: Cell, lacking: Mapping[str, str], tested: Iterable[str]) -> 
         offers = {"gradients": can.backward, "lengths": can.lengths, "reverse": can.reverse, "streams": can.stream}
         offers |= {dtype: dtype in described.dtypes for dtype in PRECISIONS}
         for what in (what for what, there in offers.items() if not there):
-            yield NotRun(cell.name, f"{described.title} {what}", "the target does not offer that")
+            yield NotRun(cell.name, f"{described.title} {what}", "the backend does not support it")
     if kinked := not_smooth(cell):
         yield NotRun(
-            cell.name, CENTRAL, f"not smooth across the kinks of {', '.join(kinked)}; the complex step holds it"
+            cell.name, CENTRAL, f"not smooth across the kinks of {', '.join(kinked)}; the complex step covers it"
         )
 
 

@@ -45,13 +45,13 @@ BESIDE_STEPS = 20
 
 @dataclass(frozen=True)
 class Subjects:
-    """What is checked of a cell.
+    """The kernels and plans of a cell that are checked.
 
     Attributes:
         cell: what everything was made from.
         numpy: its NumPy kernels, whose forward pass the derivative oracles step through.
         tested: the modules to test by backend.
-        plans: the plan of each backend, where it is to be tested too.
+        plans: the plan of each backend, if it is tested too.
     """
 
     cell: Cell
@@ -62,7 +62,7 @@ class Subjects:
 
 @dataclass(frozen=True)
 class Suite:
-    """What the suite found.
+    """The result of the suite.
 
     Attributes:
         rows: the largest error of each oracle for each array of every module.
@@ -89,7 +89,7 @@ class _Tried:
 
     @property
     def only_rounded(self) -> bool:
-        """Whether something misses its bound, and all that does as rounding alone makes it."""
+        """Whether errors miss their bounds, and rounding alone explains all of them."""
         return not (self.passed or self.reason) and all(row.passed or row.rounded for row in self.rows)
 
 
@@ -106,7 +106,7 @@ def run_suite(
 
 
 def run_cases(subjects: Subjects, cases: Sequence[Case] = CASES, progress: Progress | None = None) -> Suite:
-    """The largest error of each oracle for each array of every tested module, and where it was looked for.
+    """The largest error of each oracle for each array of every tested module, and the points.
 
     Args:
         subjects: what to test; the NumPy kernels are among the tested ones where they are to be tested too.
@@ -151,12 +151,12 @@ def _left_out(cell: Cell, found: Sequence[tuple[Case, Sequence[_Tried]]]) -> Ite
 
 
 def _tried_everywhere(subjects: Subjects, case: Case, signs: Mapping[str, float]) -> list[_Tried]:
-    """The case on dense draws and, where that is called for, near the cell's start."""
+    """The case on dense draws and, if needed, near the cell's start."""
     cell = subjects.cell
     dense = draw(cell, case)
     first = _tried(subjects, dense)
     odd = outside(cell, dense, signs) if first.only_rounded else ()
-    # Cases of every width look for array calls that err, which do so at any numbers.
+    # Cases of every width look for array calls that are wrong, whatever the numbers.
     if not (first.reason or odd or (case.steps <= BESIDE_STEPS and not case.others)):
         return [first]
     try:
@@ -172,7 +172,7 @@ def _tried_everywhere(subjects: Subjects, case: Case, signs: Mapping[str, float]
 
 
 def not_smooth(cell: Cell) -> tuple[str, ...]:
-    """The functions and reductions of ``cell`` across whose kinks central differences do not hold, as they appear."""
+    """The functions and reductions of ``cell`` with kinks, where central differences do not hold, in order of appearance."""
     found: dict[str, None] = {}
     for node in (node for equation in cell.equations for node in walk(equation.expression)):
         match node:
@@ -183,9 +183,9 @@ def not_smooth(cell: Cell) -> tuple[str, ...]:
     return tuple(found)
 
 
-@np.errstate(all="ignore")  # what is not finite is looked for
+@np.errstate(all="ignore")  # numbers that are not finite are found below
 def _tried(subjects: Subjects, problem: Problem) -> _Tried:
-    """The rows of a case at a point; those that miss their bounds with what rounding alone does to their array."""
+    """The rows of a case at a point. Those that miss their bounds say what rounding alone does to their array."""
     cell, numpy = subjects.cell, subjects.numpy
     for backend, kernels in subjects.tested.items():
         _require_shapes(cell, problem, backend, kernels)
@@ -210,7 +210,7 @@ def _tried(subjects: Subjects, problem: Problem) -> _Tried:
 def _why_undefined(
     cell: Cell, numpy: TangentKernels, problem: Problem, exact: Result, references: Sequence[Reference]
 ) -> str:
-    """Why no number can be compared at this point; empty where it can.
+    """Why numbers cannot be compared at this point; empty if they can.
 
     A number of the kernels that is not finite may be their fault, so the oracles decide.
     """
@@ -241,7 +241,7 @@ def _measured_rows(
     case = problem.case
     planned: dict[str, dict[str, Result]] = {}
     for backend, program in subjects.plans.items():
-        # Backends that want the same planned share a program.
+        # Backends with equal policies share a program.
         same = next((other for other in planned if subjects.plans[other] is program), "")
         planned[backend] = planned[same] if same else run_plan(program, problem)
         if not same:
@@ -275,7 +275,7 @@ def _plan_rows(
     scale: float,
     references: Sequence[Reference],
 ) -> Iterator[Row]:
-    """The plan itself, held to every oracle; in double precision, as it has no other."""
+    """The plan itself, checked with every oracle; in double precision, as it has no other."""
     for result in results.values():
         for reference in references:
             found = oracles.findings(result, reference, scale, "float64")
@@ -294,7 +294,7 @@ def _runs(backend: str, case: Case, dtype: str) -> bool:
 
 
 def _references(cell: Cell, numpy: TangentKernels, problem: Problem) -> Iterator[Reference]:
-    """What the oracles of the case say."""
+    """The results of the oracles of the case."""
     wanted = problem.case.oracles
     directions = oracles.draw_directions(problem)
     if measure.INTERPRETER in wanted:

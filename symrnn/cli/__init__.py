@@ -1,6 +1,6 @@
 """The command line: ``symrnn``, or ``python -m symrnn``.
 
-Reads the arguments; prints what the command returns and exits with its code: 0 done, 1 something differs or failed a
+Reads the arguments; prints the result of the command and exits with its code: 0 done, 1 something differs or failed a
 check, 2 trouble. Help answers before SymPy or NumPy is loaded: what the commands do is loaded when one runs. Leaves out:
 the arguments (`symrnn.cli.arguments`), and what the commands do (`symrnn.cli.commands`).
 """
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
     Args:
-        argv: the arguments; those of the process unless given.
+        argv: the arguments; the default is those of the process.
 
     Raises:
         SystemExit: help or the version was printed (0), or the arguments are wrong (2).
@@ -50,7 +50,7 @@ def _print(text: str) -> int:
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader has gone, as `head` does
+    except BrokenPipeError:  # the reader closed the pipe, as `head` does
         _discard_output()
         return _BROKEN_PIPE
     except OSError as error:
@@ -60,7 +60,7 @@ def _print(text: str) -> int:
 
 
 def _discard_output() -> None:
-    """Python flushes once more when it ends; this must not raise."""
+    """Python flushes once more when it exits; that must not raise."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

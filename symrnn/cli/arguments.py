@@ -1,7 +1,7 @@
 """The arguments of the command line, with their help.
 
 Reads them; returns them parsed. Imports nothing that takes a while. Leaves out: what stands behind an option
-(`symrnn.cli.types`), and what is done with all of it (`symrnn.cli.commands`).
+(`symrnn.cli.types`), and the commands (`symrnn.cli.commands`).
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The command and what it was given.
+    """The command and its arguments.
 
     Args:
-        argv: the arguments; those of the process unless given.
+        argv: the arguments; the default is those of the process.
 
     Raises:
         SystemExit: help or the version was printed (0), or the arguments are wrong (2).
@@ -54,7 +54,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if arguments.command == "show":
         _refuse_contradictions(arguments)
     if "cells" in arguments and arguments.cells and arguments.all:
-        arguments.refuse("--all means every bundled cell; name none, or leave it out")
+        arguments.refuse("--all means every bundled cell; name no cell, or leave out --all")
     if arguments.command in ("generate", "check") and arguments.march:
         _refuse_march_of_nothing(arguments)
     return arguments
@@ -66,16 +66,18 @@ def _refuse_march_of_nothing(arguments: argparse.Namespace) -> None:
             f"--march is the processor that {_titles(compiled=True)} is compiled for; leave out --backend {arguments.backend}"
         )
     if arguments.command == "generate" and arguments.no_build:
-        arguments.refuse("--march names what to build; leave out --no-build")
+        arguments.refuse("--march names processors to build for; leave out --march or --no-build")
 
 
 def _refuse_contradictions(show: argparse.Namespace) -> None:
     if show.document and show.part != ALL:
-        show.refuse(f"--document prints the whole derivation; for {show.part} alone, use --format latex")
+        show.refuse(f"--document prints the whole derivation; for {show.part} alone, use --format latex instead")
     if show.document and show.json:
         show.refuse("--document prints LaTeX; for JSON, leave it out")
     if show.backend and show.part not in (PLAN, ALL):
-        show.refuse(f"--backend says whose plan to print; {show.part} is the same for all, so leave it out")
+        show.refuse(
+            f"--backend chooses whose plan to print; {show.part} is the same for all backends, so leave out --backend"
+        )
     if show.part == PLAN and show.format == "latex":
         show.refuse("the plan is text; leave out --format latex")
 
@@ -101,7 +103,7 @@ def _add_show(commands: Commands) -> None:
     )
     parser.add_argument("cell", metavar="CELL", help="name of a bundled cell, or path of a cell file")
     part = parser.add_mutually_exclusive_group()
-    part.add_argument("--part", choices=PARTS, default=ALL, help="what to print (default: %(default)s)")
+    part.add_argument("--part", choices=PARTS, default=ALL, help="the part to print (default: %(default)s)")
     part.add_argument("--plan", dest="part", action="store_const", const=PLAN, help="short for --part plan")
     parser.add_argument(
         "--format", choices=("text", "latex"), default="text", help="text, or a LaTeX fragment (default: %(default)s)"
@@ -139,7 +141,7 @@ def _add_generate(commands: Commands) -> None:
         "--out", type=directory, default="generated", help="directory for the files (default: %(default)s)"
     )
     _add_backend(parser)
-    _add_dtype(parser, "the precision to emit, if kernels can be for one only")
+    _add_dtype(parser, "the precision to emit, for backends that can emit one alone")
     parser.add_argument(
         "--single-file", action="store_true", help="put the code that all cells share into the cell's own file"
     )
@@ -157,7 +159,7 @@ def _add_generate(commands: Commands) -> None:
     mode.add_argument(
         "--check",
         action="store_true",
-        help="write nothing; print a diff of the texts that are out of date, and the names of such libraries",
+        help="write nothing; print a diff of texts that are out of date, and the names of libraries that are",
     )
     mode.add_argument("--dry-run", action="store_true", help="write nothing; print what would be written")
     _add_json(parser)
@@ -219,7 +221,7 @@ def _add_diagnose(commands: Commands) -> None:
         "gradients are right. For wrong ones, say which mistake in which derived equation gives your numbers.\n"
         "This runs FILE.py and FUNCTION as Python runs any program: name only files that you would run.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="""FUNCTION is one of these; the number of its arguments tells which:
+        epilog="""FUNCTION is one of these; its number of arguments shows which:
   def backward_step(params, cache, dstate): …    one step
   def backward(params, caches, dy, dstate): …    a whole sequence
 and returns (dparams, dstate, dx).
@@ -231,8 +233,8 @@ and returns (dparams, dstate, dx).
   dparams  gradients of the parameters by name, summed over the batch and over the steps
   dstate   returned: gradients of the states before the (first) step, by name
   dx       gradient of the input, (B, input) or (T, B, input)
-A gradient that is missing, or None, counts as missing; the others are still compared. To find clipping, FUNCTION also
-runs with large gradients. A long search reports on standard error what it is doing. It ends after a fixed amount of
+A gradient that is None counts as missing; the others are still compared. To find clipping, FUNCTION also
+runs with large gradients. A long search reports its progress on standard error. It ends after a fixed amount of
 work.
 
 examples:
@@ -294,7 +296,7 @@ def _add_flow(commands: Commands) -> None:
         type=numbers,
         default=(),
         metavar="G,G",
-        help="make every recurrent matrix G times a random orthogonal one, so all its singular values are G, and the moduli "
+        help="make every recurrent matrix G times a random orthogonal one: all its singular values are then G, and the moduli "
         "of all its eigenvalues (default: as the cell starts)",
     )
     parser.add_argument(
@@ -331,7 +333,7 @@ def _add_sizes(parser: argparse.ArgumentParser, what: str) -> None:
         action="append",
         default=[],
         metavar="NAME=N",
-        help="the same for any size of the cell",
+        help="a number for any size of the cell",
     )
 
 

@@ -1,7 +1,7 @@
-"""What the commands do: list, show, check and diagnose; the others have modules of their own.
+"""What the commands do: list, show, check and diagnose; the others are in modules of their own.
 
-Reads parsed arguments; returns an exit code and the text to print. On a terminal, long work says on standard error what
-it is at. Leaves out: arguments, printing and errors (`symrnn.cli`).
+Reads parsed arguments; returns an exit code and the text to print. On a terminal, long work shows its
+progress on standard error. Leaves out: arguments, printing and errors (`symrnn.cli`).
 """
 
 from __future__ import annotations
@@ -124,13 +124,13 @@ def _check(arguments: Namespace) -> Outcome:
     for described in map(registry.describe, backends):
         asked = arguments.backend == described.name or (arguments.march and described.marches)
         if asked and (reason := registry.target(described.name).unavailable()):
-            raise BuildError(reason)  # asked for by name, so its lack is an error and not a note
+            raise BuildError(reason)  # requested by name, so an error and not a note if it is missing
     cells = chosen_cells(arguments)
     note_lookalikes(cells)
     with progress() as say:
         found = check(
             cells,
-            backends=backends,
+            backends=None if arguments.backend == ALL else backends,
             progress=say,
             march=arguments.march,
             sizes=chosen_sizes(arguments),
@@ -145,7 +145,7 @@ def _check(arguments: Namespace) -> Outcome:
 def _diagnose(arguments: Namespace) -> Outcome:
     layout = dict(arguments.layout)
     if len(layout) < len(arguments.layout):
-        raise DiagnoseError("--layout: a name is given twice; write all blocks of a stack in one")
+        raise DiagnoseError("--layout: a name is given twice; write all blocks of a stack in one --layout")
     with progress_in_lines() as say:
         found = diagnose(
             arguments.function,

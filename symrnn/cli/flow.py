@@ -1,6 +1,6 @@
 """The command `flow`: gradient flow of cells at several recurrent scales and holding biases, as a table and a figure.
 
-Reads parsed arguments; writes the figure where one is asked for; returns an exit code and the text to print. Leaves out:
+Reads parsed arguments; writes the figure if requested; returns an exit code and the text to print. Leaves out:
 what is computed (`symrnn.flow`).
 """
 
@@ -19,7 +19,7 @@ from symrnn.optional import load_optional
 
 
 def flow(arguments: Namespace) -> Outcome:
-    """Run the sweep that was asked for.
+    """Run the requested sweep.
 
     Raises:
         SymrnnError: something is wrong with a cell or a size, or the figure cannot be drawn or written.

@@ -1,8 +1,8 @@
 """The command `generate`: a cell's files written, or compared with those that are there; their libraries built.
 
-Reads parsed arguments; writes into one directory; returns an exit code and the text to print. A run keeps a cell's libraries
-for the processors that it was asked for, and removes others, which are from another source. Leaves out: the texts
-(`symrnn.pipeline`), how files are replaced (`symrnn.emit.manifest`), and the libraries (`symrnn.cli.libraries`).
+Reads parsed arguments; writes into one directory; returns an exit code and the text to print. A run that builds keeps a
+cell's libraries for the processors that it was asked for, and removes those that another run left. Leaves out: the
+texts (`symrnn.pipeline`), how files are replaced (`symrnn.emit.manifest`), and the libraries (`symrnn.cli.libraries`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def generate(arguments: Namespace) -> Outcome:
     """Write, or compare, the files of the cells that were named.
 
     Raises:
-        SymrnnError: something is wrong with a cell, the directory or a compiler; nothing was written.
+        SymrnnError: something is wrong with a cell, the directory or a compiler. Nothing was written, unless a compiler
+            refused a text: then every text is there to be looked at, and some libraries may be.
     """
     out = Path(arguments.out)
     if out.is_file():
@@ -61,11 +62,13 @@ def generate(arguments: Namespace) -> Outcome:
             return _compared(arguments, found)
         planned = libraries(arguments, backends, cells)  # before anything is written: it may refuse the compiler
         built: tuple[Built, ...] = ()
+        again: Mapping[str, Sequence[str]] = {}
         if not arguments.dry_run:
             for job in jobs:
                 manifest.write(out, job.texts, cell=job.cell.name, options=job.request.options)
+            again = manifest.outdated(out)
             built = install(out, jobs, planned, say)
-    return _written(arguments, differences, planned, built)
+    return _written(arguments, differences, planned, built, again)
 
 
 def _compared(arguments: Namespace, differences: Differences) -> Outcome:
@@ -87,12 +90,17 @@ def _compared(arguments: Namespace, differences: Differences) -> Outcome:
 
 
 def _written(
-    arguments: Namespace, differences: Differences, planned: Sequence[Libraries], built: Sequence[Built]
+    arguments: Namespace,
+    differences: Differences,
+    planned: Sequence[Libraries],
+    built: Sequence[Built],
+    again: Mapping[str, Sequence[str]],
 ) -> Outcome:
+    """What was written, and which other cells in the directory must be generated ``again``."""
     dry = arguments.dry_run
     changed = {name: [each.file for each in several] for name, several in differences.items()}
     if arguments.json:
-        summary = {"out": arguments.out, "dry_run": dry, "written": changed}
+        summary = {"out": arguments.out, "dry_run": dry, "written": changed, "outdated": again}
         return DONE, to_json(
             summary | {"libraries": {each.target: _described(arguments, each, built) for each in planned}}
         )
@@ -100,6 +108,10 @@ def _written(
     lines = [f"{name}: {f'{verb} ' + ', '.join(names) if names else 'up to date'}" for name, names in changed.items()]
     for each in planned:
         lines += _told(each, built, dry=dry)
+    for name, files in again.items():
+        lines.append(
+            f"{name}: {', '.join(files)} changed since it was generated; generate it again before you compile it"
+        )
     return DONE, "\n".join([*lines, f"directory: {arguments.out}"]) + "\n"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,38 +106,70 @@ def _libraries(arguments: Namespace, target: Target, builder: Builder, cells: Se
 def install(
     out: Path, jobs: Sequence[Job], planned: Sequence[Libraries], say: Callable[[str], None]
 ) -> tuple[Built, ...]:
-    """Build every library, as many at once as there are processors, and run those that fit this one."""
+    """Build every library, as many at once as there are processors, and run those that fit this one.
+
+    Libraries of another run go when all are built.
+
+    Raises:
+        BuildError: some cannot be built: each is named. From the first on, and after Ctrl-C, no other is begun.
+    """
     wanted = [
-        (job, each.target, march, file)
+        _Wanted(job, each.target, march, file)
         for each in planned
         for job in jobs
         for march, file in each.names.get(job.cell.name, {}).items()
     ]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        running = [pool.submit(_install, job, target, out, march) for job, target, march, _ in wanted]
-        for done, ((_, _, _, file), building) in enumerate(zip(wanted, running, strict=True)):
-            say(f"compiling {file}: {done} of {len(running)} libraries done")
-            building.result()
+    _build(out, wanted, say)
     for each in planned:
         _remove(each.others)
-    return tuple(_tried(out, job, target, march, file, say) for job, target, march, file in wanted)
+    return tuple(_tried(out, each, say) for each in wanted)
 
 
-def _builder(target: str) -> Builder:
-    (found,) = _builders([target])
-    return found[1]
+@dataclass(frozen=True)
+class _Wanted:
+    """A library to build: of which cell and target, for which processor, and its file."""
+
+    job: Job
+    target: str
+    march: str
+    file: str
+
+    @property
+    def builder(self) -> Builder:
+        ((_, found),) = _builders([self.target])
+        return found
+
+    def install(self, out: Path) -> None:
+        self.builder.install(self.job.texts, self.job.cell.name, out, self.march)
 
 
-def _install(job: Job, target: str, out: Path, march: str) -> None:
-    _builder(target).install(job.texts, job.cell.name, out, march)
+def _build(out: Path, wanted: Sequence[_Wanted], say: Callable[[str], None]) -> None:
+    pool = ThreadPoolExecutor(os.cpu_count())
+    running = {pool.submit(each.install, out): each.file for each in wanted}
+    ended = as_completed(running)
+    try:
+        for done in range(len(running)):
+            if left := [file for building, file in running.items() if not building.done()]:
+                say(f"compiling {left[0]}: {done} of {len(running)} libraries done")
+            if next(ended).exception():
+                break
+    finally:
+        pool.shutdown(cancel_futures=True)
+    errors = [error for building in running if not building.cancelled() and (error := building.exception())]
+    for error in errors:
+        if len(errors) == 1 or not isinstance(error, BuildError):
+            raise error
+    if errors:
+        raise BuildError("\n".join(map(str, errors))) from errors[0]
 
 
-def _tried(out: Path, job: Job, target: str, march: str, file: str, say: Callable[[str], None]) -> Built:
+def _tried(out: Path, wanted: _Wanted, say: Callable[[str], None]) -> Built:
     """Run a library, where this processor can."""
-    if not _builder(target).runs_here(out / file, job.cell.name, march):
+    job, target, file = wanted.job, wanted.target, wanted.file
+    if not wanted.builder.runs_here(out / file, job.cell.name, wanted.march):
         return Built(target, file, ran=False)
     say(f"running {file}")
-    kernels = registry.target(target).load(job.texts, job.cell.name, march)
+    kernels = registry.target(target).load(job.texts, job.cell.name, wanted.march)
     sizes = {size: job.request.sizes.get(size, FEW_UNITS) for size in job.cell.sizes}
     for dtype in job.request.dtypes or PRECISIONS:
         if dtype in registry.describe(target).dtypes:

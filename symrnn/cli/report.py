@@ -15,11 +15,11 @@ from symrnn.errors import GenerateError
 from symrnn.report.site import INDEX, site
 
 _SITE = "report"
-"""What the manifest calls the site."""
+"""The site's name in the manifest."""
 
 
 def report(arguments: Namespace) -> Outcome:
-    """Write the pages of the cells that were named, and the one that compares them.
+    """Write the pages of the named cells, and the page that compares them.
 
     Raises:
         SymrnnError: something is wrong with a cell or the directory; nothing was written.

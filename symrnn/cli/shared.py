@@ -1,4 +1,4 @@
-"""What several commands need: the cells, backends and precisions that were asked for, JSON, and a line of progress.
+"""What several commands need: the requested cells, backends and precisions, JSON, and a line of progress.
 
 Reads parsed arguments; returns values and text. Leaves out: the commands (`symrnn.cli.commands`).
 """
@@ -33,16 +33,16 @@ DONE, DIFFERS = 0, 1
 _REDRAWN = 1.0
 """Seconds after which the line of progress is drawn again."""
 _QUICK = 2
-"""Seconds from which it tells the time."""
+"""Seconds after which it shows the time."""
 _WIDE = 80
-"""Columns of a terminal that does not tell them."""
+"""Columns of a terminal that does not report them."""
 
 Outcome = tuple[int, str]
 """An exit code, and the text for standard output."""
 
 
 def chosen_cells(arguments: Namespace) -> tuple[Cell, ...]:
-    """The cells that were named, each once; the first bundled ones where none was, and with --all every bundled one.
+    """The named cells, each once. The default is the first bundled cells; --all means every bundled cell.
 
     Raises:
         CellError: a cell cannot be loaded.
@@ -67,20 +67,20 @@ def note_lookalikes(cells: Iterable[Cell]) -> None:
 
 
 def chosen_backends(arguments: Namespace) -> tuple[str, ...]:
-    """The backends that were asked for."""
-    return registry.names() if arguments.backend == ALL else (arguments.backend,)
+    """The requested backends."""
+    return registry.working() if arguments.backend == ALL else (arguments.backend,)
 
 
 def chosen_dtypes(arguments: Namespace) -> tuple[str, ...]:
-    """The precisions that were asked for."""
+    """The requested precisions."""
     return PRECISIONS if arguments.dtype == ALL else (arguments.dtype,)
 
 
 def chosen_request(arguments: Namespace, cell: Cell) -> Request:
-    """What was asked of the files of ``cell``.
+    """The request for the files of ``cell``.
 
     Raises:
-        TargetError: no backend that was asked for can do it.
+        TargetError: no requested backend supports it.
         GenerateError: the cell has no such size.
     """
     return requested(
@@ -94,7 +94,7 @@ def chosen_request(arguments: Namespace, cell: Cell) -> Request:
 
 
 def chosen_sizes(arguments: Namespace) -> dict[str, int]:
-    """The sizes that were given, by name.
+    """The given sizes by name.
 
     Raises:
         GenerateError: a size is given twice.
@@ -104,12 +104,12 @@ def chosen_sizes(arguments: Namespace) -> dict[str, int]:
     found = dict(given)
     if len(found) < len(given):
         twice = next(name for name, _ in given if [other for other, _ in given].count(name) > 1)
-        raise GenerateError(f"{twice} is given twice; leave one of them out")
+        raise GenerateError(f"{twice} is given twice; leave one out")
     return found
 
 
 def to_json(value: object) -> str:
-    """``value`` as a program reads it and a person can."""
+    """``value`` as JSON that people can read too."""
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -141,7 +141,7 @@ def progress_in_lines() -> Iterator[Callable[[str], None]]:
 
 
 class _Line:
-    """A line of a terminal, and the thread that keeps it alive."""
+    """A line of a terminal, and the thread that redraws it."""
 
     def __init__(self, terminal: TextIO) -> None:
         self._terminal = terminal
@@ -153,7 +153,7 @@ class _Line:
         self._thread.start()
 
     def say(self, text: str) -> None:
-        """Draw ``text`` in place of what stands there."""
+        """Draw ``text`` in place of the old text."""
         with self._lock:
             self._text = text
             self._draw()
@@ -179,9 +179,9 @@ class _Line:
 
 
 def _columns(terminal: TextIO) -> int:
-    """Columns as the environment names them, or of standard output, or where that is no terminal, of this one."""
+    """Columns as the environment gives them; else those of standard output, or of this terminal."""
     try:
         wide = os.get_terminal_size(terminal.fileno()).columns or _WIDE
-    except (OSError, ValueError):  # it has no size, or no number
+    except (OSError, ValueError):  # it has no size, or no file number
         wide = _WIDE
     return shutil.get_terminal_size(fallback=(wide, 0)).columns

@@ -1,4 +1,4 @@
-"""What people type behind an option, as values: the types of the command line's arguments.
+"""The types of the command line's arguments: each turns an option's text into a value.
 
 Each function reads a text; returns the value, or raises ``argparse.ArgumentTypeError`` with what was expected. Imports nothing
 that takes a while. Leaves out: the options (`symrnn.cli.arguments`).
@@ -63,7 +63,7 @@ def size(text: str) -> tuple[str, int]:
 
 
 def _checked(text: str, kind: Callable[[str], Value], holds: Callable[[Value], bool], expected: str) -> Value:
-    """``text`` as a number that is as expected."""
+    """``text`` as a number that meets the expectation."""
     try:
         value = kind(text)
     except ValueError:
@@ -74,7 +74,7 @@ def _checked(text: str, kind: Callable[[str], Value], holds: Callable[[Value], b
 
 
 def directory(text: str) -> str:
-    """A path; an empty one means that a script forgot to set a variable, not this directory."""
+    """A path. An empty one is refused: a script may have forgotten to set a variable."""
     if not text.strip():
         raise argparse.ArgumentTypeError("expected a directory, found an empty name; for this directory write .")
     return text
@@ -86,7 +86,7 @@ def marches() -> tuple[str, ...]:
 
 
 def several_marches(text: str) -> tuple[str, ...]:
-    """Names of processors; each once."""
+    """Names of processors, each once."""
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
         if name not in marches():

@@ -79,11 +79,11 @@ class Recurrences:
     gradients: tuple[Accumulated, ...]
 
     def starts(self, final: Notation) -> tuple[Line, ...]:
-        """What the last step is handed, in LaTeX; ``final`` is the notation of step T."""
+        """What the last step receives, in LaTeX; ``final`` is the notation of step T."""
         return tuple(_start(each, final) for each in self.carried)
 
     def chain(self, notation: Notation, later: Notation) -> tuple[Line, ...]:
-        """The recurrences in LaTeX: what every step is handed by the step after it.
+        """The recurrences in LaTeX: what every step receives from the step after it.
 
         Args:
             notation: of step t.

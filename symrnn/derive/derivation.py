@@ -75,13 +75,13 @@ class Derivation:
         if target not in system.definition:
             known = [name.removesuffix(PRIME) for name in system.definition]
             raise DerivationError(
-                f"cell {self.cell.name!r} computes no {output!r}{nearest(output, known)} "
+                f"cell {self.cell.name!r} does not compute {output!r}{nearest(output, known)} "
                 f"(its states and intermediates are {', '.join(known)})"
             )
         if given not in system.by_name:
             known = [name for name in system.by_name if not is_next(name)]
             raise DerivationError(
-                f"cell {self.cell.name!r} has no {given!r} to differentiate by{nearest(given, known)} "
+                f"cell {self.cell.name!r} has no input, state or parameter {given!r}{nearest(given, known)} "
                 f"(it has {', '.join(known)})"
             )
         return jacobian(system, self._slopes, target, given, self.notation)
@@ -218,9 +218,7 @@ def derive(cell: CellLike) -> Derivation:
 
 def _known(part: str) -> str:
     if part not in DERIVED:
-        raise DerivationError(
-            f"a derivation has no part {part!r}{nearest(part, DERIVED)} (its parts are {', '.join(DERIVED)})"
-        )
+        raise DerivationError(f"unknown part {part!r}{nearest(part, DERIVED)}; choose {', '.join(DERIVED)}")
     return part
 
 

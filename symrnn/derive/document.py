@@ -60,7 +60,7 @@ def _block(block: Block) -> str:
 
 
 def _table(head: tuple[str, ...], rows: tuple[tuple[str, ...], ...], wide: tuple[int, ...]) -> str:
-    """A table whose wide columns share what the others leave of the line."""
+    """A table whose wide columns share the rest of the line."""
     share = (0.88 - 0.16 * (len(head) - len(wide))) / max(len(wide), 1)
     columns = "".join(
         rf">{{\raggedright\arraybackslash}}p{{{share:.2f}\linewidth}}" if index in wide else "l"

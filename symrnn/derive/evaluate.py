@@ -147,7 +147,7 @@ def run(
 
 
 def sizes_of(variables: Iterable[Variable], values: Values) -> dict[str, int]:
-    """The number behind each size name, from the shapes of the values that are there.
+    """The number behind each size name, from the shapes of the given values.
 
     Raises:
         DerivationError: an array has the wrong number of axes, or two disagree about a size.

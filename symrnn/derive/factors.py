@@ -77,7 +77,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Ref:
-    """The Jacobian of ``output``, a value that several paths share, by its name."""
+    """A reference by name to the Jacobian of ``output``, a value that several paths share."""
 
     output: str
 

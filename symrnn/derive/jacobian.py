@@ -122,9 +122,7 @@ class Jacobian:
             )
         unknown = [size for size in (self.rows, *self.columns) if size not in sizes]
         if unknown:
-            raise DerivationError(
-                f"nothing among the values says how large {unknown[0]!r} is; add the array of {self.input!r} as well"
-            )
+            raise DerivationError(f"the size {unknown[0]!r} is unknown; add the array of {self.input!r} as well")
         equations = [e for e in self.system.equations if e.target in needed and e.target not in given]
         point = run(equations, self.system.by_name, given, sizes, floats())
         # Whole numbers become floating point, half precision: it widens no other type.

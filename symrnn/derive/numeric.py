@@ -64,7 +64,7 @@ def _relu(a: Array) -> Array:
 
 
 def _abs(a: Array) -> Array:
-    # At 0 no branch of a: the slope there is 0.
+    # At 0 neither branch reads a, so the slope is 0.
     return np.where(a.real < 0, -a, np.where(a.real > 0, a, np.absolute(a.real)))
 
 

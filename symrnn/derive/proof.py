@@ -3,7 +3,7 @@
 Reads a `Cell`; returns a `Proof`. The author's equations are written out for every unit, each function in SymPy's own
 terms; `Matrix.jacobian` differentiates each equation by the scalars that it reads, and the chain rule, from the inputs
 on, multiplies these out. The derived adjoint, run once for each unit of each next state, must give the same: as
-polynomials, where these can tell (`symrnn.derive.polynomial`), else in 50 digits at random points, where the author's
+polynomials, where these decide (`symrnn.derive.polynomial`), else in 50 digits at random points, where the author's
 equations run on numbers that carry their derivatives (`symrnn.derive.dual`). The two sides share the parsed equations, but
 no part of the derivation.
 
@@ -56,7 +56,7 @@ POINTS = 3
 """Random points at which numbers are compared."""
 
 MOST_EXPANSION = 50_000
-"""Terms that differentiating the scalars of one size may take: a term for each leaf of each derivative of each unit."""
+"""The most terms that differentiation may write at one size: a term for each leaf of each derivative of each unit."""
 
 _GUARD = 15
 _DENOMINATOR = 997
@@ -287,9 +287,8 @@ class _Comparison:
                 except ArithmeticError as error:
                     causes.append(str(error))
         raise DerivationError(
-            f"cell {self._cell.name!r}: {causes[0]} at a random point with {self.units} to each size, nor is it with "
-            "numbers above zero, so nothing can be compared there; keep denominators and the arguments of log away from "
-            "zero"
+            f"cell {self._cell.name!r}: {causes[0]} at a random point where each size is {self.units}, and at one of "
+            "positive numbers; keep denominators and the arguments of log away from zero"
         )
 
     def _point(self, draw: _Draw, number: int) -> dict[str, Array]:
@@ -339,7 +338,7 @@ def _positive(rng: random.Random, start: str) -> Any:
 
 
 def _near_start(rng: random.Random, start: str) -> Any:
-    """Within a quarter of what ``[init]`` gives, states above zero, all else as it comes."""
+    """Parameters within a quarter of their ``[init]`` value, states above zero, all else as drawn."""
     offset = _signed(rng, start)
     if start == _STATE:
         return abs(offset) + mpmath.mpf(1) / _DENOMINATOR
@@ -378,7 +377,7 @@ def _growth(node: Expression, cell: Cell, sizes: Mapping[str, int]) -> tuple[int
     if isinstance(node, Negate) or (isinstance(node, Binary) and node.op in "+-"):
         return terms, slope
     if isinstance(node, Call) and not FUNCTIONS[node.function].smooth:
-        # SymPy folds pieces within pieces into pieces of the whole.
+        # SymPy turns nested pieces into one list of pieces.
         return 2 * terms, 2 * (slope + terms)
     return terms, slope + terms
 

@@ -1,8 +1,8 @@
-"""Tries mistakes: which gradients are still wrong once a mistake is made. Computes as little as possible.
+"""Tries mistakes: which gradients are still wrong with a mistake in the model. Computes as little as possible.
 
-Reads a model, a sample with what was returned for it (`Trial`) and mistakes; returns the gradients that stay wrong. Right
-sides replaced run side by side; other sums over rows and steps read steps that are taken once. Leaves out: which
-mistakes to try, and what to make of it (`symrnn.diagnose.search`).
+Reads a model, a sample with what was returned for it (`Trial`) and mistakes; returns the gradients that stay wrong. Replaced
+right sides run side by side. Mistakes in sums over rows and steps share one run of the steps. Leaves out: which
+mistakes to try, and what follows from the result (`symrnn.diagnose.search`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Trial:
     observed: Observed
 
     def differing(self, model: Model) -> frozenset[Key]:
-        """The gradients in which ``model`` is not what was returned."""
+        """The gradients that ``model`` does not reproduce."""
         return self.observed.differing(gradients(model, self.sample))
 
 
@@ -44,10 +44,10 @@ class Attempt:
     Attributes:
         model: the model.
         trial: the sample, and what was returned for it.
-        wrong: the gradients in which the model is not what was returned.
+        wrong: the gradients that the model does not reproduce.
         names: the names of these gradients.
-        telling: the names whose gradients can show a mistake; gradients that are always zero cannot.
-        steps: how many the sample has.
+        telling: the names whose gradients can show a mistake; a gradient that is always zero cannot.
+        steps: the number of steps of the sample.
     """
 
     def __init__(self, model: Model, trial: Trial, effort: Effort) -> None:
@@ -62,19 +62,19 @@ class Attempt:
         self._reach: dict[tuple[str, ...], frozenset[str]] = {}
 
     def reach(self, labels: tuple[str, ...]) -> frozenset[str]:
-        """Whose gradients, of those that tell, follow from the equations of ``labels``."""
+        """The telling gradients that follow from the equations of ``labels``."""
         if labels not in self._reach:
             self._reach[labels] = self.model.reach(labels, self.steps > 1) & self.telling
         return self._reach[labels]
 
     def left(self, mistakes: Sequence[Mistake], all_at_once: bool) -> Iterator[tuple[Mistake, Left]]:
-        """Each mistake with what is still wrong when it is made; None where it breaks something, or puts nothing right.
+        """For each mistake the gradients that are still wrong with it; None if it breaks one, or puts none right.
 
-        Mistakes that spoil the step that is taken first are left out. It ends early when the effort is spent.
+        Mistakes that spoil the step that is taken first are left out. The search ends early when the effort is spent.
 
         Args:
             mistakes: what to try.
-            all_at_once: whether only those matter that put everything right.
+            all_at_once: whether only mistakes count that put everything right.
         """
         edited = [mistake for mistake in mistakes if mistake.edits and not mistake.settings]
         for start in range(0, len(edited), SIDE_BY_SIDE):
@@ -86,7 +86,7 @@ class Attempt:
                 yield mistake, self._useful(self._with_settings(mistake))
 
     def one(self, mistake: Mistake) -> frozenset[Key]:
-        """What is wrong with one mistake made."""
+        """The gradients that are wrong with one mistake."""
         self._effort.spend(ALONE * self.steps)
         return self.trial.differing(self.model.with_changes(mistake.edits, mistake.settings))
 
@@ -104,9 +104,9 @@ class Attempt:
             yield mistake, self._useful(self.one(mistake)) if lane in computed.odd else left[lane]
 
     def _not_spoiling(self, mistakes: Sequence[Mistake], all_at_once: bool) -> Sequence[Mistake]:
-        """Those that are right at the step that is taken first, which no other step influences.
+        """The mistakes that are right at the step that is taken first, which depends on no other step.
 
-        Where that step is wrong already, more than one mistake may be in it.
+        If that step is wrong already, it may hold more than one mistake.
         """
         t = first_step(self.model, self.trial.sample)
         if not all_at_once and any((name, t) in self.wrong for name in self.trial.observed.stepped):

@@ -1,4 +1,4 @@
-"""Slips outside the equations of a step: in sums over rows and steps, and in what a step hands to the step before it.
+"""Slips outside the equations of a step: in sums over rows and steps, and in what a step passes to the step before it.
 
 Reads a `Model`; returns settings with their kind and a sentence. Leaves out: how a model runs with them.
 """
@@ -16,9 +16,9 @@ Slip = tuple[Kind, str, tuple[Setting, ...]]
 
 ROWS: Mapping[str, str] = {
     "kept": "one gradient for each row of the batch is returned; the sum over the rows is missing",
-    "mean": "the mean over the rows of the batch is taken where their sum belongs",
-    "last": "the last row of the batch alone is used; the sum over the rows is missing",
-    "first": "the first row of the batch alone is used; the sum over the rows is missing",
+    "mean": "the mean over the rows of the batch is taken in place of their sum",
+    "last": "only the last row of the batch is used; the sum over the rows is missing",
+    "first": "only the first row of the batch is used; the sum over the rows is missing",
     "units": "the sum is taken over the units (`axis=1`) where it belongs over the rows (`axis=0`)",
     "axis": "the axis of the batch is kept in the sum, so that the gradient has one axis too many",
 }
@@ -28,36 +28,36 @@ STEPS: Mapping[str, str] = {
     "last taken": "only the gradient of the step that is taken last, t = 0, is left: it is overwritten at every step (`=`) "
     "and should be added (`+=`)",
     "first taken": "only the gradient of the step that is taken first, t = T - 1, is returned",
-    "mean": "the mean over the steps is taken where their sum belongs",
+    "mean": "the mean over the steps is taken in place of their sum",
 }
 CARRY: Mapping[str, str] = {
     "none": "what a step hands to the one before it is not passed on",
-    "stale": "every step is handed the `dstate` that is given, and not what the step after it hands back",
-    "unchanged": "the `dstate` that is given is never replaced by what a step hands back, and is returned",
-    "accumulated": "what a step hands to the one before it is added to what it was handed itself, and should replace it",
-    "arrived": "a step hands on what arrived at it, `dy` included, and not what it hands back itself",
+    "stale": "every step gets the given `dstate`, not what the step after it hands back",
+    "unchanged": "the given `dstate` is returned; it is never replaced by what a step hands back",
+    "accumulated": "what a step hands to the one before it is added to what it received itself; it should replace that",
+    "arrived": "a step hands on what arrived at it, `dy` included, instead of its own result",
 }
 LOSS: Mapping[str, str] = {
     "none": "`dy` is not added",
     "last alone": "`dy` is added at the last step alone; the loss reads the output of every step",
-    "earlier": "`dy[t - 1]` is added at step t where `dy[t]` belongs",
-    "later": "`dy[t + 1]` is added at step t where `dy[t]` belongs",
+    "earlier": "`dy[t - 1]` is added at step t in place of `dy[t]`",
+    "later": "`dy[t + 1]` is added at step t in place of `dy[t]`",
     "mirrored": "`dy` is read from the other end: `dy[T - 1 - t]` is added at step t",
-    "first": "`dy[0]` is added at every step, where `dy[t]` belongs",
-    "last": "`dy[T - 1]` is added at every step, where `dy[t]` belongs",
+    "first": "`dy[0]` is added at every step in place of `dy[t]`",
+    "last": "`dy[T - 1]` is added at every step in place of `dy[t]`",
     "all but the last": "`dy` is not added at the last step, where it belongs beside `dstate`",
 }
 INPUTS: Mapping[str, tuple[Kind, str]] = {
     "mirrored": (
         Kind.ORDER,
-        "the gradients of `{name}` stand in the order in which steps are taken, the last one first",
+        "the gradients of `{name}` are in the order in which the steps are taken, the last step first",
     ),
     "accumulated": (Kind.CARRY, "the gradient of `{name}` at a step is added to those of the steps after it"),
 }
 
 
 def chain_slips(model: Model, whole: bool, wrong: frozenset[str]) -> Iterator[Slip]:
-    """Every slip in the chain that changes no gradient but those of ``wrong``; of a single step unless ``whole``."""
+    """Every slip in the chain that changes only gradients of ``wrong``; of a single step unless ``whole``."""
     for group in groups_of_parameters(model, wrong):
         for choice, detail in ROWS.items():
             if choice not in _VECTORS or all(len(model.cell.by_name[name].shape) == 1 for name in group):
@@ -67,7 +67,7 @@ def chain_slips(model: Model, whole: bool, wrong: frozenset[str]) -> Iterator[Sl
     if whole and wrong:
         every = [each.name for each in model.cell.parameters if each.name in wrong]
         both = _settings(Aspect.ROWS, every, "mean") + _settings(Aspect.STEPS, every, "mean")
-        yield Kind.ROWS, "the mean over rows and steps is taken where their sum belongs", both
+        yield Kind.ROWS, "the mean over rows and steps is taken in place of their sum", both
         yield from _of_states(model)
         yield from _of_pass(model)
 
@@ -94,9 +94,9 @@ def _of_states(model: Model) -> Iterator[Slip]:
         detail = f"the gradient that arrives at the last {names}, `dstate`, is not used"
         yield Kind.CARRY, detail, _settings(Aspect.FINAL, group, "none")
         both = _settings(Aspect.CARRY, group, "none") + _settings(Aspect.FINAL, group, "none")
-        detail = f"of {names}: neither what a step hands to the one before it nor the `dstate` that is given is used"
+        detail = f"of {names}: neither the given `dstate` nor what a step hands to the one before it is used"
         yield Kind.CARRY, detail, both
-        detail = f"of {names}, what arrives at the first step is returned, and not what that step hands back"
+        detail = f"of {names}, what arrives at the first step is returned in place of what that step hands back"
         yield Kind.CARRY, detail, _settings(Aspect.INITIAL, group, "arrives")
 
 
@@ -111,12 +111,12 @@ def _of_pass(model: Model) -> Iterator[Slip]:
             yield kind, detail.format(name=variable.name), (Setting(Aspect.INPUTS, variable.name, choice),)
     for one, other in _alike(model):
         swapped = (Setting(Aspect.CARRY, one, f"of {other}"), Setting(Aspect.CARRY, other, f"of {one}"))
-        yield Kind.CARRY, f"what a step hands back to `{one}` and to `{other}` change places", swapped
+        yield Kind.CARRY, f"what a step hands back to `{one}` and to `{other}` is swapped", swapped
         yield Kind.CARRY, f"what a step hands back to `{other}` is handed to `{one}` too", swapped[:1]
         yield Kind.CARRY, f"what a step hands back to `{one}` is handed to `{other}` too", swapped[1:]
     for state in model.cell.states:
         if (state, model.cell.output) in _alike(model) or (model.cell.output, state) in _alike(model):
-            detail = f"`dy` is added to the gradient of `{state}`, where it belongs to that of `{model.cell.output}`"
+            detail = f"`dy` is added to the gradient of `{state}`; it belongs to that of `{model.cell.output}`"
             yield Kind.CARRY, detail, (Setting(Aspect.ONTO, "", state),)
 
 

@@ -37,7 +37,7 @@ def changes(cell: Cell, derived: Model, found: Found, mistake: Mistake) -> tuple
         cell: whose derivation it is.
         derived: the pass without any mistake.
         found: the explanation that the mistake is part of.
-        mistake: one of those that explain equally.
+        mistake: one of the mistakes that explain equally well.
     """
     lines = _Lines(cell, derived)
     return (*lines.edited(found, mistake), *lines.chained(mistake))
@@ -62,7 +62,7 @@ class _Lines:
                 case Aspect.ROWS | Aspect.STEPS:
                     yield self._sum(setting.name, setting.aspect, setting.choice)
                 case Aspect.CARRY if setting.choice in self._others:
-                    text = f"what step t + 1 hands back to {self._others[setting.choice]} stands in it"
+                    text = f"it has what step t + 1 hands back to {self._others[setting.choice]}"
                     yield Change("", str(self._arrives(setting.name)), text)
                 case Aspect.CARRY | Aspect.FINAL:
                     text = _CHAIN[setting.aspect, setting.choice].format(state=setting.name)
@@ -156,18 +156,18 @@ _SUMS = {
 }
 _CHAIN = {
     (Aspect.CARRY, "none"): "what step t + 1 hands back to {state} is not in it (at t = T: dL/d{state}_T)",
-    (Aspect.CARRY, "stale"): "dL/d{state}_T stands in it at every t for what step t + 1 hands back",
-    (Aspect.CARRY, "unchanged"): "dL/d{state}_T stands in it at every t for what step t + 1 hands back",
-    (Aspect.CARRY, "accumulated"): "what step t + 1 was handed stays in it beside what it hands back to {state}",
-    (Aspect.CARRY, "arrived"): "what arrived at step t + 1 stands in it, and not what that step hands back to {state}",
+    (Aspect.CARRY, "stale"): "it has dL/d{state}_T at every t in place of what step t + 1 hands back",
+    (Aspect.CARRY, "unchanged"): "it has dL/d{state}_T at every t in place of what step t + 1 hands back",
+    (Aspect.CARRY, "accumulated"): "it keeps what step t + 1 received, beside what that step hands back to {state}",
+    (Aspect.CARRY, "arrived"): "it has what arrived at step t + 1 in place of what that step hands back to {state}",
     (Aspect.FINAL, "none"): "dL/d{state}_T is not in it at t = T",
     (Aspect.LOSS, "none"): "dloss_t/d{state}_t is not in it",
     (Aspect.LOSS, "last alone"): "dloss_t/d{state}_t is in it at t = T alone",
-    (Aspect.LOSS, "earlier"): "dloss_(t-1)/d{state}_(t-1) stands in it for dloss_t/d{state}_t",
-    (Aspect.LOSS, "later"): "dloss_(t+1)/d{state}_(t+1) stands in it for dloss_t/d{state}_t",
-    (Aspect.LOSS, "mirrored"): "dloss/d{state} of the mirrored step, T + 1 - t, stands in it for dloss_t/d{state}_t",
-    (Aspect.LOSS, "first"): "dloss_1/d{state}_1 stands in it at every t for dloss_t/d{state}_t",
-    (Aspect.LOSS, "last"): "dloss_T/d{state}_T stands in it at every t for dloss_t/d{state}_t",
+    (Aspect.LOSS, "earlier"): "it has dloss_(t-1)/d{state}_(t-1) in place of dloss_t/d{state}_t",
+    (Aspect.LOSS, "later"): "it has dloss_(t+1)/d{state}_(t+1) in place of dloss_t/d{state}_t",
+    (Aspect.LOSS, "mirrored"): "it has dloss/d{state} of the mirrored step, T + 1 - t, in place of dloss_t/d{state}_t",
+    (Aspect.LOSS, "first"): "it has dloss_1/d{state}_1 at every t in place of dloss_t/d{state}_t",
+    (Aspect.LOSS, "last"): "it has dloss_T/d{state}_T at every t in place of dloss_t/d{state}_t",
     (Aspect.LOSS, "all but the last"): "dloss_t/d{state}_t is not in it at t = T",
 }
 _PASS = {
@@ -181,7 +181,7 @@ _PASS = {
 
 
 def gradient(name: str) -> str:
-    """What reports call a gradient."""
+    """A gradient as reports write it."""
     return f"dL/d{name}"
 
 

@@ -1,6 +1,7 @@
 """How gradients are clipped: entry by entry, or shrunk to a length.
 
-Reads an array or several, a form and bounds; returns them clipped. Leaves out: which are (`symrnn.diagnose.clips`).
+Reads an array or several, a form and bounds; returns them clipped. Leaves out: which gradients are clipped
+(`symrnn.diagnose.clips`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ ENTRIES, LENGTH, PADDED, ROWS = "entries", "length", "padded length", "rows"
 """Forms: ``np.clip(d, low, high)``; ``d * b / norm`` where the norm is above b; the same with ``norm + 1e-6``; row by row."""
 
 _PADDING = 1e-6
-"""What many add to a norm, as PyTorch's ``clip_grad_norm_`` does."""
+"""The number that many add to a norm, as PyTorch's ``clip_grad_norm_`` does."""
 
 
 def clipped(value: Array, form: str, bounds: Bounds) -> Array:
@@ -33,14 +34,14 @@ def clipped(value: Array, form: str, bounds: Bounds) -> Array:
 
 
 def shrunk_together(values: Mapping[str, Array], form: str, bounds: Bounds) -> dict[str, Array]:
-    """``values`` shrunk by one factor, so that their norm, of all of them as one vector, is at the upper bound."""
+    """``values`` shrunk by one factor, so that their norm as one vector is at most the upper bound."""
     norm = math.sqrt(sum(float(np.sum(value * value)) for value in values.values()))
     factor = _factor(norm, form, bounds[1])
     return {name: value * factor for name, value in values.items()}
 
 
 def _factor(norm: float, form: str, bound: float) -> float:
-    """What a vector of the length ``norm`` is multiplied by."""
+    """The factor for a vector of the length ``norm``."""
     padded = norm + _PADDING if form == PADDED else norm
     return bound / padded if padded > bound else 1.0
 

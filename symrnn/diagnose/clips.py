@@ -1,9 +1,9 @@
 """Gradients that are clipped in the pass, and to what.
 
-Reads a `Model` and what was returned where the gradients that arrive are large (`Trial`); returns an `Explanation`. For
-every place where a person clips, the bound is solved for: with most entries at it, what is returned is linear in it. A
-pass without clipping is linear in what arrives, so that large and small gradients tell whether to look at all
-(`symrnn.diagnose.run`). Leaves out: other mistakes, which are found where gradients are too small to be clipped.
+Reads a `Model` and what was returned for large incoming gradients (`Trial`); returns an `Explanation`. The bound is
+solved for at every place where a person may clip: if most entries are at the bound, the result is linear in it. A pass
+without clipping is linear in its incoming gradients, so large and small gradients show whether it clips
+(`symrnn.diagnose.run`). Leaves out: other mistakes, which are found with gradients too small to be clipped.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class _Clip:
     """Where a person may clip.
 
     Attributes:
-        form: how.
+        form: the way of clipping.
         places: the aspects and names that are clipped.
         doubt: how much less likely than another.
         apart: whether the bounds differ above and below zero.
@@ -75,9 +75,9 @@ class _Clip:
 
 
 _HOW: Mapping[str, str] = {
-    ENTRIES: "`np.clip(…, {low}, {high})` cuts off what is beyond",
-    LENGTH: "what has a norm above {high}, as one vector, is shrunk to that norm",
-    PADDED: "what has a norm above {high}, as one vector, is multiplied by {high} / (norm + 1e-6)",
+    ENTRIES: "`np.clip(…, {low}, {high})` cuts off larger values",
+    LENGTH: "a norm above {high} is reduced to {high}",
+    PADDED: "if the norm is above {high}, everything is multiplied by {high} / (norm + 1e-6)",
     ROWS: "rows that have a norm above {high} are shrunk to that norm",
 }
 _WHERE: Mapping[Aspect, str] = {
@@ -139,7 +139,7 @@ class _Search:
         return not any(trial.differing(after) for trial in self._others)
 
     def _level(self, model: Model) -> list[tuple[int, Mistake]]:
-        """What puts something right and breaks nothing, with how much is left; the best first."""
+        """The candidates that put something right and break nothing, with how much is left wrong; the best first."""
         if model.settings not in self._levels:
             found = []
             attempt = Attempt(model, self._first, self._effort)
@@ -158,10 +158,10 @@ class _Search:
 
 
 def _clips(model: Model, attempt: Attempt) -> Iterator[_Clip]:
-    """Every place, and every set of places, where a person clips: what is returned, what is handed on, what is inside."""
+    """Every place or set of places where a person clips: what is returned, what is passed on, values inside a step."""
     parameters = tuple(each.name for each in model.cell.parameters if each.name in model.returned)
     inputs = tuple(each.name for each in model.cell.of_role(Role.INPUT))
-    # What the bound does not reach is right, clipped or not: all of them first.
+    # Gradients within the bound are right, clipped or not: so try all of them first.
     groups = (parameters, *groups_of_parameters(model, attempt.names))
     others = (model.cell.states, inputs, *((state,) for state in model.cell.states))
     every = (*parameters, *model.cell.states)
@@ -209,7 +209,7 @@ def _values(model: Model) -> Iterator[tuple[str, ...]]:
 
 
 class _Fit:
-    """Solves for bounds by what single gradients ask for."""
+    """Solves for bounds from single gradients."""
 
     def __init__(self, attempt: Attempt, effort: Effort) -> None:
         self._model, self._sample, self._effort = attempt.model, attempt.trial.sample, effort
@@ -233,7 +233,7 @@ class _Fit:
         chosen = [name for _, name in clip.places if name] or sorted(parameters & set(self._base))
         found = [(self._wanted[name], self._base[name]) for name in chosen if name in self._wanted]
         if not found or (clip.form != ENTRIES and len(found) < len(chosen)):
-            return  # the shortest of several may be below the bound; others read it too
+            return  # the shortest of several may be below the bound; the others show it too
         values = [value for value, _ in found]
         if clip.places[0][0] is Aspect.CLIPPED_TOGETHER:
             yield (_length(values, [computed for _, computed in found], clip.form),)

@@ -1,7 +1,7 @@
-"""What a person's function returned beside what a model computes, gradient by gradient.
+"""Compares what a person's function returned with what a model computes, gradient by gradient.
 
 Reads arrays by name; says which agree. Gradients of the input are compared step by step where there are several, since
-the last step depends on no other. Leaves out: what to do about it.
+the last step depends on no other. Leaves out: what follows from it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Observed:
     floor: float
 
     def fits(self, name: str, computed: Array) -> bool:
-        """Whether ``computed`` is what was returned as the gradient of ``name``; so is anything that was not returned."""
+        """Whether ``computed`` agrees with the returned gradient of ``name``; True if none was returned."""
         found = self.arrays.get(name)
         return found is None or self.error(name, computed) <= self.bound
 
@@ -54,16 +54,16 @@ class Observed:
         return error(found, computed, self.floor) if np.isfinite(computed).all() else math.inf
 
     def differing(self, computed: Mapping[str, Array]) -> frozenset[Key]:
-        """The gradients in which ``computed`` is not what was returned."""
+        """The gradients in which ``computed`` differs from what was returned."""
         return frozenset(self._differing(computed))
 
     def lanes_left(self, computed: Computed, count: int, wrong: frozenset[Key]) -> list[frozenset[Key] | None]:
-        """For each lane, what of ``wrong`` is still wrong; None where a lane breaks something, or puts nothing right.
+        """For each lane, the gradients of ``wrong`` that are still wrong; None if a lane breaks one, or puts none right.
 
         Args:
             computed: what the lanes compute.
             count: how many there are.
-            wrong: the gradients in which the model without their changes is not what was returned.
+            wrong: the gradients that the model without the lanes' changes does not reproduce.
         """
         kept = frozenset(key for key in wrong if key[0] not in computed.laned)
         keys, bad = self._lanes_differing(computed, count)
@@ -75,7 +75,7 @@ class Observed:
         return left
 
     def lanes_spoil(self, computed: Computed, count: int, t: int) -> Array:
-        """Which lanes of a single step ``t`` are not what was returned for it, where they differ from the model."""
+        """Which lanes differ from what was returned for the single step ``t``; lanes equal to the model are not tested."""
         spoilt = np.zeros(count, dtype=bool)
         for name in sorted(self.stepped & computed.laned):
             found = self.arrays.get(name)

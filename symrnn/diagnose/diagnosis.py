@@ -31,7 +31,7 @@ class Verdict:
     """One gradient.
 
     Attributes:
-        name: what it is the gradient of.
+        name: of what it is the gradient.
         error: the largest difference, relative to the largest entry; infinite where shapes differ.
         differs: whether its numbers are wrong.
         missing: whether it was not returned.
@@ -46,7 +46,7 @@ class Verdict:
 
     @property
     def wrong(self) -> bool:
-        """Whether it was returned and is not what it should be."""
+        """Whether it was returned and is wrong."""
         return self.differs or bool(self.fault)
 
     @property
@@ -61,22 +61,22 @@ class Diagnosis:
 
     Attributes:
         cell: whose gradients.
-        title: what the function is called.
-        whole: whether it goes over a whole sequence.
+        title: the function's name.
+        whole: whether the function runs over a whole sequence.
         model: the derived backward pass.
         verdicts: one for each gradient: parameters, states, input.
-        batches: on how many random samples it was run.
-        loud: whether it is not linear in the gradients that arrive, and was run on large ones as well.
-        quiet: whether it is right where these are not large.
-        explanation: the mistakes that together reproduce every number; empty where nothing is wrong, or none was found.
-        suspects: where the mistake must be, where nothing explains it.
-        between: whether one step comes out right and only what is between steps is wrong.
-        established: where nothing explains, what is known from each kind of run.
-        partly: where nothing explains all, what explains some runs.
-        partly_where: which.
-        cut_short: whether the search ended at the work that it may take.
-        stops: how the function stops on sizes that differ; empty where it does not.
-        circumstance: where it runs, if it does not run on all sizes.
+        batches: the number of random samples that it ran on.
+        loud: whether it is not linear in the incoming gradients, and so ran on large ones too.
+        quiet: whether it is right for small ones.
+        explanation: the mistakes that together reproduce every number; empty if nothing is wrong or none was found.
+        suspects: where the mistake must be, if nothing explains it.
+        between: whether a single step is right and only the chain of steps is wrong.
+        established: what is known from each kind of run, if nothing explains the numbers.
+        partly: what explains some runs, if nothing explains all.
+        partly_where: which runs.
+        cut_short: whether the search reached its limit of work.
+        stops: the error with which the function stops on sizes that differ; empty if it does not stop.
+        circumstance: the sizes on which it runs, if it does not run on all.
     """
 
     cell: Cell
@@ -153,15 +153,15 @@ class Diagnosis:
             yield f"It runs where {self.circumstance}; there:"
         if self.quiet and self.loud:
             yield ""
-            yield "All gradients are right where those that arrive (`dstate`, `dy`) are about 1 in size;"
-            yield f"where they are {LOUD:g} times as large:"
+            yield "All gradients are right if the incoming ones (`dstate`, `dy`) are about 1 in size;"
+            yield f"if these are {LOUD:g} times as large:"
         yield ""
         yield from self._table()
         if self.explanation:
             yield from self._why()
         elif any(verdict.differs for verdict in self.verdicts):
             yield ""
-            yield f"None of the mistakes that were tried gives these numbers, alone or up to {MOST_MISTAKES} together."
+            yield f"None of the mistakes tried gives these numbers, alone or with up to {MOST_MISTAKES} together."
             if self.cut_short:
                 yield "The search reached its limit of work, so it did not try every combination."
             if self.partly:
@@ -189,7 +189,7 @@ class Diagnosis:
         )
         yield f"{given}{',' if self.loud else '.'}"
         if self.loud:
-            yield f"and on one whose gradients arrive {LOUD:g} times as large."
+            yield f"and on one with incoming gradients {LOUD:g} times as large."
 
     def _mistakes(self, explanation: Explanation) -> Iterator[str]:
         for number, found in enumerate(explanation, start=1):
@@ -242,7 +242,7 @@ class Diagnosis:
         yield from (each for each in self.cell.equations if each.label in parents | wanted)
 
     def _meaning(self, name: str) -> str:
-        """What a name of the derivation stands for; nothing for the author's own, and for plain ``dname``."""
+        """The meaning of a derived name; empty for the author's names and for plain ``dname``."""
         if name in self._parts:
             return f"{name} = {to_text(self._parts[name].expression)}"
         variable = self.model.adjoint.by_name.get(name)
@@ -278,7 +278,7 @@ def _suspects_json(suspects: Suspects | None) -> dict[str, object] | None:
 
 
 def _off(error: float) -> str:
-    """How far off a gradient is; nothing where that is no number."""
+    """How far off a gradient is; empty if that is not a number."""
     if error == float("inf"):
         return ""
     share = f"{error:.0%}".replace("%", " %") if error >= 0.01 else f"{error:.0e}"

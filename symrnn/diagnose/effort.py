@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 LIMIT = 130_000
-"""The most that one diagnosis computes, in steps of a pass with its variants side by side."""
+"""The limit of one diagnosis, in steps of a pass with its variants side by side."""
 ALONE = 6
-"""A step of a pass that runs alone counts as so many."""
+"""The count of a step of a pass that runs alone."""
 _SAID_EVERY = 8_000
 """About a second's work."""
 
@@ -24,7 +24,7 @@ class Effort:
     """The work that is left, and where to report progress.
 
     Attributes:
-        progress: told what is being tried, every so often.
+        progress: called now and then with what is being tried.
         left: steps that may still be computed.
         at: what is being tried.
     """
@@ -40,7 +40,7 @@ class Effort:
         return self.left <= 0
 
     def begin(self, what: str) -> None:
-        """Set what is tried next; it is reported once it takes long."""
+        """Set what is tried next; it is reported if it takes long."""
         self.at = what
 
     def spend(self, steps: int) -> None:

@@ -1,8 +1,8 @@
-"""Expressions on a batch: rows in front, units behind, as a person's own code has them.
+"""Expressions on a batch: rows first, units last, as in a person's own code.
 
-Reads trees, also ones that no derivation would write, and values by name; returns arrays. A value of a step is
+Reads trees, also trees that no derivation would give, and values by name; returns arrays. A value of a step is
 ``(B, size)``, ``(B, 1)`` where it broadcasts; a parameter has its own shape. Values may have an axis of variants in
-front. Leaves out: time, and what is summed.
+front. Leaves out: time, and sums over it.
 """
 
 from __future__ import annotations

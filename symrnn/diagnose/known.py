@@ -33,7 +33,7 @@ def what_is_known(established: Sequence[Established], chain: Recurrences) -> Ite
 
 def _right_alone(chain: Recurrences) -> Iterator[str]:
     yield "A sequence of one step comes out right. So the mistake involves another step: a value of the wrong step is used,"
-    yield "or the wrong gradient is handed from step to step. The derived recurrences are"
+    yield "or the wrong gradient is passed from step to step. The derived recurrences are"
     yield from (f"  {line}" for line in chain.handed())
 
 
@@ -43,13 +43,13 @@ def _of_sequences(run: Established) -> Iterator[str]:
     share = "all" if len(run.wrong) == run.returned else f"{len(run.wrong)} of"
     yield f"On sequences of {words}, {share} {run.returned} gradients are wrong."
     for name, right in run.right_steps:
-        yield f"{gradient(name)} is right there at t = {', '.join(map(str, right))} alone (of the first of them)."
+        yield f"{gradient(name)} is right there only at t = {', '.join(map(str, right))} (for the first length)."
     if run.suspects is not None:
         yield from _of_equations(run.suspects, " there")
     elif run.steps != (1,):
         yield "No equation is known to be right there."
     if run.steps == (1,):
-        yield "Such a sequence has one step, so this says nothing of values from other steps or of what steps hand on."
+        yield "Such a sequence has one step, so this says nothing about other steps or gradients passed between steps."
 
 
 def _of_equations(suspects: Suspects, there: str) -> Iterator[str]:
@@ -63,7 +63,7 @@ def _of_equations(suspects: Suspects, there: str) -> Iterator[str]:
         yield f"If only one equation is wrong{there}, it is one of these; look at the first one first:"
         yield from _listed(suspects.alone)
     elif suspects.first:
-        yield f"No single equation explains which gradients are wrong{there}. The first equations that may be wrong:"
+        yield f"No single equation explains all wrong gradients{there}. The first equations that may be wrong:"
         yield from _listed(suspects.first)
 
 

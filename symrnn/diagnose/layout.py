@@ -58,7 +58,7 @@ class Layout:
         return shape
 
     def split(self, name: str, gradient: Array, params: Mapping[str, Array]) -> dict[str, Array]:
-        """The cell's parts of a stacked gradient whose last axes have the shape of the stack."""
+        """The cell's gradients in a stacked gradient, whose last axes have the shape of the stack."""
         if name not in self.stacks:
             return {name: gradient}
         parts, row = {}, 0
@@ -90,7 +90,7 @@ def read_layout(cell: Cell, texts: Mapping[str, str]) -> Layout:
     """The layout that ``texts`` describe: the person's name to blocks, ``/`` between rows and ``,`` within them.
 
     Raises:
-        DiagnoseError: a block is no parameter of the cell or stands twice, shapes do not fit, or a name is taken.
+        DiagnoseError: a block is not a parameter of the cell or is used twice, shapes do not fit, or a name is taken.
     """
     stacks: dict[str, Grid] = {}
     used: dict[str, str] = {}
@@ -98,12 +98,12 @@ def read_layout(cell: Cell, texts: Mapping[str, str]) -> Layout:
         grid = tuple(tuple(_block(cell, name, part) for part in row.split(",")) for row in text.split("/"))
         for block in _blocks(grid):
             if block.name in used:
-                raise DiagnoseError(f"layout {name}: {block.name} stands in {used[block.name]} already")
+                raise DiagnoseError(f"layout {name}: {block.name} is already in {used[block.name]}; use it once")
             used[block.name] = name
         stacks[name] = _checked(cell, name, grid)
     for name in stacks:
         if name in cell.by_name and name not in used:
-            raise DiagnoseError(f"layout {name}: the cell has a {name} that stays as it is; call the stack otherwise")
+            raise DiagnoseError(f"layout {name}: the cell has an unstacked parameter {name}; rename the stack")
     return Layout(cell, stacks)
 
 
@@ -112,7 +112,7 @@ def _block(cell: Cell, stack: str, text: str) -> Block:
     known = [parameter.name for parameter in cell.parameters]
     if name not in known or (dot and mark != "T"):
         raise DiagnoseError(
-            f"layout {stack}: {shown(text)!r} is no parameter of {cell.name}{nearest(name, known)}; "
+            f"layout {stack}: {shown(text)!r} is not a parameter of {cell.name}{nearest(name, known)}; "
             f"write names or NAME.T, with / between rows and , within a row (it has {', '.join(known)})"
         )
     if dot and len(cell.by_name[name].shape) == 1:

@@ -15,13 +15,13 @@ from symrnn.language.system import Equation
 
 @dataclass(frozen=True)
 class Suspects:
-    """What can be known from which gradients are wrong.
+    """What follows from which gradients are wrong.
 
     Attributes:
         right: equations from which a right gradient follows, in order.
-        alone: equations of which each, wrong by itself, would make wrong what is wrong and nothing else; none where
-            more than one must be wrong.
-        first: equations that may be wrong and follow from none that may be.
+        alone: equations that explain exactly the wrong gradients if only one equation is wrong; none if more must
+            be wrong.
+        first: equations that may be wrong and depend on no other that may be.
     """
 
     right: tuple[Equation, ...]
@@ -34,11 +34,11 @@ class Established:
     """What is known from one kind of run.
 
     Attributes:
-        steps: of how many steps the sequences are; none for a single step.
-        returned: how many gradients were returned.
+        steps: the lengths of the sequences; none for a single step.
+        returned: the number of returned gradients.
         wrong: those that are wrong.
         suspects: where the mistake must be; none where nothing is wrong.
-        right_steps: of the gradients of an input that are wrong, those steps at which they are right, by input.
+        right_steps: by input with a wrong gradient, the steps at which it is right.
     """
 
     steps: tuple[int, ...]

@@ -22,13 +22,13 @@ from symrnn.language.system import Equation, Role
 from symrnn.language.tree import PRIME, Binary, Call, Expression, MatVec, Name, names, transform, walk
 
 SlipKey = tuple[str, ...]
-"""What the same slip has in common wherever it is made."""
+"""Identifies the same slip in different places."""
 
 LIKEWISE = "; likewise in "
-"""What follows the sentence of a slip that is made in several places."""
+"""Follows the sentence of a slip that is made in several places."""
 
 _MOST_PERMUTED = 4
-"""The most values whose every order is tried; of more values, every pair and every three."""
+"""Of at most this many values, every order is tried; of more, every pair and every three."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class Mistake:
 
     Attributes:
         kind: what went wrong.
-        detail: the same in a sentence.
+        detail: a sentence about it.
         edits: right sides replaced.
         settings: choices in the chain.
-        places: in how many places the slip was made.
-        doubt: how much less likely than another of its kind.
-        keys: what the same slip has in common wherever it is made.
+        places: the number of places where the slip was made.
+        doubt: how much less likely it is than others of its kind.
+        keys: identify the same slip in different places.
     """
 
     kind: Kind
@@ -55,12 +55,12 @@ class Mistake:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The equations that it is in."""
+        """The equations that it changes."""
         return tuple(edit.label for edit in self.edits)
 
     @property
     def cost(self) -> tuple[bool, int, int, int, int]:
-        """How unlikely it is: of mistakes that explain equally, the one with less is believed first."""
+        """How unlikely it is; of mistakes that explain equally well, the likeliest is reported first."""
         changed = len(self.edits) + len(self.settings)
         return (
             self.places > 1,
@@ -73,7 +73,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class _Slip:
-    """A rewrite of one equation, and the mistake that it is by itself."""
+    """A rewrite of one equation, and the mistake that it makes."""
 
     equation: Equation
     rewrite: Rewrite
@@ -81,7 +81,7 @@ class _Slip:
 
     @classmethod
     def of(cls, equation: Equation, rewrite: Rewrite, new: Expression) -> _Slip:
-        """The slip that makes ``new`` of the right side of ``equation``."""
+        """The slip that turns the right side of ``equation`` into ``new``."""
         edits = (Edit(equation.label, new),)
         keys = frozenset(rewrite.keys)
         return cls(equation, rewrite, Mistake(rewrite.kind, rewrite.detail, edits, doubt=rewrite.doubt, keys=keys))
@@ -92,24 +92,24 @@ class Slips(Enum):
 
     ALL = auto()
     BETWEEN = auto()
-    """Those alone that a sequence of one step does not show: values of other steps, and the chain of steps."""
+    """Only mistakes that a sequence of one step does not show: values of other steps, and the chain of steps."""
 
 
 class Catalogue:
-    """Every mistake that may be made, in one model after the other."""
+    """Every possible mistake in a model."""
 
     def __init__(self, sample: Sample, slips: Slips = Slips.ALL) -> None:
-        """What is tried.
+        """Makes the mistakes to try.
 
         Args:
-            sample: whose sizes and number of steps tell what may be confused with what.
+            sample: its sizes and number of steps determine what can be confused.
             slips: which mistakes to try.
         """
         self._sample, self._slips = sample, slips
         self._known: dict[tuple[str, Expression], tuple[_Slip, ...]] = {}
 
     def mistakes(self, model: Model, wrong: frozenset[str], returned: frozenset[str]) -> tuple[Mistake, ...]:
-        """Every mistake in ``model`` that changes some gradient of ``wrong`` and no other of ``returned``."""
+        """Every mistake in ``model`` that changes only gradients of ``wrong`` among those of ``returned``."""
         return tuple(_Mistakes(model, self._sample, wrong, returned, self._slips, self._known).run())
 
 
@@ -152,7 +152,7 @@ class _Mistakes:
             yield Mistake(kind, detail, settings=settings, places=1 if len(settings) == 1 else 2)
 
     def _slips(self, equation: Equation, at_hand: Sequence[str]) -> tuple[_Slip, ...]:
-        """The slips in one equation, each result once; kept, as most equations of a model are those of the one before."""
+        """The slips in one equation, each result once. They are kept, since models share most equations."""
         key = (equation.label, equation.expression)
         if key not in self._known:
             scope = self._scope(equation, at_hand)
@@ -187,13 +187,13 @@ class _Mistakes:
         return self._numbers(one) == self._numbers(other)
 
     def _numbers(self, name: str) -> tuple[int, ...]:
-        """The shape of a name in numbers; nothing for a value of another step, which is confused with nothing more."""
+        """The shape of a name in numbers; None for a value of another step, which is not confused further."""
         return tuple(self._sizes[size] for size in self._shapes.get(name, ()))
 
     def _wrongly(self, name: str) -> list[tuple[Expression, str]]:
-        """A value that was computed anew by its equation, with a slip in the sum that it is, or in what a function is of."""
+        """A value that was computed again from its equation, with a slip in its sum or in a function's argument."""
         equation = self._model.cell.normal.definition.get(name)
-        text = f"`{name}` was computed anew, and wrongly"
+        text = f"`{name}` was computed again, and wrongly"
         match equation.expression if equation else None:
             case Call(function, (argument,)):
                 again = Call(function, (Name(name),))
@@ -221,14 +221,14 @@ class _Mistakes:
         return [name.removesuffix(PRIME), *own] if role is Role.NEXT else own
 
     def _groups(self, found: Sequence[_Slip]) -> Iterator[Mistake]:
-        """The same slip wherever it can be made: in all equations, in those of one sort, in all terms of one."""
+        """The same slip in several places: in all equations, in those of one sort, or in all terms of one."""
         by_key: dict[SlipKey, list[_Slip]] = {}
         for slip in found:
             sort = "gradient" if slip.equation.target in self._model.of_parameters else "step"
             for key in slip.rewrite.keys:
                 for where in ("", sort, slip.equation.label):
                     by_key.setdefault((where, *key), []).append(slip)
-        # The same members come together by several keys.
+        # Several keys can give the same members.
         groups = {tuple(map(id, members)): members for members in by_key.values() if len(members) > 1}
         for members in groups.values():
             edits = _joined(members)
@@ -247,7 +247,7 @@ class _Mistakes:
                 )
 
     def _orders(self) -> Iterator[Mistake]:
-        """Values that have changed places: what matrices and outer products are given, and what is read of the step."""
+        """Swapped values: operands of matrices and outer products, and values of the step."""
         possible = [each for each in self._model.adjoint.equations if each.label in self._possible]
         outputs = [each for each in possible if each.target in self._model.adjoint.outputs]
         gradients = [each for each in outputs if each.target in self._model.of_parameters]
@@ -308,7 +308,7 @@ class _Mistakes:
                 edits.append(Edit(equation.label, new))
         if edits:
             pairs = ", ".join(f"`{new}` for `{old}`" for old, new in mapping.items())
-            yield Mistake(Kind.ORDER, f"the order is another: {pairs}", tuple(edits), places=len(edits))
+            yield Mistake(Kind.ORDER, f"values are swapped: {pairs}", tuple(edits), places=len(edits))
 
 
 def _with_name(node: Expression, old: str, new: str) -> Expression:
@@ -316,7 +316,7 @@ def _with_name(node: Expression, old: str, new: str) -> Expression:
 
 
 def _joined(members: Sequence[_Slip]) -> tuple[Edit, ...]:
-    """All slips at once, an edit for each equation; nothing where two concern one place."""
+    """All slips at once, an edit for each equation; None if two concern one place."""
     by_label: dict[str, list[_Slip]] = {}
     for slip in members:
         by_label.setdefault(slip.equation.label, []).append(slip)
@@ -332,7 +332,7 @@ def _joined(members: Sequence[_Slip]) -> tuple[Edit, ...]:
 
 
 def _mappings(group: Sequence[str]) -> Iterator[dict[str, str]]:
-    """Every change of places; of many names, that of two or three of them."""
+    """Every permutation; of many names, only those of two or three."""
     sizes = range(2, len(group) + 1) if len(group) <= _MOST_PERMUTED else (2, 3)
     for size in sizes:
         for chosen in combinations(group, size):

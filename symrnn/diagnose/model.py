@@ -1,6 +1,6 @@
-"""`Model`: a backward pass as it is, or as a mistake makes it.
+"""`Model`: a backward pass, right or with mistakes.
 
-The adjoint's equations, and for each aspect of the chain around them a choice other than the right one. Leaves out: how
+The adjoint's equations, and the wrong choices in the chain around them. Leaves out: how
 it is computed (`symrnn.diagnose.passes`), and which mistakes there are (`symrnn.diagnose.mistakes`).
 """
 
@@ -40,7 +40,7 @@ class Aspect(StrEnum):
 
 
 Bounds = tuple[float, float]
-"""What gradients are clipped between."""
+"""The bounds of clipping."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ class Setting:
     """A choice other than the right one, for one aspect and one name (empty where it concerns the whole pass).
 
     Attributes:
-        aspect: of what.
+        aspect: the part of the chain.
         name: a parameter, a state or an input; where a value of the step is clipped, its name in the adjoint.
-        choice: what was chosen.
-        bounds: where gradients are clipped, between what; a length has an upper bound alone.
+        choice: the choice.
+        bounds: of clipping; a length has only an upper bound.
     """
 
     aspect: Aspect
@@ -92,11 +92,11 @@ class Model:
         return Model(self.cell, replace(self.adjoint, equations=equations), (*self.settings, *settings))
 
     def choice(self, aspect: Aspect, name: str = "") -> str:
-        """What was chosen; empty for the right choice."""
+        """The choice; empty for the right one."""
         return self._choices.get((aspect, name), "")
 
     def clip(self, aspect: Aspect, name: str = "") -> tuple[str, Bounds]:
-        """How something is clipped, and between what; nothing where it is not."""
+        """The form and bounds of clipping; None if there is none."""
         setting = self._set.get((aspect, name))
         return (setting.choice, setting.bounds) if setting else ("", (0.0, 0.0))
 
@@ -110,7 +110,7 @@ class Model:
 
     @cached_property
     def returned(self) -> Mapping[str, str]:
-        """The adjoint's outputs by what they belong to; what reaches no output of the step is not among them."""
+        """The adjoint's outputs by what they belong to, without values that reach no output of the step."""
         return {self.adjoint.by_name[output].of: output for output in self.adjoint.outputs}
 
     @cached_property
@@ -120,7 +120,7 @@ class Model:
 
     @cached_property
     def wanted(self) -> tuple[str, ...]:
-        """What a backward pass returns gradients of: parameters, states, inputs."""
+        """Names whose gradients a backward pass returns: parameters, states, inputs."""
         inputs = (variable.name for variable in self.cell.of_role(Role.INPUT))
         return (*(parameter.name for parameter in self.cell.parameters), *self.cell.states, *inputs)
 
@@ -155,7 +155,7 @@ class Model:
         targets = {equation.target for equation in after}
         carried = [state for state in self.cell.states if whole and self.returned.get(state) in targets]
         if carried:
-            # What a step hands back arrives at the step before it, and at all that follows there.
+            # A step passes its results to the step before it, and everything that follows there changes too.
             again = [each.label for state in carried for each in self.readers.get(self.arrives[state], ())]
             known = {equation.label for equation in after}
             if not known.issuperset(again):

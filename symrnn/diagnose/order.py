@@ -1,7 +1,7 @@
-"""In what order mistakes are searched: in one step of a sequence first, then between the steps, then what is clipped.
+"""The order of the search: mistakes in one step of a sequence first, then between steps, then clipping.
 
-Reads a `Model` and what was returned on every kind of run (`Runs`); returns an `Explanation`, or what explains some runs
-alone. A sequence of one step hands nothing on, so a mistake there is in the equations of the step. Small
+Reads a `Model` and what was returned on every kind of run (`Runs`); returns an `Explanation`, or mistakes that explain
+only some runs. A sequence of one step passes nothing on, so a mistake there is in the equations of the step. Small
 gradients are not clipped. Leaves out: the search itself (`symrnn.diagnose.search`).
 """
 
@@ -20,20 +20,20 @@ from symrnn.diagnose.passes import gradients
 from symrnn.diagnose.search import MOST_MISTAKES, Explanation, Found, digest, explain
 
 _MOST_CHOICES = 200
-"""How many explanations of a sequence of one step are tried on longer ones."""
+"""The number of explanations of a sequence of one step that are tried on longer ones."""
 _TRIED_FURTHER = 4
-"""For how many of these a further mistake is looked for."""
+"""The number of these for which a further mistake is searched."""
 
 
 @dataclass(frozen=True)
 class Runs:
-    """What the person's function returned, on every kind of run.
+    """The results of the person's function on every kind of run.
 
     Attributes:
         trials: on the shapes that are searched; of whole sequences or of single steps.
         short: on sequences of one step; none for single steps, or where the function stops on them.
-        loud: with large gradients, where what is returned is not linear in what arrives.
-        soft: with small ones, likewise.
+        loud: with large gradients, if the result is not linear in the incoming gradients.
+        soft: with small ones, under the same condition.
         soft_short: those with small ones on sequences of one step.
     """
 
@@ -46,11 +46,11 @@ class Runs:
 
 @dataclass(frozen=True)
 class Explained:
-    """What was found.
+    """The result of the search.
 
     Attributes:
-        all: mistakes that reproduce every gradient; none where nothing does.
-        partly: where nothing does, mistakes that reproduce those of some runs.
+        all: mistakes that reproduce every gradient; None if none do.
+        partly: mistakes that reproduce the gradients of some runs, if none reproduce all.
         where: which runs.
     """
 
@@ -60,7 +60,7 @@ class Explained:
 
 
 def explain_runs(model: Model, runs: Runs, effort: Effort) -> Explained:
-    """The mistakes of a pass; what is clipped shows in large gradients, and all else in those too small for that."""
+    """The mistakes of a pass. Clipping shows in large gradients, everything else in gradients too small to be clipped."""
     if runs.loud is None:
         return explain_whole(model, runs.trials, runs.short, effort)
     small = any(trial.differing(model) for trial in runs.soft)
@@ -72,7 +72,7 @@ def explain_runs(model: Model, runs: Runs, effort: Effort) -> Explained:
     if clips:
         return Explained((*first.all, *clips))
     if first.all:
-        return Explained(partly=first.all, where="Where the gradients that arrive are small")
+        return Explained(partly=first.all, where="If the incoming gradients are small")
     return Explained()
 
 
@@ -83,7 +83,7 @@ def explain_whole(model: Model, trials: Sequence[Trial], short: Sequence[Trial],
         model: the derived backward pass.
         trials: what was returned for sequences of several steps.
         short: what was returned for sequences of one step; none where the function stops on them.
-        effort: what may be computed.
+        effort: the work that is left.
     """
     if not short:
         return Explained(explain(model, trials, effort))
@@ -106,10 +106,10 @@ def explain_whole(model: Model, trials: Sequence[Trial], short: Sequence[Trial],
 
 
 def _held_against(step: Explanation, trials: Sequence[Trial]) -> tuple[Explanation, list[Explanation]]:
-    """The first way to explain a step that explains ``trials`` too, and else all, those that leave the least wrong first.
+    """The first explanation of a step that also explains ``trials``; else all, those that leave the least wrong first.
 
-    Several mistakes may do equally in one step and differ in longer sequences, as a state of the last step and of the
-    one before do.
+    Several mistakes may explain one step equally well and differ in longer sequences: a state of the last step and of
+    the step before, for example.
     """
     left = []
     for choice in islice(_choices(step, trials[0]), _MOST_CHOICES):
@@ -122,7 +122,7 @@ def _held_against(step: Explanation, trials: Sequence[Trial]) -> tuple[Explanati
 
 
 def _choices(step: Explanation, longer: Trial) -> Iterator[Explanation]:
-    """The same explanation with mistakes in it replaced by others that do equally in one step, and not in longer ones."""
+    """The explanation with mistakes replaced by others that explain one step equally well, but differ in longer sequences."""
     for chosen in product(*(_differing(found, longer) for found in step)):
         model, choice = step[0].model, []
         for found, mistake in zip(step, chosen, strict=True):
@@ -132,7 +132,7 @@ def _choices(step: Explanation, longer: Trial) -> Iterator[Explanation]:
 
 
 def _differing(found: Found, longer: Trial) -> list[Mistake]:
-    """The likeliest mistake of each outcome in longer sequences."""
+    """The likeliest mistake for each result in longer sequences."""
     outcomes: dict[tuple[str, ...], Mistake] = {}
     for mistake in (found.mistake, *found.equals):
         after = found.model.with_changes(mistake.edits, mistake.settings)

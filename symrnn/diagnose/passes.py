@@ -1,8 +1,9 @@
-"""A backward pass, run: the adjoint of a step, chained over steps and summed; many variants of it at once.
+"""Runs a backward pass: the adjoint of a step, chained over steps and summed, in many variants at once.
 
-Reads a `Model` and a sample; returns gradients by the name of what they belong to. A *lane* is the model with some right
-sides replaced. Lanes run side by side, in arrays with an axis in front, ``(lanes, B, size)``; what no replaced equation
-reaches stays ``(B, size)`` and is computed once. Leaves out: what is compared with what (`symrnn.diagnose.compare`).
+Reads a `Model` and a sample; returns gradients by the name of what they belong to. A *lane* is the model with some
+right sides replaced. Lanes run side by side, in arrays with an axis in front, ``(lanes, B, size)``; values that no
+replaced equation reaches stay ``(B, size)`` and are computed once. Leaves out: what is compared with what
+(`symrnn.diagnose.compare`).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def gradients(model: Model, sample: Sample) -> dict[str, Array]:
 
 @dataclass(frozen=True)
 class Computed:
-    """What lanes compute.
+    """The results of lanes.
 
     Attributes:
         arrays: gradients by name, with an axis of lanes in front where they differ.
@@ -50,7 +51,7 @@ def lanes(model: Model, sample: Sample, changes: Sequence[Lane], whole: bool = T
         model: what is changed; it clips nothing.
         sample: what it runs on.
         changes: one lane each, at least one.
-        whole: False takes no step but the one that is taken first, and computes the gradients of inputs alone.
+        whole: False takes only the first step of the pass, and computes only the gradients of inputs.
     """
     side_by_side = _Pass(model, sample, changes)
     return side_by_side.run() if whole else side_by_side.first()
@@ -66,10 +67,10 @@ class Step:
     """A step of a pass.
 
     Attributes:
-        t: which one.
+        t: its number.
         arriving: the adjoint's inputs.
-        values: all that it computes, gradients of parameters excepted, and all that it reads.
-        carried: what it hands to the step before it, by state.
+        values: all values that it reads or computes, except gradients of parameters.
+        carried: the gradients passed to the step before it, by state.
     """
 
     t: int
@@ -79,20 +80,20 @@ class Step:
 
 
 class Sums:
-    """A pass whose steps are taken, and whose sums over rows and steps may be taken otherwise."""
+    """A pass whose steps have run; its sums over rows and steps can be taken in several ways."""
 
     def __init__(self, model: Model, sample: Sample) -> None:
         self._model, self._sample = model, sample
         self._taken = tuple(_Pass(model, sample, ()).steps())
 
     def again(self, settings: Iterable[Setting]) -> dict[str, Array]:
-        """The gradients of the parameters that ``settings`` name, which are of rows and steps."""
+        """The gradients of the parameters that ``settings`` name; the settings are about rows and steps."""
         again = _Pass(self._model.with_changes((), settings), self._sample, ())
         return {name: again.total(name, self._taken) for name in dict.fromkeys(each.name for each in settings)}
 
 
 class _OneLane(Mapping[str, Array]):
-    """The values of one lane: no value of a step has three axes but for that of the lanes."""
+    """The values of one lane; a value with three axes has an axis of lanes."""
 
     def __init__(self, values: Mapping[str, Array], lane: int) -> None:
         self._values, self._lane = values, lane
@@ -109,7 +110,7 @@ class _OneLane(Mapping[str, Array]):
 
 
 class _Pass:
-    """Runs the steps of a pass, each from what the one before it handed on."""
+    """Runs the steps of a pass, each with the gradients that the one before it passed on."""
 
     def __init__(self, model: Model, sample: Sample, changes: Sequence[Lane]) -> None:
         self._model, self._sample, self._rows = model, sample, sample.rows
@@ -128,7 +129,7 @@ class _Pass:
         return self._computed(self._clipped(totals, states | inputs), self._sample.dy is not None)
 
     def first(self) -> Computed:
-        """The gradients of inputs at the step that is taken first, which nothing was handed to by another."""
+        """The gradients of inputs at the step that is taken first; it depends on no other."""
         step = next(self.steps())
         inputs = (variable.name for variable in self._model.cell.of_role(Role.INPUT))
         return self._computed({name: self._value(name, step.values) for name in inputs}, over_time=False)
@@ -158,7 +159,7 @@ class _Pass:
         return total / len(self._sample.steps) if choice == "mean" else total
 
     def _computed(self, result: dict[str, Array], over_time: bool) -> Computed:
-        """What lanes differ in has one axis more than what is computed once."""
+        """Whether ``value`` has the axis of lanes, which values computed once do not have."""
         inputs = [variable.name for variable in self._model.cell.of_role(Role.INPUT)]
         axes = {name: self._axes(name) + (over_time and name in inputs) for name in result}
         laned = [name for name, value in result.items() if self._count and value.ndim > axes[name]]
@@ -167,7 +168,7 @@ class _Pass:
         return Computed(arrays, frozenset(name for name in result if origin[name] in laned), frozenset(self._odd))
 
     def _axes(self, name: str) -> int:
-        """How many axes the gradient of ``name`` has at one step."""
+        """The number of axes of the gradient of ``name`` at one step."""
         variable = self._model.cell.by_name[name]
         if variable.role is not Role.PARAMETER:
             return 1 + len(variable.shape)  # the rows
@@ -175,7 +176,7 @@ class _Pass:
         return kept + len(variable.shape)
 
     def _stepped(self, t: int, arriving: Mapping[str, Array]) -> dict[str, Array]:
-        """All that step ``t`` computes, gradients of parameters excepted."""
+        """All values that step ``t`` computes, except gradients of parameters."""
         values = {**self._sample.frames[t], **arriving}
         for equation in self._model.adjoint.equations:
             if equation.target not in self._model.of_parameters:
@@ -205,7 +206,7 @@ class _Pass:
                 yield t
 
     def _start(self) -> dict[str, Array]:
-        """What the step that is taken first is handed."""
+        """The gradients that the first step receives."""
         given = self._sample.dstate
         return {
             state: np.zeros_like(value) if self._model.choice(Aspect.FINAL, state) == "none" else value
@@ -225,12 +226,12 @@ class _Pass:
         return result
 
     def _taken(self, state: str, value: Array) -> Array:
-        """What arrives at a step from the one after it, as the step takes it."""
+        """The gradients that a step receives from the one after it."""
         form, bounds = self._model.clip(Aspect.CLIPPED_HANDED, state)
         return clipped(value, form, bounds) if form else value
 
     def _loss(self, t: int) -> Array | None:
-        """What is added of ``dy`` at step ``t``; nothing of it where there is none."""
+        """The part of ``dy`` that is added at step ``t``; zero if there is none."""
         given, choice = self._sample.dy, self._model.choice(Aspect.LOSS)
         if given is None or choice == "none":
             return None
@@ -243,7 +244,7 @@ class _Pass:
         return clipped(value, form, bounds) if form else value
 
     def _handed(self, state: str, values: Mapping[str, Array], arriving: Mapping[str, Array]) -> Array:
-        """What the step hands to the one before it."""
+        """The gradients that the step passes to the one before it."""
         choice = self._model.choice(Aspect.CARRY, state)
         match choice:
             case "none":
@@ -258,7 +259,7 @@ class _Pass:
                 return self._value(choice.removeprefix("of ") or state, values)
 
     def _initial(self, state: str, taken: Sequence[Step]) -> Array:
-        """What is returned as the gradient of a state before the first step."""
+        """The returned gradient of a state before the first step."""
         if not taken:
             return self._start()[state]
         last = taken[-1]
@@ -269,13 +270,13 @@ class _Pass:
         return last.carried[state]
 
     def _value(self, name: str, values: Mapping[str, Array]) -> Array:
-        """The adjoint of a state or an input; zero where nothing reaches it."""
+        """The adjoint of a state or an input; zero if nothing reaches it."""
         if name in self._model.returned:
             return values[self._model.returned[name]]
         return np.zeros((self._rows.count, self._rows.sizes[self._model.cell.size(name)]))
 
     def _part(self, name: str, values: Mapping[str, Array]) -> Array:
-        """What one step adds to the gradient of a parameter."""
+        """The contribution of one step to the gradient of a parameter."""
         equation = self._model.adjoint.definition[self._model.returned[name]]
         value = self._row_sum(name, equation.expression, values)
         changed = self._changed.get(equation.label)
@@ -293,7 +294,7 @@ class _Pass:
         return value
 
     def _row_sum(self, name: str, node: Expression, values: Mapping[str, Array]) -> Array:
-        """What the rows of one step add to the gradient of a parameter, each of them ``node``."""
+        """The contribution of the rows of one step to the gradient of a parameter; each row contributes ``node``."""
         shape = self._model.cell.by_name[name].shape
         rows = -1 - len(shape)
         match self._model.choice(Aspect.ROWS, name):

@@ -1,6 +1,6 @@
 """The slips that a person makes in an equation, as rewrites of the tree on its right side.
 
-Reads one right side and what may be confused with what (`Scope`); returns `Rewrite` records, each at one place of the
+Reads one right side and what can be confused (`Scope`); returns `Rewrite` records, each at one place of the
 tree. They know arithmetic, linear forms and reductions, never a cell. Leaves out: slips in the derivative of a function
 (`symrnn.diagnose.slopes`), and the same slip made in several places (`symrnn.diagnose.mistakes`).
 """
@@ -34,11 +34,11 @@ from symrnn.language.tree import (
 )
 
 Path = tuple[int, ...]
-"""Which child, of which child, and so on, from the root of a right side."""
+"""The path to a subtree: the number of the child at each level, from the root of a right side."""
 
 
 class Kind(StrEnum):
-    """What went wrong, in the words of reports; the likelier first."""
+    """Kinds of slips, in the words of reports; the likeliest first."""
 
     TERM = "a term is left out"
     SIGN = "a sign is wrong"
@@ -47,7 +47,7 @@ class Kind(StrEnum):
     ROWS = "the rows of the batch are not added up"
     TRANSPOSE = "a transpose is missing"
     TIME = "a value is taken at the wrong time"
-    OVERWRITTEN = "gradients are overwritten where they should be added"
+    OVERWRITTEN = "gradients are overwritten and not added"
     CARRY = "the steps are not chained as they should be"
     ORDER = "gradients have changed places"
     ARGUMENT = "a derivative is taken of the wrong value"
@@ -61,9 +61,9 @@ class Kind(StrEnum):
     TWICE = "something is counted twice"
     CLIPPED = "gradients are clipped"
     INVERSE = "a factor is on the wrong side of a fraction"
-    EXTRA = "there is too much in it"
+    EXTRA = "something does not belong in it"
     SHAPE = "a gradient has the wrong shape"
-    NUMBER = "a number is another"
+    NUMBER = "a number is wrong"
 
 
 RANK: Mapping[Kind, int] = {kind: rank for rank, kind in enumerate(Kind)}
@@ -77,10 +77,10 @@ class Rewrite:
     Attributes:
         kind: what went wrong.
         path: where the subtree stands.
-        after: what stands there instead.
-        detail: the same in a sentence's words.
-        keys: what the same slip has in common wherever it is made, each a way to see it.
-        doubt: how much less likely than another slip of its kind.
+        after: the subtree that replaces it.
+        detail: part of a sentence about it.
+        keys: identify the same slip in different places, in several ways.
+        doubt: how much less likely it is than others of its kind.
     """
 
     kind: Kind
@@ -93,16 +93,16 @@ class Rewrite:
 
 @dataclass(frozen=True)
 class Scope:
-    """What may be confused with what in one equation.
+    """What can be confused in one equation.
 
     Attributes:
-        alike: the other names that are at hand and have the shape of a name.
+        alike: for a name, the other names of its shape.
         moments: the same value at another time, by name.
-        matrices: the other matrices of the shape of a matrix or, where the second is true, of its transpose.
+        matrices: for a matrix, the other matrices of its shape or, if the second is true, of its transpose's.
         square: whether a matrix has as many rows as columns.
-        wrongly: a value computed anew and wrongly, each with what is wrong, by name.
+        wrongly: by name, values that were computed again and wrongly, each with what is wrong.
         is_parameter: whether a name is a parameter.
-        extra: values by which a whole term may have been multiplied, or that may have been added.
+        extra: values that a person may have multiplied a whole term by, or added to it.
     """
 
     alike: Callable[[str], Sequence[str]]
@@ -137,7 +137,7 @@ def rewrites(node: Expression, scope: Scope) -> Iterator[Rewrite]:
 
 
 def skeleton(*nodes: Expression) -> str:
-    """``nodes`` with their names replaced by numbers in the order of their appearance: what equal forms share."""
+    """``nodes`` with names replaced by numbers in order of appearance; equal for equal forms."""
     known: dict[str, str] = {}
 
     def number(name: str) -> str:
@@ -203,7 +203,7 @@ def _here(node: Expression, path: Path, parent: Expression | None, scope: Scope)
         case Reduce(kind, operand):
             for other in REDUCTIONS:
                 if other != kind:
-                    detail = f"a {other} is taken where a {kind} belongs"
+                    detail = f"a {other} is taken in place of a {kind}"
                     yield _plain(Kind.REDUCTION, path, node, Reduce(other, operand), detail)
         case Call(function, arguments):
             for argument in arguments:
@@ -214,7 +214,7 @@ def _here(node: Expression, path: Path, parent: Expression | None, scope: Scope)
 
 
 def _root(node: Expression, scope: Scope) -> Iterator[Rewrite]:
-    """What is done to a whole right side."""
+    """Slips in a whole right side."""
     parts = terms(node)
     turned = added([(not minus, term) for minus, term in parts])
     detail = "everything has the opposite sign"
@@ -279,7 +279,7 @@ def _product(node: Expression, path: Path, scope: Scope) -> Iterator[Rewrite]:
         if isinstance(factor, Number | SizeOf):
             continue
         squared = multiplied([*parts[: place + 1], (inverse, factor), *parts[place + 1 :]])
-        yield _plain(Kind.POWER, path, node, squared, f"the factor {listed([factor])} is there twice")
+        yield _plain(Kind.POWER, path, node, squared, f"the factor {listed([factor])} occurs twice")
     for place, (inverse, factor) in enumerate(parts):
         turned = multiplied([*parts[:place], (not inverse, factor), *parts[place + 1 :]])
         detail = f"the factor {listed([factor])} is " + ("multiplied by" if inverse else "divided by")

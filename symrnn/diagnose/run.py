@@ -54,7 +54,7 @@ def diagnose(
         cell: a `Cell`, the name of a bundled one, or the path of a cell file.
         layout: parameters that the function keeps stacked, as in ``{"W": "W_xi/W_xf"}`` or ``{"W": "W_xi.T,W_xf.T"}``.
         seed: of the random numbers.
-        progress: called with what is being looked for, when that takes long.
+        progress: called with the current search, if it takes long.
 
     Raises:
         DiagnoseError: the function cannot be found, called or compared.
@@ -94,10 +94,10 @@ class _Diagnosing:
         )
         if all(verdict.right for verdict in verdicts):
             if stops:
-                raise DiagnoseError(f"{stops}\nIt runs, and all gradients are right, where {circumstance}")
+                raise DiagnoseError(f"{stops}\nIt runs, and all gradients are right, if {circumstance}")
             return result
         if not any(verdict.differs for verdict in verdicts):
-            return result  # what is missing, or of the wrong shape, is said as it stands
+            return result  # missing gradients and wrong shapes are reported as they are
         runs = self._runs(shapes, held, linear)
         found = explain_runs(self._model, runs, self._effort)
         if found.all:
@@ -105,7 +105,7 @@ class _Diagnosing:
         return self._unexplained(result, runs, found)
 
     def _unexplained(self, result: Diagnosis, runs: Runs, found: Explained) -> Diagnosis:
-        """What is known where nothing explains all."""
+        """What is known if nothing explains all gradients."""
         established = tuple(self._established(runs))
         short = next((each for each in established if each.steps in ((), (1,))), None)
         return replace(
@@ -127,7 +127,7 @@ class _Diagnosing:
         return Runs(tuple(trials), short, trials[-1], soft, self._runner.of_one_step(shapes, SOFT) if whole else ())
 
     def _verdicts(self, trials: Sequence[Trial], returned: Returned) -> tuple[Verdict, ...]:
-        """The worst over all trials for each gradient."""
+        """For each gradient its worst verdict over all trials."""
         verdicts = []
         names = self._model.wanted
         computed = [gradients(self._model, trial.sample) for trial in trials]
@@ -139,7 +139,7 @@ class _Diagnosing:
             stack = next((each for each in returned.transposed if name in self._blocks(each)), "")
             found, right = returned.arrays[name], computed[0][name]
             if stack:
-                fault = f"stands in `{stack}`, which is returned transposed"
+                fault = f"is in `{stack}`, which is returned transposed"
             elif found.shape != right.shape:
                 fault = f"has shape {found.shape}, expected {right.shape}"
             elif not np.isfinite(found).all():

@@ -1,6 +1,6 @@
-"""A person's function, run on random samples: of every shape, of one step, with large gradients and with small ones.
+"""Runs a person's function on random samples: of every shape, of one step, with large and with small gradients.
 
-Reads the function and the derived pass; returns `Trial` records. Leaves out: what to make of what it returned
+Reads the function and the derived pass; returns `Trial` records. Leaves out: what follows from the results
 (`symrnn.diagnose.run`).
 """
 
@@ -28,7 +28,7 @@ _CIRCUMSTANCES = (
     (ONE_ROW, "the batch has one row, so that a missing sum over the rows does not show"),
     (ONE_SIZE, "all sizes and the number of rows are equal"),
 )
-"""Shapes to run on, the first on which the function does not stop; and what holds there."""
+"""Shapes to try, and the circumstance of each; the first on which the function does not stop is used."""
 
 
 class Runner:
@@ -40,7 +40,7 @@ class Runner:
         self._stepped = frozenset(inputs if subject.whole else ())
 
     def shapes(self) -> tuple[Sequence[Shape], str, str]:
-        """The shapes on which the function runs, what holds there, and how it stopped on those that come first."""
+        """The shapes on which the function runs, their circumstance, and the error on the shapes tried before."""
         stops = ""
         for shapes, circumstance in _CIRCUMSTANCES:
             try:
@@ -52,10 +52,10 @@ class Runner:
         raise DiagnoseError(f"{stops}\n{self._given(self._drawn(SHAPES[0]))}")
 
     def _given(self, sample: Sample) -> str:
-        """The shapes of what the function is given, in a sentence."""
+        """The shapes of the function's arguments, in a sentence."""
         arrays = {**self._layout.stack(sample.params), **sample.steps[0]}
         text = ", ".join(f"{name} {value.shape}" for name, value in arrays.items())
-        return f"It stops on all sizes that were tried. The shapes that it was given first: {text}"
+        return f"It stops on all sizes tried. The first shapes were: {text}"
 
     def _drawn(self, shape: Shape) -> Sample:
         return draw(self._model.cell, shape, self._seed, self._subject.whole)
@@ -64,11 +64,11 @@ class Runner:
         return call(self._subject, sample, self._layout)
 
     def trials(self, shapes: Iterable[Shape], factor: float = 1.0) -> tuple[tuple[Trial, ...], Returned]:
-        """A trial for each shape, and what the function returned on the first.
+        """A trial for each shape, and the function's result on the first.
 
         Args:
             shapes: at least one.
-            factor: what the gradients that arrive are multiplied by.
+            factor: multiplies the incoming gradients.
         """
         drawn = [self._drawn(shape).louder(factor) for shape in shapes]
         returned = [self._called(sample) for sample in drawn]
@@ -78,7 +78,7 @@ class Runner:
         return Trial(sample, observed(returned, gradients(self._model, sample), self._stepped))
 
     def louder(self, trial: Trial, factor: float) -> Trial | None:
-        """The same sample with gradients ``factor`` times as large; none where the function stops on them."""
+        """The same sample with gradients ``factor`` times as large; None if the function stops on them."""
         sample = trial.sample.louder(factor)
         try:
             return self._trial(sample, self._called(sample))
@@ -96,22 +96,25 @@ class Runner:
             again = after.arrays.get(name)
             if again is None or not np.array_equal(value, again, equal_nan=True):
                 raise DiagnoseError(
-                    f"{self._subject.title} returns a different gradient of {name} when it is called once more with the same "
+                    f"{self._subject.title} returns a different gradient of {name} when it is called again with the same "
                     "arguments; it draws random numbers, or keeps something between calls (a gradient that is added "
                     "to an array outside the function, a default argument that is changed)"
                 )
 
     def of_one_step(self, shapes: Iterable[Shape], factor: float = 1.0) -> tuple[Trial, ...]:
-        """Trials on sequences of one step, where nothing is handed between steps; none where the function stops."""
+        """Trials on sequences of one step, where nothing passes between steps; None if the function stops."""
         try:
             trials, _ = self.trials((replace(shape, steps=1) for shape in shapes), factor)
         except StopsError:
-            return ()  # it needs several steps: the whole sequence is searched alone
+            return ()  # it needs several steps, so only whole sequences are searched
         return trials
 
 
 def is_linear(trial: Trial, louder: Trial, factor: float) -> bool:
-    """Whether what was returned grew by ``factor`` as what arrived did; what is not finite, or changes shape, is not asked."""
+    """Whether all gradients grew by ``factor``, as the incoming ones did.
+
+    Gradients that are not finite or change shape do not count.
+    """
     for name, found in trial.observed.arrays.items():
         more = louder.observed.arrays.get(name)
         if more is None or more.shape != found.shape or not (np.isfinite(found).all() and np.isfinite(more).all()):

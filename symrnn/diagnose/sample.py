@@ -1,7 +1,7 @@
-"""Random samples: parameters, the values of a forward run, and the gradients that arrive from outside.
+"""Random samples: parameters, the values of a forward run, and the incoming gradients.
 
 Reads a cell and a seed; returns `Sample` records in float64. Sizes are odd and differ, so that a transpose that is
-missing shows in a shape; a square sample, where it does not, is for code that cannot run otherwise. Leaves out: what
+missing shows in a shape; a square sample, which hides it, is for code that cannot run otherwise. Leaves out: what
 is computed backwards (`symrnn.diagnose.model`).
 """
 
@@ -43,16 +43,16 @@ class Shape:
 
 EARLIER, WRAPPED, LATER = "[t-1, 0 at t = 0]", "[t-1]", "[t+1]"
 FIRST, LAST, MIRRORED = "[0]", "[T-1]", "[T-1-t]"
-"""What follows a name where the value of another step is read; brackets occur in no name of a cell.
+"""Suffixes of names for values of another step; no name of a cell has brackets.
 
 Python's index -1 is the last: `WRAPPED` is what ``caches[t - 1]`` gives; `EARLIER` and `LATER` are zero beyond the ends.
 """
 
 SHAPES = (Shape(4, 3, 5, 7), Shape(3, 2, 9, 5), Shape(5, 4, 3, 6))
-"""The first is what is searched; an explanation must hold on all of them."""
+"""The first is searched; an explanation must hold on all."""
 
 LOUD, SOFT = 2.0**12, 2.0**-20
-"""What the gradients that arrive are multiplied by, to see what is not linear in them, and to hide what clips them."""
+"""Factors of the incoming gradients: large ones show what is not linear in them, small ones hide clipping."""
 
 SQUARE = (Shape(4, 3, 5, 5, square=True), Shape(3, 2, 7, 7, square=True))
 ONE_ROW = (Shape(4, 1, 5, 7), Shape(3, 1, 9, 5))
@@ -80,7 +80,7 @@ class Sample:
 
     @cached_property
     def frames(self) -> tuple[Mapping[str, Array], ...]:
-        """For each step, all that its adjoint may read, rightly or not: parameters, values, those of other steps."""
+        """For each step, all that its adjoint can read, rightly or not: parameters, values of this and of other steps."""
         if self.dy is None:
             return ({**self.params, **self.steps[0]},)
         steps, last = self.steps, len(self.steps) - 1
@@ -103,7 +103,7 @@ class Sample:
         return self.dy is not None
 
     def louder(self, factor: float) -> Sample:
-        """The same with all gradients that arrive from outside multiplied by ``factor``."""
+        """The same with all incoming gradients multiplied by ``factor``."""
         dstate = {name: value * factor for name, value in self.dstate.items()}
         return replace(self, dy=None if self.dy is None else self.dy * factor, dstate=dstate)
 
@@ -145,6 +145,6 @@ def _forward(cell: Cell, rows: Batch, params: Mapping[str, Array], given: Mappin
             if not np.isfinite(values[equation.target]).all():
                 raise DiagnoseError(
                     f"cell {cell.name!r}: equation {equation.label} ({equation.target} = …) has no finite value at the "
-                    "random point that was drawn; keep the arguments of log, sqrt, / and ** in range, or try --seed"
+                    "random point; keep the arguments of log, sqrt, / and ** in range, or try --seed"
                 )
     return {name: value for name, value in values.items() if name not in params}

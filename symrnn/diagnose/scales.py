@@ -1,7 +1,7 @@
-"""Numbers that are wrong: a constant of another value, a number in its place, a term multiplied by one.
+"""Wrong numbers: a constant of another value, a number in place of another, a term multiplied by a number.
 
-The person's gradients tell which number it is: the number is solved for from a gradient that follows from it. Reads a model
-and what was returned on one sample (`Attempt`); returns `Mistake` records. Leaves out: exponents, and whether one explains
+The number is solved for from a gradient that depends on it. Reads a model
+and the results on one sample (`Attempt`); returns `Mistake` records. Leaves out: exponents, and whether one explains
 anything (`symrnn.diagnose.search`).
 """
 
@@ -38,10 +38,10 @@ _DIGITS = 6
 
 @dataclass(frozen=True)
 class Knob:
-    """A number of the derived equations that may be another in the person's.
+    """A number of the derived equations that may differ in the person's.
 
     Attributes:
-        value: what it is.
+        value: its right value.
         labels: the equations that it stands in.
         edits: those equations with another number in its place.
         detail: a sentence, given the number as text.
@@ -57,9 +57,9 @@ def scales(attempt: Attempt, effort: Effort, all_at_once: bool) -> list[Mistake]
     """A mistake for every number whose replacement makes some wrong gradient right.
 
     Args:
-        attempt: a model and what it is held against.
+        attempt: a model and the results that it is compared with.
         effort: what may be computed.
-        all_at_once: whether only those matter that may put everything right.
+        all_at_once: whether only numbers count that may put everything right.
     """
     wrong = attempt.names
     reach = [(knob, attempt.reach(knob.labels)) for knob in _knobs(attempt.model)]
@@ -88,7 +88,7 @@ def _knobs(model: Model) -> Iterator[Knob]:
 def _places(
     node: Expression, path: Path = (), parent: Expression | None = None
 ) -> Iterator[tuple[Path, Expression | None]]:
-    """Every place of a tree and what it stands in."""
+    """Every place of a tree and the node around it."""
     yield path, parent
     for place, child in enumerate(children(node)):
         yield from _places(child, (*path, place), node)
@@ -106,7 +106,7 @@ def _constant(model: Model, constant: Constant) -> Knob:
         float(constant.value),
         tuple(e.label for e in reading),
         edits,
-        lambda text: f"the constant `{constant.name}` is {constant.text}, and {text} in yours",
+        lambda text: f"the constant `{constant.name}` is {constant.text}, but {text} in yours",
     )
 
 
@@ -132,7 +132,7 @@ def _factor(equation: Equation, path: Path, node: Expression) -> Knob:
 
 @dataclass
 class _Guess:
-    """A number on its way to what makes one gradient right."""
+    """An estimate of the number that makes one gradient right."""
 
     knob: Knob
     name: str
@@ -143,7 +143,7 @@ class _Guess:
 
 
 class _Fit:
-    """Solves for numbers by one gradient at a time: others may have further mistakes in them. All of them side by side."""
+    """Solves for all numbers side by side, each from one gradient, since others may have further mistakes."""
 
     def __init__(self, attempt: Attempt, effort: Effort) -> None:
         self._model, self._sample, self._effort = attempt.model, attempt.trial.sample, effort
@@ -158,7 +158,7 @@ class _Fit:
         }
 
     def solve(self, knobs: Iterable[tuple[Knob, frozenset[str]]]) -> Iterator[tuple[Knob, float]]:
-        """The numbers that make a gradient of those named right, for each knob the first that is found."""
+        """The numbers that make one of the named gradients right; for each knob the first one found."""
         guesses = [self._guess(knob, name) for knob, names in knobs for name in sorted(names & set(self._wanted))]
         solved: dict[int, tuple[Knob, float]] = {}
         for _ in range(_STEPS):
@@ -173,7 +173,7 @@ class _Fit:
         return _Guess(knob, name, knob.value, self._base[name], left, left)
 
     def _stepped(self, guesses: Sequence[_Guess]) -> list[_Guess]:
-        """Every guess after a Gauss-Newton step of one unknown; those that lead nowhere are left out."""
+        """Every guess after a Gauss-Newton step of one unknown; those that do not converge are left out."""
         moved = []
         ahead = self._at([(guess, guess.value + _STEP_SIZE) for guess in guesses])
         for guess, there in zip(guesses, ahead, strict=False):
@@ -190,7 +190,7 @@ class _Fit:
         return kept
 
     def _at(self, guesses: Sequence[tuple[_Guess, float]]) -> Iterator[Array]:
-        """The gradient that each guess is about, with a number in the place of its own; fewer where the effort is over."""
+        """For each guess its gradient, computed with another number; fewer if the effort is spent."""
         for start in range(0, len(guesses), SIDE_BY_SIDE):
             some = guesses[start : start + SIDE_BY_SIDE]
             if self._effort.over:
@@ -204,7 +204,7 @@ class _Fit:
 
 
 def written(value: float) -> Number:
-    """The number of few digits that ``value`` is but for rounding, else all of its digits."""
+    """The number of few digits that ``value`` equals up to rounding, else all its digits."""
     short = f"{value:.{_DIGITS}g}"
     text = short if math.isclose(float(short), value, rel_tol=1e-8, abs_tol=1e-10) else f"{value:.12g}"
     return Number(Fraction(text), text)

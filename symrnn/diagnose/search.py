@@ -1,9 +1,9 @@
 """The search for the mistakes that reproduce a person's gradients.
 
 Reads a `Model` and what was returned on samples (`Trial`); returns `Explanation` records, or nothing. On dense random
-numbers a slip changes exactly the gradients that follow from its equation. So only equations from which exactly the
-wrong gradients follow are tried. The search looks for one mistake; failing that, for one that puts some gradient right
-and breaks none, and then for the next. The same slip once more, in another equation, is the same mistake. An
+numbers a slip changes exactly the gradients that follow from its equation. So only equations that affect exactly the
+wrong gradients are tried. The search looks for one mistake; failing that, for one that puts some gradient right
+and breaks none, and then for the next. The same slip in another equation is the same mistake. An
 explanation reproduces every gradient on every sample. Leaves out: words (`symrnn.diagnose.diagnosis`).
 """
 
@@ -27,11 +27,11 @@ from symrnn.diagnose.series import in_series
 from symrnn.language.symbolic import to_sympy
 
 MOST_MISTAKES = 3
-"""The most mistakes that are looked for together."""
+"""The most mistakes that are searched together."""
 _TRIED_FURTHER = 6
-"""How many candidates for the first mistake are tried with a second one."""
+"""The number of first mistakes that are tried with a second one."""
 _MOST_PLACES = 12
-"""The most equations in which the same slip is looked for, one after the other."""
+"""The most equations that are searched, one after the other, for the same slip."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Found:
     """A mistake that explains, in the model that it was found in.
 
     Attributes:
-        model: without it.
+        model: the model without the mistake.
         mistake: the likeliest.
-        equals: others that give the same numbers, in other equations or by other means.
+        equals: other mistakes that give the same numbers.
     """
 
     model: Model
@@ -55,7 +55,7 @@ class Found:
 
 
 Explanation = tuple[Found, ...]
-"""Mistakes one after the other; together they reproduce what was returned."""
+"""Mistakes that together reproduce what was returned."""
 
 
 def explain(
@@ -66,8 +66,8 @@ def explain(
     Args:
         model: the derived backward pass.
         trials: what was returned; the first is searched, the others confirm.
-        effort: what the search may compute; nothing is found where it is over.
-        most: how many mistakes at once to look for.
+        effort: the work that is left; nothing is found if it is spent.
+        most: the most mistakes at once.
         slips: which to try.
     """
     search = _Search(trials, effort, slips)
@@ -90,12 +90,12 @@ _COUNTED = ("none", "one mistake", "two mistakes at once", "three mistakes at on
 
 @dataclass
 class _Level:
-    """What one more mistake in a model can do: explain all, put something right, or hide every other one.
+    """The mistakes in a model by their effect: explain all, put something right, or hide every other mistake.
 
     Attributes:
         complete: mistakes that explain all.
         partial: mistakes that put something right and break nothing, with how much is left.
-        outside: mistakes in what arrives at a single step, which nothing of the step comes out right with.
+        outside: mistakes in the gradients that arrive at a single step; with them, nothing of the step is right.
     """
 
     complete: list[Mistake] = field(default_factory=list)
@@ -112,7 +112,7 @@ class _Search:
         self._pairs: list[Explanation] | None = None
 
     def explain(self, model: Model, count: int, before: Explanation) -> Explanation:
-        """``count`` further mistakes; where the same slip as one ``before`` is made once more, that counts for nothing."""
+        """``count`` further mistakes; a repetition of a slip of ``before`` does not count."""
         made = _shared(before)
         level = self._level(model, made, all_at_once=count == 1)
         if level.complete:
@@ -131,7 +131,7 @@ class _Search:
         return ()
 
     def _in_series(self, model: Model) -> list[Explanation]:
-        """Two mistakes of which one hides the other, those that put the most right first; in one step alone."""
+        """Two mistakes of one step of which one hides the other; those that put the most right first."""
         if self._pairs is None:
             attempt, found = Attempt(model, self._first, self._effort), []
             if attempt.steps == 1 and self._slips is Slips.ALL:
@@ -185,7 +185,7 @@ class _Search:
         return not any(trial.differing(after) for trial in self._others)
 
     def _promising(self, model: Model, level: _Level) -> Iterator[Found]:
-        """Mistakes that put something right, the most first; those that give the same numbers together."""
+        """Mistakes that put something right, the best first; those that give the same numbers are grouped."""
         left = {id(mistake): count for count, mistake in level.partial}
         groups = self._alike(model, [mistake for _, mistake in level.partial])
         ordered = sorted(groups, key=lambda group: (left[id(group[0])], min(mistake.cost for mistake in group)))
@@ -195,7 +195,7 @@ class _Search:
             yield Found(model, best, _distinct(best, rest))
 
     def _alike(self, model: Model, mistakes: Sequence[Mistake]) -> list[list[Mistake]]:
-        """Those that give the same numbers together."""
+        """Groups of mistakes that give the same numbers."""
         groups: dict[tuple[str, ...], list[Mistake]] = {}
         for mistake in mistakes:
             after = model.with_changes(mistake.edits, mistake.settings)
@@ -204,12 +204,12 @@ class _Search:
 
 
 def _shared(found: Explanation) -> frozenset[SlipKey]:
-    """What slips that were found have in common with the same ones elsewhere."""
+    """The keys of the slips found."""
     return frozenset(key for each in found for key in each.mistake.keys)
 
 
 def _merged(found: Explanation) -> Explanation:
-    """The same slip in several equations as one mistake, unless other mistakes came to those equations in between."""
+    """Joins the same slip in several equations into one mistake, unless other mistakes changed them in between."""
     result: list[Found] = []
     for each in found:
         for place, other in enumerate(result):
@@ -238,7 +238,7 @@ def _joined(one: Found, other: Found) -> Found:
 
 
 def _renamed(model: Model, trial: Trial, attempt: Attempt) -> Iterator[Mistake]:
-    """Gradients that are right, but returned under one another's names."""
+    """Gradients that are right, but returned under swapped names."""
     computed, arrays = gradients(model, trial.sample), trial.observed.arrays
     names = [name for name in computed if (name, -1) in attempt.wrong and name in arrays]
     places = {
@@ -253,12 +253,12 @@ def _renamed(model: Model, trial: Trial, attempt: Attempt) -> Iterator[Mistake]:
 
 
 def digest(computed: Mapping[str, Array]) -> tuple[str, ...]:
-    """What models that compute the same have in common: of each gradient a weighted sum, but for rounding."""
+    """A key that is equal for models with equal results: a weighted sum of each gradient, rounded."""
     return tuple(f"{float(value.ravel() @ np.cos(np.arange(value.size))):.6e}" for value in computed.values())
 
 
 def _distinct(best: Mistake, rest: Sequence[Mistake]) -> tuple[Mistake, ...]:
-    """``rest`` without what is algebraically the same change of the same equations as one that is there already."""
+    """``rest`` without mistakes that are algebraically the same change as an earlier one."""
     kept = [best]
     for mistake in rest:
         if not any(_same(mistake, other) for other in kept):
@@ -267,7 +267,7 @@ def _distinct(best: Mistake, rest: Sequence[Mistake]) -> tuple[Mistake, ...]:
 
 
 def _same(one: Mistake, other: Mistake) -> bool:
-    """Whether two mistakes are one and the same change."""
+    """Whether two mistakes are the same change."""
     if one.settings != other.settings or one.labels != other.labels:
         return False
     pairs = zip(one.edits, other.edits, strict=True)

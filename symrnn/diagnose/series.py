@@ -1,7 +1,7 @@
-"""Two mistakes of which one hides the other: in an equation, and in one that reads it, if nothing between is returned.
+"""Two mistakes of which one hides the other: in an equation and in one that reads it, with no returned gradient between.
 
 Reads single mistakes of a model; returns pairs of them. Neither puts anything right alone, so that a search for one after
-the other does not find them. Leaves out: three in a row, and slips that are no likelier than chance in a pair.
+the other does not find them. Leaves out: three in a row, and slips too unlikely to be part of a pair.
 """
 
 from __future__ import annotations

@@ -40,15 +40,15 @@ _HERE = "argument of the function"
 
 @dataclass(frozen=True)
 class Slope:
-    """The derivative of the function at the root of an equation, and what a person may take for it.
+    """The derivative of the function at the root of an equation, and what a person may write in its place.
 
     Attributes:
         function: its name.
         output: the value that the equation assigns.
-        argument: what the function is given.
+        argument: the function's argument.
         factors: the derivative, by its factors, without its sign.
         minus: whether it has a minus in front.
-        wrong: whole derivatives that stand for it, whatever they are multiplied by.
+        wrong: whole derivatives that may replace it, whatever they are multiplied by.
     """
 
     function: str
@@ -70,14 +70,14 @@ class Slope:
 
 @dataclass(frozen=True)
 class Wrong:
-    """What stands for a derivative.
+    """A replacement of a derivative.
 
     Attributes:
         kind: what went wrong.
-        slip: what it has in common with the same one elsewhere.
-        tree: what stands there.
-        detail: the same in a sentence.
-        doubt: how much less likely than another of its kind.
+        slip: identifies the same slip in other places.
+        tree: the replacement.
+        detail: a sentence about it.
+        doubt: how much less likely it is than others of its kind.
     """
 
     kind: Kind
@@ -89,7 +89,7 @@ class Wrong:
 
 @cache
 def slopes_of(system: System) -> tuple[Slope, ...]:
-    """The derivatives of the one-argument functions of a step; constant ones excepted."""
+    """The derivatives of the one-argument functions of a step, except constant ones."""
     found = []
     nodes = (node for equation in system.equations for node in walk(equation.expression))
     used = {node.function for node in nodes if isinstance(node, Call)}
@@ -141,27 +141,27 @@ def _swapped(node: Expression, old: Expression, new: Expression) -> Expression:
 
 
 def _of_wrong_values(slope: Slope) -> Iterator[Wrong]:
-    """The derivative taken of what goes in for what comes out, or of what comes out for what goes in; or half of it."""
+    """The derivative evaluated at the argument instead of the output, or the reverse; or only half of it."""
     name, out, given = slope.function, Name(slope.output), slope.argument
     text, inside = to_text(slope.whole), to_text(given)
     moves = {
         "argument": (
             (given, given),
-            f"`{text}`, the derivative of {name}, is written in its output `{slope.output}`; "
-            f"it was given what goes into {name}, `{inside}`",
+            f"`{text}`, the derivative of {name}, reads its output `{slope.output}`; "
+            f"it got the argument of {name}, `{inside}`",
         ),
         "twice": (
             (Call(name, (out,)), out),
-            f"`{slope.output}` is the output of {name} already; {name} was applied to it once more",
+            f"`{slope.output}` is already the output of {name}; {name} was applied to it again",
         ),
         "output": (
             (out, out),
-            f"`{text}`, the derivative of {name}, is of what goes into {name}; it was given its output `{slope.output}`",
+            f"`{text}`, the derivative of {name}, reads the argument of {name}; it got the output `{slope.output}`",
         ),
     }
     for slip, ((output, argument), detail) in moves.items():
         if slip == "twice" and out not in walk(slope.whole):
-            continue  # the derivative reads what goes in, and its output was given for that
+            continue  # the derivative reads the argument, and got the output
         yield Wrong(Kind.ARGUMENT, slip, _moved(slope.whole, slope, output, argument), detail)
         for some in subsets(len(slope.factors)):
             parts = [
@@ -173,14 +173,14 @@ def _of_wrong_values(slope: Slope) -> Iterator[Wrong]:
 
 
 def _underived(slope: Slope) -> Iterator[Wrong]:
-    """The function where its derivative belongs, of what goes in or of what comes out; or the derivative twice."""
+    """The function itself, of the argument or of the output, in place of its derivative; or the derivative twice."""
     name, out, text = slope.function, Name(slope.output), to_text(slope.whole)
     belongs = f"stands where the derivative of {name}, `{text}`, belongs"
     again = Call(name, (out,))
-    already = f"; `{slope.output}` is the output of {name} already"
+    already = f"; `{slope.output}` is already the output of {name}"
     yield Wrong(Kind.UNDERIVED, "of the argument", out, f"`{slope.output}` itself {belongs}")
     yield Wrong(Kind.UNDERIVED, "of the output", again, f"`{to_text(again)}` {belongs}{already}")
-    detail = f"`{to_text(slope.argument)}`, which goes into {name}, {belongs}"
+    detail = f"`{to_text(slope.argument)}`, the argument of {name}, {belongs}"
     yield Wrong(Kind.UNDERIVED, "argument", slope.argument, detail, doubt=1)
     less = Binary("-", integer(1), again)
     yield Wrong(Kind.UNDERIVED, "one less of the output", less, f"`{to_text(less)}` {belongs}{already}", doubt=1)
@@ -224,7 +224,7 @@ def _search(
         sign = isinstance(node, Negate)
         parts = factors(node.operand if isinstance(node, Negate) else node)
         for slope in slopes:
-            # A minus is taken along with the derivative that it belongs to.
+            # The minus belongs to the derivative.
             places = _places(parts, slope.factors) if sign <= slope.minus and not (slope.minus and negated) else ()
             if places:
                 yield from _slips(parts, places, path, slope, turned=slope.minus and not sign)
@@ -234,7 +234,7 @@ def _search(
 
 
 def _places(parts: Sequence[Factor], wanted: Sequence[Factor]) -> tuple[int, ...]:
-    """Where the factors ``wanted`` stand among ``parts``; nothing unless all are there."""
+    """The positions of the factors ``wanted`` in ``parts``; None unless all are there."""
     places: list[int] = []
     for factor in wanted:
         free = [place for place, part in enumerate(parts) if part == factor and place not in places]
@@ -245,7 +245,7 @@ def _places(parts: Sequence[Factor], wanted: Sequence[Factor]) -> tuple[int, ...
 
 
 def _slips(parts: Sequence[Factor], places: Sequence[int], path: Path, slope: Slope, turned: bool) -> Iterator[Rewrite]:
-    """The slips in one place; ``turned`` where the minus of the derivative stands outside of it."""
+    """The slips in one place; ``turned`` if the derivative's minus is outside of it."""
 
     def without(*new: Factor) -> Expression:
         """The product with ``new`` in place of the derivative."""
@@ -274,14 +274,14 @@ def _slips(parts: Sequence[Factor], places: Sequence[int], path: Path, slope: Sl
 
 
 def _of_gradients(rest: Expression, path: Path, slope: Slope) -> Iterator[Rewrite]:
-    """The function or its derivative, of the gradient in place of the value; ``rest`` is what it is multiplied by."""
+    """The function or its derivative, of the gradient in place of the value; ``rest`` is the other factor."""
     name, text = slope.function, to_text(rest)
     if isinstance(rest, Number):
         return
     tree = _moved(slope.whole, slope, rest, rest)
     detail = f"{name} is applied to the gradient `{text}`; its derivative, `{to_text(slope.whole)}`, belongs beside it"
     yield _rewrite(Kind.UNDERIVED, path, Call(name, (rest,)), name, "of the gradient", detail, doubt=1)
-    detail = f"the derivative of {name} is taken of the gradient `{text}`, and not of `{slope.output}`"
+    detail = f"the derivative of {name} is taken at the gradient `{text}` in place of `{slope.output}`"
     yield _rewrite(Kind.ARGUMENT, path, tree, name, "gradient", detail, doubt=1)
     beside = multiplied([(False, rest), (False, tree)])
     yield _rewrite(Kind.ARGUMENT, path, beside, name, "gradient beside", detail, doubt=1)

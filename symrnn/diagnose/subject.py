@@ -1,7 +1,7 @@
-"""The person's function: found in a file, called with copies of a sample, and what it returned, or why it did not.
+"""The person's function: finds it in a file, and calls it with copies of a sample.
 
-Reads ``FILE.py:FUNCTION`` or a callable; returns a `Subject`, and from a call `Returned`. The file is run, and so is
-the function: whoever names them agrees to that. Leaves out: whether what was returned is right.
+Reads ``FILE.py:FUNCTION`` or a callable; returns a `Subject`, and from a call `Returned`. Both the file and
+the function run: whoever names them agrees to that. Leaves out: whether the results are right.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class Subject:
     """A person's backward pass.
 
     Attributes:
-        title: what reports call it.
+        title: its name in reports.
         function: called with the arguments of `STEP` or `WHOLE`, by position.
-        whole: whether it goes back over a whole sequence.
-        file: where it is written, as it was given.
-        path: the same as tracebacks have it.
+        whole: whether it runs over a whole sequence.
+        file: its file, as given.
+        path: the file as tracebacks name it.
     """
 
     title: str
@@ -60,12 +60,12 @@ class Subject:
 
 @dataclass(frozen=True)
 class Returned:
-    """What a call returned.
+    """The result of a call.
 
     Attributes:
         arrays: gradients by the cell's names, in float64; a name that was left out, or given as None, is missing.
-        single: whether some of it was computed in single precision or less.
-        faults: gradients of stacks that have no place in the cell's shapes, each with what is wrong, by its own name.
+        single: whether some array has single precision or less.
+        faults: for a gradient of a stack that does not have the stack's shape, what is wrong, by the stack's name.
         transposed: the person's names of stacked gradients that were transposed.
     """
 
@@ -83,7 +83,7 @@ def load_subject(text: str) -> Subject:
     """The function that ``FILE.py:FUNCTION`` names; runs the file.
 
     Raises:
-        DiagnoseError: there is no such file or function, the file stops with an error, or the function takes other
+        DiagnoseError: the file or function does not exist, the file stops with an error, or the function takes other
             arguments.
     """
     file, colon, name = text.rpartition(":")
@@ -107,12 +107,12 @@ def load_subject(text: str) -> Subject:
     if name not in functions:
         own = [key for key, value in functions.items() if getattr(value, "__module__", "") == module.__name__]
         known = f" (it has {', '.join(own)})" if own else " (it defines none)"
-        raise DiagnoseError(f"{file}: there is no function {name!r}{nearest(name, own)}{known}")
+        raise DiagnoseError(f"{file}: unknown function {name!r}{nearest(name, own)}{known}")
     return as_subject(functions[name], text, file)
 
 
 def as_subject(function: Callable[..., Any], title: str = "", file: str = "") -> Subject:
-    """The function with its kind, told by how many arguments it must be given.
+    """The function with its kind, which its number of required arguments determines.
 
     Raises:
         DiagnoseError: it takes neither three arguments nor four.
@@ -134,7 +134,7 @@ def as_subject(function: Callable[..., Any], title: str = "", file: str = "") ->
 
 
 def call(subject: Subject, sample: Sample, layout: Layout) -> Returned:
-    """The gradients that the function returns for ``sample``, which it is given in copies.
+    """The gradients that the function returns for copies of ``sample``.
 
     Raises:
         StopsError: the function raises an error.
@@ -154,7 +154,7 @@ def call(subject: Subject, sample: Sample, layout: Layout) -> Returned:
 
 @contextmanager
 def _at_home(path: str) -> Iterator[None]:
-    """Make the file's neighbours importable, and send what it prints to standard error: the report owns standard output."""
+    """Make the file's neighbours importable, and send its output to standard error: the report needs standard output."""
     folder = str(Path(path).parent)
     sys.path.insert(0, folder)
     try:
@@ -166,7 +166,7 @@ def _at_home(path: str) -> Iterator[None]:
 
 
 def _shown(error: BaseException, file: str, path: str) -> str:
-    """The lines of the person's file that led to ``error``, and the error itself; none of ours."""
+    """The lines of the person's file that led to ``error``, and the error itself, without our own lines."""
     if isinstance(error, SyntaxError) and error.filename == path:
         return f"  {file}:{error.lineno}\n    {(error.text or '').strip()}\n{type(error).__name__}: {error.msg}"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
@@ -212,7 +212,7 @@ def _mapping(subject: Subject, what: str, value: object, known: tuple[str, ...])
             missing = [each for each in known if each not in value]
             lacking = f"; {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing" if missing else ""
             raise DiagnoseError(
-                f"{subject.title} returned {what}[{name!r}], and the cell has no such name{nearest(str(name), known)} "
+                f"{subject.title} returned {what}[{name!r}], but the cell has no such name{nearest(str(name), known)} "
                 f"(expected {', '.join(known)}{lacking})"
             )
     return {name: value[name] for name in known if value.get(name) is not None}

@@ -1,4 +1,4 @@
-"""Sums and products as lists: an expression taken apart into signed terms or factors, and put together again.
+"""Sums and products as lists: takes an expression apart into signed terms or factors, and joins them again.
 
 Reads trees; returns lists, or trees in the order of the lists. Leaves out: algebra; nothing is multiplied out.
 """
@@ -74,7 +74,7 @@ def multiplied(parts: Iterable[Factor]) -> Expression:
 
 
 def subsets(count: int, most: int = 5) -> Iterator[tuple[int, ...]]:
-    """What may be left out of ``count`` things, few first: all proper subsets, of more than ``most`` one or all but one."""
+    """What may be left out of ``count`` things, few first: all proper subsets; of more than ``most``, one or all but one."""
     sizes = range(1, count) if count <= most else sorted({1, count - 1})
     for size in sizes:
         yield from combinations(range(count), size)

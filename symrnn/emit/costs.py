@@ -1,7 +1,7 @@
 r"""What running a cell costs, as a section of its lecture: what is kept and why, operations, memory.
 
 Reads a `Program` and the notation of its derivation; returns a `Section`. Counts are those of the plan, symbolic in the
-steps T, the rows B and the sizes. Leaves out: time, which is the machine's.
+steps T, the rows B and the sizes. Leaves out: time, which depends on the machine.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from symrnn.plan.program import Column, Extent, Program, Routine, Stage
 from symrnn.plan.size import Count
 
 BYTES = 4
-"""Of a number in single precision."""
+"""Bytes of a number in single precision."""
 
 _STEPS, _ROWS = r"\mathrm{T}", r"\mathrm{B}"
 _EXTENTS = {Extent.ONCE: "", Extent.STEP: _ROWS, Extent.SEQUENCE: rf"{_STEPS} {_ROWS}"}
 
 
 def cost_section(program: Program, notation: Notation) -> Section:
-    """The section; kernels of inference alone have no backward pass in it."""
+    """The section; for inference alone it has no backward pass."""
     return Section("cost", "What running it costs", tuple(_blocks(program, notation)))
 
 

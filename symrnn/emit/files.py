@@ -34,7 +34,7 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o600) -> None:
             os.fsync(file.fileno())
         temporary.chmod(mode)
         temporary.replace(path)
-    except BaseException:
+    except BaseException:  # Ctrl-C too must leave no half-written file
         temporary.unlink(missing_ok=True)
         raise
     _sync_directory(path.parent)

@@ -1,4 +1,4 @@
-"""Sizes that are fixed when a file is generated: numbers that the compiler knows, for kernels of one shape.
+"""Sizes that are fixed when a file is generated: the compiler then knows them, and kernels have one shape.
 
 Reads a cell and the sizes that a user gave; returns them checked, in the order of the cell's sizes. Leaves out:
 what the emitted C does with them (`symrnn.targets.c.files`).
@@ -13,7 +13,7 @@ from symrnn.language.cell import Cell
 from symrnn.language.system import HIDDEN, INPUT
 
 MOST = 65536
-"""The largest size that can be fixed; larger ones would gain nothing."""
+"""The largest size that can be fixed; fixing a larger one would not make kernels faster."""
 
 
 def fixed_sizes(cell: Cell, given: Mapping[str, int]) -> dict[str, int]:
@@ -28,7 +28,7 @@ def fixed_sizes(cell: Cell, given: Mapping[str, int]) -> dict[str, int]:
         if name not in cell.sizes:
             raise GenerateError(f"the cell {cell.name} has no size {name!r}; its sizes are {', '.join(cell.sizes)}")
         if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MOST:
-            raise GenerateError(f"{name}: {number!r} cannot be fixed; expected a whole number from 1 to {MOST}")
+            raise GenerateError(f"{name}: {number!r} is not a size; expected a whole number from 1 to {MOST}")
     found = dict(given)
     if cell.input_is_hidden and found:
         for name, other in ((INPUT, HIDDEN), (HIDDEN, INPUT)):

@@ -1,9 +1,9 @@
-"""Runtime modules, which linters and type checkers read as they stand, as the text of one generated module.
+"""Joins runtime modules into the text of one generated module. Linters and type checkers read them as they are.
 
 Reads Python files below the template directory; returns their import statements as one block, and their bodies one after the
 other, each under its docstring's first line. Such a file has a docstring, imports, and then its body; it imports from modules
-that every Python has, from NumPy, and from others of its kind: these imports are left out, since all names come to stand in one
-module. What a stub (``cell.pyi``) declares, the generated module itself must define. Leaves out: the cell's own part.
+that every Python has, from NumPy, and from others of its kind: these imports are left out, since one module
+has all the names. The generated module itself must define what a stub (``cell.pyi``) declares. Leaves out: the cell's own part.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from symrnn.emit.templates import template_directory
 from symrnn.errors import GenerateError
 
 PACKAGE = "templates"
-"""What runtime modules import one another from."""
+"""The module name under which runtime modules import one another."""
 
 _FUTURE, _THIRD_PARTY = "__future__", "numpy"
 
@@ -29,7 +29,7 @@ class Inlined:
     """Runtime modules as text.
 
     Attributes:
-        imports: lines; with those of ``also``.
+        imports: lines, with those of ``also``.
         text: the bodies, without a line end at the end.
         names: what they define.
     """
@@ -54,12 +54,12 @@ def inlined(files: Sequence[str], also: Iterable[tuple[str, str]] = ()) -> Inlin
     """The modules ``files`` as one text.
 
     Args:
-        files: paths below the template directory, with slashes, in the order in which they shall stand.
+        files: paths below the template directory, with slashes, in the order of the text.
         also: imports of the part that stands before them, as (module, name); an empty name for the module itself.
 
     Raises:
-        GenerateError: a file is missing or not laid out as said above, two define one name, or one imports what neither
-            another nor a stub defines.
+        GenerateError: a file is missing or has another layout, two define one name, or one imports a name that no
+            other file and no stub defines.
     """
     modules = {_dotted(file): _read(file) for file in files}
     owners: dict[str, str] = {}
@@ -93,9 +93,7 @@ def _read(file: str) -> _Module:
     text, tree = _load(file)
     docstring, statements = ast.get_docstring(tree), tree.body[1:]
     if not docstring:
-        raise GenerateError(
-            f"templates: {file} has no docstring, whose first line would stand above its text; write one"
-        )
+        raise GenerateError(f"templates: {file} has no docstring; write one, its first line becomes the heading")
     imports: list[tuple[str, str]] = []
     needs: list[tuple[str, str]] = []
     begin = tree.body[0].end_lineno or 0

@@ -47,7 +47,7 @@ def _meaning(buffer: Buffer) -> str:
 
 
 def _wrapped(row: tuple[str, str, str], widths: list[int], most: int = 104) -> Iterator[str]:
-    """A row of a table; what is longer than a line goes on under its own beginning."""
+    """A row of a table; long text wraps below the start of its column."""
     head = f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  "
     line = ""
     for word in row[2].split():

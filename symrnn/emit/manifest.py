@@ -1,10 +1,11 @@
-"""Generated files on disk: each written in one step, and compared with what it should be.
+"""Writes generated files, each in one step, and compares files on disk with their expected text.
 
 Reads the texts of one cell's files and the directory that they belong in; writes them there with ``manifest.json``,
 which holds the SHA-256 digest of every file by cell, and the options that it was generated with, or returns how the directory
 differs. The manifest is written last. If a run is cut short, it still names the old files, so files of two runs do not count
-as one set. Leaves out: the texts, and compiled libraries, which belong to one machine
-(`symrnn.targets.c.library`).
+as one set. Cells may share a file. Each cell records the text that it was generated with, so a cell whose shared file
+another cell has replaced since is known. Leaves out: the texts, and compiled libraries, which belong to one machine
+(`symrnn.targets.target.Builder`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -50,8 +51,8 @@ class Difference:
     Attributes:
         file: its name.
         fault: what is wrong.
-        diff: unified, from what is there to what should be; empty where the text is right, where the file is missing, and
-            where other options explain it.
+        diff: unified, from the file to its expected text; empty if the text is right, the file is missing, or other
+            options explain the difference.
         cause: the reason in more detail, if it is known.
     """
 
@@ -68,7 +69,7 @@ def write(out: Path, files: Mapping[str, str], *, cell: str, options: str = "") 
         out: directory; made if need be.
         files: file name to text. The manifest keeps the cell's other files, as long as they exist.
         cell: whose files they are.
-        options: the arguments that texts depend on, where some were given.
+        options: the arguments that the texts depend on; empty if none was given.
 
     Returns:
         The path of each file, in the order of ``files``.
@@ -110,27 +111,60 @@ def compare(out: Path, files: Mapping[str, str], *, cell: str, options: str = ""
     """
     try:
         if out.exists():
-            next(out.iterdir(), None)  # which says so where it is no directory, or not for us
-        recorded = _recorded(out).get(cell, {})
-        before, now = recorded.get(_OPTIONS, ""), options.strip()
+            next(out.iterdir(), None)  # raises if it is not a directory, or is not readable
+        recorded = _recorded(out)
+        before, now = recorded.get(cell, {}).get(_OPTIONS, ""), options.strip()
         cause = "" if before == now else f"{before or 'no options'} then, {now or 'no options'} now"
-        found = (_difference(out / name, text, recorded.get(name), cause) for name, text in files.items())
+        found = (_difference(out / name, text, _digests_of(name, recorded), cause) for name, text in files.items())
         return tuple(difference for difference in found if difference is not None)
     except OSError as error:
         raise GenerateError(f"{out} cannot be read: {error}; choose another directory with --out") from error
 
 
-def _difference(path: Path, text: str, recorded: str | None, cause: str) -> Difference | None:
-    """What is wrong with a file; ``cause`` says how the options of the manifest differ, empty if they do not."""
+def outdated(out: Path) -> dict[str, tuple[str, ...]]:
+    """The cells that must be generated again, each with the shared files that have been replaced since it was.
+
+    Args:
+        out: directory.
+
+    Raises:
+        GenerateError: a file cannot be read, or the manifest is not from symrnn.
+    """
+    found = {}
+    try:
+        recorded = _recorded(out)
+        for cell, digests in recorded.items():
+            others = {other: each for other, each in recorded.items() if other != cell}
+            files = {name: digest for name, digest in digests.items() if (out / name).is_file()}
+            shared = {name: digest for name, digest in files.items() if _digests_of(name, others)}
+            there = {name: _digest((out / name).read_bytes()) for name in shared}
+            replaced = [name for name in shared if shared[name] != there[name] in _digests_of(name, others)]
+            if replaced and len(shared) < len(files):
+                found[cell] = tuple(replaced)
+    except OSError as error:
+        raise GenerateError(f"{out} cannot be read: {error}; choose another directory with --out") from error
+    return found
+
+
+def _digests_of(name: str, recorded: Digests) -> tuple[str, ...]:
+    """What the manifest's cells record of a file."""
+    return tuple(digests[name] for digests in recorded.values() if name in digests)
+
+
+def _difference(path: Path, text: str, recorded: Collection[str], cause: str) -> Difference | None:
+    """What is wrong with a file, of which the manifest has ``recorded`` these digests.
+
+    ``cause`` says how the options of the manifest differ, empty if they do not.
+    """
     if not path.exists():
         return Difference(path.name, Fault.MISSING)
     data = path.read_bytes()
     digest = _digest(data)
     if data == text.encode():
-        return None if digest == recorded else Difference(path.name, Fault.MIXED)
-    if digest == recorded and cause:
+        return None if digest in recorded else Difference(path.name, Fault.MIXED)
+    if digest in recorded and cause:
         return Difference(path.name, Fault.OPTIONS, cause=cause)
-    fault = Fault.STALE if digest == recorded else Fault.EDITED
+    fault = Fault.STALE if digest in recorded else Fault.EDITED
     return Difference(path.name, fault, _unified(data.decode(errors="backslashreplace"), text, path))
 
 
@@ -142,8 +176,8 @@ def _unified(old: str, new: str, path: Path) -> str:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write ``text`` where it is not there already; its directory's lock is ours."""
-    for left in sorted(path.parent.glob(f".{path.name}-*{SUFFIX}")):  # by a process that was killed
+    """Write ``text`` if the file differs. The caller holds the directory's lock."""
+    for left in sorted(path.parent.glob(f".{path.name}-*{SUFFIX}")):  # left by a process that was killed
         left.unlink()
     data = text.encode()
     if not (path.is_file() and path.read_bytes() == data):

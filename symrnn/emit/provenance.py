@@ -24,7 +24,7 @@ def source_digest(cell: Cell) -> str:
 
 
 def command(cell: Cell, request: Request) -> str:
-    """What writes the file again; a cell that is not bundled is called by a file of its name."""
+    """The command that writes the file again; it names a cell that is not bundled by a file of its name."""
     bundled = cell.name in cells() and source_digest(load(cell.name)) == source_digest(cell)
     return f"python -m symrnn generate {cell.name}{'' if bundled else '.toml'}{request.options}"
 
@@ -42,4 +42,4 @@ def _only(request: Request) -> str:
     if not request.sizes:
         return ""
     sizes = " and ".join(f"{name} = {n}" for name, n in request.sizes.items())
-    return f" These kernels run with {sizes} alone: the compiler knows it."
+    return f" These kernels run with {sizes} alone; the compiler knows them."

@@ -1,7 +1,7 @@
 """Python text laid out as the project's formatter lays it out, without running it.
 
-Reads heads, items and tails; returns lines. The formatter is no dependence of a generated module's author: what it
-would do to the few kinds of statement that are emitted is decided here, and a test holds the two together.
+Reads heads, items and tails; returns lines. Generating a module must not need
+the formatter. So this module lays out the few kinds of statement that are emitted, and a test compares it with the formatter.
 """
 
 from __future__ import annotations

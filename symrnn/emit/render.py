@@ -39,7 +39,7 @@ def render_source(template: str, context: Mapping[str, object], folder: Path | N
     Args:
         template: as in `render`.
         context: as in `render`.
-        folder: where the templates of another package are; symrnn's own unless given.
+        folder: the templates of another package; the default is symrnn's own.
 
     Raises:
         GenerateError: as `render`.
@@ -51,7 +51,7 @@ def render_source(template: str, context: Mapping[str, object], folder: Path | N
         return joined(_environment(folder).get_template(template).generate(context))
     except jinja2.TemplateNotFound as error:
         raise GenerateError(
-            f"template {template}: there is no {error.name} in the template directory; correct the path"
+            f"template {template}: {error.name} is not in the template directory; correct the path"
         ) from error
     except jinja2.TemplateError as error:
         place = _place(template, error, folder)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from symrnn.language.system import HIDDEN, INPUT
 
 DTYPE = "float32"
-"""What ``init_params`` makes unless told otherwise."""
+"""The default precision of ``init_params``."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Request:
     """The options that the files of one cell are generated with.
 
     Attributes:
-        dtype: what ``init_params`` makes unless told otherwise.
-        dtypes: the precisions to emit; if empty, all that the target has.
+        dtype: the default precision of ``init_params``.
+        dtypes: the precisions to emit; empty for all that the target has.
         sizes: size names that are fixed, with their numbers.
         single_file: whether the code that all cells share goes into the cell's own file.
         backward: whether there are gradients.

@@ -19,8 +19,8 @@ class Mark:
     Attributes:
         labels: of the equations that it comes from.
         stage: the plan's stage that it belongs to; empty outside stages.
-        function: the function or class of the file that it stands in. The line at which that begins has a mark with its
-            name and no labels.
+        function: the function or class that the line is in. The first line of a function has a mark with its name
+            and no labels.
         precision: ``f32`` or ``f64`` where the line is of one precision alone; else empty.
     """
 
@@ -33,8 +33,8 @@ class Mark:
 class Marked(str):
     """A piece of text with the mark of the line that it stands in; a template prints it like any other text.
 
-    Only what prints it directly keeps the mark: filters, macros and joined texts give plain strings, so a template prints
-    marked lines from its body or from an included template.
+    Filters, macros and joined texts lose the mark. So a template prints marked lines from its body or from an included
+    template.
 
     >>> line = Marked("y = a + b", Mark(("3",), "step_1"))
     >>> line.mark.labels, line == "y = a + b"
@@ -57,7 +57,7 @@ class Marked(str):
 
 
 def marked(lines: Iterable[str], mark: Mark) -> list[str]:
-    """``lines`` with ``mark``: of a statement on several lines, each has it."""
+    """``lines`` with ``mark``; a statement on several lines has it on each."""
     return [Marked(line, mark) for line in lines]
 
 
@@ -73,7 +73,7 @@ class Source:
     Attributes:
         text: whole.
         marks: by the number of the line, from 1, in order.
-        digest: of the other texts that this one fits; empty where it stands alone. What is built from them holds it too.
+        digest: of the other texts that belong with this one; empty if it stands alone. A library built from them holds it too.
     """
 
     text: str

@@ -1,7 +1,7 @@
-"""What every generated module of a cell says about it: names, shapes, sizes, initial values.
+"""The part of a generated module that describes its cell: names, shapes, sizes, initial values.
 
 Reads a `Program`; returns a `Surface`, lines that `templates/python/cell.py.jinja` prints. They define the names of
-`templates/python/cell.pyi`, which is all that the parts of a module that are equal in all cells know of the cell.
+`templates/python/cell.pyi`, which is all that the runtime modules know about the cell.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Surface:
 
     Attributes:
         title: one line for people, without a full stop.
-        constants: of the cell; what the module's users read.
-        tables: of the cell; what the rest of the module reads.
+        constants: lines that the module's users read.
+        tables: lines that the rest of the module reads.
         dtypes: those that the kernels run in.
         dtypes_note: a sentence on them.
         shapes: the head of `param_shapes`.
@@ -54,7 +54,7 @@ def surface(
 
     Args:
         program: its plan.
-        request: what was asked for.
+        request: the options.
         dtypes: those that the kernels run in.
         note: a sentence on them.
         left_out: functions that a module for inference alone does not have.
@@ -88,9 +88,9 @@ def _constants(program: Program, request: Request) -> tuple[str, ...]:
         f'OUTPUT = "{cell.output}"',
         f"ANALYTIC = {analytic}",
         *collection("FIXED = {", [f'"{name}": {number}' for name, number in request.sizes.items()], "}"),
-        '"""The sizes that these kernels are for alone; where it is empty, they take any."""',
+        '"""The fixed sizes of these kernels; if empty, they take any."""',
         f'DTYPE = "{request.dtype}"',
-        '"""What `init_params` makes unless told otherwise."""',
+        '"""The default precision of `init_params`."""',
     )
 
 

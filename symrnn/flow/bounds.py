@@ -3,7 +3,7 @@ r"""Bounds on the norm of a step Jacobian in symbols, and the paths that no matr
 Reads the paths of a run; returns bounds as text, as LaTeX and as numbers. Each term of a Jacobian is a product, so the
 product of its factors' norms bounds it: the largest entry of a diagonal, the largest singular value of a matrix. Terms
 that are diagonals alone are added up first. For ``tanh(W x + U h + b)`` the bound is ``max|1 - h'²| σ_max(U)``. Leaves
-out: bounds that a closer look at a cell would give.
+out: tighter bounds that a particular cell may have.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Direct:
     """The path of one state straight through time: from each unit to itself, without any matrix.
 
     Attributes:
-        state: whose.
+        state: its name.
         text: the diagonal of one step in plain text.
         latex: the product over steps.
         diagonal: the diagonal at every step, ``(T, B, size)``.
@@ -180,7 +180,7 @@ class _Norms:
             case Identity():
                 return _Norm("1", "1", np.array(0.0))
             case _:
-                raise AssertionError(f"{factor} is no map between states")
+                raise AssertionError(f"{factor} is not a map between states")
 
     def _entry(self, expression: Expression, notation: Notation) -> _Norm:
         """The largest entry of a diagonal."""

@@ -1,8 +1,8 @@
 """Clipping, a remedy for exploding gradients: by value, and by the norm of all of them together.
 
 Reads gradients by name; returns clipped ones. Clipping by norm keeps the direction and
-shortens the step. Clipping by value cuts each entry by itself and turns the direction. Neither helps a gradient that
-vanishes. Leaves out: everything else
+shortens the step. Clipping by value cuts each entry separately and changes the direction. Neither helps a vanishing
+gradient. Leaves out: everything else
 of an optimiser.
 """
 
@@ -37,12 +37,14 @@ def clip_by_value(gradients: Gradients, limit: float) -> dict[str, Array]:
     _limit(limit)
     for name, gradient in gradients.items():
         if np.isnan(gradient).any():
-            raise FlowError(f"the gradient of {name!r} has entries that are not numbers, which no limit can repair")
+            raise FlowError(
+                f"the gradient of {name!r} has entries that are not numbers, and no limit repairs them; find their source"
+            )
     return {name: np.clip(gradient, -limit, limit) for name, gradient in gradients.items()}
 
 
 def clip_by_global_norm(gradients: Gradients, limit: float) -> tuple[dict[str, Array], float]:
-    """All gradients scaled by one number, so that their common Euclidean norm is at most ``limit``.
+    """All gradients scaled by one number, so that their joint Euclidean norm is at most ``limit``.
 
     >>> clip_by_global_norm({"W": np.array([3.0]), "b": np.array([4.0])}, 1.0)
     ({'W': array([0.6]), 'b': array([0.8])}, 5.0)
@@ -111,4 +113,4 @@ def clipping(gradients: Gradients, how: str, limit: float) -> Clipping:
 
 def _limit(limit: float) -> None:
     if not limit > 0:
-        raise FlowError(f"a limit of {limit:g} leaves nothing of a gradient; expected a number above zero")
+        raise FlowError(f"a limit of {limit:g} makes every gradient zero; expected a number above zero")

@@ -54,7 +54,7 @@ FORMATS = (".svg", ".png", ".pdf")
 
 @contextmanager
 def drawing() -> Iterator[Any]:
-    """The module ``matplotlib.figure``, with default settings whatever the user and the machine have set.
+    """The module ``matplotlib.figure``, with default settings whatever the user or the machine has set.
 
     Raises:
         MissingPackageError: matplotlib is not installed.

@@ -1,7 +1,7 @@
-"""The figure of one cell's gradient flow, and the panels that other figures are made of.
+"""The figure of one cell's gradient flow, and the panels that other figures use.
 
 Reads a `Measured` flow; returns a matplotlib figure. The abscissa is the distance from the end of the run, in steps.
-Lengths are drawn in powers of ten; they are means of logarithms over the rows of the batch. Colour-blind people can tell
+Lengths are in powers of ten, from means of logarithms over the rows of the batch. Colour-blind people can tell
 the colours apart, on white and on black, and lines carry their names. Leaves out: files (`symrnn.flow.drawing`), and
 several runs side by side (`symrnn.flow.panorama`).
 """
@@ -57,7 +57,7 @@ class Line:
         name: the text beside it; of several lines of one name the middle one gets it.
         colour: of line and name.
         style: of the line.
-        distances: where the values are; every one from 0 unless given.
+        distances: of the values; the default is every one from 0.
     """
 
     values: Array

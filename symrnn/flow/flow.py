@@ -92,9 +92,9 @@ def flow(
         cell: a `Cell`, the name of a bundled one, the path of a cell file, or a `Derivation`.
         params: every parameter by name.
         x: inputs, ``(T, B, input)``.
-        state: initial states by name, ``(B, size)``; zeros where they are left out.
+        state: initial states by name, ``(B, size)``; a missing one is zero.
         dy: the gradient of the loss by the outputs: ``(T, B, size)``, or ``(B, size)`` for a loss that reads the last
-            output alone. The default is of that kind: a random direction of length 1 in each row.
+            output alone. The default is such a loss, with a random direction of length 1 in each row.
         dstate: the gradient of the loss by the final states, ``(B, size)`` each; zeros by default.
         distances: from 0 to T, at which products of step Jacobians are evaluated; by default about evenly spaced in their
             logarithm.
@@ -152,7 +152,7 @@ def _shares(paths: StepPaths, logs: Mapping[tuple[str, str, int], Array]) -> tup
 
 
 def _given(paths: StepPaths, dy: ArrayLike | None, dstate: Given | None, seed: int) -> Array:
-    """What the loss adds to the gradient by the states after each step, ``(T, B, n)``."""
+    """The loss's contribution to the gradient by the states after each step, ``(T, B, n)``."""
     run, output = paths.run, paths.run.cell.output
     width = run.width(output)
     given = np.zeros((run.steps, run.batch, paths.size))
@@ -169,7 +169,7 @@ def _given(paths: StepPaths, dy: ArrayLike | None, dstate: Given | None, seed: i
         raise FlowError(f"dy: expected shape {expected}, found {array.shape}")
     for name, value in (dstate or {}).items():
         if name not in paths.blocks:
-            raise FlowError(f"dstate: there is no {name!r}; expected {', '.join(paths.blocks)}")
+            raise FlowError(f"dstate: unknown name {name!r}; choose {', '.join(paths.blocks)}")
         array = np.asarray(value, np.float64)
         if array.shape != (run.batch, run.width(name)):
             raise FlowError(f"dstate[{name!r}]: expected shape {(run.batch, run.width(name))}, found {array.shape}")

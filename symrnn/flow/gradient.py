@@ -37,7 +37,7 @@ _SAFE = 1e-140
 
 
 def normalised(vector: Array) -> tuple[Array, Array]:
-    """Directions, and ln of lengths, along the last axis; a zero vector stays one, with -inf."""
+    """Directions, and ln of lengths, along the last axis; a zero vector stays zero, with -inf."""
     length = np.sqrt(np.einsum("...i,...i->...", vector, vector))
     if length.size and length.min() > _SAFE and length.max() < 1 / _SAFE:
         return vector / length[..., np.newaxis], np.log(length)
@@ -50,7 +50,7 @@ def normalised(vector: Array) -> tuple[Array, Array]:
 
 
 def log(value: Array) -> Array:
-    """The logarithm; of zero, -inf without a warning."""
+    """The logarithm; -inf for zero, without a warning."""
     return np.log(value, out=np.full(np.shape(value), -np.inf), where=np.asarray(value) > 0)
 
 
@@ -59,7 +59,7 @@ def backward(paths: StepPaths, given: Array) -> Backward:
 
     Args:
         paths: of the run.
-        given: what the loss adds to the gradient by the states after each step, ``(T, B, n)``.
+        given: the loss's contribution to the gradient by the states after each step, ``(T, B, n)``.
     """
     steps = paths.run.steps
     unit = np.zeros((steps + 1, *given.shape[1:]))

@@ -1,8 +1,8 @@
 """The largest singular value of operators, from their products with vectors alone.
 
 Reads an `Operators`; returns logarithms. This is the power iteration on the operator and its transpose, whose iterates
-are kept and combined (Golub, Kahan and Lanczos): the best that any polynomial in these two products gives. Lengths are
-logarithms throughout, so that the product of a thousand steps is as good an operator as one step. Leaves out: singular
+are kept and combined (Golub, Kahan and Lanczos): the best estimate that any polynomial in these two products gives. Lengths are
+logarithms throughout, so that a product of a thousand steps works like one step. Leaves out: singular
 vectors, and smaller singular values (`symrnn.flow.singular` has whole spectra).
 """
 
@@ -20,18 +20,18 @@ TOLERANCE = 1e-5
 """The residual, relative to the singular value, at which an iteration ends. The error of the value is never above it,
 and, where the next value is some way below, about its square."""
 MOST = 150
-"""The most iterations; the estimate is then taken as it is (a lower bound, like every estimate)."""
+"""The most iterations; after them the estimate counts as it is (a lower bound, like every estimate)."""
 KEPT = 0.75
-"""When no more than this part of the matrices is left, the finished ones are dropped."""
+"""When at most this part of the matrices is unfinished, the finished ones are dropped."""
 USUAL = 32
-"""How many vectors to make room for: usually enough iterations."""
+"""The number of vectors to make room for, usually enough."""
 
 _CHECKED = (6, 12, 18, 24, 30, 36, 44, 52, 64, 80, 100, 120)
-"""How many iterations lie between two tests of convergence; a test costs as much as several iterations."""
+"""The iterations between two tests of convergence; a test costs as much as several iterations."""
 _ROUNDING = 1e-13
-"""What is left of a vector, relative to what it was, when nothing but rounding is left."""
+"""Relative length below which the rest of a vector is rounding alone."""
 _CANCELLED = 0.1
-"""What is left of a vector that is apart already, relative to what it was, when it is made of rounding."""
+"""The same for a vector that is already orthogonal to the others."""
 
 
 class Operators(Protocol):
@@ -52,7 +52,7 @@ def largest(operators: Operators, start: Array) -> Array:
 
     Args:
         operators: the matrices.
-        start: a vector for each, not orthogonal to what is looked for.
+        start: a vector for each, not orthogonal to its largest singular vector.
     """
     result = np.empty(start.shape[:-1])
     waiting = np.arange(len(start))
@@ -65,7 +65,7 @@ def largest(operators: Operators, start: Array) -> Array:
         done |= state.count >= most
         done &= waiting >= 0
         result[waiting[done]] = values[done]
-        waiting[done] = -1  # carried along, since a copy of the others costs more, while they are few
+        waiting[done] = -1  # while few are finished they stay, since a copy of the others costs more
         left = waiting >= 0
         if left.sum() <= KEPT * len(left):
             waiting, state = waiting[left], state.only(left)
@@ -77,7 +77,7 @@ def largest(operators: Operators, start: Array) -> Array:
 class _Bidiagonal:
     """Matrices reduced to bidiagonal ones, on the vectors that products lead to.
 
-    The matrices are divided by the length of their first product, whose logarithm is ``reference``: what is left are
+    The matrices are divided by the length of their first product, whose logarithm is ``reference``: the results are
     numbers of ordinary size. Right vectors, ``(…, room, n)``, are kept orthogonal to all before; left ones then are so too.
     """
 
@@ -129,8 +129,8 @@ class _Bidiagonal:
         return state
 
     def estimate(self) -> tuple[Array, Array]:
-        """Ln of the largest singular values, and for which of the first axis they are good enough."""
-        # Of the matrix times its transpose, whose largest eigenvalue is the square: as exact as is needed.
+        """Ln of the largest singular values, and which ones along the first axis have converged."""
+        # The largest eigenvalue of the matrix times its transpose is the square: exact enough here.
         beside = [*self._beside, np.zeros_like(self._reference)]
         diagonal = [d**2 + b**2 for d, b in zip(self._diagonal, beside, strict=True)]
         square, last = largest_eigenvalue(
@@ -138,24 +138,24 @@ class _Bidiagonal:
         )
         values = np.sqrt(square)
         residual = self._residual[0] * last
-        # Where nothing is left, values are exact, whatever the last entry of the vector is: of equal values it may be anything.
+        # If nothing is left, values are exact, whatever the last entry of the vector is; for equal values it is arbitrary.
         close = np.asarray((self._residual[0] == 0) | (residual <= TOLERANCE * values))
         done = np.logical_and.reduce(close.reshape(len(close), -1), axis=-1)
         return log(values) + self._reference, done
 
     def _ahead(self) -> tuple[Array, Array]:
-        """The length and direction of what the transposed matrix adds to the right vectors."""
+        """The length and direction of the right vector that the transposed matrix adds."""
         back, length = self._operators.pull(self._left)
         before = length - self._reference
         direction, found = self._apart(back * np.exp(before)[..., np.newaxis])
-        # Twice: what rounding leaves of the earlier vectors would grow with every one that follows.
+        # Twice: what rounding leaves of the earlier vectors would grow with each further vector.
         direction, change = self._apart(direction)
         kept = (found > before + np.log(_ROUNDING)) & (change > np.log(_CANCELLED))
         found = found + change
         return np.where(kept, np.exp(found), 0.0), direction * kept[..., np.newaxis]
 
     def _apart(self, vector: Array) -> tuple[Array, Array]:
-        """What of ``vector`` is orthogonal to all right vectors: its direction, and ln of its length."""
+        """The part of ``vector`` that is orthogonal to all right vectors: its direction, and ln of its length."""
         right = self._right[..., : self.count, :]
         parts = np.swapaxes(right, -1, -2) @ (right @ vector[..., np.newaxis])
         return normalised(vector - parts[..., 0])

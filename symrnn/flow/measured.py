@@ -1,4 +1,4 @@
-"""What is measured of a gradient's way back through one run: plain arrays, all of them logarithms.
+"""Measurements of a gradient's way back through one run: plain arrays of logarithms.
 
 Leaves out: how they are computed and what they offer a person (`symrnn.flow.flow`), text and figures.
 """
@@ -15,7 +15,7 @@ from symrnn.language.cell import Cell
 
 @dataclass(frozen=True)
 class PathFlow:
-    """What one term of the step Jacobian carries, ``termᵀ g``.
+    """The gradient that one term of the step Jacobian carries, ``termᵀ g``.
 
     Attributes:
         output: the state whose next value the path ends in.
@@ -41,24 +41,24 @@ class Measured:
     """Gradient flow of one run of T steps and B rows. Logarithms are natural; that of zero is -inf.
 
     Attributes:
-        cell: whose.
+        cell: its name.
         sizes: the number behind each size name.
         steps: T.
         batch: B.
         log_gradient: ln ‖∂L/∂s_t‖ of all states together, ``(T + 1, B)``; entry t belongs to the states after step t, so
             entry T - d to the distance d.
-        log_gradients: the same for each state by itself.
-        paths: what every term of every block of the step Jacobian carries.
+        log_gradients: the same for each state separately.
+        paths: for each term of each block of the step Jacobian, the gradient that it carries.
         gradients: the gradient by each parameter.
         log_sigma: ln of the largest singular value of the step Jacobian of each step, ``(T, B)``.
-        distances: at which products are looked at, ``(D,)``, in steps before the end.
+        distances: of the products, ``(D,)``, in steps before the end.
         log_sigma_product: ln of the largest singular value of the product of the last ``d`` step Jacobians, ``(D, B)``.
         lyapunov: the largest Lyapunov exponents of the run, per step, ``(B, k)``, the largest first.
-        bounds: what the norms of the blocks of the step Jacobian cannot exceed.
-        log_bound: ln of what the norm of the whole step Jacobian cannot exceed, ``(T, B)``.
+        bounds: upper bounds on the norms of the blocks of the step Jacobian.
+        log_bound: ln of an upper bound on the norm of the whole step Jacobian, ``(T, B)``.
         direct: the paths straight through time.
-        spectrum: ln of all singular values of each step Jacobian, ``(T, B, n)``; None where not asked for.
-        spectrum_product: ln of all singular values of the products, ``(D, B, n)``; None where not asked for.
+        spectrum: ln of all singular values of each step Jacobian, ``(T, B, n)``; None if not requested.
+        spectrum_product: ln of all singular values of the products, ``(D, B, n)``; None if not requested.
     """
 
     cell: Cell

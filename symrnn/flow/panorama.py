@@ -1,7 +1,7 @@
 """The figure of several cells at several points side by side.
 
-Reads a `Sweep`; returns a matplotlib figure: gradients above, the paths that carry them below. Leaves out: what a panel
-looks like (`symrnn.flow.figure`).
+Reads a `Sweep`; returns a matplotlib figure: gradients above, the paths that carry them below. Leaves out: how a panel
+looks (`symrnn.flow.figure`).
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from symrnn.flow.figure import (
 from symrnn.flow.sweep import Entry, Sweep
 
 _LEVELS = ("#A6761D", "#AA4499", GREEN, "#56B4E9", "#7570B3")
-"""Of biases, in their order; three are told apart best."""
+"""Colours of biases, in their order; three can be told apart best."""
 
 
 def draw_sweep(sweep: Sweep) -> Any:
     """Gradients of every cell at every point, above; which path carries them at one point, below.
 
-    A cell that no bias holds has a line for each recurrent scale. Any other has for each bias a band over all recurrent
+    A cell without holding biases has a line for each recurrent scale. Any other has for each bias a band over all recurrent
     scales, with a line for the middle one.
 
     Raises:
@@ -105,7 +105,7 @@ def _range(sweep: Sweep, name: str) -> str:
 
 
 def _draw_bands(axis: Any, lines: Sequence[Line]) -> bool:
-    """A band over all lines of a name, for each name of several; whether there is one."""
+    """A band over all lines of a name, for each name that several lines share; returns whether there is one."""
     found = False
     for name in dict.fromkeys(line.name for line in lines):
         same = [line for line in lines if line.name == name]

@@ -20,7 +20,7 @@ from symrnn.derive.jacobian import Jacobian
 from symrnn.flow.run import Run
 
 Steps = int | slice | Array
-"""Which steps a vector travels through: one, or several side by side."""
+"""The steps that a vector passes through: one, or several side by side."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Times:
-    """A parameter matrix, and its transpose as it is multiplied by."""
+    """A parameter matrix, with its transpose laid out for products."""
 
     matrix: Array
     transpose: Array
@@ -54,7 +54,7 @@ class Times:
 
 @dataclass(frozen=True)
 class Total:
-    """The sum over ``count`` units times ``scale``, or a broadcast to them where it is turned round."""
+    """The sum over ``count`` units times ``scale``, or the broadcast to them, its transpose."""
 
     count: int
     scale: float
@@ -94,7 +94,7 @@ class Path:
         return vector
 
     def pull(self, vector: Array, at: Steps) -> Array:
-        """What ``vector`` becomes on the way back, down to where the path starts."""
+        """``vector`` passed back along the path to its start."""
         for each in self.maps:
             vector = each.pull(vector, at)
         return vector
@@ -102,7 +102,7 @@ class Path:
 
 @dataclass(frozen=True)
 class Column:
-    """All that one state reaches within a step: the paths to each value, in the order of the step."""
+    """The paths from one state to each value of a step, in the order of the step."""
 
     state: str
     values: Mapping[str, tuple[Path, ...]]
@@ -136,8 +136,8 @@ class StepPaths:
 
     Attributes:
         run: where they are evaluated.
-        blocks: where each state stands in a vector.
-        columns: for each state, all that it reaches.
+        blocks: the position of each state in a vector.
+        columns: for each state, its paths to other values.
         jacobians: the blocks that they come from, by next state and state, those that are zero left out.
     """
 
@@ -176,12 +176,12 @@ class StepPaths:
         return result
 
     def pull_path(self, state: str, given: str, place: int, vector: Array) -> Array:
-        """What one path alone, of all steps, brings back to ``given`` of the adjoint ``vector`` of ``state``.
+        """The adjoint of ``given`` that one path alone, at all steps, makes from the adjoint ``vector`` of ``state``.
 
         Args:
             state: whose next value the path ends in.
             given: the state that it starts from.
-            place: which of the Jacobian's terms.
+            place: the number of the Jacobian's term.
             vector: ``(T, B, size of state)``.
         """
         (column,) = (column for column in self.columns if column.state == given)
@@ -254,16 +254,16 @@ class _Maps:
             case Ones(size):
                 return Total(run.sizes[size], 1.0, spreads=True)
             case Kron() | Identity() | Ref():
-                raise AssertionError(f"{factor} is no map between states")
+                raise AssertionError(f"{factor} is not a map between states")
 
 
 _SMALL, _FEW = 1 << 18, 16
-"""Multiplications that OpenBLAS leaves to one thread: the others of a larger product wait longer than they work. Fewer
-rows at one time are no product of matrices any more."""
+"""The size of a product that OpenBLAS gives to one thread: in larger ones the other threads wait longer than they work.
+With fewer rows at a time it is no longer a product of matrices."""
 
 
 def _product(vector: Array, matrix: Array) -> Array:
-    """``vector @ matrix`` as one product of matrices, however many axes stand before the units."""
+    """``vector @ matrix`` as one product of matrices, for any number of axes before the units."""
     flat = vector.reshape(-1, vector.shape[-1])
     rows = _SMALL // matrix.size
     if rows < _FEW or len(flat) <= rows:

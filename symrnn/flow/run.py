@@ -1,4 +1,4 @@
-"""A run: every value of every step, in double precision, for what is asked of its Jacobians afterwards.
+"""A run: every value of every step, in double precision, for the Jacobians.
 
 Reads a cell, parameters, inputs and initial states; returns a `Run`. Leaves out: lengths (every row takes all steps),
 and speed beyond whole batches: `symrnn.build` makes the kernels that run fast.
@@ -20,7 +20,7 @@ from symrnn.language.system import HIDDEN, INPUT, ONE
 from symrnn.language.tree import PRIME
 
 Given = Mapping[str, ArrayLike]
-"""Arrays by name, as a caller has them."""
+"""Arrays by name, as a caller gives them."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def run_steps(cell: Cell, params: Given, x: ArrayLike, state: Given | None = Non
         cell: any.
         params: every parameter by name.
         x: inputs, ``(T, B, input)``.
-        state: initial states by name, ``(B, size)``; one that is not there is zero.
+        state: initial states by name, ``(B, size)``; a missing one is zero.
 
     Raises:
         FlowError: an array is missing or misshapen, or a value is not finite.
@@ -89,13 +89,13 @@ def run_steps(cell: Cell, params: Given, x: ArrayLike, state: Given | None = Non
 def _over_time(
     cell: Cell, sizes: Mapping[str, int], params: Values, x: Array, begin: dict[str, Array]
 ) -> dict[str, Array]:
-    """Every value but the parameters, over all steps."""
+    """Every value except parameters, over all steps."""
     system, states = cell.normal, dict(begin)
     steps, batch = x.shape[:2]
     names = [variable.name for variable in system.variables if variable.name not in params]
     values = {name: np.empty((steps, batch, sizes[system.by_name[name].shape[0]])) for name in names}
     for t in range(steps):
-        with np.errstate(all="ignore"):  # what is not finite is found below, and named
+        with np.errstate(all="ignore"):  # values that are not finite are found and named below
             now = run(system.equations, system.by_name, {**params, **states, "x": x[t]}, sizes, floats())
         for name in names:
             values[name][t] = now[name]
@@ -117,11 +117,11 @@ def _numbers(name: str, value: ArrayLike) -> Array:
 
 
 def _named(what: str, given: Given, expected: list[str] | tuple[str, ...], *, complete: bool) -> dict[str, Array]:
-    """The arrays of a mapping, in the order of ``expected``; neither unknown names nor, where asked, missing ones."""
+    """The arrays of a mapping, in the order of ``expected``; unknown names, and missing ones if ``complete``, are errors."""
     for name in given:
         if name not in expected:
             close = nearest(name, list(expected))
-            raise FlowError(f"{what}: there is no {name!r}{close}; expected {', '.join(expected)}")
+            raise FlowError(f"{what}: unknown name {name!r}{close}; choose {', '.join(expected)}")
     missing = [name for name in expected if name not in given]
     if complete and missing:
         raise FlowError(f"{what}: {missing[0]!r} is missing; expected {', '.join(expected)}")
@@ -129,10 +129,10 @@ def _named(what: str, given: Given, expected: list[str] | tuple[str, ...], *, co
 
 
 def _sizes(cell: Cell, params: Values, x: Array, state: Values) -> dict[str, int]:
-    """The number behind each size name, from the shapes of all that is given.
+    """The number behind each size name, from the shapes of all given arrays.
 
     Raises:
-        FlowError: two arrays disagree, or none tells a size.
+        FlowError: two arrays disagree, or no array has a size.
     """
     told: dict[str, tuple[str, int]] = {ONE: ("1", 1)}
     arrays = [(f"params[{name!r}]", cell.by_name[name].shape, array, 0) for name, array in params.items()]
@@ -148,5 +148,5 @@ def _sizes(cell: Cell, params: Values, x: Array, state: Values) -> dict[str, int
                 raise FlowError(f"{name}: {size} is {known} by {first}, but {number} by shape {array.shape}")
     unknown = [size for size in cell.sizes if size not in told and not (size == INPUT and cell.input_is_hidden)]
     if unknown:
-        raise FlowError(f"nothing tells how large {unknown[0]!r} is: give an initial state of that size")
+        raise FlowError(f"the size {unknown[0]!r} is unknown; give an initial state of that size")
     return {size: number for size, (_, number) in told.items()}

@@ -19,11 +19,11 @@ from symrnn.flow.lanczos import USUAL, largest
 from symrnn.flow.paths import StepPaths, Steps
 
 SWEEPS = 60
-"""Sweeps over a product after which its spectrum is taken as it is."""
+"""The most sweeps over a product; after them its spectrum counts as it is."""
 CONVERGED = 1e-6
-"""The change of a logarithm from one sweep to the next at which a spectrum is done."""
+"""The change of a logarithm from one sweep to the next below which a spectrum is done."""
 RESOLVED = 1e-8
-"""The smallest singular value, relative to the largest, that a double precision matrix still gives well."""
+"""The smallest singular value, relative to the largest, that is still accurate in a double precision matrix."""
 SMALL = 64
 """Units up to which a whole decomposition takes less time than products with vectors."""
 WRITTEN_OUT = 256
@@ -108,7 +108,7 @@ def spectrum_of_products(paths: StepPaths, distances: Array) -> Array:
 def lyapunov(paths: StepPaths, count: int, seed: int = 0) -> Array:
     """The largest Lyapunov exponents of the run, the largest first: growth per step of ``count`` tangents, ``(B, count)``.
 
-    These are exponents of finite time, of the step as it is driven by its inputs. The first tenth of the steps only
+    These are exponents of finite time, for the step with its inputs. The first tenth of the steps only
     turns the tangents into their directions.
     """
     run = paths.run
@@ -123,21 +123,21 @@ def lyapunov(paths: StepPaths, count: int, seed: int = 0) -> Array:
 
 
 def _stretched(product: Callable[[Array, int], Array], basis: Array, at: int) -> tuple[Array, Array]:
-    """One step applied to the columns of ``basis`` ``(B, n, k)``: an orthonormal basis, and ln of what QR took out."""
+    """One step applied to the columns of ``basis`` ``(B, n, k)``: an orthonormal basis, and ln of QR's diagonal."""
     pushed = np.moveaxis(product(np.ascontiguousarray(np.moveaxis(basis, -1, 0)), at), 0, -1)
     fresh, upper = np.linalg.qr(pushed)
     return fresh, log(np.abs(np.diagonal(upper, axis1=-2, axis2=-1)))
 
 
 def _spectrum(paths: StepPaths, distance: int) -> Array:
-    """All singular values of one product, ``(B, n)``: those that its matrix has to full precision, the others by QR."""
+    """All singular values of one product, ``(B, n)``: large ones from its matrix, the others by QR."""
     values = _of_matrix(paths, distance)
     small = ~(values > values[:, :1] + np.log(RESOLVED))
     return np.where(small, _by_sweeps(paths, distance), values) if small.any() else values
 
 
 def _of_matrix(paths: StepPaths, distance: int) -> Array:
-    """The singular values of the product written out, exact but for rounding relative to the largest of them."""
+    """The singular values of the product as a matrix, exact up to rounding relative to the largest."""
     run = paths.run
     columns = np.broadcast_to(np.eye(paths.size)[:, np.newaxis], (paths.size, run.batch, paths.size))
     length = np.zeros(run.batch)
@@ -150,7 +150,7 @@ def _of_matrix(paths: StepPaths, distance: int) -> Array:
 
 
 def _by_sweeps(paths: StepPaths, distance: int) -> Array:
-    """The singular values by power iteration on all units at once: tiny ones too, the faster the further apart."""
+    """The singular values by power iteration on all units at once, tiny ones too; faster if they are far apart."""
     run = paths.run
     basis = np.broadcast_to(np.eye(paths.size), (run.batch, paths.size, paths.size))
     found = np.full((run.batch, paths.size), np.inf)
@@ -171,7 +171,7 @@ def _by_sweeps(paths: StepPaths, distance: int) -> Array:
 
 @dataclass(frozen=True)
 class _Each:
-    """The Jacobians of the steps ``at``, each by itself."""
+    """The Jacobians of the steps ``at``, each separately."""
 
     paths: StepPaths
     at: Array
@@ -190,7 +190,7 @@ class _Each:
 
     @property
     def _steps(self) -> Steps:
-        """The steps, as a slice where they follow one another: that is read without a copy."""
+        """The steps, as a slice if they are consecutive, so that reading makes no copy."""
         first, last = int(self.at[0]), int(self.at[-1])
         return slice(first, last + 1) if last - first + 1 == len(self.at) else self.at
 

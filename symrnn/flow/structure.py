@@ -63,7 +63,7 @@ class _Held:
 
 
 def holding_biases(cell: Cell) -> dict[str, tuple[str, ...]]:
-    """For each state that functions of biases hold, these biases, in order of appearance."""
+    """For each state that biases hold, these biases in order of appearance."""
     found = {}
     for state in cell.states:
         biases = dict.fromkeys(bias for _, bias, _ in _ways(cell, state))
@@ -73,7 +73,7 @@ def holding_biases(cell: Cell) -> dict[str, tuple[str, ...]]:
 
 
 def holding_signs(run: Run, state: str) -> dict[str, int]:
-    """For each bias that holds ``state``: 1 where raising it holds more, -1 where it holds less.
+    """For each bias that holds ``state``: 1 if raising it holds more, -1 if it holds less.
 
     Args:
         run: where the derivative of the factor by the bias is evaluated; its mean counts.
@@ -87,7 +87,7 @@ def holding_signs(run: Run, state: str) -> dict[str, int]:
 
 
 def _ways(cell: Cell, state: str) -> Iterator[tuple[Expression, str, int]]:
-    """For each bias that holds ``state``: the slope of the factor by the bias without its sign, and the sign."""
+    """For each bias that holds ``state``: the magnitude of the factor's slope by the bias, and its sign."""
     system, factor = cell.normal, held_by(cell, state)
     for equation in system.equations:
         name = equation.target
@@ -109,7 +109,7 @@ def _root(equation: Equation) -> Algebra:
 
 
 def _added(system: System, name: str) -> Iterator[tuple[str, int]]:
-    """The biases that are added to the argument of a value's function, or to what is added to it; with their signs."""
+    """The biases that are added to the argument of a value's function, directly or through other sums, with their signs."""
     equation = system.definition.get(name)
     if equation is None:
         return

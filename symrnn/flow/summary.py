@@ -1,4 +1,4 @@
-"""Several cells at several points, as a table for a person and as values for a program.
+"""Several cells at several points, as a table for people and as values for programs.
 
 Reads a `Sweep`, and limits to clip by; returns text, or what JSON takes. Leaves out: one run in full
 (`symrnn.flow.table`), and the figure (`symrnn.flow.panorama`).
@@ -21,11 +21,11 @@ _WORDS = 3
 _MEANING = """
 scale, bias   every recurrent matrix is that scale times an orthogonal one, so that all its singular values and the moduli
               of all its eigenvalues are the scale; every bias that holds a state is that number (- as the cell starts)
-gradient      length of dL/ds, all states together, {steps} steps before the end, against that at the end
+gradient      length of dL/ds, all states together, {steps} steps before the end, relative to the end
 worst case    largest singular value of the product of all {steps} step Jacobians
-sigma, bound  largest singular value of one step Jacobian, and what the norms of its factors allow; means over the run
+sigma, bound  largest singular value of one step Jacobian, and its bound from the norms of factors; means over the run
 exponent      largest Lyapunov exponent, per step
-direct        largest entry of the product of the path straight through time, that of the state which keeps most of it
+direct        largest entry of the product along the path straight through time, for the state that keeps most
 share         of the gradient that such paths carry, mean over the run
 """
 
@@ -38,7 +38,7 @@ def sweep_text(sweep: Sweep, limits: Limits) -> str:
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """The rows, their words to the left and their numbers to the right."""
+    """The rows, words aligned left and numbers right."""
     widths = [max(len(row[place]) for row in rows) for place in range(len(_HEAD))]
     for row in rows:
         cells = zip(row, widths, strict=True)

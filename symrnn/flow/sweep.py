@@ -1,4 +1,4 @@
-"""Gradient flow of several cells at several starting points: how large recurrent matrices are, and how much is held.
+"""Gradient flow of several cells at several starting points: scales of recurrent matrices, and holding biases.
 
 Reads cells and numbers; draws parameters and inputs, and returns a `Sweep` of `Flow` records. A *recurrent scale* ``g``
 makes every recurrent matrix ``g`` times an orthogonal one, so all its singular values and the moduli of all its
@@ -29,7 +29,7 @@ from symrnn.pipeline import build
 
 @dataclass(frozen=True)
 class Shape:
-    """What all runs of a sweep have in common.
+    """What all runs of a sweep share.
 
     Attributes:
         steps: T.
@@ -58,8 +58,8 @@ class Entry:
 
     Attributes:
         cell: its name.
-        scale: of the recurrent matrices; None where they are as the cell starts them.
-        bias: what the holding biases are filled with; None where they are as the cell starts them.
+        scale: of the recurrent matrices; None for the cell's initial values.
+        bias: the number in the holding biases; None for the cell's initial values.
         flow: the gradient flow.
     """
 
@@ -74,8 +74,8 @@ class Sweep:
     """Gradient flow of several cells at several points.
 
     Attributes:
-        shape: what all have in common.
-        entries: by cell, then by bias, then by scale, in the order in which they were asked for.
+        shape: what all runs share.
+        entries: by cell, then by bias, then by scale, in the order requested.
         recurrent: the recurrent matrices of each cell.
         holding: the biases that hold the states of each cell, state by state; empty where no bias does.
     """
@@ -138,7 +138,7 @@ def _own(cell: Cell) -> tuple[str, ...]:
 
 
 def _start(cell: Cell, shape: Shape) -> dict[str, Array]:
-    """The parameters as the cell starts them."""
+    """The cell's initial parameters."""
     given = shape.sizes or {}
     sizes = {size: given.get(size, shape.hidden) for size in _own(cell)}
     kernels = build(cell, dtype="float64", backward=False)
@@ -168,7 +168,7 @@ def _point(
 
 
 def _orthogonal(shape: Shape, name: str, size: tuple[int, ...]) -> Array:
-    """A matrix whose singular values are all 1: orthogonal columns, or rows where it is wider than high."""
+    """A matrix whose singular values are all 1: orthogonal columns, or orthogonal rows if it has more columns."""
     tall = _normal(shape, name, (max(size), min(size)))
     q, r = np.linalg.qr(tall)
     q = q * np.where(np.diag(r) < 0, -1.0, 1.0)  # unique, and uniform over all orthogonal matrices
@@ -176,5 +176,5 @@ def _orthogonal(shape: Shape, name: str, size: tuple[int, ...]) -> Array:
 
 
 def _normal(shape: Shape, name: str, size: tuple[int, ...]) -> Array:
-    """Numbers of the normal distribution: the same for a name and a seed, whatever else is drawn."""
+    """Normal random numbers: the same for a name and a seed, whatever else is drawn."""
     return np.random.default_rng([shape.seed, zlib.crc32(name.encode())]).standard_normal(size)

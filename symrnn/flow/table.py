@@ -1,4 +1,4 @@
-"""Gradient flow in words and in numbers: text for a person, plain values for a program.
+"""Gradient flow as text for people, and as plain values for programs.
 
 Reads a `Measured` flow; returns text, or values for JSON. Means over the rows of a batch are means of logarithms. Leaves
 out: figures (`symrnn.flow.figure`), and several runs at once (`symrnn.flow.summary`).
@@ -35,7 +35,7 @@ def power_of_ten(log: float) -> str:
 
 
 def mean(logs: Array) -> float:
-    """The mean of logarithms; -inf where one is."""
+    """The mean of logarithms; -inf if one is."""
     return float(np.mean(logs))
 
 
@@ -49,7 +49,7 @@ def flow_text(flow: Measured) -> str:
     """A summary in plain text."""
     sizes = ", ".join(f"{name} {number}" for name, number in flow.sizes.items() if name != "1")
     lines = [f"{flow.cell.name}: gradient flow over {flow.steps} steps, {flow.batch} rows, {sizes}", ""]
-    lines += ["length of the gradient by distance, against that at the end; worst case of any gradient"]
+    lines += ["length of the gradient by distance, relative to the end; worst case of any gradient"]
     for place, distance in enumerate(flow.distances):
         there = mean(flow.log_gradient[flow.steps - distance] - flow.log_gradient[-1])
         worst = mean(flow.log_sigma_product[place])
@@ -75,7 +75,7 @@ def flow_text(flow: Measured) -> str:
 
 
 def flow_values(flow: Measured) -> dict[str, object]:
-    """The whole record in values that JSON takes; logarithms are natural, and what is not finite is null."""
+    """The whole record in values that JSON takes; logarithms are natural, and numbers that are not finite are null."""
     return {
         "cell": flow.cell.name,
         "sizes": {name: number for name, number in flow.sizes.items() if name != "1"},
@@ -110,7 +110,7 @@ def flow_values(flow: Measured) -> dict[str, object]:
 
 
 def plain(array: Array) -> object:
-    """Nested lists; what is not finite is None."""
+    """Nested lists; numbers that are not finite are None."""
     if array.ndim == 0:
         value = array.item()
         return value if math.isfinite(value) else None

@@ -1,9 +1,9 @@
 """The largest eigenvalue of many small symmetric tridiagonal matrices at once, and the last entry of its vector.
 
-Reads diagonals and what stands beside them, one array for each place; returns arrays. This is Laguerre's iteration on the
-characteristic polynomial, from above all its zeros, where it descends to the largest without passing it (Wilkinson, The
+Reads diagonals and the entries beside them, one array for each place; returns arrays. This is Laguerre's iteration on the
+characteristic polynomial, from above all its zeros, so that it descends to the largest without passing it (Wilkinson, The
 Algebraic Eigenvalue Problem, 1965, chapter 7). The polynomial is never formed: its logarithmic derivatives are sums over
-the pivots of elimination. A call of a library for each matrix takes longer, and its threads wait for one another. Leaves
+the pivots of elimination. A library call for each matrix takes longer, and its threads wait for each other. Leaves
 out: all other eigenvalues.
 """
 
@@ -17,17 +17,17 @@ import numpy as np
 from symrnn.derive.evaluate import Array
 
 MOST = 100
-"""Iterations after which a value is taken as it is; ten are usual."""
+"""The most iterations; after them the value counts as it is. Ten are usual."""
 _CLOSE = 1e-9
-"""The step, relative to the value, after which there is no further one: its error is about the cube of it."""
+"""The last step is smaller than this, relative to the value; the error is then about its cube."""
 _SHORT = 1e-8
-"""How much a step is shortened, so that rounding cannot carry it past the zero."""
+"""The part by which a step is shortened, so that rounding cannot carry it past the zero."""
 _ABOVE = 1e-10
-"""How far above the bound on all zeros the iteration starts, so that no pivot is zero."""
+"""The distance of the start above the bound on all zeros, so that no pivot is zero."""
 
 
 class _At(NamedTuple):
-    """What elimination finds at a value.
+    """The result of elimination at a value.
 
     Attributes:
         first: the sum of 1 / (value - zero) over all zeros.
@@ -44,11 +44,11 @@ def largest_eigenvalue(diagonal: Sequence[Array], beside: Sequence[Array]) -> tu
     """The largest eigenvalue of each matrix, and the length of the last entry of its unit vector.
 
     Args:
-        diagonal: k entries of the matrices, none negative, each an array of any one shape.
+        diagonal: k entries of the matrices, none negative, each an array; all have one shape.
         beside: the k - 1 entries next to them, none negative.
 
     Returns:
-        Two arrays of that shape. Where eigenvalues are equal, the vector is one of theirs.
+        Two arrays of that shape. If eigenvalues are equal, the vector is one of theirs.
     """
     around = [np.zeros_like(diagonal[0]), *beside, np.zeros_like(diagonal[0])]
     bound = np.max([d + around[k] + around[k + 1] for k, d in enumerate(diagonal)], axis=0)  # Gershgorin
@@ -73,11 +73,11 @@ def largest_eigenvalue(diagonal: Sequence[Array], beside: Sequence[Array]) -> tu
 def _last_entry(diagonal: Sequence[Array], squares: Sequence[Array], at: Array) -> Array:
     """The length of the last entry of the unit vector of an eigenvalue.
 
-    The vector is found from its largest entry, to either side by the pivots of elimination from that side: so it falls
-    where it is computed, and rounding does not tell (Dhillon and Parlett 2004, the twisted factorisation).
+    The vector is found from its largest entry to both sides, by the pivots of elimination from each side. So its
+    entries shrink as they are computed, and rounding does not grow (Dhillon and Parlett 2004, twisted factorisation).
     """
     down, up = [diagonal[0] - at], [diagonal[-1] - at]
-    with np.errstate(all="ignore"):  # where a pivot is zero, another entry is the largest
+    with np.errstate(all="ignore"):  # if a pivot is zero, another entry is the largest
         for entry, square in zip(diagonal[1:], squares, strict=True):
             down.append(entry - at - square / down[-1])
         for entry, square in zip(diagonal[-2::-1], squares[::-1], strict=True):
@@ -100,9 +100,7 @@ def _eliminated(diagonal: Sequence[Array], squares: Sequence[Array], at: Array) 
     """The pivots q of ``matrix - at``, which are negative above all zeros: ``p' / p`` is the sum of ``q' / q``."""
     pivot = highest = diagonal[0] - at
     bend = np.zeros_like(at)  # the second derivative of a pivot over the pivot
-    with np.errstate(
-        all="ignore"
-    ):  # what is not above all zeros is told by its pivots, and what follows does not count
+    with np.errstate(all="ignore"):  # a pivot shows if the value is not above all zeros; then the rest does not count
         ratio = -1 / pivot
         first, second = ratio, ratio**2
         for entry, square in zip(diagonal[1:], squares, strict=True):

@@ -31,7 +31,7 @@ class Cell(System):
         sizes: size names other than ``1`` in the order of the surface: ``input``, ``hidden``, then new ones.
         input_is_hidden: whether the equations force ``input`` and ``hidden`` to be one number;
             shapes then say ``hidden`` for both.
-        tied_by: the label of the equation with which they do; empty where ``[sizes]`` does, or nothing.
+        tied_by: the label of the equation that forces this; empty if ``[sizes]`` or nothing does.
         source: the file that the cell was read from, or ``<equations>``.
         normal: the same step normalised: linear forms and reductions apply to names, functions stand at the root.
     """
@@ -77,7 +77,7 @@ class Cell(System):
             constants: scalar hyper-parameters: numbers, or decimal texts (``"0.1"`` is then a tenth exactly).
             init: for any parameter: ``uniform zeros ones identity orthogonal`` or a number.
             output: the state that is the layer's output; ``h`` where there is one, else the first.
-            source: what errors call the text, or where in a file it stands.
+            source: the name of the text in error messages, or its place in a file.
 
         Raises:
             CellError: with line and column, what was found, what was expected, and the nearest right name; or an

@@ -28,7 +28,7 @@ CellLike = Cell | str | os.PathLike[str]
 """A cell, the name of a bundled one, or the path of a cell file: what every public function takes."""
 
 _BUNDLED = Path(__file__).resolve().parents[1] / "cells"
-_MORE = "more"  # the folder below it of the bundled cells that commands do not take by themselves
+_MORE = "more"  # its subfolder of cells that commands use only by name
 _STRINGS = ("name", "title", "reference", "equations", "output")
 _TABLES = ("sizes", "constants", "init")
 _TOML_PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
@@ -54,7 +54,7 @@ def cells() -> tuple[str, ...]:
 
 
 def first_cells() -> tuple[str, ...]:
-    """The bundled cells that commands take where none is named, in the order of `cells`.
+    """The bundled cells that commands use by default, in the order of `cells`.
 
     The others are in the folder ``more`` beside them.
     """
@@ -127,7 +127,7 @@ def _read(path: Path, name: str) -> str:
         beside = {file.stem: shown(str(file)) for file in sorted(path.parent.glob(f"*{SUFFIX}"))}
         hint = nearest(path.stem, beside | {bundled: bundled for bundled in known})
         hint = hint or f"; the bundled cells are {', '.join(known)}"
-        message = f"there is no such file, and no bundled cell of this name{hint}"
+        message = f"no file and no bundled cell has this name{hint}"
         raise CellError(message, source=shown(name)) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -156,12 +156,12 @@ def _parse(text: str, source: str) -> dict[str, Any]:
             line, column = (int(found[1]), int(found[2])) if found[1] else (len(lines), len(lines[-1]) + 1)
         if twice := _twice(text, line, source):
             raise twice from error
-        hint = "quotation marks come in pairs, and equations stand between three of them"
+        hint = "quotation marks come in pairs; write equations between triple quotation marks"
         raise CellError(f"this is not TOML: {message}; {hint}", source=source, line=line, column=column) from error
 
 
 def _twice(text: str, line: int, source: str) -> CellError | None:
-    """The error of a key or a table that stands twice, if that is what `tomllib` found in ``line``."""
+    """The error for a key or table that is defined twice, if `tomllib` found one in ``line``."""
     lines = text.split("\n")
     start = next((end for end in range(line - 1, -1, -1) if _is_toml(lines[:end])), 0)
     before, statement = "\n".join(lines[:start]) + "\n", lines[start]
@@ -175,7 +175,7 @@ def _twice(text: str, line: int, source: str) -> CellError | None:
     if path not in known or (path in tables) != statement.lstrip().startswith("["):
         return None
     what = f"[{found[1]}]" if path in tables else f"`{path[-1]}`"
-    message = f"{what} stands twice, in line {known[path][0]} and in line {start + 1}; remove one of them"
+    message = f"{what} is defined twice, in line {known[path][0]} and in line {start + 1}; remove one of them"
     return CellError(message, source=source, line=start + 1, column=len(statement) - len(statement.lstrip()) + 1)
 
 

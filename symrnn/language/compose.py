@@ -121,10 +121,10 @@ class _Composer:
             target, place = assignment.target, assignment.place
             stem = target.removesuffix(PRIME)
             if stem == "x":
-                raise self._source.error("`x` is the input of the step and is never assigned; use another name", place)
+                raise self._source.error("`x` is the input of the step and cannot be assigned; use another name", place)
             if stem in self._constants:
                 raise self._source.error(
-                    f"`{stem}` is a constant from [constants] and is never assigned; use another name", place
+                    f"`{stem}` is a constant from [constants] and cannot be assigned; use another name", place
                 )
             if target in self._targets:
                 line = self._source.at(self._targets[target].place)[0]
@@ -142,7 +142,7 @@ class _Composer:
                 self._states.append(stem)
         if not self._states:
             raise self._source.error(
-                "there is no state; assign its value at the end of the step, as in `h' = …`", (1, 1)
+                "the cell has no state; assign its value at the end of the step, as in `h' = …`", (1, 1)
             )
 
     def _check_reads(self) -> None:
@@ -256,7 +256,7 @@ class _Composer:
         fault = name_fault(entry) or function_fault(entry)
         taken = ("x", *self._targets, *self._states, *self._parameters, *self._constants, *_ARGUMENTS)
         if not fault and entry not in (INPUT, HIDDEN) and entry in taken:
-            fault = f"`{entry}` is taken; a size has a name of its own"
+            fault = f"`{entry}` is taken; give the size another name"
         if fault:
             raise self._source.entry_error(f"[sizes] {name}: {fault}", "sizes", name)
         return entry
@@ -283,7 +283,7 @@ class _Composer:
                 raise self._source.entry_error(message, "init", name)
             if name not in self._parameters:
                 hint = nearest(name, self._parameters) or f"; the parameters are {', '.join(self._parameters)}"
-                raise self._source.entry_error(f"[init] {shown(name)}: there is no such parameter{hint}", "init", name)
+                raise self._source.entry_error(f"[init] {shown(name)}: unknown parameter{hint}", "init", name)
             text, fault = (value, "") if isinstance(value, str) and value in INITS else _decimal(value)
             if fault:
                 hint = nearest(value, INITS) if isinstance(value, str) else ""
@@ -300,7 +300,7 @@ class _Composer:
             return "h" if "h" in self._states else self._states[0]
         if output not in self._states:
             hint = nearest(output, self._states) or f"; the states are {', '.join(self._states)}"
-            message = f"output: `{shown(output, 30)}` is not a state, and the layer's output is one{hint}"
+            message = f"output: `{shown(output, 30)}` is not a state; the layer's output must be one{hint}"
             raise self._source.entry_error(message, "output")
         return output
 

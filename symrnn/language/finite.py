@@ -25,7 +25,7 @@ def check_finite(expression: Located, source: Source) -> None:
         CellError: at the smallest such part.
     """
     _value(expression, source)
-    # What only algebra finds, `x / (h - h)`. Operands of forms and reductions are opaque to it, so they go separately.
+    # Only algebra finds `x / (h - h)`. Forms and reductions are opaque to it, so their operands go separately.
     operands = [at.parts[0] for at in located(expression) if isinstance(at.node, MatVec | Reduce)]
     for at in (*reversed(operands), expression):
         algebra = to_sympy(at.node)
@@ -34,7 +34,7 @@ def check_finite(expression: Located, source: Source) -> None:
 
 
 def _value(at: Located, source: Source) -> Algebra | None:
-    """The number that ``at`` is, or None where it depends on a name."""
+    """The value of ``at``, or None if it depends on a name."""
     parts = [_value(part, source) for part in at.parts]
     match at.node:
         case Number(value, _) | Constant(_, value, _):

@@ -86,11 +86,11 @@ class Fold(Generic[Value]):
         """The value of ``node``.
 
         Raises:
-            TypeError: ``node`` is no expression.
+            TypeError: ``node`` is not an expression.
         """
         case = self._cases.get(type(node))
         if case is None:
-            raise TypeError(f"fold {type(self).__name__}: {type(node).__name__} is no kind of node; see CASES")
+            raise TypeError(f"fold {type(self).__name__}: {type(node).__name__} is not a kind of node; see CASES")
         value: Value = case(self, node)
         return value
 

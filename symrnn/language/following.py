@@ -28,7 +28,7 @@ def following(assignments: Iterable[Assignment], output: str) -> tuple[str, ...]
     """The states that ``x`` alone determines, unit by unit, in order.
 
     Args:
-        assignments: the equations; each name is assigned above where it is read.
+        assignments: the equations; each name is assigned before it is read.
         output: the state that is the layer's output.
     """
     assignments = tuple(assignments)

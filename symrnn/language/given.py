@@ -25,7 +25,7 @@ _TYPES = {SIZE_TABLE: (str, int), CONSTANT_TABLE: (int, float, str), INIT_TABLE:
 
 
 def read_source(source: object) -> Source:
-    """What errors call a text, or where it stands in a file.
+    """The name of a text in error messages, or its place in a file.
 
     Raises:
         CellError: it is neither a string nor a `Source`.
@@ -34,14 +34,14 @@ def read_source(source: object) -> Source:
         return source
     if isinstance(source, str):
         return Source(source)
-    raise CellError(f"source: expected a string, what errors call the text, found {described(source)}")
+    raise CellError(f"source: expected a string, the name of the text in error messages, found {described(source)}")
 
 
 def hold_types(strings: Mapping[str, object], output: object, tables: Mapping[str, object], source: Source) -> None:
     """Refuse values of a wrong type.
 
     Args:
-        strings: what is to be a string, by argument or key.
+        strings: values that must be strings, by argument or key.
         output: the name of a state, or None.
         tables: ``sizes``, ``constants`` and ``init``, None where there is none.
         source: for errors.

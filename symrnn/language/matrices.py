@@ -76,7 +76,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Names:
-    """What is known of the names of a cell before its sizes are.
+    """What is known about a cell's names before its sizes are inferred.
 
     Attributes:
         vectors: the input, states and assigned names.

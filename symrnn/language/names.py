@@ -46,10 +46,10 @@ class Allocator:
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self._taken = set(taken) | C_WORDS | PYTHON_WORDS
         self.stems: dict[str, str] = {}
-        """What was asked for, by the name that was handed out."""
+        """The requested name, by the name handed out."""
 
     def fresh(self, hint: str) -> str:
-        """``hint`` where it is free, else ``hint`` with the first free number; taken from now on."""
+        """``hint`` if it is free, else ``hint`` with the first free number. The result counts as taken."""
         name, number = hint, 2
         while name in self._taken:
             name, number = f"{hint}_{number}", number + 1

@@ -171,7 +171,7 @@ class _Normaliser:
                 parts = (self._inside(left), self._inside(right))
                 scalars = [not names(part) for part in parts]
                 if not any(scalars) or (node.op == "/" and not scalars[1]):
-                    parts = tuple(self._factor(part) for part in parts)  # type: ignore[assignment]
+                    parts = self._factor(parts[0]), self._factor(parts[1])
                 return rebuild(node, parts)
             case Power(base, exponent):
                 inner = self._inside(base)

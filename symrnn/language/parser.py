@@ -325,7 +325,7 @@ def number_fault(text: str) -> str:
 def function_fault(name: str) -> str:
     """Why ``name`` cannot be used, if it is a function or a reduction; else an empty string."""
     taken = name in FUNCTIONS or name in REDUCTIONS
-    return f"`{name}` is a function of the language and names nothing else; use another name" if taken else ""
+    return f"`{name}` is a function of the language and cannot name anything else; use another name" if taken else ""
 
 
 def located(root: Located) -> Iterator[Located]:

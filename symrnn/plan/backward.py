@@ -38,9 +38,9 @@ class Carried:
 
     Attributes:
         state: without prime.
-        carry: the value that one iteration hands to the next, under the name that the next one reads.
-        total: the adjoint at the end of the step without the caller's gradient of the output. The carry of a row beyond
-            its length stays at it.
+        carry: the value that one iteration passes to the next, under the name that the next one reads.
+        total: the adjoint at the end of the step without the caller's gradient of the output. A row beyond its
+            length carries this value.
         update: the carry's new value.
         initial: the adjoint at the start of the first step: forms of that step plus the carry.
     """
@@ -185,7 +185,7 @@ class _Backward:
         return name
 
     def _chain(self, state: str) -> _Chain:
-        """What the adjoint system returns for ``state``; nothing where no equation reads it."""
+        """The expression that the adjoint system returns for ``state``; None if no equation reads the state."""
         equation = self._adjoint.definition.get(self._outgoing.get(state, ""))
         if equation is None:
             return _Chain(state, "", (), ())
@@ -287,7 +287,7 @@ class _Backward:
     def _sum(self, of: str, rest: list[Term], equation: Equation, after: list[Statement]) -> Sum:
         """The deferred sum of a parameter's gradient, over a value that has a name and the parameter's size."""
         expression: Expression = sum_of(rest)
-        # A parameter that is read through a sum over its units receives one number, which all its units get.
+        # If a parameter is read through a sum over its units, all its units have the same gradient.
         if not isinstance(expression, Name) or self._sizes[expression.name] != self._sizes[equation.target]:
             name = self._fresh(f"{equation.target}_row", self._sizes[equation.target])
             after.append(Statement(name, expression, equation.label))

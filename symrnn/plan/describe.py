@@ -18,14 +18,14 @@ from symrnn.plan.size import Count
 from symrnn.plan.vocabulary import Accumulator, Buffer, Extent, Form, Kind, Place, Stage, Statement
 
 _LEGEND = (
-    ("hoisted", "taken out of the loop, because no state enters: computed for all steps at once"),
+    ("hoisted", "taken out of the loop, because it depends on no state; computed for all steps at once"),
     ("stage", "one pass over rows and units: accumulate, compute, store; nothing else leaves it"),
     ("accumulate", "a sum of linear forms; those of one operand in one stage are one stacked matrix product"),
     ("tape", "what the forward routine stores for the backward routine, besides x and the states"),
-    ("[t+1]", "stored by the iteration before in the backward loop, which is the later step; zero in the first"),
-    ("carry", "what one iteration of the backward loop hands to the next"),
+    ("[t+1]", "stored by the previous iteration of the backward loop, which is step t+1; zero in the first iteration"),
+    ("carry", "a value that one iteration of the backward loop passes to the next"),
     ("deferred", "computed from what the loop stored, for all steps at once"),
-    ("finished row", "one whose sequence has ended: it stores zero, or the value that is named"),
+    ("finished row", "a row whose sequence has ended; it stores zero, or the named value"),
     ("cost", "multiply-adds of matrix products, for one row"),
 )
 
@@ -109,13 +109,13 @@ def _sums_and_statements(accumulators: Iterable[Accumulator], statements: Sequen
 
 
 def _fused_lines(fused: FusedStage, routine: Routine) -> Iterator[str]:
-    """Where a fused stage differs from the loop's; all else is the same."""
+    """Where a fused stage differs from the loop's."""
     if not fused.absorbed:
         yield f"    stage {fused.loop.name} as it is"
         return
     stage = fused.whole
     cost = _cost(stage_cost(stage, routine))
-    yield f"    stage {stage.name}: {fused.loop.name}, but for hoisted values, which it computes{cost}"
+    yield f"    stage {stage.name}: {fused.loop.name}, but computes the hoisted values itself{cost}"
     for name, forms in (pair for each in fused.absorbed for pair in each.joined):
         yield f"      accumulate {name} = {_sum(forms)} + …"
     own = [accumulator for each in fused.absorbed for accumulator in each.accumulators]

@@ -5,9 +5,9 @@ value has one array, stages run in order, and each statement runs on all rows at
 arrays, which are time-major; returns `Ran` and `Gradients`. Shares no code with a target. Leaves out: all that makes a
 kernel fast.
 
-A row beyond its length is idle. Its stages run like those of all rows, but it writes what `Write.idle` names, or zero.
-Reversed, each row takes its own steps from the last to the first; the arrays of the caller keep their order. An array that
-no stage has written yet holds NaN.
+A row beyond its length is idle. Its stages run like those of all rows, on zeros in place of the caller's numbers, but it
+writes the value `Write.idle`, or zero. Reversed, each row takes its own steps from the last to the first; the caller's
+arrays keep their order. An array that no stage has written yet holds NaN.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from symrnn.plan.vocabulary import Extent, Form, Kind, Place, Stage
 Array = np.ndarray[Any, np.dtype[Any]]
 Arrays = Mapping[str, Array]
 Key = tuple[str, ...]
-"""What names an array in memory: its kind or its buffer, then what it holds."""
+"""The name of an array in memory: its kind or its buffer, then what it holds."""
 
 _RETURNED = {
     Kind.OUTPUT: Extent.SEQUENCE,
@@ -85,7 +85,7 @@ def forward(
         routine: of a program.
         sizes: the number behind each size name.
         given: parameters, inputs ``(T, B, size)`` and initial states ``(B, size)`` by name; all that its system reads.
-        lengths: steps of each row, ``(B,)``, from 0 to T; T for each unless given.
+        lengths: steps of each row, ``(B,)``, from 0 to T; the default is T for each.
         reverse: whether rows run from their last step to their first.
         fused: whether the fused phases run, where there are any.
 
@@ -98,7 +98,7 @@ def forward(
     memory: dict[Key, Array] = {}
     for name in routine.system.inputs:
         if name in inputs:
-            memory[Kind.INPUT, name] = _taken(given[name], order)
+            memory[Kind.INPUT, name] = _taken(given[name], order, idle)
         elif name in dict(routine.states):
             memory[Kind.STATE, name] = np.full((steps + 1, *given[name].shape), np.nan, given[name].dtype)
             memory[Kind.STATE, name][0] = given[name]
@@ -119,7 +119,7 @@ def backward(program: Program, sizes: Mapping[str, int], ran: Ran, dy: Array, ds
     Args:
         program: with a backward routine.
         sizes: as they were for the forward routine.
-        ran: what that left.
+        ran: its result.
         dy: gradient of the outputs, ``(T, B, size)``.
         dstate: gradient of each final state, ``(B, size)``.
 
@@ -130,7 +130,7 @@ def backward(program: Program, sizes: Mapping[str, int], ran: Ran, dy: Array, ds
     if routine is None:
         raise PlanError(f"{program.cell.name}: the plan has no backward routine; ask for one in its policy")
     memory = dict(ran.tape) | {(Kind.CARRY, name): dstate[name].copy() for name, _ in routine.states}
-    memory[Kind.SEED, SEED] = _taken(dy, ran.order)
+    memory[Kind.SEED, SEED] = _taken(dy, ran.order, ran.idle)
     run = _Run(routine, sizes, memory, ran.idle)
     run.phases(routine.phases)
     params = {v.name: np.zeros_like(memory[Kind.PARAMETER, v.name]) for v in program.cell.parameters}
@@ -169,13 +169,13 @@ class _Run:
     def value(self, name: str, t: int | None = None) -> Array:
         """What is stored of ``name`` for step ``t``, or for all steps."""
         if name not in self._routine.places:
-            raise PlanError(f"{self._routine.name}: {name} has no place; it is read and never stored")
+            raise PlanError(f"{self._routine.name}: {name} is read and never stored")
         return self._at(name, self._routine.places[name], t)
 
     def array(self, *key: str) -> Array:
         """What is in memory under ``key``."""
         if key not in self._memory:
-            raise PlanError(f"{self._routine.name}: {' '.join(key)} is read, and no stage has written it")
+            raise PlanError(f"{self._routine.name}: {' '.join(key)} is read before a stage has written it")
         return self._memory[key]
 
     def _at(self, value: str, place: Place, t: int | None) -> Array:
@@ -188,9 +188,9 @@ class _Run:
     def _make_room(self, stages: Sequence[Stage]) -> None:
         """The routine's buffers, and the caller's arrays that ``stages`` write, full of NaN."""
         room = {(b.name, column.value): (b.extent, column.size) for b in self._routine.buffers for column in b.columns}
-        for stage in stages:
-            kinds = {(write.place.kind, write.place.array) for write in stage.writes if write.place.kind in _RETURNED}
-            room |= {key: (_RETURNED[key[0]], stage.size) for key in kinds}
+        for place, size in ((write.place, stage.size) for stage in stages for write in stage.writes):
+            if place.kind in _RETURNED:
+                room[place.kind, place.array] = (_RETURNED[place.kind], size)
         for key, (extent, size) in room.items():
             self._memory[key] = np.full((*self._rows[extent], self._sizes[size]), np.nan, self._dtype)
 
@@ -204,11 +204,8 @@ class _Run:
             for statement in stage.statements:
                 found = evaluate(statement.expression, values, self._sizes, floats())
                 values[statement.target] = np.broadcast_to(found, shape)
-            if phase.ragged:
-                idle = (self._idle if t is None else self._idle[t])[..., None]
-                stored = [np.where(idle, values.get(w.idle, 0), values[w.value]) for w in stage.writes]
-            else:
-                stored = [values[write.value] for write in stage.writes]
+            idle = phase.ragged and (self._idle if t is None else self._idle[t])[..., None]
+            stored = [np.where(idle, values[w.idle] if w.idle else 0, values[w.value]) for w in stage.writes]
             for write, value in zip(stage.writes, stored, strict=True):
                 self._at(write.value, write.place, t)[...] = value
 
@@ -236,10 +233,9 @@ def _order(steps: int, batch: int, lengths: Array | None, reverse: bool) -> tupl
     return np.where(idle | (not reverse), t, length - 1 - t), idle
 
 
-def _taken(array: Array, order: Array) -> Array:
-    """The rows of the caller's ``array`` in the order in which steps run."""
-    taken: Array = np.take_along_axis(array, order[..., None], axis=0)
-    return taken
+def _taken(array: Array, order: Array, idle: Array) -> Array:
+    """The rows of the caller's ``array`` in the order in which steps run; zero where they are idle."""
+    return np.where(idle[..., None], 0, np.take_along_axis(array, order[..., None], axis=0))
 
 
 def _put(array: Array, order: Array) -> Array:

@@ -15,9 +15,9 @@ from symrnn.plan.routine import Absorbed, Fused, FusedStage
 from symrnn.plan.vocabulary import Accumulator, Form, Stage, Statement
 
 NOTHING = Negate(integer(0))
-"""What is left of a sum of forms when all have moved: minus zero, the one number that changes no other by being added.
+"""The rest of a sum when all its forms have moved: minus zero. Adding it changes no number.
 
-Zero would change one number: 0 + -0 is 0.
+Adding zero would change one: -0 + 0 is 0.
 """
 
 
@@ -49,7 +49,7 @@ def _absorbed(stage: Stage, homes: dict[str, tuple[Statement, Stage]]) -> list[A
 
 
 def _without(stage: Stage, hoisted: Collection[str]) -> Stage:
-    """``stage`` without the statements of ``hoisted`` values; under another name where there are any."""
+    """``stage`` without the statements of ``hoisted`` values; it is renamed if it had any."""
     statements = tuple(s for s in stage.statements if s.target not in hoisted)
     if statements == stage.statements:
         return stage
@@ -80,7 +80,7 @@ def _absorb(home: tuple[Statement, Stage], reader: Statement, stage: Stage) -> A
 
 
 def _accumulators_beside(value: str, node: Expression, stage: Stage) -> dict[bool, str]:
-    """The accumulators of ``stage`` in the sum of ``node`` that has ``value`` for a term, by their sign against its own."""
+    """The accumulators in the sum of ``node`` that has the term ``value``, by their sign relative to that of ``value``."""
     terms = terms_of(node)
     sums = isinstance(node, Binary | Negate) and len(terms) > 1
     for sign, term in terms if sums else ():

@@ -1,4 +1,4 @@
-"""From equations to stages: linear forms become accumulators, statements are grouped by what they must wait for.
+"""From equations to stages: linear forms become accumulators, statements are grouped by what they depend on.
 
 Reads statements in order of evaluation; returns stages that do not yet write anything (`symrnn.plan.storage` adds
 that). A stage ends where a form or a reduction reads something computed in it, or where the number of units changes.
@@ -21,7 +21,7 @@ Term = tuple[bool, Expression]
 
 
 def terms_of(node: Expression) -> list[Term]:
-    """The terms of a sum in the author's order; a node that is no sum is one term."""
+    """The terms of a sum in the author's order; any other node is one term."""
     match node:
         case Binary("+" | "-" as op, left, right):
             inner = terms_of(right)
@@ -67,7 +67,7 @@ def stages(
         prefix: of the stages' names: ``<prefix>_1``, ``<prefix>_2``, ….
         sizes: of every value; those of the accumulators join it.
         allocator: of the accumulators' names.
-        keeps: for a target, the value that a row beyond its length stores instead. It must be computed by then.
+        keeps: for a target, the value that a row beyond its length stores instead; it must be computed before.
     """
     lowered = {statement.target: _Lowering(statement, sizes, allocator) for statement in statements}
     groups: dict[tuple[int, str], list[_Lowering]] = {}
@@ -95,7 +95,7 @@ def _levels(statements: Sequence[Statement], sizes: Mapping[str, str], keeps: Ma
 
 
 def _sink(statements: Sequence[Statement], waits: Mapping[str, list[tuple[str, int]]], level: dict[str, int]) -> None:
-    """Move arithmetic on what a step is given into the first stage that reads it, so that it need not be stored.
+    """Move arithmetic on inputs of the step into the first stage that reads it, so that the result need not be stored.
 
     Forms and reductions stay as early as they can be, where other work hides them.
     """

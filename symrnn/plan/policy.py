@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Policy:
-    """What to plan; unless told otherwise, everything that there is.
+    """What to plan. The default is everything.
 
     Attributes:
         backward: whether there is a backward routine, and with it a tape.

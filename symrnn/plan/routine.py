@@ -1,6 +1,6 @@
 """A routine of a plan: its phases in order, its storage, what it defers.
 
-A phase runs its stages over time-major rows. These are the phases that there are (`PHASES`), in the order in which they
+A phase runs its stages over time-major rows. These are all phases (`PHASES`), in the order in which they
 run:
 
     once      what depends on parameters alone: one row, computed when parameters are packed
@@ -42,8 +42,8 @@ class Phase:
         rows: the rows that its stages run over at a time.
         reads: what it may read besides buffers.
         extents: the buffers that have a row for each of its rows; those of one row serve every row.
-        writes: where it may store values: in buffers of an extent, or in arrays of a kind.
-        ragged: whether a row may be beyond its length, and then writes what it is told to (`Write.idle`).
+        writes: where it may store values: buffers of an extent, or arrays of a kind.
+        ragged: whether a row may be beyond its length; it then writes `Write.idle`.
         direction: of a phase that runs for each step; None for one that runs once.
         stages: in order.
     """
@@ -106,14 +106,14 @@ AFTER = Phase(
     ragged=True,
 )
 PHASES = (ONCE, BEFORE, LOOP, LAST, AFTER)
-"""Every phase that there is, without stages, in the order in which they run."""
+"""Every phase, without stages, in the order in which they run."""
 
 
 @dataclass(frozen=True)
 class Absorbed:
     """A hoisted value that a stage of the loop computes in place instead of reading it.
 
-    The linear forms of the hoisted sum move into the accumulators that the same sum of the loop has anyway.
+    The linear forms of the hoisted sum move into the accumulators that the loop's sum already has.
 
     Attributes:
         statement: the value, as what is left of its sum without those forms.
@@ -128,7 +128,7 @@ class Absorbed:
 
 @dataclass(frozen=True)
 class FusedStage:
-    """A stage of the loop that computes hoisted values itself: the same statements, but for where those come from.
+    """A stage of the loop that computes hoisted values itself: the same statements, but hoisted values are not read.
 
     Attributes:
         loop: the stage of the loop.
@@ -161,7 +161,7 @@ class FusedStage:
 
 @dataclass(frozen=True)
 class Fused:
-    """What may run in place of the phases before and in the loop: nothing is taken out of the sums of the loop.
+    """An alternative to the phases before and in the loop: nothing is taken out of the sums of the loop.
 
     The results are the same up to the order of additions: a sum of the loop adds its forms up before the rest.
 
@@ -189,8 +189,8 @@ class Routine:
         buffers: its own.
         products: deferred matrix gradients.
         sums: deferred vector gradients.
-        fused: what may run in place of the phases before and in the loop; None where nothing of a sum is hoisted.
-        stems: of names that the planner invented, what each would be called if no other routine were there.
+        fused: an alternative to the phases before and in the loop; None where nothing of a sum is hoisted.
+        stems: for each name that the planner invented, its name if no other routine existed.
     """
 
     name: str
@@ -235,7 +235,7 @@ class Routine:
 
     @property
     def fused_stages(self) -> tuple[Stage, ...]:
-        """The stages that run where the loop is fused, and else never."""
+        """The stages that run only where the loop is fused."""
         plain = self.plain_stages
         return tuple(stage for phase in self.fused_phases for stage in phase.stages if stage not in plain)
 

@@ -16,7 +16,7 @@ from symrnn.language.system import HIDDEN, INPUT, ONE
 
 @dataclass(frozen=True)
 class Count:
-    """A polynomial in size names, with whole numbers for factors.
+    """A polynomial in size names, with whole coefficients.
 
     >>> width = Count.size("input") + 3 * Count.size("hidden")
     >>> print(width, "|", width * Count.size("hidden"), "|", width.value({"input": 2, "hidden": 5}))
@@ -87,8 +87,8 @@ class Count:
 
         Args:
             spell: the text of a size, which must bind at least as tightly as a product.
-            factor: True puts parentheses around a sum.
-            times: what stands between factors.
+            factor: whether to put parentheses around a sum.
+            times: the text between factors.
         """
         terms = [
             times.join([*([str(number)] if number != 1 or not sizes else []), *map(spell, sizes)])

@@ -23,7 +23,7 @@ _KINDS = {Role.INPUT: Kind.INPUT, Role.STATE: Kind.STATE, Role.NEXT: Kind.NEXT, 
 
 _NOTES = {
     "once": "values of parameters alone",
-    "hoisted": "what the loop reads of x",
+    "hoisted": "values of x that the loop reads",
     "kept": "hoisted values that the backward pass reads",
     "saved": "values of each step that the backward pass reads",
     "work": "values that cross the stages of one step",
@@ -33,7 +33,7 @@ _NOTES = {
 
 
 def vector_sizes(system: System) -> dict[str, str]:
-    """The size name of every variable that is no matrix."""
+    """The size name of every variable except matrices."""
     return {variable.name: variable.shape[0] for variable in system.variables if len(variable.shape) == 1}
 
 
@@ -52,7 +52,7 @@ def buffer_places(buffers: Iterable[Buffer]) -> dict[str, Place]:
 
 
 def crossing(parts: Collection[Stage]) -> set[str]:
-    """The values that another stage than their own reads."""
+    """The values that a later stage reads."""
     computed = {statement.target for stage in parts for statement in stage.statements}
     return {name for stage in parts for name in (*stage.reads, *stage.operands, *reductions(stage)) if name in computed}
 
@@ -89,7 +89,7 @@ def forward_buffers(
 def forward_writes(system: System, places: Mapping[str, Place], output: str) -> dict[str, list[Write]]:
     """The writes of each value: to its place, and of the ``output`` also to the caller's array.
 
-    In a row beyond its length, a state stands still and everything else is zero.
+    In a row beyond its length, a state keeps its value and everything else is zero.
     """
     idle = {name: name.removesuffix(PRIME) for name in system.outputs}
     writes = {name: [Write(name, place, idle.get(name, ""))] for name, place in places.items()}
@@ -119,7 +119,7 @@ def backward_buffers(
 def backward_writes(parts: Backward, buffers: Iterable[Buffer]) -> dict[str, list[Write]]:
     """The writes of each value: to its buffer, to the carries, to the caller's gradients.
 
-    A row beyond its length contributes nothing to sums over steps. Its carry is the total that it holds.
+    A row beyond its length contributes nothing to sums over steps. Its carry is its total.
     """
     totals = {item.total for item in parts.carried}
     writes = {

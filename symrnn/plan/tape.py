@@ -27,7 +27,7 @@ def tape(system: System, adjoint: System, known: Mapping[str, Known], cheap: Col
     """Which values of the step its adjoint reads, and whether each is stored or computed again.
 
     Every run keeps states and inputs, and values of parameters alone. Another value is computed again if arithmetic and
-    ``cheap`` functions can make it from values that are there, and no deferred product reads it. Else it is stored.
+    ``cheap`` functions can make it from stored values, and no deferred product reads it. Else it is stored.
     """
     read: dict[str, None] = {}
     operands: dict[str, None] = {}
@@ -56,7 +56,7 @@ def tape(system: System, adjoint: System, known: Mapping[str, Known], cheap: Col
 
 
 def _reason_to_store(equation: Equation, operand: bool, there: set[str], system: System, cheap: Collection[str]) -> str:
-    """Why the value of ``equation`` is stored; empty where it is cheaper to compute it again."""
+    """Why the value of ``equation`` is stored; empty if computing it again is cheaper."""
     if operand:
         return "operand of a deferred product"
     if has_form(equation.expression):

@@ -32,7 +32,7 @@ from symrnn.plan.vocabulary import (
 
 
 def verify_order(statements: Iterable[Statement], known: set[str]) -> set[str]:
-    """Check that each statement reads only ``known`` names and earlier targets; returns all that is known after them.
+    """Check that each statement reads only ``known`` names and earlier targets; returns all names known after them.
 
     Raises:
         PlanError: a name is read before it is assigned, or assigned twice.
@@ -107,7 +107,7 @@ def _verify_fused(routine: Routine) -> None:
                 raise PlanError(f"{place}: absorbs {name}, which nothing before the loop computes")
             readers = [stage.name for stage in routine.plain_stages if name in stage.reads]
             if readers != [fused.loop.name]:
-                raise PlanError(f"{place}: absorbs {name}, which {' and '.join(readers) or 'no stage'} reads")
+                raise PlanError(f"{place}: absorbs {name}, but {' and '.join(readers) or 'no stage'} reads it")
             taken = [form for _, forms in absorbed.joined for form in forms]
             found = sorted(form.text for form in (*taken, *_forms(absorbed.accumulators)))
             hoisted = next(s for s in before[name].statements if s.target == name)
@@ -124,7 +124,7 @@ def _forms(accumulators: Iterable[Accumulator]) -> list[Form]:
 
 
 def _left_by(forward: Routine) -> Iterator[str]:
-    """The names whose values are there when a forward routine has run."""
+    """The names whose values are available after a forward routine."""
     yield from (name for name, place in forward.places.items() if place.kind is not Kind.BUFFER)
     for buffer in forward.buffers:
         if buffer.taped or buffer.extent is Extent.ONCE:
@@ -171,7 +171,7 @@ class _Verifier:
             raise self._fail(None, f"{twice[0]} has two columns")
         for column in columns:
             if self._routine.sizes[column.value] != column.size:
-                raise self._fail(None, f"the column of {column.value} has {column.size} units")
+                raise self._fail(None, f"the column of {column.value} has the wrong size, {column.size}")
 
     def _stage(self, stage: Stage, phase: Phase) -> None:
         for name in (*stage.reads, *reductions(stage)):
@@ -233,7 +233,7 @@ class _Verifier:
         if to not in phase.writes:
             raise self._fail(stage, f"phase {phase.name} stores {write.value} in {kind} {write.place.array}")
         if kind in (Kind.NEXT, Kind.CARRY) and not write.idle:
-            raise self._fail(stage, f"{write.value} of a row beyond its length must stand still")
+            raise self._fail(stage, f"{write.value} of a row beyond its length must keep its value")
         if to in (Extent.SEQUENCE, Kind.OUTPUT) and write.idle:
             raise self._fail(stage, f"{write.value} of a row beyond its length must be zero")
 
@@ -255,7 +255,7 @@ class _Verifier:
                 raise self._fail(None, f"the gradient of the initial {state} is not stored exactly once")
 
     def _gradient(self, parameter: str, *factors: str) -> None:
-        """A deferred gradient reads what is there, and has its parameter's shape."""
+        """A deferred gradient reads stored values, and has its parameter's shape."""
         for name in factors:
             self._deferred(name)
         shape = tuple(self._routine.sizes[name] for name in factors)

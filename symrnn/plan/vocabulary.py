@@ -83,11 +83,11 @@ class Buffer:
 
     @property
     def width(self) -> Count:
-        """Numbers in a row."""
+        """The width of a row, in numbers."""
         return Count.of(*((column.size,) for column in self.columns))
 
     def start(self, value: str) -> Count:
-        """Numbers in a row before the column of ``value``.
+        """The numbers in a row before the column of ``value``.
 
         Raises:
             PlanError: it has no such column.

@@ -1,1 +1,1 @@
-"""Pages for people: what a cell computes, what was derived from it and the code that came from both, as a small site."""
+"""Pages for people: a cell's equations, their derivatives and the generated code, as a small site."""

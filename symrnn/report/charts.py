@@ -22,7 +22,7 @@ from symrnn.language.cell import Cell
 
 SHAPE = Shape(steps=60, batch=1, input=8, hidden=24)
 SCALES, BIASES = (0.5, 1.0, 1.5), (0.0, 3.0)
-"""Of recurrent matrices, and of the biases that hold a state, in the comparison."""
+"""The recurrent scales and holding biases of the comparison."""
 
 _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
 _NAMESPACES = re.compile(r' xmlns(?::\w+)?="[^"]*"| version="[^"]*"')
@@ -35,7 +35,7 @@ class Chart:
 
     Attributes:
         svg: an element; empty if it could not be drawn.
-        least: pixels of width below which it could not be read.
+        least: the least width in pixels at which it can be read.
         caption: HTML.
     """
 
@@ -47,7 +47,7 @@ class Chart:
 def flow_chart(cell: Cell) -> Chart:
     """The gradient flow of one cell, with the parameters that it starts with."""
     caption = (
-        f"A run of {SHAPE.steps} steps with {SHAPE.hidden} units. The parameters are those that the cell starts with, and the "
+        f"A run of {SHAPE.steps} steps with {SHAPE.hidden} units. The parameters are the cell's initial ones, and the "
         "loss reads only the last output. Left: the length of the gradient with respect to the states, and its bounds. Right: "
         "how much of it each term of the step Jacobian carries."
     )
@@ -72,7 +72,7 @@ def comparison_chart(cells: Sequence[Cell]) -> Chart:
 
 
 def _chart(draw: Callable[[], Any], prefix: str, says: str, caption: str) -> Chart:
-    """What ``draw`` makes, as an element; without matplotlib, the reason why the figure is missing."""
+    """The figure that ``draw`` makes, as an element; without matplotlib, the reason why it is missing."""
     try:
         svg = to_svg(draw(), prefix=prefix)
     except MissingPackageError as error:

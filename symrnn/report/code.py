@@ -1,7 +1,7 @@
 """The generated code beside the formulas: the functions of a step, line by line, with the equations each line came from.
 
-Reads generated files with their source maps; returns `Listing` records, in the order of targets. Shown are the innermost
-blocks that hold lines of the page's equations, in one precision; what lies between is left out and marked. Leaves out: what
+Reads generated files with their source maps; returns `Listing` records, in the order of targets. It shows the innermost
+blocks that hold lines of the page's equations, in one precision; gaps between them are marked. Leaves out: what
 the lines do.
 """
 
@@ -22,7 +22,7 @@ from symrnn.targets import registry
 
 @dataclass(frozen=True)
 class Line:
-    """A line of code: its number in its file, coloured HTML, and the numbers of its equations; none where it is a gap."""
+    """A line of code: its number in its file, coloured HTML, and the numbers of its equations; none for a gap."""
 
     number: str
     html: str

@@ -32,7 +32,7 @@ _WIDE = {
 }
 _USUAL = 0.56
 _READABLE = 0.66
-"""How much a drawing may be shrunk."""
+"""The smallest scale of a drawing."""
 _ROUND = (Kind.PRODUCT, Kind.SUM)
 _CORNERS = {
     Kind.SOURCE: 15.0,
@@ -46,7 +46,7 @@ _CORNERS = {
 
 @dataclass(frozen=True)
 class Run:
-    """A piece of text in one font; ``shift`` is how far it stands below the piece before it."""
+    """A piece of text in one font; ``shift`` is its distance below the piece before it."""
 
     text: str
     size: str
@@ -78,7 +78,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Curve:
-    """An edge: an SVG path; ``minus`` says where its sign stands, if it has one."""
+    """An edge: an SVG path; ``minus`` is the place of its sign, if it has one."""
 
     path: str
     direct: bool
@@ -95,7 +95,7 @@ class Drawing:
         name: unique on its page.
         width: in units of the drawing, about pixels.
         height: the same.
-        least: pixels of width below which its text could not be read.
+        least: the least width in pixels at which its text can be read.
         says: one sentence for readers who cannot see it.
         shapes: nodes.
         curves: edges, those of direct paths last, on top.
@@ -123,7 +123,7 @@ def draw(graph: Graph, name: str, says: str, *, down: bool = False, backward: bo
     sizes = {node.name: _extent(node) for node in graph.nodes}
     beside = {node.name: _text_width(node.note) * _NOTE + 6.0 for node in graph.nodes if node.note and down}
     outer = graph.lanes[0] if graph.lanes else ()
-    # A name takes room on one side, but on both where its node may not move out of the middle.
+    # A name takes room on one side, but on both if its node must stay in the middle.
     room = {name: width * (2 if name in outer else 1) for name, width in beside.items()}
     turned = {key: (high, wide + room.get(key, 0.0)) if down else (wide, high) for key, (wide, high) in sizes.items()}
     placed = place(graph, turned, between=28.0 if down else 32.0, beside=16.0 if down else 26.0)
@@ -219,7 +219,7 @@ class _Pen:
         return (point[0] + across, point[1] + along) if self._down else (point[0] + along, point[1] + across)
 
     def _port(self, name: str, *, leaving: bool) -> tuple[float, float]:
-        """Where an edge leaves a node, or arrives at it, short of its arrow's head."""
+        """The point where an edge leaves a node, or arrives at it before its arrow's head."""
         x, y = self._middle(name)
         wide, high = self._sizes[name]
         forward = leaving != self._backward
@@ -242,7 +242,7 @@ def _text_width(latex: str) -> float:
 
 
 def _width(text: str) -> float:
-    """About how wide a text is, in its size."""
+    """The approximate width of a text, in units of its size."""
     return sum(
         0.0 if "\u0300" <= each <= "\u20ff" and each not in "\u2009" else _WIDE.get(each, _USUAL) for each in text
     )

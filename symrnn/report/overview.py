@@ -1,4 +1,4 @@
-"""The page that compares cells: their graphs beside each other, and what differs in a table.
+"""The page that compares cells: their graphs beside each other, and a table of their differences.
 
 Reads derivations; returns an `Overview` of plain data. Leaves out: layout and colours (`templates/report/`).
 """
@@ -37,7 +37,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Overview:
-    """The comparison: cells, and the names of the facts that each has one of."""
+    """The comparison: cells, and the names of the facts in the table."""
 
     columns: tuple[Column, ...]
     facts: tuple[str, ...]
@@ -53,7 +53,7 @@ FACTS = (
     "numbers on the tape, each step",
     "values on the tape, beside input and states",
 )
-"""What the table says of each cell; counts are for one row of the batch."""
+"""The facts of each cell in the table; counts are for one row of the batch."""
 
 
 def overview(derivations: Sequence[Derivation], programs: Sequence[Program]) -> Overview:
@@ -75,7 +75,7 @@ def _column(derivation: Derivation, program: Program) -> Column:
 
 
 def _facts(derivation: Derivation, program: Program) -> Iterator[str]:
-    """What the table says, in the order of `FACTS`."""
+    """The facts of one cell, in the order of `FACTS`."""
     cell, notation = derivation.cell, derivation.notation
     yield ", ".join(mathml(spell(state, "t")) for state in cell.states)
     yield _direct(derivation)
@@ -87,7 +87,7 @@ def _facts(derivation: Derivation, program: Program) -> Iterator[str]:
 
 
 def _counted(count: Count) -> str:
-    """A count, with a line's end wherever it fits."""
+    """A count that can be wrapped at each term."""
     return " ".join(mathml(piece, goes_on=at > 0) for at, (piece,) in enumerate(pieces(count_latex(count))))
 
 
@@ -100,4 +100,4 @@ def _direct(derivation: Derivation) -> str:
             parts = [part for summand in summands for part in summand]
             terms = " ".join(mathml(part, goes_on=at > 0) for at, part in enumerate(parts))
             found.append(f"{mathml(spell(state, 't'))}: {terms}")
-    return "; ".join(found) or "no such path: all cross a matrix"
+    return "; ".join(found) or "none: all paths cross a matrix"

@@ -1,4 +1,4 @@
-"""The page of a cell, as a record for its template: the lecture, the graphs, the code and what it costs.
+"""The page of a cell, as a record for its template: the lecture, the graphs, the code and its cost.
 
 Reads a `Derivation` and the generated files; returns a `Page` of plain data. Leaves out: layout and
 colours (`templates/report/`), and what the lecture says (`symrnn.derive.lecture`).
@@ -70,7 +70,7 @@ class Chapter:
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing for wide pages and for narrow ones, with what stands below it.
+    """A drawing for wide pages and for narrow ones, with its caption.
 
     Attributes:
         key: ``forward`` or ``backward``.
@@ -126,11 +126,11 @@ def labels(derivation: Derivation) -> frozenset[str]:
 
 
 WIDE = 820
-"""Units of a drawing that a column of a wide page shows large enough to read."""
+"""The widest drawing, in its units, that can be read in a column of a wide page."""
 
 
 def forward_figure(derivation: Derivation, prefix: str = "") -> Figure:
-    """The graph of the step; ``prefix`` sets its names apart on a page with several."""
+    """The graph of the step; ``prefix`` makes its names unique on a page with several."""
     says = f"The computation graph of one step of {derivation.cell.name}."
     caption = "One step, drawn from its equations."
     return _figure(derivation.graph(), "forward", prefix, says, caption)

@@ -1,4 +1,4 @@
-"""`picture`: the computation graph of a cell by itself, for notebooks and files.
+"""`picture`: the computation graph of a cell, for notebooks and files.
 
 Reads a cell; returns a `Picture`, which notebooks show. Leaves out: pages (`symrnn.report.site`).
 """
@@ -18,7 +18,7 @@ class Picture:
     """A drawing.
 
     Attributes:
-        says: what it shows, in a sentence.
+        says: a sentence on what it shows.
         svg: the text of an SVG file.
     """
 

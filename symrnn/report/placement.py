@@ -2,7 +2,7 @@
 
 Reads a `Graph` and the extent of every node; returns `Placement`, in numbers. The method is Sugiyama's: longest paths give
 layers, long edges get a point in every layer that they pass, barycentres give the order within a layer, and least squares
-under the least distance give the places; the path of the first lane is held straight on the outside. Leaves out: looks.
+with a least distance give the places; the path of the first lane stays straight on the outside. Leaves out: looks.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from symrnn.derive.graph import Graph, Kind
 SWEEPS = 24
 _LANE_WEIGHT = 1e4
 _LANE_GAP = 12.0
-"""Room between the outer lane and what stands beside it."""
+"""Room between the outer lane and the nodes beside it."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def place(graph: Graph, extents: Mapping[str, tuple[float, float]], *, between: 
 
 
 def _layers(graph: Graph) -> dict[str, int]:
-    """Sources first, sinks last, everything else as early as possible, but for what only one far node reads."""
+    """Sources first, sinks last, everything else as early as possible, except nodes that only one far node reads."""
     before: dict[str, list[str]] = {node.name: [] for node in graph.nodes}
     after: dict[str, list[str]] = {node.name: [] for node in graph.nodes}
     for edge in graph.edges:
@@ -96,7 +96,7 @@ def _chains(graph: Graph, layers: Mapping[str, int]) -> dict[tuple[str, str], tu
 def _rows(
     graph: Graph, layers: Mapping[str, int], chains: Mapping[tuple[str, str], tuple[str, ...]]
 ) -> tuple[list[list[str]], dict[str, tuple[list[str], list[str]]]]:
-    """The names in each layer, and of each its neighbours in the layer before and in the one after."""
+    """The names in each layer, and for each its neighbours in the layers before and after."""
     order: list[list[str]] = [[] for _ in range(max(layers.values(), default=0) + 1)]
     links: dict[str, tuple[list[str], list[str]]] = {}
     for node in graph.nodes:
@@ -124,9 +124,11 @@ def _untangle(order: list[list[str]], links: Mapping[str, tuple[list[str], list[
         for index in rows:
             beside = order[index - 1] if side == 0 else order[index + 1]
             at = {name: place for place, name in enumerate(beside)}
-            here = {name: place for place, name in enumerate(order[index])}
-            key = {name: _mean([at[each] for each in links[name][side]], here[name]) for name in order[index]}
-            order[index].sort(key=lambda name, key=key, here=here: (name not in held, key[name], here[name]))  # type: ignore[misc]
+            keys = {
+                name: (name not in held, _mean([at[each] for each in links[name][side]], place), place)
+                for place, name in enumerate(order[index])
+            }
+            order[index].sort(key=keys.__getitem__)
         count = _crossings(order, links)
         if count < fewest:
             best, fewest = [list(row) for row in order], count
@@ -142,7 +144,7 @@ def _crossings(order: Sequence[Sequence[str]], links: Mapping[str, tuple[list[st
     total = 0
     for index, row in enumerate(order[:-1]):
         at = {name: place for place, name in enumerate(order[index + 1])}
-        ends = [at[end] for name in row for end in sorted(links[name][1], key=lambda each, at=at: at[each])]  # type: ignore[misc]
+        ends = [at[end] for name in row for end in sorted(links[name][1], key=at.__getitem__)]
         total += sum(1 for i, end in enumerate(ends) for other in ends[i + 1 :] if other < end)
     return total
 
@@ -165,7 +167,7 @@ def _across(
     beside: float,
     lanes: Sequence[tuple[str, ...]],
 ) -> dict[str, float]:
-    """Places across the way: near the mean of the neighbours, in order and apart; lanes straight."""
+    """Places across the way: near the mean of the neighbours, in order, with distances kept and lanes straight."""
     places: dict[str, float] = {}
     for row in order:
         at = 0.0

@@ -1,4 +1,4 @@
-"""The site: a page for every cell and one that compares them. Each is a single file that needs nothing else.
+"""The site: a page for every cell and one that compares them. Each page is a single file that needs nothing else.
 
 Reads cells; returns texts by file name. Leaves out: writing them (`symrnn.emit.manifest`), what pages hold
 (`symrnn.report.page`, `symrnn.report.overview`) and how they look (`templates/report/`).
@@ -51,7 +51,7 @@ def site(cells: Sequence[Cell], progress: Callable[[str], None] = lambda line: N
     for cell in cells:
         progress(f"{cell.name}: deriving")
         derivations.append(derive(cell))
-    names = tuple(dict.fromkeys((registry.DEFAULT, *registry.names())))
+    names = tuple(dict.fromkeys((registry.DEFAULT, *registry.working())))
     planned = [programs(derivation, names) for derivation in derivations]
     told = [each[registry.DEFAULT] for each in planned]
     progress("the overview")

@@ -1,1 +1,1 @@
-"""Targets: each turns a `Program` into files that run, in a folder of its own beside its templates."""
+"""Targets: each turns a `Program` into files that run, and has a folder of its own."""

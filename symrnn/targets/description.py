@@ -1,4 +1,4 @@
-"""What a target says about itself before anything of it is loaded: names, what it can do, and where the rest lives.
+"""A target's description, known before the target is loaded: names, capabilities, and where the rest is.
 
 A target's package states one `Description`; `symrnn.targets.registry` finds it. Imports nothing that takes a while: the
 command line's help is made from descriptions. Leaves out: everything that a target does (`symrnn.targets.target`).
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 PRECISIONS = ("float32", "float64")
-"""What kernels are checked in, and what a target that emits one precision alone can be asked for."""
+"""The precisions in which kernels are checked, and which a target can be asked to emit alone."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class Capabilities:
         lengths: rows of different lengths in one batch.
         reverse: sequences from their last step to their first.
         stream: a layer step by step whose state is kept in place.
-        fixed_sizes: kernels for one number of units, which the generated code then states.
+        fixed_sizes: kernels whose generated code states its sizes.
         one_precision: files for one precision alone.
-        single_file: what is equal in all cells, joined into the cell's own file.
+        single_file: the code that all cells share, joined into the cell's own file.
         threads: several threads in one call.
     """
 
@@ -46,10 +46,10 @@ class Description:
     Attributes:
         name: an identifier: of its folders, of its generated modules (``<cell>_<name>.py``), and in every command.
         title: for people.
-        dtypes: what its kernels run in, as NumPy names them.
+        dtypes: the precisions of its kernels, as NumPy names them.
         home: where its `symrnn.targets.target.Target` is, as ``package.module:NAME``.
         can: what its kernels offer.
-        marches: the processors that its libraries can be compiled for, best first; none where nothing is compiled.
+        marches: the processors that its libraries can be compiled for, best first; empty if nothing is compiled.
     """
 
     name: str

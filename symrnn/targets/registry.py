@@ -1,4 +1,4 @@
-"""The targets that there are: symrnn's own, and those that other packages bring.
+"""All targets: symrnn's own, and those of other packages.
 
 A package registers a target by an entry point of the group ``symrnn.targets`` whose name is the target's and whose value is
 the place of its `Description`:
@@ -28,10 +28,19 @@ if TYPE_CHECKING:
     from symrnn.targets.target import Target
 
 DEFAULT = "numpy"
-"""The backend where nobody names one. Its kernels are those that others are compared with."""
+"""The default backend. The kernels of others are compared with its kernels."""
 
 GROUP = "symrnn.targets"
 """The group of entry points."""
+
+RESERVED = {
+    "all": "--backend all means every target",
+    "plan": "the report of check calls the plan so",
+    "sympy": "the report of check calls the proof so",
+}
+"""Names that no target can have, and why."""
+
+_PROTOCOL = "symrnn.targets.target"
 
 _OWN = (numpy.DESCRIPTION, c.DESCRIPTION)
 
@@ -42,24 +51,24 @@ def names() -> tuple[str, ...]:
 
 
 def descriptions() -> tuple[Description, ...]:
-    """What every target says about itself, in the order of `names`."""
+    """The description of every target, in the order of `names`."""
     return tuple(_scan().found.values())
 
 
 def describe(name: str) -> Description:
-    """What the target ``name`` says about itself.
+    """The description of the target ``name``.
 
     Raises:
-        TargetError: there is no such target.
+        TargetError: the target is unknown.
     """
     scan = _scan()
     if name not in scan.found:
-        raise TargetError(scan.broken.get(name) or f"Unknown backend {name!r}; choose {listed(names())}")
+        raise TargetError(scan.refused.get(name) or f"Unknown backend {name!r}; choose {listed(names())}")
     return scan.found[name]
 
 
 def title(name: str) -> str:
-    """A target's name for people; ``name`` itself where it is no target's."""
+    """A target's name for people; ``name`` itself if it is not a target."""
     found = _scan().found.get(name)
     return found.title if found else name
 
@@ -68,16 +77,51 @@ def target(name: str) -> Target:
     """The target ``name``, loaded.
 
     Raises:
-        TargetError: there is no such target, or it cannot be loaded.
+        TargetError: the target is unknown, cannot be loaded, or lacks a part that every target has.
     """
-    described = describe(name)
+    home = describe(name).home
     try:
-        found: Target = load_late(described.home)
-    except (ImportError, AttributeError) as error:
+        found: Target = load_late(home)
+        lacks = _lacking(found)
+    except Exception as error:  # a foreign module may raise anything
+        cause = f"{type(error).__name__}: {error}"
         raise TargetError(
-            f"backend {name!r} cannot be loaded from {described.home}: {error}; install or mend the package that brings it"
+            f"backend {name!r} cannot be loaded from {home}: {cause}; install or repair the package that provides it"
         ) from error
+    if lacks:
+        raise TargetError(f"backend {name!r}: {home} lacks {', '.join(lacks)}; repair the package that provides it")
     return found
+
+
+def _lacking(found: Target) -> list[str]:
+    """What `Target` and `Builder` have and ``found`` lacks."""
+    lacks = [name for name in _members("Target") if not hasattr(found, name)]
+    if not lacks and found.builder is not None:
+        lacks = [f"builder.{name}" for name in _members("Builder") if not hasattr(found.builder, name)]
+    return lacks
+
+
+def _members(protocol: str) -> list[str]:
+    return [name for name in vars(load_late(f"{_PROTOCOL}:{protocol}")) if not name.startswith("_")]
+
+
+@cache
+def broken() -> Mapping[str, str]:
+    """The targets that describe themselves and cannot be loaded, each with the reason."""
+    found = {}
+    for name in names():
+        try:
+            target(name)
+        except TargetError as error:
+            found[name] = str(error)
+    return found
+
+
+def working() -> tuple[str, ...]:
+    """The targets that "all" stands for: a warning names each that cannot be loaded."""
+    for reason in broken().values():
+        warnings.warn(f"{reason}. It is left out", RuntimeWarning, stacklevel=2)
+    return tuple(name for name in names() if name not in broken())
 
 
 def listed(words: tuple[str, ...], last: str = "or") -> str:
@@ -91,53 +135,56 @@ def listed(words: tuple[str, ...], last: str = "or") -> str:
 
 
 def refresh() -> None:
-    """Look for installed packages again, where some came or went while this process runs."""
+    """Look for installed packages again, if some were installed or removed while this process runs."""
     _scan.cache_clear()
+    broken.cache_clear()
 
 
 @dataclass(frozen=True)
 class _Scan:
-    """What was found: targets by name, and by the name that it wanted, why a package's target cannot be had."""
+    """The targets found by name, and why the others cannot be loaded, by the name they wanted."""
 
     found: Mapping[str, Description]
-    broken: Mapping[str, str]
+    refused: Mapping[str, str]
 
 
 @cache
 def _scan() -> _Scan:
-    """The targets; a package whose target cannot be had is named in a warning, and the others stay."""
+    """The targets. A warning names each package whose target cannot be loaded; the others stay."""
     found = {each.name: each for each in _OWN}
-    broken: dict[str, str] = {}
+    refused: dict[str, str] = {}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
         try:
             found[entry.name] = _described(entry, found)
         except TargetError as error:
-            broken.setdefault(entry.name, str(error))
+            refused.setdefault(entry.name, str(error))
             warnings.warn(str(error), RuntimeWarning, stacklevel=2)
-    return _Scan(found, broken)
+    return _Scan(found, refused)
 
 
 def _described(entry: EntryPoint, found: Mapping[str, Description]) -> Description:
-    """What the target of an entry point says about itself.
+    """The description of the target of an entry point.
 
     Raises:
-        TargetError: it cannot be had.
+        TargetError: it cannot be loaded.
     """
     package = entry.dist.name if entry.dist else entry.module
     left_out = f"backend {entry.name!r} of the package {package!r} is left out"
     if entry.name in found:
         raise TargetError(f"{left_out}: another target has that name; rename one of them")
+    if entry.name in RESERVED:
+        raise TargetError(f"{left_out}: no target can have that name, because {RESERVED[entry.name]}; rename it")
     try:
         described = entry.load()
     except Exception as error:  # whatever a foreign module raises must not take the other targets away
         cause = f"{type(error).__name__}: {error}"
-        raise TargetError(f"{left_out}: {entry.value} cannot be loaded ({cause}); mend or remove it") from error
+        raise TargetError(f"{left_out}: {entry.value} cannot be loaded ({cause}); repair or remove it") from error
     if not isinstance(described, Description):
-        fault = f"is of type {type(described).__qualname__}, and no Description"
+        fault = f"is of type {type(described).__qualname__}, not a Description"
     elif described.name != entry.name:
         fault = f"describes a target named {described.name!r}"
     elif not entry.name.isidentifier():
-        fault = "has a name that is no identifier"
+        fault = "has a name that is not an identifier"
     else:
         return described
-    raise TargetError(f"{left_out}: {entry.value} {fault}; mend or remove it")
+    raise TargetError(f"{left_out}: {entry.value} {fault}; repair or remove it")

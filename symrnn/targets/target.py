@@ -1,4 +1,4 @@
-"""What a target is: the few functions by which everything else uses it.
+"""What a target is: the few functions through which everything else uses it.
 
 A target is a folder below `symrnn/targets/` with its templates in ``templates/<name>/``, or a package of somebody else.
 `symrnn.targets.registry` finds it by its `Description`. Leaves out: everything that a target does.
@@ -25,7 +25,7 @@ class Target(Protocol):
 
     @property
     def description(self) -> Description:
-        """What it says about itself."""
+        """Its description."""
 
     @property
     def functions(self) -> Collection[str]:
@@ -37,16 +37,16 @@ class Target(Protocol):
 
     @property
     def builder(self) -> Builder | None:
-        """What builds libraries beside its files; None where the files run as they are."""
+        """The builder of its libraries; None if the files run as they are."""
 
     @property
     def policy(self) -> Policy:
-        """What it wants planned."""
+        """Its policy for the planner."""
 
     def files(self, program: Program, request: Request) -> Mapping[str, Source]:
         """The files of a program: name to text with its source map.
 
-        Files of two cells, or of two targets, may have one name where their texts are equal.
+        Two cells or two targets may have files of one name if the texts are equal.
         """
 
     def load(self, files: Mapping[str, str], cell: str, march: str | None = None) -> ModuleType:
@@ -55,7 +55,7 @@ class Target(Protocol):
         Args:
             files: its texts by name.
             cell: its name.
-            march: one of the description's marches; unless given, what fits this machine best.
+            march: one of the description's marches; the default fits this machine best.
 
         Raises:
             BuildError: it cannot be built, or does not fit this machine.
@@ -65,18 +65,18 @@ class Target(Protocol):
         """One sentence that says why its kernels cannot run here; empty where they can.
 
         Raises:
-            BuildError: the environment names a tool that cannot be used. What was asked for is never left out in silence.
+            BuildError: the environment names a tool that cannot be used. An explicit request is never skipped without an error.
         """
 
 
 class Builder(Protocol):
-    """How a target's libraries come to stand beside its files: one for each cell and processor."""
+    """Builds a target's libraries beside its files: one for each cell and processor."""
 
     def marches(self, asked: Sequence[str] | None) -> tuple[str, ...]:
-        """The processors to build for: those that were asked for, or what fits this machine best.
+        """The processors to build for: those requested, or the one that fits this machine best.
 
         Raises:
-            BuildError: there is no such processor, or the tool cannot build for it.
+            BuildError: a processor is unknown, or the tool cannot build for it.
         """
 
     def tool(self) -> str:
@@ -86,7 +86,7 @@ class Builder(Protocol):
         """The name of a library's file."""
 
     def install(self, files: Mapping[str, str], cell: str, directory: Path, march: str) -> Path:
-        """Build a library into ``directory``; left alone where its bytes are right.
+        """Build a library into ``directory``, unless it is up to date.
 
         Raises:
             BuildError: the tool refuses the texts, or the file cannot be written.

@@ -29,10 +29,10 @@ def infer(
     """All steps, without a tape: returns ``(y, state)``.
 
     Args:
-        params: parameters by name, or what `pack` made of them.
+        params: parameters by name, or the result of `pack`.
         x: (T, B, input).
-        state: initial states by name, (B, size) each; zeros where None or left out.
-        lengths: (B,) steps of each row; beyond, its state stands still and its output is zero.
+        state: initial states by name, (B, size) each; None or a missing one means zeros.
+        lengths: (B,) steps of each row; beyond, its state keeps its value and its output is zero.
         reverse: run each row from its last step to its first; output t stays at index t.
         threads: a number, or None for as many as pay for the work, SYMRNN_NUM_THREADS at most; it changes no result.
         out: an array for ``y``.
@@ -81,7 +81,7 @@ class _Stream:
         sizes = self._packed.sizes
         missing = [size for size in _STATE_SIZES.values() if size not in sizes]
         if missing:
-            raise ValueError(f"packed: no parameter tells the size {missing[0]}, so the layer cannot be streamed")
+            raise ValueError(f"packed: no parameter has the size {missing[0]}, so the layer cannot be streamed")
         if isinstance(batch, bool) or not hasattr(batch, "__index__") or batch < 0:
             raise ValueError(f"batch: expected a whole number of rows, found {batch!r}")
         self._dtype = _precision("packed", np.result_type(*self._packed.values())) if self._packed else _WHOLE
@@ -106,12 +106,12 @@ class _Stream:
         self._arguments = (run.byref, *map(ctypes.c_void_p, pointers))
 
     def reset(self) -> None:
-        """Back to a state of zeros."""
+        """Set the state to zeros."""
         self._block[...] = 0
 
     def __call__(self, x_t: ArrayLike) -> np.ndarray:
         x_t = _real("x_t", np.asarray(x_t))
-        if self._x is None and x_t.ndim == 2:  # no parameter tells how many inputs there are: the first call does
+        if self._x is None and x_t.ndim == 2:  # no parameter has the number of inputs: the first call gives it
             self._bind(x_t.shape[1])
         if self._x is None or x_t.shape != self._x.shape:
             expected = (self._batch, "input") if self._x is None else self._x.shape

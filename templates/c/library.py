@@ -1,4 +1,4 @@
-"""Library: its entry points with the types of their arguments, and what a status says."""
+"""Library: its entry points with the types of their arguments, and the meaning of a status."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _KINDS: dict[str, Any] = {
 
 _C = _load()
 LIBRARY = Path(_C._name).name
-"""The file name of the library that was loaded: of several, the best that fits this processor."""
+"""The file name of the loaded library: the best one that fits this processor."""
 
 
 def _bind() -> dict[tuple[np.dtype, str], Any]:
@@ -58,13 +58,13 @@ _BOUND = _bind()
 
 
 def _check(name: str, status: int) -> None:
-    """Raise what a status says."""
+    """Raise the error of a status."""
     if status:
         raise ValueError(f"{CELL} {name}: {_STATUS.get(status, f'status {status}')}")
 
 
 def _query(dtype: np.dtype, name: str, dims: _Dims, *numbers: int) -> int:
-    """The size that the query ``name`` answers."""
+    """The answer of the query ``name``."""
     size = ctypes.c_size_t()
     _check(name, _BOUND[dtype, name](ctypes.byref(dims), *numbers, ctypes.byref(size)))
     return size.value
@@ -73,7 +73,7 @@ def _query(dtype: np.dtype, name: str, dims: _Dims, *numbers: int) -> int:
 def _dims(
     sizes: Mapping[str, int], steps: int, rows: int, lengths: np.ndarray | None = None, reverse: bool = False
 ) -> _Dims:
-    """The structure of sizes; a size that nothing tells is 1."""
+    """The structure of sizes; an unknown size is 1."""
     dims = _Dims(steps, rows, lengths=None if lengths is None else lengths.ctypes.data, reverse=bool(reverse))
     for size in _SIZES:
         setattr(dims, f"size_{size}", sizes.get(size, 1))

@@ -41,7 +41,9 @@ def _candidates() -> list[Path]:
     paths = [_LIBRARY.with_name(CELL + ending + _SUFFIX) for ending in endings]
     found = [path for path in paths if path.is_file()]
     if not found and named:
-        raise ImportError(f"{paths[0]} is missing, which {_MARCH_VARIABLE}={named} asks for: build it, or unset that")
+        raise ImportError(
+            f"{paths[0]} is missing, but {_MARCH_VARIABLE}={named} requests it: build it, or unset the variable"
+        )
     if not found:
         raise ImportError(f"{_LIBRARY} is missing, so there are no C kernels yet: {_REMEDY}")
     return found
@@ -50,10 +52,10 @@ def _candidates() -> list[Path]:
 def _load() -> ctypes.CDLL:
     """The first of the compiled libraries that fits this processor, its digest checked.
 
-    Neither question that a library is asked runs a vector instruction.
+    These checks run no vector instruction.
 
     Raises:
-        ImportError: there is none, one cannot be loaded or was compiled from another source, or none fits.
+        ImportError: no library exists, one cannot be loaded or is of another source, or none fits.
     """
     paths = _candidates()
     for path in paths:
@@ -61,11 +63,11 @@ def _load() -> ctypes.CDLL:
             library = ctypes.CDLL(str(path))
             abi, cpu_supported = library[f"{CELL}_abi"], library[f"{CELL}_cpu_supported"]
         except (OSError, AttributeError) as error:
-            raise ImportError(f"{path} cannot be loaded ({error}), so compile it anew: {_REMEDY}") from error
+            raise ImportError(f"{path} cannot be loaded ({error}), so compile it again: {_REMEDY}") from error
         abi.argtypes, abi.restype = (), ctypes.c_char_p
         cpu_supported.argtypes, cpu_supported.restype = (), ctypes.c_int
         if abi() != _ABI:
-            raise ImportError(f"{path} is not from this version of {CELL}.c, so compile it anew: {_REMEDY}")
+            raise ImportError(f"{path} is not from this version of {CELL}.c, so compile it again: {_REMEDY}")
         if cpu_supported():
             return library
     raise ImportError(f"{paths[-1]} was compiled for a processor with more features, so compile it here: {_REMEDY}")

@@ -1,4 +1,4 @@
-"""Memory: aligned, used again once no array refers to it; and several arrays by name in one block."""
+"""Memory: aligned, and reused when no array refers to it; and several arrays by name in one block."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _from_buffer: Callable[[Any], Any] = ctypes.c_char.from_buffer
 
 
 def _address(array: np.ndarray) -> int:
-    """Where the numbers of a dense array begin."""
+    """The address of a dense array's numbers."""
     try:
         return _addressof(_from_buffer(array))  # a third of the time of the other way
-    except (TypeError, ValueError):  # one that must not be written to, or has no numbers
+    except (TypeError, ValueError):  # a read-only one, or one without numbers
         return array.ctypes.data
 
 
 _PAGE, _SMALL, _KEPT_BYTES = 1 << 12, 1 << 14, 1 << 28
 
 _FREE: dict[int, collections.deque[tuple[np.ndarray, int]]] = {}
-"""Memory that no array refers to any more, by size, with the address of its first multiple of 64 bytes: a fresh page costs
+"""Memory without references, by size, with the address of its first multiple of 64 bytes: a fresh page costs
 more than filling one."""
 
 
@@ -47,7 +47,7 @@ class _Lease:
 
 
 def _block(size: int) -> tuple[collections.deque[tuple[np.ndarray, int]], tuple[np.ndarray, int]]:
-    """New memory; where too much is free, the sizes that nobody has asked for the longest go."""
+    """New memory; if too much is free, the sizes unused for the longest time go."""
     free = _FREE[size] = _FREE.pop(size, collections.deque(maxlen=max(1, _KEPT_BYTES // 4 // size)))
     held = sum(other * len(blocks) for other, blocks in list(_FREE.items()))
     for other, blocks in list(_FREE.items()):
@@ -71,7 +71,7 @@ def _empty(count: int, dtype: np.dtype) -> np.ndarray:
     free = _FREE.get(size)
     try:
         block = free.pop() if free else None
-    except IndexError:  # another thread has it
+    except IndexError:  # another thread took it
         block = None
     if free is None or block is None:
         free, block = _block(size)
@@ -103,7 +103,7 @@ def _new(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 
 
 class _Snapshot:
-    """Copies that nobody writes to: side by side in ``block`` where their dtypes agree, else apart, and it is None."""
+    """Read-only copies: side by side in ``block`` if their dtypes agree; else separate, and ``block`` is None."""
 
     def __init__(self, arrays: Mapping[str, np.ndarray], sizes: Mapping[str, int]) -> None:
         self._sizes, values = sizes, list(arrays.values())
@@ -117,7 +117,7 @@ class _Snapshot:
 
     @functools.cached_property
     def arrays(self) -> dict[str, np.ndarray]:
-        """By name; made when they are asked for, since kernels read the block."""
+        """By name; made at first use, since kernels read the block."""
         copies = self._copies if self.block is None else _views(self.block, _places(_shapes_of(self._sizes)))
         for copy in copies.values():
             copy.flags.writeable = False

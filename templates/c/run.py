@@ -1,4 +1,4 @@
-"""Runs: what the shapes of a call decide, kept for the next call of these shapes."""
+"""Runs: everything that depends on the shapes of a call, kept for the next call of these shapes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from templates.python.parameters import Packed, _shapes_of, pack
 
 _SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 _WHOLE = np.dtype(DTYPES[0])
-"""What whole numbers run in."""
+"""The precision of whole numbers."""
 _ABSENT = next((dtype for dtype in (_SINGLE, _DOUBLE) if dtype.name not in DTYPES), None)
 """The precision that this library was generated without."""
 
@@ -31,14 +31,14 @@ def _precision(name: str, dtype: np.dtype) -> np.dtype:
     found = _DOUBLE if dtype == _DOUBLE else _SINGLE
     if found is _ABSENT:
         raise TypeError(
-            f"{name}: {dtype} runs in {found}, which this module was generated without: give it {DTYPES[0]}, or generate the "
+            f"{name}: {dtype} runs in {found}, which this module does not have: give it {DTYPES[0]}, or generate the "
             "module without --dtype"
         )
     return found
 
 
 def _floating(x: ArrayLike) -> np.ndarray:
-    """Whole numbers as floating point: the precision follows ``x``, and these ask for none."""
+    """Whole numbers as floating point; the precision follows ``x``."""
     array = np.asarray(x)
     return array.astype(_WHOLE) if array.dtype.kind in "biu" else array
 
@@ -46,20 +46,20 @@ def _floating(x: ArrayLike) -> np.ndarray:
 def _real(name: str, array: np.ndarray) -> np.ndarray:
     """Refuse complex numbers: a cast would drop their imaginary parts."""
     if array.dtype.kind == "c":
-        raise TypeError(f"{name}: complex numbers run in the NumPy module alone; expected real numbers")
+        raise TypeError(f"{name}: expected real numbers; complex numbers run only in the NumPy module")
     return array
 
 
 _KEPT = 16
-"""How many runs are kept: the newest, each for one shape of a call."""
+"""The number of runs kept: the newest, each for one shape of a call."""
 _KEPT_NUMBERS = 1 << 18
-"""Numbers of a workspace up to which it stays with its run; a larger one goes back to the blocks."""
+"""The largest workspace, in numbers, that stays with its run; a larger one goes back to the blocks."""
 _PACKED_ALONE = 1 << 22
-"""Bytes of weights up to which one thread packs them: waking another takes longer."""
+"""The most bytes of weights that one thread packs: for fewer, waking another takes longer."""
 
 
 class _Weights:
-    """Packed weights, and where they begin: asked for but once."""
+    """Packed weights and their address, which is looked up once."""
 
     def __init__(self, numbers: int, dtype: np.dtype) -> None:
         self.array = _empty(numbers, dtype)
@@ -67,7 +67,7 @@ class _Weights:
 
 
 class _Run:
-    """What the shapes of a call decide: its dims structure, in how many parts it runs, how large its blocks are."""
+    """Everything that depends on the shapes of a call: its dims structure, number of parts and sizes of blocks."""
 
     def __init__(
         self,
@@ -105,12 +105,12 @@ class _Run:
     ) -> None:
         """Call an entry with its dims, weights, arrays (None for a null pointer), workspace and numbers, part by part.
 
-        ``kept`` is what must live as long as the call besides the arrays.
+        ``kept`` holds other objects that must live as long as the call.
         """
         spare = self.spare[name]
         try:
             workspace, address = spare.pop()
-        except IndexError:  # the first call, or another thread has it
+        except IndexError:  # the first call, or another thread took it
             workspace = _empty(self.size(f"{name}_workspace_size", self.parts), self.dtype)
             address = _address(workspace)
         pointers = [None if array is None else _address(array) for array in arrays]
@@ -123,14 +123,14 @@ class _Run:
             _check(name, status)
 
     def size(self, query: str, *numbers: int) -> int:
-        """The size that a query answers, asked but once."""
+        """The answer of a query, which runs once."""
         key = (query, *numbers)
         if key not in self.sizes_of:
             self.sizes_of[key] = _query(self.dtype, query, self.dims, *numbers)
         return self.sizes_of[key]
 
     def weights(self, packed: Packed) -> _Weights:
-        """The packed weights in the precision of this run, made when they are first asked for."""
+        """The packed weights in the precision of this run, made at first use."""
         weights: _Weights | None = packed.panels.get(self.key)
         return self._pack(packed) if weights is None else weights
 
@@ -150,10 +150,10 @@ class _Run:
         return weights
 
     def step(self, weights: _Weights, x: np.ndarray, block: np.ndarray, y: np.ndarray | None) -> None:
-        """One step of every row; ``block`` holds the states, takes the next ones, and the output where ``y`` is None."""
+        """One step of every row; ``block`` holds the states, takes the next ones, and the output if ``y`` is None."""
         try:
             spare = self.spare_steps.pop()
-        except IndexError:  # the first call, or another thread has it
+        except IndexError:  # the first call, or another thread took it
             workspace = _empty(self.size("infer_workspace_size", 1), self.dtype)
             spare = (workspace, _address(workspace))
         states = _address(block)
@@ -164,7 +164,7 @@ class _Run:
             _check("step", status)
 
     def block(self, given: str, state: Mapping[str, np.ndarray | None]) -> np.ndarray | None:
-        """All states one after the other, as C takes them; None where all are zero."""
+        """All states one after the other, as C takes them; None if all are zero."""
         if all(array is None for array in state.values()):
             return None
         block = np.zeros(self.numbers, self.dtype)
@@ -191,13 +191,13 @@ def _run(
     reverse: bool,
     threads: int | None,
 ) -> _Run:
-    """The run of these shapes; one without lengths is kept while it is among the newest."""
+    """The run of these shapes; without lengths, it is kept while it is among the newest."""
     threads = _read_threads(threads)
     if threads is not None and threads > _MOST_PARTS:
         raise ValueError(f"threads: expected at most {_MOST_PARTS}, found {threads}")
     if lengths is not None:
         return _Run(sizes, dtype, steps, batch, lengths, reverse, threads)
-    bound = -_cores() if threads is None else threads  # a bound is not a choice
+    bound = -_cores() if threads is None else threads  # a bound alone does not choose a number
     key = (dtype, steps, batch, bool(reverse), bound, *sizes.values())
     run = _RUNS.get(key)
     if run is None:
@@ -229,7 +229,7 @@ def _prepare(
 
 
 def _output(out: np.ndarray | None, shape: tuple[int, ...], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The array that the outputs go to, dense; and the input, copied where both are one memory."""
+    """A dense array for the outputs; and the input, copied if the two share memory."""
     if out is None:
         return _new(shape, x.dtype), x
     _read_out("out", out, shape, x.dtype)
@@ -238,7 +238,7 @@ def _output(out: np.ndarray | None, shape: tuple[int, ...], x: np.ndarray) -> tu
 
 
 def _returned(y: np.ndarray, out: np.ndarray | None) -> np.ndarray:
-    """What a function returns for its outputs."""
+    """The outputs that a function returns."""
     if out is None or y is out:
         return y
     out[...] = y

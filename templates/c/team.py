@@ -1,4 +1,4 @@
-"""Threads: the team that runs the parts of a call, and how many there may be."""
+"""Threads: the team that runs the parts of a call, and the most threads."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class _Team:
     ) -> int:
         """Call ``function(*arguments, part, parts[, barrier])`` for each part at once; returns the worst status.
 
-        Where the team is busy with another thread's call, one part does it all: the results are the same. A signal's
-        handler may raise here at any time: ``kept`` holds the memory behind ``arguments`` until every part is through.
+        If the team is busy with another thread's call, one part does all the work: the results are the same. A signal's
+        handler may raise here at any time: ``kept`` holds the memory behind ``arguments`` until every part is done.
         """
         if parts == 1:
             return function(*arguments, 0, 1, None) if meet else function(*arguments, 0, 1)
@@ -58,7 +58,7 @@ class _Team:
             statuses.extend(map(_call, [*calls, functools.partial(function, *arguments, 0, *last)]))
             worst: int = max(statuses[-1], *(done.get() for _ in calls))
             return worst
-        except BaseException:
+        except BaseException:  # Ctrl-C too: threads that wait for a part that never came must end
             if held == [True]:
                 self._part_with(jobs)
             raise
@@ -67,7 +67,7 @@ class _Team:
                 lock.release()
 
     def _part_with(self, jobs: list[queue.SimpleQueue[Any]]) -> None:
-        """Let the threads end once they are through; the next call starts others."""
+        """Let the threads end when they are done; the next call starts others."""
         self.restart()
         for waiting in jobs:
             waiting.put(None)
@@ -76,12 +76,12 @@ class _Team:
         while len(jobs) < threads:
             waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
             thread = threading.Thread(target=_work, args=(waiting,), name=f"{CELL}-{len(jobs) + 1}", daemon=True)
-            jobs.append(waiting)  # before it runs: if a handler raised in between, nobody would tell it to end
+            jobs.append(waiting)  # before it runs: if a handler raised in between, nobody would end it
             thread.start()
 
 
 def _work(jobs: queue.SimpleQueue[Any]) -> None:
-    """Run jobs as they come, until there is None."""
+    """Run jobs as they come, until a None."""
     while job := jobs.get():
         function, arguments, done, _ = job
         done.put(function(*arguments))
@@ -94,7 +94,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _cores() -> int:
-    """Processors that this process may run on, or SYMRNN_NUM_THREADS where that is set."""
+    """Processors that this process may run on, or SYMRNN_NUM_THREADS if set."""
     text = os.environ.get("SYMRNN_NUM_THREADS", "")
     if not text:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -30,7 +30,7 @@ def forward(
     """All steps, with a tape for `backward`: returns ``(y, state, tape)``; arguments as those of `infer`.
 
     `backward` reads ``x`` and the parameters again. Do not change them in place before it: its gradients would be wrong
-    and nothing would tell. It refuses other arrays that hold other numbers.
+    without an error. Other arrays that hold other numbers are an error.
     """
     run, weights, x, block = _prepare(params, x, state, lengths, reverse, threads)
     y, x = _output(out, (*x.shape[:2], run.sizes[_OUTPUT_SIZE]), x)
@@ -43,7 +43,7 @@ def forward(
 
 
 def _tape_states(tape: np.ndarray, steps: int, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    """The states over time: they stand first in the tape, each rounded up to whole blocks of numbers."""
+    """The states over time: they are first in the tape, each rounded up to whole blocks of numbers."""
     states, start = {}, 0
     for name, shape in shapes.items():
         count = (steps + 1) * math.prod(shape)
@@ -64,17 +64,17 @@ def backward(
     """Gradients of ``sum(y * dy) + sum(state * dstate)``: returns `Grads`.
 
     Args:
-        params: what `forward` was given, unchanged.
+        params: those of `forward`, unchanged.
         tape: from `forward`; it may be used again.
         dy: (T, B, size of the output).
-        dstate: gradients by the final states, by name; zeros where None or left out.
+        dstate: gradients by the final states, by name; None or a missing one means zeros.
         threads: as in `infer`.
         out: earlier `Grads` to write into.
         accumulate: add to ``out`` instead.
     """
     packed = pack(params)
     if not isinstance(tape, Tape):
-        raise TypeError(f"tape: expected what forward returned, found {type(tape).__name__}")
+        raise TypeError(f"tape: expected the tape that forward returned, found {type(tape).__name__}")
     sizes, lengths, reverse = tape.dims
     _fit(packed, sizes)
     _hold_params(params, tape)

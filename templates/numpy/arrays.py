@@ -1,4 +1,4 @@
-"""Arrays: what the kernels make of them before they run, and copies that nobody writes to."""
+"""Arrays: their layout for the kernels, and read-only copies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def _aligned(array: np.ndarray) -> np.ndarray:
-    """A copy, row by row, that begins at a multiple of 64 bytes: steps multiply by it, and BLAS is faster so."""
+    """A copy, row by row, that begins at a multiple of 64 bytes: steps multiply by it, and BLAS is then faster."""
     block = np.empty(array.nbytes + 64, np.uint8)
     start = -block.ctypes.data % 64
     copy = block[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
@@ -22,7 +22,7 @@ def _steps(array: np.ndarray, steps: int) -> list[np.ndarray]:
 
 
 def _states(initial: np.ndarray, steps: int, taped: bool) -> tuple[np.ndarray, list[np.ndarray]]:
-    """A state over time: all of it, or two steps' rows in turn; and its rows before each step and after the last."""
+    """A state over time: all steps, or the rows of two steps; and its rows before each step and after the last."""
     states = np.empty((steps + 1 if taped else 2, *initial.shape), initial.dtype)
     states[0] = initial
     return states, list(states) if taped else [states[0], states[1]] * (steps // 2 + 1)
@@ -34,7 +34,7 @@ def _turned(array: np.ndarray, reverse: bool) -> np.ndarray:
 
 
 class _Snapshot:
-    """Copies that nobody writes to."""
+    """Read-only copies."""
 
     def __init__(self, arrays: Mapping[str, np.ndarray], _: Mapping[str, int]) -> None:
         self.arrays = {name: array.copy() for name, array in arrays.items()}

@@ -27,13 +27,13 @@ def forward(
     """All steps, with a tape for `backward`: returns ``(y, state, tape)``.
 
     `backward` reads ``x`` and the parameters again. Do not change them in place before it: its gradients would be wrong
-    and nothing would tell. It refuses other arrays that hold other numbers.
+    without an error. Other arrays that hold other numbers are an error.
 
     Args:
-        params: parameters by name, or what `pack` made of them.
+        params: parameters by name, or the result of `pack`.
         x: (T, B, input).
-        state: initial states by name, (B, size) each; zeros where None or left out.
-        lengths: (B,) steps of each row; beyond, its state stands still and its output is zero.
+        state: initial states by name, (B, size) each; None or a missing one means zeros.
+        lengths: (B,) steps of each row; beyond, its state keeps its value and its output is zero.
         reverse: run each row from its last step to its first; output t stays at index t.
         threads: None or a number; NumPy's BLAS decides for itself.
         out: an array for ``y``.
@@ -85,7 +85,7 @@ class _Stream:
         sizes = self._packed.sizes
         missing = [size for size in _STATE_SIZES.values() if size not in sizes]
         if missing:
-            raise ValueError(f"packed: no parameter tells the size {missing[0]}, so the layer cannot be streamed")
+            raise ValueError(f"packed: no parameter has the size {missing[0]}, so the layer cannot be streamed")
         if isinstance(batch, bool) or not hasattr(batch, "__index__") or batch < 0:
             raise ValueError(f"batch: expected a whole number of rows, found {batch!r}")
         dtype = np.result_type(*self._packed.values())
@@ -98,7 +98,7 @@ class _Stream:
         return _steps_of_stream(weights, self._packed.sizes, self._x, self.state.copy())
 
     def reset(self) -> None:
-        """Back to a state of zeros."""
+        """Set the state to zeros."""
         for array in self.state.values():
             array[...] = 0
 
@@ -107,7 +107,7 @@ class _Stream:
         if x_t.shape != self._x.shape[1:]:
             if _INPUT_SIZE in self._packed.sizes or x_t.ndim != 2 or len(x_t) != self._x.shape[1]:
                 raise ValueError(f"x_t: expected shape {self._x.shape[1:]}, found {x_t.shape}")
-            self._x = np.zeros((1, *x_t.shape), self._x.dtype)  # no parameter tells the number of inputs
+            self._x = np.zeros((1, *x_t.shape), self._x.dtype)  # no parameter has the number of inputs
             self._steps = self._begin()
         self._x[0] = x_t
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):

@@ -15,7 +15,7 @@ from templates.python.parameters import Packed, pack
 
 
 def _weights(packed: Packed, sizes: Mapping[str, int], dtype: np.dtype) -> _Weights:
-    """The weights of ``packed`` in one dtype, stacked when they are first asked for."""
+    """The weights of ``packed`` in one dtype, stacked at first use."""
     if dtype not in packed.panels:
         p = {name: array.astype(dtype, copy=False) for name, array in packed.items()}
         packed.panels[dtype] = _Weights(p, sizes)
@@ -52,16 +52,16 @@ class _Run:
         self.y = _read_out("out", out, (steps, batch, self.sizes[_OUTPUT_SIZE]), self.dtype)
         if out is not None and np.may_share_memory(out, x):
             x = x.copy()
-        self.x = self.steps(x).view()  # whose shape nobody else can change
+        self.x = self.steps(x).view()  # nobody else can change its shape
         self.state = self.states(given, batch)
 
     def steps(self, array: np.ndarray) -> np.ndarray:
-        """A sequence as the kernels take it; what stands beyond a row's length, NaN included, takes no part."""
+        """A sequence as the kernels take it; values beyond a row's length, NaN included, are not used."""
         array = _turned(np.ascontiguousarray(array, self.dtype), self.reverse)
         return array if self.idle is None else np.where(self.idle[:, :, np.newaxis], self.dtype.type(0), array)
 
     def states(self, given: Mapping[str, np.ndarray | None], batch: int) -> dict[str, np.ndarray]:
-        """States, or gradients of them, that the kernels may write over."""
+        """States, or gradients of them, that the kernels may overwrite."""
         shapes = {name: (batch, self.sizes[size]) for name, size in _STATE_SIZES.items()}
         states = {name: np.zeros(shape, self.dtype) for name, shape in shapes.items() if given[name] is None}
         return {name: states[name] if array is None else array.astype(self.dtype) for name, array in given.items()}

@@ -29,9 +29,9 @@ def backward(
 
     Args:
         params: those of the forward pass, unchanged.
-        tape: what `forward` returned.
+        tape: from `forward`.
         dy: (T, B, size of the output).
-        dstate: gradients of the final states by name; zeros where None or left out.
+        dstate: gradients of the final states by name; None or a missing one means zeros.
         threads: as in `forward`.
         out: `Grads` to write to.
         accumulate: add to ``out`` instead.
@@ -39,7 +39,7 @@ def backward(
     _read_threads(threads)
     packed = pack(params)
     if not isinstance(tape, Tape):
-        raise TypeError(f"tape: expected what forward returned, found {type(tape).__name__}")
+        raise TypeError(f"tape: expected the tape that forward returned, found {type(tape).__name__}")
     run: _Run = tape.dims
     _fit(packed, run.sizes)
     _hold_params(params, tape)

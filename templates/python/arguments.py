@@ -1,4 +1,4 @@
-"""Arguments: read, or refused where they do not fit."""
+"""Arguments: reads them, or refuses those that do not fit."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _array(name: str, value: ArrayLike) -> np.ndarray:
 
 def _names(name: str, given: Any, expected: Sequence[str]) -> None:
     """Refuse anything but a mapping, and unknown names."""
-    if not isinstance(given, (dict, Mapping)):  # a dict is told from others in a tenth of the time
+    if not isinstance(given, (dict, Mapping)):  # a test for a dict takes a tenth of the time
         raise TypeError(f"{name}: expected a mapping of {', '.join(expected)}, found {type(given).__name__}")
     unknown = [key for key in given if key not in expected]
     if unknown:
@@ -48,11 +48,11 @@ def _is_ordinary(value: Any) -> TypeGuard[np.ndarray]:
 
 _KNOWN_MOST = 64
 _KNOWN: dict[tuple[tuple[int, ...], ...], dict[str, int]] = {}
-"""Sizes by the shapes of all parameters that were read before: a training step hands over the same shapes each time."""
+"""Sizes by the shapes of all parameters read before: a training step has the same shapes each time."""
 
 
 def _read_params(params: Mapping[str, ArrayLike]) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    """The parameters as arrays, and the sizes that their shapes tell."""
+    """The parameters as arrays, and the sizes from their shapes."""
     if type(params) is dict and params.keys() == _SHAPES.keys():
         values: list[Any] = [params[name] for name in _SHAPES]
         if values and [*map(type, values)] == [np.ndarray] * len(values):
@@ -68,7 +68,7 @@ def _read_params(params: Mapping[str, ArrayLike]) -> tuple[dict[str, np.ndarray]
 
 
 def _check_params(params: Mapping[str, ArrayLike]) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    """The same, each array by itself."""
+    """The same for arrays that are not read yet."""
     _names("params", params, tuple(_SHAPES))
     arrays: dict[str, np.ndarray] = {}
     told = {"1": ("1", 1)}
@@ -90,17 +90,17 @@ def _check_params(params: Mapping[str, ArrayLike]) -> tuple[dict[str, np.ndarray
 
 
 def _hold_sizes(sizes: Mapping[str, int]) -> None:
-    """Refuse sizes other than those that the kernels are for."""
+    """Refuse sizes other than the fixed ones."""
     for size, number in FIXED.items():
         if sizes.get(size, number) != number:
             raise ValueError(
-                f"{size}: {sizes[size]}; the kernels of this module were generated for {number} alone: generate or "
-                "build them without fixed sizes, or for this one"
+                f"{size}: {sizes[size]}; the kernels of this module are for {number} alone; generate or "
+                "build them without fixed sizes, or for this size"
             )
 
 
 def _read_x(x: ArrayLike, sizes: dict[str, int], name: str = "x", ndim: int = 3) -> tuple[np.ndarray, dict[str, int]]:
-    """The input, and the sizes completed by it."""
+    """The input, and the sizes with those that it adds."""
     array = _array(name, x)
     if array.ndim != ndim:
         expected = "(T, B, input)" if ndim == 3 else "(B, input)"
@@ -108,7 +108,9 @@ def _read_x(x: ArrayLike, sizes: dict[str, int], name: str = "x", ndim: int = 3)
     last: int = array.shape[-1]
     width = sizes.get(_INPUT_SIZE, last)
     if last != width:
-        raise ValueError(f"{name}: expected {width} numbers in each row, by the parameters; found shape {array.shape}")
+        raise ValueError(
+            f"{name}: expected {width} numbers in each row, as the parameters have; found shape {array.shape}"
+        )
     if FIXED:
         _hold_sizes({_INPUT_SIZE: width})
     return array, sizes if _INPUT_SIZE in sizes else {**sizes, _INPUT_SIZE: width}
@@ -117,7 +119,7 @@ def _read_x(x: ArrayLike, sizes: dict[str, int], name: str = "x", ndim: int = 3)
 def _read_state(
     name: str, state: Mapping[str, ArrayLike | None] | None, batch: int, sizes: dict[str, int]
 ) -> tuple[dict[str, np.ndarray | None], dict[str, int]]:
-    """Every state as an array or None, and the sizes completed by them."""
+    """Every state as an array or None, and the sizes with those that they add."""
     arrays: dict[str, np.ndarray | None] = dict.fromkeys(STATES)
     if state is not None:
         _names(name, state, STATES)
@@ -131,7 +133,7 @@ def _read_state(
                     raise ValueError(f"{name}[{key!r}]: expected shape {(batch, size)}, found {array.shape}")
     for key, of in _STATE_SIZES.items():
         if of not in sizes:
-            raise ValueError(f"{name}: {key!r} must be given: no parameter tells its size, {of}")
+            raise ValueError(f"{name}: {key!r} must be given, since no parameter has its size, {of}")
     return arrays, sizes
 
 

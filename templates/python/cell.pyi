@@ -1,4 +1,4 @@
-"""What the cell's own part of every generated module defines; `symrnn/emit/surface.py` prints it."""
+"""Names that the cell's own part of every generated module defines; `symrnn/emit/surface.py` prints it."""
 
 CELL: str
 STATES: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Gradients: what the backward pass returns, and what it refuses."""
+"""Gradients: the result of the backward pass, and the checks of its arguments."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def _fit(packed: Packed, sizes: Mapping[str, int]) -> None:
     """Refuse parameters of other sizes than those of the forward pass that made the tape."""
     for size, found in packed.sizes.items():
         if found != sizes[size]:
-            raise ValueError(f"params: {size} is {found}, but the tape is of a forward pass where it is {sizes[size]}")
+            raise ValueError(f"params: {size} is {found}, but it was {sizes[size]} in the forward pass of the tape")
 
 
 def _hold_params(params: Mapping[str, ArrayLike], tape: Tape) -> None:
-    """Refuse parameters that differ from those of the forward pass; a change in place cannot be seen."""
+    """Refuse parameters that differ from those of the forward pass; a change in place is not noticed."""
     if params is tape.params:
         return
     for name, before in tape.params.items():
         if params[name] is not before and not np.array_equal(params[name], before, equal_nan=True):
             raise ValueError(
-                f"params[{name!r}]: differs from what forward got, so the tape does not fit it; call backward before "
+                f"params[{name!r}]: differs from the forward pass, so the tape does not fit; call backward before "
                 "the parameters change, or call forward again"
             )
 
@@ -48,7 +48,7 @@ def _into(out: Grads, grads: Grads, accumulate: bool) -> Grads:
     missing += [name for name in grads.state if name not in out.state]
     if missing:
         raise ValueError(
-            f"out: the gradient of {missing[0]!r} is missing; expected what backward of this module returned"
+            f"out: the gradient of {missing[0]!r} is missing; give Grads that backward of this module returned"
         )
     pairs += [(out.params[name], grads.params[name]) for name in grads.params]
     pairs += [(out.state[name], grads.state[name]) for name in grads.state]

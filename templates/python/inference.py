@@ -1,4 +1,4 @@
-"""Inference alone: a function that was left out says so."""
+"""Inference alone: a missing function raises an error that says why."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from templates.python.cell import _LEFT_OUT
 def __getattr__(name: str) -> NoReturn:
     if name in _LEFT_OUT:
         raise AttributeError(
-            f"{__name__} has no {name!r}: it was generated with --no-backward, for inference alone; generate it "
-            "without that option"
+            f"{__name__} has no {name!r}: it was generated with --no-backward; generate it without that option"
         )
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -56,7 +56,7 @@ def _initial(
 
 
 class Packed(Mapping[str, np.ndarray]):
-    """A snapshot of the parameters, laid out for the kernels; every call takes it for parameters."""
+    """A snapshot of the parameters, laid out for the kernels; every call takes it in their place."""
 
     def __init__(self, params: Mapping[str, ArrayLike]) -> None:
         arrays, self.sizes = _read_params(params)

@@ -1,4 +1,4 @@
-"""What the target's own part of every generated module defines for the parts that all targets share."""
+"""Names that the target's own part of every generated module defines, for the parts that all targets share."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What kernels cost before they run, and what subnormal numbers cost: both commands run and print their tables."""
+"""The cost of kernels before they run, and of subnormal numbers: both commands run and print their tables."""
 
 from __future__ import annotations
 

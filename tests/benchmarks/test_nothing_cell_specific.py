@@ -1,4 +1,4 @@
-"""The benchmarks' code knows no parameter of a cell; what other libraries call them is data."""
+"""The benchmarks' code names no parameter of a cell; the names in other libraries are data."""
 
 from __future__ import annotations
 

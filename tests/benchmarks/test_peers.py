@@ -1,4 +1,4 @@
-"""A whole run on one tiny point, and what stops one: a result that is wrong."""
+"""A whole run on one tiny point; a wrong result stops it."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("quick_compiler")
 
 @pytest.fixture
 def kernels(tmp_path: Path) -> tuple[ModuleType, Timers]:
-    """Kernels with timers, and these."""
+    """Kernels with timers, and the timers."""
     files = render("rnn", backends=("c",))
     library = compile_library(c_sources(files, "rnn"), "rnn", options=Options("-O0", extra=FLAGS))
     return import_text(files["rnn_c.py"], "rnn_c", library.parent), Timers(ctypes.CDLL(str(library)), "rnn", "f32")

@@ -22,7 +22,7 @@ TASK = Task("rnn", Point(3, 2, 4), Mode.INFERENCE, 1)
 
 @dataclass
 class Scripted:
-    """A worker whose calls take a given time; notes in a common list that it was asked."""
+    """A worker whose calls take a given time; it notes each request in a shared list."""
 
     name: str
     seconds: float

@@ -1,4 +1,4 @@
-"""What follows from measured numbers, as tables and as JSON."""
+"""Derived numbers as tables and as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cache of its own for each test, and compilers that are little scripts."""
+"""A separate cache for each test, and small scripts as compilers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Script = Callable[..., Path]
 
 @pytest.fixture(autouse=True)
 def cache_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where this test's cache is; no variable of the caller's environment names a compiler."""
+    """The place of this test's cache; no environment variable of the caller names a compiler."""
     directory = tmp_path / "cache"
     monkeypatch.setenv("SYMRNN_CACHE_DIR", str(directory))
     for variable in ("SYMRNN_CC", "CC", "CFLAGS"):
@@ -25,7 +25,7 @@ def cache_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def real_compiler() -> str:
-    """The path of a compiler; the test is skipped where there is none."""
+    """The path of a compiler; without one the test is skipped."""
     if REAL is None:
         pytest.skip("no C compiler")
     return REAL

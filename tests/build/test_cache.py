@@ -69,7 +69,7 @@ def test_a_directory_of_somebody_else_is_refused(cache_directory: Path, monkeypa
 
 def test_a_directory_that_cannot_be_made_names_the_way_out(cache_directory: Path) -> None:
     cache_directory.write_text("a file")
-    with pytest.raises(BuildError, match=f"{cache_directory}, cannot be made.*SYMRNN_CACHE_DIR"):
+    with pytest.raises(BuildError, match=f"{cache_directory}, cannot be created.*SYMRNN_CACHE_DIR"):
         find_directory()
 
 

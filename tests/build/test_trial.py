@@ -1,4 +1,4 @@
-"""A module that does not run is not called done."""
+"""A module that does not run is not reported as done."""
 
 from __future__ import annotations
 

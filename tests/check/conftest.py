@@ -50,7 +50,7 @@ def tiny_cell() -> Cell:
 
 @pytest.fixture(scope="session")
 def kinked_cell(tiny_cell: Cell) -> Cell:
-    """The same with ``maximum(…, -2)`` about it: not smooth, though no kink is ever met."""
+    """The same inside ``maximum(…, -2)``: not smooth, though it never meets a kink."""
     (equation,) = tiny_cell.equations
     expression = Call("maximum", (equation.expression, Number(Fraction(-2), "-2")))
     return Cell(
@@ -65,7 +65,7 @@ def kinked_cell(tiny_cell: Cell) -> Cell:
 
 @dataclass(frozen=True)
 class Tape:
-    """What the hand-written backward pass reads."""
+    """The tape of the hand-written backward pass."""
 
     x: Array
     before: Array
@@ -97,6 +97,7 @@ class TinyKernels:
         limit = np.full(batch, steps) if lengths is None else lengths
         y = np.zeros((steps, *h.shape), kind)
         active = np.arange(steps)[:, np.newaxis] < limit
+        x = np.where(active[..., np.newaxis], x, 0)
         index = np.arange(steps)[:, np.newaxis] + np.zeros(batch, int)
         if reverse and self.fault != "reverse":
             index = np.where(active, limit - 1 - index, index)
@@ -180,5 +181,5 @@ class TinyStream:
 
 @pytest.fixture(scope="session")
 def tiny_kernels() -> Callable[..., TinyKernels]:
-    """The hand-written layer with the fault that is named, or none."""
+    """The hand-written layer with the named fault, or without one."""
     return TinyKernels

@@ -1,4 +1,4 @@
-"""At exact kinks and ties: the oracles find the derivatives that the language gives there, whatever they perturb."""
+"""At exact kinks and ties, the oracles find the language's derivatives, whatever they perturb."""
 
 from __future__ import annotations
 

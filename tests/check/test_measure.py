@@ -52,7 +52,7 @@ def test_problems_are_exact_in_single_precision_dense_and_small() -> None:
     cell = symrnn.load("lstm")
     problem = draw(cell, Case(20, 3, 5, 7, ragged=True))
     for array in (*problem.params.values(), problem.x, problem.dy, *(problem.state or {}).values()):
-        assert np.array_equal(array, array.astype(np.float32))
+        assert np.array_equal(array, array.astype(np.float32), equal_nan=True)
         assert np.count_nonzero(array) == array.size
     assert 0.8 / math.sqrt(5) < np.abs(problem.params["W_xi"]).max() <= 1 / math.sqrt(5)
     assert 0.8 / math.sqrt(7) < np.abs(problem.params["W_hi"]).max() <= 1 / math.sqrt(7)

@@ -33,7 +33,7 @@ def test_instruction_sets_that_are_taken_away_are_not_named() -> None:
     code = "from symrnn.check.numpy_build import this_numpy; print(this_numpy())"
     environment = {**os.environ, "NPY_DISABLE_CPU_FEATURES": " ".join(here.dispatched)}
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert run.stdout.startswith(f"NumPy {np.__version__}, instruction sets that it chose: ")
+    assert run.stdout.startswith(f"NumPy {np.__version__}, instruction sets in use: ")
     assert not any(name in run.stdout.partition(":")[2].replace("(", " ").split(", ") for name in here.dispatched)
     assert str(here) != run.stdout.strip()
 
@@ -50,6 +50,6 @@ def test_it_stands_in_text_and_json() -> None:
 
 def test_text() -> None:
     assert str(NumPy("2.4.6", ("X86_V2",), ("X86_V3",), ("X86_V3", "baseline(X86_V2)"))) == (
-        "NumPy 2.4.6, instruction sets that it chose: X86_V3, baseline(X86_V2)"
+        "NumPy 2.4.6, instruction sets in use: X86_V3, baseline(X86_V2)"
     )
     assert str(NumPy("2.0.0", ("SSE",), (), ())).endswith("chose: SSE")

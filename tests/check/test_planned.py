@@ -6,18 +6,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
 import pytest
 
 import symrnn
-from symrnn.check.cases import Case, draw
+from symrnn.check.cases import CASES, Case, draw
 from symrnn.check.kernels import TangentKernels
 from symrnn.check.measure import ADJOINT, COMPLEX_STEP, INTERPRETER, PLAN, PLANNED
 from symrnn.check.planned import PlanKernels, run_plan
 from symrnn.check.report import Report, Row
-from symrnn.check.suite import run_suite
+from symrnn.check.suite import Subjects, run_cases, run_suite
 from symrnn.errors import CheckError
 from symrnn.language.tree import Name, Negate, transform
 from symrnn.plan.planner import plan
@@ -51,7 +52,7 @@ def rows_of(cell: str, program: Program, cases: tuple[Case, ...] = SOME) -> tupl
 
 
 def missed(rows: tuple[Row, ...]) -> set[tuple[str, str]]:
-    """What misses its bound: the backend and the oracle."""
+    """The backend and oracle of every missed bound."""
     return {(row.backend, row.oracle) for row in rows if not row.passed}
 
 
@@ -64,6 +65,19 @@ def test_the_plan_of_every_cell_passes_every_oracle(cell: str) -> None:
     assert {"y", "grad x"} < {row.array for row in own}
     assert any(row.array.startswith("tangent ") for row in own)
     assert any(row.oracle == PLAN and row.backend == "numpy" for row in report.rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: Path(cell).stem)
+def test_the_plan_of_every_cell_passes_every_case_of_check(cell: str) -> None:
+    loaded = symrnn.load(cell)
+    cases = [case for case in CASES if case.tells(loaded)]
+    ran = run_cases(Subjects(loaded, kernels(cell), {}, {"numpy": planned(cell)}), cases)
+    assert Report(ran.rows).passed, Report(ran.rows).table()
+    assert {row.backend for row in ran.rows} == {PLANNED}
+    assert {row.oracle for row in ran.rows} >= set(ORACLES)
+    assert ran.points.cases == len(cases)
+    assert ran.points.dense + ran.points.start >= len(cases)
 
 
 def test_the_fused_loop_runs_where_there_is_one() -> None:
@@ -214,13 +228,10 @@ def test_a_fault_of_kernels_is_told_from_one_of_their_plan() -> None:
         def __getattr__(self, name: str) -> object:
             return getattr(kernels("rnn"), name)
 
-        def backward(self, *arguments: object, **named: object) -> object:
+        def backward(self, *arguments: object, **named: object) -> SimpleNamespace:
             grads = kernels("rnn").backward(*arguments, **named)
-            return replace_params(grads)
-
-    def replace_params(grads: object) -> object:
-        changed = {name: -array for name, array in grads.params.items()}  # type: ignore[attr-defined]
-        return type("Gradients", (), {"params": changed, "x": grads.x, "state": grads.state})  # type: ignore[attr-defined]
+            negated = {name: -array for name, array in grads.params.items()}
+            return SimpleNamespace(params=negated, x=grads.x, state=grads.state)
 
     cell = symrnn.load("rnn")
     wrong = cast(TangentKernels, Wrong())

@@ -1,4 +1,4 @@
-"""Where a cell is checked: dense draws where they give finite numbers, and points near its own start beside them."""
+"""The points of a check: dense draws, if they give finite numbers, and points near the cell's start."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CELLS: dict[str, tuple[str, dict[str, str]]] = {
     "division by a parameter": ("h' = tanh(W @ x + U @ h) / s", {"s": "2"}),
     "a parameter below zero": ("h' = tanh(W @ x + U @ h) * log(-s)", {"s": "-0.5"}),
 }
-"""Cells that are right, and defined on a part of all numbers alone."""
+"""Cells that are right, but defined only for some numbers."""
 
 
 def suite(cell: symrnn.Cell, kernels: Any = None, cases: Any = SOME) -> Suite:

@@ -1,4 +1,4 @@
-"""The report: largest errors kept, tables aligned, failures and what was not run named, JSON that a program reads."""
+"""The report: largest errors kept, tables aligned, failures and skipped parts named, JSON for programs."""
 
 from __future__ import annotations
 
@@ -95,11 +95,11 @@ def test_errors_that_rounding_makes_are_explained_once_and_still_fail() -> None:
     table = report.table()
     assert "wild: 1 errors" not in table
     assert "wild: 1 error in float64 misses its bound at T=200 B=1 I=3 H=5 by rounding alone" in table
-    assert "changing every number given\n  in its last place, 2.2e-16 of it at most, moves y by 1.0e-05 there" in table
+    assert "changing every input by\n  at most 2.2e-16 of itself changes y by 1.0e-05; the" in table
     assert "wild: 1 error of central differences in float64 misses its bound at T=200 B=1 I=3 H=5" in table
     assert "symrnn flow" in table
     assert "misses its bound: interpreter" not in table
-    assert table.endswith("2 of 3 errors miss their bounds (marked !), as rounding makes them")
+    assert table.endswith("2 of 3 errors miss their bounds (marked !), because of rounding")
     assert [row["rounding"] for row in json.loads(json.dumps(report.to_json()))["rows"]] == [0.0, 1e-5, 1e4]
 
 
@@ -107,7 +107,7 @@ def test_an_error_beyond_rounding_stands_apart() -> None:
     mistaken = replace(CHAOTIC, array="state h", error=0.5)
     table = Report((CHAOTIC, mistaken)).table()
     assert "wild: state h misses its bound: interpreter, NumPy float64, error 5.0e-01, bound 1.0e-12, at T=200" in table
-    assert table.endswith("2 of 2 errors miss their bounds (marked !), 1 as rounding makes them")
+    assert table.endswith("2 of 2 errors miss their bounds (marked !), 1 because of rounding")
 
 
 def test_a_mistake_is_kept_before_a_larger_error_of_rounding() -> None:

@@ -1,4 +1,4 @@
-"""A run that amplifies: rounding is told apart from a mistake, by measuring what a last place of the numbers does."""
+"""A run that amplifies: a change in the last place of the numbers separates rounding from mistakes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The oracles pass a right layer, and each one catches the faults that it is there for."""
+"""The oracles pass a right layer, and each one catches its faults."""
 
 from __future__ import annotations
 

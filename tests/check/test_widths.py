@@ -1,4 +1,4 @@
-"""Every width: each cell holds at 1 to 9, 16 and 17 units, and what NumPy gets wrong on columns of one width is seen."""
+"""Every width: each cell passes at 1 to 9, 16 and 17 units, and a fault of NumPy on columns of one width is found."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def stack(values: int) -> Cell:
 
 @pytest.fixture(autouse=True)
 def no_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What rounding does to a row that fails takes most of its time, and says nothing here."""
+    """Measuring the rounding of failed rows takes most of the time, and is not needed here."""
     monkeypatch.setattr(suite, "rounding", lambda *_: {})
 
 
@@ -121,7 +121,7 @@ def test_negating_as_numpy_gets_it_wrong_is_seen(dtype: str, values: int, here: 
 
 @dataclass(frozen=True)
 class Columns:
-    """A ufunc that, from column to column, reads the rows of the first as if they lay one after the other.
+    """A ufunc that, from column to column, reads the rows of the first as if they were contiguous.
 
     Attributes:
         ufunc: what it should be.

@@ -47,7 +47,7 @@ def sizes(cell: Cell) -> dict[str, int]:
 
 @pytest.fixture(scope="session")
 def point(cell: Cell, sizes: dict[str, int]) -> dict[str, Array]:
-    """Dense random values of all that the step is given."""
+    """Dense random values of all inputs of the step."""
     draw = np.random.default_rng(zlib.crc32(cell.name.encode()))
     return {v.name: draw.uniform(-1, 1, [sizes[s] for s in v.shape]) for v in map(cell.by_name.get, cell.inputs) if v}
 

@@ -81,7 +81,7 @@ def test_every_equation_reads_only_what_is_there_before_it(derivation: Derivatio
 
 
 def test_forms_apply_to_one_adjoint_each(derivation: Derivation) -> None:
-    """A `Wᵀ δ` for every form of the step, no more: its delta is one value that all that read the form share."""
+    """One `Wᵀ δ` for every form of the step: all readers of the form share its delta."""
     forward = [n for e in derivation.cell.normal.equations for n in walk(e.expression) if isinstance(n, MatVec)]
     backward = [n for e in derivation.adjoint.equations for n in walk(e.expression) if isinstance(n, MatVec)]
     assert len(backward) <= len(forward)

@@ -113,7 +113,7 @@ def test_a_matrix_is_a_vector_of_its_rows(text: str, kron: bool, latex: str) -> 
 
 
 def test_derivatives_are_written_in_saved_outputs(cell: Cell, derivation: Derivation) -> None:
-    """No term computes again what the step has: calls are of functions that only derivatives use."""
+    """No term computes a value of the step again: it calls only functions of derivatives."""
     saved = {"sigmoid", "tanh", "exp", "sqrt"}
     for output in cell.states:
         for given in cell.inputs:
@@ -180,5 +180,5 @@ def test_wrong_values_are_named_with_the_remedy(values: dict[str, Array], messag
 def test_a_size_that_nothing_tells_is_named_with_the_remedy() -> None:
     found = derive(symrnn.Cell.from_equations("c' = c + x\nh' = h + c'")).jacobian("c", "h")
     assert not found.terms
-    with pytest.raises(DerivationError, match="how large 'hidden' is; add the array of 'h' as well"):
+    with pytest.raises(DerivationError, match="the size 'hidden' is unknown; add the array of 'h' as well"):
         found.evaluate({})

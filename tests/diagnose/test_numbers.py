@@ -31,7 +31,7 @@ def backward_step(
 @pytest.mark.parametrize(
     ("wrong", "detail", "yours"),
     [
-        ({"rho": 0.8}, "the constant `rho` is 0.9, and 0.8 in yours", ["dm_all * (1 - 0.8)", "dm = dm_all * 0.8"]),
+        ({"rho": 0.8}, "the constant `rho` is 0.9, but 0.8 in yours", ["dm_all * (1 - 0.8)", "dm = dm_all * 0.8"]),
         ({"part": 0.4}, "0.4 stands where `0.25` belongs", ["0.4 * dh_out"]),
         ({"slope": 0.7}, "is multiplied by 0.7", ["0.7"]),
     ],
@@ -60,7 +60,7 @@ def test_a_wrong_number_is_found_in_a_whole_sequence() -> None:
         return totals, handed, dx
 
     (explained,) = symrnn.diagnose(backward, LEAKY).explanation
-    assert explained.mistake.detail == "the constant `rho` is 0.9, and 0.8 in yours"
+    assert explained.mistake.detail == "the constant `rho` is 0.9, but 0.8 in yours"
 
 
 def test_a_wrong_number_is_found_beside_another_mistake() -> None:
@@ -78,5 +78,5 @@ def test_what_nothing_explains_says_that_several_equations_may_share_a_slip() ->
         return {name: np.sin(value) for name, value in dparams.items()}, before, np.exp(dx)
 
     text = str(symrnn.diagnose(step, LEAKY))
-    assert "None of the mistakes that were tried gives these numbers" in text
+    assert "None of the mistakes tried gives these numbers" in text
     assert "Several equations may also be wrong in the same way" in text.replace("\n", " ")

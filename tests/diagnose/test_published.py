@@ -131,7 +131,7 @@ OF_OTHER_STEPS = (
     ("lstm", "cache = caches[t]", "cache = caches[-1]", "df = dc_all * c[T-1]"),
     ("lstm", "cache = caches[t]", "cache = caches[0]", "df = dc_all * c[0]"),
     ("lstm", "cache = caches[t]", "cache = caches[steps - 1 - t]", "df = dc_all * c[T-1-t]"),
-    ("lstm", "dy[t]", "dy[0]", "dloss_1/dh_1 stands in it at every t for dloss_t/dh_t"),
+    ("lstm", "dy[t]", "dy[0]", "it has dloss_1/dh_1 at every t in place of dloss_t/dh_t"),
     ("rnn", 'x, h_prev, h = caches[t]["x"]', 'x, h_prev, h = caches[0]["x"]', "dW_xh = delta_h @ x[0].T"),
     ("rnn", 'caches[t]["h\'"]', 'caches[-1]["h\'"]', "delta_h = dh_out * (1 - h'[T-1]**2)"),
     ("rnn", 'caches[t]["h"]', 'caches[t - 1]["h\'"]', "dW_hh = delta_h @ h'[t-1].T"),
@@ -216,8 +216,8 @@ def test_a_step_that_clips_is_recognised_though_its_gradients_are_small(person: 
     new = 'return {k: np.clip(v, -5, 5) for k, v in grads.items()}, {"h"'
     found = symrnn.diagnose(person("lstm", "backward_step", ('return grads, {"h"', new)), "lstm")
     assert kinds(found) == [str(Kind.CLIPPED)]
-    assert "All gradients are right where those that arrive" in str(found)
-    assert "`np.clip(…, -5, 5)` cuts off what is beyond" in str(found)
+    assert "All gradients are right if the incoming ones" in str(found)
+    assert "`np.clip(…, -5, 5)` cuts off larger values" in str(found)
 
 
 IN_BOTH = (('"i": dc * g * i * (1 - i)', '"i": dc * g * np.exp(i)'), ("dc_next = dc * f", "dc_next = dc * f + 0.3"))

@@ -1,4 +1,4 @@
-"""Passes that are right, and the model that they are held against."""
+"""Passes that are right, and the model that they are compared with."""
 
 from __future__ import annotations
 

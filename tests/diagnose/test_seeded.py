@@ -1,4 +1,4 @@
-"""Mistakes as students make them, each in a pass that is right but for it: explained by the right equation and term."""
+"""Mistakes that students make, each in an otherwise right pass: explained by the right equation and term."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEP, WHOLE = "backward_step", "backward"
 
 @dataclass(frozen=True)
 class Seeded:
-    """A mistake, and what must be said of it.
+    """A mistake, and its expected report.
 
     Attributes:
         name: the pass.
@@ -219,17 +219,17 @@ MISTAKES = (
         "dc_next = dc * f",
         "pass",
         Kind.CARRY,
-        "dL/dc_T stands in it at every t for what step t + 1 hands back",
+        "it has dL/dc_T at every t in place of what step t + 1 hands back",
     ),
     seeded("rnn", WHOLE, 'dh = dstate["h"]', "dh = 0", Kind.CARRY, "dL/dh_T is not in it at t = T"),
-    seeded("rnn", WHOLE, "dy[t]", "dy[t - 1]", Kind.CARRY, "dloss_(t-1)/dh_(t-1) stands in it for dloss_t/dh_t"),
+    seeded("rnn", WHOLE, "dy[t]", "dy[t - 1]", Kind.CARRY, "it has dloss_(t-1)/dh_(t-1) in place of dloss_t/dh_t"),
     seeded(
         "rnn",
         WHOLE,
         "dh = da @",
         "dh += da @",
         Kind.CARRY,
-        "what step t + 1 was handed stays in it beside what it hands back to h",
+        "it keeps what step t + 1 received, beside what that step hands back to h",
     ),
     seeded("rnn", WHOLE, "reversed(range(T))", "range(T)", Kind.CARRY, "for t = 1, ..., T"),
     seeded("gru", WHOLE, "dxs[::-1]", "dxs", Kind.ORDER, "dL/dx[t] is of step T + 1 - t"),
@@ -305,7 +305,7 @@ def test_what_nothing_explains_is_said_to_be_so_and_where_it_must_be(
     named = (*found.suspects.alone, *(found.suspects.first if not found.suspects.alone else ()))
     assert label in [equation.label for equation in named]
     assert label not in [equation.label for equation in found.suspects.right]
-    assert "None of the mistakes that were tried gives these numbers" in str(found)
+    assert "None of the mistakes tried gives these numbers" in str(found)
 
 
 def test_what_is_between_steps_and_nothing_explains_is_said_to_be_there(person: Person) -> None:

@@ -1,10 +1,11 @@
-"""What a person's mistake outside the mathematics looks like: files, functions, names, shapes, errors, state."""
+"""Mistakes outside the mathematics: files, functions, names, shapes, errors, state."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from symrnn.errors import DiagnoseError
 from .conftest import STACKED, Person
 
 Run = Callable[..., tuple[int, str, str]]
+Array = np.ndarray[Any, np.dtype[Any]]
+Arrays = dict[str, Array]
 
 RIGHT = """
 def backward_step(params, cache, dstate):
@@ -48,7 +51,7 @@ def test_right_is_0_and_wrong_is_1(run: Run) -> None:
     )
     code, out, err = run(RIGHT.replace("da.sum(0)", "da.mean(0)"))
     assert (code, err) == (1, "")
-    assert "the mean over the rows of the batch is taken where their sum belongs" in out
+    assert "the mean over the rows of the batch is taken in place of their sum" in out
 
 
 def test_json_says_what_the_text_says(run: Run) -> None:
@@ -83,7 +86,7 @@ def test_output_of_the_file_does_not_mix_with_the_report(run: Run) -> None:
         (RIGHT, "backward_step", ["expected FILE.py:FUNCTION"]),
         (RIGHT, "mine.py:", ["expected FILE.py:FUNCTION"]),
         (RIGHT, "mnie.py:backward_step", ["mnie.py: cannot be read", "did you mean `mine.py`?"]),
-        (RIGHT, "mine.py:backwards_step", ["no function 'backwards_step'", "did you mean `backward_step`?"]),
+        (RIGHT, "mine.py:backwards_step", ["unknown function 'backwards_step'", "did you mean `backward_step`?"]),
         ("x = (1\n", "mine.py:f", ["mine.py:1", "x = (1", "SyntaxError"]),
         ("\nimport nothing_of_this_name\n", "mine.py:f", ["mine.py:2, in <module>", "ModuleNotFoundError"]),
         ("raise SystemExit(3)\n", "mine.py:f", ["mine.py:1", "SystemExit: 3"]),
@@ -95,7 +98,7 @@ def test_output_of_the_file_does_not_mix_with_the_report(run: Run) -> None:
         (
             "def f(a, b, c): return {'W_hx': 1}, {}, 2\n",
             "mine.py:f",
-            ["dparams['W_hx'], and the cell has no such name; did you mean `W_xh`? (expected W_xh, W_hh, b_h; W"],
+            ["dparams['W_hx'], but the cell has no such name; did you mean `W_xh`? (expected W_xh, W_hh, b_h; W"],
         ),
         (
             "def f(a, b, c): return {}, {}\n",
@@ -106,7 +109,7 @@ def test_output_of_the_file_does_not_mix_with_the_report(run: Run) -> None:
         (
             'def f(a, b, c): return {}, {"h\'": 1}, 2\n',
             "mine.py:f",
-            ['returned dstate["h\'"], and the cell has no such name; did you mean `h`? (expected h; h is missing)'],
+            ['returned dstate["h\'"], but the cell has no such name; did you mean `h`? (expected h; h is missing)'],
         ),
         ("def f(a, b, c): return {'b_h': 'x'}, {}, 2\n", "mine.py:f", ["dparams['b_h'] of type <U1"]),
         (
@@ -118,7 +121,7 @@ def test_output_of_the_file_does_not_mix_with_the_report(run: Run) -> None:
         (
             RIGHT.replace("da =", "da = np.random.random() *").replace("\ndef", "import numpy as np\ndef"),
             "mine.py:backward_step",
-            ["when it is called once more with the same arguments"],
+            ["when it is called again with the same arguments"],
         ),
         (
             "total = 0\n" + RIGHT.replace("    da =", "    global total\n    total += 1\n    da = total *"),
@@ -195,14 +198,14 @@ def test_code_for_equal_sizes_alone_is_trouble_though_right_there(run: Run) -> N
     code, _, err = run(RIGHT.replace("    da =", "    assert cache['x'].shape == cache['h'].shape, 'equal'\n    da ="))
     assert code == 2
     assert "AssertionError: equal" in err
-    assert "all gradients are right, where all sizes are equal" in err
+    assert "all gradients are right, if all sizes are equal" in err
 
 
 def test_a_sum_that_stops_the_code_shows_in_that_one_row_does_not(person: Person) -> None:
     function = person("rnn", "backward", ("db += da.sum(axis=0)", "db += da.reshape(db.shape)"))
     with pytest.raises(DiagnoseError, match=r"cannot reshape array") as caught:
         symrnn.diagnose(function, "rnn")
-    assert "all gradients are right, where the batch has one row" in str(caught.value)
+    assert "all gradients are right, if the batch has one row" in str(caught.value)
 
 
 def test_code_that_stops_on_all_sizes_is_shown_with_the_shapes_that_it_was_given(person: Person) -> None:
@@ -219,7 +222,7 @@ def test_a_cell_that_leaves_its_domain_is_trouble() -> None:
 
 
 def test_arguments_are_copies() -> None:
-    def backward_step(params, cache, dstate):  # type: ignore[no-untyped-def]
+    def backward_step(params: Arrays, cache: Arrays, dstate: Arrays) -> tuple[Arrays, Arrays, Array]:
         da = dstate["h"]
         da *= 1 - cache["h'"] ** 2
         found = {"W_xh": da.T @ cache["x"], "W_hh": da.T @ cache["h"], "b_h": da.sum(0)}
@@ -234,12 +237,12 @@ def test_arguments_are_copies() -> None:
 @pytest.mark.parametrize(
     ("layout", "words"),
     [
-        ({"W": "W_xi/W_xq"}, "'W_xq' is no parameter of lstm; did you mean `W_x"),
-        ({"W": "W_xi/W_xi"}, "W_xi stands in W already"),
+        ({"W": "W_xi/W_xq"}, "'W_xq' is not a parameter of lstm; did you mean `W_x"),
+        ({"W": "W_xi/W_xi"}, "W_xi is already in W"),
         ({"W": "W_xi/W_hi"}, "these shapes do not make one array"),
         ({"W": "W_xi/b_i"}, "these shapes do not make one array"),
         ({"b": "b_i.T"}, "b_i is a vector"),
-        ({"b_i": "b_f/b_o"}, "the cell has a b_i that stays as it is"),
+        ({"b_i": "b_f/b_o"}, "the cell has an unstacked parameter b_i"),
     ],
 )
 def test_a_layout_that_does_not_fit_is_told(person: Person, layout: dict[str, str], words: str) -> None:
@@ -251,7 +254,7 @@ def test_a_layout_that_does_not_fit_is_told(person: Person, layout: dict[str, st
 def test_a_stack_returned_transposed_or_misshapen_is_said(person: Person) -> None:
     function = person("lstm_stacked", "backward_step", ('cache["h"].T @ da', 'da.T @ cache["h"]'))
     found = symrnn.diagnose(function, "lstm", layout=STACKED)
-    assert "dL/dW_hi  stands in `Wh`, which is returned transposed" in str(found)
+    assert "dL/dW_hi  is in `Wh`, which is returned transposed" in str(found)
     function = person("lstm_stacked", "backward_step", ('cache["h"].T @ da', "da"))
     found = symrnn.diagnose(function, "lstm", layout=STACKED)
     assert not found.right

@@ -95,7 +95,7 @@ def test_every_runtime_module_is_used() -> None:
 @pytest.mark.parametrize("backend", ["numpy", "c"])
 def test_the_cells_own_part_comes_first(backend: str) -> None:
     text = symrnn.render("gru", backends=(backend,))[f"gru_{backend}.py"]
-    own, _, rest = text.partition("# ======== What follows is equal in the modules of all cells. ========")
+    own, _, rest = text.partition("# ======== The rest is the same in the modules of all cells. ========")
     assert {"CELL", "_SHAPES", "param_shapes"} <= defined(own)
     assert {"infer", "pack", "forward", "backward"} <= defined(f'"""Rest."""\n{rest}')
     other = symrnn.render("lstm", backends=(backend,))[f"lstm_{backend}.py"]

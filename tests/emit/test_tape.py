@@ -1,4 +1,4 @@
-"""The tape between `forward` and `backward`: what it refuses to be used with, and what cannot be changed through it."""
+"""The tape between `forward` and `backward`: what it does not fit, and what is read-only."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_other_parameters_are_refused(kernels: ModuleType, before: str, after: s
     params, x = input_of(kernels)
     y, _, tape = kernels.forward(forms[before](params), x)
     changed = params | {"b_g": params["b_g"] - 0.1 * np.ones_like(params["b_g"])}
-    with pytest.raises(ValueError, match=r"params\['b_g'\]: differs from what forward got, so the tape"):
+    with pytest.raises(ValueError, match=r"params\['b_g'\]: differs from the forward pass, so the tape"):
         kernels.backward(forms[after](changed), tape, np.ones_like(y))
 
 
@@ -55,14 +55,14 @@ def test_an_array_that_was_replaced_in_the_same_mapping_is_noticed(kernels: Modu
     params, x = input_of(kernels)
     y, _, tape = kernels.forward(params, x)
     params["W_hi"] = params["W_hi"] * 0.5
-    with pytest.raises(ValueError, match="differs from what forward got"):
+    with pytest.raises(ValueError, match="differs from the forward pass"):
         kernels.backward(params, tape, np.ones_like(y))
 
 
 def test_parameters_of_another_size_are_named_as_such(kernels: ModuleType) -> None:
     params, x = input_of(kernels)
     y, _, tape = kernels.forward(params, x)
-    with pytest.raises(ValueError, match="hidden is 5, but the tape is of a forward pass where it is 4"):
+    with pytest.raises(ValueError, match="hidden is 5, but it was 4 in the forward pass of the tape"):
         kernels.backward(kernels.init_params(INPUTS, UNITS + 1), tape, np.ones_like(y))
 
 

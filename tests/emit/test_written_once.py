@@ -1,4 +1,4 @@
-"""Text is written once, with what is known of it beside it: nobody takes it apart again."""
+"""Text is written once, with its source map beside it, and never taken apart again."""
 
 from __future__ import annotations
 

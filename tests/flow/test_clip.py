@@ -1,4 +1,4 @@
-"""Clipping: what is kept, what is cut, and what no limit can mend."""
+"""Clipping: what is kept, what is cut, and what no limit can repair."""
 
 from __future__ import annotations
 

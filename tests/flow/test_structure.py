@@ -1,4 +1,4 @@
-"""Recurrent matrices and holding biases, found by what reads what; none of them by name."""
+"""Recurrent matrices and holding biases are found by their use, never by name."""
 
 from __future__ import annotations
 

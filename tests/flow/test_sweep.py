@@ -1,4 +1,4 @@
-"""Sweeps and the command: points that are what they are called, tables, JSON, and what a user's mistake looks like."""
+"""Sweeps and the command: points, tables, JSON, and a user's mistakes."""
 
 from __future__ import annotations
 
@@ -166,11 +166,11 @@ def test_mistakes_exit_2(run: Run, arguments: tuple[str, ...], words: str) -> No
         ({"x": np.ones((3, 2, 3))}, "input is 4 by params"),
         ({"x": np.ones((3, 2, 4), complex)}, "expected real numbers"),
         ({"params": {}}, "'W_xh' is missing"),
-        ({"state": {"c": np.ones((2, 5))}}, "state: there is no 'c'"),
+        ({"state": {"c": np.ones((2, 5))}}, "state: unknown name 'c'"),
         ({"state": {"h": np.ones((3, 5))}}, r"state\['h'\]: expected shape \(2, 5\)"),
         ({"dy": np.ones((4, 2, 5))}, "dy: expected shape"),
         ({"dy": np.full((2, 5), np.inf)}, "expected finite numbers"),
-        ({"dstate": {"g": np.ones((2, 5))}}, "dstate: there is no 'g'"),
+        ({"dstate": {"g": np.ones((2, 5))}}, "dstate: unknown name 'g'"),
         ({"dstate": {"h": np.ones(5)}}, r"dstate\['h'\]: expected shape"),
         ({"distances": [1, 10]}, "distances: expected whole numbers from 0 to 9"),
         ({"distances": [0.5]}, "distances: expected whole numbers"),

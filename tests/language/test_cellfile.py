@@ -1,4 +1,4 @@
-"""Cell files: the bundled ones and those of the tests load, by name and by path; what is no cell file is refused."""
+"""Cell files: the bundled ones and those of the tests load, by name and by path; other files are refused."""
 
 from __future__ import annotations
 

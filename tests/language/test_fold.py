@@ -64,7 +64,7 @@ def test_what_is_refused_or_no_node_raises_by_name() -> None:
     assert depth(Number(Fraction(2), "2")) == 0
     with pytest.raises(TypeError, match="fold Depth has no value for Outer"):
         depth(Outer(Name("a"), Name("b")))
-    with pytest.raises(TypeError, match="fold Depth: Comparison is no kind of node"):
+    with pytest.raises(TypeError, match="fold Depth: Comparison is not a kind of node"):
         depth(Comparison(Name("a")))
 
 

@@ -1,4 +1,4 @@
-"""Wrong types: whatever an argument or a key is given, a cell comes of it, or a `CellError` that names it."""
+"""Wrong types: any value of an argument or key gives a cell, or a `CellError` that names it."""
 
 from __future__ import annotations
 

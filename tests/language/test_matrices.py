@@ -1,4 +1,4 @@
-"""What stands left of ``@`` and is no parameter: every form that is advised is the same function, by numbers."""
+"""Left sides of ``@`` that are not parameters: every suggested form is the same function, by numbers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,11 @@ def scaled(vector: Array, rows: bool) -> Array:
     return vector[:, np.newaxis] if rows else vector
 
 
-LEAVES = st.sampled_from([Left(name, lambda rows, name=name: MATRICES[name]) for name in MATRICES])  # type: ignore[misc]
+def leaf(name: str) -> Left:
+    return Left(name, lambda rows: MATRICES[name])
+
+
+LEAVES = st.sampled_from(list(map(leaf, MATRICES)))
 
 
 def larger(parts: st.SearchStrategy[Left]) -> st.SearchStrategy[Left]:

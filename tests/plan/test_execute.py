@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symrnn.check.cases import Case, Problem, draw, uniform
+from symrnn.check.cases import Case, Problem, beyond, draw, uniform
 from symrnn.check.interpreter import interpret
 from symrnn.errors import PlanError
 from symrnn.plan import execute
 from symrnn.plan.execute import Gradients, Ran
-from symrnn.plan.program import Kind, Program, Routine
+from symrnn.plan.program import Kind, Program, Routine, Stage, Write
 
 Planned = Callable[[str], Program]
 Written = Callable[..., Program]
@@ -51,7 +51,7 @@ def gradients(program: Program, problem: Problem, *, fused: bool = False) -> Gra
 
 
 def loss(ran: Ran, problem: Problem) -> complex:
-    return complex(np.sum(ran.y * problem.dy)) + sum(
+    return complex(np.sum(ran.y * active(problem.dy, problem))) + sum(
         complex(np.sum(ran.state[name] * array)) for name, array in (problem.dstate or {}).items()
     )
 
@@ -62,6 +62,11 @@ def close(a: Array, b: Array) -> bool:
 
 def all_close(found: Mapping[str, Array], expected: Mapping[str, Array]) -> bool:
     return found.keys() == expected.keys() and all(close(found[name], expected[name]) for name in expected)
+
+
+def active(array: Array, problem: Problem) -> Array:
+    """``array`` with zeros beyond each row's length."""
+    return beyond(array, problem.lengths, 0)
 
 
 def slopes(program: Program, problem: Problem) -> dict[str, tuple[Array, float]]:
@@ -126,6 +131,26 @@ def test_a_row_beyond_its_length_stands_still(planned: Planned) -> None:
     assert not np.array_equal(ran.states["c"][2, 0], ran.states["c"][4, 0])
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_what_the_caller_has_beyond_a_length_is_not_read(program: Program, reverse: bool) -> None:
+    problem = draw(program.cell, Case(5, 3, 4, 6, ragged=True, reverse=reverse))
+    clean = replace(problem, x=active(problem.x, problem), dy=active(problem.dy, problem))
+    assert np.isnan(problem.x).any()
+    assert np.isnan(problem.dy).any()
+    assert np.array_equal(run(program, problem).y, run(program, clean).y)
+    found, expected = gradients(program, problem), gradients(program, clean)
+    for one, other in zip(vars(found).values(), vars(expected).values(), strict=True):
+        assert all(np.array_equal(one[name], other[name]) for name in other)
+
+
+def test_a_value_for_idle_rows_that_is_not_there_is_named(planned: Planned) -> None:
+    program = planned("lstm")
+    problem = draw(program.cell, Case(3, 2, 3, 4, ragged=True))
+    broken = changed(program.forward, lambda w: replace(w, idle="cc") if w.idle == "c" else w)
+    with pytest.raises(PlanError, match="forward: cc is read and never stored"):
+        execute.forward(broken, problem.sizes, given(problem), lengths=problem.lengths)
+
+
 def test_reversed_rows_are_those_of_the_sequence_turned_round(planned: Planned) -> None:
     program = planned("gru")
     problem = draw(program.cell, Case(4, 2, 3, 5))
@@ -144,7 +169,7 @@ def test_what_was_not_taped_is_not_there(planned: Planned) -> None:
     problem = draw(program.cell, Case(2, 1, 3, 4))
     bare = replace(program.forward, buffers=tuple(replace(buffer, taped=False) for buffer in program.forward.buffers))
     broken = replace(program, forward=bare)
-    with pytest.raises(PlanError, match=r"backward: saved \w+ is read, and no stage has written it"):
+    with pytest.raises(PlanError, match=r"backward: saved \w+ is read before a stage has written it"):
         gradients(broken, problem)
 
 
@@ -167,20 +192,23 @@ def test_what_is_not_written_is_not_a_number(planned: Planned) -> None:
     problem = draw(program.cell, Case(3, 2, 3, 4))
     ran = execute.forward(dropped(program.forward, Kind.NEXT), problem.sizes, given(problem))
     assert np.all(np.isnan(ran.state["h"]))
-    with pytest.raises(PlanError, match="forward: output y is read, and no stage has written it"):
+    with pytest.raises(PlanError, match="forward: output y is read before a stage has written it"):
         execute.forward(dropped(program.forward, Kind.OUTPUT), problem.sizes, given(problem))
 
 
 def dropped(routine: Routine, kind: Kind) -> Routine:
     """``routine`` without its writes to places of a kind."""
+    return changed(routine, lambda write: None if write.place.kind is kind else write)
+
+
+def changed(routine: Routine, change: Callable[[Write], Write | None]) -> Routine:
+    """``routine`` with a change to every write, which goes where there is none."""
+
+    def writes(stage: Stage) -> tuple[Write, ...]:
+        return tuple(each for each in map(change, stage.writes) if each)
+
     phases = tuple(
-        replace(
-            phase,
-            stages=tuple(
-                replace(stage, writes=tuple(w for w in stage.writes if w.place.kind is not kind))
-                for stage in phase.stages
-            ),
-        )
+        replace(phase, stages=tuple(replace(stage, writes=writes(stage)) for stage in phase.stages))
         for phase in routine.phases
     )
     return replace(routine, phases=phases)

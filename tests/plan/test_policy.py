@@ -1,4 +1,4 @@
-"""Policies: what a target does not want is not planned; and the plan names no target."""
+"""Policies: the planner plans only what the policy wants, and the plan names no target."""
 
 from __future__ import annotations
 

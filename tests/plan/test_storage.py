@@ -1,4 +1,4 @@
-"""Places: what crosses stages has one, what does not has none, and rows beyond their length write what they must."""
+"""Places: values that cross stages have one, others have none, and rows beyond their length write the right values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verifier: each rule fails on a plan that was broken by hand, and names the stage and the value."""
+"""The verifier: each rule fails on a plan broken by hand, and names the stage and the value."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ FORWARD: dict[str, tuple[str, Change, str]] = {
     ),
     "a carry of a forward function": ("hoist_1", writing(Write("z_x", Place(Kind.CARRY, "h"), "z_x")), "stores z_x in"),
     "the output of a hoisted stage": ("hoist_1", writing(Write("z_x", Place(Kind.OUTPUT, "y"))), "phase before stores"),
-    "a state that moves when idle": ("step_2", idle("h'", ""), "step_2: h' of a row beyond its length must stand"),
+    "a state that moves when idle": ("step_2", idle("h'", ""), "step_2: h' of a row beyond its length must keep"),
     "a value that is not zero when idle": (
         "step_1",
         idle("z", "r"),
@@ -248,7 +248,7 @@ def test_a_value_has_one_column_of_its_size(gru: Program) -> None:
     with pytest.raises(PlanError, match="forward: z has two columns"):
         verify(replace(gru.forward, buffers=(*gru.forward.buffers, twice)))
     other = Buffer("more", Extent.STEP, (Column("e", "input"),))
-    with pytest.raises(PlanError, match="forward: the column of e has input units"):
+    with pytest.raises(PlanError, match="forward: the column of e has the wrong size, input"):
         verify(sized(replace(gru.forward, buffers=(*gru.forward.buffers, other)), e="hidden"))
 
 
@@ -288,7 +288,7 @@ def test_the_fused_loop_is_verified_too(gru: Program) -> None:
         (lambda each: replace(each, statement=Statement("e", Name("b_z"))), "absorbs e, which nothing before the loop"),
         (
             lambda each: replace(each, statement=Statement("h_tilde_x", Name("b_z"))),
-            "absorbs h_tilde_x, which step_2 reads",
+            "absorbs h_tilde_x, but step_2 reads it",
         ),
     ],
     ids=["forms that are lost", "forms that go astray", "a value of nowhere", "a value of another stage"],

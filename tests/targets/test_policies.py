@@ -1,4 +1,4 @@
-"""What targets want planned: their policies fit the function table, and backends that want the same share a plan."""
+"""The policies of targets fit the function table, and backends with equal policies share a plan."""
 
 from __future__ import annotations
 

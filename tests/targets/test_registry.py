@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 import symrnn
+from symrnn.check.cases import CASES
 from symrnn.errors import TargetError
+from symrnn.parts import ALL
 from symrnn.targets import registry
 
 Package = Callable[..., None]
@@ -81,10 +83,13 @@ def test_a_package_brings_a_target(package: Package) -> None:
             "no_such_module:DESCRIPTION",
             r"cannot be loaded \(ModuleNotFoundError: No module named 'no_such",
         ),
-        ("four", "DESCRIPTION = 4", "", "is of type int, and no Description"),
+        ("four", "DESCRIPTION = 4", "", "is of type int, not a Description"),
         ("five", GOOD.replace("{name}", "six"), "", "describes a target named 'six'"),
-        ("a-b", GOOD, "", "has a name that is no identifier"),
+        ("a-b", GOOD, "", "has a name that is not an identifier"),
         ("c", GOOD, "", "another target has that name"),
+        ("all", GOOD, "", "no target can have that name, because --backend all means every target; rename it"),
+        ("plan", GOOD, "", "no target can have that name, because the report of check calls the plan so; rename it"),
+        ("sympy", GOOD, "", "no target can have that name, because the report of check calls the proof so; rename it"),
     ],
 )
 def test_a_broken_package_is_named_and_takes_no_other_target_away(
@@ -99,3 +104,67 @@ def test_a_broken_package_is_named_and_takes_no_other_target_away(
     if name not in registry.names():
         with pytest.raises(TargetError, match=words):
             registry.describe(name)
+
+
+def test_names_that_mean_something_else_are_reserved() -> None:
+    report = symrnn.check("rnn", backends=("numpy",), cases=CASES[:1])
+    others = {row.backend for row in report.rows} - {"numpy"}
+    assert {ALL, *others} == set(registry.RESERVED)
+
+
+HALF = """
+from symrnn.targets.description import Description
+from symrnn.targets.numpy.target import TARGET as WHOLE
+
+DESCRIPTION = Description(name="{name}", title="Half", dtypes=("float64",), home="{module}:TARGET")
+
+
+class Half:
+    description = DESCRIPTION
+    functions, reductions, policy = WHOLE.functions, WHOLE.reductions, WHOLE.policy
+    files = WHOLE.files
+    {rest}
+
+
+TARGET = Half()
+"""
+WHOLE = 'builder, load, unavailable = None, WHOLE.load, lambda self: ""'
+BAD = {
+    "nothing": (GOOD, "AttributeError: .*has no attribute 'TARGET'"),
+    "raises": (GOOD + "def __getattr__(name):\n    raise ValueError(name)\n", "ValueError: TARGET"),
+    "half": (HALF.replace("{rest}", "builder = None"), "half: made_up_half:TARGET lacks load, unavailable; repair"),
+    "builds": (
+        HALF.replace("{rest}", WHOLE.replace("None", "object()", 1)),
+        "made_up_builds:TARGET lacks builder.marches, builder.tool, .*; repair",
+    ),
+    "computes": (
+        HALF.replace("{rest}", WHOLE + "\n    reductions = property(lambda self: 1 // 0)"),
+        "ZeroDivisionError",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_target_that_cannot_be_loaded_is_named_and_takes_no_other_away(package: Package, name: str) -> None:
+    text, words = BAD[name]
+    words = words.removeprefix(f"{name}: ")
+    package(name, text)
+    assert registry.names() == ("numpy", "c", name)
+    with pytest.raises(TargetError, match=f"^backend '{name}'.*{words}"):
+        registry.target(name)
+    assert list(registry.broken()) == [name]
+    with pytest.warns(RuntimeWarning, match=f"^backend '{name}'.*{words}.*It is left out$"):
+        assert registry.working() == ("numpy", "c")
+    with pytest.warns(RuntimeWarning, match=f"^backend '{name}'"):
+        assert "rnn_numpy.py" in symrnn.render("rnn")
+    report = symrnn.check("rnn", cases=CASES[:1])
+    assert report.passed
+    assert [left.reason for left in report.not_run if left.backend == name] == [registry.broken()[name]]
+    with pytest.raises(TargetError, match=words):
+        symrnn.check("rnn", backends=(name,))
+
+
+def test_a_target_with_everything_works(package: Package) -> None:
+    package("whole", HALF.replace("{rest}", WHOLE))
+    assert registry.broken() == {}
+    assert registry.working() == ("numpy", "c", "whole")

@@ -20,8 +20,8 @@ _Line = tuple[str, Mark | None]
 def amalgamated(name: str, files: Mapping[str, Source]) -> Source:
     """The file ``name`` with the text of each of ``files`` in place of the lines that include it.
 
-    A file may include itself. It then stands between ``#ifndef NAME`` and ``#endif``, and ``#else`` parts what is there once
-    from what each include of it gives.
+    A file may include itself. It then stands between ``#ifndef NAME`` and ``#endif``, and ``#else`` separates the text
+    that stands once from the text of each include.
 
     >>> files = {"a.c": Source('#include "b.h"'), "b.h": Source("int b;")}
     >>> amalgamated("a.c", files).text.splitlines()
@@ -59,10 +59,12 @@ def _expanded(lines: Sequence[_Line], files: Mapping[str, Sequence[_Line]]) -> I
 
 
 def _halves(name: str, lines: Sequence[_Line]) -> tuple[Sequence[_Line], Sequence[_Line]]:
-    """What a file that includes itself holds once, and what it gives at each include: its text around the outer ``#else``."""
+    """Of a file that includes itself, the text that stands once and that of each include, divided at the outer ``#else``."""
     depth = 0
     for number, (text, _) in enumerate(lines):
         depth += text.startswith("#if") - text.startswith("#endif")
         if depth == 1 and text.startswith("#else"):
             return lines[1:number], lines[number + 1 : -1]
-    raise GenerateError(f"{name}: it includes itself, so it needs an #else that parts what is there once from the rest")
+    raise GenerateError(
+        f"{name}: it includes itself, so it needs an #else between the text that stands once and the rest"
+    )

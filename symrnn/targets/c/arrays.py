@@ -22,7 +22,7 @@ PACKED = "AT_PACKED"
 
 
 def of_state(role: str, state: str) -> str:
-    """The array of what a state is in a ``role``: now, next, carry, initial.
+    """The array of a state in a ``role``: now, next, carry, initial.
 
     The role stands first: no two states and roles give one name, as the state ``carry`` with the role ``now`` would give that
     of the state ``now`` with the role ``carry``. A buffer's name has no underscore.
@@ -128,5 +128,5 @@ class Arrays:
 
 
 def width_of(columns: Iterable[Column]) -> Count:
-    """How many numbers ``columns`` take up side by side."""
+    """The numbers in ``columns`` side by side."""
     return Count.of(*((column.size,) for column in columns))

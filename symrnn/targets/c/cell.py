@@ -19,7 +19,7 @@ from symrnn.targets.c.stages import CForms, CPanel, CStage, c_stages
 
 @dataclass(frozen=True)
 class CCell:
-    """What each part of a cell's C text is printed from.
+    """The record that each part of a cell's C text is printed from.
 
     Attributes:
         program: the cell's plan.
@@ -53,7 +53,7 @@ class CCell:
 
     @property
     def row_names(self) -> tuple[str, ...]:
-        """The names of the stages that run in a step of one row; those of the loop stand for their fused form."""
+        """The names of the stages that run in a step of one row; a stage of the loop stands for its fused form."""
         fused = {each.whole.name: each.loop.name for each in _fused_loop(self.program.forward)}
         return tuple(fused.get(stage.name, stage.name) for stage in row_stages(self.program.forward))
 
@@ -63,7 +63,7 @@ def c_cell(program: Program, request: Request) -> CCell:
 
     Args:
         program: the cell's plan.
-        request: what was asked for.
+        request: the options.
     """
     names = c_names(program, request.sizes)
     panels: dict[CPanel, CPanel] = {}
@@ -98,7 +98,7 @@ def _shared(stage: CStage, panels: dict[CPanel, CPanel]) -> CStage:
 
 
 def _optional(routine: Routine) -> frozenset[str]:
-    """Values that nothing but the tape reads: inference does not store them."""
+    """Values that only the tape reads: inference does not store them."""
     taped = {c.value for b in routine.buffers if b.taped and not b.spans for c in b.columns}
     home = {s.target: stage.name for stage in routine.plain_stages for s in stage.statements}
     read = {n for stage in routine.plain_stages for n in (*stage.reads, *stage.operands) if home.get(n) != stage.name}

@@ -1,4 +1,4 @@
-"""What the templates of a cell's C files are given: plain records of texts, one for each thing that a template lays out.
+"""The context of the templates of a cell's C files: plain records of texts, one for each thing that a template lays out.
 
 Holds no algorithm; `symrnn.targets.c.files` and the modules that it calls fill the records, `templates/c/` reads them.
 """
@@ -26,7 +26,7 @@ class CRow:
 class CState:
     """A state: the arrays of its value and its next value, its size, the numbers per row before it in a block of all states.
 
-    ``condition`` is the C expression under which a step of one row writes over it; empty where it always does.
+    ``condition`` is the C expression under which a step of one row overwrites it; empty if it always does.
     """
 
     now: str
@@ -49,7 +49,7 @@ class CColumns:
 class CGradient:
     """A deferred gradient: of ``left`` and the right side of that number; of a vector, of ``left`` alone.
 
-    ``alone`` says that nothing else adds to it; ``label`` is the number of its equation.
+    ``alone`` says that it is the only contribution; ``label`` is the number of its equation.
     """
 
     left: CColumns
@@ -91,7 +91,7 @@ class CFixed:
 
 @dataclass(frozen=True)
 class CRoom:
-    """How many numbers are enough on every processor, where all sizes are fixed: a macro, what it is for."""
+    """The numbers that are enough on every processor if all sizes are fixed: a macro, and its purpose."""
 
     macro: str
     note: str
@@ -115,7 +115,7 @@ class CHeader:
 
 @dataclass(frozen=True)
 class CTables:
-    """The numbers that the runtime asks for, the arrays, and the items of two enumerations: arrays, parts of packed weights."""
+    """The numbers that the runtime needs, the arrays, and the items of two enumerations: arrays, parts of packed weights."""
 
     limits: tuple[tuple[str, int], ...]
     arrays: tuple[CRow, ...]
@@ -157,7 +157,7 @@ class CGradients:
 
 @dataclass(frozen=True)
 class CFile:
-    """What the templates of a cell's C files are given; ``heads`` are those of the functions that the cell's file defines.
+    """The context of the templates of a cell's C files; ``heads`` are those of the functions that the cell's file defines.
 
     ``backward`` and ``gradients`` are None for kernels of inference alone.
     """

@@ -42,7 +42,7 @@ class CFiles:
 
     Attributes:
         sources: by file name.
-        digest: what the library says of itself: it changes with any of the texts.
+        digest: the library's own statement of its source; it changes with any of the texts.
     """
 
     sources: Mapping[str, Source]
@@ -50,11 +50,11 @@ class CFiles:
 
 
 def c_files(program: Program, request: Request) -> CFiles:
-    """``<cell>.h`` and ``<cell>.c``, and the runtime, which is joined into the latter where a single file is asked for.
+    """``<cell>.h`` and ``<cell>.c``, and the runtime, which is joined into the latter if a single file is requested.
 
     Args:
         program: the cell's plan.
-        request: what was asked for.
+        request: the options.
 
     Raises:
         GenerateError: the cell has the name of a file of the runtime.
@@ -62,7 +62,7 @@ def c_files(program: Program, request: Request) -> CFiles:
     _require_own_name(program.cell.name)
     runtime = runtime_files()
     context = _context(c_cell(program, request), request)
-    # What the source says of its own digest is a line by itself, so the digest is that of everything else.
+    # The digest has a line of its own in the source, and covers everything else.
     texts = (source.text for source in runtime.values())
     found = digest(*texts, render_source("c/cell.c.jinja", {"c": context}).text)
     values = {"c": replace(context, digest=found)}
@@ -91,7 +91,7 @@ def runtime_files() -> dict[str, Source]:
 
 
 def _context(cell: CCell, request: Request) -> CFile:
-    """What the templates are given, but for the digest."""
+    """The context of the templates, without the digest."""
     program, names, equations = cell.program, cell.names, cell.program.cell
     backward = program.backward
     gradients = c_gradients(cell, backward) if backward else None
@@ -123,7 +123,7 @@ def _context(cell: CCell, request: Request) -> CFile:
 
 
 def _header(cell: CCell) -> CHeader:
-    """What only the header is given."""
+    """The context of the header alone."""
     equations, training = cell.program.cell, cell.program.backward is not None
     return CHeader(
         guard=f"{cell.name.upper()}_H",

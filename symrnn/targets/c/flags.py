@@ -12,16 +12,16 @@ STANDARD = ("-std=c11",)
 OPTIMISE = "-O3"
 NATIVE = "-march=native"
 ARITHMETIC = ("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
-"""What may be assumed about arithmetic: nobody reads errno or traps, and a product with a sum may be rounded once."""
+"""Assumptions about arithmetic: nobody reads errno or traps, and a product with a sum may be rounded once."""
 LIBRARY = ("-fPIC", "-shared")
 LINK = ("-lm",)
 
 MARCH_NATIVE, MARCH_BASELINE = "native", "baseline"
 MARCHES = (MARCH_NATIVE, "v4", "v3", "v2", MARCH_BASELINE)
 """Processors that a library may be compiled for, best first: this machine's, the levels of x86-64 as the psABI has them,
-and the plain processor of the architecture. A generated module takes the first that is there and fits."""
+and the plain processor of the architecture. A generated module loads the first library that exists and fits."""
 MARCH_VARIABLE = "SYMRNN_MARCH"
-"""Environment variable that names the one of `MARCHES` to build and load where nothing else says which."""
+"""Environment variable that names the default one of `MARCHES` to build and load."""
 TARGETS = {
     "x86-64": {
         "v4": ("-march=x86-64-v4", "-march=x86_64_v4"),
@@ -31,8 +31,8 @@ TARGETS = {
     },
     "aarch64": {MARCH_BASELINE: ("-march=armv8-a", "-mcpu=generic")},
 }
-"""By architecture, the flag for each of its processors, in the spellings of different compilers. What runs on any
-processor of another architecture is what compilers make unless told otherwise."""
+"""By architecture, the flag for each of its processors, in the spellings of different compilers. On other
+architectures, code for any processor is the compilers' default."""
 ARCHITECTURES = {"x86_64": "x86-64", "amd64": "x86-64", "aarch64": "aarch64", "arm64": "aarch64"}
 """Names that systems have for the architectures of `TARGETS`, in lower case."""
 
@@ -47,7 +47,7 @@ RUNTIME = ("symrnn.h", "symrnn_real.h", "symrnn_entries.h")
 """The files of the runtime, which the sources of all cells include, in the order in which they include them."""
 
 HOW_TO_GET_ONE = "`apt install gcc` (Debian), `xcode-select --install` (macOS) or `pip install ziglang` (anywhere)"
-"""Where a C compiler comes from, for messages."""
+"""Ways to get a C compiler, for messages."""
 
 
 def library_stem(name: str, march: str) -> str:

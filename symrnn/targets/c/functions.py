@@ -1,6 +1,6 @@
 """How C spells each function and each reduction of the language: functions of the runtime, ``templates/c/symrnn_real.h``.
 
-One entry for each row of `symrnn.language.functions` and of `symrnn.language.reductions`; what has none is refused by
+One entry for each row of `symrnn.language.functions` and of `symrnn.language.reductions`; a function without one is refused by
 name. Leaves out: what the functions mean.
 """
 

@@ -28,7 +28,7 @@ def c_gradients(cell: CCell, routine: Routine) -> CGradients:
 
 
 def gives_input_gradient(routine: Routine) -> bool:
-    """Whether a stage of ``routine`` computes the gradient of the input; where no parameter meets the input, it is zero."""
+    """Whether a stage of ``routine`` computes the gradient of the input; it is zero if no parameter meets the input."""
     return any(write.place.kind is Kind.INPUT_GRADIENT for stage in routine.stages for write in stage.writes)
 
 
@@ -58,7 +58,7 @@ def _zeroed(cell: CCell, routine: Routine) -> Iterator[tuple[str, str]]:
 
 
 def _additions(routine: Routine) -> Counter[str]:
-    """How many products and sums add to the gradient of each parameter."""
+    """The number of products and sums that add to the gradient of each parameter."""
     products = [parameter for product in routine.products for parameter, _ in product.entries]
     return Counter([*products, *(item.parameter for item in routine.sums)])
 

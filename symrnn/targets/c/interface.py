@@ -1,4 +1,4 @@
-"""What a generated library and the Python module over it agree on, each in one table: C and Python print both from here.
+"""The tables that a generated library and the Python module over it share: C and Python are both printed from them.
 
 Entry points with their arguments, status codes, the fields of the structure of sizes, limits. Reads a cell's name;
 returns prototypes and function heads for C, and the tables themselves. Leaves out: what the entry points do.
@@ -16,9 +16,9 @@ DTYPES = {p.dtype: p.name for p in PRECISIONS}
 """The precision of each dtype that the kernels run in."""
 
 MOST_PARTS = 1024
-"""In how many parts a call may run."""
+"""The most parts of a call."""
 BARRIER_BYTES = 128
-"""What Python makes for the structure in which parts meet, which is smaller."""
+"""Bytes that Python makes for the barrier structure, which is smaller."""
 
 BLOCK_NUMBERS = 16
 """Numbers to whose multiple each array in a tape, a workspace or packed weights is rounded up: the runtime's `ALIGNMENT`."""
@@ -29,14 +29,14 @@ TAG_WORDS = 3
 
 @dataclass(frozen=True)
 class Status:
-    """What an entry point returns.
+    """A status that an entry point returns.
 
     Attributes:
         name: of the constant in C, after the cell's prefix.
         code: its number.
-        note: what the header says of it.
-        message: what the Python module raises; empty for success.
-        fixed: whether it is of libraries for fixed sizes alone.
+        note: its text in the header.
+        message: the text of the Python module's error; empty for success.
+        fixed: whether only libraries for fixed sizes return it.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Status:
 
 STATUSES = (
     Status("OK", 0, "", ""),
-    Status("NULL", 1, "a pointer that must not be null is null", "a pointer is null"),
+    Status("NULL", 1, "a required pointer is null", "a pointer is null"),
     Status(
         "SIZE", 2, "a size is zero, or larger than memory can hold", "a size is zero, or larger than memory can hold"
     ),
@@ -56,27 +56,27 @@ STATUSES = (
     Status(
         "PARTS",
         4,
-        "part is not below parts, parts exceed the most that there may be, or there is no barrier for them",
-        "this library cannot run in so many parts",
+        f"part is not below parts, parts exceeds {MOST_PARTS}, or several parts have no barrier",
+        "this library cannot run in this many parts",
     ),
     Status(
         "FIXED",
         5,
-        "a size is not that which these kernels are for",
-        "a size differs from those that this library is for, which FIXED of this module names",
+        "a size differs from the one that was compiled in",
+        "a size differs from the one that was compiled in; FIXED of this module has the sizes",
         fixed=True,
     ),
     Status(
         "LAYOUT",
         6,
-        "the weights were not packed by this build, in this precision and for these sizes: pack them",
-        "these weights were not packed by this library, in this precision and for these sizes: pack the parameters again",
+        "the weights were packed by another build, in another precision or for other sizes; pack them again",
+        "these weights were packed by another library, in another precision or for other sizes; pack the parameters again",
     ),
     Status(
         "ATOMICS",
         7,
-        "parts exceed 1, and the target has no atomic instructions by which they could meet",
-        "this library runs with threads=1 alone: its processor has no atomic instructions, by which threads meet",
+        "parts exceeds 1, and the target has no atomic instructions",
+        "this library runs only with threads=1, because its processor has no atomic instructions",
     ),
 )
 
@@ -89,7 +89,7 @@ class Field:
         name: in C.
         kind: ``size`` (a ``size_t`` for a size of the cell), ``number`` (another ``size_t``), ``lengths`` (a pointer to
             constant ``size_t``), or ``flag`` (an ``int``).
-        note: what the header says of it; empty where its name says all.
+        note: its text in the header; empty if its name is enough.
     """
 
     name: str
@@ -98,7 +98,7 @@ class Field:
 
 
 def dims_fields(sizes: Sequence[str]) -> tuple[Field, ...]:
-    """The structure of sizes, field by field: steps and rows, the cell's ``sizes``, what is special to a call."""
+    """The structure of sizes, field by field: steps and rows, the cell's ``sizes``, the options of a call."""
     return (
         Field("steps", "number", "T"),
         Field("rows", "number", "B"),
@@ -106,7 +106,7 @@ def dims_fields(sizes: Sequence[str]) -> tuple[Field, ...]:
         Field(
             "lengths",
             "lengths",
-            "one per row, or null: beyond its length a row's state stands still and its output is zero",
+            "one per row, or null: beyond its length a row keeps its state and its output is zero",
         ),
         Field("reverse", "flag", "nonzero: run each row from its last valid step to its first"),
     )

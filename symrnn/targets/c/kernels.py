@@ -18,7 +18,7 @@ from symrnn.targets.c.toolchain import Options
 
 
 def c_sources(files: Mapping[str, str], cell: str) -> dict[str, str]:
-    """What the C compiler is given of a cell's files: the source, its header, and the runtime where it is beside them."""
+    """The files of a cell that the C compiler reads: the source, its header, and the runtime if it is beside them."""
     return {name: files[name] for name in (f"{cell}.c", f"{cell}.h", *RUNTIME) if name in files}
 
 
@@ -28,7 +28,7 @@ def load_kernels(files: Mapping[str, str], cell: str, options: Options | None = 
     Args:
         files: file name to text; those of C among them.
         cell: its name.
-        options: how to compile; the defaults unless given.
+        options: how to compile.
 
     Raises:
         BuildError: the sources cannot be compiled, or the library does not fit this machine.

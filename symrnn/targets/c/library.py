@@ -1,7 +1,7 @@
 """Generated C text compiled into a shared library, in the cache or beside the files that `generate` wrote.
 
 Reads the text of C files, and headers that they include; returns the path of the library. Leaves out: finding the
-compiler (`symrnn.targets.c.toolchain`), and being one of many processes (`symrnn.build.cache`).
+compiler (`symrnn.targets.c.toolchain`), and several processes at once (`symrnn.build.cache`).
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ _SHOWN_LINES = 20
 
 
 def library_name(name: str, march: str) -> str:
-    """What the file of a library for a processor is called: the name alone where that is this machine's."""
+    """The name of a library's file for a processor; for this machine's it is the name alone."""
     return library_stem(name, march) + library_suffix()
 
 
 def compile_library(
     sources: Mapping[str, str], name: str, *, compiler: Compiler | None = None, options: Options | None = None
 ) -> Path:
-    """The library that ``sources`` compile to, from the cache where it is there already.
+    """The library that ``sources`` compile to, from the cache if it is there already.
 
     Args:
         sources: file name to text; every ``.c`` file is compiled, the others may be included.
-        name: what the library's file is called, but for its processor and its ending (`library_name`).
-        compiler: from `find_compiler` unless given.
-        options: how to compile; the defaults unless given.
+        name: of the library's file, without its processor and ending (`library_name`).
+        compiler: the default is that of `find_compiler`.
+        options: how to compile.
 
     Raises:
         BuildError: no compiler; a banned flag; the compiler refuses the text; or the cache cannot be used.
@@ -58,7 +58,7 @@ def install_library(
     compiler: Compiler | None = None,
     options: Options | None = None,
 ) -> Path:
-    """The same library as a file of ``directory``, replaced in one step; left alone where its bytes are right.
+    """The same library as a file of ``directory``, replaced in one step, unless its bytes are right.
 
     Args:
         sources: as in `compile_library`.
@@ -97,11 +97,11 @@ def is_from(library: Path, digest: str) -> bool:
     try:
         return digest.encode() in library.read_bytes()
     except OSError as error:
-        raise BuildError(f"{library} cannot be read: {error}; build it anew") from error
+        raise BuildError(f"{library} cannot be read: {error}; build it again") from error
 
 
 def runs_here(library: Path, name: str) -> bool:
-    """Whether this processor has what ``library`` was compiled for; it says so itself, with no vector instruction.
+    """Whether this processor has the extensions that ``library`` needs. The library tests this without a vector instruction.
 
     Raises:
         BuildError: it cannot be loaded.

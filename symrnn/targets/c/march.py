@@ -1,4 +1,4 @@
-"""Which processor a library is compiled for: what was asked for, held against what this architecture has.
+"""Which processor a library is compiled for: checks a request against the processors of this architecture.
 
 Reads a name of `symrnn.targets.c.flags.MARCHES`, the environment and the machine's architecture; returns the name, or the
 compiler's flag for it. Leaves out: which flag a compiler takes (`symrnn.targets.c.toolchain`).
@@ -14,23 +14,23 @@ from symrnn.targets.c.flags import ARCHITECTURES, MARCH_BASELINE, MARCH_NATIVE, 
 
 
 def architecture() -> str:
-    """This machine's, as `TARGETS` names it, or as the system does."""
+    """The architecture of this machine, by its name in `TARGETS`, or else the system's name."""
     machine = platform.machine().lower()
     return ARCHITECTURES.get(machine, machine)
 
 
 def known_marches() -> tuple[str, ...]:
-    """What libraries can be compiled for on this architecture, best first."""
+    """The processors that libraries can be compiled for on this architecture, best first."""
     return (MARCH_NATIVE, *TARGETS.get(architecture(), (MARCH_BASELINE,)))
 
 
 def spellings(march: str) -> tuple[str, ...]:
-    """The flag for a processor as different compilers spell it; none where it is what they compile for by themselves."""
+    """The flag for a processor as different compilers spell it; none if it is their default."""
     return TARGETS.get(architecture(), {}).get(march, ())
 
 
 def refuse_unknown(march: str, place: str = "") -> None:
-    """Refuse what this architecture does not have.
+    """Refuse processors that this architecture does not have.
 
     Args:
         march: a name.
@@ -42,21 +42,19 @@ def refuse_unknown(march: str, place: str = "") -> None:
     if march in known_marches():
         return
     where = f" on {architecture()}, this machine's architecture" if march in MARCHES else ""
-    raise BuildError(
-        f"march {march!r}{place}: there is no such processor{where}; choose from {', '.join(known_marches())}"
-    )
+    raise BuildError(f"march {march!r}{place}: unknown processor{where}; choose from {', '.join(known_marches())}")
 
 
 def chosen_march(march: str | None) -> str:
-    """``march``, or what the environment names, or native.
+    """``march``, or the processor that the environment names, or native.
 
     Raises:
-        BuildError: there is no such processor; or two that differ were asked for.
+        BuildError: the processor is unknown, or ``march`` and the environment differ.
     """
     named = os.environ.get(MARCH_VARIABLE, "")
     if march and named not in ("", march):
         raise BuildError(
-            f"march {march!r} was asked for, but modules load what the environment variable {MARCH_VARIABLE} names, "
+            f"march {march!r} was requested, but modules load what the environment variable {MARCH_VARIABLE} names, "
             f"{named!r}; unset it"
         )
     chosen = march or named or MARCH_NATIVE

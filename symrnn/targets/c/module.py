@@ -42,15 +42,20 @@ RUNTIME = (
     "c/memory.py",
     "c/team.py",
 )
-"""What is equal in the modules of all cells, in the order in which it stands there."""
+"""The runtime modules that all cells share, in the order of the text."""
 TRAINING_ALONE = ("c/training.py", "python/tape.py", "python/gradients.py")
 INFERENCE_ALONE = ("python/inference.py",)
 NOTES = {
-    ("float32", "float64"): "What `init_params` may make: float64 input runs double, any other runs float.",
-    ("float32",): "What `init_params` may make: this library runs float alone, and refuses float64 input.",
+    (
+        "float32",
+        "float64",
+    ): "The types that `init_params` can return: float64 input runs in double, any other in float.",
+    (
+        "float32",
+    ): "The types that `init_params` can return: this library runs only in float, and refuses float64 input.",
     (
         "float64",
-    ): "What `init_params` may make: this library runs double alone, and refuses other floating-point input.",
+    ): "The types that `init_params` can return: this library runs only in double, and refuses other floating-point input.",
 }
 
 
@@ -60,10 +65,10 @@ def c_module(program: Program, digest: str, request: Request) -> str:
     Args:
         program: the cell's plan.
         digest: of the interface; the library must repeat it.
-        request: what was asked for.
+        request: the options.
 
     Raises:
-        GenerateError: ``init_params`` would make what the kernels do not run in.
+        GenerateError: the kernels do not run in the precision of ``init_params``.
     """
     training = program.backward is not None
     dtypes = tuple(each for each in DTYPES if not request.dtypes or each in request.dtypes)
@@ -99,7 +104,7 @@ def _header(program: Program, request: Request) -> tuple[str, ...]:
 
 
 def _constants(program: Program, digest: str, request: Request, dtypes: Sequence[str]) -> tuple[str, ...]:
-    """What the module and the C source have in common: the names of ``templates/c/cell.pyi``."""
+    """The values that the module and the C source share: the names of ``templates/c/cell.pyi``."""
     sizes = program.cell.sizes
     return (
         f'_ABI = b"{digest}"',
@@ -114,7 +119,7 @@ def _constants(program: Program, digest: str, request: Request, dtypes: Sequence
 
 
 def _fields(sizes: Sequence[str]) -> list[str]:
-    """The fields of the structure of sizes with their kinds; in Python no size of a cell is called as another field."""
+    """The fields of the structure of sizes with their kinds; in Python, no size of a cell has the name of another field."""
     fields = [(f"size_{each.name}" if each.kind == "size" else each.name, each.kind) for each in dims_fields(sizes)]
     return [f'("{name}", "{kind}")' for name, kind in fields]
 
@@ -129,19 +134,19 @@ def _entries(training: bool) -> tuple[str, ...]:
 
 
 def _statuses(fixed: bool) -> tuple[str, ...]:
-    """What the codes say that are no success."""
+    """The messages of the status codes, except success."""
     lines = [f'    {status.code}: "{status.message}",' for status in statuses(fixed) if status.message]
     return ("_STATUS = {", *lines, "}")
 
 
 def _loading() -> tuple[str, ...]:
-    """How libraries are called, and how a person compiles one."""
+    """The names of libraries, and how a person compiles one."""
     compile_with = ("cc", *flags.STANDARD, flags.OPTIMISE, flags.NATIVE, *flags.ARITHMETIC, *flags.LIBRARY)
     return (
         *_table("_SUFFIXES", flags.SUFFIXES),
         f'_OTHER_SUFFIX = "{flags.OTHER_SUFFIX}"',
         *_table("_MARCHES", {march: flags.library_stem("", march) for march in flags.MARCHES}),
-        '"""The processors that a library may be compiled for, best first, and what stands in its name for each."""',
+        '"""The processors that a library may be compiled for, best first, with the part of its name for each."""',
         f'_MARCH_VARIABLE = "{flags.MARCH_VARIABLE}"',
         *collection("_COMPILE = (", [f'"{" ".join(part)}"' for part in (compile_with, flags.LINK)], ")"),
         f'_COMPILERS = "{flags.HOW_TO_GET_ONE}"',

@@ -1,4 +1,4 @@
-"""The identifiers of one generated C file: one allocator, so that a value of a cell never meets a word of C.
+"""The identifiers of one generated C file: one allocator, so that no value of a cell has the name of a word of C.
 
 Reads a program; returns the C names of its values, row pointers, sizes and parameters. Leaves out: layout in memory.
 """
@@ -28,7 +28,7 @@ _LOCALS = (
     *(f"SYMRNN_{status.name}" for status in STATUSES),
     "SYMRNN_MOST_PARTS",
 )
-"""What a stage's function calls its own variables, what the runtime counts and calls, and what C calls its own."""
+"""Names of a stage's own variables, of the runtime's counters and functions, and of C."""
 
 _MACRO_WORDS = """
     BARRIER DIMS IN_STEP ROW_STAGES FUSES GIVES_DX GROUP_ROWS RIGHTS STATES TAGGED TRAINS SYMRNN_PROFILE ALIGNMENT ALWAYS
@@ -44,8 +44,8 @@ _MACRO_WORDS = """
 """
 
 MACROS = tuple(_MACRO_WORDS.split())
-"""What is defined where kernels stand, and replaced in every place: not even a field may have such a name. The runtime's
-other macros are functions, which replace a name in front of a parenthesis alone."""
+"""Macros that the preprocessor replaces everywhere among the kernels: not even a field may have such a name. The runtime's
+other macros are function-like, so they replace only names before a parenthesis."""
 
 _SYSTEM = re.compile(
     r"U?INT(\d|_|MAX_|PTR_)\w*|(SIZE|PTRDIFF|SIG_ATOMIC|WCHAR|WINT|RAND|MB_CUR)_(MAX|MIN|WIDTH)"
@@ -57,10 +57,10 @@ _SYSTEM = re.compile(
 """Macros of the headers that a C file includes, those of GNU's extensions too, seen with GCC and Clang."""
 
 _COUNTED = ("AT_", "PARAM_", "PACKED_", "PANEL_")
-"""What the names of a cell's arrays and of the parts of packed weights begin with."""
+"""Prefixes of the names of a cell's arrays and of the parts of packed weights."""
 
 _FIELDS = tuple(field.name for field in dims_fields(()))
-"""The fields of a dims structure that are no size of the cell."""
+"""The fields of a dims structure that are not sizes of the cell."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class CNames:
     Attributes:
         values: of every vector value of the program.
         pointers: of a row of an array, by `pointer_key`.
-        parameters: fields of the structures of parameters and gradients: the parameters' own names, macros apart.
+        parameters: fields of the structures of parameters and gradients: the parameters' names, unless a macro has them.
         sizes: expressions ``dims->hidden``, or a macro where it is fixed, by size name.
         fields: fields of the dims structure, by size name.
         open: size names that are not fixed, in order.
@@ -89,7 +89,7 @@ class CNames:
 
 
 def pointer_key(value: str, place: Place) -> str:
-    """What tells one row pointer from another: the value where arrays hold several, else the array."""
+    """Identifies a row pointer: by the value if the array holds several, else by the array."""
     return value if place.kind is Kind.BUFFER else f"{place.kind} {place.array}"
 
 
@@ -126,7 +126,7 @@ def _apart(cell: str, name: str) -> str:
 
 
 def fixed_macro(cell: str, field: str) -> str:
-    """The macro of a size that is fixed; the field keeps its case, which may be all that tells it from another."""
+    """The macro of a size that is fixed; the field keeps its case, which may be the only difference from another."""
     return f"{cell.upper()}_FIXED_{field}"
 
 
@@ -134,7 +134,7 @@ _STEMS = {Kind.INPUT_GRADIENT: "gradient", Kind.STATE_GRADIENT: "gradient"}
 
 
 def _pointers(routine: Routine, values: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Every row pointer that the stages of ``routine`` may need: its key, and what it points to."""
+    """Every row pointer that the stages of ``routine`` may need: its key, and its target."""
     found = [(pointer_key(value, place), values[value]) for value, place in routine.places.items() if value in values]
     for stage in routine.stages:
         found += [

@@ -1,4 +1,4 @@
-"""Packed weights in C: the parts that they are made of, how they are filled, how many numbers they take.
+"""Packed weights in C: their parts, how they are filled, and how many numbers they have.
 
 Reads a `CCell`; returns its parts in the order in which they lie in memory, and the texts that place and fill them. Leaves
 out: the layout within a panel, which the runtime knows.
@@ -25,7 +25,7 @@ class CVector:
 
     Attributes:
         name: of the C enumeration.
-        width: how many.
+        width: their number.
     """
 
     name: str
@@ -46,7 +46,7 @@ def parts_of(cell: CCell) -> tuple[CVector | CPanel, ...]:
 
 
 def numbers(part: CVector | CPanel, sizes: Mapping[str, int], lanes: int) -> int:
-    """How many numbers ``part`` takes with vectors of ``lanes`` numbers: as `place_vector` and `place_panel` of the runtime."""
+    """The numbers in ``part`` with vectors of ``lanes`` numbers: as `place_vector` and `place_panel` of the runtime."""
     if isinstance(part, CVector):
         return part.width.value(sizes)
     tiles = (Count.size(part.size).value(sizes) - 1) // lanes + part.vectors

@@ -34,7 +34,7 @@ class Fit:
     """One approximation by a polynomial on ``[low, high]``.
 
     Attributes:
-        function: what is approximated, a function of ``t``.
+        function: the approximated function of ``t``.
         low: left end of the interval.
         high: right end of the interval.
         degree: by precision.
@@ -63,7 +63,7 @@ def _log_tail(z: Real) -> Real:
 
 
 TANH_SPLIT = 0.35
-"""Below this |x|, tanh is put together in the way that is more precise where it is small."""
+"""Below this |x|, tanh uses the formula that is more precise for small values."""
 
 # Half of log 2, and a little more: the argument's multiple of log 2 is found in rounded arithmetic.
 _EXP_REACH = 0.3469
@@ -74,7 +74,7 @@ FITS: dict[str, Fit] = {
     "exp": Fit(_exp_tail, -_EXP_REACH, _EXP_REACH, {"f32": 4, "f64": 9}, lambda r: r * r / _mp.exp(r), crowding=0.65),
     "log": Fit(_log_tail, 0.0, _LOG_REACH**2, {"f32": 2, "f64": 6}, lambda z: 0.015),
 }
-"""What is fitted: tails of series, so that leading terms can be added exactly."""
+"""The fits: tails of series, so that leading terms can be added exactly."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +88,11 @@ class Constants:
         exp: coefficients of (exp(r) - 1 - r) / r^2.
         log: coefficients of (2 atanh(s) / s - 2) / s^2, in s^2.
         tanh_split: below this |x|, tanh is h - h tanh(x) rather than h / (h + 1).
-        tanh_compensated: whether tanh puts back what a sum loses: its error is above 2 units otherwise. In float it is
-            below, which was shown by trying every number.
+        tanh_compensated: whether tanh adds back what a sum loses: otherwise its error exceeds 2 units. In float it does
+            not, as a test of every number showed.
         tanh_one: from here on tanh rounds to 1.
         log2_e: 1 / log 2.
-        ln2_high: log 2 with so many trailing zeros that its product with any exponent is exact.
+        ln2_high: log 2 with enough trailing zeros that its product with any exponent is exact.
         ln2_low: log 2 less `ln2_high`.
         root_half: the square root of one half.
         exp_zero: exp is zero here and below.
@@ -104,7 +104,7 @@ class Constants:
         tanh_linear: below this |x|, x is within a third of a unit in the last place of tanh(x).
         exp_end: a number beyond that.
         sigmoid_one: from here on the sigmoid rounds to 1.
-        exp_nudge: an addend that exp(x) does not see.
+        exp_nudge: an addend that does not change exp(x).
         linear_nudge: an addend that leaves every x from `linear` on as it is.
         tanh_nudge: an addend that leaves every x from `tanh_linear` on as it is.
         round_magic: added to a small number, it leaves the nearest whole number in the low bits.

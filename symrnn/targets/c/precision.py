@@ -17,7 +17,7 @@ class Precision:
         dtype: NumPy's name.
         real: C's type.
         bits: of a number.
-        most_lanes: numbers in the widest register that there is.
+        most_lanes: numbers in the widest register of any processor.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""How much memory a stream needs where all sizes are fixed, so that it can be an array: enough for any processor.
+"""The memory of a stream with fixed sizes, enough for any processor, so that it can be an array.
 
 Reads a `CCell`; returns the macros of its header. Leaves out: the queries, which answer for the processor at hand.
 """
@@ -15,7 +15,7 @@ from symrnn.targets.c.precision import Precision
 
 
 def c_room(cell: CCell) -> tuple[CRoom, ...]:
-    """Numbers for packed weights and for the workspace of a step of one row; nothing where a size is open."""
+    """Numbers for packed weights and for the workspace of a step of one row; nothing if a size is open."""
     if set(cell.fixed) != set(cell.program.cell.sizes):
         return ()
     return tuple(room for precision in cell.precisions for room in _rooms(cell, precision))

@@ -1,4 +1,4 @@
-"""The stages of a routine as C text: each with its statements, where its sums come from, and the phase that runs it.
+"""The stages of a routine as C text: each with its statements, the sources of its sums, and its phase.
 
 Reads a `CCell`; returns the records `CRoutine` and `CStageText` for the templates. Leaves out: the statements
 (`symrnn.targets.c.stages`), and how stages run, which the runtime does.
@@ -18,7 +18,7 @@ from symrnn.targets.c.names import CNames
 from symrnn.targets.c.stages import CSegment, CStage
 
 _PHASES = {BEFORE.name: "HOIST", LOOP.name: "LOOP", LAST.name: "LAST", AFTER.name: "DEFERRED"}
-"""The runtime's name of each phase that is made of stages."""
+"""The runtime's name of each phase that has stages."""
 
 
 def c_routine(cell: CCell, routine: Routine, stages: Sequence[CStage]) -> CRoutine:
@@ -54,7 +54,7 @@ def _text(cell: CCell, stage: CStage) -> CStageText:
 
 
 def _forms(cell: CCell, stage: CStage) -> Iterator[str]:
-    """The body of the function that says where the sums of ``stage`` come from."""
+    """The body of the function that gives the sources of the sums of ``stage``."""
     names = cell.names
     if not _sizes_of(stage) & set(names.open):
         yield "    (void)dims;"

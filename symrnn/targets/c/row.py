@@ -1,7 +1,7 @@
-"""A step of one row in C: straight to the stages, with no array that the caller does not bring.
+"""A step of one row in C: straight to the stages, with arrays of the caller alone.
 
 Reads the forward routine of a program; says which stages run, and where each state's next value may go: over its value,
-where no later read meets the new one; elsewhere to the workspace, from where it is copied. Leaves out: the stages
+if nothing reads the old value later; else to the workspace, from which it is copied. Leaves out: the stages
 themselves (`symrnn.targets.c.stages`).
 """
 
@@ -14,7 +14,7 @@ from symrnn.plan.program import Extent, Kind, Routine, Stage, reductions
 
 
 class Overwrite(StrEnum):
-    """When the stages may write the next value of a state over its value."""
+    """When the stages may write a state's next value over its value."""
 
     ALWAYS = "always"
     TWO_TILES = "where there are at most two tiles of its units"
@@ -22,7 +22,7 @@ class Overwrite(StrEnum):
 
 
 def row_stages(routine: Routine) -> tuple[Stage, ...]:
-    """What a single step runs: the linear forms of the input stay in its sums."""
+    """The stages of a single step; the linear forms of the input stay in its sums."""
     return tuple(stage for phase in routine.fused_phases if phase.rows is not Extent.ONCE for stage in phase.stages)
 
 
@@ -30,8 +30,8 @@ def overwrite(state: str, stages: Sequence[Stage]) -> Overwrite:
     """Whether ``stages`` may write the next value of ``state`` over its value.
 
     A stage reads units of a vector before it writes them, and the forms of a tile, or of the only two, before anything of
-    them is written. So what forbids it is a later stage that reads the old value, a reduction over it in the same
-    stage, and forms of another tile.
+    them is written. So it is forbidden if a later stage reads the old value, if the same stage reduces over it,
+    or if forms of another tile read it.
     """
     writing = next(i for i, stage in enumerate(stages) if _writes(stage, state))
     stage = stages[writing]

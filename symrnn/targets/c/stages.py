@@ -23,7 +23,7 @@ from symrnn.targets.c.expression import CPrinter
 from symrnn.targets.c.names import CNames, pointer_key
 
 UNDER_WAY = 4
-"""Sums in a tile that must not wait for one another: as many multiply-adds as fit into the latency of one."""
+"""Independent sums in a tile: as many multiply-adds as fit into the latency of one."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class CForm:
         transposed: whether its columns are the units.
         start: C expression: where the operand begins within the segment's depth.
         depth: C expression: elements of the operand.
-        accumulator: that it feeds, counted within the segment.
-        add: whether another matrix was laid out there before.
+        accumulator: the one that it feeds, counted within the segment.
+        add: whether it is added to another matrix there.
     """
 
     parameter: str
@@ -59,7 +59,7 @@ class CPanel:
         vectors: of units in a tile, at most.
         depth: numbers in its operands.
         count: accumulators.
-        forms: what is packed.
+        forms: the packed forms.
     """
 
     name: str = field(compare=False)
@@ -91,7 +91,7 @@ class CSegment:
 
 @dataclass(frozen=True)
 class CForms:
-    """One way of a stage to its sums.
+    """One way to compute a stage's sums.
 
     Attributes:
         sums: accumulators.
@@ -112,9 +112,9 @@ class CStage:
         name: of its C function, without precision.
         size: of its units.
         lines: of C that run its statements.
-        forms: where its sums come from.
-        fused: the same where it computes hoisted values itself; None where it never does.
-        masked: whether rows beyond their length are told apart.
+        forms: the sources of its sums.
+        fused: the same if it computes hoisted values itself; None if it never does.
+        masked: whether rows beyond their length are treated separately.
         side: vectors of units that its statements run on side by side, at most: see `_side`.
     """
 
@@ -162,7 +162,7 @@ class _StageWriter:
         self._arrays, self._dims = Arrays(program), f"{program.cell.name}_dims"
 
     def stage(self, phase: Phase, stage: Stage, fused: FusedStage | None) -> CStage:
-        """``stage`` of ``phase``, which computes what ``fused`` says where the loop is fused."""
+        """``stage`` of ``phase``, with the values that ``fused`` names computed in place if the loop is fused."""
         return CStage(
             stage.name,
             stage.size,
@@ -243,7 +243,7 @@ class _StageWriter:
         yield "    }"
 
     def _heads(self, stage: Stage, absorbed: Mapping[str, Statement], *, ragged: bool) -> Iterator[str]:
-        """What is the same for all units of a row: flags, and a pointer for each value in memory."""
+        """Lines that hold for all units of a row: flags, and a pointer for each value in memory."""
         flags = [
             *(["idle = span->idle"] if ragged and stage.writes else []),
             *(["taped = at->taped"] if any(self._is_optional(write) for write in stage.writes) else []),
@@ -281,7 +281,7 @@ class _StageWriter:
     def _body(
         self, stage: Stage, fused: FusedStage | None, absorbed: Mapping[str, Statement], *, ragged: bool
     ) -> Iterator[tuple[str, Statement | None]]:
-        """Statements for a vector of units: sums, what is read, what is computed, what is written."""
+        """Statements for a vector of units: sums, loads, computations, stores."""
         values, whole = (
             {name: f"{text}[v]" for name, text in self._names.values.items()},
             fused.whole if fused else stage,

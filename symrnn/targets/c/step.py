@@ -1,4 +1,4 @@
-"""A step of one row as C text: where its arrays lie, which stages it runs, which states it copies back.
+"""A step of one row as C text: the places of its arrays, its stages, and the states it copies back.
 
 Reads a `CCell`; returns a `CStep` for the templates. Leaves out: which stages these are, and where the next value of a state
 may go (`symrnn.targets.c.row`).
@@ -36,7 +36,7 @@ def _states(cell: CCell) -> Iterator[CState]:
 
 
 def _condition(cell: CCell, state: str) -> str:
-    """The C expression under which ``state`` is written over; empty where it always is."""
+    """The C expression under which ``state`` is overwritten; empty if it always is."""
     stages = row_stages(cell.program.forward)
     match overwrite(state, stages):
         case Overwrite.ALWAYS:

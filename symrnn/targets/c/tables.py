@@ -1,4 +1,4 @@
-"""The tables of a cell in C: what the runtime asks of it in numbers, its arrays, the names that both are counted by.
+"""The tables of a cell in C: the numbers that the runtime needs, its arrays, and enumerations of both.
 
 Reads a `CCell`; returns a `CTables` for the templates. Leaves out: what the parts of packed weights hold
 (`symrnn.targets.c.packed`).
@@ -33,7 +33,7 @@ def c_tables(cell: CCell, gradients: CGradients | None) -> CTables:
 
 
 def _limits(cell: CCell, rights: int) -> Iterator[tuple[str, int]]:
-    """The macros that the runtime asks for."""
+    """The macros that the runtime needs."""
     program = cell.program
     stages = (*cell.forward, *cell.backward)
     forms = [form for stage in stages for form in (stage.forms, stage.fused) if form]

@@ -1,4 +1,4 @@
-"""The target ``c``, as everything else sees it: files from a program, libraries from files, kernels from both.
+"""The target ``c``: files from a program, libraries from files, kernels from both.
 
 Leaves out: the texts (`symrnn.targets.c.files`, `symrnn.targets.c.module`), the compiler (`symrnn.targets.c.toolchain`), and
 what becomes of a library (`symrnn.targets.c.library`).
@@ -32,10 +32,10 @@ class _Libraries:
     """Libraries that the C compiler makes."""
 
     def marches(self, asked: Sequence[str] | None) -> tuple[str, ...]:
-        """Those of ``asked`` as the environment allows them; the compiler must have a flag for each."""
+        """The requested processors, checked against the environment; the compiler must have a flag for each."""
         found = tuple(map(chosen_march, asked or (None,)))
         for march in found:
-            flags(find_compiler(), Options(march=march))  # which refuses what the compiler cannot do
+            flags(find_compiler(), Options(march=march))  # raises for a processor that the compiler does not know
         return found
 
     def tool(self) -> str:
@@ -59,7 +59,7 @@ class _Libraries:
         return is_from(library, files[f"{cell}_{DESCRIPTION.name}.py"].digest)
 
     def runs_here(self, library: Path, cell: str, march: str) -> bool:
-        """What the library says itself, with no vector instruction; native is this processor."""
+        """The library's own test, without a vector instruction; native is this processor."""
         return march == MARCH_NATIVE or runs_here(library, cell)
 
 
@@ -83,7 +83,7 @@ class _C:
         return load_kernels(files, cell, Options(march=chosen_march(march)))
 
     def unavailable(self) -> str:
-        """Why there is no compiler; empty where there is one."""
+        """Why there is no compiler; empty if there is one."""
         compiler = compiler_or_reason()
         return compiler if isinstance(compiler, str) else ""
 

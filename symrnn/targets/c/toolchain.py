@@ -37,7 +37,7 @@ from symrnn.targets.c.march import refuse_unknown, spellings
 VARIABLES = ("SYMRNN_CC", "CC")
 """Environment variables that name the compiler, with arguments if need be; the first that is set decides."""
 NAMES = ("cc", "gcc", "clang")
-"""What is looked for on the search path, in this order."""
+"""Compilers to look for on the search path, in this order."""
 
 _PROBE = "int symrnn_probe(void);\nint symrnn_probe(void) { return 0; }\n"
 _PROBE_SECONDS = 60
@@ -79,7 +79,7 @@ def find_compiler() -> Compiler:
     """The first usable one of ``SYMRNN_CC``, ``CC``, ``cc``, ``gcc``, ``clang`` and ``python -m ziglang cc``.
 
     Raises:
-        BuildError: there is none; or a variable names something that cannot be used; or carries a banned flag.
+        BuildError: none is found; or a variable names an unusable compiler, or has a banned flag.
     """
     variable = naming_variable()
     if variable:
@@ -90,18 +90,18 @@ def find_compiler() -> Compiler:
         if isinstance(compiler, Compiler):
             return compiler
         unusable.append(compiler)
-    found = f"; what was found is unusable: {'; '.join(unusable)}" if unusable else ""
+    found = f"; found but unusable: {'; '.join(unusable)}" if unusable else ""
     raise BuildError(
-        f"C kernels need a C compiler, and neither {', '.join(NAMES)} nor the package ziglang is there{found}; "
+        f"no C compiler found: looked for {', '.join(NAMES)} and the package ziglang{found}; "
         f"get one with {HOW_TO_GET_ONE}, or name one in the environment variable {VARIABLES[0]}"
     )
 
 
 def compiler_or_reason() -> Compiler | str:
-    """The compiler, or why there is none, for whoever can do without one.
+    """The compiler, or why there is none, for callers that can do without one.
 
     Raises:
-        BuildError: a variable names a compiler that cannot be used: what was asked for is never left out in silence.
+        BuildError: a variable names an unusable compiler: an explicit request is never skipped without an error.
     """
     try:
         return find_compiler()
@@ -112,7 +112,7 @@ def compiler_or_reason() -> Compiler | str:
 
 
 def naming_variable() -> str:
-    """The environment variable that names the compiler; empty where none does."""
+    """The environment variable that names the compiler; empty if none does."""
     return next((variable for variable in VARIABLES if os.environ.get(variable, "").strip()), "")
 
 
@@ -157,7 +157,7 @@ def refuse_banned(words: Iterable[str], place: str) -> None:
     if flag:
         raise BuildError(
             f"{flag} in {place} is refused: merely loading a library linked with it makes the whole process flush "
-            "subnormal numbers to zero; leave it out, what is harmless in it is given already"
+            "subnormal numbers to zero; leave it out; the harmless flags in it are already set"
         )
 
 
@@ -170,15 +170,15 @@ def _words(variable: str, text: str) -> tuple[str, ...]:
 
 
 def _named(variable: str, text: str) -> Compiler:
-    """The compiler that an environment variable names: usable, or an error, never another compiler in silence."""
+    """The compiler that an environment variable names. If it is unusable, that is an error, never another compiler."""
     command = _words(variable, text)
     refuse_banned(command, f"the environment variable {variable}")
     compiler = _identify(command)
     if isinstance(compiler, Compiler):
         return compiler
     raise BuildError(
-        f"the environment variable {variable} names {text!r} as the C compiler, which is unusable: {compiler}; "
-        "set it to a C compiler, or unset it to have one looked for"
+        f"the environment variable {variable} names {text!r} as the C compiler, but it is unusable: {compiler}; "
+        "set it to a C compiler, or unset it, and symrnn looks for one"
     )
 
 
@@ -195,14 +195,14 @@ def _identify(command: tuple[str, ...]) -> Compiler | str:
     """The compiler behind ``command``, or why there is none."""
     path = shutil.which(command[0])
     if path is None:
-        return f"there is no program {command[0]!r}"
+        return f"program {command[0]!r} not found"
     # Absolute, because it is run in other folders; links are kept, since some compilers go by their own name.
     return _probe((str(Path(path).absolute()), *command[1:]))
 
 
 @cache
 def _probe(command: tuple[str, ...]) -> Compiler | str:
-    """Ask ``command`` who it is, and have it compile a line; its first words of complaint where it cannot."""
+    """Ask ``command`` for its version, and let it compile a line; returns its complaint if it cannot."""
     shown = shlex.join(command)
     try:
         asked = _run((*command, "--version"))
@@ -235,7 +235,7 @@ def _native(compiler: Compiler) -> tuple[str, ...]:
 
 
 def _march(compiler: Compiler, march: str) -> tuple[str, ...]:
-    """The flag for another processor than this machine's."""
+    """The flag for a processor other than this machine's."""
     if not march:
         return ()
     refuse_unknown(march)
@@ -259,7 +259,7 @@ def _accepted(command: tuple[str, ...], spellings: tuple[str, ...]) -> tuple[str
 
 
 def _complaint(command: tuple[str, ...]) -> str:
-    """What ``command`` says where it cannot compile one function into an object file; nothing where it can."""
+    """The complaint of ``command`` if it cannot compile one function into an object file; empty if it can."""
     with tempfile.TemporaryDirectory(prefix="symrnn-") as name:
         directory = Path(name)
         directory.joinpath("probe.c").write_text(_PROBE, encoding="utf-8")

@@ -70,13 +70,13 @@ class BackwardPrinter(BodyPrinter):
         return lines
 
     def _carries(self) -> list[str]:
-        """What goes from step to step: it starts as the gradients of the final states."""
+        """The values passed from step to step; they start as the gradients of the final states."""
         given = {state: f'dstate["{state}"]' for state in self.names.carries}
         carries = self.names.carries.items()
         return [f"{INDENT}{now}, {after} = {given[s]}, np.empty_like({given[s]})" for s, (now, after) in carries]
 
     def _loop_idle(self, scope: Scope) -> list[str]:
-        """What rows beyond their length do: carries stand still, and zeros are stored."""
+        """What rows beyond their length do: carries keep their values, and zeros are stored."""
         lines = []
         printer = self.printer("loop", scope)
         writes = [write for stage in self.routine.loop.stages for write in stage.writes]

@@ -1,4 +1,4 @@
-"""What the bodies of all emitted functions have in common: their names, their loop, the locals at their head.
+"""What all emitted functions share: their names, their loop, and the locals they bind first.
 
 Reads a `Compiled` routine; returns lines. Leaves out: what is special to a function that runs every step forwards
 (`symrnn.targets.numpy.forward`) or backwards (`symrnn.targets.numpy.backward`), and the lines of a phase
@@ -51,7 +51,7 @@ class BodyPrinter:
         return Scope(self.names, self.compiled.phases[phase], spans=spans, loop=loop)
 
     def printer(self, phase: str, scope: Scope, depth: int = DEPTH) -> Printer:
-        """What prints the nodes of a phase."""
+        """The printer of the nodes of a phase."""
         return Printer(self.names, self.compiled.phases[phase], scope, self.weights, depth)
 
     def stages(self, phase: str) -> tuple[StageNodes, ...]:
@@ -59,7 +59,7 @@ class BodyPrinter:
         return self.compiled.phases[phase].stages
 
     def banner(self, what: str, stages: Sequence[Stage]) -> list[str]:
-        """A blank line and what the phase does, with the values that come in and go out."""
+        """A blank line and what the phase does, with the values that it reads and gives."""
         if not stages:
             return []
         made = {write.value for stage in stages for write in stage.writes}
@@ -99,7 +99,7 @@ class BodyPrinter:
         return tidy([*indented(head), *lines])
 
     def loop(self, scope: Scope, idle: list[str]) -> list[str]:
-        """What is bound before the loop over all steps, and the loop; ``idle`` says what finished rows do instead."""
+        """The locals bound before the loop over all steps, and the loop; ``idle`` says what finished rows do instead."""
         lines = self.printer("loop", scope, DEPTH + 1).stages(self.stages("loop"))
         T = self.names.use(STEPS)
         steps = f"range({T} - 1, -1, -1)" if self.routine.direction is Direction.BACKWARD else f"range({T})"
@@ -111,7 +111,7 @@ class BodyPrinter:
 
 
 _DIMS = {(STEPS, ROWS): "T, B = x.shape[:2]", (STEPS,): "T = len(x)", (ROWS,): "B = x.shape[1]"}
-"""What binds the steps and the rows of a step, where both or one of them is used."""
+"""The line that binds the number of steps and of rows, if one of them is used."""
 
 
 def before(scope: Scope) -> list[str]:

@@ -42,7 +42,7 @@ class CompiledPhase:
         stages: their nodes in order.
         positions: array and column of every value.
         scratch: arrays of temporaries.
-        alias: values that are another value under a second name.
+        alias: second names of values.
     """
 
     stages: tuple[StageNodes, ...]
@@ -57,13 +57,13 @@ class Compiled:
 
     Attributes:
         routine: of the plan.
-        buffers: those of all steps by name, its own and those that it reads: each array a block of columns.
+        buffers: those of all steps by name, its own and those that it reads; each array is a block of columns.
         own: the names of its own.
         phases: by name.
         columns: of every array that is no scratch: the values side by side.
         vectors: values of one row: parameters, and what is computed from them alone.
         sizes: of every value.
-        stems: of names that are invented, what each would be called if no other were there.
+        stems: for each invented name, its name if it had no rival.
     """
 
     routine: Routine
@@ -103,7 +103,7 @@ def compiled(program: Program) -> tuple[Compiled, Compiled | None, Compiled]:
 
 
 def _divided(buffers: Sequence[Buffer], sets: Sequence[frozenset[str]], allocator: Allocator) -> tuple[Buffer, ...]:
-    """Buffers of all steps divided into arrays that no call spans, so that most calls have all of an array."""
+    """Buffers of all steps divided into arrays, so that no call spans two and most calls use all of one."""
     found = []
     for whole in buffers:
         column = {each.value: each for each in whole.columns}
@@ -154,7 +154,7 @@ class _Compiler:
             ]
 
     def sets(self) -> list[frozenset[str]]:
-        """The values that had better be neighbours, the most important first."""
+        """The values that should be neighbours, the most important first."""
         found = [frozenset(left for _, left in product.entries) for product in self._routine.products]
         for stages in self._lowered.values():
             forms = [a.forms for each in stages for a in each.accumulators]
@@ -192,7 +192,7 @@ class _Compiler:
         return once or place.kind is Kind.PARAMETER
 
     def _placed(self) -> dict[str, Place]:
-        """The place of every stored value, vectors apart: where it is read, or where it is written first."""
+        """The place of every stored value except vectors: where it is read, or where it is written first."""
         places = {name: places[0] for name, places in self._writes.items()}
         for lowerer in self._lowerers.values():
             places |= lowerer.second
@@ -203,7 +203,7 @@ class _Compiler:
         return places
 
     def _array(self, value: str) -> Array:
-        """The array in which a stored value lies; a carry that is written is another than the one read."""
+        """The array of a stored value; a carry is written to another array than it is read from."""
         place = self._places[value]
         written = place.kind is Kind.CARRY and value not in self._routine.places
         return Array(NEW_CARRY if written else place.kind, place.array)
@@ -263,12 +263,12 @@ class _Compiler:
         return [*runs, loose]
 
     def _kept(self, phase: str) -> set[str]:
-        """What is read at the end of a step: the values that a finished row keeps."""
+        """The values that a finished row keeps; they are read at the end of a step."""
         resolve = self._lowerers[phase].resolve
         stages = self._routine.stages_of(phase)
         return {resolve(write.idle) for stage in stages for write in stage.writes if write.idle}
 
     def _flow(self, stage: Stage) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """What comes into a stage of the plan, and what goes out."""
+        """The values that a stage of the plan reads and gives."""
         reads = tuple(dict.fromkeys((*stage.operands, *stage.reads)))
         return reads, tuple(dict.fromkeys(write.value for write in stage.writes))

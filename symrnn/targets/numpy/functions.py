@@ -1,6 +1,6 @@
 """How generated Python spells each function of the language, a ufunc or a helper of the module, and each reduction.
 
-One entry for each row of `symrnn.language.functions` and of `symrnn.language.reductions`; what has none is refused by
+One entry for each row of `symrnn.language.functions` and of `symrnn.language.reductions`; a function without one is refused by
 name. Leaves out: what the functions mean, and where they are called (`symrnn.targets.numpy.printer`).
 """
 
@@ -31,8 +31,8 @@ class Spelling:
 
 
 SPELLINGS: Mapping[str, Spelling] = {
-    # -a is a new array here, all of one: from NumPy 2.1 on, `np.negative` from a column to a column of other arrays takes
-    # the first for contiguous where its stride is 16 bytes in float32, 64 in float64 (the fault is in
+    # Here -a is a whole new array. From NumPy 2.1 on, `np.negative` from a column to a column of another array takes
+    # # the first for contiguous if its stride is 16 bytes in float32, or 64 in float64 (the fault is in
     # loops_unary.dispatch.c.src).
     "sigmoid": Spelling(
         "_sigmoid",
@@ -164,9 +164,9 @@ class Reduction:
     """One reduction in generated Python.
 
     Attributes:
-        whole: the callee for a vector by itself.
+        whole: the callee for one vector.
         fold: the callee that takes ``out=``.
-        divides: whether what ``fold`` gives is divided by the number of units.
+        divides: whether the result of ``fold`` is divided by the number of units.
     """
 
     whole: str
@@ -182,7 +182,7 @@ REDUCTIONS: Mapping[str, Reduction] = {
 
 
 def is_fold(function: str) -> bool:
-    """Whether ``function`` is the callee that makes one number of all units for some reduction."""
+    """Whether ``function`` is the callee of some reduction."""
     return any(function == each.fold for each in REDUCTIONS.values())
 
 

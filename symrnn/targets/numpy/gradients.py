@@ -65,7 +65,7 @@ class GradientPrinter:
             part = span(*(self._names.number(width(sizes[: index + i])) for i in (0, 1)))
             share = name if len(run) == 1 else f"{name}[{part}]"
             if sizes[index] == ONE != self._units[parameter]:
-                # Every unit has the same gradient: what the parameter goes through is a sum over the units.
+                # The parameter enters through a sum over the units, so every unit has the same gradient.
                 share = f"np.repeat({share}, {self._names.size(self._units[parameter])})"
             self._terms.setdefault(parameter, []).append(share)
         widths = [width(sizes), *(width([size]) for size in columns)]

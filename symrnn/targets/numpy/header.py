@@ -24,7 +24,7 @@ from symrnn.targets.numpy.scope import Locals
 from symrnn.targets.numpy.weights import Weights
 
 SIZES = {INPUT: "inputs", HIDDEN: "units"}
-NEGATION = "-a, and not by np.negative, which from NumPy 2.1 on misreads some columns"
+NEGATION = "-a; not np.negative, which misreads some columns from NumPy 2.1 on"
 
 
 def header(
@@ -38,7 +38,7 @@ def header(
 
     Args:
         program: the cell's plan.
-        request: what was asked for.
+        request: the options.
         names: those of the forward function, and of the backward function where there is one.
         weights: of the same.
         routines: all that the module has.

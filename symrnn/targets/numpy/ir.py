@@ -29,10 +29,10 @@ Operand = str | Literal
 """The name of a value, or a number."""
 
 FILL, COPY, PRODUCT = "fill", "copy", "product"
-"""What is no function: all units set to a number, to another value, a sum of linear forms."""
+"""Operations other than functions: set all units to a number, copy a value, sum linear forms."""
 
 NEGATIVE = "negative"
-"""What is a function and has a ufunc, which is not called: see `symrnn.targets.numpy.printer`."""
+"""A function whose ufunc is not called: see `symrnn.targets.numpy.printer`."""
 
 ARITHMETIC = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide"}
 """Operators of the language and the ufuncs of their names."""
@@ -120,13 +120,13 @@ Node = Stacked | Products
 
 @dataclass(frozen=True)
 class Array:
-    """An array, by what it is.
+    """An array, identified by kind and name.
 
-    Arrays have an order, that of their labels, so that every run lays columns out alike.
+    Arrays have an order, that of their labels, so that every run lays out columns alike.
 
     Attributes:
         kind: a `symrnn.plan.vocabulary.Kind`, or one of `NEW_CARRY`, `SCRATCH`, `SUMS`, `CALL` and `VECTORS`.
-        name: what tells it from others of its kind.
+        name: unique among arrays of its kind.
     """
 
     kind: str
@@ -134,7 +134,7 @@ class Array:
 
     @property
     def label(self) -> str:
-        """What it is called in messages, and sorted by."""
+        """Its name in messages and its sort key."""
         return self.name if self.kind == Kind.BUFFER else f"{self.kind} {self.name}"
 
     def __lt__(self, other: Array) -> bool:
@@ -165,7 +165,7 @@ class Spot:
 
 @dataclass(frozen=True)
 class StageNodes:
-    """The nodes of a stage, and what a reader wants to know of it: the values that come in and go out."""
+    """The nodes of a stage, and the values that it reads and gives."""
 
     name: str
     nodes: tuple[Node, ...]

@@ -1,4 +1,4 @@
-"""Statements of the plan as operations, one array call each; what two of them need is computed once.
+"""Statements of the plan as operations, one array call each; shared subexpressions are computed once.
 
 Reads the stages of a phase; returns for each its operations and accumulators. Every operation has a target: the
 statement's own value, or a temporary that is named by its role (``one_minus_z``). Leaves out: which operations become
@@ -37,7 +37,7 @@ from symrnn.targets.numpy.ir import ARITHMETIC, COPY, FILL, NEGATIVE, Literal, O
 from symrnn.targets.numpy.names import identifier
 
 LONGEST = 24
-"""Letters of a temporary's name; beyond, it is called after its statement."""
+"""The longest name of a temporary; beyond it, the temporary is named after its statement."""
 
 UNROLLED = 8
 """The largest whole exponent that is computed by multiplication."""
@@ -68,9 +68,9 @@ class Lowerer(Fold[Root], refuses=(Reduce, MatVec, Outer)):
     Args:
         sizes: of every value; temporaries join it.
         writes: the places that each value is written to; values of one step alone have none.
-        vectors: values that are one row for all rows (parameters, and what is computed from them alone).
+        vectors: values of one row (parameters, and what is computed from them alone).
         allocator: of names of values.
-        stems: of names that the planner invented, what each would be called if no other routine were there.
+        stems: for each name that the planner invented, its name if no other routine existed.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Lowerer(Fold[Root], refuses=(Reduce, MatVec, Outer)):
         self._sizes, self._writes, self._vectors = sizes, writes, vectors
         self._allocator, self._stems = allocator, stems
         self.alias: dict[str, str] = {}
-        """Values that are another value under a second name."""
+        """Second names of values."""
         self.labels: dict[str, str] = {}
         """The label of the equation of each value."""
         self.second: dict[str, Place] = {}
@@ -122,7 +122,7 @@ class Lowerer(Fold[Root], refuses=(Reduce, MatVec, Outer)):
         return name
 
     def _is_alias(self, stage: Stage, statement: Statement) -> bool:
-        """Record that the target is nothing but a second name, where its storage allows that."""
+        """Record the target as a second name, if its storage allows that."""
         expression = statement.expression
         if not isinstance(expression, Name):
             return False
@@ -161,7 +161,7 @@ class Lowerer(Fold[Root], refuses=(Reduce, MatVec, Outer)):
 
     def _refusal(self, node: Expression) -> Exception:
         if isinstance(node, Reduce):
-            return GenerateError("NumPy: a reduction inside an expression; a statement computes nothing else")
+            return GenerateError("NumPy: a reduction stands inside an expression; give it a statement of its own")
         return GenerateError(f"NumPy: {type(node).__name__} is not elementwise, so no operation computes it")
 
     def _of_number(self, node: Number) -> Root:
@@ -251,7 +251,7 @@ class Lowerer(Fold[Root], refuses=(Reduce, MatVec, Outer)):
         return self._known[key]
 
     def _role(self, function: str, arguments: tuple[Operand, ...]) -> str:
-        """A name that says what a temporary is; that of its statement where it would be too long."""
+        """A name that says what a temporary is, or that of its statement if that would be too long."""
         words = [self._stem(a) if isinstance(a, str) else _word(a) for a in arguments]
         match function, words:
             case "square", [base]:

@@ -4,7 +4,7 @@ Reads a `Program`; returns the text of ``<cell>_numpy.py``, which needs NumPy an
 
     lower     statements of the plan as array calls                  (`symrnn.targets.numpy.lower`)
     arrange   columns in an order that lets calls be stacked         (`symrnn.targets.numpy.stack`)
-    stack     calls on neighbours become one, forms few products     (`stack`, `symrnn.targets.numpy.products`)
+    stack     calls on neighbours become one, forms a few products     (`stack`, `symrnn.targets.numpy.products`)
     store     a place for every temporary, in place where it can be  (`symrnn.targets.numpy.storage`)
     print     names, lines, functions                                (`symrnn.targets.numpy.scope`, `printer`, …)
 
@@ -49,11 +49,9 @@ RUNTIME = (
     "python/gradients.py",
     "python/inference.py",
 )
-"""What is equal in the modules of all cells, in the order in which it stands there."""
+"""The runtime modules that all cells share, in the order of the text."""
 TRAINING_ALONE, INFERENCE_ALONE = ("numpy/training.py", "python/gradients.py"), ("python/inference.py",)
-NOTE = (
-    "What `init_params` may make. Any of them runs: comparisons look at real parts, so a complex step passes through."
-)
+NOTE = "The types that `init_params` can return. Comparisons look at real parts, so a complex step passes through."
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,7 @@ def _steps_code(
 
 
 def _tangent_code(program: Program, tangent: Compiled) -> dict[str, Code | tuple[str, ...]]:
-    """The function that runs every step beside its derivative, its weights, and whose derivatives its variables are."""
+    """The function that runs every step beside its derivative, its weights, and the variable of each derivative."""
     variables = tangent.routine.system.variables
     weights = _weights(program, tangent.routine)
     output = next(v.name for v in variables if v.of == program.cell.output + PRIME).removesuffix(PRIME)

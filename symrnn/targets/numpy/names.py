@@ -1,4 +1,4 @@
-"""Names in a generated NumPy module: what they may not be, and what several values are called together.
+"""Names in a generated NumPy module: which are taken, and how several values are named together.
 
 Reads names of values; returns Python identifiers. Leaves out: names of temporaries (`symrnn.targets.numpy.lower`).
 """
@@ -17,7 +17,7 @@ LEGEND = {INPUT: "I", HIDDEN: "H"}
 """The letters of the sizes that every cell knows; T and B stand beside them."""
 
 INPUTS = "x.shape[2]"
-"""What code writes for the letter I, which no local may be called: it looks like 1 (pycodestyle E741)."""
+"""The local for the letter I, which looks like 1 (pycodestyle E741)."""
 
 RESERVED = tuple(
     """
@@ -25,10 +25,10 @@ RESERVED = tuple(
     abs all any bool dict enumerate float int isinstance len list max min range slice sum tuple type zip
     """.split()  # noqa: SIM905 - fifty words read better without quotation marks
 )
-"""What the kernels of a generated module use for themselves; its other functions have names with an underscore."""
+"""Names that the kernels of a generated module use. Its other functions have names with an underscore."""
 
 SHORT = 16
-"""Letters up to which the parts of a joint name are written out."""
+"""The longest joint name whose parts are written out."""
 
 
 def identifier(name: str) -> str:
@@ -41,7 +41,7 @@ def identifier(name: str) -> str:
 
 
 def joint(names: Sequence[str]) -> str:
-    """What values side by side are called: the words they share, and those that differ.
+    """The name of values side by side: the words they share, and those that differ.
 
     >>> joint(["i", "f", "o"]), joint(["delta_z", "delta_r"]), joint(["one_minus_z", "one_minus_r"])
     ('ifo', 'delta_zr', 'one_minus_zr')
@@ -75,7 +75,7 @@ def common(names: Sequence[str]) -> str:
 
 
 def _shared(words: Sequence[Sequence[str]]) -> int:
-    """How many words all of them begin with."""
+    """The number of leading words that all share."""
     return len(list(itertools.takewhile(_agree, zip(*words, strict=False))))
 
 

@@ -1,6 +1,6 @@
 """What the NumPy target wants planned: a backward routine and a tangent, and no second form of the loop.
 
-Arrays are large or calls are dear, so hoisting always pays: one product over all steps in place of one per step.
+Arrays are large or calls are expensive, so hoisting always pays: one product over all steps in place of one per step.
 """
 
 from __future__ import annotations

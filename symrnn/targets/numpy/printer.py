@@ -1,4 +1,4 @@
-"""Nodes as lines of Python: one array call a line, behind it its equations and shape.
+"""Nodes as lines of Python: one array call a line, with a comment that gives its equations and shape.
 
 Reads the stages of a phase and a `Scope`; returns lines. Leaves out: which names they use
 (`symrnn.targets.numpy.scope`) and the function around them (`symrnn.targets.numpy.body`).
@@ -36,8 +36,8 @@ IN_PLACE = {function: operator for operator, function in ARITHMETIC.items()}
 COMMUTATIVE = ("add", "multiply")
 MARK = "saved for the backward pass"
 MINUS = "np.subtract(-0.0, "
-"""What computes -a, the signs of zeros included. From NumPy 2.1 on, `np.negative` reads a column of one unit as if it
-were contiguous where rows are 16 bytes long in float32, 64 in float64, and where it writes to a column as well."""
+"""Computes -a, the signs of zeros included. From NumPy 2.1 on, `np.negative` takes a column of one unit for contiguous
+if it writes to a column too and rows are 16 bytes long in float32, or 64 in float64."""
 
 
 class Printer:
@@ -49,7 +49,7 @@ class Printer:
         self._stage = ""
 
     def stages(self, stages: Sequence[StageNodes]) -> list[str]:
-        """The lines of ``stages``, under a banner each where there are several."""
+        """The lines of ``stages``; if there are several, each has a banner."""
         lines: list[str] = []
         for stage in stages:
             self._stage = stage.name

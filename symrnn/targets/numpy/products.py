@@ -13,7 +13,7 @@ from symrnn.plan.program import Accumulator, Form
 from symrnn.targets.numpy.ir import Panel, Position, Products, buffer
 
 Feed = tuple[str, bool]
-"""An operand, and whether it is that of the previous iteration."""
+"""An operand, and whether it is from the previous iteration."""
 Locate = Callable[[str], Position | None]
 
 
@@ -64,7 +64,7 @@ def _operand_runs(feeds: dict[Feed, dict[int, list[Form]]], position: Locate) ->
 
 
 def _column_runs(columns: list[int], written: set[int]) -> list[list[int]]:
-    """Neighbouring accumulators that are all written before, or none of them."""
+    """Runs of neighbouring accumulators: in each, all were written before, or none was."""
     runs: list[list[int]] = []
     for column in columns:
         if runs and runs[-1][-1] == column - 1 and (column in written) == (column - 1 in written):

@@ -24,15 +24,15 @@ STEPS, ROWS, DTYPE = "T", "B", "dtype"
 
 
 class Locals:
-    """The names of one function: sizes, arrays that live as long as it runs, and what it was given.
+    """The names of one function: sizes, arrays that live as long as it runs, and its arguments.
 
-    Whoever prints a name takes it from here, so that `used` knows which of them the function has to bind.
+    Printers take names from here, so that `used` knows which of them the function has to bind.
 
     Args:
         compiled: the routine that the function runs.
         letters: the local of every size name.
         allocator: of further locals.
-        later: the buffers that have the rows of one step more, after the last.
+        later: the buffers with rows for one more step, after the last.
     """
 
     def __init__(
@@ -73,11 +73,11 @@ class Locals:
         return f"{self.use(STEPS)} + 1" if self.has_later(name) else self.use(STEPS)
 
     def has_later(self, name: str) -> bool:
-        """Whether a buffer has the rows of one step more, after the last."""
+        """Whether a buffer has rows for one more step, after the last."""
         return name in self._later
 
     def hint(self, value: str) -> str:
-        """What ``value`` should be called; a number that another function's names have made needful goes."""
+        """The preferred name of ``value``, without a number that only another function needs."""
         return identifier(self.compiled.stems.get(value, value))
 
     def hints(self, values: Sequence[str]) -> list[str]:
@@ -102,7 +102,7 @@ class Locals:
 
 
 class Order(IntEnum):
-    """In what order locals are bound before a loop: arrays, their columns, the lists of every step's."""
+    """The order in which locals are bound before a loop: arrays, their columns, lists with an entry for each step."""
 
     ARRAY = 0
     COLUMNS = 1
@@ -121,7 +121,7 @@ class Scope:
     """The views of one phase.
 
     Attributes:
-        before: what is bound before the phase, in the order in which it was asked for.
+        before: the locals bound before the phase, in the order of their first use.
         step: (name, expression) pairs that each step binds.
         is_loop: whether it runs for each step.
 
@@ -151,14 +151,14 @@ class Scope:
         return self._names.compiled.columns[array]
 
     def is_whole(self, spot: Spot) -> bool:
-        """Whether ``spot`` is all of an array whose rows lie one after the other, so that BLAS may write to it."""
+        """Whether ``spot`` is a whole contiguous array, so that BLAS may write to it."""
         return self._has_all(spot) and spot.array.kind != Kind.NEXT
 
     def _has_all(self, spot: Spot) -> bool:
         return len(self.columns(spot.array)) == spot.last + 1 - spot.first
 
     def is_taped(self, spot: Spot, values: Sequence[str]) -> bool:
-        """Whether the backward pass reads ``values``, which are not temporaries on the way to what lies there."""
+        """Whether the backward pass reads ``values``; False for temporaries in the place of a later value."""
         taped = spot.array.kind == Kind.BUFFER and self._names.compiled.buffers[spot.array.name].taped
         return taped and set(values) <= set(self.columns(spot.array))
 
@@ -267,7 +267,7 @@ class Scope:
         return self.bind(Order.COLUMNS, name, self._flat(spot, f"{self._names.state(state)}[{steps}]"))
 
     def _bind_given(self, spot: Spot) -> str:
-        """The input, or the gradient of the output, under the names by which the function is given them."""
+        """The input, or the gradient of the output, by the name of the function's argument."""
         array = "dy" if spot.array.kind == Kind.SEED else spot.array.name
         name = self.fresh(f"{array}_t" if self.is_loop else f"{array}_rows")
         if self.is_loop:
@@ -283,7 +283,7 @@ class Scope:
 
 
 def bindings(pairs: Sequence[tuple[str, str]], depth: int, most: int = 100) -> list[str]:
-    """Assignments, several to a line where they fit into ``most`` columns."""
+    """Assignments, several to a line if they fit into ``most`` columns."""
     lines: list[str] = []
     part: list[tuple[str, str]] = []
 

@@ -1,7 +1,7 @@
 """Operations of one kind on neighbouring columns as one call: which are stacked, and in what order columns lie.
 
-Reads the operations of a stage and where values lie; returns `Stacked` operations in an order in which each reads what
-is there. The rule knows functions and storage alone: operations of the same function, at the same depth, whose
+Reads the operations of a stage and where values lie; returns `Stacked` operations, each after those that it
+reads. The rule knows functions and storage alone: operations of the same function, at the same depth, whose
 arguments lie in the same arrays, become one call for every run of them that is adjacent in all of these arrays.
 `arrange` orders columns so that runs are long. Leaves out: arrays of temporaries (`symrnn.targets.numpy.storage`).
 """
@@ -18,7 +18,7 @@ Key = tuple[object, ...]
 
 
 def arrange(items: Sequence[str], sets: Iterable[Collection[str]]) -> list[str]:
-    """``items`` in an order in which the members of each set are neighbours, as far as the sets agree.
+    """``items`` in an order that makes the members of each set neighbours, as far as the sets agree.
 
     Sets are taken largest first, equal ones in the order given; one that cuts across a set taken before is left out.
     Otherwise the order of ``items`` is kept.
@@ -53,11 +53,11 @@ def blocks(items: Sequence[str], sets: Iterable[Collection[str]]) -> list[list[s
 
 @dataclass(frozen=True)
 class Storage:
-    """What stacking asks of a value.
+    """What stacking needs to know about a value.
 
     Attributes:
         array: where a stored value lies.
-        stackable: whether that array has other columns beside it (a state has not).
+        stackable: whether the array has other columns (a state has none).
     """
 
     array: Array
@@ -69,7 +69,7 @@ class Stacker:
 
     Args:
         operations: in order.
-        storage: of every value that is no temporary.
+        storage: of every value except temporaries.
         sizes: of every value.
         makers: the function that computes each temporary of earlier stages; those of this stage join it.
     """
@@ -112,7 +112,7 @@ class Stacker:
         return ("array", stored.array) if stored.stackable else ("value", value)
 
     def _split(self, group: list[Operation]) -> list[list[Operation]]:
-        """The group where each argument differs from operation to operation or is a shared column, else its members."""
+        """The group, if each argument differs in every operation or is a shared column; else its members."""
         first = group[0]
         alone = is_fold(first.function) or any(
             self._needs[one.target] & {other.target for other in group} for one in group
@@ -124,7 +124,7 @@ class Stacker:
         return [[operation] for operation in group] if alone else [group]
 
     def _compatible(self, groups: list[list[Operation]]) -> list[list[Operation]]:
-        """The groups, those divided that would have to run both before and after another."""
+        """The groups. A group that would have to run both before and after another is divided."""
         result = list(groups)
         for group in sorted(groups, key=len, reverse=True):
             if len(group) > 1 and not self._has_order(result):
@@ -143,10 +143,10 @@ class Stacker:
         return True
 
     def sets(self, feeds: Iterable[Collection[str]] = ()) -> list[frozenset[str]]:
-        """The values that had better be neighbours: arguments and targets of each group, back to what feeds them.
+        """The values that should be neighbours: arguments and targets of each group, back to what feeds them.
 
         Args:
-            feeds: values that one matrix product computes; what is computed from them had better be neighbours too.
+            feeds: values that one matrix product computes; what is computed from them should be neighbours too.
         """
         found: dict[frozenset[str], None] = {}
         work = [tuple(group) for each in feeds for group in self._follow(frozenset(each))]
@@ -201,7 +201,7 @@ class Stacker:
         return all(value in done for value in read if value in self._producer)
 
     def _lanes(self, group: list[Operation], order: Mapping[str, Position]) -> list[Operation]:
-        """The operations in the order of the columns that they read, else write, else as they came."""
+        """The operations in the order of the columns that they read, or write; others keep their order."""
         places = [[o.arguments[place] for o in group] for place in range(len(group[0].arguments))]
         targets: list[str | Literal] = [operation.target for operation in group]
         for values in (*places, targets):
@@ -216,7 +216,7 @@ class Stacker:
     ) -> list[list[Operation]]:
         """``lanes`` as maximal runs that are neighbours in every argument and in the target.
 
-        Temporaries that calls of their own compute are made neighbours.
+        Temporaries that separate calls compute become neighbours.
         """
         runs: list[list[Operation]] = []
         for operation in lanes:

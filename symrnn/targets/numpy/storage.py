@@ -1,4 +1,4 @@
-"""Where values of one step live: in an array of their own, in that of what is computed from them, or of what dies.
+"""Where values of one step live: in an array of their own, or in place of a value that is computed from them or dies.
 
 Reads the nodes of a phase in order and where stored values lie; returns the spot of every value, and the arrays that
 have to be made. A value that an equation names is never written over, so that names mean what they say. A temporary is
@@ -16,7 +16,7 @@ from symrnn.targets.numpy.ir import COPY, FILL, SCRATCH, Array, Literal, Node, P
 
 @dataclass(frozen=True)
 class Scratch:
-    """An array of temporaries: its columns under the names of the values that come first."""
+    """An array of temporaries: its columns are named after the first values in them."""
 
     array: Array
     columns: tuple[str, ...]
@@ -27,7 +27,7 @@ class Storer:
 
     Args:
         nodes: in the order in which they run.
-        stored: array and column of every value that is no temporary.
+        stored: array and column of every value except temporaries.
         beside: the same for temporaries: those of one array must be neighbours.
         sizes: of every value.
         kept: values that are read after the last node.
@@ -102,7 +102,7 @@ class Storer:
                     break
 
     def _may_move(self, values: tuple[str, ...], node: Stacked, index: int) -> bool:
-        """Whether ``values`` are temporaries without other neighbours, read by ``node`` last, as wide as its targets."""
+        """Whether ``values`` are temporaries alone in their array, read last by ``node`` and as wide as its targets."""
         if any(value not in self._made or self.at(value) is not None for value in values):
             return False
         dies = all(self._last[value] == index for value in values)
@@ -112,7 +112,7 @@ class Storer:
         return [self._sizes[v] for v in values] == [self._sizes[t] for t in targets]
 
     def _write_over(self) -> None:
-        """Other temporaries take the place of one that is read for the last time, else an array of their own."""
+        """Other temporaries take the place of one that is read for the last time, or get a new array."""
         for index, node in enumerate(self._nodes):
             if self.at(node.targets[0]) is not None:
                 continue
@@ -124,7 +124,7 @@ class Storer:
                 self._place(group, place)
 
     def _dying(self, node: Stacked, index: int) -> Position | None:
-        """Where an argument lies that ``node`` reads for the last time and may write over."""
+        """The place of an argument that ``node`` reads for the last time and may overwrite."""
         if is_fold(node.function) or node.function in (COPY, FILL):
             return None
         for values in node.arguments:
@@ -138,7 +138,7 @@ class Storer:
 
 
 def spot_of(values: Sequence[str], at: Callable[[str], Position | None]) -> Spot | None:
-    """The columns of ``values`` where these are neighbours in one array."""
+    """The columns of ``values`` if these are neighbours in one array."""
     places = [at(value) for value in values]
     first = places[0]
     if first is None or any(place != (first[0], first[1] + i) for i, place in enumerate(places)):

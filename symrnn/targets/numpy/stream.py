@@ -1,7 +1,7 @@
-"""The generator behind a stream, as the body of a Python function: one step whenever it is resumed.
+"""The generator behind a stream, as the body of a Python function: one step each time it is resumed.
 
-Reads the compiled forward routine; returns its lines. Storage is made and every view is bound once, so that a step is
-nothing but its array calls. Leaves out: what a caller sees of it (`templates/numpy/calls.py`).
+Reads the compiled forward routine; returns its lines. Storage is made and every view is bound once, so a step
+consists of array calls alone. Leaves out: what a caller sees of it (`templates/numpy/calls.py`).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from symrnn.targets.numpy.scope import Locals, Order, Scope
 
 
 class StreamScope(Scope):
-    """The views of a phase where one step is all there is: what is stored over steps elsewhere has its rows alone.
+    """The views of a phase of a single step: arrays over time have the rows of one step.
 
-    ``shared`` holds the locals of stored values, which the phases of a step have in common.
+    ``shared`` holds the locals of stored values, which the phases of a step share.
     """
 
     def __init__(self, names: Locals, phase: CompiledPhase, shared: dict[Spot, str], *, loop: bool) -> None:

@@ -1,4 +1,4 @@
-"""The target ``numpy``, as everything else sees it: one Python module for each cell, which runs as it is.
+"""The target ``numpy``: one Python module for each cell, which runs as it is.
 
 Leaves out: the text (`symrnn.targets.numpy.module`).
 """
@@ -36,12 +36,12 @@ class _NumPy:
         return {f"{name}.py": numpy_module(program, request)}
 
     def load(self, files: Mapping[str, str], cell: str, march: str | None = None) -> ModuleType:
-        """The module, which nothing is compiled for."""
+        """The module; nothing is compiled."""
         name = module_name(cell, DESCRIPTION.name)
         return import_text(files[f"{name}.py"], name)
 
     def unavailable(self) -> str:
-        """Nothing: symrnn needs NumPy itself."""
+        """An empty text: symrnn itself needs NumPy."""
         return ""
 
 

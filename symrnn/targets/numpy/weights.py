@@ -1,7 +1,7 @@
-"""Weights as the kernels multiply by them: parameters stacked so that one array call serves several.
+"""The weights of the kernels: parameters stacked so that one array call serves several.
 
 Reads the stacks that nodes ask for; returns their names and the lines that build them. A stack that two functions need
-is built once: what the forward pass multiplies by transposed is what the backward pass multiplies by. Leaves out: when
+is built once: the forward pass multiplies by its transpose, the backward pass by the stack itself. Leaves out: when
 they are built (`templates/numpy/run.py`).
 """
 
@@ -28,7 +28,7 @@ class Weight:
     Attributes:
         name: also that of the local in the kernels.
         code: what it is made of: an expression of the parameters ``p``, or several that are joined.
-        join: the function that joins several, and its other arguments; empty for one.
+        join: the function that joins several, and its other arguments; empty for a single one.
         size: rows and columns, or the numbers of a vector.
         note: the same for people.
         holds: the parameters in it.
@@ -60,7 +60,7 @@ class Weight:
 
 @dataclass(frozen=True)
 class Factor:
-    """What operands are multiplied by from the right: a weight, or its transpose where it is ``turned``."""
+    """The right factor of a product: a weight, or its transpose if it is ``turned``."""
 
     name: str
     turned: bool
@@ -73,7 +73,7 @@ class Weights:
         variables: the cell's names.
         shape_of: the shape of a parameter, or of a value of parameters alone, as size names.
         letters: of every size name, for people.
-        once: the names of values that are computed from parameters alone: attributes by themselves.
+        once: the names of values that are computed from parameters alone; each has an attribute of its own.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Weights:
         return self._found[names].name
 
     def matrix(self, blocks: tuple[tuple[Entry, ...], ...], *, repeated: bool) -> Factor:
-        """What operands are multiplied by from the right.
+        """The right factor of a product.
 
         Args:
             blocks: for each target, for each operand, the matrices that are added.
@@ -153,14 +153,14 @@ class Weights:
         return shape("", *size, letters=self._letters)
 
     def share(self, allocator: Allocator) -> None:
-        """Take names that are free in a function as well: a weight is called the same everywhere.
+        """Take names that are free in a function as well, since a weight has one name everywhere.
 
-        The names that the weights have by then must be taken in it.
+        The names of the weights so far must be taken in it.
         """
         self._allocators.append(allocator)
 
     def _fresh(self, hint: str, own: bool) -> str:
-        """A free name; a variable's name is free for its own weight alone."""
+        """A free name; only a variable's own weight may have the variable's name."""
         name, number = hint, 1
         while (name in self._variables and not own) or any(each.is_taken(name) for each in self._allocators):
             number += 1

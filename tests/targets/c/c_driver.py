@@ -221,7 +221,7 @@ class DriverKernels:
         return params
 
     def sizes_of(self, params: Arrays, x: Array | None) -> dict[str, int]:
-        """A number for each size: what parameters and input tell."""
+        """A number for each size, from parameters and input."""
         found = dict.fromkeys(self._cell.sizes, 1)
         for variable in self._cell.parameters:
             found |= zip(variable.shape, params[variable.name].shape, strict=True)

@@ -272,7 +272,7 @@ def test_vectors_are_those_of_the_target(name: str, tmp_path: Path) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_vectors_may_be_named(compiler: str, flags: tuple[str, ...], fits: bool, tmp_path: Path) -> None:
-    """What fits compiles without a warning; of what does not, one sentence tells."""
+    """A supported processor compiles without a warning; any other gives one sentence."""
     if shutil.which(compiler) is None or not machine(compiler).startswith("x86_64"):
         pytest.skip(f"{compiler} for x86-64 is not installed")
     for file, text in small()[1].items():

@@ -7,7 +7,7 @@ import re
 import subprocess
 from pathlib import Path
 from types import ModuleType
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -102,9 +102,7 @@ def test_other_sizes_are_refused_by_python_and_by_c() -> None:
     kernels = quickly("lstm", hidden=8, input=1)
     general = symrnn.build("lstm", "c")
     assert kernels.FIXED == {"input": 1, "hidden": 8}
-    told = (
-        r"hidden: 9; the kernels of this module were generated for 8 alone: generate or build them without fixed sizes"
-    )
+    told = r"hidden: 9; the kernels of this module are for 8 alone; generate or build them without fixed sizes"
     with pytest.raises(ValueError, match=told):
         kernels.init_params(1, 9)
     params = general.init_params(1, 9)
@@ -139,16 +137,17 @@ def test_sizes_are_those_of_the_cell() -> None:
     lstm, tied = symrnn.load("lstm"), Cell.from_equations("h' = tanh(x + U @ h)", name="tied")
     with pytest.raises(GenerateError, match="the cell lstm has no size 'width'; its sizes are input, hidden"):
         fixed_sizes(lstm, {"width": 3})
-    for number in (0, 65537, True, "8"):
+    numbers: tuple[Any, ...] = (0, 65537, True, "8")
+    for number in numbers:
         with pytest.raises(GenerateError, match="expected a whole number from 1 to 65536"):
-            fixed_sizes(lstm, {"hidden": number})  # type: ignore[dict-item]
+            fixed_sizes(lstm, {"hidden": number})
     assert fixed_sizes(lstm, {"hidden": 8, "input": 1}) == {"input": 1, "hidden": 8}
     assert fixed_sizes(tied, {"hidden": 8}) == fixed_sizes(tied, {"input": 8}) == {"input": 8, "hidden": 8}
     with pytest.raises(GenerateError, match="input: 3; the equations of tied force it to equal hidden, 8"):
         fixed_sizes(tied, {"input": 3, "hidden": 8})
     with pytest.raises(GenerateError, match="the cell lstm has no size 'units'; its sizes are input, hidden"):
         symrnn.build("lstm", units=8)
-    with pytest.raises(TargetError, match="hidden: sizes are fixed for backend c; kernels of NumPy take any"):
+    with pytest.raises(TargetError, match="hidden: only backend c can fix sizes; leave it out"):
         symrnn.build("lstm", "numpy", hidden=8)
 
 
@@ -226,7 +225,7 @@ def test_files_say_for_which_sizes_they_are(tmp_path: Path, capsys: pytest.Captu
     ("arguments", "told"),
     [
         (["--hidden", "8", "--size", "hidden=9"], "hidden is given twice"),
-        (["--backend", "numpy", "--hidden", "8"], "hidden: sizes are fixed for backend c"),
+        (["--backend", "numpy", "--hidden", "8"], "hidden: only backend c can fix sizes; leave it out"),
         (["--size", "projection=8"], "the cell lstm has no size 'projection'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Packed weights tell who laid them out: another build, another precision, other sizes and another cell are refused."""
+"""Packed weights carry a tag: those of another build, precision, size or cell are refused."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_python_says_to_pack_again(kernels: Any, plain: Any) -> None:
     _, _, tape = kernels.forward(packed, x)
     (key,) = packed.panels
     packed.panels[key].array[:16] = 0
-    told = "small {}: these weights were not packed by this library, .*: pack the parameters again"
+    told = "small {}: these weights were packed by another library, .*; pack the parameters again"
     calls: dict[str, Callable[[], Any]] = {
         "infer": lambda: kernels.infer(packed, x),
         "forward": lambda: kernels.forward(packed, x),
@@ -207,7 +207,7 @@ def test_python_runs_one_thread_without_atomic_instructions() -> None:
         pytest.skip(str(error))
     params, x = kernels.init_params(3, 5), np.ones((200, 400, 3), np.float32)
     y, _ = kernels.infer(params, x)
-    with pytest.raises(ValueError, match=r"this library runs with threads=1 alone: .* no atomic instructions"):
+    with pytest.raises(ValueError, match=r"this library runs only with threads=1, .* no atomic instructions"):
         kernels.infer(params, x, threads=2)
     np.testing.assert_array_equal(kernels.infer(params, x, threads=1)[0], y)
 

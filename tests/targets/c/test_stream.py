@@ -1,4 +1,4 @@
-"""Streams of the C modules, where no parameter tells how many inputs there are."""
+"""Streams of the C modules, where no parameter has the number of inputs."""
 
 from __future__ import annotations
 

@@ -70,7 +70,9 @@ def test_complex_numbers_are_refused_everywhere(kernels: Any) -> None:
         "x_t": lambda: kernels.stream(params)(x[0] + 1j),
     }
     for name, call in calls.items():
-        with pytest.raises(TypeError, match=f"^{name}: complex numbers run in the NumPy module alone"):
+        with pytest.raises(
+            TypeError, match=f"^{name}: expected real numbers; complex numbers run only in the NumPy module"
+        ):
             call()
 
 
@@ -173,7 +175,7 @@ def held(kernels: Any) -> int:
 def test_a_tape_is_refused_with_parameters_of_other_sizes(backend: str, hidden: int) -> None:
     k = build(backend)
     y, _, tape = k.forward(k.init_params(2, 20), np.ones((3, 2, 2), np.float32))
-    message = f"params: hidden is {hidden}, but the tape is of a forward pass where it is 20"
+    message = f"params: hidden is {hidden}, but it was 20 in the forward pass of the tape"
     with pytest.raises(ValueError, match=message):
         k.backward(k.init_params(2, hidden), tape, np.ones_like(y))
 
@@ -226,9 +228,7 @@ def test_a_library_of_one_precision_refuses_the_other_and_says_what_to_do(single
         "packed": lambda: single.stream(wide),
     }
     for name, call in calls.items():
-        told = (
-            f"^{name}: {other} runs in {other}, which this module was generated without: give it {dtype}, or generate"
-        )
+        told = f"^{name}: {other} runs in {other}, which this module does not have: give it {dtype}, or generate"
         with pytest.raises(TypeError, match=told):
             call()
     single.infer(wide, x.astype(dtype))

@@ -27,7 +27,7 @@ CELLS = (
 CHOSEN = tuple(case for case in CASES if case.steps <= 50 and (case.hidden < 20 or case.ragged) and not case.others)
 
 OTHERS = tuple(level for level in LEVELS if level != "native")
-"""What `symrnn.check` does not run by itself."""
+"""Builds that `symrnn.check` does not run."""
 
 
 @pytest.mark.parametrize("name", sparing(CELLS, ONE), ids=lambda name: Path(name).stem)

@@ -1,4 +1,4 @@
-"""Array calls from columns to columns: no module negates as NumPy gets it wrong, and NumPy is right in all that is left."""
+"""Array calls from columns to columns: no module uses the negation that NumPy gets wrong, and NumPy's other calls are right."""
 
 from __future__ import annotations
 

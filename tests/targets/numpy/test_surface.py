@@ -190,7 +190,7 @@ def test_a_tape_is_independent_of_what_follows(k: Any) -> None:
         (ValueError, r"out: expected a writable array float64 \(5, 3, 6\), found float32 \(5, 3, 6\)",
          lambda k, p, x: k.infer(p, x, out=np.empty((5, 3, 6), np.float32))),
         (ValueError, "out: expected a writable array, found list", lambda k, p, x: k.step(p, x[0], out=[])),
-        (TypeError, "tape: expected what forward returned, found dict", lambda k, p, x: k.backward(p, {}, x)),
+        (TypeError, "tape: expected the tape that forward returned, found dict", lambda k, p, x: k.backward(p, {}, x)),
         (ValueError, r"dy: expected shape \(5, 3, 6\), found \(5, 3, 4\)",
          lambda k, p, x: k.backward(p, k.forward(p, x)[2], x)),
         (TypeError, "out: expected Grads, found ndarray",
