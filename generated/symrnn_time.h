@@ -3,11 +3,11 @@
 
 /* ---- deferred gradients: matrix products and sums over the rows of all steps, a chunk of rows at a time ---- */
 
-/* The rows of the right side in an order, as a panel: [tile][row][TILE_COLUMNS][lane]. */
+/* The rows of the right side in an order, as a panel: [tile][row][RIGHT_COLUMNS][lane]. */
 ONCE void pack_right(size_t rows, const size_t *order, const real *from, size_t stride, size_t width,
                        real *panel)
 {
-    const size_t wide = TILE_COLUMNS * LANES;
+    const size_t wide = RIGHT_COLUMNS * LANES;
     for (size_t unit = 0; unit < width; unit += wide) {
         for (size_t row = 0; row < rows; ++row) {
             const real *const source = from + order[row] * stride + unit;
@@ -67,7 +67,7 @@ typedef struct S(outer) {
    tiles use a part of the panel before the next part is read: it comes from a far cache only once. */
 ONCE void add_outer(size_t rows, const real *block, const size_t *begin, size_t tiles, const S(outer) *to)
 {
-    const size_t wide = TILE_COLUMNS * LANES;
+    const size_t wide = RIGHT_COLUMNS * LANES;
     for (size_t unit = 0; unit < to->width; unit += wide) {
         const size_t count = to->width - unit < wide ? to->width - unit : wide;
         for (size_t tile = 0; tile < tiles; ++tile) {
@@ -80,10 +80,10 @@ ONCE void add_outer(size_t rows, const real *block, const size_t *begin, size_t 
                 for (size_t i = 0; i < (tile + 1 < tiles ? TILE_ROWS : 0); ++i)
                     for (size_t j = 0; j < wide; j += LANES)
                         PREFETCH(into + (high + i) * to->width + j);
-                accumulate(to->fresh, high, TILE_COLUMNS, rows, columns, TILE_ROWS, panel, wide, into, to->width);
+                accumulate(to->fresh, high, RIGHT_COLUMNS, rows, columns, TILE_ROWS, panel, wide, into, to->width);
                 continue;
             }
-            real sums[TILE_ROWS * TILE_COLUMNS * LANES];
+            real sums[TILE_ROWS * RIGHT_COLUMNS * LANES];
             accumulate(1, high, (count + LANES - 1) / LANES, rows, columns, TILE_ROWS, panel, wide, sums, wide);
             for (size_t i = 0; i < high; ++i)
                 for (size_t j = 0; j < count; ++j)
