@@ -88,7 +88,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"146b59da93a99f6828c00af25e6b23c7"
+_ABI = b"9f2326c9a3c566f73cea48548f954fac"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),
@@ -189,8 +189,10 @@ def step(
     x_t, sizes = _read_x(_floating(x_t), packed.sizes, "x_t", 2)
     dtype = _precision("x_t", _real("x_t", x_t).dtype)
     given, sizes = _read_state("state", state, x_t.shape[0], sizes)
-    key = (dtype, 1, x_t.shape[0], False, 1, *sizes.values())  # of `_run`, which is slow for so small a thing
-    run = _RUNS.get(key) or _run(sizes, dtype, 1, x_t.shape[0], None, False, 1)
+    # Looked up here first: `_run` is slow for so small a thing.
+    run = _RUNS.get(_key(sizes, dtype, 1, x_t.shape[0], False, 1)) or _run(
+        sizes, dtype, 1, x_t.shape[0], None, False, 1
+    )
     x, shape = np.ascontiguousarray(x_t, dtype), run.output_shape
     block = np.zeros(run.step_numbers, dtype)  # states and output in one: one address to ask for
     if out is None:
@@ -504,6 +506,11 @@ class _Run:
 _RUNS: dict[tuple[Any, ...], _Run] = {}
 
 
+def _key(sizes: dict[str, int], dtype: np.dtype, steps: int, batch: int, reverse: bool, bound: int) -> tuple[Any, ...]:
+    """What a run without lengths is kept under; ``bound`` is a number of threads, or minus the most of them."""
+    return (dtype, steps, batch, bool(reverse), bound, *sizes.values())
+
+
 def _run(
     sizes: dict[str, int],
     dtype: np.dtype,
@@ -520,7 +527,7 @@ def _run(
     if lengths is not None:
         return _Run(sizes, dtype, steps, batch, lengths, reverse, threads)
     bound = -_cores() if threads is None else threads  # a bound alone does not choose a number
-    key = (dtype, steps, batch, bool(reverse), bound, *sizes.values())
+    key = _key(sizes, dtype, steps, batch, reverse, bound)
     run = _RUNS.get(key)
     if run is None:
         run = _Run(sizes, dtype, steps, batch, lengths, reverse, threads)
