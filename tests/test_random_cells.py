@@ -339,3 +339,9 @@ def test_a_fused_loop_keeps_the_order_of_what_stays_hoisted_beside_it() -> None:
     assert [stage.name for stage in fused.before] == ["fused_hoist_1", "hoist_2"]
     report = c_report(draft)
     assert report.passed, report.table()
+
+
+@pytest.mark.parametrize("text", ["h' = tanh(h + x)", "h' = 0.5 * h + mean(x)"])
+def test_a_cell_without_parameters_has_kernels_in_c(text: str) -> None:
+    report = c_report(Draft(text, (), ()))
+    assert report.passed, report.table()
