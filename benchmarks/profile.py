@@ -23,7 +23,7 @@ from benchmarks.problem import Problem, Task, draw
 from benchmarks.structure import BYTES
 from symrnn.build.loading import import_text
 from symrnn.pipeline import program, render
-from symrnn.plan.program import Program, Routine, Stage
+from symrnn.plan.program import BEFORE, Program, Routine, Stage
 from symrnn.targets.c.kernels import c_sources
 from symrnn.targets.c.library import compile_library
 from symrnn.targets.c.toolchain import Options
@@ -90,7 +90,6 @@ def profile(name: str, point: Point, mode: Mode) -> Profile:
 
     Raises:
         BuildError: no compiler is found.
-        CheckError: the generated file holds nothing that can be timed.
     """
     task = Task(name, point, mode, threads=1)
     problem = draw(task)
@@ -185,7 +184,7 @@ def _rows(
 
 def _fused_names(routine: Routine, phases: Phases) -> dict[str, str]:
     """The stages of the loop that ran fused, because their hoisted values were not hoisted."""
-    hoisted = [stage.name for stage in routine.stages_of("before")]
+    hoisted = [stage.name for stage in routine.stages_of(BEFORE)]
     if routine.fused is None or any(phases.get(name, (0.0, 0))[1] for name in hoisted):
         return {}
     return {each.loop.name: each.whole.name for each in routine.fused.loop}

@@ -195,8 +195,10 @@ def step(
     x_t, sizes = _read_x(_floating(x_t), packed.sizes, "x_t", 2)
     dtype = _precision("x_t", _real("x_t", x_t).dtype)
     given, sizes = _read_state("state", state, x_t.shape[0], sizes)
-    key = (dtype, 1, x_t.shape[0], False, 1, *sizes.values())  # of `_run`, which is slow for so small a thing
-    run = _RUNS.get(key) or _run(sizes, dtype, 1, x_t.shape[0], None, False, 1)
+    # Looked up here first: `_run` is slow for so small a thing.
+    run = _RUNS.get(_key(sizes, dtype, 1, x_t.shape[0], False, 1)) or _run(
+        sizes, dtype, 1, x_t.shape[0], None, False, 1
+    )
     x, shape = np.ascontiguousarray(x_t, dtype), run.output_shape
     block = np.zeros(run.step_numbers, dtype)  # states and output in one: one address to ask for
     if out is None:
@@ -510,6 +512,11 @@ class _Run:
 _RUNS: dict[tuple[Any, ...], _Run] = {}
 
 
+def _key(sizes: dict[str, int], dtype: np.dtype, steps: int, batch: int, reverse: bool, bound: int) -> tuple[Any, ...]:
+    """What a run without lengths is kept under; ``bound`` is a number of threads, or minus the most of them."""
+    return (dtype, steps, batch, bool(reverse), bound, *sizes.values())
+
+
 def _run(
     sizes: dict[str, int],
     dtype: np.dtype,
@@ -526,7 +533,7 @@ def _run(
     if lengths is not None:
         return _Run(sizes, dtype, steps, batch, lengths, reverse, threads)
     bound = -_cores() if threads is None else threads  # a bound alone does not choose a number
-    key = (dtype, steps, batch, bool(reverse), bound, *sizes.values())
+    key = _key(sizes, dtype, steps, batch, reverse, bound)
     run = _RUNS.get(key)
     if run is None:
         run = _Run(sizes, dtype, steps, batch, lengths, reverse, threads)

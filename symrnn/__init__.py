@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from symrnn.diagnose.run import diagnose
     from symrnn.flow.clip import clip_by_global_norm, clip_by_value
     from symrnn.flow.flow import Flow, flow
+    from symrnn.language.bundled import cells
     from symrnn.language.cell import Cell
-    from symrnn.language.cellfile import cells, load
+    from symrnn.language.cellfile import load
     from symrnn.pipeline import build, generate, program, render
     from symrnn.report.picture import Picture, picture
 
@@ -64,7 +65,7 @@ _HOMES = {
     "Flow": "symrnn.flow.flow",
     "Picture": "symrnn.report.picture",
     "build": "symrnn.pipeline",
-    "cells": "symrnn.language.cellfile",
+    "cells": "symrnn.language.bundled",
     "check": "symrnn.check.run",
     "clip_by_global_norm": "symrnn.flow.clip",
     "clip_by_value": "symrnn.flow.clip",

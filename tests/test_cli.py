@@ -18,7 +18,7 @@ import symrnn
 from symrnn.build.loading import import_text
 from symrnn.check.report import Report, Row
 from symrnn.cli import main
-from symrnn.language import cellfile
+from symrnn.language import bundled as language_bundled
 from symrnn.parts import DERIVED, PARTS
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
@@ -247,7 +247,7 @@ def bundled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.joinpath("more").mkdir(parents=True)
     folder.joinpath("first.toml").write_text(CELL_FILE.replace("mine", "first"), encoding="utf-8")
     folder.joinpath("more", "other.toml").write_text(CELL_FILE.replace("mine", "other"), encoding="utf-8")
-    monkeypatch.setattr(cellfile, "_BUNDLED", folder)
+    monkeypatch.setattr(language_bundled, "_BUNDLED", folder)
 
 
 @pytest.mark.usefixtures("bundled")

@@ -108,7 +108,7 @@ def test_plots(name: str, folder: Path) -> None:
         ("char_lm", ("--cell", "lstn"), "did you mean `lstm`?"),
         ("char_lm", ("--cell", "mine.toml", "--backend", "numpy"), "--size NAME=N"),
         ("char_lm", ("--set", "q=1", "--backend", "numpy"), "the cell has no parameter 'q'"),
-        ("char_lm", ("--text", "nowhere"), "there is no such file or directory"),
+        ("char_lm", ("--text", "nowhere"), "no such file or directory"),
         ("char_lm", ("--batch", "1000"), "lower --batch"),
         ("char_lm", ("--prompt", "가"), "none of these characters"),
         ("char_lm", ("--rate", "1e38", "--backend", "numpy"), "training has diverged"),

@@ -16,7 +16,7 @@ import pytest
 import symrnn
 from symrnn.cli import main
 from symrnn.emit import manifest
-from symrnn.language.cellfile import first_cells
+from symrnn.language.bundled import first_cells
 from symrnn.targets.c.flags import RUNTIME
 from symrnn.targets.c.toolchain import compiler_or_reason
 

@@ -24,6 +24,7 @@ from symrnn.cli.types import (
     size,
     stack,
 )
+from symrnn.language.bundled import first_cells
 from symrnn.parts import ALL, PARTS, PLAN
 from symrnn.targets import registry
 from symrnn.targets.description import PRECISIONS
@@ -125,8 +126,8 @@ def _add_generate(commands: Commands) -> None:
         help="write kernels, and build those that are compiled",
         description="Write a cell's kernels and derivation. Build libraries if there is a compiler.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="""examples:
-  symrnn generate                                rnn, lstm, gru and gru_reset_after, into generated/
+        epilog=f"""examples:
+  symrnn generate                                {_defaults()}, into generated/
   symrnn generate --all                          every bundled cell
   symrnn generate lstm my_cell.toml --out kernels
   symrnn generate gru --backend numpy            one file that needs NumPy alone
@@ -173,8 +174,8 @@ def _add_report(commands: Commands) -> None:
         "derivation beside the code that came from it, and its computation graph forward and backward. Each page is one\n"
         "file: it needs no other file and no network.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="""examples:
-  symrnn report                                  rnn, lstm, gru and gru_reset_after, into report/
+        epilog=f"""examples:
+  symrnn report                                  {_defaults()}, into report/
   symrnn report lstm my_cell.toml --out pages""",
     )
     _add_cells(parser)
@@ -194,8 +195,8 @@ def _add_check(commands: Commands) -> None:
         "random numbers, if they give finite results, and points near [init] and the states that the\n"
         "cell reaches.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="""examples:
-  symrnn check                                   rnn, lstm, gru and gru_reset_after
+        epilog=f"""examples:
+  symrnn check                                   {_defaults()}
   symrnn check --all                             every bundled cell
   symrnn check lstm my_cell.toml --backend c --dtype float32
   symrnn check lstm --hidden 32 --input 1        kernels for these sizes only
@@ -337,6 +338,11 @@ def _add_sizes(parser: argparse.ArgumentParser, what: str) -> None:
     )
 
 
+def _defaults() -> str:
+    """The cells that a command takes where none is named, in a sentence."""
+    return registry.listed(first_cells(), "and")
+
+
 def _titles(*, compiled: bool = False, fixed: bool = False) -> str:
     """The targets in a sentence: all, only those that compile, or only those that can fix sizes."""
     found = [each for each in registry.descriptions() if not (compiled and not each.marches)]
@@ -348,7 +354,7 @@ def _add_cells(parser: argparse.ArgumentParser) -> None:
         "cells",
         metavar="CELL",
         nargs="*",
-        help="names of bundled cells, or paths of cell files (default: rnn, lstm, gru and gru_reset_after)",
+        help=f"names of bundled cells, or paths of cell files (default: {_defaults()})",
     )
     parser.add_argument("--all", action="store_true", help="every bundled cell")
     parser.set_defaults(refuse=parser.error)

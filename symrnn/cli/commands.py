@@ -31,8 +31,8 @@ from symrnn.derive.derivation import derive
 from symrnn.derive.document import document
 from symrnn.diagnose.run import diagnose
 from symrnn.errors import BuildError, DiagnoseError
+from symrnn.language.bundled import cells as bundled_names
 from symrnn.language.cell import Cell
-from symrnn.language.cellfile import cells as bundled_names
 from symrnn.language.cellfile import load
 from symrnn.parts import ALL, DERIVED, PLAN
 from symrnn.pipeline import lecture, program

@@ -1,7 +1,7 @@
-"""The command `generate`: a cell's files written, or compared with those that are there; their libraries built.
+"""The command `generate`: writes a cell's files, or compares them with existing ones, and builds their libraries.
 
 Reads parsed arguments; writes into one directory; returns an exit code and the text to print. A run that builds keeps a
-cell's libraries for the processors that it was asked for, and removes those that another run left. Leaves out: the
+cell's libraries for the requested processors, and removes those of other runs. Leaves out: the
 texts (`symrnn.pipeline`), how files are replaced (`symrnn.emit.manifest`), and the libraries (`symrnn.cli.libraries`).
 """
 
@@ -34,11 +34,11 @@ Differences = Mapping[str, Sequence[Difference]]
 
 
 def generate(arguments: Namespace) -> Outcome:
-    """Write, or compare, the files of the cells that were named.
+    """Write, or compare, the files of the named cells.
 
     Raises:
         SymrnnError: something is wrong with a cell, the directory or a compiler. Nothing was written, unless a compiler
-            refused a text: then every text is there to be looked at, and some libraries may be.
+            refused a text: then every text is there, and some libraries may be.
     """
     out = Path(arguments.out)
     if out.is_file():
@@ -57,7 +57,7 @@ def generate(arguments: Namespace) -> Outcome:
             for job in jobs
         }
         if arguments.check:
-            say("comparing with what is there")
+            say("comparing with existing files")
             found = {job.cell.name: (*differences[job.cell.name], *faults(arguments, backends, job)) for job in jobs}
             return _compared(arguments, found)
         planned = libraries(arguments, backends, cells)  # before anything is written: it may refuse the compiler
@@ -72,7 +72,7 @@ def generate(arguments: Namespace) -> Outcome:
 
 
 def _compared(arguments: Namespace, differences: Differences) -> Outcome:
-    """What `--check` found."""
+    """The result of `--check`."""
     found = [(name, each) for name, several in differences.items() for each in several]
     code = DIFFERS if found else DONE
     left_out = not_looked_at(arguments)
@@ -96,7 +96,7 @@ def _written(
     built: Sequence[Built],
     again: Mapping[str, Sequence[str]],
 ) -> Outcome:
-    """What was written, and which other cells in the directory must be generated ``again``."""
+    """The files written, and the other cells in the directory that must be generated ``again``."""
     dry = arguments.dry_run
     changed = {name: [each.file for each in several] for name, several in differences.items()}
     if arguments.json:

@@ -1,7 +1,7 @@
-"""The libraries of `generate`: which are to be built, building them, running them once, and those that are out of date.
+"""The libraries of `generate`: chooses, builds and runs them, and finds those that are out of date.
 
 Reads parsed arguments and the texts of cells; writes into one directory; returns records. Leaves out: how a target builds
-(`symrnn.targets.target.Builder`), and what is told about it (`symrnn.cli.generate`).
+(`symrnn.targets.target.Builder`), and what the user sees (`symrnn.cli.generate`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from symrnn.targets.target import Builder, Target
 
 @dataclass(frozen=True)
 class Job:
-    """A cell, what was asked of its files, and these by name."""
+    """A cell, the request for its files, and the files by name."""
 
     cell: Cell
     request: Request
@@ -41,15 +41,15 @@ class Job:
 
 @dataclass(frozen=True)
 class Libraries:
-    """What becomes of the libraries of a target.
+    """The libraries of a target to build and to remove.
 
     Attributes:
         target: its name.
         title: its name for people.
         names: file names, by cell and processor.
-        others: those in the directory for other processors, which go.
+        others: those in the directory for other processors, which are removed.
         tool: the command that builds them.
-        reason: why there are none; empty where there are.
+        reason: why there are none; empty if there are some.
     """
 
     target: str
@@ -67,7 +67,7 @@ class Libraries:
 
 @dataclass(frozen=True)
 class Built:
-    """A library that was built: of which target, its file, and whether this processor could run it."""
+    """A built library: its target, its file, and whether this processor can run it."""
 
     target: str
     file: str
@@ -75,11 +75,11 @@ class Built:
 
 
 def libraries(arguments: Namespace, backends: Sequence[str], cells: Sequence[Cell]) -> tuple[Libraries, ...]:
-    """Which libraries are to be built, and by what, for each target that builds some.
+    """The libraries to build, and their tool, for each target that builds some.
 
     Raises:
-        BuildError: the environment names a tool that cannot be used, or --march is given and there is none. Otherwise that
-            is no error: all other kernels work without.
+        BuildError: the environment names a tool that cannot be used, or --march is given and no tool is found. Without
+            --march a missing tool is not an error, since other kernels work without it.
     """
     return tuple(_libraries(arguments, target, builder, cells) for target, builder in _builders(backends))
 
@@ -108,10 +108,10 @@ def install(
 ) -> tuple[Built, ...]:
     """Build every library, as many at once as there are processors, and run those that fit this one.
 
-    Libraries of another run go when all are built.
+    Libraries of another run are removed when all are built.
 
     Raises:
-        BuildError: some cannot be built: each is named. From the first on, and after Ctrl-C, no other is begun.
+        BuildError: some cannot be built; the message names each. After the first, or Ctrl-C, no other starts.
     """
     wanted = [
         _Wanted(job, each.target, march, file)
@@ -127,7 +127,7 @@ def install(
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A library to build: of which cell and target, for which processor, and its file."""
+    """A library to build: its cell, target, processor and file."""
 
     job: Job
     target: str
@@ -164,7 +164,7 @@ def _build(out: Path, wanted: Sequence[_Wanted], say: Callable[[str], None]) -> 
 
 
 def _tried(out: Path, wanted: _Wanted, say: Callable[[str], None]) -> Built:
-    """Run a library, where this processor can."""
+    """Run a library if this processor can."""
     job, target, file = wanted.job, wanted.target, wanted.file
     if not wanted.builder.runs_here(out / file, job.cell.name, wanted.march):
         return Built(target, file, ran=False)
@@ -191,15 +191,15 @@ def _remove(paths: Iterable[Path]) -> None:
 
 
 def not_looked_at(arguments: Namespace) -> str:
-    """Why `--check` leaves libraries out; empty where it does not."""
+    """Why `--check` leaves libraries out; empty if it does not."""
     return "--no-build leaves them out" if arguments.no_build else ""
 
 
 def faults(arguments: Namespace, backends: Sequence[str], job: Job) -> tuple[Difference, ...]:
-    """Libraries that the command would build and that are missing or of another source.
+    """Libraries that the command would build, and that are missing or of another source.
 
-    Without --march, those in the directory are looked at, for whichever processors they are; there must be one where
-    it could be built.
+    Without --march, it looks at all libraries in the directory. One is expected if a tool
+    is found.
 
     Raises:
         BuildError: one cannot be read.
@@ -218,7 +218,7 @@ def faults(arguments: Namespace, backends: Sequence[str], job: Job) -> tuple[Dif
 
 
 def _wanted(arguments: Namespace, target: Target, builder: Builder, cell: str) -> list[str]:
-    """The names of the libraries that there should be."""
+    """The names of the expected libraries."""
     there = [path.name for path in builder.others(cell, Path(arguments.out), ())]
     if arguments.march or not (there or target.unavailable()):
         return [builder.library(cell, march) for march in builder.marches(arguments.march)]

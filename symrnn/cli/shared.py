@@ -18,8 +18,9 @@ from typing import TextIO
 
 from symrnn.emit.request import Request
 from symrnn.errors import GenerateError
+from symrnn.language.bundled import cells, first_cells
 from symrnn.language.cell import Cell
-from symrnn.language.cellfile import cells, first_cells, load
+from symrnn.language.cellfile import load
 from symrnn.language.similar import lookalikes, numbers_meant
 from symrnn.language.system import HIDDEN, INPUT
 from symrnn.parts import ALL

@@ -1,1 +1,1 @@
-"""Programs become text: NumPy modules, C sources, and how they are laid out."""
+"""What targets share on the way from a program to text: templates, names of sizes, source maps, manifests."""

@@ -3,8 +3,8 @@
 Reads the texts of one cell's files and the directory that they belong in; writes them there with ``manifest.json``,
 which holds the SHA-256 digest of every file by cell, and the options that it was generated with, or returns how the directory
 differs. The manifest is written last. If a run is cut short, it still names the old files, so files of two runs do not count
-as one set. Cells may share a file. Each cell records the text that it was generated with, so a cell whose shared file
-another cell has replaced since is known. Leaves out: the texts, and compiled libraries, which belong to one machine
+as one set. Cells may share a file. Each cell records the text that it was generated with, so it is known if another
+cell has replaced a shared file since. Leaves out: the texts, and compiled libraries, which belong to one machine
 (`symrnn.targets.target.Builder`).
 """
 
@@ -98,7 +98,7 @@ def write(out: Path, files: Mapping[str, str], *, cell: str, options: str = "") 
 
 
 def compare(out: Path, files: Mapping[str, str], *, cell: str, options: str = "") -> tuple[Difference, ...]:
-    """How the files of a cell in ``out`` differ from ``files``; empty where `write` would change nothing.
+    """How the files of a cell in ``out`` differ from ``files``; empty if `write` would change nothing.
 
     Args:
         out: directory.
@@ -122,7 +122,7 @@ def compare(out: Path, files: Mapping[str, str], *, cell: str, options: str = ""
 
 
 def outdated(out: Path) -> dict[str, tuple[str, ...]]:
-    """The cells that must be generated again, each with the shared files that have been replaced since it was.
+    """The cells that must be generated again, each with the shared files that changed since.
 
     Args:
         out: directory.
@@ -147,12 +147,12 @@ def outdated(out: Path) -> dict[str, tuple[str, ...]]:
 
 
 def _digests_of(name: str, recorded: Digests) -> tuple[str, ...]:
-    """What the manifest's cells record of a file."""
+    """The digests that the manifest's cells have of a file."""
     return tuple(digests[name] for digests in recorded.values() if name in digests)
 
 
 def _difference(path: Path, text: str, recorded: Collection[str], cause: str) -> Difference | None:
-    """What is wrong with a file, of which the manifest has ``recorded`` these digests.
+    """What is wrong with a file, whose digests in the manifest are ``recorded``.
 
     ``cause`` says how the options of the manifest differ, empty if they do not.
     """
@@ -185,7 +185,7 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _recorded(out: Path) -> Digests:
-    """What the manifest in ``out`` says; empty if the directory has none."""
+    """The content of the manifest in ``out``; empty if there is none."""
     path = out / NAME
     if not path.exists():
         return {}

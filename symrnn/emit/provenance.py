@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from symrnn.emit.digest import digest
 from symrnn.emit.request import Request
+from symrnn.language.bundled import cells
 from symrnn.language.cell import Cell
-from symrnn.language.cellfile import cells, load
+from symrnn.language.cellfile import load
 from symrnn.version import __version__
 
 

@@ -17,7 +17,7 @@ _MARKER = "README.md"
 
 @cache
 def template_directory() -> Path:
-    """The directory that holds ``c/``, ``latex/`` and ``numpy/``.
+    """The directory that holds ``c/``, ``numpy/``, ``python/`` and ``report/``.
 
     Raises:
         GenerateError: the installation is incomplete.

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from symrnn.errors import CellError
+from symrnn.language.bundled import SUFFIX, bundled_files, cells
 from symrnn.language.cell import Cell
 from symrnn.language.given import described
 from symrnn.language.source import Source, nearest, shown
@@ -22,49 +23,20 @@ from symrnn.language.tomlplaces import places
 MAX_BYTES = 256 * 1024
 """Largest cell file."""
 
-SUFFIX = ".toml"
-
 CellLike = Cell | str | os.PathLike[str]
 """A cell, the name of a bundled one, or the path of a cell file: what every public function takes."""
 
-_BUNDLED = Path(__file__).resolve().parents[1] / "cells"
-_MORE = "more"  # its subfolder of cells that commands use only by name
 _STRINGS = ("name", "title", "reference", "equations", "output")
 _TABLES = ("sizes", "constants", "init")
 _TOML_PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
 _KEY = re.compile(r"""\s*([A-Za-z0-9_-]+|"[^"\\]+"|'[^']+')\s*=""")
 _HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]")
-_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 
 
 class _Decimal(str):
     """A number of a cell file, as its author wrote it: exact, where a float would be rounded."""
 
     __slots__ = ()
-
-
-def cells() -> tuple[str, ...]:
-    """The names of the bundled cells in the order of their publication, the first year in ``reference``."""
-
-    def published(path: Path) -> tuple[str, str]:
-        year = _YEAR.search(str(_parse(_read(path, path.name), path.name).get("reference", "")))
-        return (year.group() if year else "later", path.stem)
-
-    return tuple(path.stem for path in sorted(_files().values(), key=published))
-
-
-def first_cells() -> tuple[str, ...]:
-    """The bundled cells that commands use by default, in the order of `cells`.
-
-    The others are in the folder ``more`` beside them.
-    """
-    return tuple(name for name in cells() if _files()[name].parent == _BUNDLED)
-
-
-def _files() -> dict[str, Path]:
-    """The files of the bundled cells by name."""
-    paths = (*_BUNDLED.glob(f"*{SUFFIX}"), *(_BUNDLED / _MORE).glob(f"*{SUFFIX}"))
-    return {path.stem: path for path in sorted(paths)}
 
 
 def load(name_or_path: CellLike) -> Cell:
@@ -88,7 +60,7 @@ def load(name_or_path: CellLike) -> Cell:
             f"expected a cell's name or the path of a cell file; the bundled cells are {', '.join(cells())}",
             source="''",
         )
-    bundled = _files()
+    bundled = bundled_files()
     if isinstance(name_or_path, str) and asked in bundled:
         file = f"{asked}{SUFFIX}"
         return read_cell(_read(bundled[asked], file), file)

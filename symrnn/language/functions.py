@@ -69,6 +69,7 @@ class Function:
         analytic: whether the complex step is valid everywhere.
         smooth: whether central differences are valid everywhere.
         public: whether equations may use it; the others occur in derivatives alone.
+        arithmetic: whether arithmetic and comparisons alone compute it: a few instructions, no loop and no polynomial.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Function:
     analytic: bool = True
     smooth: bool = True
     public: bool = True
+    arithmetic: bool = False
 
     @property
     def needs_argument(self) -> bool:
@@ -128,6 +130,7 @@ _positive = _row(
     latex=Written("", "[", " > 0]"),
     analytic=False,
     smooth=False,
+    arithmetic=True,
     public=False,
 )
 _sign = _row(
@@ -137,6 +140,7 @@ _sign = _row(
     latex=word("sgn"),
     analytic=False,
     smooth=False,
+    arithmetic=True,
     public=False,
 )
 _prefer = _row(
@@ -146,6 +150,7 @@ _prefer = _row(
     latex=Written("", "[", "]", " > "),
     analytic=False,
     smooth=False,
+    arithmetic=True,
     public=False,
 )
 _sigmoid_row = _row(
@@ -192,6 +197,7 @@ _minimum = _row(
     latex=command(r"\min"),
     analytic=False,
     smooth=False,
+    arithmetic=True,
 )
 _maximum = _row(
     "maximum",
@@ -200,6 +206,7 @@ _maximum = _row(
     latex=command(r"\max"),
     analytic=False,
     smooth=False,
+    arithmetic=True,
 )
 
 _abs = _row(
@@ -209,6 +216,7 @@ _abs = _row(
     latex=Written("", r"\left|", r"\right|"),
     analytic=False,
     smooth=False,
+    arithmetic=True,
 )
 
 _ROWS = (
@@ -221,6 +229,7 @@ _ROWS = (
         latex=word("relu"),
         analytic=False,
         smooth=False,
+        arithmetic=True,
     ),
     _row(
         "leaky_relu",
@@ -229,6 +238,7 @@ _ROWS = (
         latex=word("lrelu"),
         analytic=False,
         smooth=False,
+        arithmetic=True,
     ),
     _row(
         "elu",
@@ -251,6 +261,7 @@ _ROWS = (
         latex=word("softsign"),
         analytic=False,
         smooth=False,
+        arithmetic=True,
     ),
     _row(
         "silu",
@@ -271,6 +282,7 @@ _ROWS = (
         latex=word("hsig"),
         analytic=False,
         smooth=False,
+        arithmetic=True,
     ),
     _row(
         "hard_tanh",
@@ -279,6 +291,7 @@ _ROWS = (
         latex=word("htanh"),
         analytic=False,
         smooth=False,
+        arithmetic=True,
     ),
     _exp,
     _row("log", (lambda y, a: 1 / a,), sympy.log, latex=command(r"\log")),
@@ -303,3 +316,6 @@ FUNCTIONS: dict[str, Function] = {row.name: row for row in _ROWS}
 
 PUBLIC = (*(row.name for row in _ROWS if row.public), *REDUCTIONS)
 """The words that equations may call: functions, then reductions."""
+
+ARITHMETIC = frozenset(row.name for row in _ROWS if row.arithmetic)
+"""The functions that arithmetic and comparisons alone compute."""

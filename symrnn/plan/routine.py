@@ -216,9 +216,9 @@ class Routine:
         assert self.loop.direction
         return self.loop.direction
 
-    def stages_of(self, phase: str) -> tuple[Stage, ...]:
-        """The stages of the phase called ``phase``; none where the routine has no such phase."""
-        return next((each.stages for each in self.phases if each.name == phase), ())
+    def stages_of(self, phase: Phase) -> tuple[Stage, ...]:
+        """The stages of ``phase``, one of `PHASES`, in this routine; none where the routine has no such phase."""
+        return next((each.stages for each in self.phases if each.name == phase.name), ())
 
     @property
     def fused_phases(self) -> tuple[Phase, ...]:

@@ -15,6 +15,7 @@ from symrnn.language.tree import names
 from symrnn.plan.backward import Backward
 from symrnn.plan.forward import Split
 from symrnn.plan.lower import LATER
+from symrnn.plan.program import BEFORE, LAST
 from symrnn.plan.routine import Direction, Phase, Routine
 from symrnn.plan.vocabulary import (
     Accumulator,
@@ -98,7 +99,7 @@ def _verify_fused(routine: Routine) -> None:
     assert routine.fused is not None
     if tuple(each.loop for each in routine.fused.loop) != routine.loop.stages:
         raise PlanError(f"{routine.name}: the fused loop does not run the stages of the loop")
-    before = {s.target: stage for stage in routine.stages_of("before") for s in stage.statements}
+    before = {s.target: stage for stage in routine.stages_of(BEFORE) for s in stage.statements}
     for fused in routine.fused.loop:
         for absorbed in fused.absorbed:
             name = absorbed.statement.target
@@ -249,7 +250,7 @@ class _Verifier:
                 raise self._fail(None, f"a step does not store {state} exactly once")
         if forward and sum(place.kind is Kind.OUTPUT for place in moved) != 1:
             raise self._fail(None, "a step does not store its output exactly once")
-        initial = [write.place for stage in routine.stages_of("last") for write in stage.writes]
+        initial = [write.place for stage in routine.stages_of(LAST) for write in stage.writes]
         for state, _ in routine.states:
             if not forward and initial.count(Place(Kind.STATE_GRADIENT, state)) != 1:
                 raise self._fail(None, f"the gradient of the initial {state} is not stored exactly once")

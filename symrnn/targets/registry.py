@@ -35,8 +35,8 @@ GROUP = "symrnn.targets"
 
 RESERVED = {
     "all": "--backend all means every target",
-    "plan": "the report of check calls the plan so",
-    "sympy": "the report of check calls the proof so",
+    "plan": "the report of check uses it for the plan",
+    "sympy": "the report of check uses it for the proof",
 }
 """Names that no target can have, and why."""
 
@@ -94,7 +94,7 @@ def target(name: str) -> Target:
 
 
 def _lacking(found: Target) -> list[str]:
-    """What `Target` and `Builder` have and ``found`` lacks."""
+    """The parts of `Target` and `Builder` that ``found`` lacks."""
     lacks = [name for name in _members("Target") if not hasattr(found, name)]
     if not lacks and found.builder is not None:
         lacks = [f"builder.{name}" for name in _members("Builder") if not hasattr(found.builder, name)]
@@ -176,7 +176,7 @@ def _described(entry: EntryPoint, found: Mapping[str, Description]) -> Descripti
         raise TargetError(f"{left_out}: no target can have that name, because {RESERVED[entry.name]}; rename it")
     try:
         described = entry.load()
-    except Exception as error:  # whatever a foreign module raises must not take the other targets away
+    except Exception as error:  # an error in a foreign module must not affect other targets
         cause = f"{type(error).__name__}: {error}"
         raise TargetError(f"{left_out}: {entry.value} cannot be loaded ({cause}); repair or remove it") from error
     if not isinstance(described, Description):

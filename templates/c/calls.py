@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from templates.c.library import _BOUND, _check
 from templates.c.memory import _empty, _places, _views
-from templates.c.run import _RUNS, _WHOLE, _floating, _output, _precision, _prepare, _real, _returned, _run
+from templates.c.run import _RUNS, _WHOLE, _floating, _key, _output, _precision, _prepare, _real, _returned, _run
 from templates.python.arguments import _read_state, _read_x
 from templates.python.cell import _INPUT_SIZE, _OUTPUT_SIZE, _STATE_SIZES
 from templates.python.parameters import pack
@@ -55,8 +55,10 @@ def step(
     x_t, sizes = _read_x(_floating(x_t), packed.sizes, "x_t", 2)
     dtype = _precision("x_t", _real("x_t", x_t).dtype)
     given, sizes = _read_state("state", state, x_t.shape[0], sizes)
-    key = (dtype, 1, x_t.shape[0], False, 1, *sizes.values())  # of `_run`, which is slow for so small a thing
-    run = _RUNS.get(key) or _run(sizes, dtype, 1, x_t.shape[0], None, False, 1)
+    # Looked up here first: `_run` is slow for so small a thing.
+    run = _RUNS.get(_key(sizes, dtype, 1, x_t.shape[0], False, 1)) or _run(
+        sizes, dtype, 1, x_t.shape[0], None, False, 1
+    )
     x, shape = np.ascontiguousarray(x_t, dtype), run.output_shape
     block = np.zeros(run.step_numbers, dtype)  # states and output in one: one address to ask for
     if out is None:

@@ -182,6 +182,11 @@ class _Run:
 _RUNS: dict[tuple[Any, ...], _Run] = {}
 
 
+def _key(sizes: dict[str, int], dtype: np.dtype, steps: int, batch: int, reverse: bool, bound: int) -> tuple[Any, ...]:
+    """What a run without lengths is kept under; ``bound`` is a number of threads, or minus the most of them."""
+    return (dtype, steps, batch, bool(reverse), bound, *sizes.values())
+
+
 def _run(
     sizes: dict[str, int],
     dtype: np.dtype,
@@ -198,7 +203,7 @@ def _run(
     if lengths is not None:
         return _Run(sizes, dtype, steps, batch, lengths, reverse, threads)
     bound = -_cores() if threads is None else threads  # a bound alone does not choose a number
-    key = (dtype, steps, batch, bool(reverse), bound, *sizes.values())
+    key = _key(sizes, dtype, steps, batch, reverse, bound)
     run = _RUNS.get(key)
     if run is None:
         run = _Run(sizes, dtype, steps, batch, lengths, reverse, threads)

@@ -60,8 +60,8 @@ def test_cells_are_found_by_name_and_by_path() -> None:
         (["--points", "1x2"], "expected TxBxH"),
         (["--cells", "no_such_cell"], "the benchmarks' own cells: layernorm_lstm, peephole_lstm"),
         (["--threads", "0"], "expected all, or a whole number"),
-        (["--modes", "both"], "expected inference or training"),
-        (["--peers", "numpy"], "is no peer"),
+        (["--modes", "both"], "choose inference or training"),
+        (["--peers", "numpy"], "unknown peer"),
         (["--plot", "figure.doc"], "must end in one of"),
     ],
 )

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from symrnn.errors import CellError
-from symrnn.language.cellfile import MAX_BYTES, cells, first_cells, load, read_cell
+from symrnn.language.bundled import cells, first_cells
+from symrnn.language.cellfile import MAX_BYTES, load, read_cell
 from symrnn.language.text import to_text
 
 BUNDLED = {

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from symrnn.check.interpreter import interpret
+from symrnn.language.bundled import cells
 from symrnn.language.cell import Cell
-from symrnn.language.cellfile import cells, load
+from symrnn.language.cellfile import load
 from symrnn.language.compose import SizeEntry
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.normalise import expression_size, has_form, normalise

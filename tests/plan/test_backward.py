@@ -11,7 +11,7 @@ import pytest
 import symrnn
 from symrnn.language.text import to_text
 from symrnn.language.tree import Outer, names, walk
-from symrnn.plan.program import Extent, Kind, Place, Program, Routine, Stage
+from symrnn.plan.program import AFTER, LAST, Extent, Kind, Place, Program, Routine, Stage
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
@@ -53,15 +53,15 @@ def test_a_form_inside_a_step_is_not_rotated(planned: Planned) -> None:
 def test_what_rotation_leaves_over_is_the_gradient_of_the_initial_state(program: Program) -> None:
     function = backward_of(program)
     rotated = [text for text in forms_of(function.loop.stages) if text.endswith("[t+1]")]
-    assert sorted(forms_of(function.stages_of("last"))) == sorted(rotated)
-    places = [write.place for stage in function.stages_of("last") for write in stage.writes]
+    assert sorted(forms_of(function.stages_of(LAST))) == sorted(rotated)
+    places = [write.place for stage in function.stages_of(LAST) for write in stage.writes]
     assert places == [Place(Kind.STATE_GRADIENT, state) for state, _ in function.states]
 
 
 def test_a_state_that_no_equation_reads_carries_nothing(written: Written) -> None:
     function = backward_of(written("h' = tanh(W @ x)\nc' = tanh(V @ x + U @ h)"))
     assert text_of(function.loop.stages, "carry_c_next") == "0"
-    assert text_of(function.stages_of("last"), "dc_initial") == "carry_c"
+    assert text_of(function.stages_of(LAST), "dc_initial") == "carry_c"
 
 
 def test_no_outer_product_is_left_and_every_matrix_has_its_own(program: Program) -> None:
@@ -119,9 +119,9 @@ def test_an_output_whose_adjoint_nothing_reads_only_carries_it(written: Written)
 def test_inputs_have_gradients_after_the_loop_and_a_cell_without_x_has_none(written: Written) -> None:
     place = Place(Kind.INPUT_GRADIENT, "x")
     function = backward_of(written("h' = tanh(W @ x + U @ h)"))
-    assert place in [write.place for stage in function.stages_of("after") for write in stage.writes]
+    assert place in [write.place for stage in function.stages_of(AFTER) for write in stage.writes]
     function = backward_of(written("h' = tanh(U @ h + b)"))
-    assert function.stages_of("after") == ()
+    assert function.stages_of(AFTER) == ()
     assert forms_of(function.loop.stages) == ["U.T @ delta_h[t+1]"]
 
 
@@ -134,7 +134,7 @@ def test_a_shared_matrix_collects_all_its_products(written: Written) -> None:
 def test_a_parameter_that_gates_is_summed_over_rows_of_a_value_with_a_name(written: Written) -> None:
     function = backward_of(written("h' = tanh(W @ x + w * h)"))
     (item,) = function.sums
-    assert (item.parameter, text_of(function.stages_of("after"), item.value)) == ("w", "delta_h * h")
+    assert (item.parameter, text_of(function.stages_of(AFTER), item.value)) == ("w", "delta_h * h")
 
 
 LINEAR = {
@@ -198,7 +198,7 @@ def test_what_loop_and_deferred_work_both_compute_again_has_two_names() -> None:
     text = "c' = softsign(c)\nh' = sigmoid(c') * h + (1 - sigmoid(c')) * hard_tanh(leaky_relu(1 / (1.5 + (W @ x)**2)))"
     cell = symrnn.Cell.from_equations(text, name="again")
     function = backward_of(symrnn.program(cell))
-    targets = [s.target for stage in (*function.loop.stages, *function.stages_of("after")) for s in stage.statements]
+    targets = [s.target for stage in (*function.loop.stages, *function.stages_of(AFTER)) for s in stage.statements]
     assert len(targets) == len(set(targets))
     stored = [write.value for stage in function.stages for write in stage.writes if write.place.kind is Kind.BUFFER]
     assert len(stored) == len(set(stored))

@@ -9,7 +9,7 @@ from symrnn.language.names import Allocator
 from symrnn.language.text import to_text
 from symrnn.language.tree import MatVec, Name, names, walk
 from symrnn.plan.forward import Known, Split, classify, split
-from symrnn.plan.program import Program, Statement
+from symrnn.plan.program import BEFORE, Program, Statement
 from symrnn.plan.storage import vector_sizes
 
 
@@ -82,7 +82,7 @@ def test_values_taken_out_of_sums_are_told_apart_from_equations() -> None:
 
 
 def test_no_form_in_any_loop_reads_x(program: Program) -> None:
-    early = {"x"} | {s.target for stage in program.forward.stages_of("before") for s in stage.statements}
+    early = {"x"} | {s.target for stage in program.forward.stages_of(BEFORE) for s in stage.statements}
     forms = [form for stage in program.forward.loop.stages for a in stage.accumulators for form in a.forms]
     assert forms
     assert not [form.text for form in forms if form.operand in early]

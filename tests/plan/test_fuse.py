@@ -9,7 +9,7 @@ import pytest
 from symrnn.language.text import to_text
 from symrnn.language.tree import Binary, Call, Name, Negate
 from symrnn.plan.fuse import NOTHING, fuse
-from symrnn.plan.program import Absorbed, Accumulator, Form, Fused, Program, Stage, Statement
+from symrnn.plan.program import BEFORE, Absorbed, Accumulator, Form, Fused, Program, Stage, Statement
 
 Written = Callable[..., Program]
 
@@ -64,14 +64,14 @@ def test_a_gate_of_x_alone_stays_before_the_loop(written: Written) -> None:
     program = written("v = tanh(V @ x)\nh' = tanh(W @ v + v * w + U @ h)")
     fused = fused_of(program)
     assert [[s.target for s in stage.statements] for stage in fused.before] == [["v"]]
-    assert fused.before == program.forward.stages_of("before")[:1]
+    assert fused.before == program.forward.stages_of(BEFORE)[:1]
     (absorbed,) = fused.loop[0].absorbed
     assert said(absorbed) == ("h_x = v * w", ["h_sum = W @ v"], [])
 
 
 def test_a_stage_loses_what_the_loop_absorbs_and_keeps_the_rest(written: Written) -> None:
     program = written("z = sigmoid(V @ x)\nh' = z * tanh(W @ x + U @ h)")
-    (before,) = program.forward.stages_of("before")
+    (before,) = program.forward.stages_of(BEFORE)
     (left,) = fused_of(program).before
     assert [s.target for s in before.statements] == ["z", "tanh_h_x"]
     assert [s.target for s in left.statements] == ["z"]
@@ -88,14 +88,14 @@ def test_a_stage_that_reads_nothing_hoisted_is_the_same_stage(written: Written) 
 
 
 FORM, OTHER = Form("W", False, "x"), Form("U", False, "h")
-BEFORE = Stage(
+HOISTED = Stage(
     "hoist",
     "hidden",
     (Accumulator("a_x_sum", (FORM,)),),
     (Statement("a_x", Binary("+", Name("a_x_sum"), Name("b")), "1"),),
     (),
 )
-LOOP = Stage(
+STEP = Stage(
     "step",
     "hidden",
     (Accumulator("a_sum", (OTHER,)),),
@@ -105,18 +105,18 @@ LOOP = Stage(
 
 
 def test_the_statement_of_a_fused_stage_is_the_loop_s() -> None:
-    fused = fuse([BEFORE], [LOOP], ["a_x"])
+    fused = fuse([HOISTED], [STEP], ["a_x"])
     assert fused is not None
     assert fused.before == ()
     (stage,) = fused.loop
-    assert stage.loop is LOOP
+    assert stage.loop is STEP
     assert stage.whole.accumulators == (Accumulator("a_sum", (FORM, OTHER)),)
-    assert stage.whole.statements == (Statement("a_x", Name("b"), "1"), *LOOP.statements)
+    assert stage.whole.statements == (Statement("a_x", Name("b"), "1"), *STEP.statements)
 
 
 def test_a_value_that_is_subtracted_joins_by_its_own_sign() -> None:
-    less = Stage("step", "hidden", LOOP.accumulators, (Statement("a", Binary("-", Name("a_sum"), Name("a_x"))),), ())
-    fused = fuse([BEFORE], [less], ["a_x"])
+    less = Stage("step", "hidden", STEP.accumulators, (Statement("a", Binary("-", Name("a_sum"), Name("a_x"))),), ())
+    fused = fuse([HOISTED], [less], ["a_x"])
     assert fused is not None
     (absorbed,) = fused.loop[0].absorbed
     assert said(absorbed) == ("a_x = a_x_sum + b", [], ["a_x_sum = W @ x"])
@@ -124,25 +124,25 @@ def test_a_value_that_is_subtracted_joins_by_its_own_sign() -> None:
 
 def test_a_factor_of_a_product_keeps_its_own_accumulator() -> None:
     product = Binary("+", Binary("*", Name("h"), Name("a_x")), Name("a_sum"))
-    fused = fuse([BEFORE], [Stage("step", "hidden", LOOP.accumulators, (Statement("a", product),), ())], ["a_x"])
+    fused = fuse([HOISTED], [Stage("step", "hidden", STEP.accumulators, (Statement("a", product),), ())], ["a_x"])
     assert fused is not None
     (absorbed,) = fused.loop[0].absorbed
     assert said(absorbed) == ("a_x = a_x_sum + b", [], ["a_x_sum = W @ x"])
-    assert fused.loop[0].whole.accumulators == (*LOOP.accumulators, *BEFORE.accumulators)
+    assert fused.loop[0].whole.accumulators == (*STEP.accumulators, *HOISTED.accumulators)
 
 
 def test_a_form_within_a_product_of_the_hoisted_sum_keeps_its_own_accumulator() -> None:
-    accumulators = (*BEFORE.accumulators, Accumulator("v_sum", (Form("V", False, "x"),)))
+    accumulators = (*HOISTED.accumulators, Accumulator("v_sum", (Form("V", False, "x"),)))
     total = Binary("+", Name("a_x_sum"), Binary("*", Name("w"), Name("v_sum")))
     before = Stage("hoist", "hidden", accumulators, (Statement("a_x", total),), ())
-    fused = fuse([before], [LOOP], ["a_x"])
+    fused = fuse([before], [STEP], ["a_x"])
     assert fused is not None
     (absorbed,) = fused.loop[0].absorbed
     assert said(absorbed) == ("a_x = w * v_sum", ["a_sum = W @ x"], ["v_sum = V @ x"])
 
 
 def test_a_loop_of_which_nothing_was_hoisted_is_not_fused() -> None:
-    assert fuse([BEFORE], [LOOP], []) is None
+    assert fuse([HOISTED], [STEP], []) is None
 
 
 def test_nothing_is_the_number_that_adding_leaves_all_as_it_is() -> None:

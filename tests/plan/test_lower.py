@@ -11,7 +11,7 @@ from symrnn.language.names import Allocator
 from symrnn.language.text import to_text
 from symrnn.language.tree import Binary, Expression, MatVec, Name, Negate
 from symrnn.plan.lower import LATER, live, stages, sum_of, terms_of
-from symrnn.plan.program import Program, Stage, Statement, reductions
+from symrnn.plan.program import BEFORE, Program, Stage, Statement, reductions
 from symrnn.plan.storage import vector_sizes
 
 Planned = Callable[[str], Program]
@@ -153,7 +153,7 @@ def test_layer_norm_takes_five_stages_of_units_and_four_of_scalars(planned: Plan
 
 def test_gates_of_one_operand_are_accumulated_in_one_stage(planned: Planned) -> None:
     program = planned("lstm")
-    for stage in (*program.forward.stages_of("before"), *program.forward.loop.stages):
+    for stage in (*program.forward.stages_of(BEFORE), *program.forward.loop.stages):
         assert len(stage.accumulators) == 4
         assert len(stage.operands) == 1
 

@@ -16,7 +16,7 @@ from symrnn.language.text import to_text
 from symrnn.plan import planner
 from symrnn.plan.fuse import NOTHING
 from symrnn.plan.policy import Policy
-from symrnn.plan.program import Kind, Program, Stage
+from symrnn.plan.program import AFTER, BEFORE, LAST, ONCE, Kind, Program, Stage
 
 Planned = Callable[[str], Program]
 Written = Callable[..., Program]
@@ -97,7 +97,7 @@ def test_scalar_states_and_parameters(written: Written) -> None:
 def test_every_equation_is_computed_once_under_its_label(program: Program) -> None:
     system = program.cell.normal
     forward = program.forward
-    stages = (*forward.stages_of("once"), *forward.stages_of("before"), *forward.loop.stages)
+    stages = (*forward.stages_of(ONCE), *forward.stages_of(BEFORE), *forward.loop.stages)
     found = Counter(s.target for stage in stages for s in stage.statements)
     assert not [target for target, count in found.items() if count > 1]
     label = {s.target: s.label for stage in stages for s in stage.statements}
@@ -146,7 +146,7 @@ def written_by(stages: tuple[Stage, ...]) -> Counter[tuple[str, str, str]]:
 def test_the_fused_loop_computes_and_writes_the_same(program: Program) -> None:
     forward = program.forward
     assert forward.fused is not None
-    hoisted = (*forward.stages_of("before"), *forward.loop.stages)
+    hoisted = (*forward.stages_of(BEFORE), *forward.loop.stages)
     fused = (*forward.fused.before, *(stage.whole for stage in forward.fused.loop))
     names = {e.target for e in program.cell.normal.equations} & {s.target for stage in fused for s in stage.statements}
     assert tokens(hoisted, names) == tokens(fused, names)
@@ -189,7 +189,7 @@ def test_the_tangent_runs_like_a_forward_function(program: Program) -> None:
     tangent = program.tangent
     assert tangent is not None
     assert [state for state, _ in tangent.states] == [v.removesuffix("'") for v in tangent.system.outputs]
-    assert (tangent.stages_of("last"), tangent.stages_of("after"), tangent.products, tangent.sums) == ((), (), (), ())
+    assert (tangent.stages_of(LAST), tangent.stages_of(AFTER), tangent.products, tangent.sums) == ((), (), (), ())
     outputs = [w.value for stage in tangent.loop.stages for w in stage.writes if w.place.kind is Kind.OUTPUT]
     assert [tangent.system.by_name[name].of for name in outputs] == [program.cell.output + "'"]
 

@@ -8,7 +8,7 @@ import pytest
 
 from symrnn.language.text import to_text
 from symrnn.language.tree import Call, MatVec, Reduce, names, walk
-from symrnn.plan.program import Program, reductions
+from symrnn.plan.program import AFTER, Program, reductions
 
 Planned = Callable[[str], Program]
 Written = Callable[..., Program]
@@ -78,7 +78,7 @@ def test_cheap_arithmetic_is_done_again_in_the_loop_and_after_it(written: Writte
     program = written("z = sigmoid(W @ x + U @ h)\nq = 1 - z\nh' = z * h + b * q")
     assert dict(program.recomputed) == {"q": "arithmetic on z"}
     assert program.backward is not None
-    after = [s.target for stage in program.backward.stages_of("after") for s in stage.statements]
+    after = [s.target for stage in program.backward.stages_of(AFTER) for s in stage.statements]
     assert "q" in after
     assert "q" not in [c.value for b in program.backward.buffers for c in b.columns]
 
@@ -88,7 +88,7 @@ def test_what_is_computed_again_in_and_after_the_loop_has_two_names_and_no_place
     function = program.backward
     assert function is not None
     loop = {s.target: to_text(s.expression) for stage in function.loop.stages for s in stage.statements}
-    after = {s.target: to_text(s.expression) for stage in function.stages_of("after") for s in stage.statements}
+    after = {s.target: to_text(s.expression) for stage in function.stages_of(AFTER) for s in stage.statements}
     assert loop["hard_sigmoid_h"] == after["hard_sigmoid_h_2"] == "hard_sigmoid(h)"
     assert after["dtanh_h"] == "dh_out * hard_sigmoid_h_2"
     assert [c.value for b in function.buffers for c in b.columns] == ["delta_tanh_h", "dh_out"]

@@ -88,8 +88,13 @@ def test_a_package_brings_a_target(package: Package) -> None:
         ("a-b", GOOD, "", "has a name that is not an identifier"),
         ("c", GOOD, "", "another target has that name"),
         ("all", GOOD, "", "no target can have that name, because --backend all means every target; rename it"),
-        ("plan", GOOD, "", "no target can have that name, because the report of check calls the plan so; rename it"),
-        ("sympy", GOOD, "", "no target can have that name, because the report of check calls the proof so; rename it"),
+        ("plan", GOOD, "", "no target can have that name, because the report of check uses it for the plan; rename it"),
+        (
+            "sympy",
+            GOOD,
+            "",
+            "no target can have that name, because the report of check uses it for the proof; rename it",
+        ),
     ],
 )
 def test_a_broken_package_is_named_and_takes_no_other_target_away(

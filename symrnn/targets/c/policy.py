@@ -6,6 +6,7 @@ kernels run it.
 
 from __future__ import annotations
 
+from symrnn.language.functions import ARITHMETIC
 from symrnn.plan.policy import Policy
 
 TILE_FILL = (3, 4)
@@ -17,26 +18,9 @@ forms of 64 to 512 units, the two ways take the same time at 4.5 of 6 rows; one 
 tiles are 2 to 6 % faster fused.
 """
 
-CHEAP = frozenset(
-    {
-        "abs",
-        "hard_sigmoid",
-        "hard_tanh",
-        "leaky_relu",
-        "maximum",
-        "minimum",
-        "positive",
-        "prefer",
-        "relu",
-        "sign",
-        "softsign",
-    }
-)
-"""Functions of arithmetic and comparisons alone: a few instructions take less time than a load."""
-
 POLICY = Policy(
     tangent=False,
-    cheap=CHEAP,
+    cheap=ARITHMETIC,  # a few instructions take less time than a load
     notes=(
         ("fused", "runs if a step's rows fill the register tiles, and if there is only one step"),
         (

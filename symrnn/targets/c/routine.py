@@ -24,7 +24,7 @@ _PHASES = {BEFORE.name: "HOIST", LOOP.name: "LOOP", LAST.name: "LAST", AFTER.nam
 def c_routine(cell: CCell, routine: Routine, stages: Sequence[CStage]) -> CRoutine:
     """The text of ``routine`` of ``cell``, whose stages are ``stages``."""
     by_name = {stage.name: stage for stage in stages}
-    once = tuple(stage_call(by_name[stage.name], "0") for stage in routine.stages_of(ONCE.name))
+    once = tuple(stage_call(by_name[stage.name], "0") for stage in routine.stages_of(ONCE))
     return CRoutine(tuple(_text(cell, stage) for stage in stages), once, tuple(_added(routine, by_name)))
 
 

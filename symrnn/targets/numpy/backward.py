@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from symrnn.emit.python_text import INDENT, collection, commented
 from symrnn.language.system import Variable
-from symrnn.plan.program import Kind
+from symrnn.plan.program import AFTER, LAST, LOOP, Kind
 from symrnn.targets.numpy.body import DEPTH, BodyPrinter, before
 from symrnn.targets.numpy.gradients import GradientPrinter
 from symrnn.targets.numpy.ir import Array
@@ -22,22 +22,22 @@ class BackwardPrinter(BodyPrinter):
 
     def body(self, parameters: Sequence[Variable]) -> list[str]:
         """The body of the function that runs every step backwards, and then what is deferred."""
-        scope = self.scope("loop", loop=True)
+        scope = self.scope(LOOP, loop=True)
         loop = self.loop(scope, self._loop_idle(scope))
-        last, after = self.scope("last"), self.scope("after", spans=True)
-        first = self.printer("last", last).stages(self.stages("last"))
-        deferred = self.printer("after", after).stages(self.stages("after"))
+        last, after = self.scope(LAST), self.scope(AFTER, spans=True)
+        first = self.printer(LAST, last).stages(self.stages(LAST))
+        deferred = self.printer(AFTER, after).stages(self.stages(AFTER))
         deferred += self._after_idle(after)
-        spot = self.printer("after", after).spot
+        spot = self.printer(AFTER, after).spot
         gradients = GradientPrinter(self.names, after, spot, parameters).lines()
         returned = self._returns(last, after)
         lines = [
             *self.banner("Every step, the last one first", self.routine.loop.stages),
             *loop,
-            *self.banner("The first step: initial states", self.routine.stages_of("last")),
+            *self.banner("The first step: initial states", self.routine.stages_of(LAST)),
             *before(last),
             *first,
-            *self.banner("Deferred: all steps at a time", self.routine.stages_of("after")),
+            *self.banner("Deferred: all steps at a time", self.routine.stages_of(AFTER)),
             *before(after),
             *deferred,
             "",
@@ -78,7 +78,7 @@ class BackwardPrinter(BodyPrinter):
     def _loop_idle(self, scope: Scope) -> list[str]:
         """What rows beyond their length do: carries keep their values, and zeros are stored."""
         lines = []
-        printer = self.printer("loop", scope)
+        printer = self.printer(LOOP, scope)
         writes = [write for stage in self.routine.loop.stages for write in stage.writes]
         for write in writes:
             if write.place.kind is Kind.CARRY:
@@ -89,8 +89,8 @@ class BackwardPrinter(BodyPrinter):
         return [*lines, *(f"{self.names.buffer(name)}[t][gone] = 0" for name in own)]
 
     def _after_idle(self, scope: Scope) -> list[str]:
-        writes = [write for stage in self.routine.stages_of("after") for write in stage.writes]
-        positions = self.compiled.phases["after"].positions
+        writes = [write for stage in self.routine.stages_of(AFTER) for write in stage.writes]
+        positions = self.compiled.phases[AFTER.name].positions
         names = [scope.whole(array) for array in sorted({positions[write.value][0] for write in writes})]
         if not names:
             return []

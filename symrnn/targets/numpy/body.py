@@ -13,7 +13,7 @@ from symrnn.emit.python_text import INDENT, remark
 from symrnn.emit.source import Marked
 from symrnn.language.names import Allocator
 from symrnn.language.system import INPUT, ONE
-from symrnn.plan.program import Direction, Kind, Stage, Write
+from symrnn.plan.program import LAST, LOOP, Direction, Kind, Phase, Stage, Write
 from symrnn.targets.numpy.compile import Compiled
 from symrnn.targets.numpy.ir import StageNodes, buffer
 from symrnn.targets.numpy.names import RESERVED, size_names
@@ -34,7 +34,7 @@ def locals_of(compiled: Compiled, sizes: Sequence[str], taken: Sequence[str] = (
 
 def _is_later(compiled: Compiled, name: str) -> bool:
     """Whether a step reads the buffer's rows of the step after it."""
-    stages = (*compiled.routine.stages_of("loop"), *compiled.routine.stages_of("last"))
+    stages = (*compiled.routine.stages_of(LOOP), *compiled.routine.stages_of(LAST))
     later = {form.operand for stage in stages for a in stage.accumulators for form in a.forms if form.later}
     return bool(later & set(compiled.columns[buffer(name)]))
 
@@ -46,17 +46,17 @@ class BodyPrinter:
         self.names, self.weights = names, weights
         self.compiled, self.routine = names.compiled, names.compiled.routine
 
-    def scope(self, phase: str, *, spans: bool = False, loop: bool = False) -> Scope:
+    def scope(self, phase: Phase, *, spans: bool = False, loop: bool = False) -> Scope:
         """The views of a phase."""
-        return Scope(self.names, self.compiled.phases[phase], spans=spans, loop=loop)
+        return Scope(self.names, self.compiled.phases[phase.name], spans=spans, loop=loop)
 
-    def printer(self, phase: str, scope: Scope, depth: int = DEPTH) -> Printer:
+    def printer(self, phase: Phase, scope: Scope, depth: int = DEPTH) -> Printer:
         """The printer of the nodes of a phase."""
-        return Printer(self.names, self.compiled.phases[phase], scope, self.weights, depth)
+        return Printer(self.names, self.compiled.phases[phase.name], scope, self.weights, depth)
 
-    def stages(self, phase: str) -> tuple[StageNodes, ...]:
+    def stages(self, phase: Phase) -> tuple[StageNodes, ...]:
         """The stages of a phase."""
-        return self.compiled.phases[phase].stages
+        return self.compiled.phases[phase.name].stages
 
     def banner(self, what: str, stages: Sequence[Stage]) -> list[str]:
         """A blank line and what the phase does, with the values that it reads and gives."""
@@ -100,7 +100,7 @@ class BodyPrinter:
 
     def loop(self, scope: Scope, idle: list[str]) -> list[str]:
         """The locals bound before the loop over all steps, and the loop; ``idle`` says what finished rows do instead."""
-        lines = self.printer("loop", scope, DEPTH + 1).stages(self.stages("loop"))
+        lines = self.printer(LOOP, scope, DEPTH + 1).stages(self.stages(LOOP))
         T = self.names.use(STEPS)
         steps = f"range({T} - 1, -1, -1)" if self.routine.direction is Direction.BACKWARD else f"range({T})"
         swaps = [f"{old}, {new} = {new}, {old}" for old, new in self.names.carries.values()]

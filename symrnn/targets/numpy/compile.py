@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from symrnn.language.names import Allocator
-from symrnn.plan.program import Buffer, Extent, Kind, Place, Program, Routine, Stage
+from symrnn.plan.program import AFTER, BEFORE, LAST, LOOP, Buffer, Extent, Kind, Phase, Place, Program, Routine, Stage
 from symrnn.targets.numpy.ir import (
     NEW_CARRY,
     PRODUCT,
@@ -30,7 +30,7 @@ from symrnn.targets.numpy.products import products
 from symrnn.targets.numpy.stack import Stacker, Storage, arrange, blocks
 from symrnn.targets.numpy.storage import Scratch, Storer
 
-PHASES = ("before", "loop", "last", "after")
+PHASES = (BEFORE, LOOP, LAST, AFTER)
 """The phases that run per sequence, in order."""
 
 
@@ -144,12 +144,12 @@ class _Compiler:
         self._lowerers: dict[str, Lowerer] = {}
         for phase in PHASES:
             lowerer = Lowerer(self._sizes, self._writes, self._vectors, self._allocator, routine.stems)
-            self._lowerers[phase] = lowerer
-            self._lowered[phase] = [lowerer.stage(stage) for stage in routine.stages_of(phase)]
+            self._lowerers[phase.name] = lowerer
+            self._lowered[phase.name] = [lowerer.stage(stage) for stage in routine.stages_of(phase)]
         self._places = self._placed()
-        for phase, lowered in self._lowered.items():
+        for name, lowered in self._lowered.items():
             makers = {a.name: PRODUCT for each in lowered for a in each.accumulators}
-            self._stackers[phase] = [
+            self._stackers[name] = [
                 Stacker(each.operations, self._storage(each), self._sizes, makers) for each in lowered
             ]
 
@@ -159,8 +159,8 @@ class _Compiler:
         for stages in self._lowered.values():
             forms = [a.forms for each in stages for a in each.accumulators]
             found += [frozenset(form.operand for form in group) for group in forms]
-        for phase, stackers in self._stackers.items():
-            for lowered, stacker in zip(self._lowered[phase], stackers, strict=True):
+        for name, stackers in self._stackers.items():
+            for lowered, stacker in zip(self._lowered[name], stackers, strict=True):
                 found += stacker.sets(_feeds(lowered))
         return found
 
@@ -168,7 +168,7 @@ class _Compiler:
         """The routine on the buffers ``outer`` that another has filled, and ``own``."""
         columns = self._columns([*outer, *own])
         stored = {value: (array, i) for array, values in columns.items() for i, value in enumerate(values)}
-        phases = {phase: self._phase(phase, stored) for phase in self._lowered}
+        phases = {phase.name: self._phase(phase, stored) for phase in PHASES}
         buffers = {each.name: each for each in (*outer, *own)}
         names = tuple(each.name for each in own)
         stems = {**self._routine.stems, **self._allocator.stems}
@@ -222,11 +222,11 @@ class _Compiler:
         found = {buffer(each.name): tuple(column.value for column in each.columns) for each in buffers}
         return found | {self._array(v): (v,) for v in self._places if not self._is_buffer(v)}
 
-    def _phase(self, phase: str, stored: Mapping[str, Position]) -> CompiledPhase:
+    def _phase(self, phase: Phase, stored: Mapping[str, Position]) -> CompiledPhase:
         order: dict[str, Position] = dict(stored)
-        labels = self._lowerers[phase].labels
+        labels = self._lowerers[phase.name].labels
         nodes: list[list[Node]] = []
-        for lowered, stacker in zip(self._lowered[phase], self._stackers[phase], strict=True):
+        for lowered, stacker in zip(self._lowered[phase.name], self._stackers[phase.name], strict=True):
             part: list[Node] = []
             accumulators = {a.name: a for a in lowered.accumulators}
             sets = [*_feeds(lowered), *stacker.sets(_feeds(lowered))]
@@ -242,13 +242,13 @@ class _Compiler:
             part += stacker.stacked(order, self._vectors)
             nodes.append(part)
         kept = self._kept(phase)
-        named = {s.target for lowered in self._lowered[phase] for s in lowered.stage.statements}
+        named = {s.target for lowered in self._lowered[phase.name] for s in lowered.stage.statements}
         storer = Storer([node for part in nodes for node in part], stored, order, self._sizes, kept, named)
         stages = tuple(
             StageNodes(lowered.stage.name, tuple(part), *self._flow(lowered.stage))
-            for lowered, part in zip(self._lowered[phase], nodes, strict=True)
+            for lowered, part in zip(self._lowered[phase.name], nodes, strict=True)
         )
-        return CompiledPhase(stages, {**stored, **storer.spots}, storer.scratch, self._lowerers[phase].alias)
+        return CompiledPhase(stages, {**stored, **storer.spots}, storer.scratch, self._lowerers[phase.name].alias)
 
     @staticmethod
     def _together(fixed: list[str], loose: list[str], stored: Mapping[str, Position]) -> list[list[str]]:
@@ -262,9 +262,9 @@ class _Compiler:
                 runs.append([name])
         return [*runs, loose]
 
-    def _kept(self, phase: str) -> set[str]:
+    def _kept(self, phase: Phase) -> set[str]:
         """The values that a finished row keeps; they are read at the end of a step."""
-        resolve = self._lowerers[phase].resolve
+        resolve = self._lowerers[phase.name].resolve
         stages = self._routine.stages_of(phase)
         return {resolve(write.idle) for stage in stages for write in stage.writes if write.idle}
 

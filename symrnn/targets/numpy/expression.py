@@ -97,7 +97,7 @@ def _exponent(exponent: Fraction) -> str:
 
 
 def helpers(nodes: Iterable[Expression]) -> tuple[str, ...]:
-    """The sources of the functions that ``nodes`` call and that are no ufuncs, callees first."""
+    """The sources of the functions that ``nodes`` call and that are not ufuncs, callees first."""
     called = {part.function for node in nodes for part in walk(node) if isinstance(part, Call)}
     found: dict[str, None] = {}
     for name in FUNCTIONS:

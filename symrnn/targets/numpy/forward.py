@@ -1,13 +1,13 @@
 """The function that runs every step, as the body of a Python function: the forward pass, and the tangent like it.
 
-Reads a `Compiled` routine; returns its lines. Everything runs in the order of the steps: the caller turns sequences
-round that run in reverse. Leaves out: what the backward pass has too (`symrnn.targets.numpy.body`).
+Reads a `Compiled` routine; returns its lines. Everything runs in the order of the steps: the caller reverses sequences
+that run in reverse. Leaves out: what the backward pass has too (`symrnn.targets.numpy.body`).
 """
 
 from __future__ import annotations
 
 from symrnn.emit.python_text import INDENT, collection, commented
-from symrnn.plan.program import Kind
+from symrnn.plan.program import BEFORE, LOOP, Kind
 from symrnn.targets.numpy.body import DEPTH, BodyPrinter, before
 from symrnn.targets.numpy.ir import Array, Spot, buffer
 from symrnn.targets.numpy.scope import ROWS, STEPS, Scope
@@ -18,7 +18,7 @@ class ForwardPrinter(BodyPrinter):
 
     def body(self, output: str) -> list[str]:
         """The body of the function that runs every step; ``output`` is the state whose value it returns for each."""
-        scope = self.scope("loop", loop=True)
+        scope = self.scope(LOOP, loop=True)
         loop = self.loop(scope, self._idle(scope))
         hoisted = self._hoisted()
         storage = [*self._buffers(), *self._states(output)]
@@ -27,11 +27,11 @@ class ForwardPrinter(BodyPrinter):
         return self.complete([*storage, *hoisted, *banner, *loop, "", *end])
 
     def _hoisted(self) -> list[str]:
-        stages = self.routine.stages_of("before")
+        stages = self.routine.stages_of(BEFORE)
         if not stages:
             return []
-        scope = self.scope("before", spans=True)
-        lines = self.printer("before", scope).stages(self.stages("before"))
+        scope = self.scope(BEFORE, spans=True)
+        lines = self.printer(BEFORE, scope).stages(self.stages(BEFORE))
         kept = [scope.whole(buffer(b.name)) for b in self.compiled.own_buffers if b.spans and b.taped]
         idle = [f"{INDENT}if idle is not None:"] if kept else []
         idle += [f"{INDENT * 2}{name}[idle.ravel()] = 0" for name in kept]
@@ -60,7 +60,7 @@ class ForwardPrinter(BodyPrinter):
         return lines
 
     def _idle(self, scope: Scope) -> list[str]:
-        """What rows beyond their length do: states stand still, and zeros are saved."""
+        """What rows beyond their length do: states keep their values, and zeros are saved."""
         lines = []
         for state, _ in self.routine.states:
             now, after = (scope.view(Spot(Array(kind, state), 0, 0)) for kind in (Kind.STATE, Kind.NEXT))
@@ -69,7 +69,7 @@ class ForwardPrinter(BodyPrinter):
         return [*lines, *(f"{self.names.buffer(b.name)}[t if taped else 0][gone] = 0" for b in kept)]
 
     def _filled(self, output: str) -> list[str]:
-        """The output of every step, where the states are not it."""
+        """The output of every step, if the states are not the output."""
         states = self.names.state(output)
         return [
             f"{INDENT}if {states} is not None:",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from symrnn.emit.python_text import collection, commented, span
 from symrnn.emit.source import Mark, marked
 from symrnn.language.system import ONE, Variable
+from symrnn.plan.program import AFTER
 from symrnn.targets.numpy.ir import Spot
 from symrnn.targets.numpy.names import common, identifier, noted, shape, width
 from symrnn.targets.numpy.scope import DTYPE, Locals, Scope
@@ -81,7 +82,7 @@ class GradientPrinter:
 
     def _runs(self, pairs: Sequence[Pair]) -> list[list[Pair]]:
         """The pairs in runs whose values lie side by side."""
-        positions = self._names.compiled.phases["after"].positions
+        positions = self._names.compiled.phases[AFTER.name].positions
         stored = [pair for pair in pairs if pair[1] in positions]
         runs: list[list[Pair]] = []
         for pair in sorted(stored, key=lambda pair: positions[pair[1]]):

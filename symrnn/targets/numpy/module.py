@@ -25,7 +25,7 @@ from symrnn.emit.surface import surface
 from symrnn.language.names import Allocator
 from symrnn.language.system import ONE, Role
 from symrnn.language.tree import PRIME, Reduce, names
-from symrnn.plan.program import Program, Routine, Stage
+from symrnn.plan.program import ONCE, Program, Routine, Stage
 from symrnn.targets.numpy import DESCRIPTION
 from symrnn.targets.numpy.backward import BackwardPrinter
 from symrnn.targets.numpy.body import locals_of
@@ -157,7 +157,7 @@ def _weights(program: Program, routine: Routine) -> Weights:
     letters = {**size_names(program.cell.sizes, allocator), ONE: ONE}
     once = {
         statement.target: allocator.fresh(f"{identifier(statement.target)}_value")
-        for stage in routine.stages_of("once")
+        for stage in routine.stages_of(ONCE)
         for statement in stage.statements
     }
 
@@ -170,7 +170,7 @@ def _weights(program: Program, routine: Routine) -> Weights:
 
 def _weight_lines(program: Program, routine: Routine, weights: Weights) -> list[str]:
     """The body of the initialiser of the weights."""
-    lines = [line for stage in routine.stages_of("once") for line in _once(stage, routine, weights, program.cell.sizes)]
+    lines = [line for stage in routine.stages_of(ONCE) for line in _once(stage, routine, weights, program.cell.sizes)]
     lines += [line for weight in weights.found for line in weight.lines]
     return lines or [f"{INDENT * 2}pass"]
 

@@ -5,23 +5,8 @@ Arrays are large or calls are expensive, so hoisting always pays: one product ov
 
 from __future__ import annotations
 
+from symrnn.language.functions import ARITHMETIC
 from symrnn.plan.policy import Policy
 
-CHEAP = frozenset(
-    {
-        "abs",
-        "hard_sigmoid",
-        "hard_tanh",
-        "leaky_relu",
-        "maximum",
-        "minimum",
-        "positive",
-        "prefer",
-        "relu",
-        "sign",
-        "softsign",
-    }
-)
-"""Functions of arithmetic and comparisons alone: computing one again takes no longer than storing and loading it."""
-
-POLICY = Policy(fused=False, cheap=CHEAP)
+# Arithmetic takes no longer than to store a value and load it.
+POLICY = Policy(fused=False, cheap=ARITHMETIC)

@@ -7,7 +7,7 @@ consists of array calls alone. Leaves out: what a caller sees of it (`templates/
 from __future__ import annotations
 
 from symrnn.emit.python_text import INDENT
-from symrnn.plan.program import Kind
+from symrnn.plan.program import BEFORE, LOOP, Kind
 from symrnn.targets.numpy.body import BodyPrinter, before
 from symrnn.targets.numpy.compile import CompiledPhase
 from symrnn.targets.numpy.ir import SCRATCH, Array, Spot
@@ -56,11 +56,11 @@ class StreamPrinter(BodyPrinter):
         """The body; it reads ``x`` (1, B, inputs) and keeps ``state`` in place."""
         shared: dict[Spot, str] = {}
         bound, lines = [], []
-        for phase in ("before", "loop"):
-            scope = StreamScope(self.names, self.compiled.phases[phase], shared, loop=phase == "loop")
-            printer = Printer(self.names, self.compiled.phases[phase], scope, self.weights, 2)
+        for phase in (BEFORE, LOOP):
+            scope = StreamScope(self.names, self.compiled.phases[phase.name], shared, loop=phase is LOOP)
+            printer = Printer(self.names, self.compiled.phases[phase.name], scope, self.weights, 2)
             lines += printer.stages(self.stages(phase))
-            if phase == "loop":
+            if phase is LOOP:
                 for state, _ in self.routine.states:
                     now, after = (scope.view(Spot(Array(kind, state), 0, 0)) for kind in (Kind.STATE, Kind.NEXT))
                     lines.append(f"{INDENT * 2}{now}[...] = {after}")

@@ -89,7 +89,7 @@ class Weights:
 
     @property
     def found(self) -> tuple[Weight, ...]:
-        """Every stack, in the order in which they were asked for."""
+        """Every stack, in order of first use."""
         return tuple(self._found.values())
 
     def vector(self, names: tuple[str, ...]) -> str:
