@@ -86,7 +86,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"2414a46e360eab0c7f93b3a138c763e2"
+_ABI = b"84891630bc3885c15b76b3bea7537681"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

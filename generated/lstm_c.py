@@ -94,7 +94,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"ffdb4fc6a3c5ac01be2e0c0252f34f50"
+_ABI = b"2a6577318a2041f6493b7f828dfa9e6c"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

@@ -840,14 +840,14 @@ INLINE real sum_of(const real *p, size_t n)
 
 /* ---- register tiles ---- */
 
-/* sums[i][j] = first[i][j] + a[i][k] * panel[k][j] for height rows, depth products, and width vectors of units. */
-ALWAYS void run_tile(size_t height, size_t width, const real *first, size_t first_row, size_t depth, const real *const *a, size_t a_depth,
-                     const real *restrict panel, size_t panel_row, real *sums, size_t sums_row)
+/* sums[i][j] = first[i][j] + a[i][k] * panel[k][j] for height rows, depth products from `k0` on, and width vectors of units. */
+ALWAYS void run_tile(size_t height, size_t width, const real *first, size_t first_row, size_t k0, size_t depth, const real *const *a,
+                     size_t a_depth, const real *restrict panel, size_t panel_row, real *sums, size_t sums_row)
 {
     vec s[TILE_ROWS][TILE_COLUMNS];
     const real *restrict from[TILE_ROWS];
     for (size_t i = 0; i < height; ++i) {
-        from[i] = a[i];
+        from[i] = a[i] + k0 * a_depth;
         for (size_t j = 0; j < width; ++j)
             s[i][j] = loadu(first + i * first_row + j * LANES);
     }
@@ -867,48 +867,59 @@ ALWAYS void run_tile(size_t height, size_t width, const real *first, size_t firs
             storeu(sums + i * sums_row + j * LANES, s[i][j]);
 }
 
-/* sums[i][j] += a[i][k] * panel[k][j] for any height up to TILE_ROWS and any number of columns; = where they are fresh. */
-ONCE void accumulate(int fresh, size_t height, size_t columns, size_t depth, const real *const *a, size_t a_depth,
+/* sums[i][j] += a[i][k] * panel[k][j] for any numbers of rows, columns and products; = where they are fresh. A part of the panel
+   meets all rows before the next part does: it comes but once from a far cache. */
+ONCE void accumulate(int fresh, size_t rows, size_t columns, size_t depth, const real *const *a, size_t a_depth,
                      const real *panel, size_t panel_row, real *sums, size_t sums_row)
 {
     static const real zeros[TILE_COLUMNS * LANES];
-    const size_t most = TILE_WIDTH(height);
-    size_t width;
+    /* Tiles of about one height each: none is low. */
+    const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows - least * runs;
+    const size_t most = TILE_WIDTH(least + (more > 0)), deep = runs > 1 && depth > PANEL_DEPTH ? PANEL_DEPTH : depth;
+    size_t width, height;
     for (size_t column = 0; column < columns; column += width) {
         /* What is left after the last whole pass but one is halved: no pass is narrow. */
         const size_t left = columns - column;
+        size_t k = 0;
         width = left <= most ? left : left < 2 * most ? (left + 1) / 2 : most;
-        const real *const from = panel + column * LANES;
-        real *const into = sums + column * LANES;
-        const real *const first = fresh ? zeros : into;
-        const size_t first_row = fresh ? 0 : sums_row;
-#define TILE(height, width)                                                                                 \
-    case height * 8 + width:                                                                                \
-        run_tile(height, width, first, first_row, depth, a, a_depth, from, panel_row, into, sums_row);      \
+        do {
+            const size_t part = depth - k < deep ? depth - k : deep;
+            const real *const from = panel + k * panel_row + column * LANES;
+            const int begins = fresh && !k;
+            for (size_t row = 0, run = 0; run < runs; row += height, ++run) {
+                real *const into = sums + row * sums_row + column * LANES;
+                height = least + (run < more);
+#define TILE(height, width)                                                                                       \
+    case height * 8 + width:                                                                                      \
+        run_tile(height, width, begins ? zeros : into, begins ? 0 : sums_row, k, part, a + row, a_depth, from,    \
+                 panel_row, into, sums_row);                                                                      \
         break;
 #define TILES_2(height) TILE(height, 1) TILE(height, 2)
 #define TILES_4(height) TILES_2(height) TILE(height, 3) TILE(height, 4)
-        switch (height * 8 + width) {
-            TILES_4(1)
-            TILES_4(2)
-            TILES_4(3)
+                switch (height * 8 + width) {
+                    TILES_4(1)
+                    TILES_4(2)
+                    TILES_4(3)
 #if REGISTERS == 16
-            TILES_2(4)
-            TILES_2(5)
-            TILES_2(6)
+                    TILES_2(4)
+                    TILES_2(5)
+                    TILES_2(6)
 #else
-            TILES_4(4)
-            TILES_4(5)
+                    TILES_4(4)
+                    TILES_4(5)
 #if TILE_ROWS > 5
-            TILES_4(6)
+                    TILES_4(6)
 #endif
 #endif
-        default:
-            break;
-        }
+                default:
+                    break;
+                }
 #undef TILES_4
 #undef TILES_2
 #undef TILE
+            }
+            k += part;
+        } while (k < depth);
     }
 }
 
@@ -1232,35 +1243,33 @@ ONCE void run_stage(const S(at) *at, const S(stage) *s, size_t row_begin, size_t
         const size_t from = row_begin + share(row_end - row_begin, block, blocks);
         const size_t rows = row_begin + share(row_end - row_begin, block + 1, blocks) - from;
         size_t order[BLOCK_ROWS];
-        const size_t active = order_rows(seq, first, from, rows, order);
-        /* Tiles of about one height each, none is low; those of rows that have ended need no sums. */
-        const size_t runs = (active + TILE_ROWS - 1) / TILE_ROWS, idle_runs = (rows - active + TILE_ROWS - 1) / TILE_ROWS;
-        const size_t least = runs ? active / runs : 0, more = active - least * runs;
+        const size_t active = order_rows(seq, first, from, rows, order), groups = (rows + GROUP_ROWS - 1) / GROUP_ROWS;
         /* Several tiles before the statements: those of one unit need not wait for those of another. */
-        const size_t together = SUM_ROWS / (rows < 1 ? 1 : rows < TILE_ROWS ? rows : TILE_ROWS) / 2 * 2;
+        const size_t together = SUM_ROWS / ((rows + groups - 1) / groups) / 2 * 2;
         const size_t passes = (s->end - s->begin + together - 1) / together;
         for (size_t pass = 0; pass < passes; ++pass) {
             /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
             const size_t tile0 = s->begin + (at->turned ? passes - 1 - pass : pass) * together;
             const size_t tile1 = s->end - tile0 < together ? s->end : tile0 + together;
-            for (size_t row0 = 0, run = 0; run < runs + idle_runs; ++run) {
-                const size_t left = rows - row0, lower = left < TILE_ROWS ? left : TILE_ROWS;
-                const size_t height = run < runs ? least + (run < more) : lower, apart = height * columns * LANES;
+            for (size_t group = 0; group < groups; ++group) {
+                const size_t row0 = share(rows, group, groups), height = share(rows, group + 1, groups) - row0;
+                const size_t running = active <= row0 ? 0 : active - row0 < height ? active - row0 : height;
+                const size_t apart = height * columns * LANES;
                 real sums[SUM_ROWS * MOST_SUMS * LANES];
                 /* Sums of rows that have ended, or to which each operand adds: zero. */
-                if (s->filled < s->sums || s->later || run >= runs)
+                if (s->filled < s->sums || s->later || running < height)
                     for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
                         storeu(sums + i * LANES, K(0));
-                for (size_t i = run < runs ? tile0 : tile1; i < tile1; ++i) {
+                for (size_t i = running ? tile0 : tile1; i < tile1; ++i) {
                     const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
                     for (const S(operand) *o = s->operand; o < s->operand + s->operands; ++o) {
-                        const real *const source = operand_row(at, o), *lines[TILE_ROWS];
+                        const real *const source = operand_row(at, o), *lines[GROUP_ROWS];
                         const size_t stride = at->stride[o->array];
                         if (!source)
                             continue;
-                        for (size_t line = 0; line < height; ++line)
+                        for (size_t line = 0; line < running; ++line)
                             lines[line] = source + order[row0 + line] * stride;
-                        accumulate(!o->adds && !o->later, height, o->count * vectors, o->depth, lines, 1, o->weights + tile * o->tile,
+                        accumulate(!o->adds && !o->later, running, o->count * vectors, o->depth, lines, 1, o->weights + tile * o->tile,
                                    o->panel_row, sums + (tile - tile0) * apart + o->first * wide, columns * LANES);
                     }
                 }
@@ -1271,7 +1280,6 @@ ONCE void run_stage(const S(at) *at, const S(stage) *s, size_t row_begin, size_t
                     span.sums = sums + line * columns * LANES;
                     s->run(at, &span);
                 }
-                row0 += height;
             }
         }
     }
@@ -1457,11 +1465,11 @@ ALWAYS void run_row_of(const S(at) *at, S(stage) s)
 
 /* ---- deferred gradients: matrix products and sums over the rows of all steps, a chunk of rows at a time ---- */
 
-/* The rows of the right side in an order, as a panel: [tile][row][TILE_COLUMNS][lane]. */
+/* The rows of the right side in an order, as a panel: [tile][row][RIGHT_COLUMNS][lane]. */
 ONCE void pack_right(size_t rows, const size_t *order, const real *from, size_t stride, size_t width,
                        real *panel)
 {
-    const size_t wide = TILE_COLUMNS * LANES;
+    const size_t wide = RIGHT_COLUMNS * LANES;
     for (size_t unit = 0; unit < width; unit += wide) {
         for (size_t row = 0; row < rows; ++row) {
             const real *const source = from + order[row] * stride + unit;
@@ -1523,7 +1531,7 @@ typedef struct S(outer) {
    of the panel meets all tiles before the next part does: it comes but once from a far cache. */
 ONCE void add_outer(size_t rows, const real *block, const size_t *begin, size_t tiles, const S(outer) *to)
 {
-    const size_t wide = TILE_COLUMNS * LANES;
+    const size_t wide = RIGHT_COLUMNS * LANES;
     for (size_t unit = 0; unit < to->width; unit += wide) {
         const size_t count = to->width - unit < wide ? to->width - unit : wide;
         for (size_t tile = 0; tile < tiles; ++tile) {
@@ -1536,10 +1544,10 @@ ONCE void add_outer(size_t rows, const real *block, const size_t *begin, size_t 
                 for (size_t i = 0; i < (tile + 1 < tiles ? TILE_ROWS : 0); ++i)
                     for (size_t j = 0; j < wide; j += LANES)
                         PREFETCH(into + (high + i) * to->width + j);
-                accumulate(to->fresh, high, TILE_COLUMNS, rows, columns, TILE_ROWS, panel, wide, into, to->width);
+                accumulate(to->fresh, high, RIGHT_COLUMNS, rows, columns, TILE_ROWS, panel, wide, into, to->width);
                 continue;
             }
-            real sums[TILE_ROWS * TILE_COLUMNS * LANES];
+            real sums[TILE_ROWS * RIGHT_COLUMNS * LANES];
             accumulate(1, high, (count + LANES - 1) / LANES, rows, columns, TILE_ROWS, panel, wide, sums, wide);
             for (size_t i = 0; i < high; ++i)
                 for (size_t j = 0; j < count; ++j)

@@ -110,18 +110,26 @@ _Static_assert(sizeof 1.0 == sizeof(double), "compile without -fsingle-precision
 #endif
 #define TILE_COLUMNS 4
 #define TILE_WIDTH(height) (REGISTERS == 16 && (height) > 3 ? 2 : TILE_COLUMNS)
-/* Rows of sums that a stage keeps before it runs its statements on them. */
-#ifndef SUM_ROWS
-#define SUM_ROWS (4 * TILE_ROWS)
+/* Vectors of units in a panel of a deferred product's right side. */
+#define RIGHT_COLUMNS TILE_WIDTH(TILE_ROWS)
+/* Rows that a part of a panel meets before the next part does, which is so deep that it stays in a first-level cache. */
+#if REGISTERS == 16
+#define GROUP_ROWS (8 * TILE_ROWS)
+#define PANEL_DEPTH 256
+#else
+#define GROUP_ROWS TILE_ROWS
+#define PANEL_DEPTH SIZE_MAX
 #endif
+/* Rows of sums that a stage keeps before it runs its statements on them: of two tiles of units at least. */
+#define SUM_ROWS (GROUP_ROWS > 2 * TILE_ROWS ? 2 * GROUP_ROWS : 4 * TILE_ROWS)
 /* Rows of a deferred product that are packed at a time, at most BLOCK_ROWS, and tiles of its left side. */
 #define CHUNK 256
 #define LEFT_TILES 8
 /* Numbers of a left side that are run over all units before the next rows are: about half of a second-level cache; and rows. */
 #define BLOCK_NUMBERS 131072
 #define BLOCK_ROWS 256
-#if CHUNK > BLOCK_ROWS || SUM_ROWS < 2 * TILE_ROWS
-#error "rows are ordered in blocks of BLOCK_ROWS, and a stage keeps the sums of a register tile at least"
+#if CHUNK > BLOCK_ROWS
+#error "rows are ordered in blocks of BLOCK_ROWS"
 #endif
 /* Nanoseconds, as measured on one machine: to have other threads take part in a call; for them to meet after a stage; by the
    bytes of a number, to fetch what others wrote, and for a multiply-add, of which those of low tiles take longer. */
@@ -477,7 +485,7 @@ INLINE int is_fused(const sequence *seq)
 /* Numbers of a right side's panel. */
 INLINE size_t panel_numbers(size_t width, size_t lanes)
 {
-    const size_t wide = TILE_COLUMNS * lanes;
+    const size_t wide = RIGHT_COLUMNS * lanes;
     return (width + wide - 1) / wide * wide * CHUNK;
 }
 

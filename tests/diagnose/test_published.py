@@ -267,7 +267,7 @@ def test_mistakes_in_the_step_and_between_the_steps_are_told_by_the_run_that_sho
     )
     right = text.index("Right there, since right gradients follow from them:")
     assert several < text.index("On sequences of one step, ") < right
-    assert "this says nothing of values from other steps or of what steps hand on" in text
+    assert "this says nothing about other steps or gradients passed between steps" in text
 
 
 def test_a_search_that_finds_nothing_stays_within_its_work_and_says_what_it_is_at(searched: Searched) -> None:
