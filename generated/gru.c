@@ -44,8 +44,8 @@
        back     B x (2 hidden)    held_h | dh_out: values that cross the stages of one step backward
 
    To read: a stage is a function of its statements, run on the units of a row. What brings it there is the same for every
-   cell: symrnn.h (threads, memory) symrnn_real.h (vectors, register tiles, packed weights, loops over rows and time)
-   and symrnn_entries.h (entry points).
+   cell: symrnn.h (threads, memory), symrnn_vector.h (vectors and functions), symrnn_stage.h (packed weights, register tiles),
+   symrnn_time.h (loops over time, deferred products), symrnn_entries.h (entry points).
 
    Compile with optimisation for this processor, for instance
 
@@ -67,7 +67,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "84891630bc3885c15b76b3bea7537681"
+#define SYMRNN_DIGEST "fbbf2afbac3a8c5119eaff7615104c25"
 #define ENTRY(name) PUBLIC(gru, name)
 #define DIMS gru_dims
 #define BARRIER gru_barrier
@@ -107,9 +107,11 @@ static int check_sizes(const gru_dims *dims)
 #define REAL 64
 #include "gru.c"
 #else /* below here once for each precision: REAL bits */
-#include "symrnn_real.h"
+#include "symrnn_vector.h"
+#include "symrnn_stage.h"
+#include "symrnn_time.h"
 
-/* Room for the parts of packed weights; returns whether they can be counted. */
+/* Reserve room for the parts of packed weights. Returns whether their count fits. */
 ALWAYS int S(blocks)(const gru_dims *dims, piece *b, size_t *end)
 {
     *end = TAG_NUMBERS(2);
@@ -389,7 +391,7 @@ ONCE void S(rights)(const gru_dims *dims, S(columns) *right)
     right[2] = (S(columns)){AT_saved, 2 * dims->hidden, dims->hidden};
 }
 
-/* One row goes straight to its stages. */
+/* One row runs its stages directly. */
 static void S(step_row)(const gru_dims *dims, const real *packed, const real *x, real *state, real *y, real *workspace)
 {
     piece b[BLOCKS];
@@ -481,7 +483,8 @@ int ENTRY(backward)(const gru_dims *dims, const real *packed, const real *x, con
         {{AT_delta, dims->hidden, dims->hidden}, 0, grads->b_r, 1}, /* (b15) */
         {{AT_delta, 2 * dims->hidden, dims->hidden}, 0, grads->b_h, 1}, /* (b18) */
     };
-    const S(products) deferred = {right, outers, sums, 3, 6, 3, accumulate != 0};
+    const S(products) deferred = {right, outers, sums,
+                                  3, 6, 3, accumulate != 0};
     return run_backward(&r, &deferred, x, tape, dy, dstate, dx, dstate_in, workspace);
 }
 #endif

@@ -56,7 +56,7 @@ typedef struct gru_dims {
 /* The digest of the sources that this library was compiled from. */
 const char *gru_abi(void);
 
-/* 1 if this processor has every extension that this library was compiled for, else 0: then call nothing else. */
+/* 1 if this processor has every extension that this library was compiled for, else 0. If it returns 0, call nothing else. */
 int gru_cpu_supported(void);
 
 /* ---- float ---- */

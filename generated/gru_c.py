@@ -86,7 +86,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"84891630bc3885c15b76b3bea7537681"
+_ABI = b"fbbf2afbac3a8c5119eaff7615104c25"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

@@ -44,8 +44,8 @@
                                   deferred work reads
 
    To read: a stage is a function of its statements, run on the units of a row. What brings it there is the same for every
-   cell: symrnn.h (threads, memory) symrnn_real.h (vectors, register tiles, packed weights, loops over rows and time)
-   and symrnn_entries.h (entry points).
+   cell: symrnn.h (threads, memory), symrnn_vector.h (vectors and functions), symrnn_stage.h (packed weights, register tiles),
+   symrnn_time.h (loops over time, deferred products), symrnn_entries.h (entry points).
 
    Compile with optimisation for this processor, for instance
 
@@ -67,7 +67,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "9f2326c9a3c566f73cea48548f954fac"
+#define SYMRNN_DIGEST "6a25124256998cd79b8565718ba2be04"
 #define ENTRY(name) PUBLIC(gru_reset_after, name)
 #define DIMS gru_reset_after_dims
 #define BARRIER gru_reset_after_barrier
@@ -107,9 +107,11 @@ static int check_sizes(const gru_reset_after_dims *dims)
 #define REAL 64
 #include "gru_reset_after.c"
 #else /* below here once for each precision: REAL bits */
-#include "symrnn_real.h"
+#include "symrnn_vector.h"
+#include "symrnn_stage.h"
+#include "symrnn_time.h"
 
-/* Room for the parts of packed weights; returns whether they can be counted. */
+/* Reserve room for the parts of packed weights. Returns whether their count fits. */
 ALWAYS int S(blocks)(const gru_reset_after_dims *dims, piece *b, size_t *end)
 {
     *end = TAG_NUMBERS(2);
@@ -343,7 +345,7 @@ ONCE void S(rights)(const gru_reset_after_dims *dims, S(columns) *right)
     right[1] = (S(columns)){AT_now_h, 0, dims->hidden};
 }
 
-/* One row goes straight to its stages. */
+/* One row runs its stages directly. */
 static void S(step_row)(const gru_reset_after_dims *dims, const real *packed, const real *x, real *state, real *y, real *workspace)
 {
     piece b[BLOCKS];
@@ -440,7 +442,8 @@ int ENTRY(backward)(const gru_reset_after_dims *dims, const real *packed, const 
         {{AT_delta, 2 * dims->hidden, dims->hidden}, 0, grads->b_h, 1}, /* (b17) */
         {{AT_delta, 3 * dims->hidden, dims->hidden}, 0, grads->b_hh, 1}, /* (b19) */
     };
-    const S(products) deferred = {right, outers, sums, 2, 6, 4, accumulate != 0};
+    const S(products) deferred = {right, outers, sums,
+                                  2, 6, 4, accumulate != 0};
     return run_backward(&r, &deferred, x, tape, dy, dstate, dx, dstate_in, workspace);
 }
 #endif

@@ -52,8 +52,8 @@
                                   reads
 
    To read: a stage is a function of its statements, run on the units of a row. What brings it there is the same for every
-   cell: symrnn.h (threads, memory) symrnn_real.h (vectors, register tiles, packed weights, loops over rows and time)
-   and symrnn_entries.h (entry points).
+   cell: symrnn.h (threads, memory), symrnn_vector.h (vectors and functions), symrnn_stage.h (packed weights, register tiles),
+   symrnn_time.h (loops over time, deferred products), symrnn_entries.h (entry points).
 
    Compile with optimisation for this processor, for instance
 
@@ -75,7 +75,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "2a6577318a2041f6493b7f828dfa9e6c"
+#define SYMRNN_DIGEST "ea0c78e6657ee737461553fcf2b2826e"
 #define ENTRY(name) PUBLIC(lstm, name)
 #define DIMS lstm_dims
 #define BARRIER lstm_barrier
@@ -116,9 +116,11 @@ static int check_sizes(const lstm_dims *dims)
 #define REAL 64
 #include "lstm.c"
 #else /* below here once for each precision: REAL bits */
-#include "symrnn_real.h"
+#include "symrnn_vector.h"
+#include "symrnn_stage.h"
+#include "symrnn_time.h"
 
-/* Room for the parts of packed weights; returns whether they can be counted. */
+/* Reserve room for the parts of packed weights. Returns whether their count fits. */
 ALWAYS int S(blocks)(const lstm_dims *dims, piece *b, size_t *end)
 {
     *end = TAG_NUMBERS(2);
@@ -380,7 +382,7 @@ ONCE void S(rights)(const lstm_dims *dims, S(columns) *right)
     right[1] = (S(columns)){AT_now_h, 0, dims->hidden};
 }
 
-/* One row goes straight to its stages. */
+/* One row runs its stages directly. */
 static void S(step_row)(const lstm_dims *dims, const real *packed, const real *x, real *state, real *y, real *workspace)
 {
     piece b[BLOCKS];
@@ -481,7 +483,8 @@ int ENTRY(backward)(const lstm_dims *dims, const real *packed, const real *x, co
         {{AT_delta, 2 * dims->hidden, dims->hidden}, 0, grads->b_o, 1}, /* (b22) */
         {{AT_delta, 3 * dims->hidden, dims->hidden}, 0, grads->b_g, 1}, /* (b25) */
     };
-    const S(products) deferred = {right, outers, sums, 2, 8, 4, accumulate != 0};
+    const S(products) deferred = {right, outers, sums,
+                                  2, 8, 4, accumulate != 0};
     return run_backward(&r, &deferred, x, tape, dy, dstate, dx, dstate_in, workspace);
 }
 #endif

@@ -58,7 +58,7 @@ typedef struct lstm_dims {
 /* The digest of the sources that this library was compiled from. */
 const char *lstm_abi(void);
 
-/* 1 if this processor has every extension that this library was compiled for, else 0: then call nothing else. */
+/* 1 if this processor has every extension that this library was compiled for, else 0. If it returns 0, call nothing else. */
 int lstm_cpu_supported(void);
 
 /* ---- float ---- */

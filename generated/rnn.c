@@ -24,8 +24,8 @@
        delta    T*B x (hidden)  delta_h: values of each step that deferred work reads
 
    To read: a stage is a function of its statements, run on the units of a row. What brings it there is the same for every
-   cell: symrnn.h (threads, memory) symrnn_real.h (vectors, register tiles, packed weights, loops over rows and time)
-   and symrnn_entries.h (entry points).
+   cell: symrnn.h (threads, memory), symrnn_vector.h (vectors and functions), symrnn_stage.h (packed weights, register tiles),
+   symrnn_time.h (loops over time, deferred products), symrnn_entries.h (entry points).
 
    Compile with optimisation for this processor, for instance
 
@@ -47,7 +47,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "95652412de300ec2980c0761e7396e03"
+#define SYMRNN_DIGEST "6cae46977234ffa49e3a755148210ce1"
 #define ENTRY(name) PUBLIC(rnn, name)
 #define DIMS rnn_dims
 #define BARRIER rnn_barrier
@@ -86,9 +86,11 @@ static int check_sizes(const rnn_dims *dims)
 #define REAL 64
 #include "rnn.c"
 #else /* below here once for each precision: REAL bits */
-#include "symrnn_real.h"
+#include "symrnn_vector.h"
+#include "symrnn_stage.h"
+#include "symrnn_time.h"
 
-/* Room for the parts of packed weights; returns whether they can be counted. */
+/* Reserve room for the parts of packed weights. Returns whether their count fits. */
 ALWAYS int S(blocks)(const rnn_dims *dims, piece *b, size_t *end)
 {
     *end = TAG_NUMBERS(2);
@@ -254,7 +256,7 @@ ONCE void S(rights)(const rnn_dims *dims, S(columns) *right)
     right[1] = (S(columns)){AT_now_h, 0, dims->hidden};
 }
 
-/* One row goes straight to its stages. */
+/* One row runs its stages directly. */
 static void S(step_row)(const rnn_dims *dims, const real *packed, const real *x, real *state, real *y, real *workspace)
 {
     piece b[BLOCKS];
@@ -327,7 +329,8 @@ int ENTRY(backward)(const rnn_dims *dims, const real *packed, const real *x, con
     const S(gradient) sums[] = {
         {{AT_delta, 0, dims->hidden}, 0, grads->b_h, 1}, /* (b6) */
     };
-    const S(products) deferred = {right, outers, sums, 2, 2, 1, accumulate != 0};
+    const S(products) deferred = {right, outers, sums,
+                                  2, 2, 1, accumulate != 0};
     return run_backward(&r, &deferred, x, tape, dy, dstate, dx, dstate_in, workspace);
 }
 #endif

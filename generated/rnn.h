@@ -52,7 +52,7 @@ typedef struct rnn_dims {
 /* The digest of the sources that this library was compiled from. */
 const char *rnn_abi(void);
 
-/* 1 if this processor has every extension that this library was compiled for, else 0: then call nothing else. */
+/* 1 if this processor has every extension that this library was compiled for, else 0. If it returns 0, call nothing else. */
 int rnn_cpu_supported(void);
 
 /* ---- float ---- */

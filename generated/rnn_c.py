@@ -62,7 +62,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"95652412de300ec2980c0761e7396e03"
+_ABI = b"6cae46977234ffa49e3a755148210ce1"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

@@ -1,9 +1,10 @@
 /* The runtime of symrnn's C kernels, the part that does not depend on the precision: the processor, threads, shares of work,
-   memory. `symrnn_real.h` follows, once for float and once for double. A cell's own file defines, before it includes this:
+   memory. `symrnn_vector.h`, `symrnn_stage.h` and `symrnn_time.h` follow, once for float and once for double. Before it
+   includes this, a cell's own file defines:
 
        ROW_STAGES     stages of a step
-       MOST_SUMS      sums of linear forms that a stage keeps for one vector of units, at most
-       MOST_ARRAYS, MOST_BLOCKS, MOST_STAGES, MOST_OPERANDS   of any of its routines
+       MOST_SUMS      vectors of sums that a stage keeps for one row of a tile, at most: its linear forms times vectors of units
+       MOST_ARRAYS, MOST_STAGES, MOST_OPERANDS, MOST_RIGHTS   of any of its routines
        MOST_UNITS     units of any value, where all of them are fixed
        GIVES_DX       whether a stage computes the gradient of the input; else it is zero
 
@@ -23,11 +24,12 @@
 #if FLT_MANT_DIG != 24 || DBL_MANT_DIG != 53
 #error "float and double must be IEEE 754's of 32 and 64 bits: compile for a target, or with options, that have them"
 #endif
-_Static_assert(sizeof 1.0 == sizeof(double), "compile without -fsingle-precision-constant: double would compute with constants of float");
+_Static_assert(sizeof 1.0 == sizeof(double),
+               "compile without -fsingle-precision-constant: double would compute with constants of float");
 
-/* Functions that a cell may leave unused. INLINE is for small ones; ALWAYS for those whose arguments are constants at each
-   call, so that loops over these are unrolled; ONCE for large ones, whose copies would only take time to compile; QUERY for those that
-   answer queries alone, and are compiled for size. What comes after a call of such a function counts as cold too. */
+/* Functions that a cell may leave unused. INLINE is for small ones. ALWAYS is for those whose arguments are constants at each
+   call, so that loops over these are unrolled. ONCE is for large ones, whose copies would only take time to compile. QUERY is
+   for those that answer queries alone, and are compiled for size. The compiler treats code after such a call as cold too. */
 #if defined(__GNUC__)
 #define INLINE static inline __attribute__((unused))
 #define ALWAYS static inline __attribute__((unused, always_inline))
@@ -67,7 +69,8 @@ _Static_assert(sizeof 1.0 == sizeof(double), "compile without -fsingle-precision
 #define SYMRNN_REGISTER_BYTES 32
 #elif defined(__SSE2__) || (defined(__aarch64__) && defined(__ARM_NEON)) || defined(__VSX__) || defined(__wasm_simd128__) \
     || (defined(__VX__) && __ARCH__ >= 12) || defined(__mips_msa) || defined(__loongarch_sx) \
-    || (defined(__riscv_vector) && __riscv_v_min_vlen >= 128 && __riscv_v_elen_fp >= 64 && (defined(__clang__) || __GNUC__ >= 14))
+    || (defined(__riscv_vector) && __riscv_v_min_vlen >= 128 && __riscv_v_elen_fp >= 64 \
+        && (defined(__clang__) || __GNUC__ >= 14))
 #define SYMRNN_REGISTER_BYTES 16
 #else
 #define SYMRNN_REGISTER_BYTES 0
@@ -82,7 +85,7 @@ _Static_assert(sizeof 1.0 == sizeof(double), "compile without -fsingle-precision
 #endif
 #if (SYMRNN_VECTOR_BYTES != 0 && SYMRNN_VECTOR_BYTES != 16 && SYMRNN_VECTOR_BYTES != 32 && SYMRNN_VECTOR_BYTES != 64) \
     || SYMRNN_VECTOR_BYTES > SYMRNN_REGISTER_BYTES
-#error "SYMRNN_VECTOR_BYTES is 0, 16, 32 or 64, and no more than this target has: compile for one that has them (-march), or leave it out"
+#error "SYMRNN_VECTOR_BYTES is 0, 16, 32 or 64, and no more than this target has: change -march, or leave it out"
 #undef SYMRNN_VECTOR_BYTES
 #define SYMRNN_VECTOR_BYTES 0
 #endif
@@ -94,9 +97,9 @@ _Static_assert(sizeof 1.0 == sizeof(double), "compile without -fsingle-precision
 #include <arm_neon.h>
 #endif
 
-/* Rows and vectors of units in a register tile. With 32 registers 6 × 4 sums leave 8 for operands; for those of AArch64 compilers
-   read every operand of a step ahead: 5 × 4 sums leave room for that, with 6 × 4 some move to memory and back at every step. With
-   16 registers tiles of more than 3 rows are 2 vectors wide: 6 × 2 sums leave 4, and read fewer numbers for each multiply-add
+/* Rows and vectors of units in a register tile. With 32 registers, 6 × 4 sums leave 8 for operands. On AArch64 compilers read
+   every operand of a step ahead: 5 × 4 sums leave room for that; with 6 × 4, some move to memory and back at every step. With
+   16 registers, tiles of more than 3 rows are 2 vectors wide: 6 × 2 sums leave 4, and read fewer numbers for each multiply-add
    than 3 × 4. */
 #if SYMRNN_VECTOR_BYTES == 64 || defined(__aarch64__)
 #define REGISTERS 32
@@ -125,14 +128,16 @@ _Static_assert(sizeof 1.0 == sizeof(double), "compile without -fsingle-precision
 /* Rows of a deferred product that are packed at a time, at most BLOCK_ROWS, and tiles of its left side. */
 #define CHUNK 256
 #define LEFT_TILES 8
-/* Numbers of a left side that are run over all units before the next rows are: about half of a second-level cache; and rows. */
+/* How many numbers of a left side meet all units before the next rows do: about half of a second-level cache. And how many rows
+   at most. */
 #define BLOCK_NUMBERS 131072
 #define BLOCK_ROWS 256
 #if CHUNK > BLOCK_ROWS
 #error "rows are ordered in blocks of BLOCK_ROWS"
 #endif
-/* Nanoseconds, as measured on one machine: to have other threads take part in a call; for them to meet after a stage; by the
-   bytes of a number, to fetch what others wrote, and for a multiply-add, of which those of low tiles take longer. */
+/* Nanoseconds, as measured on one machine. START_NS: other threads take part in a call. MEET_NS: they meet after a stage. For
+   each byte of a number, FETCH_NS: read what another thread wrote; MULTIPLY_NS: a multiply-add, LOW_TILES times that in low
+   tiles. */
 #define START_NS 60000.0
 #define MEET_NS 500.0
 #define FETCH_NS 0.2
@@ -166,7 +171,7 @@ unsigned long getauxval(unsigned long type);
 #endif
 
 /* 1 if this processor has every extension that this file was compiled to use, else 0. Only what a compiler may choose for
-   plain C is listed. The compiler must not use here what is yet to be found. */
+   plain C is listed. This runs before the check has passed: no vector instruction here. */
 #if defined(SYMRNN_CPUID) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
 __attribute__((target("general-regs-only")))
 #endif
@@ -174,7 +179,7 @@ ONCE int cpu_supported(void)
 {
 #if defined(SYMRNN_CPUID)
     /* Sources: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, CPUID; AMD64 Architecture
-       Programmer's Manual, volume 3, appendix E. Words: leaf 1, c1; leaf 7, b7, c7 and d7; leaf 7.1, a71; leaf 0x80000001, cx. */
+       Programmer's Manual, volume 3, appendix E. Words: leaf 1, c1; leaf 7, b7, c7, d7; leaf 7.1, a71; leaf 0x80000001, cx. */
     unsigned a = 0, b7 = 0, c1 = 0, c7 = 0, d7 = 0, a71 = 0, cx = 0, b = 0, c = 0, d = 0, low = 0, high = 0;
 
     if (!__get_cpuid(1, &a, &b, &c1, &d))
@@ -201,7 +206,7 @@ ONCE int cpu_supported(void)
              || LACKS(__AVX512VPOPCNTDQ__, c7, 14) || LACKS(__AVX512FP16__, d7, 23) || LACKS(__AVXVNNI__, a71, 4)
              || LACKS(__AVX512BF16__, a71, 5) || LACKS(__AVXIFMA__, a71, 23));
 #elif defined(SYMRNN_HWCAP)
-    /* Sources: Arm C Language Extensions; Linux, arch/arm64/include/uapi/asm/hwcap.h. Other systems tell nothing of the kind. */
+    /* Sources: Arm C Language Extensions; Linux, arch/arm64/include/uapi/asm/hwcap.h. Other systems do not say. */
     const unsigned long hwcap = getauxval(16), hwcap2 = getauxval(26);
     return !(LACKS(__ARM_FEATURE_CRC32, hwcap, 7) || LACKS(__ARM_FEATURE_ATOMICS, hwcap, 8)
              || LACKS(__ARM_FEATURE_FP16_VECTOR_ARITHMETIC, hwcap, 10) || LACKS(__ARM_FEATURE_QRDMX, hwcap, 12)
@@ -217,8 +222,8 @@ ONCE int cpu_supported(void)
 
 /* ---- where time goes ---- */
 
-/* With -DSYMRNN_PROFILE, PROFILED(name, call) adds the seconds of a call up under a name, for one thread; a call inside another
-   counts as part of it. ENTRY(profile) of symrnn_entries.h reads them. Else it is the call alone. */
+/* With -DSYMRNN_PROFILE, PROFILED(name, call) adds up the seconds of calls under a name, for one thread. A call inside another
+   counts as part of it. ENTRY(profile) of symrnn_entries.h reads them. Without it, PROFILED is the call alone. */
 #ifdef SYMRNN_PROFILE
 #include <time.h>
 typedef struct timer {
@@ -259,22 +264,23 @@ ONCE void timer_add(const char *name, double seconds)
 
 /* ---- what every function returns ---- */
 
+/* The codes of the cell's header, where each has its meaning; and in how many parts a call may run. */
 enum {
     SYMRNN_OK = 0,
-    SYMRNN_NULL = 1,       /* a pointer that must not be null is null */
-    SYMRNN_SIZE = 2,      /* a size is zero, or larger than memory can hold */
-    SYMRNN_LENGTH = 3,    /* a row's length exceeds the number of steps */
-    SYMRNN_PARTS = 4,     /* part is not below parts, parts exceed SYMRNN_MOST_PARTS, or there is no barrier for them */
-    SYMRNN_FIXED = 5,     /* a size is not that which these kernels are for */
-    SYMRNN_LAYOUT = 6,  /* the weights were not packed by this build, in this precision and for these sizes */
-    SYMRNN_ATOMICS = 7,    /* parts exceed 1, and the target has no atomic instructions by which they could meet */
+    SYMRNN_NULL = 1,
+    SYMRNN_SIZE = 2,
+    SYMRNN_LENGTH = 3,
+    SYMRNN_PARTS = 4,
+    SYMRNN_FIXED = 5,
+    SYMRNN_LAYOUT = 6,
+    SYMRNN_ATOMICS = 7,
     SYMRNN_MOST_PARTS = 1024
 };
 
 /* ---- parts of a call, and where they meet ---- */
 
-/* Parts meet by atomic operations. Where the target has no instructions for these, as Cortex-M0 and RISC-V without A, GCC
-   calls functions that nobody links: there, one part runs alone. */
+/* Parts meet by atomic operations. Some targets have no instructions for these, such as Cortex-M0 and RISC-V without A: GCC
+   calls functions there that nobody links. So a call has one part there. */
 #if defined(__GNUC__) && defined(__GCC_ATOMIC_INT_LOCK_FREE) && __GCC_ATOMIC_INT_LOCK_FREE == 2
 #define HAS_PARTS 1
 #if defined(__unix__) || defined(__APPLE__)
@@ -291,10 +297,10 @@ enum {
 #else
 #define HAS_PARTS 0
 #endif
-/* Looks at the barrier before the processor is given to others, for the case that threads outnumber processors. */
+/* How often a part looks at the barrier before it yields the processor: there may be more threads than processors. */
 #define SPINS 4096
 
-/* One part of a call, and the counters of the barrier at which it meets the others; null where it is alone. */
+/* One part of a call, and the counters of the barrier at which it meets the others. They are null if it is alone. */
 typedef struct party {
     size_t part, parts;
     unsigned *arrived, *round;
@@ -303,12 +309,12 @@ typedef struct party {
 /* Where part `part` of `parts` begins among n things. */
 INLINE size_t share(size_t n, size_t part, size_t parts)
 {
-    if (parts == 1) /* as at every stage of a single thread, where a division would be felt */
+    if (parts == 1) /* a single thread comes here at every stage, and a division takes long */
         return part ? n : 0;
     return n / parts * part + (part < n % parts ? part : n % parts);
 }
 
-/* Return once every part has come here. */
+/* Returns when every part has called it. */
 INLINE void meet(const party *us)
 {
 #if HAS_PARTS
@@ -344,9 +350,11 @@ INLINE int check_party(const party *us)
 
 /* Blocks of memory begin at multiples of this many numbers. */
 #define ALIGNMENT 16
+/* Words in the tag of packed weights, before the sizes. */
+#define TAG_WORDS 3
 #define WHOLE(numbers) (((numbers) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT)
 
-/* a × b in *product; returns whether it can be counted. */
+/* Write a × b to *product. Returns whether it fits. */
 INLINE int multiply(size_t a, size_t b, size_t *product)
 {
 #if defined(__GNUC__)
@@ -357,7 +365,7 @@ INLINE int multiply(size_t a, size_t b, size_t *product)
 #endif
 }
 
-/* Reserve a × b × c numbers at the end of a block; returns whether they can be counted. */
+/* Reserve a × b × c numbers at the end of a block. Returns whether their count fits. */
 INLINE int take(size_t *end, size_t *offset, size_t a, size_t b, size_t c)
 {
     *offset = *end;
@@ -418,8 +426,8 @@ INLINE int idle_row(const sequence *seq, size_t row)
 
 #define NOT_MASKED SIZE_MAX
 
-/* The rows of a block, those that have not ended first; returns how many these are. `first` is what to add to a row for its
-   number among all steps' rows, or NOT_MASKED. */
+/* Write the rows of a block to `order`, those that have not ended first. Returns how many these are. `first` plus a row is its
+   number among the rows of all steps; NOT_MASKED: no row has ended. */
 INLINE size_t order_rows(const sequence *seq, size_t first, size_t from, size_t rows, size_t *order)
 {
     size_t active = 0, idle = 0, ended[BLOCK_ROWS];
@@ -435,7 +443,7 @@ INLINE size_t order_rows(const sequence *seq, size_t first, size_t from, size_t 
 
 /* ---- tiles ---- */
 
-/* Vectors of units in a tile: at most `most`, tiles of one size, none wider than needed. */
+/* How many vectors of units a tile has: at most `most`. All tiles have one size, and none is wider than needed. */
 INLINE size_t fit_vectors(size_t units, size_t lanes, size_t most)
 {
     if (most == 1)
@@ -444,8 +452,8 @@ INLINE size_t fit_vectors(size_t units, size_t lanes, size_t most)
     return (groups + tiles - 1) / tiles;
 }
 
-/* Where a part's tiles begin: at an even vector of units, so that it does not depend on the parts which vectors run side by
-   side. */
+/* Where a part's tiles begin. That is at an even vector of units, so which vectors run side by side does not depend on the
+   parts. */
 INLINE size_t share_tiles(size_t tiles, size_t vectors, size_t part, size_t parts)
 {
     const size_t begin = vectors & 1 ? 2 * share((tiles + 1) / 2, part, parts) : share(tiles, part, parts);
@@ -463,7 +471,7 @@ INLINE size_t count_blocks(size_t rows, size_t depth)
     return (rows + size - 1) / size;
 }
 
-/* Whether so many rows fill register tiles to 3/4 on average: a lower tile waits for its panels. */
+/* Whether so many rows fill register tiles to 3/4 on average. A tile of fewer rows waits for its panels. */
 INLINE int fill_tiles(size_t rows)
 {
     return 4 * rows >= 3 * TILE_ROWS * ((rows + TILE_ROWS - 1) / TILE_ROWS);
@@ -475,8 +483,8 @@ INLINE int split_rows(size_t rows, size_t parts)
     return parts == 1 || (rows >= parts && fill_tiles(rows / parts));
 }
 
-/* Whether the linear forms of the input stay in the loop: worth it where a step's rows fill register tiles, and where there
-   is one step only. */
+/* Whether the linear forms of the input stay in the loop. This pays where a step's rows fill register tiles, and where there is
+   one step only. */
 INLINE int is_fused(const sequence *seq)
 {
     return seq->steps == 1 || fill_tiles(seq->rows);
@@ -491,26 +499,28 @@ INLINE size_t panel_numbers(size_t width, size_t lanes)
 
 /* ---- what the tables of a cell say ---- */
 
-/* A part of packed weights: where it begins; of a panel, its units, vectors of units in a tile, depth and accumulators. */
+/* A part of packed weights: where it begins. A panel also has units, vectors of units in a tile, a depth and accumulators. */
 typedef struct piece {
     size_t at, units, vectors, depth, count;
 } piece;
 
-/* Where an array lies: the caller's memory; the tape, or the workspace where there is none; the workspace of
-   the forward or of the backward routine. */
+/* Where an array lies. GIVEN: memory of the caller. TAPE: the tape, or the workspace if there is no tape. WORK, BACK: the
+   workspace of the forward or of the backward routine. */
 enum memory { GIVEN, TAPE, WORK, BACK };
 
-/* How an array moves with time: it stays; each step has its rows; each step of what is hoisted together has its rows; only a
-   tape has the rows of each step; what a state is before a step, and after it, in the memory of the array before. */
+/* How an array moves with time. STAYS: it does not. EACH_STEP: each step has its rows. EACH_HOISTED: each step of those that
+   are hoisted together has its rows. EACH_TAPED: each step has its rows on a tape only. BEFORE, AFTER: a state before and after
+   a step; AFTER lies in the memory of the array before it. */
 enum motion { STAYS, EACH_STEP, EACH_HOISTED, EACH_TAPED, BEFORE, AFTER, MOTIONS };
 
 /* The phases of a routine that are made of stages. */
 enum phase { HOIST, LOOP, LAST, DEFERRED, PHASES };
 
-/* Whether a stage tells rows beyond their length apart. */
+/* Whether a stage treats rows that have ended differently. */
 enum { ALL_ROWS, MASKED };
 
-/* The first arrays of every cell, packed weights as one of them; then, of each of n states, before and after (2 n), carry (n), initial gradient (n). */
+/* The first arrays of every cell, packed weights as one of them. Those of its n states follow: before and after (2 n), carry
+   (n), initial gradient (n). */
 enum { AT_X, AT_Y, AT_DY, AT_DX, AT_PACKED, AT_STATES };
 
 /* ---- names that end in the precision: S(name) is name_f32 or name_f64 ---- */

@@ -20,7 +20,7 @@ ALWAYS int S(check_packed)(const DIMS *dims, const real *packed)
     return check_tag(packed, SYMRNN_DIGEST, sizes, TAGGED);
 }
 
-/* The start of a call: checks its sizes and describes its arrays. */
+/* Every call begins here: check its sizes, describe its arrays. */
 ONCE int S(begin)(S(routine) *r, const DIMS *dims, piece *b, party us)
 {
     size_t end;
@@ -114,8 +114,8 @@ static int S(run)(const DIMS *dims, const real *packed, const real *x, const rea
     return run_forward(&r, x, state, y, state_out, tape, workspace);
 }
 
-int ENTRY(infer)(const DIMS *dims, const real *packed, const real *x, const real *state, real *y, real *state_out, real *workspace,
-                 size_t part, size_t parts, BARRIER *barrier)
+int ENTRY(infer)(const DIMS *dims, const real *packed, const real *x, const real *state, real *y, real *state_out,
+                 real *workspace, size_t part, size_t parts, BARRIER *barrier)
 {
     return S(run)(dims, packed, x, state, y, state_out, NULL, workspace, 0, S(part_of)(part, parts, barrier));
 }

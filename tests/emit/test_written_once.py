@@ -10,9 +10,16 @@ import pytest
 import symrnn
 
 PACKAGE = Path(symrnn.__file__).parent
+READERS = {
+    "amalgamate": "joins files by the lines that include them",
+    "library": "shows what the compiler said",
+    "names": "looks at the names of the author, before anything is written",
+    "toolchain": "reads what the compiler says of itself",
+}
+"""Modules of the target c that read text, and whose."""
 WRITERS = (
     *sorted((PACKAGE / "targets" / "numpy").glob("*.py")),
-    PACKAGE / "targets" / "c" / "module.py",
+    *sorted(path for path in (PACKAGE / "targets" / "c").glob("*.py") if path.stem not in READERS),
     *(PACKAGE / "emit" / f"{name}.py" for name in ("legend", "provenance", "python_text", "source", "surface")),
 )
 READING = {"replace", "partition", "rpartition", "startswith", "removeprefix", "sub", "lstrip", "splitlines"}

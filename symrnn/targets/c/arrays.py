@@ -2,7 +2,7 @@
 
 Reads a program; returns the table of its arrays (`CArray`), and the `Address` of any value, from which C prints its own
 text. Both routines share one table: the backward routine reads the tape of the forward routine in the same arrays. Leaves
-out: sizes of whole blocks, which the runtime finds from the table (``templates/c/symrnn_real.h``).
+out: sizes of whole blocks, which the runtime finds from the table (``templates/c/symrnn_time.h``).
 """
 
 from __future__ import annotations

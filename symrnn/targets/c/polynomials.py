@@ -1,10 +1,11 @@
-"""The coefficients and limits of the vector mathematics, fitted when C is generated.
+"""The coefficients and limits of the vector mathematics: how each number of the runtime is found.
 
-Reads a precision (``f32`` or ``f64``) and returns `Constants`: C literals that read back to the intended values, as
-vectors. Each fit interpolates its function in 50 digits, at Chebyshev nodes or somewhat outwards of them, which comes
-within a small factor of the best polynomial of its degree; the degrees leave the error of approximation below an eighth
-of a unit in the last place, which `approximation_error` shows. Leaves out: how the functions are put together from
-these, which ``templates/c/symrnn_real.h`` says: it holds the constants as they come out, and a test compares them.
+Reads a precision (``f32`` or ``f64``) and returns `Constants`: C literals that read back to the intended values. Each fit
+interpolates its function in 50 digits, at Chebyshev nodes or somewhat outwards of them, which comes within a small factor of
+the best polynomial of its degree; the degrees leave the error of approximation below an eighth of a unit in the last place,
+which `approximation_error` shows. The runtime holds the numbers as they come out, and a test compares them with `definitions`:
+nothing is fitted when a cell is generated. Leaves out: how the functions are put together from these
+(``templates/c/symrnn_vector.h``).
 """
 
 from __future__ import annotations
@@ -81,11 +82,12 @@ FITS: dict[str, Fit] = {
 class Constants:
     """The constants of one precision, coefficients highest power first.
 
-    Numbers are vectors, ``K_f32(0.5f)``, never bare literals: where floating-point registers hold more digits than
-    memory does, C lets a literal have them too, and `K` takes them off.
+    The runtime makes a vector of each number, ``K(0.35f)``: where floating-point registers hold more digits than memory
+    does, C lets a literal have them too, and `K` takes them off.
 
     Attributes:
-        exp: coefficients of (exp(r) - 1 - r) / r^2.
+        exp_first: the first coefficients of (exp(r) - 1 - r) / r^2: one, or two where their number is even.
+        exp_pairs: the others, two by two.
         log: coefficients of (2 atanh(s) / s - 2) / s^2, in s^2.
         tanh_split: below this |x|, tanh is h - h tanh(x) rather than h / (h + 1).
         tanh_compensated: whether tanh adds back what a sum loses: otherwise its error exceeds 2 units. In float it does
@@ -119,7 +121,7 @@ class Constants:
         magnitude_mask: all bits but the sign.
     """
 
-    exp_first: str
+    exp_first: tuple[str, ...]
     exp_pairs: tuple[tuple[str, str], ...]
     log: tuple[str, ...]
     tanh_split: str
@@ -151,10 +153,6 @@ class Constants:
     mantissa_bits: int
     mantissa_mask: str
     magnitude_mask: str
-    zero: str
-    half: str
-    one: str
-    two: str
 
 
 def _nodes(fit: Fit, count: int, crowding: float = 1.0) -> list[Real]:
@@ -230,14 +228,14 @@ def constants(precision: str) -> Constants:
         return tuple(number(value) for value in reversed(values))
 
     def number(value: Real, direction: str = "n") -> str:
-        return f"K_{precision}({c_literal(_rounded(value, p, direction), precision)})"
+        return c_literal(_rounded(value, p, direction), precision)
 
     def pattern(value: int) -> str:
         return f"UINT{p + e}_C({value:#x})"
 
     exp = texts(_interpolate("exp", precision))
     return Constants(
-        exp_first=exp[0] if len(exp) % 2 else f"r * {exp[0]} + {exp[1]}",
+        exp_first=exp[: 2 - len(exp) % 2],
         exp_pairs=tuple(zip(exp[2 - len(exp) % 2 :: 2], exp[3 - len(exp) % 2 :: 2], strict=True)),
         log=texts(_interpolate("log", precision)),
         tanh_split=number(TANH_SPLIT),
@@ -269,12 +267,13 @@ def constants(precision: str) -> Constants:
         mantissa_bits=p - 1,
         mantissa_mask=pattern(integer_magic - 1),
         magnitude_mask=pattern(2 ** (p + e - 1) - 1),
-        **{name: number(value) for name, value in (("zero", 0), ("half", 0.5), ("one", 1), ("two", 2))},
     )
 
 
-_WORDS = ("exp_first", "exp_pairs", "log", "tanh_compensated", "zero", "half", "one", "two")
-"""Constants that the runtime writes where it reads them, or as small numbers."""
+_IN_FUNCTIONS = ("exp_first", "exp_pairs", "log", "tanh_compensated")
+"""What the runtime writes where it reads it; the others are macros."""
+_PATTERNS = ("lift", "mantissa_mask", "magnitude_mask")
+"""Constants that are patterns of bits."""
 
 
 def definitions() -> tuple[str, ...]:
@@ -283,22 +282,24 @@ def definitions() -> tuple[str, ...]:
     found = []
     for entry in fields(Constants):
         one, other = getattr(single, entry.name), getattr(double, entry.name)
-        if entry.name in _WORDS:
+        if entry.name in _IN_FUNCTIONS:
             continue
         if isinstance(one, int):
             text = f"(REAL == 32 ? {one} : {other})"
-        elif entry.name in ("lift", "mantissa_mask", "magnitude_mask"):
+        elif entry.name in _PATTERNS:
             text = f"((uint_real)(REAL == 32 ? {one} : {other}))"
         else:
-            text = f"EITHER({_bare(one)}, {_bare(other)})"
+            text = f"EITHER({one}, {other})"
         found.append(f"#define {entry.name.upper()} {text}")
     for k in (single, double):
-        found += [f"    q = q * z + (r * K({_bare(odd)}) + K({_bare(even)}));" for odd, even in k.exp_pairs]
-        found += [f"    r = r * z + K({_bare(coefficient)});" for coefficient in k.log[1:]]
-        found.append(f"    vec r = K({_bare(k.log[0])});")
+        found.append(f"    vec q = {' + '.join(_exp_terms(k.exp_first))};")
+        found += [f"    q = q * z + ({' + '.join(_exp_terms(pair))});" for pair in k.exp_pairs]
+        found.append(f"    vec r = K({k.log[0]});")
+        found += [f"    r = r * z + K({coefficient});" for coefficient in k.log[1:]]
     return tuple(found)
 
 
-def _bare(constant: str) -> str:
-    """The literal of a constant, which stands in parentheses."""
-    return constant.partition("(")[2].removesuffix(")")
+def _exp_terms(coefficients: tuple[str, ...]) -> list[str]:
+    """The terms of one coefficient, or of two, the first of them times r."""
+    factors = ("r * ", "")[-len(coefficients) :]
+    return [f"{factor}K({coefficient})" for factor, coefficient in zip(factors, coefficients, strict=True)]

@@ -21,17 +21,22 @@ def c_room(cell: CCell) -> tuple[CRoom, ...]:
     return tuple(room for precision in cell.precisions for room in _rooms(cell, precision))
 
 
+def packed_numbers(cell: CCell, precision: Precision, lanes: int) -> int:
+    """Numbers in the packed weights of ``cell``, whose sizes are fixed, with vectors of ``lanes`` numbers."""
+    tag = (TAG_WORDS + len(cell.names.open)) * 64 // precision.bits
+    return _whole([tag, *(numbers(part, cell.fixed, lanes) for part in parts_of(cell))])
+
+
 def _rooms(cell: CCell, precision: Precision) -> Iterator[CRoom]:
     """Those of one precision, with vectors as wide as any."""
-    tag = (TAG_WORDS + len(cell.names.open)) * 64 // precision.bits
-    packed = [numbers(part, cell.fixed, precision.most_lanes) for part in parts_of(cell)]
     work = [
         (2 if array.motion == "BEFORE" else 1) * array.width.value(cell.fixed)
         for array in cell.arrays.table
         if array.memory in ("TAPE", "WORK") and array.motion != "AFTER"
     ]
+    packed = packed_numbers(cell, precision, precision.most_lanes)
     stem = f"{cell.name.upper()}_{precision.name.upper()}"
-    yield CRoom(f"{stem}_PACKED", "packed weights", _whole([tag, *packed]))
+    yield CRoom(f"{stem}_PACKED", "packed weights", packed)
     yield CRoom(f"{stem}_WORKSPACE", "the workspace of step with one row", _whole(work))
 
 

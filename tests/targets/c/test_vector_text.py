@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import mpmath
@@ -26,8 +27,13 @@ from tests.targets.c.vector_library import PRECISIONS
 REAL: dict[str, Any] = {"f32": np.float32, "f64": np.float64}
 
 
+BY_PRECISION = ("symrnn_vector.h", "symrnn_stage.h", "symrnn_time.h")
+"""The files of the runtime that are included once for each precision; their names are macros of ``symrnn.h``."""
+HEAD = re.compile(r"^(?:INLINE|ALWAYS|ONCE|QUERY) (?:S\(\w+\) )?[^(\n]*?(\w+)\(", re.MULTILINE)
+
+
 def test_the_runtime_has_every_function_of_the_language() -> None:
-    text = runtime_files()["symrnn_real.h"].text
+    text = runtime_files()["symrnn_vector.h"].text
     for name, row in FUNCTIONS.items():
         arguments = "vec a" if row.arity == 1 else "vec a, vec b"
         assert f"INLINE vec {functions.spelling(name)}({arguments})\n" in text, name
@@ -35,19 +41,23 @@ def test_the_runtime_has_every_function_of_the_language() -> None:
         assert f"INLINE real {functions.reduction(name).function}(const real *p, size_t n)\n" in text, name
 
 
+def test_every_function_of_the_runtime_is_spelt() -> None:
+    """What begins with ``f_`` is of the equation language: each has an entry in the table of spellings."""
+    defined = set(HEAD.findall(runtime_files()["symrnn_vector.h"].text))
+    assert {name for name in defined if name.startswith("f_")} == set(functions.SPELLINGS.values())
+
+
 def test_each_name_of_the_runtime_ends_in_the_precision() -> None:
-    """A function of `symrnn_real.h` is a macro of `symrnn.h`, so that both precisions fit into one file."""
+    """A function that is there for each precision is a macro of `symrnn.h`, so that both fit into one file; no other is."""
     files = runtime_files()
-    starts = ("INLINE ", "ALWAYS ", "ONCE ")
-    heads = [line.partition("(")[0] for line in files["symrnn_real.h"].text.splitlines() if line.startswith(starts)]
-    names = [head.split()[-1].lstrip("*") for head in heads]
-    assert len(names) > 80
-    for name in names:
-        assert name == "S" or f"#define {name}(...) S({name})(__VA_ARGS__)\n" in files["symrnn.h"].text, name
+    defined = {name for file in BY_PRECISION for name in HEAD.findall(files[file].text)}
+    macros = set(re.findall(r"^#define (\w+)\(\.\.\.\) S\(\1\)\(__VA_ARGS__\)$", files["symrnn.h"].text, re.MULTILINE))
+    assert len(defined) > 80
+    assert defined - {"S"} == macros
 
 
 def test_the_constants_of_the_runtime_are_those_of_the_table() -> None:
-    lines = runtime_files()["symrnn_real.h"].text.splitlines()
+    lines = runtime_files()["symrnn_vector.h"].text.splitlines()
     for line in definitions():
         assert line in lines, line
 
@@ -70,10 +80,7 @@ def test_literals_read_back(precision: str) -> None:
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_log_two_is_split_exactly(precision: str) -> None:
     k = constants(precision)
-    suffix = "f)" if precision == "f32" else ")"
-    high, low = (
-        REAL[precision](text.removeprefix(f"K_{precision}(").removesuffix(suffix)) for text in (k.ln2_high, k.ln2_low)
-    )
+    high, low = (REAL[precision](text.removesuffix("f")) for text in (k.ln2_high, k.ln2_low))
     numerator, denominator = float(high).as_integer_ratio()
     assert numerator.bit_length() <= MANTISSA[precision] - EXPONENT[precision] - 1
     assert denominator & (denominator - 1) == 0

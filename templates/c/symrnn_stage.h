@@ -1,0 +1,639 @@
+/* The runtime of symrnn's C kernels in one precision, second part: stages. A stage multiplies panels of packed weights with its
+   operands, in register tiles, and runs its statements on the sums: on many rows, or on one. Included after
+   `symrnn_vector.h`. */
+
+/* ---- register tiles ---- */
+
+/* sums[i][j] = first[i][j] + a[i][k] * panel[k][j] for height rows, depth products from `k0` on, and width vectors of units. */
+ALWAYS void run_tile(size_t height, size_t width, const real *first, size_t first_row, size_t k0, size_t depth,
+                     const real *const *a, size_t a_depth, const real *restrict panel, size_t panel_row, real *sums,
+                     size_t sums_row)
+{
+    vec s[TILE_ROWS][TILE_COLUMNS];
+    const real *restrict from[TILE_ROWS];
+    for (size_t i = 0; i < height; ++i) {
+        from[i] = a[i] + k0 * a_depth;
+        for (size_t j = 0; j < width; ++j)
+            s[i][j] = loadu(first + i * first_row + j * LANES);
+    }
+    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
+        vec w[TILE_COLUMNS];
+        for (size_t j = 0; j < width; ++j)
+            w[j] = loadu(panel + j * LANES);
+        for (size_t i = 0; i < height; ++i) {
+            const vec v = K(from[i][k]);
+            for (size_t j = 0; j < width; ++j)
+                s[i][j] = v_fma(v, w[j], s[i][j]);
+        }
+        panel += panel_row;
+    }
+    for (size_t i = 0; i < height; ++i)
+        for (size_t j = 0; j < width; ++j)
+            storeu(sums + i * sums_row + j * LANES, s[i][j]);
+}
+
+/* sums[i][j] += a[i][k] * panel[k][j] for any numbers of rows, columns and products. If they are fresh, = instead of +=. All
+   rows use a part of the panel before the next part is read: it comes from a far cache only once. */
+ONCE void accumulate(int fresh, size_t rows, size_t columns, size_t depth, const real *const *a, size_t a_depth,
+                     const real *panel, size_t panel_row, real *sums, size_t sums_row)
+{
+    static const real zeros[TILE_COLUMNS * LANES];
+    /* Tiles have about one height, so that none is low. */
+    const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows - least * runs;
+    const size_t most = TILE_WIDTH(least + (more > 0)), deep = runs > 1 && depth > PANEL_DEPTH ? PANEL_DEPTH : depth;
+    size_t width, height;
+    for (size_t column = 0; column < columns; column += width) {
+        /* The last two passes share what is left, so that none is narrow. */
+        const size_t left = columns - column;
+        size_t k = 0;
+        width = left <= most ? left : left < 2 * most ? (left + 1) / 2 : most;
+        do {
+            const size_t part = depth - k < deep ? depth - k : deep;
+            const real *const from = panel + k * panel_row + column * LANES;
+            const int begins = fresh && !k;
+            for (size_t row = 0, run = 0; run < runs; row += height, ++run) {
+                real *const into = sums + row * sums_row + column * LANES;
+                height = least + (run < more);
+#define TILE(height, width)                                                                                       \
+    case height * 8 + width:                                                                                      \
+        run_tile(height, width, begins ? zeros : into, begins ? 0 : sums_row, k, part, a + row, a_depth, from,    \
+                 panel_row, into, sums_row);                                                                      \
+        break;
+#define TILES_2(height) TILE(height, 1) TILE(height, 2)
+#define TILES_4(height) TILES_2(height) TILE(height, 3) TILE(height, 4)
+                switch (height * 8 + width) {
+                    TILES_4(1)
+                    TILES_4(2)
+                    TILES_4(3)
+#if REGISTERS == 16
+                    TILES_2(4)
+                    TILES_2(5)
+                    TILES_2(6)
+#else
+                    TILES_4(4)
+                    TILES_4(5)
+#if TILE_ROWS > 5
+                    TILES_4(6)
+#endif
+#endif
+                default:
+                    break;
+                }
+#undef TILES_4
+#undef TILES_2
+#undef TILE
+            }
+            k += part;
+        } while (k < depth);
+    }
+}
+
+/* ---- what the cell's tables say, in this precision ---- */
+
+/* A sequence of rows: where it begins; numbers in a row, and from one step's rows to the next step's; where it lies; how it
+   moves. */
+typedef struct S(array) {
+    real *base;
+    size_t width, step, offset;
+    enum memory memory;
+    enum motion motion;
+} S(array);
+
+/* The arrays at the current step of a routine, and what else stages read. */
+typedef struct S(at) {
+    const void *dims; /* the cell's sizes */
+    const sequence *seq;
+    const piece *pieces;
+    const real *packed;
+    size_t first;  /* the row of all steps' rows at which the current step begins */
+    size_t origin; /* the first step of the chunk that is hoisted at a time */
+    int taped, fused;
+    int turned; /* whether tiles run from last to first */
+    size_t stride[MOST_ARRAYS]; /* numbers from one row to the next */
+    real *to[MOST_ARRAYS];
+    const real *later[MOST_ARRAYS]; /* the same at the step before in this loop; null in the first */
+} S(at);
+
+/* What the statements of a stage run on: the units from `unit` to `end` of a row, of `units` in all. The sums of a vector of
+   units are `wide` numbers apart; those of one tile begin `apart` numbers after those of the tile before. */
+typedef struct S(span) {
+    size_t row, unit, end, units, wide, apart;
+    const real *sums;
+    int idle;
+} S(span);
+
+/* The row of an array that the span is in. */
+ALWAYS real *row_at(const S(at) *at, const S(span) *span, size_t array)
+{
+    return at->to[array] + span->row * at->stride[array];
+}
+
+/* STAGE(name, SIDE) begins the function of a stage's statements, which run on vectors of units one by one or SIDE by SIDE: 1 or
+   2. SIDE is 2 for statements that call functions: their results take long, and two vectors do not wait for each other. In it,
+   v is the index of one of the `N` vectors, `unit` is the first unit, and `count` is the number of units from it on; two
+   vectors are whole. A value is an array of vectors: LET(c) = a[v] * b[v]. SUM(i) is the i-th sum. */
+#undef IN_STEP
+#if ROW_STAGES <= 2 || defined(MOST_UNITS)
+#define IN_STEP ALWAYS /* compiling a copy for a step of few stages is worth the time: see ON_ROW */
+#else
+#define IN_STEP static
+#endif
+#define STAGE(name, side)                                                                                               \
+    ALWAYS void S(name##_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N);                 \
+    IN_STEP void S(name)(const S(at) *at, const S(span) *span)                                                          \
+    {                                                                                                                   \
+        run_vectors(S(name##_on), at, span, side);                                                                      \
+    }                                                                                                                   \
+    ALWAYS void S(name##_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N)
+/* ON_ROW makes the function that runs a stage on a single row, where a step has few stages. RUN_ON_ROW lets the stage `s` use
+   it. The stage has `all` sums, 0 where their number varies, in tiles of at most `most` vectors. */
+#undef ON_ROW
+#undef RUN_ON_ROW
+#if ROW_STAGES <= 2 || defined(MOST_UNITS)
+#define RUN_ON_ROW(name) (s.row = S(name##_row))
+#define ON_ROW(name, all, most)                                                                                         \
+    ONCE void S(name##_row)(const S(at) *at, const S(stage) *s)                                                         \
+    {                                                                                                                   \
+        run_row_with(S(name), (all) ? (all) : s->sums, (most) == 1 ? 1 : s->vectors, at, s);                         \
+    }
+#else
+#define RUN_ON_ROW(name) ((void)0)
+#define ON_ROW(name, all, most)
+#endif
+#define EACH_VECTOR for (size_t unit = begin, count = span->units - unit; unit < end; unit += N * LANES, count -= N * LANES)
+#define EACH_SUM                                                                                                        \
+    const size_t wide = span->wide, skip = span->apart - wide;                                                          \
+    const size_t tiles = begin == span->unit ? 0 : (begin - span->unit) / wide;                                         \
+    size_t inside = begin - span->unit - tiles * wide;                                                                  \
+    const real *next = span->sums + tiles * span->apart + inside, *sum[2];                                              \
+    for (size_t unit = begin, count = span->units - unit; unit < end; unit += N * LANES, count -= N * LANES)            \
+        for (int once = (next = next_sums(N, next, &inside, wide, skip, sum), 1); once; once = 0)
+#define LET(name)        \
+    vec name[2];         \
+    for (size_t v = 0; v < N; ++v) name[v]
+#define SUM(i) loadu(sum[v] + (i) * wide)
+#define READ(row) load((row) + unit + v * LANES, N > 1 ? LANES : count)
+#define WRITE(row, value)               \
+    for (size_t v = 0; v < N; ++v)      \
+    store((row) + unit + v * LANES, value, N > 1 ? LANES : count)
+
+/* Say where the sums of the next N vectors are. Returns where those after them are. */
+ALWAYS const real *next_sums(size_t n, const real *next, size_t *inside, size_t wide, size_t skip, const real **sum)
+{
+    for (size_t v = 0; v < n; ++v) {
+        sum[v] = next;
+        next += LANES;
+        *inside += LANES;
+        if (*inside == wide) {
+            *inside = 0;
+            next += skip;
+        }
+    }
+    return next;
+}
+
+/* The statements of a stage on a span, and on N vectors at a time of part of it. */
+typedef void S(statements)(const S(at) *at, const S(span) *span);
+typedef void S(vectors)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N);
+
+ALWAYS void run_vectors(S(vectors) *run, const S(at) *at, const S(span) *span, size_t side)
+{
+    const size_t whole = span->end < span->units ? span->end : span->units / LANES * LANES;
+    const size_t middle = side == 2 ? span->unit + (whole - span->unit) / (2 * LANES) * (2 * LANES) : span->unit;
+    if (side == 2 && span->unit < middle)
+        run(at, span, span->unit, middle, 2);
+    if (middle < span->end)
+        run(at, span, middle, span->end, 1);
+}
+
+/* Values side by side that feed the sums from `first` on, `count` of them, with a panel of packed weights. */
+typedef struct S(operand) {
+    size_t array, block, column, depth, panel, first, count; /* `block`: of packed weights, where the operand is one of them */
+    int later; /* of the step before in this loop */
+    int adds;  /* whether an operand before it feeds one of its sums */
+    /* Once weights are there: */
+    const real *weights;         /* the panel of the first tile */
+    size_t panel_row, tile;      /* numbers from one depth, and from one tile, to the next */
+    size_t from;                 /* where the values begin in their row */
+} S(operand);
+
+typedef struct S(stage) S(stage);
+/* A stage on a single row: this part's tiles. */
+typedef void S(on_row)(const S(at) *at, const S(stage) *s);
+struct S(stage) {
+    const char *name;
+    S(statements) *run;
+    S(on_row) *row;
+    size_t units, sums, vectors, tiles; /* vectors of units in a tile; tiles of all units */
+    size_t begin, end;                  /* this part's tiles */
+    int masked;                         /* whether rows that have ended are treated differently */
+    int later;                          /* whether it reads the step before in this loop */
+    size_t depth, filled;               /* of all operands; the sums that some operand feeds */
+    size_t operands;
+    S(operand) operand[MOST_OPERANDS];
+};
+
+ONCE void run_row(const S(at) *at, const S(stage) *s);
+ONCE void run_units(const S(at) *at, const S(stage) *s);
+
+/* A stage of tiles of `most` vectors of units at most. Its tiles are counted here, once for all steps, since divisions take
+   long. */
+ALWAYS S(stage) new_stage(const char *name, S(statements) *run, size_t units, size_t sums, size_t most, int masked)
+{
+    S(stage) s;
+    s.name = name;
+    s.run = run;
+    s.row = sums ? S(run_row) : S(run_units);
+    s.units = units;
+    s.sums = sums;
+    s.vectors = fit_vectors(units, LANES, most);
+    s.tiles = most == 1 ? (units + LANES - 1) / LANES : (units + s.vectors * LANES - 1) / (s.vectors * LANES);
+    s.begin = 0;
+    s.end = s.tiles;
+    s.masked = masked;
+    s.later = 0;
+    s.depth = s.filled = s.operands = 0;
+    return s;
+}
+
+/* Add an operand; where operands before it filled its sums already, it adds to them. */
+ALWAYS void add_packed(S(stage) *s, size_t block, size_t column, size_t depth, size_t panel, size_t first, size_t count,
+                       int later)
+{
+    S(operand) *const o = &s->operand[s->operands];
+    o->array = AT_PACKED;
+    o->block = block;
+    o->column = column;
+    o->depth = depth;
+    o->panel = panel;
+    o->first = first;
+    o->count = count;
+    o->later = later;
+    o->adds = 0;
+    for (size_t i = 0; i < s->operands; ++i)
+        o->adds |= s->operand[i].first < first + count && first < s->operand[i].first + s->operand[i].count;
+    s->later |= later;
+    s->depth += depth;
+    s->filled += o->adds ? 0 : count;
+    ++s->operands;
+}
+
+ALWAYS void add_operand(S(stage) *s, size_t array, size_t column, size_t depth, size_t panel, size_t first, size_t count,
+                        int later)
+{
+    add_packed(s, 0, column, depth, panel, first, count, later);
+    s->operand[s->operands - 1].array = array;
+}
+
+/* Say where the operands of a stage lie, now that its weights are known. */
+ALWAYS void find_weights(S(stage) *s, const piece *pieces, const real *packed)
+{
+    for (S(operand) *o = s->operand; o < s->operand + s->operands; ++o) {
+        o->weights = packed + pieces[o->panel].at;
+        o->panel_row = o->count * s->vectors * LANES;
+        o->tile = o->depth * o->panel_row;
+        o->from = o->column + (o->array == AT_PACKED ? pieces[o->block].at : 0);
+    }
+}
+
+/* Give a part its tiles. Two tiles of a single row are for one part. */
+ALWAYS void share_out(S(stage) *s, int one_row, size_t part, size_t parts)
+{
+    const int both = one_row && s->tiles == 2;
+    s->begin = both && part ? s->tiles : share_tiles(s->tiles, s->vectors, part, parts);
+    s->end = both ? s->tiles : share_tiles(s->tiles, s->vectors, part + 1, parts);
+}
+
+/* The first row of an operand at the current step. Null if it is of the step before, and there is none. */
+ALWAYS const real *operand_row(const S(at) *at, const S(operand) *o)
+{
+    const real *const rows = o->later ? at->later[o->array] : at->to[o->array];
+    return rows ? rows + o->from : NULL;
+}
+
+/* Multiply-adds of one row of a stage. */
+QUERY double stage_work(const S(stage) *s)
+{
+    double work = 0;
+    for (size_t i = 0; i < s->operands; ++i)
+        work += (double)s->operand[i].count * (double)s->units * (double)s->operand[i].depth;
+    return work;
+}
+
+/* ---- packed weights ---- */
+
+/* Reserve room for a vector of numbers, or for a panel: [tile][depth][accumulator][vector][lane], rounded up to whole tiles.
+   That is the order in which a register tile reads it. Returns whether the count fits. */
+ALWAYS int place_vector(size_t *end, piece *to, size_t numbers)
+{
+    return take(end, &to->at, numbers, 1, 1);
+}
+
+ALWAYS int place_panel(size_t *end, piece *to, size_t units, size_t vectors, size_t depth, size_t count)
+{
+    to->units = units;
+    to->vectors = vectors;
+    to->depth = depth;
+    to->count = count;
+    return take(end, &to->at, (units - 1) / LANES + vectors, depth, count * LANES);
+}
+
+/* Numbers that the tag takes: of a digest, the layout, and so many sizes. */
+#define TAG_NUMBERS(sizes) WHOLE((TAG_WORDS + (sizes)) * (64 / REAL))
+#define TAG_LAYOUT ((uint64_t)sizeof(real) << 32 | LANES)
+
+/* Packed weights begin with a tag. By it, a build recognises weights that it can read. */
+ONCE void put_tag(real *packed, const char *digest, const size_t *sizes, size_t count)
+{
+    put_word(packed, 0, word_at(digest, 0));
+    put_word(packed, 1, word_at(digest, 1));
+    put_word(packed, 2, TAG_LAYOUT); /* bytes of a number, numbers in a vector */
+    for (size_t i = 0; i < count; ++i)
+        put_word(packed, TAG_WORDS + i, sizes[i]);
+}
+
+ALWAYS int check_tag(const real *packed, const char *digest, const size_t *sizes, size_t count)
+{
+    int same = word_at(packed, 0) == word_at(digest, 0) && word_at(packed, 1) == word_at(digest, 1)
+               && word_at(packed, 2) == TAG_LAYOUT;
+    for (size_t i = 0; i < count; ++i)
+        same = same && word_at(packed, TAG_WORDS + i) == sizes[i];
+    return same ? SYMRNN_OK : SYMRNN_LAYOUT;
+}
+
+/* Lay a matrix out in a panel, or add it to what is there, as one accumulator, from a depth on. This part's tiles alone; lanes
+   beyond the units are zero. The matrix is read by rows of `columns` numbers, or transposed. */
+ONCE void pack_form(real *packed, const piece *b, size_t accumulator, size_t start, size_t depth, const real *matrix,
+                    size_t columns, int transposed, int add, const party *us)
+{
+    const size_t units = b->units, vectors = fit_vectors(units, LANES, b->vectors), panel_row = b->count * vectors * LANES;
+    const size_t row_stride = transposed ? 1 : columns, depth_stride = transposed ? columns : 1;
+    const size_t groups = (units + LANES - 1) / LANES, tiles = (groups + vectors - 1) / vectors;
+    const size_t begin = share(tiles, us->part, us->parts) * vectors, end = share(tiles, us->part + 1, us->parts) * vectors;
+    for (size_t group = begin; group < end; ++group) {
+        const size_t unit = group * LANES, count = unit < units ? units - unit : 0;
+        const size_t tile = group / vectors, vector = group % vectors;
+        real *to = packed + b->at + (tile * b->depth + start) * panel_row + (accumulator * vectors + vector) * LANES;
+        const real *from = matrix + (count ? unit * row_stride : 0);
+        size_t k = 0;
+#if BYTES == 64
+        if (count >= LANES && !add && depth_stride == 1)
+            for (; k + LANES <= depth; k += LANES) {
+                transpose(to, panel_row, from, row_stride);
+                to += panel_row * LANES;
+                from += LANES;
+            }
+#endif
+        for (; k < depth; ++k) {
+            if (count >= LANES && !add && row_stride == 1)
+                storeu(to, loadu(from));
+            else if (count >= LANES && !add)
+                for (size_t i = 0; i < LANES; ++i)
+                    to[i] = from[i * row_stride];
+            else
+                for (size_t i = 0; i < LANES; ++i)
+                    to[i] = (i < count ? from[i * row_stride] : 0) + (add ? to[i] : 0);
+            to += panel_row;
+            from += depth_stride;
+        }
+    }
+}
+
+/* ---- a stage on several rows ---- */
+
+/* For a tile of rows and units, accumulate the linear forms, then run the statements on the sums; this part's share of the
+   tiles. */
+ONCE void run_stage(const S(at) *at, const S(stage) *s, size_t row_begin, size_t row_end)
+{
+    const sequence *const seq = at->seq;
+    const size_t units = s->units, vectors = s->vectors, wide = vectors * LANES, columns = s->sums * vectors;
+    /* A row that ends here still needs the sums over the step before in this loop, where it had not ended. */
+    const size_t first = !s->masked ? NOT_MASKED : at->first - (s->later && seq->reverse && at->first ? seq->rows : 0);
+    const size_t blocks = count_blocks(row_end - row_begin, s->depth);
+    for (size_t block = 0; block < blocks; ++block) {
+        const size_t from = row_begin + share(row_end - row_begin, block, blocks);
+        const size_t rows = row_begin + share(row_end - row_begin, block + 1, blocks) - from;
+        size_t order[BLOCK_ROWS];
+        const size_t active = order_rows(seq, first, from, rows, order), groups = (rows + GROUP_ROWS - 1) / GROUP_ROWS;
+        /* Run several tiles before their statements, so that statements of one unit do not wait for those of another. */
+        const size_t together = SUM_ROWS / ((rows + groups - 1) / groups) / 2 * 2;
+        const size_t passes = (s->end - s->begin + together - 1) / together;
+        for (size_t pass = 0; pass < passes; ++pass) {
+            /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+            const size_t tile0 = s->begin + (at->turned ? passes - 1 - pass : pass) * together;
+            const size_t tile1 = s->end - tile0 < together ? s->end : tile0 + together;
+            for (size_t group = 0; group < groups; ++group) {
+                const size_t row0 = share(rows, group, groups), height = share(rows, group + 1, groups) - row0;
+                const size_t running = active <= row0 ? 0 : active - row0 < height ? active - row0 : height;
+                const size_t apart = height * columns * LANES;
+                real sums[SUM_ROWS * MOST_SUMS * LANES];
+                /* Sums of rows that have ended, or to which each operand adds: zero. */
+                if (s->filled < s->sums || s->later || running < height)
+                    for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
+                        storeu(sums + i * LANES, K(0));
+                for (size_t i = running ? tile0 : tile1; i < tile1; ++i) {
+                    const size_t tile = at->turned ? tile0 + tile1 - 1 - i : i;
+                    for (const S(operand) *o = s->operand; o < s->operand + s->operands; ++o) {
+                        const real *const source = operand_row(at, o), *lines[GROUP_ROWS];
+                        const size_t stride = at->stride[o->array];
+                        if (!source)
+                            continue;
+                        for (size_t line = 0; line < running; ++line)
+                            lines[line] = source + order[row0 + line] * stride;
+                        accumulate(!o->adds && !o->later, running, o->count * vectors, o->depth, lines, 1,
+                                   o->weights + tile * o->tile, o->panel_row,
+                                   sums + (tile - tile0) * apart + o->first * wide, columns * LANES);
+                    }
+                }
+                const size_t end = tile1 * wide < units ? tile1 * wide : units;
+                S(span) span = {.units = units, .unit = tile0 * wide, .end = end, .wide = wide, .apart = apart};
+                for (size_t line = 0; line < height; ++line) {
+                    span.row = order[row0 + line];
+                    span.idle = s->masked && seq->lengths && idle_row(seq, at->first + span.row);
+                    span.sums = sums + line * columns * LANES;
+                    s->run(at, &span);
+                }
+            }
+        }
+    }
+}
+
+/* Run a stage that depends on parameters alone. It has one row. */
+INLINE void run_once(const S(at) *at, S(stage) s)
+{
+    find_weights(&s, at->pieces, at->packed);
+    run_stage(at, &s, 0, 1);
+}
+
+/* ---- a stage on one row ---- */
+
+/* Into how many sums the depth of each form is split, given how many sums there are. Enough multiply-adds must be under way:
+   processors run one of 64 bytes at a time, or two of narrower vectors. */
+#undef SPLITS
+#define SPLITS(sums) ((sums) < (BYTES == 64 ? 4 : 8) ? (BYTES == 64 ? 4 : 8) / (sums) : 1)
+/* How many tiles of sums a row keeps before its statements run on them, so that statements of one vector do not wait for
+   another's. */
+#define ROW_TILES 8
+
+/* The products of one operand: a row of `depth` values with the panels of tiles. */
+typedef struct S(product) {
+    const real *a, *panel;
+    size_t depth, panel_row, tile; /* numbers from one depth to the next, and from one tile to the next */
+    int adds, turned;              /* whether they add to the sums; whether tiles run from last to first */
+} S(product);
+
+/* Sums of one tile, or of two that share what is broadcast, `width` vectors of each. Where there are few, each is kept several
+   times, for a share of the depth: it would wait for itself. `apart` is how many numbers lie from one tile's sums to the
+   other's. Sums have names in the loops, since compilers keep an array of them in memory. */
+ALWAYS void run_row_tile(size_t together, size_t width, size_t splits, const S(product) *p, const real *panel, real *sums,
+                         size_t apart)
+{
+    const size_t all = together * width, depth = p->depth, panel_row = p->panel_row;
+    const real *a = p->a, *other = panel + (together - 1) * p->tile; /* offsets from one pointer would each want a register */
+    size_t k = 0;
+#define EACH_OF_8(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
+#define BEGIN(i) vec s##i = p->adds && i < all ? loadu(sums + i / width * apart + i % width * LANES) : K(0);
+#define ADD(i, number)                                                                                         \
+    if (i < (number)) {                                                                                        \
+        s##i = v_fma(K(a[k + i / all]), loadu((i % all / width ? other : panel) + i % width * LANES), s##i);   \
+        if (i % all == all - 1) {                                                                              \
+            panel += panel_row;                                                                                \
+            other += panel_row;                                                                                \
+        }                                                                                                      \
+    }
+#define ADD_SPLITS(i) ADD(i, splits * all)
+#define ADD_REST(i) ADD(i, all)
+    EACH_OF_8(BEGIN)
+    for (; k + splits <= depth; k += splits) {
+        EACH_OF_8(ADD_SPLITS)
+    }
+    for (; splits > 1 && k < depth; ++k) {
+        EACH_OF_8(ADD_REST)
+    }
+    vec s[8] = {s0, s1, s2, s3, s4, s5, s6, s7};
+    for (size_t i = splits * all - 1; i >= all; --i)
+        s[i - all] += s[i];
+    for (size_t i = 0; i < all; ++i)
+        storeu(sums + i / width * apart + i % width * LANES, s[i]);
+#undef ADD_REST
+#undef ADD_SPLITS
+#undef ADD
+#undef BEGIN
+#undef EACH_OF_8
+}
+
+/* The same for all of some tiles. */
+#undef SUM_TILES
+#define SUM_TILES(together, width)                                                                                            \
+    ONCE void S(sum_tiles_##together##_##width)(const S(product) *p, size_t tiles, real *sums, size_t apart)                  \
+    {                                                                                                                         \
+        const size_t first = p->turned ? tiles - together : 0;                                                                \
+        const ptrdiff_t step = p->turned ? -together : together;                                                              \
+        const real *panel = p->panel + first * p->tile;                                                                       \
+        sums += first * apart;                                                                                                \
+        for (size_t i = 0; i < tiles; i += together) {                                                                        \
+            run_row_tile(together, width, SPLITS(together * width), p, panel, sums, apart);                                   \
+            panel += step * (ptrdiff_t)p->tile;                                                                               \
+            sums += step * (ptrdiff_t)apart;                                                                                  \
+        }                                                                                                                     \
+    }
+SUM_TILES(1, 1)
+SUM_TILES(1, 2)
+SUM_TILES(1, 3)
+SUM_TILES(1, 4)
+SUM_TILES(2, 1)
+SUM_TILES(2, 2)
+SUM_TILES(2, 3)
+SUM_TILES(2, 4)
+
+/* The sums of the tiles from `tile0` on, `tiles` of them: one operand after the other, at most 4 vectors side by side. Before
+   the first step of the loop, an operand of the step before has no depth: its sums are zero. */
+ALWAYS void sum_row(size_t all, size_t vectors, const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles, size_t together,
+                    real *sums)
+{
+    static void (*const sum_tiles[])(const S(product) *, size_t, real *, size_t) = {
+        S(sum_tiles_1_1), S(sum_tiles_1_2), S(sum_tiles_1_3), S(sum_tiles_1_4),
+        S(sum_tiles_2_1), S(sum_tiles_2_2), S(sum_tiles_2_3), S(sum_tiles_2_4)};
+    const size_t wide = vectors * LANES, apart = all * wide, most = 4;
+    if (s->filled < all)
+        for (size_t i = 0; i < tiles * all * vectors; ++i)
+            storeu(sums + i * LANES, K(0));
+    for (const S(operand) *o = s->operand; o < s->operand + s->operands; ++o) {
+        const real *const a = operand_row(at, o);
+        S(product) product = {a, o->weights + tile0 * o->tile, a ? o->depth : 0, o->panel_row, o->tile, o->adds, at->turned};
+        real *into = sums + o->first * wide;
+        for (size_t columns = o->count * vectors, width; columns; columns -= width) {
+            width = columns <= most ? columns : columns < 2 * most ? (columns + 1) / 2 : most;
+            sum_tiles[(together - 1) * most + width - 1](&product, tiles, into, apart);
+            product.panel += width * LANES;
+            into += width * LANES;
+        }
+    }
+}
+
+/* `run` is the stage's, `all` its sums and `vectors` those of a tile: constants where this is inlined. */
+ALWAYS void run_row_with(S(statements) *run, size_t all, size_t vectors, const S(at) *at, const S(stage) *s)
+{
+    const size_t units = s->units, wide = vectors * LANES, tiles = s->end - s->begin;
+    S(span) span = {.row = 0, .idle = 0, .units = units};
+    if (!all) {
+        span.unit = s->begin * LANES;
+        span.end = s->end * LANES < units ? s->end * LANES : units;
+        if (tiles)
+            run(at, &span);
+        return;
+    }
+    const size_t together = s->tiles == 2 ? 2 : 1, passes = (tiles + ROW_TILES - 1) / ROW_TILES;
+    _Alignas(64) real sums[ROW_TILES * MOST_SUMS * LANES];
+    span.wide = wide;
+    span.apart = all * wide;
+    span.sums = sums;
+    for (size_t pass = 0; pass < passes; ++pass) {
+        /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
+        const size_t tile0 = s->begin + (at->turned ? passes - 1 - pass : pass) * ROW_TILES;
+        const size_t count = s->end - tile0 < ROW_TILES ? s->end - tile0 : ROW_TILES, last = (tile0 + count) * wide;
+        sum_row(all, vectors, at, s, tile0, count, together, sums);
+        span.unit = tile0 * wide;
+        span.end = last < units ? last : units;
+        run(at, &span);
+    }
+}
+
+/* The same without sums. */
+ONCE void run_units(const S(at) *at, const S(stage) *s)
+{
+    run_row_with(s->run, 0, 1, at, s);
+}
+
+ONCE void run_row(const S(at) *at, const S(stage) *s)
+{
+    run_row_with(s->run, s->sums, s->vectors, at, s);
+}
+
+/* Begin a step of one row: set what its stages read besides the arrays of the cell. */
+ALWAYS void row_begins(S(at) *at, const void *dims, const piece *pieces, const real *packed, const real *x, real *y)
+{
+    at->dims = dims;
+    at->pieces = pieces;
+    at->packed = packed;
+    at->taped = at->turned = 0;
+    at->fused = 1;
+    at->to[AT_X] = (real *)x;
+    at->to[AT_Y] = y;
+    at->to[AT_PACKED] = (real *)packed;
+    at->stride[AT_X] = at->stride[AT_Y] = 0; /* of one row, as every array here */
+    at->later[AT_X] = NULL;
+}
+
+ALWAYS void row_array(S(at) *at, size_t array, real *to)
+{
+    at->to[array] = to;
+    at->later[array] = NULL;
+    at->stride[array] = 0;
+}
+
+ALWAYS void run_row_of(const S(at) *at, S(stage) s)
+{
+    find_weights(&s, at->pieces, at->packed);
+    PROFILED(s.name, s.row(at, &s));
+}
