@@ -98,25 +98,29 @@ _Static_assert(sizeof 1.0 == sizeof(double),
 #endif
 
 /* Rows and vectors of units in a register tile. With 32 registers, 6 × 4 sums leave 8 for operands. On AArch64 compilers read
-   every operand of a step ahead: 5 × 4 sums leave room for that; with 6 × 4, some move to memory and back at every step. With
-   16 registers, tiles of more than 3 rows are 2 vectors wide: 6 × 2 sums leave 4, and read fewer numbers for each multiply-add
-   than 3 × 4. */
-#if SYMRNN_VECTOR_BYTES == 64 || defined(__aarch64__)
-#define REGISTERS 32
-#else
-#define REGISTERS 16
-#endif
-#if defined(__aarch64__)
-#define TILE_ROWS 5
-#else
-#define TILE_ROWS 6
-#endif
+   every operand of a step ahead: 5 × 4 sums leave room for that; with 6 × 4, some move to memory and back at every step. With the
+   16 of AVX2, tiles of more than 3 rows are 2 vectors wide: 6 × 2 sums leave 4, and read fewer numbers for each multiply-add
+   than 3 × 4. Without fused products one more register holds a product, and 3 × 4 is quicker. */
 #define TILE_COLUMNS 4
-#define TILE_WIDTH(height) (REGISTERS == 16 && (height) > 3 ? 2 : TILE_COLUMNS)
+#if SYMRNN_VECTOR_BYTES == 64
+#define TILE_ROWS 6
+#define WIDE_ROWS 6
+#elif defined(__aarch64__)
+#define TILE_ROWS 5
+#define WIDE_ROWS 5
+#elif SYMRNN_VECTOR_BYTES == 32 && defined(__FMA__)
+#define TILE_ROWS 6
+#define WIDE_ROWS 3
+#else
+#define TILE_ROWS 3
+#define WIDE_ROWS 3
+#endif
+#define TILE_WIDTH(height) ((height) > WIDE_ROWS ? TILE_COLUMNS / 2 : TILE_COLUMNS)
 /* Vectors of units in a panel of a deferred product's right side. */
 #define RIGHT_COLUMNS TILE_WIDTH(TILE_ROWS)
-/* Rows that a part of a panel meets before the next part does, which is so deep that it stays in a first-level cache. */
-#if REGISTERS == 16
+/* Rows that a part of a panel meets before the next part does, which is so deep that it stays in a first-level cache. Wide tiles
+   read little enough of a panel for the second level. */
+#if TILE_ROWS > WIDE_ROWS
 #define GROUP_ROWS (8 * TILE_ROWS)
 #define PANEL_DEPTH 256
 #else

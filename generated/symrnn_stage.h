@@ -65,16 +65,16 @@ ONCE void accumulate(int fresh, size_t rows, size_t columns, size_t depth, const
                     TILES_4(1)
                     TILES_4(2)
                     TILES_4(3)
-#if REGISTERS == 16
+#if WIDE_ROWS > 3
+                    TILES_4(4)
+                    TILES_4(5)
+#elif TILE_ROWS > 3
                     TILES_2(4)
                     TILES_2(5)
                     TILES_2(6)
-#else
-                    TILES_4(4)
-                    TILES_4(5)
-#if TILE_ROWS > 5
-                    TILES_4(6)
 #endif
+#if WIDE_ROWS > 5
+                    TILES_4(6)
 #endif
                 default:
                     break;
