@@ -52,4 +52,4 @@ def test_text() -> None:
     assert str(NumPy("2.4.6", ("X86_V2",), ("X86_V3",), ("X86_V3", "baseline(X86_V2)"))) == (
         "NumPy 2.4.6, instruction sets in use: X86_V3, baseline(X86_V2)"
     )
-    assert str(NumPy("2.0.0", ("SSE",), (), ())).endswith("chose: SSE")
+    assert str(NumPy("2.0.0", ("SSE",), (), ())).endswith("in use: SSE")
