@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from symrnn.emit.source import Mark, Source
 from symrnn.errors import GenerateError
@@ -17,7 +18,7 @@ _INCLUDE = re.compile(r'#include "([^"]+)"')
 _Line = tuple[str, Mark | None]
 
 
-def amalgamated(name: str, files: Mapping[str, Source]) -> Source:
+def amalgamated(name: str, files: Mapping[str, Source], precisions: Sequence[str] = ()) -> Source:
     """The file ``name`` with the text of each of ``files`` in place of the lines that include it.
 
     A file may include itself. It then stands between ``#ifndef NAME`` and ``#endif``, and ``#else`` separates the text
@@ -30,13 +31,22 @@ def amalgamated(name: str, files: Mapping[str, Source]) -> Source:
     Args:
         name: a key of ``files``.
         files: sources by name; an include of any other file stays.
+        precisions: of the file's own includes of itself, in their order; the marks of their lines get these.
 
     Raises:
         GenerateError: the file includes itself, and has no such ``#else``.
     """
     lines = _lines(files[name])
-    once, again = _halves(name, lines) if _includes(lines, name) else (lines, [])
-    joined = list(_expanded(once, {**{other: _lines(files[other]) for other in files}, name: again}))
+    once, again = _halves(name, lines) if any(_included(line) == name for line in lines) else (lines, [])
+    others = {other: _lines(source) for other, source in files.items() if other != name}
+    of_precision = iter(precisions)
+    joined: list[_Line] = []
+    for line in once:
+        if _included(line) == name:
+            precision = next(of_precision, "")
+            joined += [(text, mark and replace(mark, precision=precision)) for text, mark in _expanded(again, others)]
+        else:
+            joined += _expanded([line], others)
     marks = {number: mark for number, (_, mark) in enumerate(joined, 1) if mark}
     return Source("".join(f"{text}\n" for text, _ in joined), marks)
 
@@ -45,17 +55,18 @@ def _lines(source: Source) -> list[_Line]:
     return [(text, source.marks.get(number)) for number, text in enumerate(source.text.splitlines(), 1)]
 
 
-def _includes(lines: Sequence[_Line], name: str) -> bool:
-    return any((found := _INCLUDE.fullmatch(text)) and found[1] == name for text, _ in lines)
+def _included(line: _Line) -> str:
+    """The file that a line includes in quotes, or an empty text."""
+    found = _INCLUDE.fullmatch(line[0])
+    return found[1] if found else ""
 
 
 def _expanded(lines: Sequence[_Line], files: Mapping[str, Sequence[_Line]]) -> Iterator[_Line]:
-    for text, mark in lines:
-        found = _INCLUDE.fullmatch(text)
-        if found and found[1] in files:
-            yield from _expanded(files[found[1]], files)
+    for line in lines:
+        if (file := _included(line)) in files:
+            yield from _expanded(files[file], files)
         else:
-            yield text, mark
+            yield line
 
 
 def _halves(name: str, lines: Sequence[_Line]) -> tuple[Sequence[_Line], Sequence[_Line]]:

@@ -69,7 +69,7 @@ def c_files(program: Program, request: Request) -> CFiles:
     header, source = f"{context.name}.h", f"{context.name}.c"
     files = {name: render_source(f"c/cell.{name[-1]}.jinja", values) for name in (header, source)}
     if request.single_file:
-        joined = amalgamated(source, {source: files[source], **runtime})
+        joined = amalgamated(source, {source: files[source], **runtime}, [p.name for p in context.precisions])
         return CFiles({**files, source: joined}, found)
     return CFiles(files | runtime, found)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -30,6 +31,12 @@ def test_marks_stay_with_their_lines() -> None:
     assert joined.marks == {5: each, 6: b, 7: each, 8: b}
 
 
+def test_marks_get_the_precision_of_their_include() -> None:
+    files = {"a.c": Source(HALVES, {2: Mark(("0",)), 9: Mark(("1",))}), "b.h": Source("b;\n", {1: Mark(("2",))})}
+    marks = amalgamated("a.c", files, ("f32", "f64")).marks
+    assert {number: mark.precision for number, mark in marks.items()} == {1: "", 5: "f32", 6: "f32", 7: "f64", 8: "f64"}
+
+
 def test_other_includes_stay() -> None:
     text = '#include <math.h>\n#include "cell.h"\n'
     assert amalgamated("a.c", {"a.c": Source(text)}).text == text
@@ -50,7 +57,8 @@ def test_a_single_file_has_the_runtime_and_both_precisions() -> None:
     source = single["gru.c"]
     assert re.findall(r'#include "(.*)"', source.text) == ["gru.h"]
     lines, before = (each.text.splitlines() for each in (source, several["gru.c"]))
-    found = Counter((lines[number - 1], mark) for number, mark in source.marks.items())
     once = Counter((before[number - 1], mark) for number, mark in several["gru.c"].marks.items())
     assert once
-    assert found == once + once
+    for precision in ("f32", "f64"):
+        marks = {number: mark for number, mark in source.marks.items() if mark.precision == precision}
+        assert Counter((lines[number - 1], replace(mark, precision="")) for number, mark in marks.items()) == once
