@@ -22,10 +22,10 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+from symrnn.costs import cost_section
 from symrnn.derive.derivation import Derivation, derive
 from symrnn.derive.document import document
 from symrnn.derive.lecture import Section
-from symrnn.emit.costs import cost_section
 from symrnn.emit.fixed import fixed_sizes
 from symrnn.emit.manifest import outdated, write
 from symrnn.emit.request import DTYPE, Request

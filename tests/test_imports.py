@@ -25,6 +25,7 @@ STAGES = (
     "emit",
     "build",
     "targets",
+    "costs",
     "pipeline",
     "flow",
     "report",
@@ -189,7 +190,7 @@ def test_a_circle_is_found(text: str) -> None:
 
 
 TYPESET = "symrnn.language.typeset"
-PLAIN = ("plan", "targets", "build", "check", "diagnose")
+PLAIN = ("plan", "emit", "targets", "build", "check", "diagnose")
 """Stages that write no LaTeX."""
 
 

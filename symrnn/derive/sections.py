@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from symrnn.derive.factors import partial
 from symrnn.derive.jacobian import Slopes
 from symrnn.language.cell import Cell
+from symrnn.language.listing import labelled
 from symrnn.language.system import HIDDEN, INPUT, Equation, Role, System
-from symrnn.language.text import to_text
 from symrnn.language.tree import PRIME, Binary, Expression, MatVec, Name, names
 from symrnn.language.typeset.latex import Notation, parentheses
 from symrnn.language.typeset.lines import Line
@@ -139,13 +139,6 @@ def tape_latex(tape: tuple[str, ...], adjoint: System, notation: Notation) -> st
     rows = [rf"{notation.name(name)} & {_folded(labels)}" for name, labels in tape_rows(tape, adjoint)]
     body = " \\\\\n".join([r"\textbf{value} & \textbf{read by}", *rows])
     return f"\\[\n\\begin{{array}}{{@{{}}ll@{{}}}}\n{body}\n\\end{{array}}\n\\]"
-
-
-def labelled(equations: Iterable[Equation]) -> list[str]:
-    """Equations in plain text under their labels, one a line."""
-    listed = tuple(equations)
-    wide = max(len(equation.label) for equation in listed) + 2
-    return [f"  {f'({e.label})':{wide}}  {e.target} = {to_text(e.expression)}" for e in listed]
 
 
 def _row(equation: Equation, notation: Notation) -> Line:

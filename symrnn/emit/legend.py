@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from symrnn.derive.sections import labelled
+from symrnn.language.listing import labelled
 from symrnn.plan.program import Buffer, Extent, Program
 from symrnn.plan.size import Count
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from symrnn.costs import latex as count_latex
 from symrnn.derive.derivation import Derivation
 from symrnn.derive.factors import to_latex
 from symrnn.derive.sections import equations_rows
-from symrnn.emit.costs import latex as count_latex
 from symrnn.language.typeset.latex import spell
 from symrnn.language.typeset.lines import pieces
 from symrnn.language.typeset.mathml import mathml

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import symrnn
+from symrnn.costs import cost_section, latex
 from symrnn.derive.lecture import Display, Prose, Section, Table
-from symrnn.emit.costs import cost_section, latex
 from symrnn.plan.size import Count
 
 INPUT, HIDDEN = Count.size("input"), Count.size("hidden")
