@@ -16,7 +16,7 @@ import pytest
 
 import symrnn
 from symrnn.build.loading import import_text
-from symrnn.check.report import Report, Row
+from symrnn.check.report import Deviation, Report
 from symrnn.cli import main
 from symrnn.language import bundled as language_bundled
 from symrnn.parts import DERIVED, PARTS
@@ -374,7 +374,7 @@ def report(*errors: float) -> Report:
     dtypes = ("float64", "float32", "exact")
     return Report(
         tuple(
-            Row(CELL, "numpy", dtype, "oracle", "y", error, 1e-3, "case")
+            Deviation(CELL, "numpy", dtype, "oracle", "y", error, 1e-3, "case")
             for dtype, error in zip(dtypes, errors, strict=False)
         )
     )
