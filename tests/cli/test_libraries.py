@@ -17,6 +17,8 @@ from symrnn.emit.request import Request
 from symrnn.errors import BuildError
 
 MARCHES = ("one", "two", "three", "four")
+PATIENCE = 60.0
+"""Seconds that a build waits for an event of the test: where the event does not come, the test fails and does not hang."""
 
 
 @dataclass
@@ -56,12 +58,12 @@ def build(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Build:
 
 
 def test_the_count_goes_up_as_they_end_in_whatever_order(build: Build, tmp_path: Path) -> None:
-    others = threading.Barrier(3)
+    others = threading.Barrier(3, timeout=PATIENCE)
     last = threading.Event()
 
     def act(march: str) -> None:
         if march == "one":
-            last.wait()
+            assert last.wait(PATIENCE), "the count waits for the first library before the others"
         else:
             others.wait()
 
@@ -97,13 +99,13 @@ def ending(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 def test_every_failure_is_named_and_no_other_library_begins(
     build: Build, ending: threading.Event, tmp_path: Path
 ) -> None:
-    both = threading.Barrier(2)
+    both = threading.Barrier(2, timeout=PATIENCE)
 
     def act(march: str) -> None:
         if march in ("one", "two"):
             both.wait()
         if march != "one":
-            ending.wait()
+            assert ending.wait(PATIENCE)
         if march in ("one", "two"):
             raise BuildError(f"rnn.{march}: refused")
 
@@ -130,7 +132,7 @@ def test_an_interrupt_begins_no_other_library(build: Build, ending: threading.Ev
         raise KeyboardInterrupt
 
     def act(march: str) -> None:
-        ending.wait()
+        assert ending.wait(PATIENCE)
 
     builder = Builder(act)
     with pytest.raises(KeyboardInterrupt):

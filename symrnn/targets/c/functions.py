@@ -1,4 +1,4 @@
-"""How C spells each function and each reduction of the language: functions of the runtime, ``templates/c/symrnn_vector.h``.
+"""How C spells each function and each reduction of the language: functions of ``templates/c/symrnn_functions.h``.
 
 One entry for each row of `symrnn.language.functions` and of `symrnn.language.reductions`; a function without one is refused by
 name. Leaves out: what the functions mean.
