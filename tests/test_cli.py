@@ -16,7 +16,7 @@ import pytest
 
 import symrnn
 from symrnn.build.loading import import_text
-from symrnn.check.report import Deviation, Report
+from symrnn.check.deviations import Deviation, Report
 from symrnn.cli import main
 from symrnn.language import bundled as language_bundled
 from symrnn.parts import DERIVED, PARTS

@@ -21,7 +21,7 @@ from symrnn.targets import registry
 
 
 @dataclass(frozen=True)
-class Line:
+class CodeLine:
     """A line of code: its number in its file, coloured HTML, and the numbers of its equations; none for a gap."""
 
     number: str
@@ -44,7 +44,7 @@ class Listing:
     key: str
     title: str
     file: str
-    lines: tuple[Line, ...]
+    lines: tuple[CodeLine, ...]
 
     @property
     def labels(self) -> frozenset[str]:
@@ -135,18 +135,18 @@ def _depth(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def _lines(file: str, source: Source, known: Collection[str]) -> Iterator[Line]:
+def _lines(file: str, source: Source, known: Collection[str]) -> Iterator[CodeLine]:
     """The chosen lines with gaps between them, each stretch as far to the left as it goes."""
     lines, chosen = source.text.splitlines(), _shown(source, known)
     lexer = get_lexer_for_filename(file)
     for stretch in _stretches(chosen):
         if stretch[0] != chosen[0]:
-            yield Line("", "", "", gap=True)
+            yield CodeLine("", "", "", gap=True)
         margin = min((_depth(lines[at - 1]) for at in stretch if lines[at - 1].strip()), default=0)
         text = "\n".join(lines[at - 1][margin:] for at in stretch)
         for at, html in zip(stretch, _coloured(text, lexer), strict=True):
             labels = source.marks[at].labels if at in source.marks else ()
-            yield Line(str(at), html, " ".join(labels), gap=False)
+            yield CodeLine(str(at), html, " ".join(labels), gap=False)
 
 
 def _stretches(chosen: Sequence[int]) -> Iterator[list[int]]:

@@ -15,7 +15,7 @@ from typing import Self
 
 from symrnn.language.fold import Fold
 from symrnn.language.functions import FUNCTIONS, PUBLIC
-from symrnn.language.names import GREEK
+from symrnn.language.identifiers import GREEK
 from symrnn.language.normalise import expression_size
 from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import HIDDEN, INPUT, ONE, Role, System, Variable

@@ -160,7 +160,7 @@ SPELLINGS: Mapping[str, Spelling] = {
 
 
 @dataclass(frozen=True)
-class Reduction:
+class NumPyReduction:
     """One reduction in generated Python.
 
     Attributes:
@@ -174,9 +174,9 @@ class Reduction:
     divides: bool = False
 
 
-REDUCTIONS: Mapping[str, Reduction] = {
-    "mean": Reduction("np.mean", "np.add.reduce", divides=True),
-    "sum": Reduction("np.sum", "np.add.reduce"),
+REDUCTIONS: Mapping[str, NumPyReduction] = {
+    "mean": NumPyReduction("np.mean", "np.add.reduce", divides=True),
+    "sum": NumPyReduction("np.sum", "np.add.reduce"),
 }
 """The spelling of each reduction of the language, by name."""
 
@@ -186,7 +186,7 @@ def is_fold(function: str) -> bool:
     return any(function == each.fold for each in REDUCTIONS.values())
 
 
-def reduction(kind: str) -> Reduction:
+def reduction(kind: str) -> NumPyReduction:
     """How the reduction ``kind`` is spelt.
 
     Raises:
