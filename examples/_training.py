@@ -22,6 +22,7 @@ import numpy as np
 import symrnn
 from symrnn.errors import FlowError, SymrnnError
 from symrnn.language.system import HIDDEN, INPUT
+from symrnn.targets import registry
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -113,9 +114,18 @@ def run(main: Callable[[], int]) -> int:
         return 130
 
 
-def add_layer_arguments(parser: argparse.ArgumentParser, *, hidden: int, batch: int, rate: float) -> None:
-    """Add the arguments that both examples take, with these defaults."""
-    parser.add_argument("--backend", choices=("c", "numpy"), default="c", help="which kernels to build (default: c)")
+def backends(*, stream: bool) -> tuple[str, ...]:
+    """The backends whose kernels can be trained, and run step by step if ``stream`` asks for that."""
+    return tuple(each.name for each in registry.descriptions() if each.can.backward and (each.can.stream or not stream))
+
+
+def add_layer_arguments(
+    parser: argparse.ArgumentParser, *, hidden: int, batch: int, rate: float, stream: bool = False
+) -> None:
+    """Add the arguments that both examples take, with these defaults; ``stream``: the kernels must run step by step."""
+    parser.add_argument(
+        "--backend", choices=backends(stream=stream), default="c", help="which kernels to build (default: %(default)s)"
+    )
     parser.add_argument("--hidden", type=positive, default=hidden, help="units of the layer (default: %(default)s)")
     parser.add_argument("--batch", type=positive, default=batch, help="sequences at once (default: %(default)s)")
     parser.add_argument("--rate", type=above_zero, default=rate, help="Adam's step size (default: %(default)s)")

@@ -306,7 +306,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--temperature", type=above_zero, default=0.7, help="below 1: less daring (default: %(default)s)"
     )
-    add_layer_arguments(parser, hidden=128, batch=16, rate=2e-3)
+    add_layer_arguments(parser, hidden=128, batch=16, rate=2e-3, stream=True)
     arguments = parser.parse_args(argv)
     if arguments.text is None:
         spec = importlib.util.find_spec("sympy")

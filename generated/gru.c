@@ -44,8 +44,9 @@
        back     B x (2 hidden)    held_h | dh_out: values that cross the stages of one step backward
 
    To read: a stage is a function of its statements, run on the units of a row. What brings it there is the same for every
-   cell: symrnn.h (threads, memory), symrnn_vector.h (vectors and functions), symrnn_stage.h (packed weights, register tiles),
-   symrnn_time.h (loops over time, deferred products), symrnn_entries.h (entry points).
+   cell: symrnn.h (threads, memory), symrnn_vector.h (vectors), symrnn_functions.h (functions of the equation language),
+   symrnn_stage.h (packed weights, register tiles), symrnn_time.h (loops over time, deferred products), symrnn_entries.h (entry
+   points).
 
    Compile with optimisation for this processor, for instance
 
@@ -67,7 +68,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "5524c7234ae5c285bf93e3693142204a"
+#define SYMRNN_DIGEST "056fb1c895920f88a89ad995a0436d66"
 #define ENTRY(name) PUBLIC(gru, name)
 #define DIMS gru_dims
 #define BARRIER gru_barrier
@@ -108,6 +109,7 @@ static int check_sizes(const gru_dims *dims)
 #include "gru.c"
 #else /* below here once for each precision: REAL bits */
 #include "symrnn_vector.h"
+#include "symrnn_functions.h"
 #include "symrnn_stage.h"
 #include "symrnn_time.h"
 

@@ -44,8 +44,9 @@
                                   deferred work reads
 
    To read: a stage is a function of its statements, run on the units of a row. What brings it there is the same for every
-   cell: symrnn.h (threads, memory), symrnn_vector.h (vectors and functions), symrnn_stage.h (packed weights, register tiles),
-   symrnn_time.h (loops over time, deferred products), symrnn_entries.h (entry points).
+   cell: symrnn.h (threads, memory), symrnn_vector.h (vectors), symrnn_functions.h (functions of the equation language),
+   symrnn_stage.h (packed weights, register tiles), symrnn_time.h (loops over time, deferred products), symrnn_entries.h (entry
+   points).
 
    Compile with optimisation for this processor, for instance
 
@@ -67,7 +68,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "910a6238f5ca7d55e17571a53b55152d"
+#define SYMRNN_DIGEST "74bdfee32caa580c66244243f8af461c"
 #define ENTRY(name) PUBLIC(gru_reset_after, name)
 #define DIMS gru_reset_after_dims
 #define BARRIER gru_reset_after_barrier
@@ -108,6 +109,7 @@ static int check_sizes(const gru_reset_after_dims *dims)
 #include "gru_reset_after.c"
 #else /* below here once for each precision: REAL bits */
 #include "symrnn_vector.h"
+#include "symrnn_functions.h"
 #include "symrnn_stage.h"
 #include "symrnn_time.h"
 

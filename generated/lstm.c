@@ -52,8 +52,9 @@
                                   reads
 
    To read: a stage is a function of its statements, run on the units of a row. What brings it there is the same for every
-   cell: symrnn.h (threads, memory), symrnn_vector.h (vectors and functions), symrnn_stage.h (packed weights, register tiles),
-   symrnn_time.h (loops over time, deferred products), symrnn_entries.h (entry points).
+   cell: symrnn.h (threads, memory), symrnn_vector.h (vectors), symrnn_functions.h (functions of the equation language),
+   symrnn_stage.h (packed weights, register tiles), symrnn_time.h (loops over time, deferred products), symrnn_entries.h (entry
+   points).
 
    Compile with optimisation for this processor, for instance
 
@@ -75,7 +76,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "4271c07acd9452da95136b507b65d166"
+#define SYMRNN_DIGEST "2efce278f88e802aeae4b3f899864152"
 #define ENTRY(name) PUBLIC(lstm, name)
 #define DIMS lstm_dims
 #define BARRIER lstm_barrier
@@ -117,6 +118,7 @@ static int check_sizes(const lstm_dims *dims)
 #include "lstm.c"
 #else /* below here once for each precision: REAL bits */
 #include "symrnn_vector.h"
+#include "symrnn_functions.h"
 #include "symrnn_stage.h"
 #include "symrnn_time.h"
 

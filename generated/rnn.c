@@ -24,8 +24,9 @@
        delta    T*B x (hidden)  delta_h: values of each step that deferred work reads
 
    To read: a stage is a function of its statements, run on the units of a row. What brings it there is the same for every
-   cell: symrnn.h (threads, memory), symrnn_vector.h (vectors and functions), symrnn_stage.h (packed weights, register tiles),
-   symrnn_time.h (loops over time, deferred products), symrnn_entries.h (entry points).
+   cell: symrnn.h (threads, memory), symrnn_vector.h (vectors), symrnn_functions.h (functions of the equation language),
+   symrnn_stage.h (packed weights, register tiles), symrnn_time.h (loops over time, deferred products), symrnn_entries.h (entry
+   points).
 
    Compile with optimisation for this processor, for instance
 
@@ -47,7 +48,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "0efabbdc844053c756a52b3a385c88f1"
+#define SYMRNN_DIGEST "80d2d4546a1ff20327c0e29c52fa4de6"
 #define ENTRY(name) PUBLIC(rnn, name)
 #define DIMS rnn_dims
 #define BARRIER rnn_barrier
@@ -87,6 +88,7 @@ static int check_sizes(const rnn_dims *dims)
 #include "rnn.c"
 #else /* below here once for each precision: REAL bits */
 #include "symrnn_vector.h"
+#include "symrnn_functions.h"
 #include "symrnn_stage.h"
 #include "symrnn_time.h"
 

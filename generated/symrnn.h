@@ -1,6 +1,6 @@
 /* The runtime of symrnn's C kernels, the part that does not depend on the precision: the processor, threads, shares of work,
-   memory. `symrnn_vector.h`, `symrnn_stage.h` and `symrnn_time.h` follow, once for float and once for double. Before it
-   includes this, a cell's own file defines:
+   memory. `symrnn_vector.h`, `symrnn_functions.h`, `symrnn_stage.h` and `symrnn_time.h` follow, once for float and once for
+   double. Before it includes this, a cell's own file defines:
 
        ROW_STAGES     stages of a step
        MOST_SUMS      vectors of sums that a stage keeps for one row of a tile, at most: its linear forms times vectors of units

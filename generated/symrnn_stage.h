@@ -1,6 +1,6 @@
-/* The runtime of symrnn's C kernels in one precision, second part: stages. A stage multiplies panels of packed weights with its
+/* The runtime of symrnn's C kernels in one precision, third part: stages. A stage multiplies panels of packed weights with its
    operands, in register tiles, and runs its statements on the sums: on many rows, or on one. Included after
-   `symrnn_vector.h`. */
+   `symrnn_functions.h`. */
 
 /* ---- register tiles ---- */
 

@@ -1,4 +1,4 @@
-/* The runtime of symrnn's C kernels in one precision, third part: a routine's arrays and stages over time, forward and
+/* The runtime of symrnn's C kernels in one precision, fourth part: a routine's arrays and stages over time, forward and
    backward, and the products that the backward pass defers to its end. Included after `symrnn_stage.h`. */
 
 /* ---- deferred gradients: matrix products and sums over the rows of all steps, a chunk of rows at a time ---- */

@@ -16,7 +16,7 @@ import pytest
 
 import symrnn
 from symrnn.build.loading import import_text
-from symrnn.check.report import Report, Row
+from symrnn.check.report import Deviation, Report
 from symrnn.cli import main
 from symrnn.language import bundled as language_bundled
 from symrnn.parts import DERIVED, PARTS
@@ -231,7 +231,7 @@ def test_check_misses_no_library_where_none_could_be_built(run: Run) -> None:
 def test_check_names_the_options_that_differ_and_missing_files_in_a_line_each(run: Run) -> None:
     generate = ("generate", CELL, "--out", "out", "--no-build")
     code, out, _ = run(*generate, "--check")
-    assert (code, len(out.splitlines())) == (1, 12), "ten files, what to do, and what was left out"
+    assert (code, len(out.splitlines())) == (1, 13), "eleven files, what to do, and what was left out"
     assert run(*generate, "--no-backward")[0] == 0
     assert run(*generate, "--no-backward", "--check")[0] == 0
     code, out, _ = run(*generate, "--check")
@@ -374,7 +374,7 @@ def report(*errors: float) -> Report:
     dtypes = ("float64", "float32", "exact")
     return Report(
         tuple(
-            Row(CELL, "numpy", dtype, "oracle", "y", error, 1e-3, "case")
+            Deviation(CELL, "numpy", dtype, "oracle", "y", error, 1e-3, "case")
             for dtype, error in zip(dtypes, errors, strict=False)
         )
     )

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -150,6 +152,15 @@ def test_check_holds_a_target_to_what_it_says_that_it_can_do(monkeypatch: pytest
     assert not [row for row in rows if row.array.startswith("grad") or "ragged" in row.case]
     left_out = {each.what for each in report.not_run}
     assert left_out >= {f"Toy {what}" for what in ("gradients", "lengths", "reverse", "streams", "float32")}
+
+
+def test_an_example_offers_it_unless_it_needs_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    training = importlib.import_module("_training")
+    for stream, choices in ((False, "{numpy,c,toy}"), (True, "{numpy,c}")):
+        parser = argparse.ArgumentParser()
+        training.add_layer_arguments(parser, hidden=2, batch=2, rate=1.0, stream=stream)
+        assert f"--backend {choices}" in parser.format_help()
 
 
 def test_a_page_shows_its_code() -> None:

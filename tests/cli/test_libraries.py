@@ -12,11 +12,13 @@ import pytest
 
 import symrnn
 from symrnn.cli import libraries
-from symrnn.cli.libraries import Job, Libraries, install
+from symrnn.cli.libraries import Job, TargetLibraries, install
 from symrnn.emit.request import Request
 from symrnn.errors import BuildError
 
 MARCHES = ("one", "two", "three", "four")
+PATIENCE = 60.0
+"""Seconds that a build waits for an event of the test: where the event does not come, the test fails and does not hang."""
 
 
 @dataclass
@@ -45,7 +47,9 @@ def build(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Build:
         monkeypatch.setattr(libraries, "_builders", lambda _: [(None, builder)])
         monkeypatch.setattr("os.cpu_count", lambda: at_once)
         said: list[str] = []
-        planned = Libraries("c", "C", {"rnn": {march: f"rnn.{march}" for march in MARCHES}}, (tmp_path / "rnn.old",))
+        planned = TargetLibraries(
+            "c", "C", {"rnn": {march: f"rnn.{march}" for march in MARCHES}}, (tmp_path / "rnn.old",)
+        )
         (tmp_path / "rnn.old").touch()
         install(tmp_path, [Job(symrnn.load("rnn"), Request(), {})], [planned], say or said.append)
         return said
@@ -54,12 +58,12 @@ def build(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Build:
 
 
 def test_the_count_goes_up_as_they_end_in_whatever_order(build: Build, tmp_path: Path) -> None:
-    others = threading.Barrier(3)
+    others = threading.Barrier(3, timeout=PATIENCE)
     last = threading.Event()
 
     def act(march: str) -> None:
         if march == "one":
-            last.wait()
+            assert last.wait(PATIENCE), "the count waits for the first library before the others"
         else:
             others.wait()
 
@@ -95,13 +99,13 @@ def ending(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 def test_every_failure_is_named_and_no_other_library_begins(
     build: Build, ending: threading.Event, tmp_path: Path
 ) -> None:
-    both = threading.Barrier(2)
+    both = threading.Barrier(2, timeout=PATIENCE)
 
     def act(march: str) -> None:
         if march in ("one", "two"):
             both.wait()
         if march != "one":
-            ending.wait()
+            assert ending.wait(PATIENCE)
         if march in ("one", "two"):
             raise BuildError(f"rnn.{march}: refused")
 
@@ -128,7 +132,7 @@ def test_an_interrupt_begins_no_other_library(build: Build, ending: threading.Ev
         raise KeyboardInterrupt
 
     def act(march: str) -> None:
-        ending.wait()
+        assert ending.wait(PATIENCE)
 
     builder = Builder(act)
     with pytest.raises(KeyboardInterrupt):

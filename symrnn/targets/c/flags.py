@@ -43,7 +43,14 @@ SUFFIXES = {"darwin": ".dylib", "win32": ".dll"}
 """Endings of a shared library by ``sys.platform``."""
 OTHER_SUFFIX = ".so"
 
-RUNTIME = ("symrnn.h", "symrnn_vector.h", "symrnn_stage.h", "symrnn_time.h", "symrnn_entries.h")
+RUNTIME = (
+    "symrnn.h",
+    "symrnn_vector.h",
+    "symrnn_functions.h",
+    "symrnn_stage.h",
+    "symrnn_time.h",
+    "symrnn_entries.h",
+)
 """The files of the runtime, which the sources of all cells include, in the order in which they include them."""
 
 HOW_TO_GET_ONE = "`apt install gcc` (Debian), `xcode-select --install` (macOS) or `pip install ziglang` (anywhere)"

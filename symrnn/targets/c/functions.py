@@ -1,4 +1,4 @@
-"""How C spells each function and each reduction of the language: functions of the runtime, ``templates/c/symrnn_vector.h``.
+"""How C spells each function and each reduction of the language: functions of ``templates/c/symrnn_functions.h``.
 
 One entry for each row of `symrnn.language.functions` and of `symrnn.language.reductions`; a function without one is refused by
 name. Leaves out: what the functions mean.
@@ -39,7 +39,7 @@ SPELLINGS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Reduction:
+class CReduction:
     """One reduction in C.
 
     Attributes:
@@ -51,11 +51,11 @@ class Reduction:
     divides: bool = False
 
 
-REDUCTIONS: Mapping[str, Reduction] = {"mean": Reduction("sum_of", divides=True), "sum": Reduction("sum_of")}
+REDUCTIONS: Mapping[str, CReduction] = {"mean": CReduction("sum_of", divides=True), "sum": CReduction("sum_of")}
 """The spelling of each reduction of the language, by name."""
 
 
-def reduction(kind: str) -> Reduction:
+def reduction(kind: str) -> CReduction:
     """How the reduction ``kind`` is spelt.
 
     Raises:

@@ -5,7 +5,7 @@ interpolates its function in 50 digits, at Chebyshev nodes or somewhat outwards 
 the best polynomial of its degree; the degrees leave the error of approximation below an eighth of a unit in the last place,
 which `approximation_error` shows. The runtime holds the numbers as they come out, and a test compares them with `definitions`:
 nothing is fitted when a cell is generated. Leaves out: how the functions are put together from these
-(``templates/c/symrnn_vector.h``).
+(``templates/c/symrnn_functions.h``).
 """
 
 from __future__ import annotations

@@ -13,7 +13,9 @@ from symrnn.targets.c.flags import RUNTIME
 from symrnn.targets.c.toolchain import find_compiler
 
 
-@pytest.mark.parametrize("name", ["symrnn", "symrnn_vector", "symrnn_entries", "SymRNN", "SYMRNN_VECTOR"])
+@pytest.mark.parametrize(
+    "name", ["symrnn", "symrnn_vector", "symrnn_functions", "symrnn_entries", "SymRNN", "SYMRNN_VECTOR"]
+)
 @pytest.mark.parametrize("single_file", [False, True])
 def test_a_cell_with_the_name_of_a_file_of_the_runtime_is_refused(name: str, single_file: bool) -> None:
     cell = symrnn.Cell.from_equations("h' = tanh(U @ h + x)", name=name)

@@ -96,7 +96,9 @@ def both_precisions() -> str:
     text += '#define ROW_STAGES 8\n#define GIVES_DX 1\n#include "symrnn.h"\n'
     for p in TABLE:
         lanes = f"enum {{ LANES_{p.name} = LANES }};"
-        text += f'#undef REAL\n#define REAL {p.bits}\n#include "symrnn_vector.h"\n{lanes}\n'
+        text += (
+            f'#undef REAL\n#define REAL {p.bits}\n#include "symrnn_vector.h"\n#include "symrnn_functions.h"\n{lanes}\n'
+        )
     return text
 
 
