@@ -1,6 +1,6 @@
 """The cost of a cell's kernels before they run: seconds to derive and print them, and to compile them.
 
-Reads cells and processors to compile for; returns a `Compiled` record for each pair, and a table of them. The seconds of a
+Reads cells and processors to compile for; returns a `CompileCost` record for each pair, and a table of them. The seconds of a
 compiler are processor time, so other work on the machine counts little. Each figure is the least of several runs. Leaves out:
 the cache of libraries, which saves all this after the first time.
 """
@@ -27,7 +27,7 @@ MARCHES = ("native",)
 
 
 @dataclass(frozen=True)
-class Compiled:
+class CompileCost:
     """The cost of one cell for one processor.
 
     Attributes:
@@ -47,7 +47,7 @@ class Compiled:
     library: int
 
 
-def measure(cell: Cell, marches: Sequence[str] = MARCHES, *, runs: int = RUNS) -> tuple[Compiled, ...]:
+def measure(cell: Cell, marches: Sequence[str] = MARCHES, *, runs: int = RUNS) -> tuple[CompileCost, ...]:
     """The cost of ``cell`` for each of ``marches``.
 
     Raises:
@@ -62,11 +62,11 @@ def measure(cell: Cell, marches: Sequence[str] = MARCHES, *, runs: int = RUNS) -
     found = []
     for march in marches:
         seconds, size = _compile(sources, Options(march=march), runs)
-        found.append(Compiled(cell.name, march, lines, emit, seconds, size))
+        found.append(CompileCost(cell.name, march, lines, emit, seconds, size))
     return tuple(found)
 
 
-def table(rows: Sequence[Compiled]) -> str:
+def table(rows: Sequence[CompileCost]) -> str:
     """One line for each record."""
     head = f"{'cell':<20}{'processor':<11}{'lines of C':>11}{'emit s':>8}{'compile s':>11}{'library kB':>12}"
     body = [

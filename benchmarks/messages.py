@@ -28,7 +28,7 @@ class Ready:
     """A call is prepared.
 
     Attributes:
-        handle: its name in `Run`.
+        handle: its name in `TimeCall`.
         result: what the call computed, by label; empty where there is nothing to compare.
         work: as `Prepared.work`.
     """
@@ -39,7 +39,7 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class Run:
+class TimeCall:
     """Time a call for about ``seconds``, once at least and ``runs`` times at most; answered by a list of seconds."""
 
     handle: int

@@ -28,8 +28,8 @@ from benchmarks.participants import (
 )
 from benchmarks.problem import Array, Task, cell_of
 from benchmarks.progress import Progress
-from benchmarks.race import Contestant, Worker, WorkerDied, race
-from benchmarks.record import Measured, Measurement, Record
+from benchmarks.race import Contestant, WorkerDied, WorkerHandle, race
+from benchmarks.record import Measurement, Record, Timing
 from benchmarks.statistics import Limit, limit, median
 from benchmarks.structure import flops, sizes_of, weight_traffic
 from symrnn.check.measure import error
@@ -74,10 +74,10 @@ class Plan:
 class _Team:
     """The workers of one number of threads, and the participants that cannot take part."""
 
-    workers: dict[str, Worker] = field(default_factory=dict)
+    workers: dict[str, WorkerHandle] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
-    def worker(self, who: str) -> Worker | None:
+    def worker(self, who: str) -> WorkerHandle | None:
         """The process that holds a participant."""
         return next((w for name, w in self.workers.items() if who in PROCESSES[name]), None)
 
@@ -120,7 +120,7 @@ def _team(peers: Sequence[str], threads: int) -> Iterator[_Team]:
     try:
         for name in names:
             who = PROCESSES[name] if name == OURS else tuple(peer for peer in PROCESSES[name] if peer in peers)
-            team.workers[name] = Worker(name, who, cores)
+            team.workers[name] = WorkerHandle(name, who, cores)
         for name in names:
             failed = team.workers[name].hello()
             if failed is not None and name == OURS:
@@ -137,7 +137,7 @@ def _team(peers: Sequence[str], threads: int) -> Iterator[_Team]:
 def _point(plan: Plan, team: _Team, cell: str, point: Point, threads: int, progress: Progress) -> Iterator[Measurement]:
     """The measurements of one cell and point, all modes in one race: they share the limits."""
     title = f"{cell_of(cell).name} {point.text}, {threads} thread{'s' if threads > 1 else ''}"
-    entries: dict[Mode, _Entry] = {}
+    entries: dict[Mode, _Competition] = {}
     limits: list[Contestant] = []
     for mode in plan.modes:
         progress.step(f"{title}: {mode}")
@@ -154,7 +154,7 @@ def _point(plan: Plan, team: _Team, cell: str, point: Point, threads: int, progr
 
 
 @dataclass
-class _Entry:
+class _Competition:
     """The participants of one measurement."""
 
     contestants: list[Contestant] = field(default_factory=list)
@@ -162,9 +162,9 @@ class _Entry:
     left_out: dict[str, str] = field(default_factory=dict)
 
 
-def _prepared(plan: Plan, team: _Team, task: Task) -> _Entry:
+def _prepared(plan: Plan, team: _Team, task: Task) -> _Competition:
     """Every participant's call, prepared and compared with ours."""
-    entry = _Entry()
+    entry = _Competition()
     ours = _ask(team, OURS, task)
     if isinstance(ours, Failed):
         raise CheckError(f"{_title(task)}: our own call fails: {ours.reason}\n{ours.trace}")
@@ -189,7 +189,7 @@ def _prepared(plan: Plan, team: _Team, task: Task) -> _Entry:
 
 
 def _compare(
-    team: _Team, task: Task, ours: Mapping[str, Array], theirs: Mapping[str, Mapping[str, Array]], entry: _Entry
+    team: _Team, task: Task, ours: Mapping[str, Array], theirs: Mapping[str, Mapping[str, Array]], entry: _Competition
 ) -> None:
     """Compare our result with those of the others, or with our NumPy kernels if no other computes it.
 
@@ -255,7 +255,7 @@ def _contestant(settings: Settings, team: _Team, who: str, ready: Ready) -> Cont
     return Contestant(who, worker, ready, settings.runs, settings.seconds)
 
 
-def _measurement(task: Task, entry: _Entry, limits: Sequence[Contestant]) -> Measurement:
+def _measurement(task: Task, entry: _Competition, limits: Sequence[Contestant]) -> Measurement:
     cell = cell_of(task.cell)
     point = task.point
     sizes = sizes_of(cell, point.input_size, point.hidden)
@@ -266,7 +266,7 @@ def _measurement(task: Task, entry: _Entry, limits: Sequence[Contestant]) -> Mea
         point=point,
         mode=task.mode,
         threads=task.threads,
-        times={c.name: Measured(median(c.times), min(c.times), len(c.times)) for c in entry.contestants},
+        times={c.name: Timing(median(c.times), min(c.times), len(c.times)) for c in entry.contestants},
         flops=operations,
         weight_bytes=traffic,
         limit=_limit(task.mode, operations, traffic, limits) if limits else None,

@@ -1,6 +1,6 @@
 """The arrays of a task: the same for every participant, from a seed.
 
-Reads a `Task`; returns a `Problem` in float32. Weights are dense, uniform in ±1/√columns; so are vectors, around
+Reads a `Task`; returns a `Workload` in float32. Weights are dense, uniform in ±1/√columns; so are vectors, around
 the cell's initial values. Leaves out: layouts of other libraries (`benchmarks.participants`).
 """
 
@@ -41,7 +41,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Problem:
+class Workload:
     """Arrays of a task.
 
     Attributes:
@@ -69,12 +69,12 @@ def cell_of(name: str) -> Cell:
     return load_cell(name)
 
 
-def draw(task: Task) -> Problem:
+def draw(task: Task) -> Workload:
     """The arrays of ``task``: equal for equal cells and points."""
     return draw_for(cell_of(task.cell), task.point)
 
 
-def draw_for(cell: Cell, point: Point) -> Problem:
+def draw_for(cell: Cell, point: Point) -> Workload:
     """The arrays of ``cell`` at ``point``."""
     sizes = sizes_of(cell, point.input_size, point.hidden)
     random = np.random.default_rng(_SEED)
@@ -83,7 +83,7 @@ def draw_for(cell: Cell, point: Point) -> Problem:
     x = random.standard_normal((point.steps, point.batch, sizes[INPUT]), np.float32)
     dy = random.standard_normal((point.steps, point.batch, states[cell.output]), np.float32)
     lengths = random.integers(1, point.steps + 1, point.batch) if point.ragged else None
-    return Problem(cell, sizes, params, x, dy, states, lengths)
+    return Workload(cell, sizes, params, x, dy, states, lengths)
 
 
 def _parameter(random: np.random.Generator, cell: Cell, name: str, shape: tuple[int, ...]) -> Array:

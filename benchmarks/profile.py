@@ -19,7 +19,7 @@ from benchmarks.grid import Mode, Point
 from benchmarks.instrument import FLAGS, Timers
 from benchmarks.participants import Prepared
 from benchmarks.participants.ours import with_kernels
-from benchmarks.problem import Problem, Task, draw
+from benchmarks.problem import Task, Workload, draw
 from benchmarks.structure import BYTES
 from symrnn.build.loading import import_text
 from symrnn.pipeline import program, render
@@ -46,7 +46,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Row:
+class TimedPhase:
     """A phase.
 
     Attributes:
@@ -78,7 +78,7 @@ class Profile:
     """
 
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[TimedPhase, ...]
     seconds: float
     plain: float
     peak: float
@@ -101,14 +101,14 @@ def profile(name: str, point: Point, mode: Mode) -> Profile:
     (seconds, phases), (plain_seconds, _) = _median(whole), _median(without)
     peak, bandwidth = top.work / min(map(_seconds, at_peak)), read.work / min(map(_seconds, reading))
     rows = tuple(_rows(phases, problem, point, mode, peak, bandwidth))
-    rest = Row(PYTHON, "checks, arrays, calls", seconds - sum(row.seconds for row in rows), Work(), 0.0)
+    rest = TimedPhase(PYTHON, "checks, arrays, calls", seconds - sum(row.seconds for row in rows), Work(), 0.0)
     sizes = f"T={point.steps} B={point.batch} I={point.input_size} H={point.hidden}"
     return Profile(
         f"{problem.cell.name}, {sizes}, {mode}, 1 thread", (*rows, rest), seconds, plain_seconds, peak, bandwidth
     )
 
 
-def _timed(problem: Problem) -> tuple[ModuleType, Timers]:
+def _timed(problem: Workload) -> tuple[ModuleType, Timers]:
     """The module over a library with timers, and the timers."""
     name = problem.cell.name
     files = render(problem.cell, backends=("c",))
@@ -147,18 +147,18 @@ def _seconds(timed: tuple[float, Phases]) -> float:
     return timed[0]
 
 
-def _weight_bytes(problem: Problem) -> int:
+def _weight_bytes(problem: Workload) -> int:
     return BYTES * sum(array.size for array in problem.params.values())
 
 
 def _rows(
     phases: Phases,
-    problem: Problem,
+    problem: Workload,
     point: Point,
     mode: Mode,
     peak: float,
     bandwidth: float,
-) -> Iterator[Row]:
+) -> Iterator[TimedPhase]:
     """Stages one by one; other work grouped by kind."""
     planned = program(problem.cell, backend="c")
     stages = dict(_stages(planned, problem, point))
@@ -170,7 +170,7 @@ def _rows(
         if name in stages:
             kind, work = stages[fused.get(name, name)]
             limit = max(work.flops / peak, work.bytes / bandwidth)
-            yield Row(kind, f"{name} × {calls}", seconds, work, limit)
+            yield TimedPhase(kind, f"{name} × {calls}", seconds, work, limit)
         else:
             groups.setdefault({"products": PRODUCTS}.get(name, PACKING), []).append((name, seconds, calls))
     products = Work(flops=_product_flops(planned, problem, point) if mode is Mode.TRAINING else 0.0)
@@ -179,7 +179,7 @@ def _rows(
         work = {PRODUCTS: products, PACKING: moved}.get(kind, Work())
         limit = max(work.flops / peak, work.bytes / bandwidth)
         shown = ", ".join(f"{short} × {calls} {seconds * 1e3:.3g} ms" for short, seconds, calls in members)
-        yield Row(kind, shown, sum(seconds for _, seconds, _ in members), work, limit)
+        yield TimedPhase(kind, shown, sum(seconds for _, seconds, _ in members), work, limit)
 
 
 def _fused_names(routine: Routine, phases: Phases) -> dict[str, str]:
@@ -190,7 +190,7 @@ def _fused_names(routine: Routine, phases: Phases) -> dict[str, str]:
     return {each.loop.name: each.whole.name for each in routine.fused.loop}
 
 
-def _stages(planned: Program, problem: Problem, point: Point) -> Iterator[tuple[str, tuple[str, Work]]]:
+def _stages(planned: Program, problem: Workload, point: Point) -> Iterator[tuple[str, tuple[str, Work]]]:
     """Every stage of the plan by name: its kind, and its work in a call."""
     every = point.steps * point.batch
     kinds = {"before": (HOISTED, every), "loop": (STEP, every), "last": (LAST, point.batch), "after": (DEFERRED, every)}
@@ -209,12 +209,12 @@ def _functions(planned: Program) -> tuple[Routine, ...]:
     return (planned.forward,) if planned.backward is None else (planned.forward, planned.backward)
 
 
-def _numbers(stage: Stage, problem: Problem) -> int:
+def _numbers(stage: Stage, problem: Workload) -> int:
     """Numbers in the matrices of a stage's forms."""
     return sum(problem.params[form.matrix].size for a in stage.accumulators for form in a.forms)
 
 
-def _product_flops(planned: Program, problem: Problem, point: Point) -> float:
+def _product_flops(planned: Program, problem: Workload, point: Point) -> float:
     """FLOPs of the deferred products."""
     assert planned.backward is not None
     entries = [parameter for product in planned.backward.products for parameter, _ in product.entries]

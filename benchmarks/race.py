@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from benchmarks.grid import Settings
-from benchmarks.messages import Failed, Forget, Hello, Prepare, Ready, Run
+from benchmarks.messages import Failed, Forget, Hello, Prepare, Ready, TimeCall
 from symrnn.errors import CheckError, SymrnnError
 
 _STANDARD_ERROR = 2
@@ -33,7 +33,7 @@ class WorkerDied(SymrnnError):
     """A worker's process ended; the message says whose and how."""
 
 
-class Worker:
+class WorkerHandle:
     """The parent's end of a `benchmarks.worker`.
 
     Attributes:
@@ -65,7 +65,7 @@ class Worker:
         self.versions = answer
         return None
 
-    def ask(self, message: Prepare | Run | Forget) -> object:
+    def ask(self, message: Prepare | TimeCall | Forget) -> object:
         """Send a message and wait for its answer.
 
         Raises:
@@ -106,7 +106,7 @@ class Contestant:
     """
 
     name: str
-    worker: Worker
+    worker: WorkerHandle
     ready: Ready
     runs: int
     seconds: float
@@ -137,7 +137,7 @@ def race(contestants: Sequence[Contestant], settings: Settings, progress: Callab
         for contestant in waiting:
             if contestant.worker.cores > 1:
                 time.sleep(SETTLE_SECONDS)
-            answer = contestant.worker.ask(Run(contestant.ready.handle, settings.turn, 1_000_000))
+            answer = contestant.worker.ask(TimeCall(contestant.ready.handle, settings.turn, 1_000_000))
             if isinstance(answer, Failed):
                 raise CheckError(f"{contestant.name}: {answer.reason}\n{answer.trace}")
             assert isinstance(answer, list)

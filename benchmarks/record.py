@@ -20,7 +20,7 @@ FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Measured:
+class Timing:
     """Times of one participant: the median, the least, and how many calls."""
 
     median: float
@@ -49,7 +49,7 @@ class Measurement:
     point: Point
     mode: Mode
     threads: int
-    times: Mapping[str, Measured]
+    times: Mapping[str, Timing]
     flops: int
     weight_bytes: int
     limit: Limit | None

@@ -31,7 +31,7 @@ class Depends(IntEnum):
 
 
 @dataclass(frozen=True)
-class Form:
+class MatrixProduct:
     """A linear form of the normalised step, each once.
 
     Attributes:
@@ -70,10 +70,10 @@ def depends(node: Expression, known: Mapping[str, Depends]) -> Depends:
     return max((known[name] for name in names(node)), default=Depends.PARAMETERS)
 
 
-def forms(cell: Cell, sizes: Mapping[str, int]) -> tuple[Form, ...]:
+def forms(cell: Cell, sizes: Mapping[str, int]) -> tuple[MatrixProduct, ...]:
     """The linear forms of the normalised step, each once, in order."""
     known = dependences(cell)
-    found: dict[Form, None] = {}
+    found: dict[MatrixProduct, None] = {}
     for equation in cell.normal.equations:
         for node in walk(equation.expression):
             if isinstance(node, MatVec):
@@ -82,7 +82,7 @@ def forms(cell: Cell, sizes: Mapping[str, int]) -> tuple[Form, ...]:
                     rows, columns = columns, rows
                 (operand,) = names(node.operand)
                 recurrent = known[operand] is Depends.STATE
-                found[Form(node.matrix, node.transposed, operand, rows, columns, recurrent)] = None
+                found[MatrixProduct(node.matrix, node.transposed, operand, rows, columns, recurrent)] = None
     return tuple(found)
 
 

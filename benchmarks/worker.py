@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from benchmarks.grid import pin
-from benchmarks.messages import Failed, Forget, Hello, Prepare, Ready, Run
+from benchmarks.messages import Failed, Forget, Hello, Prepare, Ready, TimeCall
 from benchmarks.participants import FUNCTIONS, Prepared, Unsupported
 from benchmarks.problem import Task
 
@@ -35,7 +35,7 @@ class _Worker:
                 return self._hello(who)
             case Prepare(who, task):
                 return self._prepare(who, task)
-            case Run(handle, seconds, runs):
+            case TimeCall(handle, seconds, runs):
                 return self._run(handle, seconds, runs)
             case Forget():
                 self._calls.clear()

@@ -10,7 +10,7 @@ import jaxlib
 
 from benchmarks.grid import Mode
 from benchmarks.participants import Prepared, Unsupported
-from benchmarks.problem import Array, Problem, Task, draw
+from benchmarks.problem import Array, Task, Workload, draw
 from benchmarks.scan import ArrayProgram, array_program
 from symrnn.build.loading import import_text
 
@@ -56,7 +56,7 @@ def _outputs(returned: Any) -> dict[str, Array]:
     return {"y": jax.device_get(y)} | {f"state {name}": jax.device_get(a) for name, a in last.items()}
 
 
-def _gradients(program: ArrayProgram, problem: Problem, returned: Any) -> dict[str, Array]:
+def _gradients(program: ArrayProgram, problem: Workload, returned: Any) -> dict[str, Array]:
     y, last, (dpacked, dx, dstate) = jax.device_get(returned)
     shapes = {name: array.shape for name, array in problem.params.items()}
     found = {f"gradient {name}": array for name, array in program.unpack(dpacked, shapes).items()}

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.participants import Unsupported
-from benchmarks.problem import Array, Problem
+from benchmarks.problem import Array, Workload
 
 _NONE = "0"
 _OTHER_KEYS = ("layer", "operator", "states", "attributes")
 
 
 @dataclass(frozen=True)
-class Layout:
+class FusedLayer:
     """A fused layer of a library.
 
     Attributes:
@@ -37,7 +37,7 @@ class Layout:
     attributes: Mapping[str, Any]
     stacks: Mapping[str, tuple[str, ...]]
 
-    def stacked(self, name: str, problem: Problem) -> Array:
+    def stacked(self, name: str, problem: Workload) -> Array:
         """One parameter of the library: blocks of ours, one below the other."""
         units = problem.states[self.states[0]]
         parts = [problem.params[b] if b != _NONE else np.zeros(units, np.float32) for b in self.stacks[name]]
@@ -49,7 +49,7 @@ class Layout:
         return {block: part for block, part in zip(self.stacks[name], parts, strict=True) if block != _NONE}
 
 
-def layout(cell: str, library: str) -> Layout:
+def layout(cell: str, library: str) -> FusedLayer:
     """The layer of ``library`` for the cell.
 
     Raises:
@@ -59,7 +59,7 @@ def layout(cell: str, library: str) -> Layout:
     if table is None:
         raise Unsupported("there is no fused layer of these equations")
     stacks: dict[str, Sequence[str]] = {key: value for key, value in table.items() if key not in _OTHER_KEYS}
-    return Layout(
+    return FusedLayer(
         layer=table.get("layer") or table["operator"],
         states=tuple(table["states"]),
         attributes=table.get("attributes", {}),

@@ -12,8 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.grid import Mode
 from benchmarks.participants import Prepared, Unsupported
-from benchmarks.participants.layouts import Layout, layout
-from benchmarks.problem import Array, Problem, Task, cell_of, draw
+from benchmarks.participants.layouts import FusedLayer, layout
+from benchmarks.problem import Array, Task, Workload, cell_of, draw
 
 _OPSET = 14
 _IR_VERSION = 8
@@ -46,7 +46,7 @@ def prepare(task: Task) -> Prepared:
     return Prepared(lambda: session.run(None, feed), lambda returned: _outputs(found, returned))
 
 
-def _model(found: Layout, problem: Problem) -> Any:
+def _model(found: FusedLayer, problem: Workload) -> Any:
     units = problem.states[found.states[0]]
     weights = {name: found.stacked(name, problem)[np.newaxis] for name in found.stacks}
     given = {"X", *weights} | ({"sequence_lens"} if problem.lengths is not None else set())
@@ -66,6 +66,6 @@ def _model(found: Layout, problem: Problem) -> Any:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
 
 
-def _outputs(found: Layout, returned: list[Array]) -> Mapping[str, Array]:
+def _outputs(found: FusedLayer, returned: list[Array]) -> Mapping[str, Array]:
     y, *states = returned
     return {"y": y[:, 0]} | {f"state {name}": array[0] for name, array in zip(found.states, states, strict=True)}

@@ -13,7 +13,7 @@ import numpy as np
 import symrnn
 from benchmarks.grid import Mode, available_cores
 from benchmarks.participants import Prepared
-from benchmarks.problem import Array, Problem, Task, cell_of, draw
+from benchmarks.problem import Array, Task, Workload, cell_of, draw
 
 
 def versions() -> dict[str, str]:
@@ -41,7 +41,7 @@ def _kernels(cell: str) -> ModuleType:
     return symrnn.build(cell_of(cell), backend="c")
 
 
-def with_kernels(module: ModuleType, task: Task, problem: Problem, *, threaded: bool = True) -> Prepared:
+def with_kernels(module: ModuleType, task: Task, problem: Workload, *, threaded: bool = True) -> Prepared:
     """The call of ``task``.
 
     Args:

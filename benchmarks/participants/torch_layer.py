@@ -10,8 +10,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from benchmarks.grid import Mode
 from benchmarks.participants import Prepared
-from benchmarks.participants.layouts import Layout, layout
-from benchmarks.problem import Array, Problem, Task, cell_of, draw
+from benchmarks.participants.layouts import FusedLayer, layout
+from benchmarks.problem import Array, Task, Workload, cell_of, draw
 
 
 def versions() -> dict[str, str]:
@@ -44,7 +44,7 @@ def prepare(task: Task) -> Prepared:
     return _training(run, layer, found, problem)
 
 
-def _runner(layer: Any, found: Layout, problem: Problem) -> Callable[[Any, Any], Any]:
+def _runner(layer: Any, found: FusedLayer, problem: Workload) -> Callable[[Any, Any], Any]:
     """The layer on x and initial states: (y, states)."""
     if problem.lengths is None:
         return lambda x, state: layer(x) if state is None else layer(x, state)
@@ -58,7 +58,7 @@ def _runner(layer: Any, found: Layout, problem: Problem) -> Callable[[Any, Any],
     return ragged
 
 
-def _training(run: Callable[[Any, Any], Any], layer: Any, found: Layout, problem: Problem) -> Prepared:
+def _training(run: Callable[[Any, Any], Any], layer: Any, found: FusedLayer, problem: Workload) -> Prepared:
     batch = problem.x.shape[1]
     x = torch.from_numpy(problem.x).requires_grad_()
     dy = torch.from_numpy(problem.dy)
@@ -80,7 +80,7 @@ def _training(run: Callable[[Any, Any], Any], layer: Any, found: Layout, problem
     return Prepared(train, labelled)
 
 
-def _outputs(found: Layout, returned: Any) -> dict[str, Array]:
+def _outputs(found: FusedLayer, returned: Any) -> dict[str, Array]:
     y, last = returned
     arrays = last if isinstance(last, tuple) else (last,)
     states = {f"state {n}": a.detach().numpy()[0] for n, a in zip(found.states, arrays, strict=True)}

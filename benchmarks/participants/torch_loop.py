@@ -10,7 +10,7 @@ import torch
 from benchmarks.dialects import TORCH
 from benchmarks.grid import Mode
 from benchmarks.participants import Prepared, Unsupported
-from benchmarks.problem import Array, Problem, Task, draw
+from benchmarks.problem import Array, Task, Workload, draw
 from benchmarks.scan import ArrayProgram, array_program
 from symrnn.build.loading import import_text
 
@@ -72,7 +72,7 @@ def _outputs(returned: Any) -> dict[str, Array]:
     return {"y": y.detach().numpy()} | {f"state {name}": a.detach().numpy() for name, a in last.items()}
 
 
-def _gradients(program: ArrayProgram, problem: Problem, returned: Any) -> dict[str, Array]:
+def _gradients(program: ArrayProgram, problem: Workload, returned: Any) -> dict[str, Array]:
     y, last, (dx, *others) = returned
     states, packed = others[: len(problem.states)], others[len(problem.states) :]
     names = program.pack(problem.params)

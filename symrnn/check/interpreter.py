@@ -71,7 +71,7 @@ OPERATORS: Mapping[str, Callable[[float, float], float]] = {
 
 
 @dataclass(frozen=True)
-class Forward:
+class Interpreted:
     """What a layer returns.
 
     Attributes:
@@ -94,7 +94,7 @@ def interpret(
     state: Mapping[str, Array] | None = None,
     lengths: Sequence[int] | Array | None = None,
     reverse: bool = False,
-) -> Forward:
+) -> Interpreted:
     """The layer's outputs and states by the author's equations.
 
     Args:
@@ -114,7 +114,7 @@ def interpret(
     width = {name: numbers[cell.by_name[name + PRIME].shape[0]] for name in cell.states}
     y = np.zeros((steps, batch, width[cell.output]))
     states = {name: np.zeros((steps + 1, batch, width[name])) for name in cell.states}
-    step = _Step(cell, numbers, params)
+    step = _InterpretedStep(cell, numbers, params)
     for row in range(batch):
         length = steps if lengths is None else int(lengths[row])
         now = {name: _initial(state, name, row, width[name]) for name in cell.states}
@@ -126,7 +126,7 @@ def interpret(
             y[t, row] = now[cell.output]
             for name in cell.states:
                 states[name][taken + 1 :, row] = now[name]
-    return Forward(y, {name: states[name][-1].copy() for name in cell.states}, states)
+    return Interpreted(y, {name: states[name][-1].copy() for name in cell.states}, states)
 
 
 def _initial(state: Mapping[str, Array] | None, name: str, row: int, width: int) -> Vector:
@@ -135,7 +135,7 @@ def _initial(state: Mapping[str, Array] | None, name: str, row: int, width: int)
     return _numbers(state[name][row])
 
 
-class _Step:
+class _InterpretedStep:
     """One step of one row: calls take the input and the states, and return the next states."""
 
     def __init__(self, cell: Cell, sizes: Mapping[str, int], params: Mapping[str, Array]) -> None:

@@ -33,7 +33,7 @@ class Tape(Protocol):
         """States by name."""
 
 
-class Gradients(Protocol):
+class KernelGradients(Protocol):
     """What a backward pass returns."""
 
     @property
@@ -92,7 +92,7 @@ class Kernels(Protocol):
         """``(params, x, state, lengths, reverse)``."""
 
     @property
-    def backward(self) -> Callable[..., Gradients]:
+    def backward(self) -> Callable[..., KernelGradients]:
         """``(params, tape, dy, dstate)``."""
 
     @property

@@ -1,6 +1,6 @@
 """Which NumPy runs here: its version, and the instruction sets that it chose for this processor.
 
-Reads NumPy's public calls; returns a `NumPy`. Its loops differ by instruction set, and so may its faults. Nobody
+Reads NumPy's public calls; returns a `NumPyBuild`. Its loops differ by instruction set, and so may its faults. Nobody
 could repeat a report on another machine without this. Leaves out: the processor that C is compiled for.
 """
 
@@ -13,7 +13,7 @@ from numpy.lib.introspect import opt_func_info
 
 
 @dataclass(frozen=True)
-class NumPy:
+class NumPyBuild:
     """A NumPy as it runs.
 
     Attributes:
@@ -33,14 +33,14 @@ class NumPy:
         return f"NumPy {self.version}, instruction sets in use: {chosen}"
 
 
-def this_numpy() -> NumPy:
+def this_numpy() -> NumPyBuild:
     """The NumPy of this process."""
     extensions = np.show_config(mode="dicts").get("SIMD Extensions", {})
     loops: dict[str, int] = {}
     for signatures in opt_func_info().values():
         for targets in signatures.values():
             loops[targets["current"]] = loops.get(targets["current"], 0) + 1
-    return NumPy(
+    return NumPyBuild(
         np.__version__,
         tuple(extensions.get("baseline", ())),
         tuple(extensions.get("found", ())),

@@ -47,7 +47,7 @@ OUTPUT_FLOOR = 0.1
 
 
 @dataclass(frozen=True)
-class Slope:
+class DirectionalDerivatives:
     """Directional derivatives of the loss by one array.
 
     Attributes:
@@ -81,7 +81,7 @@ class Reference:
     oracle: str
     outputs: Arrays
     gradients: Arrays
-    slopes: Mapping[str, Slope]
+    slopes: Mapping[str, DirectionalDerivatives]
 
 
 @dataclass(frozen=True)
@@ -222,9 +222,9 @@ def _error(actual: Array | None, expected: Array, floor: float, dtype: str) -> f
     return measure.error(actual, expected, floor)
 
 
-def _slopes(slope: Callable[[str, Array], float], directions: Arrays) -> dict[str, Slope]:
+def _slopes(slope: Callable[[str, Array], float], directions: Arrays) -> dict[str, DirectionalDerivatives]:
     return {
-        label: Slope(rows, np.array([slope(label, direction) for direction in rows]))
+        label: DirectionalDerivatives(rows, np.array([slope(label, direction) for direction in rows]))
         for label, rows in directions.items()
     }
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from symrnn.check.cases import POINTS, START, Case, Problem, draw, uniform
-from symrnn.check.interpreter import Forward, interpret
+from symrnn.check.interpreter import Interpreted, interpret
 from symrnn.check.measure import Array
 from symrnn.errors import CheckError
 from symrnn.language.cell import Cell
@@ -78,7 +78,7 @@ def outside(cell: Cell, problem: Problem, signs: Mapping[str, float]) -> tuple[s
     return (*states, *params)
 
 
-def _warmed_up(cell: Cell, problem: Problem, rng: np.random.Generator) -> Forward:
+def _warmed_up(cell: Cell, problem: Problem, rng: np.random.Generator) -> Interpreted:
     """A few steps from a start, all values finite."""
     batch = problem.x.shape[1]
     x = uniform(rng, (WARM_STEPS, batch, problem.x.shape[2]))

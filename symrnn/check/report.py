@@ -22,7 +22,7 @@ from symrnn.check.measure import (
     PLANNED,
     PRECISIONS,
 )
-from symrnn.check.numpy_build import NumPy
+from symrnn.check.numpy_build import NumPyBuild
 from symrnn.derive.proof import DIGITS
 from symrnn.targets import registry
 
@@ -62,7 +62,7 @@ _LEGEND = (
 
 
 @dataclass(frozen=True)
-class Row:
+class Deviation:
     """The largest error of one oracle for one array.
 
     Attributes:
@@ -154,10 +154,10 @@ class Report:
         numpy: the NumPy that ran the kernels and derivatives.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[Deviation, ...]
     not_run: tuple[NotRun, ...] = ()
     points: tuple[Points, ...] = ()
-    numpy: NumPy | None = None
+    numpy: NumPyBuild | None = None
 
     @property
     def passed(self) -> bool:
@@ -165,7 +165,7 @@ class Report:
         return bool(self.rows) and not self.failures
 
     @property
-    def failures(self) -> tuple[Row, ...]:
+    def failures(self) -> tuple[Deviation, ...]:
         """The rows that miss their bounds."""
         return tuple(row for row in self.rows if not row.passed)
 
@@ -214,23 +214,23 @@ class Report:
         return f"all {len(self.rows)} errors are within their bounds{without}"
 
 
-def worst(rows: Iterable[Row]) -> tuple[Row, ...]:
+def worst(rows: Iterable[Deviation]) -> tuple[Deviation, ...]:
     """For each subject, the row with the largest error, in order of first appearance.
 
     An error that rounding does not explain counts more than any that it explains.
     """
-    largest: dict[tuple[str, str, str, str, str], Row] = {}
+    largest: dict[tuple[str, str, str, str, str], Deviation] = {}
     for row in rows:
         if row.key not in largest or _weight(row) > _weight(largest[row.key]):
             largest[row.key] = row
     return tuple(largest.values())
 
 
-def _weight(row: Row) -> tuple[bool, float]:
+def _weight(row: Deviation) -> tuple[bool, float]:
     return (not row.passed and not row.rounded, row.error)
 
 
-def _block(title: str, rows: Sequence[Row]) -> str:
+def _block(title: str, rows: Sequence[Deviation]) -> str:
     """The table of a cell's plan, or of its kernels in one precision."""
     if not rows:
         return ""
@@ -257,7 +257,7 @@ def _place(backend: str) -> int:
     return known.index(backend) if backend in known else len(known)
 
 
-def _expansion(cell: str, rows: Sequence[Row]) -> str:
+def _expansion(cell: str, rows: Sequence[Deviation]) -> str:
     if not rows:
         return ""
     equal = sum(row.passed for row in rows)
@@ -270,13 +270,13 @@ def _legend() -> str:
     return "\n".join(f"{term:{width}}  {meaning}" for term, meaning in _LEGEND) + "\n"
 
 
-def _failure(row: Row) -> str:
+def _failure(row: Deviation) -> str:
     kernels = f"{registry.title(row.backend)} {row.dtype}"
     sizes = f"error {_number(row.error)}, bound {_number(row.bound)}"
     return f"{row.cell}: {row.array} misses its bound: {row.oracle}, {kernels}, {sizes}, at {row.case}"
 
 
-def _rounded(rows: Sequence[Row]) -> Iterator[str]:
+def _rounded(rows: Sequence[Deviation]) -> Iterator[str]:
     """For each cell, case and precision, why rounding makes errors miss the bound, and what to do."""
     cases = dict.fromkeys((row.cell, row.case.partition(",")[0], row.dtype) for row in rows)
     for cell, case, dtype in cases:
@@ -289,7 +289,7 @@ def _rounded(rows: Sequence[Row]) -> Iterator[str]:
         yield _REMEDY
 
 
-def _by_rounding(cell: str, case: str, dtype: str, rows: Sequence[Row]) -> str:
+def _by_rounding(cell: str, case: str, dtype: str, rows: Sequence[Deviation]) -> str:
     worst_row = max(rows, key=lambda row: row.rounding)
     return (
         f"{cell}: {_missed(rows, f' in {dtype}')} at {case} by rounding alone: changing every input by\n"
@@ -302,11 +302,11 @@ def _how_far(rounding: float) -> str:
     return f"by {_number(rounding)}" if math.isfinite(rounding) else "by its whole size"
 
 
-def _missed(rows: Sequence[Row], which: str) -> str:
+def _missed(rows: Sequence[Deviation], which: str) -> str:
     return f"{len(rows)} errors{which} miss their bounds" if len(rows) > 1 else f"1 error{which} misses its bound"
 
 
-def _by_step(cell: str, case: str, dtype: str, rows: Sequence[Row]) -> str:
+def _by_step(cell: str, case: str, dtype: str, rows: Sequence[Deviation]) -> str:
     worst_row = max(rows, key=lambda row: row.rounding)
     return (
         f"{cell}: {_missed(rows, f' of {CENTRAL} in {dtype}')} at {case} by their step or by rounding:\n"
@@ -326,7 +326,7 @@ def _padded(line: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
         yield text.rjust(width) if place else text.ljust(width)
 
 
-def _entry(row: Row | None) -> str:
+def _entry(row: Deviation | None) -> str:
     return "-" if row is None else _number(row.error) + ("" if row.passed else " !")
 
 

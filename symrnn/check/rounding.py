@@ -19,7 +19,7 @@ from symrnn.check import measure, oracles
 from symrnn.check.cases import Problem
 from symrnn.check.kernels import Arrays, Result, TangentKernels, run_kernels
 from symrnn.check.measure import Array
-from symrnn.check.oracles import Finding, Reference, Slope
+from symrnn.check.oracles import DirectionalDerivatives, Finding, Reference
 
 Rounding: TypeAlias = Mapping[tuple[str, str], float]
 """Errors that rounding makes, by oracle and array."""
@@ -78,10 +78,10 @@ def _reach(error: float) -> float:
     return error if error < 1 else math.inf
 
 
-def _slopes(exact: Result, directions: Arrays) -> dict[str, Slope]:
+def _slopes(exact: Result, directions: Arrays) -> dict[str, DirectionalDerivatives]:
     """Derivatives along the directions, from the gradients."""
     return {
-        label: Slope(rows, Slope(rows, rows).of(exact.gradients[label]))
+        label: DirectionalDerivatives(rows, DirectionalDerivatives(rows, rows).of(exact.gradients[label]))
         for label, rows in directions.items()
         if label in exact.gradients
     }

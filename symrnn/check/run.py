@@ -14,7 +14,7 @@ from symrnn.check.cases import CASES, Case, distinct
 from symrnn.check.kernels import Kernels, TangentKernels
 from symrnn.check.measure import CENTRAL, EXPANSION
 from symrnn.check.numpy_build import this_numpy
-from symrnn.check.report import NotRun, Points, Report, Row, worst
+from symrnn.check.report import Deviation, NotRun, Points, Report, worst
 from symrnn.check.suite import Progress, Subjects, not_smooth, run_cases
 from symrnn.derive.derivation import derive
 from symrnn.derive.proof import DIGITS, Proof, prove
@@ -61,7 +61,7 @@ def check(
     broken = registry.broken() if backends is None else {}
     lacking = {name: broken.get(name) or registry.target(name).unavailable() for name in asked}
     lacking = {name: reason for name, reason in lacking.items() if reason}
-    rows: list[Row] = []
+    rows: list[Deviation] = []
     not_run: list[NotRun] = []
     points: list[Points] = []
     several = [cells] if isinstance(cells, Cell | str | os.PathLike) else cells
@@ -126,7 +126,7 @@ def _left_out(cell: Cell, lacking: Mapping[str, str], tested: Iterable[str]) -> 
         )
 
 
-def _proof_rows(cell: Cell, say: Progress) -> tuple[tuple[Row, ...], tuple[NotRun, ...]]:
+def _proof_rows(cell: Cell, say: Progress) -> tuple[tuple[Deviation, ...], tuple[NotRun, ...]]:
     """The scalar expansion: the worst size for each gradient, how entries were decided over all sizes, and sizes left out.
 
     Raises:
@@ -144,7 +144,7 @@ def _proof_rows(cell: Cell, say: Progress) -> tuple[tuple[Row, ...], tuple[NotRu
         raise refused[PROOF_SIZES[0]]
     case = f"{_units(p.compared[0].units for p in proofs)}: {_decided(proofs)}"
     rows = worst(
-        Row(cell.name, "sympy", "exact", EXPANSION, f"grad {item.array}", item.difference, 10.0**-DIGITS, case)
+        Deviation(cell.name, "sympy", "exact", EXPANSION, f"grad {item.array}", item.difference, 10.0**-DIGITS, case)
         for proof in proofs
         for item in proof.compared
     )

@@ -1,6 +1,6 @@
 """The suite: a cell's kernels through every case and oracle.
 
-Reads a cell and its kernel modules; returns `Row` records, the largest error of each oracle for each array. The
+Reads a cell and its kernel modules; returns `Deviation` records, the largest error of each oracle for each array. The
 references of a case are computed once, in double precision, and serve every backend and precision.
 
 Every case runs on dense draws, if these give finite numbers. Short cases also run on a point near the cell's start. Long
@@ -26,7 +26,7 @@ from symrnn.check.kernels import Kernels, Result, TangentKernels, run_kernels
 from symrnn.check.oracles import Finding, Reference
 from symrnn.check.planned import PlanKernels, run_plan
 from symrnn.check.points import near_start, one_signed, outside
-from symrnn.check.report import NotRun, Points, Row, worst
+from symrnn.check.report import Deviation, NotRun, Points, worst
 from symrnn.check.rounding import Rounding, rounding
 from symrnn.errors import CheckError
 from symrnn.language.cell import Cell
@@ -70,7 +70,7 @@ class Suite:
         not_run: what was left out, and why.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[Deviation, ...]
     points: Points
     not_run: tuple[NotRun, ...]
 
@@ -80,7 +80,7 @@ class _Tried:
     """A case at one point: its rows, or why there are none."""
 
     drawn: str
-    rows: tuple[Row, ...] = ()
+    rows: tuple[Deviation, ...] = ()
     reason: str = ""
 
     @property
@@ -100,7 +100,7 @@ def run_suite(
     cases: Sequence[Case] = CASES,
     progress: Progress | None = None,
     plans: Mapping[str, Program] | None = None,
-) -> tuple[Row, ...]:
+) -> tuple[Deviation, ...]:
     """The rows of `run_cases`, which has the arguments and errors."""
     return run_cases(Subjects(cell, numpy, tested, plans or {}), cases, progress).rows
 
@@ -236,7 +236,7 @@ def _finite(arrays: Iterable[measure.Array]) -> bool:
 
 def _measured_rows(
     subjects: Subjects, problem: Problem, exact: Result, scale: float, references: Sequence[Reference]
-) -> Iterator[Row]:
+) -> Iterator[Deviation]:
     cell, numpy, tested = subjects.cell, subjects.numpy, subjects.tested
     case = problem.case
     planned: dict[str, dict[str, Result]] = {}
@@ -274,7 +274,7 @@ def _plan_rows(
     results: Mapping[str, Result],
     scale: float,
     references: Sequence[Reference],
-) -> Iterator[Row]:
+) -> Iterator[Deviation]:
     """The plan itself, checked with every oracle; in double precision, as it has no other."""
     for result in results.values():
         for reference in references:
@@ -319,11 +319,11 @@ def _matches(backend: str, dtype: str, exact: Result, numpy_result: Result) -> l
 
 def _rows(
     cell: Cell, backend: str, dtype: str, oracle: str, problem: Problem, found: Iterable[Finding]
-) -> Iterator[Row]:
+) -> Iterator[Deviation]:
     bound = measure.bound(oracle, dtype)
     for finding in found:
         place = f"{problem.title}, {finding.source}"
-        yield Row(cell.name, backend, dtype, oracle, finding.array, finding.error, bound, place)
+        yield Deviation(cell.name, backend, dtype, oracle, finding.array, finding.error, bound, place)
 
 
 def _require_shapes(cell: Cell, problem: Problem, backend: str, kernels: Kernels) -> None:

@@ -14,7 +14,7 @@ from symrnn.errors import FlowError
 from symrnn.flow.drawing import FORMATS, write_figure
 from symrnn.flow.panorama import draw_sweep
 from symrnn.flow.summary import sweep_text, sweep_values
-from symrnn.flow.sweep import Shape, sweep
+from symrnn.flow.sweep import Setup, sweep
 from symrnn.optional import load_optional
 
 
@@ -29,7 +29,7 @@ def flow(arguments: Namespace) -> Outcome:
         load_optional("matplotlib", extra="plot", purpose="--plot")
         if plot.suffix.lower() not in FORMATS:
             raise FlowError(f"--plot {plot}: expected a file that ends in {', '.join(FORMATS)}")
-    shape = Shape(
+    shape = Setup(
         steps=arguments.steps,
         batch=arguments.batch,
         input=arguments.input,

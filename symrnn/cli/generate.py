@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from symrnn.cli.libraries import Built, Job, Libraries, faults, install, libraries, not_looked_at
+from symrnn.cli.libraries import Built, Job, TargetLibraries, faults, install, libraries, not_looked_at
 from symrnn.cli.shared import (
     DIFFERS,
     DONE,
@@ -92,7 +92,7 @@ def _compared(arguments: Namespace, differences: Differences) -> Outcome:
 def _written(
     arguments: Namespace,
     differences: Differences,
-    planned: Sequence[Libraries],
+    planned: Sequence[TargetLibraries],
     built: Sequence[Built],
     again: Mapping[str, Sequence[str]],
 ) -> Outcome:
@@ -115,7 +115,7 @@ def _written(
     return DONE, "\n".join([*lines, f"directory: {arguments.out}"]) + "\n"
 
 
-def _described(arguments: Namespace, planned: Libraries, built: Sequence[Built]) -> dict[str, object]:
+def _described(arguments: Namespace, planned: TargetLibraries, built: Sequence[Built]) -> dict[str, object]:
     """A target's libraries in values that JSON takes."""
     files = {
         name: {march: str(Path(arguments.out, file)) for march, file in names.items()}
@@ -126,7 +126,7 @@ def _described(arguments: Namespace, planned: Libraries, built: Sequence[Built])
     return {"files": files, "removed": removed, "not_run": idle, "tool": planned.tool, "not_built": planned.reason}
 
 
-def _told(planned: Libraries, built: Sequence[Built], *, dry: bool) -> list[str]:
+def _told(planned: TargetLibraries, built: Sequence[Built], *, dry: bool) -> list[str]:
     """What happened, or would happen, to a target's libraries."""
     what = f"{planned.title} libraries"
     if planned.reason:

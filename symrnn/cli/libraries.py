@@ -40,7 +40,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Libraries:
+class TargetLibraries:
     """The libraries of a target to build and to remove.
 
     Attributes:
@@ -74,7 +74,7 @@ class Built:
     ran: bool
 
 
-def libraries(arguments: Namespace, backends: Sequence[str], cells: Sequence[Cell]) -> tuple[Libraries, ...]:
+def libraries(arguments: Namespace, backends: Sequence[str], cells: Sequence[Cell]) -> tuple[TargetLibraries, ...]:
     """The libraries to build, and their tool, for each target that builds some.
 
     Raises:
@@ -89,22 +89,22 @@ def _builders(backends: Iterable[str]) -> list[tuple[Target, Builder]]:
     return [(target, builder) for target, builder in found if builder is not None]
 
 
-def _libraries(arguments: Namespace, target: Target, builder: Builder, cells: Sequence[Cell]) -> Libraries:
+def _libraries(arguments: Namespace, target: Target, builder: Builder, cells: Sequence[Cell]) -> TargetLibraries:
     name, title = target.description.name, target.description.title
     if arguments.no_build:
-        return Libraries(name, title, {}, reason="--no-build leaves that to you")
+        return TargetLibraries(name, title, {}, reason="--no-build leaves that to you")
     if reason := target.unavailable():
         if arguments.march:
             raise BuildError(reason)
-        return Libraries(name, title, {}, reason=reason)
+        return TargetLibraries(name, title, {}, reason=reason)
     marches = builder.marches(arguments.march)
     names = {cell.name: {march: builder.library(cell.name, march) for march in marches} for cell in cells}
     others = tuple(path for cell in cells for path in builder.others(cell.name, Path(arguments.out), marches))
-    return Libraries(name, title, names, others, builder.tool())
+    return TargetLibraries(name, title, names, others, builder.tool())
 
 
 def install(
-    out: Path, jobs: Sequence[Job], planned: Sequence[Libraries], say: Callable[[str], None]
+    out: Path, jobs: Sequence[Job], planned: Sequence[TargetLibraries], say: Callable[[str], None]
 ) -> tuple[Built, ...]:
     """Build every library, as many at once as there are processors, and run those that fit this one.
 

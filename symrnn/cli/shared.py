@@ -124,7 +124,7 @@ def progress() -> Iterator[Callable[[str], None]]:
     if sys.stderr is None or not sys.stderr.isatty():
         yield lambda line: None
         return
-    line = _Line(sys.stderr)
+    line = _ProgressLine(sys.stderr)
     try:
         yield line.say
     finally:
@@ -141,7 +141,7 @@ def progress_in_lines() -> Iterator[Callable[[str], None]]:
         yield lambda line: print(f"symrnn: {line}", file=sys.stderr, flush=True)
 
 
-class _Line:
+class _ProgressLine:
     """A line of a terminal, and the thread that redraws it."""
 
     def __init__(self, terminal: TextIO) -> None:

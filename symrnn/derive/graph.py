@@ -36,7 +36,7 @@ from symrnn.language.typeset.expressions import Notation
 from symrnn.language.typeset.latex import Latex
 
 
-class Kind(StrEnum):
+class NodeKind(StrEnum):
     """What a node does."""
 
     SOURCE = "source"  # a value that the step is given
@@ -64,7 +64,7 @@ class Node:
     """
 
     name: str
-    kind: Kind
+    kind: NodeKind
     latex: str
     labels: tuple[str, ...]
     says: str
@@ -155,7 +155,7 @@ class _Build(Fold[str], refuses=(Number, Constant, Outer, SizeOf)):
     def source(self, name: str) -> None:
         """A value that the system is given."""
         text = self._notation.name(name)
-        self.of[name] = self._add(Kind.SOURCE, text, (), says=text, value=name)
+        self.of[name] = self._add(NodeKind.SOURCE, text, (), says=text, value=name)
 
     def equation(self, equation: Equation) -> None:
         """The nodes of one equation; the last of them holds its value."""
@@ -177,14 +177,14 @@ class _Build(Fold[str], refuses=(Number, Constant, Outer, SizeOf)):
             return
         text = self._notation.names[name]
         labels = (equation.label,) if equation else ()
-        self._join([self.of[name]], self._add(Kind.SINK, text, labels, says=text, value=name))
+        self._join([self.of[name]], self._add(NodeKind.SINK, text, labels, says=text, value=name))
 
-    def _add(self, kind: Kind, latex: str, labels: tuple[str, ...], *, says: str, value: str = "") -> str:
+    def _add(self, kind: NodeKind, latex: str, labels: tuple[str, ...], *, says: str, value: str = "") -> str:
         name = str(len(self.nodes))
         self.nodes.append(Node(name, kind, latex, labels, says, value))
         return name
 
-    def _node(self, kind: Kind, latex: str, starts: Sequence[str], minus: Collection[int] = ()) -> str:
+    def _node(self, kind: NodeKind, latex: str, starts: Sequence[str], minus: Collection[int] = ()) -> str:
         name = self._add(kind, latex, self._label, says=self._says)
         self._join(starts, name, minus)
         return name
@@ -207,7 +207,7 @@ class _Build(Fold[str], refuses=(Number, Constant, Outer, SizeOf)):
         return self.of[node.name]
 
     def _of_negate(self, node: Negate) -> str:
-        return self._node(Kind.OTHER, "-", [self(node.operand)])
+        return self._node(NodeKind.OTHER, "-", [self(node.operand)])
 
     def _of_binary(self, node: Binary) -> str:
         if node.op == "*":
@@ -218,13 +218,13 @@ class _Build(Fold[str], refuses=(Number, Constant, Outer, SizeOf)):
         return self._sum(node)
 
     def _of_power(self, node: Power) -> str:
-        return self._node(Kind.OTHER, self._holed(rebuild(node, (_HOLE,))), [self(node.base)])
+        return self._node(NodeKind.OTHER, self._holed(rebuild(node, (_HOLE,))), [self(node.base)])
 
     def _of_call(self, node: Call) -> str:
         return self._call(node.function, node.arguments)
 
     def _of_reduction(self, node: Reduce) -> str:
-        return self._node(Kind.REDUCTION, REDUCTIONS[node.kind].latex, [self(node.operand)])
+        return self._node(NodeKind.REDUCTION, REDUCTIONS[node.kind].latex, [self(node.operand)])
 
     def _call(self, function: str, arguments: tuple[Expression, ...]) -> str:
         moving = [argument for argument in arguments if not self._is_fixed(argument)]
@@ -235,7 +235,7 @@ class _Build(Fold[str], refuses=(Number, Constant, Outer, SizeOf)):
             text = self._holed(Call(function, tuple(a if self._is_fixed(a) else _HOLE for a in arguments)))
         else:
             text = self._holed(Call(function, (_HOLE,) * len(arguments)))
-        return self._node(Kind.FUNCTION, text, [self(argument) for argument in moving])
+        return self._node(NodeKind.FUNCTION, text, [self(argument) for argument in moving])
 
     def _sum(self, node: Expression) -> str:
         """A sum: its linear forms, with what is given, in one node; that node and the other summands in another."""
@@ -250,7 +250,7 @@ class _Build(Fold[str], refuses=(Number, Constant, Outer, SizeOf)):
             matrices = _shortened([self._notation.matrix(term.matrix, term.transposed) for term in linear])
             starts = [self(term.operand) for term in linear]
             self._says, held = self._notation(whole), self._says
-            values.append((False, self._node(Kind.MATRIX, matrices, list(dict.fromkeys(starts)))))
+            values.append((False, self._node(NodeKind.MATRIX, matrices, list(dict.fromkeys(starts)))))
             self._says = held
             fixed = []
         values += [(minus, self(term)) for minus, term in moving]
@@ -260,17 +260,17 @@ class _Build(Fold[str], refuses=(Number, Constant, Outer, SizeOf)):
         minus = {index for index, (negative, _) in enumerate(values) if negative}
         if minus and len(values) == 2 and minus == {1} and not fixed:
             text = "-"
-        return self._node(Kind.SUM, text, [value for _, value in values], minus)
+        return self._node(NodeKind.SUM, text, [value for _, value in values], minus)
 
     def _one_summand(self, minus: bool, value: str, fixed: Sequence[tuple[bool, Expression]]) -> str:
         """A sum of one value and what is given."""
         if fixed and minus:
-            return self._node(Kind.OTHER, self._holed(_summed([*fixed, (True, _HOLE)])), [value])
+            return self._node(NodeKind.OTHER, self._holed(_summed([*fixed, (True, _HOLE)])), [value])
         if fixed:
             signs = ("-" if negative else "+" for negative, _ in fixed)
             text = " ".join(self._notation.behind(sign, term) for sign, (_, term) in zip(signs, fixed, strict=True))
-            return self._node(Kind.OTHER, text, [value])
-        return self._node(Kind.OTHER, "-", [value]) if minus else value
+            return self._node(NodeKind.OTHER, text, [value])
+        return self._node(NodeKind.OTHER, "-", [value]) if minus else value
 
     def _product(self, node: Expression) -> str:
         factors = list(_factors(node))
@@ -279,17 +279,17 @@ class _Build(Fold[str], refuses=(Number, Constant, Outer, SizeOf)):
         given = _multiplied(fixed) if fixed else None
         if len(moving) == 1:
             assert given is not None
-            return self._node(Kind.OTHER, self._notation.times(given), moving)
+            return self._node(NodeKind.OTHER, self._notation.times(given), moving)
         text = r"\odot" if given is None else self._notation.times(given) + r" \, \odot"
-        return self._node(Kind.PRODUCT, text, moving)
+        return self._node(NodeKind.PRODUCT, text, moving)
 
     def _quotient(self, above: Expression, below: Expression) -> str:
         if self._is_fixed(below):
             text = self._holed(Binary("/", _HOLE, below))
-            return self._node(Kind.OTHER, text, [self(above)])
+            return self._node(NodeKind.OTHER, text, [self(above)])
         if self._is_fixed(above):
-            return self._node(Kind.OTHER, self._holed(Binary("/", above, _HOLE)), [self(below)])
-        return self._node(Kind.OTHER, "/", [self(above), self(below)])
+            return self._node(NodeKind.OTHER, self._holed(Binary("/", above, _HOLE)), [self(below)])
+        return self._node(NodeKind.OTHER, "/", [self(above), self(below)])
 
 
 def _shortened(matrices: Sequence[str]) -> str:
@@ -355,8 +355,8 @@ class _Ways:
     """Ways through a graph that no matrix and no reduction crosses."""
 
     def __init__(self, build: _Build) -> None:
-        self.sinks = {node.value: node.name for node in build.nodes if node.kind is Kind.SINK}
-        crossed = {node.name for node in build.nodes if node.kind in (Kind.MATRIX, Kind.REDUCTION)}
+        self.sinks = {node.value: node.name for node in build.nodes if node.kind is NodeKind.SINK}
+        crossed = {node.name for node in build.nodes if node.kind in (NodeKind.MATRIX, NodeKind.REDUCTION)}
         self._edges = [key for key in build.edges if crossed.isdisjoint(key)]
 
     def from_(self, start: str) -> set[str]:

@@ -24,10 +24,10 @@ def tangent(system: System) -> System:
 
     Its inputs are those of the step and their tangents, its outputs the next states and their tangents.
     """
-    return _Tangent(system).run()
+    return _TangentBuilder(system).run()
 
 
-class _Tangent:
+class _TangentBuilder:
     """Walks the equations forwards; every name has a tangent of its own."""
 
     def __init__(self, system: System) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 from symrnn.diagnose.model import Aspect, Model, Setting
-from symrnn.diagnose.rules import Kind
+from symrnn.diagnose.rules import SlipKind
 from symrnn.language.system import Role
 
-Slip = tuple[Kind, str, tuple[Setting, ...]]
+Slip = tuple[SlipKind, str, tuple[Setting, ...]]
 
 ROWS: Mapping[str, str] = {
     "kept": "one gradient for each row of the batch is returned; the sum over the rows is missing",
@@ -47,12 +47,12 @@ LOSS: Mapping[str, str] = {
     "last": "`dy[T - 1]` is added at every step in place of `dy[t]`",
     "all but the last": "`dy` is not added at the last step, where it belongs beside `dstate`",
 }
-INPUTS: Mapping[str, tuple[Kind, str]] = {
+INPUTS: Mapping[str, tuple[SlipKind, str]] = {
     "mirrored": (
-        Kind.ORDER,
+        SlipKind.ORDER,
         "the gradients of `{name}` are in the order in which the steps are taken, the last step first",
     ),
-    "accumulated": (Kind.CARRY, "the gradient of `{name}` at a step is added to those of the steps after it"),
+    "accumulated": (SlipKind.CARRY, "the gradient of `{name}` at a step is added to those of the steps after it"),
 }
 
 
@@ -61,13 +61,13 @@ def chain_slips(model: Model, whole: bool, wrong: frozenset[str]) -> Iterator[Sl
     for group in groups_of_parameters(model, wrong):
         for choice, detail in ROWS.items():
             if choice not in _VECTORS or all(len(model.cell.by_name[name].shape) == 1 for name in group):
-                yield Kind.ROWS, detail, _settings(Aspect.ROWS, group, choice)
+                yield SlipKind.ROWS, detail, _settings(Aspect.ROWS, group, choice)
         for choice, detail in STEPS.items() if whole else ():
-            yield Kind.OVERWRITTEN, detail, _settings(Aspect.STEPS, group, choice)
+            yield SlipKind.OVERWRITTEN, detail, _settings(Aspect.STEPS, group, choice)
     if whole and wrong:
         every = [each.name for each in model.cell.parameters if each.name in wrong]
         both = _settings(Aspect.ROWS, every, "mean") + _settings(Aspect.STEPS, every, "mean")
-        yield Kind.ROWS, "the mean over rows and steps is taken in place of their sum", both
+        yield SlipKind.ROWS, "the mean over rows and steps is taken in place of their sum", both
         yield from _of_states(model)
         yield from _of_pass(model)
 
@@ -90,34 +90,34 @@ def _of_states(model: Model) -> Iterator[Slip]:
     for group in dict.fromkeys((*((state,) for state in states), states)):
         names = " and ".join(f"`{name}`" for name in group)
         for choice, detail in CARRY.items():
-            yield Kind.CARRY, f"of {names}: {detail}", _settings(Aspect.CARRY, group, choice)
+            yield SlipKind.CARRY, f"of {names}: {detail}", _settings(Aspect.CARRY, group, choice)
         detail = f"the gradient that arrives at the last {names}, `dstate`, is not used"
-        yield Kind.CARRY, detail, _settings(Aspect.FINAL, group, "none")
+        yield SlipKind.CARRY, detail, _settings(Aspect.FINAL, group, "none")
         both = _settings(Aspect.CARRY, group, "none") + _settings(Aspect.FINAL, group, "none")
         detail = f"of {names}: neither the given `dstate` nor what a step hands to the one before it is used"
-        yield Kind.CARRY, detail, both
+        yield SlipKind.CARRY, detail, both
         detail = f"of {names}, what arrives at the first step is returned in place of what that step hands back"
-        yield Kind.CARRY, detail, _settings(Aspect.INITIAL, group, "arrives")
+        yield SlipKind.CARRY, detail, _settings(Aspect.INITIAL, group, "arrives")
 
 
 def _of_pass(model: Model) -> Iterator[Slip]:
     for choice, detail in LOSS.items():
-        yield Kind.CARRY, detail, (Setting(Aspect.LOSS, "", choice),)
-    yield Kind.CARRY, "the steps are taken from the first to the last", (Setting(Aspect.ORDER, "", "forwards"),)
+        yield SlipKind.CARRY, detail, (Setting(Aspect.LOSS, "", choice),)
+    yield SlipKind.CARRY, "the steps are taken from the first to the last", (Setting(Aspect.ORDER, "", "forwards"),)
     for choice in ("first", "last"):
-        yield Kind.CARRY, f"the {choice} step is left out", (Setting(Aspect.SKIPPED, "", choice),)
+        yield SlipKind.CARRY, f"the {choice} step is left out", (Setting(Aspect.SKIPPED, "", choice),)
     for variable in model.cell.of_role(Role.INPUT):
         for choice, (kind, detail) in INPUTS.items():
             yield kind, detail.format(name=variable.name), (Setting(Aspect.INPUTS, variable.name, choice),)
     for one, other in _alike(model):
         swapped = (Setting(Aspect.CARRY, one, f"of {other}"), Setting(Aspect.CARRY, other, f"of {one}"))
-        yield Kind.CARRY, f"what a step hands back to `{one}` and to `{other}` is swapped", swapped
-        yield Kind.CARRY, f"what a step hands back to `{other}` is handed to `{one}` too", swapped[:1]
-        yield Kind.CARRY, f"what a step hands back to `{one}` is handed to `{other}` too", swapped[1:]
+        yield SlipKind.CARRY, f"what a step hands back to `{one}` and to `{other}` is swapped", swapped
+        yield SlipKind.CARRY, f"what a step hands back to `{other}` is handed to `{one}` too", swapped[:1]
+        yield SlipKind.CARRY, f"what a step hands back to `{one}` is handed to `{other}` too", swapped[1:]
     for state in model.cell.states:
         if (state, model.cell.output) in _alike(model) or (model.cell.output, state) in _alike(model):
             detail = f"`dy` is added to the gradient of `{state}`; it belongs to that of `{model.cell.output}`"
-            yield Kind.CARRY, detail, (Setting(Aspect.ONTO, "", state),)
+            yield SlipKind.CARRY, detail, (Setting(Aspect.ONTO, "", state),)
 
 
 def _alike(model: Model) -> list[tuple[str, str]]:

@@ -22,7 +22,7 @@ from symrnn.diagnose.effort import ALONE, Effort
 from symrnn.diagnose.mistakes import Mistake
 from symrnn.diagnose.model import Aspect, Model, Setting
 from symrnn.diagnose.passes import gradients
-from symrnn.diagnose.rules import Kind
+from symrnn.diagnose.rules import SlipKind
 from symrnn.diagnose.scales import written
 from symrnn.diagnose.search import Explanation, Found
 from symrnn.language.system import Role
@@ -69,9 +69,9 @@ class _Clip:
         texts = [written(value).text for value in unknowns]
         low = texts[0] if self.apart else f"-{texts[0]}"
         detail = f"{_HOW[self.form].format(low=low, high=texts[-1])}: {_where(self.places)}"
-        keys = frozenset({(Kind.CLIPPED, self.form, *texts)})
+        keys = frozenset({(SlipKind.CLIPPED, self.form, *texts)})
         settings = self.settings([float(text) for text in texts])
-        return Mistake(Kind.CLIPPED, detail, settings=settings, doubt=self.doubt + self.apart, keys=keys)
+        return Mistake(SlipKind.CLIPPED, detail, settings=settings, doubt=self.doubt + self.apart, keys=keys)
 
 
 _HOW: Mapping[str, str] = {
@@ -105,7 +105,7 @@ def explain_clips(model: Model, trials: Sequence[Trial], effort: Effort) -> Expl
         trials: what was returned; the first, of large gradients, is searched, the others confirm.
         effort: what may be computed.
     """
-    search = _Search(trials, effort)
+    search = _ClipSearch(trials, effort)
     with np.errstate(all="ignore"):
         for count in range(1, MOST_CLIPS + 1):
             effort.begin("looking for where gradients are clipped, and to what")
@@ -114,7 +114,7 @@ def explain_clips(model: Model, trials: Sequence[Trial], effort: Effort) -> Expl
     return ()
 
 
-class _Search:
+class _ClipSearch:
     def __init__(self, trials: Sequence[Trial], effort: Effort) -> None:
         self._first, *self._others = trials
         self._effort = effort
@@ -143,7 +143,7 @@ class _Search:
         if model.settings not in self._levels:
             found = []
             attempt = Attempt(model, self._first, self._effort)
-            fit = _Fit(attempt, self._effort)
+            fit = _BoundFit(attempt, self._effort)
             for clip in _clips(model, attempt) if attempt.wrong else ():
                 if self._effort.over:
                     break
@@ -208,7 +208,7 @@ def _values(model: Model) -> Iterator[tuple[str, ...]]:
     yield from ((name,) for name in (*handed, *arrives, *inside))
 
 
-class _Fit:
+class _BoundFit:
     """Solves for bounds from single gradients."""
 
     def __init__(self, attempt: Attempt, effort: Effort) -> None:

@@ -19,14 +19,14 @@ from symrnn.language.source import nearest, shown
 
 
 @dataclass(frozen=True)
-class Block:
+class StackedParameter:
     """A parameter of the cell in a stack."""
 
     name: str
     transposed: bool
 
 
-Grid = tuple[tuple[Block, ...], ...]
+Grid = tuple[tuple[StackedParameter, ...], ...]
 """Rows of blocks; a stack of vectors is one row."""
 
 
@@ -107,7 +107,7 @@ def read_layout(cell: Cell, texts: Mapping[str, str]) -> Layout:
     return Layout(cell, stacks)
 
 
-def _block(cell: Cell, stack: str, text: str) -> Block:
+def _block(cell: Cell, stack: str, text: str) -> StackedParameter:
     name, dot, mark = text.strip().partition(".")
     known = [parameter.name for parameter in cell.parameters]
     if name not in known or (dot and mark != "T"):
@@ -117,7 +117,7 @@ def _block(cell: Cell, stack: str, text: str) -> Block:
         )
     if dot and len(cell.by_name[name].shape) == 1:
         raise DiagnoseError(f"layout {stack}: {name} is a vector, which has no transpose; leave out .T")
-    return Block(name, bool(dot))
+    return StackedParameter(name, bool(dot))
 
 
 def _checked(cell: Cell, stack: str, grid: Grid) -> Grid:
@@ -135,16 +135,16 @@ def _checked(cell: Cell, stack: str, grid: Grid) -> Grid:
     return grid
 
 
-def _pairs(grid: Grid, shapes: list[list[tuple[str, ...]]]) -> Iterator[tuple[tuple[Block, ...], list[str]]]:
+def _pairs(grid: Grid, shapes: list[list[tuple[str, ...]]]) -> Iterator[tuple[tuple[StackedParameter, ...], list[str]]]:
     for blocks, row in zip(grid, shapes, strict=True):
         yield blocks, [f"({', '.join(shape)})" for shape in row]
 
 
-def _shape(cell: Cell, block: Block) -> tuple[str, ...]:
+def _shape(cell: Cell, block: StackedParameter) -> tuple[str, ...]:
     shape = cell.by_name[block.name].shape
     return shape[::-1] if block.transposed else shape
 
 
-def _blocks(grid: Grid) -> Iterator[Block]:
+def _blocks(grid: Grid) -> Iterator[StackedParameter]:
     for row in grid:
         yield from row

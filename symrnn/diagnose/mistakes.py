@@ -14,7 +14,7 @@ from itertools import combinations, permutations
 
 from symrnn.diagnose.chain import chain_slips
 from symrnn.diagnose.model import Edit, Model, Setting
-from symrnn.diagnose.rules import RANK, Kind, Rewrite, Scope, replaced, rewrites, sum_rewrites
+from symrnn.diagnose.rules import RANK, Alternatives, Rewrite, SlipKind, replaced, rewrites, sum_rewrites
 from symrnn.diagnose.sample import EARLIER, FIRST, LAST, LATER, MIRRORED, WRAPPED, Sample
 from symrnn.diagnose.slopes import Slope, slope_rewrites, slopes_of
 from symrnn.diagnose.terms import is_sum
@@ -45,7 +45,7 @@ class Mistake:
         keys: identify the same slip in different places.
     """
 
-    kind: Kind
+    kind: SlipKind
     detail: str
     edits: tuple[Edit, ...] = ()
     settings: tuple[Setting, ...] = ()
@@ -158,13 +158,13 @@ class _Mistakes:
             scope = self._scope(equation, at_hand)
             found: dict[Expression, _Slip] = {}
             for rewrite in (*slope_rewrites(equation.expression, self._slopes), *rewrites(equation.expression, scope)):
-                if not self._between or rewrite.kind is Kind.TIME:
+                if not self._between or rewrite.kind is SlipKind.TIME:
                     new = replaced(equation.expression, rewrite.path, rewrite.after)
                     found.setdefault(new, _Slip.of(equation, rewrite, new))
             self._known[key] = tuple(found.values())
         return self._known[key]
 
-    def _scope(self, equation: Equation, at_hand: Sequence[str]) -> Scope:
+    def _scope(self, equation: Equation, at_hand: Sequence[str]) -> Alternatives:
         parameters = [each.name for each in self._model.cell.parameters]
         shape = self._numbers(equation.target)
 
@@ -173,7 +173,7 @@ class _Mistakes:
             moments = self._moments(name)
             return [each for each in pool if self._alike(each, name) and each != name and each not in moments]
 
-        return Scope(
+        return Alternatives(
             alike=alike,
             moments=self._moments,
             matrices=lambda name: [each for each in parameters if self._alike(each, name) and each != name],
@@ -308,7 +308,7 @@ class _Mistakes:
                 edits.append(Edit(equation.label, new))
         if edits:
             pairs = ", ".join(f"`{new}` for `{old}`" for old, new in mapping.items())
-            yield Mistake(Kind.ORDER, f"values are swapped: {pairs}", tuple(edits), places=len(edits))
+            yield Mistake(SlipKind.ORDER, f"values are swapped: {pairs}", tuple(edits), places=len(edits))
 
 
 def _with_name(node: Expression, old: str, new: str) -> Expression:

@@ -1,6 +1,6 @@
 """The slips that a person makes in an equation, as rewrites of the tree on its right side.
 
-Reads one right side and what can be confused (`Scope`); returns `Rewrite` records, each at one place of the
+Reads one right side and what can be confused (`Alternatives`); returns `Rewrite` records, each at one place of the
 tree. They know arithmetic, linear forms and reductions, never a cell. Leaves out: slips in the derivative of a function
 (`symrnn.diagnose.slopes`), and the same slip made in several places (`symrnn.diagnose.mistakes`).
 """
@@ -37,7 +37,7 @@ Path = tuple[int, ...]
 """The path to a subtree: the number of the child at each level, from the root of a right side."""
 
 
-class Kind(StrEnum):
+class SlipKind(StrEnum):
     """Kinds of slips, in the words of reports; the likeliest first."""
 
     TERM = "a term is left out"
@@ -66,7 +66,7 @@ class Kind(StrEnum):
     NUMBER = "a number is wrong"
 
 
-RANK: Mapping[Kind, int] = {kind: rank for rank, kind in enumerate(Kind)}
+RANK: Mapping[SlipKind, int] = {kind: rank for rank, kind in enumerate(SlipKind)}
 """The order of kinds, the likeliest first."""
 
 
@@ -83,7 +83,7 @@ class Rewrite:
         doubt: how much less likely it is than others of its kind.
     """
 
-    kind: Kind
+    kind: SlipKind
     path: Path
     after: Expression
     detail: str
@@ -92,7 +92,7 @@ class Rewrite:
 
 
 @dataclass(frozen=True)
-class Scope:
+class Alternatives:
     """What can be confused in one equation.
 
     Attributes:
@@ -130,7 +130,7 @@ def replaced(node: Expression, path: Path, after: Expression) -> Expression:
     return rebuild(node, tuple(parts))
 
 
-def rewrites(node: Expression, scope: Scope) -> Iterator[Rewrite]:
+def rewrites(node: Expression, scope: Alternatives) -> Iterator[Rewrite]:
     """Every slip at every place of a right side."""
     yield from _everywhere(node, (), None, scope)
     yield from _root(node, scope)
@@ -161,15 +161,15 @@ def listed(nodes: Sequence[Expression]) -> str:
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
 
 
-def _plain(kind: Kind, path: Path, before: Expression, after: Expression, detail: str) -> Rewrite:
+def _plain(kind: SlipKind, path: Path, before: Expression, after: Expression, detail: str) -> Rewrite:
     return Rewrite(kind, path, after, detail, ((kind, skeleton(before, after)),))
 
 
-def _literal(kind: Kind, path: Path, before: Expression, after: Expression, detail: str) -> Rewrite:
+def _literal(kind: SlipKind, path: Path, before: Expression, after: Expression, detail: str) -> Rewrite:
     return Rewrite(kind, path, after, detail, ((kind, to_text(before), to_text(after)),))
 
 
-def _everywhere(node: Expression, path: Path, parent: Expression | None, scope: Scope) -> Iterator[Rewrite]:
+def _everywhere(node: Expression, path: Path, parent: Expression | None, scope: Alternatives) -> Iterator[Rewrite]:
     yield from _here(node, path, parent, scope)
     for place, child in enumerate(children(node)):
         for each in _everywhere(child, (*path, place), node, scope):
@@ -178,7 +178,7 @@ def _everywhere(node: Expression, path: Path, parent: Expression | None, scope: 
             yield each
 
 
-def _here(node: Expression, path: Path, parent: Expression | None, scope: Scope) -> Iterator[Rewrite]:
+def _here(node: Expression, path: Path, parent: Expression | None, scope: Alternatives) -> Iterator[Rewrite]:
     if is_sum(node) and not (parent is not None and (is_sum(parent) or isinstance(parent, Negate))):
         yield from sum_rewrites(node, path)
     if is_product(node) and not (parent is not None and is_product(parent)):
@@ -186,54 +186,54 @@ def _here(node: Expression, path: Path, parent: Expression | None, scope: Scope)
     match node:
         case Power(base, exponent):
             text = to_text(node)
-            yield _plain(Kind.POWER, path, node, base, f"`{to_text(base)}` stands where `{text}` belongs")
+            yield _plain(SlipKind.POWER, path, node, base, f"`{to_text(base)}` stands where `{text}` belongs")
             turned = Power(base, -exponent)
-            yield _plain(Kind.INVERSE, path, node, turned, f"`{to_text(turned)}` stands where `{text}` belongs")
+            yield _plain(SlipKind.INVERSE, path, node, turned, f"`{to_text(turned)}` stands where `{text}` belongs")
         case Name(name):
             yield from _name(name, path, scope)
             if parent is not None and is_product(parent):
                 rest = Binary("-", integer(1), node)
-                yield _literal(Kind.VALUE, path, node, rest, f"`{to_text(rest)}` stands where `{name}` belongs")
+                yield _literal(SlipKind.VALUE, path, node, rest, f"`{to_text(rest)}` stands where `{name}` belongs")
         case MatVec():
             yield from _form(node, path, scope)
         case Outer(left, right):
             turned_outer = Outer(right, left)
             detail = f"`{to_text(turned_outer)}` stands where `{to_text(node)}` belongs"
-            yield _plain(Kind.TRANSPOSE, path, node, turned_outer, detail)
+            yield _plain(SlipKind.TRANSPOSE, path, node, turned_outer, detail)
         case Reduce(kind, operand):
             for other in REDUCTIONS:
                 if other != kind:
                     detail = f"a {other} is taken in place of a {kind}"
-                    yield _plain(Kind.REDUCTION, path, node, Reduce(other, operand), detail)
+                    yield _plain(SlipKind.REDUCTION, path, node, Reduce(other, operand), detail)
         case Call(function, arguments):
             for argument in arguments:
                 detail = f"`{to_text(argument)}` stands where `{function}` of it belongs"
-                yield _plain(Kind.VALUE, path, node, argument, detail)
+                yield _plain(SlipKind.VALUE, path, node, argument, detail)
         case _:
             pass
 
 
-def _root(node: Expression, scope: Scope) -> Iterator[Rewrite]:
+def _root(node: Expression, scope: Alternatives) -> Iterator[Rewrite]:
     """Slips in a whole right side."""
     parts = terms(node)
     turned = added([(not minus, term) for minus, term in parts])
     detail = "everything has the opposite sign"
-    yield Rewrite(Kind.SIGN, (), turned, detail, ((Kind.SIGN, skeleton(node, turned)),), doubt=1)
+    yield Rewrite(SlipKind.SIGN, (), turned, detail, ((SlipKind.SIGN, skeleton(node, turned)),), doubt=1)
     for scale, text in ((Fraction(2), "2"), (Fraction(1, 2), "0.5")):
         scaled = Binary("*", Number(scale, text), node)
-        yield _plain(Kind.EXTRA, (), node, scaled, f"everything is multiplied by {text}")
+        yield _plain(SlipKind.EXTRA, (), node, scaled, f"everything is multiplied by {text}")
     for place, (minus, term) in enumerate(parts):
         doubled = [*parts[: place + 1], (minus, term), *parts[place + 1 :]]
-        yield _plain(Kind.TWICE, (), node, added(doubled), f"the term {listed([term])} is added twice")
+        yield _plain(SlipKind.TWICE, (), node, added(doubled), f"the term {listed([term])} is added twice")
     if any(isinstance(term, Outer) for _, term in parts):
         return
     for name in scope.extra:
         detail = f"the term `{name}` does not belong here"
-        yield _literal(Kind.EXTRA, (), Name("…"), Binary("+", node, Name(name)), detail)
+        yield _literal(SlipKind.EXTRA, (), Name("…"), Binary("+", node, Name(name)), detail)
         for place, (minus, term) in enumerate(parts):
             product = Binary("*", term, Name(name))
             whole = added([*parts[:place], (minus, product), *parts[place + 1 :]])
-            yield _literal(Kind.EXTRA, (), term, whole, f"the factor `{name}` does not belong here")
+            yield _literal(SlipKind.EXTRA, (), term, whole, f"the factor `{name}` does not belong here")
 
 
 def sum_rewrites(node: Expression, path: Path) -> Iterator[Rewrite]:
@@ -245,70 +245,70 @@ def sum_rewrites(node: Expression, path: Path) -> Iterator[Rewrite]:
             continue  # a factor that is left out
         missing = [added([parts[place]]) for place in gone]
         word = "the term" if len(gone) == 1 else "the terms"
-        yield _plain(Kind.TERM, path, node, kept, f"{word} {listed(missing)} {_is(missing)} missing")
+        yield _plain(SlipKind.TERM, path, node, kept, f"{word} {listed(missing)} {_is(missing)} missing")
     for place, (minus, term) in enumerate(parts):
         turned = added([*parts[:place], (not minus, term), *parts[place + 1 :]])
-        yield _plain(Kind.SIGN, path, node, turned, f"the term {listed([term])} has the wrong sign")
+        yield _plain(SlipKind.SIGN, path, node, turned, f"the term {listed([term])} has the wrong sign")
         if isinstance(term, Power):
             inside = added([*parts[:place], (minus, term.base), *parts[place + 1 :]])
             detail = f"`{to_text(Power(inside, term.exponent))}` stands where {listed([node])} belongs"
-            yield _plain(Kind.POWER, path, node, Power(inside, term.exponent), detail)
+            yield _plain(SlipKind.POWER, path, node, Power(inside, term.exponent), detail)
     if path:
         turned = added(sorted(((not minus, term) for minus, term in parts), key=lambda part: part[0]))
         detail = f"`{to_text(turned)}` stands where {listed([node])} belongs"
-        yield _plain(Kind.SIGN, path, node, turned, detail)
+        yield _plain(SlipKind.SIGN, path, node, turned, detail)
     match parts:
         case [(False, Number(value, _)), (True, Name() as rest)] if value == 1:
-            yield _literal(Kind.VALUE, path, node, rest, f"{listed([rest])} stands where {listed([node])} belongs")
+            yield _literal(SlipKind.VALUE, path, node, rest, f"{listed([rest])} stands where {listed([node])} belongs")
         case _:
             pass
 
 
-def _product(node: Expression, path: Path, scope: Scope) -> Iterator[Rewrite]:
+def _product(node: Expression, path: Path, scope: Alternatives) -> Iterator[Rewrite]:
     parts = factors(node)
     for gone in subsets(len(parts)):
         kept = multiplied([part for place, part in enumerate(parts) if place not in gone])
         missing = [parts[place][1] for place in gone]
         word = "the factor" if len(gone) == 1 else "the factors"
         detail = f"{word} {listed(missing)} {_is(missing)} missing"
-        keys: list[tuple[str, ...]] = [(Kind.FACTOR, skeleton(node, kept)), (Kind.FACTOR, listed(missing))]
+        keys: list[tuple[str, ...]] = [(SlipKind.FACTOR, skeleton(node, kept)), (SlipKind.FACTOR, listed(missing))]
         if all(isinstance(factor, Name) and scope.is_parameter(factor.name) for factor in missing):
-            keys.append((Kind.FACTOR, "a parameter"))
-        yield Rewrite(Kind.FACTOR, path, kept, detail, tuple(keys))
+            keys.append((SlipKind.FACTOR, "a parameter"))
+        yield Rewrite(SlipKind.FACTOR, path, kept, detail, tuple(keys))
     for place, (inverse, factor) in enumerate(parts):
         if isinstance(factor, Number | SizeOf):
             continue
         squared = multiplied([*parts[: place + 1], (inverse, factor), *parts[place + 1 :]])
-        yield _plain(Kind.POWER, path, node, squared, f"the factor {listed([factor])} occurs twice")
+        yield _plain(SlipKind.POWER, path, node, squared, f"the factor {listed([factor])} occurs twice")
     for place, (inverse, factor) in enumerate(parts):
         turned = multiplied([*parts[:place], (not inverse, factor), *parts[place + 1 :]])
         detail = f"the factor {listed([factor])} is " + ("multiplied by" if inverse else "divided by")
-        yield _plain(Kind.INVERSE, path, node, turned, detail)
+        yield _plain(SlipKind.INVERSE, path, node, turned, detail)
 
 
-def _name(name: str, path: Path, scope: Scope) -> Iterator[Rewrite]:
+def _name(name: str, path: Path, scope: Alternatives) -> Iterator[Rewrite]:
     for wrong, detail in scope.wrongly(name):
-        yield _literal(Kind.VALUE, path, Name(name), wrong, detail)
+        yield _literal(SlipKind.VALUE, path, Name(name), wrong, detail)
     for other in scope.moments(name):
         detail = f"`{other}` stands where `{name}` belongs"
         moment = other.removeprefix(name) if other.startswith(name) else "before"
-        keys = ((Kind.TIME, name, other), (Kind.TIME, moment))
-        yield Rewrite(Kind.TIME, path, Name(other), detail, keys)
+        keys = ((SlipKind.TIME, name, other), (SlipKind.TIME, moment))
+        yield Rewrite(SlipKind.TIME, path, Name(other), detail, keys)
     for other in scope.alike(name):
         detail = f"`{other}` stands where `{name}` belongs"
-        yield _literal(Kind.VALUE, path, Name(name), Name(other), detail)
+        yield _literal(SlipKind.VALUE, path, Name(name), Name(other), detail)
 
 
-def _form(node: MatVec, path: Path, scope: Scope) -> Iterator[Rewrite]:
+def _form(node: MatVec, path: Path, scope: Alternatives) -> Iterator[Rewrite]:
     text = to_text(node)
     if scope.square(node.matrix):
         turned = MatVec(node.matrix, not node.transposed, node.operand)
-        yield _plain(Kind.TRANSPOSE, path, node, turned, f"`{to_text(turned)}` stands where `{text}` belongs")
-        yield _plain(Kind.FORM, path, node, node.operand, f"the matrix of `{text}` is missing")
+        yield _plain(SlipKind.TRANSPOSE, path, node, turned, f"`{to_text(turned)}` stands where `{text}` belongs")
+        yield _plain(SlipKind.FORM, path, node, node.operand, f"the matrix of `{text}` is missing")
     for matrix in scope.matrices(node.matrix):
         other = MatVec(matrix, node.transposed, node.operand)
         detail = f"`{matrix}` stands where `{node.matrix}` belongs"
-        yield _literal(Kind.MATRIX, path, Name(node.matrix), other, detail)
+        yield _literal(SlipKind.MATRIX, path, Name(node.matrix), other, detail)
 
 
 def _is(things: Sequence[object]) -> str:

@@ -20,7 +20,7 @@ from symrnn.diagnose.effort import Effort
 from symrnn.diagnose.mistakes import Mistake
 from symrnn.diagnose.model import Edit, Model
 from symrnn.diagnose.passes import gradients, lanes
-from symrnn.diagnose.rules import Kind, Path, at, replaced
+from symrnn.diagnose.rules import Path, SlipKind, at, replaced
 from symrnn.diagnose.terms import factors, is_sum, multiplied
 from symrnn.language.system import Equation
 from symrnn.language.text import to_text
@@ -65,10 +65,10 @@ def scales(attempt: Attempt, effort: Effort, all_at_once: bool) -> list[Mistake]
     reach = [(knob, attempt.reach(knob.labels)) for knob in _knobs(attempt.model)]
     tried = [(knob, names & wrong) for knob, names in reach if (names == wrong if all_at_once else names & wrong)]
     found = []
-    for knob, value in _Fit(attempt, effort).solve(tried):
+    for knob, value in _NumberFit(attempt, effort).solve(tried):
         number = written(value)
         if number.value != Fraction(repr(knob.value)):
-            found.append(Mistake(Kind.NUMBER, knob.detail(number.text), knob.edits(number)))
+            found.append(Mistake(SlipKind.NUMBER, knob.detail(number.text), knob.edits(number)))
     return found
 
 
@@ -142,7 +142,7 @@ class _Guess:
     left: float
 
 
-class _Fit:
+class _NumberFit:
     """Solves for all numbers side by side, each from one gradient, since others may have further mistakes."""
 
     def __init__(self, attempt: Attempt, effort: Effort) -> None:

@@ -21,7 +21,7 @@ from symrnn.diagnose.effort import Effort
 from symrnn.diagnose.mistakes import LIKEWISE, Catalogue, Mistake, SlipKey, Slips
 from symrnn.diagnose.model import Aspect, Model, Setting
 from symrnn.diagnose.passes import gradients
-from symrnn.diagnose.rules import Kind
+from symrnn.diagnose.rules import SlipKind
 from symrnn.diagnose.scales import scales
 from symrnn.diagnose.series import in_series
 from symrnn.language.symbolic import to_sympy
@@ -249,7 +249,7 @@ def _renamed(model: Model, trial: Trial, attempt: Attempt) -> Iterator[Mistake]:
     if moved:
         settings = tuple(Setting(Aspect.RENAMED, name, other) for name, other in moved.items())
         pairs = ", ".join(f"that of `{other}` as that of `{name}`" for name, other in moved.items())
-        yield Mistake(Kind.ORDER, f"gradients are returned under other names: {pairs}", settings=settings)
+        yield Mistake(SlipKind.ORDER, f"gradients are returned under other names: {pairs}", settings=settings)
 
 
 def digest(computed: Mapping[str, Array]) -> tuple[str, ...]:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from symrnn.diagnose.attempt import Attempt
 from symrnn.diagnose.mistakes import Mistake
-from symrnn.diagnose.rules import Kind
+from symrnn.diagnose.rules import SlipKind
 from symrnn.language.tree import names
 
-_UNLIKELY = (Kind.EXTRA, Kind.TWICE, Kind.INVERSE, Kind.NUMBER)
+_UNLIKELY = (SlipKind.EXTRA, SlipKind.TWICE, SlipKind.INVERSE, SlipKind.NUMBER)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from functools import cache
 import sympy
 
 from symrnn.derive.adjoint import root_derivative
-from symrnn.diagnose.rules import Kind, Path, Rewrite, listed
+from symrnn.diagnose.rules import Path, Rewrite, SlipKind, listed
 from symrnn.diagnose.terms import Factor, factors, is_product, multiplied, subsets
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.symbolic import Restorer, atoms_of
@@ -80,7 +80,7 @@ class Wrong:
         doubt: how much less likely it is than others of its kind.
     """
 
-    kind: Kind
+    kind: SlipKind
     slip: str
     tree: Expression
     detail: str
@@ -162,14 +162,14 @@ def _of_wrong_values(slope: Slope) -> Iterator[Wrong]:
     for slip, ((output, argument), detail) in moves.items():
         if slip == "twice" and out not in walk(slope.whole):
             continue  # the derivative reads the argument, and got the output
-        yield Wrong(Kind.ARGUMENT, slip, _moved(slope.whole, slope, output, argument), detail)
+        yield Wrong(SlipKind.ARGUMENT, slip, _moved(slope.whole, slope, output, argument), detail)
         for some in subsets(len(slope.factors)):
             parts = [
                 (inverse, _moved(factor, slope, output, argument) if place in some else factor)
                 for place, (inverse, factor) in enumerate(slope.factors)
             ]
             half = listed([factor for place, (_, factor) in enumerate(slope.factors) if place in some])
-            yield Wrong(Kind.ARGUMENT, f"{slip} {some}", slope.signed(parts), f"{detail}, in {half} alone", doubt=1)
+            yield Wrong(SlipKind.ARGUMENT, f"{slip} {some}", slope.signed(parts), f"{detail}, in {half} alone", doubt=1)
 
 
 def _underived(slope: Slope) -> Iterator[Wrong]:
@@ -178,14 +178,14 @@ def _underived(slope: Slope) -> Iterator[Wrong]:
     belongs = f"stands where the derivative of {name}, `{text}`, belongs"
     again = Call(name, (out,))
     already = f"; `{slope.output}` is already the output of {name}"
-    yield Wrong(Kind.UNDERIVED, "of the argument", out, f"`{slope.output}` itself {belongs}")
-    yield Wrong(Kind.UNDERIVED, "of the output", again, f"`{to_text(again)}` {belongs}{already}")
+    yield Wrong(SlipKind.UNDERIVED, "of the argument", out, f"`{slope.output}` itself {belongs}")
+    yield Wrong(SlipKind.UNDERIVED, "of the output", again, f"`{to_text(again)}` {belongs}{already}")
     detail = f"`{to_text(slope.argument)}`, the argument of {name}, {belongs}"
-    yield Wrong(Kind.UNDERIVED, "argument", slope.argument, detail, doubt=1)
+    yield Wrong(SlipKind.UNDERIVED, "argument", slope.argument, detail, doubt=1)
     less = Binary("-", integer(1), again)
-    yield Wrong(Kind.UNDERIVED, "one less of the output", less, f"`{to_text(less)}` {belongs}{already}", doubt=1)
+    yield Wrong(SlipKind.UNDERIVED, "one less of the output", less, f"`{to_text(less)}` {belongs}{already}", doubt=1)
     yield Wrong(
-        Kind.TWICE,
+        SlipKind.TWICE,
         "derivative",
         multiplied([*slope.factors, *slope.factors]),
         f"it is multiplied by the derivative of {name}, `{text}`, twice",
@@ -201,14 +201,14 @@ def _of_others(equation: Equation, slope: Slope, used: Collection[str]) -> Itera
         other, right = row.name, f"that of {slope.function} is `{text}`"
         tree = _derivative(equation, other)
         if tree != slope.whole:
-            yield Wrong(Kind.FUNCTION, other, tree, f"`{to_text(tree)}` is the derivative of {other}; {right}")
+            yield Wrong(SlipKind.FUNCTION, other, tree, f"`{to_text(tree)}` is the derivative of {other}; {right}")
         for what, argument in (("argument", given), ("output", out)) if other in used else ():
             form = Call(other, (argument,))
             moved = _moved(tree, slope, form, argument)
             detail = f"`{to_text(moved)}` is the derivative of {other}; {right}"
-            yield Wrong(Kind.FUNCTION, f"{other} of the {what}", moved, detail, doubt=1)
+            yield Wrong(SlipKind.FUNCTION, f"{other} of the {what}", moved, detail, doubt=1)
             detail = f"`{to_text(form)}` is {other} itself; the derivative of {slope.function} is `{text}`"
-            yield Wrong(Kind.FUNCTION, f"{other} itself of the {what}", form, detail, doubt=2)
+            yield Wrong(SlipKind.FUNCTION, f"{other} itself of the {what}", form, detail, doubt=2)
 
 
 @cache
@@ -260,13 +260,13 @@ def _slips(parts: Sequence[Factor], places: Sequence[int], path: Path, slope: Sl
         return without((False, tree))
 
     name, text = slope.function, to_text(slope.whole)
-    yield _rewrite(Kind.FACTOR, path, without(), name, "gone", f"the derivative of {name}, `{text}`, is missing")
+    yield _rewrite(SlipKind.FACTOR, path, without(), name, "gone", f"the derivative of {name}, `{text}`, is missing")
     for gone in subsets(len(slope.factors)):
         kept = [factor for place, factor in enumerate(slope.factors) if place not in gone]
         lost = [slope.factors[place][1] for place in gone]
         left = listed([multiplied(kept)])
         detail = f"the derivative of {name} is `{text}`; {left} alone lacks {listed(lost)}"
-        yield _rewrite(Kind.SLOPE, path, without(*kept), name, f"without {gone}", detail)
+        yield _rewrite(SlipKind.SLOPE, path, without(*kept), name, f"without {gone}", detail)
     for wrong in slope.wrong:
         if wrong.tree != slope.whole:
             yield _rewrite(wrong.kind, path, instead(wrong.tree), name, wrong.slip, wrong.detail, wrong.doubt)
@@ -280,14 +280,14 @@ def _of_gradients(rest: Expression, path: Path, slope: Slope) -> Iterator[Rewrit
         return
     tree = _moved(slope.whole, slope, rest, rest)
     detail = f"{name} is applied to the gradient `{text}`; its derivative, `{to_text(slope.whole)}`, belongs beside it"
-    yield _rewrite(Kind.UNDERIVED, path, Call(name, (rest,)), name, "of the gradient", detail, doubt=1)
+    yield _rewrite(SlipKind.UNDERIVED, path, Call(name, (rest,)), name, "of the gradient", detail, doubt=1)
     detail = f"the derivative of {name} is taken at the gradient `{text}` in place of `{slope.output}`"
-    yield _rewrite(Kind.ARGUMENT, path, tree, name, "gradient", detail, doubt=1)
+    yield _rewrite(SlipKind.ARGUMENT, path, tree, name, "gradient", detail, doubt=1)
     beside = multiplied([(False, rest), (False, tree)])
-    yield _rewrite(Kind.ARGUMENT, path, beside, name, "gradient beside", detail, doubt=1)
+    yield _rewrite(SlipKind.ARGUMENT, path, beside, name, "gradient beside", detail, doubt=1)
 
 
 def _rewrite(
-    kind: Kind, path: Path, after: Expression, function: str, slip: str, detail: str, doubt: int = 0
+    kind: SlipKind, path: Path, after: Expression, function: str, slip: str, detail: str, doubt: int = 0
 ) -> Rewrite:
     return Rewrite(kind, path, after, detail, ((kind, slip, function), (kind, slip)), doubt)

@@ -3,13 +3,14 @@
 Reads Python files below the template directory; returns their import statements as one block, and their bodies one after the
 other, each under its docstring's first line. Such a file has a docstring, imports, and then its body; it imports from modules
 that every Python has, from NumPy, and from others of its kind: these imports are left out, since one module
-has all the names. The generated module itself must define what a stub (``cell.pyi``) declares. Leaves out: the cell's own part.
+has all the names. The generated module itself must define what a stub (``cell.pyi``) declares. A file of helpers
+holds functions alone, and a module gets those that it needs. Leaves out: the rest of the cell's own part.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -74,6 +75,51 @@ def inlined(files: Sequence[str], also: Iterable[tuple[str, str]] = ()) -> Inlin
     found = [entry for module in modules.values() for entry in module.imports]
     bodies = (f"# ---- {module.title} ----\n\n\n{module.body}" for module in modules.values())
     return Inlined(_block([*found, *also]), "\n\n\n".join(bodies), tuple(owners))
+
+
+def picked(file: str, wanted: Collection[str]) -> tuple[str, ...]:
+    """The functions of ``file`` that ``wanted`` names, and those that these call, each as text in the order of the file.
+
+    They become part of the cell's own part of a module, which has no annotations.
+
+    Raises:
+        GenerateError: the file is missing, holds something else than functions, or lacks one of them.
+    """
+    text, tree = _load(file)
+    functions = {each.name: each for each in tree.body if isinstance(each, ast.FunctionDef)}
+    others = (each for each in tree.body[1:] if not isinstance(each, ast.Import | ast.ImportFrom | ast.FunctionDef))
+    if other := next(others, None):
+        raise GenerateError(
+            f"templates: {file}:{other.lineno} is not a function; a file of helpers holds functions alone"
+        )
+    if unknown := sorted(name for name in wanted if name not in functions):
+        raise GenerateError(f"templates: {file} does not define {', '.join(unknown)}; write it there")
+    needed = _needed(functions, wanted)
+    return tuple(_unannotated(function, text) for name, function in functions.items() if name in needed)
+
+
+def _needed(functions: Mapping[str, ast.FunctionDef], wanted: Iterable[str]) -> set[str]:
+    """``wanted``, with the functions that they call, that these call, and so on."""
+    found: set[str] = set()
+    ahead = list(wanted)
+    while ahead:
+        name = ahead.pop()
+        if name in functions and name not in found:
+            found.add(name)
+            ahead += [node.id for node in ast.walk(functions[name]) if isinstance(node, ast.Name)]
+    return found
+
+
+def _unannotated(function: ast.FunctionDef, text: str) -> str:
+    body = text.splitlines()[function.body[0].lineno - 1 : function.end_lineno]
+    return "\n".join([f"def {function.name}({ast.unparse(_Unannotated().visit(function.args))}):", *body])
+
+
+class _Unannotated(ast.NodeTransformer):
+    """Leaves out the annotations of arguments."""
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        return ast.arg(node.arg)
 
 
 def _dotted(file: str) -> str:

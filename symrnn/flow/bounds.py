@@ -20,7 +20,7 @@ from symrnn.derive.factors import to_latex as sum_latex
 from symrnn.derive.jacobian import Jacobian
 from symrnn.flow.gradient import log
 from symrnn.flow.paths import StepPaths
-from symrnn.flow.run import Run
+from symrnn.flow.run import Trajectory
 from symrnn.language.text import to_text
 from symrnn.language.tree import Binary, Expression, integer
 from symrnn.language.typeset.expressions import Notation
@@ -100,7 +100,7 @@ def direct_of(paths: StepPaths) -> tuple[Direct, ...]:
     return tuple(found)
 
 
-def _direct(run: Run, state: str, jacobian: Jacobian) -> Direct:
+def _direct(run: Trajectory, state: str, jacobian: Jacobian) -> Direct:
     total = _diagonal(jacobian.direct)
     value = evaluate(total, run.known, run.sizes, floats())
     diagonal = np.broadcast_to(value, (run.steps, run.batch, run.width(state)))
@@ -136,7 +136,7 @@ class _Norm:
 class _Norms:
     """Norms of factors on a run; those of matrices are computed once."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Trajectory) -> None:
         self._run = run
         self._values = run.known
         self._sigma: dict[str, float] = {}

@@ -49,7 +49,7 @@ def draw_flow(flow: Measured) -> Any:
 
 
 @dataclass(frozen=True)
-class Line:
+class Trace:
     """One line of a panel.
 
     Attributes:
@@ -83,13 +83,13 @@ def against_end(logs: Array) -> Array:
     return logs - np.where(np.isfinite(logs[-1]), logs[-1], 0.0)
 
 
-def _lines_of_one(flow: Measured) -> list[Line]:
-    lines = [Line(by_distance(against_end(flow.log_gradient)), "∂L/∂state", GREEN)]
+def _lines_of_one(flow: Measured) -> list[Trace]:
+    lines = [Trace(by_distance(against_end(flow.log_gradient)), "∂L/∂state", GREEN)]
     worst = flow.log_sigma_product.mean(axis=1) / _LN10
-    lines.append(Line(worst, "worst case", RED, "--", flow.distances))
+    lines.append(Trace(worst, "worst case", RED, "--", flow.distances))
     for direct, style in zip(flow.direct, (":", "-.") * len(flow.direct), strict=False):
         name = f"∏ {direct.text}" if len(direct.text) <= 5 else f"direct, {direct.state}"
-        lines.append(Line(by_distance(direct.log), name, BLUE, style))
+        lines.append(Trace(by_distance(direct.log), name, BLUE, style))
     return lines
 
 
@@ -101,7 +101,7 @@ def limits_of(values: Sequence[Array]) -> tuple[float, float]:
     return low, high
 
 
-def draw_lines(axis: Any, lines: Sequence[Line], limits: tuple[float, float]) -> None:
+def draw_lines(axis: Any, lines: Sequence[Trace], limits: tuple[float, float]) -> None:
     """Draw the lines, each with its name where it ends or leaves the panel."""
     for name in dict.fromkeys(line.name for line in lines):
         same = [line for line in lines if line.name == name]
@@ -110,7 +110,7 @@ def draw_lines(axis: Any, lines: Sequence[Line], limits: tuple[float, float]) ->
         _label(axis, line, limits)
 
 
-def _label(axis: Any, line: Line, limits: tuple[float, float]) -> None:
+def _label(axis: Any, line: Trace, limits: tuple[float, float]) -> None:
     low, high = limits
     known = np.flatnonzero(np.isfinite(line.values))
     if not known.size:

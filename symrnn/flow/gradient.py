@@ -1,6 +1,6 @@
 """The gradient of a loss by every state, back through time: its length, its paths, and the gradients of parameters.
 
-Reads the paths of a run and the loss's gradient by the outputs; returns `Backward`. Each row of a gradient is kept as a
+Reads the paths of a run and the loss's gradient by the outputs; returns `StateGradient`. Each row of a gradient is kept as a
 unit vector and the logarithm of its length, so it neither vanishes nor overflows after any number of steps. Leaves out:
 the loss.
 """
@@ -20,7 +20,7 @@ from symrnn.language.tree import Binary, Expression, Outer
 
 
 @dataclass(frozen=True)
-class Backward:
+class StateGradient:
     """∂L/∂s_t, row by row, of all states together.
 
     Attributes:
@@ -54,7 +54,7 @@ def log(value: Array) -> Array:
     return np.log(value, out=np.full(np.shape(value), -np.inf), where=np.asarray(value) > 0)
 
 
-def backward(paths: StepPaths, given: Array) -> Backward:
+def backward(paths: StepPaths, given: Array) -> StateGradient:
     """Backpropagation through time by the vector-Jacobian products of the steps.
 
     Args:
@@ -73,7 +73,7 @@ def backward(paths: StepPaths, given: Array) -> Backward:
             unit[t], length[t] = carried, arriving
             continue
         unit[t], length[t] = _sum(carried, arriving, directions[t - 1], lengths[t - 1])
-    return Backward(unit, length)
+    return StateGradient(unit, length)
 
 
 def _sum(left: Array, log_left: Array, right: Array, log_right: Array) -> tuple[Array, Array]:
@@ -85,7 +85,7 @@ def _sum(left: Array, log_left: Array, right: Array, log_right: Array) -> tuple[
     return unit, length + shared
 
 
-def by_path(paths: StepPaths, gradient: Backward) -> dict[tuple[str, str, int], Array]:
+def by_path(paths: StepPaths, gradient: StateGradient) -> dict[tuple[str, str, int], Array]:
     """For every term of every block of the step Jacobian, ln of the length of the gradient that it alone carries.
 
     Returns:
@@ -100,7 +100,7 @@ def by_path(paths: StepPaths, gradient: Backward) -> dict[tuple[str, str, int], 
     return found
 
 
-def by_parameter(derivation: Derivation, paths: StepPaths, gradient: Backward) -> dict[str, Array]:
+def by_parameter(derivation: Derivation, paths: StepPaths, gradient: StateGradient) -> dict[str, Array]:
     """The gradient of the loss by every parameter, by the derived adjoint of the step, all steps at once.
 
     As in any backward pass in double precision, values beyond its range are zero or infinite.

@@ -17,7 +17,7 @@ from symrnn.flow.figure import (
     BLUE,
     GREEN,
     RED,
-    Line,
+    Trace,
     against_end,
     by_distance,
     draw_lines,
@@ -25,7 +25,7 @@ from symrnn.flow.figure import (
     frame_lengths,
     limits_of,
 )
-from symrnn.flow.sweep import Entry, Sweep
+from symrnn.flow.sweep import Sweep, SweepPoint
 
 _LEVELS = ("#A6761D", "#AA4499", GREEN, "#56B4E9", "#7570B3")
 """Colours of biases, in their order; three can be told apart best."""
@@ -64,7 +64,7 @@ def draw_sweep(sweep: Sweep) -> Any:
     return figure
 
 
-def _lines(sweep: Sweep, name: str) -> list[Line]:
+def _lines(sweep: Sweep, name: str) -> list[Trace]:
     """The gradient of every entry of a cell, against its length at the end."""
     entries = sweep.of(name)
     held = any(entry.bias is not None for entry in entries)
@@ -74,10 +74,10 @@ def _lines(sweep: Sweep, name: str) -> list[Line]:
         values = by_distance(against_end(entry.flow.log_gradient))
         if held:
             colours = _LEVELS[max(0, 3 - len(biases)) :]  # the last of up to three is green, as direct paths are
-            lines.append(Line(values, f"bias {entry.bias:g}", colours[biases.index(entry.bias) % len(colours)]))
+            lines.append(Trace(values, f"bias {entry.bias:g}", colours[biases.index(entry.bias) % len(colours)]))
         else:
             label = "as started" if entry.scale is None else f"scale {entry.scale:g}"
-            lines.append(Line(values, label, _by_scale(entry.scale)))
+            lines.append(Trace(values, label, _by_scale(entry.scale)))
     return lines
 
 
@@ -88,12 +88,12 @@ def _by_scale(scale: float | None) -> str:
     return BLUE if scale < 1 else RED
 
 
-def _typical(entries: Sequence[Entry]) -> Entry:
+def _typical(entries: Sequence[SweepPoint]) -> SweepPoint:
     """The entry with the largest bias and, among these, the scale nearest to one."""
     return min(entries, key=lambda each: (-(each.bias or 0.0), abs(math.log(each.scale)) if each.scale else 0.0))
 
 
-def _point(entry: Entry) -> str:
+def _point(entry: SweepPoint) -> str:
     words = [f"scale {entry.scale:g}"] if entry.scale is not None else []
     words += [f"bias {entry.bias:g}"] if entry.bias is not None else []
     return ", ".join(words) or "the start"
@@ -104,7 +104,7 @@ def _range(sweep: Sweep, name: str) -> str:
     return f"{min(scales):g} to {max(scales):g}"
 
 
-def _draw_bands(axis: Any, lines: Sequence[Line]) -> bool:
+def _draw_bands(axis: Any, lines: Sequence[Trace]) -> bool:
     """A band over all lines of a name, for each name that several lines share; returns whether there is one."""
     found = False
     for name in dict.fromkeys(line.name for line in lines):

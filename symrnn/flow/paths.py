@@ -1,6 +1,6 @@
 """The paths of every step of a run, as maps that vectors are sent along, forwards and backwards.
 
-Reads a `Derivation` and a `Run`; returns `StepPaths`. Every map is a derived Jacobian, a sum of products of diagonals,
+Reads a `Derivation` and a `Trajectory`; returns `StepPaths`. Every map is a derived Jacobian, a sum of products of diagonals,
 matrices and reductions, evaluated for all steps and rows at once: no Jacobian is ever written out as a matrix. A vector
 is every state's units one after the other, ``(…, B, n)`` at one step or ``(…, T, B, n)`` at all of them; axes before
 these are further vectors that travel together. Leaves out: what the paths are derived from (`symrnn.derive.jacobian`).
@@ -17,7 +17,7 @@ from symrnn.derive.derivation import Derivation
 from symrnn.derive.evaluate import Array, evaluate, floats
 from symrnn.derive.factors import Diag, Factor, Identity, Kron, Matrix, Ones, OnesRow, Ref, Term
 from symrnn.derive.jacobian import Jacobian
-from symrnn.flow.run import Run
+from symrnn.flow.run import Trajectory
 
 Steps = int | slice | Array
 """The steps that a vector passes through: one, or several side by side."""
@@ -101,7 +101,7 @@ class Path:
 
 
 @dataclass(frozen=True)
-class Column:
+class JacobianColumn:
     """The paths from one state to each value of a step, in the order of the step."""
 
     state: str
@@ -141,9 +141,9 @@ class StepPaths:
         jacobians: the blocks that they come from, by next state and state, those that are zero left out.
     """
 
-    run: Run
+    run: Trajectory
     blocks: Mapping[str, slice]
-    columns: tuple[Column, ...]
+    columns: tuple[JacobianColumn, ...]
     jacobians: Mapping[tuple[str, str], Jacobian]
 
     @property
@@ -194,7 +194,7 @@ class StepPaths:
         return back
 
 
-def step_paths(derivation: Derivation, run: Run) -> StepPaths:
+def step_paths(derivation: Derivation, run: Trajectory) -> StepPaths:
     """The Jacobians of every step of ``run``, of all next states by all states."""
     states = derivation.cell.states
     read = [state for state in states if state in derivation.cell.normal.by_name]
@@ -209,11 +209,11 @@ def step_paths(derivation: Derivation, run: Run) -> StepPaths:
             if given == state:
                 found |= {part.output: part.terms for part in (*each.parts, each)}
         values = {name: tuple(maps.path(term) for term in found[name]) for name in sorted(found, key=order.__getitem__)}
-        columns.append(Column(state, values))
+        columns.append(JacobianColumn(state, values))
     return StepPaths(run, _blocks(run), tuple(columns), jacobians)
 
 
-def _blocks(run: Run) -> dict[str, slice]:
+def _blocks(run: Trajectory) -> dict[str, slice]:
     blocks: dict[str, slice] = {}
     begin = 0
     for state in run.cell.states:
@@ -224,7 +224,7 @@ def _blocks(run: Run) -> dict[str, slice]:
 class _Maps:
     """Factors as maps; equal factors share their arrays."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Trajectory) -> None:
         self._run = run
         self._values = run.known
         self._made: dict[Factor, Map] = {}

@@ -1,6 +1,6 @@
 """A run: every value of every step, in double precision, for the Jacobians.
 
-Reads a cell, parameters, inputs and initial states; returns a `Run`. Leaves out: lengths (every row takes all steps),
+Reads a cell, parameters, inputs and initial states; returns a `Trajectory`. Leaves out: lengths (every row takes all steps),
 and speed beyond whole batches: `symrnn.build` makes the kernels that run fast.
 """
 
@@ -24,7 +24,7 @@ Given = Mapping[str, ArrayLike]
 
 
 @dataclass(frozen=True)
-class Run:
+class Trajectory:
     """The values of T steps of B rows.
 
     Attributes:
@@ -58,7 +58,7 @@ def size_of(cell: Cell, state: str) -> str:
     return cell.by_name[state + PRIME].shape[0]
 
 
-def run_steps(cell: Cell, params: Given, x: ArrayLike, state: Given | None = None) -> Run:
+def run_steps(cell: Cell, params: Given, x: ArrayLike, state: Given | None = None) -> Trajectory:
     """Run every step of ``cell``.
 
     Args:
@@ -83,7 +83,7 @@ def run_steps(cell: Cell, params: Given, x: ArrayLike, state: Given | None = Non
         if begin[name].shape != shape:
             raise FlowError(f"state[{name!r}]: expected shape {shape}, found {begin[name].shape}")
     values = _over_time(cell, sizes, weights, inputs, begin)
-    return Run(cell, sizes, steps, batch, weights, values)
+    return Trajectory(cell, sizes, steps, batch, weights, values)
 
 
 def _over_time(

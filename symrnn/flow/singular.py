@@ -68,7 +68,7 @@ def largest_of_products(paths: StepPaths, distances: Array, seed: int = 0) -> Ar
             else:
                 result[places] = largest(operators, start[places])
         return result
-    result[order] = largest(_Products(paths, distances[order]), start)
+    result[order] = largest(_JacobianProducts(paths, distances[order]), start)
     return result
 
 
@@ -196,7 +196,7 @@ class _Each:
 
 
 @dataclass(frozen=True)
-class _Products:
+class _JacobianProducts:
     """The products of the last steps, one for each distance, the longest first; a vector is ``(D, B, n)``."""
 
     paths: StepPaths
@@ -214,9 +214,9 @@ class _Products:
             vector, range(steps - 1, steps - int(self.distances.max(initial=0)) - 1, -1), self.paths.pull
         )
 
-    def only(self, kept: Array) -> _Products:
+    def only(self, kept: Array) -> _JacobianProducts:
         """Those that ``kept`` marks."""
-        return _Products(self.paths, self.distances[kept])
+        return _JacobianProducts(self.paths, self.distances[kept])
 
     def _through(self, vector: Array, order: range, product: Callable[[Array, int], Array]) -> tuple[Array, Array]:
         vector, length = normalised(vector)

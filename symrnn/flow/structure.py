@@ -15,7 +15,7 @@ import sympy
 
 from symrnn.derive.adjoint import derivative, root_derivative
 from symrnn.derive.evaluate import evaluate, floats
-from symrnn.flow.run import Run
+from symrnn.flow.run import Trajectory
 from symrnn.language.cell import Cell
 from symrnn.language.functions import Algebra
 from symrnn.language.symbolic import Restorer, atoms_of, symbol, to_sympy
@@ -72,7 +72,7 @@ def holding_biases(cell: Cell) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def holding_signs(run: Run, state: str) -> dict[str, int]:
+def holding_signs(run: Trajectory, state: str) -> dict[str, int]:
     """For each bias that holds ``state``: 1 if raising it holds more, -1 if it holds less.
 
     Args:

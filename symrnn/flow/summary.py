@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from symrnn.flow.clip import Clipping, clipping
-from symrnn.flow.sweep import Entry, Sweep
+from symrnn.flow.sweep import Sweep, SweepPoint
 from symrnn.flow.table import direct_share, flow_values, mean, power_of_ten
 
 Limits = Mapping[str, float]
@@ -63,7 +63,7 @@ def sweep_values(sweep: Sweep, limits: Limits) -> dict[str, object]:
     }
 
 
-def _row(entry: Entry) -> tuple[str, ...]:
+def _row(entry: SweepPoint) -> tuple[str, ...]:
     flow = entry.flow
     direct = max((mean(each.log[0]) for each in flow.direct), default=None)
     return (
@@ -108,11 +108,11 @@ def _clipped(sweep: Sweep, limits: Limits) -> list[str]:
     return lines
 
 
-def _clippings(entry: Entry, limits: Limits) -> Sequence[Clipping]:
+def _clippings(entry: SweepPoint, limits: Limits) -> Sequence[Clipping]:
     return [clipping(entry.flow.gradients, how, limit) for how, limit in limits.items()]
 
 
-def _clip_values(entry: Entry, limits: Limits) -> list[dict[str, object]]:
+def _clip_values(entry: SweepPoint, limits: Limits) -> list[dict[str, object]]:
     found = _clippings(entry, limits)
     return [
         {

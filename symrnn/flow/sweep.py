@@ -28,7 +28,7 @@ from symrnn.pipeline import build
 
 
 @dataclass(frozen=True)
-class Shape:
+class Setup:
     """What all runs of a sweep share.
 
     Attributes:
@@ -53,7 +53,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Entry:
+class SweepPoint:
     """One cell at one point.
 
     Attributes:
@@ -80,8 +80,8 @@ class Sweep:
         holding: the biases that hold the states of each cell, state by state; empty where no bias does.
     """
 
-    shape: Shape
-    entries: tuple[Entry, ...]
+    shape: Setup
+    entries: tuple[SweepPoint, ...]
     recurrent: Mapping[str, tuple[str, ...]]
     holding: Mapping[str, Mapping[str, tuple[str, ...]]]
 
@@ -90,7 +90,7 @@ class Sweep:
         """The names of the cells, in order."""
         return tuple(self.recurrent)
 
-    def of(self, cell: str) -> tuple[Entry, ...]:
+    def of(self, cell: str) -> tuple[SweepPoint, ...]:
         """The entries of one cell."""
         return tuple(entry for entry in self.entries if entry.cell == cell)
 
@@ -100,7 +100,7 @@ def sweep(
     *,
     scales: Sequence[float] = (),
     biases: Sequence[float] = (),
-    shape: Shape = Shape(),
+    shape: Setup = Setup(),
     progress: Callable[[str], None] = lambda line: None,
 ) -> Sweep:
     """Gradient flow of every cell at every combination of ``scales`` and ``biases``; None leaves the initial values.
@@ -112,7 +112,7 @@ def sweep(
     for name in shape.sizes or {}:
         if name not in known:
             raise FlowError(f"no cell has a size {name!r} of its own{nearest(name, known)}; leave it out")
-    entries: list[Entry] = []
+    entries: list[SweepPoint] = []
     recurrent, holding = {}, {}
     for cell in cells:
         derivation = derive(cell)
@@ -124,11 +124,11 @@ def sweep(
                 progress(f"{cell.name}: scale {scale}, bias {bias}")
                 point = _point(derivation, params, x, scale, bias, shape)
                 found = flow(derivation, point, x, spectra=shape.spectra, seed=shape.seed)
-                entries.append(Entry(cell.name, scale, bias, found))
+                entries.append(SweepPoint(cell.name, scale, bias, found))
     return Sweep(shape, tuple(entries), recurrent, holding)
 
 
-def _input(cell: Cell, shape: Shape) -> int:
+def _input(cell: Cell, shape: Setup) -> int:
     return shape.hidden if cell.input_is_hidden else shape.input
 
 
@@ -137,7 +137,7 @@ def _own(cell: Cell) -> tuple[str, ...]:
     return tuple(size for size in cell.sizes if size not in (INPUT, HIDDEN))
 
 
-def _start(cell: Cell, shape: Shape) -> dict[str, Array]:
+def _start(cell: Cell, shape: Setup) -> dict[str, Array]:
     """The cell's initial parameters."""
     given = shape.sizes or {}
     sizes = {size: given.get(size, shape.hidden) for size in _own(cell)}
@@ -152,7 +152,7 @@ def _point(
     x: Array,
     scale: float | None,
     bias: float | None,
-    shape: Shape,
+    shape: Setup,
 ) -> dict[str, Array]:
     """The parameters with recurrent matrices of one scale, and holding biases of one number."""
     cell, point = derivation.cell, dict(params)
@@ -167,7 +167,7 @@ def _point(
     return point
 
 
-def _orthogonal(shape: Shape, name: str, size: tuple[int, ...]) -> Array:
+def _orthogonal(shape: Setup, name: str, size: tuple[int, ...]) -> Array:
     """A matrix whose singular values are all 1: orthogonal columns, or orthogonal rows if it has more columns."""
     tall = _normal(shape, name, (max(size), min(size)))
     q, r = np.linalg.qr(tall)
@@ -175,6 +175,6 @@ def _orthogonal(shape: Shape, name: str, size: tuple[int, ...]) -> Array:
     return q if size[0] >= size[1] else q.T
 
 
-def _normal(shape: Shape, name: str, size: tuple[int, ...]) -> Array:
+def _normal(shape: Setup, name: str, size: tuple[int, ...]) -> Array:
     """Normal random numbers: the same for a name and a seed, whatever else is drawn."""
     return np.random.default_rng([shape.seed, zlib.crc32(name.encode())]).standard_normal(size)

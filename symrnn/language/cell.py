@@ -9,7 +9,7 @@ from html import escape
 from symrnn.language.compose import Composition, Declarations, Number, SizeEntry, compose
 from symrnn.language.given import hold_types, read_source
 from symrnn.language.scanner import COMMENT_MARKS, name_fault
-from symrnn.language.source import Source
+from symrnn.language.source import Origin
 from symrnn.language.system import HIDDEN, INPUT, Role, System, Variable
 from symrnn.language.tree import is_next
 from symrnn.language.typeset.expressions import step_notation
@@ -61,7 +61,7 @@ class Cell(System):
         constants: Mapping[str, Number] | None = None,
         init: Mapping[str, Number] | None = None,
         output: str | None = None,
-        source: str | Source = "<equations>",
+        source: str | Origin = "<equations>",
     ) -> Cell:
         """The cell that ``text`` writes down, one equation per line; never evaluated.
 

@@ -17,7 +17,7 @@ from symrnn.errors import CellError
 from symrnn.language.bundled import SUFFIX, bundled_files, cells
 from symrnn.language.cell import Cell
 from symrnn.language.given import described
-from symrnn.language.source import Source, nearest, shown
+from symrnn.language.source import Origin, nearest, shown
 from symrnn.language.tomlplaces import places
 
 MAX_BYTES = 256 * 1024
@@ -159,7 +159,7 @@ def _is_toml(lines: Sequence[str]) -> bool:
     return True
 
 
-def _check_table(table: Mapping[str, Any], where: Source) -> None:
+def _check_table(table: Mapping[str, Any], where: Origin) -> None:
     """Check the keys of a cell file and the types of their values."""
     known = (*_STRINGS, *_TABLES)
     for key, value in table.items():

@@ -20,7 +20,7 @@ from symrnn.language.normalise import normalise
 from symrnn.language.parser import LARGEST, Assignment, Located, function_fault, located, number_fault, parse
 from symrnn.language.scanner import MAX_DIGITS, name_fault
 from symrnn.language.sizes import Shape, Sizes, infer
-from symrnn.language.source import Source, nearest, shown
+from symrnn.language.source import Origin, nearest, shown
 from symrnn.language.system import HIDDEN, INPUT, ONE, Equation, Role, System, Variable
 from symrnn.language.tree import PRIME, MatVec, Name, constants, is_next
 
@@ -59,7 +59,7 @@ class Composition:
     normal: System
 
 
-def compose(text: str, declarations: Declarations, source: Source) -> Composition:
+def compose(text: str, declarations: Declarations, source: Origin) -> Composition:
     """The cell that ``text`` and ``declarations`` describe.
 
     Raises:
@@ -69,7 +69,7 @@ def compose(text: str, declarations: Declarations, source: Source) -> Compositio
 
 
 class _Composer:
-    def __init__(self, text: str, declarations: Declarations, source: Source) -> None:
+    def __init__(self, text: str, declarations: Declarations, source: Origin) -> None:
         self._declarations, self._source = declarations, source
         self._constants = self._read_constants()
         self._assignments = parse(text, source, self._constants)

@@ -10,7 +10,7 @@ import sympy
 
 from symrnn.language.functions import FUNCTIONS, Algebra
 from symrnn.language.parser import LARGEST, Located, located
-from symrnn.language.source import Source, shown
+from symrnn.language.source import Origin, shown
 from symrnn.language.symbolic import to_sympy
 from symrnn.language.text import to_text
 from symrnn.language.tree import Binary, Call, Constant, MatVec, Negate, Number, Power, Reduce
@@ -18,7 +18,7 @@ from symrnn.language.tree import Binary, Call, Constant, MatVec, Negate, Number,
 _DIGITS = 30
 
 
-def check_finite(expression: Located, source: Source) -> None:
+def check_finite(expression: Located, source: Origin) -> None:
     """Refuse ``expression`` where a part of it is infinite or undefined whatever the names stand for.
 
     Raises:
@@ -33,7 +33,7 @@ def check_finite(expression: Located, source: Source) -> None:
             raise source.error(_complaint(at, "a division by zero, or a number beyond what a float holds"), at.place)
 
 
-def _value(at: Located, source: Source) -> Algebra | None:
+def _value(at: Located, source: Origin) -> Algebra | None:
     """The value of ``at``, or None if it depends on a name."""
     parts = [_value(part, source) for part in at.parts]
     match at.node:

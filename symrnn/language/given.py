@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from symrnn.errors import CellError
-from symrnn.language.source import Source, shown
+from symrnn.language.source import Origin, shown
 
 INITS = ("uniform", "zeros", "ones", "identity", "orthogonal")
 """The words of ``[init]``; a number is the other possibility."""
@@ -24,20 +24,20 @@ _WANTED = {
 _TYPES = {SIZE_TABLE: (str, int), CONSTANT_TABLE: (int, float, str), INIT_TABLE: (int, float, str)}
 
 
-def read_source(source: object) -> Source:
+def read_source(source: object) -> Origin:
     """The name of a text in error messages, or its place in a file.
 
     Raises:
-        CellError: it is neither a string nor a `Source`.
+        CellError: it is neither a string nor an `Origin`.
     """
-    if isinstance(source, Source):
+    if isinstance(source, Origin):
         return source
     if isinstance(source, str):
-        return Source(source)
+        return Origin(source)
     raise CellError(f"source: expected a string, the name of the text in error messages, found {described(source)}")
 
 
-def hold_types(strings: Mapping[str, object], output: object, tables: Mapping[str, object], source: Source) -> None:
+def hold_types(strings: Mapping[str, object], output: object, tables: Mapping[str, object], source: Origin) -> None:
     """Refuse values of a wrong type.
 
     Args:
@@ -60,7 +60,7 @@ def hold_types(strings: Mapping[str, object], output: object, tables: Mapping[st
             _hold_table(key, table, source)
 
 
-def _hold_table(key: str, table: object, source: Source) -> None:
+def _hold_table(key: str, table: object, source: Origin) -> None:
     if not isinstance(table, Mapping):
         message = f"{key}: expected a mapping of names to {_WANTED[key]}, found {described(table)}"
         raise source.entry_error(message, key)

@@ -64,7 +64,7 @@ def runs_of(node: ast.BinOp) -> list[tuple[str, list[Operand]]]:
     return runs
 
 
-class Kind(Enum):
+class OperandKind(Enum):
     """What a part of the left operand is."""
 
     SCALAR = "a number"
@@ -88,13 +88,13 @@ class Names:
     matrices: Collection[str] = ()
     constants: Collection[str] = ()
 
-    def kind(self, name: str) -> Kind:
+    def kind(self, name: str) -> OperandKind:
         """What ``name`` is; a parameter whose name begins with a capital is taken for a matrix, as papers have it."""
         if name in self.constants:
-            return Kind.SCALAR
+            return OperandKind.SCALAR
         if name in self.vectors or name.endswith(PRIME_LETTER):
-            return Kind.VECTOR
-        return Kind.MATRIX if name in self.matrices or name[0].isupper() else Kind.EITHER
+            return OperandKind.VECTOR
+        return OperandKind.MATRIX if name in self.matrices or name[0].isupper() else OperandKind.EITHER
 
 
 def remedy(node: ast.expr, operand: Expression, names: Names, read: Callable[[ast.expr], Expression]) -> str:
@@ -113,13 +113,13 @@ class _Remedy:
     def __init__(self, names: Names, read: Callable[[ast.expr], Expression]) -> None:
         self._names, self._read = names, read
         self._rows = True
-        self._scaled: dict[str, Kind] = {}
+        self._scaled: dict[str, OperandKind] = {}
 
     def of(self, node: ast.expr, operand: Expression) -> str:
         match self._kind(node):
-            case Kind.VECTOR:
+            case OperandKind.VECTOR:
                 return of_vectors(self._read(_bare(node)), operand)
-            case Kind.SCALAR:
+            case OperandKind.SCALAR:
                 return "for a product with a number write `*`"
         rows = self._form(node, operand)
         if rows is None:
@@ -128,7 +128,7 @@ class _Remedy:
             return f"write `{rows}`"
         self._rows = False
         columns = self._form(node, operand)
-        unsure = [text for text, kind in self._scaled.items() if kind is Kind.EITHER]
+        unsure = [text for text, kind in self._scaled.items() if kind is OperandKind.EITHER]
         condition = f"if `{shown(unsure[0], 30)}` is a vector, " if unsure else ""
         return f"{condition}write `{rows}` where it scales the rows of the matrix, `{columns}` where its columns"
 
@@ -145,7 +145,7 @@ class _Remedy:
     def _applied(self, node: ast.expr, operand: Expression, *, transposed: bool) -> Expression | None:
         """``node``, or its transpose, applied to ``operand``, with a parameter alone left of each ``@``."""
         match node:
-            case ast.Name(id=name) if self._names.kind(name) in (Kind.MATRIX, Kind.EITHER):
+            case ast.Name(id=name) if self._names.kind(name) in (OperandKind.MATRIX, OperandKind.EITHER):
                 return MatVec(name, transposed, operand)
             case ast.Attribute(value=inner, attr="T"):
                 return self._applied(inner, operand, transposed=not transposed)
@@ -167,9 +167,9 @@ class _Remedy:
         """A chain with one factor that is a matrix; the others scale it, its rows or its columns."""
         runs = runs_of(node)
         kinds = [self._kind(run[-1].node) for _, run in runs]
-        sure = [place for place, kind in enumerate(kinds) if kind is Kind.MATRIX]
-        matrices = sure or [place for place, kind in enumerate(kinds) if kind is Kind.EITHER]
-        if len(matrices) != 1 or Kind.OTHER in kinds or runs[matrices[0]][0] == "/":
+        sure = [place for place, kind in enumerate(kinds) if kind is OperandKind.MATRIX]
+        matrices = sure or [place for place, kind in enumerate(kinds) if kind is OperandKind.EITHER]
+        if len(matrices) != 1 or OperandKind.OTHER in kinds or runs[matrices[0]][0] == "/":
             return None
         factors: list[tuple[str, Expression | None]] = []
         for place, ((op, run), kind) in enumerate(zip(runs, kinds, strict=True)):
@@ -179,9 +179,9 @@ class _Remedy:
             value = self._applied_run(run[:-1], self._read(run[-1].node), transposed=False)
             if value is None:
                 return None
-            if kind is not Kind.SCALAR:
+            if kind is not OperandKind.SCALAR:
                 self._scaled[to_text(value)] = kind
-            if kind is Kind.SCALAR or self._rows is not transposed:
+            if kind is OperandKind.SCALAR or self._rows is not transposed:
                 factors.append((op, value))
             else:
                 operand = Binary("*", value, operand) if op == "*" else Binary("/", operand, value)
@@ -195,32 +195,36 @@ class _Remedy:
             form = None if form is None else self._applied(matrix.node, form, transposed=transposed)
         return form
 
-    def _kind(self, node: ast.expr) -> Kind:
+    def _kind(self, node: ast.expr) -> OperandKind:
         match node:
             case ast.Constant():
-                return Kind.SCALAR
+                return OperandKind.SCALAR
             case ast.Name(id=name):
                 return self._names.kind(name)
             case ast.Attribute(value=inner, attr="T"):
-                return Kind.VECTOR if self._kind(inner) is Kind.VECTOR else Kind.MATRIX
+                return OperandKind.VECTOR if self._kind(inner) is OperandKind.VECTOR else OperandKind.MATRIX
             case ast.UnaryOp(operand=inner):
                 return self._kind(inner)
             case ast.Call(func=ast.Name(id=name)) if name in REDUCTIONS:
-                return Kind.SCALAR
+                return OperandKind.SCALAR
             case ast.Call(args=arguments):
                 kinds = {self._kind(argument) for argument in arguments}
-                return Kind.OTHER if kinds & {Kind.MATRIX, Kind.OTHER} else _joined(kinds)
+                return OperandKind.OTHER if kinds & {OperandKind.MATRIX, OperandKind.OTHER} else _joined(kinds)
             case ast.BinOp(op=ast.MatMult(), right=right):
                 return self._kind(right)
             case ast.BinOp(op=ast.Pow(), left=base):
-                return Kind.OTHER if self._kind(base) in (Kind.MATRIX, Kind.OTHER) else self._kind(base)
+                return (
+                    OperandKind.OTHER
+                    if self._kind(base) in (OperandKind.MATRIX, OperandKind.OTHER)
+                    else self._kind(base)
+                )
             case ast.BinOp(op=kind, left=left, right=right):
                 kinds = {self._kind(left), self._kind(right)}
                 adds = isinstance(kind, ast.Add | ast.Sub)
-                mixed = adds and Kind.MATRIX in kinds and kinds & {Kind.SCALAR, Kind.VECTOR}
-                return Kind.OTHER if mixed or Kind.OTHER in kinds else _joined(kinds)
+                mixed = adds and OperandKind.MATRIX in kinds and kinds & {OperandKind.SCALAR, OperandKind.VECTOR}
+                return OperandKind.OTHER if mixed or OperandKind.OTHER in kinds else _joined(kinds)
             case _:
-                return Kind.OTHER
+                return OperandKind.OTHER
 
 
 def of_vectors(left: Expression, right: Expression) -> str:
@@ -248,9 +252,12 @@ def _grouped(node: Expression) -> str:
     return f"({_text(node)})" if strength(node) < POWER else to_text(node)
 
 
-def _joined(kinds: Collection[Kind]) -> Kind:
+def _joined(kinds: Collection[OperandKind]) -> OperandKind:
     """What elementwise arithmetic makes of operands."""
-    return next((kind for kind in (Kind.MATRIX, Kind.VECTOR, Kind.EITHER) if kind in kinds), Kind.SCALAR)
+    return next(
+        (kind for kind in (OperandKind.MATRIX, OperandKind.VECTOR, OperandKind.EITHER) if kind in kinds),
+        OperandKind.SCALAR,
+    )
 
 
 def _folded(factors: list[tuple[str, Expression]]) -> Expression:

@@ -17,8 +17,8 @@ from fractions import Fraction
 from symrnn.language.functions import FUNCTIONS, PUBLIC
 from symrnn.language.matrices import OPERATORS, Names, Operand, remedy, runs_of
 from symrnn.language.reductions import REDUCTIONS
-from symrnn.language.scanner import MAX_DEPTH, PRIME_LETTER, Statement, scan
-from symrnn.language.source import Place, Source, shown
+from symrnn.language.scanner import MAX_DEPTH, PRIME_LETTER, EquationText, scan
+from symrnn.language.source import Origin, Place, shown
 from symrnn.language.tree import (
     PRIME,
     Binary,
@@ -71,7 +71,7 @@ class Assignment:
     expression: Located
 
 
-def parse(text: str, source: Source, constants: Mapping[str, tuple[Fraction, str]]) -> tuple[Assignment, ...]:
+def parse(text: str, source: Origin, constants: Mapping[str, tuple[Fraction, str]]) -> tuple[Assignment, ...]:
     """The equations of ``text`` in order.
 
     Args:
@@ -94,7 +94,7 @@ _BEFORE_AT = re.compile(r"([A-Za-z]\w*)(?:\s*\.\s*T)?\s*@")
 _VALUE = re.compile(r"\b([A-Za-z]\w*)\b(?!\s*\()")
 
 
-def _assigned(statement: Statement) -> tuple[str, ...]:
+def _assigned(statement: EquationText) -> tuple[str, ...]:
     """The name that an equation assigns, and the state whose next value it is."""
     target = statement.text.partition("=")[0].strip().replace(PRIME_LETTER, PRIME)
     return (target, target.removesuffix(PRIME))
@@ -105,8 +105,8 @@ class _Parser:
 
     def __init__(
         self,
-        statement: Statement,
-        source: Source,
+        statement: EquationText,
+        source: Origin,
         constants: Mapping[str, tuple[Fraction, str]],
         names: Names,
         values: frozenset[str],

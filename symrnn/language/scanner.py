@@ -1,6 +1,6 @@
 """From equations to statements: checks that need no syntax tree. Python's parser then sees only harmless text.
 
-Reads the text of the equations; returns one `Statement` per equation, with comments blanked out and primes replaced by
+Reads the text of the equations; returns one `EquationText` per equation, with comments blanked out and primes replaced by
 U+02B9 (one character for one, so columns stay right). Refuses what is too long or nested too deeply, characters and
 words that are no part of the language, and operands or operators in the wrong place. Leaves out: all meaning.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from symrnn.language.names import C_WORDS, PYTHON_WORDS
-from symrnn.language.source import Place, Source, shown
+from symrnn.language.source import Origin, Place, shown
 from symrnn.language.unknown import two_words
 
 MAX_TEXT = 64 * 1024
@@ -95,7 +95,7 @@ class Token(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Statement:
+class EquationText:
     """The text of one equation, ready for `ast.parse`.
 
     Attributes:
@@ -114,7 +114,7 @@ class Statement:
         return self.line + line - 1, len(before) + 1 + (self.indent if line == 1 else 0)
 
 
-def scan(text: str, source: Source) -> tuple[Statement, ...]:
+def scan(text: str, source: Origin) -> tuple[EquationText, ...]:
     """The equations of ``text``, one statement each.
 
     Raises:
@@ -123,7 +123,7 @@ def scan(text: str, source: Source) -> tuple[Statement, ...]:
     if len(text) > MAX_TEXT:
         raise source.error(f"the equations have {len(text)} characters; the most is {MAX_TEXT}", (1, 1))
     lines = text.replace("\r\n", "\n").split("\n")
-    statements: list[Statement] = []
+    statements: list[EquationText] = []
     pending: list[Token] = []
     clean: list[str] = []
     depth = 0
@@ -142,11 +142,11 @@ def scan(text: str, source: Source) -> tuple[Statement, ...]:
     return tuple(statements)
 
 
-def _statement(tokens: list[Token], lines: list[str], source: Source) -> Statement:
+def _statement(tokens: list[Token], lines: list[str], source: Origin) -> EquationText:
     _check_start(tokens, source)
     _check_order(tokens, source)
     line, column = tokens[0].place
-    return Statement("\n".join([lines[0][column - 1 :], *lines[1:]]), line, column - 1)
+    return EquationText("\n".join([lines[0][column - 1 :], *lines[1:]]), line, column - 1)
 
 
 def _clean(line: str, tokens: list[Token]) -> str:
@@ -155,7 +155,7 @@ def _clean(line: str, tokens: list[Token]) -> str:
     return line[:end].replace("'", PRIME_LETTER)
 
 
-def _tokens(line: str, number: int, source: Source) -> Iterator[Token]:
+def _tokens(line: str, number: int, source: Origin) -> Iterator[Token]:
     """The tokens of one line, each checked by itself and against the character behind it."""
     start = 0
     while start < len(line):
@@ -206,7 +206,7 @@ def _spelt(alike: str, place: str, name: str) -> str:
     return f"write `{alike}`" if plain else "names are of a-z, A-Z, 0-9 and _"
 
 
-def _check_comment(text: str, place: Place, source: Source) -> None:
+def _check_comment(text: str, place: Place, source: Origin) -> None:
     for offset, character in enumerate(text):
         if not character.isprintable() and character != "\t":
             raise source.error(_strange(character), (place[0], place[1] + offset))
@@ -218,7 +218,7 @@ def _check_comment(text: str, place: Place, source: Source) -> None:
             )
 
 
-def _check_name(text: str, place: Place, source: Source) -> None:
+def _check_name(text: str, place: Place, source: Origin) -> None:
     if fault := name_fault(text.removesuffix("'")):
         raise source.error(fault, place)
 
@@ -235,7 +235,7 @@ def name_fault(name: str) -> str:
     return ""
 
 
-def _check_number(text: str, behind: str, place: Place, source: Source) -> None:
+def _check_number(text: str, behind: str, place: Place, source: Origin) -> None:
     if len(text) > MAX_DIGITS:
         raise source.error(f"the number {shown(text, 20)} has {len(text)} characters; the most is {MAX_DIGITS}", place)
     if behind.isalnum() or behind in {"_", "."} or re.match(r"0\d", text):
@@ -246,7 +246,7 @@ def _check_number(text: str, behind: str, place: Place, source: Source) -> None:
         raise source.error(f"unexpected `'`: {_REMEDIES[behind]}", (place[0], place[1] + len(text)))
 
 
-def _depth(tokens: list[Token], depth: int, source: Source) -> int:
+def _depth(tokens: list[Token], depth: int, source: Origin) -> int:
     """The number of open parentheses after ``tokens``, with ``depth`` open before them."""
     for token in tokens:
         if token.text == "(":
@@ -270,7 +270,7 @@ def _never_closed(tokens: list[Token]) -> Place:
     return stack[-1]
 
 
-def _check_start(tokens: list[Token], source: Source) -> None:
+def _check_start(tokens: list[Token], source: Origin) -> None:
     """An equation begins with the name that it assigns and ``=``."""
     first, second = tokens[0], tokens[1] if len(tokens) > 1 else None
     if first.kind != "name":
@@ -283,7 +283,7 @@ def _check_start(tokens: list[Token], source: Source) -> None:
         raise source.error(message, place)
 
 
-def _check_order(tokens: list[Token], source: Source) -> None:
+def _check_order(tokens: list[Token], source: Origin) -> None:
     """Operands and operators alternate: what Python would only call invalid syntax is named here."""
     before: Token | None = None
     complete = False  # whether an operand has just ended

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from symrnn.language.parser import Assignment, Located
-from symrnn.language.source import Source
+from symrnn.language.source import Origin
 from symrnn.language.system import HIDDEN, INPUT, ONE
 from symrnn.language.text import to_text
 from symrnn.language.tree import Constant, MatVec, Name, Number, Reduce, is_next, names
@@ -44,7 +44,7 @@ def infer(
     declared: Mapping[str, Shape],
     matrices: tuple[str, ...],
     vectors: tuple[str, ...],
-    source: Source,
+    source: Origin,
     following: Collection[str] = (),
 ) -> Sizes:
     """The shapes of ``x``, of every state and next state, intermediate and parameter.
@@ -76,7 +76,7 @@ class _Unifier:
         declared: Mapping[str, Shape],
         matrices: tuple[str, ...],
         vectors: tuple[str, ...],
-        source: Source,
+        source: Origin,
         states: Mapping[str, str],
     ) -> None:
         self._source, self._declared = source, declared

@@ -19,7 +19,7 @@ NOWHERE: Place = (0, 0)
 
 
 @dataclass(frozen=True)
-class Source:
+class Origin:
     """A cell file, or equations given as a string.
 
     Attributes:

@@ -10,7 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from symrnn.language.source import Place, Source
+from symrnn.language.source import Origin, Place
 
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _BETWEEN = re.compile(r"(?:[ \t\r\n,]|#[^\n]*)*")
@@ -34,11 +34,11 @@ Path = tuple[str, ...]
 EQUATIONS: Path = ("equations",)
 
 
-def places(text: str, name: str) -> Source:
-    """The `Source` of the cell file ``name`` with the content ``text``, in which no carriage returns end lines."""
+def places(text: str, name: str) -> Origin:
+    """The `Origin` of the cell file ``name`` with the content ``text``, in which no carriage returns end lines."""
     walker = _Walker(text)
     walker.walk()
-    return Source(name, walker.characters, walker.entries)
+    return Origin(name, walker.characters, walker.entries)
 
 
 class _Walker:

@@ -33,7 +33,7 @@ SEED = "dy"
 
 
 @dataclass(frozen=True)
-class Carried:
+class LoopState:
     """One state in the backward loop.
 
     Attributes:
@@ -73,7 +73,7 @@ class Backward:
     after: tuple[Statement, ...]
     products: tuple[Product, ...]
     sums: tuple[Sum, ...]
-    carried: tuple[Carried, ...]
+    carried: tuple[LoopState, ...]
     seed: str
     input_gradients: tuple[tuple[str, str], ...]
     outside: tuple[str, ...]
@@ -105,7 +105,7 @@ class _Chain:
 class _Rotated:
     """The statements of one state: its total at the head of a step, its carry at the tail, its initial gradient."""
 
-    carried: Carried
+    carried: LoopState
     heads: tuple[Statement, ...]
     tail: Statement
     end: Statement
@@ -221,7 +221,7 @@ class _Backward:
         update = self._fresh(f"carry_{state}_next", size)
         initial = self._fresh(f"d{state}_initial", size)
         return _Rotated(
-            Carried(state, carry, held, update, initial),
+            LoopState(state, carry, held, update, initial),
             (Statement(held, total, chain.label), *heads),
             Statement(update, sum_of(chain.rest) if chain.rest else integer(0), chain.label),
             Statement(initial, total, chain.label),

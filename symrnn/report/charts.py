@@ -17,10 +17,10 @@ from symrnn.errors import MissingPackageError
 from symrnn.flow.drawing import to_svg
 from symrnn.flow.figure import draw_flow
 from symrnn.flow.panorama import draw_sweep
-from symrnn.flow.sweep import Shape, sweep
+from symrnn.flow.sweep import Setup, sweep
 from symrnn.language.cell import Cell
 
-SHAPE = Shape(steps=60, batch=1, input=8, hidden=24)
+SHAPE = Setup(steps=60, batch=1, input=8, hidden=24)
 SCALES, BIASES = (0.5, 1.0, 1.5), (0.0, 3.0)
 """The recurrent scales and holding biases of the comparison."""
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from symrnn.derive.graph import Graph, Kind, Node
+from symrnn.derive.graph import Graph, Node, NodeKind
 from symrnn.language.typeset.mathml import runs
 from symrnn.report.placement import Placement, place
 
@@ -33,19 +33,19 @@ _WIDE = {
 _USUAL = 0.56
 _READABLE = 0.66
 """The smallest scale of a drawing."""
-_ROUND = (Kind.PRODUCT, Kind.SUM)
+_ROUND = (NodeKind.PRODUCT, NodeKind.SUM)
 _CORNERS = {
-    Kind.SOURCE: 15.0,
-    Kind.SINK: 15.0,
-    Kind.MATRIX: 3.0,
-    Kind.FUNCTION: 7.0,
-    Kind.OTHER: 11.0,
-    Kind.REDUCTION: 3.0,
+    NodeKind.SOURCE: 15.0,
+    NodeKind.SINK: 15.0,
+    NodeKind.MATRIX: 3.0,
+    NodeKind.FUNCTION: 7.0,
+    NodeKind.OTHER: 11.0,
+    NodeKind.REDUCTION: 3.0,
 }
 
 
 @dataclass(frozen=True)
-class Run:
+class TextRun:
     """A piece of text in one font; ``shift`` is its distance below the piece before it."""
 
     text: str
@@ -55,7 +55,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Shape:
+class Box:
     """A node: a box with round corners, its text, and the number and name beside it."""
 
     kind: str
@@ -68,11 +68,11 @@ class Shape:
     corner: str
     text_x: str
     text_y: str
-    runs: tuple[Run, ...]
+    runs: tuple[TextRun, ...]
     note_x: str
     note_y: str
     note_beside: bool
-    note: tuple[Run, ...]
+    note: tuple[TextRun, ...]
     direct: bool
 
 
@@ -106,7 +106,7 @@ class Drawing:
     height: str
     least: str
     says: str
-    shapes: tuple[Shape, ...]
+    shapes: tuple[Box, ...]
     curves: tuple[Curve, ...]
 
 
@@ -164,13 +164,13 @@ class _Pen:
         x, y = self._at(self._placed.points[name])
         return x + self._shifts.get(name, 0.0), y
 
-    def shape(self, node: Node, *, direct: bool) -> Shape:
+    def shape(self, node: Node, *, direct: bool) -> Box:
         """The shape of a node."""
         x, y = self._middle(node.name)
         wide, high = self._sizes[node.name]
         inside = _runs(node.latex)
         note = _runs(node.note, _NOTE) if node.note else ()
-        return Shape(
+        return Box(
             kind=node.kind.value,
             labels=" ".join(node.labels),
             title=_plain(node.says),
@@ -248,13 +248,13 @@ def _width(text: str) -> float:
     )
 
 
-def _runs(latex: str, scale: float = 1.0) -> tuple[Run, ...]:
+def _runs(latex: str, scale: float = 1.0) -> tuple[TextRun, ...]:
     found = []
     level = 0
     for text, now, slanted in runs(latex):
         shift = {-1: 4.0, 0: 0.0, 1: -5.0}
         size = _FONT * scale * (_SMALL if now else 1.0)
-        found.append(Run(escape(text, quote=False), _number(size), _number(shift[now] - shift[level]), slanted))
+        found.append(TextRun(escape(text, quote=False), _number(size), _number(shift[now] - shift[level]), slanted))
         level = now
     return tuple(found)
 

@@ -24,7 +24,7 @@ from symrnn.report.page import Figure, Formula, formula, forward_figure
 
 
 @dataclass(frozen=True)
-class Column:
+class ComparedCell:
     """A cell in the comparison."""
 
     name: str
@@ -39,7 +39,7 @@ class Column:
 class Overview:
     """The comparison: cells, and the names of the facts in the table."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[ComparedCell, ...]
     facts: tuple[str, ...]
     chart: Chart
 
@@ -62,9 +62,9 @@ def overview(derivations: Sequence[Derivation], programs: Sequence[Program]) -> 
     return Overview(columns, FACTS, comparison_chart([derivation.cell for derivation in derivations]))
 
 
-def _column(derivation: Derivation, program: Program) -> Column:
+def _column(derivation: Derivation, program: Program) -> ComparedCell:
     cell = derivation.cell
-    return Column(
+    return ComparedCell(
         name=cell.name,
         title=escape(cell.title or cell.name),
         file=f"{cell.name}.html",

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from symrnn.derive.graph import Graph, Kind
+from symrnn.derive.graph import Graph, NodeKind
 
 SWEEPS = 24
 _LANE_WEIGHT = 1e4
@@ -73,12 +73,12 @@ def _layers(graph: Graph) -> dict[str, int]:
     for node in graph.nodes:  # in the order of computation
         found[node.name] = max((found[name] + 1 for name in before[node.name]), default=0)
     last = max(found.values(), default=0)
-    sinks = {node.name for node in graph.nodes if node.kind is Kind.SINK}
+    sinks = {node.name for node in graph.nodes if node.kind is NodeKind.SINK}
     found |= dict.fromkeys(sinks, max(last, 1))
     for node in reversed(graph.nodes):
         readers = after[node.name]
         # Arithmetic with what is given stands beside its only reader; matrices and functions line up.
-        if node.kind is Kind.OTHER and len(readers) == 1 and readers[0] not in sinks:
+        if node.kind is NodeKind.OTHER and len(readers) == 1 and readers[0] not in sinks:
             found[node.name] = found[readers[0]] - 1
     return found
 

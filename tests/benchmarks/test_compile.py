@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import compile, subnormal
 from benchmarks.cli import main
-from benchmarks.compile import Compiled
+from benchmarks.compile import CompileCost
 from benchmarks.subnormal import Slowed
 from symrnn.errors import BuildError, CheckError
 from symrnn.language.cell import Cell
@@ -46,7 +46,9 @@ def test_the_commands_print_their_tables(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("benchmarks.cli.pin", lambda cores: None)
-    monkeypatch.setattr(compile, "measure", lambda cell, marches: [Compiled(cell.name, marches[0], 7000, 0.5, 8, 9000)])
+    monkeypatch.setattr(
+        compile, "measure", lambda cell, marches: [CompileCost(cell.name, marches[0], 7000, 0.5, 8, 9000)]
+    )
     file = tmp_path / "found.json"
     assert main(["compile", "--cells", "rnn,lstm", "--march", "v3", "--json", str(file)]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -20,7 +20,7 @@ from benchmarks.participants.layouts import layout
 from benchmarks.participants.limits import without_matrices
 from benchmarks.peers import BOUND, Plan, difference
 from benchmarks.problem import Array, Task, draw
-from benchmarks.race import Contestant, Worker, WorkerDied
+from benchmarks.race import Contestant, WorkerDied, WorkerHandle
 from symrnn.errors import CheckError
 from symrnn.language.tree import MatVec, walk
 
@@ -68,9 +68,9 @@ class Answers:
         return Ready(1, self.results[message.who], 0.0)
 
 
-def prepared(results: Mapping[str, float], asked: tuple[str, ...] = ("torch", "jax")) -> peers._Entry:
+def prepared(results: Mapping[str, float], asked: tuple[str, ...] = ("torch", "jax")) -> peers._Competition:
     """A measurement where everybody's y is one number."""
-    worker = cast(Worker, Answers({name: {"y": np.array([value])} for name, value in results.items()}))
+    worker = cast(WorkerHandle, Answers({name: {"y": np.array([value])} for name, value in results.items()}))
     team = peers._Team(dict.fromkeys(peers.PROCESSES, worker))
     plan = Plan(("rnn",), (TASK.point,), (TASK.mode,), (1,), asked, QUICK)
     return peers._prepared(plan, team, TASK)
@@ -113,8 +113,8 @@ def test_a_result_that_is_not_finite_is_never_right() -> None:
 def test_a_library_whose_process_dies_is_left_out_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
     dead = Answers({})
     dead.name = "jax"
-    ours = cast(Worker, Answers({"symrnn": {"y": np.ones(1)}, "torch": {"y": np.ones(1)}}))
-    team = peers._Team({"symrnn": ours, "torch": ours, "jax": cast(Worker, dead)})
+    ours = cast(WorkerHandle, Answers({"symrnn": {"y": np.ones(1)}, "torch": {"y": np.ones(1)}}))
+    team = peers._Team({"symrnn": ours, "torch": ours, "jax": cast(WorkerHandle, dead)})
 
     def die(message: object) -> None:
         raise WorkerDied("the process of jax ended with status -9")

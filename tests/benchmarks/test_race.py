@@ -10,10 +10,10 @@ import pytest
 
 from benchmarks import race
 from benchmarks.grid import QUICK, Mode, Point, Settings, available_cores
-from benchmarks.messages import Failed, Forget, Prepare, Ready, Run
+from benchmarks.messages import Failed, Forget, Prepare, Ready, TimeCall
 from benchmarks.participants import NUMPY, OURS
 from benchmarks.problem import Task
-from benchmarks.race import Contestant, Worker, WorkerDied
+from benchmarks.race import Contestant, WorkerDied, WorkerHandle
 from symrnn.errors import CheckError
 
 SETTINGS = Settings(runs=3, seconds=0.5, limit_seconds=0.1, turn=0.2)
@@ -30,14 +30,14 @@ class Scripted:
     cores: int = 1
 
     def ask(self, message: object) -> object:
-        assert isinstance(message, Run)
+        assert isinstance(message, TimeCall)
         assert message.seconds == SETTINGS.turn
         self.log.append(self.name)
         return [self.seconds] * max(1, round(message.seconds / self.seconds))
 
 
 def contestant(name: str, seconds: float, log: list[str]) -> Contestant:
-    worker = cast(Worker, Scripted(name, seconds, log))
+    worker = cast(WorkerHandle, Scripted(name, seconds, log))
     return Contestant(name, worker, Ready(1, {}, 0.0), SETTINGS.runs, SETTINGS.seconds)
 
 
@@ -67,29 +67,29 @@ def test_a_call_that_fails_while_it_is_timed_is_no_result(monkeypatch: pytest.Mo
 
 
 @pytest.fixture
-def worker() -> Worker:
-    return Worker("ours", (OURS, NUMPY), available_cores()[:1])
+def worker() -> WorkerHandle:
+    return WorkerHandle("ours", (OURS, NUMPY), available_cores()[:1])
 
 
-def test_a_worker_prepares_calls_and_times_them(worker: Worker) -> None:
+def test_a_worker_prepares_calls_and_times_them(worker: WorkerHandle) -> None:
     assert worker.hello() is None
     assert worker.versions["numpy"] == np.__version__
     ready = worker.ask(Prepare(NUMPY, TASK))
     assert isinstance(ready, Ready)
     assert ready.result["y"].shape == (3, 2, 4)
-    times = worker.ask(Run(ready.handle, seconds=10.0, runs=4))
+    times = worker.ask(TimeCall(ready.handle, seconds=10.0, runs=4))
     assert isinstance(times, list)
     assert len(times) == 4
     assert all(seconds > 0 for seconds in times)
     assert worker.ask(Forget()) is None
-    failed = worker.ask(Run(ready.handle, QUICK.turn, 1))
+    failed = worker.ask(TimeCall(ready.handle, QUICK.turn, 1))
     assert isinstance(failed, Failed)
     assert "KeyError" in failed.reason
     worker.close()
 
 
 def test_a_library_that_is_not_there_is_named() -> None:
-    worker = Worker("nobody", ("nobody",), available_cores()[:1])
+    worker = WorkerHandle("nobody", ("nobody",), available_cores()[:1])
     failed = worker.hello()
     worker.close()
     assert isinstance(failed, Failed)
@@ -97,7 +97,7 @@ def test_a_library_that_is_not_there_is_named() -> None:
     assert not failed.expected
 
 
-def test_a_process_that_dies_is_noticed(worker: Worker) -> None:
+def test_a_process_that_dies_is_noticed(worker: WorkerHandle) -> None:
     assert worker.hello() is None
     worker._process.kill()
     with pytest.raises(WorkerDied, match="the process of ours ended with status -9"):

@@ -13,7 +13,7 @@ import pytest
 from benchmarks import plot, report
 from benchmarks.grid import QUICK, Mode, Point
 from benchmarks.progress import Progress
-from benchmarks.record import Measured, Measurement, Record
+from benchmarks.record import Measurement, Record, Timing
 from benchmarks.statistics import limit
 
 MACHINE: dict[str, Any] = {
@@ -27,7 +27,7 @@ MACHINE: dict[str, Any] = {
 
 
 def measurement(mode: Mode = Mode.INFERENCE, *, ragged: bool = False, **times: float) -> Measurement:
-    named = {name.replace("_", " "): Measured(seconds, seconds, 5) for name, seconds in times.items()}
+    named = {name.replace("_", " "): Timing(seconds, seconds, 5) for name, seconds in times.items()}
     found = limit(flops=1e9, peak=1e12, elementwise=0.0, traffic=0.0, bandwidth=1.0)
     point = Point(10, 2, 8, ragged=ragged)
     left_out = {} if "jax" in times else {"jax": "a reason"}

@@ -10,7 +10,7 @@ import pytest
 
 import symrnn
 from symrnn.check import interpreter
-from symrnn.check.interpreter import FUNCTIONS, Forward, interpret
+from symrnn.check.interpreter import FUNCTIONS, Interpreted, interpret
 from symrnn.errors import CheckError
 from symrnn.language.functions import PUBLIC
 from symrnn.language.reductions import REDUCTIONS
@@ -46,7 +46,7 @@ GRU_WEIGHTS = {
 X = np.array([1.0, -2.0]).reshape(2, 1, 1)
 
 
-def run(text: str, weights: dict[str, float], x: Array = X, **options: Any) -> Forward:
+def run(text: str, weights: dict[str, float], x: Array = X, **options: Any) -> Interpreted:
     """A layer of one unit, its weights given as numbers, from the states that `options` give."""
     cell = symrnn.Cell.from_equations(text)
     shapes = {variable.name: (1,) * len(variable.shape) for variable in cell.parameters}

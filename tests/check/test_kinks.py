@@ -18,8 +18,9 @@ from symrnn.check.measure import CENTRAL
 from symrnn.check.rounding import rounding
 from symrnn.check.suite import run_suite
 from symrnn.derive.evaluate import floats
+from symrnn.emit.inline import picked
 from symrnn.language.functions import FUNCTIONS
-from symrnn.targets.numpy.functions import SPELLINGS
+from symrnn.targets.numpy.functions import HELPERS, SPELLINGS
 
 AT_REST = (Case(1, 1, 1, 1, EVERY, at_rest=True, every_entry=True), Case(4, 2, 3, 5, EVERY, at_rest=True))
 
@@ -74,12 +75,13 @@ def test_every_function_with_pieces_is_tried() -> None:
 
 
 def generated() -> dict[str, Callable[..., Any]]:
-    """The functions as generated NumPy modules have them."""
+    """The functions as generated NumPy modules have them: nothing but the picked text and NumPy."""
     namespace: dict[str, Any] = {"np": np}
-    for each in SPELLINGS.values():
-        exec(each.source, namespace)
-    callees = {name: each.callee for name, each in SPELLINGS.items()}
-    return {name: namespace.get(callee) or getattr(np, callee.removeprefix("np.")) for name, callee in callees.items()}
+    callees = SPELLINGS.values()
+    exec("\n".join(picked(HELPERS, {callee for callee in callees if "." not in callee})), namespace)
+    return {
+        name: namespace.get(callee) or getattr(np, callee.removeprefix("np.")) for name, callee in SPELLINGS.items()
+    }
 
 
 @pytest.mark.parametrize("functions", [floats().functions, generated()], ids=["derivation", "generated"])

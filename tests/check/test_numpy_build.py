@@ -12,7 +12,7 @@ import pytest
 
 import symrnn
 from symrnn.check.cases import Case
-from symrnn.check.numpy_build import NumPy, this_numpy
+from symrnn.check.numpy_build import NumPyBuild, this_numpy
 from symrnn.check.run import check
 
 
@@ -49,7 +49,7 @@ def test_it_stands_in_text_and_json() -> None:
 
 
 def test_text() -> None:
-    assert str(NumPy("2.4.6", ("X86_V2",), ("X86_V3",), ("X86_V3", "baseline(X86_V2)"))) == (
+    assert str(NumPyBuild("2.4.6", ("X86_V2",), ("X86_V3",), ("X86_V3", "baseline(X86_V2)"))) == (
         "NumPy 2.4.6, instruction sets in use: X86_V3, baseline(X86_V2)"
     )
-    assert str(NumPy("2.0.0", ("SSE",), (), ())).endswith("in use: SSE")
+    assert str(NumPyBuild("2.0.0", ("SSE",), (), ())).endswith("in use: SSE")

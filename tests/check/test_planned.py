@@ -17,7 +17,7 @@ from symrnn.check.cases import CASES, Case, draw
 from symrnn.check.kernels import TangentKernels
 from symrnn.check.measure import ADJOINT, COMPLEX_STEP, INTERPRETER, PLAN, PLANNED
 from symrnn.check.planned import PlanKernels, run_plan
-from symrnn.check.report import Report, Row
+from symrnn.check.report import Deviation, Report
 from symrnn.check.suite import Subjects, run_cases, run_suite
 from symrnn.errors import CheckError
 from symrnn.language.tree import Name, Negate, transform
@@ -47,11 +47,11 @@ def planned(cell: str) -> Program:
     return plan(symrnn.derive(symrnn.load(cell)), Policy())
 
 
-def rows_of(cell: str, program: Program, cases: tuple[Case, ...] = SOME) -> tuple[Row, ...]:
+def rows_of(cell: str, program: Program, cases: tuple[Case, ...] = SOME) -> tuple[Deviation, ...]:
     return run_suite(symrnn.load(cell), kernels(cell), {"numpy": kernels(cell)}, cases, plans={"numpy": program})
 
 
-def missed(rows: tuple[Row, ...]) -> set[tuple[str, str]]:
+def missed(rows: tuple[Deviation, ...]) -> set[tuple[str, str]]:
     """The backend and oracle of every missed bound."""
     return {(row.backend, row.oracle) for row in rows if not row.passed}
 

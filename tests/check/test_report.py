@@ -8,14 +8,14 @@ import re
 from dataclasses import replace
 
 from symrnn.check.measure import ADJOINT, BACKENDS, CENTRAL, EXPANSION, INTERPRETER
-from symrnn.check.report import HEADINGS, NotRun, Report, Row, worst
+from symrnn.check.report import HEADINGS, Deviation, NotRun, Report, worst
 
-Y = Row("tiny", "numpy", "float64", INTERPRETER, "y", 3e-16, 1e-12, "T=2 B=1 I=1 H=1, forward")
-WORSE = Row("tiny", "numpy", "float64", INTERPRETER, "y", 4e-15, 1e-12, "T=20 B=3 I=5 H=7, infer")
-GRAD = Row("tiny", "numpy", "float64", ADJOINT, "grad W_hh", 0.0, 1e-12, "T=2 B=1 I=1 H=1, backward")
-C_GRAD = Row("tiny", "c", "float64", BACKENDS, "grad W_hh", 0.5, 1e-12, "T=2 B=1 I=1 H=1, backward")
-SINGLE = Row("tiny", "numpy", "float32", INTERPRETER, "y", 1e-7, 2e-5, "T=2 B=1 I=1 H=1, forward")
-PROOF = Row("tiny", "sympy", "exact", EXPANSION, "h by h", 0.0, 1e-40, "sizes 1 to 3")
+Y = Deviation("tiny", "numpy", "float64", INTERPRETER, "y", 3e-16, 1e-12, "T=2 B=1 I=1 H=1, forward")
+WORSE = Deviation("tiny", "numpy", "float64", INTERPRETER, "y", 4e-15, 1e-12, "T=20 B=3 I=5 H=7, infer")
+GRAD = Deviation("tiny", "numpy", "float64", ADJOINT, "grad W_hh", 0.0, 1e-12, "T=2 B=1 I=1 H=1, backward")
+C_GRAD = Deviation("tiny", "c", "float64", BACKENDS, "grad W_hh", 0.5, 1e-12, "T=2 B=1 I=1 H=1, backward")
+SINGLE = Deviation("tiny", "numpy", "float32", INTERPRETER, "y", 1e-7, 2e-5, "T=2 B=1 I=1 H=1, forward")
+PROOF = Deviation("tiny", "sympy", "exact", EXPANSION, "h by h", 0.0, 1e-40, "sizes 1 to 3")
 
 
 def test_the_largest_error_and_its_case_are_kept() -> None:
@@ -23,7 +23,7 @@ def test_the_largest_error_and_its_case_are_kept() -> None:
 
 
 def test_an_error_that_is_not_finite_is_kept_and_fails() -> None:
-    infinite = Row("tiny", "numpy", "float64", INTERPRETER, "y", math.inf, 1e-12, "somewhere")
+    infinite = Deviation("tiny", "numpy", "float64", INTERPRETER, "y", math.inf, 1e-12, "somewhere")
     assert worst([Y, infinite, WORSE]) == (infinite,)
     assert not infinite.passed
     assert json.loads(json.dumps(Report((infinite,)).to_json()))["rows"][0]["error"] is None
@@ -81,12 +81,16 @@ def test_failures_are_marked_and_named_with_their_case() -> None:
 
 
 def test_a_failed_proof_is_named() -> None:
-    failed = Row("tiny", "sympy", "exact", EXPANSION, "h by h", math.inf, 1e-40, "sizes 1 to 3")
+    failed = Deviation("tiny", "sympy", "exact", EXPANSION, "h by h", math.inf, 1e-40, "sizes 1 to 3")
     assert "tiny: h by h misses its bound: scalar expansion" in Report((Y, failed)).table()
 
 
-CHAOTIC = Row("wild", "numpy", "float64", INTERPRETER, "y", 3e-5, 1e-12, "T=200 B=1 I=3 H=5, forward", rounding=1e-5)
-STEPPED = Row("wild", "numpy", "float64", CENTRAL, "grad b", 2e3, 1e-7, "T=200 B=1 I=3 H=5, backward", rounding=1e4)
+CHAOTIC = Deviation(
+    "wild", "numpy", "float64", INTERPRETER, "y", 3e-5, 1e-12, "T=200 B=1 I=3 H=5, forward", rounding=1e-5
+)
+STEPPED = Deviation(
+    "wild", "numpy", "float64", CENTRAL, "grad b", 2e3, 1e-7, "T=200 B=1 I=3 H=5, backward", rounding=1e4
+)
 
 
 def test_errors_that_rounding_makes_are_explained_once_and_still_fail() -> None:

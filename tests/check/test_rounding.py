@@ -12,7 +12,7 @@ import symrnn
 from symrnn.check.cases import EVERY, Case
 from symrnn.check.kernels import TangentKernels
 from symrnn.check.measure import CENTRAL, INTERPRETER
-from symrnn.check.report import Row
+from symrnn.check.report import Deviation
 from symrnn.check.suite import run_suite
 
 WILD = symrnn.Cell.from_equations("h' = sin(4 * W @ h + V @ x)", name="wild")
@@ -34,7 +34,7 @@ TWO_UNITS = symrnn.Cell.from_equations(
 SHORT, LONG = Case(3, 2, 2, 3, EVERY), Case(50, 1, 3, 5, EVERY)
 
 
-def failures(cell: symrnn.Cell, kernels: Any, *cases: Case) -> list[Row]:
+def failures(cell: symrnn.Cell, kernels: Any, *cases: Case) -> list[Deviation]:
     found = run_suite(cell, cast(TangentKernels, kernels), {"numpy": kernels}, cases)
     return [row for row in found if not row.passed]
 

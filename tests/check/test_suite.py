@@ -11,7 +11,7 @@ import pytest
 import symrnn
 from symrnn.check.cases import CASES, EVERY, Case
 from symrnn.check.measure import ADJOINT, BACKENDS, CENTRAL, COMPLEX_STEP, INTERPRETER, PRECISIONS
-from symrnn.check.report import Report, Row
+from symrnn.check.report import Deviation, Report
 from symrnn.check.suite import not_smooth, run_suite
 from symrnn.errors import CheckError
 from symrnn.language.cell import Cell
@@ -44,7 +44,7 @@ FAULTS = {
 """For each fault, the oracles that must see it and an array in which they must."""
 
 
-def failures(rows: tuple[Row, ...]) -> set[tuple[str, str]]:
+def failures(rows: tuple[Deviation, ...]) -> set[tuple[str, str]]:
     return {(row.oracle, row.array) for row in rows if not row.passed}
 
 

@@ -14,7 +14,7 @@ import symrnn
 from symrnn.check import suite
 from symrnn.check.cases import CASES, EVERY_WIDTH, WIDTHS, Case
 from symrnn.check.kernels import Kernels, TangentKernels
-from symrnn.check.report import Report, Row
+from symrnn.check.report import Deviation, Report
 from symrnn.language.cell import Cell
 from symrnn.targets import registry
 from symrnn.targets.c.toolchain import compiler_or_reason
@@ -47,7 +47,7 @@ def no_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(suite, "rounding", lambda *_: {})
 
 
-def missed(cell: Cell, kernels: Any, cases: Iterable[Case]) -> list[Row]:
+def missed(cell: Cell, kernels: Any, cases: Iterable[Case]) -> list[Deviation]:
     numpy = cast(TangentKernels, kernels)
     found = suite.run_suite(cell, numpy, {"numpy": numpy}, [case for case in cases if case.tells(cell)])
     return [row for row in found if not row.passed]
@@ -193,7 +193,7 @@ INNER = symrnn.Cell.from_equations(
 def test_any_ufunc_that_misreads_columns_is_seen(cell: Cell, kinds: str, widths: tuple[int, ...]) -> None:
     kernels = symrnn.build(cell)
 
-    def found(width: int, ufuncs: Mapping[str, Columns]) -> list[Row]:
+    def found(width: int, ufuncs: Mapping[str, Columns]) -> list[Deviation]:
         others = cell.name == "inner"
         cases = [case for case in EVERY_WIDTH if (case.others if others else case.hidden) == width]
         with pytest.MonkeyPatch.context() as patch:

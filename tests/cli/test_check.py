@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from symrnn.check.report import Report, Row
+from symrnn.check.report import Deviation, Report
 from tests.cli.conftest import CELL, Run
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
@@ -17,7 +17,7 @@ def report(*errors: float) -> Report:
     dtypes = ("float64", "float32", "exact")
     return Report(
         tuple(
-            Row(CELL, "numpy", dtype, "oracle", "y", error, 1e-3, "case")
+            Deviation(CELL, "numpy", dtype, "oracle", "y", error, 1e-3, "case")
             for dtype, error in zip(dtypes, errors, strict=False)
         )
     )

@@ -12,7 +12,7 @@ import pytest
 
 import symrnn
 from symrnn.cli import libraries
-from symrnn.cli.libraries import Job, Libraries, install
+from symrnn.cli.libraries import Job, TargetLibraries, install
 from symrnn.emit.request import Request
 from symrnn.errors import BuildError
 
@@ -47,7 +47,9 @@ def build(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Build:
         monkeypatch.setattr(libraries, "_builders", lambda _: [(None, builder)])
         monkeypatch.setattr("os.cpu_count", lambda: at_once)
         said: list[str] = []
-        planned = Libraries("c", "C", {"rnn": {march: f"rnn.{march}" for march in MARCHES}}, (tmp_path / "rnn.old",))
+        planned = TargetLibraries(
+            "c", "C", {"rnn": {march: f"rnn.{march}" for march in MARCHES}}, (tmp_path / "rnn.old",)
+        )
         (tmp_path / "rnn.old").touch()
         install(tmp_path, [Job(symrnn.load("rnn"), Request(), {})], [planned], say or said.append)
         return said

@@ -8,11 +8,11 @@ import pytest
 
 import symrnn
 from symrnn.derive.derivation import Derivation, derive
-from symrnn.derive.graph import Graph, Kind
+from symrnn.derive.graph import Graph, NodeKind
 from symrnn.language.system import Role
 from symrnn.language.tree import PRIME, names
 
-CROSSED = (Kind.MATRIX, Kind.REDUCTION)
+CROSSED = (NodeKind.MATRIX, NodeKind.REDUCTION)
 
 
 def followed(graph: Graph, start: str, only_direct: bool) -> set[str]:
@@ -27,7 +27,7 @@ def followed(graph: Graph, start: str, only_direct: bool) -> set[str]:
     return found
 
 
-def node(graph: Graph, value: str, kind: Kind) -> str:
+def node(graph: Graph, value: str, kind: NodeKind) -> str:
     return next(each.name for each in graph.nodes if each.value == value and each.kind is kind)
 
 
@@ -35,8 +35,8 @@ def test_a_way_is_marked_where_the_jacobian_has_a_direct_term(derivation: Deriva
     graph = derivation.graph()
     for state in derivation.cell.states:
         jacobian = derivation.jacobian(state, state)
-        sources = [each.name for each in graph.nodes if each.value == state and each.kind is Kind.SOURCE]
-        sink = node(graph, state + PRIME, Kind.SINK)
+        sources = [each.name for each in graph.nodes if each.value == state and each.kind is NodeKind.SOURCE]
+        sink = node(graph, state + PRIME, NodeKind.SINK)
         reached = bool(sources) and sink in followed(graph, sources[0], only_direct=True)
         assert reached == bool(jacobian.direct)
     lanes = [lane for lane in graph.lanes if lane]
@@ -50,8 +50,8 @@ def test_the_adjoint_is_marked_where_the_step_is(derivation: Derivation) -> None
         if not each.returned:
             assert not direct
             continue
-        start = node(graph, each.arrives, Kind.SOURCE)
-        assert (node(graph, each.returned, Kind.SINK) in followed(graph, start, only_direct=True)) == bool(direct)
+        start = node(graph, each.arrives, NodeKind.SOURCE)
+        assert (node(graph, each.returned, NodeKind.SINK) in followed(graph, start, only_direct=True)) == bool(direct)
 
 
 @pytest.mark.parametrize("which", ["graph", "adjoint_graph"])
@@ -87,10 +87,10 @@ def test_nodes_come_after_what_they_read(derivation: Derivation) -> None:
 def test_the_lstm_is_drawn_as_lecturers_draw_it() -> None:
     graph = derive(symrnn.load("lstm")).graph()
     kinds = [each.kind for each in graph.nodes]
-    assert kinds.count(Kind.MATRIX) == 4
-    assert kinds.count(Kind.FUNCTION) == 5
-    assert kinds.count(Kind.PRODUCT) == 3
-    assert kinds.count(Kind.SUM) == 1
+    assert kinds.count(NodeKind.MATRIX) == 4
+    assert kinds.count(NodeKind.FUNCTION) == 5
+    assert kinds.count(NodeKind.PRODUCT) == 3
+    assert kinds.count(NodeKind.SUM) == 1
     (lane,) = graph.lanes
     named = {each.name: each for each in graph.nodes}
     assert [named[name].latex for name in lane] == ["c_{t-1}", r"\odot", "+", "c_t"]

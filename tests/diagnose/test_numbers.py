@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import symrnn
-from symrnn.diagnose.rules import Kind
+from symrnn.diagnose.rules import SlipKind
 
 LEAKY = symrnn.Cell.from_equations(
     "n = tanh(W @ x + U @ h + b)\nm' = rho * m + (1 - rho) * n\nh' = n + 0.25 * m'",
@@ -43,7 +43,7 @@ def test_a_wrong_number_is_found_and_written_short(wrong: dict[str, float], deta
 
     found = symrnn.diagnose(step, LEAKY)
     (explained,) = found.explanation
-    assert explained.mistake.kind == Kind.NUMBER
+    assert explained.mistake.kind == SlipKind.NUMBER
     assert detail in explained.mistake.detail
     assert all(word in str(found) for word in yours), str(found)
 
@@ -69,7 +69,7 @@ def test_a_wrong_number_is_found_beside_another_mistake() -> None:
         return dparams | {"b": -dparams["b"]}, before, dx
 
     found = symrnn.diagnose(step, LEAKY).explanation
-    assert {each.mistake.kind for each in found} == {Kind.NUMBER, Kind.SIGN}
+    assert {each.mistake.kind for each in found} == {SlipKind.NUMBER, SlipKind.SIGN}
 
 
 def test_what_nothing_explains_says_that_several_equations_may_share_a_slip() -> None:

@@ -15,7 +15,7 @@ from symrnn.derive.evaluate import floats
 from symrnn.diagnose import effort, run
 from symrnn.diagnose.diagnosis import Diagnosis
 from symrnn.diagnose.effort import LIMIT, Effort
-from symrnn.diagnose.rules import Kind
+from symrnn.diagnose.rules import SlipKind
 from symrnn.language.functions import FUNCTIONS
 
 from .conftest import PASSES, Person
@@ -207,7 +207,7 @@ def test_clipped_gradients_are_recognised_with_their_bound(
 ) -> None:
     found = symrnn.diagnose(person(name, WHOLE, *changes), name)
     assert not found.right
-    assert str(Kind.CLIPPED) in kinds(found), str(found)
+    assert str(SlipKind.CLIPPED) in kinds(found), str(found)
     equal = [c.yours for each in found.explanation for e in each.equals for c in found.changes(each, e)]
     assert set(lines) <= {*yours(found), *equal}, str(found)
 
@@ -215,7 +215,7 @@ def test_clipped_gradients_are_recognised_with_their_bound(
 def test_a_step_that_clips_is_recognised_though_its_gradients_are_small(person: Person) -> None:
     new = 'return {k: np.clip(v, -5, 5) for k, v in grads.items()}, {"h"'
     found = symrnn.diagnose(person("lstm", "backward_step", ('return grads, {"h"', new)), "lstm")
-    assert kinds(found) == [str(Kind.CLIPPED)]
+    assert kinds(found) == [str(SlipKind.CLIPPED)]
     assert "All gradients are right if the incoming ones" in str(found)
     assert "`np.clip(…, -5, 5)` cuts off larger values" in str(found)
 

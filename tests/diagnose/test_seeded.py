@@ -8,7 +8,7 @@ import pytest
 
 import symrnn
 from symrnn.diagnose.diagnosis import Diagnosis
-from symrnn.diagnose.rules import Kind
+from symrnn.diagnose.rules import SlipKind
 
 from .conftest import Person, cell_of, layout_of
 
@@ -33,7 +33,7 @@ class Seeded:
     function: str
     old: str
     new: str
-    kind: Kind
+    kind: SlipKind
     yours: tuple[str, ...]
     lines: int = field(default=1)
 
@@ -41,7 +41,7 @@ class Seeded:
         return f"{self.name}-{self.old}-{self.new}".replace("\n", " ")
 
 
-def seeded(name: str, function: str, old: str, new: str, kind: Kind, *yours: str, lines: int = 0) -> Seeded:
+def seeded(name: str, function: str, old: str, new: str, kind: SlipKind, *yours: str, lines: int = 0) -> Seeded:
     return Seeded(name, function, old, new, kind, yours, lines or len(yours))
 
 
@@ -53,136 +53,162 @@ NAMES = ('("o", dao), ("g", dag)', '("g", dao), ("o", dag)')
 
 MISTAKES = (
     # a term left out
-    seeded("lstm", STEP, "dc_next + dh * o", "dh * o", Kind.TERM, "(b2) dc_all = dtanh_c * (1 - tanh_c**2)"),
+    seeded("lstm", STEP, "dc_next + dh * o", "dh * o", SlipKind.TERM, "(b2) dc_all = dtanh_c * (1 - tanh_c**2)"),
     seeded(
         "lstm",
         STEP,
         ' + dag @ p["W_hg"]',
         "",
-        Kind.TERM,
+        SlipKind.TERM,
         "(b13) dh = W_hi.T @ delta_i + W_hf.T @ delta_f + W_ho.T @ delta_o",
     ),
     seeded(
-        "gru", STEP, "dh += drh * r", "pass", Kind.TERM, "(b9) dh = dh_out * z + W_hz.T @ delta_z + W_hr.T @ delta_r"
+        "gru",
+        STEP,
+        "dh += drh * r",
+        "pass",
+        SlipKind.TERM,
+        "(b9) dh = dh_out * z + W_hz.T @ delta_z + W_hr.T @ delta_r",
     ),
-    seeded("gru", STEP, "dnew * (h - n)", "-dnew * n", Kind.TERM, "(b6) dz = dh_out * -h_tilde"),
+    seeded("gru", STEP, "dnew * (h - n)", "-dnew * n", SlipKind.TERM, "(b6) dz = dh_out * -h_tilde"),
     seeded(
         "peephole_lstm",
         STEP,
         ' + da_o * params["p_o"]',
         "",
-        Kind.TERM,
+        SlipKind.TERM,
         "(b4) dc_all = dc_out + dtanh_c * (1 - tanh_c**2)",
     ),
-    seeded("minimal_gated_unit", STEP, " + dfh * h", "", Kind.TERM, "(b4) df = dh_out * (h_tilde - h)"),
-    seeded("coupled", STEP, " + ds * d * v\n", "\n", Kind.TERM, "(b3) du_all = du_out + C.T @ delta_softsign_v"),
+    seeded("minimal_gated_unit", STEP, " + dfh * h", "", SlipKind.TERM, "(b4) df = dh_out * (h_tilde - h)"),
+    seeded("coupled", STEP, " + ds * d * v\n", "\n", SlipKind.TERM, "(b3) du_all = du_out + C.T @ delta_softsign_v"),
     # overwritten where it should be added
     seeded(
         "gru",
         STEP,
         "dh += drh * r",
         "dh = drh * r",
-        Kind.TERM,
+        SlipKind.TERM,
         "(b9) dh = dr_h * r + W_hz.T @ delta_z + W_hr.T @ delta_r",
     ),
-    seeded("lstm", WHOLE, "dh_next += da", "dh_next = da", Kind.TERM, "(b13) dh = W_hg.T @ delta_g"),
-    seeded("rnn", WHOLE, "dW_hh += ", "dW_hh = ", Kind.OVERWRITTEN, "(b5) dL/dW_hh = of step 0 alone, delta_h @ h.T"),
+    seeded("lstm", WHOLE, "dh_next += da", "dh_next = da", SlipKind.TERM, "(b13) dh = W_hg.T @ delta_g"),
+    seeded(
+        "rnn", WHOLE, "dW_hh += ", "dW_hh = ", SlipKind.OVERWRITTEN, "(b5) dL/dW_hh = of step 0 alone, delta_h @ h.T"
+    ),
     seeded(
         "lstm",
         WHOLE,
         '"W_h" + k] += ',
         '"W_h" + k] = ',
-        Kind.OVERWRITTEN,
+        SlipKind.OVERWRITTEN,
         "(b15) dL/dW_hi = of step 0 alone, delta_i @ h.T",
         lines=4,
     ),
     # a sign
-    seeded("gru", STEP, "dnew * (h - n)", "dnew * (n - h)", Kind.SIGN, "(b6) dz = dh_out * (h_tilde - h)"),
+    seeded("gru", STEP, "dnew * (h - n)", "dnew * (n - h)", SlipKind.SIGN, "(b6) dz = dh_out * (h_tilde - h)"),
     seeded(
-        "lstm", STEP, "1 - tanh_c**2", "tanh_c**2 - 1", Kind.SIGN, "(b2) dc_all = dc_out - dtanh_c * (1 - tanh_c**2)"
+        "lstm",
+        STEP,
+        "1 - tanh_c**2",
+        "tanh_c**2 - 1",
+        SlipKind.SIGN,
+        "(b2) dc_all = dc_out - dtanh_c * (1 - tanh_c**2)",
     ),
-    seeded("coupled", STEP, '"B": -da', '"B": da', Kind.SIGN, "(b11) dB = -delta_u_2 @ v.T"),
+    seeded("coupled", STEP, '"B": -da', '"B": da', SlipKind.SIGN, "(b11) dB = -delta_u_2 @ v.T"),
     # a factor left out, there twice, or taken for another
-    seeded("lstm", STEP, "dh * o * (1 - tanh_c**2)", "dh * (1 - tanh_c**2)", Kind.FACTOR, "(b1) dtanh_c = dh_out"),
-    seeded("lstm", STEP, "dc_prev = dc * f", "dc_prev = dc", Kind.FACTOR, "(b12) dc = dc_all"),
+    seeded("lstm", STEP, "dh * o * (1 - tanh_c**2)", "dh * (1 - tanh_c**2)", SlipKind.FACTOR, "(b1) dtanh_c = dh_out"),
+    seeded("lstm", STEP, "dc_prev = dc * f", "dc_prev = dc", SlipKind.FACTOR, "(b12) dc = dc_all"),
     seeded(
         "gru",
         STEP,
         "drh * r\n",
         "drh\n",
-        Kind.FACTOR,
+        SlipKind.FACTOR,
         "(b9) dh = dh_out * z + dr_h + W_hz.T @ delta_z + W_hr.T @ delta_r",
     ),
-    seeded("gru", STEP, "dn = dnew * (1 - z)", "dn = dnew", Kind.FACTOR, "(b1) dh_tilde = dh_out"),
+    seeded("gru", STEP, "dn = dnew * (1 - z)", "dn = dnew", SlipKind.FACTOR, "(b1) dh_tilde = dh_out"),
     seeded(
-        "gru_reset_after", STEP, "dinner = dan * r", "dinner = dan", Kind.FACTOR, "(b3) dh_tilde_part = delta_h_tilde"
+        "gru_reset_after",
+        STEP,
+        "dinner = dan * r",
+        "dinner = dan",
+        SlipKind.FACTOR,
+        "(b3) dh_tilde_part = delta_h_tilde",
     ),
-    seeded("layernorm_lstm", STEP, "(d * n).sum(0)", "d.sum(0)", Kind.FACTOR, "(b62) ds_i = delta_i", lines=4),
-    seeded("lstm", STEP, "dc_prev = dc * f", "dc_prev = dc * f * f", Kind.POWER, "(b12) dc = dc_all * f * f"),
+    seeded("layernorm_lstm", STEP, "(d * n).sum(0)", "d.sum(0)", SlipKind.FACTOR, "(b62) ds_i = delta_i", lines=4),
+    seeded("lstm", STEP, "dc_prev = dc * f", "dc_prev = dc * f * f", SlipKind.POWER, "(b12) dc = dc_all * f * f"),
     seeded(
         "coupled",
         STEP,
         "np.abs(s)) ** 2",
         "np.abs(s))",
-        Kind.POWER,
+        SlipKind.POWER,
         "(b2) delta_softsign_v = dsoftsign_v * (1 - abs(softsign_v))",
     ),
-    seeded("gru", STEP, "dn = dnew * (1 - z)", "dn = dnew * z", Kind.VALUE, "(b1) dh_tilde = dh_out * z"),
-    seeded("lstm", STEP, "di = dc * g", "di = dc * i", Kind.VALUE, "(b9) di = dc_all * i"),
+    seeded("gru", STEP, "dn = dnew * (1 - z)", "dn = dnew * z", SlipKind.VALUE, "(b1) dh_tilde = dh_out * z"),
+    seeded("lstm", STEP, "di = dc * g", "di = dc * i", SlipKind.VALUE, "(b9) di = dc_all * i"),
     # derivatives
-    seeded("lstm", STEP, "di * i * (1 - i)", "di * (1 - i)", Kind.SLOPE, "(b10) delta_i = di * (1 - i)"),
-    seeded("gru", STEP, "dz * z * (1 - z)", "dz * (1 - z)", Kind.SLOPE, "(b7) delta_z = dz * (1 - z)"),
+    seeded("lstm", STEP, "di * i * (1 - i)", "di * (1 - i)", SlipKind.SLOPE, "(b10) delta_i = di * (1 - i)"),
+    seeded("gru", STEP, "dz * z * (1 - z)", "dz * (1 - z)", SlipKind.SLOPE, "(b7) delta_z = dz * (1 - z)"),
     seeded(
         "lstm",
         STEP,
         *ALL_SIGMOIDS,
-        Kind.SLOPE,
+        SlipKind.SLOPE,
         "(b6) delta_o = do_2 * (1 - o)",
         "(b8) delta_f = df * (1 - f)",
         "(b10) delta_i = di * (1 - i)",
     ),
-    seeded("lstm", STEP, "di * i * (1 - i)", "di", Kind.FACTOR, "(b10) delta_i = di"),
-    seeded("rnn", STEP, "1 - h_next**2", "1 - h_next", Kind.POWER, "(b1) delta_h = dh_out * (1 - h')"),
+    seeded("lstm", STEP, "di * i * (1 - i)", "di", SlipKind.FACTOR, "(b10) delta_i = di"),
+    seeded("rnn", STEP, "1 - h_next**2", "1 - h_next", SlipKind.POWER, "(b1) delta_h = dh_out * (1 - h')"),
     seeded(
-        "lstm", STEP, "(1 - tanh_c**2)", "(1 - c**2)", Kind.ARGUMENT, "(b2) dc_all = dc_out + dtanh_c * (1 - c'**2)"
+        "lstm", STEP, "(1 - tanh_c**2)", "(1 - c**2)", SlipKind.ARGUMENT, "(b2) dc_all = dc_out + dtanh_c * (1 - c'**2)"
     ),
-    seeded("rnn", STEP, "h_next**2", "np.tanh(h_next)**2", Kind.ARGUMENT, "(b1) delta_h = dh_out * (1 - tanh(h')**2)"),
-    seeded("lstm", STEP, "dg * (1 - g**2)", "dg * g * (1 - g)", Kind.FUNCTION, "(b4) delta_g = dg * (g * (1 - g))"),
+    seeded(
+        "rnn", STEP, "h_next**2", "np.tanh(h_next)**2", SlipKind.ARGUMENT, "(b1) delta_h = dh_out * (1 - tanh(h')**2)"
+    ),
+    seeded("lstm", STEP, "dg * (1 - g**2)", "dg * g * (1 - g)", SlipKind.FUNCTION, "(b4) delta_g = dg * (g * (1 - g))"),
     # a value at the wrong time
-    seeded("lstm", STEP, "dc * c_prev", "dc * c", Kind.TIME, "(b7) df = dc_all * c'"),
-    seeded("rnn", WHOLE, "da.T @ h_prev", "da.T @ h", Kind.TIME, "(b5) dW_hh = delta_h @ h'.T"),
-    seeded("lstm_stacked", STEP, 'cache["h"].T', 'cache["h\'"].T', Kind.TIME, "(b15) dW_hi = delta_i @ h'.T", lines=4),
-    seeded("lstm", WHOLE, "dc * f\n", 'dc * caches[t - 1]["f"]\n', Kind.TIME, "(b12) dc = dc_all * f[t-1]"),
-    seeded("peephole_lstm", STEP, "(da_o * c)", "(da_o * c_old)", Kind.TIME, "(b27) dp_o = delta_o * c"),
+    seeded("lstm", STEP, "dc * c_prev", "dc * c", SlipKind.TIME, "(b7) df = dc_all * c'"),
+    seeded("rnn", WHOLE, "da.T @ h_prev", "da.T @ h", SlipKind.TIME, "(b5) dW_hh = delta_h @ h'.T"),
+    seeded(
+        "lstm_stacked", STEP, 'cache["h"].T', 'cache["h\'"].T', SlipKind.TIME, "(b15) dW_hi = delta_i @ h'.T", lines=4
+    ),
+    seeded("lstm", WHOLE, "dc * f\n", 'dc * caches[t - 1]["f"]\n', SlipKind.TIME, "(b12) dc = dc_all * f[t-1]"),
+    seeded("peephole_lstm", STEP, "(da_o * c)", "(da_o * c_old)", SlipKind.TIME, "(b27) dp_o = delta_o * c"),
     # one thing for another
-    seeded("gru", STEP, "dan.T @ (r * h)", "dan.T @ h", Kind.VALUE, "(b17) dW_hh = delta_h_tilde @ h.T"),
-    seeded("gru_reset_after", STEP, "dinner.sum(0)", "dan.sum(0)", Kind.VALUE, "(b19) db_hh = delta_h_tilde"),
-    seeded("gru_reset_after", STEP, ' + params["b_hh"]', "", Kind.VALUE, "(b4) dr = delta_h_tilde * W_hh @ h"),
-    seeded("multiplicative_lstm", STEP, "da.T @ m", "da.T @ h", Kind.VALUE, "(b20) dW_mi = delta_i @ h.T", lines=4),
+    seeded("gru", STEP, "dan.T @ (r * h)", "dan.T @ h", SlipKind.VALUE, "(b17) dW_hh = delta_h_tilde @ h.T"),
+    seeded("gru_reset_after", STEP, "dinner.sum(0)", "dan.sum(0)", SlipKind.VALUE, "(b19) db_hh = delta_h_tilde"),
+    seeded("gru_reset_after", STEP, ' + params["b_hh"]', "", SlipKind.VALUE, "(b4) dr = delta_h_tilde * W_hh @ h"),
+    seeded("multiplicative_lstm", STEP, "da.T @ m", "da.T @ h", SlipKind.VALUE, "(b20) dW_mi = delta_i @ h.T", lines=4),
     seeded(
         "lstm",
         STEP,
         'dag @ p["W_hg"]',
         'dag @ p["W_hi"]',
-        Kind.MATRIX,
+        SlipKind.MATRIX,
         "(b13) dh = W_hi.T @ delta_i + W_hf.T @ delta_f + W_ho.T @ delta_o + W_hi.T @ delta_g",
     ),
-    seeded("gru", STEP, 'drh = dan @ params["W_hh"]', "drh = dan", Kind.FORM, "(b3) dr_h = delta_h_tilde"),
+    seeded("gru", STEP, 'drh = dan @ params["W_hh"]', "drh = dan", SlipKind.FORM, "(b3) dr_h = delta_h_tilde"),
     # transposes, where no shape shows them, and where one does
-    seeded("rnn", STEP, 'da @ params["W_hh"]', 'da @ params["W_hh"].T', Kind.TRANSPOSE, "(b3) dh = W_hh @ delta_h"),
-    seeded("rnn", STEP, 'da @ params["W_xh"]', 'da @ params["W_xh"].T', Kind.TRANSPOSE, "(b2) dx = W_xh @ delta_h"),
-    seeded("rnn", STEP, "da.T @ x", "x.T @ da", Kind.TRANSPOSE, "(b4) dW_xh = x @ delta_h.T"),
+    seeded("rnn", STEP, 'da @ params["W_hh"]', 'da @ params["W_hh"].T', SlipKind.TRANSPOSE, "(b3) dh = W_hh @ delta_h"),
+    seeded("rnn", STEP, 'da @ params["W_xh"]', 'da @ params["W_xh"].T', SlipKind.TRANSPOSE, "(b2) dx = W_xh @ delta_h"),
+    seeded("rnn", STEP, "da.T @ x", "x.T @ da", SlipKind.TRANSPOSE, "(b4) dW_xh = x @ delta_h.T"),
     seeded(
-        "projection_lstm", WHOLE, 'params["W_rh"]', 'params["W_rh"].T', Kind.TRANSPOSE, "(b1) do_tanh_c = W_rh @ dh_out"
+        "projection_lstm",
+        WHOLE,
+        'params["W_rh"]',
+        'params["W_rh"].T',
+        SlipKind.TRANSPOSE,
+        "(b1) do_tanh_c = W_rh @ dh_out",
     ),
     # the order of gates
-    seeded("lstm", STEP, *NAMES, Kind.ORDER, "(b20) dW_xo = delta_g @ x.T", lines=6),
+    seeded("lstm", STEP, *NAMES, SlipKind.ORDER, "(b20) dW_xo = delta_g @ x.T", lines=6),
     seeded(
         "lstm_stacked",
         STEP,
         "da_o, da_g))",
         "da_g, da_o))",
-        Kind.ORDER,
+        SlipKind.ORDER,
         "(b11) dx = W_xi.T @ delta_i + W_xf.T @ delta_f + W_xo.T @ delta_g + W_xg.T @ delta_o",
         lines=8,
     ),
@@ -191,25 +217,38 @@ MISTAKES = (
         STEP,
         'da_i * params["p_i"] + da_f * params["p_f"]',
         'da_i * params["p_f"] + da_f * params["p_i"]',
-        Kind.ORDER,
+        SlipKind.ORDER,
         "(b12) dc = dc_all * f + delta_i * p_f + delta_f * p_i",
     ),
     # sums over the batch
-    seeded("rnn", STEP, "da.sum(axis=0)", "da", Kind.ROWS, "(b6) dL/db_h = for each row, delta_h"),
+    seeded("rnn", STEP, "da.sum(axis=0)", "da", SlipKind.ROWS, "(b6) dL/db_h = for each row, delta_h"),
     seeded(
-        "rnn", STEP, "da.sum(axis=0)", "da.sum(axis=1)", Kind.ROWS, "(b6) dL/db_h = the sum over the units of delta_h"
+        "rnn",
+        STEP,
+        "da.sum(axis=0)",
+        "da.sum(axis=1)",
+        SlipKind.ROWS,
+        "(b6) dL/db_h = the sum over the units of delta_h",
     ),
     seeded(
-        "lstm", STEP, "np.sum(da", "np.mean(da", Kind.ROWS, "(b16) dL/db_i = the mean over the rows of delta_i", lines=4
+        "lstm",
+        STEP,
+        "np.sum(da",
+        "np.mean(da",
+        SlipKind.ROWS,
+        "(b16) dL/db_i = the mean over the rows of delta_i",
+        lines=4,
     ),
-    seeded("lstm_stacked", STEP, "da.sum(axis=0)", "da", Kind.ROWS, "(b16) dL/db_i = for each row, delta_i", lines=4),
+    seeded(
+        "lstm_stacked", STEP, "da.sum(axis=0)", "da", SlipKind.ROWS, "(b16) dL/db_i = for each row, delta_i", lines=4
+    ),
     # the chain of steps
     seeded(
         "rnn",
         WHOLE,
         "dh = dh + dy[t]",
         "dh = dy[t]",
-        Kind.CARRY,
+        SlipKind.CARRY,
         "what step t + 1 hands back to h is not in it (at t = T: dL/dh_T)",
         "dL/dh_T is not in it at t = T",
     ),
@@ -218,30 +257,30 @@ MISTAKES = (
         WHOLE,
         "dc_next = dc * f",
         "pass",
-        Kind.CARRY,
+        SlipKind.CARRY,
         "it has dL/dc_T at every t in place of what step t + 1 hands back",
     ),
-    seeded("rnn", WHOLE, 'dh = dstate["h"]', "dh = 0", Kind.CARRY, "dL/dh_T is not in it at t = T"),
-    seeded("rnn", WHOLE, "dy[t]", "dy[t - 1]", Kind.CARRY, "it has dloss_(t-1)/dh_(t-1) in place of dloss_t/dh_t"),
+    seeded("rnn", WHOLE, 'dh = dstate["h"]', "dh = 0", SlipKind.CARRY, "dL/dh_T is not in it at t = T"),
+    seeded("rnn", WHOLE, "dy[t]", "dy[t - 1]", SlipKind.CARRY, "it has dloss_(t-1)/dh_(t-1) in place of dloss_t/dh_t"),
     seeded(
         "rnn",
         WHOLE,
         "dh = da @",
         "dh += da @",
-        Kind.CARRY,
+        SlipKind.CARRY,
         "it keeps what step t + 1 received, beside what that step hands back to h",
     ),
-    seeded("rnn", WHOLE, "reversed(range(T))", "range(T)", Kind.CARRY, "for t = 1, ..., T"),
-    seeded("gru", WHOLE, "dxs[::-1]", "dxs", Kind.ORDER, "dL/dx[t] is of step T + 1 - t"),
+    seeded("rnn", WHOLE, "reversed(range(T))", "range(T)", SlipKind.CARRY, "for t = 1, ..., T"),
+    seeded("gru", WHOLE, "dxs[::-1]", "dxs", SlipKind.ORDER, "dL/dx[t] is of step T + 1 - t"),
     # a number
-    seeded("rnn", STEP, "da.T @ h\n", "da.T @ h * 1.234\n", Kind.NUMBER, "(b5) dW_hh = 1.234 * delta_h @ h.T"),
-    seeded("rnn", WHOLE, "dh = da @", "dh = 0.7 * da @", Kind.NUMBER, "(b3) dh = 0.7 * W_hh.T @ delta_h"),
+    seeded("rnn", STEP, "da.T @ h\n", "da.T @ h * 1.234\n", SlipKind.NUMBER, "(b5) dW_hh = 1.234 * delta_h @ h.T"),
+    seeded("rnn", WHOLE, "dh = da @", "dh = 0.7 * da @", SlipKind.NUMBER, "(b3) dh = 0.7 * W_hh.T @ delta_h"),
     seeded(
         "peephole_lstm",
         STEP,
         "dc * f + ",
         "dc * f * 0.9 + ",
-        Kind.NUMBER,
+        SlipKind.NUMBER,
         "(b12) dc = 0.9 * dc_all * f + delta_f * p_f + delta_i * p_i",
     ),
 )

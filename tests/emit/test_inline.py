@@ -9,10 +9,11 @@ import pytest
 
 import symrnn
 from symrnn.emit import inline
-from symrnn.emit.inline import inlined
+from symrnn.emit.inline import inlined, picked
 from symrnn.emit.templates import template_directory
 from symrnn.errors import GenerateError
 from symrnn.targets.c.module import RUNTIME as C_RUNTIME
+from symrnn.targets.numpy.functions import HELPERS, SPELLINGS
 from symrnn.targets.numpy.module import RUNTIME as NUMPY_RUNTIME
 
 STUBS = {
@@ -76,6 +77,51 @@ def test_what_does_not_fit_is_named(folder: Path) -> None:
         inlined(["missing.py"])
 
 
+def test_a_module_gets_the_helpers_that_it_calls_and_those_that_these_call(folder: Path) -> None:
+    (folder / "helpers.py").write_text(
+        '"""Helpers."""\n\nimport numpy as np\n\n\n'
+        "def inner(a: np.ndarray) -> np.ndarray:\n    return a\n\n\n"
+        "# Why it is so.\n"
+        "def middle(\n    a: np.ndarray, *, out: np.ndarray | None = None\n) -> np.ndarray:\n"
+        '    """Text."""\n    # a comment stays\n    return np.add(inner(a), 0, out=out)\n\n\n'
+        "def other() -> None:\n    pass\n\n\n"
+        "def outer(a: np.ndarray) -> np.ndarray:\n    return middle(a)\n"
+    )
+    inner = "def inner(a):\n    return a"
+    middle = (
+        'def middle(a, *, out=None):\n    """Text."""\n    # a comment stays\n    return np.add(inner(a), 0, out=out)'
+    )
+    outer = "def outer(a):\n    return middle(a)"
+    assert picked("helpers.py", {"outer"}) == (inner, middle, outer)
+    assert picked("helpers.py", ["outer", "inner"]) == (inner, middle, outer)
+    assert picked("helpers.py", {"inner"}) == (inner,)
+    assert picked("helpers.py", ()) == ()
+
+
+def test_a_file_of_helpers_defines_those_that_are_wanted_and_holds_nothing_else(folder: Path) -> None:
+    with pytest.raises(GenerateError, match=r"first\.py does not define second, third; write it there"):
+        picked("first.py", {"first", "third", "second"})
+    with pytest.raises(GenerateError, match=r"second\.py:7 is not a function; a file of helpers holds functions alone"):
+        picked("second.py", {"helper"})
+
+
+def test_the_helpers_of_numpy_are_those_of_the_table_in_its_order() -> None:
+    callees = [callee for callee in SPELLINGS.values() if "." not in callee]
+    tree = ast.parse((template_directory() / HELPERS).read_text("utf-8"))
+    functions = [each.name for each in tree.body if isinstance(each, ast.FunctionDef)]
+    assert [name for name in functions if name in callees] == callees
+    assert len(picked(HELPERS, callees)) == len(functions), "one is called by nothing"
+
+
+def test_no_helper_has_the_name_of_a_part_of_the_runtime() -> None:
+    helpers = {
+        name for source in picked(HELPERS, [c for c in SPELLINGS.values() if "." not in c]) for name in defined(source)
+    }
+    assert helpers.isdisjoint(inlined(NUMPY_RUNTIME).names)
+    own = symrnn.render("gru", backends=("numpy",))["gru_numpy.py"]
+    assert helpers & defined(own) == {"_sigmoid"}
+
+
 @pytest.mark.parametrize("backward", [True, False])
 @pytest.mark.parametrize("backend", ["numpy", "c"])
 def test_a_generated_module_defines_what_the_stubs_declare(backend: str, backward: bool) -> None:
@@ -89,7 +135,7 @@ def test_a_generated_module_defines_what_the_stubs_declare(backend: str, backwar
 def test_every_runtime_module_is_used() -> None:
     directory = template_directory()
     files = {path.relative_to(directory).as_posix() for path in directory.rglob("*.py")}
-    assert files == {*NUMPY_RUNTIME, *C_RUNTIME}
+    assert files == {HELPERS, *NUMPY_RUNTIME, *C_RUNTIME}
 
 
 @pytest.mark.parametrize("backend", ["numpy", "c"])

@@ -16,13 +16,13 @@ from symrnn.errors import FlowError, MissingPackageError
 from symrnn.flow.drawing import INK, to_svg, write_figure
 from symrnn.flow.flow import Flow
 from symrnn.flow.panorama import draw_sweep
-from symrnn.flow.sweep import Shape, Sweep, sweep
+from symrnn.flow.sweep import Setup, Sweep, sweep
 from symrnn.optional import load_optional
 from tests.flow.conftest import FILES, problem_of
 
 ROOT = Path(__file__).parents[2]
 PICTURE = ROOT / "docs" / "flow.svg"
-SHAPE = Shape(steps=12, batch=2, input=3, hidden=4)
+SHAPE = Setup(steps=12, batch=2, input=3, hidden=4)
 
 
 @pytest.fixture(scope="module")

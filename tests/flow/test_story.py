@@ -10,9 +10,9 @@ import symrnn
 from symrnn.derive.factors import Diag
 from symrnn.errors import FlowError
 from symrnn.flow.flow import Flow, flow
-from symrnn.flow.sweep import Shape, sweep
+from symrnn.flow.sweep import Setup, sweep
 
-SHAPE = Shape(steps=60, hidden=16, input=4)
+SHAPE = Setup(steps=60, hidden=16, input=4)
 
 
 def flow_of(cell: symrnn.Cell | str, scale: float, bias: float | None = None) -> Flow:

@@ -15,7 +15,7 @@ import symrnn
 from symrnn.cli import main
 from symrnn.errors import FlowError
 from symrnn.flow.flow import flow
-from symrnn.flow.sweep import Shape, sweep
+from symrnn.flow.sweep import Setup, sweep
 from tests.flow.conftest import CELLS, FILES, problem_of
 
 Run = Callable[..., tuple[int, str, str]]
@@ -38,7 +38,7 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
 
 
 def test_every_cell_goes_through_a_sweep() -> None:
-    found = sweep([symrnn.load(name) for name in CELLS], scales=(0.5,), biases=(1.0,), shape=Shape(5, 2, 3, 4))
+    found = sweep([symrnn.load(name) for name in CELLS], scales=(0.5,), biases=(1.0,), shape=Setup(5, 2, 3, 4))
     assert found.cells == tuple(symrnn.load(name).name for name in CELLS)
     for entry in found.entries:
         assert entry.scale == 0.5
@@ -48,7 +48,7 @@ def test_every_cell_goes_through_a_sweep() -> None:
 
 def test_a_scale_is_every_singular_value_of_every_recurrent_matrix() -> None:
     (path,) = [path for path in FILES if path.stem == "projection_lstm"]
-    shape = Shape(steps=5, hidden=6, sizes={"projection": 3})
+    shape = Setup(steps=5, hidden=6, sizes={"projection": 3})
     (entry,) = sweep([symrnn.load(path)], scales=(1.5,), shape=shape).entries
     texts = " ".join(bound.text for bound in entry.flow.bounds)
     assert "sigma_max(W_rh)" in texts
@@ -60,7 +60,7 @@ def test_a_scale_is_every_singular_value_of_every_recurrent_matrix() -> None:
 
 def test_a_linear_cell_has_its_scale_as_its_only_singular_value() -> None:
     linear = symrnn.Cell.from_equations("h' = U @ h + W @ x", name="linear")
-    shape = Shape(steps=5, hidden=6, spectra=True)
+    shape = Setup(steps=5, hidden=6, spectra=True)
     for entry in sweep([linear], scales=(0.5, 2.0), shape=shape).entries:
         assert entry.flow.spectrum is not None
         assert entry.scale is not None

@@ -13,7 +13,7 @@ from symrnn.errors import CellError
 from symrnn.language.functions import FUNCTIONS, PUBLIC
 from symrnn.language.parser import located, parse
 from symrnn.language.reductions import REDUCTIONS
-from symrnn.language.source import Source
+from symrnn.language.source import Origin
 from symrnn.language.text import to_text
 from symrnn.language.tree import (
     Binary,
@@ -39,7 +39,7 @@ A, B, C, X, R, H = (Name(name) for name in "abcxrh")
 
 
 def tree(right: str) -> Expression:
-    (assignment,) = parse(f"y = {right}", Source(), CONSTANTS)
+    (assignment,) = parse(f"y = {right}", Origin(), CONSTANTS)
     return assignment.expression.node
 
 
@@ -136,7 +136,7 @@ def test_text_reads_back_to_the_same_tree(expression: Expression) -> None:
 
 def test_every_node_has_its_place() -> None:
     text = "# first\n  m = r * (W @ x)  # µ\n\n   h' = (tanh(m)\n  - V.T @ h\n  + k)\n"
-    first, second = parse(text, Source(), CONSTANTS)
+    first, second = parse(text, Origin(), CONSTANTS)
     assert (first.target, first.place) == ("m", (2, 3))
     assert [(to_text(node.node), node.place) for node in located(first.expression)] == [
         ("r * W @ x", (2, 7)),
@@ -153,7 +153,7 @@ def test_every_node_has_its_place() -> None:
 
 def error(text: str) -> CellError:
     with pytest.raises(CellError) as raised:
-        parse(text, Source(), CONSTANTS)
+        parse(text, Origin(), CONSTANTS)
     return raised.value
 
 

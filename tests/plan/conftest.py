@@ -11,15 +11,14 @@ import pytest
 
 import symrnn
 from symrnn.derive.derivation import Derivation, derive
+from symrnn.language.functions import ARITHMETIC
 from symrnn.plan.planner import plan
 from symrnn.plan.policy import Policy
 from symrnn.plan.program import Program
 
 CELLS = (*symrnn.cells(), *sorted(str(path) for path in (Path(__file__).parents[1] / "cells").glob("*.toml")))
 
-POLICY = Policy(
-    cheap=frozenset({"abs", "hard_sigmoid", "hard_tanh", "maximum", "minimum", "positive", "prefer", "relu", "sign"})
-)
+POLICY = Policy(cheap=ARITHMETIC)
 """Everything planned, and functions of arithmetic alone computed again."""
 
 Planned = Callable[[str], Program]

@@ -150,7 +150,7 @@ def _best_cut(latex: str, room: float) -> int:
     return min((place.at for place in _places(latex)), default=0)
 
 
-class _Place(NamedTuple):
+class _Break(NamedTuple):
     """A place where LaTeX may be broken: before ``operator``; the rank is how deep in parentheses, then which operator."""
 
     rank: tuple[int, int]
@@ -163,7 +163,7 @@ class _Place(NamedTuple):
         return self.at + (len(self.operator) if self.operator == _SPACE else 0)
 
 
-def _places(latex: str) -> Iterator[_Place]:
+def _places(latex: str) -> Iterator[_Break]:
     """Every place where ``latex`` may be broken."""
     braces = depth = 0
     at = 0
@@ -180,7 +180,7 @@ def _places(latex: str) -> Iterator[_Place]:
         if braces == 0 and at > 0 and character == " ":
             for order, operator in enumerate(_BREAKS):
                 if latex.startswith(operator, at):
-                    yield _Place((depth, order // 2), at, operator)
+                    yield _Break((depth, order // 2), at, operator)
         at += 1
 
 
@@ -196,7 +196,7 @@ def pieces(latex: str) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(_cut(summand, list(_places(summand)))) for summand in summands)
 
 
-def _cut(latex: str, places: Sequence[_Place]) -> list[str]:
+def _cut(latex: str, places: Sequence[_Break]) -> list[str]:
     starts = [0, *(place.begins for place in places)]
     ends = [*(place.at for place in places), len(latex)]
     return [latex[start:end].strip() for start, end in zip(starts, ends, strict=True)]

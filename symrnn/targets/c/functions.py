@@ -39,7 +39,7 @@ SPELLINGS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Reduction:
+class CReduction:
     """One reduction in C.
 
     Attributes:
@@ -51,11 +51,11 @@ class Reduction:
     divides: bool = False
 
 
-REDUCTIONS: Mapping[str, Reduction] = {"mean": Reduction("sum_of", divides=True), "sum": Reduction("sum_of")}
+REDUCTIONS: Mapping[str, CReduction] = {"mean": CReduction("sum_of", divides=True), "sum": CReduction("sum_of")}
 """The spelling of each reduction of the language, by name."""
 
 
-def reduction(kind: str) -> Reduction:
+def reduction(kind: str) -> CReduction:
     """How the reduction ``kind`` is spelt.
 
     Raises:

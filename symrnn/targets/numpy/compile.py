@@ -89,10 +89,10 @@ class Compiled:
 def compiled(program: Program) -> tuple[Compiled, Compiled | None, Compiled]:
     """The forward, backward and tangent routines of ``program``."""
     assert program.tangent is not None  # the policy asks for one
-    forward = _Compiler(program.forward, {})
-    tangent = _Compiler(program.tangent, {})
+    forward = _RoutineCompiler(program.forward, {})
+    tangent = _RoutineCompiler(program.tangent, {})
     outer = {each.name: each for each in program.forward.buffers}
-    backward = _Compiler(program.backward, outer) if program.backward else None
+    backward = _RoutineCompiler(program.backward, outer) if program.backward else None
     sets = [*(backward.sets() if backward else ()), *forward.sets()]
     allocator = Allocator()
     shared = _divided(program.forward.buffers, sets, allocator)
@@ -130,7 +130,7 @@ def _as_fed(accumulators: list[str], lowered: Lowered, stored: Mapping[str, Posi
     return sorted(accumulators, key=lambda name: stored[fed[name][0]])
 
 
-class _Compiler:
+class _RoutineCompiler:
     """Compiles one routine; ``outer`` are the buffers of another that it reads."""
 
     def __init__(self, routine: Routine, outer: Mapping[str, Buffer]) -> None:

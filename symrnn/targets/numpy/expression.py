@@ -1,6 +1,6 @@
 """Elementwise expressions as NumPy: ``f * c + i * g``.
 
-Reads trees over names of values; returns Python text, and which helpers of the function table it calls. Leaves out:
+Reads trees over names of values; returns Python text, and the helpers that they call. Leaves out:
 linear forms (matrix products of panels by then) and where values are stored (`symrnn.targets.numpy.module`).
 """
 
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
+from symrnn.emit.inline import picked
 from symrnn.errors import GenerateError
 from symrnn.language.fold import Fold
-from symrnn.language.functions import FUNCTIONS
 from symrnn.language.text import ATOM, POWER, strength
 from symrnn.language.tree import (
     Binary,
@@ -28,7 +28,7 @@ from symrnn.language.tree import (
     SizeOf,
     walk,
 )
-from symrnn.targets.numpy.functions import reduction, spelling
+from symrnn.targets.numpy.functions import HELPERS, reduction, spelling
 
 
 class NumpyPrinter(Fold[str], refuses=(MatVec, Outer)):
@@ -67,7 +67,7 @@ class NumpyPrinter(Fold[str], refuses=(MatVec, Outer)):
         return f"{self._wrapped(node.base, POWER + 1)} ** {_exponent(node.exponent)}"
 
     def _of_call(self, node: Call) -> str:
-        callee = spelling(node.function).callee
+        callee = spelling(node.function)
         if all(isinstance(argument, Number | Constant) for argument in node.arguments):
             # Helpers take arrays; as a plain number again, the value widens no array.
             values = ", ".join(f"np.full(1, {self(argument)}, float)" for argument in node.arguments)
@@ -97,12 +97,6 @@ def _exponent(exponent: Fraction) -> str:
 
 
 def helpers(nodes: Iterable[Expression]) -> tuple[str, ...]:
-    """The sources of the functions that ``nodes`` call and that are not ufuncs, callees first."""
-    called = {part.function for node in nodes for part in walk(node) if isinstance(part, Call)}
-    found: dict[str, None] = {}
-    for name in FUNCTIONS:
-        if name in called:
-            row = spelling(name)
-            for each in (*(spelling(needed) for needed in row.needs), row):
-                found |= {each.source: None} if each.source else {}
-    return tuple(found)
+    """The sources of the helpers that ``nodes`` call, with those that these call, in the order of the function table."""
+    callees = {spelling(part.function) for node in nodes for part in walk(node) if isinstance(part, Call)}
+    return picked(HELPERS, {callee for callee in callees if "." not in callee})

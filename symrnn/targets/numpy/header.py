@@ -6,15 +6,14 @@ Holds no date and no path, so that every run writes the same.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 
 from symrnn.emit.provenance import provenance
 from symrnn.emit.python_text import INDENT, WIDTH, listed, quoted, wrapped
 from symrnn.emit.request import Request
 from symrnn.language.cell import Cell
-from symrnn.language.system import HIDDEN, INPUT, Equation
-from symrnn.language.text import to_text
+from symrnn.language.listing import labelled
+from symrnn.language.system import HIDDEN, INPUT
 from symrnn.plan.program import Program
 from symrnn.targets.numpy.compile import Compiled
 from symrnn.targets.numpy.ir import NEGATIVE, buffer
@@ -47,30 +46,18 @@ def header(
     lines = ["", *wrapped(provenance(cell, request) + " Needs NumPy and nothing else.")]
     if cell.reference:
         lines += ["", *wrapped(cell.reference)]
-    lines += ["", "The step:", "", *_labelled(cell.equations)]
+    lines += ["", "The step:", "", *labelled(cell.equations, INDENT, WIDTH)]
     written = {equation.label for equation in cell.equations}
     parts = [equation for equation in cell.normal.equations if equation.label not in written]
     if parts:
-        lines += ["", "Parts of it that have names of their own:", "", *_labelled(parts)]
+        lines += ["", "Parts of it that have names of their own:", "", *labelled(parts, INDENT, WIDTH)]
     if program.backward is not None:
-        lines += ["", "Its adjoint, derived:", "", *_labelled(program.backward.system.equations)]
+        lines += ["", "Its adjoint, derived:", "", *labelled(program.backward.system.equations, INDENT, WIDTH)]
     rows = _legend(cell, names, weights)
     if any(routine.calls(NEGATIVE) for routine in routines):
         rows.append((f"{MINUS}a)", NEGATION))
     lines += ["", "Legend:", "", *listed(rows)]
     return tuple(quoted(line) for line in lines)
-
-
-def _labelled(equations: Sequence[Equation]) -> list[str]:
-    wide = max(len(equation.label) for equation in equations) + 3
-    lines: list[str] = []
-    for equation in equations:
-        head = f"{INDENT}{f'({equation.label})':<{wide}} "
-        text = f"{head}{equation.target} = {to_text(equation.expression)}"
-        lines += textwrap.wrap(
-            text, WIDTH, subsequent_indent=" " * (len(head) + 4), break_on_hyphens=False, break_long_words=False
-        )
-    return lines
 
 
 def _legend(cell: Cell, names: Sequence[Locals], weights: Weights) -> list[tuple[str, str]]:

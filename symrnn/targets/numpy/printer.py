@@ -109,7 +109,7 @@ class Printer:
                 return self._commented(f"{target} {IN_PLACE[node.function]}= {second}", node.targets, node.labels)
         if node.function == NEGATIVE:
             return self._line(MINUS, [*arguments, f"out={target}"], node.targets, node.labels)
-        callee = f"np.{node.function}" if node.function in UFUNCS else spelling(node.function).callee
+        callee = f"np.{node.function}" if node.function in UFUNCS else spelling(node.function)
         return self._line(f"{callee}(", [*arguments, f"out={target}"], node.targets, node.labels)
 
     def _argument(self, argument: tuple[str, ...] | Literal) -> str:
