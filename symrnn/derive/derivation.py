@@ -34,8 +34,9 @@ from symrnn.language.cellfile import CellLike, load
 from symrnn.language.origin import nearest
 from symrnn.language.system import Role, System
 from symrnn.language.tree import PRIME, is_next
-from symrnn.language.typeset.latex import Notation, timeless
+from symrnn.language.typeset.expressions import Notation
 from symrnn.language.typeset.lines import align
+from symrnn.language.typeset.symbols import timeless
 from symrnn.parts import DERIVED
 
 

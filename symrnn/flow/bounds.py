@@ -23,7 +23,8 @@ from symrnn.flow.paths import StepPaths
 from symrnn.flow.trajectory import Trajectory
 from symrnn.language.text import to_text
 from symrnn.language.tree import Binary, Expression, integer
-from symrnn.language.typeset.latex import Notation, size_latex
+from symrnn.language.typeset.expressions import Notation
+from symrnn.language.typeset.symbols import size_latex
 
 
 @dataclass(frozen=True)
