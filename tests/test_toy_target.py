@@ -123,15 +123,15 @@ def test_it_passes_every_oracle(cell: str) -> None:
     loaded = symrnn.load(cell)
     toy, numpy = (symrnn.build(loaded, backend) for backend in ("toy", "numpy"))
     cases = [case for case in FEW if case.tells(loaded)]
-    rows = run_suite(loaded, cast(TangentKernels, numpy), {"toy": cast(Kernels, toy)}, cases)
-    assert not [row for row in rows if not row.passed]
-    assert {row.oracle for row in rows} >= {INTERPRETER, COMPLEX_STEP, ADJOINT, BACKENDS, PRECISIONS}
+    deviations = run_suite(loaded, cast(TangentKernels, numpy), {"toy": cast(Kernels, toy)}, cases)
+    assert not [deviation for deviation in deviations if not deviation.passed]
+    assert {deviation.oracle for deviation in deviations} >= {INTERPRETER, COMPLEX_STEP, ADJOINT, BACKENDS, PRECISIONS}
 
 
 def test_check_knows_it() -> None:
     report = symrnn.check("rnn", backends=("toy",), cases=FEW)
     assert report.passed, report.table()
-    backends = {row.backend for row in report.rows}
+    backends = {deviation.backend for deviation in report.deviations}
     assert "toy" in backends
     assert not backends & {"numpy", "c"}
     assert "to NumPy" in report.table()
@@ -147,9 +147,11 @@ def test_check_holds_a_target_to_what_it_says_that_it_can_do(monkeypatch: pytest
     cases = [Case(3, 2, 2, 3, CASES[0].oracles), Case(3, 2, 2, 3, CASES[0].oracles, ragged=True)]
     report = symrnn.check("rnn", backends=("toy",), cases=cases)
     assert report.passed
-    rows = [row for row in report.rows if row.backend == "toy"]
-    assert {row.dtype for row in rows} == {"float64"}
-    assert not [row for row in rows if row.array.startswith("grad") or "ragged" in row.case]
+    deviations = [deviation for deviation in report.deviations if deviation.backend == "toy"]
+    assert {deviation.dtype for deviation in deviations} == {"float64"}
+    assert not [
+        deviation for deviation in deviations if deviation.array.startswith("grad") or "ragged" in deviation.case
+    ]
     left_out = {each.what for each in report.not_run}
     assert left_out >= {f"Toy {what}" for what in ("gradients", "lengths", "reverse", "streams", "float32")}
 

@@ -61,7 +61,7 @@ def check(
     broken = registry.broken() if backends is None else {}
     lacking = {name: broken.get(name) or registry.target(name).unavailable() for name in asked}
     lacking = {name: reason for name, reason in lacking.items() if reason}
-    rows: list[Deviation] = []
+    deviations: list[Deviation] = []
     not_run: list[NotRun] = []
     points: list[Points] = []
     several = [cells] if isinstance(cells, Cell | str | os.PathLike) else cells
@@ -73,11 +73,11 @@ def check(
         tested = {name: each for name, each in kernels.items() if name in asked}
         chosen = distinct(case.with_sizes(request.sizes) for case in cases if case.tells(cell))
         ran = run_cases(Subjects(cell, numpy, tested, _plans(cell, tuple(tested))), chosen, progress)
-        proven, unproven = _proof_rows(cell, say)
-        rows += [*ran.rows, *proven]
+        proven, unproven = _proof_deviations(cell, say)
+        deviations += [*ran.deviations, *proven]
         points.append(ran.points)
         not_run += [*_left_out(cell, lacking, tested), *ran.not_run, *unproven]
-    return Report(tuple(rows), tuple(not_run), tuple(points), this_numpy())
+    return Report(tuple(deviations), tuple(not_run), tuple(points), this_numpy())
 
 
 def _kernels(
@@ -126,7 +126,7 @@ def _left_out(cell: Cell, lacking: Mapping[str, str], tested: Iterable[str]) -> 
         )
 
 
-def _proof_rows(cell: Cell, say: Progress) -> tuple[tuple[Deviation, ...], tuple[NotRun, ...]]:
+def _proof_deviations(cell: Cell, say: Progress) -> tuple[tuple[Deviation, ...], tuple[NotRun, ...]]:
     """The scalar expansion: the worst size for each gradient, how entries were decided over all sizes, and sizes left out.
 
     Raises:
@@ -143,12 +143,12 @@ def _proof_rows(cell: Cell, say: Progress) -> tuple[tuple[Deviation, ...], tuple
     if not proofs:
         raise refused[PROOF_SIZES[0]]
     case = f"{_units(p.compared[0].units for p in proofs)}: {_decided(proofs)}"
-    rows = worst(
+    deviations = worst(
         Deviation(cell.name, "sympy", "exact", EXPANSION, f"grad {item.array}", item.difference, 10.0**-DIGITS, case)
         for proof in proofs
         for item in proof.compared
     )
-    return rows, tuple(
+    return deviations, tuple(
         NotRun(cell.name, f"{EXPANSION} at {_units([units])}", str(error)) for units, error in refused.items()
     )
 

@@ -1,6 +1,6 @@
 """`Report`: the largest error of every oracle for every array, as records, as a table and as JSON-ready values.
 
-Reads the rows that `symrnn.check.check` measured; returns text. Leaves out: measuring.
+Reads the deviations that `symrnn.check.check` measured; returns text. Leaves out: measuring.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Deviation:
 
     @property
     def key(self) -> tuple[str, str, str, str, str]:
-        """The subject of the row."""
+        """The subject of the deviation."""
         return (self.cell, self.backend, self.dtype, self.oracle, self.array)
 
 
@@ -148,13 +148,13 @@ class Report:
     """The result of a check.
 
     Attributes:
-        rows: one per cell, backend, dtype, oracle and array, in order of first appearance.
+        deviations: one per cell, backend, dtype, oracle and array, in order of first appearance.
         not_run: what could not be checked here (without a compiler, the C kernels).
         points: which draws the cases of each cell ran on.
         numpy: the NumPy that ran the kernels and derivatives.
     """
 
-    rows: tuple[Deviation, ...]
+    deviations: tuple[Deviation, ...]
     not_run: tuple[NotRun, ...] = ()
     points: tuple[Points, ...] = ()
     numpy: NumPyBuild | None = None
@@ -162,91 +162,95 @@ class Report:
     @property
     def passed(self) -> bool:
         """Whether something was measured and every error is within its bound."""
-        return bool(self.rows) and not self.failures
+        return bool(self.deviations) and not self.failures
 
     @property
     def failures(self) -> tuple[Deviation, ...]:
-        """The rows that miss their bounds."""
-        return tuple(row for row in self.rows if not row.passed)
+        """The deviations that miss their bounds."""
+        return tuple(deviation for deviation in self.deviations if not deviation.passed)
 
     def table(self) -> str:
         """One aligned table per cell and precision: a line per array, a column per oracle and backend; then a legend."""
         blocks = []
-        for cell in dict.fromkeys(row.cell for row in self.rows):
-            rows = [row for row in self.rows if row.cell == cell]
-            blocks += [_block(f"{cell} plan", [row for row in rows if row.backend == PLANNED])]
-            kernels = [row for row in rows if row.backend != PLANNED]
-            blocks += [_block(f"{cell} {dtype}", [row for row in kernels if row.dtype == dtype]) for dtype in DTYPES]
-            blocks += [_expansion(cell, [row for row in rows if row.oracle == EXPANSION])]
+        for cell in dict.fromkeys(deviation.cell for deviation in self.deviations):
+            deviations = [deviation for deviation in self.deviations if deviation.cell == cell]
+            blocks += [_block(f"{cell} plan", [deviation for deviation in deviations if deviation.backend == PLANNED])]
+            kernels = [deviation for deviation in deviations if deviation.backend != PLANNED]
+            blocks += [
+                _block(f"{cell} {dtype}", [deviation for deviation in kernels if deviation.dtype == dtype])
+                for dtype in DTYPES
+            ]
+            blocks += [_expansion(cell, [deviation for deviation in deviations if deviation.oracle == EXPANSION])]
         blocks += [_legend()] if blocks else []
         blocks += [str(self.numpy)] if self.numpy else []
         blocks += [str(each) for each in self.points]
         blocks += [f"{each.cell}: {each.what} not run: {each.reason}" for each in self.not_run]
-        blocks += [_failure(row) for row in self.failures if not row.rounded]
-        blocks += list(_rounded([row for row in self.failures if row.rounded]))
+        blocks += [_failure(deviation) for deviation in self.failures if not deviation.rounded]
+        blocks += list(_rounded([deviation for deviation in self.failures if deviation.rounded]))
         return "\n".join([*(block for block in blocks if block), self._summary()])
 
     def to_json(self) -> dict[str, object]:
         """The report in values that `json.dumps` takes; an infinite number is None."""
-        rows = [
-            asdict(row) | {"error": _finite(row.error), "rounding": _finite(row.rounding), "passed": row.passed}
-            for row in self.rows
+        deviations = [
+            asdict(deviation)
+            | {"error": _finite(deviation.error), "rounding": _finite(deviation.rounding), "passed": deviation.passed}
+            for deviation in self.deviations
         ]
         return {
             "passed": self.passed,
             "numpy": asdict(self.numpy) if self.numpy else None,
             "points": [asdict(each) for each in self.points],
-            "rows": rows,
+            "deviations": deviations,
             "not_run": [asdict(each) for each in self.not_run],
         }
 
     def _summary(self) -> str:
-        if not self.rows:
+        if not self.deviations:
             return "nothing was checked"
         lacking = tuple(dict.fromkeys(registry.title(each.backend) for each in self.not_run if each.backend))
         without = f"; {registry.listed(lacking, 'and')} not checked" if lacking else ""
         if self.failures:
-            rounded = sum(row.rounded for row in self.failures)
+            rounded = sum(deviation.rounded for deviation in self.failures)
             share = {0: "", len(self.failures): ", because of rounding"}.get(
                 rounded, f", {rounded} because of rounding"
             )
-            return f"{len(self.failures)} of {len(self.rows)} errors miss their bounds (marked !){share}{without}"
-        return f"all {len(self.rows)} errors are within their bounds{without}"
+            return f"{len(self.failures)} of {len(self.deviations)} errors miss their bounds (marked !){share}{without}"
+        return f"all {len(self.deviations)} errors are within their bounds{without}"
 
 
-def worst(rows: Iterable[Deviation]) -> tuple[Deviation, ...]:
-    """For each subject, the row with the largest error, in order of first appearance.
+def worst(deviations: Iterable[Deviation]) -> tuple[Deviation, ...]:
+    """For each subject, the deviation with the largest error, in order of first appearance.
 
     An error that rounding does not explain counts more than any that it explains.
     """
     largest: dict[tuple[str, str, str, str, str], Deviation] = {}
-    for row in rows:
-        if row.key not in largest or _weight(row) > _weight(largest[row.key]):
-            largest[row.key] = row
+    for deviation in deviations:
+        if deviation.key not in largest or _weight(deviation) > _weight(largest[deviation.key]):
+            largest[deviation.key] = deviation
     return tuple(largest.values())
 
 
-def _weight(row: Deviation) -> tuple[bool, float]:
-    return (not row.passed and not row.rounded, row.error)
+def _weight(deviation: Deviation) -> tuple[bool, float]:
+    return (not deviation.passed and not deviation.rounded, deviation.error)
 
 
-def _block(title: str, rows: Sequence[Deviation]) -> str:
+def _block(title: str, deviations: Sequence[Deviation]) -> str:
     """The table of a cell's plan, or of its kernels in one precision."""
-    if not rows:
+    if not deviations:
         return ""
-    found = {(row.array, row.oracle, row.backend): row for row in rows}
-    backends = sorted(dict.fromkeys(row.backend for row in rows), key=_place)
+    found = {(deviation.array, deviation.oracle, deviation.backend): deviation for deviation in deviations}
+    backends = sorted(dict.fromkeys(deviation.backend for deviation in deviations), key=_place)
     columns = [
         (oracle, backend)
         for oracle in HEADINGS
         for backend in backends
         if any(k[1:] == (oracle, backend) for k in found)
     ]
-    arrays = tuple(dict.fromkeys(row.array for row in rows))
+    arrays = tuple(dict.fromkeys(deviation.array for deviation in deviations))
     head = [[title, *(HEADINGS[oracle] for oracle, _ in columns)]]
     head += [["", *(registry.title(backend) for _, backend in columns)]]
     body = [[array, *(_entry(found.get((array, *column))) for column in columns)] for array in arrays]
-    bounds = {row.oracle: row.bound for row in rows}
+    bounds = {deviation.oracle: deviation.bound for deviation in deviations}
     foot = [["bound", *(_number(bounds[oracle]) for oracle, _ in columns)]]
     return _aligned([*head, *body, *foot]) + "\n"
 
@@ -257,12 +261,12 @@ def _place(backend: str) -> int:
     return known.index(backend) if backend in known else len(known)
 
 
-def _expansion(cell: str, rows: Sequence[Deviation]) -> str:
-    if not rows:
+def _expansion(cell: str, deviations: Sequence[Deviation]) -> str:
+    if not deviations:
         return ""
-    equal = sum(row.passed for row in rows)
-    cases = "; ".join(dict.fromkeys(row.case for row in rows))
-    return f"{cell} {EXPANSION}: {equal} of {len(rows)} Jacobian blocks equal, {cases}\n"
+    equal = sum(deviation.passed for deviation in deviations)
+    cases = "; ".join(dict.fromkeys(deviation.case for deviation in deviations))
+    return f"{cell} {EXPANSION}: {equal} of {len(deviations)} Jacobian blocks equal, {cases}\n"
 
 
 def _legend() -> str:
@@ -270,31 +274,37 @@ def _legend() -> str:
     return "\n".join(f"{term:{width}}  {meaning}" for term, meaning in _LEGEND) + "\n"
 
 
-def _failure(row: Deviation) -> str:
-    kernels = f"{registry.title(row.backend)} {row.dtype}"
-    sizes = f"error {_number(row.error)}, bound {_number(row.bound)}"
-    return f"{row.cell}: {row.array} misses its bound: {row.oracle}, {kernels}, {sizes}, at {row.case}"
+def _failure(deviation: Deviation) -> str:
+    kernels = f"{registry.title(deviation.backend)} {deviation.dtype}"
+    sizes = f"error {_number(deviation.error)}, bound {_number(deviation.bound)}"
+    return f"{deviation.cell}: {deviation.array} misses its bound: {deviation.oracle}, {kernels}, {sizes}, at {deviation.case}"
 
 
-def _rounded(rows: Sequence[Deviation]) -> Iterator[str]:
+def _rounded(deviations: Sequence[Deviation]) -> Iterator[str]:
     """For each cell, case and precision, why rounding makes errors miss the bound, and what to do."""
-    cases = dict.fromkeys((row.cell, row.case.partition(",")[0], row.dtype) for row in rows)
+    cases = dict.fromkeys(
+        (deviation.cell, deviation.case.partition(",")[0], deviation.dtype) for deviation in deviations
+    )
     for cell, case, dtype in cases:
-        here = [row for row in rows if (row.cell, row.case.partition(",")[0], row.dtype) == (cell, case, dtype)]
+        here = [
+            deviation
+            for deviation in deviations
+            if (deviation.cell, deviation.case.partition(",")[0], deviation.dtype) == (cell, case, dtype)
+        ]
         for by_step in (False, True):
-            some = [row for row in here if (row.oracle == CENTRAL) == by_step]
+            some = [deviation for deviation in here if (deviation.oracle == CENTRAL) == by_step]
             if some:
                 yield _by_step(cell, case, dtype, some) if by_step else _by_rounding(cell, case, dtype, some)
-    if rows:
+    if deviations:
         yield _REMEDY
 
 
-def _by_rounding(cell: str, case: str, dtype: str, rows: Sequence[Deviation]) -> str:
-    worst_row = max(rows, key=lambda row: row.rounding)
+def _by_rounding(cell: str, case: str, dtype: str, deviations: Sequence[Deviation]) -> str:
+    most_moved = max(deviations, key=lambda deviation: deviation.rounding)
     return (
-        f"{cell}: {_missed(rows, f' in {dtype}')} at {case} by rounding alone: changing every input by\n"
-        f"  at most {_number(float(np.finfo(dtype).eps))} of itself changes {worst_row.array} "
-        f"{_how_far(worst_row.rounding)}; the largest error is {_number(max(row.error for row in rows))}"
+        f"{cell}: {_missed(deviations, f' in {dtype}')} at {case} by rounding alone: changing every input by\n"
+        f"  at most {_number(float(np.finfo(dtype).eps))} of itself changes {most_moved.array} "
+        f"{_how_far(most_moved.rounding)}; the largest error is {_number(max(deviation.error for deviation in deviations))}"
     )
 
 
@@ -302,16 +312,20 @@ def _how_far(rounding: float) -> str:
     return f"by {_number(rounding)}" if math.isfinite(rounding) else "by its whole size"
 
 
-def _missed(rows: Sequence[Deviation], which: str) -> str:
-    return f"{len(rows)} errors{which} miss their bounds" if len(rows) > 1 else f"1 error{which} misses its bound"
-
-
-def _by_step(cell: str, case: str, dtype: str, rows: Sequence[Deviation]) -> str:
-    worst_row = max(rows, key=lambda row: row.rounding)
+def _missed(deviations: Sequence[Deviation], which: str) -> str:
     return (
-        f"{cell}: {_missed(rows, f' of {CENTRAL} in {dtype}')} at {case} by their step or by rounding:\n"
-        f"  over that step {worst_row.array} changes so much that they are off {_how_far(worst_row.rounding)};"
-        f" the largest is {_number(max(row.error for row in rows))}"
+        f"{len(deviations)} errors{which} miss their bounds"
+        if len(deviations) > 1
+        else f"1 error{which} misses its bound"
+    )
+
+
+def _by_step(cell: str, case: str, dtype: str, deviations: Sequence[Deviation]) -> str:
+    most_moved = max(deviations, key=lambda deviation: deviation.rounding)
+    return (
+        f"{cell}: {_missed(deviations, f' of {CENTRAL} in {dtype}')} at {case} by their step or by rounding:\n"
+        f"  over that step {most_moved.array} changes so much that they are off {_how_far(most_moved.rounding)};"
+        f" the largest is {_number(max(deviation.error for deviation in deviations))}"
     )
 
 
@@ -326,8 +340,8 @@ def _padded(line: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
         yield text.rjust(width) if place else text.ljust(width)
 
 
-def _entry(row: Deviation | None) -> str:
-    return "-" if row is None else _number(row.error) + ("" if row.passed else " !")
+def _entry(deviation: Deviation | None) -> str:
+    return "-" if deviation is None else _number(deviation.error) + ("" if deviation.passed else " !")
 
 
 def _number(value: float) -> str:

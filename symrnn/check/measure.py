@@ -31,7 +31,7 @@ ORACLES = (INTERPRETER, COMPLEX_STEP, CENTRAL, ADJOINT, EXPANSION, BACKENDS, PRE
 """Every oracle, in the order of reports."""
 
 PLANNED = "plan"
-"""Stands for the backend in rows about the plan itself."""
+"""Stands for the backend in deviations of the plan itself."""
 
 BOUNDS: Mapping[str, float] = {"float64": 1e-12, "float32": 2e-5, "exact": 1e-40}
 """The largest error allowed, by precision; for float32 up to 50 steps."""

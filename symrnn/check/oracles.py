@@ -62,8 +62,8 @@ class DirectionalDerivatives:
         """The same derivatives from a gradient: its inner product with every direction."""
         if gradient.shape != self.directions.shape[1:]:
             return gradient
-        rows = self.directions.reshape(len(self.directions), -1)
-        product: Array = rows @ gradient.astype(np.float64).ravel()
+        flat = self.directions.reshape(len(self.directions), -1)
+        product: Array = flat @ gradient.astype(np.float64).ravel()
         return product.astype(np.float64)
 
 
@@ -75,13 +75,13 @@ class Reference:
         oracle: its name.
         outputs: outputs by label.
         gradients: gradients by label, in full.
-        slopes: directional derivatives of the loss by label.
+        derivatives: directional derivatives of the loss by label.
     """
 
     oracle: str
     outputs: Arrays
     gradients: Arrays
-    slopes: Mapping[str, DirectionalDerivatives]
+    derivatives: Mapping[str, DirectionalDerivatives]
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,10 @@ def by_interpreter(cell: Cell, problem: Problem) -> Reference:
 def by_complex_step(kernels: Forward, problem: Problem, directions: Arrays) -> Reference:
     """Derivatives of the loss as its imaginary part after a tiny imaginary step."""
 
-    def slope(label: str, direction: Array) -> float:
+    def derivative(label: str, direction: Array) -> float:
         return float(np.imag(_loss(kernels, problem, {label: 1j * COMPLEX_SIZE * direction}))) / COMPLEX_SIZE
 
-    return Reference(measure.COMPLEX_STEP, {}, {}, _slopes(slope, directions))
+    return Reference(measure.COMPLEX_STEP, {}, {}, _derivatives(derivative, directions))
 
 
 def by_central_differences(kernels: Forward, problem: Problem, directions: Arrays) -> Reference:
@@ -121,11 +121,11 @@ def by_central_differences(kernels: Forward, problem: Problem, directions: Array
     def over(label: str, change: Array) -> float:
         return (_loss(kernels, problem, {label: change}) - _loss(kernels, problem, {label: -change})).real
 
-    def slope(label: str, direction: Array) -> float:
+    def derivative(label: str, direction: Array) -> float:
         whole, half = (over(label, size * direction) / (2 * size) for size in (CENTRAL_SIZE, CENTRAL_SIZE / 2))
         return (4 * half - whole) / 3
 
-    return Reference(measure.CENTRAL, {}, {}, _slopes(slope, directions))
+    return Reference(measure.CENTRAL, {}, {}, _derivatives(derivative, directions))
 
 
 def by_tangent(kernels: Tangent, problem: Problem, directions: Arrays) -> Reference:
@@ -134,16 +134,16 @@ def by_tangent(kernels: Tangent, problem: Problem, directions: Arrays) -> Refere
     The tangent kernel takes neither lengths nor reverse: the problem must have none.
     """
 
-    def slope(label: str, direction: Array) -> float:
+    def derivative(label: str, direction: Array) -> float:
         tangent = _tangent(kernels, problem, {label: direction})
         return math.fsum(float(np.sum(weight * tangent[name])) for name, weight in weights(problem).items())
 
-    return Reference(measure.ADJOINT, {}, {}, _slopes(slope, directions))
+    return Reference(measure.ADJOINT, {}, {}, _derivatives(derivative, directions))
 
 
 def tangent_findings(kernels: Tangent, problem: Problem, directions: Arrays) -> Iterator[Finding]:
     """The tangent kernel against the complex step, in full: J u along a direction in all arrays at once."""
-    outputs = _outputs(kernels, problem, {label: 1j * COMPLEX_SIZE * rows[0] for label, rows in directions.items()})
+    outputs = _outputs(kernels, problem, {label: 1j * COMPLEX_SIZE * along[0] for label, along in directions.items()})
     for label, tangent in tangent_along(kernels, problem, directions).items():
         expected = np.imag(outputs[label]) / COMPLEX_SIZE
         yield Finding(f"tangent {label}", "jvp", measure.error(tangent, expected, OUTPUT_FLOOR))
@@ -151,7 +151,7 @@ def tangent_findings(kernels: Tangent, problem: Problem, directions: Arrays) -> 
 
 def tangent_along(kernels: Tangent, problem: Problem, directions: Arrays) -> dict[str, Array]:
     """J u by the tangent kernel, along the first direction of every array at once; by the label of the output."""
-    return _tangent(kernels, problem, {label: rows[0] for label, rows in directions.items()})
+    return _tangent(kernels, problem, {label: along[0] for label, along in directions.items()})
 
 
 def has_tangent(problem: Problem) -> bool:
@@ -179,12 +179,12 @@ def findings(result: Result, reference: Reference, scale: float, dtype: str) -> 
                 yield Finding(label, source, _error(outputs.get(label), expected, OUTPUT_FLOOR, dtype))
     for label, expected in reference.gradients.items():
         yield Finding(f"grad {label}", "backward", _error(result.gradients.get(label), expected, scale, dtype))
-    for label, slope in reference.slopes.items():
+    for label, along in reference.derivatives.items():
         gradient = result.gradients.get(label)
         if gradient is None or gradient.dtype != dtype:
             yield Finding(f"grad {label}", "backward", math.inf)
         else:
-            yield Finding(f"grad {label}", "backward", measure.error(slope.of(gradient), slope.values, scale))
+            yield Finding(f"grad {label}", "backward", measure.error(along.of(gradient), along.values, scale))
 
 
 def draw_directions(problem: Problem) -> dict[str, Array]:
@@ -222,10 +222,10 @@ def _error(actual: Array | None, expected: Array, floor: float, dtype: str) -> f
     return measure.error(actual, expected, floor)
 
 
-def _slopes(slope: Callable[[str, Array], float], directions: Arrays) -> dict[str, DirectionalDerivatives]:
+def _derivatives(derivative: Callable[[str, Array], float], directions: Arrays) -> dict[str, DirectionalDerivatives]:
     return {
-        label: DirectionalDerivatives(rows, np.array([slope(label, direction) for direction in rows]))
-        for label, rows in directions.items()
+        label: DirectionalDerivatives(along, np.array([derivative(label, direction) for direction in along]))
+        for label, along in directions.items()
     }
 
 

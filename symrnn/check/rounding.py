@@ -50,7 +50,7 @@ def rounding(kernels: TangentKernels, problem: Problem, exact: Result, scale: fl
     """
     rng = np.random.default_rng(len(problem.params))
     directions = oracles.draw_directions(problem)
-    here = (oracles.by_result("", exact), Reference("", {}, {}, _slopes(exact, directions)))
+    here = (oracles.by_result("", exact), Reference("", {}, {}, _derivatives(exact, directions)))
     tangents = _tangents(kernels, problem, directions)
     found: dict[tuple[str, str], float] = {}
     for _ in range(DRAWS):
@@ -78,11 +78,11 @@ def _reach(error: float) -> float:
     return error if error < 1 else math.inf
 
 
-def _slopes(exact: Result, directions: Arrays) -> dict[str, DirectionalDerivatives]:
+def _derivatives(exact: Result, directions: Arrays) -> dict[str, DirectionalDerivatives]:
     """Derivatives along the directions, from the gradients."""
     return {
-        label: DirectionalDerivatives(rows, DirectionalDerivatives(rows, rows).of(exact.gradients[label]))
-        for label, rows in directions.items()
+        label: DirectionalDerivatives(along, DirectionalDerivatives(along, along).of(exact.gradients[label]))
+        for label, along in directions.items()
         if label in exact.gradients
     }
 

@@ -65,32 +65,34 @@ class Suite:
     """The result of the suite.
 
     Attributes:
-        rows: the largest error of each oracle for each array of every module.
+        deviations: the largest error of each oracle for each array of every module.
         points: how many cases ran on which draws.
         not_run: what was left out, and why.
     """
 
-    rows: tuple[Deviation, ...]
+    deviations: tuple[Deviation, ...]
     points: Points
     not_run: tuple[NotRun, ...]
 
 
 @dataclass(frozen=True)
 class _Tried:
-    """A case at one point: its rows, or why there are none."""
+    """A case at one point: its deviations, or why there are none."""
 
     drawn: str
-    rows: tuple[Deviation, ...] = ()
+    deviations: tuple[Deviation, ...] = ()
     reason: str = ""
 
     @property
     def passed(self) -> bool:
-        return not self.reason and all(row.passed for row in self.rows)
+        return not self.reason and all(deviation.passed for deviation in self.deviations)
 
     @property
     def only_rounded(self) -> bool:
         """Whether errors miss their bounds, and rounding alone explains all of them."""
-        return not (self.passed or self.reason) and all(row.passed or row.rounded for row in self.rows)
+        return not (self.passed or self.reason) and all(
+            deviation.passed or deviation.rounded for deviation in self.deviations
+        )
 
 
 def run_suite(
@@ -101,8 +103,8 @@ def run_suite(
     progress: Progress | None = None,
     plans: Mapping[str, Program] | None = None,
 ) -> tuple[Deviation, ...]:
-    """The rows of `run_cases`, which has the arguments and errors."""
-    return run_cases(Subjects(cell, numpy, tested, plans or {}), cases, progress).rows
+    """The deviations of `run_cases`, which has the arguments and errors."""
+    return run_cases(Subjects(cell, numpy, tested, plans or {}), cases, progress).deviations
 
 
 def run_cases(subjects: Subjects, cases: Sequence[Case] = CASES, progress: Progress | None = None) -> Suite:
@@ -129,7 +131,7 @@ def run_cases(subjects: Subjects, cases: Sequence[Case] = CASES, progress: Progr
     ran = {drawn: sum(any(_counts(each, drawn) for each in tried) for _, tried in found) for drawn in (DENSE, START)}
     points = Points(cell.name, len(found), ran[DENSE], ran[START])
     return Suite(
-        worst(row for _, tried in found for each in tried for row in each.rows if not each.reason),
+        worst(deviation for _, tried in found for each in tried for deviation in each.deviations if not each.reason),
         points,
         tuple(_left_out(cell, found)),
     )
@@ -185,7 +187,7 @@ def not_smooth(cell: Cell) -> tuple[str, ...]:
 
 @np.errstate(all="ignore")  # numbers that are not finite are found below
 def _tried(subjects: Subjects, problem: Problem) -> _Tried:
-    """The rows of a case at a point. Those that miss their bounds say what rounding alone does to their array."""
+    """The deviations of a case at a point. Those that miss their bounds say what rounding alone does to their array."""
     cell, numpy = subjects.cell, subjects.numpy
     for backend, kernels in subjects.tested.items():
         _require_shapes(cell, problem, backend, kernels)
@@ -199,12 +201,16 @@ def _tried(subjects: Subjects, problem: Problem) -> _Tried:
         return _Tried(problem.drawn, reason=reason)
     scale = oracles.scale_of_loss(exact, problem)
     alone: dict[str, Rounding] = {}
-    rows = []
-    for row in _measured_rows(subjects, problem, exact, scale, references):
-        if not row.passed and row.dtype not in alone:
-            alone[row.dtype] = rounding(numpy, problem, exact, scale, row.dtype)
-        rows.append(row if row.passed else replace(row, rounding=alone[row.dtype].get((row.oracle, row.array), 0.0)))
-    return _Tried(problem.drawn, tuple(rows))
+    deviations = []
+    for deviation in _measured(subjects, problem, exact, scale, references):
+        if not deviation.passed and deviation.dtype not in alone:
+            alone[deviation.dtype] = rounding(numpy, problem, exact, scale, deviation.dtype)
+        deviations.append(
+            deviation
+            if deviation.passed
+            else replace(deviation, rounding=alone[deviation.dtype].get((deviation.oracle, deviation.array), 0.0))
+        )
+    return _Tried(problem.drawn, tuple(deviations))
 
 
 def _why_undefined(
@@ -227,14 +233,14 @@ def _why_undefined(
     stepped = by_oracle.get(measure.COMPLEX_STEP) or oracles.by_complex_step(
         numpy, problem, oracles.draw_directions(problem)
     )
-    return "" if _finite(slope.values for slope in stepped.slopes.values()) else "a gradient is not finite"
+    return "" if _finite(along.values for along in stepped.derivatives.values()) else "a gradient is not finite"
 
 
 def _finite(arrays: Iterable[measure.Array]) -> bool:
     return all(bool(np.all(np.isfinite(array))) for array in arrays)
 
 
-def _measured_rows(
+def _measured(
     subjects: Subjects, problem: Problem, exact: Result, scale: float, references: Sequence[Reference]
 ) -> Iterator[Deviation]:
     cell, numpy, tested = subjects.cell, subjects.numpy, subjects.tested
@@ -245,7 +251,7 @@ def _measured_rows(
         same = next((other for other in planned if subjects.plans[other] is program), "")
         planned[backend] = planned[same] if same else run_plan(program, problem)
         if not same:
-            yield from _plan_rows(cell, program, problem, planned[backend], scale, references)
+            yield from _of_plan(cell, program, problem, planned[backend], scale, references)
     for dtype in ("float64", "float32") if case.single else ("float64",):
         numpy_result = exact if dtype == "float64" else run_kernels(numpy, problem, dtype)
         for backend, kernels in tested.items():
@@ -257,17 +263,17 @@ def _measured_rows(
             if backend in planned and dtype == "float64":
                 matches = [*matches, oracles.by_result(measure.PLAN, planned[backend]["forward"])]
             for reference in (*references, *matches):
-                said = reference if can.backward else replace(reference, gradients={}, slopes={})
+                said = reference if can.backward else replace(reference, gradients={}, derivatives={})
                 found = oracles.findings(result, said, scale, dtype)
-                yield from _rows(cell, backend, dtype, reference.oracle, problem, found)
+                yield from _deviations(cell, backend, dtype, reference.oracle, problem, found)
     for backend, kernels in tested.items():
         if registry.describe(backend).can.tangent and oracles.has_tangent(problem):
             tangent = cast(TangentKernels, kernels)
             found = oracles.tangent_findings(tangent, problem, oracles.draw_directions(problem))
-            yield from _rows(cell, backend, "float64", measure.ADJOINT, problem, found)
+            yield from _deviations(cell, backend, "float64", measure.ADJOINT, problem, found)
 
 
-def _plan_rows(
+def _of_plan(
     cell: Cell,
     program: Program,
     problem: Problem,
@@ -279,11 +285,11 @@ def _plan_rows(
     for result in results.values():
         for reference in references:
             found = oracles.findings(result, reference, scale, "float64")
-            yield from _rows(cell, measure.PLANNED, "float64", reference.oracle, problem, found)
+            yield from _deviations(cell, measure.PLANNED, "float64", reference.oracle, problem, found)
     if program.tangent is not None and oracles.has_tangent(problem):
         plan = PlanKernels(program, problem.sizes)
         found = oracles.tangent_findings(plan, problem, oracles.draw_directions(problem))
-        yield from _rows(cell, measure.PLANNED, "float64", measure.ADJOINT, problem, found)
+        yield from _deviations(cell, measure.PLANNED, "float64", measure.ADJOINT, problem, found)
 
 
 def _runs(backend: str, case: Case, dtype: str) -> bool:
@@ -317,7 +323,7 @@ def _matches(backend: str, dtype: str, exact: Result, numpy_result: Result) -> l
     return found
 
 
-def _rows(
+def _deviations(
     cell: Cell, backend: str, dtype: str, oracle: str, problem: Problem, found: Iterable[Finding]
 ) -> Iterator[Deviation]:
     bound = measure.bound(oracle, dtype)

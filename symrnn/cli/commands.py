@@ -135,9 +135,9 @@ def _check(arguments: Namespace) -> Outcome:
             march=arguments.march,
             sizes=chosen_sizes(arguments),
         )
-    # Rows that belong to no precision, such as the proof, stay.
+    # What belongs to no precision, such as the proof, stays.
     left_out = [dtype for dtype in PRECISIONS if dtype not in dtypes]
-    found = replace(found, rows=tuple(row for row in found.rows if row.dtype not in left_out))
+    found = replace(found, deviations=tuple(each for each in found.deviations if each.dtype not in left_out))
     text = to_json(found.to_json()) if arguments.json else found.table() + "\n"
     return (DONE if found.passed else DIFFERS), text
 

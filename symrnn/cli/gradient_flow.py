@@ -29,7 +29,7 @@ def flow(arguments: Namespace) -> Outcome:
         load_optional("matplotlib", extra="plot", purpose="--plot")
         if plot.suffix.lower() not in FORMATS:
             raise FlowError(f"--plot {plot}: expected a file that ends in {', '.join(FORMATS)}")
-    shape = Setup(
+    setup = Setup(
         steps=arguments.steps,
         batch=arguments.batch,
         input=arguments.input,
@@ -42,7 +42,7 @@ def flow(arguments: Namespace) -> Outcome:
     cells = chosen_cells(arguments)
     with progress() as say:
         say("deriving")
-        found = sweep(cells, scales=arguments.scales, biases=arguments.biases, shape=shape, progress=say)
+        found = sweep(cells, scales=arguments.scales, biases=arguments.biases, setup=setup, progress=say)
         if plot:
             say(f"drawing {plot}")
             write_figure(draw_sweep(found), plot)

@@ -68,7 +68,7 @@ class Direct:
 
 def bounds_of(paths: StepPaths) -> tuple[Bound, ...]:
     """The bounds of every block of the step Jacobian, each after those that it reads."""
-    norms = _Norms(paths.run)
+    norms = _Norms(paths.trajectory)
     found: dict[tuple[str, str], Bound] = {}
     for jacobian in paths.jacobians.values():
         for each in (*jacobian.parts, jacobian):
@@ -80,9 +80,9 @@ def bounds_of(paths: StepPaths) -> tuple[Bound, ...]:
 
 def bound_of_step(paths: StepPaths, bounds: tuple[Bound, ...]) -> Array:
     """Ln of a bound on the norm of the whole step Jacobian: the norm of the matrix of its blocks' bounds."""
-    run = paths.run
-    places = {state: place for place, state in enumerate(run.cell.states)}
-    blocks = np.full((run.steps, run.batch, len(places), len(places)), -np.inf)
+    trajectory = paths.trajectory
+    places = {state: place for place, state in enumerate(trajectory.cell.states)}
+    blocks = np.full((trajectory.steps, trajectory.batch, len(places), len(places)), -np.inf)
     by_pair = {(bound.output, bound.input): bound.log for bound in bounds}
     for (after, before), jacobian in paths.jacobians.items():
         blocks[..., places[after], places[before]] = by_pair[jacobian.output, jacobian.input]
@@ -96,16 +96,16 @@ def direct_of(paths: StepPaths) -> tuple[Direct, ...]:
     found = []
     for (after, before), jacobian in paths.jacobians.items():
         if after == before and jacobian.direct:
-            found.append(_direct(paths.run, before, jacobian))
+            found.append(_direct(paths.trajectory, before, jacobian))
     return tuple(found)
 
 
-def _direct(run: Trajectory, state: str, jacobian: Jacobian) -> Direct:
+def _direct(trajectory: Trajectory, state: str, jacobian: Jacobian) -> Direct:
     total = _diagonal(jacobian.direct)
-    value = evaluate(total, run.known, run.sizes, floats())
-    diagonal = np.broadcast_to(value, (run.steps, run.batch, run.width(state)))
+    value = evaluate(total, trajectory.known, trajectory.sizes, floats())
+    diagonal = np.broadcast_to(value, (trajectory.steps, trajectory.batch, trajectory.width(state)))
     logs = log(np.abs(diagonal))
-    summed = np.zeros((run.steps + 1, *diagonal.shape[1:]))
+    summed = np.zeros((trajectory.steps + 1, *diagonal.shape[1:]))
     summed[:-1] = np.cumsum(logs[::-1], axis=0)[::-1]
     latex = rf"\prod_t \left( {sum_latex(jacobian.direct, '', jacobian.notation)} \right)"
     return Direct(state, to_text(total), latex, diagonal, summed.max(axis=-1))
@@ -136,9 +136,9 @@ class _Norm:
 class _Norms:
     """Norms of factors on a run; those of matrices are computed once."""
 
-    def __init__(self, run: Trajectory) -> None:
-        self._run = run
-        self._values = run.known
+    def __init__(self, trajectory: Trajectory) -> None:
+        self._trajectory = trajectory
+        self._values = trajectory.known
         self._sigma: dict[str, float] = {}
 
     def bound(self, jacobian: Jacobian, known: Mapping[tuple[str, str], Bound]) -> Bound:
@@ -151,7 +151,7 @@ class _Norms:
         for term in jacobian.terms:
             if not is_direct(term):
                 terms.append([self._norm(factor, jacobian, known) for factor in term])
-        shape = (self._run.steps, self._run.batch)
+        shape = (self._trajectory.steps, self._trajectory.batch)
         total = np.full(shape, -np.inf)
         for norms in terms:
             total = np.logaddexp(total, np.broadcast_to(sum(norm.log for norm in norms), shape))
@@ -165,14 +165,14 @@ class _Norms:
                 return self._entry(expression, notation)
             case Matrix(name, _):
                 if name not in self._sigma:
-                    self._sigma[name] = float(np.linalg.norm(self._run.params[name], 2))
+                    self._sigma[name] = float(np.linalg.norm(self._trajectory.params[name], 2))
                 latex = rf"\sigma_{{\max}}({notation.matrix(name, False)})"
                 return _Norm(f"sigma_max({name})", latex, log(np.array(self._sigma[name])))
             case OnesRow(size, True):
-                root = math.sqrt(self._run.sizes[size])
+                root = math.sqrt(self._trajectory.sizes[size])
                 return _Norm(f"1/sqrt({size})", rf"{size_latex(size)}^{{-1/2}}", np.array(-math.log(root)))
             case OnesRow(size) | Ones(size):
-                root = math.sqrt(self._run.sizes[size])
+                root = math.sqrt(self._trajectory.sizes[size])
                 return _Norm(f"sqrt({size})", rf"{size_latex(size)}^{{1/2}}", np.array(math.log(root)))
             case Ref(output):
                 other = known[output, jacobian.input]
@@ -185,7 +185,7 @@ class _Norms:
 
     def _entry(self, expression: Expression, notation: Notation) -> _Norm:
         """The largest entry of a diagonal."""
-        value = np.abs(evaluate(expression, self._values, self._run.sizes, floats())).max(axis=-1)
+        value = np.abs(evaluate(expression, self._values, self._trajectory.sizes, floats())).max(axis=-1)
         if expression == integer(1):
             return _Norm("1", "1", log(value))
         return _Norm(f"max|{to_text(expression)}|", rf"\max \left| {notation(expression)} \right|", log(value))

@@ -107,17 +107,17 @@ def flow(
         FlowError: an array is missing or misshapen, or the run is not finite.
     """
     derivation = cell if isinstance(cell, Derivation) else derive(cell)
-    run = run_steps(derivation.cell, params, x, state)
-    paths = step_paths(derivation, run)
+    trajectory = run_steps(derivation.cell, params, x, state)
+    paths = step_paths(derivation, trajectory)
     gradient = backward(paths, _given(paths, dy, dstate, seed))
     blocks = paths.blocks
-    looked = _distances(distances, run.steps)
+    looked = _distances(distances, trajectory.steps)
     bounds = bounds_of(paths)
     return Flow(
         cell=derivation.cell,
-        sizes=run.sizes,
-        steps=run.steps,
-        batch=run.batch,
+        sizes=trajectory.sizes,
+        steps=trajectory.steps,
+        batch=trajectory.batch,
         log_gradient=gradient.log,
         log_gradients={name: gradient.log + normalised(gradient.unit[..., at])[1] for name, at in blocks.items()},
         paths=_shares(paths, by_path(paths, gradient)),
@@ -153,26 +153,30 @@ def _shares(paths: StepPaths, logs: Mapping[tuple[str, str, int], Array]) -> tup
 
 def _given(paths: StepPaths, dy: ArrayLike | None, dstate: Given | None, seed: int) -> Array:
     """The loss's contribution to the gradient by the states after each step, ``(T, B, n)``."""
-    run, output = paths.run, paths.run.cell.output
-    width = run.width(output)
-    given = np.zeros((run.steps, run.batch, paths.size))
+    trajectory, output = paths.trajectory, paths.trajectory.cell.output
+    width = trajectory.width(output)
+    given = np.zeros((trajectory.steps, trajectory.batch, paths.size))
     if dy is None:
-        last = np.random.default_rng(seed).standard_normal((run.batch, width))
+        last = np.random.default_rng(seed).standard_normal((trajectory.batch, width))
         dy = normalised(last)[0]
     array = np.asarray(dy, np.float64)
-    if array.shape == (run.batch, width):
+    if array.shape == (trajectory.batch, width):
         given[-1, :, paths.blocks[output]] = array
-    elif array.shape == (run.steps, run.batch, width):
+    elif array.shape == (trajectory.steps, trajectory.batch, width):
         given[..., paths.blocks[output]] = array
     else:
-        expected = f"{(run.steps, run.batch, width)} or, for the last step alone, {(run.batch, width)}"
+        expected = (
+            f"{(trajectory.steps, trajectory.batch, width)} or, for the last step alone, {(trajectory.batch, width)}"
+        )
         raise FlowError(f"dy: expected shape {expected}, found {array.shape}")
     for name, value in (dstate or {}).items():
         if name not in paths.blocks:
             raise FlowError(f"dstate: unknown name {name!r}; choose {', '.join(paths.blocks)}")
         array = np.asarray(value, np.float64)
-        if array.shape != (run.batch, run.width(name)):
-            raise FlowError(f"dstate[{name!r}]: expected shape {(run.batch, run.width(name))}, found {array.shape}")
+        if array.shape != (trajectory.batch, trajectory.width(name)):
+            raise FlowError(
+                f"dstate[{name!r}]: expected shape {(trajectory.batch, trajectory.width(name))}, found {array.shape}"
+            )
         given[-1, :, paths.blocks[name]] += array
     if not np.isfinite(given).all():
         raise FlowError("dy, dstate: expected finite numbers; found infinities or NaN")

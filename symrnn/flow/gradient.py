@@ -61,7 +61,7 @@ def backward(paths: StepPaths, given: Array) -> StateGradient:
         paths: of the run.
         given: the loss's contribution to the gradient by the states after each step, ``(T, B, n)``.
     """
-    steps = paths.run.steps
+    steps = paths.trajectory.steps
     unit = np.zeros((steps + 1, *given.shape[1:]))
     length = np.full((steps + 1, given.shape[1]), -np.inf)
     directions, lengths = normalised(given)
@@ -109,20 +109,20 @@ def by_parameter(derivation: Derivation, paths: StepPaths, gradient: StateGradie
     finite = there[np.isfinite(there)]
     shared = float(finite.max()) if finite.size else 0.0
     weight = np.exp(there - shared)[..., np.newaxis]
-    values = paths.run.known
+    values = paths.trajectory.known
     for each in derivation.recurrences.carried:
         values[each.arrives] = gradient.unit[1:, :, paths.blocks[each.state]] * weight
     inner = [equation for equation in system.equations if equation.target not in system.outputs]
-    values = run(inner, system.by_name, values, paths.run.sizes, floats())
+    values = run(inner, system.by_name, values, paths.trajectory.sizes, floats())
     with np.errstate(over="ignore"):
         scale = np.exp(shared)
     reached = {system.by_name[name].of: name for name in system.outputs}
     result = {}
     for parameter in derivation.cell.of_role(Role.PARAMETER):
-        total = np.zeros(paths.run.params[parameter.name].shape)
+        total = np.zeros(paths.trajectory.params[parameter.name].shape)
         if parameter.name in reached:
             node = system.definition[reached[parameter.name]].expression
-            total = _summed(node, system, values, paths.run.sizes, total)
+            total = _summed(node, system, values, paths.trajectory.sizes, total)
         result[parameter.name] = np.multiply(total, scale, out=np.zeros_like(total), where=total != 0)
     return result
 

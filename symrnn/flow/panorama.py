@@ -60,24 +60,24 @@ def draw_sweep(sweep: Sweep) -> Any:
             lower.set_xlabel("steps back from the end")
         axes[0][0].set_ylabel("length of ∂L/∂state  (1 at the end)")
         axes[1][0].set_ylabel("share of path")
-        frame_lengths(axes[0], limits, sweep.shape.steps)
+        frame_lengths(axes[0], limits, sweep.setup.steps)
     return figure
 
 
 def _lines(sweep: Sweep, name: str) -> list[Trace]:
-    """The gradient of every entry of a cell, against its length at the end."""
-    entries = sweep.of(name)
-    held = any(entry.bias is not None for entry in entries)
-    biases = list(dict.fromkeys(entry.bias for entry in entries))
+    """The gradient of every point of a cell, against its length at the end."""
+    points = sweep.of(name)
+    held = any(point.bias is not None for point in points)
+    biases = list(dict.fromkeys(point.bias for point in points))
     lines = []
-    for entry in entries:
-        values = by_distance(against_end(entry.flow.log_gradient))
+    for point in points:
+        values = by_distance(against_end(point.flow.log_gradient))
         if held:
             colours = _LEVELS[max(0, 3 - len(biases)) :]  # the last of up to three is green, as direct paths are
-            lines.append(Trace(values, f"bias {entry.bias:g}", colours[biases.index(entry.bias) % len(colours)]))
+            lines.append(Trace(values, f"bias {point.bias:g}", colours[biases.index(point.bias) % len(colours)]))
         else:
-            label = "as started" if entry.scale is None else f"scale {entry.scale:g}"
-            lines.append(Trace(values, label, _by_scale(entry.scale)))
+            label = "as started" if point.scale is None else f"scale {point.scale:g}"
+            lines.append(Trace(values, label, _by_scale(point.scale)))
     return lines
 
 
@@ -88,19 +88,19 @@ def _by_scale(scale: float | None) -> str:
     return BLUE if scale < 1 else RED
 
 
-def _typical(entries: Sequence[SweepPoint]) -> SweepPoint:
-    """The entry with the largest bias and, among these, the scale nearest to one."""
-    return min(entries, key=lambda each: (-(each.bias or 0.0), abs(math.log(each.scale)) if each.scale else 0.0))
+def _typical(points: Sequence[SweepPoint]) -> SweepPoint:
+    """The point with the largest bias and, among these, the scale nearest to one."""
+    return min(points, key=lambda each: (-(each.bias or 0.0), abs(math.log(each.scale)) if each.scale else 0.0))
 
 
-def _point(entry: SweepPoint) -> str:
-    words = [f"scale {entry.scale:g}"] if entry.scale is not None else []
-    words += [f"bias {entry.bias:g}"] if entry.bias is not None else []
+def _point(point: SweepPoint) -> str:
+    words = [f"scale {point.scale:g}"] if point.scale is not None else []
+    words += [f"bias {point.bias:g}"] if point.bias is not None else []
     return ", ".join(words) or "the start"
 
 
 def _range(sweep: Sweep, name: str) -> str:
-    scales = [entry.scale for entry in sweep.of(name) if entry.scale is not None]
+    scales = [point.scale for point in sweep.of(name) if point.scale is not None]
     return f"{min(scales):g} to {max(scales):g}"
 
 

@@ -132,16 +132,16 @@ class JacobianColumn:
 
 @dataclass(frozen=True)
 class StepPaths:
-    """The Jacobians of the steps of a run.
+    """The Jacobians of the steps of a trajectory.
 
     Attributes:
-        run: where they are evaluated.
+        trajectory: where they are evaluated.
         blocks: the position of each state in a vector.
         columns: for each state, its paths to other values.
         jacobians: the blocks that they come from, by next state and state, those that are zero left out.
     """
 
-    run: Trajectory
+    trajectory: Trajectory
     blocks: Mapping[str, slice]
     columns: tuple[JacobianColumn, ...]
     jacobians: Mapping[tuple[str, str], Jacobian]
@@ -194,13 +194,13 @@ class StepPaths:
         return back
 
 
-def step_paths(derivation: Derivation, run: Trajectory) -> StepPaths:
-    """The Jacobians of every step of ``run``, of all next states by all states."""
+def step_paths(derivation: Derivation, trajectory: Trajectory) -> StepPaths:
+    """The Jacobians of every step of ``trajectory``, of all next states by all states."""
     states = derivation.cell.states
     read = [state for state in states if state in derivation.cell.normal.by_name]
     jacobians = {(after, before): derivation.jacobian(after, before) for after in states for before in read}
     jacobians = {pair: each for pair, each in jacobians.items() if each.terms}
-    maps = _Maps(run)
+    maps = _Maps(trajectory)
     order = {equation.target: place for place, equation in enumerate(derivation.cell.normal.equations)}
     columns = []
     for state in states:
@@ -210,23 +210,23 @@ def step_paths(derivation: Derivation, run: Trajectory) -> StepPaths:
                 found |= {part.output: part.terms for part in (*each.parts, each)}
         values = {name: tuple(maps.path(term) for term in found[name]) for name in sorted(found, key=order.__getitem__)}
         columns.append(JacobianColumn(state, values))
-    return StepPaths(run, _blocks(run), tuple(columns), jacobians)
+    return StepPaths(trajectory, _blocks(trajectory), tuple(columns), jacobians)
 
 
-def _blocks(run: Trajectory) -> dict[str, slice]:
+def _blocks(trajectory: Trajectory) -> dict[str, slice]:
     blocks: dict[str, slice] = {}
     begin = 0
-    for state in run.cell.states:
-        blocks[state] = slice(begin, begin := begin + run.width(state))
+    for state in trajectory.cell.states:
+        blocks[state] = slice(begin, begin := begin + trajectory.width(state))
     return blocks
 
 
 class _Maps:
     """Factors as maps; equal factors share their arrays."""
 
-    def __init__(self, run: Trajectory) -> None:
-        self._run = run
-        self._values = run.known
+    def __init__(self, trajectory: Trajectory) -> None:
+        self._trajectory = trajectory
+        self._values = trajectory.known
         self._made: dict[Factor, Map] = {}
 
     def path(self, term: Term) -> Path:
@@ -241,18 +241,18 @@ class _Maps:
         return self._made[factor]
 
     def _make(self, factor: Factor) -> Map:
-        run = self._run
+        trajectory = self._trajectory
         match factor:
             case Diag(expression):
-                value = evaluate(expression, self._values, run.sizes, floats())
-                return Scale(np.broadcast_to(value, (run.steps, run.batch, value.shape[-1])))
+                value = evaluate(expression, self._values, trajectory.sizes, floats())
+                return Scale(np.broadcast_to(value, (trajectory.steps, trajectory.batch, value.shape[-1])))
             case Matrix(name, transposed):
-                matrix = run.params[name].T if transposed else run.params[name]
+                matrix = trajectory.params[name].T if transposed else trajectory.params[name]
                 return Times(np.ascontiguousarray(matrix), np.ascontiguousarray(matrix.T))
             case OnesRow(size, averages):
-                return Total(run.sizes[size], 1 / run.sizes[size] if averages else 1.0, spreads=False)
+                return Total(trajectory.sizes[size], 1 / trajectory.sizes[size] if averages else 1.0, spreads=False)
             case Ones(size):
-                return Total(run.sizes[size], 1.0, spreads=True)
+                return Total(trajectory.sizes[size], 1.0, spreads=True)
             case Kron() | Identity() | Ref():
                 raise AssertionError(f"{factor} is not a map between states")
 

@@ -35,14 +35,14 @@ MEMORY = 1 << 24
 
 def largest_of_steps(paths: StepPaths, seed: int = 0) -> Array:
     """Ln of the largest singular value of every step Jacobian, ``(T, B)``."""
-    run, size = paths.run, paths.size
+    trajectory, size = paths.trajectory, paths.size
     if size <= SMALL:
         return spectrum_of_steps(paths)[..., 0]
-    chunk = max(1, MEMORY // (run.batch * size * USUAL * 8))
+    chunk = max(1, MEMORY // (trajectory.batch * size * USUAL * 8))
     found = []
-    for begin in range(0, run.steps, chunk):
-        at = np.arange(begin, min(begin + chunk, run.steps))
-        found.append(largest(_Each(paths, at), _random((len(at), run.batch, size), seed)))
+    for begin in range(0, trajectory.steps, chunk):
+        at = np.arange(begin, min(begin + chunk, trajectory.steps))
+        found.append(largest(_Each(paths, at), _random((len(at), trajectory.batch, size), seed)))
     return np.concatenate(found)
 
 
@@ -50,7 +50,7 @@ def largest_of_products(paths: StepPaths, distances: Array, seed: int = 0) -> Ar
     """Ln of the largest singular value of the product of the last ``d`` step Jacobians, for each distance ``d``.
 
     Args:
-        paths: of the run.
+        paths: of the trajectory.
         distances: from 0 (the identity) to T, ``(D,)``.
         seed: of the random start.
 
@@ -58,8 +58,8 @@ def largest_of_products(paths: StepPaths, distances: Array, seed: int = 0) -> Ar
         ``(D, B)``.
     """
     order = np.argsort(-distances, kind="stable")
-    start = _random((len(order), paths.run.batch, paths.size), seed)
-    result = np.empty((len(order), paths.run.batch))
+    start = _random((len(order), paths.trajectory.batch, paths.size), seed)
+    result = np.empty((len(order), paths.trajectory.batch))
     if paths.size <= WRITTEN_OUT:
         for places, operators in _written_out(paths, distances):
             if paths.size <= SMALL:
@@ -74,18 +74,18 @@ def largest_of_products(paths: StepPaths, distances: Array, seed: int = 0) -> Ar
 
 def spectrum_of_steps(paths: StepPaths) -> Array:
     """Ln of all singular values of every step Jacobian, the largest first, ``(T, B, n)``."""
-    run, size = paths.run, paths.size
-    chunk = max(1, MEMORY // (run.batch * size * size * 8))
+    trajectory, size = paths.trajectory, paths.size
+    chunk = max(1, MEMORY // (trajectory.batch * size * size * 8))
     found = []
-    for begin in range(0, run.steps, chunk):
-        at = slice(begin, min(begin + chunk, run.steps))
+    for begin in range(0, trajectory.steps, chunk):
+        at = slice(begin, min(begin + chunk, trajectory.steps))
         found.append(log(np.linalg.svd(dense(paths, at), compute_uv=False)))
     return np.concatenate(found)
 
 
 def dense(paths: StepPaths, at: slice) -> Array:
     """The step Jacobians as matrices, ``(steps, B, n, n)``."""
-    found = np.zeros((at.stop - at.start, paths.run.batch, paths.size, paths.size))
+    found = np.zeros((at.stop - at.start, paths.trajectory.batch, paths.size, paths.size))
     for column in paths.columns:
         block = paths.blocks[column.state]
         units = np.eye(block.stop - block.start)[:, np.newaxis, np.newaxis]  # the same at every step
@@ -99,7 +99,7 @@ def dense(paths: StepPaths, at: slice) -> Array:
 
 def spectrum_of_products(paths: StepPaths, distances: Array) -> Array:
     """Ln of all singular values of the product of the last ``d`` step Jacobians, the largest first, ``(D, B, n)``."""
-    found = np.zeros((len(distances), paths.run.batch, paths.size))
+    found = np.zeros((len(distances), paths.trajectory.batch, paths.size))
     for place, distance in enumerate(distances):
         found[place] = _spectrum(paths, int(distance))
     return found
@@ -111,15 +111,15 @@ def lyapunov(paths: StepPaths, count: int, seed: int = 0) -> Array:
     These are exponents of finite time, for the step with its inputs. The first tenth of the steps only
     turns the tangents into their directions.
     """
-    run = paths.run
-    basis = np.linalg.qr(_random((run.batch, paths.size, count), seed))[0]
-    settled = run.steps // 10
-    total = np.zeros((run.batch, count))
-    for t in range(run.steps):
+    trajectory = paths.trajectory
+    basis = np.linalg.qr(_random((trajectory.batch, paths.size, count), seed))[0]
+    settled = trajectory.steps // 10
+    total = np.zeros((trajectory.batch, count))
+    for t in range(trajectory.steps):
         basis, growth = _stretched(paths.push, basis, t)
         if t >= settled:
             total += growth
-    return -np.sort(-total / (run.steps - settled), axis=-1)
+    return -np.sort(-total / (trajectory.steps - settled), axis=-1)
 
 
 def _stretched(product: Callable[[Array, int], Array], basis: Array, at: int) -> tuple[Array, Array]:
@@ -138,10 +138,10 @@ def _spectrum(paths: StepPaths, distance: int) -> Array:
 
 def _of_matrix(paths: StepPaths, distance: int) -> Array:
     """The singular values of the product as a matrix, exact up to rounding relative to the largest."""
-    run = paths.run
-    columns = np.broadcast_to(np.eye(paths.size)[:, np.newaxis], (paths.size, run.batch, paths.size))
-    length = np.zeros(run.batch)
-    for t in range(run.steps - distance, run.steps):
+    trajectory = paths.trajectory
+    columns = np.broadcast_to(np.eye(paths.size)[:, np.newaxis], (paths.size, trajectory.batch, paths.size))
+    length = np.zeros(trajectory.batch)
+    for t in range(trajectory.steps - distance, trajectory.steps):
         columns = paths.push(columns, t)
         largest = np.abs(columns).max(axis=(0, 2))
         scale = np.where(largest > 0, largest, 1.0)
@@ -151,14 +151,14 @@ def _of_matrix(paths: StepPaths, distance: int) -> Array:
 
 def _by_sweeps(paths: StepPaths, distance: int) -> Array:
     """The singular values by power iteration on all units at once, tiny ones too; faster if they are far apart."""
-    run = paths.run
-    basis = np.broadcast_to(np.eye(paths.size), (run.batch, paths.size, paths.size))
-    found = np.full((run.batch, paths.size), np.inf)
-    there = range(run.steps - distance, run.steps)
+    trajectory = paths.trajectory
+    basis = np.broadcast_to(np.eye(paths.size), (trajectory.batch, paths.size, paths.size))
+    found = np.full((trajectory.batch, paths.size), np.inf)
+    there = range(trajectory.steps - distance, trajectory.steps)
     for _ in range(SWEEPS):
         before = found
         for product, order in ((paths.pull, reversed(there)), (paths.push, there)):
-            found = np.zeros((run.batch, paths.size))
+            found = np.zeros((trajectory.batch, paths.size))
             for t in order:
                 basis, growth = _stretched(product, basis, t)
                 found += growth
@@ -204,12 +204,12 @@ class _JacobianProducts:
 
     def push(self, vector: Array) -> tuple[Array, Array]:
         """Each product times its vector, from its first step to the last of all."""
-        steps = self.paths.run.steps
+        steps = self.paths.trajectory.steps
         return self._through(vector, range(steps - int(self.distances.max(initial=0)), steps), self.paths.push)
 
     def pull(self, vector: Array) -> tuple[Array, Array]:
         """Each transposed product times its vector."""
-        steps = self.paths.run.steps
+        steps = self.paths.trajectory.steps
         return self._through(
             vector, range(steps - 1, steps - int(self.distances.max(initial=0)) - 1, -1), self.paths.pull
         )
@@ -221,7 +221,7 @@ class _JacobianProducts:
     def _through(self, vector: Array, order: range, product: Callable[[Array, int], Array]) -> tuple[Array, Array]:
         vector, length = normalised(vector)
         for t in order:
-            active = int(np.count_nonzero(self.distances >= self.paths.run.steps - t))
+            active = int(np.count_nonzero(self.distances >= self.paths.trajectory.steps - t))
             vector[:active], change = normalised(product(vector[:active], t))
             length[:active] += change
         return vector, length
@@ -251,14 +251,14 @@ class _Matrices:
 
 def _written_out(paths: StepPaths, distances: Array) -> Iterator[tuple[Array, _Matrices]]:
     """The products of the last steps, some distances at a time: their places among ``distances``, and the matrices."""
-    run, size = paths.run, paths.size
-    rows = np.broadcast_to(np.eye(size)[:, np.newaxis], (size, run.batch, size))
-    scale = np.zeros(run.batch)
-    most = max(1, MEMORY // (run.batch * size * size * 8))
+    trajectory, size = paths.trajectory, paths.size
+    rows = np.broadcast_to(np.eye(size)[:, np.newaxis], (size, trajectory.batch, size))
+    scale = np.zeros(trajectory.batch)
+    most = max(1, MEMORY // (trajectory.batch * size * size * 8))
     found: list[tuple[int, Array, Array]] = []
     for distance in range(int(distances.max(initial=0)) + 1):
         if distance:
-            rows = paths.pull(rows, run.steps - distance)
+            rows = paths.pull(rows, trajectory.steps - distance)
             # Powers of two, so that nothing is rounded.
             power = np.frexp(np.abs(rows).max(axis=(0, 2)))[1]
             rows, scale = np.ldexp(rows, -power[:, np.newaxis]), scale + power * np.log(2)

@@ -72,16 +72,16 @@ def holding_biases(cell: Cell) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def holding_signs(run: Trajectory, state: str) -> dict[str, int]:
+def holding_signs(trajectory: Trajectory, state: str) -> dict[str, int]:
     """For each bias that holds ``state``: 1 if raising it holds more, -1 if it holds less.
 
     Args:
-        run: where the derivative of the factor by the bias is evaluated; its mean counts.
+        trajectory: where the derivative of the factor by the bias is evaluated; its mean counts.
         state: one of `holding_biases`.
     """
     total: dict[str, float] = {}
-    for slope, bias, sign in _ways(run.cell, state):
-        value = evaluate(slope, run.known, run.sizes, floats())
+    for slope, bias, sign in _ways(trajectory.cell, state):
+        value = evaluate(slope, trajectory.known, trajectory.sizes, floats())
         total[bias] = total.get(bias, 0.0) + sign * float(np.mean(value))
     return {bias: -1 if value < 0 else 1 for bias, value in total.items()}
 

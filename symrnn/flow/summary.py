@@ -32,8 +32,8 @@ share         of the gradient that such paths carry, mean over the run
 
 def sweep_text(sweep: Sweep, limits: Limits) -> str:
     """A line for each cell and point, the meaning of the columns, the structure found, and the effect of clipping."""
-    lines = [*_table([_HEAD, *(_row(entry) for entry in sweep.entries)])]
-    lines += [_MEANING.format(steps=sweep.shape.steps), *_found(sweep), *_clipped(sweep, limits)]
+    lines = [*_table([_HEAD, *(_row(point) for point in sweep.points)])]
+    lines += [_MEANING.format(steps=sweep.setup.steps), *_found(sweep), *_clipped(sweep, limits)]
     return "\n".join(lines) + "\n"
 
 
@@ -53,23 +53,23 @@ def sweep_values(sweep: Sweep, limits: Limits) -> dict[str, object]:
         "holding": {name: {state: list(b) for state, b in held.items()} for name, held in sweep.holding.items()},
         "runs": [
             {
-                "scale": entry.scale,
-                "bias": entry.bias,
-                **flow_values(entry.flow),
-                "clipping": _clip_values(entry, limits),
+                "scale": point.scale,
+                "bias": point.bias,
+                **flow_values(point.flow),
+                "clipping": _clip_values(point, limits),
             }
-            for entry in sweep.entries
+            for point in sweep.points
         ],
     }
 
 
-def _row(entry: SweepPoint) -> tuple[str, ...]:
-    flow = entry.flow
+def _row(point: SweepPoint) -> tuple[str, ...]:
+    flow = point.flow
     direct = max((mean(each.log[0]) for each in flow.direct), default=None)
     return (
-        entry.cell,
-        "-" if entry.scale is None else f"{entry.scale:g}",
-        "-" if entry.bias is None else f"{entry.bias:g}",
+        point.cell,
+        "-" if point.scale is None else f"{point.scale:g}",
+        "-" if point.bias is None else f"{point.bias:g}",
         power_of_ten(mean(flow.log_gradient[0] - flow.log_gradient[-1])),
         power_of_ten(mean(flow.log_sigma_product[-1])),
         f"{math.exp(mean(flow.log_sigma)):.3f}",
@@ -97,23 +97,23 @@ def _clipped(sweep: Sweep, limits: Limits) -> list[str]:
     if not limits:
         return []
     lines = ["", "gradient of the parameters, clipped: norm before, norm after, cosine of the angle between the two"]
-    for entry in sweep.entries:
-        words = [entry.cell]
-        words += [f"scale {entry.scale:g}"] if entry.scale is not None else []
-        words += [f"bias {entry.bias:g}"] if entry.bias is not None else []
-        for each in _clippings(entry, limits):
+    for point in sweep.points:
+        words = [point.cell]
+        words += [f"scale {point.scale:g}"] if point.scale is not None else []
+        words += [f"bias {point.bias:g}"] if point.bias is not None else []
+        for each in _clippings(point, limits):
             lines.append(
                 f"  {' '.join(words):28}  by {each.how} {each.limit:g}:  {each.before:.3g}  {each.after:.3g}  {each.cosine:.3f}"
             )
     return lines
 
 
-def _clippings(entry: SweepPoint, limits: Limits) -> Sequence[Clipping]:
-    return [clipping(entry.flow.gradients, how, limit) for how, limit in limits.items()]
+def _clippings(point: SweepPoint, limits: Limits) -> Sequence[Clipping]:
+    return [clipping(point.flow.gradients, how, limit) for how, limit in limits.items()]
 
 
-def _clip_values(entry: SweepPoint, limits: Limits) -> list[dict[str, object]]:
-    found = _clippings(entry, limits)
+def _clip_values(point: SweepPoint, limits: Limits) -> list[dict[str, object]]:
+    found = _clippings(point, limits)
     return [
         {
             "how": each.how,

@@ -74,14 +74,14 @@ class Sweep:
     """Gradient flow of several cells at several points.
 
     Attributes:
-        shape: what all runs share.
-        entries: by cell, then by bias, then by scale, in the order requested.
+        setup: what all runs share.
+        points: by cell, then by bias, then by scale, in the order requested.
         recurrent: the recurrent matrices of each cell.
         holding: the biases that hold the states of each cell, state by state; empty where no bias does.
     """
 
-    shape: Setup
-    entries: tuple[SweepPoint, ...]
+    setup: Setup
+    points: tuple[SweepPoint, ...]
     recurrent: Mapping[str, tuple[str, ...]]
     holding: Mapping[str, Mapping[str, tuple[str, ...]]]
 
@@ -91,8 +91,8 @@ class Sweep:
         return tuple(self.recurrent)
 
     def of(self, cell: str) -> tuple[SweepPoint, ...]:
-        """The entries of one cell."""
-        return tuple(entry for entry in self.entries if entry.cell == cell)
+        """The points of one cell."""
+        return tuple(point for point in self.points if point.cell == cell)
 
 
 def sweep(
@@ -100,7 +100,7 @@ def sweep(
     *,
     scales: Sequence[float] = (),
     biases: Sequence[float] = (),
-    shape: Setup = Setup(),
+    setup: Setup = Setup(),
     progress: Callable[[str], None] = lambda line: None,
 ) -> Sweep:
     """Gradient flow of every cell at every combination of ``scales`` and ``biases``; None leaves the initial values.
@@ -109,27 +109,27 @@ def sweep(
         FlowError: a size was given that no cell has, or a run is not finite.
     """
     known = list(dict.fromkeys(size for cell in cells for size in _own(cell)))
-    for name in shape.sizes or {}:
+    for name in setup.sizes or {}:
         if name not in known:
             raise FlowError(f"no cell has a size {name!r} of its own{nearest(name, known)}; leave it out")
-    entries: list[SweepPoint] = []
+    points: list[SweepPoint] = []
     recurrent, holding = {}, {}
     for cell in cells:
         derivation = derive(cell)
         recurrent[cell.name], holding[cell.name] = recurrent_matrices(cell), holding_biases(cell)
-        params = _start(cell, shape)
-        x = shape.drive * _normal(shape, "x", (shape.steps, shape.batch, _input(cell, shape)))
+        params = _start(cell, setup)
+        x = setup.drive * _normal(setup, "x", (setup.steps, setup.batch, _input(cell, setup)))
         for bias in (tuple(biases) or (None,)) if holding[cell.name] else (None,):
             for scale in (tuple(scales) or (None,)) if recurrent[cell.name] else (None,):
                 progress(f"{cell.name}: scale {scale}, bias {bias}")
-                point = _point(derivation, params, x, scale, bias, shape)
-                found = flow(derivation, point, x, spectra=shape.spectra, seed=shape.seed)
-                entries.append(SweepPoint(cell.name, scale, bias, found))
-    return Sweep(shape, tuple(entries), recurrent, holding)
+                point = _point(derivation, params, x, scale, bias, setup)
+                found = flow(derivation, point, x, spectra=setup.spectra, seed=setup.seed)
+                points.append(SweepPoint(cell.name, scale, bias, found))
+    return Sweep(setup, tuple(points), recurrent, holding)
 
 
-def _input(cell: Cell, shape: Setup) -> int:
-    return shape.hidden if cell.input_is_hidden else shape.input
+def _input(cell: Cell, setup: Setup) -> int:
+    return setup.hidden if cell.input_is_hidden else setup.input
 
 
 def _own(cell: Cell) -> tuple[str, ...]:
@@ -137,12 +137,12 @@ def _own(cell: Cell) -> tuple[str, ...]:
     return tuple(size for size in cell.sizes if size not in (INPUT, HIDDEN))
 
 
-def _start(cell: Cell, shape: Setup) -> dict[str, Array]:
+def _start(cell: Cell, setup: Setup) -> dict[str, Array]:
     """The cell's initial parameters."""
-    given = shape.sizes or {}
-    sizes = {size: given.get(size, shape.hidden) for size in _own(cell)}
+    given = setup.sizes or {}
+    sizes = {size: given.get(size, setup.hidden) for size in _own(cell)}
     kernels = build(cell, dtype="float64", backward=False)
-    started: dict[str, Array] = kernels.init_params(_input(cell, shape), shape.hidden, seed=shape.seed, **sizes)
+    started: dict[str, Array] = kernels.init_params(_input(cell, setup), setup.hidden, seed=setup.seed, **sizes)
     return started
 
 
@@ -152,29 +152,29 @@ def _point(
     x: Array,
     scale: float | None,
     bias: float | None,
-    shape: Setup,
+    setup: Setup,
 ) -> dict[str, Array]:
     """The parameters with recurrent matrices of one scale, and holding biases of one number."""
     cell, point = derivation.cell, dict(params)
     if scale is not None:
         for name in recurrent_matrices(cell):
-            point[name] = scale * _orthogonal(shape, name, point[name].shape)
+            point[name] = scale * _orthogonal(setup, name, point[name].shape)
     if bias is not None:
-        run = run_steps(cell, point, x[:1])
+        trajectory = run_steps(cell, point, x[:1])
         for state in holding_biases(cell):
-            for name, sign in holding_signs(run, state).items():
+            for name, sign in holding_signs(trajectory, state).items():
                 point[name] = np.full(point[name].shape, sign * bias)
     return point
 
 
-def _orthogonal(shape: Setup, name: str, size: tuple[int, ...]) -> Array:
+def _orthogonal(setup: Setup, name: str, size: tuple[int, ...]) -> Array:
     """A matrix whose singular values are all 1: orthogonal columns, or orthogonal rows if it has more columns."""
-    tall = _normal(shape, name, (max(size), min(size)))
+    tall = _normal(setup, name, (max(size), min(size)))
     q, r = np.linalg.qr(tall)
     q = q * np.where(np.diag(r) < 0, -1.0, 1.0)  # unique, and uniform over all orthogonal matrices
     return q if size[0] >= size[1] else q.T
 
 
-def _normal(shape: Setup, name: str, size: tuple[int, ...]) -> Array:
+def _normal(setup: Setup, name: str, size: tuple[int, ...]) -> Array:
     """Normal random numbers: the same for a name and a seed, whatever else is drawn."""
-    return np.random.default_rng([shape.seed, zlib.crc32(name.encode())]).standard_normal(size)
+    return np.random.default_rng([setup.seed, zlib.crc32(name.encode())]).standard_normal(size)

@@ -1,4 +1,4 @@
-"""A run: every value of every step, in double precision, for the Jacobians.
+"""A trajectory: every value of every step, in double precision, for the Jacobians.
 
 Reads a cell, parameters, inputs and initial states; returns a `Trajectory`. Leaves out: lengths (every row takes all steps),
 and speed beyond whole batches: `symrnn.build` makes the kernels that run fast.

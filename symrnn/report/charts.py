@@ -20,7 +20,7 @@ from symrnn.flow.panorama import draw_sweep
 from symrnn.flow.sweep import Setup, sweep
 from symrnn.language.cell import Cell
 
-SHAPE = Setup(steps=60, batch=1, input=8, hidden=24)
+SETUP = Setup(steps=60, batch=1, input=8, hidden=24)
 SCALES, BIASES = (0.5, 1.0, 1.5), (0.0, 3.0)
 """The recurrent scales and holding biases of the comparison."""
 
@@ -47,26 +47,26 @@ class Chart:
 def flow_chart(cell: Cell) -> Chart:
     """The gradient flow of one cell, with the parameters that it starts with."""
     caption = (
-        f"A run of {SHAPE.steps} steps with {SHAPE.hidden} units. The parameters are the cell's initial ones, and the "
+        f"A run of {SETUP.steps} steps with {SETUP.hidden} units. The parameters are the cell's initial ones, and the "
         "loss reads only the last output. Left: the length of the gradient with respect to the states, and its bounds. Right: "
         "how much of it each term of the step Jacobian carries."
     )
-    says = f"Gradient flow of {cell.name} over {SHAPE.steps} steps"
-    return _chart(lambda: draw_flow(sweep([cell], shape=SHAPE).entries[0].flow), "flow", says, caption)
+    says = f"Gradient flow of {cell.name} over {SETUP.steps} steps"
+    return _chart(lambda: draw_flow(sweep([cell], setup=SETUP).points[0].flow), "flow", says, caption)
 
 
 def comparison_chart(cells: Sequence[Cell]) -> Chart:
     """The gradient flow of several cells beside each other."""
     scales, biases = (", ".join(f"{value:g}" for value in values) for values in (SCALES, BIASES))
     caption = (
-        f"The loss reads the last of {SHAPE.steps} steps; its gradient goes back through all, with {SHAPE.hidden} units. "
+        f"The loss reads the last of {SETUP.steps} steps; its gradient goes back through all, with {SETUP.hidden} units. "
         f"Recurrent matrices are orthogonal, times {scales}. Biases that hold a state are {biases}. The lower row shows how "
         "much of the gradient each term of the step Jacobian carries. Terms that cross no matrix are green."
     )
     names = ", ".join(cell.name for cell in cells)
 
     def draw() -> Any:
-        return draw_sweep(sweep(cells, scales=SCALES, biases=BIASES, shape=SHAPE))
+        return draw_sweep(sweep(cells, scales=SCALES, biases=BIASES, setup=SETUP))
 
     return _chart(draw, "flow", f"Gradient flow of {names}", caption)
 

@@ -1,4 +1,4 @@
-"""The computation graph as a drawing: shapes, texts and curves for an SVG.
+"""The computation graph as a drawing: boxes, texts and curves for an SVG.
 
 Reads a `Graph`; returns a `Drawing` whose numbers are written out, for a template that places them. The same graph is
 drawn across, for wide pages, and down, for narrow ones. Leaves out: colours, which belong to the page.
@@ -97,7 +97,7 @@ class Drawing:
         height: the same.
         least: the least width in pixels at which its text can be read.
         says: one sentence for readers who cannot see it.
-        shapes: nodes.
+        boxes: nodes.
         curves: edges, those of direct paths last, on top.
     """
 
@@ -106,7 +106,7 @@ class Drawing:
     height: str
     least: str
     says: str
-    shapes: tuple[Box, ...]
+    boxes: tuple[Box, ...]
     curves: tuple[Curve, ...]
 
 
@@ -130,11 +130,11 @@ def draw(graph: Graph, name: str, says: str, *, down: bool = False, backward: bo
     shifts = {name: -width / 2 for name, width in beside.items() if name not in outer}
     pen = _Pen(placed, sizes, shifts, down, backward)
     direct = {name for edge in graph.edges if edge.direct for name in (edge.start, edge.end)}
-    shapes = tuple(pen.shape(node, direct=node.name in direct) for node in graph.nodes)
+    boxes = tuple(pen.box(node, direct=node.name in direct) for node in graph.nodes)
     curves = [pen.curve(edge.start, edge.end, direct=edge.direct, minus=edge.minus) for edge in graph.edges]
     curves.sort(key=lambda curve: curve.direct)
     least = _number(round(pen.width * _READABLE))
-    return Drawing(name, _number(pen.width), _number(pen.height), least, says, shapes, tuple(curves))
+    return Drawing(name, _number(pen.width), _number(pen.height), least, says, boxes, tuple(curves))
 
 
 class _Pen:
@@ -164,8 +164,8 @@ class _Pen:
         x, y = self._at(self._placed.points[name])
         return x + self._shifts.get(name, 0.0), y
 
-    def shape(self, node: Node, *, direct: bool) -> Box:
-        """The shape of a node."""
+    def box(self, node: Node, *, direct: bool) -> Box:
+        """The box of a node."""
         x, y = self._middle(node.name)
         wide, high = self._sizes[node.name]
         inside = _runs(node.latex)

@@ -39,7 +39,7 @@ class ComparedCell:
 class Overview:
     """The comparison: cells, and the names of the facts in the table."""
 
-    columns: tuple[ComparedCell, ...]
+    cells: tuple[ComparedCell, ...]
     facts: tuple[str, ...]
     chart: Chart
 
@@ -58,11 +58,11 @@ FACTS = (
 
 def overview(derivations: Sequence[Derivation], programs: Sequence[Program]) -> Overview:
     """The comparison of cells, each with its plan."""
-    columns = tuple(_column(each, program) for each, program in zip(derivations, programs, strict=True))
-    return Overview(columns, FACTS, comparison_chart([derivation.cell for derivation in derivations]))
+    cells = tuple(_compared(each, program) for each, program in zip(derivations, programs, strict=True))
+    return Overview(cells, FACTS, comparison_chart([derivation.cell for derivation in derivations]))
 
 
-def _column(derivation: Derivation, program: Program) -> ComparedCell:
+def _compared(derivation: Derivation, program: Program) -> ComparedCell:
     cell = derivation.cell
     return ComparedCell(
         name=cell.name,

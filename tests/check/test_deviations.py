@@ -26,7 +26,7 @@ def test_an_error_that_is_not_finite_is_kept_and_fails() -> None:
     infinite = Deviation("tiny", "numpy", "float64", INTERPRETER, "y", math.inf, 1e-12, "somewhere")
     assert worst([Y, infinite, WORSE]) == (infinite,)
     assert not infinite.passed
-    assert json.loads(json.dumps(Report((infinite,)).to_json()))["rows"][0]["error"] is None
+    assert json.loads(json.dumps(Report((infinite,)).to_json()))["deviations"][0]["error"] is None
 
 
 def test_passed_needs_every_row_and_at_least_one() -> None:
@@ -104,7 +104,11 @@ def test_errors_that_rounding_makes_are_explained_once_and_still_fail() -> None:
     assert "symrnn flow" in table
     assert "misses its bound: interpreter" not in table
     assert table.endswith("2 of 3 errors miss their bounds (marked !), because of rounding")
-    assert [row["rounding"] for row in json.loads(json.dumps(report.to_json()))["rows"]] == [0.0, 1e-5, 1e4]
+    assert [deviation["rounding"] for deviation in json.loads(json.dumps(report.to_json()))["deviations"]] == [
+        0.0,
+        1e-5,
+        1e4,
+    ]
 
 
 def test_an_error_beyond_rounding_stands_apart() -> None:
@@ -133,8 +137,8 @@ def test_json_holds_every_row_and_reason() -> None:
     report = Report((Y, C_GRAD), (NotRun("tiny", "C kernels", "no compiler", "c"),))
     values = json.loads(json.dumps(report.to_json()))
     assert values["passed"] is False
-    assert [row["passed"] for row in values["rows"]] == [True, False]
-    assert values["rows"][1] == {
+    assert [deviation["passed"] for deviation in values["deviations"]] == [True, False]
+    assert values["deviations"][1] == {
         **{"cell": "tiny", "backend": "c", "dtype": "float64", "oracle": BACKENDS, "array": "grad W_hh"},
         **{"error": 0.5, "bound": 1e-12, "case": "T=2 B=1 I=1 H=1, backward", "passed": False},
         "rounding": 0.0,

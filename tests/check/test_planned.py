@@ -51,20 +51,20 @@ def rows_of(cell: str, program: Program, cases: tuple[Case, ...] = SOME) -> tupl
     return run_suite(symrnn.load(cell), kernels(cell), {"numpy": kernels(cell)}, cases, plans={"numpy": program})
 
 
-def missed(rows: tuple[Deviation, ...]) -> set[tuple[str, str]]:
+def missed(deviations: tuple[Deviation, ...]) -> set[tuple[str, str]]:
     """The backend and oracle of every missed bound."""
-    return {(row.backend, row.oracle) for row in rows if not row.passed}
+    return {(deviation.backend, deviation.oracle) for deviation in deviations if not deviation.passed}
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: Path(cell).stem)
 def test_the_plan_of_every_cell_passes_every_oracle(cell: str) -> None:
     report = Report(rows_of(cell, planned(cell), (*SOME, *EMPTY)))
     assert report.passed, report.table()
-    own = [row for row in report.rows if row.backend == PLANNED]
+    own = [deviation for deviation in report.deviations if deviation.backend == PLANNED]
     assert {row.oracle for row in own} >= set(ORACLES)
     assert {"y", "grad x"} < {row.array for row in own}
     assert any(row.array.startswith("tangent ") for row in own)
-    assert any(row.oracle == PLAN and row.backend == "numpy" for row in report.rows)
+    assert any(deviation.oracle == PLAN and deviation.backend == "numpy" for deviation in report.deviations)
 
 
 @pytest.mark.slow
@@ -73,9 +73,9 @@ def test_the_plan_of_every_cell_passes_every_case_of_check(cell: str) -> None:
     loaded = symrnn.load(cell)
     cases = [case for case in CASES if case.tells(loaded)]
     ran = run_cases(Subjects(loaded, kernels(cell), {}, {"numpy": planned(cell)}), cases)
-    assert Report(ran.rows).passed, Report(ran.rows).table()
-    assert {row.backend for row in ran.rows} == {PLANNED}
-    assert {row.oracle for row in ran.rows} >= set(ORACLES)
+    assert Report(ran.deviations).passed, Report(ran.deviations).table()
+    assert {deviation.backend for deviation in ran.deviations} == {PLANNED}
+    assert {deviation.oracle for deviation in ran.deviations} >= set(ORACLES)
     assert ran.points.cases == len(cases)
     assert ran.points.dense + ran.points.start >= len(cases)
 
@@ -235,9 +235,9 @@ def test_a_fault_of_kernels_is_told_from_one_of_their_plan() -> None:
 
     cell = symrnn.load("rnn")
     wrong = cast(TangentKernels, Wrong())
-    rows = run_suite(cell, wrong, {"numpy": wrong}, SOME, plans={"numpy": planned("rnn")})
-    assert {backend for backend, _ in missed(rows)} == {"numpy"}
-    assert ("numpy", PLAN) in missed(rows)
+    deviations = run_suite(cell, wrong, {"numpy": wrong}, SOME, plans={"numpy": planned("rnn")})
+    assert {backend for backend, _ in missed(deviations)} == {"numpy"}
+    assert ("numpy", PLAN) in missed(deviations)
 
 
 def test_a_plan_without_a_tangent_says_so() -> None:

@@ -62,7 +62,7 @@ def test_a_cell_that_is_defined_everywhere_runs_on_both() -> None:
     found = suite(symrnn.load("lstm"))
     assert (found.points.cases, found.points.dense, found.points.start) == (len(SOME),) * 3
     assert not found.not_run
-    assert {START in row.case for row in found.rows} == {True, False}
+    assert {START in deviation.case for deviation in found.deviations} == {True, False}
     assert str(found.points) == (
         f"lstm: {len(SOME)} of {len(SOME)} cases on dense draws, {len(SOME)} on points near [init], with states that the "
         "cell reaches from its start"
@@ -123,7 +123,7 @@ def test_the_report_names_what_was_compared_in_numbers_alone() -> None:
     assert line.endswith(
         "in 50 digits; at 2 and 3 units the expansion is beyond its budget, so all entries are compared in numbers"
     )
-    (case,) = {row.case for row in found.rows if row.backend == "sympy"}
+    (case,) = {deviation.case for deviation in found.deviations if deviation.backend == "sympy"}
     assert line.endswith(case)
 
 
@@ -164,8 +164,8 @@ def test_a_fault_is_never_put_down_to_the_domain(array: str, wrong: float) -> No
         return found
 
     faulty.__dict__["backward"] = backward
-    rows = suite(cell, faulty).rows
-    beyond = {row.array for row in rows if not row.passed and not row.rounded}
+    deviations = suite(cell, faulty).deviations
+    beyond = {deviation.array for deviation in deviations if not deviation.passed and not deviation.rounded}
     assert beyond == {array}
 
 
@@ -182,6 +182,6 @@ def test_a_forward_pass_without_numbers_is_a_fault() -> None:
 
     faulty.__dict__["forward"] = forward
     for cases in (SOME, [Case(3, 2, 3, 5)]):
-        rows = suite(cell, faulty, cases).rows
-        assert not Report(rows).passed
-        assert "y" in {row.array for row in rows if not row.passed}
+        deviations = suite(cell, faulty, cases).deviations
+        assert not Report(deviations).passed
+        assert "y" in {deviation.array for deviation in deviations if not deviation.passed}

@@ -44,20 +44,20 @@ FAULTS = {
 """For each fault, the oracles that must see it and an array in which they must."""
 
 
-def failures(rows: tuple[Deviation, ...]) -> set[tuple[str, str]]:
-    return {(row.oracle, row.array) for row in rows if not row.passed}
+def failures(deviations: tuple[Deviation, ...]) -> set[tuple[str, str]]:
+    return {(deviation.oracle, deviation.array) for deviation in deviations if not deviation.passed}
 
 
 def test_a_right_layer_passes_every_case(tiny_cell: Cell, tiny_kernels: Tiny) -> None:
     kernels = tiny_kernels()
     titles: list[str] = []
-    rows = run_suite(tiny_cell, kernels, {"numpy": kernels, "c": tiny_kernels()}, progress=titles.append)
-    report = Report(rows)
+    deviations = run_suite(tiny_cell, kernels, {"numpy": kernels, "c": tiny_kernels()}, progress=titles.append)
+    report = Report(deviations)
     assert report.passed, report.table()
     assert len(titles) == len(CASES)
-    assert {row.oracle for row in rows} == {INTERPRETER, *DERIVATIVES, BACKENDS, PRECISIONS}
-    assert {row.dtype for row in rows} == {"float64", "float32"}
-    assert {row.backend for row in rows} == {"numpy", "c"}
+    assert {deviation.oracle for deviation in deviations} == {INTERPRETER, *DERIVATIVES, BACKENDS, PRECISIONS}
+    assert {deviation.dtype for deviation in deviations} == {"float64", "float32"}
+    assert {deviation.backend for deviation in deviations} == {"numpy", "c"}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -71,15 +71,15 @@ def test_each_fault_is_caught_by_its_oracles(tiny_cell: Cell, tiny_kernels: Tiny
 
 @pytest.mark.parametrize("fault", ["sign", "forward", "wide", "half", "missing"])
 def test_c_that_differs_from_numpy_is_caught(tiny_cell: Cell, tiny_kernels: Tiny, fault: str) -> None:
-    rows = run_suite(tiny_cell, tiny_kernels(), {"numpy": tiny_kernels(), "c": tiny_kernels(fault)}, SHORT)
-    assert BACKENDS in {row.oracle for row in rows if not row.passed}
-    assert {row.backend for row in rows if not row.passed} == {"c"}
+    deviations = run_suite(tiny_cell, tiny_kernels(), {"numpy": tiny_kernels(), "c": tiny_kernels(fault)}, SHORT)
+    assert BACKENDS in {deviation.oracle for deviation in deviations if not deviation.passed}
+    assert {deviation.backend for deviation in deviations if not deviation.passed} == {"c"}
 
 
 def test_a_faulty_c_module_alone_is_compared_with_numpy(tiny_cell: Cell, tiny_kernels: Tiny) -> None:
-    rows = run_suite(tiny_cell, tiny_kernels(), {"c": tiny_kernels("sign")}, SHORT)
-    assert {row.backend for row in rows} == {"c"}
-    assert (BACKENDS, "grad W_hh") in failures(rows)
+    deviations = run_suite(tiny_cell, tiny_kernels(), {"c": tiny_kernels("sign")}, SHORT)
+    assert {deviation.backend for deviation in deviations} == {"c"}
+    assert (BACKENDS, "grad W_hh") in failures(deviations)
 
 
 def test_parameters_of_another_cell_are_refused(tiny_cell: Cell, tiny_kernels: Tiny) -> None:
@@ -90,14 +90,18 @@ def test_parameters_of_another_cell_are_refused(tiny_cell: Cell, tiny_kernels: T
 
 def test_central_differences_are_left_out_across_kinks(kinked_cell: Cell, tiny_kernels: Tiny) -> None:
     assert not_smooth(kinked_cell) == ("maximum",)
-    rows = run_suite(kinked_cell, tiny_kernels(), {"numpy": tiny_kernels()}, SHORT)
-    assert CENTRAL not in {row.oracle for row in rows}
-    assert Report(rows).passed
+    deviations = run_suite(kinked_cell, tiny_kernels(), {"numpy": tiny_kernels()}, SHORT)
+    assert CENTRAL not in {deviation.oracle for deviation in deviations}
+    assert Report(deviations).passed
 
 
 def test_streams_run_from_a_given_state_too(tiny_cell: Cell, tiny_kernels: Tiny) -> None:
     kernels = tiny_kernels("stream")
-    missed = {row.case for row in run_suite(tiny_cell, kernels, {"numpy": kernels}, [FEW_STEPS]) if not row.passed}
+    missed = {
+        deviation.case
+        for deviation in run_suite(tiny_cell, kernels, {"numpy": kernels}, [FEW_STEPS])
+        if not deviation.passed
+    }
     assert missed
     assert all(case.startswith(FEW_STEPS.title) and case.endswith(", stream") for case in missed)
 
@@ -105,9 +109,9 @@ def test_streams_run_from_a_given_state_too(tiny_cell: Cell, tiny_kernels: Tiny)
 def test_a_state_is_given_where_no_parameter_tells_its_size() -> None:
     cell = symrnn.Cell.from_equations("h' = tanh(0.5 * h + mean(x))", name="untold")
     kernels = symrnn.build(cell)
-    rows = run_suite(cell, kernels, {"numpy": kernels}, [replace(FEW_STEPS, oracles=EVERY, at_rest=True)])
-    assert Report(rows).passed
-    assert {row.array for row in rows} >= {"y", "grad state h"}
+    deviations = run_suite(cell, kernels, {"numpy": kernels}, [replace(FEW_STEPS, oracles=EVERY, at_rest=True)])
+    assert Report(deviations).passed
+    assert {deviation.array for deviation in deviations} >= {"y", "grad state h"}
 
 
 def test_cases_cover_what_kernels_are_sensitive_to() -> None:
@@ -122,5 +126,5 @@ def test_cases_cover_what_kernels_are_sensitive_to() -> None:
 
 
 def test_only_sequences_up_to_50_steps_run_in_float32(tiny_cell: Cell, tiny_kernels: Tiny) -> None:
-    rows = run_suite(tiny_cell, tiny_kernels(), {"numpy": tiny_kernels()}, [Case(51, 1, 1, 1, EVERY)])
-    assert {row.dtype for row in rows} == {"float64"}
+    deviations = run_suite(tiny_cell, tiny_kernels(), {"numpy": tiny_kernels()}, [Case(51, 1, 1, 1, EVERY)])
+    assert {deviation.dtype for deviation in deviations} == {"float64"}

@@ -43,7 +43,7 @@ def stack(values: int) -> Cell:
 
 @pytest.fixture(autouse=True)
 def no_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Measuring the rounding of failed rows takes most of the time, and is not needed here."""
+    """Measuring the rounding of failures takes most of the time, and is not needed here."""
     monkeypatch.setattr(suite, "rounding", lambda *_: {})
 
 

@@ -40,7 +40,7 @@ def test_check_exits_1_where_a_reported_error_misses_its_bound(
 def test_check_runs_the_oracles(run: Run, cell_file: str) -> None:
     code, out, err = run("check", cell_file, "--backend", "numpy", "--json")
     assert (code, err) == (0, "")
-    assert {row["cell"] for row in json.loads(out)["rows"]} == {"mine"}
+    assert {deviation["cell"] for deviation in json.loads(out)["deviations"]} == {"mine"}
 
 
 @pytest.mark.usefixtures("no_compiler")

@@ -22,14 +22,14 @@ from tests.flow.conftest import FILES, problem_of
 
 ROOT = Path(__file__).parents[2]
 PICTURE = ROOT / "docs" / "flow.svg"
-SHAPE = Setup(steps=12, batch=2, input=3, hidden=4)
+SETUP = Setup(steps=12, batch=2, input=3, hidden=4)
 
 
 @pytest.fixture(scope="module")
 def some() -> Sweep:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed: nothing to draw with")
     cells = [symrnn.load("rnn"), symrnn.load("lstm"), *(symrnn.load(path) for path in FILES if path.stem == "coupled")]
-    return sweep(cells, scales=(0.5, 1.0, 1.5), biases=(0.0, 3.0), shape=SHAPE)
+    return sweep(cells, scales=(0.5, 1.0, 1.5), biases=(0.0, 3.0), setup=SETUP)
 
 
 @pytest.fixture

@@ -63,21 +63,21 @@ def test_gradients_are_those_of_the_kernels(problem: Problem) -> None:
 def test_paths_push_as_the_tangent_and_pull_as_the_adjoint_of_a_step(problem: Problem) -> None:
     paths, derivation = problem.paths(), problem.derivation
     rng = np.random.default_rng(0)
-    shape = (STEPS, paths.run.batch, paths.size)
+    shape = (STEPS, paths.trajectory.batch, paths.size)
     vector, covector = rng.normal(size=shape), rng.normal(size=shape)
-    values: dict[str, Any] = paths.run.known
+    values: dict[str, Any] = paths.trajectory.known
     tangent = derivation.tangent
     names = {variable.of: variable.name for variable in tangent.variables if variable.of}
     for name in tangent.inputs:
         if name in names:
-            like = values.get(name, np.zeros(paths.run.sizes[tangent.by_name[name].shape[0]]))
+            like = values.get(name, np.zeros(paths.trajectory.sizes[tangent.by_name[name].shape[0]]))
             values[names[name]] = np.zeros_like(like)
     for state, block in paths.blocks.items():
         if state in names:
             values[names[state]] = vector[..., block]
-    pushed = run(tangent.equations, tangent.by_name, values, paths.run.sizes, floats())
+    pushed = run(tangent.equations, tangent.by_name, values, paths.trajectory.sizes, floats())
     expected = np.concatenate(
-        [np.broadcast_to(pushed[names[f"{s}'"]], (*shape[:2], paths.run.width(s))) for s in paths.blocks], -1
+        [np.broadcast_to(pushed[names[f"{s}'"]], (*shape[:2], paths.trajectory.width(s))) for s in paths.blocks], -1
     )
     np.testing.assert_allclose(paths.push(vector), expected, rtol=1e-12, atol=1e-14)
     both = (paths.push(vector) * covector).sum(), (vector * paths.pull(covector)).sum()
@@ -86,14 +86,14 @@ def test_paths_push_as_the_tangent_and_pull_as_the_adjoint_of_a_step(problem: Pr
 
 def test_one_step_is_one_of_all(problem: Problem) -> None:
     paths = problem.paths()
-    vector = np.random.default_rng(1).normal(size=(STEPS, paths.run.batch, paths.size))
+    vector = np.random.default_rng(1).normal(size=(STEPS, paths.trajectory.batch, paths.size))
     for whole, product in ((paths.push(vector), paths.push), (paths.pull(vector), paths.pull)):
         for t in range(STEPS):
             np.testing.assert_allclose(product(vector[t], t), whole[t], rtol=1e-13, atol=1e-15)
 
 
 def test_matrices_are_the_step_jacobians_at_each_row(problem: Problem) -> None:
-    matrices, known = problem.matrices(), problem.paths().run.known
+    matrices, known = problem.matrices(), problem.paths().trajectory.known
     for t, row in ((0, 0), (STEPS - 1, 1)):
         inputs = problem.derivation.cell.normal.inputs
         point = {

@@ -112,10 +112,10 @@ def test_values_that_are_all_but_equal_are_found_in_products(distances: list[int
 def test_a_product_of_one_step_is_that_step(name: str, scale: float, bias: float | None) -> None:
     """At points of the README's figure, where vectors that were kept apart but once gave values a sixth too large."""
     biases = () if bias is None else (bias,)
-    (entry,) = sweep([symrnn.load(name)], scales=[scale], biases=biases).entries
-    assert entry.flow.distances[0] == 1
-    np.testing.assert_allclose(entry.flow.log_sigma_product[0], entry.flow.log_sigma[-1], rtol=0, atol=1e-5)
-    assert (entry.flow.log_sigma <= entry.flow.log_bound + 1e-9).all()
+    (point,) = sweep([symrnn.load(name)], scales=[scale], biases=biases).points
+    assert point.flow.distances[0] == 1
+    np.testing.assert_allclose(point.flow.log_sigma_product[0], point.flow.log_sigma[-1], rtol=0, atol=1e-5)
+    assert (point.flow.log_sigma <= point.flow.log_bound + 1e-9).all()
 
 
 def test_products_are_written_out_some_distances_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

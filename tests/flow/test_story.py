@@ -12,13 +12,13 @@ from symrnn.errors import FlowError
 from symrnn.flow.flow import Flow, flow
 from symrnn.flow.sweep import Setup, sweep
 
-SHAPE = Setup(steps=60, hidden=16, input=4)
+SETUP = Setup(steps=60, hidden=16, input=4)
 
 
 def flow_of(cell: symrnn.Cell | str, scale: float, bias: float | None = None) -> Flow:
     biases = () if bias is None else (bias,)
-    (entry,) = sweep([symrnn.load(cell)], scales=[scale], biases=biases, shape=SHAPE).entries
-    return entry.flow
+    (point,) = sweep([symrnn.load(cell)], scales=[scale], biases=biases, setup=SETUP).points
+    return point.flow
 
 
 def lost(found: Flow) -> float:
@@ -37,14 +37,14 @@ def test_below_one_it_vanishes_as_fast_as_the_bound_says(scale: float) -> None:
     falls = found.log_gradient - found.log_gradient[-1]
     allowed = np.concatenate([np.cumsum(bound.log[::-1], axis=0)[::-1], np.zeros((1, found.batch))])
     assert (falls <= allowed + 1e-9).all()
-    assert lost(found) >= -SHAPE.steps * np.log10(scale) - 1e-9
+    assert lost(found) >= -SETUP.steps * np.log10(scale) - 1e-9
 
 
 @pytest.mark.parametrize("scale", [1.1, 1.5])
 def test_above_one_a_linear_cell_explodes_at_that_rate(scale: float) -> None:
     linear = symrnn.Cell.from_equations("h' = W_xh @ x + W_hh @ h", name="linear")
     found = flow_of(linear, scale)
-    assert lost(found) == pytest.approx(-SHAPE.steps * np.log10(scale), rel=1e-9)
+    assert lost(found) == pytest.approx(-SETUP.steps * np.log10(scale), rel=1e-9)
     np.testing.assert_allclose(found.lyapunov, np.log(scale), rtol=1e-9)
 
 
@@ -71,8 +71,8 @@ def test_what_holds_is_the_bias() -> None:
 
 def test_an_explosion_without_saturation_is_seen_in_the_weights_too() -> None:
     linear = symrnn.Cell.from_equations("h' = W_xh @ x + W_hh @ h", name="linear")
-    (entry,) = sweep([linear], scales=[1.5], shape=SHAPE).entries
-    clipped, norm = symrnn.clip_by_global_norm(entry.flow.gradients, 1.0)
+    (point,) = sweep([linear], scales=[1.5], setup=SETUP).points
+    clipped, norm = symrnn.clip_by_global_norm(point.flow.gradients, 1.0)
     assert norm > 1e8
     assert np.sqrt(sum((array**2).sum() for array in clipped.values())) == pytest.approx(1.0)
 

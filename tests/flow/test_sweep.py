@@ -38,33 +38,33 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
 
 
 def test_every_cell_goes_through_a_sweep() -> None:
-    found = sweep([symrnn.load(name) for name in CELLS], scales=(0.5,), biases=(1.0,), shape=Setup(5, 2, 3, 4))
+    found = sweep([symrnn.load(name) for name in CELLS], scales=(0.5,), biases=(1.0,), setup=Setup(5, 2, 3, 4))
     assert found.cells == tuple(symrnn.load(name).name for name in CELLS)
-    for entry in found.entries:
-        assert entry.scale == 0.5
-        assert (entry.bias is None) == (not found.holding[entry.cell])
-        assert np.isfinite(entry.flow.log_gradient[0]).all()
+    for point in found.points:
+        assert point.scale == 0.5
+        assert (point.bias is None) == (not found.holding[point.cell])
+        assert np.isfinite(point.flow.log_gradient[0]).all()
 
 
 def test_a_scale_is_every_singular_value_of_every_recurrent_matrix() -> None:
     (path,) = [path for path in FILES if path.stem == "projection_lstm"]
-    shape = Setup(steps=5, hidden=6, sizes={"projection": 3})
-    (entry,) = sweep([symrnn.load(path)], scales=(1.5,), shape=shape).entries
-    texts = " ".join(bound.text for bound in entry.flow.bounds)
+    setup = Setup(steps=5, hidden=6, sizes={"projection": 3})
+    (point,) = sweep([symrnn.load(path)], scales=(1.5,), setup=setup).points
+    texts = " ".join(bound.text for bound in point.flow.bounds)
     assert "sigma_max(W_rh)" in texts
-    bounds = {(bound.output, bound.input): bound for bound in entry.flow.bounds}
+    bounds = {(bound.output, bound.input): bound for bound in point.flow.bounds}
     gate = bounds["c'", "h"]
-    assert entry.flow.sizes == {"1": 1, "hidden": 6, "input": 16, "projection": 3}
+    assert point.flow.sizes == {"1": 1, "hidden": 6, "input": 16, "projection": 3}
     assert np.isfinite(gate.log).all()
 
 
 def test_a_linear_cell_has_its_scale_as_its_only_singular_value() -> None:
     linear = symrnn.Cell.from_equations("h' = U @ h + W @ x", name="linear")
-    shape = Setup(steps=5, hidden=6, spectra=True)
-    for entry in sweep([linear], scales=(0.5, 2.0), shape=shape).entries:
-        assert entry.flow.spectrum is not None
-        assert entry.scale is not None
-        np.testing.assert_allclose(entry.flow.spectrum, np.log(entry.scale), atol=1e-12)
+    setup = Setup(steps=5, hidden=6, spectra=True)
+    for point in sweep([linear], scales=(0.5, 2.0), setup=setup).points:
+        assert point.flow.spectrum is not None
+        assert point.scale is not None
+        np.testing.assert_allclose(point.flow.spectrum, np.log(point.scale), atol=1e-12)
 
 
 def test_the_table_says_what_was_found_and_what_was_ignored(run: Run) -> None:

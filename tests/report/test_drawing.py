@@ -25,7 +25,7 @@ def graph(request: pytest.FixtureRequest, derivation: Derivation) -> Graph:
 @pytest.mark.parametrize("down", [False, True], ids=["across", "down"])
 def test_no_two_nodes_touch_and_all_are_inside(graph: Graph, down: bool) -> None:
     drawing: Drawing = draw(graph, "g", "says", down=down)
-    boxes = [tuple(map(float, (s.x, s.y, s.width, s.height))) for s in drawing.shapes]
+    boxes = [tuple(map(float, (s.x, s.y, s.width, s.height))) for s in drawing.boxes]
     for (x0, y0, w0, h0), (x1, y1, w1, h1) in itertools.combinations(boxes, 2):
         assert x0 + w0 <= x1 or x1 + w1 <= x0 or y0 + h0 <= y1 or y1 + h1 <= y0
     for x, y, wide, high in boxes:
@@ -51,7 +51,7 @@ def test_ways_lead_onwards_and_the_outer_lane_is_straight(graph: Graph) -> None:
 def test_a_gradient_runs_against_the_direction_of_reading(graph: Graph) -> None:
     onwards = draw(graph, "g", "says")
     back = draw(graph, "g", "says", backward=True)
-    for one, other in zip(onwards.shapes, back.shapes, strict=True):
+    for one, other in zip(onwards.boxes, back.boxes, strict=True):
         middle = float(one.x) + float(one.width) / 2
         mirrored = float(other.x) + float(other.width) / 2
         assert middle + mirrored == pytest.approx(float(onwards.width), abs=0.3)

@@ -113,7 +113,7 @@ def test_a_broken_package_is_named_and_takes_no_other_target_away(
 
 def test_names_that_mean_something_else_are_reserved() -> None:
     report = symrnn.check("rnn", backends=("numpy",), cases=CASES[:1])
-    others = {row.backend for row in report.rows} - {"numpy"}
+    others = {deviation.backend for deviation in report.deviations} - {"numpy"}
     assert {ALL, *others} == set(registry.RESERVED)
 
 

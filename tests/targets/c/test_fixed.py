@@ -64,7 +64,7 @@ def _compiler() -> None:
 def test_the_oracles_pass_at_the_sizes_of_a_stream(units: int) -> None:
     report = check("lstm", backends=("c",), cases=CASES, sizes={"hidden": units, "input": 1})
     assert report.passed, report.table()
-    assert {f"H={units}" in row.case for row in report.rows if row.backend == "c"} == {True}
+    assert {f"H={units}" in deviation.case for deviation in report.deviations if deviation.backend == "c"} == {True}
 
 
 @pytest.mark.parametrize("name", sparing(NAMES, ONE), ids=lambda name: Path(name).stem)
