@@ -1,4 +1,4 @@
-"""Measurements of the generated C kernels: against other libraries, against the machine's limits, and phase by phase.
+"""Measurements of the generated C kernels: against other libraries, against the machine's limits, and region by region.
 
     python -m benchmarks peers                        # the whole grid; about ten minutes
     python -m benchmarks peers --cells lstm,my_cell.toml --points 100x1x32,ragged --threads 1 --quick
@@ -14,18 +14,18 @@ All participants run on the same cores. "All cores" means that each of them may 
 number of threads, as a user calls them. ``inference`` packs parameters once. ``training`` takes plain arrays, and each library
 takes them in its own layout, an advantage for it.
 
-    grid          command line        → points, settings     what is measured
-    problem       task                → arrays               the same numbers for everybody, from a seed
-    structure     cell                → forms                its matrix products: FLOPs, bytes, what is hoisted
-    hoisting      cell                → `Hoisting`           what can be computed for all steps at once
-    scan          `Hoisting`          → Python text          any cell as a scan of JAX or a loop of PyTorch
-    participants  task                → a call               a timed call: ours, a library's, a limit's
-    worker        messages            → times                a process that holds participants, pinned to its cores
-    race          calls               → times                workers in turn, one running at a time
-    peers         grid                → `Record`             correctness first, then the race; ratios and limits
-    report, plot  `Record`            → tables, a figure
-    profile       one point           → a table              phases of the generated C file, timed in place
-    stream        units               → `Streamed`           a step of one row, sizes open and fixed
+    grid             command line        → points, settings     what is measured
+    workload         task                → arrays               the same numbers for everybody, from a seed
+    matrix_products  cell                → `MatrixProduct`      its FLOPs, bytes, what is hoisted
+    hoisting         cell                → `Hoisting`           what can be computed for all steps at once
+    scan             `Hoisting`          → Python text          any cell as a scan of JAX or a loop of PyTorch
+    participants     task                → a call               a timed call: ours, a library's, a limit's
+    worker           messages            → times                a process that holds participants, pinned to its cores
+    race             calls               → times                workers in turn, one running at a time
+    peers            grid                → `Record`             correctness first, then the race; ratios and limits
+    markdown, plot   `Record`            → tables, a figure
+    profile          one point           → a table              regions of the generated C file, timed in place
+    streaming        units               → `Streamed`           a step of one row, sizes open and fixed
 
 Nothing here knows a cell. The names that other libraries give to its parameters are data (``participants/fused_layers.toml``).
 """

@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     peers = commands.add_parser("peers", help="against other libraries, and against the machine's limits")
     _add_peers(peers)
     peers.set_defaults(run=_peers)
-    split = commands.add_parser("profile", help="split the time of one point into the phases of the kernels")
+    split = commands.add_parser("profile", help="split the time of one point into the regions of the kernels")
     split.add_argument("cell", type=_cell, help=f"a name ({', '.join(CELLS)}, …) or a cell file")
     for name, meaning in (("T", "steps"), ("B", "rows"), ("I", "inputs"), ("H", "units")):
         split.add_argument(name, type=_positive, help=meaning)

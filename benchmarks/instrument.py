@@ -1,7 +1,7 @@
-"""The timers of a generated library that was compiled with them: seconds and calls of each phase.
+"""The timers of a generated library that was compiled with them: seconds and calls of each region.
 
-The runtime of the C kernels has timers around each stage and each other phase; ``-DSYMRNN_PROFILE`` turns them on. Reads a
-library; returns their readings. Leaves out: what a phase computes (`benchmarks.profile`), and threads: the timers are for
+The runtime of the C kernels has timers around each stage and each other region; ``-DSYMRNN_PROFILE`` turns them on. Reads a
+library; returns their readings. Leaves out: what a region computes (`benchmarks.profile`), and threads: the timers are for
 one.
 """
 
@@ -32,7 +32,7 @@ class Timers:
     precision: str
 
     def read(self) -> dict[str, tuple[float, int]]:
-        """Seconds and calls of each phase since the last reading, in the order in which they first ran."""
+        """Seconds and calls of each region since the last reading, in the order in which they first ran."""
         names, seconds, calls = (ctypes.c_char_p * MOST)(), (ctypes.c_double * MOST)(), (ctypes.c_size_t * MOST)()
         entry = self.library[f"{self.cell}_{self.precision}_profile"]
         entry.restype = ctypes.c_size_t

@@ -70,7 +70,7 @@ def depends(node: Expression, known: Mapping[str, Depends]) -> Depends:
     return max((known[name] for name in names(node)), default=Depends.PARAMETERS)
 
 
-def forms(cell: Cell, sizes: Mapping[str, int]) -> tuple[MatrixProduct, ...]:
+def matrix_products(cell: Cell, sizes: Mapping[str, int]) -> tuple[MatrixProduct, ...]:
     """The linear forms of the normalised step, each once, in order."""
     known = dependences(cell)
     found: dict[MatrixProduct, None] = {}
@@ -87,19 +87,21 @@ def forms(cell: Cell, sizes: Mapping[str, int]) -> tuple[MatrixProduct, ...]:
 
 
 def flops(cell: Cell, sizes: Mapping[str, int], steps: int, batch: int, mode: Mode) -> int:
-    """FLOPs of the matrix products alone: ``2 T B`` for each number of each form's matrix, three times that for training."""
-    numbers = sum(form.rows * form.columns for form in forms(cell, sizes))
+    """FLOPs of the matrix products alone: ``2 T B`` for each number of each product's matrix, three times that for training."""
+    numbers = sum(product.rows * product.columns for product in matrix_products(cell, sizes))
     return 2 * steps * batch * numbers * PASSES[mode]
 
 
 def weight_traffic(cell: Cell, sizes: Mapping[str, int], steps: int, mode: Mode) -> int:
     """Bytes of weights that must be read: recurrent ones once per step, input weights once; each pass anew."""
-    numbers = sum(form.rows * form.columns * (steps if form.recurrent else 1) for form in forms(cell, sizes))
+    numbers = sum(
+        product.rows * product.columns * (steps if product.recurrent else 1) for product in matrix_products(cell, sizes)
+    )
     return BYTES * numbers * READS[mode]
 
 
 def recurrent_bytes(cell: Cell, sizes: Mapping[str, int]) -> int:
     """Bytes of the weights that every step reads; all weights where none is recurrent."""
-    found = forms(cell, sizes)
+    found = matrix_products(cell, sizes)
     numbers = sum(f.rows * f.columns for f in found if f.recurrent) or sum(f.rows * f.columns for f in found)
     return BYTES * numbers

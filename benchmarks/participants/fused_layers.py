@@ -37,10 +37,10 @@ class FusedLayer:
     attributes: Mapping[str, Any]
     stacks: Mapping[str, tuple[str, ...]]
 
-    def stacked(self, name: str, problem: Workload) -> Array:
+    def stacked(self, name: str, workload: Workload) -> Array:
         """One parameter of the library: blocks of ours, one below the other."""
-        units = problem.states[self.states[0]]
-        parts = [problem.params[b] if b != _NONE else np.zeros(units, np.float32) for b in self.stacks[name]]
+        units = workload.states[self.states[0]]
+        parts = [workload.params[b] if b != _NONE else np.zeros(units, np.float32) for b in self.stacks[name]]
         return np.ascontiguousarray(np.concatenate(parts))
 
     def blocks(self, name: str, stacked: Array) -> dict[str, Array]:
@@ -49,7 +49,7 @@ class FusedLayer:
         return {block: part for block, part in zip(self.stacks[name], parts, strict=True) if block != _NONE}
 
 
-def layout(cell: str, library: str) -> FusedLayer:
+def fused_layer(cell: str, library: str) -> FusedLayer:
     """The layer of ``library`` for the cell.
 
     Raises:

@@ -28,14 +28,14 @@ def prepare(task: Task) -> Prepared:
     """
     if task.point.ragged:
         raise Unsupported("a scan takes all steps")
-    problem = draw(task)
+    workload = draw(task)
     # Found by trying: separate arrays suit XLA's inference, sums that share a product its gradients.
     training = task.mode is Mode.TRAINING
-    program = array_program(problem.cell, problem.sizes, shared_sums=training)
-    layer = import_text(program.text, f"{problem.cell.name}_scan").layer
-    packed = {name: jnp.asarray(array) for name, array in program.pack(problem.params).items()}
-    x, dy = jnp.asarray(problem.x), jnp.asarray(problem.dy)
-    state = {name: jnp.zeros((x.shape[1], size)) for name, size in problem.states.items()}
+    program = array_program(workload.cell, workload.sizes, shared_sums=training)
+    layer = import_text(program.text, f"{workload.cell.name}_scan").layer
+    packed = {name: jnp.asarray(array) for name, array in program.pack(workload.params).items()}
+    x, dy = jnp.asarray(workload.x), jnp.asarray(workload.dy)
+    state = {name: jnp.zeros((x.shape[1], size)) for name, size in workload.states.items()}
     if not training:
         infer = jax.jit(layer)
         return Prepared(lambda: jax.block_until_ready(infer(packed, x, state)), _outputs)
@@ -47,7 +47,7 @@ def prepare(task: Task) -> Prepared:
     compiled = jax.jit(train)
     return Prepared(
         lambda: jax.block_until_ready(compiled(packed, x, state, dy)),
-        lambda returned: _gradients(program, problem, returned),
+        lambda returned: _gradients(program, workload, returned),
     )
 
 
@@ -56,9 +56,9 @@ def _outputs(returned: Any) -> dict[str, Array]:
     return {"y": jax.device_get(y)} | {f"state {name}": jax.device_get(a) for name, a in last.items()}
 
 
-def _gradients(program: ArrayProgram, problem: Workload, returned: Any) -> dict[str, Array]:
+def _gradients(program: ArrayProgram, workload: Workload, returned: Any) -> dict[str, Array]:
     y, last, (dpacked, dx, dstate) = jax.device_get(returned)
-    shapes = {name: array.shape for name, array in problem.params.items()}
+    shapes = {name: array.shape for name, array in workload.params.items()}
     found = {f"gradient {name}": array for name, array in program.unpack(dpacked, shapes).items()}
     found |= {f"gradient state {name}": array for name, array in dstate.items()}
     return _outputs((y, last)) | found | {"gradient x": dx}

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.grid import Mode
 from benchmarks.participants import Prepared, Unsupported
-from benchmarks.participants.fused_layers import FusedLayer, layout
+from benchmarks.participants.fused_layers import FusedLayer, fused_layer
 from benchmarks.workload import Array, Task, Workload, cell_of, draw
 
 _OPSET = 14
@@ -34,28 +34,28 @@ def prepare(task: Task) -> Prepared:
     """
     if task.mode is not Mode.INFERENCE:
         raise Unsupported("ONNX Runtime has no backward pass")
-    found, problem = layout(cell_of(task.cell).name, "onnx"), draw(task)
+    found, workload = fused_layer(cell_of(task.cell).name, "onnx"), draw(task)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = task.threads
     options.inter_op_num_threads = 1
-    model = _model(found, problem).SerializeToString()
+    model = _model(found, workload).SerializeToString()
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    feed = {"X": problem.x}
-    if problem.lengths is not None:
-        feed["sequence_lens"] = problem.lengths.astype(np.int32)
+    feed = {"X": workload.x}
+    if workload.lengths is not None:
+        feed["sequence_lens"] = workload.lengths.astype(np.int32)
     return Prepared(lambda: session.run(None, feed), lambda returned: _outputs(found, returned))
 
 
-def _model(found: FusedLayer, problem: Workload) -> Any:
-    units = problem.states[found.states[0]]
-    weights = {name: found.stacked(name, problem)[np.newaxis] for name in found.stacks}
-    given = {"X", *weights} | ({"sequence_lens"} if problem.lengths is not None else set())
+def _model(found: FusedLayer, workload: Workload) -> Any:
+    units = workload.states[found.states[0]]
+    weights = {name: found.stacked(name, workload)[np.newaxis] for name in found.stacks}
+    given = {"X", *weights} | ({"sequence_lens"} if workload.lengths is not None else set())
     names = [name if name in given else "" for name in _INPUTS[found.layer]]
     outputs = ["Y", *(f"Y_{state}" for state in found.states)]
     node = helper.make_node(found.layer, names, outputs, hidden_size=units, **found.attributes)
-    inputs = [helper.make_tensor_value_info("X", TensorProto.FLOAT, problem.x.shape)]
-    if problem.lengths is not None:
-        inputs.append(helper.make_tensor_value_info("sequence_lens", TensorProto.INT32, problem.lengths.shape))
+    inputs = [helper.make_tensor_value_info("X", TensorProto.FLOAT, workload.x.shape)]
+    if workload.lengths is not None:
+        inputs.append(helper.make_tensor_value_info("sequence_lens", TensorProto.INT32, workload.lengths.shape))
     graph = helper.make_graph(
         [node],
         "layer",

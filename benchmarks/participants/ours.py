@@ -41,29 +41,29 @@ def _kernels(cell: str) -> ModuleType:
     return symrnn.build(cell_of(cell), backend="c")
 
 
-def with_kernels(module: ModuleType, task: Task, problem: Workload, *, threaded: bool = True) -> Prepared:
+def with_kernels(module: ModuleType, task: Task, workload: Workload, *, threaded: bool = True) -> Prepared:
     """The call of ``task``.
 
     Args:
         module: kernels.
         task: the call.
-        problem: its arrays.
+        workload: its arrays.
         threaded: whether the module takes a number of threads.
     """
-    forward: dict[str, Any] = {"lengths": problem.lengths}
+    forward: dict[str, Any] = {"lengths": workload.lengths}
     backward: dict[str, Any] = {}
     if threaded:
         # All cores: None, a user's default, takes as many threads as pay for the work.
         forward["threads"] = None if task.threads == len(available_cores()) else task.threads
         backward["threads"] = forward["threads"]
     if task.mode is Mode.INFERENCE:
-        packed = module.pack(problem.params)
-        return Prepared(lambda: module.infer(packed, problem.x, **forward), _outputs)
+        packed = module.pack(workload.params)
+        return Prepared(lambda: module.infer(packed, workload.x, **forward), _outputs)
 
     def train() -> tuple[Array, Mapping[str, Array], Any]:
-        packed = module.pack(problem.params)
-        y, state, tape = module.forward(packed, problem.x, **forward)
-        return y, state, module.backward(packed, tape, problem.dy, **backward)
+        packed = module.pack(workload.params)
+        y, state, tape = module.forward(packed, workload.x, **forward)
+        return y, state, module.backward(packed, tape, workload.dy, **backward)
 
     return Prepared(train, _gradients)
 

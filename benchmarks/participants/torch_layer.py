@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from benchmarks.grid import Mode
 from benchmarks.participants import Prepared
-from benchmarks.participants.fused_layers import FusedLayer, layout
+from benchmarks.participants.fused_layers import FusedLayer, fused_layer
 from benchmarks.workload import Array, Task, Workload, cell_of, draw
 
 
@@ -25,15 +25,15 @@ def prepare(task: Task) -> Prepared:
     Raises:
         Unsupported: PyTorch has no layer for this cell.
     """
-    found = layout(cell_of(task.cell).name, "torch")
-    problem = draw(task)
+    found = fused_layer(cell_of(task.cell).name, "torch")
+    workload = draw(task)
     torch.set_num_threads(task.threads)
-    layer = getattr(torch.nn, found.layer)(problem.x.shape[2], problem.states[found.states[0]])
+    layer = getattr(torch.nn, found.layer)(workload.x.shape[2], workload.states[found.states[0]])
     with torch.no_grad():
         for name in found.stacks:
-            getattr(layer, name).copy_(torch.from_numpy(found.stacked(name, problem)))
-    run = _runner(layer, found, problem)
-    x = torch.from_numpy(problem.x)
+            getattr(layer, name).copy_(torch.from_numpy(found.stacked(name, workload)))
+    run = _runner(layer, found, workload)
+    x = torch.from_numpy(workload.x)
     if task.mode is Mode.INFERENCE:
 
         def infer() -> Any:
@@ -41,14 +41,14 @@ def prepare(task: Task) -> Prepared:
                 return run(x, None)
 
         return Prepared(infer, lambda returned: _outputs(found, returned))
-    return _training(run, layer, found, problem)
+    return _training(run, layer, found, workload)
 
 
-def _runner(layer: Any, found: FusedLayer, problem: Workload) -> Callable[[Any, Any], Any]:
+def _runner(layer: Any, found: FusedLayer, workload: Workload) -> Callable[[Any, Any], Any]:
     """The layer on x and initial states: (y, states)."""
-    if problem.lengths is None:
+    if workload.lengths is None:
         return lambda x, state: layer(x) if state is None else layer(x, state)
-    lengths, steps = torch.from_numpy(problem.lengths), problem.x.shape[0]
+    lengths, steps = torch.from_numpy(workload.lengths), workload.x.shape[0]
 
     def ragged(x: Any, state: Any) -> Any:
         packed = pack_padded_sequence(x, lengths, enforce_sorted=False)
@@ -58,11 +58,11 @@ def _runner(layer: Any, found: FusedLayer, problem: Workload) -> Callable[[Any, 
     return ragged
 
 
-def _training(run: Callable[[Any, Any], Any], layer: Any, found: FusedLayer, problem: Workload) -> Prepared:
-    batch = problem.x.shape[1]
-    x = torch.from_numpy(problem.x).requires_grad_()
-    dy = torch.from_numpy(problem.dy)
-    initial = [torch.zeros(1, batch, problem.states[name]).requires_grad_() for name in found.states]
+def _training(run: Callable[[Any, Any], Any], layer: Any, found: FusedLayer, workload: Workload) -> Prepared:
+    batch = workload.x.shape[1]
+    x = torch.from_numpy(workload.x).requires_grad_()
+    dy = torch.from_numpy(workload.dy)
+    initial = [torch.zeros(1, batch, workload.states[name]).requires_grad_() for name in found.states]
     weights = [getattr(layer, name) for name in found.stacks]
 
     def train() -> Any:

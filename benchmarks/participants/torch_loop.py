@@ -41,14 +41,14 @@ def compiled(task: Task) -> Prepared:
 def _looped(task: Task, change: Callable[[Any], Any]) -> Prepared:
     if task.point.ragged:
         raise Unsupported("the loop takes all steps")
-    problem = draw(task)
-    program = array_program(problem.cell, problem.sizes, TORCH)
-    module = import_text(program.text, f"{problem.cell.name}_loop")
+    workload = draw(task)
+    program = array_program(workload.cell, workload.sizes, TORCH)
+    module = import_text(program.text, f"{workload.cell.name}_loop")
     step = change(module._step)
     torch.set_num_threads(task.threads)
-    packed = {name: torch.from_numpy(array) for name, array in program.pack(problem.params).items()}
-    x, dy = torch.from_numpy(problem.x), torch.from_numpy(problem.dy)
-    state = {name: torch.zeros(x.shape[1], size) for name, size in problem.states.items()}
+    packed = {name: torch.from_numpy(array) for name, array in program.pack(workload.params).items()}
+    x, dy = torch.from_numpy(workload.x), torch.from_numpy(workload.dy)
+    state = {name: torch.zeros(x.shape[1], size) for name, size in workload.states.items()}
     if task.mode is Mode.INFERENCE:
 
         def infer() -> Any:
@@ -64,7 +64,7 @@ def _looped(task: Task, change: Callable[[Any], Any]) -> Prepared:
         y, last = module.layer(packed, x, state, step)
         return y, last, torch.autograd.grad(y, leaves, dy, allow_unused=True, materialize_grads=True)
 
-    return Prepared(train, lambda returned: _gradients(program, problem, returned))
+    return Prepared(train, lambda returned: _gradients(program, workload, returned))
 
 
 def _outputs(returned: Any) -> dict[str, Array]:
@@ -72,12 +72,12 @@ def _outputs(returned: Any) -> dict[str, Array]:
     return {"y": y.detach().numpy()} | {f"state {name}": a.detach().numpy() for name, a in last.items()}
 
 
-def _gradients(program: ArrayProgram, problem: Workload, returned: Any) -> dict[str, Array]:
+def _gradients(program: ArrayProgram, workload: Workload, returned: Any) -> dict[str, Array]:
     y, last, (dx, *others) = returned
-    states, packed = others[: len(problem.states)], others[len(problem.states) :]
-    names = program.pack(problem.params)
-    shapes = {name: array.shape for name, array in problem.params.items()}
+    states, packed = others[: len(workload.states)], others[len(workload.states) :]
+    names = program.pack(workload.params)
+    shapes = {name: array.shape for name, array in workload.params.items()}
     unpacked = program.unpack({n: g.numpy() for n, g in zip(names, packed, strict=True)}, shapes)
     found = {f"gradient {name}": array for name, array in unpacked.items()}
-    found |= {f"gradient state {n}": g.numpy() for n, g in zip(problem.states, states, strict=True)}
+    found |= {f"gradient state {n}": g.numpy() for n, g in zip(workload.states, states, strict=True)}
     return _outputs((y, last)) | found | {"gradient x": dx.numpy()}

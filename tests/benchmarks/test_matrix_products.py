@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from benchmarks.grid import CELLS, Mode, load_cell
-from benchmarks.matrix_products import Depends, dependences, flops, forms, recurrent_bytes, sizes_of, weight_traffic
+from benchmarks.matrix_products import (
+    Depends,
+    dependences,
+    flops,
+    matrix_products,
+    recurrent_bytes,
+    sizes_of,
+    weight_traffic,
+)
 from symrnn.language.cell import Cell
 
 ROOT = Path(__file__).parents[2]
@@ -36,13 +44,16 @@ def test_recurrent_weights_are_read_every_step_and_input_weights_once(name: str)
 
 def test_a_form_that_stands_twice_counts_once_and_its_transpose_again() -> None:
     cell = Cell.from_equations("a = tanh(U @ h)\nb = exp(U @ h)\nh' = a * b + U.T @ a + x")
-    found = forms(cell, sizes_of(cell, 2, 2))
-    assert [(form.matrix, form.transposed) for form in found] == [("U", False), ("U", True)]
+    found = matrix_products(cell, sizes_of(cell, 2, 2))
+    assert [(product.matrix, product.transposed) for product in found] == [("U", False), ("U", True)]
 
 
 def test_a_transpose_swaps_rows_and_columns() -> None:
     cell = Cell.from_equations("p = W @ x\nh' = tanh(U @ h + V @ p) + 0 * mean(W.T @ p)", sizes={"p": "projection"})
-    found = {(form.matrix, form.transposed): (form.rows, form.columns) for form in forms(cell, sizes_of(cell, 3, 5))}
+    found = {
+        (product.matrix, product.transposed): (product.rows, product.columns)
+        for product in matrix_products(cell, sizes_of(cell, 3, 5))
+    }
     assert found["W", False] == (5, 3)
     assert found["W", True] == (3, 5)
 
@@ -52,7 +63,7 @@ def test_a_product_without_a_state_is_not_recurrent() -> None:
     known = dependences(cell)
     assert (known["g"], known["h"], known["V"]) == (Depends.INPUT, Depends.STATE, Depends.PARAMETERS)
     sizes = sizes_of(cell, 3, 5)
-    assert [form.recurrent for form in forms(cell, sizes)] == [False, False]
+    assert [product.recurrent for product in matrix_products(cell, sizes)] == [False, False]
     assert recurrent_bytes(cell, sizes) == 4 * (5 * 3 + 5 * 5)
 
 

@@ -16,7 +16,7 @@ from benchmarks.cli import main
 from benchmarks.grid import CELLS, QUICK, Mode, Point, load_cell
 from benchmarks.messages import Failed, Ready
 from benchmarks.participants import NUMPY, Unsupported
-from benchmarks.participants.fused_layers import layout
+from benchmarks.participants.fused_layers import fused_layer
 from benchmarks.participants.limits import without_matrices
 from benchmarks.peers import BOUND, Plan, difference
 from benchmarks.race import Contestant, WorkerDied, WorkerHandle
@@ -146,7 +146,7 @@ def test_a_cell_without_matrices_keeps_its_elementwise_work(cell: str) -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_layout_holds_every_parameter_once(cell: str, library: str) -> None:
     try:
-        found = layout(cell, library)
+        found = fused_layer(cell, library)
     except Unsupported:
         assert (cell, library) in {
             ("gru", "torch"),

@@ -33,7 +33,7 @@ def kernels(tmp_path: Path) -> tuple[ModuleType, Timers]:
     return import_text(files["rnn_c.py"], "rnn_c", library.parent), Timers(ctypes.CDLL(str(library)), "rnn", "f32")
 
 
-def test_each_phase_is_timed_until_it_is_read(kernels: tuple[ModuleType, Timers]) -> None:
+def test_each_region_is_timed_until_it_is_read(kernels: tuple[ModuleType, Timers]) -> None:
     module, timers = kernels
     module.step(module.pack(module.init_params(2, 3)), np.ones((1, 2), np.float32))
     read = timers.read()
@@ -51,22 +51,22 @@ def test_a_library_has_no_timers_unless_it_is_asked_for_them() -> None:
 
 @pytest.mark.parametrize("cell", sparing(["rnn", "gru", "layernorm_lstm"], ("rnn",)))
 @pytest.mark.parametrize("point", [Point(6, 2, 8, input=5), Point(4, 32, 8)], ids=["hoisted", "fused"])
-def test_phases_add_up_to_the_call_and_their_work_to_its_flops(
+def test_regions_add_up_to_the_call_and_their_work_to_its_flops(
     cell: str, point: Point, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(profile, "SECONDS", 0.02)
     monkeypatch.setattr(profile, "TURN", 0.01)
     for mode in Mode:
         found = profile.profile(cell, point, mode)
-        assert sum(row.seconds for row in found.rows) == pytest.approx(found.seconds)
-        assert all(row.seconds >= 0 for row in found.rows)
-        kinds = {row.kind for row in found.rows}
+        assert sum(region.seconds for region in found.regions) == pytest.approx(found.seconds)
+        assert all(region.seconds >= 0 for region in found.regions)
+        kinds = {region.kind for region in found.regions}
         assert {STEP, PYTHON} <= kinds
         assert ({PACKING, PRODUCTS} <= kinds) == (mode is Mode.TRAINING)
         whole = flops(
             load_cell(cell), sizes_of(load_cell(cell), point.input_size, point.hidden), point.steps, point.batch, mode
         )
-        assert sum(row.work.flops for row in found.rows if row.kind != LAST) == whole
+        assert sum(region.work.flops for region in found.regions if region.kind != LAST) == whole
 
 
 def test_the_command_prints_both_modes(
