@@ -12,8 +12,9 @@ from itertools import groupby
 from symrnn.derive.lecture import Block, Display, Prose, Section, Table
 from symrnn.language.system import HIDDEN, INPUT
 from symrnn.language.tree import Binary, Call, Negate, Power, walk
-from symrnn.language.typeset.latex import Notation, size_latex
+from symrnn.language.typeset.expressions import Notation
 from symrnn.language.typeset.lines import Line
+from symrnn.language.typeset.symbols import size_latex
 from symrnn.plan.cost import every_step, routine_cost, state_cost, tape_cost
 from symrnn.plan.program import Column, Extent, Program, Routine, Stage
 from symrnn.plan.size import Count

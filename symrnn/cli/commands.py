@@ -10,10 +10,10 @@ from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
 
-from symrnn.check.run import check
-from symrnn.cli.flow import flow
+from symrnn.check.check import check
 from symrnn.cli.generate import generate
-from symrnn.cli.report import report
+from symrnn.cli.gradient_flow import flow
+from symrnn.cli.pages import report
 from symrnn.cli.shared import (
     DIFFERS,
     DONE,
@@ -29,7 +29,7 @@ from symrnn.cli.shared import (
 )
 from symrnn.derive.derivation import derive
 from symrnn.derive.document import document
-from symrnn.diagnose.run import diagnose
+from symrnn.diagnose.diagnose import diagnose
 from symrnn.errors import BuildError, DiagnoseError
 from symrnn.language.bundled import cells as bundled_names
 from symrnn.language.cell import Cell

@@ -13,8 +13,9 @@ from symrnn.language.cell import Cell
 from symrnn.language.system import Role, System
 from symrnn.language.text import to_text
 from symrnn.language.tree import PRIME, Binary, Expression
-from symrnn.language.typeset.latex import Notation, spell
+from symrnn.language.typeset.expressions import Notation
 from symrnn.language.typeset.lines import Line
+from symrnn.language.typeset.symbols import spell
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,9 @@ from symrnn.language.normalise import expression_size
 from symrnn.language.system import ONE
 from symrnn.language.text import ATOM, POWER, PRODUCT, strength, to_text
 from symrnn.language.tree import Expression, Name, Negate, integer, names
-from symrnn.language.typeset.latex import TRANSPOSE, Notation, parentheses, raised, size_latex
+from symrnn.language.typeset.expressions import Notation
+from symrnn.language.typeset.latex import TRANSPOSE, parentheses, raised
+from symrnn.language.typeset.symbols import size_latex
 
 
 @dataclass(frozen=True)

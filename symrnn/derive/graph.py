@@ -32,7 +32,8 @@ from symrnn.language.tree import (
     rebuild,
     walk,
 )
-from symrnn.language.typeset.latex import Latex, Notation
+from symrnn.language.typeset.expressions import Notation
+from symrnn.language.typeset.latex import Latex
 
 
 class NodeKind(StrEnum):

@@ -40,7 +40,7 @@ from symrnn.language.reductions import REDUCTIONS, Reduced
 from symrnn.language.symbolic import Restorer, atoms_of, to_sympy
 from symrnn.language.system import ONE, Equation, System
 from symrnn.language.tree import Binary, Expression, MatVec, Name, Negate, Number, Reduce, integer, names, opposite
-from symrnn.language.typeset.latex import Notation
+from symrnn.language.typeset.expressions import Notation
 from symrnn.language.typeset.lines import Line, align
 
 

@@ -2,7 +2,7 @@ r"""How the names of a derivation are written: ``h_{t-1}`` and ``h_t``, ``\overl
 
 Reads a cell and the adjoint of its normal form; returns a `Notation`. Short parts that normalisation named
 (``tanh(c')``, ``r * h``) are written out as the author wrote them. Leaves out: how expressions are put together
-(`symrnn.language.typeset.latex`).
+(`symrnn.language.typeset.expressions`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from symrnn.language.cell import Cell
 from symrnn.language.system import Role, System, Variable
 from symrnn.language.tree import PRIME, Expression, walk
-from symrnn.language.typeset.latex import BEFORE, NOW, Latex, Notation, raised, spell, step_name, timeless
+from symrnn.language.typeset.expressions import Notation
+from symrnn.language.typeset.latex import Latex, raised
+from symrnn.language.typeset.symbols import BEFORE, NOW, spell, step_name, timeless
 
 ARROW = r"\overset{\scriptscriptstyle\leftarrow}"
 """Marks what a step hands back to the step before it."""

@@ -14,7 +14,8 @@ from symrnn.language.cell import Cell
 from symrnn.language.listing import labelled
 from symrnn.language.system import HIDDEN, INPUT, Equation, Role, System
 from symrnn.language.tree import PRIME, Binary, Expression, MatVec, Name, names
-from symrnn.language.typeset.latex import Notation, parentheses
+from symrnn.language.typeset.expressions import Notation
+from symrnn.language.typeset.latex import parentheses
 from symrnn.language.typeset.lines import Line
 
 

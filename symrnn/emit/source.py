@@ -1,8 +1,8 @@
-"""Generated text with its source map: which line comes from which equation, in which stage and precision.
+"""Generated text with its source map: which line comes from which equation, in which stage, precision and block.
 
 Writers make `Marked` texts, templates print them (`symrnn.emit.render`), and what comes out is a `Source`: the text, and the
-`Mark` of each line that has one. Whoever wants to know what a line computes reads the map, never the text. Leaves out: how a
-language shows labels to people, which is the writer's own comment.
+`Mark` of each line that has one. Whoever wants to know what a line computes, or where its loop begins, reads the map, never
+the text. Leaves out: how a language shows labels to people, which is the writer's own comment.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
+
+from symrnn.errors import GenerateError
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,16 @@ class Mark:
         function: the function or class that the line is in. The first line of a function has a mark with its name
             and no labels.
         precision: ``f32`` or ``f64`` where the line is of one precision alone; else empty.
+        opens: how many blocks begin with the line. Like a bracket, it stays with its line wherever that goes.
+        closes: how many blocks end with the line.
     """
 
     labels: tuple[str, ...] = ()
     stage: str = ""
     function: str = ""
     precision: str = ""
+    opens: int = 0
+    closes: int = 0
 
 
 class Marked(str):
@@ -66,6 +72,33 @@ def within(function: str, lines: Iterable[str]) -> list[str]:
     return [Marked(line, replace(line.mark, function=function)) if isinstance(line, Marked) else line for line in lines]
 
 
+def block(lines: Iterable[str]) -> list[str]:
+    """``lines``, now a block: a function, a loop, a branch or a table. Its first line has its head, and no end is blank.
+
+    >>> lines = block(["for t in range(T):", *block(["    while i:", "        i -= 1"])])
+    >>> Source("", {number: line.mark for number, line in enumerate(lines, 1)}).blocks
+    (Block(first=1, last=3), Block(first=2, last=3))
+    """
+    found = list(lines)
+    first = _mark(found[0])
+    found[0] = Marked(found[0], replace(first, opens=first.opens + 1))
+    last = _mark(found[-1])
+    found[-1] = Marked(found[-1], replace(last, closes=last.closes + 1))
+    return found
+
+
+def _mark(line: str) -> Mark:
+    return line.mark if isinstance(line, Marked) else Mark()
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of a file that belongs together, by its first and its last line; blocks nest."""
+
+    first: int
+    last: int
+
+
 @dataclass(frozen=True)
 class Source:
     """The text of a generated file.
@@ -79,6 +112,33 @@ class Source:
     text: str
     marks: Mapping[int, Mark] = field(default_factory=dict)
     digest: str = ""
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The blocks that the marks tell, in the order of the text, each before those within it.
+
+        A writer need not tell any; those that hold no line of an equation may be missing.
+
+        Raises:
+            GenerateError: a block ends that did not begin, or the other way round.
+        """
+        begun: list[int] = []
+        found: list[Block] = []
+        for number, mark in sorted(self.marks.items()):
+            begun += [number] * mark.opens
+            if mark.closes > len(begun):
+                raise _unpaired(number, "ends", "begins")
+            found += [Block(begun.pop(), number) for _ in range(mark.closes)]
+        if begun:
+            raise _unpaired(begun[-1], "begins", "ends")
+        return tuple(sorted(found, key=lambda each: (each.first, -each.last)))
+
+
+def _unpaired(number: int, what: str, missing: str) -> GenerateError:
+    return GenerateError(
+        f"generated text, line {number}: a block {what} here that {missing} nowhere; print all lines that "
+        "symrnn.emit.source.block returns, from the body of a template"
+    )
 
 
 def joined(pieces: Iterable[str]) -> Source:

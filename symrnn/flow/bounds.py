@@ -20,10 +20,11 @@ from symrnn.derive.factors import to_latex as sum_latex
 from symrnn.derive.jacobian import Jacobian
 from symrnn.flow.gradient import log
 from symrnn.flow.paths import StepPaths
-from symrnn.flow.run import Trajectory
+from symrnn.flow.trajectory import Trajectory
 from symrnn.language.text import to_text
 from symrnn.language.tree import Binary, Expression, integer
-from symrnn.language.typeset.latex import Notation, size_latex
+from symrnn.language.typeset.expressions import Notation
+from symrnn.language.typeset.symbols import size_latex
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from html import escape
 
 from symrnn.language.compose import Composition, Declarations, Number, SizeEntry, compose
 from symrnn.language.given import hold_types, read_source
+from symrnn.language.origin import Origin
 from symrnn.language.scanner import COMMENT_MARKS, name_fault
-from symrnn.language.source import Origin
 from symrnn.language.system import HIDDEN, INPUT, Role, System, Variable
 from symrnn.language.tree import is_next
-from symrnn.language.typeset.latex import step_notation
+from symrnn.language.typeset.expressions import step_notation
 from symrnn.language.typeset.mathml import rows_html
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
+from symrnn.language.origin import Origin
 from symrnn.language.parser import Assignment, Located
-from symrnn.language.source import Origin
 from symrnn.language.system import HIDDEN, INPUT, ONE
 from symrnn.language.text import to_text
 from symrnn.language.tree import Constant, MatVec, Name, Number, Reduce, is_next, names

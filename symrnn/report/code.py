@@ -1,12 +1,13 @@
 """The generated code beside the formulas: the functions of a step, line by line, with the equations each line came from.
 
 Reads generated files with their source maps; returns `Listing` records, in the order of targets. It shows the innermost
-blocks that hold lines of the page's equations, in one precision; gaps between them are marked. Leaves out: what
-the lines do.
+blocks that hold lines of the page's equations, in one precision; gaps between them are marked. Functions and blocks are those
+of the map; where it tells no block, a line stands for itself. Leaves out: what the lines do.
 """
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -15,13 +16,13 @@ from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_for_filename
 from pygments.token import STANDARD_TYPES
 
-from symrnn.emit.source import Mark, Source
+from symrnn.emit.source import Block, Mark, Source
 from symrnn.pipeline import Sources
 from symrnn.targets import registry
 
 
 @dataclass(frozen=True)
-class Line:
+class CodeLine:
     """A line of code: its number in its file, coloured HTML, and the numbers of its equations; none for a gap."""
 
     number: str
@@ -44,7 +45,7 @@ class Listing:
     key: str
     title: str
     file: str
-    lines: tuple[Line, ...]
+    lines: tuple[CodeLine, ...]
 
     @property
     def labels(self) -> frozenset[str]:
@@ -69,7 +70,7 @@ def _of_target(target: str, files: Mapping[str, Source], known: Collection[str])
 
 
 @dataclass(frozen=True)
-class _Block:
+class _MarkedFunction:
     """A function of a file: the line at which it begins, where the map tells it, and those that come from equations."""
 
     head: int | None
@@ -81,7 +82,7 @@ class _Block:
         return frozenset((mark.stage, label) for mark in self.marks.values() for label in mark.labels)
 
 
-def _blocks(source: Source) -> list[_Block]:
+def _functions(source: Source) -> list[_MarkedFunction]:
     """The functions of a file in order, in the first precision that it has."""
     heads: dict[str, int] = {}
     found: dict[str, dict[int, Mark]] = {}
@@ -94,59 +95,44 @@ def _blocks(source: Source) -> list[_Block]:
             found.setdefault(name, {})[number] = mark
         else:
             heads.setdefault(name, number)
-    return [_Block(heads.get(name), marks) for name, marks in found.items()]
+    return [_MarkedFunction(heads.get(name), marks) for name, marks in found.items()]
 
 
 def _shown(source: Source, known: Collection[str]) -> list[int]:
-    """The lines to show, from 1: of every block that computes equations of the page and no others; no block twice."""
-    lines = source.text.splitlines()
+    """The lines to show, from 1: of every function that computes equations of the page and no others; none twice."""
+    blocks = source.blocks
     chosen: list[int] = []
     said: set[tuple[str, str]] = set()
-    for block in _blocks(source):
-        stated = block.stated
+    for function in _functions(source):
+        stated = function.stated
         if stated <= said or not all(label in known for _, label in stated):
             continue
         said |= stated
-        chosen += _excerpt(lines, block)
+        chosen += _excerpt(function, blocks)
     return sorted(dict.fromkeys(chosen))
 
 
-def _excerpt(lines: Sequence[str], block: _Block) -> list[int]:
-    """The head of a block and the innermost indented lines around those of equations."""
-    found: set[int] = set()
-    for at in block.marks:
-        depth, start, end = _depth(lines[at - 1]), at, at
-        while start - 1 > (block.head or 0) and _within(lines[start - 2], depth):
-            start -= 1
-        while end < len(lines) and _within(lines[end], depth):
-            end += 1
-        found.update(range(start, end + 1))
-    trimmed = sorted(found)
-    while not lines[trimmed[-1] - 1].strip():
-        trimmed.pop()
-    return trimmed if block.head is None else [block.head, *trimmed]
+def _excerpt(function: _MarkedFunction, blocks: Sequence[Block]) -> Iterator[int]:
+    """The head of a function and the innermost blocks around its lines of equations."""
+    if function.head is not None:
+        yield function.head
+    for at in function.marks:
+        around = [block for block in blocks if block.first <= at <= block.last]
+        innermost = around[-1] if around else Block(at, at)
+        yield from range(innermost.first, innermost.last + 1)
 
 
-def _within(line: str, depth: int) -> bool:
-    return not line.strip() or _depth(line) >= depth
-
-
-def _depth(line: str) -> int:
-    return len(line) - len(line.lstrip())
-
-
-def _lines(file: str, source: Source, known: Collection[str]) -> Iterator[Line]:
+def _lines(file: str, source: Source, known: Collection[str]) -> Iterator[CodeLine]:
     """The chosen lines with gaps between them, each stretch as far to the left as it goes."""
     lines, chosen = source.text.splitlines(), _shown(source, known)
     lexer = get_lexer_for_filename(file)
     for stretch in _stretches(chosen):
         if stretch[0] != chosen[0]:
-            yield Line("", "", "", gap=True)
-        margin = min((_depth(lines[at - 1]) for at in stretch if lines[at - 1].strip()), default=0)
-        text = "\n".join(lines[at - 1][margin:] for at in stretch)
+            yield CodeLine("", "", "", gap=True)
+        text = textwrap.dedent("\n".join(lines[at - 1] for at in stretch))
         for at, html in zip(stretch, _coloured(text, lexer), strict=True):
             labels = source.marks[at].labels if at in source.marks else ()
-            yield Line(str(at), html, " ".join(labels), gap=False)
+            yield CodeLine(str(at), html, " ".join(labels), gap=False)
 
 
 def _stretches(chosen: Sequence[int]) -> Iterator[list[int]]:

@@ -13,9 +13,9 @@ from symrnn.costs import latex as count_latex
 from symrnn.derive.derivation import Derivation
 from symrnn.derive.factors import to_latex
 from symrnn.derive.sections import equations_rows
-from symrnn.language.typeset.latex import spell
 from symrnn.language.typeset.lines import pieces
 from symrnn.language.typeset.mathml import mathml
+from symrnn.language.typeset.symbols import spell
 from symrnn.plan.cost import routine_cost, state_cost, tape_cost
 from symrnn.plan.program import Program
 from symrnn.plan.size import Count

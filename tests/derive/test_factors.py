@@ -23,7 +23,7 @@ from symrnn.derive.factors import (
     to_line,
 )
 from symrnn.language.tree import Binary, Name, Negate, integer
-from symrnn.language.typeset.latex import Notation
+from symrnn.language.typeset.expressions import Notation
 
 SHAPES = {"v": ("hidden",), "u": ("input",), "s": ("1",), "W": ("hidden", "input")}
 VALUES = {

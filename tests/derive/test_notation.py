@@ -8,7 +8,7 @@ import symrnn
 from symrnn.derive.derivation import Derivation, derive
 from symrnn.derive.notation import notation_of, written_out
 from symrnn.language.cell import Cell
-from symrnn.language.typeset.latex import timeless
+from symrnn.language.typeset.symbols import timeless
 
 
 @pytest.mark.parametrize(

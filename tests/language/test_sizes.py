@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from symrnn.check.run import check
+from symrnn.check.check import check
 from symrnn.derive.derivation import derive
 from symrnn.errors import CellError
 from symrnn.language.cell import Cell

@@ -65,6 +65,22 @@ def test_what_says_the_same_or_computes_something_else_is_left_out() -> None:
     assert [line.labels for line in listing.lines] == ["", "1", "", "", "2"]
 
 
+def test_an_excerpt_is_the_innermost_block_of_the_map_whatever_the_text_looks_like() -> None:
+    """With its head and its end, and without what is beside it in the block around it."""
+    marks = {
+        **{1: Mark(function="f", opens=1), 3: Mark(opens=1), 4: Mark(("1",), "s", "f"), 6: Mark(closes=1)},
+        **{8: Mark(("2",), "s", "f", opens=1, closes=1), 9: Mark(closes=1)},
+    }
+    (listing,) = listings({"c": {"x.c": Source("\n".join("abcdefghi"), marks)}}, {"1", "2"})
+    assert [line.number for line in listing.lines] == ["1", "", "3", "4", "5", "6", "", "8"]
+
+
+def test_without_blocks_a_line_stands_for_itself() -> None:
+    source = Source("f:\n  a\n  b\n  c", {1: Mark(function="f"), 3: Mark(("1",), "", "f")})
+    (listing,) = listings({"c": {"x.c": source}}, {"1"})
+    assert [line.number for line in listing.lines] == ["1", "", "3"]
+
+
 def test_two_files_of_one_target_have_listings_of_their_own() -> None:
     source = Source("a = 1", {1: Mark(("1",))})
     both = listings({"c": {"x.h": source, "x.c": source}}, {"1"})

@@ -1,7 +1,7 @@
 r"""Long formulas on several lines: where LaTeX may be broken, and how wide a piece of it is.
 
-Reads LaTeX that `symrnn.language.typeset.latex` wrote; returns lines for an ``aligned`` or ``align`` environment. A line is
-broken before an operator that stands in no braces, the outermost first. Leaves out: fonts; widths are estimates.
+Reads LaTeX that `symrnn.language.typeset.expressions` wrote; returns lines for an ``aligned`` or ``align`` environment. A
+line is broken before an operator that stands in no braces, the outermost first. Leaves out: fonts; widths are estimates.
 """
 
 from __future__ import annotations

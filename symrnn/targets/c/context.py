@@ -37,34 +37,10 @@ class CState:
 
 
 @dataclass(frozen=True)
-class CColumns:
-    """Columns of an array, all rows of them: one side of a deferred product, or what is summed."""
-
-    array: str
-    column: str
-    width: str
-
-
-@dataclass(frozen=True)
-class CGradient:
-    """A deferred gradient: of ``left`` and the right side of that number; of a vector, of ``left`` alone.
-
-    ``alone`` says that it is the only contribution; ``label`` is the number of its equation.
-    """
-
-    left: CColumns
-    right: int
-    parameter: str
-    alone: bool
-    label: str
-
-
-@dataclass(frozen=True)
 class CStageText:
-    """A stage: the first line and the body of its function, how it runs on one row, and where its sums come from."""
+    """A stage: its function, how it runs on one row, and where its sums come from."""
 
     name: str
-    head: str
     lines: tuple[str, ...]
     on_row: str
     forms: tuple[str, ...]
@@ -146,12 +122,24 @@ class CStep:
 
 
 @dataclass(frozen=True)
-class CGradients:
-    """The right sides of deferred products, gradients of matrices and of vectors; ``zeroed``: fields, and their numbers."""
+class CTable:
+    """A table in the text: its name, its lines and the number of its rows. Without rows it has no lines, and is ``NULL``."""
 
-    rights: tuple[CColumns, ...]
-    outers: tuple[CGradient, ...]
-    sums: tuple[CGradient, ...]
+    name: str
+    lines: tuple[str, ...]
+    rows: int
+
+
+@dataclass(frozen=True)
+class CGradients:
+    """Deferred gradients: of matrices as ``outers``, of vectors as ``sums``, each with the lines of its table.
+
+    ``rights`` are columns as C texts, the right sides of the products; ``zeroed``: fields, and their numbers.
+    """
+
+    rights: tuple[str, ...]
+    outers: CTable
+    sums: CTable
     zeroed: tuple[tuple[str, str], ...]
 
 

@@ -7,24 +7,22 @@ runtime knows.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from symrnn.emit.address import Address
-from symrnn.emit.source import Mark, Marked
+from symrnn.emit.source import Mark, Marked, block
 from symrnn.plan.program import Kind, Routine
 from symrnn.targets.c.arrays import PACKED
-from symrnn.targets.c.cell import CCell
-from symrnn.targets.c.context import CColumns, CGradient, CGradients
+from symrnn.targets.c.c_cell import CCell
+from symrnn.targets.c.context import CGradients, CTable
 from symrnn.targets.c.names import CNames
 
 
 def c_gradients(cell: CCell, routine: Routine) -> CGradients:
     """The deferred products and sums of ``routine``, the backward routine of ``cell``."""
     rights, outers = _products(cell, routine)
-    sums = tuple(
-        _gradient(cell, routine, item.parameter, _columns(cell, routine, item.value), 0) for item in routine.sums
-    )
-    return CGradients(rights, outers, sums, tuple(_zeroed(cell, routine)))
+    sums = [_row(cell, routine, item.parameter, _columns(cell, routine, item.value), 0) for item in routine.sums]
+    return CGradients(rights, _table("outers", outers), _table("sums", sums), tuple(_zeroed(cell, routine)))
 
 
 def gives_input_gradient(routine: Routine) -> bool:
@@ -32,21 +30,32 @@ def gives_input_gradient(routine: Routine) -> bool:
     return any(write.place.kind is Kind.INPUT_GRADIENT for stage in routine.stages for write in stage.writes)
 
 
-def _products(cell: CCell, routine: Routine) -> tuple[tuple[CColumns, ...], tuple[CGradient, ...]]:
-    """The right sides of the deferred products, and the gradients, those of one left side together."""
-    rights: dict[CColumns, int] = {}
-    lefts: dict[CColumns, list[CGradient]] = {}
+def _table(name: str, rows: Sequence[str]) -> CTable:
+    """The table of the gradients whose rows are given."""
+    lines = block([f"const S(gradient) {name}[] = {{", *rows, "};"]) if rows else []
+    return CTable(name if rows else "NULL", tuple(lines), len(rows))
+
+
+def _products(cell: CCell, routine: Routine) -> tuple[tuple[str, ...], list[str]]:
+    """The right sides of the deferred products, and the rows of the gradients, those of one left side together."""
+    rights: dict[str, int] = {}
+    lefts: dict[str, list[str]] = {}
     for product in routine.products:
         right = rights.setdefault(_columns(cell, routine, product.right), len(rights))
         for parameter, value in product.entries:
             left = _columns(cell, routine, value)
-            lefts.setdefault(left, []).append(_gradient(cell, routine, parameter, left, right))
-    return tuple(rights), tuple(gradient for gradients in lefts.values() for gradient in gradients)
+            lefts.setdefault(left, []).append(_row(cell, routine, parameter, left, right))
+    return tuple(rights), [row for rows in lefts.values() for row in rows]
 
 
-def _gradient(cell: CCell, routine: Routine, parameter: str, left: CColumns, right: int) -> CGradient:
-    alone = _additions(routine)[parameter] == 1
-    return CGradient(left, right, cell.names.parameters[parameter], alone, _label(routine, parameter))
+def _row(cell: CCell, routine: Routine, parameter: str, left: str, right: int) -> Marked:
+    """A deferred gradient: of ``left`` and the right side of that number; of a vector, of ``left`` alone.
+
+    Its last field says whether it is the only contribution.
+    """
+    alone, label = int(_additions(routine)[parameter] == 1), _label(routine, parameter)
+    text = f"    {{{left}, {right}, grads->{cell.names.parameters[parameter]}, {alone}}}, /* ({label}) */"
+    return Marked(text, Mark((label,), "gradients"))
 
 
 def _zeroed(cell: CCell, routine: Routine) -> Iterator[tuple[str, str]]:
@@ -63,9 +72,10 @@ def _additions(routine: Routine) -> Counter[str]:
     return Counter([*products, *(item.parameter for item in routine.sums)])
 
 
-def _columns(cell: CCell, routine: Routine, value: str) -> CColumns:
+def _columns(cell: CCell, routine: Routine, value: str) -> str:
+    """The columns of ``value``, all rows of them: one side of a deferred product, or what is summed."""
     address = cell.arrays.address(value, routine.places[value])
-    return CColumns(address.array, _column(address, cell.names), cell.names.sizes[routine.sizes[value]])
+    return f"{{{address.array}, {_column(address, cell.names)}, {cell.names.sizes[routine.sizes[value]]}}}"
 
 
 def _column(address: Address, names: CNames) -> str:
@@ -80,5 +90,4 @@ def _column(address: Address, names: CNames) -> str:
 def _label(routine: Routine, parameter: str) -> str:
     """The number of the equation that gives the gradient of ``parameter``."""
     system = routine.system
-    label = next(system.definition[name].label for name in system.outputs if system.by_name[name].of == parameter)
-    return Marked(label, Mark((label,), "gradients"))
+    return next(system.definition[name].label for name in system.outputs if system.by_name[name].of == parameter)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from symrnn.emit.address import Address
-from symrnn.emit.source import Mark, Marked
+from symrnn.emit.source import Mark, Marked, block
 from symrnn.language.system import ONE
 from symrnn.language.tree import Call, Reduce, SizeOf, names, walk
 from symrnn.plan.program import Form, FusedStage, Kind, Program, Routine, Stage, Statement, Write, reductions
@@ -236,11 +236,8 @@ class _StageWriter:
         body = list(self._body(stage, fused, absorbed, ragged=ragged))
         yield from self._heads(stage, absorbed, ragged=ragged)
         each = "EACH_SUM" if stage.accumulators or (fused and fused.whole.accumulators) else "EACH_VECTOR"
-        yield f"    {each} {{"
-        for text, statement in body:
-            labels = (statement.label,) if statement and statement.label else ()
-            yield Marked(f"        {text}", Mark(labels, stage.name))
-        yield "    }"
+        lines = [Marked(f"        {text}", Mark((s.label,) if s and s.label else (), stage.name)) for text, s in body]
+        yield from block([f"    {each} {{", *lines, "    }"])
 
     def _heads(self, stage: Stage, absorbed: Mapping[str, Statement], *, ragged: bool) -> Iterator[str]:
         """Lines that hold for all units of a row: flags, and a pointer for each value in memory."""

@@ -1,7 +1,7 @@
 """What all emitted functions share: their names, their loop, and the locals they bind first.
 
 Reads a `Compiled` routine; returns lines. Leaves out: what is special to a function that runs every step forwards
-(`symrnn.targets.numpy.forward`) or backwards (`symrnn.targets.numpy.backward`), and the lines of a phase
+(`symrnn.targets.numpy.forward_printer`) or backwards (`symrnn.targets.numpy.backward_printer`), and the lines of a phase
 (`symrnn.targets.numpy.printer`).
 """
 
@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from symrnn.emit.python_text import INDENT, remark
-from symrnn.emit.source import Marked
-from symrnn.language.names import Allocator
+from symrnn.emit.source import Marked, block
+from symrnn.language.identifiers import Allocator
 from symrnn.language.system import INPUT, ONE
 from symrnn.plan.program import LAST, LOOP, Direction, Kind, Phase, Stage, Write
 from symrnn.targets.numpy.compile import Compiled
@@ -104,10 +104,10 @@ class BodyPrinter:
         T = self.names.use(STEPS)
         steps = f"range({T} - 1, -1, -1)" if self.routine.direction is Direction.BACKWARD else f"range({T})"
         swaps = [f"{old}, {new} = {new}, {old}" for old, new in self.names.carries.values()]
-        rest = ["if idle is not None:", f"{INDENT}gone = idle[t]", *(INDENT + line for line in idle)] if idle else []
-        body = [f"{INDENT}for t in {steps}:", *bindings(scope.step, DEPTH + 1), *lines]
+        rest = under("if idle is not None:", ["gone = idle[t]", *idle]) if idle else []
+        body = [*bindings(scope.step, DEPTH + 1), *lines, *indented(indented((*rest, *swaps)))]
         before = sorted(scope.before, key=lambda binding: binding.order)
-        return [*indented(b.code for b in before), *body, *(INDENT * 2 + line for line in (*rest, *swaps))]
+        return [*indented(b.code for b in before), *block([f"{INDENT}for t in {steps}:", *body])]
 
 
 _DIMS = {(STEPS, ROWS): "T, B = x.shape[:2]", (STEPS,): "T = len(x)", (ROWS,): "B = x.shape[1]"}
@@ -117,6 +117,11 @@ _DIMS = {(STEPS, ROWS): "T, B = x.shape[:2]", (STEPS,): "T = len(x)", (ROWS,): "
 def before(scope: Scope) -> list[str]:
     """The lines that bind what a phase without a loop uses."""
     return indented(binding.code for binding in scope.before)
+
+
+def under(head: str, lines: Iterable[str]) -> list[str]:
+    """The block of ``head`` and ``lines``, these one level deeper."""
+    return block([head, *indented(lines)])
 
 
 def indented(lines: Iterable[str]) -> list[str]:

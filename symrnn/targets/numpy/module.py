@@ -2,10 +2,10 @@
 
 Reads a `Program`; returns the text of ``<cell>_numpy.py``, which needs NumPy and nothing else. The way there:
 
-    lower     statements of the plan as array calls                  (`symrnn.targets.numpy.lower`)
+    lower     statements of the plan as array calls                  (`symrnn.targets.numpy.lowerer`)
     arrange   columns in an order that lets calls be stacked         (`symrnn.targets.numpy.stack`)
     stack     calls on neighbours become one, forms a few products     (`stack`, `symrnn.targets.numpy.products`)
-    store     a place for every temporary, in place where it can be  (`symrnn.targets.numpy.storage`)
+    store     a place for every temporary, in place where it can be  (`symrnn.targets.numpy.storer`)
     print     names, lines, functions                                (`symrnn.targets.numpy.scope`, `printer`, …)
 
 `symrnn.targets.numpy.compile` runs the first four, the record between them is that of `symrnn.targets.numpy.ir`.
@@ -20,18 +20,18 @@ from symrnn.emit.inline import inlined
 from symrnn.emit.python_text import INDENT, collection, commented
 from symrnn.emit.render import render_source
 from symrnn.emit.request import Request
-from symrnn.emit.source import Mark, Marked, Source, marked, within
+from symrnn.emit.source import Mark, Source, block, marked, within
 from symrnn.emit.surface import surface
-from symrnn.language.names import Allocator
+from symrnn.language.identifiers import Allocator
 from symrnn.language.system import ONE, Role
 from symrnn.language.tree import PRIME, Reduce, names
 from symrnn.plan.program import ONCE, Program, Routine, Stage
 from symrnn.targets.numpy import DESCRIPTION
-from symrnn.targets.numpy.backward import BackwardPrinter
+from symrnn.targets.numpy.backward_printer import BackwardPrinter
 from symrnn.targets.numpy.body import locals_of
 from symrnn.targets.numpy.compile import Compiled, compiled
 from symrnn.targets.numpy.expression import NumpyPrinter, helpers
-from symrnn.targets.numpy.forward import ForwardPrinter
+from symrnn.targets.numpy.forward_printer import ForwardPrinter
 from symrnn.targets.numpy.header import header
 from symrnn.targets.numpy.names import RESERVED, identifier, size_names
 from symrnn.targets.numpy.scope import Locals
@@ -130,8 +130,9 @@ def _tangent_code(program: Program, tangent: Compiled) -> dict[str, Code | tuple
 
 
 def _code(keyword: str, name: str, arguments: str, body: Sequence[str]) -> Code:
-    """A function or class of the module; its lines are marked with its name."""
-    return Code(Marked(f"{keyword} {name}{arguments}:", Mark(function=name)), tuple(within(name, body)))
+    """A function or class of the module: a block whose marks have its name."""
+    head, *lines = within(name, block([f"{keyword} {name}{arguments}:", *body]))
+    return Code(head, tuple(lines))
 
 
 def _forward(name: str, given: Locals, weights: Weights, output: str) -> Code:
@@ -169,10 +170,10 @@ def _weights(program: Program, routine: Routine) -> Weights:
 
 
 def _weight_lines(program: Program, routine: Routine, weights: Weights) -> list[str]:
-    """The body of the initialiser of the weights."""
+    """The initialiser of the weights."""
     lines = [line for stage in routine.stages_of(ONCE) for line in _once(stage, routine, weights, program.cell.sizes)]
     lines += [line for weight in weights.found for line in weight.lines]
-    return lines or [f"{INDENT * 2}pass"]
+    return block([f"{INDENT}def __init__(self, p, sizes):", *(lines or [f"{INDENT * 2}pass"])])
 
 
 def _once(stage: Stage, routine: Routine, weights: Weights, sizes: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ consists of array calls alone. Leaves out: what a caller sees of it (`templates/
 from __future__ import annotations
 
 from symrnn.emit.python_text import INDENT
+from symrnn.emit.source import block
 from symrnn.plan.program import BEFORE, LOOP, Kind
 from symrnn.targets.numpy.body import BodyPrinter, before
 from symrnn.targets.numpy.compile import CompiledPhase
@@ -65,4 +66,4 @@ class StreamPrinter(BodyPrinter):
                     now, after = (scope.view(Spot(Array(kind, state), 0, 0)) for kind in (Kind.STATE, Kind.NEXT))
                     lines.append(f"{INDENT * 2}{now}[...] = {after}")
             bound += before(scope)
-        return self.complete([*bound, f"{INDENT}while True:", *lines, f"{INDENT * 2}yield"])
+        return self.complete([*bound, *block([f"{INDENT}while True:", *lines, f"{INDENT * 2}yield"])])

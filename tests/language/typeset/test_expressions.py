@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from symrnn.language.tree import Binary, Call, Expression, Name, Negate, Power, integer
-from symrnn.language.typeset.latex import Latex, Notation
+from symrnn.language.typeset.expressions import Notation
+from symrnn.language.typeset.latex import Latex
 
 A, B, S = Name("a"), Name("b"), Name("s")
 NOTATION = Notation({"c": Latex(r"\bar{c}^{(t)}", raised=True)}, {"a": ("hidden",), "b": ("hidden",), "s": ("1",)})

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from symrnn.emit.python_text import INDENT, collection, commented
 from symrnn.language.system import Variable
 from symrnn.plan.program import AFTER, LAST, LOOP, Kind
-from symrnn.targets.numpy.body import DEPTH, BodyPrinter, before
+from symrnn.targets.numpy.body import DEPTH, BodyPrinter, before, indented, under
 from symrnn.targets.numpy.gradients import GradientPrinter
 from symrnn.targets.numpy.ir import Array
 from symrnn.targets.numpy.scope import ROWS, STEPS, Scope
@@ -94,7 +94,7 @@ class BackwardPrinter(BodyPrinter):
         names = [scope.whole(array) for array in sorted({positions[write.value][0] for write in writes})]
         if not names:
             return []
-        return [f"{INDENT}if idle is not None:", *(f"{INDENT * 2}{name}[idle.ravel()] = 0" for name in names)]
+        return indented(under("if idle is not None:", [f"{name}[idle.ravel()] = 0" for name in names]))
 
     def _returns(self, last: Scope, after: Scope) -> list[str]:
         """What the function returns: gradients of parameters, of the input, of initial states."""

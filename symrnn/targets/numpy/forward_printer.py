@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from symrnn.emit.python_text import INDENT, collection, commented
 from symrnn.plan.program import BEFORE, LOOP, Kind
-from symrnn.targets.numpy.body import DEPTH, BodyPrinter, before
+from symrnn.targets.numpy.body import DEPTH, BodyPrinter, before, indented, under
 from symrnn.targets.numpy.ir import Array, Spot, buffer
 from symrnn.targets.numpy.scope import ROWS, STEPS, Scope
 
@@ -33,10 +33,9 @@ class ForwardPrinter(BodyPrinter):
         scope = self.scope(BEFORE, spans=True)
         lines = self.printer(BEFORE, scope).stages(self.stages(BEFORE))
         kept = [scope.whole(buffer(b.name)) for b in self.compiled.own_buffers if b.spans and b.taped]
-        idle = [f"{INDENT}if idle is not None:"] if kept else []
-        idle += [f"{INDENT * 2}{name}[idle.ravel()] = 0" for name in kept]
+        idle = under("if idle is not None:", [f"{name}[idle.ravel()] = 0" for name in kept]) if kept else []
         banner = self.banner("Hoisted out of the loop, all steps at a time", stages)
-        return [*banner, *before(scope), *lines, *idle]
+        return [*banner, *before(scope), *lines, *indented(idle)]
 
     def _buffers(self) -> list[str]:
         lines = []
@@ -48,16 +47,16 @@ class ForwardPrinter(BodyPrinter):
         return lines
 
     def _states(self, output: str) -> list[str]:
-        lines = []
+        lines: list[str] = []
         for state, (states, at) in self.names.states.items():
             made = f'{states}, {at} = _states(state["{state}"], {self.names.use(STEPS)}, taped'
             if state == output:
-                lines += [f"{INDENT}if taped or idle is not None:", f"{INDENT * 2}{made} or idle is not None)"]
-                lines += [f"{INDENT}else:  # the output itself holds the state"]
-                lines += [f'{INDENT * 2}{states}, {at} = None, [state["{state}"], *y]']
+                lines += under("if taped or idle is not None:", [f"{made} or idle is not None)"])
+                given = f'{states}, {at} = None, [state["{state}"], *y]'
+                lines += under("else:  # the output itself holds the state", [given])
             else:
-                lines += [f"{INDENT}{made})"]
-        return lines
+                lines += [f"{made})"]
+        return indented(lines)
 
     def _idle(self, scope: Scope) -> list[str]:
         """What rows beyond their length do: states keep their values, and zeros are saved."""
@@ -71,12 +70,8 @@ class ForwardPrinter(BodyPrinter):
     def _filled(self, output: str) -> list[str]:
         """The output of every step, if the states are not the output."""
         states = self.names.state(output)
-        return [
-            f"{INDENT}if {states} is not None:",
-            f"{INDENT * 2}y[...] = {states}[1:]",
-            f"{INDENT}if idle is not None:",
-            f"{INDENT * 2}y[idle] = 0",
-        ]
+        filled = under(f"if {states} is not None:", [f"y[...] = {states}[1:]"])
+        return indented([*filled, *under("if idle is not None:", ["y[idle] = 0"])])
 
     def _returns(self) -> list[str]:
         states = self.names.states.items()

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from symrnn.emit.source import Mark, Marked
+from symrnn.emit.source import block, within
 from symrnn.plan.program import Routine
 from symrnn.plan.routine import AFTER, BEFORE, LAST, LOOP, ONCE
 from symrnn.targets.c.arrays import PACKED
-from symrnn.targets.c.cell import CCell
+from symrnn.targets.c.c_cell import CCell
 from symrnn.targets.c.context import CRoutine, CStageText
 from symrnn.targets.c.names import CNames
 from symrnn.targets.c.stages import CSegment, CStage
@@ -48,9 +48,9 @@ def _added(routine: Routine, stages: Mapping[str, CStage]) -> Iterator[str]:
 
 
 def _text(cell: CCell, stage: CStage) -> CStageText:
-    begins = Marked(f"STAGE({stage.name}, {stage.side})", Mark(function=stage.name))
+    function = within(stage.name, block([f"STAGE({stage.name}, {stage.side})", "{", *stage.lines, "}"]))
     on_row = f"ON_ROW({stage.name}, {_sums_at_most(stage)})" if stage.name in cell.row_names else ""
-    return CStageText(stage.name, begins, stage.lines, on_row, tuple(_forms(cell, stage)), stage.fused is not None)
+    return CStageText(stage.name, tuple(function), on_row, tuple(_forms(cell, stage)), stage.fused is not None)
 
 
 def _forms(cell: CCell, stage: CStage) -> Iterator[str]:
