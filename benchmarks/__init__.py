@@ -27,5 +27,5 @@ takes them in its own layout, an advantage for it.
     profile       one point           → a table              phases of the generated C file, timed in place
     stream        units               → `Streamed`           a step of one row, sizes open and fixed
 
-Nothing here knows a cell. The names that other libraries give to its parameters are data (``participants/layouts.toml``).
+Nothing here knows a cell. The names that other libraries give to its parameters are data (``participants/fused_layers.toml``).
 """

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks import compile, plot, profile, report, stream, subnormal
+from benchmarks import compile_cost, markdown, plot, profile, streaming, subnormal
 from benchmarks.grid import (
     CELLS,
     FULL,
@@ -65,9 +65,9 @@ def _parser() -> argparse.ArgumentParser:
         split.add_argument(name, type=_positive, help=meaning)
     split.set_defaults(run=_profile)
     steps = commands.add_parser("stream", help="one step at a time: in C, with sizes open and fixed, and from Python")
-    steps.add_argument("--cell", type=_cell, default=stream.REFERENCE_CELL, help="default: %(default)s")
-    units = ",".join(map(str, stream.UNITS))
-    steps.add_argument("--units", type=_several(_positive), default=stream.UNITS, help=f"default: {units}")
+    steps.add_argument("--cell", type=_cell, default=streaming.REFERENCE_CELL, help="default: %(default)s")
+    units = ",".join(map(str, streaming.UNITS))
+    steps.add_argument("--units", type=_several(_positive), default=streaming.UNITS, help=f"default: {units}")
     steps.add_argument("--json", type=Path, metavar="FILE", help="write the results for programs")
     steps.set_defaults(run=_stream)
     made = commands.add_parser(
@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_cells(made)
     made.add_argument(
-        "--march", type=_several(str), default=compile.MARCHES, help="processors, with commas (default: native)"
+        "--march", type=_several(str), default=compile_cost.MARCHES, help="processors, with commas (default: native)"
     )
     made.set_defaults(run=_compile)
     tiny = commands.add_parser("subnormal", help="calls on subnormal numbers beside calls on ordinary ones")
@@ -133,12 +133,12 @@ def _peers(arguments: argparse.Namespace) -> int:
 
     def finished(measurements: Sequence[Measurement]) -> None:
         progress.clear()
-        print(report.cell_table(measurements, quick=arguments.quick), flush=True)
+        print(markdown.cell_table(measurements, quick=arguments.quick), flush=True)
 
     record = measure(plan, finished, progress)
     progress.clear()
-    print(report.summary(record))
-    print(report.head(record), end="")
+    print(markdown.summary(record))
+    print(markdown.head(record), end="")
     if arguments.json:
         arguments.json.write_text(record.to_json(), encoding="utf-8")
     if arguments.plot:
@@ -160,18 +160,18 @@ def _stream(arguments: argparse.Namespace) -> int:
     measured = []
     for units in arguments.units:
         progress.show(f"{cell.name}, {units} units")
-        measured.append(stream.measure(cell, units))
+        measured.append(streaming.measure(cell, units))
         progress.step("")
     progress.clear()
-    print(stream.table(measured), end="")
+    print(streaming.table(measured), end="")
     _write(arguments.json, measured)
     return 0
 
 
 def _compile(arguments: argparse.Namespace) -> int:
     cells = [load_cell(name) for name in arguments.cells]
-    measured = _each(cells, lambda cell: compile.measure(cell, arguments.march))
-    print(compile.table(measured), end="")
+    measured = _each(cells, lambda cell: compile_cost.measure(cell, arguments.march))
+    print(compile_cost.table(measured), end="")
     _write(arguments.json, measured)
     return 0
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 
-from benchmarks.structure import Depends, dependences, depends
+from benchmarks.matrix_products import Depends, dependences, depends
 from symrnn.language.cell import Cell
 from symrnn.language.tree import (
     PRIME,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from benchmarks.problem import Array, Task
+from benchmarks.workload import Array, Task
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The run against other libraries: for every point, correctness first, then the race, then ratios and limits.
 
-Reads cells, points and settings; returns a `Record`. Leaves out: its tables (`benchmarks.report`).
+Reads cells, points and settings; returns a `Record`. Leaves out: its tables (`benchmarks.markdown`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.grid import Mode, Point, Settings, available_cores
 from benchmarks.machine import describe
+from benchmarks.matrix_products import flops, sizes_of, weight_traffic
 from benchmarks.messages import Failed, Forget, Prepare, Ready
 from benchmarks.participants import (
     BANDWIDTH,
@@ -26,12 +27,11 @@ from benchmarks.participants import (
     TORCH_COMPILE,
     TORCH_EAGER,
 )
-from benchmarks.problem import Array, Task, cell_of
 from benchmarks.progress import Progress
 from benchmarks.race import Contestant, WorkerDied, WorkerHandle, race
 from benchmarks.record import Measurement, Record, Timing
 from benchmarks.statistics import Limit, limit, median
-from benchmarks.structure import flops, sizes_of, weight_traffic
+from benchmarks.workload import Array, Task, cell_of
 from symrnn.check.measure import error
 from symrnn.errors import CheckError
 

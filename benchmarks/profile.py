@@ -17,15 +17,15 @@ import symrnn
 from benchmarks import roofline
 from benchmarks.grid import Mode, Point
 from benchmarks.instrument import FLAGS, Timers
+from benchmarks.matrix_products import BYTES
 from benchmarks.participants import Prepared
 from benchmarks.participants.ours import with_kernels
-from benchmarks.problem import Task, Workload, draw
-from benchmarks.structure import BYTES
+from benchmarks.workload import Task, Workload, draw
 from symrnn.build.loading import import_text
 from symrnn.pipeline import program, render
 from symrnn.plan.program import BEFORE, Program, Routine, Stage
-from symrnn.targets.c.kernels import c_sources
 from symrnn.targets.c.library import compile_library
+from symrnn.targets.c.load_kernels import c_sources
 from symrnn.targets.c.toolchain import Options
 
 PRECISION = "f32"

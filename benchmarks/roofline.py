@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.participants import Prepared
-from benchmarks.problem import Array
+from benchmarks.workload import Array
 from symrnn.targets.c.library import compile_library
 
 SECONDS, SECONDS_TOGETHER = 0.002, 0.01

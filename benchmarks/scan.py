@@ -17,8 +17,8 @@ import numpy as np
 
 from benchmarks.dialects import JAX, Dialect
 from benchmarks.hoisting import Hoisting, hoist, terms, width
-from benchmarks.problem import Array
-from benchmarks.structure import Depends, dependences
+from benchmarks.matrix_products import Depends, dependences
+from benchmarks.workload import Array
 from symrnn.errors import GenerateError
 from symrnn.language.cell import Cell
 from symrnn.language.system import ONE, Role

@@ -1,5 +1,5 @@
 /* Times the step of a generated cell, one row at a time, with a dense layer of one output behind it. stream_cell.h, which
-   benchmarks/stream.py writes, names the cell:
+   benchmarks/streaming.py writes, names the cell:
 
        STREAM(name)   its entry point or structure in float: lstm_f32_step for STREAM(step)
        STREAM_DIMS    its structure of sizes

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.problem import Array
+from benchmarks.workload import Array
 from symrnn.language.cell import Cell
 from symrnn.language.functions import FUNCTIONS, PUBLIC
 from symrnn.pipeline import build

@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.grid import pin
 from benchmarks.messages import Failed, Forget, Hello, Prepare, Ready, TimeCall
 from benchmarks.participants import FUNCTIONS, Prepared, Unsupported
-from benchmarks.problem import Task
+from benchmarks.workload import Task
 
 WARM_SECONDS = 0.02
 """A call of up to this many seconds is made once untimed at the beginning of each turn: another process used the caches."""

@@ -26,9 +26,9 @@ from symrnn.late import load_late, load_module
 from symrnn.version import __version__
 
 if TYPE_CHECKING:
-    from symrnn.check.run import check
+    from symrnn.check.check import check
     from symrnn.derive.derivation import Derivation, derive
-    from symrnn.diagnose.run import diagnose
+    from symrnn.diagnose.diagnose import diagnose
     from symrnn.flow.clip import clip_by_global_norm, clip_by_value
     from symrnn.flow.flow import Flow, flow
     from symrnn.language.bundled import cells
@@ -66,11 +66,11 @@ _HOMES = {
     "Picture": "symrnn.report.picture",
     "build": "symrnn.pipeline",
     "cells": "symrnn.language.bundled",
-    "check": "symrnn.check.run",
+    "check": "symrnn.check.check",
     "clip_by_global_norm": "symrnn.flow.clip",
     "clip_by_value": "symrnn.flow.clip",
     "derive": "symrnn.derive.derivation",
-    "diagnose": "symrnn.diagnose.run",
+    "diagnose": "symrnn.diagnose.diagnose",
     "flow": "symrnn.flow.flow",
     "generate": "symrnn.pipeline",
     "load": "symrnn.language.cellfile",
@@ -92,7 +92,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = _resolve(name)
     if name in _STAGES:
-        # Load the stage first: the name then means one object, whoever asks first (see `_Stage`).
+        # Load the stage first: the name then means one object, whoever asks first (see `_CallablePackage`).
         load_module(f"{__name__}.{name}")
     return globals().setdefault(name, value)
 
@@ -101,7 +101,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-class _Stage(ModuleType):
+class _CallablePackage(ModuleType):
     """A subpackage that is the public function of its name as well.
 
     A stage and its function share one name: ``symrnn.derive.adjoint`` is a module, ``symrnn.derive(cell)`` a call, and
@@ -129,7 +129,7 @@ class _Package(ModuleType):
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in _HOMES and isinstance(value, ModuleType):
-            value.__class__ = _Stage
+            value.__class__ = _CallablePackage
         super().__setattr__(name, value)
 
 

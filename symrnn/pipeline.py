@@ -7,8 +7,8 @@
     build      texts               → module         compiled where that must be, and imported      (`build`)
     flow       `Derivation`, point → `Flow`         what becomes of gradients through time (`symrnn.flow.flow`)
     report     all of these        → pages          for a browser, one for each cell (`symrnn.report.site`)
-    check      modules             → `Report`       the oracles (`symrnn.check.run`)
-    diagnose   a person's function → `Diagnosis`    its mistakes, in the derived equations (`symrnn.diagnose.run`)
+    check      modules             → `Report`       the oracles (`symrnn.check.check`)
+    diagnose   a person's function → `Diagnosis`    its mistakes, in the derived equations (`symrnn.diagnose.diagnose`)
 
 Each function below reads one stage's value and returns the next one's. Leaves out: everything that a stage does.
 """

@@ -18,8 +18,8 @@ import pytest
 
 from symrnn.errors import BuildError
 from symrnn.targets.c.flags import MARCH_NATIVE, MARCH_VARIABLE
-from symrnn.targets.c.kernels import c_sources, load_kernels
 from symrnn.targets.c.library import compile_library
+from symrnn.targets.c.load_kernels import c_sources, load_kernels
 from symrnn.targets.c.march import chosen_march, known_marches
 from symrnn.targets.c.toolchain import Options, find_compiler, flags
 

@@ -12,8 +12,8 @@ import pytest
 
 import symrnn
 from symrnn.check.cases import CASES, Case, Problem, draw
+from symrnn.check.check import check
 from symrnn.check.kernels import Result, run_kernels
-from symrnn.check.run import check
 from symrnn.errors import BuildError
 from symrnn.language.cell import Cell
 from symrnn.targets.c.toolchain import find_compiler

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from symrnn.emit import manifest
-from symrnn.emit.files import write_atomically
+from symrnn.emit.atomic import write_atomically
 from symrnn.emit.manifest import Difference, Fault, compare, write
 from symrnn.errors import GenerateError
 
@@ -112,7 +112,7 @@ def test_a_kill_leaves_a_set_that_is_named_and_the_next_run_repairs_it(survivors
     code = f"""
 import os, signal
 from pathlib import Path
-from symrnn.emit import files, manifest
+from symrnn.emit import manifest
 
 sync, syncs = os.fsync, 0
 

@@ -15,8 +15,8 @@ import pytest
 import symrnn
 from symrnn.cli import main
 from symrnn.errors import BuildError
-from symrnn.targets.c.kernels import c_sources
 from symrnn.targets.c.library import install_library, library_name
+from symrnn.targets.c.load_kernels import c_sources
 from symrnn.targets.c.march import known_marches
 from symrnn.targets.c.toolchain import Options, find_compiler, flags
 

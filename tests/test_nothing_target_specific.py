@@ -20,20 +20,20 @@ TARGETS = ROOT / "symrnn/targets"
 NAMES = sorted(path.name for path in TARGETS.iterdir() if path.joinpath("__init__.py").is_file())
 REGISTRY = "symrnn/targets/registry.py"
 LIBRARY = {
-    "symrnn/check/report.py": "JSON has a key for the build of NumPy that is in use",
+    "symrnn/check/deviations.py": "JSON has a key for the build of NumPy that is in use",
     "symrnn/derive/numeric.py": "SymPy's lambdify calls NumPy so",
     "symrnn/emit/inline.py": "generated modules import NumPy",
 }
 """Modules that name the library NumPy, once each, and not the target."""
 MEASURED = {
-    "benchmarks/compile.py": "how long the C compiler takes",
+    "benchmarks/compile_cost.py": "how long the C compiler takes",
     "benchmarks/machine.py": "which C compiler made what is measured",
     "benchmarks/participants/__init__.py": "the names of the participants, of which one is the target numpy",
     "benchmarks/participants/limits.py": "how near the C kernels come to the processor's limits",
     "benchmarks/participants/ours.py": "the kernels that compete with other libraries",
     "benchmarks/profile.py": "where the time of the C kernels goes",
     "benchmarks/roofline.py": "the processor's limits, by a C program of its own",
-    "benchmarks/stream.py": "a stream of the C kernels beside a C program",
+    "benchmarks/streaming.py": "a stream of the C kernels beside a C program",
     "benchmarks/subnormal.py": "what subnormal numbers cost the C kernels",
 }
 """Benchmarks whose subject is a target, each with what it measures. No other benchmark may name one."""

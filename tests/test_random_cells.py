@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 import symrnn
 from symrnn.check.cases import EVERY_WIDTH, Case
+from symrnn.check.deviations import Report
 from symrnn.check.measure import ADJOINT, CENTRAL, COMPLEX_STEP, INTERPRETER
-from symrnn.check.report import Report
 from symrnn.check.suite import not_smooth, run_suite
 from symrnn.language.cell import Cell
 from symrnn.language.functions import FUNCTIONS, PUBLIC

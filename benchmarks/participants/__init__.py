@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.problem import Array
+from benchmarks.workload import Array
 
 
 class Unsupported(Exception):

@@ -13,10 +13,10 @@ from types import ModuleType
 
 import symrnn
 from benchmarks import roofline
+from benchmarks.matrix_products import recurrent_bytes, sizes_of
 from benchmarks.participants import Prepared, Unsupported
 from benchmarks.participants.ours import with_kernels
-from benchmarks.problem import Task, cell_of, draw_for
-from benchmarks.structure import recurrent_bytes, sizes_of
+from benchmarks.workload import Task, cell_of, draw_for
 from symrnn.errors import CellError
 from symrnn.language.cell import Cell
 from symrnn.language.text import to_text

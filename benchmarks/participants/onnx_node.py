@@ -12,8 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.grid import Mode
 from benchmarks.participants import Prepared, Unsupported
-from benchmarks.participants.layouts import FusedLayer, layout
-from benchmarks.problem import Array, Task, Workload, cell_of, draw
+from benchmarks.participants.fused_layers import FusedLayer, layout
+from benchmarks.workload import Array, Task, Workload, cell_of, draw
 
 _OPSET = 14
 _IR_VERSION = 8

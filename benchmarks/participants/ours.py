@@ -13,7 +13,7 @@ import numpy as np
 import symrnn
 from benchmarks.grid import Mode, available_cores
 from benchmarks.participants import Prepared
-from benchmarks.problem import Array, Task, Workload, cell_of, draw
+from benchmarks.workload import Array, Task, Workload, cell_of, draw
 
 
 def versions() -> dict[str, str]:

@@ -10,8 +10,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from benchmarks.grid import Mode
 from benchmarks.participants import Prepared
-from benchmarks.participants.layouts import FusedLayer, layout
-from benchmarks.problem import Array, Task, Workload, cell_of, draw
+from benchmarks.participants.fused_layers import FusedLayer, layout
+from benchmarks.workload import Array, Task, Workload, cell_of, draw
 
 
 def versions() -> dict[str, str]:

@@ -10,8 +10,8 @@ import torch
 from benchmarks.dialects import TORCH
 from benchmarks.grid import Mode
 from benchmarks.participants import Prepared, Unsupported
-from benchmarks.problem import Array, Task, Workload, draw
 from benchmarks.scan import ArrayProgram, array_program
+from benchmarks.workload import Array, Task, Workload, draw
 from symrnn.build.loading import import_text
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 import filelock
 import platformdirs
 
-from symrnn.emit.files import write_atomically
+from symrnn.emit.atomic import write_atomically
 from symrnn.errors import BuildError
 
 VARIABLE = "SYMRNN_CACHE_DIR"

@@ -8,7 +8,7 @@ cases do so only if the dense draws do not count. Dense draws do not count if a 
 explains every error that misses its bound, some value has a sign that the cell never gives it, and the point near the start
 passes. The result gives the reason for each draw that was left out.
 
-Leaves out: building the kernels, and the symbolic proof (`symrnn.check.run`).
+Leaves out: building the kernels, and the symbolic proof (`symrnn.check.check`).
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ import numpy as np
 
 from symrnn.check import measure, oracles
 from symrnn.check.cases import CASES, DENSE, START, Case, Problem, draw
+from symrnn.check.deviations import Deviation, NotRun, Points, worst
 from symrnn.check.interpreter import interpret
 from symrnn.check.kernels import Kernels, Result, TangentKernels, run_kernels
 from symrnn.check.oracles import Finding, Reference
 from symrnn.check.planned import PlanKernels, run_plan
 from symrnn.check.points import near_start, one_signed, outside
-from symrnn.check.report import Deviation, NotRun, Points, worst
 from symrnn.check.rounding import Rounding, rounding
 from symrnn.errors import CheckError
 from symrnn.language.cell import Cell

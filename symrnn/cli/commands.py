@@ -10,10 +10,10 @@ from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
 
-from symrnn.check.run import check
-from symrnn.cli.flow import flow
+from symrnn.check.check import check
 from symrnn.cli.generate import generate
-from symrnn.cli.report import report
+from symrnn.cli.gradient_flow import flow
+from symrnn.cli.pages import report
 from symrnn.cli.shared import (
     DIFFERS,
     DONE,
@@ -22,14 +22,14 @@ from symrnn.cli.shared import (
     chosen_cells,
     chosen_dtypes,
     chosen_sizes,
-    note_lookalikes,
+    note_doubtful,
     progress,
     progress_in_lines,
     to_json,
 )
 from symrnn.derive.derivation import derive
 from symrnn.derive.document import document
-from symrnn.diagnose.run import diagnose
+from symrnn.diagnose.diagnose import diagnose
 from symrnn.errors import BuildError, DiagnoseError
 from symrnn.language.bundled import cells as bundled_names
 from symrnn.language.cell import Cell
@@ -87,7 +87,7 @@ def _described(cell: Cell) -> dict[str, object]:
 
 def _show(arguments: Namespace) -> Outcome:
     cell = load(arguments.cell)
-    note_lookalikes([cell])
+    note_doubtful([cell])
     with progress() as say:
         say(f"{cell.name}: deriving")
         return DONE, _shown(arguments, cell, say)
@@ -126,7 +126,7 @@ def _check(arguments: Namespace) -> Outcome:
         if asked and (reason := registry.target(described.name).unavailable()):
             raise BuildError(reason)  # requested by name, so an error and not a note if it is missing
     cells = chosen_cells(arguments)
-    note_lookalikes(cells)
+    note_doubtful(cells)
     with progress() as say:
         found = check(
             cells,

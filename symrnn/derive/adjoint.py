@@ -16,7 +16,7 @@ from functools import partial
 import sympy
 
 from symrnn.language.functions import FUNCTIONS, Algebra
-from symrnn.language.names import Allocator
+from symrnn.language.identifiers import Allocator
 from symrnn.language.normalise import expression_size
 from symrnn.language.reductions import REDUCTIONS, Reduced
 from symrnn.language.symbolic import Restorer, atoms_of, symbol, to_sympy

@@ -31,7 +31,7 @@ from symrnn.derive.tangent import tangent
 from symrnn.errors import DerivationError
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import CellLike, load
-from symrnn.language.source import nearest
+from symrnn.language.origin import nearest
 from symrnn.language.system import Role, System
 from symrnn.language.tree import PRIME, is_next
 from symrnn.language.typeset.expressions import Notation

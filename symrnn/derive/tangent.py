@@ -11,7 +11,7 @@ from functools import partial
 
 from symrnn.derive.adjoint import derivative
 from symrnn.language.functions import Algebra
-from symrnn.language.names import Allocator
+from symrnn.language.identifiers import Allocator
 from symrnn.language.normalise import expression_size, has_form
 from symrnn.language.reductions import REDUCTIONS, Reduced
 from symrnn.language.symbolic import Restorer, atoms_of

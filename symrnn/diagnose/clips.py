@@ -3,7 +3,7 @@
 Reads a `Model` and what was returned for large incoming gradients (`Trial`); returns an `Explanation`. The bound is
 solved for at every place where a person may clip: if most entries are at the bound, the result is linear in it. A pass
 without clipping is linear in its incoming gradients, so large and small gradients show whether it clips
-(`symrnn.diagnose.run`). Leaves out: other mistakes, which are found with gradients too small to be clipped.
+(`symrnn.diagnose.diagnose`). Leaves out: other mistakes, which are found with gradients too small to be clipped.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import numpy as np
 from symrnn.check.measure import Array
 from symrnn.errors import DiagnoseError
 from symrnn.language.cell import Cell
-from symrnn.language.source import nearest, shown
+from symrnn.language.origin import nearest, shown
 
 
 @dataclass(frozen=True)

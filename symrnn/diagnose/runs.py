@@ -1,7 +1,7 @@
 """Runs a person's function on random samples: of every shape, of one step, with large and with small gradients.
 
 Reads the function and the derived pass; returns `Trial` records. Leaves out: what follows from the results
-(`symrnn.diagnose.run`).
+(`symrnn.diagnose.diagnose`).
 """
 
 from __future__ import annotations

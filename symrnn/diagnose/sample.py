@@ -16,7 +16,7 @@ import numpy as np
 
 from symrnn.check.cases import uniform
 from symrnn.check.measure import Array
-from symrnn.diagnose.evaluate import Batch
+from symrnn.diagnose.batch import Batch
 from symrnn.errors import DiagnoseError
 from symrnn.language.cell import Cell
 from symrnn.language.system import HIDDEN, INPUT, ONE, Role

@@ -22,7 +22,7 @@ from symrnn.check.measure import Array
 from symrnn.diagnose.layout import Layout
 from symrnn.diagnose.sample import Sample
 from symrnn.errors import DiagnoseError
-from symrnn.language.source import nearest, shown
+from symrnn.language.origin import nearest, shown
 from symrnn.language.system import Role
 
 STEP = ("params", "cache", "dstate")

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import filelock
 
-from symrnn.emit.files import SUFFIX, write_atomically
+from symrnn.emit.atomic import SUFFIX, write_atomically
 from symrnn.errors import GenerateError
 
 NAME = "manifest.json"

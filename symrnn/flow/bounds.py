@@ -20,7 +20,7 @@ from symrnn.derive.factors import to_latex as sum_latex
 from symrnn.derive.jacobian import Jacobian
 from symrnn.flow.gradient import log
 from symrnn.flow.paths import StepPaths
-from symrnn.flow.run import Trajectory
+from symrnn.flow.trajectory import Trajectory
 from symrnn.language.text import to_text
 from symrnn.language.tree import Binary, Expression, integer
 from symrnn.language.typeset.expressions import Notation

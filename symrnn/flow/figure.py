@@ -2,7 +2,7 @@
 
 Reads a `Measured` flow; returns a matplotlib figure. The abscissa is the distance from the end of the run, in steps.
 Lengths are in powers of ten, from means of logarithms over the rows of the batch. Colour-blind people can tell
-the colours apart, on white and on black, and lines carry their names. Leaves out: files (`symrnn.flow.drawing`), and
+the colours apart, on white and on black, and lines carry their names. Leaves out: files (`symrnn.flow.canvas`), and
 several runs side by side (`symrnn.flow.panorama`).
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from symrnn.derive.evaluate import Array
-from symrnn.flow.drawing import INK, drawing
+from symrnn.flow.canvas import INK, drawing
 from symrnn.flow.measured import Measured, PathFlow
 
 BLUE, RED, GREEN = "#0072B2", "#D55E00", "#008F68"

@@ -22,12 +22,11 @@ from symrnn.derive.factors import to_latex as terms_latex
 from symrnn.derive.factors import to_line as terms_line
 from symrnn.errors import FlowError, MissingPackageError
 from symrnn.flow.bounds import bound_of_step, bounds_of, direct_of
-from symrnn.flow.drawing import to_svg
+from symrnn.flow.canvas import to_svg
 from symrnn.flow.figure import draw_flow
 from symrnn.flow.gradient import backward, by_parameter, by_path, normalised
 from symrnn.flow.measured import Measured, PathFlow
 from symrnn.flow.paths import StepPaths, step_paths
-from symrnn.flow.run import Given, run_steps
 from symrnn.flow.singular import (
     largest_of_products,
     largest_of_steps,
@@ -36,6 +35,7 @@ from symrnn.flow.singular import (
     spectrum_of_steps,
 )
 from symrnn.flow.table import flow_text
+from symrnn.flow.trajectory import Given, run_steps
 from symrnn.language.cellfile import CellLike
 
 DISTANCES = 16

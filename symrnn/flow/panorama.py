@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from symrnn.flow.drawing import INK, drawing
+from symrnn.flow.canvas import INK, drawing
 from symrnn.flow.figure import (
     BLUE,
     GREEN,

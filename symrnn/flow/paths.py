@@ -17,7 +17,7 @@ from symrnn.derive.derivation import Derivation
 from symrnn.derive.evaluate import Array, evaluate, floats
 from symrnn.derive.factors import Diag, Factor, Identity, Kron, Matrix, Ones, OnesRow, Ref, Term
 from symrnn.derive.jacobian import Jacobian
-from symrnn.flow.run import Trajectory
+from symrnn.flow.trajectory import Trajectory
 
 Steps = int | slice | Array
 """The steps that a vector passes through: one, or several side by side."""

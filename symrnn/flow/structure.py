@@ -15,7 +15,7 @@ import sympy
 
 from symrnn.derive.adjoint import derivative, root_derivative
 from symrnn.derive.evaluate import evaluate, floats
-from symrnn.flow.run import Trajectory
+from symrnn.flow.trajectory import Trajectory
 from symrnn.language.cell import Cell
 from symrnn.language.functions import Algebra
 from symrnn.language.symbolic import Restorer, atoms_of, symbol, to_sympy

@@ -19,10 +19,10 @@ from symrnn.derive.derivation import Derivation, derive
 from symrnn.derive.evaluate import Array
 from symrnn.errors import FlowError
 from symrnn.flow.flow import Flow, flow
-from symrnn.flow.run import run_steps
 from symrnn.flow.structure import holding_biases, holding_signs, recurrent_matrices
+from symrnn.flow.trajectory import run_steps
 from symrnn.language.cell import Cell
-from symrnn.language.source import nearest
+from symrnn.language.origin import nearest
 from symrnn.language.system import HIDDEN, INPUT
 from symrnn.pipeline import build
 

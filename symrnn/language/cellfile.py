@@ -17,7 +17,7 @@ from symrnn.errors import CellError
 from symrnn.language.bundled import SUFFIX, bundled_files, cells
 from symrnn.language.cell import Cell
 from symrnn.language.given import described
-from symrnn.language.source import Origin, nearest, shown
+from symrnn.language.origin import Origin, nearest, shown
 from symrnn.language.tomlplaces import places
 
 MAX_BYTES = 256 * 1024

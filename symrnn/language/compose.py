@@ -17,10 +17,10 @@ from symrnn.language.following import following
 from symrnn.language.given import INITS, described
 from symrnn.language.matrices import of_vectors
 from symrnn.language.normalise import normalise
+from symrnn.language.origin import Origin, nearest, shown
 from symrnn.language.parser import LARGEST, Assignment, Located, function_fault, located, number_fault, parse
 from symrnn.language.scanner import MAX_DIGITS, name_fault
 from symrnn.language.sizes import Shape, Sizes, infer
-from symrnn.language.source import Origin, nearest, shown
 from symrnn.language.system import HIDDEN, INPUT, ONE, Equation, Role, System, Variable
 from symrnn.language.tree import PRIME, MatVec, Name, constants, is_next
 
@@ -56,6 +56,7 @@ class Composition:
     sizes: tuple[str, ...]
     input_is_hidden: bool
     tied_by: str
+    shared_matrix: str
     normal: System
 
 
@@ -102,6 +103,7 @@ class _Composer:
             sizes=self._size_names(),
             input_is_hidden=sizes.input_is_hidden,
             tied_by=str(sizes.tied_by) if sizes.tied_by else "",
+            shared_matrix=sizes.shared_matrix,
             normal=normalise(equations, variables),
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from symrnn.errors import CellError
-from symrnn.language.source import Origin, shown
+from symrnn.language.origin import Origin, shown
 
 INITS = ("uniform", "zeros", "ones", "identity", "orthogonal")
 """The words of ``[init]``; a number is the other possibility."""

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from symrnn.language.origin import shown
 from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.scanner import PRIME_LETTER
-from symrnn.language.source import shown
 from symrnn.language.text import POWER, PRODUCT, strength, to_text
 from symrnn.language.tree import Binary, Expression, MatVec, Name, Negate, integer
 

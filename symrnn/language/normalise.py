@@ -21,7 +21,7 @@ from string import ascii_lowercase
 from typing import assert_never
 
 from symrnn.language.functions import FUNCTIONS
-from symrnn.language.names import Allocator
+from symrnn.language.identifiers import Allocator
 from symrnn.language.system import ONE, Equation, Role, System, Variable
 from symrnn.language.tree import (
     PRIME,

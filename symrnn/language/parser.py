@@ -16,9 +16,9 @@ from fractions import Fraction
 
 from symrnn.language.functions import FUNCTIONS, PUBLIC
 from symrnn.language.matrices import OPERATORS, Names, Operand, remedy, runs_of
+from symrnn.language.origin import Origin, Place, shown
 from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.scanner import MAX_DEPTH, PRIME_LETTER, EquationText, scan
-from symrnn.language.source import Origin, Place, shown
 from symrnn.language.tree import (
     PRIME,
     Binary,

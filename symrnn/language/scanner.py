@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from symrnn.language.names import C_WORDS, PYTHON_WORDS
-from symrnn.language.source import Origin, Place, shown
+from symrnn.language.identifiers import C_WORDS, PYTHON_WORDS
+from symrnn.language.origin import Origin, Place, shown
 from symrnn.language.unknown import two_words
 
 MAX_TEXT = 64 * 1024

@@ -10,8 +10,8 @@ import difflib
 import re
 
 from symrnn.language.functions import PUBLIC
-from symrnn.language.names import GREEK
-from symrnn.language.source import nearest
+from symrnn.language.identifiers import GREEK
+from symrnn.language.origin import nearest
 
 RENAMED = {
     "sigmoid": "sigm sig logistic logisticsigmoid expit sgm fsigmoid",

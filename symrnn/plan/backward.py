@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, MutableMapping, Sequence
 from dataclasses import dataclass
 
-from symrnn.language.names import Allocator
+from symrnn.language.identifiers import Allocator
 from symrnn.language.system import Equation, Role, System
 from symrnn.language.tree import (
     PRIME,

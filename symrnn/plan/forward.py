@@ -10,7 +10,7 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass
 from enum import IntEnum
 
-from symrnn.language.names import Allocator
+from symrnn.language.identifiers import Allocator
 from symrnn.language.system import Role, System
 from symrnn.language.tree import (
     PRIME,

@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from symrnn.derive.derivation import Derivation
-from symrnn.language.names import Allocator
+from symrnn.language.identifiers import Allocator
 from symrnn.language.system import System
 from symrnn.language.tree import PRIME
 from symrnn.plan.backward import backward

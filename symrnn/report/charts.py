@@ -14,7 +14,7 @@ from html import escape
 from typing import Any
 
 from symrnn.errors import MissingPackageError
-from symrnn.flow.drawing import to_svg
+from symrnn.flow.canvas import to_svg
 from symrnn.flow.figure import draw_flow
 from symrnn.flow.panorama import draw_sweep
 from symrnn.flow.sweep import Setup, sweep

@@ -22,7 +22,7 @@ from symrnn.targets import registry
 
 
 @dataclass(frozen=True)
-class Line:
+class CodeLine:
     """A line of code: its number in its file, coloured HTML, and the numbers of its equations; none for a gap."""
 
     number: str
@@ -45,7 +45,7 @@ class Listing:
     key: str
     title: str
     file: str
-    lines: tuple[Line, ...]
+    lines: tuple[CodeLine, ...]
 
     @property
     def labels(self) -> frozenset[str]:
@@ -70,7 +70,7 @@ def _of_target(target: str, files: Mapping[str, Source], known: Collection[str])
 
 
 @dataclass(frozen=True)
-class _Function:
+class _MarkedFunction:
     """A function of a file: the line at which it begins, where the map tells it, and those that come from equations."""
 
     head: int | None
@@ -82,7 +82,7 @@ class _Function:
         return frozenset((mark.stage, label) for mark in self.marks.values() for label in mark.labels)
 
 
-def _functions(source: Source) -> list[_Function]:
+def _functions(source: Source) -> list[_MarkedFunction]:
     """The functions of a file in order, in the first precision that it has."""
     heads: dict[str, int] = {}
     found: dict[str, dict[int, Mark]] = {}
@@ -95,7 +95,7 @@ def _functions(source: Source) -> list[_Function]:
             found.setdefault(name, {})[number] = mark
         else:
             heads.setdefault(name, number)
-    return [_Function(heads.get(name), marks) for name, marks in found.items()]
+    return [_MarkedFunction(heads.get(name), marks) for name, marks in found.items()]
 
 
 def _shown(source: Source, known: Collection[str]) -> list[int]:
@@ -112,7 +112,7 @@ def _shown(source: Source, known: Collection[str]) -> list[int]:
     return sorted(dict.fromkeys(chosen))
 
 
-def _excerpt(function: _Function, blocks: Sequence[Block]) -> Iterator[int]:
+def _excerpt(function: _MarkedFunction, blocks: Sequence[Block]) -> Iterator[int]:
     """The head of a function and the innermost blocks around its lines of equations."""
     if function.head is not None:
         yield function.head
@@ -122,17 +122,17 @@ def _excerpt(function: _Function, blocks: Sequence[Block]) -> Iterator[int]:
         yield from range(innermost.first, innermost.last + 1)
 
 
-def _lines(file: str, source: Source, known: Collection[str]) -> Iterator[Line]:
+def _lines(file: str, source: Source, known: Collection[str]) -> Iterator[CodeLine]:
     """The chosen lines with gaps between them, each stretch as far to the left as it goes."""
     lines, chosen = source.text.splitlines(), _shown(source, known)
     lexer = get_lexer_for_filename(file)
     for stretch in _stretches(chosen):
         if stretch[0] != chosen[0]:
-            yield Line("", "", "", gap=True)
+            yield CodeLine("", "", "", gap=True)
         text = textwrap.dedent("\n".join(lines[at - 1] for at in stretch))
         for at, html in zip(stretch, _coloured(text, lexer), strict=True):
             labels = source.marks[at].labels if at in source.marks else ()
-            yield Line(str(at), html, " ".join(labels), gap=False)
+            yield CodeLine(str(at), html, " ".join(labels), gap=False)
 
 
 def _stretches(chosen: Sequence[int]) -> Iterator[list[int]]:

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.grid import CELLS, Mode, Point
 from benchmarks.participants import FUNCTIONS, NUMPY, Prepared, Unsupported
 from benchmarks.peers import difference
-from benchmarks.problem import Array, Task
+from benchmarks.workload import Array, Task
 
 FUSED = {"torch": {"rnn", "lstm", "gru_reset_after"}, "onnxruntime": set(CELLS) - {"layernorm_lstm"}}
 

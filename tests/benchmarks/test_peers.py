@@ -16,11 +16,11 @@ from benchmarks.cli import main
 from benchmarks.grid import CELLS, QUICK, Mode, Point, load_cell
 from benchmarks.messages import Failed, Ready
 from benchmarks.participants import NUMPY, Unsupported
-from benchmarks.participants.layouts import layout
+from benchmarks.participants.fused_layers import layout
 from benchmarks.participants.limits import without_matrices
 from benchmarks.peers import BOUND, Plan, difference
-from benchmarks.problem import Array, Task, draw
 from benchmarks.race import Contestant, WorkerDied, WorkerHandle
+from benchmarks.workload import Array, Task, draw
 from symrnn.errors import CheckError
 from symrnn.language.tree import MatVec, walk
 

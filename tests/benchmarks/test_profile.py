@@ -13,12 +13,12 @@ from benchmarks import profile
 from benchmarks.cli import main
 from benchmarks.grid import Mode, Point, load_cell
 from benchmarks.instrument import FLAGS, Timers
+from benchmarks.matrix_products import flops, sizes_of
 from benchmarks.profile import LAST, PACKING, PRODUCTS, PYTHON, STEP
-from benchmarks.structure import flops, sizes_of
 from symrnn import render
 from symrnn.build.loading import import_text
-from symrnn.targets.c.kernels import c_sources
 from symrnn.targets.c.library import compile_library
+from symrnn.targets.c.load_kernels import c_sources
 from symrnn.targets.c.toolchain import Options
 from tests.sparing import sparing
 

@@ -12,8 +12,8 @@ from benchmarks import race
 from benchmarks.grid import QUICK, Mode, Point, Settings, available_cores
 from benchmarks.messages import Failed, Forget, Prepare, Ready, TimeCall
 from benchmarks.participants import NUMPY, OURS
-from benchmarks.problem import Task
 from benchmarks.race import Contestant, WorkerDied, WorkerHandle
+from benchmarks.workload import Task
 from symrnn.errors import CheckError
 
 SETTINGS = Settings(runs=3, seconds=0.5, limit_seconds=0.1, turn=0.2)

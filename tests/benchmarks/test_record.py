@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import plot, report
+from benchmarks import markdown, plot
 from benchmarks.grid import QUICK, Mode, Point
 from benchmarks.progress import Progress
 from benchmarks.record import Measurement, Record, Timing
@@ -49,7 +49,7 @@ def test_without_a_peer_there_is_no_ratio() -> None:
     found = measurement(symrnn=0.002)
     assert (found.best_peer, found.ratio) == ("", None)
     assert record(found).summaries() == ()
-    assert "no ratios" in report.summary(record(found))
+    assert "no ratios" in markdown.summary(record(found))
 
 
 def test_the_padded_batch_is_no_peer() -> None:
@@ -74,14 +74,14 @@ def test_a_summary_holds_the_mean_and_the_least_and_leaves_ragged_points_out() -
 
 def test_tables_show_times_ratios_limits_and_reasons() -> None:
     whole, ragged = measurement(symrnn=0.002, torch=0.003), measurement(ragged=True, symrnn=0.002, symrnn_padded=0.004)
-    text = " ".join(report.cell_table([whole, ragged]).split())
+    text = " ".join(markdown.cell_table([whole, ragged]).split())
     assert "| 10, 2, 8 | inference | 2 ms | 3 ms | 1.50 | 50 % | compute | 500.0 |" in text
     assert "| 10, 2, 8 | inference | 2 ms | 4 ms | 2.00 | |" in text
     assert "* jax, inference, inference of ragged rows: a reason" in text
 
 
 def test_the_head_names_the_machine_and_who_is_left_out() -> None:
-    text = report.head(record())
+    text = markdown.head(record())
     for words in ("a processor, 2 cores", "L1 data 32K", "symrnn 1", "onnxruntime: not here", "OMP_PROC_BIND=true"):
         assert words in text
 
@@ -89,15 +89,15 @@ def test_the_head_names_the_machine_and_who_is_left_out() -> None:
 def test_only_quick_times_are_marked() -> None:
     full = record(measurement(symrnn=0.002))
     quick = replace(full, settings={**full.settings, "seconds": QUICK.seconds})
-    assert "--quick" not in report.head(full) + report.cell_table(full.measurements)
-    assert report.head(quick).startswith("Measured with --quick: this shows that everything runs")
-    assert "* Measured with --quick" in report.cell_table(quick.measurements, quick=True)
+    assert "--quick" not in markdown.head(full) + markdown.cell_table(full.measurements)
+    assert markdown.head(quick).startswith("Measured with --quick: this shows that everything runs")
+    assert "* Measured with --quick" in markdown.cell_table(quick.measurements, quick=True)
 
 
 def test_one_core_is_one() -> None:
     found = record()
     alone = replace(found, machine={**found.machine, "cores": 1})
-    assert "a processor, 1 core; " in report.head(alone)
+    assert "a processor, 1 core; " in markdown.head(alone)
 
 
 def test_json_holds_what_was_measured_and_what_follows() -> None:

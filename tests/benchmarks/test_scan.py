@@ -10,11 +10,11 @@ import pytest
 
 from benchmarks.dialects import JAX, TORCH, Dialect
 from benchmarks.grid import CELLS, Mode, Point, load_cell
+from benchmarks.matrix_products import sizes_of
 from benchmarks.participants import FUNCTIONS, NUMPY, Prepared
 from benchmarks.peers import difference
-from benchmarks.problem import Array, Task
 from benchmarks.scan import array_program
-from benchmarks.structure import sizes_of
+from benchmarks.workload import Array, Task
 from symrnn.language.cell import Cell
 from symrnn.language.functions import PUBLIC
 from symrnn.language.reductions import REDUCTIONS

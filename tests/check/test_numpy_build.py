@@ -12,8 +12,8 @@ import pytest
 
 import symrnn
 from symrnn.check.cases import Case
+from symrnn.check.check import check
 from symrnn.check.numpy_build import NumPyBuild, this_numpy
-from symrnn.check.run import check
 
 
 def test_what_numpy_says_of_itself() -> None:

@@ -14,10 +14,10 @@ import pytest
 
 import symrnn
 from symrnn.check.cases import CASES, Case, draw
+from symrnn.check.deviations import Deviation, Report
 from symrnn.check.kernels import TangentKernels
 from symrnn.check.measure import ADJOINT, COMPLEX_STEP, INTERPRETER, PLAN, PLANNED
 from symrnn.check.planned import PlanKernels, run_plan
-from symrnn.check.report import Deviation, Report
 from symrnn.check.suite import Subjects, run_cases, run_suite
 from symrnn.errors import CheckError
 from symrnn.language.tree import Name, Negate, transform

@@ -10,10 +10,10 @@ import pytest
 
 import symrnn
 from symrnn.check.cases import CASES, DENSE, EVERY, START, Case, draw
+from symrnn.check.check import check
+from symrnn.check.deviations import Report
 from symrnn.check.kernels import TangentKernels
 from symrnn.check.points import near_start, one_signed, outside
-from symrnn.check.report import Report
-from symrnn.check.run import check
 from symrnn.check.suite import Subjects, Suite, run_cases
 from symrnn.errors import CheckError
 

@@ -10,9 +10,9 @@ import pytest
 
 import symrnn
 from symrnn.check.cases import EVERY, Case
+from symrnn.check.deviations import Deviation
 from symrnn.check.kernels import TangentKernels
 from symrnn.check.measure import CENTRAL, INTERPRETER
-from symrnn.check.report import Deviation
 from symrnn.check.suite import run_suite
 
 WILD = symrnn.Cell.from_equations("h' = sin(4 * W @ h + V @ x)", name="wild")

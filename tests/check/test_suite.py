@@ -10,8 +10,8 @@ import pytest
 
 import symrnn
 from symrnn.check.cases import CASES, EVERY, Case
+from symrnn.check.deviations import Deviation, Report
 from symrnn.check.measure import ADJOINT, BACKENDS, CENTRAL, COMPLEX_STEP, INTERPRETER, PRECISIONS
-from symrnn.check.report import Deviation, Report
 from symrnn.check.suite import not_smooth, run_suite
 from symrnn.errors import CheckError
 from symrnn.language.cell import Cell

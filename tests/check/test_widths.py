@@ -13,8 +13,8 @@ from numpy.lib.stride_tricks import as_strided
 import symrnn
 from symrnn.check import suite
 from symrnn.check.cases import CASES, EVERY_WIDTH, WIDTHS, Case
+from symrnn.check.deviations import Deviation, Report
 from symrnn.check.kernels import Kernels, TangentKernels
-from symrnn.check.report import Deviation, Report
 from symrnn.language.cell import Cell
 from symrnn.targets import registry
 from symrnn.targets.c.toolchain import compiler_or_reason

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from symrnn.check.report import Deviation, Report
+from symrnn.check.deviations import Deviation, Report
 from tests.cli.conftest import CELL, Run
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")

@@ -12,7 +12,7 @@ import pytest
 import symrnn
 from symrnn.cli import main
 from symrnn.derive.evaluate import floats
-from symrnn.diagnose import effort, run
+from symrnn.diagnose import diagnose, effort
 from symrnn.diagnose.diagnosis import Diagnosis
 from symrnn.diagnose.effort import LIMIT, Effort
 from symrnn.diagnose.rules import SlipKind
@@ -249,7 +249,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
         return made[0]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "Effort", counted)
+        patch.setattr(diagnose, "Effort", counted)
         found = symrnn.diagnose(f"{file}:backward", "lstm", progress=said.append)
     return Searched(found, made[0].left, tuple(said))
 
@@ -286,7 +286,7 @@ def test_what_explains_sequences_of_one_step_alone_is_said(person: Person) -> No
 
 
 def test_a_search_that_ends_at_its_work_says_so(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "Effort", partial(Effort, left=3_000))
+    monkeypatch.setattr(diagnose, "Effort", partial(Effort, left=3_000))
     found = symrnn.diagnose(person("lstm", WHOLE, *IN_BOTH), "lstm")
     assert found.cut_short
     assert "The search reached its limit of work" in str(found)

@@ -16,8 +16,8 @@ import symrnn
 from symrnn.derive.derivation import Derivation
 from symrnn.flow.flow import Flow, flow
 from symrnn.flow.paths import StepPaths, step_paths
-from symrnn.flow.run import run_steps
 from symrnn.flow.singular import dense
+from symrnn.flow.trajectory import run_steps
 from symrnn.language.system import HIDDEN, INPUT
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -13,7 +13,7 @@ import pytest
 
 import symrnn
 from symrnn.errors import FlowError, MissingPackageError
-from symrnn.flow.drawing import INK, to_svg, write_figure
+from symrnn.flow.canvas import INK, to_svg, write_figure
 from symrnn.flow.flow import Flow
 from symrnn.flow.panorama import draw_sweep
 from symrnn.flow.sweep import Setup, Sweep, sweep

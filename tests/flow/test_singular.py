@@ -12,9 +12,9 @@ from symrnn.flow import singular
 from symrnn.flow.flow import flow
 from symrnn.flow.gradient import normalised
 from symrnn.flow.paths import Times, step_paths
-from symrnn.flow.run import run_steps
 from symrnn.flow.singular import dense, largest_of_products, largest_of_steps
 from symrnn.flow.sweep import sweep
+from symrnn.flow.trajectory import run_steps
 from tests.flow.conftest import BATCH, STEPS, Array, Problem, problem_of
 
 DISTANCES = (0, 1, 2, 5, STEPS)

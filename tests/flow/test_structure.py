@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import symrnn
-from symrnn.flow.run import run_steps
 from symrnn.flow.structure import held_by, holding_biases, holding_signs, recurrent_matrices
+from symrnn.flow.trajectory import run_steps
 from symrnn.language.cell import Cell
 
 CELLS = Path(__file__).parents[1] / "cells"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import symrnn
-from symrnn.check.run import check
+from symrnn.check.check import check
 from symrnn.cli import main
 from symrnn.errors import CellError
 from symrnn.language.cell import Cell

@@ -45,7 +45,7 @@ def cell(monkeypatch: pytest.MonkeyPatch) -> symrnn.Cell:
     """A cell with a reduction that is a row in the table, a spelling of NumPy and an entry of the interpreter."""
     monkeypatch.setitem(REDUCTIONS, "max", Reduction("max", largest, r"\max", smooth=False, rule=shares))
     monkeypatch.setattr(parser, "PUBLIC", (*PUBLIC, "max"))
-    monkeypatch.setitem(cast(Any, numpy.REDUCTIONS), "max", numpy.Reduction("np.max", "np.maximum.reduce"))
+    monkeypatch.setitem(cast(Any, numpy.REDUCTIONS), "max", numpy.NumPyReduction("np.max", "np.maximum.reduce"))
     monkeypatch.setitem(cast(Any, interpreter.REDUCTIONS), "max", max)
     return symrnn.Cell.from_equations(TEXT, name="peaked")
 

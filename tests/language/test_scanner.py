@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from symrnn.errors import CellError
-from symrnn.language.names import C_WORDS, PYTHON_WORDS
+from symrnn.language.identifiers import C_WORDS, PYTHON_WORDS
+from symrnn.language.origin import Origin
 from symrnn.language.scanner import PRIME_LETTER, name_fault, scan
-from symrnn.language.source import Origin
 
 
 def test_statements_have_no_comments_no_primes_and_no_indentation() -> None:

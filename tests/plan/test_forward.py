@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from symrnn.language.cell import Cell
-from symrnn.language.names import Allocator
+from symrnn.language.identifiers import Allocator
 from symrnn.language.text import to_text
 from symrnn.language.tree import MatVec, Name, names, walk
 from symrnn.plan.forward import Known, Split, classify, split

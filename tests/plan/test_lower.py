@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from symrnn.language.cell import Cell
-from symrnn.language.names import Allocator
+from symrnn.language.identifiers import Allocator
 from symrnn.language.text import to_text
 from symrnn.language.tree import Binary, Expression, MatVec, Name, Negate
 from symrnn.plan.lower import LATER, live, stages, sum_of, terms_of

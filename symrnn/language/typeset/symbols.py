@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from symrnn.language.functions import PUBLIC
-from symrnn.language.names import GREEK
+from symrnn.language.identifiers import GREEK
 from symrnn.language.system import HIDDEN, INPUT, ONE, Role, System, Variable
 from symrnn.language.tree import PRIME, is_next, names
 from symrnn.language.typeset.latex import Latex

@@ -2,7 +2,7 @@
 
 Reads a `Program`; returns `Source` texts by file name. The cell's source holds the statements of each stage once; it includes
 itself for each precision, and the runtime (`templates/c/`) does the rest. Each part of the text comes from a module of its
-own: the stages from `symrnn.targets.c.routine`, the tables from `symrnn.targets.c.tables`, and so on. Leaves out: compiling,
+own: the stages from `symrnn.targets.c.c_routine`, the tables from `symrnn.targets.c.tables`, and so on. Leaves out: compiling,
 and the Python module over the library (`symrnn.targets.c.module`).
 """
 
@@ -23,7 +23,8 @@ from symrnn.emit.templates import template_directory
 from symrnn.errors import GenerateError
 from symrnn.plan.program import Program
 from symrnn.targets.c.amalgamate import amalgamated
-from symrnn.targets.c.cell import CCell, c_cell
+from symrnn.targets.c.c_cell import CCell, c_cell
+from symrnn.targets.c.c_routine import c_routine
 from symrnn.targets.c.context import CFile, CFixed, CHeader
 from symrnn.targets.c.flags import ARITHMETIC, NATIVE, OPTIMISE, RUNTIME, STANDARD
 from symrnn.targets.c.gradients import c_gradients
@@ -31,7 +32,6 @@ from symrnn.targets.c.interface import MOST_PARTS, dims_lines, entries, head, pr
 from symrnn.targets.c.names import fixed_macro
 from symrnn.targets.c.packed import c_packed
 from symrnn.targets.c.room import c_room
-from symrnn.targets.c.routine import c_routine
 from symrnn.targets.c.step import c_step
 from symrnn.targets.c.tables import c_tables
 

@@ -13,7 +13,7 @@ from symrnn.emit.address import Address
 from symrnn.emit.source import Mark, Marked, block
 from symrnn.plan.program import Kind, Routine
 from symrnn.targets.c.arrays import PACKED
-from symrnn.targets.c.cell import CCell
+from symrnn.targets.c.c_cell import CCell
 from symrnn.targets.c.context import CGradients, CTable
 from symrnn.targets.c.names import CNames
 

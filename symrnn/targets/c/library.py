@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from symrnn.build.cache import entry_key, library_in_cache
-from symrnn.emit.files import write_atomically
+from symrnn.emit.atomic import write_atomically
 from symrnn.errors import BuildError
 from symrnn.targets.c.flags import LINK, MARCHES, library_stem
 from symrnn.targets.c.toolchain import Compiler, Options, find_compiler, flags, library_suffix

@@ -13,7 +13,7 @@ from symrnn.language.system import Variable
 from symrnn.plan.program import Extent
 from symrnn.plan.size import Count
 from symrnn.targets.c.arrays import width_of
-from symrnn.targets.c.cell import CCell
+from symrnn.targets.c.c_cell import CCell
 from symrnn.targets.c.context import CPacked
 from symrnn.targets.c.names import CNames
 from symrnn.targets.c.stages import CPanel

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from symrnn.targets.c.cell import CCell
+from symrnn.targets.c.c_cell import CCell
 from symrnn.targets.c.context import CRoom
 from symrnn.targets.c.interface import BLOCK_NUMBERS, TAG_WORDS
 from symrnn.targets.c.packed import numbers, parts_of

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 from symrnn.plan.size import Count
 from symrnn.targets.c.arrays import of_buffer, of_state
-from symrnn.targets.c.cell import CCell
+from symrnn.targets.c.c_cell import CCell
+from symrnn.targets.c.c_routine import stage_call
 from symrnn.targets.c.context import CState, CStep
-from symrnn.targets.c.routine import stage_call
 from symrnn.targets.c.row import Overwrite, overwrite, row_stages, writing
 from symrnn.targets.c.stages import vectors_of
 

@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from symrnn.targets.c.arrays import FIXED
-from symrnn.targets.c.cell import CCell
+from symrnn.targets.c.c_cell import CCell
 from symrnn.targets.c.context import CGradients, CRow, CTables
 from symrnn.targets.c.gradients import gives_input_gradient
 from symrnn.targets.c.packed import parts_of

@@ -18,8 +18,8 @@ from symrnn.targets.c import DESCRIPTION
 from symrnn.targets.c.files import c_files
 from symrnn.targets.c.flags import MARCH_NATIVE
 from symrnn.targets.c.functions import REDUCTIONS, SPELLINGS
-from symrnn.targets.c.kernels import c_sources, load_kernels
 from symrnn.targets.c.library import install_library, is_from, library_name, other_libraries, runs_here
+from symrnn.targets.c.load_kernels import c_sources, load_kernels
 from symrnn.targets.c.march import chosen_march
 from symrnn.targets.c.module import c_module
 from symrnn.targets.c.policy import POLICY

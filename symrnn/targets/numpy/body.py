@@ -1,7 +1,7 @@
 """What all emitted functions share: their names, their loop, and the locals they bind first.
 
 Reads a `Compiled` routine; returns lines. Leaves out: what is special to a function that runs every step forwards
-(`symrnn.targets.numpy.forward`) or backwards (`symrnn.targets.numpy.backward`), and the lines of a phase
+(`symrnn.targets.numpy.forward_printer`) or backwards (`symrnn.targets.numpy.backward_printer`), and the lines of a phase
 (`symrnn.targets.numpy.printer`).
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from symrnn.emit.python_text import INDENT, remark
 from symrnn.emit.source import Marked, block
-from symrnn.language.names import Allocator
+from symrnn.language.identifiers import Allocator
 from symrnn.language.system import INPUT, ONE
 from symrnn.plan.program import LAST, LOOP, Direction, Kind, Phase, Stage, Write
 from symrnn.targets.numpy.compile import Compiled

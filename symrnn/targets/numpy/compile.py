@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from symrnn.language.names import Allocator
+from symrnn.language.identifiers import Allocator
 from symrnn.plan.program import AFTER, BEFORE, LAST, LOOP, Buffer, Extent, Kind, Phase, Place, Program, Routine, Stage
 from symrnn.targets.numpy.ir import (
     NEW_CARRY,
@@ -24,11 +24,11 @@ from symrnn.targets.numpy.ir import (
     StageNodes,
     buffer,
 )
-from symrnn.targets.numpy.lower import Lowered, Lowerer
+from symrnn.targets.numpy.lowerer import Lowered, Lowerer
 from symrnn.targets.numpy.names import identifier, joint
 from symrnn.targets.numpy.products import products
 from symrnn.targets.numpy.stack import Stacker, Storage, arrange, blocks
-from symrnn.targets.numpy.storage import Scratch, Storer
+from symrnn.targets.numpy.storer import Scratch, Storer
 
 PHASES = (BEFORE, LOOP, LAST, AFTER)
 """The phases that run per sequence, in order."""

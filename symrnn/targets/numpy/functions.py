@@ -43,7 +43,7 @@ SPELLINGS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Reduction:
+class NumPyReduction:
     """One reduction in generated Python.
 
     Attributes:
@@ -57,9 +57,9 @@ class Reduction:
     divides: bool = False
 
 
-REDUCTIONS: Mapping[str, Reduction] = {
-    "mean": Reduction("np.mean", "np.add.reduce", divides=True),
-    "sum": Reduction("np.sum", "np.add.reduce"),
+REDUCTIONS: Mapping[str, NumPyReduction] = {
+    "mean": NumPyReduction("np.mean", "np.add.reduce", divides=True),
+    "sum": NumPyReduction("np.sum", "np.add.reduce"),
 }
 """The spelling of each reduction of the language, by name."""
 
@@ -69,7 +69,7 @@ def is_fold(function: str) -> bool:
     return any(function == each.fold for each in REDUCTIONS.values())
 
 
-def reduction(kind: str) -> Reduction:
+def reduction(kind: str) -> NumPyReduction:
     """How the reduction ``kind`` is spelt.
 
     Raises:

@@ -1,7 +1,7 @@
 """The gradients of parameters from what the loop has stored: one product, or one sum, for each stack.
 
 Reads the deferred products and sums of a `Compiled` backward routine; returns lines that end in ``grads``, a
-dictionary of every parameter's gradient. Leaves out: everything before them (`symrnn.targets.numpy.backward`).
+dictionary of every parameter's gradient. Leaves out: everything before them (`symrnn.targets.numpy.backward_printer`).
 """
 
 from __future__ import annotations

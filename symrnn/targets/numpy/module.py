@@ -2,10 +2,10 @@
 
 Reads a `Program`; returns the text of ``<cell>_numpy.py``, which needs NumPy and nothing else. The way there:
 
-    lower     statements of the plan as array calls                  (`symrnn.targets.numpy.lower`)
+    lower     statements of the plan as array calls                  (`symrnn.targets.numpy.lowerer`)
     arrange   columns in an order that lets calls be stacked         (`symrnn.targets.numpy.stack`)
     stack     calls on neighbours become one, forms a few products     (`stack`, `symrnn.targets.numpy.products`)
-    store     a place for every temporary, in place where it can be  (`symrnn.targets.numpy.storage`)
+    store     a place for every temporary, in place where it can be  (`symrnn.targets.numpy.storer`)
     print     names, lines, functions                                (`symrnn.targets.numpy.scope`, `printer`, …)
 
 `symrnn.targets.numpy.compile` runs the first four, the record between them is that of `symrnn.targets.numpy.ir`.
@@ -22,16 +22,16 @@ from symrnn.emit.render import render_source
 from symrnn.emit.request import Request
 from symrnn.emit.source import Mark, Source, block, marked, within
 from symrnn.emit.surface import surface
-from symrnn.language.names import Allocator
+from symrnn.language.identifiers import Allocator
 from symrnn.language.system import ONE, Role
 from symrnn.language.tree import PRIME, Reduce, names
 from symrnn.plan.program import ONCE, Program, Routine, Stage
 from symrnn.targets.numpy import DESCRIPTION
-from symrnn.targets.numpy.backward import BackwardPrinter
+from symrnn.targets.numpy.backward_printer import BackwardPrinter
 from symrnn.targets.numpy.body import locals_of
 from symrnn.targets.numpy.compile import Compiled, compiled
 from symrnn.targets.numpy.expression import NumpyPrinter, helpers
-from symrnn.targets.numpy.forward import ForwardPrinter
+from symrnn.targets.numpy.forward_printer import ForwardPrinter
 from symrnn.targets.numpy.header import header
 from symrnn.targets.numpy.names import RESERVED, identifier, size_names
 from symrnn.targets.numpy.scope import Locals

@@ -1,6 +1,6 @@
 """Names in a generated NumPy module: which are taken, and how several values are named together.
 
-Reads names of values; returns Python identifiers. Leaves out: names of temporaries (`symrnn.targets.numpy.lower`).
+Reads names of values; returns Python identifiers. Leaves out: names of temporaries (`symrnn.targets.numpy.lowerer`).
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
-from symrnn.language.names import Allocator
+from symrnn.language.identifiers import Allocator
 from symrnn.language.system import HIDDEN, INPUT
 from symrnn.language.tree import PRIME
 from symrnn.plan.size import Count

@@ -29,7 +29,7 @@ from symrnn.targets.numpy.ir import (
 )
 from symrnn.targets.numpy.names import noted
 from symrnn.targets.numpy.scope import Locals, Scope
-from symrnn.targets.numpy.storage import spot_of
+from symrnn.targets.numpy.storer import spot_of
 from symrnn.targets.numpy.weights import Weights
 
 IN_PLACE = {function: operator for operator, function in ARITHMETIC.items()}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from symrnn.emit.python_text import INDENT, span
-from symrnn.language.names import Allocator
+from symrnn.language.identifiers import Allocator
 from symrnn.language.system import INPUT
 from symrnn.plan.program import Kind
 from symrnn.plan.size import Count

@@ -3,7 +3,7 @@
 Reads the operations of a stage and where values lie; returns `Stacked` operations, each after those that it
 reads. The rule knows functions and storage alone: operations of the same function, at the same depth, whose
 arguments lie in the same arrays, become one call for every run of them that is adjacent in all of these arrays.
-`arrange` orders columns so that runs are long. Leaves out: arrays of temporaries (`symrnn.targets.numpy.storage`).
+`arrange` orders columns so that runs are long. Leaves out: arrays of temporaries (`symrnn.targets.numpy.storer`).
 """
 
 from __future__ import annotations

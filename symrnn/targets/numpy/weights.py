@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from symrnn.emit.python_text import INDENT, WIDTH, collection, commented
-from symrnn.language.names import Allocator
+from symrnn.language.identifiers import Allocator
 from symrnn.plan.size import Count
 from symrnn.targets.numpy.names import common, identifier, shape, width
 

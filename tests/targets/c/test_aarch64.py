@@ -12,8 +12,8 @@ import pytest
 import symrnn
 from symrnn import load, render
 from symrnn.check.cases import CASES
+from symrnn.check.deviations import Report
 from symrnn.check.kernels import Kernels, TangentKernels
-from symrnn.check.report import Report
 from symrnn.check.suite import run_suite
 from symrnn.targets.c.flags import ARITHMETIC, LINK, MARCH_BASELINE, STANDARD, TARGETS
 from tests.sparing import ONE, sparing

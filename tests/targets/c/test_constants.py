@@ -11,7 +11,7 @@ import pytest
 from symrnn import Cell
 from symrnn.errors import BuildError
 from symrnn.pipeline import program, requested
-from symrnn.targets.c.cell import c_cell
+from symrnn.targets.c.c_cell import c_cell
 from symrnn.targets.c.files import c_files, runtime_files
 from symrnn.targets.c.flags import LINK
 from symrnn.targets.c.interface import BLOCK_NUMBERS, MOST_PARTS, STATUSES, TAG_WORDS

@@ -15,8 +15,8 @@ import pytest
 import symrnn
 from symrnn import Cell, render
 from symrnn.check.cases import EVERY, Case
+from symrnn.check.deviations import Report
 from symrnn.check.kernels import Kernels, TangentKernels
-from symrnn.check.report import Report
 from symrnn.check.suite import run_suite
 from symrnn.targets.c.flags import ARITHMETIC, LINK, STANDARD
 from tests.targets.c.c_driver import DriverKernels, driver

@@ -14,9 +14,9 @@ import pytest
 
 import symrnn
 from symrnn.check.cases import EVERY, Case
+from symrnn.check.check import check
+from symrnn.check.deviations import Report
 from symrnn.check.kernels import Kernels, TangentKernels
-from symrnn.check.report import Report
-from symrnn.check.run import check
 from symrnn.check.suite import run_suite
 from symrnn.cli import main
 from symrnn.emit.fixed import fixed_sizes

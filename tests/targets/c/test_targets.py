@@ -11,8 +11,8 @@ import pytest
 
 import symrnn
 from symrnn.check.cases import CASES
+from symrnn.check.deviations import Report
 from symrnn.check.kernels import Kernels, TangentKernels
-from symrnn.check.report import Report
 from symrnn.check.suite import run_suite
 from tests.processors import LEVELS, load_at
 from tests.sparing import ONE, sparing

@@ -8,7 +8,7 @@ import pytest
 
 from symrnn.check.cases import CASES
 from symrnn.check.suite import run_suite
-from symrnn.language.names import Allocator
+from symrnn.language.identifiers import Allocator
 from symrnn.targets.numpy.names import RESERVED, joint, size_names
 from tests.targets.numpy.numpy_cells import load, module, text
 

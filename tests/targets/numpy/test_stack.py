@@ -6,7 +6,7 @@ import pytest
 
 from symrnn.targets.numpy.ir import SCRATCH, Array, Operation, Position, Products, Stacked, buffer
 from symrnn.targets.numpy.stack import Stacker, Storage, arrange, blocks
-from symrnn.targets.numpy.storage import Storer
+from symrnn.targets.numpy.storer import Storer
 
 _KEPT, _SAVED, _SCRATCH = buffer("kept"), buffer("saved"), Array(SCRATCH, "0")
 SIZES = dict.fromkeys("abcdpqrsuvwxyz", "hidden")

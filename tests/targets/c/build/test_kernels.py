@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from symrnn.errors import BuildError
-from symrnn.targets.c.kernels import c_sources, load_kernels
+from symrnn.targets.c.load_kernels import c_sources, load_kernels
 from symrnn.targets.c.toolchain import Options
 
 LIBRARY = """

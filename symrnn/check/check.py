@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import cast
 
 from symrnn.check.cases import CASES, Case, distinct
+from symrnn.check.deviations import Deviation, NotRun, Points, Report, worst
 from symrnn.check.kernels import Kernels, TangentKernels
 from symrnn.check.measure import CENTRAL, EXPANSION
 from symrnn.check.numpy_build import this_numpy
-from symrnn.check.report import Deviation, NotRun, Points, Report, worst
 from symrnn.check.suite import Progress, Subjects, not_smooth, run_cases
 from symrnn.derive.derivation import derive
 from symrnn.derive.proof import DIGITS, Proof, prove

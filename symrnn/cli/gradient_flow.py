@@ -11,7 +11,7 @@ from pathlib import Path
 
 from symrnn.cli.shared import DONE, Outcome, chosen_cells, progress, to_json
 from symrnn.errors import FlowError
-from symrnn.flow.drawing import FORMATS, write_figure
+from symrnn.flow.canvas import FORMATS, write_figure
 from symrnn.flow.panorama import draw_sweep
 from symrnn.flow.summary import sweep_text, sweep_values
 from symrnn.flow.sweep import Setup, sweep

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import stream
+from benchmarks import streaming
 from benchmarks.cli import main
 from benchmarks.grid import load_cell
-from benchmarks.stream import Streamed, harness, measure, table
+from benchmarks.streaming import Streamed, harness, measure, table
 from symrnn.errors import BuildError, CheckError
 from symrnn.language.cell import Cell
 from symrnn.targets.c.toolchain import find_compiler
@@ -45,14 +45,14 @@ def test_a_cell_is_timed(cell: Cell) -> None:
 @pytest.mark.usefixtures("_compiler")
 def test_a_refusal_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernels are for four units, and the program asks for five."""
-    monkeypatch.setattr(stream, "harness", lambda cell, sizes, fixed: harness(cell, sizes, {"hidden": 4}))
+    monkeypatch.setattr(streaming, "harness", lambda cell, sizes, fixed: harness(cell, sizes, {"hidden": 4}))
     with pytest.raises(CheckError, match="rnn: the kernels refuse"):
         measure(load_cell("rnn"), 5, runs=1)
 
 
 @pytest.mark.usefixtures("_compiler")
 def test_the_command_prints_a_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "measure", lambda cell, units: Streamed(units, 8e-8, 5e-8, 1e-6, 7e-6, None))
+    monkeypatch.setattr(streaming, "measure", lambda cell, units: Streamed(units, 8e-8, 5e-8, 1e-6, 7e-6, None))
     monkeypatch.setattr("benchmarks.cli.pin", lambda cores: None)
     assert main(["stream", "--cell", "rnn", "--units", "8,24"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[2:]] == ["8", "24"]

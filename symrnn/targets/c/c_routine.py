@@ -12,7 +12,7 @@ from symrnn.emit.source import block, within
 from symrnn.plan.program import Routine
 from symrnn.plan.routine import AFTER, BEFORE, LAST, LOOP, ONCE
 from symrnn.targets.c.arrays import PACKED
-from symrnn.targets.c.cell import CCell
+from symrnn.targets.c.c_cell import CCell
 from symrnn.targets.c.context import CRoutine, CStageText
 from symrnn.targets.c.names import CNames
 from symrnn.targets.c.stages import CSegment, CStage

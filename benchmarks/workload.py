@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.grid import Mode, Point, load_cell
-from benchmarks.structure import sizes_of
+from benchmarks.matrix_products import sizes_of
 from symrnn.language.cell import Cell
 from symrnn.language.system import INPUT
 

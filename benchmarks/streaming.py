@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.problem import Array
+from benchmarks.matrix_products import sizes_of
 from benchmarks.statistics import median
-from benchmarks.structure import sizes_of
+from benchmarks.workload import Array
 from symrnn.errors import CheckError
 from symrnn.language.cell import Cell
 from symrnn.pipeline import build, render

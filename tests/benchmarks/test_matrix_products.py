@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.grid import CELLS, Mode, load_cell
-from benchmarks.structure import Depends, dependences, flops, forms, recurrent_bytes, sizes_of, weight_traffic
+from benchmarks.matrix_products import Depends, dependences, flops, forms, recurrent_bytes, sizes_of, weight_traffic
 from symrnn.language.cell import Cell
 
 ROOT = Path(__file__).parents[2]

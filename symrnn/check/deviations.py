@@ -1,6 +1,6 @@
 """`Report`: the largest error of every oracle for every array, as records, as a table and as JSON-ready values.
 
-Reads the rows that `symrnn.check.run` measured; returns text. Leaves out: measuring.
+Reads the rows that `symrnn.check.check` measured; returns text. Leaves out: measuring.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from symrnn.derive.evaluate import Array, Values, floats, run
 from symrnn.errors import FlowError
 from symrnn.language.cell import Cell
-from symrnn.language.source import nearest
+from symrnn.language.origin import nearest
 from symrnn.language.system import HIDDEN, INPUT, ONE
 from symrnn.language.tree import PRIME
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import compile, subnormal
+from benchmarks import compile_cost, subnormal
 from benchmarks.cli import main
-from benchmarks.compile import CompileCost
+from benchmarks.compile_cost import CompileCost
 from benchmarks.subnormal import Slowed
 from symrnn.errors import BuildError, CheckError
 from symrnn.language.cell import Cell
@@ -29,7 +29,7 @@ def tiny() -> Cell:
 
 
 def test_a_cell_is_compiled_for_each_processor(tiny: Cell) -> None:
-    (one,) = compile.measure(tiny, runs=1)
+    (one,) = compile_cost.measure(tiny, runs=1)
     assert (one.cell, one.march) == ("tiny", "native")
     assert one.lines > 1000
     assert one.library > 10_000
@@ -37,9 +37,9 @@ def test_a_cell_is_compiled_for_each_processor(tiny: Cell) -> None:
 
 
 def test_a_file_that_the_compiler_refuses_is_an_error(tiny: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compile, "render", lambda cell, backends: {"tiny.c": "no C\n", "tiny.h": ""})
+    monkeypatch.setattr(compile_cost, "render", lambda cell, backends: {"tiny.c": "no C\n", "tiny.h": ""})
     with pytest.raises(CheckError, match=r"the compiler refuses tiny\.c"):
-        compile.measure(tiny, runs=1)
+        compile_cost.measure(tiny, runs=1)
 
 
 def test_the_commands_print_their_tables(
@@ -47,7 +47,7 @@ def test_the_commands_print_their_tables(
 ) -> None:
     monkeypatch.setattr("benchmarks.cli.pin", lambda cores: None)
     monkeypatch.setattr(
-        compile, "measure", lambda cell, marches: [CompileCost(cell.name, marches[0], 7000, 0.5, 8, 9000)]
+        compile_cost, "measure", lambda cell, marches: [CompileCost(cell.name, marches[0], 7000, 0.5, 8, 9000)]
     )
     file = tmp_path / "found.json"
     assert main(["compile", "--cells", "rnn,lstm", "--march", "v3", "--json", str(file)]) == 0

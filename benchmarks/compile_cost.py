@@ -19,7 +19,7 @@ from symrnn.errors import CheckError
 from symrnn.language.cell import Cell
 from symrnn.pipeline import render
 from symrnn.targets.c.flags import LINK
-from symrnn.targets.c.kernels import c_sources
+from symrnn.targets.c.load_kernels import c_sources
 from symrnn.targets.c.toolchain import Options, find_compiler, flags
 
 RUNS = 3

@@ -7,8 +7,8 @@ import math
 import re
 from dataclasses import replace
 
+from symrnn.check.deviations import HEADINGS, Deviation, NotRun, Report, worst
 from symrnn.check.measure import ADJOINT, BACKENDS, CENTRAL, EXPANSION, INTERPRETER
-from symrnn.check.report import HEADINGS, Deviation, NotRun, Report, worst
 
 Y = Deviation("tiny", "numpy", "float64", INTERPRETER, "y", 3e-16, 1e-12, "T=2 B=1 I=1 H=1, forward")
 WORSE = Deviation("tiny", "numpy", "float64", INTERPRETER, "y", 4e-15, 1e-12, "T=20 B=3 I=5 H=7, infer")

@@ -1,4 +1,4 @@
-"""The names of a cell's parameters in other libraries: ``layouts.toml``, read as data.
+"""The names of a cell's parameters in other libraries: ``fused_layers.toml``, read as data.
 
 Reads a cell's name and a library's; returns stacks of blocks. Leaves out: what the library does with them.
 """
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.participants import Unsupported
-from benchmarks.problem import Array, Workload
+from benchmarks.workload import Array, Workload
 
 _NONE = "0"
 _OTHER_KEYS = ("layer", "operator", "states", "attributes")
@@ -69,4 +69,4 @@ def layout(cell: str, library: str) -> FusedLayer:
 
 @cache
 def _table() -> dict[str, Any]:
-    return tomllib.loads(Path(__file__).with_name("layouts.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(Path(__file__).with_name("fused_layers.toml").read_text(encoding="utf-8"))

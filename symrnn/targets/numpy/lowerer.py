@@ -2,7 +2,7 @@
 
 Reads the stages of a phase; returns for each its operations and accumulators. Every operation has a target: the
 statement's own value, or a temporary that is named by its role (``one_minus_z``). Leaves out: which operations become
-one call (`symrnn.targets.numpy.stack`), and storage (`symrnn.targets.numpy.storage`).
+one call (`symrnn.targets.numpy.stack`), and storage (`symrnn.targets.numpy.storer`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from symrnn.errors import GenerateError
 from symrnn.language.fold import Fold
-from symrnn.language.names import Allocator
+from symrnn.language.identifiers import Allocator
 from symrnn.language.system import ONE
 from symrnn.language.tree import (
     PRIME,
