@@ -82,7 +82,7 @@ def test_help_names_it(run: Run) -> None:
     for command in ("generate", "check"):
         assert "{numpy,c,toy,all}" in run(command, "--help")[1]
     code, _, err = run("generate", "--backend", "x")
-    assert (code, "choose numpy, c or toy" in err) == (2, True)
+    assert (code, "choose numpy, c, toy or all" in err) == (2, True)
 
 
 def test_generate_writes_its_files_beside_the_others(run: Run) -> None:

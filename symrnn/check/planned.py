@@ -17,7 +17,7 @@ from symrnn.check.kernels import Arrays, Result, X, labelled, of_state, of_tape
 from symrnn.check.measure import Array
 from symrnn.errors import CheckError
 from symrnn.plan import execute
-from symrnn.plan.execute import Ran
+from symrnn.plan.batch import Ran
 from symrnn.plan.program import Program
 
 

@@ -22,7 +22,7 @@ from symrnn.cli.shared import (
     chosen_cells,
     chosen_dtypes,
     chosen_sizes,
-    note_lookalikes,
+    note_doubtful,
     progress,
     progress_in_lines,
     to_json,
@@ -87,7 +87,7 @@ def _described(cell: Cell) -> dict[str, object]:
 
 def _show(arguments: Namespace) -> Outcome:
     cell = load(arguments.cell)
-    note_lookalikes([cell])
+    note_doubtful([cell])
     with progress() as say:
         say(f"{cell.name}: deriving")
         return DONE, _shown(arguments, cell, say)
@@ -126,7 +126,7 @@ def _check(arguments: Namespace) -> Outcome:
         if asked and (reason := registry.target(described.name).unavailable()):
             raise BuildError(reason)  # requested by name, so an error and not a note if it is missing
     cells = chosen_cells(arguments)
-    note_lookalikes(cells)
+    note_doubtful(cells)
     with progress() as say:
         found = check(
             cells,

@@ -20,7 +20,7 @@ from symrnn.cli.shared import (
     chosen_backends,
     chosen_cells,
     chosen_request,
-    note_lookalikes,
+    note_doubtful,
     progress,
     to_json,
 )
@@ -44,7 +44,7 @@ def generate(arguments: Namespace) -> Outcome:
     if out.is_file():
         raise GenerateError(f"{out} is a file; give --out a directory")
     cells, backends = chosen_cells(arguments), chosen_backends(arguments)
-    note_lookalikes(cells)
+    note_doubtful(cells)
     # Everything is rendered before anything is written: an error in the last cell leaves the directory as it was.
     with progress() as say:
         jobs: list[Job] = []

@@ -21,7 +21,7 @@ from symrnn.errors import GenerateError
 from symrnn.language.bundled import cells, first_cells
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import load
-from symrnn.language.similar import lookalikes, numbers_meant
+from symrnn.language.similar import lookalikes, numbers_meant, sizes_shared
 from symrnn.language.system import HIDDEN, INPUT
 from symrnn.parts import ALL
 from symrnn.pipeline import requested
@@ -60,10 +60,10 @@ def chosen_cells(arguments: Namespace) -> tuple[Cell, ...]:
     return tuple(found.values())
 
 
-def note_lookalikes(cells: Iterable[Cell]) -> None:
-    """Say on standard error which parameters may be misspelt names or numbers; standard output does not change."""
-    for cell in cells:
-        for sentence in (*lookalikes(cell), *numbers_meant(cell)) if sys.stderr is not None else ():
+def note_doubtful(cells: Iterable[Cell]) -> None:
+    """Say on standard error which parameters may be mistakes; standard output does not change."""
+    for cell in cells if sys.stderr is not None else ():
+        for sentence in (*lookalikes(cell), *numbers_meant(cell), *sizes_shared(cell)):
             print(f"symrnn: note: {cell.source}: {sentence}", file=sys.stderr)
 
 

@@ -97,12 +97,12 @@ def several_marches(text: str) -> tuple[str, ...]:
 
 def backend(text: str) -> str:
     """The name of a target, or all of them."""
-    return text if text == ALL else one_backend(text)
+    return text if text == ALL else one_backend(text, also=(ALL,))
 
 
-def one_backend(text: str) -> str:
-    """The name of a target."""
+def one_backend(text: str, also: tuple[str, ...] = ()) -> str:
+    """The name of a target; where it is unknown, the error offers ``also`` too."""
     try:
-        return registry.describe(text).name
+        return registry.describe(text, also).name
     except TargetError as error:
         raise argparse.ArgumentTypeError(str(error)) from None

@@ -32,6 +32,7 @@ class Cell(System):
         input_is_hidden: whether the equations force ``input`` and ``hidden`` to be one number;
             shapes then say ``hidden`` for both.
         tied_by: the label of the equation that forces this; empty if ``[sizes]`` or nothing does.
+        shared_matrix: the matrix that forces this because several vectors share it; empty if something else or nothing does.
         source: the file that the cell was read from, or ``<equations>``.
         normal: the same step normalised: linear forms and reductions apply to names, functions stand at the root.
     """
@@ -46,6 +47,7 @@ class Cell(System):
     sizes: tuple[str, ...] = (INPUT, HIDDEN)
     input_is_hidden: bool = False
     tied_by: str = ""
+    shared_matrix: str = ""
     source: str = "<equations>"
     normal: System = System((), (), (), ())
 

@@ -56,6 +56,7 @@ class Composition:
     sizes: tuple[str, ...]
     input_is_hidden: bool
     tied_by: str
+    shared_matrix: str
     normal: System
 
 
@@ -102,6 +103,7 @@ class _Composer:
             sizes=self._size_names(),
             input_is_hidden=sizes.input_is_hidden,
             tied_by=str(sizes.tied_by) if sizes.tied_by else "",
+            shared_matrix=sizes.shared_matrix,
             normal=normalise(equations, variables),
         )
 

@@ -1,7 +1,7 @@
-"""Parameters that may be mistakes: names that look misspelt, and names of numbers such as ``pi``.
+"""Parameters that may be mistakes: names that look misspelt, names of numbers such as ``pi``, a matrix that ties sizes.
 
 A name that is never assigned is a new parameter, so a misspelt name is no error. Reads a cell; returns a sentence for
-each parameter that looks like another name of the cell, or like a number.
+each parameter that looks like another name of the cell, or like a number, or that makes input and hidden state one size.
 
 Many names differ in one letter on purpose (``W_xi`` and ``W_xf``, ``b_h`` and ``b_hh``). So a parameter is compared with
 constants, states and assigned names; other parameters of its shape count only if they differ in case or underscores.
@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from symrnn.language.cell import Cell
-from symrnn.language.system import Role, Variable
-from symrnn.language.tree import is_next
+from symrnn.language.system import HIDDEN, INPUT, Role, Variable
+from symrnn.language.text import to_text
+from symrnn.language.tree import MatVec, is_next, walk
 
 _SHORTEST = 3
 """Shorter names, and shorter parts of names, are all one edit apart."""
@@ -67,6 +68,26 @@ def numbers_meant(cell: Cell) -> tuple[str, ...]:
         entry = f"{parameter.name}{NUMBERS[word].removeprefix(word)}"
         found.append(f"{said}if you mean it, write `{entry}` in [constants]")
     return tuple(found)
+
+
+def sizes_shared(cell: Cell) -> tuple[str, ...]:
+    """A sentence on the matrix that makes ``input`` and ``hidden`` one number, if one does and has no entry in [sizes].
+
+    >>> print(*sizes_shared(Cell.from_equations("h' = tanh(W @ x + W @ h)")))  # doctest: +NORMALIZE_WHITESPACE
+    `W` in `W @ x` and `W @ h` makes `input` and `hidden` one number; if you mean two, give each product a matrix of its own,
+    else write `W = ["hidden", "hidden"]` in [sizes]
+    """
+    matrix = cell.shared_matrix
+    if not matrix:
+        return ()
+    nodes = (node for equation in cell.equations for node in walk(equation.expression))
+    products = dict.fromkeys(to_text(node) for node in nodes if isinstance(node, MatVec) and node.matrix == matrix)
+    *before, last = (f"`{product}`" for product in products)
+    entry = ", ".join(f'"{size}"' for size in cell.by_name[matrix].shape)
+    return (
+        f"`{matrix}` in {', '.join(before)}{' and ' if before else ''}{last} makes `{INPUT}` and `{HIDDEN}` one number; "
+        f"if you mean two, give each product a matrix of its own, else write `{matrix} = [{entry}]` in [sizes]",
+    )
 
 
 def _similar(cell: Cell, parameter: Variable) -> Iterator[str]:

@@ -9,7 +9,7 @@ role a name has (`symrnn.language.compose`).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from symrnn.language.origin import Origin
 from symrnn.language.parser import Assignment, Located
@@ -28,10 +28,13 @@ class Sizes:
         shapes: by name.
         tied_by: the number of the first equation, from 1, with which the equations force it; 0 where ``[sizes]`` does
             by itself; None where nothing does.
+        shared_matrix: the matrix that forces it because several vectors share it: with a matrix for each, the sizes would be
+            apart. The first one if there are several; empty if something else forces it.
     """
 
     shapes: Mapping[str, Shape]
     tied_by: int | None = None
+    shared_matrix: str = ""
 
     @property
     def input_is_hidden(self) -> bool:
@@ -62,13 +65,26 @@ def infer(
     """
     labels = dict.fromkeys(following, INPUT) | {name: shape[0] for name, shape in declared.items()}
     unifier = _Unifier(assignments, declared, matrices, vectors, source, labels)
-    for assignment in assignments:
-        unifier.assign(assignment)
-    return unifier.result()
+    unifier.assign_all()
+    found = unifier.result()
+    if not found.tied_by:
+        return found
+    # What broadcasts must not depend on how the matrices are used, so sizes of 1 are known from the start.
+    ones = {
+        name: tuple(size if size == ONE else "" for size in shape)
+        for name, shape in found.shapes.items()
+        if ONE in shape
+    }
+    apart = _Unifier(assignments, {**ones, **declared}, matrices, vectors, source, labels, apart=True)
+    apart.assign_all()
+    return replace(found, shared_matrix=apart.shared_matrix())
 
 
 class _Unifier:
-    """Classes of equal sizes; a size is a node of a forest, labelled once its name is known."""
+    """Classes of equal sizes; a size is a node of a forest, labelled once its name is known.
+
+    With ``apart``, each use of a matrix has rows and columns of its own.
+    """
 
     def __init__(
         self,
@@ -78,18 +94,17 @@ class _Unifier:
         vectors: tuple[str, ...],
         source: Origin,
         states: Mapping[str, str],
+        *,
+        apart: bool = False,
     ) -> None:
-        self._source, self._declared = source, declared
+        self._assignments, self._source, self._declared, self._apart = assignments, source, declared, apart
         self._parent: list[int] = []
         self._label: dict[int, str] = {}
         self._tied_by: int | None = None
         self._taken = 0
         self._one = self._fresh(ONE)
         self._vector: dict[str, int] = {}
-        self._matrix: dict[str, tuple[int, int]] = {}
-        for name in matrices:
-            rows, columns = declared.get(name, ("", ""))
-            self._matrix[name] = (self._fresh(rows), self._fresh(columns))
+        self._matrices: dict[str, list[tuple[int, int]]] = {name: [] for name in matrices}
         for name in vectors:
             self._vector[name] = self._fresh(declared.get(name, ("",))[0])
         self._unify(self._vector["x"], self._fresh(INPUT))
@@ -104,6 +119,14 @@ class _Unifier:
         if label:
             self._label[len(self._parent) - 1] = label
         return len(self._parent) - 1
+
+    def _used(self, matrix: str) -> tuple[int, int]:
+        """The rows and columns of a matrix, for one more use of it."""
+        uses = self._matrices[matrix]
+        if self._apart or not uses:
+            rows, columns = self._declared.get(matrix, ("", ""))
+            uses.append((self._fresh(rows), self._fresh(columns)))
+        return uses[-1]
 
     def _root(self, size: int) -> int:
         while self._parent[size] != size:
@@ -133,10 +156,14 @@ class _Unifier:
             self._label[a] = name
         return True
 
-    def assign(self, assignment: Assignment) -> None:
-        """Take in one equation."""
+    def assign_all(self) -> None:
+        """Take in the equations."""
+        for assignment in self._assignments:
+            self._assign(assignment)
+
+    def _assign(self, assignment: Assignment) -> None:
         self._taken += 1
-        found = self.size(assignment.expression)
+        found = self._size(assignment.expression)
         target = assignment.target
         if target not in self._vector:
             if target not in self._declared:
@@ -152,7 +179,7 @@ class _Unifier:
             assignment.place,
         )
 
-    def size(self, at: Located) -> int:
+    def _size(self, at: Located) -> int:
         """The size of an expression."""
         match at.node:
             case Number() | Constant():
@@ -161,14 +188,14 @@ class _Unifier:
                 return self._vector[name]
             case Reduce(kind, _):
                 self._check_operand(at.parts[0], f"`{kind}` runs over the units of a vector")
-                self.size(at.parts[0])
+                self._size(at.parts[0])
                 return self._one
             case MatVec(matrix, transposed, _):
-                rows, columns = self._matrix[matrix]
+                rows, columns = self._used(matrix)
                 if transposed:
                     rows, columns = columns, rows
                 self._check_operand(at.parts[0], "a matrix takes a vector")
-                inner = self.size(at.parts[0])
+                inner = self._size(at.parts[0])
                 if not self._unify(columns, inner):
                     raise self._source.error(
                         f"`{matrix}{'.T' if transposed else ''}` takes a vector of size {self._named(columns)}, but "
@@ -187,7 +214,7 @@ class _Unifier:
         """The size on which the operands of elementwise arithmetic agree."""
         result, first = self._one, at
         for part in at.parts:
-            size = self.size(part)
+            size = self._size(part)
             if self._is_one(size):
                 continue
             if self._is_one(result):
@@ -203,9 +230,26 @@ class _Unifier:
     def result(self) -> Sizes:
         """The shapes; a size without a name is ``hidden``."""
         shapes: dict[str, Shape] = {name: (self._final(size),) for name, size in self._vector.items()}
-        shapes |= {name: (self._final(rows), self._final(columns)) for name, (rows, columns) in self._matrix.items()}
+        shapes |= {
+            name: (self._final(rows), self._final(columns)) for name, [(rows, columns)] in self._matrices.items()
+        }
         return Sizes(shapes, self._tied_by)
 
     def _final(self, size: int) -> str:
         name = self._named(size) or HIDDEN
         return HIDDEN if self._tied_by is not None and name == INPUT else name
+
+    def shared_matrix(self) -> str:
+        """The first matrix whose uses, made one again, force ``input`` and ``hidden`` to be one number, if any does.
+
+        The uses of the matrices before it are one again then.
+        """
+        if self._tied_by is not None:
+            return ""
+        for matrix, [first, *others] in self._matrices.items():
+            for other in others:
+                for a, b in zip(first, other, strict=True):
+                    self._unify(a, b)
+            if self._tied_by is not None:
+                return matrix
+        return ""

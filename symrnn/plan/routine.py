@@ -16,7 +16,7 @@ Reads the vocabulary of stages (`symrnn.plan.vocabulary`). Holds no pass and no 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -57,6 +57,21 @@ class Phase:
     ragged: bool
     direction: Direction | None = None
     stages: tuple[Stage, ...] = ()
+
+    @property
+    def all_rows(self) -> Extent:
+        """The rows that its stages have run over when the phase ends: of a loop, those of every step."""
+        return Extent.SEQUENCE if self.direction else self.rows
+
+    def steps(self, count: int) -> Iterable[int | None]:
+        """The steps of ``count`` for which its stages run, in order; None stands for a phase that runs once."""
+        match self.direction:
+            case Direction.FORWARD:
+                return range(count)
+            case Direction.BACKWARD:
+                return reversed(range(count))
+            case None:
+                return (None,)
 
 
 ONCE = Phase(

@@ -128,7 +128,7 @@ def _left_by(forward: Routine) -> Iterator[str]:
     """The names whose values are available after a forward routine."""
     yield from (name for name, place in forward.places.items() if place.kind is not Kind.BUFFER)
     for buffer in forward.buffers:
-        if buffer.taped or buffer.extent is Extent.ONCE:
+        if buffer.is_left:
             yield from (column.value for column in buffer.columns)
 
 

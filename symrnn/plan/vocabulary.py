@@ -38,6 +38,11 @@ class Kind(StrEnum):
     CARRY = "carry"  # (B, size): handed from one iteration of the loop to the next
     BUFFER = "buffer"  # a column range of a `Buffer`
 
+    @property
+    def is_returned(self) -> bool:
+        """Whether it is an array that a routine fills for the caller."""
+        return self in (Kind.OUTPUT, Kind.INPUT_GRADIENT, Kind.STATE_GRADIENT)
+
 
 @dataclass(frozen=True)
 class Place:
@@ -80,6 +85,11 @@ class Buffer:
     taped: bool = False
     spans: bool = False
     note: str = ""
+
+    @property
+    def is_left(self) -> bool:
+        """Whether a backward routine may read it: it is on the tape, or holds values of parameters alone."""
+        return self.taped or self.extent is Extent.ONCE
 
     @property
     def width(self) -> Count:

@@ -55,15 +55,19 @@ def descriptions() -> tuple[Description, ...]:
     return tuple(_scan().found.values())
 
 
-def describe(name: str) -> Description:
+def describe(name: str, also: tuple[str, ...] = ()) -> Description:
     """The description of the target ``name``.
+
+    Args:
+        name: the target.
+        also: what the caller takes besides targets; the error offers it too.
 
     Raises:
         TargetError: the target is unknown.
     """
     scan = _scan()
     if name not in scan.found:
-        raise TargetError(scan.refused.get(name) or f"Unknown backend {name!r}; choose {listed(names())}")
+        raise TargetError(scan.refused.get(name) or f"Unknown backend {name!r}; choose {listed((*names(), *also))}")
     return scan.found[name]
 
 

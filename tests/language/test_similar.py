@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 import symrnn
 from symrnn.cli import main
-from symrnn.language.similar import lookalikes, numbers_meant
+from symrnn.language.similar import lookalikes, numbers_meant, sizes_shared
 
 CELLS = sorted(Path(__file__).parents[1].joinpath("cells").glob("*.toml"))
 
@@ -74,6 +75,23 @@ def test_known_cells_mean_their_names(cell: str) -> None:
     assert numbers_meant(symrnn.load(cell)) == ()
 
 
+def test_a_matrix_that_ties_input_and_hidden_is_noted_until_it_is_parted_or_declared() -> None:
+    equations = "z = sigmoid(W @ x)\nh' = z * tanh(W @ h + W @ x + W.T @ (z * h))"
+    (sentence,) = sizes_shared(symrnn.Cell.from_equations(equations))
+    assert sentence.startswith(
+        "`W` in `W @ x`, `W @ h` and `W.T @ (z * h)` makes `input` and `hidden` one number; if you"
+    )
+    entry = tomllib.loads(sentence.split("`")[-2])
+    assert entry == {"W": ["hidden", "hidden"]}
+    assert sizes_shared(symrnn.Cell.from_equations(equations, sizes=entry)) == ()
+    assert sizes_shared(symrnn.Cell.from_equations("z = sigmoid(W @ x)\nh' = z * tanh(V @ h + W @ x)")) == ()
+
+
+@pytest.mark.parametrize("cell", [*symrnn.cells(), *CELLS], ids=lambda cell: getattr(cell, "stem", cell))
+def test_known_cells_share_what_they_mean_to_share(cell: str) -> None:
+    assert sizes_shared(symrnn.load(cell)) == ()
+
+
 @pytest.mark.parametrize(
     "command",
     [["generate", "--no-build", "--dry-run"], ["show"], ["check", "--backend", "numpy", "--dtype", "float64"]],
@@ -83,12 +101,15 @@ def test_commands_note_it_on_standard_error_and_go_on(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("typo.toml").write_text(
-        'name = "typo"\nequations = "gate = sigmoid(W @ x)\\nh\' = gate * h + (1 - gaet) * x + pi"\n'
+        'name = "typo"\nequations = "gate = sigmoid(W @ x)\\nh\' = gate * h + (1 - gaet) * V @ x + V @ h + pi"\n'
     )
     assert main([*command, "typo.toml"]) == 0
     told = capsys.readouterr()
     assert told.err.startswith("symrnn: note: typo.toml: `gaet` is never assigned, so it is a new parameter, (hidden)")
     assert "symrnn: note: typo.toml: `pi` is not a number here but a new parameter, (hidden); if you mean" in told.err
+    assert (
+        "symrnn: note: typo.toml: `V` in `V @ x` and `V @ h` makes `input` and `hidden` one number; if you" in told.err
+    )
     assert "note" not in told.out
 
 

@@ -187,3 +187,34 @@ def test_sizes_that_disagree(text: str, sizes: Mapping[str, SizeEntry], place: t
         Cell.from_equations(text, sizes=sizes, constants=constants)
     assert message in raised.value.message
     assert (raised.value.line, raised.value.column) == place
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes", "matrix"),
+    [
+        ("h' = tanh(W @ x + W @ h)", {}, "W"),
+        ("h' = tanh(W @ x + W.T @ h)", {}, "W"),
+        ("h' = tanh(W.T @ W @ x)", {}, "W"),
+        ("p = V @ x\nq = V @ h\nh' = p + q", {}, "V"),
+        ("h' = tanh(A @ x + A @ h + B @ x + B @ h)", {}, "A"),  # the first of two
+        ("h' = tanh(A @ x + A @ q + B @ q + B @ h)", {}, "B"),  # both together; each alone does not
+        ("h' = tanh(U @ h + U @ tanh(h) + W @ x + W @ h)", {}, "W"),
+        ("r = W @ s\nq = W.T @ h\nh' = q * h + r + V @ (q * x) + V @ h", {"s": 1}, "V"),  # q broadcasts, apart too
+        ("h' = tanh(W @ x + W @ h) + x", {}, ""),
+        ("h' = tanh(U @ h + U @ tanh(h)) + x", {}, ""),
+        ("h' = tanh(W @ x + W @ h)", {"W": [HIDDEN, HIDDEN]}, ""),
+        ("h' = tanh(W @ x + W @ h)", {"x": HIDDEN}, ""),
+    ],
+)
+def test_the_shared_matrix_that_forces_input_to_be_hidden_is_known(
+    text: str, sizes: dict[str, Any], matrix: str
+) -> None:
+    cell = Cell.from_equations(text, sizes=sizes)
+    assert cell.input_is_hidden
+    assert cell.shared_matrix == matrix
+
+
+def test_a_shared_matrix_that_ties_nothing_is_none() -> None:
+    cell = Cell.from_equations("h' = tanh(W @ x + U @ h + U @ tanh(h))")
+    assert not cell.input_is_hidden
+    assert cell.shared_matrix == ""

@@ -13,7 +13,7 @@ from symrnn.check.cases import Case, Problem, beyond, draw, uniform
 from symrnn.check.interpreter import interpret
 from symrnn.errors import PlanError
 from symrnn.plan import execute
-from symrnn.plan.execute import Gradients, Ran
+from symrnn.plan.batch import Gradients, Ran
 from symrnn.plan.program import Kind, Program, Routine, Stage, Write
 
 Planned = Callable[[str], Program]
