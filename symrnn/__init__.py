@@ -1,7 +1,7 @@
 """Recurrent cells as equations: gradients derived and proven, kernels generated in NumPy and C.
 
 Reads nothing by itself; offers the public names below. SymPy and NumPy take a while to load, so each name is looked up
-where it lives when it is first used (`symrnn.late`). Leaves out: what the stages do;
+where it lives when it is first used (`symrnn.late`). Leaves out: what the packages do;
 `symrnn.pipeline` is their map.
 
     cell = symrnn.load("lstm")                  # a bundled name, or the path of a cell file
@@ -79,8 +79,8 @@ _HOMES = {
     "render": "symrnn.pipeline",
 }
 
-_STAGES = ("build", "check", "derive", "diagnose", "flow")
-"""Public functions that share their name with a stage."""
+_CALLABLE = ("build", "check", "derive", "diagnose", "flow")
+"""Public functions that share their name with a package."""
 
 
 def _resolve(name: str) -> Any:
@@ -91,8 +91,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = _resolve(name)
-    if name in _STAGES:
-        # Load the stage first: the name then means one object, whoever asks first (see `_CallablePackage`).
+    if name in _CALLABLE:
+        # Load the package first: the name then means one object, whoever asks first (see `_CallablePackage`).
         load_module(f"{__name__}.{name}")
     return globals().setdefault(name, value)
 
@@ -104,7 +104,7 @@ def __dir__() -> list[str]:
 class _CallablePackage(ModuleType):
     """A subpackage that is the public function of its name as well.
 
-    A stage and its function share one name: ``symrnn.derive.adjoint`` is a module, ``symrnn.derive(cell)`` a call, and
+    A package and its function share one name: ``symrnn.derive.adjoint`` is a module, ``symrnn.derive(cell)`` a call, and
     importing the first must not break the second.
     """
 

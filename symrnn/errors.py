@@ -1,6 +1,6 @@
 """The one family of errors: each message names the thing, the place, the cause and the remedy.
 
-Reads nothing; every stage raises from here. Generated modules do not import this file (they need NumPy alone)
+Reads nothing; every package raises from here. Generated modules do not import this file (they need NumPy alone)
 and raise ``ValueError`` and ``TypeError`` for wrong arguments.
 """
 

@@ -1,4 +1,4 @@
-"""The parts of a derivation, by the names that people type.
+"""The listings of a derivation, by the names that people type after ``show --part``.
 
 Reads nothing and imports nothing, so that the command line knows them before SymPy is loaded. Leaves out: what is in
 them (`symrnn.derive.derivation`, `symrnn.plan`).

@@ -10,7 +10,7 @@
     check      modules             → `Report`       the oracles (`symrnn.check.check`)
     diagnose   a person's function → `Diagnosis`    its mistakes, in the derived equations (`symrnn.diagnose.diagnose`)
 
-Each function below reads one stage's value and returns the next one's. Leaves out: everything that a stage does.
+Each function below reads one package's record and returns the next one's. Leaves out: everything that a package does.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One direction of imports, SymPy and NumPy loaded late in one place, and public names that are stages too."""
+"""One direction of imports, SymPy and NumPy loaded late in one place, and public names that are packages too."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import symrnn
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "symrnn"
-STAGES = (
+ORDER = (
     "language",
     "derive",
     "plan",
@@ -34,7 +34,7 @@ STAGES = (
     "cli",
 )
 ANYWHERE = ("errors", "late", "optional", "parts", "version")
-"""Modules that import nothing of symrnn but one another: every stage may import them."""
+"""Modules that import nothing of symrnn but one another: everything may import them."""
 LATE = ("import_module", "__import__")
 MAY_BE_LATE = ("symrnn/late.py", "symrnn/optional.py")
 """What loads symrnn's own modules when they are first used, and what loads packages that not everyone has."""
@@ -46,11 +46,11 @@ MODULES = sorted(path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.
 
 
 def level(module: str) -> int:
-    """The place of a module of symrnn in the order of stages; the package itself, and who runs it, come last."""
-    stage = module.split(".")[1] if "." in module else ""
-    if stage in ANYWHERE:
+    """The place of a module of symrnn in the order of packages; symrnn itself, and who runs it, come last."""
+    name = module.split(".")[1] if "." in module else ""
+    if name in ANYWHERE:
         return -1
-    return STAGES.index(stage) if stage in STAGES else len(STAGES)
+    return ORDER.index(name) if name in ORDER else len(ORDER)
 
 
 def imported(file: str, tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -81,7 +81,7 @@ def faults(file: str, text: str) -> list[str]:
     found = []
     for line, name in (*imported(file, tree), *named_places(tree)):
         if name.split(".")[0] == "symrnn" and level(name) > level(module):
-            found.append(f"{file}:{line} imports {name}, a later stage")
+            found.append(f"{file}:{line} imports {name}, a later package")
         if name.split(".")[0] == "jinja2" and file != "symrnn/emit/render.py":
             found.append(f"{file}:{line} imports jinja2, which symrnn/emit/render.py alone does")
     for node in ast.walk(tree):
@@ -92,21 +92,25 @@ def faults(file: str, text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("file", MODULES)
-def test_no_stage_imports_a_later_one(file: str) -> None:
+def test_nothing_imports_a_later_package(file: str) -> None:
     assert faults(file, (ROOT / file).read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize(
     ("file", "text", "words"),
     [
-        ("symrnn/language/cell.py", "from symrnn.derive import adjoint", "a later stage"),
-        ("symrnn/language/cell.py", "def f():\n    import symrnn.cli.arguments", "a later stage"),
-        ("symrnn/language/cell.py", "from symrnn import load", "a later stage"),
-        ("symrnn/language/cell.py", "import symrnn", "a later stage"),
-        ("symrnn/targets/registry.py", "load_late('symrnn.pipeline:build')", "imports symrnn.pipeline, a later stage"),
-        ("symrnn/plan/planner.py", "from ..emit import render", "a later stage"),
+        ("symrnn/language/cell.py", "from symrnn.derive import adjoint", "a later package"),
+        ("symrnn/language/cell.py", "def f():\n    import symrnn.cli.arguments", "a later package"),
+        ("symrnn/language/cell.py", "from symrnn import load", "a later package"),
+        ("symrnn/language/cell.py", "import symrnn", "a later package"),
+        (
+            "symrnn/targets/registry.py",
+            "load_late('symrnn.pipeline:build')",
+            "imports symrnn.pipeline, a later package",
+        ),
+        ("symrnn/plan/planner.py", "from ..emit import render", "a later package"),
         ("symrnn/plan/__init__.py", "from . import planner\nfrom .. import pipeline", ":2 imports symrnn.pipeline"),
-        ("symrnn/targets/c/library.py", "from symrnn.pipeline import build", "a later stage"),
+        ("symrnn/targets/c/library.py", "from symrnn.pipeline import build", "a later package"),
         ("symrnn/targets/numpy/module.py", "import jinja2", "render.py alone"),
         ("symrnn/targets/numpy/module.py", "from jinja2 import Template", "render.py alone"),
         (
@@ -191,7 +195,7 @@ def test_a_circle_is_found(text: str) -> None:
 
 TYPESET = "symrnn.language.typeset"
 PLAIN = ("plan", "emit", "targets", "build", "check", "diagnose")
-"""Stages that write no LaTeX."""
+"""Packages that write no LaTeX."""
 
 
 def test_what_plans_and_emits_writes_no_latex() -> None:
@@ -206,9 +210,9 @@ def test_what_plans_and_emits_writes_no_latex() -> None:
     assert {module: names for module, names in found.items() if names} == {}
 
 
-def test_every_module_belongs_to_a_stage() -> None:
+def test_every_module_has_its_place_in_the_order() -> None:
     found = {path.split("/")[1].removesuffix(".py") for path in MODULES}
-    assert found - {*STAGES, *ANYWHERE} == {"__init__", "__main__"}
+    assert found - {*ORDER, *ANYWHERE} == {"__init__", "__main__"}
 
 
 def run(code: str) -> str:
@@ -251,7 +255,7 @@ print(*sorted(sys.modules))
         "import symrnn; derive, build, check = symrnn.derive, symrnn.build, symrnn.check; from symrnn import load",
     ],
 )
-def test_a_stage_is_the_public_function_of_its_name_too(first: str, names: str) -> None:
+def test_a_package_is_the_public_function_of_its_name_too(first: str, names: str) -> None:
     code = f"""
 {first}
 {names}
@@ -272,7 +276,7 @@ def test_every_public_name_is_there_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("name", ["build", "check", "derive", "diagnose", "flow"])
-def test_help_of_a_stage_shows_its_function(name: str) -> None:
+def test_help_of_a_package_shows_its_function(name: str) -> None:
     function = getattr(importlib.import_module(symrnn._HOMES[name]), name)
     importlib.import_module(f"symrnn.{name}")
     shown = pydoc.plain(pydoc.render_doc(getattr(symrnn, name)))

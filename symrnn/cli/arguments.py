@@ -104,7 +104,7 @@ def _add_show(commands: Commands) -> None:
     )
     parser.add_argument("cell", metavar="CELL", help="name of a bundled cell, or path of a cell file")
     part = parser.add_mutually_exclusive_group()
-    part.add_argument("--part", choices=PARTS, default=ALL, help="the part to print (default: %(default)s)")
+    part.add_argument("--part", choices=PARTS, default=ALL, help="the listing to print (default: %(default)s)")
     part.add_argument("--plan", dest="part", action="store_const", const=PLAN, help="short for --part plan")
     parser.add_argument(
         "--format", choices=("text", "latex"), default="text", help="text, or a LaTeX fragment (default: %(default)s)"

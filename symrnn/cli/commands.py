@@ -100,18 +100,18 @@ def _shown(arguments: Namespace, cell: Cell, say: Callable[[str], None]) -> str:
     if arguments.document:
         say(f"{cell.name}: planning, and writing the document")
         return document(cell, lecture(derivation, program(cell, backend=backend)))
-    parts = (*DERIVED, PLAN) if arguments.part == ALL else (arguments.part,)
-    derived = [part for part in parts if part != PLAN]
+    chosen = (*DERIVED, PLAN) if arguments.part == ALL else (arguments.part,)
+    derived = [listing for listing in chosen if listing != PLAN]
     texts, latex = {}, {}
-    for part in derived:
-        say(f"{cell.name}: writing its {part}")
+    for listing in derived:
+        say(f"{cell.name}: writing its {listing}")
         if arguments.format == "text" or arguments.json:
-            texts[part] = derivation.text(part)
+            texts[listing] = derivation.text(listing)
         if arguments.format == "latex" or arguments.json:
-            latex[part] = derivation.latex(part)
+            latex[listing] = derivation.latex(listing)
     if arguments.format == "latex" and not arguments.json:
         return "\n\n".join(text.rstrip() for text in latex.values()) + "\n"
-    if PLAN in parts:
+    if PLAN in chosen:
         say(f"{cell.name}: planning")
         texts[PLAN] = str(program(cell, backend=backend))
     if arguments.json:

@@ -99,13 +99,13 @@ class Derivation:
         found = (self.jacobian(state, name) for state, name in pairs)
         return tuple(each for each in found if each.terms)
 
-    def text(self, part: str) -> str:
-        """A part in plain text, under a heading; ``part`` is one of `symrnn.parts.DERIVED`.
+    def text(self, listing: str) -> str:
+        """A listing in plain text, under a heading; ``listing`` is one of `symrnn.parts.DERIVED`.
 
         Raises:
-            DerivationError: there is no such part.
+            DerivationError: there is no such listing.
         """
-        match _known(part):
+        match _known(listing):
             case "equations":
                 return equations_text(self.cell)
             case "jacobian":
@@ -119,13 +119,13 @@ class Derivation:
             case _:
                 return tape_text(self.tape, self.adjoint)
 
-    def latex(self, part: str) -> str:
-        """A part as LaTeX displays (amsmath), every equation under its label; ``part`` as in `text`.
+    def latex(self, listing: str) -> str:
+        """A listing as LaTeX displays (amsmath), every equation under its label; ``listing`` as in `text`.
 
         Raises:
-            DerivationError: there is no such part.
+            DerivationError: there is no such listing.
         """
-        match _known(part):
+        match _known(listing):
             case "equations":
                 return align(equations_rows(self.cell, self.notation) + parts_rows(self.cell, self.notation))
             case "jacobian":
@@ -183,7 +183,7 @@ class Derivation:
         return notation_of(self.cell, self.adjoint, "t+1", "t")
 
     def _repr_latex_(self) -> str:
-        return "\n".join(self.latex(part) for part in DERIVED)
+        return "\n".join(self.latex(listing) for listing in DERIVED)
 
     def _repr_html_(self) -> str:
         """The lecture without its appendix."""
@@ -217,10 +217,10 @@ def derive(cell: CellLike) -> Derivation:
     )
 
 
-def _known(part: str) -> str:
-    if part not in DERIVED:
-        raise DerivationError(f"unknown part {part!r}{nearest(part, DERIVED)}; choose {', '.join(DERIVED)}")
-    return part
+def _known(listing: str) -> str:
+    if listing not in DERIVED:
+        raise DerivationError(f"unknown listing {listing!r}{nearest(listing, DERIVED)}; choose {', '.join(DERIVED)}")
+    return listing
 
 
 def _headed(heading: str, text: str) -> str:

@@ -1,4 +1,4 @@
-"""The parts of a derivation as rows of LaTeX and as plain text: equations, adjoint, tape.
+"""The listings of a derivation as lines of LaTeX and as plain text: equations, adjoint, tape.
 
 Reads a cell, the adjoint of its normal form and a notation; returns `Line` records or text. Leaves out: prose
 (`symrnn.derive.lecture`), Jacobians and recurrences, which print themselves.

@@ -155,16 +155,19 @@ class _Mistakes:
         """The slips in one equation, each result once. They are kept, since models share most equations."""
         key = (equation.label, equation.expression)
         if key not in self._known:
-            scope = self._scope(equation, at_hand)
+            alternatives = self._alternatives(equation, at_hand)
             found: dict[Expression, _Slip] = {}
-            for rewrite in (*slope_rewrites(equation.expression, self._slopes), *rewrites(equation.expression, scope)):
+            for rewrite in (
+                *slope_rewrites(equation.expression, self._slopes),
+                *rewrites(equation.expression, alternatives),
+            ):
                 if not self._between or rewrite.kind is SlipKind.TIME:
                     new = replaced(equation.expression, rewrite.path, rewrite.after)
                     found.setdefault(new, _Slip.of(equation, rewrite, new))
             self._known[key] = tuple(found.values())
         return self._known[key]
 
-    def _scope(self, equation: Equation, at_hand: Sequence[str]) -> Alternatives:
+    def _alternatives(self, equation: Equation, at_hand: Sequence[str]) -> Alternatives:
         parameters = [each.name for each in self._model.cell.parameters]
         shape = self._numbers(equation.target)
 

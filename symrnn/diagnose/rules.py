@@ -130,10 +130,10 @@ def replaced(node: Expression, path: Path, after: Expression) -> Expression:
     return rebuild(node, tuple(parts))
 
 
-def rewrites(node: Expression, scope: Alternatives) -> Iterator[Rewrite]:
+def rewrites(node: Expression, alternatives: Alternatives) -> Iterator[Rewrite]:
     """Every slip at every place of a right side."""
-    yield from _everywhere(node, (), None, scope)
-    yield from _root(node, scope)
+    yield from _everywhere(node, (), None, alternatives)
+    yield from _root(node, alternatives)
 
 
 def skeleton(*nodes: Expression) -> str:
@@ -169,20 +169,22 @@ def _literal(kind: SlipKind, path: Path, before: Expression, after: Expression, 
     return Rewrite(kind, path, after, detail, ((kind, to_text(before), to_text(after)),))
 
 
-def _everywhere(node: Expression, path: Path, parent: Expression | None, scope: Alternatives) -> Iterator[Rewrite]:
-    yield from _here(node, path, parent, scope)
+def _everywhere(
+    node: Expression, path: Path, parent: Expression | None, alternatives: Alternatives
+) -> Iterator[Rewrite]:
+    yield from _here(node, path, parent, alternatives)
     for place, child in enumerate(children(node)):
-        for each in _everywhere(child, (*path, place), node, scope):
+        for each in _everywhere(child, (*path, place), node, alternatives):
             if isinstance(node, Outer) and not isinstance(each.after, Name):
                 continue  # an outer product is of names
             yield each
 
 
-def _here(node: Expression, path: Path, parent: Expression | None, scope: Alternatives) -> Iterator[Rewrite]:
+def _here(node: Expression, path: Path, parent: Expression | None, alternatives: Alternatives) -> Iterator[Rewrite]:
     if is_sum(node) and not (parent is not None and (is_sum(parent) or isinstance(parent, Negate))):
         yield from sum_rewrites(node, path)
     if is_product(node) and not (parent is not None and is_product(parent)):
-        yield from _product(node, path, scope)
+        yield from _product(node, path, alternatives)
     match node:
         case Power(base, exponent):
             text = to_text(node)
@@ -190,12 +192,12 @@ def _here(node: Expression, path: Path, parent: Expression | None, scope: Altern
             turned = Power(base, -exponent)
             yield _plain(SlipKind.INVERSE, path, node, turned, f"`{to_text(turned)}` stands where `{text}` belongs")
         case Name(name):
-            yield from _name(name, path, scope)
+            yield from _name(name, path, alternatives)
             if parent is not None and is_product(parent):
                 rest = Binary("-", integer(1), node)
                 yield _literal(SlipKind.VALUE, path, node, rest, f"`{to_text(rest)}` stands where `{name}` belongs")
         case MatVec():
-            yield from _form(node, path, scope)
+            yield from _form(node, path, alternatives)
         case Outer(left, right):
             turned_outer = Outer(right, left)
             detail = f"`{to_text(turned_outer)}` stands where `{to_text(node)}` belongs"
@@ -213,7 +215,7 @@ def _here(node: Expression, path: Path, parent: Expression | None, scope: Altern
             pass
 
 
-def _root(node: Expression, scope: Alternatives) -> Iterator[Rewrite]:
+def _root(node: Expression, alternatives: Alternatives) -> Iterator[Rewrite]:
     """Slips in a whole right side."""
     parts = terms(node)
     turned = added([(not minus, term) for minus, term in parts])
@@ -227,7 +229,7 @@ def _root(node: Expression, scope: Alternatives) -> Iterator[Rewrite]:
         yield _plain(SlipKind.TWICE, (), node, added(doubled), f"the term {listed([term])} is added twice")
     if any(isinstance(term, Outer) for _, term in parts):
         return
-    for name in scope.extra:
+    for name in alternatives.extra:
         detail = f"the term `{name}` does not belong here"
         yield _literal(SlipKind.EXTRA, (), Name("…"), Binary("+", node, Name(name)), detail)
         for place, (minus, term) in enumerate(parts):
@@ -264,7 +266,7 @@ def sum_rewrites(node: Expression, path: Path) -> Iterator[Rewrite]:
             pass
 
 
-def _product(node: Expression, path: Path, scope: Alternatives) -> Iterator[Rewrite]:
+def _product(node: Expression, path: Path, alternatives: Alternatives) -> Iterator[Rewrite]:
     parts = factors(node)
     for gone in subsets(len(parts)):
         kept = multiplied([part for place, part in enumerate(parts) if place not in gone])
@@ -272,7 +274,7 @@ def _product(node: Expression, path: Path, scope: Alternatives) -> Iterator[Rewr
         word = "the factor" if len(gone) == 1 else "the factors"
         detail = f"{word} {listed(missing)} {_is(missing)} missing"
         keys: list[tuple[str, ...]] = [(SlipKind.FACTOR, skeleton(node, kept)), (SlipKind.FACTOR, listed(missing))]
-        if all(isinstance(factor, Name) and scope.is_parameter(factor.name) for factor in missing):
+        if all(isinstance(factor, Name) and alternatives.is_parameter(factor.name) for factor in missing):
             keys.append((SlipKind.FACTOR, "a parameter"))
         yield Rewrite(SlipKind.FACTOR, path, kept, detail, tuple(keys))
     for place, (inverse, factor) in enumerate(parts):
@@ -286,26 +288,26 @@ def _product(node: Expression, path: Path, scope: Alternatives) -> Iterator[Rewr
         yield _plain(SlipKind.INVERSE, path, node, turned, detail)
 
 
-def _name(name: str, path: Path, scope: Alternatives) -> Iterator[Rewrite]:
-    for wrong, detail in scope.wrongly(name):
+def _name(name: str, path: Path, alternatives: Alternatives) -> Iterator[Rewrite]:
+    for wrong, detail in alternatives.wrongly(name):
         yield _literal(SlipKind.VALUE, path, Name(name), wrong, detail)
-    for other in scope.moments(name):
+    for other in alternatives.moments(name):
         detail = f"`{other}` stands where `{name}` belongs"
         moment = other.removeprefix(name) if other.startswith(name) else "before"
         keys = ((SlipKind.TIME, name, other), (SlipKind.TIME, moment))
         yield Rewrite(SlipKind.TIME, path, Name(other), detail, keys)
-    for other in scope.alike(name):
+    for other in alternatives.alike(name):
         detail = f"`{other}` stands where `{name}` belongs"
         yield _literal(SlipKind.VALUE, path, Name(name), Name(other), detail)
 
 
-def _form(node: MatVec, path: Path, scope: Alternatives) -> Iterator[Rewrite]:
+def _form(node: MatVec, path: Path, alternatives: Alternatives) -> Iterator[Rewrite]:
     text = to_text(node)
-    if scope.square(node.matrix):
+    if alternatives.square(node.matrix):
         turned = MatVec(node.matrix, not node.transposed, node.operand)
         yield _plain(SlipKind.TRANSPOSE, path, node, turned, f"`{to_text(turned)}` stands where `{text}` belongs")
         yield _plain(SlipKind.FORM, path, node, node.operand, f"the matrix of `{text}` is missing")
-    for matrix in scope.matrices(node.matrix):
+    for matrix in alternatives.matrices(node.matrix):
         other = MatVec(matrix, node.transposed, node.operand)
         detail = f"`{matrix}` stands where `{node.matrix}` belongs"
         yield _literal(SlipKind.MATRIX, path, Name(node.matrix), other, detail)

@@ -16,7 +16,7 @@ import numpy as np
 
 from symrnn.check.cases import uniform
 from symrnn.check.measure import Array
-from symrnn.diagnose.batch import Batch
+from symrnn.diagnose.rows import Rows
 from symrnn.errors import DiagnoseError
 from symrnn.language.cell import Cell
 from symrnn.language.system import HIDDEN, INPUT, ONE, Role
@@ -72,7 +72,7 @@ class Sample:
         dstate: gradient of the loss by the last states, by state.
     """
 
-    rows: Batch
+    rows: Rows
     params: Mapping[str, Array]
     steps: tuple[Mapping[str, Array], ...]
     dy: Array | None
@@ -116,7 +116,7 @@ def draw(cell: Cell, shape: Shape, seed: int, whole: bool) -> Sample:
     """
     rng = np.random.default_rng([seed, shape.steps, shape.batch, shape.input, shape.hidden, shape.square])
     sizes = shape.sizes(cell)
-    rows = Batch(shape.batch, sizes)
+    rows = Rows(shape.batch, sizes)
     params = {}
     for parameter in cell.parameters:
         numbers = tuple(sizes[size] for size in parameter.shape)
@@ -135,7 +135,7 @@ def draw(cell: Cell, shape: Shape, seed: int, whole: bool) -> Sample:
     return Sample(rows, params, tuple(steps), dy, dstate)
 
 
-def _forward(cell: Cell, rows: Batch, params: Mapping[str, Array], given: Mapping[str, Array]) -> dict[str, Array]:
+def _forward(cell: Cell, rows: Rows, params: Mapping[str, Array], given: Mapping[str, Array]) -> dict[str, Array]:
     """Every value of one step."""
     values = {**params, **given}
     with np.errstate(all="ignore"):

@@ -60,20 +60,20 @@ class Composition:
     normal: System
 
 
-def compose(text: str, declarations: Declarations, source: Origin) -> Composition:
+def compose(text: str, declarations: Declarations, origin: Origin) -> Composition:
     """The cell that ``text`` and ``declarations`` describe.
 
     Raises:
         CellError: a rule of the language is broken; with the place, and the nearest right name where there is one.
     """
-    return _Composer(text, declarations, source).compose()
+    return _Composer(text, declarations, origin).compose()
 
 
 class _Composer:
-    def __init__(self, text: str, declarations: Declarations, source: Origin) -> None:
-        self._declarations, self._source = declarations, source
+    def __init__(self, text: str, declarations: Declarations, origin: Origin) -> None:
+        self._declarations, self._origin = declarations, origin
         self._constants = self._read_constants()
-        self._assignments = parse(text, source, self._constants)
+        self._assignments = parse(text, origin, self._constants)
         self._targets: dict[str, Assignment] = {}
         self._states: list[str] = []
         self._matrices: list[str] = []
@@ -85,7 +85,7 @@ class _Composer:
         output = self._read_output()
         sizes = self._infer(following(self._assignments, output))
         for assignment in self._assignments:
-            check_finite(assignment.expression, self._source)
+            check_finite(assignment.expression, self._origin)
         equations = tuple(
             Equation(str(number), assignment.target, assignment.expression.node, str(number))
             for number, assignment in enumerate(self._assignments, 1)
@@ -111,10 +111,10 @@ class _Composer:
         constants: dict[str, tuple[Fraction, str]] = {}
         for name, value in self._declarations.constants.items():
             if fault := name_fault(name) or ("`x` is the input" if name == "x" else function_fault(name)):
-                raise self._source.entry_error(f"[constants]: {fault}", "constants", name)
+                raise self._origin.entry_error(f"[constants]: {fault}", "constants", name)
             text, fault = _decimal(value)
             if fault:
-                raise self._source.entry_error(f"[constants] {name}: {fault}", "constants", name)
+                raise self._origin.entry_error(f"[constants] {name}: {fault}", "constants", name)
             constants[name] = (Fraction(text), text)
         return constants
 
@@ -123,18 +123,18 @@ class _Composer:
             target, place = assignment.target, assignment.place
             stem = target.removesuffix(PRIME)
             if stem == "x":
-                raise self._source.error("`x` is the input of the step and cannot be assigned; use another name", place)
+                raise self._origin.error("`x` is the input of the step and cannot be assigned; use another name", place)
             if stem in self._constants:
-                raise self._source.error(
+                raise self._origin.error(
                     f"`{stem}` is a constant from [constants] and cannot be assigned; use another name", place
                 )
             if target in self._targets:
-                line = self._source.at(self._targets[target].place)[0]
+                line = self._origin.at(self._targets[target].place)[0]
                 message = f"`{target}` is assigned a second time, after line {line}; use another name"
-                raise self._source.error(message, place)
+                raise self._origin.error(message, place)
             other = stem if is_next(target) else stem + PRIME
             if other in self._targets:
-                raise self._source.error(
+                raise self._origin.error(
                     f"`{stem}` is a state, because `{stem}'` is assigned: its value at the start of the step is given; "
                     f"use another name for the intermediate",
                     place if not is_next(target) else self._targets[other].place,
@@ -143,7 +143,7 @@ class _Composer:
             if is_next(target):
                 self._states.append(stem)
         if not self._states:
-            raise self._source.error(
+            raise self._origin.error(
                 "the cell has no state; assign its value at the end of the step, as in `h' = …`", (1, 1)
             )
 
@@ -168,18 +168,18 @@ class _Composer:
         for name, node in matrices.items():
             if name in vectors:
                 later = max(node, vectors[name], key=lambda item: item.place)
-                raise self._source.error(
+                raise self._origin.error(
                     f"`{name}` is a matrix, left of `@`, and a vector, in elementwise arithmetic; they need two names",
                     later.place,
                 )
         self._matrices = [name for name in self._parameters if name in matrices]
         for name, assignment in self._targets.items():
             if not is_next(name) and name not in read:
-                raise self._source.error(f"`{name}` is assigned and never used; use it or remove it", assignment.place)
+                raise self._origin.error(f"`{name}` is assigned and never used; use it or remove it", assignment.place)
         used = {name for assignment in self._assignments for name in constants(assignment.expression.node)}
         for name in self._constants:
             if name not in used:
-                raise self._source.entry_error(
+                raise self._origin.entry_error(
                     f"[constants] {name}: the equations never use it; use it or remove it", "constants", name
                 )
 
@@ -192,14 +192,14 @@ class _Composer:
         if name in done or name == "x":
             return
         if name in self._targets:
-            line = self._source.at(self._targets[name].place)[0]
-            raise self._source.error(
+            line = self._origin.at(self._targets[name].place)[0]
+            raise self._origin.error(
                 f"`{name}` is read before it is assigned in line {line}; it is readable only below its assignment",
                 node.place,
             )
         if is_next(name):
             hint = nearest(name, (target for target in self._targets if is_next(target)))
-            raise self._source.error(
+            raise self._origin.error(
                 f"`{name}` is never assigned; a name with a prime is the value of a state at the end of the step{hint}",
                 node.place,
             )
@@ -207,7 +207,7 @@ class _Composer:
     def _check_matrix(self, name: str, node: Located) -> None:
         stem = name.removesuffix(PRIME)
         if stem == "x" or name in self._targets or stem in self._states or is_next(name):
-            raise self._source.error(
+            raise self._origin.error(
                 f"left of `@` stands a parameter, or its transpose as in `P.T`; `{name}` is a vector of the step; "
                 + of_vectors(Name(name), node.parts[0].node),
                 node.place,
@@ -216,7 +216,7 @@ class _Composer:
     def _infer(self, states_of_input: tuple[str, ...]) -> Sizes:
         declared = self._read_sizes()
         vectors = ("x", *(name for name in self._parameters if name not in self._matrices))
-        return infer(self._assignments, declared, tuple(self._matrices), vectors, self._source, states_of_input)
+        return infer(self._assignments, declared, tuple(self._matrices), vectors, self._origin, states_of_input)
 
     def _read_sizes(self) -> dict[str, Shape]:
         declared: dict[str, Shape] = {}
@@ -224,24 +224,24 @@ class _Composer:
         for name, entry in self._declarations.sizes.items():
             if name in self._constants:
                 message = f"[sizes] {name}: a constant has no size; remove one of the two"
-                raise self._source.entry_error(message, "sizes", name)
+                raise self._origin.entry_error(message, "sizes", name)
             if name not in known:
                 hint = nearest(name, known) or "; it lists names of the equations"
                 message = f"[sizes] {shown(name)}: the equations have no such name{hint}"
-                raise self._source.entry_error(message, "sizes", name)
+                raise self._origin.entry_error(message, "sizes", name)
             if is_next(name):
                 message = f"[sizes] {name}: a state has one size, given without the prime; write {name[:-1]}"
-                raise self._source.entry_error(message, "sizes", name)
+                raise self._origin.entry_error(message, "sizes", name)
             if name == "x" and entry not in (INPUT, HIDDEN):
                 message = "[sizes] x: the input has size `input`, or `hidden` where the two are one number"
-                raise self._source.entry_error(message, "sizes", name)
+                raise self._origin.entry_error(message, "sizes", name)
             parts = tuple(entry) if isinstance(entry, list | tuple) else (entry,)
             wanted = 2 if name in self._matrices else 1
             if len(parts) != wanted:
                 form = '`["rows", "columns"]`' if wanted == 2 else "one size"
                 kind = "a matrix" if wanted == 2 else "a vector"
                 message = f"[sizes] {name}: {kind} takes {form}, found {described(entry, 30)}"
-                raise self._source.entry_error(message, "sizes", name)
+                raise self._origin.entry_error(message, "sizes", name)
             declared[name] = tuple(self._read_size(part, name) for part in parts)
         return declared
 
@@ -249,7 +249,7 @@ class _Composer:
         if entry in (1, ONE):
             return ONE
         if not isinstance(entry, str):
-            raise self._source.entry_error(
+            raise self._origin.entry_error(
                 f"[sizes] {name}: expected `input`, `hidden`, the name of another size, or 1, "
                 f"found {described(entry, 30)}",
                 "sizes",
@@ -260,7 +260,7 @@ class _Composer:
         if not fault and entry not in (INPUT, HIDDEN) and entry in taken:
             fault = f"`{entry}` is taken; give the size another name"
         if fault:
-            raise self._source.entry_error(f"[sizes] {name}: {fault}", "sizes", name)
+            raise self._origin.entry_error(f"[sizes] {name}: {fault}", "sizes", name)
         return entry
 
     def _size_names(self) -> tuple[str, ...]:
@@ -282,17 +282,17 @@ class _Composer:
         for name, value in self._declarations.init.items():
             if name in self._constants:
                 message = f"[init] {name}: a constant has no initial value; remove one of the two"
-                raise self._source.entry_error(message, "init", name)
+                raise self._origin.entry_error(message, "init", name)
             if name not in self._parameters:
                 hint = nearest(name, self._parameters) or f"; the parameters are {', '.join(self._parameters)}"
-                raise self._source.entry_error(f"[init] {shown(name)}: unknown parameter{hint}", "init", name)
+                raise self._origin.entry_error(f"[init] {shown(name)}: unknown parameter{hint}", "init", name)
             text, fault = (value, "") if isinstance(value, str) and value in INITS else _decimal(value)
             if fault:
                 hint = nearest(value, INITS) if isinstance(value, str) else ""
                 expected = f"expected {', '.join(INITS)} or a number{hint}"
-                raise self._source.entry_error(f"[init] {name}: {fault}; {expected}", "init", name)
+                raise self._origin.entry_error(f"[init] {name}: {fault}; {expected}", "init", name)
             if text in _MATRIX_INITS and name not in self._matrices:
-                raise self._source.entry_error(f"[init] {name}: only a matrix can be {text}", "init", name)
+                raise self._origin.entry_error(f"[init] {name}: only a matrix can be {text}", "init", name)
             init[name] = text
         return init
 
@@ -303,7 +303,7 @@ class _Composer:
         if output not in self._states:
             hint = nearest(output, self._states) or f"; the states are {', '.join(self._states)}"
             message = f"output: `{shown(output, 30)}` is not a state; the layer's output must be one{hint}"
-            raise self._source.entry_error(message, "output")
+            raise self._origin.entry_error(message, "output")
         return output
 
 

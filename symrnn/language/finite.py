@@ -1,6 +1,6 @@
 """Refuses equations that have no value for any input: a division by zero, log(0), a number that no float holds.
 
-Reads a parsed right side with its places; returns nothing. Such a part would pass every stage, and the generated text would
+Reads a parsed right side with its places; returns nothing. Such a part would pass every package, and the generated text would
 not compile. Leaves out: values that depend on the input: ``log(h)`` at ``h = 0`` is up to the caller.
 """
 
@@ -18,37 +18,37 @@ from symrnn.language.tree import Binary, Call, Constant, MatVec, Negate, Number,
 _DIGITS = 30
 
 
-def check_finite(expression: Located, source: Origin) -> None:
+def check_finite(expression: Located, origin: Origin) -> None:
     """Refuse ``expression`` where a part of it is infinite or undefined whatever the names stand for.
 
     Raises:
         CellError: at the smallest such part.
     """
-    _value(expression, source)
+    _value(expression, origin)
     # Only algebra finds `x / (h - h)`. Forms and reductions are opaque to it, so their operands go separately.
     operands = [at.parts[0] for at in located(expression) if isinstance(at.node, MatVec | Reduce)]
     for at in (*reversed(operands), expression):
         algebra = to_sympy(at.node)
         if algebra.has(sympy.zoo, sympy.nan) or any(abs(number) > LARGEST for number in algebra.atoms(sympy.Rational)):
-            raise source.error(_complaint(at, "a division by zero, or a number beyond what a float holds"), at.place)
+            raise origin.error(_complaint(at, "a division by zero, or a number beyond what a float holds"), at.place)
 
 
-def _value(at: Located, source: Origin) -> Algebra | None:
+def _value(at: Located, origin: Origin) -> Algebra | None:
     """The value of ``at``, or None if it depends on a name."""
-    parts = [_value(part, source) for part in at.parts]
+    parts = [_value(part, origin) for part in at.parts]
     match at.node:
         case Number(value, _) | Constant(_, value, _):
             return sympy.Rational(value.numerator, value.denominator)
         case Binary("/") if parts[1] is not None and parts[1] == 0:
-            raise source.error(_complaint(at, "a division by zero"), at.place)
+            raise origin.error(_complaint(at, "a division by zero"), at.place)
         case Negate() | Binary() | Power() | Call() if None not in parts:
             number = _apply(at, parts)
         case _:
             return None
     if not (number.is_real and number.is_finite):
-        raise source.error(_complaint(at, "it has no real, finite value"), at.place)
+        raise origin.error(_complaint(at, "it has no real, finite value"), at.place)
     if abs(number) > LARGEST:
-        raise source.error(_complaint(at, "it is beyond what a float holds (at most 3.4e38)"), at.place)
+        raise origin.error(_complaint(at, "it is beyond what a float holds (at most 3.4e38)"), at.place)
     return number
 
 

@@ -1,4 +1,4 @@
-"""The function table: one row per function of the equation language, read by every later stage.
+"""The function table: one row per function of the equation language, read by every later package.
 
 A row holds a function's SymPy class (our own: SymPy's `tanh`, `Max` or `Abs` would rewrite themselves, and their
 derivatives at kinks are not ours), its partial derivatives in its output and arguments, its meaning in SymPy's own

@@ -37,43 +37,43 @@ def read_source(source: object) -> Origin:
     raise CellError(f"source: expected a string, the name of the text in error messages, found {described(source)}")
 
 
-def hold_types(strings: Mapping[str, object], output: object, tables: Mapping[str, object], source: Origin) -> None:
+def hold_types(strings: Mapping[str, object], output: object, tables: Mapping[str, object], origin: Origin) -> None:
     """Refuse values of a wrong type.
 
     Args:
         strings: values that must be strings, by argument or key.
         output: the name of a state, or None.
         tables: ``sizes``, ``constants`` and ``init``, None where there is none.
-        source: for errors.
+        origin: for errors.
 
     Raises:
         CellError: at the key, where it stands in a file.
     """
     for key, value in strings.items():
         if not isinstance(value, str):
-            raise source.entry_error(f"{key}: expected a string, found {described(value)}", key)
+            raise origin.entry_error(f"{key}: expected a string, found {described(value)}", key)
     if output is not None and not isinstance(output, str):
         message = f"output: expected the name of one state, a string, found {described(output)}"
-        raise source.entry_error(message, "output")
+        raise origin.entry_error(message, "output")
     for key, table in tables.items():
         if table is not None:
-            _hold_table(key, table, source)
+            _hold_table(key, table, origin)
 
 
-def _hold_table(key: str, table: object, source: Origin) -> None:
+def _hold_table(key: str, table: object, origin: Origin) -> None:
     if not isinstance(table, Mapping):
         message = f"{key}: expected a mapping of names to {_WANTED[key]}, found {described(table)}"
-        raise source.entry_error(message, key)
+        raise origin.entry_error(message, key)
     for name, value in table.items():
         if not isinstance(name, str):
-            raise source.entry_error(
+            raise origin.entry_error(
                 f"[{key}]: expected names, which are strings, found the key {described(name)}", key
             )
         parts = value if key == SIZE_TABLE and isinstance(value, list | tuple) else (value,)
         for part in parts:
             if isinstance(part, bool) or not isinstance(part, _TYPES[key]):
                 message = f"[{key}] {shown(name)}: expected {_WANTED[key]}, found {described(value)}"
-                raise source.entry_error(message, key, name)
+                raise origin.entry_error(message, key, name)
 
 
 def described(value: object, most: int = 60) -> str:

@@ -1,4 +1,4 @@
-"""Normalisation: the same step with its parts named. Later stages then work on a graph of names.
+"""Normalisation: the same step with its parts named. Later packages then work on a graph of names.
 
 Reads the author's equations and variables; returns a `System` in which
 

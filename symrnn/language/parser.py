@@ -71,62 +71,62 @@ class Assignment:
     expression: Located
 
 
-def parse(text: str, source: Origin, constants: Mapping[str, tuple[Fraction, str]]) -> tuple[Assignment, ...]:
+def parse(text: str, origin: Origin, constants: Mapping[str, tuple[Fraction, str]]) -> tuple[Assignment, ...]:
     """The equations of ``text`` in order.
 
     Args:
         text: equations, one per line.
-        source: where they came from, for errors.
+        origin: where they came from, for errors.
         constants: the value and text of each scalar hyper-parameter.
 
     Raises:
         CellError: with line and column, what was found and what was expected.
     """
-    statements = scan(text, source)
-    whole = "\n".join(statement.text for statement in statements)
-    vectors = frozenset({"x", *(name for statement in statements for name in _assigned(statement))})
+    equations = scan(text, origin)
+    whole = "\n".join(equation.text for equation in equations)
+    vectors = frozenset({"x", *(name for equation in equations for name in _assigned(equation))})
     names = Names(vectors, frozenset(_BEFORE_AT.findall(whole)) - vectors, constants)
     values = frozenset(_VALUE.findall(whole)) | vectors
-    return tuple(_Parser(statement, source, constants, names, values).assignment() for statement in statements)
+    return tuple(_Parser(equation, origin, constants, names, values).assignment() for equation in equations)
 
 
 _BEFORE_AT = re.compile(r"([A-Za-z]\w*)(?:\s*\.\s*T)?\s*@")
 _VALUE = re.compile(r"\b([A-Za-z]\w*)\b(?!\s*\()")
 
 
-def _assigned(statement: EquationText) -> tuple[str, ...]:
+def _assigned(equation: EquationText) -> tuple[str, ...]:
     """The name that an equation assigns, and the state whose next value it is."""
-    target = statement.text.partition("=")[0].strip().replace(PRIME_LETTER, PRIME)
+    target = equation.text.partition("=")[0].strip().replace(PRIME_LETTER, PRIME)
     return (target, target.removesuffix(PRIME))
 
 
 class _Parser:
-    """Turns the syntax tree of one statement into a tree of the language."""
+    """Turns the syntax tree of one equation into a tree of the language."""
 
     def __init__(
         self,
-        statement: EquationText,
-        source: Origin,
+        equation: EquationText,
+        origin: Origin,
         constants: Mapping[str, tuple[Fraction, str]],
         names: Names,
         values: frozenset[str],
     ) -> None:
-        self._statement, self._source, self._constants = statement, source, constants
+        self._equation, self._origin, self._constants = equation, origin, constants
         self._names, self._values = names, values
 
     def assignment(self) -> Assignment:
-        start = self._statement.place(1, 0)
+        start = self._equation.place(1, 0)
         try:
-            module = ast.parse(self._statement.text)
+            module = ast.parse(self._equation.text)
         except (SyntaxError, ValueError) as error:
             # The scanner has named the usual faults. For the rest, the equation is the best place to point at.
             message = f"this is not an equation; expected `name = expression` ({error.args[0]})"
-            raise self._source.error(message, start) from error
+            raise self._origin.error(message, start) from error
         except (RecursionError, MemoryError) as error:
-            raise self._source.error(f"the equation is nested more than {MAX_DEPTH} deep", start) from error
+            raise self._origin.error(f"the equation is nested more than {MAX_DEPTH} deep", start) from error
         (body,) = module.body
         if not isinstance(body, ast.Assign) or not isinstance(body.targets[0], ast.Name):
-            raise self._source.error("expected one equation, `name = expression`", start)
+            raise self._origin.error("expected one equation, `name = expression`", start)
         if len(body.targets) != 1:
             raise self._error(body.targets[1], "an equation has one `=`, and assigns one name")
         target = body.targets[0]
@@ -302,14 +302,14 @@ class _Parser:
         return name.replace(PRIME_LETTER, PRIME)
 
     def _segment(self, node: ast.expr) -> str:
-        text = ast.get_source_segment(self._statement.text, node) or ""
+        text = ast.get_source_segment(self._equation.text, node) or ""
         return self._spelled(text)
 
     def _place(self, node: ast.expr) -> Place:
-        return self._statement.place(node.lineno, node.col_offset)
+        return self._equation.place(node.lineno, node.col_offset)
 
     def _error(self, node: ast.expr, message: str) -> Exception:
-        return self._source.error(message, self._place(node))
+        return self._origin.error(message, self._place(node))
 
 
 def number_fault(text: str) -> str:

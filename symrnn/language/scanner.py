@@ -1,4 +1,4 @@
-"""From equations to statements: checks that need no syntax tree. Python's parser then sees only harmless text.
+"""From the text of all equations to one of each: checks that need no syntax tree. Python's parser then sees only harmless text.
 
 Reads the text of the equations; returns one `EquationText` per equation, with comments blanked out and primes replaced by
 U+02B9 (one character for one, so columns stay right). Refuses what is too long or nested too deeply, characters and
@@ -114,37 +114,37 @@ class EquationText:
         return self.line + line - 1, len(before) + 1 + (self.indent if line == 1 else 0)
 
 
-def scan(text: str, source: Origin) -> tuple[EquationText, ...]:
-    """The equations of ``text``, one statement each.
+def scan(text: str, origin: Origin) -> tuple[EquationText, ...]:
+    """The equations of ``text``, each with a text of its own.
 
     Raises:
         CellError: the text is too long, or holds something that is no part of the language.
     """
     if len(text) > MAX_TEXT:
-        raise source.error(f"the equations have {len(text)} characters; the most is {MAX_TEXT}", (1, 1))
+        raise origin.error(f"the equations have {len(text)} characters; the most is {MAX_TEXT}", (1, 1))
     lines = text.replace("\r\n", "\n").split("\n")
-    statements: list[EquationText] = []
+    equations: list[EquationText] = []
     pending: list[Token] = []
     clean: list[str] = []
     depth = 0
     for number, line in enumerate(lines, 1):
-        tokens = [token for token in _tokens(line, number, source) if token.kind != "comment"]
+        tokens = [token for token in _tokens(line, number, origin) if token.kind != "comment"]
         if not tokens and not pending:
             continue
-        depth = _depth(tokens, depth, source)
+        depth = _depth(tokens, depth, origin)
         pending += tokens
         clean.append(_clean(line, tokens))
         if depth == 0:
-            statements.append(_statement(pending, clean, source))
+            equations.append(_equation(pending, clean, origin))
             pending, clean = [], []
     if pending:
-        raise source.error("this parenthesis is never closed; close it with `)`", _never_closed(pending))
-    return tuple(statements)
+        raise origin.error("this parenthesis is never closed; close it with `)`", _never_closed(pending))
+    return tuple(equations)
 
 
-def _statement(tokens: list[Token], lines: list[str], source: Origin) -> EquationText:
-    _check_start(tokens, source)
-    _check_order(tokens, source)
+def _equation(tokens: list[Token], lines: list[str], origin: Origin) -> EquationText:
+    _check_start(tokens, origin)
+    _check_order(tokens, origin)
     line, column = tokens[0].place
     return EquationText("\n".join([lines[0][column - 1 :], *lines[1:]]), line, column - 1)
 
@@ -155,25 +155,25 @@ def _clean(line: str, tokens: list[Token]) -> str:
     return line[:end].replace("'", PRIME_LETTER)
 
 
-def _tokens(line: str, number: int, source: Origin) -> Iterator[Token]:
+def _tokens(line: str, number: int, origin: Origin) -> Iterator[Token]:
     """The tokens of one line, each checked by itself and against the character behind it."""
     start = 0
     while start < len(line):
         place = (number, start + 1)
         found = _TOKEN.match(line, start)
         if found is None:
-            raise source.error(_strange(line[start]), place)
+            raise origin.error(_strange(line[start]), place)
         kind, text = found.lastgroup or "", found.group()
         start = found.end()
         if kind == "comment":
-            _check_comment(text, place, source)
+            _check_comment(text, place, origin)
         if kind == "name":
-            _check_name(text, place, source)
+            _check_name(text, place, origin)
             if text.endswith("'") and line[start : start + 1].isalnum():
                 message = f"expected an operator after `{text}`; a name ends with its prime"
-                raise source.error(message, (number, start + 1))
+                raise origin.error(message, (number, start + 1))
         if kind == "number":
-            _check_number(text, line[start : start + 1], place, source)
+            _check_number(text, line[start : start + 1], place, origin)
         if kind != "space":
             yield Token(kind, text, place)
 
@@ -206,21 +206,21 @@ def _spelt(alike: str, place: str, name: str) -> str:
     return f"write `{alike}`" if plain else "names are of a-z, A-Z, 0-9 and _"
 
 
-def _check_comment(text: str, place: Place, source: Origin) -> None:
+def _check_comment(text: str, place: Place, origin: Origin) -> None:
     for offset, character in enumerate(text):
         if not character.isprintable() and character != "\t":
-            raise source.error(_strange(character), (place[0], place[1] + offset))
+            raise origin.error(_strange(character), (place[0], place[1] + offset))
     for mark in COMMENT_MARKS:
         if (offset := text.find(mark)) >= 0:
-            raise source.error(
+            raise origin.error(
                 f"unexpected `{mark}` in a comment: generated files quote the equations in comments of their own",
                 (place[0], place[1] + offset),
             )
 
 
-def _check_name(text: str, place: Place, source: Origin) -> None:
+def _check_name(text: str, place: Place, origin: Origin) -> None:
     if fault := name_fault(text.removesuffix("'")):
-        raise source.error(fault, place)
+        raise origin.error(fault, place)
 
 
 def name_fault(name: str) -> str:
@@ -235,28 +235,28 @@ def name_fault(name: str) -> str:
     return ""
 
 
-def _check_number(text: str, behind: str, place: Place, source: Origin) -> None:
+def _check_number(text: str, behind: str, place: Place, origin: Origin) -> None:
     if len(text) > MAX_DIGITS:
-        raise source.error(f"the number {shown(text, 20)} has {len(text)} characters; the most is {MAX_DIGITS}", place)
+        raise origin.error(f"the number {shown(text, 20)} has {len(text)} characters; the most is {MAX_DIGITS}", place)
     if behind.isalnum() or behind in {"_", "."} or re.match(r"0\d", text):
-        raise source.error(
+        raise origin.error(
             f"`{text}{behind}` does not begin a number; numbers are decimal, such as 2, 0.5 or 1e-5", place
         )
     if behind == "'":
-        raise source.error(f"unexpected `'`: {_REMEDIES[behind]}", (place[0], place[1] + len(text)))
+        raise origin.error(f"unexpected `'`: {_REMEDIES[behind]}", (place[0], place[1] + len(text)))
 
 
-def _depth(tokens: list[Token], depth: int, source: Origin) -> int:
+def _depth(tokens: list[Token], depth: int, origin: Origin) -> int:
     """The number of open parentheses after ``tokens``, with ``depth`` open before them."""
     for token in tokens:
         if token.text == "(":
             depth += 1
             if depth > MAX_DEPTH:
-                raise source.error(f"parentheses are nested more than {MAX_DEPTH} deep", token.place)
+                raise origin.error(f"parentheses are nested more than {MAX_DEPTH} deep", token.place)
         elif token.text == ")":
             depth -= 1
             if depth < 0:
-                raise source.error("this parenthesis closes nothing; remove it, or open one before it", token.place)
+                raise origin.error("this parenthesis closes nothing; remove it, or open one before it", token.place)
     return depth
 
 
@@ -270,20 +270,20 @@ def _never_closed(tokens: list[Token]) -> Place:
     return stack[-1]
 
 
-def _check_start(tokens: list[Token], source: Origin) -> None:
+def _check_start(tokens: list[Token], origin: Origin) -> None:
     """An equation begins with the name that it assigns and ``=``."""
     first, second = tokens[0], tokens[1] if len(tokens) > 1 else None
     if first.kind != "name":
-        raise source.error(f"expected a name in front of `=`, found `{shown(first.text)}`", first.place)
+        raise origin.error(f"expected a name in front of `=`, found `{shown(first.text)}`", first.place)
     if second is None or second.text != "=":
         line, column = first.place
         place = second.place if second else (line, column + len(first.text))
         found = f"found `{shown(second.text)}`" if second else "the line ends"
         message = f"expected `=` after `{shown(first.text)}`, {found}: an equation is `name = expression`"
-        raise source.error(message, place)
+        raise origin.error(message, place)
 
 
-def _check_order(tokens: list[Token], source: Origin) -> None:
+def _check_order(tokens: list[Token], origin: Origin) -> None:
     """Operands and operators alternate: what Python would only call invalid syntax is named here."""
     before: Token | None = None
     complete = False  # whether an operand has just ended
@@ -292,14 +292,14 @@ def _check_order(tokens: list[Token], source: Origin) -> None:
         if complete and (token.kind in ("name", "number") or token.text == "(") and not opens_call:
             assert before is not None
             hint = two_words(before.text, token.text) if before.kind == token.kind == "name" else ""
-            raise source.error(f"expected an operator between `{before.text}` and `{token.text}`{hint}", token.place)
+            raise origin.error(f"expected an operator between `{before.text}` and `{token.text}`{hint}", token.place)
         empty = token.text == ")" and before is not None and before.text in ("(", ",")
         if not complete and not empty and (token.text == ")" or token.text in _BINARY - {"+", "-"}):
             after = f" after `{before.text}`" if before else ""
-            raise source.error(f"expected an operand{after}, found `{token.text}`", token.place)
+            raise origin.error(f"expected an operand{after}, found `{token.text}`", token.place)
         complete = token.kind in ("name", "number") or token.text == ")"
         before = token
     if not complete and before is not None:
         line, column = before.place
         message = f"expected an operand after `{before.text}`; to go on in the next line, use parentheses"
-        raise source.error(message, (line, column + len(before.text)))
+        raise origin.error(message, (line, column + len(before.text)))

@@ -47,7 +47,7 @@ def infer(
     declared: Mapping[str, Shape],
     matrices: tuple[str, ...],
     vectors: tuple[str, ...],
-    source: Origin,
+    origin: Origin,
     following: Collection[str] = (),
 ) -> Sizes:
     """The shapes of ``x``, of every state and next state, intermediate and parameter.
@@ -57,14 +57,14 @@ def infer(
         declared: sizes of names, from ``[sizes]``.
         matrices: parameters that stand left of ``@``.
         vectors: ``x`` and the other parameters.
-        source: for errors.
+        origin: for errors.
         following: states that have the size of ``x`` unless one is declared.
 
     Raises:
         CellError: two sizes disagree, at the place where they meet.
     """
     labels = dict.fromkeys(following, INPUT) | {name: shape[0] for name, shape in declared.items()}
-    unifier = _Unifier(assignments, declared, matrices, vectors, source, labels)
+    unifier = _Unifier(assignments, declared, matrices, vectors, origin, labels)
     unifier.assign_all()
     found = unifier.result()
     if not found.tied_by:
@@ -75,7 +75,7 @@ def infer(
         for name, shape in found.shapes.items()
         if ONE in shape
     }
-    apart = _Unifier(assignments, {**ones, **declared}, matrices, vectors, source, labels, apart=True)
+    apart = _Unifier(assignments, {**ones, **declared}, matrices, vectors, origin, labels, apart=True)
     apart.assign_all()
     return replace(found, shared_matrix=apart.shared_matrix())
 
@@ -92,12 +92,12 @@ class _Unifier:
         declared: Mapping[str, Shape],
         matrices: tuple[str, ...],
         vectors: tuple[str, ...],
-        source: Origin,
+        origin: Origin,
         states: Mapping[str, str],
         *,
         apart: bool = False,
     ) -> None:
-        self._assignments, self._source, self._declared, self._apart = assignments, source, declared, apart
+        self._assignments, self._origin, self._declared, self._apart = assignments, origin, declared, apart
         self._parent: list[int] = []
         self._label: dict[int, str] = {}
         self._tied_by: int | None = None
@@ -173,7 +173,7 @@ class _Unifier:
         if self._is_one(found) or self._unify(self._vector[target], found):
             return
         size, right = self._named(self._vector[target]), self._named(found)
-        raise self._source.error(
+        raise self._origin.error(
             f"`{target}` has size {size}, but its right side has size {right}; "
             "a matrix between them, or an entry under [sizes], makes them agree",
             assignment.place,
@@ -197,7 +197,7 @@ class _Unifier:
                 self._check_operand(at.parts[0], "a matrix takes a vector")
                 inner = self._size(at.parts[0])
                 if not self._unify(columns, inner):
-                    raise self._source.error(
+                    raise self._origin.error(
                         f"`{matrix}{'.T' if transposed else ''}` takes a vector of size {self._named(columns)}, but "
                         f"`{to_text(at.parts[0].node)}` has size {self._named(inner)}; use another matrix",
                         at.place,
@@ -208,7 +208,7 @@ class _Unifier:
 
     def _check_operand(self, at: Located, rule: str) -> None:
         if not names(at.node):
-            raise self._source.error(f"{rule}; `{to_text(at.node)}` is a number", at.place)
+            raise self._origin.error(f"{rule}; `{to_text(at.node)}` is a number", at.place)
 
     def _agree(self, at: Located) -> int:
         """The size on which the operands of elementwise arithmetic agree."""
@@ -220,7 +220,7 @@ class _Unifier:
             if self._is_one(result):
                 result, first = size, part
             elif not self._unify(result, size):
-                raise self._source.error(
+                raise self._origin.error(
                     f"`{to_text(first.node)}` has size {self._named(result)}, `{to_text(part.node)}` has size "
                     f"{self._named(size)}; operands of elementwise arithmetic have one size",
                     part.place,

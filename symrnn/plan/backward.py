@@ -62,7 +62,7 @@ class Backward:
         after: what deferred products, sums and the input's gradient need, row by row.
         products: gradients of matrices.
         sums: gradients of vectors.
-        carried: the states.
+        states: each in the loop.
         seed: the name of the caller's gradient of the output.
         input_gradients: (input, value) pairs.
         outside: the values of the loop that are stored for every step: later iterations or deferred work read them.
@@ -73,7 +73,7 @@ class Backward:
     after: tuple[Statement, ...]
     products: tuple[Product, ...]
     sums: tuple[Sum, ...]
-    carried: tuple[LoopState, ...]
+    states: tuple[LoopState, ...]
     seed: str
     input_gradients: tuple[tuple[str, str], ...]
     outside: tuple[str, ...]
@@ -105,7 +105,7 @@ class _Chain:
 class _Rotated:
     """The statements of one state: its total at the head of a step, its carry at the tail, its initial gradient."""
 
-    carried: LoopState
+    state: LoopState
     heads: tuple[Statement, ...]
     tail: Statement
     end: Statement
@@ -163,8 +163,8 @@ class _Backward:
         tails = [item.tail for item in rotated]
         body = [_statement(equation) for equation in self._adjoint.equations if equation.target in inside]
         loop = [*heads, *self._again([*heads, *body, *tails]), *body, *tails]
-        carried = tuple(item.carried for item in rotated)
-        roots = [name for item in carried for name in (item.update, item.total)]
+        states = tuple(item.state for item in rotated)
+        roots = [name for item in states for name in (item.update, item.total)]
         loop = live(loop, [*roots, *outside])
         targets = {statement.target for statement in loop}
         return Backward(
@@ -173,7 +173,7 @@ class _Backward:
             after=self._apart(deferred.after, targets),
             products=deferred.products,
             sums=deferred.sums,
-            carried=carried,
+            states=states,
             seed=seed,
             input_gradients=deferred.inputs,
             outside=tuple(name for name in outside if name in targets),

@@ -116,7 +116,7 @@ def _backward(derivation: Derivation, forward: Routine, saved: Saved, allocator:
     sizes = {**forward.sizes, **vector_sizes(derivation.adjoint)}
     parts = backward(derivation.cell.normal, derivation.adjoint, derivation.cell.output, saved, sizes, allocator)
     verify_rotation(parts, forward)
-    keeps = {item.update: item.total for item in parts.carried}
+    keeps = {item.update: item.total for item in parts.states}
     loop = stages(parts.loop, "back", sizes, allocator, keeps)
     last = stages(parts.last, "initial", sizes, allocator)
     after = stages(parts.after, "deferred", sizes, allocator)
@@ -125,7 +125,7 @@ def _backward(derivation: Derivation, forward: Routine, saved: Saved, allocator:
     routine = Routine(
         name="backward",
         system=derivation.adjoint,
-        states=tuple((item.state, item.carry) for item in parts.carried),
+        states=tuple((item.state, item.carry) for item in parts.states),
         phases=_phases({replace(LOOP, direction=Direction.BACKWARD): loop, LAST: last, AFTER: after}, writes),
         products=parts.products,
         sums=parts.sums,

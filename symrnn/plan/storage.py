@@ -121,11 +121,11 @@ def backward_writes(parts: Backward, buffers: Iterable[Buffer]) -> dict[str, lis
 
     A row beyond its length contributes nothing to sums over steps. Its carry is its total.
     """
-    totals = {item.total for item in parts.carried}
+    totals = {item.total for item in parts.states}
     writes = {
         name: [Write(name, place, name if name in totals else "")] for name, place in buffer_places(buffers).items()
     }
-    for item in parts.carried:
+    for item in parts.states:
         carry = Write(item.update, Place(Kind.CARRY, item.state), item.total)
         writes.setdefault(item.update, []).append(carry)
         writes[item.initial] = [Write(item.initial, Place(Kind.STATE_GRADIENT, item.state))]
@@ -138,7 +138,7 @@ def backward_places(parts: Backward, forward: Mapping[str, Place], buffers: Iter
     """Where the backward routine reads each value: its own, the forward routine's, the carries and the seed."""
     again = {s.target for s in (*parts.loop, *parts.after)}
     places = {name: place for name, place in forward.items() if name not in again} | buffer_places(buffers)
-    places |= {item.carry: Place(Kind.CARRY, item.state) for item in parts.carried}
+    places |= {item.carry: Place(Kind.CARRY, item.state) for item in parts.states}
     places[parts.seed] = Place(Kind.SEED, SEED)
     return places
 
@@ -176,4 +176,4 @@ def _stacking(parts: Backward) -> list[str]:
 def _held_across(parts: Backward, loop: Iterable[Stage]) -> set[str]:
     """The totals that a row beyond its length keeps as its carry, where another stage updates the carry."""
     home = {s.target: stage.name for stage in loop for s in stage.statements}
-    return {item.total for item in parts.carried if home[item.total] != home[item.update]}
+    return {item.total for item in parts.states if home[item.total] != home[item.update]}

@@ -69,7 +69,7 @@ def verify_rotation(parts: Backward, forward: Routine) -> None:
     again = {statement.target for statement in (*parts.loop, *parts.after)}
     left = {name for name in _left_by(forward) if name not in again}
     later = {name + LATER for name in parts.outside}
-    carried = {item.carry for item in parts.carried}
+    carried = {item.carry for item in parts.states}
     verify_order(parts.loop, left | later | carried | {parts.seed})
     verify_order(parts.last, left | later | carried)
     verify_order(parts.after, left | set(parts.outside))

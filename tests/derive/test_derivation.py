@@ -73,7 +73,7 @@ def test_unknown_names_are_answered_with_the_known_ones(output: str, given: str,
 def test_unknown_parts_are_answered_with_the_known_ones() -> None:
     for ask in (derive(symrnn.load("rnn")).text, derive(symrnn.load("rnn")).latex):
         with pytest.raises(
-            DerivationError, match=r"unknown part 'jacobians'; did you mean `jacobian`\?; choose equations, jac"
+            DerivationError, match=r"unknown listing 'jacobians'; did you mean `jacobian`\?; choose equations, jac"
         ):
             ask("jacobians")
 

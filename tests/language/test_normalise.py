@@ -1,4 +1,4 @@
-"""Normalisation: the form that later stages rely on, and values that are those of the author's equations."""
+"""Normalisation: the form that later packages rely on, and values that are those of the author's equations."""
 
 from __future__ import annotations
 

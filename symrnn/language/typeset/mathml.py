@@ -1,6 +1,6 @@
 r"""Formulas for pages: LaTeX as MathML, which browsers set themselves.
 
-Reads LaTeX that `symrnn.language.typeset.expressions` and later stages wrote; returns elements for HTML. The conversion is
+Reads LaTeX that `symrnn.language.typeset.expressions` and later packages wrote; returns elements for HTML. The conversion is
 latex2mathml's; what browsers leave out of MathML (slanted and typewriter letters, bars that stretch) is mended here.
 Leaves out: where a formula may be broken, and pages.
 """

@@ -1,4 +1,4 @@
-"""Expressions on a batch: rows first, units last, as in a person's own code.
+"""Expressions on the rows of a batch: rows first, units last, as in a person's own code.
 
 Reads trees, also trees that no derivation would give, and values by name; returns arrays. A value of a step is
 ``(B, size)``, ``(B, 1)`` where it broadcasts; a parameter has its own shape. Values may have an axis of variants in
@@ -25,8 +25,8 @@ Values = Mapping[str, Array]
 
 
 @dataclass(frozen=True)
-class Batch:
-    """A batch.
+class Rows:
+    """The rows of a batch.
 
     Attributes:
         count: B.
