@@ -77,7 +77,7 @@ class Tangent(Forward, Protocol):
 
 
 class Kernels(Protocol):
-    """The part of a generated module's surface that is checked."""
+    """What is checked of a generated module's surface."""
 
     @property
     def param_shapes(self) -> Callable[..., Mapping[str, tuple[int, ...]]]:
