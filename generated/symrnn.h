@@ -118,9 +118,9 @@ _Static_assert(sizeof 1.0 == sizeof(double),
 #define TILE_WIDTH(height) ((height) > WIDE_ROWS ? TILE_COLUMNS / 2 : TILE_COLUMNS)
 /* Vectors of units in a panel of a deferred product's right side. */
 #define RIGHT_COLUMNS TILE_WIDTH(TILE_ROWS)
-/* Rows that a part of a panel meets before the next part does, which is so deep that it stays in a first-level cache. Wide tiles
-   read little enough of a panel for the second level. */
-#if TILE_ROWS > WIDE_ROWS
+/* Rows that a part of a panel meets before the next part does, so that it comes from a far cache only once. Lower tiles read
+   too little of a panel to gain. */
+#if TILE_ROWS == 6
 #define GROUP_ROWS (8 * TILE_ROWS)
 #define PANEL_DEPTH 256
 #else

@@ -4,87 +4,116 @@
 
 /* ---- register tiles ---- */
 
-/* sums[i][j] = first[i][j] + a[i][k] * panel[k][j] for height rows, depth products from `k0` on, and width vectors of units. */
-ALWAYS void run_tile(size_t height, size_t width, const real *first, size_t first_row, size_t k0, size_t depth,
-                     const real *const *a, size_t a_depth, const real *restrict panel, size_t panel_row, real *sums,
-                     size_t sums_row)
+/* What the tiles of one panel have in common: how far apart the numbers of a row of values, the rows of the panel and the rows
+   of sums are; which of the products it adds; and whether these are the first, so that the sums begin at zero. */
+typedef struct S(pace) {
+    size_t a_depth, panel_row, sums_row, k0, depth;
+    int begins;
+} S(pace);
+
+/* sums[i][j] = sums[i][j] or 0 + a[i][k] * panel[k][j] for height rows, some products, and width vectors of units. Sums have
+   names, since compilers keep an array of them in memory. */
+ALWAYS void run_tile(size_t height, size_t width, const S(pace) *pace, const real *const *a, const real *restrict panel,
+                     real *sums)
 {
-    vec s[TILE_ROWS][TILE_COLUMNS];
-    const real *restrict from[TILE_ROWS];
-    for (size_t i = 0; i < height; ++i) {
-        from[i] = a[i] + k0 * a_depth;
-        for (size_t j = 0; j < width; ++j)
-            s[i][j] = loadu(first + i * first_row + j * LANES);
+    const size_t a_depth = pace->a_depth, panel_row = pace->panel_row, sums_row = pace->sums_row;
+#define EACH_ROW(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5)
+#define EACH_COLUMN(DO, i) DO(i, 0) DO(i, 1) DO(i, 2) DO(i, 3)
+#define BEGIN(i, j) vec s##i##j = K(0);
+#define READ_SUM(i, j) if (i < height && j < width) s##i##j = loadu(sums + i * sums_row + j * LANES);
+#define ADD(i, j) if (j < width) s##i##j = v_fma(v##i, w##j, s##i##j);
+#define WRITE_SUM(i, j) if (i < height && j < width) storeu(sums + i * sums_row + j * LANES, s##i##j);
+#define BEGIN_ROW(i)                                                              \
+    const real *restrict const a##i = a[i < height ? i : 0] + pace->k0 * a_depth; \
+    EACH_COLUMN(BEGIN, i)
+#define READ_ROW(i) EACH_COLUMN(READ_SUM, i)
+#define ADD_ROW(i)                   \
+    if (i < height) {                \
+        const vec v##i = K(a##i[k]); \
+        EACH_COLUMN(ADD, i)          \
     }
-    for (size_t k = 0; k < depth * a_depth; k += a_depth) {
-        vec w[TILE_COLUMNS];
-        for (size_t j = 0; j < width; ++j)
-            w[j] = loadu(panel + j * LANES);
-        for (size_t i = 0; i < height; ++i) {
-            const vec v = K(from[i][k]);
-            for (size_t j = 0; j < width; ++j)
-                s[i][j] = v_fma(v, w[j], s[i][j]);
-        }
+#define WRITE_ROW(i) EACH_COLUMN(WRITE_SUM, i)
+    EACH_ROW(BEGIN_ROW)
+    if (!pace->begins) {
+        EACH_ROW(READ_ROW)
+    }
+    for (size_t k = 0, end = pace->depth * a_depth; k < end; k += a_depth) {
+        const vec w0 = loadu(panel), w1 = loadu(panel + (1 < width ? LANES : 0));
+        const vec w2 = loadu(panel + (2 < width ? 2 * LANES : 0)), w3 = loadu(panel + (3 < width ? 3 * LANES : 0));
+        EACH_ROW(ADD_ROW)
         panel += panel_row;
     }
-    for (size_t i = 0; i < height; ++i)
-        for (size_t j = 0; j < width; ++j)
-            storeu(sums + i * sums_row + j * LANES, s[i][j]);
+    EACH_ROW(WRITE_ROW)
+#undef WRITE_ROW
+#undef ADD_ROW
+#undef READ_ROW
+#undef BEGIN_ROW
+#undef WRITE_SUM
+#undef ADD
+#undef READ_SUM
+#undef BEGIN
+#undef EACH_COLUMN
+#undef EACH_ROW
 }
+
+/* A function for each shape, since one that held them all would keep what they share in memory. DO(height, width) for each
+   shape; NO(height, width) for those too wide for the registers. */
+#undef EACH_SHAPE
+#undef SHAPES_4
+#define SHAPES_4(height, DO, ALSO) DO(height, 1) DO(height, 2) ALSO(height, 3) ALSO(height, 4)
+#if WIDE_ROWS == 6
+#define EACH_SHAPE(DO, NO) \
+    SHAPES_4(1, DO, DO) SHAPES_4(2, DO, DO) SHAPES_4(3, DO, DO) SHAPES_4(4, DO, DO) SHAPES_4(5, DO, DO) SHAPES_4(6, DO, DO)
+#elif WIDE_ROWS == 5
+#define EACH_SHAPE(DO, NO) \
+    SHAPES_4(1, DO, DO) SHAPES_4(2, DO, DO) SHAPES_4(3, DO, DO) SHAPES_4(4, DO, DO) SHAPES_4(5, DO, DO)
+#elif TILE_ROWS == 6
+#define EACH_SHAPE(DO, NO) \
+    SHAPES_4(1, DO, DO) SHAPES_4(2, DO, DO) SHAPES_4(3, DO, DO) SHAPES_4(4, DO, NO) SHAPES_4(5, DO, NO) SHAPES_4(6, DO, NO)
+#else
+#define EACH_SHAPE(DO, NO) SHAPES_4(1, DO, DO) SHAPES_4(2, DO, DO) SHAPES_4(3, DO, DO)
+#endif
+#define TILE(height, width)                                                                                               \
+    ONCE void S(tile_##height##_##width)(const S(pace) *pace, const real *const *a, const real *panel, real *sums)        \
+    {                                                                                                                     \
+        run_tile(height, width, pace, a, panel, sums);                                                                    \
+    }
+#define NO_TILE(height, width)
+EACH_SHAPE(TILE, NO_TILE)
+#undef NO_TILE
+#undef TILE
 
 /* sums[i][j] += a[i][k] * panel[k][j] for any numbers of rows, columns and products. If they are fresh, = instead of +=. All
    rows use a part of the panel before the next part is read: it comes from a far cache only once. */
 ONCE void accumulate(int fresh, size_t rows, size_t columns, size_t depth, const real *const *a, size_t a_depth,
                      const real *panel, size_t panel_row, real *sums, size_t sums_row)
 {
-    static const real zeros[TILE_COLUMNS * LANES];
+#define TILE(height, width) S(tile_##height##_##width),
+#define NO_TILE(height, width) NULL,
+    static void (*const tiles[])(const S(pace) *, const real *const *, const real *, real *) = {EACH_SHAPE(TILE, NO_TILE)};
+#undef NO_TILE
+#undef TILE
     /* Tiles have about one height, so that none is low. */
-    const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = rows / runs, more = rows - least * runs;
+    const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = runs > 1 ? rows / runs : rows, more = rows - least * runs;
     const size_t most = TILE_WIDTH(least + (more > 0)), deep = runs > 1 && depth > PANEL_DEPTH ? PANEL_DEPTH : depth;
+    S(pace) pace = {a_depth, panel_row, sums_row, 0, depth, fresh};
     size_t width, height;
     for (size_t column = 0; column < columns; column += width) {
         /* The last two passes share what is left, so that none is narrow. */
         const size_t left = columns - column;
-        size_t k = 0;
         width = left <= most ? left : left < 2 * most ? (left + 1) / 2 : most;
+        pace.k0 = 0;
+        pace.begins = fresh;
         do {
-            const size_t part = depth - k < deep ? depth - k : deep;
-            const real *const from = panel + k * panel_row + column * LANES;
-            const int begins = fresh && !k;
+            const real *const from = panel + pace.k0 * panel_row + column * LANES;
+            pace.depth = depth - pace.k0 < deep ? depth - pace.k0 : deep;
             for (size_t row = 0, run = 0; run < runs; row += height, ++run) {
-                real *const into = sums + row * sums_row + column * LANES;
                 height = least + (run < more);
-#define TILE(height, width)                                                                                       \
-    case height * 8 + width:                                                                                      \
-        run_tile(height, width, begins ? zeros : into, begins ? 0 : sums_row, k, part, a + row, a_depth, from,    \
-                 panel_row, into, sums_row);                                                                      \
-        break;
-#define TILES_2(height) TILE(height, 1) TILE(height, 2)
-#define TILES_4(height) TILES_2(height) TILE(height, 3) TILE(height, 4)
-                switch (height * 8 + width) {
-                    TILES_4(1)
-                    TILES_4(2)
-                    TILES_4(3)
-#if WIDE_ROWS > 3
-                    TILES_4(4)
-                    TILES_4(5)
-#elif TILE_ROWS > 3
-                    TILES_2(4)
-                    TILES_2(5)
-                    TILES_2(6)
-#endif
-#if WIDE_ROWS > 5
-                    TILES_4(6)
-#endif
-                default:
-                    break;
-                }
-#undef TILES_4
-#undef TILES_2
-#undef TILE
+                tiles[(height - 1) * TILE_COLUMNS + width - 1](&pace, a + row, from, sums + row * sums_row + column * LANES);
             }
-            k += part;
-        } while (k < depth);
+            pace.k0 += pace.depth;
+            pace.begins = 0;
+        } while (pace.k0 < depth);
     }
 }
 
@@ -426,7 +455,7 @@ ONCE void run_stage(const S(at) *at, const S(stage) *s, size_t row_begin, size_t
                 const size_t row0 = share(rows, group, groups), height = share(rows, group + 1, groups) - row0;
                 const size_t running = active <= row0 ? 0 : active - row0 < height ? active - row0 : height;
                 const size_t apart = height * columns * LANES;
-                real sums[SUM_ROWS * MOST_SUMS * LANES];
+                _Alignas(64) real sums[SUM_ROWS * MOST_SUMS * LANES];
                 /* Sums of rows that have ended, or to which each operand adds: zero. */
                 if (s->filled < s->sums || s->later || running < height)
                     for (size_t i = 0; i < (tile1 - tile0) * height * columns; ++i)
@@ -522,14 +551,15 @@ ALWAYS void run_row_tile(size_t together, size_t width, size_t splits, const S(p
 #undef EACH_OF_8
 }
 
-/* The same for all of some tiles. */
+/* The same for some tiles, whose first panel is given. */
 #undef SUM_TILES
 #define SUM_TILES(together, width)                                                                                            \
-    ONCE void S(sum_tiles_##together##_##width)(const S(product) *p, size_t tiles, real *sums, size_t apart)                  \
+    ONCE void S(sum_tiles_##together##_##width)(const S(product) *p, const real *panel, size_t tiles, real *sums,             \
+                                                size_t apart)                                                                 \
     {                                                                                                                         \
         const size_t first = p->turned ? tiles - together : 0;                                                                \
         const ptrdiff_t step = p->turned ? -together : together;                                                              \
-        const real *panel = p->panel + first * p->tile;                                                                       \
+        panel += first * p->tile;                                                                                             \
         sums += first * apart;                                                                                                \
         for (size_t i = 0; i < tiles; i += together) {                                                                        \
             run_row_tile(together, width, SPLITS(together * width), p, panel, sums, apart);                                   \
@@ -546,26 +576,25 @@ SUM_TILES(2, 2)
 SUM_TILES(2, 3)
 SUM_TILES(2, 4)
 
-/* The sums of the tiles from `tile0` on, `tiles` of them: one operand after the other, at most 4 vectors side by side. Before
-   the first step of the loop, an operand of the step before has no depth: its sums are zero. */
-ALWAYS void sum_row(size_t all, size_t vectors, const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles, size_t together,
-                    real *sums)
+/* The sums of the tiles from `tile0` on, `tiles` of them: one operand after the other, at most 4 vectors side by side. */
+ALWAYS void sum_row(size_t all, size_t vectors, const S(stage) *s, const S(product) *products, size_t tile0, size_t tiles,
+                    size_t together, real *sums)
 {
-    static void (*const sum_tiles[])(const S(product) *, size_t, real *, size_t) = {
+    static void (*const sum_tiles[])(const S(product) *, const real *, size_t, real *, size_t) = {
         S(sum_tiles_1_1), S(sum_tiles_1_2), S(sum_tiles_1_3), S(sum_tiles_1_4),
         S(sum_tiles_2_1), S(sum_tiles_2_2), S(sum_tiles_2_3), S(sum_tiles_2_4)};
     const size_t wide = vectors * LANES, apart = all * wide, most = 4;
     if (s->filled < all)
         for (size_t i = 0; i < tiles * all * vectors; ++i)
             storeu(sums + i * LANES, K(0));
-    for (const S(operand) *o = s->operand; o < s->operand + s->operands; ++o) {
-        const real *const a = operand_row(at, o);
-        S(product) product = {a, o->weights + tile0 * o->tile, a ? o->depth : 0, o->panel_row, o->tile, o->adds, at->turned};
+    for (size_t i = 0; i < s->operands; ++i) {
+        const S(operand) *const o = &s->operand[i];
+        const real *panel = products[i].panel + tile0 * o->tile;
         real *into = sums + o->first * wide;
         for (size_t columns = o->count * vectors, width; columns; columns -= width) {
             width = columns <= most ? columns : columns < 2 * most ? (columns + 1) / 2 : most;
-            sum_tiles[(together - 1) * most + width - 1](&product, tiles, into, apart);
-            product.panel += width * LANES;
+            sum_tiles[(together - 1) * most + width - 1](&products[i], panel, tiles, into, apart);
+            panel += width * LANES;
             into += width * LANES;
         }
     }
@@ -584,7 +613,14 @@ ALWAYS void run_row_with(S(statements) *run, size_t all, size_t vectors, const S
         return;
     }
     const size_t together = s->tiles == 2 ? 2 : 1, passes = (tiles + ROW_TILES - 1) / ROW_TILES;
+    S(product) products[MOST_OPERANDS];
     _Alignas(64) real sums[ROW_TILES * MOST_SUMS * LANES];
+    /* Before the first step of the loop, an operand of the step before has no depth: its sums are zero. */
+    for (size_t i = 0; i < s->operands; ++i) {
+        const S(operand) *const o = &s->operand[i];
+        const real *const a = operand_row(at, o);
+        products[i] = (S(product)){a, o->weights, a ? o->depth : 0, o->panel_row, o->tile, o->adds, at->turned};
+    }
     span.wide = wide;
     span.apart = all * wide;
     span.sums = sums;
@@ -592,7 +628,7 @@ ALWAYS void run_row_with(S(statements) *run, size_t all, size_t vectors, const S
         /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
         const size_t tile0 = s->begin + (at->turned ? passes - 1 - pass : pass) * ROW_TILES;
         const size_t count = s->end - tile0 < ROW_TILES ? s->end - tile0 : ROW_TILES, last = (tile0 + count) * wide;
-        sum_row(all, vectors, at, s, tile0, count, together, sums);
+        sum_row(all, vectors, s, products, tile0, count, together, sums);
         span.unit = tile0 * wide;
         span.end = last < units ? last : units;
         run(at, &span);
