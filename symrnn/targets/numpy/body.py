@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from symrnn.emit.python_names import size_names
 from symrnn.emit.python_text import INDENT, remark
 from symrnn.emit.source import Marked, block
 from symrnn.language.identifiers import Allocator
@@ -16,7 +17,7 @@ from symrnn.language.system import INPUT, ONE
 from symrnn.plan.program import LAST, LOOP, Direction, Kind, Phase, Stage, Write
 from symrnn.targets.numpy.compile import Compiled
 from symrnn.targets.numpy.ir import StageNodes, buffer
-from symrnn.targets.numpy.names import RESERVED, size_names
+from symrnn.targets.numpy.names import RESERVED
 from symrnn.targets.numpy.printer import Printer
 from symrnn.targets.numpy.scope import DTYPE, ROWS, STEPS, Locals, Scope, bindings
 from symrnn.targets.numpy.weights import Weights

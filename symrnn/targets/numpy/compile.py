@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from symrnn.emit.python_names import identifier, joint
 from symrnn.language.identifiers import Allocator
 from symrnn.plan.program import AFTER, BEFORE, LAST, LOOP, Buffer, Extent, Kind, Phase, Place, Program, Routine, Stage
 from symrnn.targets.numpy.ir import (
@@ -25,7 +26,6 @@ from symrnn.targets.numpy.ir import (
     buffer,
 )
 from symrnn.targets.numpy.lowerer import Lowered, Lowerer
-from symrnn.targets.numpy.names import identifier, joint
 from symrnn.targets.numpy.products import products
 from symrnn.targets.numpy.stack import Stacker, Storage, arrange, blocks
 from symrnn.targets.numpy.storer import Scratch, Storer

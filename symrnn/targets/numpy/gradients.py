@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from symrnn.emit.python_names import common, identifier
 from symrnn.emit.python_text import collection, commented, span
 from symrnn.emit.source import Mark, marked
 from symrnn.language.system import ONE, Variable
 from symrnn.plan.program import AFTER
 from symrnn.targets.numpy.ir import Spot
-from symrnn.targets.numpy.names import common, identifier, noted, shape, width
+from symrnn.targets.numpy.names import noted, shape, width
 from symrnn.targets.numpy.scope import DTYPE, Locals, Scope
 
 Pair = tuple[str, str]

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, MutableMapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from symrnn.emit.python_names import identifier
 from symrnn.errors import GenerateError
 from symrnn.language.fold import Fold
 from symrnn.language.identifiers import Allocator
@@ -34,7 +35,6 @@ from symrnn.language.tree import (
 from symrnn.plan.program import Accumulator, Place, Stage, Statement
 from symrnn.targets.numpy.functions import reduction
 from symrnn.targets.numpy.ir import ARITHMETIC, COPY, FILL, NEGATIVE, Literal, Operand, Operation
-from symrnn.targets.numpy.names import identifier
 
 LONGEST = 24
 """The longest name of a temporary; beyond it, the temporary is named after its statement."""

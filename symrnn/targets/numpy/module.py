@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symrnn.emit.inline import inlined
+from symrnn.emit.python_names import identifier, size_names
 from symrnn.emit.python_text import INDENT, collection, commented
 from symrnn.emit.render import render_source
 from symrnn.emit.request import Request
@@ -33,7 +34,7 @@ from symrnn.targets.numpy.compile import Compiled, compiled
 from symrnn.targets.numpy.expression import NumpyPrinter, helpers
 from symrnn.targets.numpy.forward_printer import ForwardPrinter
 from symrnn.targets.numpy.header import header
-from symrnn.targets.numpy.names import RESERVED, identifier, size_names
+from symrnn.targets.numpy.names import RESERVED
 from symrnn.targets.numpy.scope import Locals
 from symrnn.targets.numpy.stream import StreamPrinter
 from symrnn.targets.numpy.weights import Weights

@@ -5,16 +5,9 @@ Reads names of values; returns Python identifiers. Leaves out: names of temporar
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
-from symrnn.language.identifiers import Allocator
-from symrnn.language.system import HIDDEN, INPUT
-from symrnn.language.tree import PRIME
 from symrnn.plan.size import Count
-
-LEGEND = {INPUT: "I", HIDDEN: "H"}
-"""The letters of the sizes that every cell knows; T and B stand beside them."""
 
 INPUTS = "x.shape[2]"
 """The local for the letter I, which looks like 1 (pycodestyle E741)."""
@@ -26,66 +19,6 @@ RESERVED = tuple(
     """.split()  # noqa: SIM905 - fifty words read better without quotation marks
 )
 """Names that the kernels of a generated module use. Its other functions have names with an underscore."""
-
-SHORT = 16
-"""The longest joint name whose parts are written out."""
-
-
-def identifier(name: str) -> str:
-    """A value's name as Python takes it: ``c'`` is ``c_next``.
-
-    >>> identifier("c'"), identifier("h_tilde")
-    ('c_next', 'h_tilde')
-    """
-    return f"{name.removesuffix(PRIME)}_next" if name.endswith(PRIME) else name
-
-
-def joint(names: Sequence[str]) -> str:
-    """The name of values side by side: the words they share, and those that differ.
-
-    >>> joint(["i", "f", "o"]), joint(["delta_z", "delta_r"]), joint(["one_minus_z", "one_minus_r"])
-    ('ifo', 'delta_zr', 'one_minus_zr')
-    >>> joint(["g", "tanh_c"]), joint(["hidden_layer", "output_layer_of_two"])
-    ('g_tanh_c', 'hidden_layer_to_output_layer_of_two')
-    """
-    if len(names) == 1:
-        return names[0]
-    words = [name.split("_") for name in names]
-    head = _shared(words)
-    tail = _shared([list(reversed(each[head:])) for each in words])
-    middles = ["_".join(each[head : len(each) - tail]) for each in words]
-    if not all(middles):
-        return f"{names[0]}_to_{names[-1]}"
-    letters = all(len(middle) == 1 for middle in middles)
-    middle = ("" if letters else "_").join(middles)
-    if len(middle) > SHORT:
-        middle = f"{middles[0]}_to_{middles[-1]}"
-    first = words[0]
-    return "_".join([*first[:head], middle, *(first[len(first) - tail :] if tail else [])])
-
-
-def common(names: Sequence[str]) -> str:
-    """The letters with which several names begin, for a stack of parameters: ``W_hi, W_hf`` are ``W_h``.
-
-    >>> common(["W_hi", "W_hf"]), common(["b_i", "b_f"]), common(["A", "B"])
-    ('W_h', 'b', 'AB')
-    """
-    prefix = "".join(column[0] for column in itertools.takewhile(_agree, zip(*names, strict=False))).rstrip("_")
-    return prefix if len(names) > 1 and prefix and prefix[0].isalpha() else joint(names)
-
-
-def _shared(words: Sequence[Sequence[str]]) -> int:
-    """The number of leading words that all share."""
-    return len(list(itertools.takewhile(_agree, zip(*words, strict=False))))
-
-
-def _agree(column: tuple[str, ...]) -> bool:
-    return len(set(column)) == 1
-
-
-def size_names(sizes: Iterable[str], allocator: Allocator) -> dict[str, str]:
-    """The local of every size name: a letter where it is free."""
-    return {size: LEGEND.get(size) or allocator.fresh(size[0].upper()) for size in sizes}
 
 
 def width(sizes: Iterable[str]) -> Count:
@@ -105,7 +38,8 @@ def noted(labels: Sequence[str], text: str) -> str:
 def shape(rows: str, *widths: Count, letters: Mapping[str, str]) -> str:
     """A shape as a comment gives it.
 
-    >>> shape("B", width(["hidden", "hidden", "1"]), letters=LEGEND), shape("", width(["hidden"]), letters=LEGEND)
+    >>> letters = {"hidden": "H"}
+    >>> shape("B", width(["hidden", "hidden", "1"]), letters=letters), shape("", width(["hidden"]), letters=letters)
     ('(B, 2 H + 1)', '(H,)')
     """
     texts = [*([rows] if rows else []), *(each.spelt(letters.__getitem__, times=" ") for each in widths)]

@@ -12,7 +12,7 @@ from symrnn.emit.python_text import call, commented, remark
 from symrnn.emit.source import Mark, marked
 from symrnn.plan.size import Count
 from symrnn.targets.numpy.compile import CompiledPhase
-from symrnn.targets.numpy.expression import number
+from symrnn.emit.python_expression import number
 from symrnn.targets.numpy.functions import is_fold, spelling
 from symrnn.targets.numpy.ir import (
     ARITHMETIC,

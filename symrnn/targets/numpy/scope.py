@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from symrnn.emit.python_names import identifier, joint
 from symrnn.emit.python_text import INDENT, span
 from symrnn.language.identifiers import Allocator
 from symrnn.language.system import INPUT
@@ -17,7 +18,7 @@ from symrnn.plan.program import Kind
 from symrnn.plan.size import Count
 from symrnn.targets.numpy.compile import Compiled, CompiledPhase
 from symrnn.targets.numpy.ir import NEW_CARRY, SCRATCH, Array, Spot
-from symrnn.targets.numpy.names import INPUTS, identifier, joint, shape, width
+from symrnn.targets.numpy.names import INPUTS, shape, width
 
 STEPS, ROWS, DTYPE = "T", "B", "dtype"
 """Locals of every function: the steps, the rows of a step, the dtype that it runs in."""

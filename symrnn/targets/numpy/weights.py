@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from symrnn.emit.python_names import common, identifier
 from symrnn.emit.python_text import INDENT, WIDTH, collection, commented
 from symrnn.language.identifiers import Allocator
 from symrnn.plan.size import Count
-from symrnn.targets.numpy.names import common, identifier, shape, width
+from symrnn.targets.numpy.names import shape, width
 
 Entry = tuple[tuple[str, bool], ...]
 """Matrices that are added, each with whether it is transposed."""

@@ -8,8 +8,9 @@ import pytest
 
 from symrnn.check.cases import CASES
 from symrnn.check.suite import run_suite
+from symrnn.emit.python_names import joint, size_names
 from symrnn.language.identifiers import Allocator
-from symrnn.targets.numpy.names import RESERVED, joint, size_names
+from symrnn.targets.numpy.names import RESERVED
 from tests.targets.numpy.numpy_cells import load, module, text
 
 SMALL = tuple(case for case in CASES if case.steps <= 20 and case.hidden < 20 and not case.others)

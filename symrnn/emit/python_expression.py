@@ -1,0 +1,105 @@
+"""Elementwise expressions as Python over whole arrays: ``f * c + i * g``.
+
+Reads trees over names of values; returns text. A subclass says how one array library spells what is not an operator. Leaves
+out: linear forms, which a target computes for a whole stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from symrnn.errors import GenerateError
+from symrnn.language.fold import Fold
+from symrnn.language.text import ATOM, POWER, strength
+from symrnn.language.tree import (
+    Binary,
+    Call,
+    Constant,
+    Expression,
+    MatVec,
+    Name,
+    Negate,
+    Number,
+    Outer,
+    Power,
+    Reduce,
+    SizeOf,
+    walk,
+)
+
+
+class PythonPrinter(Fold[str], refuses=(MatVec, Outer)):
+    """Prints expressions over Python names; a linear form is refused, since only a stage can compute it.
+
+    Args:
+        names: the Python text of every value.
+        sizes: the Python text of every size name.
+
+    Attributes:
+        library: the array library's name, for messages.
+        square: the callee that squares an array.
+    """
+
+    library = ""
+    square = ""
+
+    def __init__(self, names: Mapping[str, str], sizes: Mapping[str, str]) -> None:
+        self._names, self._sizes = names, sizes
+
+    def of_call(self, function: str, arguments: list[str], constant: bool) -> str:
+        """A call of the language's ``function``; ``constant`` says that the arguments are plain numbers, not arrays."""
+        raise NotImplementedError
+
+    def of_reduction(self, kind: str, operand: str) -> str:
+        """The reduction ``kind`` of an array over its last axis, which stays with one entry."""
+        raise NotImplementedError
+
+    def _refusal(self, node: Expression) -> Exception:
+        return GenerateError(f"{self.library}: {type(node).__name__} is not elementwise, so no statement can compute it")
+
+    def _of_number(self, node: Number) -> str:
+        return number(node.value)
+
+    def _of_constant(self, node: Constant) -> str:
+        return number(node.value)
+
+    def _of_name(self, node: Name) -> str:
+        return self._names[node.name]
+
+    def _of_negate(self, node: Negate) -> str:
+        return f"-{self._wrapped(node.operand, ATOM)}"
+
+    def _of_binary(self, node: Binary) -> str:
+        level = strength(node)
+        return f"{self._wrapped(node.left, level)} {node.op} {self._wrapped(node.right, level + (node.op in '-/'))}"
+
+    def _of_power(self, node: Power) -> str:
+        if node.exponent == 2:
+            return f"{self.square}({self(node.base)})"
+        return f"{self._wrapped(node.base, POWER + 1)} ** {_exponent(node.exponent)}"
+
+    def _of_call(self, node: Call) -> str:
+        constant = not any(isinstance(part, Name) for part in walk(node))
+        return self.of_call(node.function, [self(argument) for argument in node.arguments], constant)
+
+    def _of_reduction(self, node: Reduce) -> str:
+        return self.of_reduction(node.kind, self(node.operand))
+
+    def _of_size(self, node: SizeOf) -> str:
+        return self._sizes[node.size]
+
+    def _wrapped(self, node: Expression, least: int) -> str:
+        # A square is printed as a call, and so binds as tightly as a name.
+        called = isinstance(node, Power) and node.exponent == 2
+        return self(node) if called or strength(node) >= least else f"({self(node)})"
+
+
+def number(value: Fraction) -> str:
+    """An exact number as a Python literal."""
+    return str(value.numerator) if value.denominator == 1 and abs(value) < 10**6 else repr(float(value))
+
+
+def _exponent(exponent: Fraction) -> str:
+    text = number(exponent)
+    return f"({text})" if exponent < 0 else text

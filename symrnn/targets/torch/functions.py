@@ -1,0 +1,70 @@
+"""How generated Python spells each function of the language in PyTorch, and each reduction.
+
+One entry for each row of `symrnn.language.functions` and of `symrnn.language.reductions`; a function without one is refused by
+name. Leaves out: what the functions mean, the helpers themselves (``templates/torch/functions.py``), and where they are called
+(`symrnn.targets.torch.expression`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from symrnn.errors import GenerateError
+
+HELPERS = "torch/functions.py"
+"""The helpers, a file below the template directory."""
+
+SPELLINGS: Mapping[str, str] = {
+    "sigmoid": "torch.sigmoid",
+    "tanh": "torch.tanh",
+    "relu": "torch.relu",
+    "leaky_relu": "_leaky_relu",
+    "elu": "_elu",
+    "softplus": "_softplus",
+    "softsign": "_softsign",
+    "silu": "_silu",
+    "gelu": "_gelu",
+    "hard_sigmoid": "_hard_sigmoid",
+    "hard_tanh": "_hard_tanh",
+    "exp": "torch.exp",
+    "log": "torch.log",
+    "sqrt": "torch.sqrt",
+    "abs": "torch.abs",
+    "sin": "torch.sin",
+    "cos": "torch.cos",
+    "minimum": "_minimum",
+    "maximum": "_maximum",
+    "positive": "_positive",
+    "sign": "torch.sign",
+    "prefer": "_prefer",
+}
+"""The callee of each function of the table, by name: one of PyTorch's, or a helper."""
+
+REDUCTIONS: Mapping[str, str] = {"mean": "mean", "sum": "sum"}
+"""The tensor's method for each reduction of the language, by name."""
+
+
+def reduction(kind: str) -> str:
+    """The method of the reduction ``kind``.
+
+    Raises:
+        GenerateError: it has no entry here.
+    """
+    if kind not in REDUCTIONS:
+        raise GenerateError(
+            f"PyTorch: reduction {kind!r} has no spelling; add an entry to symrnn.targets.torch.functions.REDUCTIONS"
+        )
+    return REDUCTIONS[kind]
+
+
+def spelling(function: str) -> str:
+    """The callee of ``function``.
+
+    Raises:
+        GenerateError: it has no entry here.
+    """
+    if function not in SPELLINGS:
+        raise GenerateError(
+            f"PyTorch: function {function!r} has no spelling; add an entry to symrnn.targets.torch.functions.SPELLINGS"
+        )
+    return SPELLINGS[function]

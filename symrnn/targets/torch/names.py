@@ -1,0 +1,91 @@
+"""Names in one function of a generated PyTorch module: every value at a step, and over all steps.
+
+Reads a routine; returns Python identifiers. Leaves out: the names of stacked matrices (`symrnn.targets.torch.forms`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symrnn.emit.python_names import identifier, joint, size_names
+from symrnn.language.identifiers import Allocator
+from symrnn.language.system import ONE
+from symrnn.plan.program import Extent, Kind, Program, Routine
+
+RESERVED = tuple(
+    """
+    T B I H O l t x y dy p n state states tape taped idle gone dstate torch Tensor Mapping annotations
+    abs all any bool dict enumerate float int isinstance len list max min range reversed slice sum tuple type zip
+    """.split()  # noqa: SIM905 - forty words read better without quotation marks
+)
+"""Names that the functions of a generated module use. Its other functions have names with an underscore."""
+
+
+class Names:
+    """The identifiers of one function.
+
+    Args:
+        program: of the cell.
+        routine: that the function runs.
+
+    Attributes:
+        allocator: hands out further names.
+        sizes: the Python text of every size name.
+        extents: the rows of every value that a buffer holds.
+    """
+
+    def __init__(self, program: Program, routine: Routine) -> None:
+        self.allocator = Allocator(RESERVED)
+        self.sizes = {**size_names(program.cell.sizes, self.allocator), ONE: "1"}
+        buffers = [buffer for each in program.routines for buffer in each.buffers]
+        self.extents: dict[str, Extent] = {c.value: buffer.extent for buffer in buffers for c in buffer.columns}
+        self._now: dict[str, str] = {}
+        self._whole: dict[str, str] = {}
+        self._others: dict[tuple[str, ...], str] = {}
+        for name, place in routine.places.items():
+            if place.kind is Kind.CARRY:
+                self._now[name] = self.slot(place.array)
+            elif place.kind in (Kind.INPUT, Kind.SEED):
+                self._whole[name] = place.array if place.kind is Kind.INPUT else "dy"
+                self._now[name] = self.allocator.fresh(f"{self._whole[name]}_t")
+            else:
+                self._now[name] = self.allocator.fresh(identifier(name))
+        for stage in routine.stages:
+            for name in (*stage.local, *(write.value for write in stage.writes)):
+                if name not in self._now:
+                    self._now[name] = self.allocator.fresh(identifier(name))
+
+    def now(self, value: str) -> str:
+        """A value at the current step, or one that is no sequence."""
+        return self._now[value]
+
+    def whole(self, value: str) -> str:
+        """A value over all steps."""
+        if value not in self._whole:
+            self._whole[value] = self.allocator.fresh(f"{self._now[value]}_all")
+        return self._whole[value]
+
+    def slot(self, state: str) -> str:
+        """The variable that carries the gradient of a state from one iteration of the backward loop to the next."""
+        return self._other(f"carry_{state}", "carry", state)
+
+    def over_time(self, state: str) -> str:
+        """A state over all steps, one more than there are: ``(T + 1, B, size)``."""
+        return self._other(f"{state}_all", "state", state)
+
+    def later(self, values: tuple[str, ...]) -> str:
+        """Values of the loop's previous iteration, side by side."""
+        return self._other(f"{joint([self._now[value] for value in values])}_later", "later", *values)
+
+    def side_by_side(self, values: tuple[str, ...]) -> str:
+        """Values over all steps, side by side."""
+        return self._other(f"{joint([self._now[value] for value in values])}_all", "joint", *values)
+
+    def _other(self, hint: str, *key: str) -> str:
+        if key not in self._others:
+            self._others[key] = self.allocator.fresh(hint)
+        return self._others[key]
+
+    def widths(self, sizes: Sequence[str]) -> str:
+        """Sizes as a tuple that `torch.split` takes."""
+        return f"({', '.join(self.sizes[size] for size in sizes)})"

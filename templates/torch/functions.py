@@ -1,0 +1,81 @@
+"""The functions of the language that PyTorch does not have; a module takes those that it calls, and those that these call.
+
+They stand in the order of the language's table, and read PyTorch as ``torch`` and one another, nothing else. Derivatives at
+kinks are those of the table where the backward routine computes them; here they count for derivatives of a higher order.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def _leaky_relu(a: Tensor) -> Tensor:
+    """Return a where a > 0, else a / 100."""
+    return torch.where(a > 0, a, 0.01 * a)
+
+
+def _elu(a: Tensor) -> Tensor:
+    """Return a where a > 0, else exp(a) - 1."""
+    return torch.where(a > 0, a, torch.expm1(torch.where(a > 0, 0, a)))
+
+
+def _softplus(a: Tensor) -> Tensor:
+    """Return log(1 + exp(a)), taking exp only of numbers that are not positive."""
+    positive = a > 0
+    return torch.where(positive, a, 0) + torch.log1p(torch.exp(torch.where(positive, -a, a)))
+
+
+def _softsign(a: Tensor) -> Tensor:
+    """Return a / (1 + |a|)."""
+    return a / (1 + torch.abs(a))
+
+
+def _silu(a: Tensor) -> Tensor:
+    """Return a sigmoid(a)."""
+    return a * torch.sigmoid(a)
+
+
+def _gelu(a: Tensor) -> Tensor:
+    """Return the tanh form of gelu."""
+    return 0.5 * a * (1 + torch.tanh(0.7978845608028654 * (a + 0.044715 * a * a * a)))
+
+
+def _hard_sigmoid(a: Tensor) -> Tensor:
+    """Return a / 6 + 1/2, clipped to [0, 1]."""
+    y = (a + 3) / 6
+    return torch.where(y <= 0, 0, torch.where(y >= 1, 1, y))
+
+
+def _hard_tanh(a: Tensor) -> Tensor:
+    """Return a, clipped to [-1, 1]."""
+    return torch.where(a <= -1, -1, torch.where(a >= 1, 1, a))
+
+
+def _minimum(a: Tensor | float, b: Tensor | float) -> Tensor:
+    """Return the smaller of a and b."""
+    return torch.minimum(*_tensors(a, b))
+
+
+def _maximum(a: Tensor | float, b: Tensor | float) -> Tensor:
+    """Return the larger of a and b."""
+    return torch.maximum(*_tensors(a, b))
+
+
+def _positive(a: Tensor) -> Tensor:
+    """Return 1 where a > 0, else 0; NaN stays."""
+    return torch.heaviside(a, torch.zeros_like(a))
+
+
+def _prefer(a: Tensor | float, b: Tensor | float) -> Tensor:
+    """Return 1 where a > b, 0 where a < b, a half on ties; NaN stays."""
+    over = torch.sub(*_tensors(a, b))
+    return torch.heaviside(over, torch.full_like(over, 0.5))
+
+
+def _tensors(a: Tensor | float, b: Tensor | float) -> tuple[Tensor, Tensor]:
+    """Both as tensors: at most one of them is a number."""
+    if not isinstance(a, Tensor):
+        assert isinstance(b, Tensor)
+        return torch.full_like(b, a), b
+    return a, b if isinstance(b, Tensor) else torch.full_like(a, b)
