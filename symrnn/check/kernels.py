@@ -140,8 +140,8 @@ def of_tape(name: str) -> str:
 
 
 def labelled(y: Array, state: Arrays) -> dict[str, Array]:
-    """Outputs by label."""
-    return {Y: y} | {of_state(name): array for name, array in state.items()}
+    """Outputs by label. Kernels may return the arrays of a framework."""
+    return {Y: np.asarray(y)} | {of_state(name): np.asarray(array) for name, array in state.items()}
 
 
 def cast(arrays: Arrays | None, dtype: str) -> dict[str, Array] | None:
@@ -161,12 +161,13 @@ def run_kernels(kernels: Kernels, problem: Problem, dtype: str, can: Capabilitie
     params, state = cast(problem.params, dtype) or {}, cast(problem.state, dtype)
     x = problem.x.astype(dtype)
     y, final, tape = kernels.forward(params, x, state, lengths=problem.lengths, reverse=problem.case.reverse)
-    over_time = {of_tape(name): array for name, array in tape.states.items()}
+    over_time = {of_tape(name): np.asarray(array) for name, array in tape.states.items()}
     outputs: dict[str, Arrays] = {"forward": {**labelled(y, final), **over_time}}
     gradients: dict[str, Array] = {}
     if can.backward:
         grads = kernels.backward(params, tape, problem.dy.astype(dtype), cast(problem.dstate, dtype))
-        gradients = {**grads.params, X: grads.x} | {of_state(name): array for name, array in grads.state.items()}
+        found = {**grads.params, X: grads.x} | {of_state(name): array for name, array in grads.state.items()}
+        gradients = {label: np.asarray(array) for label, array in found.items()}
     packed = kernels.pack(params)
     y, final = kernels.infer(packed, x, state, lengths=problem.lengths, reverse=problem.case.reverse)
     outputs["infer"] = labelled(y, final)

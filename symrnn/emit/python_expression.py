@@ -56,7 +56,9 @@ class PythonPrinter(Fold[str], refuses=(MatVec, Outer)):
         raise NotImplementedError
 
     def _refusal(self, node: Expression) -> Exception:
-        return GenerateError(f"{self.library}: {type(node).__name__} is not elementwise, so no statement can compute it")
+        return GenerateError(
+            f"{self.library}: {type(node).__name__} is not elementwise, so no statement can compute it"
+        )
 
     def _of_number(self, node: Number) -> str:
         return number(node.value)

@@ -49,6 +49,8 @@ def surface(
     dtypes: Sequence[str],
     note: str,
     left_out: Sequence[str] = (),
+    array: str = "np.ndarray",
+    options: Sequence[tuple[str, str]] = (("dtype", "DTypeLike | None"),),
 ) -> Surface:
     """The cell as its generated modules describe it.
 
@@ -58,13 +60,15 @@ def surface(
         dtypes: those that the kernels run in.
         note: a sentence on them.
         left_out: functions that a module for inference alone does not have.
+        array: the type of a parameter.
+        options: further arguments of `init_params`, each None by default, with their types.
     """
     cell = program.cell
     sizes = {size: f"{size}_size" if size in cell.sizes[:2] else size for size in cell.sizes}
     arguments = [f"{argument}: int" for argument in sizes.values()]
     checked = ", ".join(f"{size}={argument}" for size, argument in sizes.items())
-    others = ["seed: int = 0", "dtype: DTypeLike | None = None"]
-    initial = [f"param_shapes({', '.join(sizes.values())})", "hidden_size", "seed", "dtype"]
+    others = ["seed: int = 0", *(f"{option}: {kind} = None" for option, kind in options)]
+    initial = [f"param_shapes({', '.join(sizes.values())})", "hidden_size", "seed", *(option for option, _ in options)]
     return Surface(
         title=quoted((cell.title or cell.name).rstrip(".")),
         constants=_constants(program, request),
@@ -73,7 +77,7 @@ def surface(
         dtypes_note=note,
         shapes=tuple(call("def param_shapes(", arguments, ") -> dict[str, tuple[int, ...]]:")),
         checked=tuple(call("return _shapes_of(", [f"_check_sizes({checked})"], ")", 1)),
-        initial=tuple(call("def init_params(", [*arguments, *others], ") -> dict[str, np.ndarray]:")),
+        initial=tuple(call("def init_params(", [*arguments, *others], f") -> dict[str, {array}]:")),
         given=tuple(call("return _initial(", initial, ")", 1)),
     )
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from symrnn.errors import TargetError
 from symrnn.late import load_late
-from symrnn.targets import c, numpy
+from symrnn.targets import c, numpy, torch
 from symrnn.targets.description import Description
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ RESERVED = {
 
 _PROTOCOL = "symrnn.targets.target"
 
-_OWN = (numpy.DESCRIPTION, c.DESCRIPTION)
+_OWN = (numpy.DESCRIPTION, c.DESCRIPTION, torch.DESCRIPTION)
 
 
 def names() -> tuple[str, ...]:

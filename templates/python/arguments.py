@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from templates.python.cell import _INPUT_SIZE, _SHAPES, _STATE_SIZES, DTYPES, FIXED, STATES
+from templates.python.sizes import _hold_sizes
 
 
 def _read_dtype(dtype: DTypeLike) -> np.dtype:
@@ -87,16 +88,6 @@ def _check_params(params: Mapping[str, ArrayLike]) -> tuple[dict[str, np.ndarray
     sizes = {size: number for size, (_, number) in told.items()}
     _hold_sizes(sizes)
     return arrays, sizes
-
-
-def _hold_sizes(sizes: Mapping[str, int]) -> None:
-    """Refuse sizes other than the fixed ones."""
-    for size, number in FIXED.items():
-        if sizes.get(size, number) != number:
-            raise ValueError(
-                f"{size}: {sizes[size]}; the kernels of this module are for {number} alone; generate or "
-                "build them without fixed sizes, or for this size"
-            )
 
 
 def _read_x(x: ArrayLike, sizes: dict[str, int], name: str = "x", ndim: int = 3) -> tuple[np.ndarray, dict[str, int]]:

@@ -1,4 +1,4 @@
-"""Parameters: shapes, initial values, and a snapshot that is laid out for the kernels."""
+"""Parameters: initial values, and a snapshot that is laid out for the kernels."""
 
 from __future__ import annotations
 
@@ -8,27 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from templates.python.arguments import _hold_sizes, _read_dtype, _read_params
-from templates.python.cell import _INIT, _INPUT_IS_HIDDEN, _SHAPES, DTYPE
+from templates.python.arguments import _read_dtype, _read_params
+from templates.python.cell import _SHAPES, DTYPE
+from templates.python.sizes import _initial_values
 from templates.python.target import _Snapshot
-
-
-def _shapes_of(sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
-    """The parameters' shapes."""
-    return {name: tuple(sizes[size] for size in shape) for name, shape in _SHAPES.items()}
-
-
-def _check_sizes(**sizes: int) -> dict[str, int]:
-    """Sizes that parameters may have, and that of a scalar."""
-    sizes = {"1": 1, **sizes}
-    for name, value in sizes.items():
-        if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
-            raise ValueError(f"{name}: expected a whole number of at least 1, found {value!r}")
-    if _INPUT_IS_HIDDEN and sizes["input"] != sizes["hidden"]:
-        told = f"input_size: {sizes['input']}; the equations force it to equal hidden_size, {sizes['hidden']}"
-        raise ValueError(told)
-    _hold_sizes(sizes)
-    return {name: int(size) for name, size in sizes.items()}
 
 
 def _initial(
@@ -36,23 +19,8 @@ def _initial(
 ) -> dict[str, np.ndarray]:
     """Initial values of parameters of these shapes."""
     dtype = _read_dtype(DTYPE if dtype is None else dtype)
-    random = np.random.default_rng(seed)
-    params: dict[str, np.ndarray] = {}
-    for name, shape in shapes.items():
-        how = _INIT[name]
-        if how == "uniform":
-            bound = 1 / np.sqrt(shape[1] if len(shape) == 2 else hidden_size)
-            value = random.uniform(-bound, bound, shape)
-        elif how == "identity":
-            value = np.eye(shape[0], shape[1])
-        elif how == "orthogonal":
-            q, r = np.linalg.qr(random.normal(size=(max(shape), min(shape))))
-            q = q * np.where(np.diag(r) < 0, -1, 1)
-            value = q if shape[0] >= shape[1] else q.T
-        else:
-            value = np.full(shape, {"zeros": 0.0, "ones": 1.0}[how] if how in ("zeros", "ones") else float(how))
-        params[name] = np.ascontiguousarray(value, dtype=dtype)
-    return params
+    values = _initial_values(shapes, hidden_size, seed)
+    return {name: np.ascontiguousarray(value, dtype=dtype) for name, value in values.items()}
 
 
 class Packed(Mapping[str, np.ndarray]):

@@ -34,6 +34,7 @@ RUNTIME = (
     "c/run.py",
     "python/parameters.py",
     "python/arguments.py",
+    "python/sizes.py",
     "python/tape.py",
     "python/gradients.py",
     "python/inference.py",

@@ -46,6 +46,7 @@ RUNTIME = (
     "numpy/arrays.py",
     "python/parameters.py",
     "python/arguments.py",
+    "python/sizes.py",
     "python/tape.py",
     "python/gradients.py",
     "python/inference.py",

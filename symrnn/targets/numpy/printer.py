@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from symrnn.emit.python_expression import number
 from symrnn.emit.python_text import call, commented, remark
 from symrnn.emit.source import Mark, marked
 from symrnn.plan.size import Count
 from symrnn.targets.numpy.compile import CompiledPhase
-from symrnn.emit.python_expression import number
 from symrnn.targets.numpy.functions import is_fold, spelling
 from symrnn.targets.numpy.ir import (
     ARITHMETIC,

@@ -1,0 +1,85 @@
+"""The public functions: a sequence with a tape or without, and one step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from templates.python.cell import DTYPE
+from templates.python.sizes import _initial_values
+from templates.torch.arguments import _read_params
+from templates.torch.cell import _forward
+from templates.torch.run import Given, Tape, _Run
+
+
+def _initial(
+    shapes: Mapping[str, tuple[int, ...]],
+    hidden_size: int,
+    seed: int,
+    dtype: torch.dtype | None,
+    device: torch.device | str | None,
+) -> dict[str, Tensor]:
+    """Initial values of parameters of these shapes."""
+    values = _initial_values(shapes, hidden_size, seed)
+    dtype = getattr(torch, DTYPE) if dtype is None else dtype
+    return {name: torch.tensor(np.ascontiguousarray(v), dtype=dtype, device=device) for name, v in values.items()}
+
+
+def pack(params: Mapping[str, Given]) -> dict[str, Tensor]:
+    """The parameters as tensors. Nothing is computed before a call: its results follow every change of a parameter."""
+    return _read_params(params)[0]
+
+
+def forward(
+    params: Mapping[str, Given],
+    x: Given,
+    state: Mapping[str, Given | None] | None = None,
+    lengths: Any = None,
+    reverse: bool = False,
+) -> tuple[Tensor, dict[str, Tensor], Tape]:
+    """Run a sequence and keep a tape: returns outputs, final states by name, and the tape for `backward`.
+
+    PyTorch differentiates what it computes like any other operations, where an argument requires that.
+
+    Args:
+        params: parameters by name, all of one floating dtype and on one device.
+        x: (T, B, input), of that dtype and device.
+        state: initial states by name, (B, size) each; None or a missing one means zeros.
+        lengths: (B,) steps of each row; beyond, its state keeps its value and its output is zero.
+        reverse: run each row from its last step to its first; output t stays at index t.
+    """
+    run = _Run(params, x, state, lengths, reverse)
+    y, final, states, tape = _forward(run.params, run.sizes, run.x, run.state, run.idle, True)
+    return run.turned(y), final, Tape({name: run.turned(each) for name, each in states.items()}, run, states, tape)
+
+
+@torch.no_grad()
+def infer(
+    params: Mapping[str, Given],
+    x: Given,
+    state: Mapping[str, Given | None] | None = None,
+    lengths: Any = None,
+    reverse: bool = False,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Run a sequence without a tape and without gradients: returns outputs and final states by name.
+
+    The arguments are those of `forward`.
+    """
+    run = _Run(params, x, state, lengths, reverse)
+    y, final, _, _ = _forward(run.params, run.sizes, run.x, run.state, run.idle, False)
+    return run.turned(y), final
+
+
+def step(
+    params: Mapping[str, Given], x_t: Given, state: Mapping[str, Given | None] | None = None
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Run one step of ``x_t`` (B, input), without gradients: returns the output (B, size) and the next states."""
+    x = torch.as_tensor(x_t)
+    if x.ndim != 2:
+        raise ValueError(f"x_t: expected (B, input), found shape {tuple(x.shape)}")
+    y, final = infer(params, x[None], state)
+    return y[0], final

@@ -1,0 +1,54 @@
+"""The backward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from templates.python.cell import _OUTPUT_SIZE
+from templates.torch.arguments import _fits, _read_params, _read_state, _tensor
+from templates.torch.cell import _backward
+from templates.torch.run import Given, Tape
+
+
+class Grads:
+    """Gradients: ``params`` and ``state`` by name, ``x`` as a tensor."""
+
+    __slots__ = ("params", "state", "x")
+
+    def __init__(self, params: dict[str, Tensor], x: Tensor, state: dict[str, Tensor]) -> None:
+        self.params, self.x, self.state = params, x, state
+
+
+def backward(
+    params: Mapping[str, Given], tape: Tape, dy: Given, dstate: Mapping[str, Given | None] | None = None
+) -> Grads:
+    """Gradients of ``sum(y * dy) + sum(state * dstate)``: returns `Grads`.
+
+    This is the derived backward routine. PyTorch differentiates it too, where an argument of `forward` requires that.
+
+    Args:
+        params: those of `forward`, unchanged.
+        tape: from `forward`.
+        dy: (T, B, size of the output).
+        dstate: gradients of the final states by name; None or a missing one means zeros.
+    """
+    if not isinstance(tape, Tape):
+        raise TypeError(f"tape: expected the tape that forward returned, found {type(tape).__name__}")
+    run, (states, kept) = tape.run, tape.data
+    p, _ = _read_params(params)
+    for name, tensor in p.items():
+        before = run.params[name]
+        if tensor is not before and not (tensor.shape == before.shape and torch.equal(tensor, before)):
+            raise ValueError(
+                f"params[{name!r}]: differs from the forward pass, so the tape does not fit; call backward before "
+                "the parameters change, or call forward again"
+            )
+    steps, batch = run.x.shape[:2]
+    gradient = _tensor("dy", dy)
+    _fits("dy", gradient, (steps, batch, run.sizes[_OUTPUT_SIZE]), run.x)
+    last = run.states(_read_state("dstate", dstate, run.x, run.sizes)[0])
+    grads, dx, dfirst = _backward(p, run.sizes, run.x, states, kept, run.idle, run.steps(gradient), last)
+    return Grads(grads, run.turned(dx), dfirst)
