@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from templates.python.parameters import _shapes_of
+from templates.python.sizes import _shapes_of
 
 _addressof: Callable[[Any], int] = ctypes.addressof
 _from_buffer: Callable[[Any], Any] = ctypes.c_char.from_buffer

@@ -17,7 +17,8 @@ from templates.c.memory import _address, _empty, _new, _places, _views
 from templates.c.team import _TEAM, _cores
 from templates.python.arguments import _read_lengths, _read_out, _read_state, _read_threads, _read_x
 from templates.python.cell import _OUTPUT_SIZE, _STATE_SIZES, DTYPES
-from templates.python.parameters import Packed, _shapes_of, pack
+from templates.python.parameters import Packed, pack
+from templates.python.sizes import _shapes_of
 
 _SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 _WHOLE = np.dtype(DTYPES[0])
