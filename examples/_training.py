@@ -116,7 +116,11 @@ def run(main: Callable[[], int]) -> int:
 
 def backends(*, stream: bool) -> tuple[str, ...]:
     """The backends whose kernels can be trained, and run step by step if ``stream`` asks for that."""
-    return tuple(each.name for each in registry.descriptions() if each.can.backward and (each.can.stream or not stream))
+    return tuple(
+        each.name
+        for each in registry.descriptions()
+        if each.can.backward and not each.needs and (each.can.stream or not stream)
+    )
 
 
 def add_layer_arguments(

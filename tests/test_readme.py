@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 LANGUAGE = ROOT / "docs" / "language.md"
 STREAMS = ROOT / "docs" / "streams.md"
+PYTORCH = ROOT / "docs" / "pytorch.md"
 PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
 SET_UP = (
     "    python -m pip install -e . && python -m symrnn generate\n",
@@ -151,6 +152,8 @@ class Reader:
 )
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_page_does_what_it_says(page: Path, whole: bool, tmp_path: Path) -> None:
+    if page == PYTORCH:
+        pytest.importorskip("torch")
     shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns("__pycache__"))
     write_cell_of_the_readme(tmp_path)
     reader = Reader(page, tmp_path, whole=whole)

@@ -69,20 +69,20 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
 
 
 def test_it_is_one_of_the_backends() -> None:
-    assert registry.names() == ("numpy", "c", "toy")
+    assert registry.names() == ("numpy", "c", "torch", "toy")
     assert registry.title("toy") == "Toy"
     assert list(registry.target("toy").functions) == list(FUNCTIONS)
     assert set(registry.target("toy").reductions) == set(REDUCTIONS)
-    with pytest.raises(TargetError, match="Unknown backend 'x'; choose numpy, c or toy"):
+    with pytest.raises(TargetError, match="Unknown backend 'x'; choose numpy, c, torch or toy"):
         symrnn.build("rnn", "x")
 
 
 def test_help_names_it(run: Run) -> None:
     assert "NumPy, C and Toy" in run("--help")[1]
     for command in ("generate", "check"):
-        assert "{numpy,c,toy,all}" in run(command, "--help")[1]
+        assert "{numpy,c,torch,toy,all}" in run(command, "--help")[1]
     code, _, err = run("generate", "--backend", "x")
-    assert (code, "choose numpy, c, toy or all" in err) == (2, True)
+    assert (code, "choose numpy, c, torch, toy or all" in err) == (2, True)
 
 
 def test_generate_writes_its_files_beside_the_others(run: Run) -> None:

@@ -57,7 +57,7 @@ def check(
         BuildError: the compiler refuses the generated file; or an environment variable names a compiler that cannot be
             used; or this processor lacks instructions of ``march``.
     """
-    asked = registry.names() if backends is None else tuple(backends)
+    asked = registry.usual() if backends is None else tuple(backends)
     broken = registry.broken() if backends is None else {}
     lacking = {name: broken.get(name) or registry.target(name).unavailable() for name in asked}
     lacking = {name: reason for name, reason in lacking.items() if reason}

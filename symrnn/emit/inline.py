@@ -10,6 +10,7 @@ holds functions alone, and a module gets those that it needs. Leaves out: the re
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -22,7 +23,9 @@ from symrnn.errors import GenerateError
 PACKAGE = "templates"
 """The module name under which runtime modules import one another."""
 
-_FUTURE, _THIRD_PARTY = "__future__", "numpy"
+_FUTURE = "__future__"
+_SHORT = {"numpy": " as np"}
+"""Modules that are imported under another name."""
 
 
 @dataclass(frozen=True)
@@ -188,10 +191,10 @@ def _block(found: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     parts: list[list[str]] = [[], [], []]
     for plain in (True, False):
         for module in sorted(names):
-            part = 0 if module == _FUTURE else 2 if module.partition(".")[0] == _THIRD_PARTY else 1
+            part = 0 if module == _FUTURE else 1 if module.partition(".")[0] in sys.stdlib_module_names else 2
             taken = sorted((name for name in names[module] if name), key=_natural)
             if plain and "" in names[module]:
-                parts[part].append(f"import {module}{' as np' if module == _THIRD_PARTY else ''}")
+                parts[part].append(f"import {module}{_SHORT.get(module, '')}")
             elif not plain and taken:
                 parts[part] += _from(module, taken)
     return tuple(line for i, part in enumerate(part for part in parts if part) for line in (*[""] * (i > 0), *part))

@@ -50,6 +50,8 @@ class Description:
         home: where its `symrnn.targets.target.Target` is, as ``package.module:NAME``.
         can: what its kernels offer.
         marches: the processors that its libraries can be compiled for, best first; empty if nothing is compiled.
+        needs: the framework that its kernels need, as people install it; empty if NumPy is enough. Commands take a target
+            of a framework only where it is named.
     """
 
     name: str
@@ -58,3 +60,4 @@ class Description:
     home: str
     can: Capabilities = Capabilities()
     marches: tuple[str, ...] = ()
+    needs: str = ""

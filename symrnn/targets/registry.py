@@ -34,7 +34,7 @@ GROUP = "symrnn.targets"
 """The group of entry points."""
 
 RESERVED = {
-    "all": "--backend all means every target",
+    "all": "--backend all means every target that needs no framework",
     "plan": "the report of check uses it for the plan",
     "sympy": "the report of check uses it for the proof",
 }
@@ -109,6 +109,11 @@ def _members(protocol: str) -> list[str]:
     return [name for name in vars(load_late(f"{_PROTOCOL}:{protocol}")) if not name.startswith("_")]
 
 
+def usual() -> tuple[str, ...]:
+    """The targets that commands take where none is named: those that need no framework."""
+    return tuple(each.name for each in descriptions() if not each.needs)
+
+
 @cache
 def broken() -> Mapping[str, str]:
     """The targets that describe themselves and cannot be loaded, each with the reason."""
@@ -123,9 +128,9 @@ def broken() -> Mapping[str, str]:
 
 def working() -> tuple[str, ...]:
     """The targets that "all" stands for: a warning names each that cannot be loaded."""
-    for reason in broken().values():
+    for reason in (reason for name, reason in broken().items() if name in usual()):
         warnings.warn(f"{reason}. It is left out", RuntimeWarning, stacklevel=2)
-    return tuple(name for name in names() if name not in broken())
+    return tuple(name for name in usual() if name not in broken())
 
 
 def listed(words: tuple[str, ...], last: str = "or") -> str:

@@ -57,7 +57,6 @@ def forward(
     return run.turned(y), final, Tape({name: run.turned(each) for name, each in states.items()}, run, states, tape)
 
 
-@torch.no_grad()
 def infer(
     params: Mapping[str, Given],
     x: Given,
@@ -69,9 +68,10 @@ def infer(
 
     The arguments are those of `forward`.
     """
-    run = _Run(params, x, state, lengths, reverse)
-    y, final, _, _ = _forward(run.params, run.sizes, run.x, run.state, run.idle, False)
-    return run.turned(y), final
+    with torch.no_grad():
+        run = _Run(params, x, state, lengths, reverse)
+        y, final, _, _ = _forward(run.params, run.sizes, run.x, run.state, run.idle, False)
+        return run.turned(y), final
 
 
 def step(

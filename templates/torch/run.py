@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
 
 from templates.python.cell import _STATE_SIZES
 from templates.torch.arguments import _read_lengths, _read_params, _read_state, _read_x
 
-Given = Tensor | ArrayLike
+Given: TypeAlias = Any
 """A tensor, or what `torch.as_tensor` makes one of."""
 
 

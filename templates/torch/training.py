@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 from templates.python.cell import _OUTPUT_SIZE
@@ -20,6 +19,16 @@ class Grads:
 
     def __init__(self, params: dict[str, Tensor], x: Tensor, state: dict[str, Tensor]) -> None:
         self.params, self.x, self.state = params, x, state
+
+
+def _of_later(values: Tensor | None, weight: Tensor, x: Tensor) -> Tensor:
+    """The product of values of the step after with a matrix; zero if there is no such step."""
+    return x.new_zeros(x.shape[1], weight.shape[1]) if values is None else values @ weight
+
+
+def _equal(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors hold the same numbers; NaN is equal to itself here."""
+    return a.shape == b.shape and bool(((a == b) | (a.isnan() & b.isnan())).all())
 
 
 def backward(
@@ -41,7 +50,7 @@ def backward(
     p, _ = _read_params(params)
     for name, tensor in p.items():
         before = run.params[name]
-        if tensor is not before and not (tensor.shape == before.shape and torch.equal(tensor, before)):
+        if tensor is not before and not _equal(tensor, before):
             raise ValueError(
                 f"params[{name!r}]: differs from the forward pass, so the tape does not fit; call backward before "
                 "the parameters change, or call forward again"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,14 @@ from symrnn.errors import GenerateError
 from symrnn.targets.c.module import RUNTIME as C_RUNTIME
 from symrnn.targets.numpy.functions import HELPERS, SPELLINGS
 from symrnn.targets.numpy.module import RUNTIME as NUMPY_RUNTIME
+from symrnn.targets.torch.functions import HELPERS as TORCH_HELPERS
+from symrnn.targets.torch.functions import SPELLINGS as TORCH_SPELLINGS
+from symrnn.targets.torch.module import RUNTIME as TORCH_RUNTIME
 
 STUBS = {
     "numpy": ("python/cell.pyi", "python/target.pyi", "numpy/cell.pyi"),
     "c": ("python/cell.pyi", "python/target.pyi", "c/cell.pyi"),
+    "torch": ("python/cell.pyi", "torch/cell.pyi"),
 }
 
 
@@ -105,12 +110,15 @@ def test_a_file_of_helpers_defines_those_that_are_wanted_and_holds_nothing_else(
         picked("second.py", {"helper"})
 
 
-def test_the_helpers_of_numpy_are_those_of_the_table_in_its_order() -> None:
-    callees = [callee for callee in SPELLINGS.values() if "." not in callee]
-    tree = ast.parse((template_directory() / HELPERS).read_text("utf-8"))
+@pytest.mark.parametrize(
+    ("file", "spellings"), [(HELPERS, SPELLINGS), (TORCH_HELPERS, TORCH_SPELLINGS)], ids=["numpy", "torch"]
+)
+def test_the_helpers_are_those_of_the_table_in_its_order(file: str, spellings: Mapping[str, str]) -> None:
+    callees = [callee for callee in spellings.values() if "." not in callee]
+    tree = ast.parse((template_directory() / file).read_text("utf-8"))
     functions = [each.name for each in tree.body if isinstance(each, ast.FunctionDef)]
     assert [name for name in functions if name in callees] == callees
-    assert len(picked(HELPERS, callees)) == len(functions), "one is called by nothing"
+    assert len(picked(file, callees)) == len(functions), "one is called by nothing"
 
 
 def test_no_helper_has_the_name_of_a_part_of_the_runtime() -> None:
@@ -123,7 +131,7 @@ def test_no_helper_has_the_name_of_a_part_of_the_runtime() -> None:
 
 
 @pytest.mark.parametrize("backward", [True, False])
-@pytest.mark.parametrize("backend", ["numpy", "c"])
+@pytest.mark.parametrize("backend", ["numpy", "c", "torch"])
 def test_a_generated_module_defines_what_the_stubs_declare(backend: str, backward: bool) -> None:
     """Type checkers read the runtime against the stubs; what these promise, every module must keep."""
     text = symrnn.render("gru", backends=(backend,), backward=backward)[f"gru_{backend}.py"]
@@ -135,10 +143,10 @@ def test_a_generated_module_defines_what_the_stubs_declare(backend: str, backwar
 def test_every_runtime_module_is_used() -> None:
     directory = template_directory()
     files = {path.relative_to(directory).as_posix() for path in directory.rglob("*.py")}
-    assert files == {HELPERS, *NUMPY_RUNTIME, *C_RUNTIME}
+    assert files == {HELPERS, TORCH_HELPERS, *NUMPY_RUNTIME, *C_RUNTIME, *TORCH_RUNTIME}
 
 
-@pytest.mark.parametrize("backend", ["numpy", "c"])
+@pytest.mark.parametrize("backend", ["numpy", "c", "torch"])
 def test_the_cells_own_part_comes_first(backend: str) -> None:
     text = symrnn.render("gru", backends=(backend,))[f"gru_{backend}.py"]
     own, _, rest = text.partition("# ======== The rest is the same in the modules of all cells. ========")

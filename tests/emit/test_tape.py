@@ -17,7 +17,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 STEPS, BATCH, INPUTS, UNITS = 5, 2, 3, 4
 
 
-@pytest.fixture(scope="module", params=registry.names())
+@pytest.fixture(scope="module", params=registry.usual())
 def kernels(request: pytest.FixtureRequest) -> ModuleType:
     return symrnn.build("lstm", request.param)
 

@@ -42,7 +42,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package
 
 
 def test_the_default_is_one_of_those_that_there_are() -> None:
-    assert registry.names()[:2] == ("numpy", "c")
+    assert registry.names()[:2] == registry.usual() == ("numpy", "c")
     assert registry.DEFAULT in registry.names()
     assert [each.name for each in registry.descriptions()] == list(registry.names())
 
@@ -56,7 +56,7 @@ def test_a_target_is_what_its_description_says(name: str) -> None:
 
 def test_an_unknown_name_is_told_with_those_that_there_are() -> None:
     for ask in (registry.describe, registry.target, lambda name: symrnn.build("rnn", name)):
-        with pytest.raises(TargetError, match=r"^Unknown backend 'x'; choose numpy or c$"):
+        with pytest.raises(TargetError, match=r"^Unknown backend 'x'; choose numpy, c or torch$"):
             ask("x")
     with pytest.raises(TargetError, match="Unknown backend 'x'"):
         symrnn.check("rnn", backends=("x",))
@@ -64,11 +64,11 @@ def test_an_unknown_name_is_told_with_those_that_there_are() -> None:
 
 def test_a_package_brings_a_target(package: Package) -> None:
     package("plain", GOOD)
-    assert registry.names() == ("numpy", "c", "plain")
+    assert registry.names() == ("numpy", "c", "torch", "plain")
     assert registry.title("plain") == "Made up"
     with pytest.raises(TargetError, match=r"backend 'plain' cannot be loaded from made_up_plain:TARGET: .*has no attr"):
         registry.target("plain")
-    with pytest.raises(TargetError, match="choose numpy, c or plain"):
+    with pytest.raises(TargetError, match="choose numpy, c, torch or plain"):
         registry.describe("x")
 
 
@@ -104,7 +104,7 @@ def test_a_broken_package_is_named_and_takes_no_other_target_away(
     with pytest.warns(
         RuntimeWarning, match=f"backend '{name}' of the package 'the-{name}-package' is left out: .*{words}"
     ):
-        assert registry.names() == ("numpy", "c")
+        assert registry.names() == ("numpy", "c", "torch")
     assert registry.target("numpy").description.title == "NumPy"
     if name not in registry.names():
         with pytest.raises(TargetError, match=words):
@@ -154,7 +154,7 @@ def test_a_target_that_cannot_be_loaded_is_named_and_takes_no_other_away(package
     text, words = BAD[name]
     words = words.removeprefix(f"{name}: ")
     package(name, text)
-    assert registry.names() == ("numpy", "c", name)
+    assert registry.names() == ("numpy", "c", "torch", name)
     with pytest.raises(TargetError, match=f"^backend '{name}'.*{words}"):
         registry.target(name)
     assert list(registry.broken()) == [name]

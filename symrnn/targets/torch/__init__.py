@@ -10,4 +10,5 @@ DESCRIPTION = Description(
     dtypes=("float32", "float64", "bfloat16", "float16"),
     home="symrnn.targets.torch.target:TARGET",
     can=Capabilities(stream=False),
+    needs="torch",
 )

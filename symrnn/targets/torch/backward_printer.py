@@ -13,7 +13,7 @@ from symrnn.emit.source import Mark, block, marked
 from symrnn.plan.program import AFTER, LAST, Extent, Kind, Phase, Product, Program, Routine, Stage, Write
 from symrnn.targets.torch.forms import StackedForms, Stacks
 from symrnn.targets.torch.forward_printer import operand, parameter_lines, size_lines
-from symrnn.targets.torch.names import Names
+from symrnn.targets.torch.names import TorchNames
 from symrnn.targets.torch.printer import PhasePrinter, Wording
 
 HEAD = "def _backward(p, n, x, states, tape, idle, dy, dstate):"
@@ -21,16 +21,16 @@ HEAD = "def _backward(p, n, x, states, tape, idle, dy, dstate):"
 
 def backward_lines(program: Program, routine: Routine) -> list[str]:
     """The function, marked."""
-    return _BackwardPrinter(program, routine).lines()
+    return _BackwardLines(program, routine).lines()
 
 
-class _BackwardPrinter:
+class _BackwardLines:
     """Prints the function."""
 
     def __init__(self, program: Program, routine: Routine) -> None:
         self._routine, self._cell = routine, program.cell
-        self._names = Names(program, routine)
-        self._stacks = Stacks(self._names.allocator)
+        self._names = TorchNames(program, routine)
+        self._stacks = Stacks(self._names)
         self._loop = routine.loop
         self._written = {w.value for s in self._loop.stages for w in s.writes if w.place.kind is Kind.BUFFER}
         self._later = tuple(
@@ -60,21 +60,22 @@ class _BackwardPrinter:
         names = self._names
         loop = self._loop_lines()
         last, after = self._last(), self._after()
-        gradients = self._gradients()
+        gradients, stacked = self._gradients(), self._stacked()
         reads = [name for stage in self._routine.plain_stages for name in stage.reads]
         carries = ", ".join(names.slot(state) for state in self._cell.states)
         given = ", ".join(f'dstate["{state}"]' for state in self._cell.states)
         lines = [
-            f"{INDENT}T, B = x.shape[:2]",
-            *size_lines(names, self._cell.sizes),
+            f"{INDENT}T = len(x)",
+            *size_lines(names),
             *parameter_lines(names, [v.name for v in self._cell.parameters if v.name in reads]),
             *self._stacks.lines(),
             *self._given(),
             f"{INDENT}{carries} = {given}",
+            *(f"{INDENT}{names.later(group)} = None  # after the last step there is none" for group in self._later),
             *(f"{INDENT}{name} = []" for name in self._lists()),
             *loop,
             *last,
-            *self._stacked(),
+            *stacked,
             *after,
             *gradients,
             f"{INDENT}return dp, dx, dfirst",
@@ -101,7 +102,7 @@ class _BackwardPrinter:
 
     def _loop_lines(self) -> list[str]:
         names = self._names
-        wording = Wording(names.now, names.now, self._operand_now)
+        wording = Wording(names.now, names.now, self._operand_now, masked=True)
         printer = PhasePrinter(self._routine, self._loop, names, self._stacks, wording, depth=2)
         body = [line for s in self._loop.stages for line in printer.stage(s, self._targets(s))]
         pad, ends = INDENT * 2, []
@@ -182,10 +183,10 @@ class _BackwardPrinter:
             for product in self._stacks.products(stage):
                 if product.operands not in self._joint:
                     found.update(product.operands)
-        for product in self._routine.products:
-            found.add(product.right)
-            if self._lefts(product) not in self._joint:
-                found.update(self._lefts(product))
+        for deferred in self._routine.products:
+            found.add(deferred.right)
+            if self._lefts(deferred) not in self._joint:
+                found.update(self._lefts(deferred))
         return found
 
     @staticmethod
@@ -207,7 +208,7 @@ class _BackwardPrinter:
             joint = product.operands in self._joint
             return self._names.side_by_side(product.operands) if joint else operand(product, self._whole)
 
-        wording = Wording(name, name, side)
+        wording = Wording(name, name, side, masked=True)
         printer = PhasePrinter(self._routine, phase, self._names, self._stacks, wording)
         lines, dx = [], "torch.zeros_like(x)"
         for stage in phase.stages:

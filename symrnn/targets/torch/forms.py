@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from symrnn.emit.python_names import common
 from symrnn.emit.python_text import call
-from symrnn.language.identifiers import Allocator
 from symrnn.plan.program import Form, Stage
+from symrnn.targets.torch.names import TorchNames
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class StackedForms:
 class Stacks:
     """The stacked matrices of one function."""
 
-    def __init__(self, allocator: Allocator) -> None:
-        self._allocator = allocator
+    def __init__(self, names: TorchNames) -> None:
+        self._names = names
         self._found: dict[tuple[tuple[tuple[str, bool], ...], bool], str] = {}
 
     def products(self, stage: Stage) -> tuple[StackedForms, ...]:
@@ -61,10 +61,15 @@ class Stacks:
     def _weight(self, forms: Sequence[Form], *, joint: bool) -> str:
         key = tuple((form.matrix, form.transposed) for form in forms), joint
         if key not in self._found:
-            stem = common(list(dict.fromkeys(form.matrix for form in forms)))
-            turned = "" if any(form.transposed for form in forms) else "_T"
-            self._found[key] = self._allocator.fresh(stem + turned)
+            self._found[key] = self._name(forms)
         return self._found[key]
+
+    def _name(self, forms: Sequence[Form]) -> str:
+        turned = "" if any(form.transposed for form in forms) else "_T"
+        if len(forms) == 1 and not turned:
+            return self._names.now(forms[0].matrix)
+        stem = common(list(dict.fromkeys(form.matrix for form in forms)))
+        return self._names.allocator.fresh(stem + turned)
 
     def lines(self) -> list[str]:
         """The assignments of all stacks, for the head of the function. A row times a stack gives rows of sums."""

@@ -12,7 +12,7 @@ from symrnn.emit.python_text import INDENT, collection
 from symrnn.emit.source import block
 from symrnn.plan.program import BEFORE, LOOP, ONCE, Extent, Kind, Phase, Program, Stage, Write
 from symrnn.targets.torch.forms import StackedForms, Stacks
-from symrnn.targets.torch.names import Names
+from symrnn.targets.torch.names import TorchNames
 from symrnn.targets.torch.printer import PhasePrinter, Wording
 
 HEAD = "def _forward(p, n, x, state, idle, taped):"
@@ -20,16 +20,16 @@ HEAD = "def _forward(p, n, x, state, idle, taped):"
 
 def forward_lines(program: Program) -> list[str]:
     """The function, marked."""
-    return _ForwardPrinter(program).lines()
+    return _ForwardLines(program).lines()
 
 
-class _ForwardPrinter:
+class _ForwardLines:
     """Prints the function."""
 
     def __init__(self, program: Program) -> None:
         self._routine, self._cell = program.forward, program.cell
-        self._names = Names(program, program.forward)
-        self._stacks = Stacks(self._names.allocator)
+        self._names = TorchNames(program, program.forward)
+        self._stacks = Stacks(self._names)
         self._outputs: list[str] = []
         self._kept = [c.value for b in program.forward.buffers if b.is_left for c in b.columns]
         loop = self._routine.loop.stages
@@ -46,11 +46,12 @@ class _ForwardPrinter:
         names = self._names
         states = ", ".join(names.now(state) for state in self._cell.states)
         given = ", ".join(f'state["{state}"]' for state in self._cell.states)
-        head = [f"{INDENT}T, B = x.shape[:2]", *size_lines(names, self._cell.sizes)]
         lists = [names.over_time(state) for state in self._cell.states]
         lists += [names.whole(value) for value in self._produced]
+        returned = self._returned()
         lines = [
-            *head,
+            f"{INDENT}T = len(x)",
+            *size_lines(names),
             *parameter_lines(names, self._read_parameters()),
             *self._stacks.lines(),
             *once,
@@ -60,7 +61,7 @@ class _ForwardPrinter:
             *(f"{INDENT}{name} = [{names.now(s)}]" for s, name in zip(self._cell.states, lists, strict=False)),
             *(f"{INDENT}{name} = []" for name in lists[len(self._cell.states) :]),
             *loop,
-            *self._returned(),
+            *returned,
         ]
         return block([HEAD, f'{INDENT}"""Every step in the order in which it runs."""', *lines])
 
@@ -97,7 +98,7 @@ class _ForwardPrinter:
         y = ", ".join(self._outputs)
         states = self._cell.states
         ends = [f"{INDENT * 2}y.append({y})"]
-        after = [f"{names.whole(value)}.append({names.now(value)})" for value in self._produced]
+        after = [f"{names.whole(value)}.append({_kept(names.now(value), 'idle[t]')})" for value in self._produced]
         after += [f"{names.over_time(state)}.append({names.now(self._next[state])})" for state in states]
         ends += block([f"{INDENT * 2}if taped:", *(f"{INDENT * 3}{line}" for line in after)])
         now, following = (", ".join(map(names.now, each)) for each in (states, [self._next[s] for s in states]))
@@ -145,8 +146,14 @@ class _ForwardPrinter:
     def _kept_text(self, value: str) -> str:
         names = self._names
         if value not in self._produced:
-            return names.whole(value) if names.extents[value] is Extent.SEQUENCE else names.now(value)
+            whole = names.extents[value] is Extent.SEQUENCE
+            return _kept(names.whole(value), "idle") if whole else names.now(value)
         return f"_stacked({names.whole(value)}, x, {names.sizes[self._routine.sizes[value]]})"
+
+
+def _kept(value: str, idle: str) -> str:
+    """What the tape keeps: zero where a row is beyond its length."""
+    return f"{value} if idle is None else torch.where({idle}, 0, {value})"
 
 
 def operand(product: StackedForms, read: Callable[[str], str]) -> str:
@@ -155,11 +162,11 @@ def operand(product: StackedForms, read: Callable[[str], str]) -> str:
     return texts[0] if len(texts) == 1 else f"torch.cat(({', '.join(texts)}), -1)"
 
 
-def size_lines(names: Names, sizes: tuple[str, ...]) -> list[str]:
-    """The locals for sizes."""
-    return [f'{INDENT}{", ".join(names.sizes[s] for s in sizes)} = {", ".join(f"""n["{s}"]""" for s in sizes)}']
+def size_lines(names: TorchNames) -> list[str]:
+    """The locals for the sizes that were asked for."""
+    return [f'{INDENT}{letter} = n["{size}"]' for size, letter in names.sizes.locals.items()]
 
 
-def parameter_lines(names: Names, parameters: list[str]) -> list[str]:
+def parameter_lines(names: TorchNames, parameters: list[str]) -> list[str]:
     """The locals for parameters that statements read."""
     return [f'{INDENT}{names.now(parameter)} = p["{parameter}"]' for parameter in parameters]

@@ -7,14 +7,14 @@ input products stand before it, one for all steps, and gradients of weights afte
 from __future__ import annotations
 
 from symrnn.emit.inline import inlined
-from symrnn.emit.legend import adjoint_lines, step_lines
 from symrnn.emit.provenance import provenance
-from symrnn.emit.python_text import INDENT, listed, quoted, wrapped
+from symrnn.emit.python_text import INDENT, WIDTH, listed, quoted, wrapped
 from symrnn.emit.render import render_source
 from symrnn.emit.request import Request
 from symrnn.emit.source import Source, within
 from symrnn.emit.surface import surface
 from symrnn.language.cell import Cell
+from symrnn.language.listing import labelled
 from symrnn.plan.program import Program
 from symrnn.targets.torch import DESCRIPTION
 from symrnn.targets.torch.backward_printer import backward_lines
@@ -59,9 +59,13 @@ def _header(program: Program, request: Request) -> tuple[str, ...]:
     lines = ["", *wrapped(provenance(cell, request) + " Needs PyTorch and NumPy.")]
     if cell.reference:
         lines += ["", *wrapped(cell.reference)]
-    lines += ["", "The step:", "", *(INDENT + line for line in step_lines(program))]
+    lines += ["", "The step:", "", *labelled(cell.equations, INDENT, WIDTH)]
+    written = {equation.label for equation in cell.equations}
+    parts = [equation for equation in cell.normal.equations if equation.label not in written]
+    if parts:
+        lines += ["", "Parts of it that have names of their own:", "", *labelled(parts, INDENT, WIDTH)]
     if program.backward is not None:
-        lines += ["", "Its adjoint, derived:", "", *(INDENT + line for line in adjoint_lines(program))]
+        lines += ["", "Its adjoint, derived:", "", *labelled(program.backward.system.equations, INDENT, WIDTH)]
     lines += ["", "Legend:", "", *listed(_legend(cell))]
     return tuple(quoted(line) for line in lines)
 
@@ -72,8 +76,8 @@ def _legend(cell: Cell) -> list[tuple[str, str]]:
         *((f'n["{size}"]', f"numbers of the size {size}") for size in cell.sizes),
         ("x, y", "inputs and outputs, (T, B, size)"),
         *((state, f"state, (B, {cell.size(state)})") for state in cell.states),
-        ("…_all", "a value over all steps"),
-        ("…_later", "a value at step t + 1, when the loop runs backward"),
-        ("…_T", "a transposed matrix, or several side by side"),
+        ("*_all", "a value over all steps"),
+        ("*_later", "a value at step t + 1, when the loop runs backward"),
+        ("*_T", "a transposed matrix, or several side by side"),
         ("idle", "whether a row is beyond its length, (T, B, 1), or None"),
     ]

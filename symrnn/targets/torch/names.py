@@ -1,27 +1,52 @@
-"""Names in one function of a generated PyTorch module: every value at a step, and over all steps.
+"""TorchNames in one function of a generated PyTorch module: every value at a step, and over all steps.
 
 Reads a routine; returns Python identifiers. Leaves out: the names of stacked matrices (`symrnn.targets.torch.forms`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from symrnn.emit.python_names import identifier, joint, size_names
 from symrnn.language.identifiers import Allocator
-from symrnn.language.system import ONE
+from symrnn.language.system import INPUT, ONE
 from symrnn.plan.program import Extent, Kind, Program, Routine
 
 RESERVED = tuple(
     """
-    T B I H O l t x y dy p n state states tape taped idle gone dstate torch Tensor Mapping annotations
+    T I H O l t x y dy p n state states tape taped idle gone dstate torch Tensor Mapping annotations
     abs all any bool dict enumerate float int isinstance len list max min range reversed slice sum tuple type zip
     """.split()  # noqa: SIM905 - forty words read better without quotation marks
 )
-"""Names that the functions of a generated module use. Its other functions have names with an underscore."""
+"""TorchNames that the functions of a generated module use. Its other functions have names with an underscore."""
 
 
-class Names:
+class Sizes(Mapping[str, str]):
+    """The Python text of every size name; knows which locals the function needs.
+
+    Attributes:
+        locals: the local of each size name that was asked for.
+    """
+
+    def __init__(self, letters: Mapping[str, str]) -> None:
+        self._letters = {**letters, ONE: "1"}
+        self.locals: dict[str, str] = {}
+
+    def __getitem__(self, size: str) -> str:
+        if size == INPUT:  # the letter I looks like 1
+            return "x.shape[2]"
+        if size != ONE:
+            self.locals[size] = self._letters[size]
+        return self._letters[size]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._letters)
+
+    def __len__(self) -> int:
+        return len(self._letters)
+
+
+class TorchNames:
     """The identifiers of one function.
 
     Args:
@@ -36,7 +61,7 @@ class Names:
 
     def __init__(self, program: Program, routine: Routine) -> None:
         self.allocator = Allocator(RESERVED)
-        self.sizes = {**size_names(program.cell.sizes, self.allocator), ONE: "1"}
+        self.sizes = Sizes(size_names(program.cell.sizes, self.allocator))
         buffers = [buffer for each in program.routines for buffer in each.buffers]
         self.extents: dict[str, Extent] = {c.value: buffer.extent for buffer in buffers for c in buffer.columns}
         self._now: dict[str, str] = {}

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from symrnn.emit.python_text import INDENT, call, commented, remark
+from symrnn.emit.python_text import INDENT, call, collection, commented, remark
 from symrnn.emit.source import Mark, block, marked
 from symrnn.language.system import ONE
 from symrnn.language.tree import Reduce, names
 from symrnn.plan.program import Extent, Kind, Phase, Routine, Stage, Statement, Write
 from symrnn.targets.torch.expression import TorchPrinter
 from symrnn.targets.torch.forms import StackedForms, Stacks
-from symrnn.targets.torch.names import Names
+from symrnn.targets.torch.names import TorchNames
 
-ROWS = {Extent.ONCE: (), Extent.STEP: ("B",), Extent.SEQUENCE: ("T", "B")}
+ROWS = {Extent.ONCE: (), Extent.STEP: ("x.shape[1]",), Extent.SEQUENCE: ("T", "x.shape[1]")}
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,13 @@ class Wording:
         read: a stored value.
         local: a value of the stage.
         operand: operands side by side.
+        masked: whether what a row beyond its length writes to a sequence is zero at once.
     """
 
     read: Callable[[str], str]
     local: Callable[[str], str]
     operand: Callable[[StackedForms], str]
+    masked: bool = False
 
 
 class PhasePrinter:
@@ -49,7 +51,7 @@ class PhasePrinter:
     """
 
     def __init__(
-        self, routine: Routine, phase: Phase, given: Names, stacks: Stacks, wording: Wording, depth: int = 1
+        self, routine: Routine, phase: Phase, given: TorchNames, stacks: Stacks, wording: Wording, depth: int = 1
     ) -> None:
         self._routine, self._phase, self._names, self._stacks = routine, phase, given, stacks
         self._wording, self._depth, self._pad = wording, depth, INDENT * depth
@@ -74,17 +76,16 @@ class PhasePrinter:
     def _product(self, product: StackedForms, stage: Stage, texts: Mapping[str, str], *, again: bool) -> list[str]:
         """One product and its parts. A later product of the same sum adds to it."""
         sums = [texts[name] for name in product.accumulators]
-        text = f"{self._wording.operand(product)} @ {product.weight}"
-        if product.later:
-            width = " + ".join(self._names.sizes[stage.size] for _ in sums)
-            text += f" if {'t < T - 1' if self._phase.direction else 'T'} else x.new_zeros(B, {width})"
+        operand = self._wording.operand(product)
+        text = f"_of_later({operand}, {product.weight}, x)" if product.later else f"{operand} @ {product.weight}"
         if again:
             (total,) = sums
-            return [f"{self._pad}{total} = {total} + ({text})"]
+            return [f"{self._pad}{total} = {total} + {text}"]
         if len(sums) == 1:
             return [f"{self._pad}{sums[0]} = {text}"]
         widths = self._names.widths([stage.size] * len(sums))
-        return call(f"{', '.join(sums)} = ({text}).split(", [widths, "-1"], ")", self._depth)
+        text = text if product.later else f"({text})"
+        return call(f"{', '.join(sums)} = {text}.split(", [widths, "-1"], ")", self._depth)
 
     def _statement(
         self, statement: Statement, stage: Stage, printer: TorchPrinter, target: str, whole: bool
@@ -121,28 +122,56 @@ class PhasePrinter:
             return False
         return place.kind is not Kind.BUFFER or self._names.extents[value] is not Extent.ONCE
 
+    def _masks(self, write: Write) -> bool:
+        """Whether a row beyond its length writes something else.
+
+        Values of one step are left as they come: nothing reads those of such a row in the end, and zeros among them could
+        make a quotient NaN, whose derivative PyTorch would add up.
+        """
+        if write.place.kind is not Kind.BUFFER:
+            return True
+        return self._phase.ragged and self._wording.masked and self._names.extents[write.value] is Extent.SEQUENCE
+
     def _writes(self, stage: Stage, texts: Mapping[str, str], targets: Mapping[Write, str]) -> list[str]:
         """What others read of the stage; where a row is beyond its length, this is what the plan says instead."""
-        pairs = [(targets[write], texts[write.value]) for write in stage.writes]
-        moved = [(target, value) for target, value in pairs if target != value]
-        plain = [f"{target} = {value}" for target, value in moved]
-        if not self._phase.ragged or not pairs:
-            return [self._pad + line for line in plain]
+        masked = [write for write in stage.writes if self._masks(write)]
+        moved = [f"{targets[w]} = {texts[w.value]}" for w in masked if targets[w] != texts[w.value]]
+        if not self._phase.ragged or not masked:
+            return [self._pad + line for line in moved]
         gone = "gone" if self._phase.direction else "idle"
-        kept = [(w, texts[w.idle] if w.idle else "0") for w in stage.writes]
-        values = [f"torch.where({gone}, {idle}, {texts[w.value]})" for w, idle in kept]
-        names_of = ", ".join(target for target, _ in pairs)
+        kept = [Kept(targets[w], gone, texts[w.idle] if w.idle else "0", texts[w.value]) for w in masked]
         lines = [f"{self._pad}{INDENT}gone = idle[t]"] if self._phase.direction else []
-        lines += _assigned(names_of, values, self._depth + 1)
-        found = block([f"{self._pad}if idle is not None:", *lines])
-        if plain:
-            found += block([f"{self._pad}else:", *(f"{self._pad}{INDENT}{line}" for line in plain)])
+        found = block([f"{self._pad}if idle is not None:", *lines, *_assigned(kept, self._depth + 1)])
+        if moved:
+            found += block([f"{self._pad}else:", *(f"{self._pad}{INDENT}{line}" for line in moved)])
         return found
 
 
-def _assigned(target: str, values: Sequence[str], depth: int) -> list[str]:
-    """All values are read before any is written."""
-    if len(values) == 1:
-        return [f"{INDENT * depth}{target} = {values[0]}"]
-    line = f"{INDENT * depth}{target} = {', '.join(values)}"
-    return [line] if len(line) <= 120 else call(f"{target} = (", values, ")", depth)
+@dataclass(frozen=True)
+class Kept:
+    """``target = torch.where(gone, idle, value)``: what a row beyond its length writes, and what others write."""
+
+    target: str
+    gone: str
+    idle: str
+    value: str
+
+    @property
+    def text(self) -> str:
+        """The right side."""
+        return f"torch.where({self.gone}, {self.idle}, {self.value})"
+
+
+def _assigned(kept: Sequence[Kept], depth: int) -> list[str]:
+    """One a line, a variable being written after the others have read it; those that read one another at once."""
+    lines: list[str] = []
+    left = list(kept)
+    while left:
+        read = {each.target: [o for o in left if o is not each and each.target in (o.idle, o.value)] for each in left}
+        free = next((each for each in left if not read[each.target]), None)
+        if free is None:
+            targets = ", ".join(each.target for each in left)
+            return lines + collection(f"{targets} = (", [each.text for each in left], ")", depth)
+        lines.append(f"{INDENT * depth}{free.target} = {free.text}")
+        left.remove(free)
+    return lines

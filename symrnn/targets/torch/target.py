@@ -12,6 +12,7 @@ from types import ModuleType
 from symrnn.build.loading import import_text, module_name
 from symrnn.emit.request import Request
 from symrnn.emit.source import Source
+from symrnn.errors import BuildError
 from symrnn.plan.policy import Policy
 from symrnn.plan.program import Program
 from symrnn.targets.description import Description
@@ -37,7 +38,13 @@ class _Torch:
         return {f"{name}.py": torch_module(program, request)}
 
     def load(self, files: Mapping[str, str], cell: str, march: str | None = None) -> ModuleType:
-        """The module; nothing is compiled."""
+        """The module; nothing is compiled.
+
+        Raises:
+            BuildError: PyTorch is not installed.
+        """
+        if reason := self.unavailable():
+            raise BuildError(f"backend {DESCRIPTION.name!r}: {reason}")
         name = module_name(cell, DESCRIPTION.name)
         return import_text(files[f"{name}.py"], name)
 
