@@ -68,7 +68,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "e35cd446a043e14720fe7b6ed12e22ed"
+#define SYMRNN_DIGEST "e98953536a418064ddebe67b22efc041"
 #define ENTRY(name) PUBLIC(gru, name)
 #define DIMS gru_dims
 #define BARRIER gru_barrier
@@ -415,7 +415,8 @@ static void S(step_row)(const gru_dims *dims, const real *packed, const real *x,
 
 #include "symrnn_entries.h"
 
-int ENTRY(pack)(const gru_dims *dims, const ENTRY(params) *params, real *packed, size_t part, size_t parts)
+int ENTRY(pack)(const gru_dims *dims, const ENTRY(params) *params, real *packed, real *copy, size_t part,
+    size_t parts)
 {
     piece b[BLOCKS];
     size_t end;
@@ -429,28 +430,34 @@ int ENTRY(pack)(const gru_dims *dims, const ENTRY(params) *params, real *packed,
         return SYMRNN_NULL;
     if (!S(blocks)(dims, b, &end))
         return SYMRNN_SIZE;
-    PROFILED("packing", pack_form(packed, &b[PANEL_hoist_1_1], 0, 0, dims->input, params->W_xz, dims->input, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_hoist_1_1], 1, 0, dims->input, params->W_xr, dims->input, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_hoist_1_1], 2, 0, dims->input, params->W_xh, dims->input, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_step_1_1], 0, 0, dims->hidden, params->W_hz, dims->hidden, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_step_1_1], 1, 0, dims->hidden, params->W_hr, dims->hidden, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_fused_step_1_1], 0, 0, dims->input, params->W_xz, dims->input, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_fused_step_1_1], 1, 0, dims->input, params->W_xr, dims->input, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_step_2_1], 0, 0, dims->hidden, params->W_hh, dims->hidden, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_fused_step_2_1], 0, 0, dims->input, params->W_xh, dims->input, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_back_1_1], 0, 0, dims->hidden, params->W_hz, dims->hidden, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_back_1_1], 0, dims->hidden, dims->hidden, params->W_hr, dims->hidden, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_back_2_1], 0, 0, dims->hidden, params->W_hh, dims->hidden, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_deferred_1_1], 0, 0, dims->hidden, params->W_xz, dims->input, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_deferred_1_1], 0, dims->hidden, dims->hidden, params->W_xr, dims->input, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_deferred_1_1], 0, 2 * dims->hidden, dims->hidden, params->W_xh, dims->input, 1, 0, &us));
+    PROFILED("packing", pack_matrix(params->W_xz, dims->hidden, dims->input, 3, (const S(form)[]){
+        form_in(packed, &b[PANEL_hoist_1_1], 0, 0, 0),
+        form_in(packed, &b[PANEL_fused_step_1_1], 0, 0, 0),
+        form_in(packed, &b[PANEL_deferred_1_1], 0, 0, 1)}, &copy, &us));
+    PROFILED("packing", pack_matrix(params->W_hz, dims->hidden, dims->hidden, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_step_1_1], 0, 0, 0),
+        form_in(packed, &b[PANEL_back_1_1], 0, 0, 1)}, &copy, &us));
+    pack_vector(packed, &b[PARAM_b_z], params->b_z, dims->hidden, &copy, &us);
+    PROFILED("packing", pack_matrix(params->W_xr, dims->hidden, dims->input, 3, (const S(form)[]){
+        form_in(packed, &b[PANEL_hoist_1_1], 1, 0, 0),
+        form_in(packed, &b[PANEL_fused_step_1_1], 1, 0, 0),
+        form_in(packed, &b[PANEL_deferred_1_1], 0, dims->hidden, 1)}, &copy, &us));
+    PROFILED("packing", pack_matrix(params->W_hr, dims->hidden, dims->hidden, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_step_1_1], 1, 0, 0),
+        form_in(packed, &b[PANEL_back_1_1], 0, dims->hidden, 1)}, &copy, &us));
+    pack_vector(packed, &b[PARAM_b_r], params->b_r, dims->hidden, &copy, &us);
+    PROFILED("packing", pack_matrix(params->W_xh, dims->hidden, dims->input, 3, (const S(form)[]){
+        form_in(packed, &b[PANEL_hoist_1_1], 2, 0, 0),
+        form_in(packed, &b[PANEL_fused_step_2_1], 0, 0, 0),
+        form_in(packed, &b[PANEL_deferred_1_1], 0, 2 * dims->hidden, 1)}, &copy, &us));
+    PROFILED("packing", pack_matrix(params->W_hh, dims->hidden, dims->hidden, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_step_2_1], 0, 0, 0),
+        form_in(packed, &b[PANEL_back_2_1], 0, 0, 1)}, &copy, &us));
+    pack_vector(packed, &b[PARAM_b_h], params->b_h, dims->hidden, &copy, &us);
     if (part)
         return SYMRNN_OK;
     const size_t sizes[] = {dims->input, dims->hidden};
     put_tag(packed, SYMRNN_DIGEST, sizes, 2);
-    memcpy(packed + b[PARAM_b_z].at, params->b_z, dims->hidden * sizeof *packed);
-    memcpy(packed + b[PARAM_b_r].at, params->b_r, dims->hidden * sizeof *packed);
-    memcpy(packed + b[PARAM_b_h].at, params->b_h, dims->hidden * sizeof *packed);
     return SYMRNN_OK;
 }
 

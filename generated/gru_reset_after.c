@@ -68,7 +68,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "75a557cf817b6ce6561795d1c8379c7c"
+#define SYMRNN_DIGEST "a8eb4ed8d91d2d4c85c49f4dd679541f"
 #define ENTRY(name) PUBLIC(gru_reset_after, name)
 #define DIMS gru_reset_after_dims
 #define BARRIER gru_reset_after_barrier
@@ -371,7 +371,7 @@ static void S(step_row)(const gru_reset_after_dims *dims, const real *packed, co
 
 #include "symrnn_entries.h"
 
-int ENTRY(pack)(const gru_reset_after_dims *dims, const ENTRY(params) *params, real *packed, size_t part,
+int ENTRY(pack)(const gru_reset_after_dims *dims, const ENTRY(params) *params, real *packed, real *copy, size_t part,
     size_t parts)
 {
     piece b[BLOCKS];
@@ -386,29 +386,35 @@ int ENTRY(pack)(const gru_reset_after_dims *dims, const ENTRY(params) *params, r
         return SYMRNN_NULL;
     if (!S(blocks)(dims, b, &end))
         return SYMRNN_SIZE;
-    PROFILED("packing", pack_form(packed, &b[PANEL_hoist_1_1], 0, 0, dims->input, params->W_xz, dims->input, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_hoist_1_1], 1, 0, dims->input, params->W_xr, dims->input, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_hoist_1_1], 2, 0, dims->input, params->W_xh, dims->input, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_step_1_1], 0, 0, dims->hidden, params->W_hz, dims->hidden, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_step_1_1], 1, 0, dims->hidden, params->W_hr, dims->hidden, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_step_1_1], 2, 0, dims->hidden, params->W_hh, dims->hidden, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_fused_step_1_1], 0, 0, dims->input, params->W_xz, dims->input, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_fused_step_1_1], 1, 0, dims->input, params->W_xr, dims->input, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_fused_step_1_2], 0, 0, dims->input, params->W_xh, dims->input, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_back_1_1], 0, 0, dims->hidden, params->W_hz, dims->hidden, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_back_1_1], 0, dims->hidden, dims->hidden, params->W_hr, dims->hidden, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_back_1_2], 0, 0, dims->hidden, params->W_hh, dims->hidden, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_deferred_1_1], 0, 0, dims->hidden, params->W_xz, dims->input, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_deferred_1_1], 0, dims->hidden, dims->hidden, params->W_xr, dims->input, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_deferred_1_1], 0, 2 * dims->hidden, dims->hidden, params->W_xh, dims->input, 1, 0, &us));
+    PROFILED("packing", pack_matrix(params->W_xz, dims->hidden, dims->input, 3, (const S(form)[]){
+        form_in(packed, &b[PANEL_hoist_1_1], 0, 0, 0),
+        form_in(packed, &b[PANEL_fused_step_1_1], 0, 0, 0),
+        form_in(packed, &b[PANEL_deferred_1_1], 0, 0, 1)}, &copy, &us));
+    PROFILED("packing", pack_matrix(params->W_hz, dims->hidden, dims->hidden, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_step_1_1], 0, 0, 0),
+        form_in(packed, &b[PANEL_back_1_1], 0, 0, 1)}, &copy, &us));
+    pack_vector(packed, &b[PARAM_b_z], params->b_z, dims->hidden, &copy, &us);
+    PROFILED("packing", pack_matrix(params->W_xr, dims->hidden, dims->input, 3, (const S(form)[]){
+        form_in(packed, &b[PANEL_hoist_1_1], 1, 0, 0),
+        form_in(packed, &b[PANEL_fused_step_1_1], 1, 0, 0),
+        form_in(packed, &b[PANEL_deferred_1_1], 0, dims->hidden, 1)}, &copy, &us));
+    PROFILED("packing", pack_matrix(params->W_hr, dims->hidden, dims->hidden, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_step_1_1], 1, 0, 0),
+        form_in(packed, &b[PANEL_back_1_1], 0, dims->hidden, 1)}, &copy, &us));
+    pack_vector(packed, &b[PARAM_b_r], params->b_r, dims->hidden, &copy, &us);
+    PROFILED("packing", pack_matrix(params->W_xh, dims->hidden, dims->input, 3, (const S(form)[]){
+        form_in(packed, &b[PANEL_hoist_1_1], 2, 0, 0),
+        form_in(packed, &b[PANEL_fused_step_1_2], 0, 0, 0),
+        form_in(packed, &b[PANEL_deferred_1_1], 0, 2 * dims->hidden, 1)}, &copy, &us));
+    pack_vector(packed, &b[PARAM_b_h], params->b_h, dims->hidden, &copy, &us);
+    PROFILED("packing", pack_matrix(params->W_hh, dims->hidden, dims->hidden, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_step_1_1], 2, 0, 0),
+        form_in(packed, &b[PANEL_back_1_2], 0, 0, 1)}, &copy, &us));
+    pack_vector(packed, &b[PARAM_b_hh], params->b_hh, dims->hidden, &copy, &us);
     if (part)
         return SYMRNN_OK;
     const size_t sizes[] = {dims->input, dims->hidden};
     put_tag(packed, SYMRNN_DIGEST, sizes, 2);
-    memcpy(packed + b[PARAM_b_z].at, params->b_z, dims->hidden * sizeof *packed);
-    memcpy(packed + b[PARAM_b_r].at, params->b_r, dims->hidden * sizeof *packed);
-    memcpy(packed + b[PARAM_b_h].at, params->b_h, dims->hidden * sizeof *packed);
-    memcpy(packed + b[PARAM_b_hh].at, params->b_hh, dims->hidden * sizeof *packed);
     return SYMRNN_OK;
 }
 

@@ -105,9 +105,9 @@ int gru_reset_after_f32_backward_workspace_size(const gru_reset_after_dims *dims
 /* In how many parts, from 1 to most, a call is worth running. */
 int gru_reset_after_f32_useful_parts(const gru_reset_after_dims *dims, size_t most, size_t *size);
 
-/* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. */
+/* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. The same pass copies the parameters to copy, side by side in the order of the structure; copy may be null. */
 int gru_reset_after_f32_pack(const gru_reset_after_dims *dims, const gru_reset_after_f32_params *params,
-    float *packed, size_t part, size_t parts);
+    float *packed, float *copy, size_t part, size_t parts);
 
 /* All steps, with a tape for backward: x and packed stay as they are until then. A null state means zeros; state_out may be null. */
 int gru_reset_after_f32_forward(const gru_reset_after_dims *dims, const float *packed, const float *x,
@@ -175,9 +175,9 @@ int gru_reset_after_f64_backward_workspace_size(const gru_reset_after_dims *dims
 /* In how many parts, from 1 to most, a call is worth running. */
 int gru_reset_after_f64_useful_parts(const gru_reset_after_dims *dims, size_t most, size_t *size);
 
-/* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. */
+/* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. The same pass copies the parameters to copy, side by side in the order of the structure; copy may be null. */
 int gru_reset_after_f64_pack(const gru_reset_after_dims *dims, const gru_reset_after_f64_params *params,
-    double *packed, size_t part, size_t parts);
+    double *packed, double *copy, size_t part, size_t parts);
 
 /* All steps, with a tape for backward: x and packed stay as they are until then. A null state means zeros; state_out may be null. */
 int gru_reset_after_f64_forward(const gru_reset_after_dims *dims, const double *packed, const double *x,

@@ -76,7 +76,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "b118832aae04f9cb968b2703d70e8f79"
+#define SYMRNN_DIGEST "94650599236ec07e4040e8daa52a210c"
 #define ENTRY(name) PUBLIC(lstm, name)
 #define DIMS lstm_dims
 #define BARRIER lstm_barrier
@@ -410,7 +410,8 @@ static void S(step_row)(const lstm_dims *dims, const real *packed, const real *x
 
 #include "symrnn_entries.h"
 
-int ENTRY(pack)(const lstm_dims *dims, const ENTRY(params) *params, real *packed, size_t part, size_t parts)
+int ENTRY(pack)(const lstm_dims *dims, const ENTRY(params) *params, real *packed, real *copy, size_t part,
+    size_t parts)
 {
     piece b[BLOCKS];
     size_t end;
@@ -424,30 +425,38 @@ int ENTRY(pack)(const lstm_dims *dims, const ENTRY(params) *params, real *packed
         return SYMRNN_NULL;
     if (!S(blocks)(dims, b, &end))
         return SYMRNN_SIZE;
-    PROFILED("packing", pack_form(packed, &b[PANEL_hoist_1_1], 0, 0, dims->input, params->W_xi, dims->input, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_hoist_1_1], 1, 0, dims->input, params->W_xf, dims->input, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_hoist_1_1], 2, 0, dims->input, params->W_xo, dims->input, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_hoist_1_1], 3, 0, dims->input, params->W_xg, dims->input, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_step_1_1], 0, 0, dims->hidden, params->W_hi, dims->hidden, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_step_1_1], 1, 0, dims->hidden, params->W_hf, dims->hidden, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_step_1_1], 2, 0, dims->hidden, params->W_ho, dims->hidden, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_step_1_1], 3, 0, dims->hidden, params->W_hg, dims->hidden, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_back_1_1], 0, 0, dims->hidden, params->W_hi, dims->hidden, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_back_1_1], 0, dims->hidden, dims->hidden, params->W_hf, dims->hidden, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_back_1_1], 0, 2 * dims->hidden, dims->hidden, params->W_ho, dims->hidden, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_back_1_1], 0, 3 * dims->hidden, dims->hidden, params->W_hg, dims->hidden, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_deferred_1_1], 0, 0, dims->hidden, params->W_xi, dims->input, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_deferred_1_1], 0, dims->hidden, dims->hidden, params->W_xf, dims->input, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_deferred_1_1], 0, 2 * dims->hidden, dims->hidden, params->W_xo, dims->input, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_deferred_1_1], 0, 3 * dims->hidden, dims->hidden, params->W_xg, dims->input, 1, 0, &us));
+    PROFILED("packing", pack_matrix(params->W_xi, dims->hidden, dims->input, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_hoist_1_1], 0, 0, 0),
+        form_in(packed, &b[PANEL_deferred_1_1], 0, 0, 1)}, &copy, &us));
+    PROFILED("packing", pack_matrix(params->W_hi, dims->hidden, dims->hidden, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_step_1_1], 0, 0, 0),
+        form_in(packed, &b[PANEL_back_1_1], 0, 0, 1)}, &copy, &us));
+    pack_vector(packed, &b[PARAM_b_i], params->b_i, dims->hidden, &copy, &us);
+    PROFILED("packing", pack_matrix(params->W_xf, dims->hidden, dims->input, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_hoist_1_1], 1, 0, 0),
+        form_in(packed, &b[PANEL_deferred_1_1], 0, dims->hidden, 1)}, &copy, &us));
+    PROFILED("packing", pack_matrix(params->W_hf, dims->hidden, dims->hidden, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_step_1_1], 1, 0, 0),
+        form_in(packed, &b[PANEL_back_1_1], 0, dims->hidden, 1)}, &copy, &us));
+    pack_vector(packed, &b[PARAM_b_f], params->b_f, dims->hidden, &copy, &us);
+    PROFILED("packing", pack_matrix(params->W_xo, dims->hidden, dims->input, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_hoist_1_1], 2, 0, 0),
+        form_in(packed, &b[PANEL_deferred_1_1], 0, 2 * dims->hidden, 1)}, &copy, &us));
+    PROFILED("packing", pack_matrix(params->W_ho, dims->hidden, dims->hidden, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_step_1_1], 2, 0, 0),
+        form_in(packed, &b[PANEL_back_1_1], 0, 2 * dims->hidden, 1)}, &copy, &us));
+    pack_vector(packed, &b[PARAM_b_o], params->b_o, dims->hidden, &copy, &us);
+    PROFILED("packing", pack_matrix(params->W_xg, dims->hidden, dims->input, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_hoist_1_1], 3, 0, 0),
+        form_in(packed, &b[PANEL_deferred_1_1], 0, 3 * dims->hidden, 1)}, &copy, &us));
+    PROFILED("packing", pack_matrix(params->W_hg, dims->hidden, dims->hidden, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_step_1_1], 3, 0, 0),
+        form_in(packed, &b[PANEL_back_1_1], 0, 3 * dims->hidden, 1)}, &copy, &us));
+    pack_vector(packed, &b[PARAM_b_g], params->b_g, dims->hidden, &copy, &us);
     if (part)
         return SYMRNN_OK;
     const size_t sizes[] = {dims->input, dims->hidden};
     put_tag(packed, SYMRNN_DIGEST, sizes, 2);
-    memcpy(packed + b[PARAM_b_i].at, params->b_i, dims->hidden * sizeof *packed);
-    memcpy(packed + b[PARAM_b_f].at, params->b_f, dims->hidden * sizeof *packed);
-    memcpy(packed + b[PARAM_b_o].at, params->b_o, dims->hidden * sizeof *packed);
-    memcpy(packed + b[PARAM_b_g].at, params->b_g, dims->hidden * sizeof *packed);
     return SYMRNN_OK;
 }
 

@@ -111,8 +111,9 @@ int lstm_f32_backward_workspace_size(const lstm_dims *dims, size_t parts, size_t
 /* In how many parts, from 1 to most, a call is worth running. */
 int lstm_f32_useful_parts(const lstm_dims *dims, size_t most, size_t *size);
 
-/* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. */
-int lstm_f32_pack(const lstm_dims *dims, const lstm_f32_params *params, float *packed, size_t part, size_t parts);
+/* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. The same pass copies the parameters to copy, side by side in the order of the structure; copy may be null. */
+int lstm_f32_pack(const lstm_dims *dims, const lstm_f32_params *params, float *packed, float *copy, size_t part,
+    size_t parts);
 
 /* All steps, with a tape for backward: x and packed stay as they are until then. A null state means zeros; state_out may be null. */
 int lstm_f32_forward(const lstm_dims *dims, const float *packed, const float *x, const float *state, float *y,
@@ -181,8 +182,9 @@ int lstm_f64_backward_workspace_size(const lstm_dims *dims, size_t parts, size_t
 /* In how many parts, from 1 to most, a call is worth running. */
 int lstm_f64_useful_parts(const lstm_dims *dims, size_t most, size_t *size);
 
-/* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. */
-int lstm_f64_pack(const lstm_dims *dims, const lstm_f64_params *params, double *packed, size_t part, size_t parts);
+/* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. The same pass copies the parameters to copy, side by side in the order of the structure; copy may be null. */
+int lstm_f64_pack(const lstm_dims *dims, const lstm_f64_params *params, double *packed, double *copy, size_t part,
+    size_t parts);
 
 /* All steps, with a tape for backward: x and packed stay as they are until then. A null state means zeros; state_out may be null. */
 int lstm_f64_forward(const lstm_dims *dims, const double *packed, const double *x, const double *state, double *y,

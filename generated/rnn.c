@@ -48,7 +48,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "e91348d25ad4b62d6127397c5e422499"
+#define SYMRNN_DIGEST "abb5cf820955e8e37fa27896e27ee8ef"
 #define ENTRY(name) PUBLIC(rnn, name)
 #define DIMS rnn_dims
 #define BARRIER rnn_barrier
@@ -280,7 +280,8 @@ static void S(step_row)(const rnn_dims *dims, const real *packed, const real *x,
 
 #include "symrnn_entries.h"
 
-int ENTRY(pack)(const rnn_dims *dims, const ENTRY(params) *params, real *packed, size_t part, size_t parts)
+int ENTRY(pack)(const rnn_dims *dims, const ENTRY(params) *params, real *packed, real *copy, size_t part,
+    size_t parts)
 {
     piece b[BLOCKS];
     size_t end;
@@ -294,15 +295,17 @@ int ENTRY(pack)(const rnn_dims *dims, const ENTRY(params) *params, real *packed,
         return SYMRNN_NULL;
     if (!S(blocks)(dims, b, &end))
         return SYMRNN_SIZE;
-    PROFILED("packing", pack_form(packed, &b[PANEL_hoist_1_1], 0, 0, dims->input, params->W_xh, dims->input, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_step_1_1], 0, 0, dims->hidden, params->W_hh, dims->hidden, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_back_1_1], 0, 0, dims->hidden, params->W_hh, dims->hidden, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_deferred_1_1], 0, 0, dims->hidden, params->W_xh, dims->input, 1, 0, &us));
+    PROFILED("packing", pack_matrix(params->W_xh, dims->hidden, dims->input, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_hoist_1_1], 0, 0, 0),
+        form_in(packed, &b[PANEL_deferred_1_1], 0, 0, 1)}, &copy, &us));
+    PROFILED("packing", pack_matrix(params->W_hh, dims->hidden, dims->hidden, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_step_1_1], 0, 0, 0),
+        form_in(packed, &b[PANEL_back_1_1], 0, 0, 1)}, &copy, &us));
+    pack_vector(packed, &b[PARAM_b_h], params->b_h, dims->hidden, &copy, &us);
     if (part)
         return SYMRNN_OK;
     const size_t sizes[] = {dims->input, dims->hidden};
     put_tag(packed, SYMRNN_DIGEST, sizes, 2);
-    memcpy(packed + b[PARAM_b_h].at, params->b_h, dims->hidden * sizeof *packed);
     return SYMRNN_OK;
 }
 

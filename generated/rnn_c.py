@@ -62,7 +62,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"e91348d25ad4b62d6127397c5e422499"
+_ABI = b"abb5cf820955e8e37fa27896e27ee8ef"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),
@@ -79,7 +79,7 @@ _ENTRIES = {
     "infer_workspace_size": ("dims", "number", "size"),
     "backward_workspace_size": ("dims", "number", "size"),
     "useful_parts": ("dims", "number", "size"),
-    "pack": ("dims", "params", "out", "number", "number"),
+    "pack": ("dims", "params", "out", "out", "number", "number"),
     "forward": ("dims", "in", "in", "in", "out", "out", "out", "out", "number", "number", "barrier"),
     "infer": ("dims", "in", "in", "in", "out", "out", "out", "number", "number", "barrier"),
     "step": ("dims", "in", "in", "out", "out", "out"),
@@ -159,7 +159,7 @@ def step(
     out: np.ndarray | None = None,
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """One step: returns ``(y_t, state)`` for ``x_t`` (B, input)."""
-    packed = pack(params)
+    packed = _packed(params)
     x_t, sizes = _read_x(_floating(x_t), packed.sizes, "x_t", 2)
     dtype = _precision("x_t", _real("x_t", x_t).dtype)
     given, sizes = _read_state("state", state, x_t.shape[0], sizes)
@@ -295,7 +295,7 @@ def backward(
         out: earlier `Grads` to write into.
         accumulate: add to ``out`` instead.
     """
-    packed = pack(params)
+    packed = _packed(params)
     if not isinstance(tape, Tape):
         raise TypeError(f"tape: expected the tape that forward returned, found {type(tape).__name__}")
     sizes, lengths, reverse = tape.dims
@@ -306,11 +306,11 @@ def backward(
     run = _run(sizes, x.dtype, T, B, lengths, reverse, threads)
     dy = np.ascontiguousarray(_real("dy", _expect("dy", dy, (T, B, sizes[_OUTPUT_SIZE]))), run.dtype)
     dlast = run.block("dstate", _read_state("dstate", dstate, B, sizes)[0])
-    numbers = _empty(run.params, run.dtype)
-    pointers = run.starts + _address(numbers)
+    numbers = _empty(run.packing.numbers, run.dtype)
+    pointers = run.packing.starts + _address(numbers)
     dx, dfirst = _new(x.shape, x.dtype), run.new_block()
     run.call("backward", run.weights(packed), x, block, dy, dlast, pointers, dx, dfirst, numbers=(0,), kept=numbers)
-    result = Grads(_views(numbers, run.param_places), dx, _views(dfirst, run.state_places))
+    result = Grads(_views(numbers, run.packing.places), dx, _views(dfirst, run.state_places))
     return result if out is None else _into(out, result, accumulate)
 
 
@@ -341,27 +341,10 @@ def _floating(x: ArrayLike) -> np.ndarray:
     return array.astype(_WHOLE) if array.dtype.kind in "biu" else array
 
 
-def _real(name: str, array: np.ndarray) -> np.ndarray:
-    """Refuse complex numbers: a cast would drop their imaginary parts."""
-    if array.dtype.kind == "c":
-        raise TypeError(f"{name}: expected real numbers; complex numbers run only in the NumPy module")
-    return array
-
-
 _KEPT = 16
 """The number of runs kept: the newest, each for one shape of a call."""
 _KEPT_NUMBERS = 1 << 18
 """The largest workspace, in numbers, that stays with its run; a larger one goes back to the blocks."""
-_PACKED_ALONE = 1 << 22
-"""The most bytes of weights that one thread packs: for fewer, waking another takes longer."""
-
-
-class _Weights:
-    """Packed weights and their address, which is looked up once."""
-
-    def __init__(self, numbers: int, dtype: np.dtype) -> None:
-        self.array = _empty(numbers, dtype)
-        self.address = _address(self.array)
 
 
 class _Run:
@@ -383,14 +366,12 @@ class _Run:
         self.parts = _query(dtype, "useful_parts", self.dims, _cores()) if threads is None else threads
         self.states = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
         self.numbers = sum(math.prod(shape) for shape in self.states.values())
-        self.state_places, self.param_places = _places(self.states), _places(_shapes_of(sizes))
-        self.params = max((end for _, _, end, _ in self.param_places), default=0)
-        self.starts = np.array([start for _, start, _, _ in self.param_places], np.uintp) * dtype.itemsize
+        self.state_places, self.packing = _places(self.states), _packing(sizes, dtype)
         self.output_shape = (batch, sizes[_OUTPUT_SIZE])
         self.spare: dict[str, list[tuple[np.ndarray, int]]] = collections.defaultdict(list)
         self.spare_steps: list[tuple[np.ndarray, int]] = []
         self.sizes_of: dict[tuple[Any, ...], int] = {}
-        self.key, self.step_numbers = (dtype, *sizes.values()), self.numbers + math.prod(self.output_shape)
+        self.key, self.step_numbers = self.packing.key, self.numbers + math.prod(self.output_shape)
         self.step_entry = _BOUND[dtype, "step"]
 
     def call(
@@ -430,21 +411,8 @@ class _Run:
     def weights(self, packed: Packed) -> _Weights:
         """The packed weights in the precision of this run, made at first use."""
         weights: _Weights | None = packed.panels.get(self.key)
-        return self._pack(packed) if weights is None else weights
-
-    def _pack(self, packed: Packed) -> _Weights:
-        block = packed.snapshot.block
-        if block is None or block.dtype != self.dtype:
-            for name, array in packed.items():
-                _real(f"params[{name!r}]", array)
-            arrays = [array.ravel().astype(self.dtype) for array in packed.values()]
-            block = np.concatenate([*arrays, np.empty(0, self.dtype)])
-        pointers, weights = self.starts + _address(block), _Weights(self.size("packed_size"), self.dtype)
-        arguments, kept = (self.byref, _address(pointers), weights.address), (block, pointers, weights)
-        parts = self.parts if weights.array.nbytes > _PACKED_ALONE else 1
-        status = _TEAM.run(_BOUND[self.dtype, "pack"], arguments, parts, meet=False, kept=kept)
-        _check("pack", status)
-        packed.panels[self.key] = weights
+        if weights is None:
+            weights = packed.panels[self.key] = self.packing.pack_again(packed, self.parts)
         return weights
 
     def step(self, weights: _Weights, x: np.ndarray, block: np.ndarray, y: np.ndarray | None) -> None:
@@ -520,7 +488,7 @@ def _prepare(
     threads: int | None,
 ) -> tuple[_Run, _Weights, np.ndarray, np.ndarray | None]:
     """A run, its weights, its input in one precision and dense, and its initial states."""
-    packed = pack(params)
+    packed = _packed(params)
     x, sizes = _read_x(_floating(x), packed.sizes)
     dtype = _precision("x", _real("x", x).dtype)
     T, B = x.shape[:2]
@@ -548,7 +516,141 @@ def _returned(y: np.ndarray, out: np.ndarray | None) -> np.ndarray:
     return out
 
 
-# ---- Parameters: shapes, initial values, and a snapshot that is laid out for the kernels ----
+# ---- Packing: parameters laid out for the kernels, and copies of them by the same pass ----
+
+
+_PACKED_ALONE = 1 << 22
+"""The most bytes of weights that one thread packs: for fewer, waking another takes longer."""
+_COPIED_ALONE = 1 << 17
+"""The most bytes of parameters that are copied first and packed later: for fewer, to ask for addresses takes longer."""
+_KEPT_PACKINGS = 16
+"""The number of packings kept: the newest."""
+_RUNS_IN = tuple(np.dtype(name) for name in DTYPES)
+_NEEDED = frozenset((_INPUT_SIZE, *_STATE_SIZES.values()))
+"""The sizes of a call that do not follow from others: where no parameter has one, packing waits for the first call."""
+
+
+class _Weights:
+    """Packed weights and their address, which is looked up once."""
+
+    def __init__(self, numbers: int, dtype: np.dtype) -> None:
+        self.array = _empty(numbers, dtype)
+        self.address = _address(self.array)
+
+
+class _Packing:
+    """How parameters of these sizes are packed in one precision, and how they lie side by side in a block."""
+
+    def __init__(self, sizes: Mapping[str, int], dtype: np.dtype) -> None:
+        self.dtype, self.dims = dtype, _dims(sizes, 1, 1)
+        self.byref, self.key = ctypes.byref(self.dims), (dtype, *sizes.values())
+        self.places = _places(_shapes_of(sizes))
+        self.numbers = max((end for _, _, end, _ in self.places), default=0)
+        self.starts = np.array([start for _, start, _, _ in self.places], np.uintp) * dtype.itemsize
+        self.size = _query(dtype, "packed_size", self.dims)
+
+    def pack(self, pointers: np.ndarray, copy: np.ndarray | None, most: int | None, kept: Any) -> _Weights:
+        """Pack the parameters at these addresses; ``copy`` takes them side by side.
+
+        ``most`` bounds the parts; None is for as many as pay, SYMRNN_NUM_THREADS at most. ``kept`` holds the
+        parameters.
+        """
+        weights = _Weights(self.size, self.dtype)
+        address = None if copy is None else _address(copy)
+        arguments, parts = (self.byref, _address(pointers), weights.address, address), 1
+        if weights.array.nbytes > _PACKED_ALONE:
+            parts = min(min(_cores(), _MOST_PARTS) if most is None else most, -(-weights.array.nbytes // _PACKED_ALONE))
+        used = (self, pointers, weights, copy, kept)
+        _check("pack", _TEAM.run(_BOUND[self.dtype, "pack"], arguments, parts, meet=False, kept=used))
+        return weights
+
+    def pack_again(self, packed: Packed, most: int) -> _Weights:
+        """Pack what ``packed`` holds."""
+        block = packed.snapshot.block
+        if block is not None and block.dtype == self.dtype:
+            return self.pack(self.starts + _address(block), None, most, block)
+        arrays = [self._dense(name, array) for name, array in packed.snapshot.given.items()]
+        return self.pack(_pointers(arrays), None, most, arrays)
+
+    def _dense(self, name: str, array: np.ndarray) -> np.ndarray:
+        """The array itself if C can read it, else a copy."""
+        if array.dtype == self.dtype and _is_dense(array):
+            return array
+        return np.require(_real(f"params[{name!r}]", array), self.dtype, ("C", "A"))
+
+
+def _real(name: str, array: np.ndarray) -> np.ndarray:
+    """Refuse complex numbers: a cast would drop their imaginary parts."""
+    if array.dtype.kind == "c":
+        raise TypeError(f"{name}: expected real numbers; complex numbers run only in the NumPy module")
+    return array
+
+
+def _is_dense(array: np.ndarray) -> bool:
+    flags = array.flags
+    return flags.c_contiguous and flags.aligned
+
+
+def _pointers(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    return np.array([_address(array) for array in arrays], np.uintp)
+
+
+_PACKINGS: dict[tuple[Any, ...], _Packing] = {}
+
+
+def _packing(sizes: Mapping[str, int], dtype: np.dtype) -> _Packing:
+    """The packing for these sizes, kept while it is among the newest."""
+    key = (dtype, *sizes.values())
+    packing = _PACKINGS.get(key)
+    if packing is None:
+        packing = _Packing(sizes, dtype)
+        for oldest in list(_PACKINGS)[: 1 - _KEPT_PACKINGS]:
+            _PACKINGS.pop(oldest, None)
+        _PACKINGS[key] = packing
+    return packing
+
+
+class _Snapshot:
+    """Read-only copies: side by side in ``block`` if their dtypes agree; else separate, and ``block`` is None.
+
+    Large ones that can run in their own precision are packed by the pass that copies them.
+    """
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], sizes: Mapping[str, int], panels: dict[Any, Any]) -> None:
+        self._sizes, values = sizes, list(arrays.values())
+        dtypes = [array.dtype for array in values]
+        self.block: np.ndarray | None = None
+        if not values or dtypes != dtypes[:1] * len(dtypes):
+            self._copies = {name: array.copy() for name, array in arrays.items()}
+            return
+        dtype = dtypes[0]
+        self.block = _empty(sum([array.size for array in values]), dtype)
+        if (
+            self.block.nbytes > _COPIED_ALONE
+            and dtype in _RUNS_IN
+            and sizes.keys() >= _NEEDED
+            and all(map(_is_dense, values))
+        ):
+            packing = _packing(sizes, dtype)
+            panels[packing.key] = packing.pack(_pointers(values), self.block, None, values)
+        else:
+            np.concatenate(values, axis=None, out=self.block)
+
+    @functools.cached_property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """By name; made at first use, since kernels read the block."""
+        copies = self._copies if self.block is None else _views(self.block, _places(_shapes_of(self._sizes)))
+        for copy in copies.values():
+            copy.flags.writeable = False
+        return copies
+
+    @property
+    def given(self) -> Mapping[str, np.ndarray]:
+        """What kernels in another precision are packed from."""
+        return self.arrays
+
+
+# ---- Parameters: shapes, initial values, and how they are laid out for the kernels ----
 
 
 def _shapes_of(sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
@@ -593,13 +695,30 @@ def _initial(
     return params
 
 
-class Packed(Mapping[str, np.ndarray]):
-    """A snapshot of the parameters, laid out for the kernels; every call takes it in their place."""
+class _Promised:
+    """The caller's own arrays, who promised not to change them."""
 
-    def __init__(self, params: Mapping[str, ArrayLike]) -> None:
+    block: np.ndarray | None = None
+
+    def __init__(self, given: Mapping[str, np.ndarray]) -> None:
+        self.given = given
+
+    @functools.cached_property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Read-only views, made at first use."""
+        views = {name: array.view() for name, array in self.given.items()}
+        for view in views.values():
+            view.flags.writeable = False
+        return views
+
+
+class Packed(Mapping[str, np.ndarray]):
+    """The parameters, laid out for the kernels; every call takes it in their place. See `pack`."""
+
+    def __init__(self, params: Mapping[str, ArrayLike], snapshot: bool = True) -> None:
         arrays, self.sizes = _read_params(params)
-        self.snapshot = _Snapshot(arrays, self.sizes)
         self.panels: dict[Any, Any] = {}
+        self.snapshot = _Snapshot(arrays, self.sizes, self.panels) if snapshot else _Promised(arrays)
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self.snapshot.arrays[name]
@@ -611,13 +730,29 @@ class Packed(Mapping[str, np.ndarray]):
         return len(_SHAPES)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A copy packs its own weights: how they are laid out depends on the library that is loaded there."""
+        """A copy is a snapshot and packs its own weights: their layout depends on the library that is loaded there."""
         return type(self), (dict(self),)
 
 
-def pack(params: Mapping[str, ArrayLike]) -> Packed:
-    """The parameters with everything that depends on them alone, computed once."""
-    return params if isinstance(params, Packed) else Packed(params)
+def pack(params: Mapping[str, ArrayLike], snapshot: bool = True) -> Packed:
+    """The parameters with everything that depends on them alone, computed once. What is packed already stays as it is.
+
+    Args:
+        params: parameters by name.
+        snapshot: copy them, so that later changes have no effect. With False nothing is copied, and you promise not
+            to change the arrays in place while the result, or a tape from it, is in use. No error tells you of a
+            broken promise. A call takes the numbers that the first call in its precision found, and later ones do not
+            see the change. The arrays, copies and pickles of the result have the numbers of the moment when you ask
+            for them. With other parameters, `backward` compares these: it misses what you changed since `forward`.
+    """
+    if not isinstance(snapshot, (bool, np.bool_)):
+        raise TypeError(f"snapshot: expected True or False, found {snapshot!r}")
+    return params if isinstance(params, Packed) else Packed(params, bool(snapshot))
+
+
+def _packed(params: Mapping[str, ArrayLike]) -> Packed:
+    """The parameters for one call, during which nobody changes them."""
+    return params if isinstance(params, Packed) else Packed(params, snapshot=False)
 
 
 # ---- Arguments: reads them, or refuses those that do not fit ----
@@ -1082,28 +1217,6 @@ def _new(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """An uninitialised array."""
     count = math.prod(shape)
     return np.empty(shape, dtype) if count * dtype.itemsize < _SMALL else _empty(count, dtype).reshape(shape)
-
-
-class _Snapshot:
-    """Read-only copies: side by side in ``block`` if their dtypes agree; else separate, and ``block`` is None."""
-
-    def __init__(self, arrays: Mapping[str, np.ndarray], sizes: Mapping[str, int]) -> None:
-        self._sizes, values = sizes, list(arrays.values())
-        dtypes = [array.dtype for array in values]
-        self.block: np.ndarray | None = None
-        if values and dtypes == dtypes[:1] * len(dtypes):
-            self.block = _empty(sum([array.size for array in values]), dtypes[0])
-            np.concatenate(values, axis=None, out=self.block)
-        else:
-            self._copies = {name: array.copy() for name, array in arrays.items()}
-
-    @functools.cached_property
-    def arrays(self) -> dict[str, np.ndarray]:
-        """By name; made at first use, since kernels read the block."""
-        copies = self._copies if self.block is None else _views(self.block, _places(_shapes_of(self._sizes)))
-        for copy in copies.values():
-            copy.flags.writeable = False
-        return copies
 
 
 # ---- Threads: the team that runs the parts of a call, and the most threads ----

@@ -101,15 +101,11 @@ class CTables:
 
 @dataclass(frozen=True)
 class CPacked:
-    """Packed weights: sizes in their tag, calls that place each part, vectors to copy, calls that lay out each matrix.
-
-    A vector to copy is the part's name, the field of the parameters, and its size.
-    """
+    """Packed weights: sizes in their tag, calls that place each part, lines that fill the parts."""
 
     tagged: tuple[str, ...]
     parts: tuple[str, ...]
-    copied: tuple[tuple[str, str, str], ...]
-    forms: tuple[str, ...]
+    filled: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -166,8 +166,9 @@ ENTRIES = (
     ),
     Entry(
         "pack",
-        (_DIMS, Argument("params", "params"), Argument("packed", "out"), _PART, _PARTS),
-        "Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier.",
+        (_DIMS, Argument("params", "params"), Argument("packed", "out"), Argument("copy", "out"), _PART, _PARTS),
+        "Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. The same "
+        "pass copies the parameters to copy, side by side in the order of the structure; copy may be null.",
     ),
     Entry(
         "forward",

@@ -32,6 +32,7 @@ RUNTIME = (
     "c/calls.py",
     "c/training.py",
     "c/run.py",
+    "c/packing.py",
     "python/parameters.py",
     "python/arguments.py",
     "python/tape.py",
