@@ -68,7 +68,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "e98953536a418064ddebe67b22efc041"
+#define SYMRNN_DIGEST "2006a6cbfec510d66201b16b9050a0f7"
 #define ENTRY(name) PUBLIC(gru, name)
 #define DIMS gru_dims
 #define BARRIER gru_barrier
@@ -431,28 +431,22 @@ int ENTRY(pack)(const gru_dims *dims, const ENTRY(params) *params, real *packed,
     if (!S(blocks)(dims, b, &end))
         return SYMRNN_SIZE;
     PROFILED("packing", pack_matrix(params->W_xz, dims->hidden, dims->input, 3, (const S(form)[]){
-        form_in(packed, &b[PANEL_hoist_1_1], 0, 0, 0),
-        form_in(packed, &b[PANEL_fused_step_1_1], 0, 0, 0),
+        form_in(packed, &b[PANEL_hoist_1_1], 0, 0, 0), form_in(packed, &b[PANEL_fused_step_1_1], 0, 0, 0),
         form_in(packed, &b[PANEL_deferred_1_1], 0, 0, 1)}, &copy, &us));
     PROFILED("packing", pack_matrix(params->W_hz, dims->hidden, dims->hidden, 2, (const S(form)[]){
-        form_in(packed, &b[PANEL_step_1_1], 0, 0, 0),
-        form_in(packed, &b[PANEL_back_1_1], 0, 0, 1)}, &copy, &us));
+        form_in(packed, &b[PANEL_step_1_1], 0, 0, 0), form_in(packed, &b[PANEL_back_1_1], 0, 0, 1)}, &copy, &us));
     pack_vector(packed, &b[PARAM_b_z], params->b_z, dims->hidden, &copy, &us);
     PROFILED("packing", pack_matrix(params->W_xr, dims->hidden, dims->input, 3, (const S(form)[]){
-        form_in(packed, &b[PANEL_hoist_1_1], 1, 0, 0),
-        form_in(packed, &b[PANEL_fused_step_1_1], 1, 0, 0),
+        form_in(packed, &b[PANEL_hoist_1_1], 1, 0, 0), form_in(packed, &b[PANEL_fused_step_1_1], 1, 0, 0),
         form_in(packed, &b[PANEL_deferred_1_1], 0, dims->hidden, 1)}, &copy, &us));
     PROFILED("packing", pack_matrix(params->W_hr, dims->hidden, dims->hidden, 2, (const S(form)[]){
-        form_in(packed, &b[PANEL_step_1_1], 1, 0, 0),
-        form_in(packed, &b[PANEL_back_1_1], 0, dims->hidden, 1)}, &copy, &us));
+        form_in(packed, &b[PANEL_step_1_1], 1, 0, 0), form_in(packed, &b[PANEL_back_1_1], 0, dims->hidden, 1)}, &copy, &us));
     pack_vector(packed, &b[PARAM_b_r], params->b_r, dims->hidden, &copy, &us);
     PROFILED("packing", pack_matrix(params->W_xh, dims->hidden, dims->input, 3, (const S(form)[]){
-        form_in(packed, &b[PANEL_hoist_1_1], 2, 0, 0),
-        form_in(packed, &b[PANEL_fused_step_2_1], 0, 0, 0),
+        form_in(packed, &b[PANEL_hoist_1_1], 2, 0, 0), form_in(packed, &b[PANEL_fused_step_2_1], 0, 0, 0),
         form_in(packed, &b[PANEL_deferred_1_1], 0, 2 * dims->hidden, 1)}, &copy, &us));
     PROFILED("packing", pack_matrix(params->W_hh, dims->hidden, dims->hidden, 2, (const S(form)[]){
-        form_in(packed, &b[PANEL_step_2_1], 0, 0, 0),
-        form_in(packed, &b[PANEL_back_2_1], 0, 0, 1)}, &copy, &us));
+        form_in(packed, &b[PANEL_step_2_1], 0, 0, 0), form_in(packed, &b[PANEL_back_2_1], 0, 0, 1)}, &copy, &us));
     pack_vector(packed, &b[PARAM_b_h], params->b_h, dims->hidden, &copy, &us);
     if (part)
         return SYMRNN_OK;

@@ -86,7 +86,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"e98953536a418064ddebe67b22efc041"
+_ABI = b"2006a6cbfec510d66201b16b9050a0f7"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

@@ -68,7 +68,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "a8eb4ed8d91d2d4c85c49f4dd679541f"
+#define SYMRNN_DIGEST "5e70ed3b8531ac0f3f9e2db4e9348476"
 #define ENTRY(name) PUBLIC(gru_reset_after, name)
 #define DIMS gru_reset_after_dims
 #define BARRIER gru_reset_after_barrier
@@ -387,29 +387,23 @@ int ENTRY(pack)(const gru_reset_after_dims *dims, const ENTRY(params) *params, r
     if (!S(blocks)(dims, b, &end))
         return SYMRNN_SIZE;
     PROFILED("packing", pack_matrix(params->W_xz, dims->hidden, dims->input, 3, (const S(form)[]){
-        form_in(packed, &b[PANEL_hoist_1_1], 0, 0, 0),
-        form_in(packed, &b[PANEL_fused_step_1_1], 0, 0, 0),
+        form_in(packed, &b[PANEL_hoist_1_1], 0, 0, 0), form_in(packed, &b[PANEL_fused_step_1_1], 0, 0, 0),
         form_in(packed, &b[PANEL_deferred_1_1], 0, 0, 1)}, &copy, &us));
     PROFILED("packing", pack_matrix(params->W_hz, dims->hidden, dims->hidden, 2, (const S(form)[]){
-        form_in(packed, &b[PANEL_step_1_1], 0, 0, 0),
-        form_in(packed, &b[PANEL_back_1_1], 0, 0, 1)}, &copy, &us));
+        form_in(packed, &b[PANEL_step_1_1], 0, 0, 0), form_in(packed, &b[PANEL_back_1_1], 0, 0, 1)}, &copy, &us));
     pack_vector(packed, &b[PARAM_b_z], params->b_z, dims->hidden, &copy, &us);
     PROFILED("packing", pack_matrix(params->W_xr, dims->hidden, dims->input, 3, (const S(form)[]){
-        form_in(packed, &b[PANEL_hoist_1_1], 1, 0, 0),
-        form_in(packed, &b[PANEL_fused_step_1_1], 1, 0, 0),
+        form_in(packed, &b[PANEL_hoist_1_1], 1, 0, 0), form_in(packed, &b[PANEL_fused_step_1_1], 1, 0, 0),
         form_in(packed, &b[PANEL_deferred_1_1], 0, dims->hidden, 1)}, &copy, &us));
     PROFILED("packing", pack_matrix(params->W_hr, dims->hidden, dims->hidden, 2, (const S(form)[]){
-        form_in(packed, &b[PANEL_step_1_1], 1, 0, 0),
-        form_in(packed, &b[PANEL_back_1_1], 0, dims->hidden, 1)}, &copy, &us));
+        form_in(packed, &b[PANEL_step_1_1], 1, 0, 0), form_in(packed, &b[PANEL_back_1_1], 0, dims->hidden, 1)}, &copy, &us));
     pack_vector(packed, &b[PARAM_b_r], params->b_r, dims->hidden, &copy, &us);
     PROFILED("packing", pack_matrix(params->W_xh, dims->hidden, dims->input, 3, (const S(form)[]){
-        form_in(packed, &b[PANEL_hoist_1_1], 2, 0, 0),
-        form_in(packed, &b[PANEL_fused_step_1_2], 0, 0, 0),
+        form_in(packed, &b[PANEL_hoist_1_1], 2, 0, 0), form_in(packed, &b[PANEL_fused_step_1_2], 0, 0, 0),
         form_in(packed, &b[PANEL_deferred_1_1], 0, 2 * dims->hidden, 1)}, &copy, &us));
     pack_vector(packed, &b[PARAM_b_h], params->b_h, dims->hidden, &copy, &us);
     PROFILED("packing", pack_matrix(params->W_hh, dims->hidden, dims->hidden, 2, (const S(form)[]){
-        form_in(packed, &b[PANEL_step_1_1], 2, 0, 0),
-        form_in(packed, &b[PANEL_back_1_2], 0, 0, 1)}, &copy, &us));
+        form_in(packed, &b[PANEL_step_1_1], 2, 0, 0), form_in(packed, &b[PANEL_back_1_2], 0, 0, 1)}, &copy, &us));
     pack_vector(packed, &b[PARAM_b_hh], params->b_hh, dims->hidden, &copy, &us);
     if (part)
         return SYMRNN_OK;

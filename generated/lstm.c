@@ -76,7 +76,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "94650599236ec07e4040e8daa52a210c"
+#define SYMRNN_DIGEST "351c26571348f57693bfc9fa54892707"
 #define ENTRY(name) PUBLIC(lstm, name)
 #define DIMS lstm_dims
 #define BARRIER lstm_barrier
@@ -426,32 +426,24 @@ int ENTRY(pack)(const lstm_dims *dims, const ENTRY(params) *params, real *packed
     if (!S(blocks)(dims, b, &end))
         return SYMRNN_SIZE;
     PROFILED("packing", pack_matrix(params->W_xi, dims->hidden, dims->input, 2, (const S(form)[]){
-        form_in(packed, &b[PANEL_hoist_1_1], 0, 0, 0),
-        form_in(packed, &b[PANEL_deferred_1_1], 0, 0, 1)}, &copy, &us));
+        form_in(packed, &b[PANEL_hoist_1_1], 0, 0, 0), form_in(packed, &b[PANEL_deferred_1_1], 0, 0, 1)}, &copy, &us));
     PROFILED("packing", pack_matrix(params->W_hi, dims->hidden, dims->hidden, 2, (const S(form)[]){
-        form_in(packed, &b[PANEL_step_1_1], 0, 0, 0),
-        form_in(packed, &b[PANEL_back_1_1], 0, 0, 1)}, &copy, &us));
+        form_in(packed, &b[PANEL_step_1_1], 0, 0, 0), form_in(packed, &b[PANEL_back_1_1], 0, 0, 1)}, &copy, &us));
     pack_vector(packed, &b[PARAM_b_i], params->b_i, dims->hidden, &copy, &us);
     PROFILED("packing", pack_matrix(params->W_xf, dims->hidden, dims->input, 2, (const S(form)[]){
-        form_in(packed, &b[PANEL_hoist_1_1], 1, 0, 0),
-        form_in(packed, &b[PANEL_deferred_1_1], 0, dims->hidden, 1)}, &copy, &us));
+        form_in(packed, &b[PANEL_hoist_1_1], 1, 0, 0), form_in(packed, &b[PANEL_deferred_1_1], 0, dims->hidden, 1)}, &copy, &us));
     PROFILED("packing", pack_matrix(params->W_hf, dims->hidden, dims->hidden, 2, (const S(form)[]){
-        form_in(packed, &b[PANEL_step_1_1], 1, 0, 0),
-        form_in(packed, &b[PANEL_back_1_1], 0, dims->hidden, 1)}, &copy, &us));
+        form_in(packed, &b[PANEL_step_1_1], 1, 0, 0), form_in(packed, &b[PANEL_back_1_1], 0, dims->hidden, 1)}, &copy, &us));
     pack_vector(packed, &b[PARAM_b_f], params->b_f, dims->hidden, &copy, &us);
     PROFILED("packing", pack_matrix(params->W_xo, dims->hidden, dims->input, 2, (const S(form)[]){
-        form_in(packed, &b[PANEL_hoist_1_1], 2, 0, 0),
-        form_in(packed, &b[PANEL_deferred_1_1], 0, 2 * dims->hidden, 1)}, &copy, &us));
+        form_in(packed, &b[PANEL_hoist_1_1], 2, 0, 0), form_in(packed, &b[PANEL_deferred_1_1], 0, 2 * dims->hidden, 1)}, &copy, &us));
     PROFILED("packing", pack_matrix(params->W_ho, dims->hidden, dims->hidden, 2, (const S(form)[]){
-        form_in(packed, &b[PANEL_step_1_1], 2, 0, 0),
-        form_in(packed, &b[PANEL_back_1_1], 0, 2 * dims->hidden, 1)}, &copy, &us));
+        form_in(packed, &b[PANEL_step_1_1], 2, 0, 0), form_in(packed, &b[PANEL_back_1_1], 0, 2 * dims->hidden, 1)}, &copy, &us));
     pack_vector(packed, &b[PARAM_b_o], params->b_o, dims->hidden, &copy, &us);
     PROFILED("packing", pack_matrix(params->W_xg, dims->hidden, dims->input, 2, (const S(form)[]){
-        form_in(packed, &b[PANEL_hoist_1_1], 3, 0, 0),
-        form_in(packed, &b[PANEL_deferred_1_1], 0, 3 * dims->hidden, 1)}, &copy, &us));
+        form_in(packed, &b[PANEL_hoist_1_1], 3, 0, 0), form_in(packed, &b[PANEL_deferred_1_1], 0, 3 * dims->hidden, 1)}, &copy, &us));
     PROFILED("packing", pack_matrix(params->W_hg, dims->hidden, dims->hidden, 2, (const S(form)[]){
-        form_in(packed, &b[PANEL_step_1_1], 3, 0, 0),
-        form_in(packed, &b[PANEL_back_1_1], 0, 3 * dims->hidden, 1)}, &copy, &us));
+        form_in(packed, &b[PANEL_step_1_1], 3, 0, 0), form_in(packed, &b[PANEL_back_1_1], 0, 3 * dims->hidden, 1)}, &copy, &us));
     pack_vector(packed, &b[PARAM_b_g], params->b_g, dims->hidden, &copy, &us);
     if (part)
         return SYMRNN_OK;

@@ -48,7 +48,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "abb5cf820955e8e37fa27896e27ee8ef"
+#define SYMRNN_DIGEST "23e15c760dfba594b074485373b67e38"
 #define ENTRY(name) PUBLIC(rnn, name)
 #define DIMS rnn_dims
 #define BARRIER rnn_barrier
@@ -296,11 +296,9 @@ int ENTRY(pack)(const rnn_dims *dims, const ENTRY(params) *params, real *packed,
     if (!S(blocks)(dims, b, &end))
         return SYMRNN_SIZE;
     PROFILED("packing", pack_matrix(params->W_xh, dims->hidden, dims->input, 2, (const S(form)[]){
-        form_in(packed, &b[PANEL_hoist_1_1], 0, 0, 0),
-        form_in(packed, &b[PANEL_deferred_1_1], 0, 0, 1)}, &copy, &us));
+        form_in(packed, &b[PANEL_hoist_1_1], 0, 0, 0), form_in(packed, &b[PANEL_deferred_1_1], 0, 0, 1)}, &copy, &us));
     PROFILED("packing", pack_matrix(params->W_hh, dims->hidden, dims->hidden, 2, (const S(form)[]){
-        form_in(packed, &b[PANEL_step_1_1], 0, 0, 0),
-        form_in(packed, &b[PANEL_back_1_1], 0, 0, 1)}, &copy, &us));
+        form_in(packed, &b[PANEL_step_1_1], 0, 0, 0), form_in(packed, &b[PANEL_back_1_1], 0, 0, 1)}, &copy, &us));
     pack_vector(packed, &b[PARAM_b_h], params->b_h, dims->hidden, &copy, &us);
     if (part)
         return SYMRNN_OK;

@@ -89,8 +89,9 @@ def _filled(parameter: Variable, cell: CCell) -> Iterator[str]:
         yield f"{head}NULL, &copy, &us));"
         return
     yield f"{head}(const S(form)[]){{"
-    yield from (f"    {form}," for form in forms[:-1])
-    yield f"    {forms[-1]}}}, &copy, &us));"
+    for first in range(0, len(forms), 2):
+        end = "}, &copy, &us));" if first + 2 >= len(forms) else ","
+        yield f"    {', '.join(forms[first : first + 2])}{end}"
 
 
 def _shared(cell: CCell) -> Iterator[str]:
