@@ -139,14 +139,17 @@ _Static_assert(sizeof 1.0 == sizeof(double),
 #if CHUNK > BLOCK_ROWS
 #error "rows are ordered in blocks of BLOCK_ROWS"
 #endif
-/* Nanoseconds, as measured on one machine. START_NS: other threads take part in a call. MEET_NS: they meet after a stage. For
-   each byte of a number, FETCH_NS: read what another thread wrote; MULTIPLY_NS: a multiply-add, LOW_TILES times that in low
-   tiles. */
-#define START_NS 60000.0
-#define MEET_NS 500.0
+/* Nanoseconds, as measured on one machine. START_NS: other threads, which wait for a call, take part in it. WAKE_NS: they sleep
+   before that. MEET_NS: they meet after a stage. For each byte of a number, FETCH_NS: read what another thread wrote;
+   MULTIPLY_NS: a multiply-add, LOW_TILES times that in low tiles. What takes more than WORTH of one thread's time stays with one:
+   how far apart two cores are changes the cost of a meeting by a factor of five. */
+#define START_NS 4000.0
+#define WAKE_NS 80000.0
+#define MEET_NS 550.0
 #define FETCH_NS 0.2
-#define LOW_TILES 1.6
-#define MULTIPLY_NS 0.005
+#define LOW_TILES 1.4
+#define MULTIPLY_NS 0.003
+#define WORTH 0.9
 /* Numbers that are hoisted at a time. */
 #define HOISTED_NUMBERS 262144
 

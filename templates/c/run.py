@@ -54,8 +54,8 @@ _KEPT = 16
 """The number of runs kept: the newest, each for one shape of a call."""
 _KEPT_NUMBERS = 1 << 18
 """The largest workspace, in numbers, that stays with its run; a larger one goes back to the blocks."""
-_PACKED_ALONE = 1 << 22
-"""The most bytes of weights that one thread packs: for fewer, waking another takes longer."""
+_PACKED_ALONE, _PACKED_ASLEEP = 1 << 18, 1 << 22
+"""The most bytes of weights that one thread packs, if others wait for a call, and if they sleep."""
 
 
 class _Weights:
@@ -81,8 +81,11 @@ class _Run:
     ) -> None:
         self.sizes, self.dtype, self.lengths, self.batch = sizes, dtype, lengths, batch
         self.dims = _dims(sizes, steps, batch, lengths, reverse)
-        self.byref = ctypes.byref(self.dims)
-        self.parts = _query(dtype, "useful_parts", self.dims, _cores()) if threads is None else threads
+        self.byref, self.address = ctypes.byref(self.dims), ctypes.addressof(self.dims)
+        self.parts = self.woken = threads or 1
+        if threads is None:
+            most = _cores()
+            self.parts, self.woken = [_query(dtype, "useful_parts", self.dims, most, awake) for awake in (1, 0)]
         self.states = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
         self.numbers = sum(math.prod(shape) for shape in self.states.values())
         self.state_places, self.param_places = _places(self.states), _places(_shapes_of(sizes))
@@ -101,12 +104,8 @@ class _Run:
         weights: _Weights,
         *arrays: np.ndarray | None,
         numbers: tuple[int, ...] = (),
-        kept: np.ndarray | None = None,
     ) -> None:
-        """Call an entry with its dims, weights, arrays (None for a null pointer), workspace and numbers, part by part.
-
-        ``kept`` holds other objects that must live as long as the call.
-        """
+        """Call an entry with its dims, weights, arrays (None for a null pointer), workspace and numbers, part by part."""
         spare = self.spare[name]
         try:
             workspace, address = spare.pop()
@@ -114,9 +113,11 @@ class _Run:
             workspace = _empty(self.size(f"{name}_workspace_size", self.parts), self.dtype)
             address = _address(workspace)
         pointers = [None if array is None else _address(array) for array in arrays]
-        arguments = (self.byref, weights.address, *pointers, address, *numbers)
-        used = (self, weights, arrays, workspace, kept)
-        status = _TEAM.run(_BOUND[self.dtype, name], arguments, self.parts, meet=True, kept=used)
+        if self.parts == 1:
+            status = _BOUND[self.dtype, name](self.byref, weights.address, *pointers, address, *numbers, 0, 1, None)
+        else:
+            arguments = (self.address, weights.address, *pointers, address, *numbers)
+            status = _TEAM.run(self.dtype, name, arguments, self.parts, self.woken)
         if workspace.size <= _KEPT_NUMBERS:
             spare.append((workspace, address))
         if status:
@@ -142,9 +143,9 @@ class _Run:
             arrays = [array.ravel().astype(self.dtype) for array in packed.values()]
             block = np.concatenate([*arrays, np.empty(0, self.dtype)])
         pointers, weights = self.starts + _address(block), _Weights(self.size("packed_size"), self.dtype)
-        arguments, kept = (self.byref, _address(pointers), weights.address), (block, pointers, weights)
-        parts = self.parts if weights.array.nbytes > _PACKED_ALONE else 1
-        status = _TEAM.run(_BOUND[self.dtype, "pack"], arguments, parts, meet=False, kept=kept)
+        size = weights.array.nbytes
+        parts, woken = (self.parts if size > most else 1 for most in (_PACKED_ALONE, _PACKED_ASLEEP))
+        status = _TEAM.run(self.dtype, "pack", (self.address, _address(pointers), weights.address), parts, woken)
         _check("pack", status)
         packed.panels[self.key] = weights
         return weights

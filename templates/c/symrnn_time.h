@@ -415,13 +415,14 @@ QUERY double part_work(const S(routine) *r, size_t parts)
     return work;
 }
 
-/* In how many parts, from 1 to `most`, a call is worth running. The routine's stages are those that hoist. */
-QUERY size_t useful_parts(const S(routine) *r, size_t most)
+/* In how many parts, from 1 to `most`, a call is worth running: the other threads wait for calls, or must be woken. The
+   routine's stages are those that hoist. */
+QUERY size_t useful_parts(const S(routine) *r, size_t most, int awake)
 {
     const size_t rows = r->seq.rows;
     const double row = (double)rows * MULTIPLY_NS * sizeof(real) * (fill_tiles(rows) ? 1.0 : LOW_TILES);
     const double step = row * part_work(r, 1), steps = (double)r->seq.steps;
-    double states = 0, least = step * steps;
+    double states = 0, least = WORTH * step * steps;
     size_t best = 1;
     for (size_t i = 0; i < r->states; ++i)
         states += (double)r->array[AT_STATES + 2 * i].width;
@@ -430,7 +431,7 @@ QUERY size_t useful_parts(const S(routine) *r, size_t most)
         if (!split_rows(rows, parts))
             one = row * part_work(r, parts) + (double)(r->begin[LOOP + 1] - r->begin[LOOP]) * MEET_NS
                   + (double)rows * states * FETCH_NS * sizeof(real);
-        const double time = START_NS + one * steps;
+        const double time = (awake ? START_NS : WAKE_NS) + one * steps;
         if (time < least) {
             least = time;
             best = parts;

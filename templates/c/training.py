@@ -86,6 +86,6 @@ def backward(
     numbers = _empty(run.params, run.dtype)
     pointers = run.starts + _address(numbers)
     dx, dfirst = _new(x.shape, x.dtype), run.new_block()
-    run.call("backward", run.weights(packed), x, block, dy, dlast, pointers, dx, dfirst, numbers=(0,), kept=numbers)
+    run.call("backward", run.weights(packed), x, block, dy, dlast, pointers, dx, dfirst, numbers=(0,))
     result = Grads(_views(numbers, run.param_places), dx, _views(dfirst, run.state_places))
     return result if out is None else _into(out, result, accumulate)
