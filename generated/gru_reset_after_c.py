@@ -88,7 +88,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"75a557cf817b6ce6561795d1c8379c7c"
+_ABI = b"7837ad646539e746b5a81f2129e0c1f9"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

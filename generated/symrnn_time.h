@@ -83,11 +83,15 @@ ONCE void add_outer(size_t rows, const real *block, const size_t *begin, size_t 
                 accumulate(to->fresh, high, RIGHT_COLUMNS, rows, columns, TILE_ROWS, panel, wide, into, to->width);
                 continue;
             }
+            /* The last columns: the same sums in the same order, which then do not depend on how wide a panel is. */
             real sums[TILE_ROWS * RIGHT_COLUMNS * LANES];
-            accumulate(1, high, (count + LANES - 1) / LANES, rows, columns, TILE_ROWS, panel, wide, sums, wide);
+            for (size_t i = 0; i < high; ++i)
+                for (size_t j = 0; j < wide; ++j)
+                    sums[i * wide + j] = j < count && !to->fresh ? into[i * to->width + j] : 0;
+            accumulate(0, high, (count + LANES - 1) / LANES, rows, columns, TILE_ROWS, panel, wide, sums, wide);
             for (size_t i = 0; i < high; ++i)
                 for (size_t j = 0; j < count; ++j)
-                    into[i * to->width + j] = (to->fresh ? 0 : into[i * to->width + j]) + sums[i * wide + j];
+                    into[i * to->width + j] = sums[i * wide + j];
         }
     }
 }
