@@ -60,7 +60,7 @@ class TileChoice:
 
 
 @dataclass(frozen=True)
-class _Measured:
+class _KnownShape:
     """Processors on which the shapes were measured in whole kernels, and the quickest shape with vectors of so many bytes."""
 
     name: str
@@ -79,9 +79,9 @@ _AMD = "AuthenticAMD"
 _ZEN_3 = (range(0x00, 0x10), range(0x20, 0x30), range(0x40, 0x60))
 _ZEN_5 = (range(0x00, 0x100),)
 MEASURED = (
-    _Measured("AMD Zen 3", _AMD, 25, _ZEN_3, 32, TileShape(6, 2)),
-    _Measured("AMD Zen 5", _AMD, 26, _ZEN_5, 32, TileShape(6, 2)),
-    _Measured("AMD Zen 5", _AMD, 26, _ZEN_5, 64, TileShape(6, 4)),
+    _KnownShape("AMD Zen 3", _AMD, 25, _ZEN_3, 32, TileShape(6, 2)),
+    _KnownShape("AMD Zen 5", _AMD, 26, _ZEN_5, 32, TileShape(6, 2)),
+    _KnownShape("AMD Zen 5", _AMD, 26, _ZEN_5, 64, TileShape(6, 4)),
 )
 """Results of `benchmarks/NOTES.md`. A family and its models: AMD's revision guides."""
 
