@@ -86,7 +86,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"ab6998ca0afaf0ca21203c34b1d1bb59"
+_ABI = b"f4e9236309b759991faf43ab164e72c3"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),
