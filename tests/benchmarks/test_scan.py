@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -49,16 +50,20 @@ def test_results_are_those_of_the_numpy_kernels(who: str, library: str, cell: st
     assert difference(ours, theirs) <= BOUND
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # by PyTorch, of its own code
 @pytest.mark.parametrize("mode", Mode)
 @pytest.mark.parametrize("cell", CUSTOM)
 @pytest.mark.parametrize("who", ["torch compiled step", "torch compiled loop", "torch compiled scan"])
 def test_what_is_compiled_computes_the_same(who: str, cell: str, mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
     torch = pytest.importorskip("torch", reason="torch is not installed: nothing to run the text with")
-    monkeypatch.setattr(torch, "compile", lambda function: function)
+    # Traced, but not compiled: a compiler would take many seconds for each.
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
     task = Task(cell, Point(4, 2, 5, input=3), mode, threads=1)
     assert difference(results(prepared(NUMPY, "numpy", task)), results(prepared(who, "torch", task))) <= BOUND
 
 
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")  # by PyTorch, of its own code
 def test_a_scan_of_torch_is_compiled_for_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
     cell = tmp_path / "tiny.toml"
