@@ -58,8 +58,9 @@ _CUSTOM = """
 A cell of one's own runs in other libraries as a loop or a scan. Every participant's step is printed from the cell's equations,
 and its results are compared with ours before anything is timed.
 
-* *first call* is the time from the cell to its first result, with empty caches, imports left out: it contains what the
-  library compiles. Our kernels are derived, printed and compiled in it, for every size at once.
+* *first call* is the time from the cell to its first result, with empty caches, without the import of the library. It
+  contains what the library compiles. Our kernels are derived, printed and compiled in it, for every size at once. A first
+  call that takes too long is stopped, and the table shows the limit.
 * *torch eager*: a loop of Python. *torch compiled step*: the same, its step compiled by `torch.compile`. *torch compiled loop*:
   `torch.compile` of the whole loop, which it unrolls. *torch compiled scan*: `torch.compile` of
   `torch._higher_order_ops.scan`. *jax*: `jit` of `lax.scan`.
