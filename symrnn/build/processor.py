@@ -28,6 +28,11 @@ class Processor:
     family: int = 0
     model: int = 0
 
+    def __str__(self) -> str:
+        """Its name, and its numbers if it has some: the names of rented machines may hide the model."""
+        numbers = f" ({self.vendor}, family {self.family}, model {self.model})" if self.vendor and self.family else ""
+        return self.name + numbers
+
 
 def processor() -> Processor:
     """The processor of this machine."""

@@ -31,7 +31,7 @@ def information(arguments: Namespace) -> Outcome:
         "python": platform.python_version(),
         **{name: version(name) for name in _LIBRARIES},
         "system": f"{platform.system()} {platform.machine()}",
-        "processor": processor().name,
+        "processor": str(processor()),
         "cache": str(cache_directory()),
     }
     with progress() as say:

@@ -160,12 +160,13 @@ def test_another_shape_is_taken_if_it_is_clearly_quicker() -> None:
 def test_a_processor_is_described() -> None:
     zen_3 = described("vendor_id: AuthenticAMD\ncpu family: 25\nmodel: 1\nmodel name: AMD EPYC 7B13\nflags: fpu avx2")
     assert zen_3 == Processor("AMD EPYC 7B13", "AuthenticAMD", 25, 1)
+    assert str(zen_3) == "AMD EPYC 7B13 (AuthenticAMD, family 25, model 1)"
     assert [row.shape for row in MEASURED if row.holds(zen_3, 32)] == [TileShape(6, 2)]
     for other in (replace(zen_3, model=0x61), replace(zen_3, family=23), replace(zen_3, vendor="GenuineIntel")):
         assert not [row for row in MEASURED if row.holds(other, 32)]
     assert not [row for row in MEASURED if row.holds(zen_3, 16)]
     unknown = described("aarch64 ")
-    assert unknown.name
+    assert str(unknown) == unknown.name != ""
     assert (unknown.vendor, unknown.family, unknown.model) == ("", 0, 0)
 
 
