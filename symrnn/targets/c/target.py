@@ -48,7 +48,7 @@ class _Libraries:
         compiler, tile = find_compiler(), chosen_tile()
         width = f"{tile.vector_bytes} bytes" if tile.vector_bytes else "no vector registers"
         return {
-            "compiler": f"{' '.join(compiler.command)}: {compiler.version.splitlines()[0]}",
+            "compiler": str(compiler),
             "flags": " ".join(flags(compiler, options_for(MARCH_NATIVE))),
             "vectors": width,
             "register tile": f"{tile.shape} (rows x vectors): {tile.why}",

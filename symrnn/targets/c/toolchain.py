@@ -57,6 +57,10 @@ class Compiler:
     version: str
     kind: str
 
+    def __str__(self) -> str:
+        """Its command, and the first line of what it says about itself."""
+        return f"{shlex.join(self.command)}: {_first_lines(self.version, 1)}"
+
 
 @dataclass(frozen=True)
 class Options:
