@@ -86,7 +86,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"89ce203cb0fdea8d91c1451add796dbc"
+_ABI = b"0bbce5c33537fe5d346ed3570fc96fad"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

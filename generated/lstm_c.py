@@ -94,7 +94,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"51cacc3a547460d52e1e66f361069870"
+_ABI = b"548e54ed55b2c818a84c011930a78538"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),
