@@ -13,6 +13,8 @@ from typing import Any
 
 from benchmarks.grid import available_cores
 from symrnn.errors import CheckError
+from symrnn.targets.c.flags import MARCH_NATIVE
+from symrnn.targets.c.tiles import options_for
 from symrnn.targets.c.toolchain import Compiler, Options, find_compiler, flags
 
 STEERING = ("OPENBLAS_", "OMP_", "GOMP_", "KMP_", "MKL_", "XLA_", "ORT_", "TORCH_", "SYMRNN_NUM_")
@@ -40,7 +42,7 @@ def describe() -> dict[str, Any]:
         "cores": len(available_cores()),
         "caches": _caches(),
         "compiler": compiler.version.splitlines()[0],
-        "flags": " ".join(flags(compiler, Options())),
+        "flags": " ".join(flags(compiler, options_for(MARCH_NATIVE))),
         "environment": steering(),
     }
 

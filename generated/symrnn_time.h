@@ -83,11 +83,16 @@ ONCE void add_outer(size_t rows, const real *block, const size_t *begin, size_t 
                 accumulate(to->fresh, high, RIGHT_COLUMNS, rows, columns, TILE_ROWS, panel, wide, into, to->width);
                 continue;
             }
+            /* The last columns: the same sums in the same order, which then do not depend on how wide a panel is. */
             real sums[TILE_ROWS * RIGHT_COLUMNS * LANES];
-            accumulate(1, high, (count + LANES - 1) / LANES, rows, columns, TILE_ROWS, panel, wide, sums, wide);
+            const size_t vectors = (count + LANES - 1) / LANES;
+            for (size_t i = 0; i < (to->fresh ? 0 : high); ++i) {
+                storeu(sums + i * wide + (vectors - 1) * LANES, K(0));
+                memcpy(sums + i * wide, into + i * to->width, count * sizeof *sums);
+            }
+            accumulate(to->fresh, high, vectors, rows, columns, TILE_ROWS, panel, wide, sums, wide);
             for (size_t i = 0; i < high; ++i)
-                for (size_t j = 0; j < count; ++j)
-                    into[i * to->width + j] = (to->fresh ? 0 : into[i * to->width + j]) + sums[i * wide + j];
+                memcpy(into + i * to->width, sums + i * wide, count * sizeof *sums);
         }
     }
 }
