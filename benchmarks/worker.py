@@ -93,7 +93,11 @@ def serve(connection: Connection) -> None:
             message = connection.recv()
         except (EOFError, ConnectionError):
             return
-        connection.send(_answered(worker, message))
+        answer = _answered(worker, message)
+        try:
+            connection.send(answer)
+        except ConnectionError:  # the parent was stopped while this worked
+            return
 
 
 def _answered(worker: _Worker, message: object) -> object:
