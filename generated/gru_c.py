@@ -24,11 +24,11 @@ import ctypes
 import functools
 import itertools
 import math
-import operator
 import os
 import queue
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -86,7 +86,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"2006a6cbfec510d66201b16b9050a0f7"
+_ABI = b"01bdfa0ef9e1ecc4f5805c39b97281c6"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),
@@ -102,7 +102,7 @@ _ENTRIES = {
     "forward_workspace_size": ("dims", "number", "size"),
     "infer_workspace_size": ("dims", "number", "size"),
     "backward_workspace_size": ("dims", "number", "size"),
-    "useful_parts": ("dims", "number", "size"),
+    "useful_parts": ("dims", "number", "flag", "size"),
     "pack": ("dims", "params", "out", "out", "number", "number"),
     "forward": ("dims", "in", "in", "in", "out", "out", "out", "out", "number", "number", "barrier"),
     "infer": ("dims", "in", "in", "in", "out", "out", "out", "number", "number", "barrier"),
@@ -123,6 +123,7 @@ _ENTRIES = {
         "number",
         "barrier",
     ),
+    "lead": ("number", "pointers", "workers", "number", "flag"),
 }
 _PRECISIONS = {"float32": "f32", "float64": "f64"}
 _STATUS = {
@@ -133,7 +134,8 @@ _STATUS = {
     6: "these weights were packed by another library, in another precision or for other sizes; pack the parameters again",
     7: "this library runs only with threads=1, because its processor has no atomic instructions",
 }
-_MOST_PARTS, _BARRIER_BYTES, _BLOCK_NUMBERS = 1024, 128, 16
+_LED = ("pack", "forward", "infer", "backward")
+_MOST_PARTS, _WORKER_BYTES, _BLOCK_NUMBERS = 1024, 128, 16
 _SUFFIXES = {"darwin": ".dylib", "win32": ".dll"}
 _OTHER_SUFFIX = ".so"
 _MARCHES = {"native": "", "v4": ".v4", "v3": ".v3", "v2": ".v2", "baseline": ".baseline"}
@@ -333,7 +335,7 @@ def backward(
     numbers = _empty(run.packing.numbers, run.dtype)
     pointers = run.packing.starts + _address(numbers)
     dx, dfirst = _new(x.shape, x.dtype), run.new_block()
-    run.call("backward", run.weights(packed), x, block, dy, dlast, pointers, dx, dfirst, numbers=(0,), kept=numbers)
+    run.call("backward", run.weights(packed), x, block, dy, dlast, pointers, dx, dfirst, numbers=(0,))
     result = Grads(_views(numbers, run.packing.places), dx, _views(dfirst, run.state_places))
     return result if out is None else _into(out, result, accumulate)
 
@@ -386,8 +388,11 @@ class _Run:
     ) -> None:
         self.sizes, self.dtype, self.lengths, self.batch = sizes, dtype, lengths, batch
         self.dims = _dims(sizes, steps, batch, lengths, reverse)
-        self.byref = ctypes.byref(self.dims)
-        self.parts = _query(dtype, "useful_parts", self.dims, _cores()) if threads is None else threads
+        self.byref, self.address = ctypes.byref(self.dims), ctypes.addressof(self.dims)
+        self.parts = self.woken = threads or 1
+        if threads is None:
+            most = _cores()
+            self.parts, self.woken = [_query(dtype, "useful_parts", self.dims, most, awake) for awake in (1, 0)]
         self.states = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
         self.numbers = sum(math.prod(shape) for shape in self.states.values())
         self.state_places, self.packing = _places(self.states), _packing(sizes, dtype)
@@ -404,12 +409,8 @@ class _Run:
         weights: _Weights,
         *arrays: np.ndarray | None,
         numbers: tuple[int, ...] = (),
-        kept: np.ndarray | None = None,
     ) -> None:
-        """Call an entry with its dims, weights, arrays (None for a null pointer), workspace and numbers, part by part.
-
-        ``kept`` holds other objects that must live as long as the call.
-        """
+        """Call an entry with its dims, weights, arrays (None for a null pointer), workspace and numbers, part by part."""
         spare = self.spare[name]
         try:
             workspace, address = spare.pop()
@@ -417,9 +418,11 @@ class _Run:
             workspace = _empty(self.size(f"{name}_workspace_size", self.parts), self.dtype)
             address = _address(workspace)
         pointers = [None if array is None else _address(array) for array in arrays]
-        arguments = (self.byref, weights.address, *pointers, address, *numbers)
-        used = (self, weights, arrays, workspace, kept)
-        status = _TEAM.run(_BOUND[self.dtype, name], arguments, self.parts, meet=True, kept=used)
+        if self.parts == 1:
+            status = _BOUND[self.dtype, name](self.byref, weights.address, *pointers, address, *numbers, 0, 1, None)
+        else:
+            arguments = (self.address, weights.address, *pointers, address, *numbers)
+            status = _TEAM.run(self.dtype, name, arguments, self.parts, self.woken)
         if workspace.size <= _KEPT_NUMBERS:
             spare.append((workspace, address))
         if status:
@@ -543,8 +546,8 @@ def _returned(y: np.ndarray, out: np.ndarray | None) -> np.ndarray:
 # ---- Packing: parameters laid out for the kernels, and copies of them by the same pass ----
 
 
-_PACKED_ALONE = 1 << 22
-"""The most bytes of weights that one thread packs: for fewer, waking another takes longer."""
+_PACKED_ALONE, _PACKED_ASLEEP = 1 << 18, 1 << 22
+"""The most bytes of weights that one thread packs, if others wait for a call, and if they sleep."""
 _COPIED_ALONE = 1 << 17
 """The most bytes of parameters that are copied first and packed later: for fewer, to ask for addresses takes longer."""
 _KEPT_PACKINGS = 16
@@ -567,34 +570,33 @@ class _Packing:
 
     def __init__(self, sizes: Mapping[str, int], dtype: np.dtype) -> None:
         self.dtype, self.dims = dtype, _dims(sizes, 1, 1)
-        self.byref, self.key = ctypes.byref(self.dims), (dtype, *sizes.values())
+        self.key = (dtype, *sizes.values())
         self.places = _places(_shapes_of(sizes))
         self.numbers = max((end for _, _, end, _ in self.places), default=0)
         self.starts = np.array([start for _, start, _, _ in self.places], np.uintp) * dtype.itemsize
         self.size = _query(dtype, "packed_size", self.dims)
 
-    def pack(self, pointers: np.ndarray, copy: np.ndarray | None, most: int | None, kept: Any) -> _Weights:
+    def pack(self, pointers: np.ndarray, copy: np.ndarray | None, most: int | None) -> _Weights:
         """Pack the parameters at these addresses; ``copy`` takes them side by side.
 
-        ``most`` bounds the parts; None is for as many as pay, SYMRNN_NUM_THREADS at most. ``kept`` holds the
-        parameters.
+        ``most`` bounds the parts; None is for as many as pay, SYMRNN_NUM_THREADS at most.
         """
-        weights = _Weights(self.size, self.dtype)
-        address = None if copy is None else _address(copy)
-        arguments, parts = (self.byref, _address(pointers), weights.address, address), 1
-        if weights.array.nbytes > _PACKED_ALONE:
-            parts = min(min(_cores(), _MOST_PARTS) if most is None else most, -(-weights.array.nbytes // _PACKED_ALONE))
-        used = (self, pointers, weights, copy, kept)
-        _check("pack", _TEAM.run(_BOUND[self.dtype, "pack"], arguments, parts, meet=False, kept=used))
+        weights, parts, woken = _Weights(self.size, self.dtype), 1, 1
+        size, address = weights.array.nbytes, None if copy is None else _address(copy)
+        if size > _PACKED_ALONE:
+            most = min(_cores(), _MOST_PARTS) if most is None else most
+            parts, woken = (min(most, -(-size // alone)) for alone in (_PACKED_ALONE, _PACKED_ASLEEP))
+        arguments = (ctypes.addressof(self.dims), _address(pointers), weights.address, address)
+        _check("pack", _TEAM.run(self.dtype, "pack", arguments, parts, woken))
         return weights
 
     def pack_again(self, packed: Packed, most: int) -> _Weights:
         """Pack what ``packed`` holds."""
         block = packed.snapshot.block
         if block is not None and block.dtype == self.dtype:
-            return self.pack(self.starts + _address(block), None, most, block)
+            return self.pack(self.starts + _address(block), None, most)
         arrays = [self._dense(name, array) for name, array in packed.snapshot.given.items()]
-        return self.pack(_pointers(arrays), None, most, arrays)
+        return self.pack(_pointers(arrays), None, most)
 
     def _dense(self, name: str, array: np.ndarray) -> np.ndarray:
         """The array itself if C can read it, else a copy."""
@@ -656,7 +658,7 @@ class _Snapshot:
             and all(map(_is_dense, values))
         ):
             packing = _packing(sizes, dtype)
-            panels[packing.key] = packing.pack(_pointers(values), self.block, None, values)
+            panels[packing.key] = packing.pack(_pointers(values), self.block, None)
         else:
             np.concatenate(values, axis=None, out=self.block)
 
@@ -1105,7 +1107,10 @@ _KINDS: dict[str, Any] = {
     "out": ctypes.c_void_p,
     "size": ctypes.POINTER(ctypes.c_size_t),
     "number": ctypes.c_size_t,
+    "flag": ctypes.c_int,
     "barrier": ctypes.c_void_p,
+    "pointers": ctypes.c_void_p,
+    "workers": ctypes.c_void_p,
 }
 
 _C = _load()
@@ -1125,6 +1130,8 @@ def _bind() -> dict[tuple[np.dtype, str], Any]:
 
 
 _BOUND = _bind()
+_SERVE = _C[f"{CELL}_serve"]
+_SERVE.argtypes, _SERVE.restype = (ctypes.c_void_p,), ctypes.c_int
 
 
 def _check(name: str, status: int) -> None:
@@ -1246,7 +1253,42 @@ def _new(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 # ---- Threads: the team that runs the parts of a call, and the most threads ----
 
 
-_call: Callable[[Any], Any] = operator.call
+_OFTEN_NS = 100_000
+"""Calls that follow one another within this time share the cost of waking a thread, which then waits for the next one."""
+_ALONE_NS = 10_000_000
+"""How long calls go without threads that did not come in time: they find no free core."""
+
+
+class _Worker:
+    """What a thread of the team works with. It waits in C for a call to come soon, and sleeps in Python after that.
+
+    In C, it needs no lock of the interpreter, so a call wakes nobody. Asleep, it is out of the library.
+    """
+
+    def __init__(self) -> None:
+        self._memory = _empty(_WORKER_BYTES // 8, np.dtype(np.float64))
+        self._memory[...] = 0
+        self._state = ctypes.c_uint.from_address(_address(self._memory))
+        self._bell: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self.address = _address(self._memory)
+
+    def work(self) -> None:
+        """Wait for calls, after each sound of the bell, until it tells the thread to end."""
+        while self._bell.get():
+            _SERVE(self.address)
+
+    def away(self) -> bool:
+        """Whether no thread waits here for a call."""
+        return self._state.value == 0
+
+    def wake(self) -> None:
+        """Let the thread wait for calls; once is enough."""
+        if self._bell.empty():
+            self._bell.put(True)
+
+    def end(self) -> None:
+        """Let the thread end when it is done."""
+        self._bell.put(False)
 
 
 class _Team:
@@ -1258,66 +1300,77 @@ class _Team:
     def restart(self) -> None:
         """Start anew: a forked child has this object but none of its threads."""
         self._lock = threading.Lock()
-        self._jobs: list[queue.SimpleQueue[Any]] = []
+        self._workers: tuple[_Worker, ...] = ()
+        self._pointers: Any = (ctypes.c_void_p * 0)()
+        self._last = self._alone_until = 0
 
-    def run(
-        self, function: Callable[..., int], arguments: tuple[Any, ...], parts: int, *, meet: bool, kept: Any
-    ) -> int:
-        """Call ``function(*arguments, part, parts[, barrier])`` for each part at once; returns the worst status.
+    def run(self, dtype: np.dtype, name: str, arguments: tuple[Any, ...], parts: int, woken: int) -> int:
+        """Call the entry ``name`` in ``parts`` parts, or in ``woken`` if threads must be woken; returns the worst status.
 
-        If the team is busy with another thread's call, one part does all the work: the results are the same. A signal's
-        handler may raise here at any time: ``kept`` holds the memory behind ``arguments`` until every part is done.
+        Threads that do not come in time, or work for another caller, are left out: the results are the same. The call
+        returns when every part is done. So a signal's handler, which may raise here at any time, runs before or after
+        all of them.
+
+        Args:
+            dtype: the precision.
+            name: of the entry.
+            arguments: those before the part: addresses, None for a null pointer, and numbers.
+            parts: how many parts pay if the threads wait for a call.
+            woken: how many pay if they sleep, unless calls follow one another closely.
         """
-        if parts == 1:
-            return function(*arguments, 0, 1, None) if meet else function(*arguments, 0, 1)
-        lock, jobs = self._lock, self._jobs
-        held: list[bool] = []
-        statuses: list[Any] = []
+        parts, late = self._gather(parts, woken) if parts > 1 else (1, [])
+        workers = self._pointers  # held until the call returns, even if the team grows
+        row = (ctypes.c_void_p * len(arguments))(*arguments)
+        status: int = _BOUND[dtype, "lead"](
+            _LED.index(name), ctypes.addressof(row), ctypes.addressof(workers), min(parts, len(workers) + 1), bool(late)
+        )
+        self._last = time.perf_counter_ns()
+        if any(worker.away() for worker in late):
+            self._alone_until = self._last + _ALONE_NS
+        return status
+
+    def _gather(self, parts: int, woken: int) -> tuple[int, list[_Worker]]:
+        """How many parts to run in, and the threads, woken just now, that are worth waiting for."""
+        if len(self._workers) < parts - 1:
+            self._grow(parts - 1)
+        asleep = [worker for worker in self._workers[: parts - 1] if worker.away()]
+        if not asleep:
+            return parts, []
+        now = time.perf_counter_ns()
+        if now < self._alone_until:
+            return woken, []
+        if now - self._last > _OFTEN_NS:
+            parts = woken
+        late = asleep[: parts - 1]
+        for worker in late:
+            worker.wake()
+        return parts, late
+
+    def _grow(self, threads: int) -> None:
+        """Start threads until there are so many, unless another caller is doing so."""
+        lock, held = self._lock, list[bool]()
+        workers = [*self._workers]
         try:
-            # A loop in C: no handler comes between taking the lock and noting it, nor between the start of the parts,
-            # which wait for one another.
+            # A loop in C: no handler comes between taking the lock and noting it.
             held.extend(map(lock.acquire, (False,)))
-            if not held[0]:
-                return function(*arguments, 0, 1, None) if meet else function(*arguments, 0, 1)
-            self._grow(jobs, parts - 1)
-            barrier = ctypes.create_string_buffer(_BARRIER_BYTES)
-            done: queue.SimpleQueue[int] = queue.SimpleQueue()
-            last = (parts, ctypes.addressof(barrier)) if meet else (parts,)
-            calls = [
-                functools.partial(jobs[part - 1].put, (function, (*arguments, part, *last), done, (kept, barrier)))
-                for part in range(1, parts)
-            ]
-            statuses.extend(map(_call, [*calls, functools.partial(function, *arguments, 0, *last)]))
-            worst: int = max(statuses[-1], *(done.get() for _ in calls))
-            return worst
-        except BaseException:  # Ctrl-C too: threads that wait for a part that never came must end
+            if held[0]:
+                workers = [*self._workers]
+                while len(workers) < threads:
+                    # Before its thread starts: if a handler raised in between, nobody would end it.
+                    workers.append(_Worker())
+                    name = f"{CELL}-{len(workers)}"
+                    threading.Thread(target=workers[-1].work, name=name, daemon=True).start()
+                self._pointers = (ctypes.c_void_p * len(workers))(*[worker.address for worker in workers])
+                self._workers = tuple(workers)
+        except BaseException:  # Ctrl-C too: no thread is left behind
             if held == [True]:
-                self._part_with(jobs)
+                self.restart()
+                for worker in workers:
+                    worker.end()
             raise
         finally:
             if held == [True]:
                 lock.release()
-
-    def _part_with(self, jobs: list[queue.SimpleQueue[Any]]) -> None:
-        """Let the threads end when they are done; the next call starts others."""
-        self.restart()
-        for waiting in jobs:
-            waiting.put(None)
-
-    def _grow(self, jobs: list[queue.SimpleQueue[Any]], threads: int) -> None:
-        while len(jobs) < threads:
-            waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
-            thread = threading.Thread(target=_work, args=(waiting,), name=f"{CELL}-{len(jobs) + 1}", daemon=True)
-            jobs.append(waiting)  # before it runs: if a handler raised in between, nobody would end it
-            thread.start()
-
-
-def _work(jobs: queue.SimpleQueue[Any]) -> None:
-    """Run jobs as they come, until a None."""
-    while job := jobs.get():
-        function, arguments, done, _ = job
-        done.put(function(*arguments))
-        del job, _  # not to hold the memory of a call while waiting for the next
 
 
 _TEAM = _Team()

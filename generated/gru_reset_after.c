@@ -44,9 +44,9 @@
                                   deferred work reads
 
    To read: a stage is a function of its statements, run on the units of a row. What brings it there is the same for every
-   cell: symrnn.h (threads, memory), symrnn_vector.h (vectors), symrnn_functions.h (functions of the equation language),
-   symrnn_stage.h (packed weights, register tiles), symrnn_time.h (loops over time, deferred products), symrnn_entries.h (entry
-   points).
+   cell: symrnn.h (threads, memory), symrnn_team.h (threads that wait for calls), symrnn_vector.h (vectors), symrnn_functions.h
+   (functions of the equation language), symrnn_stage.h (packed weights, register tiles), symrnn_time.h (loops over time,
+   deferred products), symrnn_entries.h (entry points).
 
    Compile with optimisation for this processor, for instance
 
@@ -68,11 +68,13 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "5e70ed3b8531ac0f3f9e2db4e9348476"
+#define SYMRNN_DIGEST "343709bb00fd1e7f57940b7b794f2805"
 #define ENTRY(name) PUBLIC(gru_reset_after, name)
 #define DIMS gru_reset_after_dims
 #define BARRIER gru_reset_after_barrier
+#define WORKER gru_reset_after_worker
 #define SIZES_OF(dims) dims->input, dims->hidden,
+#include "symrnn_team.h"
 
 /* Arrays, after those that every cell has, and parts of packed weights. */
 enum {
@@ -91,6 +93,11 @@ const char *gru_reset_after_abi(void)
 int gru_reset_after_cpu_supported(void)
 {
     return cpu_supported();
+}
+
+int gru_reset_after_serve(gru_reset_after_worker *worker)
+{
+    return serve(worker);
 }
 
 static int check_sizes(const gru_reset_after_dims *dims)
@@ -447,5 +454,29 @@ int ENTRY(backward)(const gru_reset_after_dims *dims, const real *packed, const 
     const S(products) deferred = {right, outers, sums,
                                   2, 6, 4, accumulate != 0};
     return run_backward(&r, &deferred, x, tape, dy, dstate, dx, dstate_in, workspace);
+}
+
+/* A part of a call, whose arguments before the part stand in a row. */
+static int S(run_part)(size_t entry, void *const *a, size_t part, size_t parts, BARRIER *barrier)
+{
+    switch (entry) {
+    case GRU_RESET_AFTER_LEAD_PACK:
+        return ENTRY(pack)(a[0], a[1], a[2], a[3], part, parts);
+    case GRU_RESET_AFTER_LEAD_FORWARD:
+        return ENTRY(forward)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], part, parts, barrier);
+    case GRU_RESET_AFTER_LEAD_INFER:
+        return ENTRY(infer)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], part, parts, barrier);
+    case GRU_RESET_AFTER_LEAD_BACKWARD:
+        return ENTRY(backward)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], (size_t)a[10], part, parts, barrier);
+    default:
+        return SYMRNN_NULL;
+    }
+}
+
+int ENTRY(lead)(size_t entry, void *const *arguments, gru_reset_after_worker *const *workers, size_t parts,
+    int coming)
+{
+    call c = {.run = S(run_part), .entry = entry, .arguments = arguments};
+    return lead(&c, workers, parts, coming);
 }
 #endif

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from templates.c.cell import _MOST_PARTS
-from templates.c.library import _BOUND, _check, _dims, _query
+from templates.c.library import _check, _dims, _query
 from templates.c.memory import _address, _empty, _places, _views
 from templates.c.team import _TEAM, _cores
 from templates.python.cell import _INPUT_SIZE, _STATE_SIZES, DTYPES
 from templates.python.parameters import Packed, _shapes_of
 
-_PACKED_ALONE = 1 << 22
-"""The most bytes of weights that one thread packs: for fewer, waking another takes longer."""
+_PACKED_ALONE, _PACKED_ASLEEP = 1 << 18, 1 << 22
+"""The most bytes of weights that one thread packs, if others wait for a call, and if they sleep."""
 _COPIED_ALONE = 1 << 17
 """The most bytes of parameters that are copied first and packed later: for fewer, to ask for addresses takes longer."""
 _KEPT_PACKINGS = 16
@@ -40,34 +40,33 @@ class _Packing:
 
     def __init__(self, sizes: Mapping[str, int], dtype: np.dtype) -> None:
         self.dtype, self.dims = dtype, _dims(sizes, 1, 1)
-        self.byref, self.key = ctypes.byref(self.dims), (dtype, *sizes.values())
+        self.key = (dtype, *sizes.values())
         self.places = _places(_shapes_of(sizes))
         self.numbers = max((end for _, _, end, _ in self.places), default=0)
         self.starts = np.array([start for _, start, _, _ in self.places], np.uintp) * dtype.itemsize
         self.size = _query(dtype, "packed_size", self.dims)
 
-    def pack(self, pointers: np.ndarray, copy: np.ndarray | None, most: int | None, kept: Any) -> _Weights:
+    def pack(self, pointers: np.ndarray, copy: np.ndarray | None, most: int | None) -> _Weights:
         """Pack the parameters at these addresses; ``copy`` takes them side by side.
 
-        ``most`` bounds the parts; None is for as many as pay, SYMRNN_NUM_THREADS at most. ``kept`` holds the
-        parameters.
+        ``most`` bounds the parts; None is for as many as pay, SYMRNN_NUM_THREADS at most.
         """
-        weights = _Weights(self.size, self.dtype)
-        address = None if copy is None else _address(copy)
-        arguments, parts = (self.byref, _address(pointers), weights.address, address), 1
-        if weights.array.nbytes > _PACKED_ALONE:
-            parts = min(min(_cores(), _MOST_PARTS) if most is None else most, -(-weights.array.nbytes // _PACKED_ALONE))
-        used = (self, pointers, weights, copy, kept)
-        _check("pack", _TEAM.run(_BOUND[self.dtype, "pack"], arguments, parts, meet=False, kept=used))
+        weights, parts, woken = _Weights(self.size, self.dtype), 1, 1
+        size, address = weights.array.nbytes, None if copy is None else _address(copy)
+        if size > _PACKED_ALONE:
+            most = min(_cores(), _MOST_PARTS) if most is None else most
+            parts, woken = (min(most, -(-size // alone)) for alone in (_PACKED_ALONE, _PACKED_ASLEEP))
+        arguments = (ctypes.addressof(self.dims), _address(pointers), weights.address, address)
+        _check("pack", _TEAM.run(self.dtype, "pack", arguments, parts, woken))
         return weights
 
     def pack_again(self, packed: Packed, most: int) -> _Weights:
         """Pack what ``packed`` holds."""
         block = packed.snapshot.block
         if block is not None and block.dtype == self.dtype:
-            return self.pack(self.starts + _address(block), None, most, block)
+            return self.pack(self.starts + _address(block), None, most)
         arrays = [self._dense(name, array) for name, array in packed.snapshot.given.items()]
-        return self.pack(_pointers(arrays), None, most, arrays)
+        return self.pack(_pointers(arrays), None, most)
 
     def _dense(self, name: str, array: np.ndarray) -> np.ndarray:
         """The array itself if C can read it, else a copy."""
@@ -129,7 +128,7 @@ class _Snapshot:
             and all(map(_is_dense, values))
         ):
             packing = _packing(sizes, dtype)
-            panels[packing.key] = packing.pack(_pointers(values), self.block, None, values)
+            panels[packing.key] = packing.pack(_pointers(values), self.block, None)
         else:
             np.concatenate(values, axis=None, out=self.block)
 

@@ -65,8 +65,11 @@ class _Run:
     ) -> None:
         self.sizes, self.dtype, self.lengths, self.batch = sizes, dtype, lengths, batch
         self.dims = _dims(sizes, steps, batch, lengths, reverse)
-        self.byref = ctypes.byref(self.dims)
-        self.parts = _query(dtype, "useful_parts", self.dims, _cores()) if threads is None else threads
+        self.byref, self.address = ctypes.byref(self.dims), ctypes.addressof(self.dims)
+        self.parts = self.woken = threads or 1
+        if threads is None:
+            most = _cores()
+            self.parts, self.woken = [_query(dtype, "useful_parts", self.dims, most, awake) for awake in (1, 0)]
         self.states = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
         self.numbers = sum(math.prod(shape) for shape in self.states.values())
         self.state_places, self.packing = _places(self.states), _packing(sizes, dtype)
@@ -83,12 +86,8 @@ class _Run:
         weights: _Weights,
         *arrays: np.ndarray | None,
         numbers: tuple[int, ...] = (),
-        kept: np.ndarray | None = None,
     ) -> None:
-        """Call an entry with its dims, weights, arrays (None for a null pointer), workspace and numbers, part by part.
-
-        ``kept`` holds other objects that must live as long as the call.
-        """
+        """Call an entry with its dims, weights, arrays (None for a null pointer), workspace and numbers, part by part."""
         spare = self.spare[name]
         try:
             workspace, address = spare.pop()
@@ -96,9 +95,11 @@ class _Run:
             workspace = _empty(self.size(f"{name}_workspace_size", self.parts), self.dtype)
             address = _address(workspace)
         pointers = [None if array is None else _address(array) for array in arrays]
-        arguments = (self.byref, weights.address, *pointers, address, *numbers)
-        used = (self, weights, arrays, workspace, kept)
-        status = _TEAM.run(_BOUND[self.dtype, name], arguments, self.parts, meet=True, kept=used)
+        if self.parts == 1:
+            status = _BOUND[self.dtype, name](self.byref, weights.address, *pointers, address, *numbers, 0, 1, None)
+        else:
+            arguments = (self.address, weights.address, *pointers, address, *numbers)
+            status = _TEAM.run(self.dtype, name, arguments, self.parts, self.woken)
         if workspace.size <= _KEPT_NUMBERS:
             spare.append((workspace, address))
         if status:

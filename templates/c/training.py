@@ -87,6 +87,6 @@ def backward(
     numbers = _empty(run.packing.numbers, run.dtype)
     pointers = run.packing.starts + _address(numbers)
     dx, dfirst = _new(x.shape, x.dtype), run.new_block()
-    run.call("backward", run.weights(packed), x, block, dy, dlast, pointers, dx, dfirst, numbers=(0,), kept=numbers)
+    run.call("backward", run.weights(packed), x, block, dy, dlast, pointers, dx, dfirst, numbers=(0,))
     result = Grads(_views(numbers, run.packing.places), dx, _views(dfirst, run.state_places))
     return result if out is None else _into(out, result, accumulate)

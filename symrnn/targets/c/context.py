@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from symrnn.targets.c.interface import Prototype
+from symrnn.targets.c.interface import Led, Prototype
 from symrnn.targets.c.precision import Precision
 
 
@@ -87,6 +87,7 @@ class CHeader:
     output_size: str
     state_order: str
     prototypes: tuple[Prototype, ...]
+    led: tuple[Led, ...]
 
 
 @dataclass(frozen=True)

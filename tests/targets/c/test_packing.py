@@ -221,17 +221,18 @@ def test_a_size_that_no_parameter_has_is_awaited() -> None:
 
 def test_the_environment_bounds_the_threads_that_pack(monkeypatch: pytest.MonkeyPatch) -> None:
     module, params, x = large()
-    parts: list[int] = []
+    found: list[tuple[int, int]] = []
     run = module._TEAM.run
 
-    def counted(function: Any, arguments: Any, number: int, **others: Any) -> int:
-        parts.append(number)
-        return int(run(function, arguments, number, **others))
+    def counted(dtype: Any, name: str, arguments: Any, parts: int, woken: int) -> int:
+        found.extend([(parts, woken)] if name == "pack" else [])
+        return int(run(dtype, name, arguments, parts, woken))
 
     monkeypatch.setattr(module._TEAM, "run", counted)
     monkeypatch.setattr(module, "_PACKED_ALONE", 1 << 12)
+    monkeypatch.setattr(module, "_PACKED_ASLEEP", 1 << 19)
     for cores in ("1", "2", "3"):
         monkeypatch.setenv("SYMRNN_NUM_THREADS", cores)
         module.pack(params)
     module.infer(params, x, threads=1)
-    assert parts == [1, 2, 3, 1, 1]
+    assert found == [(1, 1), (2, 2), (3, 2), (1, 1)]
