@@ -3,6 +3,8 @@
     python -m benchmarks peers                        # the whole grid; about ten minutes
     python -m benchmarks peers --cells lstm,my_cell.toml --points 100x1x32,ragged --threads 1 --quick
     python -m benchmarks peers --json results.json --plot results.png
+    python -m benchmarks custom                       # cells without a kernel elsewhere: loops and scans; most of an hour
+    python -m benchmarks peers --keep                 # and replace the figures of this kind of processor in RESULTS.md
     python -m benchmarks profile lstm 100 32 256 256  # where the time of one point goes
     python -m benchmarks stream                       # one step at a time, in C and from Python
 
@@ -22,8 +24,12 @@ takes them in its own layout, an advantage for it.
     participants     task                → a call               a timed call: ours, a library's, a limit's
     worker           messages            → times                a process that holds participants, pinned to its cores
     race             calls               → times                workers in turn, one running at a time
-    peers            grid                → `Record`             correctness first, then the race; ratios and limits
+    competition      task                → `Competition`        processes, and their calls compared with ours
+    peers            grid                → `Record`             the race against libraries; ratios and limits
+    custom           grid                → `Record`             the race against loops and scans; first calls
     markdown, plot   `Record`            → tables, a figure
+    custom_tables    `Record`            → tables
+    results          records             → `RESULTS.md`         the figures that are kept, by kind of processor
     profile          one point           → a table              regions of the generated C file, timed in place
     streaming        units               → `Streamed`           a step of one row, sizes open and fixed
 

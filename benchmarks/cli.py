@@ -1,4 +1,4 @@
-"""The command line: ``peers``, ``profile``, ``stream``, ``compile`` and ``subnormal``.
+"""The command line: ``peers``, ``custom``, ``results``, ``profile``, ``stream``, ``compile`` and ``subnormal``.
 
 Reads arguments; prints results on standard output, progress and errors on standard error. Exit codes: 0 done, 1 a result was
 wrong, 2 trouble.
@@ -11,11 +11,12 @@ import importlib.util
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import compile_cost, markdown, plot, profile, streaming, subnormal
+from benchmarks import compile_cost, custom, custom_tables, markdown, plot, profile, results, streaming, subnormal
+from benchmarks.competition import Plan
 from benchmarks.grid import (
     CELLS,
     FULL,
@@ -31,10 +32,10 @@ from benchmarks.grid import (
     pin,
 )
 from benchmarks.machine import steering
-from benchmarks.participants import OPTIONAL, PEERS
-from benchmarks.peers import Plan, measure
+from benchmarks.participants import CUSTOM_PEERS, OPTIONAL, PEERS
+from benchmarks.peers import measure
 from benchmarks.progress import Progress
-from benchmarks.record import Measurement
+from benchmarks.record import Measurement, Record
 from symrnn.errors import CheckError, SymrnnError
 from symrnn.language.cell import Cell
 
@@ -59,6 +60,13 @@ def _parser() -> argparse.ArgumentParser:
     peers = commands.add_parser("peers", help="against other libraries, and against the machine's limits")
     _add_peers(peers)
     peers.set_defaults(run=_peers)
+    own = commands.add_parser(
+        "custom", help="cells that no library has a kernel for, against loops and scans; the first call by itself"
+    )
+    _add_custom(own)
+    own.set_defaults(run=_custom)
+    page = commands.add_parser("results", help="print benchmarks/RESULTS.md again from the figures that are kept")
+    page.set_defaults(run=_results)
     split = commands.add_parser("profile", help="split the time of one point into the regions of the kernels")
     split.add_argument("cell", type=_cell, help=f"a name ({', '.join(CELLS)}, …) or a cell file")
     for name, meaning in (("T", "steps"), ("B", "rows"), ("I", "inputs"), ("H", "units")):
@@ -85,12 +93,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_cells(parser: argparse.ArgumentParser) -> None:
+def _add_cells(parser: argparse.ArgumentParser, cells: Sequence[str] = CELLS) -> None:
     parser.add_argument(
         "--cells",
         type=_several(_cell),
-        default=CELLS,
-        help=f"names or cell files, with commas (default: {','.join(CELLS)})",
+        default=tuple(cells),
+        help=f"names or cell files, with commas (default: {','.join(cells)})",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results for programs")
 
@@ -107,43 +115,120 @@ def _add_peers(peers: argparse.ArgumentParser) -> None:
     peers.add_argument(
         "--threads", type=_several(_reported(parse_threads)), default=None, help="numbers, or all (default: 1,all)"
     )
-    peers.add_argument("--modes", type=_several(_mode), default=tuple(Mode), help="default: inference,training")
+    _add_race(peers, PEERS, (*PEERS, *OPTIONAL))
     peers.add_argument(
-        "--peers", type=_several(_peer), default=PEERS, help=f"none, or some of {','.join(PEERS)} (default)"
+        "--also", type=_several(_peer_of((*PEERS, *OPTIONAL))), default=(), help=f"slow ones: {','.join(OPTIONAL)}"
     )
-    peers.add_argument("--also", type=_several(_peer), default=(), help=f"slow ones: {','.join(OPTIONAL)}")
-    peers.add_argument("--quick", action="store_true", help="three calls of each: shows that it runs, not how fast")
     peers.add_argument("--plot", type=_figure, metavar="FILE", help=f"draw them ({' '.join(plot.FORMATS)})")
 
 
-def _peers(arguments: argparse.Namespace) -> int:
-    threads: tuple[int, ...] = arguments.threads or (1, parse_threads("all"))
-    points: tuple[Point, ...] = arguments.points
-    plan = Plan(
-        cells=arguments.cells,
-        points=points,
-        modes=arguments.modes,
-        threads=tuple(dict.fromkeys(threads)),
-        peers=tuple(peer for peer in (*arguments.peers, *arguments.also) if peer),
-        settings=QUICK if arguments.quick else FULL,
+def _add_custom(own: argparse.ArgumentParser) -> None:
+    _add_cells(own, custom.CELLS)
+    points = ",".join(point.text for point in custom.POINTS)
+    own.add_argument(
+        "--points", type=_several(_reported(_whole_point)), default=custom.POINTS, help=f"TxBxH (default: {points})"
     )
-    for name, value in steering().items():
-        print(f"note: {name}={value} may change what libraries do; env -u {name} runs without it", file=sys.stderr)
-    progress = Progress(len(plan.cells) * len(points) * len(plan.modes) * len(plan.threads))
+    own.add_argument(
+        "--threads", type=_several(_reported(parse_threads)), default=(1,), help="numbers, or all (default: 1)"
+    )
+    _add_race(own, CUSTOM_PEERS, CUSTOM_PEERS)
+    own.add_argument(
+        "--limit",
+        type=_positive,
+        default=custom.LIMIT,
+        metavar="SECONDS",
+        help="stop a first call that takes more (default: %(default)g)",
+    )
 
-    def finished(measurements: Sequence[Measurement]) -> None:
-        progress.clear()
-        print(markdown.cell_table(measurements, quick=arguments.quick), flush=True)
 
-    record = measure(plan, finished, progress)
+def _add_race(parser: argparse.ArgumentParser, peers: Sequence[str], choice: Sequence[str]) -> None:
+    """What the commands against other libraries have in common."""
+    parser.add_argument("--modes", type=_several(_mode), default=tuple(Mode), help="default: inference,training")
+    parser.add_argument(
+        "--peers",
+        type=_several(_peer_of(choice)),
+        default=tuple(peers),
+        help=f"none, or some of {','.join(peers)} (default)",
+    )
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--quick", action="store_true", help="three calls of each: shows that it runs, not how fast")
+    length.add_argument(
+        "--keep",
+        action="store_true",
+        help="replace the figures that RESULTS.md has from this kind of processor, all of them, by those of this run",
+    )
+    parser.add_argument("--note", default="", metavar="TEXT", help="what RESULTS.md should say of this run")
+
+
+def _peers(arguments: argparse.Namespace) -> int:
+    if arguments.keep and importlib.util.find_spec("matplotlib") is None:
+        raise SymrnnError(_NO_MATPLOTLIB)
+    plan = _plan(arguments, arguments.threads or (1, parse_threads("all")), (*arguments.peers, *arguments.also))
+    progress = _progress(plan)
+    record = measure(plan, _finished(markdown.cell_table, progress, quick=arguments.quick), progress)
     progress.clear()
     print(markdown.summary(record))
-    print(markdown.head(record), end="")
-    if arguments.json:
-        arguments.json.write_text(record.to_json(), encoding="utf-8")
+    _report(record, results.PEERS, arguments)
     if arguments.plot:
         plot.draw(record, arguments.plot)
     return 0
+
+
+def _custom(arguments: argparse.Namespace) -> int:
+    plan = _plan(arguments, arguments.threads, arguments.peers)
+    progress = _progress(plan)
+    finished = _finished(custom_tables.cell_table, progress, quick=arguments.quick)
+    record = custom.measure(plan, finished, progress, limit=arguments.limit)
+    progress.clear()
+    for threads in plan.threads:
+        print(
+            f"### All cells, {threads} thread{'s' if threads > 1 else ''}\n\n{custom_tables.summary(record, threads)}"
+        )
+    _report(record, results.CUSTOM, arguments)
+    return 0
+
+
+def _results(arguments: argparse.Namespace) -> int:
+    results.PAGE.write_text(results.text(), encoding="utf-8")
+    return 0
+
+
+def _plan(arguments: argparse.Namespace, threads: Sequence[int], peers: Sequence[str]) -> Plan:
+    """What the arguments ask for; notes what may change the times."""
+    for name, value in steering().items():
+        print(f"note: {name}={value} may change what libraries do; env -u {name} runs without it", file=sys.stderr)
+    return Plan(
+        cells=arguments.cells,
+        points=arguments.points,
+        modes=arguments.modes,
+        threads=tuple(dict.fromkeys(threads)),
+        peers=tuple(peer for peer in peers if peer),
+        settings=QUICK if arguments.quick else FULL,
+    )
+
+
+def _progress(plan: Plan) -> Progress:
+    return Progress(len(plan.cells) * len(plan.points) * len(plan.modes) * len(plan.threads))
+
+
+def _finished(table: Callable[..., str], progress: Progress, *, quick: bool) -> Callable[[Sequence[Measurement]], None]:
+    """Prints the table of a cell when it is complete."""
+
+    def finished(measurements: Sequence[Measurement]) -> None:
+        progress.clear()
+        print(table(measurements, quick=quick), flush=True)
+
+    return finished
+
+
+def _report(record: Record, what: str, arguments: argparse.Namespace) -> None:
+    """The machine; and the record, wherever the arguments want it."""
+    print(markdown.head(record), end="")
+    noted = replace(record, note=arguments.note)
+    if arguments.json:
+        arguments.json.write_text(noted.to_json(), encoding="utf-8")
+    if arguments.keep:
+        results.keep(noted, what)
 
 
 def _profile(arguments: argparse.Namespace) -> int:
@@ -241,12 +326,29 @@ def _mode(text: str) -> Mode:
         raise argparse.ArgumentTypeError(f"unknown mode {text!r}; choose {' or '.join(Mode)}") from error
 
 
-def _peer(text: str) -> str:
-    if text == "none":
-        return ""
-    if text not in (*PEERS, *OPTIONAL):
-        raise argparse.ArgumentTypeError(f"unknown peer {text!r}; choose {', '.join((*PEERS, *OPTIONAL))} or none")
-    return text
+def _whole_point(text: str) -> Point:
+    """``TxBxH``.
+
+    Raises:
+        ValueError: the text is something else, or ragged.
+    """
+    point = parse_point(text)
+    if point.ragged:
+        raise ValueError(f"point {text!r}: loops and scans take all steps, so expected TxBxH")
+    return point
+
+
+def _peer_of(choice: Sequence[str]) -> Callable[[str], str]:
+    """A participant of ``choice``, or none, as an argparse type."""
+
+    def parse(text: str) -> str:
+        if text == "none":
+            return ""
+        if text not in choice:
+            raise argparse.ArgumentTypeError(f"unknown peer {text!r}; choose {', '.join(choice)} or none")
+        return text
+
+    return parse
 
 
 def _positive(text: str) -> int:
@@ -260,7 +362,8 @@ def _figure(text: str) -> Path:
     if path.suffix not in plot.FORMATS:
         raise argparse.ArgumentTypeError(f"{text!r} must end in one of {' '.join(plot.FORMATS)}")
     if importlib.util.find_spec("matplotlib") is None:
-        raise argparse.ArgumentTypeError(
-            'a plot needs matplotlib; install it with: python -m pip install -e ".[bench]"'
-        )
+        raise argparse.ArgumentTypeError(_NO_MATPLOTLIB)
     return path
+
+
+_NO_MATPLOTLIB = 'a plot needs matplotlib; install it with: python -m pip install -e ".[bench]"'

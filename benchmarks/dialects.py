@@ -7,7 +7,7 @@ Reads texts of expressions; returns Python text. Adding a library is adding a `D
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -187,3 +187,16 @@ TORCH = Dialect(
     ),
 )
 """A loop of Python over time; differentiated by autograd."""
+
+TORCH_SCAN = replace(
+    TORCH,
+    header=f"{TORCH.header}\nfrom torch._higher_order_ops import scan as _scan\n",
+    loop=(
+        "def _combined(_carry, _at):",
+        "    _carry, _y = _step(_p, {constant}, _carry, _at)",
+        "    return tuple(_next.clone() for _next in _carry), _y.clone()",
+        "_last, _y = _scan(_combined, {carry}, {arrays})",
+        "return _y, {{{states}}}",
+    ),
+)
+"""PyTorch's scan. Its step may return no array twice, nor one that the gradient keeps: each is a copy."""

@@ -7,14 +7,21 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from pathlib import Path
 from typing import Any
 
 from benchmarks.grid import available_cores
-from symrnn.targets.c.toolchain import Options, find_compiler, flags
+from symrnn.errors import CheckError
+from symrnn.targets.c.flags import MARCH_NATIVE
+from symrnn.targets.c.tiles import options_for
+from symrnn.targets.c.toolchain import Compiler, Options, find_compiler, flags
 
 STEERING = ("OPENBLAS_", "OMP_", "GOMP_", "KMP_", "MKL_", "XLA_", "ORT_", "TORCH_", "SYMRNN_NUM_")
 """Prefixes of environment variables that change what libraries do."""
+
+_KINDS = {"__AVX512F__": "avx512", "__AVX2__": "avx2", "__SSE2__": "sse2", "__ARM_NEON": "neon"}
+"""Macros of compilers, the widest vectors first."""
 
 _CPU_INFO = Path("/proc/cpuinfo")
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
@@ -29,14 +36,29 @@ def describe() -> dict[str, Any]:
     compiler = find_compiler()
     return {
         "cpu": _cpu(),
+        "kind": kind(compiler),
         "architecture": platform.machine(),
         "system": platform.system(),
         "cores": len(available_cores()),
         "caches": _caches(),
         "compiler": compiler.version.splitlines()[0],
-        "flags": " ".join(flags(compiler, Options())),
+        "flags": " ".join(flags(compiler, options_for(MARCH_NATIVE))),
         "environment": steering(),
     }
+
+
+def kind(compiler: Compiler) -> str:
+    """The widest vectors that the kernels use on this processor: ``avx512``, ``avx2``, …; figures are kept by it.
+
+    Raises:
+        CheckError: the compiler does not say what it compiles for.
+    """
+    command = [*compiler.command, *flags(compiler, Options()), "-dM", "-E", "-x", "c", os.devnull]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CheckError(f"{compiler.command[0]} does not say what it compiles for:\n{done.stderr}")
+    defined = {words[1] for words in map(str.split, done.stdout.splitlines()) if len(words) > 1}
+    return next((name for macro, name in _KINDS.items() if macro in defined), "plain")
 
 
 def steering() -> dict[str, str]:
@@ -46,10 +68,13 @@ def steering() -> dict[str, str]:
 
 def _cpu() -> str:
     if _CPU_INFO.is_file():
-        for line in _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() in ("model name", "Model"):
-                return value.strip()
+        lines = _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
+        found = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+        name = found.get("model name") or found.get("Model")
+        # Rented machines hide the model in the name, but not in these numbers.
+        numbers = [f"{key.removeprefix('cpu ')} {found[key]}" for key in ("cpu family", "model") if key in found]
+        if name:
+            return f"{name} ({', '.join(numbers)})" if numbers else name
     return platform.processor() or "unknown"
 
 

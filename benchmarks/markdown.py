@@ -37,12 +37,19 @@ def head(record: Record) -> str:
     return "\n\n".join(lines) + "\n"
 
 
-def cell_table(measurements: Sequence[Measurement], *, quick: bool = False) -> str:
-    """The measurements of one cell and number of threads; ragged ones in a table of their own; marked where ``quick``."""
+def cell_table(measurements: Sequence[Measurement], *, quick: bool = False, level: int = 3) -> str:
+    """The measurements of one cell and number of threads, ragged ones in a table of their own.
+
+    Args:
+        measurements: one at least.
+        quick: whether to mark them as measured in too short a time.
+        level: of the headings.
+    """
+    title = f"{'#' * level} {_title(measurements[0])}"
     whole = [m for m in measurements if not m.point.ragged]
     ragged = [m for m in measurements if m.point.ragged]
-    parts = [_table(whole)] if whole else []
-    parts += [_ragged_table(ragged)] if ragged else []
+    parts = [f"{title}\n\n{_table(whole)}"] if whole else []
+    parts += [f"{title}, lengths uniform in 1..T\n\n{_ragged_table(ragged)}"] if ragged else []
     notes = [*([f"* {QUICK_MARK}."] if quick else []), *_notes(measurements)]
     return "\n".join([*parts, *notes, *([""] if notes else [])])
 
@@ -59,7 +66,7 @@ def _table(measurements: Sequence[Measurement]) -> str:
         times = [_time(m, name) for name in (OURS, *peers)]
         limit = m.limit.by if m.limit is not None else ""
         rows.append([_sizes(m), m.mode, *times, _number(m.ratio), _percent(m.fraction), limit, f"{m.rate / 1e9:.1f}"])
-    return f"### {_title(measurements[0])}\n\n{_aligned(header, rows)}"
+    return aligned(header, rows)
 
 
 def _ragged_table(measurements: Sequence[Measurement]) -> str:
@@ -69,7 +76,7 @@ def _ragged_table(measurements: Sequence[Measurement]) -> str:
     for m in measurements:
         ours = [_time(m, OURS), _time(m, PADDED), _number(m.padded_ratio)]
         rows.append([_sizes(m), m.mode, *ours, *(_time(m, name) for name in peers), _number(m.ratio)])
-    return f"### {_title(measurements[0])}, lengths uniform in 1..T\n\n{_aligned(header, rows)}"
+    return aligned(header, rows)
 
 
 def _notes(measurements: Sequence[Measurement]) -> list[str]:
@@ -91,7 +98,7 @@ def summary(record: Record) -> str:
     ]
     if not rows:
         return "No other library took part, so there are no ratios.\n"
-    return f"### The best peer's time over ours\n\n{_aligned(header, rows)}"
+    return f"### The best peer's time over ours\n\n{aligned(header, rows)}"
 
 
 def _peers(measurements: Sequence[Measurement]) -> list[str]:
@@ -114,7 +121,8 @@ def _percent(value: float | None) -> str:
     return "" if value is None else f"{100 * value:.0f} %"
 
 
-def _aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table with its columns in line."""
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     lines = [header, ["-" * width for width in widths], *rows]
     shown = ("| " + " | ".join(f"{text:>{w}}" for text, w in zip(line, widths, strict=True)) + " |" for line in lines)

@@ -31,11 +31,13 @@ class Ready:
         handle: its name in `TimeCall`.
         result: what the call computed, by label; empty where there is nothing to compare.
         work: as `Prepared.work`.
+        first_call: seconds from the task to this result, which contain what a library compiles.
     """
 
     handle: int
     result: Mapping[str, Array]
     work: float
+    first_call: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,8 @@ def draw(record: Record, path: Path) -> None:
         _roofs(axes[1][index], chosen, cells, first=index == 0)
     handles, labels = axes[1][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4)
-    figure.savefig(path)
+    # The date that an SVG would contain makes equal figures differ.
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
 def _style(cells: Sequence[str], cell: str) -> dict[str, Any]:

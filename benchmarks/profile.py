@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 import symrnn
@@ -24,9 +24,10 @@ from benchmarks.workload import Task, Workload, draw
 from symrnn.build.loading import import_text
 from symrnn.pipeline import program, render
 from symrnn.plan.program import BEFORE, Program, Routine, Stage
+from symrnn.targets.c.flags import MARCH_NATIVE
 from symrnn.targets.c.library import compile_library
 from symrnn.targets.c.load_kernels import c_sources
-from symrnn.targets.c.toolchain import Options
+from symrnn.targets.c.tiles import options_for
 
 PRECISION = "f32"
 SECONDS = 0.5
@@ -114,7 +115,8 @@ def _timed(workload: Workload) -> tuple[ModuleType, Timers]:
     """The module over a library with timers, and the timers."""
     name = workload.cell.name
     files = render(workload.cell, backends=("c",))
-    path = compile_library(c_sources(files, name), name, options=Options(extra=FLAGS))
+    chosen = options_for(MARCH_NATIVE)
+    path = compile_library(c_sources(files, name), name, options=replace(chosen, extra=(*chosen.extra, *FLAGS)))
     module = import_text(files[f"{name}_c.py"], f"{name}_c", path.parent)
     return module, Timers(ctypes.CDLL(str(path)), name, PRECISION)
 

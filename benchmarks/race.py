@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -29,6 +30,14 @@ SETTLE_SECONDS = 0.005
 """Pause between turns on several cores, in which waiting threads of the last turn stop spinning."""
 
 
+CLOSE_SECONDS = 10.0
+"""A worker that does not end by itself in this time is stopped: it may be compiling."""
+
+
+class TookTooLong(SymrnnError):
+    """A worker gave no answer within its limit and was stopped; the message says whose."""
+
+
 class WorkerDied(SymrnnError):
     """A worker's process ended; the message says whose and how."""
 
@@ -42,15 +51,24 @@ class WorkerHandle:
         versions: package to version, once `hello` was answered.
     """
 
-    def __init__(self, name: str, who: Sequence[str], cores: Sequence[int]) -> None:
+    def __init__(
+        self, name: str, who: Sequence[str], cores: Sequence[int], environment: Mapping[str, str] | None = None
+    ) -> None:
         self.name, self.cores = name, len(cores)
         self.versions: Mapping[str, str] = {}
         ours, theirs = multiprocessing.Pipe()
-        environment = {**os.environ, "OMP_NUM_THREADS": str(len(cores)), "JAX_PLATFORMS": "cpu"}
+        threads = str(len(cores))
+        given = {**os.environ, "OMP_NUM_THREADS": threads, "JAX_PLATFORMS": "cpu", **(environment or {})}
         descriptor = theirs.fileno()
         command = [sys.executable, "-m", "benchmarks.worker", str(descriptor), ",".join(map(str, cores))]
         self._process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, pass_fds=[descriptor], stdin=subprocess.DEVNULL, stdout=_STANDARD_ERROR
+            command,
+            cwd=ROOT,
+            env=given,
+            pass_fds=[descriptor],
+            stdin=subprocess.DEVNULL,
+            stdout=_STANDARD_ERROR,
+            start_new_session=True,  # so that compilers which it runs can be stopped with it
         )
         theirs.close()
         self._connection: Connection = ours
@@ -65,16 +83,24 @@ class WorkerHandle:
         self.versions = answer
         return None
 
-    def ask(self, message: Prepare | TimeCall | Forget) -> object:
+    def ask(self, message: Prepare | TimeCall | Forget, limit: float | None = None) -> object:
         """Send a message and wait for its answer.
+
+        Args:
+            message: the message.
+            limit: the most seconds to wait; then the worker is stopped.
 
         Raises:
             WorkerDied: the process has ended.
+            TookTooLong: there was no answer within the limit.
         """
         try:
             self._connection.send(message)
         except OSError as error:
             raise self._died() from error
+        if limit is not None and not self._connection.poll(limit):
+            self.stop()
+            raise TookTooLong(f"the process of {self.name} gave no answer in {limit:g} s")
         return self._receive()
 
     def _receive(self) -> object:
@@ -87,8 +113,17 @@ class WorkerHandle:
         return WorkerDied(f"the process of {self.name} ended with status {self._process.wait()}")
 
     def close(self) -> None:
-        """End the process."""
+        """End the process: it ends by itself, or it is stopped."""
         self._connection.close()
+        try:
+            self._process.wait(CLOSE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.stop()
+
+    def stop(self) -> None:
+        """Stop the process and all that it runs."""
+        self._connection.close()
+        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
 

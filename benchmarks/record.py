@@ -1,4 +1,4 @@
-"""The results of a run: frozen records, and their JSON.
+"""The results of a run: frozen records, and their JSON, which can be read again.
 
 Reads measured numbers; returns derived ones (ratios, fractions, rates). Leaves out: hosts, dates and paths, so a committed
 record describes only a kind of machine.
@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from benchmarks.grid import Mode, Point
 from benchmarks.participants import OURS, PADDED
 from benchmarks.statistics import Limit, best, geometric_mean
+from symrnn.errors import CheckError
 
-FORMAT = 1
+FORMAT = 2
 """Changes when readers of the JSON must change."""
 
 
@@ -43,6 +44,7 @@ class Measurement:
         limit: of the machine; None for ragged rows, whose work depends on the lengths.
         errors: largest error of our result against each reference, relative to the array's largest number.
         left_out: why a participant was not timed here.
+        first_calls: seconds from the cell to the first result, by participant; empty where they were not measured.
     """
 
     cell: str
@@ -55,6 +57,7 @@ class Measurement:
     limit: Limit | None
     errors: Mapping[str, float]
     left_out: Mapping[str, str]
+    first_calls: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def ours(self) -> float:
@@ -118,6 +121,7 @@ class Record:
         settings: how long was measured.
         left_out: libraries that did not take part, and why.
         measurements: in the order of the run.
+        note: what a reader should know of this run.
     """
 
     machine: Mapping[str, Any]
@@ -125,6 +129,7 @@ class Record:
     settings: Mapping[str, float]
     left_out: Mapping[str, str]
     measurements: tuple[Measurement, ...]
+    note: str = ""
 
     def summaries(self) -> tuple[Summary, ...]:
         """One for each number of threads and mode that has a ratio."""
@@ -136,17 +141,32 @@ class Record:
         return [m for m in self.measurements if m.mode is mode and m.threads == threads]
 
     def to_json(self) -> str:
-        """The record with derived numbers, for programs."""
+        """The record with derived numbers, for programs; each measurement stands on a line."""
         data = {
             "format": FORMAT,
             "machine": dict(self.machine),
             "versions": dict(self.versions),
             "settings": dict(self.settings),
             "left_out": dict(self.left_out),
-            "measurements": [_plain(measurement) for measurement in self.measurements],
+            "note": self.note,
             "summaries": [asdict(summary) for summary in self.summaries()],
         }
-        return json.dumps(data, indent=1) + "\n"
+        head = json.dumps(data, indent=1).removesuffix("\n}")
+        rows = ",\n  ".join(json.dumps(_plain(measurement)) for measurement in self.measurements)
+        return f'{head},\n "measurements": [\n  {rows}\n ]\n}}\n'
+
+    @classmethod
+    def from_json(cls, text: str) -> Record:
+        """The record that `to_json` wrote.
+
+        Raises:
+            CheckError: the text has another format.
+        """
+        data = json.loads(text)
+        if data["format"] != FORMAT:
+            raise CheckError(f"a record has format {data['format']}, and {FORMAT} is expected; measure again")
+        measurements = tuple(_measurement(each) for each in data["measurements"])
+        return cls(data["machine"], data["versions"], data["settings"], data["left_out"], measurements, data["note"])
 
 
 def _summary(mode: Mode, threads: int, measurements: Iterable[Measurement]) -> Summary | None:
@@ -156,6 +176,18 @@ def _summary(mode: Mode, threads: int, measurements: Iterable[Measurement]) -> S
     least, where = min(ratios, key=lambda pair: pair[0])
     mean = geometric_mean(ratio for ratio, _ in ratios)
     return Summary(mode, threads, mean, least, f"{where.cell} {where.point.text}", len(ratios))
+
+
+def _measurement(data: Mapping[str, Any]) -> Measurement:
+    """The inverse of `_plain`: derived numbers are derived again."""
+    limit = data["limit"]
+    given = {each.name: data[each.name] for each in fields(Measurement)} | {
+        "point": Point(**data["point"]),
+        "mode": Mode(data["mode"]),
+        "times": {name: Timing(**timing) for name, timing in data["times"].items()},
+        "limit": None if limit is None else Limit(**{each.name: limit[each.name] for each in fields(Limit)}),
+    }
+    return Measurement(**given)
 
 
 def _plain(measurement: Measurement) -> dict[str, Any]:

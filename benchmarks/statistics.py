@@ -38,8 +38,8 @@ class Limit:
         compute: seconds of the matrix products at the measured peak.
         elementwise: seconds of the elementwise work, measured alone.
         traffic: seconds to read the weights.
-        peak: FLOP/s, of all threads.
-        bandwidth: B/s, of all threads, at the weights' size.
+        peak: FLOP/s, of all threads; 0 where it is not known.
+        bandwidth: B/s, of all threads, at the weights' size; 0 where it is not known.
     """
 
     compute: float

@@ -52,12 +52,16 @@ class _Worker:
         return found
 
     def _prepare(self, who: str, task: Task) -> Ready:
-        prepared: Prepared = getattr(_module(who), FUNCTIONS[who][1])(task)
+        function = getattr(_module(who), FUNCTIONS[who][1])
+        began = time.perf_counter()
+        prepared: Prepared = function(task)
         returned = prepared.call()
+        first_call = time.perf_counter() - began
         result = prepared.labelled(returned) if prepared.labelled is not None else {}
         self._given += 1
         self._calls[self._given] = prepared
-        return Ready(self._given, {label: array.copy() for label, array in result.items()}, prepared.work)
+        copies = {label: array.copy() for label, array in result.items()}
+        return Ready(self._given, copies, prepared.work, first_call)
 
     def _run(self, handle: int, seconds: float, runs: int) -> list[float]:
         call = self._calls[handle].call
@@ -89,7 +93,11 @@ def serve(connection: Connection) -> None:
             message = connection.recv()
         except (EOFError, ConnectionError):
             return
-        connection.send(_answered(worker, message))
+        answer = _answered(worker, message)
+        try:
+            connection.send(answer)
+        except ConnectionError:  # the parent was stopped while this worked
+            return
 
 
 def _answered(worker: _Worker, message: object) -> object:

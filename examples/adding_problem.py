@@ -101,7 +101,7 @@ def loss_and_gradients(
         The error, and the gradients. Those of the readout are ``model.weight`` and ``model.bias``: names of a cell have no
         dot, so they cannot collide.
     """
-    packed = kernels.pack(layer)
+    packed = kernels.pack(layer, snapshot=False)  # nothing changes it before `backward`
     y, _, tape = kernels.forward(packed, x)
     difference = y[-1] @ weight + bias - sums
     derror = difference * (2 / len(sums))

@@ -177,7 +177,7 @@ def loss_and_gradients(
         The loss in nats per character, its gradient with respect to every parameter, and the layer's state after the chunk.
     """
     kernels = model.kernels
-    packed = kernels.pack(model.layer)
+    packed = kernels.pack(model.layer, snapshot=False)  # nothing changes it before `backward`
     y, state_out, tape = kernels.forward(packed, model.table[inputs], state)
 
     outputs = y.reshape(-1, y.shape[-1])

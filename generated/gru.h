@@ -29,12 +29,20 @@ enum {
     GRU_NULL = 1, /* a required pointer is null */
     GRU_SIZE = 2, /* a size is zero, or larger than memory can hold */
     GRU_LENGTH = 3, /* a row's length exceeds the number of steps */
-    GRU_PARTS = 4, /* part is not below parts, parts exceeds 1024, or several parts have no barrier */
+    GRU_PARTS = 4, /* part is not below parts, parts exceeds 1024, several parts have no barrier, or two threads serve one worker */
     GRU_LAYOUT = 6, /* the weights were packed by another build, in another precision or for other sizes; pack them again */
     GRU_ATOMICS = 7 /* parts exceeds 1, and the target has no atomic instructions */
 };
 
 enum { GRU_MOST_PARTS = 1024 };
+
+/* The numbers of the functions that lead calls. */
+enum {
+    GRU_LEAD_PACK = 0,
+    GRU_LEAD_FORWARD = 1,
+    GRU_LEAD_INFER = 2,
+    GRU_LEAD_BACKWARD = 3
+};
 
 /* Where the parts of one call meet; zero before the first call. A call may be made by several threads at once, each with
    its own part below parts and all other arguments alike; the results do not depend on the number of parts. */
@@ -43,6 +51,17 @@ typedef struct gru_barrier {
     char apart[60]; /* a cache line of its own for each counter */
     unsigned round;
 } gru_barrier;
+
+/* Where a thread waits for calls: zero before it comes. It belongs to the functions below until its thread has returned for
+   the last time. */
+typedef struct gru_worker {
+    unsigned state; /* 0: no thread waits here */
+    int status;
+    size_t part;
+    const void *call;
+    struct gru_worker *next;
+    char apart[64]; /* nothing that others write lies in its cache line */
+} gru_worker;
 
 typedef struct gru_dims {
     size_t steps; /* T */
@@ -58,6 +77,9 @@ const char *gru_abi(void);
 
 /* 1 if this processor has every extension that this library was compiled for, else 0. If it returns 0, call nothing else. */
 int gru_cpu_supported(void);
+
+/* Run parts of the calls that others lead. Returns when none came for some microseconds: sleep, and come again. */
+int gru_serve(gru_worker *worker);
 
 /* ---- float ---- */
 
@@ -100,11 +122,12 @@ int gru_f32_infer_workspace_size(const gru_dims *dims, size_t parts, size_t *siz
 /* Numbers in the workspace of backward. */
 int gru_f32_backward_workspace_size(const gru_dims *dims, size_t parts, size_t *size);
 
-/* In how many parts, from 1 to most, a call is worth running. */
-int gru_f32_useful_parts(const gru_dims *dims, size_t most, size_t *size);
+/* In how many parts, from 1 to most, a call is worth running: by threads that are awake, or that must be woken. */
+int gru_f32_useful_parts(const gru_dims *dims, size_t most, int awake, size_t *size);
 
-/* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. */
-int gru_f32_pack(const gru_dims *dims, const gru_f32_params *params, float *packed, size_t part, size_t parts);
+/* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. The same pass copies the parameters to copy, side by side in the order of the structure; copy may be null. */
+int gru_f32_pack(const gru_dims *dims, const gru_f32_params *params, float *packed, float *copy, size_t part,
+    size_t parts);
 
 /* All steps, with a tape for backward: x and packed stay as they are until then. A null state means zeros; state_out may be null. */
 int gru_f32_forward(const gru_dims *dims, const float *packed, const float *x, const float *state, float *y,
@@ -121,6 +144,9 @@ int gru_f32_step(const gru_dims *dims, const float *packed, const float *x, floa
 int gru_f32_backward(const gru_dims *dims, const float *packed, const float *x, const float *tape, const float *dy,
     const float *dstate, const gru_f32_grads *grads, float *dx, float *dstate_in, float *workspace, size_t accumulate,
     size_t part, size_t parts, gru_barrier *barrier);
+
+/* Call an entry, by its number, with the workers that serve, at most parts - 1; with coming, wait a little for the others. Its arguments before the part stand in a row, a number in place of a pointer. */
+int gru_f32_lead(size_t entry, void *const *arguments, gru_worker *const *workers, size_t parts, int coming);
 
 /* ---- double ---- */
 
@@ -163,11 +189,12 @@ int gru_f64_infer_workspace_size(const gru_dims *dims, size_t parts, size_t *siz
 /* Numbers in the workspace of backward. */
 int gru_f64_backward_workspace_size(const gru_dims *dims, size_t parts, size_t *size);
 
-/* In how many parts, from 1 to most, a call is worth running. */
-int gru_f64_useful_parts(const gru_dims *dims, size_t most, size_t *size);
+/* In how many parts, from 1 to most, a call is worth running: by threads that are awake, or that must be woken. */
+int gru_f64_useful_parts(const gru_dims *dims, size_t most, int awake, size_t *size);
 
-/* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. */
-int gru_f64_pack(const gru_dims *dims, const gru_f64_params *params, double *packed, size_t part, size_t parts);
+/* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. The same pass copies the parameters to copy, side by side in the order of the structure; copy may be null. */
+int gru_f64_pack(const gru_dims *dims, const gru_f64_params *params, double *packed, double *copy, size_t part,
+    size_t parts);
 
 /* All steps, with a tape for backward: x and packed stay as they are until then. A null state means zeros; state_out may be null. */
 int gru_f64_forward(const gru_dims *dims, const double *packed, const double *x, const double *state, double *y,
@@ -185,6 +212,9 @@ int gru_f64_step(const gru_dims *dims, const double *packed, const double *x, do
 int gru_f64_backward(const gru_dims *dims, const double *packed, const double *x, const double *tape,
     const double *dy, const double *dstate, const gru_f64_grads *grads, double *dx, double *dstate_in,
     double *workspace, size_t accumulate, size_t part, size_t parts, gru_barrier *barrier);
+
+/* Call an entry, by its number, with the workers that serve, at most parts - 1; with coming, wait a little for the others. Its arguments before the part stand in a row, a number in place of a pointer. */
+int gru_f64_lead(size_t entry, void *const *arguments, gru_worker *const *workers, size_t parts, int coming);
 
 #ifdef __cplusplus
 }

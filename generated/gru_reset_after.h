@@ -29,12 +29,20 @@ enum {
     GRU_RESET_AFTER_NULL = 1, /* a required pointer is null */
     GRU_RESET_AFTER_SIZE = 2, /* a size is zero, or larger than memory can hold */
     GRU_RESET_AFTER_LENGTH = 3, /* a row's length exceeds the number of steps */
-    GRU_RESET_AFTER_PARTS = 4, /* part is not below parts, parts exceeds 1024, or several parts have no barrier */
+    GRU_RESET_AFTER_PARTS = 4, /* part is not below parts, parts exceeds 1024, several parts have no barrier, or two threads serve one worker */
     GRU_RESET_AFTER_LAYOUT = 6, /* the weights were packed by another build, in another precision or for other sizes; pack them again */
     GRU_RESET_AFTER_ATOMICS = 7 /* parts exceeds 1, and the target has no atomic instructions */
 };
 
 enum { GRU_RESET_AFTER_MOST_PARTS = 1024 };
+
+/* The numbers of the functions that lead calls. */
+enum {
+    GRU_RESET_AFTER_LEAD_PACK = 0,
+    GRU_RESET_AFTER_LEAD_FORWARD = 1,
+    GRU_RESET_AFTER_LEAD_INFER = 2,
+    GRU_RESET_AFTER_LEAD_BACKWARD = 3
+};
 
 /* Where the parts of one call meet; zero before the first call. A call may be made by several threads at once, each with
    its own part below parts and all other arguments alike; the results do not depend on the number of parts. */
@@ -43,6 +51,17 @@ typedef struct gru_reset_after_barrier {
     char apart[60]; /* a cache line of its own for each counter */
     unsigned round;
 } gru_reset_after_barrier;
+
+/* Where a thread waits for calls: zero before it comes. It belongs to the functions below until its thread has returned for
+   the last time. */
+typedef struct gru_reset_after_worker {
+    unsigned state; /* 0: no thread waits here */
+    int status;
+    size_t part;
+    const void *call;
+    struct gru_reset_after_worker *next;
+    char apart[64]; /* nothing that others write lies in its cache line */
+} gru_reset_after_worker;
 
 typedef struct gru_reset_after_dims {
     size_t steps; /* T */
@@ -58,6 +77,9 @@ const char *gru_reset_after_abi(void);
 
 /* 1 if this processor has every extension that this library was compiled for, else 0. If it returns 0, call nothing else. */
 int gru_reset_after_cpu_supported(void);
+
+/* Run parts of the calls that others lead. Returns when none came for some microseconds: sleep, and come again. */
+int gru_reset_after_serve(gru_reset_after_worker *worker);
 
 /* ---- float ---- */
 
@@ -102,12 +124,12 @@ int gru_reset_after_f32_infer_workspace_size(const gru_reset_after_dims *dims, s
 /* Numbers in the workspace of backward. */
 int gru_reset_after_f32_backward_workspace_size(const gru_reset_after_dims *dims, size_t parts, size_t *size);
 
-/* In how many parts, from 1 to most, a call is worth running. */
-int gru_reset_after_f32_useful_parts(const gru_reset_after_dims *dims, size_t most, size_t *size);
+/* In how many parts, from 1 to most, a call is worth running: by threads that are awake, or that must be woken. */
+int gru_reset_after_f32_useful_parts(const gru_reset_after_dims *dims, size_t most, int awake, size_t *size);
 
-/* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. */
+/* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. The same pass copies the parameters to copy, side by side in the order of the structure; copy may be null. */
 int gru_reset_after_f32_pack(const gru_reset_after_dims *dims, const gru_reset_after_f32_params *params,
-    float *packed, size_t part, size_t parts);
+    float *packed, float *copy, size_t part, size_t parts);
 
 /* All steps, with a tape for backward: x and packed stay as they are until then. A null state means zeros; state_out may be null. */
 int gru_reset_after_f32_forward(const gru_reset_after_dims *dims, const float *packed, const float *x,
@@ -128,6 +150,10 @@ int gru_reset_after_f32_backward(const gru_reset_after_dims *dims, const float *
     const float *tape, const float *dy, const float *dstate, const gru_reset_after_f32_grads *grads, float *dx,
     float *dstate_in, float *workspace, size_t accumulate, size_t part, size_t parts,
     gru_reset_after_barrier *barrier);
+
+/* Call an entry, by its number, with the workers that serve, at most parts - 1; with coming, wait a little for the others. Its arguments before the part stand in a row, a number in place of a pointer. */
+int gru_reset_after_f32_lead(size_t entry, void *const *arguments, gru_reset_after_worker *const *workers,
+    size_t parts, int coming);
 
 /* ---- double ---- */
 
@@ -172,12 +198,12 @@ int gru_reset_after_f64_infer_workspace_size(const gru_reset_after_dims *dims, s
 /* Numbers in the workspace of backward. */
 int gru_reset_after_f64_backward_workspace_size(const gru_reset_after_dims *dims, size_t parts, size_t *size);
 
-/* In how many parts, from 1 to most, a call is worth running. */
-int gru_reset_after_f64_useful_parts(const gru_reset_after_dims *dims, size_t most, size_t *size);
+/* In how many parts, from 1 to most, a call is worth running: by threads that are awake, or that must be woken. */
+int gru_reset_after_f64_useful_parts(const gru_reset_after_dims *dims, size_t most, int awake, size_t *size);
 
-/* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. */
+/* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. The same pass copies the parameters to copy, side by side in the order of the structure; copy may be null. */
 int gru_reset_after_f64_pack(const gru_reset_after_dims *dims, const gru_reset_after_f64_params *params,
-    double *packed, size_t part, size_t parts);
+    double *packed, double *copy, size_t part, size_t parts);
 
 /* All steps, with a tape for backward: x and packed stay as they are until then. A null state means zeros; state_out may be null. */
 int gru_reset_after_f64_forward(const gru_reset_after_dims *dims, const double *packed, const double *x,
@@ -198,6 +224,10 @@ int gru_reset_after_f64_backward(const gru_reset_after_dims *dims, const double 
     const double *tape, const double *dy, const double *dstate, const gru_reset_after_f64_grads *grads, double *dx,
     double *dstate_in, double *workspace, size_t accumulate, size_t part, size_t parts,
     gru_reset_after_barrier *barrier);
+
+/* Call an entry, by its number, with the workers that serve, at most parts - 1; with coming, wait a little for the others. Its arguments before the part stand in a row, a number in place of a pointer. */
+int gru_reset_after_f64_lead(size_t entry, void *const *arguments, gru_reset_after_worker *const *workers,
+    size_t parts, int coming);
 
 #ifdef __cplusplus
 }

@@ -24,11 +24,11 @@ import ctypes
 import functools
 import itertools
 import math
-import operator
 import os
 import queue
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -88,7 +88,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"75a557cf817b6ce6561795d1c8379c7c"
+_ABI = b"343709bb00fd1e7f57940b7b794f2805"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),
@@ -104,8 +104,8 @@ _ENTRIES = {
     "forward_workspace_size": ("dims", "number", "size"),
     "infer_workspace_size": ("dims", "number", "size"),
     "backward_workspace_size": ("dims", "number", "size"),
-    "useful_parts": ("dims", "number", "size"),
-    "pack": ("dims", "params", "out", "number", "number"),
+    "useful_parts": ("dims", "number", "flag", "size"),
+    "pack": ("dims", "params", "out", "out", "number", "number"),
     "forward": ("dims", "in", "in", "in", "out", "out", "out", "out", "number", "number", "barrier"),
     "infer": ("dims", "in", "in", "in", "out", "out", "out", "number", "number", "barrier"),
     "step": ("dims", "in", "in", "out", "out", "out"),
@@ -125,6 +125,7 @@ _ENTRIES = {
         "number",
         "barrier",
     ),
+    "lead": ("number", "pointers", "workers", "number", "flag"),
 }
 _PRECISIONS = {"float32": "f32", "float64": "f64"}
 _STATUS = {
@@ -135,7 +136,8 @@ _STATUS = {
     6: "these weights were packed by another library, in another precision or for other sizes; pack the parameters again",
     7: "this library runs only with threads=1, because its processor has no atomic instructions",
 }
-_MOST_PARTS, _BARRIER_BYTES, _BLOCK_NUMBERS = 1024, 128, 16
+_LED = ("pack", "forward", "infer", "backward")
+_MOST_PARTS, _WORKER_BYTES, _BLOCK_NUMBERS = 1024, 128, 16
 _SUFFIXES = {"darwin": ".dylib", "win32": ".dll"}
 _OTHER_SUFFIX = ".so"
 _MARCHES = {"native": "", "v4": ".v4", "v3": ".v3", "v2": ".v2", "baseline": ".baseline"}
@@ -185,7 +187,7 @@ def step(
     out: np.ndarray | None = None,
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """One step: returns ``(y_t, state)`` for ``x_t`` (B, input)."""
-    packed = pack(params)
+    packed = _packed(params)
     x_t, sizes = _read_x(_floating(x_t), packed.sizes, "x_t", 2)
     dtype = _precision("x_t", _real("x_t", x_t).dtype)
     given, sizes = _read_state("state", state, x_t.shape[0], sizes)
@@ -321,7 +323,7 @@ def backward(
         out: earlier `Grads` to write into.
         accumulate: add to ``out`` instead.
     """
-    packed = pack(params)
+    packed = _packed(params)
     if not isinstance(tape, Tape):
         raise TypeError(f"tape: expected the tape that forward returned, found {type(tape).__name__}")
     sizes, lengths, reverse = tape.dims
@@ -332,11 +334,11 @@ def backward(
     run = _run(sizes, x.dtype, T, B, lengths, reverse, threads)
     dy = np.ascontiguousarray(_real("dy", _expect("dy", dy, (T, B, sizes[_OUTPUT_SIZE]))), run.dtype)
     dlast = run.block("dstate", _read_state("dstate", dstate, B, sizes)[0])
-    numbers = _empty(run.params, run.dtype)
-    pointers = run.starts + _address(numbers)
+    numbers = _empty(run.packing.numbers, run.dtype)
+    pointers = run.packing.starts + _address(numbers)
     dx, dfirst = _new(x.shape, x.dtype), run.new_block()
-    run.call("backward", run.weights(packed), x, block, dy, dlast, pointers, dx, dfirst, numbers=(0,), kept=numbers)
-    result = Grads(_views(numbers, run.param_places), dx, _views(dfirst, run.state_places))
+    run.call("backward", run.weights(packed), x, block, dy, dlast, pointers, dx, dfirst, numbers=(0,))
+    result = Grads(_views(numbers, run.packing.places), dx, _views(dfirst, run.state_places))
     return result if out is None else _into(out, result, accumulate)
 
 
@@ -367,27 +369,10 @@ def _floating(x: ArrayLike) -> np.ndarray:
     return array.astype(_WHOLE) if array.dtype.kind in "biu" else array
 
 
-def _real(name: str, array: np.ndarray) -> np.ndarray:
-    """Refuse complex numbers: a cast would drop their imaginary parts."""
-    if array.dtype.kind == "c":
-        raise TypeError(f"{name}: expected real numbers; complex numbers run only in the NumPy module")
-    return array
-
-
 _KEPT = 16
 """The number of runs kept: the newest, each for one shape of a call."""
 _KEPT_NUMBERS = 1 << 18
 """The largest workspace, in numbers, that stays with its run; a larger one goes back to the blocks."""
-_PACKED_ALONE = 1 << 22
-"""The most bytes of weights that one thread packs: for fewer, waking another takes longer."""
-
-
-class _Weights:
-    """Packed weights and their address, which is looked up once."""
-
-    def __init__(self, numbers: int, dtype: np.dtype) -> None:
-        self.array = _empty(numbers, dtype)
-        self.address = _address(self.array)
 
 
 class _Run:
@@ -405,18 +390,19 @@ class _Run:
     ) -> None:
         self.sizes, self.dtype, self.lengths, self.batch = sizes, dtype, lengths, batch
         self.dims = _dims(sizes, steps, batch, lengths, reverse)
-        self.byref = ctypes.byref(self.dims)
-        self.parts = _query(dtype, "useful_parts", self.dims, _cores()) if threads is None else threads
+        self.byref, self.address = ctypes.byref(self.dims), ctypes.addressof(self.dims)
+        self.parts = self.woken = threads or 1
+        if threads is None:
+            most = _cores()
+            self.parts, self.woken = [_query(dtype, "useful_parts", self.dims, most, awake) for awake in (1, 0)]
         self.states = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
         self.numbers = sum(math.prod(shape) for shape in self.states.values())
-        self.state_places, self.param_places = _places(self.states), _places(_shapes_of(sizes))
-        self.params = max((end for _, _, end, _ in self.param_places), default=0)
-        self.starts = np.array([start for _, start, _, _ in self.param_places], np.uintp) * dtype.itemsize
+        self.state_places, self.packing = _places(self.states), _packing(sizes, dtype)
         self.output_shape = (batch, sizes[_OUTPUT_SIZE])
         self.spare: dict[str, list[tuple[np.ndarray, int]]] = collections.defaultdict(list)
         self.spare_steps: list[tuple[np.ndarray, int]] = []
         self.sizes_of: dict[tuple[Any, ...], int] = {}
-        self.key, self.step_numbers = (dtype, *sizes.values()), self.numbers + math.prod(self.output_shape)
+        self.key, self.step_numbers = self.packing.key, self.numbers + math.prod(self.output_shape)
         self.step_entry = _BOUND[dtype, "step"]
 
     def call(
@@ -425,12 +411,8 @@ class _Run:
         weights: _Weights,
         *arrays: np.ndarray | None,
         numbers: tuple[int, ...] = (),
-        kept: np.ndarray | None = None,
     ) -> None:
-        """Call an entry with its dims, weights, arrays (None for a null pointer), workspace and numbers, part by part.
-
-        ``kept`` holds other objects that must live as long as the call.
-        """
+        """Call an entry with its dims, weights, arrays (None for a null pointer), workspace and numbers, part by part."""
         spare = self.spare[name]
         try:
             workspace, address = spare.pop()
@@ -438,9 +420,11 @@ class _Run:
             workspace = _empty(self.size(f"{name}_workspace_size", self.parts), self.dtype)
             address = _address(workspace)
         pointers = [None if array is None else _address(array) for array in arrays]
-        arguments = (self.byref, weights.address, *pointers, address, *numbers)
-        used = (self, weights, arrays, workspace, kept)
-        status = _TEAM.run(_BOUND[self.dtype, name], arguments, self.parts, meet=True, kept=used)
+        if self.parts == 1:
+            status = _BOUND[self.dtype, name](self.byref, weights.address, *pointers, address, *numbers, 0, 1, None)
+        else:
+            arguments = (self.address, weights.address, *pointers, address, *numbers)
+            status = _TEAM.run(self.dtype, name, arguments, self.parts, self.woken)
         if workspace.size <= _KEPT_NUMBERS:
             spare.append((workspace, address))
         if status:
@@ -456,21 +440,8 @@ class _Run:
     def weights(self, packed: Packed) -> _Weights:
         """The packed weights in the precision of this run, made at first use."""
         weights: _Weights | None = packed.panels.get(self.key)
-        return self._pack(packed) if weights is None else weights
-
-    def _pack(self, packed: Packed) -> _Weights:
-        block = packed.snapshot.block
-        if block is None or block.dtype != self.dtype:
-            for name, array in packed.items():
-                _real(f"params[{name!r}]", array)
-            arrays = [array.ravel().astype(self.dtype) for array in packed.values()]
-            block = np.concatenate([*arrays, np.empty(0, self.dtype)])
-        pointers, weights = self.starts + _address(block), _Weights(self.size("packed_size"), self.dtype)
-        arguments, kept = (self.byref, _address(pointers), weights.address), (block, pointers, weights)
-        parts = self.parts if weights.array.nbytes > _PACKED_ALONE else 1
-        status = _TEAM.run(_BOUND[self.dtype, "pack"], arguments, parts, meet=False, kept=kept)
-        _check("pack", status)
-        packed.panels[self.key] = weights
+        if weights is None:
+            weights = packed.panels[self.key] = self.packing.pack_again(packed, self.parts)
         return weights
 
     def step(self, weights: _Weights, x: np.ndarray, block: np.ndarray, y: np.ndarray | None) -> None:
@@ -546,7 +517,7 @@ def _prepare(
     threads: int | None,
 ) -> tuple[_Run, _Weights, np.ndarray, np.ndarray | None]:
     """A run, its weights, its input in one precision and dense, and its initial states."""
-    packed = pack(params)
+    packed = _packed(params)
     x, sizes = _read_x(_floating(x), packed.sizes)
     dtype = _precision("x", _real("x", x).dtype)
     T, B = x.shape[:2]
@@ -574,7 +545,140 @@ def _returned(y: np.ndarray, out: np.ndarray | None) -> np.ndarray:
     return out
 
 
-# ---- Parameters: initial values, and a snapshot that is laid out for the kernels ----
+# ---- Packing: parameters laid out for the kernels, and copies of them by the same pass ----
+
+
+_PACKED_ALONE, _PACKED_ASLEEP = 1 << 18, 1 << 22
+"""The most bytes of weights that one thread packs, if others wait for a call, and if they sleep."""
+_COPIED_ALONE = 1 << 17
+"""The most bytes of parameters that are copied first and packed later: for fewer, to ask for addresses takes longer."""
+_KEPT_PACKINGS = 16
+"""The number of packings kept: the newest."""
+_RUNS_IN = tuple(np.dtype(name) for name in DTYPES)
+_NEEDED = frozenset((_INPUT_SIZE, *_STATE_SIZES.values()))
+"""The sizes of a call that do not follow from others: where no parameter has one, packing waits for the first call."""
+
+
+class _Weights:
+    """Packed weights and their address, which is looked up once."""
+
+    def __init__(self, numbers: int, dtype: np.dtype) -> None:
+        self.array = _empty(numbers, dtype)
+        self.address = _address(self.array)
+
+
+class _Packing:
+    """How parameters of these sizes are packed in one precision, and how they lie side by side in a block."""
+
+    def __init__(self, sizes: Mapping[str, int], dtype: np.dtype) -> None:
+        self.dtype, self.dims = dtype, _dims(sizes, 1, 1)
+        self.key = (dtype, *sizes.values())
+        self.places = _places(_shapes_of(sizes))
+        self.numbers = max((end for _, _, end, _ in self.places), default=0)
+        self.starts = np.array([start for _, start, _, _ in self.places], np.uintp) * dtype.itemsize
+        self.size = _query(dtype, "packed_size", self.dims)
+
+    def pack(self, pointers: np.ndarray, copy: np.ndarray | None, most: int | None) -> _Weights:
+        """Pack the parameters at these addresses; ``copy`` takes them side by side.
+
+        ``most`` bounds the parts; None is for as many as pay, SYMRNN_NUM_THREADS at most.
+        """
+        weights, parts, woken = _Weights(self.size, self.dtype), 1, 1
+        size, address = weights.array.nbytes, None if copy is None else _address(copy)
+        if size > _PACKED_ALONE:
+            most = min(_cores(), _MOST_PARTS) if most is None else most
+            parts, woken = (min(most, -(-size // alone)) for alone in (_PACKED_ALONE, _PACKED_ASLEEP))
+        arguments = (ctypes.addressof(self.dims), _address(pointers), weights.address, address)
+        _check("pack", _TEAM.run(self.dtype, "pack", arguments, parts, woken))
+        return weights
+
+    def pack_again(self, packed: Packed, most: int) -> _Weights:
+        """Pack what ``packed`` holds."""
+        block = packed.snapshot.block
+        if block is not None and block.dtype == self.dtype:
+            return self.pack(self.starts + _address(block), None, most)
+        arrays = [self._dense(name, array) for name, array in packed.snapshot.given.items()]
+        return self.pack(_pointers(arrays), None, most)
+
+    def _dense(self, name: str, array: np.ndarray) -> np.ndarray:
+        """The array itself if C can read it, else a copy."""
+        if array.dtype == self.dtype and _is_dense(array):
+            return array
+        return np.require(_real(f"params[{name!r}]", array), self.dtype, ("C", "A"))
+
+
+def _real(name: str, array: np.ndarray) -> np.ndarray:
+    """Refuse complex numbers: a cast would drop their imaginary parts."""
+    if array.dtype.kind == "c":
+        raise TypeError(f"{name}: expected real numbers; complex numbers run only in the NumPy module")
+    return array
+
+
+def _is_dense(array: np.ndarray) -> bool:
+    flags = array.flags
+    return flags.c_contiguous and flags.aligned
+
+
+def _pointers(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    return np.array([_address(array) for array in arrays], np.uintp)
+
+
+_PACKINGS: dict[tuple[Any, ...], _Packing] = {}
+
+
+def _packing(sizes: Mapping[str, int], dtype: np.dtype) -> _Packing:
+    """The packing for these sizes, kept while it is among the newest."""
+    key = (dtype, *sizes.values())
+    packing = _PACKINGS.get(key)
+    if packing is None:
+        packing = _Packing(sizes, dtype)
+        for oldest in list(_PACKINGS)[: 1 - _KEPT_PACKINGS]:
+            _PACKINGS.pop(oldest, None)
+        _PACKINGS[key] = packing
+    return packing
+
+
+class _Snapshot:
+    """Read-only copies: side by side in ``block`` if their dtypes agree; else separate, and ``block`` is None.
+
+    Large ones that can run in their own precision are packed by the pass that copies them.
+    """
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], sizes: Mapping[str, int], panels: dict[Any, Any]) -> None:
+        self._sizes, values = sizes, list(arrays.values())
+        dtypes = [array.dtype for array in values]
+        self.block: np.ndarray | None = None
+        if not values or dtypes != dtypes[:1] * len(dtypes):
+            self._copies = {name: array.copy() for name, array in arrays.items()}
+            return
+        dtype = dtypes[0]
+        self.block = _empty(sum([array.size for array in values]), dtype)
+        if (
+            self.block.nbytes > _COPIED_ALONE
+            and dtype in _RUNS_IN
+            and sizes.keys() >= _NEEDED
+            and all(map(_is_dense, values))
+        ):
+            packing = _packing(sizes, dtype)
+            panels[packing.key] = packing.pack(_pointers(values), self.block, None)
+        else:
+            np.concatenate(values, axis=None, out=self.block)
+
+    @functools.cached_property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """By name; made at first use, since kernels read the block."""
+        copies = self._copies if self.block is None else _views(self.block, _places(_shapes_of(self._sizes)))
+        for copy in copies.values():
+            copy.flags.writeable = False
+        return copies
+
+    @property
+    def given(self) -> Mapping[str, np.ndarray]:
+        """What kernels in another precision are packed from."""
+        return self.arrays
+
+
+# ---- Parameters: initial values, and how they are laid out for the kernels ----
 
 
 def _initial(
@@ -586,13 +690,30 @@ def _initial(
     return {name: np.ascontiguousarray(value, dtype=dtype) for name, value in values.items()}
 
 
-class Packed(Mapping[str, np.ndarray]):
-    """A snapshot of the parameters, laid out for the kernels; every call takes it in their place."""
+class _Promised:
+    """The caller's own arrays, who promised not to change them."""
 
-    def __init__(self, params: Mapping[str, ArrayLike]) -> None:
+    block: np.ndarray | None = None
+
+    def __init__(self, given: Mapping[str, np.ndarray]) -> None:
+        self.given = given
+
+    @functools.cached_property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Read-only views, made at first use."""
+        views = {name: array.view() for name, array in self.given.items()}
+        for view in views.values():
+            view.flags.writeable = False
+        return views
+
+
+class Packed(Mapping[str, np.ndarray]):
+    """The parameters, laid out for the kernels; every call takes it in their place. See `pack`."""
+
+    def __init__(self, params: Mapping[str, ArrayLike], snapshot: bool = True) -> None:
         arrays, self.sizes = _read_params(params)
-        self.snapshot = _Snapshot(arrays, self.sizes)
         self.panels: dict[Any, Any] = {}
+        self.snapshot = _Snapshot(arrays, self.sizes, self.panels) if snapshot else _Promised(arrays)
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self.snapshot.arrays[name]
@@ -604,13 +725,29 @@ class Packed(Mapping[str, np.ndarray]):
         return len(_SHAPES)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A copy packs its own weights: how they are laid out depends on the library that is loaded there."""
+        """A copy is a snapshot and packs its own weights: their layout depends on the library that is loaded there."""
         return type(self), (dict(self),)
 
 
-def pack(params: Mapping[str, ArrayLike]) -> Packed:
-    """The parameters with everything that depends on them alone, computed once."""
-    return params if isinstance(params, Packed) else Packed(params)
+def pack(params: Mapping[str, ArrayLike], snapshot: bool = True) -> Packed:
+    """The parameters with everything that depends on them alone, computed once. What is packed already stays as it is.
+
+    Args:
+        params: parameters by name.
+        snapshot: copy them, so that later changes have no effect. With False nothing is copied, and you promise not
+            to change the arrays in place while the result, or a tape from it, is in use. No error tells you of a
+            broken promise. A call takes the numbers that the first call in its precision found, and later ones do not
+            see the change. The arrays, copies and pickles of the result have the numbers of the moment when you ask
+            for them. With other parameters, `backward` compares these: it misses what you changed since `forward`.
+    """
+    if not isinstance(snapshot, (bool, np.bool_)):
+        raise TypeError(f"snapshot: expected True or False, found {snapshot!r}")
+    return params if isinstance(params, Packed) else Packed(params, bool(snapshot))
+
+
+def _packed(params: Mapping[str, ArrayLike]) -> Packed:
+    """The parameters for one call, during which nobody changes them."""
+    return params if isinstance(params, Packed) else Packed(params, snapshot=False)
 
 
 # ---- Arguments: reads them, or refuses those that do not fit ----
@@ -981,7 +1118,10 @@ _KINDS: dict[str, Any] = {
     "out": ctypes.c_void_p,
     "size": ctypes.POINTER(ctypes.c_size_t),
     "number": ctypes.c_size_t,
+    "flag": ctypes.c_int,
     "barrier": ctypes.c_void_p,
+    "pointers": ctypes.c_void_p,
+    "workers": ctypes.c_void_p,
 }
 
 _C = _load()
@@ -1001,6 +1141,8 @@ def _bind() -> dict[tuple[np.dtype, str], Any]:
 
 
 _BOUND = _bind()
+_SERVE = _C[f"{CELL}_serve"]
+_SERVE.argtypes, _SERVE.restype = (ctypes.c_void_p,), ctypes.c_int
 
 
 def _check(name: str, status: int) -> None:
@@ -1119,32 +1261,45 @@ def _new(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     return np.empty(shape, dtype) if count * dtype.itemsize < _SMALL else _empty(count, dtype).reshape(shape)
 
 
-class _Snapshot:
-    """Read-only copies: side by side in ``block`` if their dtypes agree; else separate, and ``block`` is None."""
-
-    def __init__(self, arrays: Mapping[str, np.ndarray], sizes: Mapping[str, int]) -> None:
-        self._sizes, values = sizes, list(arrays.values())
-        dtypes = [array.dtype for array in values]
-        self.block: np.ndarray | None = None
-        if values and dtypes == dtypes[:1] * len(dtypes):
-            self.block = _empty(sum([array.size for array in values]), dtypes[0])
-            np.concatenate(values, axis=None, out=self.block)
-        else:
-            self._copies = {name: array.copy() for name, array in arrays.items()}
-
-    @functools.cached_property
-    def arrays(self) -> dict[str, np.ndarray]:
-        """By name; made at first use, since kernels read the block."""
-        copies = self._copies if self.block is None else _views(self.block, _places(_shapes_of(self._sizes)))
-        for copy in copies.values():
-            copy.flags.writeable = False
-        return copies
-
-
 # ---- Threads: the team that runs the parts of a call, and the most threads ----
 
 
-_call: Callable[[Any], Any] = operator.call
+_OFTEN_NS = 100_000
+"""Calls that follow one another within this time share the cost of waking a thread, which then waits for the next one."""
+_ALONE_NS = 10_000_000
+"""How long calls go without threads that did not come in time: they find no free core."""
+
+
+class _Worker:
+    """What a thread of the team works with. It waits in C for a call to come soon, and sleeps in Python after that.
+
+    In C, it needs no lock of the interpreter, so a call wakes nobody. Asleep, it is out of the library.
+    """
+
+    def __init__(self) -> None:
+        self._memory = _empty(_WORKER_BYTES // 8, np.dtype(np.float64))
+        self._memory[...] = 0
+        self._state = ctypes.c_uint.from_address(_address(self._memory))
+        self._bell: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self.address = _address(self._memory)
+
+    def work(self) -> None:
+        """Wait for calls, after each sound of the bell, until it tells the thread to end."""
+        while self._bell.get():
+            _SERVE(self.address)
+
+    def away(self) -> bool:
+        """Whether no thread waits here for a call."""
+        return self._state.value == 0
+
+    def wake(self) -> None:
+        """Let the thread wait for calls; once is enough."""
+        if self._bell.empty():
+            self._bell.put(True)
+
+    def end(self) -> None:
+        """Let the thread end when it is done."""
+        self._bell.put(False)
 
 
 class _Team:
@@ -1156,66 +1311,77 @@ class _Team:
     def restart(self) -> None:
         """Start anew: a forked child has this object but none of its threads."""
         self._lock = threading.Lock()
-        self._jobs: list[queue.SimpleQueue[Any]] = []
+        self._workers: tuple[_Worker, ...] = ()
+        self._pointers: Any = (ctypes.c_void_p * 0)()
+        self._last = self._alone_until = 0
 
-    def run(
-        self, function: Callable[..., int], arguments: tuple[Any, ...], parts: int, *, meet: bool, kept: Any
-    ) -> int:
-        """Call ``function(*arguments, part, parts[, barrier])`` for each part at once; returns the worst status.
+    def run(self, dtype: np.dtype, name: str, arguments: tuple[Any, ...], parts: int, woken: int) -> int:
+        """Call the entry ``name`` in ``parts`` parts, or in ``woken`` if threads must be woken; returns the worst status.
 
-        If the team is busy with another thread's call, one part does all the work: the results are the same. A signal's
-        handler may raise here at any time: ``kept`` holds the memory behind ``arguments`` until every part is done.
+        Threads that do not come in time, or work for another caller, are left out: the results are the same. The call
+        returns when every part is done. So a signal's handler, which may raise here at any time, runs before or after
+        all of them.
+
+        Args:
+            dtype: the precision.
+            name: of the entry.
+            arguments: those before the part: addresses, None for a null pointer, and numbers.
+            parts: how many parts pay if the threads wait for a call.
+            woken: how many pay if they sleep, unless calls follow one another closely.
         """
-        if parts == 1:
-            return function(*arguments, 0, 1, None) if meet else function(*arguments, 0, 1)
-        lock, jobs = self._lock, self._jobs
-        held: list[bool] = []
-        statuses: list[Any] = []
+        parts, late = self._gather(parts, woken) if parts > 1 else (1, [])
+        workers = self._pointers  # held until the call returns, even if the team grows
+        row = (ctypes.c_void_p * len(arguments))(*arguments)
+        status: int = _BOUND[dtype, "lead"](
+            _LED.index(name), ctypes.addressof(row), ctypes.addressof(workers), min(parts, len(workers) + 1), bool(late)
+        )
+        self._last = time.perf_counter_ns()
+        if any(worker.away() for worker in late):
+            self._alone_until = self._last + _ALONE_NS
+        return status
+
+    def _gather(self, parts: int, woken: int) -> tuple[int, list[_Worker]]:
+        """How many parts to run in, and the threads, woken just now, that are worth waiting for."""
+        if len(self._workers) < parts - 1:
+            self._grow(parts - 1)
+        asleep = [worker for worker in self._workers[: parts - 1] if worker.away()]
+        if not asleep:
+            return parts, []
+        now = time.perf_counter_ns()
+        if now < self._alone_until:
+            return woken, []
+        if now - self._last > _OFTEN_NS:
+            parts = woken
+        late = asleep[: parts - 1]
+        for worker in late:
+            worker.wake()
+        return parts, late
+
+    def _grow(self, threads: int) -> None:
+        """Start threads until there are so many, unless another caller is doing so."""
+        lock, held = self._lock, list[bool]()
+        workers = [*self._workers]
         try:
-            # A loop in C: no handler comes between taking the lock and noting it, nor between the start of the parts,
-            # which wait for one another.
+            # A loop in C: no handler comes between taking the lock and noting it.
             held.extend(map(lock.acquire, (False,)))
-            if not held[0]:
-                return function(*arguments, 0, 1, None) if meet else function(*arguments, 0, 1)
-            self._grow(jobs, parts - 1)
-            barrier = ctypes.create_string_buffer(_BARRIER_BYTES)
-            done: queue.SimpleQueue[int] = queue.SimpleQueue()
-            last = (parts, ctypes.addressof(barrier)) if meet else (parts,)
-            calls = [
-                functools.partial(jobs[part - 1].put, (function, (*arguments, part, *last), done, (kept, barrier)))
-                for part in range(1, parts)
-            ]
-            statuses.extend(map(_call, [*calls, functools.partial(function, *arguments, 0, *last)]))
-            worst: int = max(statuses[-1], *(done.get() for _ in calls))
-            return worst
-        except BaseException:  # Ctrl-C too: threads that wait for a part that never came must end
+            if held[0]:
+                workers = [*self._workers]
+                while len(workers) < threads:
+                    # Before its thread starts: if a handler raised in between, nobody would end it.
+                    workers.append(_Worker())
+                    name = f"{CELL}-{len(workers)}"
+                    threading.Thread(target=workers[-1].work, name=name, daemon=True).start()
+                self._pointers = (ctypes.c_void_p * len(workers))(*[worker.address for worker in workers])
+                self._workers = tuple(workers)
+        except BaseException:  # Ctrl-C too: no thread is left behind
             if held == [True]:
-                self._part_with(jobs)
+                self.restart()
+                for worker in workers:
+                    worker.end()
             raise
         finally:
             if held == [True]:
                 lock.release()
-
-    def _part_with(self, jobs: list[queue.SimpleQueue[Any]]) -> None:
-        """Let the threads end when they are done; the next call starts others."""
-        self.restart()
-        for waiting in jobs:
-            waiting.put(None)
-
-    def _grow(self, jobs: list[queue.SimpleQueue[Any]], threads: int) -> None:
-        while len(jobs) < threads:
-            waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
-            thread = threading.Thread(target=_work, args=(waiting,), name=f"{CELL}-{len(jobs) + 1}", daemon=True)
-            jobs.append(waiting)  # before it runs: if a handler raised in between, nobody would end it
-            thread.start()
-
-
-def _work(jobs: queue.SimpleQueue[Any]) -> None:
-    """Run jobs as they come, until a None."""
-    while job := jobs.get():
-        function, arguments, done, _ = job
-        done.put(function(*arguments))
-        del job, _  # not to hold the memory of a call while waiting for the next
 
 
 _TEAM = _Team()

@@ -52,9 +52,9 @@
                                   reads
 
    To read: a stage is a function of its statements, run on the units of a row. What brings it there is the same for every
-   cell: symrnn.h (threads, memory), symrnn_vector.h (vectors), symrnn_functions.h (functions of the equation language),
-   symrnn_stage.h (packed weights, register tiles), symrnn_time.h (loops over time, deferred products), symrnn_entries.h (entry
-   points).
+   cell: symrnn.h (threads, memory), symrnn_team.h (threads that wait for calls), symrnn_vector.h (vectors), symrnn_functions.h
+   (functions of the equation language), symrnn_stage.h (packed weights, register tiles), symrnn_time.h (loops over time,
+   deferred products), symrnn_entries.h (entry points).
 
    Compile with optimisation for this processor, for instance
 
@@ -76,11 +76,13 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "b118832aae04f9cb968b2703d70e8f79"
+#define SYMRNN_DIGEST "23d5f6f353271fc2e6e8c3924bd551d4"
 #define ENTRY(name) PUBLIC(lstm, name)
 #define DIMS lstm_dims
 #define BARRIER lstm_barrier
+#define WORKER lstm_worker
 #define SIZES_OF(dims) dims->input, dims->hidden,
+#include "symrnn_team.h"
 
 /* Arrays, after those that every cell has, and parts of packed weights. */
 enum {
@@ -100,6 +102,11 @@ const char *lstm_abi(void)
 int lstm_cpu_supported(void)
 {
     return cpu_supported();
+}
+
+int lstm_serve(lstm_worker *worker)
+{
+    return serve(worker);
 }
 
 static int check_sizes(const lstm_dims *dims)
@@ -410,7 +417,8 @@ static void S(step_row)(const lstm_dims *dims, const real *packed, const real *x
 
 #include "symrnn_entries.h"
 
-int ENTRY(pack)(const lstm_dims *dims, const ENTRY(params) *params, real *packed, size_t part, size_t parts)
+int ENTRY(pack)(const lstm_dims *dims, const ENTRY(params) *params, real *packed, real *copy, size_t part,
+    size_t parts)
 {
     piece b[BLOCKS];
     size_t end;
@@ -424,30 +432,30 @@ int ENTRY(pack)(const lstm_dims *dims, const ENTRY(params) *params, real *packed
         return SYMRNN_NULL;
     if (!S(blocks)(dims, b, &end))
         return SYMRNN_SIZE;
-    PROFILED("packing", pack_form(packed, &b[PANEL_hoist_1_1], 0, 0, dims->input, params->W_xi, dims->input, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_hoist_1_1], 1, 0, dims->input, params->W_xf, dims->input, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_hoist_1_1], 2, 0, dims->input, params->W_xo, dims->input, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_hoist_1_1], 3, 0, dims->input, params->W_xg, dims->input, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_step_1_1], 0, 0, dims->hidden, params->W_hi, dims->hidden, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_step_1_1], 1, 0, dims->hidden, params->W_hf, dims->hidden, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_step_1_1], 2, 0, dims->hidden, params->W_ho, dims->hidden, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_step_1_1], 3, 0, dims->hidden, params->W_hg, dims->hidden, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_back_1_1], 0, 0, dims->hidden, params->W_hi, dims->hidden, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_back_1_1], 0, dims->hidden, dims->hidden, params->W_hf, dims->hidden, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_back_1_1], 0, 2 * dims->hidden, dims->hidden, params->W_ho, dims->hidden, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_back_1_1], 0, 3 * dims->hidden, dims->hidden, params->W_hg, dims->hidden, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_deferred_1_1], 0, 0, dims->hidden, params->W_xi, dims->input, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_deferred_1_1], 0, dims->hidden, dims->hidden, params->W_xf, dims->input, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_deferred_1_1], 0, 2 * dims->hidden, dims->hidden, params->W_xo, dims->input, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_deferred_1_1], 0, 3 * dims->hidden, dims->hidden, params->W_xg, dims->input, 1, 0, &us));
+    PROFILED("packing", pack_matrix(params->W_xi, dims->hidden, dims->input, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_hoist_1_1], 0, 0, 0), form_in(packed, &b[PANEL_deferred_1_1], 0, 0, 1)}, &copy, &us));
+    PROFILED("packing", pack_matrix(params->W_hi, dims->hidden, dims->hidden, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_step_1_1], 0, 0, 0), form_in(packed, &b[PANEL_back_1_1], 0, 0, 1)}, &copy, &us));
+    pack_vector(packed, &b[PARAM_b_i], params->b_i, dims->hidden, &copy, &us);
+    PROFILED("packing", pack_matrix(params->W_xf, dims->hidden, dims->input, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_hoist_1_1], 1, 0, 0), form_in(packed, &b[PANEL_deferred_1_1], 0, dims->hidden, 1)}, &copy, &us));
+    PROFILED("packing", pack_matrix(params->W_hf, dims->hidden, dims->hidden, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_step_1_1], 1, 0, 0), form_in(packed, &b[PANEL_back_1_1], 0, dims->hidden, 1)}, &copy, &us));
+    pack_vector(packed, &b[PARAM_b_f], params->b_f, dims->hidden, &copy, &us);
+    PROFILED("packing", pack_matrix(params->W_xo, dims->hidden, dims->input, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_hoist_1_1], 2, 0, 0), form_in(packed, &b[PANEL_deferred_1_1], 0, 2 * dims->hidden, 1)}, &copy, &us));
+    PROFILED("packing", pack_matrix(params->W_ho, dims->hidden, dims->hidden, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_step_1_1], 2, 0, 0), form_in(packed, &b[PANEL_back_1_1], 0, 2 * dims->hidden, 1)}, &copy, &us));
+    pack_vector(packed, &b[PARAM_b_o], params->b_o, dims->hidden, &copy, &us);
+    PROFILED("packing", pack_matrix(params->W_xg, dims->hidden, dims->input, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_hoist_1_1], 3, 0, 0), form_in(packed, &b[PANEL_deferred_1_1], 0, 3 * dims->hidden, 1)}, &copy, &us));
+    PROFILED("packing", pack_matrix(params->W_hg, dims->hidden, dims->hidden, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_step_1_1], 3, 0, 0), form_in(packed, &b[PANEL_back_1_1], 0, 3 * dims->hidden, 1)}, &copy, &us));
+    pack_vector(packed, &b[PARAM_b_g], params->b_g, dims->hidden, &copy, &us);
     if (part)
         return SYMRNN_OK;
     const size_t sizes[] = {dims->input, dims->hidden};
     put_tag(packed, SYMRNN_DIGEST, sizes, 2);
-    memcpy(packed + b[PARAM_b_i].at, params->b_i, dims->hidden * sizeof *packed);
-    memcpy(packed + b[PARAM_b_f].at, params->b_f, dims->hidden * sizeof *packed);
-    memcpy(packed + b[PARAM_b_o].at, params->b_o, dims->hidden * sizeof *packed);
-    memcpy(packed + b[PARAM_b_g].at, params->b_g, dims->hidden * sizeof *packed);
     return SYMRNN_OK;
 }
 
@@ -488,5 +496,28 @@ int ENTRY(backward)(const lstm_dims *dims, const real *packed, const real *x, co
     const S(products) deferred = {right, outers, sums,
                                   2, 8, 4, accumulate != 0};
     return run_backward(&r, &deferred, x, tape, dy, dstate, dx, dstate_in, workspace);
+}
+
+/* A part of a call, whose arguments before the part stand in a row. */
+static int S(run_part)(size_t entry, void *const *a, size_t part, size_t parts, BARRIER *barrier)
+{
+    switch (entry) {
+    case LSTM_LEAD_PACK:
+        return ENTRY(pack)(a[0], a[1], a[2], a[3], part, parts);
+    case LSTM_LEAD_FORWARD:
+        return ENTRY(forward)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], part, parts, barrier);
+    case LSTM_LEAD_INFER:
+        return ENTRY(infer)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], part, parts, barrier);
+    case LSTM_LEAD_BACKWARD:
+        return ENTRY(backward)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], (size_t)a[10], part, parts, barrier);
+    default:
+        return SYMRNN_NULL;
+    }
+}
+
+int ENTRY(lead)(size_t entry, void *const *arguments, lstm_worker *const *workers, size_t parts, int coming)
+{
+    call c = {.run = S(run_part), .entry = entry, .arguments = arguments};
+    return lead(&c, workers, parts, coming);
 }
 #endif

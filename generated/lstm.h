@@ -31,12 +31,20 @@ enum {
     LSTM_NULL = 1, /* a required pointer is null */
     LSTM_SIZE = 2, /* a size is zero, or larger than memory can hold */
     LSTM_LENGTH = 3, /* a row's length exceeds the number of steps */
-    LSTM_PARTS = 4, /* part is not below parts, parts exceeds 1024, or several parts have no barrier */
+    LSTM_PARTS = 4, /* part is not below parts, parts exceeds 1024, several parts have no barrier, or two threads serve one worker */
     LSTM_LAYOUT = 6, /* the weights were packed by another build, in another precision or for other sizes; pack them again */
     LSTM_ATOMICS = 7 /* parts exceeds 1, and the target has no atomic instructions */
 };
 
 enum { LSTM_MOST_PARTS = 1024 };
+
+/* The numbers of the functions that lead calls. */
+enum {
+    LSTM_LEAD_PACK = 0,
+    LSTM_LEAD_FORWARD = 1,
+    LSTM_LEAD_INFER = 2,
+    LSTM_LEAD_BACKWARD = 3
+};
 
 /* Where the parts of one call meet; zero before the first call. A call may be made by several threads at once, each with
    its own part below parts and all other arguments alike; the results do not depend on the number of parts. */
@@ -45,6 +53,17 @@ typedef struct lstm_barrier {
     char apart[60]; /* a cache line of its own for each counter */
     unsigned round;
 } lstm_barrier;
+
+/* Where a thread waits for calls: zero before it comes. It belongs to the functions below until its thread has returned for
+   the last time. */
+typedef struct lstm_worker {
+    unsigned state; /* 0: no thread waits here */
+    int status;
+    size_t part;
+    const void *call;
+    struct lstm_worker *next;
+    char apart[64]; /* nothing that others write lies in its cache line */
+} lstm_worker;
 
 typedef struct lstm_dims {
     size_t steps; /* T */
@@ -60,6 +79,9 @@ const char *lstm_abi(void);
 
 /* 1 if this processor has every extension that this library was compiled for, else 0. If it returns 0, call nothing else. */
 int lstm_cpu_supported(void);
+
+/* Run parts of the calls that others lead. Returns when none came for some microseconds: sleep, and come again. */
+int lstm_serve(lstm_worker *worker);
 
 /* ---- float ---- */
 
@@ -108,11 +130,12 @@ int lstm_f32_infer_workspace_size(const lstm_dims *dims, size_t parts, size_t *s
 /* Numbers in the workspace of backward. */
 int lstm_f32_backward_workspace_size(const lstm_dims *dims, size_t parts, size_t *size);
 
-/* In how many parts, from 1 to most, a call is worth running. */
-int lstm_f32_useful_parts(const lstm_dims *dims, size_t most, size_t *size);
+/* In how many parts, from 1 to most, a call is worth running: by threads that are awake, or that must be woken. */
+int lstm_f32_useful_parts(const lstm_dims *dims, size_t most, int awake, size_t *size);
 
-/* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. */
-int lstm_f32_pack(const lstm_dims *dims, const lstm_f32_params *params, float *packed, size_t part, size_t parts);
+/* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. The same pass copies the parameters to copy, side by side in the order of the structure; copy may be null. */
+int lstm_f32_pack(const lstm_dims *dims, const lstm_f32_params *params, float *packed, float *copy, size_t part,
+    size_t parts);
 
 /* All steps, with a tape for backward: x and packed stay as they are until then. A null state means zeros; state_out may be null. */
 int lstm_f32_forward(const lstm_dims *dims, const float *packed, const float *x, const float *state, float *y,
@@ -130,6 +153,9 @@ int lstm_f32_step(const lstm_dims *dims, const float *packed, const float *x, fl
 int lstm_f32_backward(const lstm_dims *dims, const float *packed, const float *x, const float *tape, const float *dy,
     const float *dstate, const lstm_f32_grads *grads, float *dx, float *dstate_in, float *workspace,
     size_t accumulate, size_t part, size_t parts, lstm_barrier *barrier);
+
+/* Call an entry, by its number, with the workers that serve, at most parts - 1; with coming, wait a little for the others. Its arguments before the part stand in a row, a number in place of a pointer. */
+int lstm_f32_lead(size_t entry, void *const *arguments, lstm_worker *const *workers, size_t parts, int coming);
 
 /* ---- double ---- */
 
@@ -178,11 +204,12 @@ int lstm_f64_infer_workspace_size(const lstm_dims *dims, size_t parts, size_t *s
 /* Numbers in the workspace of backward. */
 int lstm_f64_backward_workspace_size(const lstm_dims *dims, size_t parts, size_t *size);
 
-/* In how many parts, from 1 to most, a call is worth running. */
-int lstm_f64_useful_parts(const lstm_dims *dims, size_t most, size_t *size);
+/* In how many parts, from 1 to most, a call is worth running: by threads that are awake, or that must be woken. */
+int lstm_f64_useful_parts(const lstm_dims *dims, size_t most, int awake, size_t *size);
 
-/* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. */
-int lstm_f64_pack(const lstm_dims *dims, const lstm_f64_params *params, double *packed, size_t part, size_t parts);
+/* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. The same pass copies the parameters to copy, side by side in the order of the structure; copy may be null. */
+int lstm_f64_pack(const lstm_dims *dims, const lstm_f64_params *params, double *packed, double *copy, size_t part,
+    size_t parts);
 
 /* All steps, with a tape for backward: x and packed stay as they are until then. A null state means zeros; state_out may be null. */
 int lstm_f64_forward(const lstm_dims *dims, const double *packed, const double *x, const double *state, double *y,
@@ -200,6 +227,9 @@ int lstm_f64_step(const lstm_dims *dims, const double *packed, const double *x, 
 int lstm_f64_backward(const lstm_dims *dims, const double *packed, const double *x, const double *tape,
     const double *dy, const double *dstate, const lstm_f64_grads *grads, double *dx, double *dstate_in,
     double *workspace, size_t accumulate, size_t part, size_t parts, lstm_barrier *barrier);
+
+/* Call an entry, by its number, with the workers that serve, at most parts - 1; with coming, wait a little for the others. Its arguments before the part stand in a row, a number in place of a pointer. */
+int lstm_f64_lead(size_t entry, void *const *arguments, lstm_worker *const *workers, size_t parts, int coming);
 
 #ifdef __cplusplus
 }

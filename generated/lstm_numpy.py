@@ -67,6 +67,7 @@ Legend:
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
@@ -582,7 +583,7 @@ def step(
     out: np.ndarray | None = None,
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """One step: returns ``(y_t, state)`` for ``x_t`` (B, input)."""
-    packed = pack(params)
+    packed = _packed(params)
     x_t, _ = _read_x(x_t, packed.sizes, "x_t", 2)
     if out is not None and not isinstance(out, np.ndarray):
         raise ValueError(f"out: expected a writable array, found {type(out).__name__}")
@@ -647,7 +648,7 @@ def jvp(
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """The derivative of ``(y, state)`` in a direction: returns ``(dy, dstate)``; None means a direction of zeros."""
     _read_threads(threads)
-    packed = pack(params)
+    packed = _packed(params)
     _names("dparams", {} if dparams is None else dparams, tuple(_SHAPES))
     along = {} if dparams is None else {n: _expect(f"dparams[{n!r}]", a, packed[n].shape) for n, a in dparams.items()}
     x = _array("x", x)
@@ -656,7 +657,7 @@ def jvp(
     others = [array for array in (*along.values(), dx) if array is not None]
     run = _Run(packed, x, state, lengths, reverse, out, others)
     tangent = run.states(_read_state("dstate", {} if dstate is None else dstate, batch, run.sizes)[0], batch)
-    p = {name: array.astype(run.dtype, copy=False) for name, array in packed.items()}
+    p = {name: np.ascontiguousarray(array, run.dtype) for name, array in packed.items()}
     both = dict(run.state)
     for name, of in _TANGENTS.items():
         if of in tangent:
@@ -693,7 +694,7 @@ def backward(
         accumulate: add to ``out`` instead.
     """
     _read_threads(threads)
-    packed = pack(params)
+    packed = _packed(params)
     if not isinstance(tape, Tape):
         raise TypeError(f"tape: expected the tape that forward returned, found {type(tape).__name__}")
     run: _Run = tape.dims
@@ -714,7 +715,7 @@ def backward(
 def _weights(packed: Packed, sizes: Mapping[str, int], dtype: np.dtype) -> _Weights:
     """The weights of ``packed`` in one dtype, stacked at first use."""
     if dtype not in packed.panels:
-        p = {name: array.astype(dtype, copy=False) for name, array in packed.items()}
+        p = {name: np.ascontiguousarray(array, dtype) for name, array in packed.items()}
         packed.panels[dtype] = _Weights(p, sizes)
     weights: _Weights = packed.panels[dtype]
     return weights
@@ -733,7 +734,7 @@ class _Run:
         out: np.ndarray | None,
         others: Iterable[np.ndarray] = (),
     ) -> None:
-        packed = pack(params)
+        packed = _packed(params)
         x, self.sizes = _read_x(x, packed.sizes)
         steps, batch = x.shape[:2]
         given, self.sizes = _read_state("state", state, batch, self.sizes)
@@ -801,13 +802,13 @@ def _turned(array: np.ndarray, reverse: bool) -> np.ndarray:
 class _Snapshot:
     """Read-only copies."""
 
-    def __init__(self, arrays: Mapping[str, np.ndarray], _: Mapping[str, int]) -> None:
+    def __init__(self, arrays: Mapping[str, np.ndarray], *_: object) -> None:
         self.arrays = {name: array.copy() for name, array in arrays.items()}
         for copy in self.arrays.values():
             copy.flags.writeable = False
 
 
-# ---- Parameters: initial values, and a snapshot that is laid out for the kernels ----
+# ---- Parameters: initial values, and how they are laid out for the kernels ----
 
 
 def _initial(
@@ -819,13 +820,30 @@ def _initial(
     return {name: np.ascontiguousarray(value, dtype=dtype) for name, value in values.items()}
 
 
-class Packed(Mapping[str, np.ndarray]):
-    """A snapshot of the parameters, laid out for the kernels; every call takes it in their place."""
+class _Promised:
+    """The caller's own arrays, who promised not to change them."""
 
-    def __init__(self, params: Mapping[str, ArrayLike]) -> None:
+    block: np.ndarray | None = None
+
+    def __init__(self, given: Mapping[str, np.ndarray]) -> None:
+        self.given = given
+
+    @functools.cached_property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Read-only views, made at first use."""
+        views = {name: array.view() for name, array in self.given.items()}
+        for view in views.values():
+            view.flags.writeable = False
+        return views
+
+
+class Packed(Mapping[str, np.ndarray]):
+    """The parameters, laid out for the kernels; every call takes it in their place. See `pack`."""
+
+    def __init__(self, params: Mapping[str, ArrayLike], snapshot: bool = True) -> None:
         arrays, self.sizes = _read_params(params)
-        self.snapshot = _Snapshot(arrays, self.sizes)
         self.panels: dict[Any, Any] = {}
+        self.snapshot = _Snapshot(arrays, self.sizes, self.panels) if snapshot else _Promised(arrays)
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self.snapshot.arrays[name]
@@ -837,13 +855,29 @@ class Packed(Mapping[str, np.ndarray]):
         return len(_SHAPES)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A copy packs its own weights: how they are laid out depends on the library that is loaded there."""
+        """A copy is a snapshot and packs its own weights: their layout depends on the library that is loaded there."""
         return type(self), (dict(self),)
 
 
-def pack(params: Mapping[str, ArrayLike]) -> Packed:
-    """The parameters with everything that depends on them alone, computed once."""
-    return params if isinstance(params, Packed) else Packed(params)
+def pack(params: Mapping[str, ArrayLike], snapshot: bool = True) -> Packed:
+    """The parameters with everything that depends on them alone, computed once. What is packed already stays as it is.
+
+    Args:
+        params: parameters by name.
+        snapshot: copy them, so that later changes have no effect. With False nothing is copied, and you promise not
+            to change the arrays in place while the result, or a tape from it, is in use. No error tells you of a
+            broken promise. A call takes the numbers that the first call in its precision found, and later ones do not
+            see the change. The arrays, copies and pickles of the result have the numbers of the moment when you ask
+            for them. With other parameters, `backward` compares these: it misses what you changed since `forward`.
+    """
+    if not isinstance(snapshot, (bool, np.bool_)):
+        raise TypeError(f"snapshot: expected True or False, found {snapshot!r}")
+    return params if isinstance(params, Packed) else Packed(params, bool(snapshot))
+
+
+def _packed(params: Mapping[str, ArrayLike]) -> Packed:
+    """The parameters for one call, during which nobody changes them."""
+    return params if isinstance(params, Packed) else Packed(params, snapshot=False)
 
 
 # ---- Arguments: reads them, or refuses those that do not fit ----

@@ -24,9 +24,9 @@
        delta    T*B x (hidden)  delta_h: values of each step that deferred work reads
 
    To read: a stage is a function of its statements, run on the units of a row. What brings it there is the same for every
-   cell: symrnn.h (threads, memory), symrnn_vector.h (vectors), symrnn_functions.h (functions of the equation language),
-   symrnn_stage.h (packed weights, register tiles), symrnn_time.h (loops over time, deferred products), symrnn_entries.h (entry
-   points).
+   cell: symrnn.h (threads, memory), symrnn_team.h (threads that wait for calls), symrnn_vector.h (vectors), symrnn_functions.h
+   (functions of the equation language), symrnn_stage.h (packed weights, register tiles), symrnn_time.h (loops over time,
+   deferred products), symrnn_entries.h (entry points).
 
    Compile with optimisation for this processor, for instance
 
@@ -48,11 +48,13 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "e91348d25ad4b62d6127397c5e422499"
+#define SYMRNN_DIGEST "0ae0c79665e668a344eb72408feadfbf"
 #define ENTRY(name) PUBLIC(rnn, name)
 #define DIMS rnn_dims
 #define BARRIER rnn_barrier
+#define WORKER rnn_worker
 #define SIZES_OF(dims) dims->input, dims->hidden,
+#include "symrnn_team.h"
 
 /* Arrays, after those that every cell has, and parts of packed weights. */
 enum {
@@ -70,6 +72,11 @@ const char *rnn_abi(void)
 int rnn_cpu_supported(void)
 {
     return cpu_supported();
+}
+
+int rnn_serve(rnn_worker *worker)
+{
+    return serve(worker);
 }
 
 static int check_sizes(const rnn_dims *dims)
@@ -280,7 +287,8 @@ static void S(step_row)(const rnn_dims *dims, const real *packed, const real *x,
 
 #include "symrnn_entries.h"
 
-int ENTRY(pack)(const rnn_dims *dims, const ENTRY(params) *params, real *packed, size_t part, size_t parts)
+int ENTRY(pack)(const rnn_dims *dims, const ENTRY(params) *params, real *packed, real *copy, size_t part,
+    size_t parts)
 {
     piece b[BLOCKS];
     size_t end;
@@ -294,15 +302,15 @@ int ENTRY(pack)(const rnn_dims *dims, const ENTRY(params) *params, real *packed,
         return SYMRNN_NULL;
     if (!S(blocks)(dims, b, &end))
         return SYMRNN_SIZE;
-    PROFILED("packing", pack_form(packed, &b[PANEL_hoist_1_1], 0, 0, dims->input, params->W_xh, dims->input, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_step_1_1], 0, 0, dims->hidden, params->W_hh, dims->hidden, 0, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_back_1_1], 0, 0, dims->hidden, params->W_hh, dims->hidden, 1, 0, &us));
-    PROFILED("packing", pack_form(packed, &b[PANEL_deferred_1_1], 0, 0, dims->hidden, params->W_xh, dims->input, 1, 0, &us));
+    PROFILED("packing", pack_matrix(params->W_xh, dims->hidden, dims->input, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_hoist_1_1], 0, 0, 0), form_in(packed, &b[PANEL_deferred_1_1], 0, 0, 1)}, &copy, &us));
+    PROFILED("packing", pack_matrix(params->W_hh, dims->hidden, dims->hidden, 2, (const S(form)[]){
+        form_in(packed, &b[PANEL_step_1_1], 0, 0, 0), form_in(packed, &b[PANEL_back_1_1], 0, 0, 1)}, &copy, &us));
+    pack_vector(packed, &b[PARAM_b_h], params->b_h, dims->hidden, &copy, &us);
     if (part)
         return SYMRNN_OK;
     const size_t sizes[] = {dims->input, dims->hidden};
     put_tag(packed, SYMRNN_DIGEST, sizes, 2);
-    memcpy(packed + b[PARAM_b_h].at, params->b_h, dims->hidden * sizeof *packed);
     return SYMRNN_OK;
 }
 
@@ -334,5 +342,28 @@ int ENTRY(backward)(const rnn_dims *dims, const real *packed, const real *x, con
     const S(products) deferred = {right, outers, sums,
                                   2, 2, 1, accumulate != 0};
     return run_backward(&r, &deferred, x, tape, dy, dstate, dx, dstate_in, workspace);
+}
+
+/* A part of a call, whose arguments before the part stand in a row. */
+static int S(run_part)(size_t entry, void *const *a, size_t part, size_t parts, BARRIER *barrier)
+{
+    switch (entry) {
+    case RNN_LEAD_PACK:
+        return ENTRY(pack)(a[0], a[1], a[2], a[3], part, parts);
+    case RNN_LEAD_FORWARD:
+        return ENTRY(forward)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], part, parts, barrier);
+    case RNN_LEAD_INFER:
+        return ENTRY(infer)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], part, parts, barrier);
+    case RNN_LEAD_BACKWARD:
+        return ENTRY(backward)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], (size_t)a[10], part, parts, barrier);
+    default:
+        return SYMRNN_NULL;
+    }
+}
+
+int ENTRY(lead)(size_t entry, void *const *arguments, rnn_worker *const *workers, size_t parts, int coming)
+{
+    call c = {.run = S(run_part), .entry = entry, .arguments = arguments};
+    return lead(&c, workers, parts, coming);
 }
 #endif

@@ -25,12 +25,20 @@ enum {
     RNN_NULL = 1, /* a required pointer is null */
     RNN_SIZE = 2, /* a size is zero, or larger than memory can hold */
     RNN_LENGTH = 3, /* a row's length exceeds the number of steps */
-    RNN_PARTS = 4, /* part is not below parts, parts exceeds 1024, or several parts have no barrier */
+    RNN_PARTS = 4, /* part is not below parts, parts exceeds 1024, several parts have no barrier, or two threads serve one worker */
     RNN_LAYOUT = 6, /* the weights were packed by another build, in another precision or for other sizes; pack them again */
     RNN_ATOMICS = 7 /* parts exceeds 1, and the target has no atomic instructions */
 };
 
 enum { RNN_MOST_PARTS = 1024 };
+
+/* The numbers of the functions that lead calls. */
+enum {
+    RNN_LEAD_PACK = 0,
+    RNN_LEAD_FORWARD = 1,
+    RNN_LEAD_INFER = 2,
+    RNN_LEAD_BACKWARD = 3
+};
 
 /* Where the parts of one call meet; zero before the first call. A call may be made by several threads at once, each with
    its own part below parts and all other arguments alike; the results do not depend on the number of parts. */
@@ -39,6 +47,17 @@ typedef struct rnn_barrier {
     char apart[60]; /* a cache line of its own for each counter */
     unsigned round;
 } rnn_barrier;
+
+/* Where a thread waits for calls: zero before it comes. It belongs to the functions below until its thread has returned for
+   the last time. */
+typedef struct rnn_worker {
+    unsigned state; /* 0: no thread waits here */
+    int status;
+    size_t part;
+    const void *call;
+    struct rnn_worker *next;
+    char apart[64]; /* nothing that others write lies in its cache line */
+} rnn_worker;
 
 typedef struct rnn_dims {
     size_t steps; /* T */
@@ -54,6 +73,9 @@ const char *rnn_abi(void);
 
 /* 1 if this processor has every extension that this library was compiled for, else 0. If it returns 0, call nothing else. */
 int rnn_cpu_supported(void);
+
+/* Run parts of the calls that others lead. Returns when none came for some microseconds: sleep, and come again. */
+int rnn_serve(rnn_worker *worker);
 
 /* ---- float ---- */
 
@@ -84,11 +106,12 @@ int rnn_f32_infer_workspace_size(const rnn_dims *dims, size_t parts, size_t *siz
 /* Numbers in the workspace of backward. */
 int rnn_f32_backward_workspace_size(const rnn_dims *dims, size_t parts, size_t *size);
 
-/* In how many parts, from 1 to most, a call is worth running. */
-int rnn_f32_useful_parts(const rnn_dims *dims, size_t most, size_t *size);
+/* In how many parts, from 1 to most, a call is worth running: by threads that are awake, or that must be woken. */
+int rnn_f32_useful_parts(const rnn_dims *dims, size_t most, int awake, size_t *size);
 
-/* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. */
-int rnn_f32_pack(const rnn_dims *dims, const rnn_f32_params *params, float *packed, size_t part, size_t parts);
+/* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. The same pass copies the parameters to copy, side by side in the order of the structure; copy may be null. */
+int rnn_f32_pack(const rnn_dims *dims, const rnn_f32_params *params, float *packed, float *copy, size_t part,
+    size_t parts);
 
 /* All steps, with a tape for backward: x and packed stay as they are until then. A null state means zeros; state_out may be null. */
 int rnn_f32_forward(const rnn_dims *dims, const float *packed, const float *x, const float *state, float *y,
@@ -105,6 +128,9 @@ int rnn_f32_step(const rnn_dims *dims, const float *packed, const float *x, floa
 int rnn_f32_backward(const rnn_dims *dims, const float *packed, const float *x, const float *tape, const float *dy,
     const float *dstate, const rnn_f32_grads *grads, float *dx, float *dstate_in, float *workspace, size_t accumulate,
     size_t part, size_t parts, rnn_barrier *barrier);
+
+/* Call an entry, by its number, with the workers that serve, at most parts - 1; with coming, wait a little for the others. Its arguments before the part stand in a row, a number in place of a pointer. */
+int rnn_f32_lead(size_t entry, void *const *arguments, rnn_worker *const *workers, size_t parts, int coming);
 
 /* ---- double ---- */
 
@@ -135,11 +161,12 @@ int rnn_f64_infer_workspace_size(const rnn_dims *dims, size_t parts, size_t *siz
 /* Numbers in the workspace of backward. */
 int rnn_f64_backward_workspace_size(const rnn_dims *dims, size_t parts, size_t *size);
 
-/* In how many parts, from 1 to most, a call is worth running. */
-int rnn_f64_useful_parts(const rnn_dims *dims, size_t most, size_t *size);
+/* In how many parts, from 1 to most, a call is worth running: by threads that are awake, or that must be woken. */
+int rnn_f64_useful_parts(const rnn_dims *dims, size_t most, int awake, size_t *size);
 
-/* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. */
-int rnn_f64_pack(const rnn_dims *dims, const rnn_f64_params *params, double *packed, size_t part, size_t parts);
+/* Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. The same pass copies the parameters to copy, side by side in the order of the structure; copy may be null. */
+int rnn_f64_pack(const rnn_dims *dims, const rnn_f64_params *params, double *packed, double *copy, size_t part,
+    size_t parts);
 
 /* All steps, with a tape for backward: x and packed stay as they are until then. A null state means zeros; state_out may be null. */
 int rnn_f64_forward(const rnn_dims *dims, const double *packed, const double *x, const double *state, double *y,
@@ -157,6 +184,9 @@ int rnn_f64_step(const rnn_dims *dims, const double *packed, const double *x, do
 int rnn_f64_backward(const rnn_dims *dims, const double *packed, const double *x, const double *tape,
     const double *dy, const double *dstate, const rnn_f64_grads *grads, double *dx, double *dstate_in,
     double *workspace, size_t accumulate, size_t part, size_t parts, rnn_barrier *barrier);
+
+/* Call an entry, by its number, with the workers that serve, at most parts - 1; with coming, wait a little for the others. Its arguments before the part stand in a row, a number in place of a pointer. */
+int rnn_f64_lead(size_t entry, void *const *arguments, rnn_worker *const *workers, size_t parts, int coming);
 
 #ifdef __cplusplus
 }

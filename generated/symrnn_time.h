@@ -83,11 +83,16 @@ ONCE void add_outer(size_t rows, const real *block, const size_t *begin, size_t 
                 accumulate(to->fresh, high, RIGHT_COLUMNS, rows, columns, TILE_ROWS, panel, wide, into, to->width);
                 continue;
             }
+            /* The last columns: the same sums in the same order, which then do not depend on how wide a panel is. */
             real sums[TILE_ROWS * RIGHT_COLUMNS * LANES];
-            accumulate(1, high, (count + LANES - 1) / LANES, rows, columns, TILE_ROWS, panel, wide, sums, wide);
+            const size_t vectors = (count + LANES - 1) / LANES;
+            for (size_t i = 0; i < (to->fresh ? 0 : high); ++i) {
+                storeu(sums + i * wide + (vectors - 1) * LANES, K(0));
+                memcpy(sums + i * wide, into + i * to->width, count * sizeof *sums);
+            }
+            accumulate(to->fresh, high, vectors, rows, columns, TILE_ROWS, panel, wide, sums, wide);
             for (size_t i = 0; i < high; ++i)
-                for (size_t j = 0; j < count; ++j)
-                    into[i * to->width + j] = (to->fresh ? 0 : into[i * to->width + j]) + sums[i * wide + j];
+                memcpy(into + i * to->width, sums + i * wide, count * sizeof *sums);
         }
     }
 }
@@ -415,13 +420,14 @@ QUERY double part_work(const S(routine) *r, size_t parts)
     return work;
 }
 
-/* In how many parts, from 1 to `most`, a call is worth running. The routine's stages are those that hoist. */
-QUERY size_t useful_parts(const S(routine) *r, size_t most)
+/* In how many parts, from 1 to `most`, a call is worth running: the other threads wait for calls, or must be woken. The
+   routine's stages are those that hoist. */
+QUERY size_t useful_parts(const S(routine) *r, size_t most, int awake)
 {
     const size_t rows = r->seq.rows;
     const double row = (double)rows * MULTIPLY_NS * sizeof(real) * (fill_tiles(rows) ? 1.0 : LOW_TILES);
     const double step = row * part_work(r, 1), steps = (double)r->seq.steps;
-    double states = 0, least = step * steps;
+    double states = 0, least = WORTH * step * steps;
     size_t best = 1;
     for (size_t i = 0; i < r->states; ++i)
         states += (double)r->array[AT_STATES + 2 * i].width;
@@ -430,7 +436,7 @@ QUERY size_t useful_parts(const S(routine) *r, size_t most)
         if (!split_rows(rows, parts))
             one = row * part_work(r, parts) + (double)(r->begin[LOOP + 1] - r->begin[LOOP]) * MEET_NS
                   + (double)rows * states * FETCH_NS * sizeof(real);
-        const double time = START_NS + one * steps;
+        const double time = (awake ? START_NS : WAKE_NS) + one * steps;
         if (time < least) {
             least = time;
             best = parts;

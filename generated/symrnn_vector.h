@@ -332,6 +332,43 @@ INLINE void transpose(real *to, size_t to_row, const real *from, size_t from_row
     for (size_t i = 0; i < LANES; ++i)
         storeu(to + i * to_row, row[i]);
 }
+#elif BYTES == 32
+/* Lanes of a and b in turn: the lower half of each half register, or the upper one. */
+#undef LOWER
+#undef UPPER
+#define LOWER(a, b) KIND(_mm256_unpacklo)(a, b)
+#define UPPER(a, b) KIND(_mm256_unpackhi)(a, b)
+
+/* Half registers of a and b side by side. */
+#undef HALVES
+#define HALVES(a, b, which) KIND(_mm256_permute2f128)(a, b, which)
+
+/* A square of LANES × LANES numbers, its rows to columns: within half registers, then between them. */
+INLINE void transpose(real *to, size_t to_row, const real *from, size_t from_row)
+{
+    V256 row[LANES], mixed[LANES];
+    for (size_t i = 0; i < LANES; ++i)
+        row[i] = (V256)loadu(from + i * from_row);
+#if LANES == 8
+    for (size_t i = 0; i < LANES; i += 4) {
+        const V256 a = LOWER(row[i], row[i + 2]), b = LOWER(row[i + 1], row[i + 3]);
+        const V256 c = UPPER(row[i], row[i + 2]), d = UPPER(row[i + 1], row[i + 3]);
+        mixed[i] = LOWER(a, b);
+        mixed[i + 1] = UPPER(a, b);
+        mixed[i + 2] = LOWER(c, d);
+        mixed[i + 3] = UPPER(c, d);
+    }
+#else
+    for (size_t i = 0; i < LANES; i += 2) {
+        mixed[i] = LOWER(row[i], row[i + 1]);
+        mixed[i + 1] = UPPER(row[i], row[i + 1]);
+    }
+#endif
+    for (size_t i = 0; i < LANES / 2; ++i) {
+        storeu(to + i * to_row, (vec)HALVES(mixed[i], mixed[i + LANES / 2], 0x20));
+        storeu(to + (i + LANES / 2) * to_row, (vec)HALVES(mixed[i], mixed[i + LANES / 2], 0x31));
+    }
+}
 #endif
 
 /* The bits of a number without its sign. */

@@ -21,6 +21,7 @@ NAMES = sorted(path.name for path in TARGETS.iterdir() if path.joinpath("__init_
 REGISTRY = "symrnn/targets/registry.py"
 LIBRARY = {
     "symrnn/check/deviations.py": "JSON has a key for the build of NumPy that is in use",
+    "symrnn/cli/information.py": "people report the version of NumPy that is in use",
     "symrnn/derive/numeric.py": "SymPy's lambdify calls NumPy so",
     "symrnn/emit/inline.py": "generated modules import NumPy",
     "benchmarks/participants/torch_loop.py": "the library that competes",

@@ -35,7 +35,8 @@ class Prepared:
 
 OURS, NUMPY, PADDED = "symrnn", "numpy", "symrnn padded"
 PEAK, BANDWIDTH, ELEMENTWISE, IDLE = "peak", "bandwidth", "elementwise", "idle"
-TORCH, TORCH_EAGER, TORCH_COMPILE = "torch", "torch eager", "torch compile"
+TORCH, TORCH_EAGER = "torch", "torch eager"
+TORCH_STEP, TORCH_LOOP, TORCH_SCAN = "torch compiled step", "torch compiled loop", "torch compiled scan"
 ONNX, JAX = "onnxruntime", "jax"
 
 FUNCTIONS = {
@@ -48,7 +49,9 @@ FUNCTIONS = {
     IDLE: ("limits", "idle"),
     TORCH: ("torch_layer", "prepare"),
     TORCH_EAGER: ("torch_loop", "eager"),
-    TORCH_COMPILE: ("torch_loop", "compiled"),
+    TORCH_STEP: ("torch_loop", "compiled_step"),
+    TORCH_LOOP: ("torch_loop", "compiled_loop"),
+    TORCH_SCAN: ("torch_loop", "compiled_scan"),
     ONNX: ("onnx_node", "prepare"),
     JAX: ("jax_scan", "prepare"),
 }
@@ -56,5 +59,7 @@ FUNCTIONS = {
 
 PEERS = (TORCH, ONNX, JAX)
 """Other libraries, timed wherever they can compute the task."""
-OPTIONAL = (TORCH_EAGER, TORCH_COMPILE)
+OPTIONAL = (TORCH_EAGER, TORCH_STEP)
 """Slow ways to use a library, timed on request."""
+CUSTOM_PEERS = (TORCH_EAGER, TORCH_STEP, TORCH_LOOP, TORCH_SCAN, JAX)
+"""What people use for a cell of their own."""

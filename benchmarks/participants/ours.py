@@ -61,7 +61,7 @@ def with_kernels(module: ModuleType, task: Task, workload: Workload, *, threaded
         return Prepared(lambda: module.infer(packed, workload.x, **forward), _outputs)
 
     def train() -> tuple[Array, Mapping[str, Array], Any]:
-        packed = module.pack(workload.params)
+        packed = module.pack(workload.params, snapshot=False)  # nothing changes them within the call
         y, state, tape = module.forward(packed, workload.x, **forward)
         return y, state, module.backward(packed, tape, workload.dy, **backward)
 

@@ -85,7 +85,7 @@ class Kernels(Protocol):
 
     @property
     def pack(self) -> Callable[..., Arrays]:
-        """``(params)``."""
+        """``(params, snapshot)``."""
 
     @property
     def forward(self) -> Callable[..., tuple[Array, Arrays, Tape]]:

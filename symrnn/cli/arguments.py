@@ -49,7 +49,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_add_list, _add_show, _add_generate, _add_report, _add_check, _add_flow, _add_diagnose):
+    for add in (_add_list, _add_show, _add_generate, _add_report, _add_check, _add_flow, _add_diagnose, _add_info):
         add(commands)
     arguments = parser.parse_args(argv)
     if arguments.command == "show":
@@ -322,6 +322,21 @@ def _add_flow(commands: Commands) -> None:
     parser.add_argument("--clip-norm", type=above_zero, metavar="L", help="show what clipping by global norm does")
     parser.add_argument("--clip-value", type=above_zero, metavar="L", help="show what clipping by value does")
     parser.add_argument("--plot", metavar="FILE", help="write a figure: .svg, .png or .pdf (needs matplotlib)")
+    _add_json(parser)
+
+
+def _add_info(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "info",
+        help="versions, processor, compiler and cache",
+        description="Print what a report of a fault should say: versions, processor, the directory of the cache, and for each\n"
+        "backend that compiles, its compiler, its flags, the width of vectors, and the shape of register tiles.\n"
+        "The first call on a machine may take a second: it measures the shapes.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="""examples:
+  symrnn info
+  symrnn info --json""",
+    )
     _add_json(parser)
 
 

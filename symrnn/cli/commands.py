@@ -13,6 +13,7 @@ from dataclasses import replace
 from symrnn.check.check import check
 from symrnn.cli.generate import generate
 from symrnn.cli.gradient_flow import flow
+from symrnn.cli.information import information
 from symrnn.cli.pages import report
 from symrnn.cli.shared import (
     DIFFERS,
@@ -57,6 +58,7 @@ def run_command(arguments: Namespace) -> Outcome:
         "check": _check,
         "flow": flow,
         "diagnose": _diagnose,
+        "info": information,
     }
     return commands[arguments.command](arguments)
 

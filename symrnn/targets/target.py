@@ -82,6 +82,13 @@ class Builder(Protocol):
     def tool(self) -> str:
         """The command that builds, for people; the target must not be unavailable."""
 
+    def facts(self) -> Mapping[str, str]:
+        """What its libraries depend on here, such as the compiler, for people; the target must not be unavailable.
+
+        Raises:
+            BuildError: the environment names what cannot be used.
+        """
+
     def library(self, cell: str, march: str) -> str:
         """The name of a library's file."""
 

@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike
 
 from templates.c.library import _BOUND, _check
 from templates.c.memory import _empty, _places, _views
-from templates.c.run import _RUNS, _WHOLE, _floating, _key, _output, _precision, _prepare, _real, _returned, _run
+from templates.c.packing import _real
+from templates.c.run import _RUNS, _WHOLE, _floating, _key, _output, _precision, _prepare, _returned, _run
 from templates.python.arguments import _read_state, _read_x
 from templates.python.cell import _INPUT_SIZE, _OUTPUT_SIZE, _STATE_SIZES
-from templates.python.parameters import pack
+from templates.python.parameters import _packed, pack
 
 
 def infer(
@@ -51,7 +52,7 @@ def step(
     out: np.ndarray | None = None,
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """One step: returns ``(y_t, state)`` for ``x_t`` (B, input)."""
-    packed = pack(params)
+    packed = _packed(params)
     x_t, sizes = _read_x(_floating(x_t), packed.sizes, "x_t", 2)
     dtype = _precision("x_t", _real("x_t", x_t).dtype)
     given, sizes = _read_state("state", state, x_t.shape[0], sizes)

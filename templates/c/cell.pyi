@@ -4,10 +4,11 @@ _ABI: bytes
 _SIZES: tuple[str, ...]
 _FIELDS: tuple[tuple[str, str], ...]
 _ENTRIES: dict[str, tuple[str, ...]]
+_LED: tuple[str, ...]
 _PRECISIONS: dict[str, str]
 _STATUS: dict[int, str]
 _MOST_PARTS: int
-_BARRIER_BYTES: int
+_WORKER_BYTES: int
 _BLOCK_NUMBERS: int
 _SUFFIXES: dict[str, str]
 _OTHER_SUFFIX: str

@@ -35,7 +35,10 @@ _KINDS: dict[str, Any] = {
     "out": ctypes.c_void_p,
     "size": ctypes.POINTER(ctypes.c_size_t),
     "number": ctypes.c_size_t,
+    "flag": ctypes.c_int,
     "barrier": ctypes.c_void_p,
+    "pointers": ctypes.c_void_p,
+    "workers": ctypes.c_void_p,
 }
 
 _C = _load()
@@ -55,6 +58,8 @@ def _bind() -> dict[tuple[np.dtype, str], Any]:
 
 
 _BOUND = _bind()
+_SERVE = _C[f"{CELL}_serve"]
+_SERVE.argtypes, _SERVE.restype = (ctypes.c_void_p,), ctypes.c_int
 
 
 def _check(name: str, status: int) -> None:

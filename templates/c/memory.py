@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import collections
 import ctypes
-import functools
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-
-from templates.python.sizes import _shapes_of
 
 _addressof: Callable[[Any], int] = ctypes.addressof
 _from_buffer: Callable[[Any], Any] = ctypes.c_char.from_buffer
@@ -100,25 +97,3 @@ def _new(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """An uninitialised array."""
     count = math.prod(shape)
     return np.empty(shape, dtype) if count * dtype.itemsize < _SMALL else _empty(count, dtype).reshape(shape)
-
-
-class _Snapshot:
-    """Read-only copies: side by side in ``block`` if their dtypes agree; else separate, and ``block`` is None."""
-
-    def __init__(self, arrays: Mapping[str, np.ndarray], sizes: Mapping[str, int]) -> None:
-        self._sizes, values = sizes, list(arrays.values())
-        dtypes = [array.dtype for array in values]
-        self.block: np.ndarray | None = None
-        if values and dtypes == dtypes[:1] * len(dtypes):
-            self.block = _empty(sum([array.size for array in values]), dtypes[0])
-            np.concatenate(values, axis=None, out=self.block)
-        else:
-            self._copies = {name: array.copy() for name, array in arrays.items()}
-
-    @functools.cached_property
-    def arrays(self) -> dict[str, np.ndarray]:
-        """By name; made at first use, since kernels read the block."""
-        copies = self._copies if self.block is None else _views(self.block, _places(_shapes_of(self._sizes)))
-        for copy in copies.values():
-            copy.flags.writeable = False
-        return copies

@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike
 from templates.c.cell import _MOST_PARTS
 from templates.c.library import _BOUND, _check, _dims, _query
 from templates.c.memory import _address, _empty, _new, _places, _views
+from templates.c.packing import _packing, _real, _Weights
 from templates.c.team import _TEAM, _cores
 from templates.python.arguments import _read_lengths, _read_out, _read_state, _read_threads, _read_x
 from templates.python.cell import _OUTPUT_SIZE, _STATE_SIZES, DTYPES
-from templates.python.parameters import Packed, pack
-from templates.python.sizes import _shapes_of
+from templates.python.parameters import Packed, _packed
 
 _SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 _WHOLE = np.dtype(DTYPES[0])
@@ -44,27 +44,10 @@ def _floating(x: ArrayLike) -> np.ndarray:
     return array.astype(_WHOLE) if array.dtype.kind in "biu" else array
 
 
-def _real(name: str, array: np.ndarray) -> np.ndarray:
-    """Refuse complex numbers: a cast would drop their imaginary parts."""
-    if array.dtype.kind == "c":
-        raise TypeError(f"{name}: expected real numbers; complex numbers run only in the NumPy module")
-    return array
-
-
 _KEPT = 16
 """The number of runs kept: the newest, each for one shape of a call."""
 _KEPT_NUMBERS = 1 << 18
 """The largest workspace, in numbers, that stays with its run; a larger one goes back to the blocks."""
-_PACKED_ALONE = 1 << 22
-"""The most bytes of weights that one thread packs: for fewer, waking another takes longer."""
-
-
-class _Weights:
-    """Packed weights and their address, which is looked up once."""
-
-    def __init__(self, numbers: int, dtype: np.dtype) -> None:
-        self.array = _empty(numbers, dtype)
-        self.address = _address(self.array)
 
 
 class _Run:
@@ -82,18 +65,19 @@ class _Run:
     ) -> None:
         self.sizes, self.dtype, self.lengths, self.batch = sizes, dtype, lengths, batch
         self.dims = _dims(sizes, steps, batch, lengths, reverse)
-        self.byref = ctypes.byref(self.dims)
-        self.parts = _query(dtype, "useful_parts", self.dims, _cores()) if threads is None else threads
+        self.byref, self.address = ctypes.byref(self.dims), ctypes.addressof(self.dims)
+        self.parts = self.woken = threads or 1
+        if threads is None:
+            most = _cores()
+            self.parts, self.woken = [_query(dtype, "useful_parts", self.dims, most, awake) for awake in (1, 0)]
         self.states = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
         self.numbers = sum(math.prod(shape) for shape in self.states.values())
-        self.state_places, self.param_places = _places(self.states), _places(_shapes_of(sizes))
-        self.params = max((end for _, _, end, _ in self.param_places), default=0)
-        self.starts = np.array([start for _, start, _, _ in self.param_places], np.uintp) * dtype.itemsize
+        self.state_places, self.packing = _places(self.states), _packing(sizes, dtype)
         self.output_shape = (batch, sizes[_OUTPUT_SIZE])
         self.spare: dict[str, list[tuple[np.ndarray, int]]] = collections.defaultdict(list)
         self.spare_steps: list[tuple[np.ndarray, int]] = []
         self.sizes_of: dict[tuple[Any, ...], int] = {}
-        self.key, self.step_numbers = (dtype, *sizes.values()), self.numbers + math.prod(self.output_shape)
+        self.key, self.step_numbers = self.packing.key, self.numbers + math.prod(self.output_shape)
         self.step_entry = _BOUND[dtype, "step"]
 
     def call(
@@ -102,12 +86,8 @@ class _Run:
         weights: _Weights,
         *arrays: np.ndarray | None,
         numbers: tuple[int, ...] = (),
-        kept: np.ndarray | None = None,
     ) -> None:
-        """Call an entry with its dims, weights, arrays (None for a null pointer), workspace and numbers, part by part.
-
-        ``kept`` holds other objects that must live as long as the call.
-        """
+        """Call an entry with its dims, weights, arrays (None for a null pointer), workspace and numbers, part by part."""
         spare = self.spare[name]
         try:
             workspace, address = spare.pop()
@@ -115,9 +95,11 @@ class _Run:
             workspace = _empty(self.size(f"{name}_workspace_size", self.parts), self.dtype)
             address = _address(workspace)
         pointers = [None if array is None else _address(array) for array in arrays]
-        arguments = (self.byref, weights.address, *pointers, address, *numbers)
-        used = (self, weights, arrays, workspace, kept)
-        status = _TEAM.run(_BOUND[self.dtype, name], arguments, self.parts, meet=True, kept=used)
+        if self.parts == 1:
+            status = _BOUND[self.dtype, name](self.byref, weights.address, *pointers, address, *numbers, 0, 1, None)
+        else:
+            arguments = (self.address, weights.address, *pointers, address, *numbers)
+            status = _TEAM.run(self.dtype, name, arguments, self.parts, self.woken)
         if workspace.size <= _KEPT_NUMBERS:
             spare.append((workspace, address))
         if status:
@@ -133,21 +115,8 @@ class _Run:
     def weights(self, packed: Packed) -> _Weights:
         """The packed weights in the precision of this run, made at first use."""
         weights: _Weights | None = packed.panels.get(self.key)
-        return self._pack(packed) if weights is None else weights
-
-    def _pack(self, packed: Packed) -> _Weights:
-        block = packed.snapshot.block
-        if block is None or block.dtype != self.dtype:
-            for name, array in packed.items():
-                _real(f"params[{name!r}]", array)
-            arrays = [array.ravel().astype(self.dtype) for array in packed.values()]
-            block = np.concatenate([*arrays, np.empty(0, self.dtype)])
-        pointers, weights = self.starts + _address(block), _Weights(self.size("packed_size"), self.dtype)
-        arguments, kept = (self.byref, _address(pointers), weights.address), (block, pointers, weights)
-        parts = self.parts if weights.array.nbytes > _PACKED_ALONE else 1
-        status = _TEAM.run(_BOUND[self.dtype, "pack"], arguments, parts, meet=False, kept=kept)
-        _check("pack", status)
-        packed.panels[self.key] = weights
+        if weights is None:
+            weights = packed.panels[self.key] = self.packing.pack_again(packed, self.parts)
         return weights
 
     def step(self, weights: _Weights, x: np.ndarray, block: np.ndarray, y: np.ndarray | None) -> None:
@@ -223,7 +192,7 @@ def _prepare(
     threads: int | None,
 ) -> tuple[_Run, _Weights, np.ndarray, np.ndarray | None]:
     """A run, its weights, its input in one precision and dense, and its initial states."""
-    packed = pack(params)
+    packed = _packed(params)
     x, sizes = _read_x(_floating(x), packed.sizes)
     dtype = _precision("x", _real("x", x).dtype)
     T, B = x.shape[:2]

@@ -97,32 +97,61 @@ _Static_assert(sizeof 1.0 == sizeof(double),
 #include <arm_neon.h>
 #endif
 
-/* Rows and vectors of units in a register tile. With 32 registers, 6 × 4 sums leave 8 for operands. On AArch64 compilers read
-   every operand of a step ahead: 5 × 4 sums leave room for that; with 6 × 4, some move to memory and back at every step. With the
-   16 of AVX2, tiles of more than 3 rows are 2 vectors wide: 6 × 2 sums leave 4, and read fewer numbers for each multiply-add
-   than 3 × 4. Without fused products one more register holds a product, and 3 × 4 is quicker. */
-#define TILE_COLUMNS 4
-#if SYMRNN_VECTOR_BYTES == 64
-#define TILE_ROWS 6
-#define WIDE_ROWS 6
-#elif defined(__aarch64__)
-#define TILE_ROWS 5
-#define WIDE_ROWS 5
-#elif SYMRNN_VECTOR_BYTES == 32 && defined(__FMA__)
-#define TILE_ROWS 6
-#define WIDE_ROWS 3
+/* Vector registers of the target: 32, or else 16 for any other. */
+#if SYMRNN_VECTOR_BYTES == 64 || defined(__AVX512VL__) || defined(__aarch64__) || defined(__VSX__) || defined(__VX__) \
+    || defined(__mips_msa) || defined(__loongarch_sx) || defined(__riscv_vector)
+#define SYMRNN_REGISTERS 32
 #else
-#define TILE_ROWS 3
+#define SYMRNN_REGISTERS 16
+#endif
+
+/* Rows and vectors of units in the largest register tile. With 32 registers, 6 × 4 sums leave 8 for operands. On AArch64
+   compilers read every operand of a step ahead: 5 × 4 sums leave room for that; with 6 × 4, some move to memory and back at every
+   step. With the 16 of AVX2, 6 × 2 sums leave 4, and read fewer numbers for each multiply-add than 3 × 4. Without fused products
+   one more register holds a product, and 3 × 4 is quicker.
+
+   Which shape is quickest depends on the processor and the compiler too: -DSYMRNN_TILE_ROWS=3 -DSYMRNN_TILE_COLUMNS=4 selects
+   another one. Results do not depend on it, so what changes results goes by FULL_ROWS: the rows of this target's own shape. */
+#if SYMRNN_VECTOR_BYTES == 64
+#define FULL_ROWS 6
+#define OWN_COLUMNS 4
+#elif defined(__aarch64__)
+#define FULL_ROWS 5
+#define OWN_COLUMNS 4
+#elif SYMRNN_VECTOR_BYTES == 32 && defined(__FMA__)
+#define FULL_ROWS 6
+#define OWN_COLUMNS 2
+#else
+#define FULL_ROWS 3
+#define OWN_COLUMNS 4
+#endif
+#if !defined(SYMRNN_TILE_ROWS) && !defined(SYMRNN_TILE_COLUMNS)
+#define SYMRNN_TILE_ROWS FULL_ROWS
+#define SYMRNN_TILE_COLUMNS OWN_COLUMNS
+#elif !defined(SYMRNN_TILE_ROWS) || !defined(SYMRNN_TILE_COLUMNS)
+#error "SYMRNN_TILE_ROWS and SYMRNN_TILE_COLUMNS make a shape together: define both, or neither"
+#endif
+#if !(SYMRNN_TILE_ROWS == 3 && SYMRNN_TILE_COLUMNS == 4) && !(SYMRNN_TILE_ROWS == 6 && SYMRNN_TILE_COLUMNS == 2) \
+    && !(SYMRNN_REGISTERS == 32 && (SYMRNN_TILE_ROWS == 5 || SYMRNN_TILE_ROWS == 6) && SYMRNN_TILE_COLUMNS == 4)
+#error "the register tile has 3 x 4 or 6 x 2 rows and columns, or 5 x 4 or 6 x 4 if the target has 32 vector registers"
+#endif
+/* Lower tiles may be wider: tiles of up to WIDE_ROWS rows have TILE_COLUMNS vectors. */
+#define TILE_ROWS SYMRNN_TILE_ROWS
+#define TILE_COLUMNS 4
+#if SYMRNN_TILE_COLUMNS == TILE_COLUMNS
+#define WIDE_ROWS TILE_ROWS
+#else
 #define WIDE_ROWS 3
 #endif
 #define TILE_WIDTH(height) ((height) > WIDE_ROWS ? TILE_COLUMNS / 2 : TILE_COLUMNS)
 /* Vectors of units in a panel of a deferred product's right side. */
 #define RIGHT_COLUMNS TILE_WIDTH(TILE_ROWS)
-/* Rows that a part of a panel meets before the next part does, so that it comes from a far cache only once. Lower tiles read
-   too little of a panel to gain. */
-#if TILE_ROWS == 6
-#define GROUP_ROWS (8 * TILE_ROWS)
-#define PANEL_DEPTH 256
+/* Rows that a part of a panel meets before the next part does, so that it comes from a far cache only once. PANEL_DEPTH makes
+   that part 16 KiB, half of a first-level cache, or 64 KiB with vectors of 64 bytes. All its sums wait in memory meanwhile, which
+   small processors have little of. */
+#if TILE_ROWS == 6 || (SYMRNN_VECTOR_BYTES && defined(__SSE2__))
+#define GROUP_ROWS (48 / TILE_ROWS * TILE_ROWS)
+#define PANEL_DEPTH (SYMRNN_VECTOR_BYTES == 32 && TILE_WIDTH(TILE_ROWS) == TILE_COLUMNS ? 128 : 256)
 #else
 #define GROUP_ROWS TILE_ROWS
 #define PANEL_DEPTH SIZE_MAX
@@ -139,14 +168,17 @@ _Static_assert(sizeof 1.0 == sizeof(double),
 #if CHUNK > BLOCK_ROWS
 #error "rows are ordered in blocks of BLOCK_ROWS"
 #endif
-/* Nanoseconds, as measured on one machine. START_NS: other threads take part in a call. MEET_NS: they meet after a stage. For
-   each byte of a number, FETCH_NS: read what another thread wrote; MULTIPLY_NS: a multiply-add, LOW_TILES times that in low
-   tiles. */
-#define START_NS 60000.0
-#define MEET_NS 500.0
+/* Nanoseconds, as measured on one machine. START_NS: other threads, which wait for a call, take part in it. WAKE_NS: they sleep
+   before that. MEET_NS: they meet after a stage. For each byte of a number, FETCH_NS: read what another thread wrote;
+   MULTIPLY_NS: a multiply-add, LOW_TILES times that in low tiles. What takes more than WORTH of one thread's time stays with one:
+   how far apart two cores are changes the cost of a meeting by a factor of five. */
+#define START_NS 4000.0
+#define WAKE_NS 80000.0
+#define MEET_NS 550.0
 #define FETCH_NS 0.2
-#define LOW_TILES 1.6
-#define MULTIPLY_NS 0.005
+#define LOW_TILES 1.4
+#define MULTIPLY_NS 0.003
+#define WORTH 0.9
 /* Numbers that are hoisted at a time. */
 #define HOISTED_NUMBERS 262144
 
@@ -478,7 +510,7 @@ INLINE size_t count_blocks(size_t rows, size_t depth)
 /* Whether so many rows fill register tiles to 3/4 on average. A tile of fewer rows waits for its panels. */
 INLINE int fill_tiles(size_t rows)
 {
-    return 4 * rows >= 3 * TILE_ROWS * ((rows + TILE_ROWS - 1) / TILE_ROWS);
+    return 4 * rows >= 3 * FULL_ROWS * ((rows + FULL_ROWS - 1) / FULL_ROWS);
 }
 
 /* Whether each part takes rows of every step; else parts share the units and meet after every stage. */
@@ -621,7 +653,13 @@ enum { AT_X, AT_Y, AT_DY, AT_DX, AT_PACKED, AT_STATES };
 #define place_panel(...) S(place_panel)(__VA_ARGS__)
 #define put_tag(...) S(put_tag)(__VA_ARGS__)
 #define check_tag(...) S(check_tag)(__VA_ARGS__)
-#define pack_form(...) S(pack_form)(__VA_ARGS__)
+#define form_in(...) S(form_in)(__VA_ARGS__)
+#define units_of(...) S(units_of)(__VA_ARGS__)
+#define pack_units(...) S(pack_units)(__VA_ARGS__)
+#define pack_block(...) S(pack_block)(__VA_ARGS__)
+#define pack_matrix(...) S(pack_matrix)(__VA_ARGS__)
+#define pack_shared(...) S(pack_shared)(__VA_ARGS__)
+#define pack_vector(...) S(pack_vector)(__VA_ARGS__)
 #define run_stage(...) S(run_stage)(__VA_ARGS__)
 #define run_once(...) S(run_once)(__VA_ARGS__)
 #define run_row_tile(...) S(run_row_tile)(__VA_ARGS__)

@@ -82,7 +82,7 @@ int ENTRY(infer_workspace_size)(const DIMS *dims, size_t parts, size_t *size)
     return S(query)(dims, 0, WORK, parts, size);
 }
 
-int ENTRY(useful_parts)(const DIMS *dims, size_t most, size_t *size)
+int ENTRY(useful_parts)(const DIMS *dims, size_t most, int awake, size_t *size)
 {
     S(routine) r;
     piece b[BLOCKS];
@@ -93,7 +93,7 @@ int ENTRY(useful_parts)(const DIMS *dims, size_t most, size_t *size)
         return SYMRNN_NULL;
     r.can_fuse = 0;
     S(forward_stages)(dims, &r);
-    *size = useful_parts(&r, most);
+    *size = useful_parts(&r, most, awake);
     return SYMRNN_OK;
 }
 

@@ -390,42 +390,127 @@ ALWAYS int check_tag(const real *packed, const char *digest, const size_t *sizes
     return same ? SYMRNN_OK : SYMRNN_LAYOUT;
 }
 
-/* Lay a matrix out in a panel, or add it to what is there, as one accumulator, from a depth on. This part's tiles alone; lanes
-   beyond the units are zero. The matrix is read by rows of `columns` numbers, or transposed. */
-ONCE void pack_form(real *packed, const piece *b, size_t accumulator, size_t start, size_t depth, const real *matrix,
-                    size_t columns, int transposed, int add, const party *us)
+/* Where a matrix is laid out in a panel: as one accumulator, from a depth on. */
+typedef struct S(form) {
+    real *to;                  /* the first vector of units at that depth */
+    size_t vectors, row, tile; /* vectors of units in a tile; numbers from one depth to the next, and from one tile to the next */
+    int transposed;            /* whether units are columns of the matrix, and depths its rows */
+} S(form);
+
+INLINE S(form) form_in(real *packed, const piece *b, size_t accumulator, size_t start, int transposed)
 {
-    const size_t units = b->units, vectors = fit_vectors(units, LANES, b->vectors), panel_row = b->count * vectors * LANES;
-    const size_t row_stride = transposed ? 1 : columns, depth_stride = transposed ? columns : 1;
-    const size_t groups = (units + LANES - 1) / LANES, tiles = (groups + vectors - 1) / vectors;
-    const size_t begin = share(tiles, us->part, us->parts) * vectors, end = share(tiles, us->part + 1, us->parts) * vectors;
-    for (size_t group = begin; group < end; ++group) {
-        const size_t unit = group * LANES, count = unit < units ? units - unit : 0;
-        const size_t tile = group / vectors, vector = group % vectors;
-        real *to = packed + b->at + (tile * b->depth + start) * panel_row + (accumulator * vectors + vector) * LANES;
-        const real *from = matrix + (count ? unit * row_stride : 0);
-        size_t k = 0;
-#if BYTES == 64
-        if (count >= LANES && !add && depth_stride == 1)
-            for (; k + LANES <= depth; k += LANES) {
-                transpose(to, panel_row, from, row_stride);
-                to += panel_row * LANES;
-                from += LANES;
-            }
+    const size_t vectors = fit_vectors(b->units, LANES, b->vectors), row = b->count * vectors * LANES;
+    real *const to = packed + b->at + start * row + accumulator * vectors * LANES;
+    return (S(form)){to, vectors, row, b->depth * row, transposed};
+}
+
+/* A vector of units in a panel, at the first depth of the form. */
+INLINE real *units_of(const S(form) *f, size_t group)
+{
+    return f->to + group / f->vectors * f->tile + group % f->vectors * LANES;
+}
+
+/* Lay out a vector of `count` units at some depths, or add it to what is there; lanes beyond the units are zero. */
+ALWAYS void pack_units(real *to, size_t row, const real *from, size_t unit_stride, size_t depth_stride, size_t count,
+                       size_t depths, int add)
+{
+    size_t k = 0;
+#if BYTES >= 32
+    if (count >= LANES && !add && depth_stride == 1)
+        for (; k + LANES <= depths; k += LANES) {
+            transpose(to, row, from, unit_stride);
+            to += row * LANES;
+            from += LANES;
+        }
 #endif
-        for (; k < depth; ++k) {
-            if (count >= LANES && !add && row_stride == 1)
-                storeu(to, loadu(from));
-            else if (count >= LANES && !add)
-                for (size_t i = 0; i < LANES; ++i)
-                    to[i] = from[i * row_stride];
-            else
-                for (size_t i = 0; i < LANES; ++i)
-                    to[i] = (i < count ? from[i * row_stride] : 0) + (add ? to[i] : 0);
-            to += panel_row;
-            from += depth_stride;
+    for (; k < depths; ++k) {
+        if (count >= LANES && !add && unit_stride == 1)
+            storeu(to, loadu(from));
+        else if (count >= LANES && !add)
+            for (size_t i = 0; i < LANES; ++i)
+                to[i] = from[i * unit_stride];
+        else
+            for (size_t i = 0; i < LANES; ++i)
+                to[i] = (i < count ? from[i * unit_stride] : 0) + (add ? to[i] : 0);
+        to += row;
+        from += depth_stride;
+    }
+}
+
+/* The columns of a block that is read while it is in the nearest cache: at most LANES rows, and so many columns. */
+#define PACK_COLUMNS 64
+
+/* Lay a block of a matrix out in a panel. Its first row and its first column are multiples of LANES. */
+INLINE void pack_block(const S(form) *f, const real *from, size_t stride, size_t row, size_t height, size_t column, size_t width)
+{
+    if (!f->transposed) {
+        pack_units(units_of(f, row / LANES) + column * f->row, f->row, from, stride, 1, height, width, 0);
+        return;
+    }
+    real *to = units_of(f, column / LANES) + row * f->row;
+    size_t vector = column / LANES % f->vectors;
+    for (size_t i = 0; i < width; i += LANES) {
+        pack_units(to, f->row, from + i, 1, stride, width - i, height, 0);
+        to += ++vector < f->vectors ? LANES : f->tile - (f->vectors - 1) * LANES;
+        vector = vector < f->vectors ? vector : 0;
+    }
+}
+
+/* Lay a matrix out in all its panels, and copy it to *copy unless that is null, which then moves behind it. The matrix is read
+   once: each block goes to all places in turn. A part takes rows of the matrix, so no two write the same numbers. */
+ONCE void pack_matrix(const real *matrix, size_t rows, size_t columns, size_t count, const S(form) *forms, real **copy,
+                      const party *us)
+{
+    real *const copied = *copy;
+    const size_t groups = (rows + LANES - 1) / LANES, end = share(groups, us->part + 1, us->parts) * LANES;
+    for (size_t row = share(groups, us->part, us->parts) * LANES; row < end; row += LANES) {
+        const size_t height = rows - row < LANES ? rows - row : LANES;
+        const real *const from = matrix + row * columns;
+        if (copied)
+            memcpy(copied + row * columns, from, height * columns * sizeof *from);
+        for (size_t column = 0; column < columns; column += PACK_COLUMNS) {
+            const size_t width = columns - column < PACK_COLUMNS ? columns - column : PACK_COLUMNS;
+            for (size_t i = 0; i < count; ++i)
+                pack_block(&forms[i], from + column, columns, row, height, column, width);
         }
     }
+    /* The last tile may have vectors beyond the units: they are zero. */
+    for (size_t i = 0; i < count && us->part == 0; ++i) {
+        const S(form) *const f = &forms[i];
+        const size_t units = f->transposed ? columns : rows, depths = f->transposed ? rows : columns;
+        for (size_t group = (units + LANES - 1) / LANES; group % f->vectors; ++group)
+            for (size_t k = 0; k < depths; ++k)
+                storeu(units_of(f, group) + k * f->row, (vec){0});
+    }
+    if (copied)
+        *copy = copied + rows * columns;
+}
+
+/* Lay a matrix out, or add it, where several share a place in a panel: they meet there in their order, each part with its tiles
+   alone. */
+ONCE void pack_shared(const real *matrix, const piece *b, S(form) f, size_t depths, size_t columns, int add,
+                      const party *us)
+{
+    const size_t unit_stride = f.transposed ? 1 : columns, depth_stride = f.transposed ? columns : 1;
+    const size_t groups = (b->units + LANES - 1) / LANES, tiles = (groups + f.vectors - 1) / f.vectors;
+    const size_t end = share(tiles, us->part + 1, us->parts) * f.vectors;
+    for (size_t group = share(tiles, us->part, us->parts) * f.vectors; group < end; ++group) {
+        const size_t unit = group * LANES, count = unit < b->units ? b->units - unit : 0;
+        const real *const from = matrix + (count ? unit * unit_stride : 0);
+        pack_units(units_of(&f, group), f.row, from, unit_stride, depth_stride, count, depths, add);
+    }
+}
+
+/* Pack a vector of parameters; it is copied as a matrix is. */
+INLINE void pack_vector(real *packed, const piece *b, const real *vector, size_t count, real **copy, const party *us)
+{
+    if (us->part == 0)
+        memcpy(packed + b->at, vector, count * sizeof *packed);
+    if (!*copy)
+        return;
+    if (us->part == 0)
+        memcpy(*copy, vector, count * sizeof *packed);
+    *copy += count;
 }
 
 /* ---- a stage on several rows ---- */

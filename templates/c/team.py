@@ -3,18 +3,55 @@
 from __future__ import annotations
 
 import ctypes
-import functools
-import operator
 import os
 import queue
 import threading
-from collections.abc import Callable
+import time
 from typing import Any
 
-from templates.c.cell import _BARRIER_BYTES
+import numpy as np
+
+from templates.c.cell import _LED, _WORKER_BYTES
+from templates.c.library import _BOUND, _SERVE
+from templates.c.memory import _address, _empty
 from templates.python.cell import CELL
 
-_call: Callable[[Any], Any] = operator.call
+_OFTEN_NS = 100_000
+"""Calls that follow one another within this time share the cost of waking a thread, which then waits for the next one."""
+_ALONE_NS = 10_000_000
+"""How long calls go without threads that did not come in time: they find no free core."""
+
+
+class _Worker:
+    """What a thread of the team works with. It waits in C for a call to come soon, and sleeps in Python after that.
+
+    In C, it needs no lock of the interpreter, so a call wakes nobody. Asleep, it is out of the library.
+    """
+
+    def __init__(self) -> None:
+        self._memory = _empty(_WORKER_BYTES // 8, np.dtype(np.float64))
+        self._memory[...] = 0
+        self._state = ctypes.c_uint.from_address(_address(self._memory))
+        self._bell: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self.address = _address(self._memory)
+
+    def work(self) -> None:
+        """Wait for calls, after each sound of the bell, until it tells the thread to end."""
+        while self._bell.get():
+            _SERVE(self.address)
+
+    def away(self) -> bool:
+        """Whether no thread waits here for a call."""
+        return self._state.value == 0
+
+    def wake(self) -> None:
+        """Let the thread wait for calls; once is enough."""
+        if self._bell.empty():
+            self._bell.put(True)
+
+    def end(self) -> None:
+        """Let the thread end when it is done."""
+        self._bell.put(False)
 
 
 class _Team:
@@ -26,66 +63,77 @@ class _Team:
     def restart(self) -> None:
         """Start anew: a forked child has this object but none of its threads."""
         self._lock = threading.Lock()
-        self._jobs: list[queue.SimpleQueue[Any]] = []
+        self._workers: tuple[_Worker, ...] = ()
+        self._pointers: Any = (ctypes.c_void_p * 0)()
+        self._last = self._alone_until = 0
 
-    def run(
-        self, function: Callable[..., int], arguments: tuple[Any, ...], parts: int, *, meet: bool, kept: Any
-    ) -> int:
-        """Call ``function(*arguments, part, parts[, barrier])`` for each part at once; returns the worst status.
+    def run(self, dtype: np.dtype, name: str, arguments: tuple[Any, ...], parts: int, woken: int) -> int:
+        """Call the entry ``name`` in ``parts`` parts, or in ``woken`` if threads must be woken; returns the worst status.
 
-        If the team is busy with another thread's call, one part does all the work: the results are the same. A signal's
-        handler may raise here at any time: ``kept`` holds the memory behind ``arguments`` until every part is done.
+        Threads that do not come in time, or work for another caller, are left out: the results are the same. The call
+        returns when every part is done. So a signal's handler, which may raise here at any time, runs before or after
+        all of them.
+
+        Args:
+            dtype: the precision.
+            name: of the entry.
+            arguments: those before the part: addresses, None for a null pointer, and numbers.
+            parts: how many parts pay if the threads wait for a call.
+            woken: how many pay if they sleep, unless calls follow one another closely.
         """
-        if parts == 1:
-            return function(*arguments, 0, 1, None) if meet else function(*arguments, 0, 1)
-        lock, jobs = self._lock, self._jobs
-        held: list[bool] = []
-        statuses: list[Any] = []
+        parts, late = self._gather(parts, woken) if parts > 1 else (1, [])
+        workers = self._pointers  # held until the call returns, even if the team grows
+        row = (ctypes.c_void_p * len(arguments))(*arguments)
+        status: int = _BOUND[dtype, "lead"](
+            _LED.index(name), ctypes.addressof(row), ctypes.addressof(workers), min(parts, len(workers) + 1), bool(late)
+        )
+        self._last = time.perf_counter_ns()
+        if any(worker.away() for worker in late):
+            self._alone_until = self._last + _ALONE_NS
+        return status
+
+    def _gather(self, parts: int, woken: int) -> tuple[int, list[_Worker]]:
+        """How many parts to run in, and the threads, woken just now, that are worth waiting for."""
+        if len(self._workers) < parts - 1:
+            self._grow(parts - 1)
+        asleep = [worker for worker in self._workers[: parts - 1] if worker.away()]
+        if not asleep:
+            return parts, []
+        now = time.perf_counter_ns()
+        if now < self._alone_until:
+            return woken, []
+        if now - self._last > _OFTEN_NS:
+            parts = woken
+        late = asleep[: parts - 1]
+        for worker in late:
+            worker.wake()
+        return parts, late
+
+    def _grow(self, threads: int) -> None:
+        """Start threads until there are so many, unless another caller is doing so."""
+        lock, held = self._lock, list[bool]()
+        workers = [*self._workers]
         try:
-            # A loop in C: no handler comes between taking the lock and noting it, nor between the start of the parts,
-            # which wait for one another.
+            # A loop in C: no handler comes between taking the lock and noting it.
             held.extend(map(lock.acquire, (False,)))
-            if not held[0]:
-                return function(*arguments, 0, 1, None) if meet else function(*arguments, 0, 1)
-            self._grow(jobs, parts - 1)
-            barrier = ctypes.create_string_buffer(_BARRIER_BYTES)
-            done: queue.SimpleQueue[int] = queue.SimpleQueue()
-            last = (parts, ctypes.addressof(barrier)) if meet else (parts,)
-            calls = [
-                functools.partial(jobs[part - 1].put, (function, (*arguments, part, *last), done, (kept, barrier)))
-                for part in range(1, parts)
-            ]
-            statuses.extend(map(_call, [*calls, functools.partial(function, *arguments, 0, *last)]))
-            worst: int = max(statuses[-1], *(done.get() for _ in calls))
-            return worst
-        except BaseException:  # Ctrl-C too: threads that wait for a part that never came must end
+            if held[0]:
+                workers = [*self._workers]
+                while len(workers) < threads:
+                    # Before its thread starts: if a handler raised in between, nobody would end it.
+                    workers.append(_Worker())
+                    name = f"{CELL}-{len(workers)}"
+                    threading.Thread(target=workers[-1].work, name=name, daemon=True).start()
+                self._pointers = (ctypes.c_void_p * len(workers))(*[worker.address for worker in workers])
+                self._workers = tuple(workers)
+        except BaseException:  # Ctrl-C too: no thread is left behind
             if held == [True]:
-                self._part_with(jobs)
+                self.restart()
+                for worker in workers:
+                    worker.end()
             raise
         finally:
             if held == [True]:
                 lock.release()
-
-    def _part_with(self, jobs: list[queue.SimpleQueue[Any]]) -> None:
-        """Let the threads end when they are done; the next call starts others."""
-        self.restart()
-        for waiting in jobs:
-            waiting.put(None)
-
-    def _grow(self, jobs: list[queue.SimpleQueue[Any]], threads: int) -> None:
-        while len(jobs) < threads:
-            waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
-            thread = threading.Thread(target=_work, args=(waiting,), name=f"{CELL}-{len(jobs) + 1}", daemon=True)
-            jobs.append(waiting)  # before it runs: if a handler raised in between, nobody would end it
-            thread.start()
-
-
-def _work(jobs: queue.SimpleQueue[Any]) -> None:
-    """Run jobs as they come, until a None."""
-    while job := jobs.get():
-        function, arguments, done, _ = job
-        done.put(function(*arguments))
-        del job, _  # not to hold the memory of a call while waiting for the next
 
 
 _TEAM = _Team()

@@ -10,11 +10,12 @@ from numpy.typing import ArrayLike
 
 from templates.c.cell import _BLOCK_NUMBERS
 from templates.c.memory import _address, _empty, _new, _views
-from templates.c.run import _output, _prepare, _real, _returned, _run
+from templates.c.packing import _real
+from templates.c.run import _output, _prepare, _returned, _run
 from templates.python.arguments import _expect, _read_state
 from templates.python.cell import _OUTPUT_SIZE
 from templates.python.gradients import Grads, _fit, _hold_params, _into
-from templates.python.parameters import pack
+from templates.python.parameters import _packed
 from templates.python.tape import Tape
 
 
@@ -72,7 +73,7 @@ def backward(
         out: earlier `Grads` to write into.
         accumulate: add to ``out`` instead.
     """
-    packed = pack(params)
+    packed = _packed(params)
     if not isinstance(tape, Tape):
         raise TypeError(f"tape: expected the tape that forward returned, found {type(tape).__name__}")
     sizes, lengths, reverse = tape.dims
@@ -83,9 +84,9 @@ def backward(
     run = _run(sizes, x.dtype, T, B, lengths, reverse, threads)
     dy = np.ascontiguousarray(_real("dy", _expect("dy", dy, (T, B, sizes[_OUTPUT_SIZE]))), run.dtype)
     dlast = run.block("dstate", _read_state("dstate", dstate, B, sizes)[0])
-    numbers = _empty(run.params, run.dtype)
-    pointers = run.starts + _address(numbers)
+    numbers = _empty(run.packing.numbers, run.dtype)
+    pointers = run.packing.starts + _address(numbers)
     dx, dfirst = _new(x.shape, x.dtype), run.new_block()
-    run.call("backward", run.weights(packed), x, block, dy, dlast, pointers, dx, dfirst, numbers=(0,), kept=numbers)
-    result = Grads(_views(numbers, run.param_places), dx, _views(dfirst, run.state_places))
+    run.call("backward", run.weights(packed), x, block, dy, dlast, pointers, dx, dfirst, numbers=(0,))
+    result = Grads(_views(numbers, run.packing.places), dx, _views(dfirst, run.state_places))
     return result if out is None else _into(out, result, accumulate)

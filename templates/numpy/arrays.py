@@ -36,7 +36,7 @@ def _turned(array: np.ndarray, reverse: bool) -> np.ndarray:
 class _Snapshot:
     """Read-only copies."""
 
-    def __init__(self, arrays: Mapping[str, np.ndarray], _: Mapping[str, int]) -> None:
+    def __init__(self, arrays: Mapping[str, np.ndarray], *_: object) -> None:
         self.arrays = {name: array.copy() for name, array in arrays.items()}
         for copy in self.arrays.values():
             copy.flags.writeable = False

@@ -11,7 +11,7 @@ from templates.numpy.cell import _TANGENTS, _Directions, _steps_of_stream, _tang
 from templates.numpy.run import _Run, _weights
 from templates.python.arguments import _array, _expect, _names, _read_state, _read_threads, _read_x
 from templates.python.cell import _INPUT_SIZE, _SHAPES, _STATE_SIZES, OUTPUT
-from templates.python.parameters import pack
+from templates.python.parameters import _packed, pack
 from templates.python.tape import Tape
 
 
@@ -69,7 +69,7 @@ def step(
     out: np.ndarray | None = None,
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """One step: returns ``(y_t, state)`` for ``x_t`` (B, input)."""
-    packed = pack(params)
+    packed = _packed(params)
     x_t, _ = _read_x(x_t, packed.sizes, "x_t", 2)
     if out is not None and not isinstance(out, np.ndarray):
         raise ValueError(f"out: expected a writable array, found {type(out).__name__}")
@@ -134,7 +134,7 @@ def jvp(
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """The derivative of ``(y, state)`` in a direction: returns ``(dy, dstate)``; None means a direction of zeros."""
     _read_threads(threads)
-    packed = pack(params)
+    packed = _packed(params)
     _names("dparams", {} if dparams is None else dparams, tuple(_SHAPES))
     along = {} if dparams is None else {n: _expect(f"dparams[{n!r}]", a, packed[n].shape) for n, a in dparams.items()}
     x = _array("x", x)
@@ -143,7 +143,7 @@ def jvp(
     others = [array for array in (*along.values(), dx) if array is not None]
     run = _Run(packed, x, state, lengths, reverse, out, others)
     tangent = run.states(_read_state("dstate", {} if dstate is None else dstate, batch, run.sizes)[0], batch)
-    p = {name: array.astype(run.dtype, copy=False) for name, array in packed.items()}
+    p = {name: np.ascontiguousarray(array, run.dtype) for name, array in packed.items()}
     both = dict(run.state)
     for name, of in _TANGENTS.items():
         if of in tangent:

@@ -11,13 +11,13 @@ from templates.numpy.arrays import _turned
 from templates.numpy.cell import _forward, _Weights
 from templates.python.arguments import _read_lengths, _read_out, _read_state, _read_x
 from templates.python.cell import _OUTPUT_SIZE, _STATE_SIZES
-from templates.python.parameters import Packed, pack
+from templates.python.parameters import Packed, _packed
 
 
 def _weights(packed: Packed, sizes: Mapping[str, int], dtype: np.dtype) -> _Weights:
     """The weights of ``packed`` in one dtype, stacked at first use."""
     if dtype not in packed.panels:
-        p = {name: array.astype(dtype, copy=False) for name, array in packed.items()}
+        p = {name: np.ascontiguousarray(array, dtype) for name, array in packed.items()}
         packed.panels[dtype] = _Weights(p, sizes)
     weights: _Weights = packed.panels[dtype]
     return weights
@@ -36,7 +36,7 @@ class _Run:
         out: np.ndarray | None,
         others: Iterable[np.ndarray] = (),
     ) -> None:
-        packed = pack(params)
+        packed = _packed(params)
         x, self.sizes = _read_x(x, packed.sizes)
         steps, batch = x.shape[:2]
         given, self.sizes = _read_state("state", state, batch, self.sizes)

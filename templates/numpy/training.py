@@ -12,7 +12,7 @@ from templates.numpy.run import _Run, _weights
 from templates.python.arguments import _expect, _read_state, _read_threads
 from templates.python.cell import _OUTPUT_SIZE
 from templates.python.gradients import Grads, _fit, _hold_params, _into
-from templates.python.parameters import pack
+from templates.python.parameters import _packed
 from templates.python.tape import Tape
 
 
@@ -37,7 +37,7 @@ def backward(
         accumulate: add to ``out`` instead.
     """
     _read_threads(threads)
-    packed = pack(params)
+    packed = _packed(params)
     if not isinstance(tape, Tape):
         raise TypeError(f"tape: expected the tape that forward returned, found {type(tape).__name__}")
     run: _Run = tape.dims

@@ -1,7 +1,8 @@
-"""Parameters: initial values, and a snapshot that is laid out for the kernels."""
+"""Parameters: initial values, and how they are laid out for the kernels."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -23,13 +24,30 @@ def _initial(
     return {name: np.ascontiguousarray(value, dtype=dtype) for name, value in values.items()}
 
 
-class Packed(Mapping[str, np.ndarray]):
-    """A snapshot of the parameters, laid out for the kernels; every call takes it in their place."""
+class _Promised:
+    """The caller's own arrays, who promised not to change them."""
 
-    def __init__(self, params: Mapping[str, ArrayLike]) -> None:
+    block: np.ndarray | None = None
+
+    def __init__(self, given: Mapping[str, np.ndarray]) -> None:
+        self.given = given
+
+    @functools.cached_property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Read-only views, made at first use."""
+        views = {name: array.view() for name, array in self.given.items()}
+        for view in views.values():
+            view.flags.writeable = False
+        return views
+
+
+class Packed(Mapping[str, np.ndarray]):
+    """The parameters, laid out for the kernels; every call takes it in their place. See `pack`."""
+
+    def __init__(self, params: Mapping[str, ArrayLike], snapshot: bool = True) -> None:
         arrays, self.sizes = _read_params(params)
-        self.snapshot = _Snapshot(arrays, self.sizes)
         self.panels: dict[Any, Any] = {}
+        self.snapshot = _Snapshot(arrays, self.sizes, self.panels) if snapshot else _Promised(arrays)
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self.snapshot.arrays[name]
@@ -41,10 +59,26 @@ class Packed(Mapping[str, np.ndarray]):
         return len(_SHAPES)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A copy packs its own weights: how they are laid out depends on the library that is loaded there."""
+        """A copy is a snapshot and packs its own weights: their layout depends on the library that is loaded there."""
         return type(self), (dict(self),)
 
 
-def pack(params: Mapping[str, ArrayLike]) -> Packed:
-    """The parameters with everything that depends on them alone, computed once."""
-    return params if isinstance(params, Packed) else Packed(params)
+def pack(params: Mapping[str, ArrayLike], snapshot: bool = True) -> Packed:
+    """The parameters with everything that depends on them alone, computed once. What is packed already stays as it is.
+
+    Args:
+        params: parameters by name.
+        snapshot: copy them, so that later changes have no effect. With False nothing is copied, and you promise not
+            to change the arrays in place while the result, or a tape from it, is in use. No error tells you of a
+            broken promise. A call takes the numbers that the first call in its precision found, and later ones do not
+            see the change. The arrays, copies and pickles of the result have the numbers of the moment when you ask
+            for them. With other parameters, `backward` compares these: it misses what you changed since `forward`.
+    """
+    if not isinstance(snapshot, (bool, np.bool_)):
+        raise TypeError(f"snapshot: expected True or False, found {snapshot!r}")
+    return params if isinstance(params, Packed) else Packed(params, bool(snapshot))
+
+
+def _packed(params: Mapping[str, ArrayLike]) -> Packed:
+    """The parameters for one call, during which nobody changes them."""
+    return params if isinstance(params, Packed) else Packed(params, snapshot=False)

@@ -58,7 +58,10 @@ def test_cells_are_found_by_name_and_by_path() -> None:
     ("arguments", "words"),
     [
         (["--points", "1x2"], "expected TxBxH"),
-        (["--cells", "no_such_cell"], "the benchmarks' own cells: layernorm_lstm, peephole_lstm"),
+        (
+            ["--cells", "no_such_cell"],
+            "the benchmarks' own cells: layernorm_lstm, minimal_gated_unit, multiplicative_lstm, peephole_lstm",
+        ),
         (["--threads", "0"], "expected all, or a whole number"),
         (["--modes", "both"], "choose inference or training"),
         (["--peers", "numpy"], "unknown peer"),
@@ -71,3 +74,14 @@ def test_a_wrong_argument_is_refused_before_anything_is_measured(
     with pytest.raises(SystemExit, match="2"):
         main(["peers", *arguments])
     assert words in capsys.readouterr().err
+
+
+def test_loops_and_scans_refuse_ragged_rows_and_keep_refuses_short_times(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, words in (
+        (["--points", "ragged"], "expected TxBxH"),
+        (["--peers", "torch"], "unknown peer 'torch'"),
+        (["--quick", "--keep"], "not allowed with"),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            main(["custom", *arguments])
+        assert words in capsys.readouterr().err

@@ -6,9 +6,9 @@ import importlib
 
 import pytest
 
+from benchmarks.competition import difference
 from benchmarks.grid import CELLS, Mode, Point
 from benchmarks.participants import FUNCTIONS, NUMPY, Prepared, Unsupported
-from benchmarks.peers import difference
 from benchmarks.workload import Array, Task
 
 FUSED = {"torch": {"rnn", "lstm", "gru_reset_after"}, "onnxruntime": set(CELLS) - {"layernorm_lstm"}}

@@ -11,15 +11,16 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from benchmarks import peers
+from benchmarks import competition
 from benchmarks.cli import main
+from benchmarks.competition import BOUND, Competition, Plan, Team, compete, difference
 from benchmarks.grid import CELLS, QUICK, Mode, Point, load_cell
 from benchmarks.messages import Failed, Ready
 from benchmarks.participants import NUMPY, Unsupported
 from benchmarks.participants.fused_layers import fused_layer
 from benchmarks.participants.limits import without_matrices
-from benchmarks.peers import BOUND, Plan, difference
-from benchmarks.race import Contestant, WorkerDied, WorkerHandle
+from benchmarks.peers import PROCESSES
+from benchmarks.race import Contestant, TookTooLong, WorkerDied, WorkerHandle
 from benchmarks.workload import Array, Task, draw
 from symrnn.errors import CheckError
 from symrnn.language.tree import MatVec, walk
@@ -62,18 +63,18 @@ class Answers:
     def __init__(self, results: Mapping[str, Mapping[str, Array]]) -> None:
         self.results = results
 
-    def ask(self, message: Any) -> Ready | Failed:
+    def ask(self, message: Any, limit: float | None = None) -> Ready | Failed:
         if message.who not in self.results:
             return Failed("not here", expected=True)
-        return Ready(1, self.results[message.who], 0.0)
+        return Ready(1, self.results[message.who], 0.0, first_call=0.5)
 
 
-def prepared(results: Mapping[str, float], asked: tuple[str, ...] = ("torch", "jax")) -> peers._Competition:
+def prepared(results: Mapping[str, float], asked: tuple[str, ...] = ("torch", "jax")) -> Competition:
     """A measurement where everybody's y is one number."""
     worker = cast(WorkerHandle, Answers({name: {"y": np.array([value])} for name, value in results.items()}))
-    team = peers._Team(dict.fromkeys(peers.PROCESSES, worker))
+    team = Team(PROCESSES, dict.fromkeys(PROCESSES, worker))
     plan = Plan(("rnn",), (TASK.point,), (TASK.mode,), (1,), asked, QUICK)
-    return peers._prepared(plan, team, TASK)
+    return compete(plan, team, TASK)
 
 
 def names(contestants: list[Contestant]) -> list[str]:
@@ -114,18 +115,36 @@ def test_a_library_whose_process_dies_is_left_out_from_then_on(monkeypatch: pyte
     dead = Answers({})
     dead.name = "jax"
     ours = cast(WorkerHandle, Answers({"symrnn": {"y": np.ones(1)}, "torch": {"y": np.ones(1)}}))
-    team = peers._Team({"symrnn": ours, "torch": ours, "jax": cast(WorkerHandle, dead)})
+    team = Team(PROCESSES, {"symrnn": ours, "torch": ours, "jax": cast(WorkerHandle, dead)})
 
-    def die(message: object) -> None:
+    def die(message: object, limit: float | None) -> None:
         raise WorkerDied("the process of jax ended with status -9")
 
     monkeypatch.setattr(dead, "ask", die)
     plan = Plan(("rnn",), (TASK.point,), (TASK.mode,), (1,), ("torch", "jax"), QUICK)
-    entry = peers._prepared(plan, team, TASK)
+    entry = compete(plan, team, TASK)
     assert names(entry.contestants) == ["symrnn", "torch"]
     assert team.left_out == {"jax": "the process of jax ended with status -9 at rnn 3x2x4, inference, 1 threads"}
     assert "jax" not in team.workers
-    assert names(peers._prepared(plan, team, TASK).contestants) == ["symrnn", "torch"]
+    assert names(compete(plan, team, TASK).contestants) == ["symrnn", "torch"]
+
+
+def test_a_first_call_beyond_the_limit_is_left_out_with_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Answers({})
+    slow.name = "jax"
+    ours = cast(WorkerHandle, Answers({"symrnn": {"y": np.ones(1)}, "torch": {"y": np.ones(1)}}))
+    team = Team(PROCESSES, {"symrnn": ours, "torch": ours, "jax": cast(WorkerHandle, slow)}, limit=1.5)
+
+    def take_long(message: object, limit: float | None) -> None:
+        assert limit == 1.5
+        raise TookTooLong("no answer")
+
+    monkeypatch.setattr(slow, "ask", take_long)
+    entry = compete(Plan(("rnn",), (TASK.point,), (TASK.mode,), (1,), ("torch", "jax"), QUICK), team, TASK)
+    assert names(entry.contestants) == ["symrnn", "torch"]
+    assert entry.left_out == {"jax": f"{competition.TOO_LONG} 1.5 s"}
+    assert "jax" not in team.workers
+    assert set(entry.first_calls) == {"symrnn", "torch"}
 
 
 def test_results_with_other_labels_differ() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -10,9 +11,10 @@ import pytest
 
 from benchmarks import race
 from benchmarks.grid import QUICK, Mode, Point, Settings, available_cores
-from benchmarks.messages import Failed, Forget, Prepare, Ready, TimeCall
+from benchmarks.messages import Failed, Forget, Hello, Prepare, Ready, TimeCall
 from benchmarks.participants import NUMPY, OURS
-from benchmarks.race import Contestant, WorkerDied, WorkerHandle
+from benchmarks.race import Contestant, TookTooLong, WorkerDied, WorkerHandle
+from benchmarks.worker import serve
 from benchmarks.workload import Task
 from symrnn.errors import CheckError
 
@@ -77,6 +79,7 @@ def test_a_worker_prepares_calls_and_times_them(worker: WorkerHandle) -> None:
     ready = worker.ask(Prepare(NUMPY, TASK))
     assert isinstance(ready, Ready)
     assert ready.result["y"].shape == (3, 2, 4)
+    assert 0 < ready.first_call < 600
     times = worker.ask(TimeCall(ready.handle, seconds=10.0, runs=4))
     assert isinstance(times, list)
     assert len(times) == 4
@@ -95,6 +98,28 @@ def test_a_library_that_is_not_there_is_named() -> None:
     assert isinstance(failed, Failed)
     assert "nobody" in failed.reason
     assert not failed.expected
+
+
+def test_a_worker_that_gives_no_answer_within_its_limit_is_stopped(worker: WorkerHandle) -> None:
+    assert worker.hello() is None
+    with pytest.raises(TookTooLong, match="the process of ours gave no answer in 0 s"):
+        worker.ask(Prepare(NUMPY, TASK), limit=0)
+    assert worker._process.returncode == -9
+
+
+def test_a_worker_ends_when_nobody_waits_for_its_answer() -> None:
+    ours, theirs = multiprocessing.Pipe()
+    ours.send(Hello(()))
+    ours.close()
+    serve(theirs)
+    with pytest.raises(ConnectionError):
+        theirs.send(None)
+
+
+def test_a_worker_that_does_not_end_by_itself_is_stopped(worker: WorkerHandle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(race, "CLOSE_SECONDS", 0.0)
+    worker.close()  # it is still loading what it needs
+    assert worker._process.returncode == -9
 
 
 def test_a_process_that_dies_is_noticed(worker: WorkerHandle) -> None:

@@ -13,8 +13,9 @@ import pytest
 from benchmarks import markdown, plot
 from benchmarks.grid import QUICK, Mode, Point
 from benchmarks.progress import Progress
-from benchmarks.record import Measurement, Record, Timing
+from benchmarks.record import FORMAT, Measurement, Record, Timing
 from benchmarks.statistics import limit
+from symrnn.errors import CheckError
 
 MACHINE: dict[str, Any] = {
     "cpu": "a processor",
@@ -102,13 +103,26 @@ def test_one_core_is_one() -> None:
 
 def test_json_holds_what_was_measured_and_what_follows() -> None:
     data = json.loads(record(measurement(symrnn=0.002, torch=0.008)).to_json())
-    assert set(data) == {"format", "machine", "versions", "settings", "left_out", "measurements", "summaries"}
+    assert set(data) == {"format", "machine", "versions", "settings", "left_out", "note", "measurements", "summaries"}
     (found,) = data["measurements"]
     assert found["point"] == {"steps": 10, "batch": 2, "hidden": 8, "ragged": False, "input": 0}
     assert found["times"]["torch"] == {"median": 0.008, "least": 0.008, "runs": 5}
     assert (found["mode"], found["ratio"], found["best_peer"], found["fraction"]) == ("inference", 4.0, "torch", 0.5)
     assert found["limit"]["seconds"] == 0.001
     assert data["summaries"][0]["geometric_mean"] == pytest.approx(4.0)
+
+
+def test_json_is_read_again() -> None:
+    found = record(measurement(symrnn=0.002, torch=0.008), measurement(Mode.TRAINING, ragged=True, symrnn=1.0))
+    noted = replace(found, note="a note", measurements=(replace(found.measurements[0], first_calls={"symrnn": 3.0}),))
+    for each in (found, noted):
+        assert Record.from_json(each.to_json()) == each
+
+
+def test_another_format_is_refused() -> None:
+    text = record().to_json().replace(f'"format": {FORMAT}', '"format": 1')
+    with pytest.raises(CheckError, match="format 1, and 2 is expected"):
+        Record.from_json(text)
 
 
 def test_a_figure_is_drawn(tmp_path: Path) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.competition import difference
+from benchmarks.custom import CELLS as CUSTOM
 from benchmarks.dialects import JAX, TORCH, Dialect
 from benchmarks.grid import CELLS, Mode, Point, load_cell
 from benchmarks.matrix_products import sizes_of
 from benchmarks.participants import FUNCTIONS, NUMPY, Prepared
-from benchmarks.peers import difference
 from benchmarks.scan import array_program
 from benchmarks.workload import Array, Task
 from symrnn.language.cell import Cell
@@ -46,6 +48,29 @@ def test_results_are_those_of_the_numpy_kernels(who: str, library: str, cell: st
     task = Task(cell, Point(5, 3, 7, input=7 if forced else 4), mode, threads=1)
     theirs, ours = results(prepared(who, library, task)), results(prepared(NUMPY, "numpy", task))
     assert difference(ours, theirs) <= BOUND
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # by PyTorch, of its own code
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("cell", CUSTOM)
+@pytest.mark.parametrize("who", ["torch compiled step", "torch compiled loop", "torch compiled scan"])
+def test_what_is_compiled_computes_the_same(who: str, cell: str, mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed: nothing to run the text with")
+    # Traced, but not compiled: a compiler would take many seconds for each.
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    task = Task(cell, Point(4, 2, 5, input=3), mode, threads=1)
+    assert difference(results(prepared(NUMPY, "numpy", task)), results(prepared(who, "torch", task))) <= BOUND
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")  # by PyTorch, of its own code
+def test_a_scan_of_torch_is_compiled_for_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+    cell = tmp_path / "tiny.toml"
+    cell.write_text("name = 'tiny'\nequations = \"h' = tanh(W @ x + U @ h)\"\n", encoding="utf-8")
+    task = Task(str(cell), Point(3, 2, 4), Mode.TRAINING, threads=1)
+    theirs = results(prepared("torch compiled scan", "torch", task))
+    assert difference(results(prepared(NUMPY, "numpy", task)), theirs) <= BOUND
 
 
 @pytest.mark.parametrize("dialect", [JAX, TORCH], ids=["jax", "torch"])

@@ -14,6 +14,7 @@ READERS = {
     "amalgamate": "joins files by the lines that include them",
     "library": "shows what the compiler said",
     "names": "looks at the names of the author, before anything is written",
+    "tiles": "reads what the compiler makes of the runtime's macros",
     "toolchain": "reads what the compiler says of itself",
 }
 """Modules of the target c that read text, and whose."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from symrnn.targets.c.interface import Prototype
+from symrnn.targets.c.interface import Led, Prototype
 from symrnn.targets.c.precision import Precision
 
 
@@ -87,6 +87,7 @@ class CHeader:
     output_size: str
     state_order: str
     prototypes: tuple[Prototype, ...]
+    led: tuple[Led, ...]
 
 
 @dataclass(frozen=True)
@@ -101,15 +102,11 @@ class CTables:
 
 @dataclass(frozen=True)
 class CPacked:
-    """Packed weights: sizes in their tag, calls that place each part, vectors to copy, calls that lay out each matrix.
-
-    A vector to copy is the part's name, the field of the parameters, and its size.
-    """
+    """Packed weights: sizes in their tag, calls that place each part, lines that fill the parts."""
 
     tagged: tuple[str, ...]
     parts: tuple[str, ...]
-    copied: tuple[tuple[str, str, str], ...]
-    forms: tuple[str, ...]
+    filled: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from symrnn.targets.c.c_routine import c_routine
 from symrnn.targets.c.context import CFile, CFixed, CHeader
 from symrnn.targets.c.flags import ARITHMETIC, NATIVE, OPTIMISE, RUNTIME, STANDARD
 from symrnn.targets.c.gradients import c_gradients
-from symrnn.targets.c.interface import MOST_PARTS, dims_lines, entries, head, prototypes, statuses
+from symrnn.targets.c.interface import MOST_PARTS, dims_lines, entries, head, led, prototypes, statuses
 from symrnn.targets.c.names import fixed_macro
 from symrnn.targets.c.packed import c_packed
 from symrnn.targets.c.room import c_room
@@ -135,4 +135,5 @@ def _header(cell: CCell) -> CHeader:
         output_size=equations.size(equations.output),
         state_order=", ".join(equations.states),
         prototypes=prototypes(cell.name, cell.dims, training, tuple(p.name for p in cell.precisions)),
+        led=led(training),
     )

@@ -45,6 +45,7 @@ OTHER_SUFFIX = ".so"
 
 RUNTIME = (
     "symrnn.h",
+    "symrnn_team.h",
     "symrnn_vector.h",
     "symrnn_functions.h",
     "symrnn_stage.h",

@@ -17,8 +17,8 @@ DTYPES = {p.dtype: p.name for p in PRECISIONS}
 
 MOST_PARTS = 1024
 """The most parts of a call."""
-BARRIER_BYTES = 128
-"""Bytes that Python makes for the barrier structure, which is smaller."""
+WORKER_BYTES = 128
+"""Bytes that Python makes for the structure of a worker, which is smaller."""
 
 BLOCK_NUMBERS = 16
 """Numbers to whose multiple each array in a tape, a workspace or packed weights is rounded up: the runtime's `ALIGNMENT`."""
@@ -56,7 +56,7 @@ STATUSES = (
     Status(
         "PARTS",
         4,
-        f"part is not below parts, parts exceeds {MOST_PARTS}, or several parts have no barrier",
+        f"part is not below parts, parts exceeds {MOST_PARTS}, several parts have no barrier, or two threads serve one worker",
         "this library cannot run in this many parts",
     ),
     Status(
@@ -131,7 +131,8 @@ class Argument:
     """An argument: its name and its kind.
 
     Kinds: ``dims`` (const structure), ``params``, ``grads`` (structures of pointers), ``in``, ``out`` (arrays of the
-    precision), ``size`` (a ``size_t`` that a query writes), ``number`` (a ``size_t``), ``barrier`` (where parts meet).
+    precision), ``size`` (a ``size_t`` that a query writes), ``number`` (a ``size_t``), ``flag`` (an ``int``), ``barrier``
+    (where parts meet), ``pointers`` (arguments in a row), ``workers`` (pointers to structures).
     """
 
     name: str
@@ -161,13 +162,14 @@ ENTRIES = (
     Entry("backward_workspace_size", (_DIMS, _PARTS, _SIZE), "Numbers in the workspace of backward.", training=True),
     Entry(
         "useful_parts",
-        (_DIMS, Argument("most", "number"), _SIZE),
-        "In how many parts, from 1 to most, a call is worth running.",
+        (_DIMS, Argument("most", "number"), Argument("awake", "flag"), _SIZE),
+        "In how many parts, from 1 to most, a call is worth running: by threads that are awake, or that must be woken.",
     ),
     Entry(
         "pack",
-        (_DIMS, Argument("params", "params"), Argument("packed", "out"), _PART, _PARTS),
-        "Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier.",
+        (_DIMS, Argument("params", "params"), Argument("packed", "out"), Argument("copy", "out"), _PART, _PARTS),
+        "Lay the weights out for the other functions; steps, rows and lengths do not matter. Parts need no barrier. The same "
+        "pass copies the parameters to copy, side by side in the order of the structure; copy may be null.",
     ),
     Entry(
         "forward",
@@ -197,7 +199,41 @@ ENTRIES = (
         "means zeros; dstate_in may be null.",
         training=True,
     ),
+    Entry(
+        "lead",
+        (
+            Argument("entry", "number"), Argument("arguments", "pointers"), Argument("workers", "workers"), _PARTS,
+            Argument("coming", "flag"),
+        ),
+        "Call an entry, by its number, with the workers that serve, at most parts - 1; with coming, wait a little for the "
+        "others. Its arguments before the part stand in a row, a number in place of a pointer.",
+    ),
 )  # fmt: skip
+
+LED = ("pack", "forward", "infer", "backward")
+"""The entry points that `lead` calls, each at the place that is its number."""
+
+
+@dataclass(frozen=True)
+class Led:
+    """An entry point that ``lead`` calls: its number, and its arguments in C, those before the part from an array ``a``."""
+
+    name: str
+    number: int
+    arguments: str
+
+
+def led(training: bool) -> tuple[Led, ...]:
+    """What ``lead`` calls in a library, with or without training."""
+    found = {entry.name: entry for entry in entries(training)}
+    return tuple(Led(name, number, _led(found[name])) for number, name in enumerate(LED) if name in found)
+
+
+def _led(entry: Entry) -> str:
+    names = [argument.name for argument in entry.arguments]
+    given = entry.arguments[: names.index("part")]
+    row = [f"(size_t)a[{i}]" if argument.kind == "number" else f"a[{i}]" for i, argument in enumerate(given)]
+    return ", ".join([*row, *names[len(row) :]])
 
 
 @dataclass(frozen=True)
@@ -251,6 +287,9 @@ def _argument(argument: Argument, stem: str, real: str, dims: str, name: str) ->
         "out": f"{real} *",
         "size": "size_t *",
         "number": "size_t ",
+        "flag": "int ",
         "barrier": f"{name}_barrier *",
+        "pointers": "void *const *",
+        "workers": f"{name}_worker *const *",
     }
     return types[argument.kind] + argument.name

@@ -19,10 +19,11 @@ from symrnn.errors import GenerateError
 from symrnn.plan.program import Program
 from symrnn.targets.c import flags
 from symrnn.targets.c.interface import (
-    BARRIER_BYTES,
     BLOCK_NUMBERS,
     DTYPES,
+    LED,
     MOST_PARTS,
+    WORKER_BYTES,
     dims_fields,
     entries,
     statuses,
@@ -32,6 +33,7 @@ RUNTIME = (
     "c/calls.py",
     "c/training.py",
     "c/run.py",
+    "c/packing.py",
     "python/parameters.py",
     "python/arguments.py",
     "python/sizes.py",
@@ -114,7 +116,8 @@ def _constants(program: Program, digest: str, request: Request, dtypes: Sequence
         *_entries(program.backward is not None),
         *_table("_PRECISIONS", {dtype: DTYPES[dtype] for dtype in dtypes}),
         *_statuses(bool(request.sizes)),
-        f"_MOST_PARTS, _BARRIER_BYTES, _BLOCK_NUMBERS = {MOST_PARTS}, {BARRIER_BYTES}, {BLOCK_NUMBERS}",
+        f"_LED = ({', '.join(f'{chr(34)}{name}{chr(34)}' for name in LED)})",
+        f"_MOST_PARTS, _WORKER_BYTES, _BLOCK_NUMBERS = {MOST_PARTS}, {WORKER_BYTES}, {BLOCK_NUMBERS}",
         *_loading(),
     )
 

@@ -6,6 +6,7 @@ out: the layout within a panel, which the runtime knows.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from symrnn.targets.c.arrays import width_of
 from symrnn.targets.c.c_cell import CCell
 from symrnn.targets.c.context import CPacked
 from symrnn.targets.c.names import CNames
-from symrnn.targets.c.stages import CPanel
+from symrnn.targets.c.stages import CForm, CPanel
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,7 @@ def c_packed(cell: CCell) -> CPacked:
     return CPacked(
         tagged=tuple(names.fields[size] for size in names.open),
         parts=tuple(_placed(part, names) for part in parts_of(cell)),
-        copied=tuple((f"PARAM_{v.name}", names.parameters[v.name], names.sizes[v.shape[0]]) for v in _vectors(cell)),
-        forms=tuple(_forms(cell)),
+        filled=(*(line for v in cell.program.cell.parameters for line in _filled(v, cell)), *_shared(cell)),
     )
 
 
@@ -76,10 +76,41 @@ def _placed(part: CVector | CPanel, names: CNames) -> str:
     return f"place_panel(end, &b[{part.name}], {units}, {part.vectors}, {depth}, {part.count})"
 
 
-def _forms(cell: CCell) -> Iterator[str]:
-    """Calls that lay out each matrix in its panels."""
+def _filled(parameter: Variable, cell: CCell) -> Iterator[str]:
+    """Lines that pack and copy ``parameter``: a matrix goes to all its panels at once."""
+    names = cell.names
+    field, sizes = names.parameters[parameter.name], [names.sizes[size] for size in parameter.shape]
+    if len(sizes) == 1:
+        yield f"pack_vector(packed, &b[PARAM_{parameter.name}], params->{field}, {sizes[0]}, &copy, &us);"
+        return
+    forms = [_form(panel, form) for panel in cell.panels for form in _alone(panel) if form.parameter == field]
+    head = f'PROFILED("packing", pack_matrix(params->{field}, {", ".join(sizes)}, {len(forms)}, '
+    if not forms:
+        yield f"{head}NULL, &copy, &us));"
+        return
+    yield f"{head}(const S(form)[]){{"
+    for first in range(0, len(forms), 2):
+        end = "}, &copy, &us));" if first + 2 >= len(forms) else ","
+        yield f"    {', '.join(forms[first : first + 2])}{end}"
+
+
+def _shared(cell: CCell) -> Iterator[str]:
+    """Calls for the matrices that share a place in a panel: the first is laid out, and the others are added to it."""
     for panel in cell.panels:
+        alone = _alone(panel)
         for form in panel.forms:
-            place = f"{form.accumulator}, {form.start}, {form.depth}"
-            matrix = f"params->{form.parameter}, {form.columns}, {int(form.transposed)}, {int(form.add)}"
-            yield f'PROFILED("packing", pack_form(packed, &b[{panel.name}], {place}, {matrix}, &us));'
+            if form not in alone:
+                matrix = f"params->{form.parameter}, &b[{panel.name}], {_form(panel, form)}"
+                call = f"pack_shared({matrix}, {form.depth}, {form.columns}, {int(form.add)}, &us)"
+                yield f'PROFILED("packing", {call});'
+
+
+def _form(panel: CPanel, form: CForm) -> str:
+    """The call that finds the place of ``form`` in ``panel``."""
+    return f"form_in(packed, &b[{panel.name}], {form.accumulator}, {form.start}, {int(form.transposed)})"
+
+
+def _alone(panel: CPanel) -> tuple[CForm, ...]:
+    """The forms of ``panel`` that share their place with no other."""
+    places = Counter((form.accumulator, form.start) for form in panel.forms)
+    return tuple(form for form in panel.forms if places[form.accumulator, form.start] == 1)

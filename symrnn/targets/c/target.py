@@ -23,6 +23,7 @@ from symrnn.targets.c.load_kernels import c_sources, load_kernels
 from symrnn.targets.c.march import chosen_march
 from symrnn.targets.c.module import c_module
 from symrnn.targets.c.policy import POLICY
+from symrnn.targets.c.tiles import chosen_tile, options_for
 from symrnn.targets.c.toolchain import Options, compiler_or_reason, find_compiler, flags
 from symrnn.targets.description import Description
 from symrnn.targets.target import Builder, Target
@@ -42,13 +43,24 @@ class _Libraries:
         """The compiler's command."""
         return " ".join(find_compiler().command)
 
+    def facts(self) -> dict[str, str]:
+        """The compiler, its flags for this machine, and what libraries take from the processor."""
+        compiler, tile = find_compiler(), chosen_tile()
+        width = f"{tile.vector_bytes} bytes" if tile.vector_bytes else "no vector registers"
+        return {
+            "compiler": str(compiler),
+            "flags": " ".join(flags(compiler, options_for(MARCH_NATIVE))),
+            "vectors": width,
+            "register tile": f"{tile.shape} (rows x vectors): {tile.why}",
+        }
+
     def library(self, cell: str, march: str) -> str:
         """The cell's name, the processor and the system's ending."""
         return library_name(cell, march)
 
     def install(self, files: Mapping[str, str], cell: str, directory: Path, march: str) -> Path:
         """Compile, or take from the cache, and put into ``directory``."""
-        return install_library(c_sources(files, cell), cell, directory, options=Options(march=march))
+        return install_library(c_sources(files, cell), cell, directory, options=options_for(march))
 
     def others(self, cell: str, directory: Path, marches: Sequence[str]) -> tuple[Path, ...]:
         """Libraries of other processors."""
@@ -80,7 +92,7 @@ class _C:
 
     def load(self, files: Mapping[str, str], cell: str, march: str | None = None) -> ModuleType:
         """The module over a library from the cache."""
-        return load_kernels(files, cell, Options(march=chosen_march(march)))
+        return load_kernels(files, cell, options_for(march))
 
     def unavailable(self) -> str:
         """Why there is no compiler; empty if there is one."""

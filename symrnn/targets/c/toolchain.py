@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -56,6 +56,10 @@ class Compiler:
     command: tuple[str, ...]
     version: str
     kind: str
+
+    def __str__(self) -> str:
+        """Its command, and the first line of what it says about itself."""
+        return f"{shlex.join(self.command)}: {_first_lines(self.version, 1)}"
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,24 @@ def flags(compiler: Compiler, options: Options) -> tuple[str, ...]:
     march = _native(compiler) if options.march == MARCH_NATIVE else _march(compiler, options.march)
     position = tuple(flag for flag in LIBRARY if flag != "-fPIC" or sys.platform != "win32")
     return (*given, *STANDARD, options.optimise, *march, *ARITHMETIC, *instrumented, *position, *options.extra)
+
+
+def preprocessed(sources: Mapping[str, str], name: str, compiler: Compiler) -> str:
+    """The file ``name`` of ``sources`` as the compiler reads it for this machine's processor: what macros stand for.
+
+    Raises:
+        BuildError: as `flags`; or the compiler refuses the text.
+    """
+    with tempfile.TemporaryDirectory(prefix="symrnn-") as folder:
+        for file, text in sources.items():
+            Path(folder, file).write_text(text, encoding="utf-8", newline="\n")
+        words = (*compiler.command, *flags(compiler, Options()), "-E", name)
+        done = _run(words, Path(folder))
+    if done.returncode:
+        raise BuildError(
+            f"{shlex.join(words)} fails: {_first_lines(done.stderr, 3)}; name another compiler in SYMRNN_CC"
+        )
+    return done.stdout
 
 
 def refuse_banned(words: Iterable[str], place: str) -> None:

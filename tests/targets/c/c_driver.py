@@ -79,7 +79,7 @@ static void run_{p}(const char *mode, {name}_dims dims, int with_state)
     {real} *const y = block(outputs, size), *const last = block(states, size);
     CALL({name}_{p}_packed_size(&dims, &n));
     {real} *const packed = block(n, size);
-    CALL({name}_{p}_pack(&dims, &params, packed, 0, 1));
+    CALL({name}_{p}_pack(&dims, &params, packed, NULL, 0, 1));
     if (!strcmp(mode, "infer")) {{
         CALL({name}_{p}_infer_workspace_size(&dims, 1, &n));
         CALL({name}_{p}_infer(&dims, packed, x, given, y, last, block(n, size), 0, 1, NULL));

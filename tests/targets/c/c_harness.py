@@ -91,7 +91,8 @@ static {real} *numbers_{p}(size_t count, int random)
 struct call_{p} {{
     const {name}_dims *dims;
     const {real} *packed, *x, *state, *dy;
-    {real} *y, *last, *tape, *dx, *dstate, *workspace;
+    {real} *to_pack, *copy, *y, *last, *tape, *dx, *dstate, *workspace;
+    const {name}_{p}_params *params;
     const {name}_{p}_grads *grads;
     {name}_barrier *barrier;
     size_t accumulate, part, parts;
@@ -107,6 +108,8 @@ static void *part_{p}(void *argument)
     else if (c->entry == 1)
         c->status = {name}_{p}_infer(c->dims, c->packed, c->x, c->state, c->y, c->last, c->workspace, c->part, c->parts,
                                      c->barrier);
+    else if (c->entry == 2)
+        c->status = {name}_{p}_pack(c->dims, c->params, c->to_pack, c->copy, c->part, c->parts);
     else
         c->status = {name}_{p}_backward(c->dims, c->packed, c->x, c->tape, c->dy, c->last, c->grads, c->dx, c->dstate,
                                         c->workspace, c->accumulate, c->part, c->parts, c->barrier);
@@ -150,12 +153,19 @@ static int run_{p}(size_t steps, size_t rows, const size_t *lengths, int reverse
     {name}_{p}_params params;
     {name}_{p}_grads grads;
 {parameters}
-    for (size_t part = 0; part < parts; ++part)
-        CALL({name}_{p}_pack(&dims, &params, packed, part, parts));
     const size_t outputs = steps * rows * {output}, inputs = steps * rows * {input}, states = rows * ({states});
     {name}_barrier barrier = {{0}};
     struct call_{p} c = {{0}};
-    c.dims = &dims, c.packed = packed, c.grads = &grads, c.barrier = parts > 1 ? &barrier : NULL, c.parts = parts;
+    c.dims = &dims, c.params = &params, c.to_pack = packed, c.packed = packed, c.parts = parts;
+    CALL(all_parts_{p}(c, 2));
+    ADD(bits, packed, n);
+    memset(packed, 0xa5, n * sizeof *packed);
+    c.copy = numbers_{p}({count}, 0);
+    CALL(all_parts_{p}(c, 2));
+    ADD(bits, packed, n);
+    const {real} *copied = c.copy;
+{copies}
+    c.grads = &grads, c.barrier = parts > 1 ? &barrier : NULL;
     c.accumulate = lengths != NULL;
     c.x = numbers_{p}(inputs, 1), c.state = numbers_{p}(states, 1), c.dy = numbers_{p}(outputs, 1);
     c.y = numbers_{p}(outputs, 0), c.last = numbers_{p}(states, 0);
@@ -173,7 +183,7 @@ static int run_{p}(size_t steps, size_t rows, const size_t *lengths, int reverse
     ADD(bits, c.last, states);
     CALL({name}_{p}_backward_workspace_size(&dims, parts, &n));
     c.workspace = numbers_{p}(n, 0);
-    CALL(all_parts_{p}(c, 2));
+    CALL(all_parts_{p}(c, 3));
     ADD(bits, c.dx, inputs);
     ADD(bits, c.dstate, states);
 {sums}
@@ -222,6 +232,11 @@ def harness(cell: Cell, sizes: dict[str, int]) -> str:
                 input=numbers[cell.size("x")],
                 output=numbers[cell.size(cell.output)],
                 sums="\n".join(f"    ADD(bits, grads.{n}, {count});" for n, count in counts.items()),
+                count=" + ".join(counts.values()),
+                copies="\n".join(
+                    f"    if (memcmp(copied, params.{n}, {count} * sizeof *copied))\n        return 1;\n    copied += {count};"
+                    for n, count in counts.items()
+                ),
                 states=" + ".join(str(numbers[cell.size(state)]) for state in cell.states),
             )
         )

@@ -45,7 +45,7 @@ def test_numbers_are_those_of_the_table(name: str, number: int) -> None:
 
 def test_tiles_are_full_where_the_policy_says_so() -> None:
     share, whole = TILE_FILL
-    assert f"return {whole} * rows >= {share} * TILE_ROWS * " in text()
+    assert f"return {whole} * rows >= {share} * FULL_ROWS * " in text()
 
 
 @pytest.mark.parametrize("width", [0, 16], ids="{} bytes".format)

@@ -150,10 +150,10 @@ int main(void)
     const small_f32_params params = {numbers[0], numbers[0], numbers[0], numbers[0]};
     small_barrier barrier = {0};
     size_t parts = 0;
-    if (small_f32_useful_parts(&dims, 64, &parts) || parts < 1)
+    if (small_f32_useful_parts(&dims, 64, 1, &parts) || parts < 1)
         return 1;
     for (size_t part = 0; part < 2; ++part) /* these need not meet */
-        if (small_f32_pack(&dims, &params, numbers[1], part, 2))
+        if (small_f32_pack(&dims, &params, numbers[1], NULL, part, 2))
             return 2;
     if (small_f32_infer(&dims, numbers[1], numbers[0], NULL, numbers[2], NULL, numbers[3], 0, 1, NULL))
         return 3;

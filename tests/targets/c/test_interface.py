@@ -11,7 +11,7 @@ import pytest
 import symrnn
 from symrnn import Cell
 from symrnn.errors import BuildError
-from symrnn.targets.c.interface import BARRIER_BYTES, DTYPES, MOST_PARTS, STATUSES, dims_fields, statuses
+from symrnn.targets.c.interface import DTYPES, MOST_PARTS, STATUSES, WORKER_BYTES, dims_fields, statuses
 from symrnn.targets.c.toolchain import find_compiler
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
@@ -46,7 +46,7 @@ def holds(conditions: list[str], cell: Cell, sizes: dict[str, int], folder: Path
 
 def test_status_codes_and_limits_are_those_of_the_header(cell: Cell, sizes: dict[str, int], tmp_path: Path) -> None:
     conditions = [f"SMALL_{status.name} == {status.code}" for status in statuses(bool(sizes))]
-    conditions += [f"SMALL_MOST_PARTS == {MOST_PARTS}", f"sizeof(small_barrier) <= {BARRIER_BYTES}"]
+    conditions += [f"SMALL_MOST_PARTS == {MOST_PARTS}", f"sizeof(small_worker) <= {WORKER_BYTES}"]
     holds(conditions, cell, sizes, tmp_path)
     header = tmp_path.joinpath("small.h").read_text()
     assert [status.name for status in STATUSES if f"SMALL_{status.name} =" in header] == [
@@ -76,7 +76,7 @@ def test_a_module_states_the_table(cell: Cell, sizes: dict[str, int]) -> None:
     kernels: Any = built(cell, sizes)
     assert {s.code: s.message for s in statuses(bool(sizes)) if s.code} == kernels._STATUS
     assert all(s.message and s.note for s in STATUSES if s.code)
-    assert (kernels._MOST_PARTS, kernels._BARRIER_BYTES) == (MOST_PARTS, BARRIER_BYTES)
+    assert (kernels._MOST_PARTS, kernels._WORKER_BYTES) == (MOST_PARTS, WORKER_BYTES)
     assert kernels._PRECISIONS == DTYPES
     assert tuple(DTYPES) == kernels.DTYPES
     assert sizes == kernels.FIXED

@@ -191,7 +191,7 @@ def test_weights_depend_on_no_steps_rows_or_lengths(kernels: Any) -> None:
         assert kernels._BOUND[np.dtype("f4"), "packed_size"](ctypes.byref(dims), ctypes.byref(size)) == 0
         packed = np.zeros(size.value, np.float32)
         call = kernels._BOUND[np.dtype("f4"), "pack"]
-        assert call(ctypes.byref(dims), params.ctypes.data, packed.ctypes.data, 0, 1) == 0
+        assert call(ctypes.byref(dims), params.ctypes.data, packed.ctypes.data, None, 0, 1) == 0
         found.append(packed)
     assert found[0].any()
     assert all(np.array_equal(found[0], other) for other in found[1:])

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -95,6 +96,191 @@ def test_several_python_threads_may_call_at_once(kernels: ModuleType) -> None:
     assert all(np.array_equal(a, b) for each in found for a, b in zip(expected, each, strict=True))
 
 
+def run(text: str, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(text)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.usefixtures("kernels")
+def test_a_process_may_fork_while_others_call(tmp_path: Path) -> None:
+    run(FORKED, tmp_path)
+
+
+FORKED = """
+import os, threading
+import numpy as np, symrnn
+
+k = symrnn.build(symrnn.load("gru"), backend="c")
+p, x = k.pack(k.init_params(4, 20)), np.ones((6, 9, 4), "float32")
+expected, stop = k.infer(p, x, threads=1)[0], threading.Event()
+
+def call():
+    while not stop.is_set():
+        assert np.array_equal(k.infer(p, x, threads=3)[0], expected)
+
+callers = [threading.Thread(target=call) for _ in range(2)]
+for caller in callers:
+    caller.start()
+for _ in range(10):
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if all(np.array_equal(k.infer(p, x, threads=3)[0], expected) for _ in range(3)) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+stop.set()
+for caller in callers:
+    caller.join()
+"""
+
+
+@pytest.mark.parametrize(
+    "end",
+    ["", "atexit.register(call)", "at_the_end = AtTheEnd()", "threading.Thread(target=call, daemon=True).start()"],
+)
+@pytest.mark.usefixtures("kernels")
+def test_the_interpreter_ends_while_a_thread_waits(end: str, tmp_path: Path) -> None:
+    run(f"{ENDING}{end}\ncall()\n", tmp_path)
+
+
+ENDING = """
+import atexit, threading
+import numpy as np, symrnn
+
+k = symrnn.build(symrnn.load("gru"), backend="c")
+p, x = k.pack(k.init_params(4, 20)), np.ones((6, 9, 4), "float32")
+
+def call(k=k, p=p, x=x):
+    for _ in range(20):
+        k.infer(p, x, threads=3)
+
+class AtTheEnd:
+    def __del__(self, call=call):
+        call()
+
+"""
+
+
+def asleep(kernels: ModuleType) -> Any:
+    """The first worker of a team, once nobody waits in C."""
+    (worker, *_) = kernels._TEAM._workers
+    while not worker.away():
+        time.sleep(0.001)
+    return worker
+
+
+def came(worker: Any) -> bool:
+    """Whether a worker ran a part since the last question."""
+    part = worker._memory.view(np.uintp)[1:2]
+    found = bool(part[0])
+    part[0] = 0
+    return found
+
+
+@pytest.fixture
+def team(kernels: ModuleType, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Kernels with a worker that has slept, and with no memory of earlier calls."""
+    monkeypatch.setenv("SYMRNN_NUM_THREADS", "2")
+    monkeypatch.setattr(kernels, "_RUNS", {})
+    monkeypatch.setattr(kernels, "_ALONE_NS", 0)
+    kernels.infer(kernels.init_params(4, 20), np.ones((6, 9, 4), np.float32), threads=2)
+    came(asleep(kernels))
+    return kernels
+
+
+def test_a_thread_sleeps_when_nobody_calls_and_wakes_for_work(team: ModuleType) -> None:
+    params, x = team.pack(team.init_params(4, 20)), np.ones((6, 9, 4), np.float32)
+    worker = asleep(team)
+    expected = team.infer(params, x, threads=1)[0]
+    assert worker.away()
+    assert not came(worker)
+    while not came(worker):  # on a busy machine, a call may go on without it
+        np.testing.assert_array_equal(team.infer(params, x, threads=2)[0], expected)
+    asleep(team)
+
+
+def small(team: ModuleType) -> tuple[Any, Any]:
+    """Parameters and an input whose call pays for a second thread only if that waits for it."""
+    params = team.pack(team.init_params(64, 64))
+    for rows in range(1, 64):
+        x = np.ones((10, rows, 64), np.float32)
+        run = team._run(params.sizes, x.dtype, *x.shape[:2], None, False, None)
+        if (run.parts, run.woken) == (2, 1):
+            return params, x
+    raise AssertionError("no such input")
+
+
+def test_a_small_call_now_and_then_wakes_nobody(team: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    params, x = small(team)
+    worker = asleep(team)
+    monkeypatch.setattr(team, "_OFTEN_NS", 0)
+    for _ in range(10):
+        team.infer(params, x)
+    assert worker.away()
+    assert worker._bell.empty()
+    assert not came(worker)
+
+
+def test_small_calls_one_after_the_other_get_a_second_thread(team: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    params, x = small(team)
+    worker = asleep(team)
+    monkeypatch.setattr(team, "_OFTEN_NS", 1 << 62)
+    expected = team.infer(params, x, threads=1)[0]
+    while not came(worker):
+        np.testing.assert_array_equal(team.infer(params, x)[0], expected)
+
+
+def test_calls_go_on_without_a_thread_that_never_comes(team: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    params, x = team.pack(team.init_params(4, 20)), np.ones((6, 9, 4), np.float32)
+    expected, worker = team.infer(params, x, threads=1)[0], asleep(team)
+    told: list[bool] = []
+    monkeypatch.setattr(type(worker), "wake", lambda _: told.append(True))
+    np.testing.assert_array_equal(team.infer(params, x, threads=2)[0], expected)
+    assert told == [True]
+    monkeypatch.setattr(team, "_ALONE_NS", 1 << 62)
+    for _ in range(3):  # the first still tells it, and learns that it does not come
+        np.testing.assert_array_equal(team.infer(params, x, threads=2)[0], expected)
+    assert told == [True, True]
+    monkeypatch.setattr(team._TEAM, "_alone_until", 0)
+    assert not came(worker)
+
+
+@pytest.mark.usefixtures("kernels")
+def test_no_thread_is_in_a_library_that_nobody_calls(tmp_path: Path) -> None:
+    """So it may be unloaded; a thread that came back from it would end the process by a fault."""
+    if sys.platform == "win32":
+        pytest.skip("Windows unloads a library in another way")
+    run(UNLOADED, tmp_path)
+
+
+UNLOADED = """
+import _ctypes, time
+import numpy as np, symrnn
+
+k = symrnn.build(symrnn.load("gru"), backend="c")
+k.infer(k.init_params(4, 20), np.ones((6, 9, 4), "float32"), threads=3)
+while not all(worker.away() for worker in k._TEAM._workers):
+    time.sleep(0.001)
+_ctypes.dlclose(k._C._handle)
+for worker in k._TEAM._workers:
+    worker.end()
+"""
+
+
+def test_another_caller_grows_the_team(team: ModuleType) -> None:
+    """A handler that calls while the team grows finds the lock held, and works with the threads that are there."""
+    params, x = team.pack(team.init_params(4, 20)), np.ones((6, 9, 4), np.float32)
+    expected, before = team.infer(params, x, threads=1)[0], team._TEAM._workers
+    with team._TEAM._lock:
+        np.testing.assert_array_equal(team.infer(params, x, threads=len(before) + 3)[0], expected)
+        assert team._TEAM._workers == before
+    team.infer(params, x, threads=len(before) + 3)
+    assert len(team._TEAM._workers) == len(before) + 2
+    assert team._TEAM._workers[: len(before)] == before
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_child_starts_its_own_threads(kernels: ModuleType, tmp_path: Path) -> None:
     script = tmp_path / "fork.py"
@@ -145,6 +331,9 @@ while interrupts < 200:
         interrupts += 1
     assert np.array_equal(k.infer(packed, x, threads=2)[0], expected)
     assert not k._TEAM._lock.locked()
+    for worker in k._TEAM._workers:
+        worker.end()
+    k._TEAM.restart()  # so that the next handler may come while the team grows
 while threading.active_count() > 8:  # threads that leak never end
     time.sleep(0.01)
 """

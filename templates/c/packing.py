@@ -1,0 +1,147 @@
+"""Packing: parameters laid out for the kernels, and copies of them by the same pass."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from templates.c.cell import _MOST_PARTS
+from templates.c.library import _check, _dims, _query
+from templates.c.memory import _address, _empty, _places, _views
+from templates.c.team import _TEAM, _cores
+from templates.python.cell import _INPUT_SIZE, _STATE_SIZES, DTYPES
+from templates.python.parameters import Packed
+from templates.python.sizes import _shapes_of
+
+_PACKED_ALONE, _PACKED_ASLEEP = 1 << 18, 1 << 22
+"""The most bytes of weights that one thread packs, if others wait for a call, and if they sleep."""
+_COPIED_ALONE = 1 << 17
+"""The most bytes of parameters that are copied first and packed later: for fewer, to ask for addresses takes longer."""
+_KEPT_PACKINGS = 16
+"""The number of packings kept: the newest."""
+_RUNS_IN = tuple(np.dtype(name) for name in DTYPES)
+_NEEDED = frozenset((_INPUT_SIZE, *_STATE_SIZES.values()))
+"""The sizes of a call that do not follow from others: where no parameter has one, packing waits for the first call."""
+
+
+class _Weights:
+    """Packed weights and their address, which is looked up once."""
+
+    def __init__(self, numbers: int, dtype: np.dtype) -> None:
+        self.array = _empty(numbers, dtype)
+        self.address = _address(self.array)
+
+
+class _Packing:
+    """How parameters of these sizes are packed in one precision, and how they lie side by side in a block."""
+
+    def __init__(self, sizes: Mapping[str, int], dtype: np.dtype) -> None:
+        self.dtype, self.dims = dtype, _dims(sizes, 1, 1)
+        self.key = (dtype, *sizes.values())
+        self.places = _places(_shapes_of(sizes))
+        self.numbers = max((end for _, _, end, _ in self.places), default=0)
+        self.starts = np.array([start for _, start, _, _ in self.places], np.uintp) * dtype.itemsize
+        self.size = _query(dtype, "packed_size", self.dims)
+
+    def pack(self, pointers: np.ndarray, copy: np.ndarray | None, most: int | None) -> _Weights:
+        """Pack the parameters at these addresses; ``copy`` takes them side by side.
+
+        ``most`` bounds the parts; None is for as many as pay, SYMRNN_NUM_THREADS at most.
+        """
+        weights, parts, woken = _Weights(self.size, self.dtype), 1, 1
+        size, address = weights.array.nbytes, None if copy is None else _address(copy)
+        if size > _PACKED_ALONE:
+            most = min(_cores(), _MOST_PARTS) if most is None else most
+            parts, woken = (min(most, -(-size // alone)) for alone in (_PACKED_ALONE, _PACKED_ASLEEP))
+        arguments = (ctypes.addressof(self.dims), _address(pointers), weights.address, address)
+        _check("pack", _TEAM.run(self.dtype, "pack", arguments, parts, woken))
+        return weights
+
+    def pack_again(self, packed: Packed, most: int) -> _Weights:
+        """Pack what ``packed`` holds."""
+        block = packed.snapshot.block
+        if block is not None and block.dtype == self.dtype:
+            return self.pack(self.starts + _address(block), None, most)
+        arrays = [self._dense(name, array) for name, array in packed.snapshot.given.items()]
+        return self.pack(_pointers(arrays), None, most)
+
+    def _dense(self, name: str, array: np.ndarray) -> np.ndarray:
+        """The array itself if C can read it, else a copy."""
+        if array.dtype == self.dtype and _is_dense(array):
+            return array
+        return np.require(_real(f"params[{name!r}]", array), self.dtype, ("C", "A"))
+
+
+def _real(name: str, array: np.ndarray) -> np.ndarray:
+    """Refuse complex numbers: a cast would drop their imaginary parts."""
+    if array.dtype.kind == "c":
+        raise TypeError(f"{name}: expected real numbers; complex numbers run only in the NumPy module")
+    return array
+
+
+def _is_dense(array: np.ndarray) -> bool:
+    flags = array.flags
+    return flags.c_contiguous and flags.aligned
+
+
+def _pointers(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    return np.array([_address(array) for array in arrays], np.uintp)
+
+
+_PACKINGS: dict[tuple[Any, ...], _Packing] = {}
+
+
+def _packing(sizes: Mapping[str, int], dtype: np.dtype) -> _Packing:
+    """The packing for these sizes, kept while it is among the newest."""
+    key = (dtype, *sizes.values())
+    packing = _PACKINGS.get(key)
+    if packing is None:
+        packing = _Packing(sizes, dtype)
+        for oldest in list(_PACKINGS)[: 1 - _KEPT_PACKINGS]:
+            _PACKINGS.pop(oldest, None)
+        _PACKINGS[key] = packing
+    return packing
+
+
+class _Snapshot:
+    """Read-only copies: side by side in ``block`` if their dtypes agree; else separate, and ``block`` is None.
+
+    Large ones that can run in their own precision are packed by the pass that copies them.
+    """
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], sizes: Mapping[str, int], panels: dict[Any, Any]) -> None:
+        self._sizes, values = sizes, list(arrays.values())
+        dtypes = [array.dtype for array in values]
+        self.block: np.ndarray | None = None
+        if not values or dtypes != dtypes[:1] * len(dtypes):
+            self._copies = {name: array.copy() for name, array in arrays.items()}
+            return
+        dtype = dtypes[0]
+        self.block = _empty(sum([array.size for array in values]), dtype)
+        if (
+            self.block.nbytes > _COPIED_ALONE
+            and dtype in _RUNS_IN
+            and sizes.keys() >= _NEEDED
+            and all(map(_is_dense, values))
+        ):
+            packing = _packing(sizes, dtype)
+            panels[packing.key] = packing.pack(_pointers(values), self.block, None)
+        else:
+            np.concatenate(values, axis=None, out=self.block)
+
+    @functools.cached_property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """By name; made at first use, since kernels read the block."""
+        copies = self._copies if self.block is None else _views(self.block, _places(_shapes_of(self._sizes)))
+        for copy in copies.values():
+            copy.flags.writeable = False
+        return copies
+
+    @property
+    def given(self) -> Mapping[str, np.ndarray]:
+        """What kernels in another precision are packed from."""
+        return self.arrays
