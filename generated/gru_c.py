@@ -86,7 +86,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"01bdfa0ef9e1ecc4f5805c39b97281c6"
+_ABI = b"fdfce46b484ef74791007fb9f912ee28"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

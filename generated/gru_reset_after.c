@@ -68,10 +68,12 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "343709bb00fd1e7f57940b7b794f2805"
+#define SYMRNN_DIGEST "9a2ae896c52ca2e2ca1b5b5588cf9470"
 #define ENTRY(name) PUBLIC(gru_reset_after, name)
 #define DIMS gru_reset_after_dims
 #define BARRIER gru_reset_after_barrier
+#define WORKER gru_reset_after_worker
+#define LEAD(entry) GRU_RESET_AFTER_LEAD_##entry
 #define WORKER gru_reset_after_worker
 #define SIZES_OF(dims) dims->input, dims->hidden,
 #include "symrnn_team.h"
@@ -382,17 +384,12 @@ int ENTRY(pack)(const gru_reset_after_dims *dims, const ENTRY(params) *params, r
     size_t parts)
 {
     piece b[BLOCKS];
-    size_t end;
     const party us = S(part_of)(part, parts, NULL);
-    const int status = check_sizes(dims);
+    int status = S(begin_packing)(dims, b, &us);
+    if (!status && (!params || !packed || !params->W_xz || !params->W_hz || !params->b_z || !params->W_xr || !params->W_hr || !params->b_r || !params->W_xh || !params->b_h || !params->W_hh || !params->b_hh))
+        status = SYMRNN_NULL;
     if (status)
         return status;
-    if (part >= parts || parts > SYMRNN_MOST_PARTS)
-        return SYMRNN_PARTS;
-    if (!params || !packed || !params->W_xz || !params->W_hz || !params->b_z || !params->W_xr || !params->W_hr || !params->b_r || !params->W_xh || !params->b_h || !params->W_hh || !params->b_hh)
-        return SYMRNN_NULL;
-    if (!S(blocks)(dims, b, &end))
-        return SYMRNN_SIZE;
     PROFILED("packing", pack_matrix(params->W_xz, dims->hidden, dims->input, 3, (const S(form)[]){
         form_in(packed, &b[PANEL_hoist_1_1], 0, 0, 0), form_in(packed, &b[PANEL_fused_step_1_1], 0, 0, 0),
         form_in(packed, &b[PANEL_deferred_1_1], 0, 0, 1)}, &copy, &us));
@@ -414,8 +411,7 @@ int ENTRY(pack)(const gru_reset_after_dims *dims, const ENTRY(params) *params, r
     pack_vector(packed, &b[PARAM_b_hh], params->b_hh, dims->hidden, &copy, &us);
     if (part)
         return SYMRNN_OK;
-    const size_t sizes[] = {dims->input, dims->hidden};
-    put_tag(packed, SYMRNN_DIGEST, sizes, 2);
+    put_tag(packed, SYMRNN_DIGEST, (const size_t[]){dims->input, dims->hidden}, 2);
     return SYMRNN_OK;
 }
 
@@ -451,32 +447,7 @@ int ENTRY(backward)(const gru_reset_after_dims *dims, const real *packed, const 
         {{AT_delta, 2 * dims->hidden, dims->hidden}, 0, grads->b_h, 1}, /* (b17) */
         {{AT_delta, 3 * dims->hidden, dims->hidden}, 0, grads->b_hh, 1}, /* (b19) */
     };
-    const S(products) deferred = {right, outers, sums,
-                                  2, 6, 4, accumulate != 0};
+    const S(products) deferred = {right, outers, sums, 2, 6, 4, accumulate != 0};
     return run_backward(&r, &deferred, x, tape, dy, dstate, dx, dstate_in, workspace);
-}
-
-/* A part of a call, whose arguments before the part stand in a row. */
-static int S(run_part)(size_t entry, void *const *a, size_t part, size_t parts, BARRIER *barrier)
-{
-    switch (entry) {
-    case GRU_RESET_AFTER_LEAD_PACK:
-        return ENTRY(pack)(a[0], a[1], a[2], a[3], part, parts);
-    case GRU_RESET_AFTER_LEAD_FORWARD:
-        return ENTRY(forward)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], part, parts, barrier);
-    case GRU_RESET_AFTER_LEAD_INFER:
-        return ENTRY(infer)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], part, parts, barrier);
-    case GRU_RESET_AFTER_LEAD_BACKWARD:
-        return ENTRY(backward)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], (size_t)a[10], part, parts, barrier);
-    default:
-        return SYMRNN_NULL;
-    }
-}
-
-int ENTRY(lead)(size_t entry, void *const *arguments, gru_reset_after_worker *const *workers, size_t parts,
-    int coming)
-{
-    call c = {.run = S(run_part), .entry = entry, .arguments = arguments};
-    return lead(&c, workers, parts, coming);
 }
 #endif

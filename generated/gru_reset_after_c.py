@@ -88,7 +88,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"343709bb00fd1e7f57940b7b794f2805"
+_ABI = b"9a2ae896c52ca2e2ca1b5b5588cf9470"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

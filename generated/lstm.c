@@ -76,10 +76,12 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "23d5f6f353271fc2e6e8c3924bd551d4"
+#define SYMRNN_DIGEST "7f6da54e8a2a8af95584975d8f6214e7"
 #define ENTRY(name) PUBLIC(lstm, name)
 #define DIMS lstm_dims
 #define BARRIER lstm_barrier
+#define WORKER lstm_worker
+#define LEAD(entry) LSTM_LEAD_##entry
 #define WORKER lstm_worker
 #define SIZES_OF(dims) dims->input, dims->hidden,
 #include "symrnn_team.h"
@@ -421,17 +423,12 @@ int ENTRY(pack)(const lstm_dims *dims, const ENTRY(params) *params, real *packed
     size_t parts)
 {
     piece b[BLOCKS];
-    size_t end;
     const party us = S(part_of)(part, parts, NULL);
-    const int status = check_sizes(dims);
+    int status = S(begin_packing)(dims, b, &us);
+    if (!status && (!params || !packed || !params->W_xi || !params->W_hi || !params->b_i || !params->W_xf || !params->W_hf || !params->b_f || !params->W_xo || !params->W_ho || !params->b_o || !params->W_xg || !params->W_hg || !params->b_g))
+        status = SYMRNN_NULL;
     if (status)
         return status;
-    if (part >= parts || parts > SYMRNN_MOST_PARTS)
-        return SYMRNN_PARTS;
-    if (!params || !packed || !params->W_xi || !params->W_hi || !params->b_i || !params->W_xf || !params->W_hf || !params->b_f || !params->W_xo || !params->W_ho || !params->b_o || !params->W_xg || !params->W_hg || !params->b_g)
-        return SYMRNN_NULL;
-    if (!S(blocks)(dims, b, &end))
-        return SYMRNN_SIZE;
     PROFILED("packing", pack_matrix(params->W_xi, dims->hidden, dims->input, 2, (const S(form)[]){
         form_in(packed, &b[PANEL_hoist_1_1], 0, 0, 0), form_in(packed, &b[PANEL_deferred_1_1], 0, 0, 1)}, &copy, &us));
     PROFILED("packing", pack_matrix(params->W_hi, dims->hidden, dims->hidden, 2, (const S(form)[]){
@@ -454,8 +451,7 @@ int ENTRY(pack)(const lstm_dims *dims, const ENTRY(params) *params, real *packed
     pack_vector(packed, &b[PARAM_b_g], params->b_g, dims->hidden, &copy, &us);
     if (part)
         return SYMRNN_OK;
-    const size_t sizes[] = {dims->input, dims->hidden};
-    put_tag(packed, SYMRNN_DIGEST, sizes, 2);
+    put_tag(packed, SYMRNN_DIGEST, (const size_t[]){dims->input, dims->hidden}, 2);
     return SYMRNN_OK;
 }
 
@@ -493,31 +489,7 @@ int ENTRY(backward)(const lstm_dims *dims, const real *packed, const real *x, co
         {{AT_delta, 2 * dims->hidden, dims->hidden}, 0, grads->b_o, 1}, /* (b22) */
         {{AT_delta, 3 * dims->hidden, dims->hidden}, 0, grads->b_g, 1}, /* (b25) */
     };
-    const S(products) deferred = {right, outers, sums,
-                                  2, 8, 4, accumulate != 0};
+    const S(products) deferred = {right, outers, sums, 2, 8, 4, accumulate != 0};
     return run_backward(&r, &deferred, x, tape, dy, dstate, dx, dstate_in, workspace);
-}
-
-/* A part of a call, whose arguments before the part stand in a row. */
-static int S(run_part)(size_t entry, void *const *a, size_t part, size_t parts, BARRIER *barrier)
-{
-    switch (entry) {
-    case LSTM_LEAD_PACK:
-        return ENTRY(pack)(a[0], a[1], a[2], a[3], part, parts);
-    case LSTM_LEAD_FORWARD:
-        return ENTRY(forward)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], part, parts, barrier);
-    case LSTM_LEAD_INFER:
-        return ENTRY(infer)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], part, parts, barrier);
-    case LSTM_LEAD_BACKWARD:
-        return ENTRY(backward)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], (size_t)a[10], part, parts, barrier);
-    default:
-        return SYMRNN_NULL;
-    }
-}
-
-int ENTRY(lead)(size_t entry, void *const *arguments, lstm_worker *const *workers, size_t parts, int coming)
-{
-    call c = {.run = S(run_part), .entry = entry, .arguments = arguments};
-    return lead(&c, workers, parts, coming);
 }
 #endif

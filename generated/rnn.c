@@ -48,10 +48,12 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "0ae0c79665e668a344eb72408feadfbf"
+#define SYMRNN_DIGEST "fa3a0fbaa702427c5705b4731be57dc4"
 #define ENTRY(name) PUBLIC(rnn, name)
 #define DIMS rnn_dims
 #define BARRIER rnn_barrier
+#define WORKER rnn_worker
+#define LEAD(entry) RNN_LEAD_##entry
 #define WORKER rnn_worker
 #define SIZES_OF(dims) dims->input, dims->hidden,
 #include "symrnn_team.h"
@@ -291,17 +293,12 @@ int ENTRY(pack)(const rnn_dims *dims, const ENTRY(params) *params, real *packed,
     size_t parts)
 {
     piece b[BLOCKS];
-    size_t end;
     const party us = S(part_of)(part, parts, NULL);
-    const int status = check_sizes(dims);
+    int status = S(begin_packing)(dims, b, &us);
+    if (!status && (!params || !packed || !params->W_xh || !params->W_hh || !params->b_h))
+        status = SYMRNN_NULL;
     if (status)
         return status;
-    if (part >= parts || parts > SYMRNN_MOST_PARTS)
-        return SYMRNN_PARTS;
-    if (!params || !packed || !params->W_xh || !params->W_hh || !params->b_h)
-        return SYMRNN_NULL;
-    if (!S(blocks)(dims, b, &end))
-        return SYMRNN_SIZE;
     PROFILED("packing", pack_matrix(params->W_xh, dims->hidden, dims->input, 2, (const S(form)[]){
         form_in(packed, &b[PANEL_hoist_1_1], 0, 0, 0), form_in(packed, &b[PANEL_deferred_1_1], 0, 0, 1)}, &copy, &us));
     PROFILED("packing", pack_matrix(params->W_hh, dims->hidden, dims->hidden, 2, (const S(form)[]){
@@ -309,8 +306,7 @@ int ENTRY(pack)(const rnn_dims *dims, const ENTRY(params) *params, real *packed,
     pack_vector(packed, &b[PARAM_b_h], params->b_h, dims->hidden, &copy, &us);
     if (part)
         return SYMRNN_OK;
-    const size_t sizes[] = {dims->input, dims->hidden};
-    put_tag(packed, SYMRNN_DIGEST, sizes, 2);
+    put_tag(packed, SYMRNN_DIGEST, (const size_t[]){dims->input, dims->hidden}, 2);
     return SYMRNN_OK;
 }
 
@@ -339,31 +335,7 @@ int ENTRY(backward)(const rnn_dims *dims, const real *packed, const real *x, con
     const S(gradient) sums[] = {
         {{AT_delta, 0, dims->hidden}, 0, grads->b_h, 1}, /* (b6) */
     };
-    const S(products) deferred = {right, outers, sums,
-                                  2, 2, 1, accumulate != 0};
+    const S(products) deferred = {right, outers, sums, 2, 2, 1, accumulate != 0};
     return run_backward(&r, &deferred, x, tape, dy, dstate, dx, dstate_in, workspace);
-}
-
-/* A part of a call, whose arguments before the part stand in a row. */
-static int S(run_part)(size_t entry, void *const *a, size_t part, size_t parts, BARRIER *barrier)
-{
-    switch (entry) {
-    case RNN_LEAD_PACK:
-        return ENTRY(pack)(a[0], a[1], a[2], a[3], part, parts);
-    case RNN_LEAD_FORWARD:
-        return ENTRY(forward)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], part, parts, barrier);
-    case RNN_LEAD_INFER:
-        return ENTRY(infer)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], part, parts, barrier);
-    case RNN_LEAD_BACKWARD:
-        return ENTRY(backward)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], (size_t)a[10], part, parts, barrier);
-    default:
-        return SYMRNN_NULL;
-    }
-}
-
-int ENTRY(lead)(size_t entry, void *const *arguments, rnn_worker *const *workers, size_t parts, int coming)
-{
-    call c = {.run = S(run_part), .entry = entry, .arguments = arguments};
-    return lead(&c, workers, parts, coming);
 }
 #endif

@@ -24,9 +24,11 @@ LIBRARY = {
     "symrnn/cli/information.py": "people report the version of NumPy that is in use",
     "symrnn/derive/numeric.py": "SymPy's lambdify calls NumPy so",
     "symrnn/emit/inline.py": "generated modules import NumPy",
+    "benchmarks/custom.py": "where the library that competes keeps what it compiled",
+    "benchmarks/participants/torch_layer.py": "the library that competes",
     "benchmarks/participants/torch_loop.py": "the library that competes",
 }
-"""Modules that name a library, once each, and not the target of that name."""
+"""Modules that name a library, and not the target of that name."""
 MEASURED = {
     "benchmarks/compile_cost.py": "how long the C compiler takes",
     "benchmarks/machine.py": "which C compiler made what is measured",
@@ -83,8 +85,8 @@ def test_the_targets_are_those_of_the_registry() -> None:
 def test_no_target_is_known(file: str) -> None:
     found = faults(file, source(file))
     if file in LIBRARY:
-        (library,) = found
-        assert library.endswith(("names 'numpy'", "names 'torch'"))
+        assert found, f"take {file} out of LIBRARY"
+        assert all(each.endswith(("names 'numpy'", "names 'torch'")) for each in found)
     else:
         assert found == []
 

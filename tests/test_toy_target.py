@@ -78,7 +78,7 @@ def test_it_is_one_of_the_backends() -> None:
 
 
 def test_help_names_it(run: Run) -> None:
-    assert "NumPy, C and Toy" in run("--help")[1]
+    assert "NumPy, C, PyTorch and Toy" in " ".join(run("--help")[1].split())
     for command in ("generate", "check"):
         assert "{numpy,c,torch,toy,all}" in run(command, "--help")[1]
     code, _, err = run("generate", "--backend", "x")

@@ -165,6 +165,43 @@ int ENTRY(forward)(const DIMS *dims, const real *packed, const real *x, const re
 }
 #endif
 
+/* Check the arguments of `pack` that are no pointers to numbers, and say where the parts of packed weights lie. */
+ALWAYS int S(begin_packing)(const DIMS *dims, piece *b, const party *us)
+{
+    size_t end;
+    const int status = check_sizes(dims);
+    if (status)
+        return status;
+    if (us->part >= us->parts || us->parts > SYMRNN_MOST_PARTS)
+        return SYMRNN_PARTS;
+    return S(blocks)(dims, b, &end) ? SYMRNN_OK : SYMRNN_SIZE;
+}
+
+/* A part of a call, whose arguments before the part stand in a row. */
+static int S(run_part)(size_t entry, void *const *a, size_t part, size_t parts, BARRIER *barrier)
+{
+    switch (entry) {
+    case LEAD(PACK):
+        return ENTRY(pack)(a[0], a[1], a[2], a[3], part, parts);
+    case LEAD(INFER):
+        return ENTRY(infer)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], part, parts, barrier);
+#if TRAINS
+    case LEAD(FORWARD):
+        return ENTRY(forward)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], part, parts, barrier);
+    case LEAD(BACKWARD):
+        return ENTRY(backward)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], (size_t)a[10], part, parts, barrier);
+#endif
+    default:
+        return SYMRNN_NULL;
+    }
+}
+
+int ENTRY(lead)(size_t entry, void *const *arguments, WORKER *const *workers, size_t parts, int coming)
+{
+    call c = {.run = S(run_part), .entry = entry, .arguments = arguments};
+    return lead(&c, workers, parts, coming);
+}
+
 #ifdef SYMRNN_PROFILE
 size_t ENTRY(profile)(size_t most, const char **names, double *seconds, size_t *calls);
 

@@ -46,7 +46,7 @@ def test_every_equation_has_lines_in_every_language(planned: Mapping[str, Progra
         run |= {item.label for f in functions for item in f.sums}
         shown = frozenset().union(*(listing.labels for listing in code if listing.key.partition("-")[0] == name))
         assert run - shown == set(), name
-    assert list(dict.fromkeys(listing.title.partition(":")[0] for listing in code)) == ["NumPy", "C"]
+    assert list(dict.fromkeys(listing.title.partition(":")[0] for listing in code)) == ["NumPy", "C", "PyTorch"]
 
 
 def test_what_says_the_same_or_computes_something_else_is_left_out() -> None:

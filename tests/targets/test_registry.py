@@ -87,7 +87,12 @@ def test_a_package_brings_a_target(package: Package) -> None:
         ("five", GOOD.replace("{name}", "six"), "", "describes a target named 'six'"),
         ("a-b", GOOD, "", "has a name that is not an identifier"),
         ("c", GOOD, "", "another target has that name"),
-        ("all", GOOD, "", "no target can have that name, because --backend all means every target; rename it"),
+        (
+            "all",
+            GOOD,
+            "",
+            "no target can have that name, because --backend all means every target that needs no framework; rename it",
+        ),
         ("plan", GOOD, "", "no target can have that name, because the report of check uses it for the plan; rename it"),
         (
             "sympy",

@@ -216,24 +216,16 @@ LED = ("pack", "forward", "infer", "backward")
 
 @dataclass(frozen=True)
 class Led:
-    """An entry point that ``lead`` calls: its number, and its arguments in C, those before the part from an array ``a``."""
+    """An entry point that ``lead`` calls, and its number."""
 
     name: str
     number: int
-    arguments: str
 
 
 def led(training: bool) -> tuple[Led, ...]:
     """What ``lead`` calls in a library, with or without training."""
-    found = {entry.name: entry for entry in entries(training)}
-    return tuple(Led(name, number, _led(found[name])) for number, name in enumerate(LED) if name in found)
-
-
-def _led(entry: Entry) -> str:
-    names = [argument.name for argument in entry.arguments]
-    given = entry.arguments[: names.index("part")]
-    row = [f"(size_t)a[{i}]" if argument.kind == "number" else f"a[{i}]" for i, argument in enumerate(given)]
-    return ", ".join([*row, *names[len(row) :]])
+    found = {entry.name for entry in entries(training)}
+    return tuple(Led(name, number) for number, name in enumerate(LED) if name in found)
 
 
 @dataclass(frozen=True)

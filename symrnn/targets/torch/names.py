@@ -21,7 +21,7 @@ RESERVED = tuple(
 """TorchNames that the functions of a generated module use. Its other functions have names with an underscore."""
 
 
-class Sizes(Mapping[str, str]):
+class SizeLocals(Mapping[str, str]):
     """The Python text of every size name; knows which locals the function needs.
 
     Attributes:
@@ -61,7 +61,7 @@ class TorchNames:
 
     def __init__(self, program: Program, routine: Routine) -> None:
         self.allocator = Allocator(RESERVED)
-        self.sizes = Sizes(size_names(program.cell.sizes, self.allocator))
+        self.sizes = SizeLocals(size_names(program.cell.sizes, self.allocator))
         buffers = [buffer for each in program.routines for buffer in each.buffers]
         self.extents: dict[str, Extent] = {c.value: buffer.extent for buffer in buffers for c in buffer.columns}
         self._now: dict[str, str] = {}
@@ -112,5 +112,5 @@ class TorchNames:
         return self._others[key]
 
     def widths(self, sizes: Sequence[str]) -> str:
-        """Sizes as a tuple that `torch.split` takes."""
+        """SizeLocals as a tuple that `torch.split` takes."""
         return f"({', '.join(self.sizes[size] for size in sizes)})"
