@@ -88,7 +88,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"9a2ae896c52ca2e2ca1b5b5588cf9470"
+_ABI = b"bca0de6e32c457c1d7080f1c44498412"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

@@ -20,6 +20,8 @@ enum { AWAY, WAITING, TAKEN, CALLED, DONE };
 
 /* How often `serve` looks for a call before it returns. A look takes 3 to 50 ns, by processor. */
 #define IDLE_LOOKS 8192
+/* How many looks before a waiting thread lets others run: another library's thread may want its core. */
+#define YIELD_LOOKS 64
 /* How often a leader looks for workers that are on their way. A thread that wakes to a free core is there within SPINS looks, or
    a tenth of a millisecond. After them the leader yields, in case that the two share a core, for half a millisecond in all. */
 #define COMING_LOOKS (SPINS + 1024)
@@ -73,7 +75,10 @@ ONCE int serve(WORKER *worker)
         }
         if (state != WAITING)
             looks = 0;
-        PAUSE();
+        if (looks % YIELD_LOOKS == YIELD_LOOKS - 1)
+            YIELD();
+        else
+            PAUSE();
     }
     return SYMRNN_OK;
 }
