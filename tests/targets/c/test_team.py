@@ -72,7 +72,7 @@ int main(void)
     EXPECT(small_f32_packed_size(&dims, &size) == SMALL_OK && size <= 1 << 16);
     EXPECT(small_f32_infer_workspace_size(&dims, WORKERS + 1, &size) == SMALL_OK && size <= 1 << 16);
 
-    void *const row[] = {&dims, &params, packed};
+    void *const row[] = {&dims, &params, packed, NULL};
     EXPECT(small_f32_lead(SMALL_LEAD_PACK, row, NULL, 1, 0) == SMALL_OK);
     EXPECT(small_f32_infer(&dims, packed, x, NULL, expected, NULL, workspace, 0, 1, NULL) == SMALL_OK);
     EXPECT(expected[T * B * H - 1] != 0.0f);

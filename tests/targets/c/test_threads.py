@@ -163,6 +163,10 @@ class AtTheEnd:
 """
 
 
+MANY_CALLS = 20_000
+"""After so many, a thread that was told will not come."""
+
+
 def asleep(kernels: ModuleType) -> Any:
     """The first worker of a team, once nobody waits in C."""
     (worker, *_) = kernels._TEAM._workers
@@ -196,8 +200,12 @@ def test_a_thread_sleeps_when_nobody_calls_and_wakes_for_work(team: ModuleType) 
     expected = team.infer(params, x, threads=1)[0]
     assert worker.away()
     assert not came(worker)
-    while not came(worker):  # on a busy machine, a call may go on without it
+    for _ in range(MANY_CALLS):  # on a busy machine, a call may go on without it
         np.testing.assert_array_equal(team.infer(params, x, threads=2)[0], expected)
+        if came(worker):
+            break
+    else:
+        raise AssertionError("it never came")
     asleep(team)
 
 
@@ -228,13 +236,18 @@ def test_small_calls_one_after_the_other_get_a_second_thread(team: ModuleType, m
     worker = asleep(team)
     monkeypatch.setattr(team, "_OFTEN_NS", 1 << 62)
     expected = team.infer(params, x, threads=1)[0]
-    while not came(worker):
+    for _ in range(MANY_CALLS):
         np.testing.assert_array_equal(team.infer(params, x)[0], expected)
+        if came(worker):
+            break
+    else:
+        raise AssertionError("it never came")
 
 
 def test_calls_go_on_without_a_thread_that_never_comes(team: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     params, x = team.pack(team.init_params(4, 20)), np.ones((6, 9, 4), np.float32)
     expected, worker = team.infer(params, x, threads=1)[0], asleep(team)
+    monkeypatch.setattr(team._TEAM, "_alone_until", 0)  # and what it was again, when other tests follow
     told: list[bool] = []
     monkeypatch.setattr(type(worker), "wake", lambda _: told.append(True))
     np.testing.assert_array_equal(team.infer(params, x, threads=2)[0], expected)
@@ -243,7 +256,6 @@ def test_calls_go_on_without_a_thread_that_never_comes(team: ModuleType, monkeyp
     for _ in range(3):  # the first still tells it, and learns that it does not come
         np.testing.assert_array_equal(team.infer(params, x, threads=2)[0], expected)
     assert told == [True, True]
-    monkeypatch.setattr(team._TEAM, "_alone_until", 0)
     assert not came(worker)
 
 
