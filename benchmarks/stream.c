@@ -61,7 +61,7 @@ int stream_time(const size_t *sizes, size_t states, size_t outputs, const float 
         return 1;
     float *const packed = numbers(packed_size), *const workspace = numbers(workspace_size), *const state = numbers(states);
     float *const y = numbers(outputs), *const weights = numbers(outputs), *const x = numbers(INPUTS * dims.input);
-    int failed = !packed || !workspace || !state || !y || !weights || !x || STREAM(pack)(&dims, &given, packed, 0, 1);
+    int failed = !packed || !workspace || !state || !y || !weights || !x || STREAM(pack)(&dims, &given, packed, NULL, 0, 1);
     for (size_t i = 0; !failed && i < outputs; ++i)
         weights[i] = 0.01f * (float)(i % 7);
     for (size_t i = 0; !failed && i < INPUTS * dims.input; ++i)

@@ -36,7 +36,7 @@ def information(arguments: Namespace) -> Outcome:
     }
     with progress() as say:
         say("looking at the compiler and the processor")
-        backends = {name: _facts(name) for name in registry.working()}
+        backends = {name: _facts(name) for name in registry.loadable()}
     if arguments.json:
         return DONE, to_json({**general, "backends": backends})
     sections = [

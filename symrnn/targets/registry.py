@@ -127,10 +127,15 @@ def broken() -> Mapping[str, str]:
 
 
 def working() -> tuple[str, ...]:
-    """The targets that "all" stands for: a warning names each that cannot be loaded."""
-    for reason in (reason for name, reason in broken().items() if name in usual()):
+    """The targets that "all" stands for: a warning names each target that cannot be loaded."""
+    return tuple(name for name in loadable() if name in usual())
+
+
+def loadable() -> tuple[str, ...]:
+    """Every target that can be loaded: a warning names each of the others."""
+    for reason in broken().values():
         warnings.warn(f"{reason}. It is left out", RuntimeWarning, stacklevel=2)
-    return tuple(name for name in usual() if name not in broken())
+    return tuple(name for name in names() if name not in broken())
 
 
 def listed(words: tuple[str, ...], last: str = "or") -> str:

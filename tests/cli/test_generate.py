@@ -71,7 +71,7 @@ def test_check_misses_no_library_where_none_could_be_built(run: Run) -> None:
 def test_check_names_the_options_that_differ_and_missing_files_in_a_line_each(run: Run) -> None:
     generate = ("generate", CELL, "--out", "out", "--no-build")
     code, out, _ = run(*generate, "--check")
-    assert (code, len(out.splitlines())) == (1, 13), "eleven files, what to do, and what was left out"
+    assert (code, len(out.splitlines())) == (1, 14), "twelve files, what to do, and what was left out"
     assert run(*generate, "--no-backward")[0] == 0
     assert run(*generate, "--no-backward", "--check")[0] == 0
     code, out, _ = run(*generate, "--check")
