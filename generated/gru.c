@@ -59,7 +59,6 @@
 #define MOST_STAGES 7
 #define MOST_ARRAYS 13
 #define MOST_RIGHTS 3
-#define ROW_STAGES 2
 #define RIGHTS 3
 #define STATES 1
 #define TAGGED 2
@@ -68,7 +67,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "fad35a4e547329a1d3544cd7bce581e6"
+#define SYMRNN_DIGEST "a74374a31f4968ebfbfac86fa7dc6d89"
 #define ENTRY(name) PUBLIC(gru, name)
 #define DIMS gru_dims
 #define BARRIER gru_barrier
@@ -223,7 +222,7 @@ ON_ROW(step_1, 2, 2)
 ALWAYS S(stage) S(step_1_stage)(const gru_dims *dims, int fused)
 {
     S(stage) s = new_stage("step_1", S(step_1), dims->hidden, 2, 2, MASKED);
-    RUN_ON_ROW(step_1);
+    s.row = S(step_1_row);
     if (fused)
         add_operand(&s, AT_X, 0, dims->input, PANEL_fused_step_1_1, 0, 2, 0); /* x */
     add_operand(&s, AT_now_h, 0, dims->hidden, PANEL_step_1_1, 0, 2, 0); /* h */
@@ -258,7 +257,7 @@ ON_ROW(step_2, 1, 4)
 ALWAYS S(stage) S(step_2_stage)(const gru_dims *dims, int fused)
 {
     S(stage) s = new_stage("step_2", S(step_2), dims->hidden, 1, 4, MASKED);
-    RUN_ON_ROW(step_2);
+    s.row = S(step_2_row);
     if (fused)
         add_operand(&s, AT_X, 0, dims->input, PANEL_fused_step_2_1, 0, 1, 0); /* x */
     add_operand(&s, AT_saved, 2 * dims->hidden, dims->hidden, PANEL_step_2_1, 0, 1, 0); /* r_h */

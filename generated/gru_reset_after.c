@@ -59,7 +59,6 @@
 #define MOST_STAGES 5
 #define MOST_ARRAYS 12
 #define MOST_RIGHTS 2
-#define ROW_STAGES 1
 #define RIGHTS 2
 #define STATES 1
 #define TAGGED 2
@@ -68,7 +67,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "bca0de6e32c457c1d7080f1c44498412"
+#define SYMRNN_DIGEST "2ffc03726a084e01f735d1a0ec89fa67"
 #define ENTRY(name) PUBLIC(gru_reset_after, name)
 #define DIMS gru_reset_after_dims
 #define BARRIER gru_reset_after_barrier
@@ -236,7 +235,7 @@ ON_ROW(step_1, 0, 1)
 ALWAYS S(stage) S(step_1_stage)(const gru_reset_after_dims *dims, int fused)
 {
     S(stage) s = new_stage("step_1", S(step_1), dims->hidden, fused ? 4 : 3, 1, MASKED);
-    RUN_ON_ROW(step_1);
+    s.row = S(step_1_row);
     if (fused) {
         add_operand(&s, AT_X, 0, dims->input, PANEL_fused_step_1_1, 0, 2, 0); /* x */
         add_operand(&s, AT_X, 0, dims->input, PANEL_fused_step_1_2, 3, 1, 0); /* x */

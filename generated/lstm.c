@@ -67,7 +67,6 @@
 #define MOST_STAGES 5
 #define MOST_ARRAYS 16
 #define MOST_RIGHTS 2
-#define ROW_STAGES 1
 #define RIGHTS 2
 #define STATES 2
 #define TAGGED 2
@@ -76,7 +75,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "cc6778695143f27eb908ed6c38118d7e"
+#define SYMRNN_DIGEST "69d2fee564da0cc0165e2e57cf2e666e"
 #define ENTRY(name) PUBLIC(lstm, name)
 #define DIMS lstm_dims
 #define BARRIER lstm_barrier
@@ -262,7 +261,7 @@ ON_ROW(step_1, 4, 1)
 ALWAYS S(stage) S(step_1_stage)(const lstm_dims *dims, int fused)
 {
     S(stage) s = new_stage("step_1", S(step_1), dims->hidden, 4, 1, MASKED);
-    RUN_ON_ROW(step_1);
+    s.row = S(step_1_row);
     if (fused)
         add_operand(&s, AT_X, 0, dims->input, PANEL_hoist_1_1, 0, 4, 0); /* x */
     add_operand(&s, AT_now_h, 0, dims->hidden, PANEL_step_1_1, 0, 4, 0); /* h */

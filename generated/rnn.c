@@ -39,7 +39,6 @@
 #define MOST_STAGES 5
 #define MOST_ARRAYS 11
 #define MOST_RIGHTS 2
-#define ROW_STAGES 1
 #define RIGHTS 2
 #define STATES 1
 #define TAGGED 2
@@ -48,7 +47,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "86ce32f59a54e5216c9dceebf5dc0d77"
+#define SYMRNN_DIGEST "83e99161c3e4fff0b2b536659bac7b6a"
 #define ENTRY(name) PUBLIC(rnn, name)
 #define DIMS rnn_dims
 #define BARRIER rnn_barrier
@@ -172,7 +171,7 @@ ON_ROW(step_1, 1, 4)
 ALWAYS S(stage) S(step_1_stage)(const rnn_dims *dims, int fused)
 {
     S(stage) s = new_stage("step_1", S(step_1), dims->hidden, 1, 4, MASKED);
-    RUN_ON_ROW(step_1);
+    s.row = S(step_1_row);
     if (fused)
         add_operand(&s, AT_X, 0, dims->input, PANEL_hoist_1_1, 0, 1, 0); /* x */
     add_operand(&s, AT_now_h, 0, dims->hidden, PANEL_step_1_1, 0, 1, 0); /* h */

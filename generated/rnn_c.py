@@ -62,7 +62,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"86ce32f59a54e5216c9dceebf5dc0d77"
+_ABI = b"83e99161c3e4fff0b2b536659bac7b6a"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

@@ -161,34 +161,21 @@ ALWAYS real *row_at(const S(at) *at, const S(span) *span, size_t array)
    2. SIDE is 2 for statements that call functions: their results take long, and two vectors do not wait for each other. In it,
    v is the index of one of the `N` vectors, `unit` is the first unit, and `count` is the number of units from it on; two
    vectors are whole. A value is an array of vectors: LET(c) = a[v] * b[v]. SUM(i) is the i-th sum. */
-#undef IN_STEP
-#if ROW_STAGES <= 2 || defined(MOST_UNITS)
-#define IN_STEP ALWAYS /* compiling a copy for a step of few stages is worth the time: see ON_ROW */
-#else
-#define IN_STEP static
-#endif
 #define STAGE(name, side)                                                                                               \
     ALWAYS void S(name##_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N);                 \
-    IN_STEP void S(name)(const S(at) *at, const S(span) *span)                                                          \
+    ALWAYS void S(name)(const S(at) *at, const S(span) *span)                                                           \
     {                                                                                                                   \
         run_vectors(S(name##_on), at, span, side);                                                                      \
     }                                                                                                                   \
     ALWAYS void S(name##_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N)
-/* ON_ROW makes the function that runs a stage on a single row, where a step has few stages. RUN_ON_ROW lets the stage `s` use
-   it. The stage has `all` sums, 0 where their number varies, in tiles of at most `most` vectors. */
+/* ON_ROW makes the function that runs a stage on a single row. The stage has `all` sums, 0 where their number varies, in tiles
+   of at most `most` vectors. */
 #undef ON_ROW
-#undef RUN_ON_ROW
-#if ROW_STAGES <= 2 || defined(MOST_UNITS)
-#define RUN_ON_ROW(name) (s.row = S(name##_row))
 #define ON_ROW(name, all, most)                                                                                         \
     ONCE void S(name##_row)(const S(at) *at, const S(stage) *s)                                                         \
     {                                                                                                                   \
-        run_row_with(S(name), (all) ? (all) : s->sums, (most) == 1 ? 1 : s->vectors, at, s);                         \
+        run_row_with(S(name), (all) ? (all) : s->sums, (most) == 1 ? 1 : s->vectors, at, s);                            \
     }
-#else
-#define RUN_ON_ROW(name) ((void)0)
-#define ON_ROW(name, all, most)
-#endif
 #define EACH_VECTOR for (size_t unit = begin, count = span->units - unit; unit < end; unit += N * LANES, count -= N * LANES)
 #define EACH_SUM                                                                                                        \
     const size_t wide = span->wide, skip = span->apart - wide;                                                          \
@@ -582,31 +569,24 @@ INLINE void run_once(const S(at) *at, S(stage) s)
 /* ---- a stage on one row ---- */
 
 /* Into how many sums the depth of each form is split, given how many sums there are. Enough multiply-adds must be under way:
-   processors run one of 64 bytes at a time, or two of narrower vectors. */
+   processors run two of them at a time, each for four cycles. */
 #undef SPLITS
-#define SPLITS(sums) ((sums) < (BYTES == 64 ? 4 : 8) ? (BYTES == 64 ? 4 : 8) / (sums) : 1)
+#define SPLITS(sums) ((sums) < 8 ? 8 / (sums) : 1)
 /* How many tiles of sums a row keeps before its statements run on them, so that statements of one vector do not wait for
    another's. */
 #define ROW_TILES 8
 
-/* The products of one operand: a row of `depth` values with the panels of tiles. */
-typedef struct S(product) {
-    const real *a, *panel;
-    size_t depth, panel_row, tile; /* numbers from one depth to the next, and from one tile to the next */
-    int adds, turned;              /* whether they add to the sums; whether tiles run from last to first */
-} S(product);
-
-/* Sums of one tile, or of two that share what is broadcast, `width` vectors of each. Where there are few, each is kept several
-   times, for a share of the depth: it would wait for itself. `apart` is how many numbers lie from one tile's sums to the
-   other's. Sums have names in the loops, since compilers keep an array of them in memory. */
-ALWAYS void run_row_tile(size_t together, size_t width, size_t splits, const S(product) *p, const real *panel, real *sums,
-                         size_t apart)
+/* Sums of one tile, or of two that share what is broadcast, `width` vectors of each, over `depth` values. Where there are few,
+   each is kept several times, for a share of the depth: it would wait for itself. `apart` is how many numbers lie from one
+   tile's sums to the other's. Sums have names in the loops, since compilers keep an array of them in memory. */
+ALWAYS void run_row_tile(size_t together, size_t width, size_t splits, const S(operand) *o, const real *a, size_t depth,
+                         const real *panel, real *sums, size_t apart)
 {
-    const size_t all = together * width, depth = p->depth, panel_row = p->panel_row;
-    const real *a = p->a, *other = panel + (together - 1) * p->tile; /* offsets from one pointer would each want a register */
+    const size_t all = together * width, panel_row = o->panel_row;
+    const real *other = panel + (together - 1) * o->tile; /* offsets from one pointer would each want a register */
     size_t k = 0;
 #define EACH_OF_8(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
-#define BEGIN(i) vec s##i = p->adds && i < all ? loadu(sums + i / width * apart + i % width * LANES) : K(0);
+#define BEGIN(i) vec s##i = o->adds && i < all ? loadu(sums + i / width * apart + i % width * LANES) : K(0);
 #define ADD(i, number)                                                                                         \
     if (i < (number)) {                                                                                        \
         s##i = v_fma(K(a[k + i / all]), loadu((i % all / width ? other : panel) + i % width * LANES), s##i);   \
@@ -636,19 +616,22 @@ ALWAYS void run_row_tile(size_t together, size_t width, size_t splits, const S(p
 #undef EACH_OF_8
 }
 
-/* The same for some tiles, whose first panel is given. */
+/* The same for some tiles, whose first panel is given, and one operand of a row. Before the first step of the loop, an operand
+   of the step before has no depth: its sums are zero. */
+typedef void S(sum_tiles)(const S(at) *at, const S(operand) *o, const real *panel, size_t tiles, real *sums, size_t apart);
 #undef SUM_TILES
 #define SUM_TILES(together, width)                                                                                            \
-    ONCE void S(sum_tiles_##together##_##width)(const S(product) *p, const real *panel, size_t tiles, real *sums,             \
-                                                size_t apart)                                                                 \
+    ONCE void S(sum_tiles_##together##_##width)(const S(at) *at, const S(operand) *o, const real *panel, size_t tiles,        \
+                                                real *sums, size_t apart)                                                     \
     {                                                                                                                         \
-        const size_t first = p->turned ? tiles - together : 0;                                                                \
-        const ptrdiff_t step = p->turned ? -together : together;                                                              \
-        panel += first * p->tile;                                                                                             \
+        const size_t first = at->turned ? tiles - together : 0;                                                               \
+        const ptrdiff_t step = at->turned ? -together : together;                                                             \
+        const real *const a = operand_row(at, o);                                                                             \
+        panel += first * o->tile;                                                                                             \
         sums += first * apart;                                                                                                \
         for (size_t i = 0; i < tiles; i += together) {                                                                        \
-            run_row_tile(together, width, SPLITS(together * width), p, panel, sums, apart);                                   \
-            panel += step * (ptrdiff_t)p->tile;                                                                               \
+            run_row_tile(together, width, SPLITS(together * width), o, a, a ? o->depth : 0, panel, sums, apart);              \
+            panel += step * (ptrdiff_t)o->tile;                                                                               \
             sums += step * (ptrdiff_t)apart;                                                                                  \
         }                                                                                                                     \
     }
@@ -662,23 +645,21 @@ SUM_TILES(2, 3)
 SUM_TILES(2, 4)
 
 /* The sums of the tiles from `tile0` on, `tiles` of them: one operand after the other, at most 4 vectors side by side. */
-ALWAYS void sum_row(size_t all, size_t vectors, const S(stage) *s, const S(product) *products, size_t tile0, size_t tiles,
+ALWAYS void sum_row(size_t all, size_t vectors, const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles,
                     size_t together, real *sums)
 {
-    static void (*const sum_tiles[])(const S(product) *, const real *, size_t, real *, size_t) = {
-        S(sum_tiles_1_1), S(sum_tiles_1_2), S(sum_tiles_1_3), S(sum_tiles_1_4),
-        S(sum_tiles_2_1), S(sum_tiles_2_2), S(sum_tiles_2_3), S(sum_tiles_2_4)};
+    static S(sum_tiles) *const sum_tiles[] = {S(sum_tiles_1_1), S(sum_tiles_1_2), S(sum_tiles_1_3), S(sum_tiles_1_4),
+                                              S(sum_tiles_2_1), S(sum_tiles_2_2), S(sum_tiles_2_3), S(sum_tiles_2_4)};
     const size_t wide = vectors * LANES, apart = all * wide, most = 4;
     if (s->filled < all)
         for (size_t i = 0; i < tiles * all * vectors; ++i)
             storeu(sums + i * LANES, K(0));
-    for (size_t i = 0; i < s->operands; ++i) {
-        const S(operand) *const o = &s->operand[i];
-        const real *panel = products[i].panel + tile0 * o->tile;
+    for (const S(operand) *o = s->operand, *const end = o + s->operands; o < end; ++o) {
+        const real *panel = o->weights + tile0 * o->tile;
         real *into = sums + o->first * wide;
         for (size_t columns = o->count * vectors, width; columns; columns -= width) {
             width = columns <= most ? columns : columns < 2 * most ? (columns + 1) / 2 : most;
-            sum_tiles[(together - 1) * most + width - 1](&products[i], panel, tiles, into, apart);
+            sum_tiles[(together - 1) * most + width - 1](at, o, panel, tiles, into, apart);
             panel += width * LANES;
             into += width * LANES;
         }
@@ -698,14 +679,7 @@ ALWAYS void run_row_with(S(statements) *run, size_t all, size_t vectors, const S
         return;
     }
     const size_t together = s->tiles == 2 ? 2 : 1, passes = (tiles + ROW_TILES - 1) / ROW_TILES;
-    S(product) products[MOST_OPERANDS];
     _Alignas(64) real sums[ROW_TILES * MOST_SUMS * LANES];
-    /* Before the first step of the loop, an operand of the step before has no depth: its sums are zero. */
-    for (size_t i = 0; i < s->operands; ++i) {
-        const S(operand) *const o = &s->operand[i];
-        const real *const a = operand_row(at, o);
-        products[i] = (S(product)){a, o->weights, a ? o->depth : 0, o->panel_row, o->tile, o->adds, at->turned};
-    }
     span.wide = wide;
     span.apart = all * wide;
     span.sums = sums;
@@ -713,7 +687,7 @@ ALWAYS void run_row_with(S(statements) *run, size_t all, size_t vectors, const S
         /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
         const size_t tile0 = s->begin + (at->turned ? passes - 1 - pass : pass) * ROW_TILES;
         const size_t count = s->end - tile0 < ROW_TILES ? s->end - tile0 : ROW_TILES, last = (tile0 + count) * wide;
-        sum_row(all, vectors, s, products, tile0, count, together, sums);
+        sum_row(all, vectors, at, s, tile0, count, together, sums);
         span.unit = tile0 * wide;
         span.end = last < units ? last : units;
         run(at, &span);

@@ -2,7 +2,6 @@
    memory. `symrnn_vector.h`, `symrnn_functions.h`, `symrnn_stage.h` and `symrnn_time.h` follow, once for float and once for
    double. Before it includes this, a cell's own file defines:
 
-       ROW_STAGES     stages of a step
        MOST_SUMS      vectors of sums that a stage keeps for one row of a tile, at most: its linear forms times vectors of units
        MOST_ARRAYS, MOST_STAGES, MOST_OPERANDS, MOST_RIGHTS   of any of its routines
        MOST_UNITS     units of any value, where all of them are fixed

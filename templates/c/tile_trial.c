@@ -1,7 +1,6 @@
 /* A trial of register tiles: what takes the time of a layer, with the runtime that it is compiled with. symrnn compiles this once
    for each shape (-DSYMRNN_TILE_ROWS, -DSYMRNN_TILE_COLUMNS), runs the libraries in turn and keeps the quickest shape for this
    processor. It is no part of any cell. */
-#define ROW_STAGES 3
 #define MOST_SUMS 4
 #define MOST_ARRAYS AT_STATES
 #define MOST_STAGES 1

@@ -63,7 +63,7 @@ def _forms(cell: CCell, stage: CStage) -> Iterator[str]:
     units = names.sizes[stage.size]
     yield f'    S(stage) s = new_stage("{stage.name}", S({stage.name}), {units}, {sums}, {vectors}, {masked});'
     if stage.name in cell.row_names:
-        yield f"    RUN_ON_ROW({stage.name});"
+        yield f"    s.row = S({stage.name}_row);"
     operands = [_operand(segment, names) for segment in stage.forms.segments]
     if stage.fused:
         operands = [*_either("fused", [_operand(segment, names) for segment in stage.fused.segments], operands)]

@@ -42,7 +42,6 @@ def _limits(cell: CCell, rights: int) -> Iterator[tuple[str, int]]:
     yield "MOST_STAGES", len(stages)
     yield "MOST_ARRAYS", len(cell.arrays.table)
     yield "MOST_RIGHTS", max(1, rights)
-    yield "ROW_STAGES", len(cell.row_names)
     yield "RIGHTS", rights
     yield "STATES", len(program.cell.states)
     yield "TAGGED", len(cell.names.open)
