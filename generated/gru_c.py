@@ -86,7 +86,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"a74374a31f4968ebfbfac86fa7dc6d89"
+_ABI = b"6c5affa14d1553f15479b1c7b5b1116a"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

@@ -94,7 +94,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"69d2fee564da0cc0165e2e57cf2e666e"
+_ABI = b"b0afcc9f7a04cc7051d800278cdd112f"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

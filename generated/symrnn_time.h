@@ -156,6 +156,7 @@ typedef struct S(routine) {
     const real *packed;
     size_t hoisted; /* numbers per row of what is hoisted */
     int can_fuse;   /* whether the linear forms of the input may stay in the loop */
+    int far;        /* whether a step's weights come from memory: no cache holds them */
     size_t states, arrays, stages, moves;
     S(move) move[MOST_ARRAYS];
     S(array) array[MOST_ARRAYS];
@@ -163,8 +164,8 @@ typedef struct S(routine) {
     size_t begin[PHASES + 1];    /* where the stages of a phase begin */
 } S(routine);
 
-ONCE void begin_routine(S(routine) *r, const void *dims, sequence seq, party us, const piece *pieces, size_t states,
-                        int can_fuse)
+ONCE void begin_routine(S(routine) *r, const void *dims, sequence seq, party us, const piece *pieces, size_t packed_numbers,
+                        size_t states, int can_fuse)
 {
     r->dims = dims;
     r->seq = seq;
@@ -174,6 +175,7 @@ ONCE void begin_routine(S(routine) *r, const void *dims, sequence seq, party us,
     r->states = states;
     r->hoisted = r->arrays = r->stages = 0;
     r->can_fuse = can_fuse;
+    r->far = packed_numbers > FAR_BYTES / sizeof(real);
     for (size_t i = 0; i <= PHASES; ++i)
         r->begin[i] = 0;
 }
@@ -194,14 +196,15 @@ ONCE void add_stage(S(routine) *r, enum phase phase, S(stage) s)
 
 INLINE int fuses(const S(routine) *r)
 {
-    return r->can_fuse && is_fused(&r->seq);
+    return r->can_fuse && is_fused(&r->seq, r->far);
 }
 
 /* How many steps have their hoisted values computed together. */
 ONCE size_t chunk_steps(const S(routine) *r)
 {
     const size_t numbers = r->seq.rows * r->hoisted, steps = r->seq.steps ? r->seq.steps : 1;
-    const size_t most = numbers ? HOISTED_NUMBERS / numbers : steps;
+    const size_t together = r->far ? (size_t)FAR_STEPS * HOISTED_NUMBERS : HOISTED_NUMBERS;
+    const size_t most = numbers ? together / numbers : steps;
     return fuses(r) || most < 1 ? 1 : most < steps ? most : steps;
 }
 

@@ -180,6 +180,10 @@ _Static_assert(sizeof 1.0 == sizeof(double),
 #define WORTH 0.9
 /* Numbers that are hoisted at a time. */
 #define HOISTED_NUMBERS 262144
+/* Packed weights of more bytes, both panels of each matrix, come from memory at each step; what is hoisted is then computed for
+   so many times as many steps together. */
+#define FAR_BYTES (32 << 20)
+#define FAR_STEPS 8
 
 /* ---- the processor ---- */
 
@@ -518,11 +522,11 @@ INLINE int split_rows(size_t rows, size_t parts)
     return parts == 1 || (rows >= parts && fill_tiles(rows / parts));
 }
 
-/* Whether the linear forms of the input stay in the loop. This pays where a step's rows fill register tiles, and where there is
-   one step only. */
-INLINE int is_fused(const sequence *seq)
+/* Whether the linear forms of the input stay in the loop. This pays where a step's rows fill register tiles, unless its weights
+   come from memory: out of the loop, those of the input are read once for several steps. It pays where there is one step only. */
+INLINE int is_fused(const sequence *seq, int far)
 {
-    return seq->steps == 1 || fill_tiles(seq->rows);
+    return seq->steps == 1 || (fill_tiles(seq->rows) && !far);
 }
 
 /* Numbers of a right side's panel. */

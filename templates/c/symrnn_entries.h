@@ -35,7 +35,7 @@ ONCE int S(begin)(S(routine) *r, const DIMS *dims, piece *b, party us)
         status = SYMRNN_SIZE;
     if (status)
         return status;
-    begin_routine(r, dims, seq, us, b, STATES, FUSES);
+    begin_routine(r, dims, seq, us, b, end, STATES, FUSES);
     S(describe)(dims, r);
     return SYMRNN_OK;
 }

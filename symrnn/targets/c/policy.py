@@ -22,7 +22,10 @@ POLICY = Policy(
     tangent=False,
     cheap=ARITHMETIC,  # a few instructions take less time than a load
     notes=(
-        ("fused", "runs if a step's rows fill the register tiles, and if there is only one step"),
+        (
+            "fused",
+            "runs if a step's rows fill the register tiles and a cache holds its weights, and if there is only one step",
+        ),
         (
             "register tile",
             "rows and units whose sums stay in registers; filled if a step's rows take up "
