@@ -1,0 +1,35 @@
+"""Weights that no cache holds: their input products leave the loop, and the results stay those of NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import symrnn
+from symrnn.errors import BuildError
+from symrnn.targets.c.toolchain import find_compiler
+
+INPUT, HIDDEN, ROWS = 64, 2112, 30
+"""The packed weights of ``rnn`` take 36 MiB, above the runtime's FAR_BYTES; so many rows fill register tiles."""
+
+
+@pytest.mark.parametrize("steps", [1, 11, 40])  # a step alone; less than one chunk (33 steps); more
+@pytest.mark.parametrize("reverse", [False, True])
+def test_far_weights_give_the_results_of_numpy(steps: int, reverse: bool) -> None:
+    try:
+        find_compiler()
+    except BuildError as error:
+        pytest.skip(str(error))
+    c, reference = symrnn.build("rnn", backend="c"), symrnn.build("rnn")
+    params = c.init_params(INPUT, HIDDEN, seed=1)
+    rng = np.random.default_rng(steps)
+    x = rng.standard_normal((steps, ROWS, INPUT)).astype(np.float32)
+    h = rng.standard_normal((ROWS, HIDDEN)).astype(np.float32)
+    lengths = np.array([*range(ROWS - 1), steps]).clip(0, steps)
+    for rows in (None, lengths):
+        y, state = c.infer(params, x, {"h": h}, lengths=rows, reverse=reverse)
+        expected, last = reference.infer(params, x, {"h": h}, lengths=rows, reverse=reverse)
+        np.testing.assert_allclose(y, expected, rtol=0, atol=3e-5)
+        np.testing.assert_allclose(state["h"], last["h"], rtol=0, atol=3e-5)
+        taped, _, _ = c.forward(params, x, {"h": h}, lengths=rows, reverse=reverse, threads=2)
+        np.testing.assert_array_equal(taped, y)
