@@ -180,9 +180,9 @@ _Static_assert(sizeof 1.0 == sizeof(double),
 #define WORTH 0.9
 /* Numbers that are hoisted at a time. */
 #define HOISTED_NUMBERS 262144
-/* Packed weights of more bytes, both panels of each matrix, come from memory at each step; what is hoisted is then computed for
-   so many times as many steps together. */
-#define FAR_BYTES (32 << 20)
+/* Weights of more bytes, as one direction of time reads them, come from memory at each step; what is hoisted is then computed
+   for so many times as many steps together. */
+#define FAR_BYTES (16 << 20)
 #define FAR_STEPS 8
 
 /* ---- the processor ---- */

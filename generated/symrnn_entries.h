@@ -35,7 +35,8 @@ ONCE int S(begin)(S(routine) *r, const DIMS *dims, piece *b, party us)
         status = SYMRNN_SIZE;
     if (status)
         return status;
-    begin_routine(r, dims, seq, us, b, end, STATES, FUSES);
+    /* Packed weights hold the matrices twice where there is a backward routine. Inference alone decides alike. */
+    begin_routine(r, dims, seq, us, b, TRAINS ? end / 2 : end, STATES, FUSES);
     S(describe)(dims, r);
     return SYMRNN_OK;
 }

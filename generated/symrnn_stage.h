@@ -569,7 +569,7 @@ INLINE void run_once(const S(at) *at, S(stage) s)
 /* ---- a stage on one row ---- */
 
 /* Into how many sums the depth of each form is split, given how many sums there are. Enough multiply-adds must be under way:
-   processors run two of them at a time, each for four cycles. */
+   processors run up to two of them at a time, each for four cycles. */
 #undef SPLITS
 #define SPLITS(sums) ((sums) < 8 ? 8 / (sums) : 1)
 /* How many tiles of sums a row keeps before its statements run on them, so that statements of one vector do not wait for

@@ -164,8 +164,8 @@ typedef struct S(routine) {
     size_t begin[PHASES + 1];    /* where the stages of a phase begin */
 } S(routine);
 
-ONCE void begin_routine(S(routine) *r, const void *dims, sequence seq, party us, const piece *pieces, size_t packed_numbers,
-                        size_t states, int can_fuse)
+ONCE void begin_routine(S(routine) *r, const void *dims, sequence seq, party us, const piece *pieces, size_t weights, size_t states,
+                        int can_fuse)
 {
     r->dims = dims;
     r->seq = seq;
@@ -175,7 +175,7 @@ ONCE void begin_routine(S(routine) *r, const void *dims, sequence seq, party us,
     r->states = states;
     r->hoisted = r->arrays = r->stages = 0;
     r->can_fuse = can_fuse;
-    r->far = packed_numbers > FAR_BYTES / sizeof(real);
+    r->far = weights > FAR_BYTES / sizeof(real);
     for (size_t i = 0; i <= PHASES; ++i)
         r->begin[i] = 0;
 }
