@@ -392,9 +392,11 @@ class _Run:
         self.dims = _dims(sizes, steps, batch, lengths, reverse)
         self.byref, self.address = ctypes.byref(self.dims), ctypes.addressof(self.dims)
         self.parts = self.woken = threads or 1
+        self.threads = threads
         if threads is None:
             most = _cores()
             self.parts, self.woken = [_query(dtype, "useful_parts", self.dims, most, awake) for awake in (1, 0)]
+        self.choices: dict[str, _Choice] = {}
         self.states = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
         self.numbers = sum(math.prod(shape) for shape in self.states.values())
         self.state_places, self.packing = _places(self.states), _packing(sizes, dtype)
@@ -424,7 +426,10 @@ class _Run:
             status = _BOUND[self.dtype, name](self.byref, weights.address, *pointers, address, *numbers, 0, 1, None)
         else:
             arguments = (self.address, weights.address, *pointers, address, *numbers)
-            status = _TEAM.run(self.dtype, name, arguments, self.parts, self.woken)
+            if self.threads is None and name not in self.choices:
+                self.choices[name] = _Choice(self.parts)
+            choice = self.choices.get(name)
+            status = _TEAM.run(self.dtype, name, arguments, self.parts, self.woken, choice)
         if workspace.size <= _KEPT_NUMBERS:
             spare.append((workspace, address))
         if status:
@@ -441,7 +446,7 @@ class _Run:
         """The packed weights in the precision of this run, made at first use."""
         weights: _Weights | None = packed.panels.get(self.key)
         if weights is None:
-            weights = packed.panels[self.key] = self.packing.pack_again(packed, self.parts)
+            weights = packed.panels[self.key] = self.packing.pack_again(packed, self.threads)
         return weights
 
     def step(self, weights: _Weights, x: np.ndarray, block: np.ndarray, y: np.ndarray | None) -> None:
@@ -545,6 +550,48 @@ def _returned(y: np.ndarray, out: np.ndarray | None) -> np.ndarray:
     return out
 
 
+# ---- Choice: in how many parts the calls of one shape run, by what they took lately ----
+
+
+_TRIALS = 0.005
+"""The share of the time that may go to trials of other numbers of parts than the best one."""
+_SLOWER = 0.25
+"""How far a time above what is known moves it. A time below replaces it: others only make a call longer."""
+
+
+class _Choice:
+    """The number of parts that was quickest lately, of those that may pay.
+
+    What it costs threads to meet depends on the distance of their cores, and on what else runs there, which changes.
+    The results do not depend on the number.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._times = dict.fromkeys((most >> halved for halved in range(most.bit_length())), 0.0)
+        self._calls = dict.fromkeys(self._times, 0)
+        self._left = 0.0
+
+    def parts(self) -> int:
+        """The number for the next call: each one twice at first, since a first call finds its memory cold."""
+        fewest = min(self._calls, key=self._calls.__getitem__)
+        if self._calls[fewest] < 2:
+            return fewest
+        times = self._times
+        best = min(times, key=times.__getitem__)
+        for parts, took in times.items():
+            if parts != best and took - times[best] <= self._left:
+                self._left -= took - times[best]
+                return parts
+        return best
+
+    def note(self, parts: int, took: int) -> None:
+        """A call in so many parts took so many nanoseconds."""
+        known = self._times[parts]
+        self._calls[parts] += 1
+        self._times[parts] = known + _SLOWER * (took - known) if self._calls[parts] > 1 and took > known else took
+        self._left += _TRIALS * took
+
+
 # ---- Packing: parameters laid out for the kernels, and copies of them by the same pass ----
 
 
@@ -577,22 +624,25 @@ class _Packing:
         self.numbers = max((end for _, _, end, _ in self.places), default=0)
         self.starts = np.array([start for _, start, _, _ in self.places], np.uintp) * dtype.itemsize
         self.size = _query(dtype, "packed_size", self.dims)
+        self.choices: dict[int, _Choice] = {}
 
     def pack(self, pointers: np.ndarray, copy: np.ndarray | None, most: int | None) -> _Weights:
         """Pack the parameters at these addresses; ``copy`` takes them side by side.
 
         ``most`` bounds the parts; None is for as many as pay, SYMRNN_NUM_THREADS at most.
         """
-        weights, parts, woken = _Weights(self.size, self.dtype), 1, 1
+        weights, parts, woken, choice = _Weights(self.size, self.dtype), 1, 1, None
         size, address = weights.array.nbytes, None if copy is None else _address(copy)
         if size > _PACKED_ALONE:
-            most = min(_cores(), _MOST_PARTS) if most is None else most
-            parts, woken = (min(most, -(-size // alone)) for alone in (_PACKED_ALONE, _PACKED_ASLEEP))
+            bound = min(_cores(), _MOST_PARTS) if most is None else most
+            parts, woken = (min(bound, -(-size // alone)) for alone in (_PACKED_ALONE, _PACKED_ASLEEP))
+            if most is None:
+                choice = self.choices.setdefault(parts, _Choice(parts))
         arguments = (ctypes.addressof(self.dims), _address(pointers), weights.address, address)
-        _check("pack", _TEAM.run(self.dtype, "pack", arguments, parts, woken))
+        _check("pack", _TEAM.run(self.dtype, "pack", arguments, parts, woken, choice))
         return weights
 
-    def pack_again(self, packed: Packed, most: int) -> _Weights:
+    def pack_again(self, packed: Packed, most: int | None) -> _Weights:
         """Pack what ``packed`` holds."""
         block = packed.snapshot.block
         if block is not None and block.dtype == self.dtype:
@@ -1315,7 +1365,15 @@ class _Team:
         self._pointers: Any = (ctypes.c_void_p * 0)()
         self._last = self._alone_until = 0
 
-    def run(self, dtype: np.dtype, name: str, arguments: tuple[Any, ...], parts: int, woken: int) -> int:
+    def run(
+        self,
+        dtype: np.dtype,
+        name: str,
+        arguments: tuple[Any, ...],
+        parts: int,
+        woken: int,
+        choice: _Choice | None = None,
+    ) -> int:
         """Call the entry ``name`` in ``parts`` parts, or in ``woken`` if threads must be woken; returns the worst status.
 
         Threads that do not come in time, or work for another caller, are left out: the results are the same. The call
@@ -1328,7 +1386,12 @@ class _Team:
             arguments: those before the part: addresses, None for a null pointer, and numbers.
             parts: how many parts pay if the threads wait for a call.
             woken: how many pay if they sleep, unless calls follow one another closely.
+            choice: of such calls, which takes the place of ``parts`` and learns from this one.
         """
+        if choice is not None:
+            parts = choice.parts()
+            woken = min(parts, woken)
+        asked, begun = parts, time.perf_counter_ns()
         parts, late = self._gather(parts, woken) if parts > 1 else (1, [])
         workers = self._pointers  # held until the call returns, even if the team grows
         row = (ctypes.c_void_p * len(arguments))(*arguments)
@@ -1336,6 +1399,8 @@ class _Team:
             _LED.index(name), ctypes.addressof(row), ctypes.addressof(workers), min(parts, len(workers) + 1), bool(late)
         )
         self._last = time.perf_counter_ns()
+        if choice is not None:
+            choice.note(asked, self._last - begun)
         if any(worker.away() for worker in late):
             self._alone_until = self._last + _ALONE_NS
         return status

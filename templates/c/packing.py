@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from templates.c.cell import _MOST_PARTS
+from templates.c.choice import _Choice
 from templates.c.library import _check, _dims, _query
 from templates.c.memory import _address, _empty, _places, _views
 from templates.c.team import _TEAM, _cores
@@ -46,22 +47,25 @@ class _Packing:
         self.numbers = max((end for _, _, end, _ in self.places), default=0)
         self.starts = np.array([start for _, start, _, _ in self.places], np.uintp) * dtype.itemsize
         self.size = _query(dtype, "packed_size", self.dims)
+        self.choices: dict[int, _Choice] = {}
 
     def pack(self, pointers: np.ndarray, copy: np.ndarray | None, most: int | None) -> _Weights:
         """Pack the parameters at these addresses; ``copy`` takes them side by side.
 
         ``most`` bounds the parts; None is for as many as pay, SYMRNN_NUM_THREADS at most.
         """
-        weights, parts, woken = _Weights(self.size, self.dtype), 1, 1
+        weights, parts, woken, choice = _Weights(self.size, self.dtype), 1, 1, None
         size, address = weights.array.nbytes, None if copy is None else _address(copy)
         if size > _PACKED_ALONE:
-            most = min(_cores(), _MOST_PARTS) if most is None else most
-            parts, woken = (min(most, -(-size // alone)) for alone in (_PACKED_ALONE, _PACKED_ASLEEP))
+            bound = min(_cores(), _MOST_PARTS) if most is None else most
+            parts, woken = (min(bound, -(-size // alone)) for alone in (_PACKED_ALONE, _PACKED_ASLEEP))
+            if most is None:
+                choice = self.choices.setdefault(parts, _Choice(parts))
         arguments = (ctypes.addressof(self.dims), _address(pointers), weights.address, address)
-        _check("pack", _TEAM.run(self.dtype, "pack", arguments, parts, woken))
+        _check("pack", _TEAM.run(self.dtype, "pack", arguments, parts, woken, choice))
         return weights
 
-    def pack_again(self, packed: Packed, most: int) -> _Weights:
+    def pack_again(self, packed: Packed, most: int | None) -> _Weights:
         """Pack what ``packed`` holds."""
         block = packed.snapshot.block
         if block is not None and block.dtype == self.dtype:

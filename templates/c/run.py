@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from templates.c.cell import _MOST_PARTS
+from templates.c.choice import _Choice
 from templates.c.library import _BOUND, _check, _dims, _query
 from templates.c.memory import _address, _empty, _new, _places, _views
 from templates.c.packing import _packing, _real, _Weights
@@ -67,9 +68,11 @@ class _Run:
         self.dims = _dims(sizes, steps, batch, lengths, reverse)
         self.byref, self.address = ctypes.byref(self.dims), ctypes.addressof(self.dims)
         self.parts = self.woken = threads or 1
+        self.threads = threads
         if threads is None:
             most = _cores()
             self.parts, self.woken = [_query(dtype, "useful_parts", self.dims, most, awake) for awake in (1, 0)]
+        self.choices: dict[str, _Choice] = {}
         self.states = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
         self.numbers = sum(math.prod(shape) for shape in self.states.values())
         self.state_places, self.packing = _places(self.states), _packing(sizes, dtype)
@@ -99,7 +102,10 @@ class _Run:
             status = _BOUND[self.dtype, name](self.byref, weights.address, *pointers, address, *numbers, 0, 1, None)
         else:
             arguments = (self.address, weights.address, *pointers, address, *numbers)
-            status = _TEAM.run(self.dtype, name, arguments, self.parts, self.woken)
+            if self.threads is None and name not in self.choices:
+                self.choices[name] = _Choice(self.parts)
+            choice = self.choices.get(name)
+            status = _TEAM.run(self.dtype, name, arguments, self.parts, self.woken, choice)
         if workspace.size <= _KEPT_NUMBERS:
             spare.append((workspace, address))
         if status:
@@ -116,7 +122,7 @@ class _Run:
         """The packed weights in the precision of this run, made at first use."""
         weights: _Weights | None = packed.panels.get(self.key)
         if weights is None:
-            weights = packed.panels[self.key] = self.packing.pack_again(packed, self.parts)
+            weights = packed.panels[self.key] = self.packing.pack_again(packed, self.threads)
         return weights
 
     def step(self, weights: _Weights, x: np.ndarray, block: np.ndarray, y: np.ndarray | None) -> None:

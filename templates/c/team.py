@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from templates.c.cell import _LED, _WORKER_BYTES
+from templates.c.choice import _Choice
 from templates.c.library import _BOUND, _SERVE
 from templates.c.memory import _address, _empty
 from templates.python.cell import CELL
@@ -67,7 +68,15 @@ class _Team:
         self._pointers: Any = (ctypes.c_void_p * 0)()
         self._last = self._alone_until = 0
 
-    def run(self, dtype: np.dtype, name: str, arguments: tuple[Any, ...], parts: int, woken: int) -> int:
+    def run(
+        self,
+        dtype: np.dtype,
+        name: str,
+        arguments: tuple[Any, ...],
+        parts: int,
+        woken: int,
+        choice: _Choice | None = None,
+    ) -> int:
         """Call the entry ``name`` in ``parts`` parts, or in ``woken`` if threads must be woken; returns the worst status.
 
         Threads that do not come in time, or work for another caller, are left out: the results are the same. The call
@@ -80,7 +89,12 @@ class _Team:
             arguments: those before the part: addresses, None for a null pointer, and numbers.
             parts: how many parts pay if the threads wait for a call.
             woken: how many pay if they sleep, unless calls follow one another closely.
+            choice: of such calls, which takes the place of ``parts`` and learns from this one.
         """
+        if choice is not None:
+            parts = choice.parts()
+            woken = min(parts, woken)
+        asked, begun = parts, time.perf_counter_ns()
         parts, late = self._gather(parts, woken) if parts > 1 else (1, [])
         workers = self._pointers  # held until the call returns, even if the team grows
         row = (ctypes.c_void_p * len(arguments))(*arguments)
@@ -88,6 +102,8 @@ class _Team:
             _LED.index(name), ctypes.addressof(row), ctypes.addressof(workers), min(parts, len(workers) + 1), bool(late)
         )
         self._last = time.perf_counter_ns()
+        if choice is not None:
+            choice.note(asked, self._last - begun)
         if any(worker.away() for worker in late):
             self._alone_until = self._last + _ALONE_NS
         return status

@@ -33,6 +33,7 @@ RUNTIME = (
     "c/calls.py",
     "c/training.py",
     "c/run.py",
+    "c/choice.py",
     "c/packing.py",
     "python/parameters.py",
     "python/arguments.py",

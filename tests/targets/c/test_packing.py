@@ -224,9 +224,9 @@ def test_the_environment_bounds_the_threads_that_pack(monkeypatch: pytest.Monkey
     found: list[tuple[int, int]] = []
     run = module._TEAM.run
 
-    def counted(dtype: Any, name: str, arguments: Any, parts: int, woken: int) -> int:
+    def counted(dtype: Any, name: str, arguments: Any, parts: int, woken: int, choice: Any) -> int:
         found.extend([(parts, woken)] if name == "pack" else [])
-        return int(run(dtype, name, arguments, parts, woken))
+        return int(run(dtype, name, arguments, parts, woken, choice))
 
     monkeypatch.setattr(module._TEAM, "run", counted)
     monkeypatch.setattr(module, "_PACKED_ALONE", 1 << 12)

@@ -1,0 +1,80 @@
+"""The number of parts of a call follows what calls take: on simulated times, and in a module that was built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import symrnn
+from symrnn.errors import BuildError
+from symrnn.targets.c.toolchain import find_compiler
+from templates.c.choice import _TRIALS, _Choice
+
+MOST = 8
+
+
+def simulate(choice: _Choice, time_of: Callable[[int], float], calls: int) -> list[int]:
+    """The numbers of parts that so many calls ran in."""
+    found = []
+    for _ in range(calls):
+        found.append(choice.parts())
+        choice.note(found[-1], int(time_of(found[-1])))
+    return found
+
+
+def test_each_number_is_tried_and_the_quickest_stays() -> None:
+    for best in (1, 2, 4, 8):
+        times = {parts: 1000 * (1 + abs(parts - best)) for parts in (1, 2, 4, 8)}
+        found = simulate(_Choice(MOST), times.__getitem__, 500)
+        assert sorted(found[:8]) == sorted([1, 2, 4, 8] * 2)
+        assert found.count(best) > 480
+
+
+def test_a_first_call_with_cold_memory_decides_nothing() -> None:
+    cold = iter([100_000])
+    found = simulate(_Choice(2), lambda parts: next(cold, 1000 if parts == 2 else 1500), 100)
+    assert found.count(2) > 90
+
+
+def test_threads_that_find_their_core_busy_are_left_out_until_it_is_free() -> None:
+    choice = _Choice(2)
+    assert simulate(choice, lambda parts: 2000 / parts, 50)[-1] == 2
+    busy = simulate(choice, lambda parts: 80_000 if parts == 2 else 2000, 1000)
+    assert busy.count(2) < 5
+    free = simulate(choice, lambda parts: 2000 / parts, 40_000)
+    assert free[-100:] == [2] * 100
+
+
+def test_trials_take_a_small_share_of_the_time() -> None:
+    times = {2: 5000, 1: 2000}
+    found = simulate(_Choice(2), times.__getitem__, 20_000)
+    lost = sum(times[parts] - 2000 for parts in found[4:])
+    assert 0 < lost <= 2 * _TRIALS * 2000 * len(found)
+
+
+@pytest.fixture(scope="module")
+def kernels() -> ModuleType:
+    try:
+        find_compiler()
+    except BuildError as error:
+        pytest.skip(str(error))
+    return symrnn.build(symrnn.load("gru"), backend="c")
+
+
+def test_calls_of_a_module_are_timed_for_each_entry(kernels: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYMRNN_NUM_THREADS", "2")
+    monkeypatch.setattr(kernels, "_RUNS", {})
+    packed, x = kernels.pack(kernels.init_params(64, 128)), np.zeros((20, 32, 64), np.float32)
+    for _ in range(3):
+        y, _, tape = kernels.forward(packed, x)
+        kernels.backward(packed, tape, y)
+        kernels.infer(packed, x)
+    (run,) = kernels._RUNS.values()
+    assert run.parts == 2
+    assert set(run.choices) == {"forward", "backward", "infer"}
+    assert all(sum(choice._calls.values()) == 3 for choice in run.choices.values())
+    kernels.infer(packed, x, threads=2)
+    assert [len(run.choices) for run in kernels._RUNS.values()] == [3, 0]
