@@ -565,29 +565,29 @@ class _Choice:
     """
 
     def __init__(self, most: int) -> None:
-        self._times = dict.fromkeys((most >> halved for halved in range(most.bit_length())), 0.0)
-        self._calls = dict.fromkeys(self._times, 0)
+        numbers = [most >> halved for halved in range(most.bit_length())]
+        self._times = dict.fromkeys(numbers, math.inf)
+        self._ahead = 2 * numbers[::-1]  # each one twice: a first call finds its memory cold
         self._left = 0.0
-
-    def parts(self) -> int:
-        """The number for the next call: each one twice at first, since a first call finds its memory cold."""
-        fewest = min(self._calls, key=self._calls.__getitem__)
-        if self._calls[fewest] < 2:
-            return fewest
-        times = self._times
-        best = min(times, key=times.__getitem__)
-        for parts, took in times.items():
-            if parts != best and took - times[best] <= self._left:
-                self._left -= took - times[best]
-                return parts
-        return best
+        self.parts = self._ahead.pop()
+        """The number for the next call."""
 
     def note(self, parts: int, took: int) -> None:
         """A call in so many parts took so many nanoseconds."""
         known = self._times[parts]
-        self._calls[parts] += 1
-        self._times[parts] = known + _SLOWER * (took - known) if self._calls[parts] > 1 and took > known else took
+        self._times[parts] = took if took < known else known + _SLOWER * (took - known)
         self._left += _TRIALS * took
+        self.parts = self._ahead.pop() if self._ahead else self._next()
+
+    def _next(self) -> int:
+        """The quickest number, or another one where there is time left for what it costs more."""
+        times = self._times
+        best = min(times, key=times.__getitem__)
+        for parts in times:
+            if parts != best and times[parts] - times[best] <= self._left:
+                self._left -= times[parts] - times[best]
+                return parts
+        return best
 
 
 # ---- Packing: parameters laid out for the kernels, and copies of them by the same pass ----
@@ -634,8 +634,10 @@ class _Packing:
         if size > _PACKED_ALONE:
             bound = min(_cores(), _MOST_PARTS) if most is None else most
             parts, woken = (min(bound, -(-size // alone)) for alone in (_PACKED_ALONE, _PACKED_ASLEEP))
-            if most is None:
-                choice = self.choices.setdefault(parts, _Choice(parts))
+            if most is None and parts > 1:
+                if parts not in self.choices:
+                    self.choices[parts] = _Choice(parts)
+                choice = self.choices[parts]
         arguments = (ctypes.addressof(self.dims), _address(pointers), weights.address, address)
         _check("pack", _TEAM.run(self.dtype, "pack", arguments, parts, woken, choice))
         return weights
@@ -1387,7 +1389,7 @@ class _Team:
             choice: of such calls, which takes the place of ``parts`` and learns from this one.
         """
         if choice is not None:
-            parts = choice.parts()
+            parts = choice.parts
             woken = min(parts, woken)
         asked, begun = parts, time.perf_counter_ns()
         parts, late = self._gather(parts, woken) if parts > 1 else (1, [])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 _TRIALS = 0.005
 """The share of the time that may go to trials of other numbers of parts than the best one."""
 _SLOWER = 0.25
@@ -16,26 +18,26 @@ class _Choice:
     """
 
     def __init__(self, most: int) -> None:
-        self._times = dict.fromkeys((most >> halved for halved in range(most.bit_length())), 0.0)
-        self._calls = dict.fromkeys(self._times, 0)
+        numbers = [most >> halved for halved in range(most.bit_length())]
+        self._times = dict.fromkeys(numbers, math.inf)
+        self._ahead = 2 * numbers[::-1]  # each one twice: a first call finds its memory cold
         self._left = 0.0
-
-    def parts(self) -> int:
-        """The number for the next call: each one twice at first, since a first call finds its memory cold."""
-        fewest = min(self._calls, key=self._calls.__getitem__)
-        if self._calls[fewest] < 2:
-            return fewest
-        times = self._times
-        best = min(times, key=times.__getitem__)
-        for parts, took in times.items():
-            if parts != best and took - times[best] <= self._left:
-                self._left -= took - times[best]
-                return parts
-        return best
+        self.parts = self._ahead.pop()
+        """The number for the next call."""
 
     def note(self, parts: int, took: int) -> None:
         """A call in so many parts took so many nanoseconds."""
         known = self._times[parts]
-        self._calls[parts] += 1
-        self._times[parts] = known + _SLOWER * (took - known) if self._calls[parts] > 1 and took > known else took
+        self._times[parts] = took if took < known else known + _SLOWER * (took - known)
         self._left += _TRIALS * took
+        self.parts = self._ahead.pop() if self._ahead else self._next()
+
+    def _next(self) -> int:
+        """The quickest number, or another one where there is time left for what it costs more."""
+        times = self._times
+        best = min(times, key=times.__getitem__)
+        for parts in times:
+            if parts != best and times[parts] - times[best] <= self._left:
+                self._left -= times[parts] - times[best]
+                return parts
+        return best

@@ -59,8 +59,10 @@ class _Packing:
         if size > _PACKED_ALONE:
             bound = min(_cores(), _MOST_PARTS) if most is None else most
             parts, woken = (min(bound, -(-size // alone)) for alone in (_PACKED_ALONE, _PACKED_ASLEEP))
-            if most is None:
-                choice = self.choices.setdefault(parts, _Choice(parts))
+            if most is None and parts > 1:
+                if parts not in self.choices:
+                    self.choices[parts] = _Choice(parts)
+                choice = self.choices[parts]
         arguments = (ctypes.addressof(self.dims), _address(pointers), weights.address, address)
         _check("pack", _TEAM.run(self.dtype, "pack", arguments, parts, woken, choice))
         return weights

@@ -92,7 +92,7 @@ class _Team:
             choice: of such calls, which takes the place of ``parts`` and learns from this one.
         """
         if choice is not None:
-            parts = choice.parts()
+            parts = choice.parts
             woken = min(parts, woken)
         asked, begun = parts, time.perf_counter_ns()
         parts, late = self._gather(parts, woken) if parts > 1 else (1, [])
