@@ -67,7 +67,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "d7b49617d6041e5c117a5f3c44f2f232"
+#define SYMRNN_DIGEST "7ab7840972981e760f59a9582bb5c8e8"
 #define ENTRY(name) PUBLIC(gru, name)
 #define DIMS gru_dims
 #define BARRIER gru_barrier
@@ -454,6 +454,7 @@ int ENTRY(pack)(const gru_dims *dims, const ENTRY(params) *params, real *packed,
     if (part)
         return SYMRNN_OK;
     put_tag(packed, SYMRNN_DIGEST, (const size_t[]){dims->input, dims->hidden}, 2);
+    clear_pack_gaps(packed, b, BLOCKS, 2);
     return SYMRNN_OK;
 }
 

@@ -59,7 +59,8 @@ Legend:
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -529,6 +530,7 @@ def forward(
     reverse: bool = False,
     threads: int | None = None,
     out: np.ndarray | None = None,
+    checkpoint: int | None = None,
 ) -> tuple[np.ndarray, dict[str, np.ndarray], Tape]:
     """All steps, with a tape for `backward`: returns ``(y, state, tape)``.
 
@@ -543,8 +545,12 @@ def forward(
         reverse: run each row from its last step to its first; output t stays at index t.
         threads: None or a number; NumPy's BLAS decides for itself.
         out: an array for ``y``.
+        checkpoint: keep the states alone, every so many steps, or a few more; `backward` computes the rest again.
     """
     _read_threads(threads)
+    if checkpoint is not None:
+        packed = _packed(params)
+        return _forward_in_pieces(infer, packed, params, x, state, lengths, reverse, threads, out, checkpoint)
     run = _Run(params, x, state, lengths, reverse, out)
     final, states, data = run.forward(True)
     over_time = {name: array[::-1] if run.reverse else array[:] for name, array in states.items()}
@@ -689,9 +695,14 @@ def backward(
     packed = _packed(params)
     if not isinstance(tape, Tape):
         raise TypeError(f"tape: expected the tape that forward returned, found {type(tape).__name__}")
-    run: _Run = tape.dims
-    _fit(packed, run.sizes)
+    in_pieces = isinstance(tape.data, _Pieces)
+    _fit(packed, tape.dims if in_pieces else tape.dims.sizes)
     _hold_params(params, tape)
+    if in_pieces:
+        width = tape.states[OUTPUT].shape[-1]
+        result = _backward_in_pieces(forward, _added, packed, tape.data, dy, dstate, threads, width)
+        return result if out is None else _into(out, result, accumulate)
+    run: _Run = tape.dims
     steps, batch = run.x.shape[:2]
     weights = _weights(packed, run.sizes, run.dtype)
     dy = run.steps(_expect("dy", dy, (steps, batch, run.sizes[_OUTPUT_SIZE])))
@@ -699,6 +710,23 @@ def backward(
     grads, dx, dfirst = _backward(weights, run.sizes, run.x, tape.data, run.idle, dy, last)
     result = Grads(grads, _turned(dx, run.reverse), dfirst)
     return result if out is None else _into(out, result, accumulate)
+
+
+def _added(
+    packed: Packed,
+    tape: Tape,
+    dy: np.ndarray,
+    dstate: Mapping[str, ArrayLike | None] | None,
+    threads: int | None,
+    total: Grads | None,
+) -> Grads:
+    """Gradients of a piece, those of the parameters added to the others so far."""
+    grads = backward(packed, tape, dy, dstate, threads)
+    if total is not None:
+        for name, array in grads.params.items():
+            total.params[name] += array
+        grads.params = total.params
+    return grads
 
 
 # ---- A run: the arguments of a call, read and turned so that steps come in the order in which they run ----
@@ -1102,13 +1130,122 @@ class Tape:
         self.params = params if isinstance(params, Packed) else dict(params)
 
 
+# ---- Pieces: a sequence cut in time. A tape keeps the states where pieces begin, and the rest is computed again ----
+
+
+_SUMMED_TOGETHER = 256
+"""Rows of the sums over time that C makes at once: pieces end where these do, so gradients are the same to the bit."""
+
+
+class _Pieces:
+    """What the backward pass needs: bounds of pieces in the order in which they run, their first states, the input."""
+
+    def __init__(
+        self, x: np.ndarray, lengths: np.ndarray | None, reverse: bool, steps: int, checkpoint: int, batch: int
+    ) -> None:
+        if isinstance(checkpoint, bool) or not hasattr(checkpoint, "__index__") or checkpoint < 1:
+            raise ValueError(f"checkpoint: expected None or a number of steps, at least 1, found {checkpoint!r}")
+        whole = _SUMMED_TOGETHER // math.gcd(_SUMMED_TOGETHER, batch)
+        length = -(-checkpoint // whole) * whole
+        self.x, self.lengths, self.reverse = x, lengths, bool(reverse)
+        self.bounds = [(start, min(start + length, steps)) for start in range(0, steps, length)]
+        if reverse:
+            self.bounds.reverse()
+        self.starts: list[dict[str, np.ndarray]] = []
+
+    def lengths_of(self, start: int, stop: int) -> np.ndarray | None:
+        """The steps of each row within a piece."""
+        return None if self.lengths is None else np.clip(self.lengths - start, 0, stop - start)
+
+
+def _forward_in_pieces(
+    infer: Callable[..., tuple[np.ndarray, dict[str, np.ndarray]]],
+    packed: Packed,
+    params: Mapping[str, ArrayLike],
+    x: ArrayLike,
+    state: Mapping[str, ArrayLike | None] | None,
+    lengths: ArrayLike | None,
+    reverse: bool,
+    threads: int | None,
+    out: np.ndarray | None,
+    checkpoint: int,
+) -> tuple[np.ndarray, dict[str, np.ndarray], Tape]:
+    """All steps, piece by piece; the tape has ``states`` at the pieces' ends alone."""
+    x, _ = _read_x(x, packed.sizes)
+    if out is not None and np.may_share_memory(out, x):
+        x = x.copy()
+    steps, batch = x.shape[:2]
+    pieces = _Pieces(x, _read_lengths(lengths, steps, batch), reverse, steps, checkpoint, max(batch, 1))
+    y: np.ndarray | None = None
+    current: Any = state
+    for start, stop in pieces.bounds or [(0, 0)]:
+        part, after = infer(packed, x[start:stop], current, pieces.lengths_of(start, stop), reverse, threads)
+        if y is None:
+            given = current or {}
+            zeros = {name: np.zeros_like(each) for name, each in after.items()}
+            current = {name: zeros[name] if given.get(name) is None else np.array(given[name]) for name in after}
+            y = _read_out("out", out, (steps, *part.shape[1:]), part.dtype)
+        y[start:stop] = part
+        pieces.starts.append(current)
+        current = after
+    assert y is not None
+    ends = [*pieces.starts, current][:: -1 if reverse else 1]
+    states = {name: np.stack([each[name] for each in ends]) for name in current}
+    return y, {name: array.copy() for name, array in current.items()}, Tape(states, pieces, packed.sizes, params)
+
+
+# ---- Pieces, backward: each is run again with a tape, the last one first, and adds its gradients to those so far ----
+
+
+def _backward_in_pieces(
+    forward: Callable[..., tuple[np.ndarray, dict[str, np.ndarray], Tape]],
+    add: Callable[..., Grads],
+    packed: Packed,
+    pieces: _Pieces,
+    dy: ArrayLike,
+    dstate: Mapping[str, ArrayLike | None] | None,
+    threads: int | None,
+    width: int,
+) -> Grads:
+    """Gradients of a sequence that was run in pieces.
+
+    Args:
+        forward: runs a piece with a tape.
+        add: gradients of a piece; the last argument is None, or those so far, to whose parameters it adds.
+        packed: the parameters.
+        pieces: from the forward pass.
+        dy: (T, B, ``width``).
+        dstate: gradients of the final states by name, or None.
+        threads: as `backward` takes it.
+        width: the size of the output.
+    """
+    x = pieces.x
+    dy = _expect("dy", dy, (*x.shape[:2], width))
+    dx: np.ndarray | None = None
+    total: Grads | None = None
+    last: Any = dstate
+    for (start, stop), state in zip(pieces.bounds[::-1] or [(0, 0)], pieces.starts[::-1], strict=True):
+        lengths = pieces.lengths_of(start, stop)
+        _, _, tape = forward(packed, x[start:stop], state, lengths, pieces.reverse, threads)
+        total = add(packed, tape, dy[start:stop], last, threads, total)
+        if dx is None:
+            dx = np.empty(x.shape, total.x.dtype)
+        dx[start:stop], last = total.x, total.state
+    assert total is not None
+    assert dx is not None
+    return Grads(total.params, dx, total.state)
+
+
 # ---- Gradients: the result of the backward pass, and the checks of its arguments ----
 
 
 class Grads:
     """Gradients: ``params`` and ``state`` by name, ``x`` as an array."""
 
-    __slots__ = ("params", "state", "x")
+    __slots__ = ("block", "params", "state", "x")
+
+    block: Any
+    """What a target keeps of the parameters' memory, in a result that it adds to."""
 
     def __init__(self, params: dict[str, np.ndarray], x: np.ndarray, state: dict[str, np.ndarray]) -> None:
         self.params, self.x, self.state = params, x, state

@@ -88,7 +88,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"0cda2f121e1692e0e3da9e07d3e6f334"
+_ABI = b"9a180c8a115a74ef1a557da3b91c7cee"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),
@@ -145,6 +145,11 @@ _MARCHES = {"native": "", "v4": ".v4", "v3": ".v3", "v2": ".v2", "baseline": ".b
 _MARCH_VARIABLE = "SYMRNN_MARCH"
 _COMPILE = ("cc -std=c11 -O3 -march=native -fno-math-errno -fno-trapping-math -ffp-contract=fast -fPIC -shared", "-lm")
 _COMPILERS = "`apt install gcc` (Debian), `xcode-select --install` (macOS) or `pip install ziglang` (anywhere)"
+
+
+def _on_tape(n, T, B):
+    """The numbers in each array of a tape, given the sizes by name."""
+    return ((T + 1) * B * n["hidden"], T * B * 4 * n["hidden"])
 
 
 # ======== The rest is the same in the modules of all cells. ========
@@ -277,12 +282,17 @@ def forward(
     reverse: bool = False,
     threads: int | None = None,
     out: np.ndarray | None = None,
+    checkpoint: int | None = None,
 ) -> tuple[np.ndarray, dict[str, np.ndarray], Tape]:
     """All steps, with a tape for `backward`: returns ``(y, state, tape)``; arguments as those of `infer`.
 
     `backward` reads ``x`` and the parameters again. Do not change them in place before it: its gradients would be wrong
-    without an error. Other arrays that hold other numbers are an error.
+    without an error. Other arrays that hold other numbers are an error. With ``checkpoint``, the tape keeps the states
+    alone, every so many steps, or a few more; `backward` computes the rest again, and the gradients are the same.
     """
+    if checkpoint is not None:
+        packed = _packed(params)
+        return _forward_in_pieces(infer, packed, params, x, state, lengths, reverse, threads, out, checkpoint)
     run, weights, x, block = _prepare(params, x, state, lengths, reverse, threads)
     y, x = _output(out, (*x.shape[:2], run.sizes[_OUTPUT_SIZE]), x)
     final = run.new_block()
@@ -326,20 +336,163 @@ def backward(
     packed = _packed(params)
     if not isinstance(tape, Tape):
         raise TypeError(f"tape: expected the tape that forward returned, found {type(tape).__name__}")
-    sizes, lengths, reverse = tape.dims
-    _fit(packed, sizes)
+    in_pieces = isinstance(tape.data, _Pieces)
+    _fit(packed, tape.dims if in_pieces else tape.dims[0])
     _hold_params(params, tape)
+    if in_pieces:
+        width = tape.states[OUTPUT].shape[-1]
+        result = _backward_in_pieces(forward, _added, packed, tape.data, dy, dstate, threads, width)
+    else:
+        result = _added(packed, tape, dy, dstate, threads, None)
+    return result if out is None else _into(out, result, accumulate)
+
+
+def _added(
+    packed: Packed,
+    tape: Tape,
+    dy: ArrayLike,
+    dstate: Mapping[str, ArrayLike | None] | None,
+    threads: int | None,
+    total: Grads | None,
+) -> Grads:
+    """Gradients; those of the parameters are added to the others of ``total``, in its arrays, if there is one."""
+    sizes, lengths, reverse = tape.dims
     block, x = tape.data
     T, B = x.shape[:2]
     run = _run(sizes, x.dtype, T, B, lengths, reverse, threads)
     dy = np.ascontiguousarray(_real("dy", _expect("dy", dy, (T, B, sizes[_OUTPUT_SIZE]))), run.dtype)
     dlast = run.block("dstate", _read_state("dstate", dstate, B, sizes)[0])
-    numbers = _empty(run.packing.numbers, run.dtype)
+    numbers = _empty(run.packing.numbers, run.dtype) if total is None else total.block
     pointers = run.packing.starts + _address(numbers)
     dx, dfirst = _new(x.shape, x.dtype), run.new_block()
-    run.call("backward", run.weights(packed), x, block, dy, dlast, pointers, dx, dfirst, numbers=(0,))
-    result = Grads(_views(numbers, run.packing.places), dx, _views(dfirst, run.state_places))
-    return result if out is None else _into(out, result, accumulate)
+    adds = int(total is not None)
+    run.call("backward", run.weights(packed), x, block, dy, dlast, pointers, dx, dfirst, numbers=(adds,))
+    grads = Grads(_views(numbers, run.packing.places), dx, _views(dfirst, run.state_places))
+    grads.block = numbers
+    return grads
+
+
+# ---- Raw: calls on addresses, for numbers that another library holds ----
+
+
+class Raw:
+    """Calls of one shape on addresses; `raw` makes it.
+
+    The numbers at an address are dense and of one precision; nothing is checked. The order is that of the arguments in C.
+    """
+
+    __slots__ = ("_run", "packed_size")
+
+    def __init__(self, run: _Run) -> None:
+        self._run = run
+        self.packed_size = run.packing.size
+        """Numbers in packed weights."""
+
+    def pack(self, params: Sequence[int], packed: int) -> None:
+        """Lay parameters out for calls, given their addresses in the order of `param_shapes`."""
+        self._run.packing.pack_at(_address(np.array(params, np.uintp)), packed, None, self._run.threads)
+
+    def forward(self, packed: int, x: int, state: int | None, y: int, final: int, tape: int) -> None:
+        """Run all steps and write a tape; states stand side by side in one block, and None means zeros."""
+        self._run.call_at("forward", packed, x, state, y, final, tape)
+
+    def infer(self, packed: int, x: int, state: int | None, y: int, final: int) -> None:
+        """Run all steps without a tape."""
+        self._run.call_at("infer", packed, x, state, y, final)
+
+    def backward(
+        self,
+        packed: int,
+        x: int,
+        tape: int,
+        dy: int,
+        dstate: int | None,
+        grads: Sequence[int],
+        dx: int,
+        dfirst: int,
+        adds: bool = False,
+    ) -> None:
+        """Write gradients: of the parameters to ``grads``, of the input to ``dx``, of the initial states to ``dfirst``.
+
+        With ``adds``, those of the parameters are added to what is there.
+        """
+        to = np.array(grads, np.uintp)
+        self._run.call_at("backward", packed, x, tape, dy, dstate, _address(to), dx, dfirst, numbers=(int(adds),))
+
+
+def tape_size(sizes: Mapping[str, int], steps: int, rows: int) -> int:
+    """Numbers in a tape of `raw`, as arithmetic: it takes symbolic sizes too."""
+    blocks = _on_tape(sizes, steps, rows)
+    return sum([(block + _BLOCK_NUMBERS - 1) // _BLOCK_NUMBERS * _BLOCK_NUMBERS for block in blocks])
+
+
+def raw(
+    sizes: Mapping[str, int],
+    dtype: str,
+    steps: int,
+    rows: int,
+    lengths: np.ndarray | None = None,
+    reverse: bool = False,
+    threads: int | None = None,
+    most: int = _MOST_PARTS,
+) -> Raw:
+    """Calls on addresses, for numbers that another library holds.
+
+    Args:
+        sizes: every size of the cell by name, in the order of the equations.
+        dtype: ``float32`` or ``float64``.
+        steps: T.
+        rows: B.
+        lengths: (B,) of type ``uintp``, at most T; it must stay as it is.
+        reverse: as in `infer`.
+        threads: as in `infer`.
+        most: bounds the number of threads where that is None.
+    """
+    return Raw(_run(dict(sizes), _precision("dtype", np.dtype(dtype)), steps, rows, lengths, reverse, threads, most))
+
+
+_LEAD_CHOICES: dict[tuple[Any, ...], tuple[int, _Choice]] = {}
+"""For calls of one shape, in how many parts they pay if threads must be woken, and the choice of their number."""
+_KEPT_CHOICES = 64
+
+
+def lead(dtype: str, name: str, parts: int, row: int) -> int:
+    """Call an entry in parts, by the threads of this module; returns a status.
+
+    Args:
+        dtype: ``float32`` or ``float64``.
+        name: of the entry.
+        parts: how many pay, and as how many the workspace is for.
+        row: the address of the arguments before the part, as the entry takes them, the structure of sizes first.
+    """
+    precision = np.dtype(dtype)
+    dims = _Dims.from_address(ctypes.c_void_p.from_address(row).value or 0)
+    if dims.lengths:
+        return _TEAM.run_row(precision, name, row, parts, parts)
+    key = (dtype, name, parts, *(getattr(dims, field) for field, kind in _FIELDS if kind != "lengths"))
+    found = _LEAD_CHOICES.get(key)
+    if found is None:
+        woken = min(parts, _query(precision, "useful_parts", dims, parts, 0)) if dims.steps and dims.rows else parts
+        for oldest in list(_LEAD_CHOICES)[: 1 - _KEPT_CHOICES]:
+            _LEAD_CHOICES.pop(oldest, None)
+        found = _LEAD_CHOICES[key] = woken, _Choice(parts)
+    woken, choice = found
+    return _TEAM.run_row(precision, name, row, parts, woken, choice)
+
+
+def entry_points(dtype: str) -> dict[str, int]:
+    """The address of every function of a precision in the library, by its name without the cell's."""
+    precision = np.dtype(dtype)
+    return {
+        name: ctypes.cast(function, ctypes.c_void_p).value or 0
+        for (each, name), function in _BOUND.items()
+        if each == precision
+    }
+
+
+def meaning(status: int) -> str:
+    """What a status other than zero means, as the text of an error."""
+    return f"{CELL}: {_STATUS.get(status, f'status {status}')}"
 
 
 # ---- Runs: everything that depends on the shapes of a call, kept for the next call of these shapes ----
@@ -387,6 +540,7 @@ class _Run:
         lengths: np.ndarray | None,
         reverse: bool,
         threads: int | None,
+        most: int = 1,
     ) -> None:
         self.sizes, self.dtype, self.lengths, self.batch = sizes, dtype, lengths, batch
         self.dims = _dims(sizes, steps, batch, lengths, reverse)
@@ -394,7 +548,6 @@ class _Run:
         self.parts = self.woken = threads or 1
         self.threads = threads
         if threads is None:
-            most = _cores()
             self.parts, self.woken = [_query(dtype, "useful_parts", self.dims, most, awake) for awake in (1, 0)]
         self.choices: dict[str, _Choice] = {}
         self.states = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
@@ -414,18 +567,22 @@ class _Run:
         *arrays: np.ndarray | None,
         numbers: tuple[int, ...] = (),
     ) -> None:
-        """Call an entry with its dims, weights, arrays (None for a null pointer), workspace and numbers, part by part."""
+        """Call an entry on arrays; the rest is that of `call_at`."""
+        pointers = [None if array is None else _address(array) for array in arrays]
+        self.call_at(name, weights.address, *pointers, numbers=numbers)
+
+    def call_at(self, name: str, weights: int, *pointers: int | None, numbers: tuple[int, ...] = ()) -> None:
+        """Call an entry with its dims, weights, pointers (None for a null one), workspace and numbers, part by part."""
         spare = self.spare[name]
         try:
             workspace, address = spare.pop()
         except IndexError:  # the first call, or another thread took it
             workspace = _empty(self.size(f"{name}_workspace_size", self.parts), self.dtype)
             address = _address(workspace)
-        pointers = [None if array is None else _address(array) for array in arrays]
         if self.parts == 1:
-            status = _BOUND[self.dtype, name](self.byref, weights.address, *pointers, address, *numbers, 0, 1, None)
+            status = _BOUND[self.dtype, name](self.byref, weights, *pointers, address, *numbers, 0, 1, None)
         else:
-            arguments = (self.address, weights.address, *pointers, address, *numbers)
+            arguments = (self.address, weights, *pointers, address, *numbers)
             if self.threads is None and name not in self.choices:
                 self.choices[name] = _Choice(self.parts)
             choice = self.choices.get(name)
@@ -495,18 +652,23 @@ def _run(
     lengths: np.ndarray | None,
     reverse: bool,
     threads: int | None,
+    most: int = _MOST_PARTS,
 ) -> _Run:
-    """The run of these shapes; without lengths, it is kept while it is among the newest."""
+    """The run of these shapes; without lengths, it is kept while it is among the newest.
+
+    Where ``threads`` is None, ``most`` bounds their number, beside SYMRNN_NUM_THREADS.
+    """
     threads = _read_threads(threads)
     if threads is not None and threads > _MOST_PARTS:
         raise ValueError(f"threads: expected at most {_MOST_PARTS}, found {threads}")
+    most = min(_cores(), most) if threads is None else threads
     if lengths is not None:
-        return _Run(sizes, dtype, steps, batch, lengths, reverse, threads)
-    bound = -_cores() if threads is None else threads  # a bound alone does not choose a number
+        return _Run(sizes, dtype, steps, batch, lengths, reverse, threads, most)
+    bound = -most if threads is None else threads  # a bound alone does not choose a number
     key = _key(sizes, dtype, steps, batch, reverse, bound)
     run = _RUNS.get(key)
     if run is None:
-        run = _Run(sizes, dtype, steps, batch, lengths, reverse, threads)
+        run = _Run(sizes, dtype, steps, batch, lengths, reverse, threads, most)
         for oldest in list(_RUNS)[: 1 - _KEPT]:
             _RUNS.pop(oldest, None)
         _RUNS[key] = run
@@ -553,8 +715,12 @@ def _returned(y: np.ndarray, out: np.ndarray | None) -> np.ndarray:
 # ---- Choice: in how many parts the calls of one shape run, by what they took lately ----
 
 
-_TRIALS = 0.005
+_TRIALS = 0.01
 """The share of the time that may go to trials of other numbers of parts than the best one."""
+_AT_FIRST = 20_000_000
+"""The most nanoseconds by which each of the first trials may make a call longer."""
+_FIRST_TRIALS = 2
+"""How many there are of each number: the first call of all finds its memory cold."""
 _SLOWER = 0.25
 """How far a time above what is known moves it. A time below replaces it: others only make a call longer."""
 
@@ -567,27 +733,36 @@ class _Choice:
     """
 
     def __init__(self, most: int) -> None:
-        numbers = [most >> halved for halved in range(most.bit_length())]
-        self._times = dict.fromkeys(numbers, math.inf)
-        self._ahead = 2 * numbers[::-1]  # each one twice: a first call finds its memory cold
+        self._numbers = [most >> halved for halved in range(most.bit_length())]
+        self._times: dict[int, float] = {}
+        self._tried = dict.fromkeys(self._numbers, 0)
         self._left = 0.0
-        self.parts = self._ahead.pop()
+        self.parts = most
         """The number for the next call."""
 
     def note(self, parts: int, took: int) -> None:
         """A call in so many parts took so many nanoseconds."""
-        known = self._times[parts]
+        if parts not in self._tried:  # threads that sleep are left out, and so may be some of them
+            return
+        known = self._times.get(parts, took)
         self._times[parts] = took if took < known else known + _SLOWER * (took - known)
+        self._tried[parts] += 1
         self._left += _TRIALS * took
-        self.parts = self._ahead.pop() if self._ahead else self._next()
+        self.parts = self._next()
 
     def _next(self) -> int:
         """The quickest number, or another one where there is time left for what it costs more."""
         times = self._times
         best = min(times, key=times.__getitem__)
-        for parts in times:
-            if parts != best and times[parts] - times[best] <= self._left:
-                self._left -= times[parts] - times[best]
+        for parts in self._numbers:
+            # One that nobody tried is expected to share the work of the best one as well.
+            more = times.get(parts, times[best] * best / parts) - times[best]
+            if parts == best:
+                continue
+            if self._tried[parts] < _FIRST_TRIALS and more <= _AT_FIRST:
+                return parts
+            if more <= self._left:
+                self._left -= more
                 return parts
         return best
 
@@ -627,12 +802,18 @@ class _Packing:
         self.choices: dict[int, _Choice] = {}
 
     def pack(self, pointers: np.ndarray, copy: np.ndarray | None, most: int | None) -> _Weights:
-        """Pack the parameters at these addresses; ``copy`` takes them side by side.
+        """The parameters at these addresses, packed; the arguments are those of `pack_at`."""
+        weights = _Weights(self.size, self.dtype)
+        self.pack_at(_address(pointers), weights.address, None if copy is None else _address(copy), most)
+        return weights
+
+    def pack_at(self, pointers: int, packed: int, copy: int | None, most: int | None) -> None:
+        """Pack the parameters whose addresses stand in a row; ``copy`` takes them side by side.
 
         ``most`` bounds the parts; None is for as many as pay, SYMRNN_NUM_THREADS at most.
         """
-        weights, parts, woken, choice = _Weights(self.size, self.dtype), 1, 1, None
-        size, address = weights.array.nbytes, None if copy is None else _address(copy)
+        parts, woken, choice = 1, 1, None
+        size = self.size * self.dtype.itemsize
         if size > _PACKED_ALONE:
             bound = min(_cores(), _MOST_PARTS) if most is None else most
             parts, woken = (min(bound, -(-size // alone)) for alone in (_PACKED_ALONE, _PACKED_ASLEEP))
@@ -640,9 +821,8 @@ class _Packing:
                 if parts not in self.choices:
                     self.choices[parts] = _Choice(parts)
                 choice = self.choices[parts]
-        arguments = (ctypes.addressof(self.dims), _address(pointers), weights.address, address)
+        arguments = (ctypes.addressof(self.dims), pointers, packed, copy)
         _check("pack", _TEAM.run(self.dtype, "pack", arguments, parts, woken, choice))
-        return weights
 
     def pack_again(self, packed: Packed, most: int | None) -> _Weights:
         """Pack what ``packed`` holds."""
@@ -1032,13 +1212,122 @@ class Tape:
         self.params = params if isinstance(params, Packed) else dict(params)
 
 
+# ---- Pieces: a sequence cut in time. A tape keeps the states where pieces begin, and the rest is computed again ----
+
+
+_SUMMED_TOGETHER = 256
+"""Rows of the sums over time that C makes at once: pieces end where these do, so gradients are the same to the bit."""
+
+
+class _Pieces:
+    """What the backward pass needs: bounds of pieces in the order in which they run, their first states, the input."""
+
+    def __init__(
+        self, x: np.ndarray, lengths: np.ndarray | None, reverse: bool, steps: int, checkpoint: int, batch: int
+    ) -> None:
+        if isinstance(checkpoint, bool) or not hasattr(checkpoint, "__index__") or checkpoint < 1:
+            raise ValueError(f"checkpoint: expected None or a number of steps, at least 1, found {checkpoint!r}")
+        whole = _SUMMED_TOGETHER // math.gcd(_SUMMED_TOGETHER, batch)
+        length = -(-checkpoint // whole) * whole
+        self.x, self.lengths, self.reverse = x, lengths, bool(reverse)
+        self.bounds = [(start, min(start + length, steps)) for start in range(0, steps, length)]
+        if reverse:
+            self.bounds.reverse()
+        self.starts: list[dict[str, np.ndarray]] = []
+
+    def lengths_of(self, start: int, stop: int) -> np.ndarray | None:
+        """The steps of each row within a piece."""
+        return None if self.lengths is None else np.clip(self.lengths - start, 0, stop - start)
+
+
+def _forward_in_pieces(
+    infer: Callable[..., tuple[np.ndarray, dict[str, np.ndarray]]],
+    packed: Packed,
+    params: Mapping[str, ArrayLike],
+    x: ArrayLike,
+    state: Mapping[str, ArrayLike | None] | None,
+    lengths: ArrayLike | None,
+    reverse: bool,
+    threads: int | None,
+    out: np.ndarray | None,
+    checkpoint: int,
+) -> tuple[np.ndarray, dict[str, np.ndarray], Tape]:
+    """All steps, piece by piece; the tape has ``states`` at the pieces' ends alone."""
+    x, _ = _read_x(x, packed.sizes)
+    if out is not None and np.may_share_memory(out, x):
+        x = x.copy()
+    steps, batch = x.shape[:2]
+    pieces = _Pieces(x, _read_lengths(lengths, steps, batch), reverse, steps, checkpoint, max(batch, 1))
+    y: np.ndarray | None = None
+    current: Any = state
+    for start, stop in pieces.bounds or [(0, 0)]:
+        part, after = infer(packed, x[start:stop], current, pieces.lengths_of(start, stop), reverse, threads)
+        if y is None:
+            given = current or {}
+            zeros = {name: np.zeros_like(each) for name, each in after.items()}
+            current = {name: zeros[name] if given.get(name) is None else np.array(given[name]) for name in after}
+            y = _read_out("out", out, (steps, *part.shape[1:]), part.dtype)
+        y[start:stop] = part
+        pieces.starts.append(current)
+        current = after
+    assert y is not None
+    ends = [*pieces.starts, current][:: -1 if reverse else 1]
+    states = {name: np.stack([each[name] for each in ends]) for name in current}
+    return y, {name: array.copy() for name, array in current.items()}, Tape(states, pieces, packed.sizes, params)
+
+
+# ---- Pieces, backward: each is run again with a tape, the last one first, and adds its gradients to those so far ----
+
+
+def _backward_in_pieces(
+    forward: Callable[..., tuple[np.ndarray, dict[str, np.ndarray], Tape]],
+    add: Callable[..., Grads],
+    packed: Packed,
+    pieces: _Pieces,
+    dy: ArrayLike,
+    dstate: Mapping[str, ArrayLike | None] | None,
+    threads: int | None,
+    width: int,
+) -> Grads:
+    """Gradients of a sequence that was run in pieces.
+
+    Args:
+        forward: runs a piece with a tape.
+        add: gradients of a piece; the last argument is None, or those so far, to whose parameters it adds.
+        packed: the parameters.
+        pieces: from the forward pass.
+        dy: (T, B, ``width``).
+        dstate: gradients of the final states by name, or None.
+        threads: as `backward` takes it.
+        width: the size of the output.
+    """
+    x = pieces.x
+    dy = _expect("dy", dy, (*x.shape[:2], width))
+    dx: np.ndarray | None = None
+    total: Grads | None = None
+    last: Any = dstate
+    for (start, stop), state in zip(pieces.bounds[::-1] or [(0, 0)], pieces.starts[::-1], strict=True):
+        lengths = pieces.lengths_of(start, stop)
+        _, _, tape = forward(packed, x[start:stop], state, lengths, pieces.reverse, threads)
+        total = add(packed, tape, dy[start:stop], last, threads, total)
+        if dx is None:
+            dx = np.empty(x.shape, total.x.dtype)
+        dx[start:stop], last = total.x, total.state
+    assert total is not None
+    assert dx is not None
+    return Grads(total.params, dx, total.state)
+
+
 # ---- Gradients: the result of the backward pass, and the checks of its arguments ----
 
 
 class Grads:
     """Gradients: ``params`` and ``state`` by name, ``x`` as an array."""
 
-    __slots__ = ("params", "state", "x")
+    __slots__ = ("block", "params", "state", "x")
+
+    block: Any
+    """What a target keeps of the parameters' memory, in a result that it adds to."""
 
     def __init__(self, params: dict[str, np.ndarray], x: np.ndarray, state: dict[str, np.ndarray]) -> None:
         self.params, self.x, self.state = params, x, state
@@ -1390,19 +1679,25 @@ class _Team:
             woken: how many pay if they sleep, unless calls follow one another closely.
             choice: of such calls, which takes the place of ``parts`` and learns from this one.
         """
+        row = (ctypes.c_void_p * len(arguments))(*arguments)
+        return self.run_row(dtype, name, ctypes.addressof(row), parts, woken, choice)
+
+    def run_row(
+        self, dtype: np.dtype, name: str, row: int, parts: int, woken: int, choice: _Choice | None = None
+    ) -> int:
+        """Do the same with arguments that stand in a row at an address."""
         if choice is not None:
             parts = choice.parts
             woken = min(parts, woken)
-        asked, begun = parts, time.perf_counter_ns()
+        begun = time.perf_counter_ns()
         parts, late = self._gather(parts, woken) if parts > 1 else (1, [])
         workers = self._pointers  # held until the call returns, even if the team grows
-        row = (ctypes.c_void_p * len(arguments))(*arguments)
         status: int = _BOUND[dtype, "lead"](
-            _LED.index(name), ctypes.addressof(row), ctypes.addressof(workers), min(parts, len(workers) + 1), bool(late)
+            _LED.index(name), row, ctypes.addressof(workers), min(parts, len(workers) + 1), bool(late)
         )
         self._last = time.perf_counter_ns()
         if choice is not None:
-            choice.note(asked, self._last - begun)
+            choice.note(parts, self._last - begun)
         if any(worker.away() for worker in late):
             self._alone_until = self._last + _ALONE_NS
         return status

@@ -1,5 +1,7 @@
 """What the cell's own part of a module over a C library defines besides; `symrnn/targets/c/module.py` prints it."""
 
+from collections.abc import Mapping
+
 _ABI: bytes
 _SIZES: tuple[str, ...]
 _FIELDS: tuple[tuple[str, str], ...]
@@ -16,3 +18,5 @@ _MARCHES: dict[str, str]
 _MARCH_VARIABLE: str
 _COMPILE: tuple[str, str]
 _COMPILERS: str
+
+def _on_tape(n: Mapping[str, int], T: int, B: int) -> tuple[int, ...]: ...

@@ -50,12 +50,18 @@ class _Packing:
         self.choices: dict[int, _Choice] = {}
 
     def pack(self, pointers: np.ndarray, copy: np.ndarray | None, most: int | None) -> _Weights:
-        """Pack the parameters at these addresses; ``copy`` takes them side by side.
+        """The parameters at these addresses, packed; the arguments are those of `pack_at`."""
+        weights = _Weights(self.size, self.dtype)
+        self.pack_at(_address(pointers), weights.address, None if copy is None else _address(copy), most)
+        return weights
+
+    def pack_at(self, pointers: int, packed: int, copy: int | None, most: int | None) -> None:
+        """Pack the parameters whose addresses stand in a row; ``copy`` takes them side by side.
 
         ``most`` bounds the parts; None is for as many as pay, SYMRNN_NUM_THREADS at most.
         """
-        weights, parts, woken, choice = _Weights(self.size, self.dtype), 1, 1, None
-        size, address = weights.array.nbytes, None if copy is None else _address(copy)
+        parts, woken, choice = 1, 1, None
+        size = self.size * self.dtype.itemsize
         if size > _PACKED_ALONE:
             bound = min(_cores(), _MOST_PARTS) if most is None else most
             parts, woken = (min(bound, -(-size // alone)) for alone in (_PACKED_ALONE, _PACKED_ASLEEP))
@@ -63,9 +69,8 @@ class _Packing:
                 if parts not in self.choices:
                     self.choices[parts] = _Choice(parts)
                 choice = self.choices[parts]
-        arguments = (ctypes.addressof(self.dims), _address(pointers), weights.address, address)
+        arguments = (ctypes.addressof(self.dims), pointers, packed, copy)
         _check("pack", _TEAM.run(self.dtype, "pack", arguments, parts, woken, choice))
-        return weights
 
     def pack_again(self, packed: Packed, most: int | None) -> _Weights:
         """Pack what ``packed`` holds."""

@@ -63,6 +63,7 @@ class _Run:
         lengths: np.ndarray | None,
         reverse: bool,
         threads: int | None,
+        most: int = 1,
     ) -> None:
         self.sizes, self.dtype, self.lengths, self.batch = sizes, dtype, lengths, batch
         self.dims = _dims(sizes, steps, batch, lengths, reverse)
@@ -70,7 +71,6 @@ class _Run:
         self.parts = self.woken = threads or 1
         self.threads = threads
         if threads is None:
-            most = _cores()
             self.parts, self.woken = [_query(dtype, "useful_parts", self.dims, most, awake) for awake in (1, 0)]
         self.choices: dict[str, _Choice] = {}
         self.states = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
@@ -90,18 +90,22 @@ class _Run:
         *arrays: np.ndarray | None,
         numbers: tuple[int, ...] = (),
     ) -> None:
-        """Call an entry with its dims, weights, arrays (None for a null pointer), workspace and numbers, part by part."""
+        """Call an entry on arrays; the rest is that of `call_at`."""
+        pointers = [None if array is None else _address(array) for array in arrays]
+        self.call_at(name, weights.address, *pointers, numbers=numbers)
+
+    def call_at(self, name: str, weights: int, *pointers: int | None, numbers: tuple[int, ...] = ()) -> None:
+        """Call an entry with its dims, weights, pointers (None for a null one), workspace and numbers, part by part."""
         spare = self.spare[name]
         try:
             workspace, address = spare.pop()
         except IndexError:  # the first call, or another thread took it
             workspace = _empty(self.size(f"{name}_workspace_size", self.parts), self.dtype)
             address = _address(workspace)
-        pointers = [None if array is None else _address(array) for array in arrays]
         if self.parts == 1:
-            status = _BOUND[self.dtype, name](self.byref, weights.address, *pointers, address, *numbers, 0, 1, None)
+            status = _BOUND[self.dtype, name](self.byref, weights, *pointers, address, *numbers, 0, 1, None)
         else:
-            arguments = (self.address, weights.address, *pointers, address, *numbers)
+            arguments = (self.address, weights, *pointers, address, *numbers)
             if self.threads is None and name not in self.choices:
                 self.choices[name] = _Choice(self.parts)
             choice = self.choices.get(name)
@@ -171,18 +175,23 @@ def _run(
     lengths: np.ndarray | None,
     reverse: bool,
     threads: int | None,
+    most: int = _MOST_PARTS,
 ) -> _Run:
-    """The run of these shapes; without lengths, it is kept while it is among the newest."""
+    """The run of these shapes; without lengths, it is kept while it is among the newest.
+
+    Where ``threads`` is None, ``most`` bounds their number, beside SYMRNN_NUM_THREADS.
+    """
     threads = _read_threads(threads)
     if threads is not None and threads > _MOST_PARTS:
         raise ValueError(f"threads: expected at most {_MOST_PARTS}, found {threads}")
+    most = min(_cores(), most) if threads is None else threads
     if lengths is not None:
-        return _Run(sizes, dtype, steps, batch, lengths, reverse, threads)
-    bound = -_cores() if threads is None else threads  # a bound alone does not choose a number
+        return _Run(sizes, dtype, steps, batch, lengths, reverse, threads, most)
+    bound = -most if threads is None else threads  # a bound alone does not choose a number
     key = _key(sizes, dtype, steps, batch, reverse, bound)
     run = _RUNS.get(key)
     if run is None:
-        run = _Run(sizes, dtype, steps, batch, lengths, reverse, threads)
+        run = _Run(sizes, dtype, steps, batch, lengths, reverse, threads, most)
         for oldest in list(_RUNS)[: 1 - _KEPT]:
             _RUNS.pop(oldest, None)
         _RUNS[key] = run

@@ -342,6 +342,8 @@ QUERY double stage_work(const S(stage) *s)
    That is the order in which a register tile reads it. Returns whether the count fits. */
 ALWAYS int place_vector(size_t *end, piece *to, size_t numbers)
 {
+    to->units = numbers;
+    to->vectors = 0;
     return take(end, &to->at, numbers, 1, 1);
 }
 
@@ -357,6 +359,24 @@ ALWAYS int place_panel(size_t *end, piece *to, size_t units, size_t vectors, siz
 /* Numbers that the tag takes: of a digest, the layout, and so many sizes. */
 #define TAG_NUMBERS(sizes) WHOLE((TAG_WORDS + (sizes)) * (64 / REAL))
 #define TAG_LAYOUT ((uint64_t)sizeof(real) << 32 | LANES)
+
+/* Numbers between the pieces are zero, so that packed weights of the same parameters are the same to the byte. */
+INLINE void clear_pack_gaps(real *packed, const piece *b, size_t pieces, size_t sizes)
+{
+    size_t used = (TAG_WORDS + sizes) * (64 / REAL);
+    memset(packed + used, 0, (TAG_NUMBERS(sizes) - used) * sizeof *packed);
+    for (const piece *each = b; each < b + pieces; ++each) {
+        size_t whole = WHOLE(each->units);
+        used = each->units;
+        if (each->vectors) {
+            const size_t vectors = fit_vectors(each->units, LANES, each->vectors), groups = (each->units - 1) / LANES;
+            const size_t numbers = each->depth * each->count * LANES;
+            used = (groups / vectors + 1) * vectors * numbers;
+            whole = WHOLE((groups + each->vectors) * numbers);
+        }
+        memset(packed + each->at + used, 0, (whole - used) * sizeof *packed);
+    }
+}
 
 /* Packed weights begin with a tag. By it, a build recognises weights that it can read. */
 ONCE void put_tag(real *packed, const char *digest, const size_t *sizes, size_t count)

@@ -282,6 +282,16 @@ ONCE void bind(S(routine) *r, S(at) *at, int taped, enum memory own, int ahead, 
     }
 }
 
+/* Numbers between the arrays of a tape are zero, so that the tapes of two equal calls are the same to the byte. */
+INLINE void clear_tape_gaps(const S(routine) *r)
+{
+    for (const S(array) *a = r->array; a < r->array + r->arrays; ++a) {
+        const size_t used = (r->seq.steps + (a->motion == BEFORE)) * a->step;
+        if (a->memory == TAPE && a->motion != AFTER)
+            memset(a->base + used, 0, (WHOLE(used) - used) * sizeof *a->base);
+    }
+}
+
 /* Point every array at step t. */
 INLINE void seek(S(at) *at, const S(routine) *r, size_t t)
 {
@@ -334,14 +344,20 @@ ONCE S(split) split_work(S(routine) *r)
     return (S(split)){0, one_row, 0, rows, own0, own1 - own0};
 }
 
+/* A stage at the current step: one row has sums of its own, which differ in rounding. */
+INLINE void run_at_once(const S(at) *at, const S(stage) *s, const S(split) *split)
+{
+    if (split->one_row)
+        PROFILED(s->name, s->row(at, s));
+    else
+        PROFILED(s->name, run_stage(at, s, split->row0, split->row1));
+}
+
 /* The stages of the loop at the current step. */
 INLINE void run_step(const S(at) *at, const S(routine) *r, const S(split) *split)
 {
     for (const S(stage) *s = r->stage + r->begin[LOOP]; s < r->stage + r->begin[LOOP + 1]; ++s) {
-        if (split->one_row)
-            PROFILED(s->name, s->row(at, s));
-        else
-            PROFILED(s->name, run_stage(at, s, split->row0, split->row1));
+        run_at_once(at, s, split);
         if (!split->by_rows)
             meet(&r->us);
     }
@@ -381,6 +397,8 @@ ONCE int run_forward(S(routine) *r, const real *x, const real *state, real *y, r
     if (!lay_out(r, taped, WORK, &tape_end, &work_end))
         return SYMRNN_SIZE;
     bind(r, &at, taped, WORK, !r->seq.reverse, tape, workspace);
+    if (taped && !r->us.part)
+        clear_tape_gaps(r);
     const S(split) split = split_work(r);
     for (size_t i = 0, start = 0; i < r->states; start += rows * r->array[AT_STATES + 2 * i++].width) {
         const S(array) *const a = &r->array[AT_STATES + 2 * i];
@@ -467,12 +485,14 @@ ONCE int place_products(const S(columns) *right, size_t rights, size_t parts, si
     return fits & (!rights || take(end, &panels[rights], parts, CHUNK, LEFT_TILES * TILE_ROWS));
 }
 
-/* The deferred products and sums, this part's share of each gradient. */
+/* The deferred products and sums, this part's share of each gradient. What ran last comes first: so a sequence may be cut where a
+   chunk begins, its last piece go backward first, and all pieces add to one gradient, which is then the same to the bit. */
 INLINE void run_products(const S(at) *at, const S(routine) *r, const S(products) *p, real *workspace, const size_t *panels)
 {
-    const size_t rows = r->seq.steps * r->seq.rows, part = r->us.part;
-    for (size_t row = 0; row == 0 || row < rows; row += CHUNK) {
-        const int fresh = !p->accumulate && row == 0;
+    const size_t rows = r->seq.steps * r->seq.rows, chunks = rows ? (rows - 1) / CHUNK + 1 : 1, part = r->us.part;
+    for (size_t chunk = 0; chunk < chunks; ++chunk) {
+        const size_t row = (r->seq.reverse ? chunk : chunks - 1 - chunk) * CHUNK;
+        const int fresh = !p->accumulate && chunk == 0;
         size_t order[CHUNK], next;
         const size_t count = order_rows(&r->seq, row, 0, rows - row < CHUNK ? rows - row : CHUNK, order);
         real *panel[MOST_RIGHTS];
@@ -536,7 +556,7 @@ ONCE int run_backward(S(routine) *r, const S(products) *p, const real *x, const 
         for (size_t i = 0, start = 0; i < r->states; start += rows * r->array[carries + i++].width)
             at.to[initial + i] = dstate_in + start;
         for (const S(stage) *s = r->stage + r->begin[LAST]; s < r->stage + r->begin[LAST + 1]; ++s)
-            PROFILED(s->name, run_stage(&at, s, split.row0, split.row1));
+            run_at_once(&at, s, &split);
     }
     meet(&r->us);
     seek(&at, r, 0);

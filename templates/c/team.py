@@ -91,19 +91,25 @@ class _Team:
             woken: how many pay if they sleep, unless calls follow one another closely.
             choice: of such calls, which takes the place of ``parts`` and learns from this one.
         """
+        row = (ctypes.c_void_p * len(arguments))(*arguments)
+        return self.run_row(dtype, name, ctypes.addressof(row), parts, woken, choice)
+
+    def run_row(
+        self, dtype: np.dtype, name: str, row: int, parts: int, woken: int, choice: _Choice | None = None
+    ) -> int:
+        """Do the same with arguments that stand in a row at an address."""
         if choice is not None:
             parts = choice.parts
             woken = min(parts, woken)
-        asked, begun = parts, time.perf_counter_ns()
+        begun = time.perf_counter_ns()
         parts, late = self._gather(parts, woken) if parts > 1 else (1, [])
         workers = self._pointers  # held until the call returns, even if the team grows
-        row = (ctypes.c_void_p * len(arguments))(*arguments)
         status: int = _BOUND[dtype, "lead"](
-            _LED.index(name), ctypes.addressof(row), ctypes.addressof(workers), min(parts, len(workers) + 1), bool(late)
+            _LED.index(name), row, ctypes.addressof(workers), min(parts, len(workers) + 1), bool(late)
         )
         self._last = time.perf_counter_ns()
         if choice is not None:
-            choice.note(asked, self._last - begun)
+            choice.note(parts, self._last - begun)
         if any(worker.away() for worker in late):
             self._alone_until = self._last + _ALONE_NS
         return status

@@ -8,14 +8,17 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
+from templates.c.calls import infer
 from templates.c.cell import _BLOCK_NUMBERS
 from templates.c.memory import _address, _empty, _new, _views
 from templates.c.packing import _real
 from templates.c.run import _output, _prepare, _returned, _run
 from templates.python.arguments import _expect, _read_state
-from templates.python.cell import _OUTPUT_SIZE
+from templates.python.cell import _OUTPUT_SIZE, OUTPUT
 from templates.python.gradients import Grads, _fit, _hold_params, _into
-from templates.python.parameters import _packed
+from templates.python.parameters import Packed, _packed
+from templates.python.pieces import _forward_in_pieces, _Pieces
+from templates.python.pieces_back import _backward_in_pieces
 from templates.python.tape import Tape
 
 
@@ -27,12 +30,17 @@ def forward(
     reverse: bool = False,
     threads: int | None = None,
     out: np.ndarray | None = None,
+    checkpoint: int | None = None,
 ) -> tuple[np.ndarray, dict[str, np.ndarray], Tape]:
     """All steps, with a tape for `backward`: returns ``(y, state, tape)``; arguments as those of `infer`.
 
     `backward` reads ``x`` and the parameters again. Do not change them in place before it: its gradients would be wrong
-    without an error. Other arrays that hold other numbers are an error.
+    without an error. Other arrays that hold other numbers are an error. With ``checkpoint``, the tape keeps the states
+    alone, every so many steps, or a few more; `backward` computes the rest again, and the gradients are the same.
     """
+    if checkpoint is not None:
+        packed = _packed(params)
+        return _forward_in_pieces(infer, packed, params, x, state, lengths, reverse, threads, out, checkpoint)
     run, weights, x, block = _prepare(params, x, state, lengths, reverse, threads)
     y, x = _output(out, (*x.shape[:2], run.sizes[_OUTPUT_SIZE]), x)
     final = run.new_block()
@@ -76,17 +84,37 @@ def backward(
     packed = _packed(params)
     if not isinstance(tape, Tape):
         raise TypeError(f"tape: expected the tape that forward returned, found {type(tape).__name__}")
-    sizes, lengths, reverse = tape.dims
-    _fit(packed, sizes)
+    in_pieces = isinstance(tape.data, _Pieces)
+    _fit(packed, tape.dims if in_pieces else tape.dims[0])
     _hold_params(params, tape)
+    if in_pieces:
+        width = tape.states[OUTPUT].shape[-1]
+        result = _backward_in_pieces(forward, _added, packed, tape.data, dy, dstate, threads, width)
+    else:
+        result = _added(packed, tape, dy, dstate, threads, None)
+    return result if out is None else _into(out, result, accumulate)
+
+
+def _added(
+    packed: Packed,
+    tape: Tape,
+    dy: ArrayLike,
+    dstate: Mapping[str, ArrayLike | None] | None,
+    threads: int | None,
+    total: Grads | None,
+) -> Grads:
+    """Gradients; those of the parameters are added to the others of ``total``, in its arrays, if there is one."""
+    sizes, lengths, reverse = tape.dims
     block, x = tape.data
     T, B = x.shape[:2]
     run = _run(sizes, x.dtype, T, B, lengths, reverse, threads)
     dy = np.ascontiguousarray(_real("dy", _expect("dy", dy, (T, B, sizes[_OUTPUT_SIZE]))), run.dtype)
     dlast = run.block("dstate", _read_state("dstate", dstate, B, sizes)[0])
-    numbers = _empty(run.packing.numbers, run.dtype)
+    numbers = _empty(run.packing.numbers, run.dtype) if total is None else total.block
     pointers = run.packing.starts + _address(numbers)
     dx, dfirst = _new(x.shape, x.dtype), run.new_block()
-    run.call("backward", run.weights(packed), x, block, dy, dlast, pointers, dx, dfirst, numbers=(0,))
-    result = Grads(_views(numbers, run.packing.places), dx, _views(dfirst, run.state_places))
-    return result if out is None else _into(out, result, accumulate)
+    adds = int(total is not None)
+    run.call("backward", run.weights(packed), x, block, dy, dlast, pointers, dx, dfirst, numbers=(adds,))
+    grads = Grads(_views(numbers, run.packing.places), dx, _views(dfirst, run.state_places))
+    grads.block = numbers
+    return grads

@@ -12,6 +12,7 @@ from templates.numpy.run import _Run, _weights
 from templates.python.arguments import _array, _expect, _names, _read_state, _read_threads, _read_x
 from templates.python.cell import _INPUT_SIZE, _SHAPES, _STATE_SIZES, OUTPUT
 from templates.python.parameters import _packed, pack
+from templates.python.pieces import _forward_in_pieces
 from templates.python.tape import Tape
 
 
@@ -23,6 +24,7 @@ def forward(
     reverse: bool = False,
     threads: int | None = None,
     out: np.ndarray | None = None,
+    checkpoint: int | None = None,
 ) -> tuple[np.ndarray, dict[str, np.ndarray], Tape]:
     """All steps, with a tape for `backward`: returns ``(y, state, tape)``.
 
@@ -37,8 +39,12 @@ def forward(
         reverse: run each row from its last step to its first; output t stays at index t.
         threads: None or a number; NumPy's BLAS decides for itself.
         out: an array for ``y``.
+        checkpoint: keep the states alone, every so many steps, or a few more; `backward` computes the rest again.
     """
     _read_threads(threads)
+    if checkpoint is not None:
+        packed = _packed(params)
+        return _forward_in_pieces(infer, packed, params, x, state, lengths, reverse, threads, out, checkpoint)
     run = _Run(params, x, state, lengths, reverse, out)
     final, states, data = run.forward(True)
     over_time = {name: array[::-1] if run.reverse else array[:] for name, array in states.items()}

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from templates.numpy.arrays import _turned
+from templates.numpy.calls import forward
 from templates.numpy.cell import _backward
 from templates.numpy.run import _Run, _weights
 from templates.python.arguments import _expect, _read_state, _read_threads
-from templates.python.cell import _OUTPUT_SIZE
+from templates.python.cell import _OUTPUT_SIZE, OUTPUT
 from templates.python.gradients import Grads, _fit, _hold_params, _into
-from templates.python.parameters import _packed
+from templates.python.parameters import Packed, _packed
+from templates.python.pieces import _Pieces
+from templates.python.pieces_back import _backward_in_pieces
 from templates.python.tape import Tape
 
 
@@ -40,9 +44,14 @@ def backward(
     packed = _packed(params)
     if not isinstance(tape, Tape):
         raise TypeError(f"tape: expected the tape that forward returned, found {type(tape).__name__}")
-    run: _Run = tape.dims
-    _fit(packed, run.sizes)
+    in_pieces = isinstance(tape.data, _Pieces)
+    _fit(packed, tape.dims if in_pieces else tape.dims.sizes)
     _hold_params(params, tape)
+    if in_pieces:
+        width = tape.states[OUTPUT].shape[-1]
+        result = _backward_in_pieces(forward, _added, packed, tape.data, dy, dstate, threads, width)
+        return result if out is None else _into(out, result, accumulate)
+    run: _Run = tape.dims
     steps, batch = run.x.shape[:2]
     weights = _weights(packed, run.sizes, run.dtype)
     dy = run.steps(_expect("dy", dy, (steps, batch, run.sizes[_OUTPUT_SIZE])))
@@ -50,3 +59,20 @@ def backward(
     grads, dx, dfirst = _backward(weights, run.sizes, run.x, tape.data, run.idle, dy, last)
     result = Grads(grads, _turned(dx, run.reverse), dfirst)
     return result if out is None else _into(out, result, accumulate)
+
+
+def _added(
+    packed: Packed,
+    tape: Tape,
+    dy: np.ndarray,
+    dstate: Mapping[str, ArrayLike | None] | None,
+    threads: int | None,
+    total: Grads | None,
+) -> Grads:
+    """Gradients of a piece, those of the parameters added to the others so far."""
+    grads = backward(packed, tape, dy, dstate, threads)
+    if total is not None:
+        for name, array in grads.params.items():
+            total.params[name] += array
+        grads.params = total.params
+    return grads

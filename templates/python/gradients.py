@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,7 +15,10 @@ from templates.python.tape import Tape
 class Grads:
     """Gradients: ``params`` and ``state`` by name, ``x`` as an array."""
 
-    __slots__ = ("params", "state", "x")
+    __slots__ = ("block", "params", "state", "x")
+
+    block: Any
+    """What a target keeps of the parameters' memory, in a result that it adds to."""
 
     def __init__(self, params: dict[str, np.ndarray], x: np.ndarray, state: dict[str, np.ndarray]) -> None:
         self.params, self.x, self.state = params, x, state

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+_KEPT: tuple[str, ...]
+
 def _forward(
     p: Mapping[str, Tensor],
     n: Mapping[str, int],

@@ -18,6 +18,7 @@ from symrnn.emit.surface import surface
 from symrnn.errors import GenerateError
 from symrnn.plan.program import Program
 from symrnn.targets.c import flags
+from symrnn.targets.c.arrays import Arrays
 from symrnn.targets.c.interface import (
     BLOCK_NUMBERS,
     DTYPES,
@@ -32,6 +33,7 @@ from symrnn.targets.c.interface import (
 RUNTIME = (
     "c/calls.py",
     "c/training.py",
+    "c/raw.py",
     "c/run.py",
     "c/choice.py",
     "c/packing.py",
@@ -39,6 +41,8 @@ RUNTIME = (
     "python/arguments.py",
     "python/sizes.py",
     "python/tape.py",
+    "python/pieces.py",
+    "python/pieces_back.py",
     "python/gradients.py",
     "python/inference.py",
     "c/loader.py",
@@ -47,8 +51,16 @@ RUNTIME = (
     "c/team.py",
 )
 """The runtime modules that all cells share, in the order of the text."""
-TRAINING_ALONE = ("c/training.py", "python/tape.py", "python/gradients.py")
+TRAINING_ALONE = (
+    "c/training.py",
+    "c/raw.py",
+    "python/tape.py",
+    "python/gradients.py",
+    "python/pieces.py",
+    "python/pieces_back.py",
+)
 INFERENCE_ALONE = ("python/inference.py",)
+_OF_SIZES = 'n["{}"]'.format
 NOTES = {
     (
         "float32",
@@ -86,6 +98,7 @@ def c_module(program: Program, digest: str, request: Request) -> str:
         "header": _header(program, request),
         "imports": runtime.imports,
         "constants": _constants(program, digest, request, dtypes),
+        "tape": _tape(program) if training else (),
         "runtime": runtime.text,
     }
     return render("c/module.py.jinja", context)
@@ -121,6 +134,16 @@ def _constants(program: Program, digest: str, request: Request, dtypes: Sequence
         f"_MOST_PARTS, _WORKER_BYTES, _BLOCK_NUMBERS = {MOST_PARTS}, {WORKER_BYTES}, {BLOCK_NUMBERS}",
         *_loading(),
     )
+
+
+def _tape(program: Program) -> tuple[str, ...]:
+    """The function that says how many numbers the arrays of a tape have, as arithmetic that symbolic sizes go through too."""
+    blocks = [
+        f"{'(T + 1)' if array.motion == 'BEFORE' else 'T'} * B * {array.width.spelt(_OF_SIZES, factor=True)}"
+        for array in Arrays(program).table
+        if array.memory == "TAPE" and array.motion != "AFTER"
+    ]
+    return tuple(collection("return (", blocks, ")", 1, single=True))
 
 
 def _fields(sizes: Sequence[str]) -> list[str]:

@@ -48,11 +48,14 @@ RUNTIME = (
     "python/arguments.py",
     "python/sizes.py",
     "python/tape.py",
+    "python/pieces.py",
+    "python/pieces_back.py",
     "python/gradients.py",
     "python/inference.py",
 )
 """The runtime modules that all cells share, in the order of the text."""
-TRAINING_ALONE, INFERENCE_ALONE = ("numpy/training.py", "python/gradients.py"), ("python/inference.py",)
+TRAINING_ALONE = ("numpy/training.py", "python/gradients.py", "python/pieces_back.py")
+INFERENCE_ALONE = ("python/inference.py",)
 NOTE = "The types that `init_params` can return. Comparisons look at real parts, so a complex step passes through."
 
 

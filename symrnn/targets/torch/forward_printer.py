@@ -152,8 +152,11 @@ class _ForwardLines:
 
 
 def _kept(value: str, idle: str) -> str:
-    """What the tape keeps: zero where a row is beyond its length."""
-    return f"{value} if idle is None else torch.where({idle}, 0, {value})"
+    """What the tape keeps: one where a row is beyond its length.
+
+    What divides by it is dropped there, but a quotient by zero would be NaN in the derivatives of the backward pass.
+    """
+    return f"{value} if idle is None else torch.where({idle}, 1, {value})"
 
 
 def operand(product: StackedForms, read: Callable[[str], str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from symrnn.emit.inline import inlined
 from symrnn.emit.provenance import provenance
-from symrnn.emit.python_text import INDENT, WIDTH, listed, quoted, wrapped
+from symrnn.emit.python_text import INDENT, WIDTH, collection, listed, quoted, wrapped
 from symrnn.emit.render import render_source
 from symrnn.emit.request import Request
 from symrnn.emit.source import Source, within
@@ -24,13 +24,14 @@ from symrnn.targets.torch.forward_printer import forward_lines
 RUNTIME = (
     "torch/calls.py",
     "torch/training.py",
+    "torch/flat.py",
     "torch/run.py",
     "torch/arguments.py",
     "python/sizes.py",
     "python/inference.py",
 )
 """The runtime modules that all cells share, in the order of the text."""
-TRAINING_ALONE, INFERENCE_ALONE = ("torch/training.py",), ("python/inference.py",)
+TRAINING_ALONE, INFERENCE_ALONE = ("torch/training.py", "torch/flat.py"), ("python/inference.py",)
 NOTE = "The types that `check` runs. Others that PyTorch has for floating-point numbers run too."
 OPTIONS = (("dtype", "torch.dtype | None"), ("device", "torch.device | str | None"))
 
@@ -47,10 +48,17 @@ def torch_module(program: Program, request: Request) -> Source:
         "runtime": runtime.text,
         "header": _header(program, request),
         "helpers": helpers(expressions),
+        "kept": _kept(program) if backward is not None else (),
         "forward": within("_forward", forward_lines(program)),
         "backward": within("_backward", backward_lines(program, backward)) if backward is not None else (),
     }
     return render_source("torch/module.py.jinja", context)
+
+
+def _kept(program: Program) -> tuple[str, ...]:
+    """The values that a tape keeps beside the states, by name."""
+    values = [f'"{column.value}"' for buffer in program.forward.buffers if buffer.is_left for column in buffer.columns]
+    return tuple(collection("_KEPT = (", values, ")", single=True))
 
 
 def _header(program: Program, request: Request) -> tuple[str, ...]:

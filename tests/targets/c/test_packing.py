@@ -100,16 +100,20 @@ def hold_places(module: Any, cell: CCell, sizes: dict[str, int], dtype: Any) -> 
     packed = packed_by(module, sizes, params, 1, None)
     bits = 8 * packed.itemsize
     lanes = int(packed.view(np.uint64)[2]) & 0xFFFFFFFF
-    at = -(-(TAG_WORDS + len(cell.names.open)) * 64 // bits // BLOCK_NUMBERS) * BLOCK_NUMBERS
+    tag = (TAG_WORDS + len(cell.names.open)) * 64 // bits
+    at = -(-tag // BLOCK_NUMBERS) * BLOCK_NUMBERS
+    assert not packed[tag:at].any()
     for part in parts_of(cell):
         room = numbers(part, sizes, lanes)
         if isinstance(part, CPanel):
             expected = panel_of(part, cell, sizes, params, lanes)
             np.testing.assert_array_equal(packed[at : at + expected.size], expected, part.name)
-            assert (packed[at + expected.size : at + room] == UNTOUCHED).all()
+            end = at + expected.size
         elif part.name.startswith("PARAM_"):
             np.testing.assert_array_equal(packed[at : at + room], params[part.name.removeprefix("PARAM_")], part.name)
+            end = at + room
         at += -(-room // BLOCK_NUMBERS) * BLOCK_NUMBERS
+        assert not packed[end:at].any()
     assert at == packed.size
     for parts in (1, 2, 3, 7):
         copy[...] = UNTOUCHED

@@ -1,0 +1,70 @@
+"""Flat: the same calls with sequences of tensors in place of mappings and of a tape, as autograd has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from templates.python.cell import _SHAPES, _STATE_SIZES, STATES
+from templates.torch.cell import _KEPT, _backward, _forward
+from templates.torch.run import _Run
+
+
+def _flat_run(params: Sequence[Tensor], x: Tensor, state: Sequence[Tensor], lengths: Any, reverse: bool) -> _Run:
+    given: Mapping[str, Tensor] = dict(zip(STATES, state, strict=False))
+    return _Run(dict(zip(_SHAPES, params, strict=True)), x, given, lengths, reverse)
+
+
+def forward_flat(
+    params: Sequence[Tensor], x: Tensor, state: Sequence[Tensor], lengths: Any, reverse: bool
+) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Run a sequence: returns outputs, final states, and what `backward_flat` needs.
+
+    Args:
+        params: in the order of `param_shapes`.
+        x: (T, B, input).
+        state: in the order of ``STATES``; none for zeros.
+        lengths: as in `forward`.
+        reverse: as in `forward`.
+    """
+    run = _flat_run(params, x, state, lengths, reverse)
+    y, final, states, kept = _forward(run.params, run.sizes, run.x, run.state, run.idle, True)
+    return run.turned(y), tuple(final.values()), (*states.values(), *kept.values())
+
+
+def infer_flat(
+    params: Sequence[Tensor], x: Tensor, state: Sequence[Tensor], lengths: Any, reverse: bool
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Run a sequence and keep nothing: returns outputs and final states. PyTorch differentiates what it computes."""
+    run = _flat_run(params, x, state, lengths, reverse)
+    y, final, _, _ = _forward(run.params, run.sizes, run.x, run.state, run.idle, False)
+    return run.turned(y), tuple(final.values())
+
+
+def backward_flat(
+    params: Sequence[Tensor],
+    x: Tensor,
+    state: Sequence[Tensor],
+    lengths: Any,
+    reverse: bool,
+    kept: Sequence[Tensor],
+    dy: Tensor,
+    dstate: Sequence[Tensor],
+) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Gradients of the input, of the parameters and of the initial states.
+
+    The first arguments are those of `forward_flat`, and ``kept`` is from it; ``dy`` and ``dstate`` are gradients of the
+    outputs and of the final states, none of these for zeros.
+    """
+    run = _flat_run(params, x, state, lengths, reverse)
+    states = dict(zip(STATES, kept, strict=False))
+    others = dict(zip(_KEPT, kept[len(STATES) :], strict=True))
+    batch = x.shape[1]
+    last = {
+        name: each if each is not None else x.new_zeros(batch, run.sizes[_STATE_SIZES[name]])
+        for name, each in zip(STATES, dstate or [None] * len(STATES), strict=True)
+    }
+    grads, dx, dfirst = _backward(run.params, run.sizes, run.x, states, others, run.idle, run.steps(dy), last)
+    return run.turned(dx), tuple(grads.values()), tuple(dfirst.values())
