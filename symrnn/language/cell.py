@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from html import escape
 
 from symrnn.language.compose import Composition, Declarations, Number, SizeEntry, compose
 from symrnn.language.given import hold_types, read_source
+from symrnn.language.layouts import Layouts, read_layouts
 from symrnn.language.origin import Origin
 from symrnn.language.scanner import COMMENT_MARKS, name_fault
 from symrnn.language.system import HIDDEN, INPUT, Role, System, Variable
@@ -33,6 +34,7 @@ class Cell(System):
             shapes then say ``hidden`` for both.
         tied_by: the label of the equation that forces this; empty if ``[sizes]`` or nothing does.
         shared_matrix: the matrix that forces this because several vectors share it; empty if something else or nothing does.
+        layouts: ``[layouts.<framework>]``: how frameworks stack the parameters (`symrnn.language.layouts`).
         source: the file that the cell was read from, or ``<equations>``.
         normal: the same step normalised: linear forms and reductions apply to names, functions stand at the root.
     """
@@ -48,6 +50,7 @@ class Cell(System):
     input_is_hidden: bool = False
     tied_by: str = ""
     shared_matrix: str = ""
+    layouts: Layouts = field(default_factory=dict)
     source: str = "<equations>"
     normal: System = System((), (), (), ())
 
@@ -63,6 +66,7 @@ class Cell(System):
         constants: Mapping[str, Number] | None = None,
         init: Mapping[str, Number] | None = None,
         output: str | None = None,
+        layouts: Layouts | None = None,
         source: str | Origin = "<equations>",
     ) -> Cell:
         """The cell that ``text`` writes down, one equation per line; never evaluated.
@@ -79,6 +83,7 @@ class Cell(System):
             constants: scalar hyper-parameters: numbers, or decimal texts (``"0.1"`` is then a tenth exactly).
             init: for any parameter: ``uniform zeros ones identity orthogonal`` or a number.
             output: the state that is the layer's output; ``h`` where there is one, else the first.
+            layouts: how frameworks stack the parameters: framework to stack to the names of its blocks.
             source: the name of the text in error messages, or its place in a file.
 
         Raises:
@@ -98,7 +103,8 @@ class Cell(System):
         declarations = Declarations(sizes or {}, constants or {}, init or {}, output)
         parts: Composition = compose(text, declarations, place)
         values = {entry.name: getattr(parts, entry.name) for entry in fields(parts)}
-        return cls(name=name, title=title, reference=reference, text=text, source=place.name, **values)
+        found = cls(name=name, title=title, reference=reference, text=text, source=place.name, **values)
+        return replace(found, layouts=read_layouts(layouts, found.parameters, place))
 
     @property
     def parameters(self) -> tuple[Variable, ...]:

@@ -27,7 +27,7 @@ CellLike = Cell | str | os.PathLike[str]
 """A cell, the name of a bundled one, or the path of a cell file: what every public function takes."""
 
 _STRINGS = ("name", "title", "reference", "equations", "output")
-_TABLES = ("sizes", "constants", "init")
+_TABLES = ("sizes", "constants", "init", "layouts")
 _TOML_PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
 _KEY = re.compile(r"""\s*([A-Za-z0-9_-]+|"[^"\\]+"|'[^']+')\s*=""")
 _HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]")
@@ -86,6 +86,7 @@ def read_cell(text: str, source: str) -> Cell:
         constants=table.get("constants"),
         init=table.get("init"),
         output=table.get("output"),
+        layouts=table.get("layouts"),
         source=where,
     )
 
