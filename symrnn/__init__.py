@@ -87,7 +87,13 @@ def _resolve(name: str) -> Any:
     return load_late(f"{_HOMES[name]}:{name}")
 
 
+_FRAMEWORKS = ("torch",)
+"""Subpackages that need what not everyone has: imported when they are first named."""
+
+
 def __getattr__(name: str) -> Any:
+    if name in _FRAMEWORKS:
+        return load_module(f"{__name__}.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = _resolve(name)

@@ -27,6 +27,7 @@ ORDER = (
     "targets",
     "costs",
     "pipeline",
+    "torch",
     "flow",
     "report",
     "check",

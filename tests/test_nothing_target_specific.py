@@ -20,11 +20,13 @@ TARGETS = ROOT / "symrnn/targets"
 NAMES = sorted(path.name for path in TARGETS.iterdir() if path.joinpath("__init__.py").is_file())
 REGISTRY = "symrnn/targets/registry.py"
 LIBRARY = {
+    "symrnn/__init__.py": "the home in the library of that name, which is imported when it is named",
     "symrnn/check/deviations.py": "JSON has a key for the build of NumPy that is in use",
     "symrnn/cli/information.py": "people report the version of NumPy that is in use",
     "symrnn/derive/numeric.py": "SymPy's lambdify calls NumPy so",
     "symrnn/emit/inline.py": "generated modules import NumPy",
     "benchmarks/custom.py": "where the library that competes keeps what it compiled",
+    "benchmarks/participants/torch_home.py": "the version of the library that our layer runs in",
     "benchmarks/participants/torch_layer.py": "the library that competes",
     "benchmarks/participants/torch_loop.py": "the library that competes",
 }
@@ -41,7 +43,7 @@ MEASURED = {
     "benchmarks/subnormal.py": "what subnormal numbers cost the C kernels",
 }
 """Benchmarks whose subject is a target, each with what it measures. No other benchmark may name one."""
-HOMES: tuple[str, ...] = ()
+HOMES = ("symrnn/torch/",)
 """Packages that are a framework's home, and may name the targets that they join."""
 
 

@@ -1,0 +1,125 @@
+"""The kernels of one cell as PyTorch uses them: in operations of PyTorch, and in C where there is a compiler.
+
+Reads a cell; returns its `CellKernels`, the same for the same cell. Leaves out: how PyTorch calls them
+(`symrnn.torch.operators`).
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+from symrnn.emit.provenance import source_digest
+from symrnn.errors import BuildError
+from symrnn.language.cell import Cell
+from symrnn.language.cellfile import CellLike, load
+from symrnn.language.system import HIDDEN, INPUT, ONE
+from symrnn.pipeline import build
+
+_MADE: dict[str, CellKernels] = {}
+_LOCK = threading.RLock()
+
+
+class CellKernels:
+    """The kernels of a cell.
+
+    Attributes:
+        cell: what they compute.
+        operations: the module in operations of PyTorch: any device, any floating dtype, differentiable.
+        compiled: the module over C; None where it cannot be built.
+        digest: of the cell's source: two cells of one name have different ones.
+        parameters: the sizes of every parameter by name, in the order of the equations.
+        states: the size of every state by name, in the cell's own order.
+        output_size: the name of the size of the output.
+    """
+
+    def __init__(self, cell: Cell, operations: ModuleType, compiled: ModuleType | None, digest: str) -> None:
+        self.cell, self.operations, self.compiled, self.digest = cell, operations, compiled, digest
+        self.parameters: dict[str, tuple[str, ...]] = {each.name: each.shape for each in cell.parameters}
+        self.states: dict[str, str] = {state: cell.size(state) for state in cell.states}
+        self.output_size = cell.size(cell.output)
+
+    def sizes(self, input_size: int, hidden_size: int, others: Mapping[str, int]) -> dict[str, int]:
+        """Every size by name: 1, and then those of the cell in its own order.
+
+        Raises:
+            ValueError: a size is missing, unknown or no positive whole number, or the equations force another one.
+        """
+        wanted = tuple(size for size in self.cell.sizes if size not in (INPUT, HIDDEN))
+        for name in others:
+            if name not in wanted:
+                known = f"expected {', '.join(wanted)}" if wanted else "the cell has no size of its own"
+                raise ValueError(f"{self.cell.name}: unknown size {name!r}; {known}")
+        for name in wanted:
+            if name not in others:
+                raise ValueError(f"{self.cell.name}: the size {name!r} is missing; give it as {name}=…")
+        sizes = {ONE: 1, INPUT: input_size, HIDDEN: hidden_size, **{name: others[name] for name in wanted}}
+        for name, size in sizes.items():
+            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+                raise ValueError(f"{self.cell.name}: {name}: expected a whole number of at least 1, found {size!r}")
+        if self.cell.input_is_hidden and input_size != hidden_size:
+            raise ValueError(
+                f"{self.cell.name}: input_size {input_size} differs from hidden_size {hidden_size}; the equations force them "
+                "to be equal"
+            )
+        return sizes
+
+
+def kernels_of(cell: CellLike) -> CellKernels:
+    """The kernels of a cell, made at first use; C is compiled then, or comes from the cache.
+
+    Args:
+        cell: a `symrnn.Cell`, the name of a bundled one, or the path of a cell file.
+
+    Raises:
+        CellError: the cell cannot be read.
+    """
+    found = load(cell)
+    digest = source_digest(found)
+    with _LOCK:
+        if digest not in _MADE:
+            _MADE[digest] = _make(found, digest)
+        return _MADE[digest]
+
+
+def _make(cell: Cell, digest: str) -> CellKernels:
+    operations = build(cell, "torch")
+    try:
+        compiled = build(cell, "c")
+    except BuildError as error:
+        warnings.warn(
+            f"{cell.name}: no kernels in C, so operations of PyTorch run in their place: {error}", stacklevel=4
+        )
+        compiled = None
+    return CellKernels(cell, operations, compiled, digest)
+
+
+def read_sizes(kernels: CellKernels, params: Sequence[Any], x: Any, state: Mapping[str, Any]) -> dict[str, int]:
+    """Every size by name, as `CellKernels.sizes` has them, from the shapes of parameters, input and states.
+
+    Raises:
+        ValueError: two of them disagree, or one has the wrong number of axes.
+    """
+    told: dict[str, tuple[str, Any]] = {ONE: ("1", 1)}
+    shapes = [
+        *(
+            (name, shape, tensor.shape)
+            for (name, shape), tensor in zip(kernels.parameters.items(), params, strict=True)
+        ),
+        ("x", (INPUT,), x.shape[-1:]),
+        *((name, (kernels.states[name],), each.shape[-1:]) for name, each in state.items()),
+    ]
+    for name, wanted, shape in shapes:
+        if len(shape) != len(wanted):
+            raise ValueError(f"{name}: expected the axes ({', '.join(wanted)}), found shape {tuple(shape)}")
+        for size, number in zip(wanted, shape, strict=True):
+            by, known = told.setdefault(size, (name, number))
+            if known != number:
+                raise ValueError(f"{name}: {size} is {known} by {by}, but its shape is {tuple(shape)}")
+    missing = next((size for size in kernels.cell.sizes if size not in told), None)
+    if missing is not None:
+        raise ValueError(f"no parameter has the size {missing!r}; give the initial state")
+    return {size: told[size][1] for size in (ONE, *kernels.cell.sizes)}

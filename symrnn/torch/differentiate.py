@@ -1,0 +1,405 @@
+"""One cell as a function that PyTorch differentiates: any number of times, under `torch.func`, `vmap` and `torch.compile`.
+
+Reads `CellKernels`; returns a function of tensors (`Sequence`). It has two engines with one interface: the operators over C
+on a CPU, and operations of PyTorch everywhere else. Around an engine stand two functions for autograd: the sequence, whose
+derivative is the derived backward pass; and that pass, whose own derivative comes from the same equations in operations of
+PyTorch. Leaves out: what a person passes (`symrnn.torch.functional`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.autograd import Function, forward_ad
+
+from symrnn.language.cellfile import CellLike
+from symrnn.language.system import ONE
+from symrnn.torch.cell_kernels import CellKernels, kernels_of
+from symrnn.torch.operators import operators_of
+from symrnn.torch.pieces import backward_in_pieces, forward_in_pieces
+from symrnn.torch.stacks import restacked, unstacked
+
+COMPILED_DEVICES = ("cpu", "meta")
+"""Where the operators over C run; on the second, shapes alone."""
+
+
+Engine: TypeAlias = tuple[Callable[..., tuple[Tensor, ...]], ...]
+"""Three functions: forward, which returns outputs, final states and what backward needs; infer, which keeps nothing; and
+backward, which returns gradients of the input, of the parameters and of the initial states. Functions, and no object that has
+them: `torch.compile` follows these."""
+
+
+def _compiled(kernels: CellKernels) -> Engine:
+    """The engine of operators over C."""
+    operators = operators_of(kernels)
+    run_forward, run_infer, run_backward = operators.forward, operators.infer, operators.backward
+
+    def forward(
+        x: Tensor,
+        lengths: Tensor | None,
+        places: Sequence[int],
+        sizes: Sequence[int],
+        reverse: bool,
+        threads: int,
+        checkpoint: int,
+        params: Sequence[Tensor],
+        state: Sequence[Tensor],
+    ) -> tuple[Tensor, ...]:
+        y, final, tape, packed = run_forward(x, params, places, sizes, state, lengths, reverse, threads, checkpoint)
+        return (y, *final, tape, packed)
+
+    def infer(
+        x: Tensor,
+        lengths: Tensor | None,
+        places: Sequence[int],
+        sizes: Sequence[int],
+        reverse: bool,
+        threads: int,
+        checkpoint: int,
+        params: Sequence[Tensor],
+        state: Sequence[Tensor],
+    ) -> tuple[Tensor, ...]:
+        y, final = run_infer(x, params, places, sizes, state, lengths, reverse, threads)
+        return (y, *final)
+
+    def backward(
+        x: Tensor,
+        lengths: Tensor | None,
+        places: Sequence[int],
+        sizes: Sequence[int],
+        reverse: bool,
+        threads: int,
+        checkpoint: int,
+        params: Sequence[Tensor],
+        state: Sequence[Tensor],
+        kept: Sequence[Tensor],
+        dy: Tensor,
+        dfinal: Sequence[Tensor],
+    ) -> tuple[Tensor, ...]:
+        tape, packed = kept
+        dx, dparams, dstate = run_backward(
+            x, params, places, sizes, tape, packed, dy, dfinal, lengths, reverse, threads, checkpoint
+        )
+        return (dx, *dparams, *dstate)
+
+    return forward, infer, backward
+
+
+def _operations(kernels: CellKernels) -> Engine:
+    """The engine of operations of PyTorch: any device, any floating dtype. PyTorch differentiates its infer like any others."""
+    module = kernels.operations
+    run_forward, run_infer, run_backward = module.forward_flat, module.infer_flat, module.backward_flat
+
+    def forward(
+        x: Tensor,
+        lengths: Tensor | None,
+        places: Sequence[int],
+        sizes: Sequence[int],
+        reverse: bool,
+        threads: int,
+        checkpoint: int,
+        params: Sequence[Tensor],
+        state: Sequence[Tensor],
+    ) -> tuple[Tensor, ...]:
+        given = unstacked(params, places)
+        if checkpoint:
+            return forward_in_pieces(run_infer, given, x, state, lengths, reverse, checkpoint)
+        y, final, kept = run_forward(given, x, state, lengths, reverse)
+        return (y, *final, *kept)
+
+    def infer(
+        x: Tensor,
+        lengths: Tensor | None,
+        places: Sequence[int],
+        sizes: Sequence[int],
+        reverse: bool,
+        threads: int,
+        checkpoint: int,
+        params: Sequence[Tensor],
+        state: Sequence[Tensor],
+    ) -> tuple[Tensor, ...]:
+        y, final = run_infer(unstacked(params, places), x, state, lengths, reverse)
+        return (y, *final)
+
+    def backward(
+        x: Tensor,
+        lengths: Tensor | None,
+        places: Sequence[int],
+        sizes: Sequence[int],
+        reverse: bool,
+        threads: int,
+        checkpoint: int,
+        params: Sequence[Tensor],
+        state: Sequence[Tensor],
+        kept: Sequence[Tensor],
+        dy: Tensor,
+        dfinal: Sequence[Tensor],
+    ) -> tuple[Tensor, ...]:
+        given = unstacked(params, places)
+        if checkpoint:
+            runs = run_forward, run_backward
+            dx, dparams, dstate = backward_in_pieces(*runs, given, x, lengths, reverse, checkpoint, kept, dy, dfinal)
+        else:
+            dx, dparams, dstate = run_backward(given, x, state, lengths, reverse, kept, dy, dfinal)
+        return (dx, *restacked(dparams, params, places), *dstate)
+
+    return forward, infer, backward
+
+
+class Differentiable:
+    """A cell as a function of tensors; the same for the same kernels (`differentiable`).
+
+    Tensors have one dtype and one device; they fit one another (`symrnn.torch.cell_kernels.read_sizes`).
+    """
+
+    def __init__(self, kernels: CellKernels) -> None:
+        self.kernels = kernels
+        operations = _operations(kernels)
+        compiled = operations if kernels.compiled is None else _compiled(kernels)
+        self._states = len(kernels.states)
+        self._infer, self._infer_compiled = operations[1], compiled[1]
+        self._sequence = _functions(kernels, operations, operations)
+        self._sequence_compiled = self._sequence
+        if kernels.compiled is not None:
+            self._sequence_compiled = _functions(kernels, compiled, operations)
+
+    def __call__(
+        self,
+        x: Tensor,
+        params: Sequence[Tensor],
+        state: Sequence[Tensor],
+        sizes: Sequence[int],
+        places: Sequence[int] = (),
+        lengths: Tensor | None = None,
+        reverse: bool = False,
+        threads: int = 0,
+        checkpoint: int = 0,
+    ) -> tuple[Tensor, ...]:
+        """Run a sequence: returns the output (T, B, size) and the final states, (B, size) each.
+
+        Args:
+            x: (T, B, input).
+            params: the parameters, or the tensors in which they lie.
+            state: initial states in the cell's order, or none for zeros.
+            sizes: of the cell, in its own order.
+            places: of the parameters in the tensors (`symrnn.torch.stacks.unstacked`).
+            lengths: (B,) steps of each row, whole numbers.
+            reverse: run each row from its last step to its first.
+            threads: their number, or 0 for as many as pay.
+            checkpoint: keep states alone, every so many steps, and compute the rest again; 0 keeps everything.
+        """
+        here = x.device.type in COMPILED_DEVICES
+        arguments = (x, lengths, places, sizes, reverse, threads, checkpoint)
+        if _has_tangents():
+            # Forward mode goes through operations: an operator would drop the tangents without a word.
+            return self._infer(*arguments, params, state)
+        transformed = torch._C._are_functorch_transforms_active()
+        # Within vmap, a tensor does not tell whether somebody outside differentiates by it.
+        if torch.is_grad_enabled() and (transformed or any(each.requires_grad for each in (x, *params, *state))):
+            functions = self._sequence_compiled if here else self._sequence
+            function = functions[transformed or torch.compiler.is_compiling()]
+            found = function.apply(*arguments, len(params), *params, *state)
+            return tuple(found[: 1 + self._states])
+        return (self._infer_compiled if here else self._infer)(*arguments, params, state)
+
+
+def _has_tangents() -> bool:
+    """Whether PyTorch differentiates in forward mode here."""
+    return bool(forward_ad._current_level >= 0)
+
+
+_MADE: dict[CellKernels, Differentiable] = {}
+_LOCK = threading.RLock()
+
+
+def differentiable(cell: CellLike) -> Differentiable:
+    """The function of a cell, made at first use, before `torch.compile` sees a call of it.
+
+    Args:
+        cell: a `symrnn.Cell`, the name of a bundled one, or the path of a cell file.
+
+    Raises:
+        CellError: the cell cannot be read.
+    """
+    kernels = kernels_of(cell)
+    with _LOCK:
+        if kernels not in _MADE:
+            _MADE[kernels] = Differentiable(kernels)
+        return _MADE[kernels]
+
+
+def _functions(kernels: CellKernels, engine: Engine, operations: Engine) -> tuple[Any, Any]:
+    """The sequence as a function for autograd, without and with what transformations and `torch.compile` need.
+
+    The first takes 30 µs less at each call. They are made for an engine, because `apply` takes tensors and numbers.
+    """
+    run_forward, _, run_backward = engine
+    infer = operations[1]
+    order = (ONE, *kernels.cell.sizes)
+    of_states = tuple(order.index(size) - 1 for size in kernels.states.values())
+    states = len(of_states)
+
+    def gradients(
+        x: Tensor,
+        lengths: Tensor | None,
+        places: Sequence[int],
+        sizes: Sequence[int],
+        reverse: bool,
+        counts: tuple[int, int, int],
+        tensors: Sequence[Tensor],
+    ) -> tuple[Tensor, ...]:
+        """What `_DerivedPass` computes, in operations that PyTorch differentiates."""
+        params, state, dfinal, _ = _parted(tensors[1:], counts)
+        state = state or zeros(x, sizes)
+
+        def sequence(x: Tensor, *inputs: Tensor) -> tuple[Tensor, ...]:
+            return infer(x, lengths, places, sizes, reverse, 0, 0, inputs[: len(params)], inputs[len(params) :])
+
+        _, pull = torch.func.vjp(sequence, x, *params, *state)
+        return tuple(pull((tensors[0], *(dfinal or zeros(x, sizes)))))
+
+    def zeros(x: Tensor, sizes: Sequence[int]) -> list[Tensor]:
+        return [x.new_zeros(x.shape[1], sizes[at] if at >= 0 else 1) for at in of_states]
+
+    class _DerivedPass(Function):
+        """The derived backward pass.
+
+        Tensors: dy, parameters, initial states or none, gradients of final states or none, what was kept.
+        """
+
+        @staticmethod
+        def forward(
+            x: Tensor,
+            lengths: Tensor | None,
+            places: Sequence[int],
+            sizes: Sequence[int],
+            reverse: bool,
+            threads: int,
+            checkpoint: int,
+            counts: tuple[int, int, int],
+            *tensors: Tensor,
+        ) -> tuple[Tensor, ...]:
+            params, state, dfinal, kept = _parted(tensors[1:], counts)
+            return run_backward(
+                x, lengths, places, sizes, reverse, threads, checkpoint, params, state, kept, tensors[0], dfinal
+            )
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+            x, lengths, ctx.places, ctx.sizes, ctx.reverse, _, _, ctx.counts, *tensors = inputs
+            read = 1 + sum(ctx.counts)
+            ctx.kept = len(tensors) - read
+            ctx.save_for_backward(x, lengths, *tensors[:read])
+            ctx.set_materialize_grads(False)
+
+        @staticmethod
+        def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Tensor | None, ...]:
+            x, lengths, *tensors = ctx.saved_tensors
+
+            def function(x: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
+                return gradients(x, lengths, ctx.places, ctx.sizes, ctx.reverse, ctx.counts, tensors)
+
+            results, pull = torch.func.vjp(function, x, *tensors)
+            filled = [
+                torch.zeros_like(result) if each is None else each
+                for result, each in zip(results, cotangents, strict=True)
+            ]
+            dx, *others = pull(tuple(filled))
+            return (dx, None, None, None, None, None, None, None, *others, *[None] * ctx.kept)
+
+        @staticmethod
+        def vmap(info: Any, in_dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
+            return _one_by_one(_DerivedPass, info.batch_size, in_dims, arguments)
+
+    class _Sequence(Function):
+        """All steps. Tensors: parameters, initial states. Outputs: y, final states, what is kept."""
+
+        @staticmethod
+        def forward(
+            x: Tensor,
+            lengths: Tensor | None,
+            places: Sequence[int],
+            sizes: Sequence[int],
+            reverse: bool,
+            threads: int,
+            checkpoint: int,
+            count: int,
+            *tensors: Tensor,
+        ) -> tuple[Tensor, ...]:
+            return run_forward(
+                x, lengths, places, sizes, reverse, threads, checkpoint, tensors[:count], tensors[count:]
+            )
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+            x, lengths, ctx.places, ctx.sizes, ctx.reverse, ctx.threads, ctx.checkpoint, ctx.count, *tensors = inputs
+            kept = output[1 + states :]
+            ctx.inputs = len(tensors)
+            ctx.shape = output[0].shape
+            # The parameters too, though only packed weights are read: so PyTorch refuses ones that have changed.
+            ctx.save_for_backward(x, lengths, *tensors, *kept)
+            ctx.mark_non_differentiable(*kept)
+            ctx.set_materialize_grads(False)
+
+        @staticmethod
+        def backward(ctx: Any, dy: Tensor | None, *dothers: Tensor | None) -> tuple[Tensor | None, ...]:
+            x, lengths, *tensors = ctx.saved_tensors
+            inputs, kept = tensors[: ctx.inputs], tensors[ctx.inputs :]
+            if dy is None:
+                dy = x.new_zeros(ctx.shape)
+            dfinal: list[Tensor] = []
+            if any(each is not None for each in dothers[:states]):
+                pairs = zip(dothers, zeros(x, ctx.sizes), strict=False)
+                dfinal = [zero if each is None else each for each, zero in pairs]
+            call = (x, lengths, ctx.places, ctx.sizes, ctx.reverse, ctx.threads, ctx.checkpoint)
+            if torch.is_grad_enabled():  # somebody will differentiate these gradients
+                counts = (ctx.count, ctx.inputs - ctx.count, len(dfinal))
+                found = _DerivedPass.apply(*call, counts, dy, *inputs, *dfinal, *kept)
+            else:
+                found = run_backward(*call, inputs[: ctx.count], inputs[ctx.count :], kept, dy, dfinal)
+            return (found[0], None, None, None, None, None, None, None, *found[1 : 1 + ctx.inputs])
+
+        @staticmethod
+        def vmap(info: Any, in_dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
+            return _one_by_one(_Sequence, info.batch_size, in_dims, arguments)
+
+    class _Plain(Function):
+        """The same."""
+
+        @staticmethod
+        def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, ...]:
+            output = _Sequence.forward(*inputs)
+            _Sequence.setup_context(ctx, inputs, output)
+            return output
+
+        backward = _Sequence.backward
+
+    return _Plain, _Sequence
+
+
+def _parted(tensors: Sequence[Tensor], counts: Sequence[int]) -> tuple[Sequence[Tensor], ...]:
+    """Tensors in parts of these lengths, and the rest."""
+    a, b, c = counts
+    return tensors[:a], tensors[a : a + b], tensors[a + b : a + b + c], tensors[a + b + c :]
+
+
+def _one_by_one(
+    function: Any, count: int, in_dims: Sequence[Any], arguments: Sequence[Any]
+) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+    """A mapped axis as calls one after the other: each may have parameters of its own."""
+
+    def at(index: int) -> list[Any]:
+        return [
+            each.select(dim, index) if isinstance(each, Tensor) and dim is not None else each
+            for each, dim in zip(arguments, in_dims, strict=True)
+        ]
+
+    if not count:
+        raise ValueError("vmap: the mapped axis has no entries; leave the call out")
+    found = [function.apply(*at(index)) for index in range(count)]
+    stacked = tuple(torch.stack(each) for each in zip(*found, strict=True))
+    return stacked, (0,) * len(stacked)

@@ -1,0 +1,232 @@
+"""A cell as a function of tensors: ``functional(cell)(x, params)``, as `torch.nn.functional` has functions.
+
+Reads a cell; returns a `CellFunction`. Here arguments are checked, and precision is chosen: what the kernels in C do not take
+on a CPU runs in float32 and comes back as it was, and under `torch.autocast` everything runs in float32. Leaves out: parameters
+that are kept (`symrnn.torch.layer`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from symrnn.language.cellfile import CellLike
+from symrnn.torch.cell_kernels import CellKernels, read_sizes
+from symrnn.torch.differentiate import Differentiable, differentiable
+from symrnn.torch.operators import MOST_THREADS
+
+_NARROW = (torch.float16, torch.bfloat16)
+"""What runs in float32 on a CPU."""
+_WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+
+
+class CellFunction:
+    """A cell as a function of tensors; `functional` makes it.
+
+    Attributes:
+        cell: what it computes.
+    """
+
+    def __init__(self, function: Differentiable) -> None:
+        self._function = function
+        self.cell = function.kernels.cell
+
+    def __call__(
+        self,
+        x: Tensor,
+        params: Mapping[str, Tensor],
+        state: Mapping[str, Tensor] | None = None,
+        lengths: Tensor | None = None,
+        reverse: bool = False,
+        threads: int | None = None,
+        checkpoint: int | None = None,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Run a sequence: returns the output (T, B, size), and the final states by name, (B, size) each.
+
+        Args:
+            x: (T, B, input).
+            params: by name, in the shapes that the equations read.
+            state: initial states by name; None or a missing one means zeros.
+            lengths: (B,) steps of each row, whole numbers from 0 to T; beyond, its state stays and its output is zero.
+            reverse: run each row from its last step to its first; output t stays at index t.
+            threads: of a CPU; None for as many as pay, at most `torch.get_num_threads`.
+            checkpoint: for long sequences: keep the states alone, every so many steps or a few more, and compute the rest
+                again in the backward pass; None keeps everything.
+
+        Raises:
+            ValueError: a name is unknown or missing, or a shape does not fit.
+            TypeError: a dtype or a device differs from that of ``x``.
+        """
+        kernels = self._function.kernels
+        if x.ndim != 3:
+            raise ValueError(f"x: expected (T, B, input), found shape {tuple(x.shape)}")
+        _known("params", params, kernels.parameters)
+        missing = next((name for name in kernels.parameters if name not in params), None)
+        if missing is not None:
+            raise ValueError(f"params: {missing!r} is missing; expected {', '.join(kernels.parameters)}")
+        _known("state", state or {}, kernels.states)
+        given = {name: each for name, each in (state or {}).items() if each is not None}
+        values = [params[name] for name in kernels.parameters]
+        sizes = read_sizes(kernels, values, x, given)
+        states = fill_states(kernels, x, given, sizes)
+        y, final = run(self._function, x, values, states, sizes, lengths, reverse, threads, checkpoint=checkpoint)
+        return y, dict(zip(kernels.states, final, strict=True))
+
+
+def functional(cell: CellLike) -> CellFunction:
+    """A cell as a function of tensors.
+
+    Args:
+        cell: a `symrnn.Cell`, the name of a bundled one, or the path of a cell file.
+
+    Raises:
+        CellError: the cell cannot be read.
+    """
+    return CellFunction(differentiable(cell))
+
+
+def _known(name: str, given: Mapping[str, Tensor], expected: Mapping[str, object]) -> None:
+    unknown = next((each for each in given if each not in expected), None)
+    if unknown is not None:
+        raise ValueError(f"{name}: unknown name {unknown!r}; expected {', '.join(expected)}")
+
+
+def fill_states(
+    kernels: CellKernels, x: Tensor, given: Mapping[str, Tensor], sizes: Mapping[str, int]
+) -> tuple[Tensor, ...]:
+    """Every state in the cell's order, zeros where one is missing; none where all are."""
+    if not given and not torch.compiler.is_compiling():  # packages of AOTInductor have no empty lists
+        return ()
+    return tuple(
+        given[name] if name in given else x.new_zeros(x.shape[1], sizes[size]) for name, size in kernels.states.items()
+    )
+
+
+def run(
+    function: Differentiable,
+    x: Tensor,
+    params: Sequence[Tensor],
+    state: Sequence[Tensor],
+    sizes: Mapping[str, int],
+    lengths: Tensor | None = None,
+    reverse: bool = False,
+    threads: int | None = None,
+    places: Sequence[int] = (),
+    names: Sequence[str] = (),
+    checkpoint: int | None = None,
+) -> tuple[Tensor, list[Tensor]]:
+    """Run a sequence in the precision that fits: returns the output, and the final states in the cell's order.
+
+    Args:
+        function: the cell.
+        x: (T, B, input).
+        params: in the order of the equations, or the tensors in which they lie.
+        state: in the cell's order, or none for zeros.
+        sizes: every size by name, as `symrnn.torch.cell_kernels.CellKernels.sizes` has them.
+        lengths: (B,), or None.
+        reverse: run each row from its last step to its first.
+        threads: of a CPU, or None.
+        places: of the parameters in the tensors (`symrnn.torch.stacks.unstacked`).
+        names: of the tensors; none for those of the parameters.
+        checkpoint: steps between states that are kept, or None to keep everything.
+
+    Raises:
+        ValueError: the shape of a state or of ``lengths``, or a length, does not fit.
+        TypeError: a dtype or a device differs from that of ``x``.
+    """
+    kernels, kind = function.kernels, x.device.type
+    if state:
+        _hold_states(kernels, x, state, sizes)
+    lengths = read_lengths(lengths, x)
+    _, *in_order = sizes.values()
+    hold_threads(threads)
+    rest = (in_order, places, lengths, reverse, threads or 0, read_checkpoint(checkpoint))
+    if kind != "meta" and torch.is_autocast_enabled(kind):
+        result = torch.get_autocast_dtype(kind)
+        x, params, state = _widened(x), [_widened(each) for each in params], [_widened(each) for each in state]
+        _hold_alike(kernels, x, params, state, names)
+        with torch.autocast(kind, enabled=False):
+            found = function(x, params, state, *rest)
+        if x.dtype == torch.float32:
+            found = tuple(each.to(result) for each in found)
+    else:
+        _hold_alike(kernels, x, params, state, names)
+        dtype = x.dtype
+        if kind == "cpu" and dtype in _NARROW:
+            x, params, state = x.float(), [each.float() for each in params], [each.float() for each in state]
+            found = tuple(each.to(dtype) for each in function(x, params, state, *rest))
+        else:
+            found = function(x, params, state, *rest)
+    return found[0], list(found[1:])
+
+
+def hold_threads(threads: int | None) -> None:
+    """Refuse what is no number of threads.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if threads is not None and (type(threads) is not int or not 1 <= threads <= MOST_THREADS):
+        raise ValueError(f"threads: expected None or a whole number from 1 to {MOST_THREADS}, found {threads!r}")
+
+
+def read_checkpoint(checkpoint: int | None) -> int:
+    """The steps of a piece as operators take them; 0 for none.
+
+    Raises:
+        ValueError: it is no positive whole number.
+    """
+    if checkpoint is None:
+        return 0
+    if isinstance(checkpoint, bool) or not isinstance(checkpoint, int) or checkpoint < 1:
+        raise ValueError(f"checkpoint: expected None or a number of steps, at least 1, found {checkpoint!r}")
+    return checkpoint
+
+
+def _widened(tensor: Tensor) -> Tensor:
+    """In float32, but for float64, which autocast leaves alone."""
+    return tensor.float() if tensor.dtype in _NARROW else tensor
+
+
+def read_lengths(lengths: Tensor | None, x: Tensor) -> Tensor | None:
+    """Lengths as the kernels take them. That they are at most T is checked where they are read.
+
+    Raises:
+        TypeError: they are no whole numbers.
+        ValueError: they are not one for each row.
+    """
+    if lengths is None:
+        return None
+    lengths = torch.as_tensor(lengths)
+    if lengths.dtype not in _WHOLE:
+        raise TypeError(f"lengths: expected whole numbers, found a tensor of {lengths.dtype}")
+    if tuple(lengths.shape) != (x.shape[1],):
+        raise ValueError(f"lengths: expected shape {(x.shape[1],)}, found {tuple(lengths.shape)}")
+    return lengths.to(x.device, torch.int64)
+
+
+def _hold_states(kernels: CellKernels, x: Tensor, state: Sequence[Tensor], sizes: Mapping[str, int]) -> None:
+    rows = x.shape[1]
+    for (name, size), each in zip(kernels.states.items(), state, strict=False):
+        if each.shape != (rows, sizes[size]):
+            raise ValueError(f"state {name!r}: expected shape {(rows, sizes[size])}, found {tuple(each.shape)}")
+
+
+def _hold_alike(
+    kernels: CellKernels, x: Tensor, params: Sequence[Tensor], state: Sequence[Tensor], names: Sequence[str]
+) -> None:
+    """Refuse another dtype or device than the input has: nothing is converted silently."""
+    dtype, device = x.dtype, x.device
+    if not dtype.is_floating_point:
+        raise TypeError(f"x: expected floating-point numbers, found a tensor of {dtype}")
+    for index, each in enumerate((*params, *state)):
+        if each.dtype != dtype or each.device != device:
+            given = names or (*kernels.parameters,)
+            behind = index - len(params)  # zeros may stand behind the parameters
+            name = [*kernels.states][behind] if behind >= 0 else given[index]
+            raise TypeError(
+                f"{name}: expected {dtype} on {device}, as x is, found {each.dtype} on {each.device}; convert one of them "
+                "with .to()"
+            )

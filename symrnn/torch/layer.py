@@ -1,0 +1,336 @@
+"""`Layer`: any cell as a layer of PyTorch, with the names and shapes of `torch.nn.LSTM`.
+
+Reads a cell and sizes; keeps the parameters, and runs sequences of tensors. Leaves out: what a run computes
+(`symrnn.torch.functional`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from symrnn.language.cellfile import CellLike, load
+from symrnn.torch.differentiate import differentiable
+from symrnn.torch.functional import fill_states, hold_threads, read_checkpoint, run
+from symrnn.torch.stacks import stacks_of, unstacked
+
+States: TypeAlias = Tensor | tuple[Tensor, ...]
+"""The states of all runs of a layer, (num_layers * directions, B, size): a tensor, or a tuple where the cell has several."""
+
+_SEEDS = 1 << 31
+
+
+class Layer(nn.Module):
+    """A recurrent layer of any cell, with the names and shapes of `torch.nn.LSTM`.
+
+    On a CPU its kernels are C, elsewhere operations of PyTorch; gradients are derived from the equations.
+
+    Attributes:
+        cell: the cell.
+        states: the names of the states, in the order in which ``hx`` has them.
+        input_size: numbers in a row of the input.
+        hidden_size: units.
+        output_size: numbers in a row of the output of one direction.
+        num_layers: layers, each on top of the one before.
+        batch_first: whether ``x`` is (B, T, input).
+        dropout: between layers, while training.
+        bidirectional: whether a second run of each layer goes from the last step to the first.
+        directions: the number of runs of a layer.
+        threads: of a CPU; None for as many as pay, at most `torch.get_num_threads`.
+        checkpoint: steps between the states that a tape keeps, or None.
+    """
+
+    def __init__(
+        self,
+        cell: CellLike,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        threads: int | None = None,
+        layout: str | None = None,
+        checkpoint: int | None = None,
+        **sizes: int,
+    ) -> None:
+        """Make the layer; its parameters begin as the cell says.
+
+        Args:
+            cell: a `symrnn.Cell`, the name of a bundled one, or the path of a cell file.
+            input_size: numbers in a row of the input.
+            hidden_size: units.
+            num_layers: layers, each on top of the one before.
+            bias: must be True: the biases of a cell are those of its equations.
+            batch_first: whether ``x`` is (B, T, input).
+            dropout: between layers, while training.
+            bidirectional: whether a second run of each layer goes from the last step to the first.
+            device: of the parameters.
+            dtype: of the parameters.
+            threads: of a CPU; None for as many as pay, at most `torch.get_num_threads`.
+            checkpoint: for long sequences: keep the states alone, every so many steps or a few more, and compute the rest again
+                in the backward pass; the gradients are the same. None keeps everything.
+            layout: keep the parameters in the tensors of this layout of the cell; None for one tensor each.
+            sizes: further sizes of the cell by name.
+
+        Raises:
+            CellError: the cell cannot be read.
+            ValueError: a size, or another argument, does not fit.
+        """
+        super().__init__()
+        read_checkpoint(checkpoint)
+        self.checkpoint = checkpoint
+        if not bias:
+            raise ValueError(
+                "bias: the biases of a cell are those of its equations; write it without them, or take LSTM, GRU or RNN"
+            )
+        self._build(
+            cell,
+            input_size,
+            hidden_size,
+            num_layers,
+            batch_first,
+            dropout,
+            bidirectional,
+            device,
+            dtype,
+            threads,
+            layout,
+            sizes,
+        )
+
+    def _build(
+        self,
+        cell: CellLike,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int,
+        batch_first: bool,
+        dropout: float,
+        bidirectional: bool,
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+        threads: int | None,
+        layout: str | None,
+        sizes: Mapping[str, int],
+        left_out: Sequence[str] = (),
+        order: Sequence[str] = (),
+    ) -> None:
+        """Make the layer, without these tensors of its layout, and with the states in this order."""
+        if isinstance(num_layers, bool) or not isinstance(num_layers, int) or num_layers < 1:
+            raise ValueError(f"num_layers: expected a whole number of at least 1, found {num_layers!r}")
+        if isinstance(dropout, bool) or not 0 <= dropout <= 1:
+            raise ValueError(f"dropout: expected a number from 0 to 1, found {dropout!r}")
+        hold_threads(threads)
+        self._function = differentiable(cell)
+        kernels = self._function.kernels
+        self.cell = load(cell)
+        self.states = tuple(order) or kernels.cell.states
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.batch_first, self.dropout, self.bidirectional = batch_first, float(dropout), bool(bidirectional)
+        self.directions = 2 if bidirectional else 1
+        self._order = tuple(kernels.cell.states.index(name) for name in self.states)
+        self.threads, self.layout, self.others = threads, layout, dict(sizes)
+        first = kernels.sizes(input_size, hidden_size, sizes)
+        self.output_size = first[kernels.output_size]
+        above = first
+        if num_layers > 1:
+            above = kernels.sizes(self.output_size * self.directions, hidden_size, sizes)
+        for name, size in kernels.states.items():
+            if first[size] != above[size]:
+                raise ValueError(
+                    f"{self.cell.name}: the state {name!r} has {first[size]} numbers in the first layer and {above[size]} in "
+                    "those above, so they are no tensor; take one layer at a time"
+                )
+        self._sizes = [first if level == 0 else above for level in range(num_layers)]
+        self._stacks = [stacks_of(self.cell, each, layout, left_out) for each in self._sizes]
+        self._names = [
+            [tuple(name + ending for name in stacks.tensors) for ending in self._endings(level)]
+            for level, stacks in enumerate(self._stacks)
+        ]
+        for stacks, names in zip(self._stacks, self._names, strict=True):
+            for name, shape in [pair for each in names for pair in zip(each, stacks.tensors.values(), strict=True)]:
+                self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
+        self.reset_parameters()
+
+    def _endings(self, level: int) -> tuple[str, ...]:
+        """What the names of a layer's parameters end in, by direction."""
+        return tuple(f"_l{level}{'_reverse' if backward else ''}" for backward in range(self.directions))
+
+    def reset_parameters(self) -> None:
+        """Give every parameter its initial value, as the cell says, from the random numbers of PyTorch."""
+        with torch.no_grad():
+            for level, stacks in enumerate(self._stacks):
+                sizes = self._sizes[level]
+                for ending in self._endings(level):
+                    seed = int(torch.randint(_SEEDS, ()))
+                    values = self._function.kernels.operations.init_params(
+                        sizes["input"], sizes["hidden"], **self.others, seed=seed, dtype=torch.float64
+                    )
+                    stacks.write(values, {name: getattr(self, name + ending) for name in stacks.tensors})
+
+    def extra_repr(self) -> str:
+        """The arguments that differ from their defaults."""
+        told = [self.cell.name, str(self.input_size), str(self.hidden_size)]
+        told += [f"{name}={size}" for name, size in self.others.items()]
+        defaults = {"num_layers": 1, "batch_first": False, "dropout": 0.0, "bidirectional": False, "layout": None}
+        told += [f"{name}={getattr(self, name)}" for name, value in defaults.items() if getattr(self, name) != value]
+        return ", ".join(told)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # CellKernels are modules: the copy, or the process that loads this, finds its own by the cell.
+        return {name: value for name, value in self.__dict__.items() if name != "_function"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._function = differentiable(self.cell)
+
+    def forward(
+        self, x: Tensor | PackedSequence, hx: States | None = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor | PackedSequence, States]:
+        """Run sequences: returns the outputs of the last layer, and the final states of all.
+
+        Args:
+            x: (T, B, input), (B, T, input) with ``batch_first``, (T, input) for one row, or packed.
+            hx: initial states; None means zeros.
+            lengths: (B,) steps of each row, whole numbers from 0 to T: beyond, a state stays and the output is zero.
+
+        Raises:
+            ValueError: a shape does not fit.
+            TypeError: a dtype or a device differs from that of the parameters.
+        """
+        if isinstance(x, PackedSequence):
+            return self._packed(x, hx, lengths)
+        if x.ndim not in (2, 3):
+            raise ValueError(f"x: expected three axes, or two for one row, found shape {tuple(x.shape)}")
+        if x.shape[-1] != self.input_size:
+            raise ValueError(f"x: expected {self.input_size} numbers in each row, found shape {tuple(x.shape)}")
+        one = x.ndim == 2
+        if one:
+            x, lengths = x.unsqueeze(1), lengths if lengths is None else torch.as_tensor(lengths).reshape(1)
+        elif self.batch_first:
+            x = x.transpose(0, 1)
+        y, final = self._run(x, self._read_states(hx, x.shape[1], one), lengths)
+        if one:
+            return y.squeeze(1), self._as_given([each.squeeze(1) for each in final])
+        return y.transpose(0, 1) if self.batch_first else y, self._as_given(final)
+
+    def step(self, x_t: Tensor, hx: States | None = None) -> tuple[Tensor, States]:
+        """Run one step: ``x_t`` is (B, input), or (input,) for one row; returns its output and the next states.
+
+        Raises:
+            ValueError: the layer is bidirectional, or a shape does not fit.
+        """
+        if self.bidirectional:
+            raise ValueError("step: a bidirectional layer reads the last step first, so it runs whole sequences alone")
+        if x_t.ndim not in (1, 2):
+            raise ValueError(f"x_t: expected (B, input), or (input,) for one row, found shape {tuple(x_t.shape)}")
+        if x_t.shape[-1] != self.input_size:
+            raise ValueError(f"x_t: expected {self.input_size} numbers in each row, found shape {tuple(x_t.shape)}")
+        if x_t.ndim == 1:
+            y, final = self.forward(x_t.unsqueeze(0), hx)
+            assert isinstance(y, Tensor)
+            return y.squeeze(0), final
+        y, final = self._run(x_t.unsqueeze(0), self._read_states(hx, x_t.shape[0], False), None)
+        return y.squeeze(0), self._as_given(final)
+
+    def numpy_params(self, layer: int = 0, reverse: bool = False) -> dict[str, np.ndarray]:
+        """The parameters of one run as the kernels in C and NumPy take them, by name.
+
+        Args:
+            layer: its number, from 0.
+            reverse: of a bidirectional layer, the run from the last step to the first.
+        """
+        params = unstacked(self._tensors(layer, int(reverse)), self._stacks[layer].places)
+        return {
+            name: _wide(each.detach()).cpu().numpy().copy()
+            for name, each in zip(self._function.kernels.parameters, params, strict=True)
+        }
+
+    def _tensors(self, level: int, direction: int) -> list[Tensor]:
+        """The tensors of one run in which the parameters of the cell lie."""
+        own = self._parameters
+        # A parametrisation takes a parameter away, and puts a property in its place.
+        found: list[Any] = [own[name] if name in own else getattr(self, name) for name in self._names[level][direction]]
+        return self._stacks[level].with_zeros(found)
+
+    def _run(self, x: Tensor, states: Sequence[Tensor], lengths: Tensor | None) -> tuple[Tensor, list[Tensor]]:
+        """All layers; ``states`` are in the order of the cell, and so are those returned."""
+        finals: list[list[Tensor]] = []
+        function = self._function
+        for level, sizes in enumerate(self._sizes):
+            outputs = []
+            for direction in range(self.directions):
+                at = level * self.directions + direction
+                y, final = run(
+                    function,
+                    x,
+                    self._tensors(level, direction),
+                    [each[at] for each in states] if states else fill_states(function.kernels, x, {}, sizes),
+                    sizes,
+                    lengths,
+                    direction == 1,
+                    self.threads,
+                    self._stacks[level].places,
+                    self._names[level][direction],
+                    self.checkpoint,
+                )
+                outputs.append(y)
+                finals.append(final)
+            x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
+            if self.dropout and self.training and level + 1 < self.num_layers:
+                x = nn.functional.dropout(x, self.dropout)
+        if len(finals) == 1:
+            return x, [each.unsqueeze(0) for each in finals[0]]
+        return x, [torch.stack(each) for each in zip(*finals, strict=True)]
+
+    def _read_states(self, hx: States | None, rows: int, one: bool) -> list[Tensor]:
+        """Initial states in the order of the cell, with an axis for rows; none for zeros."""
+        if hx is None:
+            return []
+        given = (hx,) if isinstance(hx, Tensor) else tuple(hx)
+        if len(given) != len(self.states):
+            raise ValueError(
+                f"hx: expected {', '.join(self.states)}, found {len(given)} tensor{'s' * (len(given) != 1)}"
+            )
+        named = dict(zip(self.states, given, strict=True))
+        found = []
+        for name, size in self._function.kernels.states.items():
+            each = named[name].unsqueeze(1) if one else named[name]
+            expected = (self.num_layers * self.directions, rows, self._sizes[0][size])
+            if tuple(each.shape) != expected:
+                shown = (expected[0], expected[2]) if one else expected
+                raise ValueError(f"hx: expected {name} of shape {shown}, found {tuple(named[name].shape)}")
+            found.append(each)
+        return found
+
+    def _as_given(self, final: Sequence[Tensor]) -> States:
+        """States as ``hx`` has them."""
+        return final[0] if len(final) == 1 else tuple(final[at] for at in self._order)
+
+    def _packed(self, x: PackedSequence, hx: States | None, lengths: Tensor | None) -> tuple[PackedSequence, States]:
+        """A packed batch: padded, run with its lengths, and packed again in its order."""
+        if lengths is not None:
+            raise ValueError("lengths: a packed batch has its own; leave them out")
+        padded, counts = pad_packed_sequence(x)
+        if padded.shape[-1] != self.input_size:
+            raise ValueError(f"x: expected {self.input_size} numbers in each row, found {padded.shape[-1]}")
+        y, final = self._run(padded, self._read_states(hx, padded.shape[1], False), counts)
+        if x.sorted_indices is not None:
+            y, counts = y.index_select(1, x.sorted_indices), counts[x.sorted_indices.cpu()]
+        data = pack_padded_sequence(y, counts).data
+        return PackedSequence(data, x.batch_sizes, x.sorted_indices, x.unsorted_indices), self._as_given(final)
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    """In float32 what NumPy does not have."""
+    return tensor.float() if tensor.dtype == torch.bfloat16 else tensor

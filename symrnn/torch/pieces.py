@@ -1,0 +1,91 @@
+"""A sequence cut in time: the states where pieces begin are kept, and each piece is computed again in the backward pass.
+
+Reads functions that run a sequence, and its tensors; returns what they would return for the whole. Leaves out: cutting in C,
+which ``templates/torch_operators/symrnn_torch.h`` does in the same way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+SUMMED_TOGETHER = 256
+"""Rows of the sums over time that C makes at once: where a piece ends on their end, gradients are the same to the bit."""
+
+
+def piece_length(checkpoint: int, rows: int) -> int:
+    """The steps of a piece: ``checkpoint`` or a few more."""
+    whole = SUMMED_TOGETHER // math.gcd(SUMMED_TOGETHER, max(int(rows), 1))
+    return -(-checkpoint // whole) * whole
+
+
+def piece_count(checkpoint: int, steps: int, rows: int) -> int:
+    """The number of pieces; ``steps`` may be symbolic."""
+    length = piece_length(checkpoint, rows)
+    return (steps + length - 1) // length
+
+
+def pieces_of(
+    x: Tensor, lengths: Tensor | None, reverse: bool, checkpoint: int
+) -> list[tuple[int, int, Tensor | None]]:
+    """First step, last step and lengths of every piece, in the order in which they run."""
+    steps, rows = x.shape[:2]
+    if lengths is not None and rows and (int(lengths.min()) < 0 or int(lengths.max()) > steps):
+        raise ValueError(f"lengths: expected numbers from 0 to {steps}; a length exceeds the steps, or is negative")
+    length = piece_length(checkpoint, rows)
+    bounds = [(start, min(start + length, steps)) for start in range(0, steps, length)]
+    ordered = reversed(bounds) if reverse else bounds
+    return [
+        (start, stop, None if lengths is None else (lengths - start).clamp(0, stop - start)) for start, stop in ordered
+    ]
+
+
+def forward_in_pieces(
+    infer: Callable[..., tuple[Tensor, Sequence[Tensor]]],
+    params: Sequence[Tensor],
+    x: Tensor,
+    state: Sequence[Tensor],
+    lengths: Tensor | None,
+    reverse: bool,
+    checkpoint: int,
+) -> tuple[Tensor, ...]:
+    """Outputs, final states, and for every state what it was where pieces begin."""
+    parts: dict[int, Tensor] = {}
+    starts: list[Sequence[Tensor]] = []
+    for start, stop, within in pieces_of(x, lengths, reverse, checkpoint):
+        parts[start], after = infer(params, x[start:stop], state, within, reverse)
+        starts.append(state or [torch.zeros_like(each) for each in after])
+        state = after
+    if not parts:
+        y, after = infer(params, x, state, lengths, reverse)
+        return (y, *after, *(each.new_zeros(0, *each.shape) for each in after))
+    y = torch.cat([parts[start] for start in sorted(parts)])
+    return (y, *state, *(torch.stack(each) for each in zip(*starts, strict=True)))
+
+
+def backward_in_pieces(
+    forward: Callable[..., tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]],
+    backward: Callable[..., tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]],
+    params: Sequence[Tensor],
+    x: Tensor,
+    lengths: Tensor | None,
+    reverse: bool,
+    checkpoint: int,
+    starts: Sequence[Tensor],
+    dy: Tensor,
+    dfinal: Sequence[Tensor],
+) -> tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]:
+    """Gradients of the input, of the parameters and of the initial states."""
+    dx, total, last = torch.zeros_like(x), [torch.zeros_like(each) for each in params], dfinal
+    pieces = pieces_of(x, lengths, reverse, checkpoint)
+    for order, (start, stop, within) in reversed([*enumerate(pieces)]):
+        state: list[Any] = [each[order] for each in starts]
+        part = x[start:stop]
+        _, _, kept = forward(params, part, state, within, reverse)
+        dx[start:stop], found, last = backward(params, part, state, within, reverse, kept, dy[start:stop], last)
+        total = [a + b for a, b in zip(total, found, strict=True)]
+    return dx, total, last or [each.new_zeros(each.shape[1:]) for each in starts]

@@ -1,0 +1,141 @@
+"""Stacks: how a module keeps the parameters of a cell: one by one, or as blocks of a framework's tensors.
+
+Reads a cell and the name of a layout; returns `ParameterStacks`, which knows the tensors of a module by name and shape, and
+the places of the cell's parameters in them: whole numbers, as operators take them. Leaves out: what a layout may say
+(`symrnn.language.layouts`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from symrnn.language.cell import Cell
+
+
+class ParameterStacks:
+    """The tensors of a module for one run of the cell.
+
+    Attributes:
+        shapes: of every parameter of the cell, by name.
+        blocks: the parameters in every tensor, from its first row on, by the tensor's name. A parameter in several tensors
+            is their sum, one in none is zero.
+        tensors: the shape of every tensor by name.
+        places: where the parameters lie in them (`unstacked`); empty if each has a tensor of its own.
+        absent: how many zeros stand behind the tensors for the parameters that are in none.
+    """
+
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]], blocks: Mapping[str, tuple[str, ...]]) -> None:
+        self.shapes, self.blocks = shapes, blocks
+        self.tensors = {
+            stack: (sum(shapes[name][0] for name in names), *shapes[names[0]][1:]) for stack, names in blocks.items()
+        }
+        found: dict[str, list[int]] = {name: [] for name in shapes}
+        for at, names in enumerate(blocks.values()):
+            row = 0
+            for name in names:
+                found[name] += [at, row]
+                row += shapes[name][0]
+        self.absent = max((shapes[name][0] for name, places in found.items() if not places), default=0)
+        numbers: list[int] = []
+        for name, places in found.items():
+            places = places or [len(blocks), 0]
+            numbers += [len(places) // 2, shapes[name][0], *places]
+        # As many as the operators take: symrnn_torch.h, MOST_GIVEN and MOST_PLACES.
+        if len(blocks) >= 4 * len(shapes) + 4 or len(numbers) > 16 * len(shapes) + 16:
+            raise ValueError(f"layout: {len(blocks)} stacks are too many for {len(shapes)} parameters; leave some out")
+        plain = [*blocks.items()] == [(name, (name,)) for name in shapes]
+        self.places = () if plain else tuple(numbers)
+
+    def with_zeros(self, tensors: list[Tensor]) -> list[Tensor]:
+        """The tensors, in order, in which `places` are: with the zeros of absent parameters."""
+        return [*tensors, tensors[0].new_zeros(self.absent)] if self.absent else tensors
+
+    def write(self, values: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
+        """Fill these tensors so that the parameters are ``values``: a first block has the value, others are zero."""
+        done: set[str] = set()
+        for stack, names in self.blocks.items():
+            rows = [self.shapes[name][0] for name in names]
+            for name, part in zip(names, tensors[stack].split(rows), strict=True):
+                if name in done:
+                    part.zero_()
+                else:
+                    part.copy_(values[name])
+            done.update(names)
+
+
+def stacks_of(
+    cell: Cell, sizes: Mapping[str, int], layout: str | None, left_out: Sequence[str] = ()
+) -> ParameterStacks:
+    """The tensors of a module with these sizes.
+
+    Args:
+        cell: with its layouts.
+        sizes: every size by name.
+        layout: the name of one of the cell's layouts; None for a tensor for each parameter.
+        left_out: tensors of the layout that the module does not have, all of vectors.
+
+    Raises:
+        ValueError: the cell has no such layout.
+    """
+    shapes = {each.name: tuple(sizes[size] for size in each.shape) for each in cell.parameters}
+    if layout is None:
+        return ParameterStacks(shapes, {name: (name,) for name in shapes})
+    if layout not in cell.layouts:
+        raise ValueError(
+            f"{cell.name}: the cell has no layout {layout!r}; write one as [layouts.{layout}] in its file, or leave "
+            "it out"
+        )
+    blocks = cell.layouts[layout]
+    return ParameterStacks(shapes, {name: each for name, each in blocks.items() if name not in left_out})
+
+
+def unstacked(tensors: Sequence[Tensor], places: Sequence[int]) -> list[Tensor]:
+    """The parameters of a cell, in its own order.
+
+    Args:
+        tensors: in which they lie.
+        places: for each parameter the number of its blocks, its rows, and each block's tensor and first row; it is the sum of
+            its blocks. None at all if each has a tensor of its own.
+    """
+    if not places:
+        return list(tensors)
+    found = []
+    for rows, blocks in _read(places):
+        (at, row), *others = blocks
+        value = tensors[at].narrow(0, row, rows)
+        for at, row in others:
+            value = value + tensors[at].narrow(0, row, rows)
+        found.append(value)
+    return found
+
+
+def restacked(grads: Sequence[Tensor], tensors: Sequence[Tensor], places: Sequence[int]) -> list[Tensor]:
+    """The gradients of tensors from those of the parameters in them: every block has that of its parameter."""
+    if not places:
+        return list(grads)
+    parts: list[dict[int, Tensor]] = [{} for _ in tensors]
+    for grad, (_, blocks) in zip(grads, _read(places), strict=True):
+        for at, row in blocks:
+            parts[at].setdefault(row, grad)
+    return [
+        torch.cat([part[row] for row in sorted(part)]) if _fills(part, tensor) else tensor.new_zeros(tensor.shape)
+        for part, tensor in zip(parts, tensors, strict=True)
+    ]
+
+
+def _fills(parts: Mapping[int, Tensor], tensor: Tensor) -> bool:
+    """Whether blocks cover a tensor; those that share the zeros for absent parameters do not."""
+    return sum(len(part) for part in parts.values()) == len(tensor) and 0 in parts
+
+
+def _read(places: Sequence[int]) -> Iterator[tuple[int, list[tuple[int, int]]]]:
+    """The rows of every parameter, and the tensor and first row of its blocks."""
+    start = 0
+    while start < len(places):
+        count, rows = places[start : start + 2]
+        blocks = places[start + 2 : start + 2 + 2 * count]
+        yield rows, [(blocks[i], blocks[i + 1]) for i in range(0, 2 * count, 2)]
+        start += 2 + 2 * count
