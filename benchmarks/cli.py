@@ -32,7 +32,7 @@ from benchmarks.grid import (
     pin,
 )
 from benchmarks.machine import steering
-from benchmarks.participants import CUSTOM_PEERS, OPTIONAL, PEERS
+from benchmarks.participants import CUSTOM_KNOWN, CUSTOM_PEERS, OPTIONAL, PEERS
 from benchmarks.peers import measure
 from benchmarks.progress import Progress
 from benchmarks.record import Measurement, Record
@@ -131,7 +131,7 @@ def _add_custom(own: argparse.ArgumentParser) -> None:
     own.add_argument(
         "--threads", type=_several(_reported(parse_threads)), default=(1,), help="numbers, or all (default: 1)"
     )
-    _add_race(own, CUSTOM_PEERS, CUSTOM_PEERS)
+    _add_race(own, CUSTOM_PEERS, CUSTOM_KNOWN)
     own.add_argument(
         "--limit",
         type=_positive,

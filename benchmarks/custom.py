@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.competition import Plan, assemble, compete, measured
 from benchmarks.grid import Point
 from benchmarks.machine import describe
-from benchmarks.participants import CUSTOM_PEERS, NUMPY, OURS
+from benchmarks.participants import CUSTOM_KNOWN, NUMPY, OURS
 from benchmarks.progress import Progress
 from benchmarks.race import race
 from benchmarks.record import Measurement, Record
@@ -28,7 +28,7 @@ POINTS = (Point(100, 1, 64), Point(1000, 1, 64), Point(100, 32, 256))
 LIMIT = 120.0
 """Seconds."""
 
-PROCESSES = {OURS: (OURS, NUMPY), **{peer: (peer,) for peer in CUSTOM_PEERS}}
+PROCESSES = {OURS: (OURS, NUMPY), **{peer: (peer,) for peer in CUSTOM_KNOWN}}
 
 
 def measure(

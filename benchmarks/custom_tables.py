@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from benchmarks.competition import TOO_LONG
 from benchmarks.grid import Mode
 from benchmarks.markdown import QUICK_MARK, aligned
-from benchmarks.participants import CUSTOM_PEERS, OURS
+from benchmarks.participants import CUSTOM_KNOWN, OURS
 from benchmarks.record import Measurement, Record
 from benchmarks.statistics import geometric_mean
 
@@ -42,7 +42,7 @@ def summary(record: Record, threads: int) -> str:
         "points",
     ]
     rows = []
-    for who in (OURS, *CUSTOM_PEERS):
+    for who in (OURS, *CUSTOM_KNOWN):
         if not any(who in m.times or who in m.left_out for m in chosen):
             continue
         first_calls = [_span([m for m in chosen if m.point.steps == count], who) for count in steps]
@@ -55,7 +55,7 @@ def summary(record: Record, threads: int) -> str:
 def _rows(m: Measurement) -> list[list[str]]:
     sizes = f"{m.point.steps}, {m.point.batch}, {m.point.hidden}"
     found = []
-    for who in (OURS, *CUSTOM_PEERS):
+    for who in (OURS, *CUSTOM_KNOWN):
         if who in m.times:
             seconds = m.times[who].median
             ours = "" if who == OURS else f"{seconds / m.ours:.2f}"

@@ -290,6 +290,14 @@ def train(model: Model, text: Text, arguments: argparse.Namespace) -> tuple[list
                 return seconds, losses
 
 
+def sympy_source(parser: argparse.ArgumentParser) -> Path:
+    """The folder of the installed SymPy; without one, the parser ends the program."""
+    spec = importlib.util.find_spec("sympy")
+    if spec is None or spec.origin is None:
+        parser.error("SymPy's source files are not here; name another text with --text")
+    return Path(spec.origin).parent
+
+
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line's arguments."""
     parser = argparse.ArgumentParser(description="Train a character model on real text with a generated layer.")
@@ -308,11 +316,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     add_layer_arguments(parser, hidden=128, batch=16, rate=2e-3, stream=True)
     arguments = parser.parse_args(argv)
-    if arguments.text is None:
-        spec = importlib.util.find_spec("sympy")
-        if spec is None or spec.origin is None:
-            parser.error("SymPy's source files are not here; name another text with --text")
-        arguments.text = Path(spec.origin).parent
+    arguments.text = arguments.text or sympy_source(parser)
     if not arguments.text.exists():
         parser.error(f"--text {arguments.text}: no such file or directory")
     return arguments

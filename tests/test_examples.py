@@ -5,6 +5,7 @@ What they reach in full runs, the README says; here the loss need only fall.
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -90,6 +91,77 @@ def test_cells_are_given_only_the_sizes_that_they_have(folder: Path) -> None:
     done = example("adding_problem", *arguments, "--backend", "numpy", "--iterations", "2", folder=folder)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.findall(r"^(rnn|mine) +2 +\d", done.stdout, re.MULTILINE) == ["rnn", "mine"]
+
+
+@pytest.mark.parametrize("compiled", [(), ("--compile",)], ids=["eager", "compiled"])
+def test_a_character_model_in_pytorch_learns_and_writes(compiled: tuple[str, ...], folder: Path) -> None:
+    pytest.importorskip("torch")
+    few = (
+        "--iterations",
+        "100" if not compiled else "5",
+        "--rate",
+        "0.02",
+        "--batch",
+        "8",
+        "--hidden",
+        "16",
+        "--sample",
+        "20",
+    )
+    plot = ("--plot", "loss.png") if importlib.util.find_spec("matplotlib") else ()
+    arguments = ("--text", "text.py", "--cell", "mine.toml", "--size", "inner=8", *few, *plot, *compiled)
+    done = example("torch_char_lm", *arguments, folder=folder)
+    assert done.returncode == 0, done.stderr
+    losses = [float(loss) for loss in re.findall(r"iterations +([\d.]+) nats", done.stdout)]
+    assert losses[-1] < (0.6 if not compiled else 1) * losses[0]
+    assert len(done.stdout.partition("sample:\n")[2]) >= len("    def ") + 20
+    assert not plot or folder.joinpath("loss.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_several_processes_train_one_model(folder: Path) -> None:
+    pytest.importorskip("torch")
+    few = (
+        "--iterations",
+        "20",
+        "--steps",
+        "6",
+        "--batch",
+        "8",
+        "--hidden",
+        "16",
+        "--cell",
+        "mine.toml",
+        "--size",
+        "inner=8",
+    )
+    run = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+    command = [sys.executable, *run, str(EXAMPLES / "torch_ddp.py"), *few]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "mine, 2 processes, 6 steps" in done.stdout
+    assert re.search(r" 20 iterations +[\d.]+  \d+ sequences/s", done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("torch_char_lm", ("--text", "text.py", "--cell", "lstn"), "did you mean `lstm`?"),
+        ("torch_char_lm", ("--text", "text.py", "--cell", "mine.toml"), "--size NAME=N"),
+        ("torch_char_lm", ("--text", "text.py", "--prompt", "가"), "none of these characters"),
+        ("torch_char_lm", ("--text", "mine.toml"), "too few lines"),
+        ("torch_ddp", ("--cell", "lstn"), "did you mean `lstm`?"),
+        ("torch_ddp", ("--cell", "mine.toml"), "--size NAME=N"),
+        ("torch_ddp", ("--steps", "1"), "at least 2 steps"),
+    ],
+)
+def test_a_mistake_in_pytorch_is_told_in_a_line(
+    name: str, arguments: tuple[str, ...], words: str, folder: Path
+) -> None:
+    pytest.importorskip("torch")
+    done = example(name, *arguments, folder=folder)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("name", ["char_lm.png", "adding_problem.svg"])

@@ -10,6 +10,7 @@ compiler's optimisation.
 from __future__ import annotations
 
 import doctest
+import importlib.util
 import os
 import re
 import shutil
@@ -38,7 +39,7 @@ SET_UP = (
     '    python -m pip install -e ".[test]" && python -m pytest\n',
 )
 FEW_ITERATIONS = "--iterations 2"
-COSTLY = ("symrnn flow ", "python examples/", "symrnn report rnn ")
+COSTLY = ("symrnn flow ", " examples/", "symrnn report rnn ")
 """What runs with ``-m long`` alone: a line of many runs, and programs that have tests of their own."""
 QUICK = Path(__file__).with_name("quick_cc")
 LEFT_OUT = "…"
@@ -99,11 +100,13 @@ class Reader:
         match block.kind:
             case "sh":
                 left_out = not self.whole and any(costly in block.text for costly in COSTLY)
+                left_out |= "examples/torch_" in block.text and importlib.util.find_spec("torch") is None
                 self.output = None if left_out else "".join(self.shell(each, block) for each in block.text.splitlines())
             case "text":
                 self.compare(block)
             case "python":
-                self.output = self.run([sys.executable, "-c", block.text], block)
+                missing = "import torch" in block.text and importlib.util.find_spec("torch") is None
+                self.output = None if missing else self.run([sys.executable, "-c", block.text], block)
             case "pycon":
                 self.session(block)
             case "toml":
@@ -112,7 +115,7 @@ class Reader:
             self.folder.joinpath(block.file).write_text(block.text, encoding="utf-8")
 
     def shell(self, line: str, block: Block) -> str:
-        if "python examples/" in line:
+        if " examples/" in line:
             line += f" {FEW_ITERATIONS}"
         if line.startswith(("cc ", "./")) and shutil.which("cc", path=self.environment["PATH"]) is None:
             pytest.skip("there is no C compiler called cc")

@@ -38,6 +38,7 @@ PEAK, BANDWIDTH, ELEMENTWISE, IDLE = "peak", "bandwidth", "elementwise", "idle"
 TORCH, TORCH_EAGER = "torch", "torch eager"
 TORCH_STEP, TORCH_LOOP, TORCH_SCAN = "torch compiled step", "torch compiled loop", "torch compiled scan"
 ONNX, JAX = "onnxruntime", "jax"
+HOME = "symrnn.torch"
 
 FUNCTIONS = {
     OURS: ("ours", "in_c"),
@@ -47,6 +48,7 @@ FUNCTIONS = {
     BANDWIDTH: ("limits", "bandwidth"),
     ELEMENTWISE: ("limits", "elementwise"),
     IDLE: ("limits", "idle"),
+    HOME: ("torch_home", "prepare"),
     TORCH: ("torch_layer", "prepare"),
     TORCH_EAGER: ("torch_loop", "eager"),
     TORCH_STEP: ("torch_loop", "compiled_step"),
@@ -61,5 +63,7 @@ PEERS = (TORCH, ONNX, JAX)
 """Other libraries, timed wherever they can compute the task."""
 OPTIONAL = (TORCH_EAGER, TORCH_STEP)
 """Slow ways to use a library, timed on request."""
-CUSTOM_PEERS = (TORCH_EAGER, TORCH_STEP, TORCH_LOOP, TORCH_SCAN, JAX)
-"""What people use for a cell of their own."""
+CUSTOM_PEERS = (HOME, TORCH_EAGER, TORCH_STEP, TORCH_LOOP, TORCH_SCAN, JAX)
+"""What people use for a cell of their own, and our kernels as a layer of PyTorch."""
+CUSTOM_KNOWN = (*CUSTOM_PEERS, TORCH)
+"""With the layers that PyTorch has for some cells, timed on request."""

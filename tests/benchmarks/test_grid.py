@@ -79,7 +79,7 @@ def test_a_wrong_argument_is_refused_before_anything_is_measured(
 def test_loops_and_scans_refuse_ragged_rows_and_keep_refuses_short_times(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, words in (
         (["--points", "ragged"], "expected TxBxH"),
-        (["--peers", "torch"], "unknown peer 'torch'"),
+        (["--peers", "onnxruntime"], "unknown peer 'onnxruntime'"),
         (["--quick", "--keep"], "not allowed with"),
     ):
         with pytest.raises(SystemExit, match="2"):
