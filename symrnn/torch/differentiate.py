@@ -193,18 +193,19 @@ class Differentiable:
             checkpoint: keep states alone, every so many steps, and compute the rest again; 0 keeps everything.
         """
         here = x.device.type in COMPILED_DEVICES
-        arguments = (x, lengths, places, sizes, reverse, threads, checkpoint)
+        call = (places, sizes, reverse, threads, checkpoint)
         if _has_tangents():
             # Forward mode goes through operations: an operator would drop the tangents without a word.
-            return self._infer(*arguments, params, state)
+            return self._infer(x, lengths, *call, params, state)
         transformed = torch._C._are_functorch_transforms_active()
         # Within vmap, a tensor does not tell whether somebody outside differentiates by it.
         if torch.is_grad_enabled() and (transformed or any(each.requires_grad for each in (x, *params, *state))):
-            functions = self._sequence_compiled if here else self._sequence
-            function = functions[transformed or torch.compiler.is_compiling()]
-            found = function.apply(*arguments, len(params), *params, *state)
-            return tuple(found[: 1 + self._states])
-        return (self._infer_compiled if here else self._infer)(*arguments, params, state)
+            plain, sequence = self._sequence_compiled if here else self._sequence
+            if transformed or torch.compiler.is_compiling():
+                found = sequence.apply(x, lengths, *call, len(params), *params, *state)
+                return tuple(found[: 1 + self._states])
+            return tuple(plain.apply(x, lengths, call, len(params), *params, *state))
+        return (self._infer_compiled if here else self._infer)(x, lengths, *call, params, state)
 
 
 def _has_tangents() -> bool:
@@ -315,6 +316,22 @@ def _functions(kernels: CellKernels, engine: Engine, operations: Engine) -> tupl
         def vmap(info: Any, in_dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
             return _one_by_one(_DerivedPass, info.batch_size, in_dims, arguments)
 
+    def pull(ctx: Any, call: tuple[Any, ...], dy: Tensor | None, dfinal: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
+        """Gradients of the input, of the tensors of parameters, and of initial states, from what a sequence saved."""
+        x, lengths, *tensors = ctx.saved_tensors
+        inputs, kept = tensors[: ctx.inputs], tensors[ctx.inputs :]
+        if dy is None:
+            dy = x.new_zeros(ctx.shape)
+        given: list[Tensor] = []
+        if any(each is not None for each in dfinal):
+            pairs = zip(dfinal, zeros(x, call[1]), strict=True)
+            given = [zero if each is None else each for each, zero in pairs]
+        if torch.is_grad_enabled():  # somebody will differentiate these gradients
+            counts = (ctx.count, ctx.inputs - ctx.count, len(given))
+            found: tuple[Tensor, ...] = _DerivedPass.apply(x, lengths, *call, counts, dy, *inputs, *given, *kept)
+            return found
+        return run_backward(x, lengths, *call, inputs[: ctx.count], inputs[ctx.count :], kept, dy, given)
+
     class _Sequence(Function):
         """All steps. Tensors: parameters, initial states. Outputs: y, final states, what is kept."""
 
@@ -347,20 +364,8 @@ def _functions(kernels: CellKernels, engine: Engine, operations: Engine) -> tupl
 
         @staticmethod
         def backward(ctx: Any, dy: Tensor | None, *dothers: Tensor | None) -> tuple[Tensor | None, ...]:
-            x, lengths, *tensors = ctx.saved_tensors
-            inputs, kept = tensors[: ctx.inputs], tensors[ctx.inputs :]
-            if dy is None:
-                dy = x.new_zeros(ctx.shape)
-            dfinal: list[Tensor] = []
-            if any(each is not None for each in dothers[:states]):
-                pairs = zip(dothers, zeros(x, ctx.sizes), strict=False)
-                dfinal = [zero if each is None else each for each, zero in pairs]
-            call = (x, lengths, ctx.places, ctx.sizes, ctx.reverse, ctx.threads, ctx.checkpoint)
-            if torch.is_grad_enabled():  # somebody will differentiate these gradients
-                counts = (ctx.count, ctx.inputs - ctx.count, len(dfinal))
-                found = _DerivedPass.apply(*call, counts, dy, *inputs, *dfinal, *kept)
-            else:
-                found = run_backward(*call, inputs[: ctx.count], inputs[ctx.count :], kept, dy, dfinal)
+            call = (ctx.places, ctx.sizes, ctx.reverse, ctx.threads, ctx.checkpoint)
+            found = pull(ctx, call, dy, dothers[:states])
             return (found[0], None, None, None, None, None, None, None, *found[1 : 1 + ctx.inputs])
 
         @staticmethod
@@ -368,15 +373,22 @@ def _functions(kernels: CellKernels, engine: Engine, operations: Engine) -> tupl
             return _one_by_one(_Sequence, info.batch_size, in_dims, arguments)
 
     class _Plain(Function):
-        """The same."""
+        """The same. What is kept is no output here, and numbers come in one argument."""
 
         @staticmethod
-        def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, ...]:
-            output = _Sequence.forward(*inputs)
-            _Sequence.setup_context(ctx, inputs, output)
-            return output
+        def forward(
+            ctx: Any, x: Tensor, lengths: Tensor | None, call: tuple[Any, ...], count: int, *tensors: Tensor
+        ) -> Any:
+            found = run_forward(x, lengths, *call, tensors[:count], tensors[count:])
+            ctx.call, ctx.count, ctx.inputs, ctx.shape = call, count, len(tensors), found[0].shape
+            ctx.save_for_backward(x, lengths, *tensors, *found[1 + states :])
+            ctx.set_materialize_grads(False)
+            return found[: 1 + states]
 
-        backward = _Sequence.backward
+        @staticmethod
+        def backward(ctx: Any, dy: Tensor | None, *dfinal: Tensor | None) -> tuple[Tensor | None, ...]:
+            found = pull(ctx, ctx.call, dy, dfinal)
+            return (found[0], None, None, None, *found[1 : 1 + ctx.inputs])
 
     return _Plain, _Sequence
 
