@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("torch.distributed")
 
 COMMON = """
-import gc, sys, torch, torch.distributed as dist, symrnn.torch
+import os, sys, torch, torch.distributed as dist, symrnn.torch
 from torch import nn
 
 class Model(nn.Module):
@@ -40,6 +40,11 @@ def train(model, x, steps=3):
 alone = Model()
 alone.load_state_dict(model.state_dict())
 train(alone, whole)
+def end():
+    dist.barrier()
+    dist.destroy_process_group()
+    os._exit(0)  # what PyTorch leaves of a group may abort the process as Python ends
+
 dist.init_process_group("gloo")
 rank = dist.get_rank()
 mine = whole[:, 4 * rank : 4 * rank + 4]
@@ -49,9 +54,7 @@ parallel = nn.parallel.DistributedDataParallel(model)
 train(parallel, mine)
 for ours, expected in zip(model.parameters(), alone.parameters()):
     torch.testing.assert_close(ours, expected, rtol=0, atol=1e-6)
-del parallel
-dist.destroy_process_group()
-gc.collect()  # what a parallel model leaves until Python ends may abort the process
+end()
 """
 FSDP = """
 from torch.distributed.device_mesh import init_device_mesh
@@ -75,9 +78,7 @@ state = again.state_dict()
 dcp.load(state, checkpoint_id=sys.argv[1])
 again.load_state_dict(state)
 torch.testing.assert_close(again(mine), model(mine))
-del again, model
-dist.destroy_process_group()
-gc.collect()
+end()
 """
 
 
