@@ -27,6 +27,9 @@ COMPILED_DEVICES = ("cpu", "meta")
 """Where the operators over C run; on the second, shapes alone."""
 
 
+Call: TypeAlias = tuple[Sequence[int], Sequence[int], bool, int, int]
+"""The numbers of a call: places of parameters in their tensors, sizes of the cell, reverse, threads, checkpoint."""
+
 Engine: TypeAlias = tuple[Callable[..., tuple[Tensor, ...]], ...]
 """Three functions: forward, which returns outputs, final states and what backward needs; infer, which keeps nothing; and
 backward, which returns gradients of the input, of the parameters and of the initial states. Functions, and no object that has
@@ -41,49 +44,37 @@ def _compiled(kernels: CellKernels) -> Engine:
     def forward(
         x: Tensor,
         lengths: Tensor | None,
-        places: Sequence[int],
-        sizes: Sequence[int],
-        reverse: bool,
-        threads: int,
-        checkpoint: int,
+        call: Call,
         params: Sequence[Tensor],
         state: Sequence[Tensor],
     ) -> tuple[Tensor, ...]:
-        y, final, tape, packed = run_forward(x, params, places, sizes, state, lengths, reverse, threads, checkpoint)
+        places, sizes, *how = call
+        y, final, tape, packed = run_forward(x, params, places, sizes, state, lengths, *how)
         return (y, *final, tape, packed)
 
     def infer(
         x: Tensor,
         lengths: Tensor | None,
-        places: Sequence[int],
-        sizes: Sequence[int],
-        reverse: bool,
-        threads: int,
-        checkpoint: int,
+        call: Call,
         params: Sequence[Tensor],
         state: Sequence[Tensor],
     ) -> tuple[Tensor, ...]:
+        places, sizes, reverse, threads, _ = call
         y, final = run_infer(x, params, places, sizes, state, lengths, reverse, threads)
         return (y, *final)
 
     def backward(
         x: Tensor,
         lengths: Tensor | None,
-        places: Sequence[int],
-        sizes: Sequence[int],
-        reverse: bool,
-        threads: int,
-        checkpoint: int,
+        call: Call,
         params: Sequence[Tensor],
         state: Sequence[Tensor],
         kept: Sequence[Tensor],
         dy: Tensor,
         dfinal: Sequence[Tensor],
     ) -> tuple[Tensor, ...]:
-        tape, packed = kept
-        dx, dparams, dstate = run_backward(
-            x, params, places, sizes, tape, packed, dy, dfinal, lengths, reverse, threads, checkpoint
-        )
+        (places, sizes, *how), (tape, packed) = call, kept
+        dx, dparams, dstate = run_backward(x, params, places, sizes, tape, packed, dy, dfinal, lengths, *how)
         return (dx, *dparams, *dstate)
 
     return forward, infer, backward
@@ -97,14 +88,11 @@ def _operations(kernels: CellKernels) -> Engine:
     def forward(
         x: Tensor,
         lengths: Tensor | None,
-        places: Sequence[int],
-        sizes: Sequence[int],
-        reverse: bool,
-        threads: int,
-        checkpoint: int,
+        call: Call,
         params: Sequence[Tensor],
         state: Sequence[Tensor],
     ) -> tuple[Tensor, ...]:
+        places, _, reverse, _, checkpoint = call
         given = unstacked(params, places)
         if checkpoint:
             return forward_in_pieces(run_infer, given, x, state, lengths, reverse, checkpoint)
@@ -114,31 +102,25 @@ def _operations(kernels: CellKernels) -> Engine:
     def infer(
         x: Tensor,
         lengths: Tensor | None,
-        places: Sequence[int],
-        sizes: Sequence[int],
-        reverse: bool,
-        threads: int,
-        checkpoint: int,
+        call: Call,
         params: Sequence[Tensor],
         state: Sequence[Tensor],
     ) -> tuple[Tensor, ...]:
+        places, _, reverse, _, _ = call
         y, final = run_infer(unstacked(params, places), x, state, lengths, reverse)
         return (y, *final)
 
     def backward(
         x: Tensor,
         lengths: Tensor | None,
-        places: Sequence[int],
-        sizes: Sequence[int],
-        reverse: bool,
-        threads: int,
-        checkpoint: int,
+        call: Call,
         params: Sequence[Tensor],
         state: Sequence[Tensor],
         kept: Sequence[Tensor],
         dy: Tensor,
         dfinal: Sequence[Tensor],
     ) -> tuple[Tensor, ...]:
+        places, _, reverse, _, checkpoint = call
         given = unstacked(params, places)
         if checkpoint:
             runs = run_forward, run_backward
@@ -192,20 +174,20 @@ class Differentiable:
             threads: their number, or 0 for as many as pay.
             checkpoint: keep states alone, every so many steps, and compute the rest again; 0 keeps everything.
         """
-        here = x.device.type in COMPILED_DEVICES
         call = (places, sizes, reverse, threads, checkpoint)
+        here = x.device.type in COMPILED_DEVICES
+        infer = self._infer_compiled if here else self._infer
         if _has_tangents():
             # Forward mode goes through operations: an operator would drop the tangents without a word.
-            return self._infer(x, lengths, *call, params, state)
+            return self._infer(x, lengths, call, params, state)
         transformed = torch._C._are_functorch_transforms_active()
         # Within vmap, a tensor does not tell whether somebody outside differentiates by it.
         if torch.is_grad_enabled() and (transformed or any(each.requires_grad for each in (x, *params, *state))):
             plain, sequence = self._sequence_compiled if here else self._sequence
-            if transformed or torch.compiler.is_compiling():
-                found = sequence.apply(x, lengths, *call, len(params), *params, *state)
-                return tuple(found[: 1 + self._states])
-            return tuple(plain.apply(x, lengths, call, len(params), *params, *state))
-        return (self._infer_compiled if here else self._infer)(x, lengths, *call, params, state)
+            function = sequence if transformed or torch.compiler.is_compiling() else plain
+            found = function.apply(x, lengths, call, len(params), *params, *state)
+            return tuple(found[: 1 + self._states])
+        return infer(x, lengths, call, params, state)
 
 
 def _has_tangents() -> bool:
@@ -233,65 +215,123 @@ def differentiable(cell: CellLike) -> Differentiable:
         return _MADE[kernels]
 
 
+Pull: TypeAlias = Callable[[Any, Tensor | None, Sequence[Tensor | None]], tuple[Tensor | None, ...]]
+
+
 def _functions(kernels: CellKernels, engine: Engine, operations: Engine) -> tuple[Any, Any]:
     """The sequence as a function for autograd, without and with what transformations and `torch.compile` need.
 
     The first takes 30 µs less at each call. They are made for an engine, because `apply` takes tensors and numbers.
     """
-    run_forward, _, run_backward = engine
-    infer = operations[1]
-    order = (ONE, *kernels.cell.sizes)
-    of_states = tuple(order.index(size) - 1 for size in kernels.states.values())
-    states = len(of_states)
+    run_forward = engine[0]
+    states = len(kernels.states)
+    pull = _pull(kernels, engine, operations)
 
-    def gradients(
-        x: Tensor,
-        lengths: Tensor | None,
-        places: Sequence[int],
-        sizes: Sequence[int],
-        reverse: bool,
-        counts: tuple[int, int, int],
-        tensors: Sequence[Tensor],
-    ) -> tuple[Tensor, ...]:
-        """What `_DerivedPass` computes, in operations that PyTorch differentiates."""
-        params, state, dfinal, _ = _parted(tensors[1:], counts)
-        state = state or zeros(x, sizes)
-
-        def sequence(x: Tensor, *inputs: Tensor) -> tuple[Tensor, ...]:
-            return infer(x, lengths, places, sizes, reverse, 0, 0, inputs[: len(params)], inputs[len(params) :])
-
-        _, pull = torch.func.vjp(sequence, x, *params, *state)
-        return tuple(pull((tensors[0], *(dfinal or zeros(x, sizes)))))
-
-    def zeros(x: Tensor, sizes: Sequence[int]) -> list[Tensor]:
-        return [x.new_zeros(x.shape[1], sizes[at] if at >= 0 else 1) for at in of_states]
-
-    class _DerivedPass(Function):
-        """The derived backward pass.
-
-        Tensors: dy, parameters, initial states or none, gradients of final states or none, what was kept.
-        """
+    class _Sequence(Function):
+        """All steps. Tensors: parameters, initial states or none. Outputs: y, final states, what is kept."""
 
         @staticmethod
-        def forward(
-            x: Tensor,
-            lengths: Tensor | None,
-            places: Sequence[int],
-            sizes: Sequence[int],
-            reverse: bool,
-            threads: int,
-            checkpoint: int,
-            counts: tuple[int, int, int],
-            *tensors: Tensor,
-        ) -> tuple[Tensor, ...]:
-            params, state, dfinal, kept = _parted(tensors[1:], counts)
-            return run_backward(
-                x, lengths, places, sizes, reverse, threads, checkpoint, params, state, kept, tensors[0], dfinal
-            )
+        def forward(x: Tensor, lengths: Tensor | None, call: Call, count: int, *tensors: Tensor) -> tuple[Tensor, ...]:
+            return run_forward(x, lengths, call, tensors[:count], tensors[count:])
 
         @staticmethod
         def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-            x, lengths, ctx.places, ctx.sizes, ctx.reverse, _, _, ctx.counts, *tensors = inputs
+            x, lengths, call, count, *tensors = inputs
+            _save(ctx, x, lengths, call, count, tensors, output, states)
+            ctx.mark_non_differentiable(*output[1 + states :])
+
+        @staticmethod
+        def backward(ctx: Any, dy: Tensor | None, *others: Tensor | None) -> tuple[Tensor | None, ...]:
+            return pull(ctx, dy, others[:states])
+
+        @staticmethod
+        def vmap(info: Any, in_dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
+            return _one_by_one(_Sequence, info.batch_size, in_dims, arguments)
+
+    class _Plain(Function):
+        """The same, but what is kept is no output."""
+
+        @staticmethod
+        def forward(ctx: Any, x: Tensor, lengths: Tensor | None, call: Call, count: int, *tensors: Tensor) -> Any:
+            output = run_forward(x, lengths, call, tensors[:count], tensors[count:])
+            _save(ctx, x, lengths, call, count, tensors, output, states)
+            return output[: 1 + states]
+
+        @staticmethod
+        def backward(ctx: Any, dy: Tensor | None, *dfinal: Tensor | None) -> tuple[Tensor | None, ...]:
+            return pull(ctx, dy, dfinal)
+
+    return _Plain, _Sequence
+
+
+def _save(
+    ctx: Any,
+    x: Tensor,
+    lengths: Tensor | None,
+    call: Call,
+    count: int,
+    tensors: Sequence[Tensor],
+    output: Sequence[Tensor],
+    states: int,
+) -> None:
+    """Save what the backward pass of a sequence reads."""
+    ctx.call, ctx.count, ctx.inputs, ctx.shape = call, count, len(tensors), output[0].shape
+    # The parameters too, though only packed weights are read: so PyTorch refuses ones that have changed.
+    ctx.save_for_backward(x, lengths, *tensors, *output[1 + states :])
+    ctx.set_materialize_grads(False)
+
+
+def _pull(kernels: CellKernels, engine: Engine, operations: Engine) -> Pull:
+    """The backward pass of a sequence, from what it saved, as a function that can be differentiated itself."""
+    run_backward = engine[2]
+    order = (ONE, *kernels.cell.sizes)
+    of_states = tuple(order.index(size) - 1 for size in kernels.states.values())
+
+    def zeros(x: Tensor, call: Call) -> list[Tensor]:
+        """A state, or its gradient, of zeros for each."""
+        return [x.new_zeros(x.shape[1], call[1][at] if at >= 0 else 1) for at in of_states]
+
+    derived = _derived_pass(run_backward, operations[1], zeros)
+
+    def pull(ctx: Any, dy: Tensor | None, dfinal: Sequence[Tensor | None]) -> tuple[Tensor | None, ...]:
+        x, lengths, *tensors = ctx.saved_tensors
+        inputs, kept, call = tensors[: ctx.inputs], tensors[ctx.inputs :], ctx.call
+        if dy is None:
+            dy = x.new_zeros(ctx.shape)
+        given: list[Tensor] = []
+        if any(each is not None for each in dfinal):
+            pairs = zip(dfinal, zeros(x, call), strict=True)
+            given = [zero if each is None else each for each, zero in pairs]
+        if torch.is_grad_enabled():  # somebody will differentiate these gradients
+            counts = (ctx.count, ctx.inputs - ctx.count, len(given))
+            found = derived.apply(x, lengths, call, counts, dy, *inputs, *given, *kept)
+        else:
+            found = run_backward(x, lengths, call, inputs[: ctx.count], inputs[ctx.count :], kept, dy, given)
+        return (found[0], None, None, None, *found[1 : 1 + ctx.inputs])
+
+    return pull
+
+
+def _derived_pass(
+    run_backward: Callable[..., tuple[Tensor, ...]],
+    infer: Callable[..., tuple[Tensor, ...]],
+    zeros: Callable[[Tensor, Call], list[Tensor]],
+) -> Any:
+    """The derived backward pass as a function for autograd, whose own derivative goes through operations of PyTorch."""
+
+    class _DerivedPass(Function):
+        """Tensors: dy, parameters, initial states or none, gradients of final states or none, what was kept."""
+
+        @staticmethod
+        def forward(
+            x: Tensor, lengths: Tensor | None, call: Call, counts: tuple[int, int, int], *tensors: Tensor
+        ) -> tuple[Tensor, ...]:
+            params, state, dfinal, kept = _parted(tensors[1:], counts)
+            return run_backward(x, lengths, call, params, state, kept, tensors[0], dfinal)
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+            x, lengths, ctx.call, ctx.counts, *tensors = inputs
             read = 1 + sum(ctx.counts)
             ctx.kept = len(tensors) - read
             ctx.save_for_backward(x, lengths, *tensors[:read])
@@ -299,98 +339,31 @@ def _functions(kernels: CellKernels, engine: Engine, operations: Engine) -> tupl
 
         @staticmethod
         def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Tensor | None, ...]:
-            x, lengths, *tensors = ctx.saved_tensors
+            x, lengths, *saved = ctx.saved_tensors
 
-            def function(x: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
-                return gradients(x, lengths, ctx.places, ctx.sizes, ctx.reverse, ctx.counts, tensors)
+            def gradients(x: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
+                params, state, dfinal, _ = _parted(tensors[1:], ctx.counts)
+                state = state or zeros(x, ctx.call)
 
-            results, pull = torch.func.vjp(function, x, *tensors)
+                def sequence(x: Tensor, *inputs: Tensor) -> tuple[Tensor, ...]:
+                    return infer(x, lengths, ctx.call, inputs[: len(params)], inputs[len(params) :])
+
+                _, pull = torch.func.vjp(sequence, x, *params, *state)
+                return tuple(pull((tensors[0], *(dfinal or zeros(x, ctx.call)))))
+
+            results, pull = torch.func.vjp(gradients, x, *saved)
             filled = [
                 torch.zeros_like(result) if each is None else each
                 for result, each in zip(results, cotangents, strict=True)
             ]
             dx, *others = pull(tuple(filled))
-            return (dx, None, None, None, None, None, None, None, *others, *[None] * ctx.kept)
+            return (dx, None, None, None, *others, *[None] * ctx.kept)
 
         @staticmethod
         def vmap(info: Any, in_dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
             return _one_by_one(_DerivedPass, info.batch_size, in_dims, arguments)
 
-    def pull(ctx: Any, call: tuple[Any, ...], dy: Tensor | None, dfinal: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
-        """Gradients of the input, of the tensors of parameters, and of initial states, from what a sequence saved."""
-        x, lengths, *tensors = ctx.saved_tensors
-        inputs, kept = tensors[: ctx.inputs], tensors[ctx.inputs :]
-        if dy is None:
-            dy = x.new_zeros(ctx.shape)
-        given: list[Tensor] = []
-        if any(each is not None for each in dfinal):
-            pairs = zip(dfinal, zeros(x, call[1]), strict=True)
-            given = [zero if each is None else each for each, zero in pairs]
-        if torch.is_grad_enabled():  # somebody will differentiate these gradients
-            counts = (ctx.count, ctx.inputs - ctx.count, len(given))
-            found: tuple[Tensor, ...] = _DerivedPass.apply(x, lengths, *call, counts, dy, *inputs, *given, *kept)
-            return found
-        return run_backward(x, lengths, *call, inputs[: ctx.count], inputs[ctx.count :], kept, dy, given)
-
-    class _Sequence(Function):
-        """All steps. Tensors: parameters, initial states. Outputs: y, final states, what is kept."""
-
-        @staticmethod
-        def forward(
-            x: Tensor,
-            lengths: Tensor | None,
-            places: Sequence[int],
-            sizes: Sequence[int],
-            reverse: bool,
-            threads: int,
-            checkpoint: int,
-            count: int,
-            *tensors: Tensor,
-        ) -> tuple[Tensor, ...]:
-            return run_forward(
-                x, lengths, places, sizes, reverse, threads, checkpoint, tensors[:count], tensors[count:]
-            )
-
-        @staticmethod
-        def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-            x, lengths, ctx.places, ctx.sizes, ctx.reverse, ctx.threads, ctx.checkpoint, ctx.count, *tensors = inputs
-            kept = output[1 + states :]
-            ctx.inputs = len(tensors)
-            ctx.shape = output[0].shape
-            # The parameters too, though only packed weights are read: so PyTorch refuses ones that have changed.
-            ctx.save_for_backward(x, lengths, *tensors, *kept)
-            ctx.mark_non_differentiable(*kept)
-            ctx.set_materialize_grads(False)
-
-        @staticmethod
-        def backward(ctx: Any, dy: Tensor | None, *dothers: Tensor | None) -> tuple[Tensor | None, ...]:
-            call = (ctx.places, ctx.sizes, ctx.reverse, ctx.threads, ctx.checkpoint)
-            found = pull(ctx, call, dy, dothers[:states])
-            return (found[0], None, None, None, None, None, None, None, *found[1 : 1 + ctx.inputs])
-
-        @staticmethod
-        def vmap(info: Any, in_dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
-            return _one_by_one(_Sequence, info.batch_size, in_dims, arguments)
-
-    class _Plain(Function):
-        """The same. What is kept is no output here, and numbers come in one argument."""
-
-        @staticmethod
-        def forward(
-            ctx: Any, x: Tensor, lengths: Tensor | None, call: tuple[Any, ...], count: int, *tensors: Tensor
-        ) -> Any:
-            found = run_forward(x, lengths, *call, tensors[:count], tensors[count:])
-            ctx.call, ctx.count, ctx.inputs, ctx.shape = call, count, len(tensors), found[0].shape
-            ctx.save_for_backward(x, lengths, *tensors, *found[1 + states :])
-            ctx.set_materialize_grads(False)
-            return found[: 1 + states]
-
-        @staticmethod
-        def backward(ctx: Any, dy: Tensor | None, *dfinal: Tensor | None) -> tuple[Tensor | None, ...]:
-            found = pull(ctx, ctx.call, dy, dfinal)
-            return (found[0], None, None, None, *found[1 : 1 + ctx.inputs])
-
-    return _Plain, _Sequence
+    return _DerivedPass
 
 
 def _parted(tensors: Sequence[Tensor], counts: Sequence[int]) -> tuple[Sequence[Tensor], ...]:
