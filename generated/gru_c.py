@@ -86,7 +86,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"7ab7840972981e760f59a9582bb5c8e8"
+_ABI = b"e9498ffb8e3c25917531580c4adcafc2"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

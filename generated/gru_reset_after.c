@@ -54,7 +54,7 @@
 */
 #include "gru_reset_after.h"
 
-#define MOST_SUMS 4
+#define MOST_SUMS 8
 #define MOST_OPERANDS 3
 #define MOST_STAGES 5
 #define MOST_ARRAYS 12
@@ -67,7 +67,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "9a180c8a115a74ef1a557da3b91c7cee"
+#define SYMRNN_DIGEST "9aeac0a1978a0c9c783329b0bccbe286"
 #define ENTRY(name) PUBLIC(gru_reset_after, name)
 #define DIMS gru_reset_after_dims
 #define BARRIER gru_reset_after_barrier
@@ -129,13 +129,13 @@ ALWAYS int S(blocks)(const gru_reset_after_dims *dims, piece *b, size_t *end)
            & place_vector(end, &b[PARAM_b_r], dims->hidden)
            & place_vector(end, &b[PARAM_b_h], dims->hidden)
            & place_vector(end, &b[PARAM_b_hh], dims->hidden)
-           & place_panel(end, &b[PANEL_hoist_1_1], dims->hidden, 1, dims->input, 3)
-           & place_panel(end, &b[PANEL_step_1_1], dims->hidden, 1, dims->hidden, 3)
-           & place_panel(end, &b[PANEL_fused_step_1_1], dims->hidden, 1, dims->input, 2)
-           & place_panel(end, &b[PANEL_fused_step_1_2], dims->hidden, 1, dims->input, 1)
-           & place_panel(end, &b[PANEL_back_1_1], dims->hidden, 4, 2 * dims->hidden, 1)
-           & place_panel(end, &b[PANEL_back_1_2], dims->hidden, 4, dims->hidden, 1)
-           & place_panel(end, &b[PANEL_deferred_1_1], dims->input, 4, 3 * dims->hidden, 1);
+           & place_panel(end, &b[PANEL_hoist_1_1], dims->hidden, EVEN(1), 2, dims->input, 3)
+           & place_panel(end, &b[PANEL_step_1_1], dims->hidden, EVEN(1), 2, dims->hidden, 3)
+           & place_panel(end, &b[PANEL_fused_step_1_1], dims->hidden, EVEN(1), 2, dims->input, 2)
+           & place_panel(end, &b[PANEL_fused_step_1_2], dims->hidden, EVEN(1), 2, dims->input, 1)
+           & place_panel(end, &b[PANEL_back_1_1], dims->hidden, 4, 4, 2 * dims->hidden, 1)
+           & place_panel(end, &b[PANEL_back_1_2], dims->hidden, 4, 4, dims->hidden, 1)
+           & place_panel(end, &b[PANEL_deferred_1_1], dims->input, 4, 4, 3 * dims->hidden, 1);
 }
 
 /* The places of the arrays, how they move from step to step, and the numbers in a row. */
@@ -185,7 +185,7 @@ STAGE(hoist_1, 1)
 
 ALWAYS S(stage) S(hoist_1_stage)(const gru_reset_after_dims *dims)
 {
-    S(stage) s = new_stage("hoist_1", S(hoist_1), dims->hidden, 3, 1, MASKED);
+    S(stage) s = new_stage("hoist_1", S(hoist_1), dims->hidden, 3, EVEN(1), MASKED);
     add_operand(&s, AT_X, 0, dims->input, PANEL_hoist_1_1, 0, 3, 0); /* x */
     return s;
 }
@@ -230,11 +230,11 @@ STAGE(step_1, 2)
         WRITE(output_y_row, idle ? K(0) : h_next[v]);
     }
 }
-ON_ROW(step_1, 0, 1)
+ON_ROW(step_1, 0, EVEN(1))
 
 ALWAYS S(stage) S(step_1_stage)(const gru_reset_after_dims *dims, int fused)
 {
-    S(stage) s = new_stage("step_1", S(step_1), dims->hidden, fused ? 4 : 3, 1, MASKED);
+    S(stage) s = new_stage("step_1", S(step_1), dims->hidden, fused ? 4 : 3, EVEN(1), MASKED);
     s.row = S(step_1_row);
     if (fused) {
         add_operand(&s, AT_X, 0, dims->input, PANEL_fused_step_1_1, 0, 2, 0); /* x */

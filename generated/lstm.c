@@ -75,7 +75,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "393be8f068f308edaced3a66f0a6a9df"
+#define SYMRNN_DIGEST "0c4ff868167a59bc0a55f859d273901e"
 #define ENTRY(name) PUBLIC(lstm, name)
 #define DIMS lstm_dims
 #define BARRIER lstm_barrier
@@ -138,10 +138,10 @@ ALWAYS int S(blocks)(const lstm_dims *dims, piece *b, size_t *end)
            & place_vector(end, &b[PARAM_b_f], dims->hidden)
            & place_vector(end, &b[PARAM_b_o], dims->hidden)
            & place_vector(end, &b[PARAM_b_g], dims->hidden)
-           & place_panel(end, &b[PANEL_hoist_1_1], dims->hidden, 1, dims->input, 4)
-           & place_panel(end, &b[PANEL_step_1_1], dims->hidden, 1, dims->hidden, 4)
-           & place_panel(end, &b[PANEL_back_1_1], dims->hidden, 4, 4 * dims->hidden, 1)
-           & place_panel(end, &b[PANEL_deferred_1_1], dims->input, 4, 4 * dims->hidden, 1);
+           & place_panel(end, &b[PANEL_hoist_1_1], dims->hidden, 1, 1, dims->input, 4)
+           & place_panel(end, &b[PANEL_step_1_1], dims->hidden, 1, 1, dims->hidden, 4)
+           & place_panel(end, &b[PANEL_back_1_1], dims->hidden, 4, 4, 4 * dims->hidden, 1)
+           & place_panel(end, &b[PANEL_deferred_1_1], dims->input, 4, 4, 4 * dims->hidden, 1);
 }
 
 /* The places of the arrays, how they move from step to step, and the numbers in a row. */

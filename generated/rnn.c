@@ -47,7 +47,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "4fd416a3bb661725bba7fff95142f1eb"
+#define SYMRNN_DIGEST "ddf1b70f6e20cf60347e75e96f11fd64"
 #define ENTRY(name) PUBLIC(rnn, name)
 #define DIMS rnn_dims
 #define BARRIER rnn_barrier
@@ -105,10 +105,10 @@ ALWAYS int S(blocks)(const rnn_dims *dims, piece *b, size_t *end)
 {
     *end = TAG_NUMBERS(2);
     return place_vector(end, &b[PARAM_b_h], dims->hidden)
-           & place_panel(end, &b[PANEL_hoist_1_1], dims->hidden, 4, dims->input, 1)
-           & place_panel(end, &b[PANEL_step_1_1], dims->hidden, 4, dims->hidden, 1)
-           & place_panel(end, &b[PANEL_back_1_1], dims->hidden, 4, dims->hidden, 1)
-           & place_panel(end, &b[PANEL_deferred_1_1], dims->input, 4, dims->hidden, 1);
+           & place_panel(end, &b[PANEL_hoist_1_1], dims->hidden, 4, 4, dims->input, 1)
+           & place_panel(end, &b[PANEL_step_1_1], dims->hidden, 4, 4, dims->hidden, 1)
+           & place_panel(end, &b[PANEL_back_1_1], dims->hidden, 4, 4, dims->hidden, 1)
+           & place_panel(end, &b[PANEL_deferred_1_1], dims->input, 4, 4, dims->hidden, 1);
 }
 
 /* The places of the arrays, how they move from step to step, and the numbers in a row. */

@@ -62,7 +62,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"4fd416a3bb661725bba7fff95142f1eb"
+_ABI = b"ddf1b70f6e20cf60347e75e96f11fd64"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

@@ -51,8 +51,10 @@ _Static_assert(sizeof 1.0 == sizeof(double),
 
 #if defined(__GNUC__)
 #define PREFETCH(address) __builtin_prefetch(address)
+#define PREFETCH_FAR(address) __builtin_prefetch(address, 0, 2) /* not into the first-level cache */
 #else
 #define PREFETCH(address) ((void)(address))
+#define PREFETCH_FAR(address) ((void)(address))
 #endif
 
 /* ---- registers ---- */
@@ -130,9 +132,10 @@ _Static_assert(sizeof 1.0 == sizeof(double),
 #elif !defined(SYMRNN_TILE_ROWS) || !defined(SYMRNN_TILE_COLUMNS)
 #error "SYMRNN_TILE_ROWS and SYMRNN_TILE_COLUMNS make a shape together: define both, or neither"
 #endif
-#if !(SYMRNN_TILE_ROWS == 3 && SYMRNN_TILE_COLUMNS == 4) && !(SYMRNN_TILE_ROWS == 6 && SYMRNN_TILE_COLUMNS == 2) \
+#if !(SYMRNN_TILE_ROWS == 3 && SYMRNN_TILE_COLUMNS == 4) \
+    && !(SYMRNN_REGISTERS == 16 && SYMRNN_TILE_ROWS == 6 && SYMRNN_TILE_COLUMNS == 2) \
     && !(SYMRNN_REGISTERS == 32 && (SYMRNN_TILE_ROWS == 5 || SYMRNN_TILE_ROWS == 6) && SYMRNN_TILE_COLUMNS == 4)
-#error "the register tile has 3 x 4 or 6 x 2 rows and columns, or 5 x 4 or 6 x 4 if the target has 32 vector registers"
+#error "the register tile has 3 x 4 rows and columns; or 6 x 2 if the target has 16 vector registers, 5 x 4 or 6 x 4 if it has 32"
 #endif
 /* Lower tiles may be wider: tiles of up to WIDE_ROWS rows have TILE_COLUMNS vectors. */
 #define TILE_ROWS SYMRNN_TILE_ROWS
@@ -143,8 +146,17 @@ _Static_assert(sizeof 1.0 == sizeof(double),
 #define WIDE_ROWS 3
 #endif
 #define TILE_WIDTH(height) ((height) > WIDE_ROWS ? TILE_COLUMNS / 2 : TILE_COLUMNS)
-/* Vectors of units in a panel of a deferred product's right side. */
-#define RIGHT_COLUMNS TILE_WIDTH(TILE_ROWS)
+/* Vectors side by side in a panel, at most: a strip. A register tile reads one strip or two. So it reads memory in order, and
+   what it reads fills all sets of a cache. */
+#if SYMRNN_REGISTERS == 32
+#define STRIP 4
+#else
+#define STRIP 2
+#endif
+/* Vectors of units in a tile of which some operand feeds an odd number: twice as many fill strips of two. */
+#define EVEN(vectors) (STRIP == 2 ? 2 * (vectors) : (vectors))
+/* Whether tiles of less than TILE_ROWS rows, at the same width, have so few sums that they take as long. */
+#define SPARE_LOW (TILE_WIDTH(TILE_ROWS) < TILE_COLUMNS)
 /* Rows that a part of a panel meets before the next part does, so that it comes from a far cache only once. PANEL_DEPTH makes
    that part 16 KiB, half of a first-level cache, or 64 KiB with vectors of 64 bytes. All its sums wait in memory meanwhile, which
    small processors have little of. */
@@ -155,6 +167,10 @@ _Static_assert(sizeof 1.0 == sizeof(double),
 #define GROUP_ROWS TILE_ROWS
 #define PANEL_DEPTH SIZE_MAX
 #endif
+/* Whether the tiles of a part of a panel ask for the next part, where a stage has more than AHEAD_BYTES of weights. The processors
+   that were measured with vectors of 64 bytes do by themselves. */
+#define READS_AHEAD (SYMRNN_VECTOR_BYTES == 32)
+#define AHEAD_BYTES (4 << 20)
 /* Rows of sums that a stage keeps before it runs its statements on them: of two tiles of units at least. */
 #define SUM_ROWS (GROUP_ROWS > 2 * TILE_ROWS ? 2 * GROUP_ROWS : 4 * TILE_ROWS)
 /* Rows of a deferred product that are packed at a time, at most BLOCK_ROWS, and tiles of its left side. */
@@ -532,15 +548,36 @@ INLINE int is_fused(const sequence *seq, int far)
 /* Numbers of a right side's panel. */
 INLINE size_t panel_numbers(size_t width, size_t lanes)
 {
-    const size_t wide = RIGHT_COLUMNS * lanes;
-    return (width + wide - 1) / wide * wide * CHUNK;
+    return (width + lanes - 1) / lanes * lanes * CHUNK;
+}
+
+/* The vectors of a panel are in strips of about one width. */
+typedef struct strips {
+    size_t count, width, wider; /* how many; the vectors of each, but the first `wider` have one more */
+} strips;
+
+INLINE strips strips_of(size_t columns)
+{
+    const size_t count = (columns + STRIP - 1) / STRIP;
+    return (strips){count, columns / count, columns % count};
+}
+
+INLINE size_t strip_begins(const strips *s, size_t strip)
+{
+    return strip * s->width + (strip < s->wider ? strip : s->wider);
+}
+
+INLINE size_t strip_width(const strips *s, size_t strip)
+{
+    return s->width + (strip < s->wider);
 }
 
 /* ---- what the tables of a cell say ---- */
 
-/* A part of packed weights: where it begins. A panel also has units, vectors of units in a tile, a depth and accumulators. */
+/* A part of packed weights: where it begins and ends. A panel also has units, vectors of units in a tile, a depth and
+   accumulators. */
 typedef struct piece {
-    size_t at, units, vectors, depth, count;
+    size_t at, end, units, vectors, depth, count;
 } piece;
 
 /* Where an array lies. GIVEN: memory of the caller. TAPE: the tape, or the workspace if there is no tape. WORK, BACK: the
@@ -641,6 +678,8 @@ enum { AT_X, AT_Y, AT_DY, AT_DX, AT_PACKED, AT_STATES };
 #define power_8(...) S(power_8)(__VA_ARGS__)
 #define sum_of(...) S(sum_of)(__VA_ARGS__)
 #define run_tile(...) S(run_tile)(__VA_ARGS__)
+#define prefetch_part(...) S(prefetch_part)(__VA_ARGS__)
+#define accumulate_tiles(...) S(accumulate_tiles)(__VA_ARGS__)
 #define accumulate(...) S(accumulate)(__VA_ARGS__)
 #define row_at(...) S(row_at)(__VA_ARGS__)
 #define next_sums(...) S(next_sums)(__VA_ARGS__)
@@ -657,7 +696,6 @@ enum { AT_X, AT_Y, AT_DY, AT_DX, AT_PACKED, AT_STATES };
 #define put_tag(...) S(put_tag)(__VA_ARGS__)
 #define check_tag(...) S(check_tag)(__VA_ARGS__)
 #define form_in(...) S(form_in)(__VA_ARGS__)
-#define units_of(...) S(units_of)(__VA_ARGS__)
 #define pack_units(...) S(pack_units)(__VA_ARGS__)
 #define pack_block(...) S(pack_block)(__VA_ARGS__)
 #define pack_matrix(...) S(pack_matrix)(__VA_ARGS__)
@@ -665,7 +703,7 @@ enum { AT_X, AT_Y, AT_DY, AT_DX, AT_PACKED, AT_STATES };
 #define pack_vector(...) S(pack_vector)(__VA_ARGS__)
 #define run_stage(...) S(run_stage)(__VA_ARGS__)
 #define run_once(...) S(run_once)(__VA_ARGS__)
-#define run_row_tile(...) S(run_row_tile)(__VA_ARGS__)
+#define run_strips(...) S(run_strips)(__VA_ARGS__)
 #define sum_row(...) S(sum_row)(__VA_ARGS__)
 #define run_row_with(...) S(run_row_with)(__VA_ARGS__)
 #define run_row(...) S(run_row)(__VA_ARGS__)

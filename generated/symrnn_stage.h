@@ -4,19 +4,22 @@
 
 /* ---- register tiles ---- */
 
-/* What the tiles of one panel have in common: how far apart the numbers of a row of values, the rows of the panel and the rows
-   of sums are; which of the products it adds; and whether these are the first, so that the sums begin at zero. */
+/* What the tiles of one panel have in common: how far apart the numbers of a row of values, the rows of its first strip and of
+   its second, and the rows of sums are; how far the second strip is from the first; which of the products it adds; and whether
+   these are the first, so that the sums begin at zero. */
 typedef struct S(pace) {
-    size_t a_depth, panel_row, sums_row, k0, depth;
+    size_t a_depth, panel_row, other_row, sums_row, other, k0, depth;
     int begins;
 } S(pace);
 
-/* sums[i][j] = sums[i][j] or 0 + a[i][k] * panel[k][j] for height rows, some products, and width vectors of units. Sums have
+/* sums[i][j] = sums[i][j] or 0 + a[i][k] * panel[k][j] for height rows, one product or more, and width vectors of units. Sums have
    names, since compilers keep an array of them in memory. */
 ALWAYS void run_tile(size_t height, size_t width, const S(pace) *pace, const real *const *a, const real *restrict panel,
                      real *sums)
 {
-    const size_t a_depth = pace->a_depth, panel_row = pace->panel_row, sums_row = pace->sums_row;
+    const size_t a_depth = pace->a_depth, panel_row = pace->panel_row, other_row = pace->other_row, sums_row = pace->sums_row;
+    const size_t end = pace->depth * a_depth;
+    const real *restrict other = panel + (width > STRIP ? pace->other : 0);
 #define EACH_ROW(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5)
 #define EACH_COLUMN(DO, i) DO(i, 0) DO(i, 1) DO(i, 2) DO(i, 3)
 #define BEGIN(i, j) vec s##i##j = K(0);
@@ -33,17 +36,21 @@ ALWAYS void run_tile(size_t height, size_t width, const S(pace) *pace, const rea
         EACH_COLUMN(ADD, i)          \
     }
 #define WRITE_ROW(i) EACH_COLUMN(WRITE_SUM, i)
+#define WEIGHT(j) loadu(j < STRIP ? panel + (j < width ? j : 0) * LANES : other + (j < width ? j - STRIP : 0) * LANES)
     EACH_ROW(BEGIN_ROW)
     if (!pace->begins) {
         EACH_ROW(READ_ROW)
     }
-    for (size_t k = 0, end = pace->depth * a_depth; k < end; k += a_depth) {
-        const vec w0 = loadu(panel), w1 = loadu(panel + (1 < width ? LANES : 0));
-        const vec w2 = loadu(panel + (2 < width ? 2 * LANES : 0)), w3 = loadu(panel + (3 < width ? 3 * LANES : 0));
+    size_t k = 0;
+    do {
+        const vec w0 = WEIGHT(0), w1 = WEIGHT(1), w2 = WEIGHT(2), w3 = WEIGHT(3);
         EACH_ROW(ADD_ROW)
         panel += panel_row;
-    }
+        other += other_row;
+        k += a_depth;
+    } while (k < end);
     EACH_ROW(WRITE_ROW)
+#undef WEIGHT
 #undef WRITE_ROW
 #undef ADD_ROW
 #undef READ_ROW
@@ -83,38 +90,65 @@ EACH_SHAPE(TILE, NO_TILE)
 #undef NO_TILE
 #undef TILE
 
-/* sums[i][j] += a[i][k] * panel[k][j] for any numbers of rows, columns and products. If they are fresh, = instead of +=. All
-   rows use a part of the panel before the next part is read: it comes from a far cache only once. */
-ONCE void accumulate(int fresh, size_t rows, size_t columns, size_t depth, const real *const *a, size_t a_depth,
-                     const real *panel, size_t panel_row, real *sums, size_t sums_row)
+/* Bring some numbers of a panel nearer, which a later tile reads. Returns where those after them begin. */
+ALWAYS const real *prefetch_part(const real *from, size_t numbers)
+{
+    for (size_t i = 0; i < numbers; i += 64 / sizeof(real))
+        PREFETCH_FAR(from + i);
+    return from + numbers;
+}
+
+/* What accumulate does, in tiles of about one height. With SPARE_LOW, they are as high as they can be; but two of five rows take
+   less time than one of six and one of four. */
+ONCE void accumulate_tiles(int fresh, size_t rows, size_t columns, size_t depth, const real *const *a, size_t a_depth,
+                           const real *panel, real *sums, size_t sums_row, int far)
 {
 #define TILE(height, width) S(tile_##height##_##width),
 #define NO_TILE(height, width) NULL,
     static void (*const tiles[])(const S(pace) *, const real *const *, const real *, real *) = {EACH_SHAPE(TILE, NO_TILE)};
 #undef NO_TILE
 #undef TILE
-    /* Tiles have about one height, so that none is low. */
     const size_t runs = (rows + TILE_ROWS - 1) / TILE_ROWS, least = runs > 1 ? rows / runs : rows, more = rows - least * runs;
-    const size_t most = TILE_WIDTH(least + (more > 0)), deep = runs > 1 && depth > PANEL_DEPTH ? PANEL_DEPTH : depth;
-    S(pace) pace = {a_depth, panel_row, sums_row, 0, depth, fresh};
-    size_t width, height;
-    for (size_t column = 0; column < columns; column += width) {
-        /* The last two passes share what is left, so that none is narrow. */
-        const size_t left = columns - column;
-        width = left <= most ? left : left < 2 * most ? (left + 1) / 2 : most;
+    const size_t together = TILE_WIDTH(least + (more > 0)) / STRIP, deep = runs > 1 && depth > PANEL_DEPTH ? PANEL_DEPTH : depth;
+    const strips all = strips_of(columns);
+    S(pace) pace = {a_depth, 0, 0, sums_row, 0, 0, depth, fresh};
+    for (size_t strip = 0; strip < all.count; strip += together) {
+        const size_t begin = strip_begins(&all, strip), middle = strip_begins(&all, strip + 1);
+        const size_t end = together > 1 && strip + 1 < all.count ? strip_begins(&all, strip + 2) : middle;
+        const real *from = panel + begin * depth * LANES, *const other = panel + middle * depth * LANES;
+        pace.panel_row = (middle - begin) * LANES;
+        pace.other_row = (end - middle) * LANES;
         pace.k0 = 0;
         pace.begins = fresh;
         do {
-            const real *const from = panel + pace.k0 * panel_row + column * LANES;
             pace.depth = depth - pace.k0 < deep ? depth - pace.k0 : deep;
-            for (size_t row = 0, run = 0; run < runs; row += height, ++run) {
-                height = least + (run < more);
-                tiles[(height - 1) * TILE_COLUMNS + width - 1](&pace, a + row, from, sums + row * sums_row + column * LANES);
+            pace.other = (size_t)(other + pace.k0 * pace.other_row - from);
+            const real *ahead = from + pace.depth * pace.panel_row;
+            for (size_t row = 0, run = 0, height; row < rows; row += height, ++run) {
+                const size_t left = rows - row;
+                height = !SPARE_LOW ? least + (run < more) : left == TILE_ROWS + 4 ? 5 : left < TILE_ROWS ? left : TILE_ROWS;
+                if (far && runs > 1)
+                    ahead = prefetch_part(ahead, pace.depth * pace.panel_row / runs);
+                tiles[(height - 1) * TILE_COLUMNS + end - begin - 1](&pace, a + row, from, sums + row * sums_row + begin * LANES);
             }
+            from += pace.depth * pace.panel_row;
             pace.k0 += pace.depth;
             pace.begins = 0;
         } while (pace.k0 < depth);
     }
+}
+
+/* sums[i][j] += a[i][k] * panel[k][j] for any numbers of rows and columns, and one product or more. If they are fresh, = instead
+   of +=. All rows use a part of the panel before the next part is read: it comes from a far cache only once. If it does come from
+   one, the tiles of a part ask for the next part. With SPARE_LOW, up to three rows that full tiles leave are a tile of their own,
+   which is wider. */
+ALWAYS void accumulate(int fresh, size_t rows, size_t columns, size_t depth, const real *const *a, size_t a_depth,
+                       const real *panel, real *sums, size_t sums_row, int far)
+{
+    const size_t low = rows % TILE_ROWS, main = SPARE_LOW && rows > TILE_ROWS && low <= WIDE_ROWS ? rows - low : rows;
+    accumulate_tiles(fresh, main, columns, depth, a, a_depth, panel, sums, sums_row, far);
+    if (main < rows)
+        accumulate_tiles(fresh, low, columns, depth, a + main, a_depth, panel, sums + main * sums_row, sums_row, 0);
 }
 
 /* ---- what the cell's tables say, in this precision ---- */
@@ -228,9 +262,9 @@ typedef struct S(operand) {
     int later; /* of the step before in this loop */
     int adds;  /* whether an operand before it feeds one of its sums */
     /* Once weights are there: */
-    const real *weights;         /* the panel of the first tile */
-    size_t panel_row, tile;      /* numbers from one depth, and from one tile, to the next */
-    size_t from;                 /* where the values begin in their row */
+    const real *weights; /* the panel of the first tile */
+    size_t tile;         /* numbers from one tile to the next */
+    size_t from;         /* where the values begin in their row */
 } S(operand);
 
 typedef struct S(stage) S(stage);
@@ -244,6 +278,7 @@ struct S(stage) {
     size_t begin, end;                  /* this part's tiles */
     int masked;                         /* whether rows that have ended are treated differently */
     int later;                          /* whether it reads the step before in this loop */
+    int far;                            /* whether its weights come from a far cache */
     size_t depth, filled;               /* of all operands; the sums that some operand feeds */
     size_t operands;
     S(operand) operand[MOST_OPERANDS];
@@ -267,7 +302,7 @@ ALWAYS S(stage) new_stage(const char *name, S(statements) *run, size_t units, si
     s.begin = 0;
     s.end = s.tiles;
     s.masked = masked;
-    s.later = 0;
+    s.later = s.far = 0;
     s.depth = s.filled = s.operands = 0;
     return s;
 }
@@ -304,12 +339,14 @@ ALWAYS void add_operand(S(stage) *s, size_t array, size_t column, size_t depth, 
 /* Say where the operands of a stage lie, now that its weights are known. */
 ALWAYS void find_weights(S(stage) *s, const piece *pieces, const real *packed)
 {
+    size_t numbers = 0;
     for (S(operand) *o = s->operand; o < s->operand + s->operands; ++o) {
         o->weights = packed + pieces[o->panel].at;
-        o->panel_row = o->count * s->vectors * LANES;
-        o->tile = o->depth * o->panel_row;
+        o->tile = o->depth * o->count * s->vectors * LANES;
         o->from = o->column + (o->array == AT_PACKED ? pieces[o->block].at : 0);
+        numbers += o->tile * s->tiles;
     }
+    s->far = READS_AHEAD && numbers > AHEAD_BYTES / sizeof(real);
 }
 
 /* Give a part its tiles. Two tiles of a single row are for one part. */
@@ -338,27 +375,32 @@ QUERY double stage_work(const S(stage) *s)
 
 /* ---- packed weights ---- */
 
-/* Reserve room for a vector of numbers, or for a panel: [tile][depth][accumulator][vector][lane], rounded up to whole tiles.
-   That is the order in which a register tile reads it. Returns whether the count fits. */
+/* Reserve room for a vector of numbers, or for a panel: [tile][strip][depth][vector][lane], rounded up to whole tiles. That is the
+   order in which a register tile reads it. The vectors of a tile are those of each accumulator in turn; on no processor has it
+   more than `most` vectors of units. Returns whether the count fits. */
 ALWAYS int place_vector(size_t *end, piece *to, size_t numbers)
 {
+    const int fits = take(end, &to->at, numbers, 1, 1);
+    to->end = *end;
     to->units = numbers;
     to->vectors = 0;
-    return take(end, &to->at, numbers, 1, 1);
+    return fits;
 }
 
-ALWAYS int place_panel(size_t *end, piece *to, size_t units, size_t vectors, size_t depth, size_t count)
+ALWAYS int place_panel(size_t *end, piece *to, size_t units, size_t vectors, size_t most, size_t depth, size_t count)
 {
+    const int fits = take(end, &to->at, (units - 1) / LANES + most, depth, count * LANES);
+    to->end = *end;
     to->units = units;
     to->vectors = vectors;
     to->depth = depth;
     to->count = count;
-    return take(end, &to->at, (units - 1) / LANES + vectors, depth, count * LANES);
+    return fits;
 }
 
 /* Numbers that the tag takes: of a digest, the layout, and so many sizes. */
 #define TAG_NUMBERS(sizes) WHOLE((TAG_WORDS + (sizes)) * (64 / REAL))
-#define TAG_LAYOUT ((uint64_t)sizeof(real) << 32 | LANES)
+#define TAG_LAYOUT ((uint64_t)sizeof(real) << 32 | STRIP << 16 | LANES)
 
 /* Numbers between the pieces are zero, so that packed weights of the same parameters are the same to the byte. */
 INLINE void clear_pack_gaps(real *packed, const piece *b, size_t pieces, size_t sizes)
@@ -366,15 +408,12 @@ INLINE void clear_pack_gaps(real *packed, const piece *b, size_t pieces, size_t 
     size_t used = (TAG_WORDS + sizes) * (64 / REAL);
     memset(packed + used, 0, (TAG_NUMBERS(sizes) - used) * sizeof *packed);
     for (const piece *each = b; each < b + pieces; ++each) {
-        size_t whole = WHOLE(each->units);
         used = each->units;
         if (each->vectors) {
             const size_t vectors = fit_vectors(each->units, LANES, each->vectors), groups = (each->units - 1) / LANES;
-            const size_t numbers = each->depth * each->count * LANES;
-            used = (groups / vectors + 1) * vectors * numbers;
-            whole = WHOLE((groups + each->vectors) * numbers);
+            used = (groups / vectors + 1) * vectors * each->depth * each->count * LANES;
         }
-        memset(packed + each->at + used, 0, (whole - used) * sizeof *packed);
+        memset(packed + each->at + used, 0, (each->end - each->at - used) * sizeof *packed);
     }
 }
 
@@ -383,7 +422,7 @@ ONCE void put_tag(real *packed, const char *digest, const size_t *sizes, size_t 
 {
     put_word(packed, 0, word_at(digest, 0));
     put_word(packed, 1, word_at(digest, 1));
-    put_word(packed, 2, TAG_LAYOUT); /* bytes of a number, numbers in a vector */
+    put_word(packed, 2, TAG_LAYOUT); /* bytes of a number, vectors in a strip, numbers in a vector */
     for (size_t i = 0; i < count; ++i)
         put_word(packed, TAG_WORDS + i, sizes[i]);
 }
@@ -399,22 +438,27 @@ ALWAYS int check_tag(const real *packed, const char *digest, const size_t *sizes
 
 /* Where a matrix is laid out in a panel: as one accumulator, from a depth on. */
 typedef struct S(form) {
-    real *to;                  /* the first vector of units at that depth */
-    size_t vectors, row, tile; /* vectors of units in a tile; numbers from one depth to the next, and from one tile to the next */
+    real *to[TILE_COLUMNS];    /* each vector of units of the first tile, at that depth */
+    size_t row[TILE_COLUMNS];  /* numbers from one depth to the next in the strip of that vector */
+    size_t vectors, tile;      /* vectors of units in a tile; numbers from one tile to the next */
     int transposed;            /* whether units are columns of the matrix, and depths its rows */
 } S(form);
 
 INLINE S(form) form_in(real *packed, const piece *b, size_t accumulator, size_t start, int transposed)
 {
-    const size_t vectors = fit_vectors(b->units, LANES, b->vectors), row = b->count * vectors * LANES;
-    real *const to = packed + b->at + start * row + accumulator * vectors * LANES;
-    return (S(form)){to, vectors, row, b->depth * row, transposed};
-}
-
-/* A vector of units in a panel, at the first depth of the form. */
-INLINE real *units_of(const S(form) *f, size_t group)
-{
-    return f->to + group / f->vectors * f->tile + group % f->vectors * LANES;
+    S(form) f = {.vectors = fit_vectors(b->units, LANES, b->vectors), .transposed = transposed};
+    const strips all = strips_of(b->count * f.vectors);
+    size_t strip = 0;
+    f.tile = b->depth * b->count * f.vectors * LANES;
+    for (size_t i = 0; i < f.vectors; ++i) {
+        const size_t column = accumulator * f.vectors + i;
+        while (strip_begins(&all, strip + 1) <= column)
+            ++strip;
+        const size_t begin = strip_begins(&all, strip);
+        f.row[i] = (strip_begins(&all, strip + 1) - begin) * LANES;
+        f.to[i] = packed + b->at + begin * b->depth * LANES + start * f.row[i] + (column - begin) * LANES;
+    }
+    return f;
 }
 
 /* Lay out a vector of `count` units at some depths, or add it to what is there; lanes beyond the units are zero. */
@@ -450,16 +494,18 @@ ALWAYS void pack_units(real *to, size_t row, const real *from, size_t unit_strid
 /* Lay a block of a matrix out in a panel. Its first row and its first column are multiples of LANES. */
 INLINE void pack_block(const S(form) *f, const real *from, size_t stride, size_t row, size_t height, size_t column, size_t width)
 {
+    const size_t group = (f->transposed ? column : row) / LANES;
+    size_t tile = group / f->vectors * f->tile, vector = group % f->vectors;
     if (!f->transposed) {
-        pack_units(units_of(f, row / LANES) + column * f->row, f->row, from, stride, 1, height, width, 0);
+        pack_units(f->to[vector] + tile + column * f->row[vector], f->row[vector], from, stride, 1, height, width, 0);
         return;
     }
-    real *to = units_of(f, column / LANES) + row * f->row;
-    size_t vector = column / LANES % f->vectors;
     for (size_t i = 0; i < width; i += LANES) {
-        pack_units(to, f->row, from + i, 1, stride, width - i, height, 0);
-        to += ++vector < f->vectors ? LANES : f->tile - (f->vectors - 1) * LANES;
-        vector = vector < f->vectors ? vector : 0;
+        pack_units(f->to[vector] + tile + row * f->row[vector], f->row[vector], from + i, 1, stride, width - i, height, 0);
+        if (++vector == f->vectors) {
+            vector = 0;
+            tile += f->tile;
+        }
     }
 }
 
@@ -485,9 +531,10 @@ ONCE void pack_matrix(const real *matrix, size_t rows, size_t columns, size_t co
     for (size_t i = 0; i < count && us->part == 0; ++i) {
         const S(form) *const f = &forms[i];
         const size_t units = f->transposed ? columns : rows, depths = f->transposed ? rows : columns;
-        for (size_t group = (units + LANES - 1) / LANES; group % f->vectors; ++group)
+        const size_t used = (units + LANES - 1) / LANES, tile = used / f->vectors * f->tile;
+        for (size_t vector = used % f->vectors; vector && vector < f->vectors; ++vector)
             for (size_t k = 0; k < depths; ++k)
-                storeu(units_of(f, group) + k * f->row, (vec){0});
+                storeu(f->to[vector] + tile + k * f->row[vector], (vec){0});
     }
     if (copied)
         *copy = copied + rows * columns;
@@ -504,7 +551,8 @@ ONCE void pack_shared(const real *matrix, const piece *b, S(form) f, size_t dept
     for (size_t group = share(tiles, us->part, us->parts) * f.vectors; group < end; ++group) {
         const size_t unit = group * LANES, count = unit < b->units ? b->units - unit : 0;
         const real *const from = matrix + (count ? unit * unit_stride : 0);
-        pack_units(units_of(&f, group), f.row, from, unit_stride, depth_stride, count, depths, add);
+        real *const to = f.to[group % f.vectors] + group / f.vectors * f.tile;
+        pack_units(to, f.row[group % f.vectors], from, unit_stride, depth_stride, count, depths, add);
     }
 }
 
@@ -562,8 +610,8 @@ ONCE void run_stage(const S(at) *at, const S(stage) *s, size_t row_begin, size_t
                         for (size_t line = 0; line < running; ++line)
                             lines[line] = source + order[row0 + line] * stride;
                         accumulate(!o->adds && !o->later, running, o->count * vectors, o->depth, lines, 1,
-                                   o->weights + tile * o->tile, o->panel_row,
-                                   sums + (tile - tile0) * apart + o->first * wide, columns * LANES);
+                                   o->weights + tile * o->tile, sums + (tile - tile0) * apart + o->first * wide,
+                                   columns * LANES, s->far);
                     }
                 }
                 const size_t end = tile1 * wide < units ? tile1 * wide : units;
@@ -596,24 +644,34 @@ INLINE void run_once(const S(at) *at, S(stage) s)
    another's. */
 #define ROW_TILES 8
 
-/* Sums of one tile, or of two that share what is broadcast, `width` vectors of each, over `depth` values. Where there are few,
-   each is kept several times, for a share of the depth: it would wait for itself. `apart` is how many numbers lie from one
-   tile's sums to the other's. Sums have names in the loops, since compilers keep an array of them in memory. */
-ALWAYS void run_row_tile(size_t together, size_t width, size_t splits, const S(operand) *o, const real *a, size_t depth,
-                         const real *panel, real *sums, size_t apart)
+/* Where the sums of a row come from and go to: `count` times, one strip, or two that share what is broadcast. They are two of a
+   tile, or the same one of two tiles. In numbers, `other` and `other_sums` is how far the second is from the first, `step` and
+   `sums_step` how far each time is from the one before. */
+typedef struct S(walk) {
+    size_t count, other, step, other_sums, sums_step;
+} S(walk);
+
+/* Sums of a strip of `first` vectors, and of another of `second`, over `depth` values. Where there are few, each is kept several
+   times, for a share of the depth: it would wait for itself. Sums have names in the loops, since compilers keep an array of them
+   in memory. */
+ALWAYS void run_strips(size_t first, size_t second, size_t splits, const S(walk) *w, int adds, const real *a, size_t depth,
+                       const real *panel, real *sums)
 {
-    const size_t all = together * width, panel_row = o->panel_row;
-    const real *other = panel + (together - 1) * o->tile; /* offsets from one pointer would each want a register */
+    const size_t all = first + second;
+    const real *other = panel + w->other; /* offsets from one pointer would each want a register */
+    real *const other_sums = sums + w->other_sums;
     size_t k = 0;
 #define EACH_OF_8(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
-#define BEGIN(i) vec s##i = o->adds && i < all ? loadu(sums + i / width * apart + i % width * LANES) : K(0);
-#define ADD(i, number)                                                                                         \
-    if (i < (number)) {                                                                                        \
-        s##i = v_fma(K(a[k + i / all]), loadu((i % all / width ? other : panel) + i % width * LANES), s##i);   \
-        if (i % all == all - 1) {                                                                              \
-            panel += panel_row;                                                                                \
-            other += panel_row;                                                                                \
-        }                                                                                                      \
+#define SUM_AT(i) ((i) < first ? sums + (i) * LANES : other_sums + ((i) - first) * LANES)
+#define BEGIN(i) vec s##i = adds && i < all ? loadu(SUM_AT(i)) : K(0);
+#define ADD(i, number)                                                                                              \
+    if (i < (number)) {                                                                                             \
+        s##i = v_fma(K(a[k + i / all]),                                                                             \
+                     loadu(i % all < first ? panel + i % all * LANES : other + (i % all - first) * LANES), s##i);   \
+        if (i % all == all - 1) {                                                                                   \
+            panel += first * LANES;                                                                                 \
+            other += second * LANES;                                                                                \
+        }                                                                                                           \
     }
 #define ADD_SPLITS(i) ADD(i, splits * all)
 #define ADD_REST(i) ADD(i, all)
@@ -628,60 +686,73 @@ ALWAYS void run_row_tile(size_t together, size_t width, size_t splits, const S(o
     for (size_t i = splits * all - 1; i >= all; --i)
         s[i - all] += s[i];
     for (size_t i = 0; i < all; ++i)
-        storeu(sums + i / width * apart + i % width * LANES, s[i]);
+        storeu(SUM_AT(i), s[i]);
 #undef ADD_REST
 #undef ADD_SPLITS
 #undef ADD
 #undef BEGIN
+#undef SUM_AT
 #undef EACH_OF_8
 }
 
-/* The same for some tiles, whose first panel is given, and one operand of a row. Before the first step of the loop, an operand
-   of the step before has no depth: its sums are zero. */
-typedef void S(sum_tiles)(const S(at) *at, const S(operand) *o, const real *panel, size_t tiles, real *sums, size_t apart);
-#undef SUM_TILES
-#define SUM_TILES(together, width)                                                                                            \
-    ONCE void S(sum_tiles_##together##_##width)(const S(at) *at, const S(operand) *o, const real *panel, size_t tiles,        \
-                                                real *sums, size_t apart)                                                     \
-    {                                                                                                                         \
-        const size_t first = at->turned ? tiles - together : 0;                                                               \
-        const ptrdiff_t step = at->turned ? -together : together;                                                             \
-        const real *const a = operand_row(at, o);                                                                             \
-        panel += first * o->tile;                                                                                             \
-        sums += first * apart;                                                                                                \
-        for (size_t i = 0; i < tiles; i += together) {                                                                        \
-            run_row_tile(together, width, SPLITS(together * width), o, a, a ? o->depth : 0, panel, sums, apart);              \
-            panel += step * (ptrdiff_t)o->tile;                                                                               \
-            sums += step * (ptrdiff_t)apart;                                                                                  \
-        }                                                                                                                     \
+/* The same for one operand of a row, all the times. Before the first step of the loop, an operand of the step before has no depth:
+   its sums are zero. */
+typedef void S(sum_strips)(const S(at) *at, const S(operand) *o, const S(walk) *w, const real *panel, real *sums);
+#undef SUM_STRIPS
+#define SUM_STRIPS(first, second)                                                                                   \
+    ONCE void S(sum_strips_##first##_##second)(const S(at) *at, const S(operand) *o, const S(walk) *w,              \
+                                               const real *panel, real *sums)                                       \
+    {                                                                                                               \
+        const real *const a = operand_row(at, o);                                                                   \
+        const ptrdiff_t turn = at->turned ? -1 : 1;                                                                 \
+        panel += at->turned ? (w->count - 1) * w->step : 0;                                                         \
+        sums += at->turned ? (w->count - 1) * w->sums_step : 0;                                                     \
+        for (size_t i = 0; i < w->count; ++i) {                                                                     \
+            run_strips(first, second, SPLITS(first + second), w, o->adds, a, a ? o->depth : 0, panel, sums);        \
+            panel += turn * (ptrdiff_t)w->step;                                                                     \
+            sums += turn * (ptrdiff_t)w->sums_step;                                                                 \
+        }                                                                                                           \
     }
-SUM_TILES(1, 1)
-SUM_TILES(1, 2)
-SUM_TILES(1, 3)
-SUM_TILES(1, 4)
-SUM_TILES(2, 1)
-SUM_TILES(2, 2)
-SUM_TILES(2, 3)
-SUM_TILES(2, 4)
+#undef EACH_PAIR
+#if STRIP == 2
+#define EACH_PAIR(DO) DO(1, 0) DO(2, 0) DO(1, 1) DO(2, 1) DO(2, 2)
+#else
+#define EACH_PAIR(DO) DO(1, 0) DO(2, 0) DO(3, 0) DO(4, 0) DO(1, 1) DO(2, 2) DO(3, 3) DO(4, 4)
+#endif
+EACH_PAIR(SUM_STRIPS)
 
-/* The sums of the tiles from `tile0` on, `tiles` of them: one operand after the other, at most 4 vectors side by side. */
-ALWAYS void sum_row(size_t all, size_t vectors, const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles,
-                    size_t together, real *sums)
+/* The sums of the tiles from `tile0` on, `tiles` of them: one operand after the other, strip by strip. Both tiles run at once if
+   they are all that the stage has; else two narrow strips of each do. */
+ALWAYS void sum_row(size_t all, size_t vectors, const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles, real *sums)
 {
-    static S(sum_tiles) *const sum_tiles[] = {S(sum_tiles_1_1), S(sum_tiles_1_2), S(sum_tiles_1_3), S(sum_tiles_1_4),
-                                              S(sum_tiles_2_1), S(sum_tiles_2_2), S(sum_tiles_2_3), S(sum_tiles_2_4)};
-    const size_t wide = vectors * LANES, apart = all * wide, most = 4;
+#define PAIR(first, second) [first - 1][second] = S(sum_strips_##first##_##second),
+    static S(sum_strips) *const pairs[STRIP][STRIP + 1] = {EACH_PAIR(PAIR)};
+#undef PAIR
+    const size_t wide = vectors * LANES, apart = all * wide;
     if (s->filled < all)
         for (size_t i = 0; i < tiles * all * vectors; ++i)
             storeu(sums + i * LANES, K(0));
     for (const S(operand) *o = s->operand, *const end = o + s->operands; o < end; ++o) {
+        const strips each = strips_of(o->count * vectors);
         const real *panel = o->weights + tile0 * o->tile;
         real *into = sums + o->first * wide;
-        for (size_t columns = o->count * vectors, width; columns; columns -= width) {
-            width = columns <= most ? columns : columns < 2 * most ? (columns + 1) / 2 : most;
-            sum_tiles[(together - 1) * most + width - 1](at, o, panel, tiles, into, apart);
-            panel += width * LANES;
-            into += width * LANES;
+        for (size_t strip = 0; strip < each.count; ++strip) {
+            const size_t first = strip_width(&each, strip), numbers = first * o->depth * LANES;
+            S(walk) w = {tiles, numbers, o->tile, first * LANES, apart};
+            size_t second = 0;
+            if (s->tiles == 2) {
+                second = first;
+                w = (S(walk)){tiles / 2, o->tile, 2 * o->tile, apart, 2 * apart};
+            } else if (STRIP == 2 && strip + 1 < each.count) {
+                second = strip_width(&each, ++strip);
+            }
+            pairs[first - 1][second](at, o, &w, panel, into);
+            panel += numbers;
+            into += first * LANES;
+            if (s->tiles != 2) {
+                panel += second * o->depth * LANES;
+                into += second * LANES;
+            }
         }
     }
 }
@@ -698,7 +769,7 @@ ALWAYS void run_row_with(S(statements) *run, size_t all, size_t vectors, const S
             run(at, &span);
         return;
     }
-    const size_t together = s->tiles == 2 ? 2 : 1, passes = (tiles + ROW_TILES - 1) / ROW_TILES;
+    const size_t passes = (tiles + ROW_TILES - 1) / ROW_TILES;
     _Alignas(64) real sums[ROW_TILES * MOST_SUMS * LANES];
     span.wide = wide;
     span.apart = all * wide;
@@ -707,7 +778,7 @@ ALWAYS void run_row_with(S(statements) *run, size_t all, size_t vectors, const S
         /* Every other step runs the tiles from last to first: the panels that are still in a cache come first. */
         const size_t tile0 = s->begin + (at->turned ? passes - 1 - pass : pass) * ROW_TILES;
         const size_t count = s->end - tile0 < ROW_TILES ? s->end - tile0 : ROW_TILES, last = (tile0 + count) * wide;
-        sum_row(all, vectors, at, s, tile0, count, together, sums);
+        sum_row(all, vectors, at, s, tile0, count, sums);
         span.unit = tile0 * wide;
         span.end = last < units ? last : units;
         run(at, &span);

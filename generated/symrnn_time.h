@@ -3,20 +3,17 @@
 
 /* ---- deferred gradients: matrix products and sums over the rows of all steps, a chunk of rows at a time ---- */
 
-/* The rows of the right side in an order, as a panel: [tile][row][RIGHT_COLUMNS][lane]. */
-ONCE void pack_right(size_t rows, const size_t *order, const real *from, size_t stride, size_t width,
-                       real *panel)
+/* The rows of the right side in an order, as a panel: [strip][row][vector][lane]. */
+ONCE void pack_right(size_t rows, const size_t *order, const real *from, size_t stride, size_t width, real *panel)
 {
-    const size_t wide = RIGHT_COLUMNS * LANES;
-    for (size_t unit = 0; unit < width; unit += wide) {
-        for (size_t row = 0; row < rows; ++row) {
-            const real *const source = from + order[row] * stride + unit;
-            for (size_t i = 0; i < wide; i += LANES) {
-                const size_t count = unit + i < width ? width - unit - i : 0;
-                storeu(panel + i, count ? load(source + i, count) : K(0));
+    const strips all = strips_of((width + LANES - 1) / LANES);
+    for (size_t strip = 0; strip < all.count; ++strip) {
+        const size_t begin = strip_begins(&all, strip) * LANES, end = strip_begins(&all, strip + 1) * LANES;
+        for (size_t row = 0; row < rows; ++row)
+            for (size_t unit = begin; unit < end; unit += LANES) {
+                storeu(panel, load(from + order[row] * stride + unit, width - unit));
+                panel += LANES;
             }
-            panel += wide;
-        }
     }
 }
 
@@ -67,12 +64,21 @@ typedef struct S(outer) {
    tiles use a part of the panel before the next part is read: it comes from a far cache only once. */
 ONCE void add_outer(size_t rows, const real *block, const size_t *begin, size_t tiles, const S(outer) *to)
 {
-    const size_t wide = RIGHT_COLUMNS * LANES;
-    for (size_t unit = 0; unit < to->width; unit += wide) {
+    const strips all = strips_of((to->width + LANES - 1) / LANES);
+    if (!rows) { /* all have ended, or there is no step */
+        if (to->fresh)
+            memset(to->gradient + begin[0] * to->width, 0, (begin[tiles] - begin[0]) * to->width * sizeof *to->gradient);
+        return;
+    }
+    const size_t together = TILE_WIDTH(TILE_ROWS) / STRIP;
+    for (size_t strip = 0; strip < all.count; strip += together) {
+        const size_t stop = strip + together < all.count ? strip + together : all.count, first = strip_begins(&all, strip);
+        const size_t vectors = strip_begins(&all, stop) - first, unit = first * LANES, wide = vectors * LANES;
         const size_t count = to->width - unit < wide ? to->width - unit : wide;
+        const real *const panel = to->panel + unit * rows;
         for (size_t tile = 0; tile < tiles; ++tile) {
             const size_t high = begin[tile + 1] - begin[tile];
-            const real *const panel = to->panel + unit * rows, *columns[TILE_ROWS];
+            const real *columns[TILE_ROWS];
             for (size_t i = 0; i < high; ++i)
                 columns[i] = block + tile * rows * TILE_ROWS + i;
             real *const into = to->gradient + begin[tile] * to->width + unit;
@@ -80,17 +86,16 @@ ONCE void add_outer(size_t rows, const real *block, const size_t *begin, size_t 
                 for (size_t i = 0; i < (tile + 1 < tiles ? TILE_ROWS : 0); ++i)
                     for (size_t j = 0; j < wide; j += LANES)
                         PREFETCH(into + (high + i) * to->width + j);
-                accumulate(to->fresh, high, RIGHT_COLUMNS, rows, columns, TILE_ROWS, panel, wide, into, to->width);
+                accumulate(to->fresh, high, vectors, rows, columns, TILE_ROWS, panel, into, to->width, 0);
                 continue;
             }
             /* The last columns: the same sums in the same order, which then do not depend on how wide a panel is. */
-            real sums[TILE_ROWS * RIGHT_COLUMNS * LANES];
-            const size_t vectors = (count + LANES - 1) / LANES;
+            real sums[TILE_ROWS * TILE_COLUMNS * LANES];
             for (size_t i = 0; i < (to->fresh ? 0 : high); ++i) {
-                storeu(sums + i * wide + (vectors - 1) * LANES, K(0));
+                storeu(sums + i * wide + wide - LANES, K(0));
                 memcpy(sums + i * wide, into + i * to->width, count * sizeof *sums);
             }
-            accumulate(to->fresh, high, vectors, rows, columns, TILE_ROWS, panel, wide, sums, wide);
+            accumulate(to->fresh, high, vectors, rows, columns, TILE_ROWS, panel, sums, wide, 0);
             for (size_t i = 0; i < high; ++i)
                 memcpy(into + i * to->width, sums + i * wide, count * sizeof *sums);
         }

@@ -39,7 +39,7 @@ typedef struct feed {
 static void run_sums(const feed *feeds, size_t count, real *y)
 {
     const sequence seq = {1, ROWS, NULL, 0};
-    const piece weights = {0, UNITS, 1, UNITS, MOST_SUMS};
+    const piece weights = {.units = UNITS, .vectors = 1, .depth = UNITS, .count = MOST_SUMS};
     S(at) at = {.seq = &seq, .to = {[AT_X] = values, [AT_Y] = y}, .stride = {[AT_X] = UNITS, [AT_Y] = UNITS}};
     S(stage) stage = new_stage("trial", S(copy_sum), UNITS, MOST_SUMS, 1, ALL_ROWS);
     for (size_t i = 0; i < count; ++i)

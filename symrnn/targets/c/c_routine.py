@@ -78,11 +78,11 @@ def _sizes_of(stage: CStage) -> set[str]:
 
 def _sums_and_vectors(stage: CStage) -> tuple[str, str]:
     """C expressions of a stage's sums, and of the vectors of units in its tiles at most."""
-    sums, vectors = str(stage.forms.sums), str(stage.forms.vectors)
+    sums, vectors = str(stage.forms.sums), stage.forms.width.text
     if stage.fused and stage.fused.sums != stage.forms.sums:
         sums = f"fused ? {stage.fused.sums} : {sums}"
-    if stage.fused and stage.fused.vectors != stage.forms.vectors:
-        vectors = f"fused ? {stage.fused.vectors} : {vectors}"
+    if stage.fused and stage.fused.width != stage.forms.width:
+        vectors = f"fused ? {stage.fused.width.text} : {vectors}"
     return sums, vectors
 
 
@@ -90,7 +90,8 @@ def _sums_at_most(stage: CStage) -> str:
     """The sums of ``stage``, 0 where its two forms differ, and the vectors of its tiles at most."""
     ways = [form for form in (stage.forms, stage.fused) if form]
     sums = {form.sums for form in ways}
-    return f"{ways[0].sums if len(sums) == 1 else 0}, {max(form.vectors for form in ways)}"
+    widest = max((form.width for form in ways), key=lambda width: width.most)
+    return f"{ways[0].sums if len(sums) == 1 else 0}, {widest.text}"
 
 
 def _operand(segment: CSegment, names: CNames) -> str:

@@ -50,7 +50,7 @@ def numbers(part: CVector | CPanel, sizes: Mapping[str, int], lanes: int) -> int
     """The numbers in ``part`` with vectors of ``lanes`` numbers: as `place_vector` and `place_panel` of the runtime."""
     if isinstance(part, CVector):
         return part.width.value(sizes)
-    tiles = (Count.size(part.size).value(sizes) - 1) // lanes + part.vectors
+    tiles = (Count.size(part.size).value(sizes) - 1) // lanes + part.width.most
     return tiles * part.depth.value(sizes) * part.count * lanes
 
 
@@ -73,7 +73,7 @@ def _placed(part: CVector | CPanel, names: CNames) -> str:
     if isinstance(part, CVector):
         return f"place_vector(end, &b[{part.name}], {names.count(part.width)})"
     units, depth = names.sizes[part.size], names.count(part.depth)
-    return f"place_panel(end, &b[{part.name}], {units}, {part.vectors}, {depth}, {part.count})"
+    return f"place_panel(end, &b[{part.name}], {units}, {part.width.text}, {part.width.most}, {depth}, {part.count})"
 
 
 def _filled(parameter: Variable, cell: CCell) -> Iterator[str]:

@@ -27,6 +27,29 @@ UNDER_WAY = 4
 
 
 @dataclass(frozen=True)
+class TileWidth:
+    """How many vectors of units a tile has, at most.
+
+    Attributes:
+        vectors: so many; twice as many where the runtime's strips are narrow and ``odd`` is set.
+        odd: whether a strip would be left half empty.
+    """
+
+    vectors: int
+    odd: bool
+
+    @property
+    def most(self) -> int:
+        """On any processor."""
+        return 2 * self.vectors if self.odd else self.vectors
+
+    @property
+    def text(self) -> str:
+        """C expression."""
+        return f"EVEN({self.vectors})" if self.odd else str(self.vectors)
+
+
+@dataclass(frozen=True)
 class CForm:
     """How one matrix enters a panel.
 
@@ -56,7 +79,7 @@ class CPanel:
     Attributes:
         name: of the C enumeration; not compared, so that panels of the same content are equal.
         size: of the units.
-        vectors: of units in a tile, at most.
+        width: of a tile.
         depth: numbers in its operands.
         count: accumulators.
         forms: the packed forms.
@@ -64,7 +87,7 @@ class CPanel:
 
     name: str = field(compare=False)
     size: str
-    vectors: int
+    width: TileWidth
     depth: Count
     count: int
     forms: tuple[CForm, ...]
@@ -95,12 +118,12 @@ class CForms:
 
     Attributes:
         sums: accumulators.
-        vectors: of units per tile and accumulator, at most.
+        width: of a tile.
         segments: in order.
     """
 
     sums: int
-    vectors: int
+    width: TileWidth
     segments: tuple[CSegment, ...]
 
 
@@ -152,6 +175,16 @@ def vectors_of(stage: Stage) -> int:
     return 1 if stage.size == ONE or count == 0 else max(1, UNDER_WAY // count)
 
 
+@dataclass
+class _OperandRun:
+    """Operands side by side, the first accumulator that they feed, and the forms of each accumulator."""
+
+    operands: list[str]
+    later: bool
+    first: int
+    forms: list[list[Form]]
+
+
 class _StageWriter:
     """Writes the stages of one routine."""
 
@@ -167,43 +200,59 @@ class _StageWriter:
             stage.name,
             stage.size,
             tuple(self._lines(stage, fused, ragged=phase.ragged)),
-            self._forms(stage),
-            self._forms(fused.whole) if fused else None,
+            *self._ways(stage, fused.whole if fused else None),
             phase.ragged,
             _side(stage, fused),
         )
 
-    def _forms(self, stage: Stage) -> CForms:
-        return CForms(len(stage.accumulators), vectors_of(stage), tuple(self._segments(stage)))
+    def _ways(self, stage: Stage, whole: Stage | None) -> tuple[CForms, CForms | None]:
+        """The sums of ``stage``, and those of ``whole``. Tiles have one width if they can, so that both read the same panels."""
+        ways = [each for each in (stage, whole) if each]
+        runs = {each.name: self._operand_runs(each) for each in ways}
+        odd = {vectors_of(each): False for each in ways}
+        for each in ways:
+            odd[vectors_of(each)] |= any(len(run.forms) * vectors_of(each) % 2 for run in runs[each.name])
 
-    def _segments(self, stage: Stage) -> Iterator[CSegment]:
+        def forms(each: Stage) -> CForms:
+            width = TileWidth(vectors_of(each), odd[vectors_of(each)])
+            segments = tuple(
+                self._segment(each, run, number, width) for number, run in enumerate(runs[each.name], 1)
+            )
+            return CForms(len(each.accumulators), width, segments)
+
+        return forms(stage), forms(whole) if whole else None
+
+    def _operand_runs(self, stage: Stage) -> list[_OperandRun]:
         """Operands in order of appearance, each with the runs of accumulators it feeds; neighbours joined."""
         feeds: dict[tuple[str, bool], dict[int, list[Form]]] = {}
         for index, accumulator in enumerate(stage.accumulators):
             for form in accumulator.forms:
                 feeds.setdefault((form.operand, form.later), {}).setdefault(index, []).append(form)
-        pieces: list[tuple[list[str], bool, int, list[list[Form]]]] = []
+        found: list[_OperandRun] = []
         for (operand, later), fed in feeds.items():
             for run in _runs(sorted(fed)):
                 forms = [fed[index] for index in run]
-                last = pieces[-1] if pieces else None
-                same = last is not None and last[1] == later and last[2] == run[0] and len(last[3]) == len(run)
-                if last is not None and same and self._adjacent(last[0][-1], operand):
-                    last[0].append(operand)
-                    last[3][:] = [a + b for a, b in zip(last[3], forms, strict=True)]
+                last = found[-1] if found else None
+                same = last is not None and (last.later, last.first, len(last.forms)) == (later, run[0], len(run))
+                if last is not None and same and self._adjacent(last.operands[-1], operand):
+                    last.operands.append(operand)
+                    last.forms[:] = [a + b for a, b in zip(last.forms, forms, strict=True)]
                 else:
-                    pieces.append(([operand], later, run[0], forms))
-        for number, (operands, later, first, forms) in enumerate(pieces, 1):
-            place = self._routine.places[operands[0]]
-            panel = CPanel(
-                f"PANEL_{stage.name}_{number}",
-                stage.size,
-                vectors_of(stage),
-                self._width(operands),
-                len(forms),
-                tuple(self._packed(operands, forms)),
-            )
-            yield CSegment(self._arrays.address(operands[0], place), panel, first, later, ", ".join(operands))
+                    found.append(_OperandRun([operand], later, run[0], forms))
+        return found
+
+    def _segment(self, stage: Stage, run: _OperandRun, number: int, width: TileWidth) -> CSegment:
+        """The ``number``-th segment of ``stage``, from 1."""
+        panel = CPanel(
+            f"PANEL_{stage.name}_{number}",
+            stage.size,
+            width,
+            self._width(run.operands),
+            len(run.forms),
+            tuple(self._packed(run.operands, run.forms)),
+        )
+        address = self._arrays.address(run.operands[0], self._routine.places[run.operands[0]])
+        return CSegment(address, panel, run.first, run.later, ", ".join(run.operands))
 
     def _adjacent(self, left: str, right: str) -> bool:
         places = self._routine.places

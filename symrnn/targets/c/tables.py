@@ -37,7 +37,7 @@ def _limits(cell: CCell, rights: int) -> Iterator[tuple[str, int]]:
     program = cell.program
     stages = (*cell.forward, *cell.backward)
     forms = [form for stage in stages for form in (stage.forms, stage.fused) if form]
-    yield "MOST_SUMS", max([1, *(form.sums * form.vectors for form in forms)])
+    yield "MOST_SUMS", max([1, *(form.sums * form.width.most for form in forms)])
     yield "MOST_OPERANDS", max([1, *(len(form.segments) for form in forms)])
     yield "MOST_STAGES", len(stages)
     yield "MOST_ARRAYS", len(cell.arrays.table)

@@ -27,7 +27,7 @@ VARIABLE = "SYMRNN_TILE"
 
 SHAPES = {
     16: (TileShape(6, 2), TileShape(3, 4)),
-    32: (TileShape(6, 4), TileShape(5, 4), TileShape(6, 2), TileShape(3, 4)),
+    32: (TileShape(6, 4), TileShape(5, 4), TileShape(3, 4)),
 }
 """The shapes that the runtime has, by the vector registers of a target."""
 TRIED = {16: SHAPES[16], 32: (TileShape(6, 4), TileShape(5, 4))}

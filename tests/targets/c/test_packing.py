@@ -62,12 +62,18 @@ def drawn(cell: CCell, sizes: dict[str, int], dtype: Any) -> dict[str, Array]:
     return {name: random.normal(size=shape).astype(dtype) for name, shape in shapes.items()}
 
 
-def panel_of(panel: CPanel, cell: CCell, sizes: dict[str, int], params: dict[str, Array], lanes: int) -> Array:
-    """``[tile][depth][accumulator][vector][lane]``, number by number; lanes beyond the units are zero."""
+def panel_of(
+    panel: CPanel, cell: CCell, sizes: dict[str, int], params: dict[str, Array], lanes: int, strip: int
+) -> Array:
+    """``[tile][strip][depth][vector of the strip][lane]``, number by number; lanes beyond the units are zero.
+
+    The vectors of a tile are those of the first accumulator, of the second, …, and its strips have about one width.
+    """
     units, depth = sizes[panel.size], panel.depth.value(sizes)
     groups = -(-units // lanes)
-    tiles = -(-groups // panel.vectors)
-    vectors = 1 if panel.vectors == 1 else -(-groups // tiles)
+    most = panel.width.most if strip == 2 else panel.width.vectors
+    tiles = -(-groups // most)
+    vectors = 1 if most == 1 else -(-groups // tiles)
     dtype = next(iter(params.values())).dtype
     found = np.zeros((tiles * vectors * lanes, depth, panel.count), dtype)
     names = {field: name for name, field in cell.names.parameters.items()}
@@ -78,7 +84,11 @@ def panel_of(panel: CPanel, cell: CCell, sizes: dict[str, int], params: dict[str
         start = eval(form.start.replace("dims->", ""), {}, fields)
         place = found[:units, start : start + matrix.shape[1], form.accumulator]
         place[...] = matrix + place if form.add else matrix
-    return found.reshape(tiles, vectors, lanes, depth, panel.count).transpose(0, 3, 4, 1, 2).ravel()
+    columns = panel.count * vectors
+    whole = found.reshape(tiles, vectors, lanes, depth, panel.count).transpose(0, 3, 4, 1, 2)
+    whole = whole.reshape(tiles, depth, columns, lanes)
+    strips = np.array_split(np.arange(columns), -(-columns // strip))
+    return np.concatenate([np.concatenate([tile[:, strip].ravel() for strip in strips]) for tile in whole])
 
 
 def packed_by(module: Any, sizes: dict[str, int], params: dict[str, Array], parts: int, copy: Array | None) -> Array:
@@ -99,14 +109,17 @@ def hold_places(module: Any, cell: CCell, sizes: dict[str, int], dtype: Any) -> 
     copy = np.full(sum(array.size for array in params.values()) + 1, UNTOUCHED, dtype)
     packed = packed_by(module, sizes, params, 1, None)
     bits = 8 * packed.itemsize
-    lanes = int(packed.view(np.uint64)[2]) & 0xFFFFFFFF
+    layout = int(packed.view(np.uint64)[2])
+    lanes, strip = layout & 0xFFFF, layout >> 16 & 0xFFFF
+    assert layout >> 32 == packed.itemsize
+    assert strip in (2, 4)
     tag = (TAG_WORDS + len(cell.names.open)) * 64 // bits
     at = -(-tag // BLOCK_NUMBERS) * BLOCK_NUMBERS
     assert not packed[tag:at].any()
     for part in parts_of(cell):
         room = numbers(part, sizes, lanes)
         if isinstance(part, CPanel):
-            expected = panel_of(part, cell, sizes, params, lanes)
+            expected = panel_of(part, cell, sizes, params, lanes, strip)
             np.testing.assert_array_equal(packed[at : at + expected.size], expected, part.name)
             end = at + expected.size
         elif part.name.startswith("PARAM_"):

@@ -126,8 +126,8 @@ def test_a_trial_of_every_shape_has_the_same_results() -> None:
     [
         (("-DSYMRNN_TILE_ROWS=6",), "make a shape together"),
         (("-DSYMRNN_TILE_COLUMNS=2",), "make a shape together"),
-        (TileShape(4, 4).flags, "the register tile has 3 x 4 or 6 x 2"),
-        (TileShape(3, 2).flags, "the register tile has 3 x 4 or 6 x 2"),
+        (TileShape(4, 4).flags, "the register tile has 3 x 4 rows and columns; or 6 x 2 "),
+        (TileShape(3, 2).flags, "the register tile has 3 x 4 rows and columns; or 6 x 2 "),
         (("-DSYMRNN_PLAIN", *TileShape(6, 4).flags), "if the target has 32 vector registers"),
     ],
 )
