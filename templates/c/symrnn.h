@@ -132,10 +132,17 @@ _Static_assert(sizeof 1.0 == sizeof(double),
 #elif !defined(SYMRNN_TILE_ROWS) || !defined(SYMRNN_TILE_COLUMNS)
 #error "SYMRNN_TILE_ROWS and SYMRNN_TILE_COLUMNS make a shape together: define both, or neither"
 #endif
+/* Vectors side by side in a panel, at most: a strip. A register tile reads one strip or two. So it reads memory in order, and
+   what it reads fills all sets of a cache. */
+#if SYMRNN_REGISTERS == 32 && OWN_COLUMNS == 4
+#define STRIP 4
+#else
+#define STRIP 2
+#endif
 #if !(SYMRNN_TILE_ROWS == 3 && SYMRNN_TILE_COLUMNS == 4) \
-    && !(SYMRNN_REGISTERS == 16 && SYMRNN_TILE_ROWS == 6 && SYMRNN_TILE_COLUMNS == 2) \
+    && !(STRIP == 2 && SYMRNN_TILE_ROWS == 6 && SYMRNN_TILE_COLUMNS == 2) \
     && !(SYMRNN_REGISTERS == 32 && (SYMRNN_TILE_ROWS == 5 || SYMRNN_TILE_ROWS == 6) && SYMRNN_TILE_COLUMNS == 4)
-#error "the register tile has 3 x 4 rows and columns; or 6 x 2 if the target has 16 vector registers, 5 x 4 or 6 x 4 if it has 32"
+#error "the register tile has 3 x 4 rows and columns; 6 x 2 for strips of two; 5 x 4 or 6 x 4 if the target has 32 registers"
 #endif
 /* Lower tiles may be wider: tiles of up to WIDE_ROWS rows have TILE_COLUMNS vectors. */
 #define TILE_ROWS SYMRNN_TILE_ROWS
@@ -146,13 +153,6 @@ _Static_assert(sizeof 1.0 == sizeof(double),
 #define WIDE_ROWS 3
 #endif
 #define TILE_WIDTH(height) ((height) > WIDE_ROWS ? TILE_COLUMNS / 2 : TILE_COLUMNS)
-/* Vectors side by side in a panel, at most: a strip. A register tile reads one strip or two. So it reads memory in order, and
-   what it reads fills all sets of a cache. */
-#if SYMRNN_REGISTERS == 32
-#define STRIP 4
-#else
-#define STRIP 2
-#endif
 /* Vectors of units in a tile of which some operand feeds an odd number: twice as many fill strips of two. */
 #define EVEN(vectors) (STRIP == 2 ? 2 * (vectors) : (vectors))
 /* Whether tiles of less than TILE_ROWS rows, at the same width, have so few sums that they take as long. */

@@ -206,7 +206,7 @@ class _StageWriter:
         )
 
     def _ways(self, stage: Stage, whole: Stage | None) -> tuple[CForms, CForms | None]:
-        """The sums of ``stage``, and those of ``whole``. Tiles have one width if they can, so that both read the same panels."""
+        """The sums of ``stage``, and those of ``whole``; of one width if they can be, so that both read the same panels."""
         ways = [each for each in (stage, whole) if each]
         runs = {each.name: self._operand_runs(each) for each in ways}
         odd = {vectors_of(each): False for each in ways}
@@ -215,9 +215,7 @@ class _StageWriter:
 
         def forms(each: Stage) -> CForms:
             width = TileWidth(vectors_of(each), odd[vectors_of(each)])
-            segments = tuple(
-                self._segment(each, run, number, width) for number, run in enumerate(runs[each.name], 1)
-            )
+            segments = tuple(self._segment(each, run, number, width) for number, run in enumerate(runs[each.name], 1))
             return CForms(len(each.accumulators), width, segments)
 
         return forms(stage), forms(whole) if whole else None

@@ -29,7 +29,7 @@ SHAPES = {
     16: (TileShape(6, 2), TileShape(3, 4)),
     32: (TileShape(6, 4), TileShape(5, 4), TileShape(3, 4)),
 }
-"""The shapes that the runtime has, by the vector registers of a target."""
+"""The shapes that the runtime has, beside its own for a target, by the vector registers of that target."""
 TRIED = {16: SHAPES[16], 32: (TileShape(6, 4), TileShape(5, 4))}
 """Those worth a trial: the others leave half of 32 registers empty."""
 
@@ -125,12 +125,13 @@ def chosen_tile(compiler: Compiler | None = None) -> TileChoice:
 
 def _named(text: str, compiler: Compiler) -> TileChoice:
     own, registers, vector_bytes = _own(compiler, trial_sources())
-    for shape in SHAPES[registers]:
+    known = dict.fromkeys((own, *SHAPES[registers]))
+    for shape in known:
         if text == str(shape):
             return TileChoice(shape, own, vector_bytes, f"the environment variable {VARIABLE} names it")
     raise BuildError(
         f"the environment variable {VARIABLE} is {text!r}: this processor's register tiles have one of the shapes "
-        f"{', '.join(map(str, SHAPES[registers]))}; choose one of them, or unset it"
+        f"{', '.join(map(str, known))}; choose one of them, or unset it"
     )
 
 
