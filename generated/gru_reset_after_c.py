@@ -88,7 +88,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"bc9af236106d63586a7ab64cffb008a4"
+_ABI = b"7ded1893566870faa8699b58436214be"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

@@ -161,7 +161,7 @@ _Static_assert(sizeof 1.0 == sizeof(double),
    that part 16 KiB, half of a first-level cache, or 64 KiB with vectors of 64 bytes. All its sums wait in memory meanwhile, which
    small processors have little of. */
 #if TILE_ROWS == 6 || (SYMRNN_VECTOR_BYTES && defined(__SSE2__))
-#define GROUP_ROWS (48 / TILE_ROWS * TILE_ROWS)
+#define GROUP_ROWS ((SYMRNN_VECTOR_BYTES == 32 ? 96 : 48) / TILE_ROWS * TILE_ROWS)
 #define PANEL_DEPTH (SYMRNN_VECTOR_BYTES == 32 && TILE_WIDTH(TILE_ROWS) == TILE_COLUMNS ? 128 : 256)
 #else
 #define GROUP_ROWS TILE_ROWS
@@ -194,8 +194,11 @@ _Static_assert(sizeof 1.0 == sizeof(double),
 #define LOW_TILES 1.4
 #define MULTIPLY_NS 0.003
 #define WORTH 0.9
-/* Numbers that are hoisted at a time. */
+/* Numbers that are hoisted at a time: as many as a second-level cache holds; but those of HOISTED_ROWS rows, which read weights once,
+   up to HOISTED_NUMBERS. */
 #define HOISTED_NUMBERS 262144
+#define HOISTED_ROWS 128
+#define NEAR_NUMBERS (SYMRNN_VECTOR_BYTES == 64 ? HOISTED_NUMBERS : 65536)
 /* Weights of more bytes, as one direction of time reads them, come from memory at each step; what is hoisted is then computed
    for so many times as many steps together. */
 #define FAR_BYTES (16 << 20)

@@ -208,7 +208,8 @@ INLINE int fuses(const S(routine) *r)
 ONCE size_t chunk_steps(const S(routine) *r)
 {
     const size_t numbers = r->seq.rows * r->hoisted, steps = r->seq.steps ? r->seq.steps : 1;
-    const size_t together = r->far ? (size_t)FAR_STEPS * HOISTED_NUMBERS : HOISTED_NUMBERS;
+    const size_t least = HOISTED_ROWS * r->hoisted < HOISTED_NUMBERS ? HOISTED_ROWS * r->hoisted : HOISTED_NUMBERS;
+    const size_t together = r->far ? (size_t)FAR_STEPS * HOISTED_NUMBERS : least > NEAR_NUMBERS ? least : NEAR_NUMBERS;
     const size_t most = numbers ? together / numbers : steps;
     return fuses(r) || most < 1 ? 1 : most < steps ? most : steps;
 }
