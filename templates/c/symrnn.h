@@ -183,16 +183,16 @@ _Static_assert(sizeof 1.0 == sizeof(double),
 #if CHUNK > BLOCK_ROWS
 #error "rows are ordered in blocks of BLOCK_ROWS"
 #endif
-/* Nanoseconds, as measured on one machine. START_NS: other threads, which wait for a call, take part in it. WAKE_NS: they sleep
-   before that. MEET_NS: they meet after a stage. For each byte of a number, FETCH_NS: read what another thread wrote;
-   MULTIPLY_NS: a multiply-add, LOW_TILES times that in low tiles. What takes more than WORTH of one thread's time stays with one:
-   how far apart two cores are changes the cost of a meeting by a factor of five. */
+/* Nanoseconds, as measured on machines with these vectors. START_NS: other threads, which wait for a call, take part in it.
+   WAKE_NS: they sleep before that. MEET_NS: they meet after a stage, on cores that are near each other: far ones take five times as
+   long, so whoever calls often should time what is gained. For each byte of a number, FETCH_NS: read what another thread wrote;
+   MULTIPLY_NS: a multiply-add, LOW_TILES times that in low tiles. What takes more than WORTH of one thread's time stays with one. */
 #define START_NS 4000.0
 #define WAKE_NS 80000.0
-#define MEET_NS 550.0
+#define MEET_NS 250.0
 #define FETCH_NS 0.2
 #define LOW_TILES 1.4
-#define MULTIPLY_NS 0.003
+#define MULTIPLY_NS (SYMRNN_VECTOR_BYTES == 64 ? 0.003 : SYMRNN_VECTOR_BYTES == 32 ? 0.0055 : 0.011)
 #define WORTH 0.9
 /* Numbers that are hoisted at a time: as many as a second-level cache holds; but those of HOISTED_ROWS rows, which read weights once,
    up to HOISTED_NUMBERS. */
@@ -535,10 +535,11 @@ INLINE int fill_tiles(size_t rows)
     return 4 * rows >= 3 * FULL_ROWS * ((rows + FULL_ROWS - 1) / FULL_ROWS);
 }
 
-/* Whether each part takes rows of every step; else parts share the units and meet after every stage. */
+/* Whether each part takes rows of every step; else parts share the units and meet after every stage. With SPARE_LOW, rows that are
+   left over take little time. */
 INLINE int split_rows(size_t rows, size_t parts)
 {
-    return parts == 1 || (rows >= parts && fill_tiles(rows / parts));
+    return parts == 1 || (rows >= parts && fill_tiles(rows / parts)) || (SPARE_LOW && rows / parts >= TILE_ROWS);
 }
 
 /* Whether the linear forms of the input stay in the loop. This pays where a step's rows fill register tiles, unless its weights
