@@ -115,7 +115,7 @@ def _add_peers(peers: argparse.ArgumentParser) -> None:
     peers.add_argument(
         "--threads", type=_several(_reported(parse_threads)), default=None, help="numbers, or all (default: 1,all)"
     )
-    _add_race(peers, PEERS, (*PEERS, *OPTIONAL))
+    _add_race(peers, PEERS, (*PEERS, *OPTIONAL), "all of them, by those of this run")
     peers.add_argument(
         "--also", type=_several(_peer_of((*PEERS, *OPTIONAL))), default=(), help=f"slow ones: {','.join(OPTIONAL)}"
     )
@@ -131,7 +131,7 @@ def _add_custom(own: argparse.ArgumentParser) -> None:
     own.add_argument(
         "--threads", type=_several(_reported(parse_threads)), default=(1,), help="numbers, or all (default: 1)"
     )
-    _add_race(own, CUSTOM_PEERS, CUSTOM_KNOWN)
+    _add_race(own, CUSTOM_PEERS, CUSTOM_KNOWN, "cell by cell; those of other libraries or settings are dropped")
     own.add_argument(
         "--limit",
         type=_positive,
@@ -141,7 +141,7 @@ def _add_custom(own: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_race(parser: argparse.ArgumentParser, peers: Sequence[str], choice: Sequence[str]) -> None:
+def _add_race(parser: argparse.ArgumentParser, peers: Sequence[str], choice: Sequence[str], which: str) -> None:
     """What the commands against other libraries have in common."""
     parser.add_argument("--modes", type=_several(_mode), default=tuple(Mode), help="default: inference,training")
     parser.add_argument(
@@ -155,7 +155,7 @@ def _add_race(parser: argparse.ArgumentParser, peers: Sequence[str], choice: Seq
     length.add_argument(
         "--keep",
         action="store_true",
-        help="replace the figures that RESULTS.md has from this kind of processor, all of them, by those of this run",
+        help=f"replace the figures that RESULTS.md has from this kind of processor, {which}",
     )
     parser.add_argument("--note", default="", metavar="TEXT", help="what RESULTS.md should say of this run")
 
@@ -168,7 +168,9 @@ def _peers(arguments: argparse.Namespace) -> int:
     record = measure(plan, _finished(markdown.cell_table, progress, quick=arguments.quick), progress)
     progress.clear()
     print(markdown.summary(record))
-    _report(record, results.PEERS, arguments)
+    _report(record, arguments)
+    if arguments.keep:
+        results.keep(replace(record, note=arguments.note), results.PEERS)
     if arguments.plot:
         plot.draw(record, arguments.plot)
     return 0
@@ -177,14 +179,20 @@ def _peers(arguments: argparse.Namespace) -> int:
 def _custom(arguments: argparse.Namespace) -> int:
     plan = _plan(arguments, arguments.threads, arguments.peers)
     progress = _progress(plan)
-    finished = _finished(custom_tables.cell_table, progress, quick=arguments.quick)
+    show = _finished(custom_tables.cell_table, progress, quick=arguments.quick)
+
+    def finished(record: Record) -> None:
+        show(record.measurements)
+        if arguments.keep:
+            results.keep_cell(replace(record, note=arguments.note), results.CUSTOM)
+
     record = custom.measure(plan, finished, progress, limit=arguments.limit)
     progress.clear()
     for threads in plan.threads:
         print(
             f"### All cells, {threads} thread{'s' if threads > 1 else ''}\n\n{custom_tables.summary(record, threads)}"
         )
-    _report(record, results.CUSTOM, arguments)
+    _report(record, arguments)
     return 0
 
 
@@ -221,14 +229,11 @@ def _finished(table: Callable[..., str], progress: Progress, *, quick: bool) -> 
     return finished
 
 
-def _report(record: Record, what: str, arguments: argparse.Namespace) -> None:
-    """The machine; and the record, wherever the arguments want it."""
+def _report(record: Record, arguments: argparse.Namespace) -> None:
+    """The machine; and the record for programs, if a file is named."""
     print(markdown.head(record), end="")
-    noted = replace(record, note=arguments.note)
     if arguments.json:
-        arguments.json.write_text(noted.to_json(), encoding="utf-8")
-    if arguments.keep:
-        results.keep(noted, what)
+        arguments.json.write_text(replace(record, note=arguments.note).to_json(), encoding="utf-8")
 
 
 def _profile(arguments: argparse.Namespace) -> int:

@@ -31,14 +31,12 @@ LIMIT = 120.0
 PROCESSES = {OURS: (OURS, NUMPY), **{peer: (peer,) for peer in CUSTOM_KNOWN}}
 
 
-def measure(
-    plan: Plan, finished: Callable[[Sequence[Measurement]], None], progress: Progress, *, limit: float = LIMIT
-) -> Record:
+def measure(plan: Plan, finished: Callable[[Record], None], progress: Progress, *, limit: float = LIMIT) -> Record:
     """Measure everything in ``plan``.
 
     Args:
         plan: what to measure.
-        finished: called with the measurements of each cell when they are complete.
+        finished: called with a record of each cell when it is complete.
         progress: called with the title of every step.
         limit: the most seconds of a first call.
 
@@ -65,13 +63,16 @@ def measure(
             race(entry.contestants, plan.settings, progress.show)
             return measured(task, entry, None, entry.first_calls)
 
+    def record(found: Sequence[Measurement]) -> Record:
+        return Record(machine, dict(versions), asdict(plan.settings), dict(left_out), tuple(found))
+
     for threads in plan.threads:
         for cell in plan.cells:
             tasks = [Task(cell, point, mode, threads) for point in plan.points for mode in plan.modes]
             found = [one(task) for task in tasks]
             measurements += found
-            finished(found)
-    return Record(machine, versions, asdict(plan.settings), left_out, tuple(measurements))
+            finished(record(found))
+    return record(measurements)
 
 
 def _empty_caches(folder: str) -> dict[str, str]:

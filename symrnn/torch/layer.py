@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from symrnn.language.cellfile import CellLike, load
@@ -167,7 +168,11 @@ class Layer(nn.Module):
         return tuple(f"_l{level}{'_reverse' if backward else ''}" for backward in range(self.directions))
 
     def reset_parameters(self) -> None:
-        """Give every parameter its initial value, as the cell says, from the random numbers of PyTorch."""
+        """Give every parameter its initial value, as the cell says, from the random numbers of PyTorch.
+
+        Raises:
+            NotImplementedError: a parametrisation has no ``right_inverse``, which would find its own parameters for a value.
+        """
         with torch.no_grad():
             for level, stacks in enumerate(self._stacks):
                 sizes = self._sizes[level]
@@ -176,7 +181,11 @@ class Layer(nn.Module):
                     values = self._function.kernels.operations.init_params(
                         sizes["input"], sizes["hidden"], **self.others, seed=seed, dtype=torch.float64
                     )
-                    stacks.write(values, {name: getattr(self, name + ending) for name in stacks.tensors})
+                    tensors = {name: getattr(self, name + ending) for name in stacks.tensors}
+                    stacks.write(values, tensors)
+                    for name, tensor in tensors.items():
+                        if is_parametrized(self, name + ending):  # the tensor was computed, and is no parameter
+                            setattr(self, name + ending, tensor)
 
     def extra_repr(self) -> str:
         """The arguments that differ from their defaults."""

@@ -12,11 +12,17 @@
    belongs to the operator. The kernels come as a table of pointers, because their library is loaded already.
 
    The functions are those of torch/csrc/stable/c/shim.h and torch/csrc/inductor/aoti_torch/c/shim.h, PyTorch 2.13. */
+#ifdef __linux__
+#define _DEFAULT_SOURCE /* for MADV_HUGEPAGE */
+#endif
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 typedef uint64_t value;
 typedef struct tensor_handle *tensor;
@@ -142,6 +148,22 @@ static value given_away(held *h, tensor t)
     abort();
 }
 
+/* Ask for large pages for a block. The system's allocator takes large blocks from the system at every call and gives them back, and
+   each new page is an interrupt. Advice alone: a system without large pages ignores it. */
+static void ask_for_large_pages(void *block, size_t bytes)
+{
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    const size_t page = 1 << 16, before = (size_t)(-(uintptr_t)block % page); /* the largest that a Linux has */
+    (void)madvise((char *)block + before, bytes - before, MADV_HUGEPAGE);
+#else
+    (void)block;
+    (void)bytes;
+#endif
+}
+
+/* Bytes of a block that is large: as for NumPy, two large pages. */
+#define LARGE ((size_t)4 << 20)
+
 static tensor new_tensor(held *h, int32_t dtype, int64_t axes, const int64_t *size)
 {
     int64_t stride[3], step = 1;
@@ -151,7 +173,14 @@ static tensor new_tensor(held *h, int32_t dtype, int64_t axes, const int64_t *si
         step *= size[i] > 1 ? size[i] : 1;
     }
     DONE(aoti_torch_empty_strided(axes, size, stride, dtype, aoti_torch_device_type_cpu(), 0, &t));
-    return own(h, t);
+    own(h, t);
+    const size_t bytes = (size_t)step * (dtype == aoti_torch_dtype_float32() ? sizeof(float) : sizeof(double));
+    if (bytes >= LARGE) {
+        void *block;
+        DONE(aoti_torch_get_data_ptr(t, &block));
+        ask_for_large_pages(block, bytes);
+    }
+    return t;
 }
 
 static tensor new_block(held *h, int32_t dtype, size_t numbers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from benchmarks import results
 from benchmarks.grid import Mode, Point
 from benchmarks.machine import describe, kind
 from benchmarks.record import Measurement, Record, Timing
-from benchmarks.results import CUSTOM, PEERS, keep
+from benchmarks.results import CUSTOM, PEERS, keep, keep_cell
 from benchmarks.statistics import limit
 from symrnn.errors import BuildError, CheckError
 from symrnn.targets.c.toolchain import find_compiler
@@ -84,6 +85,28 @@ def test_cells_without_a_kernel_stand_beside_the_others(tmp_path: Path) -> None:
     assert "### neon, 1 thread | who | first call, T = 10" in text
     assert "#### a_cell, 1 thread" in text
     assert "ragged points do not count. There are no figures." in text.lower().replace("there are", "There are")
+
+
+def test_a_cell_replaces_its_own_figures_alone(tmp_path: Path) -> None:
+    folder, page = tmp_path / "results", tmp_path / "RESULTS.md"
+
+    def of(cell: str, ours: float, *, versions: str = "1") -> Record:
+        found = record("neon", "an arm", ours)
+        named = tuple(replace(m, cell=cell) for m in found.measurements)
+        return replace(found, measurements=named, versions={"symrnn": versions}, note="")
+
+    def kept() -> list[tuple[str, float]]:
+        text = folder.joinpath("neon-custom.json").read_text(encoding="utf-8")
+        return [(m.cell, m.ours) for m in Record.from_json(text).measurements]
+
+    keep_cell(replace(of("one", 0.002), note="A note."), CUSTOM, folder, page)
+    keep_cell(of("other", 0.003), CUSTOM, folder, page)
+    assert kept() == [("one", 0.002)] * 2 + [("other", 0.003)] * 2
+    assert "A note." in page.read_text(encoding="utf-8")
+    keep_cell(of("one", 0.001), CUSTOM, folder, page)
+    assert kept() == [("other", 0.003)] * 2 + [("one", 0.001)] * 2
+    keep_cell(of("one", 0.004, versions="2"), CUSTOM, folder, page)
+    assert kept() == [("one", 0.004)] * 2
 
 
 def test_the_kind_is_that_of_the_widest_vectors(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -316,6 +316,27 @@ def test_checkpoints_hooks_and_parametrisations() -> None:
     assert layer.parametrizations.weight_hh_l0.original0.grad.abs().max() > 0
 
 
+def test_a_parametrised_layer_gets_initial_values() -> None:
+    """As `nn.init` on the tensor that is computed would not: its own parameters stay as they were then."""
+    torch.manual_seed(3)
+    expected = home.Layer("gru", 3, 5)
+    layer = home.Layer("gru", 3, 5)
+    torch.nn.utils.parametrizations.weight_norm(layer, "W_hz_l0")
+    before = layer.W_hz_l0.clone()
+    torch.manual_seed(3)
+    layer.reset_parameters()
+    assert not torch.allclose(layer.W_hz_l0, before)
+    for name in expected.state_dict():
+        torch.testing.assert_close(getattr(layer, name), getattr(expected, name), rtol=1e-6, atol=1e-6)
+
+
+def test_a_parametrisation_without_an_inverse_is_named() -> None:
+    layer = home.Layer("gru", 3, 5)
+    torch.nn.utils.parametrize.register_parametrization(layer, "W_hz_l0", torch.nn.Tanh())
+    with pytest.raises(NotImplementedError, match="right_inverse"):
+        layer.reset_parameters()
+
+
 def test_the_number_of_threads_is_that_of_pytorch() -> None:
     layer, x = home.LSTM(64, 64), torch.randn(50, 32, 64)
     with torch.no_grad():
