@@ -1,7 +1,7 @@
 """The figures that are kept: one set for each kind of processor, and the page that shows all sets side by side.
 
-A run with ``--keep`` replaces the set of the kind of processor that it ran on, or that of a cell. A set is data (``results/avx512-peers.json``),
-and ``RESULTS.md`` is printed from all of them. Reads records; writes both. Leaves out: the measuring.
+A run with ``--keep`` replaces the set of the kind of processor that it ran on, or that of a cell. A set is data
+(``results/avx512-peers.json``), and ``RESULTS.md`` is printed from all of them. Reads records; writes both. Leaves out: the measuring.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ _DEFINITIONS = """
   arithmetic and of reading weights. At one row, a step must wait for both in turn.
 * Parameters are plain arrays in training. For inference they are packed once.
 
-`python -m benchmarks peers --keep` measures on the processor at hand, and replaces the figures of its kind. `python -m benchmarks
-custom --keep` does the same cell by cell. [NOTES.md](NOTES.md) says what we tried to get here.
+`python -m benchmarks peers --keep` measures on the processor at hand, and replaces the figures of its kind.
+`python -m benchmarks custom --keep` does the same cell by cell. [NOTES.md](NOTES.md) says what we tried to get here.
 
 ## Beside other libraries
 
@@ -131,7 +131,9 @@ def keep_cell(record: Record, what: str, folder: Path = FOLDER, page: Path = PAG
     A long run may then be stopped, and taken up again. The arguments are those of `keep`.
     """
     old = _read(folder, what).get(record.machine["kind"])
-    if old is not None and all(getattr(old, key) == getattr(record, key) for key in ("machine", "versions", "settings")):
+    if old is not None and all(
+        getattr(old, key) == getattr(record, key) for key in ("machine", "versions", "settings")
+    ):
         anew = {(m.cell, m.threads) for m in record.measurements}
         others = tuple(m for m in old.measurements if (m.cell, m.threads) not in anew)
         left_out = {**old.left_out, **record.left_out}

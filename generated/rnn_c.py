@@ -62,7 +62,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"4de2b478aca2b4062bbaef557b3ddbfa"
+_ABI = b"441927207213b064607f52432cf56743"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

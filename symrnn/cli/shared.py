@@ -21,7 +21,7 @@ from symrnn.errors import GenerateError
 from symrnn.language.bundled import cells, first_cells
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import load
-from symrnn.language.similar import lookalikes, numbers_meant, sizes_shared
+from symrnn.language.similar import doubts
 from symrnn.language.system import HIDDEN, INPUT
 from symrnn.parts import ALL
 from symrnn.pipeline import requested
@@ -63,7 +63,7 @@ def chosen_cells(arguments: Namespace) -> tuple[Cell, ...]:
 def note_doubtful(cells: Iterable[Cell]) -> None:
     """Say on standard error which parameters may be mistakes; standard output does not change."""
     for cell in cells if sys.stderr is not None else ():
-        for sentence in (*lookalikes(cell), *numbers_meant(cell), *sizes_shared(cell)):
+        for sentence in doubts(cell):
             print(f"symrnn: note: {cell.source}: {sentence}", file=sys.stderr)
 
 

@@ -21,6 +21,11 @@ _SHORTEST = 3
 """Shorter names, and shorter parts of names, are all one edit apart."""
 
 
+def doubts(cell: Cell) -> tuple[str, ...]:
+    """A sentence for everything about a cell that may be a mistake: misspelt names, numbers, tied sizes."""
+    return (*lookalikes(cell), *numbers_meant(cell), *sizes_shared(cell))
+
+
 def lookalikes(cell: Cell) -> tuple[str, ...]:
     r"""A sentence for every parameter that may be a misspelt name; none where all names are apart.
 

@@ -52,7 +52,7 @@ class CellKernels:
         for name in others:
             if name not in wanted:
                 known = f"expected {', '.join(wanted)}" if wanted else "the cell has no size of its own"
-                raise ValueError(f"{self.cell.name}: unknown size {name!r}; {known}")
+                raise ValueError(f"{self.cell.name}: {name!r} is no argument and no size of the cell; {known}")
         for name in wanted:
             if name not in others:
                 raise ValueError(f"{self.cell.name}: the size {name!r} is missing; give it as {name}=…")

@@ -60,14 +60,16 @@ class CellFunction:
             TypeError: a dtype or a device differs from that of ``x``.
         """
         kernels = self._function.kernels
+        hold_tensor("x", x)
         if x.ndim != 3:
             raise ValueError(f"x: expected (T, B, input), found shape {tuple(x.shape)}")
         _known("params", params, kernels.parameters)
         missing = next((name for name in kernels.parameters if name not in params), None)
         if missing is not None:
             raise ValueError(f"params: {missing!r} is missing; expected {', '.join(kernels.parameters)}")
-        _known("state", state or {}, kernels.states)
-        given = {name: each for name, each in (state or {}).items() if each is not None}
+        state = {} if state is None else state
+        _known("state", state, kernels.states)
+        given = {name: each for name, each in state.items() if each is not None}
         values = [params[name] for name in kernels.parameters]
         sizes = read_sizes(kernels, values, x, given)
         states = fill_states(kernels, x, given, sizes)
@@ -87,7 +89,22 @@ def functional(cell: CellLike) -> CellFunction:
     return CellFunction(differentiable(cell))
 
 
+def hold_tensor(name: str, value: object) -> None:
+    """Refuse what is no tensor.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(value, Tensor):
+        raise TypeError(
+            f"{name}: expected a tensor, found {type(value).__name__}; torch.as_tensor makes one of numbers"
+        )
+
+
 def _known(name: str, given: Mapping[str, Tensor], expected: Mapping[str, object]) -> None:
+    if not isinstance(given, Mapping):
+        found = type(given).__name__
+        raise TypeError(f"{name}: expected a dict of tensors by name ({', '.join(expected)}), found {found}")
     unknown = next((each for each in given if each not in expected), None)
     if unknown is not None:
         raise ValueError(f"{name}: unknown name {unknown!r}; expected {', '.join(expected)}")
@@ -191,11 +208,11 @@ def _widened(tensor: Tensor) -> Tensor:
 
 
 def read_lengths(lengths: Tensor | None, x: Tensor) -> Tensor | None:
-    """Lengths as the kernels take them. That they are at most T is checked where they are read.
+    """Lengths as the kernels take them. Elsewhere than on a CPU, that they fit is checked where they are read.
 
     Raises:
         TypeError: they are no whole numbers.
-        ValueError: they are not one for each row.
+        ValueError: they are not one for each row, or one is negative or exceeds the steps.
     """
     if lengths is None:
         return None
@@ -204,6 +221,11 @@ def read_lengths(lengths: Tensor | None, x: Tensor) -> Tensor | None:
         raise TypeError(f"lengths: expected whole numbers, found a tensor of {lengths.dtype}")
     if tuple(lengths.shape) != (x.shape[1],):
         raise ValueError(f"lengths: expected shape {(x.shape[1],)}, found {tuple(lengths.shape)}")
+    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    if type(lengths) is Tensor and lengths.device.type == "cpu" and not traced:
+        for row, length in enumerate(lengths.tolist()):
+            if not 0 <= length <= x.shape[0]:
+                raise ValueError(f"lengths: expected 0 to {x.shape[0]}, the steps of x, found {length} in row {row}")
     return lengths.to(x.device, torch.int64)
 
 
@@ -221,6 +243,14 @@ def _hold_alike(
     dtype, device = x.dtype, x.device
     if not dtype.is_floating_point:
         raise TypeError(f"x: expected floating-point numbers, found a tensor of {dtype}")
+    first = params[0] if params else x
+    if (first.dtype, first.device) != (dtype, device) and all(
+        (each.dtype, each.device) == (first.dtype, first.device) for each in params
+    ):
+        raise TypeError(
+            f"x: expected {first.dtype} on {first.device}, as the parameters are, found {dtype} on {device}; convert one of "
+            "them with .to()"
+        )
     for index, each in enumerate((*params, *state)):
         if each.dtype != dtype or each.device != device:
             given = names or (*kernels.parameters,)

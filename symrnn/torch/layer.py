@@ -6,6 +6,7 @@ Reads a cell and sizes; keeps the parameters, and runs sequences of tensors. Lea
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -16,8 +17,9 @@ from torch.nn.utils.parametrize import is_parametrized
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from symrnn.language.cellfile import CellLike, load
+from symrnn.language.similar import doubts
 from symrnn.torch.differentiate import differentiable
-from symrnn.torch.functional import fill_states, hold_threads, read_checkpoint, run
+from symrnn.torch.functional import fill_states, hold_tensor, hold_threads, read_checkpoint, run
 from symrnn.torch.stacks import stacks_of, unstacked
 
 States: TypeAlias = Tensor | tuple[Tensor, ...]
@@ -135,6 +137,8 @@ class Layer(nn.Module):
         self._function = differentiable(cell)
         kernels = self._function.kernels
         self.cell = load(cell)
+        for sentence in doubts(self.cell):
+            warnings.warn(f"{self.cell.name}: {sentence}", stacklevel=3)
         self.states = tuple(order) or kernels.cell.states
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.batch_first, self.dropout, self.bidirectional = batch_first, float(dropout), bool(bidirectional)
@@ -204,13 +208,13 @@ class Layer(nn.Module):
         self._function = differentiable(self.cell)
 
     def forward(
-        self, x: Tensor | PackedSequence, hx: States | None = None, lengths: Tensor | None = None
+        self, x: Tensor | PackedSequence, hx: States | Mapping[str, Tensor] | None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor | PackedSequence, States]:
         """Run sequences: returns the outputs of the last layer, and the final states of all.
 
         Args:
             x: (T, B, input), (B, T, input) with ``batch_first``, (T, input) for one row, or packed.
-            hx: initial states; None means zeros.
+            hx: initial states, as they are returned, or by name; None, or a name that is missing, means zeros.
             lengths: (B,) steps of each row, whole numbers from 0 to T: beyond, a state stays and the output is zero.
 
         Raises:
@@ -219,6 +223,7 @@ class Layer(nn.Module):
         """
         if isinstance(x, PackedSequence):
             return self._packed(x, hx, lengths)
+        hold_tensor("x", x)
         if x.ndim not in (2, 3):
             raise ValueError(f"x: expected three axes, or two for one row, found shape {tuple(x.shape)}")
         if x.shape[-1] != self.input_size:
@@ -233,7 +238,7 @@ class Layer(nn.Module):
             return y.squeeze(1), self._as_given([each.squeeze(1) for each in final])
         return y.transpose(0, 1) if self.batch_first else y, self._as_given(final)
 
-    def step(self, x_t: Tensor, hx: States | None = None) -> tuple[Tensor, States]:
+    def step(self, x_t: Tensor, hx: States | Mapping[str, Tensor] | None = None) -> tuple[Tensor, States]:
         """Run one step: ``x_t`` is (B, input), or (input,) for one row; returns its output and the next states.
 
         Raises:
@@ -241,6 +246,7 @@ class Layer(nn.Module):
         """
         if self.bidirectional:
             raise ValueError("step: a bidirectional layer reads the last step first, so it runs whole sequences alone")
+        hold_tensor("x_t", x_t)
         if x_t.ndim not in (1, 2):
             raise ValueError(f"x_t: expected (B, input), or (input,) for one row, found shape {tuple(x_t.shape)}")
         if x_t.shape[-1] != self.input_size:
@@ -302,20 +308,30 @@ class Layer(nn.Module):
             return x, [each.unsqueeze(0) for each in finals[0]]
         return x, [torch.stack(each) for each in zip(*finals, strict=True)]
 
-    def _read_states(self, hx: States | None, rows: int, one: bool) -> list[Tensor]:
+    def _read_states(self, hx: States | Mapping[str, Tensor] | None, rows: int, one: bool) -> list[Tensor]:
         """Initial states in the order of the cell, with an axis for rows; none for zeros."""
         if hx is None:
             return []
-        given = (hx,) if isinstance(hx, Tensor) else tuple(hx)
-        if len(given) != len(self.states):
-            raise ValueError(
-                f"hx: expected {', '.join(self.states)}, found {len(given)} tensor{'s' * (len(given) != 1)}"
-            )
-        named = dict(zip(self.states, given, strict=True))
+        if isinstance(hx, Mapping):
+            named = dict(hx)
+            unknown = next((name for name in named if name not in self.states), None)
+            if unknown is not None:
+                raise ValueError(f"hx: unknown name {unknown!r}; expected {', '.join(self.states)}")
+        else:
+            given = (hx,) if isinstance(hx, Tensor) else tuple(hx)
+            if len(given) != len(self.states):
+                raise ValueError(
+                    f"hx: expected {', '.join(self.states)}, found {len(given)} tensor{'s' * (len(given) != 1)}"
+                )
+            named = dict(zip(self.states, given, strict=True))
         found = []
         for name, size in self._function.kernels.states.items():
-            each = named[name].unsqueeze(1) if one else named[name]
             expected = (self.num_layers * self.directions, rows, self._sizes[0][size])
+            if name not in named:
+                found.append(self._tensors(0, 0)[0].new_zeros(expected))
+                continue
+            hold_tensor(f"hx: {name}", named[name])
+            each = named[name].unsqueeze(1) if one else named[name]
             if tuple(each.shape) != expected:
                 shown = (expected[0], expected[2]) if one else expected
                 raise ValueError(f"hx: expected {name} of shape {shown}, found {tuple(named[name].shape)}")
@@ -326,7 +342,9 @@ class Layer(nn.Module):
         """States as ``hx`` has them."""
         return final[0] if len(final) == 1 else tuple(final[at] for at in self._order)
 
-    def _packed(self, x: PackedSequence, hx: States | None, lengths: Tensor | None) -> tuple[PackedSequence, States]:
+    def _packed(
+        self, x: PackedSequence, hx: States | Mapping[str, Tensor] | None, lengths: Tensor | None
+    ) -> tuple[PackedSequence, States]:
         """A packed batch: padded, run with its lengths, and packed again in its order."""
         if lengths is not None:
             raise ValueError("lengths: a packed batch has its own; leave them out")

@@ -535,11 +535,10 @@ INLINE int fill_tiles(size_t rows)
     return 4 * rows >= 3 * FULL_ROWS * ((rows + FULL_ROWS - 1) / FULL_ROWS);
 }
 
-/* Whether each part takes rows of every step; else parts share the units and meet after every stage. With SPARE_LOW, rows that are
-   left over take little time. */
+/* Whether each part takes rows of every step; else parts share the units and meet after every stage. */
 INLINE int split_rows(size_t rows, size_t parts)
 {
-    return parts == 1 || (rows >= parts && fill_tiles(rows / parts)) || (SPARE_LOW && rows / parts >= TILE_ROWS);
+    return parts == 1 || (rows >= parts && fill_tiles(rows / parts));
 }
 
 /* Whether the linear forms of the input stay in the loop. This pays where a step's rows fill register tiles, unless its weights

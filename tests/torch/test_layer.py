@@ -221,7 +221,7 @@ def test_parameters_leave_for_c() -> None:
     [
         (lambda: home.Layer("gru", 5, 7, bias=False), "bias: the biases of a cell are those of its equations"),
         (lambda: home.Layer("gru", 5, 0), "hidden: expected a whole number of at least 1, found 0"),
-        (lambda: home.Layer("gru", 5, 7, projection=3), "unknown size 'projection'; the cell has no size of its own"),
+        (lambda: home.Layer("gru", 5, 7, projection=3), "'projection' is no argument and no size of the cell"),
         (lambda: home.Layer(CELLS / "projection_lstm.toml", 5, 7), "the size '.*' is missing; give it as"),
         (lambda: home.Layer("gru", 5, 7, num_layers=0), "num_layers: expected"),
         (lambda: home.Layer("gru", 5, 7, dropout=2), "dropout: expected"),
@@ -244,10 +244,48 @@ def test_what_does_not_fit_is_refused(make: Any, message: str) -> None:
 def test_lengths_beyond_the_steps_are_refused() -> None:
     layer = home.Layer("gru", 5, 7)
     for lengths in ([5, 1, 1], [-1, 1, 1]):
-        with pytest.raises((ValueError, RuntimeError), match="a length exceeds the steps"):
+        with pytest.raises(ValueError, match=f"lengths: expected 0 to 4, the steps of x, found {lengths[0]} in row 0"):
             layer(torch.ones(4, 3, 5), lengths=torch.tensor(lengths))
     with pytest.raises(TypeError, match="lengths: expected whole numbers"):
         layer(torch.ones(4, 3, 5), lengths=torch.ones(3))
+
+
+def test_states_may_be_given_by_name() -> None:
+    layer, x = home.Layer("lstm", 5, 7), torch.randn(4, 3, 5)
+    h, c = torch.randn(1, 3, 7), torch.randn(1, 3, 7)
+    assert layer.states == ("c", "h")
+    close(layer(x, {"h": h, "c": c})[0], layer(x, (c, h))[0])
+    close(layer(x, {"h": h})[0], layer(x, (torch.zeros_like(c), h))[0])
+    with pytest.raises(ValueError, match="hx: unknown name 'g'; expected c, h"):
+        layer(x, {"g": h})
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: home.Layer("gru", 2, 3)([[1.0, 2.0]]), "x: expected a tensor, found list"),
+        (lambda: home.Layer("gru", 2, 3).step(np.ones(2)), "x_t: expected a tensor, found ndarray"),
+        (lambda: home.Layer("gru", 2, 3)(torch.ones(1, 1, 2), {"h": 0}), "hx: h: expected a tensor, found int"),
+        (lambda: home.functional("gru")(None, {}), "x: expected a tensor, found NoneType"),
+        (lambda: home.functional("gru")(torch.ones(1, 1, 2), []), r"params: expected a dict of tensors by name \(W_xz"),
+    ],
+)
+def test_what_is_no_tensor_is_named(call: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+def test_a_state_that_is_no_dict_is_refused() -> None:
+    params = {name: torch.from_numpy(each) for name, each in home.Layer("gru", 2, 3).numpy_params().items()}
+    with pytest.raises(TypeError, match=r"state: expected a dict of tensors by name \(h\), found Tensor"):
+        home.functional("gru")(torch.ones(1, 2, 2), params, torch.ones(2, 3))
+
+
+def test_a_name_that_may_be_misspelt_is_told() -> None:
+    cell = symrnn.Cell.from_equations("upd = sigmoid(W @ x)\nh' = upd * h + (1 - upp) * tanh(U @ x)", name="doubtful")
+    with pytest.warns(UserWarning, match="doubtful: `upp` is never assigned, so it is a new parameter") as told:
+        home.Layer(cell, 2, 3)
+    assert told[0].filename == __file__
 
 
 def test_a_layout_in_another_order_and_of_another_file(tmp_path: Path) -> None:

@@ -230,7 +230,7 @@ def test_another_dtype_is_refused() -> None:
     layer, operators = home.LSTM(5, 7), operators_of(kernels_of("gru"))
     for dtype in (torch.float64, torch.bfloat16):
         with pytest.raises(
-            TypeError, match=f"weight_ih_l0: expected {dtype} on cpu, as x is, found torch.float32 on cpu"
+            TypeError, match=f"x: expected torch.float32 on cpu, as the parameters are, found {dtype} on cpu"
         ):
             layer(torch.randn(4, 3, 5, dtype=dtype))
     with pytest.raises(TypeError, match=r"c: expected torch\.float32"):
