@@ -1,7 +1,8 @@
 """The figures that are kept: one set for each kind of processor, and the page that shows all sets side by side.
 
 A run with ``--keep`` replaces the set of the kind of processor that it ran on, or that of a cell. A set is data
-(``results/avx512-peers.json``), and ``RESULTS.md`` is printed from all of them. Reads records; writes both. Leaves out: the measuring.
+(``results/avx512-peers.json``), and ``RESULTS.md`` is printed from all of them. Reads records; writes both. Leaves out: the
+measuring.
 """
 
 from __future__ import annotations

@@ -175,7 +175,7 @@ class Layer(nn.Module):
         """Give every parameter its initial value, as the cell says, from the random numbers of PyTorch.
 
         Raises:
-            NotImplementedError: a parametrisation has no ``right_inverse``, which would find its own parameters for a value.
+            RuntimeError: a parametrisation has no ``right_inverse``, which would find its own parameters for a value.
         """
         with torch.no_grad():
             for level, stacks in enumerate(self._stacks):
