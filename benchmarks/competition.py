@@ -6,7 +6,7 @@ tasks there are, and what is made of the times (`benchmarks.peers`, `benchmarks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -77,7 +77,7 @@ def assemble(
     peers: Sequence[str],
     threads: int,
     *,
-    environment: Mapping[str, str] | None = None,
+    environment: Callable[[str], Mapping[str, str]] = lambda name: {},
     limit: float | None = None,
 ) -> Iterator[Team]:
     """Workers on the first ``threads`` cores; all libraries load at once.
@@ -86,7 +86,7 @@ def assemble(
         processes: as `Team.processes`.
         peers: other libraries' participants.
         threads: the number of cores.
-        environment: variables of the workers, beside those of this process.
+        environment: variables of a worker, by its name, beside those of this process.
         limit: as `Team.limit`.
 
     Raises:
@@ -98,7 +98,7 @@ def assemble(
     try:
         for name in names:
             who = processes[name] if name == OURS else tuple(peer for peer in processes[name] if peer in peers)
-            team.workers[name] = WorkerHandle(name, who, cores, environment or {})
+            team.workers[name] = WorkerHandle(name, who, cores, environment(name))
         for name in names:
             failed = team.workers[name].hello()
             if failed is not None and name == OURS:

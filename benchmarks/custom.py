@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from benchmarks.competition import Plan, assemble, compete, measured
@@ -54,7 +55,9 @@ def measure(plan: Plan, finished: Callable[[Record], None], progress: Progress, 
         progress.step(f"{cell_of(task.cell).name} {task.point.text}, {task.mode}, {threads}")
         with (
             tempfile.TemporaryDirectory(prefix="symrnn-custom-", ignore_cleanup_errors=True) as folder,
-            assemble(PROCESSES, plan.peers, task.threads, environment=_empty_caches(folder), limit=limit) as team,
+            assemble(
+                PROCESSES, plan.peers, task.threads, environment=partial(_empty_caches, folder), limit=limit
+            ) as team,
         ):
             for worker in team.workers.values():
                 versions.update(worker.versions)
@@ -75,6 +78,7 @@ def measure(plan: Plan, finished: Callable[[Record], None], progress: Progress, 
     return record(measurements)
 
 
-def _empty_caches(folder: str) -> dict[str, str]:
-    """Where libraries keep what they have compiled; JAX keeps nothing unless asked."""
-    return {"SYMRNN_CACHE_DIR": str(Path(folder, "symrnn")), "TORCHINDUCTOR_CACHE_DIR": str(Path(folder, "torch"))}
+def _empty_caches(folder: str, name: str) -> dict[str, str]:
+    """Where the libraries of a participant keep what they have compiled; JAX keeps nothing unless asked."""
+    own = Path(folder, name)
+    return {"SYMRNN_CACHE_DIR": str(own / "symrnn"), "TORCHINDUCTOR_CACHE_DIR": str(own / "torch")}

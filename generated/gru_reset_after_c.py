@@ -88,7 +88,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"e3ac42788da62b68ae26d9733a66f03b"
+_ABI = b"bef85a2c533dd9f0399877748d26161d"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

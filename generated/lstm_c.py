@@ -94,7 +94,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"0053a0b15d8ac9615ef95facfbfe1e79"
+_ABI = b"020e4bcc58a91c65c0833546ffa537e9"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

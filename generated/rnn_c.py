@@ -62,7 +62,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
 
 
-_ABI = b"441927207213b064607f52432cf56743"
+_ABI = b"6b971ca4c38fa3b249b71b06520c98f9"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

@@ -721,8 +721,8 @@ typedef void S(sum_strips)(const S(at) *at, const S(operand) *o, const S(walk) *
 #endif
 EACH_PAIR(SUM_STRIPS)
 
-/* The sums of the tiles from `tile0` on, `tiles` of them: one operand after the other, strip by strip. Both tiles run at once if
-   they are all that the stage has; else two narrow strips of each do. */
+/* The sums of the tiles from `tile0` on, `tiles` of them: one operand after the other, strip by strip. If a stage has two
+   tiles, the same strip of both runs at once; else two narrow strips of each tile do. */
 ALWAYS void sum_row(size_t all, size_t vectors, const S(at) *at, const S(stage) *s, size_t tile0, size_t tiles, real *sums)
 {
 #define PAIR(first, second) [first - 1][second] = S(sum_strips_##first##_##second),
@@ -737,22 +737,17 @@ ALWAYS void sum_row(size_t all, size_t vectors, const S(at) *at, const S(stage) 
         const real *panel = o->weights + tile0 * o->tile;
         real *into = sums + o->first * wide;
         for (size_t strip = 0; strip < each.count; ++strip) {
-            const size_t first = strip_width(&each, strip), numbers = first * o->depth * LANES;
-            S(walk) w = {tiles, numbers, o->tile, first * LANES, apart};
-            size_t second = 0;
-            if (s->tiles == 2) {
-                second = first;
-                w = (S(walk)){tiles / 2, o->tile, 2 * o->tile, apart, 2 * apart};
-            } else if (STRIP == 2 && strip + 1 < each.count) {
-                second = strip_width(&each, ++strip);
+            const size_t first = strip_width(&each, strip);
+            S(walk) w = {tiles / 2, o->tile, 2 * o->tile, apart, 2 * apart};
+            size_t second = first, width = first;
+            if (s->tiles != 2) {
+                w = (S(walk)){tiles, first * o->depth * LANES, o->tile, first * LANES, apart};
+                second = STRIP == 2 && strip + 1 < each.count ? strip_width(&each, ++strip) : 0;
+                width = first + second;
             }
             pairs[first - 1][second](at, o, &w, panel, into);
-            panel += numbers;
-            into += first * LANES;
-            if (s->tiles != 2) {
-                panel += second * o->depth * LANES;
-                into += second * LANES;
-            }
+            panel += width * o->depth * LANES;
+            into += width * LANES;
         }
     }
 }

@@ -119,7 +119,9 @@ def test_from_module(kind: str, options: dict[str, Any]) -> None:
         home.from_module(torch.nn.Linear(2, 3))
 
 
-@pytest.mark.parametrize("name", ["lstm", "gru", "gru_reset_after", "rnn", *sorted(CELLS.glob("*.toml"))], ids=str)
+@pytest.mark.parametrize(
+    "name", ["lstm", "gru", "gru_reset_after", "rnn", *sorted(CELLS.glob("*.toml"))], ids=lambda name: Path(name).stem
+)
 def test_a_layer_of_any_cell_computes_what_the_numpy_kernels_do(name: Any) -> None:
     cell = symrnn.load(name)
     sizes = dict.fromkeys(cell.sizes[2:], 4)
