@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import sys
@@ -32,6 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
             "--update-generated is refused where CI is set: a check must not rewrite what it checks; "
             "run it on your own machine and commit the result"
         )
+    if importlib.util.find_spec("torch") is None:  # its doctests cannot be imported; tests/torch skips by itself
+        config.option.ignore = [*(config.option.ignore or ()), str(config.rootpath / "symrnn" / "torch")]
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, cast, get_args
 
 import pytest
@@ -26,9 +26,12 @@ class Comparison:
 def folds(cls: type[Fold[Any]] = Fold) -> list[type[Fold[Any]]]:
     """Every class of folds in the package."""
     if cls is Fold:
-        for module in pkgutil.walk_packages(symrnn.__path__, "symrnn."):
-            if not module.name.endswith("__main__") and ".torch" not in module.name:
-                importlib.import_module(module.name)
+        # By files, since `pkgutil.walk_packages` imports every package that it passes, and symrnn.torch needs PyTorch.
+        root = Path(symrnn.__file__).parent
+        files = (file.relative_to(root.parent).with_suffix("") for file in sorted(root.rglob("*.py")))
+        for file in files:
+            if file.name not in ("__init__", "__main__") and file.parts[1] != "torch":
+                importlib.import_module(".".join(file.parts))
     found = [sub for sub in cls.__subclasses__() if sub.__module__.startswith("symrnn.")]
     return found + [deeper for sub in found for deeper in folds(sub)]
 
