@@ -70,7 +70,9 @@ _INIT = {
     "W_hh": "uniform",
     "b_h": "uniform",
 }
-_INPUT_SIZE, _OUTPUT_SIZE = "input", "hidden"
+_INPUT_SIZE = "input"
+_INPUTS = {}
+_OUTPUTS = {"h": "hidden"}
 _INPUT_IS_HIDDEN = False
 
 
@@ -163,8 +165,9 @@ def infer(
     lengths: ArrayLike | None = None,
     reverse: bool = False,
     threads: int | None = None,
-    out: np.ndarray | None = None,
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    out: Any = None,
+    inputs: Mapping[str, ArrayLike] | None = None,
+) -> tuple[Any, dict[str, np.ndarray]]:
     """All steps, without a tape: returns ``(y, state)``.
 
     Args:
@@ -174,24 +177,30 @@ def infer(
         lengths: (B,) steps of each row; beyond, its state keeps its value and its output is zero.
         reverse: run each row from its last step to its first; output t stays at index t.
         threads: a number, or None for as many as pay for the work, SYMRNN_NUM_THREADS at most; it changes no result.
-        out: an array for ``y``.
+        out: an array for ``y``; of several outputs, arrays by name.
+        inputs: the inputs beside ``x`` by name, (T, B, size) each, where the cell has some.
+
+    Where the cell has several outputs, ``y`` holds them by name.
     """
-    run, weights, x, block = _prepare(params, x, state, lengths, reverse, threads)
-    y, x = _output(out, (*x.shape[:2], run.sizes[_OUTPUT_SIZE]), x)
+    run, weights, x, block = _prepare(params, x, state, lengths, reverse, threads, inputs)
+    y, x = _output(out, (x.shape[0], *run.output_shape), x, run.sizes)
     final = run.new_block()
     run.call("infer", weights, x, block, y, final)
-    return _returned(y, out), _views(final, run.state_places)
+    return _returned(y, out, run.sizes), _views(final, run.state_places)
 
 
 def step(
     params: Mapping[str, ArrayLike],
     x_t: ArrayLike,
     state: Mapping[str, ArrayLike | None] | None = None,
-    out: np.ndarray | None = None,
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """One step: returns ``(y_t, state)`` for ``x_t`` (B, input)."""
+    out: Any = None,
+    inputs: Mapping[str, ArrayLike] | None = None,
+) -> tuple[Any, dict[str, np.ndarray]]:
+    """One step: returns ``(y_t, state)`` for ``x_t`` (B, input), and for the other inputs, (B, size) each."""
     packed = _packed(params)
     x_t, sizes = _read_x(_floating(x_t), packed.sizes, "x_t", 2)
+    if _INPUTS or inputs:
+        x_t, sizes = _beside(x_t, inputs, sizes)
     dtype = _precision("x_t", _real("x_t", x_t).dtype)
     given, sizes = _read_state("state", state, x_t.shape[0], sizes)
     # Looked up here first: `_run` is slow for so small a thing.
@@ -203,7 +212,7 @@ def step(
     if out is None:
         y = block[run.numbers :].reshape(shape)
     else:
-        y, x = _output(out, shape, x)
+        y, x = _output(out, shape, x, run.sizes)
     after = _views(block, run.state_places)
     for name, array in given.items():
         if array is not None:
@@ -211,11 +220,14 @@ def step(
                 _real(f"state[{name!r}]", array)
             after[name][...] = array
     run.step(run.weights(packed), x, block, None if out is None else y)
-    return (y if out is None else _returned(y, out)), after
+    return (y if out is None and len(_OUTPUTS) == 1 else _returned(y, out, run.sizes)), after
 
 
 class _Stream:
-    """A layer run step by step, its state kept in place, pointers bound once; call it with ``x_t`` (B, input)."""
+    """A layer run step by step, its state kept in place, pointers bound once.
+
+    Call it with ``x_t`` (B, input), and the other inputs.
+    """
 
     def __init__(self, packed: Mapping[str, ArrayLike], batch: int) -> None:
         self._packed, self._batch = pack(packed), batch
@@ -230,15 +242,16 @@ class _Stream:
         self._block = np.zeros(sum(math.prod(shape) for shape in shapes.values()), self._dtype)
         self.state = _views(self._block, _places(shapes))
         self._x: np.ndarray | None = None
-        if _INPUT_SIZE in sizes:
-            self._bind(sizes[_INPUT_SIZE])
+        self._sizes: dict[str, int] = sizes
+        if {_INPUT_SIZE, *_INPUTS.values()} <= sizes.keys():
+            self._bind(sizes)
 
-    def _bind(self, width: int) -> None:
-        """Make the arrays for rows of ``width`` inputs, and point at them."""
-        sizes = {**self._packed.sizes, _INPUT_SIZE: width}
+    def _bind(self, sizes: dict[str, int]) -> None:
+        """Make the arrays for rows of these sizes, and point at them."""
         run = _run(sizes, self._dtype, 1, self._batch, None, False, 1)
-        self._x = np.zeros((self._batch, width), self._dtype)
-        self._y = np.zeros((self._batch, sizes[_OUTPUT_SIZE]), self._dtype)
+        width = sum([sizes[size] for size in (_INPUT_SIZE, *_INPUTS.values())])
+        self._sizes, self._x = sizes, np.zeros((self._batch, width), self._dtype)
+        self._y = np.zeros(run.output_shape, self._dtype)
         weights, workspace = run.weights(self._packed), _empty(run.size("infer_workspace_size", 1), self._dtype)
         self._kept = (run, weights, workspace)
         arrays = (self._x, self._block, self._y, workspace)
@@ -250,22 +263,26 @@ class _Stream:
         """Set the state to zeros."""
         self._block[...] = 0
 
-    def __call__(self, x_t: ArrayLike) -> np.ndarray:
-        x_t = _real("x_t", np.asarray(x_t))
-        if self._x is None and x_t.ndim == 2:  # no parameter has the number of inputs: the first call gives it
-            self._bind(x_t.shape[1])
-        if self._x is None or x_t.shape != self._x.shape:
-            expected = (self._batch, "input") if self._x is None else self._x.shape
+    def __call__(self, x_t: ArrayLike, inputs: Mapping[str, ArrayLike] | None = None) -> Any:
+        x_t, sizes = _real("x_t", np.asarray(x_t)), self._sizes
+        width = sizes.get(_INPUT_SIZE, x_t.shape[-1] if x_t.ndim else 0)
+        if x_t.shape != (self._batch, width):
+            expected = (self._batch, sizes.get(_INPUT_SIZE, "input"))
             raise ValueError(f"x_t: expected shape {expected}, found {x_t.shape}")
+        if _INPUTS or inputs:
+            x_t, sizes = _beside(x_t, inputs, sizes)
+        if self._x is None:  # no parameter has the number of inputs: the first call gives it
+            self._bind({**sizes, _INPUT_SIZE: width})
+        assert self._x is not None
         self._x[...] = x_t
         status = self._function(*self._arguments)
         if status:
             _check("step", status)
-        return self._y.copy()
+        return _outputs_of(self._y.copy(), self._sizes)
 
 
 def stream(packed: Mapping[str, ArrayLike], batch: int = 1) -> _Stream:
-    """The layer as a callable that keeps its state, in the dtype of the parameters: ``s(x_t)``, ``s.state``."""
+    """The layer as a callable that keeps its state, in the dtype of the parameters: ``s(x_t, inputs)``, ``s.state``."""
     return _Stream(packed, batch)
 
 
@@ -279,9 +296,10 @@ def forward(
     lengths: ArrayLike | None = None,
     reverse: bool = False,
     threads: int | None = None,
-    out: np.ndarray | None = None,
+    out: Any = None,
     checkpoint: int | None = None,
-) -> tuple[np.ndarray, dict[str, np.ndarray], Tape]:
+    inputs: Mapping[str, ArrayLike] | None = None,
+) -> tuple[Any, dict[str, np.ndarray], Tape]:
     """All steps, with a tape for `backward`: returns ``(y, state, tape)``; arguments as those of `infer`.
 
     `backward` reads ``x`` and the parameters again. Do not change them in place before it: its gradients would be wrong
@@ -290,15 +308,15 @@ def forward(
     """
     if checkpoint is not None:
         packed = _packed(params)
-        return _forward_in_pieces(infer, packed, params, x, state, lengths, reverse, threads, out, checkpoint)
-    run, weights, x, block = _prepare(params, x, state, lengths, reverse, threads)
-    y, x = _output(out, (*x.shape[:2], run.sizes[_OUTPUT_SIZE]), x)
+        return _forward_in_pieces(infer, packed, params, x, state, lengths, reverse, threads, out, checkpoint, inputs)
+    run, weights, x, block = _prepare(params, x, state, lengths, reverse, threads, inputs)
+    y, x = _output(out, (x.shape[0], *run.output_shape), x, run.sizes)
     final = run.new_block()
     tape = _empty(run.size("tape_size"), run.dtype)
     run.call("forward", weights, x, block, y, final, tape)
     states = _tape_states(tape, x.shape[0], run.states)
     dims = (run.sizes, run.lengths, bool(reverse))
-    return _returned(y, out), _views(final, run.state_places), Tape(states, (tape, x.view()), dims, params)
+    return _returned(y, out, run.sizes), _views(final, run.state_places), Tape(states, (tape, x.view()), dims, params)
 
 
 def _tape_states(tape: np.ndarray, steps: int, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
@@ -314,7 +332,7 @@ def _tape_states(tape: np.ndarray, steps: int, shapes: Mapping[str, tuple[int, .
 def backward(
     params: Mapping[str, ArrayLike],
     tape: Tape,
-    dy: ArrayLike,
+    dy: Any,
     dstate: Mapping[str, ArrayLike | None] | None = None,
     threads: int | None = None,
     out: Grads | None = None,
@@ -325,7 +343,7 @@ def backward(
     Args:
         params: those of `forward`, unchanged.
         tape: from `forward`; it may be used again.
-        dy: (T, B, size of the output).
+        dy: (T, B, size of the output); of several outputs by name, where None or a missing one means zeros.
         dstate: gradients by the final states, by name; None or a missing one means zeros.
         threads: as in `infer`.
         out: earlier `Grads` to write into.
@@ -338,8 +356,7 @@ def backward(
     _fit(packed, tape.dims if in_pieces else tape.dims[0])
     _hold_params(params, tape)
     if in_pieces:
-        width = tape.states[OUTPUT].shape[-1]
-        result = _backward_in_pieces(forward, _added, packed, tape.data, dy, dstate, threads, width)
+        result = _backward_in_pieces(forward, _added, packed, tape.data, dy, dstate, threads)
     else:
         result = _added(packed, tape, dy, dstate, threads, None)
     return result if out is None else _into(out, result, accumulate)
@@ -348,7 +365,7 @@ def backward(
 def _added(
     packed: Packed,
     tape: Tape,
-    dy: ArrayLike,
+    dy: Any,
     dstate: Mapping[str, ArrayLike | None] | None,
     threads: int | None,
     total: Grads | None,
@@ -358,14 +375,15 @@ def _added(
     block, x = tape.data
     T, B = x.shape[:2]
     run = _run(sizes, x.dtype, T, B, lengths, reverse, threads)
-    dy = np.ascontiguousarray(_real("dy", _expect("dy", dy, (T, B, sizes[_OUTPUT_SIZE]))), run.dtype)
+    given = np.ascontiguousarray(_real("dy", _read_dy(dy, (T, B), sizes, run.dtype)), run.dtype)
     dlast = run.block("dstate", _read_state("dstate", dstate, B, sizes)[0])
     numbers = _empty(run.packing.numbers, run.dtype) if total is None else total.block
     pointers = run.packing.starts + _address(numbers)
     dx, dfirst = _new(x.shape, x.dtype), run.new_block()
     adds = int(total is not None)
-    run.call("backward", run.weights(packed), x, block, dy, dlast, pointers, dx, dfirst, numbers=(adds,))
-    grads = Grads(_views(numbers, run.packing.places), dx, _views(dfirst, run.state_places))
+    run.call("backward", run.weights(packed), x, block, given, dlast, pointers, dx, dfirst, numbers=(adds,))
+    of_x, of_inputs = _inputs_of(dx, sizes)
+    grads = Grads(_views(numbers, run.packing.places), of_x, _views(dfirst, run.state_places), of_inputs)
     grads.block = numbers
     return grads
 
@@ -551,7 +569,7 @@ class _Run:
         self.states = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
         self.numbers = sum(math.prod(shape) for shape in self.states.values())
         self.state_places, self.packing = _places(self.states), _packing(sizes, dtype)
-        self.output_shape = (batch, sizes[_OUTPUT_SIZE])
+        self.output_shape = (batch, _width(sizes))
         self.spare: dict[str, list[tuple[np.ndarray, int]]] = collections.defaultdict(list)
         self.spare_steps: list[tuple[np.ndarray, int]] = []
         self.sizes_of: dict[tuple[Any, ...], int] = {}
@@ -680,10 +698,13 @@ def _prepare(
     lengths: ArrayLike | None,
     reverse: bool,
     threads: int | None,
+    inputs: Mapping[str, ArrayLike] | None,
 ) -> tuple[_Run, _Weights, np.ndarray, np.ndarray | None]:
-    """A run, its weights, its input in one precision and dense, and its initial states."""
+    """A run, its weights, its inputs in one precision and dense, and its initial states."""
     packed = _packed(params)
     x, sizes = _read_x(_floating(x), packed.sizes)
+    if _INPUTS or inputs:
+        x, sizes = _beside(x, inputs, sizes)
     dtype = _precision("x", _real("x", x).dtype)
     T, B = x.shape[:2]
     given, sizes = _read_state("state", state, B, sizes)
@@ -693,17 +714,23 @@ def _prepare(
     return run, run.weights(packed), np.ascontiguousarray(x, dtype), run.block("state", given)
 
 
-def _output(out: np.ndarray | None, shape: tuple[int, ...], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _output(out: Any, shape: tuple[int, ...], x: np.ndarray, sizes: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray]:
     """A dense array for the outputs; and the input, copied if the two share memory."""
     if out is None:
         return _new(shape, x.dtype), x
+    if len(_OUTPUTS) > 1:
+        _hold_out(out, shape[:-1], sizes, x.dtype)
+        shared = any(each is not None and np.may_share_memory(each, x) for each in out.values())
+        return _new(shape, x.dtype), x.copy() if shared else x
     _read_out("out", out, shape, x.dtype)
     y = out if out.flags.c_contiguous else np.empty(shape, x.dtype)
     return y, x.copy() if np.may_share_memory(out, x) else x
 
 
-def _returned(y: np.ndarray, out: np.ndarray | None) -> np.ndarray:
+def _returned(y: np.ndarray, out: Any, sizes: Mapping[str, int]) -> Any:
     """The outputs that a function returns."""
+    if len(_OUTPUTS) > 1:
+        return _handed(y, out, sizes)
     if out is None or y is out:
         return y
     out[...] = y
@@ -775,7 +802,7 @@ _COPIED_ALONE = 1 << 17
 _KEPT_PACKINGS = 16
 """The number of packings kept: the newest."""
 _RUNS_IN = tuple(np.dtype(name) for name in DTYPES)
-_NEEDED = frozenset((_INPUT_SIZE, *_STATE_SIZES.values()))
+_NEEDED = frozenset((_INPUT_SIZE, *_INPUTS.values(), *_STATE_SIZES.values()))
 """The sizes of a call that do not follow from others: where no parameter has one, packing waits for the first call."""
 
 
@@ -1140,6 +1167,92 @@ def _read_out(name: str, out: np.ndarray | None, shape: tuple[int, ...], dtype: 
     return out
 
 
+# ---- Given: inputs stand side by side in the rows that kernels read, and outputs in those that they write ----
+
+
+def _beside(
+    x: np.ndarray, inputs: Mapping[str, ArrayLike] | None, sizes: dict[str, int], name: str = "inputs"
+) -> tuple[np.ndarray, dict[str, int]]:
+    """``x`` with the other inputs beside it in each row, and the sizes with those that they add."""
+    if not _INPUTS and not inputs:
+        return x, sizes
+    if not _INPUTS:
+        raise ValueError(f"{name}: this cell has no input beside x; leave them out")
+    given: Mapping[str, Any] = {} if inputs is None else inputs
+    _names(name, given, tuple(_INPUTS))
+    arrays, sizes = [x], dict(sizes)
+    for key, size in _INPUTS.items():
+        if given.get(key) is None:
+            raise ValueError(f"{name}: {key!r} is missing; expected {', '.join(_INPUTS)}")
+        array = _array(f"{name}[{key!r}]", given[key])
+        shape = (*x.shape[:-1], sizes.setdefault(size, array.shape[-1] if array.ndim else 0))
+        arrays.append(_expect(f"{name}[{key!r}]", array, shape))
+    if FIXED:
+        _hold_sizes(sizes)
+    kinds = [np.dtype(np.complex64) for array in arrays if array.dtype.kind == "c"]
+    return np.concatenate(arrays, axis=-1).astype(np.result_type(x.dtype, *kinds), copy=False), sizes
+
+
+def _side_by_side(array: np.ndarray, names: Sequence[str], widths: Sequence[int]) -> dict[str, np.ndarray]:
+    """The columns of an array by name, as views."""
+    parts = np.split(array, np.cumsum(widths)[:-1], axis=-1)
+    return dict(zip(names, parts, strict=True))
+
+
+def _inputs_of(rows: np.ndarray, sizes: Mapping[str, int]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """``x``, or its gradient, and those of the other inputs by name."""
+    if not _INPUTS:
+        return rows, {}
+    parts = _side_by_side(rows, ("x", *_INPUTS), [sizes[size] for size in (_INPUT_SIZE, *_INPUTS.values())])
+    return parts.pop("x"), parts
+
+
+def _width(sizes: Mapping[str, int]) -> int:
+    """The numbers in a row of outputs."""
+    return sum([sizes[size] for size in _OUTPUTS.values()])
+
+
+def _outputs_of(rows: np.ndarray, sizes: Mapping[str, int]) -> Any:
+    """The output, or each of several by name."""
+    if len(_OUTPUTS) == 1:
+        return rows
+    return _side_by_side(rows, tuple(_OUTPUTS), [sizes[size] for size in _OUTPUTS.values()])
+
+
+def _read_dy(dy: Any, rows: tuple[int, ...], sizes: Mapping[str, int], dtype: np.dtype) -> np.ndarray:
+    """The gradient of the outputs, side by side in each row."""
+    if len(_OUTPUTS) == 1:
+        return _expect("dy", dy, (*rows, _width(sizes)))
+    _names("dy", dy, tuple(_OUTPUTS))
+    shapes = {name: (*rows, sizes[size]) for name, size in _OUTPUTS.items()}
+    parts = [
+        np.zeros(shape, dtype) if dy.get(name) is None else _expect(f"dy[{name!r}]", dy[name], shape)
+        for name, shape in shapes.items()
+    ]
+    return np.concatenate(parts, axis=-1)
+
+
+def _hold_out(out: Any, rows: tuple[int, ...], sizes: Mapping[str, int], dtype: np.dtype) -> None:
+    """Refuse anything but an array for each of several outputs; one alone is checked where it is written."""
+    if out is None or len(_OUTPUTS) == 1:
+        return
+    _names("out", out, tuple(_OUTPUTS))
+    for name, size in _OUTPUTS.items():
+        _read_out(f"out[{name!r}]", out.get(name), (*rows, sizes[size]), dtype)
+
+
+def _handed(y: np.ndarray, out: Any, sizes: Mapping[str, int]) -> Any:
+    """The outputs as a function returns them; several are copied to the arrays of ``out`` that are given."""
+    found = _outputs_of(y, sizes)
+    if out is None or len(_OUTPUTS) == 1:
+        return found
+    for name, array in found.items():
+        if out.get(name) is not None:
+            out[name][...] = array
+            found[name] = out[name]
+    return found
+
+
 # ---- Sizes, shapes, and the initial values of parameters ----
 
 
@@ -1218,20 +1331,32 @@ _SUMMED_TOGETHER = 256
 
 
 class _Pieces:
-    """What the backward pass needs: bounds of pieces in the order in which they run, their first states, the input."""
+    """What the backward pass needs: bounds of pieces in the order in which they run, their first states, the inputs."""
 
     def __init__(
-        self, x: np.ndarray, lengths: np.ndarray | None, reverse: bool, steps: int, checkpoint: int, batch: int
+        self,
+        x: np.ndarray,
+        lengths: np.ndarray | None,
+        reverse: bool,
+        steps: int,
+        checkpoint: int,
+        batch: int,
+        sizes: dict[str, int],
     ) -> None:
         if isinstance(checkpoint, bool) or not hasattr(checkpoint, "__index__") or checkpoint < 1:
             raise ValueError(f"checkpoint: expected None or a number of steps, at least 1, found {checkpoint!r}")
         whole = _SUMMED_TOGETHER // math.gcd(_SUMMED_TOGETHER, batch)
         length = -(-checkpoint // whole) * whole
-        self.x, self.lengths, self.reverse = x, lengths, bool(reverse)
+        self.x, self.lengths, self.reverse, self.sizes = x, lengths, bool(reverse), sizes
         self.bounds = [(start, min(start + length, steps)) for start in range(0, steps, length)]
         if reverse:
             self.bounds.reverse()
         self.starts: list[dict[str, np.ndarray]] = []
+
+    def given(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray | None, bool, dict[str, np.ndarray]]:
+        """What a piece runs on: ``x``, lengths, the direction, the other inputs."""
+        x, inputs = _inputs_of(self.x[start:stop], self.sizes)
+        return x, self.lengths_of(start, stop), self.reverse, inputs
 
     def lengths_of(self, start: int, stop: int) -> np.ndarray | None:
         """The steps of each row within a piece."""
@@ -1239,7 +1364,7 @@ class _Pieces:
 
 
 def _forward_in_pieces(
-    infer: Callable[..., tuple[np.ndarray, dict[str, np.ndarray]]],
+    infer: Callable[..., tuple[Any, dict[str, np.ndarray]]],
     packed: Packed,
     params: Mapping[str, ArrayLike],
     x: ArrayLike,
@@ -1247,45 +1372,51 @@ def _forward_in_pieces(
     lengths: ArrayLike | None,
     reverse: bool,
     threads: int | None,
-    out: np.ndarray | None,
+    out: Any,
     checkpoint: int,
-) -> tuple[np.ndarray, dict[str, np.ndarray], Tape]:
+    inputs: Mapping[str, ArrayLike] | None,
+) -> tuple[Any, dict[str, np.ndarray], Tape]:
     """All steps, piece by piece; the tape has ``states`` at the pieces' ends alone."""
-    x, _ = _read_x(x, packed.sizes)
-    if out is not None and np.may_share_memory(out, x):
+    x, sizes = _read_x(x, packed.sizes)
+    x, sizes = _beside(x, inputs, sizes)
+    if isinstance(out, np.ndarray) and np.may_share_memory(out, x):
         x = x.copy()
     steps, batch = x.shape[:2]
-    pieces = _Pieces(x, _read_lengths(lengths, steps, batch), reverse, steps, checkpoint, max(batch, 1))
+    pieces = _Pieces(x, _read_lengths(lengths, steps, batch), reverse, steps, checkpoint, max(batch, 1), sizes)
     y: np.ndarray | None = None
     current: Any = state
     for start, stop in pieces.bounds or [(0, 0)]:
-        part, after = infer(packed, x[start:stop], current, pieces.lengths_of(start, stop), reverse, threads)
+        given = pieces.given(start, stop)
+        part, after = infer(packed, given[0], current, *given[1:3], threads, inputs=given[3])
+        part = np.concatenate(list(part.values()), axis=-1) if isinstance(part, dict) else part
         if y is None:
-            given = current or {}
+            first = current or {}
             zeros = {name: np.zeros_like(each) for name, each in after.items()}
-            current = {name: zeros[name] if given.get(name) is None else np.array(given[name]) for name in after}
-            y = _read_out("out", out, (steps, *part.shape[1:]), part.dtype)
+            current = {name: zeros[name] if first.get(name) is None else np.array(first[name]) for name in after}
+            sizes = {**sizes, **{size: after[name].shape[-1] for name, size in _STATE_SIZES.items()}}
+            _hold_out(out, (steps, batch), sizes, part.dtype)
+            y = _read_out("out", out if len(_OUTPUTS) == 1 else None, (steps, *part.shape[1:]), part.dtype)
         y[start:stop] = part
         pieces.starts.append(current)
         current = after
     assert y is not None
     ends = [*pieces.starts, current][:: -1 if reverse else 1]
     states = {name: np.stack([each[name] for each in ends]) for name in current}
-    return y, {name: array.copy() for name, array in current.items()}, Tape(states, pieces, packed.sizes, params)
+    tape = Tape(states, pieces, packed.sizes, params)
+    return _handed(y, out, sizes), {name: array.copy() for name, array in current.items()}, tape
 
 
 # ---- Pieces, backward: each is run again with a tape, the last one first, and adds its gradients to those so far ----
 
 
 def _backward_in_pieces(
-    forward: Callable[..., tuple[np.ndarray, dict[str, np.ndarray], Tape]],
+    forward: Callable[..., tuple[Any, dict[str, np.ndarray], Tape]],
     add: Callable[..., Grads],
     packed: Packed,
     pieces: _Pieces,
-    dy: ArrayLike,
+    dy: Any,
     dstate: Mapping[str, ArrayLike | None] | None,
     threads: int | None,
-    width: int,
 ) -> Grads:
     """Gradients of a sequence that was run in pieces.
 
@@ -1294,41 +1425,49 @@ def _backward_in_pieces(
         add: gradients of a piece; the last argument is None, or those so far, to whose parameters it adds.
         packed: the parameters.
         pieces: from the forward pass.
-        dy: (T, B, ``width``).
+        dy: as `backward` takes it.
         dstate: gradients of the final states by name, or None.
         threads: as `backward` takes it.
-        width: the size of the output.
     """
-    x = pieces.x
-    dy = _expect("dy", dy, (*x.shape[:2], width))
+    x, starts = pieces.x, pieces.starts
+    sizes = {**pieces.sizes, **{size: starts[0][name].shape[-1] for name, size in _STATE_SIZES.items()}}
+    given = _read_dy(dy, x.shape[:2], sizes, x.dtype)
     dx: np.ndarray | None = None
     total: Grads | None = None
     last: Any = dstate
     for (start, stop), state in zip(pieces.bounds[::-1] or [(0, 0)], pieces.starts[::-1], strict=True):
-        lengths = pieces.lengths_of(start, stop)
-        _, _, tape = forward(packed, x[start:stop], state, lengths, pieces.reverse, threads)
-        total = add(packed, tape, dy[start:stop], last, threads, total)
+        part, *how, inputs = pieces.given(start, stop)
+        _, _, tape = forward(packed, part, state, *how, threads, inputs=inputs)
+        total = add(packed, tape, _outputs_of(given[start:stop], sizes), last, threads, total)
         if dx is None:
             dx = np.empty(x.shape, total.x.dtype)
-        dx[start:stop], last = total.x, total.state
+        dx[start:stop] = np.concatenate([total.x, *total.inputs.values()], axis=-1) if _INPUTS else total.x
+        last = total.state
     assert total is not None
     assert dx is not None
-    return Grads(total.params, dx, total.state)
+    of_x, of_inputs = _inputs_of(dx, sizes)
+    return Grads(total.params, of_x, total.state, of_inputs)
 
 
 # ---- Gradients: the result of the backward pass, and the checks of its arguments ----
 
 
 class Grads:
-    """Gradients: ``params`` and ``state`` by name, ``x`` as an array."""
+    """Gradients: ``params``, ``state`` and the other ``inputs`` by name, ``x`` as an array."""
 
-    __slots__ = ("block", "params", "state", "x")
+    __slots__ = ("block", "inputs", "params", "state", "x")
 
     block: Any
     """What a target keeps of the parameters' memory, in a result that it adds to."""
 
-    def __init__(self, params: dict[str, np.ndarray], x: np.ndarray, state: dict[str, np.ndarray]) -> None:
-        self.params, self.x, self.state = params, x, state
+    def __init__(
+        self,
+        params: dict[str, np.ndarray],
+        x: np.ndarray,
+        state: dict[str, np.ndarray],
+        inputs: dict[str, np.ndarray],
+    ) -> None:
+        self.params, self.x, self.state, self.inputs = params, x, state, inputs
 
 
 def _fit(packed: Packed, sizes: Mapping[str, int]) -> None:
@@ -1357,12 +1496,14 @@ def _into(out: Grads, grads: Grads, accumulate: bool) -> Grads:
     pairs = [(out.x, grads.x)]
     missing = [name for name in grads.params if name not in out.params]
     missing += [name for name in grads.state if name not in out.state]
+    missing += [name for name in grads.inputs if name not in out.inputs]
     if missing:
         raise ValueError(
             f"out: the gradient of {missing[0]!r} is missing; give Grads that backward of this module returned"
         )
     pairs += [(out.params[name], grads.params[name]) for name in grads.params]
     pairs += [(out.state[name], grads.state[name]) for name in grads.state]
+    pairs += [(out.inputs[name], grads.inputs[name]) for name in grads.inputs]
     for target, value in pairs:
         if target.shape != value.shape:
             raise ValueError(f"out: expected an array of shape {value.shape}, found {target.shape}")

@@ -115,7 +115,9 @@ _INIT = {
     "W_hg": "uniform",
     "b_g": "uniform",
 }
-_INPUT_SIZE, _OUTPUT_SIZE = "input", "hidden"
+_INPUT_SIZE = "input"
+_INPUTS = {}
+_OUTPUTS = {"h": "hidden"}
 _INPUT_IS_HIDDEN = False
 
 
@@ -218,8 +220,8 @@ def _forward(weights, sizes, x, state, idle, taped, y):
     return final, states, data
 
 
-def _steps_of_stream(weights, sizes, x, state):
-    """One step each time it is resumed, as `_forward` runs it: reads ``x``, keeps ``state`` in place."""
+def _steps_of_stream(weights, sizes, x, state, y):
+    """One step each time it is resumed, as `_forward` runs it: reads ``x``, keeps ``state`` or fills ``y``."""
     B = x.shape[1]
     dtype = x.dtype
     H = sizes["hidden"]
@@ -537,9 +539,10 @@ def forward(
     lengths: ArrayLike | None = None,
     reverse: bool = False,
     threads: int | None = None,
-    out: np.ndarray | None = None,
+    out: Any = None,
     checkpoint: int | None = None,
-) -> tuple[np.ndarray, dict[str, np.ndarray], Tape]:
+    inputs: Mapping[str, ArrayLike] | None = None,
+) -> tuple[Any, dict[str, np.ndarray], Tape]:
     """All steps, with a tape for `backward`: returns ``(y, state, tape)``.
 
     `backward` reads ``x`` and the parameters again. Do not change them in place before it: its gradients would be wrong
@@ -552,18 +555,21 @@ def forward(
         lengths: (B,) steps of each row; beyond, its state keeps its value and its output is zero.
         reverse: run each row from its last step to its first; output t stays at index t.
         threads: None or a number; NumPy's BLAS decides for itself.
-        out: an array for ``y``.
+        out: an array for ``y``; of several outputs, arrays by name.
         checkpoint: keep the states alone, every so many steps, or a few more; `backward` computes the rest again.
+        inputs: the inputs beside ``x`` by name, (T, B, size) each, where the cell has some.
+
+    Where the cell has several outputs, ``y`` holds them by name.
     """
     _read_threads(threads)
     if checkpoint is not None:
         packed = _packed(params)
-        return _forward_in_pieces(infer, packed, params, x, state, lengths, reverse, threads, out, checkpoint)
-    run = _Run(params, x, state, lengths, reverse, out)
+        return _forward_in_pieces(infer, packed, params, x, state, lengths, reverse, threads, out, checkpoint, inputs)
+    run = _Run(params, x, state, lengths, reverse, out, inputs)
     final, states, data = run.forward(True)
     over_time = {name: array[::-1] if run.reverse else array[:] for name, array in states.items()}
     data.update({f"{name} states": array for name, array in states.items()})
-    return run.y, {name: array.copy() for name, array in final.items()}, Tape(over_time, data, run, params)
+    return run.outputs(), {name: array.copy() for name, array in final.items()}, Tape(over_time, data, run, params)
 
 
 def infer(
@@ -573,32 +579,44 @@ def infer(
     lengths: ArrayLike | None = None,
     reverse: bool = False,
     threads: int | None = None,
-    out: np.ndarray | None = None,
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    out: Any = None,
+    inputs: Mapping[str, ArrayLike] | None = None,
+) -> tuple[Any, dict[str, np.ndarray]]:
     """All steps, without a tape: returns ``(y, state)``; arguments as those of `forward`."""
     _read_threads(threads)
-    run = _Run(params, x, state, lengths, reverse, out)
+    run = _Run(params, x, state, lengths, reverse, out, inputs)
     final, _, _ = run.forward(False)
-    return run.y, {name: array.copy() for name, array in final.items()}
+    return run.outputs(), {name: array.copy() for name, array in final.items()}
 
 
 def step(
     params: Mapping[str, ArrayLike],
     x_t: ArrayLike,
     state: Mapping[str, ArrayLike | None] | None = None,
-    out: np.ndarray | None = None,
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """One step: returns ``(y_t, state)`` for ``x_t`` (B, input)."""
+    out: Any = None,
+    inputs: Mapping[str, ArrayLike] | None = None,
+) -> tuple[Any, dict[str, np.ndarray]]:
+    """One step: returns ``(y_t, state)`` for ``x_t`` (B, input), and for the other inputs, (B, size) each."""
     packed = _packed(params)
-    x_t, _ = _read_x(x_t, packed.sizes, "x_t", 2)
-    if out is not None and not isinstance(out, np.ndarray):
+    x_t, sizes = _read_x(x_t, packed.sizes, "x_t", 2)
+    x_t, sizes = _beside(x_t, inputs, sizes)
+    if len(_OUTPUTS) == 1 and out is not None and not isinstance(out, np.ndarray):
         raise ValueError(f"out: expected a writable array, found {type(out).__name__}")
-    y, final = infer(packed, x_t[np.newaxis], state, out=None if out is None else out[np.newaxis])
-    return y[0], final
+    _hold_out(out, x_t.shape[:1], sizes, x_t.dtype)
+    x, others = _inputs_of(x_t[np.newaxis], sizes)
+    one = out[np.newaxis] if len(_OUTPUTS) == 1 and out is not None else None
+    y, final = infer(packed, x, state, out=one, inputs=others)
+    if len(_OUTPUTS) == 1:
+        return y[0], final
+    return _handed(np.concatenate([each[0] for each in y.values()], axis=-1), out, sizes), final
+
+
+_STATE_ALONE = tuple(_OUTPUTS) == (OUTPUT,) and OUTPUT in STATES
+"""Whether the output is a state, and the only one."""
 
 
 class _Stream:
-    """A layer run step by step, its state kept in place; call it with ``x_t`` (B, input)."""
+    """A layer run step by step, its state kept in place; call it with ``x_t`` (B, input), and the other inputs."""
 
     def __init__(self, packed: Mapping[str, ArrayLike], batch: int) -> None:
         self._packed = pack(packed)
@@ -608,35 +626,51 @@ class _Stream:
             raise ValueError(f"packed: no parameter has the size {missing[0]}, so the layer cannot be streamed")
         if isinstance(batch, bool) or not hasattr(batch, "__index__") or batch < 0:
             raise ValueError(f"batch: expected a whole number of rows, found {batch!r}")
-        dtype = np.result_type(*self._packed.values())
-        self.state = {name: np.zeros((batch, sizes[size]), dtype) for name, size in _STATE_SIZES.items()}
-        self._x = np.zeros((1, batch, sizes.get(_INPUT_SIZE, 0)), dtype)
-        self._steps = self._begin()
+        self._batch, self._dtype = batch, np.result_type(*self._packed.values())
+        self.state = {name: np.zeros((batch, sizes[size]), self._dtype) for name, size in _STATE_SIZES.items()}
+        self._x = self._y = np.zeros((1, 0, 0), self._dtype)
+        self._sizes: dict[str, int] = sizes
+        if {_INPUT_SIZE, *_INPUTS.values()} <= sizes.keys():
+            self._begin(sizes)
 
-    def _begin(self) -> Iterator[None]:
-        weights = _weights(self._packed, self._packed.sizes, self._x.dtype)
-        return _steps_of_stream(weights, self._packed.sizes, self._x, self.state.copy())
+    def _begin(self, sizes: dict[str, int]) -> None:
+        """Make the arrays for rows of these sizes, and the steps that read and write them."""
+        widths = [sizes[size] for size in (_INPUT_SIZE, *_INPUTS.values())]
+        self._sizes, self._x = sizes, np.zeros((1, self._batch, sum(widths)), self._dtype)
+        self._y = np.zeros((1, self._batch, _width(sizes)), self._dtype)
+        weights = _weights(self._packed, sizes, self._dtype)
+        self._steps = _steps_of_stream(weights, sizes, self._x, self.state.copy(), self._y)
 
     def reset(self) -> None:
         """Set the state to zeros."""
         for array in self.state.values():
             array[...] = 0
 
-    def __call__(self, x_t: ArrayLike) -> np.ndarray:
+    def __call__(self, x_t: ArrayLike, inputs: Mapping[str, ArrayLike] | None = None) -> Any:
         x_t = np.asarray(x_t)
+        if _INPUTS or inputs:
+            x_t, sizes = self._read(x_t, inputs)
         if x_t.shape != self._x.shape[1:]:
-            if _INPUT_SIZE in self._packed.sizes or x_t.ndim != 2 or len(x_t) != self._x.shape[1]:
-                raise ValueError(f"x_t: expected shape {self._x.shape[1:]}, found {x_t.shape}")
-            self._x = np.zeros((1, *x_t.shape), self._x.dtype)  # no parameter has the number of inputs
-            self._steps = self._begin()
+            if not (_INPUTS or inputs):
+                x_t, sizes = self._read(x_t, None)
+            self._begin(sizes)  # no parameter has the number of inputs
         self._x[0] = x_t
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             next(self._steps)
-        return self.state[OUTPUT].copy()
+        return self.state[OUTPUT].copy() if _STATE_ALONE else _outputs_of(self._y[0].copy(), self._sizes)
+
+    def _read(self, x_t: np.ndarray, inputs: Mapping[str, ArrayLike] | None) -> tuple[np.ndarray, dict[str, int]]:
+        """The inputs of a step side by side, and the sizes."""
+        packed = self._packed.sizes
+        if x_t.ndim != 2 or len(x_t) != self._batch or x_t.shape[1] != packed.get(_INPUT_SIZE, x_t.shape[1]):
+            raise ValueError(
+                f"x_t: expected shape {(self._batch, packed.get(_INPUT_SIZE, 'input'))}, found {x_t.shape}"
+            )
+        return _beside(x_t, inputs, {**packed, _INPUT_SIZE: x_t.shape[1]})
 
 
 def stream(packed: Mapping[str, ArrayLike], batch: int = 1) -> _Stream:
-    """The layer as a callable that keeps its state, in the dtype of the parameters: ``s(x_t)``, ``s.state``."""
+    """The layer as a callable that keeps its state, in the dtype of the parameters: ``s(x_t, inputs)``, ``s.state``."""
     return _Stream(packed, batch)
 
 
@@ -650,18 +684,20 @@ def jvp(
     lengths: ArrayLike | None = None,
     reverse: bool = False,
     threads: int | None = None,
-    out: np.ndarray | None = None,
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    out: Any = None,
+    inputs: Mapping[str, ArrayLike] | None = None,
+    dinputs: Mapping[str, ArrayLike | None] | None = None,
+) -> tuple[Any, dict[str, np.ndarray]]:
     """The derivative of ``(y, state)`` in a direction: returns ``(dy, dstate)``; None means a direction of zeros."""
     _read_threads(threads)
     packed = _packed(params)
     _names("dparams", {} if dparams is None else dparams, tuple(_SHAPES))
     along = {} if dparams is None else {n: _expect(f"dparams[{n!r}]", a, packed[n].shape) for n, a in dparams.items()}
     x = _array("x", x)
-    dx = None if dx is None else _expect("dx", dx, x.shape)
+    direction = _direction(x, dx, inputs, dinputs)
     batch = x.shape[1] if x.ndim == 3 else 0
-    others = [array for array in (*along.values(), dx) if array is not None]
-    run = _Run(packed, x, state, lengths, reverse, out, others)
+    others = [*along.values(), *([] if direction is None else [direction])]
+    run = _Run(packed, x, state, lengths, reverse, out, inputs, others)
     tangent = run.states(_read_state("dstate", {} if dstate is None else dstate, batch, run.sizes)[0], batch)
     p = {name: np.ascontiguousarray(array, run.dtype) for name, array in packed.items()}
     both = dict(run.state)
@@ -670,10 +706,28 @@ def jvp(
             both[name] = tangent[of]
         else:
             p[name] = along[of].astype(run.dtype, copy=False) if of in along else np.zeros_like(p[of])
-    dx = run.steps(np.zeros_like(run.x) if dx is None else dx)
+    given = run.steps(np.zeros_like(run.x) if direction is None else direction)
     dy = run.y[::-1] if run.reverse else run.y
-    final, _, _ = _tangent(_Directions(p, run.sizes), run.sizes, run.x, dx, both, run.idle, False, dy)
-    return run.y, {of: final[name].copy() for name, of in _TANGENTS.items() if of in tangent}
+    final, _, _ = _tangent(_Directions(p, run.sizes), run.sizes, run.x, given, both, run.idle, False, dy)
+    return run.outputs(), {of: final[name].copy() for name, of in _TANGENTS.items() if of in tangent}
+
+
+def _direction(
+    x: np.ndarray,
+    dx: ArrayLike | None,
+    inputs: Mapping[str, ArrayLike] | None,
+    dinputs: Mapping[str, ArrayLike | None] | None,
+) -> np.ndarray | None:
+    """The direction of all inputs, side by side; None for zeros."""
+    one = None if dx is None else _expect("dx", dx, x.shape)
+    if not _INPUTS and not dinputs:
+        return one
+    given: Mapping[str, Any] = {} if dinputs is None else dinputs
+    values: Mapping[str, Any] = {} if inputs is None else inputs
+    _names("dinputs", given, tuple(_INPUTS))
+    along = {n: np.zeros(np.shape(values[n])) if given.get(n) is None else given[n] for n in _INPUTS if n in values}
+    sizes = {size: np.shape(values[n])[-1] for n, size in _INPUTS.items() if np.ndim(values.get(n, 0))}
+    return _beside(np.zeros_like(x) if one is None else one, along, sizes, "dinputs")[0]
 
 
 # ---- The backward pass ----
@@ -682,7 +736,7 @@ def jvp(
 def backward(
     params: Mapping[str, ArrayLike],
     tape: Tape,
-    dy: ArrayLike,
+    dy: Any,
     dstate: Mapping[str, ArrayLike | None] | None = None,
     threads: int | None = None,
     out: Grads | None = None,
@@ -693,7 +747,7 @@ def backward(
     Args:
         params: those of the forward pass, unchanged.
         tape: from `forward`.
-        dy: (T, B, size of the output).
+        dy: (T, B, size of the output); of several outputs by name, where None or a missing one means zeros.
         dstate: gradients of the final states by name; None or a missing one means zeros.
         threads: as in `forward`.
         out: `Grads` to write to.
@@ -707,23 +761,23 @@ def backward(
     _fit(packed, tape.dims if in_pieces else tape.dims.sizes)
     _hold_params(params, tape)
     if in_pieces:
-        width = tape.states[OUTPUT].shape[-1]
-        result = _backward_in_pieces(forward, _added, packed, tape.data, dy, dstate, threads, width)
+        result = _backward_in_pieces(forward, _added, packed, tape.data, dy, dstate, threads)
         return result if out is None else _into(out, result, accumulate)
     run: _Run = tape.dims
     steps, batch = run.x.shape[:2]
     weights = _weights(packed, run.sizes, run.dtype)
-    dy = run.steps(_expect("dy", dy, (steps, batch, run.sizes[_OUTPUT_SIZE])))
+    given = run.steps(_read_dy(dy, (steps, batch), run.sizes, run.dtype))
     last = run.states(_read_state("dstate", dstate, batch, run.sizes)[0], batch)
-    grads, dx, dfirst = _backward(weights, run.sizes, run.x, tape.data, run.idle, dy, last)
-    result = Grads(grads, _turned(dx, run.reverse), dfirst)
+    grads, dx, dfirst = _backward(weights, run.sizes, run.x, tape.data, run.idle, given, last)
+    dx, dinputs = _inputs_of(_turned(dx, run.reverse), run.sizes)
+    result = Grads(grads, dx, dfirst, dinputs)
     return result if out is None else _into(out, result, accumulate)
 
 
 def _added(
     packed: Packed,
     tape: Tape,
-    dy: np.ndarray,
+    dy: Any,
     dstate: Mapping[str, ArrayLike | None] | None,
     threads: int | None,
     total: Grads | None,
@@ -759,11 +813,13 @@ class _Run:
         state: Mapping[str, ArrayLike | None] | None,
         lengths: ArrayLike | None,
         reverse: bool,
-        out: np.ndarray | None,
+        out: Any,
+        inputs: Mapping[str, ArrayLike] | None,
         others: Iterable[np.ndarray] = (),
     ) -> None:
         packed = _packed(params)
         x, self.sizes = _read_x(x, packed.sizes)
+        x, self.sizes = _beside(x, inputs, self.sizes)
         steps, batch = x.shape[:2]
         given, self.sizes = _read_state("state", state, batch, self.sizes)
         lengths = _read_lengths(lengths, steps, batch)
@@ -775,8 +831,11 @@ class _Run:
         if lengths is not None:
             self.idle = _turned(np.arange(steps)[:, np.newaxis] >= lengths, reverse)
         self.weights = _weights(packed, self.sizes, self.dtype)
-        self.y = _read_out("out", out, (steps, batch, self.sizes[_OUTPUT_SIZE]), self.dtype)
-        if out is not None and np.may_share_memory(out, x):
+        _hold_out(out, (steps, batch), self.sizes, self.dtype)
+        self.out, one = out, out if len(_OUTPUTS) == 1 else None
+        self.y = _read_out("out", one, (steps, batch, _width(self.sizes)), self.dtype)
+        outs = [] if out is None else [out] if one is not None else list(out.values())
+        if any(each is not None and np.may_share_memory(each, x) for each in outs):
             x = x.copy()
         self.x = self.steps(x).view()  # nobody else can change its shape
         self.state = self.states(given, batch)
@@ -791,6 +850,10 @@ class _Run:
         shapes = {name: (batch, self.sizes[size]) for name, size in _STATE_SIZES.items()}
         states = {name: np.zeros(shape, self.dtype) for name, shape in shapes.items() if given[name] is None}
         return {name: states[name] if array is None else array.astype(self.dtype) for name, array in given.items()}
+
+    def outputs(self) -> Any:
+        """What the layer returns at every step, after a run."""
+        return _handed(self.y, self.out, self.sizes)
 
     def forward(self, taped: bool) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Run all steps, into ``y``: returns final states, states over time and the rest of the tape."""
@@ -1068,6 +1131,92 @@ def _read_out(name: str, out: np.ndarray | None, shape: tuple[int, ...], dtype: 
     return out
 
 
+# ---- Given: inputs stand side by side in the rows that kernels read, and outputs in those that they write ----
+
+
+def _beside(
+    x: np.ndarray, inputs: Mapping[str, ArrayLike] | None, sizes: dict[str, int], name: str = "inputs"
+) -> tuple[np.ndarray, dict[str, int]]:
+    """``x`` with the other inputs beside it in each row, and the sizes with those that they add."""
+    if not _INPUTS and not inputs:
+        return x, sizes
+    if not _INPUTS:
+        raise ValueError(f"{name}: this cell has no input beside x; leave them out")
+    given: Mapping[str, Any] = {} if inputs is None else inputs
+    _names(name, given, tuple(_INPUTS))
+    arrays, sizes = [x], dict(sizes)
+    for key, size in _INPUTS.items():
+        if given.get(key) is None:
+            raise ValueError(f"{name}: {key!r} is missing; expected {', '.join(_INPUTS)}")
+        array = _array(f"{name}[{key!r}]", given[key])
+        shape = (*x.shape[:-1], sizes.setdefault(size, array.shape[-1] if array.ndim else 0))
+        arrays.append(_expect(f"{name}[{key!r}]", array, shape))
+    if FIXED:
+        _hold_sizes(sizes)
+    kinds = [np.dtype(np.complex64) for array in arrays if array.dtype.kind == "c"]
+    return np.concatenate(arrays, axis=-1).astype(np.result_type(x.dtype, *kinds), copy=False), sizes
+
+
+def _side_by_side(array: np.ndarray, names: Sequence[str], widths: Sequence[int]) -> dict[str, np.ndarray]:
+    """The columns of an array by name, as views."""
+    parts = np.split(array, np.cumsum(widths)[:-1], axis=-1)
+    return dict(zip(names, parts, strict=True))
+
+
+def _inputs_of(rows: np.ndarray, sizes: Mapping[str, int]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """``x``, or its gradient, and those of the other inputs by name."""
+    if not _INPUTS:
+        return rows, {}
+    parts = _side_by_side(rows, ("x", *_INPUTS), [sizes[size] for size in (_INPUT_SIZE, *_INPUTS.values())])
+    return parts.pop("x"), parts
+
+
+def _width(sizes: Mapping[str, int]) -> int:
+    """The numbers in a row of outputs."""
+    return sum([sizes[size] for size in _OUTPUTS.values()])
+
+
+def _outputs_of(rows: np.ndarray, sizes: Mapping[str, int]) -> Any:
+    """The output, or each of several by name."""
+    if len(_OUTPUTS) == 1:
+        return rows
+    return _side_by_side(rows, tuple(_OUTPUTS), [sizes[size] for size in _OUTPUTS.values()])
+
+
+def _read_dy(dy: Any, rows: tuple[int, ...], sizes: Mapping[str, int], dtype: np.dtype) -> np.ndarray:
+    """The gradient of the outputs, side by side in each row."""
+    if len(_OUTPUTS) == 1:
+        return _expect("dy", dy, (*rows, _width(sizes)))
+    _names("dy", dy, tuple(_OUTPUTS))
+    shapes = {name: (*rows, sizes[size]) for name, size in _OUTPUTS.items()}
+    parts = [
+        np.zeros(shape, dtype) if dy.get(name) is None else _expect(f"dy[{name!r}]", dy[name], shape)
+        for name, shape in shapes.items()
+    ]
+    return np.concatenate(parts, axis=-1)
+
+
+def _hold_out(out: Any, rows: tuple[int, ...], sizes: Mapping[str, int], dtype: np.dtype) -> None:
+    """Refuse anything but an array for each of several outputs; one alone is checked where it is written."""
+    if out is None or len(_OUTPUTS) == 1:
+        return
+    _names("out", out, tuple(_OUTPUTS))
+    for name, size in _OUTPUTS.items():
+        _read_out(f"out[{name!r}]", out.get(name), (*rows, sizes[size]), dtype)
+
+
+def _handed(y: np.ndarray, out: Any, sizes: Mapping[str, int]) -> Any:
+    """The outputs as a function returns them; several are copied to the arrays of ``out`` that are given."""
+    found = _outputs_of(y, sizes)
+    if out is None or len(_OUTPUTS) == 1:
+        return found
+    for name, array in found.items():
+        if out.get(name) is not None:
+            out[name][...] = array
+            found[name] = out[name]
+    return found
+
+
 # ---- Sizes, shapes, and the initial values of parameters ----
 
 
@@ -1146,20 +1295,32 @@ _SUMMED_TOGETHER = 256
 
 
 class _Pieces:
-    """What the backward pass needs: bounds of pieces in the order in which they run, their first states, the input."""
+    """What the backward pass needs: bounds of pieces in the order in which they run, their first states, the inputs."""
 
     def __init__(
-        self, x: np.ndarray, lengths: np.ndarray | None, reverse: bool, steps: int, checkpoint: int, batch: int
+        self,
+        x: np.ndarray,
+        lengths: np.ndarray | None,
+        reverse: bool,
+        steps: int,
+        checkpoint: int,
+        batch: int,
+        sizes: dict[str, int],
     ) -> None:
         if isinstance(checkpoint, bool) or not hasattr(checkpoint, "__index__") or checkpoint < 1:
             raise ValueError(f"checkpoint: expected None or a number of steps, at least 1, found {checkpoint!r}")
         whole = _SUMMED_TOGETHER // math.gcd(_SUMMED_TOGETHER, batch)
         length = -(-checkpoint // whole) * whole
-        self.x, self.lengths, self.reverse = x, lengths, bool(reverse)
+        self.x, self.lengths, self.reverse, self.sizes = x, lengths, bool(reverse), sizes
         self.bounds = [(start, min(start + length, steps)) for start in range(0, steps, length)]
         if reverse:
             self.bounds.reverse()
         self.starts: list[dict[str, np.ndarray]] = []
+
+    def given(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray | None, bool, dict[str, np.ndarray]]:
+        """What a piece runs on: ``x``, lengths, the direction, the other inputs."""
+        x, inputs = _inputs_of(self.x[start:stop], self.sizes)
+        return x, self.lengths_of(start, stop), self.reverse, inputs
 
     def lengths_of(self, start: int, stop: int) -> np.ndarray | None:
         """The steps of each row within a piece."""
@@ -1167,7 +1328,7 @@ class _Pieces:
 
 
 def _forward_in_pieces(
-    infer: Callable[..., tuple[np.ndarray, dict[str, np.ndarray]]],
+    infer: Callable[..., tuple[Any, dict[str, np.ndarray]]],
     packed: Packed,
     params: Mapping[str, ArrayLike],
     x: ArrayLike,
@@ -1175,45 +1336,51 @@ def _forward_in_pieces(
     lengths: ArrayLike | None,
     reverse: bool,
     threads: int | None,
-    out: np.ndarray | None,
+    out: Any,
     checkpoint: int,
-) -> tuple[np.ndarray, dict[str, np.ndarray], Tape]:
+    inputs: Mapping[str, ArrayLike] | None,
+) -> tuple[Any, dict[str, np.ndarray], Tape]:
     """All steps, piece by piece; the tape has ``states`` at the pieces' ends alone."""
-    x, _ = _read_x(x, packed.sizes)
-    if out is not None and np.may_share_memory(out, x):
+    x, sizes = _read_x(x, packed.sizes)
+    x, sizes = _beside(x, inputs, sizes)
+    if isinstance(out, np.ndarray) and np.may_share_memory(out, x):
         x = x.copy()
     steps, batch = x.shape[:2]
-    pieces = _Pieces(x, _read_lengths(lengths, steps, batch), reverse, steps, checkpoint, max(batch, 1))
+    pieces = _Pieces(x, _read_lengths(lengths, steps, batch), reverse, steps, checkpoint, max(batch, 1), sizes)
     y: np.ndarray | None = None
     current: Any = state
     for start, stop in pieces.bounds or [(0, 0)]:
-        part, after = infer(packed, x[start:stop], current, pieces.lengths_of(start, stop), reverse, threads)
+        given = pieces.given(start, stop)
+        part, after = infer(packed, given[0], current, *given[1:3], threads, inputs=given[3])
+        part = np.concatenate(list(part.values()), axis=-1) if isinstance(part, dict) else part
         if y is None:
-            given = current or {}
+            first = current or {}
             zeros = {name: np.zeros_like(each) for name, each in after.items()}
-            current = {name: zeros[name] if given.get(name) is None else np.array(given[name]) for name in after}
-            y = _read_out("out", out, (steps, *part.shape[1:]), part.dtype)
+            current = {name: zeros[name] if first.get(name) is None else np.array(first[name]) for name in after}
+            sizes = {**sizes, **{size: after[name].shape[-1] for name, size in _STATE_SIZES.items()}}
+            _hold_out(out, (steps, batch), sizes, part.dtype)
+            y = _read_out("out", out if len(_OUTPUTS) == 1 else None, (steps, *part.shape[1:]), part.dtype)
         y[start:stop] = part
         pieces.starts.append(current)
         current = after
     assert y is not None
     ends = [*pieces.starts, current][:: -1 if reverse else 1]
     states = {name: np.stack([each[name] for each in ends]) for name in current}
-    return y, {name: array.copy() for name, array in current.items()}, Tape(states, pieces, packed.sizes, params)
+    tape = Tape(states, pieces, packed.sizes, params)
+    return _handed(y, out, sizes), {name: array.copy() for name, array in current.items()}, tape
 
 
 # ---- Pieces, backward: each is run again with a tape, the last one first, and adds its gradients to those so far ----
 
 
 def _backward_in_pieces(
-    forward: Callable[..., tuple[np.ndarray, dict[str, np.ndarray], Tape]],
+    forward: Callable[..., tuple[Any, dict[str, np.ndarray], Tape]],
     add: Callable[..., Grads],
     packed: Packed,
     pieces: _Pieces,
-    dy: ArrayLike,
+    dy: Any,
     dstate: Mapping[str, ArrayLike | None] | None,
     threads: int | None,
-    width: int,
 ) -> Grads:
     """Gradients of a sequence that was run in pieces.
 
@@ -1222,41 +1389,49 @@ def _backward_in_pieces(
         add: gradients of a piece; the last argument is None, or those so far, to whose parameters it adds.
         packed: the parameters.
         pieces: from the forward pass.
-        dy: (T, B, ``width``).
+        dy: as `backward` takes it.
         dstate: gradients of the final states by name, or None.
         threads: as `backward` takes it.
-        width: the size of the output.
     """
-    x = pieces.x
-    dy = _expect("dy", dy, (*x.shape[:2], width))
+    x, starts = pieces.x, pieces.starts
+    sizes = {**pieces.sizes, **{size: starts[0][name].shape[-1] for name, size in _STATE_SIZES.items()}}
+    given = _read_dy(dy, x.shape[:2], sizes, x.dtype)
     dx: np.ndarray | None = None
     total: Grads | None = None
     last: Any = dstate
     for (start, stop), state in zip(pieces.bounds[::-1] or [(0, 0)], pieces.starts[::-1], strict=True):
-        lengths = pieces.lengths_of(start, stop)
-        _, _, tape = forward(packed, x[start:stop], state, lengths, pieces.reverse, threads)
-        total = add(packed, tape, dy[start:stop], last, threads, total)
+        part, *how, inputs = pieces.given(start, stop)
+        _, _, tape = forward(packed, part, state, *how, threads, inputs=inputs)
+        total = add(packed, tape, _outputs_of(given[start:stop], sizes), last, threads, total)
         if dx is None:
             dx = np.empty(x.shape, total.x.dtype)
-        dx[start:stop], last = total.x, total.state
+        dx[start:stop] = np.concatenate([total.x, *total.inputs.values()], axis=-1) if _INPUTS else total.x
+        last = total.state
     assert total is not None
     assert dx is not None
-    return Grads(total.params, dx, total.state)
+    of_x, of_inputs = _inputs_of(dx, sizes)
+    return Grads(total.params, of_x, total.state, of_inputs)
 
 
 # ---- Gradients: the result of the backward pass, and the checks of its arguments ----
 
 
 class Grads:
-    """Gradients: ``params`` and ``state`` by name, ``x`` as an array."""
+    """Gradients: ``params``, ``state`` and the other ``inputs`` by name, ``x`` as an array."""
 
-    __slots__ = ("block", "params", "state", "x")
+    __slots__ = ("block", "inputs", "params", "state", "x")
 
     block: Any
     """What a target keeps of the parameters' memory, in a result that it adds to."""
 
-    def __init__(self, params: dict[str, np.ndarray], x: np.ndarray, state: dict[str, np.ndarray]) -> None:
-        self.params, self.x, self.state = params, x, state
+    def __init__(
+        self,
+        params: dict[str, np.ndarray],
+        x: np.ndarray,
+        state: dict[str, np.ndarray],
+        inputs: dict[str, np.ndarray],
+    ) -> None:
+        self.params, self.x, self.state, self.inputs = params, x, state, inputs
 
 
 def _fit(packed: Packed, sizes: Mapping[str, int]) -> None:
@@ -1285,12 +1460,14 @@ def _into(out: Grads, grads: Grads, accumulate: bool) -> Grads:
     pairs = [(out.x, grads.x)]
     missing = [name for name in grads.params if name not in out.params]
     missing += [name for name in grads.state if name not in out.state]
+    missing += [name for name in grads.inputs if name not in out.inputs]
     if missing:
         raise ValueError(
             f"out: the gradient of {missing[0]!r} is missing; give Grads that backward of this module returned"
         )
     pairs += [(out.params[name], grads.params[name]) for name in grads.params]
     pairs += [(out.state[name], grads.state[name]) for name in grads.state]
+    pairs += [(out.inputs[name], grads.inputs[name]) for name in grads.inputs]
     for target, value in pairs:
         if target.shape != value.shape:
             raise ValueError(f"out: expected an array of shape {value.shape}, found {target.shape}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -158,9 +158,10 @@ class Problem:
         sizes: a number for each size name.
         params: parameters by name.
         x: inputs, ``(T, B, input)``; NaN beyond a row's length.
+        inputs: the other inputs by name, ``(T, B, size)``; likewise.
         state: initial states, or None.
         lengths: steps of each row, or None.
-        dy: gradient of the loss by the outputs, ``(T, B, size)``; NaN beyond a row's length.
+        dys: gradient of the loss by each output by name, ``(T, B, size)``; NaN beyond a row's length.
         dstate: gradient of the loss by the final states, or None.
         widths: units of each state.
         told: whether parameters determine these; else states must be given, and no stream can be made.
@@ -173,11 +174,18 @@ class Problem:
     x: Array
     state: Mapping[str, Array] | None
     lengths: Array | None
-    dy: Array
+    dys: Mapping[str, Array]
     dstate: Mapping[str, Array] | None
     widths: Mapping[str, int]
     told: bool
     drawn: str = DENSE
+    inputs: Mapping[str, Array] = field(default_factory=dict)
+
+    @property
+    def dy(self) -> Array:
+        """The gradient by the output of a cell that has one."""
+        (found,) = self.dys.values()
+        return found
 
     @property
     def title(self) -> str:
@@ -195,19 +203,23 @@ def draw(cell: Cell, case: Case) -> Problem:
     params = {name: uniform(rng, shape, 1 / math.sqrt(fan_in[name])) for name, shape in shapes.items()}
     width = {name: numbers[cell.by_name[name + PRIME].shape[0]] for name in cell.states}
     x = uniform(rng, (case.steps, case.batch, numbers[INPUT]))
+    inputs = {name: uniform(rng, (case.steps, case.batch, numbers[cell.size(name)])) for name in cell.given[1:]}
     state = {name: uniform(rng, (case.batch, width[name])) for name in cell.states}
     if case.others:
         points = rng.integers(0, POINTS, size=case.batch)
         x, state = x[:, points], {name: array[points] for name, array in state.items()}
-    dy = uniform(rng, (case.steps, case.batch, width[cell.output]))
+        inputs = {name: array[:, points] for name, array in inputs.items()}
+    wide = {name: numbers[cell.size(value)] for name, value in zip(cell.returned, cell.output_values, strict=True)}
+    dys = {name: uniform(rng, (case.steps, case.batch, size)) for name, size in wide.items()}
     dstate = {name: uniform(rng, (case.batch, width[name])) for name in cell.states}
     lengths = ragged(rng, case.steps, case.batch) if case.ragged else None
-    x, dy = beyond(x, lengths, np.nan), beyond(dy, lengths, np.nan)
-    told = {size for variable in cell.parameters for size in variable.shape}
+    x, dys = beyond(x, lengths, np.nan), {name: beyond(dy, lengths, np.nan) for name, dy in dys.items()}
+    inputs = {name: beyond(array, lengths, np.nan) for name, array in inputs.items()}
+    told = {ONE, *(size for variable in cell.parameters for size in variable.shape)}
     tells = all(cell.size(name) in told for name in cell.states)
     if case.at_rest and tells:
-        return Problem(case, sizes, params, x, None, lengths, dy, None, width, tells)
-    return Problem(case, sizes, params, x, state, lengths, dy, dstate, width, tells)
+        return Problem(case, sizes, params, x, None, lengths, dys, None, width, tells, inputs=inputs)
+    return Problem(case, sizes, params, x, state, lengths, dys, dstate, width, tells, inputs=inputs)
 
 
 def uniform(rng: np.random.Generator, shape: tuple[int, ...], radius: float = 1.0) -> Array:

@@ -14,10 +14,11 @@ from operator import mul, truediv
 
 import numpy as np
 
+from symrnn.check.cases import Problem
 from symrnn.check.measure import Array
 from symrnn.errors import CheckError
 from symrnn.language.cell import Cell
-from symrnn.language.system import ONE, Role
+from symrnn.language.system import ONE
 from symrnn.language.tree import PRIME, Binary, Call, Constant, Expression, MatVec, Name, Negate, Number, Power, Reduce
 
 Vector = list[float]
@@ -75,15 +76,21 @@ class Interpreted:
     """What a layer returns.
 
     Attributes:
-        y: the output state at every step, ``(T, B, size)``; zero beyond a row's length.
+        outputs: each output at every step by name, ``(T, B, size)``; zero beyond a row's length.
         state: every state after the last step, ``(B, size)``.
         states: every state before the first step and after each, in the order in which steps are *taken*,
             ``(T + 1, B, size)``.
     """
 
-    y: Array
+    outputs: Mapping[str, Array]
     state: Mapping[str, Array]
     states: Mapping[str, Array]
+
+    @property
+    def y(self) -> Array:
+        """The output of a cell that has one."""
+        (found,) = self.outputs.values()
+        return found
 
 
 def interpret(
@@ -94,6 +101,7 @@ def interpret(
     state: Mapping[str, Array] | None = None,
     lengths: Sequence[int] | Array | None = None,
     reverse: bool = False,
+    inputs: Mapping[str, Array] | None = None,
 ) -> Interpreted:
     """The layer's outputs and states by the author's equations.
 
@@ -105,6 +113,7 @@ def interpret(
         state: initial states by name, ``(B, size)``; missing ones are zeros.
         lengths: steps of each row, 0 to T; beyond them its states keep their values and its outputs are zero.
         reverse: whether each row runs from its last valid step to its first.
+        inputs: the inputs beside ``x``, ``(T, B, size)``.
 
     Raises:
         CheckError: an equation leaves the domain of a function (a logarithm of a negative number, an overflow).
@@ -112,7 +121,9 @@ def interpret(
     steps, batch = x.shape[0], x.shape[1]
     numbers = dict(sizes) | {ONE: 1}
     width = {name: numbers[cell.by_name[name + PRIME].shape[0]] for name in cell.states}
-    y = np.zeros((steps, batch, width[cell.output]))
+    given = {"x": x, **(inputs or {})}
+    returned = dict(zip(cell.returned, cell.output_values, strict=True))
+    ys = {name: np.zeros((steps, batch, numbers[cell.by_name[value].shape[0]])) for name, value in returned.items()}
     states = {name: np.zeros((steps + 1, batch, width[name])) for name in cell.states}
     step = _InterpretedStep(cell, numbers, params)
     for row in range(batch):
@@ -122,11 +133,25 @@ def interpret(
             states[name][:, row] = now[name]
         for taken in range(length):
             t = length - 1 - taken if reverse else taken
-            now = step(_numbers(x[t, row]), now)
-            y[t, row] = now[cell.output]
+            values = step({name: _numbers(array[t, row]) for name, array in given.items()}, now)
+            now = {name: values[name + PRIME] for name in cell.states}
+            for name, value in returned.items():
+                ys[name][t, row] = values[value]
             for name in cell.states:
                 states[name][taken + 1 :, row] = now[name]
-    return Interpreted(y, {name: states[name][-1].copy() for name in cell.states}, states)
+    return Interpreted(ys, {name: states[name][-1].copy() for name in cell.states}, states)
+
+
+def interpret_at(cell: Cell, problem: Problem) -> Interpreted:
+    """The outputs and states at the point of ``problem``.
+
+    Raises:
+        CheckError: as `interpret`.
+    """
+    lengths, reverse = problem.lengths, problem.case.reverse
+    return interpret(
+        cell, problem.sizes, problem.params, problem.x, problem.state, lengths, reverse, inputs=problem.inputs
+    )
 
 
 def _initial(state: Mapping[str, Array] | None, name: str, row: int, width: int) -> Vector:
@@ -136,7 +161,7 @@ def _initial(state: Mapping[str, Array] | None, name: str, row: int, width: int)
 
 
 class _InterpretedStep:
-    """One step of one row: calls take the input and the states, and return the next states."""
+    """One step of one row: calls take the inputs and the states, and return every value."""
 
     def __init__(self, cell: Cell, sizes: Mapping[str, int], params: Mapping[str, Array]) -> None:
         self._cell = cell
@@ -151,9 +176,8 @@ class _InterpretedStep:
         }
         self._values: dict[str, Vector] = {}
 
-    def __call__(self, x: Vector, state: Mapping[str, Vector]) -> dict[str, Vector]:
-        (given,) = self._cell.of_role(Role.INPUT)
-        self._values = {given.name: x, **state, **self._vectors}
+    def __call__(self, inputs: Mapping[str, Vector], state: Mapping[str, Vector]) -> dict[str, Vector]:
+        self._values = {**inputs, **state, **self._vectors}
         for equation in self._cell.equations:
             try:
                 value = self._value(equation.expression)
@@ -164,7 +188,7 @@ class _InterpretedStep:
                 ) from error
             size = self._sizes[self._cell.by_name[equation.target].shape[0]]
             self._values[equation.target] = value * size if len(value) == 1 else value
-        return {name: self._values[name + PRIME] for name in state}
+        return self._values
 
     def _value(self, node: Expression) -> Vector:
         """The value of ``node``: one number per unit, or a single one that broadcasts."""

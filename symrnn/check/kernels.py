@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from symrnn.targets.description import Capabilities
 Arrays = Mapping[str, Array]
 
 EVERYTHING = Capabilities()
+Outputs = Array | Arrays
+"""What a layer returns at every step, or its gradient: an array, or an array for each of several outputs by name."""
 Y, X = "y", "x"
 SHORT_STEPS = 20
 """The longest sequence that also runs step by step."""
@@ -42,7 +44,11 @@ class KernelGradients(Protocol):
 
     @property
     def x(self) -> Array:
-        """By the input."""
+        """By ``x``."""
+
+    @property
+    def inputs(self) -> Arrays:
+        """By the other inputs; a module of a cell that has none need not have it."""
 
     @property
     def state(self) -> Arrays:
@@ -56,7 +62,7 @@ class Stream(Protocol):
     def state(self) -> Arrays:
         """States by name, ``(B, size)``. Every step overwrites them, and so may the caller."""
 
-    def __call__(self, x_t: Array) -> Array:
+    def __call__(self, x_t: Array, **inputs: Arrays) -> Outputs:
         """The output of one more step."""
 
 
@@ -64,15 +70,15 @@ class Forward(Protocol):
     """Kernels with a forward pass."""
 
     @property
-    def forward(self) -> Callable[..., tuple[Array, Arrays, object]]:
-        """``(params, x, state, lengths, reverse)``."""
+    def forward(self) -> Callable[..., tuple[Outputs, Arrays, object]]:
+        """``(params, x, state, lengths, reverse)``; ``inputs`` too where the cell has some, as everywhere below."""
 
 
 class Tangent(Forward, Protocol):
     """Kernels with a forward mode."""
 
     @property
-    def jvp(self) -> Callable[..., tuple[Array, Arrays]]:
+    def jvp(self) -> Callable[..., tuple[Outputs, Arrays]]:
         """``(params, x, state, dparams, dx, dstate)``."""
 
 
@@ -88,19 +94,19 @@ class Kernels(Protocol):
         """``(params, snapshot)``."""
 
     @property
-    def forward(self) -> Callable[..., tuple[Array, Arrays, Tape]]:
-        """``(params, x, state, lengths, reverse)``."""
+    def forward(self) -> Callable[..., tuple[Outputs, Arrays, Tape]]:
+        """``(params, x, state, lengths, reverse)``; ``inputs`` too where the cell has some, as everywhere below."""
 
     @property
     def backward(self) -> Callable[..., KernelGradients]:
         """``(params, tape, dy, dstate)``."""
 
     @property
-    def infer(self) -> Callable[..., tuple[Array, Arrays]]:
-        """``(params, x, state, lengths, reverse)``."""
+    def infer(self) -> Callable[..., tuple[Outputs, Arrays]]:
+        """``(params, x, state, lengths, reverse)``; ``inputs`` too where the cell has some, as everywhere below."""
 
     @property
-    def step(self) -> Callable[..., tuple[Array, Arrays]]:
+    def step(self) -> Callable[..., tuple[Outputs, Arrays]]:
         """``(params, x_t, state)``."""
 
     @property
@@ -112,8 +118,8 @@ class TangentKernels(Kernels, Tangent, Protocol):
     """Kernels with a tangent."""
 
     @property
-    def forward(self) -> Callable[..., tuple[Array, Arrays, Tape]]:
-        """``(params, x, state, lengths, reverse)``."""
+    def forward(self) -> Callable[..., tuple[Outputs, Arrays, Tape]]:
+        """``(params, x, state, lengths, reverse)``; ``inputs`` too where the cell has some, as everywhere below."""
 
 
 @dataclass(frozen=True)
@@ -139,9 +145,27 @@ def of_tape(name: str) -> str:
     return f"tape {name}"
 
 
-def labelled(y: Array, state: Arrays) -> dict[str, Array]:
+def of_input(name: str) -> str:
+    """The label of an input beside ``x``."""
+    return f"input {name}"
+
+
+def labelled(y: Outputs, state: Arrays) -> dict[str, Array]:
     """Outputs by label. Kernels may return the arrays of a framework."""
-    return {Y: np.asarray(y)} | {of_state(name): np.asarray(array) for name, array in state.items()}
+    each = y if isinstance(y, Mapping) else {Y: y}
+    outputs = {f"output {name}" if len(each) > 1 else Y: array for name, array in each.items()}
+    found = outputs | {of_state(name): array for name, array in state.items()}
+    return {label: np.asarray(array) for label, array in found.items()}
+
+
+def as_given(outputs: Arrays) -> Outputs:
+    """Arrays by output as kernels take and return them: of one output, the array alone."""
+    return next(iter(outputs.values())) if len(outputs) == 1 else outputs
+
+
+def beside_x(inputs: Arrays) -> dict[str, Arrays]:
+    """The keyword argument for inputs beside ``x``; none where the cell has none."""
+    return {"inputs": inputs} if inputs else {}
 
 
 def cast(arrays: Arrays | None, dtype: str) -> dict[str, Array] | None:
@@ -159,17 +183,20 @@ def run_kernels(kernels: Kernels, problem: Problem, dtype: str, can: Capabilitie
         can: what the kernels support.
     """
     params, state = cast(problem.params, dtype) or {}, cast(problem.state, dtype)
-    x = problem.x.astype(dtype)
-    y, final, tape = kernels.forward(params, x, state, lengths=problem.lengths, reverse=problem.case.reverse)
+    x, inputs = problem.x.astype(dtype), cast(problem.inputs, dtype) or {}
+    how: dict[str, Any] = {"lengths": problem.lengths, "reverse": problem.case.reverse, **beside_x(inputs)}
+    y, final, tape = kernels.forward(params, x, state, **how)
     over_time = {of_tape(name): np.asarray(array) for name, array in tape.states.items()}
     outputs: dict[str, Arrays] = {"forward": {**labelled(y, final), **over_time}}
     gradients: dict[str, Array] = {}
     if can.backward:
-        grads = kernels.backward(params, tape, problem.dy.astype(dtype), cast(problem.dstate, dtype))
+        dys = as_given(cast(problem.dys, dtype) or {})
+        grads = kernels.backward(params, tape, dys, cast(problem.dstate, dtype))
         found = {**grads.params, X: grads.x} | {of_state(name): array for name, array in grads.state.items()}
+        found |= {of_input(name): array for name, array in (grads.inputs if inputs else {}).items()}
         gradients = {label: np.asarray(array) for label, array in found.items()}
     packed = kernels.pack(params)
-    y, final = kernels.infer(packed, x, state, lengths=problem.lengths, reverse=problem.case.reverse)
+    y, final = kernels.infer(packed, x, state, **how)
     outputs["infer"] = labelled(y, final)
     outputs.update(_step_by_step(kernels, packed, x, state, problem, can))
     return Result(outputs, gradients)
@@ -182,16 +209,24 @@ def _step_by_step(
     steps, batch = x.shape[:2]
     if problem.lengths is not None or problem.case.reverse or not 0 < steps <= SHORT_STEPS or not batch:
         return
-    ys: list[Array] = []
+    given = cast(problem.inputs, str(x.dtype)) or {}
+    inputs = [beside_x({name: array[t] for name, array in given.items()}) for t in range(steps)]
+    ys: list[dict[str, Array]] = []
     now: Arrays | None = state
-    for x_t in x:
-        y_t, now = kernels.step(packed, x_t, now)
-        ys.append(y_t)
-    yield "step", labelled(np.stack(ys), now or {})
+    for x_t, beside in zip(x, inputs, strict=True):
+        y_t, now = kernels.step(packed, x_t, now, **beside)
+        ys.append(labelled(y_t, {}))
+    yield "step", {**_over_time(ys), **labelled({}, now or {})}
     if problem.told and can.stream:
         stream = kernels.stream(packed, batch=batch)
         for name, array in (state or {}).items():
             stream.state[name][...] = array
         # The stream may return the same buffer every time.
-        y = np.stack([stream(x_t).copy() for x_t in x])
-        yield "stream", labelled(y, stream.state)
+        steps_of_stream = (labelled(stream(x_t, **beside), {}) for x_t, beside in zip(x, inputs, strict=True))
+        ys = [{label: array.copy() for label, array in each.items()} for each in steps_of_stream]
+        yield "stream", {**_over_time(ys), **labelled({}, stream.state)}
+
+
+def _over_time(ys: list[dict[str, Array]]) -> dict[str, Array]:
+    """The outputs of every step, stacked."""
+    return {label: np.stack([each[label] for each in ys]) for label in ys[0]}

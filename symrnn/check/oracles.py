@@ -10,19 +10,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from symrnn.check import measure
 from symrnn.check.cases import Problem, beyond, uniform
-from symrnn.check.interpreter import interpret
+from symrnn.check.interpreter import interpret_at
 from symrnn.check.kernels import (
     Arrays,
     Forward,
     Result,
     Tangent,
     X,
+    beside_x,
     labelled,
+    of_input,
     of_state,
     of_tape,
 )
@@ -96,8 +99,8 @@ class Finding:
 def by_interpreter(cell: Cell, problem: Problem) -> Reference:
     """The forward oracle."""
     reverse = problem.case.reverse
-    forward = interpret(cell, problem.sizes, problem.params, problem.x, problem.state, problem.lengths, reverse)
-    outputs = labelled(forward.y, forward.state)
+    forward = interpret_at(cell, problem)
+    outputs = labelled(forward.outputs, forward.state)
     if not reverse:
         outputs |= {of_tape(name): array for name, array in forward.states.items()}
     return Reference(measure.INTERPRETER, outputs, {}, {})
@@ -208,7 +211,7 @@ def draw_directions(problem: Problem) -> dict[str, Array]:
 
 def weights(problem: Problem) -> dict[str, Array]:
     """The incoming gradients, by the label of their output; zero beyond a row's length."""
-    return labelled(beyond(problem.dy, problem.lengths, 0), problem.dstate or {})
+    return labelled({n: beyond(dy, problem.lengths, 0) for n, dy in problem.dys.items()}, problem.dstate or {})
 
 
 def scale_of_loss(result: Result, problem: Problem) -> float:
@@ -233,7 +236,8 @@ def _point(problem: Problem) -> dict[str, Array]:
     """Everything that has a gradient, by label; states that were not given are zeros."""
     batch = problem.x.shape[1]
     states = problem.state or {name: np.zeros((batch, width)) for name, width in problem.widths.items()}
-    return {**problem.params, X: problem.x} | {of_state(name): array for name, array in states.items()}
+    inputs = {of_input(name): array for name, array in problem.inputs.items()}
+    return {**problem.params, X: problem.x, **inputs} | {of_state(name): array for name, array in states.items()}
 
 
 def _outputs(kernels: Forward, problem: Problem, shift: Arrays) -> dict[str, Array]:
@@ -245,7 +249,9 @@ def _outputs(kernels: Forward, problem: Problem, shift: Arrays) -> dict[str, Arr
     point = {label: array.astype(kind) for label, array in point.items()}
     params = {name: point[name] for name in problem.params}
     state = {name: point[of_state(name)] for name in problem.widths}
-    y, final, _ = kernels.forward(params, point[X], state, lengths=problem.lengths, reverse=problem.case.reverse)
+    inputs = beside_x({name: point[of_input(name)] for name in problem.inputs})
+    how: dict[str, Any] = {"lengths": problem.lengths, "reverse": problem.case.reverse, **inputs}
+    y, final, _ = kernels.forward(params, point[X], state, **how)
     return labelled(y, final)
 
 
@@ -260,5 +266,8 @@ def _tangent(kernels: Tangent, problem: Problem, along: Arrays) -> dict[str, Arr
     u = {**zero, **along}
     dparams = {name: u[name] for name in problem.params}
     dstate = {name: u[of_state(name)] for name in problem.widths}
-    dy, dfinal = kernels.jvp(problem.params, problem.x, problem.state, dparams, u[X], dstate)
+    inputs: dict[str, Any] = beside_x(problem.inputs)
+    if inputs:
+        inputs["dinputs"] = {name: u[of_input(name)] for name in problem.inputs}
+    dy, dfinal = kernels.jvp(problem.params, problem.x, problem.state, dparams, u[X], dstate, **inputs)
     return labelled(dy, dfinal)

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from symrnn.check.cases import Problem
-from symrnn.check.kernels import Arrays, Result, X, labelled, of_state, of_tape
+from symrnn.check.kernels import Arrays, Outputs, Result, X, labelled, of_input, of_state, of_tape
 from symrnn.check.measure import Array
 from symrnn.errors import CheckError
+from symrnn.language.tree import PRIME
 from symrnn.plan import execute
 from symrnn.plan.batch import Ran
 from symrnn.plan.program import Program
@@ -35,14 +36,18 @@ def run_plan(program: Program, problem: Problem) -> dict[str, Result]:
 
 def _result(plan: PlanKernels, problem: Problem, name: str, fused: bool) -> Result:
     reverse = problem.case.reverse
-    ran = plan.run(problem.params, problem.x, problem.state, problem.lengths, reverse, fused=fused)
+    given = {X: problem.x, **problem.inputs}
+    ran = plan.run(problem.params, given, problem.state, problem.lengths, reverse, fused=fused)
     # Implementations keep the states of reversed rows in different orders.
     over_time = {} if reverse else {of_tape(state): array for state, array in ran.states.items()}
     dstate = problem.dstate or {state: np.zeros_like(array) for state, array in ran.state.items()}
-    grads = execute.backward(plan.program, problem.sizes, ran, problem.dy, dstate)
-    inputs = grads.inputs.get(X, np.zeros_like(problem.x))
-    gradients = {**grads.params, X: inputs} | {of_state(state): array for state, array in grads.state.items()}
-    return Result({name: labelled(ran.y, ran.state) | over_time}, gradients)
+    grads = execute.backward(plan.program, problem.sizes, ran, problem.dys, dstate)
+    gradients = {**grads.params} | {of_state(state): array for state, array in grads.state.items()}
+    gradients |= {
+        X if each == X else of_input(each): grads.inputs.get(each, np.zeros_like(array))
+        for each, array in given.items()
+    }
+    return Result({name: labelled(ran.outputs, ran.state) | over_time}, gradients)
 
 
 @dataclass(frozen=True)
@@ -60,15 +65,15 @@ class PlanKernels:
     def run(
         self,
         params: Arrays,
-        x: Array,
+        inputs: Arrays,
         state: Arrays | None,
         lengths: Array | None,
         reverse: bool,
         *,
         fused: bool = False,
     ) -> Ran:
-        """The forward routine."""
-        given = {**params, X: x, **self._states(state, x)}
+        """The forward routine; ``x`` is among the inputs."""
+        given = {**params, **inputs, **self._states(state, inputs[X])}
         return execute.forward(self.program.forward, self.sizes, given, lengths=lengths, reverse=reverse, fused=fused)
 
     def forward(
@@ -79,14 +84,23 @@ class PlanKernels:
         *,
         lengths: Array | None = None,
         reverse: bool = False,
-    ) -> tuple[Array, Arrays, Ran]:
+        inputs: Arrays | None = None,
+    ) -> tuple[Outputs, Arrays, Ran]:
         """Outputs, final states, and what the run leaves for the backward routine."""
-        ran = self.run(params, x, state, lengths, reverse)
-        return ran.y, ran.state, ran
+        ran = self.run(params, {X: x, **(inputs or {})}, state, lengths, reverse)
+        return ran.outputs, ran.state, ran
 
     def jvp(
-        self, params: Arrays, x: Array, state: Arrays | None, dparams: Arrays, dx: Array, dstate: Arrays | None
-    ) -> tuple[Array, Arrays]:
+        self,
+        params: Arrays,
+        x: Array,
+        state: Arrays | None,
+        dparams: Arrays,
+        dx: Array,
+        dstate: Arrays | None,
+        inputs: Arrays | None = None,
+        dinputs: Arrays | None = None,
+    ) -> tuple[Outputs, Arrays]:
         """Tangents of the outputs and of the final states.
 
         Raises:
@@ -95,13 +109,14 @@ class PlanKernels:
         tangent = self.program.tangent
         if tangent is None:
             raise CheckError(f"{self.program.cell.name}: the plan has no tangent; ask for one in its policy")
-        values = {**params, X: x, **self._states(state, x)}
-        directions = {**dparams, X: dx, **self._states(dstate, x)}
+        values = {**params, X: x, **(inputs or {}), **self._states(state, x)}
+        directions = {**dparams, X: dx, **(dinputs or {}), **self._states(dstate, x)}
         of = {variable.name: variable.of for variable in tangent.system.variables if variable.of}
         given = {n: directions[of[n]] if n in of else values[n] for n in tangent.system.inputs}
         ran = execute.forward(tangent, self.sizes, given)
         by_state = {of[name]: array for name, array in ran.state.items() if name in of}
-        return ran.y, by_state
+        outputs = {of.get(name, name).removesuffix(PRIME): array for name, array in ran.outputs.items()}
+        return outputs, by_state
 
     def _states(self, state: Arrays | None, x: Array) -> Arrays:
         """Initial states; zeros where they are not given."""

@@ -48,7 +48,8 @@ def near_start(cell: Cell, case: Case) -> Problem:
         chosen = np.arange(case.batch) % POINTS
         states = {name: array[chosen] for name, array in states.items()}
         if problem.lengths is None:  # a row of its own length has its own inputs
-            problem = replace(problem, x=problem.x[:, chosen])
+            inputs = {name: array[:, chosen] for name, array in problem.inputs.items()}
+            problem = replace(problem, x=problem.x[:, chosen], inputs=inputs)
     return replace(problem, state={name: _single(array) for name, array in states.items()})
 
 
@@ -82,11 +83,12 @@ def _warmed_up(cell: Cell, problem: Problem, rng: np.random.Generator) -> Interp
     """A few steps from a start, all values finite."""
     batch = problem.x.shape[1]
     x = uniform(rng, (WARM_STEPS, batch, problem.x.shape[2]))
+    beside = {name: uniform(rng, (WARM_STEPS, *array.shape[1:])) for name, array in problem.inputs.items()}
     above_zero = {name: uniform(rng, (batch, width), 0.5) + 1 for name, width in problem.widths.items()}
     refused: CheckError | None = None
     for state in (None, above_zero):
         try:
-            run = interpret(cell, problem.sizes, problem.params, x, state)
+            run = interpret(cell, problem.sizes, problem.params, x, state, inputs=beside)
         except CheckError as error:
             refused = refused or error
             continue

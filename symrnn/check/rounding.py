@@ -101,7 +101,8 @@ def _moved(problem: Problem, change: Callable[[Array], Array]) -> Problem:
     """The problem at another point; the loss stays."""
     params = {name: change(array) for name, array in problem.params.items()}
     state = None if problem.state is None else {name: change(array) for name, array in problem.state.items()}
-    return replace(problem, params=params, x=change(problem.x), state=state)
+    x, inputs = change(problem.x), {name: change(array) for name, array in problem.inputs.items()}
+    return replace(problem, params=params, x=x, inputs=inputs, state=state)
 
 
 def _in_the_last_place(rng: np.random.Generator, array: Array, dtype: str) -> Array:

@@ -22,8 +22,8 @@ import numpy as np
 from symrnn.check import measure, oracles
 from symrnn.check.cases import CASES, DENSE, START, Case, Problem, draw
 from symrnn.check.deviations import Deviation, NotRun, Points, worst
-from symrnn.check.interpreter import interpret
-from symrnn.check.kernels import Kernels, Result, TangentKernels, run_kernels
+from symrnn.check.interpreter import interpret_at
+from symrnn.check.kernels import Kernels, Result, TangentKernels, labelled, run_kernels
 from symrnn.check.oracles import Finding, Reference
 from symrnn.check.planned import PlanKernels, run_plan
 from symrnn.check.points import near_start, one_signed, outside
@@ -223,9 +223,8 @@ def _why_undefined(
     by_oracle = {reference.oracle: reference for reference in references}
     outputs = by_oracle[measure.INTERPRETER].outputs if measure.INTERPRETER in by_oracle else None
     if outputs is None and not _finite(exact.outputs["forward"].values()):
-        reverse = problem.case.reverse
-        run = interpret(cell, problem.sizes, problem.params, problem.x, problem.state, problem.lengths, reverse)
-        outputs = {"": run.y, **run.states}
+        run = interpret_at(cell, problem)
+        outputs = {**labelled(run.outputs, {}), **run.states}
     if outputs is not None and not _finite(outputs.values()):
         return "an output is not finite"
     if _finite(exact.gradients.values()) or not _finite(exact.outputs["forward"].values()):

@@ -82,7 +82,11 @@ def _described(cell: Cell) -> dict[str, object]:
         "sizes": cell.sizes,
         "input_is_hidden": cell.input_is_hidden,
         "states": {state: cell.by_name[state].shape for state in cell.states},
+        "inputs": {name: cell.by_name[name].shape for name in cell.given},
         "output": cell.output,
+        "outputs": {
+            name: cell.by_name[value].shape for name, value in zip(cell.returned, cell.output_values, strict=True)
+        },
         "parameters": {parameter.name: parameter.shape for parameter in cell.parameters},
     }
 

@@ -49,6 +49,19 @@ class Accumulated:
 
 
 @dataclass(frozen=True)
+class Read:
+    """An output of the layer that is no state: the loss alone reads it from outside the step.
+
+    Attributes:
+        output: the variable.
+        arrives: the adjoint system's input, its adjoint from outside the step.
+    """
+
+    output: str
+    arrives: str
+
+
+@dataclass(frozen=True)
 class Recurrence:
     """One line of backpropagation through time in plain text, ``left = right``.
 
@@ -74,14 +87,16 @@ class Recurrences:
     Attributes:
         carried: in the order of the states.
         gradients: in the order of the parameters; one that reaches no output is left out, its gradient is zero.
+        read: the outputs that are no states, in order.
     """
 
     carried: tuple[Carried, ...]
     gradients: tuple[Accumulated, ...]
+    read: tuple[Read, ...] = ()
 
     def starts(self, final: Notation) -> tuple[Line, ...]:
         """What the last step receives, in LaTeX; ``final`` is the notation of step T."""
-        return tuple(_start(each, final) for each in self.carried)
+        return (*(_start(each, final) for each in self.carried), *(_read(each, final, "T") for each in self.read))
 
     def chain(self, notation: Notation, later: Notation) -> tuple[Line, ...]:
         """The recurrences in LaTeX: what every step receives from the step after it.
@@ -90,7 +105,8 @@ class Recurrences:
             notation: of step t.
             later: of step t + 1, whose adjoint is read.
         """
-        return tuple(_handed(each, notation, later) for each in self.carried)
+        handed = (_handed(each, notation, later) for each in self.carried)
+        return (*handed, *(_read(each, notation, "t") for each in self.read))
 
     def sums(self, notation: Notation) -> tuple[Line, ...]:
         """The gradients of the parameters in LaTeX."""
@@ -110,7 +126,7 @@ class Recurrences:
                 each.state, each.arrives, (f"dloss_t/d{each.state}_t + " if each.is_output else "") + _later(each)
             )
             for each in self.carried
-        )
+        ) + tuple(Recurrence(each.output, each.arrives, f"dloss_t/d{each.output}_t") for each in self.read)
 
     def summed(self) -> tuple[Recurrence, ...]:
         """The gradients of the parameters, in plain text."""
@@ -134,6 +150,11 @@ def _start(each: Carried, final: Notation) -> Line:
     end = rf"\frac{{\partial \ell_{{\mathrm{{end}}}}}}{{\partial {spell(each.state, 'T')}}}"
     direct = rf"\frac{{\partial \ell_T}}{{\partial {spell(each.state, 'T')}}} + " if each.is_output else ""
     return Line(final.name(each.arrives), direct + end)
+
+
+def _read(each: Read, notation: Notation, time: str) -> Line:
+    """The adjoint of an output that is no state."""
+    return Line(notation.name(each.arrives), rf"\frac{{\partial \ell_{time}}}{{\partial {spell(each.output, time)}}}")
 
 
 def arrow(state: str, time: str) -> str:
@@ -169,7 +190,7 @@ def recurrences(cell: Cell, adjoint: System) -> Recurrences:
     given = {v.of: v.name for v in adjoint.of_role(Role.ADJOINT) if v.name in adjoint.inputs and v.of}
     returned = {adjoint.by_name[name].of: name for name in adjoint.outputs}
     carried = tuple(
-        Carried(state, given[state + PRIME], name, state == cell.output, *_right_side(adjoint, name))
+        Carried(state, given[state + PRIME], name, state in cell.returned, *_right_side(adjoint, name))
         for state in cell.states
         for name in [returned.get(state, "")]
     )
@@ -179,7 +200,8 @@ def recurrences(cell: Cell, adjoint: System) -> Recurrences:
         if parameter.name in returned
         for equation in [adjoint.definition[returned[parameter.name]]]
     )
-    return Recurrences(carried, gradients)
+    read = tuple(Read(output, given[output]) for output in cell.returned if output not in cell.states)
+    return Recurrences(carried, gradients, read)
 
 
 def _right_side(adjoint: System, name: str) -> tuple[Expression | None, str]:

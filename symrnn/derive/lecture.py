@@ -138,8 +138,9 @@ def _forward(material: Material) -> Iterator[Block]:
     states = listed(rf"${spell(state, 't-1')} \to {spell(state, 't')}$" for state in cell.states)
     given = listed(f"${notation.name(variable.name)}$" for variable in cell.of_role(Role.INPUT))
     yield Prose(
-        rf"At every step $t = 1, \dots, T$ the cell reads the input {given} and updates its state{_s(cell.states)}, "
-        rf"{states}. The output of the layer is ${spell(cell.output, 't')}$.",
+        rf"At every step $t = 1, \dots, T$ the cell reads the input{_s(cell.given)} {given} and updates its "
+        rf"state{_s(cell.states)}, {states}. The output{_s(cell.returned)} of the layer {_are(cell.returned)} "
+        f"{_outputs(cell)}.",
         leads=True,
     )
     yield Display(equations_rows(cell, notation))
@@ -183,7 +184,8 @@ def _words(material: Material) -> str:
 def _shapes(cell: Cell, notation: Notation) -> Iterator[tuple[str, str]]:
     """Names that have a shape in common, inputs and states first."""
     groups: dict[tuple[str, ...], list[Variable]] = {}
-    wanted = (*cell.of_role(Role.INPUT), *cell.of_role(Role.NEXT), *cell.parameters)
+    read = (cell.by_name[name] for name in cell.returned if name not in cell.states)
+    wanted = (*cell.of_role(Role.INPUT), *cell.of_role(Role.NEXT), *read, *cell.parameters)
     for variable in wanted:
         groups.setdefault(variable.shape, []).append(variable)
     for shape, variables in groups.items():
@@ -214,7 +216,7 @@ def _jacobians(material: Material) -> Iterator[Block]:
     yield Display(_unique(material.step.lines()))
     yield from (Prose(text) for text in direct_paths(material))
     if material.inputs:
-        yield Prose("With respect to the input:", leads=True)
+        yield Prose(f"With respect to the input{_s(material.cell.given)}:", leads=True)
         yield Display(_unique(line for each in material.inputs for line in each.lines()))
 
 
@@ -239,7 +241,8 @@ def direct_paths(material: Material) -> Iterator[str]:
 
 
 def _adjoint(material: Material) -> Iterator[Block]:
-    state = material.cell.output
+    cell = material.cell
+    state = next((name for name in cell.returned if name in cell.states), cell.states[0])
     text = (
         rf"Let $L$ be the loss. A bar marks an adjoint, $\overline{{v}} = \partial L / \partial v$. An arrow marks what the "
         rf"step hands back to the step before it: ${arrow(state, 't-1')}$ is the part of the adjoint of "
@@ -265,8 +268,9 @@ def _adjoint(material: Material) -> Iterator[Block]:
 def _through_time(material: Material) -> Iterator[Block]:
     cell, notation = material.cell, material.notation
     last = listed(f"${spell(state, 'T')}$" for state in cell.states)
+    outputs = ", ".join(spell(name, "t") for name in cell.returned)
     yield Prose(
-        rf"Let $L = \sum_t \ell_t({spell(cell.output, 't')}) + \ell_{{\mathrm{{end}}}}$, where $\ell_{{\mathrm{{end}}}}$ "
+        rf"Let $L = \sum_t \ell_t({outputs}) + \ell_{{\mathrm{{end}}}}$, where $\ell_{{\mathrm{{end}}}}$ "
         rf"reads the final state{_s(cell.states)} {last}. The last step receives",
         leads=True,
     )
@@ -347,10 +351,18 @@ def _unique(rows: Iterable[Line]) -> tuple[Line, ...]:
     return tuple(dict.fromkeys(rows))
 
 
+def _outputs(cell: Cell) -> str:
+    return listed(f"${spell(name, 't')}$" for name in cell.returned)
+
+
 def listed(items: Iterable[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     *most, last = [*items] or [""]
     return f"{', '.join(most)} and {last}" if most else last
+
+
+def _are(things: Iterable[object]) -> str:
+    return "are" if _s(things) else "is"
 
 
 def _s(things: Iterable[object]) -> str:

@@ -115,6 +115,8 @@ def _of_pass(model: Model) -> Iterator[Slip]:
         yield SlipKind.CARRY, f"what a step hands back to `{other}` is handed to `{one}` too", swapped[:1]
         yield SlipKind.CARRY, f"what a step hands back to `{one}` is handed to `{other}` too", swapped[1:]
     for state in model.cell.states:
+        if len(model.cell.returned) > 1:
+            break  # there is no one `dy` to add in another place
         if (state, model.cell.output) in _alike(model) or (model.cell.output, state) in _alike(model):
             detail = f"`dy` is added to the gradient of `{state}`; it belongs to that of `{model.cell.output}`"
             yield SlipKind.CARRY, detail, (Setting(Aspect.ONTO, "", state),)

@@ -42,9 +42,11 @@ def diagnose(
 
     * one step, ``backward_step(params, cache, dstate)``: ``params`` by the cell's names; ``cache`` holds the values of
       the step by name, each ``(B, size)``: ``x``, states before (``h``) and after (``h'``), every intermediate, and
-      the parts that the derivation names; ``dstate`` the gradient of the loss by each state after the step.
+      the parts that the derivation names; ``dstate`` the gradient of the loss by each state after the step,
+      and by each output that is no state.
     * a whole sequence, ``backward(params, caches, dy, dstate)``: ``caches`` is a list of such caches, one a step;
       ``dy`` ``(T, B, size)`` the gradient by the output of each step; ``dstate`` that by the last states, beside it.
+      Of several outputs, ``dy`` holds them by name.
 
     Either returns ``(dparams, dstate, dx)``: gradients of the parameters by name, summed over the batch (and over the
     steps); of the states before the (first) step, by name; of the input, ``(B, input)`` or ``(T, B, input)``.

@@ -115,8 +115,10 @@ class Model:
 
     @cached_property
     def arrives(self) -> Mapping[str, str]:
-        """The adjoint's inputs by state."""
-        return {each.state: each.arrives for each in recurrences(self.cell, self.adjoint).carried}
+        """The adjoint's inputs by state, and by output that is no state."""
+        found = recurrences(self.cell, self.adjoint)
+        arriving = {each.state: each.arrives for each in found.carried}
+        return arriving | {each.output: each.arrives for each in found.read}
 
     @cached_property
     def wanted(self) -> tuple[str, ...]:

@@ -126,7 +126,7 @@ class _Pass:
         totals = {each.name: self.total(each.name, taken) for each in self._model.cell.parameters}
         states = {state: self._initial(state, taken) for state in self._model.cell.states}
         inputs = {each.name: self._over_time(each.name, taken) for each in self._model.cell.of_role(Role.INPUT)}
-        return self._computed(self._clipped(totals, states | inputs), self._sample.dy is not None)
+        return self._computed(self._clipped(totals, states | inputs), self._sample.whole)
 
     def first(self) -> Computed:
         """The gradients of inputs at the step that is taken first; it depends on no other."""
@@ -217,9 +217,13 @@ class _Pass:
         """The adjoint's inputs at step ``t``."""
         model = self._model
         result = {model.arrives[state]: self._taken(state, value) for state, value in carried.items()}
-        loss, onto = self._loss(t), model.arrives[model.choice(Aspect.ONTO) or model.cell.output]
-        if loss is not None:
-            result[onto] = result[onto] + loss
+        for output in model.cell.returned:
+            loss, onto = self._loss(t, output), model.arrives[model.choice(Aspect.ONTO) or output]
+            if onto not in result:  # an output that is no state: nothing else arrives there
+                shape = self._rows.count, self._rows.sizes[model.cell.size(output)]
+                result[onto] = np.zeros(shape) if loss is None else loss
+            elif loss is not None:
+                result[onto] = result[onto] + loss
         for name, value in result.items():
             form, bounds = model.clip(Aspect.CLIPPED_VALUE, name)
             result[name] = clipped(value, form, bounds) if form else value
@@ -230,11 +234,12 @@ class _Pass:
         form, bounds = self._model.clip(Aspect.CLIPPED_HANDED, state)
         return clipped(value, form, bounds) if form else value
 
-    def _loss(self, t: int) -> Array | None:
-        """The part of ``dy`` that is added at step ``t``; zero if there is none."""
-        given, choice = self._sample.dy, self._model.choice(Aspect.LOSS)
-        if given is None or choice == "none":
+    def _loss(self, t: int, output: str) -> Array | None:
+        """The part of ``dy``, the gradient of an output, that is added at step ``t``; zero if there is none."""
+        dys, choice = self._sample.dys, self._model.choice(Aspect.LOSS)
+        if dys is None or choice == "none":
             return None
+        given = dys[output]
         last = len(given) - 1
         if (choice == "last alone" and t < last) or (choice == "all but the last" and t == last):
             return None
@@ -325,7 +330,7 @@ class _Pass:
 
     def _over_time(self, name: str, taken: Sequence[Step]) -> Array:
         found = {step.t: self._value(name, step.values) for step in taken}
-        if self._sample.dy is None:
+        if not self._sample.whole:
             return found[0]
         zero = np.zeros((self._rows.count, self._rows.sizes[self._model.cell.size(name)]))
         steps = range(len(self._sample.steps))

@@ -68,20 +68,20 @@ class Sample:
         rows: B, and the number behind each size name.
         params: parameters by name.
         steps: for each step, every value of it by name: ``x``, ``h``, ``h'``, intermediates and named parts.
-        dy: gradient of the loss by the output at each step, ``(T, B, size)``; None for a single step.
-        dstate: gradient of the loss by the last states, by state.
+        dys: gradient of the loss by each output at each step by name, ``(T, B, size)``; None for a single step.
+        dstate: gradient of the loss by the last states, by state; of a single step also by outputs that are no states.
     """
 
     rows: Rows
     params: Mapping[str, Array]
     steps: tuple[Mapping[str, Array], ...]
-    dy: Array | None
+    dys: Mapping[str, Array] | None
     dstate: Mapping[str, Array]
 
     @cached_property
     def frames(self) -> tuple[Mapping[str, Array], ...]:
         """For each step, all that its adjoint can read, rightly or not: parameters, values of this and of other steps."""
-        if self.dy is None:
+        if self.dys is None:
             return ({**self.params, **self.steps[0]},)
         steps, last = self.steps, len(self.steps) - 1
         frames = []
@@ -100,12 +100,13 @@ class Sample:
     @property
     def whole(self) -> bool:
         """Whether it is a whole sequence."""
-        return self.dy is not None
+        return self.dys is not None
 
     def louder(self, factor: float) -> Sample:
         """The same with all incoming gradients multiplied by ``factor``."""
         dstate = {name: value * factor for name, value in self.dstate.items()}
-        return replace(self, dy=None if self.dy is None else self.dy * factor, dstate=dstate)
+        dys = None if self.dys is None else {name: value * factor for name, value in self.dys.items()}
+        return replace(self, dys=dys, dstate=dstate)
 
 
 def draw(cell: Cell, shape: Shape, seed: int, whole: bool) -> Sample:
@@ -130,9 +131,11 @@ def draw(cell: Cell, shape: Shape, seed: int, whole: bool) -> Sample:
         values = {v.name: uniform(rng, (shape.batch, sizes[v.shape[0]])) for v in cell.of_role(Role.INPUT)} | state
         steps.append(_forward(cell, rows, params, values))
         state = {name: steps[-1][name + PRIME] for name in cell.states}
-    dy = uniform(rng, (count, shape.batch, width[cell.output])) if whole else None
-    dstate = {name: uniform(rng, (shape.batch, units)) for name, units in width.items()}
-    return Sample(rows, params, tuple(steps), dy, dstate)
+    wide = {name: sizes[cell.size(value)] for name, value in zip(cell.returned, cell.output_values, strict=True)}
+    dys = {name: uniform(rng, (count, shape.batch, units)) for name, units in wide.items()} if whole else None
+    arriving = width if whole else width | {name: units for name, units in wide.items() if name not in width}
+    dstate = {name: uniform(rng, (shape.batch, units)) for name, units in arriving.items()}
+    return Sample(rows, params, tuple(steps), dys, dstate)
 
 
 def _forward(cell: Cell, rows: Rows, params: Mapping[str, Array], given: Mapping[str, Array]) -> dict[str, Array]:

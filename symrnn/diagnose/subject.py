@@ -23,7 +23,6 @@ from symrnn.diagnose.layout import Layout
 from symrnn.diagnose.sample import Sample
 from symrnn.errors import DiagnoseError
 from symrnn.language.origin import nearest, shown
-from symrnn.language.system import Role
 
 STEP = ("params", "cache", "dstate")
 WHOLE = ("params", "caches", "dy", "dstate")
@@ -143,7 +142,9 @@ def call(subject: Subject, sample: Sample, layout: Layout) -> Returned:
     params = layout.stack(sample.params)
     caches = [{name: np.array(value) for name, value in values.items()} for values in sample.steps]
     dstate = {name: value.copy() for name, value in sample.dstate.items()}
-    arguments = (params, caches, np.array(sample.dy), dstate) if subject.whole else (params, caches[0], dstate)
+    dys = {name: value.copy() for name, value in (sample.dys or {}).items()}
+    dy = next(iter(dys.values())) if len(dys) == 1 else dys
+    arguments = (params, caches, dy, dstate) if subject.whole else (params, caches[0], dstate)
     with _at_home(subject.path):
         try:
             result = subject.function(*arguments)
@@ -180,7 +181,6 @@ def _read(subject: Subject, result: object, sample: Sample, layout: Layout) -> R
         found = _count(len(result)) if isinstance(result, tuple | list) else _kind(result)
         raise DiagnoseError(f"{subject.title} returned {found}; expected three: (dparams, dstate, dx)")
     dparams, dstate, dx = result
-    (given,) = (variable.name for variable in layout.cell.of_role(Role.INPUT))
     by_name = _mapping(subject, "dparams", dparams, layout.names)
     states = _mapping(subject, "dstate", dstate, layout.cell.states)
     dtypes: list[np.dtype[Any]] = []
@@ -199,8 +199,11 @@ def _read(subject: Subject, result: object, sample: Sample, layout: Layout) -> R
         arrays |= layout.split(name, array, sample.params)
     for name, value in states.items():
         arrays[name] = _array(subject, f"dstate[{name!r}]", value, dtypes)
-    if dx is not None:
-        arrays[given] = _array(subject, "dx", dx, dtypes)
+    given = layout.cell.given
+    alone = {} if dx is None else {given[0]: dx}
+    inputs = alone if len(given) == 1 else _mapping(subject, "dx", dx, given)
+    for name, value in inputs.items():
+        arrays[name] = _array(subject, "dx" if len(given) == 1 else f"dx[{name!r}]", value, dtypes)
     return Returned(arrays, any(dtype in _SINGLE for dtype in dtypes), faults, tuple(transposed))
 
 

@@ -21,7 +21,7 @@ def source_digest(cell: Cell) -> str:
     """
     tables = [repr(sorted(table.items())) for table in (cell.constants, cell.init)]
     shapes = [f"{v.name} {v.shape}" for v in cell.variables]
-    return digest(cell.name, cell.text, cell.output, *tables, *shapes)
+    return digest(cell.name, cell.text, " ".join(cell.returned), *tables, *shapes)
 
 
 def command(cell: Cell, request: Request) -> str:

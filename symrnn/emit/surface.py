@@ -6,11 +6,12 @@ Reads a `Program`; returns a `Surface`, lines that `templates/python/cell.py.jin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from symrnn.emit.python_text import call, collection, quoted
 from symrnn.emit.request import Request
+from symrnn.language.cell import Cell
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.tree import Call, walk
 from symrnn.plan.program import Program
@@ -90,6 +91,7 @@ def _constants(program: Program, request: Request) -> tuple[str, ...]:
         f'CELL = "{cell.name}"',
         *collection("STATES = (", _strings(cell.states), ")", single=True),
         f'OUTPUT = "{cell.output}"',
+        *_several(cell),
         f"ANALYTIC = {analytic}",
         *collection("FIXED = {", [f'"{name}": {number}' for name, number in request.sizes.items()], "}"),
         '"""The fixed sizes of these kernels; if empty, they take any."""',
@@ -104,10 +106,26 @@ def _tables(program: Program, left_out: Sequence[str]) -> tuple[str, ...]:
         *collection("_SHAPES = {", [f'"{v.name}": {_tuple(v.shape)}' for v in cell.parameters], "}"),
         *collection("_STATE_SIZES = {", [f'"{state}": "{cell.size(state)}"' for state in cell.states], "}"),
         *collection("_INIT = {", [f'"{v.name}": "{cell.init.get(v.name, "uniform")}"' for v in cell.parameters], "}"),
-        f'_INPUT_SIZE, _OUTPUT_SIZE = "{cell.size("x")}", "{cell.size(cell.output)}"',
+        f'_INPUT_SIZE = "{cell.size("x")}"',
+        *collection("_INPUTS = {", [f'"{name}": "{cell.size(name)}"' for name in cell.given[1:]], "}"),
+        *collection("_OUTPUTS = {", _outputs(cell), "}"),
         f"_INPUT_IS_HIDDEN = {cell.input_is_hidden}",
     ]
     return (*lines, *(collection("_LEFT_OUT = (", _strings(left_out), ")", single=True) if left_out else ()))
+
+
+def _several(cell: Cell) -> Iterator[str]:
+    """What only cells with further inputs or outputs have."""
+    if len(cell.given) > 1:
+        yield from collection("INPUTS = (", _strings(cell.given[1:]), ")", single=True)
+        yield '"""What comes in each step beside x."""'
+    if len(cell.returned) > 1:
+        yield from collection("OUTPUTS = (", _strings(cell.returned), ")", single=True)
+
+
+def _outputs(cell: Cell) -> list[str]:
+    pairs = zip(cell.returned, cell.output_values, strict=True)
+    return [f'"{name}": "{cell.size(value)}"' for name, value in pairs]
 
 
 def _strings(names: Sequence[str]) -> list[str]:

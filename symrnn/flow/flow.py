@@ -24,7 +24,7 @@ from symrnn.errors import FlowError, MissingPackageError
 from symrnn.flow.bounds import bound_of_step, bounds_of, direct_of
 from symrnn.flow.canvas import to_svg
 from symrnn.flow.figure import draw_flow
-from symrnn.flow.gradient import backward, by_parameter, by_path, normalised
+from symrnn.flow.gradient import backward, by_parameter, by_path, normalised, through_outputs
 from symrnn.flow.measured import Measured, PathFlow
 from symrnn.flow.paths import StepPaths, step_paths
 from symrnn.flow.singular import (
@@ -78,8 +78,9 @@ def flow(
     params: Given,
     x: ArrayLike,
     state: Given | None = None,
-    dy: ArrayLike | None = None,
+    dy: ArrayLike | Given | None = None,
     *,
+    inputs: Given | None = None,
     dstate: Given | None = None,
     distances: Sequence[int] | None = None,
     exponents: int = 4,
@@ -93,8 +94,10 @@ def flow(
         params: every parameter by name.
         x: inputs, ``(T, B, input)``.
         state: initial states by name, ``(B, size)``; a missing one is zero.
-        dy: the gradient of the loss by the outputs: ``(T, B, size)``, or ``(B, size)`` for a loss that reads the last
-            output alone. The default is such a loss, with a random direction of length 1 in each row.
+        dy: the gradient of the loss by the output: ``(T, B, size)``, or ``(B, size)`` for a loss that reads the last
+            output alone. The default is such a loss, with a random direction of length 1 in each row. Of several outputs,
+            a mapping by name; by default the loss reads the first of them.
+        inputs: the inputs beside ``x`` by name, ``(T, B, size)``.
         dstate: the gradient of the loss by the final states, ``(B, size)`` each; zeros by default.
         distances: from 0 to T, at which products of step Jacobians are evaluated; by default about evenly spaced in their
             logarithm.
@@ -107,9 +110,10 @@ def flow(
         FlowError: an array is missing or misshapen, or the run is not finite.
     """
     derivation = cell if isinstance(cell, Derivation) else derive(cell)
-    trajectory = run_steps(derivation.cell, params, x, state)
+    trajectory = run_steps(derivation.cell, params, x, state, inputs)
     paths = step_paths(derivation, trajectory)
-    gradient = backward(paths, _given(paths, dy, dstate, seed))
+    given, dys = _given(derivation, paths, dy, dstate, seed)
+    gradient = backward(paths, given)
     blocks = paths.blocks
     looked = _distances(distances, trajectory.steps)
     bounds = bounds_of(paths)
@@ -121,7 +125,7 @@ def flow(
         log_gradient=gradient.log,
         log_gradients={name: gradient.log + normalised(gradient.unit[..., at])[1] for name, at in blocks.items()},
         paths=_shares(paths, by_path(paths, gradient)),
-        gradients=by_parameter(derivation, paths, gradient),
+        gradients=by_parameter(derivation, paths, gradient, dys),
         log_sigma=largest_of_steps(paths, seed),
         distances=looked,
         log_sigma_product=largest_of_products(paths, looked, seed),
@@ -151,24 +155,22 @@ def _shares(paths: StepPaths, logs: Mapping[tuple[str, str, int], Array]) -> tup
     return tuple(found)
 
 
-def _given(paths: StepPaths, dy: ArrayLike | None, dstate: Given | None, seed: int) -> Array:
-    """The loss's contribution to the gradient by the states after each step, ``(T, B, n)``."""
-    trajectory, output = paths.trajectory, paths.trajectory.cell.output
-    width = trajectory.width(output)
-    given = np.zeros((trajectory.steps, trajectory.batch, paths.size))
-    if dy is None:
-        last = np.random.default_rng(seed).standard_normal((trajectory.batch, width))
-        dy = normalised(last)[0]
-    array = np.asarray(dy, np.float64)
-    if array.shape == (trajectory.batch, width):
-        given[-1, :, paths.blocks[output]] = array
-    elif array.shape == (trajectory.steps, trajectory.batch, width):
-        given[..., paths.blocks[output]] = array
-    else:
-        expected = (
-            f"{(trajectory.steps, trajectory.batch, width)} or, for the last step alone, {(trajectory.batch, width)}"
-        )
-        raise FlowError(f"dy: expected shape {expected}, found {array.shape}")
+def _given(
+    derivation: Derivation, paths: StepPaths, dy: ArrayLike | Given | None, dstate: Given | None, seed: int
+) -> tuple[Array, dict[str, Array]]:
+    """The loss's contribution to the gradient by the states before the first step and after each, ``(T + 1, B, n)``.
+
+    Also returns its gradient by the outputs that are no states, ``(T, B, size)`` by name.
+    """
+    trajectory = paths.trajectory
+    given = np.zeros((trajectory.steps + 1, trajectory.batch, paths.size))
+    others: dict[str, Array] = {}
+    for name, array in _by_output(derivation, paths, dy, seed).items():
+        if name in paths.blocks:
+            given[1:, :, paths.blocks[name]] += array
+        else:
+            others[name] = array
+    given[:-1] += through_outputs(derivation, paths, others)
     for name, value in (dstate or {}).items():
         if name not in paths.blocks:
             raise FlowError(f"dstate: unknown name {name!r}; choose {', '.join(paths.blocks)}")
@@ -180,7 +182,37 @@ def _given(paths: StepPaths, dy: ArrayLike | None, dstate: Given | None, seed: i
         given[-1, :, paths.blocks[name]] += array
     if not np.isfinite(given).all():
         raise FlowError("dy, dstate: expected finite numbers; found infinities or NaN")
-    return given
+    return given, others
+
+
+def _by_output(derivation: Derivation, paths: StepPaths, dy: ArrayLike | Given | None, seed: int) -> dict[str, Array]:
+    """The gradient of the loss by each output at every step."""
+    cell, trajectory = derivation.cell, paths.trajectory
+    steps, batch = trajectory.steps, trajectory.batch
+    each: dict[str, Any] = {cell.output: dy}
+    if dy is None:
+        last = np.random.default_rng(seed).standard_normal((batch, trajectory.sizes[cell.size(cell.output_values[0])]))
+        each = {cell.output: normalised(last)[0]}
+    elif len(cell.returned) > 1:
+        if not isinstance(dy, Mapping):
+            raise FlowError(f"dy: expected a mapping of {', '.join(cell.returned)}, found {type(dy).__name__}")
+        for name in dy:
+            if name not in cell.returned:
+                raise FlowError(f"dy: unknown name {name!r}; choose {', '.join(cell.returned)}")
+        each = dict(dy)
+    found = {}
+    for name, value in zip(cell.returned, cell.output_values, strict=True):
+        what, width = "dy" if len(cell.returned) == 1 else f"dy[{name!r}]", trajectory.sizes[cell.size(value)]
+        found[name] = np.zeros((steps, batch, width))
+        array = np.asarray(each.get(name, found[name]), np.float64)
+        if array.shape == (batch, width):
+            found[name][-1] = array
+        elif array.shape == (steps, batch, width):
+            found[name] = array
+        else:
+            expected = f"{(steps, batch, width)} or, for the last step alone, {(batch, width)}"
+            raise FlowError(f"{what}: expected shape {expected}, found {array.shape}")
+    return found
 
 
 def _distances(distances: Sequence[int] | None, steps: int) -> Array:

@@ -59,20 +59,21 @@ def backward(paths: StepPaths, given: Array) -> StateGradient:
 
     Args:
         paths: of the run.
-        given: the loss's contribution to the gradient by the states after each step, ``(T, B, n)``.
+        given: the loss's contribution to the gradient by the states before the first step and after each,
+            ``(T + 1, B, n)``.
     """
     steps = paths.trajectory.steps
-    unit = np.zeros((steps + 1, *given.shape[1:]))
-    length = np.full((steps + 1, given.shape[1]), -np.inf)
+    unit = np.zeros(given.shape)
+    length = np.full(given.shape[:2], -np.inf)
     directions, lengths = normalised(given)
-    unit[steps], length[steps] = directions[-1], lengths[-1]
+    unit[steps], length[steps] = directions[steps], lengths[steps]
     for t in range(steps - 1, -1, -1):
         carried, change = normalised(paths.pull(unit[t + 1], t))
         arriving = length[t + 1] + change
-        if t == 0 or not np.isfinite(lengths[t - 1]).any():
+        if not np.isfinite(lengths[t]).any():
             unit[t], length[t] = carried, arriving
             continue
-        unit[t], length[t] = _sum(carried, arriving, directions[t - 1], lengths[t - 1])
+        unit[t], length[t] = _sum(carried, arriving, directions[t], lengths[t])
     return StateGradient(unit, length)
 
 
@@ -100,7 +101,36 @@ def by_path(paths: StepPaths, gradient: StateGradient) -> dict[tuple[str, str, i
     return found
 
 
-def by_parameter(derivation: Derivation, paths: StepPaths, gradient: StateGradient) -> dict[str, Array]:
+def through_outputs(derivation: Derivation, paths: StepPaths, dys: Mapping[str, Array]) -> Array:
+    """What the loss contributes, through outputs that are no states, to the gradient by the states before each step.
+
+    Args:
+        derivation: of the cell.
+        paths: of the run.
+        dys: the gradient of the loss by each such output, ``(T, B, size)``.
+
+    Returns:
+        ``(T, B, n)``: by the derived adjoint of the step, all steps at once.
+    """
+    system, trajectory = derivation.adjoint, paths.trajectory
+    found = np.zeros((trajectory.steps, trajectory.batch, paths.size))
+    if not dys:
+        return found
+    values = trajectory.known | {each.arrives: dys[each.output] for each in derivation.recurrences.read}
+    for each in derivation.recurrences.carried:
+        values[each.arrives] = np.zeros((trajectory.steps, trajectory.batch, trajectory.width(each.state)))
+    parameters = {variable.name for variable in derivation.cell.parameters}
+    inner = [equation for equation in system.equations if system.by_name[equation.target].of not in parameters]
+    values = run(inner, system.by_name, values, trajectory.sizes, floats())
+    for each in derivation.recurrences.carried:
+        if each.returned:
+            found[..., paths.blocks[each.state]] = values[each.returned]
+    return found
+
+
+def by_parameter(
+    derivation: Derivation, paths: StepPaths, gradient: StateGradient, dys: Mapping[str, Array]
+) -> dict[str, Array]:
     """The gradient of the loss by every parameter, by the derived adjoint of the step, all steps at once.
 
     As in any backward pass in double precision, values beyond its range are zero or infinite.
@@ -112,6 +142,8 @@ def by_parameter(derivation: Derivation, paths: StepPaths, gradient: StateGradie
     values = paths.trajectory.known
     for each in derivation.recurrences.carried:
         values[each.arrives] = gradient.unit[1:, :, paths.blocks[each.state]] * weight
+    for read in derivation.recurrences.read:
+        values[read.arrives] = dys[read.output] * np.exp(-shared)
     inner = [equation for equation in system.equations if equation.target not in system.outputs]
     values = run(inner, system.by_name, values, paths.trajectory.sizes, floats())
     with np.errstate(over="ignore"):

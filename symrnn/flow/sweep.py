@@ -23,7 +23,7 @@ from symrnn.flow.structure import holding_biases, holding_signs, recurrent_matri
 from symrnn.flow.trajectory import run_steps
 from symrnn.language.cell import Cell
 from symrnn.language.origin import nearest
-from symrnn.language.system import HIDDEN, INPUT
+from symrnn.language.system import HIDDEN, INPUT, ONE
 from symrnn.pipeline import build
 
 
@@ -118,18 +118,30 @@ def sweep(
         derivation = derive(cell)
         recurrent[cell.name], holding[cell.name] = recurrent_matrices(cell), holding_biases(cell)
         params = _start(cell, setup)
-        x = setup.drive * _normal(setup, "x", (setup.steps, setup.batch, _input(cell, setup)))
+        x, inputs = _driven(cell, setup)
         for bias in (tuple(biases) or (None,)) if holding[cell.name] else (None,):
             for scale in (tuple(scales) or (None,)) if recurrent[cell.name] else (None,):
                 progress(f"{cell.name}: scale {scale}, bias {bias}")
-                point = _point(derivation, params, x, scale, bias, setup)
-                found = flow(derivation, point, x, spectra=setup.spectra, seed=setup.seed)
+                point = _point(derivation, params, x, inputs, scale, bias, setup)
+                found = flow(derivation, point, x, inputs=inputs, spectra=setup.spectra, seed=setup.seed)
                 points.append(SweepPoint(cell.name, scale, bias, found))
     return Sweep(setup, tuple(points), recurrent, holding)
 
 
 def _input(cell: Cell, setup: Setup) -> int:
     return setup.hidden if cell.input_is_hidden else setup.input
+
+
+def _driven(cell: Cell, setup: Setup) -> tuple[Array, dict[str, Array]]:
+    """Random inputs: ``x``, and the others by name."""
+    numbers = {**dict.fromkeys(_own(cell), setup.hidden), **(setup.sizes or {}), HIDDEN: setup.hidden, ONE: 1}
+    numbers[INPUT] = _input(cell, setup)
+    found = {
+        name: setup.drive
+        * _normal(setup, name, (setup.steps, setup.batch, numbers[INPUT if name == "x" else cell.size(name)]))
+        for name in cell.given
+    }
+    return found.pop("x"), found
 
 
 def _own(cell: Cell) -> tuple[str, ...]:
@@ -150,6 +162,7 @@ def _point(
     derivation: Derivation,
     params: Mapping[str, Array],
     x: Array,
+    inputs: Mapping[str, Array],
     scale: float | None,
     bias: float | None,
     setup: Setup,
@@ -160,7 +173,7 @@ def _point(
         for name in recurrent_matrices(cell):
             point[name] = scale * _orthogonal(setup, name, point[name].shape)
     if bias is not None:
-        trajectory = run_steps(cell, point, x[:1])
+        trajectory = run_steps(cell, point, x[:1], inputs={name: array[:1] for name, array in inputs.items()})
         for state in holding_biases(cell):
             for name, sign in holding_signs(trajectory, state).items():
                 point[name] = np.full(point[name].shape, sign * bias)

@@ -58,7 +58,9 @@ def size_of(cell: Cell, state: str) -> str:
     return cell.by_name[state + PRIME].shape[0]
 
 
-def run_steps(cell: Cell, params: Given, x: ArrayLike, state: Given | None = None) -> Trajectory:
+def run_steps(
+    cell: Cell, params: Given, x: ArrayLike, state: Given | None = None, inputs: Given | None = None
+) -> Trajectory:
     """Run every step of ``cell``.
 
     Args:
@@ -66,37 +68,44 @@ def run_steps(cell: Cell, params: Given, x: ArrayLike, state: Given | None = Non
         params: every parameter by name.
         x: inputs, ``(T, B, input)``.
         state: initial states by name, ``(B, size)``; a missing one is zero.
+        inputs: the inputs beside ``x`` by name, ``(T, B, size)``.
 
     Raises:
         FlowError: an array is missing or misshapen, or a value is not finite.
     """
-    inputs = _numbers("x", x)
-    if inputs.ndim != 3 or 0 in inputs.shape[:2]:
-        raise FlowError(f"x: expected (T, B, input) with at least one step and one row, found shape {inputs.shape}")
+    first = _numbers("x", x)
+    if first.ndim != 3 or 0 in first.shape[:2]:
+        raise FlowError(f"x: expected (T, B, input) with at least one step and one row, found shape {first.shape}")
+    given = {"x": first, **_named("inputs", inputs or {}, cell.given[1:], complete=True)}
+    for name, array in given.items():
+        if array.ndim != 3 or array.shape[:2] != first.shape[:2]:
+            wanted = (*first.shape[:2], cell.size(name))
+            raise FlowError(f"inputs[{name!r}]: expected shape ({', '.join(map(str, wanted))}), found {array.shape}")
     weights = _named("params", params, [variable.name for variable in cell.parameters], complete=True)
     begin = _named("state", state or {}, cell.states, complete=False)
-    sizes = _sizes(cell, weights, inputs, begin)
-    steps, batch = inputs.shape[:2]
+    sizes = _sizes(cell, weights, given, begin)
+    steps, batch = first.shape[:2]
     for name in cell.states:
         shape = (batch, sizes[size_of(cell, name)])
         begin.setdefault(name, np.zeros(shape))
         if begin[name].shape != shape:
             raise FlowError(f"state[{name!r}]: expected shape {shape}, found {begin[name].shape}")
-    values = _over_time(cell, sizes, weights, inputs, begin)
+    values = _over_time(cell, sizes, weights, given, begin)
     return Trajectory(cell, sizes, steps, batch, weights, values)
 
 
 def _over_time(
-    cell: Cell, sizes: Mapping[str, int], params: Values, x: Array, begin: dict[str, Array]
+    cell: Cell, sizes: Mapping[str, int], params: Values, inputs: Values, begin: dict[str, Array]
 ) -> dict[str, Array]:
     """Every value except parameters, over all steps."""
     system, states = cell.normal, dict(begin)
-    steps, batch = x.shape[:2]
+    steps, batch = inputs["x"].shape[:2]
     names = [variable.name for variable in system.variables if variable.name not in params]
     values = {name: np.empty((steps, batch, sizes[system.by_name[name].shape[0]])) for name in names}
     for t in range(steps):
         with np.errstate(all="ignore"):  # values that are not finite are found and named below
-            now = run(system.equations, system.by_name, {**params, **states, "x": x[t]}, sizes, floats())
+            here = {name: array[t] for name, array in inputs.items()}
+            now = run(system.equations, system.by_name, {**params, **states, **here}, sizes, floats())
         for name in names:
             values[name][t] = now[name]
         states = {name: values[name + PRIME][t] for name in states}
@@ -128,7 +137,7 @@ def _named(what: str, given: Given, expected: list[str] | tuple[str, ...], *, co
     return {name: _numbers(f"{what}[{name!r}]", given[name]) for name in expected if name in given}
 
 
-def _sizes(cell: Cell, params: Values, x: Array, state: Values) -> dict[str, int]:
+def _sizes(cell: Cell, params: Values, inputs: Values, state: Values) -> dict[str, int]:
     """The number behind each size name, from the shapes of all given arrays.
 
     Raises:
@@ -136,7 +145,8 @@ def _sizes(cell: Cell, params: Values, x: Array, state: Values) -> dict[str, int
     """
     told: dict[str, tuple[str, int]] = {ONE: ("1", 1)}
     arrays = [(f"params[{name!r}]", cell.by_name[name].shape, array, 0) for name, array in params.items()]
-    arrays.append(("x", (HIDDEN if cell.input_is_hidden else INPUT,), x, 2))
+    arrays.append(("x", (HIDDEN if cell.input_is_hidden else INPUT,), inputs["x"], 2))
+    arrays += [(f"inputs[{name!r}]", (cell.size(name),), inputs[name], 2) for name in cell.given[1:]]
     arrays += [(f"state[{name!r}]", (size_of(cell, name),), array, 1) for name, array in state.items()]
     for name, shape, array, outer in arrays:  # the first axes are steps and rows
         found = array.shape[outer:]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from html import escape
 
@@ -12,7 +12,7 @@ from symrnn.language.layouts import Layouts, read_layouts
 from symrnn.language.origin import Origin
 from symrnn.language.scanner import COMMENT_MARKS, name_fault
 from symrnn.language.system import HIDDEN, INPUT, Role, System, Variable
-from symrnn.language.tree import is_next
+from symrnn.language.tree import PRIME, is_next
 from symrnn.language.typeset.expressions import step_notation
 from symrnn.language.typeset.mathml import rows_html
 
@@ -28,7 +28,7 @@ class Cell(System):
         text: the equations as given.
         constants: ``[constants]`` as exact decimal texts.
         init: ``[init]``: parameter to ``zeros ones identity orthogonal uniform`` or a decimal text.
-        output: the state that the layer returns at every step.
+        returned: what the layer returns at every step: states, without primes, or other assigned names.
         sizes: size names other than ``1`` in the order of the surface: ``input``, ``hidden``, then new ones.
         input_is_hidden: whether the equations force ``input`` and ``hidden`` to be one number;
             shapes then say ``hidden`` for both.
@@ -45,7 +45,7 @@ class Cell(System):
     text: str = ""
     constants: Mapping[str, str] = field(default_factory=dict)
     init: Mapping[str, str] = field(default_factory=dict)
-    output: str = ""
+    returned: tuple[str, ...] = ()
     sizes: tuple[str, ...] = (INPUT, HIDDEN)
     input_is_hidden: bool = False
     tied_by: str = ""
@@ -65,7 +65,8 @@ class Cell(System):
         sizes: Mapping[str, SizeEntry] | None = None,
         constants: Mapping[str, Number] | None = None,
         init: Mapping[str, Number] | None = None,
-        output: str | None = None,
+        output: str | Sequence[str] | None = None,
+        inputs: Mapping[str, SizeEntry] | None = None,
         layouts: Layouts | None = None,
         source: str | Origin = "<equations>",
     ) -> Cell:
@@ -82,7 +83,9 @@ class Cell(System):
             sizes: for any name: ``input``, ``hidden``, a new size name or 1; for a matrix a pair.
             constants: scalar hyper-parameters: numbers, or decimal texts (``"0.1"`` is then a tenth exactly).
             init: for any parameter: ``uniform zeros ones identity orthogonal`` or a number.
-            output: the state that is the layer's output; ``h`` where there is one, else the first.
+            output: what the layer returns at every step: a state or another assigned name, or several; ``h`` where there
+                is such a state, else the first.
+            inputs: what comes in each step beside ``x``: its size, ``input``, ``hidden``, a new size name or 1.
             layouts: how frameworks stack the parameters: framework to stack to the names of its blocks.
             source: the name of the text in error messages, or its place in a file.
 
@@ -91,7 +94,7 @@ class Cell(System):
                 argument is of a wrong type.
         """
         strings = {"text": text, "name": name, "title": title, "reference": reference}
-        tables = {"sizes": sizes, "constants": constants, "init": init}
+        tables = {"sizes": sizes, "constants": constants, "init": init, "inputs": inputs}
         place = read_source(source)
         hold_types(strings, output, tables, place)
         if fault := name_fault(name):
@@ -100,7 +103,8 @@ class Cell(System):
             if not value.isprintable() or any(mark in value for mark in COMMENT_MARKS):
                 message = f"{key}: expected one line of plain text without {' '.join(COMMENT_MARKS)}"
                 raise place.entry_error(message, key)
-        declarations = Declarations(sizes or {}, constants or {}, init or {}, output)
+        outputs = (output,) if isinstance(output, str) else tuple(output or ())
+        declarations = Declarations(sizes or {}, constants or {}, init or {}, outputs, inputs or {})
         parts: Composition = compose(text, declarations, place)
         values = {entry.name: getattr(parts, entry.name) for entry in fields(parts)}
         found = cls(name=name, title=title, reference=reference, text=text, source=place.name, **values)
@@ -110,6 +114,21 @@ class Cell(System):
     def parameters(self) -> tuple[Variable, ...]:
         """The parameters in order of appearance, with their shapes."""
         return self.of_role(Role.PARAMETER)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """What comes in each step: ``x``, then the inputs of ``[inputs]``."""
+        return tuple(variable.name for variable in self.of_role(Role.INPUT))
+
+    @property
+    def output(self) -> str:
+        """The first of what the layer returns at every step."""
+        return self.returned[0]
+
+    @property
+    def output_values(self) -> tuple[str, ...]:
+        """The variables that the layer returns at every step, in order: of a state, its next value."""
+        return tuple(name + PRIME if name in self.states else name for name in self.returned)
 
     @property
     def states(self) -> tuple[str, ...]:

@@ -26,8 +26,10 @@ MAX_BYTES = 256 * 1024
 CellLike = Cell | str | os.PathLike[str]
 """A cell, the name of a bundled one, or the path of a cell file: what every public function takes."""
 
-_STRINGS = ("name", "title", "reference", "equations", "output")
-_TABLES = ("sizes", "constants", "init", "layouts")
+_STRINGS = ("name", "title", "reference", "equations")
+_NAMES = ("output",)
+"""Keys that hold a name, or a list of names."""
+_TABLES = ("inputs", "sizes", "constants", "init", "layouts")
 _TOML_PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
 _KEY = re.compile(r"""\s*([A-Za-z0-9_-]+|"[^"\\]+"|'[^']+')\s*=""")
 _HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]")
@@ -86,6 +88,7 @@ def read_cell(text: str, source: str) -> Cell:
         constants=table.get("constants"),
         init=table.get("init"),
         output=table.get("output"),
+        inputs=table.get("inputs"),
         layouts=table.get("layouts"),
         source=where,
     )
@@ -162,11 +165,13 @@ def _is_toml(lines: Sequence[str]) -> bool:
 
 def _check_table(table: Mapping[str, Any], where: Origin) -> None:
     """Check the keys of a cell file and the types of their values."""
-    known = (*_STRINGS, *_TABLES)
+    known = (*_STRINGS, *_NAMES, *_TABLES)
     for key, value in table.items():
         if key not in known:
             hint = nearest(key, known) or f"; expected {', '.join(known)}"
             raise where.entry_error(f"`{shown(key)}` is not a key of a cell file{hint}", key)
+        if key in _NAMES:
+            continue  # `Cell.from_equations` checks these, which Python gives too
         wanted, word = (str, "a string") if key in _STRINGS else (dict, f"a table, `[{key}]`")
         if not isinstance(value, wanted) or isinstance(value, _Decimal):
             raise where.entry_error(f"{key}: expected {word}, found {described(value)}", key)

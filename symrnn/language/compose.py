@@ -8,7 +8,7 @@ name. The rules that concern more than one equation are checked here. Leaves out
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -39,7 +39,8 @@ class Declarations:
     sizes: Mapping[str, SizeEntry] = field(default_factory=dict)
     constants: Mapping[str, Number] = field(default_factory=dict)
     init: Mapping[str, str | Number] = field(default_factory=dict)
-    output: str | None = None
+    output: tuple[str, ...] = ()
+    inputs: Mapping[str, SizeEntry] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Composition:
     variables: tuple[Variable, ...]
     constants: Mapping[str, str]
     init: Mapping[str, str]
-    output: str
+    returned: tuple[str, ...]
     sizes: tuple[str, ...]
     input_is_hidden: bool
     tied_by: str
@@ -73,7 +74,8 @@ class _Composer:
     def __init__(self, text: str, declarations: Declarations, origin: Origin) -> None:
         self._declarations, self._origin = declarations, origin
         self._constants = self._read_constants()
-        self._assignments = parse(text, origin, self._constants)
+        self._inputs = ("x", *self._read_inputs())
+        self._assignments = parse(text, origin, self._constants, self._inputs)
         self._targets: dict[str, Assignment] = {}
         self._states: list[str] = []
         self._matrices: list[str] = []
@@ -81,9 +83,9 @@ class _Composer:
 
     def compose(self) -> Composition:
         self._collect_targets()
-        self._check_reads()
-        output = self._read_output()
-        sizes = self._infer(following(self._assignments, output))
+        returned = self._read_returned()
+        self._check_reads(returned)
+        sizes = self._infer(following(self._assignments, returned))
         for assignment in self._assignments:
             check_finite(assignment.expression, self._origin)
         equations = tuple(
@@ -91,20 +93,20 @@ class _Composer:
             for number, assignment in enumerate(self._assignments, 1)
         )
         variables = self._variables(sizes)
-        outputs = tuple(state + PRIME for state in self._states)
+        others = tuple(name for name in returned if name not in self._states)
         return Composition(
-            inputs=("x", *self._states, *self._parameters),
-            outputs=outputs,
+            inputs=(*self._inputs, *self._states, *self._parameters),
+            outputs=(*(state + PRIME for state in self._states), *others),
             equations=equations,
             variables=variables,
             constants={name: text for name, (_, text) in self._constants.items()},
             init=self._read_init(),
-            output=output,
+            returned=returned,
             sizes=self._size_names(),
             input_is_hidden=sizes.input_is_hidden,
             tied_by=str(sizes.tied_by) if sizes.tied_by else "",
             shared_matrix=sizes.shared_matrix,
-            normal=normalise(equations, variables),
+            normal=normalise(equations, variables, others),
         )
 
     def _read_constants(self) -> dict[str, tuple[Fraction, str]]:
@@ -118,12 +120,27 @@ class _Composer:
             constants[name] = (Fraction(text), text)
         return constants
 
+    def _read_inputs(self) -> Iterator[str]:
+        """The names of ``[inputs]``."""
+        for name in self._declarations.inputs:
+            fault = name_fault(name) or function_fault(name)
+            if not fault and name == "x":
+                fault = "`x` is an input by itself, of size `input`"
+            if not fault and name in self._constants:
+                fault = f"`{name}` is a constant from [constants]; give the input another name"
+            if not fault and name in _ARGUMENTS:
+                fault = f"`{name}` is an argument of the kernels; give the input another name"
+            if fault:
+                raise self._origin.entry_error(f"[inputs]: {fault}", "inputs", name)
+            yield name
+
     def _collect_targets(self) -> None:
         for assignment in self._assignments:
             target, place = assignment.target, assignment.place
             stem = target.removesuffix(PRIME)
-            if stem == "x":
-                raise self._origin.error("`x` is the input of the step and cannot be assigned; use another name", place)
+            if stem in self._inputs:
+                what = "the input of the step" if stem == "x" else "an input from [inputs]"
+                raise self._origin.error(f"`{stem}` is {what} and cannot be assigned; use another name", place)
             if stem in self._constants:
                 raise self._origin.error(
                     f"`{stem}` is a constant from [constants] and cannot be assigned; use another name", place
@@ -147,7 +164,7 @@ class _Composer:
                 "the cell has no state; assign its value at the end of the step, as in `h' = …`", (1, 1)
             )
 
-    def _check_reads(self) -> None:
+    def _check_reads(self, returned: Collection[str]) -> None:
         """Check that every name is read below its assignment and in one role, and that every intermediate is read."""
         done: set[str] = set()
         read: set[str] = set()
@@ -174,8 +191,13 @@ class _Composer:
                 )
         self._matrices = [name for name in self._parameters if name in matrices]
         for name, assignment in self._targets.items():
-            if not is_next(name) and name not in read:
+            if not is_next(name) and name not in read and name not in returned:
                 raise self._origin.error(f"`{name}` is assigned and never used; use it or remove it", assignment.place)
+        for name in self._inputs[1:]:
+            if name not in read:
+                raise self._origin.entry_error(
+                    f"[inputs] {name}: the equations never read it; use it or remove it", "inputs", name
+                )
         used = {name for assignment in self._assignments for name in constants(assignment.expression.node)}
         for name in self._constants:
             if name not in used:
@@ -184,12 +206,12 @@ class _Composer:
                 )
 
     def _see(self, name: str) -> None:
-        known = name == "x" or name in self._targets or name.removesuffix(PRIME) in self._states
+        known = name in self._inputs or name in self._targets or name.removesuffix(PRIME) in self._states
         if not known and name not in self._parameters:
             self._parameters.append(name)
 
     def _check_name(self, name: str, node: Located, done: set[str]) -> None:
-        if name in done or name == "x":
+        if name in done or name in self._inputs:
             return
         if name in self._targets:
             line = self._origin.at(self._targets[name].place)[0]
@@ -206,7 +228,7 @@ class _Composer:
 
     def _check_matrix(self, name: str, node: Located) -> None:
         stem = name.removesuffix(PRIME)
-        if stem == "x" or name in self._targets or stem in self._states or is_next(name):
+        if stem in self._inputs or name in self._targets or stem in self._states or is_next(name):
             raise self._origin.error(
                 f"left of `@` stands a parameter, or its transpose as in `P.T`; `{name}` is a vector of the step; "
                 + of_vectors(Name(name), node.parts[0].node),
@@ -215,7 +237,8 @@ class _Composer:
 
     def _infer(self, states_of_input: tuple[str, ...]) -> Sizes:
         declared = self._read_sizes()
-        vectors = ("x", *(name for name in self._parameters if name not in self._matrices))
+        declared |= {name: (self._read_size(size, name, "inputs"),) for name, size in self._declarations.inputs.items()}
+        vectors = (*self._inputs, *(name for name in self._parameters if name not in self._matrices))
         return infer(self._assignments, declared, tuple(self._matrices), vectors, self._origin, states_of_input)
 
     def _read_sizes(self) -> dict[str, Shape]:
@@ -224,6 +247,9 @@ class _Composer:
         for name, entry in self._declarations.sizes.items():
             if name in self._constants:
                 message = f"[sizes] {name}: a constant has no size; remove one of the two"
+                raise self._origin.entry_error(message, "sizes", name)
+            if name in self._declarations.inputs:
+                message = f"[sizes] {name}: [inputs] gives the size of an input; remove one of the two"
                 raise self._origin.entry_error(message, "sizes", name)
             if name not in known:
                 hint = nearest(name, known) or "; it lists names of the equations"
@@ -245,33 +271,33 @@ class _Composer:
             declared[name] = tuple(self._read_size(part, name) for part in parts)
         return declared
 
-    def _read_size(self, entry: str | int, name: str) -> str:
+    def _read_size(self, entry: SizeEntry, name: str, table: str = "sizes") -> str:
         if entry in (1, ONE):
             return ONE
         if not isinstance(entry, str):
             raise self._origin.entry_error(
-                f"[sizes] {name}: expected `input`, `hidden`, the name of another size, or 1, "
+                f"[{table}] {name}: expected `input`, `hidden`, the name of another size, or 1, "
                 f"found {described(entry, 30)}",
-                "sizes",
+                table,
                 name,
             )
         fault = name_fault(entry) or function_fault(entry)
-        taken = ("x", *self._targets, *self._states, *self._parameters, *self._constants, *_ARGUMENTS)
+        taken = (*self._inputs, *self._targets, *self._states, *self._parameters, *self._constants, *_ARGUMENTS)
         if not fault and entry not in (INPUT, HIDDEN) and entry in taken:
             fault = f"`{entry}` is taken; give the size another name"
         if fault:
-            raise self._origin.entry_error(f"[sizes] {name}: {fault}", "sizes", name)
+            raise self._origin.entry_error(f"[{table}] {name}: {fault}", table, name)
         return entry
 
     def _size_names(self) -> tuple[str, ...]:
         names = {INPUT: None, HIDDEN: None}
-        for name, entry in self._declarations.sizes.items():
+        for name, entry in (*self._declarations.inputs.items(), *self._declarations.sizes.items()):
             parts = entry if isinstance(entry, list | tuple) else (entry,)
             names.update((size, None) for part in parts if (size := self._read_size(part, name)) != ONE)
         return tuple(names)
 
     def _variables(self, sizes: Sizes) -> tuple[Variable, ...]:
-        roles: dict[str, Role] = {"x": Role.INPUT}
+        roles: dict[str, Role] = dict.fromkeys(self._inputs, Role.INPUT)
         roles |= dict.fromkeys(self._states, Role.STATE)
         roles |= dict.fromkeys(self._parameters, Role.PARAMETER)
         roles |= {target: Role.NEXT if is_next(target) else Role.INTERMEDIATE for target in self._targets}
@@ -296,15 +322,20 @@ class _Composer:
             init[name] = text
         return init
 
-    def _read_output(self) -> str:
-        output = self._declarations.output
-        if output is None:
-            return "h" if "h" in self._states else self._states[0]
-        if output not in self._states:
-            hint = nearest(output, self._states) or f"; the states are {', '.join(self._states)}"
-            message = f"output: `{shown(output, 30)}` is not a state; the layer's output must be one{hint}"
-            raise self._origin.entry_error(message, "output")
-        return output
+    def _read_returned(self) -> tuple[str, ...]:
+        """What the layer returns at every step: states, without primes, or other assigned names."""
+        names = self._declarations.output
+        if not names:
+            return ("h" if "h" in self._states else self._states[0],)
+        known = (*self._states, *(target for target in self._targets if not is_next(target)))
+        for name in names:
+            if name not in known:
+                hint = nearest(name, known) or f"; the states are {', '.join(self._states)}"
+                message = f"output: `{shown(name, 30)}` is not a state, nor another name that an equation assigns{hint}"
+                raise self._origin.entry_error(message, "output")
+            if names.count(name) > 1:
+                raise self._origin.entry_error(f"output: `{name}` is named twice; name each output once", "output")
+        return names
 
 
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)

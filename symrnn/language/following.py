@@ -7,7 +7,7 @@ out: what else may tie their size (`symrnn.language.sizes`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from symrnn.language.parser import Assignment
@@ -24,12 +24,12 @@ class _Reads(NamedTuple):
     form: bool = False
 
 
-def following(assignments: Iterable[Assignment], output: str) -> tuple[str, ...]:
+def following(assignments: Iterable[Assignment], returned: Collection[str]) -> tuple[str, ...]:
     """The states that ``x`` alone determines, unit by unit, in order.
 
     Args:
         assignments: the equations; each name is assigned before it is read.
-        output: the state that is the layer's output.
+        returned: the states and other names that are the layer's outputs.
     """
     assignments = tuple(assignments)
     states = [assignment.target[:-1] for assignment in assignments if is_next(assignment.target)]
@@ -37,7 +37,7 @@ def following(assignments: Iterable[Assignment], output: str) -> tuple[str, ...]
     for assignment in assignments:
         known[assignment.target] = _reads(assignment.expression.node, known)
     reads = {state: known[state + PRIME] for state in states}
-    closed = {state for state in states if state != output and not reads[state].form}
+    closed = {state for state in states if state not in returned and not reads[state].form}
     while left := {s for s in closed if not (reads[s].units | reads[s].totals) <= closed | {INPUT_NAME}}:
         closed -= left
     found: set[str] = set()

@@ -14,14 +14,20 @@ from symrnn.language.origin import Origin, shown
 INITS = ("uniform", "zeros", "ones", "identity", "orthogonal")
 """The words of ``[init]``; a number is the other possibility."""
 
-SIZE_TABLE, CONSTANT_TABLE, INIT_TABLE = "sizes", "constants", "init"
+SIZE_TABLE, CONSTANT_TABLE, INIT_TABLE, INPUT_TABLE = "sizes", "constants", "init", "inputs"
 
 _WANTED = {
     SIZE_TABLE: "`input`, `hidden`, the name of another size, or 1, and a list of two for a matrix",
     CONSTANT_TABLE: "a finite number",
     INIT_TABLE: f"{', '.join(INITS)} or a number",
+    INPUT_TABLE: "`input`, `hidden`, the name of another size, or 1",
 }
-_TYPES = {SIZE_TABLE: (str, int), CONSTANT_TABLE: (int, float, str), INIT_TABLE: (int, float, str)}
+_TYPES = {
+    SIZE_TABLE: (str, int),
+    CONSTANT_TABLE: (int, float, str),
+    INIT_TABLE: (int, float, str),
+    INPUT_TABLE: (str, int),
+}
 
 
 def read_source(source: object) -> Origin:
@@ -42,8 +48,8 @@ def hold_types(strings: Mapping[str, object], output: object, tables: Mapping[st
 
     Args:
         strings: values that must be strings, by argument or key.
-        output: the name of a state, or None.
-        tables: ``sizes``, ``constants`` and ``init``, None where there is none.
+        output: a name, several, or None.
+        tables: ``sizes``, ``constants``, ``init`` and ``inputs``, None where there is none.
         origin: for errors.
 
     Raises:
@@ -52,8 +58,9 @@ def hold_types(strings: Mapping[str, object], output: object, tables: Mapping[st
     for key, value in strings.items():
         if not isinstance(value, str):
             raise origin.entry_error(f"{key}: expected a string, found {described(value)}", key)
-    if output is not None and not isinstance(output, str):
-        message = f"output: expected the name of one state, a string, found {described(output)}"
+    several = output if isinstance(output, list | tuple) else (output,)
+    if output is not None and not (several and all(isinstance(name, str) for name in several)):
+        message = f"output: expected a name, or a list of names, found {described(output)}"
         raise origin.entry_error(message, "output")
     for key, table in tables.items():
         if table is not None:

@@ -47,14 +47,17 @@ from symrnn.language.tree import (
 )
 
 
-def normalise(equations: tuple[Equation, ...], variables: tuple[Variable, ...]) -> System:
+def normalise(
+    equations: tuple[Equation, ...], variables: tuple[Variable, ...], returned: tuple[str, ...] = ()
+) -> System:
     """The normal form of a step.
 
     Args:
         equations: the author's, each with sizes that agree.
         variables: every variable that they read or assign, with its shape.
+        returned: the outputs of the layer that are no states.
     """
-    return _Normaliser(equations, variables).run()
+    return _Normaliser(equations, variables).run(returned)
 
 
 def expression_size(node: Expression, shape: dict[str, tuple[str, ...]]) -> str:
@@ -94,7 +97,7 @@ class _Normaliser:
         self._parts: list[Equation] = []
         self._target = ""
 
-    def run(self) -> System:
+    def run(self, returned: tuple[str, ...]) -> System:
         """All equations in order; parts of an equation come before it."""
         for equation in self._given:
             self._parts = []
@@ -114,7 +117,7 @@ class _Normaliser:
         assigned = {equation.target for equation in self._equations}
         inputs = tuple(v.name for v in self._variables if v.name not in assigned)
         outputs = tuple(v.name for v in self._variables if is_next(v.name))
-        return System(inputs, outputs, tuple(self._equations), tuple(self._variables))
+        return System(inputs, (*outputs, *returned), tuple(self._equations), tuple(self._variables))
 
     def _named(self, node: Expression, hint: str) -> Name:
         """A name for ``node``, which is already normal as a whole right side."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -71,20 +71,23 @@ class Assignment:
     expression: Located
 
 
-def parse(text: str, origin: Origin, constants: Mapping[str, tuple[Fraction, str]]) -> tuple[Assignment, ...]:
+def parse(
+    text: str, origin: Origin, constants: Mapping[str, tuple[Fraction, str]], inputs: Sequence[str] = ("x",)
+) -> tuple[Assignment, ...]:
     """The equations of ``text`` in order.
 
     Args:
         text: equations, one per line.
         origin: where they came from, for errors.
         constants: the value and text of each scalar hyper-parameter.
+        inputs: the names of what comes in each step.
 
     Raises:
         CellError: with line and column, what was found and what was expected.
     """
     equations = scan(text, origin)
     whole = "\n".join(equation.text for equation in equations)
-    vectors = frozenset({"x", *(name for equation in equations for name in _assigned(equation))})
+    vectors = frozenset({*inputs, *(name for equation in equations for name in _assigned(equation))})
     names = Names(vectors, frozenset(_BEFORE_AT.findall(whole)) - vectors, constants)
     values = frozenset(_VALUE.findall(whole)) | vectors
     return tuple(_Parser(equation, origin, constants, names, values).assignment() for equation in equations)

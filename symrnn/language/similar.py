@@ -98,7 +98,7 @@ def sizes_shared(cell: Cell) -> tuple[str, ...]:
 def _similar(cell: Cell, parameter: Variable) -> Iterator[str]:
     """The first name that ``parameter`` may be meant for, if any."""
     assigned = (equation.target for equation in cell.equations if not is_next(equation.target))
-    values = () if len(parameter.shape) == 2 else (*cell.constants, *cell.states, *assigned)
+    values = () if len(parameter.shape) == 2 else (*cell.constants, *cell.given[1:], *cell.states, *assigned)
     near = [name for name in values if _one_edit(parameter.name, name)]
     near += [
         other.name

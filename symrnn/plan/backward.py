@@ -8,7 +8,7 @@ rotated: the forms of one step and the elementwise adjoint of the step before it
 
 from __future__ import annotations
 
-from collections.abc import Collection, MutableMapping, Sequence
+from collections.abc import Collection, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 
 from symrnn.language.identifiers import Allocator
@@ -21,6 +21,7 @@ from symrnn.language.tree import (
     Name,
     Outer,
     integer,
+    is_next,
     names,
     transform,
 )
@@ -29,7 +30,12 @@ from symrnn.plan.tape import Saved
 from symrnn.plan.vocabulary import Product, Statement, Sum
 
 SEED = "dy"
-"""The caller's gradient of the output, one row per step."""
+"""The caller's gradient of the output, one row per step; of several outputs, ``d`` before the name of each."""
+
+
+def seed_arrays(returned: Sequence[str]) -> dict[str, str]:
+    """The name of the caller's gradient of each output."""
+    return {name: SEED if len(returned) == 1 else f"d{name}" for name in returned}
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class Backward:
         products: gradients of matrices.
         sums: gradients of vectors.
         states: each in the loop.
-        seed: the name of the caller's gradient of the output.
+        seeds: the value of the caller's gradient of each output, by the name of the array.
         input_gradients: (input, value) pairs.
         outside: the values of the loop that are stored for every step: later iterations or deferred work read them.
     """
@@ -74,7 +80,7 @@ class Backward:
     products: tuple[Product, ...]
     sums: tuple[Sum, ...]
     states: tuple[LoopState, ...]
-    seed: str
+    seeds: Mapping[str, str]
     input_gradients: tuple[tuple[str, str], ...]
     outside: tuple[str, ...]
 
@@ -82,13 +88,13 @@ class Backward:
 def backward(
     system: System,
     adjoint: System,
-    output: str,
+    returned: Sequence[str],
     saved: Saved,
     sizes: MutableMapping[str, str],
     allocator: Allocator,
 ) -> Backward:
-    """The phases of the backward routine; new names join ``sizes``."""
-    return _Backward(system, adjoint, output, saved, sizes, allocator).run()
+    """The phases of the backward routine; new names join ``sizes``. The layer's outputs are ``returned``."""
+    return _Backward(system, adjoint, returned, saved, sizes, allocator).run()
 
 
 @dataclass(frozen=True)
@@ -138,12 +144,12 @@ class _Backward:
         self,
         system: System,
         adjoint: System,
-        output: str,
+        returned: Sequence[str],
         saved: Saved,
         sizes: MutableMapping[str, str],
         allocator: Allocator,
     ) -> None:
-        self._system, self._adjoint, self._output = system, adjoint, output
+        self._system, self._adjoint, self._returned = system, adjoint, returned
         self._sizes, self._allocator = sizes, allocator
         self._recomputed = {name for name, _ in saved.recomputed}
         self._incoming = {
@@ -152,13 +158,13 @@ class _Backward:
         self._outgoing = {adjoint.by_name[name].of: name for name in adjoint.outputs}
 
     def run(self) -> Backward:
-        chains = [self._chain(name.removesuffix(PRIME)) for name in self._system.outputs]
+        chains = [self._chain(name.removesuffix(PRIME)) for name in self._system.outputs if is_next(name)]
         later = [operand for chain in chains for _, _, operand in chain.forms]
         inside = self._ancestors({*later, *(name for c in chains for _, term in c.rest for name in names(term))})
         deferred = self._deferred(inside)
         outside = dict.fromkeys(later) | deferred.reads
-        seed = self._fresh(SEED, self._system.size(self._output + PRIME))
-        rotated = [self._rotate(chain, seed, outside) for chain in chains]
+        seeds = self._seeds()
+        rotated = [self._rotate(chain, seeds.get(chain.state, ""), outside) for chain in chains]
         heads = [statement for item in rotated for statement in item.heads]
         tails = [item.tail for item in rotated]
         body = [_statement(equation) for equation in self._adjoint.equations if equation.target in inside]
@@ -174,7 +180,7 @@ class _Backward:
             products=deferred.products,
             sums=deferred.sums,
             states=states,
-            seed=seed,
+            seeds={array: seeds[name] for name, array in seed_arrays(self._returned).items()},
             input_gradients=deferred.inputs,
             outside=tuple(name for name in outside if name in targets),
         )
@@ -183,6 +189,13 @@ class _Backward:
         name = self._allocator.fresh(hint)
         self._sizes[name] = size
         return name
+
+    def _seeds(self) -> dict[str, str]:
+        """The value of the caller's gradient of each output: the whole adjoint of one that is no state."""
+        return {
+            name: self._incoming.get(name) or self._fresh(array, self._system.size(name + PRIME))
+            for name, array in seed_arrays(self._returned).items()
+        }
 
     def _chain(self, state: str) -> _Chain:
         """The expression that the adjoint system returns for ``state``; None if no equation reads the state."""
@@ -201,8 +214,9 @@ class _Backward:
     def _rotate(self, chain: _Chain, seed: str, outside: Collection[str]) -> _Rotated:
         """The total adjoint of a state from the forms of step t + 1 and its carry; the carry's next value.
 
-        A row beyond its length holds its total until its last step comes. To sums over steps it contributes nothing.
-        So the total has two names where forms or deferred work read it too.
+        Where the state is an output, ``seed`` is the caller's gradient. A row beyond its length holds its total until
+        its last step comes. To sums over steps it contributes nothing. So the total has two names where forms or deferred
+        work read it too.
         """
         state = chain.state
         size = self._system.size(state + PRIME)
@@ -214,9 +228,9 @@ class _Backward:
         ]
         total = sum_of([*forms, (True, Name(carry))])
         held, heads = incoming, []
-        if state == self._output or incoming in outside:
+        if seed or incoming in outside:
             held = self._fresh(f"held_{state}", size)
-            whole = Binary("+", Name(held), Name(seed)) if state == self._output else Name(held)
+            whole = Binary("+", Name(held), Name(seed)) if seed else Name(held)
             heads = [Statement(incoming, whole, chain.label)]
         update = self._fresh(f"carry_{state}_next", size)
         initial = self._fresh(f"d{state}_initial", size)
@@ -255,10 +269,20 @@ class _Backward:
                 after.append(_statement(equation))
             if role is Role.INPUT:
                 inputs.append((of, equation.target))
+        if inputs:
+            inputs += [
+                self._no_gradient(v.name, after) for v in self._system.of_role(Role.INPUT) if v.name not in dict(inputs)
+            ]
         stacked = tuple(_stack(right, items) for right, items in products.items())
         wanted = [name for product in stacked for _, left in product.entries for name in (left, product.right)]
         wanted += [*(item.value for item in sums), *(value for _, value in inputs)]
         return _Deferred(tuple(live([*self._again(after), *after], wanted)), stacked, tuple(sums), tuple(inputs))
+
+    def _no_gradient(self, of: str, after: list[Statement]) -> tuple[str, str]:
+        """The gradient of an input that reaches no output, beside those of others: zero."""
+        name = self._fresh(f"d{of}", self._system.size(of))
+        after.append(Statement(name, integer(0)))
+        return of, name
 
     def _apart(self, after: Sequence[Statement], inside: Collection[str]) -> tuple[Statement, ...]:
         """``after`` with new names for values that the loop computes too, since a name has one place."""

@@ -53,16 +53,23 @@ class Ran:
     """What a forward or tangent routine returns, and what it leaves for a backward routine.
 
     Attributes:
-        y: outputs, ``(T, B, size)``; zero where a row is idle.
+        outputs: what the layer returns at every step, by the name of the caller's array, ``(T, B, size)``; zero where a
+            row is idle.
         states: every state over time, ``(T + 1, B, size)``, in the order in which steps ran.
         tape: what a backward routine may read, by its place in memory.
         batch: the rows that ran.
     """
 
-    y: Array
+    outputs: Arrays
     states: Arrays
     tape: Mapping[tuple[str, str], Array]
     batch: Batch
+
+    @property
+    def y(self) -> Array:
+        """The output of a layer that has one."""
+        (found,) = self.outputs.values()
+        return found
 
     @property
     def state(self) -> Arrays:
@@ -72,7 +79,7 @@ class Ran:
 
 @dataclass(frozen=True)
 class Gradients:
-    """What a backward routine returns: by parameter, by the input ``(T, B, input)``, by initial state ``(B, size)``."""
+    """What a backward routine returns: by parameter, by input ``(T, B, size)``, by initial state ``(B, size)``."""
 
     params: Arrays
     inputs: Arrays

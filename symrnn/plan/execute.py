@@ -18,7 +18,7 @@ import numpy as np
 from symrnn.derive.evaluate import evaluate, floats
 from symrnn.errors import PlanError
 from symrnn.language.system import ONE
-from symrnn.plan.backward import SEED
+from symrnn.plan.backward import seed_arrays
 from symrnn.plan.batch import Array, Arrays, Batch, Gradients, Ran
 from symrnn.plan.program import Program
 from symrnn.plan.routine import Phase, Routine
@@ -67,17 +67,20 @@ def forward(
     run.phases(routine.fused_phases if fused else routine.phases)
     gone = {Kind.OUTPUT, *(buffer.name for buffer in routine.buffers if not buffer.is_left)}
     tape = {key: array for key, array in memory.items() if key[0] not in gone}
-    return Ran(batch.given(run.array(Kind.OUTPUT, OUTPUT)), states, tape, batch)
+    writes = (write.place for stage in routine.loop.stages for write in stage.writes)
+    written = dict.fromkeys(place.array for place in writes if place.kind is Kind.OUTPUT)
+    outputs = {name: batch.given(run.array(Kind.OUTPUT, name)) for name in written or (OUTPUT,)}
+    return Ran(outputs, states, tape, batch)
 
 
-def backward(program: Program, sizes: Mapping[str, int], ran: Ran, dy: Array, dstate: Arrays) -> Gradients:
+def backward(program: Program, sizes: Mapping[str, int], ran: Ran, dys: Arrays, dstate: Arrays) -> Gradients:
     """Run the backward routine.
 
     Args:
         program: with a backward routine.
         sizes: as they were for the forward routine.
         ran: its result.
-        dy: gradient of the outputs, ``(T, B, size)``.
+        dys: gradient of each output of the cell by name, ``(T, B, size)``.
         dstate: gradient of each final state, ``(B, size)``.
 
     Raises:
@@ -87,7 +90,8 @@ def backward(program: Program, sizes: Mapping[str, int], ran: Ran, dy: Array, ds
     if routine is None:
         raise PlanError(f"{program.cell.name}: the plan has no backward routine; ask for one in its policy")
     memory = dict(ran.tape) | {(Kind.CARRY, name): dstate[name].copy() for name, _ in routine.states}
-    memory[Kind.SEED, SEED] = ran.batch.taken(dy)
+    for name, array in seed_arrays(program.cell.returned).items():
+        memory[Kind.SEED, array] = ran.batch.taken(dys[name])
     run = _Run(routine, sizes, memory, ran.batch.idle)
     run.phases(routine.phases)
     params = {v.name: np.zeros_like(memory[Kind.PARAMETER, v.name]) for v in program.cell.parameters}

@@ -72,6 +72,8 @@ def classify(system: System) -> dict[str, Known]:
         if is_next(equation.target):
             continue
         least = Known.BEFORE if equation.target in operands else Known.ONCE
+        if equation.target in system.outputs:
+            least = Known.LOOP  # the loop hands each step's outputs to the caller
         known[equation.target] = max([least, *(known[name] for name in names(equation.expression))])
     return known
 

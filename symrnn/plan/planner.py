@@ -17,7 +17,7 @@ from dataclasses import replace
 from symrnn.derive.derivation import Derivation
 from symrnn.language.identifiers import Allocator
 from symrnn.language.system import System
-from symrnn.language.tree import PRIME
+from symrnn.language.tree import PRIME, is_next
 from symrnn.plan.backward import backward
 from symrnn.plan.forward import classify, split
 from symrnn.plan.fuse import fuse
@@ -55,22 +55,27 @@ def plan(derivation: Derivation, policy: Policy) -> Program:
     cell, system = derivation.cell, derivation.cell.normal
     taken = [variable.name for part in (system, derivation.adjoint, derivation.tangent) for variable in part.variables]
     allocator = Allocator(name.removesuffix(PRIME) for name in taken)
-    output = cell.output + PRIME
     saved = tape(system, derivation.adjoint, classify(system), policy.cheap) if policy.backward else Saved((), ())
     taped = tuple(name for name, _ in saved.stored)
-    forward = _forward("forward", system, output, allocator, policy, taped)
+    forward = _forward("forward", system, cell.output_values, allocator, policy, taped)
     reverse = _backward(derivation, forward, saved, allocator) if policy.backward else None
-    pair = next(v.name for v in derivation.tangent.variables if v.of == output)
     tangent = None
     if policy.tangent:
-        tangent = _forward("tangent", derivation.tangent, pair, allocator, replace(policy, backward=False))
+        pairs = {v.of: v.name for v in derivation.tangent.variables if v.of}
+        outputs = tuple(pairs[name] for name in cell.output_values)
+        tangent = _forward("tangent", derivation.tangent, outputs, allocator, replace(policy, backward=False))
     return Program(cell, forward, reverse, tangent, saved.stored, saved.recomputed, policy)
 
 
 def _forward(
-    name: str, system: System, output: str, allocator: Allocator, policy: Policy, taped: Collection[str] = ()
+    name: str,
+    system: System,
+    outputs: Sequence[str],
+    allocator: Allocator,
+    policy: Policy,
+    taped: Collection[str] = (),
 ) -> Routine:
-    """The routine that runs ``system`` over time; ``output`` is the next state that is returned for each step."""
+    """The routine that runs ``system`` over time; ``outputs`` are the values that are returned for each step."""
     sizes = vector_sizes(system)
     parts = split(system, sizes, allocator)
     verify_split(parts, system.inputs)
@@ -84,11 +89,11 @@ def _forward(
         crosses |= crossing((*once, *fused.before, *(each.whole for each in fused.loop)))
     buffers = forward_buffers(parts, crosses, taped, sizes, once_read=policy.backward)
     places = given_places(system) | buffer_places(buffers)
-    writes = forward_writes(system, places, output)
+    writes = forward_writes(system, places, outputs)
     routine = Routine(
         name=name,
         system=system,
-        states=tuple((next_.removesuffix(PRIME), next_) for next_ in system.outputs),
+        states=tuple((next_.removesuffix(PRIME), next_) for next_ in system.outputs if is_next(next_)),
         phases=_phases({ONCE: once, BEFORE: before, LOOP: loop}, writes),
         buffers=buffers,
         places=places,
@@ -114,7 +119,7 @@ def _stored(fused: Fused, writes: Mapping[str, Sequence[Write]]) -> Fused:
 def _backward(derivation: Derivation, forward: Routine, saved: Saved, allocator: Allocator) -> Routine:
     """The backward routine: statements from the rotation, then stages, then places."""
     sizes = {**forward.sizes, **vector_sizes(derivation.adjoint)}
-    parts = backward(derivation.cell.normal, derivation.adjoint, derivation.cell.output, saved, sizes, allocator)
+    parts = backward(derivation.cell.normal, derivation.adjoint, derivation.cell.returned, saved, sizes, allocator)
     verify_rotation(parts, forward)
     keeps = {item.update: item.total for item in parts.states}
     loop = stages(parts.loop, "back", sizes, allocator, keeps)

@@ -12,12 +12,20 @@ from dataclasses import replace
 
 from symrnn.language.system import Role, System
 from symrnn.language.tree import PRIME, is_next
-from symrnn.plan.backward import SEED, Backward
+from symrnn.plan.backward import Backward
 from symrnn.plan.forward import Split
 from symrnn.plan.vocabulary import Buffer, Column, Extent, Kind, Place, Stage, Write, reductions
 
 OUTPUT = "y"
-"""The caller's array of outputs, one row per step."""
+"""The caller's array of the output, one row per step; of several outputs, each has an array of its name."""
+
+
+def output_places(outputs: Sequence[str]) -> dict[str, Place]:
+    """The place of each output of a layer in the caller's arrays; a state goes by its next value."""
+    if len(outputs) == 1:
+        return {outputs[0]: Place(Kind.OUTPUT, OUTPUT)}
+    return {name: Place(Kind.OUTPUT, name.removesuffix(PRIME)) for name in outputs}
+
 
 _KINDS = {Role.INPUT: Kind.INPUT, Role.STATE: Kind.STATE, Role.NEXT: Kind.NEXT, Role.PARAMETER: Kind.PARAMETER}
 
@@ -86,14 +94,15 @@ def forward_buffers(
     return tuple(buffer for buffer in table if buffer.columns)
 
 
-def forward_writes(system: System, places: Mapping[str, Place], output: str) -> dict[str, list[Write]]:
-    """The writes of each value: to its place, and of the ``output`` also to the caller's array.
+def forward_writes(system: System, places: Mapping[str, Place], outputs: Sequence[str]) -> dict[str, list[Write]]:
+    """The writes of each value: to its place, and of the ``outputs`` also to the caller's arrays.
 
     In a row beyond its length, a state keeps its value and everything else is zero.
     """
-    idle = {name: name.removesuffix(PRIME) for name in system.outputs}
+    idle = {name: name.removesuffix(PRIME) for name in system.outputs if is_next(name)}
     writes = {name: [Write(name, place, idle.get(name, ""))] for name, place in places.items()}
-    writes[output].append(Write(output, Place(Kind.OUTPUT, OUTPUT)))
+    for name, place in output_places(outputs).items():
+        writes.setdefault(name, []).append(Write(name, place))
     return writes
 
 
@@ -139,7 +148,7 @@ def backward_places(parts: Backward, forward: Mapping[str, Place], buffers: Iter
     again = {s.target for s in (*parts.loop, *parts.after)}
     places = {name: place for name, place in forward.items() if name not in again} | buffer_places(buffers)
     places |= {item.carry: Place(Kind.CARRY, item.state) for item in parts.states}
-    places[parts.seed] = Place(Kind.SEED, SEED)
+    places |= {value: Place(Kind.SEED, array) for array, value in parts.seeds.items()}
     return places
 
 

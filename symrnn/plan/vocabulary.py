@@ -27,8 +27,8 @@ class Extent(StrEnum):
 class Kind(StrEnum):
     """Where a value lives while a phase runs."""
 
-    INPUT = "input"  # (T, B, size), the caller's: the layer's input
-    SEED = "seed"  # (T, B, size), the caller's: gradient of the output
+    INPUT = "input"  # (T, B, size), the caller's: an input of the layer
+    SEED = "seed"  # (T, B, size), the caller's: gradient of an output
     OUTPUT = "output"  # (T, B, size), the caller's: what the routine returns for each step
     INPUT_GRADIENT = "input_gradient"  # (T, B, size), the caller's
     STATE_GRADIENT = "state_gradient"  # (B, size), the caller's: gradient of an initial state
@@ -50,7 +50,8 @@ class Place:
 
     Attributes:
         kind: which array.
-        array: the buffer's name, or the name of the caller's array: ``x``, a parameter, a state without prime.
+        array: the buffer's name, or the name of the caller's array: an input, a parameter, a state without prime, an
+            output (``y`` where there is one alone).
     """
 
     kind: Kind

@@ -33,14 +33,25 @@ class CellKernels:
         digest: of the cell's source: two cells of one name have different ones.
         parameters: the sizes of every parameter by name, in the order of the equations.
         states: the size of every state by name, in the cell's own order.
-        output_size: the name of the size of the output.
+        inputs: the size of every input by name, ``x`` first; they stand side by side in rows.
+        outputs: the size of every output by name; likewise.
     """
 
     def __init__(self, cell: Cell, operations: ModuleType, compiled: ModuleType | None, digest: str) -> None:
         self.cell, self.operations, self.compiled, self.digest = cell, operations, compiled, digest
         self.parameters: dict[str, tuple[str, ...]] = {each.name: each.shape for each in cell.parameters}
         self.states: dict[str, str] = {state: cell.size(state) for state in cell.states}
-        self.output_size = cell.size(cell.output)
+        self.inputs: dict[str, str] = {"x": INPUT, **{name: cell.size(name) for name in cell.given[1:]}}
+        pairs = zip(cell.returned, cell.output_values, strict=True)
+        self.outputs: dict[str, str] = {name: cell.size(value) for name, value in pairs}
+
+    def input_widths(self, sizes: Mapping[str, int]) -> list[int]:
+        """Numbers of each input in a row; ``sizes`` are those of the cell by name, and 1."""
+        return [sizes[size] for size in self.inputs.values()]
+
+    def output_widths(self, sizes: Mapping[str, int]) -> list[int]:
+        """Numbers of each output in a row."""
+        return [sizes[size] for size in self.outputs.values()]
 
     def sizes(self, input_size: int, hidden_size: int, others: Mapping[str, int]) -> dict[str, int]:
         """Every size by name: 1, and then those of the cell in its own order.
@@ -97,8 +108,10 @@ def _make(cell: Cell, digest: str) -> CellKernels:
     return CellKernels(cell, operations, compiled, digest)
 
 
-def read_sizes(kernels: CellKernels, params: Sequence[Any], x: Any, state: Mapping[str, Any]) -> dict[str, int]:
-    """Every size by name, as `CellKernels.sizes` has them, from the shapes of parameters, input and states.
+def read_sizes(
+    kernels: CellKernels, params: Sequence[Any], inputs: Mapping[str, Any], state: Mapping[str, Any]
+) -> dict[str, int]:
+    """Every size by name, as `CellKernels.sizes` has them, from the shapes of parameters, inputs and states.
 
     Raises:
         ValueError: two of them disagree, or one has the wrong number of axes.
@@ -109,7 +122,7 @@ def read_sizes(kernels: CellKernels, params: Sequence[Any], x: Any, state: Mappi
             (name, shape, tensor.shape)
             for (name, shape), tensor in zip(kernels.parameters.items(), params, strict=True)
         ),
-        ("x", (INPUT,), x.shape[-1:]),
+        *((name, (kernels.inputs[name],), each.shape[-1:]) for name, each in inputs.items()),
         *((name, (kernels.states[name],), each.shape[-1:]) for name, each in state.items()),
     ]
     for name, wanted, shape in shapes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import torch
@@ -83,7 +84,16 @@ def _compiled(kernels: CellKernels) -> Engine:
 def _operations(kernels: CellKernels) -> Engine:
     """The engine of operations of PyTorch: any device, any floating dtype. PyTorch differentiates its infer like any others."""
     module = kernels.operations
-    run_forward, run_infer, run_backward = module.forward_flat, module.infer_flat, module.backward_flat
+    order, alone = (ONE, *kernels.cell.sizes), len(kernels.inputs) == 1
+
+    def runs_for(sizes: Sequence[int]) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
+        """The functions of the module, which part the inputs in a row by their widths."""
+        found = module.forward_flat, module.infer_flat, module.backward_flat
+        if alone:
+            return found
+        widths = kernels.input_widths(dict(zip(order, (1, *sizes), strict=True)))
+        forward, infer, backward = (partial(each, widths=widths) for each in found)
+        return forward, infer, backward
 
     def forward(
         x: Tensor,
@@ -92,7 +102,8 @@ def _operations(kernels: CellKernels) -> Engine:
         params: Sequence[Tensor],
         state: Sequence[Tensor],
     ) -> tuple[Tensor, ...]:
-        places, _, reverse, _, checkpoint = call
+        places, sizes, reverse, _, checkpoint = call
+        run_forward, run_infer, _ = runs_for(sizes)
         given = unstacked(params, places)
         if checkpoint:
             return forward_in_pieces(run_infer, given, x, state, lengths, reverse, checkpoint)
@@ -106,8 +117,8 @@ def _operations(kernels: CellKernels) -> Engine:
         params: Sequence[Tensor],
         state: Sequence[Tensor],
     ) -> tuple[Tensor, ...]:
-        places, _, reverse, _, _ = call
-        y, final = run_infer(unstacked(params, places), x, state, lengths, reverse)
+        places, sizes, reverse, _, _ = call
+        y, final = runs_for(sizes)[1](unstacked(params, places), x, state, lengths, reverse)
         return (y, *final)
 
     def backward(
@@ -120,7 +131,8 @@ def _operations(kernels: CellKernels) -> Engine:
         dy: Tensor,
         dfinal: Sequence[Tensor],
     ) -> tuple[Tensor, ...]:
-        places, _, reverse, _, checkpoint = call
+        places, sizes, reverse, _, checkpoint = call
+        run_forward, _, run_backward = runs_for(sizes)
         given = unstacked(params, places)
         if checkpoint:
             runs = run_forward, run_backward

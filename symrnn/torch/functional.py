@@ -8,6 +8,7 @@ that are kept (`symrnn.torch.layer`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -20,6 +21,10 @@ from symrnn.torch.operators import MOST_THREADS
 _NARROW = (torch.float16, torch.bfloat16)
 """What runs in float32 on a CPU."""
 _WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+
+
+Outputs: TypeAlias = Tensor | dict[str, Tensor]
+"""The output of a cell, or each of several by name."""
 
 
 class CellFunction:
@@ -42,8 +47,11 @@ class CellFunction:
         reverse: bool = False,
         threads: int | None = None,
         checkpoint: int | None = None,
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+        inputs: Mapping[str, Tensor] | None = None,
+    ) -> tuple[Outputs, dict[str, Tensor]]:
         """Run a sequence: returns the output (T, B, size), and the final states by name, (B, size) each.
+
+        Where the cell has several outputs, they are returned by name.
 
         Args:
             x: (T, B, input).
@@ -54,6 +62,7 @@ class CellFunction:
             threads: of a CPU; None for as many as pay, at most `torch.get_num_threads`.
             checkpoint: for long sequences: keep the states alone, every so many steps or a few more, and compute the rest
                 again in the backward pass; None keeps everything.
+            inputs: the inputs beside ``x`` by name, (T, B, size) each, where the cell has some.
 
         Raises:
             ValueError: a name is unknown or missing, or a shape does not fit.
@@ -71,10 +80,12 @@ class CellFunction:
         _known("state", state, kernels.states)
         given = {name: each for name, each in state.items() if each is not None}
         values = [params[name] for name in kernels.parameters]
-        sizes = read_sizes(kernels, values, x, given)
+        each = {"x": x, **hold_inputs(kernels, x, inputs)}
+        sizes = read_sizes(kernels, values, each, given)
         states = fill_states(kernels, x, given, sizes)
-        y, final = run(self._function, x, values, states, sizes, lengths, reverse, threads, checkpoint=checkpoint)
-        return y, dict(zip(kernels.states, final, strict=True))
+        rows = side_by_side(each)
+        y, final = run(self._function, rows, values, states, sizes, lengths, reverse, threads, checkpoint=checkpoint)
+        return outputs_of(kernels, y, sizes), dict(zip(kernels.states, final, strict=True))
 
 
 def functional(cell: CellLike) -> CellFunction:
@@ -99,6 +110,50 @@ def hold_tensor(name: str, value: object) -> None:
         raise TypeError(
             f"{name}: expected a tensor, found {type(value).__name__}; torch.as_tensor makes one of numbers"
         )
+
+
+def hold_inputs(kernels: CellKernels, x: Tensor, inputs: Mapping[str, Tensor] | None) -> dict[str, Tensor]:
+    """The inputs beside ``x`` in the cell's order; whole numbers and masks in the dtype of ``x``.
+
+    Raises:
+        ValueError: one is unknown or missing, or has other steps or rows than ``x``.
+        TypeError: one is no tensor, or has another dtype or device than ``x``.
+    """
+    names = [name for name in kernels.inputs if name != "x"]
+    given = {} if inputs is None else inputs
+    if given and not names:
+        raise ValueError("inputs: this cell has no input beside x; leave them out")
+    _known("inputs", given, dict.fromkeys(names))
+    found = {}
+    for name in names:
+        if given.get(name) is None:
+            raise ValueError(f"inputs: {name!r} is missing; expected {', '.join(names)}")
+        hold_tensor(f"inputs[{name!r}]", given[name])
+        each = given[name] if given[name].is_floating_point() else given[name].to(x.dtype)
+        if each.ndim != x.ndim or each.shape[:-1] != x.shape[:-1]:
+            wanted = (*x.shape[:-1], kernels.inputs[name])
+            raise ValueError(
+                f"inputs[{name!r}]: expected shape ({', '.join(map(str, wanted))}), found {tuple(each.shape)}"
+            )
+        if each.dtype != x.dtype or each.device != x.device:
+            raise TypeError(
+                f"inputs[{name!r}]: expected {x.dtype} on {x.device}, as x is, found {each.dtype} on {each.device}; "
+                "convert it with .to()"
+            )
+        found[name] = each
+    return found
+
+
+def side_by_side(inputs: Mapping[str, Tensor]) -> Tensor:
+    """The inputs in one row, as the kernels take them."""
+    return inputs["x"] if len(inputs) == 1 else torch.cat([*inputs.values()], -1)
+
+
+def outputs_of(kernels: CellKernels, rows: Tensor, sizes: Mapping[str, int]) -> Outputs:
+    """The output of a cell that has one; of several, each by name."""
+    if len(kernels.outputs) == 1:
+        return rows
+    return dict(zip(kernels.outputs, rows.split(kernels.output_widths(sizes), -1), strict=True))
 
 
 def _known(name: str, given: Mapping[str, Tensor], expected: Mapping[str, object]) -> None:

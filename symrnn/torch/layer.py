@@ -19,7 +19,16 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from symrnn.language.cellfile import CellLike, load
 from symrnn.language.similar import doubts
 from symrnn.torch.differentiate import differentiable
-from symrnn.torch.functional import fill_states, hold_tensor, hold_threads, read_checkpoint, run
+from symrnn.torch.functional import (
+    fill_states,
+    hold_inputs,
+    hold_tensor,
+    hold_threads,
+    outputs_of,
+    read_checkpoint,
+    run,
+    side_by_side,
+)
 from symrnn.torch.stacks import stacks_of, unstacked
 
 States: TypeAlias = Tensor | tuple[Tensor, ...]
@@ -146,15 +155,21 @@ class Layer(nn.Module):
         self._order = tuple(kernels.cell.states.index(name) for name in self.states)
         self.threads, self.layout, self.others = threads, layout, dict(sizes)
         first = kernels.sizes(input_size, hidden_size, sizes)
-        self.output_size = first[kernels.output_size]
+        self.output_size = sum(kernels.output_widths(first))
+        if num_layers > 1 and len(kernels.outputs) > 1:
+            raise ValueError(
+                f"{self.cell.name}: num_layers: a layer on top of another needs one output, and this cell has "
+                f"{', '.join(kernels.outputs)}; take one layer at a time"
+            )
         above = first
         if num_layers > 1:
             above = kernels.sizes(self.output_size * self.directions, hidden_size, sizes)
-        for name, size in kernels.states.items():
+        others = {f"the input {name!r}": size for name, size in kernels.inputs.items() if name != "x"}
+        for what, size in ({f"the state {name!r}": size for name, size in kernels.states.items()} | others).items():
             if first[size] != above[size]:
                 raise ValueError(
-                    f"{self.cell.name}: the state {name!r} has {first[size]} numbers in the first layer and {above[size]} in "
-                    "those above, so they are no tensor; take one layer at a time"
+                    f"{self.cell.name}: {what} has {first[size]} numbers in the first layer and {above[size]} in those "
+                    "above, so they are no tensor; take one layer at a time"
                 )
         self._sizes = [first if level == 0 else above for level in range(num_layers)]
         self._stacks = [stacks_of(self.cell, each, layout, left_out) for each in self._sizes]
@@ -208,38 +223,51 @@ class Layer(nn.Module):
         self._function = differentiable(self.cell)
 
     def forward(
-        self, x: Tensor | PackedSequence, hx: States | Mapping[str, Tensor] | None = None, lengths: Tensor | None = None
-    ) -> tuple[Tensor | PackedSequence, States]:
+        self,
+        x: Tensor | PackedSequence,
+        hx: States | Mapping[str, Tensor] | None = None,
+        lengths: Tensor | None = None,
+        inputs: Mapping[str, Any] | None = None,
+    ) -> tuple[Any, States]:
         """Run sequences: returns the outputs of the last layer, and the final states of all.
+
+        Where the cell has several outputs, they are returned by name.
 
         Args:
             x: (T, B, input), (B, T, input) with ``batch_first``, (T, input) for one row, or packed.
             hx: initial states, as they are returned, or by name; None, or a name that is missing, means zeros.
             lengths: (B,) steps of each row, whole numbers from 0 to T: beyond, a state stays and the output is zero.
+            inputs: the inputs beside ``x`` by name, where the cell has some: laid out as ``x`` is. Every layer reads them.
 
         Raises:
             ValueError: a shape does not fit.
             TypeError: a dtype or a device differs from that of the parameters.
         """
         if isinstance(x, PackedSequence):
-            return self._packed(x, hx, lengths)
+            return self._packed(x, hx, lengths, inputs)
         hold_tensor("x", x)
         if x.ndim not in (2, 3):
             raise ValueError(f"x: expected three axes, or two for one row, found shape {tuple(x.shape)}")
         if x.shape[-1] != self.input_size:
             raise ValueError(f"x: expected {self.input_size} numbers in each row, found shape {tuple(x.shape)}")
         one = x.ndim == 2
+        given = {"x": x, **hold_inputs(self._function.kernels, x, inputs)}
         if one:
-            x, lengths = x.unsqueeze(1), lengths if lengths is None else torch.as_tensor(lengths).reshape(1)
+            given = {name: each.unsqueeze(1) for name, each in given.items()}
+            lengths = lengths if lengths is None else torch.as_tensor(lengths).reshape(1)
         elif self.batch_first:
-            x = x.transpose(0, 1)
-        y, final = self._run(x, self._read_states(hx, x.shape[1], one), lengths)
+            given = {name: each.transpose(0, 1) for name, each in given.items()}
+        y, final = self._run(given, self._read_states(hx, given["x"].shape[1], one), lengths)
         if one:
-            return y.squeeze(1), self._as_given([each.squeeze(1) for each in final])
-        return y.transpose(0, 1) if self.batch_first else y, self._as_given(final)
+            return self._outputs(y.squeeze(1)), self._as_given([each.squeeze(1) for each in final])
+        return self._outputs(y.transpose(0, 1) if self.batch_first else y), self._as_given(final)
 
-    def step(self, x_t: Tensor, hx: States | Mapping[str, Tensor] | None = None) -> tuple[Tensor, States]:
+    def step(
+        self, x_t: Tensor, hx: States | Mapping[str, Tensor] | None = None, inputs: Mapping[str, Tensor] | None = None
+    ) -> tuple[Any, States]:
         """Run one step: ``x_t`` is (B, input), or (input,) for one row; returns its output and the next states.
+
+        Other inputs are laid out as ``x_t`` is.
 
         Raises:
             ValueError: the layer is bidirectional, or a shape does not fit.
@@ -251,12 +279,21 @@ class Layer(nn.Module):
             raise ValueError(f"x_t: expected (B, input), or (input,) for one row, found shape {tuple(x_t.shape)}")
         if x_t.shape[-1] != self.input_size:
             raise ValueError(f"x_t: expected {self.input_size} numbers in each row, found shape {tuple(x_t.shape)}")
-        if x_t.ndim == 1:
-            y, final = self.forward(x_t.unsqueeze(0), hx)
-            assert isinstance(y, Tensor)
-            return y.squeeze(0), final
-        y, final = self._run(x_t.unsqueeze(0), self._read_states(hx, x_t.shape[0], False), None)
-        return y.squeeze(0), self._as_given(final)
+        given = {"x": x_t, **hold_inputs(self._function.kernels, x_t, inputs)}
+        one = x_t.ndim == 1
+        rows = {name: each.unsqueeze(0).unsqueeze(0) if one else each.unsqueeze(0) for name, each in given.items()}
+        y, final = self._run(rows, self._read_states(hx, rows["x"].shape[1], one), None)
+        if one:
+            return self._outputs(y[0, 0]), self._as_given([each.squeeze(1) for each in final])
+        return self._outputs(y.squeeze(0)), self._as_given(final)
+
+    def _outputs(self, rows: Tensor) -> Any:
+        """The output, or each of several by name: those of all directions side by side."""
+        kernels = self._function.kernels
+        if len(kernels.outputs) == 1:
+            return rows
+        each = [outputs_of(kernels, part, self._sizes[-1]) for part in rows.chunk(self.directions, -1)]
+        return {name: torch.cat([part[name] for part in each], -1) for name in kernels.outputs}
 
     def numpy_params(self, layer: int = 0, reverse: bool = False) -> dict[str, np.ndarray]:
         """The parameters of one run as the kernels in C and NumPy take them, by name.
@@ -278,17 +315,21 @@ class Layer(nn.Module):
         found: list[Any] = [own[name] if name in own else getattr(self, name) for name in self._names[level][direction]]
         return self._stacks[level].with_zeros(found)
 
-    def _run(self, x: Tensor, states: Sequence[Tensor], lengths: Tensor | None) -> tuple[Tensor, list[Tensor]]:
-        """All layers; ``states`` are in the order of the cell, and so are those returned."""
+    def _run(
+        self, inputs: Mapping[str, Tensor], states: Sequence[Tensor], lengths: Tensor | None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """All layers; ``states`` are in the order of the cell, and so are those returned. The first layer reads ``x``."""
+        x = inputs["x"]
         finals: list[list[Tensor]] = []
         function = self._function
         for level, sizes in enumerate(self._sizes):
             outputs = []
+            rows = side_by_side({**inputs, "x": x})
             for direction in range(self.directions):
                 at = level * self.directions + direction
                 y, final = run(
                     function,
-                    x,
+                    rows,
                     self._tensors(level, direction),
                     [each[at] for each in states] if states else fill_states(function.kernels, x, {}, sizes),
                     sizes,
@@ -343,19 +384,33 @@ class Layer(nn.Module):
         return final[0] if len(final) == 1 else tuple(final[at] for at in self._order)
 
     def _packed(
-        self, x: PackedSequence, hx: States | Mapping[str, Tensor] | None, lengths: Tensor | None
-    ) -> tuple[PackedSequence, States]:
+        self,
+        x: PackedSequence,
+        hx: States | Mapping[str, Tensor] | None,
+        lengths: Tensor | None,
+        inputs: Mapping[str, Any] | None,
+    ) -> tuple[Any, States]:
         """A packed batch: padded, run with its lengths, and packed again in its order."""
         if lengths is not None:
             raise ValueError("lengths: a packed batch has its own; leave them out")
         padded, counts = pad_packed_sequence(x)
         if padded.shape[-1] != self.input_size:
             raise ValueError(f"x: expected {self.input_size} numbers in each row, found {padded.shape[-1]}")
-        y, final = self._run(padded, self._read_states(hx, padded.shape[1], False), counts)
+        for name, each in (inputs or {}).items():
+            if not isinstance(each, PackedSequence):
+                found = type(each).__name__
+                raise TypeError(f"inputs[{name!r}]: expected a packed batch, as x is one, found {found}")
+        others = {name: pad_packed_sequence(each)[0] for name, each in (inputs or {}).items()}
+        given = {"x": padded, **hold_inputs(self._function.kernels, padded, others)}
+        y, final = self._run(given, self._read_states(hx, padded.shape[1], False), counts)
         if x.sorted_indices is not None:
             y, counts = y.index_select(1, x.sorted_indices), counts[x.sorted_indices.cpu()]
-        data = pack_padded_sequence(y, counts).data
-        return PackedSequence(data, x.batch_sizes, x.sorted_indices, x.unsorted_indices), self._as_given(final)
+        packed = pack_padded_sequence(y, counts)
+        shape = x.batch_sizes, x.sorted_indices, x.unsorted_indices
+        found = self._outputs(packed.data)
+        if isinstance(found, Tensor):
+            return PackedSequence(found, *shape), self._as_given(final)
+        return {name: PackedSequence(each, *shape) for name, each in found.items()}, self._as_given(final)
 
 
 def _wide(tensor: Tensor) -> Tensor:

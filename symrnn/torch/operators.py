@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from symrnn.language.system import INPUT
 from symrnn.torch.boundary import register_in_c
 from symrnn.torch.cell_kernels import CellKernels
 from symrnn.torch.pieces import piece_count, pieces_of
@@ -101,7 +100,8 @@ class _Calls:
         self._library, self._name = kernels.compiled, kernels.cell.name
         self._size_names = kernels.cell.sizes
         self._shapes = tuple(kernels.parameters.values())
-        self._states, self._output = tuple(kernels.states.values()), kernels.output_size
+        self._states = tuple(kernels.states.values())
+        self._inputs, self._outputs = kernels.input_widths, kernels.output_widths
 
     def forward(
         self,
@@ -120,7 +120,7 @@ class _Calls:
             return self._forward_in_pieces(x, params, places, sizes, state, lengths, reverse, threads, checkpoint)
         x, raw, n = self._read(x, (*params, *state), sizes, lengths, reverse, threads)
         T, B = x.shape[:2]
-        y = x.new_empty(T, B, n[self._output])
+        y = x.new_empty(T, B, sum(self._outputs(n)))
         # What the kernels leave alone is zero: the padding between arrays by themselves, rows beyond their length here.
         tape = (x.new_empty if lengths is None else x.new_zeros)(self._library.tape_size(n, T, B))
         packed = x.new_empty(raw.packed_size)
@@ -152,7 +152,7 @@ class _Calls:
         """All steps without a tape."""
         x, raw, n = self._read(x, (*params, *state), sizes, lengths, reverse, threads)
         T, B = x.shape[:2]
-        y = x.new_empty(T, B, n[self._output])
+        y = x.new_empty(T, B, sum(self._outputs(n)))
         if not x.numel():
             return y, self._unchanged(x, state, n)
         packed = x.new_empty(raw.packed_size)
@@ -190,7 +190,7 @@ class _Calls:
         kept = self._library.tape_size(n, *x.shape[:2])
         if checkpoint:
             kept = piece_count(checkpoint, *x.shape[:2]) * sum(B * n[size] for size in self._states)
-        shapes = [(*x.shape[:2], n[self._output]), (kept,), (raw.packed_size,)]
+        shapes = [(*x.shape[:2], sum(self._outputs(n))), (kept,), (raw.packed_size,)]
         self._fit("gradient of the output, tape, packed weights", (dy, tape, packed), shapes)
         dy = dy.contiguous()
         # By shape: a parameter may be strided, and its gradient is written row by row.
@@ -231,7 +231,7 @@ class _Calls:
         x, raw, n = self._read(x, (*params, *state), sizes, lengths, reverse, threads)
         packed = x.new_empty(raw.packed_size)
         self._pack(raw, unstacked(params, places), packed, n)
-        y = x.new_zeros(*x.shape[:2], n[self._output])
+        y = x.new_zeros(*x.shape[:2], sum(self._outputs(n)))
         numbers = sum(x.shape[1] * n[size] for size in self._states)
         current = self._block(state, x.shape[1], n)
         current = x.new_zeros(numbers) if current is None else current
@@ -267,7 +267,7 @@ class _Calls:
         for (start, stop, within), first in reversed([*zip(pieces, starts.view(len(pieces), -1), strict=True)]):
             part, call = x[start:stop], self._raw(x[start:stop], n, within, reverse, threads)
             tape = x.new_empty(self._library.tape_size(n, *part.shape[:2]))
-            y, after = x.new_empty(*part.shape[:2], n[self._output]), torch.empty_like(first)
+            y, after = x.new_empty(*part.shape[:2], sum(self._outputs(n))), torch.empty_like(first)
             call.forward(
                 packed.data_ptr(), part.data_ptr(), first.data_ptr(), y.data_ptr(), after.data_ptr(), tape.data_ptr()
             )
@@ -304,7 +304,7 @@ class _Calls:
     def fake_infer(self, x: Tensor, params: Any, places: Any, sizes: Sequence[int], *_: Any) -> tuple[Any, ...]:
         """The shapes of what `infer` returns."""
         n, (T, B) = self._sizes(sizes), x.shape[:2]
-        return x.new_empty(T, B, n[self._output]), [x.new_empty(B, n[size]) for size in self._states]
+        return x.new_empty(T, B, sum(self._outputs(n))), [x.new_empty(B, n[size]) for size in self._states]
 
     def fake_backward(
         self, x: Tensor, params: Sequence[Tensor], places: Any, sizes: Sequence[int], *_: Any
@@ -341,8 +341,9 @@ class _Calls:
                     "it with .to()"
                 )
         n = self._sizes(sizes)
-        if x.ndim != 3 or x.shape[-1] != n[INPUT]:
-            raise ValueError(f"{self._name}: expected x of shape (T, B, {n[INPUT]}), found {tuple(x.shape)}")
+        width = sum(self._inputs(n))
+        if x.ndim != 3 or x.shape[-1] != width:
+            raise ValueError(f"{self._name}: expected x of shape (T, B, {width}), found {tuple(x.shape)}")
         return x.contiguous(), self._raw(x, n, lengths, reverse, threads), n
 
     def _fit(self, what: str, tensors: Sequence[Tensor], shapes: Sequence[tuple[int, ...]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,7 +15,8 @@ from templates.c.memory import _empty, _places, _views
 from templates.c.packing import _real
 from templates.c.run import _RUNS, _WHOLE, _floating, _key, _output, _precision, _prepare, _returned, _run
 from templates.python.arguments import _read_state, _read_x
-from templates.python.cell import _INPUT_SIZE, _OUTPUT_SIZE, _STATE_SIZES
+from templates.python.cell import _INPUT_SIZE, _INPUTS, _OUTPUTS, _STATE_SIZES
+from templates.python.given import _beside, _outputs_of
 from templates.python.parameters import _packed, pack
 
 
@@ -25,8 +27,9 @@ def infer(
     lengths: ArrayLike | None = None,
     reverse: bool = False,
     threads: int | None = None,
-    out: np.ndarray | None = None,
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    out: Any = None,
+    inputs: Mapping[str, ArrayLike] | None = None,
+) -> tuple[Any, dict[str, np.ndarray]]:
     """All steps, without a tape: returns ``(y, state)``.
 
     Args:
@@ -36,24 +39,30 @@ def infer(
         lengths: (B,) steps of each row; beyond, its state keeps its value and its output is zero.
         reverse: run each row from its last step to its first; output t stays at index t.
         threads: a number, or None for as many as pay for the work, SYMRNN_NUM_THREADS at most; it changes no result.
-        out: an array for ``y``.
+        out: an array for ``y``; of several outputs, arrays by name.
+        inputs: the inputs beside ``x`` by name, (T, B, size) each, where the cell has some.
+
+    Where the cell has several outputs, ``y`` holds them by name.
     """
-    run, weights, x, block = _prepare(params, x, state, lengths, reverse, threads)
-    y, x = _output(out, (*x.shape[:2], run.sizes[_OUTPUT_SIZE]), x)
+    run, weights, x, block = _prepare(params, x, state, lengths, reverse, threads, inputs)
+    y, x = _output(out, (x.shape[0], *run.output_shape), x, run.sizes)
     final = run.new_block()
     run.call("infer", weights, x, block, y, final)
-    return _returned(y, out), _views(final, run.state_places)
+    return _returned(y, out, run.sizes), _views(final, run.state_places)
 
 
 def step(
     params: Mapping[str, ArrayLike],
     x_t: ArrayLike,
     state: Mapping[str, ArrayLike | None] | None = None,
-    out: np.ndarray | None = None,
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """One step: returns ``(y_t, state)`` for ``x_t`` (B, input)."""
+    out: Any = None,
+    inputs: Mapping[str, ArrayLike] | None = None,
+) -> tuple[Any, dict[str, np.ndarray]]:
+    """One step: returns ``(y_t, state)`` for ``x_t`` (B, input), and for the other inputs, (B, size) each."""
     packed = _packed(params)
     x_t, sizes = _read_x(_floating(x_t), packed.sizes, "x_t", 2)
+    if _INPUTS or inputs:
+        x_t, sizes = _beside(x_t, inputs, sizes)
     dtype = _precision("x_t", _real("x_t", x_t).dtype)
     given, sizes = _read_state("state", state, x_t.shape[0], sizes)
     # Looked up here first: `_run` is slow for so small a thing.
@@ -65,7 +74,7 @@ def step(
     if out is None:
         y = block[run.numbers :].reshape(shape)
     else:
-        y, x = _output(out, shape, x)
+        y, x = _output(out, shape, x, run.sizes)
     after = _views(block, run.state_places)
     for name, array in given.items():
         if array is not None:
@@ -73,11 +82,14 @@ def step(
                 _real(f"state[{name!r}]", array)
             after[name][...] = array
     run.step(run.weights(packed), x, block, None if out is None else y)
-    return (y if out is None else _returned(y, out)), after
+    return (y if out is None and len(_OUTPUTS) == 1 else _returned(y, out, run.sizes)), after
 
 
 class _Stream:
-    """A layer run step by step, its state kept in place, pointers bound once; call it with ``x_t`` (B, input)."""
+    """A layer run step by step, its state kept in place, pointers bound once.
+
+    Call it with ``x_t`` (B, input), and the other inputs.
+    """
 
     def __init__(self, packed: Mapping[str, ArrayLike], batch: int) -> None:
         self._packed, self._batch = pack(packed), batch
@@ -92,15 +104,16 @@ class _Stream:
         self._block = np.zeros(sum(math.prod(shape) for shape in shapes.values()), self._dtype)
         self.state = _views(self._block, _places(shapes))
         self._x: np.ndarray | None = None
-        if _INPUT_SIZE in sizes:
-            self._bind(sizes[_INPUT_SIZE])
+        self._sizes: dict[str, int] = sizes
+        if {_INPUT_SIZE, *_INPUTS.values()} <= sizes.keys():
+            self._bind(sizes)
 
-    def _bind(self, width: int) -> None:
-        """Make the arrays for rows of ``width`` inputs, and point at them."""
-        sizes = {**self._packed.sizes, _INPUT_SIZE: width}
+    def _bind(self, sizes: dict[str, int]) -> None:
+        """Make the arrays for rows of these sizes, and point at them."""
         run = _run(sizes, self._dtype, 1, self._batch, None, False, 1)
-        self._x = np.zeros((self._batch, width), self._dtype)
-        self._y = np.zeros((self._batch, sizes[_OUTPUT_SIZE]), self._dtype)
+        width = sum([sizes[size] for size in (_INPUT_SIZE, *_INPUTS.values())])
+        self._sizes, self._x = sizes, np.zeros((self._batch, width), self._dtype)
+        self._y = np.zeros(run.output_shape, self._dtype)
         weights, workspace = run.weights(self._packed), _empty(run.size("infer_workspace_size", 1), self._dtype)
         self._kept = (run, weights, workspace)
         arrays = (self._x, self._block, self._y, workspace)
@@ -112,20 +125,24 @@ class _Stream:
         """Set the state to zeros."""
         self._block[...] = 0
 
-    def __call__(self, x_t: ArrayLike) -> np.ndarray:
-        x_t = _real("x_t", np.asarray(x_t))
-        if self._x is None and x_t.ndim == 2:  # no parameter has the number of inputs: the first call gives it
-            self._bind(x_t.shape[1])
-        if self._x is None or x_t.shape != self._x.shape:
-            expected = (self._batch, "input") if self._x is None else self._x.shape
+    def __call__(self, x_t: ArrayLike, inputs: Mapping[str, ArrayLike] | None = None) -> Any:
+        x_t, sizes = _real("x_t", np.asarray(x_t)), self._sizes
+        width = sizes.get(_INPUT_SIZE, x_t.shape[-1] if x_t.ndim else 0)
+        if x_t.shape != (self._batch, width):
+            expected = (self._batch, sizes.get(_INPUT_SIZE, "input"))
             raise ValueError(f"x_t: expected shape {expected}, found {x_t.shape}")
+        if _INPUTS or inputs:
+            x_t, sizes = _beside(x_t, inputs, sizes)
+        if self._x is None:  # no parameter has the number of inputs: the first call gives it
+            self._bind({**sizes, _INPUT_SIZE: width})
+        assert self._x is not None
         self._x[...] = x_t
         status = self._function(*self._arguments)
         if status:
             _check("step", status)
-        return self._y.copy()
+        return _outputs_of(self._y.copy(), self._sizes)
 
 
 def stream(packed: Mapping[str, ArrayLike], batch: int = 1) -> _Stream:
-    """The layer as a callable that keeps its state, in the dtype of the parameters: ``s(x_t)``, ``s.state``."""
+    """The layer as a callable that keeps its state, in the dtype of the parameters: ``s(x_t, inputs)``, ``s.state``."""
     return _Stream(packed, batch)

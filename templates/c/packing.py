@@ -14,7 +14,7 @@ from templates.c.choice import _Choice
 from templates.c.library import _check, _dims, _query
 from templates.c.memory import _address, _empty, _places, _views
 from templates.c.team import _TEAM, _cores
-from templates.python.cell import _INPUT_SIZE, _STATE_SIZES, DTYPES
+from templates.python.cell import _INPUT_SIZE, _INPUTS, _STATE_SIZES, DTYPES
 from templates.python.parameters import Packed
 from templates.python.sizes import _shapes_of
 
@@ -25,7 +25,7 @@ _COPIED_ALONE = 1 << 17
 _KEPT_PACKINGS = 16
 """The number of packings kept: the newest."""
 _RUNS_IN = tuple(np.dtype(name) for name in DTYPES)
-_NEEDED = frozenset((_INPUT_SIZE, *_STATE_SIZES.values()))
+_NEEDED = frozenset((_INPUT_SIZE, *_INPUTS.values(), *_STATE_SIZES.values()))
 """The sizes of a call that do not follow from others: where no parameter has one, packing waits for the first call."""
 
 

@@ -18,7 +18,8 @@ from templates.c.memory import _address, _empty, _new, _places, _views
 from templates.c.packing import _packing, _real, _Weights
 from templates.c.team import _TEAM, _cores
 from templates.python.arguments import _read_lengths, _read_out, _read_state, _read_threads, _read_x
-from templates.python.cell import _OUTPUT_SIZE, _STATE_SIZES, DTYPES
+from templates.python.cell import _INPUTS, _OUTPUTS, _STATE_SIZES, DTYPES
+from templates.python.given import _beside, _handed, _hold_out, _width
 from templates.python.parameters import Packed, _packed
 
 _SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
@@ -76,7 +77,7 @@ class _Run:
         self.states = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
         self.numbers = sum(math.prod(shape) for shape in self.states.values())
         self.state_places, self.packing = _places(self.states), _packing(sizes, dtype)
-        self.output_shape = (batch, sizes[_OUTPUT_SIZE])
+        self.output_shape = (batch, _width(sizes))
         self.spare: dict[str, list[tuple[np.ndarray, int]]] = collections.defaultdict(list)
         self.spare_steps: list[tuple[np.ndarray, int]] = []
         self.sizes_of: dict[tuple[Any, ...], int] = {}
@@ -205,10 +206,13 @@ def _prepare(
     lengths: ArrayLike | None,
     reverse: bool,
     threads: int | None,
+    inputs: Mapping[str, ArrayLike] | None,
 ) -> tuple[_Run, _Weights, np.ndarray, np.ndarray | None]:
-    """A run, its weights, its input in one precision and dense, and its initial states."""
+    """A run, its weights, its inputs in one precision and dense, and its initial states."""
     packed = _packed(params)
     x, sizes = _read_x(_floating(x), packed.sizes)
+    if _INPUTS or inputs:
+        x, sizes = _beside(x, inputs, sizes)
     dtype = _precision("x", _real("x", x).dtype)
     T, B = x.shape[:2]
     given, sizes = _read_state("state", state, B, sizes)
@@ -218,17 +222,23 @@ def _prepare(
     return run, run.weights(packed), np.ascontiguousarray(x, dtype), run.block("state", given)
 
 
-def _output(out: np.ndarray | None, shape: tuple[int, ...], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _output(out: Any, shape: tuple[int, ...], x: np.ndarray, sizes: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray]:
     """A dense array for the outputs; and the input, copied if the two share memory."""
     if out is None:
         return _new(shape, x.dtype), x
+    if len(_OUTPUTS) > 1:
+        _hold_out(out, shape[:-1], sizes, x.dtype)
+        shared = any(each is not None and np.may_share_memory(each, x) for each in out.values())
+        return _new(shape, x.dtype), x.copy() if shared else x
     _read_out("out", out, shape, x.dtype)
     y = out if out.flags.c_contiguous else np.empty(shape, x.dtype)
     return y, x.copy() if np.may_share_memory(out, x) else x
 
 
-def _returned(y: np.ndarray, out: np.ndarray | None) -> np.ndarray:
+def _returned(y: np.ndarray, out: Any, sizes: Mapping[str, int]) -> Any:
     """The outputs that a function returns."""
+    if len(_OUTPUTS) > 1:
+        return _handed(y, out, sizes)
     if out is None or y is out:
         return y
     out[...] = y

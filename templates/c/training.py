@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,8 +14,8 @@ from templates.c.cell import _BLOCK_NUMBERS
 from templates.c.memory import _address, _empty, _new, _views
 from templates.c.packing import _real
 from templates.c.run import _output, _prepare, _returned, _run
-from templates.python.arguments import _expect, _read_state
-from templates.python.cell import _OUTPUT_SIZE, OUTPUT
+from templates.python.arguments import _read_state
+from templates.python.given import _inputs_of, _read_dy
 from templates.python.gradients import Grads, _fit, _hold_params, _into
 from templates.python.parameters import Packed, _packed
 from templates.python.pieces import _forward_in_pieces, _Pieces
@@ -29,9 +30,10 @@ def forward(
     lengths: ArrayLike | None = None,
     reverse: bool = False,
     threads: int | None = None,
-    out: np.ndarray | None = None,
+    out: Any = None,
     checkpoint: int | None = None,
-) -> tuple[np.ndarray, dict[str, np.ndarray], Tape]:
+    inputs: Mapping[str, ArrayLike] | None = None,
+) -> tuple[Any, dict[str, np.ndarray], Tape]:
     """All steps, with a tape for `backward`: returns ``(y, state, tape)``; arguments as those of `infer`.
 
     `backward` reads ``x`` and the parameters again. Do not change them in place before it: its gradients would be wrong
@@ -40,15 +42,15 @@ def forward(
     """
     if checkpoint is not None:
         packed = _packed(params)
-        return _forward_in_pieces(infer, packed, params, x, state, lengths, reverse, threads, out, checkpoint)
-    run, weights, x, block = _prepare(params, x, state, lengths, reverse, threads)
-    y, x = _output(out, (*x.shape[:2], run.sizes[_OUTPUT_SIZE]), x)
+        return _forward_in_pieces(infer, packed, params, x, state, lengths, reverse, threads, out, checkpoint, inputs)
+    run, weights, x, block = _prepare(params, x, state, lengths, reverse, threads, inputs)
+    y, x = _output(out, (x.shape[0], *run.output_shape), x, run.sizes)
     final = run.new_block()
     tape = _empty(run.size("tape_size"), run.dtype)
     run.call("forward", weights, x, block, y, final, tape)
     states = _tape_states(tape, x.shape[0], run.states)
     dims = (run.sizes, run.lengths, bool(reverse))
-    return _returned(y, out), _views(final, run.state_places), Tape(states, (tape, x.view()), dims, params)
+    return _returned(y, out, run.sizes), _views(final, run.state_places), Tape(states, (tape, x.view()), dims, params)
 
 
 def _tape_states(tape: np.ndarray, steps: int, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
@@ -64,7 +66,7 @@ def _tape_states(tape: np.ndarray, steps: int, shapes: Mapping[str, tuple[int, .
 def backward(
     params: Mapping[str, ArrayLike],
     tape: Tape,
-    dy: ArrayLike,
+    dy: Any,
     dstate: Mapping[str, ArrayLike | None] | None = None,
     threads: int | None = None,
     out: Grads | None = None,
@@ -75,7 +77,7 @@ def backward(
     Args:
         params: those of `forward`, unchanged.
         tape: from `forward`; it may be used again.
-        dy: (T, B, size of the output).
+        dy: (T, B, size of the output); of several outputs by name, where None or a missing one means zeros.
         dstate: gradients by the final states, by name; None or a missing one means zeros.
         threads: as in `infer`.
         out: earlier `Grads` to write into.
@@ -88,8 +90,7 @@ def backward(
     _fit(packed, tape.dims if in_pieces else tape.dims[0])
     _hold_params(params, tape)
     if in_pieces:
-        width = tape.states[OUTPUT].shape[-1]
-        result = _backward_in_pieces(forward, _added, packed, tape.data, dy, dstate, threads, width)
+        result = _backward_in_pieces(forward, _added, packed, tape.data, dy, dstate, threads)
     else:
         result = _added(packed, tape, dy, dstate, threads, None)
     return result if out is None else _into(out, result, accumulate)
@@ -98,7 +99,7 @@ def backward(
 def _added(
     packed: Packed,
     tape: Tape,
-    dy: ArrayLike,
+    dy: Any,
     dstate: Mapping[str, ArrayLike | None] | None,
     threads: int | None,
     total: Grads | None,
@@ -108,13 +109,14 @@ def _added(
     block, x = tape.data
     T, B = x.shape[:2]
     run = _run(sizes, x.dtype, T, B, lengths, reverse, threads)
-    dy = np.ascontiguousarray(_real("dy", _expect("dy", dy, (T, B, sizes[_OUTPUT_SIZE]))), run.dtype)
+    given = np.ascontiguousarray(_real("dy", _read_dy(dy, (T, B), sizes, run.dtype)), run.dtype)
     dlast = run.block("dstate", _read_state("dstate", dstate, B, sizes)[0])
     numbers = _empty(run.packing.numbers, run.dtype) if total is None else total.block
     pointers = run.packing.starts + _address(numbers)
     dx, dfirst = _new(x.shape, x.dtype), run.new_block()
     adds = int(total is not None)
-    run.call("backward", run.weights(packed), x, block, dy, dlast, pointers, dx, dfirst, numbers=(adds,))
-    grads = Grads(_views(numbers, run.packing.places), dx, _views(dfirst, run.state_places))
+    run.call("backward", run.weights(packed), x, block, given, dlast, pointers, dx, dfirst, numbers=(adds,))
+    of_x, of_inputs = _inputs_of(dx, sizes)
+    grads = Grads(_views(numbers, run.packing.places), of_x, _views(dfirst, run.state_places), of_inputs)
     grads.block = numbers
     return grads

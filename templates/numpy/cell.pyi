@@ -22,7 +22,7 @@ def _forward(
     y: np.ndarray,
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]: ...
 def _steps_of_stream(
-    weights: _Weights, sizes: Mapping[str, int], x: np.ndarray, state: Mapping[str, np.ndarray]
+    weights: _Weights, sizes: Mapping[str, int], x: np.ndarray, state: Mapping[str, np.ndarray], y: np.ndarray
 ) -> Iterator[None]: ...
 def _backward(
     weights: _Weights,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,7 +11,8 @@ from numpy.typing import ArrayLike
 from templates.numpy.arrays import _turned
 from templates.numpy.cell import _forward, _Weights
 from templates.python.arguments import _read_lengths, _read_out, _read_state, _read_x
-from templates.python.cell import _OUTPUT_SIZE, _STATE_SIZES
+from templates.python.cell import _OUTPUTS, _STATE_SIZES
+from templates.python.given import _beside, _handed, _hold_out, _width
 from templates.python.parameters import Packed, _packed
 
 
@@ -33,11 +35,13 @@ class _Run:
         state: Mapping[str, ArrayLike | None] | None,
         lengths: ArrayLike | None,
         reverse: bool,
-        out: np.ndarray | None,
+        out: Any,
+        inputs: Mapping[str, ArrayLike] | None,
         others: Iterable[np.ndarray] = (),
     ) -> None:
         packed = _packed(params)
         x, self.sizes = _read_x(x, packed.sizes)
+        x, self.sizes = _beside(x, inputs, self.sizes)
         steps, batch = x.shape[:2]
         given, self.sizes = _read_state("state", state, batch, self.sizes)
         lengths = _read_lengths(lengths, steps, batch)
@@ -49,8 +53,11 @@ class _Run:
         if lengths is not None:
             self.idle = _turned(np.arange(steps)[:, np.newaxis] >= lengths, reverse)
         self.weights = _weights(packed, self.sizes, self.dtype)
-        self.y = _read_out("out", out, (steps, batch, self.sizes[_OUTPUT_SIZE]), self.dtype)
-        if out is not None and np.may_share_memory(out, x):
+        _hold_out(out, (steps, batch), self.sizes, self.dtype)
+        self.out, one = out, out if len(_OUTPUTS) == 1 else None
+        self.y = _read_out("out", one, (steps, batch, _width(self.sizes)), self.dtype)
+        outs = [] if out is None else [out] if one is not None else list(out.values())
+        if any(each is not None and np.may_share_memory(each, x) for each in outs):
             x = x.copy()
         self.x = self.steps(x).view()  # nobody else can change its shape
         self.state = self.states(given, batch)
@@ -65,6 +72,10 @@ class _Run:
         shapes = {name: (batch, self.sizes[size]) for name, size in _STATE_SIZES.items()}
         states = {name: np.zeros(shape, self.dtype) for name, shape in shapes.items() if given[name] is None}
         return {name: states[name] if array is None else array.astype(self.dtype) for name, array in given.items()}
+
+    def outputs(self) -> Any:
+        """What the layer returns at every step, after a run."""
+        return _handed(self.y, self.out, self.sizes)
 
     def forward(self, taped: bool) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Run all steps, into ``y``: returns final states, states over time and the rest of the tape."""

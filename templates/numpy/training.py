@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from templates.numpy.arrays import _turned
 from templates.numpy.calls import forward
 from templates.numpy.cell import _backward
 from templates.numpy.run import _Run, _weights
-from templates.python.arguments import _expect, _read_state, _read_threads
-from templates.python.cell import _OUTPUT_SIZE, OUTPUT
+from templates.python.arguments import _read_state, _read_threads
+from templates.python.given import _inputs_of, _read_dy
 from templates.python.gradients import Grads, _fit, _hold_params, _into
 from templates.python.parameters import Packed, _packed
 from templates.python.pieces import _Pieces
@@ -23,7 +23,7 @@ from templates.python.tape import Tape
 def backward(
     params: Mapping[str, ArrayLike],
     tape: Tape,
-    dy: ArrayLike,
+    dy: Any,
     dstate: Mapping[str, ArrayLike | None] | None = None,
     threads: int | None = None,
     out: Grads | None = None,
@@ -34,7 +34,7 @@ def backward(
     Args:
         params: those of the forward pass, unchanged.
         tape: from `forward`.
-        dy: (T, B, size of the output).
+        dy: (T, B, size of the output); of several outputs by name, where None or a missing one means zeros.
         dstate: gradients of the final states by name; None or a missing one means zeros.
         threads: as in `forward`.
         out: `Grads` to write to.
@@ -48,23 +48,23 @@ def backward(
     _fit(packed, tape.dims if in_pieces else tape.dims.sizes)
     _hold_params(params, tape)
     if in_pieces:
-        width = tape.states[OUTPUT].shape[-1]
-        result = _backward_in_pieces(forward, _added, packed, tape.data, dy, dstate, threads, width)
+        result = _backward_in_pieces(forward, _added, packed, tape.data, dy, dstate, threads)
         return result if out is None else _into(out, result, accumulate)
     run: _Run = tape.dims
     steps, batch = run.x.shape[:2]
     weights = _weights(packed, run.sizes, run.dtype)
-    dy = run.steps(_expect("dy", dy, (steps, batch, run.sizes[_OUTPUT_SIZE])))
+    given = run.steps(_read_dy(dy, (steps, batch), run.sizes, run.dtype))
     last = run.states(_read_state("dstate", dstate, batch, run.sizes)[0], batch)
-    grads, dx, dfirst = _backward(weights, run.sizes, run.x, tape.data, run.idle, dy, last)
-    result = Grads(grads, _turned(dx, run.reverse), dfirst)
+    grads, dx, dfirst = _backward(weights, run.sizes, run.x, tape.data, run.idle, given, last)
+    dx, dinputs = _inputs_of(_turned(dx, run.reverse), run.sizes)
+    result = Grads(grads, dx, dfirst, dinputs)
     return result if out is None else _into(out, result, accumulate)
 
 
 def _added(
     packed: Packed,
     tape: Tape,
-    dy: np.ndarray,
+    dy: Any,
     dstate: Mapping[str, ArrayLike | None] | None,
     threads: int | None,
     total: Grads | None,

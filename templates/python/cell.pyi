@@ -10,6 +10,7 @@ _SHAPES: dict[str, tuple[str, ...]]
 _STATE_SIZES: dict[str, str]
 _INIT: dict[str, str]
 _INPUT_SIZE: str
-_OUTPUT_SIZE: str
+_INPUTS: dict[str, str]
+_OUTPUTS: dict[str, str]
 _INPUT_IS_HIDDEN: bool
 _LEFT_OUT: tuple[str, ...]

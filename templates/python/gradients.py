@@ -13,15 +13,21 @@ from templates.python.tape import Tape
 
 
 class Grads:
-    """Gradients: ``params`` and ``state`` by name, ``x`` as an array."""
+    """Gradients: ``params``, ``state`` and the other ``inputs`` by name, ``x`` as an array."""
 
-    __slots__ = ("block", "params", "state", "x")
+    __slots__ = ("block", "inputs", "params", "state", "x")
 
     block: Any
     """What a target keeps of the parameters' memory, in a result that it adds to."""
 
-    def __init__(self, params: dict[str, np.ndarray], x: np.ndarray, state: dict[str, np.ndarray]) -> None:
-        self.params, self.x, self.state = params, x, state
+    def __init__(
+        self,
+        params: dict[str, np.ndarray],
+        x: np.ndarray,
+        state: dict[str, np.ndarray],
+        inputs: dict[str, np.ndarray],
+    ) -> None:
+        self.params, self.x, self.state, self.inputs = params, x, state, inputs
 
 
 def _fit(packed: Packed, sizes: Mapping[str, int]) -> None:
@@ -50,12 +56,14 @@ def _into(out: Grads, grads: Grads, accumulate: bool) -> Grads:
     pairs = [(out.x, grads.x)]
     missing = [name for name in grads.params if name not in out.params]
     missing += [name for name in grads.state if name not in out.state]
+    missing += [name for name in grads.inputs if name not in out.inputs]
     if missing:
         raise ValueError(
             f"out: the gradient of {missing[0]!r} is missing; give Grads that backward of this module returned"
         )
     pairs += [(out.params[name], grads.params[name]) for name in grads.params]
     pairs += [(out.state[name], grads.state[name]) for name in grads.state]
+    pairs += [(out.inputs[name], grads.inputs[name]) for name in grads.inputs]
     for target, value in pairs:
         if target.shape != value.shape:
             raise ValueError(f"out: expected an array of shape {value.shape}, found {target.shape}")

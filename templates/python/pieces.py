@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from templates.python.arguments import _read_lengths, _read_out, _read_x
+from templates.python.cell import _OUTPUTS, _STATE_SIZES
+from templates.python.given import _beside, _handed, _hold_out, _inputs_of
 from templates.python.parameters import Packed
 from templates.python.tape import Tape
 
@@ -18,20 +20,32 @@ _SUMMED_TOGETHER = 256
 
 
 class _Pieces:
-    """What the backward pass needs: bounds of pieces in the order in which they run, their first states, the input."""
+    """What the backward pass needs: bounds of pieces in the order in which they run, their first states, the inputs."""
 
     def __init__(
-        self, x: np.ndarray, lengths: np.ndarray | None, reverse: bool, steps: int, checkpoint: int, batch: int
+        self,
+        x: np.ndarray,
+        lengths: np.ndarray | None,
+        reverse: bool,
+        steps: int,
+        checkpoint: int,
+        batch: int,
+        sizes: dict[str, int],
     ) -> None:
         if isinstance(checkpoint, bool) or not hasattr(checkpoint, "__index__") or checkpoint < 1:
             raise ValueError(f"checkpoint: expected None or a number of steps, at least 1, found {checkpoint!r}")
         whole = _SUMMED_TOGETHER // math.gcd(_SUMMED_TOGETHER, batch)
         length = -(-checkpoint // whole) * whole
-        self.x, self.lengths, self.reverse = x, lengths, bool(reverse)
+        self.x, self.lengths, self.reverse, self.sizes = x, lengths, bool(reverse), sizes
         self.bounds = [(start, min(start + length, steps)) for start in range(0, steps, length)]
         if reverse:
             self.bounds.reverse()
         self.starts: list[dict[str, np.ndarray]] = []
+
+    def given(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray | None, bool, dict[str, np.ndarray]]:
+        """What a piece runs on: ``x``, lengths, the direction, the other inputs."""
+        x, inputs = _inputs_of(self.x[start:stop], self.sizes)
+        return x, self.lengths_of(start, stop), self.reverse, inputs
 
     def lengths_of(self, start: int, stop: int) -> np.ndarray | None:
         """The steps of each row within a piece."""
@@ -39,7 +53,7 @@ class _Pieces:
 
 
 def _forward_in_pieces(
-    infer: Callable[..., tuple[np.ndarray, dict[str, np.ndarray]]],
+    infer: Callable[..., tuple[Any, dict[str, np.ndarray]]],
     packed: Packed,
     params: Mapping[str, ArrayLike],
     x: ArrayLike,
@@ -47,28 +61,35 @@ def _forward_in_pieces(
     lengths: ArrayLike | None,
     reverse: bool,
     threads: int | None,
-    out: np.ndarray | None,
+    out: Any,
     checkpoint: int,
-) -> tuple[np.ndarray, dict[str, np.ndarray], Tape]:
+    inputs: Mapping[str, ArrayLike] | None,
+) -> tuple[Any, dict[str, np.ndarray], Tape]:
     """All steps, piece by piece; the tape has ``states`` at the pieces' ends alone."""
-    x, _ = _read_x(x, packed.sizes)
-    if out is not None and np.may_share_memory(out, x):
+    x, sizes = _read_x(x, packed.sizes)
+    x, sizes = _beside(x, inputs, sizes)
+    if isinstance(out, np.ndarray) and np.may_share_memory(out, x):
         x = x.copy()
     steps, batch = x.shape[:2]
-    pieces = _Pieces(x, _read_lengths(lengths, steps, batch), reverse, steps, checkpoint, max(batch, 1))
+    pieces = _Pieces(x, _read_lengths(lengths, steps, batch), reverse, steps, checkpoint, max(batch, 1), sizes)
     y: np.ndarray | None = None
     current: Any = state
     for start, stop in pieces.bounds or [(0, 0)]:
-        part, after = infer(packed, x[start:stop], current, pieces.lengths_of(start, stop), reverse, threads)
+        given = pieces.given(start, stop)
+        part, after = infer(packed, given[0], current, *given[1:3], threads, inputs=given[3])
+        part = np.concatenate(list(part.values()), axis=-1) if isinstance(part, dict) else part
         if y is None:
-            given = current or {}
+            first = current or {}
             zeros = {name: np.zeros_like(each) for name, each in after.items()}
-            current = {name: zeros[name] if given.get(name) is None else np.array(given[name]) for name in after}
-            y = _read_out("out", out, (steps, *part.shape[1:]), part.dtype)
+            current = {name: zeros[name] if first.get(name) is None else np.array(first[name]) for name in after}
+            sizes = {**sizes, **{size: after[name].shape[-1] for name, size in _STATE_SIZES.items()}}
+            _hold_out(out, (steps, batch), sizes, part.dtype)
+            y = _read_out("out", out if len(_OUTPUTS) == 1 else None, (steps, *part.shape[1:]), part.dtype)
         y[start:stop] = part
         pieces.starts.append(current)
         current = after
     assert y is not None
     ends = [*pieces.starts, current][:: -1 if reverse else 1]
     states = {name: np.stack([each[name] for each in ends]) for name in current}
-    return y, {name: array.copy() for name, array in current.items()}, Tape(states, pieces, packed.sizes, params)
+    tape = Tape(states, pieces, packed.sizes, params)
+    return _handed(y, out, sizes), {name: array.copy() for name, array in current.items()}, tape

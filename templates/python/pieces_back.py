@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from templates.python.arguments import _expect
+from templates.python.cell import _INPUTS, _STATE_SIZES
+from templates.python.given import _inputs_of, _outputs_of, _read_dy
 from templates.python.gradients import Grads
 from templates.python.parameters import Packed
 from templates.python.pieces import _Pieces
@@ -16,14 +17,13 @@ from templates.python.tape import Tape
 
 
 def _backward_in_pieces(
-    forward: Callable[..., tuple[np.ndarray, dict[str, np.ndarray], Tape]],
+    forward: Callable[..., tuple[Any, dict[str, np.ndarray], Tape]],
     add: Callable[..., Grads],
     packed: Packed,
     pieces: _Pieces,
-    dy: ArrayLike,
+    dy: Any,
     dstate: Mapping[str, ArrayLike | None] | None,
     threads: int | None,
-    width: int,
 ) -> Grads:
     """Gradients of a sequence that was run in pieces.
 
@@ -32,23 +32,25 @@ def _backward_in_pieces(
         add: gradients of a piece; the last argument is None, or those so far, to whose parameters it adds.
         packed: the parameters.
         pieces: from the forward pass.
-        dy: (T, B, ``width``).
+        dy: as `backward` takes it.
         dstate: gradients of the final states by name, or None.
         threads: as `backward` takes it.
-        width: the size of the output.
     """
-    x = pieces.x
-    dy = _expect("dy", dy, (*x.shape[:2], width))
+    x, starts = pieces.x, pieces.starts
+    sizes = {**pieces.sizes, **{size: starts[0][name].shape[-1] for name, size in _STATE_SIZES.items()}}
+    given = _read_dy(dy, x.shape[:2], sizes, x.dtype)
     dx: np.ndarray | None = None
     total: Grads | None = None
     last: Any = dstate
     for (start, stop), state in zip(pieces.bounds[::-1] or [(0, 0)], pieces.starts[::-1], strict=True):
-        lengths = pieces.lengths_of(start, stop)
-        _, _, tape = forward(packed, x[start:stop], state, lengths, pieces.reverse, threads)
-        total = add(packed, tape, dy[start:stop], last, threads, total)
+        part, *how, inputs = pieces.given(start, stop)
+        _, _, tape = forward(packed, part, state, *how, threads, inputs=inputs)
+        total = add(packed, tape, _outputs_of(given[start:stop], sizes), last, threads, total)
         if dx is None:
             dx = np.empty(x.shape, total.x.dtype)
-        dx[start:stop], last = total.x, total.state
+        dx[start:stop] = np.concatenate([total.x, *total.inputs.values()], axis=-1) if _INPUTS else total.x
+        last = total.state
     assert total is not None
     assert dx is not None
-    return Grads(total.params, dx, total.state)
+    of_x, of_inputs = _inputs_of(dx, sizes)
+    return Grads(total.params, of_x, total.state, of_inputs)

@@ -13,6 +13,7 @@ from templates.python.cell import DTYPE
 from templates.python.sizes import _initial_values
 from templates.torch.arguments import _read_params
 from templates.torch.cell import _forward
+from templates.torch.given import _outputs_of
 from templates.torch.run import Given, Tape, _Run
 
 
@@ -40,7 +41,8 @@ def forward(
     state: Mapping[str, Given | None] | None = None,
     lengths: Any = None,
     reverse: bool = False,
-) -> tuple[Tensor, dict[str, Tensor], Tape]:
+    inputs: Mapping[str, Given] | None = None,
+) -> tuple[Any, dict[str, Tensor], Tape]:
     """Run a sequence and keep a tape: returns outputs, final states by name, and the tape for `backward`.
 
     PyTorch differentiates what it computes like any other operations, where an argument requires that.
@@ -51,10 +53,14 @@ def forward(
         state: initial states by name, (B, size) each; None or a missing one means zeros.
         lengths: (B,) steps of each row; beyond, its state keeps its value and its output is zero.
         reverse: run each row from its last step to its first; output t stays at index t.
+        inputs: the inputs beside ``x`` by name, (T, B, size) each, where the cell has some.
+
+    Where the cell has several outputs, they are returned by name.
     """
-    run = _Run(params, x, state, lengths, reverse)
+    run = _Run(params, x, state, lengths, reverse, inputs)
     y, final, states, tape = _forward(run.params, run.sizes, run.x, run.state, run.idle, True)
-    return run.turned(y), final, Tape({name: run.turned(each) for name, each in states.items()}, run, states, tape)
+    y = _outputs_of(run.turned(y), run.sizes)
+    return y, final, Tape({name: run.turned(each) for name, each in states.items()}, run, states, tape)
 
 
 def infer(
@@ -63,23 +69,31 @@ def infer(
     state: Mapping[str, Given | None] | None = None,
     lengths: Any = None,
     reverse: bool = False,
-) -> tuple[Tensor, dict[str, Tensor]]:
+    inputs: Mapping[str, Given] | None = None,
+) -> tuple[Any, dict[str, Tensor]]:
     """Run a sequence without a tape and without gradients: returns outputs and final states by name.
 
     The arguments are those of `forward`.
     """
     with torch.no_grad():
-        run = _Run(params, x, state, lengths, reverse)
+        run = _Run(params, x, state, lengths, reverse, inputs)
         y, final, _, _ = _forward(run.params, run.sizes, run.x, run.state, run.idle, False)
-        return run.turned(y), final
+        return _outputs_of(run.turned(y), run.sizes), final
 
 
 def step(
-    params: Mapping[str, Given], x_t: Given, state: Mapping[str, Given | None] | None = None
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """Run one step of ``x_t`` (B, input), without gradients: returns the output (B, size) and the next states."""
+    params: Mapping[str, Given],
+    x_t: Given,
+    state: Mapping[str, Given | None] | None = None,
+    inputs: Mapping[str, Given] | None = None,
+) -> tuple[Any, dict[str, Tensor]]:
+    """Run one step of ``x_t`` (B, input), without gradients: returns the output (B, size) and the next states.
+
+    Other inputs are (B, size) each; several outputs are returned by name.
+    """
     x = torch.as_tensor(x_t)
     if x.ndim != 2:
         raise ValueError(f"x_t: expected (B, input), found shape {tuple(x.shape)}")
-    y, final = infer(params, x[None], state)
-    return y[0], final
+    others = None if inputs is None else {name: torch.as_tensor(each)[None] for name, each in inputs.items()}
+    y, final = infer(params, x[None], state, inputs=others)
+    return {name: each[0] for name, each in y.items()} if isinstance(y, dict) else y[0], final

@@ -7,38 +7,55 @@ from typing import Any
 
 from torch import Tensor
 
-from templates.python.cell import _SHAPES, _STATE_SIZES, STATES
+from templates.python.cell import _INPUTS, _SHAPES, _STATE_SIZES, STATES
 from templates.torch.cell import _KEPT, _backward, _forward
 from templates.torch.run import _Run
 
 
-def _flat_run(params: Sequence[Tensor], x: Tensor, state: Sequence[Tensor], lengths: Any, reverse: bool) -> _Run:
+def _flat_run(
+    params: Sequence[Tensor], x: Tensor, state: Sequence[Tensor], lengths: Any, reverse: bool, widths: Sequence[int]
+) -> _Run:
     given: Mapping[str, Tensor] = dict(zip(STATES, state, strict=False))
-    return _Run(dict(zip(_SHAPES, params, strict=True)), x, given, lengths, reverse)
+    p = dict(zip(_SHAPES, params, strict=True))
+    if not _INPUTS:
+        return _Run(p, x, given, lengths, reverse)
+    x, *others = x.split(list(widths), -1)
+    return _Run(p, x, given, lengths, reverse, dict(zip(_INPUTS, others, strict=True)))
 
 
 def forward_flat(
-    params: Sequence[Tensor], x: Tensor, state: Sequence[Tensor], lengths: Any, reverse: bool
+    params: Sequence[Tensor],
+    x: Tensor,
+    state: Sequence[Tensor],
+    lengths: Any,
+    reverse: bool,
+    widths: Sequence[int] = (),
 ) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Run a sequence: returns outputs, final states, and what `backward_flat` needs.
 
     Args:
         params: in the order of `param_shapes`.
-        x: (T, B, input).
+        x: (T, B, numbers in a row): the inputs side by side; and so are the outputs.
         state: in the order of ``STATES``; none for zeros.
         lengths: as in `forward`.
         reverse: as in `forward`.
+        widths: of each input, where there are several.
     """
-    run = _flat_run(params, x, state, lengths, reverse)
+    run = _flat_run(params, x, state, lengths, reverse, widths)
     y, final, states, kept = _forward(run.params, run.sizes, run.x, run.state, run.idle, True)
     return run.turned(y), tuple(final.values()), (*states.values(), *kept.values())
 
 
 def infer_flat(
-    params: Sequence[Tensor], x: Tensor, state: Sequence[Tensor], lengths: Any, reverse: bool
+    params: Sequence[Tensor],
+    x: Tensor,
+    state: Sequence[Tensor],
+    lengths: Any,
+    reverse: bool,
+    widths: Sequence[int] = (),
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Run a sequence and keep nothing: returns outputs and final states. PyTorch differentiates what it computes."""
-    run = _flat_run(params, x, state, lengths, reverse)
+    run = _flat_run(params, x, state, lengths, reverse, widths)
     y, final, _, _ = _forward(run.params, run.sizes, run.x, run.state, run.idle, False)
     return run.turned(y), tuple(final.values())
 
@@ -52,13 +69,14 @@ def backward_flat(
     kept: Sequence[Tensor],
     dy: Tensor,
     dstate: Sequence[Tensor],
+    widths: Sequence[int] = (),
 ) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Gradients of the input, of the parameters and of the initial states.
 
     The first arguments are those of `forward_flat`, and ``kept`` is from it; ``dy`` and ``dstate`` are gradients of the
     outputs and of the final states, none of these for zeros.
     """
-    run = _flat_run(params, x, state, lengths, reverse)
+    run = _flat_run(params, x, state, lengths, reverse, widths)
     states = dict(zip(STATES, kept, strict=False))
     others = dict(zip(_KEPT, kept[len(STATES) :], strict=True))
     batch = x.shape[1]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from templates.python.cell import _STATE_SIZES
 from templates.torch.arguments import _read_lengths, _read_params, _read_state, _read_x
+from templates.torch.given import _beside
 
 Given: TypeAlias = Any
 """A tensor, or what `torch.as_tensor` makes one of."""
@@ -25,10 +26,12 @@ class _Run:
         state: Mapping[str, Given | None] | None,
         lengths: Any,
         reverse: bool,
+        inputs: Mapping[str, Given] | None = None,
     ) -> None:
         self.given, self.reverse = params, bool(reverse)
         self.params, sizes = _read_params(params)
         x, sizes = _read_x(x, self.params, sizes)
+        x, sizes = _beside(x, inputs, sizes)
         steps, batch = x.shape[:2]
         states, self.sizes = _read_state("state", state, x, sizes)
         lengths = _read_lengths(lengths, steps, batch, x.device)

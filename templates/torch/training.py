@@ -6,19 +6,21 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from templates.python.cell import _OUTPUT_SIZE
-from templates.torch.arguments import _fits, _read_params, _read_state, _tensor
+from templates.torch.arguments import _read_params, _read_state
 from templates.torch.cell import _backward
+from templates.torch.given import _inputs_of, _read_dy
 from templates.torch.run import Given, Tape
 
 
 class Grads:
-    """Gradients: ``params`` and ``state`` by name, ``x`` as a tensor."""
+    """Gradients: ``params``, ``state`` and the other ``inputs`` by name, ``x`` as a tensor."""
 
-    __slots__ = ("params", "state", "x")
+    __slots__ = ("inputs", "params", "state", "x")
 
-    def __init__(self, params: dict[str, Tensor], x: Tensor, state: dict[str, Tensor]) -> None:
-        self.params, self.x, self.state = params, x, state
+    def __init__(
+        self, params: dict[str, Tensor], x: Tensor, state: dict[str, Tensor], inputs: dict[str, Tensor]
+    ) -> None:
+        self.params, self.x, self.state, self.inputs = params, x, state, inputs
 
 
 def _of_later(values: Tensor | None, weight: Tensor, x: Tensor) -> Tensor:
@@ -41,7 +43,7 @@ def backward(
     Args:
         params: those of `forward`, unchanged.
         tape: from `forward`.
-        dy: (T, B, size of the output).
+        dy: (T, B, size of the output); of several outputs by name, where None or a missing one means zeros.
         dstate: gradients of the final states by name; None or a missing one means zeros.
     """
     if not isinstance(tape, Tape):
@@ -55,9 +57,8 @@ def backward(
                 f"params[{name!r}]: differs from the forward pass, so the tape does not fit; call backward before "
                 "the parameters change, or call forward again"
             )
-    steps, batch = run.x.shape[:2]
-    gradient = _tensor("dy", dy)
-    _fits("dy", gradient, (steps, batch, run.sizes[_OUTPUT_SIZE]), run.x)
+    gradient = _read_dy(dy, run.x, run.sizes)
     last = run.states(_read_state("dstate", dstate, run.x, run.sizes)[0])
     grads, dx, dfirst = _backward(p, run.sizes, run.x, states, kept, run.idle, run.steps(gradient), last)
-    return Grads(grads, run.turned(dx), dfirst)
+    of_x, of_inputs = _inputs_of(run.turned(dx), run.sizes)
+    return Grads(grads, of_x, dfirst, of_inputs)

@@ -4,7 +4,7 @@
 
        OPERATORS                     the beginning of the names of its three operators, a text
        SIZES, STATES, PARAMS         how many sizes, states and parameters the cell has
-       OUTPUT_SIZE                   the size of the output, by its place in the sizes
+       INPUT_SIZES, OUTPUT_SIZES     the size of each input and output, by its place in the sizes; they stand side by side in rows
        STATE_SIZES, ROWS, COLUMNS    the size of each state and of each parameter's axes, between braces; ONE is the size 1, and
                                      NONE stands for the second axis of a vector
 
@@ -58,6 +58,7 @@ extern failure torch_delete_stable_ivalue(value *);
 
 #define NONE (-2)
 #define ONE (-1)
+static const int input_sizes[] = INPUT_SIZES, output_sizes[] = OUTPUT_SIZES;
 static const int state_sizes[] = STATE_SIZES, rows_of[] = ROWS, columns_of[] = COLUMNS;
 
 /* Sizes, lengths and direction of a call, as the kernels take them. */
@@ -298,6 +299,25 @@ static size_t size_of(const call *c, int size)
     return size < 0 ? 1 : c->d.size[size];
 }
 
+/* Numbers in a row of values of these sizes. */
+static int64_t row_of(const call *c, const int *sizes, size_t count)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < count; ++i)
+        total += size_of(c, sizes[i]);
+    return (int64_t)total;
+}
+
+static int64_t input_row(const call *c)
+{
+    return row_of(c, input_sizes, sizeof input_sizes / sizeof *input_sizes);
+}
+
+static int64_t output_row(const call *c)
+{
+    return row_of(c, output_sizes, sizeof output_sizes / sizeof *output_sizes);
+}
+
 /* The numbers of all states side by side, and where each begins. */
 static size_t place_states(const call *c, size_t start[STATES])
 {
@@ -372,7 +392,7 @@ static void begin(held *h, call *c, tensor x, value sizes, tensor lengths, value
     NEED(whole_numbers(h, sizes, given, SIZES) == SIZES, "a size of the cell is missing");
     for (size_t i = 0; i < SIZES; ++i)
         c->d.size[i] = (size_t)given[i];
-    const int64_t shape[] = {size[0], size[1], (int64_t)c->d.size[0]};
+    const int64_t shape[] = {size[0], size[1], input_row(c)};
     c->x = dense(h, c->x, c->dtype, 3, shape);
     if (lengths) {
         const tensor whole = dense(h, lengths, aoti_torch_dtype_int64(), 1, shape + 1);
@@ -624,7 +644,7 @@ static void run(value *stack, int taped)
     read_params(h, &c, stack[1], stack[2], &p);
     packed = pack(h, &c, &p);
     void *const state = join(h, &c, stack[4], states);
-    const int64_t width = (int64_t)size_of(&c, OUTPUT_SIZE), shape[] = {(int64_t)c.d.steps, (int64_t)c.d.rows, width};
+    const int64_t width = output_row(&c), shape[] = {(int64_t)c.d.steps, (int64_t)c.d.rows, width};
     const tensor y = new_tensor(h, c.dtype, 3, shape);
     const cut all = cut_sequence(h, &c, checkpoint);
     const size_t block = place_states(&c, start);
@@ -650,7 +670,7 @@ static void run(value *stack, int taped)
             else
                 memset(before, 0, block * (size_t)c.k->bytes);
             const size_t first = piece_of(h, &c, &all, order, threads, &piece);
-            run_steps(h, &piece, weights, at_row(x, &c, first, (int64_t)c.d.size[0]), before, at_row(to, &c, first, width), final,
+            run_steps(h, &piece, weights, at_row(x, &c, first, input_row(&c)), before, at_row(to, &c, first, width), final,
                       NULL);
         }
     }
@@ -683,7 +703,7 @@ static void go_back_in_pieces(held *h, const call *c, int64_t checkpoint, int64_
     size_t size, start[STATES];
     const cut all = cut_sequence(h, c, checkpoint);
     const size_t block = place_states(c, start), bytes = block * (size_t)c->k->bytes;
-    const int64_t inputs = (int64_t)c->d.size[0], width = (int64_t)size_of(c, OUTPUT_SIZE);
+    const int64_t inputs = input_row(c), width = output_row(c);
     void *const y = numbers_of(h, new_block(h, c->dtype, all.steps * c->d.rows * (size_t)width));
     void *const after = numbers_of(h, new_block(h, c->dtype, block)), *const carry = numbers_of(h, new_block(h, c->dtype, block));
     for (size_t order = all.count; order-- > 0;) {
@@ -725,8 +745,8 @@ static void operator_backward(value *stack, uint64_t arguments, uint64_t results
         tape_size = cut_sequence(h, &c, checkpoint).count * place_states(&c, start);
     hold(h, c.k->packed_size(&c.d, &packed_size));
     const int64_t tape_shape[] = {(int64_t)tape_size}, packed_shape[] = {(int64_t)packed_size};
-    const int64_t dx_shape[] = {(int64_t)c.d.steps, (int64_t)c.d.rows, (int64_t)c.d.size[0]};
-    const int64_t dy_shape[] = {dx_shape[0], dx_shape[1], (int64_t)size_of(&c, OUTPUT_SIZE)};
+    const int64_t dx_shape[] = {(int64_t)c.d.steps, (int64_t)c.d.rows, input_row(&c)};
+    const int64_t dy_shape[] = {dx_shape[0], dx_shape[1], output_row(&c)};
     tape = dense(h, tape, c.dtype, 1, tape_shape);
     packed = dense(h, packed, c.dtype, 1, packed_shape);
     dy = dense(h, dy, c.dtype, 3, dy_shape);

@@ -44,7 +44,7 @@ def tiny_cell() -> Cell:
         equations=(Equation("1", "h'", Call("tanh", (_sum(*terms),)), "1"),),
         variables=variables,
         name="tiny",
-        output="h",
+        returned=("h",),
     )
 
 
@@ -59,7 +59,7 @@ def kinked_cell(tiny_cell: Cell) -> Cell:
         equations=(Equation("1", "h'", expression, "1"),),
         variables=tiny_cell.variables,
         name="kinked",
-        output="h",
+        returned=("h",),
     )
 
 

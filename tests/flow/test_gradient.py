@@ -31,7 +31,7 @@ def test_gradients_are_central_differences_of_a_real_run(problem: Problem, t: in
     _, _, tape = problem.kernels.forward(problem.params, problem.x, problem.state)
     state = {name: states[t].copy() for name, states in tape.states.items()}
     paths = problem.paths()
-    gradient = backward(paths, _given(paths, problem.dy, problem.dstate, 0))
+    gradient = backward(paths, _given(problem.derivation, paths, problem.dy, problem.dstate, 0)[0])
     for name, array in state.items():
         difference = np.zeros(array.shape)
         for place in np.ndindex(*array.shape):
@@ -111,7 +111,7 @@ def test_paths_add_up_to_the_gradient_and_shares_to_one(problem: Problem) -> Non
     total = np.sum([path.share for path in found.paths], axis=0)
     np.testing.assert_allclose(total, np.ones((STEPS, found.batch)), rtol=1e-12)
     paths = problem.paths()
-    gradient = backward(paths, _given(paths, problem.dy, problem.dstate, 0))
+    gradient = backward(paths, _given(problem.derivation, paths, problem.dy, problem.dstate, 0)[0])
     together = np.zeros((STEPS, found.batch, paths.size))
     for (after, before), jacobian in paths.jacobians.items():
         for place in range(len(jacobian.terms)):

@@ -21,14 +21,14 @@ TEXT = "h' = tanh(W @ x + k * b)"
 HUGE = 10**6000
 TOO_LONG = pytest.param(HUGE, id="huge")
 STRINGS = ("text", "name", "title", "reference", "source")
-TABLES = ("sizes", "constants", "init")
+TABLES = ("sizes", "constants", "init", "inputs")
 
 
 def made(**arguments: Any) -> Cell:
     return Cell.from_equations(arguments.pop("text", TEXT), **{"constants": {"k": 1}, **arguments})
 
 
-@pytest.mark.parametrize("argument", [*STRINGS, "output"])
+@pytest.mark.parametrize("argument", STRINGS)
 @pytest.mark.parametrize(
     "value", [3, 0.5, True, ["h"], ("h",), {"h": 1}, b"h", TOO_LONG, [HUGE], object(), np.zeros(2)]
 )
@@ -40,9 +40,15 @@ def test_what_is_no_string_is_named(argument: str, value: object) -> None:
     assert "0x" not in raised.value.message  # no address, which is another one in each run
 
 
-def test_output_is_one_state() -> None:
-    with pytest.raises(CellError, match=r"output: expected the name of one state, a string, found \['h'\]"):
-        made(output=["h"])
+def test_output_is_a_name_or_several() -> None:
+    assert made(output="h").returned == made(output=["h"]).returned == made(output=("h",)).returned == ("h",)
+
+
+@pytest.mark.parametrize("value", [3, 0.5, True, [], {"h": 1}, b"h", ["h", 1], TOO_LONG, [HUGE], object(), np.zeros(2)])
+def test_an_output_of_a_wrong_type_is_named(value: object) -> None:
+    with pytest.raises(CellError) as raised:
+        made(output=value)
+    assert raised.value.message.startswith("output: expected a name, or a list of names, found ")
 
 
 @pytest.mark.parametrize("argument", TABLES)
@@ -120,7 +126,7 @@ TOML: st.SearchStrategy[str] = st.one_of(
     ),
     st.integers().map(str),
 )  # fmt: skip
-KEYS = ("name", "title", "reference", "equations", "output", "sizes", "constants", "init", "other")
+KEYS = ("name", "title", "reference", "equations", "output", "inputs", "sizes", "constants", "init", "other")
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), TOML, max_size=3))
@@ -138,5 +144,6 @@ def test_a_key_of_a_wrong_type_has_its_place(key: str, value: str) -> None:
     given = {"name": "'cell'", "equations": f'"{TEXT}"', "constants": "{ k = 1 }"} | {key: value}
     with pytest.raises(CellError) as raised:
         read_cell("\n".join(f"{key} = {value}" for key, value in given.items()), "cell.toml")
-    assert raised.value.message.startswith(f"{key}: expected a string, found ")
+    wanted = "a name, or a list of names," if key == "output" else "a string,"
+    assert raised.value.message.startswith(f"{key}: expected {wanted} found ")
     assert raised.value.line == list(given).index(key) + 1

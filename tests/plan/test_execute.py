@@ -46,7 +46,7 @@ def run(program: Program, problem: Problem, *, fused: bool = False, moved: Mappi
 
 def gradients(program: Program, problem: Problem, *, fused: bool = False) -> Gradients:
     return execute.backward(
-        program, problem.sizes, run(program, problem, fused=fused), problem.dy, problem.dstate or {}
+        program, problem.sizes, run(program, problem, fused=fused), problem.dys, problem.dstate or {}
     )
 
 
@@ -134,7 +134,9 @@ def test_a_row_beyond_its_length_stands_still(planned: Planned) -> None:
 @pytest.mark.parametrize("reverse", [False, True])
 def test_what_the_caller_has_beyond_a_length_is_not_read(program: Program, reverse: bool) -> None:
     problem = draw(program.cell, Case(5, 3, 4, 6, ragged=True, reverse=reverse))
-    clean = replace(problem, x=active(problem.x, problem), dy=active(problem.dy, problem))
+    clean = replace(
+        problem, x=active(problem.x, problem), dys={n: active(dy, problem) for n, dy in problem.dys.items()}
+    )
     assert np.isnan(problem.x).any()
     assert np.isnan(problem.dy).any()
     assert np.array_equal(run(program, problem).y, run(program, clean).y)

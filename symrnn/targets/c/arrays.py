@@ -7,18 +7,21 @@ out: sizes of whole blocks, which the runtime finds from the table (``templates/
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from symrnn.emit.address import Address
+from symrnn.language.cell import Cell
+from symrnn.plan.backward import seed_arrays
 from symrnn.plan.program import Column, Extent, Kind, Place, Program
 from symrnn.plan.size import Count
-
-FIXED = {Kind.INPUT: "AT_X", Kind.OUTPUT: "AT_Y", Kind.SEED: "AT_DY", Kind.INPUT_GRADIENT: "AT_DX"}
-"""The arrays that every cell has, in the runtime's own names."""
+from symrnn.plan.storage import output_places
 
 PACKED = "AT_PACKED"
 """Packed weights, as an array of one row."""
+
+FIXED = ("AT_X", "AT_Y", "AT_DY", "AT_DX", PACKED)
+"""The arrays that every cell has, in the order of the runtime's enumeration."""
 
 
 def of_state(role: str, state: str) -> str:
@@ -66,11 +69,13 @@ class Arrays:
         self._program = program
         self._forward = {buffer.name: buffer for buffer in program.forward.buffers}
         self._backward = {buffer.name: buffer for buffer in program.backward.buffers} if program.backward else {}
+        self._given = dict(_given(program.cell))
         self.table: tuple[CArray, ...] = self._table()
 
     def _table(self) -> tuple[CArray, ...]:
         cell, given = self._program.cell, "GIVEN"
-        x, output = Count.size(cell.size("x")), Count.size(cell.size(cell.output))
+        x = Count.of(*((cell.size(name),) for name in cell.given))
+        output = Count.of(*((cell.size(value),) for value in cell.output_values))
         fixed = (
             CArray("AT_X", given, "EACH_STEP", x),
             CArray("AT_Y", given, "EACH_STEP", output),
@@ -108,7 +113,7 @@ class Arrays:
         """The address of ``value`` in a row of the current step."""
         match place.kind:
             case Kind.INPUT | Kind.OUTPUT | Kind.SEED | Kind.INPUT_GRADIENT:
-                return Address(FIXED[place.kind])
+                return self._given[place]
             case Kind.STATE:
                 return Address(of_state("now", place.array))
             case Kind.NEXT:
@@ -125,6 +130,20 @@ class Arrays:
                 if buffer.extent is Extent.ONCE:
                     return Address(PACKED, before, f"PACKED_{buffer.name}")
                 return Address(of_buffer(buffer.name), before)
+
+
+def _given(cell: Cell) -> Iterator[tuple[Place, Address]]:
+    """Where inputs, outputs and their gradients lie: side by side in the rows of arrays that every cell has."""
+    before = Count()
+    for name in cell.given:
+        yield Place(Kind.INPUT, name), Address("AT_X", before)
+        yield Place(Kind.INPUT_GRADIENT, name), Address("AT_DX", before)
+        before += Count.size(cell.size(name))
+    before, places, seeds = Count(), output_places(cell.output_values), seed_arrays(cell.returned)
+    for name, value in zip(cell.returned, cell.output_values, strict=True):
+        yield places[value], Address("AT_Y", before)
+        yield Place(Kind.SEED, seeds[name]), Address("AT_DY", before)
+        before += Count.size(cell.size(value))
 
 
 def width_of(columns: Iterable[Column]) -> Count:

@@ -84,6 +84,7 @@ class CHeader:
     most_parts: int
     room: tuple[CRoom, ...]
     dims: tuple[str, ...]
+    input_size: str
     output_size: str
     state_order: str
     prototypes: tuple[Prototype, ...]

@@ -9,7 +9,7 @@ and the Python module over the library (`symrnn.targets.c.module`).
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -122,6 +122,13 @@ def _context(cell: CCell, request: Request) -> CFile:
     )
 
 
+def row_of(names: Sequence[str], sizes: Sequence[str]) -> str:
+    """The size of a row of inputs or outputs, as a header says it; several values stand side by side."""
+    if len(names) == 1:
+        return sizes[0]
+    return f"({' + '.join(sizes)}) with {', '.join(names[:-1])} and {names[-1]} side by side"
+
+
 def _header(cell: CCell) -> CHeader:
     """The context of the header alone."""
     equations, training = cell.program.cell, cell.program.backward is not None
@@ -132,7 +139,8 @@ def _header(cell: CCell) -> CHeader:
         most_parts=MOST_PARTS,
         room=c_room(cell),
         dims=dims_lines(tuple(cell.names.fields.values())),
-        output_size=equations.size(equations.output),
+        input_size=row_of(equations.given, ("input", *(equations.size(name) for name in equations.given[1:]))),
+        output_size=row_of(equations.returned, [equations.size(value) for value in equations.output_values]),
         state_order=", ".join(equations.states),
         prototypes=prototypes(cell.name, cell.dims, training, tuple(p.name for p in cell.precisions)),
         led=led(training),

@@ -16,6 +16,7 @@ from symrnn.emit.render import render
 from symrnn.emit.request import Request
 from symrnn.emit.surface import surface
 from symrnn.errors import GenerateError
+from symrnn.language.cell import Cell
 from symrnn.plan.program import Program
 from symrnn.targets.c import flags
 from symrnn.targets.c.arrays import Arrays
@@ -39,6 +40,7 @@ RUNTIME = (
     "c/packing.py",
     "python/parameters.py",
     "python/arguments.py",
+    "python/given.py",
     "python/sizes.py",
     "python/tape.py",
     "python/pieces.py",
@@ -113,11 +115,18 @@ def _header(program: Program, request: Request) -> tuple[str, ...]:
     if cell.reference:
         lines += ["", *wrapped(cell.reference)]
     lines += ["", "The step:", "", *(f"    {line}" for line in step_lines(program)), ""]
-    lines += wrapped(
-        f"Arrays are time-major: x is (T, B, input), y is (T, B, {cell.size(cell.output)}), a state (B, size), a matrix "
-        "(rows, columns)."
-    )
+    lines += wrapped(f"Arrays are time-major: {_arrays_of(cell)}, a state (B, size), a matrix (rows, columns).")
     return tuple(quoted(line) for line in lines)
+
+
+def _arrays_of(cell: Cell) -> str:
+    """The shapes of the inputs and outputs, in words."""
+    inputs = ["x is (T, B, input)", *(f"{name} (T, B, {cell.size(name)})" for name in cell.given[1:])]
+    outputs = [cell.size(value) for value in cell.output_values]
+    if len(outputs) == 1:
+        return ", ".join([*inputs, f"y is (T, B, {outputs[0]})"])
+    named = (f"{name} (T, B, {size})" for name, size in zip(cell.returned, outputs, strict=True))
+    return ", ".join([*inputs, f"y holds {', '.join(named)}"])
 
 
 def _constants(program: Program, digest: str, request: Request, dtypes: Sequence[str]) -> tuple[str, ...]:

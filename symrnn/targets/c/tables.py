@@ -27,7 +27,7 @@ def c_tables(cell: CCell, gradients: CGradients | None) -> CTables:
     return CTables(
         limits=tuple(_limits(cell, len(gradients.rights) if gradients else 0)),
         arrays=tuple(CRow(a.name, a.memory, a.motion, cell.names.count(a.width)) for a in table),
-        array_names=_wrapped(_enumeration([a.name for a in table[len(FIXED) + 1 :]], "AT_STATES", "ARRAYS")),
+        array_names=_wrapped(_enumeration([a.name for a in table[len(FIXED) :]], "AT_STATES", "ARRAYS")),
         part_names=_wrapped(_enumeration([part.name for part in parts_of(cell)], "0", "BLOCKS")),
     )
 

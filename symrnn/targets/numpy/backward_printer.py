@@ -98,10 +98,18 @@ class BackwardPrinter(BodyPrinter):
 
     def _returns(self, last: Scope, after: Scope) -> list[str]:
         """What the function returns: gradients of parameters, of the input, of initial states."""
-        gradient = Array(Kind.INPUT_GRADIENT, "x")
-        if gradient in self.compiled.columns:
-            lines = [f"{INDENT}dx = {after.whole(gradient)}.reshape(x.shape)"]
+        inputs = [array for array in self.names.given.names if array.kind == Kind.INPUT]
+        gradients = [Array(Kind.INPUT_GRADIENT, array.name) for array in inputs]
+        given = [after.whole(array) for array in gradients if array in self.compiled.columns]
+        width = self.names.number(self.names.width([array.name for array in inputs]))
+        shape = "x.shape" if len(inputs) == 1 else f"{self.names.use(STEPS)}, {self.names.use(ROWS)}, {width}"
+        if len(given) == 1:
+            lines = [f"{INDENT}dx = {given[0]}.reshape({shape})"]
+        elif given:
+            lines = [f"{INDENT}dx = np.concatenate(({', '.join(given)}), axis=1).reshape({shape})"]
         else:
-            lines = [f"{INDENT}dx = np.zeros_like(x)"]
+            lines = [
+                f"{INDENT}dx = np.zeros_like(x)" if len(inputs) == 1 else f"{INDENT}dx = np.zeros(({shape}), x.dtype)"
+            ]
         states = [f'"{s}": {last.whole(Array(Kind.STATE_GRADIENT, s))}' for s, _ in self.routine.states]
         return [*lines, *collection("dfirst = {", states, "}", DEPTH), f"{INDENT}return grads, dx, dfirst"]

@@ -7,7 +7,7 @@ Reads a `Compiled` routine; returns lines. Leaves out: what is special to a func
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from symrnn.emit.python_names import size_names
 from symrnn.emit.python_text import INDENT, remark
@@ -16,6 +16,7 @@ from symrnn.language.identifiers import Allocator
 from symrnn.language.system import INPUT, ONE
 from symrnn.plan.program import LAST, LOOP, Direction, Kind, Phase, Stage, Write
 from symrnn.targets.numpy.compile import Compiled
+from symrnn.targets.numpy.given import given_of
 from symrnn.targets.numpy.ir import StageNodes, buffer
 from symrnn.targets.numpy.names import RESERVED
 from symrnn.targets.numpy.printer import Printer
@@ -25,12 +26,19 @@ from symrnn.targets.numpy.weights import Weights
 DEPTH = 1
 
 
-def locals_of(compiled: Compiled, sizes: Sequence[str], taken: Sequence[str] = ()) -> Locals:
-    """The names of a function; ``taken`` are those that others have."""
+def locals_of(compiled: Compiled, sizes: Sequence[str], values: Mapping[str, str], taken: Sequence[str] = ()) -> Locals:
+    """The names of a function.
+
+    Args:
+        compiled: the routine that it runs.
+        sizes: of the cell.
+        values: for each output of the layer, the variable whose value the function returns, or whose gradient it is given.
+        taken: names that others have.
+    """
     allocator = Allocator((*RESERVED, *taken))
     letters = {**size_names(sizes, allocator), ONE: ONE}
     later = frozenset(name for name in compiled.own if _is_later(compiled, name))
-    return Locals(compiled, letters, allocator, later)
+    return Locals(compiled, letters, allocator, later, given_of(compiled.routine, values, allocator))
 
 
 def _is_later(compiled: Compiled, name: str) -> bool:
@@ -97,7 +105,7 @@ class BodyPrinter:
             head.append(f"{', '.join(letter for _, letter in read)} = {given}")
         head += [f"{w.name} = weights.{w.name}  # {w.note}" for w in self.weights.found if w.name in used]
         head += [f"{name} = weights.{name}" for name in self.weights.once.values() if name in used]
-        return tidy([*indented(head), *lines])
+        return tidy([*indented([*self.names.given.lines, *head]), *lines])
 
     def loop(self, scope: Scope, idle: list[str]) -> list[str]:
         """The locals bound before the loop over all steps, and the loop; ``idle`` says what finished rows do instead."""

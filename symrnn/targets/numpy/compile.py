@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from symrnn.emit.python_names import identifier, joint
 from symrnn.language.identifiers import Allocator
+from symrnn.language.tree import is_next
 from symrnn.plan.program import AFTER, BEFORE, LAST, LOOP, Buffer, Extent, Kind, Phase, Place, Program, Routine, Stage
 from symrnn.targets.numpy.ir import (
     NEW_CARRY,
@@ -177,10 +178,13 @@ class _RoutineCompiler:
     def _written(self) -> dict[str, tuple[Place, ...]]:
         """The places that each value is written to, those apart that are scratch or filled after the loop."""
         found: dict[str, tuple[Place, ...]] = {}
+        loop = [write.place for stage in self._routine.loop.stages for write in stage.writes]
+        alone = sum(place.kind is Kind.OUTPUT for place in loop) == 1
         for phase in PHASES:
             for write in (write for stage in self._routine.stages_of(phase) for write in stage.writes):
                 step = write.place.kind is Kind.BUFFER and self._extent(write.place) is Extent.STEP
-                if not step and write.place.kind is not Kind.OUTPUT:
+                filled = alone and write.place.kind is Kind.OUTPUT and is_next(write.value)
+                if not step and not filled:
                     found[write.value] = (*found.get(write.value, ()), write.place)
         return found
 

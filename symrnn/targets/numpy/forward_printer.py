@@ -17,7 +17,7 @@ class ForwardPrinter(BodyPrinter):
     """Prints the forward pass, or a tangent, whose variables come in pairs."""
 
     def body(self, output: str) -> list[str]:
-        """The body of the function that runs every step; ``output`` is the state whose value it returns for each."""
+        """The body of the function that runs every step; ``output`` is the state that the caller's array holds, if any."""
         scope = self.scope(LOOP, loop=True)
         loop = self.loop(scope, self._idle(scope))
         hoisted = self._hoisted()
@@ -68,9 +68,9 @@ class ForwardPrinter(BodyPrinter):
         return [*lines, *(f"{self.names.buffer(b.name)}[t if taped else 0][gone] = 0" for b in kept)]
 
     def _filled(self, output: str) -> list[str]:
-        """The output of every step, if the states are not the output."""
-        states = self.names.state(output)
-        filled = under(f"if {states} is not None:", [f"y[...] = {states}[1:]"])
+        """The output of every step, if the states are not the output; rows beyond their length have none."""
+        states = self.names.state(output) if output else ""
+        filled = under(f"if {states} is not None:", [f"y[...] = {states}[1:]"]) if output else []
         return indented([*filled, *under("if idle is not None:", ["y[idle] = 0"])])
 
     def _returns(self) -> list[str]:

@@ -68,7 +68,7 @@ def _legend(cell: Cell, names: Sequence[Locals], weights: Weights) -> list[tuple
         for size in cell.sizes
         if size != INPUT or not cell.input_is_hidden
     ]
-    rows += [("x", f"inputs, (T, B, {letters[cell.size('x')]})")]
+    rows += [(name, f"inputs, (T, B, {letters[cell.size(name)]})") for name in cell.given]
     for state in cell.states:
         rows.append(
             (
@@ -76,7 +76,8 @@ def _legend(cell: Cell, names: Sequence[Locals], weights: Weights) -> list[tuple
                 f"state, {shape('B', width([cell.size(state)]), letters=letters)}; {state}' is its value after the step",
             )
         )
-    rows.append(("y", f"outputs, (T, B, {letters[cell.size(cell.output)]}): {cell.output}' of every step"))
+    widths = " + ".join(letters[cell.size(value)] for value in cell.output_values)
+    rows.append(("y", f"outputs, (T, B, {widths}): {', '.join(cell.output_values)} of every step"))
     rows += [(w.name, f"weights, {w.note}: {', '.join(w.holds)}") for w in weights.found if len(w.holds) > 1]
     for each in names:
         rows += _buffers(each)

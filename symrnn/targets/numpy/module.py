@@ -33,6 +33,7 @@ from symrnn.targets.numpy.body import locals_of
 from symrnn.targets.numpy.compile import Compiled, compiled
 from symrnn.targets.numpy.expression import NumpyPrinter, helpers
 from symrnn.targets.numpy.forward_printer import ForwardPrinter
+from symrnn.targets.numpy.given import input_arguments
 from symrnn.targets.numpy.header import header
 from symrnn.targets.numpy.names import RESERVED
 from symrnn.targets.numpy.scope import Locals
@@ -46,6 +47,7 @@ RUNTIME = (
     "numpy/arrays.py",
     "python/parameters.py",
     "python/arguments.py",
+    "python/given.py",
     "python/sizes.py",
     "python/tape.py",
     "python/pieces.py",
@@ -102,7 +104,7 @@ def _steps_code(
     """The functions that run every step, forwards and backwards, and their weights; with the names that they use."""
     weights = _weights(program, program.forward)
     names = [_locals(program, forward, weights)]
-    run = _forward("_forward", names[0], weights, program.cell.output)
+    run = _forward("_forward", names[0], weights, _alone(program))
     stream = StreamPrinter(_locals(program, forward, weights), weights).body()
     reverse: Code | bool = False
     if backward is not None:
@@ -111,7 +113,7 @@ def _steps_code(
         reverse = _code("def", "_backward", "(weights, sizes, x, tape, idle, dy, dstate)", body)
     found: dict[str, Code | bool] = {
         "forward": run,
-        "stream": _code("def", "_steps_of_stream", "(weights, sizes, x, state)", stream),
+        "stream": _code("def", "_steps_of_stream", "(weights, sizes, x, state, y)", stream),
         "backward": reverse,
         "weights": _code("class", "_Weights", "", _weight_lines(program, program.forward, weights)),
     }
@@ -122,7 +124,7 @@ def _tangent_code(program: Program, tangent: Compiled) -> dict[str, Code | tuple
     """The function that runs every step beside its derivative, its weights, and the variable of each derivative."""
     variables = tangent.routine.system.variables
     weights = _weights(program, tangent.routine)
-    output = next(v.name for v in variables if v.of == program.cell.output + PRIME).removesuffix(PRIME)
+    output = next((v.name for v in variables if v.of == _alone(program) + PRIME), "").removesuffix(PRIME)
     run = _forward("_tangent", _locals(program, tangent, weights), weights, output)
     known = program.cell.normal.by_name
     kept = [v for v in variables if v.of in known and known[v.of].role in (Role.PARAMETER, Role.STATE)]
@@ -142,19 +144,24 @@ def _code(keyword: str, name: str, arguments: str, body: Sequence[str]) -> Code:
 
 def _forward(name: str, given: Locals, weights: Weights, output: str) -> Code:
     body = ForwardPrinter(given, weights).body(output)
-    inputs = ", ".join(_inputs(given.compiled.routine))
+    inputs = ", ".join(given.given.arguments)
     return _code("def", name, f"(weights, sizes, {inputs}, state, idle, taped, y)", body)
 
 
 def _locals(program: Program, compiled: Compiled, weights: Weights) -> Locals:
-    taken = [*weights.once.values(), *(weight.name for weight in weights.found), *_inputs(compiled.routine)]
-    found = locals_of(compiled, program.cell.sizes, taken)
+    routine = compiled.routine
+    taken = [*weights.once.values(), *(weight.name for weight in weights.found), *input_arguments(routine)]
+    pairs = {v.of: v.name for v in routine.system.variables if v.of} if routine is program.tangent else {}
+    returned = zip(program.cell.returned, program.cell.output_values, strict=True)
+    found = locals_of(compiled, program.cell.sizes, {name: pairs.get(value, value) for name, value in returned}, taken)
     weights.share(found.allocator)
     return found
 
 
-def _inputs(routine: Routine) -> list[str]:
-    return [v.name for v in routine.system.variables if v.role is Role.INPUT]
+def _alone(program: Program) -> str:
+    """The output, if it is the only one and a state, which then lies in the caller's array itself."""
+    cell = program.cell
+    return cell.output if cell.returned == (cell.output,) and cell.output in cell.states else ""
 
 
 def _weights(program: Program, routine: Routine) -> Weights:

@@ -17,6 +17,7 @@ from symrnn.language.system import INPUT
 from symrnn.plan.program import Kind
 from symrnn.plan.size import Count
 from symrnn.targets.numpy.compile import Compiled, CompiledPhase
+from symrnn.targets.numpy.given import Given
 from symrnn.targets.numpy.ir import NEW_CARRY, SCRATCH, Array, Spot
 from symrnn.targets.numpy.names import INPUTS, shape, width
 
@@ -34,13 +35,20 @@ class Locals:
         letters: the local of every size name.
         allocator: of further locals.
         later: the buffers with rows for one more step, after the last.
+        given: inputs, outputs and their gradients.
     """
 
     def __init__(
-        self, compiled: Compiled, letters: Mapping[str, str], allocator: Allocator, later: frozenset[str]
+        self,
+        compiled: Compiled,
+        letters: Mapping[str, str],
+        allocator: Allocator,
+        later: frozenset[str],
+        given: Given,
     ) -> None:
         self.compiled, self.letters, self.allocator, self._later = compiled, letters, allocator, later
         self.used: set[str] = set()
+        self.given = given
         self.buffers = {name: allocator.fresh(f"{name}_all") for name in compiled.buffers}
         self.states: dict[str, tuple[str, str]] = {}
         for state, _ in compiled.routine.states:
@@ -153,7 +161,7 @@ class Scope:
 
     def is_whole(self, spot: Spot) -> bool:
         """Whether ``spot`` is a whole contiguous array, so that BLAS may write to it."""
-        return self._has_all(spot) and spot.array.kind != Kind.NEXT
+        return self._has_all(spot) and spot.array.kind not in (Kind.NEXT, Kind.OUTPUT)
 
     def _has_all(self, spot: Spot) -> bool:
         return len(self.columns(spot.array)) == spot.last + 1 - spot.first
@@ -187,7 +195,7 @@ class Scope:
                 return self._names.carries[spot.array.name][1]
             case Kind.STATE | Kind.NEXT:
                 return self._bind_state(spot)
-            case Kind.INPUT | Kind.SEED:
+            case Kind.INPUT | Kind.SEED | Kind.OUTPUT:
                 return self._bind_given(spot)
             case Kind.CARRY:
                 return self._names.carries[spot.array.name][0]
@@ -268,8 +276,8 @@ class Scope:
         return self.bind(Order.COLUMNS, name, self._flat(spot, f"{self._names.state(state)}[{steps}]"))
 
     def _bind_given(self, spot: Spot) -> str:
-        """The input, or the gradient of the output, by the name of the function's argument."""
-        array = "dy" if spot.array.kind == Kind.SEED else spot.array.name
+        """An input, an output or the gradient of one, by the name of the function's argument or of its columns."""
+        array = self._names.given.names[spot.array]
         name = self.fresh(f"{array}_t" if self.is_loop else f"{array}_rows")
         if self.is_loop:
             self.step.append((name, f"{array}[t]"))

@@ -42,8 +42,9 @@ class StreamScope(Scope):
         match spot.array.kind:
             case Kind.BUFFER:
                 return self._bind_scratch(spot)
-            case Kind.INPUT:
-                return self.bind(Order.COLUMNS, self.fresh(f"{name}_t"), f"{name}[0]")
+            case Kind.INPUT | Kind.OUTPUT:
+                array = self._names.given.names[spot.array]
+                return self.bind(Order.COLUMNS, self.fresh(f"{array}_t"), f"{array}[0]")
             case Kind.NEXT:
                 return self.bind(Order.ARRAY, self.fresh(self._hint(spot)), f'np.empty_like(state["{name}"])')
             case _:
@@ -54,7 +55,7 @@ class StreamPrinter(BodyPrinter):
     """Prints the generator."""
 
     def body(self) -> list[str]:
-        """The body; it reads ``x`` (1, B, inputs) and keeps ``state`` in place."""
+        """The body; it reads ``x`` (1, B, inputs), keeps ``state`` in place, and fills ``y`` unless a state is the output."""
         shared: dict[Spot, str] = {}
         bound, lines = [], []
         for phase in (BEFORE, LOOP):

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 
 from symrnn.emit.python_text import INDENT, collection, commented
 from symrnn.emit.source import Mark, block, marked
+from symrnn.plan.backward import SEED, seed_arrays
 from symrnn.plan.program import AFTER, LAST, Extent, Kind, Phase, Product, Program, Routine, Stage, Write
 from symrnn.targets.torch.forms import StackedForms, Stacks
-from symrnn.targets.torch.forward_printer import operand, parameter_lines, size_lines
+from symrnn.targets.torch.forward_printer import input_lines, operand, parameter_lines, size_lines
 from symrnn.targets.torch.names import TorchNames
 from symrnn.targets.torch.printer import PhasePrinter, Wording
 
@@ -64,7 +65,10 @@ class _BackwardLines:
         reads = [name for stage in self._routine.plain_stages for name in stage.reads]
         carries = ", ".join(names.slot(state) for state in self._cell.states)
         given = ", ".join(f'dstate["{state}"]' for state in self._cell.states)
+        seeds = seed_arrays(self._cell.returned).values()
         lines = [
+            *input_lines(names, self._cell),
+            *names.parted(SEED, [self._seed(array) for array in seeds], self._output_sizes()),
             f"{INDENT}T = len(x)",
             *size_lines(names),
             *parameter_lines(names, [v.name for v in self._cell.parameters if v.name in reads]),
@@ -81,6 +85,14 @@ class _BackwardLines:
             f"{INDENT}return dp, dx, dfirst",
         ]
         return block([HEAD, f'{INDENT}"""Every step, the last one first."""', *lines])
+
+    def _seed(self, array: str) -> str:
+        """The value of a gradient of the caller."""
+        places = self._routine.places.items()
+        return next(value for value, place in places if (place.kind, place.array) == (Kind.SEED, array))
+
+    def _output_sizes(self) -> list[str]:
+        return [self._cell.size(value) for value in self._cell.output_values]
 
     def _given(self) -> list[str]:
         """The locals for what the forward function left."""
@@ -210,10 +222,13 @@ class _BackwardLines:
 
         wording = Wording(name, name, side, masked=True)
         printer = PhasePrinter(self._routine, phase, self._names, self._stacks, wording)
-        lines, dx = [], "torch.zeros_like(x)"
+        lines: list[str] = []
+        found: dict[str, str] = {}
         for stage in phase.stages:
             lines += printer.stage(stage, {w: name(w.value) for w in stage.writes})
-            dx = next((name(w.value) for w in stage.writes if w.place.kind is Kind.INPUT_GRADIENT), dx)
+            found |= {w.place.array: name(w.value) for w in stage.writes if w.place.kind is Kind.INPUT_GRADIENT}
+        each = [found.get(array, f"torch.zeros_like({self._names.whole(array)})") for array in self._cell.given]
+        dx = each[0] if len(each) == 1 else f"torch.cat(({', '.join(each)}), -1)"
         return [*lines, f"{INDENT}dx = {dx}"]
 
     def _is_row(self, value: str) -> bool:

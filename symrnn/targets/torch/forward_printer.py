@@ -10,9 +10,11 @@ from collections.abc import Callable
 
 from symrnn.emit.python_text import INDENT, collection
 from symrnn.emit.source import block
-from symrnn.plan.program import BEFORE, LOOP, ONCE, Extent, Kind, Phase, Program, Stage, Write
+from symrnn.language.cell import Cell
+from symrnn.plan.program import BEFORE, LOOP, ONCE, Extent, Kind, Phase, Place, Program, Stage, Write
+from symrnn.plan.storage import output_places
 from symrnn.targets.torch.forms import StackedForms, Stacks
-from symrnn.targets.torch.names import TorchNames
+from symrnn.targets.torch.names import TorchNames, X
 from symrnn.targets.torch.printer import PhasePrinter, Wording
 
 HEAD = "def _forward(p, n, x, state, idle, taped):"
@@ -30,7 +32,7 @@ class _ForwardLines:
         self._routine, self._cell = program.forward, program.cell
         self._names = TorchNames(program, program.forward)
         self._stacks = Stacks(self._names)
-        self._outputs: list[str] = []
+        self._outputs: dict[Place, str] = {}
         self._kept = [c.value for b in program.forward.buffers if b.is_left for c in b.columns]
         loop = self._routine.loop.stages
         self._produced = [
@@ -50,6 +52,7 @@ class _ForwardLines:
         lists += [names.whole(value) for value in self._produced]
         returned = self._returned()
         lines = [
+            *input_lines(names, self._cell),
             f"{INDENT}T = len(x)",
             *size_lines(names),
             *parameter_lines(names, self._read_parameters()),
@@ -95,7 +98,8 @@ class _ForwardLines:
         wording = Wording(names.now, names.now, lambda p: operand(p, names.now))
         printer = PhasePrinter(self._routine, phase, names, self._stacks, wording, depth=2)
         body = [line for stage in phase.stages for line in printer.stage(stage, self._targets(stage))]
-        y = ", ".join(self._outputs)
+        found = [self._outputs[place] for place in output_places(self._cell.output_values).values()]
+        y = found[0] if len(found) == 1 else f"torch.cat(({', '.join(found)}), -1)"
         states = self._cell.states
         ends = [f"{INDENT * 2}y.append({y})"]
         after = [f"{names.whole(value)}.append({_kept(names.now(value), 'idle[t]')})" for value in self._produced]
@@ -109,8 +113,7 @@ class _ForwardLines:
         found = {}
         for write in stage.writes:
             if write.place.kind is Kind.OUTPUT:
-                self._outputs.append(self._names.allocator.fresh("y_t"))
-                found[write] = self._outputs[-1]
+                found[write] = self._outputs[write.place] = self._names.allocator.fresh(f"{write.place.array}_t")
             else:
                 found[write] = self._names.now(write.value)
         return found
@@ -130,7 +133,7 @@ class _ForwardLines:
 
     def _returned(self) -> list[str]:
         names = self._names
-        output = names.sizes[self._cell.size(self._cell.output)]
+        output = " + ".join(names.sizes[self._cell.size(value)] for value in self._cell.output_values)
         final = [f'"{state}": {names.now(state)}' for state in self._cell.states]
         over = [f'"{state}": torch.stack({names.over_time(state)})' for state in self._cell.states]
         kept = [f'"{value}": {self._kept_text(value)}' for value in self._kept]
@@ -163,6 +166,11 @@ def operand(product: StackedForms, read: Callable[[str], str]) -> str:
     """Operands of one step, or of all, side by side."""
     texts = [read(value) for value in product.operands]
     return texts[0] if len(texts) == 1 else f"torch.cat(({', '.join(texts)}), -1)"
+
+
+def input_lines(names: TorchNames, cell: Cell) -> list[str]:
+    """The line that parts several inputs."""
+    return names.parted(X, cell.given, [cell.size(name) for name in cell.given])
 
 
 def size_lines(names: TorchNames) -> list[str]:

@@ -27,6 +27,7 @@ RUNTIME = (
     "torch/flat.py",
     "torch/run.py",
     "torch/arguments.py",
+    "torch/given.py",
     "python/sizes.py",
     "python/inference.py",
 )

@@ -8,9 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from symrnn.emit.python_names import identifier, joint, size_names
+from symrnn.emit.python_text import INDENT
 from symrnn.language.identifiers import Allocator
 from symrnn.language.system import INPUT, ONE
+from symrnn.plan.backward import SEED
 from symrnn.plan.program import Extent, Kind, Program, Routine
+
+X = "x"
+"""The argument that holds the inputs."""
 
 RESERVED = tuple(
     """
@@ -71,7 +76,8 @@ class TorchNames:
             if place.kind is Kind.CARRY:
                 self._now[name] = self.slot(place.array)
             elif place.kind in (Kind.INPUT, Kind.SEED):
-                self._whole[name] = place.array if place.kind is Kind.INPUT else "dy"
+                alone = place.array in (X, SEED)  # the names of arguments
+                self._whole[name] = place.array if alone else self.allocator.fresh(identifier(place.array))
                 self._now[name] = self.allocator.fresh(f"{self._whole[name]}_t")
             else:
                 self._now[name] = self.allocator.fresh(identifier(name))
@@ -79,6 +85,13 @@ class TorchNames:
             for name in (*stage.local, *(write.value for write in stage.writes)):
                 if name not in self._now:
                     self._now[name] = self.allocator.fresh(identifier(name))
+
+    def parted(self, argument: str, values: Sequence[str], sizes: Sequence[str]) -> list[str]:
+        """The line that parts an argument whose rows hold several values side by side; none for one value."""
+        if len(values) == 1:
+            return []
+        widths = ", ".join("1" if size == ONE else f'n["{size}"]' for size in sizes)
+        return [f"{INDENT}{', '.join(map(self.whole, values))} = {argument}.split(({widths}), -1)"]
 
     def now(self, value: str) -> str:
         """A value at the current step, or one that is no sequence."""

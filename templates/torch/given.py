@@ -1,0 +1,72 @@
+"""Given: inputs stand side by side in the rows that kernels read, and outputs in those that they return."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from templates.python.cell import _INPUT_SIZE, _INPUTS, _OUTPUTS, FIXED
+from templates.python.sizes import _hold_sizes
+from templates.torch.arguments import _fits, _names, _tensor
+
+
+def _beside(
+    x: Tensor, inputs: Mapping[str, Any] | None, sizes: dict[str, int], name: str = "inputs"
+) -> tuple[Tensor, dict[str, int]]:
+    """``x`` with the other inputs beside it in each row, and the sizes with those that they add."""
+    if not _INPUTS and not inputs:
+        return x, sizes
+    if not _INPUTS:
+        raise ValueError(f"{name}: this cell has no input beside x; leave them out")
+    given: Mapping[str, Any] = {} if inputs is None else inputs
+    _names(name, given, tuple(_INPUTS))
+    tensors, sizes = [x], dict(sizes)
+    for key, size in _INPUTS.items():
+        if given.get(key) is None:
+            raise ValueError(f"{name}: {key!r} is missing; expected {', '.join(_INPUTS)}")
+        tensor = torch.as_tensor(given[key])
+        if not tensor.is_floating_point():  # masks and whole numbers
+            tensor = tensor.to(x.dtype)
+        _fits(f"{name}[{key!r}]", tensor, (*x.shape[:-1], sizes.setdefault(size, (*tensor.shape, 0)[-2])), x)
+        tensors.append(tensor)
+    if FIXED:
+        _hold_sizes(sizes)
+    return torch.cat(tensors, -1), sizes
+
+
+def _inputs_of(rows: Tensor, sizes: Mapping[str, int]) -> tuple[Tensor, dict[str, Tensor]]:
+    """``x``, or its gradient, and those of the other inputs by name."""
+    if not _INPUTS:
+        return rows, {}
+    x, *others = rows.split([sizes[size] for size in (_INPUT_SIZE, *_INPUTS.values())], -1)
+    return x, dict(zip(_INPUTS, others, strict=True))
+
+
+def _outputs_of(rows: Tensor, sizes: Mapping[str, int]) -> Any:
+    """The output, or each of several by name."""
+    if len(_OUTPUTS) == 1:
+        return rows
+    return dict(zip(_OUTPUTS, rows.split([sizes[size] for size in _OUTPUTS.values()], -1), strict=True))
+
+
+def _read_dy(dy: Any, x: Tensor, sizes: Mapping[str, int]) -> Tensor:
+    """The gradient of the outputs, side by side in each row."""
+    shapes = {name: (*x.shape[:2], sizes[size]) for name, size in _OUTPUTS.items()}
+    if len(_OUTPUTS) == 1:
+        (shape,) = shapes.values()
+        return _like("dy", dy, shape, x)
+    _names("dy", dy, tuple(_OUTPUTS))
+    parts = [
+        x.new_zeros(shape) if dy.get(name) is None else _like(f"dy[{name!r}]", dy[name], shape, x)
+        for name, shape in shapes.items()
+    ]
+    return torch.cat(parts, -1)
+
+
+def _like(name: str, value: Any, shape: tuple[int, ...], x: Tensor) -> Tensor:
+    tensor = _tensor(name, value)
+    _fits(name, tensor, shape, x)
+    return tensor
