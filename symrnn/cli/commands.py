@@ -79,6 +79,7 @@ def _described(cell: Cell) -> dict[str, object]:
         "title": cell.title,
         "reference": cell.reference,
         "equations": cell.text.strip().splitlines(),
+        **({"define": dict(cell.define)} if cell.define else {}),
         "sizes": cell.sizes,
         "input_is_hidden": cell.input_is_hidden,
         "states": {state: cell.by_name[state].shape for state in cell.states},

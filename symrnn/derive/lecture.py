@@ -24,6 +24,7 @@ from symrnn.language.typeset.latex import number_latex
 from symrnn.language.typeset.lines import Line
 from symrnn.language.typeset.mathml import prose, rows_html
 from symrnn.language.typeset.symbols import size_latex, spell
+from symrnn.language.typeset.written import written_rows
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,9 @@ def _forward(material: Material) -> Iterator[Block]:
         f"{_outputs(cell)}.",
         leads=True,
     )
+    if cell.written:
+        yield Display(written_rows(cell.written, cell, notation))
+        yield Prose("Written out, definitions where they are called and repeats pass by pass, the step is", leads=True)
     yield Display(equations_rows(cell, notation))
     yield Prose(
         r"Products $\odot$, quotients, powers and functions act unit by unit, and $\operatorname{diag}(v)$ is the "

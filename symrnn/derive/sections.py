@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from symrnn.derive.factors import partial
 from symrnn.derive.jacobian import Slopes
 from symrnn.language.cell import Cell
-from symrnn.language.listing import labelled
+from symrnn.language.listing import labelled, written_lines
 from symrnn.language.system import HIDDEN, INPUT, Equation, Role, System
 from symrnn.language.tree import PRIME, Binary, Expression, MatVec, Name, names
 from symrnn.language.typeset.expressions import Notation
@@ -75,7 +75,8 @@ def _read(atoms: list[Expression], notation: Notation) -> str:
 
 def equations_text(cell: Cell) -> str:
     """The author's equations, their parameters, what sizes follow from them, and the parts that the derivation names."""
-    lines = ["Equations", *labelled(cell.equations)]
+    lines = ["Equations as their author wrote them", *written_lines(cell.written)] if cell.written else []
+    lines += ["Equations written out" if cell.written else "Equations", *labelled(cell.equations)]
     wide = max((len(parameter.name) for parameter in cell.parameters), default=0)
     listed = [f"  {parameter.name:{wide}}  ({', '.join(parameter.shape)})" for parameter in cell.parameters]
     lines += ["Parameters, every name that is never assigned", *listed] if listed else []

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from symrnn.language.listing import labelled
+from symrnn.language.listing import labelled, written_lines
 from symrnn.plan.program import Buffer, Extent, Program
 from symrnn.plan.size import Count
 
 
 def step_lines(program: Program) -> tuple[str, ...]:
-    """The author's equations under their numbers, then the parts of them that have names of their own."""
+    """The author's equations under their numbers, then the parts of them that have names of their own.
+
+    Where equations were written out, they stand behind those that the author wrote.
+    """
     cell = program.cell
     parts = [equation for equation in cell.normal.equations if equation.target not in cell.by_name]
-    return tuple(line.strip() for line in labelled([*cell.equations, *parts]))
+    given = [*written_lines(cell.written), "written out:"] if cell.written else []
+    return tuple(line.removeprefix("  ") for line in (*given, *labelled([*cell.equations, *parts])))
 
 
 def adjoint_lines(program: Program) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ def source_digest(cell: Cell) -> str:
     False
     """
     tables = [repr(sorted(table.items())) for table in (cell.constants, cell.init)]
+    tables += [repr(sorted(cell.define.items()))] if cell.define else []
     shapes = [f"{v.name} {v.shape}" for v in cell.variables]
     return digest(cell.name, cell.text, " ".join(cell.returned), *tables, *shapes)
 

@@ -15,6 +15,8 @@ from symrnn.language.system import HIDDEN, INPUT, Role, System, Variable
 from symrnn.language.tree import PRIME, is_next
 from symrnn.language.typeset.expressions import step_notation
 from symrnn.language.typeset.mathml import rows_html
+from symrnn.language.typeset.written import written_rows
+from symrnn.language.written import Written
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Cell(System):
         reference: where the equations were published; may be empty.
         text: the equations as given.
         constants: ``[constants]`` as exact decimal texts.
+        define: ``[define]``: the bodies of definitions by their heads; empty where there are none.
+        written: how its author wrote the step, where equations were written out; else empty.
         init: ``[init]``: parameter to ``zeros ones identity orthogonal uniform`` or a decimal text.
         returned: what the layer returns at every step: states, without primes, or other assigned names.
         sizes: size names other than ``1`` in the order of the surface: ``input``, ``hidden``, then new ones.
@@ -44,6 +48,8 @@ class Cell(System):
     reference: str = ""
     text: str = ""
     constants: Mapping[str, str] = field(default_factory=dict)
+    define: Mapping[str, str] = field(default_factory=dict)
+    written: tuple[Written, ...] = ()
     init: Mapping[str, str] = field(default_factory=dict)
     returned: tuple[str, ...] = ()
     sizes: tuple[str, ...] = (INPUT, HIDDEN)
@@ -64,6 +70,7 @@ class Cell(System):
         reference: str = "",
         sizes: Mapping[str, SizeEntry] | None = None,
         constants: Mapping[str, Number] | None = None,
+        define: Mapping[str, str] | None = None,
         init: Mapping[str, Number] | None = None,
         output: str | Sequence[str] | None = None,
         inputs: Mapping[str, SizeEntry] | None = None,
@@ -82,6 +89,7 @@ class Cell(System):
             reference: where the equations were published.
             sizes: for any name: ``input``, ``hidden``, a new size name or 1; for a matrix a pair.
             constants: scalar hyper-parameters: numbers, or decimal texts (``"0.1"`` is then a tenth exactly).
+            define: definitions, a body by each head: ``{"F(v)": "tanh(W @ v + b)"}``; equations call them, as ``F(h)``.
             init: for any parameter: ``uniform zeros ones identity orthogonal`` or a number.
             output: what the layer returns at every step: a state or another assigned name, or several; ``h`` where there
                 is such a state, else the first.
@@ -94,7 +102,7 @@ class Cell(System):
                 argument is of a wrong type.
         """
         strings = {"text": text, "name": name, "title": title, "reference": reference}
-        tables = {"sizes": sizes, "constants": constants, "init": init, "inputs": inputs}
+        tables = {"sizes": sizes, "constants": constants, "define": define, "init": init, "inputs": inputs}
         place = read_source(source)
         hold_types(strings, output, tables, place)
         if fault := name_fault(name):
@@ -104,7 +112,7 @@ class Cell(System):
                 message = f"{key}: expected one line of plain text without {' '.join(COMMENT_MARKS)}"
                 raise place.entry_error(message, key)
         outputs = (output,) if isinstance(output, str) else tuple(output or ())
-        declarations = Declarations(sizes or {}, constants or {}, init or {}, outputs, inputs or {})
+        declarations = Declarations(sizes or {}, constants or {}, init or {}, outputs, inputs or {}, dict(define or {}))
         parts: Composition = compose(text, declarations, place)
         values = {entry.name: getattr(parts, entry.name) for entry in fields(parts)}
         found = cls(name=name, title=title, reference=reference, text=text, source=place.name, **values)
@@ -137,13 +145,19 @@ class Cell(System):
 
     def latex(self) -> str:
         """The author's equations in LaTeX (amsmath), each under its number."""
-        rows = [rf"{left} &= {right} \tag{{{tag}}}" for left, right, tag in self._formulas()]
+        rows = [
+            rf"{left} &{relation} {right}" + (rf" \tag{{{tag}}}" if tag else "")
+            for left, right, tag, relation in self._formulas()
+        ]
         return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
 
-    def _formulas(self) -> list[tuple[str, str, str]]:
-        """Left side, right side and number of every equation."""
+    def _formulas(self) -> list[tuple[str, str, str, str]]:
+        """Left side, right side, number and relation of every definition and equation, as their author wrote them."""
         notation = step_notation(self)
-        return [(notation.names[e.target], notation(e.expression), e.label) for e in self.equations]
+        if self.written:
+            rows = written_rows(self.written, self, notation)
+            return [(row.left, row.right, row.tag, row.relation) for row in rows]
+        return [(notation.names[e.target], notation(e.expression), e.label, "=") for e in self.equations]
 
     def _repr_latex_(self) -> str:
         return self.latex()
@@ -151,6 +165,4 @@ class Cell(System):
     def _repr_html_(self) -> str:
         heading = escape(self.title or self.name)
         reference = f"<br><em>{escape(self.reference)}</em>" if self.reference else ""
-        return (
-            f"<p><strong>{heading}</strong>{reference}</p>{rows_html((*formula, '=') for formula in self._formulas())}"
-        )
+        return f"<p><strong>{heading}</strong>{reference}</p>{rows_html(self._formulas())}"

@@ -29,7 +29,7 @@ CellLike = Cell | str | os.PathLike[str]
 _STRINGS = ("name", "title", "reference", "equations")
 _NAMES = ("output",)
 """Keys that hold a name, or a list of names."""
-_TABLES = ("inputs", "sizes", "constants", "init", "layouts")
+_TABLES = ("inputs", "sizes", "constants", "define", "init", "layouts")
 _TOML_PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
 _KEY = re.compile(r"""\s*([A-Za-z0-9_-]+|"[^"\\]+"|'[^']+')\s*=""")
 _HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]")
@@ -86,6 +86,7 @@ def read_cell(text: str, source: str) -> Cell:
         reference=table.get("reference", ""),
         sizes=table.get("sizes"),
         constants=table.get("constants"),
+        define=table.get("define"),
         init=table.get("init"),
         output=table.get("output"),
         inputs=table.get("inputs"),
@@ -179,6 +180,10 @@ def _check_table(table: Mapping[str, Any], where: Origin) -> None:
         if key not in table:
             message = f"`{key}` is missing; a cell file has at least `name` and `equations`"
             raise CellError(message, source=where.name, line=1, column=1)
+    for head, value in table.get("define", {}).items():
+        if isinstance(value, _Decimal):
+            message = f"[define] {shown(head)}: expected an expression in quotation marks, found {value}"
+            raise where.entry_error(message, "define", head)
     for name, value in table.get("constants", {}).items():
         if isinstance(value, str) and not isinstance(value, _Decimal):
             message = f"[constants] {name}: expected a number, found the string {shown(repr(value))}"

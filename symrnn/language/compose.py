@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from symrnn.language.definitions import read_definitions
+from symrnn.language.expansion import expand
 from symrnn.language.finite import check_finite
 from symrnn.language.following import following
 from symrnn.language.given import INITS, described
@@ -23,6 +25,7 @@ from symrnn.language.scanner import MAX_DIGITS, name_fault
 from symrnn.language.sizes import Shape, Sizes, infer
 from symrnn.language.system import HIDDEN, INPUT, ONE, Equation, Role, System, Variable
 from symrnn.language.tree import PRIME, MatVec, Name, constants, is_next
+from symrnn.language.written import Written, written
 
 _MATRIX_INITS = ("identity", "orthogonal")
 
@@ -41,6 +44,7 @@ class Declarations:
     init: Mapping[str, str | Number] = field(default_factory=dict)
     output: tuple[str, ...] = ()
     inputs: Mapping[str, SizeEntry] = field(default_factory=dict)
+    define: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class Composition:
     equations: tuple[Equation, ...]
     variables: tuple[Variable, ...]
     constants: Mapping[str, str]
+    define: Mapping[str, str]
+    written: tuple[Written, ...]
     init: Mapping[str, str]
     returned: tuple[str, ...]
     sizes: tuple[str, ...]
@@ -75,7 +81,11 @@ class _Composer:
         self._declarations, self._origin = declarations, origin
         self._constants = self._read_constants()
         self._inputs = ("x", *self._read_inputs())
-        self._assignments = parse(text, origin, self._constants, self._inputs)
+        definitions = read_definitions(declarations.define, origin, self._constants, self._inputs)
+        given = parse(text, definitions.origin, self._constants, self._inputs, definitions.calls)
+        self._expansion = expand(given, definitions, self._constants, self._inputs, tuple(declarations.sizes))
+        self._written = written(given, definitions) if self._expansion.is_new else ()
+        self._assignments, self._origin = self._expansion.assignments, self._expansion.origin
         self._targets: dict[str, Assignment] = {}
         self._states: list[str] = []
         self._matrices: list[str] = []
@@ -89,8 +99,8 @@ class _Composer:
         for assignment in self._assignments:
             check_finite(assignment.expression, self._origin)
         equations = tuple(
-            Equation(str(number), assignment.target, assignment.expression.node, str(number))
-            for number, assignment in enumerate(self._assignments, 1)
+            Equation(assignment.label, assignment.target, assignment.expression.node, assignment.label)
+            for assignment in self._assignments
         )
         variables = self._variables(sizes)
         others = tuple(name for name in returned if name not in self._states)
@@ -100,11 +110,13 @@ class _Composer:
             equations=equations,
             variables=variables,
             constants={name: text for name, (_, text) in self._constants.items()},
+            define=self._declarations.define,
+            written=self._written,
             init=self._read_init(),
             returned=returned,
             sizes=self._size_names(),
             input_is_hidden=sizes.input_is_hidden,
-            tied_by=str(sizes.tied_by) if sizes.tied_by else "",
+            tied_by=self._assignments[sizes.tied_by - 1].label if sizes.tied_by else "",
             shared_matrix=sizes.shared_matrix,
             normal=normalise(equations, variables, others),
         )
@@ -199,6 +211,7 @@ class _Composer:
                     f"[inputs] {name}: the equations never read it; use it or remove it", "inputs", name
                 )
         used = {name for assignment in self._assignments for name in constants(assignment.expression.node)}
+        used.update(self._expansion.constants)
         for name in self._constants:
             if name not in used:
                 raise self._origin.entry_error(
@@ -238,6 +251,8 @@ class _Composer:
     def _infer(self, states_of_input: tuple[str, ...]) -> Sizes:
         declared = self._read_sizes()
         declared |= {name: (self._read_size(size, name, "inputs"),) for name, size in self._declarations.inputs.items()}
+        before = {state: declared.get(name, (INPUT,)) for state, name in self._expansion.before.items()}
+        declared = {**before, **declared}
         vectors = (*self._inputs, *(name for name in self._parameters if name not in self._matrices))
         return infer(self._assignments, declared, tuple(self._matrices), vectors, self._origin, states_of_input)
 

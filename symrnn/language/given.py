@@ -15,18 +15,21 @@ INITS = ("uniform", "zeros", "ones", "identity", "orthogonal")
 """The words of ``[init]``; a number is the other possibility."""
 
 SIZE_TABLE, CONSTANT_TABLE, INIT_TABLE, INPUT_TABLE = "sizes", "constants", "init", "inputs"
+DEFINE_TABLE = "define"
 
 _WANTED = {
     SIZE_TABLE: "`input`, `hidden`, the name of another size, or 1, and a list of two for a matrix",
     CONSTANT_TABLE: "a finite number",
     INIT_TABLE: f"{', '.join(INITS)} or a number",
     INPUT_TABLE: "`input`, `hidden`, the name of another size, or 1",
+    DEFINE_TABLE: "an expression, which is a string",
 }
-_TYPES = {
+_TYPES: Mapping[str, tuple[type, ...]] = {
     SIZE_TABLE: (str, int),
     CONSTANT_TABLE: (int, float, str),
     INIT_TABLE: (int, float, str),
     INPUT_TABLE: (str, int),
+    DEFINE_TABLE: (str,),
 }
 
 
@@ -49,7 +52,7 @@ def hold_types(strings: Mapping[str, object], output: object, tables: Mapping[st
     Args:
         strings: values that must be strings, by argument or key.
         output: a name, several, or None.
-        tables: ``sizes``, ``constants``, ``init`` and ``inputs``, None where there is none.
+        tables: ``sizes``, ``constants``, ``init``, ``inputs`` and ``define``, None where there is none.
         origin: for errors.
 
     Raises:

@@ -9,8 +9,13 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 
+from symrnn.language.repeats import Head
 from symrnn.language.system import Equation
 from symrnn.language.text import to_text
+from symrnn.language.written import Written
+
+_STEP = "  "
+"""How far the equations of a repeat stand to the right of its head."""
 
 
 def labelled(equations: Iterable[Equation], indent: str = "  ", width: int | None = None) -> list[str]:
@@ -26,10 +31,30 @@ def labelled(equations: Iterable[Equation], indent: str = "  ", width: int | Non
     lines: list[str] = []
     for equation in listed:
         head = f"{indent}{f'({equation.label})':{wide}}  "
-        line = f"{head}{equation.target} = {to_text(equation.expression)}"
-        lines += [line] if width is None else _wrapped(line, width, len(head) + 4)
+        lines += _wrapped(f"{head}{equation.target} = {to_text(equation.expression)}", width, len(head) + 4)
     return lines
 
 
-def _wrapped(line: str, width: int, further: int) -> list[str]:
+def written_lines(rows: Iterable[Written], indent: str = "  ", width: int | None = None) -> list[str]:
+    """Definitions and equations as their author wrote them, those of a repeat below its head.
+
+    The arguments are those of `labelled`.
+    """
+    listed = tuple(rows)
+    wide = max(len(row.label) for row in listed) + 2
+    lines: list[str] = []
+    around: tuple[Head, ...] = ()
+    for row in listed:
+        for level, head in enumerate(row.heads):
+            if around[: level + 1] != row.heads[: level + 1]:
+                lines.append(f"{indent}{'':{wide}}  {_STEP * level}{head}")
+        around = row.heads
+        start = f"{indent}{f'({row.label})' if row.label else '':{wide}}  {_STEP * len(around)}"
+        lines += _wrapped(f"{start}{row}", width, len(start) + 4)
+    return lines
+
+
+def _wrapped(line: str, width: int | None, further: int) -> list[str]:
+    if width is None:
+        return [line]
     return textwrap.wrap(line, width, subsequent_indent=" " * further, break_on_hyphens=False, break_long_words=False)

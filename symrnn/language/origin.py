@@ -17,6 +17,31 @@ Place = tuple[int, int]
 
 NOWHERE: Place = (0, 0)
 
+Rows = tuple[tuple[Place, ...], ...]
+"""For each line of a text, the place in the file of each of its characters and of its end."""
+
+_FAR = 1_000_000
+"""Lines from one passage to the next; no text has as many."""
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A text beside the equations, such as the body of a definition.
+
+    Attributes:
+        name: the file, or what messages call a text that was given as a string.
+        characters: as in `Origin`.
+        note: what messages about this text add, such as the call that wrote it into an equation.
+    """
+
+    name: str
+    characters: Rows = ()
+    note: str = ""
+
+    def at(self, place: Place) -> Place:
+        """The place in the file of a place in this text."""
+        return _place_in(self.characters, place)
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -27,22 +52,27 @@ class Origin:
         characters: for each line of the equations, the place in the file of each of its characters and of its end;
             empty where the equations are the whole text.
         entries: the place in the file of each key, by its path.
+        strings: what ``characters`` is for the equations, for each other string with text of the language, by its path.
+        passages: texts whose places count beside those of the equations (`within`).
     """
 
     name: str = "<equations>"
-    characters: tuple[tuple[Place, ...], ...] = ()
+    characters: Rows = ()
     entries: Mapping[tuple[str, ...], Place] = field(default_factory=dict)
+    strings: Mapping[tuple[str, ...], Rows] = field(default_factory=dict)
+    passages: tuple[Passage, ...] = ()
 
     def at(self, place: Place) -> Place:
-        """The place in the file of a place in the equations."""
-        if not self.characters or place == NOWHERE:
-            return place
-        row = self.characters[min(place[0], len(self.characters)) - 1]
-        return row[min(place[1], len(row)) - 1]
+        """The place in the file of a place in the equations, or in a passage."""
+        passage = passage_of(place)
+        return self.passages[passage - 1].at(place) if passage else _place_in(self.characters, place)
 
     def error(self, message: str, place: Place) -> CellError:
-        """An error at a place in the equations."""
+        """An error at a place in the equations, or in a passage."""
         line, column = self.at(place)
+        if passage := passage_of(place):
+            found = self.passages[passage - 1]
+            return CellError(message + found.note, source=found.name, line=line, column=column)
         return CellError(message, source=self.name, line=line, column=column)
 
     def entry_error(self, message: str, *path: str) -> CellError:
@@ -50,6 +80,24 @@ class Origin:
         known = (self.entries[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self.entries)
         line, column = next(known, NOWHERE)
         return CellError(message, source=self.name, line=line, column=column)
+
+
+def passage_of(place: Place) -> int:
+    """The number of the passage that ``place`` stands in; 0 for the equations."""
+    return place[0] // _FAR
+
+
+def within(passage: int, place: Place) -> Place:
+    """``place`` in passage number ``passage``, from 1, in place of the text that it stands in."""
+    return (place[0] % _FAR + passage * _FAR, place[1])
+
+
+def _place_in(characters: Rows, place: Place) -> Place:
+    place = (place[0] % _FAR, place[1])
+    if not characters or place == NOWHERE:
+        return place
+    row = characters[min(place[0], len(characters)) - 1]
+    return row[min(place[1], len(row)) - 1]
 
 
 def nearest(word: str, options: Iterable[str] | Mapping[str, str]) -> str:

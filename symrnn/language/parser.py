@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from symrnn.language.functions import FUNCTIONS, PUBLIC
+from symrnn.language.indexed import read_index
 from symrnn.language.matrices import OPERATORS, Names, Operand, remedy, runs_of
-from symrnn.language.origin import Origin, Place, shown
+from symrnn.language.origin import Origin, Place, nearest, shown
 from symrnn.language.reductions import REDUCTIONS
+from symrnn.language.repeats import Guard, Head
 from symrnn.language.scanner import MAX_DEPTH, PRIME_LETTER, EquationText, scan
 from symrnn.language.tree import (
     PRIME,
@@ -64,15 +66,38 @@ class Located:
 
 @dataclass(frozen=True)
 class Assignment:
-    """One equation: ``target = expression``."""
+    """One equation: ``target = expression``.
+
+    Attributes:
+        target: the name that it assigns.
+        place: of the target.
+        expression: the right side.
+        heads: the repeats that it stands in, the outermost first.
+        guard: which of their passes it is for; None where it is for all.
+        label: its number; empty until equations are numbered.
+    """
 
     target: str
     place: Place
     expression: Located
+    heads: tuple[Head, ...] = ()
+    guard: Guard | None = None
+    label: str = ""
+
+
+PREVIOUS = "previous"
+"""What is called for the input of the step before; a cell may use it as a name, and then cannot call it."""
+
+Calls = Mapping[str, tuple[str, ...]]
+"""What may be called beside the functions, and the arguments of each."""
 
 
 def parse(
-    text: str, origin: Origin, constants: Mapping[str, tuple[Fraction, str]], inputs: Sequence[str] = ("x",)
+    text: str,
+    origin: Origin,
+    constants: Mapping[str, tuple[Fraction, str]],
+    inputs: Sequence[str] = ("x",),
+    calls: Calls | None = None,
 ) -> tuple[Assignment, ...]:
     """The equations of ``text`` in order.
 
@@ -81,20 +106,45 @@ def parse(
         origin: where they came from, for errors.
         constants: the value and text of each scalar hyper-parameter.
         inputs: the names of what comes in each step.
+        calls: what may be called beside the functions; a call of it is a `Call`.
 
     Raises:
         CellError: with line and column, what was found and what was expected.
     """
     equations = scan(text, origin)
-    whole = "\n".join(equation.text for equation in equations)
     vectors = frozenset({*inputs, *(name for equation in equations for name in _assigned(equation))})
-    names = Names(vectors, frozenset(_BEFORE_AT.findall(whole)) - vectors, constants)
-    values = frozenset(_VALUE.findall(whole)) | vectors
-    return tuple(_Parser(equation, origin, constants, names, values).assignment() for equation in equations)
+    names, values = _names([equation.text for equation in equations], vectors, constants)
+    calls = calls or {}
+    return tuple(_Parser(equation, origin, constants, names, values, calls).assignment() for equation in equations)
 
 
-_BEFORE_AT = re.compile(r"([A-Za-z]\w*)(?:\s*\.\s*T)?\s*@")
+def parse_expression(
+    text: EquationText,
+    origin: Origin,
+    constants: Mapping[str, tuple[Fraction, str]],
+    inputs: Sequence[str],
+    calls: Calls,
+) -> Located:
+    """The tree of one expression (`scan_expression`); the arguments are those of `parse`.
+
+    Raises:
+        CellError: with line and column, what was found and what was expected.
+    """
+    names, values = _names([text.text], frozenset(inputs), constants)
+    return _Parser(text, origin, constants, names, values, calls).alone()
+
+
+_BEFORE_AT = re.compile(r"([A-Za-z]\w*)(?:\s*\[[^\]]*\])?(?:\s*\.\s*T)?\s*@")
 _VALUE = re.compile(r"\b([A-Za-z]\w*)\b(?!\s*\()")
+
+
+def _names(
+    texts: list[str], vectors: frozenset[str], constants: Mapping[str, tuple[Fraction, str]]
+) -> tuple[Names, frozenset[str]]:
+    """What is known about the names of ``texts``, and those that stand for a value somewhere."""
+    whole = "\n".join(texts)
+    names = Names(vectors, frozenset(_BEFORE_AT.findall(whole)) - vectors, constants)
+    return names, frozenset(_VALUE.findall(whole)) | vectors
 
 
 def _assigned(equation: EquationText) -> tuple[str, ...]:
@@ -113,20 +163,14 @@ class _Parser:
         constants: Mapping[str, tuple[Fraction, str]],
         names: Names,
         values: frozenset[str],
+        calls: Calls,
     ) -> None:
         self._equation, self._origin, self._constants = equation, origin, constants
-        self._names, self._values = names, values
+        self._names, self._values, self._calls = names, values, calls
 
     def assignment(self) -> Assignment:
         start = self._equation.place(1, 0)
-        try:
-            module = ast.parse(self._equation.text)
-        except (SyntaxError, ValueError) as error:
-            # The scanner has named the usual faults. For the rest, the equation is the best place to point at.
-            message = f"this is not an equation; expected `name = expression` ({error.args[0]})"
-            raise self._origin.error(message, start) from error
-        except (RecursionError, MemoryError) as error:
-            raise self._origin.error(f"the equation is nested more than {MAX_DEPTH} deep", start) from error
+        module = self._tree("an equation; expected `name = expression`")
         (body,) = module.body
         if not isinstance(body, ast.Assign) or not isinstance(body.targets[0], ast.Name):
             raise self._origin.error("expected one equation, `name = expression`", start)
@@ -137,7 +181,27 @@ class _Parser:
         if fault := function_fault(name.removesuffix(PRIME)):  # before any equation that reads it
             raise self._error(target, fault)
         self._check_extent(body.value)
-        return Assignment(name, self._place(target), self._expression(body.value))
+        heads, guard = self._equation.heads, self._equation.guard
+        return Assignment(name, self._place(target), self._expression(body.value), heads, guard)
+
+    def alone(self) -> Located:
+        """The expression of a text that is nothing else."""
+        module = self._tree("an expression")
+        body = module.body[0] if len(module.body) == 1 else None
+        if not isinstance(body, ast.Expr):
+            raise self._origin.error("expected an expression", self._equation.place(1, 1))
+        self._check_extent(body.value)
+        return self._expression(body.value)
+
+    def _tree(self, expected: str) -> ast.Module:
+        start = self._equation.place(1, 0)
+        try:
+            return ast.parse(self._equation.text)
+        except (SyntaxError, ValueError) as error:
+            # The scanner has named the usual faults. For the rest, the equation is the best place to point at.
+            raise self._origin.error(f"this is not {expected} ({error.args[0]})", start) from error
+        except (RecursionError, MemoryError) as error:
+            raise self._origin.error(f"the equation is nested more than {MAX_DEPTH} deep", start) from error
 
     def _check_extent(self, root: ast.expr) -> None:
         """Refuse a tree that is too deep or too large; without recursion."""
@@ -159,6 +223,8 @@ class _Parser:
                 return self._name(self._spelled(name), node)
             case ast.Constant():
                 return self._number(node)
+            case ast.Subscript(value=ast.Name()):
+                return Located(Name(self._indexed(node)), place)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 inner = self._expression(operand)
                 return Located(Negate(inner.node), place, (inner,))
@@ -212,6 +278,10 @@ class _Parser:
                 name, transposed = self._spelled(name), False
             case ast.Attribute(value=ast.Name(id=name), attr="T"):
                 name, transposed = self._spelled(name), True
+            case ast.Subscript(value=ast.Name()):
+                name, transposed = self._indexed(node), False
+            case ast.Attribute(value=ast.Subscript(value=ast.Name()) as inner, attr="T"):
+                name, transposed = self._indexed(inner), True
             case _:
                 raise self._error(node, self._no_matrix(node, operand))
         if name in self._constants:
@@ -287,9 +357,12 @@ class _Parser:
             remark = f", as in `{inner}(a)`" if inner in PUBLIC else ""
             raise self._error(node.func, f"a function is called by its name alone{remark}")
         name = self._spelled(node.func.id)
+        if name in self._calls and not (name == PREVIOUS and name in self._values):
+            return self._defined(name, node)
         if name not in PUBLIC:
             known = node.func.id in self._values or name in self._constants
-            hint = unknown_function(name, len(node.args), known=known)
+            hint = "" if known else nearest(name, [each for each in self._calls if each != PREVIOUS])
+            hint = hint or unknown_function(name, len(node.args), known=known)
             raise self._error(node.func, f"there is no function `{shown(name)}`{hint}")
         if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
             raise self._error(node, f"`{name}` takes plain arguments, as in `{name}(a)`")
@@ -300,6 +373,28 @@ class _Parser:
         if name in REDUCTIONS:
             return Located(Reduce(name, parts[0].node), self._place(node), parts)
         return Located(Call(name, tuple(part.node for part in parts)), self._place(node), parts)
+
+    def _defined(self, name: str, node: ast.Call) -> Located:
+        """A call of a definition, or of the input before."""
+        arguments = self._calls[name]
+        written = f"{name}({', '.join(arguments)})"
+        if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
+            raise self._error(node, f"`{written}` takes plain arguments, in their order")
+        if len(node.args) != len(arguments):
+            count = f"{len(arguments)} argument{'s'[: len(arguments) > 1]}"
+            raise self._error(node, f"`{written}` takes {count}, found {len(node.args)}")
+        parts = tuple(self._expression(argument) for argument in node.args)
+        return Located(Call(name, tuple(part.node for part in parts)), self._place(node), parts)
+
+    def _indexed(self, node: ast.Subscript) -> str:
+        """A name with its index."""
+        name = read_index(node)
+        if not name:
+            message = "an index is the name of a count of passes or a number, as in `R[k]`, `R[k + 1]` or `R[j, k]`"
+            raise self._error(node, message)
+        if fault := function_fault(name.partition("[")[0]):
+            raise self._error(node, fault)
+        return name
 
     def _spelled(self, name: str) -> str:
         return name.replace(PRIME_LETTER, PRIME)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from symrnn.errors import CellError
 from symrnn.language.identifiers import C_WORDS, PYTHON_WORDS
 from symrnn.language.origin import Origin, Place, shown
+from symrnn.language.repeats import MAX_NESTED, Guard, Head, read_head, split_guard, starts_head
 from symrnn.language.unknown import two_words
 
 MAX_TEXT = 64 * 1024
@@ -40,7 +42,7 @@ _TOKEN = re.compile(
     r"|(?P<comment>#.*)"
     r"|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*'?)"
-    r"|(?P<operator>\*\*|//|==|[-+*/@=(),.])",
+    r"|(?P<operator>\*\*|//|==|[-+*/@=(),.\[\]])",
     re.ASCII,
 )
 
@@ -50,7 +52,7 @@ _REMEDIES = {
     "\\": "to go on in the next line, use parentheses",
     ";": "each equation has a line of its own",
     "^": "a power is written `**`",
-    "[": "there is no indexing: an equation holds for every unit",
+    "[": "there is no indexing: an equation holds for every unit; names have an index in a repeat and in a definition",
     "]": "there is no indexing: an equation holds for every unit",
     "×": "write `*`, or `@` where a matrix stands in front of it",
     "·": "write `*`, or `@` where a matrix stands in front of it",
@@ -84,6 +86,7 @@ _REMEDIES = {
 _GREEK = {"lamda": "lambda_", "Lamda": "Lambda"}
 """What to write for a Greek letter whose Unicode name differs from its usual name, or is a word of Python."""
 _BINARY = frozenset({"+", "-", "*", "/", "//", "@", "**", "=", "==", ",", "."})
+_OPEN, _CLOSE = frozenset({"(", "["}), frozenset({")", "]"})
 
 
 class Token(NamedTuple):
@@ -102,11 +105,15 @@ class EquationText:
         text: without indentation, comments and primes.
         line: its first line in the equations, from 1.
         indent: characters cut off in front of the first line.
+        heads: the repeats that it stands in, the outermost first.
+        guard: which of their passes it is for; None where it is for all.
     """
 
     text: str
     line: int
     indent: int
+    heads: tuple[Head, ...] = ()
+    guard: Guard | None = None
 
     def place(self, line: int, offset: int) -> Place:
         """The place in the equations of ``line`` and byte ``offset`` as a syntax tree gives them."""
@@ -122,31 +129,113 @@ def scan(text: str, origin: Origin) -> tuple[EquationText, ...]:
     """
     if len(text) > MAX_TEXT:
         raise origin.error(f"the equations have {len(text)} characters; the most is {MAX_TEXT}", (1, 1))
-    lines = text.replace("\r\n", "\n").split("\n")
-    equations: list[EquationText] = []
-    pending: list[Token] = []
+    return _Scanner(origin).scan(text.replace("\r\n", "\n").split("\n"))
+
+
+def scan_expression(text: str, first: Place, origin: Origin) -> EquationText:
+    """The text of one expression, in parentheses of its own: it may have several lines.
+
+    Args:
+        text: the expression.
+        first: the place of its first character.
+        origin: for errors.
+
+    Raises:
+        CellError: as `scan`.
+    """
+    tokens: list[Token] = []
     clean: list[str] = []
     depth = 0
-    for number, line in enumerate(lines, 1):
-        tokens = [token for token in _tokens(line, number, origin) if token.kind != "comment"]
-        if not tokens and not pending:
-            continue
-        depth = _depth(tokens, depth, origin)
-        pending += tokens
-        clean.append(_clean(line, tokens))
-        if depth == 0:
-            equations.append(_equation(pending, clean, origin))
-            pending, clean = [], []
-    if pending:
-        raise origin.error("this parenthesis is never closed; close it with `)`", _never_closed(pending))
-    return tuple(equations)
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), first[0]):
+        found = _tokens(line, number, origin, indexed=True)
+        depth = _depth(found, depth, origin)
+        tokens += found
+        clean.append(_clean(line, found))
+    if not tokens:
+        raise origin.error("expected an expression, found nothing", first)
+    for token in tokens:
+        if token.text in ("=", "=="):
+            raise origin.error(f"expected an expression alone, found `{token.text}`", token.place)
+    if depth:
+        raise _never_closed(tokens, origin)
+    _check_order(tokens, origin)
+    return EquationText("(" + "\n".join(clean) + ")", first[0], -1)
 
 
-def _equation(tokens: list[Token], lines: list[str], origin: Origin) -> EquationText:
+class _Scanner:
+    """Goes through the lines once, and knows the repeats around the line at hand."""
+
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
+        self._equations: list[EquationText] = []
+        self._pending: list[Token] = []
+        self._clean: list[str] = []
+        self._heads: list[Head] = []
+        self._filled: set[Head] = set()
+        self._inline = 0  # how many of the heads stand in the line of their only equation
+        self._depth = 0
+
+    def scan(self, lines: Sequence[str]) -> tuple[EquationText, ...]:
+        for number, line in enumerate(lines, 1):
+            begins = not self._pending and line.partition("#")[0].strip(" \t")
+            self._take(line, number, self._begin(line, number) if begins else 0)
+        if self._pending:
+            raise _never_closed(self._pending, self._origin)
+        self._leave(0)
+        return tuple(self._equations)
+
+    def _begin(self, line: str, number: int) -> int:
+        """Leave and enter repeats at the beginning of a statement; where in the line it goes on."""
+        indent = len(line[: len(line) - len(line.lstrip(" \t"))].expandtabs())
+        self._leave(indent)
+        start = 0
+        entered = 0
+        while starts_head(line, start):
+            head, start = read_head(line, number, start, self._origin)
+            self._heads.append(replace(head, indent=indent))
+            entered += 1
+            if len(self._heads) > MAX_NESTED:
+                raise self._origin.error(f"repeats are nested more than {MAX_NESTED} deep", head.place)
+        self._inline = entered if line[start:].partition("#")[0].strip(" \t") else 0
+        return start
+
+    def _leave(self, indent: int) -> None:
+        """Leave the repeats that a statement with that many columns in front of it does not belong to."""
+        while self._heads and (self._inline or self._heads[-1].indent >= indent):
+            head = self._heads.pop()
+            self._inline = max(self._inline - 1, 0)
+            if head not in self._filled:
+                message = f"`{head}` repeats nothing; its equations stand below it, further to the right"
+                raise self._origin.error(message, head.place)
+
+    def _take(self, line: str, number: int, start: int) -> None:
+        """A line, or what stands in it behind the heads of repeats."""
+        guard = None
+        if self._heads:
+            line, guard = split_guard(line, number, self._origin)
+        tokens = _tokens(line, number, self._origin, start=start, indexed=bool(self._heads))
+        if guard is not None and not (tokens or self._pending):
+            raise self._origin.error("expected an equation in front of `for`", guard.place)
+        if not tokens and not self._pending:
+            return
+        self._depth = _depth(tokens, self._depth, self._origin)
+        self._pending += tokens
+        self._clean.append(_clean(line, tokens))
+        if self._depth == 0:
+            self._equations.append(_equation(self._pending, self._clean, tuple(self._heads), guard, self._origin))
+            self._filled.update(self._heads)
+            self._pending, self._clean = [], []
+        elif guard is not None:
+            raise self._origin.error("close the parentheses in front of `for`", guard.place)
+
+
+def _equation(
+    tokens: list[Token], lines: list[str], heads: tuple[Head, ...], guard: Guard | None, origin: Origin
+) -> EquationText:
     _check_start(tokens, origin)
     _check_order(tokens, origin)
     line, column = tokens[0].place
-    return EquationText("\n".join([lines[0][column - 1 :], *lines[1:]]), line, column - 1)
+    return EquationText("\n".join([lines[0][column - 1 :], *lines[1:]]), line, column - 1, heads, guard)
 
 
 def _clean(line: str, tokens: list[Token]) -> str:
@@ -155,13 +244,17 @@ def _clean(line: str, tokens: list[Token]) -> str:
     return line[:end].replace("'", PRIME_LETTER)
 
 
-def _tokens(line: str, number: int, origin: Origin) -> Iterator[Token]:
+def _tokens(line: str, number: int, origin: Origin, *, start: int = 0, indexed: bool = False) -> list[Token]:
+    """The tokens of one line from ``start`` but for comments; brackets are tokens where names may have an index."""
+    return [token for token in _read(line, number, start, indexed, origin) if token.kind != "comment"]
+
+
+def _read(line: str, number: int, start: int, indexed: bool, origin: Origin) -> Iterator[Token]:
     """The tokens of one line, each checked by itself and against the character behind it."""
-    start = 0
     while start < len(line):
         place = (number, start + 1)
         found = _TOKEN.match(line, start)
-        if found is None:
+        if found is None or (found.group() in ("[", "]") and not indexed):
             raise origin.error(_strange(line[start]), place)
         kind, text = found.lastgroup or "", found.group()
         start = found.end()
@@ -249,25 +342,28 @@ def _check_number(text: str, behind: str, place: Place, origin: Origin) -> None:
 def _depth(tokens: list[Token], depth: int, origin: Origin) -> int:
     """The number of open parentheses after ``tokens``, with ``depth`` open before them."""
     for token in tokens:
-        if token.text == "(":
+        if token.text in _OPEN:
             depth += 1
             if depth > MAX_DEPTH:
                 raise origin.error(f"parentheses are nested more than {MAX_DEPTH} deep", token.place)
-        elif token.text == ")":
+        elif token.text in _CLOSE:
             depth -= 1
             if depth < 0:
                 raise origin.error("this parenthesis closes nothing; remove it, or open one before it", token.place)
     return depth
 
 
-def _never_closed(tokens: list[Token]) -> Place:
-    stack: list[Place] = []
+def _never_closed(tokens: list[Token], origin: Origin) -> CellError:
+    stack: list[Token] = []
     for token in tokens:
-        if token.text == "(":
-            stack.append(token.place)
-        elif token.text == ")":
+        if token.text in _OPEN:
+            stack.append(token)
+        elif token.text in _CLOSE:
+            if (token.text, stack[-1].text) == (")", "["):
+                break
             stack.pop()
-    return stack[-1]
+    kind, close = ("bracket", "]") if stack[-1].text == "[" else ("parenthesis", ")")
+    return origin.error(f"this {kind} is never closed; close it with `{close}`", stack[-1].place)
 
 
 def _check_start(tokens: list[Token], origin: Origin) -> None:
@@ -288,16 +384,16 @@ def _check_order(tokens: list[Token], origin: Origin) -> None:
     before: Token | None = None
     complete = False  # whether an operand has just ended
     for token in tokens:
-        opens_call = token.text == "(" and before is not None and before.kind == "name"
-        if complete and (token.kind in ("name", "number") or token.text == "(") and not opens_call:
+        opens = token.text in _OPEN and before is not None and before.kind == "name"
+        if complete and (token.kind in ("name", "number") or token.text in _OPEN) and not opens:
             assert before is not None
             hint = two_words(before.text, token.text) if before.kind == token.kind == "name" else ""
             raise origin.error(f"expected an operator between `{before.text}` and `{token.text}`{hint}", token.place)
         empty = token.text == ")" and before is not None and before.text in ("(", ",")
-        if not complete and not empty and (token.text == ")" or token.text in _BINARY - {"+", "-"}):
+        if not complete and not empty and token.text in _BINARY - {"+", "-"} | _CLOSE | {"["}:
             after = f" after `{before.text}`" if before else ""
             raise origin.error(f"expected an operand{after}, found `{token.text}`", token.place)
-        complete = token.kind in ("name", "number") or token.text == ")"
+        complete = token.kind in ("name", "number") or token.text in _CLOSE
         before = token
     if not complete and before is not None:
         line, column = before.place

@@ -1,7 +1,8 @@
 """Where the keys of a TOML file stand. `tomllib` does not tell; errors need it to point at a line.
 
 Reads the text of a file that `tomllib` has accepted; returns the place of each key, of each element of an inline table
-too, and where each character of the equations stands. Leaves out: values, and every check that `tomllib` makes.
+too, and where each character of the equations and of the definitions stands. Leaves out: values, and every check that
+`tomllib` makes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from symrnn.language.origin import Origin, Place
+from symrnn.language.given import DEFINE_TABLE
+from symrnn.language.origin import Origin, Place, Rows
 
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _BETWEEN = re.compile(r"(?:[ \t\r\n,]|#[^\n]*)*")
@@ -38,7 +40,7 @@ def places(text: str, name: str) -> Origin:
     """The `Origin` of the cell file ``name`` with the content ``text``, in which no carriage returns end lines."""
     walker = _Walker(text)
     walker.walk()
-    return Origin(name, walker.characters, walker.entries)
+    return Origin(name, walker.characters, walker.entries, walker.strings)
 
 
 class _Walker:
@@ -48,7 +50,8 @@ class _Walker:
         self._text, self._at = text, 0
         self._lines = [0, *(found.end() for found in re.finditer("\n", text))]
         self.entries: dict[Path, Place] = {}
-        self.characters: tuple[tuple[Place, ...], ...] = ()
+        self.characters: Rows = ()
+        self.strings: dict[Path, Rows] = {}
 
     def walk(self) -> None:
         """Every statement of the document."""
@@ -101,6 +104,8 @@ class _Walker:
             self._skip(_STRING)
             if path == EQUATIONS:
                 self.characters = self._rows(start)
+            elif path[:1] == (DEFINE_TABLE,):
+                self.strings[path] = self._rows(start)
         elif opening in "[{":
             self._at += 1
             self._skip(_BETWEEN)
@@ -114,7 +119,7 @@ class _Walker:
         else:
             self._skip(_SCALAR)
 
-    def _rows(self, start: int) -> tuple[tuple[Place, ...], ...]:
+    def _rows(self, start: int) -> Rows:
         """For each line of the string from ``start`` to here, the places of its characters and of its end."""
         quote = self._text[start]
         width = 3 if self._text.startswith(quote * 3, start) and self._at - start >= 6 else 1

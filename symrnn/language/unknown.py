@@ -88,6 +88,7 @@ PHRASES = {
     "`a**2`, the exponent a number or a constant": "pow power powf",
     "`W @ v` for a matrix and a vector, `sum(a * b)` for two vectors": "matmul dot mm mv bmm inner vdot",
     "`W.T @ v`": "transpose",
+    "`previous(x)`, the input of the step before": "prev previousof lag lagged delay delayed shift shifted",
     "`maximum(a, 0) + p * minimum(a, 0)`, its slope p a parameter": "prelu",
     "`W @ x + U @ h`, a matrix for each part": "concat cat concatenate hstack",
 }

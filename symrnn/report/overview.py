@@ -13,9 +13,10 @@ from symrnn.costs import latex as count_latex
 from symrnn.derive.derivation import Derivation
 from symrnn.derive.factors import to_latex
 from symrnn.derive.sections import equations_rows
-from symrnn.language.typeset.lines import pieces
+from symrnn.language.typeset.lines import Line, pieces
 from symrnn.language.typeset.mathml import mathml
 from symrnn.language.typeset.symbols import spell
+from symrnn.language.typeset.written import written_rows
 from symrnn.plan.cost import routine_cost, state_cost, tape_cost
 from symrnn.plan.program import Program
 from symrnn.plan.size import Count
@@ -69,9 +70,15 @@ def _compared(derivation: Derivation, program: Program) -> ComparedCell:
         title=escape(cell.title or cell.name),
         file=f"{cell.name}.html",
         figure=forward_figure(derivation, prefix=f"{cell.name}-"),
-        equations=tuple(formula(row) for row in equations_rows(cell, derivation.notation)),
+        equations=tuple(formula(row) for row in _equations(derivation)),
         facts=tuple(_facts(derivation, program)),
     )
+
+
+def _equations(derivation: Derivation) -> tuple[Line, ...]:
+    """The equations as their author wrote them."""
+    cell, notation = derivation.cell, derivation.notation
+    return written_rows(cell.written, cell, notation) if cell.written else equations_rows(cell, notation)
 
 
 def _facts(derivation: Derivation, program: Program) -> Iterator[str]:

@@ -185,4 +185,5 @@ def _summand(index: int, parts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _source(cell: Cell) -> str:
-    return escape(cell.text.strip("\n"), quote=False)
+    definitions = "".join(f'\n"{head}" = "{body}"' for head, body in cell.define.items())
+    return escape(cell.text.strip("\n") + (f"\n\n[define]{definitions}" if definitions else ""), quote=False)

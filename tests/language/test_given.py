@@ -21,7 +21,7 @@ TEXT = "h' = tanh(W @ x + k * b)"
 HUGE = 10**6000
 TOO_LONG = pytest.param(HUGE, id="huge")
 STRINGS = ("text", "name", "title", "reference", "source")
-TABLES = ("sizes", "constants", "init", "inputs")
+TABLES = ("sizes", "constants", "define", "init", "inputs")
 
 
 def made(**arguments: Any) -> Cell:
@@ -126,7 +126,7 @@ TOML: st.SearchStrategy[str] = st.one_of(
     ),
     st.integers().map(str),
 )  # fmt: skip
-KEYS = ("name", "title", "reference", "equations", "output", "inputs", "sizes", "constants", "init", "other")
+KEYS = ("name", "title", "reference", "equations", "output", "inputs", "sizes", "constants", "define", "init", "other")
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), TOML, max_size=3))

@@ -123,9 +123,9 @@ def _mend_accent(element: Element) -> None:
 
 
 def _join_letters(element: Element) -> None:
-    """Letters that spell a word in one font are one identifier."""
+    """Letters and digits that spell a word in one font are one identifier."""
     letters = list(element)
-    if not letters or any(each.tag != "mi" or "mathvariant" not in each.attrib for each in letters):
+    if not letters or any(each.tag not in ("mi", "mn") or "mathvariant" not in each.attrib for each in letters):
         return
     variant = letters[0].attrib["mathvariant"]
     if variant not in _STYLES or any(each.attrib["mathvariant"] != variant for each in letters):

@@ -20,6 +20,7 @@ from symrnn.language.typeset.mathml import mathml, prose, runs
         (r"\operatorname{diag}(v)", "<mi>diag</mi>"),
         (r"\mathit{scale}", '<mi style="font-style: italic">scale</mi>'),
         (r"\mathtt{tanh\_c}", ">tanh_c</mi>"),
+        (r"\mathtt{tanh\_k\_1}", ">tanh_k_1</mi>"),
         (r"\partial L", '<mi mathvariant="normal">∂</mi>'),
     ],
 )
