@@ -344,6 +344,11 @@ class _Composer:
             return ("h" if "h" in self._states else self._states[0],)
         known = (*self._states, *(target for target in self._targets if not is_next(target)))
         for name in names:
+            if name in self._expansion.updated:
+                message = (
+                    f"output: `{name}` is the value of a pass; give its last one a name below the repeat, `y = {name}`"
+                )
+                raise self._origin.entry_error(message, "output")
             if name not in known:
                 hint = nearest(name, known) or f"; the states are {', '.join(self._states)}"
                 message = f"output: `{shown(name, 30)}` is not a state, nor another name that an equation assigns{hint}"

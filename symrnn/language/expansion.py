@@ -37,6 +37,7 @@ class Expansion:
         origin: what knows the places of all their parts.
         constants: those that say how often something is repeated.
         before: the states that are inputs of the step before, and these inputs.
+        updated: names that repeats update: each stands for several values.
         is_new: whether the author wrote them in another form.
     """
 
@@ -44,6 +45,7 @@ class Expansion:
     origin: Origin
     constants: tuple[str, ...] = ()
     before: Mapping[str, str] = field(default_factory=dict)
+    updated: tuple[str, ...] = ()
     is_new: bool = False
 
 
@@ -84,7 +86,8 @@ def expand(
         _check_free(state_before(name), labelled, definitions, constants, inputs)
         states.append(Assignment(state_before(name) + PRIME, place, Located(Name(name), place), label=str(number)))
     before = {state_before(name): name for name in writer.previous}
-    return Expansion((*assignments, *states), writer.origin, tuple(repetition.bounds), before, is_new=True)
+    updated, bounds = updated_names(labelled), tuple(repetition.bounds)
+    return Expansion((*assignments, *states), writer.origin, bounds, before, updated, is_new=True)
 
 
 def _is_called(function: str, expression: Located) -> bool:
@@ -120,13 +123,12 @@ def _check_free(
     """Refuse an author's name that is that of a state which `previous` makes."""
     name = state.removesuffix(f"_{PREVIOUS}")
     message = f"`{state}` is the state that `{PREVIOUS}({name})` makes; use another name"
+    for table, names in (("constants", constants), ("inputs", inputs)):
+        if state in names:
+            raise definitions.origin.entry_error(f"[{table}] {state}: {message}", table, state)
     for found, at in _read(given, definitions):
         if found.removesuffix(PRIME) == state:
             raise definitions.origin.error(message, at.place)
-    if state in constants:
-        raise definitions.origin.entry_error(f"[constants] {state}: {message}", "constants", state)
-    if state in inputs:
-        raise definitions.origin.entry_error(f"[inputs] {state}: {message}", "inputs", state)
 
 
 class _Naming:

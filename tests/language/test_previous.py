@@ -35,6 +35,34 @@ def test_a_definition_may_read_it() -> None:
     assert to_text(cell.equations[0].expression) == "W @ (x - x_previous) + U @ h"
 
 
+def test_other_inputs_have_a_step_before_too() -> None:
+    cell = Cell.from_equations(
+        "h' = tanh(V @ previous(u) + W @ (x - previous(x)) + U @ h + A @ u)", inputs={"u": "context"}
+    )
+    assert cell.states == ("h", "u_previous", "x_previous")
+    assert {state: cell.by_name[state].shape[0] for state in cell.states} == {
+        "h": "hidden",
+        "u_previous": "context",
+        "x_previous": "input",
+    }
+    assert [each.target for each in cell.equations] == ["h'", "u_previous'", "x_previous'"]
+    kernels = symrnn.build(cell, backend="numpy")
+    params = kernels.init_params(3, 4, context=2, seed=1, dtype="float64")
+    rng = np.random.default_rng(3)
+    x, u = rng.normal(size=(3, 1, 3)), rng.normal(size=(3, 1, 2))
+    y, _ = kernels.infer(params, x, inputs={"u": u})
+    h, x_before, u_before = np.zeros(4), np.zeros(3), np.zeros(2)
+    for t in range(3):
+        forms = params["V"] @ u_before + params["W"] @ (x[t, 0] - x_before) + params["U"] @ h + params["A"] @ u[t, 0]
+        h, x_before, u_before = np.tanh(forms), x[t, 0], u[t, 0]
+        np.testing.assert_allclose(y[t, 0], h, rtol=0, atol=1e-14)
+
+
+def test_an_input_of_size_one_has_a_step_before_of_size_one() -> None:
+    cell = Cell.from_equations("h' = tanh(W @ x + (u - previous(u)) * h)", inputs={"u": 1})
+    assert cell.by_name["u_previous"].shape == ("1",)
+
+
 def test_previous_is_a_name_where_it_is_not_called() -> None:
     cell = Cell.from_equations("previous = tanh(x)\nh' = previous * h")
     assert [each.target for each in cell.equations] == ["previous", "h'"]

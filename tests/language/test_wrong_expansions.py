@@ -48,6 +48,13 @@ DEFINITIONS = (
         define("'F(v)' = 'v'") + "[constants]\nF = 1\n",
     ),
     Wrong(
+        "name of an input",
+        "h' = F(h) + W @ F",
+        (6, 1),
+        "`F` is an input; give the definition another name",
+        define("'F(v)' = 'tanh(v)'") + "[inputs]\nF = 'input'\n",
+    ),
+    Wrong(
         "name of a parameter",
         "h' = F(h) + F @ x",
         (6, 1),
@@ -207,6 +214,8 @@ REPEATS = (
     Wrong("next value", repeated("s = tanh(s)", "c' = s"), (6, 3), "assign it once, below the repeat"),
     Wrong("state", repeated("h = tanh(s)"), (5, 3), "begin with a copy, `s = h`"),
     Wrong("input", repeated("x = tanh(s)"), (5, 3), "`x` is an input; begin with a copy"),
+    Wrong("other input", repeated("u = tanh(s) + u"), (5, 3), "`u` is an input; begin", "[inputs]\nu = 'hidden'\n"),
+    Wrong("output of a pass", repeated("s = tanh(s)"), (8, 1), "output: `s` is the value of a pass", "output = 's'\n"),
     Wrong("constant", repeated("s = tanh(s) + n", "n = s"), (6, 3), "`n` is a constant", "[constants]\nn = 1\n"),
     Wrong(
         "twice in a pass",
@@ -287,11 +296,25 @@ PREVIOUS = (
         "[constants] x_previous: `x_previous` is the state",
         "[constants]\nx_previous = 1\n",
     ),
+    Wrong(
+        "input taken",
+        "h' = previous(x) + W @ x_previous",
+        (6, 1),
+        "[inputs] x_previous: `x_previous` is the state",
+        "[inputs]\nx_previous = 'input'\n",
+    ),
+    Wrong(
+        "of no input",
+        "h' = W @ x + previous(u) + V @ v",
+        (3, 14),
+        "write `previous(x)` or `previous(v)`",
+        "[inputs]\nv = 'input'\n",
+    ),
     Wrong("a value called", "previous = 2 * h\nh' = previous(x)", (4, 6), "to multiply write `previous * (…)`"),
 )
 
 
-@pytest.mark.parametrize("wrong", (*DEFINITIONS, *REPEATS, *PREVIOUS), ids=lambda wrong: wrong.label)
+@pytest.mark.parametrize("wrong", [*DEFINITIONS, *REPEATS, *PREVIOUS], ids=lambda wrong: wrong.label)
 def test_a_wrong_file_is_refused_with_its_place(wrong: Wrong, tmp_path: Path) -> None:
     path = tmp_path / "bad.toml"
     path.write_text(wrong.file, encoding="utf-8")
