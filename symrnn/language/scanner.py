@@ -133,12 +133,7 @@ def scan(text: str, origin: Origin) -> tuple[EquationText, ...]:
 
 
 def scan_expression(text: str, first: Place, origin: Origin) -> EquationText:
-    """The text of one expression, in parentheses of its own: it may have several lines.
-
-    Args:
-        text: the expression.
-        first: the place of its first character.
-        origin: for errors.
+    """The text of one expression, in parentheses of its own: it may have several lines. Its first character is at ``first``.
 
     Raises:
         CellError: as `scan`.

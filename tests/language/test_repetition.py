@@ -176,3 +176,13 @@ def test_a_bound_is_a_use_of_a_constant() -> None:
     y, _ = kernels.infer(params, x, {"h": h})
     u = x[0] @ params["W"].T
     np.testing.assert_allclose(y[0], np.tanh(u + np.tanh(u + h)), rtol=0, atol=1e-15)
+
+
+def test_a_call_with_the_same_arguments_is_another_value_where_its_body_reads_the_pass() -> None:
+    assert lines("s = h\nrepeat 2: s = f(x) * f(x)\nh' = s", define={"f(v)": "v + s"}) == [
+        "(2.1.1) f_x = x + h",
+        "(2.1) s_1 = f_x * f_x",
+        "(2.2.1) f_x_2 = x + s_1",
+        "(2.2) s_2 = f_x_2 * f_x_2",
+        "(3) h' = s_2",
+    ]
