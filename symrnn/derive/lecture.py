@@ -19,12 +19,12 @@ from symrnn.derive.sections import adjoint_rows, equations_rows, named_parts, pa
 from symrnn.language.cell import Cell
 from symrnn.language.system import Role, System, Variable
 from symrnn.language.tree import Call, Reduce, walk
+from symrnn.language.typeset.as_written import written_rows
 from symrnn.language.typeset.expressions import Notation
 from symrnn.language.typeset.latex import number_latex
 from symrnn.language.typeset.lines import Line
 from symrnn.language.typeset.mathml import prose, rows_html
 from symrnn.language.typeset.symbols import size_latex, spell
-from symrnn.language.typeset.written import written_rows
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ def step_lines(program: Program) -> tuple[str, ...]:
     """
     cell = program.cell
     parts = [equation for equation in cell.normal.equations if equation.target not in cell.by_name]
-    given = [*written_lines(cell.written), "written out:"] if cell.written else []
-    return tuple(line.removeprefix("  ") for line in (*given, *labelled([*cell.equations, *parts])))
+    given = [*written_lines(cell.written, indent=""), "written out:"] if cell.written else []
+    return (*given, *labelled([*cell.equations, *parts], indent=""))
 
 
 def adjoint_lines(program: Program) -> tuple[str, ...]:

@@ -69,7 +69,7 @@ class _Frame:
     caller: str = ""
 
 
-class Writer:
+class Expander:
     """Writes expressions out one after the other; equal calls among them share a value.
 
     Attributes:

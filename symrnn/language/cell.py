@@ -13,10 +13,10 @@ from symrnn.language.origin import Origin
 from symrnn.language.scanner import COMMENT_MARKS, name_fault
 from symrnn.language.system import HIDDEN, INPUT, Role, System, Variable
 from symrnn.language.tree import PRIME, is_next
+from symrnn.language.typeset.as_written import written_rows
 from symrnn.language.typeset.expressions import step_notation
 from symrnn.language.typeset.mathml import rows_html
-from symrnn.language.typeset.written import written_rows
-from symrnn.language.written import Written
+from symrnn.language.written import Authored
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Cell(System):
     text: str = ""
     constants: Mapping[str, str] = field(default_factory=dict)
     define: Mapping[str, str] = field(default_factory=dict)
-    written: tuple[Written, ...] = ()
+    written: tuple[Authored, ...] = ()
     init: Mapping[str, str] = field(default_factory=dict)
     returned: tuple[str, ...] = ()
     sizes: tuple[str, ...] = (INPUT, HIDDEN)

@@ -25,7 +25,7 @@ from symrnn.language.scanner import MAX_DIGITS, name_fault
 from symrnn.language.sizes import Shape, Sizes, infer
 from symrnn.language.system import HIDDEN, INPUT, ONE, Equation, Role, System, Variable
 from symrnn.language.tree import PRIME, MatVec, Name, constants, is_next
-from symrnn.language.written import Written, written
+from symrnn.language.written import Authored, written
 
 _MATRIX_INITS = ("identity", "orthogonal")
 
@@ -57,7 +57,7 @@ class Composition:
     variables: tuple[Variable, ...]
     constants: Mapping[str, str]
     define: Mapping[str, str]
-    written: tuple[Written, ...]
+    written: tuple[Authored, ...]
     init: Mapping[str, str]
     returned: tuple[str, ...]
     sizes: tuple[str, ...]

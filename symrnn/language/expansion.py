@@ -13,13 +13,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from symrnn.language.calls import Value, Writer, call_number, is_reference, parts_of, size, state_before
+from symrnn.language.calls import Expander, Value, call_number, is_reference, parts_of, size, state_before
 from symrnn.language.definitions import Constants, Definitions, names_in
 from symrnn.language.given import DEFINE_TABLE
 from symrnn.language.identifiers import Allocator
 from symrnn.language.origin import Origin
 from symrnn.language.parser import MAX_NODES, PREVIOUS, Assignment, Located
-from symrnn.language.repetition import Repetition, Step, updated_names
+from symrnn.language.repetition import Repetition, Unrolled, updated_names
 from symrnn.language.scanner import MAX_NAME
 from symrnn.language.shared_forms import share_forms
 from symrnn.language.tree import PRIME, Call, MatVec, Name, is_next, rebuild
@@ -72,22 +72,22 @@ def expand(
     if not definitions.by_name and not any(each.heads or _is_called(PREVIOUS, each.expression) for each in given):
         return Expansion(labelled, definitions.origin)
     _check_names(labelled, definitions)
-    writer = Writer(definitions, constants, inputs, updated_names(labelled))
-    repetition = Repetition(labelled, writer, constants, inputs)
+    expander = Expander(definitions, constants, inputs, updated_names(labelled))
+    repetition = Repetition(labelled, expander, constants, inputs)
     repetition.run()
     for name, definition in definitions.by_name.items():
-        if name not in writer.called:
+        if name not in expander.called:
             message = f"[define] {definition.head}: nothing calls it; call it or remove it"
-            raise writer.origin.entry_error(message, DEFINE_TABLE, definition.key)
-    taken = {*_names(labelled, definitions), *constants, *inputs, *map(state_before, writer.previous)}
-    assignments = _Naming(repetition.steps, writer, taken, frozenset(declared)).run()
+            raise expander.origin.entry_error(message, DEFINE_TABLE, definition.key)
+    taken = {*_names(labelled, definitions), *constants, *inputs, *map(state_before, expander.previous)}
+    assignments = _Naming(repetition.steps, expander, taken, frozenset(declared)).run()
     states = []
-    for number, (name, place) in enumerate(writer.previous.items(), len(given) + 1):
+    for number, (name, place) in enumerate(expander.previous.items(), len(given) + 1):
         _check_free(state_before(name), labelled, definitions, constants, inputs)
         states.append(Assignment(state_before(name) + PRIME, place, Located(Name(name), place), label=str(number)))
-    before = {state_before(name): name for name in writer.previous}
+    before = {state_before(name): name for name in expander.previous}
     updated, bounds = updated_names(labelled), tuple(repetition.bounds)
-    return Expansion((*assignments, *states), writer.origin, bounds, before, updated, is_new=True)
+    return Expansion((*assignments, *states), expander.origin, bounds, before, updated, is_new=True)
 
 
 def _is_called(function: str, expression: Located) -> bool:
@@ -134,8 +134,10 @@ def _check_free(
 class _Naming:
     """Gives names to the values of passes and of calls, and drops what nothing reads."""
 
-    def __init__(self, steps: Sequence[Step], writer: Writer, taken: Iterable[str], declared: frozenset[str]) -> None:
-        self._steps, self._writer, self._declared = steps, writer, declared
+    def __init__(
+        self, steps: Sequence[Unrolled], expander: Expander, taken: Iterable[str], declared: frozenset[str]
+    ) -> None:
+        self._steps, self._expander, self._declared = steps, expander, declared
         self._allocator = Allocator(taken)
         self._values: dict[int, str] = {}
         self._passes: dict[str, str] = {}
@@ -149,12 +151,12 @@ class _Naming:
             if is_reference(target):
                 self._passes[target] = self._fresh(step.given.target, "".join(f"_{number}" for number in step.numbers))
             self._emit(step, self._passes.get(target, target))
-        return share_forms(self._done, self._writer.origin, self._fresh)
+        return share_forms(self._done, self._expander.origin, self._fresh)
 
-    def _live(self) -> list[Step]:
+    def _live(self) -> list[Unrolled]:
         """The steps that something reads, and how often each call stands in them."""
         read: set[str] = set()
-        live: list[Step] = []
+        live: list[Unrolled] = []
         for step in reversed(self._steps):
             if not is_reference(step.target) or step.target in read:
                 live.append(step)
@@ -163,7 +165,7 @@ class _Naming:
         for step in self._steps:
             if step.given.label not in found:
                 message = f"`{step.given.target}` is assigned and never used; use it or remove it"
-                raise self._writer.error(message, step.given.place)
+                raise self._expander.error(message, step.given.place)
         return live[::-1]
 
     def _see(self, expression: Located, read: set[str]) -> None:
@@ -175,29 +177,29 @@ class _Naming:
                 if (number := call_number(name)) is not None:
                     self._counts[number] += 1
                     if self._counts[number] == 1:
-                        waiting.append(self._writer.values[number].body)
+                        waiting.append(self._expander.values[number].body)
 
-    def _emit(self, step: Step, target: str) -> None:
+    def _emit(self, step: Unrolled, target: str) -> None:
         """The equation of a step, behind those of the calls in it that have names."""
         number = call_number(_name_of(step.expression))
         expression, count = step.expression, 0
         may_name = not is_next(target) and target not in self._declared
         if number is not None and number not in self._values and may_name:
             # The author's own name serves for the value too.
-            expression = self._writer.values[number].body
+            expression = self._expander.values[number].body
             count = self._name_calls(expression, step, count)
             self._values[number] = target
         else:
             count = self._name_calls(expression, step, count)
         self._add(Assignment(target, step.given.place, self._resolved(expression), label=step.label))
 
-    def _name_calls(self, expression: Located, step: Step, count: int) -> int:
+    def _name_calls(self, expression: Located, step: Unrolled, count: int) -> int:
         """An equation for each call in an expression that has a name and none yet; how many there are now."""
         for at in parts_of(expression):
             number = call_number(_name_of(at))
             if number is None or number in self._values:
                 continue
-            value = self._writer.values[number]
+            value = self._expander.values[number]
             count = self._name_calls(value.body, step, count)
             if self._counts[number] > 1:
                 count += 1
@@ -206,7 +208,7 @@ class _Naming:
                 self._add(Assignment(self._values[number], at.place, self._resolved(value.body), label=label))
         return count
 
-    def _hint(self, value: Value, step: Step) -> str:
+    def _hint(self, value: Value, step: Unrolled) -> str:
         """A name by role: what is called and its arguments, or the name that is assigned."""
         arguments = [self._resolved(argument).node for argument in value.arguments]
         plain = [node.name.removesuffix(PRIME) for node in arguments if isinstance(node, Name)]
@@ -221,7 +223,7 @@ class _Naming:
     def _add(self, assignment: Assignment) -> None:
         if size(assignment.expression) > MAX_NODES:
             message = f"written out, the equation has more than {MAX_NODES} parts; name some of them"
-            raise self._writer.error(message, assignment.place)
+            raise self._expander.error(message, assignment.place)
         self._done.append(assignment)
 
     def _resolved(self, at: Located) -> Located:
@@ -229,7 +231,7 @@ class _Naming:
         name = _name_of(at)
         if (number := call_number(name)) is not None:
             if number not in self._values:
-                return self._resolved(self._writer.values[number].body)
+                return self._resolved(self._expander.values[number].body)
             return Located(Name(self._values[number]), at.place)
         name = self._passes.get(name, name)
         if isinstance(at.node, Name):

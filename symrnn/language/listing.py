@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from symrnn.language.repeats import Head
 from symrnn.language.system import Equation
 from symrnn.language.text import to_text
-from symrnn.language.written import Written
+from symrnn.language.written import Authored
 
 _STEP = "  "
 """How far the equations of a repeat stand to the right of its head."""
@@ -35,7 +35,7 @@ def labelled(equations: Iterable[Equation], indent: str = "  ", width: int | Non
     return lines
 
 
-def written_lines(rows: Iterable[Written], indent: str = "  ", width: int | None = None) -> list[str]:
+def written_lines(rows: Iterable[Authored], indent: str = "  ", width: int | None = None) -> list[str]:
     """Definitions and equations as their author wrote them, those of a repeat below its head.
 
     The arguments are those of `labelled`.

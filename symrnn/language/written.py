@@ -1,7 +1,7 @@
 """How an author wrote a step whose equations were written out: definitions, and equations with calls and repeats.
 
-Reads parsed equations and definitions; returns `Written` records for people. Leaves out: the equations written out
-(`symrnn.language.expansion`), LaTeX (`symrnn.language.typeset.written`), and listings (`symrnn.language.listing`).
+Reads parsed equations and definitions; returns `Authored` records for people. Leaves out: the equations written out
+(`symrnn.language.expansion`), LaTeX (`symrnn.language.typeset.as_written`), and listings (`symrnn.language.listing`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from symrnn.language.tree import Call, Expression, Name
 
 
 @dataclass(frozen=True)
-class Written:
+class Authored:
     """A definition or an equation as its author wrote it.
 
     Attributes:
@@ -40,14 +40,14 @@ class Written:
         return f"{to_text(self.left)} = {to_text(self.right)}{guard}"
 
 
-def written(given: Sequence[Assignment], definitions: Definitions) -> tuple[Written, ...]:
+def written(given: Sequence[Assignment], definitions: Definitions) -> tuple[Authored, ...]:
     """The definitions of a cell, then its equations, both in their order."""
     heads = [
-        Written("", Call(each.name, tuple(map(Name, each.arguments))), each.body.node)
+        Authored("", Call(each.name, tuple(map(Name, each.arguments))), each.body.node)
         for each in definitions.by_name.values()
     ]
     equations = [
-        Written(str(number), Name(each.target), each.expression.node, each.heads, each.guard)
+        Authored(str(number), Name(each.target), each.expression.node, each.heads, each.guard)
         for number, each in enumerate(given, 1)
     ]
     return (*heads, *equations)

@@ -13,10 +13,10 @@ from symrnn.costs import latex as count_latex
 from symrnn.derive.derivation import Derivation
 from symrnn.derive.factors import to_latex
 from symrnn.derive.sections import equations_rows
+from symrnn.language.typeset.as_written import written_rows
 from symrnn.language.typeset.lines import Line, pieces
 from symrnn.language.typeset.mathml import mathml
 from symrnn.language.typeset.symbols import spell
-from symrnn.language.typeset.written import written_rows
 from symrnn.plan.cost import routine_cost, state_cost, tape_cost
 from symrnn.plan.program import Program
 from symrnn.plan.size import Count

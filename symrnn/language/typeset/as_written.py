@@ -1,6 +1,6 @@
 r"""A step as its author wrote it, in LaTeX: definitions, calls, repeats with their passes, and the input of the step before.
 
-Reads the `Written` rows of a cell and the notation of its equations written out; returns lines. A name that a repeat updates
+Reads the `Authored` rows of a cell and the notation of its equations written out; returns lines. A name that a repeat updates
 is assigned with an arrow: ``s \leftarrow s + f(s)``. Leaves out: the equations written out.
 """
 
@@ -18,12 +18,12 @@ from symrnn.language.typeset.expressions import Notation
 from symrnn.language.typeset.latex import Latex, parentheses, raised
 from symrnn.language.typeset.lines import Line
 from symrnn.language.typeset.symbols import BEFORE, NOW, spell
-from symrnn.language.written import Written
+from symrnn.language.written import Authored
 
 _RELATIONS = {"<=": r"\leq", ">=": r"\geq"}
 
 
-class _Notation(Notation):
+class _CallNotation(Notation):
     """The printer of equations that call definitions."""
 
     def _call(self, node: Call, exponent: Latex | None = None) -> Latex:
@@ -43,7 +43,7 @@ class _Notation(Notation):
         return super()._of_power(node)
 
 
-def written_rows(rows: tuple[Written, ...], system: System, notation: Notation) -> tuple[Line, ...]:
+def written_rows(rows: tuple[Authored, ...], system: System, notation: Notation) -> tuple[Line, ...]:
     """The rows of a cell as lines.
 
     Args:
@@ -55,7 +55,7 @@ def written_rows(rows: tuple[Written, ...], system: System, notation: Notation) 
     return tuple(_row(row, _for(row, assigned, system, notation)) for row in rows)
 
 
-def _for(row: Written, assigned: set[str], system: System, notation: Notation) -> _Notation:
+def _for(row: Authored, assigned: set[str], system: System, notation: Notation) -> _CallNotation:
     """How the names of a row are written, and their shapes as far as signs depend on them."""
     own = row.left.arguments if isinstance(row.left, Call) else ()
     arguments = {argument.name for argument in own if isinstance(argument, Name)}
@@ -74,10 +74,10 @@ def _for(row: Written, assigned: set[str], system: System, notation: Notation) -
         else:
             found[name] = spell(stem, NOW if stem in assigned else "")
         shapes[name] = (HIDDEN, HIDDEN)
-    return _Notation(found, shapes, notation.parts)
+    return _CallNotation(found, shapes, notation.parts)
 
 
-def _row(row: Written, notation: _Notation) -> Line:
+def _row(row: Authored, notation: _CallNotation) -> Line:
     line = Line(notation(row.left), notation(row.right), row.label)
     if not row.heads:
         return line
