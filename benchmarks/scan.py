@@ -122,7 +122,7 @@ class _Writer:
             loop=loop,
             states=self._cell.states,
             following=[_word(state + PRIME) for state in self._cell.states],
-            output=_word(self._cell.output + PRIME),
+            output=_word(self._cell.output_values[0]),
             given=self._given,
         )
         stacks = {name: tuple((f.matrix, f.transposed) for f in members) for name, members in self._stacks.items()}

@@ -20,7 +20,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Values = Mapping[str, Array]
 
 CELLS = (*symrnn.cells(), *sorted(str(path) for path in (Path(__file__).parents[1] / "cells").glob("*.toml")))
-WIDTHS = {"input": 3, "hidden": 4, "projection": 2, ONE: 1}
+WIDTHS = {"input": 3, "hidden": 4, "projection": 2, "classes": 5, ONE: 1}
 """Sizes that all differ: a transposed or swapped shape shows."""
 STEP = 1e-30
 

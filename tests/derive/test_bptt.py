@@ -24,7 +24,7 @@ def loss_of(
     for t in range(STEPS):
         after = run(cell.equations, cell.by_name, {**params, **state, "x": x[t]}, sizes, floats())
         state = {name: after[f"{name}'"] for name in cell.states}
-        total = total + weights[t] @ state[cell.output]
+        total = total + weights[t] @ after[cell.output_values[0]]
     return total + sum(last[name] @ state[name] for name in cell.states)
 
 
@@ -33,7 +33,7 @@ def test_the_recurrences_give_the_gradient_of_a_sequence(
 ) -> None:
     draw = np.random.default_rng(3)
     x = draw.uniform(-1, 1, (STEPS, *point["x"].shape))
-    weights = draw.uniform(-1, 1, (STEPS, sizes[cell.size(f"{cell.output}'")]))
+    weights = draw.uniform(-1, 1, (STEPS, sizes[cell.size(cell.output_values[0])]))
     last = {name: draw.uniform(-1, 1, sizes[cell.size(f"{name}'")]) for name in cell.states}
     params = {variable.name: point[variable.name] for variable in cell.parameters}
     state = {name: np.zeros_like(value) for name, value in last.items()}
@@ -48,6 +48,7 @@ def test_the_recurrences_give_the_gradient_of_a_sequence(
         given = dict(tape[t])
         for each in recurrences.carried:
             given[each.arrives] = handed[each.state] + (weights[t] if each.is_output else 0)
+        given |= {each.arrives: weights[t] for each in recurrences.read}
         after = run(backward.equations, backward.by_name, given, sizes, floats())
         handed = {e.state: after[e.returned] if e.returned else 0 * last[e.state] for e in recurrences.carried}
         for item in recurrences.gradients:
@@ -66,7 +67,8 @@ def test_the_recurrences_give_the_gradient_of_a_sequence(
 def test_each_state_and_each_parameter_that_counts_is_there(cell: Cell, derivation: Derivation) -> None:
     recurrences = derivation.recurrences
     assert [each.state for each in recurrences.carried] == list(cell.states)
-    assert [each.state for each in recurrences.carried if each.is_output] == [cell.output]
+    outputs = [*(each.state for each in recurrences.carried if each.is_output), *(e.output for e in recurrences.read)]
+    assert outputs == [cell.output]
     assert [each.parameter for each in recurrences.gradients] == [variable.name for variable in cell.parameters]
 
 

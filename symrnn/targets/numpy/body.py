@@ -16,11 +16,11 @@ from symrnn.language.identifiers import Allocator
 from symrnn.language.system import INPUT, ONE
 from symrnn.plan.program import LAST, LOOP, Direction, Kind, Phase, Stage, Write
 from symrnn.targets.numpy.compile import Compiled
-from symrnn.targets.numpy.given import given_of
 from symrnn.targets.numpy.ir import StageNodes, buffer
 from symrnn.targets.numpy.names import RESERVED
 from symrnn.targets.numpy.printer import Printer
 from symrnn.targets.numpy.scope import DTYPE, ROWS, STEPS, Locals, Scope, bindings
+from symrnn.targets.numpy.side_by_side import given_of
 from symrnn.targets.numpy.weights import Weights
 
 DEPTH = 1

@@ -33,10 +33,10 @@ from symrnn.targets.numpy.body import locals_of
 from symrnn.targets.numpy.compile import Compiled, compiled
 from symrnn.targets.numpy.expression import NumpyPrinter, helpers
 from symrnn.targets.numpy.forward_printer import ForwardPrinter
-from symrnn.targets.numpy.given import input_arguments
 from symrnn.targets.numpy.header import header
 from symrnn.targets.numpy.names import RESERVED
 from symrnn.targets.numpy.scope import Locals
+from symrnn.targets.numpy.side_by_side import input_arguments
 from symrnn.targets.numpy.stream import StreamPrinter
 from symrnn.targets.numpy.weights import Weights
 

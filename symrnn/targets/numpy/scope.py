@@ -17,9 +17,9 @@ from symrnn.language.system import INPUT
 from symrnn.plan.program import Kind
 from symrnn.plan.size import Count
 from symrnn.targets.numpy.compile import Compiled, CompiledPhase
-from symrnn.targets.numpy.given import Given
 from symrnn.targets.numpy.ir import NEW_CARRY, SCRATCH, Array, Spot
 from symrnn.targets.numpy.names import INPUTS, shape, width
+from symrnn.targets.numpy.side_by_side import Given
 
 STEPS, ROWS, DTYPE = "T", "B", "dtype"
 """Locals of every function: the steps, the rows of a step, the dtype that it runs in."""

@@ -34,7 +34,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _Parted:
     """An argument, and the arrays that stand side by side in its rows, with their sizes."""
 
     argument: str
@@ -78,22 +78,22 @@ def _number(sizes: Sequence[str]) -> str:
     return Count.of(*((size,) for size in sizes)).spelt('sizes["{}"]'.format)
 
 
-def _inputs(routine: Routine) -> Iterator[_Rows]:
+def _inputs(routine: Routine) -> Iterator[_Parted]:
     """The inputs of a forward routine, which a backward routine reads too; those of a tangent, then their tangents."""
     if routine.direction is Direction.BACKWARD:
         names = [place.array for place in routine.places.values() if place.kind is Kind.INPUT]
-        yield _Rows("x", tuple(Array(Kind.INPUT, name) for name in names), tuple(routine.sizes[n] for n in names))
+        yield _Parted("x", tuple(Array(Kind.INPUT, name) for name in names), tuple(routine.sizes[n] for n in names))
         return
     variables = [v for v in routine.system.variables if v.role is Role.INPUT]
     for group in ([v for v in variables if not v.of], [v for v in variables if v.of]):
         if group:
             arrays = tuple(Array(Kind.INPUT, v.name) for v in group)
-            yield _Rows(group[0].name, arrays, tuple(v.shape[0] for v in group))
+            yield _Parted(group[0].name, arrays, tuple(v.shape[0] for v in group))
 
 
-def _returned(routine: Routine, values: Mapping[str, str]) -> _Rows:
+def _returned(routine: Routine, values: Mapping[str, str]) -> _Parted:
     sizes = tuple(routine.sizes[value] for value in values.values())
     if routine.direction is Direction.BACKWARD:
-        return _Rows(SEED, tuple(Array(Kind.SEED, name) for name in seed_arrays(tuple(values)).values()), sizes)
+        return _Parted(SEED, tuple(Array(Kind.SEED, name) for name in seed_arrays(tuple(values)).values()), sizes)
     places = output_places(tuple(values.values()))
-    return _Rows(OUTPUT, tuple(Array(Kind.OUTPUT, place.array) for place in places.values()), sizes)
+    return _Parted(OUTPUT, tuple(Array(Kind.OUTPUT, place.array) for place in places.values()), sizes)
