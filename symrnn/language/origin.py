@@ -67,13 +67,17 @@ class Origin:
         passage = passage_of(place)
         return self.passages[passage - 1].at(place) if passage else _place_in(self.characters, place)
 
+    def text_at(self, place: Place) -> str:
+        """What messages call the text of a place in the equations, or in a passage."""
+        passage = passage_of(place)
+        return self.passages[passage - 1].name if passage else self.name
+
     def error(self, message: str, place: Place) -> CellError:
         """An error at a place in the equations, or in a passage."""
         line, column = self.at(place)
-        if passage := passage_of(place):
-            found = self.passages[passage - 1]
-            return CellError(message + found.note, source=found.name, line=line, column=column)
-        return CellError(message, source=self.name, line=line, column=column)
+        passage = passage_of(place)
+        note = self.passages[passage - 1].note if passage else ""
+        return CellError(message + note, source=self.text_at(place), line=line, column=column)
 
     def entry_error(self, message: str, *path: str) -> CellError:
         """An error at the key ``path``, or at the nearest table around it that has a place."""

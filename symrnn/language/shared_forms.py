@@ -27,8 +27,8 @@ def share_forms(
         origin: what knows the places of all their parts.
         fresh: gives a new name that resembles another.
     """
-    counts = Counter((at.node, origin.at(at.place)) for each in assignments for at in _forms(each.expression))
-    shared = {form for (form, _), count in counts.items() if count > 1}
+    places = ((at.node, origin.text_at(at.place), origin.at(at.place)) for at in _forms(assignments))
+    shared = {form for (form, _, _), count in Counter(places).items() if count > 1}
     names: dict[Expression, str] = {}
     done: list[Assignment] = []
     for assignment in assignments:
@@ -46,8 +46,8 @@ def share_forms(
     return tuple(done)
 
 
-def _forms(expression: Located) -> Iterator[Located]:
-    return (at for at in located(expression) if isinstance(at.node, MatVec))
+def _forms(assignments: Sequence[Assignment]) -> Iterator[Located]:
+    return (at for each in assignments for at in located(each.expression) if isinstance(at.node, MatVec))
 
 
 def _outermost(at: Located, shared: set[Expression]) -> Iterator[Located]:

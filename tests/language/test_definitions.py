@@ -117,7 +117,8 @@ def test_a_form_that_stands_once_in_a_body_is_computed_once() -> None:
         "(1) z = tanh(W_x + U @ h)",
         "(2) h' = z * tanh(W_x + U @ z)",
     ]
-    # What an author writes twice stays twice, as in any cell.
+    # What an author writes twice stays twice, as in any cell: also in two texts, in the same column.
+    assert defined("h' = W @ x * F(h)", F_v="v  + W @ x") == ["(1) h' = W @ x * (h + W @ x)"]
     assert defined("h' = F(W @ x) + W @ x", F_v="tanh(v)") == ["(1) h' = tanh(W @ x) + W @ x"]
 
 
