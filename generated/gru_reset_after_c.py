@@ -72,10 +72,21 @@ _INIT = {
     "W_hh": "uniform",
     "b_hh": "uniform",
 }
+_DOMAINS = {}
+_NO_GRADIENT = ()
 _INPUT_SIZE = "input"
 _INPUTS = {}
 _OUTPUTS = {"h": "hidden"}
 _INPUT_IS_HIDDEN = False
+
+
+def _draw_uniform(random, shape, fan_in, low=None, high=None):
+    """From low to high; without these up to 1/sqrt(fan_in), of both signs."""
+    bound = 1 / np.sqrt(fan_in)
+    return random.uniform(-bound if low is None else low, bound if high is None else high, shape)
+
+
+_INITIALISERS = {"uniform": _draw_uniform}
 
 
 def param_shapes(input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
@@ -84,10 +95,17 @@ def param_shapes(input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]
 
 
 def init_params(
-    input_size: int, hidden_size: int, seed: int = 0, dtype: DTypeLike | None = None
+    input_size: int,
+    hidden_size: int,
+    seed: int = 0,
+    dtype: DTypeLike | None = None,
+    given: Mapping[str, ArrayLike] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Initial parameters: uniform, up to 1/sqrt(columns) (vectors: 1/sqrt(hidden)), unless the cell says otherwise."""
-    return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
+    """Initial parameters: uniform, up to 1/sqrt(columns) (vectors: 1/sqrt(hidden)), unless the cell says otherwise.
+
+    ``given`` has numbers for parameters by name, in place of those.
+    """
+    return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype, given)
 
 
 _ABI = b"bef85a2c533dd9f0399877748d26161d"
@@ -379,13 +397,13 @@ def _added(
     run = _run(sizes, x.dtype, T, B, lengths, reverse, threads)
     given = np.ascontiguousarray(_real("dy", _read_dy(dy, (T, B), sizes, run.dtype)), run.dtype)
     dlast = run.block("dstate", _read_state("dstate", dstate, B, sizes)[0])
-    numbers = _empty(run.packing.numbers, run.dtype) if total is None else total.block
-    pointers = run.packing.starts + _address(numbers)
+    numbers = _empty(run.packing.grad_numbers, run.dtype) if total is None else total.block
+    pointers = run.packing.grad_starts + _address(numbers)
     dx, dfirst = _new(x.shape, x.dtype), run.new_block()
     adds = int(total is not None)
     run.call("backward", run.weights(packed), x, block, given, dlast, pointers, dx, dfirst, numbers=(adds,))
     of_x, of_inputs = _inputs_of(dx, sizes)
-    grads = Grads(_views(numbers, run.packing.places), of_x, _views(dfirst, run.state_places), of_inputs)
+    grads = Grads(_views(numbers, run.packing.grads), of_x, _views(dfirst, run.state_places), of_inputs)
     grads.block = numbers
     return grads
 
@@ -432,7 +450,8 @@ class Raw:
     ) -> None:
         """Write gradients: of the parameters to ``grads``, of the input to ``dx``, of the initial states to ``dfirst``.
 
-        With ``adds``, those of the parameters are added to what is there.
+        ``grads`` are addresses in the order of `param_shapes`, without those of parameters that are fixed. With ``adds``, the
+        gradients of parameters are added to what is there.
         """
         to = np.array(grads, np.uintp)
         self._run.call_at("backward", packed, x, tape, dy, dstate, _address(to), dx, dfirst, numbers=(int(adds),))
@@ -817,14 +836,16 @@ class _Weights:
 
 
 class _Packing:
-    """How parameters of these sizes are packed in one precision, and how they lie side by side in a block."""
+    """How parameters of these sizes are packed in one precision; how they, and their gradients, lie side by side in a block."""
 
     def __init__(self, sizes: Mapping[str, int], dtype: np.dtype) -> None:
         self.dtype, self.dims = dtype, _dims(sizes, 1, 1)
         self.key = (dtype, *sizes.values())
-        self.places = _places(_shapes_of(sizes))
-        self.numbers = max((end for _, _, end, _ in self.places), default=0)
-        self.starts = np.array([start for _, start, _, _ in self.places], np.uintp) * dtype.itemsize
+        shapes = _shapes_of(sizes)
+        self.starts = _starts(_places(shapes), dtype)
+        self.grads = _places({name: shape for name, shape in shapes.items() if name not in _NO_GRADIENT})
+        self.grad_numbers = max((end for _, _, end, _ in self.grads), default=0)
+        self.grad_starts = _starts(self.grads, dtype)
         self.size = _query(dtype, "packed_size", self.dims)
         self.choices: dict[int, _Choice] = {}
 
@@ -876,6 +897,11 @@ def _real(name: str, array: np.ndarray) -> np.ndarray:
 def _is_dense(array: np.ndarray) -> bool:
     flags = array.flags
     return flags.c_contiguous and flags.aligned
+
+
+def _starts(places: Sequence[_Place], dtype: np.dtype) -> np.ndarray:
+    """Where arrays begin in their block, in bytes."""
+    return np.array([start for _, start, _, _ in places], np.uintp) * dtype.itemsize
 
 
 def _pointers(arrays: Sequence[np.ndarray]) -> np.ndarray:
@@ -941,12 +967,18 @@ class _Snapshot:
 
 
 def _initial(
-    shapes: Mapping[str, tuple[int, ...]], hidden_size: int, seed: int, dtype: DTypeLike
+    shapes: Mapping[str, tuple[int, ...]],
+    hidden_size: int,
+    seed: int,
+    dtype: DTypeLike,
+    given: Mapping[str, ArrayLike] | None,
 ) -> dict[str, np.ndarray]:
     """Initial values of parameters of these shapes."""
     dtype = _read_dtype(DTYPE if dtype is None else dtype)
-    values = _initial_values(shapes, hidden_size, seed)
-    return {name: np.ascontiguousarray(value, dtype=dtype) for name, value in values.items()}
+    values = _initial_values(shapes, hidden_size, seed, given)
+    params = {name: np.ascontiguousarray(value, dtype=dtype) for name, value in values.items()}
+    _hold_domains(params)
+    return params
 
 
 class _Promised:
@@ -1286,25 +1318,52 @@ def _hold_sizes(sizes: Mapping[str, int]) -> None:
             )
 
 
-def _initial_values(shapes: Mapping[str, tuple[int, ...]], hidden_size: int, seed: int) -> dict[str, np.ndarray]:
-    """Initial values of parameters of these shapes, in double precision."""
+def _initial_values(
+    shapes: Mapping[str, tuple[int, ...]], hidden_size: int, seed: int, given: Mapping[str, Any] | None
+) -> dict[str, np.ndarray]:
+    """Initial values of parameters of these shapes, in double precision; copies of those that are given."""
     random = np.random.default_rng(seed)
+    known = {} if given is None else given
+    if not isinstance(known, Mapping):
+        raise TypeError(f"given: expected a mapping of names to numbers, found {type(given).__name__}")
+    for name in known:
+        if name not in shapes:
+            raise ValueError(f"given: unknown name {name!r}; expected {', '.join(shapes)}")
     params: dict[str, np.ndarray] = {}
     for name, shape in shapes.items():
-        how = _INIT[name]
-        if how == "uniform":
-            bound = 1 / np.sqrt(shape[1] if len(shape) == 2 else hidden_size)
-            params[name] = random.uniform(-bound, bound, shape)
-        elif how == "identity":
-            params[name] = np.eye(shape[0], shape[1])
-        elif how == "orthogonal":
-            q, r = np.linalg.qr(random.normal(size=(max(shape), min(shape))))
-            q = q * np.where(np.diag(r) < 0, -1, 1)
-            params[name] = q if shape[0] >= shape[1] else q.T
+        word, *options = _INIT[name].split()
+        if word in _INITIALISERS:
+            fan_in = shape[1] if len(shape) == 2 else hidden_size
+            try:  # what is given is drawn too: the others do not depend on it
+                params[name] = _INITIALISERS[word](random, shape, fan_in, *map(float, options))
+            except ValueError as error:
+                raise ValueError(f"{name}: {word}: {error}") from error
         else:
-            number = {"zeros": 0.0, "ones": 1.0}[how] if how in ("zeros", "ones") else float(how)
-            params[name] = np.full(shape, number)
+            params[name] = np.full(shape, float(word))
+        if name in known:
+            params[name] = _given(name, known[name], shape)
     return params
+
+
+def _given(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Numbers of the caller, copied to an array of this shape."""
+    array = np.array(value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"given[{name!r}]: expected real numbers, found an array of {array.dtype}")
+    if array.shape != shape:
+        raise ValueError(f"given[{name!r}]: expected shape {shape}, found {array.shape}")
+    return array
+
+
+def _hold_domains(params: Mapping[str, Any]) -> None:
+    """Refuse a parameter with a number outside its domain."""
+    for name, (domain, above, below) in _DOMAINS.items():
+        numbers = params[name].real
+        inside = (numbers < 0) | (numbers > 0)
+        inside = inside if above is None else inside & (numbers > above)
+        inside = inside if below is None else inside & (numbers < below)
+        if not bool(inside.all()):
+            raise ValueError(f"{name}: a number is outside the domain of this parameter, {domain}")
 
 
 # ---- The tape: what a forward pass keeps for the backward pass ----

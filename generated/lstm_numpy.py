@@ -115,10 +115,26 @@ _INIT = {
     "W_hg": "uniform",
     "b_g": "uniform",
 }
+_DOMAINS = {}
+_NO_GRADIENT = ()
 _INPUT_SIZE = "input"
 _INPUTS = {}
 _OUTPUTS = {"h": "hidden"}
 _INPUT_IS_HIDDEN = False
+
+
+def _draw_uniform(random, shape, fan_in, low=None, high=None):
+    """From low to high; without these up to 1/sqrt(fan_in), of both signs."""
+    bound = 1 / np.sqrt(fan_in)
+    return random.uniform(-bound if low is None else low, bound if high is None else high, shape)
+
+
+def _draw_ones(random, shape, fan_in):
+    """All 1."""
+    return np.ones(shape)
+
+
+_INITIALISERS = {"uniform": _draw_uniform, "ones": _draw_ones}
 
 
 def param_shapes(input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
@@ -127,10 +143,17 @@ def param_shapes(input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]
 
 
 def init_params(
-    input_size: int, hidden_size: int, seed: int = 0, dtype: DTypeLike | None = None
+    input_size: int,
+    hidden_size: int,
+    seed: int = 0,
+    dtype: DTypeLike | None = None,
+    given: Mapping[str, ArrayLike] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Initial parameters: uniform, up to 1/sqrt(columns) (vectors: 1/sqrt(hidden)), unless the cell says otherwise."""
-    return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype)
+    """Initial parameters: uniform, up to 1/sqrt(columns) (vectors: 1/sqrt(hidden)), unless the cell says otherwise.
+
+    ``given`` has numbers for parameters by name, in place of those.
+    """
+    return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype, given)
 
 
 def _sigmoid(a, out=None):
@@ -692,6 +715,9 @@ def jvp(
     _read_threads(threads)
     packed = _packed(params)
     _names("dparams", {} if dparams is None else dparams, tuple(_SHAPES))
+    for name in _NO_GRADIENT:
+        if dparams is not None and name in dparams:
+            raise ValueError(f"dparams: {name!r} is fixed, so it has no tangent; leave it out")
     along = {} if dparams is None else {n: _expect(f"dparams[{n!r}]", a, packed[n].shape) for n, a in dparams.items()}
     x = _array("x", x)
     direction = _direction(x, dx, inputs, dinputs)
@@ -903,12 +929,18 @@ class _Snapshot:
 
 
 def _initial(
-    shapes: Mapping[str, tuple[int, ...]], hidden_size: int, seed: int, dtype: DTypeLike
+    shapes: Mapping[str, tuple[int, ...]],
+    hidden_size: int,
+    seed: int,
+    dtype: DTypeLike,
+    given: Mapping[str, ArrayLike] | None,
 ) -> dict[str, np.ndarray]:
     """Initial values of parameters of these shapes."""
     dtype = _read_dtype(DTYPE if dtype is None else dtype)
-    values = _initial_values(shapes, hidden_size, seed)
-    return {name: np.ascontiguousarray(value, dtype=dtype) for name, value in values.items()}
+    values = _initial_values(shapes, hidden_size, seed, given)
+    params = {name: np.ascontiguousarray(value, dtype=dtype) for name, value in values.items()}
+    _hold_domains(params)
+    return params
 
 
 class _Promised:
@@ -1248,25 +1280,52 @@ def _hold_sizes(sizes: Mapping[str, int]) -> None:
             )
 
 
-def _initial_values(shapes: Mapping[str, tuple[int, ...]], hidden_size: int, seed: int) -> dict[str, np.ndarray]:
-    """Initial values of parameters of these shapes, in double precision."""
+def _initial_values(
+    shapes: Mapping[str, tuple[int, ...]], hidden_size: int, seed: int, given: Mapping[str, Any] | None
+) -> dict[str, np.ndarray]:
+    """Initial values of parameters of these shapes, in double precision; copies of those that are given."""
     random = np.random.default_rng(seed)
+    known = {} if given is None else given
+    if not isinstance(known, Mapping):
+        raise TypeError(f"given: expected a mapping of names to numbers, found {type(given).__name__}")
+    for name in known:
+        if name not in shapes:
+            raise ValueError(f"given: unknown name {name!r}; expected {', '.join(shapes)}")
     params: dict[str, np.ndarray] = {}
     for name, shape in shapes.items():
-        how = _INIT[name]
-        if how == "uniform":
-            bound = 1 / np.sqrt(shape[1] if len(shape) == 2 else hidden_size)
-            params[name] = random.uniform(-bound, bound, shape)
-        elif how == "identity":
-            params[name] = np.eye(shape[0], shape[1])
-        elif how == "orthogonal":
-            q, r = np.linalg.qr(random.normal(size=(max(shape), min(shape))))
-            q = q * np.where(np.diag(r) < 0, -1, 1)
-            params[name] = q if shape[0] >= shape[1] else q.T
+        word, *options = _INIT[name].split()
+        if word in _INITIALISERS:
+            fan_in = shape[1] if len(shape) == 2 else hidden_size
+            try:  # what is given is drawn too: the others do not depend on it
+                params[name] = _INITIALISERS[word](random, shape, fan_in, *map(float, options))
+            except ValueError as error:
+                raise ValueError(f"{name}: {word}: {error}") from error
         else:
-            number = {"zeros": 0.0, "ones": 1.0}[how] if how in ("zeros", "ones") else float(how)
-            params[name] = np.full(shape, number)
+            params[name] = np.full(shape, float(word))
+        if name in known:
+            params[name] = _given(name, known[name], shape)
     return params
+
+
+def _given(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Numbers of the caller, copied to an array of this shape."""
+    array = np.array(value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"given[{name!r}]: expected real numbers, found an array of {array.dtype}")
+    if array.shape != shape:
+        raise ValueError(f"given[{name!r}]: expected shape {shape}, found {array.shape}")
+    return array
+
+
+def _hold_domains(params: Mapping[str, Any]) -> None:
+    """Refuse a parameter with a number outside its domain."""
+    for name, (domain, above, below) in _DOMAINS.items():
+        numbers = params[name].real
+        inside = (numbers < 0) | (numbers > 0)
+        inside = inside if above is None else inside & (numbers > above)
+        inside = inside if below is None else inside & (numbers < below)
+        if not bool(inside.all()):
+            raise ValueError(f"{name}: a number is outside the domain of this parameter, {domain}")
 
 
 # ---- The tape: what a forward pass keeps for the backward pass ----

@@ -32,7 +32,9 @@ def try_out(kernels: ModuleType, sizes: Mapping[str, int], dtype: str, *, backwa
     """
     given = dict(sizes)
     width = given.pop(INPUT)
-    params = kernels.init_params(width, given.pop(HIDDEN), dtype=dtype, **given)
+    # Not those that the cell starts with: blocks of rows, for instance, do not fit every number of units.
+    shapes = kernels.param_shapes(width, given.pop(HIDDEN), **given)
+    params = {name: np.full(shape, 0.5, dtype) for name, shape in shapes.items()}
     x = np.full((FEW_UNITS, FEW_UNITS, width), 0.5, dtype)
     y, _ = kernels.infer(params, x)
     if y.dtype != x.dtype:

@@ -166,6 +166,7 @@ class Problem:
         widths: units of each state.
         told: whether parameters determine these; else states must be given, and no stream can be made.
         drawn: `DENSE` or `START`.
+        held: the parameters that have no gradient.
     """
 
     case: Case
@@ -180,6 +181,7 @@ class Problem:
     told: bool
     drawn: str = DENSE
     inputs: Mapping[str, Array] = field(default_factory=dict)
+    held: tuple[str, ...] = ()
 
     @property
     def dy(self) -> Array:
@@ -200,7 +202,7 @@ def draw(cell: Cell, case: Case) -> Problem:
     numbers = sizes | {ONE: 1}
     shapes = {variable.name: tuple(numbers[size] for size in variable.shape) for variable in cell.parameters}
     fan_in = {name: shape[1] if len(shape) == 2 else numbers[HIDDEN] for name, shape in shapes.items()}
-    params = {name: uniform(rng, shape, 1 / math.sqrt(fan_in[name])) for name, shape in shapes.items()}
+    params = {name: drawn_in(cell.domain.get(name, ""), rng, shape, fan_in[name]) for name, shape in shapes.items()}
     width = {name: numbers[cell.by_name[name + PRIME].shape[0]] for name in cell.states}
     x = uniform(rng, (case.steps, case.batch, numbers[INPUT]))
     inputs = {name: uniform(rng, (case.steps, case.batch, numbers[cell.size(name)])) for name in cell.given[1:]}
@@ -217,9 +219,27 @@ def draw(cell: Cell, case: Case) -> Problem:
     inputs = {name: beyond(array, lengths, np.nan) for name, array in inputs.items()}
     told = {ONE, *(size for variable in cell.parameters for size in variable.shape)}
     tells = all(cell.size(name) in told for name in cell.states)
+    held = cell.fixed
     if case.at_rest and tells:
-        return Problem(case, sizes, params, x, None, lengths, dys, None, width, tells, inputs=inputs)
-    return Problem(case, sizes, params, x, state, lengths, dys, dstate, width, tells, inputs=inputs)
+        return Problem(case, sizes, params, x, None, lengths, dys, None, width, tells, inputs=inputs, held=held)
+    return Problem(case, sizes, params, x, state, lengths, dys, dstate, width, tells, inputs=inputs, held=held)
+
+
+def drawn_in(domain: str, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> Array:
+    """Numbers for a parameter with this domain: in the range of the initialiser of that name, else ±1/√fan_in.
+
+    They are rounded to float32 and held in float64.
+    """
+    if not domain:
+        return uniform(rng, shape, 1 / math.sqrt(fan_in))
+    even = uniform(rng, shape)
+    wide = math.sqrt(shape[1]) if len(shape) == 2 else 1.0
+    moved = {
+        "positive": (1 + even / 2) / wide,
+        "unit": 0.5 + 0.4 * even,
+        "nonzero": np.where(even < 0, even - 0.5, even + 0.5) / wide,
+    }
+    return moved[domain].astype(np.float32).astype(np.float64)
 
 
 def uniform(rng: np.random.Generator, shape: tuple[int, ...], radius: float = 1.0) -> Array:

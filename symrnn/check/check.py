@@ -120,6 +120,8 @@ def _left_out(cell: Cell, lacking: Mapping[str, str], tested: Iterable[str]) -> 
         offers |= {dtype: dtype in described.dtypes for dtype in PRECISIONS}
         for what in (what for what, there in offers.items() if not there):
             yield NotRun(cell.name, f"{described.title} {what}", "the backend does not support it")
+    if cell.fixed:
+        yield NotRun(cell.name, f"gradients of {', '.join(cell.fixed)}", "these parameters are fixed and have none")
     if kinked := not_smooth(cell):
         yield NotRun(
             cell.name, CENTRAL, f"not smooth across the kinks of {', '.join(kinked)}; the complex step covers it"

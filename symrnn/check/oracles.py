@@ -198,6 +198,8 @@ def draw_directions(problem: Problem) -> dict[str, Array]:
     rng = np.random.default_rng(len(problem.params) + problem.x.size)
     directions = {}
     for label, array in _point(problem).items():
+        if label in problem.held:
+            continue
         if problem.case.every_entry:
             directions[label] = np.eye(array.size).reshape(array.size, *array.shape)
         else:
@@ -233,7 +235,7 @@ def _derivatives(derivative: Callable[[str, Array], float], directions: Arrays) 
 
 
 def _point(problem: Problem) -> dict[str, Array]:
-    """Everything that has a gradient, by label; states that were not given are zeros."""
+    """Everything that a step reads, by label; states that were not given are zeros."""
     batch = problem.x.shape[1]
     states = problem.state or {name: np.zeros((batch, width)) for name, width in problem.widths.items()}
     inputs = {of_input(name): array for name, array in problem.inputs.items()}
@@ -264,7 +266,7 @@ def _tangent(kernels: Tangent, problem: Problem, along: Arrays) -> dict[str, Arr
     """J u for the direction u that is ``along`` and zero elsewhere."""
     zero = {label: np.zeros_like(array) for label, array in _point(problem).items()}
     u = {**zero, **along}
-    dparams = {name: u[name] for name in problem.params}
+    dparams = {name: u[name] for name in problem.params if name not in problem.held}
     dstate = {name: u[of_state(name)] for name in problem.widths}
     inputs: dict[str, Any] = beside_x(problem.inputs)
     if inputs:

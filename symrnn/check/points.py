@@ -7,17 +7,19 @@ states, so they are the same on every machine. Leaves out: which points count (`
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from symrnn.check.cases import POINTS, START, Case, Problem, draw, uniform
+from symrnn.check.cases import POINTS, START, Case, Problem, draw, drawn_in, uniform
 from symrnn.check.interpreter import Interpreted, interpret
 from symrnn.check.measure import Array
 from symrnn.errors import CheckError
 from symrnn.language.cell import Cell
+from symrnn.language.starts import DEFAULT, DOMAINS, kind_of, number_of, options_of
 
 WARM_STEPS = 5
 """Steps from the start to the state that a case begins with."""
@@ -25,7 +27,6 @@ SPREAD = 0.25
 """The largest distance of a parameter from its number in ``[init]``, relative to that number."""
 _EVIDENCE = Case(8, 4, 5, 6)
 """The run that shows which states keep one sign."""
-_NUMBERS = {"zeros": 0.0, "ones": 1.0}
 
 
 def near_start(cell: Cell, case: Case) -> Problem:
@@ -39,7 +40,7 @@ def near_start(cell: Cell, case: Case) -> Problem:
     """
     problem = draw(cell, case)
     rng = np.random.default_rng(zlib.crc32(f"{case.title} {START}".encode()))
-    params = {name: _parameter(rng, cell.init.get(name, ""), array) for name, array in problem.params.items()}
+    params = {name: _parameter(rng, cell, name, array) for name, array in problem.params.items()}
     problem = replace(problem, params=params, drawn=START)
     if problem.state is None:
         return problem
@@ -57,7 +58,7 @@ def one_signed(cell: Cell) -> Mapping[str, float]:
     """The states that keep one sign, 1 or -1, when the cell runs from its start; none where it cannot."""
     problem = draw(cell, _EVIDENCE)
     rng = np.random.default_rng(zlib.crc32(START.encode()))
-    params = {name: _parameter(rng, cell.init.get(name, ""), array) for name, array in problem.params.items()}
+    params = {name: _parameter(rng, cell, name, array) for name, array in problem.params.items()}
     try:
         run = _warmed_up(cell, replace(problem, params=params), rng)
     except CheckError:
@@ -74,7 +75,7 @@ def one_signed(cell: Cell) -> Mapping[str, float]:
 def outside(cell: Cell, problem: Problem, signs: Mapping[str, float]) -> tuple[str, ...]:
     """The names whose values in ``problem`` have a sign that ``[init]``, or a run from the start, does not give them."""
     states = [name for name, sign in signs.items() if problem.state and np.any(sign * problem.state[name] < 0)]
-    given = {name: _number(cell.init.get(name, "")) for name in problem.params}
+    given = {name: number_of(cell.init.get(name, DEFAULT)) for name in problem.params}
     params = [name for name, start in given.items() if start and np.any(start * problem.params[name] < 0)]
     return (*states, *params)
 
@@ -97,26 +98,34 @@ def _warmed_up(cell: Cell, problem: Problem, rng: np.random.Generator) -> Interp
     raise refused or CheckError(f"cell {cell.name!r}: a state is not finite {WARM_STEPS} steps after its start")
 
 
-def _parameter(rng: np.random.Generator, start: str, dense: Array) -> Array:
-    """A parameter near its number in ``[init]``, or as drawn if it has none."""
-    offset = uniform(rng, dense.shape)
-    number = _number(start)
+def _parameter(rng: np.random.Generator, cell: Cell, name: str, dense: Array) -> Array:
+    """A parameter near its number in ``[init]``, in the range that this gives, or as drawn if it has neither."""
+    start, offset = cell.init.get(name, DEFAULT), uniform(rng, dense.shape)
+    number, kind = number_of(start), kind_of(start)
     if number:
-        return _single(number * (1 + SPREAD * offset))
-    near = SPREAD * dense
-    if start == "identity":
+        near = number * (1 + SPREAD * offset)
+        # Halfway to the bounds of the domain at most.
+        return _single(np.clip(near, number / 2, (1 + number) / 2) if cell.domain.get(name) == "unit" else near)
+    if kind in DOMAINS:
+        return drawn_in(kind, rng, dense.shape, 1)
+    near, options = SPREAD * dense, options_of(start)
+    if kind == "identity":
         return _single(np.eye(*dense.shape) + near)
-    if start == "orthogonal":
+    if kind == "orthogonal":
         q, _ = np.linalg.qr(rng.normal(size=(max(dense.shape), min(dense.shape))))
         return _single((q if dense.shape[0] >= dense.shape[1] else q.T) + near)
+    if options and number is None:
+        return _single(_spread(kind, options, offset))
     return _single(near) if number == 0 else dense
 
 
-def _number(start: str) -> float | None:
-    """The number that ``[init]`` gives, or None."""
-    if start in ("", "uniform", "identity", "orthogonal"):
-        return None
-    return _NUMBERS[start] if start in _NUMBERS else float(start)
+def _spread(kind: str, options: tuple[float, ...], offset: Array) -> Array:
+    """Numbers as spread as those of an initialiser with these options; ``offset`` is uniform in ±1."""
+    if kind == "normal":
+        return options[0] * math.sqrt(3) * offset
+    low, high = np.log(options) if kind == "log_uniform" else options
+    even: Array = low + (high - low) * (1 + offset) / 2
+    return np.clip(np.exp(even), options[0], options[1]) if kind == "log_uniform" else even
 
 
 def _single(array: Array) -> Array:

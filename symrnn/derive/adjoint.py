@@ -4,7 +4,8 @@ Reads a normal `System`; returns the `System` that takes the adjoints of its out
 its states, inputs and parameters. Every derivative is SymPy's, of one scalar expression for a representative unit; a
 linear form ``W v`` has the adjoint rule ``dv += Wᵀ δ``, ``dW += δ vᵀ``, a reduction's is a broadcast.
 
-A parameter's adjoint here is the contribution of one row and one step. Whoever runs it sums over rows and steps.
+A parameter's adjoint here is the contribution of one row and one step. Whoever runs it sums over rows and steps. An input
+without gradient, and a value that such inputs alone determine, has no adjoint: nothing is computed that only leads there.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from symrnn.language.tree import (
     Outer,
     Reduce,
     is_next,
+    names,
 )
 
 
@@ -65,7 +67,7 @@ def root_derivative(equation: Equation) -> Algebra:
 def adjoint(system: System) -> System:
     """The adjoint system of ``system``; equations in reverse order, labelled ``b1``, ``b2`` and so on.
 
-    Its inputs are the values of the step and the adjoints of its outputs, its outputs the adjoints of its inputs.
+    Its inputs are the values of the step and the adjoints of its outputs, its outputs the adjoints of its inputs that have one.
     """
     return _Adjoint(system).run()
 
@@ -91,7 +93,7 @@ class _Adjoint:
     """Walks the equations backwards and collects, for each name, what its consumers contribute."""
 
     def __init__(self, system: System) -> None:
-        self._system = system
+        self._system, self._held = system, system.held
         self._shape = {variable.name: variable.shape for variable in system.variables}
         self._allocator = Allocator(name.removesuffix(PRIME) for name in self._shape)
         self._variables = list(system.variables)
@@ -158,11 +160,17 @@ class _Adjoint:
             else:
                 incoming = self._total(target)
         match equation.expression:
-            case Reduce(kind, Name(operand)):
+            case Reduce(kind, Name(operand)) if operand not in self._held:
                 at = Reduced(Name(operand), Name(target), self._shape[operand][0], partial(self._part, equation))
                 self._give(operand, REDUCTIONS[kind].adjoint(incoming, at), equation)
+            case Reduce():
+                return  # of values that no gradient reaches
             case _:
                 self._pull_elementwise(equation, incoming)
+
+    def _moves(self, atom: Expression) -> bool:
+        """Whether a gradient reaches a name, or a factor of a linear form."""
+        return not self._held or not self._held.issuperset(names(atom))
 
     def _part(self, equation: Equation, hint: str, node: Expression, size: str) -> Name:
         """A name for a part of the derivative of a reduction."""
@@ -173,12 +181,14 @@ class _Adjoint:
 
     def _pull_elementwise(self, equation: Equation, incoming: Name) -> None:
         inner = equation
+        if not self._moves(equation.expression):
+            return
         match equation.expression:
             case Call(_, (argument,)) if not isinstance(argument, Name):
                 # The function's own derivative is a factor of every term: it gets a name, and its argument is pulled.
                 incoming = self._through_call(equation, incoming)
                 inner = Equation(equation.label, equation.target, argument)
-        atoms = [atom for atom in atoms_of(inner.expression) if isinstance(atom, Name | MatVec)]
+        atoms = [a for a in atoms_of(inner.expression) if isinstance(a, Name | MatVec) and self._moves(a)]
         restore = Restorer((incoming, *atoms_of(inner.expression), Name(equation.target)))
         seed = symbol(incoming)
         shared: dict[Algebra, Expression] = {}
@@ -238,8 +248,10 @@ class _Adjoint:
         """``y = W v``: dv += Wᵀ δ and dW += δ vᵀ; transposed: dv += W δ and dW += v δᵀ."""
         assert isinstance(form.operand, Name)
         outer = Outer(form.operand, delta) if form.transposed else Outer(delta, form.operand)
-        self._receive(form.matrix, outer, equation)
-        self._receive(form.operand.name, MatVec(form.matrix, not form.transposed, delta), equation)
+        if form.matrix not in self._held:
+            self._receive(form.matrix, outer, equation)
+        if form.operand.name not in self._held:
+            self._receive(form.operand.name, MatVec(form.matrix, not form.transposed, delta), equation)
 
     def _receive(self, name: str, term: Expression, equation: Equation) -> None:
         received = self._received.setdefault(name, _Contribution())

@@ -86,7 +86,8 @@ class Recurrences:
 
     Attributes:
         carried: in the order of the states.
-        gradients: in the order of the parameters; one that reaches no output is left out, its gradient is zero.
+        gradients: in the order of the parameters; one that reaches no output is left out, its gradient is zero, and so is one
+            that is fixed, which has none.
         read: the outputs that are no states, in order.
     """
 

@@ -69,7 +69,7 @@ class Derivation:
                 counts as held fixed.
 
         Raises:
-            DerivationError: a name is not of this cell, or the step does not compute ``output``.
+            DerivationError: a name is not of this cell, ``given`` has no gradient, or the step does not compute ``output``.
         """
         system = self.cell.normal
         target = output + PRIME if output + PRIME in system.definition else output
@@ -85,6 +85,11 @@ class Derivation:
                 f"cell {self.cell.name!r} has no input, state or parameter {given!r}{nearest(given, known)} "
                 f"(it has {', '.join(known)})"
             )
+        if not system.by_name[given].gradient:
+            raise DerivationError(
+                f"cell {self.cell.name!r}: {given!r} is fixed, so it has no gradient and no Jacobian; to differentiate by it, "
+                "take it out of `fixed`"
+            )
         return jacobian(system, self._slopes, target, given, self.notation)
 
     def step_jacobian(self) -> BlockJacobian:
@@ -93,8 +98,8 @@ class Derivation:
         return BlockJacobian(tuple(tuple(self.jacobian(after, before) for before in states) for after in states))
 
     def jacobians(self, role: Role) -> tuple[Jacobian, ...]:
-        """The Jacobians of every next state by every input or parameter, those that are zero left out."""
-        given = [variable.name for variable in self.cell.of_role(role)]
+        """The Jacobians of every next state by every input or parameter with a gradient, those that are zero left out."""
+        given = [variable.name for variable in self.cell.of_role(role) if variable.gradient]
         pairs = [(state, name) for state in self.cell.states for name in given]
         found = (self.jacobian(state, name) for state, name in pairs)
         return tuple(each for each in found if each.terms)

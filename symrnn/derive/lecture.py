@@ -17,6 +17,7 @@ from symrnn.derive.jacobian import BlockJacobian, Jacobian, Slopes
 from symrnn.derive.notation import arrivals
 from symrnn.derive.sections import adjoint_rows, equations_rows, named_parts, parts_rows, slope_rows, tape_rows
 from symrnn.language.cell import Cell
+from symrnn.language.starts import DOMAINS
 from symrnn.language.system import Role, System, Variable
 from symrnn.language.tree import Call, Reduce, walk
 from symrnn.language.typeset.as_written import written_rows
@@ -159,6 +160,8 @@ def _forward(material: Material) -> Iterator[Block]:
             f"${notation.names[name]} = {number_latex(Fraction(text), text)}$" for name, text in cell.constants.items()
         )
         yield Prose(f"The constant{_s(cell.constants)}: {values}.")
+    if text := _of_parameters(cell, notation):
+        yield Prose(text)
     if parts := parts_rows(cell, notation):
         yield Prose("Below, these parts have names of their own:", leads=True)
         yield Display(parts)
@@ -167,6 +170,21 @@ def _forward(material: Material) -> Iterator[Block]:
             "The kernels have names and numbers for these parts. The formulas below write them out:", leads=True
         )
         yield Display(parts)
+
+
+def _of_parameters(cell: Cell, notation: Notation) -> str:
+    """Which parameters are fixed, and what numbers the others may have; empty if the cell says nothing of this."""
+    said = []
+    if cell.fixed:
+        names, several = listed(f"${notation.name(name)}$" for name in cell.fixed), len(cell.fixed) > 1
+        said.append(
+            f"The parameter{'s' * several} {names} {'are' if several else 'is'} fixed: given, and without gradient."
+        )
+    for word, domain in DOMAINS.items():
+        if inside := [name for name, other in cell.domain.items() if other == word]:
+            every = listed(f"${notation.name(name)}$" for name in inside)
+            said.append(f"Every number of {every} is {domain.text}.")
+    return " ".join(said)
 
 
 def _words(material: Material) -> str:

@@ -26,6 +26,7 @@ import numpy as np
 import sympy
 
 from symrnn.derive.adjoint import adjoint
+from symrnn.derive.draws import STATE, Draw, entry, near_start, positive, signed
 from symrnn.derive.dual import jacobian_at, many_digits
 from symrnn.derive.evaluate import Arithmetic, Array, evaluate, run
 from symrnn.derive.polynomial import Polynomial, Ring
@@ -59,7 +60,6 @@ MOST_EXPANSION = 50_000
 """The most terms that differentiation may write at one size: a term for each leaf of each derivative of each unit."""
 
 _GUARD = 15
-_DENOMINATOR = 997
 
 Jacobian = Mapping[str, Array]
 """For each input of a step, the derivatives of all units of the next states by all its entries: a matrix of scalars."""
@@ -158,6 +158,7 @@ class _Comparison:
         self._seed = seed
         self._sizes = {**dict.fromkeys(cell.sizes, units), ONE: 1}
         self._symbols = {v.name: self._filled(v.name, sympy.Symbol) for v in cell.variables}
+        self._given = tuple(name for name in cell.inputs if cell.by_name[name].gradient)
 
     def run(self) -> list[Compared]:
         """Every gradient: by algebra, and what that leaves open by numbers."""
@@ -207,13 +208,14 @@ class _Comparison:
 
     def _chained(self, read: Callable[[Algebra], Any], zero: Any) -> Jacobian:
         """The Jacobian by the chain rule from the inputs on; ``read`` gives a derivative as a scalar of any kind."""
-        inputs = {symbol for name in self._cell.inputs for symbol in self._symbols[name].ravel()}
+        inputs = {symbol for name in self._given for symbol in self._symbols[name].ravel()}
         total: dict[Algebra, dict[Algebra, Any]] = {}
         for slopes in self._slopes:
             row = total[slopes.target] = {}
             for symbol, slope in slopes.by.items():
-                local = read(slope)
-                for given, inner in {symbol: None}.items() if symbol in inputs else total[symbol].items():
+                within = {symbol: None} if symbol in inputs else total.get(symbol, {})
+                local = read(slope) if within else zero
+                for given, inner in within.items():
                     part = local if inner is None else local * inner
                     row[given] = row[given] + part if given in row else part
         outputs = [symbol for name in self._cell.outputs for symbol in self._symbols[name]]
@@ -221,7 +223,7 @@ class _Comparison:
             name: np.array(
                 [[total[output].get(symbol, zero) for symbol in self._symbols[name].ravel()] for output in outputs]
             )
-            for name in self._cell.inputs
+            for name in self._given
         }
 
     def _derived(self, values: Mapping[str, Array], scalars: Arithmetic) -> Jacobian:
@@ -229,7 +231,7 @@ class _Comparison:
         backward, zero, one = self._backward, scalars.number(Fraction(0)), scalars.number(Fraction(1))
         seeds = {v.of: v.name for v in backward.of_role(Role.ADJOINT) if v.name in backward.inputs}
         returned = {backward.by_name[name].of: name for name in backward.outputs}
-        rows: dict[str, list[Array]] = {name: [] for name in self._cell.inputs}
+        rows: dict[str, list[Array]] = {name: [] for name in self._given}
         for output in self._cell.outputs:
             for unit in range(len(self._symbols[output])):
                 given = {**values, **{seed: self._filled(seed, lambda _: zero) for seed in seeds.values()}}
@@ -246,7 +248,7 @@ class _Comparison:
     def _unequal(self) -> dict[str, Array]:
         """For each gradient, that no entry was tried."""
         outputs = sum(len(self._symbols[name]) for name in self._cell.outputs)
-        return {name: np.zeros((outputs, self._symbols[name].size), bool) for name in self._cell.inputs}
+        return {name: np.zeros((outputs, self._symbols[name].size), bool) for name in self._given}
 
     def _equal(self) -> dict[str, Array]:
         """For each gradient, which entries are equal as polynomials."""
@@ -281,7 +283,7 @@ class _Comparison:
         """
         causes = []
         with mpmath.workdps(DIGITS + _GUARD):
-            for draw in (_signed, _near_start, _positive):
+            for draw in (signed, near_start, positive):
                 try:
                     return self._apart(self._point(draw, number))
                 except ArithmeticError as error:
@@ -291,12 +293,16 @@ class _Comparison:
             "positive numbers; keep denominators and the arguments of log away from zero"
         )
 
-    def _point(self, draw: _Draw, number: int) -> dict[str, Array]:
+    def _point(self, draw: Draw, number: int) -> dict[str, Array]:
         """All inputs of the step, drawn entry by entry."""
         rng = random.Random(f"{self._seed} {self._cell.name} {self.units} {number}")
-        starts = dict.fromkeys(self._cell.inputs, "uniform") | dict.fromkeys(self._cell.states, _STATE)
+        starts = dict.fromkeys(self._cell.inputs, "uniform") | dict.fromkeys(self._cell.states, STATE)
         starts |= self._cell.init
-        return {name: self._filled(name, partial(_for_any, draw, rng, starts[name])) for name in self._cell.inputs}
+        domains = self._cell.domain
+        return {
+            name: self._filled(name, partial(entry, draw, rng, starts[name], domains.get(name, "")))
+            for name in self._cell.inputs
+        }
 
     def _apart(self, point: Mapping[str, Array]) -> Jacobian:
         """The differences at a point.
@@ -315,37 +321,6 @@ class _Comparison:
             if not all(mpmath.isfinite(value) for value in differences.ravel()):
                 raise ArithmeticError(f"the gradient by {name!r} is not finite")
         return apart
-
-
-_Draw = Callable[[random.Random, str], Any]
-"""A number for an entry of a parameter, by what ``[init]`` says of it, or of a state."""
-
-_STATE = "state"
-_STARTS = {"zeros": "0", "identity": "0", "ones": "1"}
-
-
-def _for_any(draw: _Draw, rng: random.Random, start: str, _: str) -> Any:
-    """The same for an entry of any name."""
-    return draw(rng, start)
-
-
-def _signed(rng: random.Random, _: str) -> Any:
-    return mpmath.mpf(rng.randint(-_DENOMINATOR, _DENOMINATOR)) / _DENOMINATOR
-
-
-def _positive(rng: random.Random, start: str) -> Any:
-    return abs(_signed(rng, start)) + mpmath.mpf(1) / _DENOMINATOR
-
-
-def _near_start(rng: random.Random, start: str) -> Any:
-    """Parameters within a quarter of their ``[init]`` value, states above zero, all else as drawn."""
-    offset = _signed(rng, start)
-    if start == _STATE:
-        return abs(offset) + mpmath.mpf(1) / _DENOMINATOR
-    if start in ("uniform", "orthogonal"):
-        return offset
-    value = mpmath.mpf(_STARTS.get(start, start))
-    return value + offset / 4 * (abs(value) or 1)
 
 
 def _by_symbol(unit: Algebra, read: list[Algebra]) -> dict[Algebra, Algebra]:

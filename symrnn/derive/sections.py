@@ -6,13 +6,14 @@ Reads a cell, the adjoint of its normal form and a notation; returns `Line` reco
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from symrnn.derive.factors import partial
 from symrnn.derive.jacobian import Slopes
 from symrnn.language.cell import Cell
 from symrnn.language.listing import labelled, written_lines
-from symrnn.language.system import HIDDEN, INPUT, Equation, Role, System
+from symrnn.language.starts import DOMAINS, described_start
+from symrnn.language.system import HIDDEN, INPUT, Equation, Role, System, Variable
 from symrnn.language.tree import PRIME, Binary, Expression, MatVec, Name, names
 from symrnn.language.typeset.expressions import Notation
 from symrnn.language.typeset.latex import parentheses
@@ -50,10 +51,14 @@ def slope_rows(cell: Cell, slopes: Slopes, notation: Notation) -> tuple[Line, ..
     What enters an equation only as a sum has one derivative, that by the sum.
     """
     rows = []
+    held = cell.normal.held
     for equation in cell.normal.equations:
+        if equation.target in held:
+            continue
         sums: dict[Expression, list[Expression]] = {}
         for atom, slope in slopes[equation.target]:
-            sums.setdefault(slope, []).append(atom)
+            if not held.issuperset(names(atom)):
+                sums.setdefault(slope, []).append(atom)
         for slope, atoms in sums.items():
             if any(isinstance(atom, MatVec) or _is_value(cell, atom) for atom in atoms):
                 left = partial(equation.target, _read(atoms, notation), notation)
@@ -79,12 +84,25 @@ def equations_text(cell: Cell) -> str:
     lines += ["Equations written out" if cell.written else "Equations", *labelled(cell.equations)]
     wide = max((len(parameter.name) for parameter in cell.parameters), default=0)
     listed = [f"  {parameter.name:{wide}}  ({', '.join(parameter.shape)})" for parameter in cell.parameters]
+    said = ["; ".join(facts(cell, parameter)) for parameter in cell.parameters]
+    column = max((len(line) for line in listed), default=0)
+    listed = [f"{line:{column}}  {text}" if text else line for line, text in zip(listed, said, strict=True)]
     lines += ["Parameters, every name that is never assigned", *listed] if listed else []
     if decided := _sizes(cell):
         lines += ["Sizes that the equations decide", *decided]
     if parts := _parts(cell):
         lines += ["Parts with names of their own", *labelled(parts)]
     return "\n".join(lines) + "\n"
+
+
+def facts(cell: Cell, parameter: Variable) -> Iterator[str]:
+    """What the tables of a cell file say of a parameter."""
+    if not parameter.gradient:
+        yield "fixed, without gradient"
+    if parameter.name in cell.domain:
+        yield f"{cell.domain[parameter.name]}, {DOMAINS[cell.domain[parameter.name]].text}"
+    if parameter.name in cell.init:
+        yield f"starts {described_start(cell.init[parameter.name])}"
 
 
 def _sizes(cell: Cell) -> list[str]:

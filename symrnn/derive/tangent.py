@@ -2,7 +2,8 @@
 
 Reads a normal `System`; returns the `System` that has every equation of the step followed by that of its tangent.
 A tangent variable has the role and shape of the variable that it belongs to (``of``), so a planner schedules the pair
-as it would any step. Every derivative is SymPy's; the tangent of ``W v`` is ``dW v + W dv``, a reduction's is linear.
+as it would any step. Every derivative is SymPy's; the tangent of ``W v`` is ``dW v + W dv``, a reduction's is linear. An input
+without gradient, and a value that such inputs alone determine, has no tangent: it is zero.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from symrnn.language.normalise import expression_size, has_form
 from symrnn.language.reductions import REDUCTIONS, Reduced
 from symrnn.language.symbolic import Restorer, atoms_of
 from symrnn.language.system import Equation, Role, System, Variable
-from symrnn.language.tree import PRIME, Binary, Expression, MatVec, Name, Number, Reduce, integer, is_next
+from symrnn.language.tree import PRIME, Binary, Expression, MatVec, Name, Number, Reduce, integer, is_next, names
 
 
 def tangent(system: System) -> System:
@@ -28,10 +29,10 @@ def tangent(system: System) -> System:
 
 
 class _TangentBuilder:
-    """Walks the equations forwards; every name has a tangent of its own."""
+    """Walks the equations forwards; every name that a gradient reaches has a tangent of its own, and so has every output."""
 
     def __init__(self, system: System) -> None:
-        self._system = system
+        self._system, self._held = system, system.held.difference(system.outputs)
         self._allocator = Allocator(variable.name.removesuffix(PRIME) for variable in system.variables)
         self._shape = {variable.name: variable.shape for variable in system.variables}
         self._variables: list[Variable] = []
@@ -40,19 +41,21 @@ class _TangentBuilder:
         self._name: dict[str, str] = {}
         stems: dict[str, str] = {}
         for variable in system.variables:
+            self._variables.append(variable)
+            if variable.name in self._held:
+                continue
             stem = variable.name.removesuffix(PRIME)
             if stem not in stems:
                 stems[stem] = self._allocator.fresh(f"{stem}_dot")
             self._name[variable.name] = stems[stem] + (PRIME if is_next(variable.name) else "")
-            self._variables.append(variable)
             self._declare(self._name[variable.name], variable.role, variable.shape, variable.name)
 
     def run(self) -> System:
         for equation in self._system.equations:
             self._equations.append(equation)
-            self._push(equation)
-        paired = [(name, self._name[name]) for name in self._system.inputs]
-        inputs = (*(a for a, _ in paired), *(b for _, b in paired))
+            if equation.target not in self._held:
+                self._push(equation)
+        inputs = (*self._system.inputs, *(self._name[name] for name in self._system.inputs if name in self._name))
         outputs = (*self._system.outputs, *(self._name[name] for name in self._system.outputs))
         return System(inputs, outputs, tuple(self._equations), tuple(self._variables))
 
@@ -67,6 +70,9 @@ class _TangentBuilder:
     def _push(self, equation: Equation) -> None:
         """The tangent of ``equation``: for each slope, the slope times the sum of the tangents it multiplies."""
         target = self._name[equation.target]
+        if self._held and not self._moves(equation.expression):
+            self._emit(target, integer(0), equation.label)
+            return
         if isinstance(equation.expression, Reduce):
             assert isinstance(equation.expression.operand, Name)
             operand = equation.expression.operand
@@ -74,7 +80,7 @@ class _TangentBuilder:
             dot = Name(self._name[operand.name])
             self._emit(target, REDUCTIONS[equation.expression.kind].tangent(dot, at), equation.label)
             return
-        atoms = [atom for atom in atoms_of(equation.expression) if isinstance(atom, Name | MatVec)]
+        atoms = [a for a in atoms_of(equation.expression) if isinstance(a, Name | MatVec) and self._moves(a)]
         restore = Restorer((*atoms_of(equation.expression), Name(equation.target)))
         groups: dict[Algebra, list[Expression]] = {}
         for atom in atoms:
@@ -92,17 +98,21 @@ class _TangentBuilder:
             terms.append(Binary("*", factor, inner))
         self._emit(target, _sum(terms) if terms else integer(0), equation.label)
 
+    def _moves(self, atom: Expression) -> bool:
+        """Whether a name, or a factor of a linear form, has a tangent."""
+        return any(name in self._name for name in names(atom))
+
     def _of_atom(self, atom: Expression) -> Expression:
         if isinstance(atom, Name):
             return Name(self._name[atom.name])
         assert isinstance(atom, MatVec)
         assert isinstance(atom.operand, Name)
-        inner = Name(self._name[atom.operand.name])
-        return Binary(
-            "+",
-            MatVec(self._name[atom.matrix], atom.transposed, atom.operand),
-            MatVec(atom.matrix, atom.transposed, inner),
-        )
+        terms: list[Expression] = []
+        if atom.matrix in self._name:
+            terms.append(MatVec(self._name[atom.matrix], atom.transposed, atom.operand))
+        if atom.operand.name in self._name:
+            terms.append(MatVec(atom.matrix, atom.transposed, Name(self._name[atom.operand.name])))
+        return _sum(terms)
 
     def _named(self, node: Expression, equation: Equation) -> Name:
         return self._part(equation, "dot_in", node, expression_size(node, self._shape))

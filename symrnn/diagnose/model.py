@@ -122,9 +122,9 @@ class Model:
 
     @cached_property
     def wanted(self) -> tuple[str, ...]:
-        """Names whose gradients a backward pass returns: parameters, states, inputs."""
+        """Names whose gradients a backward pass returns: parameters that are not fixed, states, inputs."""
         inputs = (variable.name for variable in self.cell.of_role(Role.INPUT))
-        return (*(parameter.name for parameter in self.cell.parameters), *self.cell.states, *inputs)
+        return (*(parameter.name for parameter in self.cell.trainable), *self.cell.states, *inputs)
 
     @cached_property
     def of_parameters(self) -> frozenset[str]:

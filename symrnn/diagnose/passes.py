@@ -123,7 +123,7 @@ class _Pass:
 
     def run(self) -> Computed:
         taken = tuple(self.steps())
-        totals = {each.name: self.total(each.name, taken) for each in self._model.cell.parameters}
+        totals = {each.name: self.total(each.name, taken) for each in self._model.cell.trainable}
         states = {state: self._initial(state, taken) for state in self._model.cell.states}
         inputs = {each.name: self._over_time(each.name, taken) for each in self._model.cell.of_role(Role.INPUT)}
         return self._computed(self._clipped(totals, states | inputs), self._sample.whole)

@@ -7,14 +7,13 @@ is computed backwards (`symrnn.diagnose.model`).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from symrnn.check.cases import uniform
+from symrnn.check.cases import drawn_in, uniform
 from symrnn.check.measure import Array
 from symrnn.diagnose.rows import Rows
 from symrnn.errors import DiagnoseError
@@ -122,7 +121,7 @@ def draw(cell: Cell, shape: Shape, seed: int, whole: bool) -> Sample:
     for parameter in cell.parameters:
         numbers = tuple(sizes[size] for size in parameter.shape)
         fan_in = numbers[1] if len(numbers) == 2 else shape.hidden
-        params[parameter.name] = uniform(rng, numbers, 1 / math.sqrt(fan_in))
+        params[parameter.name] = drawn_in(cell.domain.get(parameter.name, ""), rng, numbers, fan_in)
     width = {state: sizes[cell.by_name[state + PRIME].shape[0]] for state in cell.states}
     count = shape.steps if whole else 1
     state = {name: uniform(rng, (shape.batch, units)) for name, units in width.items()}

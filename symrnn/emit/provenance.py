@@ -22,7 +22,9 @@ def source_digest(cell: Cell) -> str:
     tables = [repr(sorted(table.items())) for table in (cell.constants, cell.init)]
     tables += [repr(sorted(cell.define.items()))] if cell.define else []
     shapes = [f"{v.name} {v.shape}" for v in cell.variables]
-    return digest(cell.name, cell.text, " ".join(cell.returned), *tables, *shapes)
+    further = [f"domain {sorted(cell.domain.items())!r}"] if cell.domain else []
+    further += [f"fixed {cell.fixed!r}"] if cell.fixed else []
+    return digest(cell.name, cell.text, " ".join(cell.returned), *tables, *shapes, *further)
 
 
 def command(cell: Cell, request: Request) -> str:

@@ -9,12 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from symrnn.emit.inline import picked
 from symrnn.emit.python_text import call, collection, quoted
 from symrnn.emit.request import Request
 from symrnn.language.cell import Cell
 from symrnn.language.functions import FUNCTIONS
+from symrnn.language.starts import DEFAULT, DOMAINS, INITIALISERS, kind_of
 from symrnn.language.tree import Call, walk
 from symrnn.plan.program import Program
+
+OPTIONS = (("dtype", "DTypeLike | None"), ("given", "Mapping[str, ArrayLike] | None"))
+"""Further arguments of `init_params` in modules of NumPy arrays, with their types."""
+
+INITIALISERS_FILE = "python/initialisers.py"
+"""A function for each initialiser; a module gets those that its cell names."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +33,8 @@ class Surface:
         title: one line for people, without a full stop.
         constants: lines that the module's users read.
         tables: lines that the rest of the module reads.
+        initialisers: the functions that start parameters, as texts.
+        starts: lines: these functions by name.
         dtypes: those that the kernels run in.
         dtypes_note: a sentence on them.
         shapes: the head of `param_shapes`.
@@ -36,6 +46,8 @@ class Surface:
     title: str
     constants: tuple[str, ...]
     tables: tuple[str, ...]
+    initialisers: tuple[str, ...]
+    starts: tuple[str, ...]
     dtypes: tuple[str, ...]
     dtypes_note: str
     shapes: tuple[str, ...]
@@ -51,7 +63,7 @@ def surface(
     note: str,
     left_out: Sequence[str] = (),
     array: str = "np.ndarray",
-    options: Sequence[tuple[str, str]] = (("dtype", "DTypeLike | None"),),
+    options: Sequence[tuple[str, str]] = OPTIONS,
 ) -> Surface:
     """The cell as its generated modules describe it.
 
@@ -68,12 +80,15 @@ def surface(
     sizes = {size: f"{size}_size" if size in cell.sizes[:2] else size for size in cell.sizes}
     arguments = [f"{argument}: int" for argument in sizes.values()]
     checked = ", ".join(f"{size}={argument}" for size, argument in sizes.items())
+    kinds = _initialisers(program)
     others = ["seed: int = 0", *(f"{option}: {kind} = None" for option, kind in options)]
     initial = [f"param_shapes({', '.join(sizes.values())})", "hidden_size", "seed", *(option for option, _ in options)]
     return Surface(
         title=quoted((cell.title or cell.name).rstrip(".")),
         constants=_constants(program, request),
         tables=_tables(program, left_out),
+        initialisers=picked(INITIALISERS_FILE, [_drawing(kind) for kind in kinds]),
+        starts=tuple(collection("_INITIALISERS = {", [f'"{kind}": {_drawing(kind)}' for kind in kinds], "}")),
         dtypes=tuple(collection("DTYPES = (", _strings(dtypes), ")", single=True)),
         dtypes_note=note,
         shapes=tuple(call("def param_shapes(", arguments, ") -> dict[str, tuple[int, ...]]:")),
@@ -105,7 +120,9 @@ def _tables(program: Program, left_out: Sequence[str]) -> tuple[str, ...]:
     lines = [
         *collection("_SHAPES = {", [f'"{v.name}": {_tuple(v.shape)}' for v in cell.parameters], "}"),
         *collection("_STATE_SIZES = {", [f'"{state}": "{cell.size(state)}"' for state in cell.states], "}"),
-        *collection("_INIT = {", [f'"{v.name}": "{cell.init.get(v.name, "uniform")}"' for v in cell.parameters], "}"),
+        *collection("_INIT = {", [f'"{v.name}": "{_start(program, v.name)}"' for v in cell.parameters], "}"),
+        *collection("_DOMAINS = {", [f'"{name}": {_domain(word)}' for name, word in cell.domain.items()], "}"),
+        *collection("_NO_GRADIENT = (", _strings(cell.fixed), ")", single=True),
         f'_INPUT_SIZE = "{cell.size("x")}"',
         *collection("_INPUTS = {", [f'"{name}": "{cell.size(name)}"' for name in cell.given[1:]], "}"),
         *collection("_OUTPUTS = {", _outputs(cell), "}"),
@@ -126,6 +143,27 @@ def _several(cell: Cell) -> Iterator[str]:
 def _outputs(cell: Cell) -> list[str]:
     pairs = zip(cell.returned, cell.output_values, strict=True)
     return [f'"{name}": "{cell.size(value)}"' for name, value in pairs]
+
+
+def _start(program: Program, parameter: str) -> str:
+    return program.cell.init.get(parameter, DEFAULT)
+
+
+def _initialisers(program: Program) -> list[str]:
+    """The initialisers that the cell's parameters start with, in the order of the table."""
+    kinds = {kind_of(_start(program, each.name)) for each in program.cell.parameters}
+    return [kind for kind in INITIALISERS if kind in kinds]
+
+
+def _drawing(kind: str) -> str:
+    """The function of an initialiser."""
+    return f"_draw_{kind}"
+
+
+def _domain(word: str) -> str:
+    """A domain in words, and its open bounds."""
+    row = DOMAINS[word]
+    return f'("{row.text}", {row.above}, {row.below})'
 
 
 def _strings(names: Sequence[str]) -> list[str]:

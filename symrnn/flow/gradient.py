@@ -15,7 +15,7 @@ import numpy as np
 from symrnn.derive.derivation import Derivation
 from symrnn.derive.evaluate import Array, evaluate, floats, run
 from symrnn.flow.paths import StepPaths
-from symrnn.language.system import Role, System
+from symrnn.language.system import System
 from symrnn.language.tree import Binary, Expression, Outer
 
 
@@ -131,7 +131,7 @@ def through_outputs(derivation: Derivation, paths: StepPaths, dys: Mapping[str, 
 def by_parameter(
     derivation: Derivation, paths: StepPaths, gradient: StateGradient, dys: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """The gradient of the loss by every parameter, by the derived adjoint of the step, all steps at once.
+    """The gradient of the loss by every parameter that has one, by the derived adjoint of the step, all steps at once.
 
     As in any backward pass in double precision, values beyond its range are zero or infinite.
     """
@@ -150,7 +150,7 @@ def by_parameter(
         scale = np.exp(shared)
     reached = {system.by_name[name].of: name for name in system.outputs}
     result = {}
-    for parameter in derivation.cell.of_role(Role.PARAMETER):
+    for parameter in derivation.cell.trainable:
         total = np.zeros(paths.trajectory.params[parameter.name].shape)
         if parameter.name in reached:
             node = system.definition[reached[parameter.name]].expression

@@ -116,7 +116,7 @@ def sweep(
     recurrent, holding = {}, {}
     for cell in cells:
         derivation = derive(cell)
-        recurrent[cell.name], holding[cell.name] = recurrent_matrices(cell), holding_biases(cell)
+        recurrent[cell.name], holding[cell.name] = _scaled(cell), _shifted(cell)
         params = _start(cell, setup)
         x, inputs = _driven(cell, setup)
         for bias in (tuple(biases) or (None,)) if holding[cell.name] else (None,):
@@ -142,6 +142,17 @@ def _driven(cell: Cell, setup: Setup) -> tuple[Array, dict[str, Array]]:
         for name in cell.given
     }
     return found.pop("x"), found
+
+
+def _scaled(cell: Cell) -> tuple[str, ...]:
+    """The recurrent matrices of any numbers: one with a domain keeps its start."""
+    return tuple(name for name in recurrent_matrices(cell) if name not in cell.domain)
+
+
+def _shifted(cell: Cell) -> dict[str, tuple[str, ...]]:
+    """The holding biases of any numbers, by state."""
+    found = {state: tuple(n for n in names if n not in cell.domain) for state, names in holding_biases(cell).items()}
+    return {state: names for state, names in found.items() if names}
 
 
 def _own(cell: Cell) -> tuple[str, ...]:
@@ -170,13 +181,14 @@ def _point(
     """The parameters with recurrent matrices of one scale, and holding biases of one number."""
     cell, point = derivation.cell, dict(params)
     if scale is not None:
-        for name in recurrent_matrices(cell):
+        for name in _scaled(cell):
             point[name] = scale * _orthogonal(setup, name, point[name].shape)
     if bias is not None:
         trajectory = run_steps(cell, point, x[:1], inputs={name: array[:1] for name, array in inputs.items()})
-        for state in holding_biases(cell):
-            for name, sign in holding_signs(trajectory, state).items():
-                point[name] = np.full(point[name].shape, sign * bias)
+        for state, names in _shifted(cell).items():
+            signs = holding_signs(trajectory, state)
+            for name in names:
+                point[name] = np.full(point[name].shape, signs[name] * bias)
     return point
 
 

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from html import escape
 
-from symrnn.language.compose import Composition, Declarations, Number, SizeEntry, compose
-from symrnn.language.given import hold_types, read_source
+from symrnn.language.compose import Composition, Declarations, SizeEntry, compose
+from symrnn.language.decimals import Number
+from symrnn.language.given import hold_fixed, hold_types, read_source
 from symrnn.language.layouts import Layouts, read_layouts
 from symrnn.language.origin import Origin
+from symrnn.language.parameters import StartEntry
 from symrnn.language.scanner import COMMENT_MARKS, name_fault
 from symrnn.language.system import HIDDEN, INPUT, Role, System, Variable
 from symrnn.language.tree import PRIME, is_next
@@ -31,7 +33,9 @@ class Cell(System):
         constants: ``[constants]`` as exact decimal texts.
         define: ``[define]``: the bodies of definitions by their heads; empty where there are none.
         written: how its author wrote the step, where equations were written out; else empty.
-        init: ``[init]``: parameter to ``zeros ones identity orthogonal uniform`` or a decimal text.
+        init: ``[init]``: parameter to how it starts, an initialiser and its numbers (``uniform``, ``log_uniform 0.001 0.1``) or
+            a decimal text; a parameter with a domain has an entry always.
+        domain: ``[domain]``: parameter to ``positive unit nonzero``.
         returned: what the layer returns at every step: states, without primes, or other assigned names.
         sizes: size names other than ``1`` in the order of the surface: ``input``, ``hidden``, then new ones.
         input_is_hidden: whether the equations force ``input`` and ``hidden`` to be one number;
@@ -51,6 +55,7 @@ class Cell(System):
     define: Mapping[str, str] = field(default_factory=dict)
     written: tuple[Authored, ...] = ()
     init: Mapping[str, str] = field(default_factory=dict)
+    domain: Mapping[str, str] = field(default_factory=dict)
     returned: tuple[str, ...] = ()
     sizes: tuple[str, ...] = (INPUT, HIDDEN)
     input_is_hidden: bool = False
@@ -71,7 +76,9 @@ class Cell(System):
         sizes: Mapping[str, SizeEntry] | None = None,
         constants: Mapping[str, Number] | None = None,
         define: Mapping[str, str] | None = None,
-        init: Mapping[str, Number] | None = None,
+        init: Mapping[str, StartEntry] | None = None,
+        domain: Mapping[str, str] | None = None,
+        fixed: Sequence[str] = (),
         output: str | Sequence[str] | None = None,
         inputs: Mapping[str, SizeEntry] | None = None,
         layouts: Layouts | None = None,
@@ -90,7 +97,10 @@ class Cell(System):
             sizes: for any name: ``input``, ``hidden``, a new size name or 1; for a matrix a pair.
             constants: scalar hyper-parameters: numbers, or decimal texts (``"0.1"`` is then a tenth exactly).
             define: definitions, a body by each head: ``{"F(v)": "tanh(W @ v + b)"}``; equations call them, as ``F(h)``.
-            init: for any parameter: ``uniform zeros ones identity orthogonal`` or a number.
+            init: for any parameter: an initialiser, a table of its ``kind`` and its numbers, or a number
+                (`symrnn.language.starts`).
+            domain: for any parameter: ``positive``, ``unit`` (above 0 and below 1) or ``nonzero``.
+            fixed: parameters that are given and have no gradient.
             output: what the layer returns at every step: a state or another assigned name, or several; ``h`` where there
                 is such a state, else the first.
             inputs: what comes in each step beside ``x``: its size, ``input``, ``hidden``, a new size name or 1.
@@ -103,8 +113,10 @@ class Cell(System):
         """
         strings = {"text": text, "name": name, "title": title, "reference": reference}
         tables = {"sizes": sizes, "constants": constants, "define": define, "init": init, "inputs": inputs}
+        tables["domain"] = domain
         place = read_source(source)
         hold_types(strings, output, tables, place)
+        hold_fixed(fixed, place)
         if fault := name_fault(name):
             raise place.entry_error(f"name: {fault}", "name")
         for key, value in (("title", title), ("reference", reference)):
@@ -112,7 +124,16 @@ class Cell(System):
                 message = f"{key}: expected one line of plain text without {' '.join(COMMENT_MARKS)}"
                 raise place.entry_error(message, key)
         outputs = (output,) if isinstance(output, str) else tuple(output or ())
-        declarations = Declarations(sizes or {}, constants or {}, init or {}, outputs, inputs or {}, dict(define or {}))
+        declarations = Declarations(
+            sizes or {},
+            constants or {},
+            init or {},
+            outputs,
+            inputs=inputs or {},
+            define=dict(define or {}),
+            domain=domain or {},
+            fixed=tuple(fixed),
+        )
         parts: Composition = compose(text, declarations, place)
         values = {entry.name: getattr(parts, entry.name) for entry in fields(parts)}
         found = cls(name=name, title=title, reference=reference, text=text, source=place.name, **values)
@@ -122,6 +143,16 @@ class Cell(System):
     def parameters(self) -> tuple[Variable, ...]:
         """The parameters in order of appearance, with their shapes."""
         return self.of_role(Role.PARAMETER)
+
+    @property
+    def trainable(self) -> tuple[Variable, ...]:
+        """The parameters that have a gradient."""
+        return tuple(parameter for parameter in self.parameters if parameter.gradient)
+
+    @property
+    def fixed(self) -> tuple[str, ...]:
+        """The names of the parameters that are given and have no gradient."""
+        return tuple(parameter.name for parameter in self.parameters if not parameter.gradient)
 
     @property
     def given(self) -> tuple[str, ...]:

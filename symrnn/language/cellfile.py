@@ -29,7 +29,14 @@ CellLike = Cell | str | os.PathLike[str]
 _STRINGS = ("name", "title", "reference", "equations")
 _NAMES = ("output",)
 """Keys that hold a name, or a list of names."""
-_TABLES = ("inputs", "sizes", "constants", "define", "init", "layouts")
+_LISTS = ("fixed",)
+_TABLES = ("inputs", "sizes", "constants", "define", "init", "domain", "layouts")
+_WANTED: Mapping[tuple[bool, bool], tuple[type, str]] = {
+    (True, False): (str, "a string"),
+    (False, True): (list, 'a list, `{} = ["…"]`'),
+    (False, False): (dict, "a table, `[{}]`"),
+}
+"""The type of a key's value, and what it is called, by whether the key is a string and whether it is a list."""
 _TOML_PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
 _KEY = re.compile(r"""\s*([A-Za-z0-9_-]+|"[^"\\]+"|'[^']+')\s*=""")
 _HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]")
@@ -88,6 +95,8 @@ def read_cell(text: str, source: str) -> Cell:
         constants=table.get("constants"),
         define=table.get("define"),
         init=table.get("init"),
+        domain=table.get("domain"),
+        fixed=table.get("fixed", ()),
         output=table.get("output"),
         inputs=table.get("inputs"),
         layouts=table.get("layouts"),
@@ -166,16 +175,16 @@ def _is_toml(lines: Sequence[str]) -> bool:
 
 def _check_table(table: Mapping[str, Any], where: Origin) -> None:
     """Check the keys of a cell file and the types of their values."""
-    known = (*_STRINGS, *_NAMES, *_TABLES)
+    known = (*_STRINGS, *_NAMES, *_LISTS, *_TABLES)
     for key, value in table.items():
         if key not in known:
             hint = nearest(key, known) or f"; expected {', '.join(known)}"
             raise where.entry_error(f"`{shown(key)}` is not a key of a cell file{hint}", key)
         if key in _NAMES:
             continue  # `Cell.from_equations` checks these, which Python gives too
-        wanted, word = (str, "a string") if key in _STRINGS else (dict, f"a table, `[{key}]`")
+        wanted, word = _WANTED[key in _STRINGS, key in _LISTS]
         if not isinstance(value, wanted) or isinstance(value, _Decimal):
-            raise where.entry_error(f"{key}: expected {word}, found {described(value)}", key)
+            raise where.entry_error(f"{key}: expected {word.format(key)}, found {described(value)}", key)
     for key in ("name", "equations"):
         if key not in table:
             message = f"`{key}` is missing; a cell file has at least `name` and `equations`"
@@ -188,7 +197,8 @@ def _check_table(table: Mapping[str, Any], where: Origin) -> None:
         if isinstance(value, str) and not isinstance(value, _Decimal):
             message = f"[constants] {name}: expected a number, found the string {shown(repr(value))}"
             raise where.entry_error(message, "constants", name)
-    for name, value in table.get("init", {}).items():
-        if isinstance(value, str) and not isinstance(value, _Decimal) and value[:1] in "+-.0123456789":
-            message = f"[init] {name}: write a number without quotation marks, found {shown(repr(value))}"
-            raise where.entry_error(message, "init", name)
+    for name, entry in table.get("init", {}).items():
+        for key, value in entry.items() if isinstance(entry, dict) else [("", entry)]:
+            if isinstance(value, str) and not isinstance(value, _Decimal) and value[:1] in "+-.0123456789":
+                message = f"[init] {name}: write a number without quotation marks, found {shown(repr(value))}"
+                raise where.entry_error(message, "init", name, *([key] if key else []))

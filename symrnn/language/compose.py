@@ -7,30 +7,26 @@ name. The rules that concern more than one equation are checked here. Leaves out
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from symrnn.language.decimals import Number, decimal
 from symrnn.language.definitions import read_definitions
 from symrnn.language.expansion import expand
 from symrnn.language.finite import check_finite
 from symrnn.language.following import following
-from symrnn.language.given import INITS, described
+from symrnn.language.given import described
 from symrnn.language.matrices import of_vectors
 from symrnn.language.normalise import normalise
 from symrnn.language.origin import Origin, nearest, shown
-from symrnn.language.parser import LARGEST, Assignment, Located, function_fault, located, number_fault, parse
-from symrnn.language.scanner import MAX_DIGITS, name_fault
+from symrnn.language.parameters import ParameterTables, StartEntry
+from symrnn.language.parser import Assignment, Located, function_fault, located, parse
+from symrnn.language.scanner import name_fault
 from symrnn.language.sizes import Shape, Sizes, infer
 from symrnn.language.system import HIDDEN, INPUT, ONE, Equation, Role, System, Variable
 from symrnn.language.tree import PRIME, MatVec, Name, constants, is_next
 from symrnn.language.written import Authored, written
-
-_MATRIX_INITS = ("identity", "orthogonal")
-
-Number = int | float | str
-"""A number as Python or TOML has it, or its decimal text, which keeps it exact."""
 
 SizeEntry = str | int | Sequence[str | int]
 
@@ -41,10 +37,12 @@ class Declarations:
 
     sizes: Mapping[str, SizeEntry] = field(default_factory=dict)
     constants: Mapping[str, Number] = field(default_factory=dict)
-    init: Mapping[str, str | Number] = field(default_factory=dict)
+    init: Mapping[str, StartEntry] = field(default_factory=dict)
     output: tuple[str, ...] = ()
     inputs: Mapping[str, SizeEntry] = field(default_factory=dict)
     define: Mapping[str, str] = field(default_factory=dict)
+    domain: Mapping[str, str] = field(default_factory=dict)
+    fixed: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,7 @@ class Composition:
     define: Mapping[str, str]
     written: tuple[Authored, ...]
     init: Mapping[str, str]
+    domain: Mapping[str, str]
     returned: tuple[str, ...]
     sizes: tuple[str, ...]
     input_is_hidden: bool
@@ -102,7 +101,9 @@ class _Composer:
             Equation(assignment.label, assignment.target, assignment.expression.node, assignment.label)
             for assignment in self._assignments
         )
-        variables = self._variables(sizes)
+        tables = self._parameter_tables()
+        domain = tables.domains(self._declarations.domain)
+        variables = self._variables(sizes, tables.fixed(self._declarations.fixed))
         others = tuple(name for name in returned if name not in self._states)
         return Composition(
             inputs=(*self._inputs, *self._states, *self._parameters),
@@ -112,7 +113,8 @@ class _Composer:
             constants={name: text for name, (_, text) in self._constants.items()},
             define=self._declarations.define,
             written=self._written,
-            init=self._read_init(),
+            init=tables.starts(self._declarations.init, domain),
+            domain=domain,
             returned=returned,
             sizes=self._size_names(),
             input_is_hidden=sizes.input_is_hidden,
@@ -126,7 +128,7 @@ class _Composer:
         for name, value in self._declarations.constants.items():
             if fault := name_fault(name) or ("`x` is the input" if name == "x" else function_fault(name)):
                 raise self._origin.entry_error(f"[constants]: {fault}", "constants", name)
-            text, fault = _decimal(value)
+            text, fault = decimal(value)
             if fault:
                 raise self._origin.entry_error(f"[constants] {name}: {fault}", "constants", name)
             constants[name] = (Fraction(text), text)
@@ -311,31 +313,18 @@ class _Composer:
             names.update((size, None) for part in parts if (size := self._read_size(part, name)) != ONE)
         return tuple(names)
 
-    def _variables(self, sizes: Sizes) -> tuple[Variable, ...]:
+    def _parameter_tables(self) -> ParameterTables:
+        others = (*self._inputs, *self._states, *self._targets)
+        return ParameterTables(self._parameters, self._matrices, tuple(self._constants), others, self._origin)
+
+    def _variables(self, sizes: Sizes, fixed: Sequence[str]) -> tuple[Variable, ...]:
         roles: dict[str, Role] = dict.fromkeys(self._inputs, Role.INPUT)
         roles |= dict.fromkeys(self._states, Role.STATE)
         roles |= dict.fromkeys(self._parameters, Role.PARAMETER)
         roles |= {target: Role.NEXT if is_next(target) else Role.INTERMEDIATE for target in self._targets}
-        return tuple(Variable(name, role, sizes.shapes[name]) for name, role in roles.items())
-
-    def _read_init(self) -> dict[str, str]:
-        init: dict[str, str] = {}
-        for name, value in self._declarations.init.items():
-            if name in self._constants:
-                message = f"[init] {name}: a constant has no initial value; remove one of the two"
-                raise self._origin.entry_error(message, "init", name)
-            if name not in self._parameters:
-                hint = nearest(name, self._parameters) or f"; the parameters are {', '.join(self._parameters)}"
-                raise self._origin.entry_error(f"[init] {shown(name)}: unknown parameter{hint}", "init", name)
-            text, fault = (value, "") if isinstance(value, str) and value in INITS else _decimal(value)
-            if fault:
-                hint = nearest(value, INITS) if isinstance(value, str) else ""
-                expected = f"expected {', '.join(INITS)} or a number{hint}"
-                raise self._origin.entry_error(f"[init] {name}: {fault}; {expected}", "init", name)
-            if text in _MATRIX_INITS and name not in self._matrices:
-                raise self._origin.entry_error(f"[init] {name}: only a matrix can be {text}", "init", name)
-            init[name] = text
-        return init
+        return tuple(
+            Variable(name, role, sizes.shapes[name], gradient=name not in fixed) for name, role in roles.items()
+        )
 
     def _read_returned(self) -> tuple[str, ...]:
         """What the layer returns at every step: states, without primes, or other assigned names."""
@@ -358,20 +347,5 @@ class _Composer:
         return names
 
 
-_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-
-_ARGUMENTS = ("params", "seed", "dtype", "input_size", "hidden_size")
+_ARGUMENTS = ("params", "seed", "dtype", "given", "input_size", "hidden_size")
 """Keyword arguments of generated functions. Sizes are arguments too, so no size may have such a name."""
-
-
-def _decimal(value: Number) -> tuple[str, str]:
-    """The decimal text of a number, and what is wrong with it; empty if nothing is."""
-    if isinstance(value, int) and abs(value) > LARGEST:
-        return "", "the number is beyond what a float holds (at most 3.4e38)"
-    # A float of NumPy is a float, but its repr is not a decimal number.
-    text = float.__repr__(value) if isinstance(value, float) else str(value)
-    if not _DECIMAL.fullmatch(text):
-        return "", f"expected a finite number, found {shown(repr(value), 30)}"
-    if len(text) > MAX_DIGITS:
-        return "", f"the number {shown(text, 20)} has {len(text)} characters; the most is {MAX_DIGITS}"
-    return text.removeprefix("+"), number_fault(text)

@@ -10,26 +10,27 @@ from collections.abc import Mapping
 
 from symrnn.errors import CellError
 from symrnn.language.origin import Origin, shown
+from symrnn.language.starts import DOMAINS, INITIALISERS
 
-INITS = ("uniform", "zeros", "ones", "identity", "orthogonal")
-"""The words of ``[init]``; a number is the other possibility."""
-
-SIZE_TABLE, CONSTANT_TABLE, INIT_TABLE, INPUT_TABLE = "sizes", "constants", "init", "inputs"
+SIZE_TABLE, CONSTANT_TABLE, INIT_TABLE, INPUT_TABLE, DOMAIN_TABLE = "sizes", "constants", "init", "inputs", "domain"
 DEFINE_TABLE = "define"
 
 _WANTED = {
     SIZE_TABLE: "`input`, `hidden`, the name of another size, or 1, and a list of two for a matrix",
     CONSTANT_TABLE: "a finite number",
-    INIT_TABLE: f"{', '.join(INITS)} or a number",
+    INIT_TABLE: f"{', '.join(INITIALISERS)}, a table with one of them as its `kind`, or a number",
     INPUT_TABLE: "`input`, `hidden`, the name of another size, or 1",
     DEFINE_TABLE: "an expression, which is a string",
+    DOMAIN_TABLE: ", ".join(DOMAINS),
 }
+_NUMBERS = (int, float, str)
 _TYPES: Mapping[str, tuple[type, ...]] = {
     SIZE_TABLE: (str, int),
-    CONSTANT_TABLE: (int, float, str),
-    INIT_TABLE: (int, float, str),
+    CONSTANT_TABLE: _NUMBERS,
+    INIT_TABLE: (*_NUMBERS, Mapping),
     INPUT_TABLE: (str, int),
     DEFINE_TABLE: (str,),
+    DOMAIN_TABLE: (str,),
 }
 
 
@@ -52,7 +53,7 @@ def hold_types(strings: Mapping[str, object], output: object, tables: Mapping[st
     Args:
         strings: values that must be strings, by argument or key.
         output: a name, several, or None.
-        tables: ``sizes``, ``constants``, ``init``, ``inputs`` and ``define``, None where there is none.
+        tables: ``sizes``, ``constants``, ``init``, ``inputs``, ``define`` and ``domain``, None where there is none.
         origin: for errors.
 
     Raises:
@@ -70,6 +71,20 @@ def hold_types(strings: Mapping[str, object], output: object, tables: Mapping[st
             _hold_table(key, table, origin)
 
 
+def hold_fixed(fixed: object, origin: Origin) -> None:
+    """Refuse what is no list of names.
+
+    Raises:
+        CellError: at the key, where it stands in a file.
+    """
+    if not isinstance(fixed, list | tuple):
+        raise origin.entry_error(f"fixed: expected a list of parameters, found {described(fixed)}", "fixed")
+    for name in fixed:
+        if not isinstance(name, str):
+            message = f"fixed: expected names of parameters, which are strings, found {described(name)}"
+            raise origin.entry_error(message, "fixed")
+
+
 def _hold_table(key: str, table: object, origin: Origin) -> None:
     if not isinstance(table, Mapping):
         message = f"{key}: expected a mapping of names to {_WANTED[key]}, found {described(table)}"
@@ -84,6 +99,17 @@ def _hold_table(key: str, table: object, origin: Origin) -> None:
             if isinstance(part, bool) or not isinstance(part, _TYPES[key]):
                 message = f"[{key}] {shown(name)}: expected {_WANTED[key]}, found {described(value)}"
                 raise origin.entry_error(message, key, name)
+        if isinstance(value, Mapping):
+            _hold_options(key, name, value, origin)
+
+
+def _hold_options(key: str, name: str, table: Mapping[object, object], origin: Origin) -> None:
+    """Refuse options of a start that are neither words nor numbers."""
+    for option, value in table.items():
+        if not isinstance(option, str) or isinstance(value, bool) or not isinstance(value, _NUMBERS):
+            path = (key, name, option) if isinstance(option, str) else (key, name)
+            message = f"[{key}] {shown(name)}: an option is a name and a number, found {described(option)} = {described(value)}"
+            raise origin.entry_error(message, *path)
 
 
 def described(value: object, most: int = 60) -> str:

@@ -79,4 +79,10 @@ def _blocks(names: object, parameters: Sequence[Variable], path: tuple[str, ...]
                 "the same columns"
             )
             raise place.entry_error(message, *path)
+        if known[name].gradient != known[names[0]].gradient:
+            one, other = (name, names[0]) if known[names[0]].gradient else (names[0], name)
+            message = (
+                f"{title}: `{one}` is fixed and `{other}` is not; a tensor has a gradient or none: give them two stacks"
+            )
+            raise place.entry_error(message, *path)
     return tuple(names)

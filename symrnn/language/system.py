@@ -13,7 +13,7 @@ from functools import cached_property
 
 from symrnn.language.functions import Algebra
 from symrnn.language.symbolic import equation_form
-from symrnn.language.tree import Expression
+from symrnn.language.tree import Expression, names
 
 INPUT, HIDDEN, ONE = "input", "hidden", "1"
 """The size names that every cell knows: units of ``x``, units of a state, and a scalar that broadcasts."""
@@ -41,12 +41,15 @@ class Variable:
         shape: size names, ``("hidden",)`` for a vector, ``("hidden", "input")`` for a matrix, ``("1",)`` for a scalar.
         of: for an adjoint or a tangent, the variable that it belongs to; for a named part of an equation
             (``c_t`` before its tanh), empty.
+        gradient: whether a step is differentiated by it; an adjoint and a tangent pass over one that says False, and over
+            what only such values determine (`held`). A parameter under ``fixed`` says False.
     """
 
     name: str
     role: Role
     shape: tuple[str, ...]
     of: str = ""
+    gradient: bool = True
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,18 @@ class System:
     def definition(self) -> Mapping[str, Equation]:
         """Equations by the variable that they assign."""
         return {equation.target: equation for equation in self.equations}
+
+    @cached_property
+    def held(self) -> frozenset[str]:
+        """The names that no gradient reaches: inputs that have none, and what these alone determine.
+
+        Empty if every input has one.
+        """
+        found = {name for name in self.inputs if not self.by_name[name].gradient}
+        for equation in self.equations if found else ():
+            if found.issuperset(names(equation.expression)):
+                found.add(equation.target)
+        return frozenset(found)
 
     def of_role(self, role: Role) -> tuple[Variable, ...]:
         """The variables of a role, in order."""

@@ -94,7 +94,7 @@ def backward(program: Program, sizes: Mapping[str, int], ran: Ran, dys: Arrays, 
         memory[Kind.SEED, array] = ran.batch.taken(dys[name])
     run = _Run(routine, sizes, memory, ran.batch.idle)
     run.phases(routine.phases)
-    params = {v.name: np.zeros_like(memory[Kind.PARAMETER, v.name]) for v in program.cell.parameters}
+    params = {v.name: np.zeros_like(memory[Kind.PARAMETER, v.name]) for v in program.cell.trainable}
     for product in routine.products:
         for name, left in product.entries:
             params[name] += np.einsum("tbi,tbj->ij", run.value(left), run.value(product.right))

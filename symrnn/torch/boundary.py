@@ -73,6 +73,7 @@ def source_of(kernels: CellKernels, stem: str) -> str:
             "outputs": [places[size] for size in kernels.outputs.values()],
             "rows": [places[shape[0]] for shape in shapes],
             "columns": [places[shape[1]] if len(shape) > 1 else _NO_COLUMN for shape in shapes],
+            "without_gradient": [int(place in kernels.fixed) for place in range(len(shapes))],
         },
     )
 

@@ -32,6 +32,7 @@ class CellKernels:
         compiled: the module over C; None where it cannot be built.
         digest: of the cell's source: two cells of one name have different ones.
         parameters: the sizes of every parameter by name, in the order of the equations.
+        fixed: the places of parameters without gradient in that order; none for most cells.
         states: the size of every state by name, in the cell's own order.
         inputs: the size of every input by name, ``x`` first; they stand side by side in rows.
         outputs: the size of every output by name; likewise.
@@ -40,6 +41,7 @@ class CellKernels:
     def __init__(self, cell: Cell, operations: ModuleType, compiled: ModuleType | None, digest: str) -> None:
         self.cell, self.operations, self.compiled, self.digest = cell, operations, compiled, digest
         self.parameters: dict[str, tuple[str, ...]] = {each.name: each.shape for each in cell.parameters}
+        self.fixed = tuple(place for place, each in enumerate(cell.parameters) if not each.gradient)
         self.states: dict[str, str] = {state: cell.size(state) for state in cell.states}
         self.inputs: dict[str, str] = {"x": INPUT, **{name: cell.size(name) for name in cell.given[1:]}}
         pairs = zip(cell.returned, cell.output_values, strict=True)

@@ -22,7 +22,7 @@ from symrnn.language.system import ONE
 from symrnn.torch.cell_kernels import CellKernels, kernels_of
 from symrnn.torch.operators import operators_of
 from symrnn.torch.pieces import backward_in_pieces, forward_in_pieces
-from symrnn.torch.stacks import restacked, unstacked
+from symrnn.torch.stacks import fixed_tensors, restacked, unstacked
 
 COMPILED_DEVICES = ("cpu", "meta")
 """Where the operators over C run; on the second, shapes alone."""
@@ -41,6 +41,7 @@ def _compiled(kernels: CellKernels) -> Engine:
     """The engine of operators over C."""
     operators = operators_of(kernels)
     run_forward, run_infer, run_backward = operators.forward, operators.infer, operators.backward
+    fixed = kernels.fixed
 
     def forward(
         x: Tensor,
@@ -73,9 +74,12 @@ def _compiled(kernels: CellKernels) -> Engine:
         kept: Sequence[Tensor],
         dy: Tensor,
         dfinal: Sequence[Tensor],
-    ) -> tuple[Tensor, ...]:
+    ) -> tuple[Tensor | None, ...]:
         (places, sizes, *how), (tape, packed) = call, kept
         dx, dparams, dstate = run_backward(x, params, places, sizes, tape, packed, dy, dfinal, lengths, *how)
+        if fixed:
+            without = fixed_tensors(places, fixed)
+            dparams = [None if at in without else each for at, each in enumerate(dparams)]
         return (dx, *dparams, *dstate)
 
     return forward, infer, backward
@@ -83,7 +87,7 @@ def _compiled(kernels: CellKernels) -> Engine:
 
 def _operations(kernels: CellKernels) -> Engine:
     """The engine of operations of PyTorch: any device, any floating dtype. PyTorch differentiates its infer like any others."""
-    module = kernels.operations
+    module, fixed = kernels.operations, kernels.fixed
     order, alone = (ONE, *kernels.cell.sizes), len(kernels.inputs) == 1
 
     def runs_for(sizes: Sequence[int]) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
@@ -130,16 +134,16 @@ def _operations(kernels: CellKernels) -> Engine:
         kept: Sequence[Tensor],
         dy: Tensor,
         dfinal: Sequence[Tensor],
-    ) -> tuple[Tensor, ...]:
+    ) -> tuple[Tensor | None, ...]:
         places, sizes, reverse, _, checkpoint = call
         run_forward, _, run_backward = runs_for(sizes)
         given = unstacked(params, places)
         if checkpoint:
-            runs = run_forward, run_backward
-            dx, dparams, dstate = backward_in_pieces(*runs, given, x, lengths, reverse, checkpoint, kept, dy, dfinal)
+            pieces = (given, x, lengths, reverse, checkpoint, kept, dy, dfinal, fixed)
+            dx, dparams, dstate = backward_in_pieces(run_forward, run_backward, *pieces)
         else:
             dx, dparams, dstate = run_backward(given, x, state, lengths, reverse, kept, dy, dfinal)
-        return (dx, *restacked(dparams, params, places), *dstate)
+        return (dx, *restacked(dparams, params, places, fixed), *dstate)
 
     return forward, infer, backward
 
@@ -189,6 +193,8 @@ class Differentiable:
         call = (places, sizes, reverse, threads, checkpoint)
         here = x.device.type in COMPILED_DEVICES
         infer = self._infer_compiled if here else self._infer
+        if self.kernels.fixed:
+            self._hold_fixed(params, places)
         if _has_tangents():
             # Forward mode goes through operations: an operator would drop the tangents without a word.
             return self._infer(x, lengths, call, params, state)
@@ -200,6 +206,21 @@ class Differentiable:
             found = function.apply(x, lengths, call, len(params), *params, *state)
             return tuple(found[: 1 + self._states])
         return infer(x, lengths, call, params, state)
+
+    def _hold_fixed(self, params: Sequence[Tensor], places: Sequence[int]) -> None:
+        """Refuse to differentiate by a fixed parameter: nothing derived its gradient.
+
+        Raises:
+            ValueError: somebody asks for it.
+        """
+        names, fixed = [*self.kernels.parameters], self.kernels.fixed
+        for at in fixed_tensors(places, fixed):
+            backwards = torch.is_grad_enabled() and params[at].requires_grad
+            if backwards or (_has_tangents() and forward_ad.unpack_dual(params[at]).tangent is not None):
+                raise ValueError(
+                    f"{self.kernels.cell.name}: {', '.join(names[place] for place in fixed)}: fixed, so without gradient, but "
+                    "a tensor asks for one; give it as tensor.detach()"
+                )
 
 
 def _has_tangents() -> bool:
@@ -295,7 +316,7 @@ def _save(
 
 def _pull(kernels: CellKernels, engine: Engine, operations: Engine) -> Pull:
     """The backward pass of a sequence, from what it saved, as a function that can be differentiated itself."""
-    run_backward = engine[2]
+    run_backward, fixed = engine[2], kernels.fixed
     order = (ONE, *kernels.cell.sizes)
     of_states = tuple(order.index(size) - 1 for size in kernels.states.values())
 
@@ -303,7 +324,7 @@ def _pull(kernels: CellKernels, engine: Engine, operations: Engine) -> Pull:
         """A state, or its gradient, of zeros for each."""
         return [x.new_zeros(x.shape[1], call[1][at] if at >= 0 else 1) for at in of_states]
 
-    derived = _derived_pass(run_backward, operations[1], zeros)
+    derived = _derived_pass(run_backward, operations[1], zeros, fixed)
 
     def pull(ctx: Any, dy: Tensor | None, dfinal: Sequence[Tensor | None]) -> tuple[Tensor | None, ...]:
         x, lengths, *tensors = ctx.saved_tensors
@@ -317,6 +338,9 @@ def _pull(kernels: CellKernels, engine: Engine, operations: Engine) -> Pull:
         if torch.is_grad_enabled():  # somebody will differentiate these gradients
             counts = (ctx.count, ctx.inputs - ctx.count, len(given))
             found = derived.apply(x, lengths, call, counts, dy, *inputs, *given, *kept)
+            if fixed:
+                left, without = iter(found), [1 + at for at in fixed_tensors(call[0], fixed)]
+                found = tuple(None if at in without else next(left) for at in range(1 + ctx.inputs))
         else:
             found = run_backward(x, lengths, call, inputs[: ctx.count], inputs[ctx.count :], kept, dy, given)
         return (found[0], None, None, None, *found[1 : 1 + ctx.inputs])
@@ -325,11 +349,15 @@ def _pull(kernels: CellKernels, engine: Engine, operations: Engine) -> Pull:
 
 
 def _derived_pass(
-    run_backward: Callable[..., tuple[Tensor, ...]],
+    run_backward: Callable[..., tuple[Tensor | None, ...]],
     infer: Callable[..., tuple[Tensor, ...]],
     zeros: Callable[[Tensor, Call], list[Tensor]],
+    fixed: Sequence[int],
 ) -> Any:
-    """The derived backward pass as a function for autograd, whose own derivative goes through operations of PyTorch."""
+    """The derived backward pass as a function for autograd, whose own derivative goes through operations of PyTorch.
+
+    It returns no gradients of tensors that hold the parameters at the places ``fixed``.
+    """
 
     class _DerivedPass(Function):
         """Tensors: dy, parameters, initial states or none, gradients of final states or none, what was kept."""
@@ -339,7 +367,8 @@ def _derived_pass(
             x: Tensor, lengths: Tensor | None, call: Call, counts: tuple[int, int, int], *tensors: Tensor
         ) -> tuple[Tensor, ...]:
             params, state, dfinal, kept = _parted(tensors[1:], counts)
-            return run_backward(x, lengths, call, params, state, kept, tensors[0], dfinal)
+            found = run_backward(x, lengths, call, params, state, kept, tensors[0], dfinal)
+            return tuple(each for each in found if each is not None)
 
         @staticmethod
         def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -352,15 +381,19 @@ def _derived_pass(
         @staticmethod
         def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Tensor | None, ...]:
             x, lengths, *saved = ctx.saved_tensors
+            without = fixed_tensors(ctx.call[0], fixed)
 
             def gradients(x: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
                 params, state, dfinal, _ = _parted(tensors[1:], ctx.counts)
                 state = state or zeros(x, ctx.call)
+                moving = [each for at, each in enumerate(params) if at not in without]
 
                 def sequence(x: Tensor, *inputs: Tensor) -> tuple[Tensor, ...]:
-                    return infer(x, lengths, ctx.call, inputs[: len(params)], inputs[len(params) :])
+                    left = iter(inputs[: len(moving)])
+                    given = [each if at in without else next(left) for at, each in enumerate(params)]
+                    return infer(x, lengths, ctx.call, given, inputs[len(moving) :])
 
-                _, pull = torch.func.vjp(sequence, x, *params, *state)
+                _, pull = torch.func.vjp(sequence, x, *moving, *state)
                 return tuple(pull((tensors[0], *(dfinal or zeros(x, ctx.call)))))
 
             results, pull = torch.func.vjp(gradients, x, *saved)
@@ -369,6 +402,7 @@ def _derived_pass(
                 for result, each in zip(results, cotangents, strict=True)
             ]
             dx, *others = pull(tuple(filled))
+            others = [None if at - 1 in without else each for at, each in enumerate(others)]
             return (dx, None, None, None, *others, *[None] * ctx.kept)
 
         @staticmethod

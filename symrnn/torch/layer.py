@@ -40,7 +40,8 @@ _SEEDS = 1 << 31
 class Layer(nn.Module):
     """A recurrent layer of any cell, with the names and shapes of `torch.nn.LSTM`.
 
-    On a CPU its kernels are C, elsewhere operations of PyTorch; gradients are derived from the equations.
+    On a CPU its kernels are C, elsewhere operations of PyTorch; gradients are derived from the equations. Parameters that the
+    cell says are fixed are buffers.
 
     Attributes:
         cell: the cell.
@@ -178,8 +179,12 @@ class Layer(nn.Module):
             for level, stacks in enumerate(self._stacks)
         ]
         for stacks, names in zip(self._stacks, self._names, strict=True):
-            for name, shape in [pair for each in names for pair in zip(each, stacks.tensors.values(), strict=True)]:
-                self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
+            for name, (stack, shape) in [p for each in names for p in zip(each, stacks.tensors.items(), strict=True)]:
+                tensor = torch.empty(shape, device=device, dtype=dtype)
+                if self.cell.by_name[stacks.blocks[stack][0]].gradient:
+                    self.register_parameter(name, nn.Parameter(tensor))
+                else:
+                    self.register_buffer(name, tensor)
         self.reset_parameters()
 
     def _endings(self, level: int) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from torch import Tensor
 from symrnn.torch.boundary import register_in_c
 from symrnn.torch.cell_kernels import CellKernels
 from symrnn.torch.pieces import piece_count, pieces_of
-from symrnn.torch.stacks import restacked, unstacked
+from symrnn.torch.stacks import fixed_tensors, restacked, unstacked
 
 NAMESPACE = "symrnn"
 _LIBRARY = torch.library.Library(NAMESPACE, "FRAGMENT")
@@ -47,7 +47,7 @@ class CellOperators:
 
     In all of them, ``params`` and ``places`` are as `symrnn.torch.stacks.unstacked` reads them, ``sizes`` are those of the cell
     in its own order, ``state`` and ``dstate`` are one tensor for each state or none for zeros, and ``threads`` is 0 for as many
-    as pay, at most `torch.get_num_threads`.
+    as pay, at most `torch.get_num_threads`. `backward` returns a tensor without numbers for one that holds fixed parameters.
     """
 
     forward: Callable[..., Any]
@@ -99,7 +99,7 @@ class _Calls:
         assert kernels.compiled is not None
         self._library, self._name = kernels.compiled, kernels.cell.name
         self._size_names = kernels.cell.sizes
-        self._shapes = tuple(kernels.parameters.values())
+        self._shapes, self._fixed = tuple(kernels.parameters.values()), kernels.fixed
         self._states = tuple(kernels.states.values())
         self._inputs, self._outputs = kernels.input_widths, kernels.output_widths
 
@@ -186,7 +186,8 @@ class _Calls:
         x, raw, n = self._read(x, (tape, packed, dy, *dstate), sizes, lengths, reverse, threads)
         B = x.shape[1]
         if not x.numel():
-            return torch.zeros_like(x), [x.new_zeros(each.shape) for each in params], self._unchanged(x, dstate, n)
+            zeros = [each.zero_() for each in self._gradients(x, params, places)]
+            return torch.zeros_like(x), zeros, self._unchanged(x, dstate, n)
         kept = self._library.tape_size(n, *x.shape[:2])
         if checkpoint:
             kept = piece_count(checkpoint, *x.shape[:2]) * sum(B * n[size] for size in self._states)
@@ -194,7 +195,8 @@ class _Calls:
         self._fit("gradient of the output, tape, packed weights", (dy, tape, packed), shapes)
         dy = dy.contiguous()
         # By shape: a parameter may be strided, and its gradient is written row by row.
-        grads = [x.new_empty(shape) for shape in self._parameter_shapes(n)]
+        shaped = enumerate(self._parameter_shapes(n))
+        grads = [x.new_empty(shape) for place, shape in shaped if place not in self._fixed]
         dx, block = torch.empty_like(x), self._block(dstate, B, n)
         dfirst = x.new_empty(sum(B * n[size] for size in self._states))
         pieces: Iterable[tuple[Any, int, int, Tensor]] = [(raw, 0, len(x), tape)]
@@ -213,7 +215,14 @@ class _Calls:
                 number > 0,
             )
             block = dfirst.clone()
-        return dx, restacked(grads, params, places), self._parts(dfirst, B, n)
+        found = restacked(grads, params, places, self._fixed)
+        filled = [x.new_empty(0) if each is None else each for each in found]
+        return dx, filled, self._parts(dfirst, B, n)
+
+    def _gradients(self, x: Tensor, params: Sequence[Tensor], places: Sequence[int]) -> list[Tensor]:
+        """Tensors for the gradients of those in which the parameters lie; without numbers for fixed ones."""
+        fixed = fixed_tensors(places, self._fixed)
+        return [x.new_empty(0 if at in fixed else each.shape) for at, each in enumerate(params)]
 
     def _forward_in_pieces(
         self,
@@ -311,7 +320,7 @@ class _Calls:
     ) -> tuple[Any, ...]:
         """The shapes of what `backward` returns."""
         n, B = self._sizes(sizes), x.shape[1]
-        grads = [x.new_empty(each.shape) for each in params]
+        grads = self._gradients(x, params, places)
         return x.new_empty(x.shape), grads, [x.new_empty(B, n[size]) for size in self._states]
 
     def _sizes(self, sizes: Sequence[int]) -> dict[str, int]:

@@ -78,9 +78,11 @@ def backward_in_pieces(
     starts: Sequence[Tensor],
     dy: Tensor,
     dfinal: Sequence[Tensor],
+    fixed: Sequence[int] = (),
 ) -> tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]:
-    """Gradients of the input, of the parameters and of the initial states."""
-    dx, total, last = torch.zeros_like(x), [torch.zeros_like(each) for each in params], dfinal
+    """Gradients of the input, of the parameters but those at these places, and of the initial states."""
+    dx, last = torch.zeros_like(x), dfinal
+    total = [torch.zeros_like(each) for place, each in enumerate(params) if place not in fixed]
     pieces = pieces_of(x, lengths, reverse, checkpoint)
     for order, (start, stop, within) in reversed([*enumerate(pieces)]):
         state: list[Any] = [each[order] for each in starts]

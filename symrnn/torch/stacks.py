@@ -112,8 +112,19 @@ def unstacked(tensors: Sequence[Tensor], places: Sequence[int]) -> list[Tensor]:
     return found
 
 
-def restacked(grads: Sequence[Tensor], tensors: Sequence[Tensor], places: Sequence[int]) -> list[Tensor]:
-    """The gradients of tensors from those of the parameters in them: every block has that of its parameter."""
+def restacked(
+    grads: Sequence[Tensor], tensors: Sequence[Tensor], places: Sequence[int], fixed: Sequence[int] = ()
+) -> list[Tensor | None]:
+    """The gradients of tensors from those of the parameters in them: every block has that of its parameter.
+
+    Args:
+        grads: of the parameters that are not fixed.
+        tensors: in which the parameters lie.
+        places: as `unstacked` reads them.
+        fixed: the places of parameters without gradient; a tensor of these has None.
+    """
+    if fixed:
+        return _with_fixed(grads, tensors, places, fixed)
     if not places:
         return list(grads)
     parts: list[dict[int, Tensor]] = [{} for _ in tensors]
@@ -124,6 +135,27 @@ def restacked(grads: Sequence[Tensor], tensors: Sequence[Tensor], places: Sequen
         torch.cat([part[row] for row in sorted(part)]) if _fills(part, tensor) else tensor.new_zeros(tensor.shape)
         for part, tensor in zip(parts, tensors, strict=True)
     ]
+
+
+def _with_fixed(
+    grads: Sequence[Tensor], tensors: Sequence[Tensor], places: Sequence[int], fixed: Sequence[int]
+) -> list[Tensor | None]:
+    """The same where some parameters have no gradient: no tensor holds parameters of both kinds."""
+    left = iter(grads)
+    if not places:
+        return [None if place in fixed else next(left) for place in range(len(tensors))]
+    held = fixed_tensors(places, fixed)
+    nothing = tensors[0].new_empty(0)
+    every = [nothing if place in fixed else next(left) for place, _ in enumerate(_read(places))]
+    return [None if at in held else each for at, each in enumerate(restacked(every, tensors, places))]
+
+
+def fixed_tensors(places: Sequence[int], fixed: Sequence[int]) -> tuple[int, ...]:
+    """Which tensors hold parameters without gradient, whose places among the parameters are ``fixed``."""
+    if not places or not fixed:
+        return tuple(fixed)
+    found = [blocks for place, (_, blocks) in enumerate(_read(places)) if place in fixed]
+    return tuple(sorted({at for blocks in found for at, _ in blocks}))
 
 
 def _fills(parts: Mapping[int, Tensor], tensor: Tensor) -> bool:

@@ -12,9 +12,9 @@ import numpy as np
 from templates.c.cell import _MOST_PARTS
 from templates.c.choice import _Choice
 from templates.c.library import _check, _dims, _query
-from templates.c.memory import _address, _empty, _places, _views
+from templates.c.memory import _address, _empty, _Place, _places, _views
 from templates.c.team import _TEAM, _cores
-from templates.python.cell import _INPUT_SIZE, _INPUTS, _STATE_SIZES, DTYPES
+from templates.python.cell import _INPUT_SIZE, _INPUTS, _NO_GRADIENT, _STATE_SIZES, DTYPES
 from templates.python.parameters import Packed
 from templates.python.sizes import _shapes_of
 
@@ -38,14 +38,16 @@ class _Weights:
 
 
 class _Packing:
-    """How parameters of these sizes are packed in one precision, and how they lie side by side in a block."""
+    """How parameters of these sizes are packed in one precision; how they, and their gradients, lie side by side in a block."""
 
     def __init__(self, sizes: Mapping[str, int], dtype: np.dtype) -> None:
         self.dtype, self.dims = dtype, _dims(sizes, 1, 1)
         self.key = (dtype, *sizes.values())
-        self.places = _places(_shapes_of(sizes))
-        self.numbers = max((end for _, _, end, _ in self.places), default=0)
-        self.starts = np.array([start for _, start, _, _ in self.places], np.uintp) * dtype.itemsize
+        shapes = _shapes_of(sizes)
+        self.starts = _starts(_places(shapes), dtype)
+        self.grads = _places({name: shape for name, shape in shapes.items() if name not in _NO_GRADIENT})
+        self.grad_numbers = max((end for _, _, end, _ in self.grads), default=0)
+        self.grad_starts = _starts(self.grads, dtype)
         self.size = _query(dtype, "packed_size", self.dims)
         self.choices: dict[int, _Choice] = {}
 
@@ -97,6 +99,11 @@ def _real(name: str, array: np.ndarray) -> np.ndarray:
 def _is_dense(array: np.ndarray) -> bool:
     flags = array.flags
     return flags.c_contiguous and flags.aligned
+
+
+def _starts(places: Sequence[_Place], dtype: np.dtype) -> np.ndarray:
+    """Where arrays begin in their block, in bytes."""
+    return np.array([start for _, start, _, _ in places], np.uintp) * dtype.itemsize
 
 
 def _pointers(arrays: Sequence[np.ndarray]) -> np.ndarray:

@@ -56,7 +56,8 @@ class Raw:
     ) -> None:
         """Write gradients: of the parameters to ``grads``, of the input to ``dx``, of the initial states to ``dfirst``.
 
-        With ``adds``, those of the parameters are added to what is there.
+        ``grads`` are addresses in the order of `param_shapes`, without those of parameters that are fixed. With ``adds``, the
+        gradients of parameters are added to what is there.
         """
         to = np.array(grads, np.uintp)
         self._run.call_at("backward", packed, x, tape, dy, dstate, _address(to), dx, dfirst, numbers=(int(adds),))

@@ -111,12 +111,12 @@ def _added(
     run = _run(sizes, x.dtype, T, B, lengths, reverse, threads)
     given = np.ascontiguousarray(_real("dy", _read_dy(dy, (T, B), sizes, run.dtype)), run.dtype)
     dlast = run.block("dstate", _read_state("dstate", dstate, B, sizes)[0])
-    numbers = _empty(run.packing.numbers, run.dtype) if total is None else total.block
-    pointers = run.packing.starts + _address(numbers)
+    numbers = _empty(run.packing.grad_numbers, run.dtype) if total is None else total.block
+    pointers = run.packing.grad_starts + _address(numbers)
     dx, dfirst = _new(x.shape, x.dtype), run.new_block()
     adds = int(total is not None)
     run.call("backward", run.weights(packed), x, block, given, dlast, pointers, dx, dfirst, numbers=(adds,))
     of_x, of_inputs = _inputs_of(dx, sizes)
-    grads = Grads(_views(numbers, run.packing.places), of_x, _views(dfirst, run.state_places), of_inputs)
+    grads = Grads(_views(numbers, run.packing.grads), of_x, _views(dfirst, run.state_places), of_inputs)
     grads.block = numbers
     return grads

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from templates.numpy.cell import _TANGENTS, _Directions, _steps_of_stream, _tangent
 from templates.numpy.run import _Run, _weights
 from templates.python.arguments import _array, _expect, _names, _read_state, _read_threads, _read_x
-from templates.python.cell import _INPUT_SIZE, _INPUTS, _OUTPUTS, _SHAPES, _STATE_SIZES, OUTPUT, STATES
+from templates.python.cell import _INPUT_SIZE, _INPUTS, _NO_GRADIENT, _OUTPUTS, _SHAPES, _STATE_SIZES, OUTPUT, STATES
 from templates.python.given import _beside, _handed, _hold_out, _inputs_of, _outputs_of, _width
 from templates.python.parameters import _packed, pack
 from templates.python.pieces import _forward_in_pieces
@@ -178,6 +178,9 @@ def jvp(
     _read_threads(threads)
     packed = _packed(params)
     _names("dparams", {} if dparams is None else dparams, tuple(_SHAPES))
+    for name in _NO_GRADIENT:
+        if dparams is not None and name in dparams:
+            raise ValueError(f"dparams: {name!r} is fixed, so it has no tangent; leave it out")
     along = {} if dparams is None else {n: _expect(f"dparams[{n!r}]", a, packed[n].shape) for n, a in dparams.items()}
     x = _array("x", x)
     direction = _direction(x, dx, inputs, dinputs)

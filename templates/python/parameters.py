@@ -11,17 +11,23 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from templates.python.arguments import _read_dtype, _read_params
 from templates.python.cell import _SHAPES, DTYPE
-from templates.python.sizes import _initial_values
+from templates.python.sizes import _hold_domains, _initial_values
 from templates.python.target import _Snapshot
 
 
 def _initial(
-    shapes: Mapping[str, tuple[int, ...]], hidden_size: int, seed: int, dtype: DTypeLike
+    shapes: Mapping[str, tuple[int, ...]],
+    hidden_size: int,
+    seed: int,
+    dtype: DTypeLike,
+    given: Mapping[str, ArrayLike] | None,
 ) -> dict[str, np.ndarray]:
     """Initial values of parameters of these shapes."""
     dtype = _read_dtype(DTYPE if dtype is None else dtype)
-    values = _initial_values(shapes, hidden_size, seed)
-    return {name: np.ascontiguousarray(value, dtype=dtype) for name, value in values.items()}
+    values = _initial_values(shapes, hidden_size, seed, given)
+    params = {name: np.ascontiguousarray(value, dtype=dtype) for name, value in values.items()}
+    _hold_domains(params)
+    return params
 
 
 class _Promised:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from templates.python.cell import _INIT, _INPUT_IS_HIDDEN, _SHAPES, FIXED
+from templates.python.cell import _DOMAINS, _INIT, _INITIALISERS, _INPUT_IS_HIDDEN, _SHAPES, FIXED
 
 
 def _shapes_of(sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
@@ -37,22 +38,49 @@ def _hold_sizes(sizes: Mapping[str, int]) -> None:
             )
 
 
-def _initial_values(shapes: Mapping[str, tuple[int, ...]], hidden_size: int, seed: int) -> dict[str, np.ndarray]:
-    """Initial values of parameters of these shapes, in double precision."""
+def _initial_values(
+    shapes: Mapping[str, tuple[int, ...]], hidden_size: int, seed: int, given: Mapping[str, Any] | None
+) -> dict[str, np.ndarray]:
+    """Initial values of parameters of these shapes, in double precision; copies of those that are given."""
     random = np.random.default_rng(seed)
+    known = {} if given is None else given
+    if not isinstance(known, Mapping):
+        raise TypeError(f"given: expected a mapping of names to numbers, found {type(given).__name__}")
+    for name in known:
+        if name not in shapes:
+            raise ValueError(f"given: unknown name {name!r}; expected {', '.join(shapes)}")
     params: dict[str, np.ndarray] = {}
     for name, shape in shapes.items():
-        how = _INIT[name]
-        if how == "uniform":
-            bound = 1 / np.sqrt(shape[1] if len(shape) == 2 else hidden_size)
-            params[name] = random.uniform(-bound, bound, shape)
-        elif how == "identity":
-            params[name] = np.eye(shape[0], shape[1])
-        elif how == "orthogonal":
-            q, r = np.linalg.qr(random.normal(size=(max(shape), min(shape))))
-            q = q * np.where(np.diag(r) < 0, -1, 1)
-            params[name] = q if shape[0] >= shape[1] else q.T
+        word, *options = _INIT[name].split()
+        if word in _INITIALISERS:
+            fan_in = shape[1] if len(shape) == 2 else hidden_size
+            try:  # what is given is drawn too: the others do not depend on it
+                params[name] = _INITIALISERS[word](random, shape, fan_in, *map(float, options))
+            except ValueError as error:
+                raise ValueError(f"{name}: {word}: {error}") from error
         else:
-            number = {"zeros": 0.0, "ones": 1.0}[how] if how in ("zeros", "ones") else float(how)
-            params[name] = np.full(shape, number)
+            params[name] = np.full(shape, float(word))
+        if name in known:
+            params[name] = _given(name, known[name], shape)
     return params
+
+
+def _given(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Numbers of the caller, copied to an array of this shape."""
+    array = np.array(value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"given[{name!r}]: expected real numbers, found an array of {array.dtype}")
+    if array.shape != shape:
+        raise ValueError(f"given[{name!r}]: expected shape {shape}, found {array.shape}")
+    return array
+
+
+def _hold_domains(params: Mapping[str, Any]) -> None:
+    """Refuse a parameter with a number outside its domain."""
+    for name, (domain, above, below) in _DOMAINS.items():
+        numbers = params[name].real
+        inside = (numbers < 0) | (numbers > 0)
+        inside = inside if above is None else inside & (numbers > above)
+        inside = inside if below is None else inside & (numbers < below)
+        if not bool(inside.all()):
+            raise ValueError(f"{name}: a number is outside the domain of this parameter, {domain}")

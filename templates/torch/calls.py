@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from templates.python.cell import DTYPE
-from templates.python.sizes import _initial_values
+from templates.python.sizes import _hold_domains, _initial_values
 from templates.torch.arguments import _read_params
 from templates.torch.cell import _forward
 from templates.torch.given import _outputs_of
@@ -23,11 +23,16 @@ def _initial(
     seed: int,
     dtype: torch.dtype | None,
     device: torch.device | str | None,
+    given: Mapping[str, Given] | None,
 ) -> dict[str, Tensor]:
     """Initial values of parameters of these shapes."""
-    values = _initial_values(shapes, hidden_size, seed)
+    if isinstance(given, Mapping):
+        given = {name: v.detach().cpu() if isinstance(v, Tensor) else v for name, v in given.items()}
+    values = _initial_values(shapes, hidden_size, seed, given)
     dtype = getattr(torch, DTYPE) if dtype is None else dtype
-    return {name: torch.tensor(np.ascontiguousarray(v), dtype=dtype, device=device) for name, v in values.items()}
+    params = {name: torch.tensor(np.ascontiguousarray(v), dtype=dtype, device=device) for name, v in values.items()}
+    _hold_domains(params)
+    return params
 
 
 def pack(params: Mapping[str, Given]) -> dict[str, Tensor]:

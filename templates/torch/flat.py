@@ -71,7 +71,7 @@ def backward_flat(
     dstate: Sequence[Tensor],
     widths: Sequence[int] = (),
 ) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """Gradients of the input, of the parameters and of the initial states.
+    """Gradients of the input, of the parameters that are not fixed, and of the initial states.
 
     The first arguments are those of `forward_flat`, and ``kept`` is from it; ``dy`` and ``dstate`` are gradients of the
     outputs and of the final states, none of these for zeros.

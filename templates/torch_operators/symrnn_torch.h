@@ -60,6 +60,7 @@ extern failure torch_delete_stable_ivalue(value *);
 #define ONE (-1)
 static const int input_sizes[] = INPUT_SIZES, output_sizes[] = OUTPUT_SIZES;
 static const int state_sizes[] = STATE_SIZES, rows_of[] = ROWS, columns_of[] = COLUMNS;
+static const int without_gradient[] = WITHOUT_GRADIENT; /* 1 for a parameter that is fixed */
 
 /* Sizes, lengths and direction of a call, as the kernels take them. */
 typedef struct dims {
@@ -720,7 +721,23 @@ static void go_back_in_pieces(held *h, const call *c, int64_t checkpoint, int64_
     }
 }
 
-/* x, params, places, sizes, tape, packed, dy, dstate, lengths, reverse, threads, checkpoint -> dx, dparams, dstate. */
+/* Whether a tensor holds parameters that are fixed; none holds parameters of both kinds. */
+static int is_fixed(const places *p, size_t tensor_at)
+{
+    const int64_t *at = p->place;
+    int found = 0;
+    for (size_t i = 0; i < PARAMS; ++i) {
+        if (without_gradient[i] && !p->numbers)
+            found |= i == tensor_at;
+        for (int64_t block = 0; without_gradient[i] && p->numbers && block < at[0]; ++block)
+            found |= at[2 + 2 * block] == (int64_t)tensor_at;
+        at += p->numbers ? 2 + 2 * at[0] : 0;
+    }
+    return found;
+}
+
+/* x, params, places, sizes, tape, packed, dy, dstate, lengths, reverse, threads, checkpoint -> dx, dparams, dstate; the gradient of
+   a tensor with fixed parameters has no numbers. */
 static void operator_backward(value *stack, uint64_t arguments, uint64_t results)
 {
     held holder = {0}, *const h = &holder;
@@ -757,14 +774,21 @@ static void operator_backward(value *stack, uint64_t arguments, uint64_t results
         int64_t axes, *size;
         DONE(aoti_torch_get_dim(p.given[i], &axes));
         DONE(aoti_torch_get_sizes(p.given[i], &size));
+        if (is_fixed(&p, i)) {
+            const int64_t nothing[] = {0};
+            grads[i] = new_tensor(h, c.dtype, 1, nothing);
+            continue;
+        }
         grads[i] = new_tensor(h, c.dtype, axes, size);
         /* Rows in no place have no gradient. */
         if (!c.d.steps || !c.d.rows || !fills(&p, i, size[0]))
             memset(numbers_of(h, grads[i]), 0, (size_t)(size[0] * (axes == 2 ? size[1] : 1) * c.k->bytes));
     }
     const int64_t *at = p.place;
+    size_t trained = 0;
     for (size_t i = 0; i < PARAMS; ++i) {
-        to[i] = p.numbers ? block_of(h, &c, grads, at, 0, (int64_t)size_of(&c, columns_of[i])) : numbers_of(h, grads[i]);
+        if (!without_gradient[i])
+            to[trained++] = p.numbers ? block_of(h, &c, grads, at, 0, (int64_t)size_of(&c, columns_of[i])) : numbers_of(h, grads[i]);
         at += p.numbers ? 2 + 2 * at[0] : 0;
     }
     if (c.d.steps && c.d.rows) {
@@ -778,11 +802,13 @@ static void operator_backward(value *stack, uint64_t arguments, uint64_t results
     }
     /* Every block of a sum has its gradient. */
     at = p.place;
+    trained = 0;
     for (size_t i = 0; i < PARAMS && p.numbers; ++i) {
         const int64_t columns = (int64_t)size_of(&c, columns_of[i]);
-        for (int64_t block = 1; block < at[0]; ++block)
-            memcpy(block_of(h, &c, grads, at, block, columns), to[i],
+        for (int64_t block = 1; !without_gradient[i] && block < at[0]; ++block)
+            memcpy(block_of(h, &c, grads, at, block, columns), to[trained],
                    size_of(&c, rows_of[i]) * (size_t)columns * (size_t)c.k->bytes);
+        trained += !without_gradient[i];
         at += 2 + 2 * at[0];
     }
     stack[2] = separate(h, &c, dfirst);

@@ -10,7 +10,7 @@ import pytest
 
 from symrnn.errors import CellError
 from symrnn.language.cell import Cell
-from symrnn.language.compose import Number
+from symrnn.language.decimals import Number
 from symrnn.language.system import Role
 from symrnn.language.text import to_text
 from symrnn.language.tree import Constant, walk
@@ -136,7 +136,7 @@ def test_equal_arguments_give_equal_cells() -> None:
         ({"constants": {"exp": 1}}, "[constants]: `exp` is a function"),
         ({"constants": {"for": 1}}, "[constants]: `for` is a word of Python"),
         ({"init": {"W": "one"}}, "did you mean `ones`?"),
-        ({"init": {"W": None}}, "expected uniform, zeros, ones, identity, orthogonal or a number"),
+        ({"init": {"W": None}}, "nonzero, a table with one of them as its `kind`, or a number, found None"),
         ({"init": {"b": "identity"}}, "[init] b: only a matrix can be identity"),
         ({"init": {"w": "ones"}}, "[init] w: unknown parameter"),
         ({"init": {"h": "ones"}}, "[init] h: unknown parameter"),

@@ -174,6 +174,84 @@ WRONG = (
     Wrong("init misspelt", GOOD, (7, 1), "did you mean `zeros`?", '[init]\nW = "ones"\nb = "zeroes"\n'),
     Wrong("init of the wrong kind", GOOD, (6, 1), "only a matrix can be orthogonal", '[init]\nb = "orthogonal"\n'),
     Wrong("init a number in quotes", GOOD, (6, 1), "write a number without quotation marks", "[init]\nb = '0.5'\n"),
+    Wrong("fixed a string", GOOD, (5, 1), "fixed: expected a list, `fixed = [\"…\"]`, found 'W'", "fixed = 'W'\n"),
+    Wrong("fixed a number", GOOD, (5, 1), "fixed: expected names of parameters, which are strings", "fixed = [1]\n"),
+    Wrong(
+        "fixed of an unknown name", GOOD, (5, 1), "`V` is no parameter of the cell; the parameters", "fixed = ['V']\n"
+    ),
+    Wrong("fixed misspelt", "h' = W_xh @ x + b", (5, 1), "did you mean `W_xh`?", "fixed = ['W_hx']\n"),
+    Wrong("fixed a state", GOOD, (5, 1), "`h` is no parameter; what is fixed is never assigned", "fixed = ['h']\n"),
+    Wrong("fixed the input", GOOD, (5, 1), "`x` is no parameter; what is fixed is never", "fixed = ['U', 'x']\n"),
+    Wrong("fixed a constant", "h' = k * x", (5, 1), "`k` is no parameter", "fixed = ['k']\n[constants]\nk = 1\n"),
+    Wrong("fixed twice", GOOD, (5, 1), "`W` stands in it twice", "fixed = ['W', 'U', 'W']\n"),
+    Wrong(
+        "fixed beside others in a stack",
+        "h' = W @ x + V @ x",
+        (7, 1),
+        "`W` is fixed and `V` is not",
+        "fixed = ['W']\n[layouts.a]\nw = ['V', 'W']\n",
+    ),
+    Wrong("domain of an unknown name", GOOD, (6, 1), "[domain] k: unknown parameter", "[domain]\nk = 'positive'\n"),
+    Wrong("domain of a state", GOOD, (6, 1), "the parameters are W, U, b", "[domain]\nh = 'positive'\n"),
+    Wrong("domain misspelt", GOOD, (6, 1), "found 'positiv'; did you mean `positive`?", "[domain]\nb = 'positiv'\n"),
+    Wrong(
+        "domain a number", GOOD, (6, 1), "[domain] b: expected positive, unit, nonzero, found 1", "[domain]\nb = 1\n"
+    ),
+    Wrong(
+        "domain of a constant",
+        "h' = k * x",
+        (6, 1),
+        "[domain] k: a constant has no domain",
+        "[domain]\nk = 'unit'\n[constants]\nk = 1\n",
+    ),
+    *(
+        Wrong(
+            f"{start} against {domain}",
+            GOOD,
+            (8, 3),
+            f"{says}, but [domain] says {domain}",
+            f"[domain]\nU = '{domain}'\n[init]\n  U = {start}\n",
+        )
+        for domain, start, says in (
+            ("positive", "'zeros'", "zeros gives 0"),
+            ("positive", "'identity'", "identity gives numbers from 0 to 1"),
+            ("positive", "'uniform'", "uniform gives numbers from -1 to 1"),
+            ("positive", "-0.5", "-0.5 gives -0.5"),
+            ("positive", "1e-60", "1e-60 gives 1e-60"),
+            ("positive", "'normal'", "normal gives numbers from -inf to inf"),
+            ("positive", "{ kind = 'uniform', low = 0, high = 1 }", "uniform, low 0, high 1 gives numbers from 0 to 1"),
+            ("unit", "1", "1 gives 1"),
+            ("unit", "0.999999999999", "0.999999999999 gives 1"),
+            ("unit", "'ones'", "ones gives 1"),
+            ("unit", "'positive'", "positive gives numbers from 1.17549e-38 to 1.5"),
+            ("unit", "{ kind = 'log_uniform', low = 0.1, high = 2.0 }", "high 2.0 gives numbers from 0.1 to 2"),
+            ("nonzero", "'zeros'", "zeros gives 0"),
+            ("nonzero", "'orthogonal'", "orthogonal gives numbers from -1 to 1"),
+        )
+    ),
+    *(
+        Wrong(f"start {entry}", GOOD, (6, column), message, f"[init]\nU = {entry}\n")
+        for entry, column, message in (
+            ("{ low = 1, high = 2 }", 1, "expected as `kind` one of uniform, zeros,"),
+            ("{ kind = 'unifrom' }", 1, "found 'unifrom'; did you mean `uniform`?"),
+            ("{ kind = 3 }", 1, "found 3"),
+            ("{ kind = 'zeros', low = 1 }", 23, "zeros has no option `low`; it has none"),
+            ("{ kind = 'uniform', min = 1 }", 25, "uniform has no option `min`; it has low and high"),
+            ("{ kind = 'uniform', low = 1 }", 1, "uniform has low and high together; `high` is missing"),
+            ("{ kind = 'uniform', low = 2, high = 1 }", 1, "uniform: low must be below high, found 2 and 1"),
+            ("{ kind = 'uniform', low = 1, high = 1.0 }", 1, "uniform: low must be below high"),
+            ("{ kind = 'uniform', low = '1', high = 2 }", 25, "write a number without quotation marks, found '1'"),
+            ("{ kind = 'uniform', low = nan, high = 2 }", 25, "low: expected a finite number, found 'nan'"),
+            ("{ kind = 'uniform', low = [1], high = 2 }", 25, "an option is a name and a number"),
+            ("{ kind = 'log_uniform', low = 0, high = 2 }", 29, "low: expected a number above 0, found 0"),
+            ("{ kind = 'normal', std = -1 }", 24, "std: expected a number above 0, found -1"),
+            ("{ kind = 'orthogonal', blocks = 1.5 }", 28, "blocks: expected a whole number of at least 1, found 1.5"),
+            ("{ kind = 'orthogonal', blocks = 0 }", 28, "blocks: expected a whole number of at least 1, found 0"),
+        )
+    ),
+    Wrong(
+        "blocks of a vector", GOOD, (6, 1), "only a matrix can be orthogonal", "[init]\nb = { kind = 'orthogonal' }\n"
+    ),
     Wrong("size of an unknown name", GOOD, (6, 1), "[sizes] V: the equations have no such name", "[sizes]\nV = 'p'\n"),
     Wrong("one size for a matrix", GOOD, (6, 1), '`["rows", "columns"]`', "[sizes]\nW = 'hidden'\n"),
     Wrong("size a number", GOOD, (6, 1), "the name of another size, or 1, found 8", "[sizes]\nb = 8\n"),

@@ -145,6 +145,7 @@ class CGradients:
 class CFile:
     """The context of the templates of a cell's C files; ``heads`` are those of the functions that the cell's file defines.
 
+    ``parameters`` are fields with their shapes; ``trained`` are those of parameters that have a gradient.
     ``backward`` and ``gradients`` are None for kernels of inference alone.
     """
 
@@ -162,6 +163,7 @@ class CFile:
     input_is_hidden: bool
     fixed: tuple[CFixed, ...]
     parameters: tuple[tuple[str, str], ...]
+    trained: tuple[tuple[str, str], ...]
     precisions: tuple[Precision, ...]
     heads: Mapping[str, str]
     header: CHeader

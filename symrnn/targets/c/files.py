@@ -110,6 +110,7 @@ def _context(cell: CCell, request: Request) -> CFile:
         input_is_hidden=equations.input_is_hidden,
         fixed=tuple(CFixed(names.fields[s], fixed_macro(cell.name, names.fields[s]), n) for s, n in cell.fixed.items()),
         parameters=tuple((names.parameters[v.name], " × ".join(v.shape)) for v in equations.parameters),
+        trained=tuple((names.parameters[v.name], " × ".join(v.shape)) for v in equations.trainable),
         precisions=cell.precisions,
         heads={entry.name: head(entry, cell.dims, cell.name) for entry in entries(backward is not None)},
         header=_header(cell),

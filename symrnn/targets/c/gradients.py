@@ -61,7 +61,7 @@ def _row(cell: CCell, routine: Routine, parameter: str, left: str, right: int) -
 def _zeroed(cell: CCell, routine: Routine) -> Iterator[tuple[str, str]]:
     """The gradients that no single product or sum can write: several add to them, or none does."""
     adds = _additions(routine)
-    for v in cell.program.cell.parameters:
+    for v in cell.program.cell.trainable:
         if adds[v.name] != 1:
             yield cell.names.parameters[v.name], " * ".join(cell.names.sizes[size] for size in v.shape)
 

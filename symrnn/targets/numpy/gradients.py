@@ -28,7 +28,7 @@ class GradientPrinter:
         names: of the function.
         scope: of all rows at a time.
         spot: where values lie side by side.
-        parameters: every parameter of the cell.
+        parameters: every parameter that has a gradient.
     """
 
     def __init__(

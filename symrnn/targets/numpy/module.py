@@ -109,7 +109,7 @@ def _steps_code(
     reverse: Code | bool = False
     if backward is not None:
         names.append(_locals(program, backward, weights))
-        body = BackwardPrinter(names[1], weights).body(program.cell.parameters)
+        body = BackwardPrinter(names[1], weights).body(program.cell.trainable)
         reverse = _code("def", "_backward", "(weights, sizes, x, tape, idle, dy, dstate)", body)
     found: dict[str, Code | bool] = {
         "forward": run,

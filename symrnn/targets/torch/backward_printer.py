@@ -248,7 +248,7 @@ class _BackwardLines:
     def _gradients(self) -> list[str]:
         """The deferred products and sums; a parameter that several of them reach gets their sum."""
         names, lines = self._names, []
-        terms: dict[str, list[str]] = {v.name: [] for v in self._cell.parameters}
+        terms: dict[str, list[str]] = {v.name: [] for v in self._cell.trainable}
         for product in self._routine.products:
             lefts = self._lefts(product)
             right = f"{self._whole(product.right)}.flatten(0, 1)"

@@ -34,7 +34,11 @@ RUNTIME = (
 """The runtime modules that all cells share, in the order of the text."""
 TRAINING_ALONE, INFERENCE_ALONE = ("torch/training.py", "torch/flat.py"), ("python/inference.py",)
 NOTE = "The types that `check` runs. Others that PyTorch has for floating-point numbers run too."
-OPTIONS = (("dtype", "torch.dtype | None"), ("device", "torch.device | str | None"))
+OPTIONS = (
+    ("dtype", "torch.dtype | None"),
+    ("device", "torch.device | str | None"),
+    ("given", "Mapping[str, Given] | None"),
+)
 
 
 def torch_module(program: Program, request: Request) -> Source:
