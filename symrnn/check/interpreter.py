@@ -34,6 +34,22 @@ def _gelu(a: float) -> float:
     return a * (1 + math.tanh(math.sqrt(2 / math.pi) * (a + 0.044715 * a**3))) / 2
 
 
+def _sign(a: float) -> float:
+    return a if a == 0 or math.isnan(a) else math.copysign(1.0, a)
+
+
+def _mish(a: float) -> float:
+    # tanh(log(1 + u)) = (u² + 2 u) / (u² + 2 u + 2), with u = exp(a)
+    if a > 30:
+        return a
+    u = math.exp(a)
+    return a * (u * u + 2 * u) / (u * u + 2 * u + 2)
+
+
+def _selu(a: float) -> float:
+    return 1.0507009873554805 * (a if a > 0 else 1.6732632423543772 * math.expm1(a))
+
+
 FUNCTIONS: Mapping[str, Callable[..., float]] = {
     "sigmoid": _sigmoid,
     "tanh": math.tanh,
@@ -54,6 +70,30 @@ FUNCTIONS: Mapping[str, Callable[..., float]] = {
     "cos": math.cos,
     "minimum": min,
     "maximum": max,
+    "expm1": math.expm1,
+    "log1p": math.log1p,
+    "erf": math.erf,
+    "erfc": math.erfc,
+    "sign": _sign,
+    "step": lambda a: 0.0 if a < 0 else 1.0,
+    "floor": lambda a: float(math.floor(a)),
+    "round": lambda a: float(round(a)),
+    "where": lambda c, a, b: a if c > 0 else b,
+    "less": lambda a, b: float(a < b),
+    "less_equal": lambda a, b: float(a <= b),
+    "equal": lambda a, b: float(a == b),
+    "greater": lambda a, b: float(a > b),
+    "greater_equal": lambda a, b: float(a >= b),
+    "not_equal": lambda a, b: float(a != b),
+    "relu6": lambda a: min(max(a, 0.0), 6.0),
+    "celu": lambda a: a if a > 0 else math.expm1(a),
+    "selu": _selu,
+    "hard_swish": lambda a: a * min(max(a + 3, 0.0), 6.0) / 6,
+    "mish": _mish,
+    "gelu_erf": lambda a: a * math.erfc(-a / math.sqrt(2)) / 2,
+    "logsigmoid": lambda a: min(a, 0.0) - math.log1p(math.exp(-abs(a))),
+    "rsqrt": lambda a: 1 / math.sqrt(a),
+    "power": lambda a, b: math.exp(b * math.log(a)),
 }
 """The meaning of every function of the equation language on one number."""
 
@@ -175,6 +215,8 @@ class _InterpretedStep:
             for transposed in (False, True)
         }
         self._values: dict[str, Vector] = {}
+        # How many choices the expression at hand is a side of.
+        self._choices = 0
 
     def __call__(self, inputs: Mapping[str, Vector], state: Mapping[str, Vector]) -> dict[str, Vector]:
         self._values = {**inputs, **state, **self._vectors}
@@ -200,11 +242,15 @@ class _InterpretedStep:
             case Negate(operand):
                 return [-a for a in self._value(operand)]
             case Binary(op, left, right):
-                return _each(OPERATORS[op], self._value(left), self._value(right))
+                return self._each(OPERATORS[op], self._value(left), self._value(right))
             case Power(base, exponent):
-                return [math.pow(a, float(exponent)) for a in self._value(base)]
+                return self._each(lambda a: math.pow(a, float(exponent)), self._value(base))
+            case Call("where", (condition, first, second)):
+                return self._chosen(condition, first, second)
+            case Call(_, (value, *_), written) if written:
+                return self._value(value)
             case Call(function, arguments):
-                return _each(FUNCTIONS[function], *(self._value(argument) for argument in arguments))
+                return self._each(FUNCTIONS[function], *(self._value(argument) for argument in arguments))
             case MatVec(matrix, transposed, operand):
                 rows, vector = self._rows[matrix, transposed], self._value(operand)
                 return [math.fsum(a * b for a, b in zip(row, vector, strict=True)) for row in rows]
@@ -216,12 +262,43 @@ class _InterpretedStep:
                     f"the interpreter has no case for {type(node).__name__}, which no cell file can contain"
                 )
 
+    def _chosen(self, condition: Expression, *sides: Expression) -> Vector:
+        """Unit by unit the value of one side; the other may have none there."""
+        holds = self._value(condition)
+        self._choices += 1
+        try:
+            first, second = (self._value(side) for side in sides)
+        finally:
+            self._choices -= 1
+        found = _each(FUNCTIONS["where"], holds, first, second)
+        if not self._choices and any(math.isnan(unit) for unit in found):
+            raise ValueError("the side of `where` that is taken has no value")
+        return found
+
+    def _each(self, function: Callable[..., float], *operands: Vector) -> Vector:
+        """`function` unit by unit; within a choice, what has no value is NaN until a side is taken."""
+        return _each(_or_nan(function) if self._choices else function, *operands)
+
 
 def _each(function: Callable[..., float], *operands: Vector) -> Vector:
     """``function`` unit by unit, single numbers repeated."""
     units = max(len(operand) for operand in operands)
     whole = [operand * units if len(operand) == 1 else operand for operand in operands]
     return [function(*scalars) for scalars in zip(*whole, strict=True)]
+
+
+def _or_nan(function: Callable[..., float]) -> Callable[..., float]:
+    """``function`` with NaN in place of an error, and of whatever else NaN would give."""
+
+    def guarded(*scalars: float) -> float:
+        if any(math.isnan(scalar) for scalar in scalars):
+            return math.nan
+        try:
+            return function(*scalars)
+        except (ValueError, OverflowError, ZeroDivisionError):
+            return math.nan
+
+    return guarded
 
 
 def _numbers(array: Array) -> Vector:

@@ -178,8 +178,8 @@ def not_smooth(cell: Cell) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for node in (node for equation in cell.equations for node in walk(equation.expression)):
         match node:
-            case Call(name) if not FUNCTIONS[name].smooth:
-                found[name] = None
+            case Call(name, _, written) if not FUNCTIONS[name].smooth:
+                found[written or name] = None
             case Reduce(name) if not REDUCTIONS[name].smooth:
                 found[name] = None
     return tuple(found)

@@ -20,7 +20,7 @@ from symrnn.language.functions import FUNCTIONS, Algebra
 from symrnn.language.identifiers import Allocator
 from symrnn.language.normalise import expression_size
 from symrnn.language.reductions import REDUCTIONS, Reduced
-from symrnn.language.symbolic import Restorer, atoms_of, symbol, to_sympy
+from symrnn.language.symbolic import Choice, Restorer, atoms_of, choice_of, symbol, to_sympy
 from symrnn.language.system import ONE, Equation, Role, System, Variable
 from symrnn.language.tree import (
     PRIME,
@@ -34,6 +34,7 @@ from symrnn.language.tree import (
     Reduce,
     is_next,
     names,
+    walk,
 )
 
 
@@ -99,6 +100,7 @@ class _Adjoint:
         self._variables = list(system.variables)
         self._equations: list[Equation] = []
         self._received: dict[str, _Contribution] = {}
+        self._choices: dict[str, Choice] = {}
         self._name: dict[str, str] = {}
         for variable in system.variables:
             suffix = "_out" if is_next(variable.name) else ""
@@ -126,6 +128,8 @@ class _Adjoint:
 
     def _emit(self, target: str, expression: Expression, origin: str, *further: str) -> None:
         self._equations.append(Equation(f"b{len(self._equations) + 1}", target, expression, origin, further))
+        if choice := choice_of(expression):
+            self._choices[target] = choice
 
     def _assign(self, name: str) -> Name:
         """The equation ``dname = sum of what consumers contribute``; returns ``dname``."""
@@ -186,16 +190,19 @@ class _Adjoint:
         match equation.expression:
             case Call(_, (argument,)) if not isinstance(argument, Name):
                 # The function's own derivative is a factor of every term: it gets a name, and its argument is pulled.
+                if FUNCTIONS[equation.expression.function].is_constant:
+                    return
                 incoming = self._through_call(equation, incoming)
                 inner = Equation(equation.label, equation.target, argument)
-        atoms = [a for a in atoms_of(inner.expression) if isinstance(a, Name | MatVec) and self._moves(a)]
+        varying = (a for a in atoms_of(inner.expression) if isinstance(a, Name | MatVec) and self._varies(a))
+        atoms = [atom for atom in varying if self._moves(atom)]
         restore = Restorer((incoming, *atoms_of(inner.expression), Name(equation.target)))
         seed = symbol(incoming)
         shared: dict[Algebra, Expression] = {}
         slopes = {atom: seed * derivative(inner, atom) for atom in atoms}
         for coefficient in dict.fromkeys(slopes.values()):
             users = [atom for atom in atoms if slopes[atom] == coefficient]
-            shared[coefficient] = self._shared(restore(coefficient), users, equation)
+            shared[coefficient] = self._shared(self._kept(restore(coefficient), incoming), users, equation)
         for atom in atoms:
             factor = shared[slopes[atom]]
             if isinstance(factor, Number) and factor.value == 0:
@@ -206,11 +213,25 @@ class _Adjoint:
                 assert isinstance(factor, Name)
                 self._give_form(atom, factor, equation)
 
+    def _varies(self, atom: Name | MatVec) -> bool:
+        """Whether ``atom`` is no name of what is computed from numbers alone."""
+        equation = self._system.definition.get(atom.name) if isinstance(atom, Name) else None
+        return equation is None or bool(names(equation.expression))
+
     def _through_call(self, equation: Equation, incoming: Name) -> Name:
         """The name of the incoming adjoint times the derivative of the function at the root of ``equation``."""
         restore = Restorer((incoming, *atoms_of(equation.expression), Name(equation.target)))
-        factor = restore(symbol(incoming) * root_derivative(equation))
+        factor = self._kept(restore(symbol(incoming) * root_derivative(equation)), incoming)
         return self._delta(factor, equation) if not isinstance(factor, Name) else factor
+
+    def _kept(self, factor: Expression, incoming: Name) -> Expression:
+        """``factor`` of an adjoint; where that is 0 by a choice, so is this, whatever the derivative is there.
+
+        A branch that is not taken may have no derivative: that of log(a) is infinite at 0, and 0 times infinity is no number.
+        """
+        choice = self._choices.get(incoming.name)
+        plain = names(factor) in ((), (incoming.name,)) and not any(isinstance(part, Call) for part in walk(factor))
+        return factor if choice is None or plain else choice(factor)
 
     def _shared(self, factor: Expression, users: Sequence[Expression], equation: Equation) -> Expression:
         """``factor`` by a name where a linear form or several atoms use it, else as it is."""

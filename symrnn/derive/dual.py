@@ -109,7 +109,7 @@ def jacobian_at(system: System, point: Mapping[str, Array], sizes: Mapping[str, 
 @cache
 def _duals() -> Arithmetic:
     """Dual numbers, and the functions that equations may call on arrays of them."""
-    functions = {name: np.frompyfunc(_over(name), row.arity, 1) for name, row in FUNCTIONS.items() if row.public}
+    functions = {name: np.frompyfunc(_over(name), row.arity, 1) for name, row in FUNCTIONS.items() if row.in_equations}
     return Arithmetic(functions, lambda value: Dual(mpmath.mpf(value.numerator) / value.denominator, {}))
 
 

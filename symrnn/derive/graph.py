@@ -221,15 +221,19 @@ class _Build(Fold[str], refuses=(Number, Constant, Outer, SizeOf)):
         return self._node(NodeKind.OTHER, self._holed(rebuild(node, (_HOLE,))), [self(node.base)])
 
     def _of_call(self, node: Call) -> str:
-        return self._call(node.function, node.arguments)
+        return self._call(node)
 
     def _of_reduction(self, node: Reduce) -> str:
         return self._node(NodeKind.REDUCTION, REDUCTIONS[node.kind].latex, [self(node.operand)])
 
-    def _call(self, function: str, arguments: tuple[Expression, ...]) -> str:
-        moving = [argument for argument in arguments if not self._is_fixed(argument)]
+    def _call(self, node: Call) -> str:
+        function, arguments = node.function, node.arguments
+        moving = [argument for argument in node.shown if not self._is_fixed(argument)]
         written = FUNCTIONS[function].latex
-        if len(arguments) == 1:
+        text: str
+        if node.written:
+            text = self._holed(rebuild(node, tuple(_HOLE for _ in arguments)))
+        elif len(arguments) == 1:
             text = written.operator if written.is_plain else self._holed(Call(function, (_HOLE,)))
         elif len(moving) == 1:
             text = self._holed(Call(function, tuple(a if self._is_fixed(a) else _HOLE for a in arguments)))

@@ -8,7 +8,7 @@ that ``pdflatex`` takes (`symrnn.derive.document`), pages (`symrnn.report`), dat
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from symrnn.derive.bptt import Recurrences, arrow
@@ -17,8 +17,9 @@ from symrnn.derive.jacobian import BlockJacobian, Jacobian, Slopes
 from symrnn.derive.notation import arrivals
 from symrnn.derive.sections import adjoint_rows, equations_rows, named_parts, parts_rows, slope_rows, tape_rows
 from symrnn.language.cell import Cell
+from symrnn.language.own import OPERANDS
 from symrnn.language.starts import DOMAINS
-from symrnn.language.system import Role, System, Variable
+from symrnn.language.system import HIDDEN, Role, System, Variable
 from symrnn.language.tree import Call, Reduce, walk
 from symrnn.language.typeset.as_written import written_rows
 from symrnn.language.typeset.expressions import Notation
@@ -162,6 +163,15 @@ def _forward(material: Material) -> Iterator[Block]:
         yield Prose(f"The constant{_s(cell.constants)}: {values}.")
     if text := _of_parameters(cell, notation):
         yield Prose(text)
+    # Operands are no names of the step.
+    names = {name: text for name, text in notation.names.items() if name not in OPERANDS}
+    plain = replace(notation, names=names, shapes=dict.fromkeys(OPERANDS, (HIDDEN,)), parts={})
+    for function in cell.functions.values():
+        slopes = listed(f"${plain(each.node)}$" for each in function.derivatives)
+        yield Prose(
+            f"${plain(function.call)} = {plain(function.value.node)}$ is a function of the cell's own. Gradients take "
+            f"for its derivative{_s(function.derivatives)} {slopes}."
+        )
     if parts := parts_rows(cell, notation):
         yield Prose("Below, these parts have names of their own:", leads=True)
         yield Display(parts)

@@ -8,12 +8,14 @@ these values. Leaves out: expressions (`symrnn.derive.evaluate`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import sympy
 
+from symrnn.language.composed import SELU_ALPHA, SELU_SCALE
 from symrnn.language.functions import FUNCTIONS
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -82,6 +84,37 @@ def _extreme(a: Array, b: Array, sign: int) -> Array:
     return np.where(over > 0, a, np.where(over < 0, b, np.multiply(a, 0.5) + np.multiply(b, 0.5)))
 
 
+def _selu(a: Array) -> Array:
+    value: Array = float(SELU_SCALE) * np.where(a.real > 0, a, float(SELU_ALPHA) * _elu(a))
+    return value
+
+
+def _by_slope(function: Callable[[float], float], sign: int, a: Array) -> Array:
+    """An error function by the standard library; of complex numbers to first order, which is what a complex step reads."""
+    value: Array = np.vectorize(function, otypes=[float])(a.real)
+    if not np.iscomplexobj(a):
+        return value
+    moved: Array = value + 1j * (a.imag * (sign * 2 / math.sqrt(math.pi)) * np.exp(-(a.real**2)))
+    return moved
+
+
+def _where(c: Array, a: Array, b: Array) -> Array:
+    return np.where(c.real > 0, a, b)
+
+
+def _with_slopes(value: Array, *pairs: tuple[Array, Array]) -> Array:
+    """A value with derivatives of its own: to first order in the imaginary parts of its operands."""
+    if not any(np.iscomplexobj(operand) for _, operand in pairs):
+        return value
+    moved: Array = value.real + 1j * sum(slope.real * operand.imag for slope, operand in pairs)
+    return moved
+
+
+def _compared(compare: Callable[..., Any], a: Array, b: Array) -> Array:
+    """1 where a comparison of real parts holds, else 0."""
+    return np.asarray(compare(np.real(a), np.real(b)), float)
+
+
 _OWN: Mapping[str, Callable[..., Array]] = {
     "sigmoid": _sigmoid,
     "silu": lambda a: a * _sigmoid(a),
@@ -90,9 +123,30 @@ _OWN: Mapping[str, Callable[..., Array]] = {
     "relu": _relu,
     "abs": _abs,
     "softsign": _softsign,
+    "mish": lambda a: a * np.tanh(_softplus(a)),
+    "logsigmoid": lambda a: -_softplus(-a),
+    "celu": _elu,
+    "selu": _selu,
+    "expm1": np.expm1,
+    "log1p": np.log1p,
+    "erf": lambda a: _by_slope(math.erf, 1, a),
+    "erfc": lambda a: _by_slope(math.erfc, -1, a),
+    "gelu_erf": lambda a: a * _by_slope(math.erfc, -1, -a / math.sqrt(2)) / 2,
     "minimum": lambda a, b: _extreme(a, b, -1),
     "maximum": lambda a, b: _extreme(a, b, 1),
     "positive": lambda a: np.heaviside(a.real, 0),
     "sign": lambda a: np.sign(a.real),
+    "step": lambda a: np.heaviside(a.real, 1),
+    "floor": lambda a: np.floor(a.real),
+    "round": lambda a: np.rint(a.real),
+    "where": _where,
+    "surrogate": lambda v, d, a: _with_slopes(v, (d, a)),
+    "surrogate_of_two": lambda v, d, e, a, b: _with_slopes(v, (d, a), (e, b)),
+    "less": lambda a, b: _compared(np.less, a, b),
+    "less_equal": lambda a, b: _compared(np.less_equal, a, b),
+    "equal": lambda a, b: _compared(np.equal, a, b),
+    "greater": lambda a, b: _compared(np.greater, a, b),
+    "greater_equal": lambda a, b: _compared(np.greater_equal, a, b),
+    "not_equal": lambda a, b: _compared(np.not_equal, a, b),
     "prefer": lambda a, b: np.heaviside(np.subtract(a, b).real, 0.5),
 }

@@ -5,7 +5,7 @@ Everything else becomes an *atom*, identified by its function and argument: ``ex
 inverse of a sum, the indicator ``[u > 0]`` of a `Piecewise`. Atoms count as independent of each other but for
 
 * ``P (α + β E) = 1`` where ``P`` is the inverse of ``α + β E``: what is left of ``e^-a / (1 + e^-a)²`` is ``P - P²``;
-* ``[u > 0]² = [u > 0]`` and ``[-u > 0] = 1 - [u > 0]``: off kinks, where derivatives are.
+* ``[u > 0]² = [u > 0]`` and ``[-u > 0] = 1 - [u > 0]``: off kinks, where derivatives are, and where no two values are equal.
 
 What is found to be zero is zero; anything else is undecided. Products of terms are counted, and beyond a bound a result
 is unknown. So the outcome does not depend on time. Leaves out: where expressions come from.
@@ -21,7 +21,8 @@ from math import gcd
 
 import sympy
 
-from symrnn.language.functions import Algebra
+from symrnn.language.choices import SURROGATES
+from symrnn.language.function import Algebra
 
 MOST_TERMS = 2_000
 """Products of terms in one multiplication beyond which its result is unknown."""
@@ -219,6 +220,8 @@ class Ring:
         if not node.args:
             # Infinities: a quotient whose denominator is zero at this size.
             return self.unknown
+        if type(node).__name__ in SURROGATES.values():
+            return self.read(node.args[0], known)
         (argument,) = (self.read(part, known) for part in node.args)
         if isinstance(node, sympy.exp):
             return self._by_cases(argument, self._exponential)
@@ -243,6 +246,10 @@ class Ring:
         return total
 
     def _condition(self, condition: Algebra, known: dict[Algebra, Polynomial]) -> Polynomial:
+        if isinstance(condition, sympy.Eq | sympy.Ne):
+            apart = self._opened(self.read(condition.lhs, known) - self.read(condition.rhs, known))
+            equal, other = (self.number(Fraction(isinstance(condition, kind))) for kind in (sympy.Eq, sympy.Ne))
+            return self._by_cases(apart, lambda value: equal if value.is_zero else other)
         if not isinstance(condition, sympy.Gt | sympy.Ge | sympy.Lt | sympy.Le):
             return self.unknown
         difference = self._opened(self.read(condition.gts, known) - self.read(condition.lts, known))

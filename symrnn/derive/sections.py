@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from symrnn.derive.factors import partial
 from symrnn.derive.jacobian import Slopes
 from symrnn.language.cell import Cell
-from symrnn.language.listing import labelled, written_lines
+from symrnn.language.listing import labelled, own_lines, written_lines
 from symrnn.language.starts import DOMAINS, described_start
 from symrnn.language.system import HIDDEN, INPUT, Equation, Role, System, Variable
 from symrnn.language.tree import PRIME, Binary, Expression, MatVec, Name, names
@@ -82,6 +82,8 @@ def equations_text(cell: Cell) -> str:
     """The author's equations, their parameters, what sizes follow from them, and the parts that the derivation names."""
     lines = ["Equations as their author wrote them", *written_lines(cell.written)] if cell.written else []
     lines += ["Equations written out" if cell.written else "Equations", *labelled(cell.equations)]
+    if cell.functions:
+        lines += ["Functions of the cell's own", *own_lines(cell.functions.values())]
     wide = max((len(parameter.name) for parameter in cell.parameters), default=0)
     listed = [f"  {parameter.name:{wide}}  ({', '.join(parameter.shape)})" for parameter in cell.parameters]
     said = ["; ".join(facts(cell, parameter)) for parameter in cell.parameters]

@@ -15,7 +15,7 @@ from symrnn.language.functions import Algebra
 from symrnn.language.identifiers import Allocator
 from symrnn.language.normalise import expression_size, has_form
 from symrnn.language.reductions import REDUCTIONS, Reduced
-from symrnn.language.symbolic import Restorer, atoms_of
+from symrnn.language.symbolic import Restorer, atoms_of, choice_of
 from symrnn.language.system import Equation, Role, System, Variable
 from symrnn.language.tree import PRIME, Binary, Expression, MatVec, Name, Number, Reduce, integer, is_next, names
 
@@ -90,12 +90,10 @@ class _TangentBuilder:
             factor, inner = restore(slope), _sum(inner_terms)
             if isinstance(factor, Number) and factor.value == 0:
                 continue
-            if factor == integer(1):
-                terms.append(inner)
-                continue
-            if has_form(inner):
+            if factor != integer(1) and has_form(inner):
                 inner = self._named(inner, equation)
-            terms.append(Binary("*", factor, inner))
+            choice = choice_of(factor)
+            terms.append(choice(scaled(choice.value, inner)) if choice else scaled(factor, inner))
         self._emit(target, _sum(terms) if terms else integer(0), equation.label)
 
     def _moves(self, atom: Expression) -> bool:
@@ -123,6 +121,11 @@ class _TangentBuilder:
         self._declare(name, Role.INTERMEDIATE, (size,), "")
         self._emit(name, node, equation.label)
         return Name(name)
+
+
+def scaled(factor: Expression, inner: Expression) -> Expression:
+    """``factor`` times ``inner``."""
+    return inner if factor == integer(1) else Binary("*", factor, inner)
 
 
 def _sum(terms: list[Expression]) -> Expression:

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from symrnn.language.listing import labelled, written_lines
+from symrnn.language.listing import labelled, own_lines, written_lines
 from symrnn.plan.program import Buffer, Extent, Program
 from symrnn.plan.size import Count
 
 
 def step_lines(program: Program) -> tuple[str, ...]:
-    """The author's equations under their numbers, then the parts of them that have names of their own.
+    """The author's equations under their numbers, the parts of them that have names of their own, the cell's functions.
 
     Where equations were written out, they stand behind those that the author wrote.
     """
     cell = program.cell
     parts = [equation for equation in cell.normal.equations if equation.target not in cell.by_name]
     given = [*written_lines(cell.written, indent=""), "written out:"] if cell.written else []
-    return (*given, *labelled([*cell.equations, *parts], indent=""))
+    own = (line.removeprefix("  ") for line in own_lines(cell.functions.values()))
+    return (*given, *labelled([*cell.equations, *parts], indent=""), *own)
 
 
 def adjoint_lines(program: Program) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ def source_digest(cell: Cell) -> str:
     """
     tables = [repr(sorted(table.items())) for table in (cell.constants, cell.init)]
     tables += [repr(sorted(cell.define.items()))] if cell.define else []
+    tables += [f"{f.name} {f.value.node} {[each.node for each in f.derivatives]}" for f in cell.functions.values()]
     shapes = [f"{v.name} {v.shape}" for v in cell.variables]
     further = [f"domain {sorted(cell.domain.items())!r}"] if cell.domain else []
     further += [f"fixed {cell.fixed!r}"] if cell.fixed else []

@@ -11,6 +11,7 @@ from symrnn.language.decimals import Number
 from symrnn.language.given import hold_fixed, hold_types, read_source
 from symrnn.language.layouts import Layouts, read_layouts
 from symrnn.language.origin import Origin
+from symrnn.language.own import Entry, OwnFunction
 from symrnn.language.parameters import StartEntry
 from symrnn.language.scanner import COMMENT_MARKS, name_fault
 from symrnn.language.system import HIDDEN, INPUT, Role, System, Variable
@@ -33,6 +34,7 @@ class Cell(System):
         constants: ``[constants]`` as exact decimal texts.
         define: ``[define]``: the bodies of definitions by their heads; empty where there are none.
         written: how its author wrote the step, where equations were written out; else empty.
+        functions: ``[functions.<name>]``: functions of the cell's own (`symrnn.language.own`).
         init: ``[init]``: parameter to how it starts, an initialiser and its numbers (``uniform``, ``log_uniform 0.001 0.1``) or
             a decimal text; a parameter with a domain has an entry always.
         domain: ``[domain]``: parameter to ``positive unit nonzero``.
@@ -54,6 +56,7 @@ class Cell(System):
     constants: Mapping[str, str] = field(default_factory=dict)
     define: Mapping[str, str] = field(default_factory=dict)
     written: tuple[Authored, ...] = ()
+    functions: Mapping[str, OwnFunction] = field(default_factory=dict)
     init: Mapping[str, str] = field(default_factory=dict)
     domain: Mapping[str, str] = field(default_factory=dict)
     returned: tuple[str, ...] = ()
@@ -82,6 +85,7 @@ class Cell(System):
         output: str | Sequence[str] | None = None,
         inputs: Mapping[str, SizeEntry] | None = None,
         layouts: Layouts | None = None,
+        functions: Mapping[str, Entry] | None = None,
         source: str | Origin = "<equations>",
     ) -> Cell:
         """The cell that ``text`` writes down, one equation per line; never evaluated.
@@ -105,6 +109,8 @@ class Cell(System):
                 is such a state, else the first.
             inputs: what comes in each step beside ``x``: its size, ``input``, ``hidden``, a new size name or 1.
             layouts: how frameworks stack the parameters: framework to stack to the names of its blocks.
+            functions: functions of the cell's own, by name: ``{"value": …, "derivative": …}``, formulas in ``a``, or in ``a``
+                and ``b`` with a list of two derivatives. Gradients use the derivative as it is given.
             source: the name of the text in error messages, or its place in a file.
 
         Raises:
@@ -133,6 +139,7 @@ class Cell(System):
             define=dict(define or {}),
             domain=domain or {},
             fixed=tuple(fixed),
+            functions=functions or {},
         )
         parts: Composition = compose(text, declarations, place)
         values = {entry.name: getattr(parts, entry.name) for entry in fields(parts)}

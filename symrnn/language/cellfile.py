@@ -30,7 +30,7 @@ _STRINGS = ("name", "title", "reference", "equations")
 _NAMES = ("output",)
 """Keys that hold a name, or a list of names."""
 _LISTS = ("fixed",)
-_TABLES = ("inputs", "sizes", "constants", "define", "init", "domain", "layouts")
+_TABLES = ("inputs", "sizes", "constants", "define", "init", "domain", "functions", "layouts")
 _WANTED: Mapping[tuple[bool, bool], tuple[type, str]] = {
     (True, False): (str, "a string"),
     (False, True): (list, 'a list, `{} = ["…"]`'),
@@ -100,6 +100,7 @@ def read_cell(text: str, source: str) -> Cell:
         output=table.get("output"),
         inputs=table.get("inputs"),
         layouts=table.get("layouts"),
+        functions=table.get("functions"),
         source=where,
     )
 

@@ -20,12 +20,13 @@ from symrnn.language.given import described
 from symrnn.language.matrices import of_vectors
 from symrnn.language.normalise import normalise
 from symrnn.language.origin import Origin, nearest, shown
+from symrnn.language.own import Entry, OwnFunction, own_functions
 from symrnn.language.parameters import ParameterTables, StartEntry
 from symrnn.language.parser import Assignment, Located, function_fault, located, parse
 from symrnn.language.scanner import name_fault
 from symrnn.language.sizes import Shape, Sizes, infer
 from symrnn.language.system import HIDDEN, INPUT, ONE, Equation, Role, System, Variable
-from symrnn.language.tree import PRIME, MatVec, Name, constants, is_next
+from symrnn.language.tree import PRIME, Call, MatVec, Name, constants, is_next, walk
 from symrnn.language.written import Authored, written
 
 SizeEntry = str | int | Sequence[str | int]
@@ -43,6 +44,7 @@ class Declarations:
     define: Mapping[str, str] = field(default_factory=dict)
     domain: Mapping[str, str] = field(default_factory=dict)
     fixed: Sequence[str] = ()
+    functions: Mapping[str, Entry] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Composition:
     constants: Mapping[str, str]
     define: Mapping[str, str]
     written: tuple[Authored, ...]
+    functions: Mapping[str, OwnFunction]
     init: Mapping[str, str]
     domain: Mapping[str, str]
     returned: tuple[str, ...]
@@ -80,8 +83,10 @@ class _Composer:
         self._declarations, self._origin = declarations, origin
         self._constants = self._read_constants()
         self._inputs = ("x", *self._read_inputs())
-        definitions = read_definitions(declarations.define, origin, self._constants, self._inputs)
-        given = parse(text, definitions.origin, self._constants, self._inputs, definitions.calls)
+        self._functions = own_functions(declarations.functions, self._constants, self._inputs, origin)
+        known = (self._constants, self._inputs, self._functions)
+        definitions = read_definitions(declarations.define, origin, *known)
+        given = parse(text, definitions.origin, *known, definitions.calls)
         self._expansion = expand(given, definitions, self._constants, self._inputs, tuple(declarations.sizes))
         self._written = written(given, definitions) if self._expansion.is_new else ()
         self._assignments, self._origin = self._expansion.assignments, self._expansion.origin
@@ -113,6 +118,7 @@ class _Composer:
             constants={name: text for name, (_, text) in self._constants.items()},
             define=self._declarations.define,
             written=self._written,
+            functions=self._functions,
             init=tables.starts(self._declarations.init, domain),
             domain=domain,
             returned=returned,
@@ -219,6 +225,13 @@ class _Composer:
                 raise self._origin.entry_error(
                     f"[constants] {name}: the equations never use it; use it or remove it", "constants", name
                 )
+
+        nodes = [node for assignment in self._assignments for node in walk(assignment.expression.node)]
+        called = {node.written for node in nodes if isinstance(node, Call)}
+        for name in self._functions:
+            if name not in called:
+                message = f"[functions] {name}: the equations never call it; use it or remove it"
+                raise self._origin.entry_error(message, "functions", name)
 
     def _see(self, name: str) -> None:
         known = name in self._inputs or name in self._targets or name.removesuffix(PRIME) in self._states

@@ -14,7 +14,7 @@ from fractions import Fraction
 from symrnn.language.given import DEFINE_TABLE
 from symrnn.language.indexed import is_indexed, split
 from symrnn.language.origin import NOWHERE, Origin, Passage, Rows, shown, within
-from symrnn.language.parser import PREVIOUS, Calls, Located, function_fault, located, parse_expression
+from symrnn.language.parser import PREVIOUS, Callees, Calls, Located, function_fault, located, parse_expression
 from symrnn.language.scanner import MAX_TEXT, name_fault, scan_expression
 from symrnn.language.tree import Call, MatVec, Name
 
@@ -66,7 +66,7 @@ class Definitions:
 
 
 def read_definitions(
-    define: Mapping[str, str], origin: Origin, constants: Constants, inputs: Sequence[str]
+    define: Mapping[str, str], origin: Origin, constants: Constants, inputs: Sequence[str], functions: Callees
 ) -> Definitions:
     """The definitions of a cell.
 
@@ -75,6 +75,7 @@ def read_definitions(
         origin: of the equations.
         constants: the value and text of each scalar hyper-parameter.
         inputs: the names of the inputs.
+        functions: those of the cell's own.
 
     Raises:
         CellError: a head or a body is malformed, a name is taken, an argument is not used, or a definition calls itself.
@@ -85,7 +86,7 @@ def read_definitions(
     length = sum(map(len, define.values()))
     if length > MAX_TEXT:
         raise origin.entry_error(f"[define]: the bodies have {length} characters; the most is {MAX_TEXT}", DEFINE_TABLE)
-    heads = _read_heads(define, origin, constants, inputs)
+    heads = _read_heads(define, origin, constants, inputs, functions)
     passages = tuple(Passage(*_text_of(key, origin)) for key in define)
     origin = replace(origin, passages=passages)
     calls = _calls(dict(heads.values()))
@@ -94,7 +95,9 @@ def read_definitions(
         name, arguments = heads[key]
         text = scan_expression(body, within(passage, (1, 1)), origin)
         free = {constant: value for constant, value in constants.items() if constant not in arguments}
-        found[name] = Definition(key, name, arguments, parse_expression(text, origin, free, inputs, calls), passage)
+        found[name] = Definition(
+            key, name, arguments, parse_expression(text, origin, free, inputs, functions, calls), passage
+        )
     definitions = Definitions(origin, found)
     for definition in found.values():
         _check_arguments(definition, origin)
@@ -125,7 +128,7 @@ def _text_of(key: str, origin: Origin) -> tuple[str, Rows]:
 
 
 def _read_heads(
-    define: Mapping[str, str], origin: Origin, constants: Constants, inputs: Sequence[str]
+    define: Mapping[str, str], origin: Origin, constants: Constants, inputs: Sequence[str], functions: Callees
 ) -> dict[str, tuple[str, tuple[str, ...]]]:
     """The name and arguments of each head, by the head."""
     heads: dict[str, tuple[str, tuple[str, ...]]] = {}
@@ -137,6 +140,8 @@ def _read_heads(
         name = head["name"]
         arguments = tuple(argument.strip() for argument in head["arguments"].split(","))
         fault = name_fault(name) or function_fault(name) or _taken(name, arguments, constants, inputs)
+        if name in functions:
+            fault = f"`{name}` is a function of the cell's own; give the definition another name"
         if name in (other for other, _ in heads.values()):
             fault = f"`{name}` is defined twice; give one of them another name"
         if fault:

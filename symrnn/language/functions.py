@@ -1,5 +1,6 @@
 """The function table: one row per function of the equation language, read by every later package.
 
+The rows of elementary functions stand here; `symrnn.language.choices` and `symrnn.language.composed` hold the others.
 A row holds a function's SymPy class (our own: SymPy's `tanh`, `Max` or `Abs` would rewrite themselves, and their
 derivatives at kinks are not ours), its partial derivatives in its output and arguments, its meaning in SymPy's own
 functions (which the proof differentiates independently), and its LaTeX text: what the function means. Leaves out: how
@@ -8,107 +9,16 @@ a target spells it (`functions.py` in the target's folder, one entry for each ro
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
 import sympy
 from sympy import Rational
 
+from symrnn.language.choices import CHOICES
+from symrnn.language.composed import composed
+from symrnn.language.function import Algebra as Algebra
+from symrnn.language.function import Function, Written, command, word
+from symrnn.language.function import row as _row
+from symrnn.language.function import zero as _zero
 from symrnn.language.reductions import REDUCTIONS
-
-# The border with SymPy, whose expressions carry no useful static type.
-Algebra = Any
-
-
-@dataclass(frozen=True)
-class Written:
-    """How a call is written in LaTeX: ``operator left argument between argument right``.
-
-    Attributes:
-        operator: LaTeX; nothing where the fences say it all.
-        left: the fence before the arguments.
-        right: the fence behind them.
-        between: what stands between two arguments.
-        is_command: whether LaTeX has a command for the function; a power then stands behind that, as in tanh²(a).
-    """
-
-    operator: str
-    left: str = "("
-    right: str = ")"
-    between: str = ", "
-    is_command: bool = False
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether the fences are parentheses."""
-        return self.left == "("
-
-
-def command(name: str) -> Written:
-    """A function that LaTeX has a command for."""
-    return Written(name, is_command=True)
-
-
-def word(name: str) -> Written:
-    """A function that is written as a word."""
-    return Written(rf"\operatorname{{{name}}}")
-
-
-@dataclass(frozen=True)
-class Function:
-    """One row of the table.
-
-    Attributes:
-        name: as written in equations.
-        arity: number of arguments, 1 or 2.
-        symbol: the SymPy class; ``symbol(a)`` stays unevaluated and differentiates by `partials`.
-        partials: per argument, ``(output, *arguments) -> derivative``.
-        meaning: the same function in SymPy's own terms, with the project's values at kinks.
-        latex: how a call is written in LaTeX.
-        analytic: whether the complex step is valid everywhere.
-        smooth: whether central differences are valid everywhere.
-        public: whether equations may use it; the others occur in derivatives alone.
-        arithmetic: whether arithmetic and comparisons alone compute it: a few instructions, no loop and no polynomial.
-    """
-
-    name: str
-    arity: int
-    symbol: Algebra
-    partials: tuple[Callable[..., Algebra], ...]
-    meaning: Callable[..., Algebra]
-    latex: Written
-    analytic: bool = True
-    smooth: bool = True
-    public: bool = True
-    arithmetic: bool = False
-
-    @property
-    def needs_argument(self) -> bool:
-        """Whether a derivative reads an argument, beyond the output."""
-        output, *arguments = sympy.symbols("output a b")
-        used = arguments[: self.arity]
-        return any(partial(output, *used).has(*used) for partial in self.partials)
-
-
-def _symbol_class(name: str, partials: tuple[Callable[..., Algebra], ...]) -> Algebra:
-    """A SymPy function class that never evaluates and whose derivatives are ``partials`` of its own application."""
-
-    def fdiff(self: Algebra, argindex: int = 1) -> Algebra:
-        return partials[argindex - 1](self, *self.args)
-
-    return type(name, (sympy.Function,), {"fdiff": fdiff, "nargs": (len(partials),), "is_commutative": True})
-
-
-def _row(
-    name: str, partials: tuple[Callable[..., Algebra], ...], meaning: Callable[..., Algebra], **rest: Any
-) -> Function:
-    return Function(name, len(partials), _symbol_class(name, partials), partials, meaning, **rest)
-
-
-def _zero(*_: Algebra) -> Algebra:
-    """The derivative of a function that is constant between its jumps."""
-    return sympy.Integer(0)
 
 
 def _sigmoid(a: Algebra) -> Algebra:
@@ -141,7 +51,6 @@ _sign = _row(
     analytic=False,
     smooth=False,
     arithmetic=True,
-    public=False,
 )
 _prefer = _row(
     "prefer",
@@ -219,7 +128,10 @@ _abs = _row(
     arithmetic=True,
 )
 
-_ROWS = (
+# 2 / sqrt(pi), the slope of erf at zero, to more digits than the proof compares.
+_ERF_SLOPE = Rational(str((2 / sympy.sqrt(sympy.pi)).n(80)))
+
+_ELEMENTARY = (
     _sigmoid_row,
     _tanh,
     _row(
@@ -306,10 +218,17 @@ _ROWS = (
     _cos,
     _minimum,
     _maximum,
+    _row("expm1", (lambda y, a: 1 + y,), lambda a: sympy.exp(a) - 1, latex=word("expm1")),
+    _row("log1p", (lambda y, a: 1 / (1 + a),), lambda a: sympy.log(1 + a), latex=word("log1p")),
+    _row("erf", (lambda y, a: _ERF_SLOPE * _exp.symbol(-(a**2)),), sympy.erf, latex=word("erf")),
+    _row("erfc", (lambda y, a: -_ERF_SLOPE * _exp.symbol(-(a**2)),), sympy.erfc, latex=word("erfc")),
     _positive,
     _sign,
     _prefer,
+    *CHOICES,
 )
+
+_ROWS = (*_ELEMENTARY, *composed({row.name: row for row in _ELEMENTARY}))
 
 FUNCTIONS: dict[str, Function] = {row.name: row for row in _ROWS}
 """Every row by name, those that only derivatives use included."""
@@ -319,3 +238,6 @@ PUBLIC = (*(row.name for row in _ROWS if row.public), *REDUCTIONS)
 
 ARITHMETIC = frozenset(row.name for row in _ROWS if row.arithmetic)
 """The functions that arithmetic and comparisons alone compute."""
+
+PRIMITIVE = tuple(row.name for row in _ROWS if row.formula is None)
+"""The functions that targets spell, in the order of the table; of the others, normalisation leaves none."""

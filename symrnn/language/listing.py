@@ -9,6 +9,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 
+from symrnn.language.own import OwnFunction
 from symrnn.language.repeats import Head
 from symrnn.language.system import Equation
 from symrnn.language.text import to_text
@@ -51,6 +52,20 @@ def written_lines(rows: Iterable[Authored], indent: str = "  ", width: int | Non
         around = row.heads
         start = f"{indent}{f'({row.label})' if row.label else '':{wide}}  {_STEP * len(around)}"
         lines += _wrapped(f"{start}{row}", width, len(start) + 4)
+    return lines
+
+
+def own_lines(functions: Iterable[OwnFunction], indent: str = "  ", width: int | None = None) -> list[str]:
+    """Functions of a cell's own, their values and derivatives, one a line.
+
+    The arguments are those of `labelled`.
+    """
+    lines: list[str] = []
+    for function in functions:
+        slopes = " and ".join(to_text(each.node) for each in function.derivatives)
+        is_of = f"{to_text(function.call)} = {to_text(function.value.node)}"
+        line = f"{indent}{is_of}, with the derivative{'s'[: function.arity > 1]} {slopes}"
+        lines += _wrapped(line, width, len(indent) + 4)
     return lines
 
 

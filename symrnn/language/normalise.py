@@ -8,6 +8,7 @@ Reads the author's equations and variables; returns a `System` in which
 * a linear form stands in a sum, possibly scaled by constants: a factor that contains one has a name of its own;
 * a linear form or a reduction of size 1 in an equation of another size has a name;
 * the argument of a function whose derivative reads it (`silu`) has a name if it contains a linear form;
+* a function that is made of others is written by these (`Function.formula`);
 * equal right sides that normalisation names are computed once.
 
 Leaves out: anything about time, order of evaluation beyond the author's, or storage.
@@ -22,6 +23,7 @@ from typing import assert_never
 
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.identifiers import Allocator
+from symrnn.language.symbolic import formula_of
 from symrnn.language.system import ONE, Equation, Role, System, Variable
 from symrnn.language.tree import (
     PRIME,
@@ -147,13 +149,34 @@ class _Normaliser:
     def _root(self, node: Expression) -> Expression:
         """``node`` as a whole right side: calls and reductions may stay."""
         match node:
-            case Call(function, arguments):
-                return Call(function, tuple(self._argument(function, argument) for argument in arguments))
+            case Call(function, arguments) if FUNCTIONS[function].formula is not None:
+                return self._root(self._composed(function, arguments))
+            case Call(function, arguments, written):
+                if written:
+                    arguments = self._of_names(node)
+                return Call(function, tuple(self._argument(function, argument) for argument in arguments), written)
             case Reduce(kind, operand):
                 inner = self._inside(operand)
                 return Reduce(kind, self._named(inner, _hint(inner, self._target)))
             case _:
                 return self._inside(node)
+
+    def _composed(self, function: str, arguments: tuple[Expression, ...]) -> Expression:
+        """A call by the formula of its function; an argument that occurs in it more than once has a name."""
+        whole, given = formula_of(function)
+        found: dict[Expression, Expression] = {}
+        for place, argument in zip(given, arguments, strict=True):
+            often = sum(part == place for part in walk(whole)) > 1 and bool(names(argument))
+            found[place] = self._named(self._inside(argument), f"{_plain(self._target)}_pre") if often else argument
+        return transform(whole, lambda part: found.get(part, part))
+
+    def _of_names(self, node: Call) -> tuple[Expression, ...]:
+        """The arguments of a call of a function of the cell's own, whose value and derivatives repeat its operands: by name."""
+        found: dict[Expression, Expression] = {}
+        for operand in node.shown:
+            if names(operand):
+                found[operand] = self._named(self._inside(operand), f"{_plain(self._target)}_pre")
+        return tuple(transform(argument, lambda part: found.get(part, part)) for argument in node.arguments)
 
     def _argument(self, function: str, node: Expression) -> Expression:
         inner = self._inside(node)
@@ -164,6 +187,8 @@ class _Normaliser:
     def _inside(self, node: Expression) -> Expression:
         """``node`` within an expression: calls, reductions and forms' operands get names, forms stay in sums."""
         match node:
+            case Call(function, arguments) if FUNCTIONS[function].formula is not None:
+                return self._inside(self._composed(function, arguments))
             case Call() | Reduce():
                 whole = self._root(node)
                 return self._named(whole, _hint(whole, self._target))
@@ -214,8 +239,8 @@ def _hint(node: Expression, target: str) -> str:
     match node:
         case Call(function, (Name(name),)) | Reduce(function, Name(name)):
             return f"{function}_{_plain(name)}"
-        case Call(function, _):
-            return f"{function}_{_plain(target)}"
+        case Call(function, _, written):
+            return f"{written or function}_{_plain(target)}"
         case MatVec(matrix, transposed, Name(name)):
             return f"{matrix}{'_T' if transposed else ''}_{_plain(name)}"
         case Binary("*", Name(left), Name(right)):

@@ -13,7 +13,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Protocol
 
+from symrnn.language.choices import COMPARISONS
+from symrnn.language.exponents import Constants, exponent, is_fixed
 from symrnn.language.functions import FUNCTIONS, PUBLIC
 from symrnn.language.indexed import read_index
 from symrnn.language.matrices import OPERATORS, Names, Operand, remedy, runs_of
@@ -48,10 +51,20 @@ LARGEST = Fraction("3.4e38")
 
 _REFUSED = {
     ast.Attribute: "the only attribute is `.T`, left of `@`, as in `W.T @ v`",
-    ast.Compare: "an equation has one `=` and no comparisons",
+    ast.Compare: "a comparison is the condition of `where`, as in `where(a < b, c, d)`, and stands nowhere else",
     ast.Tuple: "an equation has one value on its right side",
     ast.Starred: "`*` and `**` stand between two operands",
     ast.FloorDiv: "division is written `/`",
+}
+
+
+_COMPARED: dict[type[ast.cmpop], str] = {
+    ast.Lt: COMPARISONS["<"],
+    ast.LtE: COMPARISONS["<="],
+    ast.Eq: COMPARISONS["=="],
+    ast.Gt: COMPARISONS[">"],
+    ast.GtE: COMPARISONS[">="],
+    ast.NotEq: COMPARISONS["!="],
 }
 
 
@@ -92,11 +105,29 @@ Calls = Mapping[str, tuple[str, ...]]
 """What may be called beside the functions, and the arguments of each."""
 
 
+class Callee(Protocol):
+    """A function of a cell's own."""
+
+    @property
+    def arity(self) -> int:
+        """The number of its operands."""
+        ...
+
+    def called(self, operands: Sequence[Located], place: Place) -> Located:
+        """A call at ``place``."""
+        ...
+
+
+Callees = Mapping[str, Callee]
+"""The functions of a cell's own, by name."""
+
+
 def parse(
     text: str,
     origin: Origin,
-    constants: Mapping[str, tuple[Fraction, str]],
+    constants: Constants,
     inputs: Sequence[str] = ("x",),
+    functions: Callees | None = None,
     calls: Calls | None = None,
 ) -> tuple[Assignment, ...]:
     """The equations of ``text`` in order.
@@ -106,6 +137,7 @@ def parse(
         origin: where they came from, for errors.
         constants: the value and text of each scalar hyper-parameter.
         inputs: the names of what comes in each step.
+        functions: those of the cell's own.
         calls: what may be called beside the functions; a call of it is a `Call`.
 
     Raises:
@@ -114,15 +146,16 @@ def parse(
     equations = scan(text, origin)
     vectors = frozenset({*inputs, *(name for equation in equations for name in _assigned(equation))})
     names, values = _names([equation.text for equation in equations], vectors, constants)
-    calls = calls or {}
-    return tuple(_Parser(equation, origin, constants, names, values, calls).assignment() for equation in equations)
+    known = (names, values, functions or {}, calls or {})
+    return tuple(_Parser(equation, origin, constants, *known).assignment() for equation in equations)
 
 
 def parse_expression(
     text: EquationText,
     origin: Origin,
-    constants: Mapping[str, tuple[Fraction, str]],
+    constants: Constants,
     inputs: Sequence[str],
+    functions: Callees,
     calls: Calls,
 ) -> Located:
     """The tree of one expression (`scan_expression`); the arguments are those of `parse`.
@@ -131,16 +164,14 @@ def parse_expression(
         CellError: with line and column, what was found and what was expected.
     """
     names, values = _names([text.text], frozenset(inputs), constants)
-    return _Parser(text, origin, constants, names, values, calls).alone()
+    return _Parser(text, origin, constants, names, values, functions, calls).alone()
 
 
 _BEFORE_AT = re.compile(r"([A-Za-z]\w*)(?:\s*\[[^\]]*\])?(?:\s*\.\s*T)?\s*@")
 _VALUE = re.compile(r"\b([A-Za-z]\w*)\b(?!\s*\()")
 
 
-def _names(
-    texts: list[str], vectors: frozenset[str], constants: Mapping[str, tuple[Fraction, str]]
-) -> tuple[Names, frozenset[str]]:
+def _names(texts: list[str], vectors: frozenset[str], constants: Constants) -> tuple[Names, frozenset[str]]:
     """What is known about the names of ``texts``, and those that stand for a value somewhere."""
     whole = "\n".join(texts)
     names = Names(vectors, frozenset(_BEFORE_AT.findall(whole)) - vectors, constants)
@@ -160,13 +191,14 @@ class _Parser:
         self,
         equation: EquationText,
         origin: Origin,
-        constants: Mapping[str, tuple[Fraction, str]],
+        constants: Constants,
         names: Names,
         values: frozenset[str],
+        functions: Callees,
         calls: Calls,
     ) -> None:
         self._equation, self._origin, self._constants = equation, origin, constants
-        self._names, self._values, self._calls = names, values, calls
+        self._names, self._values, self._functions, self._calls = names, values, functions, calls
 
     def assignment(self) -> Assignment:
         start = self._equation.place(1, 0)
@@ -178,6 +210,8 @@ class _Parser:
             raise self._error(body.targets[1], "an equation has one `=`, and assigns one name")
         target = body.targets[0]
         name = self._spelled(target.id)
+        if name.removesuffix(PRIME) in self._functions:
+            raise self._error(target, f"`{name}` is a function of the cell's own; use another name")
         if fault := function_fault(name.removesuffix(PRIME)):  # before any equation that reads it
             raise self._error(target, fault)
         self._check_extent(body.value)
@@ -222,7 +256,7 @@ class _Parser:
             case ast.Name(id=name):
                 return self._name(self._spelled(name), node)
             case ast.Constant():
-                return self._number(node)
+                return Located(self._number(node), place)
             case ast.Subscript(value=ast.Name()):
                 return Located(Name(self._indexed(node)), place)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -233,8 +267,7 @@ class _Parser:
             case ast.BinOp(op=ast.Mult() | ast.Div() | ast.MatMult()):
                 return self._product(node)
             case ast.BinOp(op=ast.Pow(), left=base, right=exponent):
-                inner = self._expression(base)
-                return Located(Power(inner.node, *self._power(exponent)), place, (inner,))
+                return self._raised(base, exponent, place)
             case ast.BinOp(op=ast.Add() | ast.Sub() as op, left=left, right=right):
                 return self._binary(OPERATORS[type(op)], self._expression(left), self._expression(right), place)
             case ast.Call():
@@ -286,7 +319,8 @@ class _Parser:
                 raise self._error(node, self._no_matrix(node, operand))
         if name in self._constants:
             raise self._error(node, f"`{name}` is a constant; left of `@` stands a matrix; for a product write `*`")
-        if fault := function_fault(name):
+        own = f"`{name}` is a function of the cell's own" if name in self._functions else ""
+        if fault := own or function_fault(name):
             raise self._error(node, f"{fault}; left of `@` stands a matrix")
         return name, transposed
 
@@ -296,7 +330,7 @@ class _Parser:
         return f"{message}; {remedy(node, operand.node, self._names, lambda part: self._expression(part).node)}"
 
     def _name(self, name: str, node: ast.expr) -> Located:
-        if name in PUBLIC:
+        if name in PUBLIC or name.removesuffix(PRIME) in self._functions:
             raise self._error(node, f"`{name}` is a function: its argument follows in parentheses, as in `{name}(a)`")
         if fault := function_fault(name.removesuffix(PRIME)):
             raise self._error(node, fault)
@@ -305,9 +339,9 @@ class _Parser:
             return Located(Constant(name, value, text), self._place(node))
         return Located(Name(name), self._place(node))
 
-    def _number(self, node: ast.Constant) -> Located:
+    def _number(self, node: ast.Constant) -> Number:
         text = self._segment(node)
-        return Located(Number(self._exact(text, node), text), self._place(node))
+        return Number(self._exact(text, node), text)
 
     def _exact(self, text: str, node: ast.Constant) -> Fraction:
         if isinstance(node.value, bool) or not isinstance(node.value, int | float):
@@ -316,40 +350,21 @@ class _Parser:
             raise self._error(node, fault)
         return Fraction(text)
 
+    def _raised(self, base: ast.expr, power: ast.expr, place: Place) -> Located:
+        """A power: by a number where that is known now, else by a value of the step, and then of a positive base."""
+        inner = self._expression(base)
+        if is_fixed(power, self._constants):
+            return Located(Power(inner.node, *self._power(power)), place, (inner,))
+        above = self._expression(power)
+        return Located(Call("power", (inner.node, above.node)), place, (inner, above))
+
     def _power(self, node: ast.expr) -> tuple[Fraction, Expression | None]:
-        """The value of an exponent, and what its author wrote where that holds a constant."""
-        value, written = self._exponent(node)
+        """The value of a fixed exponent, and what its author wrote where that holds a constant."""
+        value, written = exponent(node, self._constants, self._number, self._error)
         if abs(value) > MAX_EXPONENT:
             found = shown(self._segment(node), 20) + (f" = {float(value):.6g}" if constants(written) else "")
             raise self._error(node, f"the exponent {found} is too large: at most {MAX_EXPONENT}")
         return value, written if constants(written) else None
-
-    def _exponent(self, node: ast.expr) -> tuple[Fraction, Expression]:
-        """A number or a constant, perhaps with a sign, or a quotient of such."""
-        match node:
-            case ast.Constant():
-                text = self._segment(node)
-                value = self._exact(text, node)
-                return value, Number(value, text)
-            case ast.Name(id=name) if name in self._constants:
-                value, text = self._constants[name]
-                return value, Constant(name, value, text)
-            case ast.UnaryOp(op=ast.USub(), operand=inner):
-                value, written = self._exponent(inner)
-                return -value, Negate(written)
-            case ast.UnaryOp(op=ast.UAdd(), operand=inner):
-                return self._exponent(inner)
-            case ast.BinOp(op=ast.Div(), left=above, right=below):
-                (value, left), (divisor, right) = self._exponent(above), self._exponent(below)
-                if not divisor:
-                    raise self._error(node, f"the exponent `{shown(self._segment(node), 30)}` divides by zero")
-                return value / divisor, Binary("/", left, right)
-            case _:
-                message = (
-                    "an exponent is a number or a constant, as in `a**2`, `a**-0.5` or `a**k` with k under [constants]; "
-                    "otherwise write exp(b * log(a)), for positive a"
-                )
-                raise self._error(node, message)
 
     def _call(self, node: ast.Call) -> Located:
         if not isinstance(node.func, ast.Name):
@@ -359,17 +374,22 @@ class _Parser:
         name = self._spelled(node.func.id)
         if name in self._calls and not (name == PREVIOUS and name in self._values):
             return self._defined(name, node)
-        if name not in PUBLIC:
+        own = self._functions.get(name)
+        if name not in PUBLIC and own is None:
             known = node.func.id in self._values or name in self._constants
-            hint = "" if known else nearest(name, [each for each in self._calls if each != PREVIOUS])
+            near = [*self._functions, *(each for each in self._calls if each != PREVIOUS)]
+            hint = "" if known else nearest(name, near)
             hint = hint or unknown_function(name, len(node.args), known=known)
             raise self._error(node.func, f"there is no function `{shown(name)}`{hint}")
         if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
             raise self._error(node, f"`{name}` takes plain arguments, as in `{name}(a)`")
-        arity = 1 if name in REDUCTIONS else FUNCTIONS[name].arity
+        arity = own.arity if own else 1 if name in REDUCTIONS else FUNCTIONS[name].arity
         if len(node.args) != arity:
             raise self._error(node, f"`{name}` takes {arity} argument{'s'[: arity > 1]}, found {len(node.args)}")
-        parts = tuple(self._expression(argument) for argument in node.args)
+        condition = (self._condition(node.args[0]),) if name == "where" else ()
+        parts = (*condition, *(self._expression(argument) for argument in node.args[len(condition) :]))
+        if own:
+            return self._fitting(own.called(parts, self._place(node)), node)
         if name in REDUCTIONS:
             return Located(Reduce(name, parts[0].node), self._place(node), parts)
         return Located(Call(name, tuple(part.node for part in parts)), self._place(node), parts)
@@ -395,6 +415,30 @@ class _Parser:
         if fault := function_fault(name.partition("[")[0]):
             raise self._error(node, fault)
         return name
+
+    def _fitting(self, whole: Located, node: ast.expr) -> Located:
+        """A call of a function of the cell's own, whose operands are repeated, if that leaves it small enough."""
+        pending, count = [(whole, 1)], 0
+        while pending:
+            at, depth = pending.pop()
+            count += 1
+            if count > MAX_NODES or depth > MAX_DEPTH:
+                raise self._error(node, f"`{shown(self._segment(node), 30)}` is too large; name its arguments")
+            pending += [(part, depth + 1) for part in at.parts]
+        return whole
+
+    def _condition(self, node: ast.expr) -> Located:
+        """A comparison, the condition of `where`."""
+        found = shown(self._segment(node), 30)
+        if not isinstance(node, ast.Compare):
+            message = f"the condition of `where` is a comparison, as in `where(a < b, c, d)`; found `{found}`"
+            raise self._error(node, message)
+        if len(node.ops) > 1:
+            message = f"`{found}` compares more than two values; write one `where` inside the other"
+            raise self._error(node, message)
+        kind = _COMPARED[type(node.ops[0])]
+        parts = (self._expression(node.left), self._expression(node.comparators[0]))
+        return Located(Call(kind, tuple(part.node for part in parts)), self._place(node), parts)
 
     def _spelled(self, name: str) -> str:
         return name.replace(PRIME_LETTER, PRIME)
@@ -422,7 +466,7 @@ def number_fault(text: str) -> str:
 
 def function_fault(name: str) -> str:
     """Why ``name`` cannot be used, if it is a function or a reduction; else an empty string."""
-    taken = name in FUNCTIONS or name in REDUCTIONS
+    taken = (name in FUNCTIONS and not FUNCTIONS[name].operator) or name in REDUCTIONS
     return f"`{name}` is a function of the language and cannot name anything else; use another name" if taken else ""
 
 

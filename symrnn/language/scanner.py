@@ -42,7 +42,7 @@ _TOKEN = re.compile(
     r"|(?P<comment>#.*)"
     r"|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*'?)"
-    r"|(?P<operator>\*\*|//|==|[-+*/@=(),.\[\]])",
+    r"|(?P<operator>\*\*|//|[=!<>]=|[-+*/@=(),.<>\[\]])",
     re.ASCII,
 )
 
@@ -70,8 +70,14 @@ _REMEDIES = {
     "√": "write `sqrt(…)`",
     "∑": "write `sum(…)`",
     "|": "write `abs(…)`",
+    "?": "a choice is written `where(a < b, c, d)`",
     "∞": "a number is finite",
     "π": "write `pi`, with `pi = 3.141592653589793` under [constants]",
+    "≤": "write `<=`",
+    "≥": "write `>=`",
+    "≠": "write `!=`",
+    "!": "the comparison is written `!=`",
+    "&": "write one `where` inside the other",
     "←": "an equation is `name = expression`",
     "≔": "an equation is `name = expression`",
     "−": "write `-`",
@@ -85,7 +91,7 @@ _REMEDIES = {
 }
 _GREEK = {"lamda": "lambda_", "Lamda": "Lambda"}
 """What to write for a Greek letter whose Unicode name differs from its usual name, or is a word of Python."""
-_BINARY = frozenset({"+", "-", "*", "/", "//", "@", "**", "=", "==", ",", "."})
+_BINARY = frozenset({"+", "-", "*", "/", "//", "@", "**", "=", "==", "!=", "<", "<=", ">", ">=", ",", "."})
 _OPEN, _CLOSE = frozenset({"(", "["}), frozenset({")", "]"})
 
 
@@ -378,7 +384,11 @@ def _check_order(tokens: list[Token], origin: Origin) -> None:
     """Operands and operators alternate: what Python would only call invalid syntax is named here."""
     before: Token | None = None
     complete = False  # whether an operand has just ended
+    chooses = False  # whether a `where` has begun
     for token in tokens:
+        if token.text == "=" and chooses:
+            raise origin.error("the comparison is written `==`", token.place)
+        chooses = chooses or token.text == "where"
         opens = token.text in _OPEN and before is not None and before.kind == "name"
         if complete and (token.kind in ("name", "number") or token.text in _OPEN) and not opens:
             assert before is not None

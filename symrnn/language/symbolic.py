@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 
 import sympy
 
 from symrnn.language.fold import Fold
-from symrnn.language.functions import FUNCTIONS, Algebra
+from symrnn.language.function import Algebra, symbols
+from symrnn.language.functions import FUNCTIONS
 from symrnn.language.text import to_text
 from symrnn.language.tree import (
     Binary,
@@ -157,6 +160,8 @@ class Restorer:
         return result
 
     def _product(self, expression: Algebra) -> Expression:
+        if choice := next((factor for factor in sympy.Mul.make_args(expression) if _is_choice(factor)), None):
+            return self._chosen(choice, expression / choice)
         coefficient, rest = expression.as_coeff_Mul()
         above: list[Expression] = []
         below: list[Expression] = []
@@ -176,6 +181,58 @@ class Restorer:
         if below:
             result = Binary("/", result, _chain("*", below))
         return Negate(result) if number < 0 else result
+
+    def _chosen(self, choice: Algebra, rest: Algebra) -> Expression:
+        """``rest`` where the condition holds, or where it does not, else 0: no product, which would be 0 times infinity."""
+        condition, first, _ = choice.args
+        return Choice(self(condition), first == 1, integer(1))(self(rest))
+
+
+def _is_choice(factor: Algebra) -> bool:
+    """Whether ``factor`` is 1 on one side of a condition and 0 on the other."""
+    return isinstance(factor, FUNCTIONS["where"].symbol) and set(factor.args[1:]) == {
+        sympy.Integer(0),
+        sympy.Integer(1),
+    }
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A value on one side of a condition, and 0 on the other; a call puts another value in place of its own.
+
+    Attributes:
+        condition: as `where` has it.
+        holds: whether the value is there where the condition holds.
+        value: on that side.
+    """
+
+    condition: Expression
+    holds: bool
+    value: Expression
+
+    def __call__(self, value: Expression) -> Expression:
+        """``value`` on that side, and 0 on the other."""
+        sides = (value, integer(0))
+        return Call("where", (self.condition, *(sides if self.holds else reversed(sides))))
+
+
+def choice_of(node: Expression) -> Choice | None:
+    """``node`` as a `Choice`, where it is one."""
+    match node:
+        case Call("where", (condition, value, Number(Fraction(numerator=0)))):
+            return Choice(condition, True, value)
+        case Call("where", (condition, Number(Fraction(numerator=0)), value)):
+            return Choice(condition, False, value)
+    return None
+
+
+@cache
+def formula_of(function: str) -> tuple[Expression, tuple[Name, ...]]:
+    """The formula of a function that is made of others, as a tree, and the names that stand for its arguments."""
+    row = FUNCTIONS[function]
+    assert row.formula is not None
+    given = tuple(Name(symbol.name) for symbol in symbols(row.arity))
+    return Restorer(given)(row.formula(*symbols(row.arity))), given
 
 
 def _chain(op: str, nodes: list[Expression]) -> Expression:

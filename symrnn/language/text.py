@@ -6,6 +6,7 @@ Reads trees; returns text that the parser would read back to an equal tree (deri
 from __future__ import annotations
 
 from symrnn.language.fold import Fold
+from symrnn.language.functions import FUNCTIONS
 from symrnn.language.tree import (
     Binary,
     Call,
@@ -71,7 +72,12 @@ class _Text(Fold[str]):
         return f"{self._wrapped(node.base, ATOM)}**{power}"
 
     def _of_call(self, node: Call) -> str:
-        return f"{node.function}({', '.join(self(argument) for argument in node.arguments)})"
+        operator = FUNCTIONS[node.function].operator
+        if operator == "**":
+            return "**".join(self._wrapped(argument, ATOM) for argument in node.arguments)
+        if operator:
+            return f" {operator} ".join(self._wrapped(argument, SUM) for argument in node.arguments)
+        return f"{node.written or node.function}({', '.join(self(argument) for argument in node.shown)})"
 
     def _of_form(self, node: MatVec) -> str:
         return f"{node.matrix}{'.T' if node.transposed else ''} @ {self._wrapped(node.operand, FORM)}"
@@ -87,7 +93,9 @@ class _Text(Fold[str]):
 
     def _wrapped(self, node: Expression, least: int) -> str:
         """``node``, in parentheses where it binds more loosely than ``least``."""
-        return self(node) if strength(node) >= least else f"({self(node)})"
+        infix = isinstance(node, Call) and FUNCTIONS[node.function].operator
+        loose = strength(node) < least or (least > POWER if infix == "**" else bool(infix))
+        return f"({self(node)})" if loose else self(node)
 
 
 to_text = _Text()

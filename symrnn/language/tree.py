@@ -71,10 +71,19 @@ class Power:
 
 @dataclass(frozen=True)
 class Call:
-    """A function of the table applied to one or two operands, unit by unit."""
+    """A function of the table applied to its operands, unit by unit.
+
+    ``written`` is the name of a function of the cell's own, else empty: its operands then follow its value and derivatives.
+    """
 
     function: str
     arguments: tuple[Expression, ...]
+    written: str = ""
+
+    @property
+    def shown(self) -> tuple[Expression, ...]:
+        """The operands as their author wrote them."""
+        return self.arguments[len(self.arguments) // 2 + 1 :] if self.written else self.arguments
 
 
 @dataclass(frozen=True)
@@ -128,7 +137,7 @@ def children(node: Expression) -> tuple[Expression, ...]:
             return (left, right)
         case Power(base):
             return (base,)
-        case Call(_, arguments):
+        case Call(arguments=arguments):
             return arguments
         case Number() | Constant() | Name() | SizeOf():
             return ()
@@ -154,8 +163,8 @@ def rebuild(node: Expression, parts: tuple[Expression, ...]) -> Expression:
             return Outer(left, right)
         case Power(_, exponent, written):
             return Power(parts[0], exponent, written)
-        case Call(function, _):
-            return Call(function, parts)
+        case Call(function, _, written):
+            return Call(function, parts, written)
         case Number() | Constant() | Name() | SizeOf():
             return node
         case _:

@@ -18,10 +18,10 @@ RENAMED = {
     "tanh": "th tgh tanhyp hyptan ftanh mathtanh",
     "relu": "rectifier rectify ramp rect frelu",
     "leaky_relu": "lrelu lerelu leakyrectify",
-    "elu": "celu",
     "softplus": "smoothrelu log1pexp",
     "silu": "swish",
     "gelu": "gelutanh gelunew",
+    "gelu_erf": "geluexact geluerf",
     "hard_sigmoid": "hsigmoid hsig hardsig hardsigm sigmoidhard",
     "hard_tanh": "htanh hardtan satlins tanhhard",
     "log": "ln loge logn",
@@ -31,6 +31,14 @@ RENAMED = {
     "cos": "cosine",
     "minimum": "min fmin minimal minof",
     "maximum": "max fmax maximal maxof",
+    "sign": "sgn signum",
+    "step": "heaviside unitstep",
+    "floor": "floorof",
+    "round": "rint roundeven",
+    "where": "select ifelse",
+    "hard_swish": "hardsilu hswish",
+    "logsigmoid": "logsigm",
+    "rsqrt": "invsqrt",
     "mean": "avg average reducemean meanof nanmean",
     "sum": "total reducesum nansum sumof",
 }
@@ -42,15 +50,9 @@ FORMULAS = {
     "exp(-a) / sum(exp(-a))": "softmin",
     "a - log(sum(exp(a)))": "logsoftmax",
     "log(sum(exp(a)))": "logsumexp lse",
-    "-softplus(-a)": "logsigmoid",
-    "minimum(relu(a), 6)": "relu6",
-    "a * hard_sigmoid(a)": "hardswish hardsilu hswish",
-    "a * tanh(softplus(a))": "mish",
     "a - tanh(a)": "tanhshrink",
-    "1.0507009873554805 * (relu(a) - 1.6732632423543772 * relu(-elu(a)))": "selu",
     "a**2": "square squared sqr sq",
     "1 / a": "reciprocal recip rcp",
-    "a**-0.5": "rsqrt invsqrt",
     "a**(1/3)": "cbrt",
     "sin(a) / cos(a)": "tan",
     "(exp(a) - exp(-a)) / 2": "sinh",
@@ -60,8 +62,6 @@ FORMULAS = {
     "log(a + sqrt(a**2 + 1))": "asinh arcsinh arsinh",
     "log(a + sqrt(a**2 - 1))": "acosh arccosh arcosh",
     "log(a) - log(1 - a)": "logit",
-    "log(1 + a)": "log1p",
-    "exp(a) - 1": "expm1",
     "log(a) / log(2)": "log2 lb",
     "log(a) / log(10)": "log10 lg",
     "exp(log(2) * a)": "exp2 pow2",
@@ -85,7 +85,7 @@ FORMULAS = {
 """What to write, and words for it; ``a`` and ``b`` are the arguments."""
 
 PHRASES = {
-    "`a**2`, the exponent a number or a constant": "pow power powf",
+    "`a**b`, for positive a where b is neither a number nor a constant": "pow power powf",
     "`W @ v` for a matrix and a vector, `sum(a * b)` for two vectors": "matmul dot mm mv bmm inner vdot",
     "`W.T @ v`": "transpose",
     "`previous(x)`, the input of the step before": "prev previousof lag lagged delay delayed shift shifted",
@@ -96,8 +96,8 @@ PHRASES = {
 
 ABSENT = frozenset(
     """
-    sign sgn signum heaviside step where select argmax argmin amax amin reducemax reducemin floor ceil round
-    trunc mod fmod remainder sort cumsum cumprod prod product dropout erf erfc gamma lgamma atan arctan asin arcsin acos
+    argmax argmin amax amin reducemax reducemin ceil
+    trunc mod fmod remainder sort cumsum cumprod prod product dropout gamma lgamma atan arctan asin arcsin acos
     arccos atan2 arctan2 inv inverse det trace diag outer kron conv fft sparsemax positive prefer random noise softshrink
     hardshrink threshold rrelu crelu swiglu geglu maxout hardmax
     """.split()  # noqa: SIM905 - words read better without quotation marks
@@ -109,7 +109,7 @@ _WRITTEN = {word: f"`{formula}`" for formula, words in FORMULAS.items() for word
 _WRITTEN |= {word: phrase for phrase, words in PHRASES.items() for word in words.split()}
 _OURS = {name.replace("_", ""): name for name in PUBLIC}
 
-_SHORT, _CLOSE = 3, 0.75
+_SHORT, _CLOSE = 3, 0.8
 """Short words resemble each other, so a guess must be closer."""
 
 _SYMBOL = re.compile(r"[A-Za-z]\d*(_\w*)?'?", re.ASCII)

@@ -31,6 +31,8 @@
 #define NORMAL_BIAS EITHER(8388735.0f, 4503599627371519.0)
 #define SUBNORMAL_BIAS EITHER(8388884.0f, 4503599627372593.0)
 #define SMALLEST_NORMAL EITHER(1.1754944e-38f, 2.2250738585072014e-308)
+#define ERF_SPLIT EITHER(0.5f, 0.5)
+#define ERFC_END EITHER(10.25f, 27.5)
 #define MANTISSA_BITS (REAL == 32 ? 23 : 52)
 #define MANTISSA_MASK ((uint_real)(REAL == 32 ? UINT32_C(0x7fffff) : UINT64_C(0xfffffffffffff)))
 
@@ -271,6 +273,102 @@ INLINE vec v_log1p(vec x)
     return v_select(v_less(v_abs(x), LINEAR), x, y);
 }
 
+/* erf(x) for |x| < 1/2: x and x times a polynomial in its square, which vanishes with it. */
+INLINE vec erf_near(vec x)
+{
+    vec z = x * x;
+#if REAL == 32
+    vec p = K(0.0047190827f);
+    p = p * z + K(-0.026757732f);
+    p = p * z + K(0.112828314f);
+    p = p * z + K(-0.37612608f);
+    p = p * z + K(0.12837917f);
+#else
+    vec p = K(-1.462091340945175e-07);
+    p = p * z + K(1.637123442577e-06);
+    p = p * z + K(-1.4923003368152099e-05);
+    p = p * z + K(0.00012055286202005714);
+    p = p * z + K(-0.0008548326510724796);
+    p = p * z + K(0.0052239776220169365);
+    p = p * z + K(-0.02686617064499972);
+    p = p * z + K(0.1128379167095487);
+    p = p * z + K(-0.3761263890318375);
+    p = p * z + K(0.1283791670955126);
+#endif
+    return x + x * p;
+}
+
+/* 1 - erf(m) for m >= 1/2: exp(-m m) times a polynomial in (m - 3) / (m + 3), over 2 + m. A multiple z of 1/16 near m has an
+   exact square; the rest of the exponent is small. */
+INLINE vec erfc_far(vec m)
+{
+    vec z = stored((m * K(16) + ROUND_MAGIC) - ROUND_MAGIC) * K(0.0625);
+    vec power = v_exp(-(z * z)) * v_exp((z - m) * (z + m));
+    vec q = (m - K(3)) / (m + K(3));
+#if REAL == 32
+    vec w = K(4.5720317e-05f);
+    w = w * q + K(-0.0002674418f);
+    w = w * q + K(3.6840676e-05f);
+    w = w * q + K(0.0022986373f);
+    w = w * q + K(-0.0054750135f);
+    w = w * q + K(-0.0024283808f);
+    w = w * q + K(0.04786064f);
+    w = w * q + K(-0.16035193f);
+    w = w * q + K(0.34462464f);
+    w = w * q + K(-0.55716085f);
+    w = w * q + K(0.89500576f);
+#else
+    vec w = K(-6.993880848780894e-09);
+    w = w * q + K(2.914160713544689e-09);
+    w = w * q + K(5.171687677629271e-08);
+    w = w * q + K(4.21181594985016e-09);
+    w = w * q + K(-2.6575395828226295e-07);
+    w = w * q + K(-1.761612604295428e-07);
+    w = w * q + K(1.2957499776899884e-06);
+    w = w * q + K(1.5138288520737832e-06);
+    w = w * q + K(-6.870541993086793e-06);
+    w = w * q + K(-9.492605224775456e-06);
+    w = w * q + K(4.32590193734602e-05);
+    w = w * q + K(4.350494490898883e-05);
+    w = w * q + K(-0.00032203320553530915);
+    w = w * q + K(4.87522570944448e-05);
+    w = w * q + K(0.0023263155683688674);
+    w = w * q + K(-0.005481552960173515);
+    w = w * q + K(-0.0024347353061385953);
+    w = w * q + K(0.047861924089318934);
+    w = w * q + K(-0.16035132539978214);
+    w = w * q + K(0.34462455539177084);
+    w = w * q + K(-0.5571608931268465);
+    w = w * q + K(0.8950057559069498);
+#endif
+    return power * w / (K(2) + m);
+}
+
+INLINE vec v_erf(vec x)
+{
+    vec m = at_most(v_abs(x), ERFC_END);
+    vec_mask is_near = v_less(m, ERF_SPLIT);
+    vec far = K(1) - erfc_far(v_select(is_near, K(1), m));
+    return v_select(is_near, erf_near(x), copy_sign(far, x));
+}
+
+INLINE vec v_erfc(vec x)
+{
+    vec m = at_most(v_abs(x), ERFC_END);
+    vec_mask is_near = v_less(m, ERF_SPLIT);
+    vec far = erfc_far(v_select(is_near, K(1), m));
+    far = v_select(v_less(x, K(0)), K(2) - far, far);
+    return v_select(is_near, K(1) - erf_near(x), far);
+}
+
+/* The whole number nearest to a, of two the even one: beside a large addend no fraction is left. */
+INLINE vec v_round(vec a)
+{
+    vec m = v_abs(a);
+    vec whole = stored(stored(m + INTEGER_MAGIC) - INTEGER_MAGIC);
+    return v_select(v_less(m, INTEGER_MAGIC), copy_sign(whole, a), a);
+}
+
 /* ---- the functions of the equation language: what they read is stored, and so is what they return ---- */
 
 INLINE vec f_sigmoid(vec a)
@@ -389,6 +487,30 @@ INLINE vec f_maximum(vec a, vec b)
     return stored(v_select(v_is_nan(a), a, v_select(v_less(b, a), a, b)));
 }
 
+INLINE vec f_expm1(vec a)
+{
+    a = stored(a);
+    return stored(v_expm1(a));
+}
+
+INLINE vec f_log1p(vec a)
+{
+    a = stored(a);
+    return stored(v_log1p(a));
+}
+
+INLINE vec f_erf(vec a)
+{
+    a = stored(a);
+    return stored(v_erf(a));
+}
+
+INLINE vec f_erfc(vec a)
+{
+    a = stored(a);
+    return stored(v_erfc(a));
+}
+
 INLINE vec f_positive(vec a)
 {
     a = stored(a);
@@ -398,7 +520,7 @@ INLINE vec f_positive(vec a)
 INLINE vec f_sign(vec a)
 {
     a = stored(a);
-    return stored(v_select(v_less(K(0), a), K(1), v_select(v_less(a, K(0)), K(-1), K(0))));
+    return stored(v_select(v_less(K(0), a), K(1), v_select(v_less(a, K(0)), K(-1), a)));
 }
 
 INLINE vec f_prefer(vec a, vec b)
@@ -406,6 +528,70 @@ INLINE vec f_prefer(vec a, vec b)
     a = stored(a);
     b = stored(b);
     return stored(v_select(v_less(b, a), K(1), v_select(v_less(a, b), K(0), K(0.5))));
+}
+
+INLINE vec f_step(vec a)
+{
+    a = stored(a);
+    return stored(v_select(v_less(a, K(0)), K(0), v_select(v_is_nan(a), a, K(1))));
+}
+
+INLINE vec f_floor(vec a)
+{
+    a = stored(a);
+    vec whole = v_round(a);
+    return stored(v_select(v_less(a, whole), whole - K(1), whole));
+}
+
+INLINE vec f_round(vec a)
+{
+    a = stored(a);
+    return stored(v_round(a));
+}
+
+/* Comparisons are 1 or 0, and 0 beside NaN; where chooses by them. */
+INLINE vec f_where(vec a, vec b, vec c)
+{
+    a = stored(a);
+    return stored(v_select(v_less(K(0), a), b, c));
+}
+
+/* The value of a function of a cell's own; its derivatives, of its operands, are for the backward pass. */
+INLINE vec f_surrogate(vec a, vec b, vec c)
+{
+    (void)b;
+    (void)c;
+    return a;
+}
+
+INLINE vec f_surrogate_of_two(vec a, vec b, vec c, vec d, vec e)
+{
+    (void)b;
+    (void)c;
+    (void)d;
+    (void)e;
+    return a;
+}
+
+INLINE vec f_less(vec a, vec b)
+{
+    a = stored(a);
+    b = stored(b);
+    return v_select(v_less(a, b), K(1), K(0));
+}
+
+INLINE vec f_less_equal(vec a, vec b)
+{
+    a = stored(a);
+    b = stored(b);
+    return v_select(v_less(b, a), K(0), v_select(v_is_nan(a), K(0), v_select(v_is_nan(b), K(0), K(1))));
+}
+
+INLINE vec f_equal(vec a, vec b)
+{
+    a = stored(a);
+    b = stored(b);
+    return v_select(v_less(a, b), K(0), f_less_equal(a, b));
 }
 
 /* Whole powers, by repeated products. */

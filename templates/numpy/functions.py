@@ -101,6 +101,78 @@ def _maximum(a: ArrayLike, b: ArrayLike, out: np.ndarray | None = None) -> np.nd
     return np.maximum(a, b, out=out)
 
 
+def _erf(a: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """Return the error function of a, computed in double precision."""
+    wide = a.astype(np.result_type(a, np.float64))
+    near = np.abs(wide.real) < 0.5
+    far = 1 - _erfc_far(np.where(near, 1, np.where(wide.real < 0, -wide, wide)))
+    y = np.where(near, _erf_near(np.where(near, wide, 0)), np.where(wide.real < 0, -far, far))
+    return np.positive(y, out=out, dtype=a.dtype, casting="same_kind")
+
+
+def _erfc(a: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """Return 1 - erf(a), computed in double precision; not as a difference where a is large."""
+    wide = a.astype(np.result_type(a, np.float64))
+    near = np.abs(wide.real) < 0.5
+    far = _erfc_far(np.where(near, 1, np.where(wide.real < 0, -wide, wide)))
+    y = np.where(near, 1 - _erf_near(np.where(near, wide, 0)), np.where(wide.real < 0, 2 - far, far))
+    return np.positive(y, out=out, dtype=a.dtype, casting="same_kind")
+
+
+def _erf_near(a: np.ndarray) -> np.ndarray:
+    """Return erf(a) for |a| < 0.5: a polynomial in the square of a."""
+    z = a * a
+    p = np.zeros_like(z)
+    for coefficient in (
+        -1.462091340945175e-07,
+        1.637123442577e-06,
+        -1.4923003368152099e-05,
+        0.00012055286202005714,
+        -0.0008548326510724796,
+        0.0052239776220169365,
+        -0.02686617064499972,
+        0.1128379167095487,
+        -0.3761263890318375,
+        0.1283791670955126,
+    ):
+        p = p * z + coefficient
+    return a + a * p
+
+
+def _erfc_far(a: np.ndarray) -> np.ndarray:
+    """Return 1 - erf(a) for a >= 0.5: the exponential of -a * a, in two parts, times a polynomial in (a - 3) / (a + 3)."""
+    a = np.where(a.real > 27.5, 27.5, a)
+    z = np.rint(a.real * 16) / 16
+    q = (a - 3) / (a + 3)
+    p = np.zeros_like(q)
+    for coefficient in (
+        -6.993880848780894e-09,
+        2.914160713544689e-09,
+        5.171687677629271e-08,
+        4.21181594985016e-09,
+        -2.6575395828226295e-07,
+        -1.761612604295428e-07,
+        1.2957499776899884e-06,
+        1.5138288520737832e-06,
+        -6.870541993086793e-06,
+        -9.492605224775456e-06,
+        4.32590193734602e-05,
+        4.350494490898883e-05,
+        -0.00032203320553530915,
+        4.87522570944448e-05,
+        0.0023263155683688674,
+        -0.005481552960173515,
+        -0.0024347353061385953,
+        0.047861924089318934,
+        -0.16035132539978214,
+        0.34462455539177084,
+        -0.5571608931268465,
+        0.8950057559069498,
+    ):
+        p = p * q + coefficient
+    return np.exp(-z * z) * np.exp((z - a) * (z + a)) * p / (2 + a)
+
+
 def _positive(a: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """Return 1 where a > 0, else 0."""
     return np.positive(np.heaviside(a.real, 0), out=out)
@@ -114,3 +186,61 @@ def _sign(a: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
 def _prefer(a: ArrayLike, b: ArrayLike, out: np.ndarray | None = None) -> np.ndarray:
     """Return 1 where a > b, 0 where a < b, a half on ties."""
     return np.positive(np.heaviside(np.subtract(a, b).real, 0.5), out=out)
+
+
+def _step(a: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """Return 0 where a < 0, else 1."""
+    return np.positive(np.heaviside(a.real, 1), out=out)
+
+
+def _floor(a: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """Return the largest whole number that is not above a."""
+    return np.positive(np.floor(a.real), out=out)
+
+
+def _round(a: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """Return the whole number nearest to a, of two the even one."""
+    return np.positive(np.rint(a.real), out=out)
+
+
+def _where(c: np.ndarray, a: ArrayLike, b: ArrayLike, out: np.ndarray | None = None) -> np.ndarray:
+    """Return a where c is 1, and b where it is 0."""
+    return np.positive(np.where(c.real > 0, a, b), out=out, dtype=np.result_type(c, a, b), casting="same_kind")
+
+
+def _surrogate(v: ArrayLike, d: ArrayLike, a: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """Return v; for complex numbers with the derivative d by a, in place of that of v."""
+    if np.iscomplexobj(a):
+        return np.add(np.real(v), 1j * (np.real(d) * np.imag(a)), out=out)
+    return np.positive(v, out=out)
+
+
+def _surrogate_of_two(
+    v: ArrayLike, d: ArrayLike, e: ArrayLike, a: ArrayLike, b: ArrayLike, out: np.ndarray | None = None
+) -> np.ndarray:
+    """Return v; for complex numbers with the derivatives d by a and e by b, in place of those of v."""
+    if np.iscomplexobj(a) or np.iscomplexobj(b):
+        slopes = np.real(d) * np.imag(a) + np.real(e) * np.imag(b)
+        return np.add(np.real(v), 1j * slopes, out=out)
+    return np.positive(v, out=out)
+
+
+def _less(a: ArrayLike, b: ArrayLike, out: np.ndarray | None = None) -> np.ndarray:
+    """Return 1 where a < b, else 0; by real parts."""
+    return _holds(np.less, a, b, out)
+
+
+def _less_equal(a: ArrayLike, b: ArrayLike, out: np.ndarray | None = None) -> np.ndarray:
+    """Return 1 where a <= b, else 0; by real parts."""
+    return _holds(np.less_equal, a, b, out)
+
+
+def _equal_to(a: ArrayLike, b: ArrayLike, out: np.ndarray | None = None) -> np.ndarray:
+    """Return 1 where a = b, else 0; by real parts."""
+    return _holds(np.equal, a, b, out)
+
+
+def _holds(compare: np.ufunc, a: ArrayLike, b: ArrayLike, out: np.ndarray | None) -> np.ndarray:
+    """Return 1 where a comparison of real parts holds, else 0, in the precision of a and b."""
+    real = np.real(np.empty(0, np.result_type(a, b))).dtype
+    return np.positive(compare(np.real(a), np.real(b)), out=out, dtype=real)

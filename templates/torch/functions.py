@@ -73,6 +73,46 @@ def _prefer(a: Tensor | float, b: Tensor | float) -> Tensor:
     return torch.heaviside(over, torch.full_like(over, 0.5))
 
 
+def _step(a: Tensor) -> Tensor:
+    """Return 0 where a < 0, else 1; NaN stays."""
+    return torch.heaviside(a, torch.ones_like(a))
+
+
+def _where(c: Tensor, a: Tensor | float, b: Tensor | float) -> Tensor:
+    """Return a where c is 1, and b where it is 0."""
+    if not (isinstance(a, Tensor) or isinstance(b, Tensor)):
+        a = torch.full_like(c, a)
+    return torch.where(c > 0, a, b)
+
+
+def _surrogate(v: Tensor, d: Tensor | float, a: Tensor | float) -> Tensor:
+    """Return v; the backward routine has the derivative d by a."""
+    return v
+
+
+def _surrogate_of_two(v: Tensor, d: Tensor | float, e: Tensor | float, a: Tensor | float, b: Tensor | float) -> Tensor:
+    """Return v; the backward routine has the derivatives d by a and e by b."""
+    return v
+
+
+def _less(a: Tensor | float, b: Tensor | float) -> Tensor:
+    """Return 1 where a < b, else 0."""
+    first, second = _tensors(a, b)
+    return torch.lt(first, second).to(first.dtype)
+
+
+def _less_equal(a: Tensor | float, b: Tensor | float) -> Tensor:
+    """Return 1 where a <= b, else 0."""
+    first, second = _tensors(a, b)
+    return torch.le(first, second).to(first.dtype)
+
+
+def _equal_to(a: Tensor | float, b: Tensor | float) -> Tensor:
+    """Return 1 where a = b, else 0."""
+    first, second = _tensors(a, b)
+    return torch.eq(first, second).to(first.dtype)
+
+
 def _tensors(a: Tensor | float, b: Tensor | float) -> tuple[Tensor, Tensor]:
     """Both as tensors: at most one of them is a number."""
     if not isinstance(a, Tensor):

@@ -12,6 +12,8 @@ import symrnn
 from symrnn.check import interpreter
 from symrnn.check.interpreter import FUNCTIONS, Interpreted, interpret
 from symrnn.errors import CheckError
+from symrnn.language.choices import COMPARISONS
+from symrnn.language.functions import FUNCTIONS as TABLE
 from symrnn.language.functions import PUBLIC
 from symrnn.language.reductions import REDUCTIONS
 
@@ -142,6 +144,20 @@ VALUES = {
     "abs": (1.25, 0.75, 3.5),
     "sin": (-0.94898461935558621, 0.68163876002333417, -0.35078322768961985),
     "cos": (0.31532236239526867, 0.73168886887382089, -0.93645668729079634),
+    "expm1": (-0.7134952031398099, 1.1170000166126747, 32.115451958692314),
+    "erf": (-0.92290012825645823, 0.71115563365351513, 0.99999925690162766),
+    "erfc": (1.9229001282564582, 0.28884436634648487, 7.4309837234141275e-7),
+    "sign": (-1, 1, 1),
+    "step": (0, 1, 1),
+    "floor": (-2, 0, 3),
+    "round": (-1, 1, 4),
+    "relu6": (0, 0.75, 3.5),
+    "celu": (-0.7134952031398099, 0.75, 3.5),
+    "selu": (-1.254395446337865, 0.78802574051661037, 3.6774534557441817),
+    "hard_swish": (-0.36458333333333333, 0.46875, 3.5),
+    "mish": (-0.30841396114152768, 0.61001833521829339, 3.4939907151175192),
+    "gelu_erf": (-0.13206221708356907, 0.58002948571734885, 3.4991857982233757),
+    "logsigmoid": (-1.5019290813453729, -0.38687100611489994, -0.029750418272620565),
 }
 """Every function of one argument that is defined everywhere, at -1.25, 0.75 and 3.5."""
 
@@ -153,15 +169,47 @@ def test_functions_at_three_points(name: str) -> None:
 
 
 def test_every_function_of_the_language_is_defined() -> None:
-    assert set(FUNCTIONS) == set(PUBLIC) - set(REDUCTIONS)
+    assert set(FUNCTIONS) == {name for name, row in TABLE.items() if row.in_equations}
+    assert set(PUBLIC) - set(REDUCTIONS) <= set(FUNCTIONS)
     assert set(interpreter.REDUCTIONS) == set(REDUCTIONS)
-    assert set(FUNCTIONS) - set(VALUES) == {"log", "sqrt", "minimum", "maximum"}
+    others = {"log", "log1p", "sqrt", "rsqrt", "minimum", "maximum", "where", "power"}
+    assert set(FUNCTIONS) - set(VALUES) == others | set(COMPARISONS.values())
+    assert (FUNCTIONS["log1p"](1.0), FUNCTIONS["rsqrt"](4.0)) == pytest.approx((0.6931471805599453, 0.5))
+    assert (FUNCTIONS["where"](1.0, 2.0, 3.0), FUNCTIONS["where"](0.0, 2.0, 3.0)) == (2, 3)
+    assert FUNCTIONS["power"](4.0, -0.5) == pytest.approx(0.5)
     assert (FUNCTIONS["log"](2.0), FUNCTIONS["sqrt"](2.0)) == pytest.approx((0.6931471805599453, 1.4142135623730951))
     assert (FUNCTIONS["minimum"](-1.0, 2.0), FUNCTIONS["maximum"](-1.0, 2.0)) == (-1.0, 2.0)
 
 
+COMPARED = {"<": "100", "<=": "110", "==": "010", ">": "001", ">=": "011", "!=": "101"}
+"""Whether each comparison holds for 1 and 2, 2 and 2, 2 and 1."""
+
+
+def test_comparisons() -> None:
+    found = {
+        sign: "".join(f"{FUNCTIONS[name](a, b):.0f}" for a, b in ((1, 2), (2, 2), (2, 1)))
+        for sign, name in COMPARISONS.items()
+    }
+    assert found == COMPARED
+
+
+def test_a_side_that_is_not_taken_needs_no_value() -> None:
+    text = "h' = where(x > 0, log(x) / (x - 1), where(x == 0, 3, sqrt(relu(-4 * x) - 3)))"
+    assert [run(text, {}, np.array([[[value]]])).y.item() for value in (-1.0, 0.0, 2.0)] == pytest.approx(
+        [1, 3, math.log(2)]
+    )
+
+
+@pytest.mark.parametrize("value", [-0.5, 1.0])
+def test_a_side_that_is_taken_needs_a_value(value: float) -> None:
+    with pytest.raises(
+        CheckError, match=r"equation 1 .* cannot be evaluated .*the side of `where` that is taken has no value"
+    ):
+        run("h' = where(x > 0, log(x) / (x - 1), relu(sqrt(x)))", {}, np.array([[[value]]]))
+
+
 def test_large_arguments_do_not_overflow() -> None:
-    for name in ("sigmoid", "tanh", "softplus", "silu", "gelu", "elu", "softsign"):
+    for name in ("sigmoid", "tanh", "softplus", "silu", "gelu", "elu", "softsign", "mish", "selu", "logsigmoid"):
         assert all(math.isfinite(FUNCTIONS[name](a)) for a in (-1e4, 1e4))
 
 

@@ -61,8 +61,9 @@ def test_every_operation() -> None:
 
 @pytest.mark.parametrize("name", sorted(set(PUBLIC) - set(REDUCTIONS)))
 def test_every_function(name: str) -> None:
-    positive = name in ("log", "sqrt")
-    arguments = "a * h, b - x" if FUNCTIONS[name].arity == 2 else ("2 + a * h" if positive else "a * h + b * x")
+    positive = name in ("log", "log1p", "sqrt", "rsqrt")
+    by_count = {1: "2 + a * h" if positive else "a * h + b * x", 2: "a * h, b - x", 3: "a * h < b - x, h * x, h + x"}
+    arguments = by_count[FUNCTIONS[name].arity]
     cell = symrnn.Cell.from_equations(f"h' = {name}({arguments})")
     assert_is_the_jacobian(cell, {"input": 2, "hidden": 2, "1": 1})
 

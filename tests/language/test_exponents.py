@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,10 +11,13 @@ import numpy as np
 import pytest
 
 import symrnn
+from symrnn.check import measure
 from symrnn.check.check import check
 from symrnn.cli import main
 from symrnn.errors import CellError
 from symrnn.language.cell import Cell
+from symrnn.language.text import to_text
+from symrnn.language.tree import Call, Power, walk
 from symrnn.pipeline import render
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
@@ -97,8 +101,50 @@ def test_it_is_as_small_as_any_exponent(value: float, message: str) -> None:
     assert message in raised.value.message
 
 
-def test_a_parameter_is_none() -> None:
-    with pytest.raises(CellError) as raised:
-        Cell.from_equations("h' = h**p + x")
-    assert "an exponent is a number or a constant" in raised.value.message
-    assert "exp(b * log(a)), for positive a" in raised.value.message
+def test_constants_are_added_and_multiplied_exactly() -> None:
+    cell = Cell.from_equations("h' = (2 + sigmoid(h))**(0.1 + 2*k - k/3) + x", constants={"k": "0.3"})
+    (power,) = (node for node in walk(cell.equations[0].expression) if isinstance(node, Power))
+    assert power.exponent == Fraction(6, 10)
+    assert to_text(power) == "(2 + sigmoid(h))**(0.1 + 2 * k - k / 3)"
+
+
+VALUES = """
+g = sigmoid(W @ x + U @ h + b)
+q' = 0.5 * q + g**p
+h' = tanh(q' * (1 + g)**(V @ h) + 2**(0.3 * h) + g**s - 1)
+"""
+
+
+def of_values() -> Cell:
+    return Cell.from_equations(VALUES, name="powers_of_values", sizes={"s": 1}, init={"p": 0.5, "s": 2})
+
+
+def test_a_power_by_a_value_is_an_exponential() -> None:
+    cell = of_values()
+    assert cell.by_name["p"].shape == ("hidden",)
+    assert cell.by_name["s"].shape == ("1",)
+    shown = [to_text(equation.expression) for equation in cell.equations]
+    assert shown[1:] == ["0.5 * q + g**p", "tanh(q' * (1 + g)**(V @ h) + 2**(0.3 * h) + g**s - 1)"]
+    assert "g_t^{p}" in cell.latex()
+    assert not any(
+        isinstance(n, Call) and n.function == "power" for e in cell.normal.equations for n in walk(e.expression)
+    )
+
+
+def test_the_check_of_powers_by_values_passes() -> None:
+    report = check([of_values()], backends=("numpy", "c"))
+    assert report.passed
+    assert {row.oracle for row in report.deviations} >= {measure.COMPLEX_STEP, measure.CENTRAL, measure.EXPANSION}
+
+
+def test_the_text_of_a_power_reads_back() -> None:
+    for text in ("a**(b**c)", "(a**b)**c", "(-a)**(-b)", "-a**b", "W @ a**b", "a**(b + 1) * 2", "(a**2)**b"):
+        (equation,) = Cell.from_equations(f"h' = {text}").equations
+        assert to_text(equation.expression) == text
+
+
+def test_a_base_that_is_negative_gives_no_number() -> None:
+    kernels = symrnn.build(Cell.from_equations("h' = x**p"))
+    y, _, _ = kernels.forward({"p": np.array([2.0, 0.5])}, np.array([[[-1.0, 4.0]]]))
+    assert np.isnan(y[0, 0, 0])
+    assert y[0, 0, 1] == pytest.approx(2)

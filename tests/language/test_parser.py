@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from symrnn.errors import CellError
+from symrnn.language.choices import COMPARISONS
 from symrnn.language.functions import FUNCTIONS, PUBLIC
 from symrnn.language.origin import Origin
 from symrnn.language.parser import located, parse
@@ -27,6 +28,7 @@ from symrnn.language.tree import (
     Power,
     Reduce,
     integer,
+    names,
 )
 
 CONSTANTS = {
@@ -124,6 +126,17 @@ def larger(parts: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression
         st.builds(lambda base: Power(base, Fraction(4), Binary("/", integer(1), K)), parts),
         st.builds(Call, st.sampled_from(unary), st.tuples(parts)),
         st.builds(Call, st.sampled_from(("minimum", "maximum")), st.tuples(parts, parts)),
+        st.builds(
+            lambda base, power: Call("power", (base, power)), parts, parts.filter(lambda part: bool(names(part)))
+        ),
+        st.builds(
+            lambda sign, *parts: Call("where", (Call(sign, parts[:2]), *parts[2:])),
+            st.sampled_from(tuple(COMPARISONS.values())),
+            parts,
+            parts,
+            parts,
+            parts,
+        ),
         st.builds(MatVec, st.sampled_from(("W", "V")), st.booleans(), parts),
         st.builds(Reduce, st.sampled_from(tuple(REDUCTIONS)), parts),
     )
@@ -195,7 +208,7 @@ def test_a_sign_in_parentheses_is_no_matrix_within_a_chain_either() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["65", "-64.5", "1e30", "(65/1)", "(1/0)", "b", "(k + 1)", "(2 + 1)", "2 ** 3", "m", "-m", "(1/z)"]
+    "text", ["65", "-64.5", "1e30", "(65/1)", "(1/0)", "(60 + 5)", "(13 * 5)", "2 ** 3", "m", "-m", "(1/z)"]
 )
 def test_an_exponent_is_a_small_number(text: str) -> None:
     assert "exponent" in error(f"y = a ** {text}").message

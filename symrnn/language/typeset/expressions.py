@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from symrnn.language.choices import COMPARISONS
 from symrnn.language.fold import Fold
+from symrnn.language.function import word
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.normalise import expression_size
 from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import ONE, System
-from symrnn.language.text import ATOM, FORM, PRODUCT, SUM, UNARY, strength
+from symrnn.language.text import ATOM, FORM, POWER, PRODUCT, SUM, UNARY, strength
 from symrnn.language.tree import (
     Binary,
     Call,
@@ -81,7 +83,9 @@ class Notation(Fold[Latex]):
     def wrapped(self, node: Expression, least: int) -> Latex:
         """The LaTeX of ``node``, in parentheses where it binds more loosely than ``least``."""
         node = self.resolved(node)
-        return self(node) if strength(node) >= least else parentheses(self(node))
+        power = isinstance(node, Call) and FUNCTIONS[node.function].operator == "**"
+        loose = strength(node) < least or (power and least > POWER)
+        return parentheses(self(node)) if loose else self(node)
 
     def __call__(self, node: Expression) -> Latex:
         """The LaTeX of ``node``, for mathematics mode."""
@@ -145,8 +149,11 @@ class Notation(Fold[Latex]):
 
     def _call(self, node: Call, exponent: Latex | None = None) -> Latex:
         """A call; an ``exponent`` stands behind the operator: the square of tanh(a) is tanh²(a)."""
-        written = FUNCTIONS[node.function].latex
-        arguments = [self(argument) for argument in node.arguments]
+        if FUNCTIONS[node.function].operator == "**":
+            base, power = node.arguments
+            return raised(self.wrapped(base, ATOM), self(power))
+        written = word(node.written.replace("_", r"\_")) if node.written else FUNCTIONS[node.function].latex
+        arguments = [self._argument(argument) for argument in node.shown]
         operator = Latex(written.operator)
         if exponent:
             operator = raised(operator, exponent)
@@ -154,6 +161,14 @@ class Notation(Fold[Latex]):
         if written.is_plain:
             return self._joined(operator, parentheses(inside), "")
         return Latex(f"{operator}{written.left}{inside}{written.right}", operator, inside)
+
+    def _argument(self, node: Expression) -> Latex:
+        """An argument of a call; a comparison there needs no fences of its own."""
+        node = self.resolved(node)
+        if isinstance(node, Call) and node.function in COMPARISONS.values():
+            left, right = (self.wrapped(argument, SUM) for argument in node.arguments)
+            return self._joined(left, right, FUNCTIONS[node.function].latex.between)
+        return self(node)
 
     def _of_form(self, node: MatVec) -> Latex:
         return self._joined(self.matrix(node.matrix, node.transposed), self.wrapped(node.operand, FORM))
@@ -253,7 +268,7 @@ class Notation(Fold[Latex]):
                 exponent = node.exponent
                 below = "" if exponent.denominator == 1 else f"/{exponent.denominator}"
                 return Latex(f"{exponent.numerator}{below}")
-            case Binary(_, left, right):
+            case Binary("/", left, right):
                 return self._joined(self.wrapped(left, UNARY), self.wrapped(right, ATOM), "/")
             case written:
                 return self(written)

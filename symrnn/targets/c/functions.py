@@ -31,9 +31,22 @@ SPELLINGS: Mapping[str, str] = {
     "cos": "f_cos",
     "minimum": "f_minimum",
     "maximum": "f_maximum",
+    "expm1": "f_expm1",
+    "log1p": "f_log1p",
+    "erf": "f_erf",
+    "erfc": "f_erfc",
     "positive": "f_positive",
     "sign": "f_sign",
     "prefer": "f_prefer",
+    "step": "f_step",
+    "floor": "f_floor",
+    "round": "f_round",
+    "where": "f_where",
+    "surrogate": "f_surrogate",
+    "surrogate_of_two": "f_surrogate_of_two",
+    "less": "f_less",
+    "less_equal": "f_less_equal",
+    "equal": "f_equal",
 }
 """The function of the runtime that computes each function of the table, by name."""
 

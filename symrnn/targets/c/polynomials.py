@@ -63,6 +63,24 @@ def _log_tail(z: Real) -> Real:
     return 2 * (_mp.atanh(s) / s - 1) / z
 
 
+def _erf_tail(z: Real) -> Real:
+    """``erf(s) / s`` over ``z = s**2``, less 1: what erf adds to its argument."""
+    s = _mp.sqrt(z)
+    return _mp.erf(s) / s - 1
+
+
+ERF_SPLIT = 0.5
+"""Below this |x|, erf is a polynomial; beyond, 1 - erf is, times an exponential."""
+ERFC_END = {"f32": 10.25, "f64": 27.5}
+"""From here on, 1 - erf rounds to zero."""
+
+
+def _erfc_scaled(q: Real) -> Real:
+    """``(2 + x) exp(x**2) (1 - erf(x))`` over ``q = (x - 3) / (x + 3)``: nearly constant (Shepherd and Laframboise 1981)."""
+    x = 3 * (1 + q) / (1 - q)
+    return (2 + x) * _mp.exp(x * x) * _mp.erfc(x)
+
+
 TANH_SPLIT = 0.35
 """Below this |x|, tanh uses the formula that is more precise for small values."""
 
@@ -73,6 +91,14 @@ _LOG_REACH = 0.17158
 
 FITS: dict[str, Fit] = {
     "exp": Fit(_exp_tail, -_EXP_REACH, _EXP_REACH, {"f32": 4, "f64": 9}, lambda r: r * r / _mp.exp(r), crowding=0.65),
+    "erf": Fit(_erf_tail, 0.0, ERF_SPLIT**2, {"f32": 4, "f64": 9}, lambda z: 1 / (1 + _erf_tail(z))),
+    "erfc": Fit(
+        _erfc_scaled,
+        (ERF_SPLIT - 3) / (ERF_SPLIT + 3),
+        (ERFC_END["f64"] - 3) / (ERFC_END["f64"] + 3),
+        {"f32": 10, "f64": 21},
+        lambda q: 1 / _erfc_scaled(q),
+    ),
     "log": Fit(_log_tail, 0.0, _LOG_REACH**2, {"f32": 2, "f64": 6}, lambda z: 0.015),
 }
 """The fits: tails of series, so that leading terms can be added exactly."""
@@ -116,6 +142,10 @@ class Constants:
         normal_bias: `integer_magic` and the bias of the exponent.
         subnormal_bias: the same for a subnormal number that is told by its bits as a whole number.
         smallest_normal: the first number that is not subnormal.
+        erf: coefficients of erf(x) / x - 1, in x^2.
+        erfc: coefficients of (2 + x) exp(x^2) (1 - erf(x)), in (x - 3) / (x + 3).
+        erf_split: below this |x|, erf is the first of them.
+        erfc_end: from here on 1 - erf is zero.
         mantissa_bits: stored bits of the significand.
         mantissa_mask: these bits set.
         magnitude_mask: all bits but the sign.
@@ -150,6 +180,10 @@ class Constants:
     normal_bias: str
     subnormal_bias: str
     smallest_normal: str
+    erf: tuple[str, ...]
+    erfc: tuple[str, ...]
+    erf_split: str
+    erfc_end: str
     mantissa_bits: int
     mantissa_mask: str
     magnitude_mask: str
@@ -264,13 +298,17 @@ def constants(precision: str) -> Constants:
         normal_bias=number(integer_magic + bias),
         subnormal_bias=number(integer_magic + bias - subnormal_exponent),
         smallest_normal=number(_mp.ldexp(1, smallest_exponent)),
+        erf=texts(_interpolate("erf", precision)),
+        erfc=texts(_interpolate("erfc", precision)),
+        erf_split=number(ERF_SPLIT),
+        erfc_end=number(ERFC_END[precision]),
         mantissa_bits=p - 1,
         mantissa_mask=pattern(integer_magic - 1),
         magnitude_mask=pattern(2 ** (p + e - 1) - 1),
     )
 
 
-_IN_FUNCTIONS = ("exp_first", "exp_pairs", "log", "tanh_compensated")
+_IN_FUNCTIONS = ("exp_first", "exp_pairs", "log", "erf", "erfc", "tanh_compensated")
 """What the runtime writes where it reads it; the others are macros."""
 _PATTERNS = ("lift", "mantissa_mask", "magnitude_mask")
 """Constants that are patterns of bits."""
@@ -296,6 +334,10 @@ def definitions() -> tuple[str, ...]:
         found += [f"    q = q * z + ({' + '.join(_exp_terms(pair))});" for pair in k.exp_pairs]
         found.append(f"    vec r = K({k.log[0]});")
         found += [f"    r = r * z + K({coefficient});" for coefficient in k.log[1:]]
+        found.append(f"    vec p = K({k.erf[0]});")
+        found += [f"    p = p * z + K({coefficient});" for coefficient in k.erf[1:]]
+        found.append(f"    vec w = K({k.erfc[0]});")
+        found += [f"    w = w * q + K({coefficient});" for coefficient in k.erfc[1:]]
     return tuple(found)
 
 

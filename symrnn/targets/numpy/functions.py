@@ -35,9 +35,22 @@ SPELLINGS: Mapping[str, str] = {
     "cos": "np.cos",
     "minimum": "_minimum",
     "maximum": "_maximum",
+    "expm1": "np.expm1",
+    "log1p": "np.log1p",
+    "erf": "_erf",
+    "erfc": "_erfc",
     "positive": "_positive",
     "sign": "_sign",
     "prefer": "_prefer",
+    "step": "_step",
+    "floor": "_floor",
+    "round": "_round",
+    "where": "_where",
+    "surrogate": "_surrogate",
+    "surrogate_of_two": "_surrogate_of_two",
+    "less": "_less",
+    "less_equal": "_less_equal",
+    "equal": "_equal_to",
 }
 """The callee of each function of the table, by name: a ufunc or a helper. Either takes ``out=``."""
 

@@ -12,7 +12,7 @@ from symrnn.emit.provenance import provenance
 from symrnn.emit.python_text import INDENT, WIDTH, listed, quoted, wrapped
 from symrnn.emit.request import Request
 from symrnn.language.cell import Cell
-from symrnn.language.listing import labelled, written_lines
+from symrnn.language.listing import labelled, own_lines, written_lines
 from symrnn.language.system import HIDDEN, INPUT
 from symrnn.plan.program import Program
 from symrnn.targets.numpy.compile import Compiled
@@ -50,6 +50,8 @@ def header(
     if cell.written:
         lines += [*written_lines(cell.written, INDENT, WIDTH), "", "It is, written out:", ""]
     lines += labelled(cell.equations, INDENT, WIDTH)
+    if cell.functions:
+        lines += ["", "Functions of its own:", "", *own_lines(cell.functions.values(), INDENT, WIDTH)]
     written = {equation.label for equation in cell.equations}
     parts = [equation for equation in cell.normal.equations if equation.label not in written]
     if parts:

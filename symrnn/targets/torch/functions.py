@@ -34,9 +34,22 @@ SPELLINGS: Mapping[str, str] = {
     "cos": "torch.cos",
     "minimum": "_minimum",
     "maximum": "_maximum",
+    "expm1": "torch.expm1",
+    "log1p": "torch.log1p",
+    "erf": "torch.erf",
+    "erfc": "torch.erfc",
     "positive": "_positive",
     "sign": "torch.sign",
     "prefer": "_prefer",
+    "step": "_step",
+    "floor": "torch.floor",
+    "round": "torch.round",
+    "where": "_where",
+    "surrogate": "_surrogate",
+    "surrogate_of_two": "_surrogate_of_two",
+    "less": "_less",
+    "less_equal": "_less_equal",
+    "equal": "_equal_to",
 }
 """The callee of each function of the table, by name: one of PyTorch's, or a helper."""
 

@@ -14,7 +14,7 @@ from symrnn.emit.request import Request
 from symrnn.emit.source import Source, within
 from symrnn.emit.surface import surface
 from symrnn.language.cell import Cell
-from symrnn.language.listing import labelled, written_lines
+from symrnn.language.listing import labelled, own_lines, written_lines
 from symrnn.plan.program import Program
 from symrnn.targets.torch import DESCRIPTION
 from symrnn.targets.torch.backward_printer import backward_lines
@@ -76,6 +76,8 @@ def _header(program: Program, request: Request) -> tuple[str, ...]:
     if cell.written:
         lines += [*written_lines(cell.written, INDENT, WIDTH), "", "It is, written out:", ""]
     lines += labelled(cell.equations, INDENT, WIDTH)
+    if cell.functions:
+        lines += ["", "Functions of its own:", "", *own_lines(cell.functions.values(), INDENT, WIDTH)]
     written = {equation.label for equation in cell.equations}
     parts = [equation for equation in cell.normal.equations if equation.label not in written]
     if parts:

@@ -50,6 +50,12 @@ EXACT: dict[str, Callable[[Any], Any]] = {
     "cos": mpmath.cos,
     "positive": lambda x: mpmath.mpf(x > 0),
     "sign": mpmath.sign,
+    "step": lambda x: mpmath.mpf(x >= 0),
+    "floor": mpmath.floor,
+    "round": mpmath.nint,
+    "erf": mpmath.erf,
+    # Beyond, it is 2, or far below the smallest number.
+    "erfc": lambda x: mpmath.erfc(max(min(x, 1000), -1000)),
 }
 """Every function of one argument, of an mpmath number."""
 
@@ -62,6 +68,10 @@ _PLACES = {
     "sigmoid": (-0.6931, 0.6931, 1.0986, -1.0986, -36.7, 36.7, -708.3964185322641, -745.1332191019412),
     "softplus": (-0.4328, 0.0, 0.5413, -36.7, 36.7, -708.3964185322641, -745.1332191019412),
     "hard_sigmoid": (-3.0, 3.0),
+    "erf": (-0.5, 0.5, 5.9),
+    "erfc": (-5.9, -0.5, 0.5, 4.0, 26.5, 27.2),
+    "floor": (0.5, 1.0, 2.0**51, 2.0**52),
+    "round": (0.5, 1.5, 2.0**51, 2.0**52),
     "sin": (math.pi, math.pi / 2, 355.0),
     "cos": (math.pi, math.pi / 2, 355 / 2),
 }

@@ -41,7 +41,12 @@ static double clip(double x, double low, double high)
     X(sin, sin(x))                                                                                                     \
     X(cos, cos(x))                                                                                                     \
     X(positive, x > 0 ? 1 : 0)                                                                                         \
-    X(sign, x > 0 ? 1 : x < 0 ? -1 : 0)
+    X(sign, x > 0 ? 1 : x < 0 ? -1 : x)                                                                                \
+    X(step, x < 0 ? 0 : x >= 0 ? 1 : x)                                                                                \
+    X(floor, floor(x))                                                                                                 \
+    X(round, rint(x))                                                                                                  \
+    X(erf, erf(x))                                                                                                     \
+    X(erfc, erfc(x))
 
 #define EXACT(name, value)                                                                                             \
     void exact_##name(const double *a, double *y, size_t n);                                                           \

@@ -15,7 +15,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from symrnn.language.functions import FUNCTIONS
+from symrnn.language.functions import PRIMITIVE
 from symrnn.targets.c.polynomials import MANTISSA
 from tests.targets.c import precision_table as table
 from tests.targets.c.double_points import EXACT, exact_points
@@ -49,7 +49,7 @@ SHARE = 31
 
 def full_name(name: str) -> str:
     """``name`` as the harness has it: a function of the table, or a primitive that functions of the table call."""
-    return f"f_{name}" if name in FUNCTIONS else f"v_{name}"
+    return f"f_{name}" if name in PRIMITIVE else f"v_{name}"
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,5 @@
 /* Runs the vector text over arrays, for test_vector_maths.py. vector_text.h, which the test writes, holds the text in
-   both precisions and two lists: UNARY(X) and BINARY(X), each X(name, precision, real). */
+   both precisions and three lists: UNARY(X), BINARY(X) and TERNARY(X), each X(name, precision, real). */
 #include <float.h>
 #include <math.h>
 #include <stddef.h>
@@ -23,8 +23,17 @@
         for (size_t i = 0; i < n; i += LANES_##p)                                                                      \
             store_##p(y + i, name##_##p(load_##p(a + i, n - i), load_##p(b + i, n - i)), n - i);                       \
     }
+#define RUN_TERNARY(name, p, real)                                                                                     \
+    void run_##name##_##p(const real *a, const real *b, const real *c, real *y, size_t n);                             \
+    void run_##name##_##p(const real *a, const real *b, const real *c, real *y, size_t n)                              \
+    {                                                                                                                  \
+        for (size_t i = 0; i < n; i += LANES_##p)                                                                      \
+            store_##p(y + i, name##_##p(load_##p(a + i, n - i), load_##p(b + i, n - i), load_##p(c + i, n - i)),       \
+                      n - i);                                                                                          \
+    }
 UNARY(RUN_UNARY)
 BINARY(RUN_BINARY)
+TERNARY(RUN_TERNARY)
 
 #define RUN_OTHERS(p, real)                                                                                            \
     size_t lanes_##p(void);                                                                                            \

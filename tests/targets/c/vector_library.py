@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from symrnn.build.cache import entry_key, library_in_cache
-from symrnn.language.functions import FUNCTIONS
+from symrnn.language.functions import FUNCTIONS, PRIMITIVE
 from symrnn.targets.c.files import runtime_files
 from symrnn.targets.c.precision import PRECISIONS as TABLE
 from tests.processors import FEATURES, missing
@@ -34,8 +34,9 @@ SPEED = ("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
 REAL: dict[str, Any] = {"f32": np.float32, "f64": np.float64}
 SMALLEST = {"f32": -149, "f64": -1074}
 UNARY = [f"v_{name}" for name in ("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "sqrt", "sin", "cos", "abs")]
-UNARY += [f"f_{name}" for name, row in FUNCTIONS.items() if row.arity == 1]
-BINARY = [f"f_{name}" for name, row in FUNCTIONS.items() if row.arity == 2]
+UNARY += [f"f_{name}" for name in PRIMITIVE if FUNCTIONS[name].arity == 1]
+BINARY = [f"f_{name}" for name in PRIMITIVE if FUNCTIONS[name].arity == 2]
+TERNARY = [f"f_{name}" for name in PRIMITIVE if FUNCTIONS[name].arity == 3]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +87,9 @@ def write_text(directory: Path) -> None:
 
     for name, source in runtime_files().items():
         (directory / name).write_text(source.text)
-    (directory / "vector_text.h").write_text(both_precisions() + names("UNARY", UNARY) + names("BINARY", BINARY))
+    (directory / "vector_text.h").write_text(
+        both_precisions() + names("UNARY", UNARY) + names("BINARY", BINARY) + names("TERNARY", TERNARY)
+    )
 
 
 def both_precisions() -> str:

@@ -28,6 +28,7 @@ def every_function() -> str:
     """The module of a cell that calls all there are; their derivatives call the rest."""
     names = [name for name in PUBLIC if name not in REDUCTIONS]
     operands = {name: ", ".join(f"U_{name}_{place} @ h" for place in range(FUNCTIONS[name].arity)) for name in names}
+    operands["where"] = "h < c, where(h == d, h, 1), where(h <= e, U_where @ h, h)"
     lines = [f"v_{name} = {name}({operands[name]})" for name in names]
     lines.append(f"h' = -tanh(W @ x + {' + '.join(f'v_{name}' for name in names)})")
     return symrnn.render(symrnn.Cell.from_equations("\n".join(lines), name="every"), backends=("numpy",))[
