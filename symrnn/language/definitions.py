@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from symrnn.language.functions import FUNCTIONS
 from symrnn.language.given import DEFINE_TABLE
 from symrnn.language.indexed import is_indexed, split
 from symrnn.language.origin import NOWHERE, Origin, Passage, Rows, shown, within
@@ -158,6 +159,8 @@ def _read_heads(
 
 
 def _taken(name: str, arguments: tuple[str, ...], constants: Constants, inputs: Sequence[str]) -> str:
+    if name in FUNCTIONS:  # an operator, whose calls have this name
+        return f"`{name}` is a name that the language uses; give the definition another name"
     if name == PREVIOUS:
         return f"`{PREVIOUS}(x)` is the input of the step before; give the definition another name"
     if name in constants:

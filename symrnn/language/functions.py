@@ -239,5 +239,11 @@ PUBLIC = (*(row.name for row in _ROWS if row.public), *REDUCTIONS)
 ARITHMETIC = frozenset(row.name for row in _ROWS if row.arithmetic)
 """The functions that arithmetic and comparisons alone compute."""
 
+
+def operator_of(name: str) -> str:
+    """The operator that a function is written as; empty for one that is called, as every definition of a cell is."""
+    return FUNCTIONS[name].operator if name in FUNCTIONS else ""
+
+
 PRIMITIVE = tuple(row.name for row in _ROWS if row.formula is None)
 """The functions that targets spell, in the order of the table; of the others, normalisation leaves none."""

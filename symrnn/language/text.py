@@ -6,7 +6,7 @@ Reads trees; returns text that the parser would read back to an equal tree (deri
 from __future__ import annotations
 
 from symrnn.language.fold import Fold
-from symrnn.language.functions import FUNCTIONS
+from symrnn.language.functions import operator_of
 from symrnn.language.tree import (
     Binary,
     Call,
@@ -72,7 +72,7 @@ class _Text(Fold[str]):
         return f"{self._wrapped(node.base, ATOM)}**{power}"
 
     def _of_call(self, node: Call) -> str:
-        operator = FUNCTIONS[node.function].operator
+        operator = operator_of(node.function)
         if operator == "**":
             return "**".join(self._wrapped(argument, ATOM) for argument in node.arguments)
         if operator:
@@ -93,7 +93,7 @@ class _Text(Fold[str]):
 
     def _wrapped(self, node: Expression, least: int) -> str:
         """``node``, in parentheses where it binds more loosely than ``least``."""
-        infix = isinstance(node, Call) and FUNCTIONS[node.function].operator
+        infix = operator_of(node.function) if isinstance(node, Call) else ""
         loose = strength(node) < least or (least > POWER if infix == "**" else bool(infix))
         return f"({self(node)})" if loose else self(node)
 

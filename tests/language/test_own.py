@@ -191,6 +191,34 @@ def test_a_straight_through_estimator_and_calls_in_calls() -> None:
     assert report.passed, report.table()
 
 
+def test_definitions_call_it_and_hold_choices_and_powers() -> None:
+    cell = Cell.from_equations(
+        "v' = F(h, W) + where(v > 0, v, 2 * v)\nh' = spike(F(v', U)) * 0.5 + F(h, W)**p",
+        define={"F(a, M)": "sigmoid(M @ a + spike(2 * a))"},
+        functions={"spike": {"value": "round(a)", "derivative": "1 / (1 + abs(a))"}},
+    )
+    assert [to_text(equation.expression) for equation in cell.equations] == [
+        "sigmoid(W @ h + spike(2 * h))",
+        "F_h_W + where(v > 0, v, 2 * v)",
+        "sigmoid(U @ v' + spike(2 * v'))",
+        "spike(F_v_U) * 0.5 + F_h_W**p",
+    ]
+    assert r"F(a, M) &= \sigma(M a + \operatorname{spike}(2\, a))" in cell.latex()
+    assert check([cell], backends=("numpy",)).passed
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ("spike(v)", "[define] spike(v): `spike` is a function of the cell's own; give the definition another name"),
+        ("power(v)", "[define] power(v): `power` is a name that the language uses; give the definition another name"),
+        ("where(v)", "[define] where(v): `where` is a function of the language"),
+    ],
+)
+def test_names_of_definitions(head: str, message: str) -> None:
+    assert message in complaint({"spike": GOOD}, "h' = spike(x)", define={head: "tanh(v)"})
+
+
 GOOD = {"value": "step(a)", "derivative": "1"}
 WRONG: tuple[tuple[object, str], ...] = (
     (3, "functions: expected a mapping of names to functions, found 3"),

@@ -15,7 +15,7 @@ from fractions import Fraction
 from symrnn.language.choices import COMPARISONS
 from symrnn.language.fold import Fold
 from symrnn.language.function import word
-from symrnn.language.functions import FUNCTIONS
+from symrnn.language.functions import FUNCTIONS, operator_of
 from symrnn.language.normalise import expression_size
 from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import ONE, System
@@ -83,7 +83,7 @@ class Notation(Fold[Latex]):
     def wrapped(self, node: Expression, least: int) -> Latex:
         """The LaTeX of ``node``, in parentheses where it binds more loosely than ``least``."""
         node = self.resolved(node)
-        power = isinstance(node, Call) and FUNCTIONS[node.function].operator == "**"
+        power = isinstance(node, Call) and operator_of(node.function) == "**"
         loose = strength(node) < least or (power and least > POWER)
         return parentheses(self(node)) if loose else self(node)
 
