@@ -402,7 +402,7 @@ def _added(
     dx, dfirst = _new(x.shape, x.dtype), run.new_block()
     adds = int(total is not None)
     run.call("backward", run.weights(packed), x, block, given, dlast, pointers, dx, dfirst, numbers=(adds,))
-    of_x, of_inputs = _inputs_of(dx, sizes)
+    of_x, of_inputs = _input_gradients(dx, sizes)
     grads = Grads(_views(numbers, run.packing.grads), of_x, _views(dfirst, run.state_places), of_inputs)
     grads.block = numbers
     return grads
@@ -1237,8 +1237,19 @@ def _inputs_of(rows: np.ndarray, sizes: Mapping[str, int]) -> tuple[np.ndarray, 
     """``x``, or its gradient, and those of the other inputs by name."""
     if not _INPUTS:
         return rows, {}
-    parts = _side_by_side(rows, ("x", *_INPUTS), [sizes[size] for size in (_INPUT_SIZE, *_INPUTS.values())])
+    parts = _columns(rows, sizes)
     return parts.pop("x"), parts
+
+
+def _columns(rows: np.ndarray, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """The columns of every input by name, ``x`` among them, as views."""
+    return _side_by_side(rows, ("x", *_INPUTS), [sizes[size] for size in (_INPUT_SIZE, *_INPUTS.values())])
+
+
+def _input_gradients(rows: np.ndarray, sizes: Mapping[str, int]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The gradients of ``x`` and of the other inputs by name; those that have none are left out."""
+    x, others = _inputs_of(rows, sizes)
+    return x, {name: array for name, array in others.items() if name not in _NO_GRADIENT}
 
 
 def _width(sizes: Mapping[str, int]) -> int:
@@ -1501,12 +1512,13 @@ def _backward_in_pieces(
         _, _, tape = forward(packed, part, state, *how, threads, inputs=inputs)
         total = add(packed, tape, _outputs_of(given[start:stop], sizes), last, threads, total)
         if dx is None:
-            dx = np.empty(x.shape, total.x.dtype)
-        dx[start:stop] = np.concatenate([total.x, *total.inputs.values()], axis=-1) if _INPUTS else total.x
+            dx = np.zeros(x.shape, total.x.dtype)
+        for name, array in {"x": total.x, **total.inputs}.items():
+            _columns(dx[start:stop], sizes)[name][...] = array
         last = total.state
     assert total is not None
     assert dx is not None
-    of_x, of_inputs = _inputs_of(dx, sizes)
+    of_x, of_inputs = _input_gradients(dx, sizes)
     return Grads(total.params, of_x, total.state, of_inputs)
 
 

@@ -764,16 +764,23 @@ def _direction(
     inputs: Mapping[str, ArrayLike] | None,
     dinputs: Mapping[str, ArrayLike | None] | None,
 ) -> np.ndarray | None:
-    """The direction of all inputs, side by side; None for zeros."""
+    """The direction of all inputs that have one, side by side; None for zeros."""
     one = None if dx is None else _expect("dx", dx, x.shape)
     if not _INPUTS and not dinputs:
         return one
     given: Mapping[str, Any] = {} if dinputs is None else dinputs
     values: Mapping[str, Any] = {} if inputs is None else inputs
     _names("dinputs", given, tuple(_INPUTS))
-    along = {n: np.zeros(np.shape(values[n])) if given.get(n) is None else given[n] for n in _INPUTS if n in values}
-    sizes = {size: np.shape(values[n])[-1] for n, size in _INPUTS.items() if np.ndim(values.get(n, 0))}
-    return _beside(np.zeros_like(x) if one is None else one, along, sizes, "dinputs")[0]
+    for name in _NO_GRADIENT:
+        if name in given:
+            raise ValueError(f"dinputs: {name!r} has no gradient, so it has no tangent; leave it out")
+    parts = [np.zeros_like(x) if one is None else one]
+    for name in (name for name in _INPUTS if name not in _NO_GRADIENT):
+        shape = np.shape(values.get(name, 0))
+        parts.append(np.zeros(shape) if given.get(name) is None else _expect(f"dinputs[{name!r}]", given[name], shape))
+    # Where an input does not fit, the run says so.
+    fits = all(part.shape[:-1] == x.shape[:-1] for part in parts)
+    return np.concatenate(parts, axis=-1) if fits else one
 
 
 # ---- The backward pass ----
@@ -815,7 +822,7 @@ def backward(
     given = run.steps(_read_dy(dy, (steps, batch), run.sizes, run.dtype))
     last = run.states(_read_state("dstate", dstate, batch, run.sizes)[0], batch)
     grads, dx, dfirst = _backward(weights, run.sizes, run.x, tape.data, run.idle, given, last)
-    dx, dinputs = _inputs_of(_turned(dx, run.reverse), run.sizes)
+    dx, dinputs = _input_gradients(_turned(dx, run.reverse), run.sizes)
     result = Grads(grads, dx, dfirst, dinputs)
     return result if out is None else _into(out, result, accumulate)
 
@@ -1219,8 +1226,19 @@ def _inputs_of(rows: np.ndarray, sizes: Mapping[str, int]) -> tuple[np.ndarray, 
     """``x``, or its gradient, and those of the other inputs by name."""
     if not _INPUTS:
         return rows, {}
-    parts = _side_by_side(rows, ("x", *_INPUTS), [sizes[size] for size in (_INPUT_SIZE, *_INPUTS.values())])
+    parts = _columns(rows, sizes)
     return parts.pop("x"), parts
+
+
+def _columns(rows: np.ndarray, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """The columns of every input by name, ``x`` among them, as views."""
+    return _side_by_side(rows, ("x", *_INPUTS), [sizes[size] for size in (_INPUT_SIZE, *_INPUTS.values())])
+
+
+def _input_gradients(rows: np.ndarray, sizes: Mapping[str, int]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The gradients of ``x`` and of the other inputs by name; those that have none are left out."""
+    x, others = _inputs_of(rows, sizes)
+    return x, {name: array for name, array in others.items() if name not in _NO_GRADIENT}
 
 
 def _width(sizes: Mapping[str, int]) -> int:
@@ -1483,12 +1501,13 @@ def _backward_in_pieces(
         _, _, tape = forward(packed, part, state, *how, threads, inputs=inputs)
         total = add(packed, tape, _outputs_of(given[start:stop], sizes), last, threads, total)
         if dx is None:
-            dx = np.empty(x.shape, total.x.dtype)
-        dx[start:stop] = np.concatenate([total.x, *total.inputs.values()], axis=-1) if _INPUTS else total.x
+            dx = np.zeros(x.shape, total.x.dtype)
+        for name, array in {"x": total.x, **total.inputs}.items():
+            _columns(dx[start:stop], sizes)[name][...] = array
         last = total.state
     assert total is not None
     assert dx is not None
-    of_x, of_inputs = _inputs_of(dx, sizes)
+    of_x, of_inputs = _input_gradients(dx, sizes)
     return Grads(total.params, of_x, total.state, of_inputs)
 
 

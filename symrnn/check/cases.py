@@ -166,7 +166,7 @@ class Problem:
         widths: units of each state.
         told: whether parameters determine these; else states must be given, and no stream can be made.
         drawn: `DENSE` or `START`.
-        held: the parameters that have no gradient.
+        held: the parameters and inputs that have no gradient.
     """
 
     case: Case
@@ -219,7 +219,7 @@ def draw(cell: Cell, case: Case) -> Problem:
     inputs = {name: beyond(array, lengths, np.nan) for name, array in inputs.items()}
     told = {ONE, *(size for variable in cell.parameters for size in variable.shape)}
     tells = all(cell.size(name) in told for name in cell.states)
-    held = cell.fixed
+    held = (*cell.fixed, *cell.held_inputs)
     if case.at_rest and tells:
         return Problem(case, sizes, params, x, None, lengths, dys, None, width, tells, inputs=inputs, held=held)
     return Problem(case, sizes, params, x, state, lengths, dys, dstate, width, tells, inputs=inputs, held=held)

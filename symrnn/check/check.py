@@ -122,6 +122,8 @@ def _left_out(cell: Cell, lacking: Mapping[str, str], tested: Iterable[str]) -> 
             yield NotRun(cell.name, f"{described.title} {what}", "the backend does not support it")
     if cell.fixed:
         yield NotRun(cell.name, f"gradients of {', '.join(cell.fixed)}", "these parameters are fixed and have none")
+    if cell.held_inputs:
+        yield NotRun(cell.name, f"gradients of {', '.join(cell.held_inputs)}", "[inputs] says that they have none")
     if kinked := not_smooth(cell):
         yield NotRun(
             cell.name, CENTRAL, f"not smooth across the kinks of {', '.join(kinked)}; the complex step covers it"

@@ -198,7 +198,7 @@ def draw_directions(problem: Problem) -> dict[str, Array]:
     rng = np.random.default_rng(len(problem.params) + problem.x.size)
     directions = {}
     for label, array in _point(problem).items():
-        if label in problem.held:
+        if label in problem.held or label in map(of_input, problem.held):
             continue
         if problem.case.every_entry:
             directions[label] = np.eye(array.size).reshape(array.size, *array.shape)
@@ -270,6 +270,6 @@ def _tangent(kernels: Tangent, problem: Problem, along: Arrays) -> dict[str, Arr
     dstate = {name: u[of_state(name)] for name in problem.widths}
     inputs: dict[str, Any] = beside_x(problem.inputs)
     if inputs:
-        inputs["dinputs"] = {name: u[of_input(name)] for name in problem.inputs}
+        inputs["dinputs"] = {name: u[of_input(name)] for name in problem.inputs if name not in problem.held}
     dy, dfinal = kernels.jvp(problem.params, problem.x, problem.state, dparams, u[X], dstate, **inputs)
     return labelled(dy, dfinal)

@@ -46,6 +46,7 @@ def _result(plan: PlanKernels, problem: Problem, name: str, fused: bool) -> Resu
     gradients |= {
         X if each == X else of_input(each): grads.inputs.get(each, np.zeros_like(array))
         for each, array in given.items()
+        if each not in problem.held
     }
     return Result({name: labelled(ran.outputs, ran.state) | over_time}, gradients)
 

@@ -123,7 +123,7 @@ class Model:
     @cached_property
     def wanted(self) -> tuple[str, ...]:
         """Names whose gradients a backward pass returns: parameters that are not fixed, states, inputs."""
-        inputs = (variable.name for variable in self.cell.of_role(Role.INPUT))
+        inputs = (variable.name for variable in self.cell.of_role(Role.INPUT) if variable.gradient)
         return (*(parameter.name for parameter in self.cell.trainable), *self.cell.states, *inputs)
 
     @cached_property

@@ -122,7 +122,7 @@ def _tables(program: Program, left_out: Sequence[str]) -> tuple[str, ...]:
         *collection("_STATE_SIZES = {", [f'"{state}": "{cell.size(state)}"' for state in cell.states], "}"),
         *collection("_INIT = {", [f'"{v.name}": "{_start(program, v.name)}"' for v in cell.parameters], "}"),
         *collection("_DOMAINS = {", [f'"{name}": {_domain(word)}' for name, word in cell.domain.items()], "}"),
-        *collection("_NO_GRADIENT = (", _strings(cell.fixed), ")", single=True),
+        *collection("_NO_GRADIENT = (", _strings((*cell.fixed, *cell.held_inputs)), ")", single=True),
         f'_INPUT_SIZE = "{cell.size("x")}"',
         *collection("_INPUTS = {", [f'"{name}": "{cell.size(name)}"' for name in cell.given[1:]], "}"),
         *collection("_OUTPUTS = {", _outputs(cell), "}"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from html import escape
 
-from symrnn.language.compose import Composition, Declarations, SizeEntry, compose
+from symrnn.language.compose import Composition, Declarations, InputEntry, SizeEntry, compose
 from symrnn.language.decimals import Number
 from symrnn.language.given import hold_fixed, hold_types, read_source
 from symrnn.language.layouts import Layouts, read_layouts
@@ -83,7 +83,7 @@ class Cell(System):
         domain: Mapping[str, str] | None = None,
         fixed: Sequence[str] = (),
         output: str | Sequence[str] | None = None,
-        inputs: Mapping[str, SizeEntry] | None = None,
+        inputs: Mapping[str, InputEntry] | None = None,
         layouts: Layouts | None = None,
         functions: Mapping[str, Entry] | None = None,
         source: str | Origin = "<equations>",
@@ -107,7 +107,8 @@ class Cell(System):
             fixed: parameters that are given and have no gradient.
             output: what the layer returns at every step: a state or another assigned name, or several; ``h`` where there
                 is such a state, else the first.
-            inputs: what comes in each step beside ``x``: its size, ``input``, ``hidden``, a new size name or 1.
+            inputs: what comes in each step beside ``x``: its size, ``input``, ``hidden``, a new size name or 1; or a mapping
+                of ``size`` and ``gradient``, which is False for an input that nothing is differentiated by.
             layouts: how frameworks stack the parameters: framework to stack to the names of its blocks.
             functions: functions of the cell's own, by name: ``{"value": …, "derivative": …}``, formulas in ``a``, or in ``a``
                 and ``b`` with a list of two derivatives. Gradients use the derivative as it is given.
@@ -160,6 +161,11 @@ class Cell(System):
     def fixed(self) -> tuple[str, ...]:
         """The names of the parameters that are given and have no gradient."""
         return tuple(parameter.name for parameter in self.parameters if not parameter.gradient)
+
+    @property
+    def held_inputs(self) -> tuple[str, ...]:
+        """The inputs that have no gradient."""
+        return tuple(variable.name for variable in self.of_role(Role.INPUT) if not variable.gradient)
 
     @property
     def given(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 from symrnn.language.decimals import Number, decimal
 from symrnn.language.definitions import read_definitions
@@ -31,6 +32,9 @@ from symrnn.language.written import Authored, written
 
 SizeEntry = str | int | Sequence[str | int]
 
+InputEntry = str | int | Mapping[str, Any]
+"""The size of an input, or its ``size`` and whether it has a ``gradient``."""
+
 
 @dataclass(frozen=True)
 class Declarations:
@@ -40,7 +44,7 @@ class Declarations:
     constants: Mapping[str, Number] = field(default_factory=dict)
     init: Mapping[str, StartEntry] = field(default_factory=dict)
     output: tuple[str, ...] = ()
-    inputs: Mapping[str, SizeEntry] = field(default_factory=dict)
+    inputs: Mapping[str, InputEntry] = field(default_factory=dict)
     define: Mapping[str, str] = field(default_factory=dict)
     domain: Mapping[str, str] = field(default_factory=dict)
     fixed: Sequence[str] = ()
@@ -154,6 +158,15 @@ class _Composer:
                 raise self._origin.entry_error(f"[inputs]: {fault}", "inputs", name)
             yield name
 
+    def _input_sizes(self) -> dict[str, SizeEntry]:
+        """The sizes of ``[inputs]``."""
+        return {n: each["size"] if isinstance(each, Mapping) else each for n, each in self._declarations.inputs.items()}
+
+    def _held_inputs(self) -> set[str]:
+        """The inputs that have no gradient."""
+        given = self._declarations.inputs.items()
+        return {name for name, each in given if isinstance(each, Mapping) and not each.get("gradient", True)}
+
     def _collect_targets(self) -> None:
         for assignment in self._assignments:
             target, place = assignment.target, assignment.place
@@ -265,7 +278,7 @@ class _Composer:
 
     def _infer(self, states_of_input: tuple[str, ...]) -> Sizes:
         declared = self._read_sizes()
-        declared |= {name: (self._read_size(size, name, "inputs"),) for name, size in self._declarations.inputs.items()}
+        declared |= {name: (self._read_size(size, name, "inputs"),) for name, size in self._input_sizes().items()}
         before = {state: declared.get(name, (INPUT,)) for state, name in self._expansion.before.items()}
         declared = {**before, **declared}
         vectors = (*self._inputs, *(name for name in self._parameters if name not in self._matrices))
@@ -321,7 +334,7 @@ class _Composer:
 
     def _size_names(self) -> tuple[str, ...]:
         names = {INPUT: None, HIDDEN: None}
-        for name, entry in (*self._declarations.inputs.items(), *self._declarations.sizes.items()):
+        for name, entry in (*self._input_sizes().items(), *self._declarations.sizes.items()):
             parts = entry if isinstance(entry, list | tuple) else (entry,)
             names.update((size, None) for part in parts if (size := self._read_size(part, name)) != ONE)
         return tuple(names)
@@ -331,12 +344,13 @@ class _Composer:
         return ParameterTables(self._parameters, self._matrices, tuple(self._constants), others, self._origin)
 
     def _variables(self, sizes: Sizes, fixed: Sequence[str]) -> tuple[Variable, ...]:
+        held = {*fixed, *self._held_inputs()}
         roles: dict[str, Role] = dict.fromkeys(self._inputs, Role.INPUT)
         roles |= dict.fromkeys(self._states, Role.STATE)
         roles |= dict.fromkeys(self._parameters, Role.PARAMETER)
         roles |= {target: Role.NEXT if is_next(target) else Role.INTERMEDIATE for target in self._targets}
         return tuple(
-            Variable(name, role, sizes.shapes[name], gradient=name not in fixed) for name, role in roles.items()
+            Variable(name, role, sizes.shapes[name], gradient=name not in held) for name, role in roles.items()
         )
 
     def _read_returned(self) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ _WANTED = {
     SIZE_TABLE: "`input`, `hidden`, the name of another size, or 1, and a list of two for a matrix",
     CONSTANT_TABLE: "a finite number",
     INIT_TABLE: f"{', '.join(INITIALISERS)}, a table with one of them as its `kind`, or a number",
-    INPUT_TABLE: "`input`, `hidden`, the name of another size, or 1",
+    INPUT_TABLE: "`input`, `hidden`, the name of another size, or 1; or a table of `size` and `gradient`",
     DEFINE_TABLE: "an expression, which is a string",
     DOMAIN_TABLE: ", ".join(DOMAINS),
 }
@@ -94,6 +94,9 @@ def _hold_table(key: str, table: object, origin: Origin) -> None:
             raise origin.entry_error(
                 f"[{key}]: expected names, which are strings, found the key {described(name)}", key
             )
+        if key == INPUT_TABLE and isinstance(value, Mapping):
+            _hold_input(name, value, origin)
+            continue
         parts = value if key == SIZE_TABLE and isinstance(value, list | tuple) else (value,)
         for part in parts:
             if isinstance(part, bool) or not isinstance(part, _TYPES[key]):
@@ -101,6 +104,25 @@ def _hold_table(key: str, table: object, origin: Origin) -> None:
                 raise origin.entry_error(message, key, name)
         if isinstance(value, Mapping):
             _hold_options(key, name, value, origin)
+
+
+def _hold_input(name: str, table: Mapping[object, object], origin: Origin) -> None:
+    """Refuse a table of an input that holds anything but a size, and whether the input has a gradient."""
+    for option, value in table.items():
+        if option not in ("size", "gradient"):
+            path = (INPUT_TABLE, name, option) if isinstance(option, str) else (INPUT_TABLE, name)
+            message = f"[inputs] {shown(name)}: expected `size` and `gradient`, found {described(option)}"
+            raise origin.entry_error(message, *path)
+        if option == "gradient" and not isinstance(value, bool):
+            message = f"[inputs] {shown(name)}: gradient: expected true or false, found {described(value)}"
+            raise origin.entry_error(message, INPUT_TABLE, name, option)
+    size = table.get("size")
+    if isinstance(size, bool) or not isinstance(size, _TYPES[INPUT_TABLE]):
+        found = described(size) if "size" in table else "none"
+        message = (
+            f"[inputs] {shown(name)}: size: expected `input`, `hidden`, the name of another size, or 1, found {found}"
+        )
+        raise origin.entry_error(message, INPUT_TABLE, name, *(["size"] if "size" in table else []))
 
 
 def _hold_options(key: str, name: str, table: Mapping[object, object], origin: Origin) -> None:

@@ -36,6 +36,7 @@ class CellKernels:
         states: the size of every state by name, in the cell's own order.
         inputs: the size of every input by name, ``x`` first; they stand side by side in rows.
         outputs: the size of every output by name; likewise.
+        held_inputs: the inputs that have no gradient.
     """
 
     def __init__(self, cell: Cell, operations: ModuleType, compiled: ModuleType | None, digest: str) -> None:
@@ -44,6 +45,7 @@ class CellKernels:
         self.fixed = tuple(place for place, each in enumerate(cell.parameters) if not each.gradient)
         self.states: dict[str, str] = {state: cell.size(state) for state in cell.states}
         self.inputs: dict[str, str] = {"x": INPUT, **{name: cell.size(name) for name in cell.given[1:]}}
+        self.held_inputs = cell.held_inputs
         pairs = zip(cell.returned, cell.output_values, strict=True)
         self.outputs: dict[str, str] = {name: cell.size(value) for name, value in pairs}
 

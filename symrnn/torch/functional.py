@@ -116,7 +116,7 @@ def hold_inputs(kernels: CellKernels, x: Tensor, inputs: Mapping[str, Tensor] | 
     """The inputs beside ``x`` in the cell's order; whole numbers and masks in the dtype of ``x``.
 
     Raises:
-        ValueError: one is unknown or missing, or has other steps or rows than ``x``.
+        ValueError: one is unknown or missing, has other steps or rows than ``x``, or requires a gradient that it has not.
         TypeError: one is no tensor, or has another dtype or device than ``x``.
     """
     names = [name for name in kernels.inputs if name != "x"]
@@ -140,6 +140,8 @@ def hold_inputs(kernels: CellKernels, x: Tensor, inputs: Mapping[str, Tensor] | 
                 f"inputs[{name!r}]: expected {x.dtype} on {x.device}, as x is, found {each.dtype} on {each.device}; "
                 "convert it with .to()"
             )
+        if name in kernels.held_inputs and each.requires_grad:
+            raise ValueError(f"inputs[{name!r}]: the cell says that it has no gradient, but it requires one; detach it")
         found[name] = each
     return found
 

@@ -15,7 +15,7 @@ from templates.c.memory import _address, _empty, _new, _views
 from templates.c.packing import _real
 from templates.c.run import _output, _prepare, _returned, _run
 from templates.python.arguments import _read_state
-from templates.python.given import _inputs_of, _read_dy
+from templates.python.given import _input_gradients, _read_dy
 from templates.python.gradients import Grads, _fit, _hold_params, _into
 from templates.python.parameters import Packed, _packed
 from templates.python.pieces import _forward_in_pieces, _Pieces
@@ -116,7 +116,7 @@ def _added(
     dx, dfirst = _new(x.shape, x.dtype), run.new_block()
     adds = int(total is not None)
     run.call("backward", run.weights(packed), x, block, given, dlast, pointers, dx, dfirst, numbers=(adds,))
-    of_x, of_inputs = _inputs_of(dx, sizes)
+    of_x, of_inputs = _input_gradients(dx, sizes)
     grads = Grads(_views(numbers, run.packing.grads), of_x, _views(dfirst, run.state_places), of_inputs)
     grads.block = numbers
     return grads

@@ -207,13 +207,20 @@ def _direction(
     inputs: Mapping[str, ArrayLike] | None,
     dinputs: Mapping[str, ArrayLike | None] | None,
 ) -> np.ndarray | None:
-    """The direction of all inputs, side by side; None for zeros."""
+    """The direction of all inputs that have one, side by side; None for zeros."""
     one = None if dx is None else _expect("dx", dx, x.shape)
     if not _INPUTS and not dinputs:
         return one
     given: Mapping[str, Any] = {} if dinputs is None else dinputs
     values: Mapping[str, Any] = {} if inputs is None else inputs
     _names("dinputs", given, tuple(_INPUTS))
-    along = {n: np.zeros(np.shape(values[n])) if given.get(n) is None else given[n] for n in _INPUTS if n in values}
-    sizes = {size: np.shape(values[n])[-1] for n, size in _INPUTS.items() if np.ndim(values.get(n, 0))}
-    return _beside(np.zeros_like(x) if one is None else one, along, sizes, "dinputs")[0]
+    for name in _NO_GRADIENT:
+        if name in given:
+            raise ValueError(f"dinputs: {name!r} has no gradient, so it has no tangent; leave it out")
+    parts = [np.zeros_like(x) if one is None else one]
+    for name in (name for name in _INPUTS if name not in _NO_GRADIENT):
+        shape = np.shape(values.get(name, 0))
+        parts.append(np.zeros(shape) if given.get(name) is None else _expect(f"dinputs[{name!r}]", given[name], shape))
+    # Where an input does not fit, the run says so.
+    fits = all(part.shape[:-1] == x.shape[:-1] for part in parts)
+    return np.concatenate(parts, axis=-1) if fits else one

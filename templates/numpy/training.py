@@ -12,7 +12,7 @@ from templates.numpy.calls import forward
 from templates.numpy.cell import _backward
 from templates.numpy.run import _Run, _weights
 from templates.python.arguments import _read_state, _read_threads
-from templates.python.given import _inputs_of, _read_dy
+from templates.python.given import _input_gradients, _read_dy
 from templates.python.gradients import Grads, _fit, _hold_params, _into
 from templates.python.parameters import Packed, _packed
 from templates.python.pieces import _Pieces
@@ -56,7 +56,7 @@ def backward(
     given = run.steps(_read_dy(dy, (steps, batch), run.sizes, run.dtype))
     last = run.states(_read_state("dstate", dstate, batch, run.sizes)[0], batch)
     grads, dx, dfirst = _backward(weights, run.sizes, run.x, tape.data, run.idle, given, last)
-    dx, dinputs = _inputs_of(_turned(dx, run.reverse), run.sizes)
+    dx, dinputs = _input_gradients(_turned(dx, run.reverse), run.sizes)
     result = Grads(grads, dx, dfirst, dinputs)
     return result if out is None else _into(out, result, accumulate)
 

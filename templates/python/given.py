@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from templates.python.arguments import _array, _expect, _names, _read_out
-from templates.python.cell import _INPUT_SIZE, _INPUTS, _OUTPUTS, FIXED
+from templates.python.cell import _INPUT_SIZE, _INPUTS, _NO_GRADIENT, _OUTPUTS, FIXED
 from templates.python.sizes import _hold_sizes
 
 
@@ -46,8 +46,19 @@ def _inputs_of(rows: np.ndarray, sizes: Mapping[str, int]) -> tuple[np.ndarray, 
     """``x``, or its gradient, and those of the other inputs by name."""
     if not _INPUTS:
         return rows, {}
-    parts = _side_by_side(rows, ("x", *_INPUTS), [sizes[size] for size in (_INPUT_SIZE, *_INPUTS.values())])
+    parts = _columns(rows, sizes)
     return parts.pop("x"), parts
+
+
+def _columns(rows: np.ndarray, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """The columns of every input by name, ``x`` among them, as views."""
+    return _side_by_side(rows, ("x", *_INPUTS), [sizes[size] for size in (_INPUT_SIZE, *_INPUTS.values())])
+
+
+def _input_gradients(rows: np.ndarray, sizes: Mapping[str, int]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The gradients of ``x`` and of the other inputs by name; those that have none are left out."""
+    x, others = _inputs_of(rows, sizes)
+    return x, {name: array for name, array in others.items() if name not in _NO_GRADIENT}
 
 
 def _width(sizes: Mapping[str, int]) -> int:

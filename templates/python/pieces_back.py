@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from templates.python.cell import _INPUTS, _STATE_SIZES
-from templates.python.given import _inputs_of, _outputs_of, _read_dy
+from templates.python.cell import _STATE_SIZES
+from templates.python.given import _columns, _input_gradients, _outputs_of, _read_dy
 from templates.python.gradients import Grads
 from templates.python.parameters import Packed
 from templates.python.pieces import _Pieces
@@ -47,10 +47,11 @@ def _backward_in_pieces(
         _, _, tape = forward(packed, part, state, *how, threads, inputs=inputs)
         total = add(packed, tape, _outputs_of(given[start:stop], sizes), last, threads, total)
         if dx is None:
-            dx = np.empty(x.shape, total.x.dtype)
-        dx[start:stop] = np.concatenate([total.x, *total.inputs.values()], axis=-1) if _INPUTS else total.x
+            dx = np.zeros(x.shape, total.x.dtype)
+        for name, array in {"x": total.x, **total.inputs}.items():
+            _columns(dx[start:stop], sizes)[name][...] = array
         last = total.state
     assert total is not None
     assert dx is not None
-    of_x, of_inputs = _inputs_of(dx, sizes)
+    of_x, of_inputs = _input_gradients(dx, sizes)
     return Grads(total.params, of_x, total.state, of_inputs)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from templates.python.cell import _INPUT_SIZE, _INPUTS, _OUTPUTS, FIXED
+from templates.python.cell import _INPUT_SIZE, _INPUTS, _NO_GRADIENT, _OUTPUTS, FIXED
 from templates.python.sizes import _hold_sizes
 from templates.torch.arguments import _fits, _names, _tensor
 
@@ -43,6 +43,12 @@ def _inputs_of(rows: Tensor, sizes: Mapping[str, int]) -> tuple[Tensor, dict[str
         return rows, {}
     x, *others = rows.split([sizes[size] for size in (_INPUT_SIZE, *_INPUTS.values())], -1)
     return x, dict(zip(_INPUTS, others, strict=True))
+
+
+def _input_gradients(rows: Tensor, sizes: Mapping[str, int]) -> tuple[Tensor, dict[str, Tensor]]:
+    """The gradients of ``x`` and of the other inputs by name; those that have none are left out."""
+    x, others = _inputs_of(rows, sizes)
+    return x, {name: each for name, each in others.items() if name not in _NO_GRADIENT}
 
 
 def _outputs_of(rows: Tensor, sizes: Mapping[str, int]) -> Any:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from templates.torch.arguments import _read_params, _read_state
 from templates.torch.cell import _backward
-from templates.torch.given import _inputs_of, _read_dy
+from templates.torch.given import _input_gradients, _read_dy
 from templates.torch.run import Given, Tape
 
 
@@ -60,5 +60,5 @@ def backward(
     gradient = _read_dy(dy, run.x, run.sizes)
     last = run.states(_read_state("dstate", dstate, run.x, run.sizes)[0])
     grads, dx, dfirst = _backward(p, run.sizes, run.x, states, kept, run.idle, run.steps(gradient), last)
-    of_x, of_inputs = _inputs_of(run.turned(dx), run.sizes)
+    of_x, of_inputs = _input_gradients(run.turned(dx), run.sizes)
     return Grads(grads, of_x, dfirst, of_inputs)

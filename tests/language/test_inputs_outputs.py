@@ -59,6 +59,13 @@ def test_several_outputs_keep_their_order() -> None:
     assert cell.output == "y"
 
 
+def test_an_input_may_have_no_gradient() -> None:
+    cell = made(inputs={"m": {"size": "features", "gradient": False}})
+    assert cell.held_inputs == ("m",)
+    assert cell.by_name["V"].shape == ("hidden", "features")
+    assert made(inputs={"m": {"size": "features"}}).held_inputs == ()
+
+
 def test_a_file_has_them_too(tmp_path: Any) -> None:
     file = tmp_path / "cell.toml"
     text = """\
@@ -82,6 +89,16 @@ def test_a_file_has_them_too(tmp_path: Any) -> None:
         ({"inputs": {"tanh": 1}}, "[inputs]: `tanh` is a function"),
         ({"inputs": {"for": 1}}, "[inputs]: `for` is a word of Python"),
         ({"inputs": {"params": 1}}, "[inputs]: `params` is an argument of the kernels"),
+        (
+            {"inputs": {"m": {"gradient": False}}},
+            "[inputs] m: size: expected `input`, `hidden`, the name of another size",
+        ),
+        ({"inputs": {"m": {"size": "f", "gradient": 0}}}, "[inputs] m: gradient: expected true or false, found 0"),
+        ({"inputs": {"m": {"size": "f", "grad": False}}}, "[inputs] m: expected `size` and `gradient`, found 'grad'"),
+        (
+            {"inputs": {"m": {"size": 2}}},
+            "[inputs] m: expected `input`, `hidden`, the name of another size, or 1, found 2",
+        ),
         ({"inputs": {"m": 2}}, "[inputs] m: expected `input`, `hidden`, the name of another size, or 1, found 2"),
         ({"inputs": {"m": "W"}}, "[inputs] m: `W` is taken"),
         ({"inputs": {"m": "m"}}, "[inputs] m: `m` is taken"),
