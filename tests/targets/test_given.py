@@ -45,7 +45,7 @@ def kernels(request: pytest.FixtureRequest) -> ModuleType:
 def drawn(kernels: ModuleType) -> tuple[Arrays, Any, Arrays]:
     """Parameters, ``x`` and the other inputs."""
     rng = np.random.default_rng(0)
-    inputs = {"k": rng.normal(size=(STEPS, ROWS, 3)), "decay": rng.uniform(size=(STEPS, ROWS, 1))}
+    inputs: Arrays = {"k": rng.normal(size=(STEPS, ROWS, 3)), "decay": rng.uniform(size=(STEPS, ROWS, 1))}
     inputs["gate"] = rng.uniform(size=(STEPS, ROWS, 7)) < 0.8
     return kernels.init_params(5, 7, **SIZES), rng.normal(size=(STEPS, ROWS, 5)), inputs
 
