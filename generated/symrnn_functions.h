@@ -643,3 +643,22 @@ INLINE real sum_of(const real *p, size_t n)
         total += load(p + i, n - i);
     return hsum(total);
 }
+
+/* The largest of n numbers, at least one; NaN if one of them is. */
+INLINE real max_of(const real *p, size_t n)
+{
+    real lane[LANES];
+    const size_t count = n < LANES ? n : LANES;
+    for (size_t i = 0; i < count; ++i)
+        lane[i] = p[i];
+    if (n > LANES) {
+        vec most = loadu(p);
+        for (size_t i = LANES; i < n; i += LANES)
+            most = f_maximum(most, loadu(p + (i < n - LANES ? i : n - LANES)));
+        storeu(lane, most);
+    }
+    real most = lane[0];
+    for (size_t i = 1; i < count; ++i)
+        most = most != most || lane[i] < most ? most : lane[i];
+    return most;
+}

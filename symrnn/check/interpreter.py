@@ -100,6 +100,7 @@ FUNCTIONS: Mapping[str, Callable[..., float]] = {
 REDUCTIONS: Mapping[str, Callable[[Sequence[float]], float]] = {
     "mean": lambda vector: math.fsum(vector) / len(vector),
     "sum": math.fsum,
+    "max": max,
 }
 """The meaning of every reduction on the units of one vector."""
 

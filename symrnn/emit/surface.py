@@ -14,8 +14,9 @@ from symrnn.emit.python_text import call, collection, quoted
 from symrnn.emit.request import Request
 from symrnn.language.cell import Cell
 from symrnn.language.functions import FUNCTIONS
+from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.starts import DEFAULT, DOMAINS, INITIALISERS, kind_of
-from symrnn.language.tree import Call, walk
+from symrnn.language.tree import Call, Reduce, walk
 from symrnn.plan.program import Program
 
 OPTIONS = (("dtype", "DTypeLike | None"), ("given", "Mapping[str, ArrayLike] | None"))
@@ -102,6 +103,7 @@ def _constants(program: Program, request: Request) -> tuple[str, ...]:
     cell = program.cell
     nodes = [part for equation in cell.equations for part in walk(equation.expression)]
     analytic = all(FUNCTIONS[node.function].analytic for node in nodes if isinstance(node, Call))
+    analytic &= all(REDUCTIONS[node.kind].analytic for node in nodes if isinstance(node, Reduce))
     return (
         f'CELL = "{cell.name}"',
         *collection("STATES = (", _strings(cell.states), ")", single=True),

@@ -385,7 +385,10 @@ class _Parser:
             raise self._error(node, f"`{name}` takes plain arguments, as in `{name}(a)`")
         arity = own.arity if own else 1 if name in REDUCTIONS else FUNCTIONS[name].arity
         if len(node.args) != arity:
-            raise self._error(node, f"`{name}` takes {arity} argument{'s'[: arity > 1]}, found {len(node.args)}")
+            unit = (
+                "; the larger of two, unit by unit, is `maximum(a, b)`" if name == "max" and len(node.args) == 2 else ""
+            )
+            raise self._error(node, f"`{name}` takes {arity} argument{'s'[: arity > 1]}, found {len(node.args)}{unit}")
         condition = (self._condition(node.args[0]),) if name == "where" else ()
         parts = (*condition, *(self._expression(argument) for argument in node.args[len(condition) :]))
         if own:

@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
 from typing import Any, Protocol
 
-from symrnn.language.tree import Binary, Expression, Name, Reduce, SizeOf
+from symrnn.language.tree import Binary, Call, Expression, Name, Reduce, SizeOf, integer
+
+_SCALAR = "1"
+"""The size of a result; `symrnn.language.system`, which has the names of sizes, reads this module."""
 
 
 class Scalars(Protocol):
@@ -53,7 +57,10 @@ class Reduction:
         meaning: ``(vector, scalars) -> value``, from an array ``(…, units)`` to ``(…, 1)``.
         latex: the operator.
         averages: whether it is a linear reduction that divides the sum by the number of units.
+        analytic: whether the complex step is valid everywhere.
         smooth: whether central differences are valid everywhere.
+        exact: whether the rule compares units with the result: it then needs the very numbers that the result was made
+            of. Computed again, they may differ in the last place.
         rule: the derivative of the result by each unit. None: the reduction is linear, the sum or the average.
     """
 
@@ -61,7 +68,9 @@ class Reduction:
     meaning: Callable[[Any, Scalars], Any]
     latex: str
     averages: bool = False
+    analytic: bool = True
     smooth: bool = True
+    exact: bool = False
     rule: Callable[[Reduced], Expression] | None = None
 
     def adjoint(self, incoming: Expression, at: Reduced) -> Expression:
@@ -85,9 +94,28 @@ def _mean(vector: Any, scalars: Scalars) -> Any:
     return _sum(vector, scalars) / scalars.number(Fraction(vector.shape[-1]))
 
 
+def _max(vector: Any, scalars: Scalars) -> Any:
+    if vector.dtype == object:
+        return reduce(scalars.functions["maximum"], (vector[..., i : i + 1] for i in range(vector.shape[-1])))
+    largest = vector.real.max(axis=-1, keepdims=True)
+    if largest.dtype == vector.dtype:
+        return largest
+    # Units that tie have equal shares of the slope, which is in the imaginary part.
+    tied = vector.real == largest
+    return largest + 1j * (vector.imag * tied).sum(axis=-1, keepdims=True) / tied.sum(axis=-1, keepdims=True)
+
+
+def _max_rule(at: Reduced) -> Expression:
+    """Units that tie for the largest share its derivative equally."""
+    below = at.named("below", Call("positive", (Binary("-", at.value, at.operand),)), at.size)
+    tied = at.named("tied", Binary("-", integer(1), below), at.size)
+    return Binary("/", tied, at.named("ties", Reduce("sum", tied), _SCALAR))
+
+
 _ROWS = (
     Reduction("mean", _mean, r"\operatorname{mean}", averages=True),
     Reduction("sum", _sum, r"\operatorname{sum}"),
+    Reduction("max", _max, r"\max", analytic=False, smooth=False, exact=True, rule=_max_rule),
 )
 
 REDUCTIONS: dict[str, Reduction] = {row.name: row for row in _ROWS}

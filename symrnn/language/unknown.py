@@ -30,7 +30,7 @@ RENAMED = {
     "sin": "sine",
     "cos": "cosine",
     "minimum": "min fmin minimal minof",
-    "maximum": "max fmax maximal maxof",
+    "maximum": "fmax maximal maxof",
     "sign": "sgn signum",
     "step": "heaviside unitstep",
     "floor": "floorof",
@@ -41,11 +41,13 @@ RENAMED = {
     "rsqrt": "invsqrt",
     "mean": "avg average reducemean meanof nanmean",
     "sum": "total reducesum nansum sumof",
+    "max": "amax reducemax nanmax largest",
 }
 """Functions of the table, and other words for them, in small letters without underscores."""
 
 FORMULAS = {
     "minimum(maximum(a, low), high)": "clip clamp clipbyvalue",
+    "-max(-a)": "amin reducemin nanmin smallest",
     "exp(a) / sum(exp(a))": "softmax",
     "exp(-a) / sum(exp(-a))": "softmin",
     "a - log(sum(exp(a)))": "logsoftmax",
@@ -96,7 +98,7 @@ PHRASES = {
 
 ABSENT = frozenset(
     """
-    argmax argmin amax amin reducemax reducemin ceil
+    argmax argmin ceil
     trunc mod fmod remainder sort cumsum cumprod prod product dropout gamma lgamma atan arctan asin arcsin acos
     arccos atan2 arctan2 inv inverse det trace diag outer kron conv fft sparsemax positive prefer random noise softshrink
     hardshrink threshold rrelu crelu swiglu geglu maxout hardmax
@@ -108,6 +110,9 @@ _RENAMED = {word: name for name, words in RENAMED.items() for word in words.spli
 _WRITTEN = {word: f"`{formula}`" for formula, words in FORMULAS.items() for word in words.split()}
 _WRITTEN |= {word: phrase for phrase, words in PHRASES.items() for word in words.split()}
 _OURS = {name.replace("_", ""): name for name in PUBLIC}
+
+_OF_ONE = {"minimum": ("smallest", "-max(-a)"), "maximum": ("largest", "max(a)")}
+"""What is meant where a function of two operands is given one."""
 
 _SHORT, _CLOSE = 3, 0.8
 """Short words resemble each other, so a guess must be closer."""
@@ -129,8 +134,9 @@ def unknown_function(name: str, given: int, *, known: bool) -> str:
         return multiplied
     word = name.replace("_", "").removesuffix("'").lower()
     if found := _OURS.get(word) or _RENAMED.get(word):
-        lonely = found in ("minimum", "maximum") and given == 1
-        return f"; did you mean `{found}`?{' It takes two operands; no reduction does the same' if lonely else ''}"
+        if given == 1 and found in _OF_ONE:
+            return f"; for the {_OF_ONE[found][0]} unit write `{_OF_ONE[found][1]}`; `{found}` takes two operands"
+        return f"; did you mean `{found}`?"
     if word in _WRITTEN:
         return f"; write {_WRITTEN[word]}"
     if word in ABSENT:

@@ -10,8 +10,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from symrnn.language.normalise import has_form
+from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import ONE, Equation, Role, System
-from symrnn.language.tree import Call, Outer, Reduce, names, walk
+from symrnn.language.tree import Call, Name, Outer, Reduce, names, walk
 from symrnn.plan.forward import Known
 
 
@@ -27,7 +28,8 @@ def tape(system: System, adjoint: System, known: Mapping[str, Known], cheap: Col
     """Which values of the step its adjoint reads, and whether each is stored or computed again.
 
     Every run keeps states and inputs, and values of parameters alone. Another value is computed again if arithmetic and
-    ``cheap`` functions can make it from stored values, and no deferred product reads it. Else it is stored.
+    ``cheap`` functions can make it from stored values, and no deferred product reads it. Else it is stored. So is what a
+    reduction compares with its result: computed again, it may differ in the last place.
     """
     read: dict[str, None] = {}
     operands: dict[str, None] = {}
@@ -36,6 +38,12 @@ def tape(system: System, adjoint: System, known: Mapping[str, Known], cheap: Col
         for node in walk(equation.expression):
             if isinstance(node, Outer):
                 operands.update({node.left.name: None, node.right.name: None})
+    compared = {
+        node.operand.name: node.kind
+        for equation in system.equations
+        for node in walk(equation.expression)
+        if isinstance(node, Reduce) and isinstance(node.operand, Name) and REDUCTIONS[node.kind].exact
+    }
     there = {v.name for v in system.variables if v.role in (Role.INPUT, Role.STATE, Role.NEXT, Role.PARAMETER)}
     stored: list[tuple[str, str]] = []
     recomputed: list[tuple[str, str]] = []
@@ -47,6 +55,8 @@ def tape(system: System, adjoint: System, known: Mapping[str, Known], cheap: Col
             there.add(name)
             continue
         reason = _reason_to_store(equation, name in operands, there, system, cheap)
+        if not reason and name in compared:
+            reason = f"compared with its {compared[name]}"
         there.add(name)
         if reason:
             stored.append((name, reason))

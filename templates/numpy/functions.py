@@ -244,3 +244,12 @@ def _holds(compare: np.ufunc, a: ArrayLike, b: ArrayLike, out: np.ndarray | None
     """Return 1 where a comparison of real parts holds, else 0, in the precision of a and b."""
     real = np.real(np.empty(0, np.result_type(a, b))).dtype
     return np.positive(compare(np.real(a), np.real(b)), out=out, dtype=real)
+
+
+def _largest(a: np.ndarray, axis: int, keepdims: bool, out: np.ndarray | None = None) -> np.ndarray:
+    """Return the largest unit; of complex numbers, by real parts, the mean of those that tie, which share its slope."""
+    if a.dtype.kind == "c":
+        tied = a.real == a.real.max(axis=axis, keepdims=True)
+        total = np.sum(np.where(tied, a, 0), axis=axis, keepdims=keepdims)
+        return np.divide(total, np.sum(tied, axis=axis, keepdims=keepdims), out=out)
+    return np.max(a, axis=axis, keepdims=keepdims, out=out)

@@ -80,6 +80,7 @@ CELLS = {
     "a difference": "relu(h - c) + abs(c - h) + maximum(u * h - v * c, c)",
     "kinks in kinks": "maximum(abs(u * h), relu(v * c)) + minimum(maximum(h, c), maximum(c, u * h))",
     "a reduction": "relu(u * mean(h)) + maximum(sum(h), mean(c))",
+    "the largest unit": "max(u * h) * v + max(h * c - c) + max(abs(h))",
 }
 """Terms that meet their kinks from a state of zeros, where a complex step moves several factors at once."""
 

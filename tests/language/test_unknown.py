@@ -34,7 +34,7 @@ def test_another_name_gets_ours(word: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("word", "name"),
     [
-        ("min", "minimum"), ("max", "maximum"), ("LeakyReLU", "leaky_relu"), ("hardsigmoid", "hard_sigmoid"),
+        ("min", "minimum"), ("fmax", "maximum"), ("LeakyReLU", "leaky_relu"), ("hardsigmoid", "hard_sigmoid"),
         ("Sigmoid", "sigmoid"), ("soft_plus", "softplus"), ("reduce_mean", "mean"), ("sigmod", "sigmoid"),
         ("tahn", "tanh"), ("sni", "sin"), ("swish", "silu"), ("avg", "mean"),
     ],
@@ -43,8 +43,9 @@ def test_names_of_other_libraries(word: str, name: str) -> None:
     assert f"did you mean `{name}`?" in complaint(f"h' = W @ x + {word}(h, 1)")
 
 
-def test_the_maximum_over_units_is_said_not_to_be_there() -> None:
-    assert "`maximum`? It takes two operands; no reduction does the same" in complaint("h' = W @ x + max(h)")
+def test_a_function_of_two_operands_that_is_given_one_is_meant_over_the_units() -> None:
+    assert "for the smallest unit write `-max(-a)`; `minimum` takes two operands" in complaint("h' = W @ x + min(h)")
+    assert "for the largest unit write `max(a)`; `maximum` takes two operands" in complaint("h' = W @ x + fmax(h)")
 
 
 def mean_square(a: Array) -> float:
@@ -53,6 +54,7 @@ def mean_square(a: Array) -> float:
 
 REFERENCES: Mapping[str, Callable[[Array, Array], Any]] = {
     "clip": lambda a, b: np.clip(a, 0.25, 0.75),
+    "amin": lambda a, b: np.min(a),
     "softmax": lambda a, b: np.exp(a) / np.exp(a).sum(),
     "softmin": lambda a, b: np.exp(-a) / np.exp(-a).sum(),
     "logsoftmax": lambda a, b: np.log(np.exp(a) / np.exp(a).sum()),
@@ -130,7 +132,7 @@ def test_a_parameter_that_is_used_elsewhere_may_be_multiplied() -> None:
     assert "to multiply write `leak * (…)`" in complaint("h' = leak * h + leak(1 - x)")
 
 
-@pytest.mark.parametrize("word", ["softmax", "norm", "max", "clip", "dropout", "foo"])
+@pytest.mark.parametrize("word", ["softmax", "norm", "min", "clip", "dropout", "foo"])
 def test_a_function_that_is_not_there_is_not_multiplied(word: str) -> None:
     assert "multiply" not in complaint(f"h' = W @ x + {word}(h)")
 

@@ -51,6 +51,11 @@ WRONG = (
     Wrong("function without argument", "h' = tanh * x", (3, 6), "`tanh` is a function: its argument follows"),
     Wrong("too few arguments", "h' = maximum(x)", (3, 6), "`maximum` takes 2 arguments, found 1"),
     Wrong("too many arguments", "h' = mean(x, h)", (3, 6), "`mean` takes 1 argument, found 2"),
+    Wrong("max of two", "h' = max(x, 0)", (3, 6), "found 2; the larger of two, unit by unit, is `maximum(a, b)`"),
+    Wrong(
+        "the largest of a number", "h' = max(2) * x", (3, 10), "`max` runs over the units of a vector; `2` is a number"
+    ),
+    Wrong("a reduction's name", "max = W @ x\nh' = max", (3, 1), "`max` is a function of the language"),
     Wrong("keyword argument", "h' = tanh(a=x)", (3, 6), "`tanh` takes plain arguments"),
     Wrong(
         "next value above its assignment", "h' = c' + x\nc' = h", (3, 6), "`c'` is read before it is assigned in line 4"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-REDUCTIONS = {"mean": "{0}.mean(axis=1, keepdims=True)", "sum": "{0}.sum(axis=1, keepdims=True)"}
+REDUCTIONS = {
+    "mean": "{0}.mean(axis=1, keepdims=True)",
+    "sum": "{0}.sum(axis=1, keepdims=True)",
+    "max": "{0}.max(axis=1, keepdims=True)",
+}
 
 SPELLINGS = {
     "sigmoid": "1 / (1 + np.exp(-{0}))",

@@ -64,7 +64,11 @@ class CReduction:
     divides: bool = False
 
 
-REDUCTIONS: Mapping[str, CReduction] = {"mean": CReduction("sum_of", divides=True), "sum": CReduction("sum_of")}
+REDUCTIONS: Mapping[str, CReduction] = {
+    "mean": CReduction("sum_of", divides=True),
+    "sum": CReduction("sum_of"),
+    "max": CReduction("max_of"),
+}
 """The spelling of each reduction of the language, by name."""
 
 

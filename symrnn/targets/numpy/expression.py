@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from symrnn.emit.inline import picked
 from symrnn.emit.python_expression import PythonPrinter
-from symrnn.language.tree import Call, Expression, walk
+from symrnn.language.tree import Call, Expression, Reduce, walk
 from symrnn.targets.numpy.functions import HELPERS, reduction, spelling
 
 
@@ -34,5 +34,7 @@ class NumpyPrinter(PythonPrinter):
 
 def helpers(nodes: Iterable[Expression]) -> tuple[str, ...]:
     """The sources of the helpers that ``nodes`` call, with those that these call, in the order of the function table."""
-    callees = {spelling(part.function) for node in nodes for part in walk(node) if isinstance(part, Call)}
+    parts = [part for node in nodes for part in walk(node)]
+    callees = {spelling(part.function) for part in parts if isinstance(part, Call)}
+    callees |= {callee for part in parts if isinstance(part, Reduce) for callee in reduction(part.kind).callees}
     return picked(HELPERS, {callee for callee in callees if "." not in callee})

@@ -60,8 +60,8 @@ class NumPyReduction:
     """One reduction in generated Python.
 
     Attributes:
-        whole: the callee for one vector.
-        fold: the callee that takes ``out=``.
+        whole: the callee for one vector: one of NumPy's, or a helper.
+        fold: the callee that takes ``out=``, likewise.
         divides: whether the result of ``fold`` is divided by the number of units.
     """
 
@@ -69,10 +69,16 @@ class NumPyReduction:
     fold: str
     divides: bool = False
 
+    @property
+    def callees(self) -> tuple[str, str]:
+        """Whatever is called."""
+        return self.whole, self.fold
+
 
 REDUCTIONS: Mapping[str, NumPyReduction] = {
     "mean": NumPyReduction("np.mean", "np.add.reduce", divides=True),
     "sum": NumPyReduction("np.sum", "np.add.reduce"),
+    "max": NumPyReduction("_largest", "_largest"),
 }
 """The spelling of each reduction of the language, by name."""
 

@@ -53,7 +53,7 @@ SPELLINGS: Mapping[str, str] = {
 }
 """The callee of each function of the table, by name: one of PyTorch's, or a helper."""
 
-REDUCTIONS: Mapping[str, str] = {"mean": "mean", "sum": "sum"}
+REDUCTIONS: Mapping[str, str] = {"mean": "mean", "sum": "sum", "max": "amax"}
 """The tensor's method for each reduction of the language, by name."""
 
 
