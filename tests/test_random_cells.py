@@ -70,7 +70,7 @@ KINKED_BINARY = (
     "maximum({}, {})",
     *(f"where({{}} {sign} {{}}, {{}}, {{}})" for sign in COMPARISONS),
 )
-SCALARS = ("mean({})", "sum({}) / 4", "mean({}**2)", "sqrt(mean({}**2) + 0.1)")
+SCALARS = ("mean({})", "sum({}) / 4", "mean({}**2)", "sqrt(mean({}**2) + 0.1)", "logsumexp({})")
 KINKED_SCALARS = ("max({})",)
 BOUNDED = ("tanh({})", "sigmoid({})", "sin({})", "0.5 * tanh({})")
 KINKED_BOUNDED = ("softsign({})", "hard_tanh({})", "hard_sigmoid({})")

@@ -97,10 +97,17 @@ FUNCTIONS: Mapping[str, Callable[..., float]] = {
 }
 """The meaning of every function of the equation language on one number."""
 
+
+def _logsumexp(vector: Sequence[float]) -> float:
+    most = max(vector)
+    return most + math.log(math.fsum(math.exp(a - most) for a in vector))
+
+
 REDUCTIONS: Mapping[str, Callable[[Sequence[float]], float]] = {
     "mean": lambda vector: math.fsum(vector) / len(vector),
     "sum": math.fsum,
     "max": max,
+    "logsumexp": _logsumexp,
 }
 """The meaning of every reduction on the units of one vector."""
 

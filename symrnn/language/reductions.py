@@ -1,7 +1,8 @@
 """The table of reductions: one row for each way to make one number of all units of a vector.
 
 A row holds what a reduction means and its derivative's rule; adjoint, tangent, Jacobians and figures are derived from
-these. Leaves out: how a target spells it (`functions.py` in the target's folder, one entry for each row).
+these. Leaves out: how a target spells it (`functions.py` in the target's folder, one entry for each row that is not
+made of others).
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ class Reduction:
         exact: whether the rule compares units with the result: it then needs the very numbers that the result was made
             of. Computed again, they may differ in the last place.
         rule: the derivative of the result by each unit. None: the reduction is linear, the sum or the average.
+        made_of: the same in other reductions and functions, which a plan computes in its place. None: targets spell it.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Reduction:
     smooth: bool = True
     exact: bool = False
     rule: Callable[[Reduced], Expression] | None = None
+    made_of: Callable[[Reduced], Expression] | None = None
 
     def adjoint(self, incoming: Expression, at: Reduced) -> Expression:
         """What the adjoint of the operand receives, where ``incoming`` is the adjoint of the result."""
@@ -112,10 +115,45 @@ def _max_rule(at: Reduced) -> Expression:
     return Binary("/", tied, at.named("ties", Reduce("sum", tied), _SCALAR))
 
 
+def shifted_exponentials(vector: Any, scalars: Scalars) -> tuple[Any, Any]:
+    """A shift, and the exponentials of the units less the shift, none of which overflows.
+
+    Only floating point needs it: other scalars have no largest number, and a formula without a shift has no kink.
+    """
+    exponential = scalars.functions["exp"]
+    if vector.dtype == object:
+        return 0, exponential(vector)
+    shift = vector.real.max(axis=-1, keepdims=True)
+    return shift, exponential(vector - shift)
+
+
+def named_exponentials(at: Reduced) -> tuple[Expression, Expression, Expression]:
+    """The largest unit, the exponentials of the units less that, and their sum, each by a name."""
+    largest = at.named("max", Reduce("max", at.operand), _SCALAR)
+    powers = at.named("exp", Call("exp", (Binary("-", at.operand, largest),)), at.size)
+    return largest, powers, at.named("sum", Reduce("sum", powers), _SCALAR)
+
+
+def _logsumexp(vector: Any, scalars: Scalars) -> Any:
+    shift, powers = shifted_exponentials(vector, scalars)
+    total = scalars.functions["log"](powers.sum(axis=-1, keepdims=True))
+    return total if vector.dtype == object else shift + total
+
+
+def _logsumexp_rule(at: Reduced) -> Expression:
+    return at.named("share", Call("exp", (Binary("-", at.operand, at.value),)), at.size)
+
+
+def _logsumexp_parts(at: Reduced) -> Expression:
+    largest, _, total = named_exponentials(at)
+    return Binary("+", largest, Call("log", (total,)))
+
+
 _ROWS = (
     Reduction("mean", _mean, r"\operatorname{mean}", averages=True),
     Reduction("sum", _sum, r"\operatorname{sum}"),
     Reduction("max", _max, r"\max", analytic=False, smooth=False, exact=True, rule=_max_rule),
+    Reduction("logsumexp", _logsumexp, r"\operatorname{logsumexp}", rule=_logsumexp_rule, made_of=_logsumexp_parts),
 )
 
 REDUCTIONS: dict[str, Reduction] = {row.name: row for row in _ROWS}

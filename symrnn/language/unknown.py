@@ -42,6 +42,7 @@ RENAMED = {
     "mean": "avg average reducemean meanof nanmean",
     "sum": "total reducesum nansum sumof",
     "max": "amax reducemax nanmax largest",
+    "logsumexp": "lse reducelogsumexp",
 }
 """Functions of the table, and other words for them, in small letters without underscores."""
 
@@ -50,8 +51,7 @@ FORMULAS = {
     "-max(-a)": "amin reducemin nanmin smallest",
     "exp(a) / sum(exp(a))": "softmax",
     "exp(-a) / sum(exp(-a))": "softmin",
-    "a - log(sum(exp(a)))": "logsoftmax",
-    "log(sum(exp(a)))": "logsumexp lse",
+    "a - logsumexp(a)": "logsoftmax",
     "a - tanh(a)": "tanhshrink",
     "a**2": "square squared sqr sq",
     "1 / a": "reciprocal recip rcp",

@@ -1,5 +1,6 @@
 """The planner: from a derivation to a `Program`, pass by pass, each result verified.
 
+expand    reductions that are made of others, in these (`symrnn.plan.expand`)
 split     what leaves the loop (`symrnn.plan.forward`)
 tape      what the backward routine will read, stored or computed again (`symrnn.plan.tape`)
 rotate    the adjoint as a loop, products and sums deferred (`symrnn.plan.backward`)
@@ -19,6 +20,7 @@ from symrnn.language.identifiers import Allocator
 from symrnn.language.system import System
 from symrnn.language.tree import PRIME, is_next
 from symrnn.plan.backward import backward
+from symrnn.plan.expand import written_out
 from symrnn.plan.forward import classify, split
 from symrnn.plan.fuse import fuse
 from symrnn.plan.lower import stages
@@ -57,13 +59,14 @@ def plan(derivation: Derivation, policy: Policy) -> Program:
     allocator = Allocator(name.removesuffix(PRIME) for name in taken)
     saved = tape(system, derivation.adjoint, classify(system), policy.cheap) if policy.backward else Saved((), ())
     taped = tuple(name for name, _ in saved.stored)
-    forward = _forward("forward", system, cell.output_values, allocator, policy, taped)
+    forward = _forward("forward", written_out(system, allocator), cell.output_values, allocator, policy, taped)
     reverse = _backward(derivation, forward, saved, allocator) if policy.backward else None
     tangent = None
     if policy.tangent:
         pairs = {v.of: v.name for v in derivation.tangent.variables if v.of}
         outputs = tuple(pairs[name] for name in cell.output_values)
-        tangent = _forward("tangent", derivation.tangent, outputs, allocator, replace(policy, backward=False))
+        moved = written_out(derivation.tangent, allocator)
+        tangent = _forward("tangent", moved, outputs, allocator, replace(policy, backward=False))
     return Program(cell, forward, reverse, tangent, saved.stored, saved.recomputed, policy)
 
 

@@ -19,10 +19,12 @@ from symrnn.derive.proof import prove
 from symrnn.derive.tangent import tangent
 from symrnn.language import parser
 from symrnn.language.functions import PUBLIC
+from symrnn.language.identifiers import Allocator
 from symrnn.language.reductions import REDUCTIONS, Reduced
 from symrnn.language.system import ONE, System
 from symrnn.language.text import to_text
 from symrnn.language.tree import Binary, Call, Expression, Reduce, integer, walk
+from symrnn.plan.expand import written_out
 from symrnn.targets.numpy import functions as numpy
 
 TEXT = "s = mean(h)\nm = peak(U @ h + b)\nh' = tanh(W @ x + m * h - sum(h * h) + s)"
@@ -151,3 +153,43 @@ def test_the_largest_unit_in_c_at_every_place(size: int) -> None:
         x[0, np.arange(size), np.arange(size)] = -0.5
         y, _ = kernels.infer({"b": np.ones(1, dtype)}, x)
         np.testing.assert_array_equal(y, np.full((1, size, 1), -0.5))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "c", "torch"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shift", [0.0, 1e4, -1e4])
+def test_a_sum_of_exponentials_neither_overflows_nor_vanishes(backend: str, dtype: str, shift: float) -> None:
+    if backend == "torch":
+        pytest.importorskip("torch")
+    kernels = symrnn.build(symrnn.Cell.from_equations("h' = b * logsumexp(x)", name="partition"), backend=backend)
+    units = np.array([-0.5, 1.25, 0.75, 2.0, -3.0], dtype)
+    params = {"b": arrays(np.ones(1, dtype), backend)}
+    y, _, tape = kernels.forward(params, arrays((units + dtype_of(dtype)(shift)).reshape(1, 1, -1), backend))
+    powers = np.exp(units.astype("float64"))
+    np.testing.assert_allclose(y[0, 0, 0], np.log(powers.sum()) + shift, rtol=4 * np.finfo(dtype).eps)
+    grads = kernels.backward(params, tape, arrays(np.ones((1, 1, 1), dtype), backend))
+    # The derivative is an exponential of a difference: it has the error of a number as large as the shift.
+    bound = 8 * np.finfo(dtype).eps * max(1, abs(shift))
+    np.testing.assert_allclose(grads.x[0, 0], powers / powers.sum(), rtol=bound)
+
+
+def dtype_of(name: str) -> Any:
+    return {"float32": np.float32, "float64": np.float64}[name]
+
+
+def test_a_plan_and_its_targets_know_what_it_is_made_of() -> None:
+    program = symrnn.program(symrnn.Cell.from_equations("l = logsumexp(W @ x + U @ h)\nh' = tanh(h - l)"))
+    kinds = {
+        node.kind
+        for r in program.routines
+        for e in r.system.equations
+        for node in walk(e.expression)
+        if isinstance(node, Reduce)
+    }
+    assert kinds == {"max", "sum"}
+    assert [name for name, _ in program.saved] == ["l_part", "l"]
+
+
+def test_nothing_is_written_out_where_nothing_is_made_of_others() -> None:
+    system = symrnn.load("lstm").normal
+    assert written_out(system, Allocator()) is system

@@ -26,7 +26,8 @@ def test_each_target_spells_each_function(target: str) -> None:
 
 @pytest.mark.parametrize("target", registry.names())
 def test_each_target_spells_each_reduction(target: str) -> None:
-    assert list(registry.target(target).reductions) == list(REDUCTIONS)
+    spelt = [name for name, row in REDUCTIONS.items() if row.made_of is None]
+    assert list(registry.target(target).reductions) == spelt
 
 
 @pytest.mark.parametrize("target", TABLES)

@@ -104,7 +104,7 @@ class _Toy:
 
     def files(self, program: Program, request: Request) -> dict[str, Source]:
         """One module."""
-        cell, step = program.cell, program.cell.normal
+        cell, step = program.cell, program.forward.system
         adjoint = program.backward.system if program.backward is not None else None
         context = {
             "cell": cell.name,

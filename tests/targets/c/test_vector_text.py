@@ -37,7 +37,7 @@ def test_the_runtime_has_every_function_of_the_language() -> None:
     for name in PRIMITIVE:
         arguments = ", ".join(f"vec {letter}" for letter in "abcde"[: FUNCTIONS[name].arity])
         assert f"INLINE vec {functions.spelling(name)}({arguments})\n" in text, name
-    for name in REDUCTIONS:
+    for name in (name for name, row in REDUCTIONS.items() if row.made_of is None):
         assert f"INLINE real {functions.reduction(name).function}(const real *p, size_t n)\n" in text, name
 
 
