@@ -27,7 +27,8 @@ from symrnn.language.cell import Cell
 from symrnn.language.choices import COMPARISONS
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.reductions import REDUCTIONS
-from symrnn.language.tree import Call, Expression, MatVec, Name, Power, Reduce, walk
+from symrnn.language.tree import Call, Expression, MatVec, Name, Power, Reduce, VectorCall, walk
+from symrnn.language.vectors import VECTORS
 from symrnn.plan.planner import plan
 from symrnn.plan.policy import Policy
 from symrnn.targets.c.policy import POLICY
@@ -55,7 +56,17 @@ WORDS = (
 SMOOTH = (
     *("sigmoid({})", "tanh({})", "softplus({})", "silu({})", "gelu({})", "sin({})", "cos({})", "exp(tanh({}))"),
     *("log(0.5 + softplus({}))", "sqrt({}**2 + 0.5)", "{}**2", "tanh({})**3", "(1 + {}**2)**-1", "(0.5 + {}**2)**1.5"),
-    *("-{}", "1 / (1.5 + {}**2)", "tanh(-{} / 3)", "erf({})", "gelu_erf({})", "mish({})", "logsigmoid({})", "erfc({})"),
+    *(
+        "-{}",
+        "1 / (1.5 + {}**2)",
+        "tanh(-{} / 3)",
+        "erf({})",
+        "gelu_erf({})",
+        "mish({})",
+        "logsigmoid({})",
+        "erfc({})",
+        "softmax({})",
+    ),
     *("log1p({}**2)", "expm1(tanh({}))", "rsqrt(0.5 + {}**2)", "(1 + sigmoid({}))**0.7"),
 )
 """Functions and powers of one operand, differentiable everywhere."""
@@ -330,9 +341,9 @@ def test_the_strategy_reaches_the_whole_language() -> None:
     collect()
     found = [node for cell in cells for node in nodes(cell)]
     called = {node.function for node in found if isinstance(node, Call)} | {
-        node.kind for node in found if isinstance(node, Reduce)
+        node.kind for node in found if isinstance(node, Reduce | VectorCall)
     }
-    assert called == {name for name, row in FUNCTIONS.items() if row.in_equations} | set(REDUCTIONS)
+    assert called == {name for name, row in FUNCTIONS.items() if row.in_equations} | {*REDUCTIONS, *VECTORS}
     forms = [node for node in found if isinstance(node, MatVec)]
     assert any(form.transposed for form in forms)
     assert any(not isinstance(form.operand, Name) for form in forms)

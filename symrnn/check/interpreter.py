@@ -19,7 +19,20 @@ from symrnn.check.measure import Array
 from symrnn.errors import CheckError
 from symrnn.language.cell import Cell
 from symrnn.language.system import ONE
-from symrnn.language.tree import PRIME, Binary, Call, Constant, Expression, MatVec, Name, Negate, Number, Power, Reduce
+from symrnn.language.tree import (
+    PRIME,
+    Binary,
+    Call,
+    Constant,
+    Expression,
+    MatVec,
+    Name,
+    Negate,
+    Number,
+    Power,
+    Reduce,
+    VectorCall,
+)
 
 Vector = list[float]
 
@@ -110,6 +123,16 @@ REDUCTIONS: Mapping[str, Callable[[Sequence[float]], float]] = {
     "logsumexp": _logsumexp,
 }
 """The meaning of every reduction on the units of one vector."""
+
+
+def _softmax(vector: Sequence[float]) -> Vector:
+    most = max(vector)
+    powers = [math.exp(a - most) for a in vector]
+    return [power / math.fsum(powers) for power in powers]
+
+
+VECTORS: Mapping[str, Callable[[Sequence[float]], Vector]] = {"softmax": _softmax}
+"""The meaning of every vector function on the units of one vector."""
 
 OPERATORS: Mapping[str, Callable[[float, float], float]] = {
     "+": lambda a, b: a + b,
@@ -265,6 +288,8 @@ class _InterpretedStep:
             case Reduce(kind, operand):
                 vector = self._value(operand)
                 return [REDUCTIONS[kind](vector)]
+            case VectorCall(kind, operand):
+                return VECTORS[kind](self._value(operand))
             case _:
                 raise CheckError(
                     f"the interpreter has no case for {type(node).__name__}, which no cell file can contain"

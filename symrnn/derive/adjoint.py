@@ -2,7 +2,8 @@
 
 Reads a normal `System`; returns the `System` that takes the adjoints of its outputs (``dh'`` for ``h'``) to those of
 its states, inputs and parameters. Every derivative is SymPy's, of one scalar expression for a representative unit; a
-linear form ``W v`` has the adjoint rule ``dv += Wᵀ δ``, ``dW += δ vᵀ``, a reduction's is a broadcast.
+linear form ``W v`` has the adjoint rule ``dv += Wᵀ δ``, ``dW += δ vᵀ``, a reduction's is a broadcast, and a vector
+function's is in its row of the table.
 
 A parameter's adjoint here is the contribution of one row and one step. Whoever runs it sums over rows and steps. An input
 without gradient, and a value that such inputs alone determine, has no adjoint: nothing is computed that only leads there.
@@ -32,10 +33,12 @@ from symrnn.language.tree import (
     Number,
     Outer,
     Reduce,
+    VectorCall,
     is_next,
     names,
     walk,
 )
+from symrnn.language.vectors import VECTORS
 
 
 def derivative(equation: Equation, atom: Expression) -> Algebra:
@@ -167,7 +170,10 @@ class _Adjoint:
             case Reduce(kind, Name(operand)) if operand not in self._held:
                 at = Reduced(Name(operand), Name(target), self._shape[operand][0], partial(self._part, equation))
                 self._give(operand, REDUCTIONS[kind].adjoint(incoming, at), equation)
-            case Reduce():
+            case VectorCall(kind, Name(operand)) if operand not in self._held:
+                at = Reduced(Name(operand), Name(target), self._shape[operand][0], partial(self._part, equation))
+                self._give(operand, VECTORS[kind].adjoint(incoming, at), equation)
+            case Reduce() | VectorCall():
                 return  # of values that no gradient reaches
             case _:
                 self._pull_elementwise(equation, incoming)
@@ -177,7 +183,7 @@ class _Adjoint:
         return not self._held or not self._held.issuperset(names(atom))
 
     def _part(self, equation: Equation, hint: str, node: Expression, size: str) -> Name:
-        """A name for a part of the derivative of a reduction."""
+        """A name for a part of the derivative of a reduction or a vector function."""
         name = self._allocator.fresh(f"{equation.target.removesuffix(PRIME)}_{hint}")
         self._declare(name, (size,), "")
         self._emit(name, node, equation.label)

@@ -33,7 +33,9 @@ from symrnn.language.tree import (
     Power,
     Reduce,
     SizeOf,
+    VectorCall,
 )
+from symrnn.language.vectors import VECTORS
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Values = Mapping[str, Array]
@@ -117,6 +119,10 @@ class Evaluator(Fold[Array]):
 
     def _of_reduction(self, node: Reduce) -> Array:
         value: Array = REDUCTIONS[node.kind].meaning(self(node.operand), self.arithmetic)
+        return value
+
+    def _of_vector(self, node: VectorCall) -> Array:
+        value: Array = VECTORS[node.kind].meaning(self(node.operand), self.arithmetic)
         return value
 
     def _of_outer(self, node: Outer) -> Array:

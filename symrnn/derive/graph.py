@@ -28,12 +28,14 @@ from symrnn.language.tree import (
     Power,
     Reduce,
     SizeOf,
+    VectorCall,
     names,
     rebuild,
     walk,
 )
 from symrnn.language.typeset.expressions import Notation
 from symrnn.language.typeset.latex import Latex
+from symrnn.language.vectors import VECTORS
 
 
 class NodeKind(StrEnum):
@@ -225,6 +227,10 @@ class _Build(Fold[str], refuses=(Number, Constant, Outer, SizeOf)):
 
     def _of_reduction(self, node: Reduce) -> str:
         return self._node(NodeKind.REDUCTION, REDUCTIONS[node.kind].latex, [self(node.operand)])
+
+    def _of_vector(self, node: VectorCall) -> str:
+        # A function: among its paths is one from each unit to the same unit.
+        return self._node(NodeKind.FUNCTION, VECTORS[node.kind].latex, [self(node.operand)])
 
     def _call(self, node: Call) -> str:
         function, arguments = node.function, node.arguments

@@ -39,9 +39,22 @@ from symrnn.language.normalise import expression_size
 from symrnn.language.reductions import REDUCTIONS, Reduced
 from symrnn.language.symbolic import Restorer, atoms_of, to_sympy
 from symrnn.language.system import ONE, Equation, System
-from symrnn.language.tree import Binary, Expression, MatVec, Name, Negate, Number, Reduce, integer, names, opposite
+from symrnn.language.tree import (
+    Binary,
+    Expression,
+    MatVec,
+    Name,
+    Negate,
+    Number,
+    Reduce,
+    VectorCall,
+    integer,
+    names,
+    opposite,
+)
 from symrnn.language.typeset.expressions import Notation
 from symrnn.language.typeset.lines import Line, align
+from symrnn.language.vectors import VECTORS
 
 
 @dataclass(frozen=True)
@@ -299,6 +312,12 @@ class _Paths:
             operand = equation.expression.operand
             yield (*self._spread(size, ONE), *self._reduction(equation, operand)), operand.name
             return
+        if isinstance(equation.expression, VectorCall):
+            assert isinstance(equation.expression.operand, Name)
+            operand = equation.expression.operand
+            for term in self._vector_function(equation, operand):
+                yield term, operand.name
+            return
         for atom, slope in self._slopes[equation.target]:
             head = (Diag(slope), *self._spread(size, expression_size(atom, self._shapes)))
             if isinstance(atom, Name):
@@ -320,6 +339,15 @@ class _Paths:
         return OnesRow(size), Diag(
             reduction.rule(Reduced(operand, Name(equation.target), size, lambda _, part, __: part))
         )
+
+    def _vector_function(self, equation: Equation, operand: Name) -> Iterator[Term]:
+        """The Jacobian of a vector function: a diagonal, and less that a product of two vectors, of each unit by each."""
+        assert isinstance(equation.expression, VectorCall)
+        size = self._system.size(operand.name)
+        at = Reduced(operand, Name(equation.target), size, lambda _, part, __: part)
+        weights = VECTORS[equation.expression.kind].weights(at)
+        yield (Diag(weights),)
+        yield Diag(Negate(weights)), Ones(size), OnesRow(size), Diag(weights)
 
     def _spread(self, size: str, atom: str) -> Term:
         """The broadcast of an atom to the size of its equation, where there is one."""

@@ -46,6 +46,7 @@ from symrnn.language.tree import (
     Negate,
     Number,
     Reduce,
+    VectorCall,
     children,
     names,
 )
@@ -347,6 +348,11 @@ def _growth(node: Expression, cell: Cell, sizes: Mapping[str, int]) -> tuple[int
             terms, slope = _growth(operand, cell, sizes)
             pieces = 1 if REDUCTIONS[kind].smooth else 2 * units
             return pieces * units * terms, pieces * units * (slope + terms * (pieces - 1))
+        case VectorCall(_, operand):
+            units = sizes[expression_size(operand, {v.name: v.shape for v in cell.variables})]
+            terms, slope = _growth(operand, cell, sizes)
+            # A quotient of a unit and the sum of all.
+            return (1 + units) * terms, (1 + units) * (terms + slope)
     grown = [_growth(part, cell, sizes) for part in children(node)]
     terms, slope = (sum(column) for column in zip(*grown, strict=True))
     if isinstance(node, Negate) or (isinstance(node, Binary) and node.op in "+-"):

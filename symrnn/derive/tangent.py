@@ -17,7 +17,20 @@ from symrnn.language.normalise import expression_size, has_form
 from symrnn.language.reductions import REDUCTIONS, Reduced
 from symrnn.language.symbolic import Restorer, atoms_of, choice_of
 from symrnn.language.system import Equation, Role, System, Variable
-from symrnn.language.tree import PRIME, Binary, Expression, MatVec, Name, Number, Reduce, integer, is_next, names
+from symrnn.language.tree import (
+    PRIME,
+    Binary,
+    Expression,
+    MatVec,
+    Name,
+    Number,
+    Reduce,
+    VectorCall,
+    integer,
+    is_next,
+    names,
+)
+from symrnn.language.vectors import VECTORS
 
 
 def tangent(system: System) -> System:
@@ -73,12 +86,12 @@ class _TangentBuilder:
         if self._held and not self._moves(equation.expression):
             self._emit(target, integer(0), equation.label)
             return
-        if isinstance(equation.expression, Reduce):
+        if isinstance(equation.expression, Reduce | VectorCall):
             assert isinstance(equation.expression.operand, Name)
-            operand = equation.expression.operand
+            operand, kind = equation.expression.operand, equation.expression.kind
             at = Reduced(operand, Name(equation.target), self._shape[operand.name][0], partial(self._part, equation))
-            dot = Name(self._name[operand.name])
-            self._emit(target, REDUCTIONS[equation.expression.kind].tangent(dot, at), equation.label)
+            row = REDUCTIONS[kind] if isinstance(equation.expression, Reduce) else VECTORS[kind]
+            self._emit(target, row.tangent(Name(self._name[operand.name]), at), equation.label)
             return
         atoms = [a for a in atoms_of(equation.expression) if isinstance(a, Name | MatVec) and self._moves(a)]
         restore = Restorer((*atoms_of(equation.expression), Name(equation.target)))

@@ -25,11 +25,12 @@ from symrnn.language.tree import (
     Power,
     Reduce,
     SizeOf,
+    VectorCall,
     walk,
 )
 
 
-class PythonPrinter(Fold[str], refuses=(MatVec, Outer)):
+class PythonPrinter(Fold[str], refuses=(MatVec, VectorCall, Outer)):
     """Prints expressions over Python names; a linear form is refused, since only a stage can compute it.
 
     Args:

@@ -13,7 +13,7 @@ from symrnn.language.origin import Origin, shown
 from symrnn.language.parser import LARGEST, Located, located
 from symrnn.language.symbolic import to_sympy
 from symrnn.language.text import to_text
-from symrnn.language.tree import Binary, Call, Constant, MatVec, Negate, Number, Power, Reduce
+from symrnn.language.tree import Binary, Call, Constant, MatVec, Negate, Number, Power, Reduce, VectorCall
 
 _DIGITS = 30
 
@@ -25,8 +25,8 @@ def check_finite(expression: Located, origin: Origin) -> None:
         CellError: at the smallest such part.
     """
     _value(expression, origin)
-    # Only algebra finds `x / (h - h)`. Forms and reductions are opaque to it, so their operands go separately.
-    operands = [at.parts[0] for at in located(expression) if isinstance(at.node, MatVec | Reduce)]
+    # Only algebra finds `x / (h - h)`. Forms, reductions and vector functions are opaque to it: operands go apart.
+    operands = [at.parts[0] for at in located(expression) if isinstance(at.node, MatVec | Reduce | VectorCall)]
     for at in (*reversed(operands), expression):
         algebra = to_sympy(at.node)
         if algebra.has(sympy.zoo, sympy.nan) or any(abs(number) > LARGEST for number in algebra.atoms(sympy.Rational)):

@@ -24,6 +24,7 @@ from symrnn.language.tree import (
     Power,
     Reduce,
     SizeOf,
+    VectorCall,
 )
 
 Value = TypeVar("Value")
@@ -38,6 +39,7 @@ CASES: dict[type, str] = {
     Call: "_of_call",
     MatVec: "_of_form",
     Reduce: "_of_reduction",
+    VectorCall: "_of_vector",
     Outer: "_of_outer",
     SizeOf: "_of_size",
 }
@@ -47,7 +49,7 @@ CASES: dict[type, str] = {
 class Fold(Generic[Value]):
     """Gives every expression a value; calls pick the case of the node's kind.
 
-    >>> class Leaves(Fold[int], refuses=(MatVec, Reduce, Outer, SizeOf)):
+    >>> class Leaves(Fold[int], refuses=(MatVec, Reduce, VectorCall, Outer, SizeOf)):
     ...     def _of_number(self, node): return 1
     ...     def _of_constant(self, node): return 1
     ...     def _of_name(self, node): return 1
@@ -123,6 +125,9 @@ class Fold(Generic[Value]):
         raise self._refusal(node)
 
     def _of_reduction(self, node: Reduce) -> Value:
+        raise self._refusal(node)
+
+    def _of_vector(self, node: VectorCall) -> Value:
         raise self._refusal(node)
 
     def _of_outer(self, node: Outer) -> Value:

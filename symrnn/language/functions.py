@@ -19,6 +19,7 @@ from symrnn.language.function import Function, Written, command, word
 from symrnn.language.function import row as _row
 from symrnn.language.function import zero as _zero
 from symrnn.language.reductions import REDUCTIONS
+from symrnn.language.vectors import VECTORS
 
 
 def _sigmoid(a: Algebra) -> Algebra:
@@ -233,8 +234,8 @@ _ROWS = (*_ELEMENTARY, *composed({row.name: row for row in _ELEMENTARY}))
 FUNCTIONS: dict[str, Function] = {row.name: row for row in _ROWS}
 """Every row by name, those that only derivatives use included."""
 
-PUBLIC = (*(row.name for row in _ROWS if row.public), *REDUCTIONS)
-"""The words that equations may call: functions, then reductions."""
+PUBLIC = (*(row.name for row in _ROWS if row.public), *REDUCTIONS, *VECTORS)
+"""The words that equations may call: functions, then reductions, then vector functions."""
 
 ARITHMETIC = frozenset(row.name for row in _ROWS if row.arithmetic)
 """The functions that arithmetic and comparisons alone compute."""

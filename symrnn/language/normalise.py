@@ -3,7 +3,7 @@
 Reads the author's equations and variables; returns a `System` in which
 
 * a linear form applies to a name that is not a parameter;
-* a reduction applies to a name and is a whole right side;
+* a reduction or a vector function applies to a name and is a whole right side;
 * a function call is a whole right side, so every derivative can be written in saved outputs;
 * a linear form stands in a sum, possibly scaled by constants: a factor that contains one has a name of its own;
 * a linear form or a reduction of size 1 in an equation of another size has a name;
@@ -39,6 +39,7 @@ from symrnn.language.tree import (
     Power,
     Reduce,
     SizeOf,
+    VectorCall,
     children,
     constants,
     is_next,
@@ -71,6 +72,8 @@ def expression_size(node: Expression, shape: dict[str, tuple[str, ...]]) -> str:
             return shape[name][0]
         case MatVec(matrix, transposed, _):
             return shape[matrix][1 if transposed else 0]
+        case VectorCall(operand=operand):
+            return expression_size(operand, shape)
         case Negate() | Binary() | Power() | Call() | Outer():
             sizes = [expression_size(part, shape) for part in children(node)]
             return next((size for size in sizes if size != ONE), ONE)
@@ -147,7 +150,7 @@ class _Normaliser:
         return node
 
     def _root(self, node: Expression) -> Expression:
-        """``node`` as a whole right side: calls and reductions may stay."""
+        """``node`` as a whole right side: calls, reductions and vector functions may stay."""
         match node:
             case Call(function, arguments) if FUNCTIONS[function].formula is not None:
                 return self._root(self._composed(function, arguments))
@@ -155,9 +158,9 @@ class _Normaliser:
                 if written:
                     arguments = self._of_names(node)
                 return Call(function, tuple(self._argument(function, argument) for argument in arguments), written)
-            case Reduce(kind, operand):
+            case Reduce(operand=operand) | VectorCall(operand=operand):
                 inner = self._inside(operand)
-                return Reduce(kind, self._named(inner, _hint(inner, self._target)))
+                return rebuild(node, (self._named(inner, _hint(inner, self._target)),))
             case _:
                 return self._inside(node)
 
@@ -185,11 +188,11 @@ class _Normaliser:
         return inner
 
     def _inside(self, node: Expression) -> Expression:
-        """``node`` within an expression: calls, reductions and forms' operands get names, forms stay in sums."""
+        """``node`` within an expression: calls, reductions, vector functions and operands get names, forms stay in sums."""
         match node:
             case Call(function, arguments) if FUNCTIONS[function].formula is not None:
                 return self._inside(self._composed(function, arguments))
-            case Call() | Reduce():
+            case Call() | Reduce() | VectorCall():
                 whole = self._root(node)
                 return self._named(whole, _hint(whole, self._target))
             case MatVec(matrix, transposed, operand):
@@ -237,7 +240,7 @@ def _plain(name: str) -> str:
 def _hint(node: Expression, target: str) -> str:
     """A name by role: the function or the operands of ``node``, else a part of its target."""
     match node:
-        case Call(function, (Name(name),)) | Reduce(function, Name(name)):
+        case Call(function, (Name(name),)) | Reduce(function, Name(name)) | VectorCall(function, Name(name)):
             return f"{function}_{_plain(name)}"
         case Call(function, _, written):
             return f"{written or function}_{_plain(target)}"

@@ -18,7 +18,7 @@ from symrnn.language.given import described
 from symrnn.language.origin import Origin, Place, shown
 from symrnn.language.parser import Located, function_fault, located, parse
 from symrnn.language.scanner import name_fault
-from symrnn.language.tree import Call, MatVec, Name, Reduce, rebuild
+from symrnn.language.tree import Call, MatVec, Name, Reduce, VectorCall, rebuild
 
 TABLE, VALUE, DERIVATIVE = "functions", "value", "derivative"
 
@@ -156,7 +156,7 @@ class _Reader:
 
     def _hold(self, key: str, read: Collection[object], operands: tuple[str, ...]) -> None:
         for node in read:
-            if isinstance(node, MatVec | Reduce):
+            if isinstance(node, MatVec | Reduce | VectorCall):
                 what = "`@`" if isinstance(node, MatVec) else f"`{node.kind}`"
                 raise self._error(key, f"{what} stands in equations; a function works unit by unit")
             if isinstance(node, Name) and node.name not in operands:

@@ -36,9 +36,11 @@ from symrnn.language.tree import (
     Number,
     Power,
     Reduce,
+    VectorCall,
     constants,
 )
 from symrnn.language.unknown import unknown_function
+from symrnn.language.vectors import VECTORS
 
 MAX_NODES = 5000
 """Most nodes of one equation's syntax tree."""
@@ -383,7 +385,7 @@ class _Parser:
             raise self._error(node.func, f"there is no function `{shown(name)}`{hint}")
         if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
             raise self._error(node, f"`{name}` takes plain arguments, as in `{name}(a)`")
-        arity = own.arity if own else 1 if name in REDUCTIONS else FUNCTIONS[name].arity
+        arity = own.arity if own else FUNCTIONS[name].arity if name in FUNCTIONS else 1
         if len(node.args) != arity:
             unit = (
                 "; the larger of two, unit by unit, is `maximum(a, b)`" if name == "max" and len(node.args) == 2 else ""
@@ -395,6 +397,8 @@ class _Parser:
             return self._fitting(own.called(parts, self._place(node)), node)
         if name in REDUCTIONS:
             return Located(Reduce(name, parts[0].node), self._place(node), parts)
+        if name in VECTORS:
+            return Located(VectorCall(name, parts[0].node), self._place(node), parts)
         return Located(Call(name, tuple(part.node for part in parts)), self._place(node), parts)
 
     def _defined(self, name: str, node: ast.Call) -> Located:
@@ -468,8 +472,8 @@ def number_fault(text: str) -> str:
 
 
 def function_fault(name: str) -> str:
-    """Why ``name`` cannot be used, if it is a function or a reduction; else an empty string."""
-    taken = (name in FUNCTIONS and not FUNCTIONS[name].operator) or name in REDUCTIONS
+    """Why ``name`` cannot be used, if it is a function, a reduction or a vector function; else an empty string."""
+    taken = (name in FUNCTIONS and not FUNCTIONS[name].operator) or name in REDUCTIONS or name in VECTORS
     return f"`{name}` is a function of the language and cannot name anything else; use another name" if taken else ""
 
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from symrnn.language.tree import Binary, Call, Expression, Name, Reduce, SizeOf, integer
 
-_SCALAR = "1"
+SCALAR = "1"
 """The size of a result; `symrnn.language.system`, which has the names of sizes, reads this module."""
 
 
@@ -33,7 +33,7 @@ class Scalars(Protocol):
 
 @dataclass(frozen=True)
 class Reduced:
-    """A reduction in a step, where its derivative is taken.
+    """A reduction or a vector function in a step, where its derivative is taken or its parts are named.
 
     Attributes:
         operand: the vector.
@@ -112,7 +112,7 @@ def _max_rule(at: Reduced) -> Expression:
     """Units that tie for the largest share its derivative equally."""
     below = at.named("below", Call("positive", (Binary("-", at.value, at.operand),)), at.size)
     tied = at.named("tied", Binary("-", integer(1), below), at.size)
-    return Binary("/", tied, at.named("ties", Reduce("sum", tied), _SCALAR))
+    return Binary("/", tied, at.named("ties", Reduce("sum", tied), SCALAR))
 
 
 def shifted_exponentials(vector: Any, scalars: Scalars) -> tuple[Any, Any]:
@@ -129,9 +129,9 @@ def shifted_exponentials(vector: Any, scalars: Scalars) -> tuple[Any, Any]:
 
 def named_exponentials(at: Reduced) -> tuple[Expression, Expression, Expression]:
     """The largest unit, the exponentials of the units less that, and their sum, each by a name."""
-    largest = at.named("max", Reduce("max", at.operand), _SCALAR)
+    largest = at.named("max", Reduce("max", at.operand), SCALAR)
     powers = at.named("exp", Call("exp", (Binary("-", at.operand, largest),)), at.size)
-    return largest, powers, at.named("sum", Reduce("sum", powers), _SCALAR)
+    return largest, powers, at.named("sum", Reduce("sum", powers), SCALAR)
 
 
 def _logsumexp(vector: Any, scalars: Scalars) -> Any:

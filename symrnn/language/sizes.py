@@ -15,7 +15,7 @@ from symrnn.language.origin import Origin
 from symrnn.language.parser import Assignment, Located
 from symrnn.language.system import HIDDEN, INPUT, ONE
 from symrnn.language.text import to_text
-from symrnn.language.tree import Constant, MatVec, Name, Number, Reduce, is_next, names
+from symrnn.language.tree import Constant, MatVec, Name, Number, Reduce, VectorCall, is_next, names
 
 Shape = tuple[str, ...]
 
@@ -190,6 +190,14 @@ class _Unifier:
                 self._check_operand(at.parts[0], f"`{kind}` runs over the units of a vector")
                 self._size(at.parts[0])
                 return self._one
+            case VectorCall(kind, _):
+                rule = f"`{kind}` takes a vector"
+                self._check_operand(at.parts[0], rule)
+                size = self._size(at.parts[0])
+                if self._is_one(size):
+                    found = f"`{to_text(at.parts[0].node)}` has size {ONE}"
+                    raise self._origin.error(f"{rule}; {found}, one number for all units", at.parts[0].place)
+                return size
             case MatVec(matrix, transposed, _):
                 rows, columns = self._used(matrix)
                 if transposed:

@@ -1,7 +1,7 @@
 """From trees to SymPy and back: the only place where the author's order meets SymPy's algebra.
 
-`to_sympy` turns linear forms, reductions and sizes into opaque symbols named by their text, so that SymPy sees one
-scalar expression for a representative unit. `Restorer` turns SymPy's result back into a tree whose terms and factors
+`to_sympy` turns linear forms, reductions, vector functions and sizes into opaque symbols named by their text. So SymPy sees
+one scalar expression for a representative unit. `Restorer` turns SymPy's result back into a tree whose terms and factors
 stand in an order of ours (SymPy's own order would change with its version).
 """
 
@@ -32,13 +32,14 @@ from symrnn.language.tree import (
     Power,
     Reduce,
     SizeOf,
+    VectorCall,
     children,
     integer,
 )
 
 
 def symbol(node: Expression) -> Algebra:
-    """The SymPy symbol that stands for a name, a constant, a linear form, a reduction or a size."""
+    """The SymPy symbol that stands for a name, a constant, a linear form, a reduction, a vector function or a size."""
     return sympy.Symbol(to_text(node))
 
 
@@ -70,6 +71,9 @@ class _Algebra(Fold[Algebra]):
         return symbol(node)
 
     def _of_reduction(self, node: Reduce) -> Algebra:
+        return symbol(node)
+
+    def _of_vector(self, node: VectorCall) -> Algebra:
         return symbol(node)
 
     def _of_outer(self, node: Outer) -> Algebra:

@@ -20,6 +20,7 @@ from symrnn.language.tree import (
     Power,
     Reduce,
     SizeOf,
+    VectorCall,
 )
 
 SUM, PRODUCT, UNARY, FORM, POWER, ATOM = range(6)
@@ -83,6 +84,9 @@ class _Text(Fold[str]):
         return f"{node.matrix}{'.T' if node.transposed else ''} @ {self._wrapped(node.operand, FORM)}"
 
     def _of_reduction(self, node: Reduce) -> str:
+        return f"{node.kind}({self(node.operand)})"
+
+    def _of_vector(self, node: VectorCall) -> str:
         return f"{node.kind}({self(node.operand)})"
 
     def _of_outer(self, node: Outer) -> str:

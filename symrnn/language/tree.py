@@ -1,10 +1,13 @@
 """Expression trees: what a parsed right side is made of, before and after normalisation, given or derived.
 
-Three things happen to a vector over units: elementwise arithmetic (`Number` to `Call`), linear forms (`MatVec`)
-and reductions over the units (`Reduce`). Derived systems add two: `Outer`, the gradient of a matrix,
-and `SizeOf`, the number of units behind a mean. There is nothing else: no indexing, no branching, no assignment.
+Four things happen to a vector over units: elementwise arithmetic (`Number` to `Call`), linear forms (`MatVec`),
+reductions over the units (`Reduce`), and functions of all units that give a vector again (`VectorCall`). Derived systems
+add two: `Outer`, the gradient of a matrix, and `SizeOf`, the number of units behind a mean. There is nothing else: no
+indexing, no branching, no assignment.
 
-    Expression = Number | Constant | Name | Negate | Binary | Power | Call | MatVec | Reduce | Outer | SizeOf
+    Expression = (
+        Number | Constant | Name | Negate | Binary | Power | Call | MatVec | Reduce | VectorCall | Outer | SizeOf
+    )
 
 Nodes are frozen and compare by value, so equal subtrees are equal keys. Source positions are not part of a tree.
 """
@@ -97,7 +100,15 @@ class MatVec:
 
 @dataclass(frozen=True)
 class Reduce:
-    """``mean`` or ``sum`` of ``operand`` over its units; has size 1. Normalised: of a `Name`."""
+    """A reduction (``mean``) of ``operand`` over its units; has size 1. Normalised: of a `Name`."""
+
+    kind: str
+    operand: Expression
+
+
+@dataclass(frozen=True)
+class VectorCall:
+    """A vector function (``softmax``) of ``operand``: each unit of the result depends on all units. Normalised: of a `Name`."""
 
     kind: str
     operand: Expression
@@ -118,7 +129,7 @@ class SizeOf:
     size: str
 
 
-Expression = Number | Constant | Name | Negate | Binary | Power | Call | MatVec | Reduce | Outer | SizeOf
+Expression = Number | Constant | Name | Negate | Binary | Power | Call | MatVec | Reduce | VectorCall | Outer | SizeOf
 
 PRIME = "'"
 
@@ -131,7 +142,7 @@ def is_next(name: str) -> bool:
 def children(node: Expression) -> tuple[Expression, ...]:
     """The direct subexpressions of ``node``, left to right."""
     match node:
-        case Negate(operand) | MatVec(operand=operand) | Reduce(operand=operand):
+        case Negate(operand) | MatVec(operand=operand) | Reduce(operand=operand) | VectorCall(operand=operand):
             return (operand,)
         case Binary(_, left, right) | Outer(left, right):
             return (left, right)
@@ -154,6 +165,8 @@ def rebuild(node: Expression, parts: tuple[Expression, ...]) -> Expression:
             return MatVec(matrix, transposed, parts[0])
         case Reduce(kind, _):
             return Reduce(kind, parts[0])
+        case VectorCall(kind, _):
+            return VectorCall(kind, parts[0])
         case Binary(op, _, _):
             return Binary(op, parts[0], parts[1])
         case Outer():

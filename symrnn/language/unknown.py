@@ -43,14 +43,14 @@ RENAMED = {
     "sum": "total reducesum nansum sumof",
     "max": "amax reducemax nanmax largest",
     "logsumexp": "lse reducelogsumexp",
+    "softmax": "softargmax normalizedexponential",
 }
 """Functions of the table, and other words for them, in small letters without underscores."""
 
 FORMULAS = {
     "minimum(maximum(a, low), high)": "clip clamp clipbyvalue",
     "-max(-a)": "amin reducemin nanmin smallest",
-    "exp(a) / sum(exp(a))": "softmax",
-    "exp(-a) / sum(exp(-a))": "softmin",
+    "softmax(-a)": "softmin",
     "a - logsumexp(a)": "logsoftmax",
     "a - tanh(a)": "tanhshrink",
     "a**2": "square squared sqr sq",

@@ -1,8 +1,8 @@
-"""Reductions that are made of others, written out: a plan and its targets know the others alone.
+"""Reductions and vector functions that are made of others, written out: a plan and its targets know the others alone.
 
 Reads a normal `System`, the step or what is derived from it; returns the system with a name for each part. So a derivative
 keeps the rule of the table, in the saved result, and no target needs a text for what it can compute already. Leaves out: what
-such a reduction is made of (`symrnn.language.reductions`).
+each is made of (`symrnn.language.reductions`, `symrnn.language.vectors`).
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from functools import partial
 from symrnn.language.identifiers import Allocator
 from symrnn.language.reductions import REDUCTIONS, Reduced
 from symrnn.language.system import Equation, Role, System, Variable
-from symrnn.language.tree import PRIME, Expression, Name, Reduce
+from symrnn.language.tree import PRIME, Expression, Name, Reduce, VectorCall
+from symrnn.language.vectors import VECTORS
 
 
 def written_out(system: System, allocator: Allocator) -> System:
-    """``system`` without reductions that are made of others; the same record where it has none.
+    """``system`` without reductions and vector functions that are made of others; the same record where it has none.
 
     Args:
         system: normal.
@@ -30,11 +31,11 @@ def written_out(system: System, allocator: Allocator) -> System:
     for equation in system.equations:
         expression = equation.expression
         if _is_made_of_others(expression):
-            assert isinstance(expression, Reduce)
+            assert isinstance(expression, Reduce | VectorCall)
             assert isinstance(expression.operand, Name)
             named = partial(_part, equation, allocator, equations, variables)
             at = Reduced(expression.operand, Name(equation.target), system.size(expression.operand.name), named)
-            row = REDUCTIONS[expression.kind]
+            row = REDUCTIONS[expression.kind] if isinstance(expression, Reduce) else VECTORS[expression.kind]
             assert row.made_of is not None
             expression = row.made_of(at)
         equations.append(replace(equation, expression=expression))
@@ -42,7 +43,13 @@ def written_out(system: System, allocator: Allocator) -> System:
 
 
 def _is_made_of_others(node: Expression) -> bool:
-    return isinstance(node, Reduce) and REDUCTIONS[node.kind].made_of is not None
+    match node:
+        case Reduce(kind, _):
+            return REDUCTIONS[kind].made_of is not None
+        case VectorCall(kind, _):
+            return VECTORS[kind].made_of is not None
+        case _:
+            return False
 
 
 def _part(

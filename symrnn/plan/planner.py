@@ -1,6 +1,6 @@
 """The planner: from a derivation to a `Program`, pass by pass, each result verified.
 
-expand    reductions that are made of others, in these (`symrnn.plan.expand`)
+expand    reductions and vector functions that are made of others, in these (`symrnn.plan.expand`)
 split     what leaves the loop (`symrnn.plan.forward`)
 tape      what the backward routine will read, stored or computed again (`symrnn.plan.tape`)
 rotate    the adjoint as a loop, products and sums deferred (`symrnn.plan.backward`)

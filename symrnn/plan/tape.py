@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from symrnn.language.normalise import has_form
 from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import ONE, Equation, Role, System
-from symrnn.language.tree import Call, Name, Outer, Reduce, names, walk
+from symrnn.language.tree import Call, Name, Outer, Reduce, VectorCall, names, walk
 from symrnn.plan.forward import Known
 
 
@@ -73,6 +73,8 @@ def _reason_to_store(equation: Equation, operand: bool, there: set[str], system:
         return "needs a matrix product"
     if isinstance(equation.expression, Reduce) or system.size(equation.target) == ONE:
         return "a scalar per row"
+    if isinstance(equation.expression, VectorCall):
+        return "made of all units"
     calls = [node.function for node in walk(equation.expression) if isinstance(node, Call)]
     costly = [function for function in calls if function not in cheap]
     if costly:

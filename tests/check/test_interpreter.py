@@ -16,6 +16,7 @@ from symrnn.language.choices import COMPARISONS
 from symrnn.language.functions import FUNCTIONS as TABLE
 from symrnn.language.functions import PUBLIC
 from symrnn.language.reductions import REDUCTIONS
+from symrnn.language.vectors import VECTORS
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -170,8 +171,9 @@ def test_functions_at_three_points(name: str) -> None:
 
 def test_every_function_of_the_language_is_defined() -> None:
     assert set(FUNCTIONS) == {name for name, row in TABLE.items() if row.in_equations}
-    assert set(PUBLIC) - set(REDUCTIONS) <= set(FUNCTIONS)
+    assert set(PUBLIC) - set(REDUCTIONS) - set(VECTORS) <= set(FUNCTIONS)
     assert set(interpreter.REDUCTIONS) == set(REDUCTIONS)
+    assert set(interpreter.VECTORS) == set(VECTORS)
     others = {"log", "log1p", "sqrt", "rsqrt", "minimum", "maximum", "where", "power"}
     assert set(FUNCTIONS) - set(VALUES) == others | set(COMPARISONS.values())
     assert (FUNCTIONS["log1p"](1.0), FUNCTIONS["rsqrt"](4.0)) == pytest.approx((0.6931471805599453, 0.5))

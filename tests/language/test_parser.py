@@ -27,9 +27,11 @@ from symrnn.language.tree import (
     Number,
     Power,
     Reduce,
+    VectorCall,
     integer,
     names,
 )
+from symrnn.language.vectors import VECTORS
 
 CONSTANTS = {
     "k": (Fraction(1, 4), "0.25"),
@@ -116,7 +118,7 @@ LEAVES = st.one_of(
 
 
 def larger(parts: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
-    unary = tuple(name for name in PUBLIC if name not in REDUCTIONS and FUNCTIONS[name].arity == 1)
+    unary = tuple(name for name in PUBLIC if name in FUNCTIONS and FUNCTIONS[name].arity == 1)
     return st.one_of(
         st.builds(Negate, parts),
         st.builds(Binary, st.sampled_from("+-*/"), parts, parts),
@@ -139,6 +141,7 @@ def larger(parts: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression
         ),
         st.builds(MatVec, st.sampled_from(("W", "V")), st.booleans(), parts),
         st.builds(Reduce, st.sampled_from(tuple(REDUCTIONS)), parts),
+        st.builds(VectorCall, st.sampled_from([name for name in VECTORS if name in PUBLIC]), parts),
     )
 
 

@@ -166,10 +166,10 @@ def test_a_sum_of_exponentials_neither_overflows_nor_vanishes(backend: str, dtyp
     params = {"b": arrays(np.ones(1, dtype), backend)}
     y, _, tape = kernels.forward(params, arrays((units + dtype_of(dtype)(shift)).reshape(1, 1, -1), backend))
     powers = np.exp(units.astype("float64"))
-    np.testing.assert_allclose(y[0, 0, 0], np.log(powers.sum()) + shift, rtol=4 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(y[0, 0, 0], np.log(powers.sum()) + shift, rtol=float(4 * np.finfo(dtype).eps))
     grads = kernels.backward(params, tape, arrays(np.ones((1, 1, 1), dtype), backend))
     # The derivative is an exponential of a difference: it has the error of a number as large as the shift.
-    bound = 8 * np.finfo(dtype).eps * max(1, abs(shift))
+    bound = float(8 * np.finfo(dtype).eps) * max(1, abs(shift))
     np.testing.assert_allclose(grads.x[0, 0], powers / powers.sum(), rtol=bound)
 
 

@@ -55,6 +55,26 @@ WRONG = (
     Wrong(
         "the largest of a number", "h' = max(2) * x", (3, 10), "`max` runs over the units of a vector; `2` is a number"
     ),
+    Wrong("softmax of a number", "h' = softmax(2) * x", (3, 14), "`softmax` takes a vector; `2` is a number"),
+    Wrong(
+        "softmax of one number for all units", "m = mean(x)\nh' = h * softmax(m)", (4, 18), "`m` has size 1, one number"
+    ),
+    Wrong(
+        "softmax of a scalar parameter",
+        "h' = softmax(s) * x",
+        (3, 14),
+        "`s` has size 1, one number for all units",
+        "[sizes]\ns = 1\n",
+    ),
+    Wrong(
+        "softmax of another size",
+        "a = softmax(P @ x)\nh' = a * h",
+        (4, 10),
+        "`a` has size inner, `h` has size hidden",
+        "[sizes]\na = 'inner'\n",
+    ),
+    Wrong("softmax along an axis", "h' = softmax(h, 1) * x", (3, 6), "`softmax` takes 1 argument, found 2"),
+    Wrong("a vector function's name", "softmax = W @ x\nh' = softmax", (3, 1), "`softmax` is a function"),
     Wrong("a reduction's name", "max = W @ x\nh' = max", (3, 1), "`max` is a function of the language"),
     Wrong("keyword argument", "h' = tanh(a=x)", (3, 6), "`tanh` takes plain arguments"),
     Wrong(

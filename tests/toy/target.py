@@ -28,6 +28,7 @@ from symrnn.language.tree import (
     Power,
     Reduce,
     SizeOf,
+    VectorCall,
 )
 from symrnn.plan.policy import Policy
 from symrnn.plan.program import Program
@@ -37,7 +38,7 @@ from tests.toy import DESCRIPTION
 from tests.toy.functions import REDUCTIONS, SPELLINGS
 
 
-class _Text(Fold[str]):
+class _Text(Fold[str], refuses=(VectorCall,)):
     """An expression in Python: values are rows of ``v`` by name, sizes are numbers of ``n``."""
 
     def _of_number(self, node: Number) -> str:

@@ -33,12 +33,14 @@ from symrnn.language.tree import (
     Power,
     Reduce,
     SizeOf,
+    VectorCall,
     opposite,
     transform,
     walk,
 )
 from symrnn.language.typeset.latex import TRANSPOSE, Latex, glyphs, number_latex, parentheses, raised
 from symrnn.language.typeset.symbols import size_latex, spell, step_name, timeless
+from symrnn.language.vectors import VECTORS
 
 WIDE = 24
 """Characters of a numerator or denominator beyond which a quotient is written on one line, where it can be broken."""
@@ -175,6 +177,9 @@ class Notation(Fold[Latex]):
 
     def _of_reduction(self, node: Reduce) -> Latex:
         return self._joined(Latex(REDUCTIONS[node.kind].latex), parentheses(self(node.operand)), "")
+
+    def _of_vector(self, node: VectorCall) -> Latex:
+        return self._joined(Latex(VECTORS[node.kind].latex), parentheses(self(node.operand)), "")
 
     def _of_outer(self, node: Outer) -> Latex:
         return self._joined(self.wrapped(node.left, ATOM), raised(self.wrapped(node.right, ATOM), TRANSPOSE))

@@ -25,6 +25,7 @@ from symrnn.language.tree import (
     Power,
     Reduce,
     SizeOf,
+    VectorCall,
 )
 from symrnn.targets.c.functions import reduction, spelling
 
@@ -32,7 +33,7 @@ REPEATED = 8
 """Whole powers up to this one are products; the others call ``pow`` lane by lane."""
 
 
-class CPrinter(Fold[str], refuses=(MatVec, Reduce, Outer)):
+class CPrinter(Fold[str], refuses=(MatVec, Reduce, VectorCall, Outer)):
     """Prints elementwise expressions; a linear form is refused, since only a stage can compute it.
 
     Args:

@@ -30,6 +30,7 @@ from symrnn.language.tree import (
     Power,
     Reduce,
     SizeOf,
+    VectorCall,
     names,
 )
 from symrnn.plan.program import Accumulator, Place, Stage, Statement
@@ -62,7 +63,7 @@ Root = Operand | tuple[str, tuple[Operand, ...]]
 """The outermost function of an expression and its arguments; a number or a value where it has none."""
 
 
-class Lowerer(Fold[Root], refuses=(Reduce, MatVec, Outer)):
+class Lowerer(Fold[Root], refuses=(Reduce, VectorCall, MatVec, Outer)):
     """Lowers the stages of one routine; the value of an expression is its `Root`.
 
     Args:
