@@ -17,6 +17,8 @@ class Dialect:
     Attributes:
         header: imports and helpers.
         functions: callee of every function of the equation language.
+        reductions: callee of every reduction.
+        vectors: callee of every vector function.
         joined: the callee that puts arrays side by side along an axis.
         wide: the callee that broadcasts.
         keep: the argument that makes a reduction keep its axis.
@@ -25,6 +27,8 @@ class Dialect:
 
     header: str
     functions: Mapping[str, str]
+    reductions: Mapping[str, str]
+    vectors: Mapping[str, str]
     joined: str
     wide: str
     keep: str
@@ -35,8 +39,12 @@ class Dialect:
         return f"{self.functions[function]}({', '.join(arguments)})"
 
     def reduce(self, kind: str, operand: str) -> str:
-        """``mean`` or ``sum`` over the units."""
-        return f"_np.{kind}({operand}, -1, {self.keep}=True)"
+        """A reduction over the units."""
+        return f"{self.reductions[kind]}({operand}, -1, {self.keep}=True)"
+
+    def vector(self, kind: str, operand: str) -> str:
+        """A vector function over the units."""
+        return f"{self.vectors[kind]}({operand}, -1)"
 
     def concatenate(self, parts: Sequence[str]) -> str:
         """Arrays side by side along the units."""
@@ -114,7 +122,8 @@ def _indented(lines: Sequence[str]) -> list[str]:
 JAX = Dialect(
     header=(
         "from functools import partial as _partial\n\n"
-        "import jax as _jax\nimport jax.numpy as _np\nfrom jax import lax as _lax\n"
+        "import jax as _jax\nimport jax.numpy as _np\nfrom jax import lax as _lax\n\n"
+        "def _logsumexp(a, axis, keepdims):\n    return _jax.nn.logsumexp(a, axis, keepdims=keepdims)\n"
     ),
     functions={
         "sigmoid": "_jax.nn.sigmoid",
@@ -137,6 +146,13 @@ JAX = Dialect(
         "minimum": "_np.minimum",
         "maximum": "_np.maximum",
     },
+    reductions={
+        "mean": "_np.mean",
+        "sum": "_np.sum",
+        "max": "_np.max",
+        "logsumexp": "_logsumexp",
+    },
+    vectors={"softmax": "_jax.nn.softmax", "cumsum": "_np.cumsum"},
     joined="_np.concatenate",
     wide="_np.broadcast_to",
     keep="keepdims",
@@ -175,6 +191,8 @@ TORCH = Dialect(
         "minimum": "_minimum",
         "maximum": "_maximum",
     },
+    reductions={"mean": "_np.mean", "sum": "_np.sum", "max": "_np.amax", "logsumexp": "_np.logsumexp"},
+    vectors={"softmax": "_np.softmax", "cumsum": "_np.cumsum"},
     joined="_np.cat",
     wide="_np.broadcast_to",
     keep="keepdim",

@@ -35,6 +35,7 @@ from symrnn.language.tree import (
     Number,
     Power,
     Reduce,
+    VectorCall,
     names,
     transform,
     walk,
@@ -252,6 +253,8 @@ class _Writer:
                 return self._dialect.call(function, [self._text(argument) for argument in arguments])
             case Reduce(kind, operand):
                 return self._dialect.reduce(kind, self._text(operand))
+            case VectorCall(kind, operand):
+                return self._dialect.vector(kind, self._text(operand))
             case _:
                 raise GenerateError(f"array program: {type(node).__name__} cannot occur in a cell file")
 

@@ -699,6 +699,8 @@ enum { AT_X, AT_Y, AT_DY, AT_DX, AT_PACKED, AT_STATES };
 #define power_8(...) S(power_8)(__VA_ARGS__)
 #define sum_of(...) S(sum_of)(__VA_ARGS__)
 #define max_of(...) S(max_of)(__VA_ARGS__)
+#define cumsum_at(...) S(cumsum_at)(__VA_ARGS__)
+#define revcumsum_at(...) S(revcumsum_at)(__VA_ARGS__)
 #define run_tile(...) S(run_tile)(__VA_ARGS__)
 #define prefetch_part(...) S(prefetch_part)(__VA_ARGS__)
 #define accumulate_tiles(...) S(accumulate_tiles)(__VA_ARGS__)

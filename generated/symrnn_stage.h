@@ -222,6 +222,7 @@ ALWAYS real *row_at(const S(at) *at, const S(span) *span, size_t array)
     vec name[2];         \
     for (size_t v = 0; v < N; ++v) name[v]
 #define SUM(i) loadu(sum[v] + (i) * wide)
+#define ACROSS(function, row) function((row), unit + v * LANES, span->units)
 #define READ(row) load((row) + unit + v * LANES, N > 1 ? LANES : count)
 #define WRITE(row, value)               \
     for (size_t v = 0; v < N; ++v)      \

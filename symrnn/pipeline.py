@@ -33,7 +33,7 @@ from symrnn.emit.source import Source
 from symrnn.errors import BuildError, GenerateError, TargetError
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import CellLike, load
-from symrnn.language.tree import Call, Reduce, walk
+from symrnn.language.tree import Call, Reduce, VectorCall, walk
 from symrnn.plan.planner import plan
 from symrnn.plan.program import Program
 from symrnn.targets import registry
@@ -133,7 +133,7 @@ def sources(planned: Mapping[str, Program], request: Request) -> Sources:
     """The kernels' files by target, with their source maps, from each target's program.
 
     Raises:
-        GenerateError: a target does not spell a function or a reduction of the cell.
+        GenerateError: a target does not spell a function, a reduction or a vector function of the cell.
     """
     found = {}
     for name, each in planned.items():
@@ -153,6 +153,8 @@ def _require_spellings(target: Target, planned: Program) -> None:
                     calls["function", name] = name in target.functions
                 case Reduce(kind):
                     calls["reduction", kind] = kind in target.reductions
+                case VectorCall(kind):
+                    calls["vector function", kind] = kind in target.vectors
     for (what, name), spelt in calls.items():
         if not spelt:
             raise GenerateError(

@@ -131,7 +131,10 @@ def _softmax(vector: Sequence[float]) -> Vector:
     return [power / math.fsum(powers) for power in powers]
 
 
-VECTORS: Mapping[str, Callable[[Sequence[float]], Vector]] = {"softmax": _softmax}
+VECTORS: Mapping[str, Callable[[Sequence[float]], Vector]] = {
+    "softmax": _softmax,
+    "cumsum": lambda vector: [math.fsum(vector[: unit + 1]) for unit in range(len(vector))],
+}
 """The meaning of every vector function on the units of one vector."""
 
 OPERATORS: Mapping[str, Callable[[float, float], float]] = {

@@ -1,4 +1,4 @@
-"""The adjoint of a step: the vector-Jacobian product, again as a system of equations of the same three kinds.
+"""The adjoint of a step: the vector-Jacobian product, again as a system of equations of the same four kinds.
 
 Reads a normal `System`; returns the `System` that takes the adjoints of its outputs (``dh'`` for ``h'``) to those of
 its states, inputs and parameters. Every derivative is SymPy's, of one scalar expression for a representative unit; a

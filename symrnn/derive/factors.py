@@ -1,6 +1,6 @@
 r"""The factors of a path of a Jacobian: as matrices, as LaTeX and as plain text.
 
-    Factor = Diag | Matrix | Kron | OnesRow | Ones | Identity | Ref
+    Factor = Diag | Matrix | Kron | OnesRow | Ones | Linear | Identity | Ref
 
 Reads values by name to build a factor's matrix. Leaves out: where factors come from (`symrnn.derive.jacobian`).
 """
@@ -21,6 +21,7 @@ from symrnn.language.tree import Expression, Name, Negate, integer, names
 from symrnn.language.typeset.expressions import Notation
 from symrnn.language.typeset.latex import TRANSPOSE, parentheses, raised
 from symrnn.language.typeset.symbols import size_latex
+from symrnn.language.vectors import VECTORS
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,14 @@ class Ones:
 
 
 @dataclass(frozen=True)
+class Linear:
+    """The Jacobian of a linear vector function, a row of the table, over ``size`` units."""
+
+    kind: str
+    size: str
+
+
+@dataclass(frozen=True)
 class Identity:
     """The path that changes nothing."""
 
@@ -84,7 +93,7 @@ class Ref:
     output: str
 
 
-Factor = Diag | Matrix | Kron | OnesRow | Ones | Identity | Ref
+Factor = Diag | Matrix | Kron | OnesRow | Ones | Linear | Identity | Ref
 Term = tuple[Factor, ...]
 """A path: a product of factors, never empty."""
 
@@ -145,6 +154,9 @@ def _dense(
             return np.full((1, count), arithmetic.number(Fraction(1, count if averages else 1)))
         case Ones(size):
             return np.ones((sizes[size], 1), dtype=int)
+        case Linear(kind, size):
+            columns: Array = VECTORS[kind].meaning(np.eye(sizes[size], dtype=int), arithmetic)
+            return columns.T
         case Identity(size):
             return np.eye(sizes[size], dtype=int)
         case Ref(output):
@@ -205,6 +217,8 @@ def _factor_latex(factor: Factor, column: str, notation: Notation) -> str:
             return rf"\tfrac{{1}}{{{size_latex(size)}}} {row}" if averages else row
         case Ones():
             return r"\mathbf{1}"
+        case Linear(kind, _):
+            return rf"\operatorname{{{VECTORS[kind].matrix}}}(\mathbf{{1}} \mathbf{{1}}^{{\top}})"
         case Identity():
             return "I"
         case Ref(output):
@@ -225,6 +239,8 @@ def _factor_text(factor: Factor, column: str, shapes: dict[str, tuple[str, ...]]
             return f"(ones.T / size({size}))" if averages else "ones.T"
         case Ones():
             return "ones"
+        case Linear(kind, _):
+            return f"{VECTORS[kind].matrix}(ones)"
         case Identity():
             return "I"
         case Ref(output):

@@ -229,8 +229,9 @@ class _Build(Fold[str], refuses=(Number, Constant, Outer, SizeOf)):
         return self._node(NodeKind.REDUCTION, REDUCTIONS[node.kind].latex, [self(node.operand)])
 
     def _of_vector(self, node: VectorCall) -> str:
-        # A function: among its paths is one from each unit to the same unit.
-        return self._node(NodeKind.FUNCTION, VECTORS[node.kind].latex, [self(node.operand)])
+        row = VECTORS[node.kind]
+        # Of a diagonal and more: among its paths is one from each unit to the same unit alone, as through a function.
+        return self._node(NodeKind.FUNCTION if row.weights else NodeKind.REDUCTION, row.latex, [self(node.operand)])
 
     def _call(self, node: Call) -> str:
         function, arguments = node.function, node.arguments

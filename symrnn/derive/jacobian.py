@@ -21,6 +21,7 @@ from symrnn.derive.factors import (
     Factor,
     Identity,
     Kron,
+    Linear,
     Matrix,
     Ones,
     OnesRow,
@@ -341,11 +342,15 @@ class _Paths:
         )
 
     def _vector_function(self, equation: Equation, operand: Name) -> Iterator[Term]:
-        """The Jacobian of a vector function: a diagonal, and less that a product of two vectors, of each unit by each."""
+        """The Jacobian of a vector function: a matrix, or a diagonal less a product of two vectors."""
         assert isinstance(equation.expression, VectorCall)
         size = self._system.size(operand.name)
         at = Reduced(operand, Name(equation.target), size, lambda _, part, __: part)
-        weights = VECTORS[equation.expression.kind].weights(at)
+        row = VECTORS[equation.expression.kind]
+        if row.weights is None:
+            yield (Linear(row.name, size),)
+            return
+        weights = row.weights(at)
         yield (Diag(weights),)
         yield Diag(Negate(weights)), Ones(size), OnesRow(size), Diag(weights)
 

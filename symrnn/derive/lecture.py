@@ -20,13 +20,14 @@ from symrnn.language.cell import Cell
 from symrnn.language.own import OPERANDS
 from symrnn.language.starts import DOMAINS
 from symrnn.language.system import HIDDEN, Role, System, Variable
-from symrnn.language.tree import Call, Reduce, walk
+from symrnn.language.tree import Call, Reduce, VectorCall, walk
 from symrnn.language.typeset.as_written import written_rows
 from symrnn.language.typeset.expressions import Notation
 from symrnn.language.typeset.latex import number_latex
 from symrnn.language.typeset.lines import Line
 from symrnn.language.typeset.mathml import prose, rows_html
 from symrnn.language.typeset.symbols import size_latex, spell
+from symrnn.language.vectors import VECTORS
 
 
 @dataclass(frozen=True)
@@ -208,6 +209,11 @@ def _words(material: Material) -> str:
         text += r" $\sigma(a) = 1 / (1 + e^{-a})$."
     if any(isinstance(node, Reduce) for node in nodes):
         text += r" Reductions run over the units, and their results broadcast."
+    if any(isinstance(node, VectorCall) and VECTORS[node.kind].matrix for node in nodes):
+        text += (
+            r" $\operatorname{cumsum}$ sums the units up to each one, $\operatorname{revcumsum}$ those from each one on. "
+            r"Of a matrix, $\operatorname{tril}$ keeps what is not above the diagonal, $\operatorname{triu}$ what is not below."
+        )
     if called & {"positive", "prefer"}:
         text += r" $[P]$ is 1 where $P$ holds and 0 where it does not; on a tie of two arguments it is $\tfrac{1}{2}$."
     return text

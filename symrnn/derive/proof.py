@@ -50,6 +50,7 @@ from symrnn.language.tree import (
     children,
     names,
 )
+from symrnn.language.vectors import VECTORS
 
 DIGITS = 50
 """Digits to which the two sides must agree where algebra does not decide."""
@@ -348,11 +349,12 @@ def _growth(node: Expression, cell: Cell, sizes: Mapping[str, int]) -> tuple[int
             terms, slope = _growth(operand, cell, sizes)
             pieces = 1 if REDUCTIONS[kind].smooth else 2 * units
             return pieces * units * terms, pieces * units * (slope + terms * (pieces - 1))
-        case VectorCall(_, operand):
+        case VectorCall(kind, operand):
             units = sizes[expression_size(operand, {v.name: v.shape for v in cell.variables})]
             terms, slope = _growth(operand, cell, sizes)
-            # A quotient of a unit and the sum of all.
-            return (1 + units) * terms, (1 + units) * (terms + slope)
+            if VECTORS[kind].weights is None:  # a sum of some units, half of them on average
+                return (1 + units) * terms // 2, (1 + units) * slope // 2
+            return (1 + units) * terms, (1 + units) * (slope + terms)
     grown = [_growth(part, cell, sizes) for part in children(node)]
     terms, slope = (sum(column) for column in zip(*grown, strict=True))
     if isinstance(node, Negate) or (isinstance(node, Binary) and node.op in "+-"):

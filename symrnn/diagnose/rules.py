@@ -27,11 +27,13 @@ from symrnn.language.tree import (
     Power,
     Reduce,
     SizeOf,
+    VectorCall,
     children,
     integer,
     rebuild,
     transform,
 )
+from symrnn.language.vectors import VECTORS
 
 Path = tuple[int, ...]
 """The path to a subtree: the number of the child at each level, from the root of a right side."""
@@ -207,6 +209,9 @@ def _here(node: Expression, path: Path, parent: Expression | None, alternatives:
                 if other != kind:
                     detail = f"a {other} is taken in place of a {kind}"
                     yield _plain(SlipKind.REDUCTION, path, node, Reduce(other, operand), detail)
+        case VectorCall(kind, operand) if turned_function := VECTORS[kind].transposed:
+            detail = f"a {turned_function} is taken in place of a {kind}"
+            yield _plain(SlipKind.TRANSPOSE, path, node, VectorCall(turned_function, operand), detail)
         case Call(function, arguments):
             for argument in arguments:
                 detail = f"`{to_text(argument)}` stands where `{function}` of it belongs"

@@ -30,7 +30,7 @@ from symrnn.language.tree import (
 )
 
 
-class PythonPrinter(Fold[str], refuses=(MatVec, VectorCall, Outer)):
+class PythonPrinter(Fold[str], refuses=(MatVec, Outer)):
     """Prints expressions over Python names; a linear form is refused, since only a stage can compute it.
 
     Args:
@@ -54,6 +54,10 @@ class PythonPrinter(Fold[str], refuses=(MatVec, VectorCall, Outer)):
 
     def of_reduction(self, kind: str, operand: str) -> str:
         """The reduction ``kind`` of an array over its last axis, which stays with one entry."""
+        raise NotImplementedError
+
+    def of_vector(self, kind: str, operand: str) -> str:
+        """The vector function ``kind`` of an array, over its last axis."""
         raise NotImplementedError
 
     def _refusal(self, node: Expression) -> Exception:
@@ -88,6 +92,9 @@ class PythonPrinter(Fold[str], refuses=(MatVec, VectorCall, Outer)):
 
     def _of_reduction(self, node: Reduce) -> str:
         return self.of_reduction(node.kind, self(node.operand))
+
+    def _of_vector(self, node: VectorCall) -> str:
+        return self.of_vector(node.kind, self(node.operand))
 
     def _of_size(self, node: SizeOf) -> str:
         return self._sizes[node.size]

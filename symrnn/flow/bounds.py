@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from symrnn.derive.evaluate import Array, evaluate, floats
-from symrnn.derive.factors import Diag, Factor, Identity, Matrix, Ones, OnesRow, Ref, Term, is_direct
+from symrnn.derive.factors import Diag, Factor, Identity, Linear, Matrix, Ones, OnesRow, Ref, Term, is_direct
 from symrnn.derive.factors import to_latex as sum_latex
 from symrnn.derive.jacobian import Jacobian
 from symrnn.flow.gradient import log
@@ -25,6 +25,7 @@ from symrnn.language.text import to_text
 from symrnn.language.tree import Binary, Expression, integer
 from symrnn.language.typeset.expressions import Notation
 from symrnn.language.typeset.symbols import size_latex
+from symrnn.language.vectors import VECTORS
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,12 @@ class _Norms:
             case OnesRow(size) | Ones(size):
                 root = math.sqrt(self._trajectory.sizes[size])
                 return _Norm(f"sqrt({size})", rf"{size_latex(size)}^{{1/2}}", np.array(math.log(root)))
+            case Linear(kind, size):
+                # Of a triangle of ones; that of its transpose is the same.
+                sigma = 1 / (2 * math.sin(math.pi / (4 * self._trajectory.sizes[size] + 2)))
+                word = VECTORS[kind].matrix
+                latex = rf"\sigma_{{\max}}(\operatorname{{{word}}}(\mathbf{{1}} \mathbf{{1}}^{{\top}}))"
+                return _Norm(f"sigma_max({word}(ones))", latex, log(np.array(sigma)))
             case Ref(output):
                 other = known[output, jacobian.input]
                 latex = rf"\left\| {sum_latex(((factor,),), notation.name(jacobian.input), notation)} \right\|"

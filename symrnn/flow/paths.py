@@ -15,9 +15,10 @@ import numpy as np
 
 from symrnn.derive.derivation import Derivation
 from symrnn.derive.evaluate import Array, evaluate, floats
-from symrnn.derive.factors import Diag, Factor, Identity, Kron, Matrix, Ones, OnesRow, Ref, Term
+from symrnn.derive.factors import Diag, Factor, Identity, Kron, Linear, Matrix, Ones, OnesRow, Ref, Term
 from symrnn.derive.jacobian import Jacobian
 from symrnn.flow.trajectory import Trajectory
+from symrnn.language.vectors import VECTORS, VectorFunction
 
 Steps = int | slice | Array
 """The steps that a vector passes through: one, or several side by side."""
@@ -76,7 +77,25 @@ class Total:
         return np.broadcast_to(vector * self.scale, (*vector.shape[:-1], self.count))
 
 
-Map = Scale | Times | Total
+@dataclass(frozen=True)
+class Across:
+    """A linear vector function, a row of the table, and the one that is its transpose."""
+
+    function: VectorFunction
+    transpose: VectorFunction
+
+    def push(self, vector: Array, at: Steps) -> Array:
+        """The function of ``vector``."""
+        value: Array = self.function.meaning(vector, floats())
+        return value
+
+    def pull(self, vector: Array, at: Steps) -> Array:
+        """The transposed function of ``vector``."""
+        value: Array = self.transpose.meaning(vector, floats())
+        return value
+
+
+Map = Scale | Times | Total | Across
 
 
 @dataclass(frozen=True)
@@ -253,6 +272,8 @@ class _Maps:
                 return Total(trajectory.sizes[size], 1 / trajectory.sizes[size] if averages else 1.0, spreads=False)
             case Ones(size):
                 return Total(trajectory.sizes[size], 1.0, spreads=True)
+            case Linear(kind, _):
+                return Across(VECTORS[kind], VECTORS[VECTORS[kind].transposed])
             case Kron() | Identity() | Ref():
                 raise AssertionError(f"{factor} is not a map between states")
 

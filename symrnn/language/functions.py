@@ -234,7 +234,11 @@ _ROWS = (*_ELEMENTARY, *composed({row.name: row for row in _ELEMENTARY}))
 FUNCTIONS: dict[str, Function] = {row.name: row for row in _ROWS}
 """Every row by name, those that only derivatives use included."""
 
-PUBLIC = (*(row.name for row in _ROWS if row.public), *REDUCTIONS, *VECTORS)
+PUBLIC = (
+    *(row.name for row in _ROWS if row.public),
+    *REDUCTIONS,
+    *(row.name for row in VECTORS.values() if row.public),
+)
 """The words that equations may call: functions, then reductions, then vector functions."""
 
 ARITHMETIC = frozenset(row.name for row in _ROWS if row.arithmetic)

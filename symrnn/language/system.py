@@ -1,4 +1,4 @@
-"""`System`: equations of the three kinds, with the shapes of their variables.
+"""`System`: equations of the four kinds, with the shapes of their variables.
 
 A step, its adjoint and its tangent are all systems: one planner, one set of printers and templates serves them.
 Reads expression trees; holds no algorithm beyond look-up.

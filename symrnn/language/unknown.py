@@ -44,6 +44,7 @@ RENAMED = {
     "max": "amax reducemax nanmax largest",
     "logsumexp": "lse reducelogsumexp",
     "softmax": "softargmax normalizedexponential",
+    "cumsum": "cumulativesum prefixsum runningsum scan",
 }
 """Functions of the table, and other words for them, in small letters without underscores."""
 
@@ -51,6 +52,7 @@ FORMULAS = {
     "minimum(maximum(a, low), high)": "clip clamp clipbyvalue",
     "-max(-a)": "amin reducemin nanmin smallest",
     "softmax(-a)": "softmin",
+    "sum(a) - cumsum(a) + a": "revcumsum reversecumsum",
     "a - logsumexp(a)": "logsoftmax",
     "a - tanh(a)": "tanhshrink",
     "a**2": "square squared sqr sq",
@@ -99,7 +101,7 @@ PHRASES = {
 ABSENT = frozenset(
     """
     argmax argmin ceil
-    trunc mod fmod remainder sort cumsum cumprod prod product dropout gamma lgamma atan arctan asin arcsin acos
+    trunc mod fmod remainder sort cumprod prod product dropout gamma lgamma atan arctan asin arcsin acos
     arccos atan2 arctan2 inv inverse det trace diag outer kron conv fft sparsemax positive prefer random noise softshrink
     hardshrink threshold rrelu crelu swiglu geglu maxout hardmax
     """.split()  # noqa: SIM905 - words read better without quotation marks

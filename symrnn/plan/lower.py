@@ -1,7 +1,8 @@
 """From equations to stages: linear forms become accumulators, statements are grouped by what they depend on.
 
 Reads statements in order of evaluation; returns stages that do not yet write anything (`symrnn.plan.storage` adds
-that). A stage ends where a form or a reduction reads something computed in it, or where the number of units changes.
+that). A stage ends where a form, a reduction or a vector function reads something computed in it, or where the number of
+units changes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,20 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequenc
 from types import MappingProxyType
 
 from symrnn.language.identifiers import Allocator
-from symrnn.language.tree import PRIME, Binary, Expression, MatVec, Name, Negate, Reduce, children, names, rebuild, walk
+from symrnn.language.tree import (
+    PRIME,
+    Binary,
+    Expression,
+    MatVec,
+    Name,
+    Negate,
+    Reduce,
+    VectorCall,
+    children,
+    names,
+    rebuild,
+    walk,
+)
 from symrnn.plan.vocabulary import Accumulator, Form, Stage, Statement
 
 LATER = "[t+1]"
@@ -97,11 +111,11 @@ def _levels(statements: Sequence[Statement], sizes: Mapping[str, str], keeps: Ma
 def _sink(statements: Sequence[Statement], waits: Mapping[str, list[tuple[str, int]]], level: dict[str, int]) -> None:
     """Move arithmetic on inputs of the step into the first stage that reads it, so that the result need not be stored.
 
-    Forms and reductions stay as early as they can be, where other work hides them.
+    Forms, reductions and vector functions stay as early as they can be, where other work hides them.
     """
     given: set[str] = set()
     for statement in statements:
-        plain = not any(isinstance(node, MatVec | Reduce) for node in walk(statement.expression))
+        plain = not any(isinstance(node, MatVec | Reduce | VectorCall) for node in walk(statement.expression))
         if plain and all(name in given for name, _ in waits[statement.target]):
             given.add(statement.target)
     for target in reversed(level):
@@ -115,7 +129,7 @@ def _sink(statements: Sequence[Statement], waits: Mapping[str, list[tuple[str, i
 def _waits(node: Expression, size: str, sizes: Mapping[str, str]) -> Iterator[tuple[str, int]]:
     """What ``node`` reads in a stage of ``size``: each name with 1 where its stage must have ended, else 0."""
     match node:
-        case MatVec(operand=operand) | Reduce(operand=operand):
+        case MatVec(operand=operand) | Reduce(operand=operand) | VectorCall(operand=operand):
             yield from ((name, 1) for name in names(operand))
         case Name(name):
             yield name, int(sizes.get(name, size) != size)

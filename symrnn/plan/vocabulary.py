@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from symrnn.errors import PlanError
-from symrnn.language.tree import Expression, Name, Reduce, names, walk
+from symrnn.language.tree import Expression, Name, Reduce, VectorCall, names, walk
 from symrnn.plan.size import Count
 
 
@@ -139,7 +139,9 @@ class Accumulator:
 
 @dataclass(frozen=True)
 class Statement:
-    """``target = expression`` for each unit, over names of values and accumulators; a `Reduce` may be the whole of it.
+    """``target = expression`` for each unit, over names of values and accumulators.
+
+    A `Reduce` or a `VectorCall` may be the whole of it.
 
     Attributes:
         label: of the equation it comes from; empty for bookkeeping of the plan.
@@ -228,10 +230,14 @@ class Sum:
 
 
 def reduced(expression: Expression) -> str:
-    """The vector that a statement reduces, empty where it reduces none."""
-    return expression.operand.name if isinstance(expression, Reduce) and isinstance(expression.operand, Name) else ""
+    """The vector that a statement reads as a whole, in a reduction or a vector function; empty where there is none."""
+    match expression:
+        case Reduce(operand=Name(name)) | VectorCall(operand=Name(name)):
+            return name
+        case _:
+            return ""
 
 
 def reductions(stage: Stage) -> tuple[str, ...]:
-    """The vectors that a stage of scalars reduces."""
+    """The vectors that the statements of a stage read as a whole: memory holds all their units before it runs."""
     return tuple(name for s in stage.statements for node in walk(s.expression) if (name := reduced(node)))

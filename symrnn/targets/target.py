@@ -36,6 +36,10 @@ class Target(Protocol):
         """The reductions that it can spell."""
 
     @property
+    def vectors(self) -> Collection[str]:
+        """The vector functions that it can spell."""
+
+    @property
     def builder(self) -> Builder | None:
         """The builder of its libraries; None if the files run as they are."""
 

@@ -662,3 +662,32 @@ INLINE real max_of(const real *p, size_t n)
         most = most != most || lane[i] < most ? most : lane[i];
     return most;
 }
+
+/* For a vector of units that begins with unit k, a multiple of LANES below n: the sums of all units up to each one. What comes
+   before is added up anew for each vector, so that the result does not depend on who computes which. */
+INLINE vec cumsum_at(const real *p, size_t k, size_t n)
+{
+    real lane[LANES], total = 0;
+    if (k > 0)
+        total = sum_of(p, k);
+    storeu(lane, load(p + k, n - k));
+    for (size_t i = 0; i < LANES; ++i) {
+        total += lane[i];
+        lane[i] = total;
+    }
+    return loadu(lane);
+}
+
+/* The same from the end: the sums of all units from each one on. */
+INLINE vec revcumsum_at(const real *p, size_t k, size_t n)
+{
+    real lane[LANES], total = 0;
+    if (n - k > LANES)
+        total = sum_of(p + k + LANES, n - k - LANES);
+    storeu(lane, load(p + k, n - k));
+    for (size_t i = LANES; i > 0; --i) {
+        total += lane[i - 1];
+        lane[i - 1] = total;
+    }
+    return loadu(lane);
+}

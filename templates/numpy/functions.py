@@ -253,3 +253,8 @@ def _largest(a: np.ndarray, axis: int, keepdims: bool, out: np.ndarray | None = 
         total = np.sum(np.where(tied, a, 0), axis=axis, keepdims=keepdims)
         return np.divide(total, np.sum(tied, axis=axis, keepdims=keepdims), out=out)
     return np.max(a, axis=axis, keepdims=keepdims, out=out)
+
+
+def _revcumsum(a: np.ndarray, axis: int, out: np.ndarray | None = None) -> np.ndarray:
+    """Return the sum from each unit to the last."""
+    return np.positive(np.flip(np.add.accumulate(np.flip(a, axis), axis=axis), axis), out=out)

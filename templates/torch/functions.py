@@ -113,6 +113,11 @@ def _equal_to(a: Tensor | float, b: Tensor | float) -> Tensor:
     return torch.eq(first, second).to(first.dtype)
 
 
+def _revcumsum(a: Tensor, dim: int) -> Tensor:
+    """Return the sum from each unit to the last."""
+    return a.flip(dim).cumsum(dim).flip(dim)
+
+
 def _tensors(a: Tensor | float, b: Tensor | float) -> tuple[Tensor, Tensor]:
     """Both as tensors: at most one of them is a number."""
     if not isinstance(a, Tensor):

@@ -20,6 +20,7 @@ from benchmarks.workload import Array, Task
 from symrnn.language.cell import Cell
 from symrnn.language.functions import PUBLIC
 from symrnn.language.reductions import REDUCTIONS
+from symrnn.language.vectors import VECTORS
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "tests/cells").glob("*.toml"))
@@ -75,7 +76,9 @@ def test_a_scan_of_torch_is_compiled_for_training(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize("dialect", [JAX, TORCH], ids=["jax", "torch"])
 def test_every_function_of_the_language_has_a_text(dialect: Dialect) -> None:
-    assert set(dialect.functions) == set(PUBLIC) - set(REDUCTIONS)
+    assert set(dialect.functions) == set(PUBLIC) - set(REDUCTIONS) - set(VECTORS)
+    assert set(dialect.reductions) == set(REDUCTIONS)
+    assert set(dialect.vectors) == set(PUBLIC) & set(VECTORS)
 
 
 def text_of(equations: str, *, shared_sums: bool) -> str:

@@ -13,6 +13,7 @@ from symrnn.derive.factors import (
     Factor,
     Identity,
     Kron,
+    Linear,
     Matrix,
     Ones,
     OnesRow,
@@ -48,6 +49,18 @@ FACTORS: tuple[tuple[Factor, object, str, str], ...] = (
     ),
     (OnesRow("input"), [[1, 1, 1]], "ones.T", r"\mathbf{1}^{\top}"),
     (Ones("input"), [[1], [1], [1]], "ones", r"\mathbf{1}"),
+    (
+        Linear("cumsum", "input"),
+        [[1, 0, 0], [1, 1, 0], [1, 1, 1]],
+        "tril(ones)",
+        r"\operatorname{tril}(\mathbf{1} \mathbf{1}^{\top})",
+    ),
+    (
+        Linear("revcumsum", "input"),
+        [[1, 1, 1], [0, 1, 1], [0, 0, 1]],
+        "triu(ones)",
+        r"\operatorname{triu}(\mathbf{1} \mathbf{1}^{\top})",
+    ),
     (Identity("hidden"), np.eye(2), "I", "I"),
 )
 

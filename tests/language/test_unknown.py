@@ -56,6 +56,7 @@ REFERENCES: Mapping[str, Callable[[Array, Array], Any]] = {
     "clip": lambda a, b: np.clip(a, 0.25, 0.75),
     "amin": lambda a, b: np.min(a),
     "softmin": lambda a, b: np.exp(-a) / np.exp(-a).sum(),
+    "revcumsum": lambda a, b: np.cumsum(a[::-1])[::-1],
     "logsoftmax": lambda a, b: np.log(np.exp(a) / np.exp(a).sum()),
     "tanhshrink": lambda a, b: a - np.tanh(a),
     "square": lambda a, b: np.square(a),

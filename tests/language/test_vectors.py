@@ -16,6 +16,7 @@ from symrnn.derive.adjoint import adjoint
 from symrnn.derive.evaluate import floats, run
 from symrnn.derive.proof import prove
 from symrnn.derive.tangent import tangent
+from symrnn.errors import GenerateError
 from symrnn.flow.bounds import bounds_of
 from symrnn.flow.paths import step_paths
 from symrnn.flow.trajectory import run_steps
@@ -26,10 +27,13 @@ from symrnn.language.tree import Name, Reduce, VectorCall, walk
 from symrnn.language.vectors import VECTORS
 from symrnn.plan.planner import plan
 from symrnn.plan.policy import Policy
+from symrnn.targets import registry
 
 TEXTS = {
     "softmax": "a = softmax(A @ x + B @ h)\nb = softmax(softmax(tanh(h + a)) + u * c)\n"
     "c' = 0.5 * c + b * softmax(u) + P @ softmax(x)\nh' = tanh(a * h + W @ x + Q @ b - softmax(v * h))",
+    "cumsum": "a = 0.2 * cumsum(A @ x + B @ h)\nb = cumsum(0.1 * cumsum(tanh(h + a)) + u * c)\n"
+    "c' = 0.5 * c + 0.1 * b * cumsum(u) + P @ cumsum(x)\nh' = tanh(a * h + W @ x + 0.1 * Q @ b - 0.2 * h * cumsum(h))",
 }
 """A cell for each public vector function: of sums of forms, of parameters, of the input, of other vector functions."""
 
@@ -44,7 +48,7 @@ def cell(request: pytest.FixtureRequest) -> symrnn.Cell:
 
 
 def test_every_public_function_has_a_cell() -> None:
-    assert list(TEXTS) == list(VECTORS)
+    assert list(TEXTS) == [name for name, row in VECTORS.items() if row.public]
 
 
 def calls(system: System) -> list[str]:
@@ -171,3 +175,41 @@ def test_softmax_neither_overflows_nor_vanishes(backend: str, dtype: str, shift:
     grads = kernels.backward(params, tape, given(dy, backend))
     expected = share * (dy[0, 0] - (dy[0, 0] * share).sum())
     np.testing.assert_allclose(np.asarray(grads.x)[0, 0], expected, rtol=bound, atol=bound)
+
+
+@backends("numpy", "c", "torch")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [1, 2, 7, 8, 9, 16, 17, 33, 64, 65, 100])
+def test_sums_up_to_each_unit_and_their_gradient(backend: str, dtype: str, size: int) -> None:
+    kernels = symrnn.build(symrnn.Cell.from_equations("h' = u * cumsum(x)", name="sums"), backend=backend)
+    # Whole numbers, whose sums are exact in any order.
+    rng = np.random.default_rng(size)
+    x, dy = (rng.integers(-9, 10, (3, 2, size)).astype(dtype) for _ in range(2))
+    params = {"u": given(np.ones(size, dtype), backend)}
+    y, _, tape = kernels.forward(params, given(x, backend))
+    np.testing.assert_array_equal(np.asarray(y), x.cumsum(-1))
+    grads = kernels.backward(params, tape, given(dy, backend))
+    np.testing.assert_array_equal(np.asarray(grads.x), dy[..., ::-1].cumsum(-1)[..., ::-1])
+
+
+def test_the_gradient_of_sums_is_the_sum_from_the_end() -> None:
+    cell = symrnn.Cell.from_equations("h' = cumsum(h) * u")
+    assert "revcumsum(" in " ".join(calls(adjoint(cell.normal)))
+    assert str(symrnn.derive(cell).jacobian("h", "h").text()) == "J[h', h] = diag(u) @ tril(ones)"
+    # Of that of the adjoint, the sum up to each unit again.
+    again = calls(adjoint(adjoint(cell.normal)))
+    assert "cumsum(" in " ".join(again).replace("revcumsum(", "")
+
+
+@pytest.mark.parametrize("target", ["numpy", "c"])
+def test_one_without_a_spelling_is_refused_by_name(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(cast(Any, registry.target(target).vectors), "revcumsum")
+    with pytest.raises(
+        GenerateError, match=f"^sums: backend {target} has no spelling of the vector function revcumsum; add it"
+    ):
+        symrnn.render(symrnn.Cell.from_equations("h' = cumsum(h) * u", name="sums"), backends=(target,))
+
+
+def test_a_unit_that_a_stage_reads_twice_is_loaded_beside_the_whole() -> None:
+    text = symrnn.render(symrnn.Cell.from_equations("a = u * h\nh' = cumsum(a) * a", name="both"), backends=("c",))
+    assert "ACROSS(cumsum_at," in text["both.c"]

@@ -73,6 +73,11 @@ WRONG = (
         "`a` has size inner, `h` has size hidden",
         "[sizes]\na = 'inner'\n",
     ),
+    Wrong("cumsum of a number", "h' = cumsum(0.5) + x", (3, 13), "`cumsum` takes a vector; `0.5` is a number"),
+    Wrong(
+        "a function of derivatives, of vectors", "h' = revcumsum(x)", (3, 6), "there is no function `revcumsum`; write"
+    ),
+    Wrong("a name of derivatives", "revcumsum = W @ x\nh' = revcumsum", (3, 1), "`revcumsum` is a function of"),
     Wrong("softmax along an axis", "h' = softmax(h, 1) * x", (3, 6), "`softmax` takes 1 argument, found 2"),
     Wrong("a vector function's name", "softmax = W @ x\nh' = softmax", (3, 1), "`softmax` is a function"),
     Wrong("a reduction's name", "max = W @ x\nh' = max", (3, 1), "`max` is a function of the language"),

@@ -148,7 +148,7 @@ def test_the_fused_loop_computes_and_writes_the_same(program: Program) -> None:
     assert forward.fused is not None
     hoisted = (*forward.stages_of(BEFORE), *forward.loop.stages)
     fused = (*forward.fused.before, *(stage.whole for stage in forward.fused.loop))
-    names = {e.target for e in program.cell.normal.equations} & {s.target for stage in fused for s in stage.statements}
+    names = {e.target for e in forward.system.equations} & {s.target for stage in fused for s in stage.statements}
     assert tokens(hoisted, names) == tokens(fused, names)
     labels = {s.target: s.label for stage in fused for s in stage.statements}
     assert labels == {s.target: s.label for stage in hoisted for s in stage.statements}

@@ -8,6 +8,8 @@ REDUCTIONS = {
     "max": "{0}.max(axis=1, keepdims=True)",
 }
 
+VECTORS = {"cumsum": "{0}.cumsum(axis=1)", "revcumsum": "{0}[:, ::-1].cumsum(axis=1)[:, ::-1]"}
+
 SPELLINGS = {
     "sigmoid": "1 / (1 + np.exp(-{0}))",
     "tanh": "np.tanh({0})",

@@ -35,10 +35,10 @@ from symrnn.plan.program import Program
 from symrnn.targets.description import Description
 from symrnn.targets.target import Builder, Target
 from tests.toy import DESCRIPTION
-from tests.toy.functions import REDUCTIONS, SPELLINGS
+from tests.toy.functions import REDUCTIONS, SPELLINGS, VECTORS
 
 
-class _Text(Fold[str], refuses=(VectorCall,)):
+class _Text(Fold[str]):
     """An expression in Python: values are rows of ``v`` by name, sizes are numbers of ``n``."""
 
     def _of_number(self, node: Number) -> str:
@@ -68,6 +68,9 @@ class _Text(Fold[str], refuses=(VectorCall,)):
 
     def _of_reduction(self, node: Reduce) -> str:
         return REDUCTIONS[node.kind].format(self(node.operand))
+
+    def _of_vector(self, node: VectorCall) -> str:
+        return VECTORS[node.kind].format(self(node.operand))
 
     def _of_outer(self, node: Outer) -> str:
         return f"({self(node.left)}.T @ {self(node.right)})"
@@ -100,6 +103,7 @@ class _Toy:
     description: Description = DESCRIPTION
     functions: Collection[str] = SPELLINGS
     reductions: Collection[str] = REDUCTIONS
+    vectors: Collection[str] = VECTORS
     policy: Policy = Policy(tangent=False, fused=False)
     builder: Builder | None = None
 

@@ -27,7 +27,7 @@ from symrnn.language.tree import (
     SizeOf,
     VectorCall,
 )
-from symrnn.targets.c.functions import reduction, spelling
+from symrnn.targets.c.functions import reduction, spelling, vector_function
 
 REPEATED = 8
 """Whole powers up to this one are products; the others call ``pow`` lane by lane."""
@@ -82,6 +82,10 @@ class CPrinter(Fold[str], refuses=(MatVec, Reduce, VectorCall, Outer)):
         spelt = reduction(node.kind)
         total = f"{spelt.function}({pointer}, {count})"
         return f"K({total} / (real){count})" if spelt.divides else f"K({total})"
+
+    def vector(self, node: VectorCall, pointer: str) -> str:
+        """The units at hand of ``node`` over the units at ``pointer``."""
+        return f"ACROSS({vector_function(node.kind)}, {pointer})"
 
     def _wrapped(self, node: Expression, least: int) -> str:
         return self(node) if strength(node) >= least else f"({self(node)})"

@@ -71,6 +71,9 @@ REDUCTIONS: Mapping[str, CReduction] = {
 }
 """The spelling of each reduction of the language, by name."""
 
+VECTORS: Mapping[str, str] = {"cumsum": "cumsum_at", "revcumsum": "revcumsum_at"}
+"""The function of the runtime that computes each vector function, by name: of a pointer, the unit at hand and a count."""
+
 
 def reduction(kind: str) -> CReduction:
     """How the reduction ``kind`` is spelt.
@@ -83,6 +86,19 @@ def reduction(kind: str) -> CReduction:
             f"C: reduction {kind!r} has no spelling; add an entry to symrnn.targets.c.functions.REDUCTIONS"
         )
     return REDUCTIONS[kind]
+
+
+def vector_function(kind: str) -> str:
+    """The function of the runtime that computes the vector function ``kind``.
+
+    Raises:
+        GenerateError: it has no entry here.
+    """
+    if kind not in VECTORS:
+        raise GenerateError(
+            f"C: vector function {kind!r} has no spelling; add an entry to symrnn.targets.c.functions.VECTORS"
+        )
+    return VECTORS[kind]
 
 
 def spelling(function: str) -> str:

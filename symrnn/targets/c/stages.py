@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from symrnn.emit.address import Address
 from symrnn.emit.source import Mark, Marked, block
 from symrnn.language.system import ONE
-from symrnn.language.tree import Call, Reduce, SizeOf, names, walk
-from symrnn.plan.program import Form, FusedStage, Kind, Program, Routine, Stage, Statement, Write, reductions
+from symrnn.language.tree import Call, Name, Reduce, SizeOf, VectorCall, names, walk
+from symrnn.plan.program import Form, FusedStage, Kind, Program, Routine, Stage, Statement, Write, reduced, reductions
 from symrnn.plan.routine import Phase
 from symrnn.plan.size import Count
 from symrnn.targets.c.arrays import PACKED, Arrays
@@ -305,7 +305,8 @@ class _StageWriter:
             key = self._names.pointers[pointer_key(write.value, write.place)]
             pointers[key] = (self._arrays.address(write.value, write.place), False)
         sizes = {size for address, _ in pointers.values() for size in address.before.sizes}
-        sizes |= {self._routine.sizes[name] for name in reductions(stage)}
+        # A vector function has the units of its stage, whose number is at hand.
+        sizes |= {self._routine.sizes[name] for name in reductions(stage) if self._routine.sizes[name] != stage.size}
         nodes = [node for s in (*stage.statements, *absorbed.values()) for node in walk(s.expression)]
         sizes |= {node.size for node in nodes if isinstance(node, SizeOf)}
         if sizes & set(self._names.open):
@@ -334,9 +335,9 @@ class _StageWriter:
         printer = CPrinter(values, self._names.sizes)
         for accumulator in stage.accumulators:
             yield f"LET({self._names.values[accumulator.name]}) = {sums[accumulator.name]};", None
-        reduced = reductions(stage)
+        one_by_one = _read_one_by_one(stage)
         for name in stage.reads:
-            if name not in reduced and name not in absorbed:
+            if name in one_by_one and name not in absorbed:
                 yield f"LET({self._names.values[name]}) = {self._load(name, stage)};", None
         for name, statement in absorbed.items():
             inner = {n: self._load(n, stage) for n in names(statement.expression) if n in self._routine.places}
@@ -360,11 +361,14 @@ class _StageWriter:
 
     def _value(self, statement: Statement, printer: CPrinter) -> str:
         expression = statement.expression
-        if not isinstance(expression, Reduce):
-            return printer(expression)
-        (name,) = (operand.name for operand in [expression.operand] if hasattr(operand, "name"))
-        pointer = self._names.pointers[pointer_key(name, self._routine.places[name])]
-        return printer.reduction(expression, pointer, self._names.sizes[self._routine.sizes[name]])
+        match expression:
+            case Reduce(operand=Name(name)):
+                pointer = self._names.pointers[pointer_key(name, self._routine.places[name])]
+                return printer.reduction(expression, pointer, self._names.sizes[self._routine.sizes[name]])
+            case VectorCall(operand=Name(name)):
+                return printer.vector(expression, self._names.pointers[pointer_key(name, self._routine.places[name])])
+            case _:
+                return printer(expression)
 
     def _is_optional(self, write: Write) -> bool:
         return write.value in self._optional and write.place.kind is Kind.BUFFER
@@ -377,6 +381,13 @@ class _StageWriter:
         taped = write.place.kind is Kind.BUFFER and write.place.array in self._taped
         note = " /* saved for the backward pass */" if taped else ""
         return f"{'if (taped) ' if self._is_optional(write) else ''}WRITE({pointer}, {text});{note}"
+
+
+def _read_one_by_one(stage: Stage) -> set[str]:
+    """The values whose units a stage reads each for itself; one that it reads as a whole may be among them."""
+    plain = [s.expression for s in stage.statements if not reduced(s.expression)]
+    found = {name for expression in plain for name in names(expression)}
+    return found | {name for write in stage.writes for name in (write.value, write.idle)}
 
 
 def _side(stage: Stage, fused: FusedStage | None) -> int:

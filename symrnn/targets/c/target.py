@@ -17,7 +17,7 @@ from symrnn.plan.program import Program
 from symrnn.targets.c import DESCRIPTION
 from symrnn.targets.c.files import c_files
 from symrnn.targets.c.flags import MARCH_NATIVE
-from symrnn.targets.c.functions import REDUCTIONS, SPELLINGS
+from symrnn.targets.c.functions import REDUCTIONS, SPELLINGS, VECTORS
 from symrnn.targets.c.library import install_library, is_from, library_name, other_libraries, runs_here
 from symrnn.targets.c.load_kernels import c_sources, load_kernels
 from symrnn.targets.c.march import chosen_march
@@ -82,6 +82,7 @@ class _C:
     functions: Collection[str] = SPELLINGS
     policy: Policy = POLICY
     reductions: Collection[str] = REDUCTIONS
+    vectors: Collection[str] = VECTORS
     builder: Builder | None = _Libraries()
 
     def files(self, program: Program, request: Request) -> dict[str, Source]:

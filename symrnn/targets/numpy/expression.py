@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 from symrnn.emit.inline import picked
 from symrnn.emit.python_expression import PythonPrinter
-from symrnn.language.tree import Call, Expression, Reduce, walk
-from symrnn.targets.numpy.functions import HELPERS, reduction, spelling
+from symrnn.language.tree import Call, Expression, Reduce, VectorCall, walk
+from symrnn.targets.numpy.functions import HELPERS, reduction, spelling, vector_function
 
 
 class NumpyPrinter(PythonPrinter):
@@ -31,10 +31,15 @@ class NumpyPrinter(PythonPrinter):
         """A function of the whole array."""
         return f"{reduction(kind).whole}({operand}, axis=-1, keepdims=True)"
 
+    def of_vector(self, kind: str, operand: str) -> str:
+        """A function of all units."""
+        return f"{vector_function(kind)}({operand}, axis=-1)"
+
 
 def helpers(nodes: Iterable[Expression]) -> tuple[str, ...]:
     """The sources of the helpers that ``nodes`` call, with those that these call, in the order of the function table."""
     parts = [part for node in nodes for part in walk(node)]
     callees = {spelling(part.function) for part in parts if isinstance(part, Call)}
+    callees |= {vector_function(part.kind) for part in parts if isinstance(part, VectorCall)}
     callees |= {callee for part in parts if isinstance(part, Reduce) for callee in reduction(part.kind).callees}
     return picked(HELPERS, {callee for callee in callees if "." not in callee})

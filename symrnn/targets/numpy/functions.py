@@ -83,6 +83,20 @@ REDUCTIONS: Mapping[str, NumPyReduction] = {
 """The spelling of each reduction of the language, by name."""
 
 
+VECTORS: Mapping[str, str] = {"cumsum": "np.add.accumulate", "revcumsum": "_revcumsum"}
+"""The callee of each vector function, by name: one of NumPy's, or a helper. Either takes ``axis=`` and ``out=``."""
+
+
+def is_vector_function(function: str) -> bool:
+    """Whether ``function`` is the callee of some vector function."""
+    return function in VECTORS.values()
+
+
+def is_whole(function: str) -> bool:
+    """Whether ``function`` reads all units of a value at once, so that it neither works in place nor on several values."""
+    return is_fold(function) or is_vector_function(function)
+
+
 def is_fold(function: str) -> bool:
     """Whether ``function`` is the callee of some reduction."""
     return any(function == each.fold for each in REDUCTIONS.values())
@@ -99,6 +113,19 @@ def reduction(kind: str) -> NumPyReduction:
             f"NumPy: reduction {kind!r} has no spelling; add an entry to symrnn.targets.numpy.functions.REDUCTIONS"
         )
     return REDUCTIONS[kind]
+
+
+def vector_function(kind: str) -> str:
+    """The callee of the vector function ``kind``.
+
+    Raises:
+        GenerateError: it has no entry here.
+    """
+    if kind not in VECTORS:
+        raise GenerateError(
+            f"NumPy: vector function {kind!r} has no spelling; add an entry to symrnn.targets.numpy.functions.VECTORS"
+        )
+    return VECTORS[kind]
 
 
 def spelling(function: str) -> str:

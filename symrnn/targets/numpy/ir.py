@@ -38,7 +38,8 @@ ARITHMETIC = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide"}
 """Operators of the language and the ufuncs of their names."""
 
 UFUNCS = (*ARITHMETIC.values(), "square", "reciprocal", "power")
-"""Operations that are ufuncs; others are `FILL`, `COPY`, `NEGATIVE`, folds of reductions and rows of the function table."""
+"""Operations that are ufuncs; others are `FILL`, `COPY`, `NEGATIVE`, callees of reductions and vector functions, and rows
+of the function table."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class Operation:
     """``target = function(*arguments)`` for each unit.
 
     Attributes:
-        function: of `UFUNCS`, a row of the function table, `FILL`, `COPY`, `NEGATIVE` or the fold of a reduction.
+        function: of `UFUNCS`, a row of the function table, `FILL`, `COPY`, `NEGATIVE`, the fold of a reduction
+            or the callee of a vector function.
         arguments: values and numbers.
         target: the value that it computes.
         size: units of the target.

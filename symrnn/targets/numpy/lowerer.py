@@ -34,7 +34,7 @@ from symrnn.language.tree import (
     names,
 )
 from symrnn.plan.program import Accumulator, Place, Stage, Statement
-from symrnn.targets.numpy.functions import reduction
+from symrnn.targets.numpy.functions import reduction, vector_function
 from symrnn.targets.numpy.ir import ARITHMETIC, COPY, FILL, NEGATIVE, Literal, Operand, Operation
 
 LONGEST = 24
@@ -146,6 +146,8 @@ class Lowerer(Fold[Root], refuses=(Reduce, VectorCall, MatVec, Outer)):
                 self._emit(COPY, (self.resolve(name),), target)
             case Reduce():
                 self._reduce(expression, target)
+            case VectorCall(kind, Name(vector)):
+                self._emit(vector_function(kind), (self.resolve(vector),), target)
             case _:
                 root = self(expression)
                 if isinstance(root, Literal):
@@ -161,8 +163,9 @@ class Lowerer(Fold[Root], refuses=(Reduce, VectorCall, MatVec, Outer)):
         return root if isinstance(root, str | Literal) else self._temporary(*root)
 
     def _refusal(self, node: Expression) -> Exception:
-        if isinstance(node, Reduce):
-            return GenerateError("NumPy: a reduction stands inside an expression; give it a statement of its own")
+        if isinstance(node, Reduce | VectorCall):
+            what = "reduction" if isinstance(node, Reduce) else "vector function"
+            return GenerateError(f"NumPy: a {what} stands inside an expression; give it a statement of its own")
         return GenerateError(f"NumPy: {type(node).__name__} is not elementwise, so no operation computes it")
 
     def _of_number(self, node: Number) -> Root:

@@ -13,7 +13,7 @@ from symrnn.emit.python_text import call, commented, remark
 from symrnn.emit.source import Mark, marked
 from symrnn.plan.size import Count
 from symrnn.targets.numpy.compile import CompiledPhase
-from symrnn.targets.numpy.functions import is_fold, spelling
+from symrnn.targets.numpy.functions import is_fold, is_vector_function, spelling
 from symrnn.targets.numpy.ir import (
     ARITHMETIC,
     COPY,
@@ -101,6 +101,8 @@ class Printer:
         if is_fold(node.function):
             options = ["axis=-1", "keepdims=True", f"out={target}"]
             return self._line(f"{node.function}(", [*arguments, *options], node.targets, node.labels)
+        if is_vector_function(node.function):
+            return self._line(f"{node.function}(", [*arguments, "axis=-1", f"out={target}"], node.targets, node.labels)
         if node.function in IN_PLACE:
             first, second = arguments
             if second == target and first != target and node.function in COMMUTATIVE:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from symrnn.targets.numpy.functions import is_fold
+from symrnn.targets.numpy.functions import is_whole
 from symrnn.targets.numpy.ir import CALL, Array, Literal, Operation, Position, Stacked
 
 Key = tuple[object, ...]
@@ -114,7 +114,7 @@ class Stacker:
     def _split(self, group: list[Operation]) -> list[list[Operation]]:
         """The group, if each argument differs in every operation or is a shared column; else its members."""
         first = group[0]
-        alone = is_fold(first.function) or any(
+        alone = is_whole(first.function) or any(
             self._needs[one.target] & {other.target for other in group} for one in group
         )
         for place, argument in enumerate(first.arguments):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from symrnn.targets.numpy.functions import is_fold
+from symrnn.targets.numpy.functions import is_whole
 from symrnn.targets.numpy.ir import COPY, FILL, SCRATCH, Array, Literal, Node, Position, Spot, Stacked, reads_of
 
 
@@ -89,7 +89,7 @@ class Storer:
             place = self.at(node.targets[0])
             if (
                 not isinstance(node, Stacked)
-                or is_fold(node.function)
+                or is_whole(node.function)
                 or node.function in (COPY, FILL)
                 or place is None
             ):
@@ -125,7 +125,7 @@ class Storer:
 
     def _dying(self, node: Stacked, index: int) -> Position | None:
         """The place of an argument that ``node`` reads for the last time and may overwrite."""
-        if is_fold(node.function) or node.function in (COPY, FILL):
+        if is_whole(node.function) or node.function in (COPY, FILL):
             return None
         for values in node.arguments:
             if isinstance(values, Literal) or not self._as_wide(values, node.targets):

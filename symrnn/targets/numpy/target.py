@@ -15,7 +15,7 @@ from symrnn.plan.policy import Policy
 from symrnn.plan.program import Program
 from symrnn.targets.description import Description
 from symrnn.targets.numpy import DESCRIPTION
-from symrnn.targets.numpy.functions import REDUCTIONS, SPELLINGS
+from symrnn.targets.numpy.functions import REDUCTIONS, SPELLINGS, VECTORS
 from symrnn.targets.numpy.module import numpy_module
 from symrnn.targets.numpy.policy import POLICY
 from symrnn.targets.target import Builder, Target
@@ -28,6 +28,7 @@ class _NumPy:
     functions: Collection[str] = SPELLINGS
     policy: Policy = POLICY
     reductions: Collection[str] = REDUCTIONS
+    vectors: Collection[str] = VECTORS
     builder: Builder | None = None
 
     def files(self, program: Program, request: Request) -> dict[str, Source]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from symrnn.emit.python_text import INDENT, collection, commented
+from symrnn.emit.python_text import INDENT, WIDTH, call, collection, commented, remark
 from symrnn.emit.source import Mark, block, marked
 from symrnn.plan.backward import SEED, seed_arrays
 from symrnn.plan.program import AFTER, LAST, Extent, Kind, Phase, Product, Program, Routine, Stage, Write
@@ -16,6 +16,9 @@ from symrnn.targets.torch.forms import StackedForms, Stacks
 from symrnn.targets.torch.forward_printer import input_lines, operand, parameter_lines, size_lines
 from symrnn.targets.torch.names import TorchNames
 from symrnn.targets.torch.printer import PhasePrinter, Wording
+
+_SPLIT = ".split("
+"""Before the widths of what is taken apart; a line that is too long is broken there."""
 
 HEAD = "def _backward(p, n, x, states, tape, idle, dy, dstate):"
 
@@ -255,7 +258,7 @@ class _BackwardLines:
             if len(lefts) > 1 and lefts in self._joint:
                 parts = [names.allocator.fresh(f"d{parameter}") for parameter, _ in product.entries]
                 widths = [names.sizes[self._routine.sizes[left]] for left in lefts]
-                text = f"({names.side_by_side(lefts)}.flatten(0, 1).mT @ {right}).split(({', '.join(widths)}))"
+                text = f"({names.side_by_side(lefts)}.flatten(0, 1).mT @ {right}){_SPLIT}({', '.join(widths)}))"
                 pieces = [(", ".join(parts), text, product.labels)]
             else:
                 parts = [names.allocator.fresh(f"d{parameter}") for parameter, _ in product.entries]
@@ -285,4 +288,8 @@ class _BackwardLines:
 
 def _labelled_line(text: str, labels: tuple[str, ...]) -> list[str]:
     comment = " ".join(f"({label})" for label in labels)
-    return marked(commented(text, comment, 1), Mark(labels, "gradients"))
+    lines = commented(text, comment, 1)
+    whole, split, widths = text.rpartition(_SPLIT)
+    if split and max(map(len, lines)) > WIDTH:
+        lines = [*remark(comment, 1), *call(whole + split, [widths.removesuffix(")")], ")", 1)]
+    return marked(lines, Mark(labels, "gradients"))

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 from symrnn.emit.inline import picked
 from symrnn.emit.python_expression import PythonPrinter
-from symrnn.language.tree import Call, Expression, walk
-from symrnn.targets.torch.functions import HELPERS, reduction, spelling
+from symrnn.language.tree import Call, Expression, VectorCall, walk
+from symrnn.targets.torch.functions import HELPERS, reduction, spelling, vector_function
 
 
 class TorchPrinter(PythonPrinter):
@@ -29,8 +29,14 @@ class TorchPrinter(PythonPrinter):
         """A method."""
         return f"{operand}.{reduction(kind)}(-1, keepdim=True)"
 
+    def of_vector(self, kind: str, operand: str) -> str:
+        """A function of all units."""
+        return f"{vector_function(kind)}({operand}, -1)"
+
 
 def helpers(nodes: Iterable[Expression]) -> tuple[str, ...]:
     """The sources of the helpers that ``nodes`` call, with those that these call, in the order of the function table."""
-    callees = {spelling(part.function) for node in nodes for part in walk(node) if isinstance(part, Call)}
+    parts = [part for node in nodes for part in walk(node)]
+    callees = {spelling(part.function) for part in parts if isinstance(part, Call)}
+    callees |= {vector_function(part.kind) for part in parts if isinstance(part, VectorCall)}
     return picked(HELPERS, {callee for callee in callees if "." not in callee})

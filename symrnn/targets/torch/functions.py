@@ -56,6 +56,9 @@ SPELLINGS: Mapping[str, str] = {
 REDUCTIONS: Mapping[str, str] = {"mean": "mean", "sum": "sum", "max": "amax"}
 """The tensor's method for each reduction of the language, by name."""
 
+VECTORS: Mapping[str, str] = {"cumsum": "torch.cumsum", "revcumsum": "_revcumsum"}
+"""The callee of each vector function, by name: one of PyTorch's, or a helper. Either takes a tensor and an axis."""
+
 
 def reduction(kind: str) -> str:
     """The method of the reduction ``kind``.
@@ -68,6 +71,19 @@ def reduction(kind: str) -> str:
             f"PyTorch: reduction {kind!r} has no spelling; add an entry to symrnn.targets.torch.functions.REDUCTIONS"
         )
     return REDUCTIONS[kind]
+
+
+def vector_function(kind: str) -> str:
+    """The callee of the vector function ``kind``.
+
+    Raises:
+        GenerateError: it has no entry here.
+    """
+    if kind not in VECTORS:
+        raise GenerateError(
+            f"PyTorch: vector function {kind!r} has no spelling; add an entry to symrnn.targets.torch.functions.VECTORS"
+        )
+    return VECTORS[kind]
 
 
 def spelling(function: str) -> str:

@@ -18,7 +18,7 @@ from symrnn.plan.program import Program
 from symrnn.targets.description import Description
 from symrnn.targets.target import Builder, Target
 from symrnn.targets.torch import DESCRIPTION
-from symrnn.targets.torch.functions import REDUCTIONS, SPELLINGS
+from symrnn.targets.torch.functions import REDUCTIONS, SPELLINGS, VECTORS
 from symrnn.targets.torch.module import torch_module
 from symrnn.targets.torch.policy import POLICY
 
@@ -30,6 +30,7 @@ class _Torch:
     functions: Collection[str] = SPELLINGS
     policy: Policy = POLICY
     reductions: Collection[str] = REDUCTIONS
+    vectors: Collection[str] = VECTORS
     builder: Builder | None = None
 
     def files(self, program: Program, request: Request) -> dict[str, Source]:
