@@ -102,12 +102,17 @@ def _names(columns: Iterable[Column]) -> str:
 
 
 def _operations(routine: Routine) -> Iterator[Line]:
-    stages = [stage for phase in every_step(routine) for stage in phase.stages]
-    arithmetic, calls = _elementwise(stages, (Binary, Negate, Power)), _elementwise(stages, (Call,))
+    arithmetic, calls = unit_work(routine)
     rows = f"{_STEPS} {_ROWS}"
     for what, count in (("products", routine_cost(routine)), ("arithmetic", arithmetic), ("functions", calls)):
         if count:
             yield Line(rf"\text{{{routine.name}, {what}}}", _times(rows, count))
+
+
+def unit_work(routine: Routine) -> tuple[Count, Count]:
+    """Arithmetic unit by unit, and calls of functions, of one step for one row."""
+    stages = [stage for phase in every_step(routine) for stage in phase.stages]
+    return _elementwise(stages, (Binary, Negate, Power)), _elementwise(stages, (Call,))
 
 
 def _elementwise(stages: Iterable[Stage], kinds: tuple[type, ...]) -> Count:

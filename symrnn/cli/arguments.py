@@ -25,6 +25,7 @@ from symrnn.cli.types import (
     stack,
 )
 from symrnn.language.bundled import first_cells
+from symrnn.language.families import FAMILIES
 from symrnn.parts import ALL, PARTS, PLAN
 from symrnn.targets import registry
 from symrnn.targets.description import PRECISIONS
@@ -84,7 +85,25 @@ def _refuse_contradictions(show: argparse.Namespace) -> None:
 
 
 def _add_list(commands: Commands) -> None:
-    parser = commands.add_parser("list", help="the bundled cells", description="List the bundled cells.")
+    parser = commands.add_parser(
+        "list",
+        help="the bundled cells",
+        description="List the bundled cells, published recurrent cells in the order of their publication: the name, the family, "
+        "the year\nand the title of each.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="""examples:
+  symrnn list                                    all of them
+  symrnn list --family orthogonal                one family
+  symrnn list hinton 2016                        those whose name, title, family or reference has both words
+  symrnn list --family gated --json              with equations, states and parameters""",
+    )
+    parser.add_argument(
+        "words",
+        metavar="WORD",
+        nargs="*",
+        help="list only cells that have every WORD in their name, title, family or reference",
+    )
+    parser.add_argument("--family", choices=tuple(FAMILIES), help="list only cells of this family")
     _add_json(parser)
 
 

@@ -6,6 +6,7 @@ progress on standard error. Leaves out: arguments, printing and errors (`symrnn.
 
 from __future__ import annotations
 
+import re
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,6 +24,7 @@ from symrnn.cli.shared import (
     chosen_cells,
     chosen_dtypes,
     chosen_sizes,
+    note,
     note_doubtful,
     progress,
     progress_in_lines,
@@ -32,9 +34,11 @@ from symrnn.derive.derivation import derive
 from symrnn.derive.document import document
 from symrnn.diagnose.diagnose import diagnose
 from symrnn.errors import BuildError, DiagnoseError
-from symrnn.language.bundled import cells as bundled_names
+from symrnn.language.bundled import about_cells
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import load
+from symrnn.language.families import FAMILIES
+from symrnn.language.origin import nearest, shown
 from symrnn.parts import ALL, DERIVED, PLAN
 from symrnn.pipeline import lecture, program
 from symrnn.targets import registry
@@ -64,12 +68,32 @@ def run_command(arguments: Namespace) -> Outcome:
 
 
 def _list(arguments: Namespace) -> Outcome:
-    bundled = [load(name) for name in bundled_names()]
+    chosen = [
+        cell
+        for cell in about_cells()
+        if arguments.family in (None, cell.family) and all(map(cell.has, arguments.words))
+    ]
+    if not chosen:
+        note(_none_listed(arguments))
     if arguments.json:
-        return DONE, to_json([_described(cell) for cell in bundled])
-    width = max(len(cell.name) for cell in bundled)
-    lines = [f"{cell.name:{width}}  {cell.title} ({cell.reference})" for cell in bundled]
-    return DONE, "\n".join(lines) + "\n"
+        return DONE, to_json([_described(load(cell.name)) for cell in chosen])
+    columns = [(cell.name, cell.family, cell.year, cell.title) for cell in chosen]
+    name, family = (max((len(row[column]) for row in columns), default=0) for column in (0, 1))
+    return DONE, "".join(f"{row[0]:{name}}  {row[1]:{family}}  {row[2]:4}  {row[3]}\n" for row in columns)
+
+
+def _none_listed(arguments: Namespace) -> str:
+    """Why `list` prints nothing, and what to try."""
+    bundled = about_cells()
+    if arguments.family and not arguments.words:
+        others = registry.listed(tuple(family for family in FAMILIES if any(family == cell.family for cell in bundled)))
+        return f"no bundled cell is of the family {arguments.family} yet; try {others}"
+    known = [*(cell.name for cell in bundled), *FAMILIES]
+    known += sorted({word for cell in bundled for word in re.findall(r"\w{3,}", f"{cell.title} {cell.reference}")})
+    hints = [nearest(word, known) for word in arguments.words if not any(cell.has(word) for cell in bundled)]
+    words = " and ".join(f"`{shown(word)}`" for word in arguments.words)
+    family = f" of the family {arguments.family}" if arguments.family else ""
+    return f"no bundled cell{family} has {words} in its name, title, family or reference{next(filter(None, hints), '')}"
 
 
 def _described(cell: Cell) -> dict[str, object]:
@@ -78,6 +102,10 @@ def _described(cell: Cell) -> dict[str, object]:
         "name": cell.name,
         "title": cell.title,
         "reference": cell.reference,
+        "family": cell.family,
+        "parent": cell.parent,
+        "difference": cell.difference,
+        "departures": cell.departures,
         "equations": cell.text.strip().splitlines(),
         **({"define": dict(cell.define)} if cell.define else {}),
         "sizes": cell.sizes,

@@ -60,11 +60,17 @@ def chosen_cells(arguments: Namespace) -> tuple[Cell, ...]:
     return tuple(found.values())
 
 
+def note(sentence: str) -> None:
+    """Say something on standard error that is no trouble; standard output does not change."""
+    if sys.stderr is not None:
+        print(f"symrnn: note: {sentence}", file=sys.stderr)
+
+
 def note_doubtful(cells: Iterable[Cell]) -> None:
     """Say on standard error which parameters may be mistakes; standard output does not change."""
     for cell in cells if sys.stderr is not None else ():
         for sentence in doubts(cell):
-            print(f"symrnn: note: {cell.source}: {sentence}", file=sys.stderr)
+            note(f"{cell.source}: {sentence}")
 
 
 def chosen_backends(arguments: Namespace) -> tuple[str, ...]:

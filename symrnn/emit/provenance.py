@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from symrnn.emit.digest import digest
 from symrnn.emit.request import Request
-from symrnn.language.bundled import cells
+from symrnn.language.bundled import bundled_files
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import load
 from symrnn.version import __version__
@@ -30,7 +30,7 @@ def source_digest(cell: Cell) -> str:
 
 def command(cell: Cell, request: Request) -> str:
     """The command that writes the file again; it names a cell that is not bundled by a file of its name."""
-    bundled = cell.name in cells() and source_digest(load(cell.name)) == source_digest(cell)
+    bundled = cell.name in bundled_files() and source_digest(load(cell.name)) == source_digest(cell)
     return f"python -m symrnn generate {cell.name}{'' if bundled else '.toml'}{request.options}"
 
 

@@ -7,13 +7,17 @@ from dataclasses import dataclass, field, fields, replace
 from html import escape
 
 from symrnn.language.compose import Composition, Declarations, InputEntry, SizeEntry, compose
+
+    @property
+from symrnn.language.about import hold_about, read_departures
+from symrnn.language.compose import Composition, Declarations, SizeEntry, compose
 from symrnn.language.decimals import Number
 from symrnn.language.given import hold_fixed, hold_types, read_source
 from symrnn.language.layouts import Layouts, read_layouts
 from symrnn.language.origin import Origin
 from symrnn.language.own import Entry, OwnFunction
 from symrnn.language.parameters import StartEntry
-from symrnn.language.scanner import COMMENT_MARKS, name_fault
+from symrnn.language.scanner import name_fault
 from symrnn.language.system import HIDDEN, INPUT, Role, System, Variable
 from symrnn.language.tree import PRIME, is_next
 from symrnn.language.typeset.as_written import written_rows
@@ -30,6 +34,10 @@ class Cell(System):
         name: an identifier; names the generated files.
         title: one line for people.
         reference: where the equations were published; may be empty.
+        family: a word of `symrnn.language.families.FAMILIES`, or empty.
+        parent: the name of the cell that it descends from; empty for a root.
+        difference: what differs from the parent, in one line; may be empty.
+        departures: what departs from the reference, a line each.
         text: the equations as given.
         constants: ``[constants]`` as exact decimal texts.
         define: ``[define]``: the bodies of definitions by their heads; empty where there are none.
@@ -52,6 +60,10 @@ class Cell(System):
     name: str = ""
     title: str = ""
     reference: str = ""
+    family: str = ""
+    parent: str = ""
+    difference: str = ""
+    departures: tuple[str, ...] = ()
     text: str = ""
     constants: Mapping[str, str] = field(default_factory=dict)
     define: Mapping[str, str] = field(default_factory=dict)
@@ -76,6 +88,10 @@ class Cell(System):
         name: str = "cell",
         title: str = "",
         reference: str = "",
+        family: str = "",
+        parent: str = "",
+        difference: str = "",
+        departures: Sequence[str] | None = None,
         sizes: Mapping[str, SizeEntry] | None = None,
         constants: Mapping[str, Number] | None = None,
         define: Mapping[str, str] | None = None,
@@ -98,6 +114,10 @@ class Cell(System):
             name: an identifier, the stem of generated files.
             title: one line for people.
             reference: where the equations were published.
+            family: one of ``simple gated minimal orthogonal continuous normalised memory linear spiking reservoir``.
+            parent: the name of the cell that it descends from.
+            difference: what differs from the parent, in one line.
+            departures: what departs from the reference, a line each.
             sizes: for any name: ``input``, ``hidden``, a new size name or 1; for a matrix a pair.
             constants: scalar hyper-parameters: numbers, or decimal texts (``"0.1"`` is then a tenth exactly).
             define: definitions, a body by each head: ``{"F(v)": "tanh(W @ v + b)"}``; equations call them, as ``F(h)``.
@@ -118,18 +138,15 @@ class Cell(System):
             CellError: with line and column, what was found, what was expected, and the nearest right name; or an
                 argument is of a wrong type.
         """
-        strings = {"text": text, "name": name, "title": title, "reference": reference}
+        about = {"title": title, "reference": reference, "family": family, "parent": parent, "difference": difference}
         tables = {"sizes": sizes, "constants": constants, "define": define, "init": init, "inputs": inputs}
         tables["domain"] = domain
         place = read_source(source)
-        hold_types(strings, output, tables, place)
+        hold_types({"text": text, "name": name, **about}, output, tables, place)
         hold_fixed(fixed, place)
         if fault := name_fault(name):
             raise place.entry_error(f"name: {fault}", "name")
-        for key, value in (("title", title), ("reference", reference)):
-            if not value.isprintable() or any(mark in value for mark in COMMENT_MARKS):
-                message = f"{key}: expected one line of plain text without {' '.join(COMMENT_MARKS)}"
-                raise place.entry_error(message, key)
+        hold_about(about, name, place)
         outputs = (output,) if isinstance(output, str) else tuple(output or ())
         declarations = Declarations(
             sizes or {},
@@ -145,7 +162,14 @@ class Cell(System):
         parts: Composition = compose(text, declarations, place)
         values = {entry.name: getattr(parts, entry.name) for entry in fields(parts)}
         found = cls(name=name, title=title, reference=reference, text=text, source=place.name, **values)
-        return replace(found, layouts=read_layouts(layouts, found.parameters, place))
+        return replace(
+            found,
+            family=family,
+            parent=parent,
+            difference=difference,
+            departures=read_departures(departures, place),
+            layouts=read_layouts(layouts, found.parameters, place),
+        )
 
     @property
     def parameters(self) -> tuple[Variable, ...]:

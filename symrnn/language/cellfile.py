@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from symrnn.errors import CellError
-from symrnn.language.bundled import SUFFIX, bundled_files, cells
+from symrnn.language.bundled import SUFFIX, bundled_files, bundled_in_a_sentence
 from symrnn.language.cell import Cell
 from symrnn.language.given import described
 from symrnn.language.origin import Origin, nearest, shown
@@ -26,9 +26,9 @@ MAX_BYTES = 256 * 1024
 CellLike = Cell | str | os.PathLike[str]
 """A cell, the name of a bundled one, or the path of a cell file: what every public function takes."""
 
-_STRINGS = ("name", "title", "reference", "equations")
-_NAMES = ("output",)
-"""Keys that hold a name, or a list of names."""
+_STRINGS = ("name", "title", "reference", "family", "parent", "difference", "equations")
+_CHECKED_LATER = ("output", "departures")
+"""Keys that hold a name or a list: `Cell.from_equations` checks these, which Python gives too."""
 _LISTS = ("fixed",)
 _TABLES = ("inputs", "sizes", "constants", "define", "init", "domain", "functions", "layouts")
 _WANTED: Mapping[tuple[bool, bool], tuple[type, str]] = {
@@ -66,7 +66,7 @@ def load(name_or_path: CellLike) -> Cell:
         raise CellError(f"expected a Cell, the name of one, or the path of a cell file, found {described(asked)}")
     if not asked:
         raise CellError(
-            f"expected a cell's name or the path of a cell file; the bundled cells are {', '.join(cells())}",
+            f"expected a cell's name or the path of a cell file; the bundled cells are {bundled_in_a_sentence()}",
             source="''",
         )
     bundled = bundled_files()
@@ -91,6 +91,10 @@ def read_cell(text: str, source: str) -> Cell:
         name=table["name"],
         title=table.get("title", ""),
         reference=table.get("reference", ""),
+        family=table.get("family", ""),
+        parent=table.get("parent", ""),
+        difference=table.get("difference", ""),
+        departures=table.get("departures"),
         sizes=table.get("sizes"),
         constants=table.get("constants"),
         define=table.get("define"),
@@ -110,10 +114,9 @@ def _read(path: Path, name: str) -> str:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
-        known = cells()
         beside = {file.stem: shown(str(file)) for file in sorted(path.parent.glob(f"*{SUFFIX}"))}
-        hint = nearest(path.stem, beside | {bundled: bundled for bundled in known})
-        hint = hint or f"; the bundled cells are {', '.join(known)}"
+        hint = nearest(path.stem, beside | {bundled: bundled for bundled in bundled_files()})
+        hint = hint or f"; the bundled cells are {bundled_in_a_sentence()}"
         message = f"no file and no bundled cell has this name{hint}"
         raise CellError(message, source=shown(name)) from error
     except (OSError, ValueError) as error:
@@ -176,13 +179,13 @@ def _is_toml(lines: Sequence[str]) -> bool:
 
 def _check_table(table: Mapping[str, Any], where: Origin) -> None:
     """Check the keys of a cell file and the types of their values."""
-    known = (*_STRINGS, *_NAMES, *_LISTS, *_TABLES)
+    known = (*_STRINGS, *_CHECKED_LATER, *_LISTS, *_TABLES)
     for key, value in table.items():
         if key not in known:
             hint = nearest(key, known) or f"; expected {', '.join(known)}"
             raise where.entry_error(f"`{shown(key)}` is not a key of a cell file{hint}", key)
-        if key in _NAMES:
-            continue  # `Cell.from_equations` checks these, which Python gives too
+        if key in _CHECKED_LATER:
+            continue
         wanted, word = _WANTED[key in _STRINGS, key in _LISTS]
         if not isinstance(value, wanted) or isinstance(value, _Decimal):
             raise where.entry_error(f"{key}: expected {word.format(key)}, found {described(value)}", key)

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from symrnn.costs import latex as count_latex
 from symrnn.derive.derivation import Derivation
 from symrnn.derive.factors import to_latex
 from symrnn.derive.sections import equations_rows
@@ -21,7 +20,7 @@ from symrnn.plan.cost import routine_cost, state_cost, tape_cost
 from symrnn.plan.program import Program
 from symrnn.plan.size import Count
 from symrnn.report.charts import Chart, comparison_chart
-from symrnn.report.page import Figure, Formula, formula, forward_figure
+from symrnn.report.page import Figure, Formula, counted, formula, forward_figure
 
 
 @dataclass(frozen=True)
@@ -86,16 +85,11 @@ def _facts(derivation: Derivation, program: Program) -> Iterator[str]:
     cell, notation = derivation.cell, derivation.notation
     yield ", ".join(mathml(spell(state, "t")) for state in cell.states)
     yield _direct(derivation)
-    yield _counted(Count.of(*(parameter.shape for parameter in cell.parameters)))
-    yield _counted(routine_cost(program.forward))
-    yield _counted(routine_cost(program.backward)) if program.backward else ""
-    yield _counted(tape_cost(program.forward) + state_cost(program.forward))
+    yield counted(Count.of(*(parameter.shape for parameter in cell.parameters)))
+    yield counted(routine_cost(program.forward))
+    yield counted(routine_cost(program.backward)) if program.backward else ""
+    yield counted(tape_cost(program.forward) + state_cost(program.forward))
     yield ", ".join(mathml(notation.name(name)) for name, _ in program.saved) or "none"
-
-
-def _counted(count: Count) -> str:
-    """A count that can be wrapped at each term."""
-    return " ".join(mathml(piece, goes_on=at > 0) for at, (piece,) in enumerate(pieces(count_latex(count))))
 
 
 def _direct(derivation: Derivation) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from symrnn.costs import latex as count_latex
 from symrnn.derive.derivation import Derivation
 from symrnn.derive.graph import Graph
 from symrnn.derive.lecture import Block, Display, Prose, Section, Table
@@ -17,6 +18,7 @@ from symrnn.language.cell import Cell
 from symrnn.language.typeset.lines import Line, pieces
 from symrnn.language.typeset.mathml import mathml, prose
 from symrnn.pipeline import Sources
+from symrnn.plan.size import Count
 from symrnn.report.charts import Chart, flow_chart
 from symrnn.report.code import Listing, listings
 from symrnn.report.drawing import Drawing, draw
@@ -95,6 +97,9 @@ class Page:
         name: of the cell.
         title: of the cell, for people.
         reference: where it was published.
+        parent: the name of the cell that it descends from.
+        difference: what differs from the parent.
+        departures: what departs from the reference, a line each.
         chapters: in order.
         listings: code.
         source: the cell's file, as its author wrote it.
@@ -103,6 +108,9 @@ class Page:
     name: str
     title: str
     reference: str
+    parent: str
+    difference: str
+    departures: tuple[str, ...]
     chapters: tuple[Chapter, ...]
     listings: tuple[Listing, ...]
     source: str
@@ -115,7 +123,17 @@ def page(derivation: Derivation, found: Sources, sections: Sequence[Section]) ->
     charts = {"time": flow_chart(cell)}
     chapters = tuple(_chapter(section, figures, charts) for section in sections)
     code = listings(found, labels(derivation))
-    return Page(cell.name, escape(cell.title or cell.name), escape(cell.reference), chapters, code, _source(cell))
+    return Page(
+        name=cell.name,
+        title=escape(cell.title or cell.name),
+        reference=escape(cell.reference),
+        parent=cell.parent,
+        difference=escape(cell.difference),
+        departures=tuple(map(escape, cell.departures)),
+        chapters=chapters,
+        listings=code,
+        source=_source(cell),
+    )
 
 
 def labels(derivation: Derivation) -> frozenset[str]:
@@ -182,6 +200,11 @@ def formula(row: Line) -> Formula:
 
 def _summand(index: int, parts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(mathml(part, display=True, goes_on=index + at > 0) for at, part in enumerate(parts))
+
+
+def counted(count: Count) -> str:
+    """A count as MathML that can be wrapped at each term."""
+    return " ".join(mathml(piece, goes_on=at > 0) for at, (piece,) in enumerate(pieces(count_latex(count))))
 
 
 def _source(cell: Cell) -> str:
