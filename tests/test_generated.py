@@ -101,14 +101,14 @@ def run_alone(module: str, folder: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("name", symrnn.cells())
+@pytest.mark.parametrize("name", first_cells())
 def test_a_generated_module_needs_numpy_alone(name: str, tmp_path: Path) -> None:
     tmp_path.joinpath(f"{name}_numpy.py").write_bytes(GENERATED.joinpath(f"{name}_numpy.py").read_bytes())
     assert run_alone(f"{name}_numpy", tmp_path) == f"{name}\n"
 
 
 def test_a_generated_c_module_needs_numpy_and_its_library_alone(tmp_path: Path) -> None:
-    name = symrnn.cells()[0]
+    name = first_cells()[0]
     assert main(["generate", name, "--out", str(tmp_path)]) == 0
     if not list(tmp_path.glob(f"{name}.*[oyl]")):
         pytest.skip("no C compiler")
@@ -116,7 +116,7 @@ def test_a_generated_c_module_needs_numpy_and_its_library_alone(tmp_path: Path) 
 
 
 def test_a_c_module_without_its_library_says_how_to_get_it(tmp_path: Path) -> None:
-    name = symrnn.cells()[0]
+    name = first_cells()[0]
     tmp_path.joinpath(f"{name}_c.py").write_bytes(GENERATED.joinpath(f"{name}_c.py").read_bytes())
     with pytest.raises(AssertionError, match=r"is missing, so there are no C kernels yet: run `python -m symrnn gen"):
         run_alone(f"{name}_c", tmp_path)
@@ -126,7 +126,7 @@ def test_a_c_module_without_its_library_says_how_to_get_it(tmp_path: Path) -> No
 def test_what_a_c_module_without_its_library_says_helps_from_anywhere(
     remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name, folder = symrnn.cells()[0], tmp_path / "a folder"
+    name, folder = first_cells()[0], tmp_path / "a folder"
     assert main(["generate", name, "--out", str(folder), "--no-build"]) == 0
     if isinstance(compiler_or_reason(), str) or not shutil.which("cc"):
         pytest.skip("no C compiler called cc")

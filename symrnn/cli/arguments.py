@@ -190,11 +190,13 @@ def _add_report(commands: Commands) -> None:
         "report",
         help="pages about cells: equations, gradients, graphs and code",
         description="Write a small site: a page for each cell, and a page that compares them. The page of a cell has its\n"
-        "derivation beside the code that came from it, and its computation graph forward and backward. Each page is one\n"
-        "file: it needs no other file and no network.",
+        "derivation beside the code that came from it, and its computation graph forward and backward. With --all there is\n"
+        "also an atlas: the tree of all cells by descent, with what each costs. Each page is one file: it needs no other\n"
+        "file and no network.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=f"""examples:
   symrnn report                                  {_defaults()}, into report/
+  symrnn report --all --out atlas                every bundled cell; start at atlas/atlas.html
   symrnn report lstm my_cell.toml --out pages""",
     )
     _add_cells(parser)

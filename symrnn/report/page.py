@@ -6,7 +6,7 @@ colours (`templates/report/`), and what the lecture says (`symrnn.derive.lecture
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -98,6 +98,7 @@ class Page:
         title: of the cell, for people.
         reference: where it was published.
         parent: the name of the cell that it descends from.
+        parent_file: the parent's page; empty where the site has none.
         difference: what differs from the parent.
         departures: what departs from the reference, a line each.
         chapters: in order.
@@ -109,6 +110,7 @@ class Page:
     title: str
     reference: str
     parent: str
+    parent_file: str
     difference: str
     departures: tuple[str, ...]
     chapters: tuple[Chapter, ...]
@@ -116,8 +118,8 @@ class Page:
     source: str
 
 
-def page(derivation: Derivation, found: Sources, sections: Sequence[Section]) -> Page:
-    """The page of a cell; ``found`` are its generated files by target, ``sections`` its lecture."""
+def page(derivation: Derivation, found: Sources, sections: Sequence[Section], pages: Collection[str] = ()) -> Page:
+    """The page of a cell; ``found`` are its generated files by target, ``sections`` its lecture, ``pages`` cells with pages."""
     cell = derivation.cell
     figures = {"step": forward_figure(derivation), "adjoint": backward_figure(derivation)}
     charts = {"time": flow_chart(cell)}
@@ -128,6 +130,7 @@ def page(derivation: Derivation, found: Sources, sections: Sequence[Section]) ->
         title=escape(cell.title or cell.name),
         reference=escape(cell.reference),
         parent=cell.parent,
+        parent_file=f"{cell.parent}.html" if cell.parent in pages else "",
         difference=escape(cell.difference),
         departures=tuple(map(escape, cell.departures)),
         chapters=chapters,

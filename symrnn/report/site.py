@@ -1,25 +1,27 @@
-"""The site: a page for every cell and one that compares them. Each page is a single file that needs nothing else.
+"""The site: a page for every cell, one that compares them, one that orders many. Each is a file that needs nothing else.
 
 Reads cells; returns texts by file name. Leaves out: writing them (`symrnn.emit.manifest`), what pages hold
-(`symrnn.report.page`, `symrnn.report.overview`) and how they look (`templates/report/`).
+(`symrnn.report.page`, `symrnn.report.overview`, `symrnn.report.atlas`) and how they look (`templates/report/`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from symrnn.derive.derivation import derive
+from symrnn.derive.derivation import Derivation, derive
 from symrnn.emit.render import render as rendered
 from symrnn.errors import GenerateError
 from symrnn.language.cell import Cell
 from symrnn.pipeline import lecture, programs, requested, sources
+from symrnn.plan.program import Program
+from symrnn.report.atlas import Atlas, atlas
 from symrnn.report.overview import Overview, overview
 from symrnn.report.page import Page, page
 from symrnn.targets import registry
 
-INDEX = "index.html"
-"""The overview's file name."""
+INDEX, ATLAS = "index.html", "atlas.html"
+"""The file names of the overview, which compares cells, and of the atlas, which orders them by descent."""
 
 
 @dataclass(frozen=True)
@@ -32,36 +34,64 @@ class Link:
     here: bool
 
 
-def site(cells: Sequence[Cell], progress: Callable[[str], None] = lambda line: None) -> dict[str, str]:
-    """The pages of ``cells`` and the overview: file name to text.
+@dataclass(frozen=True)
+class _Planned:
+    """A cell's derivation, and its plans by target."""
+
+    derivation: Derivation
+    programs: Mapping[str, Program]
+
+    @property
+    def told(self) -> Program:
+        """The plan that pages speak of."""
+        return self.programs[registry.DEFAULT]
+
+
+def site(
+    cells: Sequence[Cell],
+    progress: Callable[[str], None] = lambda line: None,
+    compared: Collection[str] | None = None,
+) -> dict[str, str]:
+    """The pages of ``cells`` and the overview: file name to text; and the atlas, if the overview leaves cells out.
 
     Args:
         cells: of different names.
         progress: called with a line of text before each piece of work.
+        compared: the names of the cells that the overview compares; all unless given.
 
     Raises:
-        GenerateError: a cell's page would have the name of the overview.
+        GenerateError: a cell's page would have the name of the overview or of the atlas.
     """
     for cell in cells:
-        if file_name(cell) == INDEX:
+        if file_name(cell) in (INDEX, ATLAS):
+            what = "overview" if file_name(cell) == INDEX else "atlas"
             raise GenerateError(
-                f"{cell.source}: the page of a cell named {cell.name!r} would replace the overview; rename it"
+                f"{cell.source}: the page of a cell named {cell.name!r} would replace the {what}; rename it"
             )
-    derivations = []
+    names = tuple(dict.fromkeys((registry.DEFAULT, *registry.working())))
+    planned = []
     for cell in cells:
         progress(f"{cell.name}: deriving")
-        derivations.append(derive(cell))
-    names = tuple(dict.fromkeys((registry.DEFAULT, *registry.working())))
-    planned = [programs(derivation, names) for derivation in derivations]
-    told = [each[registry.DEFAULT] for each in planned]
-    progress("the overview")
-    files = {INDEX: _overview_text(overview(derivations, told), _links(cells, ""))}
-    for derivation, by_target in zip(derivations, planned, strict=True):
-        cell = derivation.cell
+        derivation = derive(cell)
+        planned.append(_Planned(derivation, programs(derivation, names)))
+    chosen = [each for each in planned if compared is None or each.derivation.cell.name in compared]
+    links = _Links(cells, [each.derivation.cell for each in chosen])
+    known = {cell.name for cell in cells}
+    files = {}
+    if chosen:
+        progress("the overview")
+        content = overview([each.derivation for each in chosen], [each.told for each in chosen])
+        files[INDEX] = _text("overview", content, links.of(INDEX))
+    if len(chosen) < len(planned):
+        progress("the atlas")
+        tree = atlas([each.derivation for each in planned], [each.told for each in planned])
+        files[ATLAS] = _text("atlas", tree, links.of(ATLAS))
+    for each in planned:
+        cell = each.derivation.cell
         progress(f"{cell.name}: its page")
-        found = sources(by_target, requested(cell, names))
-        content = page(derivation, found, lecture(derivation, by_target[registry.DEFAULT]))
-        files[file_name(cell)] = _page_text(content, _links(cells, cell.name))
+        found = sources(each.programs, requested(cell, names))
+        lines = page(each.derivation, found, lecture(each.derivation, each.told), known)
+        files[file_name(cell)] = _text("page", lines, links.of(file_name(cell)))
     return files
 
 
@@ -70,14 +100,24 @@ def file_name(cell: Cell) -> str:
     return f"{cell.name}.html"
 
 
-def _links(cells: Sequence[Cell], here: str) -> tuple[Link, ...]:
-    first = Link(INDEX, "Overview", "Overview", here == "")
-    return (first, *(Link(file_name(cell), cell.name, cell.title or cell.name, cell.name == here) for cell in cells))
+class _Links:
+    """The links of every page: to the overview, the atlas, the cells that the overview compares, and the page itself."""
+
+    def __init__(self, cells: Sequence[Cell], compared: Sequence[Cell]) -> None:
+        self._cells = {file_name(cell): cell for cell in cells}
+        self._compared = [file_name(cell) for cell in compared]
+
+    def of(self, here: str) -> tuple[Link, ...]:
+        """The links of the page ``here``."""
+        shared = ([(INDEX, "Overview")] if self._compared else []) + (
+            [(ATLAS, "Atlas")] if len(self._compared) < len(self._cells) else []
+        )
+        files = dict.fromkeys((*self._compared, *([here] if here in self._cells else [])))
+        return (
+            *(Link(file, name, name, file == here) for file, name in shared),
+            *(Link(file, (cell := self._cells[file]).name, cell.title or cell.name, file == here) for file in files),
+        )
 
 
-def _page_text(content: Page, links: tuple[Link, ...]) -> str:
-    return rendered("report/page.html.jinja", {"page": content, "links": links})
-
-
-def _overview_text(content: Overview, links: tuple[Link, ...]) -> str:
-    return rendered("report/overview.html.jinja", {"page": content, "links": links})
+def _text(kind: str, content: Page | Overview | Atlas, links: tuple[Link, ...]) -> str:
+    return rendered(f"report/{kind}.html.jinja", {"page": content, "links": links})

@@ -1,0 +1,51 @@
+"""Every bundled cell does what its publication says: kernels in NumPy beside steps that are written by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+
+import symrnn
+from tests.atlas import gated, minimal, simple
+from tests.atlas.written import Array, Step
+from tests.families import FIRST
+
+WRITTEN: Mapping[str, ModuleType] = {name: module for module in (gated, minimal, simple) for name in vars(module)}
+NAMES = [name for name in symrnn.cells() if name not in FIRST or name == "lstm"]
+"""The other first cells are compared with PyTorch's layers, in `tests/test_any_cell.py`, and with each other."""
+STEPS, ROWS, INPUT, HIDDEN, OTHER = 4, 3, 5, 7, 6
+
+
+def written(name: str) -> Step:
+    """The step that is written by hand."""
+    for module in (gated, minimal):
+        if name in module.VARIANTS:
+            return module.VARIANTS[name]
+    step: Step = getattr(WRITTEN[name], name)
+    return step
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_cell_does_what_its_publication_says(name: str) -> None:
+    cell = symrnn.load(name)
+    kernels = symrnn.build(cell, backend="numpy", dtype="float64")
+    hidden = INPUT if cell.input_is_hidden else HIDDEN
+    others = {size: OTHER for size in cell.sizes if size not in ("input", "hidden")}
+    rng = np.random.default_rng(len(name))
+    shapes = kernels.param_shapes(INPUT, hidden, **others)
+    params: dict[str, Array] = {key: rng.uniform(-1, 1, shape) for key, shape in shapes.items()}
+    sizes = {"input": INPUT, "hidden": hidden, "1": 1, **others}
+    before = {state: rng.uniform(0.1, 1, (ROWS, sizes[cell.by_name[state].shape[0]])) for state in cell.states}
+    x = rng.standard_normal((STEPS, ROWS, INPUT))
+    y, after = kernels.infer(params, x, before)
+    for row in range(ROWS):
+        state = {key: value[row] for key, value in before.items()}
+        for step in range(STEPS):
+            state = {**written(name)(SimpleNamespace(**params), x[step, row], SimpleNamespace(**state))}
+            np.testing.assert_allclose(y[step, row], state[cell.output], rtol=1e-10, atol=1e-12)
+        assert set(state) == set(cell.states)
+        for key, value in state.items():
+            np.testing.assert_allclose(after[key][row], value, rtol=1e-10, atol=1e-12, err_msg=key)

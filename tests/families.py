@@ -1,0 +1,36 @@
+"""The bundled cells of a test: the first ones, one of each family, or all with ``-m long``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symrnn.language.bundled import about_cells, cells, first_cells
+from tests.sparing import sparing
+
+OF_A_FAMILY = {
+    "simple": "jordan",
+    "gated": "lstm_fgr",
+    "minimal": "fastgrnn",
+    "orthogonal": "lipschitz_rnn",
+    "continuous": "cornn",
+    "normalised": "rnn_layernorm",
+    "memory": "exponential_trace",
+    "linear": "qrnn_f",
+}
+"""One cell of each family, quick and odd: sizes of its own, scalars, a transpose, no matrix at all, a state of the input's size."""
+
+FIRST = first_cells()
+"""The cells that commands use by default."""
+
+SOME = (*FIRST, *OF_A_FAMILY.values())
+"""What a test that takes a fraction of a second for a cell runs on."""
+
+
+def some_and_all() -> list[Any]:
+    """Every bundled cell as a parameter, those beside `SOME` marked ``long``."""
+    return sparing(cells(), SOME)
+
+
+def families() -> set[str]:
+    """The families that bundled cells belong to."""
+    return {cell.family for cell in about_cells()}
