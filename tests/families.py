@@ -9,7 +9,7 @@ from tests.sparing import sparing
 
 OF_A_FAMILY = {
     "simple": "jordan",
-    "gated": "lstm_fgr",
+    "gated": "brc",
     "minimal": "fastgrnn",
     "orthogonal": "lipschitz_rnn",
     "continuous": "cornn",
@@ -17,7 +17,7 @@ OF_A_FAMILY = {
     "memory": "exponential_trace",
     "linear": "qrnn_f",
 }
-"""One cell of each family, quick and odd: sizes of its own, scalars, a transpose, no matrix at all, a state of the input's size."""
+"""One cell of each family, quick and odd: a size of its own, scalars, a transpose, no matrix, a state of the input's size."""
 
 FIRST = first_cells()
 """The cells that commands use by default."""

@@ -88,8 +88,8 @@ def _add_list(commands: Commands) -> None:
     parser = commands.add_parser(
         "list",
         help="the bundled cells",
-        description="List the bundled cells, published recurrent cells in the order of their publication: the name, the family, "
-        "the year\nand the title of each.",
+        description="List the bundled cells, published recurrent cells in the order of their publication: name, family, year\n"
+        "and title of each.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="""examples:
   symrnn list                                    all of them
@@ -103,7 +103,9 @@ def _add_list(commands: Commands) -> None:
         nargs="*",
         help="list only cells that have every WORD in their name, title, family or reference",
     )
-    parser.add_argument("--family", choices=tuple(FAMILIES), help="list only cells of this family")
+    parser.add_argument(
+        "--family", choices=tuple(FAMILIES), metavar="FAMILY", help=f"list only one family: {', '.join(FAMILIES)}"
+    )
     _add_json(parser)
 
 

@@ -1,0 +1,65 @@
+"""What the bundled cells say of themselves: each has a family, a reference, and a parent that is older and bundled too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import pytest
+
+import symrnn
+from symrnn.language.bundled import about_cells, bundled_files, cells, first_cells, year_of
+from symrnn.language.cell import Cell
+from symrnn.language.families import FAMILIES
+from symrnn.language.similar import doubts
+from tests.families import OF_A_FAMILY, families
+
+CELLS: Mapping[str, Cell] = {name: symrnn.load(name) for name in cells()}
+IDENTIFIED = re.compile(r"arXiv:\d{4}\.\d{4,5}$|doi:10\.\d{4,}/\S+$")
+UNNUMBERED = {"jordan", "rnn", "exponential_trace", "multiplicative_rnn", "mut1", "mut2", "mut3"}
+"""Cells of publications that have neither number; they say where they appeared."""
+
+
+def test_there_are_many_and_each_once() -> None:
+    assert len(CELLS) >= 60
+    assert len(CELLS) == len({cell.text for cell in CELLS.values()}) == len(bundled_files())
+    assert {path.parent.name for name, path in bundled_files().items() if name not in first_cells()} == {"more"}
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_cell_says_where_it_comes_from(name: str) -> None:
+    cell = CELLS[name]
+    assert cell.name == name
+    assert cell.title
+    assert cell.family in FAMILIES
+    assert year_of(cell.reference)
+    if name not in {*first_cells(), *UNNUMBERED}:
+        assert IDENTIFIED.search(cell.reference), cell.reference
+    assert all(departure == departure.strip() and departure[-1] != "." for departure in cell.departures)
+    assert doubts(cell) == ()
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_parent_is_bundled_and_older(name: str) -> None:
+    cell = CELLS[name]
+    if cell.parent:
+        assert cell.difference
+        assert year_of(CELLS[cell.parent].reference) <= year_of(cell.reference)
+    line = [name]
+    while CELLS[line[-1]].parent:
+        line.append(CELLS[line[-1]].parent)
+        assert len(line) == len(set(line))
+
+
+def test_few_cells_are_roots() -> None:
+    assert {name for name, cell in CELLS.items() if not cell.parent} == {"rnn", "jordan", "exponential_trace", "cornn"}
+
+
+def test_tests_choose_one_cell_of_each_family() -> None:
+    assert set(OF_A_FAMILY) == families()
+    assert {family: CELLS[name].family for family, name in OF_A_FAMILY.items()} == {each: each for each in OF_A_FAMILY}
+
+
+def test_the_light_way_to_read_files_agrees_with_the_whole_one() -> None:
+    found = {about.name: (about.title, about.family, about.reference) for about in about_cells()}
+    assert found == {name: (cell.title, cell.family, cell.reference) for name, cell in CELLS.items()}
