@@ -35,7 +35,7 @@ NAMESAKES = {
     "symrnn/torch/modules.py": "modules that stand in for PyTorch's, under its names",
 }
 """Files whose subject are modules of another library that are called like cells, each with what it holds."""
-ORDINARY = {"back", "eps", "scale"}
+ORDINARY = {"back", "eps", "ran", "scale", "sigma"}
 """Words of plain English and of numerics by which the tests' cells name a value, and other code other things."""
 
 

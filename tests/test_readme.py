@@ -25,7 +25,9 @@ import numpy as np
 import pytest
 
 import symrnn
+from symrnn.language.bundled import first_cells
 from symrnn.language.cellfile import read_cell
+from symrnn.language.families import FAMILIES
 from symrnn.language.functions import PUBLIC
 
 ROOT = Path(__file__).parents[1]
@@ -227,10 +229,15 @@ def test_every_function_has_a_row_and_every_key_too() -> None:
     table = text.partition("## Functions")[2].partition("##")[0]
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     assert tuple(re.findall(r"`(\w+)`", " ".join(rows))) == PUBLIC
-    for key in ("name", "title", "reference", "equations", "output", "[sizes]", "[constants]", "[init]"):
+    keys = ("name", "title", "reference", "family", "parent", "difference", "departures", "equations", "output")
+    for key in (*keys, "[sizes]", "[constants]", "[init]"):
         assert f"`{key}`" in text
+    for family in FAMILIES:
+        assert f"`{family}`" in text
 
 
 def test_the_bundled_cells_are_named() -> None:
     text = README.read_text(encoding="utf-8")
-    assert ", ".join(f"`{name}`" for name in symrnn.cells()[:-1]) + f" and `{symrnn.cells()[-1]}`" in text
+    assert ", ".join(f"`{name}`" for name in first_cells()[:-1]) + f" and `{first_cells()[-1]}`" in text
+    assert "More than sixty published cells" in text
+    assert len(symrnn.cells()) > 60

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from symrnn.errors import CellError
-from symrnn.language.bundled import cells, first_cells
+from symrnn.language.bundled import about_cells, cells, first_cells
 from symrnn.language.cellfile import MAX_BYTES, load, read_cell
 from symrnn.language.text import to_text
 
@@ -48,7 +48,10 @@ OTHERS = sorted((Path(__file__).parents[1] / "cells").glob("*.toml"))
 
 
 def test_the_bundled_cells_come_in_the_order_of_their_publication() -> None:
-    assert cells() == first_cells() == ("rnn", "lstm", "gru", "gru_reset_after")
+    assert first_cells() == ("rnn", "lstm", "gru", "gru_reset_after")
+    years = [about.year for about in about_cells()]
+    assert years == sorted(years)
+    assert tuple(name for name in cells() if name in first_cells()) == first_cells()
 
 
 @pytest.mark.parametrize("name", BUNDLED)
@@ -96,6 +99,10 @@ def test_the_cells_of_the_tests_are_as_odd_as_they_should_be() -> None:
 
 EVERY_KEY = """\
 title = 'A cell'\r
+family = "gated"
+parent = 'rnn'
+difference = "a gate, and no bias"
+departures = ["k is fixed", 'R is free']
 name = "full"
 output = "c"
 sizes = { h = "projection", s = 1 }
@@ -114,6 +121,8 @@ s = 0.25
 def test_every_key_however_it_is_written() -> None:
     cell = read_cell(EVERY_KEY, "full.toml")
     assert (cell.name, cell.title, cell.reference, cell.output) == ("full", "A cell", "", "c")
+    assert (cell.family, cell.parent, cell.difference) == ("gated", "rnn", "a gate, and no bias")
+    assert cell.departures == ("k is fixed", "R is free")
     assert cell.constants == {"k": "0.1", "n": "-3"}
     assert cell.init == {"U": "orthogonal", "s": "0.25"}
     assert cell.by_name["R"].shape == ("projection", "hidden")
@@ -123,7 +132,7 @@ def test_every_key_however_it_is_written() -> None:
 def test_a_name_that_is_not_bundled() -> None:
     with pytest.raises(CellError, match="did you mean `lstm`"):
         load("lsmt")
-    with pytest.raises(CellError, match="the bundled cells are rnn, lstm, gru, gru_reset_after"):
+    with pytest.raises(CellError, match=r"the bundled cells are rnn, lstm, gru, gru_reset_after, and [0-9]+ more that"):
         load("no/such/file.toml")
 
 

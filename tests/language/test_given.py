@@ -20,7 +20,7 @@ from symrnn.language.cellfile import read_cell
 TEXT = "h' = tanh(W @ x + k * b)"
 HUGE = 10**6000
 TOO_LONG = pytest.param(HUGE, id="huge")
-STRINGS = ("text", "name", "title", "reference", "source")
+STRINGS = ("text", "name", "title", "reference", "family", "parent", "difference", "source")
 TABLES = ("sizes", "constants", "define", "init", "inputs")
 
 
@@ -38,6 +38,16 @@ def test_what_is_no_string_is_named(argument: str, value: object) -> None:
     assert raised.value.message.startswith(f"{argument}: expected ")
     assert ", found " in raised.value.message
     assert "0x" not in raised.value.message  # no address, which is another one in each run
+
+
+@pytest.mark.parametrize(
+    "value", [3, "a line", b"a line", {"a": 1}, {"a"}, [3], ["a", None], [["a"]], ["a\nb"], [" "], TOO_LONG]
+)
+def test_departures_are_lines(value: object) -> None:
+    with pytest.raises(CellError) as raised:
+        made(departures=value)
+    assert raised.value.message.startswith("departures")
+    assert made(departures=("one", "two")).departures == ("one", "two")
 
 
 def test_output_is_a_name_or_several() -> None:

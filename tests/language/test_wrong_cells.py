@@ -223,6 +223,29 @@ WRONG = (
     Wrong("float as a title", GOOD, (5, 1), "title: expected a string, found '3.5'", "title = 3.5\n"),
     Wrong("string as a table", GOOD, (5, 1), "sizes: expected a table, `[sizes]`, found 'h'", "sizes = 'h'\n"),
     Wrong("list as a table", GOOD, (5, 1), "init: expected a table", "init = ['ones']\n"),
+    Wrong("family unknown", GOOD, (5, 1), "there is no family `gatd`; did you mean `gated`?", 'family = "gatd"'),
+    Wrong("family, none near", GOOD, (5, 1), "there is no family `x`; expected simple, gated,", 'family = "x"'),
+    Wrong("family as a list", GOOD, (5, 1), "family: expected a string, found ['gated']", 'family = ["gated"]'),
+    Wrong("parent that is no name", GOOD, (5, 1), "parent: `my cell` is not a name", 'parent = "my cell"'),
+    Wrong("parent of itself", GOOD, (5, 1), "parent: `bad` is the cell itself", 'parent = "bad"'),
+    Wrong("difference of two lines", GOOD, (5, 1), "difference: expected one line", 'difference = "a\\nb"'),
+    Wrong("difference that ends a comment", GOOD, (5, 1), "plain text without */", 'difference = "a */ b"'),
+    Wrong(
+        "departures as a string", GOOD, (5, 1), "departures: expected a list of lines, found 'a'", 'departures = "a"'
+    ),
+    Wrong(
+        "departures as a table", GOOD, (5, 1), "departures: expected a list of lines, found {", "[departures]\na = 1"
+    ),
+    Wrong(
+        "departure that is no text",
+        GOOD,
+        (5, 1),
+        "expected a line of text, found 3 as number 2",
+        'departures = ["a", 3]',
+    ),
+    Wrong("departure of two lines", GOOD, (5, 1), "departures, number 1: expected one line", 'departures = ["a\\nb"]'),
+    Wrong("empty departure", GOOD, (5, 1), "departures, number 2: expected a line of text", 'departures = ["a", ""]'),
+    Wrong("misspelt key of the atlas", GOOD, (5, 1), "did you mean `departures`?", 'departure = ["a"]'),
     Wrong("title of two lines", GOOD, (5, 1), "title: expected one line", 'title = "a\\nb"\n'),
     Wrong("init of an unknown name", GOOD, (6, 1), "[init] b_f: unknown parameter", '[init]\nb_f = "ones"\n'),
     Wrong("init of a state", GOOD, (6, 3), "the parameters are W, U, b", '[init]\n  h = "ones"\n'),
