@@ -24,7 +24,7 @@ OWN = "h' = tanh(W @ x + U @ h + b)  # <script>"
 class Reader(HTMLParser):
     """What a page refers to, and whether its elements are closed in turn."""
 
-    VOID = ("meta", "link", "br", "hr")
+    VOID = ("meta", "link", "br", "hr", "input")
 
     def __init__(self) -> None:
         super().__init__()
