@@ -88,24 +88,14 @@ def _add_list(commands: Commands) -> None:
     parser = commands.add_parser(
         "list",
         help="the bundled cells",
-        description="List the bundled cells, published recurrent cells in the order of their publication: name, family, year\n"
-        "and title of each.",
+        description="List published cells that come with symrnn, the oldest first: name, family, year, title.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="""examples:
-  symrnn list                                    all of them
   symrnn list --family orthogonal                one family
-  symrnn list hinton 2016                        those whose name, title, family or reference has both words
-  symrnn list --family gated --json              with equations, states and parameters""",
+  symrnn list hinton 2016                        cells with both words in name, title, family or reference""",
     )
-    parser.add_argument(
-        "words",
-        metavar="WORD",
-        nargs="*",
-        help="list only cells that have every WORD in their name, title, family or reference",
-    )
-    parser.add_argument(
-        "--family", choices=tuple(FAMILIES), metavar="FAMILY", help=f"list only one family: {', '.join(FAMILIES)}"
-    )
+    parser.add_argument("words", metavar="WORD", nargs="*", help="list only cells that have every WORD")
+    parser.add_argument("--family", choices=tuple(FAMILIES), metavar="FAMILY", help=f"one of {', '.join(FAMILIES)}")
     _add_json(parser)
 
 

@@ -150,6 +150,30 @@ def _bistable(p: Values, x: Array, h: Array, w_a: Array, w_c: Array) -> Mapping[
     return {"h": c * h + (1 - c) * np.tanh(p.U @ x + a * h)}
 
 
+def intersection_rnn(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
+    def linear(kind: str, bias: str) -> Array:
+        found: Array = getattr(p, f"W_{kind}h") @ s.h + getattr(p, f"W_{kind}x") @ x + getattr(p, bias)
+        return found
+
+    y_in, h_in = relu(linear("y", "b_yin")), np.tanh(linear("h", "b_hin"))
+    g_y, g_h = sigmoid(linear("gy", "b_gy") + 1), sigmoid(linear("gh", "b_gh") + 1)
+    return {"y": y_in + g_y * (x - y_in), "h": h_in + g_h * (s.h - h_in)}
+
+
+def augru(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
+    u, r = (sigmoid(getattr(p, f"W_{g}") @ x + getattr(p, f"U_{g}") @ s.h + getattr(p, f"b_{g}")) for g in "ur")
+    candidate = np.tanh(p.W_h @ x + np.diag(r) @ p.U_h @ s.h + p.b_h)
+    return {"h": s.h + p.a * u * (candidate - s.h)}
+
+
+def lstm_time_aware(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
+    short = np.tanh(p.W_d @ s.c + p.b_d)
+    aged = s.c - short + short / np.log(np.e + p.delta)
+    a = {g: getattr(p, f"W_{g}") @ x + getattr(p, f"U_{g}") @ s.h + getattr(p, f"b_{g}") for g in "fioc"}
+    c = sigmoid(a["f"]) * aged + sigmoid(a["i"]) * np.tanh(a["c"])
+    return {"c": c, "h": sigmoid(a["o"]) * np.tanh(c)}
+
+
 VARIANTS: Mapping[str, Step] = {
     "lstm_vanilla": Vanilla(),
     "lstm_nig": Vanilla(without="i"),

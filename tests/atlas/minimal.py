@@ -104,6 +104,35 @@ def qrnn_f(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
     return {"x_last": x, "h": z + f * (s.h - z)}
 
 
+@dataclass(frozen=True)
+class Pooled:
+    """A quasi-recurrent network with an output gate, and perhaps an input gate of its own."""
+
+    gates: str
+
+    def __call__(self, p: Values, x: Array, s: Values) -> Mapping[str, Array]:
+        window = np.hstack([s.x_last, x])
+        a = {g: np.hstack([getattr(p, f"W_{g}1"), getattr(p, f"W_{g}2")]) @ window for g in ("z", *self.gates)}
+        f = sigmoid(a["f"])
+        c = f * s.c + (sigmoid(a["i"]) if "i" in a else 1 - f) * np.tanh(a["z"])
+        return {"x_last": x, "c": c, "h": sigmoid(a["o"]) * c}
+
+
+def sru(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
+    f, r = (
+        sigmoid(getattr(p, f"W_{g}") @ x + np.diag(getattr(p, f"v_{g}")) @ s.c + getattr(p, f"b_{g}")) for g in "fr"
+    )
+    content = p.W @ x
+    c = content + f * (s.c - content)
+    return {"c": c, "h": x + r * (c - x)}
+
+
+def lru(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
+    eigenvalue = np.exp(-np.exp(p.nu_log) + 1j * np.exp(p.theta_log))
+    state = eigenvalue * (s.h_re + 1j * s.h_im) + np.exp(p.gamma_log) * ((p.B_re + 1j * p.B_im) @ x)
+    return {"h_re": state.real, "h_im": state.imag, "y": ((p.C_re + 1j * p.C_im) @ state).real + p.D @ x}
+
+
 def gilr(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
     g, i = sigmoid(p.U @ x + p.b_g), np.tanh(p.V @ x + p.b_z)
     return {"h": i + g * (s.h - i)}
@@ -154,5 +183,11 @@ def gru_layernorm(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
     return {"h": s.h + sigmoid(z) * (candidate - s.h)}
 
 
-VARIANTS: Mapping[str, Step] = {"mgu1": Heck(), "mgu2": Heck(bias=False), "mgu3": Heck(state=False)}
+VARIANTS: Mapping[str, Step] = {
+    "mgu1": Heck(),
+    "mgu2": Heck(bias=False),
+    "mgu3": Heck(state=False),
+    "qrnn_fo": Pooled("fo"),
+    "qrnn_ifo": Pooled("foi"),
+}
 """Cells that differ from another one in a part."""

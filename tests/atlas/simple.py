@@ -96,3 +96,9 @@ def rwa(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
     content = (p.W_u @ x + p.b_u) * np.tanh(np.hstack([p.W_gx, p.W_gh]) @ both + p.b_g)
     numerator, denominator = s.n + content * weight, s.d + weight
     return {"n": numerator, "d": denominator, "h": np.tanh(numerator / denominator)}
+
+
+def scrn(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
+    context = 0.05 * (p.B @ x) + 0.95 * s.s
+    hidden = sigmoid(np.hstack([p.P, p.A, p.R]) @ np.concatenate([context, x, s.h]))
+    return {"s": context, "h": hidden, "y": p.U @ hidden + p.V @ context}

@@ -40,12 +40,15 @@ def test_a_cell_does_what_its_publication_says(name: str) -> None:
     sizes = {"input": INPUT, "hidden": hidden, "1": 1, **others}
     before = {state: rng.uniform(0.1, 1, (ROWS, sizes[cell.by_name[state].shape[0]])) for state in cell.states}
     x = rng.standard_normal((STEPS, ROWS, INPUT))
-    y, after = kernels.infer(params, x, before)
+    inputs = {name: rng.uniform(0.1, 1, (STEPS, ROWS, sizes[cell.by_name[name].shape[0]])) for name in cell.given[1:]}
+    y, after = kernels.infer(params, x, before, **({"inputs": inputs} if inputs else {}))
     for row in range(ROWS):
         state = {key: value[row] for key, value in before.items()}
         for step in range(STEPS):
-            state = {**written(name)(SimpleNamespace(**params), x[step, row], SimpleNamespace(**state))}
-            np.testing.assert_allclose(y[step, row], state[cell.output], rtol=1e-10, atol=1e-12)
+            given = SimpleNamespace(**params, **{key: value[step, row] for key, value in inputs.items()})
+            found = written(name)(given, x[step, row], SimpleNamespace(**state))
+            np.testing.assert_allclose(y[step, row], found[cell.output], rtol=1e-10, atol=1e-12)
+            state = {key: value for key, value in found.items() if key in cell.states}
         assert set(state) == set(cell.states)
         for key, value in state.items():
             np.testing.assert_allclose(after[key][row], value, rtol=1e-10, atol=1e-12, err_msg=key)

@@ -1,7 +1,8 @@
 """What the steps written by hand share: functions, and a step's type.
 
-A step takes the parameters and the states before it as attributes, and one input row; it returns the states after it. It is
-written from the publication, in NumPy alone, and shares no code with symrnn: gates that a publication stacks are stacked.
+A step takes the parameters and the states before it as attributes, inputs beside x among the former, and one input row. It
+returns the states after it, and an output that is no state. It is written from the publication, in NumPy alone, and shares no
+code with symrnn: gates that a publication stacks are stacked.
 """
 
 from __future__ import annotations
