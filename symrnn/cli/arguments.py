@@ -181,10 +181,9 @@ def _add_report(commands: Commands) -> None:
     parser = commands.add_parser(
         "report",
         help="pages about cells: equations, gradients, graphs and code",
-        description="Write a small site: a page for each cell, and a page that compares them. The page of a cell has its\n"
-        "derivation beside the code that came from it, and its computation graph forward and backward. With --all there is\n"
-        "also an atlas: the tree of all cells by descent, with what each costs. Each page is one file: it needs no other\n"
-        "file and no network.",
+        description="Write a small site: a page for each cell, one that compares them, and with --all the tree of all. The page\n"
+        "of a cell has its derivation beside the code that came from it, and its computation graph forward and\n"
+        "backward. Each page is one file: it needs no other file and no network.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=f"""examples:
   symrnn report                                  {_defaults()}, into report/

@@ -168,7 +168,7 @@ def augru(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
 
 def lstm_time_aware(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
     short = np.tanh(p.W_d @ s.c + p.b_d)
-    aged = s.c - short + short / np.log(np.e + p.delta)
+    aged = s.c - short + short / np.log(np.e + p.delta_t)
     a = {g: getattr(p, f"W_{g}") @ x + getattr(p, f"U_{g}") @ s.h + getattr(p, f"b_{g}") for g in "fioc"}
     c = sigmoid(a["f"]) * aged + sigmoid(a["i"]) * np.tanh(a["c"])
     return {"c": c, "h": sigmoid(a["o"]) * np.tanh(c)}
