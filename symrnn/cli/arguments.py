@@ -181,7 +181,7 @@ def _add_report(commands: Commands) -> None:
     parser = commands.add_parser(
         "report",
         help="pages about cells: equations, gradients, graphs and code",
-        description="Write a small site: a page for each cell, one that compares them, and with --all the tree of all. The page\n"
+        description="A small site: a page for each cell, one that compares them, and with --all the tree of all. The page\n"
         "of a cell has its derivation beside the code that came from it, and its computation graph forward and\n"
         "backward. Each page is one file: it needs no other file and no network.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
