@@ -19,16 +19,16 @@ OF_A_FAMILY = {
 }
 """One cell of each family, quick and odd: a size of its own, scalars, a transpose, no matrix, a state of the input's size."""
 
-FIRST = first_cells()
+FIRST_CELLS = first_cells()
 """The cells that commands use by default."""
 
-SOME = (*FIRST, *OF_A_FAMILY.values())
+SOME_CELLS = (*FIRST_CELLS, *OF_A_FAMILY.values())
 """What a test that takes a fraction of a second for a cell runs on."""
 
 
 def some_and_all() -> list[Any]:
-    """Every bundled cell as a parameter, those beside `SOME` marked ``long``."""
-    return sparing(cells(), SOME)
+    """Every bundled cell as a parameter, those beside `SOME_CELLS` marked ``long``."""
+    return sparing(cells(), SOME_CELLS)
 
 
 def families() -> set[str]:

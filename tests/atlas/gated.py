@@ -108,8 +108,12 @@ class Salem:
         return {"h": s.h + z * (candidate - s.h)}
 
     def _gate(self, p: Values, g: str, h: Array) -> Array:
-        a = getattr(p, f"U_{g}") @ h if self.state else 0
-        return sigmoid(a + (getattr(p, f"b_{g}") if self.bias else 0))
+        a = np.zeros_like(h)
+        if self.state:
+            a = a + getattr(p, f"U_{g}") @ h
+        if self.bias:
+            a = a + getattr(p, f"b_{g}")
+        return sigmoid(a)
 
 
 def mut1(p: Values, x: Array, s: Values) -> Mapping[str, Array]:

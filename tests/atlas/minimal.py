@@ -30,7 +30,9 @@ class Heck:
     bias: bool = True
 
     def __call__(self, p: Values, x: Array, s: Values) -> Mapping[str, Array]:
-        f = sigmoid((p.U_f @ s.h if self.state else 0) + (p.b_f if self.bias else 0))
+        zero = np.zeros_like(s.h)
+        a: Array = (p.U_f @ s.h if self.state else zero) + (p.b_f if self.bias else zero)
+        f = sigmoid(a)
         candidate = np.tanh(p.W_h @ x + p.U_h @ (f * s.h) + p.b_h)
         return {"h": s.h + f * (candidate - s.h)}
 

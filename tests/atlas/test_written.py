@@ -11,20 +11,18 @@ import pytest
 import symrnn
 from tests.atlas import gated, minimal, simple
 from tests.atlas.written import Array, Step
-from tests.families import FIRST
+from tests.families import FIRST_CELLS
 
 WRITTEN: Mapping[str, ModuleType] = {name: module for module in (gated, minimal, simple) for name in vars(module)}
-NAMES = [name for name in symrnn.cells() if name not in FIRST or name == "lstm"]
+NAMES = [name for name in symrnn.cells() if name not in FIRST_CELLS or name == "lstm"]
 """The other first cells are compared with PyTorch's layers, in `tests/test_any_cell.py`, and with each other."""
 STEPS, ROWS, INPUT, HIDDEN, OTHER = 4, 3, 5, 7, 6
 
 
 def written(name: str) -> Step:
     """The step that is written by hand."""
-    for module in (gated, minimal):
-        if name in module.VARIANTS:
-            return module.VARIANTS[name]
-    step: Step = getattr(WRITTEN[name], name)
+    variants = {**gated.VARIANTS, **minimal.VARIANTS}
+    step: Step = variants[name] if name in variants else getattr(WRITTEN[name], name)
     return step
 
 

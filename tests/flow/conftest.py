@@ -19,11 +19,11 @@ from symrnn.flow.paths import StepPaths, step_paths
 from symrnn.flow.singular import dense
 from symrnn.flow.trajectory import run_steps
 from symrnn.language.system import HIDDEN, INPUT
-from tests.families import FIRST
+from tests.families import FIRST_CELLS
 
 Array = np.ndarray[Any, np.dtype[Any]]
 FILES = sorted((Path(__file__).parents[1] / "cells").glob("*.toml"))
-CELLS = (*FIRST, *map(str, FILES))
+CELLS = (*FIRST_CELLS, *map(str, FILES))
 STEPS, BATCH, HIDDEN_UNITS, INPUTS = 9, 2, 5, 4
 
 

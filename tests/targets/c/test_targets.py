@@ -14,13 +14,13 @@ from symrnn.check.cases import CASES
 from symrnn.check.deviations import Report
 from symrnn.check.kernels import Kernels, TangentKernels
 from symrnn.check.suite import run_suite
-from tests.families import FIRST
+from tests.families import FIRST_CELLS
 from tests.processors import LEVELS, load_at
 from tests.sparing import ONE, sparing
 
 FILES = Path(__file__).resolve().parents[2] / "cells"
 CELLS = (
-    *FIRST,
+    *FIRST_CELLS,
     *(str(FILES / f"{name}.toml") for name in ("layernorm_lstm", "max_exp")),
 )
 
