@@ -25,6 +25,8 @@ pytestmark = [
 
 CELLS = ("rnn", "lstm", str(Path(__file__).parents[1] / "cells" / "layernorm_lstm.toml"))
 PAGES = ("index", "rnn", "lstm", "layernorm_lstm")
+TREE = ("rnn", "lstm", "gru", "gru_reset_after", "irnn", "indrnn")
+"""The cells of the atlas; the parent of one of them is not among them."""
 WIDTHS = (1280, 390)
 Browser = Any
 """Selenium's driver, which has no complete types."""
@@ -172,6 +174,31 @@ def test_a_tap_opens_the_code_on_a_narrow_page(browser: Browser, folder: Path) -
     assert not ask(browser, folded)
     assert ["code-numpy", "5"] in ask(browser, LIT)
     assert ask(browser, "return document.querySelector('.code').getBoundingClientRect().height") < 400
+
+
+ROWS = """return [...document.querySelectorAll(".tree tbody tr")].filter((row) => row.checkVisibility())
+  .map((row) => [row.querySelector("a").textContent, row.classList.contains("apart")]);"""
+
+
+def test_the_atlas_finds_cells_and_keeps_their_ancestors(browser: Browser, folder: Path) -> None:
+    (folder / "atlas.html").write_text(site([symrnn.load(name) for name in TREE], compared=())["atlas.html"], "utf-8")
+    visit(browser, folder, "atlas")
+    assert [name for name, _ in ask(browser, ROWS)] == ["rnn", "irnn", "indrnn", "lstm", "gru", "gru_reset_after"]
+    found, field = browser.find_element("id", "found"), browser.find_element("id", "find")
+    field.send_keys("CHO 2014 reset")
+    assert ask(browser, ROWS) == [["lstm", True], ["gru", True], ["gru_reset_after", False]]
+    assert found.text == "1 of 6"
+    field.clear()
+    field.send_keys("2018")
+    assert ask(browser, ROWS) == [["rnn", True], ["irnn", True], ["indrnn", False]]
+    field.clear()
+    field.send_keys(" ")
+    browser.find_element("css selector", "[data-family=simple]").click()
+    assert ask(browser, ROWS) == [["rnn", False], ["irnn", False], ["indrnn", False]]
+    assert found.text == "3 of 6"
+    browser.find_element("css selector", "[data-family=simple]").click()
+    assert len(ask(browser, ROWS)) == 6
+    assert found.text == ""
 
 
 def test_all_of_a_page_is_printed(browser: Browser, folder: Path) -> None:
