@@ -6,11 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from html import escape
 
-from symrnn.language.compose import Composition, Declarations, InputEntry, SizeEntry, compose
-
-    @property
 from symrnn.language.about import hold_about, read_departures
-from symrnn.language.compose import Composition, Declarations, SizeEntry, compose
+from symrnn.language.compose import Composition, Declarations, InputEntry, SizeEntry, compose
 from symrnn.language.decimals import Number
 from symrnn.language.given import hold_fixed, hold_types, read_source
 from symrnn.language.layouts import Layouts, read_layouts
