@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import copy
+import inspect
+import math
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,7 @@ import pytest
 import symrnn
 from symrnn.errors import GenerateError
 from symrnn.language.functions import FUNCTIONS, PRIMITIVE
+from symrnn.targets.c.polynomials import constants
 from symrnn.targets.numpy.functions import SPELLINGS
 from templates.numpy import functions
 from templates.numpy.functions import _sigmoid
@@ -280,3 +284,31 @@ def test_a_function_may_write_over_its_argument() -> None:
             expected = call(*arguments)
             assert call(*arguments, out=a) is a
             np.testing.assert_array_equal(a, expected, err_msg=row.name)
+
+
+@pytest.mark.parametrize(("helper", "polynomial"), [("_erf_near", "erf"), ("_erfc_far", "erfc")])
+def test_error_functions_have_the_coefficients_of_the_double_runtime(helper: str, polynomial: str) -> None:
+    source = ast.parse(inspect.getsource(getattr(functions, helper)))
+    (loop,) = (node for node in ast.walk(source) if isinstance(node, ast.For))
+    assert ast.literal_eval(loop.iter) == tuple(map(float, getattr(constants("f64"), polynomial)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_error_functions_are_right_to_a_few_units_in_the_last_place(dtype: str) -> None:
+    a = np.concatenate([np.linspace(-6, 6, 20_001), np.linspace(-26, 26, 2001), [-0.0, 1e-300, -1e-30]]).astype(dtype)
+    with np.errstate(all="raise", under="ignore"):
+        found = {"erf": functions._erf(a), "erfc": functions._erfc(a)}
+    for name, most in (("erf", 3), ("erfc", 12)):
+        exact = np.array([getattr(math, name)(float(value)) for value in a])
+        unit = np.spacing(np.abs(exact).astype(dtype)).astype(float)
+        assert found[name].dtype == dtype
+        assert np.max(np.abs(found[name].astype(float) - exact) / unit) <= most
+    np.testing.assert_array_equal(functions._erf(np.array([-np.inf, np.inf, np.nan])), [-1, 1, np.nan])
+    np.testing.assert_array_equal(functions._erfc(np.array([-np.inf, np.inf, np.nan])), [2, 0, np.nan])
+
+
+def test_error_functions_take_a_complex_step() -> None:
+    a = np.linspace(-6, 6, 1001)
+    slope = 2 / math.sqrt(math.pi) * np.exp(-a * a)
+    for helper, sign in ((functions._erf, 1), (functions._erfc, -1)):
+        np.testing.assert_allclose(helper(a + 1e-200j).imag / 1e-200, sign * slope, rtol=1e-12, atol=1e-15)
