@@ -20,7 +20,7 @@ def step_lines(program: Program) -> tuple[str, ...]:
     cell = program.cell
     parts = [equation for equation in cell.normal.equations if equation.target not in cell.by_name]
     given = [*written_lines(cell.written, indent=""), "written out:"] if cell.written else []
-    own = (line.removeprefix("  ") for line in own_lines(cell.functions.values()))
+    own = own_lines(cell.functions.values(), indent="")
     return (*given, *labelled([*cell.equations, *parts], indent=""), *own)
 
 
