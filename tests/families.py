@@ -16,6 +16,8 @@ OF_A_FAMILY = {
     "normalised": "rnn_layernorm",
     "memory": "exponential_trace",
     "linear": "qrnn_f",
+    "spiking": "lif",
+    "reservoir": "esn",
 }
 """One cell of each family, quick and odd: a size of its own, scalars, a transpose, no matrix, a state of the input's size."""
 

@@ -1,4 +1,4 @@
-"""Steps of simple networks, of continuous time, of orthogonal and Lipschitz networks, and of memories, written by hand."""
+"""Steps of simple networks, reservoirs, spikes, continuous time, Lipschitz networks and memories, written by hand."""
 
 from __future__ import annotations
 
@@ -102,3 +102,24 @@ def scrn(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
     context = 0.05 * (p.B @ x) + 0.95 * s.s
     hidden = sigmoid(np.hstack([p.P, p.A, p.R]) @ np.concatenate([context, x, s.h]))
     return {"s": context, "h": hidden, "y": p.U @ hidden + p.V @ context}
+
+
+def esn(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
+    state = np.tanh(np.hstack([p.W_in, p.W]) @ np.concatenate([x, s.r]))
+    return {"r": state, "y": np.hstack([p.W_out_x, p.W_out_r]) @ np.concatenate([x, state])}
+
+
+def esn_leaky(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
+    state = s.r + 0.3 * (np.tanh(p.W_in @ x + p.W @ s.r) - s.r)
+    return {"r": state, "y": np.hstack([p.W_out_x, p.W_out_r]) @ np.concatenate([x, state])}
+
+
+def ctrnn(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
+    slope = (p.W @ sigmoid(s.y + p.theta) + x - s.y) / p.tau
+    return {"y": s.y + 0.1 * slope}
+
+
+def lif(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
+    potential = np.round(np.exp(-1 / 10), 9) * s.u + s.i - s.s
+    current = np.round(np.exp(-1 / 5), 9) * s.i + p.W @ x + p.V @ s.s
+    return {"u": potential, "i": current, "s": (potential >= 1).astype(float)}

@@ -16,7 +16,7 @@ from tests.families import OF_A_FAMILY, families
 
 CELLS: Mapping[str, Cell] = {name: symrnn.load(name) for name in cells()}
 IDENTIFIED = re.compile(r"arXiv:\d{4}\.\d{4,5}$|doi:10\.\d{4,}/\S+$")
-UNNUMBERED = {"jordan", "rnn", "exponential_trace", "multiplicative_rnn", "mut1", "mut2", "mut3"}
+UNNUMBERED = {"jordan", "rnn", "esn", "exponential_trace", "multiplicative_rnn", "mut1", "mut2", "mut3"}
 """Cells of publications that have neither number; they say where they appeared."""
 
 

@@ -159,4 +159,9 @@ def by_package(
 
 
 def test_the_twins_are_of_most_families() -> None:
-    assert {symrnn.load(twin.cell).family for twin in TWINS} >= families() - {"normalised", "memory"}
+    assert {symrnn.load(twin.cell).family for twin in TWINS} >= families() - {
+        "normalised",
+        "memory",
+        "spiking",
+        "reservoir",
+    }

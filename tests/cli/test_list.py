@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 import symrnn
+from symrnn.language import bundled
 from symrnn.language.families import FAMILIES
 from tests.cli.conftest import CELL, Run
 
@@ -47,7 +49,6 @@ def test_json_has_what_it_prints_and_more(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--family", "reservoir"], "no bundled cell is of the family reservoir yet; try simple, gated, minimal"),
         (["hintn"], "no bundled cell has `hintn` in its name, title, family or reference; did you mean `Hinton`?"),
         (
             ["lipshitz", "2020"],
@@ -62,6 +63,16 @@ def test_where_there_is_none_it_says_so(run: Run, arguments: list[str], words: s
     assert err.startswith("symrnn: note: ")
     assert words in err
     assert json.loads(run("list", "--json", *arguments)[1]) == []
+
+
+def test_a_family_without_cells_names_those_that_have_some(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.joinpath("one.toml").write_text('name = "one"\nfamily = "gated"\nequations = "h\' = W @ x"\n')
+    monkeypatch.setattr(bundled, "_BUNDLED", tmp_path)
+    code, out, err = run("list", "--family", "reservoir")
+    assert (code, out) == (0, "")
+    assert err == "symrnn: note: no bundled cell is of the family reservoir yet; try gated\n"
 
 
 def test_a_family_that_is_none_is_refused(run: Run) -> None:
