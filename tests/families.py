@@ -1,11 +1,8 @@
-"""The bundled cells of a test: the first ones, one of each family, or all with ``-m long``."""
+"""The bundled cells of a test: the first ones, and one of each family."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from symrnn.language.bundled import about_cells, cells, first_cells
-from tests.sparing import sparing
+from symrnn.language.bundled import about_cells, first_cells
 
 OF_A_FAMILY = {
     "simple": "jordan",
@@ -26,11 +23,6 @@ FIRST_CELLS = first_cells()
 
 SOME_CELLS = (*FIRST_CELLS, *OF_A_FAMILY.values())
 """What a test that takes a fraction of a second for a cell runs on."""
-
-
-def some_and_all() -> list[Any]:
-    """Every bundled cell as a parameter, those beside `SOME_CELLS` marked ``long``."""
-    return sparing(cells(), SOME_CELLS)
 
 
 def families() -> set[str]:
