@@ -10,6 +10,7 @@ where it lives when it is first used (`symrnn.late`). Leaves out: what the packa
     kernels = symrnn.build(cell, backend="c")   # or "numpy"
     report = symrnn.check([cell])               # the oracles
     print(symrnn.diagnose(my_backward, cell))   # a backward pass of your own, and what is wrong with it
+    cell = symrnn.zoneout(cell, h=0.1)          # transformations: cells from cells
     flow = symrnn.flow(cell, params, x)         # how a gradient fares on its way back through time
 """
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from symrnn.language.bundled import cells
     from symrnn.language.cell import Cell
     from symrnn.language.cellfile import load
+    from symrnn.language.transform.masks import masks
+    from symrnn.language.transform.public import layer_norm, recurrent_dropout, residual, stack, zoneout
     from symrnn.pipeline import build, generate, program, render
     from symrnn.report.picture import Picture, picture
 
@@ -53,10 +56,16 @@ __all__ = [
     "errors",
     "flow",
     "generate",
+    "layer_norm",
     "load",
+    "masks",
     "picture",
     "program",
+    "recurrent_dropout",
     "render",
+    "residual",
+    "stack",
+    "zoneout",
 ]
 
 _HOMES = {
@@ -73,10 +82,16 @@ _HOMES = {
     "diagnose": "symrnn.diagnose.diagnose",
     "flow": "symrnn.flow.flow",
     "generate": "symrnn.pipeline",
+    "layer_norm": "symrnn.language.transform.public",
     "load": "symrnn.language.cellfile",
+    "masks": "symrnn.language.transform.masks",
     "picture": "symrnn.report.picture",
     "program": "symrnn.pipeline",
+    "recurrent_dropout": "symrnn.language.transform.public",
     "render": "symrnn.pipeline",
+    "residual": "symrnn.language.transform.public",
+    "stack": "symrnn.language.transform.public",
+    "zoneout": "symrnn.language.transform.public",
 }
 
 _CALLABLE = ("build", "check", "derive", "diagnose", "flow")

@@ -26,10 +26,13 @@ from symrnn.cli.types import (
 )
 from symrnn.language.bundled import first_cells
 from symrnn.language.families import FAMILIES
+from symrnn.language.transform.recipe import EXAMPLES, SUMMARIES
 from symrnn.parts import ALL, PARTS, PLAN
 from symrnn.targets import registry
 from symrnn.targets.description import PRECISIONS
 from symrnn.version import __version__
+
+_ONE_CELL = "name of a bundled cell, or path of a cell file, perhaps +TRANSFORMATION behind it"
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -46,7 +49,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="symrnn",
         description=f"Recurrent cells as equations: gradients derived and proven, kernels generated in {_titles()}.",
-        epilog="`symrnn COMMAND --help` shows examples. Exit codes: 0 done, 1 differs or failed a check, 2 trouble.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"""transformations, which make a cell of a cell wherever one is named (`symrnn show lstm+layer_norm+zoneout`):
+{_transformations()}
+arguments stand behind a colon (`lstm+zoneout:h=0.1,c=0.05`), or in parentheses within quotation marks.
+
+`symrnn COMMAND --help` shows examples. Exit codes: 0 done, 1 differs or failed a check, 2 trouble.""",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -111,9 +119,10 @@ def _add_show(commands: Commands) -> None:
   symrnn show lstm --plan                        stages, stacked matrices, tape
   symrnn show lstm --plan --backend c            those of the kernels in C
   symrnn show my_cell.toml --part jacobian --format latex
+  symrnn show lstm+layer_norm+zoneout:h=0.1      a cell transformed
   symrnn show lstm --document > lstm.tex && pdflatex lstm.tex""",
     )
-    parser.add_argument("cell", metavar="CELL", help="name of a bundled cell, or path of a cell file")
+    parser.add_argument("cell", metavar="CELL", help=_ONE_CELL)
     part = parser.add_mutually_exclusive_group()
     part.add_argument("--part", choices=PARTS, default=ALL, help="the listing to print (default: %(default)s)")
     part.add_argument("--plan", dest="part", action="store_const", const=PLAN, help="short for --part plan")
@@ -143,6 +152,7 @@ def _add_generate(commands: Commands) -> None:
   symrnn generate lstm my_cell.toml --out kernels
   symrnn generate gru --backend numpy            one file that needs NumPy alone
   symrnn generate lstm --no-backward             inference alone
+  symrnn generate lstm+zoneout                   a cell transformed; the files are called lstm_zoneout
   symrnn generate lstm --march baseline,v3,v4    libraries to ship; the module loads the best one that fits the processor
   symrnn generate lstm --dtype float32 --single-file  one precision, and one C file to drop into a program
   symrnn generate lstm --hidden 32 --input 1     kernels in C for these sizes only; faster for a stream of few units
@@ -261,7 +271,7 @@ examples:
 Exit codes: 0 all gradients are right, 1 some are wrong or missing, 2 trouble.""",
     )
     parser.add_argument("function", metavar="FILE.py:FUNCTION", help="your backward pass")
-    parser.add_argument("--cell", metavar="CELL", required=True, help="name of a bundled cell, or path of a cell file")
+    parser.add_argument("--cell", metavar="CELL", required=True, help=_ONE_CELL)
     parser.add_argument(
         "--layout",
         metavar="NAME=BLOCKS",
@@ -365,6 +375,11 @@ def _add_sizes(parser: argparse.ArgumentParser, what: str) -> None:
     )
 
 
+def _transformations() -> str:
+    """A line for each transformation."""
+    return "\n".join(f"  {f'+{EXAMPLES[name][-1]}':31}{summary}" for name, summary in SUMMARIES.items())
+
+
 def _defaults() -> str:
     """The cells that a command takes where none is named, in a sentence."""
     return registry.listed(first_cells(), "and")
@@ -381,7 +396,7 @@ def _add_cells(parser: argparse.ArgumentParser) -> None:
         "cells",
         metavar="CELL",
         nargs="*",
-        help=f"names of bundled cells, or paths of cell files (default: {_defaults()})",
+        help=f"names of bundled cells, or paths of cell files, perhaps +TRANSFORMATION behind them (default: {_defaults()})",
     )
     parser.add_argument("--all", action="store_true", help="every bundled cell")
     parser.set_defaults(refuse=parser.error)

@@ -55,7 +55,8 @@ def chosen_cells(arguments: Namespace) -> tuple[Cell, ...]:
         cell = load(name)
         if cell.name in found:
             other = found[cell.name].source
-            raise GenerateError(f"{cell.source} and {other} are both named {cell.name!r}; rename one of them")
+            remedy = "run the command for one of them" if cell.changes else "rename one of them"
+            raise GenerateError(f"{cell.source} and {other} are both named {cell.name!r}; {remedy}")
         found[cell.name] = cell
     return tuple(found.values())
 

@@ -29,9 +29,14 @@ def source_digest(cell: Cell) -> str:
 
 
 def command(cell: Cell, request: Request) -> str:
-    """The command that writes the file again; it names a cell that is not bundled by a file of its name."""
-    bundled = cell.name in bundled_files() and source_digest(load(cell.name)) == source_digest(cell)
-    return f"python -m symrnn generate {cell.name}{'' if bundled else '.toml'}{request.options}"
+    """The command that writes the file again; it names a cell that is not bundled by a file of its name.
+
+    A transformed cell is named as the cell that it began with, and its transformations.
+    """
+    first, changes = (cell.base, cell.changes) if cell.base and cell.name == cell.recipe_name else (cell, ())
+    bundled = first.name in bundled_files() and source_digest(load(first.name)) == source_digest(first)
+    name = "+".join((first.name + ("" if bundled else ".toml"), *changes))
+    return f"python -m symrnn generate {name}{request.options}"
 
 
 def provenance(cell: Cell, request: Request) -> str:

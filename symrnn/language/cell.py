@@ -11,11 +11,13 @@ from symrnn.language.compose import Composition, Declarations, InputEntry, SizeE
 from symrnn.language.decimals import Number
 from symrnn.language.given import hold_fixed, hold_types, read_source
 from symrnn.language.layouts import Layouts, read_layouts
+from symrnn.language.mask import Mask
 from symrnn.language.origin import Origin
 from symrnn.language.own import Entry, OwnFunction
 from symrnn.language.parameters import StartEntry
 from symrnn.language.scanner import name_fault
 from symrnn.language.system import HIDDEN, INPUT, Role, System, Variable
+from symrnn.language.transform.recipe import joined_name
 from symrnn.language.tree import PRIME, is_next
 from symrnn.language.typeset.as_written import written_rows
 from symrnn.language.typeset.expressions import step_notation
@@ -45,6 +47,7 @@ class Cell(System):
         domain: ``[domain]``: parameter to ``positive unit nonzero``.
         returned: what the layer returns at every step: states, without primes, or other assigned names.
         sizes: size names other than ``1`` in the order of the surface: ``input``, ``hidden``, then new ones.
+        declared: ``[sizes]``: the shapes of the names that it lists.
         input_is_hidden: whether the equations force ``input`` and ``hidden`` to be one number;
             shapes then say ``hidden`` for both.
         tied_by: the label of the equation that forces this; empty if ``[sizes]`` or nothing does.
@@ -52,6 +55,9 @@ class Cell(System):
         layouts: ``[layouts.<framework>]``: how frameworks stack the parameters (`symrnn.language.layouts`).
         source: the file that the cell was read from, or ``<equations>``.
         normal: the same step normalised: linear forms and reductions apply to names, functions stand at the root.
+        masks: the inputs that are masks of a transformation, and how they are drawn.
+        base: the cell that transformations began with; None if there were none, or if they are no recipe.
+        changes: the transformations since, as a recipe has them: ``zoneout:h=0.1``.
     """
 
     name: str = ""
@@ -70,12 +76,16 @@ class Cell(System):
     domain: Mapping[str, str] = field(default_factory=dict)
     returned: tuple[str, ...] = ()
     sizes: tuple[str, ...] = (INPUT, HIDDEN)
+    declared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     input_is_hidden: bool = False
     tied_by: str = ""
     shared_matrix: str = ""
     layouts: Layouts = field(default_factory=dict)
     source: str = "<equations>"
     normal: System = System((), (), (), ())
+    masks: Mapping[str, Mask] = field(default_factory=dict)
+    base: Cell | None = None
+    changes: tuple[str, ...] = ()
 
     @classmethod
     def from_equations(
@@ -207,6 +217,11 @@ class Cell(System):
     def states(self) -> tuple[str, ...]:
         """The states, without primes, in the order in which they are assigned."""
         return tuple(equation.target[:-1] for equation in self.equations if is_next(equation.target))
+
+    @property
+    def recipe_name(self) -> str:
+        """The name that transformations give a cell: that of the one they began with, and theirs."""
+        return joined_name(((self.base or self).name, *self.changes))
 
     def latex(self) -> str:
         """The author's equations in LaTeX (amsmath), each under its number."""

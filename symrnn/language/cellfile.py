@@ -19,12 +19,14 @@ from symrnn.language.cell import Cell
 from symrnn.language.given import described
 from symrnn.language.origin import Origin, nearest, shown
 from symrnn.language.tomlplaces import places
+from symrnn.language.transform.recipe import read_recipe
+from symrnn.language.transform.table import transformed
 
 MAX_BYTES = 256 * 1024
 """Largest cell file."""
 
 CellLike = Cell | str | os.PathLike[str]
-"""A cell, the name of a bundled one, or the path of a cell file: what every public function takes."""
+"""A cell, the name of a bundled one, the path of a cell file, or a recipe: what every public function takes."""
 
 _STRINGS = ("name", "title", "reference", "family", "parent", "difference", "equations")
 _CHECKED_LATER = ("output", "departures")
@@ -49,10 +51,11 @@ class _Decimal(str):
 
 
 def load(name_or_path: CellLike) -> Cell:
-    """A bundled cell by its name, or the cell of a file by its path.
+    """A bundled cell by its name, the cell of a file by its path, or one of these transformed.
 
     Args:
-        name_or_path: ``lstm``, or the path of a cell file. A string that is a bundled name means the bundled cell. A
+        name_or_path: ``lstm``, or the path of a cell file. A string that is a bundled name means the bundled cell.
+            Transformations may stand behind it, as in ``lstm+layer_norm+zoneout:h=0.1``, unless a file has this name. A
             `Cell` is returned as it is.
 
     Raises:
@@ -73,6 +76,10 @@ def load(name_or_path: CellLike) -> Cell:
     if isinstance(name_or_path, str) and asked in bundled:
         file = f"{asked}{SUFFIX}"
         return read_cell(_read(bundled[asked], file), file)
+    recipe = read_recipe(asked) if isinstance(name_or_path, str) else None
+    if recipe and not Path(asked).exists():
+        cell, steps = recipe
+        return transformed(load(cell), steps, asked)
     return read_cell(_read(Path(asked), asked), asked)
 
 

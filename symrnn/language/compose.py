@@ -67,6 +67,7 @@ class Composition:
     domain: Mapping[str, str]
     returned: tuple[str, ...]
     sizes: tuple[str, ...]
+    declared: Mapping[str, Shape]
     input_is_hidden: bool
     tied_by: str
     shared_matrix: str
@@ -127,6 +128,7 @@ class _Composer:
             domain=domain,
             returned=returned,
             sizes=self._size_names(),
+            declared=self._read_sizes(),
             input_is_hidden=sizes.input_is_hidden,
             tied_by=self._assignments[sizes.tied_by - 1].label if sizes.tied_by else "",
             shared_matrix=sizes.shared_matrix,

@@ -1,0 +1,1 @@
+"""Transformations: from a `Cell` to a `Cell` by rewriting its equations, made anew through the language."""
