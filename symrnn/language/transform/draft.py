@@ -147,7 +147,7 @@ def finished(made: Draft, cell: Cell, change: Change) -> Cell:
             title=f"{cell.title or cell.name}, {change.title}",
             reference="; ".join(filter(None, (cell.reference, change.reference))),
             family=cell.family,
-            parent=cell.name,
+            parent=cell.name if change.recipe else "",
             difference=change.title,
             departures=cell.departures,
             sizes=made.sizes,

@@ -11,10 +11,12 @@ import pytest
 import symrnn
 from symrnn.check.cases import Case, draw
 from symrnn.errors import CellError
+from symrnn.language.bundled import first_cells
 from symrnn.language.cellfile import CellLike
 
 FILES = sorted((Path(__file__).parents[2] / "cells").rglob("*.toml"))
-CELLS: tuple[CellLike, ...] = (*symrnn.cells(), *FILES)
+CELLS: tuple[CellLike, ...] = (*first_cells(), *FILES)
+MORE = [pytest.param(name, marks=pytest.mark.long) for name in symrnn.cells() if name not in CELLS]
 CASE = Case(5, 3, 4, 4)
 
 WITH_DEFINITIONS = symrnn.Cell.from_equations(
@@ -39,7 +41,7 @@ def named(cell: Any) -> str:
     return cell.stem if isinstance(cell, Path) else cell if isinstance(cell, str) else cell.name
 
 
-@pytest.fixture(params=[*CELLS, WITH_DEFINITIONS], ids=named)
+@pytest.fixture(params=[*CELLS, WITH_DEFINITIONS, *MORE], ids=named)
 def cell(request: pytest.FixtureRequest) -> symrnn.Cell:
     return symrnn.load(request.param)
 
