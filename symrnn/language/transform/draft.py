@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from symrnn.errors import CellError
 from symrnn.language.cell import Cell
-from symrnn.language.compose import SizeEntry
+from symrnn.language.compose import InputEntry, SizeEntry
 from symrnn.language.decimals import Number
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.identifiers import Allocator
@@ -21,7 +21,7 @@ from symrnn.language.own import DERIVATIVE, VALUE, Entry, OwnFunction
 from symrnn.language.parameters import KIND, StartEntry
 from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.starts import INITIALISERS
-from symrnn.language.system import HIDDEN, INPUT
+from symrnn.language.system import HIDDEN, INPUT, Variable
 from symrnn.language.text import to_text
 from symrnn.language.transform.recipe import joined_name
 from symrnn.language.tree import Binary, Call, Expression, Name, Negate, Power, constants, transform
@@ -58,7 +58,7 @@ class Draft:
     domain: Mapping[str, str]
     fixed: tuple[str, ...]
     functions: Mapping[str, Entry]
-    inputs: Mapping[str, SizeEntry]
+    inputs: Mapping[str, InputEntry]
     returned: tuple[str, ...]
     masks: Mapping[str, Mask]
     same_parameters: bool = True
@@ -92,15 +92,26 @@ def draft(cell: Cell) -> Draft:
         domain=cell.domain,
         fixed=cell.fixed,
         functions={name: _formulas(function) for name, function in cell.functions.items()},
-        inputs={name: entry(cell.by_name[name].shape) for name in cell.given[1:]},
+        inputs={name: input_entry(cell.by_name[name]) for name in cell.given[1:]},
         returned=cell.returned,
         masks=cell.masks,
     )
 
 
 def entry(shape: Sequence[str]) -> SizeEntry:
-    """A shape as ``[sizes]`` and ``[inputs]`` have it."""
+    """A shape as ``[sizes]`` has it."""
     return tuple(shape) if len(shape) > 1 else shape[0]
+
+
+def input_entry(variable: Variable) -> InputEntry:
+    """An input as ``[inputs]`` has it."""
+    size = variable.shape[0]
+    return size if variable.gradient else mask_entry(size)
+
+
+def mask_entry(size: str) -> InputEntry:
+    """An input that nothing is differentiated by, as ``[inputs]`` has it."""
+    return {"size": size, "gradient": False}
 
 
 def _start(text: str) -> StartEntry:

@@ -71,9 +71,6 @@ def _drawn(mask: Mask, shape: tuple[int, ...], rng: np.random.Generator, dtype: 
 
 def _hold(cell: Cell, sizes: dict[str, int], wanted: dict[str, None]) -> None:
     """Refuse sizes that are missing or unknown."""
-    for size in wanted:
-        if size not in (*sizes, ONE):
-            raise CellError(f"masks of `{cell.name}`: the size `{size}` is missing; write {size}=8", source=cell.source)
     for name, number in sizes.items():
         if name not in (*cell.sizes, INPUT, HIDDEN):
             hint = nearest(name, cell.sizes) or f"; its sizes are {', '.join(cell.sizes)}"
@@ -81,3 +78,6 @@ def _hold(cell: Cell, sizes: dict[str, int], wanted: dict[str, None]) -> None:
         if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 0:
             message = f"{name}: expected a whole number from 0, found {described(number)}"
             raise CellError(f"masks of `{cell.name}`: {message}", source=cell.source)
+    for size in wanted:
+        if size not in (*sizes, ONE):
+            raise CellError(f"masks of `{cell.name}`: the size `{size}` is missing; write {size}=8", source=cell.source)

@@ -13,7 +13,7 @@ from symrnn.language.cell import Cell
 from symrnn.language.decimals import Number
 from symrnn.language.mask import Mask
 from symrnn.language.normalise import expression_size
-from symrnn.language.transform.draft import ELEMENTWISE, Change, draft, finished, free_names, refused
+from symrnn.language.transform.draft import ELEMENTWISE, Change, draft, finished, free_names, mask_entry, refused
 from symrnn.language.transform.numbers import number_text, read_rate
 from symrnn.language.transform.recipe import written
 from symrnn.language.tree import Binary, Expression, MatVec, Name, children, is_next, transform
@@ -37,7 +37,7 @@ def with_recurrent_dropout(cell: Cell, rate: Number | None = None, /) -> Cell:
     made = replace(
         made,
         equations=equations,
-        inputs={**made.inputs, **{name: size for (_, size), name in rewriter.masks.items()}},
+        inputs={**made.inputs, **{name: mask_entry(size) for (_, size), name in rewriter.masks.items()}},
         masks={**made.masks, **dict.fromkeys(rewriter.masks.values(), mask)},
     )
     recipe = written(NAME, () if rate is None else (number_text(rate),))

@@ -13,12 +13,12 @@ from typing import TypeVar
 
 from symrnn.errors import CellError
 from symrnn.language.cell import Cell
-from symrnn.language.compose import SizeEntry
+from symrnn.language.compose import InputEntry, SizeEntry
 from symrnn.language.given import described
 from symrnn.language.own import DERIVATIVE, VALUE, Entry
 from symrnn.language.system import HIDDEN, INPUT, ONE, Role
 from symrnn.language.text import to_text
-from symrnn.language.transform.draft import Change, Draft, draft, entry, finished, refused
+from symrnn.language.transform.draft import Change, Draft, draft, entry, finished, input_entry, refused
 from symrnn.language.transform.numbers import read_choice, read_count
 from symrnn.language.transform.recipe import joined_name, written
 from symrnn.language.tree import Call, Constant, Expression, MatVec, Name, Power, names, transform
@@ -116,13 +116,17 @@ class _Layer:
             domain=self._prefixed(found.domain),
             fixed=tuple(self._prefix + name for name in found.fixed),
             functions=self._functions(),
-            inputs={self._prefix + name: self._shape(self._cell.by_name[name].shape) for name in found.inputs},
+            inputs={self._prefix + name: self._input(name) for name in found.inputs},
             returned=tuple(self._prefix + name for name in found.returned),
             masks=self._prefixed(found.masks),
         )
 
     def _shape(self, shape: tuple[str, ...]) -> SizeEntry:
         return entry([self._sizes[size] for size in shape])
+
+    def _input(self, name: str) -> InputEntry:
+        given = self._cell.by_name[name]
+        return input_entry(replace(given, shape=tuple(self._sizes[size] for size in given.shape)))
 
     def _functions(self) -> dict[str, Entry]:
         """The functions of the cell's own; their formulas read constants."""

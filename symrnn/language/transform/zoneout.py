@@ -15,7 +15,17 @@ from symrnn.language.decimals import Number
 from symrnn.language.mask import Mask
 from symrnn.language.origin import nearest, shown
 from symrnn.language.system import HIDDEN
-from symrnn.language.transform.draft import Assigned, Change, draft, entry, finished, free_names, refused, renamed
+from symrnn.language.transform.draft import (
+    Assigned,
+    Change,
+    draft,
+    entry,
+    finished,
+    free_names,
+    mask_entry,
+    refused,
+    renamed,
+)
 from symrnn.language.transform.numbers import number_text, read_rate
 from symrnn.language.transform.recipe import written
 from symrnn.language.tree import PRIME, Binary, Expression, Name, integer, is_next, names
@@ -50,7 +60,7 @@ def with_zoneout(cell: Cell, rate: Number | None = None, /, **rates: Number) -> 
         made,
         equations=tuple(equations),
         sizes={**made.sizes, **{state: shape for state, shape in shapes.items() if shape != HIDDEN}},
-        inputs={**made.inputs, **{mask: shapes[state] for state, mask in masks.items()}},
+        inputs={**made.inputs, **{mask: mask_entry(cell.size(state)) for state, mask in masks.items()}},
         masks={**made.masks, **{masks[state]: Mask(number) for state, number in chosen.items()}},
     )
     return finished(made, cell, Change(NAME, f"zoneout ({told})", REFERENCE, written(NAME, all_texts, texts)))

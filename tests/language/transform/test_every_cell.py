@@ -19,6 +19,13 @@ CELLS: tuple[CellLike, ...] = (*first_cells(), *FILES)
 MORE = [pytest.param(name, marks=pytest.mark.long) for name in symrnn.cells() if name not in CELLS]
 CASE = Case(5, 3, 4, 4)
 
+# The matrix of jordan reads a value of this step, made of states; the others have vectors in place of recurrent matrices.
+WITHOUT_RECURRENT_MATRIX = (
+    *("jordan", "exponential_trace", "trnn", "gilr", "sru", "indrnn", "brc", "unicornn"),
+    *("lru", "mingru", "minlstm", "rg_lru"),
+)
+WITHOUT_ACTIVATION = ("exponential_trace", "lru")
+
 WITH_DEFINITIONS = symrnn.Cell.from_equations(
     """
 v = h
@@ -97,11 +104,11 @@ def test_zoneout_of_everything_keeps_all_states(cell: symrnn.Cell) -> None:
 
 
 def test_recurrent_dropout_of_nothing_changes_nothing(cell: symrnn.Cell) -> None:
-    try:
-        dropped = symrnn.recurrent_dropout(cell)
-    except CellError as error:
-        assert "no matrix reads a state of the step before" in error.message
+    if cell.name in WITHOUT_RECURRENT_MATRIX:
+        with pytest.raises(CellError, match="no matrix reads a state of the step before; its states are"):
+            symrnn.recurrent_dropout(cell)
         return
+    dropped = symrnn.recurrent_dropout(cell)
     point = at_the_point_of(cell)
     point["inputs"] |= {name: np.ones_like(draw(dropped, CASE).inputs[name]) for name in dropped.masks}
     hold_equal(infer(dropped, **point), infer(cell))
@@ -137,11 +144,11 @@ def test_a_layer_of_a_stack_is_the_cell(cell: symrnn.Cell) -> None:
 
 
 def test_what_is_normalised_is_what_functions_read(cell: symrnn.Cell) -> None:
-    try:
-        normed = symrnn.layer_norm(cell)
-    except CellError as error:
-        assert "no function has a matrix product in its argument" in error.message
+    if cell.name in WITHOUT_ACTIVATION:
+        with pytest.raises(CellError, match="no function has a matrix product in its argument"):
+            symrnn.layer_norm(cell)
         return
+    normed = symrnn.layer_norm(cell)
     new = [each.name for each in normed.parameters if each not in cell.parameters]
     assert new
     assert {normed.init[name] for name in new if name.startswith("gain_")} == {"ones"}
