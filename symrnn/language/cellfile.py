@@ -20,7 +20,7 @@ from symrnn.language.given import described
 from symrnn.language.origin import Origin, nearest, shown
 from symrnn.language.tomlplaces import places
 from symrnn.language.transform.recipe import read_recipe
-from symrnn.language.transform.table import transformed
+from symrnn.language.transform.transformed import transformed
 
 MAX_BYTES = 256 * 1024
 """Largest cell file."""

@@ -65,7 +65,7 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Change:
+class Transformation:
     """A transformation of one cell, for people and for commands.
 
     Attributes:
@@ -142,7 +142,7 @@ def refused(change: str, cell: Cell, message: str) -> CellError:
     return CellError(f"{change} of `{cell.name}`: {message}", source=cell.source)
 
 
-def finished(made: Draft, cell: Cell, change: Change) -> Cell:
+def finished(made: Draft, cell: Cell, change: Transformation) -> Cell:
     """The cell that ``made`` describes, as ``cell`` with ``change``.
 
     Raises:

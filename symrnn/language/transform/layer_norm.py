@@ -18,7 +18,16 @@ from symrnn.language.functions import operator_of
 from symrnn.language.normalise import expression_size
 from symrnn.language.origin import nearest, shown
 from symrnn.language.system import ONE
-from symrnn.language.transform.draft import ELEMENTWISE, Assigned, Change, draft, finished, free_names, refused, renamed
+from symrnn.language.transform.draft import (
+    ELEMENTWISE,
+    Assigned,
+    Transformation,
+    draft,
+    finished,
+    free_names,
+    refused,
+    renamed,
+)
 from symrnn.language.transform.numbers import number_text, read_above_zero
 from symrnn.language.transform.recipe import written
 from symrnn.language.tree import (
@@ -51,7 +60,7 @@ def with_layer_norm(cell: Cell, /, *states: str, epsilon: Number = EPSILON) -> C
             message = f"no equation reads `{state}'`, its value after the step, so there is nothing to normalise"
             raise refused(NAME, cell, f"{message}; leave `{state}` out")
     read_above_zero(NAME, cell, "epsilon", epsilon)
-    rewriter = _Rewriter(cell, states)
+    rewriter = _ProductNormaliser(cell, states)
     for equation in cell.equations:
         rewriter.add(equation.target, equation.expression)
     if not rewriter.gains:
@@ -67,10 +76,10 @@ def with_layer_norm(cell: Cell, /, *states: str, epsilon: Number = EPSILON) -> C
     )
     given = {} if epsilon == EPSILON else {"epsilon": number_text(epsilon)}
     title = " ".join(("layer normalisation", *((f"({', '.join(states)} too)",) if states else ())))
-    return finished(made, cell, Change(NAME, title, REFERENCE, written(NAME, states, given)))
+    return finished(made, cell, Transformation(NAME, title, REFERENCE, written(NAME, states, given)))
 
 
-class _Rewriter:
+class _ProductNormaliser:
     """Rewrites equations in order.
 
     Attributes:

@@ -16,7 +16,7 @@ from symrnn.language.given import described
 from symrnn.language.transform.layer_norm import EPSILON, with_layer_norm
 from symrnn.language.transform.recurrent_dropout import with_recurrent_dropout
 from symrnn.language.transform.residual import with_residual
-from symrnn.language.transform.stack import stacked
+from symrnn.language.transform.stacked import stacked
 from symrnn.language.transform.zoneout import with_zoneout
 
 

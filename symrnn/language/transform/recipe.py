@@ -1,9 +1,9 @@
 """Recipes: a cell and its transformations as one text, ``lstm+layer_norm+zoneout:h=0.1,c=0.05``.
 
-Reads such a text; returns the cell's name, and a `Step` for each transformation. Arguments stand behind a colon, which
+Reads such a text; returns the cell's name, and a `RecipeStep` for each transformation. Arguments stand behind a colon, which
 a shell leaves alone, or in parentheses. Imports nothing that takes a while, for the help of the command line names the
 transformations. Leaves out: whether there is such a transformation, and what it does
-(`symrnn.language.transform.table`).
+(`symrnn.language.transform.transformed`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _RECIPE = re.compile(rf"(?P<cell>.+?)(?P<steps>(?:{_STEP})+)")
 
 
 @dataclass(frozen=True)
-class Step:
+class RecipeStep:
     """One transformation of a recipe, with its arguments as texts.
 
     Attributes:
@@ -53,11 +53,11 @@ class Step:
     repeated: str = ""
 
 
-def read_recipe(text: str) -> tuple[str, tuple[Step, ...]] | None:
+def read_recipe(text: str) -> tuple[str, tuple[RecipeStep, ...]] | None:
     """The cell and the steps of a recipe; None where ``text`` is no recipe.
 
     >>> read_recipe("my_cell.toml+zoneout:h=0.1")
-    ('my_cell.toml', (Step(name='zoneout', values=(), named={'h': '0.1'}, repeated=''),))
+    ('my_cell.toml', (RecipeStep(name='zoneout', values=(), named={'h': '0.1'}, repeated=''),))
     >>> read_recipe("a+b/my_cell.toml") is None
     True
     """
@@ -67,7 +67,7 @@ def read_recipe(text: str) -> tuple[str, tuple[Step, ...]] | None:
     return found["cell"], tuple(_step(step.group()[1:]) for step in re.finditer(_STEP, found["steps"]))
 
 
-def _step(text: str) -> Step:
+def _step(text: str) -> RecipeStep:
     name, arguments = re.fullmatch(r"(\w+)(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]  # _STEP matched
     values: list[str] = []
     named: dict[str, str] = {}
@@ -79,7 +79,7 @@ def _step(text: str) -> Step:
             continue
         repeated = key if key in named else repeated
         named[key] = value
-    return Step(name, tuple(values), named, repeated)
+    return RecipeStep(name, tuple(values), named, repeated)
 
 
 def written(name: str, values: tuple[str, ...] = (), named: Mapping[str, str] | None = None) -> str:

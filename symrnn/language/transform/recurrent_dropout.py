@@ -13,7 +13,15 @@ from symrnn.language.cell import Cell
 from symrnn.language.decimals import Number
 from symrnn.language.mask import Mask
 from symrnn.language.normalise import expression_size
-from symrnn.language.transform.draft import ELEMENTWISE, Change, draft, finished, free_names, mask_entry, refused
+from symrnn.language.transform.draft import (
+    ELEMENTWISE,
+    Transformation,
+    draft,
+    finished,
+    free_names,
+    mask_entry,
+    refused,
+)
 from symrnn.language.transform.numbers import number_text, read_rate
 from symrnn.language.transform.recipe import written
 from symrnn.language.tree import Binary, Expression, MatVec, Name, children, is_next, transform
@@ -27,7 +35,7 @@ def with_recurrent_dropout(cell: Cell, rate: Number | None = None, /) -> Cell:
     """See `symrnn.language.transform.public.recurrent_dropout`."""
     given = DEFAULT if rate is None else rate
     number = read_rate(NAME, cell, "rate", given, below_one=True)
-    rewriter = _Rewriter(cell)
+    rewriter = _OperandMasker(cell)
     equations = tuple((each.target, rewriter.rewrite(each.target, each.expression)) for each in cell.equations)
     if not rewriter.masks:
         message = f"no matrix reads a state of the step before; its states are {', '.join(cell.states)}"
@@ -41,10 +49,10 @@ def with_recurrent_dropout(cell: Cell, rate: Number | None = None, /) -> Cell:
         masks={**made.masks, **dict.fromkeys(rewriter.masks.values(), mask)},
     )
     recipe = written(NAME, () if rate is None else (number_text(rate),))
-    return finished(made, cell, Change(NAME, f"recurrent dropout ({number_text(given)})", REFERENCE, recipe))
+    return finished(made, cell, Transformation(NAME, f"recurrent dropout ({number_text(given)})", REFERENCE, recipe))
 
 
-class _Rewriter:
+class _OperandMasker:
     """Puts masks into equations.
 
     Attributes:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from symrnn.language.cell import Cell
 from symrnn.language.system import HIDDEN, INPUT
-from symrnn.language.transform.draft import Change, draft, finished, free_names, refused
+from symrnn.language.transform.draft import Transformation, draft, finished, free_names, refused
 from symrnn.language.transform.numbers import read_choice
 from symrnn.language.transform.recipe import written
 from symrnn.language.tree import Binary, Expression, MatVec, Name
@@ -48,5 +48,7 @@ def with_residual(cell: Cell, /, *, projection: bool | str = False) -> Cell:
     )
     title = "residual connection" + (" through a matrix" if projected else "")
     return finished(
-        made, cell, Change(NAME, title, REFERENCE, written(NAME, named={"projection": "true"} if projected else {}))
+        made,
+        cell,
+        Transformation(NAME, title, REFERENCE, written(NAME, named={"projection": "true"} if projected else {})),
     )

@@ -17,7 +17,7 @@ from symrnn.language.origin import nearest, shown
 from symrnn.language.system import HIDDEN
 from symrnn.language.transform.draft import (
     Assigned,
-    Change,
+    Transformation,
     draft,
     entry,
     finished,
@@ -63,7 +63,7 @@ def with_zoneout(cell: Cell, rate: Number | None = None, /, **rates: Number) -> 
         inputs={**made.inputs, **{mask: mask_entry(cell.size(state)) for state, mask in masks.items()}},
         masks={**made.masks, **{masks[state]: Mask(number) for state, number in chosen.items()}},
     )
-    return finished(made, cell, Change(NAME, f"zoneout ({told})", REFERENCE, written(NAME, all_texts, texts)))
+    return finished(made, cell, Transformation(NAME, f"zoneout ({told})", REFERENCE, written(NAME, all_texts, texts)))
 
 
 def _rates(cell: Cell, rate: Number | None, rates: Mapping[str, Number]) -> dict[str, float]:

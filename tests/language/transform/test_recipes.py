@@ -16,7 +16,7 @@ import symrnn
 from symrnn.errors import CellError
 from symrnn.language.mask import Mask
 from symrnn.language.transform.recipe import EXAMPLES, SUMMARIES, joined_name
-from symrnn.language.transform.table import TRANSFORMATIONS
+from symrnn.language.transform.transformed import TRANSFORMATIONS
 
 CELL_FILE = 'name = "mine"\nequations = "h\' = tanh(W @ x + U @ h)"\n'
 

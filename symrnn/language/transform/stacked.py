@@ -18,7 +18,7 @@ from symrnn.language.given import described
 from symrnn.language.own import DERIVATIVE, VALUE, Entry
 from symrnn.language.system import HIDDEN, INPUT, ONE, Role
 from symrnn.language.text import to_text
-from symrnn.language.transform.draft import Change, Draft, draft, entry, finished, input_entry, refused
+from symrnn.language.transform.draft import Transformation, Draft, draft, entry, finished, input_entry, refused
 from symrnn.language.transform.numbers import read_choice, read_count
 from symrnn.language.transform.recipe import joined_name, written
 from symrnn.language.tree import Call, Constant, Expression, MatVec, Name, Power, names, transform
@@ -43,7 +43,7 @@ def stacked(cells: Sequence[Cell], /, *, share_hidden: bool | str = False) -> Ce
     number = 1
     for cell in upper:
         number = next(n for n in count(number + 1) if not _has_names(made, f"l{n}_"))
-        layer = _Layer(cell, f"l{number}_", value, size, shared)
+        layer = _UpperLayer(cell, f"l{number}_", value, size, shared)
         if len(below.returned) > 1:
             message = f"it returns {', '.join(below.returned)}, and the cell above reads one output"
             raise refused(NAME, below, f"{message}; give the cell one `output`")
@@ -54,7 +54,7 @@ def stacked(cells: Sequence[Cell], /, *, share_hidden: bool | str = False) -> Ce
     recipe = written(NAME, (str(len(cells)),), {"share_hidden": "true"} if shared else {}) if alike else ""
     whole = first if alike else replace(first, name=joined_name(cell.name for cell in cells), title=_titles(cells))
     references = dict.fromkeys(cell.reference for cell in upper if cell.reference != first.reference)
-    change = Change(NAME, f"{len(cells)} layers in one step", "; ".join(filter(None, references)), recipe)
+    change = Transformation(NAME, f"{len(cells)} layers in one step", "; ".join(filter(None, references)), recipe)
     return finished(replace(made, same_parameters=len(cells) == 1), whole, change)
 
 
@@ -80,7 +80,7 @@ def _returned(cell: Cell) -> tuple[str, str]:
     return cell.output_values[0], cell.size(cell.output_values[0])
 
 
-class _Layer:
+class _UpperLayer:
     """A cell on top of another, with names of its own.
 
     Attributes:

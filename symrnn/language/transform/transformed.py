@@ -13,10 +13,10 @@ from symrnn.errors import CellError
 from symrnn.language.cell import Cell
 from symrnn.language.origin import nearest, shown
 from symrnn.language.transform.layer_norm import with_layer_norm
-from symrnn.language.transform.recipe import EXAMPLES, Step
+from symrnn.language.transform.recipe import EXAMPLES, RecipeStep
 from symrnn.language.transform.recurrent_dropout import with_recurrent_dropout
 from symrnn.language.transform.residual import with_residual
-from symrnn.language.transform.stack import repeated
+from symrnn.language.transform.stacked import repeated
 from symrnn.language.transform.zoneout import with_zoneout
 
 TRANSFORMATIONS: Mapping[str, Callable[..., Cell]] = {
@@ -29,7 +29,7 @@ TRANSFORMATIONS: Mapping[str, Callable[..., Cell]] = {
 """What each makes of a cell and of arguments, which may be texts."""
 
 
-def transformed(cell: Cell, steps: Iterable[Step], source: str) -> Cell:
+def transformed(cell: Cell, steps: Iterable[RecipeStep], source: str) -> Cell:
     """``cell`` with the transformations of a recipe, one after the other.
 
     Args:
@@ -45,7 +45,7 @@ def transformed(cell: Cell, steps: Iterable[Step], source: str) -> Cell:
     return cell
 
 
-def _applied(cell: Cell, step: Step, source: str) -> Cell:
+def _applied(cell: Cell, step: RecipeStep, source: str) -> Cell:
     if step.name not in TRANSFORMATIONS:
         hint = nearest(step.name, TRANSFORMATIONS.keys()) or f"; expected {', '.join(TRANSFORMATIONS)}"
         raise CellError(f"`{shown(step.name, 30)}` is not a transformation{hint}", source=source)
