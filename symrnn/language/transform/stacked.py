@@ -18,7 +18,7 @@ from symrnn.language.given import described
 from symrnn.language.own import DERIVATIVE, VALUE, Entry
 from symrnn.language.system import HIDDEN, INPUT, ONE, Role
 from symrnn.language.text import to_text
-from symrnn.language.transform.draft import Transformation, Draft, draft, entry, finished, input_entry, refused
+from symrnn.language.transform.draft import Draft, Transformation, draft, entry, finished, input_entry, refused
 from symrnn.language.transform.numbers import read_choice, read_count
 from symrnn.language.transform.recipe import joined_name, written
 from symrnn.language.tree import Call, Constant, Expression, MatVec, Name, Power, names, transform

@@ -173,6 +173,8 @@ def test_wrong_recipes(recipe: str, message: str) -> None:
     assert message in str(caught.value)
 
 
+HALF: Any = Fraction(1, 2)
+WORD: Any = "no"
 MEMORY = symrnn.Cell.from_equations(
     "c' = decay * c + K @ x\ny = Q @ tanh(c')", output=["y", "c"], sizes={"y": "classes"}, name="memory"
 )
@@ -183,7 +185,7 @@ DIAGONAL = symrnn.Cell.from_equations("h' = a * h + W @ x", name="diagonal")
     ("call", "message"),
     [
         (lambda: symrnn.zoneout("rnn", True), "rate: expected a rate from 0 to 1, found True"),
-        (lambda: symrnn.zoneout("rnn", h=Fraction(1, 2)), "h: expected a rate from 0 to 1, found"),
+        (lambda: symrnn.zoneout("rnn", h=HALF), "h: expected a rate from 0 to 1, found"),
         (
             lambda: symrnn.recurrent_dropout(DIAGONAL),
             "recurrent_dropout of `diagonal`: no matrix reads a state of the step before",
@@ -201,7 +203,7 @@ DIAGONAL = symrnn.Cell.from_equations("h' = a * h + W @ x", name="diagonal")
             lambda: symrnn.residual(symrnn.Cell.from_equations("h' = P @ tanh(U @ h)", sizes={"h": "out"})),
             "its output `h` has size out, and `x` has size input; with projection=true a matrix stands between them",
         ),
-        (lambda: symrnn.residual("rnn", projection="no"), "projection: expected true or false, found 'no'"),
+        (lambda: symrnn.residual("rnn", projection=WORD), "projection: expected true or false, found 'no'"),
         (lambda: symrnn.stack([]), "stack: expected at least one cell, found none"),
         (lambda: symrnn.stack("rnn"), "stack: expected a list of cells, found 'rnn'"),
         (lambda: symrnn.stack(["rnn"] * 17), "stack of `rnn`: expected at most 16 cells, found 17"),
