@@ -24,10 +24,10 @@ from symrnn.language.starts import INITIALISERS
 from symrnn.language.system import HIDDEN, INPUT, Variable
 from symrnn.language.text import to_text
 from symrnn.language.transform.recipe import joined_name
-from symrnn.language.tree import Binary, Call, Expression, Name, Negate, Power, constants, transform
+from symrnn.language.tree import Binary, Call, Expression, Name, Negate, Power, VectorCall, constants, transform
 
-ELEMENTWISE = (Negate, Binary, Power, Call)
-"""The kinds of nodes that work unit by unit; others mix units."""
+KEEP_UNITS = (Negate, Binary, Power, Call, VectorCall)
+"""The kinds of nodes whose units are those of their operands; matrices and reductions are not among them."""
 
 Assigned = tuple[str, Expression]
 """A target and its right side."""

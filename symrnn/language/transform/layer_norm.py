@@ -19,7 +19,7 @@ from symrnn.language.normalise import expression_size
 from symrnn.language.origin import nearest, shown
 from symrnn.language.system import ONE
 from symrnn.language.transform.draft import (
-    ELEMENTWISE,
+    KEEP_UNITS,
     Assigned,
     Transformation,
     draft,
@@ -39,6 +39,7 @@ from symrnn.language.tree import (
     Name,
     Power,
     Reduce,
+    VectorCall,
     children,
     integer,
     names,
@@ -140,9 +141,11 @@ def counts_below(node: Expression, counts: bool) -> bool:
 
     Operators and choices are no such functions: a side of ``where`` counts as the whole does.
     """
-    if not isinstance(node, ELEMENTWISE):
+    if not isinstance(node, KEEP_UNITS):
         return False
-    return counts or (isinstance(node, Call) and node.function != where.name and not operator_of(node.function))
+    if isinstance(node, Call):
+        return counts or (node.function != where.name and not operator_of(node.function))
+    return counts or isinstance(node, VectorCall)
 
 
 def _in_arguments(cell: Cell) -> set[str]:

@@ -46,10 +46,10 @@ def zoneout(cell: CellLike, rate: Number | None = None, /, **rates: Number) -> C
 def recurrent_dropout(cell: CellLike, rate: Number | None = None, /) -> Cell:
     """Recurrent dropout (Gal and Ghahramani 2016): recurrent matrices read states through a mask, the same at all steps.
 
-    ``W @ h`` becomes ``W @ (dropout_h * h)``, with the input ``dropout_h``, of the size of ``h``: 0 with the
-    probability ``rate``, else 1 / (1 - rate), drawn once and the same for all steps; 1 everywhere in inference.
-    `symrnn.masks` makes both. A matrix is recurrent where it reads a state of the step before, unit by unit: ``W @ (r *
-    h)`` too. Operands of the same states share a mask.
+    ``W @ h`` becomes ``W @ (dropout_h * h)``, with the input ``dropout_h``, of the size of ``h``: 0 with the probability
+    ``rate``, else 1 / (1 - rate), drawn once and the same for all steps; 1 everywhere in inference. `symrnn.masks` makes
+    both. A matrix is recurrent where it reads a state of the step before, or what is made of it with no matrix and no
+    reduction between: ``W @ (r * h)`` too. Operands of the same states share a mask.
 
     >>> print(recurrent_dropout("rnn").text)
     h' = tanh(W_xh @ x + W_hh @ (dropout_h * h) + b_h)

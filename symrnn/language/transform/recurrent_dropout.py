@@ -1,8 +1,8 @@
 """Recurrent dropout: what recurrent matrices read is multiplied by a mask that is the same for all steps.
 
-Reads a cell and a rate; returns the cell with ``W @ (dropout_h * h)`` for ``W @ h``. A matrix is recurrent where it
-reads a state of the step before, unit by unit: the state itself, or what is computed from it with no matrix and no
-reduction between, under names of its own or not. Operands of the same states share a mask.
+Reads a cell and a rate; returns the cell with ``W @ (dropout_h * h)`` for ``W @ h``. A matrix is recurrent where it reads
+a state of the step before: the state itself, or what is computed from it with no matrix and no reduction between, under
+names of its own or not. Operands of the same states share a mask.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from symrnn.language.decimals import Number
 from symrnn.language.mask import Mask
 from symrnn.language.normalise import expression_size
 from symrnn.language.transform.draft import (
-    ELEMENTWISE,
+    KEEP_UNITS,
     Transformation,
     draft,
     finished,
@@ -73,11 +73,11 @@ class _OperandMasker:
         return transform(right, self._masked)
 
     def _read(self, node: Expression) -> frozenset[str]:
-        """The states of the step before that ``node`` is made of, unit by unit."""
+        """The states of the step before that ``node`` is made of, with no matrix and no reduction between."""
         match node:
             case Name(name):
                 return self._made_of.get(name, frozenset())
-            case _ if isinstance(node, ELEMENTWISE):
+            case _ if isinstance(node, KEEP_UNITS):
                 return frozenset().union(*map(self._read, children(node)))
             case _:
                 return frozenset()

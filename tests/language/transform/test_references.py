@@ -146,6 +146,26 @@ def test_layer_normalisation_where_matrices_stand_behind_names_and_in_one_anothe
         np.testing.assert_allclose(found[t], np.tanh(product("Q", h)) @ p["V"].T, rtol=1e-11, atol=1e-13)
 
 
+def test_vector_functions_are_functions_and_hand_states_on() -> None:
+    cell = symrnn.Cell.from_equations("m = softmax(W @ x + U @ h)\nh' = m * h + V @ softmax(h)")
+    kernels, p, x, state = drawn(symrnn.recurrent_dropout(symrnn.layer_norm(cell), 0.5))
+    assert {name for name in p if name.startswith("gain_")} == {"gain_W", "gain_U"}
+    mask = np.random.default_rng(4).uniform(0.5, 2, (ROWS, UNITS))
+    found, _ = kernels.infer(p, x, state, inputs={"dropout_h": np.broadcast_to(mask, (STEPS, ROWS, UNITS))})
+    h = state["h"]
+
+    def softmax(a: Array) -> Array:
+        return np.asarray(np.exp(a) / np.exp(a).sum(-1, keepdims=True))
+
+    def product(name: str, v: Array) -> Array:
+        return normed(v @ p[name].T, p[f"gain_{name}"], p[f"shift_{name}"], 1e-5)
+
+    for t in range(STEPS):
+        m = softmax(product("W", x[t]) + product("U", mask * h))
+        h = m * h + (mask * softmax(h)) @ p["V"].T
+        np.testing.assert_allclose(found[t], h, rtol=1e-11, atol=1e-13)
+
+
 @pytest.mark.parametrize("projection", [False, True])
 def test_residual_connection_of_a_gru(projection: bool) -> None:
     cell = symrnn.residual("gru", projection=projection)
