@@ -178,6 +178,65 @@ def lstm_time_aware(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
     return {"c": c, "h": sigmoid(a["o"]) * np.tanh(c)}
 
 
+def rhn(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
+    state = s.h
+    for layer in (1, 2, 3):
+        a = {k: getattr(p, f"R_{k}_{layer}") @ state + getattr(p, f"b_{k}_{layer}") for k in "HTC"}
+        if layer == 1:
+            a = {k: each + getattr(p, f"W_{k}") @ x for k, each in a.items()}
+        state = np.tanh(a["H"]) * sigmoid(a["T"]) + state * sigmoid(a["C"])
+    return {"h": state}
+
+
+def lstm_mogrifier(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
+    x = 2 * sigmoid(p.Q_1 @ s.h) * x
+    h = 2 * sigmoid(p.R_2 @ x) * s.h
+    x = 2 * sigmoid(p.Q_3 @ h) * x
+    h = 2 * sigmoid(p.R_4 @ x) * h
+    x = 2 * sigmoid(p.Q_5 @ h) * x
+    a = {g: getattr(p, f"W_{g}x") @ x + getattr(p, f"W_{g}h") @ h + getattr(p, f"b_{g}") for g in "fijo"}
+    c = sigmoid(a["f"]) * s.c + sigmoid(a["i"]) * np.tanh(a["j"])
+    return {"c": c, "h": sigmoid(a["o"]) * np.tanh(c)}
+
+
+def lstm_ordered(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
+    def linear(kind: str) -> Array:
+        found: Array = getattr(p, f"W_{kind}") @ x + getattr(p, f"U_{kind}") @ s.h + getattr(p, f"b_{kind}")
+        return found
+
+    def cumax(a: Array) -> Array:
+        found: Array = np.tri(len(a)) @ np.exp(a) / np.exp(a).sum()
+        return found
+
+    f, i, o = (sigmoid(linear(g)) for g in "fio")
+    keep, take = cumax(linear("f_tilde")), 1 - cumax(linear("i_tilde"))
+    both = keep * take
+    c = (f * both + keep - both) * s.c + (i * both + take - both) * np.tanh(linear("c"))
+    return {"c": c, "h": o * np.tanh(c)}
+
+
+def gru_skip(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
+    h, (probability,) = s.h, s.u_tilde
+    due = probability >= 0.5
+    if due:
+        z, r = (sigmoid(getattr(p, f"W_x{k}") @ x + getattr(p, f"W_h{k}") @ h + getattr(p, f"b_{k}")) for k in "zr")
+        candidate = np.tanh(p.W_xh @ x + p.W_hh @ (r * h) + p.b_h)
+        h = candidate + z * (h - candidate)
+    rise = sigmoid(p.w_p @ h + p.b_p)
+    return {"h": h, "u_tilde": rise if due else np.minimum(probability + rise, 1)}
+
+
+def lstm_zoneout(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
+    new = lstm(p, x, s)
+    return {"c": new["c"] + p.d_c * (s.c - new["c"]), "h": new["h"] + p.d_h * (s.h - new["h"])}
+
+
+def lstm_recurrent_dropout(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
+    a = {g: getattr(p, f"W_{g}") @ x + getattr(p, f"U_{g}") @ s.h + getattr(p, f"b_{g}") for g in "ifog"}
+    c = sigmoid(a["f"]) * s.c + sigmoid(a["i"]) * np.tanh(a["g"]) * p.d
+    return {"c": c, "h": sigmoid(a["o"]) * np.tanh(c)}
+
+
 VARIANTS: Mapping[str, Step] = {
     "lstm_vanilla": Vanilla(),
     "lstm_nig": Vanilla(without="i"),

@@ -135,6 +135,30 @@ def lru(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
     return {"h_re": state.real, "h_im": state.imag, "y": ((p.C_re + 1j * p.C_im) @ state).real + p.D @ x}
 
 
+def t_gru(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
+    a = _typed(p, x, s)
+    return {"h": sigmoid(a["f"]) * s.h + a["z"] * np.tanh(a["o"]), "x_previous": x}
+
+
+def t_lstm(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
+    a = _typed(p, x, s)
+    c = a["z"] + sigmoid(a["f"]) * (s.c - a["z"])
+    return {"c": c, "h": np.tanh(a["o"]) * c, "x_previous": x}
+
+
+def _typed(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
+    both = np.concatenate([s.x_previous, x])
+    return {g: np.hstack([getattr(p, f"V_{g}"), getattr(p, f"W_{g}")]) @ both + getattr(p, f"b_{g}") for g in "zfo"}
+
+
+def s5(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
+    eigenvalue, width = p.Lambda_re + 1j * p.Lambda_im, np.exp(p.log_Delta)
+    kept = np.exp(eigenvalue * width)
+    taken = np.diag((kept - 1) / eigenvalue) @ (p.B_re + 1j * p.B_im)
+    state = kept * (s.s_re + 1j * s.s_im) + taken @ x
+    return {"s_re": state.real, "s_im": state.imag, "y": 2 * ((p.C_re + 1j * p.C_im) @ state).real + p.D * x}
+
+
 def gilr(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
     g, i = sigmoid(p.U @ x + p.b_g), np.tanh(p.V @ x + p.b_z)
     return {"h": i + g * (s.h - i)}

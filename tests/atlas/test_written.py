@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 
 import symrnn
-from tests.atlas import gated, minimal, simple
+from tests.atlas import gated, given, minimal, simple, timed
 from tests.atlas.written import Array, Step
 from tests.families import FIRST_CELLS
 
-WRITTEN: Mapping[str, ModuleType] = {name: module for module in (gated, minimal, simple) for name in vars(module)}
+MODULES = (gated, given, minimal, simple, timed)
+WRITTEN: Mapping[str, ModuleType] = {name: module for module in MODULES for name in vars(module)}
 NAMES = [name for name in symrnn.cells() if name not in FIRST_CELLS or name == "lstm"]
 """The other first cells are compared with PyTorch's layers, in `tests/test_any_cell.py`, and with each other."""
 STEPS, ROWS, INPUT, HIDDEN, OTHER = 4, 3, 5, 7, 6
+WITHIN = {"positive": (0.2, 2), "unit": (0.1, 0.9)}
+"""From where to where parameters of a domain are drawn; others from -1 to 1."""
 
 
 def written(name: str) -> Step:
@@ -34,7 +37,8 @@ def test_a_cell_does_what_its_publication_says(name: str) -> None:
     others = {size: OTHER for size in cell.sizes if size not in ("input", "hidden")}
     rng = np.random.default_rng(len(name))
     shapes = kernels.param_shapes(INPUT, hidden, **others)
-    params: dict[str, Array] = {key: rng.uniform(-1, 1, shape) for key, shape in shapes.items()}
+    limits = {key: WITHIN.get(cell.domain.get(key, ""), (-1, 1)) for key in shapes}
+    params: dict[str, Array] = {key: rng.uniform(*limits[key], shape) for key, shape in shapes.items()}
     sizes = {"input": INPUT, "hidden": hidden, "1": 1, **others}
     before = {state: rng.uniform(0.1, 1, (ROWS, sizes[cell.by_name[state].shape[0]])) for state in cell.states}
     x = rng.standard_normal((STEPS, ROWS, INPUT))
@@ -45,7 +49,8 @@ def test_a_cell_does_what_its_publication_says(name: str) -> None:
         for step in range(STEPS):
             given = SimpleNamespace(**params, **{key: value[step, row] for key, value in inputs.items()})
             found = written(name)(given, x[step, row], SimpleNamespace(**state))
-            np.testing.assert_allclose(y[step, row], found[cell.output], rtol=1e-10, atol=1e-12)
+            for key, value in (y if isinstance(y, Mapping) else {cell.output: y}).items():
+                np.testing.assert_allclose(value[step, row], found[key], rtol=1e-10, atol=1e-12, err_msg=key)
             state = {key: value for key, value in found.items() if key in cell.states}
         assert set(state) == set(cell.states)
         for key, value in state.items():
