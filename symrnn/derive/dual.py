@@ -19,6 +19,7 @@ import numpy as np
 import sympy
 
 from symrnn.derive.evaluate import Arithmetic, Array, run
+from symrnn.language.choices import SURROGATES
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.system import System
 
@@ -109,7 +110,8 @@ def jacobian_at(system: System, point: Mapping[str, Array], sizes: Mapping[str, 
 @cache
 def _duals() -> Arithmetic:
     """Dual numbers, and the functions that equations may call on arrays of them."""
-    functions = {name: np.frompyfunc(_over(name), row.arity, 1) for name, row in FUNCTIONS.items() if row.in_equations}
+    called = [*(name for name, row in FUNCTIONS.items() if row.in_equations), *SURROGATES.values()]
+    functions = {name: np.frompyfunc(_over(name), FUNCTIONS[name].arity, 1) for name in called}
     return Arithmetic(functions, lambda value: Dual(mpmath.mpf(value.numerator) / value.denominator, {}))
 
 
