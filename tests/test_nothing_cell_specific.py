@@ -35,8 +35,10 @@ NAMESAKES = {
     "symrnn/torch/modules.py": "modules that stand in for PyTorch's, under its names",
 }
 """Files whose subject are modules of another library that are called like cells, each with what it holds."""
-ORDINARY = {"back", "eps", "ran", "scale", "sigma"}
-"""Words of plain English and of numerics by which the tests' cells name a value, and other code other things."""
+CONTROL = {"repeat", "for", "odd", "even", "previous"}
+"""Words of the language that are no functions of a table."""
+ORDINARY = {"back", "delta", "eps", "ran", "scale", "sigma"}
+"""Words of plain English and of numerics by which cells name a value, and other code other things."""
 
 
 def files(folders: tuple[str, ...]) -> list[str]:
@@ -52,7 +54,7 @@ def names_of_cells() -> set[str]:
         equations = re.sub(r"#.*", "", cell["equations"])
         words = set(re.findall(r"[A-Za-z][A-Za-z0-9_]*", equations))
         names |= {cell["name"]} | {word for word in words if "_" in word or len(word) >= LONG}
-    return names - {*FUNCTIONS, *REDUCTIONS, *VECTORS, *ORDINARY}
+    return names - {*FUNCTIONS, *REDUCTIONS, *VECTORS, *CONTROL, *ORDINARY}
 
 
 def exempt(tree: ast.AST) -> Iterator[range]:
