@@ -115,6 +115,14 @@ def is_direct(term: Term) -> bool:
     return all(isinstance(factor, Diag | Identity) for factor in term)
 
 
+def direct_ways(term: Term, ways: Mapping[str, tuple[Term, ...]]) -> tuple[Term, ...]:
+    """The direct paths of a path that may end in a reference; ``ways`` are those of the Jacobians that have names."""
+    *before, last = term
+    if isinstance(last, Ref) and is_direct(tuple(before)):
+        return tuple((*before, *way) for way in ways[last.output])
+    return (term,) if is_direct(term) else ()
+
+
 def product(
     term: Term,
     columns: int,

@@ -27,6 +27,7 @@ from symrnn.derive.factors import (
     OnesRow,
     Ref,
     Term,
+    direct_ways,
     is_direct,
     partial,
     product,
@@ -85,7 +86,10 @@ class Jacobian:
     @property
     def direct(self) -> tuple[Term, ...]:
         """The paths that no matrix and no reduction crosses: each unit of the input reaches its own unit only."""
-        return tuple(term for term in self.terms if is_direct(term))
+        ways: dict[str, tuple[Term, ...]] = {}
+        for each in (*self.parts, self):
+            ways[each.output] = tuple(way for term in each.terms for way in direct_ways(term, ways))
+        return ways[self.output]
 
     def left(self, command: str = r"\frac") -> str:
         """The LaTeX of what this is: a quotient of differentials; a matrix parameter is a vector of its rows."""
