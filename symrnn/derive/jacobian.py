@@ -58,6 +58,9 @@ from symrnn.language.typeset.expressions import Notation
 from symrnn.language.typeset.lines import Line, align
 from symrnn.language.vectors import VECTORS
 
+MOST_WAYS = 32
+"""Direct paths from one value that are told apart; where values share values, their number may grow exponentially."""
+
 
 @dataclass(frozen=True)
 class Jacobian:
@@ -85,10 +88,14 @@ class Jacobian:
 
     @property
     def direct(self) -> tuple[Term, ...]:
-        """The paths that no matrix and no reduction crosses: each unit of the input reaches its own unit only."""
+        """The paths that no matrix and no reduction crosses: each unit of the input reaches its own unit only.
+
+        Those through a value with a name, from which there are more than `MOST_WAYS`, are left out.
+        """
         ways: dict[str, tuple[Term, ...]] = {}
         for each in (*self.parts, self):
-            ways[each.output] = tuple(way for term in each.terms for way in direct_ways(term, ways))
+            found = tuple(way for term in each.terms for way in direct_ways(term, ways))
+            ways[each.output] = found if each is self or len(found) <= MOST_WAYS else ()
         return ways[self.output]
 
     def left(self, command: str = r"\frac") -> str:

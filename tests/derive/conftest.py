@@ -48,6 +48,12 @@ def sizes(cell: Cell) -> dict[str, int]:
 
 
 @pytest.fixture(scope="session")
+def learned(cell: Cell) -> tuple[str, ...]:
+    """The inputs of the step that have a gradient."""
+    return tuple(name for name in cell.inputs if cell.by_name[name].gradient)
+
+
+@pytest.fixture(scope="session")
 def point(cell: Cell, sizes: dict[str, int]) -> dict[str, Array]:
     """Dense random values of all inputs of the step."""
     draw = np.random.default_rng(zlib.crc32(cell.name.encode()))

@@ -16,15 +16,20 @@ STEPS = 4
 
 
 def loss_of(
-    cell: Cell, params: dict[str, Array], x: Array, sizes: dict[str, int], weights: Array, last: dict[str, Array]
+    cell: Cell,
+    params: dict[str, Array],
+    x: Array,
+    sizes: dict[str, int],
+    weights: dict[str, Array],
+    last: dict[str, Array],
 ) -> Any:
-    """Σ_t weights_t · output_t + Σ last · final state, by the author's equations from zero states."""
+    """Σ_t weights_t · outputs_t + Σ last · final state, by the author's equations from zero states."""
     state = {name: np.zeros(sizes[cell.size(f"{name}'")], x.dtype) for name in cell.states}
     total: Any = 0
     for t in range(STEPS):
         after = run(cell.equations, cell.by_name, {**params, **state, "x": x[t]}, sizes, floats())
         state = {name: after[f"{name}'"] for name in cell.states}
-        total = total + weights[t] @ after[cell.output_values[0]]
+        total = total + sum(each[t] @ after[name] for name, each in weights.items())
     return total + sum(last[name] @ state[name] for name in cell.states)
 
 
@@ -33,9 +38,9 @@ def test_the_recurrences_give_the_gradient_of_a_sequence(
 ) -> None:
     draw = np.random.default_rng(3)
     x = draw.uniform(-1, 1, (STEPS, *point["x"].shape))
-    weights = draw.uniform(-1, 1, (STEPS, sizes[cell.size(cell.output_values[0])]))
+    weights = {name: draw.uniform(-1, 1, (STEPS, sizes[cell.size(name)])) for name in cell.output_values}
     last = {name: draw.uniform(-1, 1, sizes[cell.size(f"{name}'")]) for name in cell.states}
-    params = {variable.name: point[variable.name] for variable in cell.parameters}
+    params = {name: point[name] for name in (*(each.name for each in cell.parameters), *cell.given[1:])}
     state = {name: np.zeros_like(value) for name, value in last.items()}
     tape = []
     for t in range(STEPS):
@@ -43,12 +48,12 @@ def test_the_recurrences_give_the_gradient_of_a_sequence(
         state = {name: tape[-1][f"{name}'"] for name in cell.states}
     backward, recurrences = derivation.adjoint, derivation.recurrences
     handed = dict(last)
-    grads = {name: np.zeros_like(value) for name, value in params.items()}
+    grads = {each.name: np.zeros_like(params[each.name]) for each in cell.trainable}
     for t in reversed(range(STEPS)):
         given = dict(tape[t])
         for each in recurrences.carried:
-            given[each.arrives] = handed[each.state] + (weights[t] if each.is_output else 0)
-        given |= {each.arrives: weights[t] for each in recurrences.read}
+            given[each.arrives] = handed[each.state] + (weights[f"{each.state}'"][t] if each.is_output else 0)
+        given |= {each.arrives: weights[each.output][t] for each in recurrences.read}
         after = run(backward.equations, backward.by_name, given, sizes, floats())
         handed = {e.state: after[e.returned] if e.returned else 0 * last[e.state] for e in recurrences.carried}
         for item in recurrences.gradients:
@@ -68,8 +73,8 @@ def test_each_state_and_each_parameter_that_counts_is_there(cell: Cell, derivati
     recurrences = derivation.recurrences
     assert [each.state for each in recurrences.carried] == list(cell.states)
     outputs = [*(each.state for each in recurrences.carried if each.is_output), *(e.output for e in recurrences.read)]
-    assert outputs == [cell.output]
-    assert [each.parameter for each in recurrences.gradients] == [variable.name for variable in cell.parameters]
+    assert sorted(outputs) == sorted(cell.returned)
+    assert [each.parameter for each in recurrences.gradients] == [variable.name for variable in cell.trainable]
 
 
 def test_the_text_says_what_is_handed_on_and_summed() -> None:

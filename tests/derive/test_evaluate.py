@@ -23,7 +23,8 @@ def test_a_step_is_that_of_the_interpreter(cell: Cell, point: dict[str, Array], 
     found = run(cell.equations, cell.by_name, point, sizes, floats())
     params = {variable.name: point[variable.name] for variable in cell.parameters}
     state = {name: point[name][np.newaxis] for name in cell.states}
-    expected = interpret(cell, sizes, params, point["x"][np.newaxis, np.newaxis], state)
+    given = {name: point[name][np.newaxis, np.newaxis] for name in cell.given}
+    expected = interpret(cell, sizes, params, given.pop("x"), state, inputs=given)
     for name in cell.states:
         np.testing.assert_allclose(found[f"{name}'"], expected.state[name][0], rtol=1e-13, atol=1e-15)
 

@@ -25,11 +25,12 @@ Differentiated = Callable[[Cell, Mapping[str, Array], Mapping[str, int], str], d
 def test_every_jacobian_of_a_state_is_that_of_the_complex_step(
     cell: Cell,
     derivation: Derivation,
+    learned: tuple[str, ...],
     point: dict[str, Array],
     sizes: dict[str, int],
     differentiated: Differentiated,
 ) -> None:
-    for given in cell.inputs:
+    for given in learned:
         expected = differentiated(cell, point, sizes, given)
         for state in cell.states:
             found = derivation.jacobian(state, given)
@@ -38,7 +39,9 @@ def test_every_jacobian_of_a_state_is_that_of_the_complex_step(
             np.testing.assert_allclose(
                 value, expected[f"{state}'"], rtol=1e-12, atol=1e-13, err_msg=f"{state}, {given}"
             )
-            assert bool(found.terms) == bool(np.any(expected[f"{state}'"])), (state, given)
+            moves = bool(np.any(expected[f"{state}'"]))
+            # A derivative that a cell declares may be zero at a point.
+            assert bool(found.terms) == moves or (found.terms and cell.functions), (state, given)
 
 
 def test_intermediates_have_jacobians_too(
@@ -112,11 +115,13 @@ def test_a_matrix_is_a_vector_of_its_rows(text: str, kron: bool, latex: str) -> 
     np.testing.assert_array_equal(value, expected)
 
 
-def test_derivatives_are_written_in_saved_outputs(cell: Cell, derivation: Derivation) -> None:
+def test_derivatives_are_written_in_saved_outputs(
+    cell: Cell, derivation: Derivation, learned: tuple[str, ...]
+) -> None:
     """No term computes a value of the step again: it calls only functions of derivatives."""
     saved = {"sigmoid", "tanh", "exp", "sqrt"}
     for output in cell.states:
-        for given in cell.inputs:
+        for given in learned:
             found = derivation.jacobian(output, given)
             factors = [f for each in (found, *found.parts) for term in each.terms for f in term if isinstance(f, Diag)]
             calls = [node for f in factors for node in walk(f.expression) if isinstance(node, Call)]

@@ -18,26 +18,36 @@ Step = Callable[[Cell, Mapping[str, Array], Mapping[str, int]], dict[str, Array]
 
 
 def test_tangents_are_the_derivatives_along_a_direction(
-    cell: Cell, derivation: Derivation, point: dict[str, Array], sizes: dict[str, int], step: Step
+    cell: Cell,
+    derivation: Derivation,
+    learned: tuple[str, ...],
+    point: dict[str, Array],
+    sizes: dict[str, int],
+    step: Step,
 ) -> None:
     draw = np.random.default_rng(11)
-    direction: dict[str, Array] = {name: np.asarray(draw.uniform(-1, 1, value.shape)) for name, value in point.items()}
+    direction: dict[str, Array] = {name: np.asarray(draw.uniform(-1, 1, point[name].shape)) for name in learned}
     tangent = derivation.tangent
     dot = {variable.of: variable.name for variable in tangent.variables if variable.of}
     given: dict[str, Array] = {**point, **{dot[name]: value for name, value in direction.items()}}
     found = run(tangent.equations, tangent.by_name, given, sizes, floats())
-    moved = step(cell, {name: value + 1e-30j * direction[name] for name, value in point.items()}, sizes)
+    moved = step(cell, {**point, **{name: point[name] + 1e-30j * direction[name] for name in learned}}, sizes)
     for output in cell.outputs:
         np.testing.assert_allclose(found[output], moved[output].real, rtol=1e-14, atol=1e-15)
         np.testing.assert_allclose(found[dot[output]], moved[output].imag / 1e-30, rtol=1e-12, atol=1e-13)
 
 
-def test_every_variable_has_a_tangent_of_its_role_and_shape(cell: Cell, derivation: Derivation) -> None:
+def test_every_variable_has_a_tangent_of_its_role_and_shape(
+    cell: Cell, derivation: Derivation, learned: tuple[str, ...]
+) -> None:
     tangent = derivation.tangent
     for variable in cell.normal.variables:
+        if not variable.gradient:
+            assert all(each.of != variable.name for each in tangent.variables)
+            continue
         (of,) = [each for each in tangent.variables if each.of == variable.name]
         assert (of.role, of.shape) == (variable.role, variable.shape)
-    assert len(tangent.inputs) == 2 * len(cell.inputs)
+    assert len(tangent.inputs) == len(cell.inputs) + len(learned)
     assert len(tangent.outputs) == 2 * len(cell.outputs)
 
 
