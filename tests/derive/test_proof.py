@@ -22,8 +22,12 @@ from symrnn.language.tree import Binary, MatVec, Name, Negate, Number, Outer, Po
 from tests.sparing import sparing
 
 CELLS = (*symrnn.cells(), *sorted(str(path) for path in (Path(__file__).parents[1] / "cells").glob("*.toml")))
-BEYOND_ALGEBRA = {"coupled", "alif", "egru"}
-"""Cells whose gradients hold the sign of a quotient of its own argument, or the greater of two sums: they take numbers."""
+SIGNS = {"coupled", "alif", "egru"}
+"""Cells whose gradients hold the sign of a quotient of its own argument, or the greater of two sums."""
+DEEP = {"lstm_mogrifier", "lstm_ordered", "ltc", "ode_rnn", "rhn"}
+"""Cells of inner steps, or of long sums in quotients: their expressions outgrow the algebra."""
+LARGE = {"lstm_ordered", "ode_rnn"}
+"""Those that come near the budget of the expansion."""
 
 
 @pytest.mark.parametrize("name", sparing(CELLS), ids=lambda name: Path(name).stem)
@@ -33,7 +37,7 @@ def test_every_cell_is_proven_at_sizes_1_to_3(name: str) -> None:
     assert found.ok
     assert {item.array for item in found.compared} == {name for name in cell.inputs if cell.by_name[name].gradient}
     assert {item.units for item in found.compared} == {1, 2, 3}
-    assert (found.numeric == 0) == (cell.name not in BEYOND_ALGEBRA)
+    assert (found.numeric == 0) == (cell.name not in SIGNS | DEEP)
     for item in found.compared:
         sizes = {**dict.fromkeys(cell.sizes, item.units), "1": 1}
         width = sum(sizes[cell.size(output)] for output in cell.outputs)
@@ -203,7 +207,7 @@ def test_algebra_and_numbers_find_the_same(cell: Cell, monkeypatch: pytest.Monke
 def test_cells_that_people_write_are_far_from_the_budget(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proof, "MOST_EXPANSION", proof.MOST_EXPANSION // 3)
     comparison = proof._Comparison(cell, cell.normal, 3, 0)
-    assert comparison.expands
+    assert comparison.expands == (cell.name not in LARGE)
 
 
 def test_algebra_that_comes_to_the_end_of_its_budget_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
