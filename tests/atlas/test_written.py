@@ -43,7 +43,9 @@ def test_a_cell_does_what_its_publication_says(name: str) -> None:
     before = {state: rng.uniform(0.1, 1, (ROWS, sizes[cell.by_name[state].shape[0]])) for state in cell.states}
     x = rng.standard_normal((STEPS, ROWS, INPUT))
     inputs = {name: rng.uniform(0.1, 1, (STEPS, ROWS, sizes[cell.by_name[name].shape[0]])) for name in cell.given[1:]}
-    beside = [{"inputs": {key: value[:steps] for key, value in inputs.items()}} if inputs else {} for steps in (1, STEPS)]
+    beside = [
+        {"inputs": {key: value[:steps] for key, value in inputs.items()}} if inputs else {} for steps in (1, STEPS)
+    ]
     _, once = kernels.infer(params, x[:1], before, **beside[0])
     y, after = kernels.infer(params, x, before, **beside[1])
     reached = {0: once, STEPS - 1: after}

@@ -115,9 +115,7 @@ def test_a_matrix_is_a_vector_of_its_rows(text: str, kron: bool, latex: str) -> 
     np.testing.assert_array_equal(value, expected)
 
 
-def test_derivatives_are_written_in_saved_outputs(
-    cell: Cell, derivation: Derivation, learned: tuple[str, ...]
-) -> None:
+def test_derivatives_are_written_in_saved_outputs(cell: Cell, derivation: Derivation, learned: tuple[str, ...]) -> None:
     """No term computes a value of the step again: it calls only functions of derivatives."""
     saved = {"sigmoid", "tanh", "exp", "sqrt"}
     for output in cell.states:

@@ -26,7 +26,7 @@ SIGNS = {"coupled", "alif", "egru"}
 """Cells whose gradients hold the sign of a quotient of its own argument, or the greater of two sums."""
 DEEP = {"lstm_mogrifier", "lstm_ordered", "ltc", "ode_rnn", "rhn"}
 """Cells of inner steps, or of long sums in quotients: their expressions outgrow the algebra."""
-LARGE = {"lstm_ordered", "ode_rnn"}
+LARGE = {"dt_rnn", "lstm_fgr", "lstm_ordered", "nas", "ode_rnn"}
 """Those that come near the budget of the expansion."""
 
 
