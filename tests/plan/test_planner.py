@@ -188,7 +188,9 @@ def test_names_that_the_plan_invents_avoid_the_author_s(written: Written) -> Non
 def test_the_tangent_runs_like_a_forward_function(program: Program) -> None:
     tangent = program.tangent
     assert tangent is not None
-    assert [state for state, _ in tangent.states] == [v.removesuffix("'") for v in tangent.system.outputs if v[-1] == "'"]
+    assert [state for state, _ in tangent.states] == [
+        v.removesuffix("'") for v in tangent.system.outputs if v[-1] == "'"
+    ]
     assert (tangent.stages_of(LAST), tangent.stages_of(AFTER), tangent.products, tangent.sums) == ((), (), (), ())
     outputs = [w.value for stage in tangent.loop.stages for w in stage.writes if w.place.kind is Kind.OUTPUT]
     assert [tangent.system.by_name[name].of for name in outputs] == list(program.cell.output_values)
