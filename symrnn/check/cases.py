@@ -206,6 +206,7 @@ def draw(cell: Cell, case: Case) -> Problem:
     width = {name: numbers[cell.by_name[name + PRIME].shape[0]] for name in cell.states}
     x = uniform(rng, (case.steps, case.batch, numbers[INPUT]))
     inputs = {name: uniform(rng, (case.steps, case.batch, numbers[cell.size(name)])) for name in cell.given[1:]}
+    inputs |= {name: np.abs(inputs[name]) for name in cell.masks}  # between what is dropped and what is kept
     state = {name: uniform(rng, (case.batch, width[name])) for name in cell.states}
     if case.others:
         points = rng.integers(0, POINTS, size=case.batch)

@@ -24,6 +24,7 @@ from symrnn.flow.trajectory import run_steps
 from symrnn.language.cell import Cell
 from symrnn.language.origin import nearest
 from symrnn.language.system import HIDDEN, INPUT, ONE
+from symrnn.language.transform.masks import masks
 from symrnn.pipeline import build
 
 
@@ -133,7 +134,7 @@ def _input(cell: Cell, setup: Setup) -> int:
 
 
 def _driven(cell: Cell, setup: Setup) -> tuple[Array, dict[str, Array]]:
-    """Random inputs: ``x``, and the others by name."""
+    """Random inputs: ``x``, and the others by name; masks as they are drawn in training."""
     numbers = {**dict.fromkeys(_own(cell), setup.hidden), **(setup.sizes or {}), HIDDEN: setup.hidden, ONE: 1}
     numbers[INPUT] = _input(cell, setup)
     found = {
@@ -141,6 +142,8 @@ def _driven(cell: Cell, setup: Setup) -> tuple[Array, dict[str, Array]]:
         * _normal(setup, name, (setup.steps, setup.batch, numbers[INPUT if name == "x" else cell.size(name)]))
         for name in cell.given
     }
+    sizes = {size: numbers[size] for name in cell.masks for size in cell.by_name[name].shape if size != ONE}
+    found |= masks(cell, setup.steps, setup.batch, seed=setup.seed, dtype="float64", **sizes)
     return found.pop("x"), found
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import symrnn
-from symrnn.check.cases import CASES
+from symrnn.check.cases import CASES, draw
 from symrnn.check.check import check
+from symrnn.flow.sweep import Setup, sweep
 from symrnn.targets import registry
 
 RECIPES = (
@@ -18,7 +19,7 @@ RECIPES = (
     "rnn+residual+zoneout+stack:2",
     *(
         pytest.param(recipe, marks=pytest.mark.long)
-        for recipe in ("lstm+layer_norm:c", "gru+layer_norm+recurrent_dropout+zoneout+residual+stack:2")
+        for recipe in ("lstm+layer_norm:c", "gru+layer_norm:epsilon=0.1+recurrent_dropout+zoneout+residual+stack:2")
     ),
 )
 FEW = [case for case in CASES if not case.others and case.steps in (2, 3, 20) and case.batch in (1, 2, 3)]
@@ -59,3 +60,11 @@ def test_masks_go_where_inputs_go(backend: str) -> None:
     stream = kernels.stream(kernels.pack(params), batch=2)
     for t in range(5):
         np.testing.assert_allclose(stream(x[t], {"zoneout_h": masks["zoneout_h"][t]}), y[t], rtol=1e-12, atol=1e-14)
+
+
+def test_masks_are_drawn_as_masks() -> None:
+    """Between 0 and 1 for the oracles, so that states stay in range; where gradients are followed, as in training."""
+    problem = draw(symrnn.load("rnn+zoneout+stack:2"), FEW[-1])
+    assert {name for name, array in problem.inputs.items() if np.nanmin(array) >= 0} == {"zoneout_h", "l2_zoneout_h"}
+    kept = sweep([symrnn.load("rnn+zoneout:1")], setup=Setup(steps=6, hidden=5, input=3)).points[0].flow
+    np.testing.assert_allclose(kept.log_gradients["h"], 0, atol=1e-12)  # every unit keeps its value, and a gradient its length

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,8 @@ from symrnn.language.cellfile import CellLike
 FILES = sorted((Path(__file__).parents[2] / "cells").rglob("*.toml"))
 CELLS: tuple[CellLike, ...] = (*first_cells(), *FILES)
 MORE = [pytest.param(name, marks=pytest.mark.long) for name in symrnn.cells() if name not in CELLS]
+MAY_BE_REFUSED = set(symrnn.cells()) - set(first_cells())
 CASE = Case(5, 3, 4, 4)
-
-# The matrix of jordan reads a value of this step, made of states; the others have vectors in place of recurrent matrices.
-WITHOUT_RECURRENT_MATRIX = (
-    *("jordan", "exponential_trace", "trnn", "gilr", "sru", "indrnn", "brc", "unicornn"),
-    *("lru", "mingru", "minlstm", "rg_lru"),
-)
-WITHOUT_ACTIVATION = ("exponential_trace", "lru")
 
 WITH_DEFINITIONS = symrnn.Cell.from_equations(
     """
@@ -76,6 +71,16 @@ def at_the_point_of(cell: symrnn.Cell) -> dict[str, Any]:
     return {"params": problem.params, "x": problem.x, "state": problem.state, "inputs": dict(problem.inputs)}
 
 
+def made(change: Callable[[symrnn.Cell], symrnn.Cell], cell: symrnn.Cell, refusal: str) -> symrnn.Cell | None:
+    """The transformed cell; None where a cell that is bundled beside the first ones is refused for its own reason."""
+    try:
+        return change(cell)
+    except CellError as error:
+        if refusal not in error.message or cell.name not in MAY_BE_REFUSED:
+            raise
+        return None
+
+
 def test_zoneout_of_nothing_changes_nothing(cell: symrnn.Cell) -> None:
     zoned = symrnn.zoneout(cell)
     assert zoned.states == cell.states
@@ -104,11 +109,9 @@ def test_zoneout_of_everything_keeps_all_states(cell: symrnn.Cell) -> None:
 
 
 def test_recurrent_dropout_of_nothing_changes_nothing(cell: symrnn.Cell) -> None:
-    if cell.name in WITHOUT_RECURRENT_MATRIX:
-        with pytest.raises(CellError, match="no matrix reads a state of the step before; its states are"):
-            symrnn.recurrent_dropout(cell)
+    dropped = made(symrnn.recurrent_dropout, cell, "no matrix reads a state of the step before")
+    if dropped is None:
         return
-    dropped = symrnn.recurrent_dropout(cell)
     point = at_the_point_of(cell)
     point["inputs"] |= {name: np.ones_like(draw(dropped, CASE).inputs[name]) for name in dropped.masks}
     hold_equal(infer(dropped, **point), infer(cell))
@@ -144,11 +147,9 @@ def test_a_layer_of_a_stack_is_the_cell(cell: symrnn.Cell) -> None:
 
 
 def test_what_is_normalised_is_what_functions_read(cell: symrnn.Cell) -> None:
-    if cell.name in WITHOUT_ACTIVATION:
-        with pytest.raises(CellError, match="no function has a matrix product in its argument"):
-            symrnn.layer_norm(cell)
+    normed = made(symrnn.layer_norm, cell, "no function has a matrix product in its argument")
+    if normed is None:
         return
-    normed = symrnn.layer_norm(cell)
     new = [each.name for each in normed.parameters if each not in cell.parameters]
     assert new
     assert {normed.init[name] for name in new if name.startswith("gain_")} == {"ones"}
