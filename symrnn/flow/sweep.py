@@ -143,7 +143,7 @@ def _driven(cell: Cell, setup: Setup) -> tuple[Array, dict[str, Array]]:
         for name in cell.given
     }
     sizes = {size: numbers[size] for name in cell.masks for size in cell.by_name[name].shape if size != ONE}
-    found |= masks(cell, setup.steps, setup.batch, seed=setup.seed, dtype="float64", **sizes)
+    found |= masks(cell, setup.steps, setup.batch, training=True, seed=setup.seed, dtype="float64", **sizes)
     return found.pop("x"), found
 
 
