@@ -149,15 +149,16 @@ def test_a_normal_form_stays_as_it_is(cell: Cell) -> None:
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
 def test_values_are_those_of_the_authors_equations(cell: Cell) -> None:
     random = np.random.default_rng(7)
-    sizes = dict(zip(cell.sizes, (3, 4, 2), strict=False))
+    sizes = dict(zip(cell.sizes, (3, 4, 2, 5), strict=False))
     if cell.input_is_hidden:
         sizes["input"] = sizes["hidden"]
     extent = sizes | {ONE: 1}
     params = {v.name: random.uniform(-1, 1, [extent[size] for size in v.shape]) for v in cell.parameters}
     state = {name: random.uniform(-1, 1, (2, extent[cell.by_name[name].shape[0]])) for name in cell.states}
-    x = random.uniform(-1, 1, (3, 2, sizes["input"]))
+    given = {name: random.uniform(-1, 1, (3, 2, extent[cell.by_name[name].shape[0]])) for name in cell.given}
+    x = given.pop("x")
     normal = replace(cell, equations=cell.normal.equations, variables=cell.normal.variables)
-    expected, found = interpret(cell, sizes, params, x, state), interpret(normal, sizes, params, x, state)
+    expected, found = (interpret(each, sizes, params, x, state, inputs=given) for each in (cell, normal))
     for name in cell.states:
         assert np.ptp(expected.states[name]) > 0
         np.testing.assert_allclose(found.states[name], expected.states[name], rtol=1e-13, atol=1e-13)
