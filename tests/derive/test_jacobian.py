@@ -89,6 +89,23 @@ def test_the_direct_path_stands_before_those_through_matrices() -> None:
     assert found.terms[0] == (Diag(Name("z")),)
 
 
+def test_a_direct_path_goes_on_through_a_value_with_a_name() -> None:
+    found = derive(symrnn.Cell.from_equations("a = b * h + W @ h + x\nh' = a**2")).jacobian("h", "h")
+    assert [term[-1] for term in found.terms] == [Ref("a")]
+    (way,) = found.direct
+    assert is_direct(way)
+    assert way[-1] == Diag(Name("b"))
+    none = derive(symrnn.Cell.from_equations("a = V @ h + W @ h + x\nh' = a**2")).jacobian("h", "h")
+    assert [term[-1] for term in none.terms] == [Ref("a")]
+    assert not none.direct
+
+
+def test_very_many_direct_paths_are_not_told_apart() -> None:
+    levels = [f"a{k + 1} = tanh(a{k}) * b{k}\nb{k + 1} = a{k} * tanh(b{k})" for k in range(40)]
+    text = "\n".join(["a0 = u * h + x", "b0 = v * h", *levels, "h' = a40 + b40"])
+    assert not derive(symrnn.Cell.from_equations(text)).jacobian("h", "h").direct
+
+
 def test_the_simple_recurrent_network_reads_as_in_the_lecture() -> None:
     found = derive(symrnn.load("rnn")).jacobian("h", "h")
     assert found.text() == "J[h', h] = diag(1 - h'**2) @ W_hh"
