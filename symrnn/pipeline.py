@@ -146,8 +146,8 @@ def sources(planned: Mapping[str, Program], request: Request) -> Sources:
 def _require_spellings(target: Target, planned: Program) -> None:
     """Refuse a cell that calls what the target has no text for, before anything is printed."""
     calls: dict[tuple[str, str], bool] = {}
-    for routine in planned.routines:
-        for node in (node for equation in routine.system.equations for node in walk(equation.expression)):
+    for system in (*(routine.system for routine in planned.routines), *planned.preparation.systems):
+        for node in (node for equation in system.equations for node in walk(equation.expression)):
             match node:
                 case Call(name):
                     calls["function", name] = name in target.functions

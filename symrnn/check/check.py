@@ -16,8 +16,9 @@ from symrnn.check.kernels import Kernels, TangentKernels
 from symrnn.check.measure import CENTRAL, EXPANSION
 from symrnn.check.numpy_build import this_numpy
 from symrnn.check.suite import Progress, Subjects, not_smooth, run_cases
+from symrnn.derive.compared import DIGITS
 from symrnn.derive.derivation import derive
-from symrnn.derive.proof import DIGITS, Proof, prove
+from symrnn.derive.proof import Proof, prove
 from symrnn.emit.request import Request
 from symrnn.errors import DerivationError
 from symrnn.language.cell import Cell

@@ -23,7 +23,7 @@ from symrnn.check.measure import (
     PRECISIONS,
 )
 from symrnn.check.numpy_build import NumPyBuild
-from symrnn.derive.proof import DIGITS
+from symrnn.derive.compared import DIGITS
 from symrnn.targets import registry
 
 REFERENCE = registry.title(registry.DEFAULT)

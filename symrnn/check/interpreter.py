@@ -16,6 +16,7 @@ import numpy as np
 
 from symrnn.check.cases import Problem
 from symrnn.check.measure import Array
+from symrnn.check.prepared_values import prepared_values
 from symrnn.errors import CheckError
 from symrnn.language.cell import Cell
 from symrnn.language.system import ONE
@@ -238,8 +239,9 @@ class _InterpretedStep:
     """One step of one row: calls take the inputs and the states, and return every value."""
 
     def __init__(self, cell: Cell, sizes: Mapping[str, int], params: Mapping[str, Array]) -> None:
-        self._cell = cell
-        self._sizes = sizes
+        self._cell, self._sizes = cell, sizes
+        if cell.preparation.equations:
+            params = prepared_values(cell, sizes, params, FUNCTIONS, OPERATORS)
         self._vectors = {name: _numbers(array) for name, array in params.items() if array.ndim == 1}
         # Every matrix by rows, under its name and whether it is transposed.
         self._rows = {
@@ -254,7 +256,7 @@ class _InterpretedStep:
 
     def __call__(self, inputs: Mapping[str, Vector], state: Mapping[str, Vector]) -> dict[str, Vector]:
         self._values = {**inputs, **state, **self._vectors}
-        for equation in self._cell.equations:
+        for equation in self._cell.step.equations:
             try:
                 value = self._value(equation.expression)
             except (ValueError, OverflowError, ZeroDivisionError) as error:

@@ -15,6 +15,7 @@ import numpy as np
 from symrnn.check.cases import Problem
 from symrnn.check.kernels import Arrays, Outputs, Result, X, labelled, of_input, of_state, of_tape
 from symrnn.check.measure import Array
+from symrnn.derive.preparation import pushed
 from symrnn.errors import CheckError
 from symrnn.language.tree import PRIME
 from symrnn.plan import execute
@@ -41,7 +42,7 @@ def _result(plan: PlanKernels, problem: Problem, name: str, fused: bool) -> Resu
     # Implementations keep the states of reversed rows in different orders.
     over_time = {} if reverse else {of_tape(state): array for state, array in ran.states.items()}
     dstate = problem.dstate or {state: np.zeros_like(array) for state, array in ran.state.items()}
-    grads = execute.backward(plan.program, problem.sizes, ran, problem.dys, dstate)
+    grads = execute.backward(plan.program, problem.sizes, ran, problem.dys, dstate, problem.params)
     gradients = {**grads.params} | {of_state(state): array for state, array in grads.state.items()}
     gradients |= {
         X if each == X else of_input(each): grads.inputs.get(each, np.zeros_like(array))
@@ -74,6 +75,7 @@ class PlanKernels:
         fused: bool = False,
     ) -> Ran:
         """The forward routine; ``x`` is among the inputs."""
+        params = execute.prepared(self.program, self.sizes, params)
         given = {**params, **inputs, **self._states(state, inputs[X])}
         return execute.forward(self.program.forward, self.sizes, given, lengths=lengths, reverse=reverse, fused=fused)
 
@@ -110,6 +112,9 @@ class PlanKernels:
         tangent = self.program.tangent
         if tangent is None:
             raise CheckError(f"{self.program.cell.name}: the plan has no tangent; ask for one in its policy")
+        if self.program.preparation:
+            dparams = pushed(self.program.preparation, params, dparams, self.sizes)
+            params = execute.prepared(self.program, self.sizes, params)
         values = {**params, X: x, **(inputs or {}), **self._states(state, x)}
         directions = {**dparams, X: dx, **(dinputs or {}), **self._states(dstate, x)}
         of = {variable.name: variable.of for variable in tangent.system.variables if variable.of}

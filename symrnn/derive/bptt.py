@@ -197,7 +197,7 @@ def recurrences(cell: Cell, adjoint: System) -> Recurrences:
     )
     gradients = tuple(
         Accumulated(parameter.name, equation.expression, equation.label)
-        for parameter in cell.parameters
+        for parameter in cell.step_parameters
         if parameter.name in returned
         for equation in [adjoint.definition[returned[parameter.name]]]
     )

@@ -17,12 +17,14 @@ from symrnn.derive.graph import Graph, graph
 from symrnn.derive.jacobian import BlockJacobian, Jacobian, Slopes, jacobian, slopes_of
 from symrnn.derive.lecture import Material, Section, lecture, section_html
 from symrnn.derive.notation import notation_of
+from symrnn.derive.preparation import NO_PREPARATION, Preparation, preparation_of
 from symrnn.derive.sections import (
     adjoint_rows,
     adjoint_text,
     equations_rows,
     equations_text,
     parts_rows,
+    prepared_rows,
     tape_latex,
     tape_of,
     tape_text,
@@ -51,6 +53,7 @@ class Derivation:
         recurrences: how adjoints of steps are chained, and what is summed over steps.
         tape: the values of a step that its adjoint reads, in the order of the step; parameters are not listed.
         notation: how names are written in LaTeX.
+        preparation: the equations that are computed once, when parameters are packed, with their derivatives.
     """
 
     cell: Cell
@@ -59,6 +62,7 @@ class Derivation:
     recurrences: Recurrences
     tape: tuple[str, ...]
     notation: Notation = field(repr=False)
+    preparation: Preparation = NO_PREPARATION
 
     def jacobian(self, output: str, given: str) -> Jacobian:
         """∂output/∂given over one step.
@@ -72,6 +76,12 @@ class Derivation:
             DerivationError: a name is not of this cell, ``given`` has no gradient, or the step does not compute ``output``.
         """
         system = self.cell.normal
+        if given in self.cell.by_name and given not in system.by_name:
+            made = ", ".join(self.cell.preparation.outputs)
+            raise DerivationError(
+                f"cell {self.cell.name!r}: the step reads {made}, prepared from parameters, and not {given!r} itself; ask for "
+                "the Jacobian by what is prepared"
+            )
         target = output + PRIME if output + PRIME in system.definition else output
         if target not in system.definition:
             known = [name.removesuffix(PRIME) for name in system.definition]
@@ -99,7 +109,7 @@ class Derivation:
 
     def jacobians(self, role: Role) -> tuple[Jacobian, ...]:
         """The Jacobians of every next state by every input or parameter with a gradient, those that are zero left out."""
-        given = [variable.name for variable in self.cell.of_role(role) if variable.gradient]
+        given = [variable.name for variable in self.cell.step.of_role(role) if variable.gradient]
         pairs = [(state, name) for state in self.cell.states for name in given]
         found = (self.jacobian(state, name) for state, name in pairs)
         return tuple(each for each in found if each.terms)
@@ -118,7 +128,8 @@ class Derivation:
                 lines = dict.fromkeys(line for text in texts for line in text.splitlines())
                 return _headed("Step Jacobians, J[output, input]", "\n".join(lines))
             case "adjoint":
-                return adjoint_text(self.adjoint)
+                once = adjoint_text(self.preparation.adjoint, "Adjoint of what is prepared") if self.preparation else ""
+                return adjoint_text(self.adjoint) + once
             case "bptt":
                 return _headed("Backpropagation through time", self.recurrences.text())
             case _:
@@ -137,7 +148,8 @@ class Derivation:
                 others = tuple(line for each in self._others() for line in each.lines())
                 return align(tuple(dict.fromkeys(self.step_jacobian().lines() + others)))
             case "adjoint":
-                return align(adjoint_rows(self.adjoint, self.notation))
+                once = prepared_rows(self.preparation.adjoint, self.notation)
+                return align(adjoint_rows(self.adjoint, self.notation) + once)
             case "bptt":
                 return align(self.recurrences.chain(self.notation, self.later) + self.recurrences.sums(self.notation))
             case _:
@@ -180,6 +192,7 @@ class Derivation:
             step=self.step_jacobian(),
             inputs=self.jacobians(Role.INPUT),
             parameters=self.jacobians(Role.PARAMETER),
+            preparation=self.preparation,
         )
 
     @cached_property
@@ -211,14 +224,17 @@ def derive(cell: CellLike) -> Derivation:
         cell: a `Cell`, the name of a bundled one, or the path of a cell file.
     """
     cell = load(cell)
-    backward = adjoint(cell.normal)
+    backward, forward = adjoint(cell.normal), tangent(cell.normal)
+    dot = {variable.of: variable.name for variable in forward.variables if variable.of}
+    preparation = preparation_of(cell.preparation, dot)
     return Derivation(
         cell=cell,
         adjoint=backward,
-        tangent=tangent(cell.normal),
+        tangent=forward,
         recurrences=recurrences(cell, backward),
         tape=tape_of(cell, backward, timeless(cell.normal)),
         notation=notation_of(cell, backward),
+        preparation=preparation,
     )
 
 

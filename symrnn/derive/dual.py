@@ -98,7 +98,7 @@ def jacobian_at(system: System, point: Mapping[str, Array], sizes: Mapping[str, 
         for index in np.ndindex(*array.shape):
             given[name][index] = Dual(array[index], {count: mpmath.mpf(1)})
             count += 1
-    after = run(system.equations, system.by_name, given, sizes, _duals())
+    after = run(system.equations, system.by_name, given, sizes, dual_numbers())
     units = [unit for output in system.outputs for unit in after[output]]
     zero = mpmath.mpf(0)
     return {
@@ -108,7 +108,7 @@ def jacobian_at(system: System, point: Mapping[str, Array], sizes: Mapping[str, 
 
 
 @cache
-def _duals() -> Arithmetic:
+def dual_numbers() -> Arithmetic:
     """Dual numbers, and the functions that equations may call on arrays of them."""
     called = [*(name for name, row in FUNCTIONS.items() if row.in_equations), *SURROGATES.values()]
     functions = {name: np.frompyfunc(_over(name), FUNCTIONS[name].arity, 1) for name in called}

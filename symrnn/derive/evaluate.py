@@ -21,6 +21,7 @@ from symrnn.language.fold import Fold
 from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import ONE, Equation, Variable
 from symrnn.language.tree import (
+    MATRICES,
     Binary,
     Call,
     Constant,
@@ -69,7 +70,7 @@ _OPERATORS: Mapping[str, Callable[[Array, Array], Array]] = {
 
 
 @dataclass(frozen=True)
-class Evaluator(Fold[Array]):
+class Evaluator(Fold[Array], refuses=MATRICES):
     """Gives expressions their values: ``(…, size)``, ``(…, 1)`` where it broadcasts, or matrices ``(…, rows, columns)``.
 
     Attributes:

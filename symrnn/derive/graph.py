@@ -16,6 +16,7 @@ from symrnn.language.functions import FUNCTIONS
 from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import HIDDEN, Equation, System
 from symrnn.language.tree import (
+    MATRICES,
     Binary,
     Call,
     Constant,
@@ -139,7 +140,7 @@ _HOLE = Name("·")
 """Stands for a node's one value where its text is written."""
 
 
-class _Build(Fold[str], refuses=(Number, Constant, Outer, SizeOf)):
+class _Build(Fold[str], refuses=(Number, Constant, Outer, SizeOf, *MATRICES)):
     """Nodes and edges, equation by equation. The value of an expression that reads something is the node that holds it."""
 
     def __init__(self, notation: Notation, given: Collection[str]) -> None:

@@ -15,7 +15,16 @@ from symrnn.derive.bptt import Recurrences, arrow
 from symrnn.derive.factors import to_latex
 from symrnn.derive.jacobian import BlockJacobian, Jacobian, Slopes
 from symrnn.derive.notation import arrivals
-from symrnn.derive.sections import adjoint_rows, equations_rows, named_parts, parts_rows, slope_rows, tape_rows
+from symrnn.derive.preparation import NO_PREPARATION, Preparation
+from symrnn.derive.sections import (
+    adjoint_rows,
+    equations_rows,
+    named_parts,
+    parts_rows,
+    prepared_rows,
+    slope_rows,
+    tape_rows,
+)
 from symrnn.language.cell import Cell
 from symrnn.language.own import OPERANDS
 from symrnn.language.starts import DOMAINS
@@ -103,6 +112,7 @@ class Material:
     step: BlockJacobian
     inputs: tuple[Jacobian, ...]
     parameters: tuple[Jacobian, ...]
+    preparation: Preparation = NO_PREPARATION
 
 
 def lecture(material: Material) -> tuple[Section, ...]:
@@ -116,6 +126,9 @@ def lecture(material: Material) -> tuple[Section, ...]:
         ("tape", "What the backward pass needs", _tape),
     )
     sections = [Section(key, title, tuple(blocks(material))) for key, title, blocks in parts]
+    if material.preparation:
+        title, before = "What is prepared from the parameters", [each.key for each in sections].index("tape")
+        sections.insert(before, Section("prepared", title, tuple(_prepared(material))))
     if material.parameters:
         title = "Appendix: the Jacobians by the parameters"
         sections.append(Section("parameters", title, tuple(_parameters(material)), appendix=True))
@@ -334,6 +347,25 @@ def _through_time(material: Material) -> Iterator[Block]:
     if sums := material.recurrences.sums(notation):
         yield Prose("Every step has the same parameters, so their gradients are sums over time:", leads=True)
         yield Display(sums)
+
+
+def _prepared(material: Material) -> Iterator[Block]:
+    notation, prepared = material.notation, material.preparation
+    made = listed(f"${notation.name(name)}$" for name in prepared.forward.outputs)
+    yield Prose(
+        f"The step reads {made} like parameters. They are computed from the parameters once, not at every step. One entry "
+        "stands for all: a vector stands along the rows or the columns of a matrix and broadcasts, and a sum runs over the "
+        "rows, the columns or all entries:",
+        leads=True,
+    )
+    yield Display(prepared_rows(prepared.forward, notation))
+    if prepared.adjoint.equations:
+        yield Prose(
+            r"When their gradients are summed over rows and steps, the same equations are gone through backwards, once. A "
+            r"product $C = A B$ contributes $\overline{C} B^{\top}$ to $A$ and $A^{\top} \overline{C}$ to $B$:",
+            leads=True,
+        )
+        yield Display(prepared_rows(prepared.adjoint, notation))
 
 
 def _direct_products(material: Material) -> tuple[Line, ...]:

@@ -30,10 +30,12 @@ def notation_of(cell: Cell, adjoint: System, now: str = NOW, before: str = BEFOR
     """The notation of a cell's step and of its adjoint; ``now`` and ``before`` are the indices of the two steps."""
     parts = written_out(cell)
     texts = {name: spell(name) for name in cell.constants}
-    fixed = timeless(cell.normal)
+    fixed = timeless(cell.normal) | timeless(cell)
+    once = cell.preparation.variables
+    texts |= {variable.name: spell(variable.name) for variable in once}
     for variable in (*cell.variables, *cell.normal.variables):
         texts[variable.name] = step_name(variable, fixed, now, before)
-    shapes = {v.name: v.shape for v in (*cell.variables, *cell.normal.variables, *adjoint.variables)}
+    shapes = {v.name: v.shape for v in (*once, *cell.variables, *cell.normal.variables, *adjoint.variables)}
     step = Notation(texts, shapes, parts)
     arriving = arrivals(adjoint)
     for variable in adjoint.of_role(Role.ADJOINT):

@@ -26,10 +26,13 @@ import numpy as np
 import sympy
 
 from symrnn.derive.adjoint import adjoint
+from symrnn.derive.compared import DIGITS, GUARD, POINTS, Compared, over
 from symrnn.derive.draws import STATE, Draw, entry, near_start, positive, signed
 from symrnn.derive.dual import jacobian_at, many_digits
 from symrnn.derive.evaluate import Arithmetic, Array, evaluate, run
-from symrnn.derive.polynomial import Polynomial, Ring
+from symrnn.derive.polynomial import Ring
+from symrnn.derive.preparation import preparation_of
+from symrnn.derive.prepared_proof import compare_prepared
 from symrnn.errors import DerivationError
 from symrnn.language.cell import Cell
 from symrnn.language.functions import FUNCTIONS, Algebra
@@ -52,38 +55,12 @@ from symrnn.language.tree import (
 )
 from symrnn.language.vectors import VECTORS
 
-DIGITS = 50
-"""Digits to which the two sides must agree where algebra does not decide."""
-
-POINTS = 3
-"""Random points at which numbers are compared."""
-
 MOST_EXPANSION = 50_000
 """The most terms that differentiation may write at one size: a term for each leaf of each derivative of each unit."""
 
-_GUARD = 15
 
 Jacobian = Mapping[str, Array]
 """For each input of a step, the derivatives of all units of the next states by all its entries: a matrix of scalars."""
-
-
-@dataclass(frozen=True)
-class Compared:
-    """One gradient at one size.
-
-    Attributes:
-        array: the input that it is by.
-        units: the number behind every size name.
-        entries: of the Jacobian of all next states.
-        symbolic: how many of the entries are equal as expressions; the others were compared as numbers.
-        difference: the largest among those others, relative to 1 and the entry.
-    """
-
-    array: str
-    units: int
-    entries: int
-    symbolic: int
-    difference: float
 
 
 @dataclass(frozen=True)
@@ -130,9 +107,11 @@ def prove(cell: Cell, sizes: tuple[int, ...] = (1, 2, 3), seed: int = 0) -> Proo
     Raises:
         DerivationError: a gradient is not finite at a random point, so that nothing can be compared.
     """
-    backward = adjoint(cell.normal)
-    comparisons = [_Comparison(cell, backward, units, seed) for units in sizes]
+    backward, prepared = adjoint(cell.normal), preparation_of(cell.preparation)
+    comparisons = [_Comparison(cell.step, backward, units, seed) for units in sizes]
     compared = tuple(item for each in comparisons for item in each.run())
+    if prepared:
+        compared += tuple(item for units in sizes for item in compare_prepared(cell, prepared, units, seed))
     return Proof(
         cell.name,
         compared,
@@ -255,7 +234,7 @@ class _Comparison:
     def _equal(self) -> dict[str, Array]:
         """For each gradient, which entries are equal as polynomials."""
         ring = self.ring
-        scalars = Arithmetic({name: _over(ring, name) for name in FUNCTIONS}, ring.number)
+        scalars = Arithmetic({name: over(ring, name) for name in FUNCTIONS}, ring.number)
         point = {name: self._filled(name, ring.atom) for name in self._cell.inputs}
         author = self._values(self._cell, point, scalars, ring)
         known = {
@@ -284,7 +263,7 @@ class _Comparison:
         positive by construction, states and inputs above zero with parameters near their start, then all above zero.
         """
         causes = []
-        with mpmath.workdps(DIGITS + _GUARD):
+        with mpmath.workdps(DIGITS + GUARD):
             for draw in (signed, near_start, positive):
                 try:
                     return self._apart(self._point(draw, number))
@@ -363,15 +342,3 @@ def _growth(node: Expression, cell: Cell, sizes: Mapping[str, int]) -> tuple[int
         # SymPy turns nested pieces into one list of pieces.
         return 2 * terms, 2 * (slope + terms)
     return terms, slope + terms
-
-
-def _over(ring: Ring, name: str) -> Callable[..., Array]:
-    """A function of the table on arrays of polynomials."""
-    row = FUNCTIONS[name]
-    arguments = sympy.symbols(f"a0:{row.arity}")
-    meaning = row.meaning(*arguments)
-
-    def scalar(*values: Polynomial) -> Polynomial:
-        return ring.read(meaning, dict(zip(arguments, values, strict=True)))
-
-    return np.vectorize(scalar, otypes=[object])

@@ -18,6 +18,7 @@ from symrnn.language.tree import PRIME, Binary, Expression, MatVec, Name, names
 from symrnn.language.typeset.expressions import Notation
 from symrnn.language.typeset.latex import parentheses
 from symrnn.language.typeset.lines import Line
+from symrnn.language.typeset.symbols import spell
 
 
 def equations_rows(cell: Cell, notation: Notation) -> tuple[Line, ...]:
@@ -92,6 +93,9 @@ def equations_text(cell: Cell) -> str:
     lines += ["Parameters, every name that is never assigned", *listed] if listed else []
     if decided := _sizes(cell):
         lines += ["Sizes that the equations decide", *decided]
+    if cell.preparation.equations:
+        prepared = ", ".join(cell.preparation.outputs)
+        lines += [f"Prepared from parameters alone, once: {prepared}"]
     if parts := _parts(cell):
         lines += ["Parts with names of their own", *labelled(parts)]
     return "\n".join(lines) + "\n"
@@ -124,12 +128,20 @@ def adjoint_rows(adjoint: System, notation: Notation, parameters: bool = True) -
     return tuple(_row(equation, notation) for equation in adjoint.equations if equation.target not in left_out)
 
 
-def adjoint_text(adjoint: System) -> str:
+def adjoint_text(adjoint: System, heading: str = "Adjoint of a step") -> str:
     """The adjoint of a step, each equation with those that its terms come from, in their order."""
     lines = labelled(adjoint.equations)
     wide = max(len(line) for line in lines)
     origins = [f"{line:{wide}}   from {_marked(e.origins)}" for line, e in zip(lines, adjoint.equations, strict=True)]
-    return "\n".join(["Adjoint of a step", *origins]) + "\n"
+    return "\n".join([heading, *origins]) + "\n"
+
+
+def prepared_rows(system: System, notation: Notation) -> tuple[Line, ...]:
+    """The equations that prepare parameters, or their adjoint: there a bar marks a gradient, summed over rows and steps."""
+    names = {v.name: spell(v.of, "", r"\overline") if v.of else spell(v.name) for v in system.variables}
+    shapes = {variable.name: variable.shape for variable in system.variables}
+    once = Notation({**notation.names, **names}, {**notation.shapes, **shapes})
+    return tuple(_row(equation, once) for equation in system.equations)
 
 
 def tape_of(cell: Cell, adjoint: System, fixed: frozenset[str]) -> tuple[str, ...]:
@@ -169,7 +181,7 @@ def _row(equation: Equation, notation: Notation) -> Line:
 
 
 def _parts(cell: Cell) -> tuple[Equation, ...]:
-    return tuple(equation for equation in cell.normal.equations if equation.target not in cell.by_name)
+    return cell.parts
 
 
 def _gradients(adjoint: System) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from symrnn.diagnose.runs import Runner, is_linear
 from symrnn.diagnose.sample import LOUD, SOFT, Shape
 from symrnn.diagnose.subject import Returned, Subject, as_subject, load_subject
 from symrnn.errors import DiagnoseError
-from symrnn.language.cellfile import CellLike
+from symrnn.language.cellfile import CellLike, load
 
 
 def diagnose(
@@ -62,7 +62,7 @@ def diagnose(
         DiagnoseError: the function cannot be found, called or compared.
         CellError: the cell cannot be loaded.
     """
-    derivation = derive(cell)
+    derivation = derive(load(cell).step)  # to a function of one's own, what is prepared is a parameter
     stacks = read_layout(derivation.cell, layout or {})
     subject = load_subject(function) if isinstance(function, str) else as_subject(function)
     model = Model(derivation.cell, derivation.adjoint)

@@ -18,17 +18,17 @@ def step_lines(program: Program) -> tuple[str, ...]:
     Where equations were written out, they stand behind those that the author wrote.
     """
     cell = program.cell
-    parts = [equation for equation in cell.normal.equations if equation.target not in cell.by_name]
     given = [*written_lines(cell.written, indent=""), "written out:"] if cell.written else []
     own = own_lines(cell.functions.values(), indent="")
-    return (*given, *labelled([*cell.equations, *parts], indent=""), *own)
+    return (*given, *labelled([*cell.equations, *cell.parts], indent=""), *own)
 
 
 def adjoint_lines(program: Program) -> tuple[str, ...]:
-    """The derived adjoint of a step under its numbers; nothing for kernels of inference alone."""
+    """The derived adjoint of a step under its numbers, and of what is prepared; nothing for kernels of inference alone."""
     if program.backward is None:
         return ()
-    return tuple(line.strip() for line in labelled(program.backward.system.equations))
+    equations = (*program.backward.system.equations, *program.preparation.adjoint.equations)
+    return tuple(line.strip() for line in labelled(equations))
 
 
 def buffer_lines(program: Program) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from symrnn.errors import GenerateError
 from symrnn.language.fold import Fold
 from symrnn.language.text import ATOM, POWER, strength
 from symrnn.language.tree import (
+    MATRICES,
     Binary,
     Call,
     Constant,
@@ -30,7 +31,7 @@ from symrnn.language.tree import (
 )
 
 
-class PythonPrinter(Fold[str], refuses=(MatVec, Outer)):
+class PythonPrinter(Fold[str], refuses=(MatVec, Outer, *MATRICES)):
     """Prints expressions over Python names; a linear form is refused, since only a stage can compute it.
 
     Args:

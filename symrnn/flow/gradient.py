@@ -14,6 +14,7 @@ import numpy as np
 
 from symrnn.derive.derivation import Derivation
 from symrnn.derive.evaluate import Array, evaluate, floats, run
+from symrnn.derive.preparation import pulled
 from symrnn.flow.paths import StepPaths
 from symrnn.language.system import System
 from symrnn.language.tree import Binary, Expression, Outer
@@ -119,7 +120,7 @@ def through_outputs(derivation: Derivation, paths: StepPaths, dys: Mapping[str, 
     values = trajectory.known | {each.arrives: dys[each.output] for each in derivation.recurrences.read}
     for each in derivation.recurrences.carried:
         values[each.arrives] = np.zeros((trajectory.steps, trajectory.batch, trajectory.width(each.state)))
-    parameters = {variable.name for variable in derivation.cell.parameters}
+    parameters = {variable.name for variable in derivation.cell.step_parameters}
     inner = [equation for equation in system.equations if system.by_name[equation.target].of not in parameters]
     values = run(inner, system.by_name, values, trajectory.sizes, floats())
     for each in derivation.recurrences.carried:
@@ -150,13 +151,16 @@ def by_parameter(
         scale = np.exp(shared)
     reached = {system.by_name[name].of: name for name in system.outputs}
     result = {}
-    for parameter in derivation.cell.trainable:
+    for parameter in derivation.cell.step_trainable:
         total = np.zeros(paths.trajectory.params[parameter.name].shape)
         if parameter.name in reached:
             node = system.definition[reached[parameter.name]].expression
             total = _summed(node, system, values, paths.trajectory.sizes, total)
         result[parameter.name] = np.multiply(total, scale, out=np.zeros_like(total), where=total != 0)
-    return result
+    if not derivation.preparation:
+        return result
+    names = [parameter.name for parameter in derivation.cell.trainable]
+    return pulled(derivation.preparation, paths.trajectory.params, result, paths.trajectory.sizes, names)
 
 
 def _summed(

@@ -149,12 +149,14 @@ def _driven(cell: Cell, setup: Setup) -> tuple[Array, dict[str, Array]]:
 
 def _scaled(cell: Cell) -> tuple[str, ...]:
     """The recurrent matrices of any numbers: one with a domain keeps its start."""
-    return tuple(name for name in recurrent_matrices(cell) if name not in cell.domain)
+    given = [parameter.name for parameter in cell.parameters]  # what is prepared from parameters follows them
+    return tuple(name for name in recurrent_matrices(cell) if name in given and name not in cell.domain)
 
 
 def _shifted(cell: Cell) -> dict[str, tuple[str, ...]]:
     """The holding biases of any numbers, by state."""
-    found = {state: tuple(n for n in names if n not in cell.domain) for state, names in holding_biases(cell).items()}
+    given = [parameter.name for parameter in cell.parameters if parameter.name not in cell.domain]
+    found = {state: tuple(n for n in names if n in given) for state, names in holding_biases(cell).items()}
     return {state: names for state, names in found.items() if names}
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from symrnn.derive.evaluate import Array, Values, floats, run
+from symrnn.derive.preparation import prepare
 from symrnn.errors import FlowError
 from symrnn.language.cell import Cell
 from symrnn.language.origin import nearest
@@ -90,6 +91,8 @@ def run_steps(
         begin.setdefault(name, np.zeros(shape))
         if begin[name].shape != shape:
             raise FlowError(f"state[{name!r}]: expected shape {shape}, found {begin[name].shape}")
+    if cell.preparation.equations:
+        weights = prepare(cell.preparation, weights, sizes)
     values = _over_time(cell, sizes, weights, given, begin)
     return Trajectory(cell, sizes, steps, batch, weights, values)
 

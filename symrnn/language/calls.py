@@ -135,7 +135,7 @@ class Expander:
                 node: Expression = MatVec(self._matrix(matrix, place, frame), transposed, operand.node)
                 return Located(node, place, (operand,))
         parts = tuple(self._write(part, frame, depth + 1) for part in at.parts)
-        return Located(rebuild(at.node, tuple(part.node for part in parts)), place, parts)
+        return Located(rebuild(at.node, tuple(part.node for part in parts)), place, parts, at.remedy)
 
     def _spend(self, parts: int, place: Place) -> None:
         self._spent += parts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from html import escape
 
 from symrnn.language.about import hold_about, read_departures
@@ -12,11 +13,12 @@ from symrnn.language.decimals import Number
 from symrnn.language.given import hold_fixed, hold_types, read_source
 from symrnn.language.layouts import Layouts, read_layouts
 from symrnn.language.mask import Mask
+from symrnn.language.matrix_form import NOTHING
 from symrnn.language.origin import Origin
 from symrnn.language.own import Entry, OwnFunction
 from symrnn.language.parameters import StartEntry
 from symrnn.language.scanner import name_fault
-from symrnn.language.system import HIDDEN, INPUT, Role, System, Variable
+from symrnn.language.system import HIDDEN, INPUT, Equation, Role, System, Variable
 from symrnn.language.transform.recipe import joined_name
 from symrnn.language.tree import PRIME, is_next
 from symrnn.language.typeset.as_written import written_rows
@@ -58,6 +60,8 @@ class Cell(System):
         masks: the inputs that are masks of a transformation, and how they are drawn.
         base: the cell that transformations began with; None if there were none, or if they are no recipe.
         changes: the transformations since, as a recipe has them: ``zoneout:h=0.1``.
+        preparation: the equations that are computed once, when parameters are packed, in a normal form of their own
+            (`symrnn.language.matrix_form`): from parameters to what the step reads as parameters. Mostly there are none.
     """
 
     name: str = ""
@@ -86,6 +90,7 @@ class Cell(System):
     masks: Mapping[str, Mask] = field(default_factory=dict)
     base: Cell | None = None
     changes: tuple[str, ...] = ()
+    preparation: System = NOTHING
 
     @classmethod
     def from_equations(
@@ -197,6 +202,42 @@ class Cell(System):
     def held_inputs(self) -> tuple[str, ...]:
         """The inputs that have no gradient."""
         return tuple(variable.name for variable in self.of_role(Role.INPUT) if not variable.gradient)
+
+    @property
+    def step_parameters(self) -> tuple[Variable, ...]:
+        """What the step reads as parameters, with their shapes: those of the cell, and what is prepared from them."""
+        return self.normal.of_role(Role.PARAMETER) if self.preparation.equations else self.parameters
+
+    @property
+    def step_trainable(self) -> tuple[Variable, ...]:
+        """Those of `step_parameters` that have a gradient."""
+        return tuple(parameter for parameter in self.step_parameters if parameter.gradient)
+
+    @property
+    def parts(self) -> tuple[Equation, ...]:
+        """The equations of the normal forms whose targets the author did not name: of what is prepared, then of the step."""
+        equations = (*self.preparation.equations, *self.normal.equations)
+        return tuple(equation for equation in equations if equation.target not in self.by_name)
+
+    @cached_property
+    def step(self) -> Cell:
+        """The step alone, as a cell whose parameters are `step_parameters`; a cell that prepares nothing is its own."""
+        if not self.preparation.equations:
+            return self
+        own = [variable for variable in self.normal.variables if variable.name in self.by_name]
+        parameters = [variable.name for variable in self.step_parameters]
+        return replace(
+            self,
+            inputs=(*self.given, *self.states, *parameters),
+            equations=tuple(equation for equation in self.equations if self._is_of_step(equation.target)),
+            variables=tuple(own),
+            init={name: start for name, start in self.init.items() if name in parameters},
+            domain={name: word for name, word in self.domain.items() if name in parameters},
+            preparation=NOTHING,
+        )
+
+    def _is_of_step(self, target: str) -> bool:
+        return self.by_name[target].role is not Role.PREPARED
 
     @property
     def given(self) -> tuple[str, ...]:

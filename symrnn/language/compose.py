@@ -8,7 +8,7 @@ name. The rules that concern more than one equation are checked here. Leaves out
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -19,15 +19,17 @@ from symrnn.language.finite import check_finite
 from symrnn.language.following import following
 from symrnn.language.given import described
 from symrnn.language.matrices import of_vectors
+from symrnn.language.matrix_form import matrix_form
 from symrnn.language.normalise import normalise
 from symrnn.language.origin import Origin, nearest, shown
 from symrnn.language.own import Entry, OwnFunction, own_functions
 from symrnn.language.parameters import ParameterTables, StartEntry
 from symrnn.language.parser import Assignment, Located, function_fault, located, parse
+from symrnn.language.prepared import MatrixKind, Preparing, check_values, name_matrices, preparing
 from symrnn.language.scanner import name_fault
 from symrnn.language.sizes import Shape, Sizes, infer
 from symrnn.language.system import HIDDEN, INPUT, ONE, Equation, Role, System, Variable
-from symrnn.language.tree import PRIME, Call, MatVec, Name, constants, is_next, walk
+from symrnn.language.tree import PRIME, Call, MatVec, Name, constants, is_next, names, walk
 from symrnn.language.written import Authored, written
 
 SizeEntry = str | int | Sequence[str | int]
@@ -72,6 +74,7 @@ class Composition:
     tied_by: str
     shared_matrix: str
     normal: System
+    preparation: System
 
 
 def compose(text: str, declarations: Declarations, origin: Origin) -> Composition:
@@ -94,17 +97,25 @@ class _Composer:
         given = parse(text, definitions.origin, *known, definitions.calls)
         self._expansion = expand(given, definitions, self._constants, self._inputs, tuple(declarations.sizes))
         self._written = written(given, definitions) if self._expansion.is_new else ()
-        self._assignments, self._origin = self._expansion.assignments, self._expansion.origin
+        self._origin = self._expansion.origin
+        taken = (*self._constants, *self._inputs, *declarations.sizes)
+        self._assignments = name_matrices(self._expansion.assignments, taken)
         self._targets: dict[str, Assignment] = {}
         self._states: list[str] = []
         self._matrices: list[str] = []
         self._parameters: list[str] = []
+        self._preparing = Preparing()
 
     def compose(self) -> Composition:
         self._collect_targets()
         returned = self._read_returned()
+        step = (*self._inputs, *self._states)
+        self._preparing = preparing(self._assignments, step, _counts(self._declarations.sizes))
         self._check_reads(returned)
-        sizes = self._infer(following(self._assignments, returned))
+        check_values(self._assignments, step, self._preparing, self._origin)
+        self._check_returned(returned)
+        own = self._preparing.targets
+        sizes = self._infer(following([each for each in self._assignments if each.target not in own], returned))
         for assignment in self._assignments:
             check_finite(assignment.expression, self._origin)
         equations = tuple(
@@ -113,7 +124,10 @@ class _Composer:
         )
         tables = self._parameter_tables()
         domain = tables.domains(self._declarations.domain)
-        variables = self._variables(sizes, tables.fixed(self._declarations.fixed))
+        fixed = tables.fixed(self._declarations.fixed)
+        variables = self._variables(sizes, fixed)
+        taken = [variable.name for variable in variables]
+        preparation = matrix_form(equations, sizes.shapes, sizes.oriented, self._preparing, taken, fixed)
         others = tuple(name for name in returned if name not in self._states)
         return Composition(
             inputs=(*self._inputs, *self._states, *self._parameters),
@@ -132,8 +146,40 @@ class _Composer:
             input_is_hidden=sizes.input_is_hidden,
             tied_by=self._assignments[sizes.tied_by - 1].label if sizes.tied_by else "",
             shared_matrix=sizes.shared_matrix,
-            normal=normalise(equations, variables, others),
+            normal=self._normal(equations, variables, others, preparation),
+            preparation=preparation,
         )
+
+    def _normal(
+        self,
+        equations: tuple[Equation, ...],
+        variables: tuple[Variable, ...],
+        others: tuple[str, ...],
+        preparation: System,
+    ) -> System:
+        """The normal form of the step, to which what is prepared is a parameter like any other."""
+        own = self._preparing.targets
+        if not own:
+            return normalise(equations, variables, others)
+        step = tuple(equation for equation in equations if equation.target not in own)
+        read = {name for equation in step for name in names(equation.expression)}
+        order = sorted(variables, key=lambda variable: _ORDER.index(variable.role))
+        kept = tuple(
+            replace(variable, role=Role.PARAMETER, gradient=variable.name not in preparation.held)
+            if variable.role is Role.PREPARED
+            else variable
+            for variable in order
+            if variable.role not in (Role.PARAMETER, Role.PREPARED) or variable.name in read
+        )
+        return normalise(step, kept, others)
+
+    def _check_returned(self, returned: Collection[str]) -> None:
+        for name in returned:
+            if name in self._preparing.targets:
+                message = (
+                    f"output: `{name}` is computed from parameters alone, once, and is no value of a step; name another"
+                )
+                raise self._origin.entry_error(message, "output")
 
     def _read_constants(self) -> dict[str, tuple[Fraction, str]]:
         constants: dict[str, tuple[Fraction, str]] = {}
@@ -210,11 +256,13 @@ class _Composer:
                 if isinstance(node.node, Name):
                     self._check_name(node.node.name, node, done)
                     read.add(node.node.name)
-                    vectors.setdefault(node.node.name, node)
+                    if assignment.target not in self._preparing.targets:
+                        vectors.setdefault(node.node.name, node)
                     self._see(node.node.name)
                 elif isinstance(node.node, MatVec):
                     matrices.setdefault(node.node.matrix, node)
-                    self._check_matrix(node.node.matrix, node)
+                    self._check_matrix(node.node.matrix, node, done)
+                    read.add(node.node.matrix)
                     self._see(node.node.matrix)
             done.add(assignment.target)
         for name, node in matrices.items():
@@ -224,7 +272,7 @@ class _Composer:
                     f"`{name}` is a matrix, left of `@`, and a vector, in elementwise arithmetic; they need two names",
                     later.place,
                 )
-        self._matrices = [name for name in self._parameters if name in matrices]
+        self._matrices = [name for name in self._parameters if name in matrices or name in self._preparing.matrices]
         for name, assignment in self._targets.items():
             if not is_next(name) and name not in read and name not in returned:
                 raise self._origin.error(f"`{name}` is assigned and never used; use it or remove it", assignment.place)
@@ -253,7 +301,7 @@ class _Composer:
         if not known and name not in self._parameters:
             self._parameters.append(name)
 
-    def _check_name(self, name: str, node: Located, done: set[str]) -> None:
+    def _check_name(self, name: str, node: Located, done: Collection[str]) -> None:
         if name in done or name in self._inputs:
             return
         if name in self._targets:
@@ -269,8 +317,13 @@ class _Composer:
                 node.place,
             )
 
-    def _check_matrix(self, name: str, node: Located) -> None:
+    def _check_matrix(self, name: str, node: Located, done: Collection[str]) -> None:
         stem = name.removesuffix(PRIME)
+        if name in self._preparing.targets:
+            self._check_name(name, node, done)
+            return
+        if name in self._targets and (fault := self._targets[name].expression.remedy):
+            raise self._origin.error(fault, self._targets[name].expression.place)
         if stem in self._inputs or name in self._targets or stem in self._states or is_next(name):
             raise self._origin.error(
                 f"left of `@` stands a parameter, or its transpose as in `P.T`; `{name}` is a vector of the step; "
@@ -284,7 +337,9 @@ class _Composer:
         before = {state: declared.get(name, (INPUT,)) for state, name in self._expansion.before.items()}
         declared = {**before, **declared}
         vectors = (*self._inputs, *(name for name in self._parameters if name not in self._matrices))
-        return infer(self._assignments, declared, tuple(self._matrices), vectors, self._origin, states_of_input)
+        prepared = (name for name, kind in self._preparing.targets.items() if kind is MatrixKind.MATRIX)
+        matrices = (*self._matrices, *prepared)
+        return infer(self._assignments, declared, matrices, vectors, self._origin, states_of_input, self._preparing)
 
     def _read_sizes(self) -> dict[str, Shape]:
         declared: dict[str, Shape] = {}
@@ -307,7 +362,7 @@ class _Composer:
                 message = "[sizes] x: the input has size `input`, or `hidden` where the two are one number"
                 raise self._origin.entry_error(message, "sizes", name)
             parts = tuple(entry) if isinstance(entry, list | tuple) else (entry,)
-            wanted = 2 if name in self._matrices else 1
+            wanted = 2 if name in (*self._matrices, *self._preparing.matrices) else 1
             if len(parts) != wanted:
                 form = '`["rows", "columns"]`' if wanted == 2 else "one size"
                 kind = "a matrix" if wanted == 2 else "a vector"
@@ -351,6 +406,7 @@ class _Composer:
         roles |= dict.fromkeys(self._states, Role.STATE)
         roles |= dict.fromkeys(self._parameters, Role.PARAMETER)
         roles |= {target: Role.NEXT if is_next(target) else Role.INTERMEDIATE for target in self._targets}
+        roles |= dict.fromkeys(self._preparing.targets, Role.PREPARED)
         return tuple(
             Variable(name, role, sizes.shapes[name], gradient=name not in held) for name, role in roles.items()
         )
@@ -374,6 +430,18 @@ class _Composer:
             if names.count(name) > 1:
                 raise self._origin.entry_error(f"output: `{name}` is named twice; name each output once", "output")
         return names
+
+
+_ORDER = (Role.INPUT, Role.STATE, Role.PARAMETER, Role.PREPARED, Role.INTERMEDIATE, Role.NEXT)
+"""The order of the variables of a step."""
+
+
+def _counts(sizes: Mapping[str, SizeEntry]) -> dict[str, int]:
+    """The number of sizes that ``[sizes]`` gives each name; 0 where it is the size 1."""
+    return {
+        name: len(entry) if isinstance(entry, list | tuple) else int(entry not in (1, ONE))
+        for name, entry in sizes.items()
+    }
 
 
 _ARGUMENTS = ("params", "seed", "dtype", "given", "input_size", "hidden_size")

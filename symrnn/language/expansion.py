@@ -238,7 +238,7 @@ class _Naming:
             return Located(Name(name), at.place)
         parts = tuple(self._resolved(part) for part in at.parts)
         node = rebuild(at.node, tuple(part.node for part in parts))
-        return Located(replace(node, matrix=name) if isinstance(node, MatVec) else node, at.place, parts)
+        return Located(replace(node, matrix=name) if isinstance(node, MatVec) else node, at.place, parts, at.remedy)
 
 
 def _name_of(at: Located) -> str:

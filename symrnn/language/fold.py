@@ -12,10 +12,12 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Generic, TypeVar
 
 from symrnn.language.tree import (
+    Applied,
     Binary,
     Call,
     Constant,
     Expression,
+    Eye,
     MatVec,
     Name,
     Negate,
@@ -24,6 +26,7 @@ from symrnn.language.tree import (
     Power,
     Reduce,
     SizeOf,
+    Transpose,
     VectorCall,
 )
 
@@ -42,6 +45,9 @@ CASES: dict[type, str] = {
     VectorCall: "_of_vector",
     Outer: "_of_outer",
     SizeOf: "_of_size",
+    Transpose: "_of_transpose",
+    Eye: "_of_eye",
+    Applied: "_of_applied",
 }
 """Each kind of node, and the method of a fold that is its case."""
 
@@ -49,7 +55,7 @@ CASES: dict[type, str] = {
 class Fold(Generic[Value]):
     """Gives every expression a value; calls pick the case of the node's kind.
 
-    >>> class Leaves(Fold[int], refuses=(MatVec, Reduce, VectorCall, Outer, SizeOf)):
+    >>> class Leaves(Fold[int], refuses=(MatVec, Reduce, VectorCall, Outer, SizeOf, *MATRICES)):
     ...     def _of_number(self, node): return 1
     ...     def _of_constant(self, node): return 1
     ...     def _of_name(self, node): return 1
@@ -134,6 +140,15 @@ class Fold(Generic[Value]):
         raise self._refusal(node)
 
     def _of_size(self, node: SizeOf) -> Value:
+        raise self._refusal(node)
+
+    def _of_transpose(self, node: Transpose) -> Value:
+        raise self._refusal(node)
+
+    def _of_eye(self, node: Eye) -> Value:
+        raise self._refusal(node)
+
+    def _of_applied(self, node: Applied) -> Value:
         raise self._refusal(node)
 
 

@@ -109,6 +109,12 @@ def remedy(node: ast.expr, operand: Expression, names: Names, read: Callable[[as
     return _Remedy(names, read).of(node, operand)
 
 
+def is_matrix(node: ast.expr, names: Names) -> bool:
+    """Whether ``node``, left of ``@``, may be a matrix: neither a vector nor a number."""
+    kind = _Remedy(names, lambda part: Name(""))._kind(node)
+    return kind not in (OperandKind.VECTOR, OperandKind.SCALAR)
+
+
 class _Remedy:
     def __init__(self, names: Names, read: Callable[[ast.expr], Expression]) -> None:
         self._names, self._read = names, read

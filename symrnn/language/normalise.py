@@ -27,10 +27,12 @@ from symrnn.language.symbolic import formula_of
 from symrnn.language.system import ONE, Equation, Role, System, Variable
 from symrnn.language.tree import (
     PRIME,
+    Applied,
     Binary,
     Call,
     Constant,
     Expression,
+    Eye,
     MatVec,
     Name,
     Negate,
@@ -39,6 +41,7 @@ from symrnn.language.tree import (
     Power,
     Reduce,
     SizeOf,
+    Transpose,
     VectorCall,
     children,
     constants,
@@ -66,15 +69,19 @@ def normalise(
 def expression_size(node: Expression, shape: dict[str, tuple[str, ...]]) -> str:
     """The size name of ``node``: that of its first operand that is not of size 1, else ``1``."""
     match node:
-        case Number() | Constant() | SizeOf() | Reduce():
+        case Number() | Constant() | SizeOf() | Reduce(axis=""):
             return ONE
+        case Reduce(axis=axis):
+            return axis  # of a matrix, where parameters are prepared
+        case Eye():
+            return ""
         case Name(name):
             return shape[name][0]
         case MatVec(matrix, transposed, _):
             return shape[matrix][1 if transposed else 0]
         case VectorCall(operand=operand):
             return expression_size(operand, shape)
-        case Negate() | Binary() | Power() | Call() | Outer():
+        case Negate() | Binary() | Power() | Call() | Outer() | Transpose() | Applied():
             sizes = [expression_size(part, shape) for part in children(node)]
             return next((size for size in sizes if size != ONE), ONE)
         case _:

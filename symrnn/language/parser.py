@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Protocol
 
@@ -19,23 +19,26 @@ from symrnn.language.choices import COMPARISONS
 from symrnn.language.exponents import Constants, exponent, is_fixed
 from symrnn.language.functions import FUNCTIONS, PUBLIC
 from symrnn.language.indexed import read_index
-from symrnn.language.matrices import OPERATORS, Names, Operand, remedy, runs_of
+from symrnn.language.matrices import OPERATORS, Names, Operand, is_matrix, remedy, runs_of
 from symrnn.language.origin import Origin, Place, nearest, shown
 from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.repeats import Guard, Head
 from symrnn.language.scanner import MAX_DEPTH, PRIME_LETTER, EquationText, scan
 from symrnn.language.tree import (
     PRIME,
+    Applied,
     Binary,
     Call,
     Constant,
     Expression,
+    Eye,
     MatVec,
     Name,
     Negate,
     Number,
     Power,
     Reduce,
+    Transpose,
     VectorCall,
     constants,
 )
@@ -52,7 +55,7 @@ LARGEST = Fraction("3.4e38")
 """Largest magnitude of a number: what a float can hold."""
 
 _REFUSED = {
-    ast.Attribute: "the only attribute is `.T`, left of `@`, as in `W.T @ v`",
+    ast.Attribute: "the only attribute is `.T`, of a matrix, as in `W.T @ v`",
     ast.Compare: "a comparison is the condition of `where`, as in `where(a < b, c, d)`, and stands nowhere else",
     ast.Tuple: "an equation has one value on its right side",
     ast.Starred: "`*` and `**` stand between two operands",
@@ -72,11 +75,15 @@ _COMPARED: dict[type[ast.cmpop], str] = {
 
 @dataclass(frozen=True)
 class Located:
-    """A node of an expression with its place in the equations, and its parts with theirs."""
+    """A node of an expression with its place in the equations, and its parts with theirs.
+
+    ``remedy`` is the error of a `Applied` whose left side turns out to be no matrix of parameters alone.
+    """
 
     node: Expression
     place: Place
     parts: tuple[Located, ...] = ()
+    remedy: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,9 @@ class Assignment:
     guard: Guard | None = None
     label: str = ""
 
+
+EYE = "eye"
+"""The identity matrix, where parameters are prepared."""
 
 PREVIOUS = "previous"
 """What is called for the input of the step before; a cell may use it as a name, and then cannot call it."""
@@ -146,9 +156,10 @@ def parse(
         CellError: with line and column, what was found and what was expected.
     """
     equations = scan(text, origin)
-    vectors = frozenset({*inputs, *(name for equation in equations for name in _assigned(equation))})
-    names, values = _names([equation.text for equation in equations], vectors, constants)
-    known = (names, values, functions or {}, calls or {})
+    step = _of_step(equations, inputs)
+    names, values = _names([equation.text for equation in equations], step, constants)
+    values |= {name for equation in equations for name in _assigned(equation)}
+    known = (names, values, functions or {}, calls or {}, step)
     return tuple(_Parser(equation, origin, constants, *known).assignment() for equation in equations)
 
 
@@ -166,7 +177,7 @@ def parse_expression(
         CellError: with line and column, what was found and what was expected.
     """
     names, values = _names([text.text], frozenset(inputs), constants)
-    return _Parser(text, origin, constants, names, values, functions, calls).alone()
+    return _Parser(text, origin, constants, names, values, functions, calls, frozenset(inputs)).alone()
 
 
 _BEFORE_AT = re.compile(r"([A-Za-z]\w*)(?:\s*\[[^\]]*\])?(?:\s*\.\s*T)?\s*@")
@@ -178,6 +189,22 @@ def _names(texts: list[str], vectors: frozenset[str], constants: Constants) -> t
     whole = "\n".join(texts)
     names = Names(vectors, frozenset(_BEFORE_AT.findall(whole)) - vectors, constants)
     return names, frozenset(_VALUE.findall(whole)) | vectors
+
+
+def _of_step(equations: Sequence[EquationText], inputs: Sequence[str]) -> frozenset[str]:
+    """The inputs, the states, and the assigned names that depend on these; the other assigned names are of parameters alone."""
+    assigned = [(_assigned(equation), set(_VALUE.findall(equation.text.partition("=")[2]))) for equation in equations]
+    found = {*inputs, *(name for (target, state), _ in assigned if target != state for name in (target, state))}
+    for _ in assigned:
+        more = {target for (target, _), read in assigned if {_plain(name) for name in read} & found} - found
+        if not more:
+            break
+        found |= more
+    return frozenset(found)
+
+
+def _plain(name: str) -> str:
+    return name.replace(PRIME_LETTER, PRIME)
 
 
 def _assigned(equation: EquationText) -> tuple[str, ...]:
@@ -198,9 +225,10 @@ class _Parser:
         values: frozenset[str],
         functions: Callees,
         calls: Calls,
+        step: frozenset[str],
     ) -> None:
         self._equation, self._origin, self._constants = equation, origin, constants
-        self._names, self._values, self._functions, self._calls = names, values, functions, calls
+        self._names, self._values, self._functions, self._calls, self._step = names, values, functions, calls, step
 
     def assignment(self) -> Assignment:
         start = self._equation.place(1, 0)
@@ -261,6 +289,9 @@ class _Parser:
                 return Located(self._number(node), place)
             case ast.Subscript(value=ast.Name()):
                 return Located(Name(self._indexed(node)), place)
+            case ast.Attribute(value=value, attr="T"):
+                inner = self._expression(value)
+                return Located(Transpose(inner.node), place, (inner,))
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 inner = self._expression(operand)
                 return Located(Negate(inner.node), place, (inner,))
@@ -300,15 +331,27 @@ class _Parser:
                 if isinstance(matrix.op, ast.USub):
                     minuses.append(self._place(matrix))
                 matrix = matrix.operand
-            name, transposed = self._matrix(matrix, result)
-            result = Located(MatVec(name, transposed, result.node), self._place(matrix), (result,))
+            result = self._form(matrix, result)
             for place in reversed(minuses):
                 result = Located(Negate(result.node), place, (result,))
         return result
 
-    def _matrix(self, node: ast.expr, operand: Located) -> tuple[str, bool]:
-        """The parameter left of ``@`` and whether it is transposed."""
+    def _form(self, node: ast.expr, operand: Located) -> Located:
+        """``node @ operand``: of a parameter or its transpose, or of a matrix that is prepared from parameters."""
+        if found := self._matrix(node):
+            return Located(MatVec(*found, operand.node), self._place(node), (operand,))
+        names = {self._spelled(part.id) for part in ast.walk(node) if isinstance(part, ast.Name)}
+        fault = self._no_matrix(node, operand)
+        if names & self._step or not is_matrix(node, self._names):
+            raise self._error(node, fault)
+        left = self._expression(node)
+        return Located(Applied(left.node, operand.node), self._place(node), (left, operand), fault)
+
+    def _matrix(self, node: ast.expr) -> tuple[str, bool] | None:
+        """The parameter left of ``@`` and whether it is transposed; None where something else stands there."""
         match node:
+            case ast.Name(id=name) if name == EYE:
+                return None
             case ast.Name(id=name):
                 name, transposed = self._spelled(name), False
             case ast.Attribute(value=ast.Name(id=name), attr="T"):
@@ -318,7 +361,7 @@ class _Parser:
             case ast.Attribute(value=ast.Subscript(value=ast.Name()) as inner, attr="T"):
                 name, transposed = self._indexed(inner), True
             case _:
-                raise self._error(node, self._no_matrix(node, operand))
+                return None
         if name in self._constants:
             raise self._error(node, f"`{name}` is a constant; left of `@` stands a matrix; for a product write `*`")
         own = f"`{name}` is a function of the cell's own" if name in self._functions else ""
@@ -334,6 +377,8 @@ class _Parser:
     def _name(self, name: str, node: ast.expr) -> Located:
         if name in PUBLIC or name.removesuffix(PRIME) in self._functions:
             raise self._error(node, f"`{name}` is a function: its argument follows in parentheses, as in `{name}(a)`")
+        if name == EYE:
+            return Located(Eye(), self._place(node))
         if fault := function_fault(name.removesuffix(PRIME)):
             raise self._error(node, fault)
         if name in self._constants:
@@ -385,6 +430,8 @@ class _Parser:
             raise self._error(node.func, f"there is no function `{shown(name)}`{hint}")
         if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
             raise self._error(node, f"`{name}` takes plain arguments, as in `{name}(a)`")
+        if name in REDUCTIONS and REDUCTIONS[name].rule is None and self._has_axis(node):
+            return self._over_axis(name, node)
         arity = own.arity if own else FUNCTIONS[name].arity if name in FUNCTIONS else 1
         if len(node.args) != arity:
             unit = (
@@ -447,6 +494,22 @@ class _Parser:
         parts = (self._expression(node.left), self._expression(node.comparators[0]))
         return Located(Call(kind, tuple(part.node for part in parts)), self._place(node), parts)
 
+    def _has_axis(self, node: ast.Call) -> bool:
+        """Whether a second argument may be the axis of a matrix: it is no value of the step."""
+        return len(node.args) == 2 and not (isinstance(node.args[1], ast.Name) and node.args[1].id in self._step)
+
+    def _over_axis(self, name: str, node: ast.Call) -> Located:
+        """``sum(W**2, input)``: over one axis of a matrix."""
+        operand, axis = node.args
+        if not isinstance(axis, ast.Name) or self._spelled(axis.id) in self._constants:
+            found = shown(self._segment(axis), 30)
+            message = (
+                f"`{name}` takes the name of an axis, as in `{name}(W**2, input)`, `rows` or `columns`; found `{found}`"
+            )
+            raise self._error(axis, message)
+        inner = self._expression(operand)
+        return Located(Reduce(name, inner.node, axis.id), self._place(node), (inner,))
+
     def _spelled(self, name: str) -> str:
         return name.replace(PRIME_LETTER, PRIME)
 
@@ -473,6 +536,8 @@ def number_fault(text: str) -> str:
 
 def function_fault(name: str) -> str:
     """Why ``name`` cannot be used, if it is a function, a reduction or a vector function; else an empty string."""
+    if name == EYE:
+        return "`eye` is the identity matrix and cannot name anything else; use another name"
     taken = (name in FUNCTIONS and not FUNCTIONS[name].operator) or name in REDUCTIONS or name in VECTORS
     return f"`{name}` is a function of the language and cannot name anything else; use another name" if taken else ""
 

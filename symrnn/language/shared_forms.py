@@ -63,7 +63,7 @@ def _named(at: Located, names: dict[Expression, str]) -> Located:
     if isinstance(at.node, MatVec) and at.node in names:
         return Located(Name(names[at.node]), at.place)
     parts = tuple(_named(part, names) for part in at.parts)
-    return Located(rebuild(at.node, tuple(part.node for part in parts)), at.place, parts)
+    return Located(rebuild(at.node, tuple(part.node for part in parts)), at.place, parts, at.remedy)
 
 
 def _hint(form: MatVec) -> str:

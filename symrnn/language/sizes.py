@@ -9,10 +9,12 @@ role a name has (`symrnn.language.compose`).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from symrnn.language.matrix_sizes import Classes, MatrixSizes
 from symrnn.language.origin import Origin
 from symrnn.language.parser import Assignment, Located
+from symrnn.language.prepared import Preparing
 from symrnn.language.system import HIDDEN, INPUT, ONE
 from symrnn.language.text import to_text
 from symrnn.language.tree import Constant, MatVec, Name, Number, Reduce, VectorCall, is_next, names
@@ -30,11 +32,13 @@ class Sizes:
             by itself; None where nothing does.
         shared_matrix: the matrix that forces it because several vectors share it: with a matrix for each, the sizes would be
             apart. The first one if there are several; empty if something else forces it.
+        oriented: rows and columns of vectors that are prepared from a matrix and stand along one of its axes.
     """
 
     shapes: Mapping[str, Shape]
     tied_by: int | None = None
     shared_matrix: str = ""
+    oriented: Mapping[str, Shape] = field(default_factory=dict)
 
     @property
     def input_is_hidden(self) -> bool:
@@ -49,6 +53,7 @@ def infer(
     vectors: tuple[str, ...],
     origin: Origin,
     following: Collection[str] = (),
+    preparing: Preparing | None = None,
 ) -> Sizes:
     """The shapes of ``x``, of every state and next state, intermediate and parameter.
 
@@ -59,12 +64,14 @@ def infer(
         vectors: ``x`` and the other parameters.
         origin: for errors.
         following: states that have the size of ``x`` unless one is declared.
+        preparing: the equations that prepare parameters, whose matrices are among ``matrices``.
 
     Raises:
         CellError: two sizes disagree, at the place where they meet.
     """
+    preparing = preparing or Preparing()
     labels = dict.fromkeys(following, INPUT) | {name: shape[0] for name, shape in declared.items()}
-    unifier = _Unifier(assignments, declared, matrices, vectors, origin, labels)
+    unifier = _Unifier(assignments, declared, matrices, vectors, origin, labels, preparing)
     unifier.assign_all()
     found = unifier.result()
     if not found.tied_by:
@@ -75,7 +82,7 @@ def infer(
         for name, shape in found.shapes.items()
         if ONE in shape
     }
-    apart = _Unifier(assignments, {**ones, **declared}, matrices, vectors, origin, labels, apart=True)
+    apart = _Unifier(assignments, {**ones, **declared}, matrices, vectors, origin, labels, preparing, apart=True)
     apart.assign_all()
     return replace(found, shared_matrix=apart.shared_matrix())
 
@@ -94,10 +101,12 @@ class _Unifier:
         vectors: tuple[str, ...],
         origin: Origin,
         states: Mapping[str, str],
+        preparing: Preparing,
         *,
         apart: bool = False,
     ) -> None:
         self._assignments, self._origin, self._declared, self._apart = assignments, origin, declared, apart
+        self._preparing = preparing
         self._parent: list[int] = []
         self._label: dict[int, str] = {}
         self._tied_by: int | None = None
@@ -108,6 +117,9 @@ class _Unifier:
         for name in vectors:
             self._vector[name] = self._fresh(declared.get(name, ("",))[0])
         self._unify(self._vector["x"], self._fresh(INPUT))
+        classes = Classes(self._one, self._vector, self._fresh, self._unify, self._named, self._same, self._used)
+        self._prepared = MatrixSizes(preparing, classes, declared, origin)
+        self._prepared.declare()
         for assignment in assignments:
             if is_next(assignment.target):
                 state = assignment.target[:-1]
@@ -123,7 +135,7 @@ class _Unifier:
     def _used(self, matrix: str) -> tuple[int, int]:
         """The rows and columns of a matrix, for one more use of it."""
         uses = self._matrices[matrix]
-        if self._apart or not uses:
+        if (self._apart and not (self._preparing.targets and matrix in self._preparing.matrices)) or not uses:
             rows, columns = self._declared.get(matrix, ("", ""))
             uses.append((self._fresh(rows), self._fresh(columns)))
         return uses[-1]
@@ -135,6 +147,9 @@ class _Unifier:
 
     def _named(self, size: int) -> str:
         return self._label.get(self._root(size), "")
+
+    def _same(self, first: int, second: int) -> bool:
+        return self._root(first) == self._root(second)
 
     def _is_one(self, size: int) -> bool:
         return self._named(size) == ONE
@@ -158,11 +173,18 @@ class _Unifier:
 
     def assign_all(self) -> None:
         """Take in the equations."""
-        for assignment in self._assignments:
-            self._assign(assignment)
+        for number, assignment in enumerate(self._assignments, 1):
+            self._taken = number
+            if assignment.target not in self._preparing.targets:
+                self._assign(assignment)
+        numbers = {assignment.target: number for number, assignment in enumerate(self._assignments, 1)}
+
+        def counted(assignment: Assignment) -> None:
+            self._taken = numbers[assignment.target]
+
+        self._prepared.take(self._assignments, counted)
 
     def _assign(self, assignment: Assignment) -> None:
-        self._taken += 1
         found = self._size(assignment.expression)
         target = assignment.target
         if target not in self._vector:
@@ -241,7 +263,10 @@ class _Unifier:
         shapes |= {
             name: (self._final(rows), self._final(columns)) for name, [(rows, columns)] in self._matrices.items()
         }
-        return Sizes(shapes, self._tied_by)
+        oriented = {
+            name: (self._final(rows), self._final(columns)) for name, (rows, columns) in self._prepared.oriented.items()
+        }
+        return Sizes(shapes, self._tied_by, oriented=oriented)
 
     def _final(self, size: int) -> str:
         name = self._named(size) or HIDDEN

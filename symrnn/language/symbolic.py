@@ -20,10 +20,12 @@ from symrnn.language.function import Algebra, symbols
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.text import to_text
 from symrnn.language.tree import (
+    Applied,
     Binary,
     Call,
     Constant,
     Expression,
+    Eye,
     MatVec,
     Name,
     Negate,
@@ -32,6 +34,7 @@ from symrnn.language.tree import (
     Power,
     Reduce,
     SizeOf,
+    Transpose,
     VectorCall,
     children,
     integer,
@@ -80,6 +83,15 @@ class _Algebra(Fold[Algebra]):
         return symbol(node)
 
     def _of_size(self, node: SizeOf) -> Algebra:
+        return symbol(node)
+
+    def _of_transpose(self, node: Transpose) -> Algebra:
+        return symbol(node)
+
+    def _of_eye(self, node: Eye) -> Algebra:
+        return symbol(node)
+
+    def _of_applied(self, node: Applied) -> Algebra:
         return symbol(node)
 
 

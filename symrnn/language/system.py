@@ -27,6 +27,7 @@ class Role(StrEnum):
     NEXT = "next state"
     INTERMEDIATE = "intermediate"
     PARAMETER = "parameter"
+    PREPARED = "prepared parameter"
     ADJOINT = "adjoint"
     TANGENT = "tangent"
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 from symrnn.language.fold import Fold
 from symrnn.language.functions import operator_of
 from symrnn.language.tree import (
+    Applied,
     Binary,
     Call,
     Constant,
     Expression,
+    Eye,
     MatVec,
     Name,
     Negate,
@@ -20,6 +22,7 @@ from symrnn.language.tree import (
     Power,
     Reduce,
     SizeOf,
+    Transpose,
     VectorCall,
 )
 
@@ -38,7 +41,7 @@ def strength(node: Expression) -> int:
             return UNARY
         case Negate():
             return UNARY
-        case MatVec() | Outer():
+        case MatVec() | Outer() | Applied():
             return FORM
         case Power():
             return POWER
@@ -84,7 +87,7 @@ class _Text(Fold[str]):
         return f"{node.matrix}{'.T' if node.transposed else ''} @ {self._wrapped(node.operand, FORM)}"
 
     def _of_reduction(self, node: Reduce) -> str:
-        return f"{node.kind}({self(node.operand)})"
+        return f"{node.kind}({self(node.operand)}{f', {node.axis}' if node.axis else ''})"
 
     def _of_vector(self, node: VectorCall) -> str:
         return f"{node.kind}({self(node.operand)})"
@@ -94,6 +97,15 @@ class _Text(Fold[str]):
 
     def _of_size(self, node: SizeOf) -> str:
         return f"size({node.size})"
+
+    def _of_transpose(self, node: Transpose) -> str:
+        return f"{self._wrapped(node.operand, ATOM)}.T"
+
+    def _of_eye(self, node: Eye) -> str:
+        return "eye"
+
+    def _of_applied(self, node: Applied) -> str:
+        return f"{self._wrapped(node.left, ATOM)} @ {self._wrapped(node.right, FORM)}"
 
     def _wrapped(self, node: Expression, least: int) -> str:
         """``node``, in parentheses where it binds more loosely than ``least``."""

@@ -2,11 +2,13 @@
 
 Four things happen to a vector over units: elementwise arithmetic (`Number` to `Call`), linear forms (`MatVec`),
 reductions over the units (`Reduce`), and functions of all units that give a vector again (`VectorCall`). Derived systems
-add two: `Outer`, the gradient of a matrix, and `SizeOf`, the number of units behind a mean. There is nothing else: no
-indexing, no branching, no assignment.
+add two: `Outer`, the gradient of a matrix, and `SizeOf`, the number of units behind a mean. Matrices are values only where
+parameters are prepared (`symrnn.language.prepared`): `Transpose`, `Eye`, and `Applied`, whose left side has no name yet.
+There is nothing else: no indexing, no branching, no assignment.
 
     Expression = (
         Number | Constant | Name | Negate | Binary | Power | Call | MatVec | Reduce | VectorCall | Outer | SizeOf
+        | Transpose | Eye | Applied
     )
 
 Nodes are frozen and compare by value, so equal subtrees are equal keys. Source positions are not part of a tree.
@@ -100,10 +102,14 @@ class MatVec:
 
 @dataclass(frozen=True)
 class Reduce:
-    """A reduction (``mean``) of ``operand`` over its units; has size 1. Normalised: of a `Name`."""
+    """A reduction (``mean``) of ``operand`` over its units; has size 1. Normalised: of a `Name`.
+
+    ``axis`` is the axis of a matrix that it runs over: a size name, or ``rows`` or ``columns``; empty for all units.
+    """
 
     kind: str
     operand: Expression
+    axis: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,7 +135,46 @@ class SizeOf:
     size: str
 
 
-Expression = Number | Constant | Name | Negate | Binary | Power | Call | MatVec | Reduce | VectorCall | Outer | SizeOf
+@dataclass(frozen=True)
+class Transpose:
+    """``operand.T``, a matrix as a value; only where parameters are prepared."""
+
+    operand: Expression
+
+
+@dataclass(frozen=True)
+class Eye:
+    """``eye``, the identity matrix of the size that it meets; only where parameters are prepared."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """``left @ right`` where ``left`` is more than a parameter or its transpose; loading gives ``left`` a name."""
+
+    left: Expression
+    right: Expression
+
+
+Expression = (
+    Number
+    | Constant
+    | Name
+    | Negate
+    | Binary
+    | Power
+    | Call
+    | MatVec
+    | Reduce
+    | VectorCall
+    | Outer
+    | SizeOf
+    | Transpose
+    | Eye
+    | Applied
+)
+
+MATRICES = (Transpose, Eye, Applied)
+"""The nodes that stand only where parameters are prepared."""
 
 PRIME = "'"
 
@@ -142,15 +187,21 @@ def is_next(name: str) -> bool:
 def children(node: Expression) -> tuple[Expression, ...]:
     """The direct subexpressions of ``node``, left to right."""
     match node:
-        case Negate(operand) | MatVec(operand=operand) | Reduce(operand=operand) | VectorCall(operand=operand):
+        case (
+            Negate(operand)
+            | MatVec(operand=operand)
+            | Reduce(operand=operand)
+            | VectorCall(operand=operand)
+            | Transpose(operand)
+        ):
             return (operand,)
-        case Binary(_, left, right) | Outer(left, right):
+        case Binary(_, left, right) | Outer(left, right) | Applied(left, right):
             return (left, right)
         case Power(base):
             return (base,)
         case Call(arguments=arguments):
             return arguments
-        case Number() | Constant() | Name() | SizeOf():
+        case Number() | Constant() | Name() | SizeOf() | Eye():
             return ()
         case _:
             assert_never(node)
@@ -163,10 +214,14 @@ def rebuild(node: Expression, parts: tuple[Expression, ...]) -> Expression:
             return Negate(parts[0])
         case MatVec(matrix, transposed, _):
             return MatVec(matrix, transposed, parts[0])
-        case Reduce(kind, _):
-            return Reduce(kind, parts[0])
+        case Reduce(kind, _, axis):
+            return Reduce(kind, parts[0], axis)
         case VectorCall(kind, _):
             return VectorCall(kind, parts[0])
+        case Transpose():
+            return Transpose(parts[0])
+        case Applied():
+            return Applied(parts[0], parts[1])
         case Binary(op, _, _):
             return Binary(op, parts[0], parts[1])
         case Outer():
@@ -178,7 +233,7 @@ def rebuild(node: Expression, parts: tuple[Expression, ...]) -> Expression:
             return Power(parts[0], exponent, written)
         case Call(function, _, written):
             return Call(function, parts, written)
-        case Number() | Constant() | Name() | SizeOf():
+        case Number() | Constant() | Name() | SizeOf() | Eye():
             return node
         case _:
             assert_never(node)

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from symrnn.derive.evaluate import evaluate, floats
+from symrnn.derive.preparation import prepare, pulled
 from symrnn.errors import PlanError
 from symrnn.language.system import ONE
 from symrnn.plan.backward import seed_arrays
@@ -73,7 +74,14 @@ def forward(
     return Ran(outputs, states, tape, batch)
 
 
-def backward(program: Program, sizes: Mapping[str, int], ran: Ran, dys: Arrays, dstate: Arrays) -> Gradients:
+def prepared(program: Program, sizes: Mapping[str, int], params: Arrays) -> dict[str, Array]:
+    """The parameters, and what the step reads as such because it is prepared from them, by name."""
+    return prepare(program.preparation.forward, params, sizes) if program.preparation else dict(params)
+
+
+def backward(
+    program: Program, sizes: Mapping[str, int], ran: Ran, dys: Arrays, dstate: Arrays, given: Arrays | None = None
+) -> Gradients:
     """Run the backward routine.
 
     Args:
@@ -82,6 +90,7 @@ def backward(program: Program, sizes: Mapping[str, int], ran: Ran, dys: Arrays, 
         ran: its result.
         dys: gradient of each output of the cell by name, ``(T, B, size)``.
         dstate: gradient of each final state, ``(B, size)``.
+        given: the parameters, where the program prepares some.
 
     Raises:
         PlanError: there is no backward routine, or it reads what no stage has written.
@@ -94,13 +103,16 @@ def backward(program: Program, sizes: Mapping[str, int], ran: Ran, dys: Arrays, 
         memory[Kind.SEED, array] = ran.batch.taken(dys[name])
     run = _Run(routine, sizes, memory, ran.batch.idle)
     run.phases(routine.phases)
-    params = {v.name: np.zeros_like(memory[Kind.PARAMETER, v.name]) for v in program.cell.trainable}
+    params = {v.name: np.zeros_like(memory[Kind.PARAMETER, v.name]) for v in program.cell.step_trainable}
     for product in routine.products:
         for name, left in product.entries:
             params[name] += np.einsum("tbi,tbj->ij", run.value(left), run.value(product.right))
     for item in routine.sums:
         params[item.parameter] += run.value(item.value).sum(axis=(0, 1))
     inputs = {of: ran.batch.given(array) for (kind, of), array in memory.items() if kind == Kind.INPUT_GRADIENT}
+    if program.preparation:
+        names = [parameter.name for parameter in program.cell.trainable]
+        params = pulled(program.preparation, given or {}, params, sizes, names)
     return Gradients(params, inputs, {name: run.array(Kind.STATE_GRADIENT, name) for name, _ in routine.states})
 
 

@@ -6,6 +6,7 @@ tape      what the backward routine will read, stored or computed again (`symrnn
 rotate    the adjoint as a loop, products and sums deferred (`symrnn.plan.backward`)
 stages    statements grouped into fused stages (`symrnn.plan.lower`)
 fuse      the loop once more, with what was hoisted in its sums (`symrnn.plan.fuse`)
+prepare   what is computed from parameters once, checked like the rest (`symrnn.plan.prepare`)
 storage   a place for every value that crosses stages (`symrnn.plan.storage`)
 verify    that each value is written before it is read, in one place, at one size (`symrnn.plan.verify`)
 """
@@ -25,6 +26,7 @@ from symrnn.plan.forward import classify, split
 from symrnn.plan.fuse import fuse
 from symrnn.plan.lower import stages
 from symrnn.plan.policy import Policy
+from symrnn.plan.prepare import verify_prepared
 from symrnn.plan.program import Program
 from symrnn.plan.routine import AFTER, BEFORE, LAST, LOOP, ONCE, Direction, Fused, FusedStage, Phase, Routine
 from symrnn.plan.storage import (
@@ -67,7 +69,8 @@ def plan(derivation: Derivation, policy: Policy) -> Program:
         outputs = tuple(pairs[name] for name in cell.output_values)
         moved = written_out(derivation.tangent, allocator)
         tangent = _forward("tangent", moved, outputs, allocator, replace(policy, backward=False))
-    return Program(cell, forward, reverse, tangent, saved.stored, saved.recomputed, policy)
+    verify_prepared(derivation.preparation, cell.step_parameters)
+    return Program(cell, forward, reverse, tangent, saved.stored, saved.recomputed, policy, derivation.preparation)
 
 
 def _forward(

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from symrnn.derive.preparation import NO_PREPARATION, Preparation
 from symrnn.language.cell import Cell
 from symrnn.plan.describe import plan_text
 from symrnn.plan.policy import Policy
+from symrnn.plan.prepare import prepared_text
 from symrnn.plan.routine import AFTER, BEFORE, LAST, LOOP, ONCE, Absorbed, Direction, Fused, FusedStage, Phase, Routine
 from symrnn.plan.vocabulary import (
     Accumulator,
@@ -73,6 +75,8 @@ class Program:
         saved: values of the forward step that the tape stores, with the reason for each.
         recomputed: values that the backward step computes again, with the reason for each.
         policy: what was wanted.
+        preparation: what is computed from parameters once, when they are packed, and its derivatives: the adjoint runs once,
+            after the deferred products of the backward routine.
     """
 
     cell: Cell
@@ -82,6 +86,7 @@ class Program:
     saved: tuple[tuple[str, str], ...]
     recomputed: tuple[tuple[str, str], ...]
     policy: Policy
+    preparation: Preparation = NO_PREPARATION
 
     @property
     def routines(self) -> tuple[Routine, ...]:
@@ -90,4 +95,5 @@ class Program:
 
     def __str__(self) -> str:
         """The plan as ``show --part plan`` prints it, without the tangent, which runs like a forward routine."""
-        return plan_text(self.cell, self.forward, self.backward, self.saved, self.recomputed, self.policy.notes)
+        plan = plan_text(self.cell, self.forward, self.backward, self.saved, self.recomputed, self.policy.notes)
+        return plan + (f"\n{prepared_text(self.preparation, self.backward is not None)}" if self.preparation else "")

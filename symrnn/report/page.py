@@ -142,7 +142,8 @@ def page(derivation: Derivation, found: Sources, sections: Sequence[Section], pa
 def labels(derivation: Derivation) -> frozenset[str]:
     """The numbers of the equations of a page: the step's, with the parts that have names of their own, and the adjoint's."""
     cell = derivation.cell
-    equations = (*cell.equations, *cell.normal.equations, *derivation.adjoint.equations)
+    equations = (*cell.equations, *cell.parts, *cell.normal.equations, *derivation.adjoint.equations)
+    equations += derivation.preparation.adjoint.equations
     return frozenset(equation.label for equation in equations)
 
 

@@ -13,7 +13,8 @@ import sympy
 import symrnn
 from symrnn.derive import polynomial, proof
 from symrnn.derive.adjoint import adjoint
-from symrnn.derive.proof import DIGITS, Proof, prove
+from symrnn.derive.compared import DIGITS
+from symrnn.derive.proof import Proof, prove
 from symrnn.errors import DerivationError
 from symrnn.language.cell import Cell
 from symrnn.language.functions import FUNCTIONS

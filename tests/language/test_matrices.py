@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from symrnn.derive.evaluate import evaluate, floats
+from symrnn.derive.preparation import prepare
 from symrnn.errors import CellError
 from symrnn.language.cell import Cell
+from symrnn.language.tree import MatVec, walk
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -92,8 +94,23 @@ def value(right: str) -> Array:
     return evaluate(cell.definition["c'"].expression, {**MATRICES, **VECTORS}, sizes, floats())
 
 
+def prepared(left: str) -> Array:
+    """A left side of parameters alone, as the matrix that it is prepared to be."""
+    cell = Cell.from_equations(f"{BEFORE}h' = {left} @ h + k * r + s + x", constants=CONSTANTS)
+    params = {name: MATRICES[name] for name in cell.preparation.inputs}
+    found = prepare(cell.preparation, params, {"hidden": UNITS, "input": UNITS})
+    (name,) = cell.preparation.outputs
+    (form,) = (part for part in walk(cell.definition["h'"].expression) if isinstance(part, MatVec))
+    assert form.matrix == name
+    return found[name].T if form.transposed else found[name]
+
+
 @given(st.recursive(LEAVES, larger, max_leaves=4).filter(lambda left: left.text.removesuffix(".T") not in MATRICES))
 def test_every_form_that_is_advised_is_the_same_function(left: Left) -> None:
+    if not re.search(r"\b[rs]\b", left.text):  # of parameters alone, so it needs no other form
+        if left.text.replace(".T", "") not in MATRICES:
+            np.testing.assert_allclose(prepared(left.text), left.value(True), rtol=1e-9, atol=1e-9)
+        return
     message = complaint(left.text)
     found = ADVICE.search(message)
     assert found, message
@@ -113,28 +130,22 @@ def test_every_form_that_is_advised_is_the_same_function(left: Left) -> None:
         ("(A + B).T", "A.T @ h + B.T @ h"),
         ("(2 / k * A)", "2 / k * (A @ h)"),
         ("(-A * k)", "-(A @ h) * k"),
-        ("(A.T.T)", "A @ h"),
+        ("(A.T - B)", "A.T @ h - B @ h"),
+        ("(A * B - A * B)", "0 * h"),
     ],
+)
+def test_forms_of_parameters_alone(left: str, form: str) -> None:
+    np.testing.assert_allclose(prepared(f"({left})") @ VECTORS["h"], value(form), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("left", "form"), [("(A + r * B)", "A @ h + (r * (B @ h))"), ("((A + B) / r)", "(A @ h + B @ h) / r")]
 )
 def test_forms(left: str, form: str) -> None:
     assert f"write `{form}`" in complaint(f"({left})")
 
 
-@pytest.mark.parametrize(
-    "left",
-    [
-        "(A * B)",
-        "(A * B.T)",
-        "(2 * A * B)",
-        "(A / B)",
-        "(2 / A)",
-        "(A + 1)",
-        "(A + r)",
-        "tanh(A)",
-        "(A ** 2)",
-        "(r / A)",
-    ],
-)
+@pytest.mark.parametrize("left", ["(r * A * B)", "(A + r)", "(r / A)", "tanh(r * A)", "((r * A) ** 2)"])
 def test_what_has_no_form_gets_no_advice(left: str) -> None:
     message = complaint(left)
     assert "the language has no form for this matrix" in message
@@ -145,7 +156,6 @@ def test_a_vector_times_a_matrix_has_two_readings() -> None:
     assert complaint("(r * W)").endswith(
         "write `r * (W @ h)` where it scales the rows of the matrix, `W @ (r * h)` where its columns"
     )
-    assert "if `p` is a vector, write `p * (W @ h)`" in complaint("(p * W)")
 
 
 @pytest.mark.parametrize("left", ["r", "r.T", "(W @ r)", "(r * s)", "tanh(r)", "h"])
@@ -162,4 +172,4 @@ def test_a_number_is_multiplied(left: str) -> None:
 
 def test_a_long_operand_is_left_out() -> None:
     operand = "(" + " + ".join(["r * s"] * 9) + ")"
-    assert "write `A @ … + B @ …`" in complaint("(A + B)", operand)
+    assert "write `A @ … + (r * (B @ …))`" in complaint("(A + r * B)", operand)

@@ -21,10 +21,12 @@ from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import ONE, System
 from symrnn.language.text import ATOM, FORM, POWER, PRODUCT, SUM, UNARY, strength
 from symrnn.language.tree import (
+    Applied,
     Binary,
     Call,
     Constant,
     Expression,
+    Eye,
     MatVec,
     Name,
     Negate,
@@ -33,6 +35,7 @@ from symrnn.language.tree import (
     Power,
     Reduce,
     SizeOf,
+    Transpose,
     VectorCall,
     opposite,
     transform,
@@ -176,7 +179,10 @@ class Notation(Fold[Latex]):
         return self._joined(self.matrix(node.matrix, node.transposed), self.wrapped(node.operand, FORM))
 
     def _of_reduction(self, node: Reduce) -> Latex:
-        return self._joined(Latex(REDUCTIONS[node.kind].latex), parentheses(self(node.operand)), "")
+        operator = Latex(REDUCTIONS[node.kind].latex)
+        if node.axis:
+            operator = Latex(rf"{operator}_{{{size_latex(node.axis)}}}")
+        return self._joined(operator, parentheses(self(node.operand)), "")
 
     def _of_vector(self, node: VectorCall) -> Latex:
         return self._joined(Latex(VECTORS[node.kind].latex), parentheses(self(node.operand)), "")
@@ -186,6 +192,15 @@ class Notation(Fold[Latex]):
 
     def _of_size(self, node: SizeOf) -> Latex:
         return size_latex(node.size)
+
+    def _of_transpose(self, node: Transpose) -> Latex:
+        return raised(self.wrapped(node.operand, ATOM), TRANSPOSE)
+
+    def _of_eye(self, node: Eye) -> Latex:
+        return Latex(r"\mathbf{1}")
+
+    def _of_applied(self, node: Applied) -> Latex:
+        return self._joined(self.wrapped(node.left, ATOM), self.wrapped(node.right, FORM))
 
     def matrix(self, name: str, transposed: bool) -> Latex:
         """A parameter, or its transpose."""

@@ -75,7 +75,7 @@ def _under(parts: list[str]) -> str:
 
 def timeless(system: System) -> frozenset[str]:
     """The names that depend on parameters alone: they have no index of a step."""
-    fixed = {variable.name for variable in system.of_role(Role.PARAMETER)}
+    fixed = {variable.name for variable in system.variables if variable.role in (Role.PARAMETER, Role.PREPARED)}
     for equation in system.equations:
         read = names(equation.expression)
         if read and not is_next(equation.target) and fixed.issuperset(read):

@@ -142,6 +142,27 @@ class CGradients:
 
 
 @dataclass(frozen=True)
+class CPrepared:
+    """What is prepared from parameters: bodies of two functions, and what others need to call them.
+
+    Attributes:
+        made: lines that point at what is prepared, in packed weights.
+        forward: the body of the function that computes it.
+        places: calls that find places for the tables of the adjoint behind the workspace of the backward routine.
+        seeds: lines that point at the gradients of what is prepared, which come first there.
+        cleared: these pointers, and their numbers.
+        backward: the body of the function that takes these gradients to those of the parameters.
+    """
+
+    made: tuple[str, ...]
+    forward: tuple[str, ...]
+    places: tuple[str, ...]
+    seeds: tuple[str, ...]
+    cleared: tuple[tuple[str, str], ...]
+    backward: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class CFile:
     """The context of the templates of a cell's C files; ``heads`` are those of the functions that the cell's file defines.
 
@@ -173,3 +194,4 @@ class CFile:
     forward: CRoutine
     backward: CRoutine | None
     gradients: CGradients | None
+    prepared: CPrepared | None

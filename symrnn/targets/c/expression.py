@@ -13,6 +13,7 @@ from symrnn.errors import GenerateError
 from symrnn.language.fold import Fold
 from symrnn.language.text import ATOM, strength
 from symrnn.language.tree import (
+    MATRICES,
     Binary,
     Call,
     Constant,
@@ -33,7 +34,7 @@ REPEATED = 8
 """Whole powers up to this one are products; the others call ``pow`` lane by lane."""
 
 
-class CPrinter(Fold[str], refuses=(MatVec, Reduce, VectorCall, Outer)):
+class CPrinter(Fold[str], refuses=(MatVec, Reduce, VectorCall, Outer, *MATRICES)):
     """Prints elementwise expressions; a linear form is refused, since only a stage can compute it.
 
     Args:

@@ -24,9 +24,10 @@ from symrnn.errors import GenerateError
 from symrnn.plan.program import Program
 from symrnn.targets.c.amalgamate import amalgamated
 from symrnn.targets.c.c_cell import CCell, c_cell
+from symrnn.targets.c.c_prepared import c_prepared
 from symrnn.targets.c.c_routine import c_routine
 from symrnn.targets.c.context import CFile, CFixed, CHeader
-from symrnn.targets.c.flags import ARITHMETIC, NATIVE, OPTIMISE, RUNTIME, STANDARD
+from symrnn.targets.c.flags import ARITHMETIC, NATIVE, OPTIMISE, PREPARING, RUNTIME, STANDARD
 from symrnn.targets.c.gradients import c_gradients
 from symrnn.targets.c.interface import MOST_PARTS, dims_lines, entries, head, led, prototypes, statuses
 from symrnn.targets.c.names import fixed_macro
@@ -60,7 +61,7 @@ def c_files(program: Program, request: Request) -> CFiles:
         GenerateError: the cell has the name of a file of the runtime.
     """
     _require_own_name(program.cell.name)
-    runtime = runtime_files()
+    runtime = runtime_files(prepares=bool(program.preparation))
     context = _context(c_cell(program, request), request)
     # The digest has a line of its own in the source, and covers everything else.
     texts = (source.text for source in runtime.values())
@@ -76,7 +77,7 @@ def c_files(program: Program, request: Request) -> CFiles:
 
 def _require_own_name(cell: str) -> None:
     """Refuse a cell whose files or macros would be those of the runtime; some disks tell no case from another."""
-    for file in RUNTIME:
+    for file in (*RUNTIME, PREPARING):
         if cell.lower() == Path(file).stem.lower():
             raise GenerateError(
                 f"cell {cell!r}: {file} is a file that the C kernels of all cells include, so no cell can have its name; "
@@ -84,10 +85,11 @@ def _require_own_name(cell: str) -> None:
             )
 
 
-def runtime_files() -> dict[str, Source]:
-    """The runtime's files, which are the same for every cell."""
+def runtime_files(*, prepares: bool = False) -> dict[str, Source]:
+    """The runtime's files, which are the same for every cell; one of them only where parameters are prepared."""
     folder = template_directory() / "c"
-    return {name: Source(folder.joinpath(name).read_text(encoding="utf-8")) for name in RUNTIME}
+    files = (*RUNTIME, PREPARING) if prepares else RUNTIME
+    return {name: Source(folder.joinpath(name).read_text(encoding="utf-8")) for name in files}
 
 
 def _context(cell: CCell, request: Request) -> CFile:
@@ -120,6 +122,7 @@ def _context(cell: CCell, request: Request) -> CFile:
         forward=c_routine(cell, program.forward, cell.forward),
         backward=c_routine(cell, backward, cell.backward) if backward else None,
         gradients=gradients,
+        prepared=c_prepared(cell),
     )
 
 

@@ -53,6 +53,8 @@ RUNTIME = (
     "symrnn_entries.h",
 )
 """The files of the runtime, which the sources of all cells include, in the order in which they include them."""
+PREPARING = "symrnn_prepare.h"
+"""The file of the runtime that only cells with prepared parameters include."""
 
 HOW_TO_GET_ONE = "`apt install gcc` (Debian), `xcode-select --install` (macOS) or `pip install ziglang` (anywhere)"
 """Ways to get a C compiler, for messages."""

@@ -15,7 +15,7 @@ from symrnn.plan.program import Kind, Routine
 from symrnn.targets.c.arrays import PACKED
 from symrnn.targets.c.c_cell import CCell
 from symrnn.targets.c.context import CGradients, CTable
-from symrnn.targets.c.names import CNames
+from symrnn.targets.c.names import CNames, table_pointer
 
 
 def c_gradients(cell: CCell, routine: Routine) -> CGradients:
@@ -54,14 +54,19 @@ def _row(cell: CCell, routine: Routine, parameter: str, left: str, right: int) -
     Its last field says whether it is the only contribution.
     """
     alone, label = int(_additions(routine)[parameter] == 1), _label(routine, parameter)
-    text = f"    {{{left}, {right}, grads->{cell.names.parameters[parameter]}, {alone}}}, /* ({label}) */"
+    seed = cell.program.preparation.seeds.get(parameter) if cell.program.preparation else None
+    to = f"grads->{cell.names.parameters[parameter]}" if seed is None else table_pointer(seed)
+    text = f"    {{{left}, {right}, {to}, {alone}}}, /* ({label}) */"
     return Marked(text, Mark((label,), "gradients"))
 
 
 def _zeroed(cell: CCell, routine: Routine) -> Iterator[tuple[str, str]]:
     """The gradients that no single product or sum can write: several add to them, or none does."""
     adds = _additions(routine)
+    preparation, step = cell.program.preparation, {v.name for v in cell.program.cell.step_trainable}
     for v in cell.program.cell.trainable:
+        if v.name not in step and preparation and v.name in preparation.gradients:
+            continue  # written at the end, from those of what is prepared
         if adds[v.name] != 1:
             yield cell.names.parameters[v.name], " * ".join(cell.names.sizes[size] for size in v.shape)
 

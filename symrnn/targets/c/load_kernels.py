@@ -12,14 +12,14 @@ from types import ModuleType
 from symrnn.build.loading import import_text, module_name
 from symrnn.errors import BuildError
 from symrnn.targets.c import DESCRIPTION
-from symrnn.targets.c.flags import RUNTIME
+from symrnn.targets.c.flags import PREPARING, RUNTIME
 from symrnn.targets.c.library import compile_library
 from symrnn.targets.c.toolchain import Options
 
 
 def c_sources(files: Mapping[str, str], cell: str) -> dict[str, str]:
     """The files of a cell that the C compiler reads: the source, its header, and the runtime if it is beside them."""
-    return {name: files[name] for name in (f"{cell}.c", f"{cell}.h", *RUNTIME) if name in files}
+    return {name: files[name] for name in (f"{cell}.c", f"{cell}.h", *RUNTIME, PREPARING) if name in files}
 
 
 def load_kernels(files: Mapping[str, str], cell: str, options: Options | None = None) -> ModuleType:

@@ -57,7 +57,7 @@ _SYSTEM = re.compile(
 )
 """Macros of the headers that a C file includes, those of GNU's extensions too, seen with GCC and Clang."""
 
-_COUNTED = ("AT_", "PARAM_", "PACKED_", "PANEL_")
+_COUNTED = ("AT_", "PARAM_", "PACKED_", "PANEL_", "TABLE_")
 """Prefixes of the names of a cell's arrays and of the parts of packed weights."""
 
 _FIELDS = tuple(field.name for field in dims_fields(()))
@@ -71,7 +71,8 @@ class CNames:
     Attributes:
         values: of every vector value of the program.
         pointers: of a row of an array, by `pointer_key`.
-        parameters: fields of the structures of parameters and gradients: the parameters' names, unless a macro has them.
+        parameters: fields of the structures of parameters and gradients: the parameters' names, unless a macro has them. What
+            is prepared from parameters has a name here and no field.
         sizes: expressions ``dims->hidden``, or a macro where it is fixed, by size name.
         fields: fields of the dims structure, by size name.
         open: size names that are not fixed, in order.
@@ -116,6 +117,7 @@ def c_names(program: Program, fixed: Mapping[str, int]) -> CNames:
                 pointers[key] = allocator.fresh(f"{hint}_row")
     given = Allocator(MACROS)
     parameters = {v.name: given.fresh(_apart(cell, v.name)) for v in program.cell.parameters}
+    parameters |= {name: given.fresh(_apart(cell, name)) for name in program.preparation.forward.outputs}
     left = tuple(size for size in fields if size not in fixed)
     return CNames(values, pointers, parameters, sizes, fields, left)
 
@@ -124,6 +126,11 @@ def _apart(cell: str, name: str) -> str:
     """``name``, or one that no macro of the system or of the header of ``cell`` can have, and no array of its kernels."""
     taken = name.startswith((f"{cell.upper()}_", *_COUNTED)) or _SYSTEM.fullmatch(name)
     return f"cell_{name}" if taken else name
+
+
+def table_pointer(name: str) -> str:
+    """The pointer to a table of a cell that prepares parameters."""
+    return f"{name}_table"
 
 
 def fixed_macro(cell: str, field: str) -> str:

@@ -20,8 +20,13 @@ from symrnn.targets.numpy.scope import ROWS, STEPS, Scope
 class BackwardPrinter(BodyPrinter):
     """Prints the backward pass."""
 
-    def body(self, parameters: Sequence[Variable]) -> list[str]:
-        """The body of the function that runs every step backwards, and then what is deferred."""
+    def body(self, parameters: Sequence[Variable], more: Sequence[str] = ()) -> list[str]:
+        """The body of the function that runs every step backwards, and then what is deferred.
+
+        Args:
+            parameters: those whose gradients it returns.
+            more: lines that read and change these gradients.
+        """
         scope = self.scope(LOOP, loop=True)
         loop = self.loop(scope, self._loop_idle(scope))
         last, after = self.scope(LAST), self.scope(AFTER, spans=True)
@@ -42,6 +47,7 @@ class BackwardPrinter(BodyPrinter):
             *deferred,
             "",
             *gradients,
+            *more,
             *returned,
         ]
         return self.complete([*self._taped_buffers(), *self._taped_states(), *self._carries(), *lines])

@@ -53,11 +53,14 @@ def header(
     if cell.functions:
         lines += ["", "Functions of its own:", "", *own_lines(cell.functions.values(), INDENT, WIDTH)]
     written = {equation.label for equation in cell.equations}
-    parts = [equation for equation in cell.normal.equations if equation.label not in written]
+    once = (*cell.preparation.equations, *cell.normal.equations)
+    parts = [equation for equation in once if equation.label not in written]
     if parts:
         lines += ["", "Parts of it that have names of their own:", "", *labelled(parts, INDENT, WIDTH)]
     if program.backward is not None:
         lines += ["", "Its adjoint, derived:", "", *labelled(program.backward.system.equations, INDENT, WIDTH)]
+        if once := program.preparation.adjoint.equations:
+            lines += ["", "The adjoint of what is prepared:", "", *labelled(once, INDENT, WIDTH)]
     rows = _legend(cell, names, weights)
     if any(routine.calls(NEGATIVE) for routine in routines):
         rows.append((f"{MINUS}a)", NEGATION))

@@ -17,6 +17,7 @@ from symrnn.language.fold import Fold
 from symrnn.language.identifiers import Allocator
 from symrnn.language.system import ONE
 from symrnn.language.tree import (
+    MATRICES,
     PRIME,
     Binary,
     Call,
@@ -63,7 +64,7 @@ Root = Operand | tuple[str, tuple[Operand, ...]]
 """The outermost function of an expression and its arguments; a number or a value where it has none."""
 
 
-class Lowerer(Fold[Root], refuses=(Reduce, VectorCall, MatVec, Outer)):
+class Lowerer(Fold[Root], refuses=(Reduce, VectorCall, MatVec, Outer, *MATRICES)):
     """Lowers the stages of one routine; the value of an expression is its `Root`.
 
     Args:

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symrnn.emit.inline import inlined
+from symrnn.emit.prepared_text import expressions_of
 from symrnn.emit.python_names import identifier, size_names
 from symrnn.emit.python_text import INDENT, collection, commented
 from symrnn.emit.render import render_source
@@ -35,6 +36,7 @@ from symrnn.targets.numpy.expression import NumpyPrinter, helpers
 from symrnn.targets.numpy.forward_printer import ForwardPrinter
 from symrnn.targets.numpy.header import header
 from symrnn.targets.numpy.names import RESERVED
+from symrnn.targets.numpy.numpy_prepared import gradient_lines, numpy_functions, weight_lines
 from symrnn.targets.numpy.scope import Locals
 from symrnn.targets.numpy.side_by_side import input_arguments
 from symrnn.targets.numpy.stream import StreamPrinter
@@ -86,7 +88,8 @@ def numpy_module(program: Program, request: Request) -> Source:
         "imports": runtime.imports,
         "runtime": runtime.text,
         "header": header(program, request, names, weights, [f for f in (forward, backward, tangent) if f is not None]),
-        "helpers": helpers(expressions),
+        "helpers": helpers([*expressions, *expressions_of(program)]),
+        "prepared": [Code(lines[0], tuple(lines[1:])) for _, lines in numpy_functions(program)],
         **steps,
         **_tangent_code(program, tangent),
     }
@@ -109,7 +112,7 @@ def _steps_code(
     reverse: Code | bool = False
     if backward is not None:
         names.append(_locals(program, backward, weights))
-        body = BackwardPrinter(names[1], weights).body(program.cell.trainable)
+        body = BackwardPrinter(names[1], weights).body(program.cell.step_trainable, gradient_lines(program))
         reverse = _code("def", "_backward", "(weights, sizes, x, tape, idle, dy, dstate)", body)
     found: dict[str, Code | bool] = {
         "forward": run,
@@ -128,7 +131,12 @@ def _tangent_code(program: Program, tangent: Compiled) -> dict[str, Code | tuple
     run = _forward("_tangent", _locals(program, tangent, weights), weights, output)
     known = program.cell.normal.by_name
     kept = [v for v in variables if v.of in known and known[v.of].role in (Role.PARAMETER, Role.STATE)]
-    pairs = [f'"{v.name}": "{v.of}"' for v in kept if not v.name.endswith(PRIME)]
+    made, dots = program.preparation.forward.outputs, program.preparation.dots
+    pairs = [f'"{v.name}": "{v.of}"' for v in kept if not v.name.endswith(PRIME) and v.of not in made]
+    read = {v.of for v in kept}
+    pairs += [
+        f'"{dots[name]}": "{name}"' for name in program.preparation.forward.inputs if name in dots and name not in read
+    ]
     return {
         "tangent": run,
         "directions": _code("class", "_Directions", "", _weight_lines(program, tangent.routine, weights)),
@@ -183,7 +191,8 @@ def _weights(program: Program, routine: Routine) -> Weights:
 
 def _weight_lines(program: Program, routine: Routine, weights: Weights) -> list[str]:
     """The initialiser of the weights."""
-    lines = [line for stage in routine.stages_of(ONCE) for line in _once(stage, routine, weights, program.cell.sizes)]
+    lines = weight_lines(program, routine is program.tangent)
+    lines += [line for stage in routine.stages_of(ONCE) for line in _once(stage, routine, weights, program.cell.sizes)]
     lines += [line for weight in weights.found for line in weight.lines]
     return block([f"{INDENT}def __init__(self, p, sizes):", *(lines or [f"{INDENT * 2}pass"])])
 

@@ -16,6 +16,7 @@ from symrnn.targets.torch.forms import StackedForms, Stacks
 from symrnn.targets.torch.forward_printer import input_lines, operand, parameter_lines, size_lines
 from symrnn.targets.torch.names import TorchNames
 from symrnn.targets.torch.printer import PhasePrinter, Wording
+from symrnn.targets.torch.torch_prepared import given_lines, gradient_lines
 
 _SPLIT = ".split("
 """Before the widths of what is taken apart; a line that is too long is broken there."""
@@ -32,7 +33,7 @@ class _BackwardLines:
     """Prints the function."""
 
     def __init__(self, program: Program, routine: Routine) -> None:
-        self._routine, self._cell = routine, program.cell
+        self._program, self._routine, self._cell = program, routine, program.cell
         self._names = TorchNames(program, routine)
         self._stacks = Stacks(self._names)
         self._loop = routine.loop
@@ -74,7 +75,8 @@ class _BackwardLines:
             *names.parted(SEED, [self._seed(array) for array in seeds], self._output_sizes()),
             f"{INDENT}T = len(x)",
             *size_lines(names),
-            *parameter_lines(names, [v.name for v in self._cell.parameters if v.name in reads]),
+            *given_lines(self._program, backward=True),
+            *parameter_lines(names, [v.name for v in self._cell.step_parameters if v.name in reads]),
             *self._stacks.lines(),
             *self._given(),
             f"{INDENT}{carries} = {given}",
@@ -85,6 +87,7 @@ class _BackwardLines:
             *stacked,
             *after,
             *gradients,
+            *gradient_lines(self._program),
             f"{INDENT}return dp, dx, dfirst",
         ]
         return block([HEAD, f'{INDENT}"""Every step, the last one first."""', *lines])
@@ -251,7 +254,7 @@ class _BackwardLines:
     def _gradients(self) -> list[str]:
         """The deferred products and sums; a parameter that several of them reach gets their sum."""
         names, lines = self._names, []
-        terms: dict[str, list[str]] = {v.name: [] for v in self._cell.trainable}
+        terms: dict[str, list[str]] = {v.name: [] for v in self._cell.step_trainable}
         for product in self._routine.products:
             lefts = self._lefts(product)
             right = f"{self._whole(product.right)}.flatten(0, 1)"

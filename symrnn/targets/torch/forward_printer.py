@@ -16,6 +16,7 @@ from symrnn.plan.storage import output_places
 from symrnn.targets.torch.forms import StackedForms, Stacks
 from symrnn.targets.torch.names import TorchNames, X
 from symrnn.targets.torch.printer import PhasePrinter, Wording
+from symrnn.targets.torch.torch_prepared import given_lines
 
 HEAD = "def _forward(p, n, x, state, idle, taped):"
 
@@ -29,7 +30,7 @@ class _ForwardLines:
     """Prints the function."""
 
     def __init__(self, program: Program) -> None:
-        self._routine, self._cell = program.forward, program.cell
+        self._program, self._routine, self._cell = program, program.forward, program.cell
         self._names = TorchNames(program, program.forward)
         self._stacks = Stacks(self._names)
         self._outputs: dict[Place, str] = {}
@@ -55,6 +56,7 @@ class _ForwardLines:
             *input_lines(names, self._cell),
             f"{INDENT}T = len(x)",
             *size_lines(names),
+            *given_lines(self._program, backward=False),
             *parameter_lines(names, self._read_parameters()),
             *self._stacks.lines(),
             *once,
@@ -70,7 +72,7 @@ class _ForwardLines:
 
     def _read_parameters(self) -> list[str]:
         reads = [name for stage in self._routine.plain_stages for name in stage.reads]
-        return [v.name for v in self._cell.parameters if v.name in reads]
+        return [v.name for v in self._cell.step_parameters if v.name in reads]
 
     def _phase(self, phase: Phase) -> list[str]:
         """A phase before the loop."""

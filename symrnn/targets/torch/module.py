@@ -7,6 +7,7 @@ input products stand before it, one for all steps, and gradients of weights afte
 from __future__ import annotations
 
 from symrnn.emit.inline import inlined
+from symrnn.emit.prepared_text import expressions_of
 from symrnn.emit.provenance import provenance
 from symrnn.emit.python_text import INDENT, WIDTH, collection, listed, quoted, wrapped
 from symrnn.emit.render import render_source
@@ -20,6 +21,7 @@ from symrnn.targets.torch import DESCRIPTION
 from symrnn.targets.torch.backward_printer import backward_lines
 from symrnn.targets.torch.expression import helpers
 from symrnn.targets.torch.forward_printer import forward_lines
+from symrnn.targets.torch.torch_prepared import torch_functions
 
 RUNTIME = (
     "torch/calls.py",
@@ -52,7 +54,8 @@ def torch_module(program: Program, request: Request) -> Source:
         "imports": runtime.imports,
         "runtime": runtime.text,
         "header": _header(program, request),
-        "helpers": helpers(expressions),
+        "helpers": helpers([*expressions, *expressions_of(program)]),
+        "prepared": [lines for _, lines in torch_functions(program)],
         "kept": _kept(program) if backward is not None else (),
         "forward": within("_forward", forward_lines(program)),
         "backward": within("_backward", backward_lines(program, backward)) if backward is not None else (),
@@ -79,11 +82,14 @@ def _header(program: Program, request: Request) -> tuple[str, ...]:
     if cell.functions:
         lines += ["", "Functions of its own:", "", *own_lines(cell.functions.values(), INDENT, WIDTH)]
     written = {equation.label for equation in cell.equations}
-    parts = [equation for equation in cell.normal.equations if equation.label not in written]
+    once = (*cell.preparation.equations, *cell.normal.equations)
+    parts = [equation for equation in once if equation.label not in written]
     if parts:
         lines += ["", "Parts of it that have names of their own:", "", *labelled(parts, INDENT, WIDTH)]
     if program.backward is not None:
         lines += ["", "Its adjoint, derived:", "", *labelled(program.backward.system.equations, INDENT, WIDTH)]
+        if once := program.preparation.adjoint.equations:
+            lines += ["", "The adjoint of what is prepared:", "", *labelled(once, INDENT, WIDTH)]
     lines += ["", "Legend:", "", *listed(_legend(cell))]
     return tuple(quoted(line) for line in lines)
 
