@@ -11,6 +11,7 @@ import pytest
 import symrnn
 from symrnn.emit import inline
 from symrnn.emit.inline import inlined, picked
+from symrnn.emit.surface import INITIALISERS_FILE
 from symrnn.emit.templates import template_directory
 from symrnn.errors import GenerateError
 from symrnn.targets.c.module import RUNTIME as C_RUNTIME
@@ -111,14 +112,22 @@ def test_a_file_of_helpers_defines_those_that_are_wanted_and_holds_nothing_else(
 
 
 @pytest.mark.parametrize(
-    ("file", "spellings"), [(HELPERS, SPELLINGS), (TORCH_HELPERS, TORCH_SPELLINGS)], ids=["numpy", "torch"]
+    ("file", "spellings", "further"),
+    [
+        (HELPERS, SPELLINGS, ["_largest", "_revcumsum"]),
+        (TORCH_HELPERS, TORCH_SPELLINGS, ["_revcumsum"]),
+    ],
+    ids=["numpy", "torch"],
 )
-def test_the_helpers_are_those_of_the_table_in_its_order(file: str, spellings: Mapping[str, str]) -> None:
+def test_the_helpers_are_those_of_the_table_in_its_order(
+    file: str, spellings: Mapping[str, str], further: list[str]
+) -> None:
+    """Behind them stand those of reductions and vector functions."""
     callees = [callee for callee in spellings.values() if "." not in callee]
     tree = ast.parse((template_directory() / file).read_text("utf-8"))
     functions = [each.name for each in tree.body if isinstance(each, ast.FunctionDef)]
     assert [name for name in functions if name in callees] == callees
-    assert len(picked(file, callees)) == len(functions), "one is called by nothing"
+    assert len(picked(file, [*callees, *further])) == len(functions), "one is called by nothing"
 
 
 def test_no_helper_has_the_name_of_a_part_of_the_runtime() -> None:
@@ -143,7 +152,7 @@ def test_a_generated_module_defines_what_the_stubs_declare(backend: str, backwar
 def test_every_runtime_module_is_used() -> None:
     directory = template_directory()
     files = {path.relative_to(directory).as_posix() for path in directory.rglob("*.py")}
-    assert files == {HELPERS, TORCH_HELPERS, *NUMPY_RUNTIME, *C_RUNTIME, *TORCH_RUNTIME}
+    assert files == {HELPERS, TORCH_HELPERS, INITIALISERS_FILE, *NUMPY_RUNTIME, *C_RUNTIME, *TORCH_RUNTIME}
 
 
 @pytest.mark.parametrize("backend", ["numpy", "c", "torch"])

@@ -67,4 +67,6 @@ def test_masks_are_drawn_as_masks() -> None:
     problem = draw(symrnn.load("rnn+zoneout+stack:2"), FEW[-1])
     assert {name for name, array in problem.inputs.items() if np.nanmin(array) >= 0} == {"zoneout_h", "l2_zoneout_h"}
     kept = sweep([symrnn.load("rnn+zoneout:1")], setup=Setup(steps=6, hidden=5, input=3)).points[0].flow
-    np.testing.assert_allclose(kept.log_gradients["h"], 0, atol=1e-12)  # every unit keeps its value, and a gradient its length
+    np.testing.assert_allclose(
+        kept.log_gradients["h"], 0, atol=1e-12
+    )  # every unit keeps its value, and a gradient its length
