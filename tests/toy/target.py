@@ -16,6 +16,7 @@ from symrnn.emit.source import Mark, Marked, Source
 from symrnn.language.fold import Fold
 from symrnn.language.system import Equation, System
 from symrnn.language.tree import (
+    MATRICES,
     PRIME,
     Binary,
     Call,
@@ -38,7 +39,7 @@ from tests.toy import DESCRIPTION
 from tests.toy.functions import REDUCTIONS, SPELLINGS, VECTORS
 
 
-class _Text(Fold[str]):
+class _Text(Fold[str], refuses=MATRICES):
     """An expression in Python: values are rows of ``v`` by name, sizes are numbers of ``n``."""
 
     def _of_number(self, node: Number) -> str:
