@@ -135,3 +135,29 @@ def test_c_with_fixed_sizes_in_a_single_file() -> None:
 def test_the_runtime_of_prepared_parameters_comes_only_with_cells_that_have_some() -> None:
     assert "symrnn_prepare.h" in symrnn.render(PREPARED[0].cell)
     assert "symrnn_prepare.h" not in symrnn.render("lstm")
+
+
+@pytest.mark.parametrize("one", PREPARED, ids=lambda one: one.name)
+def test_calls_on_addresses_add_the_gradients_of_each_call_once(one: Prepares) -> None:
+    """The gradients of what is prepared belong to one call, whatever the workspace holds of the call before."""
+    cell = one.cell
+    k = kernels(cell, "c")
+    params, (x, y, _, _, grads) = run(k, cell)
+    sizes = {"1": 1, "input": x.shape[2], "hidden": 7, **others(cell)}
+    call = k.raw(sizes, "float64", x.shape[0], x.shape[1])
+    packed, tape = np.empty(call.packed_size), np.empty(k.tape_size(sizes, x.shape[0], x.shape[1]))
+    call.pack([params[v.name].ctypes.data for v in cell.parameters], packed.ctypes.data)
+    final = np.empty((len(cell.states), x.shape[1], 7))
+    made = np.empty_like(y)
+    call.forward(packed.ctypes.data, x.ctypes.data, None, made.ctypes.data, final.ctypes.data, tape.ctypes.data)
+    np.testing.assert_array_equal(made, y)
+    dy = np.random.default_rng(0)
+    dy.normal(size=x.shape)
+    seed = dy.normal(size=y.shape)
+    total = {v.name: np.zeros_like(params[v.name]) for v in cell.trainable}
+    dx, first = np.empty_like(x), np.empty_like(final)
+    given = (packed.ctypes.data, x.ctypes.data, tape.ctypes.data, seed.ctypes.data, None)
+    for _ in range(3):
+        call.backward(*given, [a.ctypes.data for a in total.values()], dx.ctypes.data, first.ctypes.data, adds=True)
+    for name, array in total.items():
+        np.testing.assert_allclose(array, 3 * grads.params[name], rtol=1e-9, atol=1e-10, err_msg=name)
