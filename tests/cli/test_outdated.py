@@ -9,6 +9,7 @@ import pytest
 
 import symrnn
 from symrnn.cli import main
+from symrnn.emit.source import Source
 from symrnn.targets.c import files
 from symrnn.targets.c.flags import RUNTIME
 
@@ -16,10 +17,13 @@ from symrnn.targets.c.flags import RUNTIME
 @pytest.fixture
 def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory with two cells of a symrnn whose runtime had another text."""
-    runtime = files.runtime_files()
-    changed = {name: source.__class__(f"/* older */\n{source.text}") for name, source in runtime.items()}
+    now = files.runtime_files
+
+    def then(*, prepares: bool) -> dict[str, Source]:
+        return {name: Source(f"/* older */\n{source.text}") for name, source in now(prepares=prepares).items()}
+
     with monkeypatch.context() as patch:
-        patch.setattr(files, "runtime_files", lambda: changed)
+        patch.setattr(files, "runtime_files", then)
         for cell in ("rnn", "gru"):
             symrnn.generate(cell, tmp_path, backends=("c",))
     return tmp_path
