@@ -123,7 +123,10 @@ JAX = Dialect(
     header=(
         "from functools import partial as _partial\n\n"
         "import jax as _jax\nimport jax.numpy as _np\nfrom jax import lax as _lax\n\n"
-        "def _logsumexp(a, axis, keepdims):\n    return _jax.nn.logsumexp(a, axis, keepdims=keepdims)\n"
+        "def _logsumexp(a, axis, keepdims):\n    return _jax.nn.logsumexp(a, axis, keepdims=keepdims)\n\n"
+        "def _gelu_erf(a):\n    return _jax.nn.gelu(a, approximate=False)\n\n"
+        "def _step_of(a):\n    return (a > 0).astype(a.dtype)\n\n"
+        "def _where(condition, a, b):\n    return _np.where(condition != 0, a, b)\n"
     ),
     functions={
         "sigmoid": "_jax.nn.sigmoid",
@@ -145,6 +148,23 @@ JAX = Dialect(
         "cos": "_np.cos",
         "minimum": "_np.minimum",
         "maximum": "_np.maximum",
+        "celu": "_jax.nn.celu",
+        "selu": "_jax.nn.selu",
+        "mish": "_jax.nn.mish",
+        "logsigmoid": "_jax.nn.log_sigmoid",
+        "relu6": "_jax.nn.relu6",
+        "hard_swish": "_jax.nn.hard_swish",
+        "gelu_erf": "_gelu_erf",
+        "erf": "_lax.erf",
+        "erfc": "_lax.erfc",
+        "expm1": "_np.expm1",
+        "log1p": "_np.log1p",
+        "rsqrt": "_lax.rsqrt",
+        "floor": "_np.floor",
+        "round": "_np.round",
+        "sign": "_np.sign",
+        "step": "_step_of",
+        "where": "_where",
     },
     reductions={
         "mean": "_np.mean",
@@ -168,7 +188,9 @@ TORCH = Dialect(
         "import torch as _np\nfrom torch.nn import functional as _functional\n\n"
         "def _gelu(a):\n    return _functional.gelu(a, approximate='tanh')\n\n"
         "def _minimum(a, b):\n    return _np.minimum(_np.as_tensor(a), _np.as_tensor(b))\n\n"
-        "def _maximum(a, b):\n    return _np.maximum(_np.as_tensor(a), _np.as_tensor(b))\n"
+        "def _maximum(a, b):\n    return _np.maximum(_np.as_tensor(a), _np.as_tensor(b))\n\n"
+        "def _step_of(a):\n    return (a > 0).to(a.dtype)\n\n"
+        "def _where(condition, a, b):\n    return _np.where(condition != 0, a, b)\n"
     ),
     functions={
         "sigmoid": "_np.sigmoid",
@@ -190,6 +212,23 @@ TORCH = Dialect(
         "cos": "_np.cos",
         "minimum": "_minimum",
         "maximum": "_maximum",
+        "celu": "_functional.celu",
+        "selu": "_functional.selu",
+        "mish": "_functional.mish",
+        "logsigmoid": "_functional.logsigmoid",
+        "relu6": "_functional.relu6",
+        "hard_swish": "_functional.hardswish",
+        "gelu_erf": "_functional.gelu",
+        "erf": "_np.erf",
+        "erfc": "_np.erfc",
+        "expm1": "_np.expm1",
+        "log1p": "_np.log1p",
+        "rsqrt": "_np.rsqrt",
+        "floor": "_np.floor",
+        "round": "_np.round",
+        "sign": "_np.sign",
+        "step": "_step_of",
+        "where": "_where",
     },
     reductions={"mean": "_np.mean", "sum": "_np.sum", "max": "_np.amax", "logsumexp": "_np.logsumexp"},
     vectors={"softmax": "_np.softmax", "cumsum": "_np.cumsum"},

@@ -81,7 +81,7 @@ def draw_for(cell: Cell, point: Point) -> Workload:
     params = {v.name: _parameter(random, cell, v.name, tuple(sizes[s] for s in v.shape)) for v in cell.parameters}
     states = {name: sizes[cell.by_name[f"{name}'"].shape[0]] for name in cell.states}
     x = random.standard_normal((point.steps, point.batch, sizes[INPUT]), np.float32)
-    dy = random.standard_normal((point.steps, point.batch, states[cell.output]), np.float32)
+    dy = random.standard_normal((point.steps, point.batch, sizes[cell.size(cell.output)]), np.float32)
     lengths = random.integers(1, point.steps + 1, point.batch) if point.ragged else None
     return Workload(cell, sizes, params, x, dy, states, lengths)
 

@@ -44,7 +44,7 @@ PROFILE = settings(
 )
 NUMPY_EXAMPLES = (30, pytest.param(200, marks=pytest.mark.long))
 C_EXAMPLES = (3, pytest.param(40, marks=pytest.mark.long))
-DRAWN = 500
+DRAWN = 1000
 """Examples that must reach the whole language between them."""
 
 WORDS = (

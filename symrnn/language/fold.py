@@ -55,7 +55,8 @@ CASES: dict[type, str] = {
 class Fold(Generic[Value]):
     """Gives every expression a value; calls pick the case of the node's kind.
 
-    >>> class Leaves(Fold[int], refuses=(MatVec, Reduce, VectorCall, Outer, SizeOf, *MATRICES)):
+    >>> matrices = (MatVec, Outer, Transpose, Eye, Applied)
+    >>> class Leaves(Fold[int], refuses=(*matrices, Reduce, VectorCall, SizeOf)):
     ...     def _of_number(self, node): return 1
     ...     def _of_constant(self, node): return 1
     ...     def _of_name(self, node): return 1

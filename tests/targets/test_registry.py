@@ -131,8 +131,8 @@ DESCRIPTION = Description(name="{name}", title="Half", dtypes=("float64",), home
 
 class Half:
     description = DESCRIPTION
-    functions, reductions, policy = WHOLE.functions, WHOLE.reductions, WHOLE.policy
-    files = WHOLE.files
+    functions, reductions, vectors = WHOLE.functions, WHOLE.reductions, WHOLE.vectors
+    policy, files = WHOLE.policy, WHOLE.files
     {rest}
 
 
