@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sympy
 
 from benchmarks.competition import difference
 from benchmarks.custom import CELLS as CUSTOM
@@ -18,6 +19,7 @@ from benchmarks.participants import FUNCTIONS, NUMPY, Prepared
 from benchmarks.scan import array_program
 from benchmarks.workload import Array, Task
 from symrnn.language.cell import Cell
+from symrnn.language.functions import FUNCTIONS as LANGUAGE
 from symrnn.language.functions import PUBLIC
 from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.vectors import VECTORS
@@ -111,3 +113,22 @@ def test_gradients_of_a_matrix_in_several_stacks_add_up() -> None:
     gradients = program.unpack(packed, {"U": (2, 2), "W": (2, 2)})
     np.testing.assert_array_equal(gradients["U"], 2 * u)
     np.testing.assert_array_equal(gradients["W"], w)
+
+
+POINTS = (-3.25, -1.5, -0.5, 0.0, 0.5, 1.5, 7.0)
+
+
+@pytest.mark.parametrize("function", sorted(set(PUBLIC) - set(REDUCTIONS) - set(VECTORS)))
+@pytest.mark.parametrize("library", ["jax", "torch"])
+def test_texts_of_functions_compute_what_the_language_says(library: str, function: str) -> None:
+    pytest.importorskip(library, reason=f"{library} is not installed: nothing to run the text with")
+    dialect, array = (JAX, "_np.asarray") if library == "jax" else (TORCH, "_np.as_tensor")
+    row = LANGUAGE[function]
+    points = [point for point in POINTS if function not in ("log", "log1p", "sqrt", "rsqrt") or point > 0]
+    second, third = 0.25, -0.75
+    given = [f"{array}(_points)", repr(second), repr(third)][: row.arity]
+    space: dict[str, object] = {"_points": np.array(points, np.float32)}
+    exec(dialect.header, space)
+    found = np.asarray(eval(dialect.call(function, given), space))
+    expected = [float(row.meaning(*map(sympy.Rational, [point, second, third][: row.arity]))) for point in points]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
