@@ -12,18 +12,21 @@ from types import ModuleType
 import numpy as np
 
 from symrnn.errors import BuildError
-from symrnn.language.system import HIDDEN, INPUT
+from symrnn.language.system import HIDDEN, INPUT, ONE
 
 FEW_UNITS = 2
 """The number for every size that is not fixed, to run a module once."""
 
 
-def try_out(kernels: ModuleType, sizes: Mapping[str, int], dtype: str, *, backward: bool = True) -> None:
+def try_out(
+    kernels: ModuleType, sizes: Mapping[str, int], inputs: Mapping[str, str], dtype: str, *, backward: bool = True
+) -> None:
     """Run a module once.
 
     Args:
         kernels: a generated module.
         sizes: a number for each of `Cell.sizes`.
+        inputs: what comes in each step beside ``x``: the size of each by name.
         dtype: of parameters and input.
         backward: whether the module has a backward pass.
 
@@ -35,10 +38,14 @@ def try_out(kernels: ModuleType, sizes: Mapping[str, int], dtype: str, *, backwa
     # Not those that the cell starts with: blocks of rows, for instance, do not fit every number of units.
     shapes = kernels.param_shapes(width, given.pop(HIDDEN), **given)
     params = {name: np.full(shape, 0.5, dtype) for name, shape in shapes.items()}
-    x = np.full((FEW_UNITS, FEW_UNITS, width), 0.5, dtype)
-    y, _ = kernels.infer(params, x)
-    if y.dtype != x.dtype:
-        raise BuildError(f"{kernels.__name__}: {dtype} input gives {y.dtype} output (a fault of symrnn)")
+    rows = (FEW_UNITS, FEW_UNITS)
+    x = np.full((*rows, width), 0.5, dtype)
+    beside = {name: np.full((*rows, {ONE: 1, **sizes}[size]), 0.5, dtype) for name, size in inputs.items()}
+    keywords = {"inputs": beside} if inputs else {}
+    y, _ = kernels.infer(params, x, **keywords)
+    for output in y.values() if isinstance(y, Mapping) else [y]:
+        if output.dtype != x.dtype:
+            raise BuildError(f"{kernels.__name__}: {dtype} input gives {output.dtype} output (a fault of symrnn)")
     if backward:
-        y, _, tape = kernels.forward(params, x)
+        y, _, tape = kernels.forward(params, x, **keywords)
         kernels.backward(params, tape, y)

@@ -171,9 +171,10 @@ def _tried(out: Path, wanted: _Wanted, say: Callable[[str], None]) -> Built:
     say(f"running {file}")
     kernels = registry.target(target).load(job.texts, job.cell.name, wanted.march)
     sizes = {size: job.request.sizes.get(size, FEW_UNITS) for size in job.cell.sizes}
+    inputs = {name: job.cell.size(name) for name in job.cell.given[1:]}
     for dtype in job.request.dtypes or PRECISIONS:
         if dtype in registry.describe(target).dtypes:
-            try_out(kernels, sizes, dtype, backward=job.request.backward)
+            try_out(kernels, sizes, inputs, dtype, backward=job.request.backward)
     return Built(target, file, ran=True)
 
 

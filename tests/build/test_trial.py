@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
+import symrnn
 from symrnn.build.trial import try_out
 from symrnn.errors import BuildError
 
@@ -15,8 +17,8 @@ def kernels_in(dtype: str, calls: list[str]) -> ModuleType:
     """Kernels whose output has ``dtype`` whatever the input."""
     module = ModuleType("kernels")
 
-    def init_params(rows: int, columns: int, *, dtype: str, projection: int) -> dict[str, np.ndarray]:
-        return {"W": np.ones((rows, columns, projection), dtype)}
+    def param_shapes(input_size: int, hidden_size: int, *, projection: int) -> dict[str, tuple[int, ...]]:
+        return {"W": (projection, hidden_size)}
 
     def infer(params: object, x: np.ndarray) -> tuple[np.ndarray, None]:
         calls.append("infer")
@@ -29,7 +31,7 @@ def kernels_in(dtype: str, calls: list[str]) -> ModuleType:
         assert dy.shape == tape.shape
         calls.append("backward")
 
-    for function in (init_params, infer, forward, backward):
+    for function in (param_shapes, infer, forward, backward):
         setattr(module, function.__name__, function)
     return module
 
@@ -39,8 +41,18 @@ SIZES = {"input": 2, "hidden": 3, "projection": 4}
 
 def test_kernels_are_tried_with_every_size_in_the_precision_asked_for() -> None:
     calls: list[str] = []
-    try_out(kernels_in("float64", calls), SIZES, "float64")
-    try_out(kernels_in("float64", calls), SIZES, "float64", backward=False)
+    try_out(kernels_in("float64", calls), SIZES, {}, "float64")
+    try_out(kernels_in("float64", calls), SIZES, {}, "float64", backward=False)
     assert calls == ["infer", "backward", "infer"]
     with pytest.raises(BuildError, match="float32 input gives float64 output"):
-        try_out(kernels_in("float64", calls), SIZES, "float32")
+        try_out(kernels_in("float64", calls), SIZES, {}, "float32")
+
+
+@pytest.mark.parametrize("name", ["decay", "memory"])
+def test_kernels_are_tried_with_what_they_take_and_return_by_name(name: str) -> None:
+    cell = symrnn.load(str(Path(__file__).parents[1] / "cells/given" / f"{name}.toml"))
+    inputs = {given: cell.size(given) for given in cell.given[1:]}
+    kernels = symrnn.build(cell, backend="numpy")
+    try_out(kernels, dict.fromkeys(cell.sizes, 2), inputs, "float32")
+    with pytest.raises(ValueError, match="is missing"):
+        try_out(kernels, dict.fromkeys(cell.sizes, 2), {}, "float32")

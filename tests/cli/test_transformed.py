@@ -75,3 +75,9 @@ def test_help_lists_the_transformations(run: Run) -> None:
     for name, summary in SUMMARIES.items():
         assert any(line.startswith(f"  +{name}") and line.endswith(summary) for line in lines)
     assert "lstm+zoneout:h=0.1,c=0.05" in out
+
+
+def test_libraries_of_a_transformed_cell_are_built_and_run(run: Run, tmp_path: Path) -> None:
+    code, out, err = run("generate", "rnn+zoneout", "--backend", "c", "--out", str(tmp_path))
+    assert code == 0, err
+    assert "rnn_zoneout.so built and run" in out
