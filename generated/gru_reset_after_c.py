@@ -108,7 +108,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype, given)
 
 
-_ABI = b"ca77156f56452f3ab342a187c3d9b588"
+_ABI = b"beda5542c406d9937a5c6f8292cd3cee"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

@@ -119,7 +119,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype, given)
 
 
-_ABI = b"96bce76aae58b97f5a15e3e1c1e7c3d5"
+_ABI = b"0d4e77fe279807dd05c028ccde78b22d"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

@@ -648,18 +648,18 @@ INLINE real sum_of(const real *p, size_t n)
 INLINE real max_of(const real *p, size_t n)
 {
     real lane[LANES];
+    const real *units = p;
     const size_t count = n < LANES ? n : LANES;
-    for (size_t i = 0; i < count; ++i)
-        lane[i] = p[i];
     if (n > LANES) {
         vec most = loadu(p);
         for (size_t i = LANES; i < n; i += LANES)
             most = f_maximum(most, loadu(p + (i < n - LANES ? i : n - LANES)));
         storeu(lane, most);
+        units = lane;
     }
-    real most = lane[0];
+    real most = units[0];
     for (size_t i = 1; i < count; ++i)
-        most = most != most || lane[i] < most ? most : lane[i];
+        most = most != most || units[i] < most ? most : units[i];
     return most;
 }
 
