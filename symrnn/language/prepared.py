@@ -191,14 +191,18 @@ class _Classifier:
             case MatVec(operand=operand):
                 self._need(operand)
             case _:
-                for leaf in _leaves(node):
-                    match leaf:
-                        case Name(name) if name[0].isupper():
-                            self._add(name)
-                        case Transpose(operand):
-                            self._need(operand)
-                        case MatVec(operand=Name(name)) if name[0].isupper():
-                            self._add(name)
+                self._need_capitals(node)
+
+    def _need_capitals(self, node: Expression) -> None:
+        """The matrices in elementwise arithmetic that is one, and in what a matrix is multiplied by there."""
+        for leaf in _leaves(node):
+            match leaf:
+                case Name(name) if name[0].isupper():
+                    self._add(name)
+                case Transpose(operand):
+                    self._need(operand)
+                case MatVec(operand=operand):
+                    self._need_capitals(operand)
 
     def _add(self, name: str) -> None:
         if self._is_alone(name) and self._declared.get(name, 2) == 2:
