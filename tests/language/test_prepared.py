@@ -123,3 +123,11 @@ def test_starts_and_domains_are_those_of_parameters() -> None:
 def test_what_only_fixed_parameters_determine_has_no_gradient() -> None:
     cell = Cell.from_equations("V = M * W\nh' = V @ x + U @ h", fixed=["M", "W"])
     assert [v.name for v in cell.step_trainable] == ["U"]
+
+
+@pytest.mark.parametrize("inner", ["-B", "A + B"])
+def test_a_matrix_right_of_a_product_in_a_scaled_one_is_a_matrix(inner: str) -> None:
+    cell = Cell.from_equations(f"h' = tanh(x + (2 * (A @ ({inner}))) @ h)", name="probe")
+    assert {parameter.name: parameter.shape for parameter in cell.parameters} == dict.fromkeys(
+        "AB", ("hidden", "hidden")
+    )
