@@ -119,14 +119,16 @@ def _indented(lines: Sequence[str]) -> list[str]:
     return [f"    {line}" for line in lines]
 
 
+_WHERE = "def _where(condition, a, b):\n    return _np.where(condition > 0, a, b)\n"
+"""The language's choice: the first where the condition is above 0."""
+
 JAX = Dialect(
     header=(
         "from functools import partial as _partial\n\n"
         "import jax as _jax\nimport jax.numpy as _np\nfrom jax import lax as _lax\n\n"
         "def _logsumexp(a, axis, keepdims):\n    return _jax.nn.logsumexp(a, axis, keepdims=keepdims)\n\n"
         "def _gelu_erf(a):\n    return _jax.nn.gelu(a, approximate=False)\n\n"
-        "def _step_of(a):\n    return (a >= 0).astype(a.dtype)\n\n"
-        "def _where(condition, a, b):\n    return _np.where(condition > 0, a, b)\n"
+        "def _step_of(a):\n    return (a >= 0).astype(a.dtype)\n\n" + _WHERE
     ),
     functions={
         "sigmoid": "_jax.nn.sigmoid",
@@ -189,8 +191,7 @@ TORCH = Dialect(
         "def _gelu(a):\n    return _functional.gelu(a, approximate='tanh')\n\n"
         "def _minimum(a, b):\n    return _np.minimum(_np.as_tensor(a), _np.as_tensor(b))\n\n"
         "def _maximum(a, b):\n    return _np.maximum(_np.as_tensor(a), _np.as_tensor(b))\n\n"
-        "def _step_of(a):\n    return (a >= 0).to(a.dtype)\n\n"
-        "def _where(condition, a, b):\n    return _np.where(condition > 0, a, b)\n"
+        "def _step_of(a):\n    return (a >= 0).to(a.dtype)\n\n" + _WHERE
     ),
     functions={
         "sigmoid": "_np.sigmoid",

@@ -118,7 +118,7 @@ def test_a_function_that_it_does_not_spell_is_refused_by_name(monkeypatch: pytes
     assert symrnn.build(cell, "toy", backward=False), "only the gradient needs it"
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: Path(cell).stem)
 def test_it_passes_every_oracle(cell: str) -> None:
     loaded = symrnn.load(cell)
     toy, numpy = (symrnn.build(loaded, backend) for backend in ("toy", "numpy"))

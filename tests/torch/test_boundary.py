@@ -23,7 +23,9 @@ from symrnn.torch.operators import register  # noqa: E402
 CELLS = Path(__file__).parents[1] / "cells"
 
 
-@pytest.mark.parametrize("name", ["lstm", str(CELLS / "projection_lstm.toml"), str(CELLS / "max_exp.toml")])
+@pytest.mark.parametrize(
+    "name", ["lstm", str(CELLS / "projection_lstm.toml"), str(CELLS / "max_exp.toml")], ids=lambda name: Path(name).stem
+)
 def test_it_has_no_warnings(name: str, tmp_path: Path) -> None:
     try:
         compiler = find_compiler()
