@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from symrnn.derive.lecture import Block, Display, Prose, Section, Table
 from symrnn.language.cell import Cell
-from symrnn.language.typeset.lines import align
+from symrnn.language.typeset.lines import align, width
 
 
 def document(cell: Cell, sections: Iterable[Section]) -> str:
@@ -61,7 +61,9 @@ def _block(block: Block) -> str:
 
 def _table(head: tuple[str, ...], rows: tuple[tuple[str, ...], ...], wide: tuple[int, ...]) -> str:
     """A table whose wide columns share the rest of the line."""
-    share = (0.88 - 0.16 * (len(head) - len(wide))) / max(len(wide), 1)
+    narrow = (index for index in range(len(head)) if index not in wide)
+    taken = sum(max(width(row[index].replace("$", "")) for row in (head, *rows)) for index in narrow)
+    share = (_TABLE - taken / _LETTERS - _GAP * (len(head) - 1)) / max(len(wide), 1)
     columns = "".join(
         rf">{{\raggedright\arraybackslash}}p{{{share:.2f}\linewidth}}" if index in wide else "l"
         for index in range(len(head))
@@ -70,6 +72,11 @@ def _table(head: tuple[str, ...], rows: tuple[tuple[str, ...], ...], wide: tuple
     body = " \\\\\n".join(lines)
     return f"\n{{\\small\\begin{{longtable}}[l]{{@{{}}{columns}@{{}}}}\n{body}\n\\end{{longtable}}}}"
 
+
+_TABLE, _GAP = 0.96, 0.027
+"""The widths of a table and of the space between two of its columns, in parts of the line."""
+_LETTERS = 82.0
+"""Characters of average width, in the small size of tables, that a line holds."""
 
 _ESCAPES = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",

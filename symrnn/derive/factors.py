@@ -213,7 +213,8 @@ def _factor_latex(factor: Factor, column: str, notation: Notation) -> str:
     match factor:
         case Diag(expression):
             if expression_size(expression, notation.shapes) == ONE:
-                return notation.wrapped(expression, PRODUCT)
+                negative, _ = notation.signed(expression)  # the sign of a path is taken from its first factor before
+                return parentheses(notation(expression)) if negative else notation.wrapped(expression, PRODUCT)
             return rf"\operatorname{{diag}}{parentheses(notation(expression))}"
         case Matrix(name, transposed):
             return notation.matrix(name, transposed)

@@ -33,7 +33,7 @@ from symrnn.language.tree import Call, Reduce, VectorCall, walk
 from symrnn.language.typeset.as_written import written_rows
 from symrnn.language.typeset.expressions import Notation
 from symrnn.language.typeset.latex import number_latex
-from symrnn.language.typeset.lines import Line
+from symrnn.language.typeset.lines import TEXT_WIDTH, Line, width
 from symrnn.language.typeset.mathml import prose, rows_html
 from symrnn.language.typeset.symbols import size_latex, spell
 from symrnn.language.vectors import VECTORS
@@ -64,6 +64,9 @@ class Table:
 
 
 Block = Prose | Display | Table
+
+_INLINE = TEXT_WIDTH / 5
+"""The widest formula that stands within a sentence: LaTeX hardly breaks it there."""
 
 
 @dataclass(frozen=True)
@@ -265,26 +268,31 @@ def _jacobians(material: Material) -> Iterator[Block]:
         leads=True,
     )
     yield Display(_unique(material.step.lines()))
-    yield from (Prose(text) for text in direct_paths(material))
+    yield from _direct_paths(material)
     if material.inputs:
         yield Prose(f"With respect to the input{_s(material.cell.given)}:", leads=True)
         yield Display(_unique(line for each in material.inputs for line in each.lines()))
 
 
-def direct_paths(material: Material) -> Iterator[str]:
-    """What happens to gradients over many steps, a paragraph for each state."""
+def _direct_paths(material: Material) -> Iterator[Block]:
+    """What happens to gradients over many steps, state by state."""
     for state, row in zip(material.cell.states, material.step.blocks, strict=True):
         block = next(each for each in row if each.input == state)
         way = rf"from ${spell(state, 't-1')}$ to ${spell(state, 't')}$"
         if direct := block.direct:
             path = to_latex(direct, "", material.notation)
             found = "One path" if len(direct) == 1 else "Some paths"
-            yield (
+            said = (
                 rf"{found} {way} cross{'es' * (len(direct) == 1)} no matrix. A gradient on such a path is multiplied by "
-                rf"${path}$, unit by unit. It survives many steps if this factor stays near the identity."
             )
+            survives = "It survives many steps if this factor stays near the identity."
+            if width(path) <= _INLINE:
+                yield Prose(f"{said}${path}$, unit by unit. {survives}")
+                continue
+            yield Prose(f"{said}the following factor, unit by unit. {survives}", leads=True)
+            yield Display((Line("", path, relation=""),))
         elif block.terms:
-            yield (
+            yield Prose(
                 rf"Every path {way} crosses a matrix or a sum over units, so each step multiplies a gradient by such a "
                 r"product. If the norms stay above 1, the gradient explodes; clipping its norm cures this. If they stay below "
                 r"1, the gradient vanishes; only another cell cures this."

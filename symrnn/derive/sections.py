@@ -17,7 +17,7 @@ from symrnn.language.system import HIDDEN, INPUT, Equation, Role, System, Variab
 from symrnn.language.tree import PRIME, Binary, Expression, MatVec, Name, names
 from symrnn.language.typeset.expressions import Notation
 from symrnn.language.typeset.latex import parentheses
-from symrnn.language.typeset.lines import Line
+from symrnn.language.typeset.lines import TEXT_WIDTH, Line, width
 from symrnn.language.typeset.symbols import spell
 
 
@@ -49,7 +49,7 @@ def code_name(name: str) -> str:
 def slope_rows(cell: Cell, slopes: Slopes, notation: Notation) -> tuple[Line, ...]:
     """The derivatives of every equation by the values and linear forms that it reads, in the order of the step.
 
-    What enters an equation only as a sum has one derivative, that by the sum.
+    What enters an equation only as a sum has one derivative, that by the sum; a long sum is taken summand by summand.
     """
     rows = []
     held = cell.normal.held
@@ -62,8 +62,10 @@ def slope_rows(cell: Cell, slopes: Slopes, notation: Notation) -> tuple[Line, ..
                 sums.setdefault(slope, []).append(atom)
         for slope, atoms in sums.items():
             if any(isinstance(atom, MatVec) or _is_value(cell, atom) for atom in atoms):
-                left = partial(equation.target, _read(atoms, notation), notation)
-                rows.append(Line(left, notation(slope), origin=equation.label))
+                by = _read(atoms, notation)
+                for one in [by] if width(by) <= TEXT_WIDTH / 2 else [_read([atom], notation) for atom in atoms]:
+                    left = partial(equation.target, one, notation)
+                    rows.append(Line(left, notation(slope), origin=equation.label))
     return tuple(rows)
 
 

@@ -17,14 +17,15 @@ TEXT_WIDTH = 74.0
 """What fits on a line beside an equation's number, in characters of average width."""
 
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|.", re.DOTALL)
-_FONTS = """operatorname text mathrm mathit mathbf mathtt mathbb overline overset scriptscriptstyle tilde hat bar dot left right
-Bigl Bigr"""
+_FONTS = """operatorname text mathrm mathit mathbf mathtt mathbb overline overset scriptscriptstyle tilde hat bar dot left right"""
 _WIDTHS = {
     **{f"\\{font}": 0.0 for font in _FONTS.split()},
     **dict.fromkeys(" &{}", 0.0),
     **{"+": 2.2, "-": 2.2, "=": 2.4, r"\odot": 2.4, r"\otimes": 2.4, r"\cdot": 1.4, r"\sum": 2.5, r"\quad": 2.0},
     **{r"\tanh": 4.0, r"\exp": 3.2, r"\log": 3.0, r"\sin": 2.6, r"\cos": 3.0, r"\min": 3.2, r"\max": 3.6},
     **{"(": 0.7, ")": 0.7, "[": 0.6, "]": 0.6, ",": 0.8, ".": 0.5, "|": 0.5, r"\,": 0.3, r"\sqrt": 1.6},
+    **dict.fromkeys((r"\Bigl", r"\Bigr"), 0.4),
+    **dict.fromkeys(("<", ">", r"\leq", r"\geq", r"\neq", r"\in"), 2.4),
     **{"i": 0.7, "l": 0.6, "t": 0.7, "j": 0.8},
 }
 _SCRIPT = 0.72
