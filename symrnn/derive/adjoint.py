@@ -17,6 +17,7 @@ from functools import partial
 
 import sympy
 
+from symrnn.language.axes import axes_of, beyond, without
 from symrnn.language.functions import FUNCTIONS, Algebra
 from symrnn.language.identifiers import Allocator
 from symrnn.language.normalise import expression_size
@@ -26,6 +27,7 @@ from symrnn.language.system import ONE, Equation, Role, System, Variable
 from symrnn.language.tree import (
     PRIME,
     Binary,
+    Broadcast,
     Call,
     Expression,
     MatVec,
@@ -145,17 +147,24 @@ class _Adjoint:
         self._emit(self._name[name], total, *origins)
         return Name(self._name[name])
 
-    def _total(self, name: str) -> Name:
-        """The adjoint of an intermediate: the one contribution that has a name and the right size, else an equation."""
+    def _total(self, equation: Equation) -> Name | Broadcast:
+        """The adjoint of an intermediate: the one contribution that has a name and the right size, else an equation.
+
+        What is repeated along axes needs no name either where arithmetic unit by unit reads it.
+        """
+        name = equation.target
         terms = self._received[name].terms
         if len(terms) == 1 and isinstance(terms[0], Name) and self._shape[terms[0].name] == self._shape[name]:
             return terms[0]
+        if len(terms) == 1 and isinstance(terms[0], Broadcast):
+            if not isinstance(equation.expression, Reduce | VectorCall):
+                return terms[0]
         return self._assign(name)
 
     def _pull(self, equation: Equation) -> None:
         """Distribute the adjoint of ``equation.target`` over the atoms of its right side."""
         target = equation.target
-        incoming = Name(self._name[target])
+        incoming: Name | Broadcast = Name(self._name[target])
         if target in self._received:
             if target in self._system.outputs:
                 # A next state that the step itself reads: the adjoint from outside is one more term.
@@ -165,12 +174,12 @@ class _Adjoint:
                 self._name[target] = inner
                 incoming = self._assign(target)
             else:
-                incoming = self._total(target)
+                incoming = self._total(equation)
         match equation.expression:
-            case Reduce(kind, Name(operand)) if operand not in self._held:
-                at = Reduced(Name(operand), Name(target), self._shape[operand][0], partial(self._part, equation))
+            case Reduce(kind, Name(operand), axis) if operand not in self._held:
+                at = Reduced(Name(operand), Name(target), self._shape[operand][0], partial(self._part, equation), axis)
                 self._give(operand, REDUCTIONS[kind].adjoint(incoming, at), equation)
-            case VectorCall(kind, Name(operand)) if operand not in self._held:
+            case VectorCall(kind, Name(operand)) if operand not in self._held and isinstance(incoming, Name):
                 at = Reduced(Name(operand), Name(target), self._shape[operand][0], partial(self._part, equation))
                 self._give(operand, VECTORS[kind].adjoint(incoming, at), equation)
             case Reduce() | VectorCall():
@@ -189,7 +198,7 @@ class _Adjoint:
         self._emit(name, node, equation.label)
         return Name(name)
 
-    def _pull_elementwise(self, equation: Equation, incoming: Name) -> None:
+    def _pull_elementwise(self, equation: Equation, incoming: Name | Broadcast) -> None:
         inner = equation
         if not self._moves(equation.expression):
             return
@@ -200,7 +209,7 @@ class _Adjoint:
                     return
                 incoming = self._through_call(equation, incoming)
                 inner = Equation(equation.label, equation.target, argument)
-        varying = (a for a in atoms_of(inner.expression) if isinstance(a, Name | MatVec) and self._varies(a))
+        varying = (a for a in atoms_of(inner.expression) if isinstance(a, Name | MatVec | Broadcast) and self._varies(a))
         atoms = [atom for atom in varying if self._moves(atom)]
         restore = Restorer((incoming, *atoms_of(inner.expression), Name(equation.target)))
         seed = symbol(incoming)
@@ -215,28 +224,32 @@ class _Adjoint:
                 continue
             if isinstance(atom, Name):
                 self._give(atom.name, factor, equation)
+            elif isinstance(atom, Broadcast):
+                self._give_repeated(atom, factor, equation)
             else:
+                assert isinstance(atom, MatVec)
                 assert isinstance(factor, Name)
                 self._give_form(atom, factor, equation)
 
-    def _varies(self, atom: Name | MatVec) -> bool:
+    def _varies(self, atom: Name | MatVec | Broadcast) -> bool:
         """Whether ``atom`` is no name of what is computed from numbers alone."""
         equation = self._system.definition.get(atom.name) if isinstance(atom, Name) else None
         return equation is None or bool(names(equation.expression))
 
-    def _through_call(self, equation: Equation, incoming: Name) -> Name:
+    def _through_call(self, equation: Equation, incoming: Name | Broadcast) -> Name:
         """The name of the incoming adjoint times the derivative of the function at the root of ``equation``."""
         restore = Restorer((incoming, *atoms_of(equation.expression), Name(equation.target)))
         factor = self._kept(restore(symbol(incoming) * root_derivative(equation)), incoming)
         return self._delta(factor, equation) if not isinstance(factor, Name) else factor
 
-    def _kept(self, factor: Expression, incoming: Name) -> Expression:
+    def _kept(self, factor: Expression, incoming: Name | Broadcast) -> Expression:
         """``factor`` of an adjoint; where that is 0 by a choice, so is this, whatever the derivative is there.
 
         A branch that is not taken may have no derivative: that of log(a) is infinite at 0, and 0 times infinity is no number.
         """
-        choice = self._choices.get(incoming.name)
-        plain = names(factor) in ((), (incoming.name,)) and not any(isinstance(part, Call) for part in walk(factor))
+        (name,) = names(incoming)
+        choice = self._choices.get(name) if isinstance(incoming, Name) else None
+        plain = names(factor) in ((), (name,)) and not any(isinstance(part, Call) for part in walk(factor))
         return factor if choice is None or plain else choice(factor)
 
     def _shared(self, factor: Expression, users: Sequence[Expression], equation: Equation) -> Expression:
@@ -259,17 +272,26 @@ class _Adjoint:
     def _give(self, name: str, term: Expression, equation: Equation) -> None:
         """Add ``term`` to the adjoint of ``name``, summed over units where ``name`` was broadcast."""
         if self._shape[name] == (ONE,) and expression_size(term, self._shape) != ONE:
-            stem = f"delta_{name.removesuffix(PRIME)}"
-            if not isinstance(term, Name):
-                part = self._allocator.fresh(f"{stem}_terms")
-                self._declare(part, (expression_size(term, self._shape),), "")
-                self._emit(part, term, equation.label)
-                term = Name(part)
-            total = self._allocator.fresh(f"{stem}_sum")
-            self._declare(total, (ONE,), "")
-            self._emit(total, Reduce("sum", term), equation.label)
-            term = Name(total)
+            term = self._summed(name, term, ONE, equation)
         self._receive(name, term, equation)
+
+    def _give_repeated(self, atom: Broadcast, term: Expression, equation: Equation) -> None:
+        """Add ``term`` to the adjoint of what was repeated, summed over the axes along which it was."""
+        assert isinstance(atom.operand, Name)
+        self._receive(atom.operand.name, self._summed(atom.operand.name, term, atom.of, equation), equation)
+
+    def _summed(self, name: str, term: Expression, size: str, equation: Equation) -> Name:
+        """The sum of ``term`` over the axes that ``size`` lacks: what it contributes to the adjoint of ``name``."""
+        stem, of = f"delta_{name.removesuffix(PRIME)}", expression_size(term, self._shape)
+        if not isinstance(term, Name):
+            part = self._allocator.fresh(f"{stem}_terms")
+            self._declare(part, (of,), "")
+            self._emit(part, term, equation.label)
+            term = Name(part)
+        total = self._allocator.fresh(f"{stem}_sum")
+        self._declare(total, (without(of, axes_of(beyond(size, of))),), "")
+        self._emit(total, Reduce("sum", term) if size == ONE else Reduce("sum", term, beyond(size, of), of), equation.label)
+        return Name(total)
 
     def _give_form(self, form: MatVec, delta: Name, equation: Equation) -> None:
         """``y = W v``: dv += Wᵀ δ and dW += δ vᵀ; transposed: dv += W δ and dW += v δᵀ."""

@@ -7,6 +7,7 @@ further axes in front, of rows or steps, are kept. Leaves out: the order of step
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,12 +18,14 @@ import numpy as np
 
 from symrnn.derive.numeric import array_functions
 from symrnn.errors import DerivationError
+from symrnn.language.axes import Numbers, axes_of
 from symrnn.language.fold import Fold
 from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import ONE, Equation, Variable
 from symrnn.language.tree import (
     MATRICES,
     Binary,
+    Broadcast,
     Call,
     Constant,
     Expression,
@@ -119,8 +122,14 @@ class Evaluator(Fold[Array], refuses=MATRICES):
         return self(node.operand) @ (matrix if node.transposed else matrix.T)
 
     def _of_reduction(self, node: Reduce) -> Array:
-        value: Array = REDUCTIONS[node.kind].meaning(self(node.operand), self.arithmetic)
+        operand, meaning = self(node.operand), REDUCTIONS[node.kind].meaning
+        if node.of:
+            return over_axes(operand, node.of, node.axis, self.sizes, lambda rows: meaning(rows, self.arithmetic))
+        value: Array = meaning(operand, self.arithmetic)
         return value
+
+    def _of_broadcast(self, node: Broadcast) -> Array:
+        return repeated(self(node.operand), node.of, node.size, self.sizes)
 
     def _of_vector(self, node: VectorCall) -> Array:
         value: Array = VECTORS[node.kind].meaning(self(node.operand), self.arithmetic)
@@ -132,9 +141,37 @@ class Evaluator(Fold[Array], refuses=MATRICES):
         return product
 
 
+def repeated(array: Array, of: str, size: str, sizes: Mapping[str, int]) -> Array:
+    """``array``, ``(…, units of of)``, repeated along the axes of ``size`` that ``of`` lacks: ``(…, units of size)``."""
+    own, wanted, lead = axes_of(of), axes_of(size), array.shape[:-1]
+    table = array.reshape(*lead, *(sizes[axis] for axis in own))
+    turned = [len(lead) + own.index(axis) for axis in wanted if axis in own]
+    table = table.transpose(*range(len(lead)), *turned)
+    table = table.reshape(*lead, *(sizes[axis] if axis in own else 1 for axis in wanted))
+    whole = tuple(sizes[axis] for axis in wanted)
+    return np.broadcast_to(table, (*lead, *whole)).reshape(*lead, math.prod(whole))
+
+
+def over_axes(
+    array: Array, of: str, axis: str, sizes: Mapping[str, int], meaning: Callable[[Array], Array]
+) -> Array:
+    """A reduction over the axes ``axis`` of ``array``, ``(…, units of of)``; ``meaning`` reduces ``(…, units)`` to ``(…, 1)``."""
+    own, gone, lead = axes_of(of), axes_of(axis), array.shape[:-1]
+    kept = [each for each in own if each not in gone]
+    table = array.reshape(*lead, *(sizes[each] for each in own))
+    table = table.transpose(*range(len(lead)), *(len(lead) + own.index(each) for each in (*kept, *gone)))
+    left = math.prod(sizes[each] for each in kept)
+    return meaning(table.reshape(*lead, left, math.prod(sizes[each] for each in gone)))[..., 0]
+
+
 def evaluate(node: Expression, values: Values, sizes: Mapping[str, int], arithmetic: Arithmetic) -> Array:
     """The value of ``node`` as an `Evaluator` of these values gives it."""
     return Evaluator(values, sizes, arithmetic)(node)
+
+
+def axes_of_shape(shape: tuple[str, ...]) -> tuple[str, ...]:
+    """The axes of an array as a person gives it."""
+    return tuple(axis for size in shape for axis in (axes_of(size) or (ONE,)))
 
 
 def run(
@@ -159,17 +196,30 @@ def sizes_of(variables: Iterable[Variable], values: Values) -> dict[str, int]:
     Raises:
         DerivationError: an array has the wrong number of axes, or two disagree about a size.
     """
-    sizes = {ONE: 1}
+    sizes = Numbers({ONE: 1})
     for variable in variables:
         if variable.name not in values:
             continue
         shape = np.shape(values[variable.name])
-        expected = [sizes.get(size, size) for size in variable.shape]
+        axes = axes_of_shape(variable.shape)
+        expected = [sizes.get(size, size) for size in axes]
         pairs = list(zip(shape, expected, strict=False))
         if len(shape) != len(expected) or any(isinstance(known, int) and found != known for found, known in pairs):
             raise DerivationError(
                 f"{variable.name!r} has shape {shape} where the cell has ({', '.join(map(str, expected))}); "
                 "give vectors as (size,) and matrices as (rows, columns), one row of the batch at a time"
             )
-        sizes |= dict(zip(variable.shape, shape, strict=True))
+        sizes.update(zip(axes, shape, strict=True))
     return sizes
+
+
+def flat(variables: Iterable[Variable], values: Values) -> dict[str, Array]:
+    """``values`` as vectors and matrices: several axes of a size become one."""
+    of = {variable.name: variable.shape for variable in variables}
+    found = dict(values)
+    for name, array in values.items():
+        shape = of.get(name, ())
+        if axes_of_shape(shape) != shape:
+            ends = np.cumsum([len(axes_of(size)) for size in shape])
+            found[name] = array.reshape([math.prod(part) for part in np.split(np.array(array.shape), ends[:-1])])
+    return found

@@ -1,6 +1,6 @@
 r"""The factors of a path of a Jacobian: as matrices, as LaTeX and as plain text.
 
-    Factor = Diag | Matrix | Kron | OnesRow | Ones | Linear | Identity | Ref
+    Factor = Diag | Matrix | Kron | OnesRow | Ones | Repeat | Linear | Identity | Ref
 
 Reads values by name to build a factor's matrix. Leaves out: where factors come from (`symrnn.derive.jacobian`).
 """
@@ -13,7 +13,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from symrnn.derive.evaluate import Arithmetic, Array, Values, evaluate
+from symrnn.derive.evaluate import Arithmetic, Array, Values, evaluate, repeated
+from symrnn.language.axes import beyond
 from symrnn.language.normalise import expression_size
 from symrnn.language.system import ONE
 from symrnn.language.text import ATOM, POWER, PRODUCT, strength, to_text
@@ -72,6 +73,24 @@ class Ones:
 
 
 @dataclass(frozen=True)
+class Repeat:
+    """The Jacobian of a broadcast from the axes of ``of`` to those of ``size``, of zeros and ones.
+
+    ``transposed``, it is that of a sum over the axes that ``of`` lacks, divided by their number if it ``averages``.
+    """
+
+    of: str
+    size: str
+    transposed: bool = False
+    averages: bool = False
+
+    @property
+    def along(self) -> str:
+        """The axes along which it repeats."""
+        return beyond(self.of, self.size)
+
+
+@dataclass(frozen=True)
 class Linear:
     """The Jacobian of a linear vector function, a row of the table, over ``size`` units."""
 
@@ -93,7 +112,7 @@ class Ref:
     output: str
 
 
-Factor = Diag | Matrix | Kron | OnesRow | Ones | Linear | Identity | Ref
+Factor = Diag | Matrix | Kron | OnesRow | Ones | Repeat | Linear | Identity | Ref
 Term = tuple[Factor, ...]
 """A path: a product of factors, never empty."""
 
@@ -162,6 +181,10 @@ def _dense(
             return np.full((1, count), arithmetic.number(Fraction(1, count if averages else 1)))
         case Ones(size):
             return np.ones((sizes[size], 1), dtype=int)
+        case Repeat(of, size, transposed, averages):
+            matrix = repeated(np.eye(sizes[of], dtype=int), of, size, sizes)
+            turned = matrix if transposed else matrix.T
+            return turned * arithmetic.number(Fraction(1, sizes[factor.along])) if averages else turned
         case Linear(kind, size):
             columns: Array = VECTORS[kind].meaning(np.eye(sizes[size], dtype=int), arithmetic)
             return columns.T
@@ -226,6 +249,10 @@ def _factor_latex(factor: Factor, column: str, notation: Notation) -> str:
             return rf"\tfrac{{1}}{{{size_latex(size)}}} {row}" if averages else row
         case Ones():
             return r"\mathbf{1}"
+        case Repeat(transposed=transposed, averages=averages):
+            along = rf"R_{{{size_latex(factor.along)}}}"
+            first = rf"\tfrac{{1}}{{{size_latex(factor.along)}}} " * averages
+            return f"{first}{along}^{{\\top}}" if transposed else along
         case Linear(kind, _):
             return rf"\operatorname{{{VECTORS[kind].matrix}}}(\mathbf{{1}} \mathbf{{1}}^{{\top}})"
         case Identity():
@@ -248,6 +275,9 @@ def _factor_text(factor: Factor, column: str, shapes: dict[str, tuple[str, ...]]
             return f"(ones.T / size({size}))" if averages else "ones.T"
         case Ones():
             return "ones"
+        case Repeat(transposed=transposed, averages=averages):
+            along = f"repeat({factor.along}){'.T' if transposed else ''}"
+            return f"({along} / size({factor.along}))" if averages else along
         case Linear(kind, _):
             return f"{VECTORS[kind].matrix}(ones)"
         case Identity():

@@ -18,6 +18,7 @@ from symrnn.language.system import HIDDEN, Equation, System
 from symrnn.language.tree import (
     MATRICES,
     Binary,
+    Broadcast,
     Call,
     Constant,
     Expression,
@@ -233,6 +234,9 @@ class _Build(Fold[str], refuses=(Number, Constant, Outer, SizeOf, *MATRICES)):
         row = VECTORS[node.kind]
         # Of a diagonal and more: among its paths is one from each unit to the same unit alone, as through a function.
         return self._node(NodeKind.FUNCTION if row.weights else NodeKind.REDUCTION, row.latex, [self(node.operand)])
+
+    def _of_broadcast(self, node: Broadcast) -> str:
+        return self(node.operand)
 
     def _call(self, node: Call) -> str:
         function, arguments = node.function, node.arguments

@@ -15,7 +15,7 @@ import numpy as np
 import sympy
 
 from symrnn.derive.adjoint import derivative
-from symrnn.derive.evaluate import Arithmetic, Array, Values, floats, run, sizes_of
+from symrnn.derive.evaluate import Arithmetic, Array, Values, axes_of_shape, flat, floats, run, sizes_of
 from symrnn.derive.factors import (
     Diag,
     Factor,
@@ -26,6 +26,7 @@ from symrnn.derive.factors import (
     Ones,
     OnesRow,
     Ref,
+    Repeat,
     Term,
     direct_ways,
     is_direct,
@@ -43,6 +44,7 @@ from symrnn.language.symbolic import Restorer, atoms_of, to_sympy
 from symrnn.language.system import ONE, Equation, System
 from symrnn.language.tree import (
     Binary,
+    Broadcast,
     Expression,
     MatVec,
     Name,
@@ -138,6 +140,7 @@ class Jacobian:
         """
         given = {name: np.asarray(value) for name, value in values.items()}
         sizes = sizes_of(self.system.variables, given)
+        given = flat(self.system.variables, given)
         needed = self._needed(given)
         missing = [name for name in self.system.inputs if name in needed and name not in given]
         if missing:
@@ -145,7 +148,7 @@ class Jacobian:
                 f"the Jacobian of {self.output!r} by {self.input!r} reads {', '.join(missing)}, which "
                 f"{'is' if len(missing) == 1 else 'are'} not among the values; add an array for each"
             )
-        unknown = [size for size in (self.rows, *self.columns) if size not in sizes]
+        unknown = [size for size in axes_of_shape((self.rows, *self.columns)) if size not in sizes]
         if unknown:
             raise DerivationError(f"the size {unknown[0]!r} is unknown; add the array of {self.input!r} as well")
         equations = [e for e in self.system.equations if e.target in needed and e.target not in given]
@@ -239,7 +242,7 @@ def slopes_of(system: System) -> Slopes:
     for equation in system.equations:
         atoms = atoms_of(equation.expression)
         restore = Restorer((*atoms, Name(equation.target)))
-        by_atom = [(atom, restore(derivative(equation, atom))) for atom in atoms if isinstance(atom, Name | MatVec)]
+        by_atom = [(atom, restore(derivative(equation, atom))) for atom in atoms if isinstance(atom, Name | MatVec | Broadcast)]
         found[equation.target] = tuple((atom, slope) for atom, slope in by_atom if not _is_zero(slope))
     return found
 
@@ -321,8 +324,8 @@ class _Paths:
         size = self._system.size(equation.target)
         if isinstance(equation.expression, Reduce):
             assert isinstance(equation.expression.operand, Name)
-            operand = equation.expression.operand
-            yield (*self._spread(size, ONE), *self._reduction(equation, operand)), operand.name
+            operand, left = equation.expression.operand, expression_size(equation.expression, self._shapes)
+            yield (*self._spread(size, left), *self._reduction(equation, operand)), operand.name
             return
         if isinstance(equation.expression, VectorCall):
             assert isinstance(equation.expression.operand, Name)
@@ -335,6 +338,10 @@ class _Paths:
             if isinstance(atom, Name):
                 yield head, atom.name
                 continue
+            if isinstance(atom, Broadcast):
+                assert isinstance(atom.operand, Name)
+                yield (*head, Repeat(atom.of, atom.size)), atom.operand.name
+                continue
             assert isinstance(atom, MatVec)
             assert isinstance(atom.operand, Name)
             if atom.matrix == self._given:
@@ -346,11 +353,14 @@ class _Paths:
         """The Jacobian of a reduction: a row, after a diagonal where it depends on the units."""
         assert isinstance(equation.expression, Reduce)
         reduction, size = REDUCTIONS[equation.expression.kind], self._system.size(operand.name)
+        at = Reduced(operand, Name(equation.target), size, lambda _, part, __: part, equation.expression.axis)
+
+        def row(averages: bool) -> Factor:
+            return Repeat(at.left, size, transposed=True, averages=averages) if at.axis else OnesRow(size, averages)
+
         if reduction.rule is None:
-            return (OnesRow(size, reduction.averages),)
-        return OnesRow(size), Diag(
-            reduction.rule(Reduced(operand, Name(equation.target), size, lambda _, part, __: part))
-        )
+            return (row(reduction.averages),)
+        return row(averages=False), Diag(reduction.rule(at))
 
     def _vector_function(self, equation: Equation, operand: Name) -> Iterator[Term]:
         """The Jacobian of a vector function: a matrix, or a diagonal less a product of two vectors."""

@@ -34,6 +34,7 @@ from symrnn.derive.polynomial import Ring
 from symrnn.derive.preparation import preparation_of
 from symrnn.derive.prepared_proof import compare_prepared
 from symrnn.errors import DerivationError
+from symrnn.language.axes import Numbers
 from symrnn.language.cell import Cell
 from symrnn.language.functions import FUNCTIONS, Algebra
 from symrnn.language.normalise import expression_size
@@ -41,6 +42,7 @@ from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import ONE, Equation, Role, System
 from symrnn.language.tree import (
     Binary,
+    Broadcast,
     Call,
     Constant,
     Expression,
@@ -137,7 +139,7 @@ class _Comparison:
         self.units = units
         self.ring = Ring()
         self._seed = seed
-        self._sizes = {**dict.fromkeys(cell.sizes, units), ONE: 1}
+        self._sizes = Numbers({**dict.fromkeys(cell.sizes, units), ONE: 1})
         self._symbols = {v.name: self._filled(v.name, sympy.Symbol) for v in cell.variables}
         self._given = tuple(name for name in cell.inputs if cell.by_name[name].gradient)
 
@@ -323,8 +325,10 @@ def _growth(node: Expression, cell: Cell, sizes: Mapping[str, int]) -> tuple[int
             columns = sizes[cell.by_name[matrix].shape[0 if transposed else 1]]
             terms, slope = _growth(operand, cell, sizes)
             return columns * (1 + terms), columns * (2 + terms + slope)
-        case Reduce(kind, operand):
-            units = sizes[expression_size(operand, {v.name: v.shape for v in cell.variables})]
+        case Broadcast(operand):
+            return _growth(operand, cell, sizes)
+        case Reduce(kind, operand, axis):
+            units = sizes[axis or expression_size(operand, {v.name: v.shape for v in cell.variables})]
             terms, slope = _growth(operand, cell, sizes)
             pieces = 1 if REDUCTIONS[kind].smooth else 2 * units
             return pieces * units * terms, pieces * units * (slope + terms * (pieces - 1))

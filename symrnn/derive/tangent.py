@@ -20,6 +20,7 @@ from symrnn.language.system import Equation, Role, System, Variable
 from symrnn.language.tree import (
     PRIME,
     Binary,
+    Broadcast,
     Expression,
     MatVec,
     Name,
@@ -89,11 +90,13 @@ class _TangentBuilder:
         if isinstance(equation.expression, Reduce | VectorCall):
             assert isinstance(equation.expression.operand, Name)
             operand, kind = equation.expression.operand, equation.expression.kind
-            at = Reduced(operand, Name(equation.target), self._shape[operand.name][0], partial(self._part, equation))
+            axis = equation.expression.axis if isinstance(equation.expression, Reduce) else ""
+            size, part = self._shape[operand.name][0], partial(self._part, equation)
+            at = Reduced(operand, Name(equation.target), size, part, axis)
             row = REDUCTIONS[kind] if isinstance(equation.expression, Reduce) else VECTORS[kind]
             self._emit(target, row.tangent(Name(self._name[operand.name]), at), equation.label)
             return
-        atoms = [a for a in atoms_of(equation.expression) if isinstance(a, Name | MatVec) and self._moves(a)]
+        atoms = [a for a in atoms_of(equation.expression) if isinstance(a, Name | MatVec | Broadcast) and self._moves(a)]
         restore = Restorer((*atoms_of(equation.expression), Name(equation.target)))
         groups: dict[Algebra, list[Expression]] = {}
         for atom in atoms:
@@ -116,6 +119,8 @@ class _TangentBuilder:
     def _of_atom(self, atom: Expression) -> Expression:
         if isinstance(atom, Name):
             return Name(self._name[atom.name])
+        if isinstance(atom, Broadcast):
+            return Broadcast(self._of_atom(atom.operand), atom.of, atom.size)
         assert isinstance(atom, MatVec)
         assert isinstance(atom.operand, Name)
         terms: list[Expression] = []

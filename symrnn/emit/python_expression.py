@@ -6,15 +6,17 @@ out: linear forms, which a target computes for a whole stage.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 from symrnn.errors import GenerateError
+from symrnn.language.axes import axes_of
 from symrnn.language.fold import Fold
 from symrnn.language.text import ATOM, POWER, strength
 from symrnn.language.tree import (
     MATRICES,
     Binary,
+    Broadcast,
     Call,
     Constant,
     Expression,
@@ -57,6 +59,14 @@ class PythonPrinter(Fold[str], refuses=(MatVec, Outer, *MATRICES)):
         """The reduction ``kind`` of an array over its last axis, which stays with one entry."""
         raise NotImplementedError
 
+    def of_axes(self, kind: str, operand: str, axes: list[str]) -> str:
+        """The reduction ``kind`` over some of the axes of an array; ``axes`` are those of the array, and which, as tuples."""
+        raise NotImplementedError
+
+    def of_broadcast(self, operand: str, axes: list[str]) -> str:
+        """An array along further axes; ``axes`` are its own, each 1 where it lacks one, and those of the result, as tuples."""
+        raise NotImplementedError
+
     def of_vector(self, kind: str, operand: str) -> str:
         """The vector function ``kind`` of an array, over its last axis."""
         raise NotImplementedError
@@ -92,7 +102,12 @@ class PythonPrinter(Fold[str], refuses=(MatVec, Outer, *MATRICES)):
         return self.of_call(node.function, [self(argument) for argument in node.arguments], constant)
 
     def _of_reduction(self, node: Reduce) -> str:
+        if node.of:
+            return self.of_axes(node.kind, self(node.operand), over_texts(node.of, node.axis, self._sizes))
         return self.of_reduction(node.kind, self(node.operand))
+
+    def _of_broadcast(self, node: Broadcast) -> str:
+        return self.of_broadcast(self(node.operand), axes_texts(node.of, node.size, self._sizes))
 
     def _of_vector(self, node: VectorCall) -> str:
         return self.of_vector(node.kind, self(node.operand))
@@ -104,6 +119,24 @@ class PythonPrinter(Fold[str], refuses=(MatVec, Outer, *MATRICES)):
         # A square is printed as a call, and so binds as tightly as a name.
         called = isinstance(node, Power) and node.exponent == 2
         return self(node) if called or strength(node) >= least else f"({self(node)})"
+
+
+def axes_texts(of: str, size: str, texts: Mapping[str, str]) -> list[str]:
+    """The axes of a value of size ``of``, each 1 where it lacks one of ``size``, and the axes of ``size``: two tuples."""
+    own = axes_of(of)
+    return [_tuple(texts[axis] if axis in own else "1" for axis in axes_of(size)), _tuple(texts[a] for a in axes_of(size))]
+
+
+def over_texts(of: str, axis: str, texts: Mapping[str, str]) -> list[str]:
+    """The axes of a value of size ``of``, and the places, counted from the last, of those in ``axis``: two tuples."""
+    own = axes_of(of)
+    places = [index - len(own) for index, each in enumerate(own) if each in axes_of(axis)]
+    return [_tuple(texts[each] for each in own), _tuple(map(str, places))]
+
+
+def _tuple(parts: Iterable[str]) -> str:
+    texts = list(parts)
+    return f"({', '.join(texts)}{',' * (len(texts) == 1)})"
 
 
 def number(value: Fraction) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from symrnn.derive.evaluate import Array, evaluate, floats
-from symrnn.derive.factors import Diag, Factor, Identity, Linear, Matrix, Ones, OnesRow, Ref, Term, is_direct
+from symrnn.derive.factors import Diag, Factor, Identity, Linear, Matrix, Ones, OnesRow, Ref, Repeat, Term, is_direct
 from symrnn.derive.factors import to_latex as sum_latex
 from symrnn.derive.jacobian import Jacobian
 from symrnn.flow.gradient import log
@@ -175,6 +175,11 @@ class _Norms:
             case OnesRow(size) | Ones(size):
                 root = math.sqrt(self._trajectory.sizes[size])
                 return _Norm(f"sqrt({size})", rf"{size_latex(size)}^{{1/2}}", np.array(math.log(root)))
+            case Repeat(transposed=transposed, averages=averages):
+                size, sign = factor.along, -1 if averages else 1
+                root = math.sqrt(self._trajectory.sizes[size])
+                text = f"1/sqrt({size})" if averages else f"sqrt({size})"
+                return _Norm(text, rf"{size_latex(size)}^{{{'-' * averages}1/2}}", np.array(sign * math.log(root)))
             case Linear(kind, size):
                 # Of a triangle of ones; that of its transpose is the same.
                 sigma = 1 / (2 * math.sin(math.pi / (4 * self._trajectory.sizes[size] + 2)))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
+from symrnn.language.axes import size_of
 from symrnn.language.decimals import Number, decimal
 from symrnn.language.definitions import read_definitions
 from symrnn.language.expansion import expand
@@ -119,7 +120,7 @@ class _Composer:
         for assignment in self._assignments:
             check_finite(assignment.expression, self._origin)
         equations = tuple(
-            Equation(assignment.label, assignment.target, assignment.expression.node, assignment.label)
+            Equation(assignment.label, assignment.target, sizes.trees.get(assignment.target, assignment.expression.node), assignment.label)
             for assignment in self._assignments
         )
         tables = self._parameter_tables()
@@ -361,15 +362,28 @@ class _Composer:
             if name == "x" and entry not in (INPUT, HIDDEN):
                 message = "[sizes] x: the input has size `input`, or `hidden` where the two are one number"
                 raise self._origin.entry_error(message, "sizes", name)
-            parts = tuple(entry) if isinstance(entry, list | tuple) else (entry,)
-            wanted = 2 if name in (*self._matrices, *self._preparing.matrices) else 1
-            if len(parts) != wanted:
-                form = '`["rows", "columns"]`' if wanted == 2 else "one size"
-                kind = "a matrix" if wanted == 2 else "a vector"
-                message = f"[sizes] {name}: {kind} takes {form}, found {described(entry, 30)}"
-                raise self._origin.entry_error(message, "sizes", name)
-            declared[name] = tuple(self._read_size(part, name) for part in parts)
+            declared[name] = self._read_shape(name, entry)
         return declared
+
+    def _read_shape(self, name: str, entry: SizeEntry) -> Shape:
+        """The sizes of a vector, one, or of a matrix, two; each is one size, or several axes."""
+        parts = tuple(entry) if isinstance(entry, list | tuple) else (entry,)
+        sizes = tuple(self._read_size(part, name) for part in parts)
+        matrix = name in self._matrices or name in self._preparing.matrices
+        prepared = name in self._preparing.matrices and self._preparing.targets
+        if len(sizes) < 1 + matrix or (prepared and len(sizes) > 2):
+            form = '`["rows", "columns"]`' if matrix else "one size, or a list of axes"
+            kind = "a matrix" if matrix else "a vector"
+            message = f"[sizes] {name}: {kind} takes {form}, found {described(entry, 30)}"
+            raise self._origin.entry_error(message, "sizes", name)
+        axes = sizes[:-1] if matrix else sizes
+        if len(axes) > 1:
+            fault = "a name has an axis once" if len({*axes}) < len(axes) else "1 is no axis; leave it out" * (ONE in axes)
+            if not fault and name == "x":
+                fault = "the input has one axis"
+            if fault:
+                raise self._origin.entry_error(f"[sizes] {name}: {fault}, found {described(entry, 30)}", "sizes", name)
+        return (size_of(axes), sizes[-1]) if matrix else (size_of(axes),)
 
     def _read_size(self, entry: SizeEntry, name: str, table: str = "sizes") -> str:
         if entry in (1, ONE):

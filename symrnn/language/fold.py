@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from symrnn.language.tree import (
     Applied,
     Binary,
+    Broadcast,
     Call,
     Constant,
     Expression,
@@ -43,6 +44,7 @@ CASES: dict[type, str] = {
     MatVec: "_of_form",
     Reduce: "_of_reduction",
     VectorCall: "_of_vector",
+    Broadcast: "_of_broadcast",
     Outer: "_of_outer",
     SizeOf: "_of_size",
     Transpose: "_of_transpose",
@@ -56,7 +58,7 @@ class Fold(Generic[Value]):
     """Gives every expression a value; calls pick the case of the node's kind.
 
     >>> matrices = (MatVec, Outer, Transpose, Eye, Applied)
-    >>> class Leaves(Fold[int], refuses=(*matrices, Reduce, VectorCall, SizeOf)):
+    >>> class Leaves(Fold[int], refuses=(*matrices, Reduce, VectorCall, Broadcast, SizeOf)):
     ...     def _of_number(self, node): return 1
     ...     def _of_constant(self, node): return 1
     ...     def _of_name(self, node): return 1
@@ -135,6 +137,9 @@ class Fold(Generic[Value]):
         raise self._refusal(node)
 
     def _of_vector(self, node: VectorCall) -> Value:
+        raise self._refusal(node)
+
+    def _of_broadcast(self, node: Broadcast) -> Value:
         raise self._refusal(node)
 
     def _of_outer(self, node: Outer) -> Value:

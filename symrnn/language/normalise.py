@@ -4,6 +4,7 @@ Reads the author's equations and variables; returns a `System` in which
 
 * a linear form applies to a name that is not a parameter;
 * a reduction or a vector function applies to a name and is a whole right side;
+* what is repeated along axes that it lacks is a name;
 * a function call is a whole right side, so every derivative can be written in saved outputs;
 * a linear form stands in a sum, possibly scaled by constants: a factor that contains one has a name of its own;
 * a linear form or a reduction of size 1 in an equation of another size has a name;
@@ -21,6 +22,7 @@ from itertools import count, product
 from string import ascii_lowercase
 from typing import assert_never
 
+from symrnn.language.axes import axes_of, without
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.identifiers import Allocator
 from symrnn.language.symbolic import formula_of
@@ -29,6 +31,7 @@ from symrnn.language.tree import (
     PRIME,
     Applied,
     Binary,
+    Broadcast,
     Call,
     Constant,
     Expression,
@@ -71,8 +74,12 @@ def expression_size(node: Expression, shape: dict[str, tuple[str, ...]]) -> str:
     match node:
         case Number() | Constant() | SizeOf() | Reduce(axis=""):
             return ONE
-        case Reduce(axis=axis):
+        case Reduce(axis=axis, of=""):
             return axis  # of a matrix, where parameters are prepared
+        case Reduce(axis=axis, of=of):
+            return without(of, axes_of(axis))
+        case Broadcast(size=size):
+            return size
         case Eye():
             return ""
         case Name(name):
@@ -115,7 +122,7 @@ class _Normaliser:
             self._parts = []
             self._target = equation.target
             whole = self._root(equation.expression)
-            if isinstance(whole, Reduce) and self._shape[self._target] != (ONE,):
+            if isinstance(whole, Reduce) and self._shape[self._target] != (expression_size(whole, self._shape),):
                 # A scalar that its target broadcasts: its cotangent is one number, so it has a name.
                 whole = self._named(whole, _hint(whole, self._target))
             for letter, part in zip(_letters(), self._parts, strict=False):
@@ -202,6 +209,11 @@ class _Normaliser:
             case Call() | Reduce() | VectorCall():
                 whole = self._root(node)
                 return self._named(whole, _hint(whole, self._target))
+            case Broadcast(Negate(operand), of, size):
+                return Negate(self._inside(Broadcast(operand, of, size)))  # no name for what costs nothing
+            case Broadcast(operand, of, size):
+                inner = self._inside(operand)
+                return Broadcast(self._named(inner, _hint(inner, self._target)), of, size)
             case MatVec(matrix, transposed, operand):
                 form = MatVec(matrix, transposed, self._operand(operand))
                 return form if self._shape[self._target] == (ONE,) else self._scalar_form(form)

@@ -430,7 +430,7 @@ class _Parser:
             raise self._error(node.func, f"there is no function `{shown(name)}`{hint}")
         if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
             raise self._error(node, f"`{name}` takes plain arguments, as in `{name}(a)`")
-        if name in REDUCTIONS and REDUCTIONS[name].rule is None and self._has_axis(node):
+        if name in REDUCTIONS and self._has_axis(node, plain=REDUCTIONS[name].rule is not None):
             return self._over_axis(name, node)
         arity = own.arity if own else FUNCTIONS[name].arity if name in FUNCTIONS else 1
         if len(node.args) != arity:
@@ -494,12 +494,17 @@ class _Parser:
         parts = (self._expression(node.left), self._expression(node.comparators[0]))
         return Located(Call(kind, tuple(part.node for part in parts)), self._place(node), parts)
 
-    def _has_axis(self, node: ast.Call) -> bool:
-        """Whether a second argument may be the axis of a matrix: it is no value of the step."""
-        return len(node.args) == 2 and not (isinstance(node.args[1], ast.Name) and node.args[1].id in self._step)
+    def _has_axis(self, node: ast.Call, *, plain: bool) -> bool:
+        """Whether a second argument may be an axis: it is no value of the step, and a name if it is to be ``plain``."""
+        if len(node.args) != 2:
+            return False
+        axis = node.args[1]
+        if not isinstance(axis, ast.Name):
+            return not plain
+        return axis.id not in self._step and not (plain and self._spelled(axis.id) in self._constants)
 
     def _over_axis(self, name: str, node: ast.Call) -> Located:
-        """``sum(W**2, input)``: over one axis of a matrix."""
+        """``sum(W**2, input)``: over one axis of a matrix, or of a value with several axes."""
         operand, axis = node.args
         if not isinstance(axis, ast.Name) or self._spelled(axis.id) in self._constants:
             found = shown(self._segment(axis), 30)

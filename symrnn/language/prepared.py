@@ -133,15 +133,27 @@ class _Classifier:
             if not is_next(each.target) and all(self._is_alone(name) for name in names(each.expression.node)):
                 self._alone[each.target] = each
         read = {name for each in self._alone.values() for name in (each.target, *names(each.expression.node))}
-        self._matrices: set[str] = {name for name, count in declared.items() if count == 2 and name in read}
         self._kinds: dict[str, MatrixKind] = {}
         nodes = [at for each in assignments for at in located(each.expression)]
+        self._matrices: set[str] = set()
         for at in nodes:
             match at.node:
                 case MatVec(matrix) if self._is_alone(matrix):
                     self._matrices.add(matrix)
                 case Transpose(Name(name)) if self._is_alone(name):
                     self._matrices.add(name)
+        two = {name for name, count in declared.items() if count > 1 and name in read}
+        self._axes = two - self._behind(nodes)
+        self._matrices |= {name for name in two - self._axes if declared[name] == 2}
+
+    def _behind(self, nodes: Sequence[Located]) -> set[str]:
+        """The matrices, and what they are prepared from; another name with two sizes is a value with two axes."""
+        found = set(self._matrices)
+        found |= {target for target, each in self._alone.items() if any(isinstance(n, Eye) for n in walk(each.expression.node))}
+        for target, each in reversed(self._alone.items()):
+            if target in found:
+                found.update(names(each.expression.node))
+        return found
 
     def _is_alone(self, name: str) -> bool:
         """Whether ``name`` is a parameter, or assigned from parameters alone."""
@@ -161,7 +173,7 @@ class _Classifier:
                     self._matrices.add(target)
                     self._need(node)
                 for part in walk(node):
-                    if isinstance(part, Reduce) and part.axis:
+                    if isinstance(part, Reduce) and part.axis and self._axes.isdisjoint(names(part.operand)):
                         self._need(part.operand)
 
     def _kind(self, node: Expression) -> MatrixKind:
@@ -172,8 +184,8 @@ class _Classifier:
                 if name in self._alone:
                     return self._kinds.get(name, MatrixKind.VECTOR)
                 return MatrixKind.SCALAR if self._declared.get(name) == 0 else MatrixKind.VECTOR
-            case Reduce(axis=axis):
-                return MatrixKind.VECTOR if axis else MatrixKind.SCALAR
+            case Reduce(operand=operand, axis=axis):
+                return MatrixKind.VECTOR if axis and self._axes.isdisjoint(names(operand)) else MatrixKind.SCALAR
             case MatVec(operand=operand):
                 return max(self._kind(operand), MatrixKind.VECTOR)
             case Transpose() | Eye():
@@ -205,7 +217,7 @@ class _Classifier:
                     self._need_capitals(operand)
 
     def _add(self, name: str) -> None:
-        if self._is_alone(name) and self._declared.get(name, 2) == 2:
+        if self._is_alone(name) and self._declared.get(name, 2) == 2 and name not in self._axes:
             self._matrices.add(name)
 
     def result(self) -> Preparing:
@@ -283,8 +295,8 @@ def _is_value(node: Expression, matrices: Collection[str]) -> bool:
     match node:
         case Name(name):
             return name in matrices
-        case Reduce(axis=axis):
-            return bool(axis)
+        case Reduce(operand=operand, axis=axis):
+            return bool(axis) and any(isinstance(part, Name) and part.name in matrices for part in walk(operand))
         case _:
             return isinstance(node, Transpose | Eye)
 

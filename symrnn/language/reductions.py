@@ -13,10 +13,8 @@ from fractions import Fraction
 from functools import reduce
 from typing import Any, Protocol
 
-from symrnn.language.tree import Binary, Call, Expression, Name, Reduce, SizeOf, integer
-
-SCALAR = "1"
-"""The size of a result; `symrnn.language.system`, which has the names of sizes, reads this module."""
+from symrnn.language.axes import SCALAR, axes_of, without
+from symrnn.language.tree import Binary, Broadcast, Call, Expression, Name, Reduce, SizeOf, integer
 
 
 class Scalars(Protocol):
@@ -39,6 +37,7 @@ class Reduced:
         operand: the vector.
         value: the result.
         size: the size name of the vector.
+        axis: the axes that it runs over; empty for all units.
         named: ``(hint, expression, size) -> expression``: gives a part of the derivative a name where the caller's
             equations need one (of a call, or the operand of a further reduction), or returns it as it is.
     """
@@ -47,6 +46,25 @@ class Reduced:
     value: Name
     size: str
     named: Callable[[str, Expression, str], Expression]
+    axis: str = ""
+
+    @property
+    def left(self) -> str:
+        """The size of the result of a reduction."""
+        return without(self.size, axes_of(self.axis)) if self.axis else SCALAR
+
+    @property
+    def over(self) -> str:
+        """The size of what a reduction runs over."""
+        return self.axis or self.size
+
+    def reduced(self, kind: str, operand: Expression) -> Reduce:
+        """A reduction of ``operand`` over the same axes."""
+        return Reduce(kind, operand, self.axis, self.size if self.axis else "")
+
+    def repeated(self, node: Expression) -> Expression:
+        """``node``, which has the size of the result, at the size of the vector."""
+        return Broadcast(node, self.left, self.size) if self.axis else node
 
 
 @dataclass(frozen=True)
@@ -79,14 +97,14 @@ class Reduction:
     def adjoint(self, incoming: Expression, at: Reduced) -> Expression:
         """What the adjoint of the operand receives, where ``incoming`` is the adjoint of the result."""
         if self.rule is not None:
-            return Binary("*", incoming, self.rule(at))
-        return Binary("/", incoming, SizeOf(at.size)) if self.averages else incoming
+            return Binary("*", at.repeated(incoming), self.rule(at))
+        return Binary("/", at.repeated(incoming), SizeOf(at.over)) if self.averages else at.repeated(incoming)
 
     def tangent(self, dot: Name, at: Reduced) -> Expression:
         """The tangent of the result, where ``dot`` is that of the operand."""
         if self.rule is None:
-            return Reduce(self.name, dot)
-        return Reduce("sum", at.named("dot_in", Binary("*", self.rule(at), dot), at.size))
+            return at.reduced(self.name, dot)
+        return at.reduced("sum", at.named("dot_in", Binary("*", self.rule(at), dot), at.size))
 
 
 def _sum(vector: Any, scalars: Scalars) -> Any:
@@ -110,9 +128,9 @@ def _max(vector: Any, scalars: Scalars) -> Any:
 
 def _max_rule(at: Reduced) -> Expression:
     """Units that tie for the largest share its derivative equally."""
-    below = at.named("below", Call("positive", (Binary("-", at.value, at.operand),)), at.size)
+    below = at.named("below", Call("positive", (Binary("-", at.repeated(at.value), at.operand),)), at.size)
     tied = at.named("tied", Binary("-", integer(1), below), at.size)
-    return Binary("/", tied, at.named("ties", Reduce("sum", tied), SCALAR))
+    return Binary("/", tied, at.repeated(at.named("ties", at.reduced("sum", tied), at.left)))
 
 
 def shifted_exponentials(vector: Any, scalars: Scalars) -> tuple[Any, Any]:
@@ -129,9 +147,9 @@ def shifted_exponentials(vector: Any, scalars: Scalars) -> tuple[Any, Any]:
 
 def named_exponentials(at: Reduced) -> tuple[Expression, Expression, Expression]:
     """The largest unit, the exponentials of the units less that, and their sum, each by a name."""
-    largest = at.named("max", Reduce("max", at.operand), SCALAR)
-    powers = at.named("exp", Call("exp", (Binary("-", at.operand, largest),)), at.size)
-    return largest, powers, at.named("sum", Reduce("sum", powers), SCALAR)
+    largest = at.named("max", at.reduced("max", at.operand), at.left)
+    powers = at.named("exp", Call("exp", (Binary("-", at.operand, at.repeated(largest)),)), at.size)
+    return largest, powers, at.named("sum", at.reduced("sum", powers), at.left)
 
 
 def _logsumexp(vector: Any, scalars: Scalars) -> Any:
@@ -141,7 +159,7 @@ def _logsumexp(vector: Any, scalars: Scalars) -> Any:
 
 
 def _logsumexp_rule(at: Reduced) -> Expression:
-    return at.named("share", Call("exp", (Binary("-", at.operand, at.value),)), at.size)
+    return at.named("share", Call("exp", (Binary("-", at.operand, at.repeated(at.value)),)), at.size)
 
 
 def _logsumexp_parts(at: Reduced) -> Expression:

@@ -2,8 +2,9 @@
 
 Reads parsed equations; returns the shape of every name. Operands of elementwise arithmetic agree, a matrix takes the
 size of its operand and gives that of its result, size 1 broadcasts, and a size that nothing ties is ``hidden``. A state
-is ``hidden``; one that follows ``x`` unit by unit (`symrnn.language.following`) has the size of ``x``. Leaves out: what
-role a name has (`symrnn.language.compose`).
+is ``hidden``; one that follows ``x`` unit by unit (`symrnn.language.following`) has the size of ``x``. Where names have several
+axes, operands agree axis by axis (`symrnn.language.axis_sizes`). Leaves out: what role a name has
+(`symrnn.language.compose`).
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from symrnn.language.axes import axes_of, has_axes, size_of
+from symrnn.language.axis_sizes import AxisSizes, broadcast
 from symrnn.language.matrix_sizes import Classes, MatrixSizes
 from symrnn.language.origin import Origin
 from symrnn.language.parser import Assignment, Located
 from symrnn.language.prepared import Preparing
 from symrnn.language.system import HIDDEN, INPUT, ONE
 from symrnn.language.text import to_text
-from symrnn.language.tree import Constant, MatVec, Name, Number, Reduce, VectorCall, is_next, names
+from symrnn.language.tree import Constant, Expression, MatVec, Name, Number, Reduce, VectorCall, is_next, names
 
 Shape = tuple[str, ...]
 
@@ -33,12 +36,14 @@ class Sizes:
         shared_matrix: the matrix that forces it because several vectors share it: with a matrix for each, the sizes would be
             apart. The first one if there are several; empty if something else forces it.
         oriented: rows and columns of vectors that are prepared from a matrix and stand along one of its axes.
+        trees: the right sides with each `Broadcast`, by target; empty where no name has several axes.
     """
 
     shapes: Mapping[str, Shape]
     tied_by: int | None = None
     shared_matrix: str = ""
     oriented: Mapping[str, Shape] = field(default_factory=dict)
+    trees: Mapping[str, Expression] = field(default_factory=dict)
 
     @property
     def input_is_hidden(self) -> bool:
@@ -120,6 +125,8 @@ class _Unifier:
         classes = Classes(self._one, self._vector, self._fresh, self._unify, self._named, self._same, self._used)
         self._prepared = MatrixSizes(preparing, classes, declared, origin)
         self._prepared.declare()
+        self._axes = AxisSizes(classes, declared, origin)
+        self._found: dict[int, int] = {}
         for assignment in assignments:
             if is_next(assignment.target):
                 state = assignment.target[:-1]
@@ -176,7 +183,9 @@ class _Unifier:
         for number, assignment in enumerate(self._assignments, 1):
             self._taken = number
             if assignment.target not in self._preparing.targets:
+                self._axes.begin(assignment)
                 self._assign(assignment)
+        self._axes.end()
         numbers = {assignment.target: number for number, assignment in enumerate(self._assignments, 1)}
 
         def counted(assignment: Assignment) -> None:
@@ -192,7 +201,8 @@ class _Unifier:
                 self._vector[target] = found
                 return
             self._vector[target] = self._fresh(self._declared[target][0])
-        if self._is_one(found) or self._unify(self._vector[target], found):
+        mine = self._vector[target]
+        if self._is_one(found) or self._axes.assigned(mine, found, assignment) or self._unify(mine, found):
             return
         size, right = self._named(self._vector[target]), self._named(found)
         raise self._origin.error(
@@ -203,15 +213,19 @@ class _Unifier:
 
     def _size(self, at: Located) -> int:
         """The size of an expression."""
+        found = self._found[id(at)] = self._size_of(at)
+        return found
+
+    def _size_of(self, at: Located) -> int:
         match at.node:
             case Number() | Constant():
                 return self._one
             case Name(name):
                 return self._vector[name]
-            case Reduce(kind, _):
+            case Reduce(kind, _, axis):
                 self._check_operand(at.parts[0], f"`{kind}` runs over the units of a vector")
-                self._size(at.parts[0])
-                return self._one
+                inner = self._size(at.parts[0])
+                return self._axes.reduced(at, inner) if axis else self._one
             case VectorCall(kind, _):
                 rule = f"`{kind}` takes a vector"
                 self._check_operand(at.parts[0], rule)
@@ -219,6 +233,10 @@ class _Unifier:
                 if self._is_one(size):
                     found = f"`{to_text(at.parts[0].node)}` has size {ONE}"
                     raise self._origin.error(f"{rule}; {found}, one number for all units", at.parts[0].place)
+                if has_axes(self._named(size)):
+                    axes = ", ".join(axes_of(self._named(size)))
+                    found = f"`{to_text(at.parts[0].node)}` has the axes {axes}"
+                    raise self._origin.error(f"{rule}; {found}; reduce it to one axis first", at.parts[0].place)
                 return size
             case MatVec(matrix, transposed, _):
                 rows, columns = self._used(matrix)
@@ -226,6 +244,7 @@ class _Unifier:
                     rows, columns = columns, rows
                 self._check_operand(at.parts[0], "a matrix takes a vector")
                 inner = self._size(at.parts[0])
+                self._axes.applied(at, columns, inner)
                 if not self._unify(columns, inner):
                     raise self._origin.error(
                         f"`{matrix}{'.T' if transposed else ''}` takes a vector of size {self._named(columns)}, but "
@@ -249,6 +268,10 @@ class _Unifier:
                 continue
             if self._is_one(result):
                 result, first = size, part
+                continue
+            joined = self._axes.joined(result, size, first, part) if self._axes else None
+            if joined is not None:
+                result = joined
             elif not self._unify(result, size):
                 raise self._origin.error(
                     f"`{to_text(first.node)}` has size {self._named(result)}, `{to_text(part.node)}` has size "
@@ -266,11 +289,22 @@ class _Unifier:
         oriented = {
             name: (self._final(rows), self._final(columns)) for name, (rows, columns) in self._prepared.oriented.items()
         }
-        return Sizes(shapes, self._tied_by, oriented=oriented)
+        return Sizes(shapes, self._tied_by, oriented=oriented, trees=self._trees() if self._axes else {})
+
+    def _trees(self) -> dict[str, Expression]:
+        """The right sides of the step with each `Broadcast`."""
+        trees = {}
+        for each in self._assignments:
+            if each.target not in self._preparing.targets:
+                target = self._final(self._vector[each.target])
+                trees[each.target] = broadcast(each.expression, lambda at: self._final(self._found[id(at)]), target)
+        return trees
 
     def _final(self, size: int) -> str:
         name = self._named(size) or HIDDEN
-        return HIDDEN if self._tied_by is not None and name == INPUT else name
+        if self._tied_by is None:
+            return name
+        return size_of(HIDDEN if axis == INPUT else axis for axis in axes_of(name))
 
     def shared_matrix(self) -> str:
         """The first matrix whose uses, made one again, force ``input`` and ``hidden`` to be one number, if any does.

@@ -22,6 +22,7 @@ from symrnn.language.text import to_text
 from symrnn.language.tree import (
     Applied,
     Binary,
+    Broadcast,
     Call,
     Constant,
     Expression,
@@ -77,6 +78,9 @@ class _Algebra(Fold[Algebra]):
         return symbol(node)
 
     def _of_vector(self, node: VectorCall) -> Algebra:
+        return symbol(node)
+
+    def _of_broadcast(self, node: Broadcast) -> Algebra:
         return symbol(node)
 
     def _of_outer(self, node: Outer) -> Algebra:

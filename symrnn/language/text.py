@@ -10,6 +10,7 @@ from symrnn.language.functions import operator_of
 from symrnn.language.tree import (
     Applied,
     Binary,
+    Broadcast,
     Call,
     Constant,
     Expression,
@@ -45,6 +46,8 @@ def strength(node: Expression) -> int:
             return FORM
         case Power():
             return POWER
+        case Broadcast(operand):
+            return strength(operand)
         case _:
             return ATOM
 
@@ -91,6 +94,9 @@ class _Text(Fold[str]):
 
     def _of_vector(self, node: VectorCall) -> str:
         return f"{node.kind}({self(node.operand)})"
+
+    def _of_broadcast(self, node: Broadcast) -> str:
+        return self(node.operand)
 
     def _of_outer(self, node: Outer) -> str:
         return f"{node.left.name} @ {node.right.name}.T"

@@ -1,14 +1,14 @@
 """Expression trees: what a parsed right side is made of, before and after normalisation, given or derived.
 
 Four things happen to a vector over units: elementwise arithmetic (`Number` to `Call`), linear forms (`MatVec`),
-reductions over the units (`Reduce`), and functions of all units that give a vector again (`VectorCall`). Derived systems
-add two: `Outer`, the gradient of a matrix, and `SizeOf`, the number of units behind a mean. Matrices are values only where
+reductions over the units (`Reduce`), and functions of all units that give a vector again (`VectorCall`). A value that lacks
+axes of what it meets is repeated along them (`Broadcast`). Derived systems add two: `Outer`, the gradient of a matrix, and `SizeOf`, the number of units behind a mean. Matrices are values only where
 parameters are prepared (`symrnn.language.prepared`): `Transpose`, `Eye`, and `Applied`, whose left side has no name yet.
 There is nothing else: no indexing, no branching, no assignment.
 
     Expression = (
-        Number | Constant | Name | Negate | Binary | Power | Call | MatVec | Reduce | VectorCall | Outer | SizeOf
-        | Transpose | Eye | Applied
+        Number | Constant | Name | Negate | Binary | Power | Call | MatVec | Reduce | VectorCall | Broadcast | Outer
+        | SizeOf | Transpose | Eye | Applied
     )
 
 Nodes are frozen and compare by value, so equal subtrees are equal keys. Source positions are not part of a tree.
@@ -104,12 +104,14 @@ class MatVec:
 class Reduce:
     """A reduction (``mean``) of ``operand`` over its units; has size 1. Normalised: of a `Name`.
 
-    ``axis`` is the axis of a matrix that it runs over: a size name, or ``rows`` or ``columns``; empty for all units.
+    ``axis`` is the axis that it runs over: a size name, of a matrix also ``rows`` or ``columns``; empty for all units. Of a
+    value of the step, ``of`` is then the size of the operand, and ``axis`` may be several axes, as a size has them.
     """
 
     kind: str
     operand: Expression
     axis: str = ""
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,15 @@ class VectorCall:
 
     kind: str
     operand: Expression
+
+
+@dataclass(frozen=True)
+class Broadcast:
+    """``operand``, of size ``of``, repeated along the axes of ``size`` that it lacks. Normalised: of a `Name`."""
+
+    operand: Expression
+    of: str
+    size: str
 
 
 @dataclass(frozen=True)
@@ -166,6 +177,7 @@ Expression = (
     | MatVec
     | Reduce
     | VectorCall
+    | Broadcast
     | Outer
     | SizeOf
     | Transpose
@@ -192,6 +204,7 @@ def children(node: Expression) -> tuple[Expression, ...]:
             | MatVec(operand=operand)
             | Reduce(operand=operand)
             | VectorCall(operand=operand)
+            | Broadcast(operand=operand)
             | Transpose(operand)
         ):
             return (operand,)
@@ -214,10 +227,12 @@ def rebuild(node: Expression, parts: tuple[Expression, ...]) -> Expression:
             return Negate(parts[0])
         case MatVec(matrix, transposed, _):
             return MatVec(matrix, transposed, parts[0])
-        case Reduce(kind, _, axis):
-            return Reduce(kind, parts[0], axis)
+        case Reduce(kind, _, axis, of):
+            return Reduce(kind, parts[0], axis, of)
         case VectorCall(kind, _):
             return VectorCall(kind, parts[0])
+        case Broadcast(_, of, size):
+            return Broadcast(parts[0], of, size)
         case Transpose():
             return Transpose(parts[0])
         case Applied():

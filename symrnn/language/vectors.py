@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from symrnn.language.reductions import SCALAR, Reduced, Scalars, named_exponentials, shifted_exponentials
+from symrnn.language.axes import SCALAR
+from symrnn.language.reductions import Reduced, Scalars, named_exponentials, shifted_exponentials
 from symrnn.language.tree import Binary, Expression, Name, Reduce, VectorCall
 
 

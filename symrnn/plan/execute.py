@@ -18,6 +18,7 @@ import numpy as np
 from symrnn.derive.evaluate import evaluate, floats
 from symrnn.derive.preparation import prepare, pulled
 from symrnn.errors import PlanError
+from symrnn.language.axes import Numbers
 from symrnn.language.system import ONE
 from symrnn.plan.backward import seed_arrays
 from symrnn.plan.batch import Array, Arrays, Batch, Gradients, Ran
@@ -120,7 +121,7 @@ class _Run:
     """One run of a routine over what is in memory."""
 
     def __init__(self, routine: Routine, sizes: Mapping[str, int], memory: dict[Key, Array], idle: Array) -> None:
-        self._routine, self._memory, self._idle, self._sizes = routine, memory, idle, {**sizes, ONE: 1}
+        self._routine, self._memory, self._idle, self._sizes = routine, memory, idle, Numbers({**sizes, ONE: 1})
         self._rows = {Extent.ONCE: (), Extent.STEP: idle.shape[1:], Extent.SEQUENCE: idle.shape}
         self._dtype = np.result_type(*memory.values())
         self._previous: int | None = None  # the step of the loop's previous iteration
@@ -156,7 +157,7 @@ class _Run:
         """The routine's buffers, and what the caller gets from ``phases``, full of NaN."""
         room = {(b.name, column.value): (b.extent, column.size) for b in self._routine.buffers for column in b.columns}
         room |= {
-            _key(write.value, write.place): (phase.all_rows, stage.size)
+            _key(write.value, write.place): (phase.all_rows, self._routine.sizes[write.value])
             for phase in phases
             for stage in phase.stages
             for write in stage.writes
@@ -173,7 +174,8 @@ class _Run:
             values[accumulator.name] = sum((self._form(form, t) for form in accumulator.forms), np.zeros(shape))
         for statement in stage.statements:
             found = evaluate(statement.expression, values, self._sizes, floats())
-            values[statement.target] = np.broadcast_to(found, shape)
+            own = self._sizes[self._routine.sizes[statement.target]]
+            values[statement.target] = np.broadcast_to(found, (*shape[:-1], own))
         idle = phase.ragged and (self._idle if t is None else self._idle[t])[..., None]
         stored = [np.where(idle, values[w.idle] if w.idle else 0, values[w.value]) for w in stage.writes]
         for write, value in zip(stage.writes, stored, strict=True):

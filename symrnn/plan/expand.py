@@ -7,49 +7,68 @@ each is made of (`symrnn.language.reductions`, `symrnn.language.vectors`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 from symrnn.language.identifiers import Allocator
+from symrnn.language.normalise import has_form
 from symrnn.language.reductions import REDUCTIONS, Reduced
 from symrnn.language.system import Equation, Role, System, Variable
-from symrnn.language.tree import PRIME, Expression, Name, Reduce, VectorCall
+from symrnn.language.tree import (
+    PRIME,
+    Binary,
+    Broadcast,
+    Expression,
+    Name,
+    Reduce,
+    SizeOf,
+    VectorCall,
+    transform,
+    walk,
+)
 from symrnn.language.vectors import VECTORS
 
 
 def written_out(system: System, allocator: Allocator) -> System:
     """``system`` without reductions and vector functions that are made of others; the same record where it has none.
 
+    An average over some axes is made of their sum. What is repeated beside a linear form has a name: stages along axes have no
+    accumulators.
+
     Args:
         system: normal.
         allocator: of the names of parts, which have the labels of the equations that they come from.
     """
-    if not any(_is_made_of_others(equation.expression) for equation in system.equations):
-        return system
     equations: list[Equation] = []
     variables: list[Variable] = []
     for equation in system.equations:
-        expression = equation.expression
-        if _is_made_of_others(expression):
-            assert isinstance(expression, Reduce | VectorCall)
-            assert isinstance(expression.operand, Name)
-            named = partial(_part, equation, allocator, equations, variables)
-            at = Reduced(expression.operand, Name(equation.target), system.size(expression.operand.name), named)
-            row = REDUCTIONS[expression.kind] if isinstance(expression, Reduce) else VECTORS[expression.kind]
-            assert row.made_of is not None
-            expression = row.made_of(at)
-        equations.append(replace(equation, expression=expression))
+        named = partial(_part, equation, allocator, equations, variables)
+        expression = _written(equation, system, named)
+        equations.append(equation if expression is equation.expression else replace(equation, expression=expression))
+    if not variables:
+        return system
     return replace(system, equations=tuple(equations), variables=(*system.variables, *variables))
 
 
-def _is_made_of_others(node: Expression) -> bool:
-    match node:
-        case Reduce(kind, _):
-            return REDUCTIONS[kind].made_of is not None
-        case VectorCall(kind, _):
-            return VECTORS[kind].made_of is not None
-        case _:
-            return False
+def _written(equation: Equation, system: System, named: Callable[[str, Expression, str], Name]) -> Expression:
+    """The right side of an equation in what targets compute; parts that need names come before it."""
+    match equation.expression:
+        case Reduce(kind, Name(operand), axis, of) as whole:
+            at = Reduced(Name(operand), Name(equation.target), system.size(operand), named, axis)
+            if made_of := REDUCTIONS[kind].made_of:
+                return made_of(at)
+            if of and REDUCTIONS[kind].averages:
+                return Binary("/", named("total", at.reduced("sum", at.operand), at.left), SizeOf(axis))
+            return whole
+        case VectorCall(kind, Name(operand)) as whole:
+            at = Reduced(Name(operand), Name(equation.target), system.size(operand), named)
+            vector = VECTORS[kind].made_of
+            return vector(at) if vector else whole
+        case whole if has_form(whole) and any(isinstance(node, Broadcast) for node in walk(whole)):
+            return transform(whole, lambda part: named("part", part, part.size) if isinstance(part, Broadcast) else part)
+        case whole:
+            return whole
 
 
 def _part(

@@ -29,6 +29,9 @@ def fuse(before: Sequence[Stage], loop: Sequence[Stage], hoisted: Collection[str
         loop: the stages of the loop.
         hoisted: values of ``before`` that were taken out of a sum of the loop.
     """
+    # A stage along axes has no accumulators that could take the forms on.
+    apart = {name for stage in loop if stage.along for name in stage.reads}
+    hoisted = [name for name in hoisted if name not in apart]
     if not hoisted:
         return None
     homes = {s.target: (s, stage) for stage in before for s in stage.statements if s.target in hoisted}

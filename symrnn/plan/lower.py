@@ -2,18 +2,22 @@
 
 Reads statements in order of evaluation; returns stages that do not yet write anything (`symrnn.plan.storage` adds
 that). A stage ends where a form, a reduction or a vector function reads something computed in it, or where the number of
-units changes.
+units changes. Values with several axes that no form makes have stages of their own, which run along the axes; there a
+reduction over some axes is made as its operand is computed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
+from symrnn.language.axes import has_axes
 from symrnn.language.identifiers import Allocator
 from symrnn.language.tree import (
     PRIME,
     Binary,
+    Broadcast,
     Expression,
     MatVec,
     Name,
@@ -25,7 +29,7 @@ from symrnn.language.tree import (
     rebuild,
     walk,
 )
-from symrnn.plan.vocabulary import Accumulator, Form, Stage, Statement
+from symrnn.plan.vocabulary import Accumulator, Form, Stage, Statement, over_axes
 
 LATER = "[t+1]"
 """Suffix of an operand's name that is read from the loop's previous iteration."""
@@ -83,24 +87,64 @@ def stages(
         allocator: of the accumulators' names.
         keeps: for a target, the value that a row beyond its length stores instead; it must be computed before.
     """
+    statements = _with_operands(statements, sizes, allocator)
     lowered = {statement.target: _Lowering(statement, sizes, allocator) for statement in statements}
-    groups: dict[tuple[int, str], list[_Lowering]] = {}
+    groups: dict[tuple[int, bool, str], list[_Lowering]] = {}
     for target, level in _levels(statements, sizes, keeps).items():
-        groups.setdefault((level, sizes[target]), []).append(lowered[target])
+        part = lowered[target]
+        size = over_axes(part.statement.expression) or sizes[target]
+        groups.setdefault((level, has_axes(size) and not part.accumulators, size), []).append(part)
     result = []
-    for number, ((_, size), parts) in enumerate(sorted(groups.items(), key=lambda item: item[0][0]), 1):
+    for number, ((_, along, size), parts) in enumerate(sorted(groups.items(), key=lambda item: item[0][:2]), 1):
         accumulators = tuple(accumulator for part in parts for accumulator in part.accumulators)
-        result.append(Stage(f"{prefix}_{number}", size, accumulators, tuple(part.statement for part in parts), ()))
+        own = tuple(part.statement for part in parts)
+        result.append(Stage(f"{prefix}_{number}", size, accumulators, own, (), along))
     return tuple(result)
+
+
+def _with_operands(
+    statements: Sequence[Statement], sizes: MutableMapping[str, str], allocator: Allocator
+) -> Sequence[Statement]:
+    """``statements`` with a copy of each operand that is reduced over axes and not computed along them among them."""
+    if not any(over_axes(statement.expression) for statement in statements):
+        return statements
+    along = {s.target for s in statements if has_axes(sizes[s.target]) and not _has_form(s.expression)}
+    found: list[Statement] = []
+    for statement in statements:
+        expression = statement.expression
+        if isinstance(expression, Reduce) and expression.of and isinstance(expression.operand, Name):
+            name = expression.operand.name
+            if name not in along:
+                copy = allocator.fresh(f"{name.removesuffix(PRIME)}_units")
+                sizes[copy] = expression.of
+                found.append(Statement(copy, Name(name), statement.label))
+                statement = replace(statement, expression=rebuild(expression, (Name(copy),)))
+        found.append(statement)
+    return found
+
+
+def _has_form(node: Expression) -> bool:
+    return any(isinstance(part, MatVec) for part in walk(node))
 
 
 def _levels(statements: Sequence[Statement], sizes: Mapping[str, str], keeps: Mapping[str, str]) -> dict[str, int]:
     """For each target the number of stages that end before it is computed."""
     waits: dict[str, list[tuple[str, int]]] = {}
     level: dict[str, int] = {}
+    apart: set[str] = set()  # reductions over axes, whose results are there when their stage has ended
+    along: set[str] = set()  # values that stages along axes compute
     for statement in statements:
         target = statement.target
-        waits[target] = [wait for wait in _waits(statement.expression, sizes[target], sizes) if wait[0] in level]
+        ended = apart | along if _has_form(statement.expression) else apart
+        waits[target] = [
+            (name, int(wait or name in ended))
+            for name, wait in _waits(statement.expression, sizes[target], sizes)
+            if name in level
+        ]
+        if over_axes(statement.expression):
+            apart.add(target)
+        elif has_axes(sizes[target]) and not _has_form(statement.expression):
+            along.add(target)
         if target in keeps:
             waits[target].append((keeps[target], 0))
         level[target] = max((level[name] + wait for name, wait in waits[target]), default=0)
@@ -129,7 +173,9 @@ def _sink(statements: Sequence[Statement], waits: Mapping[str, list[tuple[str, i
 def _waits(node: Expression, size: str, sizes: Mapping[str, str]) -> Iterator[tuple[str, int]]:
     """What ``node`` reads in a stage of ``size``: each name with 1 where its stage must have ended, else 0."""
     match node:
-        case MatVec(operand=operand) | Reduce(operand=operand) | VectorCall(operand=operand):
+        case Reduce(operand=Name(name), of=of) if of:
+            yield name, 0
+        case MatVec(operand=operand) | Reduce(operand=operand) | VectorCall(operand=operand) | Broadcast(operand=operand):
             yield from ((name, 1) for name in names(operand))
         case Name(name):
             yield name, int(sizes.get(name, size) != size)

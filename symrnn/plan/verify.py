@@ -27,8 +27,9 @@ from symrnn.plan.vocabulary import (
     Stage,
     Statement,
     Write,
-    reduced,
+    over_axes,
     reductions,
+    wholes,
 )
 
 
@@ -215,14 +216,17 @@ class _Verifier:
         sizes = self._routine.sizes
         local = {accumulator.name for accumulator in stage.accumulators} | set(stage.reads)
         for statement in stage.statements:
-            whole = reduced(statement.expression)
+            apart = wholes(statement.expression)
             for name in names(statement.expression):
                 if name not in local:
                     raise self._fail(stage, f"{statement.target} reads {name} before it is computed")
-                if sizes[name] not in (stage.size, ONE) and name != whole:
+                if sizes[name] not in (stage.size, ONE) and name not in apart:
                     raise self._fail(stage, f"{name} has {sizes[name]} units in a stage of {stage.size}")
-            if sizes[statement.target] != stage.size:
+            size = over_axes(statement.expression) or sizes[statement.target]
+            if size != stage.size:
                 raise self._fail(stage, f"{statement.target} is computed in a stage of {stage.size} units")
+            if over_axes(statement.expression) and not (stage.along and set(apart) <= set(stage.local)):
+                raise self._fail(stage, f"{statement.target} is reduced over axes outside the stage of its operand")
             local.add(statement.target)
 
     def _write(self, stage: Stage, phase: Phase, write: Write) -> None:

@@ -7,12 +7,13 @@ text (`symrnn.plan.describe`) and nothing of any target language.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
 from symrnn.errors import PlanError
-from symrnn.language.tree import Expression, Name, Reduce, VectorCall, names, walk
+from symrnn.language.tree import Broadcast, Expression, Name, Reduce, VectorCall, children, names, walk
 from symrnn.plan.size import Count
 
 
@@ -141,7 +142,7 @@ class Accumulator:
 class Statement:
     """``target = expression`` for each unit, over names of values and accumulators.
 
-    A `Reduce` or a `VectorCall` may be the whole of it.
+    A `Reduce` or a `VectorCall` may be the whole of it. What a `Broadcast` repeats along axes is a name.
 
     Attributes:
         label: of the equation it comes from; empty for bookkeeping of the plan.
@@ -176,6 +177,8 @@ class Stage:
         accumulators: its sums of forms, in order.
         statements: in order.
         writes: in order.
+        along: whether it runs along the axes of its size: it has no accumulators, may repeat values along axes, and may have
+            statements of another size, which reduce over axes what another statement computes.
     """
 
     name: str
@@ -183,6 +186,7 @@ class Stage:
     accumulators: tuple[Accumulator, ...]
     statements: tuple[Statement, ...]
     writes: tuple[Write, ...]
+    along: bool = False
 
     @cached_property
     def local(self) -> tuple[str, ...]:
@@ -240,4 +244,30 @@ def reduced(expression: Expression) -> str:
 
 def reductions(stage: Stage) -> tuple[str, ...]:
     """The vectors that the statements of a stage read as a whole: memory holds all their units before it runs."""
-    return tuple(name for s in stage.statements for node in walk(s.expression) if (name := reduced(node)))
+    return tuple(name for s in stage.statements for name in wholes(s.expression) if name not in stage.local)
+
+
+def over_axes(expression: Expression) -> str:
+    """The size of what a statement reduces over some of its axes; empty where it does not."""
+    return expression.of if isinstance(expression, Reduce) else ""
+
+
+def wholes(expression: Expression) -> tuple[str, ...]:
+    """The values that ``expression`` reads as a whole, or repeats: not unit by unit."""
+    return tuple(name for node in walk(expression) if (name := reduced(node) or _repeated(node)))
+
+
+def read_by_units(expression: Expression) -> Iterator[str]:
+    """The names that ``expression`` reads unit by unit."""
+    match expression:
+        case Name(name):
+            yield name
+        case Broadcast() | Reduce() | VectorCall():
+            return
+        case _:
+            for part in children(expression):
+                yield from read_by_units(part)
+
+
+def _repeated(node: Expression) -> str:
+    return node.operand.name if isinstance(node, Broadcast) and isinstance(node.operand, Name) else ""

@@ -15,9 +15,10 @@ from templates.c.memory import _empty, _places, _views
 from templates.c.packing import _real
 from templates.c.run import _RUNS, _WHOLE, _floating, _key, _output, _precision, _prepare, _returned, _run
 from templates.python.arguments import _read_state, _read_x
-from templates.python.cell import _INPUT_SIZE, _INPUTS, _OUTPUTS, _STATE_SIZES
-from templates.python.given import _beside, _outputs_of
+from templates.python.cell import _INPUT_SIZE, _INPUTS, _STATE_SIZES
+from templates.python.given import _PLAIN, _beside, _outputs_of
 from templates.python.parameters import _packed, pack
+from templates.python.sizes import _axes, _names_of, _units
 
 
 def infer(
@@ -82,7 +83,7 @@ def step(
                 _real(f"state[{name!r}]", array)
             after[name][...] = array
     run.step(run.weights(packed), x, block, None if out is None else y)
-    return (y if out is None and len(_OUTPUTS) == 1 else _returned(y, out, run.sizes)), after
+    return (y if out is None and _PLAIN else _returned(y, out, run.sizes)), after
 
 
 class _Stream:
@@ -94,24 +95,24 @@ class _Stream:
     def __init__(self, packed: Mapping[str, ArrayLike], batch: int) -> None:
         self._packed, self._batch = pack(packed), batch
         sizes = self._packed.sizes
-        missing = [size for size in _STATE_SIZES.values() if size not in sizes]
+        missing = [size for size in _names_of(*_STATE_SIZES.values()) if size not in sizes]
         if missing:
             raise ValueError(f"packed: no parameter has the size {missing[0]}, so the layer cannot be streamed")
         if isinstance(batch, bool) or not hasattr(batch, "__index__") or batch < 0:
             raise ValueError(f"batch: expected a whole number of rows, found {batch!r}")
         self._dtype = _precision("packed", np.result_type(*self._packed.values())) if self._packed else _WHOLE
-        shapes = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
+        shapes = {name: (batch, *_axes(size, sizes)) for name, size in _STATE_SIZES.items()}
         self._block = np.zeros(sum(math.prod(shape) for shape in shapes.values()), self._dtype)
         self.state = _views(self._block, _places(shapes))
         self._x: np.ndarray | None = None
         self._sizes: dict[str, int] = sizes
-        if {_INPUT_SIZE, *_INPUTS.values()} <= sizes.keys():
+        if set(_names_of(_INPUT_SIZE, *_INPUTS.values())) <= sizes.keys():
             self._bind(sizes)
 
     def _bind(self, sizes: dict[str, int]) -> None:
         """Make the arrays for rows of these sizes, and point at them."""
         run = _run(sizes, self._dtype, 1, self._batch, None, False, 1)
-        width = sum([sizes[size] for size in (_INPUT_SIZE, *_INPUTS.values())])
+        width = sum([_units(size, sizes) for size in (_INPUT_SIZE, *_INPUTS.values())])
         self._sizes, self._x = sizes, np.zeros((self._batch, width), self._dtype)
         self._y = np.zeros(run.output_shape, self._dtype)
         weights, workspace = run.weights(self._packed), _empty(run.size("infer_workspace_size", 1), self._dtype)

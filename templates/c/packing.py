@@ -25,7 +25,9 @@ _COPIED_ALONE = 1 << 17
 _KEPT_PACKINGS = 16
 """The number of packings kept: the newest."""
 _RUNS_IN = tuple(np.dtype(name) for name in DTYPES)
-_NEEDED = frozenset((_INPUT_SIZE, *_INPUTS.values(), *_STATE_SIZES.values()))
+_NEEDED = frozenset(
+    axis for size in (_INPUT_SIZE, *_INPUTS.values(), *_STATE_SIZES.values()) for axis in size.split("*")
+)
 """The sizes of a call that do not follow from others: where no parameter has one, packing waits for the first call."""
 
 

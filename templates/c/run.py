@@ -19,8 +19,9 @@ from templates.c.packing import _packing, _real, _Weights
 from templates.c.team import _TEAM, _cores
 from templates.python.arguments import _read_lengths, _read_out, _read_state, _read_threads, _read_x
 from templates.python.cell import _INPUTS, _OUTPUTS, _STATE_SIZES, DTYPES
-from templates.python.given import _beside, _handed, _hold_out, _width
+from templates.python.given import _PLAIN, _beside, _handed, _hold_out, _width
 from templates.python.parameters import Packed, _packed
+from templates.python.sizes import _axes
 
 _SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 _WHOLE = np.dtype(DTYPES[0])
@@ -74,7 +75,7 @@ class _Run:
         if threads is None:
             self.parts, self.woken = [_query(dtype, "useful_parts", self.dims, most, awake) for awake in (1, 0)]
         self.choices: dict[str, _Choice] = {}
-        self.states = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
+        self.states = {name: (batch, *_axes(size, sizes)) for name, size in _STATE_SIZES.items()}
         self.numbers = sum(math.prod(shape) for shape in self.states.values())
         self.state_places, self.packing = _places(self.states), _packing(sizes, dtype)
         self.output_shape = (batch, _width(sizes))
@@ -226,9 +227,10 @@ def _output(out: Any, shape: tuple[int, ...], x: np.ndarray, sizes: Mapping[str,
     """A dense array for the outputs; and the input, copied if the two share memory."""
     if out is None:
         return _new(shape, x.dtype), x
-    if len(_OUTPUTS) > 1:
+    if not _PLAIN:
         _hold_out(out, shape[:-1], sizes, x.dtype)
-        shared = any(each is not None and np.may_share_memory(each, x) for each in out.values())
+        each = out.values() if len(_OUTPUTS) > 1 else [out]
+        shared = any(one is not None and np.may_share_memory(one, x) for one in each)
         return _new(shape, x.dtype), x.copy() if shared else x
     _read_out("out", out, shape, x.dtype)
     y = out if out.flags.c_contiguous else np.empty(shape, x.dtype)
@@ -237,7 +239,7 @@ def _output(out: Any, shape: tuple[int, ...], x: np.ndarray, sizes: Mapping[str,
 
 def _returned(y: np.ndarray, out: Any, sizes: Mapping[str, int]) -> Any:
     """The outputs that a function returns."""
-    if len(_OUTPUTS) > 1:
+    if not _PLAIN:
         return _handed(y, out, sizes)
     if out is None or y is out:
         return y

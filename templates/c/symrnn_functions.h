@@ -663,6 +663,48 @@ INLINE real max_of(const real *p, size_t n)
     return most;
 }
 
+/* The first n lanes of a, and those of b beyond them. */
+INLINE vec first_of(vec a, size_t n, vec b)
+{
+    real lane[LANES];
+    storeu(lane, b);
+    store(lane, a, n);
+    return loadu(lane);
+}
+
+/* Reductions over some axes: two vectors of numbers joined, two numbers, and the first n lanes of a vector. */
+INLINE vec join_sum(vec a, vec b)
+{
+    return a + b;
+}
+
+INLINE real one_sum(real a, real b)
+{
+    return a + b;
+}
+
+INLINE real across_sum(vec a, size_t n)
+{
+    return hsum(n < LANES ? first_of(a, n, K(0)) : a);
+}
+
+INLINE vec join_max(vec a, vec b)
+{
+    return f_maximum(a, b);
+}
+
+INLINE real one_max(real a, real b)
+{
+    return a != a || b < a ? a : b;
+}
+
+INLINE real across_max(vec a, size_t n)
+{
+    real lane[LANES];
+    storeu(lane, a);
+    return max_of(lane, n < LANES ? n : LANES);
+}
+
 /* For a vector of units that begins with unit k, a multiple of LANES below n: the sums of all units up to each one. What comes
    before is added up anew for each vector, so that the result does not depend on who computes which. */
 INLINE vec cumsum_at(const real *p, size_t k, size_t n)

@@ -12,9 +12,20 @@ from templates.numpy.cell import _TANGENTS, _Directions, _steps_of_stream, _tang
 from templates.numpy.run import _Run, _weights
 from templates.python.arguments import _array, _expect, _names, _read_state, _read_threads, _read_x
 from templates.python.cell import _INPUT_SIZE, _INPUTS, _NO_GRADIENT, _OUTPUTS, _SHAPES, _STATE_SIZES, OUTPUT, STATES
-from templates.python.given import _beside, _handed, _hold_out, _inputs_of, _outputs_of, _width
+from templates.python.given import (
+    _and_of_states,
+    _beside,
+    _handed,
+    _hold_out,
+    _inputs_of,
+    _output_rows,
+    _outputs_of,
+    _states_of,
+    _width,
+)
 from templates.python.parameters import _packed, pack
 from templates.python.pieces import _forward_in_pieces
+from templates.python.sizes import _level_params, _names_of, _units
 from templates.python.tape import Tape
 
 
@@ -55,7 +66,9 @@ def forward(
     final, states, data = run.forward(True)
     over_time = {name: array[::-1] if run.reverse else array[:] for name, array in states.items()}
     data.update({f"{name} states": array for name, array in states.items()})
-    return run.outputs(), {name: array.copy() for name, array in final.items()}, Tape(over_time, data, run, params)
+    last = {name: array.copy() for name, array in final.items()}
+    tape = Tape(_states_of(over_time, run.sizes), data, run, params)
+    return run.outputs(), _states_of(last, run.sizes), tape
 
 
 def infer(
@@ -72,7 +85,7 @@ def infer(
     _read_threads(threads)
     run = _Run(params, x, state, lengths, reverse, out, inputs)
     final, _, _ = run.forward(False)
-    return run.outputs(), {name: array.copy() for name, array in final.items()}
+    return run.outputs(), _states_of({name: array.copy() for name, array in final.items()}, run.sizes)
 
 
 def step(
@@ -94,7 +107,8 @@ def step(
     y, final = infer(packed, x, state, out=one, inputs=others)
     if len(_OUTPUTS) == 1:
         return y[0], final
-    return _handed(np.concatenate([each[0] for each in y.values()], axis=-1), out, sizes), final
+    sizes = _and_of_states(sizes, final)
+    return _handed(_output_rows({name: each[0] for name, each in y.items()}, sizes), out, sizes), final
 
 
 _STATE_ALONE = tuple(_OUTPUTS) == (OUTPUT,) and OUTPUT in STATES
@@ -107,25 +121,27 @@ class _Stream:
     def __init__(self, packed: Mapping[str, ArrayLike], batch: int) -> None:
         self._packed = pack(packed)
         sizes = self._packed.sizes
-        missing = [size for size in _STATE_SIZES.values() if size not in sizes]
+        missing = [size for size in _names_of(*_STATE_SIZES.values()) if size not in sizes]
         if missing:
             raise ValueError(f"packed: no parameter has the size {missing[0]}, so the layer cannot be streamed")
         if isinstance(batch, bool) or not hasattr(batch, "__index__") or batch < 0:
             raise ValueError(f"batch: expected a whole number of rows, found {batch!r}")
         self._batch, self._dtype = batch, np.result_type(*self._packed.values())
-        self.state = {name: np.zeros((batch, sizes[size]), self._dtype) for name, size in _STATE_SIZES.items()}
+        shapes = {name: (batch, _units(size, sizes)) for name, size in _STATE_SIZES.items()}
+        self._state = {name: np.zeros(shape, self._dtype) for name, shape in shapes.items()}
+        self.state = _states_of(self._state, sizes)
         self._x = self._y = np.zeros((1, 0, 0), self._dtype)
         self._sizes: dict[str, int] = sizes
-        if {_INPUT_SIZE, *_INPUTS.values()} <= sizes.keys():
+        if set(_names_of(_INPUT_SIZE, *_INPUTS.values())) <= sizes.keys():
             self._begin(sizes)
 
     def _begin(self, sizes: dict[str, int]) -> None:
         """Make the arrays for rows of these sizes, and the steps that read and write them."""
-        widths = [sizes[size] for size in (_INPUT_SIZE, *_INPUTS.values())]
+        widths = [_units(size, sizes) for size in (_INPUT_SIZE, *_INPUTS.values())]
         self._sizes, self._x = sizes, np.zeros((1, self._batch, sum(widths)), self._dtype)
         self._y = np.zeros((1, self._batch, _width(sizes)), self._dtype)
         weights = _weights(self._packed, sizes, self._dtype)
-        self._steps = _steps_of_stream(weights, sizes, self._x, self.state.copy(), self._y)
+        self._steps = _steps_of_stream(weights, sizes, self._x, self._state.copy(), self._y)
 
     def reset(self) -> None:
         """Set the state to zeros."""
@@ -188,17 +204,19 @@ def jvp(
     others = [*along.values(), *([] if direction is None else [direction])]
     run = _Run(packed, x, state, lengths, reverse, out, inputs, others)
     tangent = run.states(_read_state("dstate", {} if dstate is None else dstate, batch, run.sizes)[0], batch)
-    p = {name: np.ascontiguousarray(array, run.dtype) for name, array in packed.items()}
+    p = _level_params({name: np.ascontiguousarray(array, run.dtype) for name, array in packed.items()}, run.sizes)
     both = dict(run.state)
     for name, of in _TANGENTS.items():
         if of in tangent:
             both[name] = tangent[of]
         else:
             p[name] = along[of].astype(run.dtype, copy=False) if of in along else np.zeros_like(p[of])
+            p[name] = p[name].reshape(p[of].shape)
     given = run.steps(np.zeros_like(run.x) if direction is None else direction)
     dy = run.y[::-1] if run.reverse else run.y
     final, _, _ = _tangent(_Directions(p, run.sizes), run.sizes, run.x, given, both, run.idle, False, dy)
-    return run.outputs(), {of: final[name].copy() for name, of in _TANGENTS.items() if of in tangent}
+    last = {of: final[name].copy() for name, of in _TANGENTS.items() if of in tangent}
+    return run.outputs(), _states_of(last, run.sizes)
 
 
 def _direction(
@@ -220,7 +238,8 @@ def _direction(
     parts = [np.zeros_like(x) if one is None else one]
     for name in (name for name in _INPUTS if name not in _NO_GRADIENT):
         shape = np.shape(values.get(name, 0))
-        parts.append(np.zeros(shape) if given.get(name) is None else _expect(f"dinputs[{name!r}]", given[name], shape))
+        part = np.zeros(shape) if given.get(name) is None else _expect(f"dinputs[{name!r}]", given[name], shape)
+        parts.append(part.reshape(*part.shape[: x.ndim - 1], -1) if "*" in _INPUTS[name] and part.size else part)
     # Where an input does not fit, the run says so.
     fits = all(part.shape[:-1] == x.shape[:-1] for part in parts)
     return np.concatenate(parts, axis=-1) if fits else one

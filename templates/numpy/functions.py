@@ -10,6 +10,9 @@ finds the derivative that the table has there; real numbers take the shortest wa
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -258,3 +261,29 @@ def _largest(a: np.ndarray, axis: int, keepdims: bool, out: np.ndarray | None = 
 def _revcumsum(a: np.ndarray, axis: int, out: np.ndarray | None = None) -> np.ndarray:
     """Return the sum from each unit to the last."""
     return np.positive(np.flip(np.add.accumulate(np.flip(a, axis), axis=axis), axis), out=out)
+
+
+def _repeat(
+    a: np.ndarray, own: tuple[int, ...], whole: tuple[int, ...], out: np.ndarray | None = None
+) -> np.ndarray:
+    """Return rows of a, whose axes are own, repeated along the axes of whole where own has 1."""
+    if out is None:
+        out = np.empty((*a.shape[:-1], math.prod(whole)), a.dtype)
+    out.reshape(*out.shape[:-1], *whole)[...] = a.reshape(*a.shape[:-1], *own)
+    return out
+
+
+def _over(
+    fold: Callable[..., np.ndarray],
+    a: np.ndarray,
+    axes: tuple[int, ...],
+    places: tuple[int, ...],
+    out: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return rows of a, whose axes are axes, reduced over those at places."""
+    found = fold(a.reshape(*a.shape[:-1], *axes), axis=places, keepdims=True)
+    rows = found.reshape(*a.shape[:-1], math.prod(found.shape[a.ndim - 1 :]))
+    if out is None:
+        return rows
+    out[...] = rows
+    return out

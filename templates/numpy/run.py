@@ -12,15 +12,16 @@ from templates.numpy.arrays import _turned
 from templates.numpy.cell import _forward, _Weights
 from templates.python.arguments import _read_lengths, _read_out, _read_state, _read_x
 from templates.python.cell import _OUTPUTS, _STATE_SIZES
-from templates.python.given import _beside, _handed, _hold_out, _width
+from templates.python.given import _PLAIN, _beside, _handed, _hold_out, _width
 from templates.python.parameters import Packed, _packed
+from templates.python.sizes import _level_params, _units
 
 
 def _weights(packed: Packed, sizes: Mapping[str, int], dtype: np.dtype) -> _Weights:
     """The weights of ``packed`` in one dtype, stacked at first use."""
     if dtype not in packed.panels:
         p = {name: np.ascontiguousarray(array, dtype) for name, array in packed.items()}
-        packed.panels[dtype] = _Weights(p, sizes)
+        packed.panels[dtype] = _Weights(_level_params(p, sizes), sizes)
     weights: _Weights = packed.panels[dtype]
     return weights
 
@@ -54,9 +55,9 @@ class _Run:
             self.idle = _turned(np.arange(steps)[:, np.newaxis] >= lengths, reverse)
         self.weights = _weights(packed, self.sizes, self.dtype)
         _hold_out(out, (steps, batch), self.sizes, self.dtype)
-        self.out, one = out, out if len(_OUTPUTS) == 1 else None
+        self.out, one = out, out if _PLAIN else None
         self.y = _read_out("out", one, (steps, batch, _width(self.sizes)), self.dtype)
-        outs = [] if out is None else [out] if one is not None else list(out.values())
+        outs = [] if out is None else [out] if len(_OUTPUTS) == 1 else list(out.values())
         if any(each is not None and np.may_share_memory(each, x) for each in outs):
             x = x.copy()
         self.x = self.steps(x).view()  # nobody else can change its shape
@@ -69,9 +70,12 @@ class _Run:
 
     def states(self, given: Mapping[str, np.ndarray | None], batch: int) -> dict[str, np.ndarray]:
         """States, or gradients of them, that the kernels may overwrite."""
-        shapes = {name: (batch, self.sizes[size]) for name, size in _STATE_SIZES.items()}
+        shapes = {name: (batch, _units(size, self.sizes)) for name, size in _STATE_SIZES.items()}
         states = {name: np.zeros(shape, self.dtype) for name, shape in shapes.items() if given[name] is None}
-        return {name: states[name] if array is None else array.astype(self.dtype) for name, array in given.items()}
+        return {
+            name: states[name] if array is None else array.astype(self.dtype).reshape(shapes[name])
+            for name, array in given.items()
+        }
 
     def outputs(self) -> Any:
         """What the layer returns at every step, after a run."""

@@ -12,7 +12,7 @@ from templates.numpy.calls import forward
 from templates.numpy.cell import _backward
 from templates.numpy.run import _Run, _weights
 from templates.python.arguments import _read_state, _read_threads
-from templates.python.given import _input_gradients, _read_dy
+from templates.python.given import _input_gradients, _read_dy, _states_of
 from templates.python.gradients import Grads, _fit, _hold_params, _into
 from templates.python.parameters import Packed, _packed
 from templates.python.pieces import _Pieces
@@ -57,7 +57,8 @@ def backward(
     last = run.states(_read_state("dstate", dstate, batch, run.sizes)[0], batch)
     grads, dx, dfirst = _backward(weights, run.sizes, run.x, tape.data, run.idle, given, last)
     dx, dinputs = _input_gradients(_turned(dx, run.reverse), run.sizes)
-    result = Grads(grads, dx, dfirst, dinputs)
+    grads = {name: array.reshape(packed[name].shape) for name, array in grads.items()}
+    result = Grads(grads, dx, _states_of(dfirst, run.sizes), dinputs)
     return result if out is None else _into(out, result, accumulate)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from templates.python.cell import _INPUT_SIZE, _SHAPES, _STATE_SIZES, DTYPES, FIXED, STATES
-from templates.python.sizes import _hold_sizes
+from templates.python.sizes import _axes, _hold_sizes
 
 
 def _read_dtype(dtype: DTypeLike) -> np.dtype:
@@ -77,9 +77,10 @@ def _check_params(params: Mapping[str, ArrayLike]) -> tuple[dict[str, np.ndarray
         if name not in params:
             raise ValueError(f"params: {name!r} is missing; expected {', '.join(_SHAPES)}")
         array = _array(f"params[{name!r}]", params[name])
-        if array.ndim != len(shape):
-            raise ValueError(f"params[{name!r}]: expected ({', '.join(shape)}), found shape {array.shape}")
-        for size, found in zip(shape, array.shape, strict=True):
+        axes = [axis for size in shape for axis in size.split("*")]
+        if array.ndim != len(axes):
+            raise ValueError(f"params[{name!r}]: expected ({', '.join(axes)}), found shape {array.shape}")
+        for size, found in zip(axes, array.shape, strict=True):
             first, known = told.setdefault(size, (name, found))
             if known != found:
                 by = "" if first == "1" else f" by params[{first!r}]"
@@ -119,12 +120,16 @@ def _read_state(
             value = state.get(key)
             if value is not None:
                 arrays[key] = array = _array(f"{name}[{key!r}]", value)
-                size = sizes.setdefault(_STATE_SIZES[key], array.shape[-1] if array.ndim else 0)
-                if array.shape != (batch, size):
-                    raise ValueError(f"{name}[{key!r}]: expected shape {(batch, size)}, found {array.shape}")
+                axes = _STATE_SIZES[key].split("*")
+                for axis, found in zip(axes, (*array.shape[1:], *(0,) * len(axes)), strict=False):
+                    sizes.setdefault(axis, found)
+                shape = (batch, *_axes(_STATE_SIZES[key], sizes))
+                if array.shape != shape:
+                    raise ValueError(f"{name}[{key!r}]: expected shape {shape}, found {array.shape}")
     for key, of in _STATE_SIZES.items():
-        if of not in sizes:
-            raise ValueError(f"{name}: {key!r} must be given, since no parameter has its size, {of}")
+        for axis in of.split("*"):
+            if axis not in sizes:
+                raise ValueError(f"{name}: {key!r} must be given, since no parameter has its size, {axis}")
     return arrays, sizes
 
 

@@ -10,8 +10,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from templates.python.arguments import _read_lengths, _read_out, _read_x
-from templates.python.cell import _OUTPUTS, _STATE_SIZES
-from templates.python.given import _beside, _handed, _hold_out, _inputs_of
+from templates.python.given import (
+    _PLAIN,
+    _and_of_states,
+    _beside,
+    _handed,
+    _hold_out,
+    _inputs_of,
+    _output_rows,
+    _width,
+)
 from templates.python.parameters import Packed
 from templates.python.tape import Tape
 
@@ -77,15 +85,15 @@ def _forward_in_pieces(
     for start, stop in pieces.bounds or [(0, 0)]:
         given = pieces.given(start, stop)
         part, after = infer(packed, given[0], current, *given[1:3], threads, inputs=given[3])
-        part = np.concatenate(list(part.values()), axis=-1) if isinstance(part, dict) else part
         if y is None:
             first = current or {}
             zeros = {name: np.zeros_like(each) for name, each in after.items()}
             current = {name: zeros[name] if first.get(name) is None else np.array(first[name]) for name in after}
-            sizes = {**sizes, **{size: after[name].shape[-1] for name, size in _STATE_SIZES.items()}}
-            _hold_out(out, (steps, batch), sizes, part.dtype)
-            y = _read_out("out", out if len(_OUTPUTS) == 1 else None, (steps, *part.shape[1:]), part.dtype)
-        y[start:stop] = part
+            sizes = _and_of_states(sizes, after)
+            dtype = next(iter(after.values())).dtype
+            _hold_out(out, (steps, batch), sizes, dtype)
+            y = _read_out("out", out if _PLAIN else None, (steps, batch, _width(sizes)), dtype)
+        y[start:stop] = _output_rows(part, sizes)
         pieces.starts.append(current)
         current = after
     assert y is not None

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from templates.python.cell import _STATE_SIZES
-from templates.python.given import _columns, _input_gradients, _outputs_of, _read_dy
+from templates.python.given import _and_of_states, _columns, _input_gradients, _outputs_of, _read_dy
 from templates.python.gradients import Grads
 from templates.python.parameters import Packed
 from templates.python.pieces import _Pieces
@@ -37,7 +36,7 @@ def _backward_in_pieces(
         threads: as `backward` takes it.
     """
     x, starts = pieces.x, pieces.starts
-    sizes = {**pieces.sizes, **{size: starts[0][name].shape[-1] for name, size in _STATE_SIZES.items()}}
+    sizes = _and_of_states(pieces.sizes, starts[0])
     given = _read_dy(dy, x.shape[:2], sizes, x.dtype)
     dx: np.ndarray | None = None
     total: Grads | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,47 @@ import numpy as np
 from templates.python.cell import _DOMAINS, _INIT, _INITIALISERS, _INPUT_IS_HIDDEN, _SHAPES, FIXED
 
 
+def _axes(size: str, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """How many units each axis of a size has: of ``value*key``, two."""
+    return tuple([sizes[axis] for axis in size.split("*")])
+
+
+def _units(size: str, sizes: Mapping[str, int]) -> int:
+    """How many numbers a value of a size has; they stand one after the other in the rows that kernels read."""
+    return math.prod(_axes(size, sizes))
+
+
+def _names_of(*sizes: str) -> list[str]:
+    """The axes of several sizes, each once, in order."""
+    return list(dict.fromkeys([axis for size in sizes for axis in size.split("*")]))
+
+
+def _shaped(array: Any, size: str, sizes: Mapping[str, int]) -> Any:
+    """Rows ``(…, units)`` of values with several axes as ``(…, *axes)``, a view; of other values as they are."""
+    return array.reshape(*array.shape[:-1], *_axes(size, sizes)) if "*" in size else array
+
+
+def _level(array: Any, size: str, sizes: Mapping[str, int]) -> Any:
+    """Values ``(…, *axes)`` as rows ``(…, units)``."""
+    lead = array.ndim - size.count("*") - 1
+    return array.reshape(*array.shape[:lead], _units(size, sizes)) if "*" in size else array
+
+
+def _level_params(params: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, Any]:
+    """Parameters as vectors and matrices, which kernels read: several axes become one."""
+    return {
+        name: array.reshape([_units(size, sizes) for size in _SHAPES[name]]) if "*" in "".join(_SHAPES[name]) else array
+        for name, array in params.items()
+    }
+
+
 def _shapes_of(sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
     """The parameters' shapes."""
-    return {name: tuple(sizes[size] for size in shape) for name, shape in _SHAPES.items()}
+    return {name: _shape(shape, sizes) for name, shape in _SHAPES.items()}
+
+
+def _shape(of: Sequence[str], sizes: Mapping[str, int]) -> tuple[int, ...]:
+    return tuple([units for size in of for units in _axes(size, sizes)])
 
 
 def _check_sizes(**sizes: int) -> dict[str, int]:
@@ -53,9 +92,11 @@ def _initial_values(
     for name, shape in shapes.items():
         word, *options = _INIT[name].split()
         if word in _INITIALISERS:
-            fan_in = shape[1] if len(shape) == 2 else hidden_size
+            matrix = len(_SHAPES[name]) == 2
+            drawn = (math.prod(shape[:-1]), shape[-1]) if matrix else (math.prod(shape),)
+            fan_in = shape[-1] if matrix else hidden_size
             try:  # what is given is drawn too: the others do not depend on it
-                params[name] = _INITIALISERS[word](random, shape, fan_in, *map(float, options))
+                params[name] = _INITIALISERS[word](random, drawn, fan_in, *map(float, options)).reshape(shape)
             except ValueError as error:
                 raise ValueError(f"{name}: {word}: {error}") from error
         else:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from templates.python.cell import _INPUT_SIZE, _SHAPES, _STATE_SIZES, FIXED, STATES
-from templates.python.sizes import _hold_sizes
+from templates.python.sizes import _axes, _hold_sizes
 
 
 def _tensor(name: str, value: Any) -> Tensor:
@@ -54,9 +54,10 @@ def _read_params(params: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str
         if name not in params:
             raise ValueError(f"params: {name!r} is missing; expected {', '.join(_SHAPES)}")
         tensor = _tensor(f"params[{name!r}]", params[name])
-        if tensor.ndim != len(shape):
-            raise ValueError(f"params[{name!r}]: expected ({', '.join(shape)}), found shape {tuple(tensor.shape)}")
-        for size, found in zip(shape, tensor.shape, strict=True):
+        axes = [axis for size in shape for axis in size.split("*")]
+        if tensor.ndim != len(axes):
+            raise ValueError(f"params[{name!r}]: expected ({', '.join(axes)}), found shape {tuple(tensor.shape)}")
+        for size, found in zip(axes, tensor.shape, strict=True):
             first, known = told.setdefault(size, (name, found))
             if known != found:
                 by = "" if first == "1" else f" by params[{first!r}]"
@@ -101,11 +102,14 @@ def _read_state(
         for key in STATES:
             if state.get(key) is not None:
                 tensors[key] = tensor = _tensor(f"{name}[{key!r}]", state[key])
-                size = sizes.setdefault(_STATE_SIZES[key], tensor.shape[-1] if tensor.ndim else 0)
-                _fits(f"{name}[{key!r}]", tensor, (x.shape[1], size), x)
+                axes = _STATE_SIZES[key].split("*")
+                for axis, found in zip(axes, (*tensor.shape[1:], *(0,) * len(axes)), strict=False):
+                    sizes.setdefault(axis, found)
+                _fits(f"{name}[{key!r}]", tensor, (x.shape[1], *_axes(_STATE_SIZES[key], sizes)), x)
     for key, of in _STATE_SIZES.items():
-        if of not in sizes:
-            raise ValueError(f"{name}: {key!r} must be given, since no parameter has its size, {of}")
+        for axis in of.split("*"):
+            if axis not in sizes:
+                raise ValueError(f"{name}: {key!r} must be given, since no parameter has its size, {axis}")
     return tensors, sizes
 
 

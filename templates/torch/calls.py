@@ -63,9 +63,10 @@ def forward(
     Where the cell has several outputs, they are returned by name.
     """
     run = _Run(params, x, state, lengths, reverse, inputs)
-    y, final, states, tape = _forward(run.params, run.sizes, run.x, run.state, run.idle, True)
+    y, final, states, tape = _forward(run.level, run.sizes, run.x, run.state, run.idle, True)
     y = _outputs_of(run.turned(y), run.sizes)
-    return y, final, Tape({name: run.turned(each) for name, each in states.items()}, run, states, tape)
+    over_time = run.named({name: run.turned(each) for name, each in states.items()})
+    return y, run.named(final), Tape(over_time, run, states, tape)
 
 
 def infer(
@@ -82,8 +83,8 @@ def infer(
     """
     with torch.no_grad():
         run = _Run(params, x, state, lengths, reverse, inputs)
-        y, final, _, _ = _forward(run.params, run.sizes, run.x, run.state, run.idle, False)
-        return _outputs_of(run.turned(y), run.sizes), final
+        y, final, _, _ = _forward(run.level, run.sizes, run.x, run.state, run.idle, False)
+        return _outputs_of(run.turned(y), run.sizes), run.named(final)
 
 
 def step(

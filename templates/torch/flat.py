@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from templates.python.cell import _INPUTS, _SHAPES, _STATE_SIZES, STATES
+from templates.python.cell import _INPUTS, _SHAPES, STATES
 from templates.torch.cell import _KEPT, _backward, _forward
 from templates.torch.run import _Run
 
@@ -42,8 +42,8 @@ def forward_flat(
         widths: of each input, where there are several.
     """
     run = _flat_run(params, x, state, lengths, reverse, widths)
-    y, final, states, kept = _forward(run.params, run.sizes, run.x, run.state, run.idle, True)
-    return run.turned(y), tuple(final.values()), (*states.values(), *kept.values())
+    y, final, states, kept = _forward(run.level, run.sizes, run.x, run.state, run.idle, True)
+    return run.turned(y), tuple(run.named(final).values()), (*states.values(), *kept.values())
 
 
 def infer_flat(
@@ -56,8 +56,8 @@ def infer_flat(
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Run a sequence and keep nothing: returns outputs and final states. PyTorch differentiates what it computes."""
     run = _flat_run(params, x, state, lengths, reverse, widths)
-    y, final, _, _ = _forward(run.params, run.sizes, run.x, run.state, run.idle, False)
-    return run.turned(y), tuple(final.values())
+    y, final, _, _ = _forward(run.level, run.sizes, run.x, run.state, run.idle, False)
+    return run.turned(y), tuple(run.named(final).values())
 
 
 def backward_flat(
@@ -79,10 +79,7 @@ def backward_flat(
     run = _flat_run(params, x, state, lengths, reverse, widths)
     states = dict(zip(STATES, kept, strict=False))
     others = dict(zip(_KEPT, kept[len(STATES) :], strict=True))
-    batch = x.shape[1]
-    last = {
-        name: each if each is not None else x.new_zeros(batch, run.sizes[_STATE_SIZES[name]])
-        for name, each in zip(STATES, dstate or [None] * len(STATES), strict=True)
-    }
-    grads, dx, dfirst = _backward(run.params, run.sizes, run.x, states, others, run.idle, run.steps(dy), last)
-    return run.turned(dx), tuple(grads.values()), tuple(dfirst.values())
+    last = run.states(dict(zip(STATES, dstate or [None] * len(STATES), strict=True)))
+    grads, dx, dfirst = _backward(run.level, run.sizes, run.x, states, others, run.idle, run.steps(dy), last)
+    found = tuple(each.reshape(run.params[name].shape) for name, each in grads.items())
+    return run.turned(dx), found, tuple(run.named(dfirst).values())

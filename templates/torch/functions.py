@@ -6,6 +6,9 @@ kinks are those of the table where the backward routine computes them; here they
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -124,3 +127,14 @@ def _tensors(a: Tensor | float, b: Tensor | float) -> tuple[Tensor, Tensor]:
         assert isinstance(b, Tensor)
         return torch.full_like(b, a), b
     return a, b if isinstance(b, Tensor) else torch.full_like(a, b)
+
+
+def _repeat(a: Tensor, own: tuple[int, ...], whole: tuple[int, ...]) -> Tensor:
+    """Return rows of a, whose axes are own, repeated along the axes of whole where own has 1."""
+    return a.reshape(*a.shape[:-1], *own).expand(*a.shape[:-1], *whole).reshape(*a.shape[:-1], math.prod(whole))
+
+
+def _over(fold: Callable[..., Tensor], a: Tensor, axes: tuple[int, ...], places: tuple[int, ...]) -> Tensor:
+    """Return rows of a, whose axes are axes, reduced over those at places."""
+    found = fold(a.reshape(*a.shape[:-1], *axes), places, True)
+    return found.reshape(*a.shape[:-1], math.prod(found.shape[a.ndim - 1 :]))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from templates.python.cell import _INPUT_SIZE, _INPUTS, _NO_GRADIENT, _OUTPUTS, FIXED
-from templates.python.sizes import _hold_sizes
+from templates.python.sizes import _axes, _hold_sizes, _level, _shaped, _units
 from templates.torch.arguments import _fits, _names, _tensor
 
 
@@ -30,8 +30,11 @@ def _beside(
         tensor = torch.as_tensor(given[key])
         if not tensor.is_floating_point():  # masks and whole numbers
             tensor = tensor.to(x.dtype)
-        _fits(f"{name}[{key!r}]", tensor, (*x.shape[:-1], sizes.setdefault(size, (*tensor.shape, 0)[-2])), x)
-        tensors.append(tensor)
+        axes = size.split("*")
+        for axis, found in zip(axes, (*tensor.shape[x.ndim - 1 :], *(0,) * len(axes)), strict=False):
+            sizes.setdefault(axis, found)
+        _fits(f"{name}[{key!r}]", tensor, (*x.shape[:-1], *_axes(size, sizes)), x)
+        tensors.append(_level(tensor, size, sizes))
     if FIXED:
         _hold_sizes(sizes)
     return torch.cat(tensors, -1), sizes
@@ -41,8 +44,14 @@ def _inputs_of(rows: Tensor, sizes: Mapping[str, int]) -> tuple[Tensor, dict[str
     """``x``, or its gradient, and those of the other inputs by name."""
     if not _INPUTS:
         return rows, {}
-    x, *others = rows.split([sizes[size] for size in (_INPUT_SIZE, *_INPUTS.values())], -1)
-    return x, dict(zip(_INPUTS, others, strict=True))
+    parts = _side_by_side(rows, {"x": _INPUT_SIZE, **_INPUTS}, sizes)
+    return parts.pop("x"), parts
+
+
+def _side_by_side(rows: Tensor, of: Mapping[str, str], sizes: Mapping[str, int]) -> dict[str, Tensor]:
+    """The columns of a tensor by name; ``of`` says the size of each."""
+    parts = rows.split([_units(size, sizes) for size in of.values()], -1)
+    return {name: _shaped(part, size, sizes) for (name, size), part in zip(of.items(), parts, strict=True)}
 
 
 def _input_gradients(rows: Tensor, sizes: Mapping[str, int]) -> tuple[Tensor, dict[str, Tensor]]:
@@ -53,23 +62,22 @@ def _input_gradients(rows: Tensor, sizes: Mapping[str, int]) -> tuple[Tensor, di
 
 def _outputs_of(rows: Tensor, sizes: Mapping[str, int]) -> Any:
     """The output, or each of several by name."""
-    if len(_OUTPUTS) == 1:
-        return rows
-    return dict(zip(_OUTPUTS, rows.split([sizes[size] for size in _OUTPUTS.values()], -1), strict=True))
+    found = _side_by_side(rows, _OUTPUTS, sizes)
+    return found if len(found) > 1 else next(iter(found.values()))
 
 
 def _read_dy(dy: Any, x: Tensor, sizes: Mapping[str, int]) -> Tensor:
     """The gradient of the outputs, side by side in each row."""
-    shapes = {name: (*x.shape[:2], sizes[size]) for name, size in _OUTPUTS.items()}
+    shapes = {name: (*x.shape[:2], *_axes(size, sizes)) for name, size in _OUTPUTS.items()}
     if len(_OUTPUTS) == 1:
-        (shape,) = shapes.values()
-        return _like("dy", dy, shape, x)
+        ((name, shape),) = shapes.items()
+        return _level(_like("dy", dy, shape, x), _OUTPUTS[name], sizes)
     _names("dy", dy, tuple(_OUTPUTS))
     parts = [
         x.new_zeros(shape) if dy.get(name) is None else _like(f"dy[{name!r}]", dy[name], shape, x)
         for name, shape in shapes.items()
     ]
-    return torch.cat(parts, -1)
+    return torch.cat([_level(each, _OUTPUTS[name], sizes) for name, each in zip(shapes, parts, strict=True)], -1)
 
 
 def _like(name: str, value: Any, shape: tuple[int, ...], x: Tensor) -> Tensor:

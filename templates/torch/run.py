@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from templates.python.cell import _STATE_SIZES
+from templates.python.sizes import _level, _level_params, _shaped, _units
 from templates.torch.arguments import _read_lengths, _read_params, _read_state, _read_x
 from templates.torch.given import _beside
 
@@ -38,6 +39,7 @@ class _Run:
         self.idle: Tensor | None = None
         if lengths is not None:
             self.idle = self.turned(torch.arange(steps, device=x.device)[:, None] >= lengths)[..., None]
+        self.level = _level_params(self.params, self.sizes)
         self.x = self.steps(x)
         self.state = self.states(states)
 
@@ -52,11 +54,17 @@ class _Run:
 
     def states(self, given: Mapping[str, Tensor | None]) -> dict[str, Tensor]:
         """States, or gradients of them: zeros where none is given."""
-        batch = self.x.shape[1]
+        batch, sizes = self.x.shape[1], self.sizes
         return {
-            name: self.x.new_zeros(batch, self.sizes[_STATE_SIZES[name]]) if each is None else each
+            name: self.x.new_zeros(batch, _units(_STATE_SIZES[name], sizes))
+            if each is None
+            else _level(each, _STATE_SIZES[name], sizes)
             for name, each in given.items()
         }
+
+    def named(self, rows: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """States, or gradients of them, as callers read them."""
+        return {name: _shaped(each, _STATE_SIZES[name], self.sizes) for name, each in rows.items()}
 
 
 class Tape:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from templates.python.sizes import _level_params
 from templates.torch.arguments import _read_params, _read_state
 from templates.torch.cell import _backward
 from templates.torch.given import _input_gradients, _read_dy
@@ -59,6 +60,8 @@ def backward(
             )
     gradient = _read_dy(dy, run.x, run.sizes)
     last = run.states(_read_state("dstate", dstate, run.x, run.sizes)[0])
-    grads, dx, dfirst = _backward(p, run.sizes, run.x, states, kept, run.idle, run.steps(gradient), last)
+    level = _level_params(p, run.sizes)
+    grads, dx, dfirst = _backward(level, run.sizes, run.x, states, kept, run.idle, run.steps(gradient), last)
     of_x, of_inputs = _input_gradients(run.turned(dx), run.sizes)
-    return Grads(grads, of_x, dfirst, of_inputs)
+    found = {name: each.reshape(p[name].shape) for name, each in grads.items()}
+    return Grads(found, of_x, run.named(dfirst), of_inputs)

@@ -23,6 +23,7 @@ from symrnn.language.text import ATOM, FORM, POWER, PRODUCT, SUM, UNARY, strengt
 from symrnn.language.tree import (
     Applied,
     Binary,
+    Broadcast,
     Call,
     Constant,
     Expression,
@@ -187,6 +188,9 @@ class Notation(Fold[Latex]):
     def _of_vector(self, node: VectorCall) -> Latex:
         return self._joined(Latex(VECTORS[node.kind].latex), parentheses(self(node.operand)), "")
 
+    def _of_broadcast(self, node: Broadcast) -> Latex:
+        return self(node.operand)
+
     def _of_outer(self, node: Outer) -> Latex:
         return self._joined(self.wrapped(node.left, ATOM), raised(self.wrapped(node.right, ATOM), TRANSPOSE))
 
@@ -213,8 +217,8 @@ class Notation(Fold[Latex]):
 
     def resolved(self, node: Expression) -> Expression:
         """What ``node`` stands for, where it is a name that is written out."""
-        while isinstance(node, Name) and node.name in self.parts:
-            node = self.parts[node.name]
+        while isinstance(node, Broadcast) or (isinstance(node, Name) and node.name in self.parts):
+            node = node.operand if isinstance(node, Broadcast) else self.parts[node.name]
         return node
 
     def _is_negative(self, node: Expression) -> bool:

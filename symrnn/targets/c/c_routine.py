@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from symrnn.emit.source import block, within
+from symrnn.language.axes import axes_of
 from symrnn.plan.program import Routine
 from symrnn.plan.routine import AFTER, BEFORE, LAST, LOOP, ONCE
 from symrnn.targets.c.arrays import PACKED
@@ -50,6 +51,8 @@ def _added(routine: Routine, stages: Mapping[str, CStage]) -> Iterator[str]:
 def _text(cell: CCell, stage: CStage) -> CStageText:
     function = within(stage.name, block([f"STAGE({stage.name}, {stage.side})", "{", *stage.lines, "}"]))
     on_row = f"ON_ROW({stage.name}, {_sums_at_most(stage)})" if stage.name in cell.row_names else ""
+    if on_row and stage.along:
+        on_row = f"ON_ROW({stage.name}, 0, 0)"
     return CStageText(stage.name, tuple(function), on_row, tuple(_forms(cell, stage)), stage.fused is not None)
 
 
@@ -61,6 +64,8 @@ def _forms(cell: CCell, stage: CStage) -> Iterator[str]:
     masked = "MASKED" if stage.masked else "ALL_ROWS"
     sums, vectors = _sums_and_vectors(stage)
     units = names.sizes[stage.size]
+    if stage.along:
+        vectors = f"({units} + LANES - 1) / LANES"
     yield f'    S(stage) s = new_stage("{stage.name}", S({stage.name}), {units}, {sums}, {vectors}, {masked});'
     if stage.name in cell.row_names:
         yield f"    s.row = S({stage.name}_row);"
@@ -73,7 +78,7 @@ def _forms(cell: CCell, stage: CStage) -> Iterator[str]:
 def _sizes_of(stage: CStage) -> set[str]:
     """The sizes that the stage's units and operands depend on."""
     segments = [s for form in (stage.forms, stage.fused) if form for s in form.segments]
-    return {stage.size, *(size for s in segments for size in (*s.panel.depth.sizes, *s.source.before.sizes))}
+    return {*axes_of(stage.size), *(size for s in segments for size in (*s.panel.depth.sizes, *s.source.before.sizes))}
 
 
 def _sums_and_vectors(stage: CStage) -> tuple[str, str]:

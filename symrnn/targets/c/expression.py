@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from types import MappingProxyType
 
 from symrnn.errors import GenerateError
 from symrnn.language.fold import Fold
@@ -15,6 +16,7 @@ from symrnn.language.text import ATOM, strength
 from symrnn.language.tree import (
     MATRICES,
     Binary,
+    Broadcast,
     Call,
     Constant,
     Expression,
@@ -40,10 +42,13 @@ class CPrinter(Fold[str], refuses=(MatVec, Reduce, VectorCall, Outer, *MATRICES)
     Args:
         names: the C expression of every value.
         sizes: the C expression of every size name.
+        lines: in a stage along axes, the C expression of every value that is repeated.
     """
 
-    def __init__(self, names: Mapping[str, str], sizes: Mapping[str, str]) -> None:
-        self._names, self._sizes = names, sizes
+    def __init__(
+        self, names: Mapping[str, str], sizes: Mapping[str, str], lines: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self._names, self._sizes, self._lines = names, sizes, lines
 
     def _refusal(self, node: Expression) -> Exception:
         return GenerateError(f"C: {type(node).__name__} is not elementwise, so no statement can compute it")
@@ -69,6 +74,10 @@ class CPrinter(Fold[str], refuses=(MatVec, Reduce, VectorCall, Outer, *MATRICES)
 
     def _of_size(self, node: SizeOf) -> str:
         return f"K({self._sizes[node.size]})"
+
+    def _of_broadcast(self, node: Broadcast) -> str:
+        assert isinstance(node.operand, Name)
+        return self._lines[node.operand.name]
 
     def _of_power(self, node: Power) -> str:
         base, exponent = self(node.base), node.exponent

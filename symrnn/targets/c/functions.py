@@ -58,16 +58,19 @@ class CReduction:
     Attributes:
         function: of the runtime, of a pointer and a count.
         divides: whether its result is divided by the count.
+        joins: the last part of the names of the functions that add up vectors of it, ``join_sum`` and so on; empty where a plan
+            reduces over all units alone.
     """
 
     function: str
     divides: bool = False
+    joins: str = ""
 
 
 REDUCTIONS: Mapping[str, CReduction] = {
     "mean": CReduction("sum_of", divides=True),
-    "sum": CReduction("sum_of"),
-    "max": CReduction("max_of"),
+    "sum": CReduction("sum_of", joins="sum"),
+    "max": CReduction("max_of", joins="max"),
 }
 """The spelling of each reduction of the language, by name."""
 

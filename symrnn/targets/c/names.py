@@ -6,13 +6,16 @@ Reads a program; returns the C names of its values, row pointers, sizes and para
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from symrnn.language.axes import Spelt
 from symrnn.language.identifiers import Allocator
 from symrnn.language.tree import PRIME
 from symrnn.plan.program import Kind, Place, Program, Routine
+from symrnn.plan.vocabulary import over_axes
 from symrnn.plan.size import Count
+from symrnn.targets.c.along import repeated_by
 from symrnn.targets.c.interface import STATUSES, dims_fields
 
 _LOCAL_WORDS = """
@@ -20,7 +23,7 @@ _LOCAL_WORDS = """
     uint32_t uint64_t memcpy memset memmove math main pow sin cos sqrt exp tanh log party sequence block memory
     motion phase GIVEN TAPE WORK BACK STAYS EACH_STEP EACH_HOISTED EACH_TAPED BEFORE AFTER MOTIONS HOIST LOOP
     LAST DEFERRED PHASES ALL_ROWS MASKED AT_X AT_Y AT_DY AT_DX AT_PACKED AT_STATES ARRAYS BLOCKS round share
-    meet take multiply clear timer timers call serve lead changed taken wait_a_little AWAY WAITING TAKEN CALLED DONE
+    meet take line lines column multiply clear timer timers call serve lead changed taken wait_a_little AWAY WAITING TAKEN CALLED DONE
 """
 
 _LOCALS = (
@@ -77,6 +80,7 @@ class CNames:
         sizes: expressions ``dims->hidden``, or a macro where it is fixed, by size name.
         fields: fields of the dims structure, by size name.
         open: size names that are not fixed, in order.
+        lines: of a value that a stage repeats along axes or reduces over some: what stands for it in a line.
     """
 
     values: Mapping[str, str]
@@ -85,6 +89,7 @@ class CNames:
     sizes: Mapping[str, str]
     fields: Mapping[str, str]
     open: tuple[str, ...]
+    lines: Mapping[str, str]
 
     def count(self, count: Count) -> str:
         """The C expression of a number that depends on sizes: ``3 * dims->hidden + dims->input``."""
@@ -116,11 +121,20 @@ def c_names(program: Program, fixed: Mapping[str, int]) -> CNames:
         for key, hint in _pointers(routine, values):
             if key not in pointers:
                 pointers[key] = allocator.fresh(f"{hint}_row")
+    lines = {name: allocator.fresh(f"{values[name]}_line") for name in _lines(functions) if name in values}
     given = Allocator(MACROS)
     parameters = {v.name: given.fresh(_apart(cell, v.name)) for v in program.cell.parameters}
     parameters |= {name: given.fresh(_apart(cell, name)) for name in program.preparation.forward.outputs}
     left = tuple(size for size in fields if size not in fixed)
-    return CNames(values, pointers, parameters, sizes, fields, left)
+    return CNames(values, pointers, parameters, Spelt(sizes), fields, left, lines)
+
+
+def _lines(routines: Sequence[Routine]) -> Iterator[str]:
+    """The values that stages repeat along axes, and the results of reductions over some."""
+    stages = (stage for routine in routines for stage in routine.stages if stage.along)
+    for stage in stages:
+        yield from repeated_by(stage)
+        yield from (s.target for s in stage.statements if over_axes(s.expression))
 
 
 def _apart(cell: str, name: str) -> str:

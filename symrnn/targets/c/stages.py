@@ -8,16 +8,19 @@ stages run over rows and tiles, which the runtime does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from symrnn.emit.address import Address
 from symrnn.emit.source import Mark, Marked, block
+from symrnn.language.axes import axes_of
 from symrnn.language.system import ONE
 from symrnn.language.tree import Call, Name, Reduce, SizeOf, VectorCall, names, walk
 from symrnn.plan.program import Form, FusedStage, Kind, Program, Routine, Stage, Statement, Write, reduced, reductions
 from symrnn.plan.routine import Phase
 from symrnn.plan.size import Count
+from symrnn.plan.vocabulary import over_axes, read_by_units
+from symrnn.targets.c.along import Axes, Repeated, Total, line_heads, repeated_by, total_lines
 from symrnn.targets.c.arrays import PACKED, Arrays
 from symrnn.targets.c.expression import CPrinter
 from symrnn.targets.c.names import CNames, pointer_key
@@ -139,6 +142,7 @@ class CStage:
         fused: the same if it computes hoisted values itself; None if it never does.
         masked: whether rows beyond their length are treated separately.
         side: vectors of units that its statements run on side by side, at most: see `_side`.
+        along: whether it runs along axes, line by line: one tile has all its units.
     """
 
     name: str
@@ -148,6 +152,7 @@ class CStage:
     fused: CForms | None
     masked: bool
     side: int
+    along: bool
 
 
 def c_stages(program: Program, routine: Routine, names: CNames, optional: frozenset[str]) -> tuple[CStage, ...]:
@@ -203,6 +208,7 @@ class _StageWriter:
             *self._ways(stage, fused.whole if fused else None),
             phase.ragged,
             _side(stage, fused),
+            stage.along,
         )
 
     def _ways(self, stage: Stage, whole: Stage | None) -> tuple[CForms, CForms | None]:
@@ -280,11 +286,76 @@ class _StageWriter:
     def _lines(self, stage: Stage, fused: FusedStage | None, *, ragged: bool) -> Iterator[str]:
         """The body of the stage's function."""
         absorbed = {each.statement.target: each.statement for each in fused.absorbed} if fused else {}
+        if stage.along:
+            yield from self._heads(stage, {}, ragged=ragged)
+            yield from self._along(stage, ragged=ragged)
+            return
         body = list(self._body(stage, fused, absorbed, ragged=ragged))
         yield from self._heads(stage, absorbed, ragged=ragged)
         each = "EACH_SUM" if stage.accumulators or (fused and fused.whole.accumulators) else "EACH_VECTOR"
         lines = [Marked(f"        {text}", Mark((s.label,) if s and s.label else (), stage.name)) for text, s in body]
         yield from block([f"    {each} {{", *lines, "    }"])
+
+    def _along(self, stage: Stage, *, ragged: bool) -> Iterator[str]:
+        """The loops of a stage along axes: what is one number for the whole row, lines, what holds in a line, its vectors."""
+        axes, sizes = Axes(stage.size, self._names.sizes), self._routine.sizes
+        local, pointers, places = self._names.lines, self._names.pointers, self._routine.places
+        repeated = [
+            Repeated(name, size, pointers[pointer_key(name, places[name])], local[name])
+            for name, size in repeated_by(stage).items()
+        ]
+        totals = [
+            Total(s, stage.size, sizes[s.target], local[s.target]) for s in stage.statements if over_axes(s.expression)
+        ]
+        rows = {write.value: list[str]() for write in stage.writes}
+        for write in stage.writes:
+            rows[write.value].append(pointers[pointer_key(write.value, write.place)])
+        stored = {s.target for s in stage.statements if over_axes(s.expression)}
+        inside: list[tuple[str, Statement | None]] = []
+        behind: list[str] = []
+        of = {total.statement.target: total for total in totals}
+        printer = self._printer(axes, repeated)
+        for name in self._read_one_by_one(stage):
+            if sizes[name] == ONE:
+                yield f"    LET({self._names.values[name]}) = {self._load(name, stage)};"
+            else:
+                inside.append((f"LET({self._names.values[name]}) = {self._load(name, stage)};", None))
+        for statement in stage.statements:
+            if statement.target in of:
+                operand = f"{self._names.values[reduced(statement.expression)]}[0]"
+                into, ended = total_lines(axes, of[statement.target], operand, rows[statement.target], ragged)
+                inside += [(f"{text}{_label(statement)}" if at == 0 else text, statement) for at, text in enumerate(into)]
+                behind += ended
+            else:
+                text = printer(statement.expression)
+                inside.append((f"LET({self._names.values[statement.target]}) = {text};{_label(statement)}", statement))
+        for write in stage.writes:
+            if write.value not in stored:
+                inside.append((self._store(write, ragged=ragged), None))
+        marked = [Marked(f"            {t}", Mark((s.label,) if s and s.label else (), stage.name)) for t, s in inside]
+        yield from block(
+            [
+                f"    EACH_LINE({axes.last}) {{",
+                *(f"        {text}" for text in line_heads(axes, repeated, totals)),
+                f"        EACH_OF_LINE({axes.last}) {{",
+                *marked,
+                "        }",
+                *(f"        {text}" for text in behind),
+                "    }",
+            ]
+        )
+
+    def _printer(self, axes: Axes, repeated: Sequence[Repeated]) -> CPrinter:
+        """The printer of a stage along axes."""
+        values = {name: f"{text}[v]" for name, text in self._names.values.items()}
+        lines = {each.value: f"OF_LINE({each.local})" if axes.has_last(each.size) else each.local for each in repeated}
+        return CPrinter(values, self._names.sizes, lines)
+
+    @staticmethod
+    def _read_one_by_one(stage: Stage) -> list[str]:
+        """The values that a stage reads unit by unit, in order."""
+        found = _read_one_by_one(stage)
+        return [name for name in stage.reads if name in found]
 
     def _heads(self, stage: Stage, absorbed: Mapping[str, Statement], *, ragged: bool) -> Iterator[str]:
         """Lines that hold for all units of a row: flags, and a pointer for each value in memory."""
@@ -306,9 +377,15 @@ class _StageWriter:
             pointers[key] = (self._arrays.address(write.value, write.place), False)
         sizes = {size for address, _ in pointers.values() for size in address.before.sizes}
         # A vector function has the units of its stage, whose number is at hand.
-        sizes |= {self._routine.sizes[name] for name in reductions(stage) if self._routine.sizes[name] != stage.size}
+        sizes |= {
+            axis
+            for name in reductions(stage)
+            if self._routine.sizes[name] != stage.size
+            for axis in axes_of(self._routine.sizes[name])
+        }
+        sizes |= set(axes_of(stage.size)) if stage.along else set()
         nodes = [node for s in (*stage.statements, *absorbed.values()) for node in walk(s.expression)]
-        sizes |= {node.size for node in nodes if isinstance(node, SizeOf)}
+        sizes |= {axis for node in nodes if isinstance(node, SizeOf) for axis in axes_of(node.size)}
         if sizes & set(self._names.open):
             yield f"    const {self._dims} *const dims = at->dims;"
         if flags:
@@ -385,8 +462,7 @@ class _StageWriter:
 
 def _read_one_by_one(stage: Stage) -> set[str]:
     """The values whose units a stage reads each for itself; one that it reads as a whole may be among them."""
-    plain = [s.expression for s in stage.statements if not reduced(s.expression)]
-    found = {name for expression in plain for name in names(expression)}
+    found = {name for statement in stage.statements for name in read_by_units(statement.expression)}
     return found | {name for write in stage.writes for name in (write.value, write.idle)}
 
 
@@ -394,7 +470,7 @@ def _side(stage: Stage, fused: FusedStage | None) -> int:
     """Two vectors where statements call functions of a vector, whose results take long; each takes its time to compile."""
     statements = (*stage.statements, *(each.statement for each in (fused.absorbed if fused else ())))
     calls = any(isinstance(node, Call) for statement in statements for node in walk(statement.expression))
-    return 2 if calls and stage.size != ONE else 1
+    return 2 if calls and stage.size != ONE and not stage.along else 1
 
 
 def _sum(index: int) -> str:

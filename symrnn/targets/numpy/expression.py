@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 from symrnn.emit.inline import picked
 from symrnn.emit.python_expression import PythonPrinter
-from symrnn.language.tree import Call, Expression, Reduce, VectorCall, walk
-from symrnn.targets.numpy.functions import HELPERS, reduction, spelling, vector_function
+from symrnn.language.tree import Broadcast, Call, Expression, Reduce, VectorCall, walk
+from symrnn.targets.numpy.functions import HELPERS, OVER, REPEAT, reduction, spelling, vector_function
 
 
 class NumpyPrinter(PythonPrinter):
@@ -31,6 +31,14 @@ class NumpyPrinter(PythonPrinter):
         """A function of the whole array."""
         return f"{reduction(kind).whole}({operand}, axis=-1, keepdims=True)"
 
+    def of_axes(self, kind: str, operand: str, axes: list[str]) -> str:
+        """A helper."""
+        return f"{OVER}({reduction(kind).whole}, {operand}, {', '.join(axes)})"
+
+    def of_broadcast(self, operand: str, axes: list[str]) -> str:
+        """A helper."""
+        return f"{REPEAT}({operand}, {', '.join(axes)})"
+
     def of_vector(self, kind: str, operand: str) -> str:
         """A function of all units."""
         return f"{vector_function(kind)}({operand}, axis=-1)"
@@ -42,4 +50,6 @@ def helpers(nodes: Iterable[Expression]) -> tuple[str, ...]:
     callees = {spelling(part.function) for part in parts if isinstance(part, Call)}
     callees |= {vector_function(part.kind) for part in parts if isinstance(part, VectorCall)}
     callees |= {callee for part in parts if isinstance(part, Reduce) for callee in reduction(part.kind).callees}
+    callees |= {REPEAT for part in parts if isinstance(part, Broadcast)}
+    callees |= {OVER for part in parts if isinstance(part, Reduce) and part.of}
     return picked(HELPERS, {callee for callee in callees if "." not in callee})

@@ -87,6 +87,10 @@ VECTORS: Mapping[str, str] = {"cumsum": "np.add.accumulate", "revcumsum": "_revc
 """The callee of each vector function, by name: one of NumPy's, or a helper. Either takes ``axis=`` and ``out=``."""
 
 
+REPEAT, OVER = "_repeat", "_over"
+"""The helpers for values with several axes: one repeats a value along some, the other reduces it over some."""
+
+
 def is_vector_function(function: str) -> bool:
     """Whether ``function`` is the callee of some vector function."""
     return function in VECTORS.values()
@@ -94,7 +98,7 @@ def is_vector_function(function: str) -> bool:
 
 def is_whole(function: str) -> bool:
     """Whether ``function`` reads all units of a value at once, so that it neither works in place nor on several values."""
-    return is_fold(function) or is_vector_function(function)
+    return function == REPEAT or is_fold(function) or is_vector_function(function)
 
 
 def is_fold(function: str) -> bool:

@@ -13,6 +13,7 @@ from symrnn.emit.python_text import collection, commented, span
 from symrnn.emit.source import Mark, marked
 from symrnn.language.system import ONE, Variable
 from symrnn.plan.program import AFTER
+from symrnn.plan.size import Count
 from symrnn.targets.numpy.ir import Spot
 from symrnn.targets.numpy.names import noted, shape, width
 from symrnn.targets.numpy.scope import DTYPE, Locals, Scope
@@ -68,7 +69,7 @@ class GradientPrinter:
             share = name if len(run) == 1 else f"{name}[{part}]"
             if sizes[index] == ONE != self._units[parameter]:
                 # The parameter enters through a sum over the units, so every unit has the same gradient.
-                share = f"np.repeat({share}, {self._names.size(self._units[parameter])})"
+                share = f"np.repeat({share}, {self._names.number(Count.size(self._units[parameter]))})"
             self._terms.setdefault(parameter, []).append(share)
         widths = [width(sizes), *(width([size]) for size in columns)]
         note = noted(labels, shape("", *widths, letters=self._names.letters))

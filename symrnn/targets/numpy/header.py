@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from symrnn.emit.provenance import provenance
 from symrnn.emit.python_text import INDENT, WIDTH, listed, quoted, wrapped
 from symrnn.emit.request import Request
+from symrnn.language.axes import Spelt
 from symrnn.language.cell import Cell
 from symrnn.language.listing import labelled, own_lines, written_lines
 from symrnn.language.system import HIDDEN, INPUT
@@ -69,7 +70,7 @@ def header(
 
 
 def _legend(cell: Cell, names: Sequence[Locals], weights: Weights) -> list[tuple[str, str]]:
-    letters = names[0].letters
+    letters = Spelt(names[0].letters)
     rows = [("T, B", "steps, rows of the batch")]
     rows += [
         (letters[size], SIZES.get(size, f"numbers of the size {size}"))

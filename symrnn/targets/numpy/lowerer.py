@@ -20,6 +20,7 @@ from symrnn.language.tree import (
     MATRICES,
     PRIME,
     Binary,
+    Broadcast,
     Call,
     Constant,
     Expression,
@@ -35,7 +36,7 @@ from symrnn.language.tree import (
     names,
 )
 from symrnn.plan.program import Accumulator, Place, Stage, Statement
-from symrnn.targets.numpy.functions import reduction, vector_function
+from symrnn.targets.numpy.functions import REPEAT, reduction, vector_function
 from symrnn.targets.numpy.ir import ARITHMETIC, COPY, FILL, NEGATIVE, Literal, Operand, Operation
 
 LONGEST = 24
@@ -204,6 +205,9 @@ class Lowerer(Fold[Root], refuses=(Reduce, VectorCall, MatVec, Outer, *MATRICES)
             found = tuple(self._array(argument) for argument in found)
         return node.function, found
 
+    def _of_broadcast(self, node: Broadcast) -> Root:
+        return REPEAT, (self._array(self._operand(node.operand)),)
+
     def _power(self, base: Operand, exponent: Fraction) -> Root:
         base = self._array(base)
         if exponent == 1:
@@ -236,9 +240,9 @@ class Lowerer(Fold[Root], refuses=(Reduce, VectorCall, MatVec, Outer, *MATRICES)
             self._emit(spelt.fold, (vector,), target)
             return
         total = self._allocator.fresh(f"{self._stem(target)}_total")
-        self._sizes[total] = ONE
+        self._sizes[total] = self._sizes[target]
         self._emit(spelt.fold, (vector,), total)
-        self._emit("divide", (total, Literal(size=self._sizes[vector])), target)
+        self._emit("divide", (total, Literal(size=node.axis or self._sizes[vector])), target)
 
     def _emit(self, function: str, arguments: tuple[Operand, ...], target: str) -> None:
         label = self._statement.label

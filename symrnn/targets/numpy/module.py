@@ -24,9 +24,11 @@ from symrnn.emit.render import render_source
 from symrnn.emit.request import Request
 from symrnn.emit.source import Mark, Source, block, marked, within
 from symrnn.emit.surface import surface
+from symrnn.language.axes import Spelt
 from symrnn.language.identifiers import Allocator
+from symrnn.language.normalise import expression_size
 from symrnn.language.system import ONE, Role
-from symrnn.language.tree import PRIME, Reduce, names
+from symrnn.language.tree import PRIME, names
 from symrnn.plan.program import ONCE, Program, Routine, Stage
 from symrnn.targets.numpy import DESCRIPTION
 from symrnn.targets.numpy.backward_printer import BackwardPrinter
@@ -199,7 +201,7 @@ def _weight_lines(program: Program, routine: Routine, weights: Weights) -> list[
 
 def _once(stage: Stage, routine: Routine, weights: Weights, sizes: Sequence[str]) -> list[str]:
     """Statements on parameters alone: locals, kept as attributes where stages read them."""
-    letters = {size: f'sizes["{size}"]' for size in sizes}
+    letters = Spelt({size: f'sizes["{size}"]' for size in sizes})
     values = {v.name: f'p["{v.name}"]' for v in routine.system.variables if v.role is Role.PARAMETER}
     values |= {v.name: f'p["{v.name}"]' for v in routine.system.variables if v.of in values}
     printer = NumpyPrinter({**values, **weights.once}, letters)
@@ -207,9 +209,9 @@ def _once(stage: Stage, routine: Routine, weights: Weights, sizes: Sequence[str]
     for statement in stage.statements:
         name, label = weights.once[statement.target], f"({statement.label})" if statement.label else ""
         text, size = printer(statement.expression), routine.sizes[statement.target]
-        read = [routine.sizes.get(value) for value in names(statement.expression)]
-        if size not in read and not isinstance(statement.expression, Reduce):
-            text = f"np.full({letters.get(size, 1)}, {text}, np.result_type(*p.values()))"
+        shapes = {value: (routine.sizes[value],) for value in names(statement.expression) if value in routine.sizes}
+        if expression_size(statement.expression, shapes) != size:
+            text = f"np.full({letters[size] if size != ONE else 1}, {text}, np.result_type(*p.values()))"
         line = commented(f"{name} = self.{name} = {text}", label, 2)
         lines += marked(line, Mark((statement.label,) if statement.label else (), stage.name))
     return lines

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from symrnn.emit.python_expression import number
+from symrnn.emit.python_expression import axes_texts, number, over_texts
 from symrnn.emit.python_text import call, commented, remark
 from symrnn.emit.source import Mark, marked
+from symrnn.language.axes import axes_of, beyond
+from symrnn.language.system import ONE
 from symrnn.plan.size import Count
 from symrnn.targets.numpy.compile import CompiledPhase
-from symrnn.targets.numpy.functions import is_fold, is_vector_function, spelling
+from symrnn.targets.numpy.functions import OVER, REPEAT, is_fold, is_vector_function, spelling
 from symrnn.targets.numpy.ir import (
     ARITHMETIC,
     COPY,
@@ -98,6 +100,11 @@ class Printer:
         arguments = [self._argument(argument) for argument in node.arguments]
         if node.function in (FILL, COPY):
             return self._commented(f"{target}[...] = {arguments[0]}", node.targets, node.labels)
+        if node.function == REPEAT:
+            return self._line(f"{REPEAT}(", [*arguments, *self._axes(node), f"out={target}"], node.targets, node.labels)
+        if is_fold(node.function) and node.sizes != (ONE,):
+            given = [node.function, *arguments, *self._axes(node), f"out={target}"]
+            return self._line(f"{OVER}(", given, node.targets, node.labels)
         if is_fold(node.function):
             options = ["axis=-1", "keepdims=True", f"out={target}"]
             return self._line(f"{node.function}(", [*arguments, *options], node.targets, node.labels)
@@ -113,6 +120,14 @@ class Printer:
             return self._line(MINUS, [*arguments, f"out={target}"], node.targets, node.labels)
         callee = f"np.{node.function}" if node.function in UFUNCS else spelling(node.function)
         return self._line(f"{callee}(", [*arguments, f"out={target}"], node.targets, node.labels)
+
+    def _axes(self, node: Stacked) -> list[str]:
+        """The axes of what is repeated, each 1 where it lacks one, and of the result; or of what is reduced, and over which."""
+        (values,) = node.arguments
+        assert not isinstance(values, Literal)
+        of, size = self._names.compiled.sizes[values[0]], node.sizes[0]
+        texts = {axis: self._names.number(Count.size(axis)) for axis in axes_of(size if node.function == REPEAT else of)}
+        return axes_texts(of, size, texts) if node.function == REPEAT else over_texts(of, beyond(size, of), texts)
 
     def _argument(self, argument: tuple[str, ...] | Literal) -> str:
         if isinstance(argument, Literal):

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 from symrnn.emit.inline import picked
 from symrnn.emit.python_expression import PythonPrinter
-from symrnn.language.tree import Call, Expression, VectorCall, walk
-from symrnn.targets.torch.functions import HELPERS, reduction, spelling, vector_function
+from symrnn.language.tree import Broadcast, Call, Expression, Reduce, VectorCall, walk
+from symrnn.targets.torch.functions import HELPERS, OVER, REPEAT, reduction, spelling, vector_function
 
 
 class TorchPrinter(PythonPrinter):
@@ -29,6 +29,14 @@ class TorchPrinter(PythonPrinter):
         """A method."""
         return f"{operand}.{reduction(kind)}(-1, keepdim=True)"
 
+    def of_axes(self, kind: str, operand: str, axes: list[str]) -> str:
+        """A helper."""
+        return f"{OVER}(torch.{reduction(kind)}, {operand}, {', '.join(axes)})"
+
+    def of_broadcast(self, operand: str, axes: list[str]) -> str:
+        """A helper."""
+        return f"{REPEAT}({operand}, {', '.join(axes)})"
+
     def of_vector(self, kind: str, operand: str) -> str:
         """A function of all units."""
         return f"{vector_function(kind)}({operand}, -1)"
@@ -39,4 +47,6 @@ def helpers(nodes: Iterable[Expression]) -> tuple[str, ...]:
     parts = [part for node in nodes for part in walk(node)]
     callees = {spelling(part.function) for part in parts if isinstance(part, Call)}
     callees |= {vector_function(part.kind) for part in parts if isinstance(part, VectorCall)}
+    callees |= {REPEAT for part in parts if isinstance(part, Broadcast)}
+    callees |= {OVER for part in parts if isinstance(part, Reduce) and part.of}
     return picked(HELPERS, {callee for callee in callees if "." not in callee})

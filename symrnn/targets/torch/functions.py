@@ -56,6 +56,9 @@ SPELLINGS: Mapping[str, str] = {
 REDUCTIONS: Mapping[str, str] = {"mean": "mean", "sum": "sum", "max": "amax"}
 """The tensor's method for each reduction of the language, by name."""
 
+REPEAT, OVER = "_repeat", "_over"
+"""The helpers for values with several axes: one repeats a value along some, the other reduces it over some."""
+
 VECTORS: Mapping[str, str] = {"cumsum": "torch.cumsum", "revcumsum": "_revcumsum"}
 """The callee of each vector function, by name: one of PyTorch's, or a helper. Either takes a tensor and an axis."""
 

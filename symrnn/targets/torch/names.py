@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from symrnn.emit.python_names import identifier, joint, size_names
 from symrnn.emit.python_text import INDENT
+from symrnn.language.axes import Spelt, axes_of, has_axes
 from symrnn.language.identifiers import Allocator
 from symrnn.language.system import INPUT, ONE
 from symrnn.plan.backward import SEED
@@ -40,6 +41,8 @@ class SizeLocals(Mapping[str, str]):
     def __getitem__(self, size: str) -> str:
         if size == INPUT:  # the letter I looks like 1
             return "x.shape[2]"
+        if has_axes(size):
+            return f"({' * '.join(self[axis] for axis in axes_of(size))})"
         if size != ONE:
             self.locals[size] = self._letters[size]
         return self._letters[size]
@@ -90,7 +93,8 @@ class TorchNames:
         """The line that parts an argument whose rows hold several values side by side; none for one value."""
         if len(values) == 1:
             return []
-        widths = ", ".join("1" if size == ONE else f'n["{size}"]' for size in sizes)
+        numbers = Spelt({axis: f'n["{axis}"]' for size in sizes for axis in axes_of(size)}, **{ONE: "1"})
+        widths = ", ".join(numbers[size] for size in sizes)
         return [f"{INDENT}{', '.join(map(self.whole, values))} = {argument}.split(({widths}), -1)"]
 
     def now(self, value: str) -> str:

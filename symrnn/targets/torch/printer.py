@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from symrnn.emit.python_text import INDENT, call, collection, commented, remark
 from symrnn.emit.source import Mark, block, marked
 from symrnn.language.system import ONE
-from symrnn.language.tree import Reduce, names
+from symrnn.language.tree import Broadcast, Reduce, names, walk
 from symrnn.plan.program import Extent, Kind, Phase, Routine, Stage, Statement, Write
+from symrnn.plan.vocabulary import over_axes
 from symrnn.targets.torch.expression import TorchPrinter
 from symrnn.targets.torch.forms import StackedForms, Stacks
 from symrnn.targets.torch.names import TorchNames
@@ -92,7 +93,7 @@ class PhasePrinter:
     ) -> list[str]:
         text = printer(statement.expression)
         if not whole:
-            shape = f"({', '.join((*self._rows, self._names.sizes[stage.size]))}{'' if self._rows else ','})"
+            shape = f"({', '.join((*self._rows, self._names.sizes[self._routine.sizes[statement.target]]))}{'' if self._rows else ','})"
             tensor = bool(names(statement.expression))
             text = f"torch.broadcast_to({text}, {shape})" if tensor else f"x.new_full({shape}, {text})"
         label = f"({statement.label})" if statement.label else ""
@@ -105,7 +106,11 @@ class PhasePrinter:
         whole |= {v for v in stage.reads if self._has_rows(v) and self._routine.sizes[v] == stage.size}
         for statement in stage.statements:
             read = names(statement.expression)
-            if isinstance(statement.expression, Reduce):
+            if over_axes(statement.expression):
+                is_whole = any(name in whole for name in read)
+            elif any(self._has_rows(name) for name in _repeated(statement)):
+                is_whole = True
+            elif isinstance(statement.expression, Reduce):
                 is_whole = stage.size == ONE and any(name in whole or self._has_rows(name) for name in read)
             else:
                 is_whole = any(name in whole for name in read)
@@ -145,6 +150,12 @@ class PhasePrinter:
         if moved:
             found += block([f"{self._pad}else:", *(f"{self._pad}{INDENT}{line}" for line in moved)])
         return found
+
+
+def _repeated(statement: Statement) -> list[str]:
+    """The values that a statement repeats along axes."""
+    nodes = (node for node in walk(statement.expression) if isinstance(node, Broadcast))
+    return [name for node in nodes for name in names(node)]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,75 @@
+"""Named axes: values with several axes, as one size name, and where a step broadcasts one along the axes that it lacks.
+
+A value with the axes ``value`` and ``key`` has the size ``value*key``: its numbers stand one after the other, the last axis
+running fastest, and to arithmetic unit by unit it is a vector like any other. So only two things know of axes: `Broadcast`,
+which repeats a value along the axes that it lacks, and a reduction over some of the axes of its operand.
+
+Reads and returns size names. Leaves out: which sizes names have (`symrnn.language.sizes`), and where a `Broadcast` stands
+(`symrnn.language.axis_sizes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from math import prod
+
+SCALAR = "1"
+"""The size of one number. `symrnn.language.system`, which has the names of sizes, reads modules that read this one."""
+
+TIMES = "*"
+"""What stands between the axes in a size name."""
+
+
+def axes_of(size: str) -> tuple[str, ...]:
+    """The axes of a size, the last one running fastest; none of the size 1.
+
+    >>> axes_of("value*key"), axes_of("hidden"), axes_of("1")
+    (('value', 'key'), ('hidden',), ())
+    """
+    return () if size == SCALAR else tuple(size.split(TIMES))
+
+
+def size_of(axes: Iterable[str]) -> str:
+    """The size of a value with these axes."""
+    return TIMES.join(axes) or SCALAR
+
+
+def has_axes(size: str) -> bool:
+    """Whether a size has several axes."""
+    return TIMES in size
+
+
+def without(size: str, axes: Collection[str]) -> str:
+    """The size that is left when ``axes`` are summed over."""
+    return size_of(axis for axis in axes_of(size) if axis not in axes)
+
+
+def beyond(of: str, size: str) -> str:
+    """The axes of ``size`` that ``of`` lacks, as a size: those along which a `Broadcast` repeats."""
+    return without(size, axes_of(of))
+
+
+class Numbers(dict[str, int]):
+    """The number behind each size name; of a size with several axes, the product of theirs.
+
+    >>> Numbers(value=2, key=3)["value*key"]
+    6
+    """
+
+    def __missing__(self, size: str) -> int:
+        if not has_axes(size):
+            raise KeyError(size)
+        return prod(self[axis] for axis in axes_of(size))
+
+
+class Spelt(dict[str, str]):
+    """The text of each size name in a target; of a size with several axes, that of their product, in parentheses.
+
+    >>> Spelt(value="V", key="K")["value*key"]
+    '(V * K)'
+    """
+
+    def __missing__(self, size: str) -> str:
+        if not has_axes(size):
+            raise KeyError(size)
+        return f"({' * '.join(self[axis] for axis in axes_of(size))})"

@@ -1,0 +1,147 @@
+"""Stages along axes in C: lines of the last axis, what is repeated along axes, and reductions over some of them.
+
+Reads a stage whose size has several axes; returns its lines of C. The stage runs line by line: a line holds the numbers of the
+last axis, and ``line`` counts the others. A value that lacks the last axis is one number for a line; one that lacks others is
+read again in every line. A reduction over the last axis adds up a line in a register; one over other axes alone adds each line to
+memory. Leaves out: how a stage runs over rows, which the runtime does, and stages with linear forms (`symrnn.targets.c.stages`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from symrnn.language.axes import axes_of
+from symrnn.language.tree import Broadcast, Name, Reduce, walk
+from symrnn.plan.program import Stage, Statement
+from symrnn.targets.c.functions import reduction
+
+
+@dataclass(frozen=True)
+class Axes:
+    """The axes of a stage as C expressions.
+
+    Args:
+        size: of the stage.
+        texts: the C expression of every axis.
+    """
+
+    size: str
+    texts: Mapping[str, str]
+
+    @property
+    def last(self) -> str:
+        """The numbers in a line."""
+        return self.texts[axes_of(self.size)[-1]]
+
+    def has_last(self, size: str) -> bool:
+        """Whether a value of ``size`` has numbers for each number of a line."""
+        return axes_of(size)[-1:] == axes_of(self.size)[-1:]
+
+    def place(self, size: str) -> str:
+        """Which of its lines, or of its numbers where it has no last axis, a value of ``size`` has at ``line``."""
+        outer = axes_of(self.size)[:-1]
+        own = [axis for axis in axes_of(size) if axis in outer]
+        terms = []
+        for run in self._runs(own):
+            stride = self._product(own[own.index(run[-1]) + 1 :])
+            index = self._index(run)
+            terms.append(f"{index} * {stride}" if stride else index)
+        return " + ".join(terms) or "0"
+
+    def first(self, size: str) -> str:
+        """Whether ``line`` is the first that a reduction to ``size`` adds to a number; empty where it is the only one."""
+        outer = axes_of(self.size)[:-1]
+        gone = [axis for axis in outer if axis not in axes_of(size)]
+        return " && ".join(f"{self._index(run)} == 0" for run in self._runs(gone))
+
+    def _runs(self, axes: Sequence[str]) -> list[list[str]]:
+        """``axes`` of the lines, in runs of neighbours."""
+        outer = axes_of(self.size)[:-1]
+        places = [outer.index(axis) for axis in axes]
+        pairs = groupby(enumerate(places), key=lambda pair: pair[1] - pair[0])
+        return [[outer[place] for _, place in run] for _, run in pairs]
+
+    def _index(self, run: Sequence[str]) -> str:
+        """The number of ``line`` along neighbouring axes."""
+        outer = axes_of(self.size)[:-1]
+        after = self._product(outer[outer.index(run[-1]) + 1 :])
+        index = f"line / {after}" if after else "line"
+        if run[0] != outer[0]:
+            index = f"{index} % {self._product(run)}"
+        return f"({index})" if " " in index else index
+
+    def _product(self, axes: Sequence[str]) -> str:
+        text = " * ".join(self.texts[axis] for axis in axes)
+        return f"({text})" if " " in text else text
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """What a stage repeats along axes: the value, its size, its row and the local that stands for it in a line."""
+
+    value: str
+    size: str
+    row: str
+    local: str
+
+
+@dataclass(frozen=True)
+class Total:
+    """A reduction over axes: its statement, the sizes of its operand and result, and the local that adds it up."""
+
+    statement: Statement
+    of: str
+    size: str
+    local: str
+
+    @property
+    def kind(self) -> str:
+        """The last part of the names of the runtime's functions that add it up."""
+        assert isinstance(self.statement.expression, Reduce)
+        return reduction(self.statement.expression.kind).joins
+
+
+def repeated_by(stage: Stage) -> dict[str, str]:
+    """The values that a stage repeats along axes, with their sizes."""
+    nodes = [node for s in stage.statements for node in walk(s.expression)]
+    return {n.operand.name: n.of for n in nodes if isinstance(n, Broadcast) and isinstance(n.operand, Name)}
+
+
+def line_heads(axes: Axes, repeated: Sequence[Repeated], totals: Sequence[Total]) -> Iterator[str]:
+    """What holds in a line: numbers, where lines begin, which of them come first, totals."""
+    for each in repeated:
+        place = axes.place(each.size)
+        if not axes.has_last(each.size):
+            yield f"const vec {each.local} = K({each.row}[{place}]);"
+        elif place == "0":
+            yield f"const real *const {each.local} = {each.row};"
+        else:
+            yield f"const real *const {each.local} = {each.row} + {place} * {axes.last};"
+    for total in totals:
+        if first := axes.first(total.size):
+            yield f"const int {total.local}_first = {first};"
+        if not axes.has_last(total.size):
+            yield f"vec {total.local} = K(0);"
+
+
+def total_lines(axes: Axes, total: Total, operand: str, rows: Sequence[str], ragged: bool) -> tuple[list[str], list[str]]:
+    """The lines that take a vector into ``total`` and those that end a line; ``rows`` are where it is stored."""
+    place, first = axes.place(total.size), axes.first(total.size)
+    fresh = f"{total.local}_first" if first else ""
+    if axes.has_last(total.size):
+        at = "column" if place == "0" else f"{place} * {axes.last} + column"
+        inside = []
+        for row in rows:
+            before = f"load({row} + {at}, count)"
+            value = f"{fresh} ? {operand} : join_{total.kind}({before}, {operand})" if fresh else operand
+            inside.append(f"store({row} + {at}, {f'idle ? K(0) : {value}' if ragged else value}, count);")
+        return inside, []
+    inside = [f"{total.local} = TAKE(join_{total.kind}, {total.local}, {operand});"]
+    one = f"{total.local}_one"
+    behind = [f"const real {one} = across_{total.kind}({total.local}, {axes.last});"]
+    for row in rows:
+        value = f"{fresh} ? {one} : one_{total.kind}({row}[{place}], {one})" if fresh else one
+        behind.append(f"{row}[{place}] = {f'idle ? 0 : {value}' if ragged else value};")
+    return inside, behind
