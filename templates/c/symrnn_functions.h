@@ -302,7 +302,7 @@ INLINE vec erf_near(vec x)
    exact square; the rest of the exponent is small. */
 INLINE vec erfc_far(vec m)
 {
-    vec z = stored((m * K(16) + ROUND_MAGIC) - ROUND_MAGIC) * K(0.0625);
+    vec z = (stored(m * K(16) + ROUND_MAGIC) - ROUND_MAGIC) * K(0.0625);
     vec power = v_exp(-(z * z)) * v_exp((z - m) * (z + m));
     vec q = (m - K(3)) / (m + K(3));
 #if REAL == 32
@@ -366,6 +366,11 @@ INLINE vec v_round(vec a)
 {
     vec m = v_abs(a);
     vec whole = stored(stored(m + INTEGER_MAGIC) - INTEGER_MAGIC);
+#if EXCESS
+    /* Rounded twice, to a register's digits and to memory's, what is a little beside a half went with the half. */
+    vec rest = m - whole;
+    whole = v_select(v_less(rest, K(-0.5)), whole - K(1), v_select(v_less(K(0.5), rest), whole + K(1), whole));
+#endif
     return v_select(v_less(m, INTEGER_MAGIC), copy_sign(whole, a), a);
 }
 
