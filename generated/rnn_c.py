@@ -82,7 +82,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype, given)
 
 
-_ABI = b"f34569bc56988e16835bf2527c4d3be7"
+_ABI = b"1adcf589675fa314d5b9ba4e43271dba"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),
@@ -214,7 +214,7 @@ def step(
                 _real(f"state[{name!r}]", array)
             after[name][...] = array
     run.step(run.weights(packed), x, block, None if out is None else y)
-    return (y if out is None and len(_OUTPUTS) == 1 else _returned(y, out, run.sizes)), after
+    return (y if out is None and _PLAIN else _returned(y, out, run.sizes)), after
 
 
 class _Stream:
@@ -226,24 +226,24 @@ class _Stream:
     def __init__(self, packed: Mapping[str, ArrayLike], batch: int) -> None:
         self._packed, self._batch = pack(packed), batch
         sizes = self._packed.sizes
-        missing = [size for size in _STATE_SIZES.values() if size not in sizes]
+        missing = [size for size in _names_of(*_STATE_SIZES.values()) if size not in sizes]
         if missing:
             raise ValueError(f"packed: no parameter has the size {missing[0]}, so the layer cannot be streamed")
         if isinstance(batch, bool) or not hasattr(batch, "__index__") or batch < 0:
             raise ValueError(f"batch: expected a whole number of rows, found {batch!r}")
         self._dtype = _precision("packed", np.result_type(*self._packed.values())) if self._packed else _WHOLE
-        shapes = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
+        shapes = {name: (batch, *_axes(size, sizes)) for name, size in _STATE_SIZES.items()}
         self._block = np.zeros(sum(math.prod(shape) for shape in shapes.values()), self._dtype)
         self.state = _views(self._block, _places(shapes))
         self._x: np.ndarray | None = None
         self._sizes: dict[str, int] = sizes
-        if {_INPUT_SIZE, *_INPUTS.values()} <= sizes.keys():
+        if set(_names_of(_INPUT_SIZE, *_INPUTS.values())) <= sizes.keys():
             self._bind(sizes)
 
     def _bind(self, sizes: dict[str, int]) -> None:
         """Make the arrays for rows of these sizes, and point at them."""
         run = _run(sizes, self._dtype, 1, self._batch, None, False, 1)
-        width = sum([sizes[size] for size in (_INPUT_SIZE, *_INPUTS.values())])
+        width = sum([_units(size, sizes) for size in (_INPUT_SIZE, *_INPUTS.values())])
         self._sizes, self._x = sizes, np.zeros((self._batch, width), self._dtype)
         self._y = np.zeros(run.output_shape, self._dtype)
         weights, workspace = run.weights(self._packed), _empty(run.size("infer_workspace_size", 1), self._dtype)
@@ -561,7 +561,7 @@ class _Run:
         if threads is None:
             self.parts, self.woken = [_query(dtype, "useful_parts", self.dims, most, awake) for awake in (1, 0)]
         self.choices: dict[str, _Choice] = {}
-        self.states = {name: (batch, sizes[size]) for name, size in _STATE_SIZES.items()}
+        self.states = {name: (batch, *_axes(size, sizes)) for name, size in _STATE_SIZES.items()}
         self.numbers = sum(math.prod(shape) for shape in self.states.values())
         self.state_places, self.packing = _places(self.states), _packing(sizes, dtype)
         self.output_shape = (batch, _width(sizes))
@@ -713,9 +713,10 @@ def _output(out: Any, shape: tuple[int, ...], x: np.ndarray, sizes: Mapping[str,
     """A dense array for the outputs; and the input, copied if the two share memory."""
     if out is None:
         return _new(shape, x.dtype), x
-    if len(_OUTPUTS) > 1:
+    if not _PLAIN:
         _hold_out(out, shape[:-1], sizes, x.dtype)
-        shared = any(each is not None and np.may_share_memory(each, x) for each in out.values())
+        each = out.values() if len(_OUTPUTS) > 1 else [out]
+        shared = any(one is not None and np.may_share_memory(one, x) for one in each)
         return _new(shape, x.dtype), x.copy() if shared else x
     _read_out("out", out, shape, x.dtype)
     y = out if out.flags.c_contiguous else np.empty(shape, x.dtype)
@@ -724,7 +725,7 @@ def _output(out: Any, shape: tuple[int, ...], x: np.ndarray, sizes: Mapping[str,
 
 def _returned(y: np.ndarray, out: Any, sizes: Mapping[str, int]) -> Any:
     """The outputs that a function returns."""
-    if len(_OUTPUTS) > 1:
+    if not _PLAIN:
         return _handed(y, out, sizes)
     if out is None or y is out:
         return y
@@ -797,7 +798,9 @@ _COPIED_ALONE = 1 << 17
 _KEPT_PACKINGS = 16
 """The number of packings kept: the newest."""
 _RUNS_IN = tuple(np.dtype(name) for name in DTYPES)
-_NEEDED = frozenset((_INPUT_SIZE, *_INPUTS.values(), *_STATE_SIZES.values()))
+_NEEDED = frozenset(
+    axis for size in (_INPUT_SIZE, *_INPUTS.values(), *_STATE_SIZES.values()) for axis in size.split("*")
+)
 """The sizes of a call that do not follow from others: where no parameter has one, packing waits for the first call."""
 
 
@@ -1083,9 +1086,10 @@ def _check_params(params: Mapping[str, ArrayLike]) -> tuple[dict[str, np.ndarray
         if name not in params:
             raise ValueError(f"params: {name!r} is missing; expected {', '.join(_SHAPES)}")
         array = _array(f"params[{name!r}]", params[name])
-        if array.ndim != len(shape):
-            raise ValueError(f"params[{name!r}]: expected ({', '.join(shape)}), found shape {array.shape}")
-        for size, found in zip(shape, array.shape, strict=True):
+        axes = [axis for size in shape for axis in size.split("*")]
+        if array.ndim != len(axes):
+            raise ValueError(f"params[{name!r}]: expected ({', '.join(axes)}), found shape {array.shape}")
+        for size, found in zip(axes, array.shape, strict=True):
             first, known = told.setdefault(size, (name, found))
             if known != found:
                 by = "" if first == "1" else f" by params[{first!r}]"
@@ -1125,12 +1129,16 @@ def _read_state(
             value = state.get(key)
             if value is not None:
                 arrays[key] = array = _array(f"{name}[{key!r}]", value)
-                size = sizes.setdefault(_STATE_SIZES[key], array.shape[-1] if array.ndim else 0)
-                if array.shape != (batch, size):
-                    raise ValueError(f"{name}[{key!r}]: expected shape {(batch, size)}, found {array.shape}")
+                axes = _STATE_SIZES[key].split("*")
+                for axis, found in zip(axes, (*array.shape[1:], *(0,) * len(axes)), strict=False):
+                    sizes.setdefault(axis, found)
+                shape = (batch, *_axes(_STATE_SIZES[key], sizes))
+                if array.shape != shape:
+                    raise ValueError(f"{name}[{key!r}]: expected shape {shape}, found {array.shape}")
     for key, of in _STATE_SIZES.items():
-        if of not in sizes:
-            raise ValueError(f"{name}: {key!r} must be given, since no parameter has its size, {of}")
+        for axis in of.split("*"):
+            if axis not in sizes:
+                raise ValueError(f"{name}: {key!r} must be given, since no parameter has its size, {axis}")
     return arrays, sizes
 
 
@@ -1178,6 +1186,10 @@ def _read_out(name: str, out: np.ndarray | None, shape: tuple[int, ...], dtype: 
 # ---- Given: inputs stand side by side in the rows that kernels read, and outputs in those that they write ----
 
 
+_PLAIN = len(_OUTPUTS) == 1 and "*" not in "".join(_OUTPUTS.values())
+"""Whether the output is one array of the rows that kernels write."""
+
+
 def _beside(
     x: np.ndarray, inputs: Mapping[str, ArrayLike] | None, sizes: dict[str, int], name: str = "inputs"
 ) -> tuple[np.ndarray, dict[str, int]]:
@@ -1193,18 +1205,21 @@ def _beside(
         if given.get(key) is None:
             raise ValueError(f"{name}: {key!r} is missing; expected {', '.join(_INPUTS)}")
         array = _array(f"{name}[{key!r}]", given[key])
-        shape = (*x.shape[:-1], sizes.setdefault(size, array.shape[-1] if array.ndim else 0))
-        arrays.append(_expect(f"{name}[{key!r}]", array, shape))
+        axes = size.split("*")
+        for axis, found in zip(axes, (*array.shape[x.ndim - 1 :], *(0,) * len(axes)), strict=False):
+            sizes.setdefault(axis, found)
+        array = _expect(f"{name}[{key!r}]", array, (*x.shape[:-1], *_axes(size, sizes)))
+        arrays.append(_level(array, size, sizes))
     if FIXED:
         _hold_sizes(sizes)
     kinds = [np.dtype(np.complex64) for array in arrays if array.dtype.kind == "c"]
     return np.concatenate(arrays, axis=-1).astype(np.result_type(x.dtype, *kinds), copy=False), sizes
 
 
-def _side_by_side(array: np.ndarray, names: Sequence[str], widths: Sequence[int]) -> dict[str, np.ndarray]:
-    """The columns of an array by name, as views."""
-    parts = np.split(array, np.cumsum(widths)[:-1], axis=-1)
-    return dict(zip(names, parts, strict=True))
+def _side_by_side(array: np.ndarray, of: Mapping[str, str], sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """The columns of an array by name, as views; ``of`` says the size of each."""
+    parts = np.split(array, np.cumsum([_units(size, sizes) for size in of.values()])[:-1], axis=-1)
+    return {name: _shaped(part, size, sizes) for (name, size), part in zip(of.items(), parts, strict=True)}
 
 
 def _inputs_of(rows: np.ndarray, sizes: Mapping[str, int]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -1217,7 +1232,7 @@ def _inputs_of(rows: np.ndarray, sizes: Mapping[str, int]) -> tuple[np.ndarray, 
 
 def _columns(rows: np.ndarray, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
     """The columns of every input by name, ``x`` among them, as views."""
-    return _side_by_side(rows, ("x", *_INPUTS), [sizes[size] for size in (_INPUT_SIZE, *_INPUTS.values())])
+    return _side_by_side(rows, {"x": _INPUT_SIZE, **_INPUTS}, sizes)
 
 
 def _input_gradients(rows: np.ndarray, sizes: Mapping[str, int]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -1228,43 +1243,71 @@ def _input_gradients(rows: np.ndarray, sizes: Mapping[str, int]) -> tuple[np.nda
 
 def _width(sizes: Mapping[str, int]) -> int:
     """The numbers in a row of outputs."""
-    return sum([sizes[size] for size in _OUTPUTS.values()])
+    return sum([_units(size, sizes) for size in _OUTPUTS.values()])
 
 
 def _outputs_of(rows: np.ndarray, sizes: Mapping[str, int]) -> Any:
     """The output, or each of several by name."""
-    if len(_OUTPUTS) == 1:
+    if _PLAIN:
         return rows
-    return _side_by_side(rows, tuple(_OUTPUTS), [sizes[size] for size in _OUTPUTS.values()])
+    found = _side_by_side(rows, _OUTPUTS, sizes)
+    return found if len(found) > 1 else next(iter(found.values()))
+
+
+def _output_rows(y: Any, sizes: Mapping[str, int]) -> np.ndarray:
+    """The rows that kernels write, from what `_outputs_of` made of them."""
+    if _PLAIN:
+        rows: np.ndarray = y
+        return rows
+    each = y if isinstance(y, dict) else dict.fromkeys(_OUTPUTS, y)
+    return np.concatenate([_level(each[name], size, sizes) for name, size in _OUTPUTS.items()], axis=-1)
+
+
+def _states_of(rows: Mapping[str, np.ndarray], sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """States, or their gradients, by name as callers read them."""
+    return {name: _shaped(array, _STATE_SIZES[name], sizes) for name, array in rows.items()}
+
+
+def _and_of_states(sizes: Mapping[str, int], states: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """The sizes with those that states ``(B, *axes)`` add."""
+    found = dict(sizes)
+    for name, size in _STATE_SIZES.items():
+        found.update(zip(size.split("*"), states[name].shape[1:], strict=True))
+    return found
 
 
 def _read_dy(dy: Any, rows: tuple[int, ...], sizes: Mapping[str, int], dtype: np.dtype) -> np.ndarray:
     """The gradient of the outputs, side by side in each row."""
+    shapes = {name: (*rows, *_axes(size, sizes)) for name, size in _OUTPUTS.items()}
     if len(_OUTPUTS) == 1:
-        return _expect("dy", dy, (*rows, _width(sizes)))
+        return _output_rows(_expect("dy", dy, *shapes.values()), sizes)
     _names("dy", dy, tuple(_OUTPUTS))
-    shapes = {name: (*rows, sizes[size]) for name, size in _OUTPUTS.items()}
     parts = [
         np.zeros(shape, dtype) if dy.get(name) is None else _expect(f"dy[{name!r}]", dy[name], shape)
         for name, shape in shapes.items()
     ]
-    return np.concatenate(parts, axis=-1)
+    return _output_rows(dict(zip(shapes, parts, strict=True)), sizes)
 
 
 def _hold_out(out: Any, rows: tuple[int, ...], sizes: Mapping[str, int], dtype: np.dtype) -> None:
-    """Refuse anything but an array for each of several outputs; one alone is checked where it is written."""
-    if out is None or len(_OUTPUTS) == 1:
+    """Refuse anything but an array for each of several outputs; one that kernels write is checked there."""
+    if out is None or _PLAIN:
         return
-    _names("out", out, tuple(_OUTPUTS))
+    if len(_OUTPUTS) > 1:
+        _names("out", out, tuple(_OUTPUTS))
     for name, size in _OUTPUTS.items():
-        _read_out(f"out[{name!r}]", out.get(name), (*rows, sizes[size]), dtype)
+        text, array = (f"out[{name!r}]", out.get(name)) if len(_OUTPUTS) > 1 else ("out", out)
+        _read_out(text, array, (*rows, *_axes(size, sizes)), dtype)
 
 
 def _handed(y: np.ndarray, out: Any, sizes: Mapping[str, int]) -> Any:
-    """The outputs as a function returns them; several are copied to the arrays of ``out`` that are given."""
+    """The outputs as a function returns them; those that kernels do not write are copied to the arrays of ``out``."""
     found = _outputs_of(y, sizes)
-    if out is None or len(_OUTPUTS) == 1:
+    if out is None or _PLAIN:
         return found
+    if len(_OUTPUTS) == 1:
+        out[...] = found
+        return out
     for name, array in found.items():
         if out.get(name) is not None:
             out[name][...] = array
@@ -1275,9 +1318,47 @@ def _handed(y: np.ndarray, out: Any, sizes: Mapping[str, int]) -> Any:
 # ---- Sizes, shapes, and the initial values of parameters ----
 
 
+def _axes(size: str, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """How many units each axis of a size has: of ``value*key``, two."""
+    return tuple([sizes[axis] for axis in size.split("*")])
+
+
+def _units(size: str, sizes: Mapping[str, int]) -> int:
+    """How many numbers a value of a size has; they stand one after the other in the rows that kernels read."""
+    return math.prod(_axes(size, sizes))
+
+
+def _names_of(*sizes: str) -> list[str]:
+    """The axes of several sizes, each once, in order."""
+    return list(dict.fromkeys([axis for size in sizes for axis in size.split("*")]))
+
+
+def _shaped(array: Any, size: str, sizes: Mapping[str, int]) -> Any:
+    """Rows ``(…, units)`` of values with several axes as ``(…, *axes)``, a view; of other values as they are."""
+    return array.reshape(*array.shape[:-1], *_axes(size, sizes)) if "*" in size else array
+
+
+def _level(array: Any, size: str, sizes: Mapping[str, int]) -> Any:
+    """Values ``(…, *axes)`` as rows ``(…, units)``."""
+    lead = array.ndim - size.count("*") - 1
+    return array.reshape(*array.shape[:lead], _units(size, sizes)) if "*" in size else array
+
+
+def _level_params(params: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, Any]:
+    """Parameters as vectors and matrices, which kernels read: several axes become one."""
+    return {
+        name: array.reshape([_units(size, sizes) for size in _SHAPES[name]]) if "*" in "".join(_SHAPES[name]) else array
+        for name, array in params.items()
+    }
+
+
 def _shapes_of(sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
     """The parameters' shapes."""
-    return {name: tuple(sizes[size] for size in shape) for name, shape in _SHAPES.items()}
+    return {name: _shape(shape, sizes) for name, shape in _SHAPES.items()}
+
+
+def _shape(of: Sequence[str], sizes: Mapping[str, int]) -> tuple[int, ...]:
+    return tuple([units for size in of for units in _axes(size, sizes)])
 
 
 def _check_sizes(**sizes: int) -> dict[str, int]:
@@ -1318,9 +1399,11 @@ def _initial_values(
     for name, shape in shapes.items():
         word, *options = _INIT[name].split()
         if word in _INITIALISERS:
-            fan_in = shape[1] if len(shape) == 2 else hidden_size
+            matrix = len(_SHAPES[name]) == 2
+            drawn = (math.prod(shape[:-1]), shape[-1]) if matrix else (math.prod(shape),)
+            fan_in = shape[-1] if matrix else hidden_size
             try:  # what is given is drawn too: the others do not depend on it
-                params[name] = _INITIALISERS[word](random, shape, fan_in, *map(float, options))
+                params[name] = _INITIALISERS[word](random, drawn, fan_in, *map(float, options)).reshape(shape)
             except ValueError as error:
                 raise ValueError(f"{name}: {word}: {error}") from error
         else:
@@ -1434,15 +1517,15 @@ def _forward_in_pieces(
     for start, stop in pieces.bounds or [(0, 0)]:
         given = pieces.given(start, stop)
         part, after = infer(packed, given[0], current, *given[1:3], threads, inputs=given[3])
-        part = np.concatenate(list(part.values()), axis=-1) if isinstance(part, dict) else part
         if y is None:
             first = current or {}
             zeros = {name: np.zeros_like(each) for name, each in after.items()}
             current = {name: zeros[name] if first.get(name) is None else np.array(first[name]) for name in after}
-            sizes = {**sizes, **{size: after[name].shape[-1] for name, size in _STATE_SIZES.items()}}
-            _hold_out(out, (steps, batch), sizes, part.dtype)
-            y = _read_out("out", out if len(_OUTPUTS) == 1 else None, (steps, *part.shape[1:]), part.dtype)
-        y[start:stop] = part
+            sizes = _and_of_states(sizes, after)
+            dtype = next(iter(after.values())).dtype
+            _hold_out(out, (steps, batch), sizes, dtype)
+            y = _read_out("out", out if _PLAIN else None, (steps, batch, _width(sizes)), dtype)
+        y[start:stop] = _output_rows(part, sizes)
         pieces.starts.append(current)
         current = after
     assert y is not None
@@ -1476,7 +1559,7 @@ def _backward_in_pieces(
         threads: as `backward` takes it.
     """
     x, starts = pieces.x, pieces.starts
-    sizes = {**pieces.sizes, **{size: starts[0][name].shape[-1] for name, size in _STATE_SIZES.items()}}
+    sizes = _and_of_states(pieces.sizes, starts[0])
     given = _read_dy(dy, x.shape[:2], sizes, x.dtype)
     dx: np.ndarray | None = None
     total: Grads | None = None

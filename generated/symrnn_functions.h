@@ -302,7 +302,7 @@ INLINE vec erf_near(vec x)
    exact square; the rest of the exponent is small. */
 INLINE vec erfc_far(vec m)
 {
-    vec z = stored((m * K(16) + ROUND_MAGIC) - ROUND_MAGIC) * K(0.0625);
+    vec z = (stored(m * K(16) + ROUND_MAGIC) - ROUND_MAGIC) * K(0.0625);
     vec power = v_exp(-(z * z)) * v_exp((z - m) * (z + m));
     vec q = (m - K(3)) / (m + K(3));
 #if REAL == 32
@@ -366,6 +366,11 @@ INLINE vec v_round(vec a)
 {
     vec m = v_abs(a);
     vec whole = stored(stored(m + INTEGER_MAGIC) - INTEGER_MAGIC);
+#if EXCESS
+    /* Rounded twice, to a register's digits and to memory's, what is a little beside a half went with the half. */
+    vec rest = m - whole;
+    whole = v_select(v_less(rest, K(-0.5)), whole - K(1), v_select(v_less(K(0.5), rest), whole + K(1), whole));
+#endif
     return v_select(v_less(m, INTEGER_MAGIC), copy_sign(whole, a), a);
 }
 
@@ -661,6 +666,48 @@ INLINE real max_of(const real *p, size_t n)
     for (size_t i = 1; i < count; ++i)
         most = most != most || units[i] < most ? most : units[i];
     return most;
+}
+
+/* The first n lanes of a, and those of b beyond them. */
+INLINE vec first_of(vec a, size_t n, vec b)
+{
+    real lane[LANES];
+    storeu(lane, b);
+    store(lane, a, n);
+    return loadu(lane);
+}
+
+/* Reductions over some axes: two vectors of numbers joined, two numbers, and the first n lanes of a vector. */
+INLINE vec join_sum(vec a, vec b)
+{
+    return a + b;
+}
+
+INLINE real one_sum(real a, real b)
+{
+    return a + b;
+}
+
+INLINE real across_sum(vec a, size_t n)
+{
+    return hsum(n < LANES ? first_of(a, n, K(0)) : a);
+}
+
+INLINE vec join_max(vec a, vec b)
+{
+    return f_maximum(a, b);
+}
+
+INLINE real one_max(real a, real b)
+{
+    return a != a || b < a ? a : b;
+}
+
+INLINE real across_max(vec a, size_t n)
+{
+    real lane[LANES];
+    storeu(lane, a);
+    return max_of(lane, n < LANES ? n : LANES);
 }
 
 /* For a vector of units that begins with unit k, a multiple of LANES below n: the sums of all units up to each one. What comes

@@ -218,6 +218,15 @@ ALWAYS real *row_at(const S(at) *at, const S(span) *span, size_t array)
     const real *next = span->sums + tiles * span->apart + inside, *sum[2];                                              \
     for (size_t unit = begin, count = span->units - unit; unit < end; unit += N * LANES, count -= N * LANES)            \
         for (int once = (next = next_sums(N, next, &inside, wide, skip, sum), 1); once; once = 0)
+/* A stage along axes runs line by line: a line has the `inner` numbers of the last axis. `column` is the first number at hand. */
+#define EACH_LINE(inner) for (size_t line = begin / (inner), lines = end / (inner); line < lines; ++line)
+#define EACH_OF_LINE(inner)                                                       \
+    for (size_t column = 0, unit = line * (inner), count = (inner); column < (inner); \
+         column += LANES, unit += LANES, count -= count < LANES ? count : LANES)
+#define OF_LINE(row) load((row) + column, count)
+/* A total of a line with one more vector; lanes beyond the line keep what they have. */
+#define TAKE(join, total, value) \
+    (column == 0 ? (value) : count >= LANES ? join(total, value) : first_of(join(total, value), count, total))
 #define LET(name)        \
     vec name[2];         \
     for (size_t v = 0; v < N; ++v) name[v]
@@ -759,8 +768,8 @@ ALWAYS void run_row_with(S(statements) *run, size_t all, size_t vectors, const S
     const size_t units = s->units, wide = vectors * LANES, tiles = s->end - s->begin;
     S(span) span = {.row = 0, .idle = 0, .units = units};
     if (!all) {
-        span.unit = s->begin * LANES;
-        span.end = s->end * LANES < units ? s->end * LANES : units;
+        span.unit = s->begin * wide;
+        span.end = s->end * wide < units ? s->end * wide : units;
         if (tiles)
             run(at, &span);
         return;
@@ -784,7 +793,7 @@ ALWAYS void run_row_with(S(statements) *run, size_t all, size_t vectors, const S
 /* The same without sums. */
 ONCE void run_units(const S(at) *at, const S(stage) *s)
 {
-    run_row_with(s->run, 0, 1, at, s);
+    run_row_with(s->run, 0, s->vectors, at, s);
 }
 
 ONCE void run_row(const S(at) *at, const S(stage) *s)

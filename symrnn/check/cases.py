@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from symrnn.check.measure import ADJOINT, CENTRAL, COMPLEX_STEP, INTERPRETER, Array
+from symrnn.language.axes import shape_axes
 from symrnn.language.cell import Cell
 from symrnn.language.system import HIDDEN, INPUT, ONE, Role
 from symrnn.language.tree import PRIME
@@ -163,7 +164,7 @@ class Problem:
         lengths: steps of each row, or None.
         dys: gradient of the loss by each output by name, ``(T, B, size)``; NaN beyond a row's length.
         dstate: gradient of the loss by the final states, or None.
-        widths: units of each state.
+        widths: units of each state, axis by axis.
         told: whether parameters determine these; else states must be given, and no stream can be made.
         drawn: `DENSE` or `START`.
         held: the parameters and inputs that have no gradient.
@@ -177,7 +178,7 @@ class Problem:
     lengths: Array | None
     dys: Mapping[str, Array]
     dstate: Mapping[str, Array] | None
-    widths: Mapping[str, int]
+    widths: Mapping[str, tuple[int, ...]]
     told: bool
     drawn: str = DENSE
     inputs: Mapping[str, Array] = field(default_factory=dict)
@@ -200,26 +201,30 @@ def draw(cell: Cell, case: Case) -> Problem:
     rng = np.random.default_rng(zlib.crc32(case.title.encode()))
     sizes = case.sizes(cell)
     numbers = sizes | {ONE: 1}
-    shapes = {variable.name: tuple(numbers[size] for size in variable.shape) for variable in cell.parameters}
-    fan_in = {name: shape[1] if len(shape) == 2 else numbers[HIDDEN] for name, shape in shapes.items()}
+
+    def axes(*shape: str) -> tuple[int, ...]:
+        return tuple(numbers[axis] for axis in shape_axes(shape))
+
+    shapes = {variable.name: axes(*variable.shape) for variable in cell.parameters}
+    fan_in = {v.name: shapes[v.name][-1] if len(v.shape) == 2 else numbers[HIDDEN] for v in cell.parameters}
     params = {name: drawn_in(cell.domain.get(name, ""), rng, shape, fan_in[name]) for name, shape in shapes.items()}
-    width = {name: numbers[cell.by_name[name + PRIME].shape[0]] for name in cell.states}
+    width = {name: axes(cell.by_name[name + PRIME].shape[0]) for name in cell.states}
     x = uniform(rng, (case.steps, case.batch, numbers[INPUT]))
     inputs = {name: uniform(rng, (case.steps, case.batch, numbers[cell.size(name)])) for name in cell.given[1:]}
     inputs |= {name: np.abs(inputs[name]) for name in cell.masks}  # between what is dropped and what is kept
-    state = {name: uniform(rng, (case.batch, width[name])) for name in cell.states}
+    state = {name: uniform(rng, (case.batch, *width[name])) for name in cell.states}
     if case.others:
         points = rng.integers(0, POINTS, size=case.batch)
         x, state = x[:, points], {name: array[points] for name, array in state.items()}
         inputs = {name: array[:, points] for name, array in inputs.items()}
-    wide = {name: numbers[cell.size(value)] for name, value in zip(cell.returned, cell.output_values, strict=True)}
-    dys = {name: uniform(rng, (case.steps, case.batch, size)) for name, size in wide.items()}
-    dstate = {name: uniform(rng, (case.batch, width[name])) for name in cell.states}
+    wide = {name: axes(cell.size(value)) for name, value in zip(cell.returned, cell.output_values, strict=True)}
+    dys = {name: uniform(rng, (case.steps, case.batch, *size)) for name, size in wide.items()}
+    dstate = {name: uniform(rng, (case.batch, *width[name])) for name in cell.states}
     lengths = ragged(rng, case.steps, case.batch) if case.ragged else None
     x, dys = beyond(x, lengths, np.nan), {name: beyond(dy, lengths, np.nan) for name, dy in dys.items()}
     inputs = {name: beyond(array, lengths, np.nan) for name, array in inputs.items()}
-    told = {ONE, *(size for variable in cell.parameters for size in variable.shape)}
-    tells = all(cell.size(name) in told for name in cell.states)
+    told = {ONE, *(axis for variable in cell.parameters for axis in shape_axes(variable.shape))}
+    tells = all(told.issuperset(shape_axes((cell.size(name),))) for name in cell.states)
     held = (*cell.fixed, *cell.held_inputs)
     if case.at_rest and tells:
         return Problem(case, sizes, params, x, None, lengths, dys, None, width, tells, inputs=inputs, held=held)
@@ -260,4 +265,4 @@ def beyond(array: Array, lengths: Array | None, number: float) -> Array:
     if lengths is None:
         return array
     idle = np.arange(len(array))[:, None] >= lengths
-    return np.where(idle[..., None], number, array)
+    return np.where(idle.reshape(*idle.shape, *(1,) * (array.ndim - 2)), number, array)

@@ -8,8 +8,9 @@ and no step is reordered. Leaves out: speed, gradients, complex numbers and ever
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from operator import mul, truediv
 
 import numpy as np
@@ -18,11 +19,13 @@ from symrnn.check.cases import Problem
 from symrnn.check.measure import Array
 from symrnn.check.prepared_values import prepared_values
 from symrnn.errors import CheckError
+from symrnn.language.axes import Numbers, axes_of
 from symrnn.language.cell import Cell
 from symrnn.language.system import ONE
 from symrnn.language.tree import (
     PRIME,
     Binary,
+    Broadcast,
     Call,
     Constant,
     Expression,
@@ -194,7 +197,7 @@ def interpret(
         CheckError: an equation leaves the domain of a function (a logarithm of a negative number, an overflow).
     """
     steps, batch = x.shape[0], x.shape[1]
-    numbers = dict(sizes) | {ONE: 1}
+    numbers = Numbers({**sizes, ONE: 1})
     width = {name: numbers[cell.by_name[name + PRIME].shape[0]] for name in cell.states}
     given = {"x": x, **(inputs or {})}
     returned = dict(zip(cell.returned, cell.output_values, strict=True))
@@ -214,6 +217,8 @@ def interpret(
                 ys[name][t, row] = values[value]
             for name in cell.states:
                 states[name][taken + 1 :, row] = now[name]
+    ys = {name: _shaped(array, cell.size(returned[name]), numbers) for name, array in ys.items()}
+    states = {name: _shaped(array, cell.size(name), numbers) for name, array in states.items()}
     return Interpreted(ys, {name: states[name][-1].copy() for name in cell.states}, states)
 
 
@@ -242,12 +247,13 @@ class _InterpretedStep:
         self._cell, self._sizes = cell, sizes
         if cell.preparation.equations:
             params = prepared_values(cell, sizes, params, FUNCTIONS, OPERATORS)
-        self._vectors = {name: _numbers(array) for name, array in params.items() if array.ndim == 1}
-        # Every matrix by rows, under its name and whether it is transposed.
+        given = cell.step.by_name
+        self._vectors = {name: _numbers(array) for name, array in params.items() if len(given[name].shape) == 1}
+        # Every matrix by rows, under its name and whether it is transposed; rows may have several axes.
+        tables = {n: a.reshape(-1, a.shape[-1]) for n, a in params.items() if len(given[n].shape) == 2}
         self._rows = {
-            (name, transposed): [_numbers(row) for row in (array.T if transposed else array)]
-            for name, array in params.items()
-            if array.ndim == 2
+            (name, transposed): [_numbers(row) for row in (table.T if transposed else table)]
+            for name, table in tables.items()
             for transposed in (False, True)
         }
         self._values: dict[str, Vector] = {}
@@ -290,6 +296,19 @@ class _InterpretedStep:
             case MatVec(matrix, transposed, operand):
                 rows, vector = self._rows[matrix, transposed], self._value(operand)
                 return [math.fsum(a * b for a, b in zip(row, vector, strict=True)) for row in rows]
+            case Reduce(kind, operand, axis, of) if of:
+                groups: dict[tuple[int, ...], Vector] = {}
+                for place, number in zip(self._places(of), self._value(operand), strict=True):
+                    key = tuple(index for name, index in place.items() if name != axis)
+                    groups.setdefault(key, []).append(number)
+                return [REDUCTIONS[kind](group) for group in groups.values()]
+            case Broadcast(operand, of, size):
+                vector = self._value(operand)
+                if len(vector) == 1:
+                    return vector
+                known = dict(zip((tuple(place.items()) for place in self._places(of)), vector, strict=True))
+                own = axes_of(of)
+                return [known[tuple((name, place[name]) for name in own)] for place in self._places(size)]
             case Reduce(kind, operand):
                 vector = self._value(operand)
                 return [REDUCTIONS[kind](vector)]
@@ -299,6 +318,12 @@ class _InterpretedStep:
                 raise CheckError(
                     f"the interpreter has no case for {type(node).__name__}, which no cell file can contain"
                 )
+
+    def _places(self, size: str) -> Iterator[dict[str, int]]:
+        """The index along each axis of every number of a value of ``size``, in order."""
+        names = axes_of(size)
+        for indices in product(*(range(self._sizes[name]) for name in names)):
+            yield dict(zip(names, indices, strict=True))
 
     def _chosen(self, condition: Expression, *sides: Expression) -> Vector:
         """Unit by unit the value of one side; the other may have none there."""
@@ -340,4 +365,9 @@ def _or_nan(function: Callable[..., float]) -> Callable[..., float]:
 
 
 def _numbers(array: Array) -> Vector:
-    return [float(value) for value in array]
+    return [float(value) for value in array.ravel()]
+
+
+def _shaped(array: Array, size: str, sizes: Mapping[str, int]) -> Array:
+    """Numbers of a value over steps and rows, with an array axis for each of its axes."""
+    return array.reshape(*array.shape[:2], *(sizes[axis] for axis in axes_of(size) or (ONE,)))

@@ -237,7 +237,7 @@ def _derivatives(derivative: Callable[[str, Array], float], directions: Arrays) 
 def _point(problem: Problem) -> dict[str, Array]:
     """Everything that a step reads, by label; states that were not given are zeros."""
     batch = problem.x.shape[1]
-    states = problem.state or {name: np.zeros((batch, width)) for name, width in problem.widths.items()}
+    states = problem.state or {name: np.zeros((batch, *width)) for name, width in problem.widths.items()}
     inputs = {of_input(name): array for name, array in problem.inputs.items()}
     return {**problem.params, X: problem.x, **inputs} | {of_state(name): array for name, array in states.items()}
 

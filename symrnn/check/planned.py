@@ -7,6 +7,7 @@ fault is in a target. If both are wrong alike, it is in the plan or in the deriv
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,8 +16,11 @@ import numpy as np
 from symrnn.check.cases import Problem
 from symrnn.check.kernels import Arrays, Outputs, Result, X, labelled, of_input, of_state, of_tape
 from symrnn.check.measure import Array
+from symrnn.derive.evaluate import flat, shaped
 from symrnn.derive.preparation import pushed
 from symrnn.errors import CheckError
+from symrnn.language.axes import Numbers, shape_axes
+from symrnn.language.system import ONE
 from symrnn.language.tree import PRIME
 from symrnn.plan import execute
 from symrnn.plan.batch import Ran
@@ -40,16 +44,19 @@ def _result(plan: PlanKernels, problem: Problem, name: str, fused: bool) -> Resu
     given = {X: problem.x, **problem.inputs}
     ran = plan.run(problem.params, given, problem.state, problem.lengths, reverse, fused=fused)
     # Implementations keep the states of reversed rows in different orders.
-    over_time = {} if reverse else {of_tape(state): array for state, array in ran.states.items()}
-    dstate = problem.dstate or {state: np.zeros_like(array) for state, array in ran.state.items()}
-    grads = execute.backward(plan.program, problem.sizes, ran, problem.dys, dstate, problem.params)
-    gradients = {**grads.params} | {of_state(state): array for state, array in grads.state.items()}
+    over_time = {} if reverse else {of_tape(state): array for state, array in plan.named(ran.states, 2).items()}
+    variables, sizes = plan.program.cell.variables, Numbers({**problem.sizes, ONE: 1})
+    dstate = flat(variables, problem.dstate or {state: np.zeros_like(array) for state, array in ran.state.items()}, 1)
+    dys = {name: array.reshape(*array.shape[:2], math.prod(array.shape[2:])) for name, array in problem.dys.items()}
+    grads = execute.backward(plan.program, problem.sizes, ran, dys, dstate, flat(variables, problem.params))
+    gradients = shaped(variables, grads.params, sizes)
+    gradients |= {of_state(state): array for state, array in plan.named(grads.state).items()}
     gradients |= {
         X if each == X else of_input(each): grads.inputs.get(each, np.zeros_like(array))
         for each, array in given.items()
         if each not in problem.held
     }
-    return Result({name: labelled(ran.outputs, ran.state) | over_time}, gradients)
+    return Result({name: labelled(plan.outputs(ran), plan.named(ran.state)) | over_time}, gradients)
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,7 @@ class PlanKernels:
         fused: bool = False,
     ) -> Ran:
         """The forward routine; ``x`` is among the inputs."""
-        params = execute.prepared(self.program, self.sizes, params)
+        params = execute.prepared(self.program, self.sizes, self._flat(params))
         given = {**params, **inputs, **self._states(state, inputs[X])}
         return execute.forward(self.program.forward, self.sizes, given, lengths=lengths, reverse=reverse, fused=fused)
 
@@ -91,7 +98,7 @@ class PlanKernels:
     ) -> tuple[Outputs, Arrays, Ran]:
         """Outputs, final states, and what the run leaves for the backward routine."""
         ran = self.run(params, {X: x, **(inputs or {})}, state, lengths, reverse)
-        return ran.outputs, ran.state, ran
+        return self.outputs(ran), self.named(ran.state), ran
 
     def jvp(
         self,
@@ -112,6 +119,7 @@ class PlanKernels:
         tangent = self.program.tangent
         if tangent is None:
             raise CheckError(f"{self.program.cell.name}: the plan has no tangent; ask for one in its policy")
+        params, dparams = self._flat(params), self._flat(dparams)
         if self.program.preparation:
             dparams = pushed(self.program.preparation, params, dparams, self.sizes)
             params = execute.prepared(self.program, self.sizes, params)
@@ -122,10 +130,31 @@ class PlanKernels:
         ran = execute.forward(tangent, self.sizes, given)
         by_state = {of[name]: array for name, array in ran.state.items() if name in of}
         outputs = {of.get(name, name).removesuffix(PRIME): array for name, array in ran.outputs.items()}
-        return outputs, by_state
+        return self._outputs(outputs), self.named(by_state)
 
     def _states(self, state: Arrays | None, x: Array) -> Arrays:
         """Initial states; zeros where they are not given."""
-        numbers = {**self.sizes, "1": 1}
+        numbers = Numbers({**self.sizes, ONE: 1})
         widths = {name: numbers[self.program.forward.sizes[next_]] for name, next_ in self.program.forward.states}
-        return state or {name: np.zeros((x.shape[1], width)) for name, width in widths.items()}
+        found = state or {name: np.zeros((x.shape[1], width)) for name, width in widths.items()}
+        return flat(self.program.cell.variables, found, 1)
+
+    def _flat(self, params: Arrays) -> Arrays:
+        """Parameters as plans have them."""
+        return flat(self.program.cell.variables, params)
+
+    def named(self, states: Arrays, lead: int = 1) -> Arrays:
+        """States, or their gradients, with an array axis for each of theirs."""
+        return shaped(self.program.cell.variables, states, self.sizes, lead)
+
+    def outputs(self, ran: Ran) -> Arrays:
+        """The outputs, likewise."""
+        return self._outputs(ran.outputs)
+
+    def _outputs(self, found: Arrays) -> Arrays:
+        cell = self.program.cell
+        of = dict(zip(cell.returned, cell.output_values, strict=True))
+        names = {name: of.get(name, cell.output_values[0]) for name in found}
+        sizes = Numbers({**self.sizes, ONE: 1})
+        axes = {name: [sizes[axis] for axis in shape_axes((cell.size(value),))] for name, value in names.items()}
+        return {name: array.reshape(*array.shape[:2], *axes[name]) for name, array in found.items()}

@@ -85,7 +85,7 @@ def _warmed_up(cell: Cell, problem: Problem, rng: np.random.Generator) -> Interp
     batch = problem.x.shape[1]
     x = uniform(rng, (WARM_STEPS, batch, problem.x.shape[2]))
     beside = {name: uniform(rng, (WARM_STEPS, *array.shape[1:])) for name, array in problem.inputs.items()}
-    above_zero = {name: uniform(rng, (batch, width), 0.5) + 1 for name, width in problem.widths.items()}
+    above_zero = {name: uniform(rng, (batch, *width), 0.5) + 1 for name, width in problem.widths.items()}
     refused: CheckError | None = None
     for state in (None, above_zero):
         try:

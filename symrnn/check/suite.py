@@ -29,6 +29,7 @@ from symrnn.check.planned import PlanKernels, run_plan
 from symrnn.check.points import near_start, one_signed, outside
 from symrnn.check.rounding import Rounding, rounding
 from symrnn.errors import CheckError
+from symrnn.language.axes import shape_axes
 from symrnn.language.cell import Cell
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.reductions import REDUCTIONS
@@ -335,7 +336,7 @@ def _require_shapes(cell: Cell, problem: Problem, backend: str, kernels: Kernels
     """Refuse a module that was generated from another cell."""
     numbers = {**problem.sizes, ONE: 1}
     others = {name: number for name, number in problem.sizes.items() if name not in (INPUT, HIDDEN)}
-    expected = {variable.name: tuple(numbers[size] for size in variable.shape) for variable in cell.parameters}
+    expected = {v.name: tuple(numbers[axis] for axis in shape_axes(v.shape)) for v in cell.parameters}
     shapes = kernels.param_shapes(numbers[INPUT], numbers[HIDDEN], **others)
     actual = {name: tuple(shape) for name, shape in shapes.items()}
     if actual != expected:

@@ -156,9 +156,9 @@ class _Adjoint:
         terms = self._received[name].terms
         if len(terms) == 1 and isinstance(terms[0], Name) and self._shape[terms[0].name] == self._shape[name]:
             return terms[0]
-        if len(terms) == 1 and isinstance(terms[0], Broadcast):
-            if not isinstance(equation.expression, Reduce | VectorCall):
-                return terms[0]
+        elementwise = not isinstance(equation.expression, Reduce | VectorCall)
+        if len(terms) == 1 and isinstance(terms[0], Broadcast) and elementwise:
+            return terms[0]
         return self._assign(name)
 
     def _pull(self, equation: Equation) -> None:
@@ -209,7 +209,9 @@ class _Adjoint:
                     return
                 incoming = self._through_call(equation, incoming)
                 inner = Equation(equation.label, equation.target, argument)
-        varying = (a for a in atoms_of(inner.expression) if isinstance(a, Name | MatVec | Broadcast) and self._varies(a))
+        varying = (
+            a for a in atoms_of(inner.expression) if isinstance(a, Name | MatVec | Broadcast) and self._varies(a)
+        )
         atoms = [atom for atom in varying if self._moves(atom)]
         restore = Restorer((incoming, *atoms_of(inner.expression), Name(equation.target)))
         seed = symbol(incoming)
@@ -290,7 +292,9 @@ class _Adjoint:
             term = Name(part)
         total = self._allocator.fresh(f"{stem}_sum")
         self._declare(total, (without(of, axes_of(beyond(size, of))),), "")
-        self._emit(total, Reduce("sum", term) if size == ONE else Reduce("sum", term, beyond(size, of), of), equation.label)
+        self._emit(
+            total, Reduce("sum", term) if size == ONE else Reduce("sum", term, beyond(size, of), of), equation.label
+        )
         return Name(total)
 
     def _give_form(self, form: MatVec, delta: Name, equation: Equation) -> None:

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from symrnn.derive.numeric import array_functions
 from symrnn.errors import DerivationError
-from symrnn.language.axes import Numbers, axes_of
+from symrnn.language.axes import Numbers, axes_of, has_axes, shape_axes
 from symrnn.language.fold import Fold
 from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.system import ONE, Equation, Variable
@@ -152,10 +153,11 @@ def repeated(array: Array, of: str, size: str, sizes: Mapping[str, int]) -> Arra
     return np.broadcast_to(table, (*lead, *whole)).reshape(*lead, math.prod(whole))
 
 
-def over_axes(
-    array: Array, of: str, axis: str, sizes: Mapping[str, int], meaning: Callable[[Array], Array]
-) -> Array:
-    """A reduction over the axes ``axis`` of ``array``, ``(…, units of of)``; ``meaning`` reduces ``(…, units)`` to ``(…, 1)``."""
+def over_axes(array: Array, of: str, axis: str, sizes: Mapping[str, int], meaning: Callable[[Array], Array]) -> Array:
+    """A reduction over the axes ``axis`` of ``array``, ``(…, units of of)``.
+
+    ``meaning`` reduces ``(…, units)`` to ``(…, 1)``.
+    """
     own, gone, lead = axes_of(of), axes_of(axis), array.shape[:-1]
     kept = [each for each in own if each not in gone]
     table = array.reshape(*lead, *(sizes[each] for each in own))
@@ -167,11 +169,6 @@ def over_axes(
 def evaluate(node: Expression, values: Values, sizes: Mapping[str, int], arithmetic: Arithmetic) -> Array:
     """The value of ``node`` as an `Evaluator` of these values gives it."""
     return Evaluator(values, sizes, arithmetic)(node)
-
-
-def axes_of_shape(shape: tuple[str, ...]) -> tuple[str, ...]:
-    """The axes of an array as a person gives it."""
-    return tuple(axis for size in shape for axis in (axes_of(size) or (ONE,)))
 
 
 def run(
@@ -201,7 +198,7 @@ def sizes_of(variables: Iterable[Variable], values: Values) -> dict[str, int]:
         if variable.name not in values:
             continue
         shape = np.shape(values[variable.name])
-        axes = axes_of_shape(variable.shape)
+        axes = shape_axes(variable.shape)
         expected = [sizes.get(size, size) for size in axes]
         pairs = list(zip(shape, expected, strict=False))
         if len(shape) != len(expected) or any(isinstance(known, int) and found != known for found, known in pairs):
@@ -213,13 +210,25 @@ def sizes_of(variables: Iterable[Variable], values: Values) -> dict[str, int]:
     return sizes
 
 
-def flat(variables: Iterable[Variable], values: Values) -> dict[str, Array]:
-    """``values`` as vectors and matrices: several axes of a size become one."""
+def flat(variables: Iterable[Variable], values: Values, lead: int = 0) -> dict[str, Array]:
+    """``values`` as vectors and matrices: several axes of a size become one; ``lead`` axes in front stay."""
     of = {variable.name: variable.shape for variable in variables}
     found = dict(values)
     for name, array in values.items():
-        shape = of.get(name, ())
-        if axes_of_shape(shape) != shape:
-            ends = np.cumsum([len(axes_of(size)) for size in shape])
-            found[name] = array.reshape([math.prod(part) for part in np.split(np.array(array.shape), ends[:-1])])
+        if any(has_axes(size) for size in of.get(name, ())):
+            counts = [len(axes_of(size) or (ONE,)) for size in of[name]]
+            axes = iter(array.shape[lead:])
+            units = [math.prod(islice(axes, count)) for count in counts]
+            found[name] = array.reshape(*array.shape[:lead], *units)
     return found
+
+
+def shaped(variables: Iterable[Variable], values: Values, sizes: Mapping[str, int], lead: int = 0) -> dict[str, Array]:
+    """The reverse of `flat`: ``values`` with an array axis for each axis."""
+    of = {variable.name: variable.shape for variable in variables}
+    return {
+        name: array.reshape(*array.shape[:lead], *(sizes[axis] for axis in shape_axes(of[name])))
+        if any(has_axes(size) for size in of.get(name, ()))
+        else array
+        for name, array in values.items()
+    }

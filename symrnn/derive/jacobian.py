@@ -15,7 +15,7 @@ import numpy as np
 import sympy
 
 from symrnn.derive.adjoint import derivative
-from symrnn.derive.evaluate import Arithmetic, Array, Values, axes_of_shape, flat, floats, run, sizes_of
+from symrnn.derive.evaluate import Arithmetic, Array, Values, flat, floats, run, sizes_of
 from symrnn.derive.factors import (
     Diag,
     Factor,
@@ -37,6 +37,7 @@ from symrnn.derive.factors import (
     to_line,
 )
 from symrnn.errors import DerivationError
+from symrnn.language.axes import shape_axes
 from symrnn.language.functions import Algebra
 from symrnn.language.normalise import expression_size
 from symrnn.language.reductions import REDUCTIONS, Reduced
@@ -148,7 +149,7 @@ class Jacobian:
                 f"the Jacobian of {self.output!r} by {self.input!r} reads {', '.join(missing)}, which "
                 f"{'is' if len(missing) == 1 else 'are'} not among the values; add an array for each"
             )
-        unknown = [size for size in axes_of_shape((self.rows, *self.columns)) if size not in sizes]
+        unknown = [size for size in shape_axes((self.rows, *self.columns)) if size not in sizes]
         if unknown:
             raise DerivationError(f"the size {unknown[0]!r} is unknown; add the array of {self.input!r} as well")
         equations = [e for e in self.system.equations if e.target in needed and e.target not in given]
@@ -242,7 +243,9 @@ def slopes_of(system: System) -> Slopes:
     for equation in system.equations:
         atoms = atoms_of(equation.expression)
         restore = Restorer((*atoms, Name(equation.target)))
-        by_atom = [(atom, restore(derivative(equation, atom))) for atom in atoms if isinstance(atom, Name | MatVec | Broadcast)]
+        by_atom = [
+            (atom, restore(derivative(equation, atom))) for atom in atoms if isinstance(atom, Name | MatVec | Broadcast)
+        ]
         found[equation.target] = tuple((atom, slope) for atom, slope in by_atom if not _is_zero(slope))
     return found
 

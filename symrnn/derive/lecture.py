@@ -282,9 +282,7 @@ def _direct_paths(material: Material) -> Iterator[Block]:
         if direct := block.direct:
             path = to_latex(direct, "", material.notation)
             found = "One path" if len(direct) == 1 else "Some paths"
-            said = (
-                rf"{found} {way} cross{'es' * (len(direct) == 1)} no matrix. A gradient on such a path is multiplied by "
-            )
+            said = rf"{found} {way} cross{'es' * (len(direct) == 1)} no matrix. A gradient on such a path is multiplied by "
             survives = "It survives many steps if this factor stays near the identity."
             if width(path) <= _INLINE:
                 yield Prose(f"{said}${path}$, unit by unit. {survives}")

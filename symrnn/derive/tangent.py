@@ -96,7 +96,9 @@ class _TangentBuilder:
             row = REDUCTIONS[kind] if isinstance(equation.expression, Reduce) else VECTORS[kind]
             self._emit(target, row.tangent(Name(self._name[operand.name]), at), equation.label)
             return
-        atoms = [a for a in atoms_of(equation.expression) if isinstance(a, Name | MatVec | Broadcast) and self._moves(a)]
+        atoms = [
+            a for a in atoms_of(equation.expression) if isinstance(a, Name | MatVec | Broadcast) and self._moves(a)
+        ]
         restore = Restorer((*atoms_of(equation.expression), Name(equation.target)))
         groups: dict[Algebra, list[Expression]] = {}
         for atom in atoms:

@@ -124,7 +124,10 @@ class PythonPrinter(Fold[str], refuses=(MatVec, Outer, *MATRICES)):
 def axes_texts(of: str, size: str, texts: Mapping[str, str]) -> list[str]:
     """The axes of a value of size ``of``, each 1 where it lacks one of ``size``, and the axes of ``size``: two tuples."""
     own = axes_of(of)
-    return [_tuple(texts[axis] if axis in own else "1" for axis in axes_of(size)), _tuple(texts[a] for a in axes_of(size))]
+    return [
+        _tuple(texts[axis] if axis in own else "1" for axis in axes_of(size)),
+        _tuple(texts[a] for a in axes_of(size)),
+    ]
 
 
 def over_texts(of: str, axis: str, texts: Mapping[str, str]) -> list[str]:

@@ -175,7 +175,7 @@ class _Norms:
             case OnesRow(size) | Ones(size):
                 root = math.sqrt(self._trajectory.sizes[size])
                 return _Norm(f"sqrt({size})", rf"{size_latex(size)}^{{1/2}}", np.array(math.log(root)))
-            case Repeat(transposed=transposed, averages=averages):
+            case Repeat(averages=averages):
                 size, sign = factor.along, -1 if averages else 1
                 root = math.sqrt(self._trajectory.sizes[size])
                 text = f"1/sqrt({size})" if averages else f"sqrt({size})"

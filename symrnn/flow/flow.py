@@ -175,11 +175,10 @@ def _given(
         if name not in paths.blocks:
             raise FlowError(f"dstate: unknown name {name!r}; choose {', '.join(paths.blocks)}")
         array = np.asarray(value, np.float64)
-        if array.shape != (trajectory.batch, trajectory.width(name)):
-            raise FlowError(
-                f"dstate[{name!r}]: expected shape {(trajectory.batch, trajectory.width(name))}, found {array.shape}"
-            )
-        given[-1, :, paths.blocks[name]] += array
+        shape = (trajectory.batch, *trajectory.axes(name))
+        if array.shape != shape:
+            raise FlowError(f"dstate[{name!r}]: expected shape {shape}, found {array.shape}")
+        given[-1, :, paths.blocks[name]] += array.reshape(trajectory.batch, trajectory.width(name))
     if not np.isfinite(given).all():
         raise FlowError("dy, dstate: expected finite numbers; found infinities or NaN")
     return given, others
@@ -192,7 +191,7 @@ def _by_output(derivation: Derivation, paths: StepPaths, dy: ArrayLike | Given |
     each: dict[str, Any] = {cell.output: dy}
     if dy is None:
         last = np.random.default_rng(seed).standard_normal((batch, trajectory.sizes[cell.size(cell.output_values[0])]))
-        each = {cell.output: normalised(last)[0]}
+        each = {cell.output: normalised(last)[0].reshape(batch, *trajectory.axes(cell.output_values[0]))}
     elif len(cell.returned) > 1:
         if not isinstance(dy, Mapping):
             raise FlowError(f"dy: expected a mapping of {', '.join(cell.returned)}, found {type(dy).__name__}")
@@ -204,13 +203,14 @@ def _by_output(derivation: Derivation, paths: StepPaths, dy: ArrayLike | Given |
     for name, value in zip(cell.returned, cell.output_values, strict=True):
         what, width = "dy" if len(cell.returned) == 1 else f"dy[{name!r}]", trajectory.sizes[cell.size(value)]
         found[name] = np.zeros((steps, batch, width))
-        array = np.asarray(each.get(name, found[name]), np.float64)
-        if array.shape == (batch, width):
-            found[name][-1] = array
-        elif array.shape == (steps, batch, width):
-            found[name] = array
+        one = (batch, *trajectory.axes(value))
+        array = np.asarray(each.get(name, np.zeros((steps, *one))), np.float64)
+        if array.shape == one:
+            found[name][-1] = array.reshape(batch, width)
+        elif array.shape == (steps, *one):
+            found[name] = array.reshape(steps, batch, width)
         else:
-            expected = f"{(steps, batch, width)} or, for the last step alone, {(batch, width)}"
+            expected = f"{(steps, *one)} or, for the last step alone, {one}"
             raise FlowError(f"{what}: expected shape {expected}, found {array.shape}")
     return found
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from symrnn.derive.derivation import Derivation
-from symrnn.derive.evaluate import Array, evaluate, floats
-from symrnn.derive.factors import Diag, Factor, Identity, Kron, Linear, Matrix, Ones, OnesRow, Ref, Term
+from symrnn.derive.evaluate import Array, evaluate, floats, over_axes, repeated
+from symrnn.derive.factors import Diag, Factor, Identity, Kron, Linear, Matrix, Ones, OnesRow, Ref, Repeat, Term
 from symrnn.derive.jacobian import Jacobian
 from symrnn.flow.trajectory import Trajectory
 from symrnn.language.vectors import VECTORS, VectorFunction
@@ -95,7 +95,33 @@ class Across:
         return value
 
 
-Map = Scale | Times | Total | Across
+@dataclass(frozen=True)
+class Along:
+    """A broadcast along axes, or the sum over them."""
+
+    factor: Repeat
+    sizes: Mapping[str, int]
+
+    def push(self, vector: Array, at: Steps) -> Array:
+        """A sum, or a broadcast."""
+        return self._sum(vector) if self.factor.transposed else self._repeat(vector)
+
+    def pull(self, vector: Array, at: Steps) -> Array:
+        """The other of the two."""
+        return self._repeat(vector) if self.factor.transposed else self._sum(vector)
+
+    def _scaled(self, vector: Array) -> Array:
+        return vector / self.sizes[self.factor.along] if self.factor.averages else vector
+
+    def _sum(self, vector: Array) -> Array:
+        of, along = self.factor.size, self.factor.along
+        return self._scaled(over_axes(vector, of, along, self.sizes, lambda rows: rows.sum(axis=-1, keepdims=True)))
+
+    def _repeat(self, vector: Array) -> Array:
+        return self._scaled(repeated(vector, self.factor.of, self.factor.size, self.sizes))
+
+
+Map = Scale | Times | Total | Along | Across
 
 
 @dataclass(frozen=True)
@@ -272,6 +298,8 @@ class _Maps:
                 return Total(trajectory.sizes[size], 1 / trajectory.sizes[size] if averages else 1.0, spreads=False)
             case Ones(size):
                 return Total(trajectory.sizes[size], 1.0, spreads=True)
+            case Repeat():
+                return Along(factor, trajectory.sizes)
             case Linear(kind, _):
                 return Across(VECTORS[kind], VECTORS[VECTORS[kind].transposed])
             case Kron() | Identity() | Ref():

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from symrnn.derive.evaluate import Array, Values, floats, run
+from symrnn.derive.evaluate import Array, Values, flat, floats, run
 from symrnn.derive.preparation import prepare
 from symrnn.errors import FlowError
+from symrnn.language.axes import Numbers, shape_axes
 from symrnn.language.cell import Cell
 from symrnn.language.origin import nearest
 from symrnn.language.system import HIDDEN, INPUT, ONE
@@ -48,6 +49,10 @@ class Trajectory:
     def known(self) -> dict[str, Array]:
         """Every value by name, parameters too."""
         return {**self.params, **self.values}
+
+    def axes(self, name: str) -> tuple[int, ...]:
+        """How many units each axis of a value has."""
+        return tuple(self.sizes[axis] for axis in shape_axes((self.cell.normal.size(name),)))
 
     def width(self, state: str) -> int:
         """The units of a state."""
@@ -87,10 +92,11 @@ def run_steps(
     sizes = _sizes(cell, weights, given, begin)
     steps, batch = first.shape[:2]
     for name in cell.states:
-        shape = (batch, sizes[size_of(cell, name)])
+        shape = (batch, *(sizes[axis] for axis in shape_axes((size_of(cell, name),))))
         begin.setdefault(name, np.zeros(shape))
         if begin[name].shape != shape:
             raise FlowError(f"state[{name!r}]: expected shape {shape}, found {begin[name].shape}")
+    weights, begin = flat(cell.variables, weights), flat(cell.variables, begin, 1)
     if cell.preparation.equations:
         weights = prepare(cell.preparation, weights, sizes)
     values = _over_time(cell, sizes, weights, given, begin)
@@ -152,14 +158,14 @@ def _sizes(cell: Cell, params: Values, inputs: Values, state: Values) -> dict[st
     arrays += [(f"inputs[{name!r}]", (cell.size(name),), inputs[name], 2) for name in cell.given[1:]]
     arrays += [(f"state[{name!r}]", (size_of(cell, name),), array, 1) for name, array in state.items()]
     for name, shape, array, outer in arrays:  # the first axes are steps and rows
-        found = array.shape[outer:]
-        if len(shape) != len(found):
-            raise FlowError(f"{name}: expected ({', '.join(shape)}), found shape {array.shape}")
-        for size, number in zip(shape, found, strict=True):
+        found, axes = array.shape[outer:], shape_axes(shape)
+        if len(axes) != len(found):
+            raise FlowError(f"{name}: expected ({', '.join(axes)}), found shape {array.shape}")
+        for size, number in zip(axes, found, strict=True):
             first, known = told.setdefault(size, (name, number))
             if known != number:
                 raise FlowError(f"{name}: {size} is {known} by {first}, but {number} by shape {array.shape}")
     unknown = [size for size in cell.sizes if size not in told and not (size == INPUT and cell.input_is_hidden)]
     if unknown:
         raise FlowError(f"the size {unknown[0]!r} is unknown; give an initial state of that size")
-    return {size: number for size, (_, number) in told.items()}
+    return Numbers({size: number for size, (_, number) in told.items()})

@@ -73,3 +73,12 @@ class Spelt(dict[str, str]):
         if not has_axes(size):
             raise KeyError(size)
         return f"({' * '.join(self[axis] for axis in axes_of(size))})"
+
+
+def shape_axes(shape: Iterable[str]) -> tuple[str, ...]:
+    """The axes of an array as a person gives it; one number has one axis, of size 1.
+
+    >>> shape_axes(("head*key", "input")), shape_axes(("1",))
+    (('head', 'key', 'input'), ('1',))
+    """
+    return tuple(axis for size in shape for axis in (axes_of(size) or (SCALAR,)))

@@ -157,8 +157,8 @@ class AxisSizes:
             entry = ", ".join(f'"{axis}"' for axis in axes_of(right))
             name = each.target.removesuffix(PRIME)
             raise self._origin.error(
-                f"`{each.target}` {_has(target)}, but its right side {_has(right)}; declare `{name} = [{entry}]` under [sizes], "
-                f"or sum over an axis, as in `sum(…, {axes_of(right)[-1]})`",
+                f"`{each.target}` {_has(target)}, but its right side {_has(right)}; declare `{name} = [{entry}]` under "
+                f"[sizes], or sum over an axis, as in `sum(…, {axes_of(right)[-1]})`",
                 each.place,
             )
         return True

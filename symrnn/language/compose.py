@@ -120,7 +120,12 @@ class _Composer:
         for assignment in self._assignments:
             check_finite(assignment.expression, self._origin)
         equations = tuple(
-            Equation(assignment.label, assignment.target, sizes.trees.get(assignment.target, assignment.expression.node), assignment.label)
+            Equation(
+                assignment.label,
+                assignment.target,
+                sizes.trees.get(assignment.target, assignment.expression.node),
+                assignment.label,
+            )
             for assignment in self._assignments
         )
         tables = self._parameter_tables()
@@ -378,7 +383,9 @@ class _Composer:
             raise self._origin.entry_error(message, "sizes", name)
         axes = sizes[:-1] if matrix else sizes
         if len(axes) > 1:
-            fault = "a name has an axis once" if len({*axes}) < len(axes) else "1 is no axis; leave it out" * (ONE in axes)
+            fault = (
+                "a name has an axis once" if len({*axes}) < len(axes) else "1 is no axis; leave it out" * (ONE in axes)
+            )
             if not fault and name == "x":
                 fault = "the input has one axis"
             if fault:

@@ -149,7 +149,11 @@ class _Classifier:
     def _behind(self, nodes: Sequence[Located]) -> set[str]:
         """The matrices, and what they are prepared from; another name with two sizes is a value with two axes."""
         found = set(self._matrices)
-        found |= {target for target, each in self._alone.items() if any(isinstance(n, Eye) for n in walk(each.expression.node))}
+        found |= {
+            target
+            for target, each in self._alone.items()
+            if any(isinstance(n, Eye) for n in walk(each.expression.node))
+        }
         for target, each in reversed(self._alone.items()):
             if target in found:
                 found.update(names(each.expression.node))

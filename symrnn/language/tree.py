@@ -2,9 +2,10 @@
 
 Four things happen to a vector over units: elementwise arithmetic (`Number` to `Call`), linear forms (`MatVec`),
 reductions over the units (`Reduce`), and functions of all units that give a vector again (`VectorCall`). A value that lacks
-axes of what it meets is repeated along them (`Broadcast`). Derived systems add two: `Outer`, the gradient of a matrix, and `SizeOf`, the number of units behind a mean. Matrices are values only where
-parameters are prepared (`symrnn.language.prepared`): `Transpose`, `Eye`, and `Applied`, whose left side has no name yet.
-There is nothing else: no indexing, no branching, no assignment.
+axes of what it meets is repeated along them (`Broadcast`). Derived systems add two: `Outer`, the gradient of a matrix, and
+`SizeOf`, the number of units behind a mean. Matrices are values only where parameters are prepared
+(`symrnn.language.prepared`): `Transpose`, `Eye`, and `Applied`, whose left side has no name yet. There is nothing else: no
+indexing, no branching, no assignment.
 
     Expression = (
         Number | Constant | Name | Negate | Binary | Power | Call | MatVec | Reduce | VectorCall | Broadcast | Outer

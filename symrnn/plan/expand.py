@@ -66,7 +66,9 @@ def _written(equation: Equation, system: System, named: Callable[[str, Expressio
             vector = VECTORS[kind].made_of
             return vector(at) if vector else whole
         case whole if has_form(whole) and any(isinstance(node, Broadcast) for node in walk(whole)):
-            return transform(whole, lambda part: named("part", part, part.size) if isinstance(part, Broadcast) else part)
+            return transform(
+                whole, lambda part: named("part", part, part.size) if isinstance(part, Broadcast) else part
+            )
         case whole:
             return whole
 

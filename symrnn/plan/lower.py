@@ -175,7 +175,9 @@ def _waits(node: Expression, size: str, sizes: Mapping[str, str]) -> Iterator[tu
     match node:
         case Reduce(operand=Name(name), of=of) if of:
             yield name, 0
-        case MatVec(operand=operand) | Reduce(operand=operand) | VectorCall(operand=operand) | Broadcast(operand=operand):
+        case (
+            MatVec(operand=operand) | Reduce(operand=operand) | VectorCall(operand=operand) | Broadcast(operand=operand)
+        ):
             yield from ((name, 1) for name in names(operand))
         case Name(name):
             yield name, int(sizes.get(name, size) != size)

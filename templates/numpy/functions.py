@@ -263,9 +263,7 @@ def _revcumsum(a: np.ndarray, axis: int, out: np.ndarray | None = None) -> np.nd
     return np.positive(np.flip(np.add.accumulate(np.flip(a, axis), axis=axis), axis), out=out)
 
 
-def _repeat(
-    a: np.ndarray, own: tuple[int, ...], whole: tuple[int, ...], out: np.ndarray | None = None
-) -> np.ndarray:
+def _repeat(a: np.ndarray, own: tuple[int, ...], whole: tuple[int, ...], out: np.ndarray | None = None) -> np.ndarray:
     """Return rows of a, whose axes are own, repeated along the axes of whole where own has 1."""
     if out is None:
         out = np.empty((*a.shape[:-1], math.prod(whole)), a.dtype)

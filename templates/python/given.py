@@ -85,7 +85,7 @@ def _output_rows(y: Any, sizes: Mapping[str, int]) -> np.ndarray:
     if _PLAIN:
         rows: np.ndarray = y
         return rows
-    each = y if isinstance(y, dict) else {name: y for name in _OUTPUTS}
+    each = y if isinstance(y, dict) else dict.fromkeys(_OUTPUTS, y)
     return np.concatenate([_level(each[name], size, sizes) for name, size in _OUTPUTS.items()], axis=-1)
 
 

@@ -17,7 +17,8 @@ TEXT_WIDTH = 74.0
 """What fits on a line beside an equation's number, in characters of average width."""
 
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|.", re.DOTALL)
-_FONTS = """operatorname text mathrm mathit mathbf mathtt mathbb overline overset scriptscriptstyle tilde hat bar dot left right"""
+_FONTS = """operatorname text mathrm mathit mathbf mathtt mathbb overline overset scriptscriptstyle tilde hat bar dot
+left right"""
 _WIDTHS = {
     **{f"\\{font}": 0.0 for font in _FONTS.split()},
     **dict.fromkeys(" &{}", 0.0),

@@ -1,9 +1,10 @@
 """Stages along axes in C: lines of the last axis, what is repeated along axes, and reductions over some of them.
 
-Reads a stage whose size has several axes; returns its lines of C. The stage runs line by line: a line holds the numbers of the
-last axis, and ``line`` counts the others. A value that lacks the last axis is one number for a line; one that lacks others is
-read again in every line. A reduction over the last axis adds up a line in a register; one over other axes alone adds each line to
-memory. Leaves out: how a stage runs over rows, which the runtime does, and stages with linear forms (`symrnn.targets.c.stages`).
+Reads a stage whose size has several axes; returns its lines of C. The stage runs line by line: a line holds the numbers of
+the last axis, and ``line`` counts the others. A value that lacks the last axis is one number for a line; one that lacks others
+is read again in every line. A reduction over the last axis adds up a line in a register; one over other axes alone adds each
+line to memory. Leaves out: how a stage runs over rows, which the runtime does, and stages with linear forms
+(`symrnn.targets.c.stages`).
 """
 
 from __future__ import annotations
@@ -126,7 +127,9 @@ def line_heads(axes: Axes, repeated: Sequence[Repeated], totals: Sequence[Total]
             yield f"vec {total.local} = K(0);"
 
 
-def total_lines(axes: Axes, total: Total, operand: str, rows: Sequence[str], ragged: bool) -> tuple[list[str], list[str]]:
+def total_lines(
+    axes: Axes, total: Total, operand: str, rows: Sequence[str], ragged: bool
+) -> tuple[list[str], list[str]]:
     """The lines that take a vector into ``total`` and those that end a line; ``rows`` are where it is stored."""
     place, first = axes.place(total.size), axes.first(total.size)
     fresh = f"{total.local}_first" if first else ""

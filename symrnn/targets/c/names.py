@@ -13,8 +13,8 @@ from symrnn.language.axes import Spelt
 from symrnn.language.identifiers import Allocator
 from symrnn.language.tree import PRIME
 from symrnn.plan.program import Kind, Place, Program, Routine
-from symrnn.plan.vocabulary import over_axes
 from symrnn.plan.size import Count
+from symrnn.plan.vocabulary import over_axes
 from symrnn.targets.c.along import repeated_by
 from symrnn.targets.c.interface import STATUSES, dims_fields
 
@@ -23,7 +23,8 @@ _LOCAL_WORDS = """
     uint32_t uint64_t memcpy memset memmove math main pow sin cos sqrt exp tanh log party sequence block memory
     motion phase GIVEN TAPE WORK BACK STAYS EACH_STEP EACH_HOISTED EACH_TAPED BEFORE AFTER MOTIONS HOIST LOOP
     LAST DEFERRED PHASES ALL_ROWS MASKED AT_X AT_Y AT_DY AT_DX AT_PACKED AT_STATES ARRAYS BLOCKS round share
-    meet take line lines column multiply clear timer timers call serve lead changed taken wait_a_little AWAY WAITING TAKEN CALLED DONE
+    meet take line lines column multiply clear timer timers call serve lead changed taken wait_a_little AWAY WAITING
+    TAKEN CALLED DONE
 """
 
 _LOCALS = (

@@ -324,7 +324,9 @@ class _StageWriter:
             if statement.target in of:
                 operand = f"{self._names.values[reduced(statement.expression)]}[0]"
                 into, ended = total_lines(axes, of[statement.target], operand, rows[statement.target], ragged)
-                inside += [(f"{text}{_label(statement)}" if at == 0 else text, statement) for at, text in enumerate(into)]
+                inside += [
+                    (f"{text}{_label(statement)}" if at == 0 else text, statement) for at, text in enumerate(into)
+                ]
                 behind += ended
             else:
                 text = printer(statement.expression)

@@ -209,7 +209,9 @@ def _once(stage: Stage, routine: Routine, weights: Weights, sizes: Sequence[str]
     for statement in stage.statements:
         name, label = weights.once[statement.target], f"({statement.label})" if statement.label else ""
         text, size = printer(statement.expression), routine.sizes[statement.target]
-        shapes = {value: (routine.sizes[value],) for value in names(statement.expression) if value in routine.sizes}
+        shapes: dict[str, tuple[str, ...]] = {
+            value: (routine.sizes[value],) for value in names(statement.expression) if value in routine.sizes
+        }
         if expression_size(statement.expression, shapes) != size:
             text = f"np.full({letters[size] if size != ONE else 1}, {text}, np.result_type(*p.values()))"
         line = commented(f"{name} = self.{name} = {text}", label, 2)

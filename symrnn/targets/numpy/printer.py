@@ -126,7 +126,9 @@ class Printer:
         (values,) = node.arguments
         assert not isinstance(values, Literal)
         of, size = self._names.compiled.sizes[values[0]], node.sizes[0]
-        texts = {axis: self._names.number(Count.size(axis)) for axis in axes_of(size if node.function == REPEAT else of)}
+        texts = {
+            axis: self._names.number(Count.size(axis)) for axis in axes_of(size if node.function == REPEAT else of)
+        }
         return axes_texts(of, size, texts) if node.function == REPEAT else over_texts(of, beyond(size, of), texts)
 
     def _argument(self, argument: tuple[str, ...] | Literal) -> str:

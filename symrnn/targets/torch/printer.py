@@ -93,7 +93,8 @@ class PhasePrinter:
     ) -> list[str]:
         text = printer(statement.expression)
         if not whole:
-            shape = f"({', '.join((*self._rows, self._names.sizes[self._routine.sizes[statement.target]]))}{'' if self._rows else ','})"
+            units = self._names.sizes[self._routine.sizes[statement.target]]
+            shape = f"({', '.join((*self._rows, units))}{'' if self._rows else ','})"
             tensor = bool(names(statement.expression))
             text = f"torch.broadcast_to({text}, {shape})" if tensor else f"x.new_full({shape}, {text})"
         label = f"({statement.label})" if statement.label else ""
