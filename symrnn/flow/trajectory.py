@@ -165,7 +165,8 @@ def _sizes(cell: Cell, params: Values, inputs: Values, state: Values) -> dict[st
             first, known = told.setdefault(size, (name, number))
             if known != number:
                 raise FlowError(f"{name}: {size} is {known} by {first}, but {number} by shape {array.shape}")
-    unknown = [size for size in cell.sizes if size not in told and not (size == INPUT and cell.input_is_hidden)]
+    used = {axis for variable in cell.normal.variables for axis in shape_axes(variable.shape)}
+    unknown = [size for size in cell.sizes if size in used and size not in told]
     if unknown:
         raise FlowError(f"the size {unknown[0]!r} is unknown; give an initial state of that size")
     return Numbers({size: number for size, (_, number) in told.items()})
