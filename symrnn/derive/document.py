@@ -61,8 +61,9 @@ def _block(block: Block) -> str:
 
 def _table(head: tuple[str, ...], rows: tuple[tuple[str, ...], ...], wide: tuple[int, ...]) -> str:
     """A table whose wide columns share the rest of the line."""
-    narrow = (index for index in range(len(head)) if index not in wide)
-    taken = sum(max(width(row[index].replace("$", "")) for row in (head, *rows)) for index in narrow)
+    widths = [max(width(row[index].replace("$", "")) for row in (head, *rows)) for index in range(len(head))]
+    wide = tuple(index for index in range(len(head)) if index in wide or widths[index] > _LETTERS / 3)
+    taken = sum(each for index, each in enumerate(widths) if index not in wide)
     share = (_TABLE - taken / _LETTERS - _GAP * (len(head) - 1)) / max(len(wide), 1)
     columns = "".join(
         rf">{{\raggedright\arraybackslash}}p{{{share:.2f}\linewidth}}" if index in wide else "l"

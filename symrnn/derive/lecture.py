@@ -29,7 +29,7 @@ from symrnn.language.cell import Cell
 from symrnn.language.own import OPERANDS
 from symrnn.language.starts import DOMAINS
 from symrnn.language.system import HIDDEN, Role, System, Variable
-from symrnn.language.tree import Call, Reduce, VectorCall, walk
+from symrnn.language.tree import Broadcast, Call, Reduce, VectorCall, walk
 from symrnn.language.typeset.as_written import written_rows
 from symrnn.language.typeset.expressions import Notation
 from symrnn.language.typeset.latex import number_latex
@@ -225,6 +225,11 @@ def _words(material: Material) -> str:
         text += r" $\sigma(a) = 1 / (1 + e^{-a})$."
     if any(isinstance(node, Reduce) for node in nodes):
         text += r" Reductions run over the units, and their results broadcast."
+    if any(isinstance(node, Broadcast) for node in nodes):
+        text += (
+            r" A value that lacks an axis of what it meets is repeated along it: $R_a$ is the matrix that repeats along the "
+            r"axis $a$, and $R_a^{\top}$ sums over it."
+        )
     if any(isinstance(node, VectorCall) and VECTORS[node.kind].matrix for node in nodes):
         text += (
             r" $\operatorname{cumsum}$ sums the units up to each one, $\operatorname{revcumsum}$ those from each one on. "
