@@ -17,6 +17,7 @@ from symrnn.check.cases import drawn_in, uniform
 from symrnn.check.measure import Array
 from symrnn.diagnose.rows import Rows
 from symrnn.errors import DiagnoseError
+from symrnn.language.axes import Numbers
 from symrnn.language.cell import Cell
 from symrnn.language.system import HIDDEN, INPUT, ONE, Role
 from symrnn.language.tree import PRIME
@@ -37,7 +38,7 @@ class Shape:
         given = {INPUT: self.hidden if cell.input_is_hidden or self.square else self.input, HIDDEN: self.hidden}
         extra = [name for name in cell.sizes if name not in given]
         numbers = {name: self.hidden if self.square else self.hidden + 2 + at for at, name in enumerate(extra)}
-        return {name: (given | numbers)[name] for name in cell.sizes} | {ONE: 1}
+        return Numbers({name: (given | numbers)[name] for name in cell.sizes} | {ONE: 1})
 
 
 EARLIER, WRAPPED, LATER = "[t-1, 0 at t = 0]", "[t-1]", "[t+1]"

@@ -19,9 +19,12 @@ from typing import Any
 import numpy as np
 
 from symrnn.check.measure import Array
+from symrnn.derive.evaluate import flat, shaped
 from symrnn.diagnose.layout import Layout
 from symrnn.diagnose.sample import Sample
 from symrnn.errors import DiagnoseError
+from symrnn.language.axes import shape_axes
+from symrnn.language.cell import Cell
 from symrnn.language.origin import nearest, shown
 
 STEP = ("params", "cache", "dstate")
@@ -139,10 +142,15 @@ def call(subject: Subject, sample: Sample, layout: Layout) -> Returned:
         StopsError: the function raises an error.
         DiagnoseError: what it returns is not a triple of gradients by name.
     """
-    params = layout.stack(sample.params)
-    caches = [{name: np.array(value) for name, value in values.items()} for values in sample.steps]
-    dstate = {name: value.copy() for name, value in sample.dstate.items()}
-    dys = {name: value.copy() for name, value in (sample.dys or {}).items()}
+    cell, sizes = layout.cell, sample.rows.sizes
+    params = shaped(cell.variables, layout.stack(sample.params), sizes)
+    named = (shaped(cell.normal.variables, values, sizes, 1) for values in sample.steps)
+    caches = [{name: np.array(value) for name, value in values.items()} for values in named]
+    dstate = {name: value.copy() for name, value in shaped(cell.normal.variables, sample.dstate, sizes, 1).items()}
+    of = dict(zip(cell.returned, cell.output_values, strict=True))
+    losses = {of[name]: value for name, value in (sample.dys or {}).items()}
+    found = shaped(cell.normal.variables, losses, sizes, 2)
+    dys = {name: found[value].copy() for name, value in of.items() if value in found}
     dy = next(iter(dys.values())) if len(dys) == 1 else dys
     arguments = (params, caches, dy, dstate) if subject.whole else (params, caches[0], dstate)
     with _at_home(subject.path):
@@ -196,15 +204,22 @@ def _read(subject: Subject, result: object, sample: Sample, layout: Layout) -> R
                 continue
             transposed.append(name)
             array = array.T
-        arrays |= layout.split(name, array, sample.params)
+        arrays |= layout.split(name, _level(layout.cell, name, array), sample.params)
     for name, value in states.items():
-        arrays[name] = _array(subject, f"dstate[{name!r}]", value, dtypes)
+        arrays[name] = _level(layout.cell, name, _array(subject, f"dstate[{name!r}]", value, dtypes))
     given = layout.cell.given
     alone = {} if dx is None else {given[0]: dx}
     inputs = alone if len(given) == 1 else _mapping(subject, "dx", dx, given)
     for name, value in inputs.items():
         arrays[name] = _array(subject, "dx" if len(given) == 1 else f"dx[{name!r}]", value, dtypes)
     return Returned(arrays, any(dtype in _SINGLE for dtype in dtypes), faults, tuple(transposed))
+
+
+def _level(cell: Cell, name: str, array: Array) -> Array:
+    """A gradient with its axes as one, where it has as many as it should have or more in front; else as it is."""
+    variable = cell.by_name.get(name)
+    lead = array.ndim - len(shape_axes(variable.shape)) if variable else 0
+    return flat([variable], {name: array}, lead)[name] if variable and lead >= 0 else array
 
 
 def _mapping(subject: Subject, what: str, value: object, known: tuple[str, ...]) -> dict[str, object]:
