@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 import symrnn
-from tests.atlas import gated, given, minimal, simple, timed
+from symrnn.language.axes import shape_axes
+from tests.atlas import gated, given, heads, minimal, simple, timed
 from tests.atlas.written import Array, Step
 from tests.families import FIRST_CELLS
 
-MODULES = (gated, given, minimal, simple, timed)
+MODULES = (gated, given, heads, minimal, simple, timed)
 WRITTEN: Mapping[str, ModuleType] = {name: module for module in MODULES for name in vars(module)}
 NAMES = [name for name in symrnn.cells() if name not in FIRST_CELLS or name == "lstm"]
 """The other first cells are compared with PyTorch's layers, in `tests/test_any_cell.py`, and with each other."""
@@ -34,13 +35,14 @@ def test_a_cell_does_what_its_publication_says(name: str) -> None:
     cell = symrnn.load(name)
     kernels = symrnn.build(cell, backend="numpy", dtype="float64")
     hidden = INPUT if cell.input_is_hidden else HIDDEN
-    others = {size: OTHER for size in cell.sizes if size not in ("input", "hidden")}
+    others = {size: OTHER + place for place, size in enumerate(s for s in cell.sizes if s not in ("input", "hidden"))}
     rng = np.random.default_rng(list(name.encode()))
     shapes = kernels.param_shapes(INPUT, hidden, **others)
     limits = {key: WITHIN.get(cell.domain.get(key, ""), (-1, 1)) for key in shapes}
     params: dict[str, Array] = {key: rng.uniform(*limits[key], shape) for key, shape in shapes.items()}
     sizes = {"input": INPUT, "hidden": hidden, "1": 1, **others}
-    before = {state: rng.uniform(0.1, 1, (ROWS, sizes[cell.by_name[state].shape[0]])) for state in cell.states}
+    axes = {state: [sizes[axis] for axis in shape_axes(cell.by_name[state].shape)] for state in cell.states}
+    before = {state: rng.uniform(0.1, 1, (ROWS, *axes[state])) for state in cell.states}
     x = rng.standard_normal((STEPS, ROWS, INPUT))
     inputs = {name: rng.uniform(0.1, 1, (STEPS, ROWS, sizes[cell.by_name[name].shape[0]])) for name in cell.given[1:]}
     beside = [
