@@ -18,6 +18,7 @@ from symrnn.language.tree import (
     PRIME,
     Binary,
     Broadcast,
+    Call,
     Expression,
     MatVec,
     Name,
@@ -25,11 +26,12 @@ from symrnn.language.tree import (
     Reduce,
     VectorCall,
     children,
+    is_next,
     names,
     rebuild,
     walk,
 )
-from symrnn.plan.vocabulary import Accumulator, Form, Stage, Statement, over_axes
+from symrnn.plan.vocabulary import Accumulator, Form, Stage, Statement, over_axes, read_by_units
 
 LATER = "[t+1]"
 """Suffix of an operand's name that is read from the loop's previous iteration."""
@@ -88,6 +90,7 @@ def stages(
         keeps: for a target, the value that a row beyond its length stores instead; it must be computed before.
     """
     statements = _with_operands(statements, sizes, allocator)
+    statements = _again(statements, _levels(statements, sizes, keeps), sizes, allocator)
     lowered = {statement.target: _Lowering(statement, sizes, allocator) for statement in statements}
     groups: dict[tuple[int, bool, str], list[_Lowering]] = {}
     for target, level in _levels(statements, sizes, keeps).items():
@@ -121,6 +124,52 @@ def _with_operands(
                 statement = replace(statement, expression=rebuild(expression, (Name(copy),)))
         found.append(statement)
     return found
+
+
+def _again(
+    statements: Sequence[Statement], level: Mapping[str, int], sizes: MutableMapping[str, str], allocator: Allocator
+) -> Sequence[Statement]:
+    """``statements`` where stages along axes compute again, from one value in memory, what an earlier one computed.
+
+    Values with several axes fill caches: to store one and to load it costs more than the arithmetic.
+    """
+    along = {s.target: s for s in statements if has_axes(sizes[s.target]) and not _has_form(s.expression)}
+    cheap = {name: s for name, s in along.items() if _is_cheap(s, sizes, level)}
+    found: list[Statement] = []
+    known: dict[tuple[str, int], str] = {}
+    for statement in statements:
+        here = level[statement.target]
+        again: dict[str, str] = {}
+        for name in dict.fromkeys(read_by_units(statement.expression)) if statement.target in along else ():
+            if name not in cheap or level[name] == here:
+                continue
+            if (name, here) not in known:
+                copy = known[name, here] = allocator.fresh(f"{name.removesuffix(PRIME)}_again")
+                sizes[copy] = sizes[name]
+                found.append(replace(cheap[name], target=copy))
+            again[name] = known[name, here]
+        if again:
+            statement = replace(statement, expression=_with_units(statement.expression, again))
+        found.append(statement)
+    return found if known else statements
+
+
+def _is_cheap(statement: Statement, sizes: Mapping[str, str], level: Mapping[str, int]) -> bool:
+    """Whether arithmetic makes a value of at most one other with its axes, and what it reads is in memory."""
+    nodes = list(walk(statement.expression))
+    if is_next(statement.target) or any(isinstance(node, Call | Reduce | VectorCall) for node in nodes):
+        return False
+    read = set(read_by_units(statement.expression))
+    return len([name for name in read if has_axes(sizes[name])]) <= 1 and read.isdisjoint(level)
+
+
+def _with_units(node: Expression, new: Mapping[str, str]) -> Expression:
+    """``node`` with new names for values that it reads unit by unit."""
+    if isinstance(node, Name):
+        return Name(new.get(node.name, node.name))
+    if isinstance(node, Broadcast | Reduce | VectorCall):
+        return node
+    return rebuild(node, tuple(_with_units(part, new) for part in children(node)))
 
 
 def _has_form(node: Expression) -> bool:

@@ -36,23 +36,32 @@ class Axes:
         """The numbers in a line."""
         return self.texts[axes_of(self.size)[-1]]
 
+    @property
+    def lines(self) -> str:
+        """The number of lines."""
+        return " * ".join(self.texts[axis] for axis in axes_of(self.size)[:-1])
+
     def has_last(self, size: str) -> bool:
         """Whether a value of ``size`` has numbers for each number of a line."""
         return axes_of(size)[-1:] == axes_of(self.size)[-1:]
 
     def place(self, size: str) -> str:
-        """Which of its lines, or of its numbers where it has no last axis, a value of ``size`` has at ``line``."""
+        """Which of its lines, or of its numbers where it has no last axis, a value of ``size`` has at a line."""
         outer = axes_of(self.size)[:-1]
         own = [axis for axis in axes_of(size) if axis in outer]
         terms = []
         for run in self._runs(own):
             stride = self._product(own[own.index(run[-1]) + 1 :])
-            index = self._index(run)
-            terms.append(f"{index} * {stride}" if stride else index)
+            terms.append(f"{_grouped(self._index(run))} * {stride}" if stride else self._index(run))
         return " + ".join(terms) or "0"
 
+    def begin(self, size: str) -> str:
+        """Where that line begins."""
+        place = self.place(size)
+        return "" if place == "0" else f"{_grouped(place)} * apart"
+
     def first(self, size: str) -> str:
-        """Whether ``line`` is the first that a reduction to ``size`` adds to a number; empty where it is the only one."""
+        """Whether a line is the first that a reduction to ``size`` adds to a number; empty where it is the only one."""
         outer = axes_of(self.size)[:-1]
         gone = [axis for axis in outer if axis not in axes_of(size)]
         return " && ".join(f"{self._index(run)} == 0" for run in self._runs(gone))
@@ -65,17 +74,18 @@ class Axes:
         return [[outer[place] for _, place in run] for _, run in pairs]
 
     def _index(self, run: Sequence[str]) -> str:
-        """The number of ``line`` along neighbouring axes."""
+        """The number of a line along neighbouring axes."""
         outer = axes_of(self.size)[:-1]
         after = self._product(outer[outer.index(run[-1]) + 1 :])
-        index = f"line / {after}" if after else "line"
-        if run[0] != outer[0]:
-            index = f"{index} % {self._product(run)}"
-        return f"({index})" if " " in index else index
+        index = f"(line + v) / {after}" if after else "line + v"
+        return index if run[0] == outer[0] else f"{_grouped(index)} % {self._product(run)}"
 
     def _product(self, axes: Sequence[str]) -> str:
-        text = " * ".join(self.texts[axis] for axis in axes)
-        return f"({text})" if " " in text else text
+        return _grouped(" * ".join(self.texts[axis] for axis in axes))
+
+
+def _grouped(text: str) -> str:
+    return f"({text})" if " " in text else text
 
 
 @dataclass(frozen=True)
@@ -113,18 +123,22 @@ def repeated_by(stage: Stage) -> dict[str, str]:
 def line_heads(axes: Axes, repeated: Sequence[Repeated], totals: Sequence[Total]) -> Iterator[str]:
     """What holds in a line: numbers, where lines begin, which of them come first, totals."""
     for each in repeated:
-        place = axes.place(each.size)
         if not axes.has_last(each.size):
-            yield f"const vec {each.local} = K({each.row}[{place}]);"
-        elif place == "0":
-            yield f"const real *const {each.local} = {each.row};"
-        else:
-            yield f"const real *const {each.local} = {each.row} + {place} * {axes.last};"
+            yield f"LETS({each.local}) = K({each.row}[{axes.place(each.size)}]);"
+        elif begin := axes.begin(each.size):
+            yield f"IN_LINES(const real *, {each.local}) = {each.row} + {begin};"
     for total in totals:
         if first := axes.first(total.size):
-            yield f"const int {total.local}_first = {first};"
+            yield f"IN_LINES(int, {total.local}_first) = {first};"
         if not axes.has_last(total.size):
-            yield f"vec {total.local} = K(0);"
+            yield f"LETS({total.local}) = START_{total.kind};"
+
+
+def in_line(axes: Axes, each: Repeated) -> str:
+    """The vector that stands for what is repeated."""
+    if not axes.has_last(each.size):
+        return f"{each.local}[v]"
+    return f"OF_LINE({each.local}[v])" if axes.begin(each.size) else f"OF_LINE({each.row})"
 
 
 def total_lines(
@@ -132,19 +146,32 @@ def total_lines(
 ) -> tuple[list[str], list[str]]:
     """The lines that take a vector into ``total`` and those that end a line; ``rows`` are where it is stored."""
     place, first = axes.place(total.size), axes.first(total.size)
-    fresh = f"{total.local}_first" if first else ""
+    fresh = f"{total.local}_first[v]" if first else ""
     if axes.has_last(total.size):
-        at = "column" if place == "0" else f"{place} * {axes.last} + column"
+        at = " + ".join(each for each in (axes.begin(total.size), "column") if each)
         inside = []
         for row in rows:
-            before = f"load({row} + {at}, count)"
-            value = f"{fresh} ? {operand} : join_{total.kind}({before}, {operand})" if fresh else operand
-            inside.append(f"store({row} + {at}, {f'idle ? K(0) : {value}' if ragged else value}, count);")
+            value = f"{fresh} ? {operand} : join_{total.kind}(load(to, count), {operand})" if fresh else operand
+            value = f"idle ? K(0) : {value}" if ragged else value
+            inside += [
+                f"{_EACH} {{",
+                f"    real *const to = {row} + {at};",
+                f"    store(to, {value}, count);",
+                "}",
+            ]
         return inside, []
-    inside = [f"{total.local} = TAKE(join_{total.kind}, {total.local}, {operand});"]
+    inside = [f"TAKE(join_{total.kind}, {total.local}, {operand});"]
     one = f"{total.local}_one"
-    behind = [f"const real {one} = across_{total.kind}({total.local}, {axes.last});"]
+    behind = [f"{_EACH} {{", f"    const real {one} = across_{total.kind}({total.local}[v], apart);"]
     for row in rows:
         value = f"{fresh} ? {one} : one_{total.kind}({row}[{place}], {one})" if fresh else one
-        behind.append(f"{row}[{place}] = {f'idle ? 0 : {value}' if ragged else value};")
-    return inside, behind
+        behind.append(f"    {row}[{place}] = {f'idle ? 0 : {value}' if ragged else value};")
+    return inside, [*behind, "}"]
+
+
+_EACH = "for (size_t v = 0; v < N; ++v)"
+
+
+def lines_at_a_time(stage: Stage) -> int:
+    """How many lines run at a time at most: of few statements several, whose results do not wait for one another."""
+    return next((most for most, statements in ((4, 8), (2, 16)) if len(stage.statements) <= statements), 1)

@@ -16,6 +16,7 @@ from symrnn.plan.backward import seed_arrays
 from symrnn.plan.program import Column, Extent, Kind, Place, Program
 from symrnn.plan.size import Count
 from symrnn.plan.storage import output_places
+from symrnn.targets.c.row import Overwrite, overwrite
 
 PACKED = "AT_PACKED"
 """Packed weights, as an array of one row."""
@@ -70,6 +71,8 @@ class Arrays:
         self._forward = {buffer.name: buffer for buffer in program.forward.buffers}
         self._backward = {buffer.name: buffer for buffer in program.backward.buffers} if program.backward else {}
         self._given = dict(_given(program.cell))
+        loop = program.forward.loop.stages
+        self._over = {state for state in program.cell.states if overwrite(state, loop) is Overwrite.ALWAYS}
         self.table: tuple[CArray, ...] = self._table()
 
     def _table(self) -> tuple[CArray, ...]:
@@ -87,7 +90,7 @@ class Arrays:
         moving = [
             CArray(of_state(role, state), "TAPE", motion, width)
             for state, width in states
-            for role, motion in (("now", "BEFORE"), ("next", "AFTER"))
+            for role, motion in (("now", "OVER" if state in self._over else "BEFORE"), ("next", "AFTER"))
         ]
         backward = []
         if self._program.backward:

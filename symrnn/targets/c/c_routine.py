@@ -49,10 +49,13 @@ def _added(routine: Routine, stages: Mapping[str, CStage]) -> Iterator[str]:
 
 
 def _text(cell: CCell, stage: CStage) -> CStageText:
-    function = within(stage.name, block([f"STAGE({stage.name}, {stage.side})", "{", *stage.lines, "}"]))
+    function = within(
+        stage.name,
+        block([f"STAGE{'_ALONG' if stage.outer else ''}({stage.name}, {stage.side})", "{", *stage.lines, "}"]),
+    )
     on_row = f"ON_ROW({stage.name}, {_sums_at_most(stage)})" if stage.name in cell.row_names else ""
-    if on_row and stage.along:
-        on_row = f"ON_ROW({stage.name}, 0, 0)"
+    if on_row and stage.outer:
+        on_row = f"ON_ROW_ALONG({stage.name})"
     return CStageText(stage.name, tuple(function), on_row, tuple(_forms(cell, stage)), stage.fused is not None)
 
 
@@ -64,9 +67,11 @@ def _forms(cell: CCell, stage: CStage) -> Iterator[str]:
     masked = "MASKED" if stage.masked else "ALL_ROWS"
     sums, vectors = _sums_and_vectors(stage)
     units = names.sizes[stage.size]
-    if stage.along:
+    if stage.outer:
         vectors = f"({units} + LANES - 1) / LANES"
     yield f'    S(stage) s = new_stage("{stage.name}", S({stage.name}), {units}, {sums}, {vectors}, {masked});'
+    if stage.outer:
+        yield f"    s.lines = {stage.outer};"
     if stage.name in cell.row_names:
         yield f"    s.row = S({stage.name}_row);"
     operands = [_operand(segment, names) for segment in stage.forms.segments]

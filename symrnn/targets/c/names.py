@@ -21,10 +21,10 @@ from symrnn.targets.c.interface import STATUSES, dims_fields
 _LOCAL_WORDS = """
     at span dims end wide skip sum unit count inside idle taped fused s v N begin next once float double size_t
     uint32_t uint64_t memcpy memset memmove math main pow sin cos sqrt exp tanh log party sequence block memory
-    motion phase GIVEN TAPE WORK BACK STAYS EACH_STEP EACH_HOISTED EACH_TAPED BEFORE AFTER MOTIONS HOIST LOOP
+    motion phase GIVEN TAPE WORK BACK STAYS EACH_STEP EACH_HOISTED EACH_TAPED BEFORE AFTER OVER MOTIONS HOIST LOOP
     LAST DEFERRED PHASES ALL_ROWS MASKED AT_X AT_Y AT_DY AT_DX AT_PACKED AT_STATES ARRAYS BLOCKS round share
-    meet take line lines column multiply clear timer timers call serve lead changed taken wait_a_little AWAY WAITING
-    TAKEN CALLED DONE
+    meet take line lines column apart tail whole stop to multiply clear timer timers call serve lead changed taken
+    wait_a_little AWAY WAITING TAKEN CALLED DONE
 """
 
 _LOCALS = (
@@ -46,6 +46,7 @@ _MACRO_WORDS = """
     SMALLEST_NORMAL SPARE_LOW SPINS START_NS SUBNORMAL_BIAS SUM_ROWS SYMRNN_CPUID SYMRNN_DIGEST SYMRNN_H SYMRNN_HWCAP
     SYMRNN_PLAIN SYMRNN_REGISTER_BYTES SYMRNN_VECTOR_BYTES TAG_LAYOUT TAG_WORDS TANH_LINEAR TANH_NUDGE TANH_ONE
     TANH_SPLIT TILE_COLUMNS TILE_ROWS V128 V256 V512 real uint_real vec vec_bits vec_mask WAKE_NS WIDE_ROWS WORTH
+    UNROLL_2 EACH_OF_LINE SHUFFLES START_sum START_max
     FULL_ROWS OWN_COLUMNS SYMRNN_REGISTERS SYMRNN_TILE_COLUMNS SYMRNN_TILE_ROWS YIELD_LOOKS
 """
 

@@ -20,7 +20,7 @@ from symrnn.plan.program import Form, FusedStage, Kind, Program, Routine, Stage,
 from symrnn.plan.routine import Phase
 from symrnn.plan.size import Count
 from symrnn.plan.vocabulary import over_axes, read_by_units
-from symrnn.targets.c.along import Axes, Repeated, Total, line_heads, repeated_by, total_lines
+from symrnn.targets.c.along import Axes, Repeated, Total, in_line, line_heads, lines_at_a_time, repeated_by, total_lines
 from symrnn.targets.c.arrays import PACKED, Arrays
 from symrnn.targets.c.expression import CPrinter
 from symrnn.targets.c.names import CNames, pointer_key
@@ -142,7 +142,7 @@ class CStage:
         fused: the same if it computes hoisted values itself; None if it never does.
         masked: whether rows beyond their length are treated separately.
         side: vectors of units that its statements run on side by side, at most: see `_side`.
-        along: whether it runs along axes, line by line: one tile has all its units.
+        outer: of a stage along axes, the C expression of how many lines it has; `side` is then how many run at a time.
     """
 
     name: str
@@ -152,7 +152,7 @@ class CStage:
     fused: CForms | None
     masked: bool
     side: int
-    along: bool
+    outer: str
 
 
 def c_stages(program: Program, routine: Routine, names: CNames, optional: frozenset[str]) -> tuple[CStage, ...]:
@@ -207,8 +207,8 @@ class _StageWriter:
             tuple(self._lines(stage, fused, ragged=phase.ragged)),
             *self._ways(stage, fused.whole if fused else None),
             phase.ragged,
-            _side(stage, fused),
-            stage.along,
+            lines_at_a_time(stage) if stage.along else _side(stage, fused),
+            Axes(stage.size, self._names.sizes).lines if stage.along else "",
         )
 
     def _ways(self, stage: Stage, whole: Stage | None) -> tuple[CForms, CForms | None]:
@@ -316,30 +316,29 @@ class _StageWriter:
         of = {total.statement.target: total for total in totals}
         printer = self._printer(axes, repeated)
         for name in self._read_one_by_one(stage):
+            row = pointers[pointer_key(name, places[name])]
             if sizes[name] == ONE:
-                yield f"    LET({self._names.values[name]}) = {self._load(name, stage)};"
+                yield f"    LETS({self._names.values[name]}) = K(*{row});"
             else:
-                inside.append((f"LET({self._names.values[name]}) = {self._load(name, stage)};", None))
+                inside.append((f"LETS({self._names.values[name]}) = READ_LINE({row});", None))
         for statement in stage.statements:
             if statement.target in of:
-                operand = f"{self._names.values[reduced(statement.expression)]}[0]"
+                operand = f"{self._names.values[reduced(statement.expression)]}[v]"
                 into, ended = total_lines(axes, of[statement.target], operand, rows[statement.target], ragged)
-                inside += [
-                    (f"{text}{_label(statement)}" if at == 0 else text, statement) for at, text in enumerate(into)
-                ]
+                inside += [(text, statement) for text in into]
                 behind += ended
             else:
                 text = printer(statement.expression)
-                inside.append((f"LET({self._names.values[statement.target]}) = {text};{_label(statement)}", statement))
+                inside.append((f"LETS({self._names.values[statement.target]}) = {text};{_label(statement)}", statement))
         for write in stage.writes:
             if write.value not in stored:
-                inside.append((self._store(write, ragged=ragged), None))
+                inside.append((self._store(write, ragged=ragged, macro="WRITE_LINE"), None))
         marked = [Marked(f"            {t}", Mark((s.label,) if s and s.label else (), stage.name)) for t, s in inside]
         yield from block(
             [
                 f"    EACH_LINE({axes.last}) {{",
                 *(f"        {text}" for text in line_heads(axes, repeated, totals)),
-                f"        EACH_OF_LINE({axes.last}) {{",
+                "        EACH_OF_LINE {",
                 *marked,
                 "        }",
                 *(f"        {text}" for text in behind),
@@ -350,7 +349,7 @@ class _StageWriter:
     def _printer(self, axes: Axes, repeated: Sequence[Repeated]) -> CPrinter:
         """The printer of a stage along axes."""
         values = {name: f"{text}[v]" for name, text in self._names.values.items()}
-        lines = {each.value: f"OF_LINE({each.local})" if axes.has_last(each.size) else each.local for each in repeated}
+        lines = {each.value: in_line(axes, each) for each in repeated}
         return CPrinter(values, self._names.sizes, lines)
 
     @staticmethod
@@ -452,14 +451,14 @@ class _StageWriter:
     def _is_optional(self, write: Write) -> bool:
         return write.value in self._optional and write.place.kind is Kind.BUFFER
 
-    def _store(self, write: Write, *, ragged: bool) -> str:
+    def _store(self, write: Write, *, ragged: bool, macro: str = "WRITE") -> str:
         values = {name: f"{text}[v]" for name, text in self._names.values.items()}
         pointer = self._names.pointers[pointer_key(write.value, write.place)]
         idle = values[write.idle] if write.idle else "K(0)"
         text = f"idle ? {idle} : {values[write.value]}" if ragged else values[write.value]
         taped = write.place.kind is Kind.BUFFER and write.place.array in self._taped
         note = " /* saved for the backward pass */" if taped else ""
-        return f"{'if (taped) ' if self._is_optional(write) else ''}WRITE({pointer}, {text});{note}"
+        return f"{'if (taped) ' if self._is_optional(write) else ''}{macro}({pointer}, {text});{note}"
 
 
 def _read_one_by_one(stage: Stage) -> set[str]:
@@ -472,7 +471,7 @@ def _side(stage: Stage, fused: FusedStage | None) -> int:
     """Two vectors where statements call functions of a vector, whose results take long; each takes its time to compile."""
     statements = (*stage.statements, *(each.statement for each in (fused.absorbed if fused else ())))
     calls = any(isinstance(node, Call) for statement in statements for node in walk(statement.expression))
-    return 2 if calls and stage.size != ONE and not stage.along else 1
+    return 2 if calls and stage.size != ONE else 1
 
 
 def _sum(index: int) -> str:
