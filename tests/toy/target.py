@@ -19,6 +19,7 @@ from symrnn.language.tree import (
     MATRICES,
     PRIME,
     Binary,
+    Broadcast,
     Call,
     Constant,
     MatVec,
@@ -39,7 +40,7 @@ from tests.toy import DESCRIPTION
 from tests.toy.functions import REDUCTIONS, SPELLINGS, VECTORS
 
 
-class _Text(Fold[str], refuses=MATRICES):
+class _Text(Fold[str], refuses=(Broadcast, *MATRICES)):
     """An expression in Python: values are rows of ``v`` by name, sizes are numbers of ``n``."""
 
     def _of_number(self, node: Number) -> str:
