@@ -67,7 +67,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "a8c32e753618654e100cc086b644860f"
+#define SYMRNN_DIGEST "cb4af14afaf9029c7b4975e3055c8477"
 #define ENTRY(name) PUBLIC(gru, name)
 #define DIMS gru_dims
 #define BARRIER gru_barrier
@@ -146,7 +146,7 @@ ONCE void S(describe)(const gru_dims *dims, S(routine) *r)
     add_array(r, GIVEN, EACH_STEP, dims->hidden); /* AT_DY */
     add_array(r, GIVEN, EACH_STEP, dims->input); /* AT_DX */
     add_array(r, GIVEN, STAYS, 0); /* AT_PACKED */
-    add_array(r, TAPE, BEFORE, dims->hidden); /* AT_now_h */
+    add_array(r, TAPE, OVER, dims->hidden); /* AT_now_h */
     add_array(r, TAPE, AFTER, dims->hidden); /* AT_next_h */
     add_array(r, BACK, STAYS, dims->hidden); /* AT_carry_h */
     add_array(r, GIVEN, STAYS, dims->hidden); /* AT_initial_h */

@@ -106,7 +106,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype, given)
 
 
-_ABI = b"a8c32e753618654e100cc086b644860f"
+_ABI = b"cb4af14afaf9029c7b4975e3055c8477"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),
@@ -167,7 +167,7 @@ _COMPILERS = "`apt install gcc` (Debian), `xcode-select --install` (macOS) or `p
 
 def _on_tape(n, T, B):
     """The numbers in each array of a tape, given the sizes by name."""
-    return ((T + 1) * B * n["hidden"], T * B * 4 * n["hidden"])
+    return (T * B * n["hidden"], T * B * 4 * n["hidden"])
 
 
 # ======== The rest is the same in the modules of all cells. ========
@@ -1358,22 +1358,23 @@ def _names_of(*sizes: str) -> list[str]:
 
 
 def _shaped(array: Any, size: str, sizes: Mapping[str, int]) -> Any:
-    """Rows ``(…, units)`` of values with several axes as ``(…, *axes)``, a view; of other values as they are."""
+    """Rows ``(..., units)`` of values with several axes as ``(..., *axes)``, a view; of other values as they are."""
     return array.reshape(*array.shape[:-1], *_axes(size, sizes)) if "*" in size else array
 
 
 def _level(array: Any, size: str, sizes: Mapping[str, int]) -> Any:
-    """Values ``(…, *axes)`` as rows ``(…, units)``."""
+    """Values ``(..., *axes)`` as rows ``(..., units)``."""
     lead = array.ndim - size.count("*") - 1
     return array.reshape(*array.shape[:lead], _units(size, sizes)) if "*" in size else array
 
 
 def _level_params(params: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, Any]:
     """Parameters as vectors and matrices, which kernels read: several axes become one."""
-    return {
-        name: array.reshape([_units(size, sizes) for size in _SHAPES[name]]) if "*" in "".join(_SHAPES[name]) else array
-        for name, array in params.items()
-    }
+    level = dict(params)
+    for name, array in params.items():
+        if "*" in "".join(_SHAPES[name]):
+            level[name] = array.reshape([_units(size, sizes) for size in _SHAPES[name]])
+    return level
 
 
 def _shapes_of(sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:

@@ -75,7 +75,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "da7e40fae2afba3f1215279c15df69cd"
+#define SYMRNN_DIGEST "5177127f293b220a30968b09d957b81c"
 #define ENTRY(name) PUBLIC(lstm, name)
 #define DIMS lstm_dims
 #define BARRIER lstm_barrier
@@ -152,7 +152,7 @@ ONCE void S(describe)(const lstm_dims *dims, S(routine) *r)
     add_array(r, GIVEN, EACH_STEP, dims->hidden); /* AT_DY */
     add_array(r, GIVEN, EACH_STEP, dims->input); /* AT_DX */
     add_array(r, GIVEN, STAYS, 0); /* AT_PACKED */
-    add_array(r, TAPE, BEFORE, dims->hidden); /* AT_now_c */
+    add_array(r, TAPE, OVER, dims->hidden); /* AT_now_c */
     add_array(r, TAPE, AFTER, dims->hidden); /* AT_next_c */
     add_array(r, TAPE, BEFORE, dims->hidden); /* AT_now_h */
     add_array(r, TAPE, AFTER, dims->hidden); /* AT_next_h */

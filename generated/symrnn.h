@@ -26,6 +26,24 @@
 _Static_assert(sizeof 1.0 == sizeof(double),
                "compile without -fsingle-precision-constant: double would compute with constants of float");
 
+/* Whether lanes of a vector can be named in any order. */
+#define SHUFFLES 0
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#undef SHUFFLES
+#define SHUFFLES 1
+#endif
+#endif
+
+/* Have the loop that follows, of two rounds, written out. */
+#if defined(__clang__)
+#define UNROLL_2 _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define UNROLL_2 _Pragma("GCC unroll 2")
+#else
+#define UNROLL_2
+#endif
+
 /* Functions that a cell may leave unused. INLINE is for small ones. ALWAYS is for those whose arguments are constants at each
    call, so that loops over these are unrolled. ONCE is for large ones, whose copies would only take time to compile. QUERY is
    for those that answer queries alone, and are compiled for size. The compiler treats code after such a call as cold too. */
@@ -589,8 +607,8 @@ enum memory { GIVEN, TAPE, WORK, BACK };
 
 /* How an array moves with time. STAYS: it does not. EACH_STEP: each step has its rows. EACH_HOISTED: each step of those that
    are hoisted together has its rows. EACH_TAPED: each step has its rows on a tape only. BEFORE, AFTER: a state before and after
-   a step; AFTER lies in the memory of the array before it. */
-enum motion { STAYS, EACH_STEP, EACH_HOISTED, EACH_TAPED, BEFORE, AFTER, MOTIONS };
+   a step; AFTER lies in the memory of the array before it. OVER: like BEFORE on a tape; else a step writes over it. */
+enum motion { STAYS, EACH_STEP, EACH_HOISTED, EACH_TAPED, BEFORE, AFTER, OVER, MOTIONS };
 
 /* The phases of a routine that are made of stages. */
 enum phase { HOIST, LOOP, LAST, DEFERRED, PHASES };
@@ -715,6 +733,7 @@ enum { AT_X, AT_Y, AT_DY, AT_DX, AT_PACKED, AT_STATES };
 #define row_at(...) S(row_at)(__VA_ARGS__)
 #define next_sums(...) S(next_sums)(__VA_ARGS__)
 #define run_vectors(...) S(run_vectors)(__VA_ARGS__)
+#define run_lines(...) S(run_lines)(__VA_ARGS__)
 #define new_stage(...) S(new_stage)(__VA_ARGS__)
 #define add_packed(...) S(add_packed)(__VA_ARGS__)
 #define add_operand(...) S(add_operand)(__VA_ARGS__)

@@ -678,6 +678,10 @@ INLINE vec first_of(vec a, size_t n, vec b)
 }
 
 /* Reductions over some axes: two vectors of numbers joined, two numbers, and the first n lanes of a vector. */
+#undef START_sum
+#undef START_max
+#define START_sum K(0)
+#define START_max K(-HUGE_VAL)
 INLINE vec join_sum(vec a, vec b)
 {
     return a + b;

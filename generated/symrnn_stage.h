@@ -180,7 +180,7 @@ typedef struct S(at) {
 /* What the statements of a stage run on: the units from `unit` to `end` of a row, of `units` in all. The sums of a vector of
    units are `wide` numbers apart; those of one tile begin `apart` numbers after those of the tile before. */
 typedef struct S(span) {
-    size_t row, unit, end, units, wide, apart;
+    size_t row, unit, end, units, wide, apart, lines;
     const real *sums;
     int idle;
 } S(span);
@@ -218,15 +218,6 @@ ALWAYS real *row_at(const S(at) *at, const S(span) *span, size_t array)
     const real *next = span->sums + tiles * span->apart + inside, *sum[2];                                              \
     for (size_t unit = begin, count = span->units - unit; unit < end; unit += N * LANES, count -= N * LANES)            \
         for (int once = (next = next_sums(N, next, &inside, wide, skip, sum), 1); once; once = 0)
-/* A stage along axes runs line by line: a line has the `inner` numbers of the last axis. `column` is the first number at hand. */
-#define EACH_LINE(inner) for (size_t line = begin / (inner), lines = end / (inner); line < lines; ++line)
-#define EACH_OF_LINE(inner)                                                       \
-    for (size_t column = 0, unit = line * (inner), count = (inner); column < (inner); \
-         column += LANES, unit += LANES, count -= count < LANES ? count : LANES)
-#define OF_LINE(row) load((row) + column, count)
-/* A total of a line with one more vector; lanes beyond the line keep what they have. */
-#define TAKE(join, total, value) \
-    (column == 0 ? (value) : count >= LANES ? join(total, value) : first_of(join(total, value), count, total))
 #define LET(name)        \
     vec name[2];         \
     for (size_t v = 0; v < N; ++v) name[v]
@@ -236,6 +227,47 @@ ALWAYS real *row_at(const S(at) *at, const S(span) *span, size_t array)
 #define WRITE(row, value)               \
     for (size_t v = 0; v < N; ++v)      \
     store((row) + unit + v * LANES, value, N > 1 ? LANES : count)
+
+/* STAGE_ALONG begins the function of a stage along axes. It runs line by line: a line has the numbers of the last axis, `apart`
+   many. N lines run at a time, `most` where there are as many; v is the index of one. LETS(c) is LET for each of them, IN_LINES
+   the same for what holds in a whole line. */
+#define STAGE_ALONG(name, most)                                                                                         \
+    ALWAYS void S(name##_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N);                 \
+    ALWAYS void S(name)(const S(at) *at, const S(span) *span)                                                           \
+    {                                                                                                                   \
+        run_lines(S(name##_on), at, span, most);                                                                        \
+    }                                                                                                                   \
+    ALWAYS void S(name##_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N)
+#undef ON_ROW_ALONG
+#define ON_ROW_ALONG(name)                                                                                              \
+    ONCE void S(name##_row)(const S(at) *at, const S(stage) *s)                                                         \
+    {                                                                                                                   \
+        const S(span) span = {.row = 0, .idle = 0, .end = s->units, .units = s->units, .lines = s->lines};              \
+        if (s->begin < s->end)                                                                                          \
+            S(name)(at, &span);                                                                                         \
+    }
+#define EACH_LINE(numbers) for (size_t line = begin, apart = (numbers); line < end; line += N)
+/* The vectors of a line: whole ones, and what is left, in a copy of the loop where the count of lanes is known. */
+#define EACH_OF_LINE                                                                                    \
+    UNROLL_2 for (int tail = 0; tail < 2; ++tail)                                                       \
+        for (size_t whole = apart / LANES * LANES, column = tail ? whole : 0, stop = tail ? apart : whole, \
+                    count = tail ? apart - whole : LANES;                                               \
+             column < stop; column += LANES)
+#define LETS(name)    \
+    vec name[4];      \
+    for (size_t v = 0; v < N; ++v) name[v]
+#define IN_LINES(type, name) \
+    type name[4];            \
+    for (size_t v = 0; v < N; ++v) name[v]
+#define OF_LINE(row) load((row) + column, count)
+#define READ_LINE(row) load((row) + (line + v) * apart + column, count)
+#define WRITE_LINE(row, value)          \
+    for (size_t v = 0; v < N; ++v)      \
+    store((row) + (line + v) * apart + column, value, count)
+/* Totals of lines with one more vector each; lanes beyond a line keep what they have. */
+#define TAKE(join, total, value)   \
+    for (size_t v = 0; v < N; ++v) \
+    total[v] = count >= LANES ? join(total[v], value) : first_of(join(total[v], value), count, total[v])
 
 /* Say where the sums of the next N vectors are. Returns where those after them are. */
 ALWAYS const real *next_sums(size_t n, const real *next, size_t *inside, size_t wide, size_t skip, const real **sum)
@@ -266,6 +298,15 @@ ALWAYS void run_vectors(S(vectors) *run, const S(at) *at, const S(span) *span, s
         run(at, span, middle, span->end, 1);
 }
 
+ALWAYS void run_lines(S(vectors) *run, const S(at) *at, const S(span) *span, size_t most)
+{
+    const size_t whole = span->lines / most * most;
+    if (whole)
+        run(at, span, 0, whole, most);
+    if (whole < span->lines)
+        run(at, span, whole, span->lines, 1);
+}
+
 /* Values side by side that feed the sums from `first` on, `count` of them, with a panel of packed weights. */
 typedef struct S(operand) {
     size_t array, block, column, depth, panel, first, count; /* `block`: of packed weights, where the operand is one of them */
@@ -289,6 +330,7 @@ struct S(stage) {
     int masked;                         /* whether rows that have ended are treated differently */
     int later;                          /* whether it reads the step before in this loop */
     int far;                            /* whether its weights come from a far cache */
+    size_t lines;                       /* of a stage along axes */
     size_t depth, filled;               /* of all operands; the sums that some operand feeds */
     size_t operands;
     S(operand) operand[MOST_OPERANDS];
@@ -313,7 +355,7 @@ ALWAYS S(stage) new_stage(const char *name, S(statements) *run, size_t units, si
     s.end = s.tiles;
     s.masked = masked;
     s.later = s.far = 0;
-    s.depth = s.filled = s.operands = 0;
+    s.depth = s.filled = s.operands = s.lines = 0;
     return s;
 }
 
@@ -626,6 +668,7 @@ ONCE void run_stage(const S(at) *at, const S(stage) *s, size_t row_begin, size_t
                 }
                 const size_t end = tile1 * wide < units ? tile1 * wide : units;
                 S(span) span = {.units = units, .unit = tile0 * wide, .end = end, .wide = wide, .apart = apart};
+                span.lines = s->lines;
                 for (size_t line = 0; line < height; ++line) {
                     span.row = order[row0 + line];
                     span.idle = s->masked && seq->lengths && idle_row(seq, at->first + span.row);
@@ -766,7 +809,7 @@ ALWAYS void sum_row(size_t all, size_t vectors, const S(at) *at, const S(stage) 
 ALWAYS void run_row_with(S(statements) *run, size_t all, size_t vectors, const S(at) *at, const S(stage) *s)
 {
     const size_t units = s->units, wide = vectors * LANES, tiles = s->end - s->begin;
-    S(span) span = {.row = 0, .idle = 0, .units = units};
+    S(span) span = {.row = 0, .idle = 0, .units = units, .lines = s->lines};
     if (!all) {
         span.unit = s->begin * wide;
         span.end = s->end * wide < units ? s->end * wide : units;

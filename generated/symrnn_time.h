@@ -223,14 +223,19 @@ ONCE int lay_out(S(routine) *r, int taped, enum memory own, size_t *tape_end, si
     *tape_end = *work_end = 0;
     for (S(array) *a = r->array; a < r->array + r->arrays; ++a) {
         const int on_tape = taped && a->memory == TAPE;
-        const size_t kept[MOTIONS] = {1, steps, on_tape ? steps : chunk, on_tape ? steps : 1, on_tape ? steps + 1 : 2, 0};
+        const size_t states = on_tape ? steps + 1 : a->motion == OVER ? 1 : 2;
+        const size_t kept[MOTIONS] = {1, steps, on_tape ? steps : chunk, on_tape ? steps : 1, states, 0, states};
         if (a->memory == GIVEN || (a->memory != TAPE && a->memory != own))
             continue;
         if (a->motion == AFTER)
             a->offset = a[-1].offset;
         else
             fits &= take(on_tape ? tape_end : work_end, &a->offset, kept[a->motion], r->seq.rows, a->width);
-        if (on_tape && (a->motion == EACH_HOISTED || a->motion == EACH_TAPED))
+        if (a->motion == OVER)
+            a->motion = on_tape ? BEFORE : STAYS;
+        else if (a->motion == AFTER && a[-1].motion == STAYS)
+            a->motion = STAYS;
+        else if (on_tape && (a->motion == EACH_HOISTED || a->motion == EACH_TAPED))
             a->motion = EACH_STEP;
         else if (a->motion == EACH_TAPED)
             a->motion = STAYS;
@@ -408,7 +413,7 @@ ONCE int run_forward(S(routine) *r, const real *x, const real *state, real *y, r
     const S(split) split = split_work(r);
     for (size_t i = 0, start = 0; i < r->states; start += rows * r->array[AT_STATES + 2 * i++].width) {
         const S(array) *const a = &r->array[AT_STATES + 2 * i];
-        copy_rows(a->base + initial * a->step, state ? state + start : NULL, split.own0 * a->width, split.own * a->width);
+        copy_rows(a->base + (a->motion == STAYS ? 0 : initial) * a->step, state ? state + start : NULL, split.own0 * a->width, split.own * a->width);
     }
     if (!split.by_rows)
         meet(&r->us);
@@ -427,7 +432,7 @@ ONCE int run_forward(S(routine) *r, const real *x, const real *state, real *y, r
     }
     for (size_t i = 0, start = 0; state_out && i < r->states; start += rows * r->array[AT_STATES + 2 * i++].width) {
         const S(array) *const a = &r->array[AT_STATES + 2 * i];
-        copy_rows(state_out + start, a->base + final * a->step, split.own0 * a->width, split.own * a->width);
+        copy_rows(state_out + start, a->base + (a->motion == STAYS ? 0 : final) * a->step, split.own0 * a->width, split.own * a->width);
     }
     return SYMRNN_OK;
 }

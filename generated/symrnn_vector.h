@@ -231,6 +231,19 @@ INLINE vec stored(vec a)
 /* The sum of the lanes: halves are added until one lane is left, always in this order. */
 INLINE real hsum(vec v)
 {
+#if SHUFFLES && LANES == 16
+    v += __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+    v += __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
+    v += __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+    return v[0] + v[1];
+#elif SHUFFLES && LANES == 8
+    v += __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3);
+    v += __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5);
+    return v[0] + v[1];
+#elif SHUFFLES && LANES == 4
+    v += __builtin_shufflevector(v, v, 2, 3, 0, 1);
+    return v[0] + v[1];
+#endif
     real lane[LANES];
     storeu(lane, v);
     for (size_t width = LANES / 2; width > 0; width /= 2)

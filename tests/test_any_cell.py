@@ -119,7 +119,7 @@ def by_torch(torch: Any, twin: Twin, problem: Problem) -> Result:
     assert problem.state is not None
     assert problem.dstate is not None
     extra = {keyword: problem.sizes[size] for keyword, size in twin.extra.items()}
-    units = max(problem.widths.values())
+    units = max(width for (width,) in problem.widths.values())
     layer = getattr(torch.nn, twin.layer)(problem.x.shape[2], units, dtype=torch.float64, **extra)
     for name, block in twin.blocks.items():
         rows = [problem.params[ours] if ours else np.zeros(units) for ours in block]

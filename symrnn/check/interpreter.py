@@ -247,7 +247,7 @@ class _InterpretedStep:
         self._cell, self._sizes = cell, sizes
         if cell.preparation.equations:
             params = prepared_values(cell, sizes, params, FUNCTIONS, OPERATORS)
-        given = cell.step.by_name
+        given = {**cell.by_name, **cell.step.by_name}
         self._vectors = {name: _numbers(array) for name, array in params.items() if len(given[name].shape) == 1}
         # Every matrix by rows, under its name and whether it is transposed; rows may have several axes.
         tables = {n: a.reshape(-1, a.shape[-1]) for n, a in params.items() if len(given[n].shape) == 2}

@@ -293,7 +293,7 @@ def _direct_paths(material: Material) -> Iterator[Block]:
                 yield Prose(f"{said}${path}$, unit by unit. {survives}")
                 continue
             yield Prose(f"{said}the following factor, unit by unit. {survives}", leads=True)
-            yield Display((Line("", path, relation=""),))
+            yield Display((Line(_direct(state, "t", "t-1"), path),))
         elif block.terms:
             yield Prose(
                 rf"Every path {way} crosses a matrix or a sum over units, so each step multiplies a gradient by such a "
@@ -386,9 +386,13 @@ def _direct_products(material: Material) -> tuple[Line, ...]:
         direct = next(each for each in blocks if each.input == state).direct
         if len(direct) == 1:
             path = to_latex(direct, "", material.notation)
-            left = rf"\left. \frac{{\partial {spell(state, 'T')}}}{{\partial {spell(state, 'k')}}} \right|_{{\text{{direct}}}}"
-            rows.append(Line(left, rf"\textstyle\prod_{{t=k+1}}^{{T}} {path}"))
+            rows.append(Line(_direct(state, "T", "k"), rf"\textstyle\prod_{{t=k+1}}^{{T}} {path}"))
     return tuple(rows)
+
+
+def _direct(state: str, after: str, before: str) -> str:
+    """The LaTeX of the derivative along the paths that cross no matrix."""
+    return rf"\left. \frac{{\partial {spell(state, after)}}}{{\partial {spell(state, before)}}} \right|_{{\text{{direct}}}}"
 
 
 def _tape(material: Material) -> Iterator[Block]:

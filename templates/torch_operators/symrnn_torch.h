@@ -4,7 +4,9 @@
 
        OPERATORS                     the beginning of the names of its three operators, a text
        SIZES, STATES, PARAMS         how many sizes, states and parameters the cell has
-       INPUT_SIZES, OUTPUT_SIZES     the size of each input and output, by its place in the sizes; they stand side by side in rows
+       KINDS, UNITS(size)            the numbers behind the sizes, and behind products of sizes, which values with several axes have;
+                                     how many they are, and between braces from an array of sizes
+       INPUT_SIZES, OUTPUT_SIZES     the size of each input and output, by its place in the units; they stand side by side in rows
        STATE_SIZES, ROWS, COLUMNS    the size of each state and of each parameter's axes, between braces; ONE is the size 1, and
                                      NONE stands for the second axis of a vector
 
@@ -291,13 +293,14 @@ typedef struct call {
     int precision;
     int32_t dtype;
     dims d;
+    size_t units[KINDS];
     size_t parts;
     tensor x;
 } call;
 
 static size_t size_of(const call *c, int size)
 {
-    return size < 0 ? 1 : c->d.size[size];
+    return size < 0 ? 1 : c->units[size];
 }
 
 /* Numbers in a row of values of these sizes. */
@@ -393,6 +396,8 @@ static void begin(held *h, call *c, tensor x, value sizes, tensor lengths, value
     NEED(whole_numbers(h, sizes, given, SIZES) == SIZES, "a size of the cell is missing");
     for (size_t i = 0; i < SIZES; ++i)
         c->d.size[i] = (size_t)given[i];
+    const size_t units[] = UNITS(c->d.size);
+    memcpy(c->units, units, sizeof units);
     const int64_t shape[] = {size[0], size[1], input_row(c)};
     c->x = dense(h, c->x, c->dtype, 3, shape);
     if (lengths) {

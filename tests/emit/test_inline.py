@@ -114,8 +114,8 @@ def test_a_file_of_helpers_defines_those_that_are_wanted_and_holds_nothing_else(
 @pytest.mark.parametrize(
     ("file", "spellings", "further"),
     [
-        (HELPERS, SPELLINGS, ["_largest", "_revcumsum"]),
-        (TORCH_HELPERS, TORCH_SPELLINGS, ["_revcumsum"]),
+        (HELPERS, SPELLINGS, ["_largest", "_over", "_repeat", "_revcumsum"]),
+        (TORCH_HELPERS, TORCH_SPELLINGS, ["_over", "_repeat", "_revcumsum"]),
     ],
     ids=["numpy", "torch"],
 )

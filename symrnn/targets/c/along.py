@@ -89,7 +89,7 @@ def _grouped(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Repeated:
+class LineRepeat:
     """What a stage repeats along axes: the value, its size, its row and the local that stands for it in a line."""
 
     value: str
@@ -99,7 +99,7 @@ class Repeated:
 
 
 @dataclass(frozen=True)
-class Total:
+class LineTotal:
     """A reduction over axes: its statement, the sizes of its operand and result, and the local that adds it up."""
 
     statement: Statement
@@ -120,7 +120,7 @@ def repeated_by(stage: Stage) -> dict[str, str]:
     return {n.operand.name: n.of for n in nodes if isinstance(n, Broadcast) and isinstance(n.operand, Name)}
 
 
-def line_heads(axes: Axes, repeated: Sequence[Repeated], totals: Sequence[Total]) -> Iterator[str]:
+def line_heads(axes: Axes, repeated: Sequence[LineRepeat], totals: Sequence[LineTotal]) -> Iterator[str]:
     """What holds in a line: numbers, where lines begin, which of them come first, totals."""
     for each in repeated:
         if not axes.has_last(each.size):
@@ -134,7 +134,7 @@ def line_heads(axes: Axes, repeated: Sequence[Repeated], totals: Sequence[Total]
             yield f"LETS({total.local}) = START_{total.kind};"
 
 
-def in_line(axes: Axes, each: Repeated) -> str:
+def in_line(axes: Axes, each: LineRepeat) -> str:
     """The vector that stands for what is repeated."""
     if not axes.has_last(each.size):
         return f"{each.local}[v]"
@@ -142,7 +142,7 @@ def in_line(axes: Axes, each: Repeated) -> str:
 
 
 def total_lines(
-    axes: Axes, total: Total, operand: str, rows: Sequence[str], ragged: bool
+    axes: Axes, total: LineTotal, operand: str, rows: Sequence[str], ragged: bool
 ) -> tuple[list[str], list[str]]:
     """The lines that take a vector into ``total`` and those that end a line; ``rows`` are where it is stored."""
     place, first = axes.place(total.size), axes.first(total.size)

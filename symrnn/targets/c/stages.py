@@ -20,7 +20,16 @@ from symrnn.plan.program import Form, FusedStage, Kind, Program, Routine, Stage,
 from symrnn.plan.routine import Phase
 from symrnn.plan.size import Count
 from symrnn.plan.vocabulary import over_axes, read_by_units
-from symrnn.targets.c.along import Axes, Repeated, Total, in_line, line_heads, lines_at_a_time, repeated_by, total_lines
+from symrnn.targets.c.along import (
+    Axes,
+    LineRepeat,
+    LineTotal,
+    in_line,
+    line_heads,
+    lines_at_a_time,
+    repeated_by,
+    total_lines,
+)
 from symrnn.targets.c.arrays import PACKED, Arrays
 from symrnn.targets.c.expression import CPrinter
 from symrnn.targets.c.names import CNames, pointer_key
@@ -301,11 +310,13 @@ class _StageWriter:
         axes, sizes = Axes(stage.size, self._names.sizes), self._routine.sizes
         local, pointers, places = self._names.lines, self._names.pointers, self._routine.places
         repeated = [
-            Repeated(name, size, pointers[pointer_key(name, places[name])], local[name])
+            LineRepeat(name, size, pointers[pointer_key(name, places[name])], local[name])
             for name, size in repeated_by(stage).items()
         ]
         totals = [
-            Total(s, stage.size, sizes[s.target], local[s.target]) for s in stage.statements if over_axes(s.expression)
+            LineTotal(s, stage.size, sizes[s.target], local[s.target])
+            for s in stage.statements
+            if over_axes(s.expression)
         ]
         rows = {write.value: list[str]() for write in stage.writes}
         for write in stage.writes:
@@ -346,7 +357,7 @@ class _StageWriter:
             ]
         )
 
-    def _printer(self, axes: Axes, repeated: Sequence[Repeated]) -> CPrinter:
+    def _printer(self, axes: Axes, repeated: Sequence[LineRepeat]) -> CPrinter:
         """The printer of a stage along axes."""
         values = {name: f"{text}[v]" for name, text in self._names.values.items()}
         lines = {each.value: in_line(axes, each) for each in repeated}
