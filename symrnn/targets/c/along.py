@@ -138,7 +138,14 @@ def in_line(axes: Axes, each: LineRepeat) -> str:
     """The vector that stands for what is repeated."""
     if not axes.has_last(each.size):
         return f"{each.local}[v]"
-    return f"OF_LINE({each.local}[v])" if axes.begin(each.size) else f"OF_LINE({each.row})"
+    return f"OF_LINE({each.local}[v])" if axes.begin(each.size) else each.local
+
+
+def vector_heads(axes: Axes, repeated: Sequence[LineRepeat]) -> Iterator[str]:
+    """What is the same in every line, of the vector at hand."""
+    for each in repeated:
+        if axes.has_last(each.size) and not axes.begin(each.size):
+            yield f"const vec {each.local} = OF_LINE({each.row});"
 
 
 def total_lines(
@@ -162,9 +169,9 @@ def total_lines(
         return inside, []
     inside = [f"TAKE(join_{total.kind}, {total.local}, {operand});"]
     one = f"{total.local}_one"
-    behind = [f"{_EACH} {{", f"    const real {one} = across_{total.kind}({total.local}[v], apart);"]
+    behind = [f"real {one}[4];", f"lines_{total.kind}(N, {total.local}, apart, {one});", f"{_EACH} {{"]
     for row in rows:
-        value = f"{fresh} ? {one} : one_{total.kind}({row}[{place}], {one})" if fresh else one
+        value = f"{fresh} ? {one}[v] : one_{total.kind}({row}[{place}], {one}[v])" if fresh else f"{one}[v]"
         behind.append(f"    {row}[{place}] = {f'idle ? 0 : {value}' if ragged else value};")
     return inside, [*behind, "}"]
 

@@ -23,7 +23,7 @@ _LOCAL_WORDS = """
     uint32_t uint64_t memcpy memset memmove math main pow sin cos sqrt exp tanh log party sequence block memory
     motion phase GIVEN TAPE WORK BACK STAYS EACH_STEP EACH_HOISTED EACH_TAPED BEFORE AFTER OVER MOTIONS HOIST LOOP
     LAST DEFERRED PHASES ALL_ROWS MASKED AT_X AT_Y AT_DY AT_DX AT_PACKED AT_STATES ARRAYS BLOCKS round share
-    meet take line lines column apart tail whole stop to multiply clear timer timers call serve lead changed taken
+    meet take line lines column apart tail whole stop to starts once multiply clear timer timers call serve lead changed taken
     wait_a_little AWAY WAITING TAKEN CALLED DONE
 """
 

@@ -29,6 +29,7 @@ from symrnn.targets.c.along import (
     lines_at_a_time,
     repeated_by,
     total_lines,
+    vector_heads,
 )
 from symrnn.targets.c.arrays import PACKED, Arrays
 from symrnn.targets.c.expression import CPrinter
@@ -326,6 +327,7 @@ class _StageWriter:
         behind: list[str] = []
         of = {total.statement.target: total for total in totals}
         printer = self._printer(axes, repeated)
+        inside += [(text, None) for text in vector_heads(axes, repeated)]
         for name in self._read_one_by_one(stage):
             row = pointers[pointer_key(name, places[name])]
             if sizes[name] == ONE:
