@@ -677,7 +677,7 @@ INLINE vec first_of(vec a, size_t n, vec b)
     return loadu(lane);
 }
 
-/* Reductions over some axes: two vectors of numbers joined, two numbers, and the first n lanes of a vector. */
+/* Reductions over some axes: two vectors of numbers joined, two numbers, and the first n lanes of vectors. */
 #undef START_sum
 #undef START_max
 #define START_sum K(0)
@@ -697,6 +697,41 @@ INLINE real across_sum(vec a, size_t n)
     return hsum(n < LANES ? first_of(a, n, K(0)) : a);
 }
 
+/* The sums of n lanes of N vectors, each as across_sum has it. */
+ALWAYS void lines_sum(size_t N, const vec *a, size_t n, real *to)
+{
+#if SHUFFLES && LANES == 16
+    if (N == 4 && n >= LANES) {
+        const vec a0 = __builtin_shufflevector(a[0], a[1], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
+                       + __builtin_shufflevector(a[0], a[1], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+        const vec a2 = __builtin_shufflevector(a[2], a[3], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
+                       + __builtin_shufflevector(a[2], a[3], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+        vec all = __builtin_shufflevector(a0, a2, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27)
+                  + __builtin_shufflevector(a0, a2, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+        all += __builtin_shufflevector(all, all, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+        all += __builtin_shufflevector(all, all, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
+        for (size_t v = 0; v < 4; ++v)
+            to[v] = all[4 * v];
+        return;
+    }
+#elif SHUFFLES && LANES == 8
+    if (N == 4 && n >= LANES) {
+        const vec a0 = __builtin_shufflevector(a[0], a[1], 0, 1, 2, 3, 8, 9, 10, 11)
+                       + __builtin_shufflevector(a[0], a[1], 4, 5, 6, 7, 12, 13, 14, 15);
+        const vec a2 = __builtin_shufflevector(a[2], a[3], 0, 1, 2, 3, 8, 9, 10, 11)
+                       + __builtin_shufflevector(a[2], a[3], 4, 5, 6, 7, 12, 13, 14, 15);
+        vec all = __builtin_shufflevector(a0, a2, 0, 1, 4, 5, 8, 9, 12, 13)
+                  + __builtin_shufflevector(a0, a2, 2, 3, 6, 7, 10, 11, 14, 15);
+        all += __builtin_shufflevector(all, all, 1, 0, 3, 2, 5, 4, 7, 6);
+        for (size_t v = 0; v < 4; ++v)
+            to[v] = all[2 * v];
+        return;
+    }
+#endif
+    for (size_t v = 0; v < N; ++v)
+        to[v] = across_sum(a[v], n);
+}
+
 INLINE vec join_max(vec a, vec b)
 {
     return f_maximum(a, b);
@@ -707,11 +742,13 @@ INLINE real one_max(real a, real b)
     return a != a || b < a ? a : b;
 }
 
-INLINE real across_max(vec a, size_t n)
+ALWAYS void lines_max(size_t N, const vec *a, size_t n, real *to)
 {
     real lane[LANES];
-    storeu(lane, a);
-    return max_of(lane, n < LANES ? n : LANES);
+    for (size_t v = 0; v < N; ++v) {
+        storeu(lane, a[v]);
+        to[v] = max_of(lane, n < LANES ? n : LANES);
+    }
 }
 
 /* For a vector of units that begins with unit k, a multiple of LANES below n: the sums of all units up to each one. What comes

@@ -228,6 +228,13 @@ ALWAYS real *row_at(const S(at) *at, const S(span) *span, size_t array)
     for (size_t v = 0; v < N; ++v)      \
     store((row) + unit + v * LANES, value, N > 1 ? LANES : count)
 
+/* Where N lines begin. */
+ALWAYS void starts_of(size_t N, size_t line, size_t apart, size_t *starts)
+{
+    for (size_t v = 0; v < N; ++v)
+        starts[v] = (line + v) * apart;
+}
+
 /* STAGE_ALONG begins the function of a stage along axes. It runs line by line: a line has the numbers of the last axis, `apart`
    many. N lines run at a time, `most` where there are as many; v is the index of one. LETS(c) is LET for each of them, IN_LINES
    the same for what holds in a whole line. */
@@ -246,7 +253,9 @@ ALWAYS real *row_at(const S(at) *at, const S(span) *span, size_t array)
         if (s->begin < s->end)                                                                                          \
             S(name)(at, &span);                                                                                         \
     }
-#define EACH_LINE(numbers) for (size_t line = begin, apart = (numbers); line < end; line += N)
+#define EACH_LINE(numbers)                                                       \
+    for (size_t line = begin, apart = (numbers), starts[4]; line < end; line += N)  \
+        for (int once = ((void)span, starts_of(N, line, apart, starts), 1); once; once = 0)
 /* The vectors of a line: whole ones, and what is left, in a copy of the loop where the count of lanes is known. */
 #define EACH_OF_LINE                                                                                    \
     UNROLL_2 for (int tail = 0; tail < 2; ++tail)                                                       \
@@ -260,10 +269,10 @@ ALWAYS real *row_at(const S(at) *at, const S(span) *span, size_t array)
     type name[4];            \
     for (size_t v = 0; v < N; ++v) name[v]
 #define OF_LINE(row) load((row) + column, count)
-#define READ_LINE(row) load((row) + (line + v) * apart + column, count)
+#define READ_LINE(row) load((row) + (starts[v] + column), count)
 #define WRITE_LINE(row, value)          \
     for (size_t v = 0; v < N; ++v)      \
-    store((row) + (line + v) * apart + column, value, count)
+    store((row) + (starts[v] + column), value, count)
 /* Totals of lines with one more vector each; lanes beyond a line keep what they have. */
 #define TAKE(join, total, value)   \
     for (size_t v = 0; v < N; ++v) \

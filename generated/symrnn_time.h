@@ -506,7 +506,7 @@ INLINE void run_products(const S(at) *at, const S(routine) *r, const S(products)
         const int fresh = !p->accumulate && chunk == 0;
         size_t order[CHUNK], next;
         const size_t count = order_rows(&r->seq, row, 0, rows - row < CHUNK ? rows - row : CHUNK, order);
-        real *panel[MOST_RIGHTS];
+        real *panel[MOST_RIGHTS] = {NULL}; /* compilers see no right side in g->right */
         for (size_t i = 0; i < p->rights; ++i) {
             const S(columns) *const c = &p->right[i];
             const size_t stride = at->stride[c->array];

@@ -20,7 +20,7 @@ Draw = Callable[[random.Random, str], Any]
 STATE = "state"
 """What stands in place of a start for a state."""
 
-_DENOMINATOR = 997
+_DENOMINATOR = 999_983
 
 
 def entry(draw: Draw, rng: random.Random, start: str, domain: str, _: str) -> Any:

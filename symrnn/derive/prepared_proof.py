@@ -24,6 +24,7 @@ from symrnn.derive.evaluate import Arithmetic, Array
 from symrnn.derive.polynomial import Ring
 from symrnn.derive.preparation import Preparation, run_tables
 from symrnn.errors import DerivationError
+from symrnn.language.axes import Numbers
 from symrnn.language.cell import Cell
 from symrnn.language.functions import FUNCTIONS
 from symrnn.language.system import ONE
@@ -61,7 +62,7 @@ def compare_prepared(cell: Cell, preparation: Preparation, units: int, seed: int
 class _PreparedComparison:
     def __init__(self, cell: Cell, preparation: Preparation, units: int, seed: int) -> None:
         self._cell, self._derived, self._units, self._seed = cell, preparation, units, seed
-        self._sizes = {**dict.fromkeys(cell.sizes, units), ONE: 1}
+        self._sizes = Numbers({**dict.fromkeys(cell.sizes, units), ONE: 1})
         self._given = preparation.forward.inputs
         self._by = tuple(name for name in self._given if name in preparation.gradients)
 

@@ -16,6 +16,7 @@ from symrnn.derive.derivation import Derivation
 from symrnn.derive.evaluate import Array, evaluate, floats, run
 from symrnn.derive.preparation import pulled
 from symrnn.flow.paths import StepPaths
+from symrnn.language.axes import shape_axes
 from symrnn.language.system import System
 from symrnn.language.tree import Binary, Expression, Outer
 
@@ -157,10 +158,12 @@ def by_parameter(
             node = system.definition[reached[parameter.name]].expression
             total = _summed(node, system, values, paths.trajectory.sizes, total)
         result[parameter.name] = np.multiply(total, scale, out=np.zeros_like(total), where=total != 0)
-    if not derivation.preparation:
-        return result
-    names = [parameter.name for parameter in derivation.cell.trainable]
-    return pulled(derivation.preparation, paths.trajectory.params, result, paths.trajectory.sizes, names)
+    sizes = paths.trajectory.sizes
+    if derivation.preparation:
+        names = [parameter.name for parameter in derivation.cell.trainable]
+        result = pulled(derivation.preparation, paths.trajectory.params, result, sizes, names)
+    shapes = {each.name: tuple(sizes[axis] for axis in shape_axes(each.shape)) for each in derivation.cell.trainable}
+    return {name: array.reshape(shapes[name]) for name, array in result.items()}
 
 
 def _summed(

@@ -34,6 +34,15 @@ def size_of(axes: Iterable[str]) -> str:
     return TIMES.join(axes) or SCALAR
 
 
+def in_words(size: str) -> str:
+    """A size as messages name it.
+
+    >>> in_words("value*key"), in_words("hidden"), in_words("1")
+    ('value, key', 'hidden', '1')
+    """
+    return ", ".join(axes_of(size)) or SCALAR
+
+
 def has_axes(size: str) -> bool:
     """Whether a size has several axes."""
     return TIMES in size

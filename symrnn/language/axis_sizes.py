@@ -1,24 +1,25 @@
 """Sizes where names have several axes: operands agree axis by axis, by the unification of `symrnn.language.sizes`.
 
 Arithmetic unit by unit broadcasts by the names of axes: the result has the axes of all its operands. Which axes may meet is
-declared: those of a name with several axes in the same equation, its target included, in the order that it gives. A size that
-nothing ties yet waits until all equations are taken in. Once sizes are known, `broadcast` writes out where a value is repeated.
-Leaves out: sizes that agree (`symrnn.language.sizes`).
+declared: those of a name with several axes in the same equation, its target included, in the order that it gives; what meets
+has its axes in one order. A size that nothing ties yet waits until all equations are taken in. Once sizes are known,
+`broadcast` writes out where a value is repeated. Leaves out: sizes that agree (`symrnn.language.sizes`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from symrnn.language.axes import axes_of, has_axes, size_of, without
+from symrnn.errors import CellError
+from symrnn.language.axes import axes_of, has_axes, in_words, size_of, without
 from symrnn.language.matrix_sizes import Classes
 from symrnn.language.origin import Origin, shown
 from symrnn.language.parser import Assignment, Located
 from symrnn.language.reductions import REDUCTIONS
-from symrnn.language.system import ONE
+from symrnn.language.system import HIDDEN, INPUT, ONE
 from symrnn.language.text import to_text
-from symrnn.language.tree import PRIME, Broadcast, Expression, MatVec, Reduce, VectorCall, names, rebuild
+from symrnn.language.tree import PRIME, Binary, Broadcast, Expression, MatVec, Name, Reduce, VectorCall, names, rebuild
 
 
 @dataclass(frozen=True)
@@ -37,15 +38,19 @@ class AxisSizes:
         classes: of the sizes.
         declared: sizes of names, from ``[sizes]``.
         origin: for errors.
+        tied: whether ``input`` and ``hidden`` are one number, as far as the equations are taken in.
     """
 
-    def __init__(self, classes: Classes, declared: Mapping[str, tuple[str, ...]], origin: Origin) -> None:
-        self._classes, self._declared, self._origin = classes, declared, origin
+    def __init__(
+        self, classes: Classes, declared: Mapping[str, tuple[str, ...]], origin: Origin, tied: Callable[[], bool]
+    ) -> None:
+        self._classes, self._declared, self._origin, self._tied = classes, declared, origin, tied
         self._found = any(has_axes(size) for shape in declared.values() for size in shape)
         self._known: dict[str, int] = {}
         self._open: list[str] = []
         self._target = ""
         self._waiting: list[_Waiting] = []
+        self._applied: list[tuple[Located, int]] = []
 
     def __bool__(self) -> bool:
         """Whether any name has several axes."""
@@ -55,9 +60,16 @@ class AxisSizes:
         """Say which equation comes next: the axes of its names may meet there."""
         self._target = assignment.target.removesuffix(PRIME)
         read = [assignment.target, *names(assignment.expression.node)]
-        sizes = [self._classes.named(self._classes.vectors[name]) for name in read if name in self._classes.vectors]
+        sizes = [self._named(self._classes.vectors[name]) for name in read if name in self._classes.vectors]
         sizes += self._declared.get(assignment.target, ())
         self._open = [size for size in dict.fromkeys(sizes) if has_axes(size)]
+
+    def _named(self, size: int) -> str:
+        """The name of a size; empty where nothing ties it yet."""
+        return self._merged(self._classes.named(size))
+
+    def _merged(self, size: str) -> str:
+        return merged(size) if self._tied() else size
 
     def labelled(self, size: str) -> int:
         """The class of the sizes with this name."""
@@ -67,7 +79,7 @@ class AxisSizes:
             self._known[size] = self._classes.fresh(size)
         return self._known[size]
 
-    def joined(self, first: int, second: int, beside: Located, at: Located) -> int | None:
+    def joined(self, first: int, second: int, beside: Located, at: Located, whole: Located) -> int | None:
         """The size of two operands together, none of size 1; None where they are to agree.
 
         Args:
@@ -75,47 +87,83 @@ class AxisSizes:
             second: the size at hand.
             beside: what stands before.
             at: the operand at hand.
+            whole: the arithmetic in which they meet.
         """
-        sizes = [self._classes.named(first), self._classes.named(second)]
+        sizes = [self._named(first), self._named(second)]
         several = [has_axes(size) for size in sizes]
         if sizes[0] == sizes[1] or not all(sizes):
             if not any(several):
                 return None
             if not all(sizes):
                 known, unknown = (first, second) if sizes[0] else (second, first)
-                self._waiting.append(_Waiting(unknown, self._classes.named(known), at if sizes[0] else beside))
+                self._waiting.append(_Waiting(unknown, self._named(known), at if sizes[0] else beside))
                 return known
             return first
-        cover = self._cover(sizes)
-        if cover:
-            return self.labelled(cover)
+        covers = self._covers(sizes)
+        if covers:
+            fitting = next((cover for cover in covers if all(in_order(size, cover) for size in sizes)), "")
+            if fitting:
+                return self.labelled(fitting)
+            turned = next(place for place in (1, 0) if not in_order(sizes[place], covers[0]))
+            raise self._turned((beside, at)[turned], sizes[turned], covers[0])
         if not any(several) and self._classes.unify(first, second):  # input and hidden, made one number
             return first
-        raise self._origin.error(self._mixed(sizes, beside, at), at.place)
+        raise self.mixed(sizes, beside, at, whole)
 
-    def _cover(self, sizes: Iterable[str]) -> str:
-        """The size with all axes of ``sizes``, in the order of one that has them; empty where none has."""
+    def _covers(self, sizes: Iterable[str]) -> list[str]:
+        """The size with all axes of ``sizes``, in the order of each name here that has them."""
         wanted = [axis for size in sizes for axis in axes_of(size)]
-        for size in (*self._open, *sizes):
-            if has_axes(size) and set(wanted) <= set(axes_of(size)):
-                return size_of(axis for axis in axes_of(size) if axis in wanted)
-        return ""
+        found = dict.fromkeys(map(self._merged, self._open)) | dict.fromkeys(sizes)
+        return [
+            size_of(axis for axis in axes_of(size) if axis in wanted)
+            for size in found
+            if has_axes(size) and set(wanted) <= set(axes_of(size))
+        ]
 
-    def _mixed(self, sizes: list[str], beside: Located, at: Located) -> str:
+    def mixed(self, sizes: Sequence[str], beside: Located, at: Located, whole: Located) -> CellError:
+        """The error of operands of two sizes, where no name has the axes of both: it shows what to declare."""
         axes = dict.fromkeys(axis for size in sizes for axis in axes_of(size))
-        entry = ", ".join(f'"{axis}"' for axis in axes)
-        text = [shown(to_text(each.node), 30) for each in (beside, at)]
-        found = " and ".join(f"`{t}` {_has(size)}" for t, size in zip(text, sizes, strict=True))
+        declared = (size for shape in self._declared.values() for size in shape)
+        order = next((size for size in declared if set(axes) <= set(axes_of(size))), size_of(axes))
+        entry = _entry(axis for axis in axes_of(order) if axis in axes)
+        found = " and ".join(
+            f"`{shown(to_text(each.node), 30)}` {_has(size)}" for each, size in zip((beside, at), sizes, strict=True)
+        )
+        name = self._free_name()
+        alone = f"name their combination in an equation of its own, `{name} = {shown(to_text(whole.node), 40)}`, and declare "
         if self._target in self._declared:
-            remedy = f"name their combination in an equation of its own, `p = {' * '.join(text)}`, and declare `p = [{entry}]`"
+            remedy = f"{alone}`{name} = {entry}` under [sizes]"
         else:
-            remedy = f"declare `{self._target} = [{entry}]`, if it is to have all of these axes,"
-        return f"{found}, and no name here has all of these axes; {remedy} under [sizes]"
+            remedy = (
+                f"declare `{self._target} = {entry}` under [sizes] if it is to have all of these axes; else {alone}that"
+            )
+        return self._origin.error(f"{found}, and no name here has all of these axes; {remedy}", at.place)
+
+    def _free_name(self) -> str:
+        """A name for a message to give to a value."""
+        return next(name for name in ("p", "q", "product", "product_2") if name not in self._classes.vectors)
+
+    def _turned(self, at: Located, size: str, order: str) -> CellError:
+        """The error of a value whose axes stand in another order than in what it meets."""
+        wanted = [axis for axis in axes_of(order) if axis in axes_of(size)]
+        match at.node:
+            case Name(name):
+                remedy = f"`{name.removesuffix(PRIME)} = {_entry(wanted)}`"
+            case MatVec(matrix, False, _):
+                columns = self._declared.get(matrix, ("", "columns"))[1]
+                remedy = f"`{matrix} = {_entry([*wanted, columns])}`"
+            case _:
+                remedy = _entry(wanted)
+        return self._origin.error(
+            f"`{shown(to_text(at.node), 40)}` {_has(size)}, and meets a value whose axes stand in another order, "
+            f"{in_words(order)}; declare them in one order under [sizes], here {remedy}",
+            at.place,
+        )
 
     def reduced(self, at: Located, inner: int) -> int:
         """The size of a reduction over an axis of its operand, whose size is ``inner``."""
         assert isinstance(at.node, Reduce)
-        kind, axis, size = at.node.kind, at.node.axis, self._classes.named(inner)
+        kind, axis, size = at.node.kind, self._merged(at.node.axis), self._named(inner)
         if has_axes(size) and axis in axes_of(size):
             return self.labelled(without(size, (axis,)))
         if not has_axes(size) and size != ONE and (size == axis or (not size and self._is_axis(axis))):
@@ -124,7 +172,8 @@ class AxisSizes:
         larger = "" if REDUCTIONS[kind].rule is None else f"; the larger of two, unit by unit, is `{kind}imum(a, b)`"
         axes = " or ".join(f"`{each}`" for each in axes_of(size)) or "none"
         raise self._origin.error(
-            f"`{kind}` runs over an axis of its operand; `{shown(to_text(at.parts[0].node), 40)}` {_has(size)}, so `{axis}` is "
+            f"`{kind}` runs over an axis of its operand; `{shown(to_text(at.parts[0].node), 40)}` {_has(size)}, so "
+            f"`{at.node.axis}` is "
             f"no axis of it: write {axes}{larger if not has_axes(size) and kind == 'max' else ''}",
             at.place,
         )
@@ -133,55 +182,110 @@ class AxisSizes:
         return any(name in axes_of(size) for shape in self._declared.values() for size in shape)
 
     def applied(self, at: Located, columns: int, inner: int) -> None:
-        """Refuse a matrix of what has several axes, but for one whose columns are all of them."""
+        """Refuse a matrix of what has several axes, but for a transpose, whose columns are all of them."""
         assert isinstance(at.node, MatVec)
-        size = self._classes.named(inner)
-        if not has_axes(size) or size == self._classes.named(columns):
-            return
-        matrix, operand = at.node.matrix, to_text(at.parts[0].node)
-        last = axes_of(size)[-1]
-        raise self._origin.error(
-            f"`{matrix} @` takes a vector; `{shown(operand, 40)}` {_has(size)}; write `sum({matrix} * {shown(operand, 40)}, "
-            f'{last})` and under [sizes] the axes of `{matrix}`, as in `{matrix} = ["{matrix.lower()}_rows", "{last}"]`',
-            at.place,
+        self._applied.append((at, inner))
+        size = self._named(inner)
+        if has_axes(size) and not (at.node.transposed and size == self._named(columns)):
+            raise self._origin.error(self._no_vector(at.node, at.parts[0].node, size), at.place)
+
+    def _no_vector(self, form: MatVec, operand: Expression, size: str) -> str:
+        matrix, last = form.matrix, axes_of(size)[-1]
+        rows = "rows" if form.transposed else self._declared.get(matrix, ("rows",))[0]
+        apart = [axis for axis in axes_of(rows) if axis not in axes_of(size)] or ["rows"]
+        product = Binary("*", Name(matrix), operand)
+        name = self._free_name()
+        return (
+            f"`{matrix}{'.T' * form.transposed} @` takes a vector; `{shown(to_text(operand), 40)}` {_has(size)}; write the sum "
+            f"out, `{name} = {shown(to_text(product), 40)}` and `sum({name}, {last})`, and declare "
+            f"`{matrix} = {_entry([*apart, last])}` and `{name} = {_entry([*apart, *axes_of(size)])}` under [sizes]"
         )
 
     def assigned(self, mine: int, found: int, each: Assignment) -> bool:
         """Whether a right side of size ``found`` broadcasts to its target, of size ``mine``; False where they are to agree."""
-        target, right = self._classes.named(mine), self._classes.named(found)
+        target, right = self._named(mine), self._named(found)
         if not (has_axes(target) or has_axes(right)):
             return False
         if not right:
             self._waiting.append(_Waiting(found, target, each.expression))
         elif not set(axes_of(right)) <= set(axes_of(target)):
-            entry = ", ".join(f'"{axis}"' for axis in axes_of(right))
-            name = each.target.removesuffix(PRIME)
+            entry = f"{each.target.removesuffix(PRIME)} = {_entry(axes_of(right))}"
+            over = [axis for axis in axes_of(right) if axis not in axes_of(target)]
             raise self._origin.error(
-                f"`{each.target}` {_has(target)}, but its right side {_has(right)}; declare `{name} = [{entry}]` under "
-                f"[sizes], or sum over an axis, as in `sum(…, {axes_of(right)[-1]})`",
+                f"`{each.target}` {_has(target)}, but its right side {_has(right)}; declare `{entry}` under [sizes], or sum "
+                f"over an axis, as in `sum(…, {over[-1]})`",
                 each.place,
             )
+        elif not in_order(right, target):
+            raise self._turned(each.expression, right, target)
         return True
 
     def end(self) -> None:
         """Hold what waited against what is known by now; what nothing else ties has all axes of what it meets."""
         for each in self._waiting:
-            size = self._classes.named(each.size) or each.beside
-            if size == ONE or set(axes_of(size)) <= set(axes_of(each.beside)):
+            beside = self._merged(each.beside)
+            size = self._named(each.size) or beside
+            if size == ONE or set(axes_of(size)) <= set(axes_of(beside)):
+                if not in_order(size, beside):
+                    raise self._turned(each.at, size, beside)
                 self._classes.unify(each.size, self.labelled(size))
                 continue
             text = shown(to_text(each.at.node), 40)
             name = text if text.isidentifier() else "its name"
-            first = axes_of(each.beside)[0]
+            first = axes_of(beside)[0]
             raise self._origin.error(
-                f"`{text}` has size {size}, and meets a value with the axes {', '.join(axes_of(each.beside))}; declare under "
+                f"`{text}` {_has(size)}, and meets a value with the axes {in_words(beside)}; declare under "
                 f'[sizes] along which it stands, as in `{name} = "{first}"`, or `{name} = 1` for one number',
                 each.at.place,
             )
+        for at, inner in self._applied:
+            assert isinstance(at.node, MatVec)
+            if has_axes(self._named(inner)) and not at.node.transposed:
+                raise self._origin.error(self._no_vector(at.node, at.parts[0].node, self._named(inner)), at.place)
+
+    def hold_distinct(self, tied_by: int | None) -> None:
+        """Refuse a name that has both ``input`` and ``hidden`` where equations make them one number: one axis twice.
+
+        Args:
+            tied_by: the number of the equation; 0 where ``[sizes]`` does by itself; None where nothing does.
+        """
+        if tied_by is None:
+            return
+        for name, shape in self._declared.items():
+            for size in shape:
+                if {INPUT, HIDDEN} <= {*axes_of(size)}:
+                    cause = f"equation {tied_by} makes" if tied_by else "[sizes] makes"
+                    raise self._origin.entry_error(
+                        f"[sizes] {name}: {cause} `input` and `hidden` one number, so they are one axis twice; keep them "
+                        "apart by a matrix, as in `W @ x`, or give one of the axes another name",
+                        "sizes",
+                        name,
+                    )
+
+
+def merged(size: str) -> str:
+    """A size where ``input`` and ``hidden`` are one number."""
+    return size_of(HIDDEN if axis == INPUT else axis for axis in axes_of(size))
+
+
+def in_order(size: str, other: str) -> bool:
+    """Whether the axes of ``size``, all of which ``other`` has, stand in the same order there."""
+    return axes_of(size) == tuple(axis for axis in axes_of(other) if axis in axes_of(size))
+
+
+def _entry(axes: Iterable[str]) -> str:
+    """Axes as an entry of ``[sizes]``."""
+    found = [f'"{axis}"' for axis in axes]
+    return found[0] if len(found) == 1 else f"[{', '.join(found)}]"
+
+
+def described_as(size: str) -> str:
+    """A size in the words of messages, behind what has it."""
+    return f"with the axes {in_words(size)}" if has_axes(size) else f"of size {size}"
 
 
 def _has(size: str) -> str:
-    return f"has the axes {', '.join(axes_of(size))}" if has_axes(size) else f"has size {size}"
+    return f"has the axes {in_words(size)}" if has_axes(size) else f"has size {size}"
 
 
 def broadcast(at: Located, size: Callable[[Located], str], target: str) -> Expression:
@@ -202,7 +306,8 @@ def _spread(at: Located, size: Callable[[Located], str]) -> Expression:
     match at.node:
         case Reduce(kind, _, axis) if axis:
             of = size(at.parts[0])
-            return Reduce(kind, parts[0], axis, of) if has_axes(of) else Reduce(kind, parts[0])
+            over = axis if axis in axes_of(of) else merged(axis)
+            return Reduce(kind, parts[0], over, of) if has_axes(of) else Reduce(kind, parts[0])
         case MatVec() | Reduce() | VectorCall():
             return rebuild(at.node, parts)
         case _:

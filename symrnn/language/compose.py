@@ -365,7 +365,7 @@ class _Composer:
                 message = f"[sizes] {name}: a state has one size, given without the prime; write {name[:-1]}"
                 raise self._origin.entry_error(message, "sizes", name)
             if name == "x" and entry not in (INPUT, HIDDEN):
-                message = "[sizes] x: the input has size `input`, or `hidden` where the two are one number"
+                message = "[sizes] x: the input has one axis, of size `input`, or `hidden` where the two are one number"
                 raise self._origin.entry_error(message, "sizes", name)
             declared[name] = self._read_shape(name, entry)
         return declared
@@ -375,8 +375,7 @@ class _Composer:
         parts = tuple(entry) if isinstance(entry, list | tuple) else (entry,)
         sizes = tuple(self._read_size(part, name) for part in parts)
         matrix = name in self._matrices or name in self._preparing.matrices
-        prepared = name in self._preparing.matrices and self._preparing.targets
-        if len(sizes) < 1 + matrix or (prepared and len(sizes) > 2):
+        if len(sizes) < 1 + matrix:
             form = '`["rows", "columns"]`' if matrix else "one size, or a list of axes"
             kind = "a matrix" if matrix else "a vector"
             message = f"[sizes] {name}: {kind} takes {form}, found {described(entry, 30)}"
@@ -386,8 +385,6 @@ class _Composer:
             fault = (
                 "a name has an axis once" if len({*axes}) < len(axes) else "1 is no axis; leave it out" * (ONE in axes)
             )
-            if not fault and name == "x":
-                fault = "the input has one axis"
             if fault:
                 raise self._origin.entry_error(f"[sizes] {name}: {fault}, found {described(entry, 30)}", "sizes", name)
         return (size_of(axes), sizes[-1]) if matrix else (size_of(axes),)

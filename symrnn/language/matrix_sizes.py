@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from symrnn.language.axes import in_words
 from symrnn.language.origin import Origin, shown
 from symrnn.language.parser import Assignment, Located
 from symrnn.language.prepared import MatrixKind, Preparing
@@ -154,7 +155,7 @@ class MatrixSizes:
         mine = self._classes.vectors[target]
         if not self._is_one(size) and not self._classes.unify(mine, size):
             raise self._origin.error(
-                f"`{target}` has size {self._classes.named(mine)}, but its right side has size {self._classes.named(size)}",
+                f"`{target}` has size {self._named(mine)}, but its right side has size {self._named(size)}",
                 each.place,
             )
 
@@ -207,7 +208,9 @@ class MatrixSizes:
         if found_axis is None:
             both = self._classes.same(inner.rows, inner.columns) or (rows == columns and bool(rows))
             told = (
-                f"both axes are {rows}" if both else f"its axes are {rows or 'not known'} and {columns or 'not known'}"
+                f"both axes are {rows}"
+                if both
+                else f"its axes are {in_words(rows) if rows else 'not known'} and {columns or 'not known'}"
             )
             raise self._origin.error(
                 f"`{to_text(at.parts[0].node)}` has no single axis `{axis}`: {told}; write `columns` for the sum of each row, "
@@ -274,11 +277,14 @@ class MatrixSizes:
             if not self._is_one(mine):
                 self._unify(other, mine, at)
 
+    def _named(self, size: int) -> str:
+        return in_words(self._classes.named(size))
+
     def _unify(self, first: int, second: int, at: Located) -> None:
         if not self._classes.unify(first, second):
             raise self._origin.error(
-                f"`{shown(to_text(at.node), 40)}` has size {self._classes.named(second)} where "
-                f"{self._classes.named(first)} is needed; matrices in elementwise arithmetic have the same rows and columns, "
+                f"`{shown(to_text(at.node), 40)}` has size {self._named(second)} where "
+                f"{self._named(first)} is needed; matrices in elementwise arithmetic have the same rows and columns, "
                 "and a product's inner sizes agree",
                 at.place,
             )

@@ -144,7 +144,7 @@ class _Classifier:
                     self._matrices.add(name)
         two = {name for name, count in declared.items() if count > 1 and name in read}
         self._axes = two - self._behind(nodes)
-        self._matrices |= {name for name in two - self._axes if declared[name] == 2}
+        self._matrices |= two - self._axes
 
     def _behind(self, nodes: Sequence[Located]) -> set[str]:
         """The matrices, and what they are prepared from; another name with two sizes is a value with two axes."""
@@ -221,7 +221,7 @@ class _Classifier:
                     self._need_capitals(operand)
 
     def _add(self, name: str) -> None:
-        if self._is_alone(name) and self._declared.get(name, 2) == 2 and name not in self._axes:
+        if self._is_alone(name) and self._declared.get(name, 2) > 1 and name not in self._axes:
             self._matrices.add(name)
 
     def result(self) -> Preparing:

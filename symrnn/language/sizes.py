@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from symrnn.language.axes import axes_of, has_axes, size_of
-from symrnn.language.axis_sizes import AxisSizes, broadcast
+from symrnn.language.axes import axes_of, has_axes
+from symrnn.language.axis_sizes import AxisSizes, broadcast, described_as, merged
 from symrnn.language.matrix_sizes import Classes, MatrixSizes
 from symrnn.language.origin import Origin
 from symrnn.language.parser import Assignment, Located
@@ -125,7 +125,7 @@ class _Unifier:
         classes = Classes(self._one, self._vector, self._fresh, self._unify, self._named, self._same, self._used)
         self._prepared = MatrixSizes(preparing, classes, declared, origin)
         self._prepared.declare()
-        self._axes = AxisSizes(classes, declared, origin)
+        self._axes = AxisSizes(classes, declared, origin, lambda: self._tied_by is not None)
         self._found: dict[int, int] = {}
         for assignment in assignments:
             if is_next(assignment.target):
@@ -167,6 +167,8 @@ class _Unifier:
         if a == b:
             return True
         names = {self._label[size] for size in (a, b) if size in self._label}
+        if self._tied_by is not None and len(names) > 1:
+            names = {merged(name) for name in names}
         if names == {INPUT, HIDDEN}:
             self._tied_by = self._taken if self._tied_by is None else self._tied_by
             names = {HIDDEN}
@@ -247,7 +249,7 @@ class _Unifier:
                 self._axes.applied(at, columns, inner)
                 if not self._unify(columns, inner):
                     raise self._origin.error(
-                        f"`{matrix}{'.T' if transposed else ''}` takes a vector of size {self._named(columns)}, but "
+                        f"`{matrix}{'.T' if transposed else ''}` takes a vector {described_as(self._named(columns))}, but "
                         f"`{to_text(at.parts[0].node)}` has size {self._named(inner)}; use another matrix",
                         at.place,
                     )
@@ -269,19 +271,23 @@ class _Unifier:
             if self._is_one(result):
                 result, first = size, part
                 continue
-            joined = self._axes.joined(result, size, first, part) if self._axes else None
+            joined = self._axes.joined(result, size, first, part, at) if self._axes else None
             if joined is not None:
                 result = joined
             elif not self._unify(result, size):
+                sizes = self._named(result), self._named(size)
+                if not {INPUT, HIDDEN} & {*sizes}:
+                    raise self._axes.mixed(sizes, first, part, at)
                 raise self._origin.error(
-                    f"`{to_text(first.node)}` has size {self._named(result)}, `{to_text(part.node)}` has size "
-                    f"{self._named(size)}; operands of elementwise arithmetic have one size",
+                    f"`{to_text(first.node)}` has size {sizes[0]}, `{to_text(part.node)}` has size {sizes[1]}; operands of "
+                    "elementwise arithmetic have one size",
                     part.place,
                 )
         return result
 
     def result(self) -> Sizes:
         """The shapes; a size without a name is ``hidden``."""
+        self._axes.hold_distinct(self._tied_by)
         shapes: dict[str, Shape] = {name: (self._final(size),) for name, size in self._vector.items()}
         shapes |= {
             name: (self._final(rows), self._final(columns)) for name, [(rows, columns)] in self._matrices.items()
@@ -304,7 +310,7 @@ class _Unifier:
         name = self._named(size) or HIDDEN
         if self._tied_by is None:
             return name
-        return size_of(HIDDEN if axis == INPUT else axis for axis in axes_of(name))
+        return merged(name)
 
     def shared_matrix(self) -> str:
         """The first matrix whose uses, made one again, force ``input`` and ``hidden`` to be one number, if any does.

@@ -90,10 +90,12 @@ def stages(
         keeps: for a target, the value that a row beyond its length stores instead; it must be computed before.
     """
     statements = _with_operands(statements, sizes, allocator)
-    statements = _again(statements, _levels(statements, sizes, keeps), sizes, allocator)
+    statements, copies = _again(
+        statements, _levels(statements, sizes, keeps), sizes, allocator, frozenset(keeps.values())
+    )
     lowered = {statement.target: _Lowering(statement, sizes, allocator) for statement in statements}
     groups: dict[tuple[int, bool, str], list[_Lowering]] = {}
-    for target, level in _levels(statements, sizes, keeps).items():
+    for target, level in _levels(statements, sizes, keeps, copies).items():
         part = lowered[target]
         size = over_axes(part.statement.expression) or sizes[target]
         groups.setdefault((level, has_axes(size) and not part.accumulators, size), []).append(part)
@@ -111,7 +113,11 @@ def _with_operands(
     """``statements`` with a copy of each operand that is reduced over axes and not computed along them among them."""
     if not any(over_axes(statement.expression) for statement in statements):
         return statements
-    along = {s.target for s in statements if has_axes(sizes[s.target]) and not _has_form(s.expression)}
+    along = {
+        s.target
+        for s in statements
+        if has_axes(sizes[s.target]) and not _has_form(s.expression) and not over_axes(s.expression)
+    }
     found: list[Statement] = []
     for statement in statements:
         expression = statement.expression
@@ -127,14 +133,19 @@ def _with_operands(
 
 
 def _again(
-    statements: Sequence[Statement], level: Mapping[str, int], sizes: MutableMapping[str, str], allocator: Allocator
-) -> Sequence[Statement]:
+    statements: Sequence[Statement],
+    level: Mapping[str, int],
+    sizes: MutableMapping[str, str],
+    allocator: Allocator,
+    kept: frozenset[str],
+) -> tuple[Sequence[Statement], frozenset[str]]:
     """``statements`` where stages along axes compute again, from one value in memory, what an earlier one computed.
 
-    Values with several axes fill caches: to store one and to load it costs more than the arithmetic.
+    Values with several axes fill caches: to store one and to load it costs more than the arithmetic. What a row keeps beyond
+    its length is not computed again, since it reads what the step replaces. Returns the targets that are computed again, too.
     """
     along = {s.target: s for s in statements if has_axes(sizes[s.target]) and not _has_form(s.expression)}
-    cheap = {name: s for name, s in along.items() if _is_cheap(s, sizes, level)}
+    cheap = {name: s for name, s in along.items() if name not in kept and _is_cheap(s, sizes, level)}
     found: list[Statement] = []
     known: dict[tuple[str, int], str] = {}
     for statement in statements:
@@ -151,7 +162,7 @@ def _again(
         if again:
             statement = replace(statement, expression=_with_units(statement.expression, again))
         found.append(statement)
-    return found if known else statements
+    return found if known else statements, frozenset(known.values())
 
 
 def _is_cheap(statement: Statement, sizes: Mapping[str, str], level: Mapping[str, int]) -> bool:
@@ -176,7 +187,12 @@ def _has_form(node: Expression) -> bool:
     return any(isinstance(part, MatVec) for part in walk(node))
 
 
-def _levels(statements: Sequence[Statement], sizes: Mapping[str, str], keeps: Mapping[str, str]) -> dict[str, int]:
+def _levels(
+    statements: Sequence[Statement],
+    sizes: Mapping[str, str],
+    keeps: Mapping[str, str],
+    copies: frozenset[str] = frozenset(),
+) -> dict[str, int]:
     """For each target the number of stages that end before it is computed."""
     waits: dict[str, list[tuple[str, int]]] = {}
     level: dict[str, int] = {}
@@ -197,19 +213,25 @@ def _levels(statements: Sequence[Statement], sizes: Mapping[str, str], keeps: Ma
         if target in keeps:
             waits[target].append((keeps[target], 0))
         level[target] = max((level[name] + wait for name, wait in waits[target]), default=0)
-    _sink(statements, waits, level)
+    _sink(statements, waits, level, copies)
     return level
 
 
-def _sink(statements: Sequence[Statement], waits: Mapping[str, list[tuple[str, int]]], level: dict[str, int]) -> None:
+def _sink(
+    statements: Sequence[Statement],
+    waits: Mapping[str, list[tuple[str, int]]],
+    level: dict[str, int],
+    copies: frozenset[str],
+) -> None:
     """Move arithmetic on inputs of the step into the first stage that reads it, so that the result need not be stored.
 
-    Forms, reductions and vector functions stay as early as they can be, where other work hides them.
+    Forms, reductions and vector functions stay as early as they can be, where other work hides them. ``copies`` move into the
+    stage that they are for, whatever they read.
     """
     given: set[str] = set()
     for statement in statements:
         plain = not any(isinstance(node, MatVec | Reduce | VectorCall) for node in walk(statement.expression))
-        if plain and all(name in given for name, _ in waits[statement.target]):
+        if statement.target in copies or (plain and all(name in given for name, _ in waits[statement.target])):
             given.add(statement.target)
     for target in reversed(level):
         readers = [

@@ -71,8 +71,10 @@ def _reason_to_store(equation: Equation, operand: bool, there: set[str], system:
         return "operand of a deferred product"
     if has_form(equation.expression):
         return "needs a matrix product"
-    if isinstance(equation.expression, Reduce) or system.size(equation.target) == ONE:
+    if system.size(equation.target) == ONE:
         return "a scalar per row"
+    if isinstance(equation.expression, Reduce):
+        return "made of many numbers"
     if isinstance(equation.expression, VectorCall):
         return "made of all units"
     calls = [node.function for node in walk(equation.expression) if isinstance(node, Call)]

@@ -17,6 +17,7 @@ import torch
 from symrnn.emit.render import render
 from symrnn.emit.templates import template_directory
 from symrnn.errors import BuildError
+from symrnn.language.axes import Spelt, has_axes
 from symrnn.language.system import ONE
 from symrnn.targets.c.library import compile_library
 from symrnn.targets.c.toolchain import Options
@@ -59,8 +60,17 @@ def source_of(kernels: CellKernels, stem: str) -> str:
         kernels: of the cell.
         stem: the beginning of the operators' names.
     """
-    places = {ONE: _ONE_PLACE, **{size: place for place, size in enumerate(kernels.cell.sizes)}}
     shapes = list(kernels.parameters.values())
+    named = [
+        *kernels.states.values(),
+        *kernels.inputs.values(),
+        *kernels.outputs.values(),
+        *(s for each in shapes for s in each),
+    ]
+    products = [size for size in dict.fromkeys(named) if has_axes(size)]
+    texts = Spelt({ONE: "1", **{size: f"size[{place}]" for place, size in enumerate(kernels.cell.sizes)}})
+    units = [*kernels.cell.sizes, *products]
+    places = {ONE: _ONE_PLACE, **{size: place for place, size in enumerate(units)}}
     return render(
         f"{FOLDER}/operators.c.jinja",
         {
@@ -68,6 +78,7 @@ def source_of(kernels: CellKernels, stem: str) -> str:
             "digest": kernels.digest,
             "stem": stem,
             "sizes": len(kernels.cell.sizes),
+            "units": [texts[size] for size in units],
             "state_sizes": [places[size] for size in kernels.states.values()],
             "inputs": [places[size] for size in kernels.inputs.values()],
             "outputs": [places[size] for size in kernels.outputs.values()],

@@ -8,23 +8,25 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
 from symrnn.emit.provenance import source_digest
 from symrnn.errors import BuildError
+from symrnn.language.axes import has_axes, shape_axes
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import CellLike, load
 from symrnn.language.system import HIDDEN, INPUT, ONE
 from symrnn.pipeline import build
+from symrnn.torch.shapes import units_in
 
 _MADE: dict[str, CellKernels] = {}
 _LOCK = threading.RLock()
 
 
 class CellKernels:
-    """The kernels of a cell.
+    """The kernels of a cell. A size with several axes is written as in ``value*key``.
 
     Attributes:
         cell: what they compute.
@@ -37,6 +39,8 @@ class CellKernels:
         inputs: the size of every input by name, ``x`` first; they stand side by side in rows.
         outputs: the size of every output by name; likewise.
         held_inputs: the inputs that have no gradient.
+        has_axes: whether a parameter or a state has several axes.
+        needed: the sizes that a value of the cell has: ``hidden`` is a size of every cell.
     """
 
     def __init__(self, cell: Cell, operations: ModuleType, compiled: ModuleType | None, digest: str) -> None:
@@ -48,14 +52,18 @@ class CellKernels:
         self.held_inputs = cell.held_inputs
         pairs = zip(cell.returned, cell.output_values, strict=True)
         self.outputs: dict[str, str] = {name: cell.size(value) for name, value in pairs}
+        shapes = [*self.parameters.values(), tuple(self.states.values())]
+        self.has_axes = any(has_axes(size) for shape in shapes for size in shape)
+        used = {axis for each in cell.normal.variables for axis in shape_axes(each.shape)}
+        self.needed = tuple(size for size in cell.sizes if size in used)
 
     def input_widths(self, sizes: Mapping[str, int]) -> list[int]:
         """Numbers of each input in a row; ``sizes`` are those of the cell by name, and 1."""
-        return [sizes[size] for size in self.inputs.values()]
+        return [units_in(size, sizes) for size in self.inputs.values()]
 
     def output_widths(self, sizes: Mapping[str, int]) -> list[int]:
         """Numbers of each output in a row."""
-        return [sizes[size] for size in self.outputs.values()]
+        return [units_in(size, sizes) for size in self.outputs.values()]
 
     def sizes(self, input_size: int, hidden_size: int, others: Mapping[str, int]) -> dict[str, int]:
         """Every size by name: 1, and then those of the cell in its own order.
@@ -117,6 +125,8 @@ def read_sizes(
 ) -> dict[str, int]:
     """Every size by name, as `CellKernels.sizes` has them, from the shapes of parameters, inputs and states.
 
+    A size that nothing has, as ``hidden`` where every name has axes of its own, is 1.
+
     Raises:
         ValueError: two of them disagree, or one has the wrong number of axes.
     """
@@ -126,17 +136,24 @@ def read_sizes(
             (name, shape, tensor.shape)
             for (name, shape), tensor in zip(kernels.parameters.items(), params, strict=True)
         ),
-        *((name, (kernels.inputs[name],), each.shape[-1:]) for name, each in inputs.items()),
-        *((name, (kernels.states[name],), each.shape[-1:]) for name, each in state.items()),
+        *_last_axes(kernels.inputs, inputs),
+        *_last_axes(kernels.states, state),
     ]
-    for name, wanted, shape in shapes:
+    for name, of, shape in shapes:
+        wanted = shape_axes(of)
         if len(shape) != len(wanted):
             raise ValueError(f"{name}: expected the axes ({', '.join(wanted)}), found shape {tuple(shape)}")
         for size, number in zip(wanted, shape, strict=True):
             by, known = told.setdefault(size, (name, number))
             if known != number:
                 raise ValueError(f"{name}: {size} is {known} by {by}, but its shape is {tuple(shape)}")
-    missing = next((size for size in kernels.cell.sizes if size not in told), None)
+    missing = next((size for size in kernels.needed if size not in told), None)
     if missing is not None:
         raise ValueError(f"no parameter has the size {missing!r}; give the initial state")
-    return {size: told[size][1] for size in (ONE, *kernels.cell.sizes)}
+    return {size: told[size][1] if size in told else 1 for size in (ONE, *kernels.cell.sizes)}
+
+
+def _last_axes(of: Mapping[str, str], given: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...], Sequence[int]]]:
+    """The name, the shape in size names and the found one of each tensor, without the axes of steps and rows."""
+    for name, each in given.items():
+        yield name, (of[name],), each.shape[-len(shape_axes((of[name],))) :]

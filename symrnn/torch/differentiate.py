@@ -8,6 +8,7 @@ PyTorch. Leaves out: what a person passes (`symrnn.torch.functional`).
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,11 +18,13 @@ import torch
 from torch import Tensor
 from torch.autograd import Function, forward_ad
 
+from symrnn.language.axes import axes_of
 from symrnn.language.cellfile import CellLike
 from symrnn.language.system import ONE
 from symrnn.torch.cell_kernels import CellKernels, kernels_of
 from symrnn.torch.operators import operators_of
 from symrnn.torch.pieces import backward_in_pieces, forward_in_pieces
+from symrnn.torch.shapes import Runs, on_rows
 from symrnn.torch.stacks import fixed_tensors, restacked, unstacked
 
 COMPILED_DEVICES = ("cpu", "meta")
@@ -89,14 +92,17 @@ def _operations(kernels: CellKernels) -> Engine:
     """The engine of operations of PyTorch: any device, any floating dtype. PyTorch differentiates its infer like any others."""
     module, fixed = kernels.operations, kernels.fixed
     order, alone = (ONE, *kernels.cell.sizes), len(kernels.inputs) == 1
+    parameters, states = [*kernels.parameters.values()], [*kernels.states.values()]
 
-    def runs_for(sizes: Sequence[int]) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
-        """The functions of the module, which part the inputs in a row by their widths."""
-        found = module.forward_flat, module.infer_flat, module.backward_flat
-        if alone:
-            return found
-        widths = kernels.input_widths(dict(zip(order, (1, *sizes), strict=True)))
-        forward, infer, backward = (partial(each, widths=widths) for each in found)
+    def runs_for(sizes: Sequence[int]) -> Runs:
+        """The functions of the module, which part the inputs in a row by their widths, for tensors without named axes."""
+        forward, infer, backward = module.forward_flat, module.infer_flat, module.backward_flat
+        named = dict(zip(order, (1, *sizes), strict=True))
+        if not alone:
+            widths = kernels.input_widths(named)
+            forward, infer, backward = (partial(each, widths=widths) for each in (forward, infer, backward))
+        if kernels.has_axes:
+            return on_rows((forward, infer, backward), parameters, states, named, fixed)
         return forward, infer, backward
 
     def forward(
@@ -151,7 +157,8 @@ def _operations(kernels: CellKernels) -> Engine:
 class Differentiable:
     """A cell as a function of tensors; the same for the same kernels (`differentiable`).
 
-    Tensors have one dtype and one device; they fit one another (`symrnn.torch.cell_kernels.read_sizes`).
+    Tensors have one dtype and one device; they fit one another (`symrnn.torch.cell_kernels.read_sizes`). Named axes of a value
+    are one axis here: states are (B, size), parameters vectors and matrices (`symrnn.torch.shapes`).
     """
 
     def __init__(self, kernels: CellKernels) -> None:
@@ -318,11 +325,11 @@ def _pull(kernels: CellKernels, engine: Engine, operations: Engine) -> Pull:
     """The backward pass of a sequence, from what it saved, as a function that can be differentiated itself."""
     run_backward, fixed = engine[2], kernels.fixed
     order = (ONE, *kernels.cell.sizes)
-    of_states = tuple(order.index(size) - 1 for size in kernels.states.values())
+    of_states = tuple(tuple(order.index(axis) - 1 for axis in axes_of(size)) for size in kernels.states.values())
 
     def zeros(x: Tensor, call: Call) -> list[Tensor]:
         """A state, or its gradient, of zeros for each."""
-        return [x.new_zeros(x.shape[1], call[1][at] if at >= 0 else 1) for at in of_states]
+        return [x.new_zeros(x.shape[1], math.prod([call[1][at] for at in axes])) for axes in of_states]
 
     derived = _derived_pass(run_backward, operations[1], zeros, fixed)
 

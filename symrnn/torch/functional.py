@@ -17,6 +17,7 @@ from symrnn.language.cellfile import CellLike
 from symrnn.torch.cell_kernels import CellKernels, read_sizes
 from symrnn.torch.differentiate import Differentiable, differentiable
 from symrnn.torch.operators import MOST_THREADS
+from symrnn.torch.shapes import axes_in, level, level_parameters, shaped
 
 _NARROW = (torch.float16, torch.bfloat16)
 """What runs in float32 on a CPU."""
@@ -51,7 +52,8 @@ class CellFunction:
     ) -> tuple[Outputs, dict[str, Tensor]]:
         """Run a sequence: returns the output (T, B, size), and the final states by name, (B, size) each.
 
-        Where the cell has several outputs, they are returned by name.
+        Where the cell has several outputs, they are returned by name. A value with several axes has an axis of the tensor for
+        each, in every argument and result: a state with the axes ``value`` and ``key`` is (B, value, key).
 
         Args:
             x: (T, B, input).
@@ -84,6 +86,8 @@ class CellFunction:
         sizes = read_sizes(kernels, values, each, given)
         states = fill_states(kernels, x, given, sizes)
         rows = side_by_side(each)
+        if kernels.has_axes:
+            values = level_parameters(values, kernels.parameters.values(), sizes)
         y, final = run(self._function, rows, values, states, sizes, lengths, reverse, threads, checkpoint=checkpoint)
         return outputs_of(kernels, y, sizes), dict(zip(kernels.states, final, strict=True))
 
@@ -112,8 +116,16 @@ def hold_tensor(name: str, value: object) -> None:
         )
 
 
-def hold_inputs(kernels: CellKernels, x: Tensor, inputs: Mapping[str, Tensor] | None) -> dict[str, Tensor]:
+def hold_inputs(
+    kernels: CellKernels, x: Tensor, inputs: Mapping[str, Tensor] | None, sizes: Mapping[str, int] | None = None
+) -> dict[str, Tensor]:
     """The inputs beside ``x`` in the cell's order; whole numbers and masks in the dtype of ``x``.
+
+    Args:
+        kernels: of the cell.
+        x: (…, input).
+        inputs: (…, size) each, by name; an input has one axis.
+        sizes: every size by name, where they are known already.
 
     Raises:
         ValueError: one is unknown or missing, has other steps or rows than ``x``, or requires a gradient that it has not.
@@ -130,8 +142,10 @@ def hold_inputs(kernels: CellKernels, x: Tensor, inputs: Mapping[str, Tensor] | 
             raise ValueError(f"inputs: {name!r} is missing; expected {', '.join(names)}")
         hold_tensor(f"inputs[{name!r}]", given[name])
         each = given[name] if given[name].is_floating_point() else given[name].to(x.dtype)
-        if each.ndim != x.ndim or each.shape[:-1] != x.shape[:-1]:
-            wanted = (*x.shape[:-1], kernels.inputs[name])
+        size = kernels.inputs[name]
+        width = each.shape[-1] if sizes is None else sizes[size]
+        if each.ndim != x.ndim or each.shape != (*x.shape[:-1], width):
+            wanted = (*x.shape[:-1], size if sizes is None else width)
             raise ValueError(
                 f"inputs[{name!r}]: expected shape ({', '.join(map(str, wanted))}), found {tuple(each.shape)}"
             )
@@ -152,10 +166,12 @@ def side_by_side(inputs: Mapping[str, Tensor]) -> Tensor:
 
 
 def outputs_of(kernels: CellKernels, rows: Tensor, sizes: Mapping[str, int]) -> Outputs:
-    """The output of a cell that has one; of several, each by name."""
-    if len(kernels.outputs) == 1:
-        return rows
-    return dict(zip(kernels.outputs, rows.split(kernels.output_widths(sizes), -1), strict=True))
+    """The output of a cell that has one; of several, each by name. ``rows`` are (…, numbers in a row)."""
+    of = [*kernels.outputs.values()]
+    if len(of) == 1:
+        return shaped([rows], of, sizes)[0]
+    parts = rows.split(kernels.output_widths(sizes), -1)
+    return dict(zip(kernels.outputs, shaped(parts, of, sizes), strict=True))
 
 
 def _known(name: str, given: Mapping[str, Tensor], expected: Mapping[str, object]) -> None:
@@ -174,7 +190,8 @@ def fill_states(
     if not given and not torch.compiler.is_compiling():  # packages of AOTInductor have no empty lists
         return ()
     return tuple(
-        given[name] if name in given else x.new_zeros(x.shape[1], sizes[size]) for name, size in kernels.states.items()
+        given[name] if name in given else x.new_zeros(x.shape[1], *axes_in(size, sizes))
+        for name, size in kernels.states.items()
     )
 
 
@@ -191,13 +208,14 @@ def run(
     names: Sequence[str] = (),
     checkpoint: int | None = None,
 ) -> tuple[Tensor, list[Tensor]]:
-    """Run a sequence in the precision that fits: returns the output, and the final states in the cell's order.
+    """Run a sequence in the precision that fits: returns the outputs in rows, and the final states in the cell's order.
 
     Args:
         function: the cell.
-        x: (T, B, input).
-        params: in the order of the equations, or the tensors in which they lie.
-        state: in the cell's order, or none for zeros.
+        x: (T, B, numbers in a row): the inputs side by side; and so are the outputs.
+        params: in the order of the equations, or the tensors in which they lie; vectors and matrices, of several axes too
+            (`symrnn.torch.shapes.level_parameters`).
+        state: in the cell's order, (B, *axes) each, or none for zeros; so are the final ones.
         sizes: every size by name, as `symrnn.torch.cell_kernels.CellKernels.sizes` has them.
         lengths: (B,), or None.
         reverse: run each row from its last step to its first.
@@ -211,8 +229,10 @@ def run(
         TypeError: a dtype or a device differs from that of ``x``.
     """
     kernels, kind = function.kernels, x.device.type
+    of_states = [*kernels.states.values()]
     if state:
         _hold_states(kernels, x, state, sizes)
+        state = level(state, of_states, sizes)
     lengths = read_lengths(lengths, x)
     _, *in_order = sizes.values()
     hold_threads(threads)
@@ -233,7 +253,7 @@ def run(
             found = tuple(each.to(dtype) for each in function(x, params, state, *rest))
         else:
             found = function(x, params, state, *rest)
-    return found[0], list(found[1:])
+    return found[0], shaped(found[1:], of_states, sizes)
 
 
 def hold_threads(threads: int | None) -> None:
@@ -289,8 +309,9 @@ def read_lengths(lengths: Tensor | None, x: Tensor) -> Tensor | None:
 def _hold_states(kernels: CellKernels, x: Tensor, state: Sequence[Tensor], sizes: Mapping[str, int]) -> None:
     rows = x.shape[1]
     for (name, size), each in zip(kernels.states.items(), state, strict=False):
-        if each.shape != (rows, sizes[size]):
-            raise ValueError(f"state {name!r}: expected shape {(rows, sizes[size])}, found {tuple(each.shape)}")
+        expected = (rows, *axes_in(size, sizes))
+        if each.shape != expected:
+            raise ValueError(f"state {name!r}: expected shape {expected}, found {tuple(each.shape)}")
 
 
 def _hold_alike(

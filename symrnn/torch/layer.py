@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from symrnn.language.axes import axes_of, has_axes
 from symrnn.language.cellfile import CellLike, load
 from symrnn.language.similar import doubts
+from symrnn.torch.cell_kernels import CellKernels
 from symrnn.torch.differentiate import differentiable
 from symrnn.torch.functional import (
     fill_states,
@@ -29,10 +31,11 @@ from symrnn.torch.functional import (
     run,
     side_by_side,
 )
+from symrnn.torch.shapes import axes_in, units_in
 from symrnn.torch.stacks import stacks_of, unstacked
 
 States: TypeAlias = Tensor | tuple[Tensor, ...]
-"""The states of all runs of a layer, (num_layers * directions, B, size): a tensor, or a tuple where the cell has several."""
+"""The states of all runs of a layer, (num_layers * directions, B, *axes): a tensor, or a tuple where the cell has several."""
 
 _SEEDS = 1 << 31
 
@@ -41,14 +44,16 @@ class Layer(nn.Module):
     """A recurrent layer of any cell, with the names and shapes of `torch.nn.LSTM`.
 
     On a CPU its kernels are C, elsewhere operations of PyTorch; gradients are derived from the equations. Parameters that the
-    cell says are fixed are buffers.
+    cell says are fixed are buffers. A value with several axes has an axis of the tensor for each: a state with the axes
+    ``value`` and ``key`` is (num_layers * directions, B, value, key), a matrix of ``head``, ``key`` and ``input`` is
+    (head, key, input).
 
     Attributes:
         cell: the cell.
         states: the names of the states, in the order in which ``hx`` has them.
         input_size: numbers in a row of the input.
         hidden_size: units.
-        output_size: numbers in a row of the output of one direction.
+        output_size: numbers in a row of the output of one direction; of several axes, all of them.
         num_layers: layers, each on top of the one before.
         batch_first: whether ``x`` is (B, T, input).
         dropout: between layers, while training.
@@ -81,7 +86,7 @@ class Layer(nn.Module):
         Args:
             cell: a `symrnn.Cell`, the name of a bundled one, or the path of a cell file.
             input_size: numbers in a row of the input.
-            hidden_size: units.
+            hidden_size: units; not read where every value of the cell has sizes of its own.
             num_layers: layers, each on top of the one before.
             bias: must be True: the biases of a cell are those of its equations.
             batch_first: whether ``x`` is (B, T, input).
@@ -92,12 +97,14 @@ class Layer(nn.Module):
             threads: of a CPU; None for as many as pay, at most `torch.get_num_threads`.
             checkpoint: for long sequences: keep the states alone, every so many steps or a few more, and compute the rest again
                 in the backward pass; the gradients are the same. None keeps everything.
-            layout: keep the parameters in the tensors of this layout of the cell; None for one tensor each.
+            layout: keep the parameters in the tensors of this layout of the cell; None for one tensor each. In a tensor with
+                several parameters, axes of rows are one.
             sizes: further sizes of the cell by name.
 
         Raises:
             CellError: the cell cannot be read.
-            ValueError: a size, or another argument, does not fit.
+            ValueError: a size, or another argument, does not fit; or layers or directions of a cell whose output has several
+                axes, which are no row of an input.
         """
         super().__init__()
         read_checkpoint(checkpoint)
@@ -157,6 +164,7 @@ class Layer(nn.Module):
         self.threads, self.layout, self.others = threads, layout, dict(sizes)
         first = kernels.sizes(input_size, hidden_size, sizes)
         self.output_size = sum(kernels.output_widths(first))
+        _hold_axes(kernels, num_layers, self.bidirectional)
         if num_layers > 1 and len(kernels.outputs) > 1:
             raise ValueError(
                 f"{self.cell.name}: num_layers: a layer on top of another needs one output, and this cell has "
@@ -167,9 +175,10 @@ class Layer(nn.Module):
             above = kernels.sizes(self.output_size * self.directions, hidden_size, sizes)
         others = {f"the input {name!r}": size for name, size in kernels.inputs.items() if name != "x"}
         for what, size in ({f"the state {name!r}": size for name, size in kernels.states.items()} | others).items():
-            if first[size] != above[size]:
+            numbers, more = units_in(size, first), units_in(size, above)
+            if numbers != more:
                 raise ValueError(
-                    f"{self.cell.name}: {what} has {first[size]} numbers in the first layer and {above[size]} in those "
+                    f"{self.cell.name}: {what} has {numbers} numbers in the first layer and {more} in those "
                     "above, so they are no tensor; take one layer at a time"
                 )
         self._sizes = [first if level == 0 else above for level in range(num_layers)]
@@ -256,7 +265,7 @@ class Layer(nn.Module):
         if x.shape[-1] != self.input_size:
             raise ValueError(f"x: expected {self.input_size} numbers in each row, found shape {tuple(x.shape)}")
         one = x.ndim == 2
-        given = {"x": x, **hold_inputs(self._function.kernels, x, inputs)}
+        given = {"x": x, **hold_inputs(self._function.kernels, x, inputs, self._sizes[0])}
         if one:
             given = {name: each.unsqueeze(1) for name, each in given.items()}
             lengths = lengths if lengths is None else torch.as_tensor(lengths).reshape(1)
@@ -284,7 +293,7 @@ class Layer(nn.Module):
             raise ValueError(f"x_t: expected (B, input), or (input,) for one row, found shape {tuple(x_t.shape)}")
         if x_t.shape[-1] != self.input_size:
             raise ValueError(f"x_t: expected {self.input_size} numbers in each row, found shape {tuple(x_t.shape)}")
-        given = {"x": x_t, **hold_inputs(self._function.kernels, x_t, inputs)}
+        given = {"x": x_t, **hold_inputs(self._function.kernels, x_t, inputs, self._sizes[0])}
         one = x_t.ndim == 1
         rows = {name: each.unsqueeze(0).unsqueeze(0) if one else each.unsqueeze(0) for name, each in given.items()}
         y, final = self._run(rows, self._read_states(hx, rows["x"].shape[1], one), None)
@@ -295,6 +304,8 @@ class Layer(nn.Module):
     def _outputs(self, rows: Tensor) -> Any:
         """The output, or each of several by name: those of all directions side by side."""
         kernels = self._function.kernels
+        if self.directions == 1:
+            return outputs_of(kernels, rows, self._sizes[-1])
         if len(kernels.outputs) == 1:
             return rows
         each = [outputs_of(kernels, part, self._sizes[-1]) for part in rows.chunk(self.directions, -1)]
@@ -307,18 +318,19 @@ class Layer(nn.Module):
             layer: its number, from 0.
             reverse: of a bidirectional layer, the run from the last step to the first.
         """
-        params = unstacked(self._tensors(layer, int(reverse)), self._stacks[layer].places)
+        stacks = self._stacks[layer]
+        params = unstacked(self._tensors(layer, int(reverse)), stacks.places)
         return {
-            name: _wide(each.detach()).cpu().numpy().copy()
-            for name, each in zip(self._function.kernels.parameters, params, strict=True)
+            name: _wide(each.detach()).cpu().numpy().reshape(shape).copy()
+            for (name, shape), each in zip(stacks.shapes.items(), params, strict=True)
         }
 
     def _tensors(self, level: int, direction: int) -> list[Tensor]:
-        """The tensors of one run in which the parameters of the cell lie."""
+        """The tensors of one run in which the parameters of the cell lie, as kernels read them."""
         own = self._parameters
         # A parametrisation takes a parameter away, and puts a property in its place.
         found: list[Any] = [own[name] if name in own else getattr(self, name) for name in self._names[level][direction]]
-        return self._stacks[level].with_zeros(found)
+        return self._stacks[level].read(found)
 
     def _run(
         self, inputs: Mapping[str, Tensor], states: Sequence[Tensor], lengths: Tensor | None
@@ -372,14 +384,14 @@ class Layer(nn.Module):
             named = dict(zip(self.states, given, strict=True))
         found = []
         for name, size in self._function.kernels.states.items():
-            expected = (self.num_layers * self.directions, rows, self._sizes[0][size])
+            expected = (self.num_layers * self.directions, rows, *axes_in(size, self._sizes[0]))
             if name not in named:
                 found.append(self._tensors(0, 0)[0].new_zeros(expected))
                 continue
             hold_tensor(f"hx: {name}", named[name])
             each = named[name].unsqueeze(1) if one else named[name]
             if tuple(each.shape) != expected:
-                shown = (expected[0], expected[2]) if one else expected
+                shown = (expected[0], *expected[2:]) if one else expected
                 raise ValueError(f"hx: expected {name} of shape {shown}, found {tuple(named[name].shape)}")
             found.append(each)
         return found
@@ -406,7 +418,7 @@ class Layer(nn.Module):
                 found = type(each).__name__
                 raise TypeError(f"inputs[{name!r}]: expected a packed batch, as x is one, found {found}")
         others = {name: pad_packed_sequence(each)[0] for name, each in (inputs or {}).items()}
-        given = {"x": padded, **hold_inputs(self._function.kernels, padded, others)}
+        given = {"x": padded, **hold_inputs(self._function.kernels, padded, others, self._sizes[0])}
         y, final = self._run(given, self._read_states(hx, padded.shape[1], False), counts)
         if x.sorted_indices is not None:
             y, counts = y.index_select(1, x.sorted_indices), counts[x.sorted_indices.cpu()]
@@ -416,6 +428,27 @@ class Layer(nn.Module):
         if isinstance(found, Tensor):
             return PackedSequence(found, *shape), self._as_given(final)
         return {name: PackedSequence(each, *shape) for name, each in found.items()}, self._as_given(final)
+
+
+def _hold_axes(kernels: CellKernels, num_layers: int, bidirectional: bool) -> None:
+    """Refuse layers and directions that would read, or join, outputs with several axes as rows.
+
+    Raises:
+        ValueError: an output has several axes, and there are several layers or directions.
+    """
+    name = next((name for name, size in kernels.outputs.items() if has_axes(size)), None)
+    if name is None or not (bidirectional or num_layers > 1):
+        return
+    told = f"the output {name!r} has the axes {', '.join(axes_of(kernels.outputs[name]))}"
+    if num_layers > 1:
+        raise ValueError(
+            f"{kernels.cell.name}: num_layers: a layer on top of another reads rows of one axis, and {told}; take one layer at "
+            "a time, and give the next one y.flatten(2)"
+        )
+    raise ValueError(
+        f"{kernels.cell.name}: bidirectional: two directions stand side by side in rows of one axis, and {told}; take one "
+        "direction, and symrnn.torch.functional(cell)(…, reverse=True) for the other"
+    )
 
 
 def _wide(tensor: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from symrnn.language.axes import Numbers
 from symrnn.torch.boundary import register_in_c
 from symrnn.torch.cell_kernels import CellKernels
 from symrnn.torch.pieces import piece_count, pieces_of
@@ -47,7 +48,8 @@ class CellOperators:
 
     In all of them, ``params`` and ``places`` are as `symrnn.torch.stacks.unstacked` reads them, ``sizes`` are those of the cell
     in its own order, ``state`` and ``dstate`` are one tensor for each state or none for zeros, and ``threads`` is 0 for as many
-    as pay, at most `torch.get_num_threads`. `backward` returns a tensor without numbers for one that holds fixed parameters.
+    as pay, at most `torch.get_num_threads`. Named axes of a value are one axis (`symrnn.torch.shapes`). `backward` returns a
+    tensor without numbers for one that holds fixed parameters.
     """
 
     forward: Callable[..., Any]
@@ -324,7 +326,7 @@ class _Calls:
         return x.new_empty(x.shape), grads, [x.new_empty(B, n[size]) for size in self._states]
 
     def _sizes(self, sizes: Sequence[int]) -> dict[str, int]:
-        return {"1": 1, **dict(zip(self._size_names, map(int, sizes), strict=True))}
+        return Numbers({"1": 1, **dict(zip(self._size_names, map(int, sizes), strict=True))})
 
     def _parameter_shapes(self, n: dict[str, int]) -> list[tuple[int, ...]]:
         return [tuple(n[size] for size in shape) for shape in self._shapes]

@@ -1,5 +1,8 @@
 """Stacks: how a module keeps the parameters of a cell: one by one, or as blocks of a framework's tensors.
 
+A parameter that has a tensor of its own has an axis of it for each axis of its values. In a tensor with several parameters,
+rows are one axis.
+
 Reads a cell and the name of a layout; returns `ParameterStacks`, which knows the tensors of a module by name and shape, and
 the places of the cell's parameters in them: whole numbers, as operators take them. Leaves out: what a layout may say
 (`symrnn.language.layouts`).
@@ -13,6 +16,7 @@ import torch
 from torch import Tensor
 
 from symrnn.language.cell import Cell
+from symrnn.torch.shapes import flat_shape, shape_in
 
 
 class ParameterStacks:
@@ -20,6 +24,7 @@ class ParameterStacks:
 
     Attributes:
         shapes: of every parameter of the cell, by name.
+        rows: the same shapes as kernels read them, vectors and matrices.
         blocks: the parameters in every tensor, from its first row on, by the tensor's name. A parameter in several tensors
             is their sum, one in none is zero.
         tensors: the shape of every tensor by name.
@@ -27,42 +32,59 @@ class ParameterStacks:
         absent: how many zeros stand behind the tensors for the parameters that are in none.
     """
 
-    def __init__(self, shapes: Mapping[str, tuple[int, ...]], blocks: Mapping[str, tuple[str, ...]]) -> None:
-        self.shapes, self.blocks = shapes, blocks
-        self.tensors = {
-            stack: (sum(shapes[name][0] for name in names), *shapes[names[0]][1:]) for stack, names in blocks.items()
-        }
+    def __init__(
+        self,
+        shapes: Mapping[str, tuple[int, ...]],
+        blocks: Mapping[str, tuple[str, ...]],
+        rows: Mapping[str, tuple[int, ...]] | None = None,
+    ) -> None:
+        rows = shapes if rows is None else rows
+        self.shapes, self.blocks, self.rows = shapes, blocks, rows
+        level = {stack: (sum(rows[name][0] for name in names), *rows[names[0]][1:]) for stack, names in blocks.items()}
+        self.tensors = {stack: shapes[names[0]] if len(names) == 1 else level[stack] for stack, names in blocks.items()}
+        self._level = None if self.tensors == level else [*level.values()]
         found: dict[str, list[int]] = {name: [] for name in shapes}
         for at, names in enumerate(blocks.values()):
             row = 0
             for name in names:
                 found[name] += [at, row]
-                row += shapes[name][0]
-        self.absent = max((shapes[name][0] for name, places in found.items() if not places), default=0)
+                row += rows[name][0]
+        self.absent = max((rows[name][0] for name, places in found.items() if not places), default=0)
         numbers: list[int] = []
         for name, places in found.items():
             places = places or [len(blocks), 0]
-            numbers += [len(places) // 2, shapes[name][0], *places]
+            numbers += [len(places) // 2, rows[name][0], *places]
         # As many as the operators take: symrnn_torch.h, MOST_GIVEN and MOST_PLACES.
         if len(blocks) >= 4 * len(shapes) + 4 or len(numbers) > 16 * len(shapes) + 16:
             raise ValueError(f"layout: {len(blocks)} stacks are too many for {len(shapes)} parameters; leave some out")
         plain = [*blocks.items()] == [(name, (name,)) for name in shapes]
         self.places = () if plain else tuple(numbers)
 
-    def with_zeros(self, tensors: list[Tensor]) -> list[Tensor]:
-        """The tensors, in order, in which `places` are: with the zeros of absent parameters."""
+    def read(self, tensors: list[Tensor]) -> list[Tensor]:
+        """The tensors of a module, in order, as kernels read them and as `places` are: with the zeros of absent parameters.
+
+        Raises:
+            ValueError: one that has named axes has another shape than the sizes say.
+        """
+        if self._level is not None:
+            for (name, shape), each in zip(self.tensors.items(), tensors, strict=True):
+                # As many numbers in another order would be other ones; kernels see rows alone.
+                if tuple(each.shape) != shape:
+                    raise ValueError(f"{name}: expected shape {shape}, found {tuple(each.shape)}")
+            tensors = [each.reshape(shape) for each, shape in zip(tensors, self._level, strict=True)]
         return [*tensors, tensors[0].new_zeros(self.absent)] if self.absent else tensors
 
     def write(self, values: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
         """Fill these tensors so that the parameters are ``values``: a first block has the value, others are zero."""
         done: set[str] = set()
         for stack, names in self.blocks.items():
-            rows = [self.shapes[name][0] for name in names]
-            for name, part in zip(names, tensors[stack].split(rows), strict=True):
+            rows = [self.rows[name][0] for name in names]
+            parts = tensors[stack].split(rows) if len(names) > 1 else (tensors[stack],)
+            for name, part in zip(names, parts, strict=True):
                 if name in done:
                     part.zero_()
                 else:
-                    part.copy_(values[name])
+                    part.copy_(values[name].reshape(part.shape))
             done.update(names)
 
 
@@ -80,16 +102,17 @@ def stacks_of(
     Raises:
         ValueError: the cell has no such layout.
     """
-    shapes = {each.name: tuple(sizes[size] for size in each.shape) for each in cell.parameters}
+    shapes = {each.name: shape_in(each.shape, sizes) for each in cell.parameters}
+    rows = {each.name: flat_shape(each.shape, sizes) for each in cell.parameters}
     if layout is None:
-        return ParameterStacks(shapes, {name: (name,) for name in shapes})
+        return ParameterStacks(shapes, {name: (name,) for name in shapes}, rows)
     if layout not in cell.layouts:
         raise ValueError(
             f"{cell.name}: the cell has no layout {layout!r}; write one as [layouts.{layout}] in its file, or leave "
             "it out"
         )
     blocks = cell.layouts[layout]
-    return ParameterStacks(shapes, {name: each for name, each in blocks.items() if name not in left_out})
+    return ParameterStacks(shapes, {name: each for name, each in blocks.items() if name not in left_out}, rows)
 
 
 def unstacked(tensors: Sequence[Tensor], places: Sequence[int]) -> list[Tensor]:

@@ -255,7 +255,7 @@ ALWAYS void starts_of(size_t N, size_t line, size_t apart, size_t *starts)
     }
 #define EACH_LINE(numbers)                                                       \
     for (size_t line = begin, apart = (numbers), starts[4]; line < end; line += N)  \
-        for (int once = (starts_of(N, line, apart, starts), 1); once; once = 0)
+        for (int once = ((void)span, starts_of(N, line, apart, starts), 1); once; once = 0)
 /* The vectors of a line: whole ones, and what is left, in a copy of the loop where the count of lanes is known. */
 #define EACH_OF_LINE                                                                                    \
     UNROLL_2 for (int tail = 0; tail < 2; ++tail)                                                       \

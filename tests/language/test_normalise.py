@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from symrnn.check.interpreter import interpret
+from symrnn.language.axes import shape_axes
 from symrnn.language.bundled import cells
 from symrnn.language.cell import Cell
 from symrnn.language.cellfile import load
@@ -149,13 +150,14 @@ def test_a_normal_form_stays_as_it_is(cell: Cell) -> None:
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
 def test_values_are_those_of_the_authors_equations(cell: Cell) -> None:
     random = np.random.default_rng(7)
-    sizes = dict(zip(cell.sizes, (3, 4, 2, 5), strict=False))
+    sizes = dict(zip(cell.sizes, (3, 4, 2, 5, 3, 2), strict=False))
     if cell.input_is_hidden:
         sizes["input"] = sizes["hidden"]
     extent = sizes | {ONE: 1}
-    params = {v.name: random.uniform(-1, 1, [extent[size] for size in v.shape]) for v in cell.parameters}
-    state = {name: random.uniform(-1, 1, (2, extent[cell.by_name[name].shape[0]])) for name in cell.states}
-    given = {name: random.uniform(-1, 1, (3, 2, extent[cell.by_name[name].shape[0]])) for name in cell.given}
+    params = {v.name: random.uniform(-1, 1, [extent[axis] for axis in shape_axes(v.shape)]) for v in cell.parameters}
+    axes = {v.name: [extent[axis] for axis in shape_axes(v.shape)] for v in cell.variables}
+    state = {name: random.uniform(-1, 1, (2, *axes[f"{name}'"])) for name in cell.states}
+    given = {name: random.uniform(-1, 1, (3, 2, *axes[name])) for name in cell.given}
     x = given.pop("x")
     normal = replace(cell, equations=cell.normal.equations, variables=cell.normal.variables)
     expected, found = (interpret(each, sizes, params, x, state, inputs=given) for each in (cell, normal))

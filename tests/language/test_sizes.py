@@ -168,7 +168,12 @@ def test_new_sizes_come_in_the_order_of_declaration() -> None:
     ("text", "sizes", "place", "message"),
     [
         ("c' = W @ x\nh' = c' + h", {"h": INNER}, (2, 11), "`c'` has size hidden, `h` has size inner"),
-        ("h' = W @ x\nc' = (c\n  + p)", {"c": INNER, "p": "rank"}, (3, 5), "`c` has size inner, `p` has size rank"),
+        (
+            "h' = W @ x\nc' = (c\n  + p)",
+            {"c": INNER, "p": "rank"},
+            (3, 5),
+            "`c` has size inner and `p` has size rank, and no name",
+        ),
         ("c' = c\nh' = c", {"h": INNER}, (2, 1), "`h'` has size inner, but its right side has size hidden"),
         ("m = x\nh' = W @ m", {"m": INNER}, (1, 1), "`m` has size inner, but its right side has size input"),
         ("c' = W @ x\nh' = W @ h", {"c": INNER}, (2, 1), "`h'` has size hidden, but its right side has size inner"),

@@ -42,6 +42,7 @@ class Wrong:
 
 
 GOOD = "h' = tanh(W @ x + U @ h + b)"  # with a tail, which then begins in line 5
+AXES = "[sizes]\nS = ['value', 'key']\n"
 
 WRONG = (
     Wrong("unknown function", "h' = sigmod(W @ x)", (3, 6), "there is no function `sigmod`; did you mean `sigmoid`?"),
@@ -148,7 +149,12 @@ WRONG = (
     Wrong(
         "identity as a name", "eye = x\nh' = eye", (3, 1), "`eye` is the identity matrix and cannot name anything else"
     ),
-    Wrong("axis of a vector", "h' = x / sum(h, input)", (3, 10), "runs over an axis of a matrix"),
+    Wrong(
+        "axis of a vector",
+        "h' = x / sum(h, input)",
+        (3, 10),
+        "`h` has size hidden, so `input` is no axis of it: write `hidden`",
+    ),
     Wrong("axis that is a number", "V = W / sum(W, 1)\nh' = V @ x", (3, 16), "takes the name of an axis"),
     Wrong(
         "axis that no matrix has",
@@ -382,6 +388,173 @@ WRONG = (
     ),
     Wrong(
         "blocks of a vector", GOOD, (6, 1), "only a matrix can be orthogonal", "[init]\nb = { kind = 'orthogonal' }\n"
+    ),
+    Wrong(
+        "axes mixed and not declared",
+        "h' = tanh((V @ x) * (K @ x))",
+        (3, 22),
+        "`V @ x` has size value and `K @ x` has size key, and no name here has all of these axes; declare "
+        '`h = ["value", "key"]` under [sizes]',
+        "[sizes]\nV = ['value', 'input']\nK = ['key', 'input']\n",
+    ),
+    Wrong(
+        "axes mixed in an intermediate",
+        "m = v * k\nS' = m + S",
+        (3, 9),
+        'declare `m = ["value", "key"]` under [sizes] if it is to have all of these axes; else name their combination',
+        "[sizes]\nS = ['value', 'key']\nv = 'value'\nk = 'key'\n",
+    ),
+    Wrong(
+        "axes mixed, where the target has its own",
+        "m' = sum(k + v, key)\nS' = S",
+        (3, 14),
+        'in an equation of its own, `p = k + v`, and declare `p = ["value", "key"]` under [sizes]',
+        "[sizes]\nm = 'value'\nv = 'value'\nk = 'key'\nS = ['value', 'key']\n",
+    ),
+    Wrong(
+        "input beside axes that are not its own",
+        "S' = S + x",
+        (3, 10),
+        "`S` has the axes value, key and `x` has size input, and no name here has all of these axes; name their",
+        AXES,
+    ),
+    Wrong(
+        "axes in another order",
+        "S' = S + M",
+        (3, 10),
+        "`M` has the axes key, value, and meets a value whose axes stand in another order, value, key; declare them in one "
+        'order under [sizes], here `M = ["value", "key"]`',
+        f"{AXES}M = ['key', 'value']\n",
+    ),
+    Wrong(
+        "rows in another order",
+        "S' = S + Q @ x",
+        (3, 10),
+        'here `Q = ["value", "key", "input"]`',
+        f"{AXES}Q = ['key', 'value', 'input']\n",
+    ),
+    Wrong(
+        "state of a state in another order",
+        "S' = S * x\nT' = S'",
+        (4, 6),
+        'here `S = ["input", "value"]`',
+        "[sizes]\nS = ['value', 'input']\nT = ['input', 'value']\n",
+    ),
+    Wrong(
+        "sum over an axis that is not there",
+        "S' = S - sum(S, head)",
+        (3, 10),
+        "`S` has the axes value, key, so `head` is no axis of it: write `value` or `key`",
+        AXES,
+    ),
+    Wrong(
+        "sum over rows", "S' = S - sum(S, rows)", (3, 10), "so `rows` is no axis of it: write `value` or `key`", AXES
+    ),
+    Wrong("mean over columns", "S' = S - mean(S, columns)", (3, 10), "so `columns` is no axis of it", AXES),
+    Wrong(
+        "sum over an axis twice",
+        "m = sum(S, key)\nS' = S - sum(m, key)",
+        (4, 10),
+        "`m` has size value, so `key` is no axis of it: write `value`",
+        AXES,
+    ),
+    Wrong("sum over two axes", "S' = S - sum(S, value, key)", (3, 10), "`sum` takes 1 argument, found 3", AXES),
+    Wrong("axis a number", "S' = S - sum(S, 1)", (3, 17), "takes the name of an axis", AXES),
+    Wrong(
+        "matrix of a value with axes",
+        "S' = S * x\nm' = W @ S'",
+        (4, 6),
+        "`W @` takes a vector; `S'` has the axes value, input; write the sum out, `p = W * S'` and `sum(p, input)`, and "
+        'declare `W = ["rows", "input"]` and `p = ["rows", "value", "input"]` under [sizes]',
+        "[sizes]\nS = ['value', 'input']\n",
+    ),
+    Wrong(
+        "matrix of what has axes only below",
+        "m' = W @ a\nS' = S * a",
+        (3, 6),
+        "`W @` takes a vector; `a` has the axes value, key; write the sum out",
+        AXES,
+    ),
+    Wrong(
+        "transpose with axes of rows",
+        "S' = S\nm' = Q.T @ x",
+        (4, 6),
+        "`Q.T` takes a vector with the axes value, key, but `x` has size input; use another matrix",
+        f"{AXES}Q = ['value', 'key', 'input']\n",
+    ),
+    Wrong(
+        "softmax of axes", "S' = softmax(S)", (3, 14), "`S` has the axes value, key; reduce it to one axis first", AXES
+    ),
+    Wrong(
+        "cumsum of axes", "S' = cumsum(S)", (3, 13), "`S` has the axes value, key; reduce it to one axis first", AXES
+    ),
+    Wrong("value with axes transposed", "S' = S + S.T", (3, 10), "`S.T` is a matrix; in the step a matrix", AXES),
+    Wrong("identity beside axes", "S' = S + eye", (3, 10), "`eye` is a matrix; in the step", AXES),
+    Wrong(
+        "target of fewer axes",
+        "m = S + 1\nS' = S * m",
+        (3, 1),
+        '`m` has size value, but its right side has the axes value, key; declare `m = ["value", "key"]` under [sizes], or sum '
+        "over an axis, as in `sum(…, key)`",
+        f"{AXES}m = 'value'\n",
+    ),
+    Wrong(
+        "state of fewer axes",
+        "h' = S * h\nS' = S",
+        (3, 1),
+        'declare `h = ["hidden", "key"]` under [sizes]',
+        "[sizes]\nS = ['hidden', 'key']\n",
+    ),
+    Wrong(
+        "value of two places",
+        "S' = S + a\nT' = T + a",
+        (4, 10),
+        "`a` has the axes value, key, and meets a value with the axes value, head; declare under [sizes] along which it stands",
+        f"{AXES}T = ['value', 'head']\n",
+    ),
+    Wrong(
+        "axis twice",
+        "S' = S",
+        (6, 1),
+        "[sizes] S: a name has an axis once, found ['key', 'key']",
+        "[sizes]\nS = ['key', 'key']\n",
+    ),
+    Wrong("1 as an axis", "S' = S", (6, 1), "[sizes] S: 1 is no axis; leave it out", "[sizes]\nS = [1, 'key']\n"),
+    Wrong("1 as a word as an axis", "S' = S", (6, 1), "1 is no axis; leave it out", "[sizes]\nS = ['key', '1']\n"),
+    Wrong("number as an axis", "S' = S", (6, 1), "or 1, found 3", "[sizes]\nS = ['key', 3]\n"),
+    Wrong("no axes", "S' = S", (6, 1), "a vector takes one size, or a list of axes, found []", "[sizes]\nS = []\n"),
+    Wrong(
+        "axis that is a name",
+        "S' = S",
+        (6, 1),
+        "`S` is taken; give the size another name",
+        "[sizes]\nS = ['S', 'key']\n",
+    ),
+    Wrong("axis that is a function", "S' = S", (6, 1), "`sum` is a function of", "[sizes]\nS = ['sum', 'key']\n"),
+    Wrong("axes in one word", "S' = S", (6, 1), "`value*key` is not a name", "[sizes]\nS = 'value*key'\n"),
+    Wrong(
+        "axis twice in rows",
+        "S' = S + Q @ x",
+        (7, 1),
+        "a name has an axis once",
+        f"{AXES}Q = ['key', 'key', 'input']\n",
+    ),
+    Wrong(
+        "input with axes", "h' = W @ x", (6, 1), "[sizes] x: the input has one axis", "[sizes]\nx = ['value', 'key']\n"
+    ),
+    Wrong(
+        "further input with axes",
+        "h' = W @ x + u",
+        (6, 1),
+        "[inputs] u: expected `input`, `hidden`, the name of another size, or 1;",
+        "[inputs]\nu = ['value', 'key']\n",
+    ),
+    Wrong(
+        "axes that become one",
+        "S' = S * h\nh' = h + x",
+        (7, 1),
+        "[sizes] S: equation 2 makes `input` and `hidden` one number, so they are one axis twice; keep them apart by a matrix",
+        "[sizes]\nS = ['hidden', 'input']\n",
     ),
     Wrong("size of an unknown name", GOOD, (6, 1), "[sizes] V: the equations have no such name", "[sizes]\nV = 'p'\n"),
     Wrong("one size for a matrix", GOOD, (6, 1), '`["rows", "columns"]`', "[sizes]\nW = 'hidden'\n"),

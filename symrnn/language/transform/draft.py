@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from symrnn.errors import CellError
+from symrnn.language.axes import axes_of, has_axes, shape_axes
 from symrnn.language.cell import Cell
 from symrnn.language.compose import InputEntry, SizeEntry
 from symrnn.language.decimals import Number
@@ -100,7 +101,8 @@ def draft(cell: Cell) -> Draft:
 
 def entry(shape: Sequence[str]) -> SizeEntry:
     """A shape as ``[sizes]`` has it."""
-    return tuple(shape) if len(shape) > 1 else shape[0]
+    axes = shape_axes(shape)
+    return axes if len(axes) > 1 else axes[0]
 
 
 def input_entry(variable: Variable) -> InputEntry:
@@ -112,6 +114,15 @@ def input_entry(variable: Variable) -> InputEntry:
 def mask_entry(size: str) -> InputEntry:
     """An input that nothing is differentiated by, as ``[inputs]`` has it."""
     return {"size": size, "gradient": False}
+
+
+def hold_maskable(change: str, cell: Cell, name: str, size: str, remedy: str) -> None:
+    """Refuse a mask of what has several axes, since a mask is an input."""
+    if has_axes(size):
+        message = (
+            f"`{name}` has the axes {', '.join(axes_of(size))}, and its mask would be an input, which has one axis"
+        )
+        raise refused(change, cell, f"{message}; {remedy}")
 
 
 def _start(text: str) -> StartEntry:

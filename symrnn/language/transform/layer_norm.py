@@ -33,6 +33,7 @@ from symrnn.language.transform.recipe import written
 from symrnn.language.tree import (
     PRIME,
     Binary,
+    Broadcast,
     Call,
     Expression,
     MatVec,
@@ -141,6 +142,8 @@ def counts_below(node: Expression, counts: bool) -> bool:
 
     Operators and choices are no such functions: a side of ``where`` counts as the whole does.
     """
+    if isinstance(node, Broadcast):
+        return counts
     if not isinstance(node, KEEP_UNITS):
         return False
     if isinstance(node, Call):

@@ -13,12 +13,14 @@ from symrnn.language.cell import Cell
 from symrnn.language.decimals import Number
 from symrnn.language.mask import Mask
 from symrnn.language.normalise import expression_size
+from symrnn.language.text import to_text
 from symrnn.language.transform.draft import (
     KEEP_UNITS,
     Transformation,
     draft,
     finished,
     free_names,
+    hold_maskable,
     mask_entry,
     refused,
 )
@@ -61,6 +63,7 @@ class _OperandMasker:
 
     def __init__(self, cell: Cell) -> None:
         self.masks: dict[tuple[tuple[str, ...], str], str] = {}
+        self._cell = cell
         self._states = cell.states
         self._free = free_names(cell)
         self._shapes = {variable.name: variable.shape for variable in cell.variables}
@@ -88,7 +91,9 @@ class _OperandMasker:
         read = self._read(node.operand)
         if not read:
             return node
-        key = tuple(state for state in self._states if state in read), expression_size(node.operand, self._shapes)
+        size = expression_size(node.operand, self._shapes)
+        hold_maskable(NAME, self._cell, to_text(node.operand), size, "leave it out")
+        key = tuple(state for state in self._states if state in read), size
         if key not in self.masks:
             self.masks[key] = self._free.fresh("_".join((STEM, *key[0])))
         return replace(node, operand=Binary("*", Name(self.masks[key]), node.operand))

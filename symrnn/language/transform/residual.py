@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from symrnn.language.axes import axes_of, has_axes
 from symrnn.language.cell import Cell
 from symrnn.language.system import HIDDEN, INPUT
-from symrnn.language.transform.draft import Transformation, draft, finished, free_names, refused
+from symrnn.language.transform.draft import Transformation, draft, entry, finished, free_names, refused
 from symrnn.language.transform.numbers import read_choice
 from symrnn.language.transform.recipe import written
 from symrnn.language.tree import Binary, Expression, MatVec, Name
@@ -28,7 +29,8 @@ def with_residual(cell: Cell, /, *, projection: bool | str = False) -> Cell:
     (value,) = cell.output_values
     size = cell.size(value)
     if not projected and size not in (INPUT, HIDDEN):
-        message = f"its output `{cell.output}` has size {size}, and `x` has size {INPUT}"
+        found = f"the axes {', '.join(axes_of(size))}" if has_axes(size) else f"size {size}"
+        message = f"its output `{cell.output}` has {found}, and `x` has size {INPUT}"
         raise refused(NAME, cell, f"{message}; with projection=true a matrix stands between them")
     free = free_names(cell)
     output = free.fresh("y")
@@ -38,7 +40,7 @@ def with_residual(cell: Cell, /, *, projection: bool | str = False) -> Cell:
     if projected:
         matrix = free.fresh("P")
         added = MatVec(matrix, False, added)
-        sizes[matrix] = (size, HIDDEN if cell.input_is_hidden else INPUT)
+        sizes[matrix] = entry((size, HIDDEN if cell.input_is_hidden else INPUT))
     made = replace(
         made,
         equations=(*made.equations, (output, Binary("+", added, Name(value)))),

@@ -12,6 +12,7 @@ from itertools import count
 from typing import TypeVar
 
 from symrnn.errors import CellError
+from symrnn.language.axes import axes_of, has_axes, size_of
 from symrnn.language.cell import Cell
 from symrnn.language.compose import InputEntry, SizeEntry
 from symrnn.language.given import described
@@ -21,7 +22,7 @@ from symrnn.language.text import to_text
 from symrnn.language.transform.draft import Draft, Transformation, draft, entry, finished, input_entry, refused
 from symrnn.language.transform.numbers import read_choice, read_count
 from symrnn.language.transform.recipe import joined_name, written
-from symrnn.language.tree import Call, Constant, Expression, MatVec, Name, Power, names, transform
+from symrnn.language.tree import Call, Constant, Expression, MatVec, Name, Power, Reduce, names, transform
 
 Value = TypeVar("Value")
 
@@ -47,6 +48,9 @@ def stacked(cells: Sequence[Cell], /, *, share_hidden: bool | str = False) -> Ce
         if len(below.returned) > 1:
             message = f"it returns {', '.join(below.returned)}, and the cell above reads one output"
             raise refused(NAME, below, f"{message}; give the cell one `output`")
+        if has_axes(size):
+            message = f"its output `{below.output}` has the axes {', '.join(axes_of(size))}, and the cell above reads one axis"
+            raise refused(NAME, below, f"{message}; give the cell an output of one axis")
         made = _joined(made, layer.draft())
         value, size = layer.returned
         below = cell
@@ -95,7 +99,7 @@ class _UpperLayer:
         if cell.input_is_hidden:
             self._sizes[HIDDEN] = size
         value, wide = _returned(cell)
-        self.returned = prefix + value, self._sizes[wide]
+        self.returned = prefix + value, self._size(wide)
 
     def draft(self) -> Draft:
         """The cell under its new names, every size declared."""
@@ -122,11 +126,14 @@ class _UpperLayer:
         )
 
     def _shape(self, shape: tuple[str, ...]) -> SizeEntry:
-        return entry([self._sizes[size] for size in shape])
+        return entry([self._size(size) for size in shape])
+
+    def _size(self, size: str) -> str:
+        return size_of(self._sizes[axis] for axis in axes_of(size))
 
     def _input(self, name: str) -> InputEntry:
         given = self._cell.by_name[name]
-        return input_entry(replace(given, shape=tuple(self._sizes[size] for size in given.shape)))
+        return input_entry(replace(given, shape=tuple(map(self._size, given.shape))))
 
     def _functions(self) -> dict[str, Entry]:
         """The functions of the cell's own; their formulas read constants."""
@@ -150,6 +157,8 @@ class _UpperLayer:
                 return Name(self._prefix + name)
             case MatVec(matrix):
                 return replace(node, matrix=self._prefix + matrix)
+            case Reduce(axis=axis) if axis:
+                return replace(node, axis=self._sizes.get(axis, axis))
             case Constant(name):
                 return replace(node, name=self._prefix + name)
             case Call(written=name) if name:

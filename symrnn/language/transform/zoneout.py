@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from symrnn.language.axes import has_axes
 from symrnn.language.cell import Cell
 from symrnn.language.decimals import Number
 from symrnn.language.mask import Mask
@@ -22,6 +23,7 @@ from symrnn.language.transform.draft import (
     entry,
     finished,
     free_names,
+    hold_maskable,
     mask_entry,
     refused,
     renamed,
@@ -70,7 +72,7 @@ def _rates(cell: Cell, rate: Number | None, rates: Mapping[str, Number]) -> dict
     """The rate of each state that is zoned out, in the order of the cell.
 
     Raises:
-        CellError: a name is no state, or a rate is none.
+        CellError: a name is no state, a state has several axes, or a rate is none.
     """
     for state in rates:
         if state not in cell.states:
@@ -78,6 +80,11 @@ def _rates(cell: Cell, rate: Number | None, rates: Mapping[str, Number]) -> dict
             raise refused(NAME, cell, f"`{shown(state, 30)}` is not a state{hint}")
     everywhere = DEFAULT if rate is None and not rates else rate
     given = {state: rates.get(state, everywhere) for state in cell.states}
+    able = [state for state in cell.states if not has_axes(cell.size(state + PRIME))]
+    remedy = f"name the states that are to keep units, of {', '.join(able)}" if able else "leave it out"
+    for state, value in given.items():
+        if value is not None:
+            hold_maskable(NAME, cell, state, cell.size(state + PRIME), remedy)
     return {
         state: read_rate(NAME, cell, state if state in rates else "rate", value)
         for state, value in given.items()

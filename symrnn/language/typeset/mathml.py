@@ -29,15 +29,13 @@ _ROW_SPACE = re.compile(r"\\\\\[[0-9.]+ex\]")
 
 @cache
 def mathml(latex: str, *, display: bool = False, goes_on: bool = False) -> str:
-    """The ``math`` element of a formula; nothing where there is none.
+    """The ``math`` element of a formula.
 
     Args:
         latex: for mathematics mode.
         display: whether fractions and sums stand at full size.
         goes_on: whether it is a later piece of a formula: an operator at its beginning has an operand before it.
     """
-    if not latex:
-        return ""
     known = _UPRIGHT.sub(r"\\text{\1}", _ROW_SPACE.sub(r"\\\\", latex))
     root = ElementTree.fromstring(convert(known, display="block" if display else "inline"))
     _plain(root)

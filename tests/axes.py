@@ -1,0 +1,342 @@
+"""Cells with named axes, and what they compute: in NumPy by hand, or by a small reading of their equations by axis names.
+
+Reads a cell's text; returns a `Along`, with the values of one step of one row. Nothing here is shared with symrnn: the
+equations go through Python's ``ast`` alone, and every value is an array with the names of its axes. All of it takes complex
+numbers, for complex steps. Leaves out: what the tests compare.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import symrnn
+from symrnn.language.cell import Cell
+from symrnn.language.compose import SizeEntry
+from symrnn.language.system import HIDDEN, INPUT
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Arrays = Mapping[str, Array]
+Step = Callable[[Arrays, Array, Arrays], Arrays]
+"""Parameters, the input of a row and its states, to everything that the step assigns."""
+
+FILES = Path(__file__).parent / "cells" / "axes"
+
+
+@dataclass(frozen=True, eq=False)
+class Along:
+    """A cell with named axes, and numbers for its sizes.
+
+    Attributes:
+        name: of the cell, or of its file under ``cells/axes``.
+        text: its equations; empty where it has a file.
+        sizes: ``[sizes]``.
+        numbers: of units along each axis.
+        output: what it returns.
+        by_hand: its step; empty where its text is read.
+    """
+
+    name: str
+    text: str = ""
+    sizes: Mapping[str, SizeEntry] = field(default_factory=dict)
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    output: tuple[str, ...] | None = None
+    by_hand: Step | None = None
+
+    @cached_property
+    def cell(self) -> Cell:
+        if not self.text:
+            return symrnn.load(FILES / f"{self.name}.toml")
+        return Cell.from_equations(self.text, name=self.name, sizes=self.sizes, output=self.output)
+
+    @property
+    def input(self) -> int:
+        return self.numbers.get(INPUT, 3)
+
+    @property
+    def hidden(self) -> int:
+        return self.numbers.get(HIDDEN, self.input if self.cell.input_is_hidden else 2)
+
+    @property
+    def own(self) -> dict[str, int]:
+        """The numbers of sizes that the cell names itself, as keywords."""
+        return {name: number for name, number in self.numbers.items() if name not in (INPUT, HIDDEN)}
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The array of each name, in units."""
+        numbers = {INPUT: self.input, HIDDEN: self.hidden, **self.own, "1": 1}
+        shapes = {each.name: "*".join(each.shape).split("*") for each in self.cell.variables}
+        return {name: tuple(numbers[axis] for axis in axes) for name, axes in shapes.items()}
+
+    @cached_property
+    def step(self) -> Step:
+        return self.by_hand or _Reading(self.cell, self.text, self.shapes).step
+
+    def run(
+        self, params: Arrays, x: Array, state: Arrays, lengths: Array | None = None, reverse: bool = False
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Outputs and final states, a row and a step at a time."""
+        steps, batch, _ = x.shape
+        kind = np.result_type(x, *params.values(), *state.values())
+        after = dict(zip(self.cell.returned, self.cell.output_values, strict=True))
+        outputs = {name: np.zeros((steps, batch, *self.shapes[value]), kind) for name, value in after.items()}
+        final = {name: np.array(array, kind) for name, array in state.items()}
+        for row in range(batch):
+            taken = range(steps if lengths is None else lengths[row])
+            for t in reversed(taken) if reverse else taken:
+                found = self.step(params, x[t, row], {name: array[row] for name, array in final.items()})
+                for name, array in final.items():
+                    array[row] = found[f"{name}'"]
+                for name, value in after.items():
+                    outputs[name][t, row] = found[value]
+        return outputs, final
+
+
+class _Value(NamedTuple):
+    array: Array
+    axes: tuple[str, ...]
+
+
+def _stood(value: _Value, axes: tuple[str, ...]) -> Array:
+    """A value along ``axes``, which are all of its own and more, of one unit where it has none."""
+    array = value.array.transpose([value.axes.index(axis) for axis in axes if axis in value.axes])
+    own = iter(array.shape)
+    return array.reshape([next(own) if axis in value.axes else 1 for axis in axes])
+
+
+def _together(function: Callable[..., Array], *values: _Value) -> _Value:
+    """Arithmetic unit by unit, by the names of axes."""
+    axes = tuple(dict.fromkeys(axis for value in values for axis in value.axes))
+    return _Value(function(*(_stood(value, axes) for value in values)), axes)
+
+
+def sigmoid(a: Array) -> Array:
+    return np.asarray(1 / (1 + np.exp(-a)))
+
+
+def logsigmoid(a: Array) -> Array:
+    return np.asarray(-np.log1p(np.exp(-a)))
+
+
+def softplus(a: Array) -> Array:
+    return np.asarray(np.log1p(np.exp(a)))
+
+
+def maximum(a: Array, b: Array) -> Array:
+    return np.where(np.real(a) > np.real(b), a, b)
+
+
+def absolute(a: Array) -> Array:
+    return np.where(np.real(a) < 0, -a, a)
+
+
+def _largest(a: Array, axis: int) -> Array:
+    place = np.expand_dims(np.real(a).argmax(axis), axis)
+    return np.take_along_axis(a, place, axis).squeeze(axis)
+
+
+_FUNCTIONS: Mapping[str, Callable[..., Array]] = {
+    "sigmoid": sigmoid,
+    "softplus": softplus,
+    "tanh": np.tanh,
+    "sin": np.sin,
+    "cos": np.cos,
+    "exp": np.exp,
+    "maximum": maximum,
+}
+_REDUCTIONS: Mapping[str, Callable[[Array, int], Array]] = {
+    "sum": lambda a, axis: np.asarray(a.sum(axis)),
+    "mean": lambda a, axis: np.asarray(a.mean(axis)),
+    "max": _largest,
+    "logsumexp": lambda a, axis: np.asarray(np.log(np.exp(a).sum(axis))),
+}
+_OPERATORS: Mapping[type, Callable[..., Array]] = {
+    ast.Add: np.add,
+    ast.Sub: np.subtract,
+    ast.Mult: np.multiply,
+    ast.Div: np.divide,
+}
+
+
+class _Reading:
+    """The equations of a cell, read by the names of axes; ``@`` stands in parentheses there."""
+
+    def __init__(self, cell: Cell, text: str, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        self._equations = [
+            (statement.targets[0].id.replace("_after", "'"), statement.value)
+            for statement in ast.parse(text.replace("'", "_after")).body
+            if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)
+        ]
+        self._shapes = shapes
+        self._axes = {
+            each.name: tuple(axis for axis in "*".join(each.shape).split("*") if axis != "1") for each in cell.variables
+        }
+
+    def step(self, params: Arrays, x: Array, state: Arrays) -> Arrays:
+        given = {**params, "x": x, **state}
+        values = {name: self._held(name, array) for name, array in given.items()}
+        found: dict[str, Array] = {}
+        for target, right in self._equations:
+            value, axes = self._of(right, values), self._axes[target]
+            found[target] = np.broadcast_to(
+                _stood(value, axes).reshape(_stood(value, axes).shape or (1,)), self._shapes[target]
+            )
+            values[target] = self._held(target, found[target])
+        return found
+
+    def _held(self, name: str, array: Array) -> _Value:
+        return _Value(array if self._axes[name] else array.reshape(()), self._axes[name])
+
+    def _of(self, node: ast.expr, values: Mapping[str, _Value]) -> _Value:
+        match node:
+            case ast.Name(name):
+                return values[name.replace("_after", "'")]
+            case ast.Constant(int() | float() as number):
+                return _Value(np.array(number), ())
+            case ast.UnaryOp(ast.USub(), operand):
+                return _together(np.negative, self._of(operand, values))
+            case ast.BinOp(ast.Name(name), ast.MatMult(), operand):
+                matrix, vector = values[name], self._of(operand, values)
+                assert vector.axes == matrix.axes[-1:]
+                return _Value(np.tensordot(matrix.array, vector.array, 1), matrix.axes[:-1])
+            case ast.BinOp(left, operator, right):
+                return _together(_OPERATORS[type(operator)], self._of(left, values), self._of(right, values))
+            case ast.Call(ast.Name(name), [operand, ast.Name(axis)]) if name in _REDUCTIONS:
+                value = self._of(operand, values)
+                place = value.axes.index(axis)
+                left_over = value.axes[:place] + value.axes[place + 1 :]
+                return _Value(_REDUCTIONS[name](value.array, place), left_over)
+            case ast.Call(ast.Name(name), [operand]) if name in _REDUCTIONS:
+                return _Value(_REDUCTIONS[name](self._of(operand, values).array.ravel(), 0), ())
+            case ast.Call(ast.Name(name), arguments):
+                return _together(_FUNCTIONS[name], *(self._of(each, values) for each in arguments))
+        raise TypeError(ast.dump(node))
+
+
+def _mamba(p: Arrays, x: Array, state: Arrays) -> Arrays:
+    dt, b, c = softplus(p["T"] @ x + p["b"]), p["B"] @ x, p["C"] @ x
+    s = np.empty(state["s"].shape, np.result_type(dt, state["s"], p["a"], p["B"]))
+    for unit in range(len(x)):
+        decay = np.exp(-dt[unit] * np.exp(p["a"][unit]))
+        s[unit] = decay * state["s"][unit] + dt[unit] * x[unit] * b
+    return {"s'": s, "y": s @ c + p["D"] * x}
+
+
+def _mlstm(p: Arrays, x: Array, state: Arrays) -> Arrays:
+    heads: list[Arrays] = []
+    for j in range(len(p["b_i"])):
+        q, k, v = (p[f"W_{g}"][j] @ x + p[f"b_{g}"][j] for g in "qkv")
+        k = k / 8
+        i_tilde, f_tilde = p["W_i"][j] @ x + p["b_i"][j], p["W_f"][j] @ x + p["b_f"][j]
+        m = maximum(logsigmoid(f_tilde) + state["m"][j], i_tilde)
+        i, f = np.exp(i_tilde - m), np.exp(logsigmoid(f_tilde) + state["m"][j] - m)
+        c, n = f * state["C"][j] + i * np.outer(v, k), f * state["n"][j] + i * k
+        h = sigmoid(p["W_o"][j] @ x + p["b_o"][j]) * (c @ q) / maximum(absolute(n @ q), np.exp(-m))
+        heads.append({"m'": m, "C'": c, "n'": n, "h": h})
+    return {name: np.array([head[name] for head in heads]) for name in heads[0]}
+
+
+def _delta_rule(p: Arrays, x: Array, state: Arrays) -> Arrays:
+    k, q, v = p["W_k"] @ x, p["W_q"] @ x, p["W_v"] @ x
+    beta, alpha = sigmoid(p["w_beta"] @ x), sigmoid(p["w_alpha"] @ x + p["b_alpha"])
+    r = alpha * state["S"]
+    after = r + beta * np.outer(v - r @ k, k)
+    return {"S'": after, "y": after @ q}
+
+
+PUBLISHED = (
+    Along("mamba_step", numbers={INPUT: 5, "state": 3}, by_hand=_mamba),
+    Along("mlstm_heads", numbers={"head": 2, "key": 3, "value": 5}, by_hand=_mlstm),
+    Along("gated_deltanet", numbers={"value": 5, "key": 3}, by_hand=_delta_rule),
+)
+"""Published cells, with what they compute written down by hand."""
+
+_VK: Mapping[str, SizeEntry] = {"S": ["value", "key"], "V": ["value", "input"], "K": ["key", "input"]}
+_HVK: Mapping[str, SizeEntry] = {"S": ["head", "value", "key"], "K": ["key", "input"], "V": ["value", "input"]}
+_TWO, _THREE = {"value": 3, "key": 5}, {"head": 3, "value": 2, "key": 5}
+
+OWN = (
+    Along(
+        "state_alone",
+        "S' = tanh(a * S + (V @ x) * (K @ x))",
+        {**_VK, "a": ["value", "key"]},
+        _TWO,
+    ),
+    Along(
+        "two_outputs",
+        "S' = sin(a * S + (V @ x) * (K @ x))\ny = sum(S' * q, key) + b",
+        {**_VK, "a": "key", "q": "key"},
+        _TWO,
+        output=("y", "S"),
+    ),
+    Along(
+        "subsets",
+        "S' = sin(a_h * a_v * a_k * S + a_hk * a_hv + a_vk * (H @ x) + (K @ x) * (V @ x))\n"
+        "y = mean(S' * a_vk, value) + sum(S' * a_hv, value) * a_h",
+        {
+            **_HVK,
+            "H": ["head", "input"],
+            **{"a_h": "head", "a_v": "value", "a_k": "key"},
+            **{"a_hk": ["head", "key"], "a_hv": ["head", "value"], "a_vk": ["value", "key"]},
+        },
+        _THREE,
+        output=("y",),
+    ),
+    Along(
+        "reductions",
+        "top = max(S, head) + mean(S, value) * logsumexp(K @ x)\n"
+        "S' = sin(S * (K @ x) + (V @ x) * g + sum(S, key) / 9 - max(S, value) + logsumexp(S, head))\n"
+        "y = mean(max(S', key), value) + logsumexp(sum(S', value), key) + sum(mean(S', head), value) * w\n"
+        "z = max(logsumexp(S', head), key) + logsumexp(mean(S', key), head) + max(S') + mean(S') * sum(top)",
+        {**_HVK, "top": ["head", "value", "key"], "g": "head", "w": 1, "y": ["head", "key"], "z": "value"},
+        _THREE,
+        output=("y", "z"),
+    ),
+    Along(
+        "form_and_bias",
+        "q = (Q @ x) + b\nS' = cos(q * (W @ x) + (V @ x) * S + c * u)\ny = sum(S' * q, key)",
+        {
+            "S": ["head", "value", "key"],
+            "q": ["head", "key"],
+            "Q": ["head", "key", "input"],
+            "W": ["head", "value", "key", "input"],
+            "V": ["value", "input"],
+            "b": "head",
+            "c": ["value", "key"],
+            "u": 1,
+        },
+        _THREE,
+        output=("y",),
+    ),
+    Along(
+        "parameters_alone",
+        "A = -exp(a)\nt = softplus(A + b)\nS' = t * S + (V @ x) * exp(A)\ny = max(S' * t, value)",
+        {**{name: _VK[name] for name in "SV"}, "a": ["value", "key"], "b": "key"},
+        _TWO,
+        output=("y",),
+    ),
+    Along(
+        "one_number",
+        "n' = sigmoid(sum(w * x) + n)\nS' = n' * S + n * (V @ x) * k + u\ny = max(S', key) * n' + sum(S')",
+        {**{name: _VK[name] for name in "SV"}, "n": 1, "k": "key", "u": 1},
+        _TWO,
+        output=("y",),
+    ),
+    Along(
+        "input_is_hidden",
+        "h' = tanh(h + x + sum(S * k, key))\nS' = S * a + x * (K @ h')",
+        {"S": ["hidden", "key"], "K": ["key", "hidden"], "k": "key", "a": "key"},
+        {INPUT: 5, "key": 3},
+        output=("h",),
+    ),
+)
+"""Cells of the tests' own: axes in subsets, reductions over every one of them, matrices with axes of rows."""
+
+EVERY = (*PUBLISHED, *OWN)

@@ -1,0 +1,150 @@
+"""Named axes: the shapes that come out, what is repeated along which axes, and one order of axes for all names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from symrnn.errors import CellError
+from symrnn.language.axes import Numbers, Spelt, axes_of, beyond, has_axes, shape_axes, size_of, without
+from symrnn.language.cell import Cell
+from symrnn.language.compose import SizeEntry
+from symrnn.language.tree import Broadcast, Reduce, walk
+
+Sizes = Mapping[str, SizeEntry]
+
+S: Sizes = {"S": ["value", "key"]}
+S3: Sizes = {"S": ["head", "value", "key"]}
+V: Sizes = {"V": ["value", "input"]}
+K: Sizes = {"K": ["key", "input"]}
+
+
+def shapes(text: str, sizes: Sizes, output: str | tuple[str, ...] | None = None) -> dict[str, str]:
+    """The axes of every name, in one line each."""
+    cell = Cell.from_equations(text, sizes=sizes, output=output)
+    return {each.name: " ".join(shape_axes(each.shape)) for each in cell.variables}
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes", "expected"),
+    [
+        ("S' = a * S + (V @ x) * (K @ x)", {**S, **V, **K}, {"S'": "value key", "a": "value key", "V": "value input"}),
+        ("S' = a * S + b", {**S, "a": "value"}, {"a": "value", "b": "value key"}),
+        ("S' = a + b * S", {**S, "a": 1, "b": "key"}, {"a": "1", "b": "key"}),
+        ("S' = Q @ x + S", {**S, "Q": ["value", "key", "input"]}, {"Q": "value key input"}),
+        ("S' = Q @ x + S", S, {"Q": "value key input"}),
+        ("S' = S + Q @ R @ x", {**S, "R": ["rank", "input"]}, {"Q": "value key rank"}),
+        ("S' = 1", S, {"S'": "value key"}),
+        ("S' = a", S, {"a": "value key"}),
+        ("S' = V @ x", {**S, **V}, {"S'": "value key"}),
+        ("m = a\nS' = m + S", S, {"m": "value key", "a": "value key"}),
+        ("m = a\nS' = m + S", {**S, "m": "key"}, {"m": "key", "a": "key"}),
+        ("S' = a + S\nt' = a * t", {**S, "t": "key"}, {"a": "key"}),
+        ("t' = a * t\nS' = a + S", {**S, "t": "key"}, {"a": "key"}),
+        ("m = a * b\nS' = m + S", {**S, "m": ["value", "key"], "a": "key", "b": "value"}, {"m": "value key"}),
+        ("k = sum(S, value)\nS' = S + k", S, {"k": "key"}),
+        ("k = max(S, key)\nS' = S + k", S, {"k": "value"}),
+        ("k = sum(S)\nS' = S + k", S, {"k": "1"}),
+        ("k = mean(max(S, key), value)\nS' = S + k", S, {"k": "1"}),
+        ("k = logsumexp(S, value)\nS' = S + k", S3, {"k": "head key"}),
+        ("k = sum(S, value)\nl = mean(k, head)\nS' = S + k * l", S3, {"k": "head key", "l": "key"}),
+        ("k = sum(S * a, head)\nS' = S + k", {**S3, "a": ["head", "key"]}, {"k": "value key"}),
+        ("S' = S * a * b", {**S3, "a": ["head", "key"], "b": ["value"]}, {"a": "head key", "b": "value"}),
+        (
+            "m = a * b\nS' = S + m",
+            {**S3, "a": ["head", "key"], "b": ["head", "value"], "m": ["head", "value", "key"]},
+            {},
+        ),
+        ("m = a * b + sum(S)\nS' = S * sum(m)", {**S, "a": "key", "b": "value"}, {"m": "value key"}),
+        ("S' = S * x\nh' = h * sum(S', input)", {"S": ["hidden", "input"]}, {"S'": "hidden input", "h": "hidden"}),
+        ("S' = maximum(S, K @ x)", {**S, **K}, {"S'": "value key"}),
+        ("S' = where(S < a, b, S)", {**S, "a": "key", "b": "value"}, {"a": "key", "b": "value"}),
+        ("S' = S * a ** b", {**S, "a": "key", "b": "value"}, {"a": "key", "b": "value"}),
+        ("A = -exp(a)\nS' = A * S", {**S, "a": ["value", "key"]}, {"A": "value key"}),
+        ("A = a / sum(a, key)\nS' = A * S", {**S, "a": ["value", "key"]}, {"a": "value key", "A": "value key"}),
+        ("V = 2 * W\nS' = S + V @ x", S, {"W": "value key input", "V": "value key input"}),
+        ("V = 2 * W\nS' = S + V @ x", {**S, "V": ["value", "key", "input"]}, {"W": "value key input"}),
+        ("V = 2 * W\nS' = S + V @ x", {**S, "W": ["value", "key", "input"]}, {"V": "value key input"}),
+        ("q = Q @ x\nS' = S + q + R @ Q.T @ q", {**S, "Q": ["value", "key", "input"]}, {"R": "value key input"}),
+    ],
+)
+def test_shapes(text: str, sizes: Sizes, expected: Mapping[str, str]) -> None:
+    found = shapes(text, sizes)
+    assert {name: found[name] for name in expected} == dict(expected)
+
+
+def test_a_value_is_repeated_where_it_lacks_axes() -> None:
+    cell = Cell.from_equations("S' = a * S + (V @ x) * (K @ x)", sizes={**S, **V, **K, "a": "key"})
+    (equation,) = cell.equations
+    found = [(each.of, each.size) for each in walk(equation.expression) if isinstance(each, Broadcast)]
+    assert found == [("key", "value*key"), ("value", "value*key"), ("key", "value*key")]
+
+
+def test_a_product_is_no_larger_than_its_operands_need() -> None:
+    """`a * b` has two axes of three, and only then meets the third."""
+    cell = Cell.from_equations("S' = a * b * S", sizes={**S3, "a": "head", "b": "key"})
+    (equation,) = cell.equations
+    found = [(each.of, each.size) for each in walk(equation.expression) if isinstance(each, Broadcast)]
+    assert found == [("head*key", "head*value*key"), ("head", "head*key"), ("key", "head*key")]
+
+
+def test_a_reduction_knows_the_axes_of_its_operand() -> None:
+    cell = Cell.from_equations("k = sum(S, value)\nl = sum(k, key)\nS' = S + l", sizes=S)
+    reductions = [each for equation in cell.equations for each in walk(equation.expression) if isinstance(each, Reduce)]
+    assert [(each.axis, each.of) for each in reductions] == [("value", "value*key"), ("", "")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "h' = tanh(h + x)\nS' = S * x\ny = sum(S' * x, input)",
+        "S' = S * x\nh' = tanh(h + x)\ny = sum(S' * x, input)",
+        "S' = S * x\ny = sum(S' * x, input)\nh' = tanh(h + x)",
+    ],
+)
+def test_an_axis_of_the_input_may_become_one_of_the_hidden_size(text: str) -> None:
+    found = shapes(text, {"S": ["value", "input"]}, ("y", "h"))
+    assert (found["S'"], found["x"], found["y"]) == ("value hidden", "hidden", "value")
+
+
+def test_axes_of_the_input_and_of_the_hidden_size_stay_two() -> None:
+    with pytest.raises(CellError, match=r"\[sizes\] S: equation 2 makes `input` and `hidden` one number"):
+        Cell.from_equations("S' = S * h\nh' = tanh(h + x)", sizes={"S": ["hidden", "input"]})
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes", "remedy"),
+    [
+        ("S' = S + M", {"M": ["key", "value"]}, '`M = ["value", "key"]`'),
+        ("S' = M + S", {"M": ["key", "value"]}, '`M = ["value", "key"]`'),
+        ("S' = M", {"M": ["key", "value"]}, '`M = ["value", "key"]`'),
+        ("S' = S\nT' = T + S'", {"T": ["key", "value"]}, '`S = ["key", "value"]`'),
+        ("S' = S + M @ x", {"M": ["key", "value", "input"]}, '`M = ["value", "key", "input"]`'),
+        ("S' = S + 2 * M", {"M": ["key", "value"]}, 'here ["value", "key"]'),
+        ("S' = a + S\nT' = T * a", {"T": ["key", "value"]}, '`a = ["key", "value"]`'),
+    ],
+)
+def test_axes_stand_in_one_order(text: str, sizes: Sizes, remedy: str) -> None:
+    with pytest.raises(CellError, match="meets a value whose axes stand in another order") as raised:
+        Cell.from_equations(text, sizes={**S, **sizes})
+    assert remedy in raised.value.message
+
+
+def test_names_of_other_orders_may_stand_in_one_equation_where_they_do_not_meet() -> None:
+    sizes: Sizes = {"S": ["value", "key"], "M": ["key", "value"]}
+    assert shapes("y = sum(M, key) + sum(S, key)\nS' = S", sizes, "y")["y"] == "value"
+
+
+def test_sizes_with_axes() -> None:
+    assert (axes_of("value*key"), axes_of("key"), axes_of("1")) == (("value", "key"), ("key",), ())
+    assert (size_of(["value", "key"]), size_of([])) == ("value*key", "1")
+    assert (has_axes("value*key"), has_axes("key"), has_axes("1")) == (True, False, False)
+    assert (without("head*value*key", ["value"]), without("key", ["key"])) == ("head*key", "1")
+    assert (beyond("key", "head*value*key"), beyond("1", "value*key")) == ("head*value", "value*key")
+    assert shape_axes(("head*key", "input")) == ("head", "key", "input")
+    numbers, spelt = Numbers(value=2, key=3), Spelt(value="V", key="K")
+    assert (numbers["value*key"], spelt["value*key"]) == (6, "(V * K)")
+    for table in (numbers, spelt):
+        with pytest.raises(KeyError):
+            table["head"]

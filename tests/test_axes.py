@@ -1,0 +1,322 @@
+"""Cells with named axes: values and gradients of every kernel against NumPy by hand, at dense points and odd sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import symrnn
+from symrnn.check.check import check
+from symrnn.derive.proof import prove
+from symrnn.errors import BuildError
+from symrnn.language.system import HIDDEN, INPUT, Role
+from symrnn.plan.vocabulary import Extent
+from symrnn.targets.c.toolchain import find_compiler
+from tests.axes import EVERY, PUBLISHED, Along, Array
+
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
+STEPS, BATCH, TINY = 4, 3, 1e-30
+LENGTHS = np.array([4, 1, 3])
+IN_C = (*PUBLISHED, *(along for along in EVERY if along.name in ("reductions", "form_and_bias")))
+"""What every run compiles; the others are compiled with ``-m long``."""
+
+
+@cache
+def built(along: Along, backend: str) -> ModuleType:
+    if backend == "c":
+        try:
+            find_compiler()
+        except BuildError as error:
+            pytest.skip(str(error))
+    return symrnn.build(along.cell, backend, dtype="float64")
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A cell's kernels at a dense point."""
+
+    along: Along
+    backend: str
+
+    @property
+    def kernels(self) -> ModuleType:
+        return built(self.along, self.backend)
+
+    @cached_property
+    def rng(self) -> np.random.Generator:
+        return np.random.default_rng(11)
+
+    @cached_property
+    def params(self) -> dict[str, Array]:
+        shapes = {each.name: self.along.shapes[each.name] for each in self.along.cell.parameters}
+        return {name: np.asarray(0.6 * self.rng.normal(size=shape)) for name, shape in shapes.items()}
+
+    @cached_property
+    def state(self) -> dict[str, Array]:
+        return {name: self.rng.normal(size=(BATCH, *self.along.shapes[f"{name}'"])) for name in self.along.cell.states}
+
+    @cached_property
+    def x(self) -> Array:
+        return self.rng.normal(size=(STEPS, BATCH, self.along.input))
+
+    @cached_property
+    def dstate(self) -> dict[str, Array]:
+        return {name: np.asarray(self.rng.normal(size=array.shape)) for name, array in self.state.items()}
+
+    @cached_property
+    def dy(self) -> dict[str, Array]:
+        after = zip(self.along.cell.returned, self.along.cell.output_values, strict=True)
+        return {name: self.rng.normal(size=(STEPS, BATCH, *self.along.shapes[value])) for name, value in after}
+
+    def loss(self, params: Mapping[str, Array], x: Array, state: Mapping[str, Array], **how: Any) -> Any:
+        y, final = self.along.run(params, x, state, **how)
+        return sum((y[name] * dy).sum() for name, dy in self.dy.items()) + sum(
+            (final[name] * dstate).sum() for name, dstate in self.dstate.items()
+        )
+
+    def many(self, y: Any) -> dict[str, Array]:
+        """Outputs by name."""
+        return y if isinstance(y, dict) else {self.along.cell.output: y}
+
+    def one(self, y: Mapping[str, Array]) -> Any:
+        """Outputs as kernels take them."""
+        return y if len(self.along.cell.returned) > 1 else y[self.along.cell.output]
+
+
+NUMPY = [pytest.param((along, "numpy"), id=f"{along.name}-numpy") for along in EVERY]
+COMPILED = [
+    pytest.param((along, "c"), id=f"{along.name}-c", marks=() if along in IN_C else pytest.mark.long) for along in EVERY
+]
+
+
+@pytest.fixture(params=[*NUMPY, *COMPILED])
+def problem(request: pytest.FixtureRequest) -> Problem:
+    return Problem(*request.param)
+
+
+@pytest.fixture(params=EVERY, ids=lambda along: along.name)
+def along(request: pytest.FixtureRequest) -> Along:
+    found: Along = request.param
+    return found
+
+
+def hold(found: Mapping[str, Array], expected: Mapping[str, Array], tolerance: float = 1e-12) -> None:
+    assert list(found) == list(expected)
+    for name, array in expected.items():
+        assert found[name].shape == array.shape, name
+        np.testing.assert_allclose(found[name], array, rtol=tolerance, atol=tolerance, err_msg=name)
+
+
+HOW = [{}, {"lengths": LENGTHS}, {"reverse": True}, {"lengths": LENGTHS, "reverse": True}]
+
+
+@pytest.mark.parametrize("how", HOW, ids=lambda how: "-".join(how) or "plain")
+def test_outputs_and_states_are_those_of_the_loop(problem: Problem, how: Mapping[str, Any]) -> None:
+    y, state, tape = problem.kernels.forward(problem.params, problem.x, problem.state, **how)
+    outputs, final = problem.along.run(problem.params, problem.x, problem.state, **how)
+    hold(problem.many(y), outputs)
+    hold(state, final)
+    assert {name: array.shape for name, array in tape.states.items()} == {
+        name: (STEPS + 1, *array.shape) for name, array in final.items()
+    }
+    inferred, last = problem.kernels.infer(problem.params, problem.x, problem.state, **how)
+    hold(problem.many(inferred), outputs)
+    hold(last, final)
+
+
+@pytest.mark.parametrize("how", [HOW[0], HOW[3]], ids=["plain", "lengths-reverse"])
+def test_every_gradient_is_that_of_the_complex_step(problem: Problem, how: Mapping[str, Any]) -> None:
+    _, _, tape = problem.kernels.forward(problem.params, problem.x, problem.state, **how)
+    grads = problem.kernels.backward(problem.params, tape, problem.one(problem.dy), problem.dstate)
+    hold(grads.params, stepped(lambda params: problem.loss(params, problem.x, problem.state, **how), problem.params))
+    hold(grads.state, stepped(lambda state: problem.loss(problem.params, problem.x, state, **how), problem.state))
+    x = stepped(lambda given: problem.loss(problem.params, given["x"], problem.state, **how), {"x": problem.x})
+    hold({"x": grads.x}, x)
+
+
+def stepped(function: Callable[[dict[str, Array]], Any], given: Mapping[str, Array]) -> dict[str, Array]:
+    """The derivatives of a number by every entry of every array."""
+    found = {name: np.empty(array.shape) for name, array in given.items()}
+    for name, array in given.items():
+        for index in np.ndindex(array.shape):
+            moved = array.astype(complex)
+            moved[index] += 1j * TINY
+            found[name][index] = function({**given, name: moved}).imag / TINY
+    return found
+
+
+def test_the_derivative_in_a_direction_is_that_of_the_complex_step(along: Along) -> None:
+    problem = Problem(along, "numpy")
+    rng = np.random.default_rng(3)
+
+    def directions(arrays: Mapping[str, Array]) -> dict[str, Array]:
+        return {name: np.asarray(rng.normal(size=array.shape)) for name, array in arrays.items()}
+
+    dparams, dstate, dx = directions(problem.params), directions(problem.state), directions({"x": problem.x})["x"]
+    dy, dfinal = problem.kernels.jvp(problem.params, problem.x, problem.state, dparams, dx, dstate, LENGTHS, True)
+
+    def moved(arrays: Mapping[str, Array], along: Mapping[str, Array]) -> dict[str, Array]:
+        return {name: array + 1j * TINY * along[name] for name, array in arrays.items()}
+
+    x = moved({"x": problem.x}, {"x": dx})["x"]
+    y, final = along.run(moved(problem.params, dparams), x, moved(problem.state, dstate), LENGTHS, True)
+    hold(problem.many(dy), {name: array.imag / TINY for name, array in y.items()})
+    hold(dfinal, {name: array.imag / TINY for name, array in final.items()})
+
+
+def test_steps_and_streams_do_what_the_whole_does(problem: Problem) -> None:
+    k = problem.kernels
+    y, final = k.infer(problem.params, problem.x)
+    stream, state = k.stream(k.pack(problem.params), batch=BATCH), None
+    for t in range(STEPS):
+        streamed = problem.many(stream(problem.x[t]))
+        y_t, state = k.step(problem.params, problem.x[t], state)
+        expected = {name: array[t] for name, array in problem.many(y).items()}
+        hold(streamed, expected)
+        hold(problem.many(y_t), expected)
+    hold(state or {}, final)
+    hold(stream.state, final)
+    stream.reset()
+    hold(problem.many(stream(problem.x[0])), {name: array[0] for name, array in problem.many(y).items()})
+
+
+def test_arrays_of_the_caller_are_written(problem: Problem) -> None:
+    k = problem.kernels
+    y, _, tape = k.forward(problem.params, problem.x, problem.state)
+    out = {name: np.full_like(array, np.nan) for name, array in problem.many(y).items()}
+    k.infer(problem.params, problem.x, problem.state, out=problem.one(out))
+    hold(out, problem.many(y), 0)
+    grads = k.backward(problem.params, tape, problem.one(problem.dy), problem.dstate)
+    once = {name: array.copy() for name, array in grads.params.items()}
+    k.backward(problem.params, tape, problem.one(problem.dy), problem.dstate, out=grads, accumulate=True)
+    hold(grads.params, {name: 2 * array for name, array in once.items()})
+
+
+def test_checkpoints_change_nothing(problem: Problem) -> None:
+    k = problem.kernels
+    y, final, tape = k.forward(problem.params, problem.x, problem.state, LENGTHS)
+    pieced, last, pieces = k.forward(problem.params, problem.x, problem.state, LENGTHS, checkpoint=2)
+    hold(problem.many(pieced), problem.many(y))
+    hold(last, final)
+    whole, found = (
+        k.backward(problem.params, each, problem.one(problem.dy), problem.dstate) for each in (tape, pieces)
+    )
+    hold(found.params, whole.params)
+    hold({"x": found.x, **found.state}, {"x": whole.x, **whole.state})
+
+
+@pytest.mark.parametrize(("steps", "batch"), [(0, 2), (3, 0), (0, 0)])
+def test_no_steps_and_no_rows(problem: Problem, steps: int, batch: int) -> None:
+    k, shapes = problem.kernels, problem.along.shapes
+    x, state = problem.x[:steps, :batch], {name: array[:batch] for name, array in problem.state.items()}
+    y, final, tape = k.forward(problem.params, x, state)
+    after = zip(problem.along.cell.returned, problem.along.cell.output_values, strict=True)
+    assert {name: array.shape for name, array in problem.many(y).items()} == {
+        name: (steps, batch, *shapes[value]) for name, value in after
+    }
+    if not steps:
+        hold(final, state)
+    dy = {name: np.ones((steps, batch, *array.shape[2:])) for name, array in problem.dy.items()}
+    dstate = {name: array[:batch] for name, array in problem.dstate.items()}
+    grads = k.backward(problem.params, tape, problem.one(dy), dstate)
+    hold(grads.params, {name: np.zeros_like(array) for name, array in problem.params.items()})
+    if not steps:
+        hold(grads.state, dstate)
+
+
+WIDE = {INPUT: 17, HIDDEN: 17, "head": 3, "value": 19, "key": 37, "state": 21}
+
+
+@pytest.mark.parametrize(
+    "along",
+    [pytest.param(a, marks=() if a in IN_C else pytest.mark.long) for a in EVERY],
+    ids=lambda along: along.name,
+)
+def test_many_units_in_c_are_those_of_numpy(along: Along) -> None:
+    """More units along an axis than registers hold, and none of them a multiple."""
+    wide = Along(along.name, along.text, along.sizes, {n: WIDE[n] for n in (INPUT, *along.own)}, along.output)
+    numpy, c = Problem(wide, "numpy"), Problem(wide, "c")
+    params, state = ({n: 0.2 * a for n, a in each.items()} for each in (numpy.params, numpy.state))
+    found = []
+    for problem, kernels in ((numpy, built(along, "numpy")), (c, built(along, "c"))):
+        y, final, tape = kernels.forward(params, numpy.x, state, LENGTHS)
+        grads = kernels.backward(params, tape, problem.one(numpy.dy), numpy.dstate)
+        found.append({**problem.many(y), **final, **grads.params, "x": grads.x})
+    hold(found[1], found[0], 1e-10)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("along", PUBLISHED, ids=lambda along: along.name)
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+def test_every_oracle_holds(along: Along, backend: str) -> None:
+    report = check([along.cell], backends=[backend])
+    assert report.passed, report.table()
+
+
+@pytest.mark.parametrize("units", [(1, 2), pytest.param((3,), marks=pytest.mark.long)], ids=str)
+def test_the_adjoint_is_proven(along: Along, units: tuple[int, ...]) -> None:
+    proof = prove(along.cell, units)
+    assert proof.ok, proof
+    assert {each.array for each in proof.compared} == set(along.cell.inputs)
+
+
+def test_jacobians_are_those_of_the_complex_step(along: Along) -> None:
+    problem, derivation = Problem(along, "numpy"), symrnn.derive(along.cell)
+    given = {**problem.params, "x": problem.x[0, 0], **{name: array[0] for name, array in problem.state.items()}}
+    for name in given:
+        columns: dict[str, list[Array]] = {}
+        for index in np.ndindex(given[name].shape):
+            moved = {each: array.astype(complex) for each, array in given.items()}
+            moved[name][index] += 1j * TINY
+            params = {each: moved[each] for each in problem.params}
+            found = along.step(params, moved["x"], {each: moved[each] for each in problem.state})
+            for target, array in found.items():
+                columns.setdefault(target, []).append(np.asarray(array).ravel().imag / TINY)
+        for target in (*(f"{state}'" for state in along.cell.states), *along.cell.output_values):
+            jacobian = derivation.jacobian(target.removesuffix("'"), name)
+            np.testing.assert_allclose(
+                jacobian.evaluate(given), np.stack(columns[target], axis=1), rtol=1e-11, atol=1e-12, err_msg=name
+            )
+            assert "*" not in jacobian.left()
+            assert jacobian.latex()
+            assert jacobian.text()
+
+
+def test_flow_has_the_gradients_of_the_kernels(along: Along) -> None:
+    problem = Problem(along, "numpy")
+    dy = problem.one(problem.dy)
+    _, _, tape = problem.kernels.forward(problem.params, problem.x, problem.state)
+    grads = problem.kernels.backward(problem.params, tape, dy, problem.dstate)
+    flow = symrnn.flow(along.cell, problem.params, problem.x, problem.state, dy, dstate=problem.dstate)
+    hold(flow.gradients, grads.params, 1e-9)
+    assert flow.text()
+
+
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+def test_what_parameters_alone_give_is_computed_once(backend: str) -> None:
+    (along,) = (each for each in EVERY if each.name == "parameters_alone")
+    routine = symrnn.program(along.cell, backend=backend).forward
+    rows = {
+        statement.label: phase.rows
+        for phase in routine.phases
+        for stage in phase.stages
+        for statement in stage.statements
+    }
+    alone = [equation.label for equation in along.cell.equations if equation.target in ("A", "t")]
+    assert [rows[label] for label in alone] == [Extent.ONCE, Extent.ONCE]
+
+
+def test_a_program_lists_parameters_with_an_axis_for_each_of_theirs(along: Along) -> None:
+    k = built(along, "numpy")
+    shapes = k.param_shapes(along.input, along.hidden, **along.own)
+    assert shapes == {each.name: along.shapes[each.name] for each in along.cell.parameters}
+    drawn = k.init_params(along.input, along.hidden, seed=2, **along.own)
+    assert {name: array.shape for name, array in drawn.items()} == shapes
+    assert all(each.role is Role.PARAMETER for each in along.cell.parameters)
