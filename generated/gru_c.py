@@ -167,7 +167,7 @@ _COMPILERS = "`apt install gcc` (Debian), `xcode-select --install` (macOS) or `p
 
 def _on_tape(n, T, B):
     """The numbers in each array of a tape, given the sizes by name."""
-    return (T * B * n["hidden"], T * B * 4 * n["hidden"])
+    return ((T + 1) * B * n["hidden"], T * B * 4 * n["hidden"])
 
 
 # ======== The rest is the same in the modules of all cells. ========

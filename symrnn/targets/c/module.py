@@ -148,7 +148,7 @@ def _constants(program: Program, digest: str, request: Request, dtypes: Sequence
 def _tape(program: Program) -> tuple[str, ...]:
     """The function that says how many numbers the arrays of a tape have, as arithmetic that symbolic sizes go through too."""
     blocks = [
-        f"{'(T + 1)' if array.motion == 'BEFORE' else 'T'} * B * {array.width.spelt(_OF_SIZES, factor=True)}"
+        f"{'(T + 1)' if array.motion in ('BEFORE', 'OVER') else 'T'} * B * {array.width.spelt(_OF_SIZES, factor=True)}"
         for array in Arrays(program).table
         if array.memory == "TAPE" and array.motion != "AFTER"
     ]
