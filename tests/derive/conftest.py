@@ -12,7 +12,8 @@ import pytest
 
 import symrnn
 from symrnn.derive.derivation import Derivation, derive
-from symrnn.derive.evaluate import floats, run
+from symrnn.derive.evaluate import floats, run, shaped
+from symrnn.language.axes import Numbers
 from symrnn.language.cell import Cell
 from symrnn.language.system import ONE
 
@@ -21,7 +22,7 @@ Values = Mapping[str, Array]
 
 CELLS = (*symrnn.cells(), *sorted(str(path) for path in (Path(__file__).parents[1] / "cells").glob("*.toml")))
 WIDTHS = {"input": 3, "hidden": 4, ONE: 1}
-OTHERS = (2, 5)
+OTHERS = (2, 5, 6)
 """Sizes that all differ: a transposed or swapped shape shows. The others are for sizes that a cell names itself."""
 STEP = 1e-30
 
@@ -42,9 +43,9 @@ def derivation(cell: Cell) -> Derivation:
 
 
 @pytest.fixture(scope="session")
-def sizes(cell: Cell) -> dict[str, int]:
+def sizes(cell: Cell) -> Numbers:
     own = [size for size in cell.sizes if size not in WIDTHS]
-    return {**WIDTHS, **dict(zip(own, OTHERS, strict=False))}
+    return Numbers({**WIDTHS, **dict(zip(own, OTHERS, strict=False))})
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +59,12 @@ def point(cell: Cell, sizes: dict[str, int]) -> dict[str, Array]:
     """Dense random values of all inputs of the step."""
     draw = np.random.default_rng(zlib.crc32(cell.name.encode()))
     return {v.name: draw.uniform(-1, 1, [sizes[s] for s in v.shape]) for v in map(cell.by_name.get, cell.inputs) if v}
+
+
+@pytest.fixture(scope="session")
+def natural(cell: Cell, point: dict[str, Array], sizes: Numbers) -> dict[str, Array]:
+    """The point with an array axis for each axis of a size, as callers give it."""
+    return shaped(map(cell.by_name.__getitem__, cell.inputs), point, sizes)
 
 
 @pytest.fixture(scope="session")

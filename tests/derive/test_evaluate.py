@@ -26,7 +26,7 @@ def test_a_step_is_that_of_the_interpreter(cell: Cell, point: dict[str, Array], 
     given = {name: point[name][np.newaxis, np.newaxis] for name in cell.given}
     expected = interpret(cell, sizes, params, given.pop("x"), state, inputs=given)
     for name in cell.states:
-        np.testing.assert_allclose(found[f"{name}'"], expected.state[name][0], rtol=1e-13, atol=1e-15)
+        np.testing.assert_allclose(found[f"{name}'"], expected.state[name][0].ravel(), rtol=1e-13, atol=1e-15)
 
 
 def test_normalisation_changes_no_value(cell: Cell, point: dict[str, Array], sizes: dict[str, int]) -> None:
