@@ -330,6 +330,13 @@ OWN = (
         output=("y",),
     ),
     Along(
+        "states_that_are_reductions",
+        "S' = sin(a * S + (V @ x) * (K @ x))\nn' = sum(S' * k, key)\nm' = max(S, value)\ny = n' * b + n * sum(S * m, key)",
+        {**_VK, "a": "key", "k": "key", "n": "value", "m": "key"},
+        _TWO,
+        output=("y",),
+    ),
+    Along(
         "input_is_hidden",
         "h' = tanh(h + x + sum(S * k, key))\nS' = S * a + x * (K @ h')",
         {"S": ["hidden", "key"], "K": ["key", "hidden"], "k": "key", "a": "key"},

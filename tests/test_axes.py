@@ -24,7 +24,10 @@ pytestmark = pytest.mark.usefixtures("quick_compiler")
 
 STEPS, BATCH, TINY = 4, 3, 1e-30
 LENGTHS = np.array([4, 1, 3])
-IN_C = (*PUBLISHED, *(along for along in EVERY if along.name in ("reductions", "form_and_bias")))
+IN_C = (
+    *PUBLISHED,
+    *(a for a in EVERY if a.name in ("reductions", "form_and_bias", "states_that_are_reductions")),
+)
 """What every run compiles; the others are compiled with ``-m long``."""
 
 

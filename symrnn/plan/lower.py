@@ -8,7 +8,7 @@ reduction over some axes is made as its operand is computed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -105,6 +105,24 @@ def stages(
         own = tuple(part.statement for part in parts)
         result.append(Stage(f"{prefix}_{number}", size, accumulators, own, (), along))
     return tuple(result)
+
+
+def reduced_apart(
+    statements: Sequence[Statement], kept: Collection[str], sizes: MutableMapping[str, str], allocator: Allocator
+) -> tuple[Statement, ...]:
+    """``statements`` where what is ``kept`` in a row beyond its length is copied from a reduction over axes, and is none.
+
+    A stage along axes has the size of what it reduces, and a kept value its own: a stage of that size stores it.
+    """
+    found: list[Statement] = []
+    for statement in statements:
+        if statement.target in kept and over_axes(statement.expression):
+            name = allocator.fresh(f"{statement.target.removesuffix(PRIME)}_reduced")
+            sizes[name] = sizes[statement.target]
+            found.append(replace(statement, target=name))
+            statement = replace(statement, expression=Name(name))
+        found.append(statement)
+    return tuple(found)
 
 
 def _with_operands(

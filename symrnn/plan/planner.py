@@ -24,7 +24,7 @@ from symrnn.plan.backward import backward
 from symrnn.plan.expand import written_out
 from symrnn.plan.forward import classify, split
 from symrnn.plan.fuse import fuse
-from symrnn.plan.lower import stages
+from symrnn.plan.lower import reduced_apart, stages
 from symrnn.plan.policy import Policy
 from symrnn.plan.prepare import verify_prepared
 from symrnn.plan.program import Program
@@ -85,6 +85,8 @@ def _forward(
     sizes = vector_sizes(system)
     parts = split(system, sizes, allocator)
     verify_split(parts, system.inputs)
+    states = tuple((next_.removesuffix(PRIME), next_) for next_ in system.outputs if is_next(next_))
+    parts = replace(parts, loop=reduced_apart(parts.loop, [next_ for _, next_ in states], sizes, allocator))
     prefix = "" if name == "forward" else f"{name}_"
     once = stages(parts.once, f"{prefix}once", sizes, allocator)
     before = stages(parts.before, f"{prefix}hoist", sizes, allocator)
@@ -99,7 +101,7 @@ def _forward(
     routine = Routine(
         name=name,
         system=system,
-        states=tuple((next_.removesuffix(PRIME), next_) for next_ in system.outputs if is_next(next_)),
+        states=states,
         phases=_phases({ONCE: once, BEFORE: before, LOOP: loop}, writes),
         buffers=buffers,
         places=places,
@@ -128,6 +130,7 @@ def _backward(derivation: Derivation, forward: Routine, saved: Saved, allocator:
     parts = backward(derivation.cell.normal, derivation.adjoint, derivation.cell.returned, saved, sizes, allocator)
     verify_rotation(parts, forward)
     keeps = {item.update: item.total for item in parts.states}
+    parts = replace(parts, loop=reduced_apart(parts.loop, {*keeps, *keeps.values()}, sizes, allocator))
     loop = stages(parts.loop, "back", sizes, allocator, keeps)
     last = stages(parts.last, "initial", sizes, allocator)
     after = stages(parts.after, "deferred", sizes, allocator)

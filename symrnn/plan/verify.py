@@ -242,6 +242,10 @@ class _Verifier:
             raise self._fail(stage, f"{write.value} of a row beyond its length must keep its value")
         if to in (Extent.SEQUENCE, Kind.OUTPUT) and write.idle:
             raise self._fail(stage, f"{write.value} of a row beyond its length must be zero")
+        if write.idle and (size := self._routine.sizes[write.idle]) != stage.size:
+            raise self._fail(
+                stage, f"a row beyond its length keeps {write.idle}, which has {size} units, not {stage.size}"
+            )
 
     def _complete(self) -> None:
         """A value is stored once, each state moves once in a step, and the caller's arrays are written once."""

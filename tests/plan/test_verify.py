@@ -243,6 +243,14 @@ def test_a_gradient_has_the_shape_of_its_parameter(planned: Planned) -> None:
         verify(replace(function, products=(Product("x", (("W_xi", "dh_out"),), ()),)), program.forward)
 
 
+def test_what_a_row_beyond_its_length_keeps_has_the_size_of_the_stage(gru: Program) -> None:
+    (stage,) = (stage for stage in gru.forward.loop.stages if any(write.idle for write in stage.writes))
+    keeping = tuple(replace(write, idle="x" if write.idle else "") for write in stage.writes)
+    broken = within(gru.forward, stage.name, lambda each: replace(each, writes=keeping))
+    with pytest.raises(PlanError, match="a row beyond its length keeps x, which has input units, not hidden"):
+        verify(broken)
+
+
 def test_a_value_has_one_column_of_its_size(gru: Program) -> None:
     twice = Buffer("more", Extent.STEP, (Column("z", "hidden"),))
     with pytest.raises(PlanError, match="forward: z has two columns"):
