@@ -46,7 +46,7 @@ def written_out(system: System, allocator: Allocator) -> System:
         named = partial(_part, equation, allocator, equations, variables)
         expression = _written(equation, system, named)
         equations.append(equation if expression is equation.expression else replace(equation, expression=expression))
-    if not variables:
+    if tuple(equations) == system.equations:
         return system
     return replace(system, equations=tuple(equations), variables=(*system.variables, *variables))
 
