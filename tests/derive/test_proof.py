@@ -26,9 +26,10 @@ from tests.sparing import sparing
 CELLS = (*symrnn.cells(), *sorted(str(path) for path in (Path(__file__).parents[1] / "cells").glob("*.toml")))
 SIGNS = {"coupled", "alif", "egru", "mlstm", "rate_rnn"}
 """Cells whose gradients hold the sign of a sum or of a quotient of its own argument."""
-INNER = {"lstm_layernorm", "lstm_mogrifier", "lstm_ordered", "ltc", "ode_rnn", "rhn"}
-MATRIX = {"deltanet", "gated_deltanet", "linear_transformer"}
-DEEP = INNER | MATRIX
+DEEP = {
+    *("lstm_layernorm", "lstm_mogrifier", "lstm_ordered", "ltc", "ode_rnn", "rhn"),
+    *("deltanet", "gated_deltanet", "linear_transformer"),
+}
 """Cells of inner steps, of long sums in quotients or of sums of sums: their expressions outgrow the algebra."""
 LARGE = {"dt_rnn", "lstm_fgr", "lstm_ordered", "nas", "ode_rnn"}
 """Those that come near the budget of the expansion."""

@@ -101,7 +101,7 @@ found, failed = [], []
 def make():
     try:
         found.append(symrnn.torch.Layer("gru", 3, 4)(torch.randn(2, 2, 3)))
-    except BaseException as error:
+    except BaseException as error:  # a thread ends silently; the list is looked at
         failed.append(error)
 
 makers = [threading.Thread(target=make) for _ in range(6)]
