@@ -11,12 +11,11 @@ from itertools import groupby
 
 from symrnn.derive.lecture import Block, Display, Prose, Section, Table
 from symrnn.language.system import HIDDEN, INPUT
-from symrnn.language.tree import Binary, Call, Negate, Power, walk
 from symrnn.language.typeset.expressions import Notation
 from symrnn.language.typeset.lines import Line
 from symrnn.language.typeset.symbols import size_latex
-from symrnn.plan.cost import every_step, routine_cost, state_cost, tape_cost
-from symrnn.plan.program import Column, Extent, Program, Routine, Stage
+from symrnn.plan.cost import every_step, routine_cost, state_cost, tape_cost, unit_work
+from symrnn.plan.program import Column, Extent, Program, Routine
 from symrnn.plan.size import Count
 
 BYTES = 4
@@ -102,30 +101,20 @@ def _names(columns: Iterable[Column]) -> str:
 
 
 def _operations(routine: Routine) -> Iterator[Line]:
-    arithmetic, calls = unit_work(routine)
+    arithmetic, calls = elementwise_cost(routine)
     rows = f"{_STEPS} {_ROWS}"
     for what, count in (("products", routine_cost(routine)), ("arithmetic", arithmetic), ("functions", calls)):
         if count:
             yield Line(rf"\text{{{routine.name}, {what}}}", _times(rows, count))
 
 
-def unit_work(routine: Routine) -> tuple[Count, Count]:
+def elementwise_cost(routine: Routine) -> tuple[Count, Count]:
     """Arithmetic unit by unit, and calls of functions, of one step for one row."""
-    stages = [stage for phase in every_step(routine) for stage in phase.stages]
-    return _elementwise(stages, (Binary, Negate, Power)), _elementwise(stages, (Call,))
-
-
-def _elementwise(stages: Iterable[Stage], kinds: tuple[type, ...]) -> Count:
-    """Nodes of ``kinds`` in the statements of ``stages``, for one row."""
-    return Count.of(
-        *(
-            (stage.size,)
-            for stage in stages
-            for statement in stage.statements
-            for node in walk(statement.expression)
-            if isinstance(node, kinds)
-        )
-    )
+    found: list[list[tuple[str]]] = [[], []]
+    for stage in (stage for phase in every_step(routine) for stage in phase.stages):
+        for kind, number in zip(found, unit_work(stage.statements), strict=True):
+            kind += [(stage.size,)] * number
+    return Count.of(*found[0]), Count.of(*found[1])
 
 
 def _memory(program: Program) -> Iterator[Line]:

@@ -3,7 +3,8 @@
 Reads the normal system of a step, its adjoint system and what the tape holds; returns statements by phase, deferred
 products and sums. The adjoint of a state at the end of step ``t`` has three terms: the forms ``Σ Wᵀ δ`` of step
 ``t + 1``, an elementwise carry of step ``t + 1``, and for the output the caller's gradient of step ``t``. So the loop is
-rotated: the forms of one step and the elementwise adjoint of the step before it share a stage.
+rotated: the forms of one step and the elementwise adjoint of the step before it share a stage. What reads or makes values
+with several axes is not deferred: it would keep them for all steps, which takes more memory and time than what it computes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 
+from symrnn.language.axes import has_axes
 from symrnn.language.identifiers import Allocator
+from symrnn.language.normalise import has_form
 from symrnn.language.system import Equation, Role, System
 from symrnn.language.tree import (
     PRIME,
@@ -119,8 +122,17 @@ class _Rotated:
 
 @dataclass(frozen=True)
 class _Deferred:
-    """Everything outside the loop: statements over all rows, products, sums, gradients of inputs."""
+    """What the states' own loop does not need.
 
+    Attributes:
+        near: what the loop runs all the same.
+        after: statements over all rows.
+        products: gradients of matrices.
+        sums: gradients of vectors.
+        inputs: (input, value) pairs.
+    """
+
+    near: tuple[Statement, ...]
     after: tuple[Statement, ...]
     products: tuple[Product, ...]
     sums: tuple[Sum, ...]
@@ -168,6 +180,7 @@ class _Backward:
         heads = [statement for item in rotated for statement in item.heads]
         tails = [item.tail for item in rotated]
         body = [_statement(equation) for equation in self._adjoint.equations if equation.target in inside]
+        body += deferred.near
         loop = [*heads, *self._again([*heads, *body, *tails]), *body, *tails]
         states = tuple(item.state for item in rotated)
         roots = [name for item in states for name in (item.update, item.total)]
@@ -276,7 +289,24 @@ class _Backward:
         stacked = tuple(_stack(right, items) for right, items in products.items())
         wanted = [name for product in stacked for _, left in product.entries for name in (left, product.right)]
         wanted += [*(item.value for item in sums), *(value for _, value in inputs)]
-        return _Deferred(tuple(live([*self._again(after), *after], wanted)), stacked, tuple(sums), tuple(inputs))
+        near = self._near(live(after, wanted), {value for _, value in inputs})
+        after = [statement for statement in after if statement not in near]
+        return _Deferred(near, tuple(live([*self._again(after), *after], wanted)), stacked, tuple(sums), tuple(inputs))
+
+    def _near(self, after: Sequence[Statement], given: Collection[str]) -> tuple[Statement, ...]:
+        """Those of ``after`` that the loop runs: what has to do with several axes, and what it is made of.
+
+        Products of all rows stay outside, and so do the gradients of inputs, ``given`` to the caller.
+        """
+        near: dict[str, Statement] = {}
+        for statement in after:
+            read = [name for name in names(statement.expression) if name in self._sizes]  # a matrix has two
+            if not any(has_axes(self._sizes[name]) for name in (statement.target, *read)):
+                continue
+            made_of = live(after, [statement.target])
+            if not any(has_form(each.expression) or each.target in given for each in made_of):
+                near.update((each.target, each) for each in made_of)
+        return tuple(statement for statement in after if statement.target in near)
 
     def _no_gradient(self, of: str, after: list[Statement]) -> tuple[str, str]:
         """The gradient of an input that reaches no output, beside those of others: zero."""

@@ -1,20 +1,30 @@
-"""What a plan costs: multiply-adds of its matrix products and numbers on its tape, as polynomials in the sizes.
+"""What a plan costs: multiply-adds of its matrix products, work unit by unit and numbers on its tape.
 
-Reads the records of a plan; returns `Count` values. Leaves out: elementwise work; and time, which
-depends on the machine.
+Reads the records of a plan; returns `Count` values, which are polynomials in the sizes. Leaves out: time, which depends on
+the machine.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from symrnn.language.tree import Binary, Call, Negate, Power, walk
 from symrnn.plan.routine import Phase, Routine
 from symrnn.plan.size import Count
-from symrnn.plan.vocabulary import Extent, Product, Stage
+from symrnn.plan.vocabulary import Extent, Product, Stage, Statement
 
 
 def stage_cost(stage: Stage, routine: Routine) -> Count:
     """Multiply-adds of the linear forms of ``stage`` for one row."""
     forms = [form for accumulator in stage.accumulators for form in accumulator.forms]
     return Count.of(*((stage.size, routine.sizes[form.operand]) for form in forms))
+
+
+def unit_work(statements: Iterable[Statement]) -> tuple[int, int]:
+    """Arithmetic and calls of functions of ``statements`` for one unit of one row."""
+    nodes = [node for statement in statements for node in walk(statement.expression)]
+    arithmetic = [node for node in nodes if isinstance(node, (Binary, Negate, Power))]
+    return len(arithmetic), len([node for node in nodes if isinstance(node, Call)])
 
 
 def product_cost(product: Product, routine: Routine) -> Count:

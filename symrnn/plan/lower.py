@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from symrnn.language.axes import has_axes
 from symrnn.language.identifiers import Allocator
+from symrnn.language.reductions import REDUCTIONS
 from symrnn.language.tree import (
     PRIME,
     Binary,
@@ -128,14 +129,18 @@ def reduced_apart(
 def _with_operands(
     statements: Sequence[Statement], sizes: MutableMapping[str, str], allocator: Allocator
 ) -> Sequence[Statement]:
-    """``statements`` with a copy of each operand that is reduced over axes and not computed along them among them."""
-    if not any(over_axes(statement.expression) for statement in statements):
-        return statements
+    """``statements`` with a copy of each operand that is reduced over axes and not computed along them among them.
+
+    A reduction of all units of a value that is computed along its axes is one over these axes, so that none is stored for it.
+    """
     along = {
         s.target
         for s in statements
         if has_axes(sizes[s.target]) and not _has_form(s.expression) and not over_axes(s.expression)
     }
+    statements = [_over_all_axes(statement, along, sizes) for statement in statements]
+    if not any(over_axes(statement.expression) for statement in statements):
+        return statements
     found: list[Statement] = []
     for statement in statements:
         expression = statement.expression
@@ -148,6 +153,13 @@ def _with_operands(
                 statement = replace(statement, expression=rebuild(expression, (Name(copy),)))
         found.append(statement)
     return found
+
+
+def _over_all_axes(statement: Statement, along: Collection[str], sizes: Mapping[str, str]) -> Statement:
+    match statement.expression:  # an average is divided where all lines are there, and stays as it is
+        case Reduce(kind, Name(name) as operand, axis="", of="") if name in along and not REDUCTIONS[kind].averages:
+            return replace(statement, expression=Reduce(kind, operand, sizes[name], sizes[name]))
+    return statement
 
 
 def _again(
@@ -231,8 +243,31 @@ def _levels(
         if target in keeps:
             waits[target].append((keeps[target], 0))
         level[target] = max((level[name] + wait for name, wait in waits[target]), default=0)
-    _sink(statements, waits, level, copies)
+    _sink(statements, waits, level, copies, _later(statements, sizes, waits, level, along))
     return level
+
+
+def _later(
+    statements: Sequence[Statement],
+    sizes: Mapping[str, str],
+    waits: Mapping[str, list[tuple[str, int]]],
+    level: Mapping[str, int],
+    along: Collection[str],
+) -> dict[str, int]:
+    """For a reduction over axes that would have a stage to itself, the next stage along the same axes that it can join."""
+    own: dict[str, set[int]] = {}
+    for statement in statements:
+        if statement.target in along and waits[statement.target]:
+            own.setdefault(sizes[statement.target], set()).add(level[statement.target])
+    found: dict[str, int] = {}
+    for statement in statements:
+        target, size = statement.target, over_axes(statement.expression)
+        if size and level[target] not in own.get(size, set()):
+            ends = [level[reader] - wait for reader, read in waits.items() for name, wait in read if name == target]
+            after = [each for each in own.get(size, ()) if level[target] < each <= min(ends, default=each)]
+            if after:
+                found[target] = min(after)
+    return found
 
 
 def _sink(
@@ -240,17 +275,21 @@ def _sink(
     waits: Mapping[str, list[tuple[str, int]]],
     level: dict[str, int],
     copies: frozenset[str],
+    later: Mapping[str, int],
 ) -> None:
     """Move arithmetic on inputs of the step into the first stage that reads it, so that the result need not be stored.
 
-    Forms, reductions and vector functions stay as early as they can be, where other work hides them. ``copies`` move into the
-    stage that they are for, whatever they read.
+    Forms, reductions and vector functions stay as early as they can be, where other work hides them, but for those that join
+    a ``later`` stage if what they reduce can. ``copies`` move into the stage that they are for, whatever they read.
     """
     given: set[str] = set()
     for statement in statements:
         plain = not any(isinstance(node, MatVec | Reduce | VectorCall) for node in walk(statement.expression))
         if statement.target in copies or (plain and all(name in given for name, _ in waits[statement.target])):
             given.add(statement.target)
+    for target, stage in later.items():
+        if all(name in given for name, _ in waits[target]):
+            level[target] = stage
     for target in reversed(level):
         readers = [
             (level[reader] - wait, wait) for reader, read in waits.items() for name, wait in read if name == target

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from symrnn.costs import unit_work
+from symrnn.costs import elementwise_cost
 from symrnn.derive.derivation import Derivation
 from symrnn.language.bundled import year_of
 from symrnn.language.cell import Cell
@@ -101,7 +101,7 @@ def descent(cells: Sequence[Cell]) -> Iterator[tuple[Cell, int]]:
 
 
 def _branch(cell: Cell, depth: int, program: Program) -> Branch:
-    arithmetic, functions = unit_work(program.forward)
+    arithmetic, functions = elementwise_cost(program.forward)
     weights = Count.of(*(parameter.shape for parameter in cell.parameters))
     counts = (weights, state_cost(program.forward), routine_cost(program.forward), arithmetic, functions)
     words = (cell.name, cell.title, cell.reference, cell.family, cell.difference)

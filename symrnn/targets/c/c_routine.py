@@ -71,7 +71,8 @@ def _forms(cell: CCell, stage: CStage) -> Iterator[str]:
         vectors = f"({units} + LANES - 1) / LANES"
     yield f'    S(stage) s = new_stage("{stage.name}", S({stage.name}), {units}, {sums}, {vectors}, {masked});'
     if stage.outer:
-        yield f"    s.lines = {stage.outer};"
+        yield f"    set_lines(&s, {stage.outer}, {stage.side if stage.apart else 0});"
+    yield f"    s.work = {stage.work};"
     if stage.name in cell.row_names:
         yield f"    s.row = S({stage.name}_row);"
     operands = [_operand(segment, names) for segment in stage.forms.segments]

@@ -16,6 +16,7 @@ from symrnn.emit.source import Mark, Marked, block
 from symrnn.language.axes import axes_of
 from symrnn.language.system import ONE
 from symrnn.language.tree import Call, Name, Reduce, SizeOf, VectorCall, names, walk
+from symrnn.plan.cost import unit_work
 from symrnn.plan.program import Form, FusedStage, Kind, Program, Routine, Stage, Statement, Write, reduced, reductions
 from symrnn.plan.routine import Phase
 from symrnn.plan.size import Count
@@ -153,6 +154,8 @@ class CStage:
         masked: whether rows beyond their length are treated separately.
         side: vectors of units that its statements run on side by side, at most: see `_side`.
         outer: of a stage along axes, the C expression of how many lines it has; `side` is then how many run at a time.
+        apart: whether no reduction of a stage along axes joins lines, so that they may run in any order.
+        work: C expression: of its statements on a unit, in multiply-adds.
     """
 
     name: str
@@ -163,6 +166,8 @@ class CStage:
     masked: bool
     side: int
     outer: str
+    apart: bool
+    work: str
 
 
 def c_stages(program: Program, routine: Routine, names: CNames, optional: frozenset[str]) -> tuple[CStage, ...]:
@@ -219,7 +224,14 @@ class _StageWriter:
             phase.ragged,
             lines_at_a_time(stage) if stage.along else _side(stage, fused),
             Axes(stage.size, self._names.sizes).lines if stage.along else "",
+            stage.along and self._apart(stage),
+            _work(stage, fused),
         )
+
+    def _apart(self, stage: Stage) -> bool:
+        axes = Axes(stage.size, self._names.sizes)
+        totals = [s.target for s in stage.statements if over_axes(s.expression)]
+        return not any(axes.first(self._routine.sizes[target]) for target in totals)
 
     def _ways(self, stage: Stage, whole: Stage | None) -> tuple[CForms, CForms | None]:
         """The sums of ``stage``, and those of ``whole``; of one width if they can be, so that both read the same panels."""
@@ -485,6 +497,13 @@ def _side(stage: Stage, fused: FusedStage | None) -> int:
     statements = (*stage.statements, *(each.statement for each in (fused.absorbed if fused else ())))
     calls = any(isinstance(node, Call) for statement in statements for node in walk(statement.expression))
     return 2 if calls and stage.size != ONE else 1
+
+
+def _work(stage: Stage, fused: FusedStage | None) -> str:
+    """Arithmetic, numbers that are read and written, and calls of functions."""
+    arithmetic, calls = unit_work((*stage.statements, *(each.statement for each in (fused.absorbed if fused else ()))))
+    simple = arithmetic + len(_read_one_by_one(stage)) + len(stage.writes)
+    return f"{simple} + {calls} * FUNCTION_WORK" if calls else str(simple)
 
 
 def _sum(index: int) -> str:

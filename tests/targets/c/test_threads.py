@@ -70,6 +70,29 @@ def test_the_number_of_threads_changes_no_bit(name: str, level: str) -> None:
                     assert all(np.array_equal(a, b) for a, b in zip(one, several, strict=True)), (steps, batch, threads)
 
 
+APART = {
+    "s4d": {"state": 5},
+    "mlstm": {"head": 5, "key": 6, "value": 7},
+    "gated_deltanet": {"key": 19, "value": 9},
+    "linear_transformer": {"key": 9, "value": 6},
+    "qrnn_fo": {},
+}
+"""Cells whose steps have no product of a state: parts take rows also where these fill no tile, and lines of a single row."""
+
+
+@pytest.mark.parametrize("name", sparing(APART, ("mlstm", "qrnn_fo")))
+def test_parts_share_lines_and_rows_without_products(name: str) -> None:
+    k = build(name)
+    params = k.init_params(9, 9, **APART[name])
+    rng = np.random.default_rng(1)
+    for steps, batch in ((3, 1), (2000, 3), (9, 8)):
+        x = rng.standard_normal((steps, batch, 9)).astype(np.float32)
+        one = results(k, params, x, 1)
+        for threads in (2, 3, 7):
+            several = results(k, params, x, threads)
+            assert all(np.array_equal(a, b) for a, b in zip(one, several, strict=True)), (steps, batch, threads)
+
+
 @pytest.mark.usefixtures("kernels")
 def test_a_matrix_between_input_and_state_gets_its_gradient_from_one_part_at_a_time(tmp_path: Path) -> None:
     (tmp_path / "both_sides.toml").write_text('name = "both_sides"\nequations = "h\' = tanh(W @ h + W.T @ x + b)"\n')
