@@ -255,18 +255,15 @@ def _later(
     along: Collection[str],
 ) -> dict[str, int]:
     """For a reduction over axes that would have a stage to itself, the next stage along the same axes that it can join."""
-    own: dict[str, set[int]] = {}
-    for statement in statements:
-        if statement.target in along and waits[statement.target]:
-            own.setdefault(sizes[statement.target], set()).add(level[statement.target])
     found: dict[str, int] = {}
     for statement in statements:
         target, size = statement.target, over_axes(statement.expression)
-        if size and level[target] not in own.get(size, set()):
-            ends = [level[reader] - wait for reader, read in waits.items() for name, wait in read if name == target]
-            after = [each for each in own.get(size, ()) if level[target] < each <= min(ends, default=each)]
-            if after:
-                found[target] = min(after)
+        operands = {name for name, _ in waits[target]}
+        there = {level[name] for name in along if sizes[name] == size and name not in operands and waits[name]}
+        ends = [level[reader] - wait for reader, read in waits.items() for name, wait in read if name == target]
+        after = [each for each in there if level[target] < each <= min(ends, default=each)]
+        if size and after and level[target] not in there:
+            found[target] = min(after)
     return found
 
 

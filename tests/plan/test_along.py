@@ -66,6 +66,6 @@ def test_a_reduction_over_all_axes_stores_none_of_its_operand(memory: Routine) -
     assert stored.isdisjoint(reduced(statement.expression) for statement in whole)
 
 
-def test_a_reduction_of_what_is_given_joins_the_next_stage_along_its_axes(memory: Routine) -> None:
-    """The gradient of `q` reads the new state and the caller's gradient alone, and would be the first of all."""
-    assert [len([s for s in stage.statements if over_axes(s.expression)]) for stage in along(memory)] == [4, 1]
+def test_a_reduction_joins_the_next_stage_along_its_axes(memory: Routine) -> None:
+    """One that gives `k` waits for a value that no other waits for; what the carry waits for comes later still."""
+    assert [len([s for s in stage.statements if over_axes(s.expression)]) for stage in along(memory)] == [3, 2]
