@@ -56,7 +56,7 @@ def alif(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
 
 def snu(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
     state = relu(np.hstack([p.W, p.H]) @ np.concatenate([x, s.y]) + 0.8 * s.s * (1 - s.y))
-    return {"s": state, "y": (state >= -p.b).astype(float)}
+    return {"s": state, "y": (state + p.b > 0).astype(float)}
 
 
 def egru(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
