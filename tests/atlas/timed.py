@@ -65,12 +65,25 @@ def gru_d(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
     return {"x_last": s.x_last + p.m * (x - s.x_last), "h": h + z * (new - h)}
 
 
-def rits(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
+def rits_i(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
     guess = p.W_x @ s.h + p.b_x
     filled = guess + p.m * (x - guess)
     fade = np.exp(-relu(p.W_gamma @ p.delta + p.b_gamma))
     both = np.hstack([p.U_x, p.U_m]) @ np.concatenate([filled, p.m])
     return {"x_hat": guess, "h": sigmoid(p.W_h @ (s.h * fade) + both + p.b_h)}
+
+
+def rits(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
+    """No feature is predicted from itself: the diagonal of that matrix is zero."""
+    fade = np.exp(-relu(p.W_gamma @ p.delta + p.b_gamma))
+    guess = p.W_x @ s.h + p.b_x
+    filled = guess + p.m * (x - guess)
+    others = p.W_z.copy()
+    np.fill_diagonal(others, 0)
+    mix = sigmoid(np.hstack([p.W_beta, p.V_beta]) @ np.concatenate([fade, p.m]) + p.b_beta)
+    better = guess + mix * (others @ filled + p.b_z - guess)
+    both = np.hstack([p.U_c, p.U_m]) @ np.concatenate([better + p.m * (x - better), p.m])
+    return {"c_hat": better, "h": sigmoid(p.W_h @ (s.h * fade) + both + p.b_h)}
 
 
 def lstm_phased(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
