@@ -39,7 +39,8 @@ def dt_rnn(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
 
 
 def leaky_rnn(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
-    return {"h": 0.9 * s.h + 0.1 * np.tanh(p.W @ x + p.U @ s.h + p.b)}
+    new = np.tanh(np.hstack([p.W, p.U]) @ np.concatenate([x, s.h]) + p.b)
+    return {"h": p.alpha * s.h + (1 - p.alpha) * new}
 
 
 def rate_rnn(p: Values, x: Array, s: Values) -> Mapping[str, Array]:

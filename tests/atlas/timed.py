@@ -91,5 +91,8 @@ def lstm_phased(p: Values, x: Array, s: Values) -> Mapping[str, Array]:
     rising, falling = phase < p.r_on / 2, (p.r_on / 2 <= phase) & (phase < p.r_on)
     k = np.select([rising, falling], [2 * phase / p.r_on, 2 - 2 * phase / p.r_on], 0.001 * phase)
     a = {g: getattr(p, f"W_x{g}") @ x + getattr(p, f"W_h{g}") @ s.h + getattr(p, f"b_{g}") for g in "ifoc"}
-    c = sigmoid(a["f"]) * s.c + sigmoid(a["i"]) * np.tanh(a["c"])
-    return {"c": s.c + k * (c - s.c), "h": s.h + k * (sigmoid(a["o"]) * np.tanh(c) - s.h)}
+    i, f = (sigmoid(a[g] + np.diag(getattr(p, f"w_c{g}")) @ s.c) for g in "if")
+    proposed = f * s.c + i * np.tanh(a["c"])
+    c = s.c + k * (proposed - s.c)
+    h = sigmoid(a["o"] + np.diag(p.w_co) @ c) * np.tanh(proposed)
+    return {"c": c, "h": s.h + k * (h - s.h)}
