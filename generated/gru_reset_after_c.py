@@ -108,7 +108,7 @@ def init_params(
     return _initial(param_shapes(input_size, hidden_size), hidden_size, seed, dtype, given)
 
 
-_ABI = b"9b092a81fef874cd7aaaa22b5d04afe1"
+_ABI = b"a597b9da9668cb98d9c9359fa4ad7f82"
 _SIZES = ("input", "hidden")
 _FIELDS = (
     ("steps", "number"),

@@ -204,13 +204,15 @@ _Static_assert(sizeof 1.0 == sizeof(double),
 /* Nanoseconds, as measured on machines with these vectors. START_NS: other threads, which wait for a call, take part in it.
    WAKE_NS: they sleep before that. MEET_NS: they meet after a stage, on cores that are near each other: far ones take five times as
    long, so whoever calls often should time what is gained. For each byte of a number, FETCH_NS: read what another thread wrote;
-   MULTIPLY_NS: a multiply-add, LOW_TILES times that in low tiles. What takes more than WORTH of one thread's time stays with one. */
+   MULTIPLY_NS: a multiply-add, LOW_TILES times that in low tiles. A function takes as long as FUNCTION_WORK multiply-adds. What takes
+   more than WORTH of one thread's time stays with one. */
 #define START_NS 4000.0
 #define WAKE_NS 80000.0
 #define MEET_NS 250.0
 #define FETCH_NS 0.2
 #define LOW_TILES 1.4
 #define MULTIPLY_NS (SYMRNN_VECTOR_BYTES == 64 ? 0.003 : SYMRNN_VECTOR_BYTES == 32 ? 0.0055 : 0.011)
+#define FUNCTION_WORK 16
 #define WORTH 0.9
 /* Numbers that are hoisted at a time: as many as a second-level cache holds; but those of HOISTED_ROWS rows, which read weights once,
    up to HOISTED_NUMBERS. */
@@ -553,10 +555,11 @@ INLINE int fill_tiles(size_t rows)
     return 4 * rows >= 3 * FULL_ROWS * ((rows + FULL_ROWS - 1) / FULL_ROWS);
 }
 
-/* Whether each part takes rows of every step; else parts share the units and meet after every stage. */
-INLINE int split_rows(size_t rows, size_t parts)
+/* Whether each part takes rows of every step; else parts share the units and meet after every stage. Where the steps have no
+   products, no tiles wait to be filled. */
+INLINE int split_rows(size_t rows, size_t parts, int products)
 {
-    return parts == 1 || (rows >= parts && fill_tiles(rows / parts));
+    return parts == 1 || (rows >= parts && (!products || fill_tiles(rows / parts)));
 }
 
 /* Whether the linear forms of the input stay in the loop. This pays where a step's rows fill register tiles, unless its weights
@@ -740,6 +743,7 @@ enum { AT_X, AT_Y, AT_DY, AT_DX, AT_PACKED, AT_STATES };
 #define add_packed(...) S(add_packed)(__VA_ARGS__)
 #define add_operand(...) S(add_operand)(__VA_ARGS__)
 #define find_weights(...) S(find_weights)(__VA_ARGS__)
+#define set_lines(...) S(set_lines)(__VA_ARGS__)
 #define share_out(...) S(share_out)(__VA_ARGS__)
 #define operand_row(...) S(operand_row)(__VA_ARGS__)
 #define stage_work(...) S(stage_work)(__VA_ARGS__)
@@ -787,6 +791,7 @@ enum { AT_X, AT_Y, AT_DY, AT_DX, AT_PACKED, AT_STATES };
 #define run_step(...) S(run_step)(__VA_ARGS__)
 #define run_hoisted(...) S(run_hoisted)(__VA_ARGS__)
 #define run_forward(...) S(run_forward)(__VA_ARGS__)
+#define takes_rows(...) S(takes_rows)(__VA_ARGS__)
 #define part_work(...) S(part_work)(__VA_ARGS__)
 #define useful_parts(...) S(useful_parts)(__VA_ARGS__)
 #define place_products(...) S(place_products)(__VA_ARGS__)

@@ -180,8 +180,9 @@ typedef struct S(at) {
 /* What the statements of a stage run on: the units from `unit` to `end` of a row, of `units` in all. The sums of a vector of
    units are `wide` numbers apart; those of one tile begin `apart` numbers after those of the tile before. */
 typedef struct S(span) {
-    size_t row, unit, end, units, wide, apart, lines;
+    size_t row, unit, end, units, wide, apart;
     const real *sums;
+    size_t line, last_line; /* of a stage along axes: from this line to that one */
     int idle;
 } S(span);
 
@@ -239,22 +240,22 @@ ALWAYS void starts_of(size_t N, size_t line, size_t apart, size_t *starts)
    many. N lines run at a time, `most` where there are as many; v is the index of one. LETS(c) is LET for each of them, IN_LINES
    the same for what holds in a whole line. */
 #define STAGE_ALONG(name, most)                                                                                         \
-    ALWAYS void S(name##_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N);                 \
+    ALWAYS void S(name##_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N, size_t fixed);   \
     ALWAYS void S(name)(const S(at) *at, const S(span) *span)                                                           \
     {                                                                                                                   \
         run_lines(S(name##_on), at, span, most);                                                                        \
     }                                                                                                                   \
-    ALWAYS void S(name##_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N)
+    ALWAYS void S(name##_on)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N, size_t fixed)
 #undef ON_ROW_ALONG
 #define ON_ROW_ALONG(name)                                                                                              \
     ONCE void S(name##_row)(const S(at) *at, const S(stage) *s)                                                         \
     {                                                                                                                   \
-        const S(span) span = {.row = 0, .idle = 0, .end = s->units, .units = s->units, .lines = s->lines};              \
-        if (s->begin < s->end)                                                                                          \
+        const S(span) span = {.units = s->units, .line = s->line, .last_line = s->last_line, .apart = s->units / s->lines}; \
+        if (s->line < s->last_line)                                                                                     \
             S(name)(at, &span);                                                                                         \
     }
 #define EACH_LINE(numbers)                                                       \
-    for (size_t line = begin, apart = (numbers), starts[4]; line < end; line += N)  \
+    for (size_t line = begin, apart = fixed ? fixed : (numbers), starts[4]; line < end; line += N) \
         for (int once = ((void)span, starts_of(N, line, apart, starts), 1); once; once = 0)
 /* The vectors of a line: whole ones, and what is left, in a copy of the loop where the count of lanes is known. */
 #define EACH_OF_LINE                                                                                    \
@@ -307,13 +308,22 @@ ALWAYS void run_vectors(S(vectors) *run, const S(at) *at, const S(span) *span, s
         run(at, span, middle, span->end, 1);
 }
 
-ALWAYS void run_lines(S(vectors) *run, const S(at) *at, const S(span) *span, size_t most)
+/* The statements of a stage along axes, on N lines at a time; a line has `fixed` numbers, unless that is 0. */
+typedef void S(lines)(const S(at) *at, const S(span) *span, size_t begin, size_t end, size_t N, size_t fixed);
+
+ALWAYS void run_lines(S(lines) *run, const S(at) *at, const S(span) *span, size_t most)
 {
-    const size_t whole = span->lines / most * most;
-    if (whole)
-        run(at, span, 0, whole, most);
-    if (whole < span->lines)
-        run(at, span, whole, span->lines, 1);
+    const size_t whole = span->line + (span->last_line - span->line) / most * most;
+    if (span->line < whole) {
+        switch (most == 4 ? span->apart : 0) {
+        case LANES: run(at, span, span->line, whole, most, LANES); break;
+        case 2 * LANES: run(at, span, span->line, whole, most, 2 * LANES); break;
+        case 4 * LANES: run(at, span, span->line, whole, most, 4 * LANES); break;
+        default: run(at, span, span->line, whole, most, 0);
+        }
+    }
+    if (whole < span->last_line)
+        run(at, span, whole, span->last_line, 1, 0);
 }
 
 /* Values side by side that feed the sums from `first` on, `count` of them, with a panel of packed weights. */
@@ -339,7 +349,9 @@ struct S(stage) {
     int masked;                         /* whether rows that have ended are treated differently */
     int later;                          /* whether it reads the step before in this loop */
     int far;                            /* whether its weights come from a far cache */
-    size_t lines;                       /* of a stage along axes */
+    size_t lines, group;                /* of a stage along axes; parts get lines in such groups */
+    size_t line, last_line;             /* this part's lines */
+    size_t work;                        /* of the statements on a unit, in multiply-adds */
     size_t depth, filled;               /* of all operands; the sums that some operand feeds */
     size_t operands;
     S(operand) operand[MOST_OPERANDS];
@@ -364,7 +376,7 @@ ALWAYS S(stage) new_stage(const char *name, S(statements) *run, size_t units, si
     s.end = s.tiles;
     s.masked = masked;
     s.later = s.far = 0;
-    s.depth = s.filled = s.operands = s.lines = 0;
+    s.depth = s.filled = s.operands = s.lines = s.group = s.line = s.last_line = s.work = 0;
     return s;
 }
 
@@ -410,9 +422,22 @@ ALWAYS void find_weights(S(stage) *s, const piece *pieces, const real *packed)
     s->far = READS_AHEAD && numbers > AHEAD_BYTES / sizeof(real);
 }
 
-/* Give a part its tiles. Two tiles of a single row are for one part. */
+/* Make it a stage along axes. Parts share its lines, so many together; all of them, which is 0, where a reduction joins them. */
+ALWAYS void set_lines(S(stage) *s, size_t lines, size_t group)
+{
+    s->lines = s->last_line = lines;
+    s->group = group ? group : lines;
+}
+
+/* Give a part its tiles or lines. Two tiles of a single row are for one part. */
 ALWAYS void share_out(S(stage) *s, int one_row, size_t part, size_t parts)
 {
+    if (s->group) {
+        const size_t groups = (s->lines + s->group - 1) / s->group, last = share(groups, part + 1, parts) * s->group;
+        s->line = share(groups, part, parts) * s->group;
+        s->last_line = last < s->lines ? last : s->lines;
+        return;
+    }
     const int both = one_row && s->tiles == 2;
     s->begin = both && part ? s->tiles : share_tiles(s->tiles, s->vectors, part, parts);
     s->end = both ? s->tiles : share_tiles(s->tiles, s->vectors, part + 1, parts);
@@ -425,10 +450,10 @@ ALWAYS const real *operand_row(const S(at) *at, const S(operand) *o)
     return rows ? rows + o->from : NULL;
 }
 
-/* Multiply-adds of one row of a stage. */
+/* The work of one row of a stage, in multiply-adds. */
 QUERY double stage_work(const S(stage) *s)
 {
-    double work = 0;
+    double work = (double)s->units * (double)s->work;
     for (size_t i = 0; i < s->operands; ++i)
         work += (double)s->operand[i].count * (double)s->units * (double)s->operand[i].depth;
     return work;
@@ -677,7 +702,9 @@ ONCE void run_stage(const S(at) *at, const S(stage) *s, size_t row_begin, size_t
                 }
                 const size_t end = tile1 * wide < units ? tile1 * wide : units;
                 S(span) span = {.units = units, .unit = tile0 * wide, .end = end, .wide = wide, .apart = apart};
-                span.lines = s->lines;
+                span.line = s->line;
+                span.last_line = s->last_line;
+                span.apart = s->lines ? s->units / s->lines : apart;
                 for (size_t line = 0; line < height; ++line) {
                     span.row = order[row0 + line];
                     span.idle = s->masked && seq->lengths && idle_row(seq, at->first + span.row);
@@ -818,7 +845,7 @@ ALWAYS void sum_row(size_t all, size_t vectors, const S(at) *at, const S(stage) 
 ALWAYS void run_row_with(S(statements) *run, size_t all, size_t vectors, const S(at) *at, const S(stage) *s)
 {
     const size_t units = s->units, wide = vectors * LANES, tiles = s->end - s->begin;
-    S(span) span = {.row = 0, .idle = 0, .units = units, .lines = s->lines};
+    S(span) span = {.units = units, .line = s->line, .last_line = s->last_line};
     if (!all) {
         span.unit = s->begin * wide;
         span.end = s->end * wide < units ? s->end * wide : units;

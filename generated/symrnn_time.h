@@ -199,6 +199,15 @@ ONCE void add_stage(S(routine) *r, enum phase phase, S(stage) s)
         r->begin[i] = r->stages;
 }
 
+/* Whether each of so many parts takes rows of every step. */
+INLINE int takes_rows(const S(routine) *r, size_t parts)
+{
+    int products = 0;
+    for (size_t i = r->begin[LOOP]; i < r->begin[LAST + 1]; ++i)
+        products |= r->stage[i].operands > 0;
+    return split_rows(r->seq.rows, parts, products);
+}
+
 INLINE int fuses(const S(routine) *r)
 {
     return r->can_fuse && is_fused(&r->seq, r->far);
@@ -336,14 +345,14 @@ ONCE void copy_rows(real *to, const real *from, size_t first, size_t count)
 /* What a part does: a range of rows in every step; or a share of the units of every stage, and all parts meet after each. In
    both cases, parts share the rows of states that are copied in and out. */
 typedef struct S(split) {
-    int by_rows, one_row;
+    int by_rows, one_row, hoists_own; /* whether it hoists what its rows need, else its share of what all rows need */
     size_t row0, row1, own0, own;
 } S(split);
 
 ONCE S(split) split_work(S(routine) *r)
 {
     const size_t rows = r->seq.rows, part = r->us.part, parts = r->us.parts;
-    const int by_rows = split_rows(rows, parts), one_row = rows == 1 && !r->seq.lengths;
+    const int by_rows = takes_rows(r, parts), one_row = rows == 1 && !r->seq.lengths;
     const size_t own0 = share(rows, part, parts), own1 = share(rows, part + 1, parts);
     for (size_t i = 0; i < r->stages; ++i) {
         find_weights(&r->stage[i], r->pieces, r->packed);
@@ -351,8 +360,8 @@ ONCE S(split) split_work(S(routine) *r)
             share_out(&r->stage[i], one_row, part, parts);
     }
     if (by_rows)
-        return (S(split)){1, one_row, own0, own1, own0, own1 - own0};
-    return (S(split)){0, one_row, 0, rows, own0, own1 - own0};
+        return (S(split)){1, one_row, parts > 1 && split_rows(rows, parts, 1), own0, own1, own0, own1 - own0};
+    return (S(split)){0, one_row, 0, 0, rows, own0, own1 - own0};
 }
 
 /* A stage at the current step: one row has sums of its own, which differ in rounding. */
@@ -380,7 +389,7 @@ INLINE void run_hoisted(S(at) *at, const S(routine) *r, const S(split) *split, s
     const S(stage) *const stages = r->stage + r->begin[HOIST], *const end = r->stage + r->begin[HOIST + 1];
     if (stages == end)
         return;
-    if (split->by_rows && r->us.parts > 1) {
+    if (split->hoists_own) {
         for (size_t t = at->origin; t < at->origin + count; ++t) {
             seek(at, r, t);
             for (const S(stage) *s = stages; s < end; ++s)
@@ -389,6 +398,8 @@ INLINE void run_hoisted(S(at) *at, const S(routine) *r, const S(split) *split, s
         return;
     }
     const size_t rows = count * r->seq.rows, begin = share(rows, r->us.part, r->us.parts);
+    if (split->by_rows) /* the others may still read what was hoisted before */
+        meet(&r->us);
     seek(at, r, at->origin);
     for (const S(stage) *s = stages; s < end; ++s)
         PROFILED(s->name, run_stage(at, s, begin, share(rows, r->us.part + 1, r->us.parts)));
@@ -437,8 +448,8 @@ ONCE int run_forward(S(routine) *r, const real *x, const real *state, real *y, r
     return SYMRNN_OK;
 }
 
-/* The multiply-adds of one row of a step in the part with most tiles of units. One part runs both tiles of a single row. Parts
-   share what is hoisted by rows. Stages without linear forms take too little time to count. */
+/* The work of one row of a step, in multiply-adds, in the part with most tiles of units, or with most lines. One part runs both
+   tiles of a single row. Parts share what is hoisted by rows. */
 QUERY double part_work(const S(routine) *r, size_t parts)
 {
     double work = 0;
@@ -446,8 +457,10 @@ QUERY double part_work(const S(routine) *r, size_t parts)
         work += stage_work(&r->stage[i]) / (double)parts;
     for (size_t i = r->begin[LOOP]; i < r->begin[LOOP + 1]; ++i) {
         const S(stage) *const s = &r->stage[i];
-        const size_t most = r->seq.rows == 1 && s->tiles == 2 ? s->tiles : share_tiles(s->tiles, s->vectors, 1, parts);
-        work += stage_work(s) * (double)most / (double)s->tiles;
+        const size_t all = s->group ? (s->lines + s->group - 1) / s->group : s->tiles;
+        const int both = !s->group && r->seq.rows == 1 && all == 2;
+        const size_t most = both ? all : s->group ? share(all, 1, parts) : share_tiles(all, s->vectors, 1, parts);
+        work += stage_work(s) * (double)most / (double)all;
     }
     return work;
 }
@@ -464,8 +477,8 @@ QUERY size_t useful_parts(const S(routine) *r, size_t most, int awake)
     for (size_t i = 0; i < r->states; ++i)
         states += (double)r->array[AT_STATES + 2 * i].width;
     for (size_t parts = 2; HAS_PARTS && parts <= most && parts <= SYMRNN_MOST_PARTS; ++parts) {
-        double one = step / (double)parts;
-        if (!split_rows(rows, parts))
+        double one = step * (double)share(rows, 1, parts) / (double)rows;
+        if (!takes_rows(r, parts))
             one = row * part_work(r, parts) + (double)(r->begin[LOOP + 1] - r->begin[LOOP]) * MEET_NS
                   + (double)rows * states * FETCH_NS * sizeof(real);
         const double time = (awake ? START_NS : WAKE_NS) + one * steps;
