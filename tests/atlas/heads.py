@@ -24,9 +24,12 @@ def _silu(a: Array) -> Array:
 
 
 def mamba(p: Values, x: Array, s: Values) -> dict[str, Array]:
-    delta = _softplus(p.W_Delta @ (p.S_Delta @ x) + p.b_Delta)
-    bar_a = np.exp(delta[:, None] * -np.exp(p.A_log))
-    h = bar_a * s.h + np.outer(delta * x, p.S_B @ x)
+    """A held input solves h' = A h + B x over a step of Delta; each place has an equation of its own."""
+    delta = _softplus(p.W_Delta @ (p.S_Delta @ x) + p.b_Delta)[:, None]
+    a = -np.exp(p.A_log)
+    bar_a = np.exp(delta * a)
+    bar_b = (bar_a - 1) / (delta * a) * (delta * (p.S_B @ x))
+    h = bar_a * s.h + bar_b * x[:, None]
     return {"h": h, "y": h @ (p.S_C @ x) + p.D * x}
 
 
@@ -40,7 +43,7 @@ def s4d(p: Values, x: Array, s: Values) -> dict[str, Array]:
 
 def mlstm(p: Values, x: Array, s: Values) -> dict[str, Array]:
     q, v = p.W_q @ x + p.b_q, p.W_v @ x + p.b_v
-    k = p.W_k @ x / np.sqrt(64) + p.b_k
+    k = p.W_k @ x / np.sqrt(q.shape[1]) + p.b_k
     i, f, o = p.w_i @ x + p.b_i, p.w_f @ x + p.b_f, sigmoid(p.W_o @ x + p.b_o)
     # What is held over exp(m) is undone, so that this is the step without a stabiliser.
     whole = np.exp(s.m)
@@ -55,7 +58,7 @@ def mlstm(p: Values, x: Array, s: Values) -> dict[str, Array]:
 def linear_transformer(p: Values, x: Array, s: Values) -> dict[str, Array]:
     phi_q, phi_k = _elu_1(p.W_q @ x), _elu_1(p.W_k @ x)
     memory, z = s.s + np.outer(phi_k, p.W_v @ x), s.z + phi_k
-    return {"s": memory, "z": z, "y": phi_q @ memory / (phi_q @ z + 1e-6)}
+    return {"s": memory, "z": z, "y": phi_q @ memory / (phi_q @ z)}
 
 
 def deltanet(p: Values, x: Array, s: Values) -> dict[str, Array]:
@@ -68,7 +71,7 @@ def deltanet(p: Values, x: Array, s: Values) -> dict[str, Array]:
 
 def gated_deltanet(p: Values, x: Array, s: Values) -> dict[str, Array]:
     key, query, value = (_silu(matrix @ x) for matrix in (p.W_k, p.W_q, p.W_v))
-    key, query = (a / np.sqrt(a @ a + 1e-6) for a in (key, query))
+    key, query = (a / np.linalg.norm(a) for a in (key, query))
     beta = sigmoid(p.w_beta @ x)
     alpha = np.exp(-np.exp(p.A_log) * _softplus(p.w_alpha @ x + p.b_alpha))
     memory = s.S @ (alpha * (np.eye(len(key)) - beta * np.outer(key, key))) + beta * np.outer(value, key)
@@ -76,5 +79,8 @@ def gated_deltanet(p: Values, x: Array, s: Values) -> dict[str, Array]:
 
 
 def retnet(p: Values, x: Array, s: Values) -> dict[str, Array]:
-    memory = p.gamma[:, None, None] * s.S + np.einsum("hk,hv->hkv", p.W_K @ x, p.W_V @ x)
-    return {"S": memory, "o": np.einsum("hk,hkv->hv", p.W_Q @ x, memory)}
+    """One step of A = gamma exp(i theta)."""
+    query, key = p.W_Q_re @ x + 1j * p.W_Q_im @ x, p.W_K_re @ x + 1j * p.W_K_im @ x
+    kept = np.multiply.outer(p.gamma, np.exp(1j * p.theta))[:, :, None]
+    memory = kept * (s.S_re + 1j * s.S_im) + np.einsum("hk,hv->hkv", key.conj(), p.W_V @ x)
+    return {"S_re": memory.real, "S_im": memory.imag, "o": np.einsum("hk,hkv->hv", query, memory).real}

@@ -41,3 +41,22 @@ def test_an_edge_of_stability_keeps_the_length_of_a_state() -> None:
     start = np.random.default_rng(1).standard_normal((1, 50))
     _, after = kernels.infer(params, np.zeros((7, 1, 2)), {"h": start})
     np.testing.assert_allclose(np.linalg.norm(after["h"]), 0.9**7 * np.linalg.norm(start), rtol=1e-12)
+
+
+def test_a_memory_that_turns_is_retention_of_turned_queries_and_keys() -> None:
+    """The parallel form of the paper: (Q * Theta)(K * conj(Theta)), faded by the distance, times V."""
+    head, value, pairs = 2, 3, 4
+    kernels = symrnn.build("retnet", backend="numpy", dtype="float64")
+    params = kernels.init_params(5, 5, seed=2, head=head, value=value, key=pairs)
+    x = np.random.default_rng(3).standard_normal((STEPS, 5))
+    y, _ = kernels.infer(params, x[:, np.newaxis])
+    step = np.arange(STEPS)
+    cos, sin = np.cos(np.outer(step, params["theta"])), np.sin(np.outer(step, params["theta"]))
+    for each in range(head):
+        q, k = (
+            np.hstack([re * cos - im * sin, re * sin + im * cos])
+            for re, im in ((x @ params[f"W_{c}_re"][each].T, x @ params[f"W_{c}_im"][each].T) for c in "QK")
+        )
+        faded = np.tril(params["gamma"][each] ** abs(step[:, np.newaxis] - step))
+        expected = (q @ k.T * faded) @ (x @ params["W_V"][each].T)
+        np.testing.assert_allclose(y[:, 0, each], expected, rtol=1e-10, atol=1e-12)

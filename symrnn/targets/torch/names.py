@@ -70,7 +70,8 @@ class TorchNames:
     def __init__(self, program: Program, routine: Routine) -> None:
         self.allocator = Allocator(RESERVED)
         self.sizes = SizeLocals(size_names(program.cell.sizes, self.allocator))
-        buffers = [buffer for each in program.routines for buffer in each.buffers]
+        # The own routine comes last: what one holds for all steps another may compute again at each of its own.
+        buffers = [buffer for each in (*program.routines, routine) for buffer in each.buffers]
         self.extents: dict[str, Extent] = {c.value: buffer.extent for buffer in buffers for c in buffer.columns}
         self._now: dict[str, str] = {}
         self._whole: dict[str, str] = {}

@@ -49,6 +49,12 @@ def test_every_oracle_agrees(name: str) -> None:
     assert report.passed, str(report)
 
 
+@pytest.mark.parametrize("name", ["deltanet", "linear_transformer"])
+def test_backward_may_compute_again_what_forward_holds_for_all_steps(name: str) -> None:
+    report = symrnn.check(name, backends=("torch",), cases=CASES[::9])
+    assert report.passed, str(report)
+
+
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("lengths", [None, [4, 1, 0]])
 @pytest.mark.parametrize("name", CELLS)
