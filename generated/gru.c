@@ -67,7 +67,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "255449ce8a3119733f3725e134d6bee8"
+#define SYMRNN_DIGEST "bb62f3da12178f5c06eb1b5e9e4c9cdf"
 #define ENTRY(name) PUBLIC(gru, name)
 #define DIMS gru_dims
 #define BARRIER gru_barrier
@@ -186,8 +186,7 @@ STAGE(hoist_1, 1)
 
 ALWAYS S(stage) S(hoist_1_stage)(const gru_dims *dims)
 {
-    S(stage) s = new_stage("hoist_1", S(hoist_1), dims->hidden, 3, EVEN(1), MASKED);
-    s.work = 16;
+    S(stage) s = new_stage("hoist_1", S(hoist_1), dims->hidden, 3, EVEN(1), MASKED, 16);
     add_operand(&s, AT_X, 0, dims->input, PANEL_hoist_1_1, 0, 3, 0); /* x */
     return s;
 }
@@ -222,8 +221,7 @@ ON_ROW(step_1, 2, 2)
 
 ALWAYS S(stage) S(step_1_stage)(const gru_dims *dims, int fused)
 {
-    S(stage) s = new_stage("step_1", S(step_1), dims->hidden, 2, 2, MASKED);
-    s.work = 15 + 2 * FUNCTION_WORK;
+    S(stage) s = new_stage("step_1", S(step_1), dims->hidden, 2, 2, MASKED, 15 + 2 * FUNCTION_WORK);
     s.row = S(step_1_row);
     if (fused)
         add_operand(&s, AT_X, 0, dims->input, PANEL_fused_step_1_1, 0, 2, 0); /* x */
@@ -258,8 +256,7 @@ ON_ROW(step_2, 1, 4)
 
 ALWAYS S(stage) S(step_2_stage)(const gru_dims *dims, int fused)
 {
-    S(stage) s = new_stage("step_2", S(step_2), dims->hidden, 1, 4, MASKED);
-    s.work = 15 + 1 * FUNCTION_WORK;
+    S(stage) s = new_stage("step_2", S(step_2), dims->hidden, 1, 4, MASKED, 15 + 1 * FUNCTION_WORK);
     s.row = S(step_2_row);
     if (fused)
         add_operand(&s, AT_X, 0, dims->input, PANEL_fused_step_2_1, 0, 1, 0); /* x */
@@ -312,8 +309,7 @@ STAGE(back_1, 1)
 
 ALWAYS S(stage) S(back_1_stage)(const gru_dims *dims)
 {
-    S(stage) s = new_stage("back_1", S(back_1), dims->hidden, 1, 4, MASKED);
-    s.work = 29;
+    S(stage) s = new_stage("back_1", S(back_1), dims->hidden, 1, 4, MASKED, 29);
     add_operand(&s, AT_delta, 0, 2 * dims->hidden, PANEL_back_1_1, 0, 1, 1); /* delta_z, delta_r of the step before in this loop */
     return s;
 }
@@ -347,8 +343,7 @@ STAGE(back_2, 1)
 
 ALWAYS S(stage) S(back_2_stage)(const gru_dims *dims)
 {
-    S(stage) s = new_stage("back_2", S(back_2), dims->hidden, 1, 4, MASKED);
-    s.work = 20;
+    S(stage) s = new_stage("back_2", S(back_2), dims->hidden, 1, 4, MASKED, 20);
     add_operand(&s, AT_delta, 2 * dims->hidden, dims->hidden, PANEL_back_2_1, 0, 1, 0); /* delta_h_tilde */
     return s;
 }
@@ -367,8 +362,7 @@ STAGE(initial_1, 1)
 
 ALWAYS S(stage) S(initial_1_stage)(const gru_dims *dims)
 {
-    S(stage) s = new_stage("initial_1", S(initial_1), dims->hidden, 1, 4, ALL_ROWS);
-    s.work = 6;
+    S(stage) s = new_stage("initial_1", S(initial_1), dims->hidden, 1, 4, ALL_ROWS, 6);
     add_operand(&s, AT_delta, 0, 2 * dims->hidden, PANEL_back_1_1, 0, 1, 1); /* delta_z, delta_r of the step before in this loop */
     return s;
 }
@@ -386,8 +380,7 @@ STAGE(deferred_1, 1)
 
 ALWAYS S(stage) S(deferred_1_stage)(const gru_dims *dims)
 {
-    S(stage) s = new_stage("deferred_1", S(deferred_1), dims->input, 1, 4, MASKED);
-    s.work = 4;
+    S(stage) s = new_stage("deferred_1", S(deferred_1), dims->input, 1, 4, MASKED, 4);
     add_operand(&s, AT_delta, 0, 3 * dims->hidden, PANEL_deferred_1_1, 0, 1, 0); /* delta_z, delta_r, delta_h_tilde */
     return s;
 }

@@ -75,7 +75,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "ad1dc773137934a09e26989d37be36fc"
+#define SYMRNN_DIGEST "67e6f0900f52ed64b0b3b565678f91e0"
 #define ENTRY(name) PUBLIC(lstm, name)
 #define DIMS lstm_dims
 #define BARRIER lstm_barrier
@@ -201,8 +201,7 @@ STAGE(hoist_1, 1)
 
 ALWAYS S(stage) S(hoist_1_stage)(const lstm_dims *dims)
 {
-    S(stage) s = new_stage("hoist_1", S(hoist_1), dims->hidden, 4, 1, MASKED);
-    s.work = 21;
+    S(stage) s = new_stage("hoist_1", S(hoist_1), dims->hidden, 4, 1, MASKED, 21);
     add_operand(&s, AT_X, 0, dims->input, PANEL_hoist_1_1, 0, 4, 0); /* x */
     return s;
 }
@@ -261,8 +260,7 @@ ON_ROW(step_1, 4, 1)
 
 ALWAYS S(stage) S(step_1_stage)(const lstm_dims *dims, int fused)
 {
-    S(stage) s = new_stage("step_1", S(step_1), dims->hidden, 4, 1, MASKED);
-    s.work = 34 + 5 * FUNCTION_WORK;
+    S(stage) s = new_stage("step_1", S(step_1), dims->hidden, 4, 1, MASKED, 34 + 5 * FUNCTION_WORK);
     s.row = S(step_1_row);
     if (fused)
         add_operand(&s, AT_X, 0, dims->input, PANEL_hoist_1_1, 0, 4, 0); /* x */
@@ -333,8 +331,7 @@ STAGE(back_1, 1)
 
 ALWAYS S(stage) S(back_1_stage)(const lstm_dims *dims)
 {
-    S(stage) s = new_stage("back_1", S(back_1), dims->hidden, 1, 4, MASKED);
-    s.work = 56;
+    S(stage) s = new_stage("back_1", S(back_1), dims->hidden, 1, 4, MASKED, 56);
     add_operand(&s, AT_delta, 0, 4 * dims->hidden, PANEL_back_1_1, 0, 1, 1); /* delta_i, delta_f, delta_o, delta_g of the step before in this loop */
     return s;
 }
@@ -358,8 +355,7 @@ STAGE(initial_1, 1)
 
 ALWAYS S(stage) S(initial_1_stage)(const lstm_dims *dims)
 {
-    S(stage) s = new_stage("initial_1", S(initial_1), dims->hidden, 1, 4, ALL_ROWS);
-    s.work = 9;
+    S(stage) s = new_stage("initial_1", S(initial_1), dims->hidden, 1, 4, ALL_ROWS, 9);
     add_operand(&s, AT_delta, 0, 4 * dims->hidden, PANEL_back_1_1, 0, 1, 1); /* delta_i, delta_f, delta_o, delta_g of the step before in this loop */
     return s;
 }
@@ -377,8 +373,7 @@ STAGE(deferred_1, 1)
 
 ALWAYS S(stage) S(deferred_1_stage)(const lstm_dims *dims)
 {
-    S(stage) s = new_stage("deferred_1", S(deferred_1), dims->input, 1, 4, MASKED);
-    s.work = 4;
+    S(stage) s = new_stage("deferred_1", S(deferred_1), dims->input, 1, 4, MASKED, 4);
     add_operand(&s, AT_delta, 0, 4 * dims->hidden, PANEL_deferred_1_1, 0, 1, 0); /* delta_i, delta_f, delta_o, delta_g */
     return s;
 }

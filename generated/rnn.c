@@ -47,7 +47,7 @@
 #define GIVES_DX 1
 #include "symrnn.h"
 
-#define SYMRNN_DIGEST "5d029e50fd78e778dc4fe22278c546b2"
+#define SYMRNN_DIGEST "2d90868b4864d11fd9a16973b7cf560d"
 #define ENTRY(name) PUBLIC(rnn, name)
 #define DIMS rnn_dims
 #define BARRIER rnn_barrier
@@ -144,8 +144,7 @@ STAGE(hoist_1, 1)
 
 ALWAYS S(stage) S(hoist_1_stage)(const rnn_dims *dims)
 {
-    S(stage) s = new_stage("hoist_1", S(hoist_1), dims->hidden, 1, 4, MASKED);
-    s.work = 6;
+    S(stage) s = new_stage("hoist_1", S(hoist_1), dims->hidden, 1, 4, MASKED, 6);
     add_operand(&s, AT_X, 0, dims->input, PANEL_hoist_1_1, 0, 1, 0); /* x */
     return s;
 }
@@ -171,8 +170,7 @@ ON_ROW(step_1, 1, 4)
 
 ALWAYS S(stage) S(step_1_stage)(const rnn_dims *dims, int fused)
 {
-    S(stage) s = new_stage("step_1", S(step_1), dims->hidden, 1, 4, MASKED);
-    s.work = 8 + 1 * FUNCTION_WORK;
+    S(stage) s = new_stage("step_1", S(step_1), dims->hidden, 1, 4, MASKED, 8 + 1 * FUNCTION_WORK);
     s.row = S(step_1_row);
     if (fused)
         add_operand(&s, AT_X, 0, dims->input, PANEL_hoist_1_1, 0, 1, 0); /* x */
@@ -212,8 +210,7 @@ STAGE(back_1, 1)
 
 ALWAYS S(stage) S(back_1_stage)(const rnn_dims *dims)
 {
-    S(stage) s = new_stage("back_1", S(back_1), dims->hidden, 1, 4, MASKED);
-    s.work = 16;
+    S(stage) s = new_stage("back_1", S(back_1), dims->hidden, 1, 4, MASKED, 16);
     add_operand(&s, AT_delta, 0, dims->hidden, PANEL_back_1_1, 0, 1, 1); /* delta_h of the step before in this loop */
     return s;
 }
@@ -232,8 +229,7 @@ STAGE(initial_1, 1)
 
 ALWAYS S(stage) S(initial_1_stage)(const rnn_dims *dims)
 {
-    S(stage) s = new_stage("initial_1", S(initial_1), dims->hidden, 1, 4, ALL_ROWS);
-    s.work = 6;
+    S(stage) s = new_stage("initial_1", S(initial_1), dims->hidden, 1, 4, ALL_ROWS, 6);
     add_operand(&s, AT_delta, 0, dims->hidden, PANEL_back_1_1, 0, 1, 1); /* delta_h of the step before in this loop */
     return s;
 }
@@ -251,8 +247,7 @@ STAGE(deferred_1, 1)
 
 ALWAYS S(stage) S(deferred_1_stage)(const rnn_dims *dims)
 {
-    S(stage) s = new_stage("deferred_1", S(deferred_1), dims->input, 1, 4, MASKED);
-    s.work = 4;
+    S(stage) s = new_stage("deferred_1", S(deferred_1), dims->input, 1, 4, MASKED, 4);
     add_operand(&s, AT_delta, 0, dims->hidden, PANEL_deferred_1_1, 0, 1, 0); /* delta_h */
     return s;
 }

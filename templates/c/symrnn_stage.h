@@ -361,8 +361,8 @@ ONCE void run_row(const S(at) *at, const S(stage) *s);
 ONCE void run_units(const S(at) *at, const S(stage) *s);
 
 /* A stage of tiles of `most` vectors of units at most. Its tiles are counted here, once for all steps, since divisions take
-   long. */
-ALWAYS S(stage) new_stage(const char *name, S(statements) *run, size_t units, size_t sums, size_t most, int masked)
+   long. Its statements take as long on a unit as so much `work`, in multiply-adds. */
+ALWAYS S(stage) new_stage(const char *name, S(statements) *run, size_t units, size_t sums, size_t most, int masked, size_t work)
 {
     S(stage) s;
     s.name = name;
@@ -375,8 +375,9 @@ ALWAYS S(stage) new_stage(const char *name, S(statements) *run, size_t units, si
     s.begin = 0;
     s.end = s.tiles;
     s.masked = masked;
+    s.work = work;
     s.later = s.far = 0;
-    s.depth = s.filled = s.operands = s.lines = s.group = s.line = s.last_line = s.work = 0;
+    s.depth = s.filled = s.operands = s.lines = s.group = s.line = s.last_line = 0;
     return s;
 }
 
@@ -433,8 +434,9 @@ ALWAYS void set_lines(S(stage) *s, size_t lines, size_t group)
 ALWAYS void share_out(S(stage) *s, int one_row, size_t part, size_t parts)
 {
     if (s->group) {
-        const size_t groups = (s->lines + s->group - 1) / s->group, last = share(groups, part + 1, parts) * s->group;
-        s->line = share(groups, part, parts) * s->group;
+        const size_t groups = (s->lines + s->group - 1) / s->group;
+        const size_t line = share(groups, part, parts) * s->group, last = share(groups, part + 1, parts) * s->group;
+        s->line = line < s->lines ? line : s->lines; /* the last group may be cut short, and parts may be more than groups */
         s->last_line = last < s->lines ? last : s->lines;
         return;
     }

@@ -41,7 +41,7 @@ static void run_sums(const feed *feeds, size_t count, real *y)
     const sequence seq = {1, ROWS, NULL, 0};
     const piece weights = {.units = UNITS, .vectors = 1, .depth = UNITS, .count = MOST_SUMS};
     S(at) at = {.seq = &seq, .to = {[AT_X] = values, [AT_Y] = y}, .stride = {[AT_X] = UNITS, [AT_Y] = UNITS}};
-    S(stage) stage = new_stage("trial", S(copy_sum), UNITS, MOST_SUMS, 1, ALL_ROWS);
+    S(stage) stage = new_stage("trial", S(copy_sum), UNITS, MOST_SUMS, 1, ALL_ROWS, 0);
     for (size_t i = 0; i < count; ++i)
         add_operand(&stage, AT_X, 0, UNITS, 0, feeds[i].first, feeds[i].count, 0);
     find_weights(&stage, &weights, values);

@@ -69,10 +69,10 @@ def _forms(cell: CCell, stage: CStage) -> Iterator[str]:
     units = names.sizes[stage.size]
     if stage.outer:
         vectors = f"({units} + LANES - 1) / LANES"
-    yield f'    S(stage) s = new_stage("{stage.name}", S({stage.name}), {units}, {sums}, {vectors}, {masked});'
+    new = f'new_stage("{stage.name}", S({stage.name}), {units}, {sums}, {vectors}, {masked}, {stage.work})'
+    yield f"    S(stage) s = {new};"
     if stage.outer:
         yield f"    set_lines(&s, {stage.outer}, {stage.side if stage.apart else 0});"
-    yield f"    s.work = {stage.work};"
     if stage.name in cell.row_names:
         yield f"    s.row = S({stage.name}_row);"
     operands = [_operand(segment, names) for segment in stage.forms.segments]
