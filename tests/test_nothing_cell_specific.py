@@ -35,7 +35,7 @@ NAMESAKES = {
     "symrnn/torch/modules.py": "modules that stand in for PyTorch's, under its names",
 }
 """Files whose subject are modules of another library that are called like cells, each with what it holds."""
-CONTROL = {"repeat", "for", "odd", "even", "previous"}
+CONTROL = {"repeat", "for", "odd", "even", "previous", "eye"}
 """Words of the language that are no functions of a table."""
 ORDINARY = {"back", "delta", "eps", "head", "key", "ran", "scale", "sigma", "state", "value"}
 """Words of plain English and of numerics by which cells name a value, and other code other things."""
