@@ -149,7 +149,7 @@ class Lowerer(Fold[Root], refuses=(Reduce, VectorCall, MatVec, Outer, *MATRICES)
             case Reduce():
                 self._reduce(expression, target)
             case VectorCall(kind, Name(vector)):
-                self._emit(vector_function(kind), (self.resolve(vector),), target)
+                self._emit(vector_function(kind), (self._in_rows(vector),), target)
             case _:
                 root = self(expression)
                 if isinstance(root, Literal):
@@ -232,9 +232,19 @@ class Lowerer(Fold[Root], refuses=(Reduce, VectorCall, MatVec, Outer, *MATRICES)
         """A value; that of a number is filled with it."""
         return operand if isinstance(operand, str) else self._temporary(FILL, (operand,))
 
+    def _in_rows(self, name: str) -> str:
+        """A value that a step reads as a whole, with all rows: one of parameters alone has none, and is copied to each."""
+        value = self.resolve(name)
+        if value not in self._vectors or self._statement.target in self._vectors:
+            return value
+        rows = self._allocator.fresh(f"{value}_rows")
+        self._sizes[rows] = self._sizes[value]
+        self._emit(COPY, (value,), rows)
+        return rows
+
     def _reduce(self, node: Reduce, target: str) -> None:
         assert isinstance(node.operand, Name)
-        vector = self.resolve(node.operand.name)
+        vector = self._in_rows(node.operand.name)
         spelt = reduction(node.kind)
         if not spelt.divides:
             self._emit(spelt.fold, (vector,), target)
