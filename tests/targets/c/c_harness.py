@@ -7,6 +7,7 @@ part and in several, each in a thread of its own; the results are compared bit b
 
 from __future__ import annotations
 
+from symrnn.language.axes import Numbers
 from symrnn.language.cell import Cell
 from symrnn.targets.c.interface import REALS
 
@@ -215,7 +216,7 @@ def harness(cell: Cell, sizes: dict[str, int]) -> str:
         cell: whose header it includes.
         sizes: the number behind every size name but 1.
     """
-    numbers = {**sizes, "1": 1}
+    numbers = Numbers({**sizes, "1": 1})
     parts = [_HEAD.format(name=cell.name)]
     for p, real in REALS.items():
         counts = {v.name: " * ".join(f"(size_t){numbers[size]}" for size in v.shape) for v in cell.parameters}

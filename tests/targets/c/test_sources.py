@@ -20,7 +20,17 @@ from tests.sparing import ONE, sparing
 from tests.targets.c.c_harness import harness
 
 CELLS = Path(__file__).resolve().parents[2] / "cells"
-NAMES = ("rnn", "lstm", "gru", "gru_reset_after", *sorted(str(path) for path in CELLS.glob("*.toml")))
+ALONG = sorted(str(path) for path in (CELLS / "axes").glob("*.toml"))
+"""Cells with stages along axes, whose parts share lines."""
+NAMES = (
+    "rnn",
+    "lstm",
+    "gru",
+    "gru_reset_after",
+    "qrnn_fo",
+    *sorted(str(path) for path in CELLS.glob("*.toml")),
+    *ALONG,
+)
 WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wpedantic", "-Werror")
 ARITHMETIC = ("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
 SANITIZERS = ("-O0", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -78,7 +88,7 @@ def _run_harness(name: str, options: tuple[str, ...], tmp_path: Path, units: int
     if shutil.which("gcc") is None:
         pytest.skip("gcc is not installed")
     cell = load(name)
-    sizes = {"input": 3, "hidden": units, **dict.fromkeys(cell.sizes[2:], 5)}
+    sizes = dict.fromkeys(cell.sizes, 5) | {"input": 3, "hidden": units}
     if cell.input_is_hidden:
         sizes["input"] = sizes["hidden"]
     stem = _sources(name, tmp_path, sizes if fixed else {})
