@@ -250,7 +250,7 @@ ALWAYS void starts_of(size_t N, size_t line, size_t apart, size_t *starts)
 #define ON_ROW_ALONG(name)                                                                                              \
     ONCE void S(name##_row)(const S(at) *at, const S(stage) *s)                                                         \
     {                                                                                                                   \
-        const S(span) span = {.units = s->units, .line = s->line, .last_line = s->last_line, .apart = s->units / s->lines}; \
+        const S(span) span = {.units = s->units, .line = s->line, .last_line = s->last_line, .apart = s->apart};        \
         if (s->line < s->last_line)                                                                                     \
             S(name)(at, &span);                                                                                         \
     }
@@ -349,7 +349,7 @@ struct S(stage) {
     int masked;                         /* whether rows that have ended are treated differently */
     int later;                          /* whether it reads the step before in this loop */
     int far;                            /* whether its weights come from a far cache */
-    size_t lines, group;                /* of a stage along axes; parts get lines in such groups */
+    size_t lines, apart, group;         /* of a stage along axes; numbers in a line; parts get lines in such groups */
     size_t line, last_line;             /* this part's lines */
     size_t work;                        /* of the statements on a unit, in multiply-adds */
     size_t depth, filled;               /* of all operands; the sums that some operand feeds */
@@ -427,6 +427,7 @@ ALWAYS void find_weights(S(stage) *s, const piece *pieces, const real *packed)
 ALWAYS void set_lines(S(stage) *s, size_t lines, size_t group)
 {
     s->lines = s->last_line = lines;
+    s->apart = lines ? s->units / lines : 0;
     s->group = group ? group : lines;
 }
 
@@ -706,7 +707,8 @@ ONCE void run_stage(const S(at) *at, const S(stage) *s, size_t row_begin, size_t
                 S(span) span = {.units = units, .unit = tile0 * wide, .end = end, .wide = wide, .apart = apart};
                 span.line = s->line;
                 span.last_line = s->last_line;
-                span.apart = s->lines ? s->units / s->lines : apart;
+                if (s->lines)
+                    span.apart = s->apart;
                 for (size_t line = 0; line < height; ++line) {
                     span.row = order[row0 + line];
                     span.idle = s->masked && seq->lengths && idle_row(seq, at->first + span.row);
