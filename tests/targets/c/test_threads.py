@@ -82,15 +82,24 @@ APART = {
 
 @pytest.mark.parametrize("name", sparing(APART, ("mlstm", "qrnn_fo")))
 def test_parts_share_lines_and_rows_without_products(name: str) -> None:
+    compare_parts(name, 9, ((3, 1), (9, 8)), (2, 3, 7), **APART[name])
+
+
+def test_parts_that_hoist_together_do_not_overtake_one_another() -> None:
+    """More steps than are hoisted at a time, of fewer rows than fill a tile."""
+    compare_parts("qrnn_fo", 64, ((1000, 3),), (2,))
+
+
+def compare_parts(name: str, width: int, shapes: Any, several: Any, **sizes: int) -> None:
     k = build(name)
-    params = k.init_params(9, 9, **APART[name])
+    params = k.init_params(width, width, **sizes)
     rng = np.random.default_rng(1)
-    for steps, batch in ((3, 1), (2000, 3), (9, 8)):
-        x = rng.standard_normal((steps, batch, 9)).astype(np.float32)
+    for steps, batch in shapes:
+        x = rng.standard_normal((steps, batch, width)).astype(np.float32)
         one = results(k, params, x, 1)
-        for threads in (2, 3, 7):
-            several = results(k, params, x, threads)
-            assert all(np.array_equal(a, b) for a, b in zip(one, several, strict=True)), (steps, batch, threads)
+        for threads in several:
+            found = results(k, params, x, threads)
+            assert all(np.array_equal(a, b) for a, b in zip(one, found, strict=True)), (steps, batch, threads)
 
 
 @pytest.mark.usefixtures("kernels")
