@@ -27,7 +27,7 @@ NAMES = (
     "lstm",
     "gru",
     "gru_reset_after",
-    "qrnn_fo",
+    "mingru",
     *sorted(str(path) for path in CELLS.glob("*.toml")),
     *ALONG,
 )

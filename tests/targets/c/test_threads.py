@@ -75,19 +75,19 @@ APART = {
     "mlstm": {"head": 5, "key": 6, "value": 7},
     "gated_deltanet": {"key": 19, "value": 9},
     "linear_transformer": {"key": 9, "value": 6},
-    "qrnn_fo": {},
+    "mingru": {},
 }
 """Cells whose steps have no product of a state: parts take rows also where these fill no tile, and lines of a single row."""
 
 
-@pytest.mark.parametrize("name", sparing(APART, ("mlstm", "qrnn_fo")))
+@pytest.mark.parametrize("name", sparing(APART, ("mlstm", "mingru")))
 def test_parts_share_lines_and_rows_without_products(name: str) -> None:
     compare_parts(name, 9, ((3, 1), (9, 8)), (2, 3, 7), **APART[name])
 
 
 def test_parts_that_hoist_together_do_not_overtake_one_another() -> None:
     """More steps than are hoisted at a time, of fewer rows than fill a tile."""
-    compare_parts("qrnn_fo", 64, ((1000, 3),), (2,))
+    compare_parts("mingru", 64, ((1000, 3),), (2,) * 8)
 
 
 def compare_parts(name: str, width: int, shapes: Any, several: Any, **sizes: int) -> None:
