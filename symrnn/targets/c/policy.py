@@ -33,7 +33,8 @@ POLICY = Policy(
         ),
         (
             "threads",
-            "share a step's rows if these fill tiles for each, or the loop has no product; else share the units, and meet after each stage of the loop",
+            "share a step's rows if these fill tiles for each, or the loop has no product; "
+            "else share the units, and meet after each stage of the loop",
         ),
     ),
 )
